@@ -1,0 +1,712 @@
+//! The files between stages as types, and the only (de)serializers of them. `schemas/` is generated from here.
+//!
+//! A contract knows no source and no format. Coordinates are f64 pixels with the origin at the outer corner of
+//! the top-left pixel, x to the right, y down; a box is `[x, y, width, height]` and covers `[x, x+width) × [y, y+height)`.
+//! Unknown members are tolerated and dropped: an older program reads a newer file of the same version.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+use crate::report::Error;
+
+/// Metadata: key → values, as the source gives them, HTML included.
+pub type Metadata = BTreeMap<String, Vec<String>>;
+
+/// `digest.json`: what a source reports, with everything later stages need, so that they need no network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Digest {
+    /// Always `recto/digest`.
+    pub contract: String,
+    /// Version of this shape: 1.
+    pub version: u32,
+    /// What was asked of the source.
+    pub source: Asked,
+    /// One entry per image reported, in the order of the source.
+    pub observations: Vec<Observation>,
+}
+
+/// What was asked of a source, so that a digest can be made again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Asked {
+    /// The source: `iiif`, `table`.
+    pub kind: String,
+    /// The inputs as given: URLs and file names.
+    pub inputs: Vec<String>,
+    /// The filters as given, `--label`, `--where` and `--limit` with their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<String>,
+}
+
+/// One image as a source reports it, with what is said about it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Observation {
+    /// Stable name of the image: its service (and region of it), else its URL.
+    pub id: String,
+    /// Where its pixels are.
+    pub image: ImageRef,
+    /// Where it was found.
+    pub source: Provenance,
+    /// What must not straddle a train/test split: manuscript, manifest, dive.
+    pub group: String,
+    /// What the source says of the image, canvas and object.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: Metadata,
+    /// Size of the space in which regions of frame `canvas` are drawn. Often not the size of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canvas: Option<Frame>,
+    /// The part of the canvas that the image is painted on; absent: the whole canvas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<BBox>,
+    /// Clockwise turn, in degrees, that the source applies to the stored image when it paints it; absent: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<f64>,
+    /// What is said about the image or parts of it. Annotations of a canvas stand with each of its images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub annotations: Vec<Annotation>,
+}
+
+/// Where the pixels of an image are. At least one of `url` and `service` is there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageRef {
+    /// A URL that answers with image bytes; beside a service, often a reduced picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// A IIIF image service; preferred over `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// Width in pixels as the source declares it. Only the downloaded file is the truth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height in pixels as the source declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Media type as the source declares it, such as `image/jpeg`. The bytes decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+}
+
+/// A IIIF Image API service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Service {
+    /// Base URI, verbatim but for a trailing slash or `/info.json`.
+    pub id: String,
+    /// Major version of the Image API: 1, 2 or 3.
+    pub version: u8,
+    /// Compliance level, where declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<u8>,
+    /// The part of the service's image that is meant, `[x, y, width, height]` in its pixels; absent: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<[u32; 4]>,
+}
+
+/// Where an image was found, and whose it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Provenance {
+    /// The source: `iiif`, `table`.
+    pub kind: String,
+    /// URL of the manifest, or name of the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// Id of the canvas, or the row of the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canvas: Option<String>,
+    /// What people call it.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Licence or rights statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<String>,
+    /// Attribution or required statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<String>,
+}
+
+/// Labels from the large to the small.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Labels {
+    /// Of the manifest: the book, the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// Of the canvas: the page, the side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canvas: Option<String>,
+    /// Of the image: the band, the light.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+/// Something said about an image or a part of it, in the source's words.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Annotation {
+    /// The source's id, or one made from its place in the source.
+    pub id: String,
+    /// Why it was made: `tagging`, `commenting`, `supplementing`…, without prefix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub motivation: Vec<String>,
+    /// What is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bodies: Vec<Body>,
+    /// About which parts; each becomes a localization. Never empty: the whole image is a region too.
+    pub regions: Vec<Region>,
+    /// Anything else worth carrying: confidence, creator…
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, serde_json::Value>,
+}
+
+/// One thing said by an annotation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Body {
+    /// What it is for: `tagging`, `transcribing`, `label`…; absent: the annotation's motivation tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// The words, or the URL of a named thing.
+    pub value: String,
+    /// A name for people, where `value` is a URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Media type of the words, such as `text/html`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Language of the words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+/// A part of an image in the source's words. None of the three: the whole image.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Region {
+    /// The space of the coordinates.
+    pub frame: Space,
+    /// A media fragment such as `xywh=10,20,30,40`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragment: Option<String>,
+    /// An SVG document or element.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub svg: Option<String>,
+    /// A point, `[x, y]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<[f64; 2]>,
+}
+
+/// The space in which a region is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Space {
+    /// The observation's `canvas`.
+    #[default]
+    Canvas,
+    /// The pixels of the image at full size.
+    Image,
+}
+
+/// `localizations.json`: what to download and what stands where on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Localizations {
+    /// Always `recto/localizations`.
+    pub contract: String,
+    /// Version of this shape: 1.
+    pub version: u32,
+    /// One entry per image, ids unique.
+    pub images: Vec<LocalizedImage>,
+}
+
+/// One image with its boxes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LocalizedImage {
+    /// Stable, unique name: see [`Observation::id`].
+    pub id: String,
+    /// Where its pixels are.
+    pub image: ImageRef,
+    /// Where it was found.
+    pub source: Provenance,
+    /// What must not straddle a train/test split.
+    pub group: String,
+    /// What the source says of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: Metadata,
+    /// Concepts of the image as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// The coordinate frame of its boxes. The whole image fills it; absent: unknown, there are no boxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<Frame>,
+    /// Its boxes.
+    #[serde(default)]
+    pub localizations: Vec<Localization>,
+}
+
+/// One box with a concept on one image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Localization {
+    /// The source's id; made unique where one annotation has several regions.
+    pub id: String,
+    /// What it shows.
+    pub concept: String,
+    /// `[x, y, width, height]` in the image's `frame`.
+    pub bbox: BBox,
+    /// Outline `[[x, y], …]` in the image's `frame`, where the source has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polygon: Option<Polygon>,
+    /// Text, motivation, confidence…
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, serde_json::Value>,
+}
+
+/// `image_map.json`: image id → path, relative to the map's own folder, `/` as separator. Only files that exist
+/// and verify.
+pub type ImageMap = BTreeMap<String, String>;
+
+/// One line of `downloads.jsonl`, the journal of finished images. The last line of an id counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Download {
+    /// Image id.
+    pub id: String,
+    /// Path relative to the journal's own folder, `/` as separator.
+    pub path: String,
+    /// The URI asked, or the base URI of the service when regions of it were joined.
+    pub uri: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// SHA-256 of the file, lower-case hex.
+    pub sha256: String,
+    /// Width of the file's picture in pixels.
+    pub width: u32,
+    /// Height of the file's picture in pixels.
+    pub height: u32,
+    /// Media type by content.
+    pub media_type: String,
+    /// How the file came to be: `bytes` (as answered), `whole` (one Image API answer, as answered), `stitched`
+    /// (regions decoded and encoded anew), `encoded` (one answer encoded anew).
+    pub method: String,
+    /// Requests it took, refused ones included.
+    pub attempts: u32,
+    /// Regions that were joined; 1 for one answer.
+    pub regions: u32,
+    /// ETag of the answer, where there is one answer and it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Last-Modified of the answer, where there is one answer and it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+    /// When it was finished, RFC 3339, UTC.
+    pub when: String,
+    /// What was adjusted on the way: a size declared wrongly, a cap learnt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What was asked for: the request with size and format, so that other options fetch anew.
+    #[serde(default)]
+    pub asked: String,
+}
+
+/// One row of `failures.csv`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// Image id.
+    pub id: String,
+    /// The URL of the last attempt.
+    pub url: String,
+    /// The path the file would have had.
+    pub path: String,
+    /// The class of trouble: `not-found`, `forbidden`, `too-many`, `server`, `network`, `timeout`, `truncated`,
+    /// `wrong-size`, `not-an-image`, `info`, `unsupported`, `disk`.
+    pub kind: String,
+    /// HTTP status of the last attempt, where there was an answer.
+    pub status: Option<u16>,
+    /// Requests made for this image.
+    pub attempts: u32,
+    /// What happened, in words.
+    pub message: String,
+}
+
+impl Failure {
+    /// The header of `failures.csv`.
+    pub const HEADER: [&str; 7] = ["id", "url", "path", "kind", "status", "attempts", "message"];
+}
+
+/// A number that is written without `.0` when it is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Number(pub f64);
+
+impl Serialize for Number {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+        if self.0.fract() == 0.0 && self.0.abs() < EXACT {
+            s.serialize_i64(self.0 as i64)
+        } else {
+            s.serialize_f64(self.0)
+        }
+    }
+}
+
+/// A box `[x, y, width, height]` that is finite and not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "[f64; 4]", into = "[Number; 4]")]
+pub struct BBox {
+    /// Left edge.
+    pub x: f64,
+    /// Top edge.
+    pub y: f64,
+    /// Width, above 0.
+    pub width: f64,
+    /// Height, above 0.
+    pub height: f64,
+}
+
+impl TryFrom<[f64; 4]> for BBox {
+    type Error = String;
+    fn try_from([x, y, width, height]: [f64; 4]) -> Result<Self, String> {
+        if ![x, y, width, height].iter().all(|v| v.is_finite()) {
+            return Err(format!(
+                "box has a number that is not finite: {x}, {y}, {width}, {height}"
+            ));
+        }
+        if width <= 0.0 || height <= 0.0 {
+            return Err(format!("box is empty: {width} x {height}"));
+        }
+        Ok(BBox {
+            x,
+            y,
+            width,
+            height,
+        })
+    }
+}
+
+impl From<BBox> for [Number; 4] {
+    fn from(b: BBox) -> Self {
+        [Number(b.x), Number(b.y), Number(b.width), Number(b.height)]
+    }
+}
+
+impl BBox {
+    /// Right edge.
+    pub fn right(&self) -> f64 {
+        self.x + self.width
+    }
+
+    /// Bottom edge.
+    pub fn bottom(&self) -> f64 {
+        self.y + self.height
+    }
+
+    /// The smallest box around some points; an error when it would be empty.
+    pub fn around(points: impl IntoIterator<Item = [f64; 2]>) -> Result<Self, String> {
+        let (mut left, mut top, mut right, mut bottom) = (
+            f64::INFINITY,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NEG_INFINITY,
+        );
+        for [x, y] in points {
+            (left, right) = (left.min(x), right.max(x));
+            (top, bottom) = (top.min(y), bottom.max(y));
+        }
+        BBox::try_from([left, top, right - left, bottom - top])
+    }
+
+    /// The part inside a frame whose corner is the origin; none when nothing is left.
+    pub fn clip(&self, frame: Frame) -> Option<Self> {
+        if self.x >= 0.0
+            && self.y >= 0.0
+            && self.right() <= frame.width
+            && self.bottom() <= frame.height
+        {
+            return Some(*self);
+        }
+        let (x, y) = (self.x.max(0.0), self.y.max(0.0));
+        let (right, bottom) = (
+            self.right().min(frame.width),
+            self.bottom().min(frame.height),
+        );
+        BBox::try_from([x, y, right - x, bottom - y]).ok()
+    }
+
+    /// The same box in a frame that is `sx` and `sy` times as large.
+    pub fn scale(&self, sx: f64, sy: f64) -> Self {
+        BBox {
+            x: self.x * sx,
+            y: self.y * sy,
+            width: self.width * sx,
+            height: self.height * sy,
+        }
+    }
+}
+
+/// Size of a coordinate space, both sides above 0; written `[width, height]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "[f64; 2]", into = "[Number; 2]")]
+pub struct Frame {
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+}
+
+impl TryFrom<[f64; 2]> for Frame {
+    type Error = String;
+    fn try_from([width, height]: [f64; 2]) -> Result<Self, String> {
+        let usable = |v: f64| v.is_finite() && v > 0.0;
+        if usable(width) && usable(height) {
+            Ok(Frame { width, height })
+        } else {
+            Err(format!("size is not above zero: {width} x {height}"))
+        }
+    }
+}
+
+impl From<Frame> for [Number; 2] {
+    fn from(f: Frame) -> Self {
+        [Number(f.width), Number(f.height)]
+    }
+}
+
+/// A closed outline of at least three finite points; the last is not repeated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Vec<[f64; 2]>", into = "Vec<[Number; 2]>")]
+pub struct Polygon(Vec<[f64; 2]>);
+
+impl TryFrom<Vec<[f64; 2]>> for Polygon {
+    type Error = String;
+    fn try_from(mut points: Vec<[f64; 2]>) -> Result<Self, String> {
+        while points.len() > 1 && points.first() == points.last() {
+            points.pop();
+        }
+        if points.len() < 3 {
+            return Err(format!("polygon has {} points, 3 are needed", points.len()));
+        }
+        if points.iter().flatten().any(|v| !v.is_finite()) {
+            return Err("polygon has a number that is not finite".into());
+        }
+        Ok(Polygon(points))
+    }
+}
+
+impl From<Polygon> for Vec<[Number; 2]> {
+    fn from(p: Polygon) -> Self {
+        p.0.into_iter()
+            .map(|[x, y]| [Number(x), Number(y)])
+            .collect()
+    }
+}
+
+impl Polygon {
+    /// Its points, `[x, y]`.
+    pub fn points(&self) -> &[[f64; 2]] {
+        &self.0
+    }
+
+    /// Area by the shoelace formula, never negative.
+    pub fn area(&self) -> f64 {
+        let next = self.0.iter().cycle().skip(1);
+        let twice: f64 = self
+            .0
+            .iter()
+            .zip(next)
+            .map(|(a, b)| a[0] * b[1] - b[0] * a[1])
+            .sum();
+        twice.abs() / 2.0
+    }
+
+    /// Every point through a function.
+    pub fn map(&self, f: impl Fn([f64; 2]) -> [f64; 2]) -> Self {
+        Polygon(self.0.iter().map(|&p| f(p)).collect())
+    }
+}
+
+/// A JSON contract: its name, and the command that writes it.
+pub trait Contract: DeserializeOwned + Serialize {
+    /// The text of the `contract` member.
+    const NAME: &'static str;
+    /// The newest version this program knows.
+    const VERSION: u32 = 1;
+    /// The program that writes it.
+    const WRITTEN_BY: &'static str;
+}
+
+impl Contract for Digest {
+    const NAME: &'static str = "recto/digest";
+    const WRITTEN_BY: &'static str = "recto-digest";
+}
+
+impl Contract for Localizations {
+    const NAME: &'static str = "recto/localizations";
+    const WRITTEN_BY: &'static str = "recto-extract";
+}
+
+/// Reads a contract from a file (`-`: standard input), or says which file, line, column and member is wrong.
+pub fn read<T: Contract>(path: &Path) -> Result<T, Error> {
+    parse(&files::read(path)?, &path.display().to_string())
+}
+
+/// Reads a contract from bytes; `name` is what messages call them.
+pub fn parse<T: Contract>(bytes: &[u8], name: &str) -> Result<T, Error> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let Header { contract, version } = parse_json(bytes, name)?;
+    let hint = format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME);
+    match contract.as_deref() {
+        Some(found) if found == T::NAME => {}
+        Some(found) => {
+            return Err(Error::new(format!(
+                "{name}: is a {found} file, {} was expected",
+                T::NAME
+            ))
+            .hint(hint));
+        }
+        None => {
+            return Err(Error::new(format!(
+                "{name}: has no `contract`, {} was expected",
+                T::NAME
+            ))
+            .hint(hint));
+        }
+    }
+    match version {
+        Some(version) if (1..=T::VERSION).contains(&version) => parse_json(bytes, name),
+        version => Err(Error::new(format!(
+            "{name}: version {} of {}, this program knows 1 to {}",
+            version.map_or("(none)".into(), |v| v.to_string()),
+            T::NAME,
+            T::VERSION
+        ))
+        .hint("use the recto that wrote it, or write it again with this one")),
+    }
+}
+
+/// Reads `image_map.json`.
+pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
+    let bytes = files::read(path)
+        .map_err(|e| e.hint("`recto-download` writes it; name another with --image-map"))?;
+    parse_json(&bytes, &path.display().to_string())
+}
+
+/// Reads JSON, naming line, column and member of the first fault.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, Error> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
+        let member = e.path().to_string();
+        let member = if member == "." {
+            String::new()
+        } else {
+            format!("`{member}`: ")
+        };
+        json_error(name, &member, e.inner())
+    })?;
+    json.end().map_err(|e| json_error(name, "", &e))?;
+    Ok(value)
+}
+
+fn json_error(name: &str, member: &str, e: &serde_json::Error) -> Error {
+    let text = e.to_string();
+    let text = text.split(" at line ").next().unwrap_or(&text);
+    Error::new(format!(
+        "{name}:{}:{}: {member}{text}",
+        e.line(),
+        e.column()
+    ))
+}
+
+#[derive(Deserialize)]
+struct Header {
+    contract: Option<String>,
+    version: Option<u32>,
+}
+
+impl Digest {
+    /// A digest of this version.
+    pub fn new(source: Asked, observations: Vec<Observation>) -> Self {
+        Digest {
+            contract: Self::NAME.into(),
+            version: Self::VERSION,
+            source,
+            observations,
+        }
+    }
+}
+
+impl Localizations {
+    /// Localizations of this version.
+    pub fn new(images: Vec<LocalizedImage>) -> Self {
+        Localizations {
+            contract: Self::NAME.into(),
+            version: Self::VERSION,
+            images,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_named_by_line_column_and_member() {
+        let cases = [
+            (
+                "{\n \"contract\":\"recto/localizations\",\"version\":1,\n \"images\":[{\"id\":3}]}",
+                "x:3:18: `images[0].id`: invalid type: integer `3`, expected a string",
+            ),
+            ("{", "x:1:1: EOF while parsing an object"),
+            (
+                "{\"contract\":\"recto/digest\",\"version\":1}",
+                "x: is a recto/digest file, recto/localizations was expected",
+            ),
+            (
+                "{\"version\":1}",
+                "x: has no `contract`, recto/localizations was expected",
+            ),
+            (
+                "{\"contract\":\"recto/localizations\",\"version\":9}",
+                "x: version 9 of recto/localizations, this program knows 1 to 1",
+            ),
+            (
+                "[]",
+                "x:1:0: invalid length 0, expected struct Header with 2 elements",
+            ),
+        ];
+        for (text, message) in cases {
+            let error = parse::<Localizations>(text.as_bytes(), "x")
+                .unwrap_err()
+                .to_string();
+            assert_eq!(
+                error.lines().next().unwrap(),
+                format!("error: {message}"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_written_whole() {
+        let bbox = BBox::try_from([1.0, 2.5, 3.0, 4.0]).unwrap();
+        assert_eq!(serde_json::to_string(&bbox).unwrap(), "[1,2.5,3,4]");
+    }
+
+    #[test]
+    fn boxes_are_clipped_to_the_frame_or_vanish() {
+        let frame = Frame {
+            width: 10.0,
+            height: 8.0,
+        };
+        let cases = [
+            ([1.0, 1.0, 2.0, 2.0], Some([1.0, 1.0, 2.0, 2.0])),
+            ([-1.0, -1.0, 2.0, 20.0], Some([0.0, 0.0, 1.0, 8.0])),
+            ([10.0, 0.0, 2.0, 2.0], None),
+            ([-3.0, 0.0, 3.0, 2.0], None),
+        ];
+        for (given, wanted) in cases {
+            let clipped = BBox::try_from(given).unwrap().clip(frame);
+            assert_eq!(
+                clipped,
+                wanted.map(|b| BBox::try_from(b).unwrap()),
+                "{given:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! `digest`: a worklist over Source answers → digest.json.

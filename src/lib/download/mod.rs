@@ -1,0 +1,1 @@
+//! `download`: localizations.json → images + image_map.json + failures.csv.

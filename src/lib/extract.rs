@@ -1,0 +1,1 @@
+//! `extract`: digest.json → localizations.json.

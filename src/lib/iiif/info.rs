@@ -1,0 +1,1 @@
+//! `info.json` as it is really published.

@@ -1,0 +1,29 @@
+//! recto: from image archives on the web to machine-learning training sets, every pixel accounted for.
+//!
+//! ```text
+//! Source ─▶ digest ─▶ digest.json ─▶ extract ─▶ localizations.json ─▶ download ─▶ images/ + image_map.json
+//!                                                      │                                │
+//!                                                      └──────────────┬─────────────────┘
+//!                                                         reformat ◀──┴──▶ serve
+//! ```
+//!
+//! Modules in reading order: [`contracts`] are the files between the stages; [`sources`] is where observations
+//! come from; [`digest`], [`extract`], [`download`], [`reformat`] and [`serve`] are the stages, each a pure core
+//! and a thin shell; [`formats`] is how datasets are written; [`iiif`] speaks the Image API; [`selectors`] reads
+//! the ways in which parts of images are named. [`http`], [`files`] and [`pixels`] are the only rooms that meet
+//! the network, the disk and pixels; [`report`] is how a stage ends.
+
+pub mod contracts;
+pub mod digest;
+pub mod download;
+pub mod extract;
+pub mod files;
+pub mod formats;
+pub mod http;
+pub mod iiif;
+pub mod pixels;
+pub mod reformat;
+pub mod report;
+pub mod selectors;
+pub mod serve;
+pub mod sources;

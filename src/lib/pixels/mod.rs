@@ -1,0 +1,124 @@
+//! The only room that meets pixels: measuring and decoding here, crops and turns for `serve` in [`render`],
+//! row-by-row writers for `download` in [`write`].
+//!
+//! Everything is decoded within a limit stated beforehand, so that a small file that claims a huge picture is
+//! refused from its header.
+
+use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::path::Path;
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+
+use crate::report::Error;
+
+pub mod render;
+pub mod write;
+
+/// What the header of an image file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Width of the stored picture in pixels, before any EXIF orientation.
+    pub width: u32,
+    /// Height of the stored picture in pixels, before any EXIF orientation.
+    pub height: u32,
+    /// Colour channels as decoded: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+    pub channels: u8,
+    /// Media type by content: `image/jpeg`, `image/png`, `image/tiff`, `image/webp`, `image/gif`.
+    pub media_type: &'static str,
+    /// EXIF orientation, 1 to 8; 1 where there is none.
+    pub orientation: u8,
+}
+
+impl Header {
+    /// The usual suffix of such a file, without dot.
+    pub fn suffix(&self) -> &'static str {
+        suffix(self.media_type)
+    }
+}
+
+/// The usual suffix for a media type, without dot.
+pub fn suffix(media_type: &str) -> &'static str {
+    match media_type {
+        "image/jpeg" => "jpg",
+        "image/png" => "png",
+        "image/tiff" => "tif",
+        "image/webp" => "webp",
+        "image/gif" => "gif",
+        _ => "bin",
+    }
+}
+
+/// The media type of some bytes by their first few, or none if they are no image that recto reads.
+pub fn sniff(bytes: &[u8]) -> Option<&'static str> {
+    media_type(image::guess_format(bytes).ok()?)
+}
+
+/// Reads the header of an image file.
+pub fn measure(path: &Path) -> Result<Header, Error> {
+    let fault = |cause: String| {
+        Error::new(format!(
+            "{}: not an image that can be read: {cause}",
+            path.display()
+        ))
+    };
+    let file = std::fs::File::open(path)
+        .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
+    header(BufReader::new(file)).map_err(fault)
+}
+
+/// Reads the header of an image in memory. The error says why it is no image.
+pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
+    header(Cursor::new(bytes))
+}
+
+fn header(input: impl BufRead + Seek) -> Result<Header, String> {
+    let reader = ImageReader::new(input)
+        .with_guessed_format()
+        .map_err(|e| e.to_string())?;
+    let format = reader
+        .format()
+        .ok_or("its first bytes are those of no known image type")?;
+    let media_type = media_type(format).ok_or_else(|| format!("{format:?} is not supported"))?;
+    let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(format!("its header says {width} x {height} pixels"));
+    }
+    let channels = decoder.color_type().channel_count();
+    let orientation = decoder.orientation().map_or(1, |o| o.to_exif());
+    Ok(Header {
+        width,
+        height,
+        channels,
+        media_type,
+        orientation,
+    })
+}
+
+fn media_type(format: ImageFormat) -> Option<&'static str> {
+    Some(match format {
+        ImageFormat::Jpeg => "image/jpeg",
+        ImageFormat::Png => "image/png",
+        ImageFormat::Tiff => "image/tiff",
+        ImageFormat::WebP => "image/webp",
+        ImageFormat::Gif => "image/gif",
+        _ => return None,
+    })
+}
+
+/// Decodes an image, refusing more than `most_pixels` from its header. Pixels as stored: no EXIF turn.
+pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
+    let header = measure_bytes(bytes)?;
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    if pixels > most_pixels {
+        return Err(format!(
+            "its header says {} x {} pixels, the limit is {most_pixels}",
+            header.width, header.height
+        ));
+    }
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|e| e.to_string())?;
+    reader.no_limits();
+    reader.decode().map_err(|e| e.to_string())
+}

@@ -1,0 +1,1 @@
+//! Crops, scales, turns and colours for `serve`.

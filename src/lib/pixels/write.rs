@@ -1,0 +1,1 @@
+//! Row-by-row image writers for `download`: memory holds a band, never a picture.

@@ -1,0 +1,1 @@
+//! `reformat`: localizations.json + image_map.json → a training set.

@@ -1,0 +1,1 @@
+//! Parts of images as sources name them: `xywh=` fragments and SVG, to boxes and polygons.

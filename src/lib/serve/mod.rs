@@ -1,0 +1,1 @@
+//! `serve`: a folder of images or a finished set over IIIF.
