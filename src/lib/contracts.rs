@@ -548,8 +548,12 @@ pub fn read<T: Contract>(path: &Path) -> Result<T, Error> {
 /// Reads a contract from bytes; `name` is what messages call them.
 pub fn parse<T: Contract>(bytes: &[u8], name: &str) -> Result<T, Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let Header { contract, version } = parse_json(bytes, name)?;
     let hint = format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME);
+    if let Some(b'[' | b'"') = bytes.iter().find(|b| !b.is_ascii_whitespace()) {
+        let what = format!("{name}:1:1: is not an object, {} was expected", T::NAME);
+        return Err(Error::new(what).hint(hint));
+    }
+    let Header { contract, version } = parse_json(bytes, name)?;
     match contract.as_deref() {
         Some(found) if found == T::NAME => {}
         Some(found) => {
@@ -591,7 +595,7 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, Er
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let member = e.path().to_string();
-        let member = if member == "." {
+        let member = if [".", "?"].contains(&member.as_str()) {
             String::new()
         } else {
             format!("`{member}`: ")
@@ -667,7 +671,7 @@ mod tests {
             ),
             (
                 "[]",
-                "x:1:0: invalid length 0, expected struct Header with 2 elements",
+                "x:1:1: is not an object, recto/localizations was expected",
             ),
         ];
         for (text, message) in cases {

@@ -88,7 +88,7 @@ fn rewrite(text: &str) -> Result<(String, String), String> {
     let at = text
         .match_indices('=')
         .map(|(at, _)| at)
-        .find(|&at| text[at + 1..].contains("://"));
+        .find(|&at| text[at + 1..].starts_with("http"));
     let at = at.or_else(|| text.find('=')).filter(|&at| at > 0);
     let at = at.ok_or_else(|| format!("`{text}` is not FROM=TO"))?;
     Ok((text[..at].into(), text[at + 1..].into()))
