@@ -1,1 +1,17 @@
-fn main() {}
+//! `recto-download`: localizations.json → images + image_map.json + failures.csv.
+
+use std::process::ExitCode;
+
+use recto::{download, report};
+
+/// Download the images of a localizations.json, whole and pixel-true
+#[derive(clap::Parser)]
+#[command(version, about)]
+struct Args {
+    #[command(flatten)]
+    options: download::Options,
+}
+
+fn main() -> ExitCode {
+    download::run(report::parse::<Args>().options)
+}

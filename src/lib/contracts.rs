@@ -263,8 +263,10 @@ pub struct Localization {
 pub type ImageMap = BTreeMap<String, String>;
 
 /// One line of `downloads.jsonl`, the journal of finished images. The last line of an id counts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Download {
+    /// Always `download/1`: the name and version of this shape.
+    pub recto: String,
     /// Image id.
     pub id: String,
     /// Path relative to the journal's own folder, `/` as separator.
@@ -322,6 +324,11 @@ pub struct Failure {
     pub attempts: u32,
     /// What happened, in words.
     pub message: String,
+}
+
+impl Download {
+    /// The text of the `recto` member.
+    pub const NAME: &'static str = "download/1";
 }
 
 impl Failure {

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
@@ -145,6 +145,108 @@ impl Drop for Atomic {
     }
 }
 
+/// A download that is under way: the bytes so far, and beside them what proves that more of them belong to the
+/// same file.
+#[derive(Debug)]
+pub struct Part {
+    path: PathBuf,
+}
+
+/// What a part file holds already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Bytes so far.
+    #[serde(skip)]
+    pub bytes: u64,
+    /// Where they came from.
+    pub url: String,
+    /// Strong ETag or Last-Modified of the file they belong to.
+    pub validator: String,
+}
+
+impl Part {
+    /// A part file of this name; makes nothing yet.
+    pub fn new(path: PathBuf) -> Self {
+        Part { path }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it holds, if that can be gone on with.
+    pub fn held(&self) -> Option<Held> {
+        let bytes = fs::metadata(&self.path).ok()?.len();
+        let held: Held = serde_json::from_slice(&fs::read(self.proof()).ok()?).ok()?;
+        (bytes > 0).then_some(Held { bytes, ..held })
+    }
+
+    /// Opens it to go on, or empties it and notes what it will belong to.
+    pub fn open(&self, go_on: bool, url: &str, validator: Option<&str>) -> io::Result<File> {
+        if go_on {
+            return File::options().append(true).open(&self.path);
+        }
+        self.discard();
+        fs::create_dir_all(folder_of(&self.path))?;
+        let file = File::create(&self.path)?;
+        if let Some(validator) = validator {
+            let held = Held {
+                bytes: 0,
+                url: url.into(),
+                validator: validator.into(),
+            };
+            fs::write(self.proof(), serde_json::to_vec(&held)?)?;
+        }
+        Ok(file)
+    }
+
+    /// Removes it.
+    pub fn discard(&self) {
+        // What is not there needs no removing; what cannot be removed is found out when it is opened.
+        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(self.proof());
+    }
+
+    /// Puts it on the disk and gives it its final name.
+    pub fn publish(&self, target: &Path) -> Result<(), Error> {
+        let cannot = |e: io::Error| cannot_write(target, e);
+        fs::create_dir_all(folder_of(target)).map_err(cannot)?;
+        File::open(&self.path)
+            .and_then(|file| file.sync_all())
+            .map_err(cannot)?;
+        fs::rename(&self.path, target).map_err(cannot)?;
+        sync_folder(folder_of(target)).map_err(cannot)?;
+        self.discard();
+        Ok(())
+    }
+
+    /// The words for a part file that cannot be written.
+    pub fn cannot_write(&self, e: io::Error) -> String {
+        format!("{}: cannot be written: {e}", self.path.display())
+    }
+
+    fn proof(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".json");
+        name.into()
+    }
+}
+
+/// Opens a file to read and to append to; makes it, and its folder, if it is missing.
+pub fn open_to_append(path: &Path) -> Result<File, Error> {
+    let cannot = |e: io::Error| cannot_write(path, e);
+    fs::create_dir_all(folder_of(path)).map_err(cannot)?;
+    let file = File::options()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(cannot)?;
+    sync_folder(folder_of(path)).map_err(cannot)?;
+    Ok(file)
+}
+
 /// Puts the entries of a folder on the disk, so that a rename survives a power cut.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
@@ -184,6 +286,20 @@ pub fn is_dash(path: &Path) -> bool {
 /// The first `digits` hex digits of the SHA-256 of some bytes.
 pub fn hex_digest(bytes: &[u8], digits: usize) -> String {
     hex(&Sha256::digest(bytes))[..digits.min(64)].to_owned()
+}
+
+/// The SHA-256 of everything that is left to read, as lower-case hex, and how many bytes that was.
+pub fn sha256(input: &mut impl Read) -> io::Result<(String, u64)> {
+    let (mut hash, mut buffer, mut bytes) = (Sha256::new(), vec![0; 1 << 16], 0);
+    loop {
+        match input.read(&mut buffer)? {
+            0 => return Ok((hex(&hash.finalize()), bytes)),
+            n => {
+                hash.update(&buffer[..n]);
+                bytes += n as u64;
+            }
+        }
+    }
 }
 
 /// Bytes as lower-case hex.

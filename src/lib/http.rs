@@ -10,8 +10,10 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use futures::StreamExt;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::Semaphore;
+use std::io::Write;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::files::Part;
 use crate::report::Error;
 
 /// How to reach servers. The same options in every stage that uses the network.
@@ -155,6 +157,26 @@ impl Reply {
     }
 }
 
+/// A body that is in a part file now.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The status: 200, or 206 when an earlier attempt was gone on with.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Size of the part file.
+    pub bytes: u64,
+    /// Requests it took.
+    pub attempts: u32,
+}
+
+impl Saved {
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+}
+
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
@@ -252,7 +274,6 @@ pub fn after(
     retries: u32,
     backoff: Duration,
 ) -> Next {
-    const PATIENCE: Duration = Duration::from_secs(600);
     const LONGEST: Duration = Duration::from_secs(60);
     if !kind.passes() || attempt > retries {
         return Next::GiveUp;
@@ -278,7 +299,7 @@ pub struct Http {
 
 #[derive(Debug)]
 struct Host {
-    window: Semaphore,
+    window: Arc<Semaphore>,
     state: Mutex<HostState>,
 }
 
@@ -300,6 +321,35 @@ pub struct Tally {
     /// Requests that were a second attempt or later.
     pub retries: u64,
 }
+
+/// An attempt that failed.
+struct Attempt {
+    trouble: Trouble,
+    retry_after: Option<Duration>,
+}
+
+impl From<Trouble> for Attempt {
+    fn from(trouble: Trouble) -> Self {
+        Attempt {
+            trouble,
+            retry_after: None,
+        }
+    }
+}
+
+/// An answer whose body is still to come.
+struct Open {
+    response: reqwest::Response,
+    host: Arc<Host>,
+    url: url::Url,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Bodies are written to the disk in pieces of at least this many bytes, off the async workers.
+const WRITE_SIZE: usize = 512 << 10;
+
+/// The longest that a server may ask us to wait.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A host that could not be reached this often in a row is not asked any more.
 const GIVE_UP_ON_HOST: u32 = 8;
@@ -343,49 +393,86 @@ impl Http {
 
     /// Asks until there is an answer with status 2xx or 304, or no more hope.
     pub async fn get(&self, ask: &Ask) -> Result<Reply, Trouble> {
-        self.get_checked(ask, |_| Ok(())).await
+        self.get_checked(ask, async |_| Ok(())).await
     }
 
     /// Like [`Http::get`], and an answer that `check` refuses is asked for again as other passing trouble is.
     pub async fn get_checked(
         &self,
         ask: &Ask,
-        check: impl Fn(&Reply) -> Result<(), (Kind, String)>,
+        check: impl AsyncFn(&Reply) -> Result<(), (Kind, String)>,
     ) -> Result<Reply, Trouble> {
+        self.persist(async |attempt| {
+            let mut reply = self.once(ask, attempt > 1).await?;
+            reply.attempts = attempt;
+            match check(&reply).await {
+                Ok(()) => Ok(reply),
+                Err((kind, message)) => Err(Trouble {
+                    kind,
+                    status: Some(reply.status),
+                    attempts: 0,
+                    message,
+                }
+                .into()),
+            }
+        })
+        .await
+    }
+
+    /// Streams a body into a part file, going on where an earlier attempt or run stopped when the server proves
+    /// that it is still the same file (a strong ETag or Last-Modified, by `If-Range`). What `check` refuses is
+    /// thrown away and asked for again as other passing trouble is.
+    pub async fn save<T>(
+        &self,
+        ask: &Ask,
+        part: &Part,
+        check: impl AsyncFn(&Saved) -> Result<T, (Kind, String)>,
+    ) -> Result<(Saved, T), Trouble> {
+        self.persist(async |attempt| {
+            let mut saved = self.save_once(ask, part, attempt > 1).await?;
+            saved.attempts = attempt;
+            match check(&saved).await {
+                Ok(value) => Ok((saved, value)),
+                Err((kind, message)) => {
+                    part.discard();
+                    Err(Trouble {
+                        kind,
+                        status: Some(saved.status),
+                        attempts: 0,
+                        message,
+                    }
+                    .into())
+                }
+            }
+        })
+        .await
+    }
+
+    async fn persist<T>(
+        &self,
+        once: impl AsyncFn(u32) -> Result<T, Attempt>,
+    ) -> Result<T, Trouble> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let outcome = self.once(ask, attempt > 1).await.and_then(|mut reply| {
-                reply.attempts = attempt;
-                match check(&reply) {
-                    Ok(()) => Ok(reply),
-                    Err((kind, message)) => Err((
-                        Trouble {
-                            kind,
-                            status: Some(reply.status),
-                            attempts: attempt,
-                            message,
-                        },
-                        None,
-                    )),
-                }
-            });
-            match outcome {
-                Ok(reply) => return Ok(reply),
-                Err((mut trouble, retry_after)) => {
-                    trouble.attempts = attempt;
-                    let backoff = Duration::from_secs_f64(self.options.backoff);
-                    match after(
-                        trouble.kind,
-                        retry_after,
-                        attempt,
-                        self.options.retries,
-                        backoff,
-                    ) {
-                        Next::GiveUp => return Err(trouble),
-                        Next::Retry(wait) => tokio::time::sleep(wait).await,
-                    }
-                }
+            let Attempt {
+                mut trouble,
+                retry_after,
+            } = match once(attempt).await {
+                Ok(value) => return Ok(value),
+                Err(failed) => failed,
+            };
+            trouble.attempts = attempt;
+            let backoff = Duration::from_secs_f64(self.options.backoff);
+            match after(
+                trouble.kind,
+                retry_after,
+                attempt,
+                self.options.retries,
+                backoff,
+            ) {
+                Next::GiveUp => return Err(trouble),
+                Next::Retry(wait) => tokio::time::sleep(wait).await,
             }
         }
     }
@@ -425,50 +512,13 @@ impl Http {
         tallies
     }
 
-    async fn once(&self, ask: &Ask, again: bool) -> Result<Reply, (Trouble, Option<Duration>)> {
-        let url = self.resolve(&ask.url).map_err(|t| (t, None))?;
-        let host = self.host(&url);
-        // Never closed, so this cannot fail.
-        let _permit = host.window.acquire().await.expect("window is never closed");
-        self.wait_for_turn(&host).await?;
-        lock(&host.state).tally.requests += 1;
-        lock(&host.state).tally.retries += u64::from(again);
-        let mut request = self.client.get(url.clone());
-        if let Some(accept) = ask.accept {
-            request = request.header("accept", accept);
-        }
-        if ask.identity {
-            request = request.header("accept-encoding", "identity");
-        }
-        if let Some(bearer) = &self.options.bearer {
-            request = request.bearer_auth(bearer);
-        }
-        let response = request.headers(ask.headers.clone()).send().await;
-        let response = response.map_err(|e| (self.no_connection(&host, &url, &e), None))?;
-        lock(&host.state).unreachable = 0;
-        let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers(), SystemTime::now());
-        if let (429 | 503, Some(wait)) = (status, retry_after) {
-            let mut state = lock(&host.state);
-            state.quiet_until = state
-                .quiet_until
-                .max(Instant::now() + wait.min(Duration::from_secs(600)));
-        }
-        if !(response.status().is_success() || status == 304) {
-            return Err((refusal(status), retry_after));
-        }
-        self.body(ask, &url, &host, response)
-            .await
-            .map_err(|t| (t, None))
-    }
-
-    async fn body(
-        &self,
-        ask: &Ask,
-        asked: &url::Url,
-        host: &Host,
-        response: reqwest::Response,
-    ) -> Result<Reply, Trouble> {
+    async fn once(&self, ask: &Ask, again: bool) -> Result<Reply, Attempt> {
+        let Open {
+            response,
+            host,
+            url,
+            _permit,
+        } = self.open(ask, HeaderMap::new(), again).await?;
         let status = response.status().as_u16();
         let trouble = |kind, message| Trouble {
             kind,
@@ -484,10 +534,9 @@ impl Http {
             )
         };
         if announced.is_some_and(|n| n > ask.most) {
-            return Err(too_large());
+            return Err(too_large().into());
         }
-        // Redirected: the new place; else the name by which it was asked for.
-        let final_url = if response.url() == asked {
+        let final_url = if response.url() == &url {
             ask.url.clone()
         } else {
             response.url().to_string()
@@ -496,22 +545,9 @@ impl Http {
         let mut body = Vec::with_capacity(announced.unwrap_or(0).min(1 << 24) as usize);
         let mut stream = response.bytes_stream();
         while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|e| match e.is_timeout() {
-                true => trouble(
-                    Kind::Timeout,
-                    format!(
-                        "no byte for {} s after {} bytes",
-                        self.options.timeout,
-                        body.len()
-                    ),
-                ),
-                false => trouble(
-                    Kind::Truncated,
-                    format!("cut short at {} bytes{}", body.len(), of(announced)),
-                ),
-            })?;
+            let chunk = chunk.map_err(|e| self.cut(&e, status, body.len() as u64, announced))?;
             if (body.len() + chunk.len()) as u64 > ask.most {
-                return Err(too_large());
+                return Err(too_large().into());
             }
             lock(&host.state).tally.bytes += chunk.len() as u64;
             body.extend_from_slice(&chunk);
@@ -523,6 +559,168 @@ impl Http {
             body: body.into(),
             attempts: 0,
         })
+    }
+
+    async fn save_once(&self, ask: &Ask, part: &Part, again: bool) -> Result<Saved, Attempt> {
+        let disk = |e: std::io::Error| Trouble {
+            kind: Kind::Disk,
+            status: None,
+            attempts: 0,
+            message: part.cannot_write(e),
+        };
+        let held = part.held().filter(|held| held.url == ask.url);
+        let mut conditions = HeaderMap::new();
+        if let Some(held) = &held
+            && let Ok(validator) = HeaderValue::from_str(&held.validator)
+        {
+            conditions.insert("if-range", validator);
+            conditions.insert(
+                "range",
+                HeaderValue::from_str(&format!("bytes={}-", held.bytes)).expect("digits"),
+            );
+        }
+        let opened = self.open(ask, conditions, again).await;
+        let Open {
+            response,
+            host,
+            _permit,
+            ..
+        } = opened.map_err(|mut failed| {
+            if failed.trouble.status == Some(416) {
+                // What is held is no part of the file any more: start again.
+                part.discard();
+                failed.trouble.kind = Kind::Truncated;
+            }
+            failed
+        })?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let start = held.map_or(0, |held| held.bytes);
+        let goes_on = status == 206 && start > 0 && range_start(&headers) == Some(start);
+        if status == 206 && !goes_on {
+            part.discard();
+            let message = "a part was answered that was not asked for".into();
+            return Err(Trouble {
+                kind: Kind::Truncated,
+                status: Some(status),
+                attempts: 0,
+                message,
+            }
+            .into());
+        }
+        let start = if goes_on { start } else { 0 };
+        let announced = response.content_length().map(|n| n + start);
+        let mut file = part
+            .open(goes_on, &ask.url, validator(&headers).as_deref())
+            .map_err(disk)?;
+        let (mut written, mut buffer) = (start, Vec::new());
+        let mut stream = response.bytes_stream();
+        loop {
+            let chunk = stream.next().await;
+            let flush = !matches!(&chunk, Some(Ok(_))) || buffer.len() >= WRITE_SIZE;
+            if flush && !buffer.is_empty() {
+                let bytes = std::mem::take(&mut buffer);
+                let wrote =
+                    tokio::task::spawn_blocking(move || file.write_all(&bytes).map(|()| file))
+                        .await;
+                file = wrote
+                    .map_err(|e| disk(std::io::Error::other(e)))?
+                    .map_err(disk)?;
+            }
+            let chunk = match chunk {
+                None => break,
+                Some(chunk) => chunk.map_err(|e| self.cut(&e, status, written, announced))?,
+            };
+            written += chunk.len() as u64;
+            if written > ask.most {
+                let message = format!("the answer is larger than {} bytes", ask.most);
+                return Err(Trouble {
+                    kind: Kind::Unsupported,
+                    status: Some(status),
+                    attempts: 0,
+                    message,
+                }
+                .into());
+            }
+            lock(&host.state).tally.bytes += chunk.len() as u64;
+            buffer.extend_from_slice(&chunk);
+        }
+        Ok(Saved {
+            status,
+            headers,
+            bytes: written,
+            attempts: 0,
+        })
+    }
+
+    /// Waits for a place and a turn, asks, and hands over an answer whose status is 2xx or 304.
+    async fn open(&self, ask: &Ask, conditions: HeaderMap, again: bool) -> Result<Open, Attempt> {
+        let url = self.resolve(&ask.url)?;
+        let host = self.host(&url);
+        // Never closed, so this cannot fail.
+        let permit = host
+            .window
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("window is never closed");
+        self.wait_for_turn(&host).await?;
+        lock(&host.state).tally.requests += 1;
+        lock(&host.state).tally.retries += u64::from(again);
+        let mut request = self.client.get(url.clone());
+        if let Some(accept) = ask.accept {
+            request = request.header("accept", accept);
+        }
+        if ask.identity {
+            request = request.header("accept-encoding", "identity");
+        }
+        if let Some(bearer) = &self.options.bearer {
+            request = request.bearer_auth(bearer);
+        }
+        let response = request
+            .headers(ask.headers.clone())
+            .headers(conditions)
+            .send()
+            .await;
+        let response = response.map_err(|e| self.no_connection(&host, &url, &e))?;
+        lock(&host.state).unreachable = 0;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers(), SystemTime::now());
+        if let (429 | 503, Some(wait)) = (status, retry_after) {
+            let mut state = lock(&host.state);
+            state.quiet_until = state.quiet_until.max(Instant::now() + wait.min(PATIENCE));
+        }
+        if response.status().is_success() || status == 304 {
+            return Ok(Open {
+                response,
+                host,
+                url,
+                _permit: permit,
+            });
+        }
+        Err(Attempt {
+            trouble: refusal(status),
+            retry_after,
+        })
+    }
+
+    fn cut(&self, e: &reqwest::Error, status: u16, got: u64, announced: Option<u64>) -> Trouble {
+        let (kind, message) = match e.is_timeout() {
+            true => (
+                Kind::Timeout,
+                format!("no byte for {} s after {got} bytes", self.options.timeout),
+            ),
+            false => (
+                Kind::Truncated,
+                format!("cut short at {got}{} bytes", of(announced)),
+            ),
+        };
+        Trouble {
+            kind,
+            status: Some(status),
+            attempts: 0,
+            message,
+        }
     }
 
     fn host(&self, url: &url::Url) -> Arc<Host> {
@@ -541,29 +739,26 @@ impl Http {
                 tally: Tally::default(),
             };
             Arc::new(Host {
-                window: Semaphore::new(self.options.per_host.into()),
+                window: Arc::new(Semaphore::new(self.options.per_host.into())),
                 state: Mutex::new(state),
             })
         };
         hosts.entry(name).or_insert_with(new).clone()
     }
 
-    async fn wait_for_turn(&self, host: &Host) -> Result<(), (Trouble, Option<Duration>)> {
+    async fn wait_for_turn(&self, host: &Host) -> Result<(), Trouble> {
         let turn = {
             let mut state = lock(&host.state);
             if state.unreachable >= GIVE_UP_ON_HOST {
                 let message = format!(
                     "not asked: the host could not be reached {GIVE_UP_ON_HOST} times in a row"
                 );
-                return Err((
-                    Trouble {
-                        kind: Kind::Unsupported,
-                        status: None,
-                        attempts: 0,
-                        message,
-                    },
-                    None,
-                ));
+                return Err(Trouble {
+                    kind: Kind::Unsupported,
+                    status: None,
+                    attempts: 0,
+                    message,
+                });
             }
             let turn = state.next_slot.max(state.quiet_until).max(Instant::now());
             if self.options.rate > 0.0 {
@@ -618,6 +813,7 @@ fn refusal(status: u16) -> Trouble {
         404 | 410 => (Kind::NotFound, "not there"),
         401 | 403 | 451 => (Kind::Forbidden, "not allowed"),
         429 => (Kind::TooMany, "too many requests"),
+        501 => (Kind::Status, "the server does not do that"),
         500.. => (Kind::Server, "the server is in trouble"),
         _ => (Kind::Status, "refused"),
     };
@@ -627,6 +823,31 @@ fn refusal(status: u16) -> Trouble {
         attempts: 0,
         message: format!("{words} (HTTP {status})"),
     }
+}
+
+/// What proves that a file is still the same: a strong ETag, else Last-Modified (RFC 9110 §13.1.5).
+fn validator(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .map(str::to_owned)
+    };
+    text("etag")
+        .filter(|etag| !etag.starts_with("W/"))
+        .or_else(|| text("last-modified"))
+}
+
+/// Where a 206 starts: `Content-Range: bytes 100-199/200`.
+fn range_start(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get("content-range")?.to_str().ok()?;
+    range
+        .strip_prefix("bytes ")?
+        .split('-')
+        .next()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// `Retry-After` in either form: seconds, or a date.

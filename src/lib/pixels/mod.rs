@@ -1,5 +1,5 @@
-//! The only room that meets pixels: measuring and decoding here, crops and turns for `serve` in [`render`],
-//! row-by-row writers for `download` in [`write`].
+//! The only room that meets pixels: measuring and decoding here, proof that an image is whole in [`mod@verify`],
+//! crops and turns for `serve` in [`render`], row-by-row writers for `download` in [`mod@write`].
 //!
 //! Everything is decoded within a limit stated beforehand, so that a small file that claims a huge picture is
 //! refused from its header.
@@ -12,7 +12,10 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use crate::report::Error;
 
 pub mod render;
+pub mod verify;
 pub mod write;
+
+pub use verify::{Flaw, Sound, icc, verify, verify_file};
 
 /// What the header of an image file says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,145 @@
+//! Covering an image with the fewest regions a server honours: numbers in, rectangles out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::iiif::info::Limits;
+
+/// A rectangle in pixels of the full image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Rect {
+    /// Left edge.
+    pub x: u32,
+    /// Top edge.
+    pub y: u32,
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
+/// Interior edges fall on multiples of this where that costs no further request: the largest block of a JPEG
+/// with subsampled chroma, so that regions can be joined without decoding.
+const BLOCK: u32 = 16;
+
+/// The size of the regions that cover `width` × `height` in the fewest requests within the limits. Among equals,
+/// edges on multiples of 16, then the most even regions.
+pub fn fewest(width: u32, height: u32, limits: &Limits) -> [u32; 2] {
+    let widest = limits.width.min(width).max(1);
+    let highest = |w: u32| {
+        limits
+            .height
+            .min(height)
+            .min(u32::try_from(limits.area / u64::from(w)).unwrap_or(u32::MAX))
+            .max(1)
+    };
+    // Only widths that change the number of columns matter: at most 2·sqrt(width) of them.
+    let columns = |w: u32| width.div_ceil(w);
+    let mut best = ((u64::MAX, u32::MAX), [1, 1]);
+    let mut w = widest;
+    loop {
+        let h = highest(w);
+        let requests = u64::from(columns(w)) * u64::from(height.div_ceil(h));
+        let cost = (requests, w.max(h) / w.min(h));
+        if cost < best.0 {
+            best = (cost, [w, h]);
+        }
+        // Narrower columns only pay when they let the rows be higher.
+        let narrower = width.div_ceil(columns(w) + 1);
+        if h >= height.min(limits.height) || narrower >= w || narrower == 0 {
+            break;
+        }
+        w = narrower;
+    }
+    let [w, h] = best.1;
+    [even(width, w), even(height, h)]
+}
+
+/// The smallest multiple of 16 within `most` that needs no more parts than `most` does; else the smallest such
+/// number at all.
+fn even(whole: u32, most: u32) -> u32 {
+    let parts = whole.div_ceil(most);
+    let smallest = whole.div_ceil(parts);
+    let aligned = smallest.next_multiple_of(BLOCK);
+    if parts == 1 {
+        whole
+    } else if aligned <= most {
+        aligned
+    } else {
+        smallest
+    }
+}
+
+/// The cells of a grid over an image, row by row. `origin` is where the image lies in the full one.
+pub fn cells(
+    origin: [u32; 2],
+    size: [u32; 2],
+    tile: [u32; 2],
+) -> impl Iterator<Item = Rect> + Clone {
+    let [width, height] = size;
+    let [tile_width, tile_height] = tile;
+    let rows = (0..height).step_by(tile_height.max(1) as usize);
+    rows.flat_map(move |y| {
+        (0..width)
+            .step_by(tile_width.max(1) as usize)
+            .map(move |x| Rect {
+                x: origin[0] + x,
+                y: origin[1] + y,
+                width: tile_width.min(width - x),
+                height: tile_height.min(height - y),
+            })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(width: u32, height: u32, area: u64) -> Limits {
+        Limits {
+            width,
+            height,
+            area,
+        }
+    }
+
+    #[test]
+    fn the_fewest_regions() {
+        let cases = [
+            // (image, limits, region, requests)
+            ([7216, 5412], limits(1000, 1000, u64::MAX), [912, 912], 48),
+            (
+                [7216, 5412],
+                limits(u32::MAX, u32::MAX, 1_000_000),
+                [912, 1094],
+                40,
+            ),
+            ([7216, 5412], Limits::NONE, [7216, 5412], 1),
+            ([900, 5412], limits(1000, 1000, u64::MAX), [900, 912], 6),
+            ([1000, 1000], limits(999, 999, u64::MAX), [512, 512], 4),
+            ([1, 1], limits(1, 1, 1), [1, 1], 1),
+            ([30, 10], limits(10, 10, 100), [10, 10], 3),
+        ];
+        for (size, limits, region, requests) in cases {
+            let found = fewest(size[0], size[1], &limits);
+            let cells = cells([0, 0], size, found).count();
+            assert!(limits.allow(found[0], found[1]), "{size:?} {found:?}");
+            assert_eq!((found, cells), (region, requests), "{size:?} {limits:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cells_cover_every_pixel_once_within_the_limits(w in 1u32..5000, h in 1u32..5000, mw in 16u32..3000, mh in 16u32..3000, area in 256u64..4_000_000) {
+            let limits = limits(mw, mh, area);
+            let tile = fewest(w, h, &limits);
+            proptest::prop_assert!(limits.allow(tile[0], tile[1]));
+            let mut covered = 0u64;
+            for cell in cells([7, 9], [w, h], tile) {
+                proptest::prop_assert!(cell.width > 0 && cell.height > 0);
+                proptest::prop_assert!(cell.x - 7 + cell.width <= w && cell.y - 9 + cell.height <= h);
+                covered += u64::from(cell.width) * u64::from(cell.height);
+            }
+            proptest::prop_assert_eq!(covered, u64::from(w) * u64::from(h));
+        }
+    }
+}

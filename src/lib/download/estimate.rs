@@ -1,0 +1,117 @@
+//! `--dry-run`: how many requests, bytes and seconds a download takes per host, before anything is asked.
+//!
+//! Nobody knows a server's cap before asking, so requests are given from the fewest (each image in one answer) to
+//! the most (regions of 1000 × 1000 pixels, the smallest cap met in practice).
+
+use std::collections::BTreeMap;
+
+use super::{Options, cover};
+use crate::contracts::LocalizedImage;
+use crate::iiif::info::Limits;
+use crate::report::{Error, Report};
+
+/// Bytes per pixel of a photographed page as JPEG, rounded up from manuscripts at quality 85 to 90.
+const BYTES_PER_PIXEL: f64 = 0.25;
+/// Assumed where no size is declared: 20 megapixels.
+const USUAL: [u32; 2] = [5000, 4000];
+
+#[derive(Default)]
+struct Sum {
+    images: u64,
+    fewest: u64,
+    most: u64,
+    bytes: f64,
+    guessed: u64,
+}
+
+/// Prints the estimate to standard output.
+pub fn print(
+    images: &[LocalizedImage],
+    options: &Options,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let mut hosts: BTreeMap<String, Sum> = BTreeMap::new();
+    for image in images {
+        add(
+            hosts.entry(host(image)).or_default(),
+            image,
+            options.max_width,
+        );
+    }
+    let mut text = String::from("host\timages\trequests\tbytes\tseconds\n");
+    for (host, sum) in &hosts {
+        let seconds = |requests: u64| {
+            if options.http.rate > 0.0 {
+                (requests as f64 / options.http.rate).ceil()
+            } else {
+                0.0
+            }
+        };
+        text += &format!(
+            "{host}\t{}\t{}-{}\t{:.0}\t{}-{}\n",
+            sum.images,
+            sum.fewest,
+            sum.most,
+            sum.bytes,
+            seconds(sum.fewest),
+            seconds(sum.most)
+        );
+        report.count("requests_fewest", sum.fewest);
+        report.count("requests_most", sum.most);
+        report.count("bytes", sum.bytes as u64);
+    }
+    crate::files::write("-".as_ref(), text.as_bytes())?;
+    let guessed: u64 = hosts.values().map(|sum| sum.guessed).sum();
+    if guessed > 0 {
+        report.notes.push(format!(
+            "{guessed} images declare no size: {} x {} assumed",
+            USUAL[0], USUAL[1]
+        ));
+    }
+    report.read = images.len() as u64;
+    report.kept = report.read;
+    report.done = "nothing was fetched: --dry-run".into();
+    Ok(())
+}
+
+fn add(sum: &mut Sum, image: &LocalizedImage, max_width: Option<u32>) {
+    let declared = image
+        .image
+        .width
+        .zip(image.image.height)
+        .map(|(w, h)| [w, h]);
+    let framed = image.frame.map(|f| [f.width as u32, f.height as u32]);
+    let size = declared.or(framed);
+    let full = size.unwrap_or(USUAL);
+    let size_out = super::service::shrunk(full, max_width);
+    sum.images += 1;
+    sum.guessed += u64::from(size.is_none());
+    sum.bytes += f64::from(size_out[0]) * f64::from(size_out[1]) * BYTES_PER_PIXEL;
+    if image.image.service.is_none() {
+        sum.fewest += 1;
+        sum.most += 1;
+        return;
+    }
+    let capped = Limits {
+        width: 1000,
+        height: 1000,
+        area: u64::MAX,
+    };
+    let tile = cover::fewest(full[0], full[1], &capped);
+    sum.fewest += 2;
+    sum.most += 1 + cover::cells([0, 0], full, tile).count() as u64;
+}
+
+fn host(image: &LocalizedImage) -> String {
+    let uri = image
+        .image
+        .service
+        .as_ref()
+        .map(|s| s.id.as_str())
+        .or(image.image.url.as_deref())
+        .unwrap_or_default();
+    url::Url::parse(uri)
+        .ok()
+        .and_then(|u| u.host_str().map(str::to_owned))
+        .unwrap_or_else(|| "(no host)".into())
+}

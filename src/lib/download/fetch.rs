@@ -1,0 +1,374 @@
+//! One image from wherever it is to its place on the disk: fetched, checked, made what was asked for, published,
+//! journalled.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::names;
+use super::pack::Pack;
+use super::service::{self, Got, Memory, Wanted, Whole, blocking, look_at};
+use super::stitch::Mosaic;
+use crate::contracts::{Download, LocalizedImage};
+use crate::files::Part;
+use crate::http::{Ask, Http, Kind, Saved, Trouble};
+use crate::pixels::write::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
+use crate::pixels::{self, Sound};
+
+/// The file type wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Bytes as the server sends them; JPEG where regions must be joined
+    Keep,
+    /// JPEG
+    Jpg,
+    /// PNG
+    Png,
+    /// TIFF, uncompressed
+    Tif,
+}
+
+/// How images are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// The file type.
+    pub format: Format,
+    /// Widest result.
+    pub max_width: Option<u32>,
+}
+
+/// The largest answer taken.
+const MOST_BYTES: u64 = 16 << 30;
+/// The largest picture decoded in memory to be encoded anew.
+const MOST_PIXELS: u64 = 400_000_000;
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The output folder.
+    pub folder: PathBuf,
+    /// The folder in it for work under way.
+    pub hidden: PathBuf,
+}
+
+/// An image that is on the disk under its final name, not yet journalled: `when` is empty.
+pub async fn fetch(
+    http: &Http,
+    memory: &Memory,
+    places: &Places,
+    wish: Wish,
+    image: &LocalizedImage,
+) -> Result<Download, Trouble> {
+    let asked = asked(image, wish);
+    let work = places.hidden.join(names::work(&image.id, &asked));
+    let part = Part::new(work.with_extension("part"));
+    let job = Job {
+        places,
+        wish,
+        image,
+        asked,
+        work,
+        part,
+    };
+    match (&image.image.service, &image.image.url) {
+        (Some(service), _) => {
+            let wanted = Wanted {
+                service,
+                max_width: wish.max_width,
+                format: wish.server_format(),
+                most: MOST_BYTES,
+                part: &job.part,
+            };
+            let pack = job.work.with_extension("pack");
+            let resumed = Pack::resume(&pack, &job.asked);
+            let new_pack = |plan| Pack::create(&pack, &job.asked, plan);
+            match service::fetch(http, memory, &wanted, resumed, &new_pack).await? {
+                Got::Whole(whole) => job.whole(whole).await,
+                Got::Regions {
+                    pack,
+                    attempts,
+                    notes,
+                } => job.regions(pack, attempts, notes).await,
+            }
+        }
+        (None, Some(url)) => {
+            let checked = http
+                .save(&Ask::image(url, MOST_BYTES), &job.part, async |_| {
+                    look_at(&job.part).await
+                })
+                .await;
+            let (saved, sound) = checked?;
+            let whole = Whole {
+                uri: url.clone(),
+                attempts: saved.attempts,
+                saved,
+                sound,
+                notes: Vec::new(),
+            };
+            job.whole(whole).await.map(|download| Download {
+                method: download.method.replace("whole", "bytes"),
+                ..download
+            })
+        }
+        (None, None) => Err(trouble(
+            Kind::Unsupported,
+            "the image has neither a service nor a URL".into(),
+        )),
+    }
+}
+
+/// What is asked for, in a form that changes when another request would be made or another file be written.
+pub fn asked(image: &LocalizedImage, wish: Wish) -> String {
+    let place = match (&image.image.service, &image.image.url) {
+        (Some(service), _) => match service.region {
+            Some([x, y, w, h]) => format!("{}#xywh={x},{y},{w},{h}", service.id),
+            None => service.id.clone(),
+        },
+        (None, url) => url.clone().unwrap_or_default(),
+    };
+    let width = wish
+        .max_width
+        .map(|w| format!(" max-width={w}"))
+        .unwrap_or_default();
+    format!("{place} format={}{width}", wish.format.name())
+}
+
+impl Format {
+    /// The word for `--format`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Keep => "keep",
+            Format::Jpg => "jpg",
+            Format::Png => "png",
+            Format::Tif => "tif",
+        }
+    }
+
+    fn encoding(self) -> Option<Encoding> {
+        match self {
+            Format::Keep => None,
+            Format::Jpg => Some(Encoding::Jpeg),
+            Format::Png => Some(Encoding::Png),
+            Format::Tif => Some(Encoding::Tiff),
+        }
+    }
+}
+
+impl Wish {
+    /// What to ask a service for: PNG where PNG or TIFF is wanted, so that no loss is added on the way.
+    fn server_format(self) -> Option<&'static str> {
+        match self.format {
+            Format::Keep => None,
+            Format::Jpg => Some("jpg"),
+            Format::Png | Format::Tif => Some("png"),
+        }
+    }
+}
+
+struct Job<'a> {
+    places: &'a Places,
+    wish: Wish,
+    image: &'a LocalizedImage,
+    asked: String,
+    work: PathBuf,
+    part: Part,
+}
+
+impl Job<'_> {
+    /// One answer: kept as it is, or encoded anew where another type or size was asked for.
+    async fn whole(&self, whole: Whole) -> Result<Download, Trouble> {
+        let header = &whole.sound.header;
+        let [width, height] = service::shrunk([header.width, header.height], self.wish.max_width);
+        let target = self
+            .wish
+            .format
+            .encoding()
+            .filter(|e| e.media_type() != header.media_type);
+        let shrink = (width, height) != (header.width, header.height);
+        if target.is_none() && !shrink {
+            let download = self.entry(
+                "whole",
+                &whole.uri,
+                &whole.sound,
+                whole.attempts,
+                1,
+                whole.notes,
+            );
+            return self.publish(
+                &self.part,
+                Download {
+                    etag: text(&whole.saved, "etag"),
+                    last_modified: text(&whole.saved, "last-modified"),
+                    ..download
+                },
+            );
+        }
+        let same = match header.media_type {
+            "image/png" => Encoding::Png,
+            "image/tiff" => Encoding::Tiff,
+            _ => Encoding::Jpeg,
+        };
+        let path = self.part.path().to_owned();
+        let encoding = target.unwrap_or(same);
+        let output = Part::new(self.work.with_extension("out"));
+        let sound = encode(output.path().to_owned(), encoding, move |to| {
+            let bytes = std::fs::read(&path).map_err(std::io::Error::other)?;
+            let rows =
+                Decoded::new(pixels::decode(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?);
+            write_sized(rows, [width, height], encoding, to)
+        })
+        .await?;
+        let download = self.entry(
+            "encoded",
+            &whole.uri,
+            &sound,
+            whole.attempts,
+            1,
+            whole.notes,
+        );
+        let download = self.publish(&output, download)?;
+        self.part.discard();
+        Ok(download)
+    }
+
+    /// Regions: joined band by band.
+    async fn regions(
+        &self,
+        pack: Pack,
+        attempts: u32,
+        mut notes: Vec<String>,
+    ) -> Result<Download, Trouble> {
+        let plan = pack.plan().clone();
+        let target = service::shrunk(plan.size, self.wish.max_width);
+        let usual = if plan.dialect.format == "png" {
+            Encoding::Png
+        } else {
+            Encoding::Jpeg
+        };
+        let mut encoding = self.wish.format.encoding().unwrap_or(usual);
+        if encoding == Encoding::Jpeg && target[0].max(target[1]) > JPEG_LONGEST {
+            encoding = Encoding::Tiff;
+            notes.push(format!(
+                "{} x {} pixels do not fit a JPEG: written as TIFF",
+                target[0], target[1]
+            ));
+        }
+        let regions = super::cover::cells(plan.origin, plan.size, plan.tile).count() as u32;
+        let output = Part::new(self.work.with_extension("out"));
+        let path = output.path().to_owned();
+        let (sound, pack) = {
+            let pack = std::sync::Arc::new(pack);
+            let held = pack.clone();
+            (
+                encode(path, encoding, move |to| {
+                    write_sized(Mosaic::new(&held)?, target, encoding, to)
+                })
+                .await?,
+                pack,
+            )
+        };
+        let download = self.entry("stitched", &plan.service, &sound, attempts, regions, notes);
+        let download = self.publish(&output, download)?;
+        pack.discard();
+        Ok(download)
+    }
+
+    fn entry(
+        &self,
+        method: &str,
+        uri: &str,
+        sound: &Sound,
+        attempts: u32,
+        regions: u32,
+        notes: Vec<String>,
+    ) -> Download {
+        let path = format!("{}.{}", names::stem(self.image), sound.header.suffix());
+        Download {
+            recto: Download::NAME.into(),
+            id: self.image.id.clone(),
+            path,
+            uri: uri.into(),
+            bytes: sound.bytes,
+            sha256: sound.sha256.clone(),
+            width: sound.header.width,
+            height: sound.header.height,
+            media_type: sound.header.media_type.into(),
+            method: method.into(),
+            attempts,
+            regions,
+            notes,
+            asked: self.asked.clone(),
+            ..Download::default()
+        }
+    }
+
+    fn publish(&self, part: &Part, download: Download) -> Result<Download, Trouble> {
+        let published =
+            tokio::task::block_in_place(|| part.publish(&self.places.folder.join(&download.path)));
+        published.map_err(|e| trouble(Kind::Disk, e.to_string()))?;
+        Ok(download)
+    }
+}
+
+/// Writes a picture to a file off the async workers, and looks at what was written.
+async fn encode(
+    path: PathBuf,
+    _encoding: Encoding,
+    write: impl FnOnce(&mut BufWriter<std::fs::File>) -> std::io::Result<()> + Send + 'static,
+) -> Result<Sound, Trouble> {
+    let work = move || {
+        let disk = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::PermissionDenied => {
+                (Kind::Disk, format!("{}: {e}", path.display()))
+            }
+            _ => (Kind::Truncated, e.to_string()),
+        };
+        let file = Part::new(path.clone())
+            .open(false, "", None)
+            .map_err(disk)?;
+        let mut out = BufWriter::with_capacity(1 << 18, file);
+        write(&mut out).map_err(disk)?;
+        out.flush().map_err(disk)?;
+        measure_written(&path)
+    };
+    blocking(work)
+        .await
+        .map_err(|(kind, message)| trouble(kind, message))
+}
+
+/// What was written: no need to decode our own bytes again.
+fn measure_written(path: &Path) -> Result<Sound, (Kind, String)> {
+    let disk = |e: String| (Kind::Disk, e);
+    let header = pixels::measure(path).map_err(|e| disk(e.to_string()))?;
+    let mut file = std::fs::File::open(path).map_err(|e| disk(e.to_string()))?;
+    let (sha256, bytes) = crate::files::sha256(&mut file).map_err(|e| disk(e.to_string()))?;
+    Ok(Sound {
+        header,
+        bytes,
+        sha256,
+    })
+}
+
+fn write_sized(
+    mut rows: impl Rows,
+    [width, height]: [u32; 2],
+    encoding: Encoding,
+    out: &mut BufWriter<std::fs::File>,
+) -> std::io::Result<()> {
+    if (rows.width(), rows.height()) == (width, height) {
+        return write(&mut rows, encoding, out);
+    }
+    write(&mut Shrunk::new(rows, width, height), encoding, out)
+}
+
+fn text(saved: &Saved, name: &str) -> Option<String> {
+    saved.header(name).map(str::to_owned)
+}
+
+fn trouble(kind: Kind, message: String) -> Trouble {
+    Trouble {
+        kind,
+        status: None,
+        attempts: 0,
+        message,
+    }
+}

@@ -1,0 +1,78 @@
+//! Where each image goes: a folder per group, a name people can read, a hash so that no two images meet.
+//!
+//! A name depends on the image alone, so it is the same whatever else is in the set and in whatever order.
+
+use crate::contracts::LocalizedImage;
+use crate::files::{SafeName, hex_digest};
+
+/// The path of an image below the output folder, without suffix: `group/label-hash`.
+pub fn stem(image: &LocalizedImage) -> String {
+    let labels = &image.source.labels;
+    let words: Vec<&str> = [&labels.canvas, &labels.image]
+        .into_iter()
+        .filter_map(|label| label.as_deref())
+        .collect();
+    let label = SafeName::readable(&words.join(" "));
+    let folder = SafeName::unique(&image.group);
+    format!(
+        "{}/{}-{}",
+        folder.as_str(),
+        label.as_str(),
+        hex_digest(image.id.as_bytes(), 10)
+    )
+}
+
+/// A name for work under way on an image, unlike that of any other request.
+pub fn work(id: &str, asked: &str) -> String {
+    hex_digest(format!("{id}\n{asked}").as_bytes(), 24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contracts::{Labels, Provenance};
+
+    fn image(id: &str, group: &str, canvas: &str) -> LocalizedImage {
+        let labels = Labels {
+            canvas: Some(canvas.into()),
+            image: Some("NIR -Recto".into()),
+            ..Labels::default()
+        };
+        LocalizedImage {
+            id: id.into(),
+            group: group.into(),
+            source: Provenance {
+                labels,
+                ..Provenance::default()
+            },
+            ..LocalizedImage::default()
+        }
+    }
+
+    #[test]
+    fn names_are_readable_and_their_own() {
+        assert_eq!(
+            stem(&image("a", "4Q171", "600/1 fr. 1")),
+            "4Q171/600_1_fr.1_NIR_Recto-ca978112ca"
+        );
+        assert_ne!(
+            stem(&image("a", "4Q171", "x")),
+            stem(&image("b", "4Q171", "x"))
+        );
+        assert_ne!(
+            stem(&image("a", "XHev/Se 8", "x")),
+            stem(&image("a", "XHev_Se_8", "x"))
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_name_leaves_the_folder_or_meets_another(a in ".{0,40}", b in ".{0,40}", group in ".{0,40}", label in ".{0,120}") {
+            let (one, two) = (stem(&image(&a, &group, &label)), stem(&image(&b, &group, &label)));
+            proptest::prop_assert_eq!(one.split('/').count(), 2);
+            proptest::prop_assert!(one.split('/').all(|part| !part.is_empty() && !part.starts_with('.')));
+            proptest::prop_assert!(one.len() < 200);
+            proptest::prop_assert_eq!(a == b, one.to_lowercase() == two.to_lowercase());
+        }
+    }
+}

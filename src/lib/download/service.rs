@@ -1,0 +1,713 @@
+//! One image from a IIIF image service, whole and pixel-true: the whole image where the server gives it, else the
+//! fewest regions it honours, else the tiles it advertises.
+//!
+//! What a server declares is a hint. An answer of another size than was asked for is never used: it is asked for
+//! once more, and when it stays small it teaches the cap of that host, once for all images.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OnceCell, Semaphore};
+
+use super::cover::{self, Rect, cells};
+use super::pack::Pack;
+use crate::contracts::Service;
+use crate::files::Part;
+use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
+use crate::iiif::info::{self, Info, Limits};
+use crate::pixels::{self, Flaw, Sound};
+
+/// How an image is covered, and in which words it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Base URI of the service.
+    pub service: String,
+    /// Where the picture lies in the service's image.
+    pub origin: [u32; 2],
+    /// Size of the picture at full scale.
+    pub size: [u32; 2],
+    /// Size of the regions; those at the right and bottom edge are smaller.
+    pub tile: [u32; 2],
+    /// The words.
+    pub dialect: Dialect,
+}
+
+/// The words in which a server wants to be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialect {
+    /// Major version of the Image API.
+    pub version: u8,
+    /// `default`, or `native`…
+    pub quality: String,
+    /// `jpg`, or `png`…
+    pub format: String,
+    /// Whether the size of a region is written `w,h` (canonical in 3.0) or `w,` (canonical in 2.x).
+    pub both_sides: bool,
+}
+
+/// What the answers of a host have taught, and each service's `info.json`, fetched once.
+#[derive(Debug, Default)]
+pub struct Memory {
+    infos: Mutex<HashMap<String, Arc<OnceCell<Result<Info, Trouble>>>>>,
+    caps: Mutex<HashMap<String, Limits>>,
+}
+
+/// What is wanted of a service.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// Widest result, if it may be smaller than the image.
+    pub max_width: Option<u32>,
+    /// The file type to ask for where the server has it; none: the server's usual.
+    pub format: Option<&'static str>,
+    /// Most bytes of one answer.
+    pub most: u64,
+    /// Where an answer that is the whole picture goes.
+    pub part: &'a Part,
+}
+
+/// An image that was had.
+pub enum Got {
+    /// One answer, as it came.
+    Whole(Whole),
+    /// Regions in a pack, all of them.
+    Regions {
+        /// They are in here.
+        pack: Pack,
+        /// Requests made.
+        attempts: u32,
+        /// What was learnt on the way.
+        notes: Vec<String>,
+    },
+}
+
+/// One answer that is the picture asked for.
+pub struct Whole {
+    /// The URI asked.
+    pub uri: String,
+    /// The answer; its body is in the part file.
+    pub saved: Saved,
+    /// What its body is.
+    pub sound: Sound,
+    /// Requests made.
+    pub attempts: u32,
+    /// What was learnt on the way.
+    pub notes: Vec<String>,
+}
+
+/// The size of regions first tried on a server that refuses the whole image without saying why.
+const CAUTIOUS: u32 = 1024;
+/// How often a cap may turn out smaller than thought.
+const LESSONS: u32 = 4;
+/// A server that gives less than this is not worth asking.
+const LEAST: u32 = 64;
+
+/// Fetches an image; `pack_at` makes the pack when regions are needed.
+pub async fn fetch(
+    http: &Http,
+    memory: &Memory,
+    wanted: &Wanted<'_>,
+    resumed: Option<Pack>,
+    pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
+) -> Result<Got, Trouble> {
+    let mut course = Course {
+        http,
+        memory,
+        wanted,
+        attempts: 0,
+        notes: Vec::new(),
+    };
+    let got = course.run(resumed, pack_at).await;
+    got.map_err(|mut trouble| {
+        trouble.attempts = trouble.attempts.max(course.attempts);
+        trouble
+    })
+}
+
+/// One image's way through the ladder.
+struct Course<'a> {
+    http: &'a Http,
+    memory: &'a Memory,
+    wanted: &'a Wanted<'a>,
+    attempts: u32,
+    notes: Vec<String>,
+}
+
+impl Course<'_> {
+    async fn run(
+        &mut self,
+        resumed: Option<Pack>,
+        pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
+    ) -> Result<Got, Trouble> {
+        if let Some(pack) = resumed {
+            match self.complete(pack).await {
+                // The server no longer answers as it did when the pack was begun.
+                Err(trouble) if trouble.kind == Kind::WrongSize || refused(&trouble) => {}
+                outcome => return outcome,
+            }
+        }
+        let info = self.info().await?;
+        let (origin, size) = part(self.wanted.service, &info)?;
+        let target = shrunk(size, self.wanted.max_width);
+        let limits = info.limits.and(&self.memory.cap(&self.wanted.service.id));
+        if limits.allow(target[0], target[1])
+            && may_be_whole(&info, size, target)
+            && let Some(whole) = self.whole(&info, origin, size, target).await?
+        {
+            return Ok(Got::Whole(whole));
+        }
+        let pack = self.first_region(&info, origin, size, pack_at).await?;
+        self.complete(pack).await
+    }
+
+    async fn info(&mut self) -> Result<Info, Trouble> {
+        let cell = self.memory.info_cell(&self.wanted.service.id);
+        let mut asked = 0;
+        let fetch = async {
+            let ask = Ask::document(info_uri(&self.wanted.service.id));
+            let check = async |reply: &Reply| {
+                info::parse(&reply.body)
+                    .map(|_| ())
+                    .map_err(|e| (Kind::Info, e))
+            };
+            let reply = self.http.get_checked(&ask, check).await;
+            asked = reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
+            reply.map(|reply| info::parse(&reply.body).expect("checked just before"))
+        };
+        let info = cell.get_or_init(|| fetch).await.clone();
+        self.attempts += asked;
+        info.map_err(|mut trouble| {
+            trouble.message = format!("info.json: {}", trouble.message);
+            trouble
+        })
+    }
+
+    /// Asks for the picture in one answer; none when the server does not give it that way.
+    async fn whole(
+        &mut self,
+        info: &Info,
+        origin: [u32; 2],
+        size: [u32; 2],
+        target: [u32; 2],
+    ) -> Result<Option<Whole>, Trouble> {
+        let part = (size != [info.width, info.height]).then(|| Rect {
+            x: origin[0],
+            y: origin[1],
+            width: size[0],
+            height: size[1],
+        });
+        let mut small = None;
+        for dialect in self
+            .dialects(info)
+            .into_iter()
+            .filter(|d| d.both_sides == (info.version >= 3))
+        {
+            let uri = whole_uri(
+                &self.wanted.service.id,
+                part,
+                (target != size).then_some(target),
+                &dialect,
+            );
+            for _ in 0..2 {
+                let (saved, sound) = match self.save(&uri).await {
+                    Ok(answer) => answer,
+                    Err(trouble) if refused(&trouble) || too_much(&trouble) => break,
+                    Err(trouble) => return Err(trouble),
+                };
+                let found = [sound.header.width, sound.header.height];
+                if fits(found, target, size) {
+                    let notes = std::mem::take(&mut self.notes);
+                    return Ok(Some(Whole {
+                        uri,
+                        saved,
+                        sound,
+                        attempts: self.attempts,
+                        notes,
+                    }));
+                }
+                self.wanted.part.discard();
+                // Twice the same: not a slip, but what this server does.
+                if small == Some(found) {
+                    self.learn_from_whole(target, found);
+                    return Ok(None);
+                }
+                small = Some(found);
+            }
+            if small.is_some() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn learn_from_whole(&mut self, asked: [u32; 2], found: [u32; 2]) {
+        let side = found[0].max(found[1]).max(LEAST);
+        self.memory.lower(
+            &self.wanted.service.id,
+            &Limits {
+                width: side,
+                height: side,
+                area: u64::MAX,
+            },
+        );
+        self.notes.push(format!(
+            "asked for {} x {}, answered {} x {} with status 200: covered by regions instead",
+            asked[0], asked[1], found[0], found[1]
+        ));
+    }
+
+    /// Finds the words and the region size that the server honours, by fetching the first region.
+    async fn first_region(
+        &mut self,
+        info: &Info,
+        origin: [u32; 2],
+        size: [u32; 2],
+        pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
+    ) -> Result<Pack, Trouble> {
+        let mut last = None;
+        for (tile, dialect) in self.ways(info, size) {
+            match self
+                .try_way(info, origin, size, tile, dialect, pack_at)
+                .await
+            {
+                Ok(pack) => return Ok(pack),
+                Err(trouble) if refused(&trouble) || trouble.kind == Kind::WrongSize => {
+                    last = Some(trouble)
+                }
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        Err(last.unwrap_or_else(|| Trouble {
+            kind: Kind::Unsupported,
+            status: None,
+            attempts: 0,
+            message: "the service offers neither the whole image nor tiles at full scale".into(),
+        }))
+    }
+
+    /// Region sizes to try with the words to try them in: the largest regions first, advertised tiles after.
+    fn ways(&self, info: &Info, size: [u32; 2]) -> Vec<(Option<[u32; 2]>, Dialect)> {
+        let advertised = info
+            .tiles
+            .iter()
+            .filter(|set| set.scale_factors.is_empty() || set.scale_factors.contains(&1));
+        let advertised = advertised
+            .map(|set| [set.width, set.height])
+            .max_by_key(|[w, h]| u64::from(*w) * u64::from(*h));
+        let free = (info.level >= 1 || advertised.is_none()).then_some(None);
+        let tiles = advertised
+            .filter(|_| size == [info.width, info.height])
+            .map(Some);
+        let ways = free.into_iter().chain(tiles);
+        ways.flat_map(|tile| {
+            self.dialects(info)
+                .into_iter()
+                .map(move |dialect| (tile, dialect))
+        })
+        .collect()
+    }
+
+    async fn try_way(
+        &mut self,
+        info: &Info,
+        origin: [u32; 2],
+        size: [u32; 2],
+        advertised: Option<[u32; 2]>,
+        dialect: Dialect,
+        pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
+    ) -> Result<Pack, Trouble> {
+        for _ in 0..LESSONS {
+            let tile = advertised.unwrap_or_else(|| self.region_size(info, size));
+            let plan = Plan {
+                service: self.wanted.service.id.clone(),
+                origin,
+                size,
+                tile,
+                dialect: dialect.clone(),
+            };
+            let Some(first) = cells(origin, size, tile).next() else {
+                break;
+            };
+            let (reply, found) = self.ask_twice(&plan, first).await?;
+            if found == [first.width, first.height] {
+                let pack = pack_at(plan).map_err(disk)?;
+                add(&pack, first, reply.body).await?;
+                return Ok(pack);
+            }
+            let area = u64::from(found[0]) * u64::from(found[1]);
+            let smaller = found[0] < first.width || found[1] < first.height;
+            if advertised.is_some() || !smaller || found[0].min(found[1]) < LEAST {
+                return Err(wrong_size(&plan.uri(first), first, found));
+            }
+            let side = found[0].max(found[1]);
+            // A square answered smaller on both sides tells of a limit on the area as well as on a side.
+            self.memory.lower(
+                &self.wanted.service.id,
+                &Limits {
+                    width: side,
+                    height: side,
+                    area: area.max(u64::from(LEAST).pow(2)),
+                },
+            );
+            self.notes.push(format!(
+                "asked for a region of {} x {}, answered {} x {}",
+                first.width, first.height, found[0], found[1]
+            ));
+        }
+        Err(Trouble {
+            kind: Kind::WrongSize,
+            status: None,
+            attempts: 0,
+            message: "every region size tried was answered smaller".into(),
+        })
+    }
+
+    fn region_size(&self, info: &Info, size: [u32; 2]) -> [u32; 2] {
+        let limits = info.limits.and(&self.memory.cap(&self.wanted.service.id));
+        let limits = match limits.allow(size[0], size[1]) {
+            // Refused whole for no stated reason.
+            true => limits.and(&Limits {
+                width: CAUTIOUS,
+                height: CAUTIOUS,
+                area: u64::MAX,
+            }),
+            false => limits,
+        };
+        cover::fewest(size[0], size[1], &limits)
+    }
+
+    /// Fetches every region that the pack lacks.
+    async fn complete(&mut self, pack: Pack) -> Result<Got, Trouble> {
+        let plan = pack.plan().clone();
+        let missing: Vec<Rect> = cells(plan.origin, plan.size, plan.tile)
+            .filter(|&cell| !pack.holds(cell))
+            .collect();
+        let (course, pack_ref, plan_ref) = (&*self, &pack, &plan);
+        let fetch = |cell: Rect| async move {
+            let uri = plan_ref.uri(cell);
+            let right = async |reply: &Reply| {
+                let found = size_of(reply.body.clone()).await?;
+                if found == [cell.width, cell.height] {
+                    Ok(())
+                } else {
+                    Err((Kind::WrongSize, wrong_size(&uri, cell, found).message))
+                }
+            };
+            let ask = Ask::image(&uri, course.wanted.most);
+            let mut reply = course.http.get_checked(&ask, right).await;
+            if reply.as_ref().is_err_and(|t| t.kind == Kind::WrongSize) {
+                // Once more: a slip passes, a rule does not.
+                reply = course.http.get_checked(&ask, right).await;
+            }
+            let reply = reply?;
+            let attempts = reply.attempts;
+            add(pack_ref, cell, reply.body).await.map(|()| attempts)
+        };
+        let in_flight = usize::from(self.http.options().per_host);
+        let attempts: u32 = stream::iter(missing)
+            .map(fetch)
+            .buffer_unordered(in_flight)
+            .try_fold(0, async |sum, n| Ok(sum + n))
+            .await?;
+        self.attempts += attempts;
+        Ok(Got::Regions {
+            pack,
+            attempts: self.attempts,
+            notes: std::mem::take(&mut self.notes),
+        })
+    }
+
+    async fn ask_twice(&mut self, plan: &Plan, cell: Rect) -> Result<(Reply, [u32; 2]), Trouble> {
+        let uri = plan.uri(cell);
+        let first = self.ask(&uri).await?;
+        if first.1 == [cell.width, cell.height] {
+            Ok(first)
+        } else {
+            self.ask(&uri).await
+        }
+    }
+
+    /// A complete picture, of whatever size, in the part file.
+    async fn save(&mut self, uri: &str) -> Result<(Saved, Sound), Trouble> {
+        let part = self.wanted.part;
+        let saved = self
+            .http
+            .save(&Ask::image(uri, self.wanted.most), part, async |_| {
+                look_at(part).await
+            })
+            .await;
+        self.attempts += saved
+            .as_ref()
+            .map_or_else(|t| t.attempts, |(saved, _)| saved.attempts);
+        saved
+    }
+
+    /// A complete picture, of whatever size, in memory.
+    async fn ask(&mut self, uri: &str) -> Result<(Reply, [u32; 2]), Trouble> {
+        let found = Mutex::new([0, 0]);
+        let check = async |reply: &Reply| {
+            *found.lock().unwrap_or_else(PoisonError::into_inner) =
+                size_of(reply.body.clone()).await?;
+            Ok(())
+        };
+        let reply = self
+            .http
+            .get_checked(&Ask::image(uri, self.wanted.most), check)
+            .await;
+        self.attempts += reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
+        Ok((
+            reply?,
+            found.into_inner().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+
+    /// The words to try, the likeliest first.
+    fn dialects(&self, info: &Info) -> Vec<Dialect> {
+        let listed = info.qualities.first().cloned();
+        let usual = if info.version == 1 {
+            "native"
+        } else {
+            "default"
+        };
+        let mut qualities = vec![usual.to_owned()];
+        qualities
+            .extend(listed.filter(|q| q != usual && !info.qualities.iter().any(|q| q == usual)));
+        let offers = |format: &str| info.formats.iter().any(|f| f == format);
+        let format = match self.wanted.format {
+            Some(format) if offers(format) => format,
+            _ if info.formats.is_empty() || offers("jpg") || info.version <= 2 => "jpg",
+            _ => ["png", "tif", "webp"]
+                .into_iter()
+                .find(|f| offers(f))
+                .unwrap_or("jpg"),
+        };
+        let both = info.version >= 3;
+        let dialect = |quality: &String, both_sides| Dialect {
+            version: info.version,
+            quality: quality.clone(),
+            format: format.into(),
+            both_sides,
+        };
+        [both, !both]
+            .into_iter()
+            .flat_map(|both| qualities.iter().map(move |q| (q, both)))
+            .map(|(q, both)| dialect(q, both))
+            .collect()
+    }
+}
+
+impl Plan {
+    /// The URI of a region at full scale, in canonical form for the version.
+    pub fn uri(&self, cell: Rect) -> String {
+        let Dialect {
+            quality,
+            format,
+            both_sides,
+            ..
+        } = &self.dialect;
+        let size = if *both_sides {
+            format!("{},{}", cell.width, cell.height)
+        } else {
+            format!("{},", cell.width)
+        };
+        image_uri(
+            &self.service,
+            &format!("{},{},{},{}", cell.x, cell.y, cell.width, cell.height),
+            &size,
+            quality,
+            format,
+        )
+    }
+}
+
+impl Memory {
+    fn info_cell(&self, service: &str) -> Arc<OnceCell<Result<Info, Trouble>>> {
+        self.infos
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(service.to_owned())
+            .or_default()
+            .clone()
+    }
+
+    /// What is known of the largest answer of a service's host.
+    pub fn cap(&self, service: &str) -> Limits {
+        let caps = self.caps.lock().unwrap_or_else(PoisonError::into_inner);
+        caps.get(host(service)).copied().unwrap_or(Limits::NONE)
+    }
+
+    fn lower(&self, service: &str, to: &Limits) {
+        let mut caps = self.caps.lock().unwrap_or_else(PoisonError::into_inner);
+        let cap = caps.entry(host(service).to_owned()).or_insert(Limits::NONE);
+        *cap = cap.and(to);
+    }
+}
+
+/// `scheme://host:port` of a URI.
+fn host(uri: &str) -> &str {
+    let from = uri.find("://").map_or(0, |at| at + 3);
+    let end = uri[from..].find('/').map_or(uri.len(), |at| from + at);
+    &uri[..end]
+}
+
+/// Where the picture lies in the service's image, and its size.
+fn part(service: &Service, info: &Info) -> Result<([u32; 2], [u32; 2]), Trouble> {
+    let Some([x, y, width, height]) = service.region else {
+        return Ok(([0, 0], [info.width, info.height]));
+    };
+    if x >= info.width || y >= info.height || width == 0 || height == 0 {
+        let message = format!(
+            "region {x},{y},{width},{height} lies outside the image of {} x {}",
+            info.width, info.height
+        );
+        return Err(Trouble {
+            kind: Kind::Unsupported,
+            status: None,
+            attempts: 0,
+            message,
+        });
+    }
+    Ok((
+        [x, y],
+        [width.min(info.width - x), height.min(info.height - y)],
+    ))
+}
+
+/// The size of the result; the height by the Image API's rounding.
+pub fn shrunk([width, height]: [u32; 2], max_width: Option<u32>) -> [u32; 2] {
+    match max_width {
+        Some(most) if most < width => {
+            let scaled = (f64::from(height) * f64::from(most) / f64::from(width)).round() as u32;
+            [most, scaled.max(1)]
+        }
+        _ => [width, height],
+    }
+}
+
+/// Servers round a scaled height up, down or to the nearest; a full-size answer has no excuse.
+fn fits(found: [u32; 2], target: [u32; 2], size: [u32; 2]) -> bool {
+    found == target
+        || (target != size && found[0] == target[0] && found[1].abs_diff(target[1]) <= 1)
+}
+
+/// At level 0 a whole image at full size exists only where it is listed, or where there are no tiles.
+fn may_be_whole(info: &Info, size: [u32; 2], target: [u32; 2]) -> bool {
+    let free = info.level >= 1;
+    let tiled = info
+        .tiles
+        .iter()
+        .any(|set| set.scale_factors.is_empty() || set.scale_factors.contains(&1));
+    free || (size == [info.width, info.height]
+        && (info.sizes.contains(&target) || (target == size && !tiled)))
+}
+
+/// Trouble that another way of asking may avoid.
+fn refused(trouble: &Trouble) -> bool {
+    matches!(
+        trouble.kind,
+        Kind::NotFound | Kind::Status | Kind::Unsupported
+    )
+}
+
+/// Trouble that servers have with answers that are too large for them.
+fn too_much(trouble: &Trouble) -> bool {
+    matches!(
+        trouble.kind,
+        Kind::Forbidden | Kind::Server | Kind::Timeout | Kind::Truncated | Kind::NotAnImage
+    )
+}
+
+fn whole_uri(
+    base: &str,
+    part: Option<Rect>,
+    scaled: Option<[u32; 2]>,
+    dialect: &Dialect,
+) -> String {
+    let region = part.map_or("full".into(), |r| {
+        format!("{},{},{},{}", r.x, r.y, r.width, r.height)
+    });
+    let size = match scaled {
+        Some([w, h]) if dialect.both_sides => format!("{w},{h}"),
+        Some([w, _]) => format!("{w},"),
+        None if dialect.version >= 3 => "max".into(),
+        None => "full".into(),
+    };
+    image_uri(base, &region, &size, &dialect.quality, &dialect.format)
+}
+
+fn image_uri(base: &str, region: &str, size: &str, quality: &str, format: &str) -> String {
+    format!(
+        "{}/{region}/{size}/0/{quality}.{format}",
+        base.trim_end_matches('/')
+    )
+}
+
+fn info_uri(base: &str) -> String {
+    format!("{}/info.json", base.trim_end_matches('/'))
+}
+
+fn wrong_size(uri: &str, asked: Rect, found: [u32; 2]) -> Trouble {
+    let message = format!(
+        "{uri}: asked for {} x {} pixels, answered {} x {}",
+        asked.width, asked.height, found[0], found[1]
+    );
+    Trouble {
+        kind: Kind::WrongSize,
+        status: Some(200),
+        attempts: 0,
+        message,
+    }
+}
+
+fn disk(e: std::io::Error) -> Trouble {
+    Trouble {
+        kind: Kind::Disk,
+        status: None,
+        attempts: 0,
+        message: e.to_string(),
+    }
+}
+
+async fn size_of(body: Bytes) -> Result<[u32; 2], (Kind, String)> {
+    let header = blocking(move || pixels::verify(&body).map_err(flaw)).await?;
+    Ok([header.width, header.height])
+}
+
+/// Looks at a part file from its first byte to its last.
+pub async fn look_at(part: &Part) -> Result<Sound, (Kind, String)> {
+    let path = part.path().to_owned();
+    blocking(move || pixels::verify_file(&path).map_err(flaw)).await
+}
+
+fn flaw(flaw: Flaw) -> (Kind, String) {
+    match flaw {
+        Flaw::NotAnImage(what) => (Kind::NotAnImage, what),
+        Flaw::Damaged(what) => (Kind::Truncated, what),
+        Flaw::Disk(what) => (Kind::Disk, what),
+    }
+}
+
+async fn add(pack: &Pack, cell: Rect, body: Bytes) -> Result<(), Trouble> {
+    // A short append to a local file; not worth a thread.
+    let channels = pixels::measure_bytes(&body).map_or(3, |header| header.channels);
+    pack.add(cell, channels, &body).map_err(disk)
+}
+
+/// Checks that may decode whole pictures at one time: what bounds their memory.
+static CHECKS: Semaphore = Semaphore::const_new(2);
+
+/// CPU work off the async workers.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, (Kind, String)> + Send + 'static,
+) -> Result<T, (Kind, String)> {
+    // Never closed, so this cannot fail.
+    let _permit = CHECKS.acquire().await.expect("checks are never closed");
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(e) => Err((Kind::NotAnImage, format!("the decoder gave up: {e}"))),
+    }
+}

@@ -1,0 +1,213 @@
+//! Whether an image is whole: not cut short, not another thing under an image's name.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::Header;
+
+/// What is wrong with the bytes of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// They are no image, or none that recto reads.
+    NotAnImage(String),
+    /// They are an image that ends in the middle or is damaged.
+    Damaged(String),
+    /// They cannot be read from the disk.
+    Disk(String),
+}
+
+/// A file that was looked at from its first byte to its last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// What its header says.
+    pub header: Header,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+}
+
+/// Up to this many pixels a JPEG is decoded to the last bit to see whether it is whole; beyond, its end is
+/// looked at. Bounds the memory a check takes.
+const DECODED: u64 = 50_000_000;
+
+/// Checks an image in memory.
+pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
+    let header = super::measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
+    match header.media_type {
+        "image/jpeg" => whole_jpeg(bytes, &header)?,
+        "image/png" => whole_png(bytes)?,
+        _ => {}
+    }
+    Ok(header)
+}
+
+/// Checks an image file, and takes its hash on the way. Memory holds the file's bytes at most.
+pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
+    let disk = |e: io::Error| Flaw::Disk(format!("{}: {e}", path.display()));
+    let mut file = File::open(path).map_err(disk)?;
+    let header = super::header(BufReader::new(&file)).map_err(|cause| {
+        let mut start = [0; 512];
+        let got = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| file.read(&mut start))
+            .unwrap_or(0);
+        not_an_image(&start[..got], &cause)
+    })?;
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    file.seek(SeekFrom::Start(0)).map_err(disk)?;
+    let (sha256, bytes) = crate::files::sha256(&mut file).map_err(disk)?;
+    match header.media_type {
+        "image/jpeg" if pixels > DECODED => ends_as_jpeg(&tail(&mut file).map_err(disk)?)?,
+        "image/jpeg" => whole_jpeg(&std::fs::read(path).map_err(disk)?, &header)?,
+        "image/png" => whole_png(&std::fs::read(path).map_err(disk)?)?,
+        _ => {}
+    }
+    Ok(Sound {
+        header,
+        bytes,
+        sha256,
+    })
+}
+
+/// The ICC profile of a JPEG, if it has one.
+pub fn icc(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut decoder = zune_jpeg::JpegDecoder::new(ZCursor::new(bytes));
+    decoder.decode_headers().ok()?;
+    decoder.icc_profile()
+}
+
+fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
+    let start = bytes.trim_ascii_start();
+    Flaw::NotAnImage(match start.first() {
+        None => "an empty answer where an image was expected".into(),
+        Some(b'<') if start.len() > 4 && !start.starts_with(b"<svg") => {
+            "an HTML or XML page where an image was expected".into()
+        }
+        Some(b'{' | b'[') => "JSON where an image was expected".into(),
+        Some(_) => format!("not an image that can be read: {cause}"),
+    })
+}
+
+fn whole_jpeg(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
+    ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..])?;
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(1 << 16)
+        .set_max_height(1 << 16);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let damaged = |e: String| {
+        Flaw::Damaged(format!(
+            "a JPEG of {} x {} pixels that is damaged: {e}",
+            header.width, header.height
+        ))
+    };
+    decoder
+        .decode()
+        .map(|_| ())
+        .map_err(|e| damaged(format!("{e:?}")))
+}
+
+/// How far from the end of a JPEG its end marker may stand: some servers send a few bytes more.
+const TAIL: usize = 4096;
+
+fn ends_as_jpeg(tail: &[u8]) -> Result<(), Flaw> {
+    match tail.windows(2).any(|pair| pair == [0xff, 0xd9]) {
+        true => Ok(()),
+        false => Err(Flaw::Damaged(
+            "a JPEG that ends before its end marker".into(),
+        )),
+    }
+}
+
+fn tail(file: &mut File) -> io::Result<Vec<u8>> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL as u64)))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    Ok(tail)
+}
+
+/// Reads a PNG row by row: every checksum, no picture in memory.
+fn whole_png(bytes: &[u8]) -> Result<(), Flaw> {
+    let damaged =
+        |e: png::DecodingError| Flaw::Damaged(format!("a PNG that is damaged or cut short: {e}"));
+    let mut reader = png::Decoder::new(io::Cursor::new(bytes))
+        .read_info()
+        .map_err(damaged)?;
+    while reader.next_row().map_err(damaged)?.is_some() {}
+    reader.finish().map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pixels::write::{Decoded, Encoding, write};
+
+    fn encoded(encoding: Encoding) -> Vec<u8> {
+        let noise = |x: u32, y: u32| {
+            (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)).to_le_bytes()[2]
+        };
+        let image =
+            image::RgbImage::from_fn(120, 90, |x, y| image::Rgb([noise(x, y), noise(y, x), 7]));
+        let mut out = io::Cursor::new(Vec::new());
+        write(&mut Decoded::new(image.into()), encoding, &mut out).unwrap();
+        out.into_inner()
+    }
+
+    #[test]
+    fn an_image_cut_anywhere_is_found_out() {
+        for encoding in [Encoding::Jpeg, Encoding::Png] {
+            let whole = encoded(encoding);
+            assert_eq!(
+                verify(&whole).map(|h| (h.width, h.height)),
+                Ok((120, 90)),
+                "{encoding:?}"
+            );
+            for cut in (0..whole.len() - 1).step_by(97) {
+                assert!(
+                    verify(&whole[..cut]).is_err(),
+                    "{encoding:?} cut at {cut} of {}",
+                    whole.len()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_jpeg_cut_short_and_closed_with_an_end_marker_is_found_out() {
+        let whole = encoded(Encoding::Jpeg);
+        for part in [3, 5, 9] {
+            let mut cut = whole[..whole.len() * part / 10].to_vec();
+            cut.extend([0xff, 0xd9]);
+            assert!(
+                matches!(verify(&cut), Err(Flaw::Damaged(_))),
+                "{part}/10: {:?}",
+                verify(&cut)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_image_is_called_what_it_is() {
+        let cases: [(&[u8], &str); 4] = [
+            (b"", "an empty answer where an image was expected"),
+            (
+                b"  <!DOCTYPE html><p>",
+                "an HTML or XML page where an image was expected",
+            ),
+            (b"{\"error\":1}", "JSON where an image was expected"),
+            (b"\xff\xd8\xff", "not an image that can be read"),
+        ];
+        for (bytes, words) in cases {
+            let Err(Flaw::NotAnImage(found)) = verify(bytes) else {
+                panic!("{words}")
+            };
+            assert!(found.starts_with(words), "{found}");
+        }
+    }
+}
