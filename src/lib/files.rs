@@ -40,6 +40,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
             Ok(()) => Ok(()),
         };
     }
+    if is_device(path) {
+        let written = File::options()
+            .write(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(bytes));
+        return written.map_err(|e| cannot_write(path, e));
+    }
     let mut file = Atomic::create(path)?;
     file.write_all(bytes).map_err(|e| cannot_write(path, e))?;
     file.publish()
@@ -276,6 +283,11 @@ pub fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
+}
+
+/// Whether a path is a device or pipe, such as `/dev/stdout`: written to, never replaced.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
 }
 
 /// Whether a path means standard input or output.

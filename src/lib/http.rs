@@ -19,6 +19,7 @@ use crate::report::Error;
 /// How to reach servers. The same options in every stage that uses the network.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
+#[group(id = "network")]
 pub struct Options {
     /// Requests in flight to one host
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256), global = true)]
@@ -780,7 +781,7 @@ impl Http {
         let name = url.host_str().unwrap_or_default();
         let cause = causes.last().map(|c| format!(": {c}")).unwrap_or_default();
         let (kind, message) = match e {
-            e if e.is_redirect() => (Kind::Status, "redirected more than 10 times".to_owned()),
+            e if e.is_redirect() => (Kind::Network, "redirected more than 10 times".to_owned()),
             e if e.is_timeout() => (
                 Kind::Timeout,
                 format!("{name} did not answer within {} s", self.options.timeout),

@@ -2,6 +2,7 @@
 // Each test file uses its own part of this.
 #![allow(dead_code, missing_docs)]
 
+pub mod iiif;
 pub mod server;
 
 use std::collections::BTreeMap;
@@ -55,7 +56,11 @@ impl Workdir {
                 if path.is_dir() {
                     walk(root, &path, tree);
                 } else {
-                    let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                    let name = path
+                        .strip_prefix(root)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned();
                     tree.insert(name, std::fs::read(&path).unwrap());
                 }
             }
@@ -70,7 +75,14 @@ impl Workdir {
     pub fn command(&self, stage: &str, args: &[&str]) -> Command {
         let mut command = Command::new(binary(stage));
         command.args(args).current_dir(self.0.path());
-        for name in ["RECTO_CONTACT", "RECTO_BEARER", "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"] {
+        for name in [
+            "RECTO_CONTACT",
+            "RECTO_BEARER",
+            "http_proxy",
+            "HTTP_PROXY",
+            "https_proxy",
+            "HTTPS_PROXY",
+        ] {
             command.env_remove(name);
         }
         command
@@ -79,7 +91,19 @@ impl Workdir {
     /// Runs a program of recto in this folder, to its end.
     pub fn run(&self, stage: &str, args: &[&str]) -> Ran {
         let output = self.command(stage, args).output().unwrap();
-        Ran { output, call: format!("recto-{stage} {}", args.join(" ")) }
+        Ran {
+            output,
+            call: format!("recto-{stage} {}", args.join(" ")),
+        }
+    }
+
+    /// Runs any command in this folder, to its end.
+    pub fn run_command(&self, command: &mut Command) -> Ran {
+        let output = command.current_dir(self.0.path()).output().unwrap();
+        Ran {
+            output,
+            call: format!("{command:?}"),
+        }
     }
 }
 
@@ -112,7 +136,14 @@ impl Ran {
 
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Self {
-        assert_eq!(self.output.status.code(), Some(code), "{}\nstdout: {}\nstderr: {}", self.call, self.stdout(), self.stderr());
+        assert_eq!(
+            self.output.status.code(),
+            Some(code),
+            "{}\nstdout: {}\nstderr: {}",
+            self.call,
+            self.stdout(),
+            self.stderr()
+        );
         self
     }
 
@@ -120,8 +151,36 @@ impl Ran {
     #[track_caller]
     pub fn says(&self, parts: &[&str]) -> &Self {
         for part in parts {
-            assert!(self.stderr().contains(part), "{}\nno `{part}` in stderr:\n{}", self.call, self.stderr());
+            assert!(
+                self.stderr().contains(part),
+                "{}\nno `{part}` in stderr:\n{}",
+                self.call,
+                self.stderr()
+            );
         }
         self
+    }
+}
+
+/// Waits until something holds; a test that would wait for ever fails instead.
+#[track_caller]
+pub fn wait_until(mut holds: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !holds() {
+        assert!(
+            std::time::Instant::now() < end,
+            "what the test waits for does not come"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// A program under way; ended with the test.
+pub struct Running(pub std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }

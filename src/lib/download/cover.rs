@@ -45,6 +45,8 @@ pub fn fewest(width: u32, height: u32, limits: &Limits) -> [u32; 2] {
         }
         // Narrower columns only pay when they let the rows be higher.
         let narrower = width.div_ceil(columns(w) + 1);
+        let aligned = narrower.next_multiple_of(BLOCK);
+        let narrower = if aligned < w { aligned } else { narrower };
         if h >= height.min(limits.height) || narrower >= w || narrower == 0 {
             break;
         }
@@ -110,7 +112,7 @@ mod tests {
             (
                 [7216, 5412],
                 limits(u32::MAX, u32::MAX, 1_000_000),
-                [912, 1094],
+                [912, 1088],
                 40,
             ),
             ([7216, 5412], Limits::NONE, [7216, 5412], 1),

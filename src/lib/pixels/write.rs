@@ -81,6 +81,7 @@ fn write_jpeg(rows: &mut dyn Rows, out: &mut impl Write) -> io::Result<()> {
     }
     let state = RefCell::new(Pulled {
         row: vec![0; usize::from(width) * usize::from(rows.channels())],
+        next: 0,
         rows,
         error: None,
     });
@@ -99,6 +100,7 @@ fn write_jpeg(rows: &mut dyn Rows, out: &mut impl Write) -> io::Result<()> {
 struct Pulled<'a> {
     rows: &'a mut dyn Rows,
     row: Vec<u8>,
+    next: u16,
     error: Option<io::Error>,
 }
 
@@ -122,10 +124,12 @@ impl ImageBuffer for Pull<'_, '_> {
     fn height(&self) -> u16 {
         self.height
     }
-    fn fill_buffers(&self, _y: u16, buffers: &mut [Vec<u8>; 4]) {
+    fn fill_buffers(&self, y: u16, buffers: &mut [Vec<u8>; 4]) {
         let state = &mut *self.state.borrow_mut();
-        if state.error.is_none() {
+        // The last row is asked for again, to fill the last blocks.
+        if state.error.is_none() && y == state.next {
             state.error = state.rows.next_row(&mut state.row).err();
+            state.next += 1;
         }
         if state.rows.channels() == 1 {
             buffers[0].extend_from_slice(&state.row);
