@@ -1,1 +1,17 @@
-fn main() {}
+//! `recto-digest`: IIIF documents and tables → digest.json
+
+use std::process::ExitCode;
+
+use recto::{digest, report};
+
+/// Report the images of a source, with everything that later stages need
+#[derive(clap::Parser)]
+#[command(name = "recto-digest", version, about)]
+struct Args {
+    #[command(flatten)]
+    options: digest::Options,
+}
+
+fn main() -> ExitCode {
+    digest::run(report::parse::<Args>().options)
+}
