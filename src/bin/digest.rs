@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use recto::{digest, report};
 
-/// Report the images of a source, with everything that later stages need
 #[derive(clap::Parser)]
-#[command(name = "recto-digest", version, about)]
+#[command(
+    version,
+    about = "Report the images of a source, with everything that later stages need"
+)]
 struct Args {
     #[command(flatten)]
     options: digest::Options,

@@ -28,6 +28,7 @@ use worklist::{Harvest, Worklist};
 
 /// What to read, which images to keep, and where to write.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Options {
     /// Where the images are described
     #[arg(value_name = "SOURCE", value_parser = clap::builder::PossibleValuesParser::new(sources::ALL))]
@@ -65,13 +66,13 @@ pub struct Options {
     pub no_annotations: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub common: report::Common,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub table: table::Options,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub http: http::Options,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub common: report::Common,
 }
 
 /// Runs the stage.

@@ -13,6 +13,7 @@ use crate::sources::{Answer, Found, Request, Source};
 
 /// How the columns of a table name images.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Source table")]
 pub struct Options {
     /// Column with identifiers of a IIIF image server; needs --service-prefix
