@@ -102,7 +102,8 @@ def check_counts(run, number, row):
         if label != row["label"]:
             faults.append(f"{where}: label is {label!r}, expected {row['label']!r}")
         ids.append([o["id"] for o in observations])
-    if ids[0] != ids[1]:
+    # Broken documents hold relative ids, which lead nowhere from a file.
+    if ids[0] != ids[1] and not row["path"].startswith("broken/"):
         faults.append(f"{row['path']}: the file and HTTP give other images: {len(ids[0])} and {len(ids[1])}")
     return faults
 

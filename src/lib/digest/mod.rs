@@ -17,7 +17,7 @@ use futures::stream::FuturesUnordered;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::contracts::{Asked, Digest, Observation};
-use crate::report::{self, Error, Report};
+use crate::report::{self, Error, Reject, Report};
 use crate::sources::iiif::Iiif;
 use crate::sources::table::{self, Table};
 use crate::sources::{self, Source};
@@ -109,7 +109,7 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     report.read = report.kept + report.rejects.len() as u64;
     if kept.is_empty() {
         publish_rejects(options.rejects.as_deref(), report)?;
-        return Err(nothing(options, &filter, &set_aside, report));
+        return Err(nothing(&filter, &set_aside, report));
     }
     publish(options, &filter, kept, report)
 }
@@ -286,7 +286,7 @@ fn stopped(cache: Option<&Path>) -> Error {
 }
 
 /// Why there is not one image to write.
-fn nothing(options: &Options, filter: &Filter, seen: &[Observation], report: &Report) -> Error {
+fn nothing(filter: &Filter, seen: &[Observation], report: &Report) -> Error {
     if !seen.is_empty() {
         let labels = filter::frequent_labels(seen, 10);
         let labels: Vec<String> = labels
@@ -304,71 +304,70 @@ fn nothing(options: &Options, filter: &Filter, seen: &[Observation], report: &Re
         };
     }
     let count = |kind: &str| report.counts.get(kind).copied().unwrap_or(0);
-    let read = [
-        "collections",
-        "manifests",
-        "canvases",
-        "annotations",
-        "rows",
-    ]
-    .map(|kind| (count(kind), kind));
-    let read: Vec<String> = read
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, kind)| format!("{n} {kind}"))
-        .collect();
-    match report.rejects.as_slice() {
-        [only] if read.is_empty() => {
-            Error::new(format!("{}: {}", place(only), only.problem)).because_of(only)
+    let read = what_was_read(report);
+    let error = match report.rejects.as_slice() {
+        [] => Error::new(format!("no image in what was read: {read}")),
+        [only] if only.field != "target" => {
+            Error::new(format!("{}: {}", place(only), only.problem))
         }
-        [] => Error::new(format!("no image in what was read: {}", read.join(", "))),
-        many if read.is_empty() => Error::new(format!("none of {} inputs can be read", many.len())),
-        _ if count("annotations") > 0 && count("canvases") == 0 => {
-            Error::new(format!("no image in what was read: {}", read.join(", ")))
+        _ if count("canvases") + count("rows") == 0 && count("annotations") > 0 => {
+            Error::new(format!("no image in what was read: {read}"))
                 .hint("name the manifest that the annotations are about beside them")
         }
         many => Error::new(format!(
-            "no image can be used: {} read, {} left out",
-            read.join(", "),
+            "no image can be used: {read}, {} left out",
             many.len()
         )),
+    };
+    match advice(&report.rejects) {
+        Some(advice) => error.hint(advice),
+        None => error,
     }
-    .with_hint_for(options)
 }
 
-fn place(reject: &report::Reject) -> &str {
+fn what_was_read(report: &Report) -> String {
+    const KINDS: [(&str, &str); 6] = [
+        ("documents", "document"),
+        ("collections", "collection"),
+        ("manifests", "manifest"),
+        ("canvases", "canvas"),
+        ("annotations", "annotation"),
+        ("rows", "row"),
+    ];
+    let read = KINDS.iter().filter_map(|(kind, one)| {
+        let n = *report.counts.get(*kind).filter(|n| **n > 0)?;
+        Some(format!("{n} {}", if n == 1 { one } else { kind }))
+    });
+    read.collect::<Vec<_>>().join(", ")
+}
+
+/// The document at fault: the one that could not be had, else the one that holds the fault.
+fn place(reject: &Reject) -> &str {
     match reject.field.as_str() {
-        "location" => &reject.record,
-        _ => &reject.input,
+        "document" | "type" => &reject.input,
+        _ => &reject.record,
     }
 }
 
-trait Advice {
-    fn because_of(self, reject: &report::Reject) -> Error;
-    fn with_hint_for(self, options: &Options) -> Error;
-}
-
-impl Advice for Error {
-    fn because_of(self, reject: &report::Reject) -> Error {
-        let problem = &reject.problem;
-        if problem.contains("not allowed (HTTP") {
-            return self.hint(
-                "send what the server wants to see with --bearer TOKEN or --header 'NAME: VALUE'",
-            );
-        }
-        if problem.contains("certificate") {
-            return self.hint("--insecure accepts any certificate");
-        }
-        if problem.contains("no such file") {
-            return self.hint("a URL starts with http:// or https://; anything else is a file");
-        }
-        self
-    }
-
-    fn with_hint_for(self, options: &Options) -> Error {
-        match options.offline {
-            true => self.hint("without --offline, servers are asked"),
-            false => self,
-        }
-    }
+/// What helps against what went wrong, where something is known to.
+fn advice(rejects: &[Reject]) -> Option<&'static str> {
+    const ADVICE: [(&str, &str); 5] = [
+        ("--offline", "without --offline, servers are asked"),
+        (
+            "not allowed (HTTP",
+            "send what the server wants with --bearer TOKEN or --header 'NAME: VALUE'",
+        ),
+        ("ertificate", "--insecure accepts any certificate"),
+        (
+            "no such file",
+            "a URL starts with http:// or https://; anything else is a file",
+        ),
+        (
+            "an HTML page",
+            "the address of a manifest is needed, not that of the page that shows it",
+        ),
+    ];
+    let met = |sign: &str| rejects.iter().any(|r| r.problem.contains(sign));
+    let advice = ADVICE.iter().find(|(sign, _)| met(sign));
+    advice.map(|(_, advice)| *advice)
 }

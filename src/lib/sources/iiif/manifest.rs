@@ -126,17 +126,16 @@ impl Reader<'_> {
     fn canvas(&mut self, canvas: &Value, object: &Object, number: usize) {
         self.found.count("canvases", 1);
         let page = page(canvas, object, number);
-        // `images`; `resources` before version 1; `items` since 3; `content` in drafts of 3.
+        // `images`, and `resources` before version 1; `items` since 3.
         for member in ["images", "resources"] {
             for annotation in list(canvas, member) {
                 self.paint(annotation, &page);
             }
         }
-        for member in ["items", "content"] {
-            for painting in list(canvas, member) {
-                self.painting_page(painting, &page);
-            }
+        for painting in list(canvas, "items") {
+            self.painting_page(painting, &page);
         }
+        self.draft_content(canvas, &page);
         self.said_about(canvas, object.manifest.as_deref(), Some(&page.id));
     }
 
@@ -152,6 +151,16 @@ impl Reader<'_> {
                 self.annotation(annotation, on.object.manifest.as_deref(), at + 1);
             }
         }
+    }
+
+    /// `content`, where drafts of version 3 had what are `items` now. No final version knows it: its images are
+    /// used, but not counted among what documents hold.
+    fn draft_content(&mut self, canvas: &Value, page: &Page) {
+        let counts = self.found.counts.clone();
+        for painting in list(canvas, "content") {
+            self.painting_page(painting, page);
+        }
+        self.found.counts = counts;
     }
 
     fn paint(&mut self, annotation: &Value, page: &Page) {
