@@ -8,7 +8,7 @@ use super::cache::{Cache, Entry};
 use crate::files;
 use crate::http::{self, Ask, Http, Kind, Reply, Trouble};
 use crate::report::Error;
-use crate::sources::{Answer, Request};
+use crate::sources::{Answer, Request, is_url};
 
 /// Has documents, one way or another.
 pub struct Fetcher {
@@ -39,8 +39,8 @@ impl Fetcher {
     pub async fn have(&self, request: Request) -> Result<Result<Answer, String>, Error> {
         let location = request.location.trim();
         let had = match is_url(location) {
-            true => self.from_web(location).await?,
-            false => from_disk(location).map(|bytes| (location.to_owned(), bytes)),
+            true => self.fetch(location).await?,
+            false => read_file(location).map(|bytes| (location.to_owned(), bytes)),
         };
         Ok(had.map(|(url, bytes)| Answer {
             url,
@@ -49,7 +49,7 @@ impl Fetcher {
         }))
     }
 
-    async fn from_web(&self, url: &str) -> Result<Result<(String, Vec<u8>), String>, Error> {
+    async fn fetch(&self, url: &str) -> Result<Result<(String, Vec<u8>), String>, Error> {
         let kept = self.cache.as_ref().and_then(|cache| cache.get(url));
         if self.is_offline {
             let absent = "is not in the cache, and --offline asks no server".to_owned();
@@ -137,7 +137,7 @@ fn conditions(kept: Option<&Entry>) -> HeaderMap {
     headers
 }
 
-fn from_disk(location: &str) -> Result<Vec<u8>, String> {
+fn read_file(location: &str) -> Result<Vec<u8>, String> {
     let path = location.strip_prefix("file://").unwrap_or(location);
     files::read(Path::new(path)).map_err(|e| {
         let text = e.to_string();
@@ -152,9 +152,4 @@ fn in_words(trouble: &Trouble) -> String {
         0 | 1 => trouble.message.clone(),
         n => format!("{}, {n} attempts", trouble.message),
     }
-}
-
-fn is_url(text: &str) -> bool {
-    let start = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    start.starts_with("http://") || start.starts_with("https://")
 }

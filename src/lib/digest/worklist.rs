@@ -121,7 +121,11 @@ impl<'a> Worklist<'a> {
     /// Everything that was found, in the order of the documents.
     pub fn finish(mut self) -> Harvest {
         let walk = self.walk();
-        let mut harvest = Harvest::default();
+        let counts = self.source.counts().iter().map(|kind| (*kind, 0)).collect();
+        let mut harvest = Harvest {
+            counts,
+            ..Harvest::default()
+        };
         let mut seen = HashSet::new();
         for (number, request) in walk.documents {
             harvest.documents += 1;
@@ -243,10 +247,7 @@ struct Walk {
 }
 
 fn is_about_annotations(request: &Request) -> bool {
-    request
-        .from
-        .as_ref()
-        .is_some_and(|from| from.role == ANNOTATIONS)
+    request.is_for(ANNOTATIONS)
 }
 
 fn gather(harvest: &mut Harvest, seen: &mut HashSet<String>, found: Found, request: &Request) {
@@ -344,6 +345,9 @@ mod tests {
         }
         fn expects(&self) -> &'static str {
             "words"
+        }
+        fn counts(&self) -> &'static [&'static str] {
+            &[]
         }
         fn read(&self, answer: &Answer) -> Result<Found, Error> {
             let mut found = Found::default();

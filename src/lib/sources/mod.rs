@@ -19,6 +19,8 @@ pub trait Source: Sync {
     fn first(&self) -> Vec<Request>;
     /// What its documents are, as messages put it: `JSON`.
     fn expects(&self) -> &'static str;
+    /// The counts that its reports always have, zero or not.
+    fn counts(&self) -> &'static [&'static str];
     /// Reads one document. An error means that no document can be read: a column that does not exist.
     fn read(&self, answer: &Answer) -> Result<Found, Error>;
 }
@@ -36,6 +38,13 @@ pub struct Request {
     pub location: String,
     /// What led here; none for what the command line names.
     pub from: Option<From>,
+}
+
+impl Request {
+    /// Whether a document was named for a role.
+    pub fn is_for(&self, role: &str) -> bool {
+        self.from.as_ref().is_some_and(|from| from.role == role)
+    }
 }
 
 /// What led to a document.
@@ -97,4 +106,10 @@ pub struct Placed {
     pub image: Option<Box<Observation>>,
     /// The annotation, with its regions of that target.
     pub annotation: Annotation,
+}
+
+/// Whether a location is a web address; anything else is a file.
+pub fn is_url(text: &str) -> bool {
+    let start = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    start.starts_with("http://") || start.starts_with("https://")
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance, Service};
 use crate::report::{Error, Reject};
-use crate::sources::{Answer, Found, Request, Source};
+use crate::sources::{Answer, Found, Request, Source, is_url};
 
 /// How the columns of a table name images.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -101,6 +101,10 @@ impl Source for Table {
 
     fn expects(&self) -> &'static str {
         "a table"
+    }
+
+    fn counts(&self) -> &'static [&'static str] {
+        &["rows", "images"]
     }
 
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
@@ -274,11 +278,6 @@ impl Table {
             )),
         }
     }
-}
-
-fn is_url(text: &str) -> bool {
-    let start = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    start.starts_with("http://") || start.starts_with("https://")
 }
 
 fn file_name(name: &str) -> String {

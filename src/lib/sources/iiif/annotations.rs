@@ -6,18 +6,20 @@ use serde_json::Value;
 
 use super::service;
 use super::values::{
-    all, bare, id, is_url, kind, label, list, pixels, resolve, split_fragment, texts, xywh,
+    all, bare, id, kind, label, list, pixels, resolve, split_fragment, texts, xywh,
 };
 use crate::contracts::{
     Annotation, Body, ImageRef, Observation, Provenance, Region, Service, Space,
 };
 use crate::report::Reject;
-use crate::sources::Placed;
+use crate::sources::{Placed, is_url};
 
 /// Where an annotation stands.
 pub struct Place<'a> {
-    /// URL or file of the document.
+    /// URL or file of the document, as it was asked for.
     pub document: &'a str,
+    /// What the document's references are relative to: names annotations without id, wherever a copy was read.
+    pub base: &'a str,
     /// Id of the manifest around it, if any.
     pub manifest: Option<&'a str>,
     /// Its place in the document, counted from 1.
@@ -28,12 +30,12 @@ pub struct Place<'a> {
 pub fn read(value: &Value, place: &Place) -> Result<Vec<Placed>, Reject> {
     let name = match id(value).filter(|_| value.is_object()) {
         Some(id) => id.to_owned(),
-        None => format!("{}#annotation-{}", place.document, place.number),
+        None => format!("{}#annotation-{}", place.base, place.number),
     };
     let refuse = |field: &str, problem: String| Reject::new(place.document, &name, field, problem);
     let mut parts: Vec<Part> = Vec::new();
     for target in targets(value) {
-        parts.extend(part(target, place.document).map_err(|problem| refuse("target", problem))?);
+        parts.extend(part(target, place.base).map_err(|problem| refuse("target", problem))?);
     }
     if parts.is_empty() {
         return Err(refuse("target", "annotation has no target".into()));
@@ -442,6 +444,7 @@ mod tests {
     fn read_one(value: Value) -> Result<Vec<Placed>, Reject> {
         let place = Place {
             document: "d",
+            base: "d",
             manifest: None,
             number: 1,
         };

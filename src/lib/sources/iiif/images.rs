@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::service;
-use super::values::{all, id, is_url, kind, label, list, pixels, resolve, xywh};
+use super::values::{all, id, kind, label, list, pixels, resolve, xywh};
 use crate::contracts::{ImageRef, Service};
+use crate::sources::is_url;
 
 /// One image that a canvas paints.
 #[derive(Debug)]

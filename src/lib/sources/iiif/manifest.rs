@@ -141,14 +141,14 @@ impl Reader<'_> {
 
     /// A page of `items`: what is painted, and what some put among it.
     fn painting_page(&mut self, page: &Value, on: &Page) {
-        for (at, annotation) in annotations_of(page).into_iter().enumerate() {
+        for annotation in annotations_of(page) {
             let motivation = annotations::motivation(annotation);
             let unstated = motivation.is_empty() && images::has_image(&annotation["body"]);
             if annotations::is_painting(annotation) || unstated {
                 self.paint(annotation, on);
             } else {
                 self.found.count("annotations", 1);
-                self.annotation(annotation, on.object.manifest.as_deref(), at + 1);
+                self.annotation(annotation, on.object.manifest.as_deref());
             }
         }
     }
@@ -212,11 +212,11 @@ impl Reader<'_> {
     }
 
     fn said(&mut self, annotations: &[&Value], manifest: Option<&str>) {
-        for (at, annotation) in annotations.iter().enumerate() {
+        for annotation in annotations {
             // Transcriptions are painted too: they are read, though only the others are counted.
             let counted = !annotations::is_painting(annotation);
             self.found.count("annotations", counted.into());
-            self.annotation(annotation, manifest, at + 1);
+            self.annotation(annotation, manifest);
         }
     }
 }

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::contracts::{ImageRef, Observation, Provenance};
 use crate::report::{Error, Reject};
-use crate::sources::{self, Answer, Found, From, Request, Source};
-use values::{all, id, is_url, kind, list};
+use crate::sources::{self, Answer, Found, From, Request, Source, is_url};
+use values::{all, id, kind, list};
 
 /// The source `iiif`.
 #[derive(Debug, Default)]
@@ -43,6 +43,17 @@ impl Source for Iiif {
         "JSON"
     }
 
+    fn counts(&self) -> &'static [&'static str] {
+        &[
+            "collections",
+            "manifests",
+            "canvases",
+            "images",
+            "services",
+            "annotations",
+        ]
+    }
+
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
         let mut found = Found::default();
         let bytes = answer
@@ -54,12 +65,9 @@ impl Source for Iiif {
             Ok(document) => Reader::new(answer, &document, &mut found).document(&document),
         }
         if self.no_annotations {
-            found.next.retain(|request| {
-                !request
-                    .from
-                    .as_ref()
-                    .is_some_and(|f| f.role == sources::ANNOTATIONS)
-            });
+            found
+                .next
+                .retain(|request| !request.is_for(sources::ANNOTATIONS));
         }
         Ok(found)
     }
@@ -86,6 +94,8 @@ struct Reader<'a> {
     base: String,
     from: Option<&'a From>,
     found: &'a mut Found,
+    /// Annotations read so far: names those that have no id.
+    annotations_read: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -98,6 +108,7 @@ impl<'a> Reader<'a> {
             base: own.unwrap_or(&answer.url).to_owned(),
             from: answer.request.from.as_ref(),
             found,
+            annotations_read: 0,
         }
     }
 
@@ -313,17 +324,19 @@ impl Reader<'_> {
     }
 
     fn annotations(&mut self, values: &[&Value], manifest: Option<&str>) {
-        for (at, value) in values.iter().enumerate() {
+        for value in values {
             self.found.count("annotations", 1);
-            self.annotation(value, manifest, at + 1);
+            self.annotation(value, manifest);
         }
     }
 
-    fn annotation(&mut self, value: &Value, manifest: Option<&str>, number: usize) {
+    fn annotation(&mut self, value: &Value, manifest: Option<&str>) {
+        self.annotations_read += 1;
         let place = annotations::Place {
             document: self.name,
+            base: &self.base,
             manifest,
-            number,
+            number: self.annotations_read,
         };
         match annotations::read(value, &place) {
             Ok(placed) => self.found.annotations.extend(placed),

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use url::Url;
 
+use crate::sources::is_url;
+
 /// The id of a resource, or the text of a bare reference; blanks around it are never meant.
 pub fn id(value: &Value) -> Option<&str> {
     let id = match value {
@@ -121,12 +123,6 @@ pub fn size(value: &Value) -> Option<f64> {
 pub fn pixels(value: &Value) -> Option<u32> {
     let n = size(value)?.round();
     (1.0..=f64::from(u32::MAX)).contains(&n).then_some(n as u32)
-}
-
-/// Whether a text is a web address.
-pub fn is_url(text: &str) -> bool {
-    let start = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    start.starts_with("http://") || start.starts_with("https://")
 }
 
 /// A reference as an absolute location. Absolute URLs stay as they are, to the letter: parsing would touch
