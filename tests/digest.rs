@@ -236,7 +236,7 @@ fn annotations_are_joined_wherever_they_stand() {
     let url = server.url("/m");
     let args = with_fast(&["iiif", &url, "-o", "digest.json", "--report", "report.json"]);
     work.run("digest", &args).exits(3).says(&[
-        "left out 1: target is no canvas or image that was read",
+        "left out 1: target has no image that was read",
         "/m/canvas/nowhere",
     ]);
     let tags: Vec<Vec<&str>> = vec![vec!["tag 1", "tag 2"], vec!["tag 9", "tag 3"]];

@@ -281,3 +281,31 @@ fn the_network_is_used_as_told() {
     .exits(0);
     assert_eq!(texts(&work, "/id"), ["https://a.example/m/service/1"]);
 }
+
+#[test]
+fn a_run_that_is_told_to_stop_stops_and_writes_nothing() {
+    let server = Server::start(|_, _| Answer::Stall(Duration::from_secs(30)));
+    let work = Workdir::new();
+    let url = server.url("/m");
+    let mut command = work.command("digest", &["iiif", &url, "-o", "digest.json"]);
+    let child = command
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while server.hits("/m") == 0 {
+        std::thread::yield_now();
+    }
+    let id = child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &id])
+        .status();
+    assert!(killed.unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130));
+    let words = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(
+        words.contains("stopped on request") && words.contains("--cache DIR"),
+        "{words}"
+    );
+    assert!(!work.exists("digest.json"));
+}

@@ -61,6 +61,9 @@ impl Fetcher {
             (Ok(reply), Some(entry)) if reply.status == 304 => {
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
+            (Ok(reply), None) if reply.status == 304 => Ok(Err(
+                "nothing new was answered where nothing is kept (HTTP 304)".into(),
+            )),
             (Ok(reply), _) => {
                 let entry = Entry::of(&reply);
                 if let Some(cache) = &self.cache {

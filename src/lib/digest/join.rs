@@ -97,7 +97,7 @@ impl Joined {
             return None;
         }
         let Some(mut observation) = image else {
-            let problem = format!("target is no canvas or image that was read: {target}");
+            let problem = format!("target has no image that was read: {target}");
             return Some(Reject::new(document, annotation.id, "target", problem));
         };
         observation.annotations.push(annotation);

@@ -350,3 +350,98 @@ fn annotations_of(page: &Value) -> Vec<&Value> {
     let held = ["resources", "items"].iter().flat_map(|m| list(page, m));
     held.filter(|v| v.is_object()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// JSON made of the words of IIIF in any order.
+    fn document() -> impl Strategy<Value = Value> {
+        const WORDS: &[&str] = &[
+            "@id",
+            "id",
+            "@type",
+            "type",
+            "label",
+            "items",
+            "sequences",
+            "canvases",
+            "images",
+            "resource",
+            "body",
+            "target",
+            "on",
+            "selector",
+            "value",
+            "service",
+            "profile",
+            "motivation",
+            "annotations",
+            "members",
+            "first",
+            "next",
+            "full",
+            "region",
+            "width",
+            "height",
+            "default",
+            "item",
+            "source",
+            "metadata",
+            "otherContent",
+        ];
+        const TEXTS: &[&str] = &[
+            "",
+            "Manifest",
+            "sc:Canvas",
+            "Canvas",
+            "Collection",
+            "Annotation",
+            "AnnotationPage",
+            "oa:Choice",
+            "SpecificResource",
+            "dctypes:Image",
+            "ImageService2",
+            "FragmentSelector",
+            "SvgSelector",
+            "ImageApiSelector",
+            "painting",
+            "https://a/é",
+            "https://a/1/full/full/0/default.jpg",
+            "https://a/1/pct:1,2,3,4/full/0/default.jpg",
+            "x#xywh=1,2,-3,4",
+            "pct:0,0,0,0",
+            "1e400",
+            "#",
+            "level",
+            "é",
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<i32>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            prop::sample::select(TEXTS).prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 80, 6, |inner| {
+            let member = (prop::sample::select(WORDS), inner.clone());
+            let member = member.prop_map(|(word, value)| (word.to_owned(), value));
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::Array),
+                prop::collection::vec(member, 0..6)
+                    .prop_map(|m| Value::Object(m.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_without_panic_and_every_image_is_accounted_for(document in document()) {
+            let request = Request { location: "https://a/m".into(), from: None };
+            let answer = Answer { request, url: "https://a/m".into(), bytes: document.to_string().into_bytes() };
+            let found = Iiif::default().read(&answer).unwrap();
+            let images = found.counts.get("images").copied().unwrap_or(0) as usize;
+            prop_assert!(found.observations.len() + found.rejects.len() >= images);
+        }
+    }
+}
