@@ -1,1 +1,19 @@
-fn main() {}
+//! `recto-digest`: IIIF documents and tables → digest.json
+
+use std::process::ExitCode;
+
+use recto::{digest, report};
+
+#[derive(clap::Parser)]
+#[command(
+    version,
+    about = "Report the images of a source, with everything that later stages need"
+)]
+struct Args {
+    #[command(flatten)]
+    options: digest::Options,
+}
+
+fn main() -> ExitCode {
+    digest::run(report::parse::<Args>().options)
+}

@@ -1,1 +1,0 @@
-//! `digest`: a worklist over Source answers → digest.json.

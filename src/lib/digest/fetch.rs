@@ -1,0 +1,158 @@
+//! Having documents: from files, from servers, from the cache.
+
+use std::path::Path;
+
+use reqwest::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+
+use super::cache::{Cache, Entry};
+use crate::files;
+use crate::http::{self, Ask, Http, Kind, Reply, Trouble};
+use crate::report::Error;
+use crate::sources::{Answer, Request, is_url};
+
+/// Has documents, one way or another.
+pub struct Fetcher {
+    http: Http,
+    cache: Option<Cache>,
+    is_offline: bool,
+    expects: &'static str,
+}
+
+impl Fetcher {
+    /// A fetcher for documents that are what `expects` says.
+    pub fn new(
+        options: &http::Options,
+        cache: Option<&Path>,
+        is_offline: bool,
+        expects: &'static str,
+    ) -> Result<Self, Error> {
+        let cache = cache.map(Cache::new);
+        Ok(Fetcher {
+            http: Http::new(options)?,
+            cache,
+            is_offline,
+            expects,
+        })
+    }
+
+    /// A document, or why it cannot be had. An error means that no more can be: the disk is full.
+    pub async fn have(&self, request: Request) -> Result<Result<Answer, String>, Error> {
+        let location = request.location.trim();
+        let had = match is_url(location) {
+            true => self.fetch(location).await?,
+            false => read_file(location).map(|bytes| (location.to_owned(), bytes)),
+        };
+        Ok(had.map(|(url, bytes)| Answer {
+            url,
+            bytes,
+            request,
+        }))
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Result<(String, Vec<u8>), String>, Error> {
+        let kept = self.cache.as_ref().and_then(|cache| cache.get(url));
+        if self.is_offline {
+            let absent = "is not in the cache, and --offline asks no server".to_owned();
+            return Ok(kept
+                .map(|entry| (entry.final_url, entry.bytes))
+                .ok_or(absent));
+        }
+        match (self.ask(url, kept.as_ref()).await, kept) {
+            (Ok(reply), Some(entry)) if reply.status == 304 => {
+                Ok(Ok((entry.final_url, entry.bytes)))
+            }
+            (Ok(reply), None) if reply.status == 304 => Ok(Err(
+                "nothing new was answered where nothing is kept (HTTP 304)".into(),
+            )),
+            (Ok(reply), _) => {
+                let entry = Entry::of(&reply);
+                if let Some(cache) = &self.cache {
+                    cache.put(url, &entry)?;
+                }
+                Ok(Ok((entry.final_url, entry.bytes)))
+            }
+            (Err(trouble), _) => Ok(Err(in_words(&trouble))),
+        }
+    }
+
+    async fn ask(&self, url: &str, kept: Option<&Entry>) -> Result<Reply, Trouble> {
+        let ask = Ask {
+            headers: conditions(kept),
+            ..Ask::document(url)
+        };
+        let outcome = self.http.get_checked(&ask, |reply| self.check(reply)).await;
+        match outcome {
+            // Some servers have no document for those who say which kind they prefer.
+            Err(Trouble {
+                status: Some(404 | 406),
+                ..
+            }) => {
+                let plain = Ask {
+                    accept: Some("*/*"),
+                    ..ask
+                };
+                self.http
+                    .get_checked(&plain, |reply| self.check(reply))
+                    .await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Servers in trouble answer pages for people, with status 200.
+    fn check(&self, reply: &Reply) -> Result<(), (Kind, String)> {
+        let start = reply.body.trim_ascii_start();
+        if reply.status == 304 {
+            return Ok(());
+        }
+        if start.is_empty() {
+            return Err((
+                Kind::Info,
+                format!("nothing was answered where {} was expected", self.expects),
+            ));
+        }
+        if start.starts_with(b"<") {
+            return Err((
+                Kind::Info,
+                format!(
+                    "an HTML page was answered where {} was expected",
+                    self.expects
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn conditions(kept: Option<&Entry>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let values = kept.map(|entry| {
+        [
+            (IF_NONE_MATCH, &entry.etag),
+            (IF_MODIFIED_SINCE, &entry.last_modified),
+        ]
+    });
+    for (name, value) in values.into_iter().flatten() {
+        if let Some(Ok(value)) = value.as_deref().map(HeaderValue::from_str) {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+fn read_file(location: &str) -> Result<Vec<u8>, String> {
+    let path = location.strip_prefix("file://").unwrap_or(location);
+    files::read(Path::new(path)).map_err(|e| {
+        let text = e.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        let text = text.strip_prefix(&format!("{path}: ")).unwrap_or(text);
+        text.replace("\n  because ", ": ")
+    })
+}
+
+fn in_words(trouble: &Trouble) -> String {
+    match trouble.attempts {
+        0 | 1 => trouble.message.clone(),
+        n => format!("{}, {n} attempts", trouble.message),
+    }
+}

@@ -1,0 +1,50 @@
+//! Collections: members by reference or inline, pages, and nothing else.
+
+use serde_json::Value;
+
+use super::Reader;
+use super::values::{all, kind, list};
+
+impl Reader<'_> {
+    /// A collection or a page of one. Members that are whole stand for themselves; others are read next.
+    pub(super) fn collection(&mut self, collection: &Value) {
+        self.found.count("collections", 1);
+        let members = ["collections", "manifests", "members", "items"];
+        for member in members
+            .iter()
+            .flat_map(|m| list(collection, m))
+            .collect::<Vec<_>>()
+        {
+            self.member(member);
+        }
+        for page in ["first", "next"]
+            .iter()
+            .filter_map(|m| all(&collection[*m]).first().copied())
+        {
+            match is_whole_collection(page) {
+                true => self.collection(page),
+                false => self.lead_to(page, "next page", None, None),
+            }
+        }
+    }
+
+    fn member(&mut self, member: &Value) {
+        if is_whole_manifest(member) {
+            self.manifest(member);
+        } else if is_whole_collection(member) {
+            self.collection(member);
+        } else if !matches!(kind(member).as_str(), "canvas" | "range" | "annotation") {
+            self.lead_to(member, "collection member", None, None);
+        }
+    }
+}
+
+fn is_whole_manifest(value: &Value) -> bool {
+    let holds = |member: &str| list(value, member).iter().any(|v| v.is_object());
+    holds("sequences") || (kind(value) == "manifest" && holds("items"))
+}
+
+fn is_whole_collection(value: &Value) -> bool {
+    let lists = ["collections", "manifests", "members", "items"];
+    kind(value).starts_with("collection") && lists.iter().any(|m| !list(value, m).is_empty())
+}

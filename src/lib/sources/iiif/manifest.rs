@@ -1,0 +1,425 @@
+//! Manifests, sequences and canvases of every version, down to their images and annotations.
+
+use serde_json::Value;
+
+use super::images::{self, Image, Painted};
+use super::values::{all, id, kind, label, list, resolve, size, split_fragment, texts, xywh};
+use super::{Reader, annotations, annotations_of};
+use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
+use crate::report::Reject;
+use crate::sources;
+
+/// What a manifest says of all its canvases.
+struct Object {
+    manifest: Option<String>,
+    group: String,
+    label: Option<String>,
+    metadata: Metadata,
+    rights: Option<String>,
+    attribution: Option<String>,
+    /// Its canvases only say that the real content (audio, video, a document) is elsewhere.
+    is_wrapper: bool,
+}
+
+/// What a canvas says of all its images.
+struct Page<'a> {
+    object: &'a Object,
+    id: String,
+    label: Option<String>,
+    frame: Option<Frame>,
+    metadata: Metadata,
+    rights: Option<String>,
+    attribution: Option<String>,
+}
+
+impl Reader<'_> {
+    pub(super) fn manifest(&mut self, manifest: &Value) {
+        self.found.count("manifests", 1);
+        let mut object = object(manifest);
+        let name = id(manifest).and_then(|id| resolve(&self.base, id));
+        // An id that is a bare word names nothing: the place where the manifest was found does.
+        let name = id(manifest)
+            .filter(|id| id.contains(':'))
+            .map(str::to_owned)
+            .or(name);
+        let name = name.unwrap_or_else(|| self.name.to_owned());
+        object.group.clone_from(&name);
+        object.manifest = Some(name);
+        let mut seen = Vec::new();
+        // The canvases of `items` are Presentation 3; `sequences` before, and in drafts of it.
+        for canvas in list(manifest, "items") {
+            self.canvas_of(canvas, &object, &mut seen);
+        }
+        for sequence in list(manifest, "sequences") {
+            self.sequence(sequence, &object, &mut seen);
+        }
+        self.said_about(manifest, object.manifest.as_deref(), None);
+    }
+
+    pub(super) fn lone_sequence(&mut self, sequence: &Value) {
+        let object = self.surroundings(sequence);
+        self.sequence(sequence, &object, &mut Vec::new());
+    }
+
+    pub(super) fn lone_canvas(&mut self, canvas: &Value) {
+        let object = self.surroundings(canvas);
+        self.canvas_of(canvas, &object, &mut Vec::new());
+    }
+
+    /// What a sequence or canvas that stands alone says of its manifest.
+    fn surroundings(&self, part: &Value) -> Object {
+        let around = super::within(part, "manifest").into_iter().next();
+        let around = around.or_else(|| {
+            ["within", "partOf"]
+                .iter()
+                .flat_map(|m| list(part, m))
+                .next()
+        });
+        let named = self.from.and_then(|from| from.manifest.clone());
+        let manifest = named.or_else(|| around.and_then(id).map(str::to_owned));
+        let mut object = object(around.unwrap_or(&Value::Null));
+        object.group = manifest.clone().unwrap_or_else(|| self.name.to_owned());
+        object.manifest = manifest;
+        object
+    }
+
+    fn sequence(&mut self, sequence: &Value, object: &Object, seen: &mut Vec<String>) {
+        let canvases: Vec<&Value> = ["canvases", "items"]
+            .iter()
+            .flat_map(|m| list(sequence, m))
+            .collect();
+        if canvases.is_empty() && id(sequence).is_some() && sequence["canvases"].is_null() {
+            let asked_already = self.from.is_some_and(|from| from.role == "sequence");
+            if !asked_already {
+                self.lead_to(sequence, "sequence", object.manifest.as_deref(), None);
+            }
+        }
+        for canvas in canvases {
+            self.canvas_of(canvas, object, seen);
+        }
+    }
+
+    /// A canvas, unless it is only a reference to one that was seen.
+    fn canvas_of(&mut self, canvas: &Value, object: &Object, seen: &mut Vec<String>) {
+        let kind = kind(canvas);
+        if !canvas.is_object() || !(kind.is_empty() || kind == "canvas") {
+            return;
+        }
+        let name = id(canvas).unwrap_or_default().to_owned();
+        let holds = [
+            "images",
+            "resources",
+            "items",
+            "content",
+            "width",
+            "height",
+            "otherContent",
+        ];
+        let is_bare = holds.iter().all(|m| canvas[*m].is_null());
+        if is_bare && seen.contains(&name) {
+            return;
+        }
+        seen.push(name);
+        self.canvas(canvas, object, seen.len());
+    }
+
+    fn canvas(&mut self, canvas: &Value, object: &Object, number: usize) {
+        self.found.count("canvases", 1);
+        let page = page(canvas, object, number);
+        // `images`, and `resources` before version 1; `items` since 3.
+        for member in ["images", "resources"] {
+            for annotation in list(canvas, member) {
+                self.paint(annotation, &page);
+            }
+        }
+        for painting in list(canvas, "items") {
+            self.painting_page(painting, &page);
+        }
+        self.draft_content(canvas, &page);
+        self.said_about(canvas, object.manifest.as_deref(), Some(&page.id));
+    }
+
+    /// A page of `items`: what is painted, and what some put among it.
+    fn painting_page(&mut self, page: &Value, on: &Page) {
+        for annotation in annotations_of(page) {
+            let motivation = annotations::motivation(annotation);
+            let unstated = motivation.is_empty() && images::has_image(&annotation["body"]);
+            if annotations::is_painting(annotation) || unstated {
+                self.paint(annotation, on);
+            } else {
+                self.found.count("annotations", 1);
+                self.annotation(annotation, on.object.manifest.as_deref());
+            }
+        }
+    }
+
+    /// `content`, where drafts of version 3 had what are `items` now. No final version knows it: its images are
+    /// used, but not counted among what documents hold.
+    fn draft_content(&mut self, canvas: &Value, page: &Page) {
+        let counts = self.found.counts.clone();
+        for painting in list(canvas, "content") {
+            self.painting_page(painting, page);
+        }
+        self.found.counts = counts;
+    }
+
+    fn paint(&mut self, annotation: &Value, page: &Page) {
+        let bodies = ["resource", "body"]
+            .iter()
+            .flat_map(|m| images::painted(&annotation[*m], &self.base));
+        for Painted { services, image } in bodies.collect::<Vec<_>>() {
+            self.found.count("images", 1);
+            self.found.count("services", services);
+            let refuse = |record: &str, field: &str, problem: &str| {
+                Reject::new(self.name, record, field, problem)
+            };
+            let outcome = match image {
+                Err(p) => Err(refuse(&p.record, p.field, &p.problem)),
+                Ok(_) if page.object.is_wrapper => Err(refuse(
+                    &page.id,
+                    "images",
+                    "placeholder image: the content is no picture and stands in mediaSequences",
+                )),
+                Ok(image) => Ok(observation(image, annotation, page)),
+            };
+            match outcome {
+                Ok(observation) => self.found.observations.push(observation),
+                Err(reject) => self.found.rejects.push(reject),
+            }
+        }
+    }
+
+    /// Annotations of a manifest or canvas: embedded, or lists to read next.
+    fn said_about(&mut self, resource: &Value, manifest: Option<&str>, canvas: Option<&str>) {
+        let pages = ["annotations", "otherContent"]
+            .iter()
+            .flat_map(|m| list(resource, m));
+        for page in pages.collect::<Vec<_>>() {
+            if kind(page) == "annotation" {
+                self.said(&[page], manifest);
+                continue;
+            }
+            let held = annotations_of(page);
+            let is_empty_list = page["items"].is_array() || page["resources"].is_array();
+            if held.is_empty() && !is_empty_list && id(page).is_some() {
+                self.lead_to(page, sources::ANNOTATIONS, manifest, canvas);
+            }
+            self.said(&held, manifest);
+            if let Some(next) = all(&page["next"]).first().filter(|_| page.is_object()) {
+                self.lead_to(next, sources::ANNOTATIONS, manifest, canvas);
+            }
+        }
+    }
+
+    fn said(&mut self, annotations: &[&Value], manifest: Option<&str>) {
+        for annotation in annotations {
+            // Transcriptions are painted too: they are read, though only the others are counted.
+            let counted = !annotations::is_painting(annotation);
+            self.found.count("annotations", counted.into());
+            self.annotation(annotation, manifest);
+        }
+    }
+}
+
+fn object(manifest: &Value) -> Object {
+    Object {
+        manifest: None,
+        group: String::new(),
+        label: label(&manifest["label"]),
+        metadata: metadata(manifest),
+        rights: rights(manifest),
+        attribution: attribution(manifest),
+        is_wrapper: !list(manifest, "mediaSequences").is_empty(),
+    }
+}
+
+fn page<'a>(canvas: &Value, object: &'a Object, number: usize) -> Page<'a> {
+    let unnamed = || format!("{}#canvas-{number}", object.group);
+    Page {
+        object,
+        id: id(canvas).map_or_else(unnamed, str::to_owned),
+        label: label(&canvas["label"]),
+        frame: size(&canvas["width"])
+            .zip(size(&canvas["height"]))
+            .map(|(width, height)| Frame { width, height }),
+        metadata: metadata(canvas),
+        rights: rights(canvas),
+        attribution: attribution(canvas),
+    }
+}
+
+fn observation(found: Image, annotation: &Value, page: &Page) -> Observation {
+    let Image {
+        image,
+        label: own,
+        rotation,
+    } = found;
+    let object = page.object;
+    let mut metadata = object.metadata.clone();
+    for (key, values) in &page.metadata {
+        let all = metadata.entry(key.clone()).or_default();
+        all.extend(
+            values
+                .iter()
+                .filter(|v| !all.contains(v))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
+    }
+    let id = match (&image.service, &image.url) {
+        (Some(service), _) => match service.region {
+            Some([x, y, w, h]) => format!("{}#xywh={x},{y},{w},{h}", service.id),
+            None => service.id.clone(),
+        },
+        (None, url) => url.clone().unwrap_or_default(),
+    };
+    Observation {
+        id,
+        image,
+        source: Provenance {
+            kind: "iiif".into(),
+            manifest: object.manifest.clone(),
+            canvas: Some(page.id.clone()),
+            labels: Labels {
+                manifest: object.label.clone(),
+                canvas: page.label.clone(),
+                image: own.or_else(|| label(&annotation["label"])),
+            },
+            rights: page.rights.clone().or_else(|| object.rights.clone()),
+            attribution: page
+                .attribution
+                .clone()
+                .or_else(|| object.attribution.clone()),
+        },
+        group: object.group.clone(),
+        metadata,
+        canvas: page.frame,
+        placement: placement(annotation, page),
+        rotation,
+        annotations: Vec::new(),
+    }
+}
+
+/// The part of the canvas that a painting annotation's target names; none for all of it. The canvas is the one
+/// that holds the annotation: targets often name another, or none.
+fn placement(annotation: &Value, page: &Page) -> Option<BBox> {
+    let target = ["target", "on"]
+        .iter()
+        .flat_map(|m| list(annotation, m))
+        .next()?;
+    let resource = ["full", "source"]
+        .iter()
+        .map(|m| &target[*m])
+        .find(|r| !r.is_null());
+    let whole = id(resource.unwrap_or(target)).unwrap_or_default();
+    // A canvas whose own id ends like a fragment is no part of itself.
+    let rest = whole.strip_prefix(page.id.as_str());
+    let fragment = match rest {
+        Some(rest) => split_fragment(rest).1,
+        None => split_fragment(whole).1,
+    };
+    let selectors = list(target, "selector").into_iter();
+    let selected = selectors.filter_map(|s| {
+        s["value"]
+            .as_str()
+            .or_else(|| s["default"]["value"].as_str())
+    });
+    let text = selected.chain(fragment).find_map(xywh)?;
+    let bbox = in_canvas(text, page.frame)?;
+    let all = page.frame.is_some_and(|f| {
+        bbox == BBox {
+            x: 0.0,
+            y: 0.0,
+            width: f.width,
+            height: f.height,
+        }
+    });
+    (!all).then_some(bbox)
+}
+
+fn in_canvas(xywh: &str, frame: Option<Frame>) -> Option<BBox> {
+    let text = xywh.trim_start_matches("xywh=");
+    let (unit, numbers) = text.split_once(':').unwrap_or(("pixel", text));
+    let numbers: Result<Vec<f64>, _> = numbers.split(',').map(|n| n.trim().parse()).collect();
+    let bbox = BBox::try_from(<[f64; 4]>::try_from(numbers.ok()?).ok()?).ok()?;
+    match (unit, frame) {
+        ("percent", Some(f)) => Some(bbox.scale(f.width / 100.0, f.height / 100.0)),
+        ("percent", None) => None,
+        _ => Some(bbox),
+    }
+}
+
+fn metadata(resource: &Value) -> Metadata {
+    let mut metadata = Metadata::new();
+    for pair in list(resource, "metadata") {
+        let values = texts(&pair["value"]);
+        if let Some(key) = label(&pair["label"]).filter(|_| !values.is_empty()) {
+            metadata.entry(key).or_default().extend(values);
+        }
+    }
+    metadata
+}
+
+fn rights(resource: &Value) -> Option<String> {
+    let given = ["rights", "license"].iter().flat_map(|m| list(resource, m));
+    given.flat_map(texts).next()
+}
+
+fn attribution(resource: &Value) -> Option<String> {
+    let statement = texts(&resource["requiredStatement"]["value"]);
+    let given = if statement.is_empty() {
+        texts(&resource["attribution"])
+    } else {
+        statement
+    };
+    (!given.is_empty()).then(|| given.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_image_is_placed_where_its_target_says() {
+        let object = object(&json!({}));
+        let on = |canvas: &str| {
+            page(
+                &json!({"@id": canvas, "width": "200", "height": 100}),
+                &object,
+                1,
+            )
+        };
+        let cases = [
+            (
+                "c",
+                json!({"on": "c#xywh=1,2,3,4"}),
+                Some([1.0, 2.0, 3.0, 4.0]),
+            ),
+            ("c", json!({"on": "c"}), None),
+            ("c", json!({"on": null}), None),
+            (
+                "c",
+                json!({"on": "other#xywh=1,2,3,4"}),
+                Some([1.0, 2.0, 3.0, 4.0]),
+            ),
+            (
+                "c",
+                json!({"target": "c#xywh=percent:50,50,25,10"}),
+                Some([100.0, 50.0, 50.0, 10.0]),
+            ),
+            ("c", json!({"target": "c#xywh=0,0,200,100"}), None),
+            (
+                "c",
+                json!({"target": {"source": "c", "selector": {"type": "FragmentSelector", "value": "xywh=1,2,3,4"}}}),
+                Some([1.0, 2.0, 3.0, 4.0]),
+            ),
+            ("c#xywh=1,2,3,4", json!({"on": "c#xywh=1,2,3,4"}), None),
+            ("c", json!({"on": "c#t=1,2"}), None),
+        ];
+        for (canvas, annotation, wanted) in cases {
+            let wanted = wanted.map(|b| BBox::try_from(b).unwrap());
+            assert_eq!(placement(&annotation, &on(canvas)), wanted, "{annotation}");
+        }
+    }
+}

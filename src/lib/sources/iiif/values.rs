@@ -1,0 +1,263 @@
+//! Values in every shape in which they are published: ids, types, texts, numbers. Null means absent throughout.
+
+use serde_json::Value;
+use url::Url;
+
+use crate::sources::is_url;
+
+/// The id of a resource, or the text of a bare reference; blanks around it are never meant.
+pub fn id(value: &Value) -> Option<&str> {
+    let id = match value {
+        Value::String(text) => Some(text.as_str()),
+        value => value["@id"].as_str().or_else(|| value["id"].as_str()),
+    };
+    id.map(str::trim).filter(|id| !id.is_empty())
+}
+
+/// The type of a resource in lower case and without prefix: `sc:Manifest`, `Manifest` and the URI are `manifest`.
+pub fn kind(value: &Value) -> String {
+    let types = [&value["@type"], &value["type"]];
+    let first = types.into_iter().flat_map(all).find_map(Value::as_str);
+    bare(first.unwrap_or_default()).to_ascii_lowercase()
+}
+
+/// A name without its prefix: the part after the last `:`, `#` or `/`.
+pub fn bare(name: &str) -> &str {
+    name.trim()
+        .rsplit([':', '#', '/'])
+        .next()
+        .unwrap_or_default()
+}
+
+/// One or many, as a list: nothing for null, the elements of an array, else the value itself.
+pub fn all(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(values) => values.iter().filter(|v| !v.is_null()).collect(),
+        value => vec![value],
+    }
+}
+
+/// The member of a resource as a list.
+pub fn list<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
+    all(&value[member])
+}
+
+/// A label: the first usable text, white space collapsed.
+pub fn label(value: &Value) -> Option<String> {
+    texts(value)
+        .iter()
+        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+        .find(|text| !text.is_empty())
+}
+
+/// Every text of a value in one language: English before no language before the first there is.
+pub fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::String(text) if text.trim().is_empty() => Vec::new(),
+        Value::String(text) => vec![text.trim().to_owned()],
+        Value::Bool(_) | Value::Number(_) => vec![value.to_string()],
+        Value::Array(values) => texts_of_list(values),
+        Value::Object(_) => texts_of_object(value),
+    }
+}
+
+fn texts_of_list(values: &[Value]) -> Vec<String> {
+    let language = |v: &Value| v["@language"].as_str().map(str::to_owned);
+    let tagged = !values.is_empty() && values.iter().all(|v| language(v).is_some());
+    let best = values
+        .iter()
+        .filter_map(language)
+        .min_by_key(|language| preference(language));
+    values
+        .iter()
+        .filter(|v| !tagged || language(v) == best)
+        .flat_map(texts)
+        .collect()
+}
+
+fn texts_of_object(value: &Value) -> Vec<String> {
+    if !value["@value"].is_null() {
+        return texts(&value["@value"]);
+    }
+    if value["@id"].is_string() || (value["id"].is_string() && value["type"].is_string()) {
+        let named = texts(&value["label"]);
+        return match named.is_empty() {
+            true => id(value).map(str::to_owned).into_iter().collect(),
+            false => named,
+        };
+    }
+    let Some(map) = value.as_object() else {
+        return Vec::new();
+    };
+    map.iter()
+        .filter(|(language, _)| *language != "@language" && *language != "@type")
+        .map(|(language, words)| (preference(language), texts(words)))
+        .filter(|(_, words)| !words.is_empty())
+        .min_by_key(|(preference, _)| *preference)
+        .map(|(_, words)| words)
+        .unwrap_or_default()
+}
+
+fn preference(language: &str) -> u8 {
+    match language {
+        "en" => 0,
+        l if l.starts_with("en-") => 1,
+        // `@none` is how drafts of Presentation 3 wrote it.
+        "none" | "@none" | "und" | "" => 2,
+        _ => 3,
+    }
+}
+
+/// A number above zero, which some write as text.
+pub fn size(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::String(text) => text.trim().trim_end_matches("px").trim().parse().ok(),
+        value => value.as_f64(),
+    };
+    number.filter(|n: &f64| n.is_finite() && *n > 0.0)
+}
+
+/// A number of pixels above zero.
+pub fn pixels(value: &Value) -> Option<u32> {
+    let n = size(value)?.round();
+    (1.0..=f64::from(u32::MAX)).contains(&n).then_some(n as u32)
+}
+
+/// A reference as an absolute location. Absolute URLs stay as they are, to the letter: parsing would touch
+/// escapes, and ids are names. Relative ones are joined to a URL, or to the folder of a file.
+pub fn resolve(base: &str, reference: &str) -> Option<String> {
+    let reference = reference.trim();
+    if is_url(reference) {
+        return Some(reference.to_owned());
+    }
+    if is_url(base) {
+        let url = Url::parse(base).ok()?.join(reference).ok()?;
+        return is_url(url.as_str()).then(|| url.into());
+    }
+    // A scheme that is not the web's (`urn:`, `info:`, `data:`) leads nowhere; a blank name neither.
+    let has_scheme = Url::parse(reference).is_ok();
+    if reference.is_empty() || has_scheme || base == "-" {
+        return None;
+    }
+    let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let name = reference.split('#').next().unwrap_or(reference);
+    match folder {
+        "" => Some(name.to_owned()),
+        folder => Some(format!("{folder}/{name}")),
+    }
+}
+
+/// Splits a media fragment (`#xywh=…`, `#t=…`) from an id. Other fragments belong to the id: canvases have them.
+pub fn split_fragment(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once('#') {
+        Some((id, fragment)) if is_media_fragment(fragment) => (id, Some(fragment)),
+        _ => (text, None),
+    }
+}
+
+fn is_media_fragment(fragment: &str) -> bool {
+    fragment
+        .split('&')
+        .any(|part| part.starts_with("xywh=") || part.starts_with("t="))
+}
+
+/// The `xywh=…` part of a media fragment, if it has one.
+pub fn xywh(fragment: &str) -> Option<&str> {
+    let fragment = fragment.trim().rsplit('#').next().unwrap_or_default();
+    fragment
+        .split('&')
+        .map(str::trim)
+        .find(|part| part.starts_with("xywh="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn labels_are_read_in_every_shape() {
+        let cases = [
+            (json!("  Leaf\n 1 "), Some("Leaf 1")),
+            (json!({"@value": "Leaf", "@language": "de"}), Some("Leaf")),
+            (json!(["", "Leaf"]), Some("Leaf")),
+            (
+                json!([{"@value": "Blatt", "@language": "de"}, {"@value": "Leaf", "@language": "en"}]),
+                Some("Leaf"),
+            ),
+            (json!({"de": ["Blatt"], "en": ["Leaf"]}), Some("Leaf")),
+            (json!({"de": ["Blatt"], "none": ["Leaf"]}), Some("Leaf")),
+            (json!({"de": ["Blatt"], "@none": ["Leaf"]}), Some("Leaf")),
+            (json!({"de": ["Blatt"], "en-GB": ["Leaf"]}), Some("Leaf")),
+            (json!({"de": ["Leaf"], "fr": ["Feuille"]}), Some("Leaf")),
+            (json!({"en": "Leaf"}), Some("Leaf")),
+            (json!({"en": [], "de": ["Leaf"]}), Some("Leaf")),
+            (json!(7), Some("7")),
+            (json!(null), None),
+            (json!({}), None),
+            (json!([]), None),
+        ];
+        for (value, wanted) in cases {
+            assert_eq!(label(&value).as_deref(), wanted, "{value}");
+        }
+    }
+
+    #[test]
+    fn references_are_resolved_and_absolute_ones_left_alone() {
+        let cases = [
+            (
+                "https://a.example/x/c.json",
+                "m.json",
+                Some("https://a.example/x/m.json"),
+            ),
+            (
+                "https://a.example/c.json",
+                "http://b.example/%252F/ä b",
+                Some("http://b.example/%252F/ä b"),
+            ),
+            ("https://a.example/c.json", "file:///etc/passwd", None),
+            (
+                "https://a.example/c.json",
+                "/etc/passwd",
+                Some("https://a.example/etc/passwd"),
+            ),
+            ("folder/c.json", "m.json#x", Some("folder/m.json")),
+            ("c.json", "m.json", Some("m.json")),
+            ("c.json", "urn:x:1", None),
+            ("-", "m.json", None),
+        ];
+        for (base, reference, wanted) in cases {
+            assert_eq!(
+                resolve(base, reference).as_deref(),
+                wanted,
+                "{base} {reference}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_media_fragments_are_split_off() {
+        let cases = [
+            (
+                "https://a/c#xywh=1,2,3,4",
+                ("https://a/c", Some("xywh=1,2,3,4")),
+            ),
+            ("https://a/c#1", ("https://a/c#1", None)),
+            (
+                "https://a/c#1#xywh=1,2,3,4",
+                ("https://a/c#1", Some("xywh=1,2,3,4")),
+            ),
+            ("https://a/c#t=3", ("https://a/c", Some("t=3"))),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(split_fragment(text), wanted, "{text}");
+        }
+        assert_eq!(
+            xywh("t=1&xywh=percent:1,2,3,4"),
+            Some("xywh=percent:1,2,3,4")
+        );
+        assert_eq!(xywh("t=1"), None);
+    }
+}

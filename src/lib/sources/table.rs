@@ -1,0 +1,500 @@
+//! Tables whose rows name images: CSV, TSV and JSON Lines. One observation per row, every other column kept.
+//!
+//! A row is a record, not a line: cells hold line breaks. Rows are counted from 1 below the header.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance, Service};
+use crate::report::{Error, Reject};
+use crate::sources::{Answer, Found, Request, Source, is_url};
+
+/// How the columns of a table name images.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Source table")]
+pub struct Options {
+    /// Column with identifiers of a IIIF image server; needs --service-prefix
+    #[arg(long, value_name = "COLUMN", requires = "service_prefix")]
+    pub id_column: Option<String>,
+    /// What stands before the identifiers to make them image services
+    #[arg(long, value_name = "URL", requires = "id_column")]
+    pub service_prefix: Option<String>,
+    /// Column with the base URLs of IIIF image services
+    #[arg(long, value_name = "COLUMN", conflicts_with = "id_column")]
+    pub service_column: Option<String>,
+    /// Column with URLs of image files; one that ends in /info.json is a service
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["id_column", "service_column"])]
+    pub url_column: Option<String>,
+    /// Column with what must not straddle a train/test split
+    /// [default: the first there is of group, manuscript, manifest, dive, video_sequence; else the file]
+    #[arg(long, value_name = "COLUMN")]
+    pub group_column: Option<String>,
+    /// Column with the label of the image [default: label, if there is one]
+    #[arg(long, value_name = "COLUMN")]
+    pub label_column: Option<String>,
+    /// Version of the Image API that the services speak [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub service_version: Option<u8>,
+}
+
+impl Options {
+    /// The first option given, as users type it.
+    pub fn given(&self) -> Option<&'static str> {
+        let options = [
+            (self.id_column.is_some(), "--id-column"),
+            (self.service_prefix.is_some(), "--service-prefix"),
+            (self.service_column.is_some(), "--service-column"),
+            (self.url_column.is_some(), "--url-column"),
+            (self.group_column.is_some(), "--group-column"),
+            (self.label_column.is_some(), "--label-column"),
+            (self.service_version.is_some(), "--service-version"),
+        ];
+        options
+            .into_iter()
+            .find(|(given, _)| *given)
+            .map(|(_, name)| name)
+    }
+
+    /// The option and column that name the images; an error when none was given.
+    pub fn naming_column(&self) -> Result<(&'static str, &str), Error> {
+        let columns = [
+            ("--id-column", &self.id_column),
+            ("--service-column", &self.service_column),
+            ("--url-column", &self.url_column),
+        ];
+        columns
+            .into_iter()
+            .find_map(|(option, column)| Some((option, column.as_deref()?)))
+            .ok_or_else(|| {
+                Error::usage("no column is named that holds the images")
+                    .hint("name it with --id-column and --service-prefix, --service-column or --url-column")
+            })
+    }
+}
+
+/// The source `table`.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// Files and URLs of the command line.
+    pub inputs: Vec<String>,
+    /// Which columns hold what.
+    pub options: Options,
+}
+
+const GROUPS: &[&str] = &["group", "manuscript", "manifest", "dive", "video_sequence"];
+
+impl Source for Table {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn first(&self) -> Vec<Request> {
+        let request = |input: &String| Request {
+            location: input.clone(),
+            from: None,
+        };
+        self.inputs.iter().map(request).collect()
+    }
+
+    fn expects(&self) -> &'static str {
+        "a table"
+    }
+
+    fn counts(&self) -> &'static [&'static str] {
+        &["rows", "images"]
+    }
+
+    fn read(&self, answer: &Answer) -> Result<Found, Error> {
+        let name = &answer.request.location;
+        let mut found = Found::default();
+        let table = match rows(name, &answer.bytes) {
+            Ok(table) => table,
+            Err(problem) => {
+                found
+                    .rejects
+                    .push(Reject::new(name, "document", "document", problem));
+                return Ok(found);
+            }
+        };
+        let columns = self.columns(name, &table.columns)?;
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for (at, row) in table.rows.into_iter().enumerate() {
+            found.count("rows", 1);
+            let record = format!("row {}", at + 1);
+            let outcome = row
+                .map_err(|problem| (columns.image.clone(), problem))
+                .and_then(|row| self.observation(name, &record, row, &columns))
+                .and_then(|observation| match seen.get(&observation.id) {
+                    Some(first) => Err((
+                        columns.image.clone(),
+                        format!("image named before: {}, in row {first}", observation.id),
+                    )),
+                    None => Ok(observation),
+                });
+            match outcome {
+                Ok(observation) => {
+                    seen.insert(observation.id.clone(), at + 1);
+                    found.observations.push(observation);
+                }
+                Err((field, problem)) => found
+                    .rejects
+                    .push(Reject::new(name, record, &field, problem)),
+            }
+        }
+        found.count("images", found.observations.len() as u64);
+        Ok(found)
+    }
+}
+
+/// The columns that mean something, by name.
+struct Columns {
+    image: String,
+    group: Option<String>,
+    label: Option<String>,
+}
+
+type Row = Vec<(String, Vec<String>)>;
+
+impl Table {
+    fn columns(&self, name: &str, there: &[String]) -> Result<Columns, Error> {
+        let find = |option: &str, column: &str| match there.iter().find(|c| *c == column) {
+            Some(column) => Ok(column.clone()),
+            None => Err(
+                Error::usage(format!("{name}: has no column `{column}`")).hint(format!(
+                    "name one of its columns with {option}: {}",
+                    there.join(", ")
+                )),
+            ),
+        };
+        let optional = |option: &str, column: &Option<String>, defaults: &[&str]| match column {
+            Some(column) => find(option, column).map(Some),
+            None => Ok(defaults
+                .iter()
+                .find(|d| there.iter().any(|c| c == *d))
+                .map(|d| (*d).to_owned())),
+        };
+        let (option, column) = self.options.naming_column()?;
+        Ok(Columns {
+            image: find(option, column)?,
+            group: optional("--group-column", &self.options.group_column, GROUPS)?,
+            label: optional("--label-column", &self.options.label_column, &["label"])?,
+        })
+    }
+
+    fn observation(
+        &self,
+        name: &str,
+        record: &str,
+        row: Row,
+        columns: &Columns,
+    ) -> Result<Observation, (String, String)> {
+        let cell = |column: &str| {
+            row.iter()
+                .find(|(c, _)| c == column)
+                .and_then(|(_, values)| values.first())
+        };
+        let given = cell(&columns.image)
+            .map(|v| v.trim())
+            .filter(|v| !v.is_empty());
+        let given = given.ok_or((
+            columns.image.clone(),
+            "cell is empty: it names the image".to_owned(),
+        ))?;
+        let image = self
+            .image(given)
+            .map_err(|problem| (columns.image.clone(), problem))?;
+        let (id, image) = image;
+        let group = columns.group.as_deref().and_then(cell).cloned();
+        let label = columns.label.as_deref().and_then(cell).cloned();
+        let metadata: Metadata = row
+            .into_iter()
+            .filter(|(column, _)| *column != columns.image)
+            .collect();
+        Ok(Observation {
+            id,
+            image,
+            source: Provenance {
+                kind: "table".into(),
+                manifest: Some(name.to_owned()),
+                canvas: Some(record.to_owned()),
+                labels: Labels {
+                    image: label,
+                    ..Labels::default()
+                },
+                ..Provenance::default()
+            },
+            group: group.unwrap_or_else(|| file_name(name)),
+            metadata,
+            ..Observation::default()
+        })
+    }
+
+    /// The image that a cell names, and its id.
+    fn image(&self, cell: &str) -> Result<(String, ImageRef), String> {
+        let service = |base: &str| {
+            let id = base.trim_end_matches('/').to_owned();
+            let version = self.options.service_version.unwrap_or(2);
+            let service = Service {
+                id: id.clone(),
+                version,
+                level: None,
+                region: None,
+            };
+            (
+                id,
+                ImageRef {
+                    service: Some(service),
+                    ..ImageRef::default()
+                },
+            )
+        };
+        if let Some(prefix) = self
+            .options
+            .service_prefix
+            .as_deref()
+            .filter(|_| self.options.id_column.is_some())
+        {
+            return Ok(service(&format!(
+                "{}/{}",
+                prefix.trim_end_matches('/'),
+                cell.trim_start_matches('/')
+            )));
+        }
+        if !is_url(cell) {
+            return Err(format!("cell is no web address: {cell}"));
+        }
+        match cell.trim_end_matches('/').strip_suffix("/info.json") {
+            Some(base) => Ok(service(base)),
+            None if self.options.service_column.is_some() => Ok(service(cell)),
+            None => Ok((
+                cell.to_owned(),
+                ImageRef {
+                    url: Some(cell.to_owned()),
+                    ..ImageRef::default()
+                },
+            )),
+        }
+    }
+}
+
+fn file_name(name: &str) -> String {
+    let path = PathBuf::from(name);
+    path.file_name().map_or_else(
+        || name.to_owned(),
+        |file| file.to_string_lossy().into_owned(),
+    )
+}
+
+/// A table that was read: names of columns, and rows with their cells that are not empty.
+struct Rows {
+    columns: Vec<String>,
+    rows: Vec<Result<Row, String>>,
+}
+
+/// Reads a table by what its bytes look like; the suffix decides only between comma and tab.
+fn rows(name: &str, bytes: &[u8]) -> Result<Rows, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let start = bytes.trim_ascii_start();
+    match start.first() {
+        None => Err("is empty: a table was expected".into()),
+        Some(b'{') => json_lines(bytes),
+        Some(b'[') => Err("is a JSON list: one object per line was expected".into()),
+        Some(b'<')
+            if start.get(..5).is_some_and(|s| {
+                s.eq_ignore_ascii_case(b"<html") || s.eq_ignore_ascii_case(b"<!doc")
+            }) =>
+        {
+            Err("an HTML page was found where a table was expected".into())
+        }
+        Some(_) => separated(bytes, separator(name, bytes)),
+    }
+}
+
+fn separator(name: &str, bytes: &[u8]) -> u8 {
+    let header = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+    let is_named = |suffix: &str| name.to_ascii_lowercase().ends_with(suffix);
+    match header.contains(&b'\t') && !header.contains(&b',') || is_named(".tsv") || is_named(".tab")
+    {
+        true => b'\t',
+        false => b',',
+    }
+}
+
+fn separated(bytes: &[u8], separator: u8) -> Result<Rows, String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .flexible(true)
+        .from_reader(bytes);
+    let headers = reader
+        .byte_headers()
+        .map_err(|e| format!("table cannot be read: {e}"))?;
+    let columns: Vec<String> = headers
+        .iter()
+        .map(|c| String::from_utf8_lossy(c).trim().to_owned())
+        .collect();
+    let row = |record: Result<csv::ByteRecord, csv::Error>| {
+        let record = record.map_err(|e| format!("row cannot be read: {e}"))?;
+        if record.len() != columns.len() {
+            return Err(format!(
+                "row has another number of cells than the header: {} and {}",
+                record.len(),
+                columns.len()
+            ));
+        }
+        let cells = columns
+            .iter()
+            .zip(&record)
+            .filter(|(_, cell)| !cell.trim_ascii().is_empty());
+        cells
+            .map(|(column, cell)| match std::str::from_utf8(cell) {
+                Ok(text) => Ok((column.clone(), vec![text.to_owned()])),
+                Err(_) => Err(format!("cell is not UTF-8: column {column}")),
+            })
+            .collect()
+    };
+    let rows = reader.byte_records().map(row).collect();
+    Ok(Rows { columns, rows })
+}
+
+fn json_lines(bytes: &[u8]) -> Result<Rows, String> {
+    let mut columns: Vec<String> = Vec::new();
+    let lines = bytes
+        .split(|b| *b == b'\n')
+        .filter(|line| !line.trim_ascii().is_empty());
+    let mut rows = Vec::new();
+    for line in lines {
+        let row = serde_json::from_slice::<serde_json::Map<String, Value>>(line);
+        let row = row.map_err(|e| format!("line is no JSON object: {e}"));
+        let row = row.map(|object| -> Row {
+            for name in object
+                .keys()
+                .filter(|name| !columns.contains(name))
+                .cloned()
+                .collect::<Vec<_>>()
+            {
+                columns.push(name);
+            }
+            let cells = object
+                .into_iter()
+                .map(|(name, value)| (name, values(&value)));
+            cells.filter(|(_, values)| !values.is_empty()).collect()
+        });
+        rows.push(row);
+    }
+    Ok(Rows { columns, rows })
+}
+
+/// A JSON value as texts; what is neither text nor number nor a list of them stays JSON.
+fn values(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::String(text) if text.trim().is_empty() => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        Value::Array(all) => all.iter().flat_map(values).collect(),
+        other => vec![other.to_string()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(options: Options, name: &str, text: &str) -> Result<Found, Error> {
+        let request = Request {
+            location: name.into(),
+            from: None,
+        };
+        let answer = Answer {
+            request,
+            url: name.into(),
+            bytes: text.into(),
+        };
+        Table {
+            inputs: vec![],
+            options,
+        }
+        .read(&answer)
+    }
+
+    fn by_url(group: Option<&str>) -> Options {
+        Options {
+            url_column: Some("url".into()),
+            group_column: group.map(Into::into),
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn csv_tsv_and_json_lines_say_the_same() {
+        let tables = [
+            (
+                "t.csv",
+                "\u{feff}url,label,note\r\nhttps://a/1.jpg,x,\"a\nb\"\r\n",
+            ),
+            ("t.tsv", "url\tlabel\tnote\nhttps://a/1.jpg\tx\t\"a\nb\"\n"),
+            ("t.txt", "url\tlabel\tnote\nhttps://a/1.jpg\tx\t\"a\nb\"\n"),
+            (
+                "t.jsonl",
+                "{\"url\":\"https://a/1.jpg\",\"label\":\"x\",\"note\":\"a\\nb\"}\n\n",
+            ),
+        ];
+        for (name, text) in tables {
+            let found = read(by_url(None), name, text).unwrap();
+            assert_eq!(found.observations.len(), 1, "{name}");
+            let first = &found.observations[0];
+            assert_eq!(first.metadata["note"], ["a\nb"], "{name}");
+            assert_eq!(first.source.labels.image.as_deref(), Some("x"), "{name}");
+            assert_eq!(first.source.canvas.as_deref(), Some("row 1"), "{name}");
+            assert_eq!(first.group, name);
+        }
+    }
+
+    #[test]
+    fn rows_that_cannot_be_used_are_rejected_by_row() {
+        let text =
+            "url,manuscript\nhttps://a/1.jpg,m\n,m\nhttps://a/1.jpg,n\nx.jpg,m\nhttps://a/2.jpg\n";
+        let found = read(by_url(None), "t.csv", text).unwrap();
+        assert_eq!(found.observations.len(), 1);
+        assert_eq!(found.observations[0].group, "m");
+        let seen: Vec<(&str, &str)> = found
+            .rejects
+            .iter()
+            .map(|r| (r.record.as_str(), r.reason()))
+            .collect();
+        let wanted = [
+            ("row 2", "cell is empty"),
+            ("row 3", "image named before"),
+            ("row 4", "cell is no web address"),
+            ("row 5", "row has another number of cells than the header"),
+        ];
+        assert_eq!(seen, wanted);
+        assert_eq!(found.counts["rows"], 5);
+    }
+
+    #[test]
+    fn prefix_and_identifier_meet_with_one_slash() {
+        for prefix in ["https://a/iiif", "https://a/iiif/", "https://a/iiif//"] {
+            let options = Options {
+                id_column: Some("i".into()),
+                service_prefix: Some(prefix.into()),
+                ..Options::default()
+            };
+            let found = read(options, "t.csv", "i\n12\n").unwrap();
+            assert_eq!(found.observations[0].id, "https://a/iiif/12", "{prefix}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_is_named_beside_those_that_are() {
+        let error = read(by_url(Some("dive")), "t.csv", "url,x\nhttps://a/1.jpg,1\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("has no column `dive`") && error.contains("--group-column: url, x"),
+            "{error}"
+        );
+    }
+}

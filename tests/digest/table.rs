@@ -1,0 +1,141 @@
+//! `recto-digest table`: which columns name images, and what becomes of rows.
+
+use serde_json::{Value, json};
+
+use super::common::Workdir;
+use super::{observations, texts};
+
+const TABLE: &str = "\u{feff}key,image_url,file,manuscript,dive,label,name,\"a \"\"note\"\"\"\r\n\
+    a1,https://a.example/i/a1/,https://a.example/1.jpg,4Q1,d1,\"NIR, Recto\",n1,\"two\nlines\"\r\n\
+    a2,https://a.example/i/a2/info.json,https://a.example/i/2/info.json,4Q1,d2,Colour,n2,\r\n";
+
+#[test]
+fn tables_name_images_in_three_ways() {
+    let by_service = |ids: [&str; 2], version: u8| {
+        ids.map(|id| json!({"service": {"id": format!("https://a.example/i/{id}"), "version": version}}))
+    };
+    let cases: [(&[&str], [Value; 2]); 4] = [
+        (
+            &[
+                "--id-column",
+                "key",
+                "--service-prefix",
+                "https://a.example/i",
+            ],
+            by_service(["a1", "a2"], 2),
+        ),
+        (
+            &["--service-column", "image_url"],
+            by_service(["a1", "a2"], 2),
+        ),
+        (
+            &["--service-column", "image_url", "--service-version", "3"],
+            by_service(["a1", "a2"], 3),
+        ),
+        (
+            &["--url-column", "file"],
+            [
+                json!({"url": "https://a.example/1.jpg"}),
+                json!({"service": {"id": "https://a.example/i/2", "version": 2}}),
+            ],
+        ),
+    ];
+    for (flags, images) in cases {
+        let work = Workdir::new();
+        work.write("t.csv", TABLE);
+        let args: Vec<&str> = [
+            "table",
+            "t.csv",
+            "-o",
+            "digest.json",
+            "--report",
+            "report.json",
+        ]
+        .iter()
+        .chain(flags)
+        .copied()
+        .collect();
+        work.run("digest", &args).exits(0);
+        let seen = observations(&work);
+        assert_eq!(
+            [seen[0]["image"].clone(), seen[1]["image"].clone()],
+            images,
+            "{flags:?}"
+        );
+        assert_eq!(work.json("report.json")["rows"], 2, "{flags:?}");
+        assert_eq!(
+            seen[0]["source"],
+            json!({"kind": "table", "manifest": "t.csv", "canvas": "row 1", "labels": {"image": "NIR, Recto"}})
+        );
+        assert_eq!(seen[0]["group"], "4Q1");
+        assert_eq!(seen[0]["metadata"]["a \"note\""], json!(["two\nlines"]));
+        assert_eq!(
+            seen[1]["metadata"].get("a \"note\""),
+            None,
+            "an empty cell says nothing"
+        );
+    }
+}
+
+#[test]
+fn tables_say_which_columns_are_group_and_label() {
+    let work = Workdir::new();
+    work.write("t.csv", TABLE);
+    let args = [
+        "table",
+        "t.csv",
+        "-o",
+        "digest.json",
+        "--url-column",
+        "file",
+        "--group-column",
+        "dive",
+        "--label-column",
+        "name",
+    ];
+    work.run("digest", &args).exits(0);
+    assert_eq!(texts(&work, "/group"), ["d1", "d2"]);
+    assert_eq!(texts(&work, "/source/labels/image"), ["n1", "n2"]);
+    let args = [
+        "table",
+        "t.csv",
+        "-o",
+        "digest.json",
+        "--url-column",
+        "file",
+        "--where",
+        "label=NIR, Recto",
+    ];
+    work.run("digest", &args).exits(0);
+    assert_eq!(texts(&work, "/id"), ["https://a.example/1.jpg"]);
+}
+
+#[test]
+fn rows_without_an_image_are_rejected_by_row() {
+    let work = Workdir::new();
+    work.write("t.jsonl", "{\"url\": \"https://a.example/1.jpg\"}\n{\"url\": null, \"x\": 1}\n{\"url\"\n{\"url\": \"https://a.example/1.jpg\"}\n");
+    work.run(
+        "digest",
+        &[
+            "table",
+            "t.jsonl",
+            "-o",
+            "digest.json",
+            "--url-column",
+            "url",
+        ],
+    )
+    .exits(3);
+    let rejects = work.text("digest.rejects.csv");
+    let wanted = [
+        "t.jsonl,row 2,url,cell is empty",
+        "t.jsonl,row 3,url,line is no JSON object",
+        "t.jsonl,row 4,url,\"image named before: https://a.example/1.jpg, in row 1\"",
+    ];
+    for row in wanted {
+        assert!(
+            rejects.lines().any(|line| line.starts_with(row)),
+            "{row}\nin\n{rejects}"
+        );
+    }
+}
