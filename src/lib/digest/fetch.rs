@@ -80,7 +80,7 @@ impl Fetcher {
             headers: conditions(kept),
             ..Ask::document(url)
         };
-        let outcome = self.http.get_checked(&ask, |reply| self.check(reply)).await;
+        let outcome = self.http.get_checked(&ask, async |reply| self.check(reply)).await;
         match outcome {
             // Some servers have no document for those who say which kind they prefer.
             Err(Trouble {
@@ -92,7 +92,7 @@ impl Fetcher {
                     ..ask
                 };
                 self.http
-                    .get_checked(&plain, |reply| self.check(reply))
+                    .get_checked(&plain, async |reply| self.check(reply))
                     .await
             }
             outcome => outcome,
