@@ -2,11 +2,12 @@
 // Each test file uses its own part of this.
 #![allow(dead_code, missing_docs)]
 
+pub mod schemas;
 pub mod server;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A temporary folder in which programs run; gone when dropped.
 pub struct Workdir(tempfile::TempDir);
@@ -55,7 +56,11 @@ impl Workdir {
                 if path.is_dir() {
                     walk(root, &path, tree);
                 } else {
-                    let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                    let name = path
+                        .strip_prefix(root)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned();
                     tree.insert(name, std::fs::read(&path).unwrap());
                 }
             }
@@ -70,7 +75,14 @@ impl Workdir {
     pub fn command(&self, stage: &str, args: &[&str]) -> Command {
         let mut command = Command::new(binary(stage));
         command.args(args).current_dir(self.0.path());
-        for name in ["RECTO_CONTACT", "RECTO_BEARER", "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"] {
+        for name in [
+            "RECTO_CONTACT",
+            "RECTO_BEARER",
+            "http_proxy",
+            "HTTP_PROXY",
+            "https_proxy",
+            "HTTPS_PROXY",
+        ] {
             command.env_remove(name);
         }
         command
@@ -79,7 +91,28 @@ impl Workdir {
     /// Runs a program of recto in this folder, to its end.
     pub fn run(&self, stage: &str, args: &[&str]) -> Ran {
         let output = self.command(stage, args).output().unwrap();
-        Ran { output, call: format!("recto-{stage} {}", args.join(" ")) }
+        Ran {
+            output,
+            call: format!("recto-{stage} {}", args.join(" ")),
+        }
+    }
+
+    /// The same, with bytes on its standard input.
+    pub fn run_with_stdin(&self, stage: &str, args: &[&str], input: &[u8]) -> Ran {
+        use std::io::Write;
+        let mut command = self.command(stage, args);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that ends without reading all of it has its reasons.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
+        Ran {
+            output,
+            call: format!("recto-{stage} {}", args.join(" ")),
+        }
     }
 }
 
@@ -112,7 +145,14 @@ impl Ran {
 
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Self {
-        assert_eq!(self.output.status.code(), Some(code), "{}\nstdout: {}\nstderr: {}", self.call, self.stdout(), self.stderr());
+        assert_eq!(
+            self.output.status.code(),
+            Some(code),
+            "{}\nstdout: {}\nstderr: {}",
+            self.call,
+            self.stdout(),
+            self.stderr()
+        );
         self
     }
 
@@ -120,7 +160,12 @@ impl Ran {
     #[track_caller]
     pub fn says(&self, parts: &[&str]) -> &Self {
         for part in parts {
-            assert!(self.stderr().contains(part), "{}\nno `{part}` in stderr:\n{}", self.call, self.stderr());
+            assert!(
+                self.stderr().contains(part),
+                "{}\nno `{part}` in stderr:\n{}",
+                self.call,
+                self.stderr()
+            );
         }
         self
     }
