@@ -125,6 +125,7 @@ fn image_map() -> Value {
 
 fn download() -> Value {
     json!({
+        "recto": "download/1",
         "id": "https://example.org/iiif/a", "path": "images/a.jpg", "uri": "https://example.org/iiif/a/full/max/0/default.jpg",
         "bytes": 12345, "sha256": "0123456789abcdef".repeat(4), "width": 30, "height": 40, "media_type": "image/jpeg",
         "method": "stitched", "attempts": 3, "regions": 2, "etag": "\"x\"", "last_modified": "Tue, 15 Nov 1994 12:45:26 GMT",
@@ -337,6 +338,7 @@ fn what_is_not_a_contract_is_refused_by_schema_and_type() {
             json!([[1, 2], [3, 4], [5]]),
         ),
         ("image_map", "/b".into(), json!(3)),
+        ("downloads", "/recto".into(), Value::Null),
         ("downloads", "/sha256".into(), Value::Null),
         ("downloads", "/bytes".into(), json!(-1)),
         ("report", "/kept".into(), json!("2")),
@@ -365,6 +367,7 @@ fn the_schema_is_stricter_than_the_type_in_these() {
         ("image_map", "/b", json!("/b.jpg")),
         ("image_map", "/b", json!("a/../../b.jpg")),
         ("image_map", "/b", json!("a\\b.jpg")),
+        ("downloads", "/recto", json!("download/9")),
         ("downloads", "/sha256", json!("ABC")),
         ("downloads", "/method", json!("stretched")),
         ("report", "/stage", json!("lunch")),

@@ -272,6 +272,7 @@ pub type ImageMap = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Download {
     /// Always `download/1`: the name and version of this shape.
+    #[schemars(extend("const" = "download/1"))]
     pub recto: String,
     /// Image id.
     pub id: String,
