@@ -14,6 +14,8 @@ use crate::report::{self, Error, Reject, Report};
 pub mod concept;
 mod fold;
 mod frame;
+#[cfg(test)]
+mod properties;
 mod read;
 
 pub use concept::ConceptFrom;
