@@ -6,6 +6,7 @@
 use crate::contracts::{BBox, Frame, Polygon, Region};
 
 pub mod fragment;
+mod outlines;
 mod rings;
 pub mod svg;
 
