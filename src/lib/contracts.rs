@@ -21,8 +21,10 @@ pub type Metadata = BTreeMap<String, Vec<String>>;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Digest {
     /// Always `recto/digest`.
+    #[schemars(extend("const" = "recto/digest"))]
     pub contract: String,
     /// Version of this shape: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// What was asked of the source.
     pub source: Asked,
@@ -72,6 +74,7 @@ pub struct Observation {
 
 /// Where the pixels of an image are. At least one of `url` and `service` is there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("anyOf" = [{"required": ["url"]}, {"required": ["service"]}]))]
 pub struct ImageRef {
     /// A URL that answers with image bytes; beside a service, often a reduced picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,6 +99,7 @@ pub struct Service {
     /// Base URI, verbatim but for a trailing slash or `/info.json`.
     pub id: String,
     /// Major version of the Image API: 1, 2 or 3.
+    #[schemars(range(min = 1, max = 3))]
     pub version: u8,
     /// Compliance level, where declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -209,8 +213,10 @@ pub enum Space {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Localizations {
     /// Always `recto/localizations`.
+    #[schemars(extend("const" = "recto/localizations"))]
     pub contract: String,
     /// Version of this shape: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// One entry per image, ids unique.
     pub images: Vec<LocalizedImage>,
@@ -266,6 +272,7 @@ pub type ImageMap = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Download {
     /// Always `download/1`: the name and version of this shape.
+    #[schemars(extend("const" = "download/1"))]
     pub recto: String,
     /// Image id.
     pub id: String,
@@ -276,6 +283,7 @@ pub struct Download {
     /// Size of the file.
     pub bytes: u64,
     /// SHA-256 of the file, lower-case hex.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// Width of the file's picture in pixels.
     pub width: u32,
@@ -285,6 +293,7 @@ pub struct Download {
     pub media_type: String,
     /// How the file came to be: `bytes` (as answered), `whole` (one Image API answer, as answered), `stitched`
     /// (regions decoded and encoded anew), `encoded` (one answer encoded anew).
+    #[schemars(extend("enum" = ["bytes", "whole", "stitched", "encoded"]))]
     pub method: String,
     /// Requests it took, refused ones included.
     pub attempts: u32,
@@ -355,6 +364,12 @@ impl Serialize for Number {
 /// A box `[x, y, width, height]` that is finite and not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "[f64; 4]", into = "[Number; 4]")]
+#[schemars(extend("prefixItems" = [
+    {"title": "x", "type": "number"},
+    {"title": "y", "type": "number"},
+    {"title": "width", "type": "number", "exclusiveMinimum": 0},
+    {"title": "height", "type": "number", "exclusiveMinimum": 0},
+]))]
 pub struct BBox {
     /// Left edge.
     pub x: f64,
@@ -449,6 +464,7 @@ impl BBox {
 /// Size of a coordinate space, both sides above 0; written `[width, height]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "[f64; 2]", into = "[Number; 2]")]
+#[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
 pub struct Frame {
     /// Width.
     pub width: f64,
@@ -477,6 +493,7 @@ impl From<Frame> for [Number; 2] {
 /// A closed outline of at least three finite points; the last is not repeated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<[f64; 2]>", into = "Vec<[Number; 2]>")]
+#[schemars(extend("minItems" = 3))]
 pub struct Polygon(Vec<[f64; 2]>);
 
 impl TryFrom<Vec<[f64; 2]>> for Polygon {

@@ -11,7 +11,7 @@
 //! come from; [`digest`], [`extract`], [`download`], [`reformat`] and [`serve`] are the stages, each a pure core
 //! and a thin shell; [`formats`] is how datasets are written; [`iiif`] speaks the Image API; [`selectors`] reads
 //! the ways in which parts of images are named. [`http`], [`files`] and [`pixels`] are the only rooms that meet
-//! the network, the disk and pixels; [`report`] is how a stage ends.
+//! the network, the disk and pixels; [`report`] is how a stage ends; [`schemas`] describes the files to others.
 
 pub mod contracts;
 pub mod digest;
@@ -24,6 +24,7 @@ pub mod iiif;
 pub mod pixels;
 pub mod reformat;
 pub mod report;
+pub mod schemas;
 pub mod selectors;
 pub mod serve;
 pub mod sources;

@@ -189,10 +189,12 @@ impl Report {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReportFile {
     /// Always `recto/report`.
+    #[schemars(extend("const" = "recto/report"))]
     pub contract: String,
     /// Version of this shape.
     pub version: u32,
     /// The stage that ran: digest, extract, download, reformat.
+    #[schemars(extend("enum" = ["digest", "extract", "download", "reformat"]))]
     pub stage: String,
     /// The exit code.
     pub exit: u8,

@@ -3,11 +3,12 @@
 #![allow(dead_code, missing_docs)]
 
 pub mod iiif;
+pub mod schemas;
 pub mod server;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A temporary folder in which programs run; gone when dropped.
 pub struct Workdir(tempfile::TempDir);
@@ -103,6 +104,24 @@ impl Workdir {
         Ran {
             output,
             call: format!("{command:?}"),
+        }
+    }
+
+    /// The same, with bytes on its standard input.
+    pub fn run_with_stdin(&self, stage: &str, args: &[&str], input: &[u8]) -> Ran {
+        use std::io::Write;
+        let mut command = self.command(stage, args);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that ends without reading all of it has its reasons.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
+        Ran {
+            output,
+            call: format!("recto-{stage} {}", args.join(" ")),
         }
     }
 }

@@ -80,7 +80,10 @@ impl Fetcher {
             headers: conditions(kept),
             ..Ask::document(url)
         };
-        let outcome = self.http.get_checked(&ask, async |reply| self.check(reply)).await;
+        let outcome = self
+            .http
+            .get_checked(&ask, async |reply| self.check(reply))
+            .await;
         match outcome {
             // Some servers have no document for those who say which kind they prefer.
             Err(Trouble {

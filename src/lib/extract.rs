@@ -1,1 +1,0 @@
-//! `extract`: digest.json → localizations.json.

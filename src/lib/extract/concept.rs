@@ -1,0 +1,333 @@
+//! What an annotation says: the concept of its regions, by the rules the user chose, and the attributes that
+//! boxes carry along.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::contracts::{Annotation, Body};
+
+/// Where a concept comes from: what users type after `--concept-from`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConceptFrom {
+    /// A tag, else a label, else `text` where words of the image are written down, else the motivation.
+    Auto,
+    /// The first tag.
+    Tag,
+    /// The first name of a named thing: a body with a label, or one that classifies or identifies.
+    Label,
+    /// The words of the first body that has words.
+    Text,
+    /// The first motivation.
+    Motivation,
+    /// Always this.
+    Constant(String),
+}
+
+impl FromStr for ConceptFrom {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "auto" => Ok(ConceptFrom::Auto),
+            "tag" => Ok(ConceptFrom::Tag),
+            "label" => Ok(ConceptFrom::Label),
+            "text" => Ok(ConceptFrom::Text),
+            "motivation" => Ok(ConceptFrom::Motivation),
+            _ => match text.split_once(':') {
+                Some(("constant", name)) if !name.trim().is_empty() => {
+                    Ok(ConceptFrom::Constant(plain(name, false)))
+                }
+                _ => Err("one of auto, tag, label, text, motivation, constant:NAME".into()),
+            },
+        }
+    }
+}
+
+/// The concept of an annotation by the first rule that gives one.
+pub fn concept(annotation: &Annotation, rules: &[ConceptFrom]) -> Option<String> {
+    rules.iter().find_map(|rule| by(annotation, rule))
+}
+
+fn by(annotation: &Annotation, rule: &ConceptFrom) -> Option<String> {
+    match rule {
+        ConceptFrom::Tag => tags(annotation).into_iter().next(),
+        ConceptFrom::Label => {
+            let mut labels = annotation.bodies.iter().filter(|b| is_label(b, annotation));
+            labels.find_map(name)
+        }
+        ConceptFrom::Text => texts(annotation).find_map(name),
+        ConceptFrom::Motivation => {
+            let mut motivations = annotation.motivation.iter();
+            motivations.find_map(|m| Some(plain(m, false)).filter(|m| !m.is_empty()))
+        }
+        ConceptFrom::Constant(name) => Some(name.clone()),
+        ConceptFrom::Auto => by(annotation, &ConceptFrom::Tag)
+            .or_else(|| by(annotation, &ConceptFrom::Label))
+            .or_else(|| is_transcription(annotation).then(|| "text".to_owned()))
+            .or_else(|| by(annotation, &ConceptFrom::Motivation)),
+    }
+}
+
+/// What a box carries along besides its concept: `text`, `tags`, `links`, `language`, `motivation`, and
+/// whatever else the source says.
+pub fn attributes(annotation: &Annotation) -> BTreeMap<String, Value> {
+    let mut attributes = annotation.attributes.clone();
+    let words: Vec<&str> = texts(annotation).map(|b| b.value.as_str()).collect();
+    let mut put = |key: &str, value: Value| attributes.insert(key.to_owned(), value);
+    if !words.is_empty() {
+        put("text", words.join("\n").into());
+    }
+    let languages = texts(annotation).chain(&annotation.bodies);
+    if let Some(language) = languages.into_iter().find_map(|b| b.language.clone()) {
+        put("language", language.into());
+    }
+    let tags = tags(annotation);
+    if !tags.is_empty() {
+        put("tags", tags.into());
+    }
+    let links: Vec<&str> = annotation
+        .bodies
+        .iter()
+        .map(|b| b.value.as_str())
+        .filter(|value| is_link(value))
+        .collect();
+    if !links.is_empty() {
+        put("links", links.into());
+    }
+    // Names of motivations hold no blanks.
+    if !annotation.motivation.is_empty() {
+        put("motivation", annotation.motivation.join(" ").into());
+    }
+    attributes
+}
+
+fn tags(annotation: &Annotation) -> Vec<String> {
+    let bodies = annotation.bodies.iter().filter(|b| is_tag(b, annotation));
+    let mut tags: Vec<String> = Vec::new();
+    for tag in bodies.filter_map(name) {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
+}
+
+fn is_tag(body: &Body, annotation: &Annotation) -> bool {
+    serves(body, annotation, &["tagging"])
+}
+
+fn is_label(body: &Body, annotation: &Annotation) -> bool {
+    let named = body.label.is_some() && !is_tag(body, annotation);
+    named || serves(body, annotation, &["classifying", "identifying", "label"])
+}
+
+/// Whether the purpose of a body is one of some. Without one the motivation tells, if all of it says the same:
+/// of a comment that is also tagged, nothing says which body is the tag.
+fn serves(body: &Body, annotation: &Annotation, purposes: &[&str]) -> bool {
+    match &body.purpose {
+        Some(purpose) => purposes.contains(&purpose.as_str()),
+        None => {
+            let motivation = &annotation.motivation;
+            !motivation.is_empty() && motivation.iter().all(|m| purposes.contains(&m.as_str()))
+        }
+    }
+}
+
+/// Bodies that are words, not names of things.
+fn texts(annotation: &Annotation) -> impl Iterator<Item = &Body> {
+    annotation.bodies.iter().filter(|body| {
+        let names = is_tag(body, annotation) || is_label(body, annotation);
+        !names && !is_link(&body.value) && !body.value.trim().is_empty()
+    })
+}
+
+/// Whether words that stand on the image are written down, not words about it.
+fn is_transcription(annotation: &Annotation) -> bool {
+    const WRITTEN_DOWN: [&str; 3] = ["painting", "supplementing", "transcribing"];
+    let mut bodies = texts(annotation);
+    bodies.any(|body| match &body.purpose {
+        Some(purpose) => WRITTEN_DOWN.contains(&purpose.as_str()),
+        None => annotation
+            .motivation
+            .iter()
+            .any(|m| WRITTEN_DOWN.contains(&m.as_str())),
+    })
+}
+
+fn is_link(value: &str) -> bool {
+    let value = value.trim();
+    let is_url = value.starts_with("http://") || value.starts_with("https://");
+    is_url && !value.contains(char::is_whitespace)
+}
+
+/// What people call a body; none when that is blank.
+fn name(body: &Body) -> Option<String> {
+    let is_html = body.format.as_deref() == Some("text/html");
+    let label = body.label.as_deref().map(|label| plain(label, is_html));
+    let name = label
+        .filter(|label| !label.is_empty())
+        .unwrap_or_else(|| plain(&body.value, is_html));
+    Some(name).filter(|name| !name.is_empty())
+}
+
+/// A text on one line, without HTML. Texts that are not declared as HTML often are, so that tags go anyway;
+/// references such as `&amp;` are read only where HTML is declared or evident.
+pub fn plain(text: &str, is_html: bool) -> String {
+    let mut text = Cow::Borrowed(text);
+    if is_html || TAG.is_match(&text) {
+        for (pattern, instead) in [(&UNSEEN, ""), (&BLOCK, " "), (&TAG, "")] {
+            text = Cow::Owned(pattern.replace_all(&text, instead).into_owned());
+        }
+        if let Ok(read) = quick_xml::escape::unescape(&text) {
+            text = Cow::Owned(read.into_owned());
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+static UNSEEN: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?is)<!--.*?-->|<(script|style)\b.*?</(script|style)\s*>"));
+static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)</?(p|div|br|hr|li|ul|ol|dl|dt|dd|h[1-6]|tr|td|th|table|section)\b[^>]*>")
+});
+static TAG: LazyLock<Regex> = LazyLock::new(|| pattern(r"</?[a-zA-Z][^>]*>"));
+
+fn pattern(text: &str) -> Regex {
+    // The three texts above are constants, and a test uses each.
+    Regex::new(text).expect("a pattern of this file is a regular expression")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(purpose: &str, value: &str, label: &str) -> Body {
+        let some = |s: &str| Some(s.to_owned()).filter(|s| !s.is_empty());
+        Body {
+            purpose: some(purpose),
+            value: value.into(),
+            label: some(label),
+            ..Body::default()
+        }
+    }
+
+    fn annotation(motivation: &[&str], bodies: &[Body]) -> Annotation {
+        Annotation {
+            motivation: motivation.iter().map(|m| m.to_string()).collect(),
+            bodies: bodies.to_vec(),
+            ..Annotation::default()
+        }
+    }
+
+    #[test]
+    fn each_rule_finds_its_concept() {
+        use ConceptFrom::{Auto, Constant, Label, Motivation, Tag, Text};
+        let tagged = annotation(
+            &["commenting"],
+            &[
+                body("", "<p>a  hand</p>", ""),
+                body("tagging", "Aleph ", ""),
+            ],
+        );
+        let tagging = annotation(&["tagging"], &[body("", "Bet", "")]);
+        let named = annotation(
+            &["identifying"],
+            &[body("", "https://example.org/gimel", "Gimel")],
+        );
+        let classed = annotation(&["linking"], &[body("classifying", "Dalet", "")]);
+        let line = annotation(&["supplementing"], &[body("", "in the beginning", "")]);
+        let mixed = annotation(&["commenting", "tagging"], &[body("", "words", "")]);
+        let bare = annotation(&["highlighting"], &[]);
+        let nothing = annotation(&[], &[body("", "words", "")]);
+        let cases = [
+            (&tagged, Auto, Some("Aleph")),
+            (&tagged, Tag, Some("Aleph")),
+            (&tagged, Text, Some("a hand")),
+            (&tagged, Motivation, Some("commenting")),
+            (&tagged, Label, None),
+            (&tagging, Auto, Some("Bet")),
+            (&tagging, Text, None),
+            (&named, Auto, Some("Gimel")),
+            (&named, Label, Some("Gimel")),
+            (&classed, Auto, Some("Dalet")),
+            (&line, Auto, Some("text")),
+            (&line, Text, Some("in the beginning")),
+            (&mixed, Auto, Some("commenting")),
+            (&bare, Auto, Some("highlighting")),
+            (&nothing, Auto, None),
+            (&nothing, Constant("letter".into()), Some("letter")),
+        ];
+        for (annotation, rule, wanted) in cases {
+            let found = concept(annotation, std::slice::from_ref(&rule));
+            assert_eq!(found.as_deref(), wanted, "{rule:?} of {annotation:?}");
+        }
+        let chain = [Label, Motivation];
+        assert_eq!(concept(&tagged, &chain).as_deref(), Some("commenting"));
+    }
+
+    #[test]
+    fn rules_are_read_as_users_type_them() {
+        let cases = [
+            ("auto", Some(ConceptFrom::Auto)),
+            ("Tag", Some(ConceptFrom::Tag)),
+            (
+                "constant:Lamed, tall",
+                Some(ConceptFrom::Constant("Lamed, tall".into())),
+            ),
+            ("constant:", None),
+            ("constant", None),
+            ("colour", None),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(text.parse().ok(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn concepts_are_plain_and_on_one_line() {
+        let cases = [
+            ("  two \n words ", false, "two words"),
+            ("<p>al<b>ph</b>a</p><p>bet</p>", false, "alpha bet"),
+            ("<style>p{}</style>x<br/>y<!-- z -->", false, "x y"),
+            ("a &lt; b &amp; c", true, "a < b & c"),
+            ("Caf&eacute;&nbsp;noir", true, "Café noir"),
+            ("R&D", true, "R&D"),
+            ("a &amp; b", false, "a &amp; b"),
+            ("1 < 2 > 0", false, "1 < 2 > 0"),
+        ];
+        for (text, is_html, wanted) in cases {
+            assert_eq!(plain(text, is_html), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_box_carries_along_what_is_said() {
+        let mut said = annotation(
+            &["commenting", "tagging"],
+            &[
+                body("commenting", "first", ""),
+                body("commenting", "second", ""),
+                body("tagging", "a", ""),
+                body("tagging", "a", ""),
+                body("tagging", "b", ""),
+                body("linking", "https://example.org/c", ""),
+            ],
+        );
+        said.bodies[1].language = Some("he".into());
+        said.attributes.insert("confidence".into(), 0.5.into());
+        let found = serde_json::to_value(attributes(&said)).unwrap();
+        let wanted = serde_json::json!({
+            "confidence": 0.5,
+            "language": "he",
+            "links": ["https://example.org/c"],
+            "motivation": "commenting tagging",
+            "tags": ["a", "b"],
+            "text": "first\nsecond",
+        });
+        assert_eq!(found, wanted);
+    }
+}

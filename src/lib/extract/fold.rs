@@ -1,0 +1,264 @@
+//! Observations of the same image become one: what they say is united, their boxes share the first frame, and
+//! every box gets a name that no other has.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::frame;
+use super::read::{self, Found, Reading};
+use super::{Extracted, Rules};
+use crate::contracts::{
+    Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Observation, Provenance,
+};
+use crate::files;
+use crate::report::Reject;
+
+/// Merges digests, in order, into images with boxes. Pure: the same digests give the same images.
+pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {
+    let mut extracted = Extracted::default();
+    let mut images = Images::default();
+    for (input, digest) in digests {
+        for observation in &digest.observations {
+            match address_fault(observation) {
+                None => images.add(input, observation, rules, &mut extracted),
+                Some((field, problem)) => {
+                    extracted.read += 1;
+                    let reject = Reject::new(input, &observation.id, field, problem);
+                    extracted.rejects.push(reject);
+                }
+            }
+        }
+    }
+    extracted.images = images.name();
+    extracted
+}
+
+/// Why an observation cannot lead to an image.
+fn address_fault(observation: &Observation) -> Option<(&'static str, &'static str)> {
+    let image = &observation.image;
+    if observation.id.trim().is_empty() {
+        Some(("id", "observation has no id"))
+    } else if image.url.is_none() && image.service.is_none() {
+        Some(("image", "image has neither url nor service"))
+    } else {
+        None
+    }
+}
+
+#[derive(Default)]
+struct Images {
+    entries: Vec<Entry>,
+    /// Where in `entries` an id is.
+    places: HashMap<String, usize>,
+}
+
+struct Entry {
+    image: LocalizedImage,
+    boxes: Vec<Found>,
+    known: BTreeSet<String>,
+}
+
+impl Images {
+    fn add(
+        &mut self,
+        input: &str,
+        observation: &Observation,
+        rules: &Rules,
+        extracted: &mut Extracted,
+    ) {
+        let next = self.entries.len();
+        let place = *self.places.entry(observation.id.clone()).or_insert(next);
+        if place == next {
+            self.entries.push(Entry::of(observation));
+        }
+        let entry = &mut self.entries[place];
+        let reading = read::observation(input, observation, &entry.known, rules, extracted);
+        if place != next {
+            entry.unite(observation, extracted);
+        }
+        entry.take(reading, extracted);
+    }
+
+    /// Gives every box its id: the annotation's where that is the only one of the name; with `@` and a hash of
+    /// the image's id where the annotation stands with several images, as those of a canvas with a choice do;
+    /// with `#2`, `#3`… for its further regions. The annotation's own id is then in `attributes.annotation`.
+    fn name(self) -> Vec<LocalizedImage> {
+        let mut images_of: BTreeMap<String, u32> = BTreeMap::new();
+        for entry in &self.entries {
+            let ids: BTreeSet<&str> = entry.boxes.iter().map(|b| b.annotation.as_str()).collect();
+            for id in ids {
+                *images_of.entry(id.to_owned()).or_default() += 1;
+            }
+        }
+        let mut names = Names {
+            images_of,
+            taken: BTreeSet::new(),
+            next: BTreeMap::new(),
+        };
+        let finish = |entry: Entry| entry.finish(&mut names);
+        self.entries.into_iter().map(finish).collect()
+    }
+}
+
+impl Entry {
+    fn of(observation: &Observation) -> Self {
+        let image = LocalizedImage {
+            id: observation.id.clone(),
+            image: observation.image.clone(),
+            source: observation.source.clone(),
+            group: observation.group.clone(),
+            metadata: observation.metadata.clone(),
+            ..LocalizedImage::default()
+        };
+        Entry {
+            image,
+            boxes: Vec::new(),
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// Adds what another observation says of the image; the first to say something is right.
+    fn unite(&mut self, other: &Observation, extracted: &mut Extracted) {
+        unite_address(&mut self.image.image, &other.image);
+        unite_source(&mut self.image.source, &other.source);
+        unite_metadata(&mut self.image.metadata, &other.metadata);
+        let group = &mut self.image.group;
+        if group.is_empty() {
+            group.clone_from(&other.group);
+        } else if !other.group.is_empty() && *group != other.group {
+            let words = || format!("{}, {} and {}", other.id, group, other.group);
+            extracted.regrouped.add(words);
+        }
+    }
+
+    /// Adds boxes and labels, in the frame of the first observation that has one.
+    fn take(&mut self, reading: Reading, extracted: &mut Extracted) {
+        self.known.extend(reading.kept);
+        self.image.labels.extend(reading.labels);
+        let (Some(to), Some(from)) = (self.image.frame.or(reading.frame), reading.frame) else {
+            return;
+        };
+        self.image.frame = Some(to);
+        if disagree(from, to) {
+            extracted
+                .misshapen
+                .add(|| format!("{}, {} and {}", self.image.id, size(to), size(from)));
+        }
+        for mut found in reading.boxes {
+            if from != to {
+                found.shape = frame::rescale(&found.shape, from, to);
+            }
+            self.boxes.push(found);
+        }
+    }
+
+    fn finish(self, names: &mut Names) -> LocalizedImage {
+        let mut image = self.image;
+        image.labels.sort();
+        image.labels.dedup();
+        let id = image.id.clone();
+        let name = |found| names.localization(&id, found);
+        image.localizations = self.boxes.into_iter().map(name).collect();
+        image
+    }
+}
+
+/// Whether two frames cannot be the same picture: more than rounding apart in shape.
+fn disagree(a: Frame, b: Frame) -> bool {
+    const MOST: f64 = 0.01;
+    let ratio = (a.width * b.height) / (a.height * b.width);
+    (ratio - 1.0).abs() > MOST
+}
+
+fn size(frame: Frame) -> String {
+    format!("{} x {}", frame.width, frame.height)
+}
+
+fn unite_address(image: &mut ImageRef, other: &ImageRef) {
+    fill(&mut image.url, &other.url);
+    fill(&mut image.service, &other.service);
+    fill(&mut image.media_type, &other.media_type);
+    // Of one observation or of the other: a width and a height that do not belong together are no size.
+    if image.width.is_none() && image.height.is_none() {
+        (image.width, image.height) = (other.width, other.height);
+    }
+}
+
+fn unite_source(source: &mut Provenance, other: &Provenance) {
+    fill(&mut source.manifest, &other.manifest);
+    fill(&mut source.canvas, &other.canvas);
+    fill(&mut source.labels.manifest, &other.labels.manifest);
+    fill(&mut source.labels.canvas, &other.labels.canvas);
+    fill(&mut source.labels.image, &other.labels.image);
+    fill(&mut source.rights, &other.rights);
+    fill(&mut source.attribution, &other.attribution);
+}
+
+fn unite_metadata(metadata: &mut Metadata, other: &Metadata) {
+    for (key, values) in other {
+        let known = metadata.entry(key.clone()).or_default();
+        for value in values {
+            if !known.contains(value) {
+                known.push(value.clone());
+            }
+        }
+    }
+}
+
+fn fill<T: Clone>(member: &mut Option<T>, other: &Option<T>) {
+    if member.is_none() {
+        member.clone_from(other);
+    }
+}
+
+struct Names {
+    /// How many images have boxes by an annotation.
+    images_of: BTreeMap<String, u32>,
+    taken: BTreeSet<String>,
+    /// Where to look for a free number, by what stands before it.
+    next: BTreeMap<String, usize>,
+}
+
+impl Names {
+    fn localization(&mut self, image: &str, found: Found) -> Localization {
+        let id = self.unique(image, &found);
+        let mut attributes = found.attributes;
+        if id != found.annotation {
+            attributes.insert("annotation".into(), found.annotation.into());
+        }
+        Localization {
+            id,
+            concept: found.concept,
+            bbox: found.shape.bbox,
+            polygon: found.shape.polygon,
+            attributes,
+        }
+    }
+
+    fn unique(&mut self, image: &str, found: &Found) -> String {
+        const DIGITS: usize = 8;
+        let shared = self
+            .images_of
+            .get(&found.annotation)
+            .is_some_and(|n| *n > 1);
+        let stem = match shared {
+            true => {
+                let hash = files::hex_digest(image.as_bytes(), DIGITS);
+                format!("{}@{hash}", found.annotation)
+            }
+            false => found.annotation.clone(),
+        };
+        let numbered = |n: usize| match n {
+            1 => stem.clone(),
+            n => format!("{stem}#{n}"),
+        };
+        if self.taken.insert(numbered(found.region)) {
+            return numbered(found.region);
+        }
+        // A source uses an id twice. The numbers tried are remembered: some give all their annotations one id.
+        let next = self.next.entry(stem.clone()).or_insert(found.region + 1);
+        while !self.taken.insert(numbered(*next)) {
+            *next += 1;
+        }
+        numbered(*next)
+    }
+}

@@ -1,0 +1,290 @@
+//! `extract`: digest.json → localizations.json. What is said about parts of images becomes boxes with concepts,
+//! in one frame per image; what is said about whole images becomes labels.
+//!
+//! The core, [`extract`], is pure. It does not know the true size of any image: boxes stay in a frame that the
+//! whole image fills, and `reformat` maps the frame onto the pixels of the file that was downloaded.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::contracts::{self, Digest, Localizations};
+use crate::files;
+use crate::report::{self, Error, Reject, Report};
+
+pub mod concept;
+mod fold;
+mod frame;
+#[cfg(test)]
+mod properties;
+mod read;
+
+pub use concept::ConceptFrom;
+pub use fold::extract;
+
+/// What users may choose.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Digests, any number, merged in this order; `-` reads one from standard input
+    #[arg(value_name = "DIGEST", required = true)]
+    pub digests: Vec<PathBuf>,
+    /// Where the localizations go; `-` writes them to standard output
+    #[arg(short, long, value_name = "FILE", default_value = "localizations.json")]
+    pub output: PathBuf,
+    /// Where rejects go [default: rejects.csv beside the output; nowhere when that is standard output]
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// What names the concept of a box: auto, tag, label, text, motivation or constant:NAME; given again, the
+    /// next is tried where the one before finds nothing. `auto` is a tag, else a label, else `text` where words
+    /// on the image are written down, else the motivation
+    #[arg(long, value_name = "RULE", default_value = "auto")]
+    pub concept_from: Vec<ConceptFrom>,
+    /// What becomes of a box that reaches beyond its image; one wholly outside is always rejected
+    #[arg(long, value_name = "RULE", value_enum, default_value_t = Outside::Clip)]
+    pub outside: Outside,
+    /// Only annotations with this motivation, such as `tagging`; given again, any of them
+    #[arg(long, value_name = "MOTIVATION")]
+    pub motivation: Vec<String>,
+    /// Options every stage has
+    #[command(flatten)]
+    pub common: report::Common,
+}
+
+/// What becomes of a box that reaches beyond its image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Outside {
+    /// The part inside is kept.
+    #[default]
+    Clip,
+    /// The box is rejected.
+    Reject,
+}
+
+/// The choices that the core knows.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What names a concept, in order of preference.
+    pub concept_from: Vec<ConceptFrom>,
+    /// What becomes of a box that reaches beyond its image.
+    pub outside: Outside,
+    /// Motivations wanted; empty: all.
+    pub motivations: Vec<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            concept_from: vec![ConceptFrom::Auto],
+            outside: Outside::Clip,
+            motivations: Vec::new(),
+        }
+    }
+}
+
+/// What the core makes of some digests. `read == kept + rejects` holds, in regions of annotations.
+#[derive(Debug, Default)]
+pub struct Extracted {
+    /// One entry per image, in the order in which the digests first name them.
+    pub images: Vec<contracts::LocalizedImage>,
+    /// Regions, and images without an address, that cannot be used.
+    pub rejects: Vec<Reject>,
+    /// Regions taken up.
+    pub read: u64,
+    /// Regions that became boxes or labels.
+    pub kept: u64,
+    /// Regions of annotations without a wanted motivation.
+    pub filtered: u64,
+    /// Regions that repeat what an earlier digest or annotation said.
+    pub duplicates: u64,
+    /// Regions that became labels.
+    pub labels: u64,
+    /// Boxes that were cut at the edge of their image.
+    pub clipped: News,
+    /// Boxes by media fragment because their SVG cannot be used.
+    pub fallbacks: News,
+    /// Images that digests put into different groups.
+    pub regrouped: News,
+    /// Images whose frames disagree in shape.
+    pub misshapen: News,
+}
+
+/// How often something worth telling happened, and where it did first.
+#[derive(Debug, Default)]
+pub struct News {
+    /// How often.
+    pub count: u64,
+    /// The first time, in words.
+    pub first: String,
+}
+
+impl News {
+    fn add(&mut self, words: impl FnOnce() -> String) {
+        if self.count == 0 {
+            self.first = words();
+        }
+        self.count += 1;
+    }
+}
+
+/// Runs the stage.
+pub fn run(options: Options) -> ExitCode {
+    options
+        .common
+        .conclude("extract", |report| stage(&options, report))
+}
+
+fn stage(options: &Options, report: &mut Report) -> Result<(), Error> {
+    let rejects = rejects_path(options);
+    refuse_overwriting(options, rejects.as_deref())?;
+    let digests = read_digests(&options.digests)?;
+    let rules = Rules {
+        concept_from: options.concept_from.clone(),
+        outside: options.outside,
+        motivations: options.motivation.clone(),
+    };
+    let extracted = extract(&digests, &rules);
+    account(&extracted, report);
+    report.rejects = extracted.rejects;
+    if extracted.images.is_empty() {
+        return Err(no_images(&digests, &report.rejects));
+    }
+    report.done = format!(
+        "{} with {} in {}",
+        plural(extracted.images.len() as u64, "image"),
+        plural(report.counts["localizations"], "box"),
+        options.output.display()
+    );
+    report.hint = hint(options, rejects.as_deref(), !report.rejects.is_empty());
+    if let Some(path) = &rejects {
+        report::write_rejects(path, &report.rejects)?;
+    }
+    files::write_json(&options.output, &Localizations::new(extracted.images))
+}
+
+fn rejects_path(options: &Options) -> Option<PathBuf> {
+    let beside = || files::folder_of(&options.output).join("rejects.csv");
+    let beside = (!files::is_dash(&options.output)).then(beside);
+    // Without the `./` of a bare name, as people type it.
+    let beside = beside.map(|p| p.strip_prefix(".").map(Path::to_owned).unwrap_or(p));
+    options.rejects.clone().or(beside)
+}
+
+fn refuse_overwriting(options: &Options, rejects: Option<&Path>) -> Result<(), Error> {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let inputs: Vec<PathBuf> = options.digests.iter().map(|path| real(path)).collect();
+    for (i, path) in options.digests.iter().enumerate() {
+        if files::is_dash(path) && options.digests[..i].contains(path) {
+            return Err(Error::usage("- can be read only once"));
+        }
+    }
+    for path in [Some(options.output.as_path()), rejects]
+        .into_iter()
+        .flatten()
+    {
+        if !files::is_dash(path) && inputs.contains(&real(path)) {
+            let what = format!("{}: is an input, and would be overwritten", path.display());
+            return Err(Error::usage(what).hint("name another file with -o or --rejects"));
+        }
+    }
+    if rejects.is_some_and(|path| real(path) == real(&options.output)) {
+        return Err(Error::usage("-o and --rejects name the same file"));
+    }
+    Ok(())
+}
+
+fn read_digests(paths: &[PathBuf]) -> Result<Vec<(String, Digest)>, Error> {
+    let read = |path: &PathBuf| Ok((path.display().to_string(), contracts::read(path)?));
+    paths.iter().map(read).collect()
+}
+
+/// Numbers and news for the report.
+fn account(extracted: &Extracted, report: &mut Report) {
+    let boxes = extracted
+        .images
+        .iter()
+        .map(|i| i.localizations.len() as u64);
+    let negatives = boxes.clone().filter(|n| *n == 0).count() as u64;
+    report.read = extracted.read;
+    report.kept = extracted.kept;
+    report.filtered = extracted.filtered;
+    report.count("images", extracted.images.len() as u64);
+    report.count("localizations", boxes.sum());
+    report.count("labels", extracted.labels);
+    report.count("clipped", extracted.clipped.count);
+    report.count("negatives", negatives);
+    report.count("duplicates", extracted.duplicates);
+    let news = [
+        (
+            &extracted.clipped,
+            "box",
+            "cut at the edge of the image; --outside reject leaves them out",
+        ),
+        (
+            &extracted.fallbacks,
+            "box",
+            "by xywh because the SVG cannot be used",
+        ),
+        (
+            &extracted.regrouped,
+            "image",
+            "in several groups; the first is kept",
+        ),
+        (
+            &extracted.misshapen,
+            "image",
+            "in frames of different shape",
+        ),
+    ];
+    for (news, what, words) in news {
+        if news.count > 0 {
+            let counted = plural(news.count, what);
+            report
+                .notes
+                .push(format!("{counted} {words}, first: {}", news.first));
+        }
+    }
+    if negatives == extracted.images.len() as u64 && negatives > 0 {
+        report.notes.push(no_boxes(extracted));
+    }
+}
+
+fn no_boxes(extracted: &Extracted) -> String {
+    match (extracted.read, extracted.filtered) {
+        (0, 0) => "no boxes: the digests hold no annotations".into(),
+        (0, n) => format!("no boxes: --motivation sets all {n} annotated regions aside"),
+        _ => "no boxes: what the annotations say is about whole images, or left out".into(),
+    }
+}
+
+fn no_images(digests: &[(String, Digest)], rejects: &[Reject]) -> Error {
+    let names: Vec<&str> = digests.iter().map(|(name, _)| name.as_str()).collect();
+    let names = names.join(", ");
+    match rejects.first() {
+        None => Error::new(format!("no images: {names} holds no observations"))
+            .hint("recto-digest tells what its filters set aside"),
+        Some(reject) => Error::new(format!(
+            "no images: all {} observations of {names} are left out, {}",
+            rejects.len(),
+            reject.problem
+        )),
+    }
+}
+
+fn hint(options: &Options, rejects: Option<&Path>, any: bool) -> Option<String> {
+    match rejects {
+        Some(path) if any => Some(format!("{} lists what was left out", path.display())),
+        None if any => Some("--rejects FILE lists what was left out".into()),
+        _ if files::is_dash(&options.output) => None,
+        _ => Some(format!(
+            "next: recto-download {} images",
+            options.output.display()
+        )),
+    }
+}
+
+fn plural(n: u64, word: &str) -> String {
+    match (n, word) {
+        (1, _) => format!("1 {word}"),
+        (_, "box") => format!("{n} boxes"),
+        _ => format!("{n} {word}s"),
+    }
+}

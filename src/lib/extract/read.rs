@@ -1,0 +1,226 @@
+//! One observation: each region of each annotation becomes a box in the observation's frame, a label, or a
+//! reject.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::frame::{self, Fitted, Spaces};
+use super::{Extracted, Outside, Rules, concept};
+use crate::contracts::{Annotation, Frame, Observation, Region, Space};
+use crate::report::Reject;
+use crate::selectors::{self, Selection, Shape};
+
+/// What an observation holds, in its own frame.
+pub struct Reading {
+    /// The frame that the whole image fills.
+    pub frame: Option<Frame>,
+    /// Its boxes.
+    pub boxes: Vec<Found>,
+    /// Concepts of the image as a whole.
+    pub labels: Vec<String>,
+    /// Ids of annotations of which something was kept.
+    pub kept: BTreeSet<String>,
+}
+
+/// A box that has no name yet.
+pub struct Found {
+    /// Id of the annotation.
+    pub annotation: String,
+    /// Which of its regions, from 1: stable, whatever becomes of the others.
+    pub region: usize,
+    /// What it shows.
+    pub concept: String,
+    /// Where.
+    pub shape: Shape,
+    /// What else is said.
+    pub attributes: BTreeMap<String, Value>,
+}
+
+/// Reads an observation. Annotations in `known` were taken from an earlier observation of the same image.
+pub fn observation(
+    input: &str,
+    observation: &Observation,
+    known: &BTreeSet<String>,
+    rules: &Rules,
+    extracted: &mut Extracted,
+) -> Reading {
+    let annotations = wanted(observation, known, rules, extracted);
+    let spaces = Spaces::of(observation);
+    let drawn_on: Vec<Space> = annotations
+        .iter()
+        .flat_map(|(_, annotation)| &annotation.regions)
+        .filter(|region| is_part(region))
+        .map(|region| region.frame)
+        .collect();
+    let mut reader = Reader {
+        input,
+        rules,
+        extracted,
+        reading: Reading {
+            frame: spaces.frame(&drawn_on),
+            boxes: Vec::new(),
+            labels: Vec::new(),
+            kept: BTreeSet::new(),
+        },
+        spaces,
+    };
+    for (id, annotation) in &annotations {
+        reader.annotation(id, annotation);
+    }
+    reader.reading
+}
+
+/// The annotations to read, with their ids; those without one are named by their place.
+fn wanted<'a>(
+    observation: &'a Observation,
+    known: &BTreeSet<String>,
+    rules: &Rules,
+    extracted: &mut Extracted,
+) -> Vec<(String, &'a Annotation)> {
+    let mut seen: BTreeMap<&str, Vec<&Annotation>> = BTreeMap::new();
+    let mut wanted = Vec::new();
+    for (i, annotation) in observation.annotations.iter().enumerate() {
+        let regions = annotation.regions.len() as u64;
+        let id = match annotation.id.as_str() {
+            "" => format!("{}#annotation-{}", observation.id, i + 1),
+            id => id.to_owned(),
+        };
+        let twins = seen.entry(&annotation.id).or_default();
+        if !has_motivation(annotation, &rules.motivations) {
+            extracted.filtered += regions;
+        } else if known.contains(&id) || twins.contains(&annotation) {
+            extracted.duplicates += regions;
+        } else {
+            twins.push(annotation);
+            wanted.push((id, annotation));
+        }
+    }
+    wanted
+}
+
+fn has_motivation(annotation: &Annotation, wanted: &[String]) -> bool {
+    // People copy prefixed names out of documents: `oa:tagging`, `sc:painting`.
+    let bare = |m: &str| m.rsplit([':', '#', '/']).next().map(str::to_lowercase);
+    let is_wanted = |m: &String| wanted.iter().any(|w| bare(w) == bare(m));
+    wanted.is_empty() || annotation.motivation.iter().any(is_wanted)
+}
+
+fn is_part(region: &Region) -> bool {
+    region.fragment.is_some() || region.svg.is_some() || region.point.is_some()
+}
+
+struct Reader<'a> {
+    input: &'a str,
+    rules: &'a Rules,
+    spaces: Spaces,
+    extracted: &'a mut Extracted,
+    reading: Reading,
+}
+
+impl Reader<'_> {
+    fn annotation(&mut self, id: &str, annotation: &Annotation) {
+        if annotation.regions.is_empty() {
+            self.extracted.read += 1;
+            self.reject(id, "regions", "annotation has no regions".into());
+            return;
+        }
+        let concept = concept::concept(annotation, &self.rules.concept_from);
+        let attributes = concept::attributes(annotation);
+        for (i, region) in annotation.regions.iter().enumerate() {
+            self.extracted.read += 1;
+            let outcome = match &concept {
+                Some(concept) => self.region(id, i, region, concept, &attributes),
+                None => Err(("bodies".into(), nothing_names_a_concept(annotation))),
+            };
+            match outcome {
+                Ok(()) => {
+                    self.extracted.kept += 1;
+                    self.reading.kept.insert(id.to_owned());
+                }
+                Err((field, problem)) => self.reject(id, &field, problem),
+            }
+        }
+    }
+
+    /// Keeps a region as a box or a label; the error is field and problem of a reject.
+    fn region(
+        &mut self,
+        id: &str,
+        i: usize,
+        region: &Region,
+        concept: &str,
+        attributes: &BTreeMap<String, Value>,
+    ) -> Result<(), (String, String)> {
+        let field = |name: &str| format!("regions[{i}].{name}");
+        let selection = selectors::select(region, self.spaces.size(region.frame));
+        let (shape, by) = match selection.map_err(|f| (field(f.field), f.problem))? {
+            Selection::Whole => {
+                self.extracted.labels += 1;
+                self.reading.labels.push(concept.to_owned());
+                return Ok(());
+            }
+            Selection::Part(shape) if region.svg.is_some() => (shape, "svg"),
+            Selection::Part(shape) => (shape, "fragment"),
+            Selection::Fallback(shape, problem) => {
+                let words = || format!("{id}, {problem}");
+                self.extracted.fallbacks.add(words);
+                (shape, "fragment")
+            }
+        };
+        let fitted = self
+            .fit(&shape, region.frame)
+            .map_err(|problem| (field(by), problem))?;
+        if fitted.clipped {
+            let words = || format!("{id}, box {}", frame::numbers(&shape.bbox));
+            self.extracted.clipped.add(words);
+        }
+        self.reading.boxes.push(Found {
+            annotation: id.to_owned(),
+            region: i + 1,
+            concept: concept.to_owned(),
+            shape: fitted.shape,
+            attributes: attributes.clone(),
+        });
+        Ok(())
+    }
+
+    fn fit(&self, shape: &Shape, space: Space) -> Result<Fitted, String> {
+        // Without a frame `bring` says why: it needs the same sizes.
+        let unknown = Frame {
+            width: 1.0,
+            height: 1.0,
+        };
+        let frame = self.reading.frame.unwrap_or(unknown);
+        let brought = self.spaces.bring(shape, space, frame)?;
+        let fitted = self.spaces.fit(&brought, space, frame)?;
+        if fitted.clipped && self.rules.outside == Outside::Reject {
+            return Err(format!(
+                "reaches beyond the image: box {}, frame {} x {}",
+                frame::numbers(&brought.bbox),
+                frame.width,
+                frame.height
+            ));
+        }
+        Ok(Fitted {
+            shape: frame::tidy(&fitted.shape)?,
+            ..fitted
+        })
+    }
+
+    fn reject(&mut self, id: &str, field: &str, problem: String) {
+        let reject = Reject::new(self.input, id, field, problem);
+        self.extracted.rejects.push(reject);
+    }
+}
+
+fn nothing_names_a_concept(annotation: &Annotation) -> String {
+    let motivation = match annotation.motivation.join(" ") {
+        none if none.is_empty() => "none".into(),
+        motivation => motivation,
+    };
+    format!(
+        "nothing names a concept; --concept-from constant:NAME does: {} bodies, motivation {motivation}",
+        annotation.bodies.len()
+    )
+}

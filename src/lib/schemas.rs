@@ -1,0 +1,116 @@
+//! The contracts described to other programs: JSON Schema for JSON files, Table Schema for CSV files. All of it
+//! is made from the types in [`contracts`](crate::contracts) and [`report`](crate::report); `schemas/` holds it.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Value, json};
+
+use crate::contracts::{Digest, Download, Failure, ImageMap, Localizations};
+use crate::report::{Reject, ReportFile};
+
+/// Every schema: what stands before `.schema.json` in its file's name, and the schema.
+pub fn all() -> Vec<(&'static str, Value)> {
+    vec![
+        ("digest", object::<Digest>("digest.json, version 1")),
+        (
+            "localizations",
+            object::<Localizations>("localizations.json, version 1"),
+        ),
+        ("image_map", image_map()),
+        (
+            "downloads",
+            object::<Download>("A line of downloads.jsonl, the journal of finished images"),
+        ),
+        (
+            "report",
+            object::<ReportFile>("What --report writes, version 1"),
+        ),
+        ("failures", table::<Failure>("failures.csv")),
+        ("rejects", table::<Reject>("rejects.csv")),
+    ]
+}
+
+/// The JSON Schema (2020-12) of what a type reads.
+fn object<T: JsonSchema>(title: &str) -> Value {
+    let settings = SchemaSettings::draft2020_12().for_deserialize();
+    let mut schema = SchemaGenerator::new(settings)
+        .into_root_schema_for::<T>()
+        .to_value();
+    schema["title"] = title.into();
+    unlink(&mut schema);
+    schema
+}
+
+fn image_map() -> Value {
+    let mut schema = object::<ImageMap>("image_map.json");
+    schema["description"] =
+        "Image id to path, relative to the map's own folder, `/` as separator. Only files \
+                             that exist and verify."
+            .into();
+    // Neither absolute nor of a drive, no way out of the folder.
+    schema["additionalProperties"] = json!({
+        "type": "string",
+        "pattern": r"^(?!/)(?![A-Za-z]:)(?!\.\.(/|$))(?!.*/\.\.(/|$))[^\\]+$",
+    });
+    schema
+}
+
+/// The Table Schema of a type whose members are the columns, in order.
+fn table<T: JsonSchema>(title: &str) -> Value {
+    let schema = object::<T>(title);
+    let required = &schema["required"];
+    let is_required = |name: &str| {
+        required
+            .as_array()
+            .is_some_and(|r| r.iter().any(|n| n == name))
+    };
+    let columns = schema["properties"].as_object().into_iter().flatten();
+    let fields: Vec<Value> = columns
+        .map(|(name, member)| {
+            json!({
+                "name": name,
+                "type": column_type(&member["type"]),
+                "description": member["description"],
+                "constraints": {"required": is_required(name)},
+            })
+        })
+        .collect();
+    json!({
+        "title": title,
+        "description": schema["description"],
+        "fields": fields,
+        "missingValues": [""],
+    })
+}
+
+/// `integer` or `string`, of a member that may also be absent.
+fn column_type(types: &Value) -> Value {
+    match types {
+        Value::Array(several) => several.first().cloned().unwrap_or_default(),
+        one => one.clone(),
+    }
+}
+
+/// Turns links of the documentation, which lead nowhere from here, into plain names.
+fn unlink(schema: &mut Value) {
+    // A constant, and a test reads what it leaves.
+    static LINK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\[(`[^`]+`)\](\([^)]*\))?").expect("a regular expression"));
+    match schema {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == "description" => {
+                        let joined = text.replace('\n', " ");
+                        *text = LINK.replace_all(&joined, "$1").into_owned();
+                    }
+                    member => unlink(member),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(unlink),
+        _ => {}
+    }
+}

@@ -1,0 +1,145 @@
+//! The outlines of SVG's shapes, from their attributes, before any transform but that of an ellipse.
+//!
+//! What a text can make large is limited here: numbers to [`FARTHEST`], lists and paths to [`MOST_POINTS`].
+
+use kurbo::{Affine, Ellipse, PathEl, Point, Rect, Shape as _};
+use svgtypes::{NumberListParser, PathParser, PathSegment};
+use svgtypes::{SimplePathSegment, SimplifyingPathParser};
+
+use super::svg::TOLERANCE;
+use super::{FARTHEST, excerpt};
+
+/// The most points that are taken in: real selectors hold a few thousand.
+pub const MOST_POINTS: usize = 100_000;
+
+/// A rectangle; one without extent is not drawn (SVG 2, section 10.2).
+pub fn rect([x, y, width, height]: [f64; 4], transform: Affine) -> Vec<PathEl> {
+    if width <= 0.0 || height <= 0.0 {
+        return Vec::new();
+    }
+    let rect = Rect::new(x, y, x + width, y + height);
+    rect.path_elements(TOLERANCE)
+        .map(|el| transform * el)
+        .collect()
+}
+
+/// An ellipse as curves; one without extent is not drawn. The transform makes it another ellipse, exactly.
+pub fn ellipse(
+    cx: f64,
+    cy: f64,
+    rx: f64,
+    ry: f64,
+    transform: Affine,
+) -> Result<Vec<PathEl>, String> {
+    if rx <= 0.0 || ry <= 0.0 {
+        return Ok(Vec::new());
+    }
+    check(PathEl::CurveTo(
+        Point::new(cx, cy),
+        Point::new(rx, ry),
+        Point::ZERO,
+    ))?;
+    let ellipse = transform * Ellipse::new((cx, cy), (rx, ry), 0.0);
+    let bounds = ellipse.bounding_box();
+    check(PathEl::QuadTo(
+        Point::new(bounds.x0, bounds.y0),
+        Point::new(bounds.x1, bounds.y1),
+    ))?;
+    Ok(ellipse.path_elements(TOLERANCE / 10.0).collect())
+}
+
+/// The corners of a polygon or polyline: an even number of numbers.
+pub fn points(text: &str) -> Result<Vec<PathEl>, String> {
+    let unreadable = |why: &str| format!("points cannot be read: {why}, {}", excerpt(text));
+    let mut numbers = Vec::new();
+    for number in NumberListParser::from(text) {
+        numbers.push(number.map_err(|e| unreadable(&e.to_string()))?);
+        if numbers.len() > 2 * MOST_POINTS {
+            return Err(format!(
+                "svg has too many points: the limit is {MOST_POINTS}"
+            ));
+        }
+    }
+    if numbers.len() % 2 == 1 {
+        return Err(unreadable("an odd number of them"));
+    }
+    let (pairs, _) = numbers.as_chunks::<2>();
+    let mut path: Vec<PathEl> = pairs
+        .iter()
+        .map(|&[x, y]| PathEl::LineTo(Point::new(x, y)))
+        .collect();
+    if let Some(first) = path.first_mut()
+        && let Some(p) = first.end_point()
+    {
+        *first = PathEl::MoveTo(p);
+    }
+    Ok(path)
+}
+
+/// A path, its commands made absolute and few, its arcs made curves.
+pub fn path(text: &str) -> Result<Vec<PathEl>, String> {
+    let unreadable = |e: svgtypes::Error| format!("path cannot be read: {e}, {}", excerpt(text));
+    check_arcs(text)?;
+    let mut path = Vec::new();
+    for segment in SimplifyingPathParser::from(text) {
+        let segment = match segment.map_err(unreadable)? {
+            SimplePathSegment::MoveTo { x, y } => PathEl::MoveTo(Point::new(x, y)),
+            SimplePathSegment::LineTo { x, y } => PathEl::LineTo(Point::new(x, y)),
+            SimplePathSegment::CurveTo {
+                x1,
+                y1,
+                x2,
+                y2,
+                x,
+                y,
+            } => PathEl::CurveTo(Point::new(x1, y1), Point::new(x2, y2), Point::new(x, y)),
+            SimplePathSegment::Quadratic { x1, y1, x, y } => {
+                PathEl::QuadTo(Point::new(x1, y1), Point::new(x, y))
+            }
+            SimplePathSegment::ClosePath => PathEl::ClosePath,
+        };
+        check(segment)?;
+        path.push(segment);
+        if path.len() > MOST_POINTS {
+            return Err(format!(
+                "svg has too many points: the limit is {MOST_POINTS}"
+            ));
+        }
+    }
+    Ok(path)
+}
+
+/// Refuses arcs that would become very many curves: their number grows with the larger radius, which
+/// grows with the distance of the ends when the radii are too small for it (SVG 2, appendix B.2.5).
+fn check_arcs(text: &str) -> Result<(), String> {
+    const FLATTEST: f64 = 10_000.0;
+    for segment in PathParser::from(text).map_while(Result::ok) {
+        if let PathSegment::EllipticalArc { rx, ry, x, y, .. } = segment {
+            let (small, large) = (rx.abs().min(ry.abs()), rx.abs().max(ry.abs()));
+            check(PathEl::QuadTo(Point::new(rx, ry), Point::new(x, y)))?;
+            if small > 0.0 && large / small > FLATTEST {
+                return Err(format!("arc is too flat: radii {rx} and {ry}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses coordinates that are not finite or beyond [`FARTHEST`].
+pub fn check(element: PathEl) -> Result<(), String> {
+    let points = match element {
+        PathEl::MoveTo(p) | PathEl::LineTo(p) => [p, p, p],
+        PathEl::QuadTo(p, q) => [p, q, q],
+        PathEl::CurveTo(p, q, r) => [p, q, r],
+        PathEl::ClosePath => return Ok(()),
+    };
+    // Written so that NaN is refused too.
+    let usable = |v: f64| v.abs() <= FARTHEST;
+    match points.iter().find(|p| !(usable(p.x) && usable(p.y))) {
+        Some(p) => Err(format!(
+            "svg has a number that is too large: {}, {}",
+            p.x, p.y
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,199 @@
+//! Closed outlines: which enclose an area, which stand inside another, what is left of one inside a frame.
+
+use super::Shape;
+use crate::contracts::{BBox, Frame, Polygon};
+
+type Point = [f64; 2];
+
+/// Tests of points against edges beyond which the outer ring is not looked for: a second of work.
+const PATIENCE: usize = 100_000_000;
+
+/// The box around some rings, and the one polygon that tells them: the ring itself, or the outer one when all
+/// others stand inside it (holes are dropped). None when no ring encloses an area.
+pub fn shape(rings: Vec<Vec<Point>>) -> Option<Shape> {
+    let mut polygons: Vec<(BBox, Polygon)> = Vec::new();
+    for ring in rings {
+        let polygon = Polygon::try_from(tidy(ring)).ok();
+        let Some(polygon) = polygon.filter(|p| !is_flat(p.points())) else {
+            continue;
+        };
+        let Ok(bbox) = BBox::around(polygon.points().iter().copied()) else {
+            continue;
+        };
+        if !polygons.iter().any(|(_, other)| *other == polygon) {
+            polygons.push((bbox, polygon));
+        }
+    }
+    let corners = polygons
+        .iter()
+        .flat_map(|(b, _)| [[b.x, b.y], [b.right(), b.bottom()]]);
+    let bbox = BBox::around(corners).ok()?;
+    Some(Shape {
+        bbox,
+        polygon: outer(polygons),
+    })
+}
+
+/// Drops points that repeat their predecessor.
+fn tidy(mut ring: Vec<Point>) -> Vec<Point> {
+    ring.dedup();
+    ring
+}
+
+/// Whether all points lie on one line. Not the same as a shoelace area of 0: a bow tie has that too.
+fn is_flat(points: &[Point]) -> bool {
+    let Some((&a, rest)) = points.split_first() else {
+        return true;
+    };
+    let square = |p: &Point| (p[0] - a[0]).powi(2) + (p[1] - a[1]).powi(2);
+    let Some(b) = rest
+        .iter()
+        .copied()
+        .max_by(|p, q| square(p).total_cmp(&square(q)))
+    else {
+        return true;
+    };
+    let length = square(&b).sqrt();
+    rest.iter()
+        .all(|p| cross(a, b, *p).abs() <= length * FLAT || length <= FLAT)
+}
+
+/// The height, in pixels, below which a ring counts as a line.
+const FLAT: f64 = 1e-6;
+
+fn cross(a: Point, b: Point, p: Point) -> f64 {
+    (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
+}
+
+fn outer(mut polygons: Vec<(BBox, Polygon)>) -> Option<Polygon> {
+    let area = |(b, _): &(BBox, Polygon)| b.width * b.height;
+    let largest =
+        (0..polygons.len()).max_by(|&i, &j| area(&polygons[i]).total_cmp(&area(&polygons[j])))?;
+    let (bbox, candidate) = polygons.swap_remove(largest);
+    let others = polygons
+        .iter()
+        .map(|(_, p)| p.points().len())
+        .sum::<usize>();
+    if others * candidate.points().len() > PATIENCE {
+        return None;
+    }
+    let inside = |(b, p): &(BBox, Polygon)| {
+        b.x >= bbox.x
+            && b.y >= bbox.y
+            && b.right() <= bbox.right()
+            && b.bottom() <= bbox.bottom()
+            && p.points().iter().all(|&q| contains(candidate.points(), q))
+    };
+    polygons.iter().all(inside).then_some(candidate)
+}
+
+/// Whether a point stands inside a ring, by the even-odd rule.
+fn contains(ring: &[Point], [x, y]: Point) -> bool {
+    let next = ring.iter().cycle().skip(1);
+    let crossings = ring
+        .iter()
+        .zip(next)
+        .filter(|(a, b)| (a[1] > y) != (b[1] > y))
+        .filter(|(a, b)| x < a[0] + (y - a[1]) / (b[1] - a[1]) * (b[0] - a[0]));
+    crossings.count() % 2 == 1
+}
+
+/// The part of a polygon inside a frame whose corner is the origin (Sutherland and Hodgman: an outline that
+/// leaves and returns is joined along the edge). None when no area is left.
+pub fn clip(polygon: &Polygon, frame: Frame) -> Option<Polygon> {
+    let edges: [(usize, f64, f64); 4] = [
+        (0, 1.0, 0.0),
+        (0, -1.0, -frame.width),
+        (1, 1.0, 0.0),
+        (1, -1.0, -frame.height),
+    ];
+    let mut points = polygon.points().to_vec();
+    for (axis, sign, limit) in edges {
+        points = cut(&points, axis, sign, limit);
+    }
+    Polygon::try_from(tidy(points))
+        .ok()
+        .filter(|p| !is_flat(p.points()))
+}
+
+/// The points of a ring on the side of a line where `sign · point[axis] >= limit`.
+fn cut(ring: &[Point], axis: usize, sign: f64, limit: f64) -> Vec<Point> {
+    let depth = |p: Point| sign * p[axis] - limit;
+    let mut kept = Vec::with_capacity(ring.len());
+    for (i, &b) in ring.iter().enumerate() {
+        let a = ring[(i + ring.len() - 1) % ring.len()];
+        if (depth(a) >= 0.0) != (depth(b) >= 0.0) {
+            let t = depth(a) / (depth(a) - depth(b));
+            let mut p = [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])];
+            // Exactly on the line, whatever the rounding.
+            p[axis] = sign * limit;
+            kept.push(p);
+        }
+        if depth(b) >= 0.0 {
+            kept.push(b);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square(x: f64, y: f64, side: f64) -> Vec<Point> {
+        vec![[x, y], [x + side, y], [x + side, y + side], [x, y + side]]
+    }
+
+    #[test]
+    fn several_rings_are_one_polygon_only_when_one_holds_the_others() {
+        let cases = [
+            ("one", vec![square(0.0, 0.0, 10.0)], Some(4)),
+            (
+                "a hole",
+                vec![square(2.0, 2.0, 3.0), square(0.0, 0.0, 10.0)],
+                Some(4),
+            ),
+            (
+                "the same twice",
+                vec![square(0.0, 0.0, 10.0), square(0.0, 0.0, 10.0)],
+                Some(4),
+            ),
+            (
+                "apart",
+                vec![square(0.0, 0.0, 10.0), square(20.0, 0.0, 5.0)],
+                None,
+            ),
+            (
+                "overlapping",
+                vec![square(0.0, 0.0, 10.0), square(8.0, 8.0, 5.0)],
+                None,
+            ),
+        ];
+        for (name, rings, points) in cases {
+            let shape = shape(rings).unwrap();
+            assert_eq!(shape.polygon.map(|p| p.points().len()), points, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_encloses_nothing_and_a_bow_tie_something() {
+        let line = vec![[0.0, 0.0], [5.0, 5.0], [10.0, 10.0]];
+        assert_eq!(shape(vec![line]), None);
+        let bow_tie = vec![[0.0, 0.0], [10.0, 10.0], [10.0, 0.0], [0.0, 10.0]];
+        assert!(shape(vec![bow_tie]).is_some());
+    }
+
+    #[test]
+    fn polygons_are_clipped_to_the_frame_or_vanish() {
+        let frame = Frame {
+            width: 10.0,
+            height: 10.0,
+        };
+        let polygon = |points| Polygon::try_from(points).unwrap();
+        let inside = polygon(square(1.0, 1.0, 5.0));
+        assert_eq!(clip(&inside, frame), Some(inside));
+        let corner = clip(&polygon(square(-5.0, -5.0, 10.0)), frame).unwrap();
+        assert_eq!(corner.area(), 25.0);
+        assert_eq!(clip(&polygon(square(10.0, 0.0, 5.0)), frame), None);
+    }
+}

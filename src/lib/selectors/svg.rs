@@ -1,0 +1,570 @@
+//! SVG selectors (SVG 1.1 and 2, the shapes): rect, circle, ellipse, polygon, polyline and path, in groups with
+//! transforms, to a polygon and the box around it.
+//!
+//! Lengths are pixels of the space annotated. A root's `viewBox`, `width` and `height` do not scale: the tools
+//! that write them still draw in canvas pixels. Fill rules, strokes and rounded corners change no outline here.
+//! Open outlines count as closed, as when filled. Curves become lines that stray at most [`TOLERANCE`].
+
+use kurbo::{Affine, PathEl, Point};
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+use svgtypes::LengthUnit;
+
+use super::outlines::{self, MOST_POINTS, check};
+use super::{Shape, excerpt, rings};
+use crate::contracts::Frame;
+
+/// How far, in pixels of the selector's space, a line may stray from the curve it stands for.
+pub const TOLERANCE: f64 = 0.25;
+
+// What a hostile document may cost: real selectors hold a few thousand points, a few levels deep.
+const MOST_BYTES: usize = 16 << 20;
+const DEEPEST: usize = 64;
+
+/// Elements whose content is not drawn where it stands.
+const NOT_DRAWN: [&str; 17] = [
+    "clipPath",
+    "defs",
+    "desc",
+    "filter",
+    "foreignObject",
+    "linearGradient",
+    "marker",
+    "mask",
+    "metadata",
+    "pattern",
+    "radialGradient",
+    "script",
+    "style",
+    "symbol",
+    "text",
+    "title",
+    "view",
+];
+
+type Ring = Vec<[f64; 2]>;
+
+/// Reads an SVG document, element or run of elements. `space` is what lengths in percent are of.
+pub fn shape(text: &str, space: Option<Frame>) -> Result<Shape, String> {
+    if text.len() > MOST_BYTES {
+        return Err(format!(
+            "svg is too large: {} bytes, the limit is {MOST_BYTES}",
+            text.len()
+        ));
+    }
+    let mut drawing = Drawing::new(space);
+    drawing.read(text.trim_start_matches('\u{feff}'))?;
+    if drawing.shapes == 0 {
+        return Err(format!("svg draws no shape: {}", excerpt(text)));
+    }
+    rings::shape(drawing.rings).ok_or_else(|| format!("svg encloses no area: {}", excerpt(text)))
+}
+
+struct Drawing {
+    space: Option<Frame>,
+    /// The transform of each open element, the sum of those around it included.
+    transforms: Vec<Affine>,
+    /// How many open elements there are within one that is not drawn, itself included.
+    hidden: usize,
+    rings: Vec<Ring>,
+    points: usize,
+    shapes: usize,
+}
+
+impl Drawing {
+    fn new(space: Option<Frame>) -> Self {
+        Drawing {
+            space,
+            transforms: vec![Affine::IDENTITY],
+            hidden: 0,
+            rings: Vec::new(),
+            points: 0,
+            shapes: 0,
+        }
+    }
+
+    /// Walks the elements. Entities of a document type are never expanded: a shape that uses one is refused.
+    fn read(&mut self, text: &str) -> Result<(), String> {
+        let mut reader = Reader::from_str(text);
+        let mut depth = 0;
+        loop {
+            let at = reader.buffer_position();
+            let event = reader.read_event();
+            match event.map_err(|e| format!("svg is not well-formed: byte {at}, {e}"))? {
+                Event::Start(element) => {
+                    depth += 1;
+                    if depth > DEEPEST {
+                        return Err(format!("svg is nested too deep: the limit is {DEEPEST}"));
+                    }
+                    self.open(&element)?;
+                }
+                Event::Empty(element) => {
+                    self.open(&element)?;
+                    self.close();
+                }
+                Event::End(_) => {
+                    depth -= 1;
+                    self.close();
+                }
+                Event::Eof if depth > 0 => {
+                    return Err(format!("svg is not well-formed: {depth} elements are open"));
+                }
+                Event::Eof => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    fn open(&mut self, element: &BytesStart) -> Result<(), String> {
+        let name = element.local_name();
+        if self.hidden > 0 || NOT_DRAWN.contains(&name.as_ref()) {
+            self.hidden += 1;
+            return Ok(());
+        }
+        let attributes = Attributes::read(element)?;
+        if attributes.is_hidden() {
+            self.hidden += 1;
+            return Ok(());
+        }
+        let around = self.transforms.last().copied().unwrap_or_default();
+        let transform = around * attributes.transform()?;
+        self.transforms.push(transform);
+        self.draw(name.as_ref(), &attributes, transform)
+    }
+
+    fn close(&mut self) {
+        if self.hidden > 0 {
+            self.hidden -= 1;
+        } else if self.transforms.len() > 1 {
+            self.transforms.pop();
+        }
+    }
+
+    fn draw(&mut self, name: &str, a: &Attributes, transform: Affine) -> Result<(), String> {
+        let space = self.space;
+        let x = |name| a.length(name, space.map(|s| s.width));
+        let y = |name| a.length(name, space.map(|s| s.height));
+        // SVG 2, section 8.9: percentages that are neither of width nor of height.
+        let diagonal = space.map(|s| s.width.hypot(s.height) / std::f64::consts::SQRT_2);
+        let outline: Vec<PathEl> = match name {
+            "rect" => outlines::rect([x("x")?, y("y")?, x("width")?, y("height")?], transform),
+            "circle" => {
+                let r = a.length("r", diagonal)?;
+                outlines::ellipse(x("cx")?, y("cy")?, r, r, transform)?
+            }
+            "ellipse" => outlines::ellipse(x("cx")?, y("cy")?, x("rx")?, y("ry")?, transform)?,
+            "polygon" | "polyline" => {
+                let points = outlines::points(a.get("points"))?;
+                points.into_iter().map(|el| transform * el).collect()
+            }
+            "path" => {
+                let path = outlines::path(a.get("d"))?;
+                path.into_iter().map(|el| transform * el).collect()
+            }
+            "line" => Vec::new(),
+            _ => return Ok(()),
+        };
+        self.shapes += 1;
+        self.flatten(&outline)
+    }
+
+    /// Adds the rings of an outline, curves as lines.
+    fn flatten(&mut self, outline: &[PathEl]) -> Result<(), String> {
+        let mut at = Point::ZERO;
+        let mut ring: Ring = Vec::new();
+        for &element in outline {
+            check(element)?;
+            if let PathEl::MoveTo(_) = element {
+                self.rings.push(std::mem::take(&mut ring));
+            }
+            // One by one, so that the limit stops a path whose every curve is as long as can be.
+            let from = PathEl::MoveTo(at);
+            let mut points = 0;
+            kurbo::flatten([from, element], TOLERANCE, |el| {
+                if let PathEl::MoveTo(p) | PathEl::LineTo(p) = el {
+                    points += 1;
+                    ring.push([thousandth(p.x), thousandth(p.y)]);
+                }
+            });
+            // The point that `from` put there stands in the ring already, or belongs to no ring.
+            ring.remove(ring.len() - points);
+            self.points += points - 1;
+            if self.points > MOST_POINTS {
+                return Err(format!(
+                    "svg has too many points: the limit is {MOST_POINTS}"
+                ));
+            }
+            at = element.end_point().unwrap_or(at);
+        }
+        self.rings.push(ring);
+        Ok(())
+    }
+}
+
+/// Far below the tolerance, and free of the noise in the last bits of sines and cosines.
+fn thousandth(v: f64) -> f64 {
+    (v * 1000.0).round() / 1000.0
+}
+
+/// The attributes of an element, by local name, references resolved.
+struct Attributes(Vec<(String, String)>);
+
+impl Attributes {
+    fn read(element: &BytesStart) -> Result<Self, String> {
+        let faulty = |e: &dyn std::fmt::Display| format!("svg attribute cannot be read: {e}");
+        let mut found = Vec::new();
+        for attribute in element.attributes() {
+            let attribute = attribute.map_err(|e| faulty(&e))?;
+            let name: &str = attribute.key.as_ref();
+            if ["d", "points", "style", "display", "transform"].contains(&name)
+                || LENGTHS.contains(&name)
+            {
+                let value = attribute
+                    .normalized_value(XmlVersion::Implicit1_0)
+                    .map_err(|e| faulty(&e))?;
+                found.push((name.to_owned(), value.into_owned()));
+            }
+        }
+        Ok(Attributes(found))
+    }
+
+    fn get(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(n, _)| n == name);
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
+    fn is_hidden(&self) -> bool {
+        let style: String = self.get("style").split_whitespace().collect();
+        self.get("display").trim() == "none" || style.split(';').any(|s| s == "display:none")
+    }
+
+    fn transform(&self) -> Result<Affine, String> {
+        let text = self.get("transform").trim();
+        if text.is_empty() || text == "none" {
+            return Ok(Affine::IDENTITY);
+        }
+        let t: svgtypes::Transform = text
+            .parse()
+            .map_err(|e| format!("transform cannot be read: {e}, {}", excerpt(text)))?;
+        Ok(Affine::new([t.a, t.b, t.c, t.d, t.e, t.f]))
+    }
+
+    /// A length in pixels; 0 where there is none.
+    fn length(&self, name: &str, full: Option<f64>) -> Result<f64, String> {
+        let text = self.get(name).trim();
+        if text.is_empty() || text == "auto" {
+            return Ok(0.0);
+        }
+        let length: svgtypes::Length = text
+            .parse()
+            .map_err(|e| format!("length cannot be read: {name} is {}, {e}", excerpt(text)))?;
+        match (length.unit, full) {
+            (LengthUnit::None | LengthUnit::Px, _) => Ok(length.number),
+            (LengthUnit::Percent, Some(full)) => Ok(length.number / 100.0 * full),
+            _ => Err(format!(
+                "length is not in pixels: {name} is {}",
+                excerpt(text)
+            )),
+        }
+    }
+}
+
+const LENGTHS: [&str; 9] = ["x", "y", "width", "height", "cx", "cy", "r", "rx", "ry"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contracts::BBox;
+
+    const FRAME: Frame = Frame {
+        width: 1000.0,
+        height: 500.0,
+    };
+
+    /// (name, svg, box within a quarter pixel, points of the polygon where known)
+    #[test]
+    fn shapes_of_every_kind_become_boxes_and_polygons() {
+        let cases = [
+            (
+                "rect",
+                "<svg xmlns=\"http://www.w3.org/2000/svg\"><rect x=\"1\" y=\"2\" width=\"3\" height=\"4\"/></svg>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "no xmlns, single quotes",
+                "<svg><rect x='1' y='2' width='3' height='4'/></svg>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "no svg around it",
+                "<rect x='1' y='2' width='3' height='4'/>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "prefixed names",
+                "<svg:svg xmlns:svg='s'><svg:rect width='3' height='4'/></svg:svg>",
+                [0.0, 0.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "a declaration before",
+                "<?xml version='1.0'?><!-- x --><svg><rect width='3' height='4'/></svg>",
+                [0.0, 0.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "px and percent",
+                "<rect x='10px' y='10%' width='50%' height='1'/>",
+                [10.0, 50.0, 500.0, 1.0],
+                Some(4),
+            ),
+            (
+                "circle",
+                "<circle cx='50' cy='60' r='10'/>",
+                [40.0, 50.0, 20.0, 20.0],
+                None,
+            ),
+            (
+                "ellipse",
+                "<ellipse cx='50' cy='60' rx='10' ry='5'/>",
+                [40.0, 55.0, 20.0, 10.0],
+                None,
+            ),
+            (
+                "polygon",
+                "<polygon points='0,0 10,0 10.5,20.25'/>",
+                [0.0, 0.0, 10.5, 20.25],
+                Some(3),
+            ),
+            (
+                "polygon without commas",
+                "<polygon points='0 0 10 0 10 20 0 20'/>",
+                [0.0, 0.0, 10.0, 20.0],
+                Some(4),
+            ),
+            (
+                "open polyline",
+                "<polyline points='0,0 10,0 10,20'/>",
+                [0.0, 0.0, 10.0, 20.0],
+                Some(3),
+            ),
+            (
+                "path, implicit lines",
+                "<path d='M1,2 4,2 4,6 1,6 Z'/>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "path, closed twice",
+                "<path d=' M 1 2 L 4 2 L 4 6 L 1 6 L 1 2 Z Z'/>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "path, relative",
+                "<path d='m1 2h3v4h-3z'/>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "path, packed numbers",
+                "<path d='M1,2l3,0l0,4l-3-0z'/>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "path, a circle by one arc",
+                "<path d='M 20 10 A 10 10 0 1 1 20 9.99 Z'/>",
+                [0.0, 0.0, 20.0, 20.0],
+                None,
+            ),
+            (
+                "path, cubics",
+                "<path d='M0,0 C0,100 100,100 100,0 Z'/>",
+                [0.0, 0.0, 100.0, 75.0],
+                None,
+            ),
+            (
+                "path, quadratics",
+                "<path d='M0,0 Q50,100 100,0 T200,0 Z'/>",
+                [0.0, -50.0, 200.0, 100.0],
+                None,
+            ),
+            (
+                "path, a hole",
+                "<path d='M0,0h10v10h-10z m2,2h3v3h-3z'/>",
+                [0.0, 0.0, 10.0, 10.0],
+                Some(4),
+            ),
+            (
+                "path, two islands",
+                "<path d='M0,0h10v10h-10z M20,0h5v5h-5z'/>",
+                [0.0, 0.0, 25.0, 10.0],
+                None,
+            ),
+            (
+                "two elements, one outside",
+                "<g><rect width='9' height='9'/><line x1='0' y1='0' x2='99' y2='99'/></g>",
+                [0.0, 0.0, 9.0, 9.0],
+                Some(4),
+            ),
+            (
+                "translate",
+                "<g transform='translate(10,20)'><rect width='3' height='4'/></g>",
+                [10.0, 20.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "nested transforms",
+                "<g transform='translate(10 20)'><g transform='scale(2)'><rect x='1' width='3' height='4' transform='translate(1,1)'/></g></g>",
+                [14.0, 22.0, 6.0, 8.0],
+                Some(4),
+            ),
+            (
+                "transform ends with its group",
+                "<svg><g transform='translate(10,0)'><line/></g><rect width='3' height='4'/></svg>",
+                [0.0, 0.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "rotate about a point",
+                "<rect x='0' y='0' width='10' height='4' transform='rotate(90 0 0)'/>",
+                [-4.0, 0.0, 4.0, 10.0],
+                Some(4),
+            ),
+            (
+                "matrix on a circle",
+                "<circle r='10' transform='matrix(2 0 0 1 100 50)'/>",
+                [80.0, 40.0, 40.0, 20.0],
+                None,
+            ),
+            (
+                "view box, width and height do not scale",
+                "<svg width='10' height='10' viewBox='0 0 1000 1000'><rect x='100' y='200' width='300' height='400'/></svg>",
+                [100.0, 200.0, 300.0, 400.0],
+                Some(4),
+            ),
+            (
+                "what is defined is not drawn",
+                "<svg><defs><rect width='99' height='99'/></defs><clipPath><g><rect width='99' height='99'/></g></clipPath><rect width='3' height='4'/></svg>",
+                [0.0, 0.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "what is not displayed is not drawn",
+                "<svg><g display='none'><rect width='99' height='99'/></g><rect style='fill:red; display: none' width='99' height='99'/><rect width='3' height='4'/></svg>",
+                [0.0, 0.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "what has no extent is not drawn",
+                "<svg><rect width='-99' height='99'/><circle r='0'/><rect width='3' height='4'/></svg>",
+                [0.0, 0.0, 3.0, 4.0],
+                Some(4),
+            ),
+            (
+                "references in other attributes",
+                "<path data-x='{&quot;a&quot;:1}' d='M1,2h3v4h-3z'/>",
+                [1.0, 2.0, 3.0, 4.0],
+                Some(4),
+            ),
+        ];
+        for (name, text, wanted, points) in cases {
+            let shape = shape(text, Some(FRAME)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let numbers = |b: BBox| [b.x, b.y, b.right(), b.bottom()];
+            let wanted = numbers(BBox::try_from(wanted).unwrap());
+            for (found, wanted) in numbers(shape.bbox).iter().zip(wanted) {
+                assert!(
+                    (found - wanted).abs() <= TOLERANCE,
+                    "{name}: {:?}",
+                    shape.bbox
+                );
+            }
+            if points.is_some() {
+                assert_eq!(shape.polygon.map(|p| p.points().len()), points, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_with_a_reason() {
+        let many = format!("<polygon points='{}'/>", "1,2 3,4 ".repeat(MOST_POINTS));
+        let curves = "c1,9000000 2,9000000 3,0 ".repeat(9_000);
+        let curves = format!("<path d='M0,0{curves}'/>");
+        let deep = "<g>".repeat(100);
+        let large = " ".repeat(MOST_BYTES + 1);
+        let laughs = "<!DOCTYPE svg [<!ENTITY a 'M0,0h9v9z'><!ENTITY b '&a;&a;'>]><path d='&b;'/>";
+        let cases = [
+            ("", "svg draws no shape: "),
+            ("hello", "svg draws no shape: hello"),
+            ("<svg><text>rect</text></svg>", "svg draws no shape: "),
+            ("<svg><rect", "svg is not well-formed: "),
+            (
+                "<svg><rect width='3' height='4'/>",
+                "svg is not well-formed: ",
+            ),
+            ("<svg><path .../></svg>", "svg attribute cannot be read: "),
+            (
+                "<line x1='0' y1='0' x2='9' y2='9'/>",
+                "svg encloses no area: ",
+            ),
+            ("<polyline points='0,0 5,5 9,9'/>", "svg encloses no area: "),
+            ("<polygon points=''/>", "svg encloses no area: "),
+            ("<polygon points='1,2,3'/>", "points cannot be read: "),
+            ("<polygon points='1,2 x,4 5,6'/>", "points cannot be read: "),
+            ("<path d='L1,2'/>", "path cannot be read: "),
+            ("<path d='M0,0 h9 v9 q'/>", "path cannot be read: "),
+            (
+                "<rect width='1em' height='2'/>",
+                "length is not in pixels: ",
+            ),
+            ("<rect width='wide' height='2'/>", "length cannot be read: "),
+            (
+                "<g transform='spin(3)'><rect width='1' height='1'/></g>",
+                "transform cannot be read: ",
+            ),
+            (
+                "<rect width='1e9' height='2'/>",
+                "svg has a number that is too large: ",
+            ),
+            (
+                "<g transform='scale(1e300)'><g transform='scale(1e300)'><circle r='1'/></g></g>",
+                "svg has a number that is too large: ",
+            ),
+            (
+                "<path d='M0,0 A1e300,1 0 1 1 5,5 Z'/>",
+                "svg has a number that is too large: ",
+            ),
+            (
+                "<path d='M0,0 A1e6,1e-6 0 1 1 5,5 Z'/>",
+                "arc is too flat: ",
+            ),
+            (laughs, "svg attribute cannot be read: "),
+            (&deep, "svg is nested too deep: "),
+            (&many, "svg has too many points: "),
+            (&curves, "svg has too many points: "),
+            (&large, "svg is too large: "),
+        ];
+        for (text, wanted) in cases {
+            let problem = shape(text, None).unwrap_err();
+            assert!(problem.starts_with(wanted), "{}: {problem}", excerpt(text));
+        }
+    }
+
+    #[test]
+    fn a_curve_is_followed_within_the_tolerance() {
+        let shape = shape("<circle cx='5000' cy='5000' r='3000'/>", None).unwrap();
+        let polygon = shape.polygon.unwrap();
+        let points = polygon.points();
+        for (a, b) in points.iter().zip(points.iter().cycle().skip(1)) {
+            let middle = [(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0];
+            for p in [*a, middle] {
+                let radius = (p[0] - 5000.0).hypot(p[1] - 5000.0);
+                assert!((radius - 3000.0).abs() <= TOLERANCE, "{p:?}");
+            }
+        }
+    }
+}
