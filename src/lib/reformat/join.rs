@@ -1,0 +1,373 @@
+//! The core of `reformat`: localizations and the files really downloaded → a dataset. No disk, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::remap::Remap;
+use super::shape::{Mapping, clip, clip_polygon};
+use crate::contracts::{Frame, Localization, Localizations, LocalizedImage};
+use crate::formats::{Dataset, Labelled, Picture};
+use crate::pixels::Header;
+use crate::report::Reject;
+
+/// A file that was downloaded.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Its path in the image map.
+    pub file: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// What its header says.
+    pub header: Header,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// What rejects call the localizations.
+    pub input: String,
+    /// New names of concepts.
+    pub remap: Remap,
+    /// Whether images without boxes are left out.
+    pub drop_negatives: bool,
+}
+
+/// A dataset and its account: `read == kept + rejects`, in images and boxes.
+#[derive(Debug, Default)]
+pub struct Joined {
+    /// What to write; without splits.
+    pub dataset: Dataset,
+    /// Images, and boxes of images that are there.
+    pub read: u64,
+    /// Those of them in the dataset.
+    pub kept: u64,
+    /// Boxes that the remap drops, negatives that are not wanted.
+    pub filtered: u64,
+    /// The rest, each with its reason.
+    pub rejects: Vec<Reject>,
+    /// News that is no reject.
+    pub notes: Vec<String>,
+}
+
+/// Joins images with their files. An image without an entry in `files` was not downloaded.
+pub fn join(
+    localizations: Localizations,
+    files: &BTreeMap<String, Result<File, String>>,
+    rules: &Rules,
+) -> Joined {
+    let mut joining = Joining {
+        rules,
+        joined: Joined::default(),
+        news: News::default(),
+        met: BTreeSet::new(),
+        drafts: Vec::new(),
+        ids: BTreeSet::new(),
+        taken: BTreeMap::new(),
+    };
+    for image in localizations.images {
+        joining.image(image, files);
+    }
+    joining.finish()
+}
+
+/// A picture whose boxes still bear the names of their concepts.
+struct Draft {
+    picture: Picture,
+    concepts: Vec<String>,
+}
+
+struct Joining<'a> {
+    rules: &'a Rules,
+    joined: Joined,
+    news: News,
+    /// Concepts before the remap.
+    met: BTreeSet<String>,
+    drafts: Vec<Draft>,
+    ids: BTreeSet<String>,
+    /// File → the image it belongs to.
+    taken: BTreeMap<String, String>,
+}
+
+impl Joining<'_> {
+    fn image(&mut self, image: LocalizedImage, files: &BTreeMap<String, Result<File, String>>) {
+        let file = match self.file_of(&image, files) {
+            Ok(file) => file,
+            Err((field, problem)) => {
+                let with = match image.localizations.len() {
+                    0 => String::new(),
+                    1 => ", 1 box with it".into(),
+                    n => format!(", {n} boxes with it"),
+                };
+                self.joined.read += 1;
+                return self.reject(&image.id, field, problem + &with);
+            }
+        };
+        self.ids.insert(image.id.clone());
+        self.taken.insert(file.file.clone(), image.id.clone());
+        self.news.sizes(&image, &file.header);
+        let draft = self.draft(image, file);
+        if self.rules.drop_negatives && draft.picture.boxes.is_empty() {
+            self.joined.filtered += 1;
+            return;
+        }
+        self.joined.read += 1;
+        self.joined.kept += 1;
+        self.drafts.push(draft);
+    }
+
+    fn file_of(
+        &self,
+        image: &LocalizedImage,
+        files: &BTreeMap<String, Result<File, String>>,
+    ) -> Result<File, (&'static str, String)> {
+        if self.ids.contains(&image.id) {
+            return Err(("id", "id stands twice: only the first is used".into()));
+        }
+        match files.get(&image.id) {
+            None => Err((
+                "id",
+                "not downloaded: the image map does not name it".into(),
+            )),
+            Some(Err(problem)) => Err(("file", problem.clone())),
+            Some(Ok(file)) => match self.taken.get(&file.file) {
+                Some(other) => Err((
+                    "file",
+                    format!("file belongs to another image: {} to {other}", file.file),
+                )),
+                None => Ok(file.clone()),
+            },
+        }
+    }
+
+    fn draft(&mut self, image: LocalizedImage, file: File) -> Draft {
+        let service = image.image.service.map(|service| service.id);
+        let labels = image.labels.iter().filter_map(|label| self.renamed(label));
+        let mut picture = Picture {
+            labels: labels.collect(),
+            group: match image.group.as_str() {
+                "" => image.id.clone(),
+                _ => image.group,
+            },
+            id: image.id,
+            file: file.file,
+            path: file.path,
+            bytes: file.bytes,
+            width: file.header.width,
+            height: file.header.height,
+            channels: file.header.channels,
+            media_type: file.header.media_type.to_owned(),
+            origin: service.or(image.image.url).unwrap_or_default(),
+            source: image.source,
+            metadata: image.metadata,
+            ..Picture::default()
+        };
+        let mapping = image.frame.map(|frame| Mapping::new(frame, &file.header));
+        let given = image.localizations.len();
+        let mut concepts = Vec::new();
+        for localization in image.localizations {
+            if let Some((labelled, concept)) = self.labelled(localization, mapping, &picture) {
+                picture.boxes.push(labelled);
+                concepts.push(concept);
+            }
+        }
+        if given > 0 && picture.boxes.is_empty() {
+            self.news.emptied.push(picture.id.clone());
+        }
+        Draft { picture, concepts }
+    }
+
+    /// The new name of a concept, which is remembered as met.
+    fn renamed(&mut self, concept: &str) -> Option<String> {
+        let concept: String = concept.nfc().collect();
+        let renamed = self.rules.remap.apply(&concept);
+        self.met.insert(concept);
+        renamed
+    }
+
+    fn labelled(
+        &mut self,
+        localization: Localization,
+        mapping: Option<Mapping>,
+        picture: &Picture,
+    ) -> Option<(Labelled, String)> {
+        let Some(concept) = self.renamed(&localization.concept) else {
+            self.joined.filtered += 1;
+            return None;
+        };
+        self.joined.read += 1;
+        let Localization {
+            id,
+            bbox,
+            polygon,
+            attributes,
+            ..
+        } = localization;
+        let mut reject = |field, problem: String| {
+            self.reject(&format!("{} {id}", picture.id), field, problem);
+            None
+        };
+        if concept.trim().is_empty() {
+            return reject("concept", "concept is empty".into());
+        }
+        let Some(mapping) = mapping else {
+            return reject(
+                "frame",
+                "no frame: nothing says in which space its box is".into(),
+            );
+        };
+        let size = Frame {
+            width: picture.width.into(),
+            height: picture.height.into(),
+        };
+        let Some((inside, clipped)) = mapping.bbox(&bbox).and_then(|b| clip(&b, size)) else {
+            let [x, y, w, h] = [bbox.x, bbox.y, bbox.width, bbox.height];
+            let problem = format!(
+                "nothing of the box is on the image: {x}, {y}, {w}, {h} in its frame, {} x {} pixels",
+                picture.width, picture.height
+            );
+            return reject("bbox", problem);
+        };
+        self.joined.kept += 1;
+        self.news.clipped += u64::from(clipped);
+        let labelled = Labelled {
+            number: 0,
+            id,
+            class: 0,
+            bbox: inside,
+            polygon: polygon.and_then(|p| clip_polygon(&mapping.polygon(&p), size)),
+            attributes,
+        };
+        Some((labelled, concept))
+    }
+
+    fn reject(&mut self, record: &str, field: &str, problem: String) {
+        let reject = Reject::new(&self.rules.input, record, field, problem);
+        self.joined.rejects.push(reject);
+    }
+
+    /// Sorts, and gives numbers: the same whatever the order of the input.
+    fn finish(self) -> Joined {
+        let Joining {
+            rules,
+            mut joined,
+            news,
+            met,
+            mut drafts,
+            ..
+        } = self;
+        drafts.sort_by(|a, b| key(a).cmp(&key(b)));
+        let classes: BTreeSet<&String> = drafts.iter().flat_map(|d| &d.concepts).collect();
+        joined.dataset.classes = classes.into_iter().cloned().collect();
+        let mut boxes = 0;
+        for (i, mut draft) in drafts.into_iter().enumerate() {
+            draft.picture.number = i as u32 + 1;
+            for (labelled, concept) in draft.picture.boxes.iter_mut().zip(&draft.concepts) {
+                boxes += 1;
+                labelled.number = boxes;
+                let class = joined.dataset.classes.binary_search(concept);
+                labelled.class = class.unwrap_or_else(|place| place);
+            }
+            joined.dataset.images.push(draft.picture);
+        }
+        joined.rejects.sort();
+        joined.notes = news.words();
+        let unused = rules.remap.unused(&met);
+        if !unused.is_empty() {
+            let names: Vec<String> = unused.iter().map(|name| format!("`{name}`")).collect();
+            let words = first_few("--remap names concepts that occur nowhere", &names);
+            joined.notes.push(words);
+        }
+        joined
+    }
+}
+
+fn key(draft: &Draft) -> (&str, &str, &str) {
+    let p = &draft.picture;
+    (&p.group, &p.file, &p.id)
+}
+
+/// News about images, told together: a count and the first few.
+#[derive(Default)]
+struct News {
+    clipped: u64,
+    resized: Vec<String>,
+    stretched: Vec<String>,
+    turned: Vec<String>,
+    exif: Vec<String>,
+    emptied: Vec<String>,
+}
+
+impl News {
+    fn sizes(&mut self, image: &LocalizedImage, header: &Header) {
+        let (width, height) = (header.width, header.height);
+        let declared = (image.image.width, image.image.height);
+        if let (Some(w), Some(h)) = declared
+            && (w, h) != (width, height)
+        {
+            let words = format!("{} ({w} x {h} declared, {width} x {height})", image.id);
+            self.resized.push(words);
+        }
+        let mapping = image.frame.map(|frame| Mapping::new(frame, header));
+        if let (Some(mapping), Some(frame)) = (mapping, image.frame)
+            && !mapping.fits
+        {
+            let (w, h) = (frame.width, frame.height);
+            let words = format!("{} (frame {w} x {h}, file {width} x {height})", image.id);
+            self.stretched.push(words);
+        }
+        match mapping.map_or(1, |mapping| mapping.turn) {
+            1 if header.orientation != 1 => {
+                let words = format!("{} (orientation {})", image.id, header.orientation);
+                self.exif.push(words);
+            }
+            1 => {}
+            turn => self
+                .turned
+                .push(format!("{} (orientation {turn})", image.id)),
+        }
+    }
+
+    fn words(self) -> Vec<String> {
+        let mut words: Vec<String> = [
+            ("images whose file is not of the declared size, the file counts", self.resized),
+            (
+                "images whose frame has another aspect ratio than the file, mapped side by side",
+                self.stretched,
+            ),
+            (
+                "images whose boxes were drawn on the picture as EXIF turns it, turned back to the stored pixels",
+                self.turned,
+            ),
+            (
+                "images with an EXIF orientation that the boxes do not follow; some readers turn them",
+                self.exif,
+            ),
+            ("images whose boxes were all left out, written without boxes", self.emptied),
+        ]
+        .into_iter()
+        .filter(|(_, images)| !images.is_empty())
+        .map(|(what, mut images)| {
+            images.sort();
+            first_few(what, &images)
+        })
+        .collect();
+        if self.clipped > 0 {
+            words.push(format!("{} boxes clipped to their image", self.clipped));
+        }
+        words
+    }
+}
+
+fn first_few(what: &str, all: &[String]) -> String {
+    const FEW: usize = 3;
+    let more = match all.len() {
+        n if n > FEW => ", …",
+        _ => "",
+    };
+    let few = all[..all.len().min(FEW)].join(", ");
+    format!("{} {what}: {few}{more}", all.len())
+}
