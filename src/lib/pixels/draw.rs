@@ -116,16 +116,23 @@ fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], cell: &Cell) {
         outline(sheet, *corners, colour(*class));
     }
     for (class, name, corners) in &placed {
-        tag(sheet, *corners, name, colour(*class));
+        tag(sheet, *corners, name, colour(*class), left + width);
     }
     caption(sheet, cell, [left + width / 2, top + height + 3]);
 }
 
-/// The name above its box, inside it where there is no room above.
-fn tag(sheet: &mut RgbImage, [left, top, right, _]: [u32; 4], name: &str, paper: Rgb<u8>) {
+/// The name above its box, inside it where there is no room above, left of the picture's right `edge`.
+fn tag(
+    sheet: &mut RgbImage,
+    [left, top, right, _]: [u32; 4],
+    name: &str,
+    paper: Rgb<u8>,
+    edge: u32,
+) {
     let room = (right.saturating_sub(left) / (letters::WIDTH + 1)).max(1) as usize;
     let text = shortened(&plain(name), room.max(8));
     let high = letters::HEIGHT + 2;
+    let left = left.min(edge.saturating_sub(text_width(&text, 1) + 2));
     let y = if top > high + MARGIN { top - high } else { top };
     fill(sheet, [left, y], [text_width(&text, 1) + 2, high], paper);
     write(sheet, [left + 1, y + 1], &text, 1, ink_on(paper));
@@ -162,7 +169,7 @@ fn colour(class: usize) -> Rgb<u8> {
     let hue = (class as f64 * 137.507_764) % 360.0 / 60.0;
     let channel = |offset: f64| {
         let distance = ((hue + offset) % 6.0 - 3.0).abs() - 1.0;
-        (60.0 + 195.0 * distance.clamp(0.0, 1.0)).round() as u8
+        (90.0 + 165.0 * distance.clamp(0.0, 1.0)).round() as u8
     };
     Rgb([channel(0.0), channel(4.0), channel(2.0)])
 }

@@ -278,7 +278,7 @@ impl Joining<'_> {
         let unused = rules.remap.unused(&met);
         if !unused.is_empty() {
             let names: Vec<String> = unused.iter().map(|name| format!("`{name}`")).collect();
-            let words = first_few("--remap names concepts that occur nowhere", &names);
+            let words = first_few("--remap names what occurs nowhere", &names);
             joined.notes.push(words);
         }
         joined
@@ -308,7 +308,7 @@ impl News {
         if let (Some(w), Some(h)) = declared
             && (w, h) != (width, height)
         {
-            let words = format!("{} ({w} x {h} declared, {width} x {height})", image.id);
+            let words = format!("{}: {w} x {h} declared, {width} x {height} found", image.id);
             self.resized.push(words);
         }
         let mapping = image.frame.map(|frame| Mapping::new(frame, header));
@@ -316,37 +316,43 @@ impl News {
             && !mapping.fits
         {
             let (w, h) = (frame.width, frame.height);
-            let words = format!("{} (frame {w} x {h}, file {width} x {height})", image.id);
+            let words = format!("{}: frame {w} x {h}, file {width} x {height}", image.id);
             self.stretched.push(words);
         }
         match mapping.map_or(1, |mapping| mapping.turn) {
             1 if header.orientation != 1 => {
-                let words = format!("{} (orientation {})", image.id, header.orientation);
+                let words = format!("{}: orientation {}", image.id, header.orientation);
                 self.exif.push(words);
             }
             1 => {}
             turn => self
                 .turned
-                .push(format!("{} (orientation {turn})", image.id)),
+                .push(format!("{}: orientation {turn}", image.id)),
         }
     }
 
     fn words(self) -> Vec<String> {
         let mut words: Vec<String> = [
-            ("images whose file is not of the declared size, the file counts", self.resized),
             (
-                "images whose frame has another aspect ratio than the file, mapped side by side",
+                "file not of the declared size, the file counts",
+                self.resized,
+            ),
+            (
+                "aspect ratio of frame and file disagree, mapped side by side",
                 self.stretched,
             ),
             (
-                "images whose boxes were drawn on the picture as EXIF turns it, turned back to the stored pixels",
+                "boxes drawn on the picture as EXIF turns it, turned back to the stored pixels",
                 self.turned,
             ),
             (
-                "images with an EXIF orientation that the boxes do not follow; some readers turn them",
+                "EXIF orientation that the boxes do not follow, and some readers do",
                 self.exif,
             ),
-            ("images whose boxes were all left out, written without boxes", self.emptied),
+            (
+                "all boxes left out, written as images without boxes",
+                self.emptied,
+            ),
         ]
         .into_iter()
         .filter(|(_, images)| !images.is_empty())
@@ -356,7 +362,7 @@ impl News {
         })
         .collect();
         if self.clipped > 0 {
-            words.push(format!("{} boxes clipped to their image", self.clipped));
+            words.push(format!("boxes clipped to their image: {}", self.clipped));
         }
         words
     }
@@ -365,9 +371,9 @@ impl News {
 fn first_few(what: &str, all: &[String]) -> String {
     const FEW: usize = 3;
     let more = match all.len() {
-        n if n > FEW => ", …",
+        n if n > FEW => "; …",
         _ => "",
     };
-    let few = all[..all.len().min(FEW)].join(", ");
-    format!("{} {what}: {few}{more}", all.len())
+    let few = all[..all.len().min(FEW)].join("; ");
+    format!("{what}: {} ({few}{more})", all.len())
 }

@@ -129,15 +129,28 @@ fn work(options: &Options, report: &mut Report) -> Result<(), Error> {
     publish(options, format, single, dataset, report)
 }
 
+/// Zero images is news: which reason is the likely one, and what shows or changes it.
 fn nothing(report: &Report, options: &Options) -> Error {
     let reasons = report.reasons();
-    let most = reasons.iter().max_by_key(|(_, n)| **n);
-    let why = most.map_or(String::new(), |(reason, n)| format!("; {n}: {reason}"));
-    Error::new(format!("no image is left to write{why}")).hint(format!(
-        "`recto-download {} DIR --image-map {}` fetches the images",
-        options.localizations.display(),
-        options.image_map.display()
-    ))
+    let (why, hint) = match reasons.iter().max_by_key(|(_, n)| **n) {
+        Some((reason, n)) => (
+            format!(": {n} left out, {reason}"),
+            format!(
+                "`recto-download {} images --image-map {}` fetches the images",
+                options.localizations.display(),
+                options.image_map.display()
+            ),
+        ),
+        None if report.filtered > 0 => (
+            format!(": {} set aside", report.filtered),
+            "--negatives keep writes images without boxes too".to_owned(),
+        ),
+        None => (
+            format!(": {} holds none", options.localizations.display()),
+            "`recto-extract` writes them from digests".to_owned(),
+        ),
+    };
+    Error::new(format!("no image is left to write{why}")).hint(hint)
 }
 
 /// Whether the output's name is that of a single file.
