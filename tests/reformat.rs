@@ -304,14 +304,14 @@ fn elements(xml: &str, wanted: &str) -> Vec<String> {
     let (mut texts, mut open) = (Vec::new(), false);
     loop {
         match reader.read_event().unwrap() {
-            Event::Start(e) if e.name().as_ref() == wanted.as_bytes() => {
+            Event::Start(e) if e.name().as_ref() == wanted => {
                 open = true;
                 texts.push(String::new());
             }
-            Event::End(e) if e.name().as_ref() == wanted.as_bytes() => open = false,
-            Event::Text(t) if open => texts.last_mut().unwrap().push_str(&t.decode().unwrap()),
+            Event::End(e) if e.name().as_ref() == wanted => open = false,
+            Event::Text(t) if open => texts.last_mut().unwrap().push_str(&t),
             Event::GeneralRef(r) if open => {
-                let name = r.decode().unwrap();
+                let name = r.to_string();
                 let text = match r.resolve_char_ref().unwrap() {
                     Some(c) => c.to_string(),
                     None => quick_xml::escape::resolve_predefined_entity(&name)

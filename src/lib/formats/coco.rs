@@ -45,12 +45,13 @@ impl Format for Coco {
         out: &mut dyn Sink,
     ) -> Result<Vec<String>, Error> {
         let rights = licenses(dataset);
+        let root = dataset.image_root();
         for (split, images) in dataset.parts("default") {
             let path = format!("annotations/instances_{split}.json");
             instances(dataset, &rights, split, &images, out.file(&path)?).map_err(cannot(&path))?;
         }
         for picture in &dataset.images {
-            let path = format!("images/{}", dataset.below_images(picture));
+            let path = format!("images/{}", picture.below(root));
             out.image(&path, &picture.path)?;
         }
         Ok(Vec::new())
@@ -75,16 +76,13 @@ fn instances(
     images: &[&Picture],
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let root = dataset.image_root();
     write!(out, "{{\"info\":{}", info(split))?;
     let licenses = rights.iter().enumerate().map(|(i, text)| license(i, text));
     list(out, "licenses", licenses)?;
     let categories = dataset.classes.iter().enumerate();
     list(out, "categories", categories.map(category))?;
-    list(
-        out,
-        "images",
-        images.iter().map(|p| image(dataset, rights, p)),
-    )?;
+    list(out, "images", images.iter().map(|p| image(root, rights, p)))?;
     let boxes = images
         .iter()
         .flat_map(|p| p.boxes.iter().map(|b| annotation(p, b)));
@@ -114,7 +112,7 @@ fn category((i, name): (usize, &String)) -> Value {
     json!({ "id": i + 1, "name": name, "supercategory": "" })
 }
 
-fn image(dataset: &Dataset, rights: &[&str], p: &Picture) -> Value {
+fn image(root: &str, rights: &[&str], p: &Picture) -> Value {
     let license = p
         .source
         .rights
@@ -122,7 +120,7 @@ fn image(dataset: &Dataset, rights: &[&str], p: &Picture) -> Value {
         .and_then(|text| rights.binary_search(&text).ok())
         .map_or(0, |i| i + 1);
     let mut image = json!({
-        "id": p.number, "file_name": dataset.below_images(p), "width": p.width, "height": p.height,
+        "id": p.number, "file_name": p.below(root), "width": p.width, "height": p.height,
         "license": license, "coco_url": p.origin, "uuid": p.id, "group": p.group,
     });
     let mut add = |key: &str, value: Value| image[key] = value;

@@ -105,14 +105,14 @@ impl Dataset {
         self.splits.iter().map(part).collect()
     }
 
-    /// A picture's path below the folder of images: without the folder `images/` that all may share, because
-    /// YOLO tools turn the last `/images/` of a path into `/labels/`.
-    pub fn below_images<'a>(&self, picture: &'a Picture) -> &'a str {
-        let shared = self.images.iter().all(|p| p.file.starts_with("images/"));
-        if shared && self.placed {
-            &picture.file["images/".len()..]
+    /// The folder that the paths of images are below, in the output: `images/` where all share it and they are
+    /// placed, because YOLO tools turn the last `/images/` of a path into `/labels/`; else none.
+    pub fn image_root(&self) -> &'static str {
+        let shared = || self.images.iter().all(|p| p.file.starts_with("images/"));
+        if self.placed && shared() {
+            "images/"
         } else {
-            &picture.file
+            ""
         }
     }
 }
@@ -172,6 +172,11 @@ pub struct Labelled {
 }
 
 impl Picture {
+    /// Its path below [`Dataset::image_root`].
+    pub fn below(&self, root: &str) -> &str {
+        self.file.strip_prefix(root).unwrap_or(&self.file)
+    }
+
     /// The bytes of its file.
     pub fn read(&self) -> Result<Vec<u8>, Error> {
         files::read(&self.path)

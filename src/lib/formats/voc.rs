@@ -204,15 +204,19 @@ fn write_lists(
         ]);
     }
     let mut unsafe_names = 0;
-    let mut taken: BTreeSet<String> = lists.iter().map(|(name, _)| name.to_lowercase()).collect();
+    let mut taken = BTreeSet::new();
     for (class, name) in dataset.classes.iter().enumerate() {
-        let fits = SafeName::readable(name).as_str() == name && taken.insert(name.to_lowercase());
+        let file = |list: &str| format!("{name}_{list}.txt");
+        let fits = SafeName::readable(name).as_str() == name
+            && lists
+                .iter()
+                .all(|(list, _)| taken.insert(file(list).to_lowercase()));
         if !fits {
             unsafe_names += 1;
             continue;
         }
         for (list, pictures) in &lists {
-            let path = format!("{ROOT}/ImageSets/Main/{name}_{list}.txt");
+            let path = format!("{ROOT}/ImageSets/Main/{}", file(list));
             put(out, &path, &class_list(class, pictures, stem))?;
         }
     }
