@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Choices, Dataset, Format, Labelled, Picture, Sink, cannot};
+use super::{Choices, Dataset, Format, Labelled, Picture, Sink, cannot, cannot_row};
 use crate::report::Error;
 
 /// The format.
@@ -75,10 +75,10 @@ impl Format for Csv {
             .flat_map(|p| p.metadata.keys().map(String::as_str))
             .collect();
         let mut csv = csv::Writer::from_writer(out.file(PATH)?);
-        let fault = |e: csv::Error| cannot(PATH)(e.into());
+        let fault = cannot_row(PATH);
         let header = HEADER.iter().map(|&name| name.to_owned());
         csv.write_record(header.chain(keys.iter().map(|key| format!("meta:{key}"))))
-            .map_err(fault)?;
+            .map_err(&fault)?;
         for picture in &dataset.images {
             let boxes = picture.boxes.iter().map(Some);
             let boxes: Vec<_> = if picture.boxes.is_empty() {
@@ -88,7 +88,7 @@ impl Format for Csv {
             };
             for labelled in boxes {
                 csv.write_record(row(dataset, picture, labelled, &keys))
-                    .map_err(fault)?;
+                    .map_err(&fault)?;
             }
         }
         csv.flush().map_err(cannot(PATH))?;

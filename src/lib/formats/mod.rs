@@ -201,6 +201,16 @@ fn cannot(path: &str) -> impl Fn(std::io::Error) -> Error + '_ {
     move |e| files::cannot_write(Path::new(path), e)
 }
 
+/// The same for rows; a full disk stays a full disk.
+fn cannot_row(path: &str) -> impl Fn(::csv::Error) -> Error + '_ {
+    move |e| {
+        cannot(path)(match e.into_kind() {
+            ::csv::ErrorKind::Io(e) => e,
+            other => std::io::Error::other(format!("{other:?}")),
+        })
+    }
+}
+
 /// `n` things, with the plural where it is due.
 fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Dataset, Picture, Sink, cannot};
+use super::{Dataset, Picture, Sink, cannot, cannot_row};
 use crate::files::{SafeName, hex_digest};
 use crate::report::Error;
 
@@ -69,8 +69,8 @@ pub fn write_sources(
         "attribution",
     ];
     let mut csv = csv::Writer::from_writer(out.file(PATH)?);
-    let fault = |e: csv::Error| cannot(PATH)(e.into());
-    csv.write_record(HEADER).map_err(fault)?;
+    let fault = cannot_row(PATH);
+    csv.write_record(HEADER).map_err(&fault)?;
     for (i, picture) in dataset.images.iter().enumerate() {
         let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
         csv.write_record([
@@ -86,7 +86,7 @@ pub fn write_sources(
             or_none(&picture.source.rights),
             or_none(&picture.source.attribution),
         ])
-        .map_err(fault)?;
+        .map_err(&fault)?;
     }
     csv.flush().map_err(cannot(PATH))
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Choices, Dataset, Format, Picture, Sink, cannot};
+use super::{Choices, Dataset, Format, Picture, Sink, cannot, cannot_row};
 use crate::report::Error;
 
 /// The format.
@@ -38,13 +38,13 @@ impl Format for Vgg {
         out: &mut dyn Sink,
     ) -> Result<Vec<String>, Error> {
         let mut csv = csv::Writer::from_writer(out.file(PATH)?);
-        let fault = |e: csv::Error| cannot(PATH)(e.into());
+        let fault = cannot_row(PATH);
         csv.write_record(["filename", "file_attributes"])
-            .map_err(fault)?;
+            .map_err(&fault)?;
         for picture in &dataset.images {
             let attributes = Value::Object(attributes(picture)).to_string();
             csv.write_record([&picture.file, &attributes])
-                .map_err(fault)?;
+                .map_err(&fault)?;
         }
         csv.flush().map_err(cannot(PATH))?;
         Ok(Vec::new())

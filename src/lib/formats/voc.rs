@@ -56,7 +56,7 @@ impl Format for Voc {
             put(out, &format!("{ROOT}/Annotations/{stem}.xml"), &xml)?;
             out.image(&format!("{ROOT}/JPEGImages/{}", file(p)), &p.path)?;
         }
-        let mut news = write_lists(dataset, &stems, out)?;
+        let mut news = Vec::from_iter(write_lists(dataset, &stems, out)?);
         news.extend(write_label_map(dataset, out)?);
         names::write_sources(
             dataset,
@@ -80,41 +80,19 @@ fn annotation(dataset: &Dataset, p: &Picture, file: &str, choices: &Choices) -> 
     } else {
         "edge0: xmin = x, xmax = x + width, from 0"
     };
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<annotation>\n");
-    let mut line = |depth: usize, name: &str, text: &str| {
-        // A String takes everything.
-        let _ = writeln!(
-            xml,
-            "{}<{name}>{}</{name}>",
-            "  ".repeat(depth),
-            escape(text)
-        );
-    };
-    line(1, "folder", "VOC2012");
-    line(1, "filename", file);
-    xml += "  <source>\n";
-    let mut line = |depth: usize, name: &str, text: &str| {
-        let _ = writeln!(
-            xml,
-            "{}<{name}>{}</{name}>",
-            "  ".repeat(depth),
-            escape(text)
-        );
-    };
-    line(
-        2,
-        "database",
-        p.source.manifest.as_deref().unwrap_or(&p.group),
-    );
-    line(2, "annotation", convention);
-    line(2, "image", &p.origin);
-    line(2, "uuid", &p.id);
-    xml += "  </source>\n";
-    let _ = write!(
-        xml,
-        "  <size>\n    <width>{}</width>\n    <height>{}</height>\n    <depth>{}</depth>\n  </size>\n  \
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<annotation>\n  <folder>VOC2012</folder>\n  \
+         <filename>{}</filename>\n  <source>\n    <database>{}</database>\n    \
+         <annotation>{convention}</annotation>\n    <image>{}</image>\n    <uuid>{}</uuid>\n  </source>\n  \
+         <size>\n    <width>{}</width>\n    <height>{}</height>\n    <depth>{}</depth>\n  </size>\n  \
          <segmented>0</segmented>\n",
-        p.width, p.height, p.channels
+        escape(file),
+        escape(p.source.manifest.as_deref().unwrap_or(&p.group)),
+        escape(&p.origin),
+        escape(&p.id),
+        p.width,
+        p.height,
+        p.channels
     );
     for b in &p.boxes {
         xml += &object(&dataset.classes[b.class], p, b, choices);
@@ -182,9 +160,8 @@ fn write_lists(
     dataset: &Dataset,
     stems: &[String],
     out: &mut dyn Sink,
-) -> Result<Vec<String>, Error> {
-    let parts = dataset.parts("train");
-    let mut lists: Vec<(&str, Vec<&Picture>)> = parts.clone();
+) -> Result<Option<String>, Error> {
+    let mut lists = dataset.parts("train");
     let of_both: Vec<&Picture> = dataset
         .images
         .iter()
@@ -198,12 +175,23 @@ fn write_lists(
         let text: String = pictures.iter().map(|p| format!("{}\n", stem(p))).collect();
         put(out, &format!("{ROOT}/ImageSets/Main/{name}.txt"), &text)?;
     }
-    if dataset.classes.len().saturating_mul(dataset.images.len()) > MOST_CLASS_LINES {
-        return Ok(vec![
+    let lines = dataset.classes.len().saturating_mul(dataset.images.len());
+    if lines > MOST_CLASS_LINES {
+        return Ok(Some(
             "voc: no lists per class: they would hold every image once per class".into(),
-        ]);
+        ));
     }
-    let mut unsafe_names = 0;
+    write_class_lists(dataset, &lists, stems, out)
+}
+
+/// `<class>_<list>.txt`: every stem of a list with 1 or -1, for classes whose names are safe file names.
+fn write_class_lists(
+    dataset: &Dataset,
+    lists: &[(&str, Vec<&Picture>)],
+    stems: &[String],
+    out: &mut dyn Sink,
+) -> Result<Option<String>, Error> {
+    let mut left_out = 0;
     let mut taken = BTreeSet::new();
     for (class, name) in dataset.classes.iter().enumerate() {
         let file = |list: &str| format!("{name}_{list}.txt");
@@ -212,21 +200,19 @@ fn write_lists(
                 .iter()
                 .all(|(list, _)| taken.insert(file(list).to_lowercase()));
         if !fits {
-            unsafe_names += 1;
+            left_out += 1;
             continue;
         }
-        for (list, pictures) in &lists {
+        for (list, pictures) in lists {
             let path = format!("{ROOT}/ImageSets/Main/{}", file(list));
+            let stem = |p: &Picture| stems[p.number as usize - 1].as_str();
             put(out, &path, &class_list(class, pictures, stem))?;
         }
     }
-    Ok(match unsafe_names {
-        0 => Vec::new(),
-        n => vec![format!(
-            "voc: {} no list of images: the name is no safe file name",
-            counted(n, "class has", "classes have")
-        )],
-    })
+    Ok((left_out > 0).then(|| {
+        let classes = counted(left_out, "class has", "classes have");
+        format!("voc: {classes} no list of images: the name is no safe file name")
+    }))
 }
 
 fn class_list<'a>(

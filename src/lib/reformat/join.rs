@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::remap::Remap;
 use super::shape::{Mapping, clip, clip_polygon};
-use crate::contracts::{Frame, Localization, Localizations, LocalizedImage};
+use crate::contracts::{BBox, Frame, Localization, Localizations, LocalizedImage, Polygon};
 use crate::formats::{Dataset, Labelled, Picture};
 use crate::pixels::Header;
 use crate::report::Reject;
@@ -199,49 +199,26 @@ impl Joining<'_> {
             return None;
         };
         self.joined.read += 1;
-        let Localization {
-            id,
-            bbox,
-            polygon,
-            attributes,
-            ..
-        } = localization;
-        let mut reject = |field, problem: String| {
-            self.reject(&format!("{} {id}", picture.id), field, problem);
-            None
-        };
-        if concept.trim().is_empty() {
-            return reject("concept", "concept is empty".into());
+        match placed(&localization, &concept, mapping, picture) {
+            Ok((bbox, polygon, clipped)) => {
+                self.joined.kept += 1;
+                self.news.clipped += u64::from(clipped);
+                let labelled = Labelled {
+                    number: 0,
+                    id: localization.id,
+                    class: 0,
+                    bbox,
+                    polygon,
+                    attributes: localization.attributes,
+                };
+                Some((labelled, concept))
+            }
+            Err((field, problem)) => {
+                let record = format!("{} {}", picture.id, localization.id);
+                self.reject(&record, field, problem);
+                None
+            }
         }
-        let Some(mapping) = mapping else {
-            return reject(
-                "frame",
-                "no frame: nothing says in which space its box is".into(),
-            );
-        };
-        let size = Frame {
-            width: picture.width.into(),
-            height: picture.height.into(),
-        };
-        let Some((inside, clipped)) = mapping.bbox(&bbox).and_then(|b| clip(&b, size)) else {
-            let [x, y, w, h] = [bbox.x, bbox.y, bbox.width, bbox.height];
-            let problem = format!(
-                "nothing of the box is on the image: {x}, {y}, {w}, {h} in its frame, {} x {} pixels",
-                picture.width, picture.height
-            );
-            return reject("bbox", problem);
-        };
-        self.joined.kept += 1;
-        self.news.clipped += u64::from(clipped);
-        let labelled = Labelled {
-            number: 0,
-            id,
-            class: 0,
-            bbox: inside,
-            polygon: polygon.and_then(|p| clip_polygon(&mapping.polygon(&p), size)),
-            attributes,
-        };
-        Some((labelled, concept))
     }
 
     fn reject(&mut self, record: &str, field: &str, problem: String) {
@@ -283,6 +260,43 @@ impl Joining<'_> {
         }
         joined
     }
+}
+
+/// A box and its outline in pixels of the file, and whether the box had to be clipped; or the field at fault.
+fn placed(
+    localization: &Localization,
+    concept: &str,
+    mapping: Option<Mapping>,
+    picture: &Picture,
+) -> Result<(BBox, Option<Polygon>, bool), (&'static str, String)> {
+    if concept.trim().is_empty() {
+        return Err(("concept", "concept is empty".into()));
+    }
+    let unframed = "no frame: nothing says in which space its box is";
+    let mapping = mapping.ok_or(("frame", unframed.to_owned()))?;
+    let (width, height) = (picture.width, picture.height);
+    let size = Frame {
+        width: width.into(),
+        height: height.into(),
+    };
+    let outside = || {
+        let BBox {
+            x,
+            y,
+            width: w,
+            height: h,
+        } = localization.bbox;
+        let particulars = format!("{x}, {y}, {w}, {h} in its frame, {width} x {height} pixels");
+        (
+            "bbox",
+            format!("nothing of the box is on the image: {particulars}"),
+        )
+    };
+    let mapped = mapping.bbox(&localization.bbox).ok_or_else(outside)?;
+    let (inside, clipped) = clip(&mapped, size).ok_or_else(outside)?;
+    let outline = localization.polygon.as_ref();
+    let outline = outline.and_then(|p| clip_polygon(&mapping.polygon(p), size));
+    Ok((inside, outline, clipped))
 }
 
 fn key(draft: &Draft) -> (&str, &str, &str) {
