@@ -391,3 +391,72 @@ fn first_few(what: &str, all: &[String]) -> String {
     let few = all[..all.len().min(FEW)].join("; ");
     format!("{what}: {} ({few}{more})", all.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn localized(id: &str, boxes: &[[f64; 4]]) -> LocalizedImage {
+        let localization = |(i, &bbox): (usize, &[f64; 4])| Localization {
+            id: i.to_string(),
+            concept: if i % 5 == 4 { " " } else { "a" }.into(),
+            bbox: BBox::try_from(bbox).unwrap(),
+            polygon: None,
+            attributes: BTreeMap::new(),
+        };
+        LocalizedImage {
+            id: id.into(),
+            frame: Frame::try_from([100.0, 50.0]).ok(),
+            localizations: boxes.iter().enumerate().map(localization).collect(),
+            ..LocalizedImage::default()
+        }
+    }
+
+    fn file(name: &str) -> File {
+        File {
+            file: name.into(),
+            path: name.into(),
+            bytes: 1,
+            header: Header {
+                width: 200,
+                height: 100,
+                channels: 3,
+                media_type: "image/png",
+                orientation: 1,
+            },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_record_is_kept_or_rejected_and_every_box_kept_is_inside(
+            images in proptest::collection::vec(
+                (0u8..6, 0u8..4, proptest::collection::vec(
+                    [-150f64..150.0, -150f64..150.0, 0.001f64..100.0, 0.001f64..100.0], 0..8)),
+                0..8,
+            ),
+            drop_negatives: bool,
+        ) {
+            let files: BTreeMap<String, Result<File, String>> = images
+                .iter()
+                .filter(|(_, state, _)| *state > 0)
+                .map(|(id, state, _)| {
+                    let found = if *state == 1 { Err("bad".into()) } else { Ok(file(&id.to_string())) };
+                    (id.to_string(), found)
+                })
+                .collect();
+            let localized = images.iter().map(|(id, _, boxes)| localized(&id.to_string(), boxes));
+            let rules = Rules { drop_negatives, ..Rules::default() };
+            let joined = join(Localizations::new(localized.collect()), &files, &rules);
+            prop_assert_eq!(joined.read, joined.kept + joined.rejects.len() as u64);
+            let dataset = joined.dataset;
+            let boxes: usize = dataset.images.iter().map(|p| p.boxes.len()).sum();
+            prop_assert_eq!(joined.kept, (boxes + dataset.images.len()) as u64);
+            for b in dataset.images.iter().flat_map(|p| &p.boxes) {
+                prop_assert!(b.bbox.x >= 0.0 && b.bbox.y >= 0.0 && b.bbox.right() <= 200.0 + 1e-9);
+                prop_assert!(b.bbox.bottom() <= 100.0 + 1e-9);
+            }
+        }
+    }
+}
