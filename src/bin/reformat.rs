@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use recto::{reformat, report};
 
-/// Write boxes and the images they stand on as a training set
 #[derive(clap::Parser)]
-#[command(version, about)]
+#[command(
+    version,
+    about = "Write boxes and the images they stand on as a training set"
+)]
 struct Args {
     #[command(flatten)]
     options: reformat::Options,
