@@ -1,1 +1,19 @@
-fn main() {}
+//! `recto-reformat`: localizations.json + image_map.json → a training set.
+
+use std::process::ExitCode;
+
+use recto::{reformat, report};
+
+#[derive(clap::Parser)]
+#[command(
+    version,
+    about = "Write boxes and the images they stand on as a training set"
+)]
+struct Args {
+    #[command(flatten)]
+    options: reformat::Options,
+}
+
+fn main() -> ExitCode {
+    reformat::run(report::parse::<Args>().options)
+}

@@ -345,6 +345,62 @@ impl Failure {
     pub const HEADER: [&str; 7] = ["id", "url", "path", "kind", "status", "attempts", "message"];
 }
 
+/// `dataset.json`: what a folder of training data holds. Written last; its presence says that recto wrote the
+/// folder and may replace it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DatasetFile {
+    /// Always `recto/dataset`.
+    pub contract: String,
+    /// Version of this shape: 1.
+    pub version: u32,
+    /// The format: `coco`, `voc`…
+    pub format: String,
+    /// What the numbers mean, in words: origin, edges, rounding, ids.
+    pub conventions: String,
+    /// Concepts in the order of their ids.
+    pub classes: Vec<ClassCount>,
+    /// Everything together.
+    pub total: PartCount,
+    /// Per split, where there are any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub splits: BTreeMap<String, PartCount>,
+    /// Every other file of the folder, in path order.
+    pub files: Vec<DatasetEntry>,
+}
+
+/// How often a concept occurs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ClassCount {
+    /// The concept.
+    pub name: String,
+    /// Its boxes.
+    pub boxes: u64,
+}
+
+/// What a dataset or a split of it holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PartCount {
+    /// Images.
+    pub images: u64,
+    /// Boxes.
+    pub boxes: u64,
+    /// Images without boxes.
+    pub negatives: u64,
+    /// Groups: what never stands in two splits.
+    pub groups: u64,
+}
+
+/// A file of a dataset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DatasetEntry {
+    /// Path relative to the folder, `/` as separator.
+    pub path: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+}
+
 /// A number that is written without `.0` when it is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -562,6 +618,11 @@ impl Contract for Digest {
 impl Contract for Localizations {
     const NAME: &'static str = "recto/localizations";
     const WRITTEN_BY: &'static str = "recto-extract";
+}
+
+impl Contract for DatasetFile {
+    const NAME: &'static str = "recto/dataset";
+    const WRITTEN_BY: &'static str = "recto-reformat";
 }
 
 /// Reads a contract from a file (`-`: standard input), or says which file, line, column and member is wrong.

@@ -13,6 +13,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::report::Error;
 
+pub mod folder;
+
 /// Reads a whole input; `-` is standard input.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
@@ -54,11 +56,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 /// Publishes a value as JSON with two-space indentation and a final line end.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| {
-        Error::new(format!("{}: cannot be put into JSON", path.display())).because(e)
-    })?;
+    write(path, &to_json(value, &path.display().to_string())?)
+}
+
+/// A value as JSON with two-space indentation and a final line end; `name` is what messages call it.
+pub fn to_json<T: Serialize>(value: &T, name: &str) -> Result<Vec<u8>, Error> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(|e| Error::new(format!("{name}: cannot be put into JSON")).because(e))?;
     bytes.push(b'\n');
-    write(path, &bytes)
+    Ok(bytes)
 }
 
 /// Publishes rows as CSV (RFC 4180 quoting, LF, UTF-8 without byte-order mark), the header always.
@@ -67,9 +73,16 @@ pub fn write_csv<T: Serialize>(
     header: &[&str],
     rows: impl IntoIterator<Item = T>,
 ) -> Result<(), Error> {
-    let cannot = |e: csv::Error| {
-        Error::new(format!("{}: cannot be put into CSV", path.display())).because(e)
-    };
+    write(path, &to_csv(&path.display().to_string(), header, rows)?)
+}
+
+/// Rows as CSV, the header always; `name` is what messages call them.
+pub fn to_csv<T: Serialize>(
+    name: &str,
+    header: &[&str],
+    rows: impl IntoIterator<Item = T>,
+) -> Result<Vec<u8>, Error> {
+    let cannot = |e: csv::Error| Error::new(format!("{name}: cannot be put into CSV")).because(e);
     let mut csv = csv::WriterBuilder::new()
         .has_headers(false)
         .from_writer(Vec::new());
@@ -77,10 +90,8 @@ pub fn write_csv<T: Serialize>(
     for row in rows {
         csv.serialize(row).map_err(cannot)?;
     }
-    let bytes = csv
-        .into_inner()
-        .map_err(|e| Error::new("CSV: cannot be flushed").because(e.into_error()))?;
-    write(path, &bytes)
+    csv.into_inner()
+        .map_err(|e| Error::new("CSV: cannot be flushed").because(e.into_error()))
 }
 
 /// A file that gets its final name only when it is complete and on the disk.

@@ -126,6 +126,11 @@ impl Error {
         self
     }
 
+    /// What happened and where, without causes and hint.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// The code the program ends with.
     pub fn exit(&self) -> Exit {
         self.exit
@@ -345,9 +350,14 @@ fn write_report(
 
 /// Writes rejects as CSV, in a fixed order, header always: no stale row of an earlier run lingers.
 pub fn write_rejects(path: &Path, rejects: &[Reject]) -> Result<(), Error> {
+    files::write(path, &rejects_csv(rejects)?)
+}
+
+/// Rejects as CSV, in a fixed order, header always.
+pub fn rejects_csv(rejects: &[Reject]) -> Result<Vec<u8>, Error> {
     let mut rejects: Vec<&Reject> = rejects.iter().collect();
     rejects.sort();
-    files::write_csv(path, &["input", "record", "field", "problem"], rejects)
+    files::to_csv("rejects", &["input", "record", "field", "problem"], rejects)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 // Each test file uses its own part of this.
 #![allow(dead_code, missing_docs)]
 
+pub mod dataset;
 pub mod iiif;
 pub mod schemas;
 pub mod server;

@@ -3,10 +3,21 @@
 //! A format never touches the disk: it hands files to a [`Sink`] in path order, and each states its convention
 //! for coordinates, rounding and boxes at its top.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::contracts::{BBox, Metadata, Polygon, Provenance};
 use crate::report::Error;
+use crate::{files, pixels};
+
+pub mod coco;
+pub mod csv;
+mod names;
+pub mod sheet;
+pub mod tf;
+pub mod vgg;
+pub mod voc;
+pub mod yolo;
 
 /// A way to write a dataset.
 pub trait Format: Sync {
@@ -19,18 +30,51 @@ pub trait Format: Sync {
     fn single_file(&self) -> Option<&'static str> {
         None
     }
-    /// Writes every file in path order.
-    fn write(&self, dataset: &Dataset, out: &mut dyn Sink) -> Result<(), Error>;
+    /// What its numbers mean: origin, edges, rounding, ids; for `dataset.json` and the README.
+    fn conventions(&self, choices: &Choices) -> String;
+    /// Writes every file and gives the news people should know: what the format cannot say, what was replaced.
+    fn write(
+        &self,
+        dataset: &Dataset,
+        choices: &Choices,
+        out: &mut dyn Sink,
+    ) -> Result<Vec<String>, Error>;
 }
 
 /// Every format, in the order in which help and errors list them.
-pub const ALL: &[&dyn Format] = &[];
+pub const ALL: &[&dyn Format] = &[
+    &csv::Csv,
+    &coco::Coco,
+    &voc::Voc,
+    &tf::Tf,
+    &yolo::Yolo,
+    &vgg::Vgg,
+    &sheet::Sheet,
+];
 
-/// Where a format's files go: a folder in production, a map in tests.
+/// The format of a name, in any case.
+pub fn named(name: &str) -> Option<&'static dyn Format> {
+    ALL.iter()
+        .copied()
+        .find(|format| format.name().eq_ignore_ascii_case(name))
+}
+
+/// What people choose within a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choices {
+    /// voc: boxes as the devkit counts, `x+1 .. x+w`, instead of edges, `x .. x+w`.
+    pub voc_inclusive: bool,
+    /// tf: bytes of images after which the next shard begins.
+    pub shard_bytes: u64,
+    /// sheet: pictures on it.
+    pub sheet_images: usize,
+}
+
+/// Where a format's files go: a folder or a single file.
 pub trait Sink {
     /// Starts a file; `path` is relative, `/` as separator. What is written becomes the file when the next file is
     /// started or the sink is finished.
-    fn file(&mut self, path: &str) -> Result<&mut dyn std::io::Write, Error>;
+    fn file(&mut self, path: &str) -> Result<&mut dyn Write, Error>;
     /// Puts an existing image file at `path`, without a second copy of its bytes where the disk allows.
     fn image(&mut self, path: &str, source: &Path) -> Result<(), Error>;
 }
@@ -44,10 +88,37 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// The splits asked for, in the order given; empty when none were.
     pub splits: Vec<String>,
+    /// Whether image files go into the output; else files are named where they lie.
+    pub placed: bool,
+}
+
+impl Dataset {
+    /// The splits with their images, in the order asked for; all of them under `whole` when none were asked for.
+    pub fn parts<'a>(&'a self, whole: &'a str) -> Vec<(&'a str, Vec<&'a Picture>)> {
+        if self.splits.is_empty() {
+            return vec![(whole, self.images.iter().collect())];
+        }
+        let part = |split: &'a String| {
+            let of = |p: &&Picture| p.split.as_ref() == Some(split);
+            (split.as_str(), self.images.iter().filter(of).collect())
+        };
+        self.splits.iter().map(part).collect()
+    }
+
+    /// The folder that the paths of images are below, in the output: `images/` where all share it and they are
+    /// placed, because YOLO tools turn the last `/images/` of a path into `/labels/`; else none.
+    pub fn image_root(&self) -> &'static str {
+        let shared = || self.images.iter().all(|p| p.file.starts_with("images/"));
+        if self.placed && shared() {
+            "images/"
+        } else {
+            ""
+        }
+    }
 }
 
 /// One image of a dataset.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Picture {
     /// Dense id, 1..n: small, stable, the same on every run.
     pub number: u32,
@@ -57,6 +128,8 @@ pub struct Picture {
     pub file: String,
     /// Where the file is now.
     pub path: PathBuf,
+    /// Size of the file.
+    pub bytes: u64,
     /// Width in pixels, of the file.
     pub width: u32,
     /// Height in pixels, of the file.
@@ -96,4 +169,49 @@ pub struct Labelled {
     pub polygon: Option<Polygon>,
     /// Text, motivation, confidence…
     pub attributes: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+impl Picture {
+    /// Its path below [`Dataset::image_root`].
+    pub fn below(&self, root: &str) -> &str {
+        self.file.strip_prefix(root).unwrap_or(&self.file)
+    }
+
+    /// The bytes of its file.
+    pub fn read(&self) -> Result<Vec<u8>, Error> {
+        files::read(&self.path)
+            .map_err(|e| e.hint("run `recto-download` again: it fetches what is missing"))
+    }
+
+    /// Its file with the usual suffix for its content.
+    fn suffix(&self) -> &'static str {
+        pixels::suffix(&self.media_type)
+    }
+}
+
+impl Labelled {
+    /// The words that stand in the box, where the source has them.
+    pub fn text(&self) -> Option<&str> {
+        self.attributes.get("text").and_then(|text| text.as_str())
+    }
+}
+
+/// The words for bytes that a sink would not take.
+fn cannot(path: &str) -> impl Fn(std::io::Error) -> Error + '_ {
+    move |e| files::cannot_write(Path::new(path), e)
+}
+
+/// The same for rows; a full disk stays a full disk.
+fn cannot_row(path: &str) -> impl Fn(::csv::Error) -> Error + '_ {
+    move |e| {
+        cannot(path)(match e.into_kind() {
+            ::csv::ErrorKind::Io(e) => e,
+            other => std::io::Error::other(format!("{other:?}")),
+        })
+    }
+}
+
+/// `n` things, with the plural where it is due.
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }

@@ -1,5 +1,6 @@
 //! The only room that meets pixels: measuring and decoding here, proof that an image is whole in [`mod@verify`],
-//! crops and turns for `serve` in [`render`], row-by-row writers for `download` in [`mod@write`].
+//! crops and turns for `serve` in [`render`], row-by-row writers for `download` in [`mod@write`], contact sheets
+//! in [`draw`].
 //!
 //! Everything is decoded within a limit stated beforehand, so that a small file that claims a huge picture is
 //! refused from its header.
@@ -11,6 +12,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use crate::report::Error;
 
+pub mod draw;
 pub mod render;
 pub mod verify;
 pub mod write;

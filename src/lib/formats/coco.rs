@@ -1,0 +1,167 @@
+//! `coco`: instances JSON, one per split, beside `images/`.
+//!
+//! Boxes are `[x, y, width, height]`, floats at pixel edges with origin 0 (the format's author: a box over the
+//! first pixel is `[0, 0, 1, 1]`). Ids of images, annotations and categories are dense 32-bit numbers from 1,
+//! because 0 reads as "unmatched" in COCOeval and as background in detectors, and larger ones lose digits in
+//! several readers; the source's ids stand beside them as `uuid`. `area` is the polygon's where there is one.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::{Choices, Dataset, Format, Labelled, Picture, Sink, cannot};
+use crate::contracts::Number;
+use crate::report::Error;
+
+/// The format.
+#[derive(Debug)]
+pub struct Coco;
+
+impl Format for Coco {
+    fn name(&self) -> &'static str {
+        "coco"
+    }
+
+    fn about(&self) -> &'static str {
+        "COCO instances JSON, one per split, beside images/"
+    }
+
+    fn single_file(&self) -> Option<&'static str> {
+        Some("json")
+    }
+
+    fn conventions(&self, _: &Choices) -> String {
+        "bbox [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, decimals \
+         kept, clipped to the image; ids from 1, categories sorted by code point; area of the polygon where \
+         there is one, else of the box"
+            .into()
+    }
+
+    fn write(
+        &self,
+        dataset: &Dataset,
+        _: &Choices,
+        out: &mut dyn Sink,
+    ) -> Result<Vec<String>, Error> {
+        let rights = licenses(dataset);
+        let root = dataset.image_root();
+        for (split, images) in dataset.parts("default") {
+            let path = format!("annotations/instances_{split}.json");
+            instances(dataset, &rights, split, &images, out.file(&path)?).map_err(cannot(&path))?;
+        }
+        for picture in &dataset.images {
+            let path = format!("images/{}", picture.below(root));
+            out.image(&path, &picture.path)?;
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// Rights statements in code-point order; the id of one is its place, from 1.
+fn licenses(dataset: &Dataset) -> Vec<&str> {
+    let rights: BTreeSet<&str> = dataset
+        .images
+        .iter()
+        .filter_map(|p| p.source.rights.as_deref())
+        .collect();
+    rights.into_iter().collect()
+}
+
+/// Writes record by record: the document is never held.
+fn instances(
+    dataset: &Dataset,
+    rights: &[&str],
+    split: &str,
+    images: &[&Picture],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let root = dataset.image_root();
+    write!(out, "{{\"info\":{}", info(split))?;
+    let licenses = rights.iter().enumerate().map(|(i, text)| license(i, text));
+    list(out, "licenses", licenses)?;
+    let categories = dataset.classes.iter().enumerate();
+    list(out, "categories", categories.map(category))?;
+    list(out, "images", images.iter().map(|p| image(root, rights, p)))?;
+    let boxes = images
+        .iter()
+        .flat_map(|p| p.boxes.iter().map(|b| annotation(p, b)));
+    list(out, "annotations", boxes)?;
+    writeln!(out, "\n}}")
+}
+
+fn list(out: &mut dyn Write, name: &str, records: impl Iterator<Item = Value>) -> io::Result<()> {
+    write!(out, ",\n\"{name}\":[")?;
+    for (i, record) in records.enumerate() {
+        out.write_all(if i == 0 { b"\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut *out, &record)?;
+    }
+    out.write_all(b"]")
+}
+
+fn info(split: &str) -> Value {
+    json!({ "description": split, "version": "1" })
+}
+
+fn license(i: usize, text: &str) -> Value {
+    let url = if text.starts_with("http") { text } else { "" };
+    json!({ "id": i + 1, "name": text, "url": url })
+}
+
+fn category((i, name): (usize, &String)) -> Value {
+    json!({ "id": i + 1, "name": name, "supercategory": "" })
+}
+
+fn image(root: &str, rights: &[&str], p: &Picture) -> Value {
+    let license = p
+        .source
+        .rights
+        .as_deref()
+        .and_then(|text| rights.binary_search(&text).ok())
+        .map_or(0, |i| i + 1);
+    let mut image = json!({
+        "id": p.number, "file_name": p.below(root), "width": p.width, "height": p.height,
+        "license": license, "coco_url": p.origin, "uuid": p.id, "group": p.group,
+    });
+    let mut add = |key: &str, value: Value| image[key] = value;
+    for (key, text) in [
+        ("manifest", &p.source.manifest),
+        ("canvas", &p.source.canvas),
+        ("attribution", &p.source.attribution),
+    ] {
+        if let Some(text) = text {
+            add(key, text.as_str().into());
+        }
+    }
+    if !p.labels.is_empty() {
+        add("labels", json!(p.labels));
+    }
+    if !p.metadata.is_empty() {
+        add("metadata", json!(p.metadata));
+    }
+    image
+}
+
+fn annotation(picture: &Picture, b: &Labelled) -> Value {
+    let outline = |polygon: &crate::contracts::Polygon| -> Vec<Number> {
+        polygon
+            .points()
+            .iter()
+            .flatten()
+            .map(|&v| Number(v))
+            .collect()
+    };
+    let segmentation: Vec<Vec<Number>> = b.polygon.iter().map(outline).collect();
+    let area = b
+        .polygon
+        .as_ref()
+        .map_or(b.bbox.width * b.bbox.height, |polygon| polygon.area());
+    let mut record = json!({
+        "id": b.number, "image_id": picture.number, "category_id": b.class + 1, "bbox": b.bbox,
+        "area": Number(area), "iscrowd": 0, "segmentation": segmentation, "uuid": b.id,
+    });
+    if !b.attributes.is_empty() {
+        record["attributes"] = json!(b.attributes);
+    }
+    record
+}

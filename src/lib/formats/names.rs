@@ -1,0 +1,92 @@
+//! Flat file names for formats that know no folders, and the table that leads from them back to the source.
+
+use std::collections::BTreeMap;
+
+use super::{Dataset, Picture, Sink, cannot, cannot_row};
+use crate::files::{SafeName, hex_digest};
+use crate::report::Error;
+
+/// One stem per picture, in its order: readable, without spaces, no two alike even where case is ignored.
+/// A name depends on the file's own path and on whether another has the same readable form, never on order.
+pub fn stems(dataset: &Dataset) -> Vec<String> {
+    let paths: Vec<&str> = dataset.images.iter().map(without_suffix).collect();
+    let names: Vec<String> = paths.iter().map(|path| readable(path)).collect();
+    let mut uses: BTreeMap<String, u32> = BTreeMap::new();
+    for name in &names {
+        *uses.entry(name.to_lowercase()).or_default() += 1;
+    }
+    let stem = |(name, picture): (String, &Picture)| match uses.get(&name.to_lowercase()) {
+        Some(1) => name,
+        _ => format!("{name}-{}", hex_digest(picture.file.as_bytes(), 12)),
+    };
+    names.into_iter().zip(&dataset.images).map(stem).collect()
+}
+
+fn without_suffix(picture: &Picture) -> &str {
+    let file = picture
+        .file
+        .strip_prefix("images/")
+        .unwrap_or(&picture.file);
+    let name = file.rfind('/').map_or(0, |slash| slash + 1);
+    match file[name..].rfind('.') {
+        Some(dot) if dot > 0 => &file[..name + dot],
+        _ => file,
+    }
+}
+
+fn readable(path: &str) -> String {
+    let parts: Vec<String> = path
+        .split('/')
+        .map(|part| SafeName::readable(part).as_str().to_owned())
+        .collect();
+    let name = parts.join("__");
+    // Leaves room for a hash and a suffix within the 255 bytes of most filesystems.
+    if name.len() <= 200 {
+        name
+    } else {
+        format!("{}-{}", &name[..180], hex_digest(path.as_bytes(), 12))
+    }
+}
+
+/// Writes `sources.csv`: which image of the output came from where, and whose it is.
+pub fn write_sources(
+    dataset: &Dataset,
+    named: impl Fn(usize, &Picture) -> String,
+    out: &mut dyn Sink,
+) -> Result<(), Error> {
+    const PATH: &str = "sources.csv";
+    const HEADER: [&str; 11] = [
+        "image_id",
+        "file",
+        "split",
+        "group",
+        "width",
+        "height",
+        "image",
+        "origin",
+        "manifest",
+        "rights",
+        "attribution",
+    ];
+    let mut csv = csv::Writer::from_writer(out.file(PATH)?);
+    let fault = cannot_row(PATH);
+    csv.write_record(HEADER).map_err(&fault)?;
+    for (i, picture) in dataset.images.iter().enumerate() {
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
+        csv.write_record([
+            picture.number.to_string(),
+            named(i, picture),
+            or_none(&picture.split),
+            picture.group.clone(),
+            picture.width.to_string(),
+            picture.height.to_string(),
+            picture.id.clone(),
+            picture.origin.clone(),
+            or_none(&picture.source.manifest),
+            or_none(&picture.source.rights),
+            or_none(&picture.source.attribution),
+        ])
+        .map_err(&fault)?;
+    }
+    csv.flush().map_err(cannot(PATH))
+}

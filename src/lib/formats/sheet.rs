@@ -1,0 +1,95 @@
+//! `sheet`: a contact sheet, one PNG of thumbnails with their boxes, to look at before training on anything.
+
+use std::io::Cursor;
+
+use super::{Choices, Dataset, Format, Picture, Sink, cannot, counted};
+use crate::pixels::draw::{self, Cell};
+use crate::report::Error;
+
+/// The format.
+#[derive(Debug)]
+pub struct Sheet;
+
+const PATH: &str = "sheet.png";
+
+impl Format for Sheet {
+    fn name(&self) -> &'static str {
+        "sheet"
+    }
+
+    fn about(&self) -> &'static str {
+        "a contact sheet PNG with the boxes drawn, to look at"
+    }
+
+    fn single_file(&self) -> Option<&'static str> {
+        Some("png")
+    }
+
+    fn conventions(&self, choices: &Choices) -> String {
+        format!(
+            "up to {} images, evenly from those with boxes, thumbnails with boxes in a colour per class",
+            choices.sheet_images
+        )
+    }
+
+    fn write(
+        &self,
+        dataset: &Dataset,
+        choices: &Choices,
+        out: &mut dyn Sink,
+    ) -> Result<Vec<String>, Error> {
+        let chosen = choose(dataset, choices.sheet_images);
+        let mut cells = Vec::new();
+        let mut news = Vec::new();
+        for picture in &chosen {
+            match cell(dataset, picture) {
+                Ok(cell) => cells.push(cell),
+                Err(cause) => news.push(format!("sheet: {} is left out: {cause}", picture.file)),
+            }
+        }
+        let sheet = draw::sheet(&cells, &dataset.classes);
+        let mut png = Vec::new();
+        sheet
+            .write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png)
+            .map_err(|e| Error::new(format!("{PATH}: cannot be encoded")).because(e))?;
+        out.file(PATH)?.write_all(&png).map_err(cannot(PATH))?;
+        if chosen.len() < dataset.images.len() {
+            news.push(format!(
+                "sheet: {} of {} shown; --sheet-images shows more",
+                chosen.len(),
+                counted(dataset.images.len(), "image", "images")
+            ));
+        }
+        Ok(news)
+    }
+}
+
+/// Up to `most` pictures, evenly over the dataset, those with boxes first.
+fn choose(dataset: &Dataset, most: usize) -> Vec<&Picture> {
+    let (with, without): (Vec<&Picture>, Vec<&Picture>) =
+        dataset.images.iter().partition(|p| !p.boxes.is_empty());
+    let mut chosen = evenly(&with, most);
+    chosen.extend(evenly(&without, most - chosen.len()));
+    chosen.sort_by_key(|p| p.number);
+    chosen
+}
+
+fn evenly<'a>(pictures: &[&'a Picture], most: usize) -> Vec<&'a Picture> {
+    let n = pictures.len().min(most);
+    (0..n).map(|i| pictures[i * pictures.len() / n]).collect()
+}
+
+/// Most pixels of an image that is drawn: 2^30.
+const MOST_PIXELS: u64 = 1 << 30;
+
+fn cell(dataset: &Dataset, picture: &Picture) -> Result<Cell, String> {
+    let bytes = picture.read().map_err(|e| e.to_string())?;
+    let thumbnail = draw::thumbnail(&bytes, MOST_PIXELS)?;
+    let labelled = |b: &super::Labelled| (b.class, dataset.classes[b.class].clone(), b.bbox);
+    Ok(Cell {
+        thumbnail,
+        size: [picture.width, picture.height],
+        caption: picture.file.clone(),
+        boxes: picture.boxes.iter().map(labelled).collect(),
+    })
+}

@@ -1,0 +1,328 @@
+//! `voc`: `VOCdevkit/VOC2012/{Annotations,JPEGImages,ImageSets/Main}`.
+//!
+//! Corners are whole numbers, rounded half up, inside the image, at least one pixel apart. By default they are
+//! edges from 0 (`xmin = x`, `xmax = x + w`), which torchvision, datumaro, FiftyOne and supervision take as they
+//! stand; the devkit's own count, first pixel 1 and `xmax` the last pixel, is a choice. `source/annotation` names
+//! the one used. XML 1.0 cannot hold most control characters: they become U+FFFD.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::{Choices, Dataset, Format, Labelled, Picture, Sink, cannot, counted, names};
+use crate::contracts::BBox;
+use crate::files::SafeName;
+use crate::report::Error;
+
+/// The format.
+#[derive(Debug)]
+pub struct Voc;
+
+const ROOT: &str = "VOCdevkit/VOC2012";
+
+/// Lists per class hold every image once per class; beyond this many lines nobody wants them.
+const MOST_CLASS_LINES: usize = 5_000_000;
+
+impl Format for Voc {
+    fn name(&self) -> &'static str {
+        "voc"
+    }
+
+    fn about(&self) -> &'static str {
+        "Pascal VOC, an XML file per image below VOCdevkit/VOC2012"
+    }
+
+    fn conventions(&self, choices: &Choices) -> String {
+        let corners = if choices.voc_inclusive {
+            "corners as in the devkit: first pixel 1, xmax and ymax the last pixel"
+        } else {
+            "corners are edges from 0: xmin = x, xmax = x + width"
+        };
+        format!(
+            "{corners}; whole numbers rounded half up, clipped to the image, at least one pixel; characters that \
+             XML cannot hold are U+FFFD; sources.csv leads from file names to the source"
+        )
+    }
+
+    fn write(
+        &self,
+        dataset: &Dataset,
+        choices: &Choices,
+        out: &mut dyn Sink,
+    ) -> Result<Vec<String>, Error> {
+        let stems = names::stems(dataset);
+        let file = |p: &Picture| format!("{}.{}", stems[p.number as usize - 1], p.suffix());
+        for (p, stem) in dataset.images.iter().zip(&stems) {
+            let xml = annotation(dataset, p, &file(p), choices);
+            put(out, &format!("{ROOT}/Annotations/{stem}.xml"), &xml)?;
+            out.image(&format!("{ROOT}/JPEGImages/{}", file(p)), &p.path)?;
+        }
+        let mut news = Vec::from_iter(write_lists(dataset, &stems, out)?);
+        news.extend(write_label_map(dataset, out)?);
+        names::write_sources(
+            dataset,
+            |_, p| format!("{ROOT}/JPEGImages/{}", file(p)),
+            out,
+        )?;
+        news.extend(other_news(dataset));
+        Ok(news)
+    }
+}
+
+fn put(out: &mut dyn Sink, path: &str, text: &str) -> Result<(), Error> {
+    out.file(path)?
+        .write_all(text.as_bytes())
+        .map_err(cannot(path))
+}
+
+fn annotation(dataset: &Dataset, p: &Picture, file: &str, choices: &Choices) -> String {
+    let convention = if choices.voc_inclusive {
+        "inclusive1: first pixel 1, xmax and ymax the last pixel"
+    } else {
+        "edge0: xmin = x, xmax = x + width, from 0"
+    };
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<annotation>\n  <folder>VOC2012</folder>\n  \
+         <filename>{}</filename>\n  <source>\n    <database>{}</database>\n    \
+         <annotation>{convention}</annotation>\n    <image>{}</image>\n    <uuid>{}</uuid>\n  </source>\n  \
+         <size>\n    <width>{}</width>\n    <height>{}</height>\n    <depth>{}</depth>\n  </size>\n  \
+         <segmented>0</segmented>\n",
+        escape(file),
+        escape(p.source.manifest.as_deref().unwrap_or(&p.group)),
+        escape(&p.origin),
+        escape(&p.id),
+        p.width,
+        p.height,
+        p.channels
+    );
+    for b in &p.boxes {
+        xml += &object(&dataset.classes[b.class], p, b, choices);
+    }
+    xml += "</annotation>\n";
+    xml
+}
+
+fn object(class: &str, p: &Picture, b: &Labelled, choices: &Choices) -> String {
+    let [xmin, ymin, xmax, ymax] = corners(&b.bbox, p, choices.voc_inclusive);
+    let text = b.text().map_or(String::new(), |text| {
+        format!("    <text>{}</text>\n", escape(text))
+    });
+    format!(
+        "  <object>\n    <name>{}</name>\n    <pose>Unspecified</pose>\n    <truncated>0</truncated>\n    \
+         <difficult>0</difficult>\n    <bndbox>\n      <xmin>{xmin}</xmin>\n      <ymin>{ymin}</ymin>\n      \
+         <xmax>{xmax}</xmax>\n      <ymax>{ymax}</ymax>\n    </bndbox>\n    <uuid>{}</uuid>\n{text}  </object>\n",
+        escape(class),
+        escape(&b.id)
+    )
+}
+
+fn corners(b: &BBox, p: &Picture, inclusive: bool) -> [u32; 4] {
+    let (left, right) = whole(b.x, b.right(), p.width);
+    let (top, bottom) = whole(b.y, b.bottom(), p.height);
+    let first = u32::from(inclusive);
+    [left + first, top + first, right, bottom]
+}
+
+/// Both ends of a stretch rounded half up, inside `0..=most`, at least 1 apart.
+fn whole(from: f64, to: f64, most: u32) -> (u32, u32) {
+    let round = |v: f64| (v + 0.5).floor().clamp(0.0, f64::from(most)) as u32;
+    match (round(from), round(to)) {
+        (from, to) if to > from => (from, to),
+        (from, _) if from < most => (from, from + 1),
+        _ => (most - 1, most),
+    }
+}
+
+/// Text for XML, with what XML 1.0 cannot hold replaced. Line ends are references, or readers would fold them.
+fn escape(text: &str) -> String {
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut xml, c| {
+            match c {
+                '&' => xml.push_str("&amp;"),
+                '<' => xml.push_str("&lt;"),
+                '>' => xml.push_str("&gt;"),
+                '"' => xml.push_str("&quot;"),
+                '\r' => xml.push_str("&#13;"),
+                c if is_xml(c) => xml.push(c),
+                _ => xml.push('\u{fffd}'),
+            }
+            xml
+        })
+}
+
+/// XML 1.0, section 2.2.
+fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// `ImageSets/Main`: a list of stems per split. Without splits all are `train` and `trainval`, the names that
+/// readers ask for first.
+fn write_lists(
+    dataset: &Dataset,
+    stems: &[String],
+    out: &mut dyn Sink,
+) -> Result<Option<String>, Error> {
+    let mut lists = dataset.parts("train");
+    let of_both: Vec<&Picture> = dataset
+        .images
+        .iter()
+        .filter(|p| matches!(p.split.as_deref(), None | Some("train" | "val")))
+        .collect();
+    if !lists.iter().any(|(name, _)| *name == "trainval") && !of_both.is_empty() {
+        lists.push(("trainval", of_both));
+    }
+    let stem = |p: &Picture| stems[p.number as usize - 1].as_str();
+    for (name, pictures) in &lists {
+        let text: String = pictures.iter().map(|p| format!("{}\n", stem(p))).collect();
+        put(out, &format!("{ROOT}/ImageSets/Main/{name}.txt"), &text)?;
+    }
+    let lines = dataset.classes.len().saturating_mul(dataset.images.len());
+    if lines > MOST_CLASS_LINES {
+        return Ok(Some(
+            "voc: no lists per class: they would hold every image once per class".into(),
+        ));
+    }
+    write_class_lists(dataset, &lists, stems, out)
+}
+
+/// `<class>_<list>.txt`: every stem of a list with 1 or -1, for classes whose names are safe file names.
+fn write_class_lists(
+    dataset: &Dataset,
+    lists: &[(&str, Vec<&Picture>)],
+    stems: &[String],
+    out: &mut dyn Sink,
+) -> Result<Option<String>, Error> {
+    let mut left_out = 0;
+    let mut taken = BTreeSet::new();
+    for (class, name) in dataset.classes.iter().enumerate() {
+        let file = |list: &str| format!("{name}_{list}.txt");
+        let fits = SafeName::readable(name).as_str() == name
+            && lists
+                .iter()
+                .all(|(list, _)| taken.insert(file(list).to_lowercase()));
+        if !fits {
+            left_out += 1;
+            continue;
+        }
+        for (list, pictures) in lists {
+            let path = format!("{ROOT}/ImageSets/Main/{}", file(list));
+            let stem = |p: &Picture| stems[p.number as usize - 1].as_str();
+            put(out, &path, &class_list(class, pictures, stem))?;
+        }
+    }
+    Ok((left_out > 0).then(|| {
+        let classes = counted(left_out, "class has", "classes have");
+        format!("voc: {classes} no list of images: the name is no safe file name")
+    }))
+}
+
+fn class_list<'a>(
+    class: usize,
+    pictures: &[&'a Picture],
+    stem: impl Fn(&'a Picture) -> &'a str,
+) -> String {
+    let sign = |p: &Picture| {
+        if p.boxes.iter().any(|b| b.class == class) {
+            " 1"
+        } else {
+            "-1"
+        }
+    };
+    pictures
+        .iter()
+        .map(|p| format!("{} {}\n", stem(p), sign(p)))
+        .collect()
+}
+
+/// `labelmap.txt`, without which datumaro refuses classes that are not Pascal's twenty.
+fn write_label_map(dataset: &Dataset, out: &mut dyn Sink) -> Result<Option<String>, Error> {
+    let holds = |name: &String| !name.contains([':', '\n', '\r']) && !name.starts_with('#');
+    if !dataset.classes.iter().all(holds) {
+        let news = "voc: no labelmap.txt: a class name holds a colon, a line end or a leading #";
+        return Ok(Some(news.into()));
+    }
+    let mut text = String::from("# label:color_rgb:parts:actions\nbackground:0,0,0::\n");
+    for (i, name) in dataset.classes.iter().enumerate() {
+        let [r, g, b] = colour(i + 1);
+        let _ = writeln!(text, "{name}:{r},{g},{b}::");
+    }
+    put(out, &format!("{ROOT}/labelmap.txt"), &text)?;
+    Ok(None)
+}
+
+/// The devkit's colour of a class: its bits dealt to red, green and blue, high bits first.
+fn colour(class: usize) -> [u8; 3] {
+    let channel = |c: usize| {
+        (0..8).fold(0u8, |value, i| {
+            let bit = (class >> (3 * i + c)) & 1;
+            value | ((bit as u8) << (7 - i))
+        })
+    };
+    [channel(0), channel(1), channel(2)]
+}
+
+fn other_news(dataset: &Dataset) -> Vec<String> {
+    let not_jpeg = dataset
+        .images
+        .iter()
+        .filter(|p| p.media_type != "image/jpeg")
+        .count();
+    let broken = dataset
+        .classes
+        .iter()
+        .filter(|name| !name.chars().all(is_xml))
+        .count();
+    let mut news = Vec::new();
+    if not_jpeg > 0 {
+        news.push(format!(
+            "voc: {} no JPEG and keep their suffix; torchvision reads .jpg only",
+            counted(not_jpeg, "image is", "images are")
+        ));
+    }
+    if broken > 0 {
+        news.push(format!(
+            "voc: {} characters that XML cannot hold; they became U+FFFD",
+            counted(broken, "class name has", "class names have")
+        ));
+    }
+    news
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corners_are_whole_inside_and_a_pixel_apart() {
+        let cases = [
+            (0.0, 10.0, (0, 10)),
+            (0.5, 1.49, (1, 2)),
+            (2.49, 3.5, (2, 4)),
+            (9.9, 10.0, (9, 10)),
+            (4.1, 4.2, (4, 5)),
+        ];
+        for (from, to, wanted) in cases {
+            assert_eq!(whole(from, to, 10), wanted, "{from}..{to}");
+        }
+    }
+
+    #[test]
+    fn text_survives_xml_but_for_what_it_cannot_hold() {
+        assert_eq!(
+            escape("a & <b> \"c\"\r\n\u{1}é"),
+            "a &amp; &lt;b&gt; &quot;c&quot;&#13;\n\u{fffd}é"
+        );
+    }
+
+    #[test]
+    fn colours_are_the_devkits() {
+        let cases = [
+            (1, [128, 0, 0]),
+            (2, [0, 128, 0]),
+            (3, [128, 128, 0]),
+            (8, [64, 0, 0]),
+        ];
+        for (class, wanted) in cases {
+            assert_eq!(colour(class), wanted, "{class}");
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! `reformat`: localizations.json + image_map.json → a training set.

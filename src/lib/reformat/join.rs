@@ -1,0 +1,462 @@
+//! The core of `reformat`: localizations and the files really downloaded → a dataset. No disk, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::remap::Remap;
+use super::shape::{Mapping, clip, clip_polygon};
+use crate::contracts::{BBox, Frame, Localization, Localizations, LocalizedImage, Polygon};
+use crate::formats::{Dataset, Labelled, Picture};
+use crate::pixels::Header;
+use crate::report::Reject;
+
+/// A file that was downloaded.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Its path in the image map.
+    pub file: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// What its header says.
+    pub header: Header,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// What rejects call the localizations.
+    pub input: String,
+    /// New names of concepts.
+    pub remap: Remap,
+    /// Whether images without boxes are left out.
+    pub drop_negatives: bool,
+}
+
+/// A dataset and its account: `read == kept + rejects`, in images and boxes.
+#[derive(Debug, Default)]
+pub struct Joined {
+    /// What to write; without splits.
+    pub dataset: Dataset,
+    /// Images, and boxes of images that are there.
+    pub read: u64,
+    /// Those of them in the dataset.
+    pub kept: u64,
+    /// Boxes that the remap drops, negatives that are not wanted.
+    pub filtered: u64,
+    /// The rest, each with its reason.
+    pub rejects: Vec<Reject>,
+    /// News that is no reject.
+    pub notes: Vec<String>,
+}
+
+/// Joins images with their files. An image without an entry in `files` was not downloaded.
+pub fn join(
+    localizations: Localizations,
+    files: &BTreeMap<String, Result<File, String>>,
+    rules: &Rules,
+) -> Joined {
+    let mut joining = Joining {
+        rules,
+        joined: Joined::default(),
+        news: News::default(),
+        met: BTreeSet::new(),
+        drafts: Vec::new(),
+        ids: BTreeSet::new(),
+        taken: BTreeMap::new(),
+    };
+    for image in localizations.images {
+        joining.image(image, files);
+    }
+    joining.finish()
+}
+
+/// A picture whose boxes still bear the names of their concepts.
+struct Draft {
+    picture: Picture,
+    concepts: Vec<String>,
+}
+
+struct Joining<'a> {
+    rules: &'a Rules,
+    joined: Joined,
+    news: News,
+    /// Concepts before the remap.
+    met: BTreeSet<String>,
+    drafts: Vec<Draft>,
+    ids: BTreeSet<String>,
+    /// File → the image it belongs to.
+    taken: BTreeMap<String, String>,
+}
+
+impl Joining<'_> {
+    fn image(&mut self, image: LocalizedImage, files: &BTreeMap<String, Result<File, String>>) {
+        let file = match self.file_of(&image, files) {
+            Ok(file) => file,
+            Err((field, problem)) => {
+                let with = match image.localizations.len() {
+                    0 => String::new(),
+                    1 => ", 1 box with it".into(),
+                    n => format!(", {n} boxes with it"),
+                };
+                self.joined.read += 1;
+                return self.reject(&image.id, field, problem + &with);
+            }
+        };
+        self.ids.insert(image.id.clone());
+        self.taken.insert(file.file.clone(), image.id.clone());
+        self.news.sizes(&image, &file.header);
+        let draft = self.draft(image, file);
+        if self.rules.drop_negatives && draft.picture.boxes.is_empty() {
+            self.joined.filtered += 1;
+            return;
+        }
+        self.joined.read += 1;
+        self.joined.kept += 1;
+        self.drafts.push(draft);
+    }
+
+    fn file_of(
+        &self,
+        image: &LocalizedImage,
+        files: &BTreeMap<String, Result<File, String>>,
+    ) -> Result<File, (&'static str, String)> {
+        if self.ids.contains(&image.id) {
+            return Err(("id", "id stands twice: only the first is used".into()));
+        }
+        match files.get(&image.id) {
+            None => Err((
+                "id",
+                "not downloaded: the image map does not name it".into(),
+            )),
+            Some(Err(problem)) => Err(("file", problem.clone())),
+            Some(Ok(file)) => match self.taken.get(&file.file) {
+                Some(other) => Err((
+                    "file",
+                    format!("file belongs to another image: {} to {other}", file.file),
+                )),
+                None => Ok(file.clone()),
+            },
+        }
+    }
+
+    fn draft(&mut self, image: LocalizedImage, file: File) -> Draft {
+        let service = image.image.service.map(|service| service.id);
+        let labels = image.labels.iter().filter_map(|label| self.renamed(label));
+        let mut picture = Picture {
+            labels: labels.collect(),
+            group: match image.group.as_str() {
+                "" => image.id.clone(),
+                _ => image.group,
+            },
+            id: image.id,
+            file: file.file,
+            path: file.path,
+            bytes: file.bytes,
+            width: file.header.width,
+            height: file.header.height,
+            channels: file.header.channels,
+            media_type: file.header.media_type.to_owned(),
+            origin: service.or(image.image.url).unwrap_or_default(),
+            source: image.source,
+            metadata: image.metadata,
+            ..Picture::default()
+        };
+        let mapping = image.frame.map(|frame| Mapping::new(frame, &file.header));
+        let given = image.localizations.len();
+        let mut concepts = Vec::new();
+        for localization in image.localizations {
+            if let Some((labelled, concept)) = self.labelled(localization, mapping, &picture) {
+                picture.boxes.push(labelled);
+                concepts.push(concept);
+            }
+        }
+        if given > 0 && picture.boxes.is_empty() {
+            self.news.emptied.push(picture.id.clone());
+        }
+        Draft { picture, concepts }
+    }
+
+    /// The new name of a concept, which is remembered as met.
+    fn renamed(&mut self, concept: &str) -> Option<String> {
+        let concept: String = concept.nfc().collect();
+        let renamed = self.rules.remap.apply(&concept);
+        self.met.insert(concept);
+        renamed
+    }
+
+    fn labelled(
+        &mut self,
+        localization: Localization,
+        mapping: Option<Mapping>,
+        picture: &Picture,
+    ) -> Option<(Labelled, String)> {
+        let Some(concept) = self.renamed(&localization.concept) else {
+            self.joined.filtered += 1;
+            return None;
+        };
+        self.joined.read += 1;
+        match placed(&localization, &concept, mapping, picture) {
+            Ok((bbox, polygon, clipped)) => {
+                self.joined.kept += 1;
+                self.news.clipped += u64::from(clipped);
+                let labelled = Labelled {
+                    number: 0,
+                    id: localization.id,
+                    class: 0,
+                    bbox,
+                    polygon,
+                    attributes: localization.attributes,
+                };
+                Some((labelled, concept))
+            }
+            Err((field, problem)) => {
+                let record = format!("{} {}", picture.id, localization.id);
+                self.reject(&record, field, problem);
+                None
+            }
+        }
+    }
+
+    fn reject(&mut self, record: &str, field: &str, problem: String) {
+        let reject = Reject::new(&self.rules.input, record, field, problem);
+        self.joined.rejects.push(reject);
+    }
+
+    /// Sorts, and gives numbers: the same whatever the order of the input.
+    fn finish(self) -> Joined {
+        let Joining {
+            rules,
+            mut joined,
+            news,
+            met,
+            mut drafts,
+            ..
+        } = self;
+        drafts.sort_by(|a, b| key(a).cmp(&key(b)));
+        let classes: BTreeSet<&String> = drafts.iter().flat_map(|d| &d.concepts).collect();
+        joined.dataset.classes = classes.into_iter().cloned().collect();
+        let mut boxes = 0;
+        for (i, mut draft) in drafts.into_iter().enumerate() {
+            draft.picture.number = i as u32 + 1;
+            for (labelled, concept) in draft.picture.boxes.iter_mut().zip(&draft.concepts) {
+                boxes += 1;
+                labelled.number = boxes;
+                let class = joined.dataset.classes.binary_search(concept);
+                labelled.class = class.unwrap_or_else(|place| place);
+            }
+            joined.dataset.images.push(draft.picture);
+        }
+        joined.rejects.sort();
+        joined.notes = news.words();
+        let unused = rules.remap.unused(&met);
+        if !unused.is_empty() {
+            let names: Vec<String> = unused.iter().map(|name| format!("`{name}`")).collect();
+            let words = first_few("--remap names what occurs nowhere", &names);
+            joined.notes.push(words);
+        }
+        joined
+    }
+}
+
+/// A box and its outline in pixels of the file, and whether the box had to be clipped; or the field at fault.
+fn placed(
+    localization: &Localization,
+    concept: &str,
+    mapping: Option<Mapping>,
+    picture: &Picture,
+) -> Result<(BBox, Option<Polygon>, bool), (&'static str, String)> {
+    if concept.trim().is_empty() {
+        return Err(("concept", "concept is empty".into()));
+    }
+    let unframed = "no frame: nothing says in which space its box is";
+    let mapping = mapping.ok_or(("frame", unframed.to_owned()))?;
+    let (width, height) = (picture.width, picture.height);
+    let size = Frame {
+        width: width.into(),
+        height: height.into(),
+    };
+    let outside = || {
+        let BBox {
+            x,
+            y,
+            width: w,
+            height: h,
+        } = localization.bbox;
+        let particulars = format!("{x}, {y}, {w}, {h} in its frame, {width} x {height} pixels");
+        (
+            "bbox",
+            format!("nothing of the box is on the image: {particulars}"),
+        )
+    };
+    let mapped = mapping.bbox(&localization.bbox).ok_or_else(outside)?;
+    let (inside, clipped) = clip(&mapped, size).ok_or_else(outside)?;
+    let outline = localization.polygon.as_ref();
+    let outline = outline.and_then(|p| clip_polygon(&mapping.polygon(p), size));
+    Ok((inside, outline, clipped))
+}
+
+fn key(draft: &Draft) -> (&str, &str, &str) {
+    let p = &draft.picture;
+    (&p.group, &p.file, &p.id)
+}
+
+/// News about images, told together: a count and the first few.
+#[derive(Default)]
+struct News {
+    clipped: u64,
+    resized: Vec<String>,
+    stretched: Vec<String>,
+    turned: Vec<String>,
+    exif: Vec<String>,
+    emptied: Vec<String>,
+}
+
+impl News {
+    fn sizes(&mut self, image: &LocalizedImage, header: &Header) {
+        let (width, height) = (header.width, header.height);
+        let declared = (image.image.width, image.image.height);
+        if let (Some(w), Some(h)) = declared
+            && (w, h) != (width, height)
+        {
+            let words = format!("{}: {w} x {h} declared, {width} x {height} found", image.id);
+            self.resized.push(words);
+        }
+        let mapping = image.frame.map(|frame| Mapping::new(frame, header));
+        if let (Some(mapping), Some(frame)) = (mapping, image.frame)
+            && !mapping.fits
+        {
+            let (w, h) = (frame.width, frame.height);
+            let words = format!("{}: frame {w} x {h}, file {width} x {height}", image.id);
+            self.stretched.push(words);
+        }
+        match mapping.map_or(1, |mapping| mapping.turn) {
+            1 if header.orientation != 1 => {
+                let words = format!("{}: orientation {}", image.id, header.orientation);
+                self.exif.push(words);
+            }
+            1 => {}
+            turn => self
+                .turned
+                .push(format!("{}: orientation {turn}", image.id)),
+        }
+    }
+
+    fn words(self) -> Vec<String> {
+        let mut words: Vec<String> = [
+            (
+                "file not of the declared size, the file counts",
+                self.resized,
+            ),
+            (
+                "aspect ratio of frame and file disagree, mapped side by side",
+                self.stretched,
+            ),
+            (
+                "boxes drawn on the picture as EXIF turns it, turned back to the stored pixels",
+                self.turned,
+            ),
+            (
+                "EXIF orientation that the boxes do not follow, and some readers do",
+                self.exif,
+            ),
+            (
+                "all boxes left out, written as images without boxes",
+                self.emptied,
+            ),
+        ]
+        .into_iter()
+        .filter(|(_, images)| !images.is_empty())
+        .map(|(what, mut images)| {
+            images.sort();
+            first_few(what, &images)
+        })
+        .collect();
+        if self.clipped > 0 {
+            words.push(format!("boxes clipped to their image: {}", self.clipped));
+        }
+        words
+    }
+}
+
+fn first_few(what: &str, all: &[String]) -> String {
+    const FEW: usize = 3;
+    let more = match all.len() {
+        n if n > FEW => "; …",
+        _ => "",
+    };
+    let few = all[..all.len().min(FEW)].join("; ");
+    format!("{what}: {} ({few}{more})", all.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn localized(id: &str, boxes: &[[f64; 4]]) -> LocalizedImage {
+        let localization = |(i, &bbox): (usize, &[f64; 4])| Localization {
+            id: i.to_string(),
+            concept: if i % 5 == 4 { " " } else { "a" }.into(),
+            bbox: BBox::try_from(bbox).unwrap(),
+            polygon: None,
+            attributes: BTreeMap::new(),
+        };
+        LocalizedImage {
+            id: id.into(),
+            frame: Frame::try_from([100.0, 50.0]).ok(),
+            localizations: boxes.iter().enumerate().map(localization).collect(),
+            ..LocalizedImage::default()
+        }
+    }
+
+    fn file(name: &str) -> File {
+        File {
+            file: name.into(),
+            path: name.into(),
+            bytes: 1,
+            header: Header {
+                width: 200,
+                height: 100,
+                channels: 3,
+                media_type: "image/png",
+                orientation: 1,
+            },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_record_is_kept_or_rejected_and_every_box_kept_is_inside(
+            images in proptest::collection::vec(
+                (0u8..6, 0u8..4, proptest::collection::vec(
+                    [-150f64..150.0, -150f64..150.0, 0.001f64..100.0, 0.001f64..100.0], 0..8)),
+                0..8,
+            ),
+            drop_negatives: bool,
+        ) {
+            let files: BTreeMap<String, Result<File, String>> = images
+                .iter()
+                .filter(|(_, state, _)| *state > 0)
+                .map(|(id, state, _)| {
+                    let found = if *state == 1 { Err("bad".into()) } else { Ok(file(&id.to_string())) };
+                    (id.to_string(), found)
+                })
+                .collect();
+            let localized = images.iter().map(|(id, _, boxes)| localized(&id.to_string(), boxes));
+            let rules = Rules { drop_negatives, ..Rules::default() };
+            let joined = join(Localizations::new(localized.collect()), &files, &rules);
+            prop_assert_eq!(joined.read, joined.kept + joined.rejects.len() as u64);
+            let dataset = joined.dataset;
+            let boxes: usize = dataset.images.iter().map(|p| p.boxes.len()).sum();
+            prop_assert_eq!(joined.kept, (boxes + dataset.images.len()) as u64);
+            for b in dataset.images.iter().flat_map(|p| &p.boxes) {
+                prop_assert!(b.bbox.x >= 0.0 && b.bbox.y >= 0.0 && b.bbox.right() <= 200.0 + 1e-9);
+                prop_assert!(b.bbox.bottom() <= 100.0 + 1e-9);
+            }
+        }
+    }
+}
