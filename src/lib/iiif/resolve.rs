@@ -1,0 +1,1 @@
+//! Requests against the size of an image: words become numbers.
