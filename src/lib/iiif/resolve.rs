@@ -211,12 +211,6 @@ fn fit([width, height]: [u32; 2], [w, h]: [u32; 2], enlarge: bool) -> [u32; 2] {
 }
 
 impl Plan {
-    /// `[width, height]` of the answer after it is turned.
-    pub fn turned_size(&self) -> [u32; 2] {
-        let [w, h] = self.size;
-        if self.turn % 180 == 0 { [w, h] } else { [h, w] }
-    }
-
     /// The canonical spelling (2.1 §4.7, 3.0 §4.7): `region/size/rotation/quality.format`.
     pub fn canonical(&self, version: Version, image: [u32; 2], limits: &Limits) -> String {
         let [x, y, w, h] = self.region;
