@@ -95,7 +95,7 @@ impl Ink {
         let along = [b[0] - a[0], b[1] - a[1]];
         let length = (along[0] * along[0] + along[1] * along[1]).sqrt().max(0.01);
         let across = (along[0] / length).abs();
-        let radius = height * (0.052 + 0.028 * across);
+        let radius = height * (0.058 + 0.034 * across);
         let [width, rows] = self.size.map(|n| n as f32 - 1.0);
         let low = |n: f32, most: f32| (n - radius - 2.0).clamp(0.0, most) as u32;
         let high = |n: f32, most: f32| (n + radius + 2.0).clamp(0.0, most) as u32;

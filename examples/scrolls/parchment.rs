@@ -116,7 +116,7 @@ impl Skin {
         );
         let fibre = smooth(fx / 70.0 + fy / 300.0, fy / 2.4 + fx / 90.0, self.seed + 1);
         let speck = grain(x as i32, y as i32, self.seed + 2);
-        let texture = 1.0 + 0.055 * fibre + 0.03 * speck + 0.45 * relief;
+        let texture = 1.0 + 0.035 * fibre + 0.03 * speck + 0.17 * relief;
         // Edges are dark with handling, and their very rim catches the light.
         let worn = step(0.0, 70.0, depth);
         let rim = 1.0 + 0.25 * (1.0 - step(0.0, 5.0, depth));
@@ -213,10 +213,10 @@ impl Outline {
         // Between an ellipse and a rectangle.
         let distance = (dx.abs().powf(3.4) + dy.abs().powf(3.4)).powf(1.0 / 3.4);
         let sheet = (1.0 - distance) * self.half[1] + ragged;
-        let nibbled = ragged * 0.35;
+        let nibbled = ragged * 0.8;
         let lost = self.lost.iter().map(|[cx, cy, radius]| {
             ((x - cx) * (x - cx) + (y - cy) * (y - cy)).sqrt() - radius
-                + nibbled * (radius / 160.0).min(1.0)
+                + nibbled * (radius / 120.0).min(1.0)
         });
         lost.fold(sheet, f32::min)
     }

@@ -55,7 +55,11 @@ impl Workdir {
                 if path.is_dir() {
                     walk(root, &path, tree);
                 } else {
-                    let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                    let name = path
+                        .strip_prefix(root)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned();
                     tree.insert(name, std::fs::read(&path).unwrap());
                 }
             }
@@ -70,7 +74,14 @@ impl Workdir {
     pub fn command(&self, stage: &str, args: &[&str]) -> Command {
         let mut command = Command::new(binary(stage));
         command.args(args).current_dir(self.0.path());
-        for name in ["RECTO_CONTACT", "RECTO_BEARER", "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"] {
+        for name in [
+            "RECTO_CONTACT",
+            "RECTO_BEARER",
+            "http_proxy",
+            "HTTP_PROXY",
+            "https_proxy",
+            "HTTPS_PROXY",
+        ] {
             command.env_remove(name);
         }
         command
@@ -79,7 +90,10 @@ impl Workdir {
     /// Runs a program of recto in this folder, to its end.
     pub fn run(&self, stage: &str, args: &[&str]) -> Ran {
         let output = self.command(stage, args).output().unwrap();
-        Ran { output, call: format!("recto-{stage} {}", args.join(" ")) }
+        Ran {
+            output,
+            call: format!("recto-{stage} {}", args.join(" ")),
+        }
     }
 }
 
@@ -112,7 +126,14 @@ impl Ran {
 
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Self {
-        assert_eq!(self.output.status.code(), Some(code), "{}\nstdout: {}\nstderr: {}", self.call, self.stdout(), self.stderr());
+        assert_eq!(
+            self.output.status.code(),
+            Some(code),
+            "{}\nstdout: {}\nstderr: {}",
+            self.call,
+            self.stdout(),
+            self.stderr()
+        );
         self
     }
 
@@ -120,7 +141,12 @@ impl Ran {
     #[track_caller]
     pub fn says(&self, parts: &[&str]) -> &Self {
         for part in parts {
-            assert!(self.stderr().contains(part), "{}\nno `{part}` in stderr:\n{}", self.call, self.stderr());
+            assert!(
+                self.stderr().contains(part),
+                "{}\nno `{part}` in stderr:\n{}",
+                self.call,
+                self.stderr()
+            );
         }
         self
     }

@@ -79,7 +79,12 @@ impl Server {
 
     /// How often a path was asked.
     pub fn hits(&self, path: &str) -> usize {
-        self.log.lock().unwrap().iter().filter(|r| r.path == path).count()
+        self.log
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|r| r.path == path)
+            .count()
     }
 
     /// Everything that arrived, in order.
@@ -122,8 +127,16 @@ fn read_request(input: &mut impl BufRead) -> Option<Arrived> {
         let mut line = String::new();
         input.read_line(&mut line).ok().filter(|&n| n > 0)?;
         match line.trim_end().split_once(':') {
-            Some((name, value)) => headers.insert(name.to_ascii_lowercase(), value.trim().to_owned()),
-            None => return Some(Arrived { method, path, headers }),
+            Some((name, value)) => {
+                headers.insert(name.to_ascii_lowercase(), value.trim().to_owned())
+            }
+            None => {
+                return Some(Arrived {
+                    method,
+                    path,
+                    headers,
+                });
+            }
         };
     }
 }
@@ -134,7 +147,12 @@ fn answer(output: &mut TcpStream, request: &Arrived, answer: Answer) -> bool {
         Answer::Serve(body, kind) => (200, vec![("content-type".into(), kind.into())], body, None),
         Answer::Status(status) => (status, vec![], vec![], None),
         Answer::Full(status, headers, body) => (status, headers, body, None),
-        Answer::CutAfter(n, body, kind) => (200, vec![("content-type".into(), kind.into())], body, Some(n)),
+        Answer::CutAfter(n, body, kind) => (
+            200,
+            vec![("content-type".into(), kind.into())],
+            body,
+            Some(n),
+        ),
         Answer::Reset => return false,
         Answer::Stall(time) => {
             let _ = output.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nx");
@@ -146,7 +164,14 @@ fn answer(output: &mut TcpStream, request: &Arrived, answer: Answer) -> bool {
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    let body = if request.method == "HEAD" { &[][..] } else { &body[..cut.unwrap_or(body.len()).min(body.len())] };
-    let sent = output.write_all(head.as_bytes()).and_then(|()| output.write_all(b"\r\n")).and_then(|()| output.write_all(body));
+    let body = if request.method == "HEAD" {
+        &[][..]
+    } else {
+        &body[..cut.unwrap_or(body.len()).min(body.len())]
+    };
+    let sent = output
+        .write_all(head.as_bytes())
+        .and_then(|()| output.write_all(b"\r\n"))
+        .and_then(|()| output.write_all(body));
     sent.is_ok() && cut.is_none()
 }
