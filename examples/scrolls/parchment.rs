@@ -101,8 +101,12 @@ impl Skin {
         if let Some((rgb, grey)) = chart(self.size, x, y) {
             return (rgb, grey);
         }
-        let weave =
-            2.2 * grain(x as i32, y as i32, 5) + if (x / 3 + y / 3) % 2 == 0 { 1.2 } else { -1.2 };
+        let weave = 2.2 * grain(x as i32, y as i32, 5)
+            + if (x / 3 + y / 3).is_multiple_of(2) {
+                1.2
+            } else {
+                -1.2
+            };
         let tone = (25.0 + weave) * light;
         ([tone * 0.96, tone * 0.97, tone * 1.05], tone * 0.8)
     }
@@ -155,7 +159,7 @@ fn chart([width, height]: [u32; 2], x: u32, y: u32) -> Option<([f32; 3], f32)> {
     );
     match (x / PATCH, y) {
         (n @ 0..8, 0..60) => Some(PATCHES[n as usize]),
-        (n @ 0..8, 66..84) if n % 2 == 0 => Some(([225.0; 3], 225.0)),
+        (n @ 0..8, 66..84) if n.is_multiple_of(2) => Some(([225.0; 3], 225.0)),
         (0..8, 66..84) => Some(([70.0; 3], 70.0)),
         _ => None,
     }
@@ -280,8 +284,11 @@ fn write_letter(
     let seed = skin.seed + 500;
     // The pen runs dry and the surface flakes, but never so much that the outline of a letter is lost.
     let strength = |x: f32, y: f32| {
-        0.86 + 0.13 * smooth(x / 60.0, y / 60.0, seed)
-            - 0.2 * step(0.55, 0.9, smooth(x / 7.0, y / 7.0, seed + 1))
+        if skin.depth.at(x, y) < 2.0 {
+            return 0.0; // a hole holds no ink, so no box reaches around it
+        }
+        let flaked = step(0.55, 0.9, smooth(x / 7.0, y / 7.0, seed + 1));
+        0.86 + 0.13 * smooth(x / 60.0, y / 60.0, seed) - 0.2 * flaked
     };
     let slant = 0.05 * grain(n as i32, 9, seed);
     let [x, y, w, h] = ink.write(glyph, at, size, slant, strength)?.map(f64::from);
