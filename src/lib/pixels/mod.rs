@@ -68,15 +68,16 @@ pub fn measure(path: &Path) -> Result<Header, Error> {
     };
     let file = std::fs::File::open(path)
         .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
-    header(BufReader::new(file)).map_err(fault)
+    measure_in(BufReader::new(file)).map_err(fault)
 }
 
 /// Reads the header of an image in memory. The error says why it is no image.
 pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
-    header(Cursor::new(bytes))
+    measure_in(Cursor::new(bytes))
 }
 
-fn header(input: impl BufRead + Seek) -> Result<Header, String> {
+/// Reads the header of an image from its start. The error says why it is no image.
+pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     let reader = ImageReader::new(input)
         .with_guessed_format()
         .map_err(|e| e.to_string())?;

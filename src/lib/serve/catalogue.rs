@@ -1,0 +1,206 @@
+//! What there is to serve, made once at the start. Requests are looked up here; none is ever joined to a path.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use crate::contracts::{self, Frame, ImageMap, LocalizedImage};
+use crate::files;
+use crate::pixels;
+use crate::report::{Error, Reject};
+
+/// The largest picture that is decoded: half a gigapixel, 1.5 GB in colour.
+pub const MOST_PIXELS: u64 = 1 << 29;
+
+/// Suffixes of files that are taken for images.
+const SUFFIXES: [&str; 7] = ["jpg", "jpeg", "png", "tif", "tiff", "webp", "gif"];
+
+/// A file to serve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// The identifier in its URIs, not encoded.
+    pub id: String,
+    /// Where its bytes are.
+    pub path: PathBuf,
+    /// `[width, height]` in pixels, upright.
+    pub size: [u32; 2],
+    /// What is known of it: labels, group, boxes.
+    pub about: LocalizedImage,
+}
+
+/// Everything there is to serve.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalogue {
+    /// In the order of the localizations, or by name.
+    pub pictures: Vec<Picture>,
+    by_name: HashMap<String, usize>,
+}
+
+/// A catalogue and what is missing from it.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// What there is.
+    pub catalogue: Catalogue,
+    /// Files that cannot be served.
+    pub rejects: Vec<Reject>,
+    /// Images of the localizations that the image map does not hold: `recto-download` has said why.
+    pub absent: u64,
+}
+
+impl Catalogue {
+    /// A catalogue of pictures and further names for them, by position. The first who has a name keeps it.
+    pub fn new(pictures: Vec<Picture>, further: impl IntoIterator<Item = (String, usize)>) -> Self {
+        let mut by_name = HashMap::new();
+        let ids = pictures
+            .iter()
+            .enumerate()
+            .map(|(at, p)| (p.id.clone(), at));
+        for (name, at) in ids.collect::<Vec<_>>().into_iter().chain(further) {
+            by_name.entry(name).or_insert(at);
+        }
+        Catalogue { pictures, by_name }
+    }
+
+    /// The position of the picture with a name.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Groups in order of their names, each with the positions of its pictures.
+    pub fn groups(&self) -> BTreeMap<&str, Vec<usize>> {
+        let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, picture) in self.pictures.iter().enumerate() {
+            groups.entry(&picture.about.group).or_default().push(at);
+        }
+        groups
+    }
+}
+
+/// Takes every image below a folder: its id is its path without suffix, its group the folder it lies in.
+pub fn of_folder(root: &Path) -> Result<Taken, Error> {
+    let mut names = Vec::new();
+    walk(root, "", &mut names)?;
+    names.sort();
+    let mut taken = Taken::default();
+    let (mut pictures, mut full_names) = (Vec::new(), Vec::new());
+    let mut stems: HashMap<&str, u32> = HashMap::new();
+    for name in &names {
+        *stems.entry(stem(name)).or_default() += 1;
+    }
+    for name in &names {
+        // Two files that differ by suffix only keep it: neither may take the other's place.
+        let id = if stems[stem(name)] == 1 {
+            stem(name)
+        } else {
+            name
+        };
+        match picture(id, root.join(name), described(id, name, root)) {
+            Ok(picture) => {
+                full_names.push((name.clone(), pictures.len()));
+                pictures.push(picture);
+            }
+            Err(problem) => taken.rejects.push(reject(root, name, problem)),
+        }
+    }
+    taken.catalogue = Catalogue::new(pictures, full_names);
+    Ok(taken)
+}
+
+/// Takes the images of a `localizations.json` that an `image_map.json` holds.
+pub fn of_localizations(localizations: &Path, map: &Path) -> Result<Taken, Error> {
+    let images = contracts::read::<contracts::Localizations>(localizations)?.images;
+    let paths: ImageMap = contracts::read_image_map(map)?;
+    let mut taken = Taken::default();
+    let mut pictures = Vec::new();
+    for about in images {
+        let Some(path) = paths.get(&about.id) else {
+            taken.absent += 1;
+            continue;
+        };
+        let id = about.id.clone();
+        match picture(&id, files::folder_of(map).join(path), about) {
+            Ok(picture) => pictures.push(picture),
+            Err(problem) => taken.rejects.push(reject(map, &id, problem)),
+        }
+    }
+    taken.catalogue = Catalogue::new(pictures, []);
+    Ok(taken)
+}
+
+/// Names of image files, relative, `/` between. Links to folders are not followed: they may lead in circles.
+fn walk(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), Error> {
+    let cannot = |e| Error::new(format!("{}: cannot be read", folder.display())).because(e);
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue; // no URI names it
+        };
+        let kind = entry.file_type().map_err(cannot)?;
+        if name.starts_with('.') {
+            continue;
+        } else if kind.is_dir() {
+            walk(&entry.path(), &format!("{prefix}{name}/"), names)?;
+        } else if is_image_name(&name) {
+            names.push(format!("{prefix}{name}"));
+        }
+    }
+    Ok(())
+}
+
+fn is_image_name(name: &str) -> bool {
+    let suffix = name
+        .rsplit_once('.')
+        .map(|(_, suffix)| suffix.to_ascii_lowercase());
+    suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix.as_str()))
+}
+
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+fn described(id: &str, name: &str, root: &Path) -> LocalizedImage {
+    let root = root.file_name().unwrap_or_default().to_string_lossy();
+    let group = name.rsplit_once('/').map_or(&*root, |(folder, _)| folder);
+    let mut about = LocalizedImage {
+        id: id.to_owned(),
+        group: if group.is_empty() {
+            "images".into()
+        } else {
+            group.to_owned()
+        },
+        ..LocalizedImage::default()
+    };
+    about.source.labels.canvas = id.rsplit('/').next().map(str::to_owned);
+    about
+}
+
+fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture, String> {
+    let file = File::open(&path).map_err(|e| format!("cannot be read: {e}"))?;
+    let header = pixels::measure_in(BufReader::new(file))
+        .map_err(|e| format!("not an image that can be read: {e}"))?;
+    let (width, height) = (header.width, header.height);
+    if u64::from(width) * u64::from(height) > MOST_PIXELS {
+        return Err(format!(
+            "picture is too large: {width} x {height}, the limit is {MOST_PIXELS} pixels"
+        ));
+    }
+    let size = if header.orientation >= 5 {
+        [height, width]
+    } else {
+        [width, height]
+    };
+    about.frame = about
+        .frame
+        .or_else(|| Frame::try_from(size.map(f64::from)).ok());
+    Ok(Picture {
+        id: id.to_owned(),
+        path,
+        size,
+        about,
+    })
+}
+
+fn reject(input: &Path, record: &str, problem: String) -> Reject {
+    Reject::new(input.display().to_string(), record, "file", problem)
+}
