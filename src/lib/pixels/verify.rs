@@ -50,7 +50,7 @@ pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
 pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     let disk = |e: io::Error| Flaw::Disk(format!("{}: {e}", path.display()));
     let mut file = File::open(path).map_err(disk)?;
-    let header = super::header(BufReader::new(&file)).map_err(|cause| {
+    let header = super::measure_in(BufReader::new(&file)).map_err(|cause| {
         let mut start = [0; 512];
         let got = file
             .seek(SeekFrom::Start(0))
