@@ -18,6 +18,7 @@ use crate::contracts::Service;
 use crate::files::Part;
 use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
 use crate::iiif::info::{self, Info, Limits};
+use crate::iiif::{self, Region, Rotation, Size};
 use crate::pixels::{self, Flaw, Sound};
 
 /// How an image is covered, and in which words it is asked for.
@@ -48,10 +49,12 @@ pub struct Dialect {
     pub both_sides: bool,
 }
 
+type InfoCell = OnceCell<Result<Info, Trouble>>;
+
 /// What the answers of a host have taught, and each service's `info.json`, fetched once.
 #[derive(Debug, Default)]
 pub struct Memory {
-    infos: Mutex<HashMap<String, Arc<OnceCell<Result<Info, Trouble>>>>>,
+    infos: Mutex<HashMap<String, Arc<InfoCell>>>,
     caps: Mutex<HashMap<String, Limits>>,
 }
 
@@ -168,7 +171,7 @@ impl Course<'_> {
         let cell = self.memory.info_cell(&self.wanted.service.id);
         let mut asked = 0;
         let fetch = async {
-            let ask = Ask::document(info_uri(&self.wanted.service.id));
+            let ask = Ask::document(iiif::info_uri(&self.wanted.service.id));
             let check = async |reply: &Reply| {
                 info::parse(&reply.body)
                     .map(|_| ())
@@ -503,29 +506,29 @@ impl Course<'_> {
 impl Plan {
     /// The URI of a region at full scale, in canonical form for the version.
     pub fn uri(&self, cell: Rect) -> String {
-        let Dialect {
-            quality,
-            format,
-            both_sides,
-            ..
-        } = &self.dialect;
-        let size = if *both_sides {
-            format!("{},{}", cell.width, cell.height)
-        } else {
-            format!("{},", cell.width)
+        let size = match self.dialect.both_sides {
+            true => Size::Exact(cell.width, cell.height),
+            false => Size::Width(cell.width),
         };
-        image_uri(
-            &self.service,
-            &format!("{},{},{},{}", cell.x, cell.y, cell.width, cell.height),
-            &size,
-            quality,
-            format,
+        self.dialect.uri(&self.service, region(cell), size)
+    }
+}
+
+impl Dialect {
+    fn uri(&self, base: &str, region: Region, size: Size) -> String {
+        iiif::image_uri(
+            base,
+            region,
+            size,
+            Rotation::default(),
+            &self.quality,
+            &self.format,
         )
     }
 }
 
 impl Memory {
-    fn info_cell(&self, service: &str) -> Arc<OnceCell<Result<Info, Trouble>>> {
+    fn info_cell(&self, service: &str) -> Arc<InfoCell> {
         self.infos
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -627,27 +630,22 @@ fn whole_uri(
     scaled: Option<[u32; 2]>,
     dialect: &Dialect,
 ) -> String {
-    let region = part.map_or("full".into(), |r| {
-        format!("{},{},{},{}", r.x, r.y, r.width, r.height)
-    });
     let size = match scaled {
-        Some([w, h]) if dialect.both_sides => format!("{w},{h}"),
-        Some([w, _]) => format!("{w},"),
-        None if dialect.version >= 3 => "max".into(),
-        None => "full".into(),
+        Some([w, h]) if dialect.both_sides => Size::Exact(w, h),
+        Some([w, _]) => Size::Width(w),
+        None if dialect.version >= 3 => Size::Max,
+        None => Size::Full,
     };
-    image_uri(base, &region, &size, &dialect.quality, &dialect.format)
+    dialect.uri(base, part.map_or(Region::Full, region), size)
 }
 
-fn image_uri(base: &str, region: &str, size: &str, quality: &str, format: &str) -> String {
-    format!(
-        "{}/{region}/{size}/0/{quality}.{format}",
-        base.trim_end_matches('/')
-    )
-}
-
-fn info_uri(base: &str) -> String {
-    format!("{}/info.json", base.trim_end_matches('/'))
+fn region(rect: Rect) -> Region {
+    Region::Pixels {
+        x: rect.x,
+        y: rect.y,
+        w: rect.width,
+        h: rect.height,
+    }
 }
 
 fn wrong_size(uri: &str, asked: Rect, found: [u32; 2]) -> Trouble {
