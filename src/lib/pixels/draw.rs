@@ -255,7 +255,7 @@ mod tests {
         };
         let sheet = sheet(&[cell], &["a".into(), "b".into()]);
         // The picture is centred in its cell; a box corner is half as far in as in the picture.
-        let at = |x: u32, y: u32| *sheet.get_pixel(MARGIN + 110 + x, MARGIN + 135 + y);
+        let at = |x: u32, y: u32| *sheet.get_pixel(MARGIN + 270 + x, MARGIN + y);
         for (x, y) in [(50, 40), (80, 40), (80, 21), (65, 40)] {
             assert_eq!(at(x, y), colour(1), "{x}, {y}");
         }
