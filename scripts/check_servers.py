@@ -103,7 +103,7 @@ def whole_pipeline(run, folder, table, base, images):
     assert digest["kept"] == images, digest
     run(folder, "extract", "digest.json", "-o", "localizations.json")
     rewrites = [part for row in rows(table)[:images] for part in ("--rewrite", f"{PREFIX}{row}={base}")]
-    run(folder, "download", "localizations.json", "images", "-j", 1, "--rate", 0, *rewrites)
+    run(folder, "download", "localizations.json", "images", "-j", 4, "--rate", 0, *rewrites)
     for form in ("csv", "coco", "voc", "tf"):
         written = run(folder, "reformat", "localizations.json", "-f", form, "-o", form)
         assert written["images"] == images, written

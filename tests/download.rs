@@ -425,7 +425,7 @@ fn a_secret_cap_is_learnt_once_per_host() {
     let work = Workdir::new();
     let images = ["a", "b", "c"].map(|id| service(id, server.url(&format!("/iiif/{id}")), 2));
     work.write_json("localizations.json", &set(images.to_vec()));
-    work.run("download", &args(&["--format", "png", "-j", "1"]))
+    work.run("download", &args(&["--format", "png", "-j", "4"]))
         .exits(0)
         .says(&["answered 100 x 67 with status 200"]);
     ["a", "b", "c"]
