@@ -234,13 +234,13 @@ pub struct LocalizedImage {
     /// What must not straddle a train/test split.
     pub group: String,
     /// What the source says of it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub metadata: Metadata,
     /// Concepts of the image as a whole.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub labels: Vec<String>,
     /// The coordinate frame of its boxes. The whole image fills it; absent: unknown, there are no boxes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub frame: Option<Frame>,
     /// Its boxes.
     #[serde(default)]
@@ -260,7 +260,7 @@ pub struct Localization {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polygon: Option<Polygon>,
     /// Text, motivation, confidence…
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub attributes: BTreeMap<String, serde_json::Value>,
 }
 
