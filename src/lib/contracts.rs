@@ -324,8 +324,8 @@ pub struct Failure {
     pub url: String,
     /// The path the file would have had.
     pub path: String,
-    /// The class of trouble: `not-found`, `forbidden`, `too-many`, `server`, `network`, `timeout`, `truncated`,
-    /// `wrong-size`, `not-an-image`, `info`, `unsupported`, `disk`.
+    /// The class of trouble: `not-found`, `forbidden`, `too-many`, `server`, `network`, `certificate`, `timeout`,
+    /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `disk`.
     pub kind: String,
     /// HTTP status of the last attempt, where there was an answer.
     pub status: Option<u16>,
