@@ -4,6 +4,7 @@
 
 pub mod dataset;
 pub mod iiif;
+pub mod readers;
 pub mod schemas;
 pub mod server;
 
