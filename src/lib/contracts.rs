@@ -324,8 +324,8 @@ pub struct Failure {
     pub url: String,
     /// The path the file would have had.
     pub path: String,
-    /// The class of trouble: `not-found`, `forbidden`, `too-many`, `server`, `network`, `timeout`, `truncated`,
-    /// `wrong-size`, `not-an-image`, `info`, `unsupported`, `disk`.
+    /// The class of trouble: `not-found`, `forbidden`, `too-many`, `server`, `network`, `certificate`, `timeout`,
+    /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `disk`.
     pub kind: String,
     /// HTTP status of the last attempt, where there was an answer.
     pub status: Option<u16>,
@@ -350,8 +350,10 @@ impl Failure {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DatasetFile {
     /// Always `recto/dataset`.
+    #[schemars(extend("const" = "recto/dataset"))]
     pub contract: String,
     /// Version of this shape: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// The format: `coco`, `voc`…
     pub format: String,
@@ -398,6 +400,7 @@ pub struct DatasetEntry {
     /// Size.
     pub bytes: u64,
     /// SHA-256, lower-case hex.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     pub sha256: String,
 }
 

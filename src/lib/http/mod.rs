@@ -4,6 +4,7 @@
 //! not just the request that met them. Waits and retries have ends.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -583,15 +584,14 @@ impl Http {
     }
 
     fn no_connection(&self, host: &Host, url: &url::Url, e: &reqwest::Error) -> Trouble {
-        let mut causes = Vec::new();
-        let mut next: Option<&dyn std::error::Error> = std::error::Error::source(e);
-        while let Some(cause) = next {
-            causes.push(cause.to_string());
-            next = cause.source();
-        }
+        let causes: Vec<_> = std::iter::successors(e.source(), |&cause| cause.source()).collect();
         let name = url.host_str().unwrap_or_default();
         let cause = causes.last().map(|c| format!(": {c}")).unwrap_or_default();
         let (kind, message) = match e {
+            _ if causes.iter().any(|cause| is_about_a_certificate(*cause)) => (
+                Kind::Certificate,
+                format!("{name} cannot be trusted{cause}"),
+            ),
             e if e.is_redirect() => (Kind::Network, "redirected more than 10 times".to_owned()),
             e if e.is_timeout() => (
                 Kind::Timeout,
@@ -610,6 +610,15 @@ impl Http {
             message,
         }
     }
+}
+
+fn is_about_a_certificate(cause: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(tls) = cause.downcast_ref() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    // What an I/O error wraps is not among its sources.
+    let wrapped = cause.downcast_ref().and_then(std::io::Error::get_ref);
+    wrapped.is_some_and(|cause| is_about_a_certificate(cause))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -32,6 +32,8 @@ pub enum Kind {
     Status,
     /// No connection, no such host, broken off, a redirect loop.
     Network,
+    /// The host's certificate is not to be trusted.
+    Certificate,
     /// No byte for too long.
     Timeout,
     /// Fewer bytes than announced, or an image that ends in the middle.
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Server => "server",
             Kind::Status => "status",
             Kind::Network => "network",
+            Kind::Certificate => "certificate",
             Kind::Timeout => "timeout",
             Kind::Truncated => "truncated",
             Kind::WrongSize => "wrong-size",
