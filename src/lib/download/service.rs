@@ -48,10 +48,12 @@ pub struct Dialect {
     pub both_sides: bool,
 }
 
+type InfoCell = OnceCell<Result<Info, Trouble>>;
+
 /// What the answers of a host have taught, and each service's `info.json`, fetched once.
 #[derive(Debug, Default)]
 pub struct Memory {
-    infos: Mutex<HashMap<String, Arc<OnceCell<Result<Info, Trouble>>>>>,
+    infos: Mutex<HashMap<String, Arc<InfoCell>>>,
     caps: Mutex<HashMap<String, Limits>>,
 }
 
@@ -525,7 +527,7 @@ impl Plan {
 }
 
 impl Memory {
-    fn info_cell(&self, service: &str) -> Arc<OnceCell<Result<Info, Trouble>>> {
+    fn info_cell(&self, service: &str) -> Arc<InfoCell> {
         self.infos
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
