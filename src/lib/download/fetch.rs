@@ -1,7 +1,7 @@
 //! One image from wherever it is to its place on the disk: fetched, checked, made what was asked for, published,
 //! journalled.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::names;
@@ -30,6 +30,8 @@ pub enum Format {
 /// How images are wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {
+    /// Go on with nothing that an earlier run began.
+    pub anew: bool,
     /// The file type.
     pub format: Format,
     /// Widest result.
@@ -79,7 +81,7 @@ pub async fn fetch(
                 part: &job.part,
             };
             let pack = job.work.with_extension("pack");
-            let resumed = Pack::resume(&pack, &job.asked);
+            let resumed = Pack::resume(&pack, &job.asked).filter(|_| !wish.anew);
             let new_pack = |plan| Pack::create(&pack, &job.asked, plan);
             match service::fetch(http, memory, &wanted, resumed, &new_pack).await? {
                 Got::Whole(whole) => job.whole(whole).await,
@@ -304,7 +306,7 @@ impl Job<'_> {
     fn publish(&self, part: &Part, download: Download) -> Result<Download, Trouble> {
         let published =
             tokio::task::block_in_place(|| part.publish(&self.places.folder.join(&download.path)));
-        published.map_err(|e| trouble(Kind::Disk, e.to_string()))?;
+        published.map_err(|e| trouble(Kind::Disk, e.to_string().replacen("error: ", "", 1)))?;
         Ok(download)
     }
 }
@@ -313,26 +315,65 @@ impl Job<'_> {
 async fn encode(
     path: PathBuf,
     _encoding: Encoding,
-    write: impl FnOnce(&mut BufWriter<std::fs::File>) -> std::io::Result<()> + Send + 'static,
+    write: impl FnOnce(&mut BufWriter<Watched>) -> std::io::Result<()> + Send + 'static,
 ) -> Result<Sound, Trouble> {
     let work = move || {
-        let disk = |e: std::io::Error| match e.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::PermissionDenied => {
-                (Kind::Disk, format!("{}: {e}", path.display()))
-            }
-            _ => (Kind::Truncated, e.to_string()),
+        let disk = |e: std::io::Error| {
+            (
+                Kind::Disk,
+                format!("{}: cannot be written: {e}", path.display()),
+            )
         };
         let file = Part::new(path.clone())
             .open(false, "", None)
             .map_err(disk)?;
-        let mut out = BufWriter::with_capacity(1 << 18, file);
-        write(&mut out).map_err(disk)?;
-        out.flush().map_err(disk)?;
+        let mut out = BufWriter::with_capacity(1 << 18, Watched { file, fault: None });
+        let written = write(&mut out).and_then(|()| out.flush());
+        // Encoders wrap what the disk says beyond recognition; what it said itself tells the two apart.
+        match (out.get_mut().fault.take(), written) {
+            (Some(fault), _) => return Err(disk(fault)),
+            (None, Err(e)) => return Err((Kind::Unsupported, e.to_string())),
+            (None, Ok(())) => {}
+        }
         measure_written(&path)
     };
     blocking(work)
         .await
         .map_err(|(kind, message)| trouble(kind, message))
+}
+
+/// A file that remembers what went wrong with it.
+struct Watched {
+    file: std::fs::File,
+    fault: Option<std::io::Error>,
+}
+
+impl Watched {
+    fn watch<T>(&mut self, outcome: std::io::Result<T>) -> std::io::Result<T> {
+        outcome.map_err(|e| {
+            let copy = std::io::Error::from(e.kind());
+            self.fault.get_or_insert(e);
+            copy
+        })
+    }
+}
+
+impl Write for Watched {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let outcome = self.file.write(bytes);
+        self.watch(outcome)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        let outcome = self.file.flush();
+        self.watch(outcome)
+    }
+}
+
+impl Seek for Watched {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        let outcome = self.file.seek(to);
+        self.watch(outcome)
+    }
 }
 
 /// What was written: no need to decode our own bytes again.
@@ -352,7 +393,7 @@ fn write_sized(
     mut rows: impl Rows,
     [width, height]: [u32; 2],
     encoding: Encoding,
-    out: &mut BufWriter<std::fs::File>,
+    out: &mut BufWriter<Watched>,
 ) -> std::io::Result<()> {
     if (rows.width(), rows.height()) == (width, height) {
         return write(&mut rows, encoding, out);

@@ -86,7 +86,7 @@ fn read(bytes: &[u8], name: &str) -> Result<(HashMap<String, Download>, usize), 
                 lines.insert(download.id.clone(), download);
             }
             Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
-            Err(_) if last => return Ok((lines, start)),
+            Err(_) if last && is_torn(line) => return Ok((lines, start)),
             Err(_) => {
                 let what = format!("{name}:{}: not a line of a download journal", number + 1);
                 return Err(Error::new(what)
@@ -96,6 +96,11 @@ fn read(bytes: &[u8], name: &str) -> Result<(HashMap<String, Download>, usize), 
         start += line.len();
     }
     Ok((lines, start))
+}
+
+/// Whether a last line was cut off in writing. One that is whole JSON is somebody's, and not ours to cut.
+fn is_torn(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(line).is_err()
 }
 
 #[cfg(test)]
@@ -125,6 +130,11 @@ mod tests {
             assert_eq!(lines.len(), wanted, "cut at {cut}");
             assert!(sound <= cut);
         }
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_left_alone() {
+        assert!(read(b"{\"name\": \"their.jpg\"}\n", "x").is_err());
     }
 
     #[test]

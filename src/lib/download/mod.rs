@@ -11,6 +11,7 @@ use std::sync::Mutex;
 
 use futures::stream::{self, StreamExt};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::contracts::{self, Download, Failure, ImageMap, Localizations, LocalizedImage};
 use crate::files;
@@ -87,6 +88,7 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     };
     let journal = Journal::open(&places.folder, &places.hidden)?;
     let wish = Wish {
+        anew: options.overwrite,
         format: options.format,
         max_width: options.max_width,
     };
@@ -96,6 +98,11 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
         .into_iter()
         .chain(outcome.downloads.iter().cloned())
         .collect();
+    if options.overwrite {
+        downloads.extend(kept_from_before(
+            &images, &journal, &places, wish, &downloads,
+        ));
+    }
     downloads.sort_by(|a, b| a.id.cmp(&b.id));
     publish(options, &downloads, &outcome.failures)?;
     account(report, options, &images, &downloads, &outcome);
@@ -137,6 +144,22 @@ fn sort_out<'a>(
     (done, missing)
 }
 
+/// With --overwrite, what could not be fetched anew and is still there from before: it stays in the map.
+fn kept_from_before(
+    images: &[LocalizedImage],
+    journal: &Journal,
+    places: &Places,
+    wish: Wish,
+    downloads: &[Download],
+) -> Vec<Download> {
+    let anew: HashSet<&str> = downloads.iter().map(|d| d.id.as_str()).collect();
+    let (before, _) = sort_out(images, journal, places, wish, false);
+    before
+        .into_iter()
+        .filter(|d| !anew.contains(d.id.as_str()))
+        .collect()
+}
+
 /// Whether the file of an entry exists with its size. Its hash was taken before it got its name.
 fn is_there(entry: &Download, folder: &Path) -> bool {
     std::fs::metadata(folder.join(&entry.path)).is_ok_and(|file| file.len() == entry.bytes)
@@ -176,6 +199,7 @@ fn fetch_all(
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     };
     runtime.block_on(async {
+        let mut signals = Signals::new();
         let memory = service::Memory::default();
         let work = stream::iter(missing).map(|image| {
             let (http, memory) = (&http, &memory);
@@ -184,11 +208,12 @@ fn fetch_all(
         let mut work = work.buffer_unordered(options.jobs.into());
         loop {
             let next = tokio::select! {
-                next = work.next() => next,
-                signal = interrupted() => {
+                biased;
+                signal = signals.next() => {
                     lock().stopped = Some(Error::interrupted(format!("stopped by {signal}")).hint("run the same command again to go on"));
                     None
                 }
+                next = work.next() => next,
             };
             let Some((image, ended)) = next else { break };
             progress.inc(1);
@@ -237,18 +262,32 @@ async fn one(
     Ok(download)
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn interrupted() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => "Ctrl-C",
-            _ = terminate.recv() => "SIGTERM",
-        },
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-            "Ctrl-C"
+/// Ctrl-C and SIGTERM, heard from the start to the end of the run.
+struct Signals {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        Signals {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
         }
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            () = heard(&mut self.interrupt) => "Ctrl-C",
+            () = heard(&mut self.terminate) => "SIGTERM",
+        }
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 
@@ -322,7 +361,7 @@ fn account(
     } else {
         images.len() as u64
     };
-    report.kept = downloads.len() as u64;
+    report.kept = report.read - outcome.failures.len() as u64;
     report.rejects = outcome
         .failures
         .iter()

@@ -28,6 +28,8 @@ fn folder(image: &LocalizedImage) -> String {
             let hash = hex_digest(image.group.as_bytes(), 8);
             format!("{}-{hash}", SafeName::readable(label).as_str())
         }
+        // The journal lies beside the folders.
+        _ if image.group == super::journal::Journal::NAME => format!("{}_", image.group),
         _ => SafeName::unique(&image.group).as_str().to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -34,6 +34,10 @@ pub struct Plan {
     pub tile: [u32; 2],
     /// The words.
     pub dialect: Dialect,
+    /// Whether the picture is all of the service's image.
+    pub whole: bool,
+    /// The digest of the info.json that this was planned by: another one is another image.
+    pub info: String,
 }
 
 /// The words in which a server wants to be asked.
@@ -68,8 +72,36 @@ struct Host {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
+    /// The largest answer, proven by a region answered right.
     cap: Option<Limits>,
-    gave_whole: bool,
+    /// The most pixels that came in one answer.
+    given: u64,
+    /// The fewest pixels that were refused in one answer without a smaller one in their place.
+    refused: Option<u64>,
+}
+
+impl Known {
+    fn is_new(&self) -> bool {
+        self.cap.is_none() && self.given == 0 && self.refused.is_none()
+    }
+
+    fn may_give(&self, [width, height]: [u32; 2]) -> bool {
+        let pixels = area([width, height]);
+        let capped = self.cap.is_some_and(|cap| !cap.allow(width, height));
+        pixels <= self.given || !(capped || self.refused.is_some_and(|refused| pixels >= refused))
+    }
+
+    fn gave(&mut self, size: [u32; 2]) {
+        self.given = self.given.max(area(size));
+    }
+
+    fn refused(&mut self, size: [u32; 2]) {
+        self.refused = Some(self.refused.unwrap_or(u64::MAX).min(area(size)));
+    }
+}
+
+fn area([width, height]: [u32; 2]) -> u64 {
+    u64::from(width) * u64::from(height)
 }
 
 /// What is wanted of a service.
@@ -118,6 +150,10 @@ pub struct Whole {
 
 /// The size of regions first tried on a server that refuses the whole image without saying why.
 const CAUTIOUS: u32 = 1024;
+/// The size of regions tried last.
+const SMALL: u32 = 512;
+/// An image in more regions than this is a lie of its info.json, or not to be had with decency.
+const MOST_REGIONS: usize = 100_000;
 /// How often a cap may turn out smaller than thought.
 const LESSONS: u32 = 4;
 /// A server that gives less than this is not worth asking.
@@ -137,6 +173,7 @@ pub async fn fetch(
         wanted,
         attempts: 0,
         notes: Vec::new(),
+        cap: Limits::NONE,
     };
     let got = course.run(resumed, pack_at).await;
     got.map_err(|mut trouble| {
@@ -152,6 +189,8 @@ struct Course<'a> {
     wanted: &'a Wanted<'a>,
     attempts: u32,
     notes: Vec<String>,
+    /// What this image's answers have taught; the host learns it when a region proves it.
+    cap: Limits,
 }
 
 impl Course<'_> {
@@ -160,31 +199,33 @@ impl Course<'_> {
         resumed: Option<Pack>,
         pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
     ) -> Result<Got, Trouble> {
-        if let Some(pack) = resumed {
+        let info = self.info().await?;
+        let (origin, size) = part(self.wanted.service, &info)?;
+        if let Some(pack) = resumed.filter(|pack| pack.plan().info == info.digest()) {
             match self.complete(pack).await {
                 // The server no longer answers as it did when the pack was begun.
-                Err(trouble) if trouble.kind == Kind::WrongSize || refused(&trouble) => {}
+                Err(trouble) if trouble.kind == Kind::WrongSize => {}
                 outcome => return outcome,
             }
         }
-        let info = self.info().await?;
-        let (origin, size) = part(self.wanted.service, &info)?;
         let target = shrunk(size, self.wanted.max_width);
         let host = self.memory.host(&self.wanted.service.id);
-        let lesson = match host.known() {
-            Known {
-                cap: None,
-                gave_whole: false,
-            } => Some(host.lesson.lock().await),
-            _ => None,
+        let possible = info.limits.allow(target[0], target[1]) && may_be_whole(&info, size, target);
+        let lesson = match possible && host.known().is_new() {
+            true => Some(host.lesson.lock().await),
+            false => None,
         };
-        let limits = info.limits.and(&host.cap());
-        if limits.allow(target[0], target[1])
-            && may_be_whole(&info, size, target)
-            && let Some(whole) = self.whole(&info, origin, size, target).await?
-        {
-            host.learn(|known| known.gave_whole = true);
-            return Ok(Got::Whole(whole));
+        // Another image may have settled it meanwhile.
+        let lesson = lesson.filter(|_| host.known().is_new());
+        if possible && host.known().may_give(target) {
+            match self.whole(&info, origin, size, target).await? {
+                Some(whole) => {
+                    host.learn(|known| known.gave(target));
+                    return Ok(Got::Whole(whole));
+                }
+                None if self.cap == Limits::NONE => host.learn(|known| known.refused(target)),
+                None => {}
+            }
         }
         let pack = self.first_region(&info, origin, size, pack_at).await?;
         drop(lesson);
@@ -257,6 +298,9 @@ impl Course<'_> {
                     }));
                 }
                 self.wanted.part.discard();
+                if found[0] > target[0] || found[1] > target[1] {
+                    return Err(larger_than_declared(&uri, target, found));
+                }
                 // Twice the same: not a slip, but what this server does.
                 if small == Some(found) {
                     self.learn_from_whole(target, found);
@@ -273,7 +317,7 @@ impl Course<'_> {
 
     fn learn_from_whole(&mut self, asked: [u32; 2], found: [u32; 2]) {
         let side = found[0].max(found[1]).max(LEAST);
-        self.memory.host(&self.wanted.service.id).lower(&Limits {
+        self.cap = self.cap.and(&Limits {
             width: side,
             height: side,
             area: u64::MAX,
@@ -299,7 +343,13 @@ impl Course<'_> {
                 .await
             {
                 Ok(pack) => return Ok(pack),
-                Err(trouble) if refused(&trouble) || trouble.kind == Kind::WrongSize => {
+                Err(trouble)
+                    if refused(&trouble)
+                        || matches!(
+                            trouble.kind,
+                            Kind::WrongSize | Kind::Forbidden | Kind::Server
+                        ) =>
+                {
                     last = Some(trouble)
                 }
                 Err(trouble) => return Err(trouble),
@@ -326,7 +376,9 @@ impl Course<'_> {
         let tiles = advertised
             .filter(|_| size == [info.width, info.height])
             .map(Some);
-        let ways = free.into_iter().chain(tiles);
+        // A server that refuses large regions without a word may give small ones.
+        let small = (info.level >= 1 && advertised.is_none()).then_some(Some([SMALL, SMALL]));
+        let ways = free.into_iter().chain(tiles).chain(small);
         ways.flat_map(|tile| {
             self.dialects(info)
                 .into_iter()
@@ -352,12 +404,29 @@ impl Course<'_> {
                 size,
                 tile,
                 dialect: dialect.clone(),
+                whole: size == [info.width, info.height],
+                info: info.digest(),
             };
+            if cells(origin, size, tile).count() > MOST_REGIONS {
+                let message = format!(
+                    "{} x {} pixels in regions of {} x {} are more than {MOST_REGIONS} requests",
+                    size[0], size[1], tile[0], tile[1]
+                );
+                return Err(Trouble {
+                    kind: Kind::Info,
+                    status: None,
+                    attempts: 0,
+                    message,
+                });
+            }
             let Some(first) = cells(origin, size, tile).next() else {
                 break;
             };
             let (reply, found) = self.ask_twice(&plan, first).await?;
             if found == [first.width, first.height] {
+                if self.cap != Limits::NONE {
+                    self.memory.host(&self.wanted.service.id).lower(&self.cap);
+                }
                 let pack = pack_at(plan).map_err(disk)?;
                 add(&pack, first, reply.body).await?;
                 return Ok(pack);
@@ -369,7 +438,7 @@ impl Course<'_> {
             }
             let side = found[0].max(found[1]);
             // A square answered smaller on both sides tells of a limit on the area as well as on a side.
-            self.memory.host(&self.wanted.service.id).lower(&Limits {
+            self.cap = self.cap.and(&Limits {
                 width: side,
                 height: side,
                 area: area.max(u64::from(LEAST).pow(2)),
@@ -388,9 +457,8 @@ impl Course<'_> {
     }
 
     fn region_size(&self, info: &Info, size: [u32; 2]) -> [u32; 2] {
-        let limits = info
-            .limits
-            .and(&self.memory.host(&self.wanted.service.id).cap());
+        let learnt = self.memory.host(&self.wanted.service.id).cap();
+        let limits = info.limits.and(&learnt).and(&self.cap);
         let limits = match limits.allow(size[0], size[1]) {
             // Refused whole for no stated reason.
             true => limits.and(&Limits {
@@ -413,14 +481,14 @@ impl Course<'_> {
         let fetch = |cell: Rect| async move {
             let uri = plan_ref.uri(cell);
             let right = async |reply: &Reply| {
-                let found = size_of(reply.body.clone()).await?;
+                let found = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
                 if found == [cell.width, cell.height] {
                     Ok(())
                 } else {
                     Err((Kind::WrongSize, wrong_size(&uri, cell, found).message))
                 }
             };
-            let ask = Ask::image(&uri, course.wanted.most);
+            let ask = Ask::image(&uri, region_bytes(cell));
             let mut reply = course.http.get_checked(&ask, right).await;
             if reply.as_ref().is_err_and(|t| t.kind == Kind::WrongSize) {
                 // Once more: a slip passes, a rule does not.
@@ -431,12 +499,28 @@ impl Course<'_> {
             add(pack_ref, cell, reply.body).await.map(|()| attempts)
         };
         let in_flight = usize::from(self.http.options().per_host);
-        let attempts: u32 = stream::iter(missing)
-            .map(fetch)
-            .buffer_unordered(in_flight)
-            .try_fold(0, async |sum, n| Ok(sum + n))
-            .await?;
+        let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
+        let (mut attempts, mut first) = (0, None);
+        // One region that cannot be had does not cost those under way: they are in the pack for the next run.
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(n) => attempts += n,
+                Err(trouble) => {
+                    attempts += trouble.attempts;
+                    let grave =
+                        matches!(trouble.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
+                    first.get_or_insert(trouble);
+                    if grave {
+                        break;
+                    }
+                }
+            }
+        }
+        drop(answers);
         self.attempts += attempts;
+        if let Some(trouble) = first {
+            return Err(trouble);
+        }
         Ok(Got::Regions {
             pack,
             attempts: self.attempts,
@@ -446,11 +530,11 @@ impl Course<'_> {
 
     async fn ask_twice(&mut self, plan: &Plan, cell: Rect) -> Result<(Reply, [u32; 2]), Trouble> {
         let uri = plan.uri(cell);
-        let first = self.ask(&uri).await?;
+        let first = self.ask(&uri, cell).await?;
         if first.1 == [cell.width, cell.height] {
             Ok(first)
         } else {
-            self.ask(&uri).await
+            self.ask(&uri, cell).await
         }
     }
 
@@ -470,16 +554,16 @@ impl Course<'_> {
     }
 
     /// A complete picture, of whatever size, in memory.
-    async fn ask(&mut self, uri: &str) -> Result<(Reply, [u32; 2]), Trouble> {
+    async fn ask(&mut self, uri: &str, cell: Rect) -> Result<(Reply, [u32; 2]), Trouble> {
         let found = Mutex::new([0, 0]);
         let check = async |reply: &Reply| {
             *found.lock().unwrap_or_else(PoisonError::into_inner) =
-                size_of(reply.body.clone()).await?;
+                size_of(reply.body.clone(), [cell.width, cell.height]).await?;
             Ok(())
         };
         let reply = self
             .http
-            .get_checked(&Ask::image(uri, self.wanted.most), check)
+            .get_checked(&Ask::image(uri, region_bytes(cell)), check)
             .await;
         self.attempts += reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
         Ok((
@@ -530,7 +614,10 @@ impl Plan {
             true => Size::Exact(cell.width, cell.height),
             false => Size::Width(cell.width),
         };
-        self.dialect.uri(&self.service, region(cell), size)
+        // The canonical name of the whole image is `full`, and static files have no other.
+        let all = self.whole && [cell.width, cell.height] == self.size;
+        let region = if all { Region::Full } else { region(cell) };
+        self.dialect.uri(&self.service, region, size)
     }
 }
 
@@ -597,22 +684,23 @@ fn part(service: &Service, info: &Info) -> Result<([u32; 2], [u32; 2]), Trouble>
     let Some([x, y, width, height]) = service.region else {
         return Ok(([0, 0], [info.width, info.height]));
     };
-    if x >= info.width || y >= info.height || width == 0 || height == 0 {
-        let message = format!(
-            "region {x},{y},{width},{height} lies outside the image of {} x {}",
-            info.width, info.height
-        );
-        return Err(Trouble {
-            kind: Kind::Unsupported,
-            status: None,
-            attempts: 0,
-            message,
-        });
+    let inside = |from: u32, length: u32, whole: u32| {
+        length > 0 && from.checked_add(length).is_some_and(|end| end <= whole)
+    };
+    if inside(x, width, info.width) && inside(y, height, info.height) {
+        return Ok(([x, y], [width, height]));
     }
-    Ok((
-        [x, y],
-        [width.min(info.width - x), height.min(info.height - y)],
-    ))
+    // Clipping it would shift every box.
+    let message = format!(
+        "region {x},{y},{width},{height} sticks out of the image of {} x {}",
+        info.width, info.height
+    );
+    Err(Trouble {
+        kind: Kind::Info,
+        status: None,
+        attempts: 0,
+        message,
+    })
 }
 
 /// The size of the result; the height by the Image API's rounding.
@@ -683,6 +771,19 @@ fn region(rect: Rect) -> Region {
     }
 }
 
+fn larger_than_declared(uri: &str, declared: [u32; 2], found: [u32; 2]) -> Trouble {
+    let message = format!(
+        "{uri}: info.json makes it {} x {} pixels, the answer has {} x {}: boxes and regions cannot be trusted",
+        declared[0], declared[1], found[0], found[1]
+    );
+    Trouble {
+        kind: Kind::Info,
+        status: Some(200),
+        attempts: 0,
+        message,
+    }
+}
+
 fn wrong_size(uri: &str, asked: Rect, found: [u32; 2]) -> Trouble {
     let message = format!(
         "{uri}: asked for {} x {} pixels, answered {} x {}",
@@ -705,9 +806,23 @@ fn disk(e: std::io::Error) -> Trouble {
     }
 }
 
-async fn size_of(body: Bytes) -> Result<[u32; 2], (Kind, String)> {
-    let header = blocking(move || pixels::verify(&body).map_err(flaw)).await?;
-    Ok([header.width, header.height])
+/// The size of a picture, looked at to its last bit when it is the size wanted.
+async fn size_of(body: Bytes, wanted: [u32; 2]) -> Result<[u32; 2], (Kind, String)> {
+    blocking(move || {
+        if let Ok(header) = pixels::measure_bytes(&body)
+            && [header.width, header.height] != wanted
+        {
+            return Ok([header.width, header.height]);
+        }
+        let header = pixels::verify(&body).map_err(flaw)?;
+        Ok([header.width, header.height])
+    })
+    .await
+}
+
+/// More bytes than any encoding of a region needs.
+fn region_bytes(cell: Rect) -> u64 {
+    (16 * u64::from(cell.width) * u64::from(cell.height)).max(64 << 20)
 }
 
 /// Looks at a part file from its first byte to its last.

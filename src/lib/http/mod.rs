@@ -17,12 +17,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::files::Part;
 use crate::report::Error;
 
+mod host;
 mod options;
 mod trouble;
 
+use host::Manners;
+pub use host::Tally;
 pub use options::Options;
 pub use trouble::{Kind, Next, Trouble, after};
-use trouble::{PATIENCE, refusal, retry_after};
+use trouble::{refusal, retry_after};
 
 /// What to ask.
 #[derive(Clone, Debug, Default)]
@@ -116,26 +119,7 @@ pub struct Http {
 #[derive(Debug)]
 struct Host {
     window: Arc<Semaphore>,
-    state: Mutex<HostState>,
-}
-
-#[derive(Debug)]
-struct HostState {
-    next_slot: Instant,
-    quiet_until: Instant,
-    unreachable: u32,
-    tally: Tally,
-}
-
-/// What was asked of one host in this run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Requests sent.
-    pub requests: u64,
-    /// Body bytes received.
-    pub bytes: u64,
-    /// Requests that were a second attempt or later.
-    pub retries: u64,
+    state: Mutex<Manners>,
 }
 
 /// An attempt that failed.
@@ -164,9 +148,6 @@ struct Open {
 /// Bodies are written to the disk in pieces of at least this many bytes, off the async workers.
 const WRITE_SIZE: usize = 512 << 10;
 
-/// A host that could not be reached this often in a row is not asked any more.
-const GIVE_UP_ON_HOST: u32 = 8;
-
 impl Http {
     /// A client that follows the options.
     pub fn new(options: &Options) -> Result<Self, Error> {
@@ -182,10 +163,11 @@ impl Http {
             .connect_timeout(timeout)
             .read_timeout(timeout)
             .pool_max_idle_per_host(options.per_host.into())
-            .redirect(reqwest::redirect::Policy::limited(10))
+            .redirect(reqwest::redirect::Policy::limited(5))
             .tls_danger_accept_invalid_certs(options.insecure)
             .default_headers(options.headers.iter().cloned().collect())
             .cookie_store(true)
+            .referer(false)
             .build()
             .map_err(|e| {
                 Error::new("the network client cannot be set up")
@@ -276,7 +258,7 @@ impl Http {
                 Err(failed) => failed,
             };
             trouble.attempts = attempt;
-            let backoff = Duration::from_secs_f64(self.options.backoff);
+            let backoff = self.pause();
             match after(
                 trouble.kind,
                 retry_after,
@@ -408,11 +390,15 @@ impl Http {
         })?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let start = held.map_or(0, |held| held.bytes);
-        let goes_on = status == 206 && start > 0 && range_start(&headers) == Some(start);
+        let start = held.as_ref().map_or(0, |held| held.bytes);
+        let held_validator = held.map(|held| held.validator);
+        let span = content_range(&headers);
+        let same = validator(&headers).is_none_or(|v| Some(v) == held_validator);
+        let goes_on =
+            status == 206 && start > 0 && same && span.is_some_and(|(from, _)| from == start);
         if status == 206 && !goes_on {
             part.discard();
-            let message = "a part was answered that was not asked for".into();
+            let message = "a part was answered that is not of the file begun".into();
             return Err(Trouble {
                 kind: Kind::Truncated,
                 status: Some(status),
@@ -458,6 +444,19 @@ impl Http {
             lock(&host.state).tally.bytes += chunk.len() as u64;
             buffer.extend_from_slice(&chunk);
         }
+        if let Some((_, Some(whole))) = span.filter(|_| goes_on)
+            && written < whole
+        {
+            // Kept: the next attempt goes on from here.
+            let message = format!("{written} of {whole} bytes were answered");
+            return Err(Trouble {
+                kind: Kind::Truncated,
+                status: Some(status),
+                attempts: 0,
+                message,
+            }
+            .into());
+        }
         Ok(Saved {
             status,
             headers,
@@ -496,13 +495,9 @@ impl Http {
             .send()
             .await;
         let response = response.map_err(|e| self.no_connection(&host, &url, &e))?;
-        lock(&host.state).unreachable = 0;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), SystemTime::now());
-        if let (429 | 503, Some(wait)) = (status, retry_after) {
-            let mut state = lock(&host.state);
-            state.quiet_until = state.quiet_until.max(Instant::now() + wait.min(PATIENCE));
-        }
+        lock(&host.state).answered(Instant::now(), status, retry_after, self.pause());
         if response.status().is_success() || status == 304 {
             return Ok(Open {
                 response,
@@ -544,13 +539,7 @@ impl Http {
         );
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
-            let now = Instant::now();
-            let state = HostState {
-                next_slot: now,
-                quiet_until: now,
-                unreachable: 0,
-                tally: Tally::default(),
-            };
+            let state = Manners::new(Instant::now());
             Arc::new(Host {
                 window: Arc::new(Semaphore::new(self.options.per_host.into())),
                 state: Mutex::new(state),
@@ -560,27 +549,20 @@ impl Http {
     }
 
     async fn wait_for_turn(&self, host: &Host) -> Result<(), Trouble> {
-        let turn = {
+        let mut turn = lock(&host.state).turn(Instant::now(), self.options.rate)?;
+        loop {
+            tokio::time::sleep_until(turn.into()).await;
+            // The host may have asked for quiet, or have been closed, while this one waited.
             let mut state = lock(&host.state);
-            if state.unreachable >= GIVE_UP_ON_HOST {
-                let message = format!(
-                    "not asked: the host could not be reached {GIVE_UP_ON_HOST} times in a row"
-                );
-                return Err(Trouble {
-                    kind: Kind::Unsupported,
-                    status: None,
-                    attempts: 0,
-                    message,
-                });
+            match state.must_wait(Instant::now()) {
+                Some(later) => turn = later,
+                None => return state.turn(Instant::now(), 0.0).map(|_| ()),
             }
-            let turn = state.next_slot.max(state.quiet_until).max(Instant::now());
-            if self.options.rate > 0.0 {
-                state.next_slot = turn + Duration::from_secs_f64(1.0 / self.options.rate);
-            }
-            turn
-        };
-        tokio::time::sleep_until(turn.into()).await;
-        Ok(())
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::from_secs_f64(self.options.backoff)
     }
 
     fn no_connection(&self, host: &Host, url: &url::Url, e: &reqwest::Error) -> Trouble {
@@ -592,7 +574,7 @@ impl Http {
                 Kind::Certificate,
                 format!("{name} cannot be trusted{cause}"),
             ),
-            e if e.is_redirect() => (Kind::Network, "redirected more than 10 times".to_owned()),
+            e if e.is_redirect() => (Kind::Network, "redirected more than 5 times".to_owned()),
             e if e.is_timeout() => (
                 Kind::Timeout,
                 format!("{name} did not answer within {} s", self.options.timeout),
@@ -601,7 +583,10 @@ impl Http {
             _ => (Kind::Network, format!("{name} broke off{cause}")),
         };
         if e.is_connect() {
-            lock(&host.state).unreachable += 1;
+            let nowhere = causes
+                .iter()
+                .any(|cause| cause.to_string().contains("dns error"));
+            lock(&host.state).not_reached(Instant::now(), self.pause(), nowhere);
         }
         Trouble {
             kind,
@@ -642,14 +627,16 @@ fn validator(headers: &HeaderMap) -> Option<String> {
         .or_else(|| text("last-modified"))
 }
 
-/// Where a 206 starts: `Content-Range: bytes 100-199/200`.
-fn range_start(headers: &HeaderMap) -> Option<u64> {
-    let range = headers.get("content-range")?.to_str().ok()?;
-    range
-        .strip_prefix("bytes ")?
-        .split('-')
-        .next()?
-        .trim()
-        .parse()
-        .ok()
+/// Where a 206 starts, and how large the whole is: `Content-Range: bytes 100-199/200`.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let range = headers
+        .get("content-range")?
+        .to_str()
+        .ok()?
+        .strip_prefix("bytes ")?;
+    let (span, whole) = range.split_once('/')?;
+    Some((
+        span.split('-').next()?.trim().parse().ok()?,
+        whole.trim().parse().ok(),
+    ))
 }

@@ -108,14 +108,14 @@ pub fn after(
     if !kind.passes() || attempt > retries {
         return Next::GiveUp;
     }
+    let doubled = backoff
+        .saturating_mul(1 << (attempt - 1).min(10))
+        .min(LONGEST);
     match retry_after {
         Some(wait) if wait > PATIENCE => Next::GiveUp,
-        Some(wait) => Next::Retry(wait),
-        None => Next::Retry(
-            backoff
-                .saturating_mul(1 << (attempt - 1).min(10))
-                .min(LONGEST),
-        ),
+        // Never at once: a clock that is ahead makes a date of the past out of a wait.
+        Some(wait) => Next::Retry(wait.max(doubled)),
+        None => Next::Retry(doubled),
     }
 }
 

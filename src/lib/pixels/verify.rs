@@ -39,9 +39,12 @@ const DECODED: u64 = 50_000_000;
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
     let header = super::measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
     match header.media_type {
+        "image/jpeg" if pixels_of(&header) > DECODED => {
+            ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..])?
+        }
         "image/jpeg" => whole_jpeg(bytes, &header)?,
-        "image/png" => whole_png(bytes)?,
-        _ => {}
+        "image/png" => whole_png(io::Cursor::new(bytes))?,
+        _ => whole_other(bytes, &header)?,
     }
     Ok(header)
 }
@@ -58,14 +61,15 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
             .unwrap_or(0);
         not_an_image(&start[..got], &cause)
     })?;
-    let pixels = u64::from(header.width) * u64::from(header.height);
     file.seek(SeekFrom::Start(0)).map_err(disk)?;
     let (sha256, bytes) = crate::files::sha256(&mut file).map_err(disk)?;
     match header.media_type {
-        "image/jpeg" if pixels > DECODED => ends_as_jpeg(&tail(&mut file).map_err(disk)?)?,
+        "image/jpeg" if pixels_of(&header) > DECODED => {
+            ends_as_jpeg(&tail(&mut file).map_err(disk)?)?
+        }
         "image/jpeg" => whole_jpeg(&std::fs::read(path).map_err(disk)?, &header)?,
-        "image/png" => whole_png(&std::fs::read(path).map_err(disk)?)?,
-        _ => {}
+        "image/png" => whole_png(BufReader::new(File::open(path).map_err(disk)?))?,
+        _ => whole_other(&std::fs::read(path).map_err(disk)?, &header)?,
     }
     Ok(Sound {
         header,
@@ -132,13 +136,48 @@ fn tail(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(tail)
 }
 
+fn pixels_of(header: &Header) -> u64 {
+    u64::from(header.width) * u64::from(header.height)
+}
+
+/// TIFF, WebP and GIF: the announced length or the end mark, and the pixels where they are not too many.
+fn whole_other(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
+    let damaged = |e: &str| {
+        Flaw::Damaged(format!(
+            "{} of {} x {} pixels that is damaged or cut short: {e}",
+            header.media_type, header.width, header.height
+        ))
+    };
+    match header.media_type {
+        // RIFF: the size of what follows the first eight bytes.
+        "image/webp" if (bytes.len() as u64) < 8 + riff_size(bytes) => {
+            return Err(damaged("it is shorter than it says"));
+        }
+        "image/gif" if !bytes.trim_ascii_end().ends_with(b";") && !bytes.ends_with(&[0x3b, 0]) => {
+            return Err(damaged("it has no end mark"));
+        }
+        _ => {}
+    }
+    if pixels_of(header) > DECODED {
+        return Ok(());
+    }
+    super::decode(bytes, DECODED)
+        .map(|_| ())
+        .map_err(|e| damaged(&e))
+}
+
+fn riff_size(bytes: &[u8]) -> u64 {
+    bytes
+        .get(4..8)
+        .and_then(|size| size.try_into().ok())
+        .map_or(0, |size| u64::from(u32::from_le_bytes(size)))
+}
+
 /// Reads a PNG row by row: every checksum, no picture in memory.
-fn whole_png(bytes: &[u8]) -> Result<(), Flaw> {
+fn whole_png(input: impl io::BufRead + Seek) -> Result<(), Flaw> {
     let damaged =
         |e: png::DecodingError| Flaw::Damaged(format!("a PNG that is damaged or cut short: {e}"));
-    let mut reader = png::Decoder::new(io::Cursor::new(bytes))
-        .read_info()
-        .map_err(damaged)?;
+    let mut reader = png::Decoder::new(input).read_info().map_err(damaged)?;
     while reader.next_row().map_err(damaged)?.is_some() {}
     reader.finish().map_err(damaged)
 }
@@ -173,6 +212,32 @@ mod tests {
                     verify(&whole[..cut]).is_err(),
                     "{encoding:?} cut at {cut} of {}",
                     whole.len()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn tiff_webp_and_gif_cut_in_half_are_found_out() {
+        let noise = |x: u32, y: u32| {
+            (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)).to_le_bytes()[2]
+        };
+        let image = image::DynamicImage::from(image::RgbImage::from_fn(60, 50, |x, y| {
+            image::Rgb([noise(x, y), noise(y, x), 7])
+        }));
+        for format in [
+            image::ImageFormat::Tiff,
+            image::ImageFormat::WebP,
+            image::ImageFormat::Gif,
+        ] {
+            let mut out = io::Cursor::new(Vec::new());
+            image.write_to(&mut out, format).unwrap();
+            let whole = out.into_inner();
+            assert!(verify(&whole).is_ok(), "{format:?}: {:?}", verify(&whole));
+            for part in [5, 8] {
+                assert!(
+                    verify(&whole[..whole.len() * part / 10]).is_err(),
+                    "{format:?} {part}/10"
                 );
             }
         }
