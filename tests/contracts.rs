@@ -141,6 +141,15 @@ fn report() -> Value {
     })
 }
 
+fn dataset() -> Value {
+    let count = json!({"images": 2, "boxes": 3, "negatives": 1, "groups": 2});
+    json!({
+        "contract": "recto/dataset", "version": 1, "format": "coco", "conventions": "boxes in pixels",
+        "classes": [{"name": "alef", "boxes": 3}], "total": count, "splits": {"train": count},
+        "files": [{"path": "images/a.jpg", "bytes": 12345, "sha256": "0123456789abcdef".repeat(4)}],
+    })
+}
+
 /// Reads a sample by its type and writes it again.
 fn reread(name: &str, sample: &Value) -> Result<Value, String> {
     fn through<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<Value, String> {
@@ -157,17 +166,19 @@ fn reread(name: &str, sample: &Value) -> Result<Value, String> {
         "localizations" => contract::<Localizations>(&bytes),
         "image_map" => through::<ImageMap>(&bytes),
         "downloads" => through::<Download>(&bytes),
+        "dataset" => contract::<DatasetFile>(&bytes),
         "report" => through::<ReportFile>(&bytes),
         other => panic!("no sample of {other}"),
     }
 }
 
-fn samples() -> [(&'static str, Value); 5] {
+fn samples() -> [(&'static str, Value); 6] {
     [
         ("digest", digest()),
         ("localizations", localizations()),
         ("image_map", image_map()),
         ("downloads", download()),
+        ("dataset", dataset()),
         ("report", report()),
     ]
 }
@@ -341,6 +352,9 @@ fn what_is_not_a_contract_is_refused_by_schema_and_type() {
         ("downloads", "/recto".into(), Value::Null),
         ("downloads", "/sha256".into(), Value::Null),
         ("downloads", "/bytes".into(), json!(-1)),
+        ("dataset", "/contract".into(), json!("recto/digest")),
+        ("dataset", "/total/boxes".into(), json!(-1)),
+        ("dataset", "/files/0/sha256".into(), Value::Null),
         ("report", "/kept".into(), json!("2")),
     ];
     for (name, place, instead) in cases {
@@ -370,6 +384,7 @@ fn the_schema_is_stricter_than_the_type_in_these() {
         ("downloads", "/recto", json!("download/9")),
         ("downloads", "/sha256", json!("ABC")),
         ("downloads", "/method", json!("stretched")),
+        ("dataset", "/files/0/sha256", json!("ABC")),
         ("report", "/stage", json!("lunch")),
     ];
     for (name, place, instead) in cases {
@@ -433,7 +448,7 @@ fn extend(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (key, member) in members.iter_mut() {
-                if !["metadata", "attributes"].contains(&key.as_str()) {
+                if !["metadata", "attributes", "splits"].contains(&key.as_str()) {
                     extend(member);
                 }
             }
@@ -643,4 +658,85 @@ proptest! {
         let error = contracts::parse::<Digest>(cut, "cut.json").unwrap_err().to_string();
         prop_assert!(error.starts_with("error: cut.json:"), "{}", error);
     }
+}
+
+/// Every test folder does this when it ends; here are files that it must not let pass.
+#[test]
+fn files_that_programs_make_are_held_against_the_schemas() {
+    let good = [
+        ("out/digest.json", digest().to_string()),
+        ("image_map.json", image_map().to_string()),
+        ("out/dataset.json", dataset().to_string()),
+        ("images/downloads.jsonl", format!("{}\n{{\"re", download())),
+        (
+            "failures.csv",
+            "id,url,path,kind,status,attempts,message\na,b,c,d,,1,e\n".into(),
+        ),
+        (
+            "a.rejects.csv",
+            "input,record,field,problem\na,b,c,\"d,\nd\"\n".into(),
+        ),
+        ("someone/elses.json", "{\"contract\":\"rent\"}".into()),
+        ("notes.txt", "{".into()),
+    ];
+    let bad = [
+        (
+            "any.json",
+            changed("digest", "/version", &json!(2)).to_string(),
+        ),
+        (
+            "localizations.json",
+            changed("localizations", "/images/0/id", &json!(1)).to_string(),
+        ),
+        (
+            "report.json",
+            changed("report", "/kept", &Value::Null).to_string(),
+        ),
+        (
+            "dataset.json",
+            changed("dataset", "/files/0/bytes", &json!("1")).to_string(),
+        ),
+        ("cut.json", "{".into()),
+        ("image_map.json", "{\"a\":\"/a.jpg\"}".into()),
+        (
+            "images/downloads.jsonl",
+            format!(
+                "{}\n{}\n",
+                download(),
+                changed("downloads", "/bytes", &json!(-1))
+            ),
+        ),
+        (
+            "failures.csv",
+            "id,url,path,kind,status,attempts,message\na,b,c,d,,many,e\n".into(),
+        ),
+        (
+            "out/failures.csv",
+            "id,url,path,kind,attempts,message\n".into(),
+        ),
+        ("rejects.csv", "input,record,field,problem\na,,c,d\n".into()),
+        (
+            "a.rejects.csv",
+            "input,record,field,problem\na,b,c\n".into(),
+        ),
+    ];
+    let work = common::Workdir::new();
+    // Past `write`, which remembers what a test wrote itself.
+    let make = |name: &str, text: &str| {
+        let path = work.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    good.iter().for_each(|(name, text)| make(name, text));
+    assert_eq!(work.faults(), Vec::<String>::new());
+    for (name, text) in bad {
+        make(name, &text);
+        let faults = work.faults();
+        assert_eq!(faults.len(), 1, "{name}: {faults:?}");
+        assert!(faults[0].starts_with(&format!("{name}: ")), "{faults:?}");
+        std::fs::remove_file(work.path(name)).unwrap();
+    }
+    let foreign = changed("digest", "/version", &json!(2));
+    work.write_json("mine.json", &foreign);
+    assert_eq!(work.faults(), Vec::<String>::new(), "a test wrote it");
 }

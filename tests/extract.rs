@@ -650,7 +650,7 @@ fn observations_without_an_address_are_rejected() {
     let (work, ran) = run(observations, &[]);
     ran.exits(3).says(&[
         "digest.json, b, image: image has neither url nor service",
-        "observation has no id",
+        "digest.json, observation 3, id: observation has no id",
         "digest.json, a, regions: annotation has no regions",
     ]);
     assert_eq!(

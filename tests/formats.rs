@@ -2,11 +2,11 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use common::Workdir;
 use common::dataset::*;
+use common::readers::{elements, features, records, texts};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::{Value, json};
 
@@ -175,35 +175,6 @@ fn coco_keeps_awkward_names_and_folders() {
     );
 }
 
-/// Texts of the elements of one name, by a parser that is not the writer.
-fn elements(xml: &str, wanted: &str) -> Vec<String> {
-    use quick_xml::events::Event;
-    let mut reader = quick_xml::Reader::from_str(xml);
-    let (mut texts, mut open) = (Vec::new(), false);
-    loop {
-        match reader.read_event().unwrap() {
-            Event::Start(e) if e.name().as_ref() == wanted => {
-                open = true;
-                texts.push(String::new());
-            }
-            Event::End(e) if e.name().as_ref() == wanted => open = false,
-            Event::Text(t) if open => texts.last_mut().unwrap().push_str(&t),
-            Event::GeneralRef(r) if open => {
-                let name = r.to_string();
-                let text = match r.resolve_char_ref().unwrap() {
-                    Some(c) => c.to_string(),
-                    None => quick_xml::escape::resolve_predefined_entity(&name)
-                        .unwrap()
-                        .into(),
-                };
-                texts.last_mut().unwrap().push_str(&text);
-            }
-            Event::Eof => return texts,
-            _ => {}
-        }
-    }
-}
-
 #[test]
 fn voc_holds_names_lists_and_convention() {
     let (work, _) = sample();
@@ -265,51 +236,6 @@ fn voc_replaces_what_xml_cannot_hold() {
         .says(&["1 class name has characters that XML cannot hold"]);
     let xml = work.text("out/VOCdevkit/VOC2012/Annotations/a.xml");
     assert_eq!(elements(&xml, "name"), ["a\u{fffd}b"]);
-}
-
-/// The fields of a protocol buffer message that are bytes or messages.
-fn fields(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
-    fn varint(bytes: &mut &[u8]) -> u64 {
-        let (mut value, mut shift) = (0, 0);
-        loop {
-            let byte = bytes[0];
-            *bytes = &bytes[1..];
-            value |= u64::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte < 0x80 {
-                return value;
-            }
-        }
-    }
-    let mut fields = Vec::new();
-    while !bytes.is_empty() {
-        let tag = varint(&mut bytes);
-        assert_eq!(tag & 7, 2, "only length-delimited fields are expected");
-        let length = varint(&mut bytes) as usize;
-        fields.push((tag >> 3, bytes[..length].to_vec()));
-        bytes = &bytes[length..];
-    }
-    fields
-}
-
-/// Key → values of a feature: texts and images as they are, packed numbers as one run of bytes.
-fn features(example: &[u8]) -> BTreeMap<String, Vec<Vec<u8>>> {
-    fields(&fields(example)[0].1)
-        .into_iter()
-        .map(|(_, entry)| {
-            let entry = fields(&entry);
-            let list = &fields(&entry[1].1)[0].1;
-            let values = fields(list).into_iter().map(|(_, value)| value).collect();
-            (String::from_utf8(entry[0].1.clone()).unwrap(), values)
-        })
-        .collect()
-}
-
-fn texts(values: &[Vec<u8>]) -> Vec<&str> {
-    values
-        .iter()
-        .map(|v| std::str::from_utf8(v).unwrap())
-        .collect()
 }
 
 #[test]

@@ -234,13 +234,13 @@ pub struct LocalizedImage {
     /// What must not straddle a train/test split.
     pub group: String,
     /// What the source says of it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub metadata: Metadata,
     /// Concepts of the image as a whole.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub labels: Vec<String>,
     /// The coordinate frame of its boxes. The whole image fills it; absent: unknown, there are no boxes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub frame: Option<Frame>,
     /// Its boxes.
     #[serde(default)]
@@ -260,7 +260,7 @@ pub struct Localization {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polygon: Option<Polygon>,
     /// Text, motivation, confidence…
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub attributes: BTreeMap<String, serde_json::Value>,
 }
 
@@ -324,8 +324,8 @@ pub struct Failure {
     pub url: String,
     /// The path the file would have had.
     pub path: String,
-    /// The class of trouble: `not-found`, `forbidden`, `too-many`, `server`, `network`, `timeout`, `truncated`,
-    /// `wrong-size`, `not-an-image`, `info`, `unsupported`, `disk`.
+    /// The class of trouble: `not-found`, `forbidden`, `too-many`, `server`, `network`, `certificate`, `timeout`,
+    /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `disk`.
     pub kind: String,
     /// HTTP status of the last attempt, where there was an answer.
     pub status: Option<u16>,
@@ -350,8 +350,10 @@ impl Failure {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DatasetFile {
     /// Always `recto/dataset`.
+    #[schemars(extend("const" = "recto/dataset"))]
     pub contract: String,
     /// Version of this shape: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// The format: `coco`, `voc`…
     pub format: String,
@@ -398,6 +400,7 @@ pub struct DatasetEntry {
     /// Size.
     pub bytes: u64,
     /// SHA-256, lower-case hex.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     pub sha256: String,
 }
 

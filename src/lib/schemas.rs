@@ -7,7 +7,7 @@ use regex::Regex;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::contracts::{Digest, Download, Failure, ImageMap, Localizations};
+use crate::contracts::{DatasetFile, Digest, Download, Failure, ImageMap, Localizations};
 use crate::report::{Reject, ReportFile};
 
 /// Every schema: what stands before `.schema.json` in its file's name, and the schema.
@@ -23,6 +23,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
             "downloads",
             object::<Download>("A line of downloads.jsonl, the journal of finished images"),
         ),
+        ("dataset", object::<DatasetFile>("dataset.json, version 1")),
         (
             "report",
             object::<ReportFile>("What --report writes, version 1"),

@@ -170,26 +170,6 @@ pub fn groups() -> Workdir {
     work
 }
 
-/// The records of a TFRecord file, both checksums verified.
-pub fn records(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let masked = |data: &[u8]| {
-        crc32c::crc32c(data)
-            .rotate_right(15)
-            .wrapping_add(0xa282_ead8)
-    };
-    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
-    let (mut records, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
-        let length = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
-        assert_eq!(number(at + 8), masked(&bytes[at..at + 8]));
-        let data = &bytes[at + 12..at + 12 + length];
-        assert_eq!(number(at + 12 + length), masked(data));
-        records.push(data.to_vec());
-        at += 16 + length;
-    }
-    records
-}
-
 /// Names of all formats.
 pub fn formats() -> Vec<&'static str> {
     recto::formats::ALL

@@ -20,6 +20,8 @@ pub struct Origin {
     /// `w,h` or `w,` is what level 0 has; others answer to both.
     pub both_sides: bool,
     pub grey: bool,
+    /// The picture: place → colour.
+    pub paint: fn(u32, u32) -> [u8; 3],
 }
 
 impl Default for Origin {
@@ -34,6 +36,7 @@ impl Default for Origin {
             tile: 64,
             both_sides: false,
             grey: false,
+            paint: pixel,
         }
     }
 }
@@ -114,7 +117,7 @@ impl Origin {
         }
         let source = |i: u32, from: u32, whole: u32, parts: u32| from + i * whole / parts;
         let image = image::RgbImage::from_fn(wanted[0], wanted[1], |i, j| {
-            image::Rgb(pixel(
+            image::Rgb((self.paint)(
                 source(i, x, w, wanted[0]),
                 source(j, y, h, wanted[1]),
             ))

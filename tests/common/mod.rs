@@ -4,27 +4,38 @@
 
 pub mod dataset;
 pub mod iiif;
+pub mod readers;
 pub mod schemas;
 pub mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 
-/// A temporary folder in which programs run; gone when dropped.
-pub struct Workdir(tempfile::TempDir);
+/// A temporary folder in which programs run; gone when dropped. Then every file in it that a test did not write
+/// is held against the published schemas.
+pub struct Workdir {
+    folder: tempfile::TempDir,
+    /// What tests wrote themselves, which may be as wrong as they like.
+    written: Mutex<BTreeSet<Vec<u8>>>,
+}
 
 impl Workdir {
     pub fn new() -> Self {
-        Workdir(tempfile::tempdir().unwrap())
+        Workdir {
+            folder: tempfile::tempdir().unwrap(),
+            written: Mutex::default(),
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
         let path = self.path(name);
+        self.written.lock().unwrap().insert(bytes.as_ref().to_vec());
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
         self
@@ -76,7 +87,7 @@ impl Workdir {
     /// A program of recto, such as `extract`, ready to run in this folder.
     pub fn command(&self, stage: &str, args: &[&str]) -> Command {
         let mut command = Command::new(binary(stage));
-        command.args(args).current_dir(self.0.path());
+        command.args(args).current_dir(self.folder.path());
         for name in [
             "RECTO_CONTACT",
             "RECTO_BEARER",
@@ -101,7 +112,7 @@ impl Workdir {
 
     /// Runs any command in this folder, to its end.
     pub fn run_command(&self, command: &mut Command) -> Ran {
-        let output = command.current_dir(self.0.path()).output().unwrap();
+        let output = command.current_dir(self.folder.path()).output().unwrap();
         Ran {
             output,
             call: format!("{command:?}"),
@@ -123,6 +134,36 @@ impl Workdir {
         Ran {
             output,
             call: format!("recto-{stage} {}", args.join(" ")),
+        }
+    }
+}
+
+impl Workdir {
+    /// What is wrong with the files that programs made, by the published schemas.
+    pub fn faults(&self) -> Vec<String> {
+        let written = self.written.lock().unwrap();
+        let made = self.tree("").into_iter();
+        made.filter(|(_, bytes)| !written.contains(bytes))
+            .flat_map(|(path, bytes)| {
+                let faults = schemas::file_faults(&path, &bytes);
+                faults
+                    .into_iter()
+                    .map(move |fault| format!("{path}: {fault}"))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Workdir {
+    fn drop(&mut self) {
+        // A test that fails already has its message.
+        if !std::thread::panicking() {
+            let faults = self.faults();
+            assert!(
+                faults.is_empty(),
+                "made by a program:\n{}",
+                faults.join("\n")
+            );
         }
     }
 }

@@ -33,6 +33,69 @@ pub fn faults(name: &str, value: &Value) -> Vec<String> {
         .collect()
 }
 
+/// The faults of a file that bears a name of ours. Files that are nobody's contract have none.
+pub fn file_faults(path: &str, bytes: &[u8]) -> Vec<String> {
+    match path.rsplit('/').next().unwrap_or(path) {
+        "image_map.json" => json_faults(Some("image_map"), bytes),
+        "downloads.jsonl" => bytes
+            .split_inclusive(|b| *b == b'\n')
+            // A run that was killed leaves the last line without its end; the next run takes it away.
+            .filter(|line| line.ends_with(b"\n"))
+            .flat_map(|line| json_faults(Some("downloads"), line))
+            .collect(),
+        name if name.ends_with("failures.csv") => table_faults("failures", bytes),
+        name if name.ends_with("rejects.csv") => table_faults("rejects", bytes),
+        name if name.ends_with(".json") => json_faults(None, bytes),
+        _ => Vec::new(),
+    }
+}
+
+/// The faults of a JSON file of the contract given, else of the one it says it is.
+fn json_faults(name: Option<&str>, bytes: &[u8]) -> Vec<String> {
+    let value: Value = match serde_json::from_slice(bytes) {
+        Ok(value) => value,
+        Err(e) => return vec![format!("not JSON: {e}")],
+    };
+    let contract = value["contract"].as_str();
+    let own = contract.and_then(|contract| contract.strip_prefix("recto/"));
+    name.or(own).map_or(Vec::new(), |name| faults(name, &value))
+}
+
+/// The faults of a CSV file by its table schema: header, number of cells, what a cell may hold.
+fn table_faults(name: &str, bytes: &[u8]) -> Vec<String> {
+    let all = recto::schemas::all();
+    let schema = &all.iter().find(|(n, _)| *n == name).unwrap().1;
+    let fields = schema["fields"].as_array().unwrap();
+    let mut csv = csv::Reader::from_reader(bytes);
+    let header: Vec<Value> = csv.headers().unwrap().iter().map(Value::from).collect();
+    let columns: Vec<Value> = fields.iter().map(|f| f["name"].clone()).collect();
+    if header != columns {
+        return vec![format!("the header is {header:?}")];
+    }
+    let mut faults = Vec::new();
+    for row in csv.records() {
+        match row {
+            Err(e) => faults.push(e.to_string()),
+            Ok(row) => faults.extend(
+                fields
+                    .iter()
+                    .zip(&row)
+                    .filter_map(|(f, cell)| cell_fault(f, cell)),
+            ),
+        }
+    }
+    faults
+}
+
+fn cell_fault(field: &Value, cell: &str) -> Option<String> {
+    let is_missing = cell.is_empty();
+    let is_required = field["constraints"]["required"] == true;
+    let is_number = cell.parse::<u64>().is_ok();
+    let is_bad =
+        (is_missing && is_required) || (!is_missing && field["type"] == "integer" && !is_number);
+    is_bad.then(|| format!("{} holds `{cell}`", field["name"]))
+}
+
 /// Fails unless a value is valid by the published schema of a contract.
 #[track_caller]
 pub fn validate(name: &str, value: &Value) {

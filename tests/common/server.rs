@@ -1,12 +1,14 @@
 //! A loopback HTTP server that answers by script and misbehaves when told to. Counts its hits.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use rustls::pki_types::PrivatePkcs8KeyDer;
 
 /// What a path answers.
 #[derive(Clone)]
@@ -39,6 +41,7 @@ type Handler = dyn Fn(&Arrived, usize) -> Answer + Send + Sync;
 
 /// The server; stops when dropped.
 pub struct Server {
+    scheme: &'static str,
     address: std::net::SocketAddr,
     log: Arc<Mutex<Vec<Arrived>>>,
     stop: Arc<AtomicBool>,
@@ -47,22 +50,55 @@ pub struct Server {
 impl Server {
     /// Answers each request by a function of the request and of how often its path was asked before.
     pub fn start(handler: impl Fn(&Arrived, usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::listen("http", Arc::new(handler), |stream, log, handler| {
+            connection(stream, log, handler)
+        })
+    }
+
+    /// The same over TLS, with a certificate that it signed itself.
+    pub fn start_tls(handler: impl Fn(&Arrived, usize) -> Answer + Send + Sync + 'static) -> Self {
+        let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(signed.signing_key.serialize_der()).into();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![signed.cert.der().clone()], key);
+        let config = Arc::new(config.unwrap());
+        Self::listen("https", Arc::new(handler), move |stream, log, handler| {
+            let tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            connection(rustls::StreamOwned::new(tls, stream), log, handler);
+        })
+    }
+
+    fn listen(
+        scheme: &'static str,
+        handler: Arc<Handler>,
+        connection: impl Fn(TcpStream, &Mutex<Vec<Arrived>>, &Handler) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let log: Arc<Mutex<Vec<Arrived>>> = Arc::default();
         let stop = Arc::new(AtomicBool::new(false));
-        let handler: Arc<Handler> = Arc::new(handler);
+        let connection = Arc::new(connection);
         let (log_, stop_) = (log.clone(), stop.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if stop_.load(Ordering::SeqCst) {
                     return;
                 }
-                let (log, handler) = (log_.clone(), handler.clone());
+                let (log, handler, connection) =
+                    (log_.clone(), handler.clone(), connection.clone());
                 thread::spawn(move || connection(stream.unwrap(), &log, &*handler));
             }
         });
-        Server { address, log, stop }
+        Server {
+            scheme,
+            address,
+            log,
+            stop,
+        }
     }
 
     /// Answers paths from a table: the n-th request of a path gets its n-th answer, the last one for ever after.
@@ -74,9 +110,9 @@ impl Server {
         })
     }
 
-    /// `http://127.0.0.1:PORT` and a path.
+    /// `http://127.0.0.1:PORT`, or with `https`, and a path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// How often a path was asked.
@@ -102,18 +138,17 @@ impl Drop for Server {
     }
 }
 
-fn connection(stream: TcpStream, log: &Mutex<Vec<Arrived>>, handler: &Handler) {
-    let mut input = BufReader::new(stream.try_clone().unwrap());
-    let mut output = stream;
-    while let Some(request) = read_request(&mut input) {
+fn connection(stream: impl Read + Write, log: &Mutex<Vec<Arrived>>, handler: &Handler) {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read_request(&mut stream) {
         let before = {
             let mut log = log.lock().unwrap();
             let before = log.iter().filter(|r| r.path == request.path).count();
             log.push(request.clone());
             before
         };
-        if !answer(&mut output, &request, handler(&request, before)) {
-            let _ = output.shutdown(std::net::Shutdown::Both);
+        let response = handler(&request, before);
+        if !answer(stream.get_mut(), &request, response) {
             return;
         }
     }
@@ -144,7 +179,7 @@ fn read_request(input: &mut impl BufRead) -> Option<Arrived> {
 }
 
 /// Whether the connection goes on.
-fn answer(output: &mut TcpStream, request: &Arrived, answer: Answer) -> bool {
+fn answer(output: &mut impl Write, request: &Arrived, answer: Answer) -> bool {
     let (status, headers, body, cut) = match answer {
         Answer::Serve(body, kind) => (200, vec![("content-type".into(), kind.into())], body, None),
         Answer::Status(status) => (status, vec![], vec![], None),
@@ -176,5 +211,5 @@ fn answer(output: &mut TcpStream, request: &Arrived, answer: Answer) -> bool {
         .write_all(head.as_bytes())
         .and_then(|()| output.write_all(b"\r\n"))
         .and_then(|()| output.write_all(body));
-    sent.is_ok() && cut.is_none()
+    sent.and_then(|()| output.flush()).is_ok() && cut.is_none()
 }

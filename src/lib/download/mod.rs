@@ -370,9 +370,18 @@ fn account(
         options.output_dir.display()
     );
     report.hint = (!outcome.failures.is_empty()).then(|| {
+        let distrusted = outcome
+            .failures
+            .iter()
+            .any(|failure| failure.kind == Kind::Certificate.name());
         format!(
-            "{} lists what is missing; run the same command again to try only that",
-            options.failures.display()
+            "{} lists what is missing; run the same command again to try only that{}",
+            options.failures.display(),
+            if distrusted {
+                "; --insecure accepts any certificate"
+            } else {
+                ""
+            }
         )
     });
 }

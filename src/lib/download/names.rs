@@ -13,13 +13,23 @@ pub fn stem(image: &LocalizedImage) -> String {
         .filter_map(|label| label.as_deref())
         .collect();
     let label = SafeName::readable(&words.join(" "));
-    let folder = SafeName::unique(&image.group);
     format!(
         "{}/{}-{}",
-        folder.as_str(),
+        folder(image),
         label.as_str(),
         hex_digest(image.id.as_bytes(), 10)
     )
+}
+
+/// The folder of a group: the group itself; where that is the URL of a manifest, the manifest's label and a hash.
+fn folder(image: &LocalizedImage) -> String {
+    match &image.source.labels.manifest {
+        Some(label) if image.group.contains("://") => {
+            let hash = hex_digest(image.group.as_bytes(), 8);
+            format!("{}-{hash}", SafeName::readable(label).as_str())
+        }
+        _ => SafeName::unique(&image.group).as_str().to_owned(),
+    }
 }
 
 /// A name for work under way on an image, unlike that of any other request.

@@ -18,6 +18,7 @@ use crate::contracts::Service;
 use crate::files::Part;
 use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
 use crate::iiif::info::{self, Info, Limits};
+use crate::iiif::{self, Region, Rotation, Size};
 use crate::pixels::{self, Flaw, Sound};
 
 /// How an image is covered, and in which words it is asked for.
@@ -48,11 +49,27 @@ pub struct Dialect {
     pub both_sides: bool,
 }
 
+type InfoCell = OnceCell<Result<Info, Trouble>>;
+
 /// What the answers of a host have taught, and each service's `info.json`, fetched once.
 #[derive(Debug, Default)]
 pub struct Memory {
-    infos: Mutex<HashMap<String, Arc<OnceCell<Result<Info, Trouble>>>>>,
-    caps: Mutex<HashMap<String, Limits>>,
+    infos: Mutex<HashMap<String, Arc<InfoCell>>>,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+}
+
+/// What is known of a host. `lesson` is held by the image that asks for the first whole picture, so that the
+/// others need not find out the same.
+#[derive(Debug, Default)]
+struct Host {
+    lesson: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    cap: Option<Limits>,
+    gave_whole: bool,
 }
 
 /// What is wanted of a service.
@@ -153,14 +170,24 @@ impl Course<'_> {
         let info = self.info().await?;
         let (origin, size) = part(self.wanted.service, &info)?;
         let target = shrunk(size, self.wanted.max_width);
-        let limits = info.limits.and(&self.memory.cap(&self.wanted.service.id));
+        let host = self.memory.host(&self.wanted.service.id);
+        let lesson = match host.known() {
+            Known {
+                cap: None,
+                gave_whole: false,
+            } => Some(host.lesson.lock().await),
+            _ => None,
+        };
+        let limits = info.limits.and(&host.cap());
         if limits.allow(target[0], target[1])
             && may_be_whole(&info, size, target)
             && let Some(whole) = self.whole(&info, origin, size, target).await?
         {
+            host.learn(|known| known.gave_whole = true);
             return Ok(Got::Whole(whole));
         }
         let pack = self.first_region(&info, origin, size, pack_at).await?;
+        drop(lesson);
         self.complete(pack).await
     }
 
@@ -168,7 +195,7 @@ impl Course<'_> {
         let cell = self.memory.info_cell(&self.wanted.service.id);
         let mut asked = 0;
         let fetch = async {
-            let ask = Ask::document(info_uri(&self.wanted.service.id));
+            let ask = Ask::document(iiif::info_uri(&self.wanted.service.id));
             let check = async |reply: &Reply| {
                 info::parse(&reply.body)
                     .map(|_| ())
@@ -246,14 +273,11 @@ impl Course<'_> {
 
     fn learn_from_whole(&mut self, asked: [u32; 2], found: [u32; 2]) {
         let side = found[0].max(found[1]).max(LEAST);
-        self.memory.lower(
-            &self.wanted.service.id,
-            &Limits {
-                width: side,
-                height: side,
-                area: u64::MAX,
-            },
-        );
+        self.memory.host(&self.wanted.service.id).lower(&Limits {
+            width: side,
+            height: side,
+            area: u64::MAX,
+        });
         self.notes.push(format!(
             "asked for {} x {}, answered {} x {} with status 200: covered by regions instead",
             asked[0], asked[1], found[0], found[1]
@@ -345,14 +369,11 @@ impl Course<'_> {
             }
             let side = found[0].max(found[1]);
             // A square answered smaller on both sides tells of a limit on the area as well as on a side.
-            self.memory.lower(
-                &self.wanted.service.id,
-                &Limits {
-                    width: side,
-                    height: side,
-                    area: area.max(u64::from(LEAST).pow(2)),
-                },
-            );
+            self.memory.host(&self.wanted.service.id).lower(&Limits {
+                width: side,
+                height: side,
+                area: area.max(u64::from(LEAST).pow(2)),
+            });
             self.notes.push(format!(
                 "asked for a region of {} x {}, answered {} x {}",
                 first.width, first.height, found[0], found[1]
@@ -367,7 +388,9 @@ impl Course<'_> {
     }
 
     fn region_size(&self, info: &Info, size: [u32; 2]) -> [u32; 2] {
-        let limits = info.limits.and(&self.memory.cap(&self.wanted.service.id));
+        let limits = info
+            .limits
+            .and(&self.memory.host(&self.wanted.service.id).cap());
         let limits = match limits.allow(size[0], size[1]) {
             // Refused whole for no stated reason.
             true => limits.and(&Limits {
@@ -503,52 +526,67 @@ impl Course<'_> {
 impl Plan {
     /// The URI of a region at full scale, in canonical form for the version.
     pub fn uri(&self, cell: Rect) -> String {
-        let Dialect {
-            quality,
-            format,
-            both_sides,
-            ..
-        } = &self.dialect;
-        let size = if *both_sides {
-            format!("{},{}", cell.width, cell.height)
-        } else {
-            format!("{},", cell.width)
+        let size = match self.dialect.both_sides {
+            true => Size::Exact(cell.width, cell.height),
+            false => Size::Width(cell.width),
         };
-        image_uri(
-            &self.service,
-            &format!("{},{},{},{}", cell.x, cell.y, cell.width, cell.height),
-            &size,
-            quality,
-            format,
+        self.dialect.uri(&self.service, region(cell), size)
+    }
+}
+
+impl Dialect {
+    fn uri(&self, base: &str, region: Region, size: Size) -> String {
+        iiif::image_uri(
+            base,
+            region,
+            size,
+            Rotation::default(),
+            &self.quality,
+            &self.format,
         )
     }
 }
 
 impl Memory {
-    fn info_cell(&self, service: &str) -> Arc<OnceCell<Result<Info, Trouble>>> {
-        self.infos
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(service.to_owned())
+    fn info_cell(&self, service: &str) -> Arc<InfoCell> {
+        const MOST: usize = 10_000;
+        let mut infos = self.infos.lock().unwrap_or_else(PoisonError::into_inner);
+        if infos.len() >= MOST {
+            infos.clear();
+        }
+        infos.entry(service.to_owned()).or_default().clone()
+    }
+
+    fn host(&self, service: &str) -> Arc<Host> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts
+            .entry(origin_of(service).to_owned())
             .or_default()
             .clone()
     }
+}
 
-    /// What is known of the largest answer of a service's host.
-    pub fn cap(&self, service: &str) -> Limits {
-        let caps = self.caps.lock().unwrap_or_else(PoisonError::into_inner);
-        caps.get(host(service)).copied().unwrap_or(Limits::NONE)
+impl Host {
+    fn known(&self) -> Known {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lower(&self, service: &str, to: &Limits) {
-        let mut caps = self.caps.lock().unwrap_or_else(PoisonError::into_inner);
-        let cap = caps.entry(host(service).to_owned()).or_insert(Limits::NONE);
-        *cap = cap.and(to);
+    /// The largest answer, as far as is known.
+    fn cap(&self) -> Limits {
+        self.known().cap.unwrap_or(Limits::NONE)
+    }
+
+    fn learn(&self, lesson: impl FnOnce(&mut Known)) {
+        lesson(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn lower(&self, to: &Limits) {
+        self.learn(|known| known.cap = Some(known.cap.unwrap_or(Limits::NONE).and(to)));
     }
 }
 
 /// `scheme://host:port` of a URI.
-fn host(uri: &str) -> &str {
+fn origin_of(uri: &str) -> &str {
     let from = uri.find("://").map_or(0, |at| at + 3);
     let end = uri[from..].find('/').map_or(uri.len(), |at| from + at);
     &uri[..end]
@@ -627,27 +665,22 @@ fn whole_uri(
     scaled: Option<[u32; 2]>,
     dialect: &Dialect,
 ) -> String {
-    let region = part.map_or("full".into(), |r| {
-        format!("{},{},{},{}", r.x, r.y, r.width, r.height)
-    });
     let size = match scaled {
-        Some([w, h]) if dialect.both_sides => format!("{w},{h}"),
-        Some([w, _]) => format!("{w},"),
-        None if dialect.version >= 3 => "max".into(),
-        None => "full".into(),
+        Some([w, h]) if dialect.both_sides => Size::Exact(w, h),
+        Some([w, _]) => Size::Width(w),
+        None if dialect.version >= 3 => Size::Max,
+        None => Size::Full,
     };
-    image_uri(base, &region, &size, &dialect.quality, &dialect.format)
+    dialect.uri(base, part.map_or(Region::Full, region), size)
 }
 
-fn image_uri(base: &str, region: &str, size: &str, quality: &str, format: &str) -> String {
-    format!(
-        "{}/{region}/{size}/0/{quality}.{format}",
-        base.trim_end_matches('/')
-    )
-}
-
-fn info_uri(base: &str) -> String {
-    format!("{}/info.json", base.trim_end_matches('/'))
+fn region(rect: Rect) -> Region {
+    Region::Pixels {
+        x: rect.x,
+        y: rect.y,
+        w: rect.width,
+        h: rect.height,
+    }
 }
 
 fn wrong_size(uri: &str, asked: Rect, found: [u32; 2]) -> Trouble {

@@ -17,12 +17,16 @@ pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {
     let mut extracted = Extracted::default();
     let mut images = Images::default();
     for (input, digest) in digests {
-        for observation in &digest.observations {
+        for (i, observation) in digest.observations.iter().enumerate() {
             match address_fault(observation) {
                 None => images.add(input, observation, rules, &mut extracted),
                 Some((field, problem)) => {
                     extracted.read += 1;
-                    let reject = Reject::new(input, &observation.id, field, problem);
+                    let record = match observation.id.trim() {
+                        "" => format!("observation {}", i + 1),
+                        id => id.to_owned(),
+                    };
+                    let reject = Reject::new(input, record, field, problem);
                     extracted.rejects.push(reject);
                 }
             }

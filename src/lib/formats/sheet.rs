@@ -41,7 +41,7 @@ impl Format for Sheet {
         let mut cells = Vec::new();
         let mut news = Vec::new();
         for picture in &chosen {
-            match cell(dataset, picture) {
+            match cell(dataset, picture, draw::side(chosen.len())) {
                 Ok(cell) => cells.push(cell),
                 Err(cause) => news.push(format!("sheet: {} is left out: {cause}", picture.file)),
             }
@@ -79,14 +79,29 @@ fn evenly<'a>(pictures: &[&'a Picture], most: usize) -> Vec<&'a Picture> {
 /// Most pixels of an image that is drawn: 2^30.
 const MOST_PIXELS: u64 = 1 << 30;
 
-fn cell(dataset: &Dataset, picture: &Picture) -> Result<Cell, String> {
+fn cell(dataset: &Dataset, picture: &Picture, side: u32) -> Result<Cell, String> {
     let bytes = picture.read().map_err(|e| e.to_string())?;
-    let thumbnail = draw::thumbnail(&bytes, MOST_PIXELS)?;
+    let thumbnail = draw::thumbnail(&bytes, side, MOST_PIXELS)?;
     let labelled = |b: &super::Labelled| (b.class, dataset.classes[b.class].clone(), b.bbox);
     Ok(Cell {
         thumbnail,
         size: [picture.width, picture.height],
-        caption: picture.file.clone(),
+        caption: caption(picture),
         boxes: picture.boxes.iter().map(labelled).collect(),
     })
+}
+
+/// What people call it, else its path.
+fn caption(picture: &Picture) -> String {
+    let labels = &picture.source.labels;
+    let words: Vec<&str> = [&labels.canvas, &labels.image]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    if words.is_empty() {
+        picture.file.clone()
+    } else {
+        words.join(", ")
+    }
 }

@@ -9,7 +9,7 @@ use crate::contracts::BBox;
 /// One picture of a sheet.
 #[derive(Debug)]
 pub struct Cell {
-    /// The picture, no larger than [`SIDE`].
+    /// The picture, no larger than [`side`] says.
     pub thumbnail: RgbImage,
     /// Width and height of the picture itself, in which its boxes are.
     pub size: [u32; 2],
@@ -19,8 +19,13 @@ pub struct Cell {
     pub boxes: Vec<(usize, String, BBox)>,
 }
 
-/// The longest side of a thumbnail, in pixels.
-pub const SIDE: u32 = 320;
+/// The longest side of a thumbnail, in pixels: larger where there are few.
+pub fn side(pictures: usize) -> u32 {
+    if pictures <= 6 { 640 } else { 320 }
+}
+
+/// Up to this many boxes each has its name beside it; beyond, only those wide enough for it, and the legend tells.
+const MOST_TAGS: usize = 24;
 
 const MARGIN: u32 = 8;
 /// Height of a line of captions: letters of 7 dots, twice their size, and air.
@@ -30,31 +35,42 @@ const INK: Rgb<u8> = Rgb([235, 235, 235]);
 /// Rows of the legend; more classes than fit are counted in its last line.
 const MOST_LEGEND_LINES: u32 = 12;
 
-/// A picture reduced to [`SIDE`], refusing more than `most_pixels`.
-pub fn thumbnail(bytes: &[u8], most_pixels: u64) -> Result<RgbImage, String> {
+/// A picture reduced to `side`, refusing more than `most_pixels`.
+pub fn thumbnail(bytes: &[u8], side: u32, most_pixels: u64) -> Result<RgbImage, String> {
     let image = super::decode(bytes, most_pixels)?;
-    if image.width() <= SIDE && image.height() <= SIDE {
+    if image.width() <= side && image.height() <= side {
         return Ok(image.to_rgb8());
     }
-    Ok(image.thumbnail(SIDE, SIDE).to_rgb8())
+    Ok(image.thumbnail(side, side).to_rgb8())
 }
 
 /// Pictures in a grid, about as wide as high, over a legend of the classes.
 pub fn sheet(cells: &[Cell], classes: &[String]) -> RgbImage {
-    let columns = (1..=8).find(|c| c * c >= cells.len()).unwrap_or(8) as u32;
-    let rows = (cells.len() as u32).div_ceil(columns);
-    let legend = legend(classes, columns * (SIDE + MARGIN) - MARGIN);
-    let step = SIDE + LINE + MARGIN;
-    let width = MARGIN + columns * (SIDE + MARGIN);
-    let height = MARGIN + rows * step + legend.len() as u32 * LINE + MARGIN;
+    let columns = (1..=8).find(|c| c * c >= cells.len()).unwrap_or(8);
+    let side = side(cells.len());
+    let legend = legend(classes, columns as u32 * (side + MARGIN) - MARGIN);
+    let rows: Vec<&[Cell]> = cells.chunks(columns).collect();
+    let high = |row: &[Cell]| {
+        row.iter()
+            .map(|cell| cell.thumbnail.height())
+            .max()
+            .unwrap_or(0)
+    };
+    let pictures: u32 = rows.iter().map(|row| high(row) + LINE + MARGIN).sum();
+    let width = MARGIN + columns as u32 * (side + MARGIN);
+    let height = MARGIN + pictures + legend.len() as u32 * LINE + MARGIN;
     let mut sheet = RgbImage::from_pixel(width, height, BACKGROUND);
-    for (i, cell) in cells.iter().enumerate() {
-        let (column, row) = (i as u32 % columns, i as u32 / columns);
-        let corner = [MARGIN + column * (SIDE + MARGIN), MARGIN + row * step];
-        draw_cell(&mut sheet, corner, cell);
+    let mut top = MARGIN;
+    for row in rows {
+        let room = [side, high(row)];
+        for (column, cell) in row.iter().enumerate() {
+            let left = MARGIN + column as u32 * (side + MARGIN);
+            draw_cell(&mut sheet, [left, top], room, cell);
+        }
+        top += room[1] + LINE + MARGIN;
     }
     for (i, line) in legend.iter().enumerate() {
-        let y = MARGIN + rows * step + i as u32 * LINE;
+        let y = top + i as u32 * LINE;
         let mut x = MARGIN;
         for (colour, text) in line {
             write(&mut sheet, [x, y], text, 2, *colour);
@@ -88,9 +104,12 @@ fn legend(classes: &[String], width: u32) -> Vec<Line> {
     lines
 }
 
-fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], cell: &Cell) {
+fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], room: [u32; 2], cell: &Cell) {
     let (width, height) = cell.thumbnail.dimensions();
-    let [left, top] = [left + (SIDE - width) / 2, top + (SIDE - height) / 2];
+    let [left, top] = [
+        left + room[0].saturating_sub(width) / 2,
+        top + room[1].saturating_sub(height) / 2,
+    ];
     image::imageops::replace(sheet, &cell.thumbnail, left.into(), top.into());
     let scale = [
         f64::from(width) / f64::from(cell.size[0]),
@@ -115,10 +134,19 @@ fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], cell: &Cell) {
     for (class, _, corners) in &placed {
         outline(sheet, *corners, colour(*class));
     }
+    let crowded = placed.len() > MOST_TAGS;
     for (class, name, corners) in &placed {
-        tag(sheet, *corners, name, colour(*class), left + width);
+        let fits = text_width(&plain(name), 1) + 2 <= corners[2] - corners[0];
+        if fits || !crowded {
+            tag(sheet, *corners, name, colour(*class), left + width);
+        }
     }
-    caption(sheet, cell, [left + width / 2, top + height + 3]);
+    caption(
+        sheet,
+        &cell.caption,
+        room[0],
+        [left + width / 2, top + height + 3],
+    );
 }
 
 /// The name above its box, inside it where there is no room above, left of the picture's right `edge`.
@@ -138,12 +166,9 @@ fn tag(
     write(sheet, [left + 1, y + 1], &text, 1, ink_on(paper));
 }
 
-fn caption(sheet: &mut RgbImage, cell: &Cell, [centre, y]: [u32; 2]) {
-    let most = (SIDE / (2 * (letters::WIDTH + 1))) as usize;
-    let text = plain(&cell.caption);
-    // The end of a path tells images apart.
-    let cut = text.chars().count().saturating_sub(most);
-    let text: String = text.chars().skip(cut).collect();
+fn caption(sheet: &mut RgbImage, text: &str, room: u32, [centre, y]: [u32; 2]) {
+    let most = (room / (2 * (letters::WIDTH + 1))) as usize;
+    let text = shortened(&plain(text), most);
     let left = centre.saturating_sub(text_width(&text, 2) / 2);
     write(sheet, [left, y], &text, 2, INK);
 }
@@ -230,7 +255,7 @@ mod tests {
         };
         let sheet = sheet(&[cell], &["a".into(), "b".into()]);
         // The picture is centred in its cell; a box corner is half as far in as in the picture.
-        let at = |x: u32, y: u32| *sheet.get_pixel(MARGIN + 110 + x, MARGIN + 135 + y);
+        let at = |x: u32, y: u32| *sheet.get_pixel(MARGIN + 270 + x, MARGIN + y);
         for (x, y) in [(50, 40), (80, 40), (80, 21), (65, 40)] {
             assert_eq!(at(x, y), colour(1), "{x}, {y}");
         }

@@ -356,10 +356,10 @@ fn publish_folder(
     let json = files::to_json(&card, MARKER)?;
     let fault = |e| files::cannot_write(&options.output.join(MARKER), e);
     out.file(MARKER)?.write_all(&json).map_err(fault)?;
-    out.publish()?;
     if options.rejects.is_some() {
         report::write_rejects(&rejects, &report.rejects)?;
     }
+    out.publish()?;
     report.hint = where_rejects_are(report, &rejects);
     Ok(())
 }

@@ -4,98 +4,25 @@
 //! not just the request that met them. Waits and retries have ends.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use futures::StreamExt;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue};
 use std::io::Write;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::files::Part;
 use crate::report::Error;
 
-/// How to reach servers. The same options in every stage that uses the network.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Network")]
-#[group(id = "network")]
-pub struct Options {
-    /// Requests in flight to one host
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256), global = true)]
-    pub per_host: u16,
-    /// Requests per second to one host; 0: no limit
-    #[arg(long, value_name = "R", default_value_t = 10.0, value_parser = rate, global = true)]
-    pub rate: f64,
-    /// Attempts after the first that failed in a way that may pass
-    #[arg(long, value_name = "N", default_value_t = 4, global = true)]
-    pub retries: u32,
-    /// Wait before the first retry, in seconds; doubles with each
-    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds, global = true)]
-    pub backoff: f64,
-    /// Seconds to wait for a connection, and for the next byte of an answer
-    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = seconds, global = true)]
-    pub timeout: f64,
-    /// Your mail address or page, for the User-Agent: archives ask who harvests
-    #[arg(long, value_name = "EMAIL", env = "RECTO_CONTACT", global = true)]
-    pub contact: Option<String>,
-    /// Accept any certificate; they are verified by default
-    #[arg(long, global = true)]
-    pub insecure: bool,
-    /// Send a header with each request, such as 'Cookie: a=b' (repeatable)
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header, global = true)]
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Send 'Authorization: Bearer TOKEN' to the hosts of the images asked for
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "RECTO_BEARER",
-        hide_env_values = true,
-        global = true
-    )]
-    pub bearer: Option<String>,
-    /// Replace a URL prefix just before fetching; ids stay (repeatable, first match wins)
-    #[arg(long, value_name = "FROM=TO", value_parser = rewrite, global = true)]
-    pub rewrite: Vec<(String, String)>,
-}
+mod options;
+mod trouble;
 
-fn rate(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|v: &f64| v.is_finite() && *v >= 0.0)
-        .ok_or_else(|| format!("`{text}` is not a number of requests per second"))
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|v| (0.0..=86_400.0).contains(v))
-        .ok_or_else(|| format!("`{text}` is not a number of seconds up to a day"))
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or_else(|| format!("`{text}` has no colon: 'Name: value' is needed"))?;
-    let name = name
-        .trim()
-        .parse()
-        .map_err(|_| format!("`{name}` is not a header name"))?;
-    let value = HeaderValue::from_str(value.trim())
-        .map_err(|_| format!("the value of `{name}` has characters that no header holds"))?;
-    Ok((name, value))
-}
-
-fn rewrite(text: &str) -> Result<(String, String), String> {
-    // URLs hold `=` in queries: the prefix to replace ends before the `=` that starts another URL, else the first.
-    let at = text
-        .match_indices('=')
-        .map(|(at, _)| at)
-        .find(|&at| text[at + 1..].starts_with("http"));
-    let at = at.or_else(|| text.find('=')).filter(|&at| at > 0);
-    let at = at.ok_or_else(|| format!("`{text}` is not FROM=TO"))?;
-    Ok((text[..at].into(), text[at + 1..].into()))
-}
+pub use options::Options;
+pub use trouble::{Kind, Next, Trouble, after};
+use trouble::{PATIENCE, refusal, retry_after};
 
 /// What to ask.
 #[derive(Clone, Debug, Default)]
@@ -178,118 +105,6 @@ impl Saved {
     }
 }
 
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// The class.
-    pub kind: Kind,
-    /// Status of the last attempt, where there was an answer.
-    pub status: Option<u16>,
-    /// Requests made.
-    pub attempts: u32,
-    /// What happened, in words.
-    pub message: String,
-}
-
-/// Classes of trouble; `failures.csv` names them by [`Kind::name`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// 404, 410.
-    NotFound,
-    /// 401, 403, 451.
-    Forbidden,
-    /// 429.
-    TooMany,
-    /// 5xx.
-    Server,
-    /// Any other status that is no success.
-    Status,
-    /// No connection, no such host, broken off, a redirect loop.
-    Network,
-    /// No byte for too long.
-    Timeout,
-    /// Fewer bytes than announced, or an image that ends in the middle.
-    Truncated,
-    /// A picture of another size than was asked for.
-    WrongSize,
-    /// Not an image: an HTML page, JSON, nothing.
-    NotAnImage,
-    /// `info.json` that cannot be used.
-    Info,
-    /// Something recto does not do: a URL scheme, a feature the server lacks.
-    Unsupported,
-    /// The disk refused.
-    Disk,
-}
-
-impl Kind {
-    /// The word in `failures.csv`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::NotFound => "not-found",
-            Kind::Forbidden => "forbidden",
-            Kind::TooMany => "too-many",
-            Kind::Server => "server",
-            Kind::Status => "status",
-            Kind::Network => "network",
-            Kind::Timeout => "timeout",
-            Kind::Truncated => "truncated",
-            Kind::WrongSize => "wrong-size",
-            Kind::NotAnImage => "not-an-image",
-            Kind::Info => "info",
-            Kind::Unsupported => "unsupported",
-            Kind::Disk => "disk",
-        }
-    }
-
-    /// Whether asking again may help.
-    pub fn passes(self) -> bool {
-        matches!(
-            self,
-            Kind::TooMany
-                | Kind::Server
-                | Kind::Network
-                | Kind::Timeout
-                | Kind::Truncated
-                | Kind::NotAnImage
-                | Kind::Info
-        )
-    }
-}
-
-/// What to do after an attempt that failed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Next {
-    /// Wait this long, then ask again.
-    Retry(Duration),
-    /// Enough.
-    GiveUp,
-}
-
-/// Decides after attempt number `attempt` (1 is the first) of `1 + retries`. `Retry-After` beats the backoff: some
-/// archives ban clients that ignore it; one that asks for more than ten minutes is told no.
-pub fn after(
-    kind: Kind,
-    retry_after: Option<Duration>,
-    attempt: u32,
-    retries: u32,
-    backoff: Duration,
-) -> Next {
-    const LONGEST: Duration = Duration::from_secs(60);
-    if !kind.passes() || attempt > retries {
-        return Next::GiveUp;
-    }
-    match retry_after {
-        Some(wait) if wait > PATIENCE => Next::GiveUp,
-        Some(wait) => Next::Retry(wait),
-        None => Next::Retry(
-            backoff
-                .saturating_mul(1 << (attempt - 1).min(10))
-                .min(LONGEST),
-        ),
-    }
-}
-
 /// The client. Cheap to share.
 #[derive(Debug)]
 pub struct Http {
@@ -348,9 +163,6 @@ struct Open {
 
 /// Bodies are written to the disk in pieces of at least this many bytes, off the async workers.
 const WRITE_SIZE: usize = 512 << 10;
-
-/// The longest that a server may ask us to wait.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A host that could not be reached this often in a row is not asked any more.
 const GIVE_UP_ON_HOST: u32 = 8;
@@ -772,15 +584,14 @@ impl Http {
     }
 
     fn no_connection(&self, host: &Host, url: &url::Url, e: &reqwest::Error) -> Trouble {
-        let mut causes = Vec::new();
-        let mut next: Option<&dyn std::error::Error> = std::error::Error::source(e);
-        while let Some(cause) = next {
-            causes.push(cause.to_string());
-            next = cause.source();
-        }
+        let causes: Vec<_> = std::iter::successors(e.source(), |&cause| cause.source()).collect();
         let name = url.host_str().unwrap_or_default();
         let cause = causes.last().map(|c| format!(": {c}")).unwrap_or_default();
         let (kind, message) = match e {
+            _ if causes.iter().any(|cause| is_about_a_certificate(*cause)) => (
+                Kind::Certificate,
+                format!("{name} cannot be trusted{cause}"),
+            ),
             e if e.is_redirect() => (Kind::Network, "redirected more than 10 times".to_owned()),
             e if e.is_timeout() => (
                 Kind::Timeout,
@@ -801,29 +612,21 @@ impl Http {
     }
 }
 
+fn is_about_a_certificate(cause: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(tls) = cause.downcast_ref() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    // What an I/O error wraps is not among its sources.
+    let wrapped = cause.downcast_ref().and_then(std::io::Error::get_ref);
+    wrapped.is_some_and(|cause| is_about_a_certificate(cause))
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn of(announced: Option<u64>) -> String {
     announced.map(|n| format!(" of {n}")).unwrap_or_default()
-}
-
-fn refusal(status: u16) -> Trouble {
-    let (kind, words) = match status {
-        404 | 410 => (Kind::NotFound, "not there"),
-        401 | 403 | 451 => (Kind::Forbidden, "not allowed"),
-        429 => (Kind::TooMany, "too many requests"),
-        501 => (Kind::Status, "the server does not do that"),
-        500.. => (Kind::Server, "the server is in trouble"),
-        _ => (Kind::Status, "refused"),
-    };
-    Trouble {
-        kind,
-        status: Some(status),
-        attempts: 0,
-        message: format!("{words} (HTTP {status})"),
-    }
 }
 
 /// What proves that a file is still the same: a strong ETag, else Last-Modified (RFC 9110 §13.1.5).
@@ -849,87 +652,4 @@ fn range_start(headers: &HeaderMap) -> Option<u64> {
         .trim()
         .parse()
         .ok()
-}
-
-/// `Retry-After` in either form: seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get("retry-after")?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn what_comes_after_an_attempt() {
-        let cases = [
-            // (class, Retry-After, attempt, what next) with 3 retries and a backoff of 1 s
-            (Kind::Server, None, 1, Next::Retry(SECOND)),
-            (Kind::Server, None, 3, Next::Retry(4 * SECOND)),
-            (Kind::Server, None, 4, Next::GiveUp),
-            (Kind::TooMany, Some(9 * SECOND), 1, Next::Retry(9 * SECOND)),
-            (Kind::TooMany, Some(9000 * SECOND), 1, Next::GiveUp),
-            (Kind::NotFound, None, 1, Next::GiveUp),
-            (Kind::Forbidden, None, 1, Next::GiveUp),
-            (Kind::WrongSize, None, 1, Next::GiveUp),
-            (Kind::Truncated, None, 1, Next::Retry(SECOND)),
-        ];
-        for (kind, wait, attempt, next) in cases {
-            assert_eq!(
-                after(kind, wait, attempt, 3, SECOND),
-                next,
-                "{kind:?} on {attempt}"
-            );
-        }
-    }
-
-    #[test]
-    fn retry_after_is_read_in_both_forms() {
-        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        let cases = [
-            ("7", Some(7)),
-            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("soon", None),
-        ];
-        for (text, wanted) in cases {
-            let headers = HeaderMap::from_iter([(
-                reqwest::header::RETRY_AFTER,
-                HeaderValue::from_str(text).unwrap(),
-            )]);
-            assert_eq!(
-                retry_after(&headers, now),
-                wanted.map(Duration::from_secs),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn rewrite_splits_where_the_new_url_starts() {
-        let cases = [
-            ("https://a/=http://b/", Some(("https://a/", "http://b/"))),
-            (
-                "https://a/?x=1&y==http://b/",
-                Some(("https://a/?x=1&y=", "http://b/")),
-            ),
-            ("a=b", Some(("a", "b"))),
-            ("=b", None),
-            ("ab", None),
-        ];
-        for (text, wanted) in cases {
-            assert_eq!(
-                rewrite(text).ok(),
-                wanted.map(|(a, b)| (a.into(), b.into())),
-                "{text}"
-            );
-        }
-    }
 }
