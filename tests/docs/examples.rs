@@ -13,18 +13,31 @@ use super::document;
 fn examples() -> BTreeMap<String, String> {
     let block = Regex::new(r"(?s)```(?:json|jsonl|csv) (\S+)\n(.*?)```").unwrap();
     let text = document("docs/contracts.md");
-    block.captures_iter(&text).map(|b| (b[1].to_owned(), b[2].to_owned())).collect()
+    block
+        .captures_iter(&text)
+        .map(|b| (b[1].to_owned(), b[2].to_owned()))
+        .collect()
 }
 
 #[test]
 fn every_contract_has_an_example_and_a_schema() {
     let names: Vec<String> = examples().into_keys().collect();
-    let wanted =
-        ["digest.json", "downloads.jsonl", "failures.csv", "image_map.json", "localizations.json", "rejects.csv", "report.json"];
+    let wanted = [
+        "digest.json",
+        "downloads.jsonl",
+        "failures.csv",
+        "image_map.json",
+        "localizations.json",
+        "rejects.csv",
+        "report.json",
+    ];
     assert_eq!(names, wanted);
     let text = document("docs/contracts.md");
     for (name, _) in recto::schemas::all() {
-        assert!(text.contains(&format!("(../schemas/{name}.schema.json)")), "no link to the schema of {name}");
+        assert!(
+            text.contains(&format!("(../schemas/{name}.schema.json)")),
+            "no link to the schema of {name}"
+        );
     }
 }
 
@@ -39,19 +52,27 @@ fn examples_of_json_are_valid_to_the_schemas_and_to_the_types() {
             _ => continue,
         };
         for value in values {
-            let value: Value = serde_json::from_str(value).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let value: Value =
+                serde_json::from_str(value).unwrap_or_else(|e| panic!("{name}: {e}"));
             schemas::validate(stem, &value);
         }
     }
     contracts::parse::<Digest>(examples["digest.json"].as_bytes(), "digest.json").unwrap();
-    contracts::parse::<Localizations>(examples["localizations.json"].as_bytes(), "localizations.json").unwrap();
+    contracts::parse::<Localizations>(
+        examples["localizations.json"].as_bytes(),
+        "localizations.json",
+    )
+    .unwrap();
 }
 
 #[test]
 fn examples_of_tables_have_the_header_and_as_many_cells() {
     let examples = examples();
     let rejects = ["input", "record", "field", "problem"];
-    for (name, header) in [("failures.csv", &Failure::HEADER[..]), ("rejects.csv", &rejects[..])] {
+    for (name, header) in [
+        ("failures.csv", &Failure::HEADER[..]),
+        ("rejects.csv", &rejects[..]),
+    ] {
         let mut reader = csv::Reader::from_reader(examples[name].as_bytes());
         assert_eq!(reader.headers().unwrap(), header, "{name}");
         let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
@@ -71,5 +92,8 @@ fn the_localizations_shown_are_those_of_the_digest_shown() {
     assert_eq!(work.text("rejects.csv"), examples["rejects.csv"]);
     let ids: Value = serde_json::from_str(&examples["image_map.json"]).unwrap();
     let id = shown["images"][0]["id"].as_str().unwrap();
-    assert!(ids.get(id).is_some(), "the map shown does not hold the image shown");
+    assert!(
+        ids.get(id).is_some(),
+        "the map shown does not hold the image shown"
+    );
 }

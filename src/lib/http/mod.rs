@@ -21,6 +21,8 @@ mod options;
 mod trouble;
 
 pub use options::Options;
+/// The words of headers, in the types of the client.
+pub use reqwest::header;
 pub use trouble::{Kind, Next, Trouble, after};
 use trouble::{PATIENCE, refusal, retry_after};
 
