@@ -110,6 +110,8 @@ fn the_command_line_is_documented_word_for_word() {
 
 #[test]
 fn help_begins_with_what_the_program_does_and_every_option_is_explained() {
+    let option = Regex::new(r"^ {2,6}(-\w, )?--[\w-]+( <[^>]+>)?( +\S.*)?$").unwrap();
+    let words_beside = Regex::new(r"--[\w-]+( <[^>]+>)? {2,}\S").unwrap();
     let mut firsts = BTreeSet::new();
     for program in PROGRAMS {
         let help = help(program);
@@ -120,7 +122,6 @@ fn help_begins_with_what_the_program_does_and_every_option_is_explained() {
             "{program} says what recto is, not what it does"
         );
         assert!(firsts.insert(first), "{program} begins as another does");
-        let option = Regex::new(r"^ +(-\w, )?--[\w-]+( <[^>]+>)?( +\S.*)?$").unwrap();
         let lines: Vec<&str> = help.lines().collect();
         let options: Vec<usize> = (0..lines.len())
             .filter(|&i| option.is_match(lines[i]))
@@ -131,9 +132,7 @@ fn help_begins_with_what_the_program_does_and_every_option_is_explained() {
             options.len()
         );
         for i in options {
-            let beside = Regex::new(r"--[\w-]+( <[^>]+>)? {2,}\S")
-                .unwrap()
-                .is_match(lines[i]);
+            let beside = words_beside.is_match(lines[i]);
             let below = lines
                 .get(i + 1)
                 .is_some_and(|next| next.starts_with("          ") && !next.trim().is_empty());
