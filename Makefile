@@ -1,5 +1,24 @@
-# The demo of recto: an archive drawn on this machine, harvested into training sets. No network.
-.PHONY: demo
-demo:
-	cargo build --release --bins --example draw-scrolls
+# What there is to do. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help demo check test schemas docs
+
+help: ## list these
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+demo: ## build, then harvest an archive drawn on this machine into training sets; no network
+	cargo build --locked --release --bins --example draw-scrolls
 	$(MAKE) --no-print-directory -C examples/scrolls BIN="$(CURDIR)/target/release" OUT="$(CURDIR)/build/demo"
+
+check: ## formatting, lints, tests
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked
+
+test: ## all tests; no network
+	cargo test --locked
+
+schemas: ## write schemas/ anew from the types
+	RECTO_ACCEPT=1 cargo test --locked --test contracts
+
+docs: ## write docs/cli.md anew from --help, then check all documents
+	RECTO_ACCEPT=1 cargo test --locked --test docs

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use recto::{download, report};
 
-/// Download the images of a localizations.json, whole and pixel-true
 #[derive(clap::Parser)]
-#[command(version, about)]
+#[command(
+    version,
+    about = "Download the images of a localizations.json, whole and pixel-true"
+)]
 struct Args {
     #[command(flatten)]
     options: download::Options,

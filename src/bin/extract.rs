@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use recto::{extract, report};
 
-/// Turn digests into localizations: boxes with concepts, one entry per image
-#[derive(Parser)]
-#[command(name = "recto-extract", version)]
+#[derive(clap::Parser)]
+#[command(
+    version,
+    about = "Turn digests into localizations: boxes with concepts, one entry per image"
+)]
 struct Args {
     #[command(flatten)]
     options: extract::Options,

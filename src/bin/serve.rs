@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use recto::{report, serve};
 
-/// Serve a folder of images or a downloaded set over IIIF: Image API 2.1 and 3.0, Presentation API 3.0
 #[derive(clap::Parser)]
-#[command(version, about)]
+#[command(
+    version,
+    about = "Serve a folder of images or a downloaded set over IIIF: Image API 2.1 and 3.0, Presentation API 3.0"
+)]
 struct Args {
     #[command(flatten)]
     options: serve::Options,

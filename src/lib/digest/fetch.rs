@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use reqwest::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-
 use super::cache::{Cache, Entry};
 use crate::files;
+use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Ask, Http, Kind, Reply, Trouble};
 use crate::report::Error;
 use crate::sources::{Answer, Request, is_url};

@@ -1,8 +1,7 @@
 //! `sheet`: a contact sheet, one PNG of thumbnails with their boxes, to look at before training on anything.
 
-use std::io::Cursor;
-
 use super::{Choices, Dataset, Format, Picture, Sink, cannot, counted};
+use crate::pixels;
 use crate::pixels::draw::{self, Cell};
 use crate::report::Error;
 
@@ -48,10 +47,8 @@ impl Format for Sheet {
             }
         }
         let sheet = draw::sheet(&cells, &dataset.classes);
-        let mut png = Vec::new();
-        sheet
-            .write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png)
-            .map_err(|e| Error::new(format!("{PATH}: cannot be encoded")).because(e))?;
+        let png = pixels::to_png(&sheet.into())
+            .map_err(|cause| Error::new(format!("{PATH}: cannot be encoded: {cause}")))?;
         out.file(PATH)?.write_all(&png).map_err(cannot(PATH))?;
         if chosen.len() < dataset.images.len() {
             news.push(format!(

@@ -6,8 +6,6 @@
 
 mod wire;
 
-use std::io::Cursor;
-
 use super::{Choices, Dataset, Format, Picture, Sink, cannot, counted, names};
 use crate::files::hex_digest;
 use crate::pixels;
@@ -122,17 +120,7 @@ fn as_png(picture: &Picture, stored: &[u8]) -> Result<Vec<u8>, Error> {
         )
         };
     let image = pixels::decode(stored, MOST_PIXELS).map_err(fault)?;
-    let eight_bit: image::DynamicImage = match image.color().channel_count() {
-        1 => image.to_luma8().into(),
-        2 => image.to_luma_alpha8().into(),
-        3 => image.to_rgb8().into(),
-        _ => image.to_rgba8().into(),
-    };
-    let mut png = Vec::new();
-    eight_bit
-        .write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png)
-        .map_err(|e| fault(e.to_string()))?;
-    Ok(png)
+    pixels::to_png(&pixels::to_eight_bit(&image)).map_err(fault)
 }
 
 fn features<'a>(

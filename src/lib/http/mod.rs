@@ -24,6 +24,8 @@ mod trouble;
 use host::Manners;
 pub use host::Tally;
 pub use options::Options;
+/// The words of headers, in the types of the client.
+pub use reqwest::header;
 pub use trouble::{Kind, Next, Trouble, after};
 use trouble::{refusal, retry_after};
 

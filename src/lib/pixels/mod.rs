@@ -128,3 +128,22 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
     reader.no_limits();
     reader.decode().map_err(|e| e.to_string())
 }
+
+/// A picture as PNG. The error says why it cannot be one.
+pub fn to_png(picture: &DynamicImage) -> Result<Vec<u8>, String> {
+    let mut png = Vec::new();
+    picture
+        .write_to(&mut Cursor::new(&mut png), ImageFormat::Png)
+        .map_err(|e| e.to_string())?;
+    Ok(png)
+}
+
+/// The same picture with eight bits a channel: what most readers of PNG expect.
+pub fn to_eight_bit(picture: &DynamicImage) -> DynamicImage {
+    match picture.color().channel_count() {
+        1 => picture.to_luma8().into(),
+        2 => picture.to_luma_alpha8().into(),
+        3 => picture.to_rgb8().into(),
+        _ => picture.to_rgba8().into(),
+    }
+}

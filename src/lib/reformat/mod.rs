@@ -39,7 +39,7 @@ pub struct Options {
     pub format: String,
     /// Folder to make; formats that are one file also take a name with its suffix (coco .json, csv and vgg .csv,
     /// sheet .png)
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "FOLDER|FILE")]
     pub output: PathBuf,
     /// What `recto-download` wrote; its paths start from its own folder
     #[arg(long, value_name = "FILE", default_value = "image_map.json")]
@@ -54,10 +54,10 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub remap: Option<PathBuf>,
     /// What to do with images without boxes
-    #[arg(long, value_enum, default_value_t = Negatives::Keep)]
+    #[arg(long, value_name = "RULE", value_enum, default_value_t = Negatives::Keep)]
     pub negatives: Negatives,
     /// How image files get into the output folder
-    #[arg(long, value_enum, default_value_t = Placing::Link)]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Placing::Link)]
     pub images: Placing,
     /// voc: count as the devkit does, first pixel 1 and xmax the last pixel
     #[arg(long)]

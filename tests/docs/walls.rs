@@ -1,0 +1,249 @@
+//! The walls between rooms: what ARCHITECTURE.md states as absences, held against the source.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use regex::Regex;
+
+use super::{files_below, root};
+
+const STAGES: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
+
+/// Words that only some rooms may use, and the files elsewhere that do all the same, with their reasons.
+struct Wall {
+    holds: &'static str,
+    words: &'static str,
+    rooms: &'static [&'static str],
+    except: &'static [(&'static str, &'static str)],
+}
+
+const WALLS: &[Wall] = &[
+    Wall {
+        holds: "only `files` creates, renames and removes files",
+        words: r"File::create|fs::write|OpenOptions|create_dir|fs::rename|fs::remove|fs::copy|hard_link|set_permissions|tempfile",
+        rooms: &["files.rs", "files/"],
+        except: &[(
+            "download/mod.rs",
+            "makes the folder of images before it can be named from the map's",
+        )],
+    },
+    Wall {
+        holds: "only `http` opens connections",
+        words: r"\b(reqwest|hyper|TcpStream|UdpSocket|rustls)\b",
+        rooms: &["http/"],
+        except: &[],
+    },
+    Wall {
+        holds: "only `serve` listens",
+        words: r"\b(TcpListener|axum)\b",
+        rooms: &["serve/mod.rs"],
+        except: &[],
+    },
+    Wall {
+        holds: "only `pixels` meets pixels",
+        words: r"(^|[^:\w])(image|png|jpeg_encoder|zune_jpeg|tiff|fast_image_resize)::",
+        rooms: &["pixels/"],
+        except: &[],
+    },
+    Wall {
+        holds: "only the shell knows the time",
+        words: r"\b(SystemTime|Instant|Timestamp::now)\b",
+        rooms: &["http/", "report.rs"],
+        except: &[(
+            "download/mod.rs",
+            "stamps the journal, beside the core that fills it",
+        )],
+    },
+    Wall {
+        holds: "options come by the command line, and programs end in `main`",
+        words: r"\benv::(var|vars|set_var|args)|process::exit\b|set_current_dir",
+        rooms: &[],
+        except: &[],
+    },
+    Wall {
+        holds: "no input makes a program panic by intent",
+        words: r"\.unwrap\(\)|\bpanic!|\btodo!|\bunimplemented!|\bunreachable!",
+        rooms: &["extract/properties.rs"],
+        except: &[],
+    },
+];
+
+/// Words that some rooms must do without.
+const WITHOUT: &[(&str, &[&str], &str)] = &[
+    (
+        "a source never fetches and never opens a file",
+        &["sources/"],
+        r"\b(std::fs|tokio|std::net|reqwest|files::|crate::files)|crate::http\b",
+    ),
+    (
+        "a format never touches the network or the disk but by its sink",
+        &["formats/"],
+        r"\b(std::fs|tokio|std::net|reqwest)\b|crate::http\b|files::write|files::folder",
+    ),
+    (
+        "contracts know no source, no format and no stage",
+        &["contracts.rs", "schemas.rs"],
+        r"crate::(sources|formats|digest|extract|download|reformat|serve|http|pixels)\b",
+    ),
+    (
+        "words of the Image API and selectors are pure",
+        &["iiif/", "selectors/"],
+        r"\b(std::fs|tokio|std::net|reqwest)\b|crate::(files|http|pixels)\b",
+    ),
+];
+
+/// `src/lib` as programs are made of it: path → lines without comments and tests.
+fn source() -> BTreeMap<String, Vec<String>> {
+    let files = files_below("src/lib", "rs");
+    assert!(files.len() > 50, "only {} files were found", files.len());
+    files
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(root().join("src/lib").join(&path)).unwrap();
+            let program = text.split("\n#[cfg(test)]\nmod tests").next().unwrap();
+            let is_code = |line: &&str| !line.trim_start().starts_with("//");
+            let lines = program.lines().filter(is_code).map(str::to_owned);
+            (path, lines.collect())
+        })
+        .collect()
+}
+
+fn is_in(path: &str, rooms: &[&str]) -> bool {
+    rooms
+        .iter()
+        .any(|room| path == *room || (room.ends_with('/') && path.starts_with(room)))
+}
+
+#[test]
+fn what_one_room_does_no_other_does() {
+    let source = source();
+    for wall in WALLS {
+        let words = Regex::new(wall.words).unwrap();
+        let uses = |path: &str| source[path].iter().find(|line| words.is_match(line));
+        let inside = source.keys().filter(|path| is_in(path, wall.rooms));
+        let found = inside.filter(|path| uses(path).is_some()).count();
+        assert!(
+            wall.rooms.is_empty() || found > 0,
+            "`{}` is tested by words nobody uses",
+            wall.holds
+        );
+        for path in source.keys().filter(|path| !is_in(path, wall.rooms)) {
+            let excepted = wall.except.iter().any(|(file, _)| file == path);
+            match (uses(path), excepted) {
+                (Some(line), false) => {
+                    panic!("{}, but src/lib/{path} has `{}`", wall.holds, line.trim())
+                }
+                (None, true) => panic!(
+                    "src/lib/{path} needs no exception from `{}` any more",
+                    wall.holds
+                ),
+                _ => {}
+            }
+        }
+        for (file, reason) in wall.except {
+            assert!(
+                source.contains_key(*file),
+                "no file src/lib/{file} that {reason}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_room_must_do_without_it_does_without() {
+    let source = source();
+    for (holds, rooms, words) in WITHOUT {
+        let words = Regex::new(words).unwrap();
+        let inside: Vec<_> = source
+            .iter()
+            .filter(|(path, _)| is_in(path, rooms))
+            .collect();
+        assert!(!inside.is_empty(), "no file in {rooms:?}");
+        for (path, lines) in inside {
+            let fault = lines.iter().find(|line| words.is_match(line));
+            assert_eq!(fault, None, "{holds}, but src/lib/{path} does");
+        }
+    }
+}
+
+#[test]
+fn no_stage_names_another_stage() {
+    let source = source();
+    let mut inside = 0;
+    for (path, lines) in &source {
+        let room = path.split(['/', '.']).next().unwrap();
+        if path == "lib.rs" {
+            continue;
+        }
+        inside += usize::from(STAGES.contains(&room));
+        let uses = lines.join("\n");
+        for stage in STAGES.into_iter().filter(|stage| *stage != room) {
+            assert!(
+                !names(&uses, stage),
+                "src/lib/{path} names the stage {stage}"
+            );
+        }
+    }
+    assert!(inside > 20, "only {inside} files of stages were found");
+}
+
+/// Whether source code names a module of the crate, in a path or in a list of imports.
+fn names(source: &str, module: &str) -> bool {
+    let path = Regex::new(&format!(r"\b(crate|recto)::{module}\b")).unwrap();
+    let listed = Regex::new(&format!(
+        r"(?s)\buse crate::\{{(?:[^;]*[{{,\s])?{module}(::|,|\s*\}})"
+    ))
+    .unwrap();
+    path.is_match(source) || listed.is_match(source)
+}
+
+#[test]
+fn names_are_found_in_paths_and_in_lists() {
+    let cases = [
+        ("use crate::download::names;", true),
+        ("let a = crate::download::run(x);", true),
+        ("use crate::{files, download};", true),
+        ("use crate::{download, files};", true),
+        ("use crate::{\n    files,\n    download::names,\n};", true),
+        ("use crate::contracts::{self, Download};", false),
+        ("use crate::{files, report};\nlet download = 1;", false),
+        ("use axum::download::Request;", false),
+    ];
+    for (source, found) in cases {
+        assert_eq!(names(source, "download"), found, "{source}");
+    }
+}
+
+#[test]
+fn a_binary_holds_no_decision() {
+    let decision = Regex::new(r"\b(if|match|for|while|loop)\b").unwrap();
+    for stage in STAGES {
+        let path = format!("src/bin/{stage}.rs");
+        let text = std::fs::read_to_string(root().join(&path)).unwrap();
+        assert!(text.lines().count() < 25, "{path} is longer than a door");
+        let code: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with(['/', '#']))
+            .collect();
+        let fault = code
+            .iter()
+            .find(|line| decision.is_match(line) && !line.contains("about ="));
+        assert_eq!(fault, None, "{path}");
+    }
+}
+
+#[test]
+fn every_source_file_says_what_it_is_for() {
+    for (folder, atleast) in [("src/lib", 50), ("src/bin", 5)] {
+        let files = files_below(folder, "rs");
+        assert!(files.len() >= atleast);
+        for file in files {
+            let text = std::fs::read_to_string(root().join(folder).join(&file)).unwrap();
+            assert!(
+                text.starts_with("//!"),
+                "{folder}/{file} opens without a word"
+            );
+        }
+    }
+    assert!(Path::new(&root().join("clippy.toml")).is_file());
+}
