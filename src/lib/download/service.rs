@@ -15,7 +15,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use super::cover::{self, Rect, cells};
 use super::pack::Pack;
 use crate::contracts::Service;
-use crate::files::Part;
+use crate::files::{Part, hex_digest};
 use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
 use crate::iiif::info::{self, Info, Limits};
 use crate::iiif::{self, Region, Rotation, Size};
@@ -98,6 +98,11 @@ impl Known {
     fn refused(&mut self, size: [u32; 2]) {
         self.refused = Some(self.refused.unwrap_or(u64::MAX).min(area(size)));
     }
+}
+
+/// A short name for what an info.json says: another one tells of another image, or of another server.
+fn said(info: &Info) -> String {
+    hex_digest(format!("{info:?}").as_bytes(), 16)
 }
 
 fn area([width, height]: [u32; 2]) -> u64 {
@@ -201,7 +206,7 @@ impl Course<'_> {
     ) -> Result<Got, Trouble> {
         let info = self.info().await?;
         let (origin, size) = part(self.wanted.service, &info)?;
-        if let Some(pack) = resumed.filter(|pack| pack.plan().info == info.digest()) {
+        if let Some(pack) = resumed.filter(|pack| pack.plan().info == said(&info)) {
             match self.complete(pack).await {
                 // The server no longer answers as it did when the pack was begun.
                 Err(trouble) if trouble.kind == Kind::WrongSize => {}
@@ -405,7 +410,7 @@ impl Course<'_> {
                 tile,
                 dialect: dialect.clone(),
                 whole: size == [info.width, info.height],
-                info: info.digest(),
+                info: said(info),
             };
             if cells(origin, size, tile).count() > MOST_REGIONS {
                 let message = format!(

@@ -26,13 +26,6 @@ pub struct Info {
     pub formats: Vec<String>,
 }
 
-impl Info {
-    /// A short name for what is said here: another one tells of another image, or of another server.
-    pub fn digest(&self) -> String {
-        crate::files::hex_digest(format!("{self:?}").as_bytes(), 16)
-    }
-}
-
 /// A grid of tiles: parts of `width` × `height` at each scale factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TileSet {
