@@ -71,6 +71,12 @@ fn even(whole: u32, most: u32) -> u32 {
     }
 }
 
+/// How many cells a grid over an image has.
+pub fn count(size: [u32; 2], tile: [u32; 2]) -> u64 {
+    let parts = |whole: u32, part: u32| u64::from(whole.div_ceil(part.max(1)));
+    parts(size[0], tile[0]) * parts(size[1], tile[1])
+}
+
 /// The cells of a grid over an image, row by row. `origin` is where the image lies in the full one.
 pub fn cells(
     origin: [u32; 2],
@@ -142,6 +148,7 @@ mod tests {
                 covered += u64::from(cell.width) * u64::from(cell.height);
             }
             proptest::prop_assert_eq!(covered, u64::from(w) * u64::from(h));
+            proptest::prop_assert_eq!(count([w, h], tile), cells([0, 0], [w, h], tile).count() as u64);
         }
     }
 }

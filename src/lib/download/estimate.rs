@@ -99,7 +99,7 @@ fn add(sum: &mut Sum, image: &LocalizedImage, max_width: Option<u32>) {
     };
     let tile = cover::fewest(full[0], full[1], &capped);
     sum.fewest += 2;
-    sum.most += 1 + cover::cells([0, 0], full, tile).count() as u64;
+    sum.most += 1 + cover::count(full, tile);
 }
 
 fn host(image: &LocalizedImage) -> String {

@@ -179,13 +179,14 @@ impl Job<'_> {
     /// One answer: kept as it is, or encoded anew where another type or size was asked for.
     async fn whole(&self, whole: Whole) -> Result<Download, Trouble> {
         let header = &whole.sound.header;
-        let [width, height] = service::shrunk([header.width, header.height], self.wish.max_width);
+        let turned = pixels::turned([header.width, header.height], header.orientation);
+        let [width, height] = service::shrunk(turned, self.wish.max_width);
         let target = self
             .wish
             .format
             .encoding()
             .filter(|e| e.media_type() != header.media_type);
-        let shrink = (width, height) != (header.width, header.height);
+        let shrink = [width, height] != turned;
         if target.is_none() && !shrink {
             let download = self.entry(
                 "whole",
@@ -214,8 +215,10 @@ impl Job<'_> {
         let output = Part::new(self.work.with_extension("out"));
         let sound = encode(output.path().to_owned(), encoding, move |to| {
             let bytes = std::fs::read(&path).map_err(std::io::Error::other)?;
-            let rows =
-                Decoded::new(pixels::decode(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?);
+            // Encoded anew, the EXIF tag is gone: the turn goes into the pixels.
+            let image =
+                pixels::decode_upright(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?;
+            let rows = Decoded::new(image);
             write_sized(rows, [width, height], encoding, to)
         })
         .await?;
@@ -254,7 +257,7 @@ impl Job<'_> {
                 target[0], target[1]
             ));
         }
-        let regions = super::cover::cells(plan.origin, plan.size, plan.tile).count() as u32;
+        let regions = super::cover::count(plan.size, plan.tile) as u32;
         let output = Part::new(self.work.with_extension("out"));
         let path = output.path().to_owned();
         let (sound, pack) = {

@@ -200,7 +200,7 @@ fn fetch_all(
     };
     runtime.block_on(async {
         let mut signals = Signals::new();
-        let memory = service::Memory::default();
+        let memory = service::Memory::open(places.hidden.join("caps.json"));
         let work = stream::iter(missing).map(|image| {
             let (http, memory) = (&http, &memory);
             async move { (image, one(http, memory, places, wish, journal, image).await) }

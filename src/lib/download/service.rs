@@ -4,7 +4,8 @@
 //! What a server declares is a hint. An answer of another size than was asked for is never used: it is asked for
 //! once more, and when it stays small it teaches the cap of that host, once for all images.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use super::cover::{self, Rect, cells};
 use super::pack::Pack;
 use crate::contracts::Service;
-use crate::files::{Part, hex_digest};
+use crate::files::{self, Part, hex_digest};
 use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
 use crate::iiif::info::{self, Info, Limits};
 use crate::iiif::{self, Region, Rotation, Size};
@@ -58,6 +59,8 @@ type InfoCell = OnceCell<Result<Info, Trouble>>;
 /// What the answers of a host have taught, and each service's `info.json`, fetched once.
 #[derive(Debug, Default)]
 pub struct Memory {
+    /// Where caps are remembered from run to run, so that a run that was broken off cuts images as a whole one does.
+    caps: Option<PathBuf>,
     infos: Mutex<HashMap<String, Arc<InfoCell>>>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
@@ -158,7 +161,7 @@ const CAUTIOUS: u32 = 1024;
 /// The size of regions tried last.
 const SMALL: u32 = 512;
 /// An image in more regions than this is a lie of its info.json, or not to be had with decency.
-const MOST_REGIONS: usize = 100_000;
+const MOST_REGIONS: u64 = 100_000;
 /// How often a cap may turn out smaller than thought.
 const LESSONS: u32 = 4;
 /// A server that gives less than this is not worth asking.
@@ -412,7 +415,7 @@ impl Course<'_> {
                 whole: size == [info.width, info.height],
                 info: said(info),
             };
-            if cells(origin, size, tile).count() > MOST_REGIONS {
+            if cover::count(size, tile) > MOST_REGIONS {
                 let message = format!(
                     "{} x {} pixels in regions of {} x {} are more than {MOST_REGIONS} requests",
                     size[0], size[1], tile[0], tile[1]
@@ -430,7 +433,7 @@ impl Course<'_> {
             let (reply, found) = self.ask_twice(&plan, first).await?;
             if found == [first.width, first.height] {
                 if self.cap != Limits::NONE {
-                    self.memory.host(&self.wanted.service.id).lower(&self.cap);
+                    self.memory.lower(&self.wanted.service.id, &self.cap);
                 }
                 let pack = pack_at(plan).map_err(disk)?;
                 add(&pack, first, reply.body).await?;
@@ -640,6 +643,38 @@ impl Dialect {
 }
 
 impl Memory {
+    /// What earlier runs learnt of hosts, and where to keep what this one learns.
+    pub fn open(caps: PathBuf) -> Self {
+        let known: BTreeMap<String, Limits> = std::fs::read(&caps)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        let host = |cap| {
+            let host = Host::default();
+            host.lower(&cap);
+            Arc::new(host)
+        };
+        let hosts = known.into_iter().map(|(name, cap)| (name, host(cap)));
+        Memory {
+            caps: Some(caps),
+            hosts: Mutex::new(hosts.collect()),
+            ..Memory::default()
+        }
+    }
+
+    /// Notes a cap that a region has proven. What cannot be kept is learnt again.
+    fn lower(&self, service: &str, cap: &Limits) {
+        self.host(service).lower(cap);
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: BTreeMap<&String, Limits> = hosts
+            .iter()
+            .filter_map(|(name, host)| Some((name, host.known().cap?)))
+            .collect();
+        if let Some(path) = &self.caps {
+            let _ = tokio::task::block_in_place(|| files::write_json(path, &known));
+        }
+    }
+
     fn info_cell(&self, service: &str) -> Arc<InfoCell> {
         const MOST: usize = 10_000;
         let mut infos = self.infos.lock().unwrap_or_else(PoisonError::into_inner);

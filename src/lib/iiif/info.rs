@@ -38,7 +38,7 @@ pub struct TileSet {
 }
 
 /// The largest answer: each side and their product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Widest answer.
     pub width: u32,
