@@ -1067,3 +1067,45 @@ fn devices_are_written_to_and_never_replaced() {
             .is_char_device()
     );
 }
+
+#[test]
+fn an_info_json_of_billions_of_pixels_is_a_failure() {
+    let info =
+        br#"{"width": 4000000000, "height": 4000000000, "profile": "level2", "maxWidth": 100}"#;
+    let server = Server::start(move |request, _| match request.path.as_str() {
+        "/huge/info.json" => Answer::Serve(info.to_vec(), "application/json"),
+        _ => Answer::Status(400),
+    });
+    let work = Workdir::new();
+    let image = service("huge", server.url("/huge"), 2);
+    work.write_json("localizations.json", &set(vec![image]));
+    work.run("download", &args(&[])).exits(3);
+    assert_eq!(rows(&work, "failures.csv")[0][3], "info");
+}
+
+#[test]
+fn an_answer_larger_than_declared_is_never_cut_to_fit() {
+    let (small, large) = (
+        Origin::default(),
+        Origin {
+            width: 600,
+            height: 400,
+            ..Origin::default()
+        },
+    );
+    let server = Server::start(
+        move |request, _| match request.path.ends_with("info.json") {
+            true => small.answer(request),
+            false => large.answer(request),
+        },
+    );
+    let work = Workdir::new();
+    work.write_json(
+        "localizations.json",
+        &set(vec![service("a", server.url("/iiif/a"), 2)]),
+    );
+    work.run("download", &args(&[]))
+        .exits(3)
+        .says(&["boxes and regions cannot be trusted"]);
+    assert!(pictures(&work).is_empty());
+}

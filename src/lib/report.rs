@@ -198,8 +198,8 @@ pub struct ReportFile {
     pub contract: String,
     /// Version of this shape.
     pub version: u32,
-    /// The stage that ran: digest, extract, download, reformat.
-    #[schemars(extend("enum" = ["digest", "extract", "download", "reformat"]))]
+    /// The stage that ran: digest, extract, download, reformat, serve.
+    #[schemars(extend("enum" = ["digest", "extract", "download", "reformat", "serve"]))]
     pub stage: String,
     /// The exit code.
     pub exit: u8,
