@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::iiif::resolve::Plan;
@@ -194,8 +195,10 @@ async fn listen(options: &Options, catalogue: Catalogue) -> Result<(), Error> {
         let _ = stopping.await;
     });
     let server = tokio::spawn(server.into_future());
+    // Listened for before the line is out: a script may stop the server as soon as it reads it.
+    let stopped = told_to_stop()?;
     announce(address)?;
-    told_to_stop().await;
+    stopped.await;
     let _ = stop.send(());
     // Clients that never finish reading do not keep it from stopping.
     let _ = tokio::time::timeout(PATIENCE, server).await;
@@ -214,20 +217,19 @@ fn announce(address: SocketAddr) -> Result<(), Error> {
     }
 }
 
-/// Ctrl-C, or SIGTERM where there is one.
-async fn told_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+/// Ends at Ctrl-C or SIGTERM; both are heard from the call on.
+fn told_to_stop() -> Result<impl Future<Output = ()>, Error> {
+    let hear = |kind| signal(kind).map_err(|e| Error::new("signals cannot be heard").because(e));
+    let (mut interrupt, mut terminate) = (
+        hear(SignalKind::interrupt())?,
+        hear(SignalKind::terminate())?,
+    );
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    let _ = tokio::signal::ctrl_c().await;
+    })
 }
 
 async fn answer(State(service): State<Arc<Service>>, request: Request) -> axum::response::Response {
