@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, Seek, Write};
 
 use image::DynamicImage;
-use jpeg_encoder::{ColorType, EncodingError, ImageBuffer, JpegColorType, SamplingFactor};
+use jpeg_encoder::{EncodingError, ImageBuffer, JpegColorType, SamplingFactor};
 
 /// The longest side that a JPEG written here has: libjpeg, and so most readers, stop there (the format's own
 /// limit is 65,535).
@@ -367,16 +367,6 @@ impl<R: Rows> Rows for Shrunk<R> {
         self.done += 1;
         Ok(())
     }
-}
-
-/// Bytes of a small JPEG, for callers that hold the whole picture.
-pub fn jpeg_bytes(rgb: &[u8], width: u16, height: u16, quality: u8) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let encoder = jpeg_encoder::Encoder::new(&mut bytes, quality);
-    encoder
-        .encode(rgb, width, height, ColorType::Rgb)
-        .map_err(|e| e.to_string())?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
