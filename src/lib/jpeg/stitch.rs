@@ -227,3 +227,114 @@ impl<'a> Stitcher<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::coefficients::Coefficients;
+    use super::super::scan::Place;
+    use super::*;
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+    fn tile(size: [u32; 2], seed: u32, progressive: bool) -> Vec<u8> {
+        let value = |i: u32| (i.wrapping_mul(seed * 2 + 2_654_435_769) >> (16 + i / 900 % 9)) as u8;
+        let samples: Vec<u8> = (0..size[0] * size[1] * 3).map(value).collect();
+        let mut out = Vec::new();
+        let mut encoder = Encoder::new(&mut out, 90);
+        encoder.set_sampling_factor(SamplingFactor::F_2_2);
+        encoder.set_progressive(progressive);
+        let [width, height] = size.map(|n| n as u16);
+        encoder
+            .encode(&samples, width, height, ColorType::Rgb)
+            .unwrap();
+        out
+    }
+
+    fn coefficients(bytes: &[u8]) -> (Coefficients, Vec<[u32; 2]>) {
+        let (mut reader, scan) = open(bytes).unwrap();
+        let all = Coefficients::read(&mut reader, scan).unwrap();
+        let components = &reader.frame().unwrap().components;
+        (all, components.iter().map(|c| c.blocks).collect())
+    }
+
+    #[test]
+    fn every_coefficient_of_every_tile_is_where_it_belongs() {
+        let grid = Grid::new(vec![48, 32, 21], vec![16, 32, 9]).unwrap();
+        let cells: Vec<_> = (0..3).flat_map(|row| (0..3).map(move |c| [c, row])).collect();
+        let bytes = |cell: [usize; 2]| {
+            let number = (cell[0] + 3 * cell[1]) as u32;
+            tile(grid.cell(cell).unwrap(), number, number % 2 == 1)
+        };
+        let plan = Plan::new(grid.clone(), &bytes([0, 0]), &Tally::default()).unwrap();
+        let mut out = plan.head();
+        let mut stitcher = Stitcher::new(&plan);
+        for row in cells.chunks(3) {
+            let tiles: Vec<_> = row.iter().map(|&c| plan.tile(c, &bytes(c)).unwrap()).collect();
+            stitcher.band(&tiles, &mut out).unwrap();
+        }
+        stitcher.finish(&mut out).unwrap();
+        let (joined, sizes) = coefficients(&out);
+        let mut compared = 0;
+        for &[column, row] in &cells {
+            let (alone, blocks) = coefficients(&bytes([column, row]));
+            let left: u32 = grid.columns[..column].iter().sum();
+            let top: u32 = grid.rows[..row].iter().sum();
+            for component in 0..3 {
+                let per_block = if component == 0 { 8 } else { 16 };
+                for (y, x) in (0..blocks[component][1])
+                    .flat_map(|y| (0..blocks[component][0]).map(move |x| (y, x)))
+                {
+                    let at = |column, row| Place {
+                        component,
+                        column,
+                        row,
+                    };
+                    let place = at(left / per_block + x, top / per_block + y);
+                    assert_eq!(joined.block(place), alone.block(at(x, y)), "{place:?}");
+                    compared += 1;
+                }
+            }
+        }
+        let blocks: u32 = sizes.iter().map(|[wide, high]| wide * high).sum();
+        assert_eq!(compared, blocks);
+    }
+
+    #[test]
+    fn bands_come_in_their_order_and_all_of_them() {
+        let grid = Grid::even([32, 32], [16, 16]).unwrap();
+        let bytes = tile([16, 16], 1, false);
+        let plan = Plan::new(grid, &bytes, &Tally::default()).unwrap();
+        let row = |row| [0, 1].map(|column| plan.tile([column, row], &bytes).unwrap());
+        let mut out = Vec::new();
+        let words = |stopped: Result<(), Stop>| match stopped.unwrap_err() {
+            Stop::Refused(refusal) => refusal.to_string(),
+            Stop::Output(error) => error.to_string(),
+        };
+        let mut stitcher = Stitcher::new(&plan);
+        let first = stitcher.band(&row(1), &mut out);
+        assert_eq!(words(first), "other tiles than those of row 0");
+        assert_eq!(
+            words(stitcher.band(&row(0)[..1], &mut out)),
+            "other tiles than those of row 0"
+        );
+        stitcher.band(&row(0), &mut out).unwrap();
+        assert_eq!(
+            words(stitcher.finish(&mut out)),
+            "the rows of tiles from 1 on are missing"
+        );
+        assert!(plan.tile([2, 0], &bytes).is_err());
+    }
+
+    #[test]
+    fn samples_are_spread_and_within() {
+        for (columns, rows) in [(1, 1), (2, 1), (29, 22), (32, 32), (118, 79), (1, 500)] {
+            let grid = Grid::even([columns * 8, rows * 8], [8, 8]).unwrap();
+            let cells = grid.sample();
+            assert!(cells.iter().all(|&cell| grid.cell(cell).is_some()));
+            assert!(cells.len() <= 32 && !cells.is_empty());
+            if columns > 20 {
+                let distinct: std::collections::BTreeSet<_> = cells.iter().map(|c| c[0]).collect();
+                assert!(distinct.len() > 15, "{columns} x {rows}: {cells:?}");
+            }
+        }
+    }
+}
