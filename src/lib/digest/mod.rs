@@ -93,17 +93,19 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
         .collect();
     report.counts.extend(counts);
     report.counts.insert("documents".into(), harvest.documents);
-    let duplicates = harvest.duplicates;
-    if duplicates > 0 {
-        report.notes.push(format!(
-            "{duplicates} images are listed more than once on their canvas: folded"
-        ));
+    let join = join::join(harvest.observations, harvest.annotations, &harvest.names);
+    let folded = [
+        (harvest.duplicates, "images listed again on their canvas"),
+        (join.folded, "annotations met again"),
+    ];
+    for (n, what) in folded.iter().filter(|(n, _)| *n > 0) {
+        report.notes.push(format!("{n} {what}: folded"));
     }
-    let (seen, rejects) = join::join(harvest.observations, harvest.annotations);
+    report.count("duplicates", harvest.duplicates + join.folded);
     report.rejects = harvest.rejects;
-    report.rejects.extend(rejects);
+    report.rejects.extend(join.rejects);
     report.rejects.sort();
-    let (kept, set_aside) = select(seen, &filter, options.limit);
+    let (kept, set_aside) = select(join.observations, &filter, options.limit);
     report.filtered = set_aside.len() as u64;
     report.kept = kept.len() as u64;
     report.read = report.kept + report.rejects.len() as u64;
