@@ -74,7 +74,13 @@ fn service() -> Value {
 }
 
 fn image() -> Value {
-    json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg"})
+    json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg",
+        "sha256": "0123456789abcdef".repeat(4)})
+}
+
+fn taxonomy() -> Value {
+    let lineage = json!([{"name": "object"}, {"rank": "genus", "name": "Aegina"}]);
+    json!({"Aegina": {"lineage": lineage, "alternative_names": ["narcomedusa"]}})
 }
 
 fn provenance() -> Value {
@@ -102,6 +108,7 @@ fn digest() -> Value {
                 "attributes": {"confidence": 0.5, "creator": null},
             }],
         }],
+        "taxonomy": taxonomy(),
     })
 }
 
@@ -116,6 +123,7 @@ fn localizations() -> Value {
                 "polygon": [[1, 2], [4, 2], [4, 6.5]], "attributes": {"text": "words"},
             }],
         }],
+        "taxonomy": taxonomy(),
     })
 }
 
@@ -534,14 +542,18 @@ fn image_ref() -> impl Strategy<Value = ImageRef> {
         maybe(1u32..9999),
         maybe(1u32..9999),
         maybe(text()),
+        maybe("[0-9a-f]{64}"),
     )
-        .prop_map(|(url, service, width, height, media_type)| ImageRef {
-            url: Some(url),
-            service,
-            width,
-            height,
-            media_type,
-        })
+        .prop_map(
+            |(url, service, width, height, media_type, sha256)| ImageRef {
+                url: Some(url),
+                service,
+                width,
+                height,
+                media_type,
+                sha256,
+            },
+        )
 }
 
 fn annotation() -> impl Strategy<Value = Annotation> {

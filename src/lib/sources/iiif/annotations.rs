@@ -448,6 +448,7 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
             media_type: None,
+            sha256: None,
         },
         source,
         ..Observation::default()

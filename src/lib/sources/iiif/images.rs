@@ -125,6 +125,7 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<Image, Proble
                 .as_str()
                 .filter(|f| !f.is_empty())
                 .map(str::to_owned),
+            sha256: None,
             url,
             service,
         },
