@@ -253,6 +253,9 @@ fn visit(def: &str, schema: &Value, root: &Value, value: &Value, seen: &mut BTre
     for item in value.as_array().into_iter().flatten() {
         visit(def, &schema["items"], root, item, seen);
     }
+    for item in value.as_object().into_iter().flatten() {
+        visit(def, &schema["additionalProperties"], root, item.1, seen);
+    }
 }
 
 #[test]
@@ -456,8 +459,14 @@ fn extend(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (key, member) in members.iter_mut() {
-                if !["metadata", "attributes", "splits"].contains(&key.as_str()) {
-                    extend(member);
+                match key.as_str() {
+                    "metadata" | "attributes" | "splits" => {}
+                    "taxonomy" => member
+                        .as_object_mut()
+                        .unwrap()
+                        .values_mut()
+                        .for_each(extend),
+                    _ => extend(member),
                 }
             }
             members.insert("since_tomorrow".into(), json!({"a": [1]}));
