@@ -259,7 +259,9 @@ mod tests {
     #[test]
     fn every_coefficient_of_every_tile_is_where_it_belongs() {
         let grid = Grid::new(vec![48, 32, 21], vec![16, 32, 9]).unwrap();
-        let cells: Vec<_> = (0..3).flat_map(|row| (0..3).map(move |c| [c, row])).collect();
+        let cells: Vec<_> = (0..3)
+            .flat_map(|row| (0..3).map(move |c| [c, row]))
+            .collect();
         let bytes = |cell: [usize; 2]| {
             let number = (cell[0] + 3 * cell[1]) as u32;
             tile(grid.cell(cell).unwrap(), number, number % 2 == 1)
@@ -268,7 +270,10 @@ mod tests {
         let mut out = plan.head();
         let mut stitcher = Stitcher::new(&plan);
         for row in cells.chunks(3) {
-            let tiles: Vec<_> = row.iter().map(|&c| plan.tile(c, &bytes(c)).unwrap()).collect();
+            let tiles: Vec<_> = row
+                .iter()
+                .map(|&c| plan.tile(c, &bytes(c)).unwrap())
+                .collect();
             stitcher.band(&tiles, &mut out).unwrap();
         }
         stitcher.finish(&mut out).unwrap();
@@ -278,11 +283,9 @@ mod tests {
             let (alone, blocks) = coefficients(&bytes([column, row]));
             let left: u32 = grid.columns[..column].iter().sum();
             let top: u32 = grid.rows[..row].iter().sum();
-            for component in 0..3 {
+            for (component, &[wide, high]) in blocks.iter().enumerate() {
                 let per_block = if component == 0 { 8 } else { 16 };
-                for (y, x) in (0..blocks[component][1])
-                    .flat_map(|y| (0..blocks[component][0]).map(move |x| (y, x)))
-                {
+                for (y, x) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))) {
                     let at = |column, row| Place {
                         component,
                         column,
