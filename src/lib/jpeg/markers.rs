@@ -314,52 +314,31 @@ impl<'a> Reader<'a> {
     fn scan_header(&mut self, body: &[u8]) -> Result<Scan, Fault> {
         let start = self.at;
         self.settle(start)?;
-        let frame = self.frame()?;
         let (count, rest) = body.split_first().unwrap_or((&0, &[]));
-        let count = usize::from(*count);
-        let Some((named, &[first, last, bits])) = rest.split_at_checked(2 * count) else {
+        let Some((named, fields)) = rest.split_at_checked(2 * usize::from(*count)) else {
             return Err(damaged("a scan header (SOS) that makes no sense"));
         };
-        if count == 0 || count > frame.components.len() {
+        if *count == 0 || usize::from(*count) > self.frame()?.components.len() {
             return Err(damaged(format!("a scan of {count} components")));
         }
-        let bits = [u32::from(bits >> 4), u32::from(bits & 15)];
-        let (band, bits) = match frame.progressive {
-            true => ([u32::from(first), u32::from(last)], bits),
-            // Some encoders leave these fields of sequential scans as they please.
-            false => ([0, 63], [0, 0]),
-        };
-        let right = match band {
-            [0, last] => last == 0 || !frame.progressive,
-            [first, last] => first <= last && last < 64 && count == 1,
-        };
-        if !right || bits[1] > 13 || (bits[0] != 0 && bits[0] != bits[1] + 1) {
-            return Err(damaged("a scan header (SOS) of an illegal progression"));
-        }
-        let needs_dc = band[0] == 0 && bits[0] == 0;
-        let needs_ac = band[1] > 0;
+        let (band, bits) = progression(fields, self.frame()?.progressive, *count)?;
         let mut components: Vec<(usize, Arc<Lookup>, Arc<Lookup>)> = Vec::new();
         for pair in named.chunks_exact(2) {
             let is_new = |i: usize| components.iter().all(|(other, ..)| *other != i);
+            let frame = self.frame()?;
             let index = (0..frame.components.len())
                 .find(|&i| frame.components[i].id == pair[0] && is_new(i))
                 .ok_or_else(|| damaged("a scan of a component that the frame does not have"))?;
-            let table = |needed: bool, class: Class, number: u8| match needed {
-                true => self.table(class, number),
-                false => Ok(Lookup::none()),
+            let dc = match band[0] == 0 && bits[0] == 0 {
+                true => self.table(Class::Dc, pair[1] >> 4)?,
+                false => Lookup::none(),
             };
-            components.push((
-                index,
-                table(needs_dc, Class::Dc, pair[1] >> 4)?,
-                table(needs_ac, Class::Ac, pair[1] & 15)?,
-            ));
-        }
-        for ((index, ..), pair) in components.iter().zip(named.chunks_exact(2)) {
-            self.latch(*index)?;
-            let lacks =
-                |class: usize, number: u8| self.huffman[class][usize::from(number & 3)].is_none();
-            self.assumed |=
-                (needs_dc && lacks(0, pair[1] >> 4)) || (needs_ac && lacks(1, pair[1] & 15));
+            let ac = match band[1] > 0 {
+                true => self.table(Class::Ac, pair[1] & 15)?,
+                false => Lookup::none(),
+            };
+            self.latch(index)?;
+            components.push((index, dc, ac));
         }
         Ok(Scan {
             components,
@@ -370,12 +349,15 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn table(&self, class: Class, number: u8) -> Result<Arc<Lookup>, Fault> {
+    fn table(&mut self, class: Class, number: u8) -> Result<Arc<Lookup>, Fault> {
         let table = self.huffman[usize::from(class == Class::Ac)].get(usize::from(number));
         match table {
             Some(Some(table)) => Ok(table.clone()),
             // Frames of motion JPEG come without; decoders supply those of the standard.
-            Some(None) if number < 2 => Ok(huffman::standard(class, number == 1).clone()),
+            Some(None) if number < 2 => {
+                self.assumed = true;
+                Ok(huffman::standard(class, number == 1).clone())
+            }
             _ => Err(damaged("a scan by a Huffman table that is not there")),
         }
     }
@@ -439,6 +421,30 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
+    }
+}
+
+/// The band and the bit positions of a scan (G.1.1.1).
+fn progression(
+    fields: &[u8],
+    progressive: bool,
+    components: u8,
+) -> Result<([u32; 2], [u32; 2]), Fault> {
+    let &[first, last, bits] = fields else {
+        return Err(damaged("a scan header (SOS) that makes no sense"));
+    };
+    if !progressive {
+        // Some encoders leave these fields of sequential scans as they please.
+        return Ok(([0, 63], [0, 0]));
+    }
+    let (before, now) = (bits >> 4, bits & 15);
+    let band_is_right = match first {
+        0 => last == 0,
+        _ => first <= last && last < 64 && components == 1,
+    };
+    match band_is_right && now <= 13 && (before == 0 || before == now + 1) {
+        true => Ok(([first, last].map(u32::from), [before, now].map(u32::from))),
+        false => Err(damaged("a scan header (SOS) of an illegal progression")),
     }
 }
 

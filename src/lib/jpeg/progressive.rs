@@ -242,21 +242,16 @@ impl<K: Keep> Blocks for AcRefine<'_, K> {
                 (1, true) => -unit,
                 _ => return Err(Bad),
             };
-            // Zeros that stay zero are passed over, those that are not are refined on the way.
-            let mut free = ahead & !before;
-            (0..zeros).for_each(|_| free &= free.wrapping_sub(1));
-            let place_of = free.trailing_zeros();
-            let passed = match place_of {
-                64 if size > 0 => return Err(Bad),
-                63 | 64 => ahead,
-                index => ahead & ((2 << index) - 1),
-            };
+            let (landing, passed) = pass_over(ahead, before, zeros);
+            if landing == 64 && size > 0 {
+                return Err(Bad);
+            }
             ahead &= !passed;
             pass.progress
                 .keep
                 .refine(bits, place, passed & before, unit);
             if size > 0 {
-                pass.set(place, place_of, value);
+                pass.set(place, landing, value);
             }
         }
         if pass.run > 0 {
@@ -264,5 +259,17 @@ impl<K: Keep> Blocks for AcRefine<'_, K> {
             pass.progress.keep.refine(bits, place, ahead & before, unit);
         }
         Ok(())
+    }
+}
+
+/// Where a run of zeros ends that stay zero, 64 when the band ends before, and what of the band lies up to there:
+/// coefficients among it that are not zero are refined on the way.
+fn pass_over(ahead: u64, nonzero: u64, zeros: u8) -> (u32, u64) {
+    let mut free = ahead & !nonzero;
+    (0..zeros).for_each(|_| free &= free.wrapping_sub(1));
+    let landing = free.trailing_zeros();
+    match landing {
+        63 | 64 => (landing, ahead),
+        _ => (landing, ahead & ((2 << landing) - 1)),
     }
 }

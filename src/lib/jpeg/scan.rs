@@ -49,6 +49,17 @@ struct Unit<'a> {
     ac: &'a Lookup,
 }
 
+impl Unit<'_> {
+    #[inline(always)]
+    fn place(&self, x: u32, y: u32) -> Place {
+        Place {
+            component: self.component,
+            column: x * self.step[0] + self.within[0],
+            row: y * self.step[1] + self.within[1],
+        }
+    }
+}
+
 /// Gives all blocks of a scan to `blocks`; returns where the marker behind it begins.
 pub fn walk<B: Blocks>(
     bytes: &[u8],
@@ -59,27 +70,19 @@ pub fn walk<B: Blocks>(
     let (units, mcus) = layout(frame, scan);
     let total = u64::from(mcus[0]) * u64::from(mcus[1]);
     let mut bits = Bits::new(bytes, scan.start);
-    let (mut done, mut restarts) = (0, 0);
-    let mut until_restart = scan.interval;
+    let (mut done, mut restarts, mut until_restart) = (0, 0, scan.interval);
     for y in 0..mcus[1] {
         blocks.row();
         for x in 0..mcus[0] {
-            if scan.interval > 0 {
-                if until_restart == 0 {
-                    bits.restart(restarts)
-                        .map_err(|cause| no_restart(cause, done, total))?;
-                    blocks.restart();
-                    restarts += 1;
-                    until_restart = scan.interval;
-                }
-                until_restart -= 1;
+            if scan.interval > 0 && until_restart == 0 {
+                bits.restart(restarts)
+                    .map_err(|cause| no_restart(cause, done, total))?;
+                blocks.restart();
+                (restarts, until_restart) = (restarts + 1, scan.interval);
             }
+            until_restart = until_restart.wrapping_sub(1);
             for unit in &units {
-                let place = Place {
-                    component: unit.component,
-                    column: x * unit.step[0] + unit.within[0],
-                    row: y * unit.step[1] + unit.within[1],
-                };
+                let place = unit.place(x, y);
                 if let Err(Bad) = blocks.block(&mut bits, place, unit.dc, unit.ac) {
                     return Err(bad(&bits, done, total));
                 }
