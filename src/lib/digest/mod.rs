@@ -85,6 +85,11 @@ pub fn run(options: Options) -> ExitCode {
 
 fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     let source = options.source()?;
+    files::rehearse(&options.output)?;
+    options
+        .rejects_file()
+        .as_deref()
+        .map_or(Ok(()), files::rehearse)?;
     let filter = options.filter();
     let harvest = harvest(options, &*source, &filter)?;
     let counts: Vec<(String, u64)> = harvest
@@ -208,6 +213,7 @@ impl Options {
 fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Harvest, Error> {
     let fetcher = Fetcher::new(
         &options.http,
+        &options.inputs,
         options.cache.as_deref(),
         options.offline,
         source.expects(),
@@ -344,11 +350,19 @@ fn place(reject: &Reject) -> &str {
 
 /// What helps against what went wrong, where something is known to.
 fn advice(rejects: &[Reject]) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 5] = [
+    const ADVICE: [(&str, &str); 7] = [
         ("--offline", "without --offline, servers are asked"),
         (
             "not allowed (HTTP",
             "send what the server wants with --bearer TOKEN or --header 'NAME: VALUE'",
+        ),
+        (
+            "cannot be reached",
+            "check the address and the network; --rewrite FROM=TO asks a mirror instead",
+        ),
+        (
+            "not there (HTTP",
+            "open the address in a browser: what digest needs is the manifest or collection itself",
         ),
         ("ertificate", "--insecure accepts any certificate"),
         (
