@@ -5,6 +5,8 @@
 mod common;
 #[path = "download/history.rs"]
 mod history;
+#[path = "download/joined.rs"]
+mod joined;
 #[path = "download/manners.rs"]
 mod manners;
 

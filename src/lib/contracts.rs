@@ -330,9 +330,10 @@ pub struct Download {
     pub height: u32,
     /// Media type by content.
     pub media_type: String,
-    /// How the file came to be: `bytes` (as answered), `whole` (one Image API answer, as answered), `stitched`
+    /// How the file came to be: `bytes` (as answered), `whole` (one Image API answer, as answered), `joined` (JPEG
+    /// regions made one JPEG without decoding them), `tiled` (JPEG regions as the tiles of a BigTIFF), `stitched`
     /// (regions decoded and encoded anew), `encoded` (one answer encoded anew).
-    #[schemars(extend("enum" = ["bytes", "whole", "stitched", "encoded"]))]
+    #[schemars(extend("enum" = ["bytes", "whole", "joined", "tiled", "stitched", "encoded"]))]
     pub method: String,
     /// Requests it took, refused ones included.
     pub attempts: u32,
@@ -364,7 +365,8 @@ pub struct Failure {
     /// The path the file would have had.
     pub path: String,
     /// The class of trouble: `not-found`, `forbidden`, `too-many`, `server`, `network`, `certificate`, `timeout`,
-    /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `disk`.
+    /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`, `reserved`, `budget`,
+    /// `disk`.
     pub kind: String,
     /// HTTP status of the last attempt, where there was an answer.
     pub status: Option<u16>,

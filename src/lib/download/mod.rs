@@ -24,6 +24,7 @@ pub mod cover;
 pub mod estimate;
 pub mod fetch;
 pub mod hosts;
+pub mod join;
 pub mod journal;
 pub mod names;
 pub mod pack;
@@ -57,6 +58,9 @@ pub struct Options {
     /// Of what failed before, try only this kind again, such as server or timeout (repeatable)
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     pub retry_failed: Vec<String>,
+    /// Whether JPEG regions are joined without decoding them
+    #[arg(long, value_enum, default_value_t = Lossless::Prefer)]
+    pub lossless: Lossless,
     /// Regions that a service is asked for
     #[arg(long, value_enum, default_value_t = Tiles::Fewest)]
     pub tiles: Tiles,
@@ -94,6 +98,18 @@ pub enum Tiles {
     Fewest,
     /// The tiles that info.json lists: what caches and static servers have
     Canonical,
+}
+
+/// Whether regions are joined without loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Lossless {
+    /// Where they go together; else they are decoded and encoded anew
+    #[default]
+    Prefer,
+    /// Or the image is a failure
+    Require,
+    /// Never: they are decoded and encoded anew
+    Off,
 }
 
 fn kinds() -> clap::builder::PossibleValuesParser {
@@ -159,6 +175,7 @@ impl Options {
             format: self.format,
             max_width: self.max_width,
             tiles: self.tiles,
+            lossless: self.lossless,
         }
     }
 }
