@@ -13,6 +13,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use crate::report::Error;
 
 pub mod draw;
+pub mod encode;
 pub mod render;
 pub mod verify;
 pub mod write;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use super::info::Facts;
 use crate::contracts::{self, Frame, ImageMap, LocalizedImage};
 use crate::files;
 use crate::pixels;
@@ -12,6 +13,9 @@ use crate::report::{Error, Reject};
 
 /// The largest picture that is decoded: half a gigapixel, 1.5 GB in colour.
 pub const MOST_PIXELS: u64 = 1 << 29;
+
+/// The side of tiles of pictures that have none of their own.
+const TILE: u32 = 512;
 
 /// Suffixes of files that are taken for images.
 const SUFFIXES: [&str; 7] = ["jpg", "jpeg", "png", "tif", "tiff", "webp", "gif"];
@@ -176,20 +180,8 @@ fn described(id: &str, name: &str, root: &Path) -> LocalizedImage {
 }
 
 fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture, String> {
-    let file = File::open(&path).map_err(|e| format!("cannot be read: {e}"))?;
-    let header = pixels::measure_in(BufReader::new(file))
-        .map_err(|e| format!("not an image that can be read: {e}"))?;
-    let (width, height) = (header.width, header.height);
-    if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(format!(
-            "picture is too large: {width} x {height}, the limit is {MOST_PIXELS} pixels"
-        ));
-    }
-    let size = if header.orientation >= 5 {
-        [height, width]
-    } else {
-        [width, height]
-    };
+    let header = measure(&path)?;
+    let size = pixels::turned([header.width, header.height], header.orientation);
     about.frame = about
         .frame
         .or_else(|| Frame::try_from(size.map(f64::from)).ok());
@@ -199,6 +191,32 @@ fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture
         size,
         about,
     })
+}
+
+/// The header of a file that can be served. What claims too many pixels is refused here and never decoded.
+pub fn measure(path: &Path) -> Result<pixels::Header, String> {
+    let file = File::open(path).map_err(|e| format!("cannot be read: {e}"))?;
+    let header = pixels::measure_in(BufReader::new(file))
+        .map_err(|e| format!("not an image that can be read: {e}"))?;
+    let (width, height) = (header.width, header.height);
+    match u64::from(width) * u64::from(height) > MOST_PIXELS {
+        true => Err(format!(
+            "picture is too large: {width} x {height}, the limit is {MOST_PIXELS} pixels"
+        )),
+        false => Ok(header),
+    }
+}
+
+/// What the Image API needs to know of a file.
+pub fn facts(header: &pixels::Header, stamp: u64) -> Facts {
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    Facts {
+        size: pixels::turned([header.width, header.height], header.orientation),
+        stamp,
+        tile: TILE,
+        // Decoded, then turned or brought to eight bits.
+        cost: pixels * u64::from(header.channels) * 2,
+    }
 }
 
 fn reject(input: &Path, record: &str, problem: String) -> Reject {

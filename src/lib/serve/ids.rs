@@ -4,12 +4,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::iiif::Version;
 
-/// All but what RFC 3986 calls unreserved: an identifier is one segment, so its slashes are encoded too.
+/// All but what RFC 3986 calls unreserved: an identifier is one segment, so its slashes are encoded too. The colon
+/// stands in identifiers such as `bucket:version:key` and is legal in a segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
-    .remove(b'~');
+    .remove(b'~')
+    .remove(b':');
 
 /// Makes URIs below a base.
 #[derive(Clone, Debug, PartialEq, Eq)]
