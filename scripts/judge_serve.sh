@@ -4,7 +4,9 @@
 #
 #   scripts/judge_serve.sh [BIN]      BIN: folder with recto-serve [default: target/debug]
 #
-# The package is installed into a virtual environment of its own under build/. Where it or the system library
+# Manifests, collections and annotation pages are then read by the models of PyPI's iiif-prezi3.
+#
+# The packages are installed into a virtual environment of its own under build/. Where they or the system library
 # libmagic cannot be had, it says SKIPPED and ends with 0. Its test picture, a hundred coloured squares, is drawn
 # from the table of colours in the package.
 #
@@ -21,9 +23,9 @@ server=
 trap 'if [[ -n $server ]]; then kill "$server" 2>/dev/null || :; fi; rm -rf "$work"' EXIT
 
 skip() { echo "SKIPPED judge_serve: $1" >&2; exit 0; }
-if ! "$venv/bin/python" -c 'import iiif_validator, PIL' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import iiif_validator, iiif_prezi3, PIL' 2>/dev/null; then
   python3 -m venv "$venv" >&2 || skip "python3 has no venv"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check iiif-validator==1.0.5 pillow >&2 ||
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check iiif-validator==1.0.5 iiif-prezi3==3.1.1 pillow >&2 ||
     skip "iiif-validator cannot be installed"
 fi
 "$venv/bin/python" -c 'import magic' 2>/dev/null || skip "python-magic finds no libmagic (Debian: libmagic1)"
@@ -40,9 +42,10 @@ for x, column in enumerate(ValidationInfo().colorInfo):
 picture.save(sys.argv[1])
 PY
 
+what=("$work/pictures")
 start() { # options of the server
   : >"$work/log"
-  "$bin/recto-serve" "$work/pictures" --listen 127.0.0.1:0 --quiet "$@" >"$work/log" &
+  "$bin/recto-serve" "${what[@]}" --listen 127.0.0.1:0 --quiet "$@" >"$work/log" &
   server=$!
   for _ in $(seq 100); do
     address=$(sed -n 's|^listening on http://||p' "$work/log")
@@ -111,10 +114,43 @@ judge() { # version: all tests but those that are done apart
   done
 }
 
+presentation() { # every document that the collection leads to
+  "$venv/bin/python" -W ignore - "http://$address/iiif/presentation/3/collection.json" <<'PY'
+import json, sys, urllib.request
+from iiif_prezi3 import AnnotationPage, Collection, Manifest
+models = {"Collection": Collection, "Manifest": Manifest, "AnnotationPage": AnnotationPage}
+waiting, read = [sys.argv[1]], 0
+while waiting:
+    document = json.load(urllib.request.urlopen(waiting.pop(), timeout=60))
+    models[document["type"]](**document)
+    read += 1
+    if document["type"] == "Collection":
+        waiting += [item["id"] for item in document["items"]]
+    if document["type"] == "Manifest":
+        waiting += [page["id"] for canvas in document["items"] for page in canvas.get("annotations", [])]
+print(read, "documents")
+sys.exit(read < 3)
+PY
+}
+
 start
 judge 2.0
 judge 3.0
 stop
+mkdir "$work/set"
+cat >"$work/set/localizations.json" <<'JSON'
+{"contract": "recto/localizations", "version": 1, "images": [{"id": "squares", "image": {}, "group": "g", "frame": [1000, 1000],
+ "source": {"kind": "x", "rights": "http://creativecommons.org/licenses/by/4.0/", "attribution": "Someone"},
+ "metadata": {"Side": ["recto"]}, "labels": ["squares"], "localizations": [
+ {"id": "a", "concept": "red", "bbox": [0, 0, 100, 100], "attributes": {"text": "word", "creator": "Someone"}},
+ {"id": "b", "concept": "blue", "bbox": [0, 0, 100, 100], "polygon": [[0, 0], [100, 0], [0, 100]]}]}]}
+JSON
+echo '{"squares": "../pictures/squares.png"}' >"$work/set/image_map.json"
+what=("$work/set/localizations.json" --image-map "$work/set/image_map.json")
+start
+if out=$(presentation 2>&1); then say PASS presentation-3 "$out"; else say FAIL presentation-3 documents "$(tail -3 <<<"$out")"; fi
+stop
+what=("$work/pictures")
 start --strict-within
 if official 3.0 size_noup >/dev/null; then say PASS 3.0 "size_noup with --strict-within"; else
   say FAIL 3.0 "size_noup with --strict-within"; fi

@@ -20,6 +20,7 @@ use listen::Door;
 use picture::Cap;
 use service::{Means, Service};
 
+pub mod annotation;
 pub mod cache;
 pub mod catalogue;
 pub mod ids;
@@ -30,8 +31,11 @@ pub mod metrics;
 pub mod patient;
 pub mod picture;
 pub mod presentation;
+pub mod presentation2;
 pub mod respond;
+pub mod search;
 pub mod service;
+pub mod sides;
 
 /// Threads that talk to clients.
 const THREADS: usize = 2;

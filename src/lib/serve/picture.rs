@@ -60,7 +60,9 @@ pub fn answer(
     rest: &[&str],
     asked: &Asked,
 ) -> Response {
-    let Some(at) = site.catalogue.find(id) else {
+    // What was harvested from here has the URI as its name.
+    let by_uri = || site.catalogue.find(&ids.service(Version::V3, id));
+    let Some(at) = site.catalogue.find(id).or_else(by_uri) else {
         return refused(404, &format!("no image is called `{id}`"));
     };
     let service = ids.service(version, id);

@@ -7,7 +7,7 @@ use super::catalogue::Catalogue;
 use super::ids::Ids;
 use super::info::Facts;
 use super::picture::{self, Cap};
-use super::{presentation, tag};
+use super::{presentation, presentation2, search, tag};
 use crate::iiif::Version;
 use crate::iiif::resolve::Plan;
 
@@ -87,8 +87,9 @@ fn get(site: &Site, ids: &Ids, asked: &Asked) -> Response {
     };
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments[..] {
-        [""] => redirect(&ids.collection()),
-        ["iiif", "presentation", "3", ref rest @ ..] => present(site, ids, rest, asked),
+        [""] => redirect(&ids.collection(Version::V3)),
+        ["iiif", "presentation", "3", ref rest @ ..] => present_3(site, ids, rest, asked),
+        ["iiif", "presentation", "2", ref rest @ ..] => present_2(site, ids, rest, asked),
         ["iiif", "2", id, ref rest @ ..] => {
             picture::answer(site, ids, Version::V2, id, rest, asked)
         }
@@ -119,23 +120,109 @@ fn decoded(path: &str) -> Option<Vec<String>> {
 
 const LD_JSON_3: &str =
     r#"application/ld+json;profile="http://iiif.io/api/presentation/3/context.json""#;
+const LD_JSON_SEARCH: &str =
+    r#"application/ld+json;profile="http://iiif.io/api/search/2/context.json""#;
 
-fn present(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
+fn present_3(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
+    let catalogue = site.catalogue;
+    let query = Query::read(asked.query);
+    match rest {
+        ["collection.json"] => {
+            json_response(&presentation::collection(catalogue, ids), LD_JSON_3, asked)
+        }
+        [group, "manifest.json"] => found(
+            presentation::manifest(catalogue, group, ids),
+            LD_JSON_3,
+            asked,
+        ),
+        [group, "canvas", n, "annotations.json"] => found(
+            position(n).and_then(|n| presentation::annotations(catalogue, group, n, ids)),
+            LD_JSON_3,
+            asked,
+        ),
+        [group, "search"] => found(
+            search::search(catalogue, group, &query, ids),
+            LD_JSON_SEARCH,
+            asked,
+        ),
+        [group, "search", "terms"] => found(
+            search::terms(catalogue, group, &query, ids),
+            LD_JSON_SEARCH,
+            asked,
+        ),
+        _ => found(None, LD_JSON_3, asked),
+    }
+}
+
+fn present_2(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
     let catalogue = site.catalogue;
     let document = match rest {
-        ["collection.json"] => Some(presentation::collection(catalogue, ids)),
-        [group, "manifest.json"] => presentation::manifest(catalogue, group, ids),
-        [group, "canvas", n, "annotations.json"] => (n.parse().ok())
-            .and_then(|n: usize| n.checked_sub(1))
-            .and_then(|n| presentation::annotations(catalogue, group, n, ids)),
+        ["collection.json"] => Some(presentation2::collection(catalogue, ids)),
+        [group, "manifest.json"] => presentation2::manifest(catalogue, group, ids),
+        [group, "canvas", n, "annotations.json"] => {
+            position(n).and_then(|n| presentation2::annotations(catalogue, group, n, ids))
+        }
         _ => None,
     };
+    let linked = asked.accept.contains("application/ld+json");
+    let media_type = if linked {
+        "application/ld+json"
+    } else {
+        "application/json"
+    };
+    found(document, media_type, asked).with("vary", "accept")
+}
+
+/// Canvases are numbered from 1.
+fn position(n: &str) -> Option<usize> {
+    n.parse::<usize>().ok()?.checked_sub(1)
+}
+
+fn found(document: Option<Value>, media_type: &str, asked: &Asked) -> Response {
     match document {
-        Some(document) => json_response(&document, LD_JSON_3, asked),
+        Some(document) => json_response(&document, media_type, asked),
         None => refused(
             404,
             "no such document; /iiif/presentation/3/collection.json leads to all",
         ),
+    }
+}
+
+/// What stands after `?`: names and values, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads `a=1&b=2`, percent-encoded, blanks as `+`.
+    pub fn read(text: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(text.as_bytes());
+        Query(pairs.into_owned().collect())
+    }
+
+    /// The first value of a name, empty if there is none.
+    pub fn get(&self, name: &str) -> &str {
+        let pair = self.0.iter().find(|(n, _)| n == name);
+        pair.map_or("", |(_, value)| value)
+    }
+
+    /// Gives a name one value.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.retain(|(n, _)| n != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The names that are none of these.
+    pub fn names_beside(&self, known: &[&str]) -> Vec<&str> {
+        let names = self.0.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| !known.contains(name)).collect()
+    }
+}
+
+impl std::fmt::Display for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.0);
+        f.write_str(&query.finish())
     }
 }
 
