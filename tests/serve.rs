@@ -9,6 +9,8 @@ mod operations;
 mod presentation;
 #[path = "serve/running.rs"]
 mod running;
+#[path = "serve/sources.rs"]
+mod sources;
 
 use running::{Serving, folder, set};
 use serde_json::json;

@@ -29,7 +29,7 @@ fn health_and_counts_are_there_for_those_who_watch() {
         "recto_answers_total{status=\"200\"} 4",
         "recto_answers_from_memory_total 2",
         "recto_answers_rendered_total 1",
-        "recto_pictures_decoded_total 1",
+        "recto_files_opened_total 1",
         "recto_images 2",
         "recto_connections 1",
     ] {

@@ -1,17 +1,14 @@
 //! Crops, scales, turns and colours for `serve`: spends the numbers of a [`Plan`].
 
-use std::path::Path;
 use std::sync::OnceLock;
 
 use fast_image_resize as fir;
 use image::DynamicImage;
-use image::metadata::Orientation;
 use rayon::prelude::*;
 
 use super::encode::{encode, most_side, on_white};
 use crate::iiif::Quality;
 use crate::iiif::resolve::Plan;
-use crate::pixels;
 
 /// A decoded picture as people see it: upright, 8 bits per channel.
 #[derive(Debug)]
@@ -31,22 +28,6 @@ impl From<DynamicImage> for Picture {
 }
 
 impl Picture {
-    /// Decodes a file of at most `most_pixels`. The error says why it cannot.
-    pub fn open(path: &Path, most_pixels: u64) -> Result<Self, String> {
-        let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-        Self::decode(&bytes, most_pixels)
-    }
-
-    /// Decodes at most `most_pixels`. The error says why it cannot.
-    pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<Self, String> {
-        let orientation = pixels::measure_bytes(bytes)?.orientation;
-        let mut image = in_eight_bits(pixels::decode(bytes, most_pixels)?);
-        image.apply_orientation(
-            Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms),
-        );
-        Ok(image.into())
-    }
-
     /// `[width, height]` in pixels.
     pub fn size(&self) -> [u32; 2] {
         [self.pixels.width(), self.pixels.height()]
@@ -59,57 +40,78 @@ impl Picture {
 
     /// The answer to a request that was resolved against this picture's size.
     pub fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
-        let most = most_side(plan.format);
-        if plan.size.iter().any(|side| *side > most) {
-            let name = plan.format.name();
-            return Err(format!("{name} holds {most} pixels a side"));
-        }
-        let part = self.coloured(self.cut(plan)?, plan.quality);
-        let part = if plan.mirror { part.fliph() } else { part };
-        let two_tone = plan.quality == Quality::Bitonal && plan.turn % 90.0 == 0.0;
-        encode(turned(part, plan.turn), plan.format, two_tone)
-    }
-
-    fn coloured(&self, image: DynamicImage, quality: Quality) -> DynamicImage {
-        match (quality, &image) {
-            (Quality::Gray, DynamicImage::ImageLuma8(_)) => image,
-            (Quality::Gray, _) => on_white(image).to_luma8().into(),
-            (Quality::Color, DynamicImage::ImageLuma8(_)) => image.to_rgb8().into(),
-            (Quality::Bitonal, _) => two_toned(on_white(image).to_luma8(), self.threshold()),
-            _ => image,
-        }
-    }
-
-    /// One threshold for the whole picture: its tiles join.
-    fn threshold(&self) -> u8 {
-        let tones = || otsu(&histogram(&self.pixels));
-        *self.threshold.get_or_init(tones)
-    }
-
-    /// The region at the size asked. Unscaled regions are copied, so that their pixels are the file's own.
-    fn cut(&self, plan: &Plan) -> Result<DynamicImage, String> {
         let [x, y, w, h] = plan.region;
-        if plan.size == [w, h] {
-            return Ok(self.pixels.crop_imm(x, y, w, h));
-        }
-        let options = fir::ResizeOptions::new()
-            .crop(x.into(), y.into(), w.into(), h.into())
-            .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Lanczos3));
-        let kind = pixel_type(&self.pixels);
-        let [width, height] = self.size();
-        let source = fir::images::ImageRef::new(width, height, self.pixels.as_bytes(), kind)
-            .map_err(|e| e.to_string())?;
-        let mut scaled = fir::images::Image::new(plan.size[0], plan.size[1], kind);
-        fir::Resizer::new()
-            .resize(&source, &mut scaled, &options)
-            .map_err(|e| e.to_string())?;
-        image_from(plan.size, scaled.into_vec(), kind)
-            .ok_or_else(|| "scaled to a wrong length".into())
+        let part = match plan.size == [w, h] {
+            true => self.pixels.crop_imm(x, y, w, h),
+            false => scaled(&self.pixels, plan.region.map(f64::from), plan.size)?,
+        };
+        finished(part, plan, || {
+            *self.threshold.get_or_init(|| threshold(&self.pixels))
+        })
     }
 }
 
+/// A part of a picture, `[x, y, width, height]`, in another size. Unscaled parts are copied, so that their pixels
+/// are the file's own.
+pub fn scaled(
+    image: &DynamicImage,
+    [x, y, w, h]: [f64; 4],
+    size: [u32; 2],
+) -> Result<DynamicImage, String> {
+    let is_exact = x.fract() == 0.0 && y.fract() == 0.0 && [w, h] == size.map(f64::from);
+    if is_exact {
+        return Ok(image.crop_imm(x as u32, y as u32, size[0], size[1]));
+    }
+    let (width, height) = (image.width(), image.height());
+    // Rounded levels may end a fraction of a pixel early.
+    let (w, h) = (w.min(f64::from(width) - x), h.min(f64::from(height) - y));
+    let options = fir::ResizeOptions::new()
+        .crop(x, y, w, h)
+        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Lanczos3));
+    let kind = pixel_type(image);
+    let source = fir::images::ImageRef::new(width, height, image.as_bytes(), kind)
+        .map_err(|e| e.to_string())?;
+    let mut scaled = fir::images::Image::new(size[0], size[1], kind);
+    fir::Resizer::new()
+        .resize(&source, &mut scaled, &options)
+        .map_err(|e| e.to_string())?;
+    image_from(size, scaled.into_vec(), kind).ok_or_else(|| "scaled to a wrong length".into())
+}
+
+/// A scaled part coloured, turned and encoded.
+pub fn finished(
+    part: DynamicImage,
+    plan: &Plan,
+    threshold: impl FnOnce() -> u8,
+) -> Result<Vec<u8>, String> {
+    let most = most_side(plan.format);
+    if plan.size.iter().any(|side| *side > most) {
+        let name = plan.format.name();
+        return Err(format!("{name} holds {most} pixels a side"));
+    }
+    let part = coloured(part, plan.quality, threshold);
+    let part = if plan.mirror { part.fliph() } else { part };
+    let two_tone = plan.quality == Quality::Bitonal && plan.turn % 90.0 == 0.0;
+    encode(turned(part, plan.turn), plan.format, two_tone)
+}
+
+fn coloured(image: DynamicImage, quality: Quality, threshold: impl FnOnce() -> u8) -> DynamicImage {
+    match (quality, &image) {
+        (Quality::Gray, DynamicImage::ImageLuma8(_)) => image,
+        (Quality::Gray, _) => on_white(image).to_luma8().into(),
+        (Quality::Color, DynamicImage::ImageLuma8(_)) => image.to_rgb8().into(),
+        (Quality::Bitonal, _) => two_toned(on_white(image).to_luma8(), threshold()),
+        _ => image,
+    }
+}
+
+/// The grey that parts ink from paper, of the whole picture: its tiles join.
+pub fn threshold(image: &DynamicImage) -> u8 {
+    otsu(&histogram(image))
+}
+
 /// Grey, RGB or RGBA with 8 bits per channel: what answers can hold.
-fn in_eight_bits(image: DynamicImage) -> DynamicImage {
+pub fn in_eight_bits(image: DynamicImage) -> DynamicImage {
     match image {
         DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) | DynamicImage::ImageRgba8(_) => {
             image
@@ -260,6 +262,7 @@ fn between(image: &image::RgbaImage, [x, y]: [f64; 2]) -> [u8; 4] {
 mod tests {
     use super::*;
     use crate::iiif::Format;
+    use crate::pixels;
 
     /// 4 x 2 pixels, each of its own colour.
     fn picture() -> Picture {

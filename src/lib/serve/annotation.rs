@@ -167,7 +167,8 @@ fn xywh(b: &BBox) -> String {
     format!("{},{},{},{}", b.x, b.y, b.width, b.height)
 }
 
-fn svg(polygon: &Polygon) -> String {
+/// A polygon as an SVG document.
+pub fn svg(polygon: &Polygon) -> String {
     let points = polygon.points().iter().map(|[x, y]| format!("{x},{y}"));
     let points = points.collect::<Vec<_>>().join(" ");
     format!(r#"<svg xmlns="http://www.w3.org/2000/svg"><polygon points="{points}"/></svg>"#)

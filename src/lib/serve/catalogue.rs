@@ -1,14 +1,12 @@
 //! What there is to serve, made once at the start. Requests are looked up here; none is ever joined to a path.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::info::Facts;
 use crate::contracts::{self, Frame, ImageMap, LocalizedImage};
 use crate::files;
-use crate::pixels;
+use crate::pixels::source::{self, Look};
 use crate::report::{Error, Reject};
 
 /// The largest picture that is decoded: half a gigapixel, 1.5 GB in colour.
@@ -180,8 +178,7 @@ fn described(id: &str, name: &str, root: &Path) -> LocalizedImage {
 }
 
 fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture, String> {
-    let header = measure(&path)?;
-    let size = pixels::turned([header.width, header.height], header.orientation);
+    let size = measure(&path)?.size;
     about.frame = about
         .frame
         .or_else(|| Frame::try_from(size.map(f64::from)).ok());
@@ -194,28 +191,29 @@ fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture
 }
 
 /// The header of a file that can be served. What claims too many pixels is refused here and never decoded.
-pub fn measure(path: &Path) -> Result<pixels::Header, String> {
-    let file = File::open(path).map_err(|e| format!("cannot be read: {e}"))?;
-    let header = pixels::measure_in(BufReader::new(file))
-        .map_err(|e| format!("not an image that can be read: {e}"))?;
-    let (width, height) = (header.width, header.height);
+pub fn measure(path: &Path) -> Result<Look, String> {
+    let look = source::look(path).map_err(|e| format!("not an image that can be read: {e}"))?;
+    let [width, height] = look.size;
     match u64::from(width) * u64::from(height) > MOST_PIXELS {
         true => Err(format!(
             "picture is too large: {width} x {height}, the limit is {MOST_PIXELS} pixels"
         )),
-        false => Ok(header),
+        false => Ok(look),
     }
 }
 
 /// What the Image API needs to know of a file.
-pub fn facts(header: &pixels::Header, stamp: u64) -> Facts {
-    let pixels = u64::from(header.width) * u64::from(header.height);
+pub fn facts(look: &Look, stamp: u64) -> Facts {
+    let [width, height] = look.size.map(u64::from);
     Facts {
-        size: pixels::turned([header.width, header.height], header.orientation),
+        size: look.size,
         stamp,
-        tile: TILE,
-        // Decoded, then turned or brought to eight bits.
-        cost: pixels * u64::from(header.channels) * 2,
+        tile: look.tile.unwrap_or(TILE),
+        cost: match look.tile {
+            Some(_) => 0,
+            // Decoded, then turned or brought to eight bits.
+            None => width * height * u64::from(look.channels) * 2,
+        },
     }
 }
 

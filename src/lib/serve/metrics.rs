@@ -24,8 +24,8 @@ pub struct Metrics {
     pub answers_kept: AtomicU64,
     /// Answers that were rendered.
     pub answers_made: AtomicU64,
-    /// Pictures that were decoded whole.
-    pub decoded: AtomicU64,
+    /// Files that were decoded whole, or made ready to be read by tiles.
+    pub opened: AtomicU64,
     /// Tiles handed on as they are stored.
     pub passed: AtomicU64,
 }
@@ -87,9 +87,9 @@ impl Metrics {
                 get(&self.passed),
             ),
             (
-                "pictures_decoded_total",
-                "Files decoded whole",
-                get(&self.decoded),
+                "files_opened_total",
+                "Files decoded whole, or tiled ones made ready",
+                get(&self.opened),
             ),
         ];
         for (name, help, value) in counters {

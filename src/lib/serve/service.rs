@@ -19,7 +19,7 @@ use super::picture::Cap;
 use super::respond::{self, Asked, Response, Site};
 use crate::files;
 use crate::iiif::resolve::Plan;
-use crate::pixels::render::Picture;
+use crate::pixels::source::Source;
 
 /// Threads that render.
 const THREADS: usize = 2;
@@ -44,7 +44,7 @@ pub struct Service {
     looks: Mutex<HashMap<usize, Facts>>,
     lanes: Lanes,
     answers: Cache<String, Bytes>,
-    pictures: Cache<(usize, u64), Arc<Picture>>,
+    pictures: Cache<(usize, u64), Arc<Source>>,
     /// What happened so far.
     pub metrics: Metrics,
 }
@@ -139,13 +139,21 @@ impl Service {
     ) -> Result<Bytes, Trouble> {
         let make = async {
             let picture = self.picture(at).await?;
-            let leave = self.lanes.enter(cost_of(&plan)).await?;
+            let leave = self
+                .lanes
+                .enter(cost_of(&plan) + picture.cost(&plan))
+                .await?;
             let work = move || {
-                let bytes = picture.render(&plan);
+                let made = match picture.stored(&plan) {
+                    Some(bytes) => Ok((bytes, true)),
+                    None => picture.render(&plan).map(|bytes| (bytes, false)),
+                };
                 drop(leave);
-                bytes
+                made
             };
-            let bytes = Bytes::from(off_thread(work).await?);
+            let (bytes, passed) = off_thread(work).await?;
+            add(&self.metrics.passed, passed.into());
+            let bytes = Bytes::from(bytes);
             let size = bytes.len();
             Ok::<_, Trouble>((bytes, size))
         };
@@ -159,18 +167,18 @@ impl Service {
     }
 
     /// The picture behind an image, decoded if it is not here.
-    async fn picture(self: &Arc<Self>, at: usize) -> Result<Arc<Picture>, Trouble> {
+    async fn picture(self: &Arc<Self>, at: usize) -> Result<Arc<Source>, Trouble> {
         let facts = self.facts(at).map_err(Trouble::Failed)?;
         let make = async {
             let leave = self.lanes.enter(facts.cost).await?;
             let path = self.catalogue.pictures[at].path.clone();
             let work = move || {
-                let picture = Picture::open(&path, MOST_PIXELS);
+                let picture = Source::open(&path, MOST_PIXELS);
                 drop(leave);
                 picture
             };
             let picture = off_thread(work).await?;
-            add(&self.metrics.decoded, 1);
+            add(&self.metrics.opened, 1);
             // Written while it was read: neither the old picture nor the new.
             if self.facts(at).map(|facts| facts.stamp) != Ok(facts.stamp) {
                 return Err(Trouble::Busy);
