@@ -5,6 +5,8 @@ mod common;
 mod images;
 #[path = "serve/operations.rs"]
 mod operations;
+#[path = "serve/pages.rs"]
+mod pages;
 #[path = "serve/presentation.rs"]
 mod presentation;
 #[path = "serve/running.rs"]

@@ -31,7 +31,6 @@ fn health_and_counts_are_there_for_those_who_watch() {
         "recto_answers_rendered_total 1",
         "recto_files_opened_total 1",
         "recto_images 2",
-        "recto_connections 1",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }

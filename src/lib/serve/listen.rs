@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
@@ -22,13 +22,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ids::Ids;
 use super::patient::Patient;
-use super::respond::{Asked, Body, Response, refused};
+use super::respond::{Asked, Body, Query, Response, Site, refused, text};
+use super::reviews::Reviews;
 use super::service::{Service, Trouble};
+use super::{pages, review};
 
 /// How long answers on their way may take after a request to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest head of a request.
 const MOST_HEAD: usize = 64 << 10;
+
+/// The longest correction.
+const MOST_REVIEW: usize = 64 << 10;
 
 type Message = hyper::Response<Full<Bytes>>;
 
@@ -46,6 +51,8 @@ pub struct Door {
     pub most_connections: usize,
     /// A line of JSON for every answer.
     pub log: Option<Mutex<File>>,
+    /// Where corrections go; without it none are taken.
+    pub reviews: Option<Mutex<Reviews>>,
 }
 
 /// Takes connections until `stopped` ends, then lets answers finish.
@@ -127,7 +134,12 @@ fn welcome(
 impl Door {
     async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Message {
         let begun = Instant::now();
-        let response = self.respond(&request);
+        let (head, body) = request.into_parts();
+        let request = Request::from_parts(head, ());
+        let response = match (&self.reviews, request.uri().path().strip_prefix("/review/")) {
+            (Some(reviews), Some(id)) => self.review(reviews, &request, id, body).await,
+            _ => self.respond(&request),
+        };
         let is_head = request.method() == Method::HEAD;
         let (response, bytes) = self.fill(response, is_head).await;
         let sent = if is_head { 0 } else { bytes.len() as u64 };
@@ -137,22 +149,82 @@ impl Door {
         message(&response, bytes, is_head)
     }
 
-    fn respond(&self, request: &Request<Incoming>) -> Response {
-        let text = |name| text_of(request, name);
-        let host = text(header::HOST);
-        let base = match (&self.base_url, host) {
-            (Some(base), _) => base.clone(),
-            (None, "") => format!("http://{}", self.address),
-            (None, host) => format!("http://{host}"),
-        };
+    fn respond(&self, request: &Request<()>) -> Response {
         let asked = Asked {
             method: request.method().as_str(),
             path: request.uri().path(),
             query: request.uri().query().unwrap_or_default(),
-            accept: text(header::ACCEPT),
-            if_none_match: text(header::IF_NONE_MATCH),
+            accept: text_of(request, header::ACCEPT),
+            if_none_match: text_of(request, header::IF_NONE_MATCH),
         };
-        self.service.respond(&Ids::below(&base), &asked)
+        self.service
+            .respond(&self.ids(request), &asked, self.reviews.is_some())
+    }
+
+    fn ids(&self, request: &Request<()>) -> Ids {
+        let base = match (&self.base_url, text_of(request, header::HOST)) {
+            (Some(base), _) => base.clone(),
+            (None, "") => format!("http://{}", self.address),
+            (None, host) => format!("http://{host}"),
+        };
+        Ids::below(&base)
+    }
+
+    /// Makes a correction. Only our own pages may ask for one: the media type and the origin keep others out.
+    async fn review(
+        &self,
+        reviews: &Mutex<Reviews>,
+        request: &Request<()>,
+        id: &str,
+        body: Incoming,
+    ) -> Response {
+        let method = request.method().as_str();
+        if !["POST", "PUT", "DELETE"].contains(&method) {
+            return refused(405, "POST, PUT and DELETE are offered")
+                .with("allow", "POST, PUT, DELETE");
+        }
+        let (host, origin) = (
+            text_of(request, header::HOST),
+            text_of(request, header::ORIGIN),
+        );
+        let is_own = origin.is_empty()
+            || origin
+                .split_once("://")
+                .is_some_and(|(_, from)| from == host);
+        if !is_own || !text_of(request, header::CONTENT_TYPE).starts_with("application/json") {
+            return refused(
+                403,
+                "corrections are taken from the pages of this server, as application/json",
+            );
+        }
+        let Ok(body) = Limited::new(body, MOST_REVIEW).collect().await else {
+            return refused(413, "a correction has at most 64 KiB");
+        };
+        let query = Query::read(request.uri().query().unwrap_or_default());
+        let ids = self.ids(request);
+        // Held while it is made: corrections come one after the other.
+        let mut reviews = reviews.lock().unwrap_or_else(PoisonError::into_inner);
+        let catalogue = self.service.catalogue();
+        let site = Site::bare(&catalogue);
+        let decoded = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
+        let Some(at) = site.find(&decoded, &ids) else {
+            return refused(404, &format!("no image is called `{decoded}`"));
+        };
+        let image = &catalogue.pictures[at].id;
+        let when = format!("{:.0}", jiff::Timestamp::now());
+        let edit = match review::read(method, image, query.get("of"), &body.to_bytes(), when) {
+            Ok(edit) => edit,
+            Err(why) => return refused(400, &why),
+        };
+        match reviews.make(edit, &catalogue) {
+            Err((status, why)) => refused(status, &why),
+            Ok((corrected, changed)) => {
+                let boxes = pages::boxes(&corrected.pictures[at]);
+                self.service.correct(corrected);
+                let now = serde_json::json!({"changed": changed, "boxes": boxes});
+                text(format!("{now}\n"), "application/json")
+            }
+        }
     }
 
     /// The response with its body as bytes; nothing is rendered for who asks for the head alone.
@@ -179,7 +251,7 @@ impl Door {
 
     fn write_down(
         &self,
-        request: &Request<Incoming>,
+        request: &Request<()>,
         client: SocketAddr,
         status: u16,
         bytes: u64,
@@ -203,7 +275,7 @@ impl Door {
     }
 }
 
-fn text_of(request: &Request<Incoming>, name: HeaderName) -> &str {
+fn text_of(request: &Request<()>, name: HeaderName) -> &str {
     let value = request.headers().get(name);
     value.and_then(|v| v.to_str().ok()).unwrap_or_default()
 }

@@ -18,6 +18,7 @@ use crate::report::{self, Error, Report};
 use catalogue::{Catalogue, Taken};
 use listen::Door;
 use picture::Cap;
+use reviews::Reviews;
 use service::{Means, Service};
 
 pub mod annotation;
@@ -28,11 +29,14 @@ pub mod info;
 pub mod lanes;
 pub mod listen;
 pub mod metrics;
+pub mod pages;
 pub mod patient;
 pub mod picture;
 pub mod presentation;
 pub mod presentation2;
 pub mod respond;
+pub mod review;
+pub mod reviews;
 pub mod search;
 pub mod service;
 pub mod sides;
@@ -85,6 +89,10 @@ pub struct Options {
     /// Leave a client that neither sends nor takes anything for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub patience: u64,
+    /// Let boxes be drawn, moved, renamed and deleted in the browser; every correction is a line appended to FILE,
+    /// and those that are there already are made at the start
+    #[arg(long, value_name = "FILE")]
+    pub review: Option<PathBuf>,
     /// Append a line of JSON for every answer to FILE
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
@@ -116,8 +124,11 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
-    let taken = take(options)?;
+    let mut taken = take(options)?;
     account(&taken, report);
+    let reviews = (options.review.as_deref())
+        .map(|file| Reviews::open(file, &mut taken.catalogue, report))
+        .transpose()?;
     if !options.common.quiet {
         // Before the work, not after it: who waits for a picture that is left out should know now.
         let left_out = report
@@ -136,7 +147,7 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|e| Error::new("threads cannot be started").because(e))?;
-    let outcome = runtime.block_on(open(options, taken.catalogue));
+    let outcome = runtime.block_on(open(options, taken.catalogue, reviews));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
@@ -185,7 +196,11 @@ fn counts(report: &Report) -> String {
     )
 }
 
-async fn open(options: &Options, catalogue: Catalogue) -> Result<(), Error> {
+async fn open(
+    options: &Options,
+    catalogue: Catalogue,
+    reviews: Option<Reviews>,
+) -> Result<(), Error> {
     let log = (options.access_log.as_deref())
         .map(files::open_to_append)
         .transpose()?;
@@ -203,7 +218,9 @@ async fn open(options: &Options, catalogue: Catalogue) -> Result<(), Error> {
     // Listened for before the line is out: a script may stop the server as soon as it reads it.
     let stopped = told_to_stop()?;
     announce(address)?;
-    listen::listen(door(options, catalogue, address, log), listener, stopped).await;
+    let mut door = door(options, catalogue, address, log);
+    door.reviews = reviews.map(Mutex::new);
+    listen::listen(door, listener, stopped).await;
     Ok(())
 }
 
@@ -225,6 +242,7 @@ fn door(options: &Options, catalogue: Catalogue, address: SocketAddr, log: Optio
         patience: Duration::from_secs(options.patience),
         most_connections: options.max_connections as usize,
         log: log.map(Mutex::new),
+        reviews: None,
     }
 }
 

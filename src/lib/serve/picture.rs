@@ -60,9 +60,7 @@ pub fn answer(
     rest: &[&str],
     asked: &Asked,
 ) -> Response {
-    // What was harvested from here has the URI as its name.
-    let by_uri = || site.catalogue.find(&ids.service(Version::V3, id));
-    let Some(at) = site.catalogue.find(id).or_else(by_uri) else {
+    let Some(at) = site.find(id, ids) else {
         return refused(404, &format!("no image is called `{id}`"));
     };
     let service = ids.service(version, id);

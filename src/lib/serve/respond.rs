@@ -7,7 +7,7 @@ use super::catalogue::Catalogue;
 use super::ids::Ids;
 use super::info::Facts;
 use super::picture::{self, Cap};
-use super::{presentation, presentation2, search, tag};
+use super::{pages, presentation, presentation2, search, tag};
 use crate::iiif::Version;
 use crate::iiif::resolve::Plan;
 
@@ -17,10 +17,32 @@ pub struct Site<'a> {
     pub catalogue: &'a Catalogue,
     /// How answers are limited.
     pub cap: Cap,
+    /// Whether boxes may be corrected in the browser.
+    pub reviewed: bool,
     /// For how many seconds pictures may be kept by who got them.
     pub max_age: u32,
     /// The file behind the image at a position of the catalogue, as it is now.
     pub facts: &'a dyn Fn(usize) -> Result<Facts, String>,
+}
+
+impl<'a> Site<'a> {
+    /// A site without files: enough to find things.
+    pub fn bare(catalogue: &'a Catalogue) -> Self {
+        Site {
+            catalogue,
+            cap: Cap::default(),
+            reviewed: false,
+            max_age: 0,
+            facts: &|_| Err("no file is looked at".into()),
+        }
+    }
+
+    /// The position of the picture of a name, or of the URI that the name leads to: what was harvested from here
+    /// has the URI as its name.
+    pub fn find(&self, name: &str, ids: &Ids) -> Option<usize> {
+        let by_uri = || self.catalogue.find(&ids.service(Version::V3, name));
+        self.catalogue.find(name).or_else(by_uri)
+    }
 }
 
 /// What a client asks.
@@ -87,7 +109,12 @@ fn get(site: &Site, ids: &Ids, asked: &Asked) -> Response {
     };
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments[..] {
-        [""] => redirect(&ids.collection(Version::V3)),
+        [""] if asked.accept.contains("text/html") => pages::index(asked),
+        [""] => redirect(&ids.collection(Version::V3)).with("vary", "accept"),
+        ["view", id] => pages::view(site, id, ids, asked),
+        ["assets", name] => pages::asset(name, asked),
+        ["pages", "images.json"] => pages::data(site, None, ids, asked),
+        ["pages", "image", id] => pages::data(site, Some(id), ids, asked),
         ["iiif", "presentation", "3", ref rest @ ..] => present_3(site, ids, rest, asked),
         ["iiif", "presentation", "2", ref rest @ ..] => present_2(site, ids, rest, asked),
         ["iiif", "2", id, ref rest @ ..] => {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,7 +37,8 @@ pub struct Means {
 
 /// What every request needs.
 pub struct Service {
-    catalogue: Catalogue,
+    /// Replaced as a whole when a box is corrected.
+    catalogue: RwLock<Arc<Catalogue>>,
     cap: Cap,
     max_age: u32,
     /// The last look at each file.
@@ -69,7 +70,7 @@ impl Service {
     pub fn new(catalogue: Catalogue, cap: Cap, max_age: u32, means: Means) -> Self {
         let kept = usize::try_from(means.memory / 4).unwrap_or(usize::MAX);
         Service {
-            catalogue,
+            catalogue: RwLock::new(Arc::new(catalogue)),
             cap,
             max_age,
             looks: Mutex::default(),
@@ -81,15 +82,17 @@ impl Service {
     }
 
     /// What the core says.
-    pub fn respond(&self, ids: &Ids, asked: &Asked) -> Response {
+    pub fn respond(&self, ids: &Ids, asked: &Asked, reviewed: bool) -> Response {
         match asked.path {
             "/health" => self.health(),
             "/metrics" => {
                 respond::text(self.metrics.print(&self.now()), "text/plain; version=0.0.4")
             }
             _ => {
+                let catalogue = self.catalogue();
                 let site = Site {
-                    catalogue: &self.catalogue,
+                    catalogue: &catalogue,
+                    reviewed,
                     cap: self.cap,
                     max_age: self.max_age,
                     facts: &|at| self.facts(at),
@@ -99,8 +102,26 @@ impl Service {
         }
     }
 
+    /// What there is to serve, as it is now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        let held = self
+            .catalogue
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        held.clone()
+    }
+
+    /// Serves a corrected catalogue from now on.
+    pub fn correct(&self, catalogue: Catalogue) {
+        let mut held = self
+            .catalogue
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *held = Arc::new(catalogue);
+    }
+
     fn health(&self) -> Response {
-        let images = self.catalogue.pictures.len();
+        let images = self.catalogue().pictures.len();
         let version = env!("CARGO_PKG_VERSION");
         let health = serde_json::json!({"status": "ok", "images": images, "version": version});
         respond::text(format!("{health}\n"), "application/json")
@@ -108,7 +129,7 @@ impl Service {
 
     fn now(&self) -> Now {
         Now {
-            images: self.catalogue.pictures.len(),
+            images: self.catalogue().pictures.len(),
             answer_bytes: self.answers.bytes(),
             picture_bytes: self.pictures.bytes(),
             waiting: self.lanes.waiting(),
@@ -117,7 +138,8 @@ impl Service {
 
     /// The file of an image as it is now; read anew only if it changed.
     fn facts(&self, at: usize) -> Result<Facts, String> {
-        let picture = &self.catalogue.pictures[at];
+        let catalogue = self.catalogue();
+        let picture = &catalogue.pictures[at];
         let now = std::fs::metadata(&picture.path).map_err(|e| e.to_string())?;
         let stamp = stamp(&now);
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,7 +193,7 @@ impl Service {
         let facts = self.facts(at).map_err(Trouble::Failed)?;
         let make = async {
             let leave = self.lanes.enter(facts.cost).await?;
-            let path = self.catalogue.pictures[at].path.clone();
+            let path = self.catalogue().pictures[at].path.clone();
             let work = move || {
                 let picture = Source::open(&path, MOST_PIXELS);
                 drop(leave);
