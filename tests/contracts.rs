@@ -74,7 +74,13 @@ fn service() -> Value {
 }
 
 fn image() -> Value {
-    json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg"})
+    json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg",
+        "sha256": "0123456789abcdef".repeat(4)})
+}
+
+fn taxonomy() -> Value {
+    let lineage = json!([{"name": "object"}, {"rank": "genus", "name": "Aegina"}]);
+    json!({"Aegina": {"lineage": lineage, "alternative_names": ["narcomedusa"]}})
 }
 
 fn provenance() -> Value {
@@ -102,6 +108,7 @@ fn digest() -> Value {
                 "attributes": {"confidence": 0.5, "creator": null},
             }],
         }],
+        "taxonomy": taxonomy(),
     })
 }
 
@@ -116,6 +123,7 @@ fn localizations() -> Value {
                 "polygon": [[1, 2], [4, 2], [4, 6.5]], "attributes": {"text": "words"},
             }],
         }],
+        "taxonomy": taxonomy(),
     })
 }
 
@@ -244,6 +252,9 @@ fn visit(def: &str, schema: &Value, root: &Value, value: &Value, seen: &mut BTre
     }
     for item in value.as_array().into_iter().flatten() {
         visit(def, &schema["items"], root, item, seen);
+    }
+    for item in value.as_object().into_iter().flatten() {
+        visit(def, &schema["additionalProperties"], root, item.1, seen);
     }
 }
 
@@ -448,8 +459,14 @@ fn extend(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (key, member) in members.iter_mut() {
-                if !["metadata", "attributes", "splits"].contains(&key.as_str()) {
-                    extend(member);
+                match key.as_str() {
+                    "metadata" | "attributes" | "splits" => {}
+                    "taxonomy" => member
+                        .as_object_mut()
+                        .unwrap()
+                        .values_mut()
+                        .for_each(extend),
+                    _ => extend(member),
                 }
             }
             members.insert("since_tomorrow".into(), json!({"a": [1]}));
@@ -534,14 +551,18 @@ fn image_ref() -> impl Strategy<Value = ImageRef> {
         maybe(1u32..9999),
         maybe(1u32..9999),
         maybe(text()),
+        maybe("[0-9a-f]{64}"),
     )
-        .prop_map(|(url, service, width, height, media_type)| ImageRef {
-            url: Some(url),
-            service,
-            width,
-            height,
-            media_type,
-        })
+        .prop_map(
+            |(url, service, width, height, media_type, sha256)| ImageRef {
+                url: Some(url),
+                service,
+                width,
+                height,
+                media_type,
+                sha256,
+            },
+        )
 }
 
 fn annotation() -> impl Strategy<Value = Annotation> {

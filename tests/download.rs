@@ -3,6 +3,10 @@
 #![allow(missing_docs, clippy::type_complexity)]
 
 mod common;
+#[path = "download/history.rs"]
+mod history;
+#[path = "download/manners.rs"]
+mod manners;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -30,16 +30,44 @@ pub struct Digest {
     pub source: Asked,
     /// One entry per image reported, in the order of the source.
     pub observations: Vec<Observation>,
+    /// Where the concepts stand in the tree of the source's knowledge base, where it has one.
+    #[serde(default, skip_serializing_if = "Taxonomy::is_empty")]
+    pub taxonomy: Taxonomy,
+}
+
+/// Concept → its place in a tree of concepts. Keys are concepts as boxes name them (`attributes.taxon`, else the
+/// concept itself).
+pub type Taxonomy = BTreeMap<String, Taxon>;
+
+/// A concept's place in a tree of concepts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Taxon {
+    /// From the root of the tree to the concept itself. Never empty.
+    #[schemars(length(min = 1))]
+    pub lineage: Vec<Rung>,
+    /// Synonyms, former names and common names of the concept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternative_names: Vec<String>,
+}
+
+/// One step of a lineage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Rung {
+    /// `genus`, `suborder`…; absent where the tree names no rank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<String>,
+    /// The concept that stands there.
+    pub name: String,
 }
 
 /// What was asked of a source, so that a digest can be made again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
-    /// The source: `iiif`, `table`.
+    /// The source: `iiif`, `table`, `m3`, `fathomnet`.
     pub kind: String,
-    /// The inputs as given: URLs and file names.
+    /// The inputs as given: URLs, file names, concepts.
     pub inputs: Vec<String>,
-    /// The filters as given, `--label`, `--where` and `--limit` with their values.
+    /// What else was asked, as given: `--descendants`, `--all`, `--label`, `--where` and `--limit` with their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<String>,
 }
@@ -65,7 +93,11 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<BBox>,
     /// Clockwise turn, in degrees, that the source applies to the stored image when it paints it; absent: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "plainly"
+    )]
     pub rotation: Option<f64>,
     /// What is said about the image or parts of it. Annotations of a canvas stand with each of its images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -91,6 +123,10 @@ pub struct ImageRef {
     /// Media type as the source declares it, such as `image/jpeg`. The bytes decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// SHA-256 of the file behind `url` as the source declares it, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
+    pub sha256: Option<String>,
 }
 
 /// A IIIF Image API service.
@@ -112,12 +148,12 @@ pub struct Service {
 /// Where an image was found, and whose it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Provenance {
-    /// The source: `iiif`, `table`.
+    /// The source: `iiif`, `table`, `m3`, `fathomnet`.
     pub kind: String,
-    /// URL of the manifest, or name of the table.
+    /// URL of the manifest, name of the table, UUID of the video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
-    /// Id of the canvas, or the row of the table.
+    /// Id of the canvas, the row of the table, UUID of the moment in the video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canvas: Option<String>,
     /// What people call it.
@@ -220,6 +256,9 @@ pub struct Localizations {
     pub version: u32,
     /// One entry per image, ids unique.
     pub images: Vec<LocalizedImage>,
+    /// Where the concepts stand in the tree of the source's knowledge base, where it has one.
+    #[serde(default, skip_serializing_if = "Taxonomy::is_empty")]
+    pub taxonomy: Taxonomy,
 }
 
 /// One image with its boxes.
@@ -418,6 +457,10 @@ impl Serialize for Number {
             s.serialize_f64(self.0)
         }
     }
+}
+
+fn plainly<S: serde::Serializer>(number: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+    number.map(Number).serialize(s)
 }
 
 /// A box `[x, y, width, height]` that is finite and not empty.
@@ -630,7 +673,11 @@ impl Contract for DatasetFile {
 
 /// Reads a contract from a file (`-`: standard input), or says which file, line, column and member is wrong.
 pub fn read<T: Contract>(path: &Path) -> Result<T, Error> {
-    parse(&files::read(path)?, &path.display().to_string())
+    let bytes = files::read(path).map_err(|e| {
+        let writes = format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME);
+        e.hint(writes)
+    })?;
+    parse(&bytes, &path.display().to_string())
 }
 
 /// Reads a contract from bytes; `name` is what messages call them.
@@ -718,6 +765,7 @@ impl Digest {
             version: Self::VERSION,
             source,
             observations,
+            taxonomy: Taxonomy::new(),
         }
     }
 }
@@ -729,6 +777,7 @@ impl Localizations {
             contract: Self::NAME.into(),
             version: Self::VERSION,
             images,
+            taxonomy: Taxonomy::new(),
         }
     }
 }

@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::contracts::{Asked, Digest, Observation};
 use crate::report::{self, Error, Reject, Report};
+use crate::signals::Signals;
 use crate::sources::iiif::Iiif;
 use crate::sources::table::{self, Table};
 use crate::sources::{self, Source};
@@ -84,6 +85,11 @@ pub fn run(options: Options) -> ExitCode {
 
 fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     let source = options.source()?;
+    files::rehearse(&options.output)?;
+    options
+        .rejects_file()
+        .as_deref()
+        .map_or(Ok(()), files::rehearse)?;
     let filter = options.filter();
     let harvest = harvest(options, &*source, &filter)?;
     let counts: Vec<(String, u64)> = harvest
@@ -93,17 +99,19 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
         .collect();
     report.counts.extend(counts);
     report.counts.insert("documents".into(), harvest.documents);
-    let duplicates = harvest.duplicates;
-    if duplicates > 0 {
-        report.notes.push(format!(
-            "{duplicates} images are listed more than once on their canvas: folded"
-        ));
+    let join = join::join(harvest.observations, harvest.annotations, &harvest.names);
+    let folded = [
+        (harvest.duplicates, "images listed again on their canvas"),
+        (join.folded, "annotations met again"),
+    ];
+    for (n, what) in folded.iter().filter(|(n, _)| *n > 0) {
+        report.notes.push(format!("{n} {what}: folded"));
     }
-    let (seen, rejects) = join::join(harvest.observations, harvest.annotations);
+    report.count("duplicates", harvest.duplicates + join.folded);
     report.rejects = harvest.rejects;
-    report.rejects.extend(rejects);
+    report.rejects.extend(join.rejects);
     report.rejects.sort();
-    let (kept, set_aside) = select(seen, &filter, options.limit);
+    let (kept, set_aside) = select(join.observations, &filter, options.limit);
     report.filtered = set_aside.len() as u64;
     report.kept = kept.len() as u64;
     report.read = report.kept + report.rejects.len() as u64;
@@ -205,6 +213,7 @@ impl Options {
 fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Harvest, Error> {
     let fetcher = Fetcher::new(
         &options.http,
+        &options.inputs,
         options.cache.as_deref(),
         options.offline,
         source.expects(),
@@ -217,9 +226,10 @@ fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Ha
         runtime.map_err(|e| Error::new("the network client cannot be set up").because(e))?;
     let progress = progress(options.common.quiet);
     let outcome = runtime.block_on(async {
+        let mut signals = Signals::hear();
         tokio::select! {
             done = read_all(work, &fetcher, options.jobs.into(), &progress) => done,
-            () = asked_to_stop() => Err(stopped(options.cache.as_deref())),
+            signal = signals.next() => Err(stopped(signal, options.cache.as_deref())),
         }
     });
     progress.finish_and_clear();
@@ -263,19 +273,8 @@ fn progress(quiet: bool) -> ProgressBar {
     bar.with_style(ProgressStyle::with_template(words).expect("template is well formed"))
 }
 
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => std::future::pending().await,
-    }
-}
-
-fn stopped(cache: Option<&Path>) -> Error {
-    let error = Error::interrupted("stopped on request: nothing was written");
+fn stopped(signal: &str, cache: Option<&Path>) -> Error {
+    let error = Error::interrupted(format!("stopped by {signal}: nothing was written"));
     match cache {
         Some(cache) => error.hint(format!(
             "run the same command again: what was fetched is in {}",
@@ -351,11 +350,19 @@ fn place(reject: &Reject) -> &str {
 
 /// What helps against what went wrong, where something is known to.
 fn advice(rejects: &[Reject]) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 5] = [
+    const ADVICE: [(&str, &str); 7] = [
         ("--offline", "without --offline, servers are asked"),
         (
             "not allowed (HTTP",
             "send what the server wants with --bearer TOKEN or --header 'NAME: VALUE'",
+        ),
+        (
+            "cannot be reached",
+            "check the address and the network; --rewrite FROM=TO asks a mirror instead",
+        ),
+        (
+            "not there (HTTP",
+            "open the address in a browser: what digest needs is the manifest or collection itself",
         ),
         ("ertificate", "--insecure accepts any certificate"),
         (

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::contracts::Observation;
 use crate::digest::filter::Filter;
 use crate::report::{Error, Reject};
-use crate::sources::{ANNOTATIONS, Answer, Found, Placed, Request, Source};
+use crate::sources::{ANNOTATIONS, Answer, Found, Name, Placed, Request, Source};
 
 /// Documents to have, being had, and read.
 pub struct Worklist<'a> {
@@ -43,6 +43,8 @@ pub struct Harvest {
     pub observations: Vec<Observation>,
     /// Annotations to be joined with them.
     pub annotations: Vec<Placed>,
+    /// Other names of images.
+    pub names: Vec<Name>,
     /// Documents that could not be had, and what in the others cannot be used.
     pub rejects: Vec<Reject>,
     /// Counts of every document.
@@ -255,6 +257,7 @@ fn gather(harvest: &mut Harvest, seen: &mut HashSet<String>, found: Found, reque
         *harvest.counts.entry(kind).or_default() += n;
     }
     harvest.rejects.extend(found.rejects);
+    harvest.names.extend(found.names);
     for observation in found.observations {
         match seen.insert(same(&observation)) {
             true => harvest.observations.push(observation),

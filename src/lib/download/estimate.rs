@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::again::Sorted;
 use super::{Options, cover};
 use crate::contracts::LocalizedImage;
 use crate::iiif::info::Limits;
@@ -25,13 +26,10 @@ struct Sum {
 }
 
 /// Prints the estimate to standard output.
-pub fn print(
-    images: &[LocalizedImage],
-    options: &Options,
-    report: &mut Report,
-) -> Result<(), Error> {
+pub fn print(sorted: &Sorted, options: &Options, report: &mut Report) -> Result<(), Error> {
     let mut hosts: BTreeMap<String, Sum> = BTreeMap::new();
-    for image in images {
+    let images = &sorted.missing;
+    for &image in images {
         add(
             hosts.entry(host(image)).or_default(),
             image,
@@ -41,8 +39,8 @@ pub fn print(
     let mut text = String::from("host\timages\trequests\tbytes\tseconds\n");
     for (host, sum) in &hosts {
         let seconds = |requests: u64| {
-            if options.http.rate > 0.0 {
-                (requests as f64 / options.http.rate).ceil()
+            if options.http.rate() > 0.0 {
+                (requests as f64 / options.http.rate()).ceil()
             } else {
                 0.0
             }
@@ -70,6 +68,11 @@ pub fn print(
     }
     report.read = images.len() as u64;
     report.kept = report.read;
+    report.filtered = (sorted.done.len() + sorted.left.len()) as u64;
+    if !sorted.done.is_empty() {
+        let words = format!("{} images are there already", sorted.done.len());
+        report.notes.push(words);
+    }
     report.done = "nothing was fetched: --dry-run".into();
     Ok(())
 }
@@ -83,7 +86,7 @@ fn add(sum: &mut Sum, image: &LocalizedImage, max_width: Option<u32>) {
     let framed = image.frame.map(|f| [f.width as u32, f.height as u32]);
     let size = declared.or(framed);
     let full = size.unwrap_or(USUAL);
-    let size_out = super::service::shrunk(full, max_width);
+    let size_out = super::plan::shrunk(full, max_width);
     sum.images += 1;
     sum.guessed += u64::from(size.is_none());
     sum.bytes += f64::from(size_out[0]) * f64::from(size_out[1]) * BYTES_PER_PIXEL;

@@ -4,9 +4,13 @@
 use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::Tiles;
+use super::check::{blocking, look_at};
+use super::hosts::Memory;
 use super::names;
 use super::pack::Pack;
-use super::service::{self, Got, Memory, Wanted, Whole, blocking, look_at};
+use super::plan;
+use super::service::{self, Got, Wanted, Whole};
 use super::stitch::Mosaic;
 use crate::contracts::{Download, LocalizedImage};
 use crate::files::Part;
@@ -36,6 +40,8 @@ pub struct Wish {
     pub format: Format,
     /// Widest result.
     pub max_width: Option<u32>,
+    /// How services are asked.
+    pub tiles: Tiles,
 }
 
 /// The largest answer taken.
@@ -76,6 +82,7 @@ pub async fn fetch(
             let wanted = Wanted {
                 service,
                 max_width: wish.max_width,
+                is_canonical: wish.tiles == Tiles::Canonical,
                 format: wish.server_format(),
                 most: MOST_BYTES,
                 part: &job.part,
@@ -95,7 +102,9 @@ pub async fn fetch(
         (None, Some(url)) => {
             let checked = http
                 .save(&Ask::image(url, MOST_BYTES), &job.part, async |_| {
-                    look_at(&job.part).await
+                    let sound = look_at(&job.part).await?;
+                    is_the_one(&sound, image.image.sha256.as_deref())?;
+                    Ok(sound)
                 })
                 .await;
             let (saved, sound) = checked?;
@@ -114,6 +123,20 @@ pub async fn fetch(
         (None, None) => Err(trouble(
             Kind::Unsupported,
             "the image has neither a service nor a URL".into(),
+        )),
+    }
+}
+
+/// Whether a file is the one that the source told of.
+fn is_the_one(sound: &Sound, declared: Option<&str>) -> Result<(), (Kind, String)> {
+    match declared.filter(|sha256| !sha256.eq_ignore_ascii_case(&sound.sha256)) {
+        None => Ok(()),
+        Some(sha256) => Err((
+            Kind::Checksum,
+            format!(
+                "another file than the source tells of: SHA-256 {}, {sha256} declared",
+                sound.sha256
+            ),
         )),
     }
 }
@@ -180,7 +203,7 @@ impl Job<'_> {
     async fn whole(&self, whole: Whole) -> Result<Download, Trouble> {
         let header = &whole.sound.header;
         let turned = pixels::turned([header.width, header.height], header.orientation);
-        let [width, height] = service::shrunk(turned, self.wish.max_width);
+        let [width, height] = plan::shrunk(turned, self.wish.max_width);
         let target = self
             .wish
             .format
@@ -243,7 +266,7 @@ impl Job<'_> {
         mut notes: Vec<String>,
     ) -> Result<Download, Trouble> {
         let plan = pack.plan().clone();
-        let target = service::shrunk(plan.size, self.wish.max_width);
+        let target = plan::shrunk(plan.size, self.wish.max_width);
         let usual = if plan.dialect.format == "png" {
             Encoding::Png
         } else {

@@ -78,6 +78,8 @@ pub struct Found {
     pub observations: Vec<Observation>,
     /// Annotations of canvases and images that may stand in other documents.
     pub annotations: Vec<Placed>,
+    /// Names by which annotations may call images, beside their ids and URLs.
+    pub names: Vec<Name>,
     /// What cannot be used.
     pub rejects: Vec<Reject>,
     /// Documents this one leads to.
@@ -91,6 +93,15 @@ impl Found {
     pub fn count(&mut self, kind: &'static str, n: u64) {
         *self.counts.entry(kind).or_default() += n;
     }
+}
+
+/// Another name of an image: that of the annotation which paints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The name.
+    pub name: String,
+    /// Id of the observation.
+    pub observation: String,
 }
 
 /// An annotation and what it is about.
