@@ -1,4 +1,4 @@
-//! `serve`: a folder of images or a finished set over IIIF, Image API 2.1 and 3.0, Presentation API 3.0.
+//! `serve`: a folder of images or a finished set over IIIF, and as pages for people.
 //!
 //! The shell: options, listener, limits on work, graceful stop. What is answered is decided in [`respond`].
 
