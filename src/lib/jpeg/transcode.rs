@@ -262,24 +262,31 @@ fn sequence<E: Emit>(frame: &Frame, all: &Coefficients, mut emit: E) -> E {
 
 fn block<E: Emit>(component: usize, block: &[i16; 64], emit: &mut E) {
     emit.dc(component, i32::from(block[0]));
-    let mut zeros = 0u8;
-    for &value in &block[1..] {
-        if value == 0 {
-            zeros += 1;
-            continue;
-        }
+    let mut nonzero = nonzero(block) & !1;
+    let mut next = 1;
+    while nonzero != 0 {
+        let index = nonzero.trailing_zeros();
+        nonzero &= nonzero - 1;
+        let mut zeros = index - next;
         while zeros > 15 {
             emit.ac(component, 0xF0, 0);
             zeros -= 16;
         }
-        let (size, bits) = sized(i32::from(value));
+        let (size, bits) = sized(i32::from(block[index as usize]));
         // Sizes of 11 and more are outside baseline and have no code; 16 would not fit into the symbol.
-        emit.ac(component, zeros << 4 | size.min(15) as u8, bits);
-        zeros = 0;
+        emit.ac(component, (zeros << 4 | size.min(15)) as u8, bits);
+        next = index + 1;
     }
-    if zeros > 0 {
+    if next < 64 {
         emit.ac(component, 0, 0);
     }
+}
+
+/// Which coefficients are not zero, a bit each.
+fn nonzero(block: &[i16; 64]) -> u64 {
+    let eight = |some: &[i16]| (0..8).fold(0u8, |bits, i| bits | u8::from(some[i] != 0) << i);
+    let all = block.chunks_exact(8).map(eight);
+    all.rev().fold(0, |bits, some| bits << 8 | u64::from(some))
 }
 
 struct Counter {
