@@ -74,7 +74,12 @@ fn service() -> Value {
 }
 
 fn image() -> Value {
-    json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg"})
+    json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg",
+           "sha256": "0123456789abcdef".repeat(4)})
+}
+
+fn taxonomy() -> Value {
+    json!({"alef": {"lineage": [{"name": "sign"}, {"rank": "genus", "name": "alef"}], "alternative_names": ["aleph"]}})
 }
 
 fn provenance() -> Value {
@@ -102,6 +107,7 @@ fn digest() -> Value {
                 "attributes": {"confidence": 0.5, "creator": null},
             }],
         }],
+        "taxonomy": taxonomy(),
     })
 }
 
@@ -116,6 +122,7 @@ fn localizations() -> Value {
                 "polygon": [[1, 2], [4, 2], [4, 6.5]], "attributes": {"text": "words"},
             }],
         }],
+        "taxonomy": taxonomy(),
     })
 }
 
@@ -244,6 +251,11 @@ fn visit(def: &str, schema: &Value, root: &Value, value: &Value, seen: &mut BTre
     }
     for item in value.as_array().into_iter().flatten() {
         visit(def, &schema["items"], root, item, seen);
+    }
+    if schema["additionalProperties"].is_object() {
+        for member in value.as_object().into_iter().flatten() {
+            visit(def, &schema["additionalProperties"], root, member.1, seen);
+        }
     }
 }
 
@@ -448,7 +460,7 @@ fn extend(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (key, member) in members.iter_mut() {
-                if !["metadata", "attributes", "splits"].contains(&key.as_str()) {
+                if !["metadata", "attributes", "splits", "taxonomy"].contains(&key.as_str()) {
                     extend(member);
                 }
             }
@@ -541,6 +553,7 @@ fn image_ref() -> impl Strategy<Value = ImageRef> {
             width,
             height,
             media_type,
+            sha256: width.map(|_| "0123456789abcdef".repeat(4)),
         })
 }
 

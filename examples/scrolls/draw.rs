@@ -169,6 +169,7 @@ fn describe(side: &Side, light: &str, words: &str, letters: &[Localization]) -> 
             height: Some(side.size[1]),
             media_type: Some("image/jpeg".into()),
             url: None,
+            ..ImageRef::default()
         },
         source: Provenance {
             kind: "drawing".into(),

@@ -30,16 +30,44 @@ pub struct Digest {
     pub source: Asked,
     /// One entry per image reported, in the order of the source.
     pub observations: Vec<Observation>,
+    /// Where the concepts stand in the tree of the source's knowledge base, where it has one.
+    #[serde(default, skip_serializing_if = "Taxonomy::is_empty")]
+    pub taxonomy: Taxonomy,
+}
+
+/// Concept → its place in a tree of concepts. Keys are concepts as boxes name them (`attributes.taxon`, else the
+/// concept itself).
+pub type Taxonomy = BTreeMap<String, Taxon>;
+
+/// A concept's place in a tree of concepts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Taxon {
+    /// From the root of the tree to the concept itself. Never empty.
+    #[schemars(length(min = 1))]
+    pub lineage: Vec<Rung>,
+    /// Synonyms, former names and common names of the concept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternative_names: Vec<String>,
+}
+
+/// One step of a lineage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Rung {
+    /// `genus`, `suborder`…; absent where the tree names no rank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<String>,
+    /// The concept that stands there.
+    pub name: String,
 }
 
 /// What was asked of a source, so that a digest can be made again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
-    /// The source: `iiif`, `table`.
+    /// The source: `iiif`, `table`, `m3`, `fathomnet`.
     pub kind: String,
-    /// The inputs as given: URLs and file names.
+    /// The inputs as given: URLs, file names, concepts.
     pub inputs: Vec<String>,
-    /// The filters as given, `--label`, `--where` and `--limit` with their values.
+    /// What else was asked, as given: `--descendants`, `--all`, `--label`, `--where` and `--limit` with their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<String>,
 }
@@ -91,6 +119,10 @@ pub struct ImageRef {
     /// Media type as the source declares it, such as `image/jpeg`. The bytes decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// SHA-256 of the file behind `url` as the source declares it, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
+    pub sha256: Option<String>,
 }
 
 /// A IIIF Image API service.
@@ -112,12 +144,12 @@ pub struct Service {
 /// Where an image was found, and whose it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Provenance {
-    /// The source: `iiif`, `table`.
+    /// The source: `iiif`, `table`, `m3`, `fathomnet`.
     pub kind: String,
-    /// URL of the manifest, or name of the table.
+    /// URL of the manifest, name of the table, UUID of the video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
-    /// Id of the canvas, or the row of the table.
+    /// Id of the canvas, the row of the table, UUID of the moment in the video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canvas: Option<String>,
     /// What people call it.
@@ -220,6 +252,9 @@ pub struct Localizations {
     pub version: u32,
     /// One entry per image, ids unique.
     pub images: Vec<LocalizedImage>,
+    /// Where the concepts stand in the tree of the source's knowledge base, where it has one.
+    #[serde(default, skip_serializing_if = "Taxonomy::is_empty")]
+    pub taxonomy: Taxonomy,
 }
 
 /// One image with its boxes.
@@ -718,6 +753,7 @@ impl Digest {
             version: Self::VERSION,
             source,
             observations,
+            taxonomy: Taxonomy::new(),
         }
     }
 }
@@ -729,6 +765,7 @@ impl Localizations {
             contract: Self::NAME.into(),
             version: Self::VERSION,
             images,
+            taxonomy: Taxonomy::new(),
         }
     }
 }

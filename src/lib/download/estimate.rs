@@ -41,8 +41,8 @@ pub fn print(
     let mut text = String::from("host\timages\trequests\tbytes\tseconds\n");
     for (host, sum) in &hosts {
         let seconds = |requests: u64| {
-            if options.http.rate > 0.0 {
-                (requests as f64 / options.http.rate).ceil()
+            if options.http.rate() > 0.0 {
+                (requests as f64 / options.http.rate()).ceil()
             } else {
                 0.0
             }

@@ -506,7 +506,7 @@ impl Course<'_> {
             let attempts = reply.attempts;
             add(pack_ref, cell, reply.body).await.map(|()| attempts)
         };
-        let in_flight = usize::from(self.http.options().per_host);
+        let in_flight = usize::from(self.http.options().per_host());
         let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
         let (mut attempts, mut first) = (0, None);
         // One region that cannot be had does not cost those under way: they are in the pack for the next run.

@@ -94,7 +94,7 @@ impl Source for Table {
     fn first(&self) -> Vec<Request> {
         let request = |input: &String| Request {
             location: input.clone(),
-            from: None,
+            ..Request::default()
         };
         self.inputs.iter().map(request).collect()
     }
@@ -405,7 +405,7 @@ mod tests {
     fn read(options: Options, name: &str, text: &str) -> Result<Found, Error> {
         let request = Request {
             location: name.into(),
-            from: None,
+            ..Request::default()
         };
         let answer = Answer {
             request,

@@ -416,7 +416,7 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
             service,
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
-            media_type: None,
+            ..ImageRef::default()
         },
         source,
         ..Observation::default()

@@ -127,6 +127,7 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<Image, Proble
                 .map(str::to_owned),
             url,
             service,
+            sha256: None,
         },
         label: label(&resource["label"]),
         rotation: None,
