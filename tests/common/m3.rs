@@ -146,6 +146,7 @@ impl Lab {
             }
             "/anno/v1" if last == "fast" && request.method == "POST" => self.search(&request.body),
             "/anno/v1/imagedmoments" => self.moment(&last),
+            "/anno/v1/images" => self.image(&last),
             "/anno/v1/imagereferences" => self.reference(&last),
             "/vam/v1/media/videoreference" => {
                 let is_it = |v: &&Value| v["video_reference_uuid"] == last.as_str();
@@ -241,6 +242,19 @@ impl Lab {
             .contains(&key.as_str())
         });
         Some(moment)
+    }
+
+    /// The flat form of an image reference, which knows its moment.
+    fn image(&self, uuid: &str) -> Option<Value> {
+        let listed = |row: &&Value| {
+            let references = row["image_references"].as_array().unwrap();
+            references.iter().any(|r| r["uuid"] == uuid)
+        };
+        let row = self.rows.iter().find(listed)?;
+        let mut image = self.reference(uuid)?;
+        image["image_reference_uuid"] = image["uuid"].take();
+        image["imaged_moment_uuid"] = row["imaged_moment_uuid"].clone();
+        Some(image)
     }
 
     fn reference(&self, uuid: &str) -> Option<Value> {

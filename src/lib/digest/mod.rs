@@ -469,7 +469,9 @@ fn nothing(filter: &Filter, seen: &[Observation], report: &Report) -> Error {
             many.len()
         )),
     };
-    match advice(&report.rejects) {
+    let is_unboxed = count("observations") > 0 && count("boxes") == 0;
+    let unboxed = is_unboxed.then_some("none of them has a box; --unboxed keeps pictures without");
+    match advice(&report.rejects).or(unboxed) {
         Some(advice) => error.hint(advice),
         None => error,
     }

@@ -169,8 +169,21 @@ pub struct Found {
     pub notes: Vec<String>,
     /// What documents of their own say of whole manifests; for `finish`.
     pub manifests: Vec<About>,
+    /// What a service counts, and what of it was met; for `finish`.
+    pub tallies: Vec<Tally>,
     /// Nodes of a tree of concepts.
     pub taxa: Vec<Node>,
+}
+
+/// What a service counts under a name, and ids of what was met.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// What it was asked for.
+    pub name: String,
+    /// How many it says there are; none where it does not say.
+    pub counted: Option<u64>,
+    /// Those met, once or more often.
+    pub met: Vec<String>,
 }
 
 /// What a document says of every image of a manifest.
@@ -216,6 +229,7 @@ impl Found {
         self.next.extend(other.next);
         self.notes.extend(other.notes);
         self.manifests.extend(other.manifests);
+        self.tallies.extend(other.tallies);
         self.taxa.extend(other.taxa);
     }
 }

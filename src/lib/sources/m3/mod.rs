@@ -239,7 +239,8 @@ impl Source for M3 {
         }
     }
 
-    fn finish(&self, found: Found) -> Found {
+    fn finish(&self, mut found: Found) -> Found {
+        self.reconcile(&mut found);
         pictures::choose(found, &self.options)
     }
 

@@ -1,5 +1,7 @@
 //! Pages of observations, followed to the last one: by what the service counts, and by what it really answers.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use super::task::Task;
 use super::{M3, said};
 use crate::report::Reject;
 use crate::sources::names::{below, encoded};
-use crate::sources::{Answer, Found, Request};
+use crate::sources::{Answer, Found, Request, Tally};
 
 /// Some of the observations that bear a name, in the order of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +87,11 @@ impl M3 {
         let body =
             json!({"concepts": [name], "limit": span.limit, "offset": span.offset, "data": true});
         let name = name.to_owned();
+        // It finds more than what is counted by concept.
+        let span = Span {
+            counted: None,
+            ..span
+        };
         let page = Task::Page { name, span };
         Request {
             body: Some(body.to_string()),
@@ -107,62 +114,28 @@ impl M3 {
             found.rejects.push(reject);
             return found;
         };
-        if span.offset == 0 {
-            found.count("names", 1);
-        }
-        let first = rows.first().map(|row| Row::flat(row).name());
-        if first.is_some() && first == span.before {
-            self.end(
-                name,
-                span,
-                "gives the same ones again and again",
-                url,
-                &mut found,
-            );
-            return found;
-        }
         // A search matches the other concept of associations too, and moments without images.
         let is_meant = |row: &&Value| !is_search || row["concept"].as_str() == Some(name);
-        for value in rows.iter().filter(is_meant) {
-            found.count("observations", 1);
-            let row = Row::flat(value);
+        let meant: Vec<Row> = rows.iter().filter(is_meant).map(Row::flat).collect();
+        found.tallies.push(Tally {
+            name: name.to_owned(),
+            counted: span.counted,
+            met: meant.iter().map(Row::name).collect(),
+        });
+        let first = rows.first().map(|row| Row::flat(row).name());
+        if first.is_some() && first == span.before {
+            return found;
+        }
+        for row in meant {
             if self.asked.all {
                 let moment = self.ask_moment(&row.moment());
                 found.next.push(moment.after(url));
             }
             self.row(&row, url, &mut found);
         }
-        self.go_on(name, span, rows.len() as u64, first, answer, &mut found);
-        found
-    }
-
-    fn go_on(
-        &self,
-        name: &str,
-        span: &Span,
-        read: u64,
-        first: Option<String>,
-        answer: &Answer,
-        found: &mut Found,
-    ) {
-        let url = &answer.request.location;
-        if read == 0 {
-            return self.end(name, span, "gives no more", url, found);
-        }
-        // What a search counts is not what is counted by concept.
-        let is_search = answer.request.body.is_some();
-        let counted = span.counted.filter(|_| !is_search);
-        let span = Span {
-            counted,
-            ..span.clone()
-        };
-        if counted.is_some_and(|counted| span.offset + read > counted) {
-            found.notes.push(format!(
-                "there are more observations of \"{name}\" than the service counts: all are read"
-            ));
-        }
+        let read = rows.len() as u64;
         if let Some(rest) = span.rest(read, first, self.asked.page_size()) {
-            if read < span.limit && counted.is_some() {
+            if read < span.limit && span.counted.is_some() {
                 found.notes.push(
                     "pages are shorter than asked for: the service has a limit of its own, and was asked for the rest".into(),
                 );
@@ -173,16 +146,32 @@ impl M3 {
             };
             found.next.push(request.after(url));
         }
+        found
     }
 
-    /// The service has no more to give: is that all that it counts?
-    fn end(&self, name: &str, span: &Span, why: &str, url: &str, found: &mut Found) {
-        if let Some(counted) = span.counted.filter(|counted| span.offset < *counted) {
-            let problem = format!(
-                "observations are missing: the service counts {counted} of \"{name}\" and {why} after {}",
-                span.offset
-            );
-            found.rejects.push(Reject::new(url, name, "count", problem));
+    /// Holds what was met against what the service counts: of every name as many as it says.
+    pub(super) fn reconcile(&self, found: &mut Found) {
+        let mut names: BTreeMap<String, (Option<u64>, HashSet<String>)> = BTreeMap::new();
+        for tally in std::mem::take(&mut found.tallies) {
+            let (counted, met) = names.entry(tally.name).or_default();
+            *counted = counted.or(tally.counted);
+            met.extend(tally.met);
+        }
+        found.count("names", names.len() as u64);
+        for (name, (counted, met)) in names {
+            let met = met.len() as u64;
+            found.count("observations", met);
+            match counted {
+                Some(counted) if met < counted => {
+                    let url = below(&self.services.images.url, &encoded(&name));
+                    let problem = format!("observations are missing: the service counts {counted} of \"{name}\" and gives {met}");
+                    found.rejects.push(Reject::new(url, name, "count", problem));
+                }
+                Some(counted) if met > counted => found.notes.push(format!(
+                    "there are more observations of \"{name}\" than the service counts: all are read"
+                )),
+                _ => {}
+            }
         }
     }
 }

@@ -17,17 +17,15 @@ const FIELD: &str = "/link_value";
 /// Puts every box on a picture, or leaves it out with a reason; pictures without boxes go.
 pub fn choose(mut found: Found, options: &Options) -> Found {
     let former = Names::of(&found.taxa);
-    let videos: HashMap<String, About> = std::mem::take(&mut found.manifests)
-        .into_iter()
-        .map(|about| (about.manifest.clone(), about))
-        .collect();
+    let abouts = abouts(std::mem::take(&mut found.manifests));
     let moments = moments(
         std::mem::take(&mut found.observations),
         std::mem::take(&mut found.annotations),
     );
-    let known: BTreeSet<String> = moments
+    let listed: BTreeSet<String> = moments
         .iter()
-        .flat_map(|moment| moment.pictures.iter().map(|p| p.id.clone()))
+        .flat_map(|moment| moment.pictures.iter().filter(|p| is_listed(p)))
+        .map(|picture| picture.id.clone())
         .collect();
     found.rejects = once(std::mem::take(&mut found.rejects));
     found.count(
@@ -35,8 +33,8 @@ pub fn choose(mut found: Found, options: &Options) -> Found {
         moments.iter().filter(|m| !m.boxes.is_empty()).count() as u64,
     );
     for moment in moments {
-        let video = moment.video().and_then(|video| videos.get(video));
-        let (pictures, rejects) = moment.settle(video, &known, options);
+        let video = moment.video().and_then(|video| abouts.get(video));
+        let (pictures, rejects) = moment.settle(video, &listed, options);
         found.rejects.extend(rejects);
         found.observations.extend(pictures);
     }
@@ -45,7 +43,8 @@ pub fn choose(mut found: Found, options: &Options) -> Found {
             name(annotation, &former, options);
         }
     }
-    group(&mut found.observations, &videos);
+    tell(&mut found.observations, &abouts);
+    group(&mut found.observations, &abouts);
     account(&mut found);
     found
 }
@@ -130,10 +129,8 @@ impl Moment {
         image.width = image.width.or(new.width);
         image.height = image.height.or(new.height);
         image.media_type = image.media_type.take().or(new.media_type);
-        for (key, values) in picture.metadata {
-            let there = known.metadata.entry(key).or_default();
-            let values: Vec<String> = values.into_iter().filter(|v| !there.contains(v)).collect();
-            there.extend(values);
+        if known.group.is_empty() {
+            known.group = picture.group;
         }
     }
 
@@ -147,14 +144,17 @@ impl Moment {
     fn settle(
         mut self,
         video: Option<&About>,
-        known: &BTreeSet<String>,
+        listed: &BTreeSet<String>,
         options: &Options,
     ) -> (Vec<Observation>, Vec<Reject>) {
+        // Looked up for a box, and then found with another moment.
+        self.pictures
+            .retain(|p| is_listed(p) || !listed.contains(&p.id));
         let boxes = std::mem::take(&mut self.boxes);
         let choice = Choice {
             pictures: &self.pictures,
             video: video.and_then(|about| about.frame),
-            known,
+            listed,
             options,
         };
         let (mut rejects, mut chosen) = (Vec::new(), Vec::new());
@@ -177,9 +177,6 @@ impl Moment {
                 picture.image.width = Some(width);
                 picture.image.height = Some(height);
             }
-            if let Some(about) = video {
-                tell(picture, about);
-            }
         }
         self.pictures.retain(|p| !p.annotations.is_empty());
         (self.pictures, rejects)
@@ -194,22 +191,50 @@ fn reject(placed: &Placed, problem: String) -> Reject {
     Reject::new(&placed.document, observation, &field, problem)
 }
 
-/// What the video says of its pictures.
-fn tell(picture: &mut Observation, about: &About) {
-    for (key, values) in &about.metadata {
-        picture
-            .metadata
-            .entry(key.clone())
-            .or_insert_with(|| values.clone());
+/// Whether the moment itself names a picture.
+fn is_listed(picture: &Observation) -> bool {
+    !picture.group.is_empty()
+}
+
+/// What is said of moments and videos, by UUID. Each observation of a moment tells of it, and adds its observer.
+fn abouts(all: Vec<About>) -> HashMap<String, About> {
+    let mut abouts: HashMap<String, About> = HashMap::new();
+    for about in all {
+        let Some(known) = abouts.get_mut(&about.manifest) else {
+            abouts.insert(about.manifest.clone(), about);
+            continue;
+        };
+        for (key, values) in about.metadata {
+            let there = known.metadata.entry(key).or_default();
+            for value in values {
+                if !there.contains(&value) {
+                    there.push(value);
+                    there.sort();
+                }
+            }
+        }
     }
-    picture.source.labels.manifest.clone_from(&about.label);
+    abouts
+}
+
+/// What moment and video say of their pictures.
+fn tell(pictures: &mut [Observation], abouts: &HashMap<String, About>) {
+    for picture in pictures {
+        let source = &mut picture.source;
+        let of = |name: &Option<String>| abouts.get(name.as_ref()?);
+        let (moment, video) = (of(&source.canvas), of(&source.manifest));
+        for about in [moment, video].into_iter().flatten() {
+            picture.metadata.extend(about.metadata.clone());
+        }
+        source.labels.manifest = video.and_then(|about| about.label.clone());
+    }
 }
 
 struct Choice<'a> {
     pictures: &'a [Observation],
     video: Option<Frame>,
-    /// The image references of all moments.
-    known: &'a BTreeSet<String>,
+    /// The image references that moments list.
+    listed: &'a BTreeSet<String>,
     options: &'a Options,
 }
 
@@ -224,7 +249,7 @@ impl Choice<'_> {
     /// The picture that a box names, or one of the same size in its place.
     fn named(&self, name: &str) -> Result<usize, String> {
         let Some(own) = self.pictures.iter().position(|p| p.id == name) else {
-            return Err(match self.known.contains(name) {
+            return Err(match self.listed.contains(name) {
                 true => format!("image reference is of another moment: {name}"),
                 false => format!("image reference is not there: {name}"),
             });

@@ -11,7 +11,7 @@ use crate::contracts::{
 };
 use crate::report::Reject;
 use crate::sources::values::{id, list, side, text, uuid};
-use crate::sources::{Found, Placed, is_url};
+use crate::sources::{About, Found, Placed, is_url};
 
 /// Attribute: the image reference that a box names.
 pub const REFERENCE: &str = "image_reference_uuid";
@@ -92,6 +92,7 @@ impl<'a> Row<'a> {
         let pictures = self.pictures();
         let missing = self.missing(&pictures, &found.annotations[before..]);
         found.observations.extend(pictures);
+        found.manifests.push(self.about_moment());
         Some(missing)
     }
 
@@ -183,15 +184,25 @@ impl<'a> Row<'a> {
 
     /// Every image reference of the moment, with or without an address.
     fn pictures(&self) -> Vec<Observation> {
-        let metadata = self.metadata();
         let references = list(&self.moment["image_references"]);
+        let moment = self.moment();
         references
             .filter_map(|reference| {
-                let mut picture = picture(reference, &self.moment(), self.video())?;
-                picture.metadata.clone_from(&metadata);
+                let mut picture = picture(reference, &moment, self.video())?;
+                // Until groups are told: the moment that lists it.
+                picture.group.clone_from(&moment);
                 Some(picture)
             })
             .collect()
+    }
+
+    /// What is said of the moment; of each picture of it, in the end.
+    fn about_moment(&self) -> About {
+        About {
+            manifest: self.moment(),
+            metadata: self.metadata(),
+            ..About::default()
+        }
     }
 
     fn metadata(&self) -> Metadata {
