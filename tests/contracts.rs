@@ -75,11 +75,12 @@ fn service() -> Value {
 
 fn image() -> Value {
     json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg",
-           "sha256": "0123456789abcdef".repeat(4)})
+        "sha256": "0123456789abcdef".repeat(4)})
 }
 
 fn taxonomy() -> Value {
-    json!({"alef": {"lineage": [{"name": "sign"}, {"rank": "genus", "name": "alef"}], "alternative_names": ["aleph"]}})
+    let lineage = json!([{"name": "object"}, {"rank": "genus", "name": "Aegina"}]);
+    json!({"Aegina": {"lineage": lineage, "alternative_names": ["narcomedusa"]}})
 }
 
 fn provenance() -> Value {
@@ -252,10 +253,8 @@ fn visit(def: &str, schema: &Value, root: &Value, value: &Value, seen: &mut BTre
     for item in value.as_array().into_iter().flatten() {
         visit(def, &schema["items"], root, item, seen);
     }
-    if schema["additionalProperties"].is_object() {
-        for member in value.as_object().into_iter().flatten() {
-            visit(def, &schema["additionalProperties"], root, member.1, seen);
-        }
+    for item in value.as_object().into_iter().flatten() {
+        visit(def, &schema["additionalProperties"], root, item.1, seen);
     }
 }
 
@@ -460,8 +459,14 @@ fn extend(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (key, member) in members.iter_mut() {
-                if !["metadata", "attributes", "splits", "taxonomy"].contains(&key.as_str()) {
-                    extend(member);
+                match key.as_str() {
+                    "metadata" | "attributes" | "splits" => {}
+                    "taxonomy" => member
+                        .as_object_mut()
+                        .unwrap()
+                        .values_mut()
+                        .for_each(extend),
+                    _ => extend(member),
                 }
             }
             members.insert("since_tomorrow".into(), json!({"a": [1]}));
@@ -546,15 +551,18 @@ fn image_ref() -> impl Strategy<Value = ImageRef> {
         maybe(1u32..9999),
         maybe(1u32..9999),
         maybe(text()),
+        maybe("[0-9a-f]{64}"),
     )
-        .prop_map(|(url, service, width, height, media_type)| ImageRef {
-            url: Some(url),
-            service,
-            width,
-            height,
-            media_type,
-            sha256: width.map(|_| "0123456789abcdef".repeat(4)),
-        })
+        .prop_map(
+            |(url, service, width, height, media_type, sha256)| ImageRef {
+                url: Some(url),
+                service,
+                width,
+                height,
+                media_type,
+                sha256,
+            },
+        )
 }
 
 fn annotation() -> impl Strategy<Value = Annotation> {

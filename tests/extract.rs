@@ -332,7 +332,7 @@ fn what_cannot_be_used_is_rejected_with_its_reason() {
             &part,
             on_canvas("xywh=600,0,9,9"),
             "regions[0].fragment",
-            "outside the part of the canvas this image covers: box 500,-50,9,9, frame 400 x 200",
+            "outside the part of the canvas that an image covers: box 500,-50,9,9, frame 400 x 200",
         ),
         (
             &askew,
@@ -573,6 +573,46 @@ fn an_id_that_a_source_uses_twice_is_numbered() {
 }
 
 #[test]
+fn a_box_belongs_to_the_image_of_its_canvas_that_it_lies_on() {
+    let half = |id: &str, x: u32| {
+        let annotations = json!([
+            tagged("left", on_canvas("xywh=10,10,20,20")),
+            tagged("right", on_canvas("xywh=610,10,20,20")),
+            tagged("both", on_canvas("xywh=490,10,20,20")),
+            tagged("none", on_canvas("xywh=10,700,20,20"))
+        ]);
+        let place = json!({"id": id, "placement": [x, 0, 500, 400],
+            "image": {"url": format!("https://example.org/{id}.jpg")}});
+        page_with(place, annotations)
+    };
+    let (work, ran) = run(json!([half("l", 0), half("r", 500)]), &[]);
+    ran.exits(3);
+    let seen = images(&work);
+    let found: Vec<Vec<String>> = seen
+        .iter()
+        .map(|image| {
+            let boxes = image["localizations"].as_array().unwrap().iter();
+            boxes.map(|b| b["bbox"].to_string()).collect()
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ["[10,10,20,20]", "[490,10,10,20]"],
+            ["[110,10,20,20]", "[0,10,10,20]"]
+        ]
+    );
+    // Once, though two images were asked.
+    let problem =
+        "outside the part of the canvas that an image covers: box 10,700,20,20, frame 500 x 400";
+    assert_eq!(
+        rejects(&work),
+        [["digest.json", "none", "regions[0].fragment", problem]]
+    );
+    assert_eq!(work.json("report.json")["read"], 5);
+}
+
+#[test]
 fn digests_are_merged_and_duplicates_folded() {
     let work = Workdir::new();
     let first = page(json!([tagged("a1", on_canvas("xywh=10,10,20,20"))]));
@@ -612,6 +652,7 @@ fn digests_are_merged_and_duplicates_folded() {
         "scaled into the first frame"
     );
     assert_eq!(work.json("report.json")["duplicates"], 1);
+    assert_eq!(work.json("report.json")["folded"], 1);
 }
 
 #[test]

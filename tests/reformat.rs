@@ -82,7 +82,7 @@ fn boxes_drawn_on_the_turned_picture_are_turned_back() {
         (
             [100, 50],
             ["10", "20", "10", "40"],
-            "EXIF orientation that the boxes do not follow",
+            "EXIF orientation that the boxes do not follow: taken out of the copies in the output",
         ),
     ];
     for (frame, wanted, news) in cases {
@@ -104,6 +104,32 @@ fn boxes_drawn_on_the_turned_picture_are_turned_back() {
             wanted
         };
         assert_eq!(["x", "y", "w", "h"].map(|name| row[name].as_str()), wanted);
+    }
+}
+
+#[test]
+fn no_reader_turns_the_pictures_of_a_dataset() {
+    for (format, path) in [
+        ("coco", "out/images/a.jpg"),
+        ("voc", "out/VOC2012/JPEGImages/a.jpg"),
+        ("yolo", "out/images/train/a.jpg"),
+    ] {
+        let work = Workdir::new();
+        let bbox = boxed("b", "a", [10.0, 20.0, 10.0, 10.0]);
+        let stored = turned(100, 50, 6);
+        lay_out(
+            &work,
+            &[image("u", "g", [100, 50], vec![bbox])],
+            &[("u", "a.jpg", stored.clone())],
+        );
+        reformat(&work, format, &[]).exits(0);
+        let copy = work.read(path);
+        let header = recto::pixels::measure_bytes(&copy).unwrap();
+        assert_eq!((header.orientation, header.width), (1, 100), "{format}");
+        let pixels = |bytes: &[u8]| recto::pixels::decode(bytes, 9999).unwrap().into_bytes();
+        assert!(pixels(&copy) == pixels(&stored), "{format}");
+        // What was downloaded stays as it came.
+        assert_eq!(work.read("a.jpg"), stored, "{format}");
     }
 }
 

@@ -304,7 +304,7 @@ fn a_run_that_is_told_to_stop_stops_and_writes_nothing() {
     assert_eq!(ended.status.code(), Some(130));
     let words = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(
-        words.contains("stopped on request") && words.contains("--cache DIR"),
+        words.contains("stopped by SIGTERM: nothing was written") && words.contains("--cache DIR"),
         "{words}"
     );
     assert!(!work.exists("digest.json"));

@@ -4,32 +4,46 @@ use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
 
-use crate::contracts::{Annotation, Observation, Space};
+use crate::contracts::{Annotation, Observation, Region, Space};
+use crate::iiif::asked::Asked;
 use crate::report::Reject;
-use crate::sources::Placed;
+use crate::selectors;
+use crate::sources::{Name, Placed};
+
+/// What came of bringing annotations and images together.
+#[derive(Debug, Default)]
+pub struct Join {
+    /// Images with their annotations.
+    pub observations: Vec<Observation>,
+    /// Annotations without an image.
+    pub rejects: Vec<Reject>,
+    /// Annotations that stood there already: one list may be reached in two ways.
+    pub folded: u64,
+}
 
 /// Puts each annotation on its images. One whose target is an image that no document holds makes an observation
 /// of it; one whose target is unknown is left out.
-pub fn join(
-    observations: Vec<Observation>,
-    annotations: Vec<Placed>,
-) -> (Vec<Observation>, Vec<Reject>) {
+pub fn join(observations: Vec<Observation>, annotations: Vec<Placed>, names: &[Name]) -> Join {
     let mut joined = Joined::default();
     for observation in observations {
         joined.add(observation);
     }
-    let mut rejects = Vec::new();
-    for placed in annotations {
-        rejects.extend(joined.place(placed));
+    for name in names {
+        joined.paintings.add_all(name, &joined.ids);
     }
-    (joined.observations, rejects)
+    for placed in annotations {
+        joined.place(placed);
+    }
+    joined.join
 }
 
 #[derive(Default)]
 struct Joined {
-    observations: Vec<Observation>,
+    join: Join,
+    ids: HashMap<String, Vec<usize>>,
     canvases: Names,
     images: Names,
+    paintings: Names,
 }
 
 /// Names of things, as written and in the form in which spellings agree → numbers of observations.
@@ -48,6 +62,12 @@ impl Names {
         }
     }
 
+    fn add_all(&mut self, name: &Name, ids: &HashMap<String, Vec<usize>>) {
+        for number in ids.get(&name.observation).into_iter().flatten() {
+            self.add(&name.name, *number);
+        }
+    }
+
     fn find(&self, name: &str) -> Option<&[usize]> {
         let found = self
             .exact
@@ -59,19 +79,23 @@ impl Names {
 
 impl Joined {
     fn add(&mut self, observation: Observation) {
-        let number = self.observations.len();
+        let number = self.join.observations.len();
+        let ids = self.ids.entry(observation.id.clone()).or_default();
+        ids.push(number);
         if let Some(canvas) = &observation.source.canvas {
             self.canvases.add(canvas, number);
         }
-        match (&observation.image.service, &observation.image.url) {
-            (Some(service), _) => self.images.add(&service.id, number),
-            (None, Some(url)) => self.images.add(url, number),
-            (None, None) => {}
+        let service = observation.image.service.as_ref().map(|s| &s.id);
+        // A URL that asks the service for a part or a size is taken apart when an annotation names it.
+        let url = observation.image.url.as_ref();
+        let url = url.filter(|url| service.is_none() || Asked::read(url).is_none());
+        for name in service.into_iter().chain(url) {
+            self.images.add(name, number);
         }
-        self.observations.push(observation);
+        self.join.observations.push(observation);
     }
 
-    fn place(&mut self, placed: Placed) -> Option<Reject> {
+    fn place(&mut self, placed: Placed) {
         let Placed {
             document,
             manifest,
@@ -80,29 +104,40 @@ impl Joined {
             mut annotation,
         } = placed;
         let found = match self.whole_target(&target, &mut annotation) {
-            Some(numbers) => Some((numbers, Space::Canvas)),
-            None => self.find(&target),
+            Some(numbers) => Ok(Some((numbers, Space::Canvas))),
+            None => self.find(&target, &mut annotation),
         };
-        if let Some((numbers, frame)) = found {
-            annotation
-                .regions
-                .iter_mut()
-                .for_each(|region| region.frame = frame);
-            for number in self.nearest(&numbers, manifest.as_deref()) {
-                push(
-                    &mut self.observations[number].annotations,
-                    annotation.clone(),
-                );
+        let problem = match (found, image) {
+            (Ok(Some((numbers, frame))), _) => {
+                for region in &mut annotation.regions {
+                    region.frame = frame;
+                }
+                for number in self.nearest(&numbers, manifest.as_deref()) {
+                    self.push(number, annotation.clone());
+                }
+                return;
             }
-            return None;
-        }
-        let Some(mut observation) = image else {
-            let problem = format!("target has no image that was read: {target}");
-            return Some(Reject::new(document, annotation.id, "target", problem));
+            (Ok(None), Some(mut observation)) => {
+                observation.annotations.push(annotation);
+                return self.add(*observation);
+            }
+            (Ok(None), None) => format!("target has no image that was read: {target}"),
+            (Err(problem), _) => problem,
         };
-        observation.annotations.push(annotation);
-        self.add(*observation);
-        None
+        let reject = Reject::new(document, annotation.id, "target", problem);
+        self.join.rejects.push(reject);
+    }
+
+    /// Adds an annotation, unless it is there.
+    fn push(&mut self, number: usize, annotation: Annotation) {
+        let annotations = &mut self.join.observations[number].annotations;
+        match annotations
+            .iter()
+            .any(|a| a.id == annotation.id && *a == annotation)
+        {
+            true => self.join.folded += 1,
+            false => annotations.push(annotation),
+        }
     }
 
     /// A canvas whose own id ends like a media fragment: the fragment is then part of its name, not of the region.
@@ -116,18 +151,45 @@ impl Joined {
         Some(found)
     }
 
-    fn find(&self, target: &str) -> Option<(Vec<usize>, Space)> {
-        let canvases = self
-            .canvases
-            .find(target)
-            .map(|found| (found.to_vec(), Space::Canvas));
-        canvases.or_else(|| Some((self.images.find(target)?.to_vec(), Space::Image)))
+    /// The images that a target names, and the space its regions are drawn in. The error says why the regions
+    /// cannot be told.
+    fn find(
+        &self,
+        target: &str,
+        annotation: &mut Annotation,
+    ) -> Result<Option<(Vec<usize>, Space)>, String> {
+        let found = |numbers: &[usize], space| Ok(Some((numbers.to_vec(), space)));
+        if let Some(numbers) = self.canvases.find(target) {
+            return found(numbers, Space::Canvas);
+        }
+        if let Some(numbers) = self.images.find(target) {
+            return found(numbers, Space::Image);
+        }
+        if let Some(numbers) = self.paintings.find(target) {
+            return match annotation.regions.iter().all(is_whole) {
+                true => found(numbers, Space::Canvas),
+                false => Err(format!(
+                    "a part of an annotation, which has no size: {target}"
+                )),
+            };
+        }
+        let asked = Asked::read(target).and_then(|a| Some((a, self.images.find(a.base)?)));
+        match asked {
+            Some((asked, numbers)) => {
+                for region in &mut annotation.regions {
+                    *region = in_service(&asked, region)
+                        .ok_or_else(|| format!("a part of a scaled or turned picture: {target}"))?;
+                }
+                found(numbers, Space::Image)
+            }
+            None => Ok(None),
+        }
     }
 
     /// Those within the manifest that led to the annotation, if any are; else all.
     fn nearest(&self, numbers: &[usize], manifest: Option<&str>) -> Vec<usize> {
         let is_near = |n: &&usize| {
-            manifest.is_some() && self.observations[**n].source.manifest.as_deref() == manifest
+            manifest.is_some() && self.join.observations[**n].source.manifest.as_deref() == manifest
         };
         let near: Vec<usize> = numbers.iter().filter(is_near).copied().collect();
         if near.is_empty() {
@@ -138,14 +200,31 @@ impl Joined {
     }
 }
 
-/// Adds an annotation, unless it is there: one list may be reached in two ways.
-fn push(annotations: &mut Vec<Annotation>, annotation: Annotation) {
-    if !annotations
-        .iter()
-        .any(|a| a.id == annotation.id && *a == annotation)
-    {
-        annotations.push(annotation);
-    }
+fn is_whole(region: &Region) -> bool {
+    region.fragment.is_none() && region.svg.is_none() && region.point.is_none()
+}
+
+/// A region of the picture that an image request answers, in the pixels of its service's image.
+fn in_service(asked: &Asked, region: &Region) -> Option<Region> {
+    let of_all = asked.region == "full";
+    let in_words = match asked.region.strip_prefix("pct:") {
+        Some(share) => format!("xywh=percent:{share}"),
+        None => format!("xywh={}", asked.region),
+    };
+    let fragment = match (&region.fragment, of_all) {
+        _ if is_whole(region) && of_all => None,
+        _ if is_whole(region) && asked.region != "square" => Some(in_words),
+        _ if of_all && asked.is_at_full_size() => return Some(region.clone()),
+        (Some(part), true) if part.starts_with("xywh=percent:") => Some(part.clone()),
+        (Some(part), false) if asked.is_at_full_size() && region.svg.is_none() => {
+            Some(selectors::part_of_part(&in_words, part)?)
+        }
+        _ => return None,
+    };
+    Some(Region {
+        fragment,
+        ..Region::default()
+    })
 }
 
 /// An id without what people write differently: scheme, default port, percent-encoding, fragment, final slash.
@@ -230,12 +309,16 @@ mod tests {
         ];
         for (target, fragment, wanted) in cases {
             let seen = canvases.iter().map(|c| on("m", c)).collect();
-            let (joined, rejects) = join(seen, vec![about(target, fragment, None)]);
-            let hit: Vec<usize> = (0..joined.len())
-                .filter(|n| !joined[*n].annotations.is_empty())
+            let joined = join(seen, vec![about(target, fragment, None)], &[]);
+            let hit: Vec<usize> = (0..joined.observations.len())
+                .filter(|n| !joined.observations[*n].annotations.is_empty())
                 .collect();
             assert_eq!(hit, wanted, "{target}");
-            assert_eq!(rejects.len(), usize::from(wanted.is_empty()), "{target}");
+            assert_eq!(
+                joined.rejects.len(),
+                usize::from(wanted.is_empty()),
+                "{target}"
+            );
         }
     }
 
@@ -247,12 +330,13 @@ mod tests {
             (Some("o"), vec![0, 1]),
             (None, vec![0, 1]),
         ] {
-            let (joined, _) = join(
+            let joined = join(
                 vec![on("m", "c"), on("n", "c")],
                 vec![about("c", None, manifest)],
+                &[],
             );
             let hit: Vec<usize> = (0..2)
-                .filter(|n| !joined[*n].annotations.is_empty())
+                .filter(|n| !joined.observations[*n].annotations.is_empty())
                 .collect();
             assert_eq!(hit, wanted, "{manifest:?}");
         }
@@ -266,8 +350,82 @@ mod tests {
             placed.annotation.id = id.into();
             placed
         };
-        let (joined, rejects) = join(vec![], vec![placed("1"), placed("2"), placed("2")]);
-        assert_eq!((joined.len(), rejects.len()), (1, 0));
-        assert_eq!(joined[0].annotations.len(), 2);
+        let joined = join(vec![], vec![placed("1"), placed("2"), placed("2")], &[]);
+        assert_eq!((joined.observations.len(), joined.rejects.len()), (1, 0));
+        assert_eq!(joined.observations[0].annotations.len(), 2);
+        assert_eq!(joined.folded, 1);
+    }
+
+    #[test]
+    fn an_image_is_known_by_its_urls_and_by_what_paints_it() {
+        let mut image = on("m", "c");
+        image.image.url = Some("https://a/i/m/c/full/max/0/default.jpg".into());
+        let mut still = on("n", "d");
+        still.image.url = Some("https://a/d.jpg".into());
+        let names = [Name {
+            name: "https://a/painting".into(),
+            observation: image.id.clone(),
+        }];
+        let place = |target: &str, fragment: Option<&str>| {
+            let about = vec![about(target, fragment, None)];
+            let joined = join(vec![image.clone(), still.clone()], about, &names);
+            let mut place = joined.observations.into_iter().enumerate();
+            let region = |a: Annotation| (a.regions[0].frame, a.regions[0].fragment.clone());
+            let place =
+                place.find_map(|(n, o)| Some((n, region(o.annotations.into_iter().next()?))));
+            place.ok_or_else(|| joined.rejects[0].problem.clone())
+        };
+        let found = |n: usize, frame: Space, fragment: Option<&str>| {
+            Ok((n, (frame, fragment.map(str::to_owned))))
+        };
+        let refused = |problem: &str| Err(problem.to_owned());
+        let (part, share) = (Some("xywh=1,2,3,4"), Some("xywh=percent:50,0,50,50"));
+        let cases = [
+            ("full/max/0/default.jpg", part, found(0, Space::Image, part)),
+            (
+                "full/90,/0/default.jpg",
+                share,
+                found(0, Space::Image, share),
+            ),
+            ("full/90,/0/default.jpg", None, found(0, Space::Image, None)),
+            (
+                "10,20,100,60/90,/0/default.jpg",
+                None,
+                found(0, Space::Image, Some("xywh=10,20,100,60")),
+            ),
+            (
+                "10,20,100,60/max/0/default.jpg",
+                part,
+                found(0, Space::Image, Some("xywh=11,22,3,4")),
+            ),
+            (
+                "10,20,100,60/max/0/default.jpg",
+                share,
+                found(0, Space::Image, Some("xywh=60,20,50,30")),
+            ),
+            (
+                "pct:10,20,40,40/max/0/default.jpg",
+                share,
+                found(0, Space::Image, Some("xywh=percent:30,20,20,20")),
+            ),
+            (
+                "full/90,/0/default.jpg",
+                part,
+                refused(
+                    "a part of a scaled or turned picture: https://a/i/m/c/full/90,/0/default.jpg",
+                ),
+            ),
+        ];
+        for (request, fragment, wanted) in cases {
+            let seen = place(&format!("https://a/i/m/c/{request}"), fragment);
+            assert_eq!(seen, wanted, "{request} {fragment:?}");
+        }
+        assert_eq!(place("https://a/d.jpg", part), found(1, Space::Image, part));
+        assert_eq!(
+            place("https://a/painting", None),
+            found(0, Space::Canvas, None)
+        );
+        let problem = "a part of an annotation, which has no size: https://a/painting";
+        assert_eq!(place("https://a/painting", part), refused(problem));
     }
 }

@@ -21,6 +21,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::contracts::{Asked, Digest, Observation, Region, Taxonomy};
 use crate::files::SafeName;
 use crate::report::{self, Error, Reject, Report};
+use crate::signals::Signals;
 use crate::sources::fathomnet::{self, FathomNet};
 use crate::sources::iiif::Iiif;
 use crate::sources::m3::{self, M3, config};
@@ -110,17 +111,19 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
         .collect();
     report.counts.extend(counts);
     report.counts.insert("documents".into(), harvest.documents);
-    let duplicates = harvest.duplicates;
-    if duplicates > 0 {
-        report.notes.push(format!(
-            "{duplicates} images are listed more than once on their canvas: folded"
-        ));
+    let join = join::join(harvest.observations, harvest.annotations, &harvest.names);
+    let folded = [
+        (harvest.duplicates, "images listed again on their canvas"),
+        (join.folded, "annotations met again"),
+    ];
+    for (n, what) in folded.iter().filter(|(n, _)| *n > 0) {
+        report.notes.push(format!("{n} {what}: folded"));
     }
-    let (seen, rejects) = join::join(harvest.observations, harvest.annotations);
+    report.count("duplicates", harvest.duplicates + join.folded);
     report.rejects = harvest.rejects;
-    report.rejects.extend(rejects);
+    report.rejects.extend(join.rejects);
     report.rejects.sort();
-    let selected = select(seen, &filter, options.limit);
+    let selected = select(join.observations, &filter, options.limit);
     report.filtered = selected.set_aside.len() as u64;
     report.kept = selected.kept.len() as u64;
     report.read = report.kept + report.rejects.len() as u64;
@@ -367,9 +370,10 @@ fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Ha
         runtime.map_err(|e| Error::new("the network client cannot be set up").because(e))?;
     let progress = progress(options.common.quiet);
     let outcome = runtime.block_on(async {
+        let mut signals = Signals::hear();
         tokio::select! {
             done = read_all(work, &fetcher, options.jobs(), &progress) => done,
-            () = asked_to_stop() => Err(stopped(options.cache.as_deref())),
+            signal = signals.next() => Err(stopped(signal, options.cache.as_deref())),
         }
     });
     progress.finish_and_clear();
@@ -413,19 +417,8 @@ fn progress(quiet: bool) -> ProgressBar {
     bar.with_style(ProgressStyle::with_template(words).expect("template is well formed"))
 }
 
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => std::future::pending().await,
-    }
-}
-
-fn stopped(cache: Option<&Path>) -> Error {
-    let error = Error::interrupted("stopped on request: nothing was written");
+fn stopped(signal: &str, cache: Option<&Path>) -> Error {
+    let error = Error::interrupted(format!("stopped by {signal}: nothing was written"));
     match cache {
         Some(cache) => error.hint(format!(
             "run the same command again: what was fetched is in {}",

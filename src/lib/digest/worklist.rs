@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::contracts::Observation;
 use crate::digest::filter::Filter;
 use crate::report::{Error, Reject};
-use crate::sources::{ANNOTATIONS, Answer, Found, Loss, Node as Taxon, Placed, Request, Source};
+use crate::sources::{
+    ANNOTATIONS, Answer, Found, Loss, Name, Node as Taxon, Placed, Request, Source,
+};
 
 /// Documents to have, being had, and read.
 pub struct Worklist<'a> {
@@ -43,6 +45,8 @@ pub struct Harvest {
     pub observations: Vec<Observation>,
     /// Annotations to be joined with them.
     pub annotations: Vec<Placed>,
+    /// Other names of images.
+    pub names: Vec<Name>,
     /// Documents that could not be had, and what in the others cannot be used.
     pub rejects: Vec<Reject>,
     /// Counts of every document.
@@ -286,6 +290,7 @@ fn fold(whole: Found, documents: u64) -> Harvest {
         documents,
         notes,
         taxa: whole.taxa,
+        names: whole.names,
     }
 }
 

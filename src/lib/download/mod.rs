@@ -11,19 +11,22 @@ use std::sync::Mutex;
 
 use futures::stream::{self, StreamExt};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::contracts::{self, Download, Failure, ImageMap, Localizations, LocalizedImage};
 use crate::files;
 use crate::http::{self, Http, Kind, Trouble};
 use crate::report::{Common, Error, Reject, Report};
+use crate::signals::Signals;
 
+pub mod check;
 pub mod cover;
 pub mod estimate;
 pub mod fetch;
+pub mod hosts;
 pub mod journal;
 pub mod names;
 pub mod pack;
+pub mod plan;
 pub mod service;
 pub mod stitch;
 
@@ -199,8 +202,8 @@ fn fetch_all(
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     };
     runtime.block_on(async {
-        let mut signals = Signals::new();
-        let memory = service::Memory::open(places.hidden.join("caps.json"));
+        let mut signals = Signals::hear();
+        let memory = hosts::Memory::open(places.hidden.join("caps.json"));
         let work = stream::iter(missing).map(|image| {
             let (http, memory) = (&http, &memory);
             async move { (image, one(http, memory, places, wish, journal, image).await) }
@@ -239,7 +242,7 @@ fn fetch_all(
 
 async fn one(
     http: &Http,
-    memory: &service::Memory,
+    memory: &hosts::Memory,
     places: &Places,
     wish: Wish,
     journal: &Journal,
@@ -260,35 +263,6 @@ async fn one(
         ),
     })?;
     Ok(download)
-}
-
-/// Ctrl-C and SIGTERM, heard from the start to the end of the run.
-struct Signals {
-    interrupt: Option<Signal>,
-    terminate: Option<Signal>,
-}
-
-impl Signals {
-    fn new() -> Self {
-        Signals {
-            interrupt: signal(SignalKind::interrupt()).ok(),
-            terminate: signal(SignalKind::terminate()).ok(),
-        }
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            () = heard(&mut self.interrupt) => "Ctrl-C",
-            () = heard(&mut self.terminate) => "SIGTERM",
-        }
-    }
-}
-
-async fn heard(signal: &mut Option<Signal>) {
-    match signal {
-        Some(signal) => drop(signal.recv().await),
-        None => std::future::pending().await,
-    }
 }
 
 fn failure(image: &LocalizedImage, trouble: Trouble) -> Failure {

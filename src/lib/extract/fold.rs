@@ -38,6 +38,7 @@ pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {
             }
         }
     }
+    extracted.settle_parts();
     extracted.images = images.name();
     extracted
 }
@@ -83,6 +84,7 @@ impl Images {
         let entry = &mut self.entries[place];
         let reading = read::observation(input, observation, &entry.known, rules, extracted);
         if place != next {
+            extracted.folded += 1;
             entry.unite(observation, extracted);
         }
         entry.take(reading, extracted);

@@ -21,6 +21,9 @@ pub struct Spaces {
     corner: [f64; 2],
 }
 
+/// Why a region of a canvas is none of an image that covers a part of it.
+pub const BESIDE: &str = "outside the part of the canvas that an image covers";
+
 /// A shape that was fitted into a frame.
 pub struct Fitted {
     /// The shape, inside the frame.
@@ -55,6 +58,11 @@ impl Spaces {
             whole: declared.filter(|_| region.is_none()),
             corner: region.map_or([0.0, 0.0], |[x, y, ..]| [x, y]),
         }
+    }
+
+    /// Whether the image covers a part of its canvas only.
+    pub fn is_placed(&self) -> bool {
+        self.is_placed
     }
 
     /// The size of a space, which percentages are of.
@@ -98,10 +106,8 @@ impl Spaces {
     /// The part of a shape inside the frame, or the words for one that is wholly outside.
     pub fn fit(&self, shape: &Shape, space: Space, frame: Frame) -> Result<Fitted, String> {
         let outside = || match space {
-            Space::Canvas if self.is_placed => {
-                "outside the part of the canvas this image covers".to_owned()
-            }
-            _ => "outside the image".to_owned(),
+            Space::Canvas if self.is_placed => BESIDE,
+            _ => "outside the image",
         };
         fit(shape, frame).ok_or_else(|| {
             format!(

@@ -4,6 +4,7 @@
 //! The core, [`extract`], is pure. It does not know the true size of any image: boxes stay in a frame that the
 //! whole image fills, and `reformat` maps the frame onto the pixels of the file that was downloaded.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -97,6 +98,10 @@ pub struct Extracted {
     pub filtered: u64,
     /// Regions that repeat what an earlier digest or annotation said.
     pub duplicates: u64,
+    /// Observations of an image that an earlier one had named.
+    pub folded: u64,
+    /// Regions of canvases with several images, on their way to be accounted for.
+    pub parts: Parts,
     /// Regions that became labels.
     pub labels: u64,
     /// Boxes that were cut at the edge of their image.
@@ -107,6 +112,28 @@ pub struct Extracted {
     pub regrouped: News,
     /// Images whose frames disagree in shape.
     pub misshapen: News,
+}
+
+/// Regions of canvases that several images are placed on: each is offered to every image of its canvas, and is
+/// left out only when it lies on none.
+#[derive(Debug, Default)]
+pub struct Parts {
+    kept: HashSet<String>,
+    beside: Vec<(String, Reject)>,
+}
+
+impl Extracted {
+    /// Leaves out, once each, the regions that lie on no image of their canvas.
+    fn settle_parts(&mut self) {
+        let Parts { kept, beside } = std::mem::take(&mut self.parts);
+        let mut told = HashSet::new();
+        for (name, reject) in beside {
+            if !kept.contains(&name) && told.insert(name) {
+                self.read += 1;
+                self.rejects.push(reject);
+            }
+        }
+    }
 }
 
 /// How often something worth telling happened, and where it did first.
@@ -218,6 +245,11 @@ fn account(extracted: &Extracted, report: &mut Report) {
     report.count("clipped", extracted.clipped.count);
     report.count("negatives", negatives);
     report.count("duplicates", extracted.duplicates);
+    report.count("folded", extracted.folded);
+    if extracted.folded > 0 {
+        let counted = plural(extracted.folded, "image");
+        report.notes.push(format!("{counted} named again: folded"));
+    }
     let news = [
         (
             &extracted.clipped,

@@ -55,6 +55,7 @@ pub fn observation(
         .collect();
     let mut reader = Reader {
         input,
+        place: (&observation.source.manifest, &observation.source.canvas),
         rules,
         extracted,
         reading: Reading {
@@ -112,6 +113,8 @@ fn is_part(region: &Region) -> bool {
 
 struct Reader<'a> {
     input: &'a str,
+    /// The manifest and canvas it is painted on.
+    place: (&'a Option<String>, &'a Option<String>),
     rules: &'a Rules,
     spaces: Spaces,
     extracted: &'a mut Extracted,
@@ -128,19 +131,35 @@ impl Reader<'_> {
         let concept = concept::concept(annotation, &self.rules.concept_from);
         let attributes = concept::attributes(annotation);
         for (i, region) in annotation.regions.iter().enumerate() {
-            self.extracted.read += 1;
+            let name = self.name_on_canvas(id, i, region);
             let outcome = match &concept {
                 Some(concept) => self.region(id, i, region, concept, &attributes),
                 None => Err(("bodies".into(), nothing_names_a_concept(annotation))),
             };
-            match outcome {
-                Ok(()) => {
+            match (outcome, name) {
+                (Ok(()), name) => {
+                    self.extracted.read += 1;
                     self.extracted.kept += 1;
                     self.reading.kept.insert(id.to_owned());
+                    self.extracted.parts.kept.extend(name);
                 }
-                Err((field, problem)) => self.reject(id, &field, problem),
+                (Err((field, problem)), Some(name)) if problem.starts_with(frame::BESIDE) => {
+                    let reject = Reject::new(self.input, id, &field, problem);
+                    self.extracted.parts.beside.push((name, reject));
+                }
+                (Err((field, problem)), _) => {
+                    self.extracted.read += 1;
+                    self.reject(id, &field, problem);
+                }
             }
         }
+    }
+
+    /// What tells a region of a canvas that several images are placed on from all other regions.
+    fn name_on_canvas(&self, id: &str, i: usize, region: &Region) -> Option<String> {
+        let shared = self.spaces.is_placed() && region.frame == Space::Canvas;
+        let (manifest, canvas) = self.place;
+        shared.then(|| format!("{manifest:?}\n{canvas:?}\n{id}\n{i}"))
     }
 
     /// Keeps a region as a box or a label; the error is field and problem of a reject.

@@ -52,7 +52,7 @@ impl Format for Coco {
         }
         for picture in &dataset.images {
             let path = format!("images/{}", picture.below(root));
-            out.image(&path, &picture.path)?;
+            picture.place(&path, dataset, out)?;
         }
         Ok(Vec::new())
     }

@@ -138,6 +138,8 @@ pub struct Picture {
     pub channels: u8,
     /// Media type by content: `image/jpeg`, `image/png`, `image/tiff`…
     pub media_type: String,
+    /// EXIF orientation of the file, 1 to 8. Boxes are on the stored pixels, whatever it says.
+    pub orientation: u8,
     /// What must not straddle a split.
     pub group: String,
     /// One of [`Dataset::splits`], when there are any.
@@ -177,10 +179,27 @@ impl Picture {
         self.file.strip_prefix(root).unwrap_or(&self.file)
     }
 
-    /// The bytes of its file.
+    /// The bytes of its file, in which nothing asks for a turn: some readers obey, others do not, and the boxes
+    /// are on the stored pixels.
     pub fn read(&self) -> Result<Vec<u8>, Error> {
-        files::read(&self.path)
-            .map_err(|e| e.hint("run `recto-download` again: it fetches what is missing"))
+        let bytes = files::read(&self.path)
+            .map_err(|e| e.hint("run `recto-download` again: it fetches what is missing"))?;
+        Ok(match self.orientation {
+            0 | 1 => bytes,
+            _ => pixels::untag(bytes),
+        })
+    }
+
+    /// Puts its file at `path` in the output of a dataset whose images are placed.
+    fn place(&self, path: &str, dataset: &Dataset, out: &mut dyn Sink) -> Result<(), Error> {
+        match self.orientation {
+            0 | 1 => out.image(path, &self.path),
+            _ if !dataset.placed => Ok(()),
+            _ => {
+                let bytes = self.read()?;
+                out.file(path)?.write_all(&bytes).map_err(cannot(path))
+            }
+        }
     }
 
     /// Its file with the usual suffix for its content.

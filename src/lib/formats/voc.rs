@@ -54,7 +54,7 @@ impl Format for Voc {
         for (p, stem) in dataset.images.iter().zip(&stems) {
             let xml = annotation(dataset, p, &file(p), choices);
             put(out, &format!("{ROOT}/Annotations/{stem}.xml"), &xml)?;
-            out.image(&format!("{ROOT}/JPEGImages/{}", file(p)), &p.path)?;
+            p.place(&format!("{ROOT}/JPEGImages/{}", file(p)), dataset, out)?;
         }
         let mut news = Vec::from_iter(write_lists(dataset, &stems, out)?);
         news.extend(write_label_map(dataset, out)?);

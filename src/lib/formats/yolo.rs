@@ -43,7 +43,7 @@ impl Format for Yolo {
             .map_err(cannot("data.yaml"))?;
         names::write_sources(dataset, |_, p| file(p), out)?;
         for p in &dataset.images {
-            out.image(&file(p), &p.path)?;
+            p.place(&file(p), dataset, out)?;
             let path = format!("labels/{}/{}.txt", folder(p), stem(p));
             let lines: String = p.boxes.iter().map(|b| line(p, b)).collect();
             out.file(&path)?

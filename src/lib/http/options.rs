@@ -20,7 +20,7 @@ pub struct Options {
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds, global = true)]
     pub backoff: f64,
     /// Seconds to wait for a connection, and for the next byte of an answer
-    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = seconds, global = true)]
+    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = some_seconds, global = true)]
     pub timeout: f64,
     /// Your mail address or page, for the User-Agent: archives ask who harvests
     #[arg(long, value_name = "EMAIL", env = "RECTO_CONTACT", global = true)]
@@ -78,6 +78,13 @@ fn seconds(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|v| (0.0..=86_400.0).contains(v))
         .ok_or_else(|| format!("`{text}` is not a number of seconds up to a day"))
+}
+
+fn some_seconds(text: &str) -> Result<f64, String> {
+    match seconds(text)? {
+        0.0 => Err("without any time no server can answer".into()),
+        seconds => Ok(seconds),
+    }
 }
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+pub mod asked;
 pub mod info;
 pub mod resolve;
 

@@ -14,9 +14,11 @@ use crate::report::Error;
 
 pub mod draw;
 pub mod render;
+mod untag;
 pub mod verify;
 pub mod write;
 
+pub use untag::untag;
 pub use verify::{Flaw, Sound, icc, verify, verify_file};
 
 /// What the header of an image file says.
@@ -84,7 +86,8 @@ pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     let format = reader
         .format()
         .ok_or("its first bytes are those of no known image type")?;
-    let media_type = media_type(format).ok_or_else(|| format!("{format:?} is not supported"))?;
+    let media_type =
+        media_type(format).ok_or_else(|| format!("{format:?} is a type that no stage reads"))?;
     let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {

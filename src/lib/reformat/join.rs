@@ -160,6 +160,7 @@ impl Joining<'_> {
             height: file.header.height,
             channels: file.header.channels,
             media_type: file.header.media_type.to_owned(),
+            orientation: file.header.orientation,
             origin: service.or(image.image.url).unwrap_or_default(),
             source: image.source,
             metadata: image.metadata,
@@ -251,7 +252,7 @@ impl Joining<'_> {
             joined.dataset.images.push(draft.picture);
         }
         joined.rejects.sort();
-        joined.notes = news.words();
+        joined.notes = news.words(rules.drop_negatives);
         let unused = rules.remap.unused(&met);
         if !unused.is_empty() {
             let names: Vec<String> = unused.iter().map(|name| format!("`{name}`")).collect();
@@ -345,7 +346,11 @@ impl News {
         }
     }
 
-    fn words(self) -> Vec<String> {
+    fn words(self, drop_negatives: bool) -> Vec<String> {
+        let emptied = match drop_negatives {
+            true => "all boxes left out, and the image with them",
+            false => "all boxes left out, written as images without boxes",
+        };
         let mut words: Vec<String> = [
             (
                 "file not of the declared size, the file counts",
@@ -360,11 +365,11 @@ impl News {
                 self.turned,
             ),
             (
-                "EXIF orientation that the boxes do not follow, and some readers do",
+                "EXIF orientation that the boxes do not follow: taken out of the copies in the output",
                 self.exif,
             ),
             (
-                "all boxes left out, written as images without boxes",
+                emptied,
                 self.emptied,
             ),
         ]

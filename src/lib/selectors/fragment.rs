@@ -29,6 +29,43 @@ pub fn bbox(text: &str, space: Option<Frame>) -> Result<BBox, String> {
     BBox::try_from(numbers).map_err(|_| said("fragment has no extent", text))
 }
 
+/// A fragment within the part that another names, as a fragment of the whole; none where the two cannot be put
+/// into one unit.
+pub fn part_of_part(outer: &str, inner: &str) -> Option<String> {
+    let (of_all, [x, y, width, height]) = numbers(outer)?;
+    let (of_part, inner) = numbers(inner)?;
+    let [ix, iy, w, h] = match (of_all, of_part) {
+        (Unit::Pixel, Unit::Pixel) => inner,
+        (_, Unit::Percent) => {
+            let [ix, iy, w, h] = inner.map(|n| n / 100.0);
+            [ix * width, iy * height, w * width, h * height]
+        }
+        (Unit::Percent, Unit::Pixel) => return None,
+    };
+    let unit = match of_all {
+        Unit::Pixel => "",
+        Unit::Percent => "percent:",
+    };
+    Some(format!("xywh={unit}{},{},{w},{h}", x + ix, y + iy))
+}
+
+#[derive(Clone, Copy)]
+enum Unit {
+    Pixel,
+    Percent,
+}
+
+fn numbers(text: &str) -> Option<(Unit, [f64; 4])> {
+    let value = xywh(text).ok()?;
+    let (unit, list) = value.split_once(':').unwrap_or(("pixel", &value));
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "pixel" => Unit::Pixel,
+        "percent" => Unit::Percent,
+        _ => return None,
+    };
+    Some((unit, four(list).ok()?))
+}
+
 fn said(problem: &str, text: &str) -> String {
     format!("{problem}: {}", excerpt(text))
 }

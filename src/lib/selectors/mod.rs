@@ -10,6 +10,7 @@ mod outlines;
 mod rings;
 pub mod svg;
 
+pub use fragment::part_of_part;
 pub use rings::clip;
 
 /// The largest coordinate, in pixels, that is believed: ten times the side of the largest pictures there are.

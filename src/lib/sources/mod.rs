@@ -159,6 +159,8 @@ pub struct Found {
     pub observations: Vec<Observation>,
     /// Annotations of canvases and images that may stand in other documents.
     pub annotations: Vec<Placed>,
+    /// Names by which annotations may call images, beside their ids and URLs.
+    pub names: Vec<Name>,
     /// What cannot be used.
     pub rejects: Vec<Reject>,
     /// Documents this one leads to.
@@ -225,6 +227,7 @@ impl Found {
         }
         self.observations.extend(other.observations);
         self.annotations.extend(other.annotations);
+        self.names.extend(other.names);
         self.rejects.extend(other.rejects);
         self.next.extend(other.next);
         self.notes.extend(other.notes);
@@ -232,6 +235,15 @@ impl Found {
         self.tallies.extend(other.tallies);
         self.taxa.extend(other.taxa);
     }
+}
+
+/// Another name of an image: that of the annotation which paints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The name.
+    pub name: String,
+    /// Id of the observation.
+    pub observation: String,
 }
 
 /// An annotation and what it is about.

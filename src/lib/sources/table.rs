@@ -1,6 +1,7 @@
 //! Tables whose rows name images: CSV, TSV and JSON Lines. One observation per row, every other column kept.
 //!
-//! A row is a record, not a line: cells hold line breaks. Rows are counted from 1 below the header.
+//! A row is a record, not a line: cells hold line breaks. Rows are counted from 1 below the header; in JSON Lines
+//! a row is a line.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -121,9 +122,9 @@ impl Source for Table {
         };
         let columns = self.columns(name, &table.columns)?;
         let mut seen: HashMap<String, usize> = HashMap::new();
-        for (at, row) in table.rows.into_iter().enumerate() {
+        for (number, row) in table.rows {
             found.count("rows", 1);
-            let record = format!("row {}", at + 1);
+            let record = format!("row {number}");
             let outcome = row
                 .map_err(|problem| (columns.image.clone(), problem))
                 .and_then(|row| self.observation(name, &record, row, &columns))
@@ -136,7 +137,7 @@ impl Source for Table {
                 });
             match outcome {
                 Ok(observation) => {
-                    seen.insert(observation.id.clone(), at + 1);
+                    seen.insert(observation.id.clone(), number);
                     found.observations.push(observation);
                 }
                 Err((field, problem)) => found
@@ -160,21 +161,28 @@ type Row = Vec<(String, Vec<String>)>;
 
 impl Table {
     fn columns(&self, name: &str, there: &[String]) -> Result<Columns, Error> {
-        let find = |option: &str, column: &str| match there.iter().find(|c| *c == column) {
-            Some(column) => Ok(column.clone()),
-            None => Err(
+        let find = |option: &str, column: &str| match there.iter().filter(|c| *c == column).count()
+        {
+            1 => Ok(column.to_owned()),
+            0 => Err(
                 Error::usage(format!("{name}: has no column `{column}`")).hint(format!(
                     "name one of its columns with {option}: {}",
                     there.join(", ")
                 )),
             ),
+            n => Err(
+                Error::usage(format!("{name}: has {n} columns `{column}`")).hint(format!(
+                    "rename them in its first line: {option} cannot tell them apart"
+                )),
+            ),
         };
         let optional = |option: &str, column: &Option<String>, defaults: &[&str]| match column {
             Some(column) => find(option, column).map(Some),
-            None => Ok(defaults
+            None => defaults
                 .iter()
                 .find(|d| there.iter().any(|c| c == *d))
-                .map(|d| (*d).to_owned())),
+                .map(|column| find(option, column))
+                .transpose(),
         };
         let (option, column) = self.options.naming_column()?;
         Ok(Columns {
@@ -209,10 +217,11 @@ impl Table {
         let (id, image) = image;
         let group = columns.group.as_deref().and_then(cell).cloned();
         let label = columns.label.as_deref().and_then(cell).cloned();
-        let metadata: Metadata = row
-            .into_iter()
-            .filter(|(column, _)| *column != columns.image)
-            .collect();
+        let mut metadata = Metadata::new();
+        for (column, values) in row.into_iter().filter(|(c, _)| *c != columns.image) {
+            // Columns of one name are values of one key.
+            metadata.entry(column).or_default().extend(values);
+        }
         Ok(Observation {
             id,
             image,
@@ -291,7 +300,8 @@ fn file_name(name: &str) -> String {
 /// A table that was read: names of columns, and rows with their cells that are not empty.
 struct Rows {
     columns: Vec<String>,
-    rows: Vec<Result<Row, String>>,
+    /// With the number of each: of the row below the header, in JSON Lines of the line.
+    rows: Vec<(usize, Result<Row, String>)>,
 }
 
 /// Reads a table by what its bytes look like; the suffix decides only between comma and tab.
@@ -355,17 +365,15 @@ fn separated(bytes: &[u8], separator: u8) -> Result<Rows, String> {
             })
             .collect()
     };
-    let rows = reader.byte_records().map(row).collect();
+    let rows = (1..).zip(reader.byte_records().map(row)).collect();
     Ok(Rows { columns, rows })
 }
 
 fn json_lines(bytes: &[u8]) -> Result<Rows, String> {
     let mut columns: Vec<String> = Vec::new();
-    let lines = bytes
-        .split(|b| *b == b'\n')
-        .filter(|line| !line.trim_ascii().is_empty());
+    let lines = (1..).zip(bytes.split(|b| *b == b'\n'));
     let mut rows = Vec::new();
-    for line in lines {
+    for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
         let row = serde_json::from_slice::<serde_json::Map<String, Value>>(line);
         let row = row.map_err(|e| format!("line is no JSON object: {e}"));
         let row = row.map(|object| -> Row {
@@ -382,7 +390,7 @@ fn json_lines(bytes: &[u8]) -> Result<Rows, String> {
                 .map(|(name, value)| (name, values(&value)));
             cells.filter(|(_, values)| !values.is_empty()).collect()
         });
-        rows.push(row);
+        rows.push((number, row));
     }
     Ok(Rows { columns, rows })
 }
@@ -472,6 +480,30 @@ mod tests {
         ];
         assert_eq!(seen, wanted);
         assert_eq!(found.counts["rows"], 5);
+    }
+
+    #[test]
+    fn rows_of_json_lines_are_numbered_by_line() {
+        let text = "{\"url\":\"https://a/1.jpg\"}\n\n{\"url\":\"x\"}\n{broken\n";
+        let found = read(by_url(None), "t.jsonl", text).unwrap();
+        let records: Vec<&str> = found.rejects.iter().map(|r| r.record.as_str()).collect();
+        assert_eq!(records, ["row 3", "row 4"]);
+    }
+
+    #[test]
+    fn columns_of_one_name_keep_all_their_values() {
+        let text = "url,note,note\nhttps://a/1.jpg,x,y\n";
+        let found = read(by_url(None), "t.csv", text).unwrap();
+        assert_eq!(found.observations[0].metadata["note"], ["x", "y"]);
+        for header in ["url,url,note", "url,label,label", "url,group,group"] {
+            let error = read(
+                by_url(None),
+                "t.csv",
+                &format!("{header}\nhttps://a/1.jpg,x,y\n"),
+            );
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("t.csv: has 2 columns `"), "{error}");
+        }
     }
 
     #[test]

@@ -11,7 +11,9 @@ use super::values::{
 use crate::contracts::{
     Annotation, Body, ImageRef, Observation, Provenance, Region, Service, Space,
 };
+use crate::iiif::asked::Asked;
 use crate::report::Reject;
+use crate::selectors;
 use crate::sources::{Placed, is_url};
 
 /// Where an annotation stands.
@@ -293,7 +295,36 @@ fn merged(a: Region, b: Region) -> Region {
     }
 }
 
+/// The region a selector chooses; a selector that refines it chooses within that region, in its coordinates
+/// (Web Annotation §4.2.9).
 fn region(selector: &Value) -> Result<Option<Region>, String> {
+    let outer = plain_region(selector)?;
+    let mut inner = Vec::new();
+    for refining in list(selector, "refinedBy") {
+        // Times and styles refine too, and choose no part.
+        inner.extend(region(refining)?);
+    }
+    match (outer, inner.pop()) {
+        (outer, None) => Ok(outer),
+        (None, inner) => Ok(inner),
+        (Some(outer), Some(inner)) => within(&outer, &inner).map(Some),
+    }
+}
+
+fn within(outer: &Region, inner: &Region) -> Result<Region, String> {
+    let fragment = match (&outer.fragment, &inner.fragment, &outer.svg, &inner.svg) {
+        (Some(outer), Some(inner), None, None) => selectors::part_of_part(outer, inner),
+        _ => None,
+    };
+    let fragment = fragment
+        .ok_or("selector is refined by another (refinedBy), which no box of the whole can say")?;
+    Ok(Region {
+        fragment: Some(fragment),
+        ..Region::default()
+    })
+}
+
+fn plain_region(selector: &Value) -> Result<Option<Region>, String> {
     let text = || {
         ["value", "chars", "cnt:chars"]
             .iter()
@@ -416,7 +447,8 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
             service,
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
-            ..ImageRef::default()
+            media_type: None,
+            sha256: None,
         },
         source,
         ..Observation::default()
@@ -425,11 +457,9 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
 
 /// The service of a URL that asks the Image API for a whole image.
 fn service_of_request(url: &str) -> Option<Service> {
-    let (base, size) = url.split_once("/full/")?;
-    let rest: Vec<&str> = size.split('/').collect();
-    let whole = rest.len() == 3 && ["full", "max"].contains(&rest[0]) && rest[1] == "0";
-    whole.then(|| Service {
-        id: base.to_owned(),
+    let asked = Asked::read(url).filter(|a| a.region == "full" && a.is_at_full_size())?;
+    Some(Service {
+        id: asked.base.to_owned(),
         version: 2,
         level: None,
         region: None,
@@ -463,6 +493,7 @@ mod tests {
     #[test]
     fn targets_are_read_in_every_shape() {
         let fragment = |v: &str| json!({"type": "FragmentSelector", "value": v});
+        let refined = |outer: &str, inner: &str| json!({"type": "FragmentSelector", "value": outer, "refinedBy": fragment(inner)});
         let svg = json!({"@type": "oa:SvgSelector", "value": "<svg/>"});
         let choice =
             json!({"@type": "oa:Choice", "default": fragment("xywh=1,2,3,4"), "item": svg});
@@ -499,6 +530,26 @@ mod tests {
             (
                 json!({"source": "c", "selector": {"type": "PointSelector", "t": 3}}),
                 Region::default(),
+            ),
+            (
+                json!({"source": "c", "selector": refined("xywh=100,50,200,100", "xywh=10,20,30,40")}),
+                region(Some("xywh=110,70,30,40"), None, None),
+            ),
+            (
+                json!({"source": "c", "selector": refined("xywh=100,50,200,100", "xywh=percent:50,50,25,10")}),
+                region(Some("xywh=200,100,50,10"), None, None),
+            ),
+            (
+                json!({"source": "c", "selector": refined("xywh=percent:50,50,50,50", "xywh=percent:50,0,50,50")}),
+                region(Some("xywh=percent:75,50,25,25"), None, None),
+            ),
+            (
+                json!({"source": "c", "selector": refined("t=1,2", "xywh=1,2,3,4")}),
+                boxed(),
+            ),
+            (
+                json!({"source": "c", "selector": refined("xywh=1,2,3,4", "t=1,2")}),
+                boxed(),
             ),
         ];
         for (target, wanted) in cases {
@@ -595,6 +646,11 @@ mod tests {
             (
                 json!({"target": {"source": "c", "selector": {"type": "TextQuoteSelector"}}}),
                 "selector names no part of an image: textquoteselector",
+            ),
+            (
+                json!({"target": {"source": "c", "selector": {"type": "FragmentSelector", "value": "xywh=1,2,3,4",
+                    "refinedBy": {"type": "SvgSelector", "value": "<svg/>"}}}}),
+                "selector is refined by another (refinedBy), which no box of the whole can say",
             ),
         ];
         for (value, problem) in cases {

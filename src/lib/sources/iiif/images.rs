@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::service;
-use super::values::{all, id, kind, label, list, pixels, resolve, xywh};
+use super::values::{all, id, kind, label, list, pixels, resolve, split_fragment, xywh};
 use crate::contracts::{ImageRef, Service};
+use crate::iiif::asked::Asked;
 use crate::sources::is_url;
 
 /// One image that a canvas paints.
@@ -111,9 +112,8 @@ fn is_image(resource: &Value) -> bool {
 }
 
 fn image(resource: &Value, selector: &Value, base: &str) -> Result<Image, Problem> {
-    let url = id(resource)
-        .and_then(|id| resolve(base, id))
-        .filter(|url| is_url(url));
+    let (own, fragment) = id(resource).map_or(("", None), split_fragment);
+    let url = resolve(base, own).filter(|url| is_url(url));
     let service = service::services(resource)
         .best
         .and_then(|service| fetchable(service, base));
@@ -125,9 +125,9 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<Image, Proble
                 .as_str()
                 .filter(|f| !f.is_empty())
                 .map(str::to_owned),
+            sha256: None,
             url,
             service,
-            sha256: None,
         },
         label: label(&resource["label"]),
         rotation: None,
@@ -139,6 +139,20 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<Image, Proble
         problem,
     };
     apply_own_url(&mut found);
+    if let Some(part) = fragment.and_then(xywh) {
+        if found
+            .image
+            .service
+            .as_ref()
+            .is_some_and(|s| s.region.is_some())
+        {
+            return Err(refuse((
+                "id",
+                format!("a part of a part of an image: {part}"),
+            )));
+        }
+        take_part(&mut found, &in_image_words(part), "id").map_err(refuse)?;
+    }
     all(selector)
         .into_iter()
         .try_for_each(|s| apply_selector(&mut found, s))
@@ -157,14 +171,14 @@ fn fetchable(service: Service, base: &str) -> Option<Service> {
 
 /// A resource id that is itself an Image API request may name a part of the image, or turn it.
 fn apply_own_url(found: &mut Image) {
-    let Some((region, rotation)) = found.image.url.as_deref().and_then(request) else {
+    let Some(asked) = found.image.url.as_deref().and_then(Asked::read) else {
         return;
     };
     let Some(service) = &mut found.image.service else {
         return;
     };
-    let part = part_of(&region, None);
-    match (part, rotation.parse::<f64>()) {
+    let part = part_of(asked.region, None);
+    match (part, asked.rotation.parse::<f64>()) {
         (Ok(part), Ok(turn)) => {
             service.region = part;
             found.rotation = Some(turn).filter(|t| *t != 0.0);
@@ -174,25 +188,9 @@ fn apply_own_url(found: &mut Image) {
     }
 }
 
-/// Region and rotation of `{service}/{region}/{size}/{rotation}/{quality}.{format}`.
-fn request(url: &str) -> Option<(String, String)> {
-    let url = url.split(['?', '#']).next()?;
-    let mut parts = url.rsplit('/');
-    let (quality, rotation, _size, region) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let named = [
-        "default.", "native.", "color.", "gray.", "grey.", "bitonal.",
-    ]
-    .iter()
-    .any(|q| quality.starts_with(q));
-    let placed = region == "full" || region == "square" || region.contains(',');
-    (named && placed).then(|| (region.to_owned(), rotation.to_owned()))
-}
-
 type Fault = (&'static str, String);
 
 fn apply_selector(found: &mut Image, selector: &Value) -> Result<(), Fault> {
-    let whole = found.image.width.zip(found.image.height);
     let region = match kind(selector).as_str() {
         "imageapiselector" => selector["region"].as_str().map(str::to_owned),
         "fragmentselector" => selector["value"]
@@ -201,15 +199,12 @@ fn apply_selector(found: &mut Image, selector: &Value) -> Result<(), Fault> {
             .map(in_image_words),
         _ => None,
     };
+    if !selector["refinedBy"].is_null() {
+        let problem = "a part of a part of an image (refinedBy) cannot be painted";
+        return Err(("selector.refinedBy", problem.into()));
+    }
     if let Some(region) = region.filter(|r| r != "full") {
-        let part = part_of(&region, whole).map_err(|problem| ("selector.region", problem))?;
-        let Some(service) = &mut found.image.service else {
-            return Err((
-                "selector.region",
-                format!("a part of an image without image service: {region}"),
-            ));
-        };
-        service.region = part;
+        take_part(found, &region, "selector.region")?;
     }
     let rotation = match &selector["rotation"] {
         Value::String(text) => Some(text.clone()),
@@ -217,6 +212,10 @@ fn apply_selector(found: &mut Image, selector: &Value) -> Result<(), Fault> {
         _ => None,
     };
     if let Some(text) = rotation {
+        if text.trim_start().starts_with('!') {
+            let problem = format!("image is painted mirrored, which boxes cannot follow: {text}");
+            return Err(("selector.rotation", problem));
+        }
         let turn: f64 = text.trim().parse().map_err(|_| {
             (
                 "selector.rotation",
@@ -225,7 +224,19 @@ fn apply_selector(found: &mut Image, selector: &Value) -> Result<(), Fault> {
         })?;
         found.rotation = Some(turn).filter(|t| *t != 0.0);
     }
-    if let Some([_, _, width, height]) = found.image.service.as_ref().and_then(|s| s.region) {
+    Ok(())
+}
+
+/// Makes the image a part of its service's image: the pixels of the part are then all there is of it.
+fn take_part(found: &mut Image, region: &str, field: &'static str) -> Result<(), Fault> {
+    let whole = found.image.width.zip(found.image.height);
+    let part = part_of(region, whole).map_err(|problem| (field, problem))?;
+    let Some(service) = &mut found.image.service else {
+        let problem = format!("a part of an image without image service: {region}");
+        return Err((field, problem));
+    };
+    service.region = part;
+    if let Some([_, _, width, height]) = part {
         (found.image.width, found.image.height) = (Some(width), Some(height));
     }
     Ok(())
@@ -338,6 +349,14 @@ mod tests {
                 by(json!({"type": "ImageApiSelector", "rotation": "90"})),
                 None,
             ),
+            (
+                with_service("https://a.example/i/1/full/max/0/default.jpg#xywh=1,2,30,40"),
+                Some([1, 2, 30, 40]),
+            ),
+            (
+                with_service("https://a.example/x.jpg#xywh=percent:50,50,25,50"),
+                Some([200, 100, 100, 100]),
+            ),
         ];
         for (body, region) in cases {
             assert_eq!(
@@ -350,6 +369,39 @@ mod tests {
             one(by(json!({"type": "ImageApiSelector", "rotation": "90"}))).rotation,
             Some(90.0)
         );
+    }
+
+    #[test]
+    fn parts_and_turns_that_cannot_be_had_are_refused() {
+        let by = |selector: Value| json!({"type": "SpecificResource", "source": with_service("https://a.example/x.jpg"), "selector": selector});
+        let cases = [
+            (
+                json!({"id": "https://a.example/x.jpg#xywh=1,2,3,4", "type": "Image"}),
+                "a part of an image without image service: 1,2,3,4",
+            ),
+            (
+                with_service("https://a.example/i/1/5,5,90,90/max/0/default.jpg#xywh=1,2,3,4"),
+                "a part of a part of an image: xywh=1,2,3,4",
+            ),
+            (
+                by(
+                    json!({"type": "ImageApiSelector", "region": "1,2,3,4", "refinedBy": {"type": "FragmentSelector", "value": "xywh=1,1,1,1"}}),
+                ),
+                "a part of a part of an image (refinedBy) cannot be painted",
+            ),
+            (
+                by(json!({"type": "ImageApiSelector", "rotation": "!0"})),
+                "image is painted mirrored, which boxes cannot follow: !0",
+            ),
+        ];
+        for (body, problem) in cases {
+            let found = painted(&body, BASE);
+            assert_eq!(
+                found[0].image.as_ref().unwrap_err().problem,
+                problem,
+                "{body}"
+            );
+        }
     }
 
     #[test]

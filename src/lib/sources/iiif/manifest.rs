@@ -7,7 +7,7 @@ use super::values::{all, id, kind, label, list, resolve, size, split_fragment, t
 use super::{Reader, annotations, annotations_of};
 use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
 use crate::report::Reject;
-use crate::sources;
+use crate::sources::{self, Name};
 
 /// What a manifest says of all its canvases.
 struct Object {
@@ -183,7 +183,14 @@ impl Reader<'_> {
                 Ok(image) => Ok(observation(image, annotation, page)),
             };
             match outcome {
-                Ok(observation) => self.found.observations.push(observation),
+                Ok(observation) => {
+                    let named = id(annotation).filter(|_| annotation.is_object());
+                    self.found.names.extend(named.map(|name| Name {
+                        name: name.to_owned(),
+                        observation: observation.id.clone(),
+                    }));
+                    self.found.observations.push(observation);
+                }
                 Err(reject) => self.found.rejects.push(reject),
             }
         }
