@@ -170,6 +170,7 @@ fn describe(side: &Side, light: &str, words: &str, letters: &[Localization]) -> 
             media_type: Some("image/jpeg".into()),
             sha256: None,
             url: None,
+            ..ImageRef::default()
         },
         source: Provenance {
             kind: "drawing".into(),

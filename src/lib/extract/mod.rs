@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::contracts::{self, Digest, Localizations};
+use crate::contracts::{self, Digest, Localizations, Taxonomy};
 use crate::files;
 use crate::report::{self, Error, Reject, Report};
 
@@ -86,6 +86,8 @@ impl Default for Rules {
 pub struct Extracted {
     /// One entry per image, in the order in which the digests first name them.
     pub images: Vec<contracts::LocalizedImage>,
+    /// Where concepts stand in a tree; the first digest to place one is right.
+    pub taxonomy: Taxonomy,
     /// Regions, and images without an address, that cannot be used.
     pub rejects: Vec<Reject>,
     /// Regions taken up.
@@ -184,7 +186,11 @@ fn stage(options: &Options, report: &mut Report) -> Result<(), Error> {
     if let Some(path) = &rejects {
         report::write_rejects(path, &report.rejects)?;
     }
-    files::write_json(&options.output, &Localizations::new(extracted.images))
+    let localizations = Localizations {
+        taxonomy: extracted.taxonomy,
+        ..Localizations::new(extracted.images)
+    };
+    files::write_json(&options.output, &localizations)
 }
 
 fn rejects_path(options: &Options) -> Option<PathBuf> {
