@@ -168,7 +168,7 @@ fn describe(side: &Side, light: &str, words: &str, letters: &[Localization]) -> 
             width: Some(side.size[0]),
             height: Some(side.size[1]),
             media_type: Some("image/jpeg".into()),
-            url: None,
+            ..ImageRef::default()
         },
         source: Provenance {
             kind: "drawing".into(),
