@@ -189,9 +189,9 @@ fn describe(side: &Side, light: &str, words: &str, letters: &[Localization]) -> 
         metadata: metadata
             .map(|(key, value)| (key.into(), vec![value]))
             .into(),
-        labels: Vec::new(),
         frame: Frame::try_from(side.size.map(f64::from)).ok(),
         localizations: letters.to_vec(),
         id,
+        ..LocalizedImage::default()
     }
 }

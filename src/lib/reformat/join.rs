@@ -57,9 +57,14 @@ pub fn join(
     files: &BTreeMap<String, Result<File, String>>,
     rules: &Rules,
 ) -> Joined {
+    let unusable = localizations.rejects;
     let mut joining = Joining {
         rules,
-        joined: Joined::default(),
+        joined: Joined {
+            read: unusable.len() as u64,
+            rejects: unusable,
+            ..Joined::default()
+        },
         news: News::default(),
         naming: Naming::new(&rules.naming),
         drafts: Vec::new(),
@@ -141,6 +146,7 @@ impl Joining<'_> {
     }
 
     fn draft(&mut self, image: LocalizedImage, file: File) -> Draft {
+        let mapping = Mapping::of(&image, &file.header);
         let service = image.image.service.map(|service| service.id);
         let labels = image.labels.iter();
         let labels = labels.filter_map(|label| self.naming.of_concept(label));
@@ -164,7 +170,6 @@ impl Joining<'_> {
             metadata: image.metadata,
             ..Picture::default()
         };
-        let mapping = image.frame.map(|frame| Mapping::new(frame, &file.header));
         let given = image.localizations.len();
         let mut names = Vec::new();
         for localization in image.localizations {
@@ -332,7 +337,7 @@ impl News {
             let words = format!("{}: {w} x {h} declared, {width} x {height} found", image.id);
             self.resized.push(words);
         }
-        let mapping = image.frame.map(|frame| Mapping::new(frame, header));
+        let mapping = Mapping::of(image, header);
         if let (Some(mapping), Some(frame)) = (mapping, image.frame)
             && !mapping.fits
         {
