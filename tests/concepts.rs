@@ -598,7 +598,12 @@ fn the_localizations_of_m3_download_are_read_as_ours() {
         (&json!(5), &json!(3), &json!(2))
     );
     let call = ["localizations.json", "images", "--dry-run"];
-    assert!(work.run("download", &call).exits(0).stdout().contains("h.example"));
+    assert!(
+        work.run("download", &call)
+            .exits(0)
+            .stdout()
+            .contains("h.example")
+    );
 }
 
 #[test]
