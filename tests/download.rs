@@ -3,6 +3,8 @@
 #![allow(missing_docs, clippy::type_complexity)]
 
 mod common;
+#[path = "download/history.rs"]
+mod history;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

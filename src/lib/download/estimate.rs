@@ -41,8 +41,8 @@ pub fn print(
     let mut text = String::from("host\timages\trequests\tbytes\tseconds\n");
     for (host, sum) in &hosts {
         let seconds = |requests: u64| {
-            if options.http.rate > 0.0 {
-                (requests as f64 / options.http.rate).ceil()
+            if options.http.rate() > 0.0 {
+                (requests as f64 / options.http.rate()).ceil()
             } else {
                 0.0
             }
@@ -83,7 +83,7 @@ fn add(sum: &mut Sum, image: &LocalizedImage, max_width: Option<u32>) {
     let framed = image.frame.map(|f| [f.width as u32, f.height as u32]);
     let size = declared.or(framed);
     let full = size.unwrap_or(USUAL);
-    let size_out = super::service::shrunk(full, max_width);
+    let size_out = super::plan::shrunk(full, max_width);
     sum.images += 1;
     sum.guessed += u64::from(size.is_none());
     sum.bytes += f64::from(size_out[0]) * f64::from(size_out[1]) * BYTES_PER_PIXEL;

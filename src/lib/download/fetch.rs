@@ -4,9 +4,12 @@
 use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::check::{blocking, look_at};
+use super::hosts::Memory;
 use super::names;
 use super::pack::Pack;
-use super::service::{self, Got, Memory, Wanted, Whole, blocking, look_at};
+use super::plan;
+use super::service::{self, Got, Wanted, Whole};
 use super::stitch::Mosaic;
 use crate::contracts::{Download, LocalizedImage};
 use crate::files::Part;
@@ -180,7 +183,7 @@ impl Job<'_> {
     async fn whole(&self, whole: Whole) -> Result<Download, Trouble> {
         let header = &whole.sound.header;
         let turned = pixels::turned([header.width, header.height], header.orientation);
-        let [width, height] = service::shrunk(turned, self.wish.max_width);
+        let [width, height] = plan::shrunk(turned, self.wish.max_width);
         let target = self
             .wish
             .format
@@ -243,7 +246,7 @@ impl Job<'_> {
         mut notes: Vec<String>,
     ) -> Result<Download, Trouble> {
         let plan = pack.plan().clone();
-        let target = service::shrunk(plan.size, self.wish.max_width);
+        let target = plan::shrunk(plan.size, self.wish.max_width);
         let usual = if plan.dialect.format == "png" {
             Encoding::Png
         } else {

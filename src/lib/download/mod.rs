@@ -18,12 +18,15 @@ use crate::http::{self, Http, Kind, Trouble};
 use crate::report::{Common, Error, Reject, Report};
 use crate::signals::Signals;
 
+pub mod check;
 pub mod cover;
 pub mod estimate;
 pub mod fetch;
+pub mod hosts;
 pub mod journal;
 pub mod names;
 pub mod pack;
+pub mod plan;
 pub mod service;
 pub mod stitch;
 
@@ -200,7 +203,7 @@ fn fetch_all(
     };
     runtime.block_on(async {
         let mut signals = Signals::hear();
-        let memory = service::Memory::open(places.hidden.join("caps.json"));
+        let memory = hosts::Memory::open(places.hidden.join("caps.json"));
         let work = stream::iter(missing).map(|image| {
             let (http, memory) = (&http, &memory);
             async move { (image, one(http, memory, places, wish, journal, image).await) }
@@ -239,7 +242,7 @@ fn fetch_all(
 
 async fn one(
     http: &Http,
-    memory: &service::Memory,
+    memory: &hosts::Memory,
     places: &Places,
     wish: Wish,
     journal: &Journal,

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::cover::Rect;
-use super::service::Plan;
+use super::plan::Plan;
 use crate::files;
 
 /// A pack file, open.

@@ -4,113 +4,22 @@
 //! What a server declares is a hint. An answer of another size than was asked for is never used: it is asked for
 //! once more, and when it stays small it teaches the cap of that host, once for all images.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
-use serde::{Deserialize, Serialize};
-use tokio::sync::{OnceCell, Semaphore};
 
+use super::check::{look_at, region_bytes, size_of};
 use super::cover::{self, Rect, cells};
+use super::hosts::Memory;
 use super::pack::Pack;
+use super::plan::{Dialect, Plan, dialects, fits, may_be_whole, part, said, shrunk, whole_uri};
 use crate::contracts::Service;
-use crate::files::{self, Part, hex_digest};
+use crate::files::Part;
 use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
+use crate::iiif;
 use crate::iiif::info::{self, Info, Limits};
-use crate::iiif::{self, Region, Rotation, Size};
-use crate::pixels::{self, Flaw, Sound};
-
-/// How an image is covered, and in which words it is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    /// Base URI of the service.
-    pub service: String,
-    /// Where the picture lies in the service's image.
-    pub origin: [u32; 2],
-    /// Size of the picture at full scale.
-    pub size: [u32; 2],
-    /// Size of the regions; those at the right and bottom edge are smaller.
-    pub tile: [u32; 2],
-    /// The words.
-    pub dialect: Dialect,
-    /// Whether the picture is all of the service's image.
-    pub whole: bool,
-    /// The digest of the info.json that this was planned by: another one is another image.
-    pub info: String,
-}
-
-/// The words in which a server wants to be asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dialect {
-    /// Major version of the Image API.
-    pub version: u8,
-    /// `default`, or `native`…
-    pub quality: String,
-    /// `jpg`, or `png`…
-    pub format: String,
-    /// Whether the size of a region is written `w,h` (canonical in 3.0) or `w,` (canonical in 2.x).
-    pub both_sides: bool,
-}
-
-type InfoCell = OnceCell<Result<Info, Trouble>>;
-
-/// What the answers of a host have taught, and each service's `info.json`, fetched once.
-#[derive(Debug, Default)]
-pub struct Memory {
-    /// Where caps are remembered from run to run, so that a run that was broken off cuts images as a whole one does.
-    caps: Option<PathBuf>,
-    infos: Mutex<HashMap<String, Arc<InfoCell>>>,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
-}
-
-/// What is known of a host. `lesson` is held by the image that asks for the first whole picture, so that the
-/// others need not find out the same.
-#[derive(Debug, Default)]
-struct Host {
-    lesson: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    /// The largest answer, proven by a region answered right.
-    cap: Option<Limits>,
-    /// The most pixels that came in one answer.
-    given: u64,
-    /// The fewest pixels that were refused in one answer without a smaller one in their place.
-    refused: Option<u64>,
-}
-
-impl Known {
-    fn is_new(&self) -> bool {
-        self.cap.is_none() && self.given == 0 && self.refused.is_none()
-    }
-
-    fn may_give(&self, [width, height]: [u32; 2]) -> bool {
-        let pixels = area([width, height]);
-        let capped = self.cap.is_some_and(|cap| !cap.allow(width, height));
-        pixels <= self.given || !(capped || self.refused.is_some_and(|refused| pixels >= refused))
-    }
-
-    fn gave(&mut self, size: [u32; 2]) {
-        self.given = self.given.max(area(size));
-    }
-
-    fn refused(&mut self, size: [u32; 2]) {
-        self.refused = Some(self.refused.unwrap_or(u64::MAX).min(area(size)));
-    }
-}
-
-/// A short name for what an info.json says: another one tells of another image, or of another server.
-fn said(info: &Info) -> String {
-    hex_digest(format!("{info:?}").as_bytes(), 16)
-}
-
-fn area([width, height]: [u32; 2]) -> u64 {
-    u64::from(width) * u64::from(height)
-}
+use crate::pixels::{self, Sound};
 
 /// What is wanted of a service.
 #[derive(Clone, Debug)]
@@ -277,8 +186,7 @@ impl Course<'_> {
             height: size[1],
         });
         let mut small = None;
-        for dialect in self
-            .dialects(info)
+        for dialect in dialects(info, self.wanted.format)
             .into_iter()
             .filter(|d| d.both_sides == (info.version >= 3))
         {
@@ -388,7 +296,7 @@ impl Course<'_> {
         let small = (info.level >= 1 && advertised.is_none()).then_some(Some([SMALL, SMALL]));
         let ways = free.into_iter().chain(tiles).chain(small);
         ways.flat_map(|tile| {
-            self.dialects(info)
+            dialects(info, self.wanted.format)
                 .into_iter()
                 .map(move |dialect| (tile, dialect))
         })
@@ -506,7 +414,7 @@ impl Course<'_> {
             let attempts = reply.attempts;
             add(pack_ref, cell, reply.body).await.map(|()| attempts)
         };
-        let in_flight = usize::from(self.http.options().per_host);
+        let in_flight = usize::from(self.http.options().per_host());
         let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
         let (mut attempts, mut first) = (0, None);
         // One region that cannot be had does not cost those under way: they are in the pack for the next run.
@@ -579,196 +487,6 @@ impl Course<'_> {
             found.into_inner().unwrap_or_else(PoisonError::into_inner),
         ))
     }
-
-    /// The words to try, the likeliest first.
-    fn dialects(&self, info: &Info) -> Vec<Dialect> {
-        let listed = info.qualities.first().cloned();
-        let usual = if info.version == 1 {
-            "native"
-        } else {
-            "default"
-        };
-        let mut qualities = vec![usual.to_owned()];
-        qualities
-            .extend(listed.filter(|q| q != usual && !info.qualities.iter().any(|q| q == usual)));
-        let offers = |format: &str| info.formats.iter().any(|f| f == format);
-        let format = match self.wanted.format {
-            Some(format) if offers(format) => format,
-            _ if info.formats.is_empty() || offers("jpg") || info.version <= 2 => "jpg",
-            _ => ["png", "tif", "webp"]
-                .into_iter()
-                .find(|f| offers(f))
-                .unwrap_or("jpg"),
-        };
-        let both = info.version >= 3;
-        let dialect = |quality: &String, both_sides| Dialect {
-            version: info.version,
-            quality: quality.clone(),
-            format: format.into(),
-            both_sides,
-        };
-        [both, !both]
-            .into_iter()
-            .flat_map(|both| qualities.iter().map(move |q| (q, both)))
-            .map(|(q, both)| dialect(q, both))
-            .collect()
-    }
-}
-
-impl Plan {
-    /// The URI of a region at full scale, in canonical form for the version.
-    pub fn uri(&self, cell: Rect) -> String {
-        let size = match self.dialect.both_sides {
-            true => Size::Exact(cell.width, cell.height),
-            false => Size::Width(cell.width),
-        };
-        // The canonical name of the whole image is `full`, and static files have no other.
-        let all = self.whole && [cell.width, cell.height] == self.size;
-        let region = if all { Region::Full } else { region(cell) };
-        self.dialect.uri(&self.service, region, size)
-    }
-}
-
-impl Dialect {
-    fn uri(&self, base: &str, region: Region, size: Size) -> String {
-        iiif::image_uri(
-            base,
-            region,
-            size,
-            Rotation::default(),
-            &self.quality,
-            &self.format,
-        )
-    }
-}
-
-impl Memory {
-    /// What earlier runs learnt of hosts, and where to keep what this one learns.
-    pub fn open(caps: PathBuf) -> Self {
-        let known: BTreeMap<String, Limits> = std::fs::read(&caps)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
-        let host = |cap| {
-            let host = Host::default();
-            host.lower(&cap);
-            Arc::new(host)
-        };
-        let hosts = known.into_iter().map(|(name, cap)| (name, host(cap)));
-        Memory {
-            caps: Some(caps),
-            hosts: Mutex::new(hosts.collect()),
-            ..Memory::default()
-        }
-    }
-
-    /// Notes a cap that a region has proven. What cannot be kept is learnt again.
-    fn lower(&self, service: &str, cap: &Limits) {
-        self.host(service).lower(cap);
-        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let known: BTreeMap<&String, Limits> = hosts
-            .iter()
-            .filter_map(|(name, host)| Some((name, host.known().cap?)))
-            .collect();
-        if let Some(path) = &self.caps {
-            let _ = tokio::task::block_in_place(|| files::write_json(path, &known));
-        }
-    }
-
-    fn info_cell(&self, service: &str) -> Arc<InfoCell> {
-        const MOST: usize = 10_000;
-        let mut infos = self.infos.lock().unwrap_or_else(PoisonError::into_inner);
-        if infos.len() >= MOST {
-            infos.clear();
-        }
-        infos.entry(service.to_owned()).or_default().clone()
-    }
-
-    fn host(&self, service: &str) -> Arc<Host> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts
-            .entry(origin_of(service).to_owned())
-            .or_default()
-            .clone()
-    }
-}
-
-impl Host {
-    fn known(&self) -> Known {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The largest answer, as far as is known.
-    fn cap(&self) -> Limits {
-        self.known().cap.unwrap_or(Limits::NONE)
-    }
-
-    fn learn(&self, lesson: impl FnOnce(&mut Known)) {
-        lesson(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn lower(&self, to: &Limits) {
-        self.learn(|known| known.cap = Some(known.cap.unwrap_or(Limits::NONE).and(to)));
-    }
-}
-
-/// `scheme://host:port` of a URI.
-fn origin_of(uri: &str) -> &str {
-    let from = uri.find("://").map_or(0, |at| at + 3);
-    let end = uri[from..].find('/').map_or(uri.len(), |at| from + at);
-    &uri[..end]
-}
-
-/// Where the picture lies in the service's image, and its size.
-fn part(service: &Service, info: &Info) -> Result<([u32; 2], [u32; 2]), Trouble> {
-    let Some([x, y, width, height]) = service.region else {
-        return Ok(([0, 0], [info.width, info.height]));
-    };
-    let inside = |from: u32, length: u32, whole: u32| {
-        length > 0 && from.checked_add(length).is_some_and(|end| end <= whole)
-    };
-    if inside(x, width, info.width) && inside(y, height, info.height) {
-        return Ok(([x, y], [width, height]));
-    }
-    // Clipping it would shift every box.
-    let message = format!(
-        "region {x},{y},{width},{height} sticks out of the image of {} x {}",
-        info.width, info.height
-    );
-    Err(Trouble {
-        kind: Kind::Info,
-        status: None,
-        attempts: 0,
-        message,
-    })
-}
-
-/// The size of the result; the height by the Image API's rounding.
-pub fn shrunk([width, height]: [u32; 2], max_width: Option<u32>) -> [u32; 2] {
-    match max_width {
-        Some(most) if most < width => {
-            let scaled = (f64::from(height) * f64::from(most) / f64::from(width)).round() as u32;
-            [most, scaled.max(1)]
-        }
-        _ => [width, height],
-    }
-}
-
-/// Servers round a scaled height up, down or to the nearest; a full-size answer has no excuse.
-fn fits(found: [u32; 2], target: [u32; 2], size: [u32; 2]) -> bool {
-    found == target
-        || (target != size && found[0] == target[0] && found[1].abs_diff(target[1]) <= 1)
-}
-
-/// At level 0 a whole image at full size exists only where it is listed, or where there are no tiles.
-fn may_be_whole(info: &Info, size: [u32; 2], target: [u32; 2]) -> bool {
-    let free = info.level >= 1;
-    let tiled = info
-        .tiles
-        .iter()
-        .any(|set| set.scale_factors.is_empty() || set.scale_factors.contains(&1));
-    free || (size == [info.width, info.height]
-        && (info.sizes.contains(&target) || (target == size && !tiled)))
 }
 
 /// Trouble that another way of asking may avoid.
@@ -785,30 +503,6 @@ fn too_much(trouble: &Trouble) -> bool {
         trouble.kind,
         Kind::Forbidden | Kind::Server | Kind::Timeout | Kind::Truncated | Kind::NotAnImage
     )
-}
-
-fn whole_uri(
-    base: &str,
-    part: Option<Rect>,
-    scaled: Option<[u32; 2]>,
-    dialect: &Dialect,
-) -> String {
-    let size = match scaled {
-        Some([w, h]) if dialect.both_sides => Size::Exact(w, h),
-        Some([w, _]) => Size::Width(w),
-        None if dialect.version >= 3 => Size::Max,
-        None => Size::Full,
-    };
-    dialect.uri(base, part.map_or(Region::Full, region), size)
-}
-
-fn region(rect: Rect) -> Region {
-    Region::Pixels {
-        x: rect.x,
-        y: rect.y,
-        w: rect.width,
-        h: rect.height,
-    }
 }
 
 fn larger_than_declared(uri: &str, declared: [u32; 2], found: [u32; 2]) -> Trouble {
@@ -846,56 +540,8 @@ fn disk(e: std::io::Error) -> Trouble {
     }
 }
 
-/// The size of a picture, looked at to its last bit when it is the size wanted.
-async fn size_of(body: Bytes, wanted: [u32; 2]) -> Result<[u32; 2], (Kind, String)> {
-    blocking(move || {
-        if let Ok(header) = pixels::measure_bytes(&body)
-            && [header.width, header.height] != wanted
-        {
-            return Ok([header.width, header.height]);
-        }
-        let header = pixels::verify(&body).map_err(flaw)?;
-        Ok([header.width, header.height])
-    })
-    .await
-}
-
-/// More bytes than any encoding of a region needs.
-fn region_bytes(cell: Rect) -> u64 {
-    (16 * u64::from(cell.width) * u64::from(cell.height)).max(64 << 20)
-}
-
-/// Looks at a part file from its first byte to its last.
-pub async fn look_at(part: &Part) -> Result<Sound, (Kind, String)> {
-    let path = part.path().to_owned();
-    blocking(move || pixels::verify_file(&path).map_err(flaw)).await
-}
-
-fn flaw(flaw: Flaw) -> (Kind, String) {
-    match flaw {
-        Flaw::NotAnImage(what) => (Kind::NotAnImage, what),
-        Flaw::Damaged(what) => (Kind::Truncated, what),
-        Flaw::Disk(what) => (Kind::Disk, what),
-    }
-}
-
 async fn add(pack: &Pack, cell: Rect, body: Bytes) -> Result<(), Trouble> {
     // A short append to a local file; not worth a thread.
     let channels = pixels::measure_bytes(&body).map_or(3, |header| header.channels);
     pack.add(cell, channels, &body).map_err(disk)
-}
-
-/// Checks that may decode whole pictures at one time: what bounds their memory.
-static CHECKS: Semaphore = Semaphore::const_new(2);
-
-/// CPU work off the async workers.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, (Kind, String)> + Send + 'static,
-) -> Result<T, (Kind, String)> {
-    // Never closed, so this cannot fail.
-    let _permit = CHECKS.acquire().await.expect("checks are never closed");
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(e) => Err((Kind::NotAnImage, format!("the decoder gave up: {e}"))),
-    }
 }

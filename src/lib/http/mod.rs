@@ -40,6 +40,8 @@ pub struct Ask {
     pub identity: bool,
     /// Further headers: `If-None-Match`, `Range`…
     pub headers: HeaderMap,
+    /// JSON to send; asks by POST, else by GET.
+    pub body: Option<String>,
     /// The largest body taken, in bytes.
     pub most: u64,
 }
@@ -164,7 +166,7 @@ impl Http {
             .user_agent(agent)
             .connect_timeout(timeout)
             .read_timeout(timeout)
-            .pool_max_idle_per_host(options.per_host.into())
+            .pool_max_idle_per_host(options.per_host().into())
             .redirect(reqwest::redirect::Policy::limited(5))
             .tls_danger_accept_invalid_certs(options.insecure)
             .default_headers(options.headers.iter().cloned().collect())
@@ -481,7 +483,14 @@ impl Http {
         self.wait_for_turn(&host).await?;
         lock(&host.state).tally.requests += 1;
         lock(&host.state).tally.retries += u64::from(again);
-        let mut request = self.client.get(url.clone());
+        let mut request = match &ask.body {
+            None => self.client.get(url.clone()),
+            Some(json) => {
+                let post = self.client.post(url.clone());
+                post.header("content-type", "application/json")
+                    .body(json.clone())
+            }
+        };
         if let Some(accept) = ask.accept {
             request = request.header("accept", accept);
         }
@@ -543,7 +552,7 @@ impl Http {
         let new = || {
             let state = Manners::new(Instant::now());
             Arc::new(Host {
-                window: Arc::new(Semaphore::new(self.options.per_host.into())),
+                window: Arc::new(Semaphore::new(self.options.per_host().into())),
                 state: Mutex::new(state),
             })
         };
@@ -551,7 +560,7 @@ impl Http {
     }
 
     async fn wait_for_turn(&self, host: &Host) -> Result<(), Trouble> {
-        let mut turn = lock(&host.state).turn(Instant::now(), self.options.rate)?;
+        let mut turn = lock(&host.state).turn(Instant::now(), self.options.rate())?;
         loop {
             tokio::time::sleep_until(turn.into()).await;
             // The host may have asked for quiet, or have been closed, while this one waited.

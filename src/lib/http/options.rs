@@ -7,12 +7,12 @@ use reqwest::header::{HeaderName, HeaderValue};
 #[command(next_help_heading = "Network")]
 #[group(id = "network")]
 pub struct Options {
-    /// Requests in flight to one host
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256), global = true)]
-    pub per_host: u16,
-    /// Requests per second to one host; 0: no limit
-    #[arg(long, value_name = "R", default_value_t = 10.0, value_parser = rate, global = true)]
-    pub rate: f64,
+    /// Requests in flight to one host [default: 4; 16 to the services of m3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), global = true)]
+    pub per_host: Option<u16>,
+    /// Requests per second to one host; 0: no limit [default: 10; no limit to the services of m3]
+    #[arg(long, value_name = "R", value_parser = rate, global = true)]
+    pub rate: Option<f64>,
     /// Attempts after the first that failed in a way that may pass
     #[arg(long, value_name = "N", default_value_t = 4, global = true)]
     pub retries: u32,
@@ -43,6 +43,27 @@ pub struct Options {
     /// Replace a URL prefix just before fetching; ids stay (repeatable, first match wins)
     #[arg(long, value_name = "FROM=TO", value_parser = rewrite, global = true)]
     pub rewrite: Vec<(String, String)>,
+}
+
+impl Options {
+    /// Requests in flight to one host.
+    pub fn per_host(&self) -> u16 {
+        self.per_host.unwrap_or(4)
+    }
+
+    /// Requests per second to one host; 0: no limit.
+    pub fn rate(&self) -> f64 {
+        self.rate.unwrap_or(10.0)
+    }
+
+    /// For servers of the user's own house: many requests at once, at full pace, unless the user says otherwise.
+    pub fn at_home(&self) -> Self {
+        Options {
+            per_host: self.per_host.or(Some(16)),
+            rate: self.rate.or(Some(0.0)),
+            ..self.clone()
+        }
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

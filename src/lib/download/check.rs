@@ -1,0 +1,57 @@
+//! Answers looked at to their last bit, off the async workers.
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use super::cover::Rect;
+use crate::files::Part;
+use crate::http::Kind;
+use crate::pixels::{self, Flaw, Sound};
+
+/// The size of a picture, looked at to its last bit when it is the size wanted.
+pub async fn size_of(body: Bytes, wanted: [u32; 2]) -> Result<[u32; 2], (Kind, String)> {
+    blocking(move || {
+        if let Ok(header) = pixels::measure_bytes(&body)
+            && [header.width, header.height] != wanted
+        {
+            return Ok([header.width, header.height]);
+        }
+        let header = pixels::verify(&body).map_err(flaw)?;
+        Ok([header.width, header.height])
+    })
+    .await
+}
+
+/// More bytes than any encoding of a region needs.
+pub fn region_bytes(cell: Rect) -> u64 {
+    (16 * u64::from(cell.width) * u64::from(cell.height)).max(64 << 20)
+}
+
+/// Looks at a part file from its first byte to its last.
+pub async fn look_at(part: &Part) -> Result<Sound, (Kind, String)> {
+    let path = part.path().to_owned();
+    blocking(move || pixels::verify_file(&path).map_err(flaw)).await
+}
+
+fn flaw(flaw: Flaw) -> (Kind, String) {
+    match flaw {
+        Flaw::NotAnImage(what) => (Kind::NotAnImage, what),
+        Flaw::Damaged(what) => (Kind::Truncated, what),
+        Flaw::Disk(what) => (Kind::Disk, what),
+    }
+}
+
+/// Checks that may decode whole pictures at one time: what bounds their memory.
+static CHECKS: Semaphore = Semaphore::const_new(2);
+
+/// CPU work off the async workers.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, (Kind, String)> + Send + 'static,
+) -> Result<T, (Kind, String)> {
+    // Never closed, so this cannot fail.
+    let _permit = CHECKS.acquire().await.expect("checks are never closed");
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(e) => Err((Kind::NotAnImage, format!("the decoder gave up: {e}"))),
+    }
+}
