@@ -698,7 +698,7 @@ pub fn read<T: Contract>(path: &Path) -> Result<T, Error> {
 pub fn parse<T: Contract>(bytes: &[u8], name: &str) -> Result<T, Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let hint = written_by::<T>();
-    match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
+    match first(bytes) {
         Some(b'[') => return T::of_list(bytes, name),
         Some(b'"') => return Err(not_an_object::<T>(name)),
         _ => {}
@@ -733,6 +733,16 @@ pub fn parse<T: Contract>(bytes: &[u8], name: &str) -> Result<T, Error> {
     }
 }
 
+/// Whether JSON is a list: no contract of ours, perhaps a file of m3-download.
+pub fn is_list(bytes: &[u8]) -> bool {
+    first(bytes) == Some(b'[')
+}
+
+fn first(bytes: &[u8]) -> Option<u8> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    bytes.iter().copied().find(|b| !b.is_ascii_whitespace())
+}
+
 /// Reads `image_map.json`. Ids that are UUIDs are found in lower case too: m3-download writes them as it met them.
 pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
     let bytes = files::read(path)
@@ -751,6 +761,7 @@ pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
 
 /// Reads JSON, naming line, column and member of the first fault.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, Error> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let member = e.path().to_string();

@@ -32,6 +32,11 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
+/// Whether a file of this name is there to be read.
+pub fn is_there(path: &Path) -> bool {
+    path.is_file()
+}
+
 /// Publishes bytes under a name, atomically; `-` is standard output.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     if is_dash(path) {

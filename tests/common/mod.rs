@@ -4,6 +4,7 @@
 
 pub mod dataset;
 pub mod iiif;
+pub mod m3;
 pub mod readers;
 pub mod schemas;
 pub mod server;

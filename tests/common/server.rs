@@ -29,12 +29,13 @@ pub enum Answer {
     Stall(Duration),
 }
 
-/// A request that arrived: method, path with query, headers in lower case.
+/// A request that arrived: method, path with query, headers in lower case, body.
 #[derive(Clone, Debug)]
 pub struct Arrived {
     pub method: String,
     pub path: String,
     pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
 }
 
 type Handler = dyn Fn(&Arrived, usize) -> Answer + Send + Sync;
@@ -168,10 +169,14 @@ fn read_request(input: &mut impl BufRead) -> Option<Arrived> {
                 headers.insert(name.to_ascii_lowercase(), value.trim().to_owned())
             }
             None => {
+                let length = headers.get("content-length").and_then(|n| n.parse().ok());
+                let mut body = vec![0; length.unwrap_or(0)];
+                input.read_exact(&mut body).ok()?;
                 return Some(Arrived {
                     method,
                     path,
                     headers,
+                    body,
                 });
             }
         };

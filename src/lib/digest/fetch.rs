@@ -7,7 +7,7 @@ use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Ask, Http, Kind, Reply, Trouble};
 use crate::report::Error;
-use crate::sources::{Answer, Request, is_url};
+use crate::sources::{Answer, Loss, Request, is_url};
 
 /// Has documents, one way or another.
 pub struct Fetcher {
@@ -35,11 +35,13 @@ impl Fetcher {
     }
 
     /// A document, or why it cannot be had. An error means that no more can be: the disk is full.
-    pub async fn have(&self, request: Request) -> Result<Result<Answer, String>, Error> {
+    pub async fn have(&self, request: Request) -> Result<Result<Answer, Loss>, Error> {
         let location = request.location.trim();
         let had = match is_url(location) {
-            true => self.fetch(location).await?,
-            false => read_file(location).map(|bytes| (location.to_owned(), bytes)),
+            true => self.fetch(location, request.body.as_deref()).await?,
+            false => read_file(location)
+                .map(|bytes| (location.to_owned(), bytes))
+                .map_err(because),
         };
         Ok(had.map(|(url, bytes)| Answer {
             url,
@@ -48,35 +50,45 @@ impl Fetcher {
         }))
     }
 
-    async fn fetch(&self, url: &str) -> Result<Result<(String, Vec<u8>), String>, Error> {
-        let kept = self.cache.as_ref().and_then(|cache| cache.get(url));
+    async fn fetch(
+        &self,
+        url: &str,
+        body: Option<&str>,
+    ) -> Result<Result<(String, Vec<u8>), Loss>, Error> {
+        let name = name(url, body);
+        let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
-            let absent = "is not in the cache, and --offline asks no server".to_owned();
             return Ok(kept
                 .map(|entry| (entry.final_url, entry.bytes))
-                .ok_or(absent));
+                .ok_or_else(|| because("is not in the cache, and --offline asks no server")));
         }
-        match (self.ask(url, kept.as_ref()).await, kept) {
+        match (self.ask(url, body, kept.as_ref()).await, kept) {
             (Ok(reply), Some(entry)) if reply.status == 304 => {
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
-            (Ok(reply), None) if reply.status == 304 => Ok(Err(
-                "nothing new was answered where nothing is kept (HTTP 304)".into(),
-            )),
+            (Ok(reply), None) if reply.status == 304 => Ok(Err(because(
+                "nothing new was answered where nothing is kept (HTTP 304)",
+            ))),
             (Ok(reply), _) => {
                 let entry = Entry::of(&reply);
                 if let Some(cache) = &self.cache {
-                    cache.put(url, &entry)?;
+                    cache.put(&name, &entry)?;
                 }
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
-            (Err(trouble), _) => Ok(Err(in_words(&trouble))),
+            (Err(trouble), _) => Ok(Err(loss(&trouble))),
         }
     }
 
-    async fn ask(&self, url: &str, kept: Option<&Entry>) -> Result<Reply, Trouble> {
+    async fn ask(
+        &self,
+        url: &str,
+        body: Option<&str>,
+        kept: Option<&Entry>,
+    ) -> Result<Reply, Trouble> {
         let ask = Ask {
             headers: conditions(kept),
+            body: body.map(str::to_owned),
             ..Ask::document(url)
         };
         let outcome = self
@@ -152,9 +164,32 @@ fn read_file(location: &str) -> Result<Vec<u8>, String> {
     })
 }
 
-fn in_words(trouble: &Trouble) -> String {
-    match trouble.attempts {
+/// What a document is kept under: its URL, and what was sent to it.
+fn name(url: &str, body: Option<&str>) -> String {
+    match body {
+        None => url.to_owned(),
+        Some(body) => format!("{url}\n{body}"),
+    }
+}
+
+fn because(problem: impl Into<String>) -> Loss {
+    Loss {
+        problem: problem.into(),
+        ..Loss::default()
+    }
+}
+
+fn loss(trouble: &Trouble) -> Loss {
+    let problem = match trouble.attempts {
         0 | 1 => trouble.message.clone(),
         n => format!("{}, {n} attempts", trouble.message),
+    };
+    Loss {
+        status: trouble.status,
+        problem,
+        is_of_service: matches!(
+            trouble.kind,
+            Kind::Certificate | Kind::Info | Kind::Forbidden
+        ),
     }
 }

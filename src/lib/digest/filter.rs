@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use regex::{Regex, RegexBuilder};
+use serde_json::Value;
 
-use crate::contracts::Observation;
+use super::compare::Comparison;
+use crate::contracts::{Annotation, BBox, Frame, Observation, Space};
+use crate::selectors::{self, Selection};
 
 /// Which observations to keep.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +17,9 @@ pub struct Filter {
     /// All of these must hold.
     pub conditions: Vec<Condition>,
 }
+
+/// What stands before the keys of boxes: `box.width`.
+const BOX: &str = "box.";
 
 /// A condition on the values of a key.
 #[derive(Clone, Debug)]
@@ -29,6 +35,7 @@ enum Test {
     Is(String),
     IsNot(String),
     Matches(Regex),
+    Compares(Comparison),
 }
 
 /// Reads a regular expression of `--label`: upper and lower case are the same.
@@ -37,12 +44,25 @@ pub fn label(text: &str) -> Result<Regex, String> {
     built.map_err(|e| format!("not a regular expression: {e}"))
 }
 
-/// Reads `KEY=VALUE`, `KEY!=VALUE` or `KEY~REGEX`; the first operator counts, so values may hold them too.
+/// Reads `KEY=VALUE`, `KEY!=VALUE`, `KEY~REGEX` or `KEY<NUMBER`; the first operator counts, so values may hold
+/// them too.
 pub fn condition(text: &str) -> Result<Condition, String> {
-    let at = text.find(['=', '~']).filter(|&at| at > 0);
-    let at = at.ok_or_else(|| format!("`{text}` is not KEY=VALUE, KEY!=VALUE or KEY~REGEX"))?;
+    let at = text.find(['=', '~', '<', '>']).filter(|&at| at > 0);
+    let at = at.ok_or_else(|| {
+        format!("`{text}` is not KEY=VALUE, KEY!=VALUE, KEY~REGEX, KEY<NUMBER, KEY<=NUMBER, KEY>NUMBER or KEY>=NUMBER")
+    })?;
     let (key, value) = (&text[..at], text[at + 1..].to_owned());
     let (key, test) = match (key.strip_suffix('!'), &text[at..=at]) {
+        (_, "<" | ">") => {
+            let comparison = Comparison::parse(&text[at..]);
+            let neither = || {
+                format!(
+                    "`{}` compares with neither a number nor a date",
+                    &text[at..]
+                )
+            };
+            (key, Test::Compares(comparison.ok_or_else(neither)?))
+        }
         (_, "~") => (
             key,
             Test::Matches(
@@ -63,9 +83,21 @@ pub fn condition(text: &str) -> Result<Condition, String> {
 }
 
 impl Filter {
-    /// Whether an observation is wanted.
+    /// Whether an image is wanted, whatever boxes it has.
     pub fn wants(&self, observation: &Observation) -> bool {
-        self.wants_label(observation) && self.conditions.iter().all(|c| c.holds(observation))
+        let about_images = self.conditions.iter().filter(|c| !c.is_about_boxes());
+        self.wants_label(observation) && about_images.into_iter().all(|c| c.holds(observation))
+    }
+
+    /// Whether a box of an image is wanted.
+    pub fn wants_box(&self, observation: &Observation, annotation: &Annotation) -> bool {
+        let mut about_boxes = self.conditions.iter().filter(|c| c.is_about_boxes());
+        about_boxes.all(|c| c.holds_for(&box_values(observation, annotation, c.box_key())))
+    }
+
+    /// Whether boxes are filtered at all.
+    pub fn is_about_boxes(&self) -> bool {
+        self.conditions.iter().any(Condition::is_about_boxes)
     }
 
     /// The filters as typed.
@@ -109,16 +141,37 @@ impl Filter {
 }
 
 impl Condition {
+    /// Of an image, or of any of its boxes.
     fn holds(&self, observation: &Observation) -> bool {
-        let values = values(observation, &self.key);
+        if !self.is_about_boxes() {
+            return self.holds_for(&values(observation, &self.key));
+        }
+        let mut boxes = observation.annotations.iter();
+        boxes.any(|b| self.holds_for(&box_values(observation, b, self.box_key())))
+    }
+
+    fn holds_for<T: AsRef<str>>(&self, values: &[T]) -> bool {
+        let mut values = values.iter().map(AsRef::as_ref);
         match &self.test {
-            Test::Is(wanted) => values.iter().any(|v| is_same(v, wanted)),
-            Test::IsNot(unwanted) => !values.iter().any(|v| is_same(v, unwanted)),
-            Test::Matches(regex) => values.iter().any(|v| regex.is_match(v)),
+            Test::Is(wanted) => values.any(|v| is_same(v, wanted)),
+            Test::IsNot(unwanted) => !values.any(|v| is_same(v, unwanted)),
+            Test::Matches(regex) => values.any(|v| regex.is_match(v)),
+            Test::Compares(comparison) => values.any(|v| comparison.holds(v)),
         }
     }
 
+    fn is_about_boxes(&self) -> bool {
+        self.key.starts_with(BOX)
+    }
+
+    fn box_key(&self) -> &str {
+        self.key.strip_prefix(BOX).unwrap_or(&self.key)
+    }
+
     fn keys_there(&self, seen: &[Observation]) -> String {
+        if self.is_about_boxes() {
+            return self.box_keys_there(seen);
+        }
         if seen.iter().any(|o| !values(o, &self.key).is_empty()) {
             return String::new();
         }
@@ -136,6 +189,88 @@ impl Condition {
             .collect();
         format!(": there is no `{}`, but {}", self.key, keys.join(", "))
     }
+}
+
+impl Condition {
+    fn box_keys_there(&self, seen: &[Observation]) -> String {
+        let mut boxes = seen
+            .iter()
+            .flat_map(|o| o.annotations.iter().map(move |b| (o, b)));
+        if boxes
+            .clone()
+            .any(|(o, b)| !box_values(o, b, self.box_key()).is_empty())
+        {
+            return String::new();
+        }
+        if boxes.next().is_none() {
+            return ": there are no boxes".into();
+        }
+        let mut keys: Vec<&str> = boxes
+            .flat_map(|(_, b)| b.attributes.keys().map(String::as_str))
+            .chain(BOX_NAMED.iter().copied())
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let keys: Vec<String> = keys.iter().take(40).map(|k| format!("{BOX}{k}")).collect();
+        format!(": there is no `{}`, but {}", self.key, keys.join(", "))
+    }
+}
+
+/// Keys that every box has beside its attributes.
+const BOX_NAMED: &[&str] = &["concept", "height", "id", "width", "x", "y"];
+
+/// The values of a key of a box: its attributes in any case, its size, its concept.
+fn box_values(observation: &Observation, annotation: &Annotation, key: &str) -> Vec<String> {
+    let bodies = || annotation.bodies.iter();
+    let side = |of: fn(&BBox) -> f64| {
+        let boxes = bounds(observation, annotation);
+        boxes.iter().map(|b| of(b).to_string()).collect()
+    };
+    match key.to_ascii_lowercase().as_str() {
+        "x" => side(|b| b.x),
+        "y" => side(|b| b.y),
+        "width" => side(|b| b.width),
+        "height" => side(|b| b.height),
+        "id" => vec![annotation.id.clone()],
+        "concept" => bodies()
+            .flat_map(|b| [Some(b.value.clone()), b.label.clone()])
+            .flatten()
+            .collect(),
+        key => {
+            let same = annotation
+                .attributes
+                .iter()
+                .filter(|(name, _)| name.eq_ignore_ascii_case(key));
+            same.flat_map(|(_, value)| texts(value)).collect()
+        }
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        other => vec![other.to_string()],
+    }
+}
+
+/// The boxes of an annotation, in the units of the spaces they are drawn in.
+fn bounds(observation: &Observation, annotation: &Annotation) -> Vec<BBox> {
+    let image = &observation.image;
+    let whole = image.width.zip(image.height);
+    let whole = whole.and_then(|(w, h)| Frame::try_from([f64::from(w), f64::from(h)]).ok());
+    let regions = annotation.regions.iter().filter_map(|region| {
+        let space = match region.frame {
+            Space::Canvas => observation.canvas,
+            Space::Image => whole,
+        };
+        match selectors::select(region, space).ok()? {
+            Selection::Part(shape) | Selection::Fallback(shape, _) => Some(shape.bbox),
+            Selection::Whole => None,
+        }
+    });
+    regions.collect()
 }
 
 /// Keys that every observation has beside its metadata.

@@ -4,9 +4,11 @@
 //! write. What is written never depends on the order in which answers arrive.
 
 mod cache;
+mod compare;
 mod fetch;
 pub mod filter;
 mod join;
+mod taxonomy;
 mod worklist;
 
 use std::path::{Path, PathBuf};
@@ -16,10 +18,13 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::contracts::{Asked, Digest, Observation};
+use crate::contracts::{Asked, Digest, Observation, Region, Taxonomy};
+use crate::files::SafeName;
 use crate::report::{self, Error, Reject, Report};
 use crate::signals::Signals;
+use crate::sources::fathomnet::{self, FathomNet};
 use crate::sources::iiif::Iiif;
+use crate::sources::m3::{self, M3, config};
 use crate::sources::table::{self, Table};
 use crate::sources::{self, Source};
 use crate::{files, http};
@@ -34,17 +39,19 @@ pub struct Options {
     /// Where the images are described
     #[arg(value_name = "SOURCE", value_parser = clap::builder::PossibleValuesParser::new(sources::ALL))]
     pub source: String,
-    /// Documents to start from: URLs, files, or - for standard input
-    #[arg(value_name = "URL|FILE", required = true)]
+    /// Documents to start from: URLs, files, or - for standard input; for m3 and fathomnet, concepts
+    #[arg(value_name = "URL|FILE|CONCEPT", required_unless_present = "concept")]
     pub inputs: Vec<String>,
-    /// Write the digest to FILE (- for standard output)
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    /// Write the digest to FILE (- for standard output) [default for m3 and fathomnet: CONCEPT_digest.json, with
+    /// --descendants CONCEPT_desc_digest.json]
+    #[arg(short, long, value_name = "FILE", required_if_eq_any([("source", "iiif"), ("source", "table")]))]
+    pub output: Option<PathBuf>,
     /// Keep images whose own, canvas or manifest label matches, in upper or lower case (repeatable: any)
     #[arg(long, value_name = "REGEX", value_parser = filter::label)]
     pub label: Vec<regex::Regex>,
-    /// Keep images by metadata, or by label, manifest, canvas, group, rights, id, url, service:
-    /// KEY=VALUE, KEY!=VALUE or KEY~REGEX (repeatable: all)
+    /// Keep images by metadata, or by label, manifest, canvas, group, rights, id, url, service; keep boxes by
+    /// box.width, box.height, box.x, box.y, box.concept, box.id and box.ATTRIBUTE. KEY=VALUE, KEY!=VALUE, KEY~REGEX, or KEY with <, <=, >, >= and a
+    /// number or a date: depth_meters>=500, recorded_timestamp<2020 (repeatable: all)
     #[arg(long = "where", value_name = "KEY=VALUE", value_parser = filter::condition)]
     pub conditions: Vec<Condition>,
     /// Keep the first N images only
@@ -56,9 +63,9 @@ pub struct Options {
     /// Ask no server: only files and the cache
     #[arg(long)]
     pub offline: bool,
-    /// Documents read at the same time
-    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub jobs: u16,
+    /// Documents read at the same time [default: 8; 16 for m3]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
     /// List what was left out in FILE [default: the output's name with .rejects.csv; none with -o -]
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
@@ -71,6 +78,15 @@ pub struct Options {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub table: table::Options,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub concepts: sources::Concepts,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub m3: m3::Options,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub fathomnet: fathomnet::Options,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub http: http::Options,
@@ -87,6 +103,7 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     let source = options.source()?;
     let filter = options.filter();
     let harvest = harvest(options, &*source, &filter)?;
+    report.notes.extend(harvest.notes);
     let counts: Vec<(String, u64)> = harvest
         .counts
         .iter()
@@ -106,15 +123,36 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     report.rejects = harvest.rejects;
     report.rejects.extend(join.rejects);
     report.rejects.sort();
-    let (kept, set_aside) = select(join.observations, &filter, options.limit);
-    report.filtered = set_aside.len() as u64;
-    report.kept = kept.len() as u64;
+    let selected = select(join.observations, &filter, options.limit);
+    report.filtered = selected.set_aside.len() as u64;
+    report.kept = selected.kept.len() as u64;
     report.read = report.kept + report.rejects.len() as u64;
-    if kept.is_empty() {
+    account_for_boxes(&selected, &filter, report);
+    if selected.kept.is_empty() {
         publish_rejects(options.rejects.as_deref(), report)?;
-        return Err(nothing(&filter, &set_aside, report));
+        let error = nothing(&filter, &selected.set_aside, report);
+        return Err(match source.hint(&report.rejects) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        });
     }
-    publish(options, &filter, kept, report)
+    let taxonomy = taxonomy::taxonomy(&selected.kept, &harvest.taxa);
+    publish(options, &filter, selected.kept, taxonomy, report)
+}
+
+/// Where a source counts boxes, what became of them: boxes = boxes_kept + boxes_filtered + boxes_rejected.
+fn account_for_boxes(selected: &Selected, filter: &Filter, report: &mut Report) {
+    let kept = selected.kept.iter().map(boxes).sum();
+    if report.counts.contains_key("boxes") {
+        report.counts.insert("boxes_kept".into(), kept);
+        report.count("boxes_filtered", selected.boxes_filtered);
+    }
+    if filter.is_about_boxes() {
+        report.notes.push(format!(
+            "{} boxes set aside by --where",
+            selected.boxes_filtered
+        ));
+    }
 }
 
 /// Writes the rejects, then the digest.
@@ -122,21 +160,28 @@ fn publish(
     options: &Options,
     filter: &Filter,
     kept: Vec<Observation>,
+    taxonomy: Taxonomy,
     report: &mut Report,
 ) -> Result<(), Error> {
     let rejects = options.rejects_file();
     publish_rejects(rejects.as_deref(), report)?;
-    let mut filters = filter.texts();
+    let mut filters = options.concepts.texts();
+    filters.extend(filter.texts());
     filters.extend(options.limit.map(|n| format!("--limit {n}")));
     let asked = Asked {
         kind: options.source.clone(),
-        inputs: options.inputs.clone(),
+        inputs: options.inputs(),
         filters,
     };
-    files::write_json(&options.output, &Digest::new(asked, kept))?;
-    let place = match files::is_dash(&options.output) {
+    let digest = Digest {
+        taxonomy,
+        ..Digest::new(asked, kept)
+    };
+    let output = options.output();
+    files::write_json(&output, &digest)?;
+    let place = match files::is_dash(&output) {
         true => "standard output".into(),
-        false => options.output.display().to_string(),
+        false => output.display().to_string(),
     };
     report.done = format!("{} observations in {place}", report.kept);
     if let (Some(file), false) = (rejects, report.rejects.is_empty()) {
@@ -153,41 +198,146 @@ fn publish_rejects(file: Option<&Path>, report: &Report) -> Result<(), Error> {
 }
 
 /// What the user wants of what was seen, and the rest.
-fn select(
-    seen: Vec<Observation>,
-    filter: &Filter,
-    limit: Option<u64>,
-) -> (Vec<Observation>, Vec<Observation>) {
-    let (mut kept, mut rest): (Vec<_>, Vec<_>) = seen.into_iter().partition(|o| filter.wants(o));
+struct Selected {
+    kept: Vec<Observation>,
+    set_aside: Vec<Observation>,
+    /// Boxes set aside, alone or with their image.
+    boxes_filtered: u64,
+}
+
+/// An image that had boxes and of which none is wanted is not wanted either: to a detector it would say that
+/// there is nothing on it.
+fn select(seen: Vec<Observation>, filter: &Filter, limit: Option<u64>) -> Selected {
+    let wants = |o: &Observation| {
+        let mut boxes = o.annotations.iter();
+        filter.wants(o) && (boxes.len() == 0 || boxes.any(|b| filter.wants_box(o, b)))
+    };
+    let (mut kept, mut set_aside): (Vec<_>, Vec<_>) = seen.into_iter().partition(wants);
     let most = limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    rest.extend(kept.drain(most.min(kept.len())..));
-    (kept, rest)
+    set_aside.extend(kept.drain(most.min(kept.len())..));
+    let mut boxes_filtered: u64 = set_aside.iter().map(boxes).sum();
+    for observation in &mut kept {
+        boxes_filtered += boxes(observation);
+        let mut all = std::mem::take(&mut observation.annotations);
+        all.retain(|b| filter.wants_box(observation, b));
+        observation.annotations = all;
+        boxes_filtered -= boxes(observation);
+    }
+    Selected {
+        kept,
+        set_aside,
+        boxes_filtered,
+    }
+}
+
+/// How many annotations are of parts of an image; those of the whole are no boxes.
+fn boxes(observation: &Observation) -> u64 {
+    let is_part = |r: &Region| r.fragment.is_some() || r.svg.is_some() || r.point.is_some();
+    let boxes = observation.annotations.iter();
+    boxes.filter(|a| a.regions.iter().any(is_part)).count() as u64
 }
 
 impl Options {
     fn source(&self) -> Result<Box<dyn Source>, Error> {
-        let not_for = |option: &str| {
+        if let Some(option) = self.foreign() {
             let other = format!("{option} is no option of the source {}", self.source);
-            Err(Error::usage(other).hint("recto-digest --help lists the options of each source"))
-        };
-        let inputs = self.inputs.clone();
-        match self.source.as_str() {
-            "table" if self.no_annotations => not_for("--no-annotations"),
+            return Err(
+                Error::usage(other).hint("recto-digest --help lists the options of each source")
+            );
+        }
+        let inputs = self.inputs();
+        Ok(match self.source.as_str() {
             "table" => {
                 self.table.naming_column()?;
-                Ok(Box::new(Table {
+                Box::new(Table {
                     inputs,
                     options: self.table.clone(),
-                }))
+                })
             }
-            _ => match self.table.given() {
-                Some(option) => not_for(option),
-                None => Ok(Box::new(Iiif {
-                    inputs,
-                    no_annotations: self.no_annotations,
-                })),
-            },
+            "m3" => Box::new(M3::new(
+                inputs,
+                self.concepts.clone(),
+                self.services()?,
+                self.m3.clone(),
+            )?),
+            "fathomnet" => Box::new(FathomNet {
+                concepts: inputs,
+                asked: self.concepts.clone(),
+                options: self.fathomnet.clone(),
+            }),
+            _ => Box::new(Iiif {
+                inputs,
+                no_annotations: self.no_annotations,
+            }),
+        })
+    }
+
+    /// The first option given that is another source's.
+    fn foreign(&self) -> Option<&'static str> {
+        let options = [
+            (&["table"][..], self.table.given()),
+            (&["iiif"], self.no_annotations.then_some("--no-annotations")),
+            (&["m3", "fathomnet"], self.concepts.given()),
+            (&["m3"], self.m3.given()),
+            (&["fathomnet"], self.fathomnet.given()),
+        ];
+        let of_others = options
+            .into_iter()
+            .filter(|(of, _)| !of.contains(&self.source.as_str()));
+        of_others.into_iter().find_map(|(_, given)| given)
+    }
+
+    /// The addresses of the services of m3: of the command line, else of the configuration.
+    fn services(&self) -> Result<config::Services, Error> {
+        let named = self.m3.config.clone();
+        let usual = || {
+            let usual = PathBuf::from(config::USUAL);
+            (self.m3.anno.is_none() && files::is_there(&usual)).then_some(usual)
+        };
+        let file = match named.or_else(usual) {
+            None => None,
+            Some(path) => Some((path.display().to_string(), files::read(&path)?)),
+        };
+        config::services(file, &self.m3)
+    }
+
+    /// What the source starts from, wherever on the command line it stands.
+    fn inputs(&self) -> Vec<String> {
+        let given = self.inputs.iter().chain(&self.concepts.concept);
+        given.cloned().collect()
+    }
+
+    fn output(&self) -> PathBuf {
+        let usual = || self.usual_output();
+        self.output.clone().unwrap_or_else(usual)
+    }
+
+    /// What digests of concepts are called: `Nanomia_bijuga_digest.json`, `Nanomia_desc_digest.json`.
+    fn usual_output(&self) -> PathBuf {
+        let concepts = self.inputs().join("_");
+        let stem = match concepts.len() <= SafeName::MOST {
+            true => SafeName::readable(&concepts),
+            false => SafeName::unique(&concepts),
+        };
+        let below = if self.concepts.descendants {
+            "_desc"
+        } else {
+            ""
+        };
+        format!("{}{below}_digest.json", stem.as_str()).into()
+    }
+
+    /// Servers of the user's own house are asked at full pace.
+    fn http(&self) -> http::Options {
+        match self.source.as_str() {
+            "m3" => self.http.at_home(),
+            _ => self.http.clone(),
         }
+    }
+
+    fn jobs(&self) -> usize {
+        let usual = if self.source == "m3" { 16 } else { 8 };
+        self.jobs.unwrap_or(usual).into()
     }
 
     fn filter(&self) -> Filter {
@@ -198,8 +348,8 @@ impl Options {
     }
 
     fn rejects_file(&self) -> Option<PathBuf> {
-        let beside =
-            || (!files::is_dash(&self.output)).then(|| self.output.with_extension("rejects.csv"));
+        let output = self.output();
+        let beside = || (!files::is_dash(&output)).then(|| output.with_extension("rejects.csv"));
         self.rejects.clone().or_else(beside)
     }
 }
@@ -207,7 +357,7 @@ impl Options {
 /// Reads everything that leads from the inputs.
 fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Harvest, Error> {
     let fetcher = Fetcher::new(
-        &options.http,
+        &options.http(),
         options.cache.as_deref(),
         options.offline,
         source.expects(),
@@ -222,7 +372,7 @@ fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Ha
     let outcome = runtime.block_on(async {
         let mut signals = Signals::hear();
         tokio::select! {
-            done = read_all(work, &fetcher, options.jobs.into(), &progress) => done,
+            done = read_all(work, &fetcher, options.jobs(), &progress) => done,
             signal = signals.next() => Err(stopped(signal, options.cache.as_deref())),
         }
     });
@@ -312,20 +462,25 @@ fn nothing(filter: &Filter, seen: &[Observation], report: &Report) -> Error {
             many.len()
         )),
     };
-    match advice(&report.rejects) {
+    let is_unboxed = count("observations") > 0 && count("boxes") == 0;
+    let unboxed = is_unboxed.then_some("none of them has a box; --unboxed keeps pictures without");
+    match advice(&report.rejects).or(unboxed) {
         Some(advice) => error.hint(advice),
         None => error,
     }
 }
 
 fn what_was_read(report: &Report) -> String {
-    const KINDS: [(&str, &str); 6] = [
+    const KINDS: [(&str, &str); 9] = [
         ("documents", "document"),
         ("collections", "collection"),
         ("manifests", "manifest"),
         ("canvases", "canvas"),
         ("annotations", "annotation"),
         ("rows", "row"),
+        ("observations", "observation"),
+        ("moments", "moment"),
+        ("boxes", "box"),
     ];
     let read = KINDS.iter().filter_map(|(kind, one)| {
         let n = *report.counts.get(*kind).filter(|n| **n > 0)?;

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::contracts::Observation;
 use crate::digest::filter::Filter;
 use crate::report::{Error, Reject};
-use crate::sources::{ANNOTATIONS, Answer, Found, Name, Placed, Request, Source};
+use crate::sources::{
+    ANNOTATIONS, Answer, Found, Loss, Name, Node as Taxon, Placed, Request, Source,
+};
 
 /// Documents to have, being had, and read.
 pub struct Worklist<'a> {
@@ -53,11 +55,16 @@ pub struct Harvest {
     pub documents: u64,
     /// Images that were listed again on their canvas.
     pub duplicates: u64,
+    /// News that is no reject.
+    pub notes: Vec<String>,
+    /// Nodes of a tree of concepts.
+    pub taxa: Vec<Taxon>,
 }
 
 impl<'a> Worklist<'a> {
     /// A worklist that starts from what the command line names, and stops when `limit` images are wanted.
     pub fn new(source: &'a dyn Source, filter: &'a Filter, limit: Option<u64>) -> Self {
+        let limit = limit.filter(|_| !source.decides_late());
         let mut work = Worklist {
             source,
             filter,
@@ -80,17 +87,20 @@ impl<'a> Worklist<'a> {
     }
 
     /// Takes a document, or why it cannot be had.
-    pub fn had(&mut self, number: usize, answer: Result<Answer, String>) -> Result<(), Error> {
+    pub fn had(&mut self, number: usize, answer: Result<Answer, Loss>) -> Result<(), Error> {
         self.read += 1;
-        let outcome = match answer {
-            Err(problem) => Outcome::Lost(problem),
-            Ok(answer) => {
-                let mut found = self.source.read(&answer)?;
+        let found = match &answer {
+            Ok(answer) => Some(self.source.read(answer)?),
+            Err(loss) => self.source.lost(&self.nodes[number].request, loss)?,
+        };
+        let outcome = match (found, answer) {
+            (Some(mut found), _) => {
                 self.prune(&mut found);
                 let place = self.nodes[number].place.clone();
                 self.nodes[number].next = self.add(std::mem::take(&mut found.next), &place);
                 Outcome::Read(found)
             }
+            (None, answer) => Outcome::Lost(answer.err().unwrap_or_default().problem),
         };
         self.nodes[number].outcome = Some(outcome);
         if self.limit < usize::MAX && !self.is_full {
@@ -123,21 +133,19 @@ impl<'a> Worklist<'a> {
     /// Everything that was found, in the order of the documents.
     pub fn finish(mut self) -> Harvest {
         let walk = self.walk();
-        let counts = self.source.counts().iter().map(|kind| (*kind, 0)).collect();
-        let mut harvest = Harvest {
-            counts,
-            ..Harvest::default()
-        };
-        let mut seen = HashSet::new();
+        let documents = walk.documents.len() as u64;
+        let mut whole = Found::default();
+        for kind in self.source.counts() {
+            whole.count(kind, 0);
+        }
         for (number, request) in walk.documents {
-            harvest.documents += 1;
             match self.nodes[number].outcome.take() {
-                Some(Outcome::Read(found)) => gather(&mut harvest, &mut seen, found, &request),
-                Some(Outcome::Lost(problem)) => harvest.rejects.push(lost(&request, &problem)),
+                Some(Outcome::Read(found)) => whole.extend(placed_by(found, &request)),
+                Some(Outcome::Lost(problem)) => whole.rejects.push(lost(&request, &problem)),
                 None => {}
             }
         }
-        harvest
+        fold(self.source.finish(whole), documents)
     }
 
     /// Knows these documents, each once; those that are new are ready to be had.
@@ -145,7 +153,7 @@ impl<'a> Worklist<'a> {
         let mut named = Vec::new();
         for (at, request) in requests.into_iter().enumerate() {
             let new = self.nodes.len();
-            let number = *self.numbers.entry(key(&request.location)).or_insert(new);
+            let number = *self.numbers.entry(identity(&request)).or_insert(new);
             if number == new {
                 let mut place = parent.to_vec();
                 place.push(at as u32);
@@ -252,25 +260,38 @@ fn is_about_annotations(request: &Request) -> bool {
     request.is_for(ANNOTATIONS)
 }
 
-fn gather(harvest: &mut Harvest, seen: &mut HashSet<String>, found: Found, request: &Request) {
-    for (kind, n) in found.counts {
-        *harvest.counts.entry(kind).or_default() += n;
+/// What a document holds, its annotations knowing the manifest that led to it.
+fn placed_by(mut found: Found, request: &Request) -> Found {
+    let manifest = request
+        .from
+        .as_ref()
+        .and_then(|from| from.manifest.as_ref());
+    for placed in &mut found.annotations {
+        placed.manifest = placed.manifest.take().or_else(|| manifest.cloned());
     }
-    harvest.rejects.extend(found.rejects);
-    harvest.names.extend(found.names);
-    for observation in found.observations {
-        match seen.insert(same(&observation)) {
-            true => harvest.observations.push(observation),
-            false => harvest.duplicates += 1,
-        }
+    found
+}
+
+/// What all documents hold, each image once.
+fn fold(whole: Found, documents: u64) -> Harvest {
+    let mut seen = HashSet::new();
+    let all = whole.observations.len();
+    let mut observations = whole.observations;
+    observations.retain(|observation| seen.insert(same(observation)));
+    let mut notes = whole.notes;
+    notes.sort();
+    notes.dedup();
+    Harvest {
+        duplicates: (all - observations.len()) as u64,
+        observations,
+        annotations: whole.annotations,
+        rejects: whole.rejects,
+        counts: whole.counts,
+        documents,
+        notes,
+        taxa: whole.taxa,
+        names: whole.names,
     }
-    let manifest = request.from.as_ref().and_then(|from| from.manifest.clone());
-    harvest
-        .annotations
-        .extend(found.annotations.into_iter().map(|mut placed| {
-            placed.manifest = placed.manifest.or_else(|| manifest.clone());
-            placed
-        }));
 }
 
 /// Observations with the same text are the same image in the same place.
@@ -286,6 +307,12 @@ fn lost(request: &Request, problem: &str) -> Reject {
         None => Reject::new("command line", &request.location, "location", problem),
         Some(from) => Reject::new(&from.document, &request.location, from.role, problem),
     }
+}
+
+/// What makes two requests the same.
+fn identity(request: &Request) -> String {
+    let body = request.body.as_deref().unwrap_or_default();
+    format!("{}\n{body}\n{}", key(&request.location), request.memo)
 }
 
 /// What makes two locations the same document: not the scheme, nor a default port, nor a fragment.
@@ -343,7 +370,7 @@ mod tests {
         fn first(&self) -> Vec<Request> {
             vec![Request {
                 location: "root".into(),
-                from: None,
+                ..Request::default()
             }]
         }
         fn expects(&self) -> &'static str {
@@ -372,6 +399,7 @@ mod tests {
                             manifest: None,
                             canvas: None,
                         }),
+                        ..Request::default()
                     }),
                 }
             }
@@ -398,8 +426,11 @@ mod tests {
                 bytes: (*text).into(),
                 request: request.clone(),
             });
-            work.had(number, answer.ok_or("not there: 404".into()))
-                .unwrap();
+            let loss = Loss {
+                problem: "not there: 404".into(),
+                ..Loss::default()
+            };
+            work.had(number, answer.ok_or(loss)).unwrap();
         }
     }
 

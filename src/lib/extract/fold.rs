@@ -17,6 +17,12 @@ pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {
     let mut extracted = Extracted::default();
     let mut images = Images::default();
     for (input, digest) in digests {
+        for (concept, taxon) in &digest.taxonomy {
+            let taxonomy = &mut extracted.taxonomy;
+            taxonomy
+                .entry(concept.clone())
+                .or_insert_with(|| taxon.clone());
+        }
         for (i, observation) in digest.observations.iter().enumerate() {
             match address_fault(observation) {
                 None => images.add(input, observation, rules, &mut extracted),
@@ -189,6 +195,7 @@ fn unite_address(image: &mut ImageRef, other: &ImageRef) {
     fill(&mut image.url, &other.url);
     fill(&mut image.service, &other.service);
     fill(&mut image.media_type, &other.media_type);
+    fill(&mut image.sha256, &other.sha256);
     // Of one observation or of the other: a width and a height that do not belong together are no size.
     if image.width.is_none() && image.height.is_none() {
         (image.width, image.height) = (other.width, other.height);

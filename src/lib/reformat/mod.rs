@@ -35,7 +35,7 @@ use split::Splits;
 /// Options of `recto-reformat`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// What `recto-extract` wrote; `-` is standard input
+    /// What `recto-extract` wrote, or the localizations.json of m3-download; `-` is standard input
     pub localizations: PathBuf,
     /// How to write the dataset
     #[arg(short, long, ignore_case = true, value_parser = formats())]

@@ -95,7 +95,7 @@ impl Source for Table {
     fn first(&self) -> Vec<Request> {
         let request = |input: &String| Request {
             location: input.clone(),
-            from: None,
+            ..Request::default()
         };
         self.inputs.iter().map(request).collect()
     }
@@ -413,7 +413,7 @@ mod tests {
     fn read(options: Options, name: &str, text: &str) -> Result<Found, Error> {
         let request = Request {
             location: name.into(),
-            from: None,
+            ..Request::default()
         };
         let answer = Answer {
             request,

@@ -34,7 +34,7 @@ impl Source for Iiif {
     fn first(&self) -> Vec<Request> {
         let request = |input: &String| Request {
             location: input.clone(),
-            from: None,
+            ..Request::default()
         };
         self.inputs.iter().map(request).collect()
     }
@@ -237,6 +237,7 @@ impl<'a> Reader<'a> {
                     .map(str::to_owned)
                     .or_else(|| inherited(|f| &f.canvas)),
             }),
+            ..Request::default()
         });
     }
 }
@@ -437,7 +438,7 @@ mod tests {
     proptest! {
         #[test]
         fn anything_is_read_without_panic_and_every_image_is_accounted_for(document in document()) {
-            let request = Request { location: "https://a/m".into(), from: None };
+            let request = Request { location: "https://a/m".into(), ..Request::default() };
             let answer = Answer { request, url: "https://a/m".into(), bytes: document.to_string().into_bytes() };
             let found = Iiif::default().read(&answer).unwrap();
             let images = found.counts.get("images").copied().unwrap_or(0) as usize;

@@ -1,0 +1,111 @@
+//! The knowledge base: a concept with all its names, what is below it, what is above it.
+
+use serde_json::Value;
+
+use crate::sources::Node;
+use crate::sources::values::text;
+
+/// What the knowledge base says of a concept.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its primary name, whatever it was asked by.
+    pub name: String,
+    /// Its names, the primary one first.
+    pub own: Vec<String>,
+    /// The names of everything below it, sorted.
+    pub below: Vec<String>,
+}
+
+/// Reads a tree (`phylogeny/down`, `phylogeny/up`) or a list of its nodes (`phylogeny/taxa`). In a list nothing
+/// says which node was asked for but its names.
+pub fn entry(document: &Value, typed: &str) -> Option<(Entry, Vec<Node>)> {
+    let nodes = nodes(document);
+    let is_typed = |name: &str| name.trim().eq_ignore_ascii_case(typed.trim());
+    let root = match document {
+        Value::Array(_) => nodes.iter().find(|node| names(node).any(is_typed))?,
+        _ => nodes
+            .iter()
+            .find(|node| Some(node.name.as_str()) == document["name"].as_str())?,
+    };
+    let mut below: Vec<String> = nodes
+        .iter()
+        .filter(|node| node.name != root.name)
+        .flat_map(|node| names(node).map(str::to_owned))
+        .collect();
+    below.sort();
+    below.dedup();
+    let entry = Entry {
+        name: root.name.clone(),
+        own: names(root).map(str::to_owned).collect(),
+        below,
+    };
+    Some((entry, nodes))
+}
+
+fn names(node: &Node) -> impl Iterator<Item = &str> {
+    let others = node.alternatives.iter().map(String::as_str);
+    std::iter::once(node.name.as_str()).chain(others)
+}
+
+/// The nodes of a document, sorted: the order of children means nothing.
+pub fn nodes(document: &Value) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    let mut open: Vec<(&Value, Option<String>)> = match document {
+        Value::Array(list) => list.iter().map(|node| (node, None)).collect(),
+        one => vec![(one, None)],
+    };
+    while let Some((value, parent)) = open.pop() {
+        // Never trimmed: names of real knowledge bases end in blanks.
+        let Some(name) = value["name"].as_str() else {
+            continue;
+        };
+        let mut alternatives: Vec<String> = list(&value["alternativeNames"])
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect();
+        alternatives.sort();
+        nodes.push(Node {
+            name: name.to_owned(),
+            rank: text(&value["rank"]),
+            parent,
+            alternatives,
+        });
+        open.extend(list(&value["children"]).map(|child| (child, Some(name.to_owned()))));
+    }
+    nodes.sort_by(|a, b| (&a.name, &a.parent, &a.rank).cmp(&(&b.name, &b.parent, &b.rank)));
+    nodes
+}
+
+/// The name of the root of a branch: the whole tree is below it.
+pub fn root(document: &Value) -> Option<&str> {
+    match document {
+        Value::Array(list) => list.first()?["name"].as_str(),
+        one => one["name"].as_str(),
+    }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_tree_and_a_list_say_the_same() {
+        let tree = json!({"name": "Sebastes", "rank": "genus", "alternativeNames": ["rockfish"],
+            "children": [{"name": "b ", "rank": ""}, {"name": "a", "children": []}]});
+        let list = json!([{"name": "a"}, {"name": "b "}, {"name": "Sebastes", "alternativeNames": ["rockfish"]}]);
+        for document in [tree, list] {
+            let (entry, nodes) = entry(&document, "Rockfish").unwrap();
+            assert_eq!(entry.name, "Sebastes");
+            assert_eq!(entry.own, ["Sebastes", "rockfish"]);
+            assert_eq!(entry.below, ["a", "b "]);
+            assert_eq!(nodes.len(), 3);
+            assert!(nodes.iter().all(|node| node.rank.as_deref() != Some("")));
+        }
+        assert!(entry(&json!({"message": "no"}), "x").is_none());
+        assert!(entry(&json!([]), "x").is_none());
+    }
+}

@@ -1,0 +1,76 @@
+//! Values as the services write them: UUIDs in any case, numbers as texts, members that are null or not there.
+
+use serde_json::Value;
+
+/// A UUID in lower case with its hyphens. No version or variant is asked of it: those of old databases have none.
+pub fn uuid(text: &str) -> Option<String> {
+    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
+    let is_hex = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let hex = is_hex.then(|| digits.to_ascii_lowercase())?;
+    Some(format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    ))
+}
+
+/// The UUID under the first of some keys; what is no UUID is kept as it is.
+pub fn id(value: &Value, keys: &[&str]) -> Option<String> {
+    let text = keys.iter().find_map(|key| text(&value[key]))?;
+    Some(uuid(&text).unwrap_or(text))
+}
+
+/// A text that says something.
+pub fn text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// A finite number, also one that is written as a text.
+pub fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.filter(|v| v.is_finite())
+}
+
+/// A side of a picture in pixels.
+pub fn side(value: &Value) -> Option<u32> {
+    let side = number(value).filter(|v| *v >= 1.0 && *v <= f64::from(u32::MAX))?;
+    Some(side as u32)
+}
+
+/// The members of a list.
+pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_are_the_same_however_they_are_written() {
+        let wanted = "013dd38c-4d51-47b9-1c67-92f50ea49d1e";
+        for text in [
+            wanted,
+            "013DD38C-4D51-47B9-1C67-92F50EA49D1E",
+            " 013dd38C4d5147b91c6792f50ea49d1e ",
+        ] {
+            assert_eq!(uuid(text).as_deref(), Some(wanted), "{text}");
+        }
+        for text in ["", "013dd38c", "013dd38c-4d51-47b9-1c67-92f50ea49d1g"] {
+            assert_eq!(uuid(text), None, "{text}");
+        }
+    }
+}
