@@ -17,12 +17,13 @@ use recto::formats::{self, Choices};
 use regex::Regex;
 
 const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/cli.md",
     "docs/contracts.md",
+    "docs/from-m3-download.md",
 ];
 
 fn root() -> &'static Path {

@@ -227,6 +227,7 @@ impl Found {
         }
         self.observations.extend(other.observations);
         self.annotations.extend(other.annotations);
+        self.names.extend(other.names);
         self.rejects.extend(other.rejects);
         self.next.extend(other.next);
         self.notes.extend(other.notes);

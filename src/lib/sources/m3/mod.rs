@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::report::{Error, Reject};
 use crate::sources::names::{self, below, encoded, unknown};
-use crate::sources::{Answer, Concepts, Found, Loss, Request, Source, values};
+use crate::sources::{About, Answer, Concepts, Found, Loss, Request, Source, values};
 use config::{Services, Setting};
 use rows::Row;
 use task::Task;
@@ -185,12 +185,10 @@ impl Source for M3 {
             }
             Task::Video(video) => found
                 .manifests
-                .extend(
-                    pictures::about(&document).map(|about| crate::sources::About {
-                        manifest: video,
-                        ..about
-                    }),
-                ),
+                .extend(pictures::about(&document).map(|about| About {
+                    manifest: video,
+                    ..about
+                })),
         }
         Ok(found)
     }

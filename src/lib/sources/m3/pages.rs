@@ -27,6 +27,9 @@ pub struct Span {
     pub before: Option<String>,
 }
 
+/// The most pages that are planned before one of them is read.
+const MOST_AT_ONCE: u64 = 10_000;
+
 impl Span {
     /// What to ask for after `read` of these were answered; none when that is all.
     fn rest(&self, read: u64, first: Option<String>, page_size: u64) -> Option<Span> {
@@ -59,7 +62,8 @@ impl M3 {
     /// The pages of a name: all at once where their number is known, else one after the other.
     pub(super) fn plan(&self, name: &str, counted: Option<u64>, url: &str) -> Vec<Request> {
         let limit = self.asked.page_size();
-        let pages = counted.unwrap_or(0).div_ceil(limit).max(1);
+        // However many are counted, so many are asked for at once; the last of these leads to the rest.
+        let pages = counted.unwrap_or(0).div_ceil(limit).clamp(1, MOST_AT_ONCE);
         let span = |page: u64| Span {
             offset: page * limit,
             limit,

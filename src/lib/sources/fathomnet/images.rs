@@ -1,0 +1,242 @@
+//! An image of FathomNet, and its boxes.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::contracts::{
+    Annotation, BBox, Body, ImageRef, Metadata, Observation, Provenance, Region, Space,
+};
+use crate::sources::names;
+use crate::sources::values::{list, number, side, text};
+
+/// What FathomNet says of its images, where an image says nothing else.
+const RIGHTS: &str = "https://creativecommons.org/licenses/by-nc-nd/4.0/";
+/// What it says of itself and of its boxes.
+const ATTRIBUTION: &str = "FathomNet, https://fathomnet.org; annotations CC BY-ND 4.0";
+
+/// A box with its label; or the field at fault, and the problem of a reject.
+pub fn annotation(value: &Value) -> Result<Annotation, (&'static str, String)> {
+    let side = |key: &'static str| {
+        number(&value[key]).ok_or_else(|| {
+            (
+                key,
+                format!("box has a {key} that is no number: {}", value[key]),
+            )
+        })
+    };
+    let numbers = [side("x")?, side("y")?, side("width")?, side("height")?];
+    let bbox = BBox::try_from(numbers).map_err(|_| {
+        (
+            "width",
+            format!("box has no extent: {} x {}", numbers[2], numbers[3]),
+        )
+    })?;
+    let taxon =
+        text(&value["concept"]).ok_or_else(|| ("concept", "box has no concept".to_owned()))?;
+    let part = text(&value["altConcept"]);
+    let label = match &part {
+        Some(part) => format!("{taxon} {part}"),
+        None => taxon.clone(),
+    };
+    let mut attributes = said(
+        value,
+        &[
+            "id",
+            "uuid",
+            "x",
+            "y",
+            "width",
+            "height",
+            "concept",
+            "altConcept",
+        ],
+    );
+    attributes.insert(
+        "verified".into(),
+        (value["reviewState"] == "VERIFIED").into(),
+    );
+    attributes.insert("taxon".into(), taxon.into());
+    if let Some(part) = part {
+        attributes.insert("part".into(), part.into());
+    }
+    Ok(Annotation {
+        id: text(&value["uuid"]).ok_or_else(|| ("uuid", "box has no uuid".to_owned()))?,
+        motivation: vec!["identifying".into()],
+        bodies: vec![Body {
+            purpose: Some("identifying".into()),
+            value: label,
+            ..Body::default()
+        }],
+        regions: vec![Region {
+            frame: Space::Image,
+            fragment: Some(format!(
+                "xywh={},{},{},{}",
+                bbox.x, bbox.y, bbox.width, bbox.height
+            )),
+            ..Region::default()
+        }],
+        attributes,
+    })
+}
+
+/// An image, without its boxes.
+pub fn observation(id: &str, image: &Value, url: Option<String>) -> Observation {
+    let metadata = metadata(image);
+    let declared = text(&image["mediaType"]).filter(|kind| kind.starts_with("image/"));
+    let sha256 = text(&image["sha256"]).map(|hash| hash.to_ascii_lowercase());
+    let is_hash = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    Observation {
+        id: id.to_owned(),
+        group: group(&metadata, url.as_deref()).unwrap_or_else(|| id.to_owned()),
+        image: ImageRef {
+            url,
+            width: side(&image["width"]),
+            height: side(&image["height"]),
+            media_type: declared,
+            sha256: sha256.filter(is_hash),
+            ..ImageRef::default()
+        },
+        source: Provenance {
+            kind: "fathomnet".into(),
+            canvas: Some(id.to_owned()),
+            rights: Some(
+                metadata_of(image, &["license", "licence", "rights"])
+                    .unwrap_or_else(|| RIGHTS.into()),
+            ),
+            attribution: Some(ATTRIBUTION.into()),
+            ..Provenance::default()
+        },
+        metadata,
+        ..Observation::default()
+    }
+}
+
+/// What an image says, under the keys of the other marine source where both say it, and its tags.
+fn metadata(image: &Value) -> Metadata {
+    const SAID: &[&str] = &[
+        "id",
+        "uuid",
+        "url",
+        "width",
+        "height",
+        "sha256",
+        "boundingBoxes",
+        "tags",
+    ];
+    let mut metadata = Metadata::new();
+    for (key, value) in said(image, SAID) {
+        let key = if key == "timestamp" {
+            "recorded_timestamp".to_owned()
+        } else {
+            key
+        };
+        metadata.extend(text(&value).map(|value| (key, vec![value])));
+    }
+    for tag in list(&image["tags"]) {
+        if let (Some(key), Some(value)) = (text(&tag["key"]), text(&tag["value"])) {
+            metadata.entry(key).or_default().push(value);
+        }
+    }
+    metadata
+}
+
+fn metadata_of(image: &Value, keys: &[&str]) -> Option<String> {
+    let tags = || list(&image["tags"]);
+    keys.iter().find_map(|key| {
+        let own = text(&image[*key]);
+        own.or_else(|| text(&tags().find(|tag| tag["key"] == *key)?["value"]))
+    })
+}
+
+/// The members of an object that say something, under names of this project's style, but some.
+fn said(value: &Value, but: &[&str]) -> BTreeMap<String, Value> {
+    let members = value.as_object().into_iter().flatten();
+    members
+        .filter(|(key, value)| !but.contains(&key.as_str()) && !value.is_null())
+        .map(|(key, value)| (snake(key), value.clone()))
+        .collect()
+}
+
+/// `depthMeters` → `depth_meters`.
+fn snake(key: &str) -> String {
+    let mut snake = String::new();
+    for c in key.chars() {
+        if c.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// What must not straddle a split: the dive that a tag or the folder of a frame grab names, else what one
+/// contributor saw on one day, else the folder.
+fn group(metadata: &Metadata, url: Option<&str>) -> Option<String> {
+    const TAGS: [&str; 6] = [
+        "dive",
+        "dive_number",
+        "dive_id",
+        "deployment",
+        "deployment_id",
+        "video_sequence_name",
+    ];
+    let said = |key: &str| metadata.get(key)?.first().cloned();
+    let tagged = || {
+        let keys = metadata
+            .keys()
+            .filter(|k| TAGS.contains(&k.to_ascii_lowercase().replace([' ', '-'], "_").as_str()));
+        keys.filter_map(|key| said(key)).next()
+    };
+    let folder = names::folder(url);
+    let grabbed = || {
+        folder
+            .clone()
+            .filter(|folder| folder.contains("framegrabs"))
+    };
+    let seen = || {
+        let who = said("owner_institution_code").or_else(|| said("contributors_email"))?;
+        let day = said("recorded_timestamp")?.get(..10)?.to_owned();
+        Some(format!("{who} {day}"))
+    };
+    tagged()
+        .or_else(grabbed)
+        .or_else(seen)
+        .or_else(|| folder.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_group_is_the_dive_else_a_day_of_a_contributor() {
+        let grab = "https://f.example/static/m3/framegrabs/Doc%20Ricketts/images/0916/05_19.png";
+        let cases = [
+            (
+                json!({"tags": [{"key": "Dive Number", "value": "D 9"}]}),
+                grab,
+                "D 9",
+            ),
+            (
+                json!({}),
+                grab,
+                "static/m3/framegrabs/Doc Ricketts/images/0916",
+            ),
+            (
+                json!({"contributorsEmail": "a@b.example", "timestamp": "2020-01-02T03:04:05Z"}),
+                "https://f.example/up/1.png",
+                "a@b.example 2020-01-02",
+            ),
+            (json!({}), "https://f.example/up/1.png", "up"),
+        ];
+        for (image, url, wanted) in cases {
+            assert_eq!(
+                group(&metadata(&image), Some(url)).as_deref(),
+                Some(wanted),
+                "{image}"
+            );
+        }
+    }
+}
