@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 use crate::report::{Error, Reject};
+use crate::values;
 
 pub mod bare;
 
@@ -749,7 +750,7 @@ pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
         .map_err(|e| e.hint("`recto-download` writes it; name another with --image-map"))?;
     let mut map: ImageMap = parse_json(&bytes, &path.display().to_string())?;
     let lower = |(id, file): (&String, &String)| {
-        let lower = bare::uuid(id).filter(|lower| lower != id)?;
+        let lower = values::uuid(id).filter(|lower| lower != id)?;
         Some((lower, file.clone()))
     };
     let lower: Vec<(String, String)> = map.iter().filter_map(lower).collect();

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{BBox, ImageRef, Localization, Localizations, LocalizedImage, Provenance, parse_json};
 use crate::report::{Error, Reject};
+use crate::values::{folder, id, number, text, uuid};
 
 /// Reads the list. What is wrong with a record is its reject; a list of something else is an error.
 pub fn localizations(bytes: &[u8], name: &str) -> Result<Localizations, Error> {
@@ -17,10 +18,10 @@ pub fn localizations(bytes: &[u8], name: &str) -> Result<Localizations, Error> {
     let mut bare = Bare::default();
     for (i, record) in records.iter().enumerate() {
         if let Err((field, problem)) = bare.add(i, record) {
-            let observation = text(&record["observation_uuid"]).map(|id| uuid(&id).unwrap_or(id));
+            let observation = id(record, &["observation_uuid"]);
             let place = observation.unwrap_or_else(|| format!("record {}", i + 1));
-            let field = match text(&record["association_uuid"]) {
-                Some(id) => format!("{}/{field}", uuid(&id).unwrap_or(id)),
+            let field = match id(record, &["association_uuid"]) {
+                Some(id) => format!("{id}/{field}"),
                 None => field.to_owned(),
             };
             bare.rejects.push(Reject::new(name, place, &field, problem));
@@ -73,7 +74,7 @@ impl Bare {
         let bbox = bounding_box(members).map_err(|problem| ("localization", problem))?;
         let (reference, image) = picture(members, record)?;
         let concept = record["concept"].as_str().unwrap_or_default();
-        let id = text(&record["association_uuid"]).map(|id| uuid(&id).unwrap_or(id));
+        let id = id(record, &["association_uuid"]);
         let localization = Localization {
             id: id.unwrap_or_else(|| format!("record {}", i + 1)),
             concept: concept.trim().to_owned(),
@@ -100,7 +101,7 @@ impl Bare {
 }
 
 fn localized(reference: String, image: ImageRef) -> LocalizedImage {
-    let group = image.url.as_deref().and_then(folder);
+    let group = folder(image.url.as_deref());
     LocalizedImage {
         group: group.unwrap_or_else(|| reference.clone()),
         id: reference,
@@ -183,48 +184,10 @@ fn attributes(members: &Map<String, Value>, record: &Value) -> BTreeMap<String, 
     let mut attributes: BTreeMap<String, Value> = said
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    if let Some(id) = text(&record["observation_uuid"]) {
-        attributes.insert("observation_uuid".into(), uuid(&id).unwrap_or(id).into());
+    if let Some(id) = id(record, &["observation_uuid"]) {
+        attributes.insert("observation_uuid".into(), id.into());
     }
     attributes
-}
-
-/// The folder of a picture: the dive, on the servers that VARS is used with.
-fn folder(url: &str) -> Option<String> {
-    let url = url::Url::parse(url).ok()?;
-    let (folder, _) = url.path().rsplit_once('/')?;
-    let folder = percent_encoding::percent_decode_str(folder.trim_matches('/'));
-    let folder = folder.decode_utf8_lossy().into_owned();
-    (!folder.is_empty()).then_some(folder)
-}
-
-/// A UUID in lower case with its hyphens; no version or variant is asked of it.
-pub fn uuid(text: &str) -> Option<String> {
-    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
-    let is_hex = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    let hex = is_hex.then(|| digits.to_ascii_lowercase())?;
-    let groups = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    Some(groups.join("-"))
-}
-
-fn text(value: &Value) -> Option<String> {
-    let text = value.as_str()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// A finite number, also one that is written as a text.
-fn number(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::String(text) => text.trim().parse().ok(),
-        other => other.as_f64(),
-    };
-    number.filter(|v| v.is_finite())
 }
 
 #[cfg(test)]

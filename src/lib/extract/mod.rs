@@ -228,7 +228,9 @@ fn refuse_overwriting(options: &Options, rejects: Option<&Path>) -> Result<(), E
 }
 
 /// Digests by name, and what in lists of m3-download cannot be used.
-fn read_digests(paths: &[PathBuf]) -> Result<(Vec<(String, Digest)>, Vec<Reject>), Error> {
+type Digests = (Vec<(String, Digest)>, Vec<Reject>);
+
+fn read_digests(paths: &[PathBuf]) -> Result<Digests, Error> {
     let (mut digests, mut unusable) = (Vec::new(), Vec::new());
     for path in paths {
         let (name, bytes) = (path.display().to_string(), files::read(path)?);
