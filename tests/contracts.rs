@@ -117,7 +117,7 @@ fn localizations() -> Value {
         "contract": "recto/localizations", "version": 1,
         "images": [{
             "id": "https://example.org/iiif/a", "image": image(), "source": provenance(), "group": "Psalter",
-            "metadata": {"Date": ["1200"]}, "labels": ["recto"], "frame": [1000, 800],
+            "metadata": {"Date": ["1200"]}, "labels": ["recto"], "frame": [1000, 800], "in_pixels": true,
             "localizations": [{
                 "id": "a1", "concept": "alef", "bbox": [1, 2, 3, 4.5],
                 "polygon": [[1, 2], [4, 2], [4, 6.5]], "attributes": {"text": "words"},

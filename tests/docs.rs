@@ -151,9 +151,9 @@ fn help_begins_with_what_the_program_does_and_every_option_is_explained() {
 #[test]
 fn the_table_of_formats_is_that_of_the_program() {
     let choices = Choices {
-        voc_inclusive: false,
         shard_bytes: 1,
         sheet_images: 24,
+        ..Choices::default()
     };
     let mut table = "| `-f` | writes | its numbers |\n|---|---|---|\n".to_owned();
     for format in formats::ALL {

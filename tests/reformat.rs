@@ -332,7 +332,12 @@ fn a_remap_renames_merges_and_drops() {
         "map.json",
         r#"{"wolf":"dog","cat":"Felis, catus","mud":null,"unicorn":"horse"}"#,
     );
-    for map in ["map.csv", "map.json"] {
+    // As m3-download's scripts read it.
+    work.write(
+        "bare.csv",
+        "wolf,dog\ncat,\"Felis, catus\"\nmud,\nunicorn,horse\n",
+    );
+    for map in ["map.csv", "map.json", "bare.csv"] {
         let ran = reformat(&work, "csv", &["--remap", map, "--report", "report.json"]);
         ran.exits(0)
             .says(&["--remap names what occurs nowhere: 1 (`unicorn`)"]);
@@ -345,10 +350,10 @@ fn a_remap_renames_merges_and_drops() {
             (&json!(1), &json!(4), &json!(2))
         );
     }
-    work.write("bad.csv", "a,b\n");
+    work.write("bad.csv", "a,b,c\n");
     reformat(&work, "csv", &["--remap", "bad.csv"])
         .exits(1)
-        .says(&["bad.csv:1: has the columns a,b", "hint:"]);
+        .says(&["bad.csv:1: has the columns a,b,c", "hint:"]);
     reformat(&work, "csv", &["--remap", "none.csv"])
         .exits(1)
         .says(&["none.csv: no such file"]);

@@ -12,7 +12,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::files;
-use crate::report::Error;
+use crate::report::{Error, Reject};
+use crate::values;
+
+pub mod bare;
 
 /// Metadata: key → values, as the source gives them, HTML included.
 pub type Metadata = BTreeMap<String, Vec<String>>;
@@ -259,6 +262,9 @@ pub struct Localizations {
     /// Where the concepts stand in the tree of the source's knowledge base, where it has one.
     #[serde(default, skip_serializing_if = "Taxonomy::is_empty")]
     pub taxonomy: Taxonomy,
+    /// Records of a foreign file that cannot be used. Never written.
+    #[serde(skip)]
+    pub rejects: Vec<Reject>,
 }
 
 /// One image with its boxes.
@@ -278,9 +284,13 @@ pub struct LocalizedImage {
     /// Concepts of the image as a whole.
     #[serde(default)]
     pub labels: Vec<String>,
-    /// The coordinate frame of its boxes. The whole image fills it; absent: unknown, there are no boxes.
+    /// The coordinate frame of its boxes. The whole image fills it; absent: unknown, there are no boxes, unless
+    /// they are `in_pixels`.
     #[serde(default)]
     pub frame: Option<Frame>,
+    /// Whether boxes are in pixels of the file itself, whatever its size: of sources that tell no size.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_pixels: bool,
     /// Its boxes.
     #[serde(default)]
     pub localizations: Vec<Localization>,
@@ -656,6 +666,19 @@ pub trait Contract: DeserializeOwned + Serialize {
     const VERSION: u32 = 1;
     /// The program that writes it.
     const WRITTEN_BY: &'static str;
+    /// Reads a list where the contract is an object: a foreign shape, if there is one for it.
+    fn of_list(_bytes: &[u8], name: &str) -> Result<Self, Error> {
+        Err(not_an_object::<Self>(name))
+    }
+}
+
+fn not_an_object<T: Contract>(name: &str) -> Error {
+    let what = format!("{name}:1:1: is not an object, {} was expected", T::NAME);
+    Error::new(what).hint(written_by::<T>())
+}
+
+fn written_by<T: Contract>() -> String {
+    format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME)
 }
 
 impl Contract for Digest {
@@ -666,6 +689,10 @@ impl Contract for Digest {
 impl Contract for Localizations {
     const NAME: &'static str = "recto/localizations";
     const WRITTEN_BY: &'static str = "recto-extract";
+
+    fn of_list(bytes: &[u8], name: &str) -> Result<Self, Error> {
+        bare::localizations(bytes, name)
+    }
 }
 
 impl Contract for DatasetFile {
@@ -682,13 +709,14 @@ pub fn read<T: Contract>(path: &Path) -> Result<T, Error> {
     parse(&bytes, &path.display().to_string())
 }
 
-/// Reads a contract from bytes; `name` is what messages call them.
+/// Reads a contract from bytes, or a foreign shape that is read as one; `name` is what messages call them.
 pub fn parse<T: Contract>(bytes: &[u8], name: &str) -> Result<T, Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let hint = format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME);
-    if let Some(b'[' | b'"') = bytes.iter().find(|b| !b.is_ascii_whitespace()) {
-        let what = format!("{name}:1:1: is not an object, {} was expected", T::NAME);
-        return Err(Error::new(what).hint(hint));
+    let hint = written_by::<T>();
+    match first(bytes) {
+        Some(b'[') => return T::of_list(bytes, name),
+        Some(b'"') => return Err(not_an_object::<T>(name)),
+        _ => {}
     }
     let Header { contract, version } = parse_json(bytes, name)?;
     match contract.as_deref() {
@@ -720,15 +748,35 @@ pub fn parse<T: Contract>(bytes: &[u8], name: &str) -> Result<T, Error> {
     }
 }
 
-/// Reads `image_map.json`.
+/// Whether JSON is a list: no contract of ours, perhaps a file of m3-download.
+pub fn is_list(bytes: &[u8]) -> bool {
+    first(bytes) == Some(b'[')
+}
+
+fn first(bytes: &[u8]) -> Option<u8> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    bytes.iter().copied().find(|b| !b.is_ascii_whitespace())
+}
+
+/// Reads `image_map.json`. Ids that are UUIDs are found in lower case too: m3-download writes them as it met them.
 pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
     let bytes = files::read(path)
         .map_err(|e| e.hint("`recto-download` writes it; name another with --image-map"))?;
-    parse_json(&bytes, &path.display().to_string())
+    let mut map: ImageMap = parse_json(&bytes, &path.display().to_string())?;
+    let lower = |(id, file): (&String, &String)| {
+        let lower = values::uuid(id).filter(|lower| lower != id)?;
+        Some((lower, file.clone()))
+    };
+    let lower: Vec<(String, String)> = map.iter().filter_map(lower).collect();
+    for (id, file) in lower {
+        map.entry(id).or_insert(file);
+    }
+    Ok(map)
 }
 
 /// Reads JSON, naming line, column and member of the first fault.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, Error> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let member = e.path().to_string();
@@ -780,6 +828,7 @@ impl Localizations {
             version: Self::VERSION,
             images,
             taxonomy: Taxonomy::new(),
+            rejects: Vec::new(),
         }
     }
 }
@@ -809,8 +858,12 @@ mod tests {
                 "x: version 9 of recto/localizations, this program knows 1 to 1",
             ),
             (
-                "[]",
+                "\"\"",
                 "x:1:1: is not an object, recto/localizations was expected",
+            ),
+            (
+                "[]",
+                "x: is a list, but not of the localizations of m3-download: no record has `localization`",
             ),
         ];
         for (text, message) in cases {

@@ -12,7 +12,8 @@
 //! and a thin shell; [`formats`] is how datasets are written; [`iiif`] speaks the Image API; [`selectors`] reads
 //! the ways in which parts of images are named; [`jpeg`] proves JPEGs whole and joins their tiles undecoded.
 //! [`http`], [`files`] and [`pixels`] are the only rooms that meet the network, the disk and pixels; [`report`] is
-//! how a stage ends, [`signals`] how it is asked to; [`schemas`] describes the files to others.
+//! how a stage ends, [`signals`] how it is asked to; [`schemas`] describes the files to others,
+//! [`values`] reads what databases write.
 
 pub mod contracts;
 pub mod digest;
@@ -31,3 +32,4 @@ pub mod selectors;
 pub mod serve;
 pub mod signals;
 pub mod sources;
+pub mod values;

@@ -89,7 +89,7 @@ const WITHOUT: &[(&str, &[&str], &str)] = &[
     ),
     (
         "contracts know no source, no format and no stage",
-        &["contracts.rs", "schemas.rs"],
+        &["contracts.rs", "contracts/", "schemas.rs"],
         r"crate::(sources|formats|digest|extract|download|reformat|serve|http|pixels)\b",
     ),
     (

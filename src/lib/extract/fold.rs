@@ -146,9 +146,15 @@ impl Entry {
     fn take(&mut self, reading: Reading, extracted: &mut Extracted) {
         self.known.extend(reading.kept);
         self.image.labels.extend(reading.labels);
+        if reading.in_pixels {
+            // Beside a frame of the declared size, which is that of the file as far as anybody knows.
+            self.image.in_pixels = self.image.frame.is_none();
+            return self.boxes.extend(reading.boxes);
+        }
         let (Some(to), Some(from)) = (self.image.frame.or(reading.frame), reading.frame) else {
             return;
         };
+        self.image.in_pixels = false;
         self.image.frame = Some(to);
         if disagree(from, to) {
             extracted

@@ -84,6 +84,12 @@ impl Spaces {
         }
     }
 
+    /// Whether boxes have no frame but the pixels of the file: drawn on an image whose size nobody tells.
+    pub fn is_in_pixels(&self, drawn_on: &[Space]) -> bool {
+        let only_image = !drawn_on.is_empty() && drawn_on.iter().all(|s| *s == Space::Image);
+        only_image && self.frame(drawn_on).is_none() && self.corner == [0.0, 0.0]
+    }
+
     /// A shape of a space in `frame`, which covers the same pixels. The problem says why it cannot be had.
     pub fn bring(&self, shape: &Shape, space: Space, frame: Frame) -> Result<Shape, String> {
         let (moved, from) = match space {
@@ -154,6 +160,21 @@ impl Spaces {
             )),
         }
     }
+}
+
+/// The part of a shape right of the left edge and below the top one, of an image whose size nobody tells.
+pub fn fit_corner(shape: &Shape) -> Result<Fitted, String> {
+    const FAR: f64 = u32::MAX as f64; // no image is larger
+    let open = Frame {
+        width: FAR,
+        height: FAR,
+    };
+    let outside = || format!("outside the image: box {}", numbers(&shape.bbox));
+    let fitted = fit(shape, open).ok_or_else(outside)?;
+    Ok(Fitted {
+        clipped: fitted.shape.bbox != shape.bbox,
+        ..fitted
+    })
 }
 
 fn no_size() -> String {

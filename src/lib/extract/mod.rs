@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use crate::contracts::{self, Digest, Localizations, Taxonomy};
 use crate::files;
 use crate::report::{self, Error, Reject, Report};
+use crate::sources::m3;
 
 pub mod concept;
 mod fold;
@@ -25,7 +26,7 @@ pub use fold::extract;
 /// What users may choose.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Digests, any number, merged in this order; `-` reads one from standard input
+    /// Digests, those of m3-download too, any number, merged in this order; `-` reads one from standard input
     #[arg(value_name = "DIGEST", required = true)]
     pub digests: Vec<PathBuf>,
     /// Where the localizations go; `-` writes them to standard output
@@ -164,13 +165,15 @@ pub fn run(options: Options) -> ExitCode {
 fn stage(options: &Options, report: &mut Report) -> Result<(), Error> {
     let rejects = rejects_path(options);
     refuse_overwriting(options, rejects.as_deref())?;
-    let digests = read_digests(&options.digests)?;
+    let (digests, unusable) = read_digests(&options.digests)?;
     let rules = Rules {
         concept_from: options.concept_from.clone(),
         outside: options.outside,
         motivations: options.motivation.clone(),
     };
-    let extracted = extract(&digests, &rules);
+    let mut extracted = extract(&digests, &rules);
+    extracted.read += unusable.len() as u64;
+    extracted.rejects.splice(0..0, unusable);
     account(&extracted, report);
     report.rejects = extracted.rejects;
     if extracted.images.is_empty() {
@@ -224,9 +227,25 @@ fn refuse_overwriting(options: &Options, rejects: Option<&Path>) -> Result<(), E
     Ok(())
 }
 
-fn read_digests(paths: &[PathBuf]) -> Result<Vec<(String, Digest)>, Error> {
-    let read = |path: &PathBuf| Ok((path.display().to_string(), contracts::read(path)?));
-    paths.iter().map(read).collect()
+/// Digests by name, and what in lists of m3-download cannot be used.
+type Digests = (Vec<(String, Digest)>, Vec<Reject>);
+
+fn read_digests(paths: &[PathBuf]) -> Result<Digests, Error> {
+    let (mut digests, mut unusable) = (Vec::new(), Vec::new());
+    for path in paths {
+        let (name, bytes) = (path.display().to_string(), files::read(path)?);
+        let digest = match contracts::is_list(&bytes) {
+            false => contracts::parse(&bytes, &name)?,
+            true => {
+                let list: Vec<serde_json::Value> = contracts::parse_json(&bytes, &name)?;
+                let (digest, rejects) = m3::list::digest(&name, &list)?;
+                unusable.extend(rejects);
+                digest
+            }
+        };
+        digests.push((name, digest));
+    }
+    Ok((digests, unusable))
 }
 
 /// Numbers and news for the report.

@@ -15,6 +15,8 @@ use crate::selectors::{self, Selection, Shape};
 pub struct Reading {
     /// The frame that the whole image fills.
     pub frame: Option<Frame>,
+    /// Whether boxes are in pixels of the file, for want of a frame.
+    pub in_pixels: bool,
     /// Its boxes.
     pub boxes: Vec<Found>,
     /// Concepts of the image as a whole.
@@ -60,6 +62,7 @@ pub fn observation(
         extracted,
         reading: Reading {
             frame: spaces.frame(&drawn_on),
+            in_pixels: spaces.is_in_pixels(&drawn_on),
             boxes: Vec::new(),
             labels: Vec::new(),
             kept: BTreeSet::new(),
@@ -211,15 +214,16 @@ impl Reader<'_> {
             height: 1.0,
         };
         let frame = self.reading.frame.unwrap_or(unknown);
-        let brought = self.spaces.bring(shape, space, frame)?;
-        let fitted = self.spaces.fit(&brought, space, frame)?;
+        let (fitted, particulars) = if self.reading.in_pixels {
+            (frame::fit_corner(shape)?, frame::numbers(&shape.bbox))
+        } else {
+            let brought = self.spaces.bring(shape, space, frame)?;
+            let bbox = frame::numbers(&brought.bbox);
+            let particulars = format!("{bbox}, frame {} x {}", frame.width, frame.height);
+            (self.spaces.fit(&brought, space, frame)?, particulars)
+        };
         if fitted.clipped && self.rules.outside == Outside::Reject {
-            return Err(format!(
-                "reaches beyond the image: box {}, frame {} x {}",
-                frame::numbers(&brought.bbox),
-                frame.width,
-                frame.height
-            ));
+            return Err(format!("reaches beyond the image: box {particulars}"));
         }
         Ok(Fitted {
             shape: frame::tidy(&fitted.shape)?,

@@ -10,25 +10,21 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{Choices, Dataset, Format, Labelled, Picture, Sink, cannot};
+use super::{Choices, Dataset, Format, Head, Labelled, Picture, Sink, Written, cannot, ranks};
 use crate::contracts::Number;
-use crate::report::Error;
 
 /// The format.
 #[derive(Debug)]
 pub struct Coco;
 
 impl Format for Coco {
-    fn name(&self) -> &'static str {
-        "coco"
-    }
-
-    fn about(&self) -> &'static str {
-        "COCO instances JSON, one per split, beside images/"
-    }
-
-    fn single_file(&self) -> Option<&'static str> {
-        Some("json")
+    fn head(&self) -> Head {
+        Head {
+            name: "coco",
+            about: "COCO instances JSON, one per split, beside images/",
+            single_file: Some("json"),
+            holds_ranks: true,
+        }
     }
 
     fn conventions(&self, _: &Choices) -> String {
@@ -38,17 +34,11 @@ impl Format for Coco {
             .into()
     }
 
-    fn write(
-        &self,
-        dataset: &Dataset,
-        _: &Choices,
-        out: &mut dyn Sink,
-    ) -> Result<Vec<String>, Error> {
-        let rights = licenses(dataset);
+    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written {
         let root = dataset.image_root();
         for (split, images) in dataset.parts("default") {
             let path = format!("annotations/instances_{split}.json");
-            instances(dataset, &rights, split, &images, out.file(&path)?).map_err(cannot(&path))?;
+            instances(dataset, choices, split, &images, out.file(&path)?).map_err(cannot(&path))?;
         }
         for picture in &dataset.images {
             let path = format!("images/{}", picture.below(root));
@@ -71,18 +61,26 @@ fn licenses(dataset: &Dataset) -> Vec<&str> {
 /// Writes record by record: the document is never held.
 fn instances(
     dataset: &Dataset,
-    rights: &[&str],
+    choices: &Choices,
     split: &str,
     images: &[&Picture],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let root = dataset.image_root();
+    let (root, rights) = (dataset.image_root(), licenses(dataset));
     write!(out, "{{\"info\":{}", info(split))?;
     let licenses = rights.iter().enumerate().map(|(i, text)| license(i, text));
     list(out, "licenses", licenses)?;
-    let categories = dataset.classes.iter().enumerate();
-    list(out, "categories", categories.map(category))?;
-    list(out, "images", images.iter().map(|p| image(root, rights, p)))?;
+    let categories = 0..dataset.classes.len();
+    list(
+        out,
+        "categories",
+        categories.map(|class| category(dataset, class, choices)),
+    )?;
+    list(
+        out,
+        "images",
+        images.iter().map(|p| image(root, &rights, p)),
+    )?;
     let boxes = images
         .iter()
         .flat_map(|p| p.boxes.iter().map(|b| annotation(p, b)));
@@ -108,8 +106,14 @@ fn license(i: usize, text: &str) -> Value {
     json!({ "id": i + 1, "name": text, "url": url })
 }
 
-fn category((i, name): (usize, &String)) -> Value {
-    json!({ "id": i + 1, "name": name, "supercategory": "" })
+fn category(dataset: &Dataset, class: usize, choices: &Choices) -> Value {
+    let (name, lineage) = (&dataset.classes[class], dataset.lineage(class));
+    let above = || lineage.iter().rev().find(|rung| rung.name != *name);
+    let supercategory = match &choices.supercategory {
+        Some(rank) => ranks::taxon(lineage, rank),
+        None => above().map(|rung| rung.name.as_str()),
+    };
+    json!({ "id": class + 1, "name": name, "supercategory": supercategory.unwrap_or_default() })
 }
 
 fn image(root: &str, rights: &[&str], p: &Picture) -> Value {

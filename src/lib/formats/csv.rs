@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Choices, Dataset, Format, Labelled, Picture, Sink, cannot, cannot_row};
-use crate::report::Error;
+use serde_json::Value;
+
+use super::{Choices, Dataset, Format, Head, Labelled, Picture, Sink, Written, put_rows, ranks};
 
 /// The format.
 #[derive(Debug)]
@@ -44,64 +45,109 @@ const HEADER: [&str; 25] = [
 ];
 
 impl Format for Csv {
-    fn name(&self) -> &'static str {
-        "csv"
-    }
-
-    fn about(&self) -> &'static str {
-        "one wide table, a row per box, with all metadata"
-    }
-
-    fn single_file(&self) -> Option<&'static str> {
-        Some("csv")
+    fn head(&self) -> Head {
+        Head {
+            name: "csv",
+            about: "one wide table, a row per box, with all metadata",
+            single_file: Some("csv"),
+            holds_ranks: true,
+        }
     }
 
     fn conventions(&self, _: &Choices) -> String {
         "x, y, w, h in pixels of the file from the outer corner of its top-left pixel, decimals kept; label_id \
          from 1; an image without boxes is a row with empty label and box cells; files are named as in \
-         image_map.json; read labels as text (pandas: keep_default_na=False), `NA` may be one"
+         image_map.json; what is said of boxes is in box:…, of images in meta:…, ranks in rank:…; read labels as text (pandas: keep_default_na=False), `NA` may be one"
             .into()
     }
 
-    fn write(
-        &self,
-        dataset: &Dataset,
-        _: &Choices,
-        out: &mut dyn Sink,
-    ) -> Result<Vec<String>, Error> {
-        let keys: BTreeSet<&str> = dataset
-            .images
-            .iter()
-            .flat_map(|p| p.metadata.keys().map(String::as_str))
-            .collect();
-        let mut csv = csv::Writer::from_writer(out.file(PATH)?);
-        let fault = cannot_row(PATH);
-        let header = HEADER.iter().map(|&name| name.to_owned());
-        csv.write_record(header.chain(keys.iter().map(|key| format!("meta:{key}"))))
-            .map_err(&fault)?;
-        for picture in &dataset.images {
+    fn write(&self, dataset: &Dataset, _: &Choices, out: &mut dyn Sink) -> Written {
+        let columns = Columns::of(dataset);
+        let rows = dataset.images.iter().flat_map(|picture| {
             let boxes = picture.boxes.iter().map(Some);
-            let boxes: Vec<_> = if picture.boxes.is_empty() {
-                vec![None]
-            } else {
-                boxes.collect()
-            };
-            for labelled in boxes {
-                csv.write_record(row(dataset, picture, labelled, &keys))
-                    .map_err(&fault)?;
-            }
-        }
-        csv.flush().map_err(cannot(PATH))?;
+            // A picture without boxes has a row too.
+            let none = picture.boxes.is_empty().then_some(None);
+            let row = |labelled| columns.row(dataset, picture, labelled);
+            boxes.chain(none).map(row)
+        });
+        put_rows(out, PATH, std::iter::once(columns.header()).chain(rows))?;
         Ok(Vec::new())
     }
 }
 
-fn row(
-    dataset: &Dataset,
-    picture: &Picture,
-    labelled: Option<&Labelled>,
-    keys: &BTreeSet<&str>,
-) -> Vec<String> {
+/// The columns that depend on what a dataset holds, each kind sorted.
+struct Columns<'a> {
+    ranks: Vec<&'a str>,
+    said_of_boxes: BTreeSet<&'a str>,
+    said_of_images: BTreeSet<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(dataset: &'a Dataset) -> Self {
+        let images = || dataset.images.iter();
+        let attributes = images()
+            .flat_map(|p| &p.boxes)
+            .flat_map(|b| b.attributes.keys());
+        let said_of_boxes = attributes.map(String::as_str).filter(|key| *key != "text");
+        Columns {
+            ranks: ranks::of(dataset),
+            said_of_boxes: said_of_boxes.collect(),
+            said_of_images: images()
+                .flat_map(|p| p.metadata.keys())
+                .map(String::as_str)
+                .collect(),
+        }
+    }
+
+    fn header(&self) -> Vec<String> {
+        let fixed = HEADER.iter().map(|&name| name.to_owned());
+        let ranks = self.ranks.iter().map(|rank| format!("rank:{rank}"));
+        let boxes = self.said_of_boxes.iter().map(|key| format!("box:{key}"));
+        let images = self.said_of_images.iter().map(|key| format!("meta:{key}"));
+        fixed.chain(ranks).chain(boxes).chain(images).collect()
+    }
+
+    fn row(
+        &self,
+        dataset: &Dataset,
+        picture: &Picture,
+        labelled: Option<&Labelled>,
+    ) -> Vec<String> {
+        let lineage = labelled.map_or(&[][..], |b| dataset.lineage(b.class));
+        let rank = |rank: &&str| ranks::taxon(lineage, rank).unwrap_or_default().to_owned();
+        let attribute = |key: &&str| {
+            labelled
+                .and_then(|b| b.attributes.get(*key))
+                .map_or(String::new(), cell)
+        };
+        let metadata = |key: &&str| {
+            picture
+                .metadata
+                .get(*key)
+                .map_or(String::new(), |values| values.join(JOIN))
+        };
+        let mut row = fixed_cells(dataset, picture, labelled);
+        row.extend(self.ranks.iter().map(rank));
+        row.extend(self.said_of_boxes.iter().map(attribute));
+        row.extend(self.said_of_images.iter().map(metadata));
+        row
+    }
+}
+
+/// A value as people write it in a cell: texts as they are, lists of texts joined, anything else as JSON.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => {
+            let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+            texts.map_or_else(|| value.to_string(), |texts| texts.join(JOIN))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn fixed_cells(dataset: &Dataset, picture: &Picture, labelled: Option<&Labelled>) -> Vec<String> {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
     let mut row = vec![
         picture.number.to_string(),
@@ -123,12 +169,6 @@ fn row(
         title(picture),
     ]);
     row.extend(said_cells(labelled));
-    row.extend(keys.iter().map(|&key| {
-        picture
-            .metadata
-            .get(key)
-            .map_or(String::new(), |values| values.join(JOIN))
-    }));
     row
 }
 

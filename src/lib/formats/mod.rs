@@ -6,13 +6,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::contracts::{BBox, Metadata, Polygon, Provenance};
+use crate::contracts::{BBox, Metadata, Polygon, Provenance, Rung};
 use crate::report::Error;
 use crate::{files, pixels};
 
 pub mod coco;
+pub mod counts;
 pub mod csv;
 mod names;
+pub mod ranks;
 pub mod sheet;
 pub mod tf;
 pub mod vgg;
@@ -21,25 +23,38 @@ pub mod yolo;
 
 /// A way to write a dataset.
 pub trait Format: Sync {
-    /// What users type after `--format`, lower case.
-    fn name(&self) -> &'static str;
-    /// One line for `--help` and the README.
-    fn about(&self) -> &'static str;
-    /// The suffix with which `-o` names a single file instead of a folder (`json` for coco), if the format can
-    /// be one file.
-    fn single_file(&self) -> Option<&'static str> {
-        None
-    }
+    /// What it is called, and what it can do.
+    fn head(&self) -> Head;
     /// What its numbers mean: origin, edges, rounding, ids; for `dataset.json` and the README.
     fn conventions(&self, choices: &Choices) -> String;
     /// Writes every file and gives the news people should know: what the format cannot say, what was replaced.
-    fn write(
-        &self,
-        dataset: &Dataset,
-        choices: &Choices,
-        out: &mut dyn Sink,
-    ) -> Result<Vec<String>, Error>;
+    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written;
+    /// What users type after `--format`, lower case.
+    fn name(&self) -> &'static str {
+        self.head().name
+    }
+    /// One line for `--help` and the README.
+    fn about(&self) -> &'static str {
+        self.head().about
+    }
 }
+
+/// What a format is called, and what it can do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Head {
+    /// What users type after `--format`, lower case.
+    pub name: &'static str,
+    /// One line for `--help` and the README.
+    pub about: &'static str,
+    /// The suffix with which `-o` names a single file instead of a folder (`json` for coco), if the format can
+    /// be one file.
+    pub single_file: Option<&'static str>,
+    /// Whether it can say where a class stands in a tree of concepts.
+    pub holds_ranks: bool,
+}
+
+/// News of a dataset that was written, or why it could not be.
+pub type Written = Result<Vec<String>, Error>;
 
 /// Every format, in the order in which help and errors list them.
 pub const ALL: &[&dyn Format] = &[
@@ -49,6 +64,7 @@ pub const ALL: &[&dyn Format] = &[
     &tf::Tf,
     &yolo::Yolo,
     &vgg::Vgg,
+    &counts::Counts,
     &sheet::Sheet,
 ];
 
@@ -60,8 +76,14 @@ pub fn named(name: &str) -> Option<&'static dyn Format> {
 }
 
 /// What people choose within a format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choices {
+    /// coco: the rank whose taxon is the supercategory; none: the taxon above the class.
+    pub supercategory: Option<String>,
+    /// counts: a row that sums up.
+    pub total: bool,
+    /// Whether the output is one file, not a folder.
+    pub single: bool,
     /// voc: boxes as the devkit counts, `x+1 .. x+w`, instead of edges, `x .. x+w`.
     pub voc_inclusive: bool,
     /// tf: bytes of images after which the next shard begins.
@@ -86,6 +108,9 @@ pub struct Dataset {
     pub images: Vec<Picture>,
     /// Concepts, NFC, sorted by code point; a box's `class` is an index into this.
     pub classes: Vec<String>,
+    /// Where each class stands in a tree of concepts, root first, its taxon last; empty where that is not asked or
+    /// not known.
+    pub lineages: Vec<Vec<Rung>>,
     /// The splits asked for, in the order given; empty when none were.
     pub splits: Vec<String>,
     /// Whether image files go into the output; else files are named where they lie.
@@ -93,6 +118,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Where a class stands, root first; empty where that is not asked or not known.
+    pub fn lineage(&self, class: usize) -> &[Rung] {
+        self.lineages.get(class).map_or(&[], Vec::as_slice)
+    }
+
     /// The splits with their images, in the order asked for; all of them under `whole` when none were asked for.
     pub fn parts<'a>(&'a self, whole: &'a str) -> Vec<(&'a str, Vec<&'a Picture>)> {
         if self.splits.is_empty() {
@@ -213,6 +243,29 @@ impl Labelled {
     pub fn text(&self) -> Option<&str> {
         self.attributes.get("text").and_then(|text| text.as_str())
     }
+}
+
+/// Writes a text file.
+fn put(out: &mut dyn Sink, path: &str, text: &str) -> Result<(), Error> {
+    out.file(path)?
+        .write_all(text.as_bytes())
+        .map_err(cannot(path))
+}
+
+/// Writes a CSV file, row by row: RFC 4180 quoting, LF, UTF-8 without byte-order mark.
+fn put_rows<R>(
+    out: &mut dyn Sink,
+    path: &str,
+    rows: impl IntoIterator<Item = R>,
+) -> Result<(), Error>
+where
+    R: IntoIterator<Item: AsRef<[u8]>>,
+{
+    let mut csv = ::csv::Writer::from_writer(out.file(path)?);
+    for row in rows {
+        csv.write_record(row).map_err(cannot_row(path))?;
+    }
+    csv.flush().map_err(cannot(path))
 }
 
 /// The words for bytes that a sink would not take.

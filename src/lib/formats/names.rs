@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Dataset, Picture, Sink, cannot, cannot_row};
+use super::{Dataset, Picture, Sink, put_rows};
 use crate::files::{SafeName, hex_digest};
 use crate::report::Error;
 
@@ -68,12 +68,9 @@ pub fn write_sources(
         "rights",
         "attribution",
     ];
-    let mut csv = csv::Writer::from_writer(out.file(PATH)?);
-    let fault = cannot_row(PATH);
-    csv.write_record(HEADER).map_err(&fault)?;
-    for (i, picture) in dataset.images.iter().enumerate() {
+    let row = |(i, picture): (usize, &Picture)| {
         let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
-        csv.write_record([
+        [
             picture.number.to_string(),
             named(i, picture),
             or_none(&picture.split),
@@ -85,8 +82,12 @@ pub fn write_sources(
             or_none(&picture.source.manifest),
             or_none(&picture.source.rights),
             or_none(&picture.source.attribution),
-        ])
-        .map_err(&fault)?;
-    }
-    csv.flush().map_err(cannot(PATH))
+        ]
+    };
+    let rows = dataset.images.iter().enumerate().map(row);
+    put_rows(
+        out,
+        PATH,
+        std::iter::once(HEADER.map(str::to_owned)).chain(rows),
+    )
 }

@@ -1,6 +1,6 @@
 //! `sheet`: a contact sheet, one PNG of thumbnails with their boxes, to look at before training on anything.
 
-use super::{Choices, Dataset, Format, Picture, Sink, cannot, counted};
+use super::{Choices, Dataset, Format, Head, Picture, Sink, Written, cannot, counted};
 use crate::pixels;
 use crate::pixels::draw::{self, Cell};
 use crate::report::Error;
@@ -12,16 +12,13 @@ pub struct Sheet;
 const PATH: &str = "sheet.png";
 
 impl Format for Sheet {
-    fn name(&self) -> &'static str {
-        "sheet"
-    }
-
-    fn about(&self) -> &'static str {
-        "a contact sheet PNG with the boxes drawn, to look at"
-    }
-
-    fn single_file(&self) -> Option<&'static str> {
-        Some("png")
+    fn head(&self) -> Head {
+        Head {
+            name: "sheet",
+            about: "a contact sheet PNG with the boxes drawn, to look at",
+            single_file: Some("png"),
+            ..Head::default()
+        }
     }
 
     fn conventions(&self, choices: &Choices) -> String {
@@ -31,12 +28,7 @@ impl Format for Sheet {
         )
     }
 
-    fn write(
-        &self,
-        dataset: &Dataset,
-        choices: &Choices,
-        out: &mut dyn Sink,
-    ) -> Result<Vec<String>, Error> {
+    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written {
         let chosen = choose(dataset, choices.sheet_images);
         let mut cells = Vec::new();
         let mut news = Vec::new();

@@ -6,7 +6,7 @@
 
 mod wire;
 
-use super::{Choices, Dataset, Format, Picture, Sink, cannot, counted, names};
+use super::{Choices, Dataset, Format, Head, Picture, Sink, Written, cannot, counted, names, put};
 use crate::files::hex_digest;
 use crate::pixels;
 use crate::report::Error;
@@ -23,12 +23,12 @@ const MOST_PIXELS: u64 = 1 << 30;
 const MOST_BYTES: usize = (1 << 31) - (1 << 26);
 
 impl Format for Tf {
-    fn name(&self) -> &'static str {
-        "tf"
-    }
-
-    fn about(&self) -> &'static str {
-        "TFRecord shards for the TF Object Detection API, and label_map.pbtxt"
+    fn head(&self) -> Head {
+        Head {
+            name: "tf",
+            about: "TFRecord shards for the TF Object Detection API, and label_map.pbtxt",
+            ..Head::default()
+        }
     }
 
     fn conventions(&self, _: &Choices) -> String {
@@ -38,16 +38,9 @@ impl Format for Tf {
             .into()
     }
 
-    fn write(
-        &self,
-        dataset: &Dataset,
-        choices: &Choices,
-        out: &mut dyn Sink,
-    ) -> Result<Vec<String>, Error> {
+    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written {
         const MAP: &str = "label_map.pbtxt";
-        out.file(MAP)?
-            .write_all(label_map(&dataset.classes).as_bytes())
-            .map_err(cannot(MAP))?;
+        put(out, MAP, &label_map(&dataset.classes))?;
         let mut transcoded = 0;
         for (split, pictures) in dataset.parts("data") {
             let shards = shards(&pictures, choices.shard_bytes);

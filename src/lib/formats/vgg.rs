@@ -4,8 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Choices, Dataset, Format, Picture, Sink, cannot, cannot_row};
-use crate::report::Error;
+use super::{Choices, Dataset, Format, Head, Picture, Sink, Written, put_rows};
 
 /// The format.
 #[derive(Debug)]
@@ -14,16 +13,13 @@ pub struct Vgg;
 const PATH: &str = "metadata.csv";
 
 impl Format for Vgg {
-    fn name(&self) -> &'static str {
-        "vgg"
-    }
-
-    fn about(&self) -> &'static str {
-        "the metadata CSV of VGG's image tools, a row per image, no boxes"
-    }
-
-    fn single_file(&self) -> Option<&'static str> {
-        Some("csv")
+    fn head(&self) -> Head {
+        Head {
+            name: "vgg",
+            about: "the metadata CSV of VGG's image tools, a row per image, no boxes",
+            single_file: Some("csv"),
+            ..Head::default()
+        }
     }
 
     fn conventions(&self, _: &Choices) -> String {
@@ -31,22 +27,16 @@ impl Format for Vgg {
             .into()
     }
 
-    fn write(
-        &self,
-        dataset: &Dataset,
-        _: &Choices,
-        out: &mut dyn Sink,
-    ) -> Result<Vec<String>, Error> {
-        let mut csv = csv::Writer::from_writer(out.file(PATH)?);
-        let fault = cannot_row(PATH);
-        csv.write_record(["filename", "file_attributes"])
-            .map_err(&fault)?;
-        for picture in &dataset.images {
-            let attributes = Value::Object(attributes(picture)).to_string();
-            csv.write_record([&picture.file, &attributes])
-                .map_err(&fault)?;
-        }
-        csv.flush().map_err(cannot(PATH))?;
+    fn write(&self, dataset: &Dataset, _: &Choices, out: &mut dyn Sink) -> Written {
+        let header = ["filename".to_owned(), "file_attributes".to_owned()];
+        let row = |picture: &Picture| {
+            [
+                picture.file.clone(),
+                Value::Object(attributes(picture)).to_string(),
+            ]
+        };
+        let rows = dataset.images.iter().map(row);
+        put_rows(out, PATH, std::iter::once(header).chain(rows))?;
         Ok(Vec::new())
     }
 }

@@ -8,8 +8,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Choices, Dataset, Format, Labelled, Picture, Sink, cannot, counted, names};
-use crate::contracts::BBox;
+use super::{
+    Choices, Dataset, Format, Head, Labelled, Picture, Sink, Written, counted, names, put,
+};
+use crate::contracts::{BBox, Rung};
 use crate::files::SafeName;
 use crate::report::Error;
 
@@ -23,12 +25,13 @@ const ROOT: &str = "VOCdevkit/VOC2012";
 const MOST_CLASS_LINES: usize = 5_000_000;
 
 impl Format for Voc {
-    fn name(&self) -> &'static str {
-        "voc"
-    }
-
-    fn about(&self) -> &'static str {
-        "Pascal VOC, an XML file per image below VOCdevkit/VOC2012"
+    fn head(&self) -> Head {
+        Head {
+            name: "voc",
+            about: "Pascal VOC, an XML file per image below VOCdevkit/VOC2012",
+            holds_ranks: true,
+            ..Head::default()
+        }
     }
 
     fn conventions(&self, choices: &Choices) -> String {
@@ -43,12 +46,7 @@ impl Format for Voc {
         )
     }
 
-    fn write(
-        &self,
-        dataset: &Dataset,
-        choices: &Choices,
-        out: &mut dyn Sink,
-    ) -> Result<Vec<String>, Error> {
+    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written {
         let stems = names::stems(dataset);
         let file = |p: &Picture| format!("{}.{}", stems[p.number as usize - 1], p.suffix());
         for (p, stem) in dataset.images.iter().zip(&stems) {
@@ -66,12 +64,6 @@ impl Format for Voc {
         news.extend(other_news(dataset));
         Ok(news)
     }
-}
-
-fn put(out: &mut dyn Sink, path: &str, text: &str) -> Result<(), Error> {
-    out.file(path)?
-        .write_all(text.as_bytes())
-        .map_err(cannot(path))
 }
 
 fn annotation(dataset: &Dataset, p: &Picture, file: &str, choices: &Choices) -> String {
@@ -95,13 +87,13 @@ fn annotation(dataset: &Dataset, p: &Picture, file: &str, choices: &Choices) -> 
         p.channels
     );
     for b in &p.boxes {
-        xml += &object(&dataset.classes[b.class], p, b, choices);
+        xml += &object(dataset, p, b, choices);
     }
     xml += "</annotation>\n";
     xml
 }
 
-fn object(class: &str, p: &Picture, b: &Labelled, choices: &Choices) -> String {
+fn object(dataset: &Dataset, p: &Picture, b: &Labelled, choices: &Choices) -> String {
     let [xmin, ymin, xmax, ymax] = corners(&b.bbox, p, choices.voc_inclusive);
     let text = b.text().map_or(String::new(), |text| {
         format!("    <text>{}</text>\n", escape(text))
@@ -109,10 +101,51 @@ fn object(class: &str, p: &Picture, b: &Labelled, choices: &Choices) -> String {
     format!(
         "  <object>\n    <name>{}</name>\n    <pose>Unspecified</pose>\n    <truncated>0</truncated>\n    \
          <difficult>0</difficult>\n    <bndbox>\n      <xmin>{xmin}</xmin>\n      <ymin>{ymin}</ymin>\n      \
-         <xmax>{xmax}</xmax>\n      <ymax>{ymax}</ymax>\n    </bndbox>\n    <uuid>{}</uuid>\n{text}  </object>\n",
-        escape(class),
-        escape(&b.id)
+         <xmax>{xmax}</xmax>\n      <ymax>{ymax}</ymax>\n    </bndbox>\n    <uuid>{}</uuid>\n{text}{}  </object>\n",
+        escape(&dataset.classes[b.class]),
+        escape(&b.id),
+        taxonomy(dataset.lineage(b.class))
     )
+}
+
+/// An element per rank, from the root down. Of two taxa of one rank the nearer counts: an element stands once.
+fn taxonomy(lineage: &[Rung]) -> String {
+    let mut tags: Vec<(String, &str)> = Vec::new();
+    for rung in lineage {
+        let Some(tag) = rung.rank.as_deref().and_then(tag) else {
+            continue;
+        };
+        match tags.iter_mut().find(|(known, _)| *known == tag) {
+            Some((_, name)) => *name = &rung.name,
+            None => tags.push((tag, &rung.name)),
+        }
+    }
+    if tags.is_empty() {
+        return String::new();
+    }
+    let elements: String = tags
+        .iter()
+        .map(|(tag, name)| format!("      <{tag}>{}</{tag}>\n", escape(name)))
+        .collect();
+    format!("    <taxonomy>\n{elements}    </taxonomy>\n")
+}
+
+/// A rank as the name of an element: what is no letter or digit is `_`. None for a rank without a letter.
+fn tag(rank: &str) -> Option<String> {
+    let safe = |c: char| {
+        if c.is_ascii_alphanumeric() || "-.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let tag: String = rank.trim().chars().map(safe).collect();
+    let is_letter = |c: char| c.is_ascii_alphabetic();
+    match tag.contains(is_letter) {
+        true if tag.starts_with(is_letter) => Some(tag),
+        true => Some(format!("_{tag}")),
+        false => None,
+    }
 }
 
 fn corners(b: &BBox, p: &Picture, inclusive: bool) -> [u32; 4] {
@@ -290,6 +323,33 @@ fn other_news(dataset: &Dataset) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranks_become_elements_and_never_break_them() {
+        let rung = |(rank, name): (&str, &str)| Rung {
+            rank: Some(rank.to_owned()),
+            name: name.to_owned(),
+        };
+        let given = [
+            ("", "a"),
+            ("genus", "first"),
+            ("species group", "<b>"),
+            ("2nd", "c"),
+            ("--", "d"),
+            ("genus", "second"),
+        ];
+        let xml = taxonomy(&given.map(rung));
+        let lines: Vec<&str> = xml.lines().map(str::trim).collect();
+        let wanted = [
+            "<taxonomy>",
+            "<genus>second</genus>",
+            "<species_group>&lt;b&gt;</species_group>",
+            "<_2nd>c</_2nd>",
+            "</taxonomy>",
+        ];
+        assert_eq!(lines, wanted);
+        assert_eq!(taxonomy(&[rung(("", "a"))]), "");
+    }
 
     #[test]
     fn corners_are_whole_inside_and_a_pixel_apart() {

@@ -5,20 +5,21 @@
 //! image with boxes and outlines mixed would be dropped as corrupt. `data.yaml` has no `path`, so that the
 //! set can be moved; without it the tools take the file's own folder.
 
-use super::{Choices, Dataset, Format, Labelled, Picture, Sink, cannot, counted, names};
-use crate::report::Error;
+use super::{
+    Choices, Dataset, Format, Head, Labelled, Picture, Sink, Written, counted, names, put,
+};
 
 /// The format.
 #[derive(Debug)]
 pub struct Yolo;
 
 impl Format for Yolo {
-    fn name(&self) -> &'static str {
-        "yolo"
-    }
-
-    fn about(&self) -> &'static str {
-        "Ultralytics' images/, labels/ and data.yaml, detection rows"
+    fn head(&self) -> Head {
+        Head {
+            name: "yolo",
+            about: "Ultralytics' images/, labels/ and data.yaml, detection rows",
+            ..Head::default()
+        }
     }
 
     fn conventions(&self, _: &Choices) -> String {
@@ -28,27 +29,18 @@ impl Format for Yolo {
             .into()
     }
 
-    fn write(
-        &self,
-        dataset: &Dataset,
-        _: &Choices,
-        out: &mut dyn Sink,
-    ) -> Result<Vec<String>, Error> {
+    fn write(&self, dataset: &Dataset, _: &Choices, out: &mut dyn Sink) -> Written {
         let stems = names::stems(dataset);
         let folder = |p: &Picture| split_name(p.split.as_deref().unwrap_or("train")).to_owned();
         let stem = |p: &Picture| stems[p.number as usize - 1].as_str();
         let file = |p: &Picture| format!("images/{}/{}.{}", folder(p), stem(p), p.suffix());
-        out.file("data.yaml")?
-            .write_all(data_yaml(dataset).as_bytes())
-            .map_err(cannot("data.yaml"))?;
+        put(out, "data.yaml", &data_yaml(dataset))?;
         names::write_sources(dataset, |_, p| file(p), out)?;
         for p in &dataset.images {
             p.place(&file(p), dataset, out)?;
             let path = format!("labels/{}/{}.txt", folder(p), stem(p));
             let lines: String = p.boxes.iter().map(|b| line(p, b)).collect();
-            out.file(&path)?
-                .write_all(lines.as_bytes())
-                .map_err(cannot(&path))?;
+            put(out, &path, &lines)?;
         }
         Ok(news(dataset))
     }

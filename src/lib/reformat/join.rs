@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use unicode_normalization::UnicodeNormalization;
-
-use super::remap::Remap;
+use super::naming::{self, Named, Naming};
 use super::shape::{Mapping, clip, clip_polygon};
 use crate::contracts::{BBox, Frame, Localization, Localizations, LocalizedImage, Polygon};
 use crate::formats::{Dataset, Labelled, Picture};
@@ -30,8 +28,8 @@ pub struct File {
 pub struct Rules {
     /// What rejects call the localizations.
     pub input: String,
-    /// New names of concepts.
-    pub remap: Remap,
+    /// What boxes are called.
+    pub naming: naming::Rules,
     /// Whether images without boxes are left out.
     pub drop_negatives: bool,
 }
@@ -45,7 +43,7 @@ pub struct Joined {
     pub read: u64,
     /// Those of them in the dataset.
     pub kept: u64,
-    /// Boxes that the remap drops, negatives that are not wanted.
+    /// Boxes that the remap drops or `--to-rank-strict` sets aside, negatives that are not wanted.
     pub filtered: u64,
     /// The rest, each with its reason.
     pub rejects: Vec<Reject>,
@@ -59,11 +57,16 @@ pub fn join(
     files: &BTreeMap<String, Result<File, String>>,
     rules: &Rules,
 ) -> Joined {
+    let unusable = localizations.rejects;
     let mut joining = Joining {
         rules,
-        joined: Joined::default(),
+        joined: Joined {
+            read: unusable.len() as u64,
+            rejects: unusable,
+            ..Joined::default()
+        },
         news: News::default(),
-        met: BTreeSet::new(),
+        naming: Naming::new(&rules.naming),
         drafts: Vec::new(),
         ids: BTreeSet::new(),
         taken: BTreeMap::new(),
@@ -77,15 +80,14 @@ pub fn join(
 /// A picture whose boxes still bear the names of their concepts.
 struct Draft {
     picture: Picture,
-    concepts: Vec<String>,
+    names: Vec<Named>,
 }
 
 struct Joining<'a> {
     rules: &'a Rules,
     joined: Joined,
     news: News,
-    /// Concepts before the remap.
-    met: BTreeSet<String>,
+    naming: Naming<'a>,
     drafts: Vec<Draft>,
     ids: BTreeSet<String>,
     /// File → the image it belongs to.
@@ -144,10 +146,12 @@ impl Joining<'_> {
     }
 
     fn draft(&mut self, image: LocalizedImage, file: File) -> Draft {
+        let mapping = Mapping::of(&image, &file.header);
         let service = image.image.service.map(|service| service.id);
-        let labels = image.labels.iter().filter_map(|label| self.renamed(label));
+        let labels = image.labels.iter();
+        let labels = labels.filter_map(|label| self.naming.of_concept(label));
         let mut picture = Picture {
-            labels: labels.collect(),
+            labels: labels.map(|named| named.class).collect(),
             group: match image.group.as_str() {
                 "" => image.id.clone(),
                 _ => image.group,
@@ -166,27 +170,18 @@ impl Joining<'_> {
             metadata: image.metadata,
             ..Picture::default()
         };
-        let mapping = image.frame.map(|frame| Mapping::new(frame, &file.header));
         let given = image.localizations.len();
-        let mut concepts = Vec::new();
+        let mut names = Vec::new();
         for localization in image.localizations {
-            if let Some((labelled, concept)) = self.labelled(localization, mapping, &picture) {
+            if let Some((labelled, named)) = self.labelled(localization, mapping, &picture) {
                 picture.boxes.push(labelled);
-                concepts.push(concept);
+                names.push(named);
             }
         }
         if given > 0 && picture.boxes.is_empty() {
             self.news.emptied.push(picture.id.clone());
         }
-        Draft { picture, concepts }
-    }
-
-    /// The new name of a concept, which is remembered as met.
-    fn renamed(&mut self, concept: &str) -> Option<String> {
-        let concept: String = concept.nfc().collect();
-        let renamed = self.rules.remap.apply(&concept);
-        self.met.insert(concept);
-        renamed
+        Draft { picture, names }
     }
 
     fn labelled(
@@ -194,13 +189,13 @@ impl Joining<'_> {
         localization: Localization,
         mapping: Option<Mapping>,
         picture: &Picture,
-    ) -> Option<(Labelled, String)> {
-        let Some(concept) = self.renamed(&localization.concept) else {
+    ) -> Option<(Labelled, Named)> {
+        let Some(named) = self.naming.of(&localization) else {
             self.joined.filtered += 1;
             return None;
         };
         self.joined.read += 1;
-        match placed(&localization, &concept, mapping, picture) {
+        match placed(&localization, &named.class, mapping, picture) {
             Ok((bbox, polygon, clipped)) => {
                 self.joined.kept += 1;
                 self.news.clipped += u64::from(clipped);
@@ -212,7 +207,7 @@ impl Joining<'_> {
                     polygon,
                     attributes: localization.attributes,
                 };
-                Some((labelled, concept))
+                Some((labelled, named))
             }
             Err((field, problem)) => {
                 let record = format!("{} {}", picture.id, localization.id);
@@ -233,34 +228,50 @@ impl Joining<'_> {
             rules,
             mut joined,
             news,
-            met,
+            naming,
             mut drafts,
             ..
         } = self;
         drafts.sort_by(|a, b| key(a).cmp(&key(b)));
-        let classes: BTreeSet<&String> = drafts.iter().flat_map(|d| &d.concepts).collect();
-        joined.dataset.classes = classes.into_iter().cloned().collect();
+        let mut classes: BTreeMap<&String, &String> = BTreeMap::new();
+        for named in drafts.iter().flat_map(|d| &d.names) {
+            let taxon = classes.entry(&named.class).or_insert(&named.taxon);
+            *taxon = (*taxon).min(&named.taxon);
+        }
+        joined.dataset.lineages = classes
+            .values()
+            .map(|taxon| naming.lineage(taxon))
+            .collect();
+        joined.dataset.classes = classes.into_keys().cloned().collect();
         let mut boxes = 0;
         for (i, mut draft) in drafts.into_iter().enumerate() {
             draft.picture.number = i as u32 + 1;
-            for (labelled, concept) in draft.picture.boxes.iter_mut().zip(&draft.concepts) {
+            for (labelled, named) in draft.picture.boxes.iter_mut().zip(&draft.names) {
                 boxes += 1;
                 labelled.number = boxes;
-                let class = joined.dataset.classes.binary_search(concept);
+                let class = joined.dataset.classes.binary_search(&named.class);
                 labelled.class = class.unwrap_or_else(|place| place);
             }
             joined.dataset.images.push(draft.picture);
         }
         joined.rejects.sort();
         joined.notes = news.words(rules.drop_negatives);
-        let unused = rules.remap.unused(&met);
-        if !unused.is_empty() {
-            let names: Vec<String> = unused.iter().map(|name| format!("`{name}`")).collect();
-            let words = first_few("--remap names what occurs nowhere", &names);
-            joined.notes.push(words);
+        if rules.naming.taxonomy {
+            joined.notes.extend(unplaced(&joined.dataset));
+        }
+        for (what, names) in naming.news().iter().filter(|(_, names)| !names.is_empty()) {
+            joined.notes.push(first_few(what, names));
         }
         joined
     }
+}
+
+/// News of classes that the tree does not know.
+fn unplaced(dataset: &Dataset) -> Option<String> {
+    let classes = dataset.classes.iter().zip(&dataset.lineages);
+    let unknown = classes.filter(|(_, lineage)| lineage.is_empty());
+    let names: Vec<String> = unknown.map(|(name, _)| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| first_few("classes that the taxonomy does not know", &names))
 }
 
 /// A box and its outline in pixels of the file, and whether the box had to be clipped; or the field at fault.
@@ -326,7 +337,7 @@ impl News {
             let words = format!("{}: {w} x {h} declared, {width} x {height} found", image.id);
             self.resized.push(words);
         }
-        let mapping = image.frame.map(|frame| Mapping::new(frame, header));
+        let mapping = Mapping::of(image, header);
         if let (Some(mapping), Some(frame)) = (mapping, image.frame)
             && !mapping.fits
         {

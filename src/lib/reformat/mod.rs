@@ -1,16 +1,19 @@
 //! `reformat`: localizations.json + image_map.json → a training set.
 //!
 //! The core, [`join`], puts boxes on the pixels of the files really downloaded; [`split`] deals groups to train,
-//! val and test; [`remap`] renames concepts. The shell reads, measures files, and hands the dataset to a
+//! val and test; [`naming`] renames concepts and rolls them up. The shell reads, measures files, and hands the dataset to a
 //! [`Format`](crate::formats::Format). It needs no network.
 //!
 //! A record is an image, and each box of an image that is there: `read == kept + rejected` counts both. Boxes of
 //! images that are left out are told in the image's reject, not counted one by one.
 
+pub mod concepts;
 pub mod join;
+pub mod naming;
 pub mod remap;
 mod shape;
 pub mod split;
+pub mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -32,13 +35,13 @@ use split::Splits;
 /// Options of `recto-reformat`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// What `recto-extract` wrote; `-` is standard input
+    /// What `recto-extract` wrote, or the localizations.json of m3-download; `-` is standard input
     pub localizations: PathBuf,
     /// How to write the dataset
     #[arg(short, long, ignore_case = true, value_parser = formats())]
     pub format: String,
-    /// Folder to make; formats that are one file also take a name with its suffix (coco .json, csv and vgg .csv,
-    /// sheet .png)
+    /// Folder to make; formats that are one file also take a name with its suffix (coco .json, csv, vgg and counts
+    /// .csv, sheet .png)
     #[arg(short, long, value_name = "FOLDER|FILE")]
     pub output: PathBuf,
     /// What `recto-download` wrote; its paths start from its own folder
@@ -50,9 +53,6 @@ pub struct Options {
     /// Deal the groups another way; the same number gives the same split
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
-    /// Rename, merge or drop concepts: CSV with the columns from,to, or JSON {from: to}; an empty `to` drops
-    #[arg(long, value_name = "FILE")]
-    pub remap: Option<PathBuf>,
     /// What to do with images without boxes
     #[arg(long, value_name = "RULE", value_enum, default_value_t = Negatives::Keep)]
     pub negatives: Negatives,
@@ -68,9 +68,15 @@ pub struct Options {
     /// sheet: pictures on it
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub sheet_images: u64,
+    /// counts: add a row with the sum of every column
+    #[arg(long)]
+    pub total: bool,
     /// List of what was left out [default: rejects.csv in the folder, OUTPUT.rejects.csv beside a file]
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
+    /// How concepts become classes.
+    #[command(flatten)]
+    pub concepts: concepts::Options,
     /// What every stage has.
     #[command(flatten)]
     pub common: report::Common,
@@ -103,11 +109,12 @@ fn work(options: &Options, report: &mut Report) -> Result<(), Error> {
     let single = is_single(format, &options.output)?;
     let localizations: Localizations = contracts::read(&options.localizations)?;
     let map = contracts::read_image_map(&options.image_map)?;
-    let remap = options.remap.as_deref().map(remap::read).transpose()?;
+    let input = options.localizations.display().to_string();
+    let (naming, news) = options.concepts.rules(&input, &localizations.taxonomy)?;
     let files = measure(&localizations.images, &map, options);
     let rules = Rules {
-        input: options.localizations.display().to_string(),
-        remap: remap.unwrap_or_default(),
+        input,
+        naming,
         drop_negatives: options.negatives == Negatives::Drop,
     };
     let joined = join::join(localizations, &files, &rules);
@@ -116,7 +123,14 @@ fn work(options: &Options, report: &mut Report) -> Result<(), Error> {
     report.kept = joined.kept;
     report.filtered = joined.filtered;
     report.rejects = joined.rejects;
-    report.notes = joined.notes;
+    report.notes = [news, joined.notes].concat();
+    if options.concepts.taxonomy && !format.head().holds_ranks {
+        let words = format!(
+            "{} holds no ranks: --taxonomy adds nothing to it",
+            format.name()
+        );
+        report.notes.push(words);
+    }
     if dataset.images.is_empty() {
         return Err(nothing(report, options));
     }
@@ -161,7 +175,8 @@ fn is_single(format: &dyn Format, output: &Path) -> Result<bool, Error> {
     }
     let suffix = output.extension().unwrap_or_default().to_string_lossy();
     Ok(format
-        .single_file()
+        .head()
+        .single_file
         .is_some_and(|single| suffix.eq_ignore_ascii_case(single) && !output.is_dir()))
 }
 
@@ -261,6 +276,9 @@ fn publish(
     report: &mut Report,
 ) -> Result<(), Error> {
     let choices = Choices {
+        supercategory: options.concepts.supercategory.clone(),
+        total: options.total,
+        single,
         voc_inclusive: options.voc_inclusive,
         shard_bytes: options.shard_mb * 1_000_000,
         sheet_images: options.sheet_images as usize,

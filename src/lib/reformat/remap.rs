@@ -5,8 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use unicode_normalization::UnicodeNormalization;
-
+use super::tree::plain;
 use crate::contracts;
 use crate::files;
 use crate::report::Error;
@@ -16,25 +15,33 @@ use crate::report::Error;
 pub struct Remap(BTreeMap<String, Option<String>>);
 
 impl Remap {
-    /// The new name of a concept; none when it is dropped.
-    pub fn apply(&self, concept: &str) -> Option<String> {
-        match self.0.get(concept) {
-            Some(new) => new.clone(),
-            None => Some(concept.to_owned()),
-        }
+    /// The entry of a concept, if it has one: its new name; none: it is dropped.
+    pub fn get(&self, concept: &str) -> Option<Option<&str>> {
+        self.0.get(concept).map(Option::as_deref)
     }
 
-    /// Names of the map that are not among the concepts met.
-    pub fn unused(&self, met: &BTreeSet<String>) -> Vec<&str> {
+    /// Names of the map that are not among those used.
+    pub fn unused(&self, used: &BTreeSet<String>) -> Vec<&str> {
         let names = self.0.keys();
         names
-            .filter(|&name| !met.contains(name))
+            .filter(|&name| !used.contains(name))
             .map(String::as_str)
             .collect()
     }
+
+    /// A map of pairs; an empty new name drops.
+    #[cfg(test)]
+    pub fn of(pairs: &[(&str, &str)]) -> Self {
+        let pair = |(from, to): &(&str, &str)| {
+            let to = Some((*to).to_owned()).filter(|to| !to.is_empty());
+            ((*from).to_owned(), to)
+        };
+        Remap(pairs.iter().map(pair).collect())
+    }
 }
 
-/// Reads a map: JSON when it begins with `{`, else CSV with the columns `from` and `to`.
+/// Reads a map: JSON when it begins with `{`, else CSV: with the columns `from` and `to` among others, or with two
+/// columns and no header, as m3-download's.
 pub fn read(path: &Path) -> Result<Remap, Error> {
     parse(&files::read(path)?, &path.display().to_string())
 }
@@ -47,8 +54,8 @@ fn parse(bytes: &[u8], name: &str) -> Result<Remap, Error> {
     };
     let mut map = BTreeMap::new();
     for (from, to) in pairs {
-        let from = normal(&from);
-        let to = to.map(|to| normal(&to)).filter(|to| !to.is_empty());
+        let from = plain(&from);
+        let to = to.map(|to| plain(&to)).filter(|to| !to.is_empty());
         if let Some(other) = map.insert(from.clone(), to.clone())
             && other != to
         {
@@ -57,10 +64,6 @@ fn parse(bytes: &[u8], name: &str) -> Result<Remap, Error> {
         }
     }
     Ok(Remap(map))
-}
-
-fn normal(text: &str) -> String {
-    text.nfc().collect()
 }
 
 type Pairs = Vec<(String, Option<String>)>;
@@ -72,25 +75,31 @@ fn from_json(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
 }
 
 fn from_csv(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
-    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    let mut csv = csv::ReaderBuilder::new()
+        .flexible(true)
+        .has_headers(false)
+        .from_reader(bytes);
     let fault = |e: csv::Error| Error::new(format!("{name}: cannot be read as CSV")).because(e);
-    let header = csv.headers().map_err(fault)?.clone();
-    let column = |wanted: &str| header.iter().position(|found| found.trim() == wanted);
-    let (Some(from), Some(to)) = (column("from"), column("to")) else {
-        let found: Vec<&str> = header.iter().collect();
-        let what = format!(
-            "{name}:1: has the columns {}, from and to were expected",
-            found.join(",")
-        );
-        return Err(Error::new(what).hint("begin the file with the line `from,to`"));
+    let rows: Vec<csv::StringRecord> = csv.records().collect::<Result<_, _>>().map_err(fault)?;
+    let first = rows.first().cloned().unwrap_or_default();
+    let column = |wanted: &str| first.iter().position(|found| found.trim() == wanted);
+    let (from, to, skip) = match (column("from"), column("to")) {
+        (Some(from), Some(to)) => (from, to, 1),
+        (None, None) if first.len() == 2 => (0, 1, 0),
+        _ => {
+            let found: Vec<&str> = first.iter().collect();
+            let what = format!(
+                "{name}:1: has the columns {}, from and to were expected",
+                found.join(",")
+            );
+            return Err(Error::new(what).hint("begin the file with the line `from,to`"));
+        }
     };
-    csv.records()
-        .map(|row| {
-            let row = row.map_err(fault)?;
-            let cell = |column: usize| row.get(column).map(str::to_owned);
-            Ok((cell(from).unwrap_or_default(), cell(to)))
-        })
-        .collect()
+    let pair = |row: &csv::StringRecord| {
+        let cell = |column: usize| row.get(column).map(str::to_owned);
+        (cell(from).unwrap_or_default(), cell(to))
+    };
+    Ok(rows[skip.min(rows.len())..].iter().map(pair).collect())
 }
 
 #[cfg(test)]
@@ -100,22 +109,23 @@ mod tests {
     #[test]
     fn names_change_once_merge_or_vanish() {
         let csv = "from,to\na,b\nb,c\nx,\n\"q, \"\"r\"\"\",s\nonly\n";
+        let bare = "a,b\nb,c\nx,\n\"q, \"\"r\"\"\",s\nonly\n";
         let json = r#"{"a":"b","b":"c","x":null,"q, \"r\"":"s","only":""}"#;
-        for text in [csv, json] {
+        for text in [csv, bare, json] {
             let map = parse(text.as_bytes(), "m").unwrap();
             let cases = [
-                ("a", Some("b")),
-                ("b", Some("c")),
-                ("x", None),
-                ("only", None),
-                ("q, \"r\"", Some("s")),
-                ("other", Some("other")),
+                ("a", Some(Some("b"))),
+                ("b", Some(Some("c"))),
+                ("x", Some(None)),
+                ("only", Some(None)),
+                ("q, \"r\"", Some(Some("s"))),
+                ("other", None),
             ];
             for (from, to) in cases {
-                assert_eq!(map.apply(from).as_deref(), to, "{from} in {text}");
+                assert_eq!(map.get(from), to, "{from} in {text}");
             }
-            let met = BTreeSet::from(["a".to_owned(), "b".into(), "x".into(), "only".into()]);
-            assert_eq!(map.unused(&met), ["q, \"r\""]);
+            let used = BTreeSet::from(["a".to_owned(), "b".into(), "x".into(), "only".into()]);
+            assert_eq!(map.unused(&used), ["q, \"r\""]);
         }
     }
 
@@ -123,8 +133,12 @@ mod tests {
     fn a_map_that_makes_no_sense_is_an_error() {
         let cases = [
             (
-                "old,new\na,b\n",
-                "m:1: has the columns old,new, from and to were expected",
+                "old,new,why\na,b,c\n",
+                "m:1: has the columns old,new,why, from and to were expected",
+            ),
+            (
+                "from\na\n",
+                "m:1: has the columns from, from and to were expected",
             ),
             ("from,to\na,b\na,c\n", "m: `a` is given two new names"),
             (

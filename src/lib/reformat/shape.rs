@@ -1,6 +1,6 @@
 //! From a frame to the pixels of a file: scale, turn, clip.
 
-use crate::contracts::{BBox, Frame, Polygon};
+use crate::contracts::{BBox, Frame, LocalizedImage, Polygon};
 use crate::pixels::Header;
 
 /// How the frame of an image's boxes lies on the pixels of its file.
@@ -18,6 +18,14 @@ pub struct Mapping {
 const LEAST_SIDE: f64 = 0.01;
 
 impl Mapping {
+    /// The way from the frame of an image to its file; none where nothing says in which space its boxes are.
+    pub fn of(image: &LocalizedImage, header: &Header) -> Option<Self> {
+        let stored = [header.width, header.height].map(f64::from);
+        let stored = image.in_pixels.then(|| Frame::try_from(stored).ok());
+        let frame = image.frame.or(stored.flatten())?;
+        Some(Mapping::new(frame, header))
+    }
+
     /// The way from a frame to a file. The turn that EXIF asks for is believed only where the frame fits the turned
     /// picture and not the stored one: then the boxes were drawn on what a viewer showed.
     pub fn new(frame: Frame, header: &Header) -> Self {

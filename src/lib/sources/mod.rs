@@ -8,7 +8,6 @@ pub mod iiif;
 pub mod m3;
 pub mod names;
 pub mod table;
-mod values;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::report::Error;
 
@@ -63,14 +63,6 @@ pub fn unknown(typed: &str, near: &[String]) -> Error {
         }
         near => error.hint(format!("did you mean {}?", listed(near))),
     }
-}
-
-/// The folder that an address names, decoded; none at the root of a server.
-pub fn folder(url: Option<&str>) -> Option<String> {
-    let url = url::Url::parse(url?).ok()?;
-    let (folder, _) = url.path().rsplit_once('/')?;
-    let folder = percent_decode_str(folder.trim_matches('/')).decode_utf8_lossy();
-    (!folder.is_empty()).then(|| folder.into_owned())
 }
 
 /// Names in quotes, for messages: `"a", "b" or "c"`.

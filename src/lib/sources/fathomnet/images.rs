@@ -7,8 +7,7 @@ use serde_json::Value;
 use crate::contracts::{
     Annotation, BBox, Body, ImageRef, Metadata, Observation, Provenance, Region, Space,
 };
-use crate::sources::names;
-use crate::sources::values::{list, number, side, text};
+use crate::values::{list, number, side, text};
 
 /// What FathomNet says of its images, where an image says nothing else.
 const RIGHTS: &str = "https://creativecommons.org/licenses/by-nc-nd/4.0/";
@@ -188,7 +187,7 @@ fn group(metadata: &Metadata, url: Option<&str>) -> Option<String> {
             .filter(|k| TAGS.contains(&k.to_ascii_lowercase().replace([' ', '-'], "_").as_str()));
         keys.filter_map(|key| said(key)).next()
     };
-    let folder = names::folder(url);
+    let folder = crate::values::folder(url);
     let grabbed = || {
         folder
             .clone()

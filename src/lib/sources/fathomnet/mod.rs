@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::contracts::Observation;
 use crate::report::{Error, Reject};
 use crate::sources::names::{self, below, encoded};
-use crate::sources::values::{list, text};
 use crate::sources::{Answer, Concepts, Found, From, Loss, Node, Placed, Request, Source, is_url};
+use crate::values::{list, text};
 
 /// The public service.
 const BASE: &str = "https://database.fathomnet.org/api";

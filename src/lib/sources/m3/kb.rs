@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::sources::Node;
-use crate::sources::values::text;
+use crate::values::text;
 
 /// What the knowledge base says of a concept.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::contracts::{BBox, Region, Space};
-use crate::sources::values::{number, text, uuid};
+use crate::values::{number, text, uuid};
 
 /// The link name of boxes.
 const BOX: &str = "bounding box";

@@ -6,6 +6,7 @@
 
 pub mod config;
 mod kb;
+pub mod list;
 mod localizations;
 mod pages;
 mod pictures;
@@ -18,7 +19,8 @@ use serde_json::Value;
 
 use crate::report::{Error, Reject};
 use crate::sources::names::{self, below, encoded, unknown};
-use crate::sources::{About, Answer, Concepts, Found, Loss, Request, Source, values};
+use crate::sources::{About, Answer, Concepts, Found, Loss, Request, Source};
+use crate::values;
 use config::{Services, Setting};
 use rows::Row;
 use task::Task;

@@ -8,8 +8,8 @@ use super::rows::{self, OBSERVATION, PART, TAXON};
 use super::{Options, Prefer};
 use crate::contracts::{Annotation, Body, Frame, Observation};
 use crate::report::Reject;
-use crate::sources::values::{id, side, text};
-use crate::sources::{About, Found, Node, Placed, names};
+use crate::sources::{About, Found, Node, Placed};
+use crate::values::{id, side, text};
 
 /// What stands at the end of the fields of rejected localizations.
 const FIELD: &str = "/link_value";
@@ -432,7 +432,7 @@ fn group(pictures: &mut [Observation], videos: &HashMap<String, About>) {
 }
 
 fn folder(picture: &Observation) -> Option<String> {
-    names::folder(picture.image.url.as_deref())
+    crate::values::folder(picture.image.url.as_deref())
 }
 
 /// The metadata keys of a video.

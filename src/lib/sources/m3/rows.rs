@@ -10,8 +10,8 @@ use crate::contracts::{
     Annotation, ImageRef, Labels, Metadata, Observation, Provenance, Region, Space,
 };
 use crate::report::Reject;
-use crate::sources::values::{id, list, side, text, uuid};
 use crate::sources::{About, Found, Placed, is_url};
+use crate::values::{id, list, side, text, uuid};
 
 /// Attribute: the image reference that a box names.
 pub const REFERENCE: &str = "image_reference_uuid";

@@ -1,4 +1,4 @@
-//! Values as the services write them: UUIDs in any case, numbers as texts, members that are null or not there.
+//! Values as databases and services write them: UUIDs in any case, numbers as texts, members that are null or not there.
 
 use serde_json::Value;
 
@@ -48,6 +48,14 @@ pub fn number(value: &Value) -> Option<f64> {
 pub fn side(value: &Value) -> Option<u32> {
     let side = number(value).filter(|v| *v >= 1.0 && *v <= f64::from(u32::MAX))?;
     Some(side as u32)
+}
+
+/// The folder that an address names, decoded; none at the root of a server.
+pub fn folder(url: Option<&str>) -> Option<String> {
+    let url = url::Url::parse(url?).ok()?;
+    let (folder, _) = url.path().rsplit_once('/')?;
+    let folder = percent_encoding::percent_decode_str(folder.trim_matches('/')).decode_utf8_lossy();
+    (!folder.is_empty()).then(|| folder.into_owned())
 }
 
 /// The members of a list.
