@@ -70,16 +70,19 @@ readers() {
     local judge="$SHARED/judges/formats"
     [ -f "$judge/verify.py" ] || { echo "SKIPPED: no judge in $judge"; return 0; }
     venv "$WORK/judge" -r "$judge/requirements-light.txt"
-    local set="$WORK/hard"
-    rm -rf "$set" && mkdir -p "$set"
-    "$WORK/judge/bin/python" scripts/hard_dataset.py "$set"
-    for format in csv coco voc tf yolo; do
-        write "$set" "$format" "$format"
-        write "$set" "$format" "$format-split" --split train=0.6,val=0.2,test=0.2 --seed 1
+    rm -rf "$WORK/hard" "$WORK/marine" && mkdir -p "$WORK/hard"
+    "$WORK/judge/bin/python" scripts/hard_dataset.py "$WORK/hard"
+    "$WORK/judge/bin/python" scripts/marine_set.py "$PROGRAMS" "$WORK/marine"
+    local set
+    for set in "$WORK/hard" "$WORK/marine"; do
+        for format in csv coco voc tf yolo; do
+            write "$set" "$format" "$format"
+            write "$set" "$format" "$format-split" --split train=0.6,val=0.2,test=0.2 --seed 1
+        done
+        write "$set" voc voc-inclusive --voc-inclusive
+        "$WORK/judge/bin/python" scripts/judge_formats.py "$set/localizations.json" "$set/image_map.json" "$set/out" \
+            --judge "$judge" --need coco,csv,tf,voc,yolo
     done
-    write "$set" voc voc-inclusive --voc-inclusive
-    "$WORK/judge/bin/python" scripts/judge_formats.py "$set/localizations.json" "$set/image_map.json" "$set/out" \
-        --judge "$judge" --need coco,csv,tf,voc,yolo
 }
 
 write() { # SET FORMAT NAME OPTION...

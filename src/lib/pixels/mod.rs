@@ -84,9 +84,7 @@ pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
 
 /// Reads the header of an image from its start. The error says why it is no image.
 pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
-    let reader = ImageReader::new(input)
-        .with_guessed_format()
-        .map_err(|e| e.to_string())?;
+    let reader = reader(input)?;
     let format = reader
         .format()
         .ok_or("its first bytes are those of no known image type")?;
@@ -106,6 +104,22 @@ pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
         media_type,
         orientation,
     })
+}
+
+/// A reader that knows what it reads by the first bytes; BigTIFF, which has a mark of its own, is TIFF too.
+fn reader<R: BufRead + Seek>(mut input: R) -> Result<ImageReader<R>, String> {
+    const BIG_TIFF: [&[u8]; 2] = [b"II\x2b\0", b"MM\0\x2b"];
+    let start = input.fill_buf().map_err(|e| e.to_string())?;
+    let is_big = BIG_TIFF.iter().any(|mark| start.starts_with(mark));
+    let reader = ImageReader::new(input);
+    match is_big {
+        true => {
+            let mut reader = reader;
+            reader.set_format(ImageFormat::Tiff);
+            Ok(reader)
+        }
+        false => reader.with_guessed_format().map_err(|e| e.to_string()),
+    }
 }
 
 fn media_type(format: ImageFormat) -> Option<&'static str> {
@@ -148,9 +162,7 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
             header.width, header.height
         ));
     }
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|e| e.to_string())?;
+    let mut reader = reader(Cursor::new(bytes))?;
     reader.no_limits();
     reader.decode().map_err(|e| e.to_string())
 }
