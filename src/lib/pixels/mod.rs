@@ -84,6 +84,10 @@ pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
 
 /// Reads the header of an image from its start. The error says why it is no image.
 pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
+    let mut input = input;
+    if let Some(header) = of_jpeg_tiles(&mut input) {
+        return Ok(header);
+    }
     let reader = reader(input)?;
     let format = reader
         .format()
@@ -104,6 +108,36 @@ pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
         media_type,
         orientation,
     })
+}
+
+/// The header of a TIFF whose pieces are JPEGs in luma and chroma, which is read piece by piece.
+fn of_jpeg_tiles(input: &mut (impl BufRead + Seek)) -> Option<Header> {
+    if !self::tiff::is_tiff(input.fill_buf().ok()?) {
+        return None;
+    }
+    let read = |input: &mut _| {
+        let mut decoder = ::tiff::decoder::Decoder::new(input).ok()?;
+        let (width, height) = decoder
+            .dimensions()
+            .ok()
+            .filter(|(w, h)| *w > 0 && *h > 0)?;
+        let is_one = matches!(decoder.colortype().ok()?, ::tiff::ColorType::YCbCr(8));
+        let turn = decoder.find_tag_unsigned::<u8>(::tiff::tags::Tag::Orientation);
+        is_one.then(|| Header {
+            width,
+            height,
+            channels: 3,
+            media_type: "image/tiff",
+            orientation: turn
+                .ok()
+                .flatten()
+                .filter(|o| (1..=8).contains(o))
+                .unwrap_or(1),
+        })
+    };
+    let header = read(&mut *input);
+    input.rewind().ok()?;
+    header
 }
 
 /// A reader that knows what it reads by the first bytes; BigTIFF, which has a mark of its own, is TIFF too.
@@ -161,6 +195,11 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
             "its header says {} x {} pixels, the limit is {most_pixels}",
             header.width, header.height
         ));
+    }
+    if of_jpeg_tiles(&mut Cursor::new(bytes)).is_some() {
+        let tiff = self::tiff::Tiff::of_bytes(bytes.to_vec())?;
+        let whole = [0, 0, header.width, header.height];
+        return tiff.full().region(whole, &colour::plain_from_inks);
     }
     let mut reader = reader(Cursor::new(bytes))?;
     reader.no_limits();

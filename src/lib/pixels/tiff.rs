@@ -34,6 +34,41 @@ pub struct Tiff {
     pub icc: Option<Vec<u8>>,
 }
 
+/// Where the bytes are.
+enum Store {
+    File(File),
+    Bytes(Vec<u8>),
+}
+
+impl Store {
+    fn length(&self) -> io::Result<u64> {
+        match self {
+            Store::File(file) => Ok(file.metadata()?.len()),
+            Store::Bytes(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        match self {
+            Store::File(file) => file.read_at(buffer, at),
+            Store::Bytes(bytes) => {
+                let start = bytes.len().min(usize::try_from(at).unwrap_or(usize::MAX));
+                (&bytes[start..]).read(buffer)
+            }
+        }
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        match self.read_at(buffer, at)? {
+            n if n == buffer.len() => Ok(()),
+            n => match self {
+                Store::File(file) => file.read_exact_at(&mut buffer[n..], at + n as u64),
+                Store::Bytes(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+            },
+        }
+    }
+}
+
 /// One size of a TIFF.
 pub struct Level {
     /// `[width, height]` in pixels.
@@ -47,7 +82,7 @@ pub struct Level {
     colour: ColorType,
     is_rgb_jpeg: bool,
     jpeg: Option<Jpeg>,
-    file: Arc<File>,
+    file: Arc<Store>,
     directory: u64,
     /// Decoders that nobody uses now.
     idle: Mutex<Vec<Decoder<BufReader<At>>>>,
@@ -78,7 +113,16 @@ pub fn is_tiff(start: &[u8]) -> bool {
 impl Tiff {
     /// Reads the directories of a file. The error says what of it is not read here.
     pub fn open(path: &Path) -> Result<Self, String> {
-        let file = Arc::new(File::open(path).map_err(|e| e.to_string())?);
+        Self::of(Store::File(File::open(path).map_err(|e| e.to_string())?))
+    }
+
+    /// Reads the directories of a file in memory.
+    pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, String> {
+        Self::of(Store::Bytes(bytes))
+    }
+
+    fn of(store: Store) -> Result<Self, String> {
+        let file = Arc::new(store);
         let mut main = decoder(At::new(file.clone(), None))?;
         let orientation = main.find_tag_unsigned(Tag::Orientation).ok().flatten();
         let icc = main.find_tag(Tag::IccProfile).ok().flatten();
@@ -110,7 +154,8 @@ impl Tiff {
 pub fn refuse_packing(path: &Path) -> Result<(), String> {
     // None, CCITT, LZW, JPEG, deflate twice, PackBits, WebP.
     const KNOWN: [u16; 10] = [1, 2, 3, 4, 5, JPEG, 8, 32_773, 32_946, 50_001];
-    let file = Arc::new(File::open(path).map_err(|e| e.to_string())?);
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let file = Arc::new(Store::File(file));
     let mut main = decoder(At::new(file, None))?;
     match main.find_tag_unsigned::<u16>(Tag::Compression) {
         Ok(Some(packing)) if !KNOWN.contains(&packing) => Err(format!(
@@ -144,7 +189,7 @@ fn decoder(at: At) -> Result<Decoder<BufReader<At>>, String> {
 }
 
 impl Level {
-    fn open(file: &Arc<File>, directory: u64) -> Result<Self, String> {
+    fn open(file: &Arc<Store>, directory: u64) -> Result<Self, String> {
         let mut decoder = decoder(At::new(file.clone(), Some(directory)))?;
         let text = |e: tiff::TiffError| e.to_string();
         let (width, height) = decoder.dimensions().map_err(text)?;
@@ -382,13 +427,13 @@ fn unpacked(bytes: &[u8], width: usize) -> Vec<u8> {
 /// A file read at places of its own, so that many read one file at once. With a directory given, the header says
 /// that this is the first: smaller copies that hang below another directory are read as if they were files.
 struct At {
-    file: Arc<File>,
+    file: Arc<Store>,
     position: u64,
     directory: Option<u64>,
 }
 
 impl At {
-    fn new(file: Arc<File>, directory: Option<u64>) -> Self {
+    fn new(file: Arc<Store>, directory: Option<u64>) -> Self {
         At {
             file,
             position: 0,
@@ -445,7 +490,7 @@ impl Seek for At {
         let moved = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::Current(by) => self.position.checked_add_signed(by),
-            SeekFrom::End(by) => self.file.metadata()?.len().checked_add_signed(by),
+            SeekFrom::End(by) => self.file.length()?.checked_add_signed(by),
         };
         self.position = moved.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.position)
