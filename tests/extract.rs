@@ -724,7 +724,7 @@ fn inputs_that_are_no_digests_are_named_and_nothing_is_damaged() {
         ("<html>", "error: digest.json:1:1: expected value", &[]),
         (
             "[]",
-            "error: digest.json:1:1: is not an object, recto/digest was expected",
+            "error: no images: digest.json holds no observations",
             &["`recto-digest` writes"],
         ),
         (
