@@ -5,6 +5,10 @@
 mod common;
 #[path = "download/history.rs"]
 mod history;
+#[path = "download/joined.rs"]
+mod joined;
+#[path = "download/manners.rs"]
+mod manners;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -96,7 +96,11 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<BBox>,
     /// Clockwise turn, in degrees, that the source applies to the stored image when it paints it; absent: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "plainly"
+    )]
     pub rotation: Option<f64>,
     /// What is said about the image or parts of it. Annotations of a canvas stand with each of its images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -336,9 +340,10 @@ pub struct Download {
     pub height: u32,
     /// Media type by content.
     pub media_type: String,
-    /// How the file came to be: `bytes` (as answered), `whole` (one Image API answer, as answered), `stitched`
+    /// How the file came to be: `bytes` (as answered), `whole` (one Image API answer, as answered), `joined` (JPEG
+    /// regions made one JPEG without decoding them), `tiled` (JPEG regions as the tiles of a BigTIFF), `stitched`
     /// (regions decoded and encoded anew), `encoded` (one answer encoded anew).
-    #[schemars(extend("enum" = ["bytes", "whole", "stitched", "encoded"]))]
+    #[schemars(extend("enum" = ["bytes", "whole", "joined", "tiled", "stitched", "encoded"]))]
     pub method: String,
     /// Requests it took, refused ones included.
     pub attempts: u32,
@@ -370,7 +375,8 @@ pub struct Failure {
     /// The path the file would have had.
     pub path: String,
     /// The class of trouble: `not-found`, `forbidden`, `too-many`, `server`, `network`, `certificate`, `timeout`,
-    /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `disk`.
+    /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`, `reserved`, `budget`,
+    /// `disk`.
     pub kind: String,
     /// HTTP status of the last attempt, where there was an answer.
     pub status: Option<u16>,
@@ -463,6 +469,10 @@ impl Serialize for Number {
             s.serialize_f64(self.0)
         }
     }
+}
+
+fn plainly<S: serde::Serializer>(number: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+    number.map(Number).serialize(s)
 }
 
 /// A box `[x, y, width, height]` that is finite and not empty.
@@ -692,7 +702,11 @@ impl Contract for DatasetFile {
 
 /// Reads a contract from a file (`-`: standard input), or says which file, line, column and member is wrong.
 pub fn read<T: Contract>(path: &Path) -> Result<T, Error> {
-    parse(&files::read(path)?, &path.display().to_string())
+    let bytes = files::read(path).map_err(|e| {
+        let writes = format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME);
+        e.hint(writes)
+    })?;
+    parse(&bytes, &path.display().to_string())
 }
 
 /// Reads a contract from bytes, or a foreign shape that is read as one; `name` is what messages call them.

@@ -218,10 +218,10 @@ fn command_lines_that_make_no_sense_end_with_2() {
     work.write("t.csv", "url,label\nhttps://a.example/1.jpg,x\n");
     let cases: [(&[&str], &[&str]); 11] = [
         (
-            &["m3", "x", "-o", "y"],
-            &["invalid value 'm3'", "iiif", "table"],
+            &["ocean", "x", "-o", "y"],
+            &["invalid value 'ocean'", "iiif", "table"],
         ),
-        (&["iiif", "-o", "y"], &["<URL|FILE>"]),
+        (&["iiif", "-o", "y"], &["<URL|FILE|CONCEPT>"]),
         (&["iiif", "x"], &["--output"]),
         (
             &["iiif", "x", "-o", "y", "--url-column", "url"],

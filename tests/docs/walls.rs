@@ -29,14 +29,14 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         holds: "only `http` opens connections",
-        words: r"\b(reqwest|hyper|TcpStream|UdpSocket|rustls)\b",
+        words: r"\b(reqwest|UdpSocket|rustls)\b|TcpStream::connect|hyper::client",
         rooms: &["http/"],
         except: &[],
     },
     Wall {
         holds: "only `serve` listens",
-        words: r"\b(TcpListener|axum)\b",
-        rooms: &["serve/mod.rs"],
+        words: r"\b(TcpListener|hyper)\b",
+        rooms: &["serve/mod.rs", "serve/listen.rs"],
         except: &[],
     },
     Wall {
@@ -49,10 +49,17 @@ const WALLS: &[Wall] = &[
         holds: "only the shell knows the time",
         words: r"\b(SystemTime|Instant|Timestamp::now)\b",
         rooms: &["http/", "report.rs"],
-        except: &[(
-            "download/mod.rs",
-            "stamps the journal, beside the core that fills it",
-        )],
+        except: &[
+            (
+                "download/mod.rs",
+                "stamps the journal, beside the core that fills it",
+            ),
+            ("serve/listen.rs", "times answers and stamps the log"),
+            (
+                "serve/patient.rs",
+                "waits only so long for clients that say nothing",
+            ),
+        ],
     },
     Wall {
         holds: "options come by the command line, and programs end in `main`",
@@ -89,6 +96,11 @@ const WITHOUT: &[(&str, &[&str], &str)] = &[
         "words of the Image API and selectors are pure",
         &["iiif/", "selectors/"],
         r"\b(std::fs|tokio|std::net|reqwest)\b|crate::(files|http|pixels)\b",
+    ),
+    (
+        "the jpeg room stands alone: bytes in, bytes out",
+        &["jpeg/"],
+        r"\b(std::fs|std::net|tokio|rayon|reqwest|Path)\b|crate::|(^|[^:\w])(image|jpeg_encoder|zune_jpeg|tiff)::",
     ),
 ];
 

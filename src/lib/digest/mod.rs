@@ -101,6 +101,11 @@ pub fn run(options: Options) -> ExitCode {
 
 fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     let source = options.source()?;
+    files::rehearse(&options.output())?;
+    options
+        .rejects_file()
+        .as_deref()
+        .map_or(Ok(()), files::rehearse)?;
     let filter = options.filter();
     let harvest = harvest(options, &*source, &filter)?;
     report.notes.extend(harvest.notes);
@@ -356,8 +361,11 @@ impl Options {
 
 /// Reads everything that leads from the inputs.
 fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Harvest, Error> {
+    let first = source.first().into_iter();
+    let named: Vec<String> = first.map(|request| request.location).collect();
     let fetcher = Fetcher::new(
         &options.http(),
+        &named,
         options.cache.as_deref(),
         options.offline,
         source.expects(),
@@ -499,11 +507,19 @@ fn place(reject: &Reject) -> &str {
 
 /// What helps against what went wrong, where something is known to.
 fn advice(rejects: &[Reject]) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 5] = [
+    const ADVICE: [(&str, &str); 7] = [
         ("--offline", "without --offline, servers are asked"),
         (
             "not allowed (HTTP",
             "send what the server wants with --bearer TOKEN or --header 'NAME: VALUE'",
+        ),
+        (
+            "cannot be reached",
+            "check the address and the network; --rewrite FROM=TO asks a mirror instead",
+        ),
+        (
+            "not there (HTTP",
+            "open the address in a browser: what digest needs is the manifest or collection itself",
         ),
         ("ertificate", "--insecure accepts any certificate"),
         (

@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 
 use super::check::{blocking, look_at};
 use super::hosts::Memory;
+use super::join::{self, Joined};
 use super::names;
 use super::pack::Pack;
 use super::plan;
 use super::service::{self, Got, Wanted, Whole};
 use super::stitch::Mosaic;
+use super::{Lossless, Tiles};
 use crate::contracts::{Download, LocalizedImage};
 use crate::files::Part;
 use crate::http::{Ask, Http, Kind, Saved, Trouble};
+use crate::jpeg::Stop;
 use crate::pixels::write::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
 use crate::pixels::{self, Sound};
 
@@ -39,6 +42,10 @@ pub struct Wish {
     pub format: Format,
     /// Widest result.
     pub max_width: Option<u32>,
+    /// How services are asked.
+    pub tiles: Tiles,
+    /// How regions are joined.
+    pub lossless: Lossless,
 }
 
 /// The largest answer taken.
@@ -79,6 +86,7 @@ pub async fn fetch(
             let wanted = Wanted {
                 service,
                 max_width: wish.max_width,
+                is_canonical: wish.tiles == Tiles::Canonical,
                 format: wish.server_format(),
                 most: MOST_BYTES,
                 part: &job.part,
@@ -98,7 +106,9 @@ pub async fn fetch(
         (None, Some(url)) => {
             let checked = http
                 .save(&Ask::image(url, MOST_BYTES), &job.part, async |_| {
-                    look_at(&job.part).await
+                    let sound = look_at(&job.part).await?;
+                    is_the_one(&sound, image.image.sha256.as_deref())?;
+                    Ok(sound)
                 })
                 .await;
             let (saved, sound) = checked?;
@@ -117,6 +127,20 @@ pub async fn fetch(
         (None, None) => Err(trouble(
             Kind::Unsupported,
             "the image has neither a service nor a URL".into(),
+        )),
+    }
+}
+
+/// Whether a file is the one that the source told of.
+fn is_the_one(sound: &Sound, declared: Option<&str>) -> Result<(), (Kind, String)> {
+    match declared.filter(|sha256| !sha256.eq_ignore_ascii_case(&sound.sha256)) {
+        None => Ok(()),
+        Some(sha256) => Err((
+            Kind::Checksum,
+            format!(
+                "another file than the source tells of: SHA-256 {}, {sha256} declared",
+                sound.sha256
+            ),
         )),
     }
 }
@@ -238,10 +262,66 @@ impl Job<'_> {
         Ok(download)
     }
 
-    /// Regions: joined band by band.
+    /// Regions: joined as they are where they go together, else decoded and encoded anew, band by band.
     async fn regions(
         &self,
         pack: Pack,
+        attempts: u32,
+        mut notes: Vec<String>,
+    ) -> Result<Download, Trouble> {
+        let pack = std::sync::Arc::new(pack);
+        if let Some(why) = self.cannot_be_lossless(pack.plan()) {
+            if self.wish.lossless == Lossless::Require {
+                return Err(trouble(
+                    Kind::Unsupported,
+                    format!("--lossless require: {why}"),
+                ));
+            }
+            return self.encoded(pack, attempts, notes).await;
+        }
+        let output = Part::new(self.work.with_extension("out"));
+        match joined(output.path().to_owned(), pack.clone()).await? {
+            Ok((how, sound)) => {
+                let plan = pack.plan();
+                let regions = super::cover::count(plan.size, plan.tile) as u32;
+                let method = match how {
+                    Joined::Jpeg => "joined",
+                    Joined::Tiff => "tiled",
+                };
+                let entry = self.entry(method, &plan.service, &sound, attempts, regions, notes);
+                let download = self.publish(&output, entry)?;
+                pack.discard();
+                Ok(download)
+            }
+            Err(why) if self.wish.lossless == Lossless::Require => {
+                let message = format!("--lossless require: the regions do not go together: {why}");
+                Err(trouble(Kind::Unsupported, message))
+            }
+            Err(why) => {
+                notes.push(format!("regions decoded and encoded anew: {why}"));
+                self.encoded(pack, attempts, notes).await
+            }
+        }
+    }
+
+    /// Why the user's wish, or what the server gives, asks for encoding anew; none when regions may be joined.
+    fn cannot_be_lossless(&self, plan: &super::plan::Plan) -> Option<&'static str> {
+        let shrinks = plan::shrunk(plan.size, self.wish.max_width) != plan.size;
+        match self.wish.format {
+            _ if self.wish.lossless == Lossless::Off => Some("--lossless off"),
+            Format::Png | Format::Tif => Some("another file type is wanted than the regions have"),
+            _ if shrinks => Some("a smaller picture is wanted than the regions make"),
+            _ if plan.dialect.format != "jpg" => Some("the server gives no JPEG"),
+            Format::Jpg if !join::fits_jpeg(plan.size) => {
+                Some("the picture is too large for a JPEG")
+            }
+            _ => None,
+        }
+    }
+
+    async fn encoded(
+        &self,
+        pack: std::sync::Arc<Pack>,
         attempts: u32,
         mut notes: Vec<String>,
     ) -> Result<Download, Trouble> {
@@ -263,17 +343,11 @@ impl Job<'_> {
         let regions = super::cover::count(plan.size, plan.tile) as u32;
         let output = Part::new(self.work.with_extension("out"));
         let path = output.path().to_owned();
-        let (sound, pack) = {
-            let pack = std::sync::Arc::new(pack);
-            let held = pack.clone();
-            (
-                encode(path, encoding, move |to| {
-                    write_sized(Mosaic::new(&held)?, target, encoding, to)
-                })
-                .await?,
-                pack,
-            )
-        };
+        let held = pack.clone();
+        let sound = encode(path, encoding, move |to| {
+            write_sized(Mosaic::new(&held)?, target, encoding, to)
+        })
+        .await?;
         let download = self.entry("stitched", &plan.service, &sound, attempts, regions, notes);
         let download = self.publish(&output, download)?;
         pack.discard();
@@ -323,25 +397,55 @@ async fn encode(
     _encoding: Encoding,
     write: impl FnOnce(&mut BufWriter<Watched>) -> std::io::Result<()> + Send + 'static,
 ) -> Result<Sound, Trouble> {
+    let work = move || written_to(&path, write).and_then(|()| measure_written(&path));
+    blocking(work)
+        .await
+        .map_err(|(kind, message)| trouble(kind, message))
+}
+
+/// Writes a file.
+fn written_to(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<Watched>) -> std::io::Result<()>,
+) -> Result<(), (Kind, String)> {
+    let name = path.display().to_string();
+    let disk = |e: std::io::Error| (Kind::Disk, format!("{name}: cannot be written: {e}"));
+    let file = Part::new(path.to_owned())
+        .open(false, "", None)
+        .map_err(disk)?;
+    let mut out = BufWriter::with_capacity(1 << 18, Watched { file, fault: None });
+    let written = write(&mut out).and_then(|()| out.flush());
+    // Encoders wrap what the disk says beyond recognition; what it said itself tells the two apart.
+    match (out.get_mut().fault.take(), written) {
+        (Some(fault), _) => Err(disk(fault)),
+        (None, Err(e)) => Err((Kind::Unsupported, e.to_string())),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+/// Joins the regions of a pack off the async workers; the inner error is why they do not go together.
+async fn joined(
+    path: PathBuf,
+    pack: std::sync::Arc<Pack>,
+) -> Result<Result<(Joined, Sound), String>, Trouble> {
     let work = move || {
-        let disk = |e: std::io::Error| {
-            (
-                Kind::Disk,
-                format!("{}: cannot be written: {e}", path.display()),
-            )
-        };
-        let file = Part::new(path.clone())
-            .open(false, "", None)
-            .map_err(disk)?;
-        let mut out = BufWriter::with_capacity(1 << 18, Watched { file, fault: None });
-        let written = write(&mut out).and_then(|()| out.flush());
-        // Encoders wrap what the disk says beyond recognition; what it said itself tells the two apart.
-        match (out.get_mut().fault.take(), written) {
-            (Some(fault), _) => return Err(disk(fault)),
-            (None, Err(e)) => return Err((Kind::Unsupported, e.to_string())),
-            (None, Ok(())) => {}
-        }
-        measure_written(&path)
+        let mut refusal = None;
+        let mut how = Joined::Jpeg;
+        written_to(&path, |out| match join::join(&pack, out) {
+            Ok(joined) => {
+                how = joined;
+                Ok(())
+            }
+            Err(Stop::Refused(why)) => {
+                refusal = Some(why.to_string());
+                Ok(())
+            }
+            Err(Stop::Output(e)) => Err(e),
+        })?;
+        Ok(match refusal {
+            Some(why) => Err(why),
+            None => Ok((how, measure_written(&path)?)),
+        })
     };
     blocking(work)
         .await

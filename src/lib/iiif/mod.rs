@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub mod asked;
+pub mod canonical;
 pub mod info;
 pub mod resolve;
 
@@ -311,7 +312,8 @@ impl fmt::Display for Rotation {
 }
 
 impl Quality {
-    const ALL: [Quality; 4] = [
+    /// Every quality there is.
+    pub const ALL: [Quality; 4] = [
         Quality::Default,
         Quality::Color,
         Quality::Gray,
@@ -338,7 +340,8 @@ impl FromStr for Quality {
 }
 
 impl Format {
-    const ALL: [Format; 7] = [
+    /// Every format that the specification names.
+    pub const ALL: [Format; 7] = [
         Format::Jpg,
         Format::Png,
         Format::Tif,
@@ -347,6 +350,28 @@ impl Format {
         Format::Pdf,
         Format::Webp,
     ];
+    /// The formats that recto writes: there is no encoder of JPEG 2000 in Rust.
+    pub const OFFERED: [Format; 6] = [
+        Format::Jpg,
+        Format::Png,
+        Format::Tif,
+        Format::Gif,
+        Format::Pdf,
+        Format::Webp,
+    ];
+
+    /// The media type of its files.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Format::Jpg => "image/jpeg",
+            Format::Png => "image/png",
+            Format::Tif => "image/tiff",
+            Format::Gif => "image/gif",
+            Format::Jp2 => "image/jp2",
+            Format::Pdf => "application/pdf",
+            Format::Webp => "image/webp",
+        }
+    }
 
     /// The suffix in a request.
     pub fn name(self) -> &'static str {

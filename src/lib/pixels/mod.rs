@@ -12,8 +12,12 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use crate::report::Error;
 
+pub mod colour;
 pub mod draw;
+pub mod encode;
 pub mod render;
+pub mod source;
+pub mod tiff;
 mod untag;
 pub mod verify;
 pub mod write;

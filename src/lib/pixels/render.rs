@@ -1,89 +1,117 @@
-//! Crops, scales, turns, colours and encodes for `serve`: spends the numbers of a [`Plan`].
+//! Crops, scales, turns and colours for `serve`: spends the numbers of a [`Plan`].
 
-use std::path::Path;
+use std::sync::OnceLock;
 
 use fast_image_resize as fir;
 use image::DynamicImage;
-use image::metadata::Orientation;
+use rayon::prelude::*;
 
+use super::encode::{encode, most_side, on_white};
+use crate::iiif::Quality;
 use crate::iiif::resolve::Plan;
-use crate::iiif::{Format, Quality};
-use crate::pixels;
-
-/// Quality of JPEG answers: no visible loss on ink and parchment.
-const JPEG_QUALITY: u8 = 90;
 
 /// A decoded picture as people see it: upright, 8 bits per channel.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Picture(DynamicImage);
+#[derive(Debug)]
+pub struct Picture {
+    pixels: DynamicImage,
+    /// Where black ends and white begins, once it was asked for.
+    threshold: OnceLock<u8>,
+}
+
+impl From<DynamicImage> for Picture {
+    fn from(image: DynamicImage) -> Self {
+        Picture {
+            pixels: in_eight_bits(image),
+            threshold: OnceLock::new(),
+        }
+    }
+}
 
 impl Picture {
-    /// Decodes a file of at most `most_pixels`. The error says why it cannot.
-    pub fn open(path: &Path, most_pixels: u64) -> Result<Self, String> {
-        let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-        Self::decode(&bytes, most_pixels)
-    }
-
-    /// Decodes at most `most_pixels`. The error says why it cannot.
-    pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<Self, String> {
-        let orientation = pixels::measure_bytes(bytes)?.orientation;
-        let mut image = in_eight_bits(pixels::decode(bytes, most_pixels)?);
-        image.apply_orientation(
-            Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms),
-        );
-        Ok(Picture(image))
-    }
-
     /// `[width, height]` in pixels.
     pub fn size(&self) -> [u32; 2] {
-        [self.0.width(), self.0.height()]
+        [self.pixels.width(), self.pixels.height()]
     }
 
     /// Bytes of its pixels in memory.
     pub fn bytes(&self) -> usize {
-        self.0.as_bytes().len()
+        self.pixels.as_bytes().len()
     }
 
     /// The answer to a request that was resolved against this picture's size.
     pub fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
-        let part = coloured(self.cut(plan)?, plan.quality);
-        let part = if plan.mirror { part.fliph() } else { part };
-        let part = match plan.turn {
-            90 => part.rotate90(),
-            180 => part.rotate180(),
-            270 => part.rotate270(),
-            _ => part,
-        };
-        match plan.format {
-            Format::Png => png(&part),
-            _ => jpeg(part),
-        }
-    }
-
-    /// The region at the size asked. Unscaled regions are copied, so that their pixels are the file's own.
-    fn cut(&self, plan: &Plan) -> Result<DynamicImage, String> {
         let [x, y, w, h] = plan.region;
-        if plan.size == [w, h] {
-            return Ok(self.0.crop_imm(x, y, w, h));
-        }
-        let options = fir::ResizeOptions::new()
-            .crop(x.into(), y.into(), w.into(), h.into())
-            .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Lanczos3));
-        let kind = pixel_type(&self.0);
-        let [width, height] = self.size();
-        let source = fir::images::ImageRef::new(width, height, self.0.as_bytes(), kind)
-            .map_err(|e| e.to_string())?;
-        let mut scaled = fir::images::Image::new(plan.size[0], plan.size[1], kind);
-        fir::Resizer::new()
-            .resize(&source, &mut scaled, &options)
-            .map_err(|e| e.to_string())?;
-        image_from(plan.size, scaled.into_vec(), kind)
-            .ok_or_else(|| "scaled to a wrong length".into())
+        let part = match plan.size == [w, h] {
+            true => self.pixels.crop_imm(x, y, w, h),
+            false => scaled(&self.pixels, plan.region.map(f64::from), plan.size)?,
+        };
+        finished(part, plan, || {
+            *self.threshold.get_or_init(|| threshold(&self.pixels))
+        })
     }
 }
 
+/// A part of a picture, `[x, y, width, height]`, in another size. Unscaled parts are copied, so that their pixels
+/// are the file's own.
+pub fn scaled(
+    image: &DynamicImage,
+    [x, y, w, h]: [f64; 4],
+    size: [u32; 2],
+) -> Result<DynamicImage, String> {
+    let is_exact = x.fract() == 0.0 && y.fract() == 0.0 && [w, h] == size.map(f64::from);
+    if is_exact {
+        return Ok(image.crop_imm(x as u32, y as u32, size[0], size[1]));
+    }
+    let (width, height) = (image.width(), image.height());
+    // Rounded levels may end a fraction of a pixel early.
+    let (w, h) = (w.min(f64::from(width) - x), h.min(f64::from(height) - y));
+    let options = fir::ResizeOptions::new()
+        .crop(x, y, w, h)
+        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Lanczos3));
+    let kind = pixel_type(image);
+    let source = fir::images::ImageRef::new(width, height, image.as_bytes(), kind)
+        .map_err(|e| e.to_string())?;
+    let mut scaled = fir::images::Image::new(size[0], size[1], kind);
+    fir::Resizer::new()
+        .resize(&source, &mut scaled, &options)
+        .map_err(|e| e.to_string())?;
+    image_from(size, scaled.into_vec(), kind).ok_or_else(|| "scaled to a wrong length".into())
+}
+
+/// A scaled part coloured, turned and encoded.
+pub fn finished(
+    part: DynamicImage,
+    plan: &Plan,
+    threshold: impl FnOnce() -> u8,
+) -> Result<Vec<u8>, String> {
+    let most = most_side(plan.format);
+    if plan.size.iter().any(|side| *side > most) {
+        let name = plan.format.name();
+        return Err(format!("{name} holds {most} pixels a side"));
+    }
+    let part = coloured(part, plan.quality, threshold);
+    let part = if plan.mirror { part.fliph() } else { part };
+    let two_tone = plan.quality == Quality::Bitonal && plan.turn % 90.0 == 0.0;
+    encode(turned(part, plan.turn), plan.format, two_tone)
+}
+
+fn coloured(image: DynamicImage, quality: Quality, threshold: impl FnOnce() -> u8) -> DynamicImage {
+    match (quality, &image) {
+        (Quality::Gray, DynamicImage::ImageLuma8(_)) => image,
+        (Quality::Gray, _) => on_white(image).to_luma8().into(),
+        (Quality::Color, DynamicImage::ImageLuma8(_)) => image.to_rgb8().into(),
+        (Quality::Bitonal, _) => two_toned(on_white(image).to_luma8(), threshold()),
+        _ => image,
+    }
+}
+
+/// The grey that parts ink from paper, of the whole picture: its tiles join.
+pub fn threshold(image: &DynamicImage) -> u8 {
+    otsu(&histogram(image))
+}
+
 /// Grey, RGB or RGBA with 8 bits per channel: what answers can hold.
-fn in_eight_bits(image: DynamicImage) -> DynamicImage {
+pub fn in_eight_bits(image: DynamicImage) -> DynamicImage {
     match image {
         DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) | DynamicImage::ImageRgba8(_) => {
             image
@@ -110,78 +138,137 @@ fn image_from([w, h]: [u32; 2], bytes: Vec<u8>, kind: fir::PixelType) -> Option<
     }
 }
 
-fn coloured(image: DynamicImage, quality: Quality) -> DynamicImage {
-    match (quality, &image) {
-        (Quality::Gray, DynamicImage::ImageLuma8(_)) => image,
-        (Quality::Gray, _) => on_white(image).to_luma8().into(),
-        (Quality::Color, DynamicImage::ImageLuma8(_)) => image.to_rgb8().into(),
-        _ => image,
+fn two_toned(mut image: image::GrayImage, threshold: u8) -> DynamicImage {
+    for pixel in image.iter_mut() {
+        *pixel = if *pixel > threshold { 255 } else { 0 };
+    }
+    image.into()
+}
+
+/// How often each grey occurs, in about a million pixels of a picture.
+fn histogram(image: &DynamicImage) -> [u64; 256] {
+    let most = 1024;
+    let small = match image.width().max(image.height()) > most {
+        true => image.thumbnail(most, most),
+        false => image.clone(),
+    };
+    let mut counts = [0; 256];
+    for tone in on_white(small).to_luma8().iter() {
+        counts[usize::from(*tone)] += 1;
+    }
+    counts
+}
+
+/// The grey that parts dark from light best: the most variance between the two (Otsu 1979).
+fn otsu(counts: &[u64; 256]) -> u8 {
+    let all: u64 = counts.iter().sum();
+    let sum = |range: &[u64]| -> f64 {
+        let weighed = range
+            .iter()
+            .enumerate()
+            .map(|(tone, n)| tone as f64 * *n as f64);
+        weighed.sum()
+    };
+    let total = sum(counts);
+    let (mut dark, mut dark_sum) = (0_u64, 0.0);
+    // Without two tones to part, the middle.
+    let mut best = (0.0, 127);
+    for (tone, n) in (0..=254_u8).zip(counts) {
+        dark += n;
+        dark_sum += f64::from(tone) * *n as f64;
+        let light = all - dark;
+        if dark == 0 || light == 0 {
+            continue;
+        }
+        let gap = dark_sum / dark as f64 - (total - dark_sum) / light as f64;
+        let variance = dark as f64 * light as f64 * gap * gap;
+        if variance > best.0 {
+            best = (variance, tone);
+        }
+    }
+    best.1
+}
+
+/// Turned clockwise. Other turns than quarters fill the corners with nothing.
+fn turned(image: DynamicImage, degrees: f64) -> DynamicImage {
+    match degrees {
+        0.0 => image,
+        90.0 => image.rotate90(),
+        180.0 => image.rotate180(),
+        270.0 => image.rotate270(),
+        _ => turned_freely(&image.into_rgba8(), degrees).into(),
     }
 }
 
-/// Formats without transparency show the paper behind it.
-fn on_white(image: DynamicImage) -> DynamicImage {
-    let DynamicImage::ImageRgba8(image) = image else {
-        return image;
+/// Each pixel of the answer is looked up between four of the picture, weighed by nearness and opacity.
+fn turned_freely(image: &image::RgbaImage, degrees: f64) -> image::RgbaImage {
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let (w, h) = (f64::from(image.width()), f64::from(image.height()));
+    let [width, height] = turned_size([image.width(), image.height()], degrees);
+    let (half_w, half_h) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
+    let mut turned = image::RgbaImage::new(width, height);
+    let row = |(y, row): (usize, &mut [u8])| {
+        let dy = y as f64 + 0.5 - half_h;
+        for (x, pixel) in row.chunks_exact_mut(4).enumerate() {
+            let dx = x as f64 + 0.5 - half_w;
+            let at = [
+                cos * dx + sin * dy + w / 2.0 - 0.5,
+                -sin * dx + cos * dy + h / 2.0 - 0.5,
+            ];
+            pixel.copy_from_slice(&between(image, at));
+        }
     };
-    let blend = |value: u8, alpha: u8| {
-        let (value, alpha) = (u32::from(value), u32::from(alpha));
-        // At most 255 * 255 / 255.
-        ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-    };
-    let mut opaque = image::RgbImage::new(image.width(), image.height());
-    for (to, from) in opaque.pixels_mut().zip(image.pixels()) {
-        let [r, g, b, alpha] = from.0;
-        to.0 = [r, g, b].map(|value| blend(value, alpha));
+    let stride = width as usize * 4;
+    (turned.par_chunks_exact_mut(stride).enumerate()).for_each(row);
+    turned
+}
+
+/// The size of what holds a picture that is turned.
+pub fn turned_size([w, h]: [u32; 2], degrees: f64) -> [u32; 2] {
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let (w, h) = (f64::from(w), f64::from(h));
+    // Quarters leave a trace of the other side, 1e-16 of it.
+    let side = |a: f64, b: f64| ((a.abs() + b.abs() - 1e-6).ceil() as u32).max(1);
+    [side(w * cos, h * sin), side(w * sin, h * cos)]
+}
+
+fn between(image: &image::RgbaImage, [x, y]: [f64; 2]) -> [u8; 4] {
+    let (left, top) = (x.floor(), y.floor());
+    let (right_share, low_share) = (x - left, y - top);
+    let mut sums = [0.0; 4];
+    for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+        let (px, py) = (left as i64 + dx, top as i64 + dy);
+        let (Ok(px), Ok(py)) = (u32::try_from(px), u32::try_from(py)) else {
+            continue;
+        };
+        let Some(pixel) = image.get_pixel_checked(px, py) else {
+            continue;
+        };
+        let share = |share: f64, far: i64| if far == 1 { share } else { 1.0 - share };
+        let weight = share(right_share, dx) * share(low_share, dy) * f64::from(pixel[3]);
+        sums[3] += weight;
+        for channel in 0..3 {
+            sums[channel] += weight * f64::from(pixel[channel]);
+        }
     }
-    opaque.into()
-}
-
-fn jpeg(image: DynamicImage) -> Result<Vec<u8>, String> {
-    let image = on_white(image);
-    let side =
-        |n: u32| u16::try_from(n).map_err(|_| format!("jpg holds 65535 pixels a side, not {n}"));
-    let (width, height) = (side(image.width())?, side(image.height())?);
-    let colour = match image.color().channel_count() {
-        1 => jpeg_encoder::ColorType::Luma,
-        _ => jpeg_encoder::ColorType::Rgb,
-    };
-    let mut bytes = Vec::new();
-    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, JPEG_QUALITY);
-    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::R_4_4_4);
-    encoder
-        .encode(image.as_bytes(), width, height, colour)
-        .map_err(|e| e.to_string())?;
-    Ok(bytes)
-}
-
-fn png(image: &DynamicImage) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, image.width(), image.height());
-    encoder.set_color(match image.color().channel_count() {
-        1 => png::ColorType::Grayscale,
-        3 => png::ColorType::Rgb,
-        _ => png::ColorType::Rgba,
-    });
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Fast);
-    let mut writer = encoder.write_header().map_err(|e| e.to_string())?;
-    writer
-        .write_image_data(image.as_bytes())
-        .and_then(|()| writer.finish())
-        .map_err(|e| e.to_string())?;
-    Ok(bytes)
+    let [r, g, b, alpha] = sums;
+    match alpha > 0.0 {
+        true => [r / alpha, g / alpha, b / alpha, alpha].map(|v| v.round() as u8),
+        false => [255, 255, 255, 0],
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::iiif::Format;
+    use crate::pixels;
 
     /// 4 x 2 pixels, each of its own colour.
     fn picture() -> Picture {
         let image =
             image::RgbImage::from_fn(4, 2, |x, y| image::Rgb([x as u8 * 60, y as u8 * 200, 7]));
-        Picture(image.into())
+        DynamicImage::from(image).into()
     }
 
     fn plan() -> Plan {
@@ -189,7 +276,7 @@ mod tests {
             region: [0, 0, 4, 2],
             size: [4, 2],
             mirror: false,
-            turn: 0,
+            turn: 0.0,
             quality: Quality::Default,
             format: Format::Png,
         }
@@ -202,7 +289,7 @@ mod tests {
 
     #[test]
     fn parts_are_cut_mirrored_and_turned_to_the_pixel() {
-        let original = picture().0.to_rgb8();
+        let original = picture().pixels.to_rgb8();
         let at = |x, y| *original.get_pixel(x, y);
         // (plan, size, what its top left and top right pixels were)
         let cases = [
@@ -226,10 +313,18 @@ mod tests {
                 at(3, 0),
                 at(0, 0),
             ),
-            (Plan { turn: 90, ..plan() }, (2, 4), at(0, 1), at(0, 0)),
             (
                 Plan {
-                    turn: 180,
+                    turn: 90.0,
+                    ..plan()
+                },
+                (2, 4),
+                at(0, 1),
+                at(0, 0),
+            ),
+            (
+                Plan {
+                    turn: 180.0,
                     ..plan()
                 },
                 (4, 2),
@@ -238,7 +333,7 @@ mod tests {
             ),
             (
                 Plan {
-                    turn: 270,
+                    turn: 270.0,
                     ..plan()
                 },
                 (2, 4),
@@ -248,7 +343,7 @@ mod tests {
             (
                 Plan {
                     mirror: true,
-                    turn: 90,
+                    turn: 90.0,
                     ..plan()
                 },
                 (2, 4),
@@ -278,21 +373,52 @@ mod tests {
     }
 
     #[test]
-    fn greys_have_one_channel_and_jpegs_no_transparency() {
+    fn greys_have_one_channel() {
         let gray = Plan {
             quality: Quality::Gray,
             ..plan()
         };
         let header = pixels::measure_bytes(&picture().render(&gray).unwrap()).unwrap();
         assert_eq!((header.channels, header.media_type), (1, "image/png"));
-        let clear = Picture(image::RgbaImage::from_pixel(4, 2, image::Rgba([0, 0, 0, 0])).into());
-        let jpg = clear
-            .render(&Plan {
-                format: Format::Jpg,
-                ..plan()
-            })
-            .unwrap();
-        let image = image::load_from_memory(&jpg).unwrap().to_rgb8();
-        assert_eq!(*image.get_pixel(1, 1), image::Rgb([255, 255, 255]));
+    }
+
+    #[test]
+    fn black_and_white_are_parted_by_the_whole_picture() {
+        // Ink 60 on parchment 140: a threshold of 128 would do, the middle of a part would not.
+        let image = image::GrayImage::from_fn(64, 8, |x, _| match x % 16 {
+            0..4 => image::Luma([60]),
+            n => image::Luma([130 + n as u8]),
+        });
+        let whole: Picture = DynamicImage::from(image).into();
+        let part = Plan {
+            region: [4, 0, 12, 8],
+            size: [12, 8],
+            quality: Quality::Bitonal,
+            ..plan()
+        };
+        let bytes = whole.render(&part).unwrap();
+        let tones = image::load_from_memory(&bytes).unwrap().to_luma8();
+        assert!(tones.iter().all(|tone| *tone == 255));
+    }
+
+    #[test]
+    fn free_turns_keep_the_middle_and_leave_the_corners_clear() {
+        let red = image::RgbImage::from_pixel(40, 20, image::Rgb([200, 0, 0]));
+        let red: Picture = DynamicImage::from(red).into();
+        let plan = Plan {
+            region: [0, 0, 40, 20],
+            size: [40, 20],
+            turn: 30.0,
+            ..plan()
+        };
+        let image = image::load_from_memory(&red.render(&plan).unwrap()).unwrap();
+        // 40 cos 30 + 20 sin 30 = 44.6, 40 sin 30 + 20 cos 30 = 37.3
+        assert_eq!((image.width(), image.height()), (45, 38));
+        let image = image.to_rgba8();
+        assert_eq!(image.get_pixel(22, 19).0, [200, 0, 0, 255]);
+        assert_eq!(image.get_pixel(0, 0).0[3], 0);
+        // Clockwise: the right end of the long side goes down.
+        assert_eq!(image.get_pixel(36, 27).0[3], 255);
+        assert_eq!(image.get_pixel(36, 10).0[3], 0);
     }
 }

@@ -8,6 +8,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::Header;
+use crate::jpeg::{self, Fault};
 
 /// What is wrong with the bytes of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +32,16 @@ pub struct Sound {
     pub sha256: String,
 }
 
-/// Up to this many pixels a JPEG is decoded to the last bit to see whether it is whole; beyond, its end is
+/// Up to this many pixels an image other than JPEG and PNG is decoded to see whether it is whole; beyond, its end is
 /// looked at. Bounds the memory a check takes.
 const DECODED: u64 = 50_000_000;
+/// Up to this many bytes a JPEG file is taken into memory to be read to its end.
+const LOADED: u64 = 256 << 20;
 
 /// Checks an image in memory.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
     let header = super::measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
     match header.media_type {
-        "image/jpeg" if pixels_of(&header) > DECODED => {
-            ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..])?
-        }
         "image/jpeg" => whole_jpeg(bytes, &header)?,
         "image/png" => whole_png(io::Cursor::new(bytes))?,
         _ => whole_other(bytes, &header)?,
@@ -64,9 +64,7 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     file.seek(SeekFrom::Start(0)).map_err(disk)?;
     let (sha256, bytes) = crate::files::sha256(&mut file).map_err(disk)?;
     match header.media_type {
-        "image/jpeg" if pixels_of(&header) > DECODED => {
-            ends_as_jpeg(&tail(&mut file).map_err(disk)?)?
-        }
+        "image/jpeg" if bytes > LOADED => ends_as_jpeg(&tail(&mut file).map_err(disk)?)?,
         "image/jpeg" => whole_jpeg(&std::fs::read(path).map_err(disk)?, &header)?,
         "image/png" => whole_png(BufReader::new(File::open(path).map_err(disk)?))?,
         _ => whole_other(&std::fs::read(path).map_err(disk)?, &header)?,
@@ -97,23 +95,31 @@ fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
     })
 }
 
+/// Every MCU of every scan, down to symbols; kinds that are rare are decoded.
 fn whole_jpeg(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
-    ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..])?;
+    let damaged = |e: String| {
+        Flaw::Damaged(format!(
+            "a JPEG of {} x {} pixels that is damaged or cut short: {e}",
+            header.width, header.height
+        ))
+    };
+    match jpeg::check(bytes) {
+        Ok(_) => Ok(()),
+        Err(Fault::Unsupported(_)) if pixels_of(header) <= DECODED => {
+            decoded_jpeg(bytes).map_err(damaged)
+        }
+        Err(Fault::Unsupported(_)) => ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..]),
+        Err(fault) => Err(damaged(fault.to_string())),
+    }
+}
+
+fn decoded_jpeg(bytes: &[u8]) -> Result<(), String> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(1 << 16)
         .set_max_height(1 << 16);
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let damaged = |e: String| {
-        Flaw::Damaged(format!(
-            "a JPEG of {} x {} pixels that is damaged: {e}",
-            header.width, header.height
-        ))
-    };
-    decoder
-        .decode()
-        .map(|_| ())
-        .map_err(|e| damaged(format!("{e:?}")))
+    decoder.decode().map(|_| ()).map_err(|e| format!("{e:?}"))
 }
 
 /// How far from the end of a JPEG its end marker may stand: some servers send a few bytes more.

@@ -1,85 +1,143 @@
-//! Decoded pictures, so that the tiles of one picture do not each decode it: bounded by bytes, the least recently
-//! used go first, and a picture that several ask for at once is decoded once.
+//! What was made once and may be wanted again: bounded by bytes, the least recently used go first, and what
+//! several ask for at once is made once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::pixels::render::Picture;
-
-/// The cache, by position in the catalogue.
+/// The cache.
 #[derive(Debug)]
-pub struct Cache {
+pub struct Cache<K, V> {
     most_bytes: usize,
-    state: Mutex<State>,
+    state: Mutex<State<K, V>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    slots: HashMap<usize, (u64, Slot)>,
+#[derive(Debug)]
+struct State<K, V> {
+    slots: HashMap<K, Entry<V>>,
+    /// Keys by their last use.
+    order: BTreeMap<u64, K>,
+    bytes: usize,
     uses: u64,
 }
 
-/// Locked while its picture is being decoded: who comes second waits for the first.
-type Slot = Arc<Mutex<Option<Arc<Picture>>>>;
+#[derive(Debug)]
+struct Entry<V> {
+    used: u64,
+    /// 0 while it is being made.
+    bytes: usize,
+    slot: Slot<V>,
+}
 
-impl Cache {
-    /// A cache of at most `most_bytes` of pixels, or of one picture if that is larger.
+/// Locked while its value is being made: who comes second waits for the first.
+type Slot<V> = Arc<tokio::sync::Mutex<Option<V>>>;
+
+impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
+    /// A cache of at most `most_bytes`, or of one value if that is larger.
     pub fn new(most_bytes: usize) -> Self {
-        let state = Mutex::default();
+        let state = Mutex::new(State {
+            slots: HashMap::new(),
+            order: BTreeMap::new(),
+            bytes: 0,
+            uses: 0,
+        });
         Cache { most_bytes, state }
     }
 
-    /// The picture at a position, decoded by `decode` if it is not here. Blocks while it is decoded. A failure
-    /// is not kept: the file may be whole the next time.
-    pub fn get(
+    /// The value of a key, and whether it was here; if not, what `make` comes to, with the bytes it takes. A
+    /// failure is not kept: what failed may succeed the next time.
+    pub async fn get<E>(
         &self,
-        at: usize,
-        decode: impl FnOnce() -> Result<Picture, String>,
-    ) -> Result<Arc<Picture>, String> {
-        let slot = self.slot(at);
-        let mut held = lock(&slot);
-        if let Some(picture) = &*held {
-            return Ok(picture.clone());
+        key: &K,
+        make: impl Future<Output = Result<(V, usize), E>>,
+    ) -> Result<(V, bool), E> {
+        let making = Making {
+            cache: self,
+            key,
+            slot: self.slot(key),
+        };
+        let mut held = making.slot.lock().await;
+        if let Some(value) = &*held {
+            return Ok((value.clone(), true));
         }
-        let picture = Arc::new(decode()?);
-        *held = Some(picture.clone());
-        drop(held);
-        self.evict(at);
-        Ok(picture)
+        let (value, bytes) = make.await?;
+        *held = Some(value.clone());
+        self.settle(key, &making.slot, bytes);
+        Ok((value, false))
     }
 
-    fn slot(&self, at: usize) -> Slot {
+    /// Bytes held now.
+    pub fn bytes(&self) -> usize {
+        lock(&self.state).bytes
+    }
+
+    fn slot(&self, key: &K) -> Slot<V> {
         let mut state = lock(&self.state);
         state.uses += 1;
-        let uses = state.uses;
-        let entry = state.slots.entry(at).or_default();
-        entry.0 = uses;
-        entry.1.clone()
+        let used = state.uses;
+        let entry = state.slots.entry(key.clone()).or_insert_with(|| Entry {
+            used,
+            bytes: 0,
+            slot: Slot::default(),
+        });
+        let before = std::mem::replace(&mut entry.used, used);
+        let slot = entry.slot.clone();
+        state.order.remove(&before);
+        state.order.insert(used, key.clone());
+        slot
     }
 
-    /// Lets the least recently used go until the rest fits. `newest` stays, and so does what is being decoded.
-    fn evict(&self, newest: usize) {
+    /// Counts a value that was just made, and lets the least recently used go until the rest fits.
+    fn settle(&self, key: &K, slot: &Slot<V>, bytes: usize) {
         let mut state = lock(&self.state);
-        let size = |slot: &Slot| {
-            slot.try_lock()
-                .ok()
-                .and_then(|held| held.as_ref().map(|p| p.bytes()))
+        let Some(entry) = state.slots.get_mut(key) else {
+            return;
         };
-        let mut done: Vec<(u64, usize, usize)> = (state.slots.iter())
-            .filter_map(|(&at, (used, slot))| Some((*used, at, size(slot)?)))
-            .collect();
-        done.sort_unstable();
-        let mut total: usize = done.iter().map(|(_, _, bytes)| bytes).sum();
-        for (_, at, bytes) in done {
-            if total > self.most_bytes && at != newest {
-                state.slots.remove(&at);
-                total -= bytes;
-            }
+        if !Arc::ptr_eq(&entry.slot, slot) {
+            return;
+        }
+        entry.bytes = bytes.max(1);
+        state.bytes += bytes.max(1);
+        while state.bytes > self.most_bytes {
+            let made = |k: &&K| *k != key && state.slots.get(k).is_some_and(|e| e.bytes > 0);
+            let Some(oldest) = state.order.values().find(made).cloned() else {
+                return;
+            };
+            state.remove(&oldest);
         }
     }
 }
 
-/// A thread that panicked left nothing half-done behind: slots are set in one step.
+impl<K: Eq + Hash, V> State<K, V> {
+    fn remove(&mut self, key: &K) {
+        if let Some(entry) = self.slots.remove(key) {
+            self.order.remove(&entry.used);
+            self.bytes -= entry.bytes;
+        }
+    }
+}
+
+/// A use of a slot. If it ends and left nothing, by failure or because the client went away, the slot goes with
+/// the last who waits for it.
+struct Making<'a, K: Eq + Hash, V> {
+    cache: &'a Cache<K, V>,
+    key: &'a K,
+    slot: Slot<V>,
+}
+
+impl<K: Eq + Hash, V> Drop for Making<'_, K, V> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.cache.state);
+        // Held by the map and by this use.
+        let alone = Arc::strong_count(&self.slot) <= 2;
+        let empty = |e: &Entry<V>| Arc::ptr_eq(&e.slot, &self.slot) && e.bytes == 0;
+        if alone && state.slots.get(self.key).is_some_and(empty) {
+            state.remove(self.key);
+        }
+    }
+}
+
+/// A thread that panicked left nothing half-done behind: entries are set in one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -89,62 +147,64 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// 10 x 10 grey pixels: 100 bytes.
-    fn picture() -> Picture {
-        let mut png = std::io::Cursor::new(Vec::new());
-        image::GrayImage::new(10, 10)
-            .write_to(&mut png, image::ImageFormat::Png)
-            .unwrap();
-        Picture::decode(png.get_ref(), 100).unwrap()
-    }
-
-    #[test]
-    fn the_least_recently_used_go_when_bytes_run_out() {
+    #[tokio::test]
+    async fn the_least_recently_used_go_when_bytes_run_out() {
         let cache = Cache::new(250);
-        let decoded = AtomicUsize::new(0);
-        let get = |at| {
-            cache
-                .get(at, || {
-                    decoded.fetch_add(1, Ordering::SeqCst);
-                    Ok(picture())
-                })
-                .unwrap()
-        };
-        // (position, decodes so far)
-        for (at, decodes) in [(1, 1), (2, 2), (1, 2), (3, 3), (1, 3), (2, 4), (3, 5)] {
-            get(at);
-            assert_eq!(decoded.load(Ordering::SeqCst), decodes, "after {at}");
+        // (key, whether it was there)
+        for (key, there) in [
+            (1, false),
+            (2, false),
+            (1, true),
+            (3, false),
+            (1, true),
+            (2, false),
+            (3, false),
+        ] {
+            let (_, hit) = cache
+                .get(&key, async { Ok::<_, ()>((key, 100)) })
+                .await
+                .unwrap();
+            assert_eq!(hit, there, "{key}");
         }
+        assert_eq!(cache.bytes(), 200);
     }
 
-    #[test]
-    fn what_several_ask_for_at_once_is_decoded_once() {
-        let cache = Cache::new(1000);
-        let decoded = AtomicUsize::new(0);
-        let start = std::sync::Barrier::new(8);
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    start.wait();
-                    cache
-                        .get(7, || {
-                            decoded.fetch_add(1, Ordering::SeqCst);
-                            Ok(picture())
-                        })
-                        .unwrap()
-                });
-            }
-        });
-        assert_eq!(decoded.load(Ordering::SeqCst), 1);
+    #[tokio::test]
+    async fn what_several_ask_for_at_once_is_made_once() {
+        let (cache, made) = (Cache::new(1000), AtomicUsize::new(0));
+        let ask = || {
+            cache.get(&7, async {
+                tokio::task::yield_now().await;
+                Ok::<_, ()>((made.fetch_add(1, Ordering::SeqCst), 1))
+            })
+        };
+        let answers = futures::future::join_all((0..8).map(|_| ask())).await;
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+        assert!(answers.into_iter().all(|answer| answer.unwrap().0 == 0));
     }
 
-    #[test]
-    fn failures_are_tried_again() {
+    #[tokio::test]
+    async fn failures_are_tried_again_and_leave_nothing() {
         let cache = Cache::new(1000);
+        let failed = cache
+            .get(&1, async { Err::<(u8, usize), _>("cut short") })
+            .await;
+        assert_eq!(failed.unwrap_err(), "cut short");
+        assert!(lock(&cache.state).slots.is_empty());
         assert_eq!(
-            cache.get(1, || Err("cut short".into())).unwrap_err(),
-            "cut short"
+            cache.get(&1, async { Ok::<_, ()>((5, 1)) }).await,
+            Ok((5, false))
         );
-        assert!(cache.get(1, || Ok(picture())).is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_gave_up_does_not_keep_the_next_from_it() {
+        let cache: Cache<i32, i32> = Cache::new(1000);
+        let never = cache.get(&1, std::future::pending::<Result<(i32, usize), ()>>());
+        tokio::select! { biased; _ = never => {}, () = tokio::task::yield_now() => {} }
+        assert_eq!(
+            cache.get(&1, async { Ok::<_, ()>((5, 1)) }).await,
+            Ok((5, false))
+        );
     }
 }

@@ -1,17 +1,19 @@
 //! What there is to serve, made once at the start. Requests are looked up here; none is ever joined to a path.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use super::info::Facts;
 use crate::contracts::{self, Frame, ImageMap, LocalizedImage};
 use crate::files;
-use crate::pixels;
+use crate::pixels::source::{self, Look};
 use crate::report::{Error, Reject};
 
 /// The largest picture that is decoded: half a gigapixel, 1.5 GB in colour.
 pub const MOST_PIXELS: u64 = 1 << 29;
+
+/// The side of tiles of pictures that have none of their own.
+const TILE: u32 = 512;
 
 /// Suffixes of files that are taken for images.
 const SUFFIXES: [&str; 7] = ["jpg", "jpeg", "png", "tif", "tiff", "webp", "gif"];
@@ -176,20 +178,7 @@ fn described(id: &str, name: &str, root: &Path) -> LocalizedImage {
 }
 
 fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture, String> {
-    let file = File::open(&path).map_err(|e| format!("cannot be read: {e}"))?;
-    let header = pixels::measure_in(BufReader::new(file))
-        .map_err(|e| format!("not an image that can be read: {e}"))?;
-    let (width, height) = (header.width, header.height);
-    if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(format!(
-            "picture is too large: {width} x {height}, the limit is {MOST_PIXELS} pixels"
-        ));
-    }
-    let size = if header.orientation >= 5 {
-        [height, width]
-    } else {
-        [width, height]
-    };
+    let size = measure(&path)?.size;
     about.frame = about
         .frame
         .or_else(|| Frame::try_from(size.map(f64::from)).ok());
@@ -199,6 +188,33 @@ fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture
         size,
         about,
     })
+}
+
+/// The header of a file that can be served. What claims too many pixels is refused here and never decoded.
+pub fn measure(path: &Path) -> Result<Look, String> {
+    let look = source::look(path).map_err(|e| format!("not an image that can be read: {e}"))?;
+    let [width, height] = look.size;
+    match u64::from(width) * u64::from(height) > MOST_PIXELS {
+        true => Err(format!(
+            "picture is too large: {width} x {height}, the limit is {MOST_PIXELS} pixels"
+        )),
+        false => Ok(look),
+    }
+}
+
+/// What the Image API needs to know of a file.
+pub fn facts(look: &Look, stamp: u64) -> Facts {
+    let [width, height] = look.size.map(u64::from);
+    Facts {
+        size: look.size,
+        stamp,
+        tile: look.tile.unwrap_or(TILE),
+        cost: match look.tile {
+            Some(_) => 0,
+            // Decoded, then turned or brought to eight bits.
+            None => width * height * u64::from(look.channels) * 2,
+        },
+    }
 }
 
 fn reject(input: &Path, record: &str, problem: String) -> Reject {

@@ -1,15 +1,20 @@
 //! The URIs of everything served, absolute, from one base.
+//!
+//! What bears one of these URIs as its name already, because it was harvested from here, keeps it: a set that went
+//! out and came back is served under the same names.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::iiif::Version;
 
-/// All but what RFC 3986 calls unreserved: an identifier is one segment, so its slashes are encoded too.
+/// All but what RFC 3986 calls unreserved: an identifier is one segment, so its slashes are encoded too. The colon
+/// stands in identifiers such as `bucket:version:key` and is legal in a segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
-    .remove(b'~');
+    .remove(b'~')
+    .remove(b':');
 
 /// Makes URIs below a base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,39 +31,91 @@ impl Ids {
 
     /// The image service of an identifier.
     pub fn service(&self, version: Version, id: &str) -> String {
-        let version = match version {
-            Version::V2 => 2,
-            Version::V3 => 3,
-        };
-        format!("{}/iiif/{version}/{}", self.base, segment(id))
+        let own = self.own("/iiif/3/", id, "");
+        let segment = own.map_or_else(|| segment(id), str::to_owned);
+        format!("{}/iiif/{}/{segment}", self.base, number(version))
     }
 
     /// The collection of all manifests.
-    pub fn collection(&self) -> String {
-        format!("{}/iiif/presentation/3/collection.json", self.base)
+    pub fn collection(&self, version: Version) -> String {
+        format!("{}/collection.json", self.presentation(version))
     }
 
     /// The manifest of a group.
-    pub fn manifest(&self, group: &str) -> String {
-        format!(
-            "{}/iiif/presentation/3/{}/manifest.json",
-            self.base,
-            segment(group)
-        )
+    pub fn manifest(&self, version: Version, group: &str) -> String {
+        format!("{}/manifest.json", self.group(version, group))
     }
 
     /// The canvas at a position (from 0) in a group; numbered from 1.
-    pub fn canvas(&self, group: &str, at: usize) -> String {
-        format!(
-            "{}/iiif/presentation/3/{}/canvas/{}",
-            self.base,
-            segment(group),
-            at + 1
-        )
+    pub fn canvas(&self, version: Version, group: &str, at: usize) -> String {
+        format!("{}/canvas/{}", self.group(version, group), at + 1)
+    }
+
+    /// The annotations of a canvas.
+    pub fn annotations(&self, canvas: &str) -> String {
+        format!("{canvas}/annotations.json")
+    }
+
+    /// The search service of a group, Content Search 2.0.
+    pub fn search(&self, group: &str) -> String {
+        format!("{}/search", self.group(Version::V3, group))
+    }
+
+    /// A path below the base.
+    pub fn page(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn group(&self, version: Version, group: &str) -> String {
+        let own = self.own("/iiif/presentation/3/", group, "/manifest.json");
+        let segment = own.map_or_else(|| segment(group), str::to_owned);
+        format!("{}/{segment}", self.presentation(version))
+    }
+
+    fn presentation(&self, version: Version) -> String {
+        format!("{}/iiif/presentation/{}", self.base, number(version))
+    }
+
+    /// The segment between, still encoded, if a name is one of our URIs.
+    fn own<'a>(&self, before: &str, name: &'a str, after: &str) -> Option<&'a str> {
+        let rest = name.strip_prefix(&*self.base)?.strip_prefix(before)?;
+        let segment = rest.strip_suffix(after)?;
+        (!segment.is_empty() && !segment.contains(['/', '?', '#'])).then_some(segment)
+    }
+}
+
+fn number(version: Version) -> u8 {
+    match version {
+        Version::V2 => 2,
+        Version::V3 => 3,
     }
 }
 
 /// A text as one segment of a path.
 pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_our_uris_already_stay() {
+        let ids = Ids::below("http://a.example/b/");
+        let service = ids.service(Version::V3, "x y/z");
+        assert_eq!(service, "http://a.example/b/iiif/3/x%20y%2Fz");
+        assert_eq!(ids.service(Version::V3, &service), service);
+        let second = ids.service(Version::V2, &service);
+        assert_eq!(second, "http://a.example/b/iiif/2/x%20y%2Fz");
+        let manifest = ids.manifest(Version::V3, "MS 1");
+        assert_eq!(ids.manifest(Version::V3, &manifest), manifest);
+        let elsewhere = "http://other.example/iiif/3/x";
+        assert!(
+            ids.service(Version::V3, elsewhere)
+                .ends_with("/iiif/3/http:%2F%2Fother.example%2Fiiif%2F3%2Fx")
+        );
+        let deeper = "http://a.example/b/iiif/3/x/y";
+        assert!(ids.service(Version::V3, deeper).ends_with("%2Fx%2Fy"));
+    }
 }

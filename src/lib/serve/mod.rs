@@ -1,40 +1,48 @@
-//! `serve`: a folder of images or a finished set over IIIF, Image API 2.1 and 3.0, Presentation API 3.0.
+//! `serve`: a folder of images or a finished set over IIIF, and as pages for people.
 //!
 //! The shell: options, listener, limits on work, graceful stop. What is answered is decided in [`respond`].
 
+use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, oneshot};
 
-use crate::iiif::resolve::Plan;
-use crate::pixels::render::Picture;
+use crate::files;
 use crate::report::{self, Error, Report};
-use cache::Cache;
-use catalogue::{Catalogue, MOST_PIXELS, Taken};
-use ids::Ids;
-use respond::{Asked, Body, Cap, Response};
+use catalogue::{Catalogue, Taken};
+use listen::Door;
+use picture::Cap;
+use reviews::Reviews;
+use service::{Means, Service};
 
+pub mod annotation;
 pub mod cache;
 pub mod catalogue;
 pub mod ids;
+pub mod info;
+pub mod lanes;
+pub mod listen;
+pub mod metrics;
+pub mod pages;
+pub mod patient;
+pub mod picture;
 pub mod presentation;
+pub mod presentation2;
 pub mod respond;
+pub mod review;
+pub mod reviews;
+pub mod search;
+pub mod service;
+pub mod sides;
 
-/// Pictures rendered at once: each may hold a decoded source and its answer.
-const JOBS: usize = 2;
-/// Decoded sources kept for their next tile.
-const CACHE_BYTES: usize = 512 << 20;
-/// How long answers on their way may take after a request to stop.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Threads that talk to clients.
+const THREADS: usize = 2;
 
 /// What to serve, and where.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,6 +66,36 @@ pub struct Options {
     /// rehearse a download
     #[arg(long, requires = "max_size")]
     pub undeclared_limit: bool,
+    /// The most pixels of an answer, said in info.json; larger pictures are had in parts or smaller
+    #[arg(long, value_name = "N", default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_pixels: u64,
+    /// Refuse `!w,h` above the region unless `^` stands before it, as the official validator of Image API 3.0
+    /// has it; the specification answers at the size of the region
+    #[arg(long)]
+    pub strict_within: bool,
+    /// About how much memory to use: a quarter each for answers and pictures kept, half for work, of which a
+    /// quarter is for tiles alone
+    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(64..))]
+    pub memory: u64,
+    /// Tiles, and apart from them large pictures, that may wait for their turn; more are answered 503
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    pub queue: u32,
+    /// For how many seconds browsers may show a picture without asking whether it changed
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    pub max_age: u32,
+    /// Connections open at once; more wait
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+    /// Leave a client that neither sends nor takes anything for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub patience: u64,
+    /// Let boxes be drawn, moved, renamed and deleted in the browser; every correction is a line appended to FILE,
+    /// and those that are there already are made at the start
+    #[arg(long, value_name = "FILE")]
+    pub review: Option<PathBuf>,
+    /// Append a line of JSON for every answer to FILE
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: report::Common,
@@ -86,8 +124,11 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
-    let taken = take(options)?;
+    let mut taken = take(options)?;
     account(&taken, report);
+    let reviews = (options.review.as_deref())
+        .map(|file| Reviews::open(file, &mut taken.catalogue, report))
+        .transpose()?;
     if !options.common.quiet {
         // Before the work, not after it: who waits for a picture that is left out should know now.
         let left_out = report
@@ -102,11 +143,11 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(JOBS)
+        .worker_threads(THREADS)
         .enable_all()
         .build()
         .map_err(|e| Error::new("threads cannot be started").because(e))?;
-    let outcome = runtime.block_on(listen(options, taken.catalogue));
+    let outcome = runtime.block_on(open(options, taken.catalogue, reviews));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
@@ -155,17 +196,14 @@ fn counts(report: &Report) -> String {
     )
 }
 
-/// What every request needs.
-struct Service {
+async fn open(
+    options: &Options,
     catalogue: Catalogue,
-    cap: Cap,
-    base_url: Option<String>,
-    address: SocketAddr,
-    jobs: Semaphore,
-    cache: Cache,
-}
-
-async fn listen(options: &Options, catalogue: Catalogue) -> Result<(), Error> {
+    reviews: Option<Reviews>,
+) -> Result<(), Error> {
+    let log = (options.access_log.as_deref())
+        .map(files::open_to_append)
+        .transpose()?;
     let cannot = |e: std::io::Error| {
         let in_use = e.kind() == std::io::ErrorKind::AddrInUse;
         let error = Error::new(format!("{}: cannot listen there", options.listen)).because(e);
@@ -177,32 +215,40 @@ async fn listen(options: &Options, catalogue: Catalogue) -> Result<(), Error> {
     };
     let listener = TcpListener::bind(options.listen).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
-    let service = Arc::new(Service {
-        catalogue,
-        cap: Cap {
-            side: options.max_size,
-            undeclared: options.undeclared_limit,
-        },
-        base_url: options.base_url.clone(),
-        address,
-        jobs: Semaphore::new(JOBS),
-        cache: Cache::new(CACHE_BYTES),
-    });
-    let (stop, stopping) = oneshot::channel();
-    let router = axum::Router::new().fallback(answer).with_state(service);
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
-        // An error means that the sender is gone, which is a stop too.
-        let _ = stopping.await;
-    });
-    let server = tokio::spawn(server.into_future());
     // Listened for before the line is out: a script may stop the server as soon as it reads it.
     let stopped = told_to_stop()?;
     announce(address)?;
-    stopped.await;
-    let _ = stop.send(());
-    // Clients that never finish reading do not keep it from stopping.
-    let _ = tokio::time::timeout(PATIENCE, server).await;
+    let mut door = door(options, catalogue, address, log);
+    door.reviews = reviews.map(Mutex::new);
+    listen::listen(door, listener, stopped).await;
     Ok(())
+}
+
+fn door(options: &Options, catalogue: Catalogue, address: SocketAddr, log: Option<File>) -> Door {
+    let cap = Cap {
+        side: options.max_size,
+        undeclared: options.undeclared_limit,
+        area: options.max_pixels,
+        strict_within: options.strict_within,
+    };
+    let means = Means {
+        memory: options.memory << 20,
+        most_waiting: options.queue as usize,
+    };
+    Door {
+        service: Arc::new(Service::new(catalogue, cap, options.max_age, means)),
+        base_url: options.base_url.clone(),
+        address,
+        patience: Duration::from_secs(options.patience),
+        most_connections: options.max_connections as usize,
+        log: log.map(Mutex::new),
+        reviews: None,
+    }
+}
+
+/// A strong entity tag made of what an answer depends on.
+fn tag(text: &str) -> String {
+    format!("\"{}\"", files::hex_digest(text.as_bytes(), 24))
 }
 
 /// One line, at once: scripts wait for it and read the port from it.
@@ -230,78 +276,4 @@ fn told_to_stop() -> Result<impl Future<Output = ()>, Error> {
             _ = terminate.recv() => {}
         }
     })
-}
-
-async fn answer(State(service): State<Arc<Service>>, request: Request) -> axum::response::Response {
-    let response = service.respond(&request);
-    // Its body is not wanted, and is not to be kept while a picture is rendered.
-    drop(request);
-    let bytes = match response.body {
-        Body::Empty => Ok(Vec::new()),
-        Body::Text(ref text) => Ok(text.clone().into_bytes()),
-        Body::Picture(at, plan) => service.render(at, plan).await,
-    };
-    match bytes {
-        Ok(bytes) => message(&response, bytes),
-        Err(why) => {
-            let response = respond::refused(500, &why);
-            message(&response, why.into_bytes())
-        }
-    }
-}
-
-impl Service {
-    fn respond(&self, request: &Request) -> Response {
-        let text = |name| {
-            let value = request.headers().get(name);
-            value.and_then(|v: &HeaderValue| v.to_str().ok())
-        };
-        let base = match (&self.base_url, text(header::HOST)) {
-            (Some(base), _) => base.clone(),
-            (None, Some(host)) => format!("http://{host}"),
-            (None, None) => format!("http://{}", self.address),
-        };
-        let asked = Asked {
-            method: request.method().as_str(),
-            path: request.uri().path(),
-            accept: text(header::ACCEPT).unwrap_or_default(),
-        };
-        respond::respond(&self.catalogue, &self.cap, &Ids::below(&base), &asked)
-    }
-
-    /// Renders off the threads that answer, at most [`JOBS`] at a time.
-    async fn render(self: &Arc<Self>, at: usize, plan: Plan) -> Result<Vec<u8>, String> {
-        // Never closed, so this cannot fail.
-        let _permit = self.jobs.acquire().await.expect("jobs are never closed");
-        let service = self.clone();
-        let work = move || {
-            let path = &service.catalogue.pictures[at].path;
-            let picture = service.cache.get(at, || Picture::open(path, MOST_PIXELS))?;
-            if picture.size() != service.catalogue.pictures[at].size {
-                return Err("the file changed since the server was started".to_owned());
-            }
-            picture.render(&plan)
-        };
-        tokio::task::spawn_blocking(work)
-            .await
-            .unwrap_or_else(|e| Err(format!("rendering broke off: {e}")))
-    }
-}
-
-fn message(response: &Response, bytes: Vec<u8>) -> axum::response::Response {
-    let mut message = axum::response::Response::new(bytes.into());
-    *message.status_mut() =
-        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = message.headers_mut();
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
-    for (name, value) in &response.headers {
-        // Values hold URIs of encoded ids and fixed words; a Host with odd bytes loses the header, not the answer.
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    message
 }

@@ -1,23 +1,63 @@
 //! The core of `serve`: a request in, a response as values out. No clock, no disk, no pixels.
 
 use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::catalogue::{Catalogue, Picture};
+use super::catalogue::Catalogue;
 use super::ids::Ids;
-use super::presentation;
-use crate::iiif::resolve::{Limits, Plan};
-use crate::iiif::{self, Format, ImageRequest, Refusal, Size, Version};
+use super::info::Facts;
+use super::picture::{self, Cap};
+use super::{pages, presentation, presentation2, search, tag};
+use crate::iiif::Version;
+use crate::iiif::resolve::Plan;
+
+/// What there is to serve and how.
+pub struct Site<'a> {
+    /// The images and what is known of them.
+    pub catalogue: &'a Catalogue,
+    /// How answers are limited.
+    pub cap: Cap,
+    /// Whether boxes may be corrected in the browser.
+    pub reviewed: bool,
+    /// For how many seconds pictures may be kept by who got them.
+    pub max_age: u32,
+    /// The file behind the image at a position of the catalogue, as it is now.
+    pub facts: &'a dyn Fn(usize) -> Result<Facts, String>,
+}
+
+impl<'a> Site<'a> {
+    /// A site without files: enough to find things.
+    pub fn bare(catalogue: &'a Catalogue) -> Self {
+        Site {
+            catalogue,
+            cap: Cap::default(),
+            reviewed: false,
+            max_age: 0,
+            facts: &|_| Err("no file is looked at".into()),
+        }
+    }
+
+    /// The position of the picture of a name, or of the URI that the name leads to: what was harvested from here
+    /// has the URI as its name.
+    pub fn find(&self, name: &str, ids: &Ids) -> Option<usize> {
+        let by_uri = || self.catalogue.find(&ids.service(Version::V3, name));
+        self.catalogue.find(name).or_else(by_uri)
+    }
+}
 
 /// What a client asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
     /// `GET`, `HEAD`…
     pub method: &'a str,
     /// The path as it arrived, still percent-encoded.
     pub path: &'a str,
+    /// What stands after `?`, empty if there is nothing.
+    pub query: &'a str,
     /// `Accept`, empty if there is none.
     pub accept: &'a str,
+    /// `If-None-Match`, empty if there is none.
+    pub if_none_match: &'a str,
 }
 
 /// What the client gets.
@@ -38,72 +78,50 @@ pub enum Body {
     Empty,
     /// These bytes.
     Text(String),
-    /// The picture at this position of the catalogue, by this plan.
-    Picture(usize, Plan),
-}
-
-/// How answers are limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cap {
-    /// The most pixels a side of an answer has; none: no cap.
-    pub side: Option<u32>,
-    /// The cap is not told, and larger requests get a smaller picture instead of an error, as some hosting does.
-    pub undeclared: bool,
-}
-
-impl Cap {
-    /// What requests are judged by.
-    fn declared(&self) -> Limits {
-        let most = self.side.filter(|_| !self.undeclared).map(|side| [side; 2]);
-        Limits {
-            most,
-            upscale: false,
-        }
-    }
-
-    /// What an undeclared cap leaves of an answer. Sides asked for by number are cut one by one, which distorts;
-    /// others keep their proportions: so do servers in the field.
-    fn cut(&self, request: &ImageRequest, mut plan: Plan) -> Plan {
-        let Some(side) = self.side.filter(|_| self.undeclared) else {
-            return plan;
-        };
-        let [w, h] = plan.size;
-        let scale = f64::from(side) / f64::from(w.max(h));
-        let shrunk = |n: u32| ((f64::from(n) * scale).round() as u32).max(1);
-        plan.size = match request.size {
-            _ if w <= side && h <= side => [w, h],
-            Size::Exact(..) => [w.min(side), h.min(side)],
-            _ => [shrunk(w), shrunk(h)],
-        };
-        plan
-    }
+    /// A picture to be rendered.
+    Picture {
+        /// Its position in the catalogue.
+        at: usize,
+        /// What is wanted of it.
+        plan: Plan,
+        /// Equal for equal answers, and for no others.
+        key: String,
+    },
 }
 
 /// Answers a request.
-pub fn respond(catalogue: &Catalogue, cap: &Cap, ids: &Ids, asked: &Asked) -> Response {
+pub fn respond(site: &Site, ids: &Ids, asked: &Asked) -> Response {
     match asked.method {
-        "GET" | "HEAD" => get(catalogue, cap, ids, asked),
-        "OPTIONS" => response(204, Body::Empty)
+        "GET" | "HEAD" => get(site, ids, asked),
+        "OPTIONS" => Response::new(204, Body::Empty)
             .with("access-control-allow-methods", "GET, HEAD, OPTIONS")
-            .with("access-control-allow-headers", "*"),
+            .with("access-control-allow-headers", "*")
+            .with("access-control-max-age", "86400")
+            .with("allow", "GET, HEAD, OPTIONS"),
         other => refused(405, &format!("{other} is not offered, GET and HEAD are"))
             .with("allow", "GET, HEAD, OPTIONS"),
     }
 }
 
-fn get(catalogue: &Catalogue, cap: &Cap, ids: &Ids, asked: &Asked) -> Response {
+fn get(site: &Site, ids: &Ids, asked: &Asked) -> Response {
     let Some(segments) = decoded(asked.path) else {
         return refused(400, "the path is not percent-encoded UTF-8");
     };
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments[..] {
-        [""] => redirect(&ids.collection()),
-        ["iiif", "presentation", "3", ref rest @ ..] => present(catalogue, ids, rest),
+        [""] if asked.accept.contains("text/html") => pages::index(asked),
+        [""] => redirect(&ids.collection(Version::V3)).with("vary", "accept"),
+        ["view", id] => pages::view(site, id, ids, asked),
+        ["assets", name] => pages::asset(name, asked),
+        ["pages", "images.json"] => pages::data(site, None, ids, asked),
+        ["pages", "image", id] => pages::data(site, Some(id), ids, asked),
+        ["iiif", "presentation", "3", ref rest @ ..] => present_3(site, ids, rest, asked),
+        ["iiif", "presentation", "2", ref rest @ ..] => present_2(site, ids, rest, asked),
         ["iiif", "2", id, ref rest @ ..] => {
-            image(catalogue, cap, ids, Version::V2, id, rest, asked)
+            picture::answer(site, ids, Version::V2, id, rest, asked)
         }
         ["iiif", "3", id, ref rest @ ..] => {
-            image(catalogue, cap, ids, Version::V3, id, rest, asked)
+            picture::answer(site, ids, Version::V3, id, rest, asked)
         }
         _ => refused(
             404,
@@ -127,17 +145,69 @@ fn decoded(path: &str) -> Option<Vec<String>> {
         .collect()
 }
 
-fn present(catalogue: &Catalogue, ids: &Ids, rest: &[&str]) -> Response {
+const LD_JSON_3: &str =
+    r#"application/ld+json;profile="http://iiif.io/api/presentation/3/context.json""#;
+const LD_JSON_SEARCH: &str =
+    r#"application/ld+json;profile="http://iiif.io/api/search/2/context.json""#;
+
+fn present_3(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
+    let catalogue = site.catalogue;
+    let query = Query::read(asked.query);
+    match rest {
+        ["collection.json"] => {
+            json_response(&presentation::collection(catalogue, ids), LD_JSON_3, asked)
+        }
+        [group, "manifest.json"] => found(
+            presentation::manifest(catalogue, group, ids),
+            LD_JSON_3,
+            asked,
+        ),
+        [group, "canvas", n, "annotations.json"] => found(
+            position(n).and_then(|n| presentation::annotations(catalogue, group, n, ids)),
+            LD_JSON_3,
+            asked,
+        ),
+        [group, "search"] => found(
+            search::search(catalogue, group, &query, ids),
+            LD_JSON_SEARCH,
+            asked,
+        ),
+        [group, "search", "terms"] => found(
+            search::terms(catalogue, group, &query, ids),
+            LD_JSON_SEARCH,
+            asked,
+        ),
+        _ => found(None, LD_JSON_3, asked),
+    }
+}
+
+fn present_2(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
+    let catalogue = site.catalogue;
     let document = match rest {
-        ["collection.json"] => Some(presentation::collection(catalogue, ids)),
-        [group, "manifest.json"] => presentation::manifest(catalogue, group, ids),
-        [group, "canvas", n, "annotations.json"] => (n.parse().ok())
-            .and_then(|n: usize| n.checked_sub(1))
-            .and_then(|n| presentation::annotations(catalogue, group, n, ids)),
+        ["collection.json"] => Some(presentation2::collection(catalogue, ids)),
+        [group, "manifest.json"] => presentation2::manifest(catalogue, group, ids),
+        [group, "canvas", n, "annotations.json"] => {
+            position(n).and_then(|n| presentation2::annotations(catalogue, group, n, ids))
+        }
         _ => None,
     };
+    let linked = asked.accept.contains("application/ld+json");
+    let media_type = if linked {
+        "application/ld+json"
+    } else {
+        "application/json"
+    };
+    found(document, media_type, asked).with("vary", "accept")
+}
+
+/// Canvases are numbered from 1.
+fn position(n: &str) -> Option<usize> {
+    n.parse::<usize>().ok()?.checked_sub(1)
+}
+
+fn found(document: Option<Value>, media_type: &str, asked: &Asked) -> Response {
     match document {
-        Some(document) => json_response(&document, LD_JSON_3),
+        Some(document) => json_response(&document, media_type, asked),
         None => refused(
             404,
             "no such document; /iiif/presentation/3/collection.json leads to all",
@@ -145,202 +215,92 @@ fn present(catalogue: &Catalogue, ids: &Ids, rest: &[&str]) -> Response {
     }
 }
 
-fn image(
-    catalogue: &Catalogue,
-    cap: &Cap,
-    ids: &Ids,
-    version: Version,
-    id: &str,
-    rest: &[&str],
-    asked: &Asked,
-) -> Response {
-    let Some(at) = catalogue.find(id) else {
-        return refused(404, &format!("no image is called `{id}`"));
-    };
-    let picture = &catalogue.pictures[at];
-    let service = ids.service(version, id);
-    match *rest {
-        [] | [""] => redirect(&iiif::info_uri(&service)),
-        ["info.json"] => info(version, &service, picture, cap, asked.accept),
-        [region, size, rotation, last] => {
-            let segments = [region, size, rotation, last];
-            let planned = plan(version, segments, picture.size, cap);
-            planned.map_or_else(refusal, |plan| {
-                picture_response(version, at, picture, plan, &service, cap)
-            })
-        }
-        _ => refused(
-            400,
-            "region/size/rotation/quality.format is needed after the identifier",
-        ),
+/// What stands after `?`: names and values, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads `a=1&b=2`, percent-encoded, blanks as `+`.
+    pub fn read(text: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(text.as_bytes());
+        Query(pairs.into_owned().collect())
+    }
+
+    /// The first value of a name, empty if there is none.
+    pub fn get(&self, name: &str) -> &str {
+        let pair = self.0.iter().find(|(n, _)| n == name);
+        pair.map_or("", |(_, value)| value)
+    }
+
+    /// Gives a name one value.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.retain(|(n, _)| n != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The names that are none of these.
+    pub fn names_beside(&self, known: &[&str]) -> Vec<&str> {
+        let names = self.0.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| !known.contains(name)).collect()
     }
 }
 
-fn plan(version: Version, segments: [&str; 4], size: [u32; 2], cap: &Cap) -> Result<Plan, Refusal> {
-    let request = ImageRequest::parse(version, segments)?;
-    let plan = request.resolve(version, size, &cap.declared())?;
-    Ok(cap.cut(&request, plan))
+impl std::fmt::Display for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.0);
+        f.write_str(&query.finish())
+    }
 }
 
-fn picture_response(
-    version: Version,
-    at: usize,
-    picture: &Picture,
-    plan: Plan,
-    service: &str,
-    cap: &Cap,
-) -> Response {
-    let canonical = iiif::under(
-        service,
-        &plan.canonical(version, picture.size, &cap.declared()),
-    );
-    let profile = level_2(version);
-    let media_type = match plan.format {
-        Format::Png => "image/png",
-        _ => "image/jpeg",
-    };
-    response(200, Body::Picture(at, plan))
+/// A document, or word that the client has it.
+pub fn json_response(document: &Value, media_type: &str, asked: &Asked) -> Response {
+    let text = format!("{document:#}\n");
+    let etag = tag(&format!("{media_type} {text}"));
+    let response = not_modified(asked, &etag)
+        .unwrap_or_else(|| Response::new(200, Body::Text(text)).with("content-type", media_type));
+    response
+        .with("cache-control", "no-cache")
+        .with("etag", etag)
+}
+
+/// Status 304 where the client holds the answer already (RFC 9110 §13.1.2).
+pub fn not_modified(asked: &Asked, etag: &str) -> Option<Response> {
+    let mut held = asked.if_none_match.split(',').map(str::trim);
+    let holds = |held: &str| held == "*" || held.trim_start_matches("W/") == etag;
+    held.any(holds).then(|| Response::new(304, Body::Empty))
+}
+
+/// Status 200 with some words that nobody should keep.
+pub fn text(text: String, media_type: &str) -> Response {
+    Response::new(200, Body::Text(text))
         .with("content-type", media_type)
-        .with(
-            "link",
-            format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#),
-        )
+        .with("cache-control", "no-store")
 }
 
-/// Link header and 2.1 `profile`: the URI of level 2.
-fn level_2(version: Version) -> &'static str {
-    match version {
-        Version::V2 => "http://iiif.io/api/image/2/level2.json",
-        Version::V3 => "http://iiif.io/api/image/3/level2.json",
-    }
-}
-
-fn info(version: Version, service: &str, picture: &Picture, cap: &Cap, accept: &str) -> Response {
-    let most = cap.declared().most.map(|[side, _]| side);
-    match version {
-        Version::V2 => {
-            let ld = accept.contains("application/ld+json");
-            let kind = if ld {
-                "application/ld+json"
-            } else {
-                "application/json"
-            };
-            json_response(&info_2(service, picture.size, most), kind)
-                .with("vary", "accept")
-                .with("link", format!(r#"<{}>;rel="profile""#, level_2(version)))
-        }
-        Version::V3 => json_response(&info_3(service, picture.size, most), IMAGE_LD_JSON_3),
-    }
-}
-
-/// Image Information, 2.1 §5.
-fn info_2(service: &str, [width, height]: [u32; 2], most: Option<u32>) -> Value {
-    let mut offered = json!({
-        "formats": ["jpg", "png"],
-        "qualities": ["default", "color", "gray"],
-        "supports": ["baseUriRedirect", "canonicalLinkHeader", "cors", "jsonldMediaType", "mirroring", "profileLinkHeader", "regionSquare"],
-    });
-    if let Some(most) = most {
-        offered["maxWidth"] = most.into();
-        offered["maxHeight"] = most.into();
-    }
-    json!({
-        "@context": "http://iiif.io/api/image/2/context.json",
-        "@id": service,
-        "protocol": "http://iiif.io/api/image",
-        "width": width,
-        "height": height,
-        "sizes": sizes([width, height], most),
-        "tiles": tiles([width, height], most),
-        "profile": [level_2(Version::V2), offered],
-    })
-}
-
-/// Image Information, 3.0 §5.
-fn info_3(service: &str, [width, height]: [u32; 2], most: Option<u32>) -> Value {
-    let mut info = json!({
-        "@context": "http://iiif.io/api/image/3/context.json",
-        "id": service,
-        "type": "ImageService3",
-        "protocol": "http://iiif.io/api/image",
-        "profile": "level2",
-        "width": width,
-        "height": height,
-        "sizes": sizes([width, height], most),
-        "tiles": tiles([width, height], most),
-        "extraQualities": ["color", "gray"],
-        "extraFeatures": ["canonicalLinkHeader", "mirroring", "profileLinkHeader"],
-    });
-    if let Some(most) = most {
-        info["maxWidth"] = most.into();
-        info["maxHeight"] = most.into();
-    }
-    info
-}
-
-const TILE: u32 = 512;
-
-/// Halvings from the smallest that fills a tile to the largest that may be asked for.
-fn sizes(full: [u32; 2], most: Option<u32>) -> Vec<Value> {
-    let most = most.unwrap_or(u32::MAX);
-    let halvings = factors(full).into_iter().rev();
-    let sizes = halvings.map(|factor| full.map(|side| side.div_ceil(factor)));
-    let allowed = sizes.filter(|[w, h]| *w <= most && *h <= most);
-    allowed
-        .map(|[width, height]| json!({"width": width, "height": height}))
-        .collect()
-}
-
-fn tiles(full: [u32; 2], most: Option<u32>) -> Value {
-    let side = TILE.min(most.unwrap_or(TILE));
-    json!([{"width": side, "height": side, "scaleFactors": factors(full)}])
-}
-
-/// Powers of two until the picture fits into a tile.
-fn factors(full: [u32; 2]) -> Vec<u32> {
-    let longest = full[0].max(full[1]);
-    let enough = |factor: &u32| longest.div_ceil(*factor) > TILE / 2;
-    let factors = std::iter::successors(Some(1_u32), |factor| factor.checked_mul(2));
-    let factors: Vec<u32> = factors.take_while(enough).collect();
-    if factors.is_empty() { vec![1] } else { factors }
-}
-
-const LD_JSON_3: &str =
-    r#"application/ld+json;profile="http://iiif.io/api/presentation/3/context.json""#;
-const IMAGE_LD_JSON_3: &str =
-    r#"application/ld+json;profile="http://iiif.io/api/image/3/context.json""#;
-
-fn json_response(document: &Value, media_type: &str) -> Response {
-    response(200, Body::Text(format!("{document:#}\n"))).with("content-type", media_type)
-}
-
-fn redirect(to: &str) -> Response {
-    response(303, Body::Empty).with("location", to)
-}
-
-fn refusal(refusal: Refusal) -> Response {
-    match refusal {
-        Refusal::Invalid(why) => refused(400, &why),
-        Refusal::Unsupported(why) => refused(501, &why),
-    }
+/// Status 303.
+pub fn redirect(to: &str) -> Response {
+    Response::new(303, Body::Empty).with("location", to)
 }
 
 /// A status with its reason in plain words.
 pub fn refused(status: u16, why: &str) -> Response {
-    response(status, Body::Text(format!("{why}\n")))
+    Response::new(status, Body::Text(format!("{why}\n")))
         .with("content-type", "text/plain; charset=utf-8")
 }
 
-fn response(status: u16, body: Body) -> Response {
-    Response {
-        status,
-        headers: Vec::new(),
-        body,
-    }
-}
-
 impl Response {
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    /// A response without headers of its own.
+    pub fn new(status: u16, body: Body) -> Self {
+        Response {
+            status,
+            headers: Vec::new(),
+            body,
+        }
+    }
+
+    /// The response with one more header.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }

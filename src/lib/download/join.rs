@@ -1,0 +1,103 @@
+//! The regions of a pack joined as they are, without decoding a pixel: into one JPEG, or as the tiles of a TIFF where
+//! a JPEG cannot hold them. A row of regions in memory at a time, compressed.
+
+use std::io::{self, Seek, Write};
+
+use rayon::prelude::*;
+
+use super::cover::Rect;
+use super::pack::Pack;
+use super::plan::Plan;
+use crate::jpeg::{self, Grid, Refusal, Stitcher, Stop, Tally, tiled};
+
+/// How regions were joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// One JPEG.
+    Jpeg,
+    /// A tiled BigTIFF with the JPEGs inside.
+    Tiff,
+}
+
+/// Whether a JPEG may hold a picture of this size.
+pub fn fits_jpeg(size: [u32; 2]) -> bool {
+    size.iter().all(|&side| side <= jpeg::LONGEST)
+}
+
+/// Joins the regions. A refusal says why they cannot be, in words; what was written then is of no use.
+pub fn join(pack: &Pack, out: &mut (impl Write + Seek)) -> Result<Joined, Stop> {
+    let regions = Regions::of(pack)?;
+    match regions.to_jpeg(out) {
+        Err(Stop::Refused(refusal)) if refusal.may_be_tiff() => {
+            out.rewind()?;
+            regions.to_tiff(out)
+        }
+        outcome => outcome,
+    }
+}
+
+struct Regions<'a> {
+    pack: &'a Pack,
+    grid: Grid,
+}
+
+impl<'a> Regions<'a> {
+    fn of(pack: &'a Pack) -> Result<Self, Stop> {
+        let Plan { size, tile, .. } = *pack.plan();
+        let grid = Grid::even(size, tile)?;
+        Ok(Regions { pack, grid })
+    }
+
+    fn read(&self, [column, row]: [usize; 2]) -> io::Result<Vec<u8>> {
+        let Plan { origin, tile, .. } = *self.pack.plan();
+        let [width, height] = self.grid.cell([column, row]).unwrap_or_default();
+        self.pack.read(Rect {
+            x: origin[0] + column as u32 * tile[0],
+            y: origin[1] + row as u32 * tile[1],
+            width,
+            height,
+        })
+    }
+
+    /// The tiles of a row, read side by side.
+    fn row<T: Send>(
+        &self,
+        row: usize,
+        tile: impl Fn([usize; 2], &[u8]) -> Result<T, Refusal> + Sync,
+    ) -> Result<Vec<T>, Stop> {
+        let columns = 0..self.grid.count()[0];
+        let one = |column| Ok(tile([column, row], &self.read([column, row])?)?);
+        columns.into_par_iter().map(one).collect()
+    }
+
+    fn to_jpeg(&self, out: &mut impl Write) -> Result<Joined, Stop> {
+        if !fits_jpeg(self.grid.size()) {
+            return Err(Refusal::TooLarge("a side is too long for a JPEG".into()).into());
+        }
+        let mut tally = Tally::default();
+        for cell in self.grid.sample() {
+            tally.add(&Tally::of(&self.read(cell)?)?);
+        }
+        let plan = jpeg::Plan::new(self.grid.clone(), &self.read([0, 0])?, &tally)?;
+        out.write_all(&plan.head())?;
+        let mut stitcher = Stitcher::new(&plan);
+        for row in 0..self.grid.count()[1] {
+            let tiles = self.row(row, |cell, bytes| plan.tile(cell, bytes))?;
+            stitcher.band(&tiles, out)?;
+        }
+        stitcher.finish(out)?;
+        Ok(Joined::Jpeg)
+    }
+
+    fn to_tiff(&self, out: &mut (impl Write + Seek)) -> Result<Joined, Stop> {
+        let plan = tiled::Plan::new(self.grid.clone(), &self.read([0, 0])?)?;
+        let mut writer = tiled::Writer::new(&plan, out)?;
+        for row in 0..self.grid.count()[1] {
+            for tile in &self.row(row, |cell, bytes| plan.tile(cell, bytes))? {
+                writer.tile(tile)?;
+            }
+        }
+        writer.finish()?;
+        Ok(Joined::Tiff)
+    }
+}

@@ -1,0 +1,335 @@
+//! A file to be served: decoded whole, or, where it is tiled, read tile by tile when regions of it are wanted.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader};
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::colour::{ToSrgb, plain_from_inks};
+use super::render::{self, Picture};
+use super::tiff::{self, Level, Tiff, is_tiff};
+use crate::iiif::resolve::Plan;
+use crate::iiif::{Format, Quality};
+use crate::pixels::{self, Header};
+
+/// A file that was opened.
+#[derive(Debug)]
+pub enum Source {
+    /// Its pixels.
+    Whole(Picture),
+    /// Its directories.
+    Tiled(Tiled),
+}
+
+/// A tiled TIFF.
+#[derive(Debug)]
+pub struct Tiled {
+    tiff: Tiff,
+    to_srgb: Option<ToSrgb>,
+    threshold: OnceLock<u8>,
+}
+
+/// What the header of a file says to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// `[width, height]` in pixels, upright.
+    pub size: [u32; 2],
+    /// Colour channels.
+    pub channels: u8,
+    /// The side of its tiles, where it is read tile by tile.
+    pub tile: Option<u32>,
+}
+
+/// Reads the header of a file. The error says why it cannot be served.
+pub fn look(path: &Path) -> Result<Look, String> {
+    if begins_as_tiff(path)? {
+        tiff::refuse_packing(path)?;
+        if let Ok(tiff) = Tiff::open(path) {
+            let full = tiff.full();
+            return Ok(Look {
+                size: pixels::turned(full.size, tiff.orientation),
+                channels: full.channels,
+                tile: is_read_by_tiles(&tiff).then(|| full.piece[0].max(full.piece[1])),
+            });
+        }
+    }
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let header = pixels::measure_in(BufReader::new(file))?;
+    Ok(look_of(&header))
+}
+
+fn look_of(header: &Header) -> Look {
+    Look {
+        size: pixels::turned([header.width, header.height], header.orientation),
+        channels: header.channels,
+        tile: None,
+    }
+}
+
+fn begins_as_tiff(path: &Path) -> Result<bool, String> {
+    let mut start = [0; 4];
+    let mut file = File::open(path).map_err(|e| e.to_string())?;
+    Ok(file.read_exact(&mut start).is_ok() && is_tiff(&start))
+}
+
+/// Tiles that would have to be turned are decoded whole.
+fn is_read_by_tiles(tiff: &Tiff) -> bool {
+    tiff.full().is_tiled && tiff.orientation == 1
+}
+
+impl Source {
+    /// Opens a file of at most `most_pixels`, in colours of sRGB. The error says why it cannot be had.
+    pub fn open(path: &Path, most_pixels: u64) -> Result<Self, String> {
+        if begins_as_tiff(path)?
+            && let Ok(tiff) = Tiff::open(path)
+        {
+            return Self::of_tiff(tiff, most_pixels);
+        }
+        let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+        whole(&bytes, most_pixels).map(|image| Source::Whole(image.into()))
+    }
+
+    fn of_tiff(tiff: Tiff, most_pixels: u64) -> Result<Self, String> {
+        let to_srgb = tiff.icc.as_deref().and_then(ToSrgb::from_profile);
+        let [w, h] = tiff.full().size;
+        if u64::from(w) * u64::from(h) > most_pixels {
+            return Err(format!(
+                "its header says {w} x {h} pixels, the limit is {most_pixels}"
+            ));
+        }
+        let (by_tiles, orientation) = (is_read_by_tiles(&tiff), tiff.orientation);
+        let tiled = Tiled {
+            tiff,
+            to_srgb,
+            threshold: OnceLock::new(),
+        };
+        if by_tiles {
+            return Ok(Source::Tiled(tiled));
+        }
+        let image = tiled.read(tiled.tiff.full(), [0, 0, w, h])?;
+        Ok(Source::Whole(
+            upright(tiled.in_srgb(image), orientation).into(),
+        ))
+    }
+
+    /// `[width, height]` in pixels.
+    pub fn size(&self) -> [u32; 2] {
+        match self {
+            Source::Whole(picture) => picture.size(),
+            Source::Tiled(tiled) => tiled.tiff.full().size,
+        }
+    }
+
+    /// Bytes that it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        const DIRECTORIES: usize = 1 << 20;
+        match self {
+            Source::Whole(picture) => picture.bytes(),
+            Source::Tiled(_) => DIRECTORIES,
+        }
+    }
+
+    /// About the bytes of memory that it takes to read what a plan needs.
+    pub fn cost(&self, plan: &Plan) -> u64 {
+        match self {
+            Source::Whole(_) => 0,
+            Source::Tiled(tiled) => {
+                let [_, _, w, h] = tiled.part(plan).1.map(f64::ceil);
+                (w * h * 8.0) as u64
+            }
+        }
+    }
+
+    /// The stored tile that is the answer as it stands, if there is one.
+    pub fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+        match self {
+            Source::Whole(_) => None,
+            Source::Tiled(tiled) => tiled.stored(plan),
+        }
+    }
+
+    /// The answer to a request that was resolved against its size.
+    pub fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+        match self {
+            Source::Whole(picture) => picture.render(plan),
+            Source::Tiled(tiled) => tiled.render(plan),
+        }
+    }
+}
+
+impl Tiled {
+    /// The smallest level that loses nothing, and the part of it, in its pixels.
+    fn part(&self, plan: &Plan) -> (&Level, [f64; 4]) {
+        let [x, y, w, h] = plan.region.map(f64::from);
+        let [full_w, full_h] = self.tiff.full().size.map(f64::from);
+        let factors = |level: &Level| {
+            let [level_w, level_h] = level.size.map(f64::from);
+            [full_w / level_w, full_h / level_h]
+        };
+        let asked = (w / f64::from(plan.size[0])).min(h / f64::from(plan.size[1]));
+        // Sides of levels are rounded: half a pixel in a tile is no loss.
+        let enough = |level: &&Level| factors(level)[0] <= asked * 1.004;
+        let levels = &self.tiff.levels;
+        let level = levels.iter().rev().find(enough).unwrap_or(&levels[0]);
+        let [fx, fy] = factors(level);
+        (level, [x / fx, y / fy, w / fx, h / fy])
+    }
+
+    fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+        let (level, part) = self.part(plan);
+        let [x, y, w, h] = part;
+        let [level_w, level_h] = level.size;
+        // The filter looks beyond the region, so that tiles join without seams.
+        let margin = |asked: f64, given: u32| (3.0 * (asked / f64::from(given)).max(1.0)).ceil();
+        let (mx, my) = match is_exact(part, plan.size) {
+            true => (0.0, 0.0),
+            false => (margin(w, plan.size[0]), margin(h, plan.size[1])),
+        };
+        // Inside the level, so within u32.
+        let (left, top) = ((x - mx).max(0.0) as u32, (y - my).max(0.0) as u32);
+        let right = ((x + w + mx).round() as u32)
+            .clamp(left + 1, level_w.max(left + 1))
+            .min(level_w);
+        let bottom = ((y + h + my).round() as u32)
+            .clamp(top + 1, level_h.max(top + 1))
+            .min(level_h);
+        let (left, top) = (left.min(right - 1), top.min(bottom - 1));
+        let image = self.read(level, [left, top, right - left, bottom - top])?;
+        let crop = [x - f64::from(left), y - f64::from(top), w, h];
+        let scaled = render::scaled(&image, crop, plan.size)?;
+        let threshold = || self.threshold();
+        render::finished(self.in_srgb(scaled), plan, threshold)
+    }
+
+    fn read(&self, level: &Level, region: [u32; 4]) -> Result<DynamicImage, String> {
+        let inks = |inks: &[u8]| {
+            let way = self.to_srgb.as_ref().filter(|way| way.is_of_inks());
+            let made = way.and_then(|way| way.from_inks(inks));
+            made.unwrap_or_else(|| plain_from_inks(inks))
+        };
+        level.region(region, &inks)
+    }
+
+    fn in_srgb(&self, image: DynamicImage) -> DynamicImage {
+        match &self.to_srgb {
+            Some(way) => way.apply(image),
+            None => image,
+        }
+    }
+
+    /// One threshold for the whole picture, from its smallest copy.
+    fn threshold(&self) -> u8 {
+        let smallest = &self.tiff.levels[self.tiff.levels.len() - 1];
+        let [w, h] = smallest.size;
+        // Without smaller copies the middle is looked at.
+        let (part_w, part_h) = (w.min(4096), h.min(4096));
+        let region = [(w - part_w) / 2, (h - part_h) / 2, part_w, part_h];
+        let found = || {
+            self.read(smallest, region)
+                .map_or(127, |image| render::threshold(&image))
+        };
+        *self.threshold.get_or_init(found)
+    }
+
+    /// A JPEG tile that lies in the file as it is asked for, down to colours, size and place.
+    fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+        let plain = plan.format == Format::Jpg
+            && matches!(plan.quality, Quality::Default | Quality::Color)
+            && plan.turn == 0.0
+            && !plan.mirror
+            && self.to_srgb.is_none();
+        if !plain || (plan.quality == Quality::Color && self.tiff.full().channels == 1) {
+            return None;
+        }
+        let (level, [x, y, w, h]) = self.part(plan);
+        let [tile_w, tile_h] = level.piece;
+        // Sides of levels are rounded, so places in them are off by less than a pixel.
+        let near = |a: f64, b: u32| (a - f64::from(b)).abs() < 1.0;
+        let (column, row) = (
+            (x / f64::from(tile_w)).round() as u32,
+            (y / f64::from(tile_h)).round() as u32,
+        );
+        let is_inside =
+            (column + 1) * tile_w <= level.size[0] && (row + 1) * tile_h <= level.size[1];
+        let is_tile = plan.size == level.piece
+            && near(w, tile_w)
+            && near(h, tile_h)
+            && near(x, column * tile_w)
+            && near(y, row * tile_h);
+        if !is_inside || !is_tile {
+            return None;
+        }
+        level
+            .jpeg_at(row * level.size[0].div_ceil(tile_w) + column)
+            .ok()
+    }
+}
+
+/// Whether a part needs no scaling: its pixels are the file's own.
+fn is_exact([x, y, w, h]: [f64; 4], size: [u32; 2]) -> bool {
+    x.fract() == 0.0 && y.fract() == 0.0 && [w, h] == size.map(f64::from)
+}
+
+fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
+    image.apply_orientation(
+        Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms),
+    );
+    image
+}
+
+/// A whole file as people see it: upright, 8 bits a channel, in sRGB.
+fn whole(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
+    let header = pixels::measure_bytes(bytes)?;
+    let way = icc(bytes).as_deref().and_then(ToSrgb::from_profile);
+    let image = match way.as_ref().filter(|way| way.is_of_inks()) {
+        Some(way) => inked(bytes, &header, most_pixels, way),
+        None => None,
+    };
+    let image = match image {
+        Some(image) => image,
+        None => {
+            let image = render::in_eight_bits(pixels::decode(bytes, most_pixels)?);
+            match way {
+                Some(way) => way.apply(image),
+                None => image,
+            }
+        }
+    };
+    Ok(upright(image, header.orientation))
+}
+
+fn icc(bytes: &[u8]) -> Option<Vec<u8>> {
+    let reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .ok()?;
+    reader.into_decoder().ok()?.icc_profile().ok()?
+}
+
+/// A JPEG of four inks by its profile; none where it is no such JPEG. Adobe's lie upside down: 0 is all of an ink.
+fn inked(bytes: &[u8], header: &Header, most_pixels: u64, way: &ToSrgb) -> Option<DynamicImage> {
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    if header.media_type != "image/jpeg" || pixels > most_pixels {
+        return None;
+    }
+    let options = DecoderOptions::default()
+        .jpeg_set_out_colorspace(ColorSpace::CMYK)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().ok()?;
+    if decoder.input_colorspace() != Some(ColorSpace::CMYK) {
+        return None;
+    }
+    let mut inks = decoder.decode().ok()?;
+    for ink in &mut inks {
+        *ink = 255 - *ink;
+    }
+    let rgb = way.from_inks(&inks)?;
+    image::RgbImage::from_raw(header.width, header.height, rgb).map(Into::into)
+}

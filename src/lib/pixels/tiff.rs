@@ -1,0 +1,453 @@
+//! TIFF as image servers use it: tiled or in strips, with its smaller copies, classic or BigTIFF. Only the pieces
+//! that a region needs are read and decoded.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use image::DynamicImage;
+use tiff::ColorType;
+use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
+use tiff::tags::Tag;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// More smaller copies than halvings of the largest picture.
+const MOST_LEVELS: usize = 40;
+/// The largest piece that is decoded at once.
+const MOST_PIECE: u64 = 1 << 27;
+/// TIFF's number for JPEG (TIFF Technical Note 2).
+const JPEG: u16 = 7;
+const MINIMAL_HEADER: usize = 16;
+
+/// A TIFF and its smaller copies.
+#[derive(Debug)]
+pub struct Tiff {
+    /// The picture itself and what is the same picture smaller, the largest first.
+    pub levels: Vec<Level>,
+    /// EXIF orientation, 1 to 8.
+    pub orientation: u8,
+    /// Its ICC profile.
+    pub icc: Option<Vec<u8>>,
+}
+
+/// One size of a TIFF.
+pub struct Level {
+    /// `[width, height]` in pixels.
+    pub size: [u32; 2],
+    /// `[width, height]` of its tiles, or of its strips.
+    pub piece: [u32; 2],
+    /// Whether its pieces are tiles.
+    pub is_tiled: bool,
+    /// Channels as decoded here: 1 or 3, 4 with alpha or as inks.
+    pub channels: u8,
+    colour: ColorType,
+    is_rgb_jpeg: bool,
+    jpeg: Option<Jpeg>,
+    file: Arc<File>,
+    directory: u64,
+    /// Decoders that nobody uses now.
+    idle: Mutex<Vec<Decoder<BufReader<At>>>>,
+}
+
+/// Where JPEG pieces lie, and the tables they share.
+#[derive(Debug)]
+struct Jpeg {
+    offsets: Vec<u64>,
+    lengths: Vec<u64>,
+    tables: Vec<u8>,
+}
+
+impl std::fmt::Debug for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} in pieces of {:?}", self.size, self.piece)
+    }
+}
+
+/// Whether a file begins as a TIFF does, classic or BigTIFF.
+pub fn is_tiff(start: &[u8]) -> bool {
+    matches!(
+        start,
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..]
+    )
+}
+
+impl Tiff {
+    /// Reads the directories of a file. The error says what of it is not read here.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let file = Arc::new(File::open(path).map_err(|e| e.to_string())?);
+        let mut main = decoder(At::new(file.clone(), None))?;
+        let orientation = main.find_tag_unsigned(Tag::Orientation).ok().flatten();
+        let icc = main.find_tag(Tag::IccProfile).ok().flatten();
+        let icc = icc.and_then(|value| value.into_u8_vec().ok());
+        let mut levels = Vec::new();
+        for directory in directories(&mut main) {
+            match Level::open(&file, directory) {
+                Ok(level) if levels.is_empty() => levels.push(level),
+                Err(why) if levels.is_empty() => return Err(why),
+                // Thumbnails of something else, masks, further pages.
+                Ok(level) if level.is_smaller(&levels) => levels.push(level),
+                _ => {}
+            }
+        }
+        Ok(Tiff {
+            levels,
+            orientation: orientation.filter(|o| (1..=8).contains(o)).unwrap_or(1),
+            icc,
+        })
+    }
+
+    /// The picture itself.
+    pub fn full(&self) -> &Level {
+        &self.levels[0]
+    }
+}
+
+/// Says what a file is packed with, if nothing here unpacks that.
+pub fn refuse_packing(path: &Path) -> Result<(), String> {
+    // None, CCITT, LZW, JPEG, deflate twice, PackBits, WebP.
+    const KNOWN: [u16; 10] = [1, 2, 3, 4, 5, JPEG, 8, 32_773, 32_946, 50_001];
+    let file = Arc::new(File::open(path).map_err(|e| e.to_string())?);
+    let mut main = decoder(At::new(file, None))?;
+    match main.find_tag_unsigned::<u16>(Tag::Compression) {
+        Ok(Some(packing)) if !KNOWN.contains(&packing) => Err(format!(
+            "its compression is not read: TIFF's number {packing}"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Where directories begin: those of the chain, and the smaller copies that the first one names.
+fn directories(main: &mut Decoder<BufReader<At>>) -> Vec<u64> {
+    let own = |main: &mut Decoder<_>| main.ifd_pointer().map(|pointer| pointer.0);
+    let mut found: Vec<u64> = own(main).into_iter().collect();
+    let below = main
+        .find_tag_unsigned_vec::<u64>(Tag::SubIfd)
+        .ok()
+        .flatten();
+    found.extend(below.into_iter().flatten().take(MOST_LEVELS));
+    while found.len() < MOST_LEVELS && main.more_images() && main.next_image().is_ok() {
+        found.extend(own(main));
+    }
+    found
+}
+
+fn decoder(at: At) -> Result<Decoder<BufReader<At>>, String> {
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = MOST_PIECE as usize;
+    Decoder::new(BufReader::with_capacity(4 << 10, at))
+        .map(|decoder| decoder.with_limits(limits))
+        .map_err(|e| e.to_string())
+}
+
+impl Level {
+    fn open(file: &Arc<File>, directory: u64) -> Result<Self, String> {
+        let mut decoder = decoder(At::new(file.clone(), Some(directory)))?;
+        let text = |e: tiff::TiffError| e.to_string();
+        let (width, height) = decoder.dimensions().map_err(text)?;
+        let colour = decoder.colortype().map_err(text)?;
+        let is_tiled = decoder.get_chunk_type() == ChunkType::Tile;
+        let (w, h) = decoder.chunk_dimensions();
+        let piece = [w, if is_tiled { h } else { h.min(height) }];
+        if width == 0 || height == 0 || w == 0 || h == 0 {
+            return Err("it has no pixel".into());
+        }
+        if u64::from(w) * u64::from(piece[1]) * 4 > MOST_PIECE {
+            return Err(format!("its pieces are too large: {w} x {}", piece[1]));
+        }
+        let planar = decoder
+            .find_tag_unsigned::<u16>(Tag::PlanarConfiguration)
+            .map_err(text)?;
+        if planar == Some(2) {
+            return Err("its channels lie apart".into());
+        }
+        let compression = decoder
+            .find_tag_unsigned::<u16>(Tag::Compression)
+            .map_err(text)?;
+        let jpeg = match compression {
+            Some(JPEG) => Some(Jpeg::read(&mut decoder, is_tiled)?),
+            _ => None,
+        };
+        let channels = channels(colour, jpeg.is_some())?;
+        Ok(Level {
+            size: [width, height],
+            piece,
+            is_tiled,
+            channels,
+            colour,
+            is_rgb_jpeg: matches!(colour, ColorType::RGB(_)),
+            jpeg,
+            file: file.clone(),
+            directory,
+            idle: Mutex::new(vec![decoder]),
+        })
+    }
+
+    /// Whether this is the first of `levels` again, smaller than all of them.
+    fn is_smaller(&self, levels: &[Level]) -> bool {
+        let ([full_w, full_h], [w, h]) = (levels[0].size, self.size);
+        let last = levels[levels.len() - 1].size;
+        let factor = f64::from(full_w) / f64::from(w);
+        // Sides are rounded up or down, level by level.
+        let expected = f64::from(full_h) / factor;
+        let slack = 2.0 + f64::from(full_h) / f64::from(full_w);
+        w < last[0]
+            && h <= last[1]
+            && (expected - f64::from(h)).abs() <= slack
+            && self.channels == levels[0].channels
+    }
+
+    fn pieces_across(&self) -> u32 {
+        self.size[0].div_ceil(self.piece[0])
+    }
+
+    /// Decodes a region, `[x, y, width, height]` inside it, to 8 bits a channel. Inks become RGB by `from_inks`.
+    pub fn region(
+        &self,
+        [x, y, w, h]: [u32; 4],
+        from_inks: &dyn Fn(&[u8]) -> Vec<u8>,
+    ) -> Result<DynamicImage, String> {
+        let channels = usize::from(self.channels);
+        let mut pixels = vec![0; w as usize * h as usize * channels];
+        let [pw, ph] = self.piece;
+        for row in y / ph..=(y + h - 1) / ph {
+            for column in x / pw..=(x + w - 1) / pw {
+                let (piece, width) = self.piece_at(row * self.pieces_across() + column)?;
+                let (left, top) = (column * pw, row * ph);
+                let from_x = x.max(left);
+                let to_x = (x + w).min(left + pw);
+                for line in y.max(top)..(y + h).min(top + ph) {
+                    let from =
+                        ((line - top) as usize * width + (from_x - left) as usize) * channels;
+                    let to = ((line - y) as usize * w as usize + (from_x - x) as usize) * channels;
+                    let length = (to_x - from_x) as usize * channels;
+                    let part = piece
+                        .get(from..from + length)
+                        .ok_or("a piece is too short")?;
+                    pixels[to..to + length].copy_from_slice(part);
+                }
+            }
+        }
+        self.image([w, h], pixels, from_inks)
+            .ok_or_else(|| "its pixels do not fill it".into())
+    }
+
+    fn image(
+        &self,
+        [w, h]: [u32; 2],
+        pixels: Vec<u8>,
+        from_inks: &dyn Fn(&[u8]) -> Vec<u8>,
+    ) -> Option<DynamicImage> {
+        match (self.channels, self.colour) {
+            (1, _) => image::GrayImage::from_raw(w, h, pixels).map(Into::into),
+            (3, _) => image::RgbImage::from_raw(w, h, pixels).map(Into::into),
+            (_, ColorType::CMYK(_)) => {
+                image::RgbImage::from_raw(w, h, from_inks(&pixels)).map(Into::into)
+            }
+            _ => image::RgbaImage::from_raw(w, h, pixels).map(Into::into),
+        }
+    }
+
+    /// A decoded piece and the pixels in each of its rows.
+    fn piece_at(&self, index: u32) -> Result<(Vec<u8>, usize), String> {
+        if self.jpeg.is_some() {
+            return self.decode_jpeg(&self.jpeg_at(index)?);
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = idle.pop();
+        drop(idle);
+        let mut decoder = match held {
+            Some(decoder) => decoder,
+            None => decoder(At::new(self.file.clone(), Some(self.directory)))?,
+        };
+        let (width, _) = decoder.chunk_data_dimensions(index);
+        let read = decoder.read_chunk(index).map_err(|e| e.to_string());
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(decoder);
+        drop(idle);
+        let pixels = in_eight_bits(read?, self.colour, width as usize)?;
+        Ok((pixels, width as usize))
+    }
+
+    /// A JPEG piece as a file of its own: with the shared tables, and a mark of what its channels are.
+    pub fn jpeg_at(&self, index: u32) -> Result<Vec<u8>, String> {
+        let jpeg = self.jpeg.as_ref().ok_or("its pieces are no JPEG")?;
+        let at = index as usize;
+        let (offset, length) = jpeg
+            .offsets
+            .get(at)
+            .zip(jpeg.lengths.get(at))
+            .ok_or("a piece is missing")?;
+        if *length > MOST_PIECE || *length < 4 {
+            return Err(format!("a piece has {length} bytes"));
+        }
+        let mut bytes = vec![0; *length as usize];
+        self.file
+            .read_exact_at(&mut bytes, *offset)
+            .map_err(|e| e.to_string())?;
+        if !bytes.starts_with(&[0xff, 0xd8]) {
+            return Err("a piece is no JPEG".into());
+        }
+        // Adobe's mark with transform 0 says RGB; JFIF's says YCbCr or grey.
+        let mark: &[u8] = match self.is_rgb_jpeg {
+            true => b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00",
+            false => b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00",
+        };
+        let mut file = Vec::with_capacity(bytes.len() + jpeg.tables.len() + mark.len());
+        file.extend_from_slice(&[0xff, 0xd8]);
+        file.extend_from_slice(mark);
+        file.extend_from_slice(&jpeg.tables);
+        file.extend_from_slice(&bytes[2..]);
+        Ok(file)
+    }
+
+    fn decode_jpeg(&self, bytes: &[u8]) -> Result<(Vec<u8>, usize), String> {
+        let wanted = match self.channels {
+            1 => ColorSpace::Luma,
+            _ => ColorSpace::RGB,
+        };
+        let options = DecoderOptions::default()
+            .jpeg_set_out_colorspace(wanted)
+            .set_max_width(self.piece[0] as usize)
+            .set_max_height(self.piece[1] as usize);
+        let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+        let pixels = decoder.decode().map_err(|e| e.to_string())?;
+        let (width, _) = decoder.dimensions().ok_or("a piece has no size")?;
+        Ok((pixels, width))
+    }
+}
+
+impl Jpeg {
+    fn read(decoder: &mut Decoder<BufReader<At>>, is_tiled: bool) -> Result<Self, String> {
+        let (offsets, lengths) = match is_tiled {
+            true => (Tag::TileOffsets, Tag::TileByteCounts),
+            false => (Tag::StripOffsets, Tag::StripByteCounts),
+        };
+        let mut list = |tag| decoder.get_tag_u64_vec(tag).map_err(|e| e.to_string());
+        let (offsets, lengths) = (list(offsets)?, list(lengths)?);
+        let tables = decoder.find_tag(Tag::JPEGTables).ok().flatten();
+        let tables = tables
+            .and_then(|value| value.into_u8_vec().ok())
+            .unwrap_or_default();
+        // Between SOI and EOI.
+        let tables = tables.strip_prefix(&[0xff, 0xd8]).unwrap_or(&tables);
+        let tables = tables
+            .strip_suffix(&[0xff, 0xd9])
+            .unwrap_or(tables)
+            .to_vec();
+        Ok(Jpeg {
+            offsets,
+            lengths,
+            tables,
+        })
+    }
+}
+
+fn channels(colour: ColorType, is_jpeg: bool) -> Result<u8, String> {
+    match colour {
+        ColorType::Gray(1 | 8 | 16) => Ok(1),
+        ColorType::RGB(8 | 16) => Ok(3),
+        ColorType::YCbCr(8) if is_jpeg => Ok(3),
+        ColorType::RGBA(8 | 16) | ColorType::CMYK(8 | 16) if !is_jpeg => Ok(4),
+        other => Err(format!("its colours are not read: {other:?}")),
+    }
+}
+
+fn in_eight_bits(read: DecodingResult, colour: ColorType, width: usize) -> Result<Vec<u8>, String> {
+    match (read, colour) {
+        (DecodingResult::U8(bytes), ColorType::Gray(1)) => Ok(unpacked(&bytes, width)),
+        (DecodingResult::U8(bytes), _) => Ok(bytes),
+        // The nearest of 256 steps: 65535 / 257 = 255.
+        (DecodingResult::U16(values), _) => Ok(values
+            .iter()
+            .map(|v| ((u32::from(*v) + 128) / 257) as u8)
+            .collect()),
+        _ => Err("its numbers are neither of 8 nor of 16 bits".into()),
+    }
+}
+
+/// Rows of bits, each begun at a byte, as black and white.
+fn unpacked(bytes: &[u8], width: usize) -> Vec<u8> {
+    let rows = bytes.chunks(width.div_ceil(8).max(1));
+    let row = |row: &[u8]| {
+        let bit = |n: usize| row.get(n / 8).map_or(0, |byte| (byte >> (7 - n % 8)) & 1) * 255;
+        (0..width).map(bit).collect::<Vec<u8>>()
+    };
+    rows.flat_map(row).collect()
+}
+
+/// A file read at places of its own, so that many read one file at once. With a directory given, the header says
+/// that this is the first: smaller copies that hang below another directory are read as if they were files.
+struct At {
+    file: Arc<File>,
+    position: u64,
+    directory: Option<u64>,
+}
+
+impl At {
+    fn new(file: Arc<File>, directory: Option<u64>) -> Self {
+        At {
+            file,
+            position: 0,
+            directory,
+        }
+    }
+
+    /// The header as stored, but for the directory.
+    fn header(&self, directory: u64) -> io::Result<[u8; MINIMAL_HEADER]> {
+        let mut header = [0; MINIMAL_HEADER];
+        let read = self.file.read_at(&mut header, 0)?;
+        if read < 8 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let is_big = header[2..4].contains(&43);
+        let bytes = match (header[0] == b'I', is_big) {
+            (true, true) => directory.to_le_bytes().to_vec(),
+            (false, true) => directory.to_be_bytes().to_vec(),
+            // Directories of a classic TIFF lie within 4 GiB.
+            (true, false) => (directory as u32).to_le_bytes().to_vec(),
+            (false, false) => (directory as u32).to_be_bytes().to_vec(),
+        };
+        let start = if is_big { 8 } else { 4 };
+        header[start..start + bytes.len()].copy_from_slice(&bytes);
+        Ok(header)
+    }
+}
+
+impl Read for At {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.position)?;
+        if let Some(directory) = self
+            .directory
+            .filter(|_| self.position < MINIMAL_HEADER as u64)
+        {
+            let is_big = self.header(directory)?[2..4].contains(&43);
+            let patched = if is_big { 8..16 } else { 4..8 };
+            let header = self.header(directory)?;
+            for at in patched {
+                let place = (at as u64).checked_sub(self.position);
+                let byte = place.and_then(|place| buffer[..read].get_mut(place as usize));
+                if let Some(byte) = byte {
+                    *byte = header[at];
+                }
+            }
+        }
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for At {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let moved = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.file.metadata()?.len().checked_add_signed(by),
+        };
+        self.position = moved.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}

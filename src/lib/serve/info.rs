@@ -1,0 +1,140 @@
+//! `info.json` of a picture, for both versions of the Image API: what this build can do and nothing else. Pure.
+
+use serde_json::{Value, json};
+
+use crate::contracts::Provenance;
+use crate::iiif::resolve::Limits;
+use crate::iiif::{Format, Quality, Version};
+
+/// What is known of the file behind an image, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// `[width, height]` in pixels, upright.
+    pub size: [u32; 2],
+    /// Changes when the file does.
+    pub stamp: u64,
+    /// The side of the tiles that cost least.
+    pub tile: u32,
+    /// Bytes that its decoded pixels take, all of them or a tile's share.
+    pub cost: u64,
+}
+
+/// Link header and 2.1 `profile`: the URI of level 2.
+pub fn level_2(version: Version) -> &'static str {
+    match version {
+        Version::V2 => "http://iiif.io/api/image/2/level2.json",
+        Version::V3 => "http://iiif.io/api/image/3/level2.json",
+    }
+}
+
+/// The Image Information document (2.1 §5, 3.0 §5).
+pub fn info(
+    version: Version,
+    service: &str,
+    facts: &Facts,
+    limits: &Limits,
+    source: &Provenance,
+) -> Value {
+    match version {
+        Version::V2 => info_2(service, facts, limits, source),
+        Version::V3 => info_3(service, facts, limits, source),
+    }
+}
+
+fn info_2(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) -> Value {
+    let mut offered = json!({
+        "formats": Format::OFFERED.map(Format::name),
+        "qualities": Quality::ALL.map(Quality::name),
+        "supports": [
+            "baseUriRedirect", "canonicalLinkHeader", "cors", "jsonldMediaType", "mirroring", "profileLinkHeader",
+            "regionByPct", "regionByPx", "regionSquare", "rotationArbitrary", "rotationBy90s", "sizeAboveFull",
+            "sizeByConfinedWh", "sizeByDistortedWh", "sizeByForcedWh", "sizeByH", "sizeByPct", "sizeByW", "sizeByWh",
+        ],
+    });
+    declare(&mut offered, limits);
+    let mut info = json!({
+        "@context": "http://iiif.io/api/image/2/context.json",
+        "@id": service,
+        "protocol": "http://iiif.io/api/image",
+        "width": facts.size[0],
+        "height": facts.size[1],
+        "sizes": sizes(facts, limits),
+        "tiles": tiles(facts, limits),
+        "profile": [level_2(Version::V2), offered],
+    });
+    if let Some(rights) = source.rights.as_deref().filter(|r| r.starts_with("http")) {
+        info["license"] = json!(rights);
+    }
+    if let Some(words) = &source.attribution {
+        info["attribution"] = json!(words);
+    }
+    info
+}
+
+fn info_3(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) -> Value {
+    // Level 2 asks for jpg and png and for quality default (compliance document 3.0 §4.4, §4.5).
+    let formats = Format::OFFERED.map(Format::name);
+    let qualities = Quality::ALL.map(Quality::name);
+    let mut info = json!({
+        "@context": "http://iiif.io/api/image/3/context.json",
+        "id": service,
+        "type": "ImageService3",
+        "protocol": "http://iiif.io/api/image",
+        "profile": "level2",
+        "width": facts.size[0],
+        "height": facts.size[1],
+        "sizes": sizes(facts, limits),
+        "tiles": tiles(facts, limits),
+        "extraFormats": beside(&formats, &["jpg", "png"]),
+        "extraQualities": beside(&qualities, &["default"]),
+        "extraFeatures": ["canonicalLinkHeader", "mirroring", "profileLinkHeader", "rotationArbitrary", "sizeUpscaling"],
+    });
+    declare(&mut info, limits);
+    if let Some(rights) = source.rights.as_deref().filter(|r| r.starts_with("http")) {
+        info["rights"] = json!(rights);
+    }
+    info
+}
+
+fn beside<'a>(all: &[&'a str], known: &[&str]) -> Vec<&'a str> {
+    all.iter()
+        .copied()
+        .filter(|word| !known.contains(word))
+        .collect()
+}
+
+fn declare(place: &mut Value, limits: &Limits) {
+    if let Some([width, height]) = limits.most {
+        place["maxWidth"] = width.into();
+        place["maxHeight"] = height.into();
+    }
+    if let Some(area) = limits.area.filter(|_| limits.area_told) {
+        place["maxArea"] = area.into();
+    }
+}
+
+/// Halvings from the smallest that fills a tile to the largest that may be asked for.
+fn sizes(facts: &Facts, limits: &Limits) -> Vec<Value> {
+    let halvings = factors(facts).into_iter().rev();
+    let sizes = halvings.map(|factor| facts.size.map(|side| side.div_ceil(factor)));
+    let allowed = sizes.filter(|size| limits.largest(*size, false) == *size);
+    allowed
+        .map(|[width, height]| json!({"width": width, "height": height}))
+        .collect()
+}
+
+fn tiles(facts: &Facts, limits: &Limits) -> Value {
+    let tile = [facts.tile; 2];
+    let [width, height] = limits.largest(tile, false);
+    let side = width.min(height);
+    json!([{"width": side, "height": side, "scaleFactors": factors(facts)}])
+}
+
+/// Powers of two until the picture fits into a tile.
+fn factors(facts: &Facts) -> Vec<u32> {
+    let longest = facts.size[0].max(facts.size[1]);
+    let enough = |factor: &u32| longest.div_ceil(*factor) > facts.tile / 2;
+    let factors = std::iter::successors(Some(1_u32), |factor| factor.checked_mul(2));
+    let factors: Vec<u32> = factors.take_while(enough).collect();
+    if factors.is_empty() { vec![1] } else { factors }
+}

@@ -1,0 +1,311 @@
+//! The listener: connections, their limits and their end; messages in, messages out, and a line about each.
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ids::Ids;
+use super::patient::Patient;
+use super::respond::{Asked, Body, Query, Response, Site, refused, text};
+use super::reviews::Reviews;
+use super::service::{Service, Trouble};
+use super::{pages, review};
+
+/// How long answers on their way may take after a request to stop.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
+/// The longest head of a request.
+const MOST_HEAD: usize = 64 << 10;
+
+/// The longest correction.
+const MOST_REVIEW: usize = 64 << 10;
+
+type Message = hyper::Response<Full<Bytes>>;
+
+/// How connections are treated.
+pub struct Door {
+    /// What answers.
+    pub service: Arc<Service>,
+    /// What ids begin with, where it is not the Host asked for.
+    pub base_url: Option<String>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How long a client may neither send nor take anything.
+    pub patience: Duration,
+    /// Connections open at once; more wait to be accepted.
+    pub most_connections: usize,
+    /// A line of JSON for every answer.
+    pub log: Option<Mutex<File>>,
+    /// Where corrections go; without it none are taken.
+    pub reviews: Option<Mutex<Reviews>>,
+}
+
+/// Takes connections until `stopped` ends, then lets answers finish.
+pub async fn listen(door: Door, listener: TcpListener, stopped: impl Future<Output = ()>) {
+    let door = Arc::new(door);
+    let places = Arc::new(Semaphore::new(door.most_connections));
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(stopped);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stopped => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        if let Some((stream, client, place)) = accepted {
+            welcome(&door, stream, client, place, &graceful);
+        }
+    }
+    drop(listener);
+    // Clients that never finish reading do not keep it from stopping.
+    let _ = tokio::time::timeout(LAST_PATIENCE, graceful.shutdown()).await;
+}
+
+/// A connection once there is a place for it; none where it broke off at once or no file is left for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = places.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, client)) => Some((stream, client, place)),
+        Err(_) => {
+            // Out of files, most likely: some will close.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+fn welcome(
+    door: &Arc<Door>,
+    stream: TcpStream,
+    client: SocketAddr,
+    place: OwnedSemaphorePermit,
+    graceful: &GracefulShutdown,
+) {
+    // Answers are written whole: waiting to fill a packet only delays their end.
+    let _ = stream.set_nodelay(true);
+    let busy = Arc::new(AtomicBool::new(false));
+    let stream = Patient::new(stream, door.patience, busy.clone());
+    let answer = {
+        let (door, busy) = (door.clone(), busy);
+        service_fn(move |request| {
+            let (door, busy) = (door.clone(), busy.clone());
+            async move {
+                busy.store(true, Ordering::Relaxed);
+                let message = door.answer(request, client).await;
+                busy.store(false, Ordering::Relaxed);
+                Ok::<_, Infallible>(message)
+            }
+        })
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(door.patience)
+        .max_buf_size(MOST_HEAD)
+        .serve_connection(TokioIo::new(stream), answer);
+    let connection = graceful.watch(connection);
+    let open = door.service.clone();
+    open.metrics.connections.fetch_add(1, Ordering::Relaxed);
+    tokio::spawn(async move {
+        // A client that breaks off is nobody's failure.
+        let _ = connection.await;
+        open.metrics.connections.fetch_sub(1, Ordering::Relaxed);
+        drop(place);
+    });
+}
+
+impl Door {
+    async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Message {
+        let begun = Instant::now();
+        let (head, body) = request.into_parts();
+        let request = Request::from_parts(head, ());
+        let response = match (&self.reviews, request.uri().path().strip_prefix("/review/")) {
+            (Some(reviews), Some(id)) => self.review(reviews, &request, id, body).await,
+            _ => self.respond(&request),
+        };
+        let is_head = request.method() == Method::HEAD;
+        let (response, bytes) = self.fill(response, is_head).await;
+        let sent = if is_head { 0 } else { bytes.len() as u64 };
+        let took = begun.elapsed();
+        self.service.metrics.answered(response.status, sent, took);
+        self.write_down(&request, client, response.status, sent, took);
+        message(&response, bytes, is_head)
+    }
+
+    fn respond(&self, request: &Request<()>) -> Response {
+        let asked = Asked {
+            method: request.method().as_str(),
+            path: request.uri().path(),
+            query: request.uri().query().unwrap_or_default(),
+            accept: text_of(request, header::ACCEPT),
+            if_none_match: text_of(request, header::IF_NONE_MATCH),
+        };
+        self.service
+            .respond(&self.ids(request), &asked, self.reviews.is_some())
+    }
+
+    fn ids(&self, request: &Request<()>) -> Ids {
+        let base = match (&self.base_url, text_of(request, header::HOST)) {
+            (Some(base), _) => base.clone(),
+            (None, "") => format!("http://{}", self.address),
+            (None, host) => format!("http://{host}"),
+        };
+        Ids::below(&base)
+    }
+
+    /// Makes a correction. Only our own pages may ask for one: the media type and the origin keep others out.
+    async fn review(
+        &self,
+        reviews: &Mutex<Reviews>,
+        request: &Request<()>,
+        id: &str,
+        body: Incoming,
+    ) -> Response {
+        let method = request.method().as_str();
+        if !["POST", "PUT", "DELETE"].contains(&method) {
+            return refused(405, "POST, PUT and DELETE are offered")
+                .with("allow", "POST, PUT, DELETE");
+        }
+        let (host, origin) = (
+            text_of(request, header::HOST),
+            text_of(request, header::ORIGIN),
+        );
+        let is_own = origin.is_empty()
+            || origin
+                .split_once("://")
+                .is_some_and(|(_, from)| from == host);
+        if !is_own || !text_of(request, header::CONTENT_TYPE).starts_with("application/json") {
+            return refused(
+                403,
+                "corrections are taken from the pages of this server, as application/json",
+            );
+        }
+        let Ok(body) = Limited::new(body, MOST_REVIEW).collect().await else {
+            return refused(413, "a correction has at most 64 KiB");
+        };
+        let query = Query::read(request.uri().query().unwrap_or_default());
+        let ids = self.ids(request);
+        // Held while it is made: corrections come one after the other.
+        let mut reviews = reviews.lock().unwrap_or_else(PoisonError::into_inner);
+        let catalogue = self.service.catalogue();
+        let site = Site::bare(&catalogue);
+        let decoded = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
+        let Some(at) = site.find(&decoded, &ids) else {
+            return refused(404, &format!("no image is called `{decoded}`"));
+        };
+        let image = &catalogue.pictures[at].id;
+        let when = format!("{:.0}", jiff::Timestamp::now());
+        let edit = match review::read(method, image, query.get("of"), &body.to_bytes(), when) {
+            Ok(edit) => edit,
+            Err(why) => return refused(400, &why),
+        };
+        match reviews.make(edit, &catalogue) {
+            Err((status, why)) => refused(status, &why),
+            Ok((corrected, changed)) => {
+                let boxes = pages::boxes(&corrected.pictures[at]);
+                self.service.correct(corrected);
+                let now = serde_json::json!({"changed": changed, "boxes": boxes});
+                text(format!("{now}\n"), "application/json")
+            }
+        }
+    }
+
+    /// The response with its body as bytes; nothing is rendered for who asks for the head alone.
+    async fn fill(&self, response: Response, is_head: bool) -> (Response, Bytes) {
+        let rendered = match &response.body {
+            Body::Empty => return (response, Bytes::new()),
+            Body::Text(text) => {
+                let bytes = Bytes::copy_from_slice(text.as_bytes());
+                return (response, bytes);
+            }
+            Body::Picture { .. } if is_head => return (response, Bytes::new()),
+            Body::Picture { at, plan, key } => self.service.render(*at, *plan, key).await,
+        };
+        let (response, why) = match rendered {
+            Ok(bytes) => return (response, bytes),
+            Err(Trouble::Failed(why)) => (refused(500, &why), why),
+            Err(Trouble::Busy) => {
+                let why = "there is too much to do, ask again later".to_owned();
+                (refused(503, &why).with("retry-after", "5"), why)
+            }
+        };
+        (response, Bytes::from(format!("{why}\n")))
+    }
+
+    fn write_down(
+        &self,
+        request: &Request<()>,
+        client: SocketAddr,
+        status: u16,
+        bytes: u64,
+        took: Duration,
+    ) {
+        let Some(log) = &self.log else { return };
+        let line = serde_json::json!({
+            "when": format!("{:.3}", jiff::Timestamp::now()),
+            "client": client.ip().to_string(),
+            "method": request.method().as_str(),
+            "path": request.uri().to_string(),
+            "status": status,
+            "bytes": bytes,
+            "seconds": took.as_micros() as f64 / 1e6,
+            "agent": text_of(request, header::USER_AGENT),
+            "referer": text_of(request, header::REFERER),
+        });
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        // A full disk costs the log, not the answer.
+        let _ = log.write_all(format!("{line}\n").as_bytes());
+    }
+}
+
+fn text_of(request: &Request<()>, name: HeaderName) -> &str {
+    let value = request.headers().get(name);
+    value.and_then(|v| v.to_str().ok()).unwrap_or_default()
+}
+
+fn message(response: &Response, bytes: Bytes, is_head: bool) -> Message {
+    let length = bytes.len();
+    let mut message = Message::new(Full::new(if is_head { Bytes::new() } else { bytes }));
+    *message.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = message.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("etag, link, content-length, location, retry-after"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if is_head && length > 0 {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    for (name, value) in &response.headers {
+        // Values hold URIs of encoded ids and fixed words; a Host with odd bytes loses the header, not the answer.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    }
+    message
+}

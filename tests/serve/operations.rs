@@ -1,0 +1,199 @@
+//! Day by day: health, counts, logs, slow clients, too much to do.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::common::wait_until;
+use crate::running::{Serving, folder};
+
+#[test]
+fn health_and_counts_are_there_for_those_who_watch() {
+    let work = folder();
+    let server = Serving::start(&work, &["pictures"]);
+    let health = server.json("/health");
+    assert_eq!(
+        (&health["status"], &health["images"]),
+        (&json!("ok"), &json!(2))
+    );
+    for _ in 0..3 {
+        server.image("/iiif/3/a/full/max/0/default.jpg");
+    }
+    server.get("/nowhere");
+    let got = server.get("/metrics");
+    assert!(got.headers["content-type"].starts_with("text/plain; version=0.0.4"));
+    let text = String::from_utf8(got.body).unwrap();
+    for line in [
+        "recto_answers_total{status=\"404\"} 1",
+        "recto_answers_total{status=\"200\"} 4",
+        "recto_answers_from_memory_total 2",
+        "recto_answers_rendered_total 1",
+        "recto_files_opened_total 1",
+        "recto_images 2",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn every_answer_is_a_line_of_the_log() {
+    let work = folder();
+    work.write("log.jsonl", "{\"status\": \"from before\"}\n");
+    let server = Serving::start(&work, &["pictures", "--access-log", "log.jsonl"]);
+    let body = server.get("/iiif/3/a/full/max/0/default.jpg").body.len();
+    server.ask("GET", "/nowhere?a=%22%0a", "user-agent: \"me\"\r\n");
+    server.stop();
+    let text = work.text("log.jsonl");
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(
+        (&lines[1]["status"], &lines[1]["bytes"]),
+        (&json!(200), &json!(body))
+    );
+    assert_eq!(
+        (&lines[2]["path"], &lines[2]["agent"]),
+        (&json!("/nowhere?a=%22%0a"), &json!("\"me\""))
+    );
+    assert!(lines[2]["when"].as_str().unwrap().ends_with('Z'));
+}
+
+#[test]
+fn clients_that_stall_are_left_and_others_served() {
+    let work = folder();
+    let server = Serving::start(
+        &work,
+        &["pictures", "--patience", "1", "--max-connections", "3"],
+    );
+    let mut stalled: Vec<TcpStream> = (0..3)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&server.address).unwrap();
+            stream
+                .write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n")
+                .unwrap();
+            stream
+        })
+        .collect();
+    // Every place is taken until one is given up.
+    assert_eq!(server.get("/health").status, 200);
+    for stream in &mut stalled {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+    }
+}
+
+#[test]
+fn many_idle_connections_keep_nobody_out() {
+    let work = folder();
+    let server = Serving::start(&work, &["pictures"]);
+    let idle: Vec<TcpStream> = (0..500)
+        .map(|_| TcpStream::connect(&server.address).unwrap())
+        .collect();
+    assert_eq!(server.get("/health").status, 200);
+    drop(idle);
+    wait_until(|| {
+        let text = String::from_utf8(server.get("/metrics").body).unwrap();
+        text.lines().any(|line| line == "recto_connections 1")
+    });
+}
+
+/// A 70-byte file that says it holds 2^32 pixels, and one that lies about itself after the start.
+#[test]
+fn bombs_are_refused_from_their_headers() {
+    let work = folder();
+    let mut bomb = crate::running::picture(1, 1);
+    bomb[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
+    let crc = crc32(&bomb[12..29]);
+    bomb[29..33].copy_from_slice(&crc.to_be_bytes());
+    work.write("pictures/bomb.png", &bomb);
+    let server = Serving::start(&work, &["pictures", "--partial-ok"]);
+    assert_eq!(server.get("/iiif/3/bomb/info.json").status, 404);
+    work.write("pictures/a.png", &bomb);
+    let got = server.get("/iiif/3/a/full/max/0/default.jpg");
+    let body = String::from_utf8_lossy(&got.body).into_owned();
+    assert!(
+        got.status == 404 && body.contains("picture is too large"),
+        "{body}"
+    );
+    let (_, _, err) = server.stop();
+    assert!(
+        err.contains("left out bomb.png: picture is too large: 65536 x 65536"),
+        "{err}"
+    );
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+#[test]
+fn answers_on_their_way_are_finished_before_it_stops() {
+    let work = folder();
+    let server = Serving::start(&work, &["pictures"]);
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream
+        .write_all(
+            b"GET /iiif/3/in%20b%2Fc/full/^2000,1500/22/default.png HTTP/1.1\r\nhost: x\r\n\r\n",
+        )
+        .unwrap();
+    // Taken up: then it is told to stop.
+    wait_until(|| {
+        let text = String::from_utf8(server.get("/metrics").body).unwrap();
+        text.lines().any(|line| line == "recto_connections 2")
+    });
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        bytes
+    });
+    let (code, _, err) = server.stop();
+    assert_eq!(code, 0, "{err}");
+    let bytes = reader.join().unwrap();
+    assert!(bytes.starts_with(b"HTTP/1.1 200 OK"));
+    assert!(bytes.ends_with(b"IEND\xae\x42\x60\x82"));
+}
+
+#[test]
+fn who_finds_too_many_waiting_is_sent_away_and_told_when_to_come_back() {
+    let work = folder();
+    let server = Serving::start(&work, &["pictures", "--queue", "1"]);
+    let large = |n: u32| server.get(&format!("/iiif/3/in%20b%2Fc/full/^{n},/7/default.png"));
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (2400..2408)
+            .map(|n| scope.spawn(move || large(n)))
+            .collect();
+        asked
+            .into_iter()
+            .map(|asked| asked.join().unwrap())
+            .collect()
+    });
+    let refused: Vec<_> = answers.iter().filter(|got| got.status == 503).collect();
+    assert!(!refused.is_empty());
+    assert!(refused.iter().all(|got| got.headers["retry-after"] == "5"));
+    assert!(answers.iter().any(|got| got.status == 200));
+    assert_eq!(server.get("/iiif/3/a/full/50,/0/default.jpg").status, 200);
+}
+
+#[test]
+fn memory_that_is_not_given_is_not_used() {
+    let work = folder();
+    let server = Serving::start(&work, &["pictures", "--memory", "64"]);
+    for n in 0..12 {
+        server.get(&format!(
+            "/iiif/3/in%20b%2Fc/full/1600,1200/{n}/default.tif"
+        ));
+    }
+    let text = String::from_utf8(server.get("/metrics").body).unwrap();
+    let kept = text
+        .lines()
+        .find_map(|line| line.strip_prefix("recto_answer_memory_bytes "));
+    let kept: u64 = kept.unwrap().parse().unwrap();
+    assert!(0 < kept && kept <= 16 << 20, "{kept}");
+}

@@ -1,0 +1,304 @@
+//! The Presentation API: collections, manifests, annotations.
+
+use serde_json::{Value, json};
+
+use crate::common::Workdir;
+use crate::running::{Serving, folder, set};
+
+#[test]
+fn a_set_is_a_collection_of_manifests_with_choices_and_boxes() {
+    let work = set();
+    let server = Serving::start(
+        &work,
+        &["set.json", "--base-url", "http://scrolls.example/"],
+    );
+    let collection = server.json("/iiif/presentation/3/collection.json");
+    assert_eq!(
+        collection["items"],
+        json!([{
+            "id": "http://scrolls.example/iiif/presentation/3/MS%201/manifest.json",
+            "type": "Manifest",
+            "label": {"none": ["Manuscript 1"]},
+            "thumbnail": [{
+                "id": "http://scrolls.example/iiif/3/n/full/!400,400/0/default.jpg",
+                "type": "Image",
+                "format": "image/jpeg",
+                "service": [{"id": "http://scrolls.example/iiif/3/n", "type": "ImageService3", "profile": "level2"}],
+            }],
+        }])
+    );
+    let manifest = server.json("/iiif/presentation/3/MS%201/manifest.json");
+    assert_eq!(
+        (&manifest["rights"], &manifest["requiredStatement"]["value"]),
+        (
+            &json!("http://rights.example/"),
+            &json!({"none": ["Someone"]})
+        )
+    );
+    let canvases = manifest["items"].as_array().unwrap();
+    // Two bands with the same boxes are one canvas; the one without boxes stands alone.
+    assert_eq!(canvases.len(), 2);
+    assert_eq!(
+        (&canvases[0]["width"], &canvases[0]["height"]),
+        (&json!(400), &json!(200))
+    );
+    assert_eq!(
+        canvases[0]["metadata"],
+        json!([{"label": {"none": ["Side"]}, "value": {"none": ["recto"]}}])
+    );
+    let choice = &canvases[0]["items"][0]["items"][0]["body"];
+    assert_eq!(
+        (&choice["type"], &choice["items"][1]["label"]),
+        (&json!("Choice"), &json!({"none": ["Colour"]}))
+    );
+    assert_eq!(
+        choice["items"][0]["service"][0]["id"],
+        "http://scrolls.example/iiif/3/n"
+    );
+    assert_eq!(choice["items"][0]["width"], 200);
+    let page = canvases[0]["annotations"][0]["id"].as_str().unwrap();
+    let page = server.json(page.strip_prefix("http://scrolls.example").unwrap());
+    let canvas = canvases[0]["id"].as_str().unwrap();
+    let first = &page["items"][0];
+    assert_eq!(
+        (&first["motivation"], &first["target"]),
+        (
+            &json!("tagging"),
+            &json!(format!("{canvas}#xywh=10,20.5,30,40"))
+        )
+    );
+    assert_eq!(
+        first["body"][0],
+        json!({"type": "TextualBody", "purpose": "tagging", "value": "aleph"})
+    );
+    assert_eq!(first["body"][1]["value"], "A");
+    let second = &page["items"][1];
+    assert_eq!(
+        (&second["id"], &second["target"]["source"]),
+        (&json!("http://x.example/l2"), &json!(canvas))
+    );
+    assert!(
+        second["target"]["selector"]["value"]
+            .as_str()
+            .unwrap()
+            .contains("points=\"0,0 9,0 9,9\"")
+    );
+    assert_eq!(canvases[1].get("annotations"), None);
+}
+
+const HOME: &str = "http://scrolls.example";
+
+/// Two manuscripts; the first with two bands of one side and a verso that says other things.
+fn archive() -> Workdir {
+    let work = folder();
+    let rights = "http://rights.example/by/4.0/";
+    let image = |id: &str, group: &str, canvas: &str, band: &str, labels: Value, boxes: Value| {
+        json!({"id": id, "image": {}, "group": group, "frame": [400, 200.5], "localizations": boxes, "labels": labels,
+            "metadata": {"Owners": ["One & Two", "Three"], "Side": [canvas]},
+            "source": {"kind": "x", "canvas": canvas, "rights": rights, "attribution": "Someone; <b>Other</b>",
+                "labels": {"manifest": format!("Manuscript {group}"), "canvas": canvas, "image": band}}})
+    };
+    let boxes = json!([
+        {"id": "l1", "concept": "aleph", "bbox": [10, 20.5, 30, 40.125], "attributes": {"text": "A word", "language": "he"}},
+        {"id": "l2", "concept": "bet", "bbox": [0, 0, 9, 9.5], "polygon": [[0, 0], [9, 0], [9, 9.5]]},
+        {"id": "http://x.example/l3", "concept": "final mem", "bbox": [100, 100, 50, 20],
+            "attributes": {"confidence": 0.75, "creator": "A. Scribe", "tags": ["final mem", "damaged"]}},
+        {"id": "http://x.example/l3#2", "concept": "final mem", "bbox": [200, 100, 50, 20],
+            "attributes": {"annotation": "http://x.example/l3", "confidence": 0.75, "creator": "A. Scribe", "tags": ["final mem", "damaged"]}},
+    ]);
+    let images = [
+        image(
+            "n",
+            "MS/1",
+            "recto",
+            "NIR",
+            json!(["written"]),
+            boxes.clone(),
+        ),
+        image("c", "MS/1", "recto", "Colour", json!(["written"]), boxes),
+        image("v", "MS/1", "verso", "NIR", json!([]), json!([])),
+        image(
+            "x y",
+            "MS 2",
+            "recto",
+            "NIR",
+            json!(["blank", "stained"]),
+            json!([{"id": "l1", "concept": "aleph", "bbox": [1, 1, 2, 2]}]),
+        ),
+    ];
+    work.write_json(
+        "set.json",
+        &json!({"contract": "recto/localizations", "version": 1, "images": images}),
+    );
+    let file = "pictures/a.png";
+    work.write_json(
+        "image_map.json",
+        &json!({"n": file, "c": file, "v": file, "x y": file}),
+    );
+    work
+}
+
+/// Serves a set and harvests it again; gives the images of the new one.
+fn around(work: &Workdir, set: &str, map: &str, version: u8, out: &str) -> Vec<Value> {
+    let server = Serving::start(work, &[set, "--image-map", map, "--base-url", HOME]);
+    let collection = format!("{HOME}/iiif/presentation/{version}/collection.json");
+    let rewrite = format!("{HOME}/=http://{}/", server.address);
+    let args = [
+        "iiif",
+        &collection,
+        "--rewrite",
+        &rewrite,
+        "--rate",
+        "0",
+        "-o",
+        "digest.json",
+    ];
+    work.run("digest", &args).exits(0);
+    work.run("extract", &["digest.json", "-o", out]).exits(0);
+    work.json(out)["images"].as_array().unwrap().clone()
+}
+
+/// All that is said of images, without the names by which things are told apart.
+fn essence(images: &[Value]) -> Vec<Value> {
+    let of = |image: &Value| {
+        let boxes = image["localizations"].as_array().unwrap().iter();
+        let boxes = boxes.map(|b| {
+            let attribute = |name: &str| b["attributes"][name].clone();
+            let attributes = ["text", "language", "confidence", "creator"].map(attribute);
+            json!([b["concept"], b["bbox"], b["polygon"], attributes])
+        });
+        let source = &image["source"];
+        json!([
+            image["frame"],
+            image["labels"],
+            image["metadata"],
+            source["rights"],
+            source["attribution"],
+            source["labels"],
+            boxes.collect::<Vec<_>>()
+        ])
+    };
+    let mut all: Vec<Value> = images.iter().map(of).collect();
+    all.sort_by_key(Value::to_string);
+    all
+}
+
+#[test]
+fn what_goes_out_comes_back() {
+    let work = archive();
+    let original = work.json("set.json")["images"].as_array().unwrap().clone();
+    let once = around(&work, "set.json", "image_map.json", 3, "once.json");
+    assert_eq!(essence(&once), essence(&original));
+    let ids: Vec<&str> = once
+        .iter()
+        .map(|image| image["id"].as_str().unwrap())
+        .collect();
+    let service = |id: &str| format!("{HOME}/iiif/3/{id}");
+    assert_eq!(
+        ids,
+        [service("x%20y"), service("n"), service("c"), service("v")]
+    );
+    // Names that are the server's own already stay: nothing at all changes any more.
+    let map: serde_json::Map<_, _> = ids
+        .iter()
+        .map(|id| ((*id).to_owned(), json!("pictures/a.png")))
+        .collect();
+    work.write_json("map.json", &map.into());
+    let twice = around(&work, "once.json", "map.json", 3, "twice.json");
+    assert_eq!(twice, once);
+    assert_eq!(work.text("twice.json"), work.text("once.json"));
+}
+
+#[test]
+fn presentation_2_says_the_same() {
+    let work = archive();
+    let original = work.json("set.json")["images"].as_array().unwrap().clone();
+    let mut back = around(&work, "set.json", "image_map.json", 2, "back.json");
+    // Open Annotation has no place for these, and canvases have whole numbers.
+    let forget = |images: &mut Vec<Value>| {
+        for image in images {
+            image["frame"] = json!(null);
+            for b in image["localizations"].as_array_mut().unwrap() {
+                b["attributes"] = json!({"text": b["attributes"]["text"]});
+            }
+        }
+    };
+    let mut original = original;
+    forget(&mut original);
+    forget(&mut back);
+    assert_eq!(essence(&back), essence(&original));
+    assert!(
+        back.iter()
+            .all(|image| image["image"]["service"]["version"] == 2)
+    );
+}
+
+#[test]
+fn concepts_words_and_metadata_are_found() {
+    let work = archive();
+    let server = Serving::start(&work, &["set.json", "--base-url", HOME]);
+    let manifest = server.json("/iiif/presentation/3/MS%2F1/manifest.json");
+    let service = &manifest["service"][0];
+    assert_eq!(service["type"], "SearchService2");
+    let path = |uri: &Value| uri.as_str().unwrap().strip_prefix(HOME).unwrap().to_owned();
+    let search = path(&service["id"]);
+    // (query, annotations found)
+    let cases = [
+        ("q=ALEPH", 1),
+        ("q=mem", 1),
+        ("q=word", 1),
+        ("q=final+damaged", 1),
+        ("q=%22mem+final%22", 0),
+        ("q=recto", 1),
+        ("q=three", 2),
+        ("q=three&motivation=tagging", 0),
+        ("q=written&motivation=tagging+describing", 1),
+        ("q=", 0),
+        ("", 0),
+    ];
+    for (query, found) in cases {
+        let page = server.json(&format!("{search}?{query}"));
+        assert_eq!(
+            page["items"].as_array().unwrap().len(),
+            found,
+            "{query}: {page:#}"
+        );
+        assert_eq!(page["@context"], "http://iiif.io/api/search/2/context.json");
+    }
+    let page = server.json(&format!("{search}?q=bet&user=x"));
+    assert_eq!(page["ignored"], json!(["user"]));
+    let canvas = &manifest["items"][0]["id"];
+    assert_eq!(page["items"][0]["target"]["source"], *canvas);
+    let terms = server.json(&format!("{}?q=F", path(&service["service"][0]["id"])));
+    assert_eq!(
+        terms["items"],
+        json!([{"type": "Term", "value": "final mem", "total": 2}])
+    );
+}
+
+#[test]
+fn long_results_come_in_pages() {
+    let work = folder();
+    let boxes: Vec<Value> = (0..250)
+        .map(|n| json!({"id": format!("l{n}"), "concept": "aleph", "bbox": [n, 1, 2, 2]}))
+        .collect();
+    let image = json!({"id": "a", "image": {}, "group": "g", "source": {"kind": "x"}, "frame": [900, 9], "localizations": boxes});
+    work.write_json(
+        "set.json",
+        &json!({"contract": "recto/localizations", "version": 1, "images": [image]}),
+    );
+    work.write_json("image_map.json", &json!({"a": "pictures/a.png"}));
+    let server = Serving::start(&work, &["set.json", "--base-url", HOME]);
+    let mut uri = format!("{HOME}/iiif/presentation/3/g/search?q=aleph");
+    let mut sizes = Vec::new();
+    loop {
+        let page = server.json(uri.strip_prefix(HOME).unwrap());
+        assert_eq!(page["partOf"]["total"], 250);
+        sizes.push(page["items"].as_array().unwrap().len());
+        match page["next"]["id"].as_str() {
+            Some(next) => uri = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(sizes, [100, 100, 50]);
+}

@@ -1,0 +1,409 @@
+//! Files as they are found: tiled, turned, of many bits, of other colours.
+
+use image::{DynamicImage, Rgb, RgbImage};
+
+use crate::common::Workdir;
+use crate::running::Serving;
+
+/// Colours that tell every place apart, smooth enough for JPEG.
+fn scene(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        Rgb([
+            (x * 255 / width) as u8,
+            (y * 255 / height) as u8,
+            ((x + y) % 64 * 2) as u8,
+        ])
+    })
+}
+
+fn jpeg(image: &RgbImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = jpeg_encoder::Encoder::new(&mut bytes, 92);
+    encoder
+        .encode(
+            image.as_raw(),
+            image.width() as u16,
+            image.height() as u16,
+            jpeg_encoder::ColorType::Rgb,
+        )
+        .unwrap();
+    bytes
+}
+
+/// A level: its size and its tiles of 64 x 64, row by row, those at the edges filled up.
+struct Level {
+    size: [u32; 2],
+    tiles: Vec<Vec<u8>>,
+}
+
+const TILE: u32 = 64;
+
+fn level(image: &RgbImage, encode: impl Fn(&RgbImage) -> Vec<u8>) -> Level {
+    let (w, h) = image.dimensions();
+    let cells = (0..h.div_ceil(TILE)).flat_map(|y| (0..w.div_ceil(TILE)).map(move |x| (x, y)));
+    let tile = |(column, row): (u32, u32)| {
+        encode(&RgbImage::from_fn(TILE, TILE, |x, y| {
+            *image.get_pixel((column * TILE + x).min(w - 1), (row * TILE + y).min(h - 1))
+        }))
+    };
+    Level {
+        size: [w, h],
+        tiles: cells.map(tile).collect(),
+    }
+}
+
+/// How a TIFF is written.
+#[derive(Clone, Copy)]
+struct Style {
+    big: bool,
+    /// Smaller copies hang below the first directory instead of following it.
+    below: bool,
+    compression: u64,
+    photometric: u64,
+    orientation: u64,
+}
+
+const PLAIN: Style = Style {
+    big: false,
+    below: false,
+    compression: 7,
+    photometric: 6,
+    orientation: 1,
+};
+
+struct Writer {
+    bytes: Vec<u8>,
+    big: bool,
+}
+
+impl Writer {
+    fn word(&mut self, value: u64) {
+        let length = if self.big { 8 } else { 4 };
+        self.bytes.extend_from_slice(&value.to_le_bytes()[..length]);
+    }
+
+    /// A directory; gives where it begins and where its link to the next one lies.
+    fn directory(&mut self, tags: &[(u16, Vec<u64>)]) -> (usize, usize) {
+        let word = if self.big { 8 } else { 4 };
+        let entries: Vec<(u16, u64, u64)> = tags
+            .iter()
+            .map(|(tag, values)| match values[..] {
+                [one] => (*tag, 1, one),
+                _ => {
+                    let at = self.bytes.len() as u64;
+                    values.iter().for_each(|value| self.word(*value));
+                    (*tag, values.len() as u64, at)
+                }
+            })
+            .collect();
+        let start = self.bytes.len();
+        let count = entries.len() as u64;
+        self.bytes
+            .extend_from_slice(&count.to_le_bytes()[..if self.big { 8 } else { 2 }]);
+        for (tag, count, value) in entries {
+            self.bytes.extend_from_slice(&tag.to_le_bytes());
+            // LONG, or LONG8 in a BigTIFF.
+            self.bytes
+                .extend_from_slice(&(if self.big { 16_u16 } else { 4 }).to_le_bytes());
+            self.word(count);
+            self.word(value);
+        }
+        let link = self.bytes.len();
+        self.bytes.extend(vec![0; word]);
+        (start, link)
+    }
+
+    fn link(&mut self, at: usize, to: usize) {
+        let length = if self.big { 8 } else { 4 };
+        self.bytes[at..at + length].copy_from_slice(&(to as u64).to_le_bytes()[..length]);
+    }
+}
+
+fn tiff(levels: &[Level], style: Style) -> Vec<u8> {
+    let header: &[u8] = match style.big {
+        true => b"II\x2b\0\x08\0\0\0\0\0\0\0\0\0\0\0",
+        false => b"II\x2a\0\0\0\0\0",
+    };
+    let mut writer = Writer {
+        bytes: header.to_vec(),
+        big: style.big,
+    };
+    let mut starts: Vec<u64> = Vec::new();
+    let mut link = header.len() - if style.big { 8 } else { 4 };
+    // The first comes last where it names the others.
+    let order: Vec<usize> = match style.below {
+        true => (1..levels.len()).chain([0]).collect(),
+        false => (0..levels.len()).collect(),
+    };
+    for n in order {
+        let Level {
+            size: [w, h],
+            tiles,
+        } = &levels[n];
+        let mut places = Vec::new();
+        for tile in tiles {
+            places.push(writer.bytes.len() as u64);
+            writer.bytes.extend_from_slice(tile);
+        }
+        let lengths = tiles.iter().map(|tile| tile.len() as u64).collect();
+        let mut tags = vec![
+            (254, vec![u64::from(n > 0)]),
+            (256, vec![u64::from(*w)]),
+            (257, vec![u64::from(*h)]),
+            (258, vec![8, 8, 8]),
+            (259, vec![style.compression]),
+            (262, vec![style.photometric]),
+            (274, vec![style.orientation]),
+            (277, vec![3]),
+            (322, vec![u64::from(TILE)]),
+            (323, vec![u64::from(TILE)]),
+            (324, places),
+            (325, lengths),
+        ];
+        if style.below && n == 0 {
+            tags.push((330, starts.clone()));
+        }
+        let (start, next) = writer.directory(&tags);
+        starts.push(start as u64);
+        if !style.below || n == 0 {
+            writer.link(link, start);
+            link = next;
+        }
+    }
+    writer.bytes
+}
+
+fn pyramid(style: Style) -> Vec<u8> {
+    let full = scene(400, 300);
+    let half = image::imageops::resize(&full, 200, 150, image::imageops::FilterType::Triangle);
+    let quarter = image::imageops::resize(&full, 100, 75, image::imageops::FilterType::Triangle);
+    tiff(
+        &[full, half, quarter].map(|image| level(&image, jpeg)),
+        style,
+    )
+}
+
+fn serving(file: &str, bytes: Vec<u8>) -> (Workdir, Serving) {
+    let work = Workdir::new();
+    work.write(&format!("pictures/{file}"), bytes);
+    let server = Serving::start(&work, &["pictures"]);
+    (work, server)
+}
+
+fn count(server: &Serving, name: &str) -> u64 {
+    let text = String::from_utf8(server.get("/metrics").body).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap();
+    line.trim().parse().unwrap()
+}
+
+fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let apart = a
+        .iter()
+        .zip(b.iter())
+        .map(|(a, b)| f64::from(a.abs_diff(*b)));
+    apart.sum::<f64>() / a.len() as f64
+}
+
+#[test]
+fn pyramids_are_read_by_tiles_in_every_layout() {
+    for (big, below) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (_work, server) = serving(
+            "a.tif",
+            pyramid(Style {
+                big,
+                below,
+                ..PLAIN
+            }),
+        );
+        let info = server.json("/iiif/3/a/info.json");
+        assert_eq!(
+            (&info["width"], &info["tiles"][0]["width"]),
+            (&400.into(), &64.into())
+        );
+        let whole = DynamicImage::from(scene(400, 300));
+        for (region, size, [x, y, w, h]) in [
+            ("full", "max", [0, 0, 400, 300]),
+            ("30,40,200,100", "max", [30, 40, 200, 100]),
+            ("30,40,200,100", "57,", [30, 40, 200, 100]),
+            ("full", "90,", [0, 0, 400, 300]),
+            ("384,256,16,44", "max", [384, 256, 16, 44]),
+            ("256,128,128,128", "64,", [256, 128, 128, 128]),
+        ] {
+            let got = server
+                .image(&format!("/iiif/3/a/{region}/{size}/0/default.png"))
+                .to_rgb8();
+            let part = whole.crop_imm(x, y, w, h);
+            let wanted = part.resize_exact(
+                got.width(),
+                got.height(),
+                image::imageops::FilterType::Triangle,
+            );
+            let apart = difference(&got, &wanted.to_rgb8());
+            assert!(apart < 4.0, "{region}/{size}: {apart}");
+        }
+        let tones = server.image("/iiif/3/a/full/max/0/bitonal.png").to_luma8();
+        assert!(tones.contains(&0) && tones.contains(&255));
+    }
+}
+
+#[test]
+fn stored_tiles_are_handed_on_as_they_are() {
+    let file = pyramid(PLAIN);
+    let (_work, server) = serving("a.tif", file.clone());
+    let passed = || count(&server, "recto_answers_passed_through_total");
+    // (request, whether it is a stored tile)
+    let cases = [
+        ("64,128,64,64/max/0/default.jpg", true),
+        ("pct:0,0,16,21.3333/64,64/0/color.jpg", true),
+        ("128,128,128,128/64,/0/default.jpg", true),
+        ("64,128,64,64/max/0/default.png", false),
+        ("64,128,64,64/max/0/gray.jpg", false),
+        ("64,128,64,64/max/90/default.jpg", false),
+        ("64,128,64,64/max/!0/default.jpg", false),
+        ("65,128,64,64/max/0/default.jpg", false),
+        ("64,128,64,63/max/0/default.jpg", false),
+        ("384,256,64,64/max/0/default.jpg", false),
+    ];
+    for (request, is_stored) in cases {
+        let before = passed();
+        let got = server.get(&format!("/iiif/3/a/{request}"));
+        assert_eq!(got.status, 200, "{request}");
+        assert_eq!(passed() - before, u64::from(is_stored), "{request}");
+        if is_stored {
+            // All but the mark that says what its colours are.
+            let scan = &got.body[got.body.len() - 200..];
+            assert!(file.windows(scan.len()).any(|w| w == scan), "{request}");
+            assert!(got.body.starts_with(b"\xff\xd8\xff\xe0"));
+        }
+    }
+}
+
+#[test]
+fn tiles_of_plain_rgb_and_turned_files_are_read_too() {
+    let raw = |image: &RgbImage| image.as_raw().clone();
+    let full = scene(150, 100);
+    let style = Style {
+        compression: 1,
+        photometric: 2,
+        ..PLAIN
+    };
+    let (_work, server) = serving("a.tif", tiff(&[level(&full, raw)], style));
+    let got = server
+        .image("/iiif/3/a/10,20,100,70/max/0/default.png")
+        .to_rgb8();
+    assert_eq!(
+        got,
+        DynamicImage::from(full.clone())
+            .crop_imm(10, 20, 100, 70)
+            .to_rgb8()
+    );
+    let turned = Style {
+        orientation: 6,
+        ..style
+    };
+    let (_work, server) = serving("a.tif", tiff(&[level(&full, raw)], turned));
+    assert_eq!(server.json("/iiif/3/a/info.json")["width"], 100);
+    let got = server.image("/iiif/3/a/full/max/0/default.png").to_rgb8();
+    assert_eq!(got, DynamicImage::from(full).rotate90().to_rgb8());
+}
+
+#[test]
+fn what_a_tiff_lies_about_is_no_panic() {
+    let file = pyramid(PLAIN);
+    let (work, server) = serving("a.tif", file.clone());
+    for cut in (8..file.len()).step_by(file.len() / 23) {
+        work.write("pictures/a.tif", &file[..cut]);
+        let got = server.get("/iiif/3/a/full/90,/0/default.jpg");
+        assert!(
+            [200, 404, 500].contains(&got.status),
+            "{cut}: {}",
+            got.status
+        );
+    }
+    for at in (0..file.len()).rev().take(700) {
+        let mut bent = file.clone();
+        bent[at] ^= 0xff;
+        work.write("pictures/a.tif", bent);
+        let got = server.get("/iiif/3/a/0,0,64,64/max/0/default.jpg");
+        assert!(
+            [200, 400, 404, 500].contains(&got.status),
+            "{at}: {}",
+            got.status
+        );
+    }
+    assert_eq!(server.get("/health").status, 200);
+    let zstd = tiff(
+        &[level(&scene(64, 64), jpeg)],
+        Style {
+            compression: 50_000,
+            ..PLAIN
+        },
+    );
+    work.write("pictures/z.tif", zstd);
+    let server = Serving::start(&work, &["pictures"]);
+    let (_, _, err) = server.stop();
+    assert!(
+        err.contains("its compression is not read: TIFF's number 50000"),
+        "{err}"
+    );
+}
+
+#[test]
+fn colours_come_as_srgb_turned_upright_and_in_eight_bits() {
+    let mut png = Vec::new();
+    let mut info = png::Info::with_size(4, 4);
+    info.color_type = png::ColorType::Rgb;
+    info.icc_profile = Some(
+        moxcms::ColorProfile::new_display_p3()
+            .encode()
+            .unwrap()
+            .into(),
+    );
+    let encoder = png::Encoder::with_info(&mut png, info).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    writer
+        .write_image_data(&[200, 100, 100].repeat(16))
+        .unwrap();
+    writer.finish().unwrap();
+    let (work, server) = serving("wide.png", png);
+    // Display P3 (200, 100, 100) is about sRGB (214, 93, 96).
+    let [r, g, b] = server
+        .image("/iiif/3/wide/full/max/0/default.png")
+        .to_rgb8()
+        .get_pixel(1, 1)
+        .0;
+    assert!(
+        r.abs_diff(214) <= 2 && g.abs_diff(93) <= 2 && b.abs_diff(96) <= 2,
+        "{r} {g} {b}"
+    );
+
+    let deep = image::ImageBuffer::<Rgb<u16>, _>::from_fn(3, 2, |x, _| {
+        Rgb([x as u16 * 257 * 100, 65_535, 128])
+    });
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    DynamicImage::from(deep)
+        .write_to(&mut bytes, image::ImageFormat::Tiff)
+        .unwrap();
+    work.write("pictures/deep.tif", bytes.into_inner());
+    let mut exif = jpeg(&scene(64, 32));
+    // Orientation 6 in an Exif segment of one entry.
+    let segment =
+        b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    exif.splice(2..2, segment.iter().copied());
+    work.write("pictures/phone.jpg", exif);
+    let server = Serving::start(&work, &["pictures"]);
+    let got = server.image("/iiif/3/deep/full/max/0/default.png");
+    assert_eq!(got.color(), image::ColorType::Rgb8);
+    assert_eq!(got.to_rgb8().get_pixel(2, 1).0, [200, 255, 0]);
+    let info = server.json("/iiif/3/phone/info.json");
+    assert_eq!((&info["width"], &info["height"]), (&32.into(), &64.into()));
+    let got = server
+        .image("/iiif/3/phone/full/max/0/default.png")
+        .to_rgb8();
+    // The left end is on top now.
+    assert!(got.get_pixel(16, 2).0[0] < 40 && got.get_pixel(16, 60).0[0] > 200);
+}
