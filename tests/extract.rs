@@ -725,7 +725,7 @@ fn inputs_that_are_no_digests_are_named_and_nothing_is_damaged() {
         (
             "[]",
             "error: no images: digest.json holds no observations",
-            &[],
+            &["`recto-digest` writes"],
         ),
         (
             "{}",

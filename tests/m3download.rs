@@ -40,7 +40,9 @@ fn the_localizations_of_m3_download_are_read_as_ours() {
             json!({ "x": 1, "y": 5, "width": 3, "height": 10 }),
         ),
     ];
-    work.write_json("localizations.json", &json!(records));
+    let mut records = json!(records);
+    records[3]["image_urls"][JPG] = "http://h.example/images/Doc%20R/1234/00_01.jpg".into();
+    work.write_json("localizations.json", &records);
     // The map of m3-download has ids as it met them, and paths from where it ran; the file is smaller than any frame.
     work.write_json(
         "image_map.json",
@@ -81,7 +83,7 @@ fn the_localizations_of_m3_download_are_read_as_ours() {
         [
             "00000004-0000-0000-0000-000000000001",
             "00000004-0000-0000-0000-00000000000a/localization",
-            "box names no image reference",
+            "box names no image reference, and its moment has not one image: 2",
         ],
     ];
     assert_eq!(rejects, wanted);

@@ -130,7 +130,9 @@ fn bounding_box(members: &Map<String, Value>) -> Result<BBox, String> {
 /// The image reference that a box names, and its picture.
 fn picture(members: &Map<String, Value>, record: &Value) -> Result<(String, ImageRef), Fault> {
     let named = REFERENCES.iter().find_map(|key| text(members.get(*key)?));
-    let named = named.ok_or(("localization", "box names no image reference".to_owned()))?;
+    let Some(named) = named else {
+        return only(pictures(record));
+    };
     let reference = uuid(&named).ok_or_else(|| {
         (
             "localization",
@@ -143,6 +145,19 @@ fn picture(members: &Map<String, Value>, record: &Value) -> Result<(String, Imag
         ("image_urls", problem)
     })?;
     Ok((reference, known.clone()))
+}
+
+/// The picture of a box that was drawn on the video: that of its moment, where it has one.
+fn only(pictures: BTreeMap<String, ImageRef>) -> Result<(String, ImageRef), Fault> {
+    let (n, mut pictures) = (pictures.len(), pictures.into_iter());
+    match (n, pictures.next()) {
+        (1, Some(only)) => Ok(only),
+        _ => {
+            let problem =
+                format!("box names no image reference, and its moment has not one image: {n}");
+            Err(("localization", problem))
+        }
+    }
 }
 
 /// How the image reference is written: by most, by one tool's slip, by an early proposal.
@@ -254,11 +269,6 @@ mod tests {
                 "box has no extent: 0 x 1",
             ),
             (
-                json!({ "x": 1, "y": 1, "width": 1, "height": 1 }),
-                "a/localization",
-                "box names no image reference",
-            ),
-            (
                 json!({ "x": 1, "y": 1, "width": 1, "height": 1, "image_reference_uuid": "7" }),
                 "a/localization",
                 "image reference is no UUID: 7",
@@ -278,6 +288,16 @@ mod tests {
             );
             assert!(found.images.is_empty(), "{place}");
         }
+    }
+
+    #[test]
+    fn a_box_drawn_on_video_takes_the_only_picture_of_its_moment() {
+        let mut record = record(json!({ "x": 1, "y": 1, "width": 1, "height": 1 }));
+        assert_eq!(read(&record).images[0].id, PNG);
+        record["image_urls"][PNG.replace('c', "d")] = "http://h.example/2.jpg".into();
+        let problem = "box names no image reference, and its moment has not one image: 2";
+        let rejects = [Reject::new("l", "o", "a/localization", problem)];
+        assert_eq!(read(&record).rejects, rejects);
     }
 
     #[test]
