@@ -1,9 +1,10 @@
 # What there is to do. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo check test schemas docs
+PYTHON ?= python3
+.PHONY: help demo check test schemas docs bench-stitch
 
 help: ## list these
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 
 demo: ## build, then harvest an archive drawn on this machine into training sets; no network
 	cargo build --locked --release --bins --example draw-scrolls
@@ -22,3 +23,7 @@ schemas: ## write schemas/ anew from the types
 
 docs: ## write docs/cli.md anew from --help, then check all documents
 	RECTO_ACCEPT=1 cargo test --locked --test docs
+
+bench-stitch: ## joining tiles against decoding and encoding them; PYTHON= one with numpy, Pillow, imagecodecs
+	cargo build --locked --release --example stitch
+	$(PYTHON) scripts/bench_stitch.py target/release/examples/stitch

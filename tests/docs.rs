@@ -17,13 +17,14 @@ use recto::formats::{self, Choices};
 use regex::Regex;
 
 const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/cli.md",
     "docs/contracts.md",
     "docs/from-m3-download.md",
+    "docs/lossless.md",
 ];
 
 fn root() -> &'static Path {

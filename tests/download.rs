@@ -5,6 +5,8 @@
 mod common;
 #[path = "download/history.rs"]
 mod history;
+#[path = "download/manners.rs"]
+mod manners;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -385,3 +385,20 @@ fn a_full_disk_leaves_what_was_there() {
         );
     }
 }
+
+#[test]
+fn what_cannot_be_written_is_found_out_before_the_work() {
+    let server = Server::start(|_, _| Answer::Status(500));
+    let work = Workdir::new();
+    work.write("a.txt", "not a folder");
+    let url = server.url("/m");
+    for args in [
+        vec!["iiif", &url, "-o", "a.txt/digest.json"],
+        vec!["iiif", &url, "-o", "d.json", "--rejects", "a.txt/r.csv"],
+        vec!["iiif", &url, "-o", "d.json", "--report", "a.txt/r.json"],
+    ] {
+        let ran = work.run("digest", &args);
+        ran.exits(1).says(&["a.txt", "cannot be written"]);
+    }
+    assert_eq!(server.log().len(), 0);
+}

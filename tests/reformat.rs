@@ -111,7 +111,7 @@ fn boxes_drawn_on_the_turned_picture_are_turned_back() {
 fn no_reader_turns_the_pictures_of_a_dataset() {
     for (format, path) in [
         ("coco", "out/images/a.jpg"),
-        ("voc", "out/VOC2012/JPEGImages/a.jpg"),
+        ("voc", "out/VOCdevkit/VOC2012/JPEGImages/a.jpg"),
         ("yolo", "out/images/train/a.jpg"),
     ] {
         let work = Workdir::new();

@@ -93,7 +93,11 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<BBox>,
     /// Clockwise turn, in degrees, that the source applies to the stored image when it paints it; absent: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "plainly"
+    )]
     pub rotation: Option<f64>,
     /// What is said about the image or parts of it. Annotations of a canvas stand with each of its images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -455,6 +459,10 @@ impl Serialize for Number {
     }
 }
 
+fn plainly<S: serde::Serializer>(number: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+    number.map(Number).serialize(s)
+}
+
 /// A box `[x, y, width, height]` that is finite and not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "[f64; 4]", into = "[Number; 4]")]
@@ -665,7 +673,11 @@ impl Contract for DatasetFile {
 
 /// Reads a contract from a file (`-`: standard input), or says which file, line, column and member is wrong.
 pub fn read<T: Contract>(path: &Path) -> Result<T, Error> {
-    parse(&files::read(path)?, &path.display().to_string())
+    let bytes = files::read(path).map_err(|e| {
+        let writes = format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME);
+        e.hint(writes)
+    })?;
+    parse(&bytes, &path.display().to_string())
 }
 
 /// Reads a contract from bytes; `name` is what messages call them.

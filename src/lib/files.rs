@@ -99,6 +99,18 @@ pub fn to_csv<T: Serialize>(
         .map_err(|e| Error::new("CSV: cannot be flushed").because(e.into_error()))
 }
 
+/// Whether a file of this name could be written, asked before hours of work that would end in it. Makes its folder.
+pub fn rehearse(path: &Path) -> Result<(), Error> {
+    if is_dash(path) || is_device(path) {
+        return Ok(());
+    }
+    if path.is_dir() {
+        let what = format!("{}: is a folder, a file is needed", path.display());
+        return Err(Error::new(what));
+    }
+    Atomic::create(path).map(drop)
+}
+
 /// A file that gets its final name only when it is complete and on the disk.
 #[derive(Debug)]
 pub struct Atomic {

@@ -10,8 +10,9 @@
 //! Modules in reading order: [`contracts`] are the files between the stages; [`sources`] is where observations
 //! come from; [`digest`], [`extract`], [`download`], [`reformat`] and [`serve`] are the stages, each a pure core
 //! and a thin shell; [`formats`] is how datasets are written; [`iiif`] speaks the Image API; [`selectors`] reads
-//! the ways in which parts of images are named. [`http`], [`files`] and [`pixels`] are the only rooms that meet
-//! the network, the disk and pixels; [`report`] is how a stage ends, [`signals`] how it is asked to; [`schemas`] describes the files to others.
+//! the ways in which parts of images are named; [`jpeg`] proves JPEGs whole and joins their tiles undecoded.
+//! [`http`], [`files`] and [`pixels`] are the only rooms that meet the network, the disk and pixels; [`report`] is
+//! how a stage ends, [`signals`] how it is asked to; [`schemas`] describes the files to others.
 
 pub mod contracts;
 pub mod digest;
@@ -21,6 +22,7 @@ pub mod files;
 pub mod formats;
 pub mod http;
 pub mod iiif;
+pub mod jpeg;
 pub mod pixels;
 pub mod reformat;
 pub mod report;

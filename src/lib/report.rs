@@ -250,7 +250,8 @@ impl Common {
     ) -> ExitCode {
         let start = Instant::now();
         let mut report = Report::default();
-        let ended = work(&mut report);
+        let rehearsed = self.report.as_deref().map_or(Ok(()), files::rehearse);
+        let ended = rehearsed.and_then(|()| work(&mut report));
         let exit = match &ended {
             Err(error) => error.exit(),
             Ok(()) if !report.rejects.is_empty() && !self.partial_ok => Exit::Partial,

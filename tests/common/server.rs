@@ -27,6 +27,8 @@ pub enum Answer {
     Reset,
     /// 200 with headers, then silence for this long.
     Stall(Duration),
+    /// 200, one byte of the body each time this long has passed.
+    Drip(Duration, Vec<u8>),
 }
 
 /// A request that arrived: method, path with query, headers in lower case, body.
@@ -197,6 +199,21 @@ fn answer(output: &mut impl Write, request: &Arrived, answer: Answer) -> bool {
         ),
         Answer::FullCut(status, headers, body, n) => (status, headers, body, Some(n)),
         Answer::Reset => return false,
+        Answer::Drip(pause, body) => {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = output.write_all(head.as_bytes());
+            for byte in body {
+                if output
+                    .write_all(&[byte])
+                    .and_then(|()| output.flush())
+                    .is_err()
+                {
+                    return false;
+                }
+                thread::sleep(pause);
+            }
+            return true;
+        }
         Answer::Stall(time) => {
             let _ = output.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nx");
             thread::sleep(time);

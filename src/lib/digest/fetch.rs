@@ -21,13 +21,19 @@ impl Fetcher {
     /// A fetcher for documents that are what `expects` says.
     pub fn new(
         options: &http::Options,
+        inputs: &[String],
         cache: Option<&Path>,
         is_offline: bool,
         expects: &'static str,
     ) -> Result<Self, Error> {
         let cache = cache.map(Cache::new);
+        let named = inputs
+            .iter()
+            .map(String::as_str)
+            .filter(|input| is_url(input));
+        let hosts = options.hosts(named);
         Ok(Fetcher {
-            http: Http::new(options)?,
+            http: Http::new(options, &hosts)?,
             cache,
             is_offline,
             expects,

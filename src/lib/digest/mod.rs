@@ -50,8 +50,9 @@ pub struct Options {
     #[arg(long, value_name = "REGEX", value_parser = filter::label)]
     pub label: Vec<regex::Regex>,
     /// Keep images by metadata, or by label, manifest, canvas, group, rights, id, url, service; keep boxes by
-    /// box.width, box.height, box.x, box.y, box.concept, box.id and box.ATTRIBUTE. KEY=VALUE, KEY!=VALUE, KEY~REGEX, or KEY with <, <=, >, >= and a
-    /// number or a date: depth_meters>=500, recorded_timestamp<2020 (repeatable: all)
+    /// box.width, box.height, box.x, box.y, box.concept, box.id and box.ATTRIBUTE. KEY=VALUE, KEY!=VALUE,
+    /// KEY~REGEX, or KEY with <, <=, >, >= and a number or a date: depth_meters>=500, recorded_timestamp<2020
+    /// (repeatable: all)
     #[arg(long = "where", value_name = "KEY=VALUE", value_parser = filter::condition)]
     pub conditions: Vec<Condition>,
     /// Keep the first N images only
@@ -101,6 +102,11 @@ pub fn run(options: Options) -> ExitCode {
 
 fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     let source = options.source()?;
+    files::rehearse(&options.output())?;
+    options
+        .rejects_file()
+        .as_deref()
+        .map_or(Ok(()), files::rehearse)?;
     let filter = options.filter();
     let harvest = harvest(options, &*source, &filter)?;
     report.notes.extend(harvest.notes);
@@ -358,6 +364,7 @@ impl Options {
 fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Harvest, Error> {
     let fetcher = Fetcher::new(
         &options.http(),
+        &source.named(),
         options.cache.as_deref(),
         options.offline,
         source.expects(),
@@ -499,11 +506,19 @@ fn place(reject: &Reject) -> &str {
 
 /// What helps against what went wrong, where something is known to.
 fn advice(rejects: &[Reject]) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 5] = [
+    const ADVICE: [(&str, &str); 7] = [
         ("--offline", "without --offline, servers are asked"),
         (
             "not allowed (HTTP",
             "send what the server wants with --bearer TOKEN or --header 'NAME: VALUE'",
+        ),
+        (
+            "cannot be reached",
+            "check the address and the network; --rewrite FROM=TO asks a mirror instead",
+        ),
+        (
+            "not there (HTTP",
+            "open the address in a browser: what digest needs is the manifest or collection itself",
         ),
         ("ertificate", "--insecure accepts any certificate"),
         (

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::again::Sorted;
 use super::{Options, cover};
 use crate::contracts::LocalizedImage;
 use crate::iiif::info::Limits;
@@ -25,13 +26,10 @@ struct Sum {
 }
 
 /// Prints the estimate to standard output.
-pub fn print(
-    images: &[LocalizedImage],
-    options: &Options,
-    report: &mut Report,
-) -> Result<(), Error> {
+pub fn print(sorted: &Sorted, options: &Options, report: &mut Report) -> Result<(), Error> {
     let mut hosts: BTreeMap<String, Sum> = BTreeMap::new();
-    for image in images {
+    let images = &sorted.missing;
+    for &image in images {
         add(
             hosts.entry(host(image)).or_default(),
             image,
@@ -70,6 +68,11 @@ pub fn print(
     }
     report.read = images.len() as u64;
     report.kept = report.read;
+    report.filtered = (sorted.done.len() + sorted.left.len()) as u64;
+    if !sorted.done.is_empty() {
+        let words = format!("{} images are there already", sorted.done.len());
+        report.notes.push(words);
+    }
     report.done = "nothing was fetched: --dry-run".into();
     Ok(())
 }

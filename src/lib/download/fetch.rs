@@ -4,6 +4,7 @@
 use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::Tiles;
 use super::check::{blocking, look_at};
 use super::hosts::Memory;
 use super::names;
@@ -39,6 +40,8 @@ pub struct Wish {
     pub format: Format,
     /// Widest result.
     pub max_width: Option<u32>,
+    /// How services are asked.
+    pub tiles: Tiles,
 }
 
 /// The largest answer taken.
@@ -79,6 +82,7 @@ pub async fn fetch(
             let wanted = Wanted {
                 service,
                 max_width: wish.max_width,
+                is_canonical: wish.tiles == Tiles::Canonical,
                 format: wish.server_format(),
                 most: MOST_BYTES,
                 part: &job.part,
@@ -98,7 +102,9 @@ pub async fn fetch(
         (None, Some(url)) => {
             let checked = http
                 .save(&Ask::image(url, MOST_BYTES), &job.part, async |_| {
-                    look_at(&job.part).await
+                    let sound = look_at(&job.part).await?;
+                    is_the_one(&sound, image.image.sha256.as_deref())?;
+                    Ok(sound)
                 })
                 .await;
             let (saved, sound) = checked?;
@@ -117,6 +123,20 @@ pub async fn fetch(
         (None, None) => Err(trouble(
             Kind::Unsupported,
             "the image has neither a service nor a URL".into(),
+        )),
+    }
+}
+
+/// Whether a file is the one that the source told of.
+fn is_the_one(sound: &Sound, declared: Option<&str>) -> Result<(), (Kind, String)> {
+    match declared.filter(|sha256| !sha256.eq_ignore_ascii_case(&sound.sha256)) {
+        None => Ok(()),
+        Some(sha256) => Err((
+            Kind::Checksum,
+            format!(
+                "another file than the source tells of: SHA-256 {}, {sha256} declared",
+                sound.sha256
+            ),
         )),
     }
 }

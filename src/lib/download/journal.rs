@@ -46,6 +46,16 @@ impl Journal {
         })
     }
 
+    /// What earlier runs finished, without a lock or a change: for looking only.
+    pub fn peek(folder: &Path) -> Result<HashMap<String, Download>, Error> {
+        let path = folder.join(Self::NAME);
+        if !path.exists() {
+            return Ok(HashMap::new());
+        }
+        let lines = read(&files::read(&path)?, &path.display().to_string())?;
+        Ok(lines.0)
+    }
+
     /// What earlier runs finished, by image id.
     pub fn finished(&self) -> &HashMap<String, Download> {
         &self.lines

@@ -18,6 +18,7 @@ use crate::http::{self, Http, Kind, Trouble};
 use crate::report::{Common, Error, Reject, Report};
 use crate::signals::Signals;
 
+pub mod again;
 pub mod check;
 pub mod cover;
 pub mod estimate;
@@ -30,6 +31,7 @@ pub mod plan;
 pub mod service;
 pub mod stitch;
 
+use again::{Since, Sorted};
 use fetch::{Places, Wish};
 use journal::Journal;
 
@@ -46,16 +48,28 @@ pub struct Options {
     /// Fetch everything anew; without it only what is missing
     #[arg(short, long)]
     pub overwrite: bool,
+    /// Check every finished file by its SHA-256 first; one that differs is fetched anew
+    #[arg(long)]
+    pub verify: bool,
+    /// Ask servers which finished files have changed, by ETag and date, and fetch those anew
+    #[arg(long)]
+    pub refresh: bool,
+    /// Of what failed before, try only this kind again, such as server or timeout (repeatable)
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    pub retry_failed: Vec<String>,
+    /// Regions that a service is asked for
+    #[arg(long, value_enum, default_value_t = Tiles::Fewest)]
+    pub tiles: Tiles,
     /// Make wider images this wide
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_width: Option<u32>,
     /// The file type
     #[arg(long, value_enum, default_value_t = fetch::Format::Keep)]
     pub format: fetch::Format,
-    /// Where to write image id → path
+    /// Write image id → path to FILE
     #[arg(long, value_name = "FILE", default_value = "image_map.json")]
     pub image_map: PathBuf,
-    /// Where to list what could not be had
+    /// List what could not be had in FILE
     #[arg(long, value_name = "FILE", default_value = "failures.csv")]
     pub failures: PathBuf,
     /// Write the names of the images, one a line, to FILE (downloaded_images.txt of VGG's tool)
@@ -72,6 +86,20 @@ pub struct Options {
     pub common: Common,
 }
 
+/// How an image is covered that is not given whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Tiles {
+    /// The fewest that the server honours
+    #[default]
+    Fewest,
+    /// The tiles that info.json lists: what caches and static servers have
+    Canonical,
+}
+
+fn kinds() -> clap::builder::PossibleValuesParser {
+    Kind::ALL.iter().map(|kind| kind.name()).into()
+}
+
 /// Runs the stage.
 pub fn run(options: Options) -> ExitCode {
     options
@@ -83,28 +111,37 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     let localizations: Localizations = contracts::read(&options.localizations)?;
     let images = unique(localizations.images)?;
     if options.dry_run {
-        return estimate::print(&images, options, report);
+        let wish = options.wish();
+        let finished = Journal::peek(&options.output_dir)?;
+        let sorted = again::sort(&images, &finished, &options.output_dir, wish, options)?;
+        return estimate::print(&sorted, options, report);
     }
     let places = Places {
         folder: options.output_dir.clone(),
         hidden: options.output_dir.join(".recto"),
     };
+    let lists = [&options.image_map, &options.failures];
+    for list in lists.into_iter().chain(&options.downloaded_images) {
+        files::rehearse(list)?;
+    }
     let journal = Journal::open(&places.folder, &places.hidden)?;
-    let wish = Wish {
-        anew: options.overwrite,
-        format: options.format,
-        max_width: options.max_width,
-    };
-    let (done, missing) = sort_out(&images, &journal, &places, wish, options.overwrite);
-    let outcome = fetch_all(options, &places, wish, &journal, missing, done.len())?;
-    let mut downloads: Vec<Download> = done
-        .into_iter()
+    let wish = options.wish();
+    let sorted = again::sort(&images, journal.finished(), &places.folder, wish, options)?;
+    let (differ, left) = (sorted.differ.clone(), sorted.left.clone());
+    let mut outcome = fetch_all(options, &places, wish, &journal, &images, sorted)?;
+    outcome.failures.extend(left);
+    let mut downloads: Vec<Download> = outcome
+        .done
+        .drain(..)
         .chain(outcome.downloads.iter().cloned())
         .collect();
-    if options.overwrite {
-        downloads.extend(kept_from_before(
+    if options.overwrite || options.refresh {
+        downloads.extend(again::kept_from_before(
             &images, &journal, &places, wish, &downloads,
         ));
+    }
+    if options.verify {
+        report.notes.push(verified(&downloads, &differ));
     }
     downloads.sort_by(|a, b| a.id.cmp(&b.id));
     publish(options, &downloads, &outcome.failures)?;
@@ -112,6 +149,17 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     match outcome.stopped {
         Some(error) => Err(error),
         None => Ok(()),
+    }
+}
+
+impl Options {
+    fn wish(&self) -> Wish {
+        Wish {
+            anew: self.overwrite,
+            format: self.format,
+            max_width: self.max_width,
+            tiles: self.tiles,
+        }
     }
 }
 
@@ -125,54 +173,14 @@ fn unique(images: Vec<LocalizedImage>) -> Result<Vec<LocalizedImage>, Error> {
     }
 }
 
-/// What earlier runs finished and is still there, and what is to be had.
-fn sort_out<'a>(
-    images: &'a [LocalizedImage],
-    journal: &Journal,
-    places: &Places,
-    wish: Wish,
-    overwrite: bool,
-) -> (Vec<Download>, Vec<&'a LocalizedImage>) {
-    let (mut done, mut missing) = (Vec::new(), Vec::new());
-    for image in images {
-        let entry = journal
-            .finished()
-            .get(&image.id)
-            .filter(|entry| !overwrite && entry.asked == fetch::asked(image, wish));
-        match entry.filter(|entry| is_there(entry, &places.folder)) {
-            Some(entry) => done.push(entry.clone()),
-            None => missing.push(image),
-        }
-    }
-    (done, missing)
-}
-
-/// With --overwrite, what could not be fetched anew and is still there from before: it stays in the map.
-fn kept_from_before(
-    images: &[LocalizedImage],
-    journal: &Journal,
-    places: &Places,
-    wish: Wish,
-    downloads: &[Download],
-) -> Vec<Download> {
-    let anew: HashSet<&str> = downloads.iter().map(|d| d.id.as_str()).collect();
-    let (before, _) = sort_out(images, journal, places, wish, false);
-    before
-        .into_iter()
-        .filter(|d| !anew.contains(d.id.as_str()))
-        .collect()
-}
-
-/// Whether the file of an entry exists with its size. Its hash was taken before it got its name.
-fn is_there(entry: &Download, folder: &Path) -> bool {
-    std::fs::metadata(folder.join(&entry.path)).is_ok_and(|file| file.len() == entry.bytes)
-}
-
 #[derive(Default)]
 struct Outcome {
+    /// From earlier runs.
+    done: Vec<Download>,
     downloads: Vec<Download>,
     failures: Vec<Failure>,
     hosts: Vec<(String, http::Tally)>,
+    notes: Vec<String>,
     stopped: Option<Error>,
 }
 
@@ -181,11 +189,17 @@ fn fetch_all(
     places: &Places,
     wish: Wish,
     journal: &Journal,
-    missing: Vec<&LocalizedImage>,
-    done: usize,
+    images: &[LocalizedImage],
+    sorted: Sorted<'_>,
 ) -> Result<Outcome, Error> {
-    if missing.is_empty() {
-        return Ok(Outcome::default());
+    let Sorted {
+        done, mut missing, ..
+    } = sorted;
+    if missing.is_empty() && !options.refresh {
+        return Ok(Outcome {
+            done,
+            ..Outcome::default()
+        });
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -193,8 +207,11 @@ fn fetch_all(
         .build();
     let runtime =
         runtime.map_err(|e| Error::new("the network runtime cannot be started").because(e))?;
-    let http = Http::new(&options.http)?;
-    let progress = progress(options.common.quiet, missing.len() + done, done);
+    let places_of = images.iter().flat_map(|image| {
+        let service = image.image.service.as_ref().map(|service| &*service.id);
+        service.or(image.image.url.as_deref())
+    });
+    let http = Http::new(&options.http, &options.http.hosts(places_of))?;
     let collected = Mutex::new(Outcome::default());
     let lock = || {
         collected
@@ -203,6 +220,16 @@ fn fetch_all(
     };
     runtime.block_on(async {
         let mut signals = Signals::hear();
+        let done = match options.refresh {
+            true => {
+                let (same, news) = refresh(&http, done, images, &mut missing).await;
+                lock().notes.push(news);
+                same
+            }
+            false => done,
+        };
+        let progress = progress(options.common.quiet, missing.len() + done.len(), done.len());
+        lock().done = done;
         let memory = hosts::Memory::open(places.hidden.join("caps.json"));
         let work = stream::iter(missing).map(|image| {
             let (http, memory) = (&http, &memory);
@@ -229,8 +256,8 @@ fn fetch_all(
                 Err(trouble) => lock().failures.push(failure(image, trouble)),
             }
         }
+        progress.finish_and_clear();
     });
-    progress.finish_and_clear();
     // Work in blocking threads ends by itself; none of it publishes anything after this.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     let mut outcome = collected
@@ -263,6 +290,77 @@ async fn one(
         ),
     })?;
     Ok(download)
+}
+
+/// Asks for what has changed since; those images are missing then. Gives what is still as it was.
+async fn refresh<'a>(
+    http: &Http,
+    done: Vec<Download>,
+    images: &'a [LocalizedImage],
+    missing: &mut Vec<&'a LocalizedImage>,
+) -> (Vec<Download>, String) {
+    let ask = |entry: Download| async move { (again::since(http, &entry).await, entry) };
+    let in_flight = usize::from(http.options().per_host());
+    let answers = stream::iter(done).map(ask).buffer_unordered(in_flight);
+    let (mut same, mut counts) = (Vec::new(), [0u64; 4]);
+    let (mut changed, mut answers) = (HashSet::new(), std::pin::pin!(answers));
+    while let Some((since, entry)) = answers.next().await {
+        counts[since as usize] += 1;
+        match since {
+            Since::Changed => drop(changed.insert(entry.id)),
+            _ => same.push(entry),
+        }
+    }
+    let news = format!(
+        "--refresh: {} as they were, {} changed, {} gone at the server and kept here, {} of which nothing tells; {} new",
+        counts[0],
+        counts[1],
+        counts[2],
+        counts[3],
+        missing.len()
+    );
+    missing.extend(images.iter().filter(|image| changed.contains(&image.id)));
+    (same, news)
+}
+
+fn verified(downloads: &[Download], differ: &[String]) -> String {
+    match differ {
+        [] => format!(
+            "--verify: {} files are as they were written",
+            downloads.len()
+        ),
+        [first, ..] => format!(
+            "--verify: {} files were not as they were written and were fetched anew, first: {first}",
+            differ.len()
+        ),
+    }
+}
+
+/// How it went with a host, and why it was not faster.
+fn words_of(host: &str, tally: &http::Tally) -> String {
+    let ms = |share| match tally.percentile(share) {
+        Some(latency) => format!("{:.0} ms", latency.as_secs_f64() * 1000.0),
+        None => "none".into(),
+    };
+    let waits = [
+        (tally.waited, "for its pace and a place"),
+        (
+            tally.quiet,
+            "because it asked for quiet or was under strain",
+        ),
+    ];
+    let waits = waits.iter().filter(|(time, _)| time.as_secs() > 0);
+    let waits: String = waits
+        .map(|(time, why)| format!(", requests waited {} s in all {why}", time.as_secs()))
+        .collect();
+    format!(
+        "{host}: {} requests, {} of them again, {}, answers within {} (p50) and {} (p99){waits}",
+        tally.requests,
+        tally.retries,
+        indicatif::HumanBytes(tally.bytes),
+        ms(0.5),
+        ms(0.99)
+    )
 }
 
 fn failure(image: &LocalizedImage, trouble: Trouble) -> Failure {
@@ -355,14 +453,10 @@ fn account(
     for download in &outcome.downloads {
         report.count(&format!("method_{}", download.method), 1);
     }
+    report.notes.extend(outcome.notes.iter().cloned());
     for (host, tally) in &outcome.hosts {
         report.count("requests", tally.requests);
-        report.notes.push(format!(
-            "{host}: {} requests, {} of them again, {}",
-            tally.requests,
-            tally.retries,
-            indicatif::HumanBytes(tally.bytes)
-        ));
+        report.notes.push(words_of(host, tally));
     }
     let adjusted = outcome.downloads.iter().flat_map(|d| {
         d.notes

@@ -28,6 +28,8 @@ pub struct Wanted<'a> {
     pub service: &'a Service,
     /// Widest result, if it may be smaller than the image.
     pub max_width: Option<u32>,
+    /// Whether only what info.json lists is asked for.
+    pub is_canonical: bool,
     /// The file type to ask for where the server has it; none: the server's usual.
     pub format: Option<&'static str>,
     /// Most bytes of one answer.
@@ -127,7 +129,11 @@ impl Course<'_> {
         }
         let target = shrunk(size, self.wanted.max_width);
         let host = self.memory.host(&self.wanted.service.id);
-        let possible = info.limits.allow(target[0], target[1]) && may_be_whole(&info, size, target);
+        let listed = size == target && size == [info.width, info.height];
+        let is_listed = listed && info.sizes.contains(&size);
+        let possible = (!self.wanted.is_canonical || is_listed || info.tiles.is_empty())
+            && info.limits.allow(target[0], target[1])
+            && may_be_whole(&info, size, target);
         let lesson = match possible && host.known().is_new() {
             true => Some(host.lesson.lock().await),
             false => None,
@@ -288,7 +294,8 @@ impl Course<'_> {
         let advertised = advertised
             .map(|set| [set.width, set.height])
             .max_by_key(|[w, h]| u64::from(*w) * u64::from(*h));
-        let free = (info.level >= 1 || advertised.is_none()).then_some(None);
+        let is_bound = self.wanted.is_canonical && advertised.is_some();
+        let free = (info.level >= 1 && !is_bound || advertised.is_none()).then_some(None);
         let tiles = advertised
             .filter(|_| size == [info.width, info.height])
             .map(Some);

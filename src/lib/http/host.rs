@@ -1,23 +1,45 @@
 //! Manners towards one host, as a state machine without a clock: what was met, and when the next request may go.
+//!
+//! A host is met with little: two requests at a time and two a second. Both grow while its answers come as fast as
+//! before, up to what the user and the presets allow; both are halved at the first sign of strain.
 
 use std::time::{Duration, Instant};
 
+use super::tally::Tally;
 use super::trouble::{Kind, PATIENCE, Trouble};
 
-/// What was asked of one host in this run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Requests sent.
-    pub requests: u64,
-    /// Body bytes received.
-    pub bytes: u64,
-    /// Requests that were a second attempt or later.
-    pub retries: u64,
+/// The most that is asked of a host.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Most {
+    /// Requests in flight.
+    pub at_once: u16,
+    /// Requests per second; 0: no limit.
+    pub rate: f64,
+}
+
+/// Whether a request may go.
+#[derive(Debug)]
+pub enum Turn {
+    /// Now; it is counted as in flight until [`Manners::left`].
+    Go,
+    /// Not before then.
+    Wait(Instant),
+    /// When one that is in flight has ended.
+    Full,
+    /// Not in this run.
+    Never(Trouble),
 }
 
 /// What is known of a host.
 #[derive(Debug)]
 pub struct Manners {
+    most: Most,
+    window: f64,
+    in_flight: u32,
+    pace: f64,
+    /// Whether it was under strain before: then growth is slow.
+    is_wary: bool,
+    level: Level,
     next_slot: Instant,
     quiet_until: Instant,
     closed: Option<(Kind, String)>,
@@ -31,8 +53,24 @@ pub struct Manners {
     pub tally: Tally,
 }
 
+/// How fast answers came since the window last grew, and before that.
+#[derive(Debug, Default)]
+struct Level {
+    sum: Duration,
+    answers: u32,
+    before: Option<Duration>,
+}
+
+/// What a host is met with.
+const FIRST_WINDOW: f64 = 2.0;
+/// Requests per second at first.
+const FIRST_PACE: f64 = 2.0;
+/// The slowest pace of our own making.
+const SLOWEST: f64 = 0.1;
 /// The longest pause of our own making.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Answers that come this much later than before are no sign of strain.
+const SLACK: Duration = Duration::from_millis(50);
 /// Refusals in a row after which a host is left alone.
 const REFUSALS: u32 = 20;
 /// A host is given up when it could not be reached this often in a row…
@@ -42,8 +80,14 @@ const UNREACHED_FOR: u32 = 30;
 
 impl Manners {
     /// Towards a host of which nothing is known yet.
-    pub fn new(now: Instant) -> Self {
+    pub fn new(now: Instant, most: Most) -> Self {
         Manners {
+            most,
+            window: FIRST_WINDOW.min(most.at_once.into()),
+            in_flight: 0,
+            pace: FIRST_PACE.min(most.rate),
+            is_wary: false,
+            level: Level::default(),
             next_slot: now,
             quiet_until: now,
             closed: None,
@@ -54,26 +98,104 @@ impl Manners {
         }
     }
 
-    /// When the next request may go; it takes that slot. An error when the host is left alone for this run.
-    pub fn turn(&mut self, now: Instant, rate: f64) -> Result<Instant, Trouble> {
+    /// Takes the next turn, if there is one.
+    pub fn turn(&mut self, now: Instant) -> Turn {
         if let Some((kind, message)) = &self.closed {
-            return Err(Trouble {
+            return Turn::Never(Trouble {
                 kind: *kind,
                 status: None,
                 attempts: 0,
                 message: message.clone(),
             });
         }
-        let turn = self.next_slot.max(self.quiet_until).max(now);
-        if rate > 0.0 {
-            self.next_slot = turn + Duration::from_secs_f64(1.0 / rate);
+        let free = self.next_slot.max(self.quiet_until);
+        if f64::from(self.in_flight) >= self.window.floor().max(1.0) {
+            return Turn::Full;
         }
-        Ok(turn)
+        if free > now {
+            return Turn::Wait(free);
+        }
+        if self.pace > 0.0 {
+            self.next_slot = now + Duration::from_secs_f64(1.0 / self.pace);
+        }
+        self.in_flight += 1;
+        self.tally.requests += 1;
+        Turn::Go
     }
 
-    /// Whether a request whose turn has come must wait after all: the host asked for quiet meanwhile.
-    pub fn must_wait(&self, now: Instant) -> Option<Instant> {
-        (self.quiet_until > now && self.closed.is_none()).then_some(self.quiet_until)
+    /// A request that went has ended, however it did.
+    pub fn left(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Never faster than this from now on: what its robots.txt asks for.
+    pub fn slower(&mut self, rate: f64) {
+        let allowed = if self.most.rate > 0.0 {
+            self.most.rate.min(rate)
+        } else {
+            rate
+        };
+        self.most = Most {
+            at_once: 1,
+            rate: allowed,
+        };
+        (self.window, self.pace) = (1.0, allowed);
+    }
+
+    /// Whether it is a time of quiet, not only of the pace.
+    pub fn is_quiet(&self, now: Instant) -> bool {
+        self.quiet_until > now
+    }
+
+    /// The host asks for quiet before it is used up.
+    pub fn rest(&mut self, now: Instant, wait: Duration) {
+        self.quiet_until = self.quiet_until.max(now + wait.min(PATIENCE));
+    }
+
+    /// An answer of the usual kind came, this long after it was asked for.
+    pub fn was_quick(&mut self, latency: Duration) {
+        let level = &mut self.level;
+        level.sum += latency;
+        level.answers += 1;
+        if f64::from(level.answers) < self.window.max(2.0) {
+            return;
+        }
+        let mean = level.sum / level.answers;
+        let is_flat = level
+            .before
+            .is_none_or(|before| mean <= before.mul_f64(1.5) + SLACK);
+        // What is expected rises slowly: a host may have become slower for good.
+        let before = level.before.map_or(mean, |before| before.mul_f64(1.05));
+        self.level = Level {
+            before: Some(if is_flat {
+                mean.max(before.min(mean))
+            } else {
+                before
+            }),
+            ..Level::default()
+        };
+        if is_flat {
+            self.grow();
+        }
+    }
+
+    fn grow(&mut self) {
+        let (window, pace) = match self.is_wary {
+            true => (self.window + 1.0, self.pace * 1.25),
+            false => (self.window * 2.0, self.pace * 2.0),
+        };
+        self.window = window.min(self.most.at_once.into());
+        self.pace = pace.min(self.most.rate);
+    }
+
+    fn shrink(&mut self) {
+        self.is_wary = true;
+        self.window = (self.window / 2.0).max(1.0);
+        self.pace = match self.most.rate > 0.0 {
+            true => (self.pace / 2.0).max(SLOWEST.min(self.most.rate)),
+            false => 0.0,
+        };
+        self.level = Level::default();
     }
 
     /// The host answered with a status.
@@ -98,6 +220,11 @@ impl Manners {
                 format!("it refused {REFUSALS} times in a row (HTTP {status})"),
             );
         }
+    }
+
+    /// An answer was too slow in coming.
+    pub fn timed_out(&mut self) {
+        self.shrink();
     }
 
     /// The host could not be reached. `for_good`: there is no such host.
@@ -129,7 +256,13 @@ impl Manners {
                 );
                 self.close(Kind::TooMany, message);
             }
-            Some(wait) if !wait.is_zero() => self.quiet_until = self.quiet_until.max(now + wait),
+            Some(wait) if !wait.is_zero() => {
+                // Those under way together are told the same: one lesson.
+                if now >= self.quiet_until {
+                    self.shrink();
+                }
+                self.quiet_until = self.quiet_until.max(now + wait);
+            }
             _ => {
                 self.strained += 1;
                 self.pause(now, pause, self.strained);
@@ -140,12 +273,14 @@ impl Manners {
     /// A pause that doubles with each trouble; troubles that were under way together count as one.
     fn pause(&mut self, now: Instant, pause: Duration, times: u32) {
         if now >= self.quiet_until {
+            self.shrink();
             let longer = pause.saturating_mul(1 << (times - 1).min(10));
             self.quiet_until = now + longer.min(LONGEST_PAUSE);
         }
     }
 
-    fn close(&mut self, kind: Kind, why: String) {
+    /// Leaves the host alone for the rest of the run.
+    pub fn close(&mut self, kind: Kind, why: String) {
         self.closed
             .get_or_insert((kind, format!("the host is left alone in this run: {why}")));
     }
@@ -156,41 +291,92 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const FREELY: Most = Most {
+        at_once: 16,
+        rate: 0.0,
+    };
+
+    /// When the next request may go, counted from `start`.
+    fn next(host: &mut Manners, start: Instant, now: Duration) -> Result<Duration, Trouble> {
+        match host.turn(start + now) {
+            Turn::Go => {
+                host.left();
+                Ok(now)
+            }
+            Turn::Wait(until) => Ok(until - start),
+            Turn::Full => panic!("nothing is in flight"),
+            Turn::Never(trouble) => Err(trouble),
+        }
+    }
 
     #[test]
-    fn the_pace_is_kept() {
+    fn the_pace_starts_low_and_grows_to_what_is_allowed() {
         let start = Instant::now();
-        let mut host = Manners::new(start);
-        let turns: Vec<_> = (0..3)
-            .map(|_| host.turn(start, 2.0).unwrap() - start)
-            .collect();
-        assert_eq!(turns, [Duration::ZERO, SECOND / 2, SECOND]);
+        let most = Most {
+            at_once: 4,
+            rate: 8.0,
+        };
+        let mut host = Manners::new(start, most);
+        let mut now = Duration::ZERO;
+        let mut paces = Vec::new();
+        for _ in 0..5 {
+            next(&mut host, start, now).unwrap();
+            let then = next(&mut host, start, now).unwrap();
+            paces.push((1.0 / (then - now).as_secs_f64()).round());
+            now = then + SECOND;
+            (0..4).for_each(|_| host.was_quick(SECOND / 100));
+        }
+        assert_eq!(paces, [2.0, 4.0, 8.0, 8.0, 8.0]);
+    }
+
+    #[test]
+    fn the_window_grows_while_answers_are_quick_and_is_halved_by_strain() {
+        let start = Instant::now();
+        let mut host = Manners::new(start, FREELY);
+        let fill = |host: &mut Manners, at: Instant| {
+            let mut sent = 0;
+            while let Turn::Go = host.turn(at) {
+                sent += 1;
+            }
+            (0..sent).for_each(|_| host.left());
+            sent
+        };
+        let mut windows = vec![fill(&mut host, start)];
+        for n in [2, 4, 8, 16] {
+            (0..n).for_each(|_| host.was_quick(SECOND / 10));
+            windows.push(fill(&mut host, start));
+        }
+        assert_eq!(windows, [2, 4, 8, 16, 16]);
+        host.answered(start, 503, None, SECOND);
+        assert_eq!(fill(&mut host, start + SECOND), 8);
+        (0..8).for_each(|_| host.was_quick(SECOND / 10));
+        assert_eq!(fill(&mut host, start + SECOND), 9, "wary now");
+        (0..9).for_each(|_| host.was_quick(SECOND));
+        assert_eq!(fill(&mut host, start + SECOND), 9, "slower than before");
     }
 
     #[test]
     fn a_host_under_strain_is_left_in_peace_for_longer_and_longer() {
         let start = Instant::now();
-        let mut host = Manners::new(start);
+        let mut host = Manners::new(start, FREELY);
         for (at, until) in [(0, 1), (1, 3), (3, 7), (7, 15)] {
             host.answered(start + at * SECOND, 503, None, SECOND);
-            assert_eq!(host.turn(start, 0.0).unwrap(), start + until * SECOND);
+            let free = next(&mut host, start, at * SECOND).unwrap();
+            assert_eq!(free, until * SECOND);
         }
         host.answered(start + 15 * SECOND, 200, None, SECOND);
         host.answered(start + 15 * SECOND, 503, None, SECOND);
-        assert_eq!(
-            host.must_wait(start + 15 * SECOND),
-            Some(start + 16 * SECOND)
-        );
+        assert_eq!(next(&mut host, start, 15 * SECOND).unwrap(), 16 * SECOND);
     }
 
     #[test]
     fn retry_after_holds_for_the_host_and_too_long_a_wait_ends_it() {
         let start = Instant::now();
-        let mut host = Manners::new(start);
+        let mut host = Manners::new(start, FREELY);
         host.answered(start, 429, Some(9 * SECOND), SECOND);
-        assert_eq!(host.turn(start, 0.0).unwrap(), start + 9 * SECOND);
+        assert_eq!(next(&mut host, start, SECOND).unwrap(), 9 * SECOND);
         host.answered(start, 503, Some(3600 * SECOND), SECOND);
-        let trouble = host.turn(start, 0.0).unwrap_err();
+        let trouble = next(&mut host, start, SECOND).unwrap_err();
         assert_eq!(trouble.kind, Kind::TooMany);
         assert!(
             trouble.message.contains("3600 s of quiet"),
@@ -202,22 +388,24 @@ mod tests {
     #[test]
     fn a_host_that_only_refuses_is_left_alone() {
         let start = Instant::now();
-        let mut host = Manners::new(start);
+        let mut host = Manners::new(start, FREELY);
         (0..19).for_each(|_| host.answered(start, 403, None, SECOND));
-        assert!(host.turn(start, 0.0).is_ok());
+        assert!(next(&mut host, start, SECOND).is_ok());
         host.answered(start, 200, None, SECOND);
         (0..20).for_each(|_| host.answered(start, 403, None, SECOND));
-        assert_eq!(host.turn(start, 0.0).unwrap_err().kind, Kind::Forbidden);
+        let trouble = next(&mut host, start, SECOND).unwrap_err();
+        assert_eq!(trouble.kind, Kind::Forbidden);
     }
 
     #[test]
     fn a_short_outage_is_waited_out_and_a_long_one_ends_it() {
         let start = Instant::now();
-        let mut host = Manners::new(start);
+        let mut host = Manners::new(start, FREELY);
         (0..12).for_each(|i| host.not_reached(start + i * SECOND / 2, SECOND, false));
-        assert!(host.turn(start, 0.0).is_ok());
+        assert!(next(&mut host, start, SECOND).is_ok());
         host.answered(start + 7 * SECOND, 200, None, SECOND);
         (0..12).for_each(|i| host.not_reached(start + (10 + 4 * i) * SECOND, SECOND, false));
-        assert_eq!(host.turn(start, 0.0).unwrap_err().kind, Kind::Network);
+        let trouble = next(&mut host, start, SECOND).unwrap_err();
+        assert_eq!(trouble.kind, Kind::Network);
     }
 }

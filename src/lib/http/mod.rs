@@ -1,33 +1,39 @@
-//! The only room that opens connections: one client with timeouts, retries, redirects and politeness per host.
+//! The only room that opens connections: timeouts, retries, redirects and politeness per host.
 //!
-//! Per host there is a window of requests in flight and a pace; `Retry-After` and trouble slow the whole host,
-//! not just the request that met them. Waits and retries have ends.
+//! Per host there is a window of requests in flight and a pace, which start low and grow on evidence (`host`);
+//! `Retry-After` and trouble slow the whole host, not just the request that met them. `send` asks once, redirects
+//! included; `body` takes what is answered. Waits and retries have ends.
 
-use std::collections::HashMap;
-use std::error::Error as _;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures::StreamExt;
-use reqwest::header::{HeaderMap, HeaderValue};
-use std::io::Write;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use reqwest::header::HeaderMap;
 
 use crate::files::Part;
 use crate::report::Error;
 
+mod archives;
+mod body;
 mod host;
 mod options;
+mod robots;
+mod secrets;
+mod send;
+mod tally;
 mod trouble;
 
-use host::Manners;
-pub use host::Tally;
-pub use options::Options;
+use archives::Archives;
+use host::{Manners, Most};
+pub use options::{Budget, Options};
 /// The words of headers, in the types of the client.
 pub use reqwest::header;
+use robots::Robots;
+use secrets::Secrets;
+pub use tally::Tally;
 pub use trouble::{Kind, Next, Trouble, after};
-use trouble::{refusal, retry_after};
 
 /// What to ask.
 #[derive(Clone, Debug, Default)]
@@ -115,15 +121,32 @@ impl Saved {
 /// The client. Cheap to share.
 #[derive(Debug)]
 pub struct Http {
-    client: reqwest::Client,
+    /// Undoes content encodings by itself: for documents.
+    documents: reqwest::Client,
+    /// Gives bytes as they come: for images.
+    images: reqwest::Client,
     options: Options,
+    secrets: Secrets,
+    archives: Archives,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
+    start: Instant,
+    spent: Spent,
+}
+
+/// What a run has cost.
+#[derive(Debug, Default)]
+struct Spent {
+    requests: AtomicU64,
+    bytes: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Host {
-    window: Arc<Semaphore>,
     state: Mutex<Manners>,
+    freed: tokio::sync::Notify,
+    robots: tokio::sync::OnceCell<Robots>,
+    /// Whether it is one of the public web.
+    is_public: bool,
 }
 
 /// An attempt that failed.
@@ -141,47 +164,47 @@ impl From<Trouble> for Attempt {
     }
 }
 
-/// An answer whose body is still to come.
-struct Open {
-    response: reqwest::Response,
-    host: Arc<Host>,
-    url: url::Url,
-    _permit: OwnedSemaphorePermit,
-}
-
-/// Bodies are written to the disk in pieces of at least this many bytes, off the async workers.
-const WRITE_SIZE: usize = 512 << 10;
+/// Requests to one host after which it is to know who asks.
+const ANONYMOUS: u64 = 100;
 
 impl Http {
-    /// A client that follows the options.
-    pub fn new(options: &Options) -> Result<Self, Error> {
+    /// A client that follows the options. `hosts` are those that the user asks for by name: they alone are told
+    /// secrets that are given without a host.
+    pub fn new(options: &Options, hosts: &BTreeSet<String>) -> Result<Self, Error> {
         // A second call finds the provider already installed, which is what it wants.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let agent = match &options.contact {
-            Some(contact) => format!("recto/{} (+{contact})", env!("CARGO_PKG_VERSION")),
-            None => format!("recto/{}", env!("CARGO_PKG_VERSION")),
+        let client = |undo_encodings: bool| {
+            let agent = match &options.contact {
+                Some(contact) => format!("recto/{} (+{contact})", env!("CARGO_PKG_VERSION")),
+                None => format!("recto/{}", env!("CARGO_PKG_VERSION")),
+            };
+            let timeout = Duration::from_secs_f64(options.timeout.max(0.001));
+            reqwest::Client::builder()
+                .user_agent(agent)
+                .connect_timeout(timeout)
+                .read_timeout(timeout)
+                .pool_max_idle_per_host(options.per_host().into())
+                .redirect(reqwest::redirect::Policy::none())
+                .tls_danger_accept_invalid_certs(options.insecure)
+                .cookie_store(true)
+                .referer(false)
+                .gzip(undo_encodings)
+                .build()
+                .map_err(|e| {
+                    Error::new("the network client cannot be set up")
+                        .because(e)
+                        .hint("check --contact")
+                })
         };
-        let timeout = Duration::from_secs_f64(options.timeout.max(0.001));
-        let client = reqwest::Client::builder()
-            .user_agent(agent)
-            .connect_timeout(timeout)
-            .read_timeout(timeout)
-            .pool_max_idle_per_host(options.per_host().into())
-            .redirect(reqwest::redirect::Policy::limited(5))
-            .tls_danger_accept_invalid_certs(options.insecure)
-            .default_headers(options.headers.iter().cloned().collect())
-            .cookie_store(true)
-            .referer(false)
-            .build()
-            .map_err(|e| {
-                Error::new("the network client cannot be set up")
-                    .because(e)
-                    .hint("check --contact and --header")
-            })?;
         Ok(Http {
-            client,
+            documents: client(true)?,
+            images: client(false)?,
+            secrets: Secrets::new(options, hosts)?,
+            archives: Archives::open(options.archives.as_deref())?,
             options: options.clone(),
             hosts: Mutex::default(),
+            start: Instant::now(),
+            spent: Spent::default(),
         })
     }
 
@@ -202,7 +225,7 @@ impl Http {
         check: impl AsyncFn(&Reply) -> Result<(), (Kind, String)>,
     ) -> Result<Reply, Trouble> {
         self.persist(async |attempt| {
-            let mut reply = self.once(ask, attempt > 1).await?;
+            let mut reply = self.take(ask, attempt > 1).await?;
             reply.attempts = attempt;
             match check(&reply).await {
                 Ok(()) => Ok(reply),
@@ -218,6 +241,15 @@ impl Http {
         .await
     }
 
+    /// Asks until there is an answer, and gives its status without its body.
+    pub async fn peek(&self, ask: &Ask) -> Result<u16, Trouble> {
+        self.persist(async |attempt| {
+            let opened = self.open(ask, HeaderMap::new(), attempt > 1).await?;
+            Ok(opened.response.status().as_u16())
+        })
+        .await
+    }
+
     /// Streams a body into a part file, going on where an earlier attempt or run stopped when the server proves
     /// that it is still the same file (a strong ETag or Last-Modified, by `If-Range`). What `check` refuses is
     /// thrown away and asked for again as other passing trouble is.
@@ -228,7 +260,7 @@ impl Http {
         check: impl AsyncFn(&Saved) -> Result<T, (Kind, String)>,
     ) -> Result<(Saved, T), Trouble> {
         self.persist(async |attempt| {
-            let mut saved = self.save_once(ask, part, attempt > 1).await?;
+            let mut saved = self.take_to(ask, part, attempt > 1).await?;
             saved.attempts = attempt;
             match check(&saved).await {
                 Ok(value) => Ok((saved, value)),
@@ -278,12 +310,7 @@ impl Http {
 
     /// The URL that is really asked: after `--rewrite`, blanks and non-ASCII encoded, nothing else touched.
     pub fn resolve(&self, url: &str) -> Result<url::Url, Trouble> {
-        let rewritten = self
-            .options
-            .rewrite
-            .iter()
-            .find_map(|(from, to)| Some(format!("{to}{}", url.strip_prefix(from.as_str())?)));
-        let url = rewritten.as_deref().unwrap_or(url).trim();
+        let url = &*self.options.rewritten(url);
         let unsupported = |message| Trouble {
             kind: Kind::Unsupported,
             status: None,
@@ -311,343 +338,74 @@ impl Http {
         tallies
     }
 
-    async fn once(&self, ask: &Ask, again: bool) -> Result<Reply, Attempt> {
-        let Open {
-            response,
-            host,
-            url,
-            _permit,
-        } = self.open(ask, HeaderMap::new(), again).await?;
-        let status = response.status().as_u16();
-        let trouble = |kind, message| Trouble {
-            kind,
-            status: Some(status),
-            attempts: 0,
-            message,
-        };
-        let announced = response.content_length();
-        let too_large = || {
-            trouble(
-                Kind::Unsupported,
-                format!("the answer is larger than {} bytes", ask.most),
-            )
-        };
-        if announced.is_some_and(|n| n > ask.most) {
-            return Err(too_large().into());
-        }
-        let final_url = if response.url() == &url {
-            ask.url.clone()
-        } else {
-            response.url().to_string()
-        };
-        let headers = response.headers().clone();
-        let mut body = Vec::with_capacity(announced.unwrap_or(0).min(1 << 24) as usize);
-        let mut stream = response.bytes_stream();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|e| self.cut(&e, status, body.len() as u64, announced))?;
-            if (body.len() + chunk.len()) as u64 > ask.most {
-                return Err(too_large().into());
-            }
-            lock(&host.state).tally.bytes += chunk.len() as u64;
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Reply {
-            status,
-            url: final_url,
-            headers,
-            body: body.into(),
-            attempts: 0,
-        })
-    }
-
-    async fn save_once(&self, ask: &Ask, part: &Part, again: bool) -> Result<Saved, Attempt> {
-        let disk = |e: std::io::Error| Trouble {
-            kind: Kind::Disk,
-            status: None,
-            attempts: 0,
-            message: part.cannot_write(e),
-        };
-        let held = part.held().filter(|held| held.url == ask.url);
-        let mut conditions = HeaderMap::new();
-        if let Some(held) = &held
-            && let Ok(validator) = HeaderValue::from_str(&held.validator)
-        {
-            conditions.insert("if-range", validator);
-            conditions.insert(
-                "range",
-                HeaderValue::from_str(&format!("bytes={}-", held.bytes)).expect("digits"),
-            );
-        }
-        let opened = self.open(ask, conditions, again).await;
-        let Open {
-            response,
-            host,
-            _permit,
-            ..
-        } = opened.map_err(|mut failed| {
-            if failed.trouble.status == Some(416) {
-                // What is held is no part of the file any more: start again.
-                part.discard();
-                failed.trouble.kind = Kind::Truncated;
-            }
-            failed
-        })?;
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let start = held.as_ref().map_or(0, |held| held.bytes);
-        let held_validator = held.map(|held| held.validator);
-        let span = content_range(&headers);
-        let same = validator(&headers).is_none_or(|v| Some(v) == held_validator);
-        let goes_on =
-            status == 206 && start > 0 && same && span.is_some_and(|(from, _)| from == start);
-        if status == 206 && !goes_on {
-            part.discard();
-            let message = "a part was answered that is not of the file begun".into();
-            return Err(Trouble {
-                kind: Kind::Truncated,
-                status: Some(status),
-                attempts: 0,
-                message,
-            }
-            .into());
-        }
-        let start = if goes_on { start } else { 0 };
-        let announced = response.content_length().map(|n| n + start);
-        let mut file = part
-            .open(goes_on, &ask.url, validator(&headers).as_deref())
-            .map_err(disk)?;
-        let (mut written, mut buffer) = (start, Vec::new());
-        let mut stream = response.bytes_stream();
-        loop {
-            let chunk = stream.next().await;
-            let flush = !matches!(&chunk, Some(Ok(_))) || buffer.len() >= WRITE_SIZE;
-            if flush && !buffer.is_empty() {
-                let bytes = std::mem::take(&mut buffer);
-                let wrote =
-                    tokio::task::spawn_blocking(move || file.write_all(&bytes).map(|()| file))
-                        .await;
-                file = wrote
-                    .map_err(|e| disk(std::io::Error::other(e)))?
-                    .map_err(disk)?;
-            }
-            let chunk = match chunk {
-                None => break,
-                Some(chunk) => chunk.map_err(|e| self.cut(&e, status, written, announced))?,
-            };
-            written += chunk.len() as u64;
-            if written > ask.most {
-                let message = format!("the answer is larger than {} bytes", ask.most);
-                return Err(Trouble {
-                    kind: Kind::Unsupported,
-                    status: Some(status),
-                    attempts: 0,
-                    message,
-                }
-                .into());
-            }
-            lock(&host.state).tally.bytes += chunk.len() as u64;
-            buffer.extend_from_slice(&chunk);
-        }
-        if let Some((_, Some(whole))) = span.filter(|_| goes_on)
-            && written < whole
-        {
-            // Kept: the next attempt goes on from here.
-            let message = format!("{written} of {whole} bytes were answered");
-            return Err(Trouble {
-                kind: Kind::Truncated,
-                status: Some(status),
-                attempts: 0,
-                message,
-            }
-            .into());
-        }
-        Ok(Saved {
-            status,
-            headers,
-            bytes: written,
-            attempts: 0,
-        })
-    }
-
-    /// Waits for a place and a turn, asks, and hands over an answer whose status is 2xx or 304.
-    async fn open(&self, ask: &Ask, conditions: HeaderMap, again: bool) -> Result<Open, Attempt> {
-        let url = self.resolve(&ask.url)?;
-        let host = self.host(&url);
-        // Never closed, so this cannot fail.
-        let permit = host
-            .window
-            .clone()
-            .acquire_owned()
-            .await
-            .expect("window is never closed");
-        self.wait_for_turn(&host).await?;
-        lock(&host.state).tally.requests += 1;
-        lock(&host.state).tally.retries += u64::from(again);
-        let mut request = match &ask.body {
-            None => self.client.get(url.clone()),
-            Some(json) => {
-                let post = self.client.post(url.clone());
-                post.header("content-type", "application/json")
-                    .body(json.clone())
-            }
-        };
-        if let Some(accept) = ask.accept {
-            request = request.header("accept", accept);
-        }
-        if ask.identity {
-            request = request.header("accept-encoding", "identity");
-        }
-        if let Some(bearer) = &self.options.bearer {
-            request = request.bearer_auth(bearer);
-        }
-        let response = request
-            .headers(ask.headers.clone())
-            .headers(conditions)
-            .send()
-            .await;
-        let response = response.map_err(|e| self.no_connection(&host, &url, &e))?;
-        let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers(), SystemTime::now());
-        lock(&host.state).answered(Instant::now(), status, retry_after, self.pause());
-        if response.status().is_success() || status == 304 {
-            return Ok(Open {
-                response,
-                host,
-                url,
-                _permit: permit,
-            });
-        }
-        Err(Attempt {
-            trouble: refusal(status),
-            retry_after,
-        })
-    }
-
-    fn cut(&self, e: &reqwest::Error, status: u16, got: u64, announced: Option<u64>) -> Trouble {
-        let (kind, message) = match e.is_timeout() {
-            true => (
-                Kind::Timeout,
-                format!("no byte for {} s after {got} bytes", self.options.timeout),
-            ),
-            false => (
-                Kind::Truncated,
-                format!("cut short at {got}{} bytes", of(announced)),
-            ),
-        };
-        Trouble {
-            kind,
-            status: Some(status),
-            attempts: 0,
-            message,
-        }
+    fn pause(&self) -> Duration {
+        Duration::from_secs_f64(self.options.backoff)
     }
 
     fn host(&self, url: &url::Url) -> Arc<Host> {
-        let name = format!(
-            "{}:{}",
-            url.host_str().unwrap_or_default(),
-            url.port_or_known_default().unwrap_or(0)
-        );
+        let domain = url.host_str().unwrap_or_default();
+        let name = format!("{domain}:{}", url.port_or_known_default().unwrap_or(0));
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
-            let state = Manners::new(Instant::now());
             Arc::new(Host {
-                window: Arc::new(Semaphore::new(self.options.per_host().into())),
-                state: Mutex::new(state),
+                state: Mutex::new(Manners::new(Instant::now(), self.most(domain))),
+                freed: tokio::sync::Notify::new(),
+                robots: tokio::sync::OnceCell::new(),
+                is_public: send::is_public(url),
             })
         };
         hosts.entry(name).or_insert_with(new).clone()
     }
 
-    async fn wait_for_turn(&self, host: &Host) -> Result<(), Trouble> {
-        let mut turn = lock(&host.state).turn(Instant::now(), self.options.rate())?;
-        loop {
-            tokio::time::sleep_until(turn.into()).await;
-            // The host may have asked for quiet, or have been closed, while this one waited.
-            let mut state = lock(&host.state);
-            match state.must_wait(Instant::now()) {
-                Some(later) => turn = later,
-                None => return state.turn(Instant::now(), 0.0).map(|_| ()),
-            }
-        }
-    }
-
-    fn pause(&self) -> Duration {
-        Duration::from_secs_f64(self.options.backoff)
-    }
-
-    fn no_connection(&self, host: &Host, url: &url::Url, e: &reqwest::Error) -> Trouble {
-        let causes: Vec<_> = std::iter::successors(e.source(), |&cause| cause.source()).collect();
-        let name = url.host_str().unwrap_or_default();
-        let cause = causes.last().map(|c| format!(": {c}")).unwrap_or_default();
-        let (kind, message) = match e {
-            _ if causes.iter().any(|cause| is_about_a_certificate(*cause)) => (
-                Kind::Certificate,
-                format!("{name} cannot be trusted{cause}"),
-            ),
-            e if e.is_redirect() => (Kind::Network, "redirected more than 5 times".to_owned()),
-            e if e.is_timeout() => (
-                Kind::Timeout,
-                format!("{name} did not answer within {} s", self.options.timeout),
-            ),
-            e if e.is_connect() => (Kind::Network, format!("{name} cannot be reached{cause}")),
-            _ => (Kind::Network, format!("{name} broke off{cause}")),
+    /// The most that is asked of a host: what is known of its archive, and no more than the user says.
+    fn most(&self, domain: &str) -> Most {
+        let asked = Most {
+            at_once: self.options.per_host(),
+            rate: self.options.rate(),
         };
-        if e.is_connect() {
-            let nowhere = causes
-                .iter()
-                .any(|cause| cause.to_string().contains("dns error"));
-            lock(&host.state).not_reached(Instant::now(), self.pause(), nowhere);
+        let Some((known, _)) = self.archives.find(domain) else {
+            return asked;
+        };
+        let rate = match (self.options.rate, known.rate) {
+            (Some(asked), known) if asked > 0.0 => asked.min(known),
+            (_, known) => known,
+        };
+        let at_once = self.options.per_host.unwrap_or(u16::MAX);
+        Most {
+            at_once: at_once.min(known.at_once),
+            rate,
         }
-        Trouble {
-            kind,
+    }
+
+    /// Adds to what the run has cost.
+    fn took(&self, host: &Host, bytes: usize) {
+        lock(&host.state).tally.bytes += bytes as u64;
+        self.spent.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Why no more is asked, when the budget is used up.
+    fn over_budget(&self) -> Option<Trouble> {
+        let budget = self.options.budget?;
+        let requests = self.spent.requests.load(Ordering::Relaxed);
+        let bytes = self.spent.bytes.load(Ordering::Relaxed);
+        let spent = if budget.requests.is_some_and(|most| requests >= most) {
+            format!("{requests} requests")
+        } else if budget.bytes.is_some_and(|most| bytes >= most) {
+            format!("{bytes} bytes")
+        } else if budget.time.is_some_and(|most| self.start.elapsed() >= most) {
+            format!("{} s", self.start.elapsed().as_secs())
+        } else {
+            return None;
+        };
+        Some(Trouble {
+            kind: Kind::Budget,
             status: None,
             attempts: 0,
-            message,
-        }
+            message: format!("not asked for: --budget is used up after {spent}"),
+        })
     }
-}
-
-fn is_about_a_certificate(cause: &(dyn std::error::Error + 'static)) -> bool {
-    if let Some(tls) = cause.downcast_ref() {
-        return matches!(tls, rustls::Error::InvalidCertificate(_));
-    }
-    // What an I/O error wraps is not among its sources.
-    let wrapped = cause.downcast_ref().and_then(std::io::Error::get_ref);
-    wrapped.is_some_and(|cause| is_about_a_certificate(cause))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn of(announced: Option<u64>) -> String {
-    announced.map(|n| format!(" of {n}")).unwrap_or_default()
-}
-
-/// What proves that a file is still the same: a strong ETag, else Last-Modified (RFC 9110 §13.1.5).
-fn validator(headers: &HeaderMap) -> Option<String> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .map(str::to_owned)
-    };
-    text("etag")
-        .filter(|etag| !etag.starts_with("W/"))
-        .or_else(|| text("last-modified"))
-}
-
-/// Where a 206 starts, and how large the whole is: `Content-Range: bytes 100-199/200`.
-fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
-    let range = headers
-        .get("content-range")?
-        .to_str()
-        .ok()?
-        .strip_prefix("bytes ")?;
-    let (span, whole) = range.split_once('/')?;
-    Some((
-        span.split('-').next()?.trim().parse().ok()?,
-        whole.trim().parse().ok(),
-    ))
 }

@@ -1,6 +1,11 @@
 //! Options for reaching servers, the same in every stage that uses the network.
 
-use reqwest::header::{HeaderName, HeaderValue};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::secrets::{self, Secret};
 
 /// How to reach servers. The same options in every stage that uses the network.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,24 +33,61 @@ pub struct Options {
     /// Accept any certificate; they are verified by default
     #[arg(long, global = true)]
     pub insecure: bool,
-    /// Send a header with each request, such as 'Cookie: a=b' (repeatable)
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header, global = true)]
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Send 'Authorization: Bearer TOKEN' to the hosts of the images asked for
+    /// Send a header, such as 'Cookie: a=b'; cookies and tokens to the one host asked, or to HOST (repeatable)
+    #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = secrets::header, global = true)]
+    pub headers: Vec<Secret>,
+    /// Send 'Authorization: Bearer TOKEN' to the one host asked, or to HOST
     #[arg(
         long,
-        value_name = "TOKEN",
+        value_name = "[HOST=]TOKEN",
         env = "RECTO_BEARER",
         hide_env_values = true,
+        value_parser = secrets::bearer,
         global = true
     )]
-    pub bearer: Option<String>,
+    pub bearer: Option<Secret>,
+    /// What archives ask of harvesters, beside what recto knows: a table host,at_once,per_second,why
+    #[arg(long, value_name = "FILE", global = true)]
+    pub archives: Option<PathBuf>,
+    /// Ask for what robots.txt forbids
+    #[arg(long, global = true)]
+    pub ignore_robots: bool,
+    /// Keep images whose owners reserve them against mining (X-Robots-Tag, TDM reservation)
+    #[arg(long, global = true)]
+    pub ignore_opt_out: bool,
+    /// Follow redirects from public to private addresses
+    #[arg(long, global = true)]
+    pub allow_private: bool,
+    /// Stop asking after so much: requests=N, bytes=SIZE, time=LENGTH (500MB, 90m), with commas between
+    #[arg(long, value_name = "LIMITS", value_parser = budget, global = true)]
+    pub budget: Option<Budget>,
     /// Replace a URL prefix just before fetching; ids stay (repeatable, first match wins)
     #[arg(long, value_name = "FROM=TO", value_parser = rewrite, global = true)]
     pub rewrite: Vec<(String, String)>,
 }
 
 impl Options {
+    /// A URL as it is asked for: after `--rewrite`.
+    pub fn rewritten<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        let matching = self.rewrite.iter().find_map(|(from, to)| {
+            let rest = url.strip_prefix(from.as_str())?;
+            // `https://a.org` is no prefix of `https://a.org.evil.example`.
+            let is_whole = from.ends_with('/') || ends_host(from, rest);
+            is_whole.then(|| format!("{to}{rest}"))
+        });
+        matching.map_or(Cow::Borrowed(url.trim()), Cow::Owned)
+    }
+
+    /// The hosts, `name:port`, behind URLs.
+    pub fn hosts<'a>(&self, urls: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+        let host = |url: &str| {
+            let url = url::Url::parse(&self.rewritten(url)).ok()?;
+            let port = url.port_or_known_default()?;
+            Some(format!("{}:{port}", url.host_str()?))
+        };
+        urls.into_iter().filter_map(host).collect()
+    }
+
     /// Requests in flight to one host.
     pub fn per_host(&self) -> u16 {
         self.per_host.unwrap_or(4)
@@ -64,6 +106,78 @@ impl Options {
             ..self.clone()
         }
     }
+}
+
+/// Whether what follows a prefix can follow a whole host, where the prefix ends in one.
+fn ends_host(prefix: &str, rest: &str) -> bool {
+    let after_scheme = prefix.split_once("://").map_or("", |(_, after)| after);
+    after_scheme.contains('/') || rest.is_empty() || rest.starts_with(['/', '?', '#', ':'])
+}
+
+/// What a run may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// Requests.
+    pub requests: Option<u64>,
+    /// Body bytes.
+    pub bytes: Option<u64>,
+    /// Wall time.
+    pub time: Option<Duration>,
+}
+
+fn budget(text: &str) -> Result<Budget, String> {
+    let mut budget = Budget::default();
+    for limit in text.split(',') {
+        let known = "requests=N, bytes=SIZE or time=LENGTH is needed";
+        let (name, value) = limit
+            .split_once('=')
+            .ok_or_else(|| format!("`{limit}`: {known}"))?;
+        match name.trim() {
+            "requests" => budget.requests = Some(amount(value, &[("", 1.0)])? as u64),
+            "bytes" => budget.bytes = Some(amount(value, SIZES)? as u64),
+            "time" => budget.time = Some(Duration::from_secs_f64(amount(value, TIMES)?)),
+            _ => return Err(format!("`{limit}`: {known}")),
+        }
+    }
+    Ok(budget)
+}
+
+const SIZES: &[(&str, f64)] = &[
+    ("", 1.0),
+    ("KB", 1e3),
+    ("MB", 1e6),
+    ("GB", 1e9),
+    ("TB", 1e12),
+];
+const TIMES: &[(&str, f64)] = &[
+    ("s", 1.0),
+    ("", 1.0),
+    ("m", 60.0),
+    ("h", 3600.0),
+    ("d", 86_400.0),
+];
+
+fn amount(text: &str, units: &[(&str, f64)]) -> Result<f64, String> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = &text[digits.len()..];
+    let scale = units
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(unit));
+    let number: Option<f64> = digits.trim().parse().ok();
+    let wrong = || {
+        let names: Vec<&str> = units
+            .iter()
+            .map(|u| u.0)
+            .filter(|u| !u.is_empty())
+            .collect();
+        format!(
+            "`{text}` is not a number above 0, with a unit of: {}",
+            names.join(" ")
+        )
+    };
+    let amount = number.zip(scale).map(|(number, (_, scale))| number * scale);
+    amount.filter(|a| *a > 0.0 && *a < 1e15).ok_or_else(wrong)
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -85,19 +199,6 @@ fn some_seconds(text: &str) -> Result<f64, String> {
         0.0 => Err("without any time no server can answer".into()),
         seconds => Ok(seconds),
     }
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or_else(|| format!("`{text}` has no colon: 'Name: value' is needed"))?;
-    let name = name
-        .trim()
-        .parse()
-        .map_err(|_| format!("`{name}` is not a header name"))?;
-    let value = HeaderValue::from_str(value.trim())
-        .map_err(|_| format!("the value of `{name}` has characters that no header holds"))?;
-    Ok((name, value))
 }
 
 fn rewrite(text: &str) -> Result<(String, String), String> {

@@ -46,11 +46,41 @@ pub enum Kind {
     Info,
     /// Something recto does not do: a URL scheme, a feature the server lacks.
     Unsupported,
+    /// The file is not the one that the source told of: another SHA-256.
+    Checksum,
+    /// robots.txt forbids it.
+    Robots,
+    /// Its owner reserves it against mining.
+    Reserved,
+    /// `--budget` is used up.
+    Budget,
     /// The disk refused.
     Disk,
 }
 
 impl Kind {
+    /// All classes.
+    pub const ALL: [Kind; 18] = [
+        Kind::NotFound,
+        Kind::Forbidden,
+        Kind::TooMany,
+        Kind::Server,
+        Kind::Status,
+        Kind::Network,
+        Kind::Certificate,
+        Kind::Timeout,
+        Kind::Truncated,
+        Kind::WrongSize,
+        Kind::NotAnImage,
+        Kind::Info,
+        Kind::Unsupported,
+        Kind::Checksum,
+        Kind::Robots,
+        Kind::Reserved,
+        Kind::Budget,
+        Kind::Disk,
+    ];
+
     /// The word in `failures.csv`.
     pub fn name(self) -> &'static str {
         match self {
@@ -67,6 +97,10 @@ impl Kind {
             Kind::NotAnImage => "not-an-image",
             Kind::Info => "info",
             Kind::Unsupported => "unsupported",
+            Kind::Checksum => "checksum",
+            Kind::Robots => "robots",
+            Kind::Reserved => "reserved",
+            Kind::Budget => "budget",
             Kind::Disk => "disk",
         }
     }
@@ -128,6 +162,8 @@ pub fn refusal(status: u16) -> Trouble {
         404 | 410 => (Kind::NotFound, "not there"),
         401 | 403 | 451 => (Kind::Forbidden, "not allowed"),
         429 => (Kind::TooMany, "too many requests"),
+        408 => (Kind::Timeout, "the server waited too long"),
+        425 => (Kind::Server, "too early"),
         501 => (Kind::Status, "the server does not do that"),
         500.. => (Kind::Server, "the server is in trouble"),
         _ => (Kind::Status, "refused"),
@@ -148,6 +184,67 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// How long a host wants to be left alone because little is left of what it allows: `RateLimit` (IETF draft, old
+/// form and new) and `X-RateLimit-*`, whose reset is in seconds or a Unix time.
+pub fn used_up(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let number = |name: &str| -> Option<f64> {
+        let text = headers.get(name)?.to_str().ok()?;
+        text.split([',', ';']).next()?.trim().parse().ok()
+    };
+    let both = |prefix: &str| {
+        let left = number(&format!("{prefix}-remaining"))?;
+        Some((left, number(&format!("{prefix}-reset"))?))
+    };
+    let parameter = |name: &str| -> Option<f64> {
+        let text = headers.get("ratelimit")?.to_str().ok()?;
+        let mut parts = text.split([';', ',']).map(str::trim);
+        parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+    };
+    let new = || Some((parameter("r")?, parameter("t")?));
+    let (left, reset) = both("ratelimit")
+        .or_else(new)
+        .or_else(|| both("x-ratelimit"))?;
+    if left > 0.0 || !reset.is_finite() {
+        return None;
+    }
+    // A number of this size is a date.
+    const A_DATE: f64 = 1e9;
+    let seconds = match reset > A_DATE {
+        true => {
+            reset
+                - now
+                    .duration_since(SystemTime::UNIX_EPOCH)
+                    .ok()?
+                    .as_secs_f64()
+        }
+        false => reset,
+    };
+    (seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(86_400.0)))
+}
+
+/// How a picture's owner reserves it against mining, if so: `X-Robots-Tag` said to all or to us, `tdm-reservation`.
+pub fn reservation(headers: &HeaderMap) -> Option<String> {
+    const RESERVES: [&str; 5] = ["noai", "noimageai", "noindex", "noimageindex", "none"];
+    for value in headers.get_all("x-robots-tag") {
+        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+        // `googlebot: noindex` is said to another; `unavailable_after: …` is a directive.
+        let said = match text.split_once(':') {
+            Some((agent, said)) if agent.trim() == "recto" => said,
+            Some((agent, _)) if !agent.contains(',') => agent,
+            _ => &text,
+        };
+        if let Some(word) = said
+            .split(',')
+            .map(str::trim)
+            .find(|w| RESERVES.contains(w))
+        {
+            return Some(format!("X-Robots-Tag: {word}"));
+        }
+    }
+    let reserved = headers.get("tdm-reservation")?.to_str().ok()?.trim() == "1";
+    reserved.then(|| "tdm-reservation: 1".to_owned())
 }
 
 #[cfg(test)]
@@ -199,6 +296,80 @@ mod tests {
                 wanted.map(Duration::from_secs),
                 "{text}"
             );
+        }
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &str)| {
+            let name = reqwest::header::HeaderName::from_static(name);
+            (name, HeaderValue::from_str(value).unwrap())
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_host_that_is_nearly_used_up_is_left_alone_in_time() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        type Pairs = &'static [(&'static str, &'static str)];
+        let cases: [(Pairs, Option<u64>); 7] = [
+            (
+                &[("ratelimit-remaining", "0"), ("ratelimit-reset", "7")],
+                Some(7),
+            ),
+            (
+                &[("ratelimit-remaining", "3"), ("ratelimit-reset", "7")],
+                None,
+            ),
+            (&[("ratelimit", "\"default\";r=0;t=30")], Some(30)),
+            (&[("ratelimit", "\"default\";r=9;t=30")], None),
+            (
+                &[
+                    ("x-ratelimit-remaining", "0"),
+                    ("x-ratelimit-reset", "1800000009"),
+                ],
+                Some(9),
+            ),
+            (
+                &[
+                    ("x-ratelimit-remaining", "0"),
+                    ("x-ratelimit-reset", "1700000000"),
+                ],
+                None,
+            ),
+            (&[("x-ratelimit-remaining", "0")], None),
+        ];
+        for (pairs, wanted) in cases {
+            let found = used_up(&headers(pairs), now);
+            assert_eq!(found, wanted.map(Duration::from_secs), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn reservations_are_heard_when_they_are_meant_for_us() {
+        let cases = [
+            (
+                "x-robots-tag",
+                "noai, noimageai",
+                Some("X-Robots-Tag: noai"),
+            ),
+            (
+                "x-robots-tag",
+                "recto: noindex",
+                Some("X-Robots-Tag: noindex"),
+            ),
+            ("x-robots-tag", "googlebot: noindex", None),
+            (
+                "x-robots-tag",
+                "nofollow, NOINDEX",
+                Some("X-Robots-Tag: noindex"),
+            ),
+            ("x-robots-tag", "max-snippet:50", None),
+            ("tdm-reservation", "1", Some("tdm-reservation: 1")),
+            ("tdm-reservation", "0", None),
+        ];
+        for (name, value, wanted) in cases {
+            let found = reservation(&headers(&[(name, value)]));
+            assert_eq!(found.as_deref(), wanted, "{name}: {value}");
         }
     }
 }

@@ -1,0 +1,95 @@
+//! What archives ask of those who harvest: a table that comes with the program, and one of the user's.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::host::Most;
+use crate::files;
+use crate::report::Error;
+
+/// Figures per host.
+#[derive(Debug)]
+pub struct Archives(Vec<Row>);
+
+#[derive(Clone, Debug, Deserialize)]
+struct Row {
+    host: String,
+    at_once: u16,
+    per_second: f64,
+    #[serde(default)]
+    why: String,
+}
+
+impl Archives {
+    /// The figures that come with the program, after those of the user's table, which count first.
+    pub fn open(own: Option<&Path>) -> Result<Self, Error> {
+        let mut rows = match own {
+            Some(path) => read(&files::read(path)?, &path.display().to_string())?,
+            None => Vec::new(),
+        };
+        rows.extend(read(include_bytes!("archives.csv"), "archives.csv")?);
+        Ok(Archives(rows))
+    }
+
+    /// The most that is asked of a host, with the reason, where the archive behind it is known.
+    pub fn find(&self, host: &str) -> Option<(Most, &str)> {
+        let is_below = |row: &&Row| {
+            host.eq_ignore_ascii_case(&row.host)
+                || host
+                    .to_ascii_lowercase()
+                    .strip_suffix(&row.host.to_ascii_lowercase())
+                    .is_some_and(|rest| rest.ends_with('.'))
+        };
+        let row = self.0.iter().find(is_below)?;
+        let most = Most {
+            at_once: row.at_once,
+            rate: row.per_second,
+        };
+        Some((most, &row.why))
+    }
+}
+
+fn read(bytes: &[u8], name: &str) -> Result<Vec<Row>, Error> {
+    let mut reader = csv::Reader::from_reader(bytes);
+    let mut rows = Vec::new();
+    for (i, row) in reader.deserialize().enumerate() {
+        let row: Row = row.map_err(|e| {
+            Error::new(format!("{name}, row {}: cannot be used", i + 1))
+                .because(e)
+                .hint("the columns are host,at_once,per_second,why")
+        })?;
+        if row.at_once == 0 || !(row.per_second > 0.0 && row.per_second.is_finite()) {
+            let what = format!("{name}, row {}: at_once and per_second are above 0", i + 1);
+            return Err(Error::new(what));
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_found_by_their_domain_and_the_users_own_figures_count_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own.csv");
+        std::fs::write(&own, "host,at_once,per_second,why\nloc.gov,3,2,agreed\n").unwrap();
+        let built_in = Archives::open(None).unwrap();
+        let most = |archives: &Archives, host| archives.find(host).map(|(most, _)| most.at_once);
+        assert_eq!(most(&built_in, "tile.LOC.gov"), Some(1));
+        assert_eq!(most(&built_in, "notloc.gov"), None);
+        assert_eq!(
+            most(&Archives::open(Some(&own)).unwrap(), "loc.gov"),
+            Some(3)
+        );
+        std::fs::write(&own, "host,at_once,per_second,why\nloc.gov,0,2,\n").unwrap();
+        let error = Archives::open(Some(&own)).unwrap_err().to_string();
+        assert!(
+            error.contains("row 1: at_once and per_second are above 0"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,379 @@
+//! Bits of entropy-coded segments: read from a file with its stuffing and markers, kept packed between tiles,
+//! written with stuffing (ITU-T T.81, F.1.2.3 and F.2.2.5). The first bit of a byte is its highest.
+
+/// Reads the bits of one entropy-coded segment, and finds out where it ends.
+///
+/// Behind the end come zeros, so that a decoder need not ask at every bit; [`Bits::overran`] tells of them.
+pub struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The next bits from the top. Below `count` lie zeros or the bits that come next anyway.
+    buffer: u64,
+    count: u32,
+    /// Zeros that were put behind the end.
+    phantom: u32,
+    ended: bool,
+}
+
+/// How an entropy-coded segment ended otherwise than with padding and a marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The file ends.
+    Cut,
+    /// More bits follow than the segment needs.
+    Stray,
+}
+
+impl<'a> Bits<'a> {
+    /// The segment that begins at `at`.
+    pub fn new(bytes: &'a [u8], at: usize) -> Self {
+        Bits {
+            bytes,
+            at,
+            buffer: 0,
+            count: 0,
+            phantom: 0,
+            ended: false,
+        }
+    }
+
+    /// Sees to it that 32 bits can be looked at and consumed.
+    #[inline(always)]
+    pub fn fill(&mut self) {
+        if self.count < 32 {
+            self.refill();
+        }
+    }
+
+    #[inline(always)]
+    fn refill(&mut self) {
+        match self
+            .bytes
+            .get(self.at..)
+            .and_then(|rest| rest.first_chunk())
+        {
+            Some(&next) if !holds_ff(u64::from_be_bytes(next)) => {
+                self.buffer |= u64::from_be_bytes(next) >> self.count;
+                let bytes = (63 - self.count) >> 3;
+                self.at += bytes as usize;
+                self.count += bytes * 8;
+            }
+            _ => self.refill_bytewise(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refill_bytewise(&mut self) {
+        while self.count <= 56 {
+            let Some((byte, next)) = self.next_byte() else {
+                self.ended = true;
+                self.phantom += 64 - self.count;
+                self.count = 64;
+                return;
+            };
+            self.buffer |= u64::from(byte) << (56 - self.count);
+            self.count += 8;
+            self.at = next;
+        }
+    }
+
+    /// The next byte of data and where to go on; none at a marker and at the end.
+    fn next_byte(&self) -> Option<(u8, usize)> {
+        if self.ended {
+            return None;
+        }
+        match *self.bytes.get(self.at)? {
+            0xFF => {
+                let code = self.at + fill_bytes(&self.bytes[self.at..]);
+                (self.bytes.get(code) == Some(&0)).then_some((0xFF, code + 1))
+            }
+            byte => Some((byte, self.at + 1)),
+        }
+    }
+
+    /// The next bits, from the top; 32 of them count after [`Bits::fill`].
+    #[inline(always)]
+    pub fn peek(&self) -> u64 {
+        self.buffer
+    }
+
+    /// Goes on by up to 32 bits that were filled.
+    #[inline(always)]
+    pub fn consume(&mut self, bits: u32) {
+        self.buffer <<= bits;
+        self.count -= bits;
+    }
+
+    /// The value of the next `bits` bits, 0 to 16 of them, that were filled.
+    #[inline(always)]
+    pub fn take(&mut self, bits: u32) -> u32 {
+        let value = ((self.buffer >> 1) >> (63 - bits)) as u32;
+        self.consume(bits);
+        value
+    }
+
+    /// Goes on by any number of bits.
+    pub fn skip(&mut self, mut bits: u32) {
+        while bits > 0 {
+            self.fill();
+            let some = bits.min(32);
+            self.consume(some);
+            bits -= some;
+        }
+    }
+
+    /// Whether bits were consumed that are not there.
+    #[inline(always)]
+    pub fn overran(&self) -> bool {
+        self.count < self.phantom
+    }
+
+    /// Ends the segment: fewer than 8 bits are left, and a marker follows at once. Returns where it begins.
+    pub fn close(&self) -> Result<usize, Ending> {
+        let left = self.count.saturating_sub(self.phantom);
+        if left >= 8 || self.next_byte().is_some() {
+            return Err(Ending::Stray);
+        }
+        let code = self.at + fill_bytes(&self.bytes[self.at.min(self.bytes.len())..]);
+        match self.bytes.get(code) {
+            Some(_) => Ok(self.at),
+            None => Err(Ending::Cut),
+        }
+    }
+
+    /// Ends the segment and begins the next one behind the restart marker, if it is the `index`-th of the cycle.
+    pub fn restart(&mut self, index: u32) -> Result<(), Restart> {
+        let marker = self.close().map_err(Restart::Ending)?;
+        let code = marker + fill_bytes(&self.bytes[marker..]);
+        let found = self.bytes[code];
+        if u32::from(found) != 0xD0 + index % 8 {
+            return Err(Restart::Other(found));
+        }
+        *self = Bits::new(self.bytes, code + 1);
+        Ok(())
+    }
+}
+
+/// Why a restart marker was not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// The segment before it did not end.
+    Ending(Ending),
+    /// Another marker stands there.
+    Other(u8),
+}
+
+/// How many FF bytes stand at the beginning: one opens a marker or a stuffed byte, more are fill (B.1.1.2).
+pub fn fill_bytes(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|&&byte| byte == 0xFF).count()
+}
+
+#[inline(always)]
+fn holds_ff(word: u64) -> bool {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    (!word).wrapping_sub(LOW) & word & (LOW << 7) != 0
+}
+
+/// Bits one behind the other, neither stuffed nor aligned.
+#[derive(Clone, Debug, Default)]
+pub struct Packed {
+    words: Vec<u64>,
+    /// The last bits, `used` of them, at the bottom; what lies above them is in `words` already.
+    last: u64,
+    used: u32,
+}
+
+impl Packed {
+    /// Room for about as many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Packed {
+            words: Vec::with_capacity(bytes / 8 + 1),
+            ..Packed::default()
+        }
+    }
+
+    /// Bits so far.
+    pub fn len(&self) -> u64 {
+        self.words.len() as u64 * 64 + u64::from(self.used)
+    }
+
+    /// Appends the lowest `bits` bits of a value that has no others, up to 32.
+    #[inline(always)]
+    pub fn put(&mut self, value: u64, bits: u32) {
+        let used = self.used + bits;
+        if used < 64 {
+            self.last = self.last << bits | value;
+            self.used = used;
+        } else {
+            let over = used - 64;
+            self.words.push(self.last << (bits - over) | value >> over);
+            self.last = value;
+            self.used = over;
+        }
+    }
+
+    /// No more bits: gives back room that was not needed.
+    pub fn finish(&mut self) {
+        if self.used > 0 {
+            self.words.push(self.last << (64 - self.used));
+        }
+        self.words.shrink_to_fit();
+    }
+
+    /// The 64 bits at `bit`, which lies within; zeros behind the end of what was finished.
+    #[inline(always)]
+    fn at(&self, bit: u64) -> u64 {
+        let (word, shift) = ((bit / 64) as usize, bit % 64);
+        let first = self.words.get(word).copied().unwrap_or(0);
+        let second = self.words.get(word + 1).copied().unwrap_or(0);
+        first << shift | (second >> 1) >> (63 - shift)
+    }
+}
+
+/// Writes an entropy-coded segment: bits to bytes, a zero behind each FF.
+#[derive(Clone, Debug, Default)]
+pub struct Stuffed {
+    bytes: Vec<u8>,
+    last: u64,
+    used: u32,
+}
+
+impl Stuffed {
+    /// Appends the lowest `bits` bits of a value that has no others, up to 64.
+    #[inline(always)]
+    pub fn put(&mut self, value: u64, bits: u32) {
+        let used = self.used + bits;
+        if used < 64 {
+            self.last = self.last << bits | value;
+            self.used = used;
+            return;
+        }
+        let over = used - 64;
+        let room = bits - over;
+        let word = match room {
+            64 => value,
+            _ => self.last << room | value >> over,
+        };
+        match holds_ff(word) {
+            false => self.bytes.extend_from_slice(&word.to_be_bytes()),
+            true => word.to_be_bytes().into_iter().for_each(|b| self.byte(b)),
+        }
+        self.last = value;
+        self.used = over;
+    }
+
+    /// Appends the bits `from..to` of what was finished.
+    pub fn append(&mut self, packed: &Packed, from: u64, to: u64) {
+        let mut at = from;
+        while at + 64 <= to {
+            self.put(packed.at(at), 64);
+            at += 64;
+        }
+        if at < to {
+            let rest = (to - at) as u32;
+            self.put(packed.at(at) >> (64 - rest), rest);
+        }
+    }
+
+    /// Pads with ones to the next byte (F.1.2.3).
+    pub fn align(&mut self) {
+        let pad = (8 - self.used % 8) % 8;
+        self.put((1 << pad) - 1, pad);
+        while self.used > 0 {
+            self.used -= 8;
+            self.byte((self.last >> self.used) as u8);
+        }
+    }
+
+    /// The bytes that are complete, which are no longer kept.
+    pub fn drain(&mut self) -> std::vec::Drain<'_, u8> {
+        self.bytes.drain(..)
+    }
+
+    /// The bytes that are complete.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.bytes.push(byte);
+        if byte == 0xFF {
+            self.bytes.push(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bits_packed_and_stuffed_are_read_as_they_were(
+            values in prop::collection::vec((any::<u32>(), 0u32..=16), 0..400),
+            cut in 0usize..400,
+        ) {
+            let values: Vec<_> = values.iter().map(|&(v, n)| (u64::from(v) & ((1 << n) - 1), n)).collect();
+            let cut = cut.min(values.len());
+            let mut packed = Packed::default();
+            values[..cut].iter().for_each(|&(v, n)| packed.put(v, n));
+            let middle = packed.len();
+            values[cut..].iter().for_each(|&(v, n)| packed.put(v, n));
+            let end = packed.len();
+            packed.finish();
+            let mut out = Stuffed::default();
+            out.append(&packed, 0, middle);
+            out.append(&packed, middle, end);
+            out.align();
+            let mut bytes: Vec<u8> = out.drain().collect();
+            bytes.extend([0xFF, 0xFF, 0xD9]);
+            let mut bits = Bits::new(&bytes, 0);
+            for (v, n) in values {
+                bits.fill();
+                prop_assert_eq!(u64::from(bits.take(n)), v);
+                prop_assert!(!bits.overran());
+            }
+            prop_assert_eq!(bits.close(), Ok(bytes.len() - 3));
+        }
+    }
+
+    #[test]
+    fn a_segment_ends_with_padding_and_a_marker_or_says_how_else() {
+        let cases: [(&[u8], u32, Result<usize, Ending>); 8] = [
+            (&[0xAB, 0xFF, 0xD9], 1, Ok(1)),
+            (&[0xAB, 0xFF, 0xFF, 0xD9], 8, Ok(1)),
+            (&[0xAB, 0xFF, 0xFF, 0x00, 0xFF, 0xD9], 9, Ok(4)),
+            (&[0xAB, 0xCD, 0xFF, 0xD9], 8, Err(Ending::Stray)),
+            (&[0xAB, 0xFF, 0x00, 0xFF, 0xD9], 8, Err(Ending::Stray)),
+            (&[0xAB, 0xFF], 8, Err(Ending::Cut)),
+            (&[0xAB], 8, Err(Ending::Cut)),
+            (&[], 0, Err(Ending::Cut)),
+        ];
+        for (bytes, taken, wanted) in cases {
+            let mut bits = Bits::new(bytes, 0);
+            bits.skip(taken);
+            assert!(!bits.overran(), "{bytes:?}");
+            assert_eq!(bits.close(), wanted, "{bytes:?}");
+            bits.skip(64);
+            assert!(bits.overran(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn restart_markers_come_in_their_order() {
+        let bytes = [0xAB, 0xFF, 0xFF, 0xD1, 0x12, 0xFF, 0xD9];
+        let at = |index: u32| {
+            let mut bits = Bits::new(&bytes, 0);
+            bits.skip(7);
+            bits.restart(index).map(|()| {
+                bits.fill();
+                bits.take(8)
+            })
+        };
+        assert_eq!(at(1), Ok(0x12));
+        assert_eq!(at(9), Ok(0x12));
+        assert_eq!(at(0), Err(Restart::Other(0xD1)));
+    }
+}

@@ -1,0 +1,447 @@
+//! Manners and safety on the network: who is told what, where redirects may lead, what owners ask for, what a run
+//! may cost.
+
+use super::*;
+
+fn one(url: String) -> Workdir {
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(vec![plain("a", url)]));
+    work
+}
+
+fn redirect(to: &str) -> Answer {
+    Answer::Full(302, vec![("location".into(), to.into())], vec![])
+}
+
+fn file(work: &Workdir, id: &str) -> Vec<u8> {
+    let map = work.json("image_map.json");
+    work.read(
+        map[id]
+            .as_str()
+            .unwrap_or_else(|| panic!("{id} is not in {map}")),
+    )
+}
+
+/// A proxy: the world as the program sees it, on loopback. Keys are whole URLs.
+fn world(answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Server {
+    Server::start(move |request, before| answer(&request.path, before))
+}
+
+fn through(world: &Server, work: &Workdir, more: &[&str]) -> common::Ran {
+    let mut command = work.command("download", &args(more));
+    for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+        command.env(name, world.url(""));
+    }
+    work.run_command(command.env_remove("no_proxy").env_remove("NO_PROXY"))
+}
+
+#[test]
+fn a_token_goes_to_the_host_asked_and_not_where_a_redirect_leads() {
+    let other = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let to = other.url("/a.jpg");
+    let server = Server::start(move |_, _| redirect(&to));
+    let work = one(server.url("/a"));
+    let secrets = [
+        "--bearer",
+        "abc",
+        "--header",
+        "Cookie: key=1",
+        "--header",
+        "X-Study: 7",
+    ];
+    work.run("download", &args(&secrets)).exits(0);
+    let seen = |server: &Server, name: &str| server.log()[0].headers.get(name).cloned();
+    for (name, value) in [("authorization", "Bearer abc"), ("cookie", "key=1")] {
+        assert_eq!(seen(&server, name).as_deref(), Some(value), "{name}");
+        assert_eq!(seen(&other, name), None, "{name}");
+    }
+    assert_eq!(seen(&other, "x-study").as_deref(), Some("7"));
+}
+
+#[test]
+fn a_token_that_could_go_to_several_hosts_is_asked_about() {
+    let (a, b) = (
+        Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg")),
+        Server::start(|_, _| Answer::Serve(jpeg(2), "image/jpeg")),
+    );
+    let work = Workdir::new();
+    let images = set(vec![
+        plain("a", a.url("/a.jpg")),
+        plain("b", b.url("/b.jpg")),
+    ]);
+    work.write_json("localizations.json", &images);
+    let ran = work.run("download", &args(&["--bearer", "abc"]));
+    ran.exits(2)
+        .says(&["would be sent to 2 hosts", "--bearer HOST=TOKEN"]);
+    assert!(a.log().is_empty() && b.log().is_empty());
+    let meant = a.url("").replace("http://", "") + "=abc";
+    work.run("download", &args(&["--bearer", &meant])).exits(0);
+    assert!(a.log()[0].headers.contains_key("authorization"));
+    assert!(!b.log()[0].headers.contains_key("authorization"));
+}
+
+#[test]
+fn redirects_are_counted_and_end() {
+    let server = Server::start(|request, _| match request.path.as_str() {
+        "/a" => redirect("/b"),
+        "/b" => redirect("c.jpg"),
+        "/c.jpg" => Answer::Serve(jpeg(1), "image/jpeg"),
+        _ => redirect("/loop"),
+    });
+    let work = one(server.url("/a"));
+    work.run("download", &args(&["--report", "r.json"]))
+        .exits(0);
+    assert_eq!(work.json("r.json")["requests"], 3);
+    let work = one(server.url("/loop"));
+    work.run("download", &args(&["--retries", "0"])).exits(3);
+    let row = &rows(&work, "failures.csv")[0];
+    assert_eq!(
+        (&*row[3], &*row[6]),
+        ("network", "redirected more than 5 times")
+    );
+    assert_eq!(server.hits("/loop"), 6);
+}
+
+#[test]
+fn a_public_address_does_not_lead_to_a_private_one() {
+    let inner = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let to = inner.url("/a.jpg");
+    let world = world(move |url, _| match url {
+        "http://pictures.museum.org/a" => redirect(&to),
+        url if url.starts_with("http://127") => Answer::Serve(jpeg(1), "image/jpeg"),
+        _ => Answer::Status(404),
+    });
+    let work = one("http://pictures.museum.org/a".into());
+    through(&world, &work, &[]).exits(3);
+    let row = &rows(&work, "failures.csv")[0];
+    assert_eq!(row[3], "unsupported");
+    assert!(
+        row[6].starts_with("redirected from a public address to a private one"),
+        "{}",
+        row[6]
+    );
+    through(&world, &work, &["--allow-private"]).exits(0);
+}
+
+#[test]
+fn robots_txt_is_read_once_and_obeyed_unless_told_otherwise() {
+    let robots = "User-agent: *\nDisallow: /private/\n";
+    let world = world(move |url, _| match url {
+        "http://pictures.museum.org/robots.txt" => Answer::Serve(robots.into(), "text/plain"),
+        _ => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let images = ["x/a.jpg", "x/b.jpg", "private/c.jpg"]
+        .map(|path| plain(path, format!("http://pictures.museum.org/{path}")));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    through(&world, &work, &[]).exits(3);
+    let row = &rows(&work, "failures.csv")[0];
+    assert_eq!((&*row[0], &*row[3]), ("private/c.jpg", "robots"));
+    assert!(row[6].contains("--ignore-robots"), "{}", row[6]);
+    assert_eq!(world.hits("http://pictures.museum.org/robots.txt"), 1);
+    assert_eq!(world.hits("http://pictures.museum.org/private/c.jpg"), 0);
+    through(&world, &work, &["--ignore-robots"]).exits(0);
+}
+
+#[test]
+fn a_robots_txt_in_trouble_forbids_and_one_that_is_missing_allows() {
+    for (status, code) in [(404, 0), (500, 3)] {
+        let world = world(move |url, _| match url.ends_with("/robots.txt") {
+            true => Answer::Status(status),
+            false => Answer::Serve(jpeg(1), "image/jpeg"),
+        });
+        let work = one("http://pictures.museum.org/a.jpg".into());
+        through(&world, &work, &[]).exits(code);
+    }
+}
+
+#[test]
+fn a_stranger_gets_a_hundred_answers_and_is_asked_for_a_name() {
+    let world = world(|url, _| match url.ends_with("/robots.txt") {
+        true => Answer::Status(404),
+        false => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let image = |i: usize| plain(&format!("i{i:03}"), format!("http://a.museum.org/{i}.jpg"));
+    work.write_json("localizations.json", &set((0..105).map(image).collect()));
+    through(&world, &work, &[])
+        .exits(3)
+        .says(&["give --contact EMAIL"]);
+    assert!(world.log().len() <= 101, "{} requests", world.log().len());
+    through(&world, &work, &["--contact", "me@a.museum.org"]).exits(0);
+}
+
+#[test]
+fn pictures_that_their_owners_reserve_are_left_unless_told_otherwise() {
+    let said = [
+        ("x-robots-tag", "noai", true),
+        ("tdm-reservation", "1", true),
+        ("x-robots-tag", "googlebot: noindex", false),
+    ];
+    for (name, value, reserves) in said {
+        let server = Server::start(move |_, _| {
+            let headers = vec![(name.to_owned(), value.to_owned())];
+            Answer::Full(200, headers, jpeg(1))
+        });
+        let work = one(server.url("/a.jpg"));
+        let ran = work.run("download", &args(&[]));
+        if !reserves {
+            ran.exits(0);
+            continue;
+        }
+        ran.exits(3);
+        assert_eq!(rows(&work, "failures.csv")[0][3], "reserved", "{name}");
+        assert_eq!(server.log().len(), 1, "no is no");
+        work.run("download", &args(&["--ignore-opt-out"])).exits(0);
+    }
+}
+
+#[test]
+fn the_users_table_of_archives_sets_the_pace() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = Workdir::new();
+    let images = [0, 1, 2].map(|i| plain(&format!("i{i}"), server.url(&format!("/{i}.jpg"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    let table = "host,at_once,per_second,why\n127.0.0.1,1,5,agreed\n";
+    work.write("archives.csv", table);
+    let start = std::time::Instant::now();
+    work.run("download", &args(&["--archives", "archives.csv"]))
+        .exits(0);
+    assert!(start.elapsed() >= Duration::from_millis(400));
+    work.write("archives.csv", "host,pace\nx,1\n");
+    let ran = work.run("download", &args(&["--archives", "archives.csv", "-o"]));
+    ran.exits(1)
+        .says(&["archives.csv", "host,at_once,per_second,why"]);
+}
+
+#[test]
+fn a_run_costs_no_more_than_its_budget() {
+    let cases = [("requests=3", 3), ("bytes=1", 1)];
+    for (budget, answers) in cases {
+        let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+        let work = Workdir::new();
+        let image = |i: usize| plain(&format!("i{i}"), server.url(&format!("/{i}.jpg")));
+        work.write_json("localizations.json", &set((0..6).map(image).collect()));
+        let flags = ["--budget", budget, "-j", "1", "--per-host", "1"];
+        work.run("download", &args(&flags)).exits(3);
+        assert_eq!(server.log().len(), answers, "{budget}");
+        let failures = rows(&work, "failures.csv");
+        assert_eq!(failures.len(), 6 - answers, "{budget}");
+        assert!(failures.iter().all(|row| row[3] == "budget"));
+        work.run("download", &args(&[])).exits(0);
+    }
+    let work = one("http://127.0.0.1:9/a".into());
+    for wrong in ["requests", "bytes=no", "time=5y", "money=3"] {
+        work.run("download", &args(&["--budget", wrong])).exits(2);
+    }
+}
+
+#[test]
+fn a_drip_ends() {
+    let server = Server::start(|_, _| Answer::Drip(Duration::from_millis(100), jpeg(1)));
+    let work = one(server.url("/a.jpg"));
+    let flags = [
+        "localizations.json",
+        "images",
+        "--retries",
+        "0",
+        "--timeout",
+        "0.5",
+    ];
+    work.run("download", &flags).exits(3);
+    let row = &rows(&work, "failures.csv")[0];
+    assert_eq!(row[3], "timeout");
+    assert!(row[6].starts_with("only "), "{}", row[6]);
+}
+
+/// Bytes as gzip that compresses nothing.
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut crc = !0u32;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 & (!(crc & 1)).wrapping_add(1));
+        }
+    }
+    let length = bytes.len() as u16;
+    let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    gzip.extend(length.to_le_bytes());
+    gzip.extend((!length).to_le_bytes());
+    gzip.extend(bytes);
+    gzip.extend((!crc).to_le_bytes());
+    gzip.extend(u32::from(length).to_le_bytes());
+    gzip
+}
+
+#[test]
+fn a_picture_that_is_encoded_all_the_same_is_had_even_when_it_is_cut() {
+    let server = Server::start(|_, before| {
+        let headers = vec![
+            ("content-encoding".to_owned(), "gzip".to_owned()),
+            ("etag".to_owned(), "\"v1\"".to_owned()),
+        ];
+        match before {
+            0..3 => Answer::FullCut(200, headers, gzipped(&jpeg(1)), 200),
+            _ => Answer::Full(200, headers, gzipped(&jpeg(1))),
+        }
+    });
+    let work = one(server.url("/a.jpg"));
+    work.run("download", &args(&[])).exits(0);
+    assert_eq!(file(&work, "a"), jpeg(1));
+}
+
+#[test]
+fn a_file_that_was_all_there_is_not_fetched_again() {
+    let server = Server::start(|request, _| {
+        let body = jpeg(1);
+        let tag = ("etag".to_owned(), "\"v1\"".to_owned());
+        match request.headers.contains_key("range") {
+            true => {
+                let span = format!("bytes */{}", body.len());
+                Answer::Full(416, vec![tag, ("content-range".into(), span)], vec![])
+            }
+            false => {
+                let whole = body.len();
+                Answer::FullCut(200, vec![tag], [body, vec![0; 9]].concat(), whole)
+            }
+        }
+    });
+    let work = one(server.url("/a.jpg"));
+    work.run("download", &args(&[])).exits(0);
+    assert_eq!(file(&work, "a"), jpeg(1));
+    assert_eq!(server.log().len(), 2);
+}
+
+#[test]
+fn a_file_that_is_not_the_one_declared_is_a_failure() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let right = recto::files::hex_digest(&jpeg(1), 64);
+    for (sha256, code) in [(right.to_uppercase(), 0), ("0".repeat(64), 3)] {
+        let mut image = plain("a", server.url("/a.jpg"));
+        image["image"]["sha256"] = json!(sha256.to_lowercase());
+        let work = Workdir::new();
+        work.write_json("localizations.json", &set(vec![image]));
+        work.run("download", &args(&[])).exits(code);
+        if code == 3 {
+            let row = &rows(&work, "failures.csv")[0];
+            assert_eq!(row[3], "checksum");
+            assert!(row[6].contains(&right), "{}", row[6]);
+        }
+    }
+}
+
+#[test]
+fn files_that_rotted_are_found_and_fetched_anew() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = one(server.url("/a.jpg"));
+    work.run("download", &args(&[])).exits(0);
+    let path = work.json("image_map.json")["a"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut rotten = jpeg(1);
+    rotten[400] ^= 1;
+    work.write(&path, &rotten);
+    work.run("download", &args(&[])).exits(0);
+    assert_eq!(file(&work, "a"), rotten, "only its size is looked at");
+    let ran = work.run("download", &args(&["--verify"]));
+    ran.exits(0).says(&[
+        "--verify: 1 files were not as they were written",
+        &path[7..],
+    ]);
+    assert_eq!(file(&work, "a"), jpeg(1));
+    let ran = work.run("download", &args(&["--verify"]));
+    ran.exits(0)
+        .says(&["--verify: 1 files are as they were written"]);
+    assert_eq!(server.log().len(), 2);
+}
+
+#[test]
+fn only_failures_of_a_kind_are_tried_again() {
+    let server = Server::start(|request, _| match request.path.as_str() {
+        "/gone" => Answer::Status(404),
+        _ => Answer::Status(500),
+    });
+    let work = Workdir::new();
+    let images = ["gone", "ill"].map(|id| plain(id, server.url(&format!("/{id}"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    let once = ["--retries", "0"];
+    work.run("download", &args(&once)).exits(3);
+    let before = rows(&work, "failures.csv");
+    let again = ["--retries", "0", "--retry-failed", "server"];
+    work.run("download", &args(&again)).exits(3);
+    assert_eq!((server.hits("/gone"), server.hits("/ill")), (1, 2));
+    assert_eq!(rows(&work, "failures.csv"), before);
+    work.run("download", &args(&["--retry-failed", "nonsense"]))
+        .exits(2);
+}
+
+#[test]
+fn what_a_server_changed_is_fetched_anew_when_asked_for() {
+    let changed = Arc::new(AtomicUsize::new(0));
+    let now = changed.clone();
+    let server = Server::start(move |request, _| {
+        let version = match request.path.as_str() {
+            "/b.jpg" => now.load(Ordering::SeqCst),
+            "/c.jpg" if now.load(Ordering::SeqCst) > 0 => return Answer::Status(404),
+            _ => 0,
+        };
+        let tag = format!("\"{version}\"");
+        match request.headers.get("if-none-match") == Some(&tag) {
+            true => Answer::Status(304),
+            false => Answer::Full(200, vec![("etag".into(), tag)], jpeg(version as u8)),
+        }
+    });
+    let work = Workdir::new();
+    let images = ["a", "b", "c"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&[])).exits(0);
+    changed.store(1, Ordering::SeqCst);
+    work.run("download", &args(&[])).exits(0);
+    assert_eq!(file(&work, "b"), jpeg(0), "nobody asked");
+    let ran = work.run("download", &args(&["--refresh"]));
+    ran.exits(0)
+        .says(&["1 as they were, 1 changed, 1 gone at the server and kept here"]);
+    assert_eq!(file(&work, "b"), jpeg(1));
+    assert_eq!(file(&work, "c"), jpeg(0));
+}
+
+#[test]
+fn canonical_tiles_are_the_only_ones_asked_for_when_wanted() {
+    let origin = Origin::default();
+    let served = origin.clone();
+    let server = Server::start(move |request, _| served.answer(request));
+    let work = Workdir::new();
+    let images = set(vec![service("a", server.url("/iiif/a"), 2)]);
+    work.write_json("localizations.json", &images);
+    work.run(
+        "download",
+        &args(&["--tiles", "canonical", "--format", "png"]),
+    )
+    .exits(0);
+    is_the_picture(&work, "a", &origin);
+    let paths: Vec<String> = server.log().into_iter().map(|r| r.path).collect();
+    assert_eq!(paths.len(), 1 + 5 * 4, "{paths:?}");
+    assert!(
+        paths
+            .iter()
+            .any(|p| p.ends_with("/64,64,64,64/64,/0/default.png")),
+        "{paths:?}"
+    );
+}
+
+#[test]
+fn a_dry_run_leaves_out_what_is_there() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = one(server.url("/a.jpg"));
+    work.run("download", &args(&[])).exits(0);
+    let images = ["a", "b"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    let ran = work.run("download", &args(&["--dry-run"]));
+    ran.exits(0).says(&["1 images are there already"]);
+    assert!(
+        ran.stdout().contains("127.0.0.1\t1\t1-1\t"),
+        "{}",
+        ran.stdout()
+    );
+}
