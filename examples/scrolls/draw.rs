@@ -168,8 +168,6 @@ fn describe(side: &Side, light: &str, words: &str, letters: &[Localization]) -> 
             width: Some(side.size[0]),
             height: Some(side.size[1]),
             media_type: Some("image/jpeg".into()),
-            sha256: None,
-            url: None,
             ..ImageRef::default()
         },
         source: Provenance {
@@ -191,9 +189,9 @@ fn describe(side: &Side, light: &str, words: &str, letters: &[Localization]) -> 
         metadata: metadata
             .map(|(key, value)| (key.into(), vec![value]))
             .into(),
-        labels: Vec::new(),
         frame: Frame::try_from(side.size.map(f64::from)).ok(),
         localizations: letters.to_vec(),
         id,
+        ..LocalizedImage::default()
     }
 }
