@@ -38,7 +38,8 @@ fn unnamed(n: usize) -> Value {
 fn the_picture_that_a_box_names_is_taken_unless_told_otherwise() {
     let [png, jpg] = [uuid('r', 1), uuid('r', 2)];
     // (references that boxes name, rule, pictures with their boxes)
-    let cases: &[(&[usize], &str, &[(&str, usize)])] = &[
+    type Case<'a> = (&'a [usize], &'a str, &'a [(&'a str, usize)]);
+    let cases: &[Case] = &[
         (&[2, 2], "one", &[(&jpg, 2)]),
         (&[1, 2], "one", &[(&png, 2)]),
         (&[1, 2], "own", &[(&png, 1), (&jpg, 1)]),

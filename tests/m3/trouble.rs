@@ -123,7 +123,8 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
             "application/json",
         )
     };
-    let cases: [(&'static str, fn() -> Answer, [&str; 2]); 9] = [
+    type Case = (&'static str, fn() -> Answer, [&'static str; 2]);
+    let cases: [Case; 9] = [
         (
             "/anno",
             || Answer::Status(404),

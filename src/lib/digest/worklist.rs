@@ -34,7 +34,7 @@ struct Node {
 }
 
 enum Outcome {
-    Read(Found),
+    Read(Box<Found>),
     Lost(String),
 }
 
@@ -98,7 +98,7 @@ impl<'a> Worklist<'a> {
                 self.prune(&mut found);
                 let place = self.nodes[number].place.clone();
                 self.nodes[number].next = self.add(std::mem::take(&mut found.next), &place);
-                Outcome::Read(found)
+                Outcome::Read(Box::new(found))
             }
             (None, answer) => Outcome::Lost(answer.err().unwrap_or_default().problem),
         };
@@ -140,7 +140,7 @@ impl<'a> Worklist<'a> {
         }
         for (number, request) in walk.documents {
             match self.nodes[number].outcome.take() {
-                Some(Outcome::Read(found)) => whole.extend(placed_by(found, &request)),
+                Some(Outcome::Read(found)) => whole.extend(placed_by(*found, &request)),
                 Some(Outcome::Lost(problem)) => whole.rejects.push(lost(&request, &problem)),
                 None => {}
             }
@@ -209,7 +209,7 @@ impl<'a> Worklist<'a> {
             .partition(|(_, n)| reached.contains(n));
         self.ready = keep;
         for number in drop.into_values() {
-            self.nodes[number].outcome = Some(Outcome::Read(Found::default()));
+            self.nodes[number].outcome = Some(Outcome::Read(Box::default()));
         }
     }
 

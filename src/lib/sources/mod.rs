@@ -20,6 +20,11 @@ pub trait Source: Sync {
     fn name(&self) -> &'static str;
     /// The documents asked for on the command line.
     fn first(&self) -> Vec<Request>;
+    /// The addresses that the user named: only their hosts are told what is secret.
+    fn named(&self) -> Vec<String> {
+        let first = self.first().into_iter();
+        first.map(|request| request.location).collect()
+    }
     /// What its documents are, as messages put it: `JSON`.
     fn expects(&self) -> &'static str;
     /// The counts that its reports always have, zero or not.

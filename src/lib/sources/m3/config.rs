@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Options;
 use crate::report::Error;
+use crate::sources::is_url;
 use crate::sources::names::below;
 
 /// The configuration that is read when none is named: that of m3-download, where it stands.
@@ -44,14 +45,30 @@ pub struct Services {
 }
 
 impl Services {
+    /// Every setting.
+    pub fn all(&self) -> impl Iterator<Item = &Setting> {
+        let required = [&self.anno, &self.images, &self.moments, &self.references];
+        let optional = [&self.kb, &self.trees, &self.vam];
+        required.into_iter().chain(optional.into_iter().flatten())
+    }
+
     /// The setting behind an address: that of the longest prefix.
     pub fn behind(&self, url: &str) -> Option<&Setting> {
-        let optional = [&self.kb, &self.trees, &self.vam];
-        let all = [&self.anno, &self.images, &self.moments, &self.references]
-            .into_iter()
-            .chain(optional.into_iter().flatten());
-        all.filter(|setting| url.starts_with(setting.url.trim_end_matches('/')))
+        self.all()
+            .filter(|setting| url.starts_with(setting.url.trim_end_matches('/')))
             .max_by_key(|setting| setting.url.len())
+    }
+
+    /// Addresses are web addresses.
+    fn check(self) -> Result<Self, Error> {
+        let wrong = self.all().find(|setting| !is_url(&setting.url)).cloned();
+        match wrong {
+            None => Ok(self),
+            Some(Setting { url, name }) => {
+                let what = format!("{name} is no web address: `{url}`");
+                Err(Error::new(what).hint("an address begins with http:// or https://"))
+            }
+        }
     }
 }
 
@@ -86,22 +103,6 @@ pub fn services(file: Option<(String, Vec<u8>)>, options: &Options) -> Result<Se
         vam: given("--vam", &options.vam).or_else(|| settings.get("vam", "vam/v1")),
     };
     services.check()
-}
-
-impl Services {
-    /// Addresses are web addresses.
-    fn check(self) -> Result<Self, Error> {
-        let optional = [&self.kb, &self.trees, &self.vam];
-        let required = [&self.anno, &self.images, &self.moments, &self.references];
-        let all = required.into_iter().chain(optional.into_iter().flatten());
-        for setting in all {
-            if !crate::sources::is_url(&setting.url) {
-                let what = format!("{} is no web address: `{}`", setting.name, setting.url);
-                return Err(Error::new(what).hint("an address begins with http:// or https://"));
-            }
-        }
-        Ok(self)
-    }
 }
 
 impl Setting {

@@ -136,6 +136,13 @@ impl Source for M3 {
         self.concepts.iter().map(first).collect()
     }
 
+    fn named(&self) -> Vec<String> {
+        self.services
+            .all()
+            .map(|setting| setting.url.clone())
+            .collect()
+    }
+
     fn expects(&self) -> &'static str {
         "JSON"
     }
