@@ -1,5 +1,6 @@
 //! `recto-digest fathomnet` against a service on loopback.
-#![allow(missing_docs)]
+// Tables of cases are tuples; names for their types would say less.
+#![allow(missing_docs, clippy::type_complexity)]
 
 mod common;
 
