@@ -49,7 +49,7 @@ fn is_the_mosaic(work: &Workdir, tile: u32, quality: fn(u32) -> u8) {
         .as_str()
         .unwrap()
         .to_owned();
-    let found = image::load_from_memory(&work.read(&path))
+    let found = recto::pixels::decode(&work.read(&path), 100_000)
         .unwrap()
         .into_rgb8();
     assert_eq!(found.dimensions(), (origin.width, origin.height));

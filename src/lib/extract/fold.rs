@@ -87,7 +87,7 @@ impl Images {
             extracted.folded += 1;
             entry.unite(observation, extracted);
         }
-        entry.take(reading, extracted);
+        entry.take(input, reading, extracted);
     }
 
     /// Gives every box its id: the annotation's where that is the only one of the name; with `@` and a hash of
@@ -143,12 +143,21 @@ impl Entry {
     }
 
     /// Adds boxes and labels, in the frame of the first observation that has one.
-    fn take(&mut self, reading: Reading, extracted: &mut Extracted) {
+    fn take(&mut self, input: &str, reading: Reading, extracted: &mut Extracted) {
         self.known.extend(reading.kept);
         self.image.labels.extend(reading.labels);
+        if reading.in_pixels && self.image.frame.is_none() {
+            self.image.in_pixels = true;
+            return self.boxes.extend(reading.boxes);
+        }
+        let (mixes, frame) = match reading.in_pixels {
+            true => (true, self.image.frame),
+            false => (self.image.in_pixels, reading.frame),
+        };
+        if mixes && !frame.is_some_and(|frame| self.is_in_pixels(frame)) {
+            return leave_out(input, &reading.boxes, extracted);
+        }
         if reading.in_pixels {
-            // Beside a frame of the declared size, which is that of the file as far as anybody knows.
-            self.image.in_pixels = self.image.frame.is_none();
             return self.boxes.extend(reading.boxes);
         }
         let (Some(to), Some(from)) = (self.image.frame.or(reading.frame), reading.frame) else {
@@ -169,6 +178,13 @@ impl Entry {
         }
     }
 
+    /// Whether a frame has the declared size of the image, which is that of the file as far as anybody knows.
+    fn is_in_pixels(&self, frame: Frame) -> bool {
+        let image = &self.image.image;
+        let size = image.width.zip(image.height);
+        size.is_some_and(|(w, h)| (f64::from(w), f64::from(h)) == (frame.width, frame.height))
+    }
+
     fn finish(self, names: &mut Names) -> LocalizedImage {
         let mut image = self.image;
         image.labels.sort();
@@ -178,6 +194,16 @@ impl Entry {
         image.localizations = self.boxes.into_iter().map(name).collect();
         image
     }
+}
+
+/// Boxes in pixels of a file of unknown size beside boxes in another frame: which of them lies where is not known.
+fn leave_out(input: &str, boxes: &[Found], extracted: &mut Extracted) {
+    extracted.kept -= boxes.len() as u64;
+    extracted.rejects.extend(boxes.iter().map(|found| {
+        let field = format!("regions[{}]", found.region - 1);
+        let problem = "other boxes of the image are in another frame, and its size is not known";
+        Reject::new(input, &found.annotation, &field, problem)
+    }));
 }
 
 /// Whether two frames cannot be the same picture: more than rounding apart in shape.
