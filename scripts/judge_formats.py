@@ -18,6 +18,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from read_truth import content
+
 HERE = Path(__file__).resolve().parent
 ARGUMENTS = {
     "coco": ["--clip", "--polygons"],
@@ -105,7 +107,7 @@ def truth_of(localizations, image_map):
             size, turn = opened.size, opened.getexif().get(0x0112, 1)
         boxes = [mapped(box, image["frame"], size, turn) for box in image["localizations"]]
         images.append({"id": image["id"], "file": path, "width": size[0], "height": size[1], "group": image["group"],
-                       "sha256": digest(file), "boxes": boxes})
+                       "sha256": digest(file), "content": content(file), "boxes": boxes})
     labels = sorted({box["label"] for image in images for box in image["boxes"] if on_image(box, image)})
     return {"labels": labels, "images": images}, names
 

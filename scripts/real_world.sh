@@ -71,9 +71,9 @@ readers() {
     [ -f "$judge/verify.py" ] || { echo "SKIPPED: no judge in $judge"; return 0; }
     venv "$WORK/judge" -r "$judge/requirements-light.txt"
     rm -rf "$WORK/hard" "$WORK/marine" && mkdir -p "$WORK/hard"
-    "$WORK/judge/bin/python" scripts/hard_dataset.py "$WORK/hard"
-    "$WORK/judge/bin/python" scripts/marine_set.py "$PROGRAMS" "$WORK/marine"
-    local set
+    "$WORK/judge/bin/python" scripts/hard_dataset.py "$WORK/hard" || return 1
+    "$WORK/judge/bin/python" scripts/marine_set.py "$PROGRAMS" "$WORK/marine" || return 1
+    local set bad=0
     for set in "$WORK/hard" "$WORK/marine"; do
         for format in csv coco voc tf yolo; do
             write "$set" "$format" "$format"
@@ -81,8 +81,9 @@ readers() {
         done
         write "$set" voc voc-inclusive --voc-inclusive
         "$WORK/judge/bin/python" scripts/judge_formats.py "$set/localizations.json" "$set/image_map.json" "$set/out" \
-            --judge "$judge" --need coco,csv,tf,voc,yolo
+            --judge "$judge" --need coco,csv,tf,voc,yolo || bad=1
     done
+    return "$bad"
 }
 
 write() { # SET FORMAT NAME OPTION...

@@ -1,5 +1,5 @@
 //! `--report` of every stage, on archives that are broken at random: whatever comes in is kept or rejected.
-#![allow(missing_docs)]
+#![allow(missing_docs)] // A test is no interface.
 
 mod common;
 

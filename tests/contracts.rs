@@ -1,5 +1,5 @@
 //! The files between stages: what the schemas say, what the types read, and that the two agree.
-#![allow(missing_docs)]
+#![allow(missing_docs)] // A test is no interface.
 
 mod common;
 

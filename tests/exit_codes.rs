@@ -1,5 +1,5 @@
 //! How every stage ends: a row of the table of exit codes each, and what is said about it.
-#![allow(missing_docs)]
+#![allow(missing_docs)] // A test is no interface.
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! `recto-extract` as its users meet it: digests in, localizations, rejects, report and exit code out.
-#![allow(missing_docs)]
+#![allow(missing_docs)] // A test is no interface.
 
 mod common;
 

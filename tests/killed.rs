@@ -1,5 +1,5 @@
 //! Stages that are killed at a bad moment, and what is there before and after the next run.
-#![allow(missing_docs)]
+#![allow(missing_docs)] // A test is no interface.
 
 mod common;
 

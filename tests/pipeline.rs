@@ -1,5 +1,5 @@
 //! The stages in a row, from an archive on the web to training sets, and every box on the pixels it names.
-#![allow(missing_docs)]
+#![allow(missing_docs)] // A test is no interface.
 
 mod common;
 

@@ -73,22 +73,22 @@ pub struct Options {
     #[arg(long)]
     pub no_annotations: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub common: report::Common,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub table: table::Options,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub concepts: sources::Concepts,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub m3: m3::Options,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub fathomnet: fathomnet::Options,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub http: http::Options,
 }
 

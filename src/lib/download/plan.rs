@@ -84,13 +84,10 @@ pub fn dialects(info: &Info, wanted: Option<&str>) -> Vec<Dialect> {
     let mut qualities = vec![usual.to_owned()];
     qualities.extend(listed.filter(|q| q != usual && !info.qualities.iter().any(|q| q == usual)));
     let offers = |format: &str| info.formats.iter().any(|f| f == format);
+    // JPEG is there at every level of every version, listed or not (3.0 Compliance, §5).
     let format = match wanted {
         Some(format) if offers(format) => format,
-        _ if info.formats.is_empty() || offers("jpg") || info.version <= 2 => "jpg",
-        _ => ["png", "tif", "webp"]
-            .into_iter()
-            .find(|f| offers(f))
-            .unwrap_or("jpg"),
+        _ => "jpg",
     };
     let both = info.version >= 3;
     let dialect = |quality: &String, both_sides| Dialect {

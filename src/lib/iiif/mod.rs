@@ -109,7 +109,7 @@ pub enum Quality {
 
 /// The file format of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs)] // Its words are the formats' own.
 pub enum Format {
     Jpg,
     Png,

@@ -97,7 +97,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
     #[command(flatten)]
-    #[allow(missing_docs)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub common: report::Common,
 }
 
