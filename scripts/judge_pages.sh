@@ -15,6 +15,9 @@ server=
 trap 'if [[ -n $server ]]; then kill "$server" 2>/dev/null || :; fi; rm -rf "$work"' EXIT
 
 skip() { echo "SKIPPED judge_pages: $1" >&2; exit 0; }
+if [[ ! -x /usr/bin/chromium && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 || :
+fi
 [[ -x /usr/bin/chromium ]] || skip "there is no chromium (Debian: chromium)"
 command -v npm >/dev/null || skip "there is no npm"
 mkdir -p "$home" "$shots"

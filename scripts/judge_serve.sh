@@ -28,6 +28,9 @@ if ! "$venv/bin/python" -c 'import iiif_validator, iiif_prezi3, PIL' 2>/dev/null
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check iiif-validator==1.0.5 iiif-prezi3==3.1.1 pillow >&2 ||
     skip "iiif-validator cannot be installed"
 fi
+if ! "$venv/bin/python" -c 'import magic' 2>/dev/null && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libmagic1; } >/dev/null 2>&1 || :
+fi
 "$venv/bin/python" -c 'import magic' 2>/dev/null || skip "python-magic finds no libmagic (Debian: libmagic1)"
 
 mkdir "$work/pictures"

@@ -1,10 +1,14 @@
 //! Pages: followed to the end, whatever the service counts, caps or repeats.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::common::Workdir;
 use super::common::m3::Lab;
 use super::common::server::{Answer, Arrived};
+use super::common::{Running, Workdir, wait_until};
 use super::{account, digest, lab, labels, plain};
 
 fn many(n: usize) -> Vec<Value> {
@@ -143,4 +147,44 @@ fn runs_give_the_same_bytes_whoever_answers_first_and_go_on_with_a_cache() {
     limited.exits(0);
     assert_eq!(labels(&work).len(), 4);
     assert_eq!(account(&work), [4, 8, 0]);
+}
+
+#[test]
+fn a_harvest_that_was_killed_and_run_again_is_the_same() {
+    let open = Arc::new(AtomicBool::new(false));
+    let gate = open.clone();
+    let stall = move |request: &Arrived, _: usize| {
+        let is_late = request.path.contains("/imagedmoments/") && !gate.load(Ordering::SeqCst);
+        is_late.then(|| Answer::Stall(Duration::from_secs(60)))
+    };
+    let server = lab(many(12)).with_fault(stall).start();
+    let (anno, kb) = (server.url("/anno/v1"), server.url("/kb/v1"));
+    let call = [
+        "m3",
+        "Nanomia",
+        "-a",
+        "--cache",
+        "cache",
+        "-o",
+        "digest.json",
+        "-q",
+    ];
+    let call = [&call[..], &["--anno", &anno, "--kb", &kb]].concat();
+    let work = Workdir::new();
+    let mut child = Running(work.command("digest", &call).spawn().unwrap());
+    wait_until(|| {
+        server
+            .log()
+            .iter()
+            .any(|r| r.path.contains("/imagedmoments/"))
+    });
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    assert!(!work.exists("digest.json"));
+    open.store(true, Ordering::SeqCst);
+    let fresh = Workdir::new();
+    for work in [&work, &fresh] {
+        work.run("digest", &call).exits(0);
+    }
+    assert_eq!(work.text("digest.json"), fresh.text("digest.json"));
 }
