@@ -146,6 +146,9 @@ impl Entry {
     fn take(&mut self, input: &str, reading: Reading, extracted: &mut Extracted) {
         self.known.extend(reading.kept);
         self.image.labels.extend(reading.labels);
+        if reading.in_pixels && reading.boxes.is_empty() {
+            return;
+        }
         if reading.in_pixels && self.image.frame.is_none() {
             self.image.in_pixels = true;
             return self.boxes.extend(reading.boxes);
@@ -154,11 +157,22 @@ impl Entry {
             true => (true, self.image.frame),
             false => (self.image.in_pixels, reading.frame),
         };
-        if mixes && !frame.is_some_and(|frame| self.is_in_pixels(frame)) {
-            return leave_out(input, &reading.boxes, extracted);
-        }
-        if reading.in_pixels {
-            return self.boxes.extend(reading.boxes);
+        match frame.filter(|frame| mixes && self.is_in_pixels(*frame)) {
+            Some(frame) if reading.in_pixels => {
+                return self
+                    .boxes
+                    .extend(clipped(input, reading.boxes, frame, extracted));
+            }
+            Some(frame) => {
+                let before = std::mem::take(&mut self.boxes);
+                self.boxes = clipped(input, before, frame, extracted);
+            }
+            None if mixes => {
+                const MIXED: &str =
+                    "other boxes of the image are in another frame, and its size is not known";
+                return leave_out(input, &reading.boxes, MIXED, extracted);
+            }
+            None => {}
         }
         let (Some(to), Some(from)) = (self.image.frame.or(reading.frame), reading.frame) else {
             return;
@@ -196,12 +210,26 @@ impl Entry {
     }
 }
 
+/// Boxes that were drawn on an image of unknown size, within the size that another observation tells.
+fn clipped(input: &str, boxes: Vec<Found>, frame: Frame, extracted: &mut Extracted) -> Vec<Found> {
+    let mut inside = Vec::new();
+    for mut found in boxes {
+        match frame::fit(&found.shape, frame) {
+            Some(fitted) => {
+                found.shape = fitted.shape;
+                inside.push(found);
+            }
+            None => leave_out(input, &[found], "outside the image", extracted),
+        }
+    }
+    inside
+}
+
 /// Boxes in pixels of a file of unknown size beside boxes in another frame: which of them lies where is not known.
-fn leave_out(input: &str, boxes: &[Found], extracted: &mut Extracted) {
+fn leave_out(input: &str, boxes: &[Found], problem: &str, extracted: &mut Extracted) {
     extracted.kept -= boxes.len() as u64;
     extracted.rejects.extend(boxes.iter().map(|found| {
         let field = format!("regions[{}]", found.region - 1);
-        let problem = "other boxes of the image are in another frame, and its size is not known";
         Reject::new(input, &found.annotation, &field, problem)
     }));
 }

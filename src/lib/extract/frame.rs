@@ -84,10 +84,9 @@ impl Spaces {
         }
     }
 
-    /// Whether boxes have no frame but the pixels of the file: drawn on an image whose size nobody tells.
-    pub fn is_in_pixels(&self, drawn_on: &[Space]) -> bool {
-        let only_image = !drawn_on.is_empty() && drawn_on.iter().all(|s| *s == Space::Image);
-        only_image && self.frame(drawn_on).is_none() && self.corner == [0.0, 0.0]
+    /// Whether boxes drawn on the image have no frame but the pixels of the file: nobody tells any size.
+    pub fn is_in_pixels(&self) -> bool {
+        self.frame(&[]).is_none() && self.corner == [0.0, 0.0]
     }
 
     /// A shape of a space in `frame`, which covers the same pixels. The problem says why it cannot be had.
@@ -215,7 +214,8 @@ pub fn rescale(shape: &Shape, from: Frame, to: Frame) -> Shape {
     tidy(&scaled).unwrap_or(scaled)
 }
 
-fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
+/// The part of a shape inside a frame.
+pub fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
     let bbox = shape.bbox.clip(frame)?;
     if bbox == shape.bbox {
         let shape = shape.clone();

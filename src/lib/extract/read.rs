@@ -62,7 +62,7 @@ pub fn observation(
         extracted,
         reading: Reading {
             frame: spaces.frame(&drawn_on),
-            in_pixels: spaces.is_in_pixels(&drawn_on),
+            in_pixels: spaces.is_in_pixels(),
             boxes: Vec::new(),
             labels: Vec::new(),
             kept: BTreeSet::new(),
@@ -214,7 +214,7 @@ impl Reader<'_> {
             height: 1.0,
         };
         let frame = self.reading.frame.unwrap_or(unknown);
-        let (fitted, particulars) = if self.reading.in_pixels {
+        let (fitted, particulars) = if self.reading.in_pixels && space == Space::Image {
             (frame::fit_corner(shape)?, frame::numbers(&shape.bbox))
         } else {
             let brought = self.spaces.bring(shape, space, frame)?;
