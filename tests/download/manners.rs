@@ -445,3 +445,21 @@ fn a_dry_run_leaves_out_what_is_there() {
         ran.stdout()
     );
 }
+
+#[test]
+fn nobody_waits_for_a_turn_that_the_budget_has_ended() {
+    let server = Server::start(|_, _| {
+        std::thread::sleep(Duration::from_millis(20));
+        Answer::Serve(jpeg(1), "image/jpeg")
+    });
+    let work = Workdir::new();
+    let image = |i: usize| plain(&format!("i{i}"), server.url(&format!("/{i}.jpg")));
+    work.write_json("localizations.json", &set((0..12).map(image).collect()));
+    // Eight wait for the one place when the second answer is the last.
+    let flags = ["--budget", "requests=2", "-j", "8", "--per-host", "1"];
+    let child = work.command("download", &args(&flags)).spawn().unwrap();
+    let mut child = Running(child);
+    wait_until(|| child.0.try_wait().unwrap().is_some());
+    assert_eq!(server.log().len(), 2);
+    assert_eq!(rows(&work, "failures.csv").len(), 10);
+}

@@ -172,6 +172,7 @@ impl Http {
         let mut quiet = Duration::ZERO;
         loop {
             if let Some(trouble) = self.over_budget() {
+                host.freed.notify_one();
                 return Err(trouble);
             }
             let freed = host.freed.notified();
@@ -183,6 +184,8 @@ impl Http {
                     if lock(&host.state).is_quiet(now) {
                         quiet += until.saturating_duration_since(now);
                     }
+                    // Handed on first: who is dropped while asleep would take the wake-up along.
+                    host.freed.notify_one();
                     tokio::time::sleep_until(until.into()).await;
                 }
                 Turn::Full => freed.await,
