@@ -239,7 +239,8 @@ fn the_digests_of_m3_download_are_read_as_ours() {
         ("15", "someone")
     );
     assert_eq!(last["box:observer"], "me");
-    work.run("extract", &["Nanomia_digest.json", "--outside", "reject"])
+    let strict = ["Nanomia_digest.json", "--mend-boxes", "--outside", "reject"];
+    work.run("extract", &strict)
         .exits(3)
         .says(&["reaches beyond the image"]);
 }
