@@ -17,6 +17,7 @@ use crate::report::Error;
 
 mod archives;
 mod body;
+pub mod callback;
 mod host;
 mod options;
 mod robots;

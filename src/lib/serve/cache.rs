@@ -66,6 +66,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         Ok((value, false))
     }
 
+    /// Whether the value of a key is here.
+    pub fn holds(&self, key: &K) -> bool {
+        // While it is being made it has no bytes.
+        let state = lock(&self.state);
+        state.slots.get(key).is_some_and(|entry| entry.bytes > 0)
+    }
+
     /// Bytes held now.
     pub fn bytes(&self) -> usize {
         lock(&self.state).bytes

@@ -5,13 +5,17 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::auth::settings::Settings;
 use crate::files;
 use crate::report::Error;
 
 /// Everything a configuration file says. What it leaves out has its usual value.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {}
+pub struct Config {
+    /// Who may see what.
+    pub auth: Option<Settings>,
+}
 
 /// Reads a configuration file.
 pub fn read(path: &Path) -> Result<Config, Error> {
@@ -24,14 +28,29 @@ pub fn read(path: &Path) -> Result<Config, Error> {
 
 /// Reads the text of a configuration file; the error names line and column.
 pub fn parse(name: &str, text: &str) -> Result<Config, Error> {
-    toml::from_str(text).map_err(|e| {
-        let start = e.span().map_or(0, |span| span.start.min(text.len()));
-        let before = text.get(..start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        Error::new(format!("{name}:{line}:{column}: {}", e.message()))
-            .hint("docs/serve.md lists every key of the configuration")
-    })
+    let config: Config = toml::from_str(text)
+        .map_err(|e| fault(name, text, e.span().map_or(0, |s| s.start), e.message()))?;
+    let auth = config.auth.iter().map(Settings::check);
+    match auth.collect::<Result<(), _>>() {
+        Ok(()) => Ok(config),
+        Err((span, why)) => Err(fault(name, text, start(text, span.start), &why)),
+    }
+}
+
+/// Where a table of authorization begins, for what has no better place.
+fn start(text: &str, at: usize) -> usize {
+    match at {
+        0 => text.find("[auth").unwrap_or_default(),
+        at => at,
+    }
+}
+
+fn fault(name: &str, text: &str, start: usize, why: &str) -> Error {
+    let before = text.get(..start.min(text.len())).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    Error::new(format!("{name}:{line}:{column}: {why}"))
+        .hint("docs/serve.md lists every key of the configuration")
 }
 
 #[cfg(test)]
@@ -44,6 +63,12 @@ mod tests {
             ("", ""),
             ("\n[nothing]\n", "c.toml:2:2: unknown field `nothing`"),
             ("a = \n", "c.toml:1:"),
+            ("[auth]\n[[auth.rules]]\nmay = 1\n", "c.toml:3:7: "),
+            (
+                "[[auth.rules]]\nmay = \"full\"\n[[auth.rules]]\nmay = \"none\"\n",
+                "c.toml:3:1: this rule is never reached",
+            ),
+            ("# who\n[auth]\nbasic = true\n", "c.toml:2:1: `basic` needs"),
         ];
         for (text, wanted) in cases {
             match parse("c.toml", text) {

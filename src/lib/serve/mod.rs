@@ -3,7 +3,7 @@
 //! The shell: options, listener, limits on work, graceful stop. What is answered is decided in [`respond`].
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::files;
 use crate::report::{self, Error, Report};
+use auth::Auth;
 use catalogue::{Catalogue, Taken};
 use config::Config;
 use listen::Door;
@@ -23,6 +24,7 @@ use reviews::Reviews;
 use service::{Means, Service};
 
 pub mod annotation;
+pub mod auth;
 pub mod cache;
 pub mod catalogue;
 pub mod config;
@@ -50,14 +52,20 @@ const THREADS: usize = 2;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// A folder of images, or a localizations.json whose images --image-map holds
-    #[arg(value_name = "DIR|LOCALIZATIONS")]
-    pub source: PathBuf,
+    #[arg(
+        value_name = "DIR|LOCALIZATIONS",
+        required_unless_present = "hash_token"
+    )]
+    pub source: Option<PathBuf>,
     /// Where the images of LOCALIZATIONS are [default: image_map.json]
     #[arg(long, value_name = "FILE")]
     pub image_map: Option<PathBuf>,
     /// A configuration file, TOML: who may see what, where answers are kept, presets
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Read a token from standard input, print its hash for [[auth.accounts]] of the configuration, and end
+    #[arg(long)]
+    pub hash_token: bool,
     /// Address to listen on; port 0: any free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -129,10 +137,15 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
-    let _config = match &options.config {
+    if options.hash_token {
+        report.done = "hash made".into();
+        return hash_token();
+    }
+    let config = match &options.config {
         Some(path) => config::read(path)?,
         None => Config::default(),
     };
+    let auth = authorization(options, config)?;
     let mut taken = take(options)?;
     account(&taken, report);
     let reviews = (options.review.as_deref())
@@ -156,15 +169,41 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|e| Error::new("threads cannot be started").because(e))?;
-    let outcome = runtime.block_on(open(options, taken.catalogue, reviews));
+    let outcome = runtime.block_on(open(options, taken.catalogue, reviews, auth));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
     outcome
 }
 
+fn authorization(options: &Options, config: Config) -> Result<Option<Auth>, Error> {
+    let Some((settings, path)) = config.auth.zip(options.config.as_deref()) else {
+        return Ok(None);
+    };
+    if options.review.is_some() && !settings.lets_review() {
+        return Err(Error::new(format!(
+            "{}: --review is given, but nobody may correct anything",
+            path.display()
+        ))
+        .hint("a rule with may = \"review\" says who may"));
+    }
+    Auth::open(settings, files::folder_of(path)).map(Some)
+}
+
+/// Reads a token from standard input and prints what the configuration holds of it.
+fn hash_token() -> Result<(), Error> {
+    let mut token = String::new();
+    let read = std::io::stdin().read_to_string(&mut token);
+    read.map_err(|e| Error::new("standard input: cannot be read").because(e))?;
+    let hash = auth::accounts::hash(token.trim_end_matches(['\r', '\n']))?;
+    let written = writeln!(std::io::stdout(), "{hash}");
+    written.map_err(|e| Error::new("standard output: cannot be written").because(e))
+}
+
 fn take(options: &Options) -> Result<Taken, Error> {
-    let source = &options.source;
+    let Some(source) = &options.source else {
+        return Err(Error::usage("a folder or a localizations.json is needed"));
+    };
     if !source.is_dir() {
         let default = Path::new("image_map.json");
         return catalogue::of_localizations(
@@ -209,6 +248,7 @@ async fn open(
     options: &Options,
     catalogue: Catalogue,
     reviews: Option<Reviews>,
+    auth: Option<Auth>,
 ) -> Result<(), Error> {
     let log = (options.access_log.as_deref())
         .map(files::open_to_append)
@@ -229,6 +269,7 @@ async fn open(
     announce(address)?;
     let mut door = door(options, catalogue, address, log);
     door.reviews = reviews.map(Mutex::new);
+    door.auth = auth;
     listen::listen(door, listener, stopped).await;
     Ok(())
 }
@@ -252,6 +293,7 @@ fn door(options: &Options, catalogue: Catalogue, address: SocketAddr, log: Optio
         most_connections: options.max_connections as usize,
         log: log.map(Mutex::new),
         reviews: None,
+        auth: None,
     }
 }
 

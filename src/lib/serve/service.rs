@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::auth::sight::Sight;
 use super::cache::Cache;
 use super::catalogue::{self, Catalogue, MOST_PIXELS};
 use super::ids::Ids;
@@ -81,8 +82,8 @@ impl Service {
         }
     }
 
-    /// What the core says.
-    pub fn respond(&self, ids: &Ids, asked: &Asked, reviewed: bool) -> Response {
+    /// What the core says to who sees so much.
+    pub fn respond(&self, ids: &Ids, asked: &Asked, sight: &Sight, reviewed: bool) -> Response {
         match asked.path {
             "/health" => self.health(),
             "/metrics" => {
@@ -92,6 +93,7 @@ impl Service {
                 let catalogue = self.catalogue();
                 let site = Site {
                     catalogue: &catalogue,
+                    sight,
                     reviewed,
                     cap: self.cap,
                     max_age: self.max_age,
@@ -118,6 +120,11 @@ impl Service {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *held = Arc::new(catalogue);
+    }
+
+    /// Whether a planned answer has been made before and is still here.
+    pub fn is_made(&self, key: &str) -> bool {
+        self.answers.holds(&key.to_owned())
     }
 
     fn health(&self) -> Response {
