@@ -252,12 +252,15 @@ impl Door {
             accept: text_of(request, header::ACCEPT),
             if_none_match: text_of(request, header::IF_NONE_MATCH),
         };
-        self.service.respond(
-            &self.ids(request, client),
-            &asked,
-            sight,
-            self.reviews.is_some(),
-        )
+        let ids = self.ids(request, client);
+        let reviewed = self.reviews.is_some();
+        let mut response = self.service.respond(&ids, &asked, sight, reviewed);
+        if let (Some(auth), Body::Text(text), "/metrics") =
+            (&self.auth, &mut response.body, asked.path)
+        {
+            text.push_str(&auth.counts());
+        }
+        response
     }
 
     fn ids(&self, request: &Request<()>, client: SocketAddr) -> Ids {

@@ -13,11 +13,16 @@ use crate::contracts::{BBox, Localization, Number};
 use crate::iiif::Version;
 
 /// Files of the pages: name, media type, text.
-const ASSETS: [(&str, &str, &str); 6] = [
+const ASSETS: [(&str, &str, &str); 7] = [
     (
         "style.css",
         "text/css; charset=utf-8",
         include_str!("pages/style.css"),
+    ),
+    (
+        "account.js",
+        "text/javascript; charset=utf-8",
+        include_str!("pages/account.js"),
     ),
     (
         "done.js",

@@ -353,6 +353,15 @@ impl Response {
         self.headers.push((name, value.to_owned()));
     }
 
+    /// Names further headers of the request that the response depends on.
+    pub fn vary_by(&mut self, names: &str) {
+        let names = match self.says("vary") {
+            "" => names.to_owned(),
+            before => format!("{before}, {names}"),
+        };
+        self.replace("vary", &names);
+    }
+
     /// The response with one more header.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));

@@ -253,3 +253,216 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     };
     rest.split_at_checked(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ring::rand::SystemRandom;
+    use ring::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+    };
+    use serde_json::json;
+
+    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+    const NOW: i64 = 1_000_000;
+
+    fn settings(algorithm: Algorithm) -> Settings {
+        let text = format!("algorithm = \"{algorithm:?}\"\nkey = \"k\"");
+        toml::from_str(&text).unwrap()
+    }
+
+    fn token(head: Value, claims: Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+        let [head, claims] = [head, claims].map(|v| URL_SAFE_NO_PAD.encode(v.to_string()));
+        let message = format!("{head}.{claims}");
+        let signature = URL_SAFE_NO_PAD.encode(sign(message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
+    fn hs256(message: &[u8]) -> Vec<u8> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
+        hmac::sign(&key, message).as_ref().to_vec()
+    }
+
+    #[test]
+    fn claims_are_held_against_what_is_asked_of_them() {
+        let key = Key::read(Algorithm::HS256, SECRET).unwrap();
+        let plain = settings(Algorithm::HS256);
+        let strict = Settings {
+            issuer: Some("https://issuer.example".into()),
+            audience: Some("recto".into()),
+            user: "name".into(),
+            ..plain.clone()
+        };
+        let full = json!({"name": "anna", "exp": NOW, "nbf": NOW, "iss": "https://issuer.example", "aud": ["x", "recto"]});
+        let with = |key: &str, value: Value| {
+            let mut claims = full.clone();
+            claims[key] = value;
+            claims
+        };
+        let cases = [
+            (&plain, json!({"sub": "anna", "exp": NOW + 1}), ""),
+            (&plain, json!({"sub": "anna"}), "it never expires"),
+            (
+                &plain,
+                json!({"sub": "anna", "exp": "soon"}),
+                "it never expires",
+            ),
+            (&plain, json!({"sub": "anna", "exp": NOW - 29}), ""),
+            (
+                &plain,
+                json!({"sub": "anna", "exp": NOW - 30}),
+                "it has expired",
+            ),
+            (
+                &plain,
+                json!({"sub": "anna", "exp": NOW + 1, "nbf": NOW + 31}),
+                "it is not valid yet",
+            ),
+            (
+                &plain,
+                json!({"sub": "", "exp": NOW + 1}),
+                "it names no user",
+            ),
+            (
+                &plain,
+                json!({"sub": 1, "exp": NOW + 1}),
+                "it names no user",
+            ),
+            (
+                &plain,
+                json!({"sub": "anna", "exp": NOW + 1, "aud": "x"}),
+                "it is for somebody else",
+            ),
+            (&strict, full.clone(), ""),
+            (&strict, with("aud", json!("recto")), ""),
+            (
+                &strict,
+                with("aud", json!("rect")),
+                "it is for somebody else",
+            ),
+            (&strict, with("aud", json!(null)), "it is for somebody else"),
+            (
+                &strict,
+                with("iss", json!("http://issuer.example")),
+                "it is from somebody else",
+            ),
+        ];
+        for (settings, claims, wanted) in cases {
+            let token = token(json!({"alg": "HS256"}), claims.clone(), hs256);
+            let found = verify(&token, &key, settings, NOW);
+            assert_eq!(found.err().unwrap_or_default(), wanted, "{claims}");
+        }
+        let claims = json!({"sub": "anna", "exp": NOW + 1, "groups": "staff readers"});
+        let bearer = verify(
+            &token(json!({"alg": "HS256"}), claims, hs256),
+            &key,
+            &plain,
+            NOW,
+        );
+        assert_eq!(bearer.unwrap().groups, ["staff", "readers"]);
+    }
+
+    #[test]
+    fn a_token_has_no_say_in_how_it_is_checked() {
+        let key = Key::read(Algorithm::HS256, SECRET).unwrap();
+        let settings = settings(Algorithm::HS256);
+        let claims = json!({"sub": "anna", "exp": NOW + 1});
+        let none = token(json!({"alg": "none"}), claims.clone(), |_| Vec::new());
+        let crit = token(
+            json!({"alg": "HS256", "crit": ["x"]}),
+            claims.clone(),
+            hs256,
+        );
+        let good = token(json!({"alg": "HS256"}), claims.clone(), hs256);
+        let (message, _) = good.rsplit_once('.').unwrap();
+        let other = token(json!({"alg": "HS512"}), claims, hs256);
+        let cases = [
+            (none, "it is signed in another way"),
+            (other, "it is signed in another way"),
+            (crit, "it asks for what is not understood"),
+            (format!("{message}."), "its signature is wrong"),
+            (message.to_owned(), "its signature is wrong"),
+            ("a".repeat(MOST + 1), "it is too long"),
+            ("..".into(), "its head cannot be read"),
+            (String::new(), "it is no token"),
+        ];
+        for (token, why) in cases {
+            let found = verify(&token, &key, &settings, NOW).unwrap_err();
+            assert!(found == why || token == message, "{token}: {found}");
+        }
+        for n in 0..good.len() {
+            let mut torn = good.clone().into_bytes();
+            torn[n] = if torn[n] == b'A' { b'B' } else { b'A' };
+            let torn = String::from_utf8(torn).unwrap();
+            assert!(verify(&torn, &key, &settings, NOW).is_err(), "{torn}");
+        }
+    }
+
+    fn pem_of(algorithm: &[u8], key: &[u8]) -> String {
+        let wrap = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
+        let bits = wrap(3, &[&[0], key].concat());
+        let der = wrap(0x30, &[wrap(0x30, algorithm), bits].concat());
+        let text = STANDARD.encode(der);
+        format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
+    }
+
+    #[test]
+    fn public_keys_check_what_their_private_halves_sign() {
+        let random = SystemRandom::new();
+        let claims = || json!({"sub": "anna", "exp": NOW + 1});
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+        let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
+        let edwards = pem_of(EDWARDS, pair.public_key().as_ref());
+        let key = Key::read(Algorithm::EdDSA, edwards.as_bytes()).unwrap();
+        let token_ = token(json!({"alg": "EdDSA"}), claims(), |m| {
+            pair.sign(m).as_ref().to_vec()
+        });
+        assert!(verify(&token_, &key, &settings(Algorithm::EdDSA), NOW).is_ok());
+
+        let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(kind, pkcs8.as_ref(), &random).unwrap();
+        let curve = pem_of(P256, pair.public_key().as_ref());
+        let key = Key::read(Algorithm::ES256, curve.as_bytes()).unwrap();
+        let sign = |m: &[u8]| pair.sign(&random, m).unwrap().as_ref().to_vec();
+        let token_ = token(json!({"alg": "ES256"}), claims(), sign);
+        assert!(verify(&token_, &key, &settings(Algorithm::ES256), NOW).is_ok());
+
+        let key = Key::read(Algorithm::RS256, RSA_KEY.as_bytes()).unwrap();
+        let bearer = verify(RSA_TOKEN, &key, &settings(Algorithm::RS256), NOW).unwrap();
+        assert_eq!((&*bearer.user, bearer.ends), ("anna", 4_102_444_800));
+        let torn = RSA_TOKEN.replace("eyJzdWIi", "eyJzdWIj");
+        assert!(verify(&torn, &key, &settings(Algorithm::RS256), NOW).is_err());
+
+        for (algorithm, pem) in [
+            (Algorithm::RS256, &*edwards),
+            (Algorithm::ES256, RSA_KEY),
+            (Algorithm::EdDSA, &curve),
+            (Algorithm::HS256, RSA_KEY),
+            (Algorithm::HS256, "too short"),
+            (
+                Algorithm::RS256,
+                "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+            ),
+            (Algorithm::RS256, ""),
+        ] {
+            assert!(
+                Key::read(algorithm, pem.as_bytes()).is_err(),
+                "{algorithm:?} {pem}"
+            );
+        }
+    }
+
+    /// Made with `openssl genrsa`; the private half is gone.
+    const RSA_KEY: &str = "-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA1dlw7z19HBefpNeUpV81
+y6Jo2Nx1YSOYLbEqONoRmnkHP6EDS3l2BUH4H6HyYlwpdYHoii00oHGBfXQwKdFT
+Cg3us0Cb/Mq82/QHItUzYW+x+INLG2rRByiGFJuUSja+7sCHVBrX53+S+3aC94Ah
+dXyuqZEF9BWtfZtXyDfKHeIB6zP9IcAnlHIPKXWDZL8+xpSzw39V91ylvn89dtdm
+TeIjBIksWJ3qBvXs9/hbkgdeVKRgUB8jhBUHF/5FZ6J2WFPAZ+HIyjS/i+zD7FlB
+jTZOLrGmrgRP3Pq6E6nT8Ta3AzAGC32V0gHfSvmCBGj6M2LchvelQmZ2tnIb0/vZ
+GQIDAQAB
+-----END PUBLIC KEY-----
+";
+    const RSA_TOKEN: &str = "eyJhbGciOiAiUlMyNTYiLCAidHlwIjogIkpXVCJ9.eyJzdWIiOiAiYW5uYSIsICJleHAiOiA0MTAyNDQ0ODAwLCAiZ3JvdXBzIjogWyJzdGFmZiJdfQ.vpOXjWHEAPKKEllG90Zb0c_CTDpjBrAhX_KTJpCCdJzOZg3EUCb9UW4Yav-R3597_GeQNBSR5gIwg-UsSOz88DFjjYUqxcIwm1adknx4YtXy-ggWfFwCvW5UY4LoCogbfVsebYAqeN5rlfyXGEPZBd4_rjsrGPocf9ILW_-6xgEednw89yxZBkoiFpf6Qo8gV631DLn9-SClSvSGlpsjp6cqKwheTyvjvZqgTScSyTbOkb-ORZc2lwloes9Gbmt33WoG_T7e4kJc8Ajo7i_4KnsR8FCTAARkTzz3DJHcy9Cn7wsFGAzGpcfq_9SPi8pvYzWevhrXFJD4wLdYPdi9WA";
+}

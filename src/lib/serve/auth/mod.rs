@@ -332,17 +332,17 @@ impl Auth {
             if response.says("cache-control") != "no-store" {
                 response.replace("cache-control", "private, no-cache");
             }
-            response = response.with("vary", "authorization, cookie, x-api-key");
+            response.vary_by("authorization, cookie, x-api-key");
         }
         let mut listed = self.settings.origins.iter();
         if listed.any(|o| o.0 == origin) {
             response.replace("access-control-allow-origin", origin);
             response.replace("access-control-allow-credentials", "true");
         }
-        match self.settings.origins.is_empty() {
-            true => response,
-            false => response.with("vary", "origin"),
+        if !self.settings.origins.is_empty() {
+            response.vary_by("origin");
         }
+        response
     }
 
     /// Counts for Prometheus.
@@ -381,8 +381,9 @@ fn secret(path: &Path) -> Result<Vec<u8>, Error> {
 fn told(delegate: &Delegate, headers: &HeaderMap) -> Value {
     let wanted = delegate.headers().iter();
     let pairs = wanted.map(|name| {
-        let value = text_of(headers, &name.to_ascii_lowercase());
-        (name.clone(), Value::from(value))
+        let name = name.to_ascii_lowercase();
+        let value = Value::from(text_of(headers, &name));
+        (name, value)
     });
     pairs.collect::<Map<_, _>>().into()
 }
