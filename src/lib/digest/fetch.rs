@@ -40,6 +40,11 @@ impl Fetcher {
         })
     }
 
+    /// What the user should know of the options.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.http.warnings().iter().cloned()
+    }
+
     /// A document, or why it cannot be had. An error means that no more can be: the disk is full.
     pub async fn have(&self, request: Request) -> Result<Result<Answer, Loss>, Error> {
         let location = request.location.trim();

@@ -385,7 +385,10 @@ fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Ha
         }
     });
     progress.finish_and_clear();
-    outcome
+    outcome.map(|mut harvest| {
+        harvest.notes.extend(fetcher.warnings());
+        harvest
+    })
 }
 
 async fn read_all<'a>(

@@ -229,7 +229,10 @@ fn fetch_all(
         service.or(image.image.url.as_deref())
     });
     let http = Http::new(&options.http, &options.http.hosts(places_of))?;
-    let collected = Mutex::new(Outcome::default());
+    let collected = Mutex::new(Outcome {
+        notes: http.warnings().to_vec(),
+        ..Outcome::default()
+    });
     let lock = || {
         collected
             .lock()

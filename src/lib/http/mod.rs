@@ -18,6 +18,7 @@ use crate::report::Error;
 mod archives;
 mod body;
 mod host;
+mod netrc;
 mod options;
 mod robots;
 mod secrets;
@@ -25,9 +26,10 @@ mod send;
 mod tally;
 mod trouble;
 
-use archives::Archives;
-use host::{Manners, Most};
-pub use options::{Budget, Options};
+pub use archives::Archives;
+use host::Manners;
+pub use host::Most;
+pub use options::{Budget, NetrcFile, Options};
 /// The words of headers, in the types of the client.
 pub use reqwest::header;
 use robots::Robots;
@@ -208,6 +210,11 @@ impl Http {
         })
     }
 
+    /// What the user should know of the options.
+    pub fn warnings(&self) -> &[String] {
+        &self.secrets.warnings
+    }
+
     /// The options it follows.
     pub fn options(&self) -> &Options {
         &self.options
@@ -348,33 +355,16 @@ impl Http {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(Host {
-                state: Mutex::new(Manners::new(Instant::now(), self.most(domain))),
+                state: Mutex::new(Manners::new(
+                    Instant::now(),
+                    self.archives.most(&self.options, domain),
+                )),
                 freed: tokio::sync::Notify::new(),
                 robots: tokio::sync::OnceCell::new(),
                 is_public: send::is_public(url),
             })
         };
         hosts.entry(name).or_insert_with(new).clone()
-    }
-
-    /// The most that is asked of a host: what is known of its archive, and no more than the user says.
-    fn most(&self, domain: &str) -> Most {
-        let asked = Most {
-            at_once: self.options.per_host(),
-            rate: self.options.rate(),
-        };
-        let Some((known, _)) = self.archives.find(domain) else {
-            return asked;
-        };
-        let rate = match (self.options.rate, known.rate) {
-            (Some(asked), known) if asked > 0.0 => asked.min(known),
-            (_, known) => known,
-        };
-        let at_once = self.options.per_host.unwrap_or(u16::MAX);
-        Most {
-            at_once: at_once.min(known.at_once),
-            rate,
-        }
     }
 
     /// Adds to what the run has cost.
