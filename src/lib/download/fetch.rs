@@ -88,6 +88,11 @@ pub async fn fetch(
                 max_width: wish.max_width,
                 is_canonical: wish.tiles == Tiles::Canonical,
                 format: wish.server_format(),
+                declared: image
+                    .image
+                    .width
+                    .zip(image.image.height)
+                    .map(|(w, h)| [w, h]),
                 most: MOST_BYTES,
                 part: &job.part,
             };

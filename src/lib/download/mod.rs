@@ -18,6 +18,7 @@ use crate::http::{self, Http, Kind, Trouble};
 use crate::report::{Common, Error, Reject, Report};
 use crate::signals::Signals;
 
+pub mod access;
 pub mod again;
 pub mod check;
 pub mod cover;

@@ -52,6 +52,8 @@ pub struct Ask {
     pub body: Option<String>,
     /// The largest body taken, in bytes.
     pub most: u64,
+    /// Take 401 and 403 for answers: their bodies say how to be let in.
+    pub refusals: bool,
 }
 
 impl Ask {
@@ -78,7 +80,7 @@ impl Ask {
     }
 }
 
-/// An answer with status 2xx or 304.
+/// An answer with status 2xx or 304, or one that was asked for in spite of its status.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status.
@@ -105,6 +107,8 @@ impl Reply {
 pub struct Saved {
     /// The status: 200, or 206 when an earlier attempt was gone on with.
     pub status: u16,
+    /// Where it came from in the end, as the world knows it.
+    pub url: String,
     /// Its headers.
     pub headers: HeaderMap,
     /// Size of the part file.
@@ -213,6 +217,14 @@ impl Http {
     /// What the user should know of the options.
     pub fn warnings(&self) -> &[String] {
         &self.secrets.warnings
+    }
+
+    /// Whether the host of a URL is told a token, a password or a cookie of the user's.
+    pub fn tells(&self, url: &str) -> bool {
+        self.resolve(url).is_ok_and(|url| {
+            let host = url.host_str().unwrap_or_default();
+            self.secrets.is_told(host, url.port_or_known_default())
+        })
     }
 
     /// The options it follows.

@@ -99,7 +99,7 @@ impl Http {
                     as_get |= status < 307;
                     drop(slot);
                 }
-                None if is_answer(status, &conditions) => {
+                None if is_answer(status, &conditions) || is_wanted_refusal(ask, status) => {
                     self.respect(ask, response.headers())?;
                     return Ok(Open {
                         response,
@@ -362,6 +362,10 @@ fn is_answer(status: u16, conditions: &HeaderMap) -> bool {
     (200..300).contains(&status)
         || status == 304
         || (status == 416 && conditions.contains_key("range"))
+}
+
+fn is_wanted_refusal(ask: &Ask, status: u16) -> bool {
+    ask.refusals && matches!(status, 401 | 403)
 }
 
 fn redirect(response: &reqwest::Response) -> Option<&str> {
