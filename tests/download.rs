@@ -11,6 +11,8 @@ mod history;
 mod joined;
 #[path = "download/manners.rs"]
 mod manners;
+#[path = "download/progress.rs"]
+mod progress;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

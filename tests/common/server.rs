@@ -98,7 +98,7 @@ impl Server {
                 connection(rustls::StreamOwned::new(tls, stream), log, handler);
             },
         );
-        (server, signed.cert.pem())
+        (server, pem(signed.cert.der()))
     }
 
     fn listen(
@@ -166,6 +166,31 @@ impl Drop for Server {
         self.stop.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
     }
+}
+
+/// A certificate as text: RFC 7468.
+fn pem(der: &[u8]) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in der.chunks(3) {
+        let bits = (0..3).fold(0, |bits, i| {
+            bits << 8 | usize::from(*chunk.get(i).unwrap_or(&0))
+        });
+        let letter = |i: usize| match i > chunk.len() {
+            true => '=',
+            false => LETTERS[bits >> (18 - 6 * i) & 63].into(),
+        };
+        text.extend((0..4).map(letter));
+    }
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|l| std::str::from_utf8(l).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        lines.join("\n")
+    )
 }
 
 fn connection(stream: impl Read + Write, log: &Mutex<Vec<Arrived>>, handler: &Handler) {

@@ -21,6 +21,7 @@ use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
 use crate::iiif::authorization::{Gate, is_below};
 use crate::iiif::info::{Info, Limits};
 use crate::pixels::{self, Sound};
+use crate::progress::Parts;
 
 /// What is wanted of a service.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct Wanted<'a> {
     pub most: u64,
     /// Where an answer that is the whole picture goes.
     pub part: &'a Part,
+    /// Where regions are counted.
+    pub parts: &'a Parts,
 }
 
 /// An image that was had.
@@ -432,7 +435,10 @@ impl Course<'_> {
         let missing: Vec<Rect> = cells(plan.origin, plan.size, plan.tile)
             .filter(|&cell| !pack.holds(cell))
             .collect();
-        let (course, pack_ref, plan_ref) = (&*self, &pack, &plan);
+        let all = cover::count(plan.size, plan.tile);
+        let counted = self.wanted.parts.one(all);
+        counted.had_before(all.saturating_sub(missing.len() as u64));
+        let (course, pack_ref, plan_ref, counted) = (&*self, &pack, &plan, &counted);
         let fetch = |cell: Rect| async move {
             let uri = plan_ref.uri(cell);
             let right = async |reply: &Reply| {
@@ -452,7 +458,9 @@ impl Course<'_> {
             }
             let reply = reply?;
             let attempts = reply.attempts;
-            add(pack_ref, cell, reply.body).await.map(|()| attempts)
+            add(pack_ref, cell, reply.body).await?;
+            counted.had();
+            Ok(attempts)
         };
         let in_flight = usize::from(self.http.options().per_host());
         let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use crate::files::Part;
+use crate::progress::Wait;
 use crate::report::Error;
 
 mod archives;
@@ -355,6 +356,34 @@ impl Http {
             .collect();
         tallies.sort_by(|a, b| a.0.cmp(&b.0));
         tallies
+    }
+
+    /// How long the run lasts.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The requests made and body bytes received.
+    pub fn spent(&self) -> (u64, u64) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&self.spent.requests), of(&self.spent.bytes))
+    }
+
+    /// The hosts that are waited for now, by name.
+    pub fn waiting(&self) -> Vec<Wait> {
+        let now = Instant::now();
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = |(name, host): (&String, &Arc<Host>)| {
+            let (why, time) = lock(&host.state).hold(now)?;
+            Some(Wait {
+                host: name.clone(),
+                why,
+                seconds: time.map(|time| (time.as_secs_f64() * 10.0).round() / 10.0),
+            })
+        };
+        let mut waiting: Vec<Wait> = hosts.iter().filter_map(wait).collect();
+        waiting.sort_by(|a, b| a.host.cmp(&b.host));
+        waiting
     }
 
     fn pause(&self) -> Duration {
