@@ -460,7 +460,7 @@ impl Course<'_> {
             let attempts = reply.attempts;
             add(pack_ref, cell, reply.body).await?;
             counted.had();
-            Ok(attempts)
+            Ok::<u32, Trouble>(attempts)
         };
         let in_flight = usize::from(self.http.options().per_host());
         let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
