@@ -289,6 +289,7 @@ class Bench:
             for name, command in there.items():
                 run, result = self.run(command, check)
                 runs[name].append(run)
+                print(f"{title}, {name}: {run['wall']:.2f} s, {run['cpu']:.2f} s, {run['rss']:.0f} MiB, {result}", file=sys.stderr, flush=True)
                 results[name] = result
         ours = [statistics.median(run["wall"] for run in runs[name]) for name in there if name.startswith("recto")]
         for name in clients:
@@ -413,6 +414,8 @@ class Bench:
             port, folder = str(free_port()), self.work / f"server-{name.replace(':', '-')}"
             environment = os.environ | {"PORT": port, "LIFE": "7200"} | settings
             script = str(self.shared / "servers" / script)
+            # One that a killed run left would be found on its own port.
+            subprocess.run([script, "stop", folder], stdout=subprocess.DEVNULL)
             subprocess.run([script, "start", folder, *words], env=environment, check=True, stdout=subprocess.DEVNULL)
             self.servers[name] = (f"127.0.0.1:{port}", script, folder)
         return self.servers[name][0]
