@@ -178,7 +178,7 @@ def met_by_path(log):
 def proxied(proxy, authority, log, faults):
     port = free_port()
     command = [sys.executable, proxy, "--listen-port", port, "--upstream", authority, "--log", log, "--latency-ms", 2,
-               "--max-faults", 0, "--match", r"^(?!/robots\.txt)", *faults]
+               "--max-faults", 0, "--seed", log.stem, "--match", r"^(?!/robots\.txt)", *faults]
     child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
     try:
         wait_for(port)

@@ -15,7 +15,7 @@ use super::stitch::Mosaic;
 use super::{Lossless, Tiles};
 use crate::contracts::{Download, LocalizedImage};
 use crate::files::Part;
-use crate::http::{Ask, Http, Kind, Saved, Trouble};
+use crate::http::{Ask, Count, Http, Kind, Saved, Trouble};
 use crate::jpeg::Stop;
 use crate::pixels::write::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
 use crate::pixels::{self, Sound};
@@ -70,6 +70,29 @@ pub async fn fetch(
     wish: Wish,
     image: &LocalizedImage,
 ) -> Result<Download, Trouble> {
+    let count = Count::default();
+    let outcome = fetch_counted(http, memory, places, wish, image, &count).await;
+    let attempts = count.get();
+    match outcome {
+        Ok(download) => Ok(Download {
+            attempts,
+            ..download
+        }),
+        Err(trouble) => Err(Trouble {
+            attempts,
+            ..trouble
+        }),
+    }
+}
+
+async fn fetch_counted(
+    http: &Http,
+    memory: &Memory,
+    places: &Places,
+    wish: Wish,
+    image: &LocalizedImage,
+    count: &Count,
+) -> Result<Download, Trouble> {
     let asked = asked(image, wish);
     let work = places.hidden.join(names::work(&image.id, &asked));
     let part = Part::new(work.with_extension("part"));
@@ -90,31 +113,26 @@ pub async fn fetch(
                 format: wish.server_format(),
                 most: MOST_BYTES,
                 part: &job.part,
+                count: count.clone(),
             };
             let pack = job.work.with_extension("pack");
             let resumed = Pack::resume(&pack, &job.asked).filter(|_| !wish.anew);
             let new_pack = |plan| Pack::create(&pack, &job.asked, plan);
             match service::fetch(http, memory, &wanted, resumed, &new_pack).await? {
                 Got::Whole(whole) => job.whole(whole).await,
-                Got::Regions {
-                    pack,
-                    attempts,
-                    notes,
-                } => job.regions(pack, attempts, notes).await,
+                Got::Regions { pack, notes } => job.regions(pack, notes).await,
             }
         }
         (None, Some(url)) => {
-            let checked = http
-                .save(&Ask::image(url, MOST_BYTES), &job.part, async |_| {
-                    let sound = look_at(&job.part).await?;
-                    is_the_one(&sound, image.image.sha256.as_deref())?;
-                    Ok(sound)
-                })
-                .await;
-            let (saved, sound) = checked?;
+            let ask = Ask::image(url, MOST_BYTES).counted(count);
+            let check = async |_: &Saved| {
+                let sound = look_at(&job.part).await?;
+                is_the_one(&sound, image.image.sha256.as_deref())?;
+                Ok(sound)
+            };
+            let (saved, sound) = http.save(&ask, &job.part, check).await?;
             let whole = Whole {
                 uri: url.clone(),
-                attempts: saved.attempts,
                 saved,
                 sound,
                 notes: Vec::new(),
@@ -215,14 +233,7 @@ impl Job<'_> {
             .filter(|e| e.media_type() != header.media_type);
         let shrink = [width, height] != turned;
         if target.is_none() && !shrink {
-            let download = self.entry(
-                "whole",
-                &whole.uri,
-                &whole.sound,
-                whole.attempts,
-                1,
-                whole.notes,
-            );
+            let download = self.entry("whole", &whole.uri, &whole.sound, 1, whole.notes);
             return self.publish(
                 &self.part,
                 Download {
@@ -249,26 +260,14 @@ impl Job<'_> {
             write_sized(rows, [width, height], encoding, to)
         })
         .await?;
-        let download = self.entry(
-            "encoded",
-            &whole.uri,
-            &sound,
-            whole.attempts,
-            1,
-            whole.notes,
-        );
+        let download = self.entry("encoded", &whole.uri, &sound, 1, whole.notes);
         let download = self.publish(&output, download)?;
         self.part.discard();
         Ok(download)
     }
 
     /// Regions: joined as they are where they go together, else decoded and encoded anew, band by band.
-    async fn regions(
-        &self,
-        pack: Pack,
-        attempts: u32,
-        mut notes: Vec<String>,
-    ) -> Result<Download, Trouble> {
+    async fn regions(&self, pack: Pack, mut notes: Vec<String>) -> Result<Download, Trouble> {
         let pack = std::sync::Arc::new(pack);
         if let Some(why) = self.cannot_be_lossless(pack.plan()) {
             if self.wish.lossless == Lossless::Require {
@@ -277,7 +276,7 @@ impl Job<'_> {
                     format!("--lossless require: {why}"),
                 ));
             }
-            return self.encoded(pack, attempts, notes).await;
+            return self.encoded(pack, notes).await;
         }
         let output = Part::new(self.work.with_extension("out"));
         match joined(output.path().to_owned(), pack.clone()).await? {
@@ -288,7 +287,7 @@ impl Job<'_> {
                     Joined::Jpeg => "joined",
                     Joined::Tiff => "tiled",
                 };
-                let entry = self.entry(method, &plan.service, &sound, attempts, regions, notes);
+                let entry = self.entry(method, &plan.service, &sound, regions, notes);
                 let download = self.publish(&output, entry)?;
                 pack.discard();
                 Ok(download)
@@ -299,7 +298,7 @@ impl Job<'_> {
             }
             Err(why) => {
                 notes.push(format!("regions decoded and encoded anew: {why}"));
-                self.encoded(pack, attempts, notes).await
+                self.encoded(pack, notes).await
             }
         }
     }
@@ -322,7 +321,6 @@ impl Job<'_> {
     async fn encoded(
         &self,
         pack: std::sync::Arc<Pack>,
-        attempts: u32,
         mut notes: Vec<String>,
     ) -> Result<Download, Trouble> {
         let plan = pack.plan().clone();
@@ -348,7 +346,7 @@ impl Job<'_> {
             write_sized(Mosaic::new(&held)?, target, encoding, to)
         })
         .await?;
-        let download = self.entry("stitched", &plan.service, &sound, attempts, regions, notes);
+        let download = self.entry("stitched", &plan.service, &sound, regions, notes);
         let download = self.publish(&output, download)?;
         pack.discard();
         Ok(download)
@@ -359,7 +357,6 @@ impl Job<'_> {
         method: &str,
         uri: &str,
         sound: &Sound,
-        attempts: u32,
         regions: u32,
         notes: Vec<String>,
     ) -> Download {
@@ -375,7 +372,6 @@ impl Job<'_> {
             height: sound.header.height,
             media_type: sound.header.media_type.into(),
             method: method.into(),
-            attempts,
             regions,
             notes,
             asked: self.asked.clone(),

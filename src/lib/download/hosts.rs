@@ -55,6 +55,11 @@ impl Known {
         pixels <= self.given || !(capped || self.refused.is_some_and(|refused| pixels >= refused))
     }
 
+    /// Whether as much came in one answer before.
+    pub fn has_given(&self, size: [u32; 2]) -> bool {
+        area(size) <= self.given
+    }
+
     /// It gave an answer of this size.
     pub fn gave(&mut self, size: [u32; 2]) {
         self.given = self.given.max(area(size));

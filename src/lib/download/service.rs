@@ -16,7 +16,7 @@ use super::pack::Pack;
 use super::plan::{Dialect, Plan, dialects, fits, may_be_whole, part, said, shrunk, whole_uri};
 use crate::contracts::Service;
 use crate::files::Part;
-use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
+use crate::http::{Ask, Count, Http, Kind, Reply, Saved, Trouble};
 use crate::iiif;
 use crate::iiif::info::{self, Info, Limits};
 use crate::pixels::{self, Sound};
@@ -36,6 +36,8 @@ pub struct Wanted<'a> {
     pub most: u64,
     /// Where an answer that is the whole picture goes.
     pub part: &'a Part,
+    /// Counts the requests.
+    pub count: Count,
 }
 
 /// An image that was had.
@@ -46,8 +48,6 @@ pub enum Got {
     Regions {
         /// They are in here.
         pack: Pack,
-        /// Requests made.
-        attempts: u32,
         /// What was learnt on the way.
         notes: Vec<String>,
     },
@@ -61,8 +61,6 @@ pub struct Whole {
     pub saved: Saved,
     /// What its body is.
     pub sound: Sound,
-    /// Requests made.
-    pub attempts: u32,
     /// What was learnt on the way.
     pub notes: Vec<String>,
 }
@@ -90,15 +88,11 @@ pub async fn fetch(
         http,
         memory,
         wanted,
-        attempts: 0,
         notes: Vec::new(),
+        trouble_with_whole: None,
         cap: Limits::NONE,
     };
-    let got = course.run(resumed, pack_at).await;
-    got.map_err(|mut trouble| {
-        trouble.attempts = trouble.attempts.max(course.attempts);
-        trouble
-    })
+    course.run(resumed, pack_at).await
 }
 
 /// One image's way through the ladder.
@@ -106,8 +100,9 @@ struct Course<'a> {
     http: &'a Http,
     memory: &'a Memory,
     wanted: &'a Wanted<'a>,
-    attempts: u32,
     notes: Vec<String>,
+    /// What kept the server from giving the whole picture, where that may be its size.
+    trouble_with_whole: Option<Trouble>,
     /// What this image's answers have taught; the host learns it when a region proves it.
     cap: Limits,
 }
@@ -157,20 +152,18 @@ impl Course<'_> {
 
     async fn info(&mut self) -> Result<Info, Trouble> {
         let cell = self.memory.info_cell(&self.wanted.service.id);
-        let mut asked = 0;
         let fetch = async {
-            let ask = Ask::document(iiif::info_uri(&self.wanted.service.id));
+            let ask =
+                Ask::document(iiif::info_uri(&self.wanted.service.id)).counted(&self.wanted.count);
             let check = async |reply: &Reply| {
                 info::parse(&reply.body)
                     .map(|_| ())
                     .map_err(|e| (Kind::Info, e))
             };
             let reply = self.http.get_checked(&ask, check).await;
-            asked = reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
             reply.map(|reply| info::parse(&reply.body).expect("checked just before"))
         };
         let info = cell.get_or_init(|| fetch).await.clone();
-        self.attempts += asked;
         info.map_err(|mut trouble| {
             trouble.message = format!("info.json: {}", trouble.message);
             trouble
@@ -192,6 +185,9 @@ impl Course<'_> {
             height: size[1],
         });
         let mut small = None;
+        let has_regions = info.level >= 1 || !info.tiles.is_empty();
+        let known = self.memory.host(&self.wanted.service.id).known();
+        let probe = has_regions && !known.has_given(target);
         for dialect in dialects(info, self.wanted.format)
             .into_iter()
             .filter(|d| d.both_sides == (info.version >= 3))
@@ -203,9 +199,13 @@ impl Course<'_> {
                 &dialect,
             );
             for _ in 0..2 {
-                let (saved, sound) = match self.save(&uri).await {
+                let (saved, sound) = match self.save(&uri, probe).await {
                     Ok(answer) => answer,
-                    Err(trouble) if refused(&trouble) || too_much(&trouble) => break,
+                    Err(trouble) if refused(&trouble) => break,
+                    Err(trouble) if trouble.kind.may_be_size() => {
+                        self.note_refusal(target, trouble);
+                        break;
+                    }
                     Err(trouble) => return Err(trouble),
                 };
                 let found = [sound.header.width, sound.header.height];
@@ -215,7 +215,6 @@ impl Course<'_> {
                         uri,
                         saved,
                         sound,
-                        attempts: self.attempts,
                         notes,
                     }));
                 }
@@ -235,6 +234,14 @@ impl Course<'_> {
             }
         }
         Ok(None)
+    }
+
+    fn note_refusal(&mut self, target: [u32; 2], trouble: Trouble) {
+        self.notes.push(format!(
+            "asked for {} x {} at once: {}; covered by regions instead",
+            target[0], target[1], trouble.message
+        ));
+        self.trouble_with_whole = Some(trouble);
     }
 
     fn learn_from_whole(&mut self, asked: [u32; 2], found: [u32; 2]) {
@@ -277,12 +284,20 @@ impl Course<'_> {
                 Err(trouble) => return Err(trouble),
             }
         }
-        Err(last.unwrap_or_else(|| Trouble {
+        let last = last.unwrap_or_else(|| Trouble {
             kind: Kind::Unsupported,
             status: None,
             attempts: 0,
             message: "the service offers neither the whole image nor tiles at full scale".into(),
-        }))
+        });
+        // A server that does not know regions says nothing of why the picture is not to be had.
+        match self.trouble_with_whole.take().filter(|_| refused(&last)) {
+            Some(trouble) => Err(Trouble {
+                message: format!("{}; regions: {}", trouble.message, last.message),
+                ..trouble
+            }),
+            None => Err(last),
+        }
     }
 
     /// Region sizes to try with the words to try them in: the largest regions first, advertised tiles after.
@@ -411,42 +426,33 @@ impl Course<'_> {
                     Err((Kind::WrongSize, wrong_size(&uri, cell, found).message))
                 }
             };
-            let ask = Ask::image(&uri, region_bytes(cell));
+            let ask = Ask::image(&uri, region_bytes(cell)).counted(&course.wanted.count);
             let mut reply = course.http.get_checked(&ask, right).await;
             if reply.as_ref().is_err_and(|t| t.kind == Kind::WrongSize) {
                 // Once more: a slip passes, a rule does not.
                 reply = course.http.get_checked(&ask, right).await;
             }
-            let reply = reply?;
-            let attempts = reply.attempts;
-            add(pack_ref, cell, reply.body).await.map(|()| attempts)
+            add(pack_ref, cell, reply?.body).await
         };
         let in_flight = usize::from(self.http.options().per_host());
         let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
-        let (mut attempts, mut first) = (0, None);
+        let mut first = None;
         // One region that cannot be had does not cost those under way: they are in the pack for the next run.
         while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(n) => attempts += n,
-                Err(trouble) => {
-                    attempts += trouble.attempts;
-                    let grave =
-                        matches!(trouble.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
-                    first.get_or_insert(trouble);
-                    if grave {
-                        break;
-                    }
+            if let Err(trouble) = answer {
+                let grave = matches!(trouble.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
+                first.get_or_insert(trouble);
+                if grave {
+                    break;
                 }
             }
         }
         drop(answers);
-        self.attempts += attempts;
         if let Some(trouble) = first {
             return Err(trouble);
         }
         Ok(Got::Regions {
             pack,
-            attempts: self.attempts,
             notes: std::mem::take(&mut self.notes),
         })
     }
@@ -461,19 +467,15 @@ impl Course<'_> {
         }
     }
 
-    /// A complete picture, of whatever size, in the part file.
-    async fn save(&mut self, uri: &str) -> Result<(Saved, Sound), Trouble> {
+    /// A complete picture, of whatever size, in the part file. `probe`: its host is not known to give as much.
+    async fn save(&self, uri: &str, probe: bool) -> Result<(Saved, Sound), Trouble> {
+        let ask = Ask {
+            probe,
+            ..Ask::image(uri, self.wanted.most).counted(&self.wanted.count)
+        };
         let part = self.wanted.part;
-        let saved = self
-            .http
-            .save(&Ask::image(uri, self.wanted.most), part, async |_| {
-                look_at(part).await
-            })
-            .await;
-        self.attempts += saved
-            .as_ref()
-            .map_or_else(|t| t.attempts, |(saved, _)| saved.attempts);
-        saved
+        let look = async |_: &Saved| look_at(part).await;
+        self.http.save(&ask, part, look).await
     }
 
     /// A complete picture, of whatever size, in memory.
@@ -484,11 +486,8 @@ impl Course<'_> {
                 size_of(reply.body.clone(), [cell.width, cell.height]).await?;
             Ok(())
         };
-        let reply = self
-            .http
-            .get_checked(&Ask::image(uri, region_bytes(cell)), check)
-            .await;
-        self.attempts += reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
+        let ask = Ask::image(uri, region_bytes(cell)).counted(&self.wanted.count);
+        let reply = self.http.get_checked(&ask, check).await;
         Ok((
             reply?,
             found.into_inner().unwrap_or_else(PoisonError::into_inner),
@@ -501,14 +500,6 @@ fn refused(trouble: &Trouble) -> bool {
     matches!(
         trouble.kind,
         Kind::NotFound | Kind::Status | Kind::Unsupported
-    )
-}
-
-/// Trouble that servers have with answers that are too large for them.
-fn too_much(trouble: &Trouble) -> bool {
-    matches!(
-        trouble.kind,
-        Kind::Forbidden | Kind::Server | Kind::Timeout | Kind::Truncated | Kind::NotAnImage
     )
 }
 

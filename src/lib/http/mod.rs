@@ -5,7 +5,7 @@
 //! included; `body` takes what is answered. Waits and retries have ends.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,26 @@ pub struct Ask {
     pub body: Option<String>,
     /// The largest body taken, in bytes.
     pub most: u64,
+    /// Whether something smaller can be asked for instead: what an answer too large for a server leads to is then
+    /// met once more, and no oftener.
+    pub probe: bool,
+    /// Counts the requests that this leads to.
+    pub count: Count,
+}
+
+/// Requests made, counted when they go out; clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Count(Arc<AtomicU32>);
+
+impl Count {
+    /// So many so far.
+    pub fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Ask {
@@ -72,6 +92,14 @@ impl Ask {
             identity: true,
             most,
             ..Ask::default()
+        }
+    }
+
+    /// The same, counted with others.
+    pub fn counted(self, count: &Count) -> Self {
+        Ask {
+            count: count.clone(),
+            ..self
         }
     }
 }
@@ -224,7 +252,7 @@ impl Http {
         ask: &Ask,
         check: impl AsyncFn(&Reply) -> Result<(), (Kind, String)>,
     ) -> Result<Reply, Trouble> {
-        self.persist(async |attempt| {
+        self.persist(ask, async |attempt| {
             let mut reply = self.take(ask, attempt > 1).await?;
             reply.attempts = attempt;
             match check(&reply).await {
@@ -243,7 +271,7 @@ impl Http {
 
     /// Asks until there is an answer, and gives its status without its body.
     pub async fn peek(&self, ask: &Ask) -> Result<u16, Trouble> {
-        self.persist(async |attempt| {
+        self.persist(ask, async |attempt| {
             let opened = self.open(ask, HeaderMap::new(), attempt > 1).await?;
             Ok(opened.response.status().as_u16())
         })
@@ -259,7 +287,7 @@ impl Http {
         part: &Part,
         check: impl AsyncFn(&Saved) -> Result<T, (Kind, String)>,
     ) -> Result<(Saved, T), Trouble> {
-        self.persist(async |attempt| {
+        self.persist(ask, async |attempt| {
             let mut saved = self.take_to(ask, part, attempt > 1).await?;
             saved.attempts = attempt;
             match check(&saved).await {
@@ -281,6 +309,7 @@ impl Http {
 
     async fn persist<T>(
         &self,
+        ask: &Ask,
         once: impl AsyncFn(u32) -> Result<T, Attempt>,
     ) -> Result<T, Trouble> {
         let mut attempt = 0;
@@ -295,13 +324,10 @@ impl Http {
             };
             trouble.attempts = attempt;
             let backoff = self.pause();
-            match after(
-                trouble.kind,
-                retry_after,
-                attempt,
-                self.options.retries,
-                backoff,
-            ) {
+            // A server that names a time is busy, not asked for too much.
+            let too_much = ask.probe && retry_after.is_none() && trouble.kind.may_be_size();
+            let retries = if too_much { 1 } else { u32::MAX }.min(self.options.retries);
+            match after(trouble.kind, retry_after, attempt, retries, backoff) {
                 Next::GiveUp => return Err(trouble),
                 Next::Retry(wait) => tokio::time::sleep(wait).await,
             }
