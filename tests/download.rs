@@ -9,6 +9,8 @@ mod history;
 mod joined;
 #[path = "download/manners.rs"]
 mod manners;
+#[path = "download/truths.rs"]
+mod truths;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -62,7 +62,7 @@ pub struct Places {
     pub hidden: PathBuf,
 }
 
-/// An image that is on the disk under its final name, not yet journalled: `when` is empty.
+/// An image that has its final name, not yet journalled: `when` is empty.
 pub async fn fetch(
     http: &Http,
     memory: &Memory,
@@ -250,17 +250,19 @@ impl Job<'_> {
         };
         let path = self.part.path().to_owned();
         let encoding = target.unwrap_or(same);
+        let mut notes = whole.notes;
+        notes.extend(lost(header));
         let output = Part::new(self.work.with_extension("out"));
         let sound = encode(output.path().to_owned(), encoding, move |to| {
             let bytes = std::fs::read(&path).map_err(std::io::Error::other)?;
             // Encoded anew, the EXIF tag is gone: the turn goes into the pixels.
             let image =
                 pixels::decode_upright(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?;
-            let rows = Decoded::new(image);
+            let rows = Decoded::new(image).with_icc_of(&bytes);
             write_sized(rows, [width, height], encoding, to)
         })
         .await?;
-        let download = self.entry("encoded", &whole.uri, &sound, 1, whole.notes);
+        let download = self.entry("encoded", &whole.uri, &sound, 1, notes);
         let download = self.publish(&output, download)?;
         self.part.discard();
         Ok(download)
@@ -339,6 +341,7 @@ impl Job<'_> {
             ));
         }
         let regions = super::cover::count(plan.size, plan.tile) as u32;
+        notes.extend(pack.lost());
         let output = Part::new(self.work.with_extension("out"));
         let path = output.path().to_owned();
         let held = pack.clone();
@@ -386,6 +389,15 @@ impl Job<'_> {
         Ok(download)
     }
 }
+
+/// The note about what a picture loses when it is encoded anew.
+pub fn lost(header: &pixels::Header) -> Option<String> {
+    let lost = header.lost_in_eight_bits();
+    lost.map(|lost| format!("{ENCODED_ANEW}: {lost}"))
+}
+
+/// How that note begins.
+pub const ENCODED_ANEW: &str = "encoded anew";
 
 /// Writes a picture to a file off the async workers, and looks at what was written.
 async fn encode(

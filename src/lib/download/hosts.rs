@@ -146,7 +146,7 @@ impl Host {
 }
 
 /// `scheme://host:port` of a URI.
-fn origin_of(uri: &str) -> &str {
+pub fn origin_of(uri: &str) -> &str {
     let from = uri.find("://").map_or(0, |at| at + 3);
     let end = uri[from..].find('/').map_or(uri.len(), |at| from + at);
     &uri[..end]

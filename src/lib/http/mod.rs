@@ -27,7 +27,7 @@ mod trouble;
 
 use archives::Archives;
 use host::{Manners, Most};
-pub use options::{Budget, Options};
+pub use options::{Budget, Options, host_of};
 /// The words of headers, in the types of the client.
 pub use reqwest::header;
 use robots::Robots;

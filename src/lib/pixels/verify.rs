@@ -76,11 +76,16 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     })
 }
 
-/// The ICC profile of a JPEG, if it has one.
-pub fn icc(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut decoder = zune_jpeg::JpegDecoder::new(ZCursor::new(bytes));
-    decoder.decode_headers().ok()?;
-    decoder.icc_profile()
+/// The ICC profile of an image, if it has one that is about grey or RGB, as many `channels` (1 or 3) as it is decoded
+/// to: a profile of inks says nothing of what they are decoded to.
+pub fn icc(bytes: &[u8], channels: u8) -> Option<Vec<u8>> {
+    let mut decoder = super::reader(io::Cursor::new(bytes))
+        .ok()?
+        .into_decoder()
+        .ok()?;
+    let profile = image::ImageDecoder::icc_profile(&mut decoder).ok()??;
+    let about: &[u8] = if channels == 1 { b"GRAY" } else { b"RGB " };
+    (profile.get(16..20) == Some(about)).then_some(profile)
 }
 
 fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
