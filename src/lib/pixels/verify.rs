@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -35,8 +36,12 @@ pub struct Sound {
 /// Up to this many pixels an image other than JPEG and PNG is decoded to see whether it is whole; beyond, its end is
 /// looked at. Bounds the memory a check takes.
 const DECODED: u64 = 50_000_000;
-/// Up to this many bytes a JPEG file is taken into memory to be read to its end.
-const LOADED: u64 = 256 << 20;
+/// Up to this many bytes a JPEG file is taken into memory to be read to its end: more than any JPEG is that was not
+/// made to be large.
+const LOADED: u64 = 1 << 30;
+/// Of files with more bytes than this one at a time is in memory.
+const LARGE: u64 = 64 << 20;
+static LARGE_ONE: Mutex<()> = Mutex::new(());
 
 /// Checks an image in memory.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
@@ -49,7 +54,7 @@ pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
     Ok(header)
 }
 
-/// Checks an image file, and takes its hash on the way. Memory holds the file's bytes at most.
+/// Checks an image file, and takes its hash on the way. Memory holds the file's bytes at most, and one large file's.
 pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     let disk = |e: io::Error| Flaw::Disk(format!("{}: {e}", path.display()));
     let mut file = File::open(path).map_err(disk)?;
@@ -63,6 +68,7 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     })?;
     file.seek(SeekFrom::Start(0)).map_err(disk)?;
     let (sha256, bytes) = crate::files::sha256(&mut file).map_err(disk)?;
+    let _turn = (bytes > LARGE).then(|| LARGE_ONE.lock().unwrap_or_else(PoisonError::into_inner));
     match header.media_type {
         "image/jpeg" if bytes > LOADED => ends_as_jpeg(&tail(&mut file).map_err(disk)?)?,
         "image/jpeg" => whole_jpeg(&std::fs::read(path).map_err(disk)?, &header)?,
