@@ -66,6 +66,17 @@ fn service(images: Vec<Value>, cap: usize) -> impl Fn(&Arrived) -> Answer {
         "/api/taxa/query/fathomnet/Siphonophorae" => serve(&json!([
             {"name": "Siphonophorae", "rank": "Order"}, {"name": "Nanomia", "rank": "Genus"}, {"name": "Apolemia", "rank": "Genus"}])),
         "/worms/descendants/Physonectae?accepted=true" => serve(&json!(["Nanomia", "Apolemia"])),
+        "/worms/taxa/ancestors/Nanomia" => {
+            serve(&json!({"name": "Animalia", "rank": "Kingdom", "children": [
+            {"name": "Siphonophorae", "rank": "Order", "children": [{"name": "Agalmatidae", "rank": "Family", "children": [
+                {"name": "Nanomia", "rank": "Genus", "alternateNames": ["Stephanomia"]}]}]}]}))
+        }
+        "/api/taxa/query/parent/fathomnet/Apolemia" => {
+            serve(&json!({"name": "Apolemiidae", "rank": "Family"}))
+        }
+        "/api/taxa/query/parent/fathomnet/Apolemiidae" => {
+            serve(&json!({"name": "Siphonophorae", "rank": "Order"}))
+        }
         path if path.starts_with("/api/taxa/query/") => Answer::Status(500),
         "/api/boundingboxes/list/concepts" => serve(&json!(["Apolemia", "Nanomia"])),
         _ => Answer::Status(404),
@@ -234,8 +245,6 @@ fn descendants_are_asked_of_the_other_service_when_the_first_fails() {
             wanted,
             "{concept}: one image, the boxes of all its concepts"
         );
-        let lineage = &work.json("digest.json")["taxonomy"]["Nanomia"]["lineage"];
-        assert_eq!(lineage[0]["name"], concept);
     }
     let said = [
         "/worms/descendants/Xyzzy",
@@ -245,6 +254,62 @@ fn descendants_are_asked_of_the_other_service_when_the_first_fails() {
     digest(&work, &server, &["Xyzzy", "-d", "--provider", "worms"])
         .exits(1)
         .says(&said);
+}
+
+#[test]
+fn ranks_are_those_of_worms_else_a_parent_at_a_time() {
+    let server = start(usize::MAX);
+    let work = Workdir::new();
+    let lineage = |work: &Workdir, concept: &str| -> Vec<String> {
+        let digest = work.json("digest.json");
+        let rungs = digest["taxonomy"][concept]["lineage"].as_array().cloned();
+        let rung = |r: &Value| {
+            format!(
+                "{} {}",
+                r["rank"].as_str().unwrap_or("-"),
+                r["name"].as_str().unwrap()
+            )
+        };
+        rungs.unwrap_or_default().iter().map(rung).collect()
+    };
+    for args in [&["Siphonophorae", "-d"][..], &["Nanomia", "--all"]] {
+        digest(&work, &server, args).exits(3);
+        let of_nanomia = lineage(&work, "Nanomia");
+        assert_eq!(
+            of_nanomia,
+            [
+                "Kingdom Animalia",
+                "Order Siphonophorae",
+                "Family Agalmatidae",
+                "Genus Nanomia"
+            ]
+        );
+        let of_apolemia = lineage(&work, "Apolemia");
+        assert_eq!(
+            of_apolemia[..3],
+            of_nanomia[..2]
+                .iter()
+                .cloned()
+                .chain(["Family Apolemiidae".to_owned()])
+                .collect::<Vec<_>>()[..],
+            "{args:?}"
+        );
+    }
+    // Where nothing is told of what is between, the concept asked for is above.
+    digest(&work, &server, &["Physonectae", "-d"]).exits(3);
+    assert_eq!(lineage(&work, "Apolemia")[0], "Kingdom Animalia");
+    let silent = service(images(), usize::MAX);
+    let server = Server::start(move |request, _| {
+        match request.path.contains("/ancestors/") || request.path.contains("/parent/") {
+            true => Answer::Status(500),
+            false => silent(request),
+        }
+    });
+    digest(&work, &server, &["Siphonophorae", "-d"]).exits(3);
+    assert_eq!(
+        lineage(&work, "Nanomia"),
+        ["Order Siphonophorae", "Genus Nanomia"]
+    );
 }
 
 #[test]

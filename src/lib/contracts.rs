@@ -149,6 +149,16 @@ pub struct Service {
     pub region: Option<[u32; 4]>,
 }
 
+impl Service {
+    /// The name of what is meant: the service, and the region of it.
+    pub fn name(&self) -> String {
+        match self.region {
+            Some([x, y, w, h]) => format!("{}#xywh={x},{y},{w},{h}", self.id),
+            None => self.id.clone(),
+        }
+    }
+}
+
 /// Where an image was found, and whose it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Provenance {
@@ -596,6 +606,16 @@ impl TryFrom<[f64; 2]> for Frame {
         } else {
             Err(format!("size is not above zero: {width} x {height}"))
         }
+    }
+}
+
+impl Frame {
+    /// Whether one scale fits both sides of two spaces, within one pixel of the coarser of the two: either size may
+    /// have been rounded.
+    pub fn has_shape_of(self, other: Frame) -> bool {
+        let (sx, sy) = (other.width / self.width, other.height / self.height);
+        let within = |a: f64, b: f64, scale: f64| (a - b).abs() <= scale.max(1.0);
+        within(other.width, self.width * sy, sy) || within(other.height, self.height * sx, sx)
     }
 }
 

@@ -48,6 +48,18 @@ fn malformed() -> Vec<(Value, &'static str)> {
             on(107, &with("\"x\":\"a\",\"y\":2,\"width\":3,\"height\":4")),
             "box has a x that is no number",
         ),
+        (
+            on(114, &with("\"x\":1.5,\"y\":2,\"width\":3,\"height\":4")),
+            "box has a x that is no whole number, --mend-boxes takes it: 1.5",
+        ),
+        (
+            on(115, &with("\"x\":1,\"y\":2,\"width\":\"3\",\"height\":4")),
+            "box has a width that is no whole number, --mend-boxes takes it",
+        ),
+        (
+            on(116, &with("\"x\":-1,\"y\":2,\"width\":3,\"height\":4")),
+            "box begins outside of its picture, --mend-boxes takes it",
+        ),
         (on(108, &sized("no uuid")), "image reference is no UUID"),
         (on(109, &sized(&stranger)), "image reference is not there"),
         (
@@ -82,13 +94,13 @@ fn odd() -> Vec<Value> {
         on(
             201,
             &format!(
-                "{{\"x\":1.5,\"y\":\"2\",\"width\":3.25,\"height\":4,\"image_reference_uuid\":\"{upper}\"}}"
+                "{{\"x\":1,\"y\":2,\"width\":3,\"height\":4,\"image_reference_uuid\":\"{upper}\"}}"
             ),
         ),
         on(
             202,
             &format!(
-                "{{\"x\":-1,\"y\":2,\"width\":3,\"height\":4,\"imageReferenceUuid\":\"{own}\"}}"
+                "{{\"x\":1,\"y\":2,\"width\":3,\"height\":4,\"imageReferenceUuid\":\"{own}\"}}"
             ),
         ),
         on(203, "{\"x\":1,\"y\":2,\"width\":3,\"height\":4}"),
@@ -167,15 +179,53 @@ fn every_box_of_the_service_is_kept_or_left_out_with_its_reason() {
         let boxes = images[0]["localizations"].as_array().unwrap();
         assert_eq!(boxes.len(), 7);
         let of = |n: usize| boxes.iter().find(|b| b["id"] == uuid('b', n)).unwrap();
-        assert_eq!(of(201)["bbox"], json!([1.5, 2, 3.25, 4]));
-        assert_eq!(
-            of(202)["bbox"],
-            json!([0, 2, 2, 4]),
-            "the part on the picture"
-        );
+        for n in 201..205 {
+            assert_eq!(of(n)["bbox"], json!([1, 2, 3, 4]), "{n}");
+        }
         assert_eq!(of(205)["bbox"], json!([1, 1, 8, 7]));
         assert!(of(205)["polygon"].is_array());
         assert_eq!(of(206)["bbox"], json!([1, 1, 8, 7]));
+    }
+}
+
+#[test]
+fn odd_numbers_are_taken_when_asked_for() {
+    let own = uuid('r', 1);
+    let with = |text: &str| format!("{{{text},\"image_reference_uuid\":\"{own}\"}}");
+    let boxes = [
+        on(
+            1,
+            &with("\"x\":1.5,\"y\":\"2\",\"width\":3.25,\"height\":4.0"),
+        ),
+        on(2, &with("\"x\":-1,\"y\":2,\"width\":3,\"height\":4")),
+        on(3, &with("\"x\":1,\"y\":2,\"width\":0,\"height\":4")),
+    ];
+    let rows = [row(1, 1, "Nanomia", &[reference(1, "png", "")], &boxes)];
+    let server = lab(rows.to_vec()).start();
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia"]).exits(1);
+    digest(&work, &server, &["Nanomia", "--mend-boxes"])
+        .exits(3)
+        .says(&["left out 1: box has no extent"]);
+    assert_eq!(account(&work), [2, 0, 1]);
+    let list = Value::from(rows.to_vec()).to_string();
+    work.write("list.json", list.replace("HOME", "http://lab.example"));
+    for (given, left) in [
+        (&["digest.json"][..], 0),
+        (&["list.json", "--mend-boxes"], 1),
+        (&["list.json"], 3),
+    ] {
+        let ran = work.run("extract", given);
+        if left == 3 {
+            ran.exits(1).says(&["--mend-boxes takes it"]);
+            continue;
+        }
+        ran.exits(left * 3);
+        let images = work.json("localizations.json")["images"].clone();
+        let boxes = images[0]["localizations"].as_array().unwrap();
+        let places: Vec<&Value> = boxes.iter().map(|b| &b["bbox"]).collect();
+        // The part on the picture is kept.
+        assert_eq!(places, [&json!([1.5, 2, 3.25, 4]), &json!([0, 2, 2, 4])]);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::common::m3::Lab;
+use super::common::m3::{Lab, row};
 use super::common::server::{Answer, Arrived};
 use super::common::{Running, Workdir, wait_until};
 use super::{account, digest, lab, labels, plain};
@@ -61,6 +61,32 @@ fn what_is_counted_and_not_given_is_told() {
         .exits(3)
         .says(&["observations are missing: the service counts 5 of \"Nanomia\" and gives 3"]);
     assert_eq!(labels(&work).len(), 3);
+}
+
+#[test]
+fn observations_without_a_picture_are_counted() {
+    let mut rows = many(3);
+    rows.extend((4..9).map(|n| row(n, n, "Nanomia", &[], &[])));
+    let server = lab(rows).start();
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia"])
+        .exits(0)
+        .says(&["5 observations are of moments without a picture"]);
+    assert_eq!(
+        work.json("report.json")["observations_without_picture"],
+        json!(5)
+    );
+    // Where the service does not count them, nothing is said of them.
+    let silent = |r: &Arrived, _: usize| {
+        let is_it = r.path.contains("/observations/concept/count/");
+        is_it.then_some(Answer::Status(500))
+    };
+    let server = lab(many(3)).with_fault(silent).start();
+    digest(&work, &server, &["Nanomia"]).exits(0);
+    assert_eq!(
+        work.json("report.json")["observations_without_picture"],
+        json!(0)
+    );
 }
 
 #[test]

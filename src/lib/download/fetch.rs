@@ -166,10 +166,7 @@ fn is_the_one(sound: &Sound, declared: Option<&str>) -> Result<(), (Kind, String
 /// What is asked for, in a form that changes when another request would be made or another file be written.
 pub fn asked(image: &LocalizedImage, wish: Wish) -> String {
     let place = match (&image.image.service, &image.image.url) {
-        (Some(service), _) => match service.region {
-            Some([x, y, w, h]) => format!("{}#xywh={x},{y},{w},{h}", service.id),
-            None => service.id.clone(),
-        },
+        (Some(service), _) => service.name(),
         (None, url) => url.clone().unwrap_or_default(),
     };
     let width = wish

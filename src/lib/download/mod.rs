@@ -33,6 +33,7 @@ pub mod journal;
 pub mod names;
 pub mod pack;
 pub mod plan;
+pub mod regions;
 pub mod service;
 pub mod stitch;
 

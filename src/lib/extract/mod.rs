@@ -43,6 +43,10 @@ pub struct Options {
     /// What becomes of a box that reaches beyond its image; one wholly outside is always rejected
     #[arg(long, value_name = "RULE", value_enum, default_value_t = Outside::Clip)]
     pub outside: Outside,
+    /// In digests of m3-download: take boxes too whose numbers have decimals or are texts, or that begin outside of
+    /// their picture
+    #[arg(long)]
+    pub mend_boxes: bool,
     /// Only annotations with this motivation, such as `tagging`; given again, any of them
     #[arg(long, value_name = "MOTIVATION")]
     pub motivation: Vec<String>,
@@ -165,7 +169,7 @@ pub fn run(options: Options) -> ExitCode {
 fn stage(options: &Options, report: &mut Report) -> Result<(), Error> {
     let rejects = rejects_path(options);
     refuse_overwriting(options, rejects.as_deref())?;
-    let (digests, unusable) = read_digests(&options.digests)?;
+    let (digests, unusable) = read_digests(&options.digests, options.mend_boxes)?;
     let rules = Rules {
         concept_from: options.concept_from.clone(),
         outside: options.outside,
@@ -230,7 +234,11 @@ fn refuse_overwriting(options: &Options, rejects: Option<&Path>) -> Result<(), E
 /// Digests by name, and what in lists of m3-download cannot be used.
 type Digests = (Vec<(String, Digest)>, Vec<Reject>);
 
-fn read_digests(paths: &[PathBuf]) -> Result<Digests, Error> {
+fn read_digests(paths: &[PathBuf], mend_boxes: bool) -> Result<Digests, Error> {
+    let choices = m3::Options {
+        mend_boxes,
+        ..m3::Options::default()
+    };
     let (mut digests, mut unusable) = (Vec::new(), Vec::new());
     for path in paths {
         let (name, bytes) = (path.display().to_string(), files::read(path)?);
@@ -238,7 +246,7 @@ fn read_digests(paths: &[PathBuf]) -> Result<Digests, Error> {
             false => contracts::parse(&bytes, &name)?,
             true => {
                 let list: Vec<serde_json::Value> = contracts::parse_json(&bytes, &name)?;
-                let (digest, rejects) = m3::list::digest(&name, &list)?;
+                let (digest, rejects) = m3::list::digest(&name, &list, &choices)?;
                 unusable.extend(rejects);
                 digest
             }

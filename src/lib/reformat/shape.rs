@@ -37,8 +37,9 @@ impl Mapping {
             width: file.height,
             height: file.width,
         };
-        let stored_fits = fits(frame, file);
-        let turned = (5..=8).contains(&header.orientation) && !stored_fits && fits(frame, shown);
+        let stored_fits = frame.has_shape_of(file);
+        let turned =
+            (5..=8).contains(&header.orientation) && !stored_fits && frame.has_shape_of(shown);
         let onto = if turned { shown } else { file };
         Mapping {
             scale: [onto.width / frame.width, onto.height / frame.height],
@@ -75,14 +76,6 @@ impl Mapping {
             _ => [x, y],
         }
     }
-}
-
-/// Whether one scale fits both sides, within one pixel of the coarser of the two: either size may have been
-/// rounded.
-fn fits(frame: Frame, file: Frame) -> bool {
-    let (sx, sy) = (file.width / frame.width, file.height / frame.height);
-    let within = |a: f64, b: f64, scale: f64| (a - b).abs() <= scale.max(1.0);
-    within(file.width, frame.width * sy, sy) || within(file.height, frame.height * sx, sx)
 }
 
 /// The part of a box inside a picture, and whether some of it was outside; none when nothing is left.
@@ -240,7 +233,7 @@ mod tests {
         ];
         for (a, b, wanted) in cases {
             let [a, b] = [a, b].map(|[width, height]| frame(width, height));
-            assert_eq!(fits(a, b), wanted, "{a:?} {b:?}");
+            assert_eq!(a.has_shape_of(b), wanted, "{a:?} {b:?}");
         }
     }
 

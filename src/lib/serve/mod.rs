@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::files;
 use crate::report::{self, Error, Report};
 use catalogue::{Catalogue, Taken};
+use config::Config;
 use listen::Door;
 use picture::Cap;
 use reviews::Reviews;
@@ -24,6 +25,7 @@ use service::{Means, Service};
 pub mod annotation;
 pub mod cache;
 pub mod catalogue;
+pub mod config;
 pub mod ids;
 pub mod info;
 pub mod lanes;
@@ -53,6 +55,9 @@ pub struct Options {
     /// Where the images of LOCALIZATIONS are [default: image_map.json]
     #[arg(long, value_name = "FILE")]
     pub image_map: Option<PathBuf>,
+    /// A configuration file, TOML: who may see what, where answers are kept, presets
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Address to listen on; port 0: any free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -124,6 +129,10 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
+    let _config = match &options.config {
+        Some(path) => config::read(path)?,
+        None => Config::default(),
+    };
     let mut taken = take(options)?;
     account(&taken, report);
     let reviews = (options.review.as_deref())

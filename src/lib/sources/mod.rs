@@ -8,6 +8,7 @@ pub mod iiif;
 pub mod m3;
 pub mod names;
 pub mod table;
+mod tree;
 
 use std::collections::BTreeMap;
 

@@ -2,8 +2,9 @@
 //! were not asked for, and those that its reviewers rejected, are left where they are.
 
 mod images;
+mod ranks;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 use crate::contracts::Observation;
 use crate::report::{Error, Reject};
 use crate::sources::names::{self, below, encoded};
-use crate::sources::{Answer, Concepts, Found, From, Loss, Node, Placed, Request, Source, is_url};
+use crate::sources::tree;
+use crate::sources::{Answer, Concepts, Found, From, Loss, Placed, Request, Source, is_url};
 use crate::values::{list, text};
 
 /// The public service.
@@ -49,6 +51,10 @@ impl Options {
         self.base.as_deref().unwrap_or(BASE)
     }
 
+    fn provider(&self) -> &str {
+        self.provider.as_deref().unwrap_or("fathomnet")
+    }
+
     /// The WoRMS service beside it, which knows descendants too.
     fn worms(&self) -> String {
         let base = self.base().trim_end_matches('/');
@@ -72,6 +78,10 @@ pub struct FathomNet {
 enum Task {
     /// Everything below a concept; the other service is asked when the first fails.
     Descendants { concept: String, failed: String },
+    /// Everything above a concept, with ranks.
+    Ancestors(String),
+    /// What is right above a concept, where the service that knows all of it has no answer.
+    Parent(String),
     /// All concepts that boxes bear, to find those near one that nobody knows.
     Names(String),
     /// Some of the images of a concept.
@@ -87,6 +97,7 @@ impl Task {
     fn ask(self, url: &str, body: Option<Value>, from: &str) -> Request {
         let role = match &self {
             Task::Descendants { .. } => "descendants",
+            Task::Ancestors(_) | Task::Parent(_) => "ranks",
             Task::Names(_) => "names of concepts",
             Task::Page { .. } => "images",
         };
@@ -141,7 +152,9 @@ impl Source for FathomNet {
         let url = &answer.request.location;
         let document: Value = serde_json::from_slice(&answer.bytes).unwrap_or_default();
         let mut found = Found::default();
-        if !document.is_array() && !document["children"].is_array() {
+        let task = Task::of(&answer.request);
+        let is_ranks = matches!(task, Task::Ancestors(_) | Task::Parent(_));
+        if !is_ranks && !document.is_array() && !document["children"].is_array() {
             let said =
                 text(&document["message"]).map(|said| format!(": the service says \"{said}\""));
             let problem = format!("is no list{}", said.unwrap_or_default());
@@ -149,9 +162,18 @@ impl Source for FathomNet {
             found.rejects.push(reject);
             return Ok(found);
         }
-        match Task::of(&answer.request) {
+        match task {
             Task::Descendants { concept, .. } => {
                 self.descendants(&concept, &document, url, &mut found)
+            }
+            Task::Ancestors(_) => found.taxa = tree::nodes(&document),
+            Task::Parent(concept) => {
+                found.taxa = ranks::parent(&concept, &document);
+                let above = found
+                    .taxa
+                    .last()
+                    .map(|above| self.ask_parent(&above.name, url));
+                found.next.extend(above);
             }
             Task::Names(typed) => {
                 let known = || list(&document).filter_map(Value::as_str);
@@ -186,7 +208,12 @@ impl Source for FathomNet {
                 "neither is there an answer from {failed}; --provider NAME asks another taxonomy, and without \
                  --descendants only \"{concept}\" itself is searched"
             ))),
-            Task::Names(_) => Ok(Some(Found::default())),
+            Task::Ancestors(concept) => Ok(Some(Found {
+                next: vec![self.ask_parent(&concept, url)],
+                ..Found::default()
+            })),
+            // Ranks are beside the point: boxes are kept without them.
+            Task::Names(_) | Task::Parent(_) => Ok(Some(Found::default())),
             Task::Page { .. } if loss.is_of_service || loss.status == Some(404) => {
                 Err(cannot().hint(self.advice()))
             }
@@ -217,6 +244,7 @@ impl Source for FathomNet {
         let boxes: usize = images.iter().map(|image| image.annotations.len()).sum();
         found.count("boxes", boxes as u64);
         found.count("images", images.len() as u64);
+        found.taxa = ranks::nearest(std::mem::take(&mut found.taxa), &self.concepts);
         found.observations = images;
         found
     }
@@ -240,13 +268,35 @@ impl FathomNet {
     }
 
     fn ask_descendants(&self, concept: &str) -> Request {
-        let provider = self.options.provider.as_deref().unwrap_or("fathomnet");
+        let provider = self.options.provider();
         let path = format!("taxa/query/{}/{}", encoded(provider), encoded(concept));
         let task = Task::Descendants {
             concept: concept.to_owned(),
             failed: String::new(),
         };
         task.ask(&below(self.options.base(), &path), None, "command line")
+    }
+
+    /// What is above a concept: of the service that gives it in one answer, unless users chose a taxonomy.
+    fn ask_ranks(&self, concept: &str, from: &str) -> Request {
+        match self.options.provider {
+            Some(_) => self.ask_parent(concept, from),
+            None => {
+                let path = format!("taxa/ancestors/{}", encoded(concept));
+                let url = below(&self.options.worms(), &path);
+                Task::Ancestors(concept.to_owned()).ask(&url, None, from)
+            }
+        }
+    }
+
+    fn ask_parent(&self, concept: &str, from: &str) -> Request {
+        let provider = self.options.provider();
+        let path = format!(
+            "taxa/query/parent/{}/{}",
+            encoded(provider),
+            encoded(concept)
+        );
+        Task::Parent(concept.to_owned()).ask(&below(self.options.base(), &path), None, from)
     }
 
     fn ask_page(&self, concept: &str, offset: u64, before: Option<String>, from: &str) -> Request {
@@ -277,12 +327,7 @@ impl FathomNet {
             open.extend(list(&value["children"]));
         }
         let rank = names.remove(concept).flatten();
-        let node = |name: &str, rank: Option<String>, parent: Option<&str>| Node {
-            name: name.to_owned(),
-            rank,
-            parent: parent.map(str::to_owned),
-            alternatives: Vec::new(),
-        };
+        let node = ranks::node;
         found.taxa.push(node(concept, rank, None));
         found.next.push(self.ask_page(concept, 0, None, url));
         for (name, rank) in names {
@@ -329,6 +374,15 @@ impl FathomNet {
         for image in list(document) {
             self.image(concept, image, url, found);
         }
+        let boxes = found.annotations.iter();
+        let taxa: BTreeSet<&str> = boxes
+            .filter_map(|b| b.annotation.attributes.get("taxon")?.as_str())
+            .collect();
+        let ranks: Vec<Request> = taxa
+            .iter()
+            .map(|taxon| self.ask_ranks(taxon, url))
+            .collect();
+        found.next.extend(ranks);
         // A short page may be a cap as well as the end: only an empty one is the end.
         found
             .next

@@ -274,10 +274,7 @@ fn observation(found: Image, annotation: &Value, page: &Page) -> Observation {
         );
     }
     let id = match (&image.service, &image.url) {
-        (Some(service), _) => match service.region {
-            Some([x, y, w, h]) => format!("{}#xywh={x},{y},{w},{h}", service.id),
-            None => service.id.clone(),
-        },
+        (Some(service), _) => service.name(),
         (None, url) => url.clone().unwrap_or_default(),
     };
     Observation {

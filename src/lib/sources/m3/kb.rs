@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::sources::Node;
-use crate::values::text;
+use crate::sources::tree::nodes;
 
 /// What the knowledge base says of a concept.
 #[derive(Debug)]
@@ -47,44 +47,12 @@ fn names(node: &Node) -> impl Iterator<Item = &str> {
     std::iter::once(node.name.as_str()).chain(others)
 }
 
-/// The nodes of a document, sorted: the order of children means nothing.
-pub fn nodes(document: &Value) -> Vec<Node> {
-    let mut nodes = Vec::new();
-    let mut open: Vec<(&Value, Option<String>)> = match document {
-        Value::Array(list) => list.iter().map(|node| (node, None)).collect(),
-        one => vec![(one, None)],
-    };
-    while let Some((value, parent)) = open.pop() {
-        // Never trimmed: names of real knowledge bases end in blanks.
-        let Some(name) = value["name"].as_str() else {
-            continue;
-        };
-        let mut alternatives: Vec<String> = list(&value["alternativeNames"])
-            .filter_map(|name| name.as_str().map(str::to_owned))
-            .collect();
-        alternatives.sort();
-        nodes.push(Node {
-            name: name.to_owned(),
-            rank: text(&value["rank"]),
-            parent,
-            alternatives,
-        });
-        open.extend(list(&value["children"]).map(|child| (child, Some(name.to_owned()))));
-    }
-    nodes.sort_by(|a, b| (&a.name, &a.parent, &a.rank).cmp(&(&b.name, &b.parent, &b.rank)));
-    nodes
-}
-
 /// The name of the root of a branch: the whole tree is below it.
 pub fn root(document: &Value) -> Option<&str> {
     match document {
         Value::Array(list) => list.first()?["name"].as_str(),
         one => one["name"].as_str(),
     }
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 #[cfg(test)]

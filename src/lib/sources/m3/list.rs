@@ -9,16 +9,20 @@ use crate::report::{Error, Reject};
 use crate::sources::Found;
 
 /// A list as a digest of ours, and what in it cannot be used. `name` is what messages call it.
-pub fn digest(name: &str, list: &[Value]) -> Result<(Digest, Vec<Reject>), Error> {
+pub fn digest(
+    name: &str,
+    list: &[Value],
+    options: &Options,
+) -> Result<(Digest, Vec<Reject>), Error> {
     check_kind(name, list)?;
     let mut found = Found::default();
     for (i, record) in list.iter().enumerate() {
         if record["observations"].is_array() {
             for row in Row::of_moment(record) {
-                row.read(name, false, &mut found);
+                row.read(name, options, &mut found);
             }
         } else if record["associations"].is_array() {
-            Row::flat(record).read(name, false, &mut found);
+            Row::flat(record).read(name, options, &mut found);
         } else if let Some(problem) = fault(record) {
             let place = format!("record {}", i + 1);
             found
@@ -26,7 +30,7 @@ pub fn digest(name: &str, list: &[Value]) -> Result<(Digest, Vec<Reject>), Error
                 .push(Reject::new(name, place, "associations", problem));
         }
     }
-    let found = pictures::choose(found, &Options::default());
+    let found = pictures::choose(found, options);
     let asked = Asked {
         kind: "m3".into(),
         inputs: vec![name.to_owned()],

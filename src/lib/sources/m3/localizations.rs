@@ -17,6 +17,8 @@ const REFERENCES: &[&str] = &[
     "image_reference_uuuid",
     "imageReferenceUuid",
 ];
+/// What takes boxes that are odd and can be used.
+const MEND: &str = "--mend-boxes takes it";
 /// The longest text that the database holds.
 const COLUMN: usize = 1024;
 
@@ -37,12 +39,14 @@ pub fn is_localization(association: &Value) -> bool {
     link == BOX || link.starts_with(SHAPE)
 }
 
-/// Reads an association that [`is_localization`]. The problem is one of a reject.
-pub fn read(association: &Value) -> Result<Localization, String> {
+/// Reads an association that [`is_localization`]. Boxes are refused unless their sides are whole numbers and they
+/// begin on the picture, as the tools that draw them write them; `mend` takes the others too. The problem is one of
+/// a reject.
+pub fn read(association: &Value, mend: bool) -> Result<Localization, String> {
     let link = association["link_name"].as_str().unwrap_or_default().trim();
     let mut members = members(&association["link_value"])?;
     let regions = match link.strip_prefix(SHAPE) {
-        None => vec![bounding_box(&members)?],
+        None => vec![bounding_box(&members, mend)?],
         Some(kind) => shape(kind, &members)?,
     };
     let reference = reference(&members)?;
@@ -93,16 +97,28 @@ fn excerpt(text: &str) -> String {
     crate::selectors::excerpt(text)
 }
 
-fn bounding_box(members: &Map<String, Value>) -> Result<Region, String> {
+fn bounding_box(members: &Map<String, Value>, mend: bool) -> Result<Region, String> {
     let side = |key: &str| match members.get(key) {
         None | Some(Value::Null) => Err(format!("box has no {key}: {}", keys(members))),
         Some(value) => {
-            number(value).ok_or_else(|| format!("box has a {key} that is no number: {value}"))
+            let side = number(value)
+                .ok_or_else(|| format!("box has a {key} that is no number: {value}"))?;
+            let is_whole = value.is_i64() || value.is_u64();
+            match mend || is_whole {
+                true => Ok(side),
+                false => Err(format!(
+                    "box has a {key} that is no whole number, {MEND}: {value}"
+                )),
+            }
         }
     };
     let numbers = [side("x")?, side("y")?, side("width")?, side("height")?];
     let bbox = BBox::try_from(numbers)
         .map_err(|_| format!("box has no extent: {} x {}", numbers[2], numbers[3]))?;
+    if !mend && (bbox.x < 0.0 || bbox.y < 0.0) {
+        let at = format!("{}, {}", bbox.x, bbox.y);
+        return Err(format!("box begins outside of its picture, {MEND}: {at}"));
+    }
     Ok(Region {
         frame: Space::Image,
         fragment: Some(fragment(&bbox)),
@@ -193,7 +209,11 @@ mod tests {
     fn of(link: &str, value: &str) -> Result<Localization, String> {
         let association = json!({"link_name": link, "link_value": value});
         assert!(is_localization(&association));
-        read(&association)
+        read(&association, false)
+    }
+
+    fn mended(link: &str, value: &str) -> Result<Localization, String> {
+        read(&json!({"link_name": link, "link_value": value}), true)
     }
 
     #[test]
@@ -218,7 +238,7 @@ mod tests {
             ),
         ];
         for (value, wanted) in cases {
-            let found = of("bounding box", &value).unwrap();
+            let found = mended("bounding box", &value).unwrap();
             assert_eq!(
                 found.regions[0].fragment.as_deref(),
                 Some(wanted),
@@ -310,6 +330,26 @@ mod tests {
                 "image reference is no UUID: 7",
             ),
             (
+                "bounding box",
+                "{\"x\":1.5,\"y\":2,\"width\":3,\"height\":4}",
+                "box has a x that is no whole number, --mend-boxes takes it: 1.5",
+            ),
+            (
+                "bounding box",
+                "{\"x\":1,\"y\":2,\"width\":3.0,\"height\":4}",
+                "box has a width that is no whole number, --mend-boxes takes it: 3.0",
+            ),
+            (
+                "bounding box",
+                "{\"x\":1,\"y\":\"2\",\"width\":3,\"height\":4}",
+                "box has a y that is no whole number, --mend-boxes takes it: \"2\"",
+            ),
+            (
+                "bounding box",
+                "{\"x\":1,\"y\":-2,\"width\":3,\"height\":4}",
+                "box begins outside of its picture, --mend-boxes takes it: 1, -2",
+            ),
+            (
                 "localization-polygon",
                 "{\"x\":[1,2],\"y\":[1,2]}",
                 "polygon has too few points: 2",
@@ -340,7 +380,7 @@ mod tests {
             assert!(problem.starts_with(wanted), "{value}: {problem}");
         }
         assert_eq!(
-            read(&json!({"link_name": "bounding box"})).unwrap_err(),
+            read(&json!({"link_name": "bounding box"}), false).unwrap_err(),
             "link_value is not there"
         );
     }

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::report::{Error, Reject};
 use crate::sources::names::{self, below, encoded, unknown};
+use crate::sources::tree;
 use crate::sources::{About, Answer, Concepts, Found, Loss, Request, Source};
 use crate::values;
 use config::{Services, Setting};
@@ -52,6 +53,9 @@ pub struct Options {
     /// Name boxes around a part of an animal by the animal alone
     #[arg(long)]
     pub no_parts: bool,
+    /// Take boxes too whose numbers have decimals or are texts, or that begin outside of their picture
+    #[arg(long)]
+    pub mend_boxes: bool,
     /// Keep pictures without boxes too, with their concepts as labels of the whole picture
     #[arg(long)]
     pub unboxed: bool,
@@ -82,6 +86,7 @@ impl Options {
             (self.prefer != Prefer::One, "--prefer"),
             (self.overlays, "--overlays"),
             (self.no_parts, "--no-parts"),
+            (self.mend_boxes, "--mend-boxes"),
             (self.unboxed, "--unboxed"),
         ];
         let mut given = options.into_iter().filter(|(given, _)| *given);
@@ -151,6 +156,7 @@ impl Source for M3 {
         &[
             "names",
             "observations",
+            pages::UNPICTURED,
             "moments",
             "boxes",
             "boxes_rejected",
@@ -172,7 +178,7 @@ impl Source for M3 {
         match task {
             Task::Entry(typed) => self.entry(&typed, &document, url, &mut found)?,
             Task::Branch => self.branch(&document, url, &mut found),
-            Task::Tree => found.taxa = kb::nodes(&document),
+            Task::Tree => found.taxa = tree::nodes(&document),
             Task::Names(typed) => {
                 let near = names::near(&typed, texts(&document));
                 found.next.push(self.ask_known(&typed, &near).after(url));
@@ -181,6 +187,12 @@ impl Source for M3 {
             Task::Count(name) => {
                 let count = document["count"].as_u64();
                 found.next = self.plan(&name, count, url);
+                let all = count.map(|pictured| self.ask_count_all(&name, pictured).after(url));
+                found.next.extend(all);
+            }
+            Task::CountAll { pictured } => {
+                let all = document["count"].as_u64().unwrap_or(pictured);
+                found.count(pages::UNPICTURED, all.saturating_sub(pictured));
             }
             Task::Page { name, span } => return Ok(self.page(&name, &span, &document, answer)),
             Task::Moment => self.moment(&document, url, &mut found),
@@ -225,6 +237,8 @@ impl Source for M3 {
                 "ranks are not known to the root: {url}: {}",
                 loss.problem
             )))),
+            // Beside the point: what cannot be put on a picture.
+            Task::CountAll { .. } => Ok(Some(Found::default())),
             Task::Count(name) if !loss.is_of_service => Ok(instead(self.plan(&name, None, url))),
             Task::Page { name, span } if is_not_there && request.body.is_none() => {
                 // Some proxies decode `%2F`: then only a name that is no part of the address is found.
@@ -302,7 +316,7 @@ impl M3 {
 
     /// What is above a concept. Boxes of any other concept need the whole tree, which is one request too.
     fn branch(&self, document: &Value, url: &str, found: &mut Found) {
-        found.taxa = kb::nodes(document);
+        found.taxa = tree::nodes(document);
         if let (true, Some(root), Some(trees)) =
             (self.asked.all, kb::root(document), &self.services.trees)
         {
@@ -350,7 +364,7 @@ impl M3 {
 
     /// A row, and what has to be asked for beside it.
     fn row(&self, row: &Row, url: &str, found: &mut Found) {
-        let Some(missing) = row.read(url, self.options.unboxed, found) else {
+        let Some(missing) = row.read(url, &self.options, found) else {
             return;
         };
         let (moment, video) = (row.moment(), row.video());

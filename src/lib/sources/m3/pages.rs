@@ -53,10 +53,18 @@ impl Span {
     }
 }
 
+/// Count: observations that have no picture to put boxes on, and are not asked for.
+pub const UNPICTURED: &str = "observations_without_picture";
+
 impl M3 {
     pub(super) fn ask_count(&self, name: &str) -> Request {
         let path = format!("observations/concept/images/count/{}", encoded(name));
         Task::Count(name.to_owned()).ask(&below(&self.services.anno.url, &path))
+    }
+
+    pub(super) fn ask_count_all(&self, name: &str, pictured: u64) -> Request {
+        let path = format!("observations/concept/count/{}", encoded(name));
+        Task::CountAll { pictured }.ask(&below(&self.services.anno.url, &path))
     }
 
     /// The pages of a name: all at once where their number is known, else one after the other.
@@ -162,6 +170,12 @@ impl M3 {
             met.extend(tally.met);
         }
         found.count("names", names.len() as u64);
+        match found.counts.get(UNPICTURED).copied().unwrap_or(0) {
+            0 => {}
+            n => found.notes.push(format!(
+                "{n} observations are of moments without a picture: they are not asked for, their boxes would be on nothing"
+            )),
+        }
         for (name, (counted, met)) in names {
             let met = met.len() as u64;
             found.count("observations", met);

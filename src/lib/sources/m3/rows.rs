@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::Options;
 use super::localizations::{self, Localization};
 use crate::contracts::{
     Annotation, ImageRef, Labels, Metadata, Observation, Provenance, Region, Space,
@@ -72,18 +73,18 @@ impl<'a> Row<'a> {
         named.unwrap_or_else(|| "observation without uuid".into())
     }
 
-    /// Reads pictures and boxes; `whole` asks for observations without boxes too, as words about the whole picture.
+    /// Reads pictures and boxes, and with `--unboxed` observations without boxes too, as words about the whole picture.
     /// Gives what is missing to choose between the pictures; none when there is nothing to choose for.
-    pub fn read(&self, document: &str, whole: bool, found: &mut Found) -> Option<Missing> {
+    pub fn read(&self, document: &str, options: &Options, found: &mut Found) -> Option<Missing> {
         let before = found.annotations.len();
         let associations = list(&self.observation["associations"]);
         let said: Vec<&Value> = associations
             .filter(|a| localizations::is_localization(a))
             .collect();
         for (at, association) in said.iter().enumerate() {
-            self.localization(document, at, association, found);
+            self.localization(document, at, association, options.mend_boxes, found);
         }
-        if said.is_empty() && whole {
+        if said.is_empty() && options.unboxed {
             found.annotations.push(self.about_all(document));
         }
         if found.annotations.len() == before {
@@ -96,10 +97,17 @@ impl<'a> Row<'a> {
         Some(missing)
     }
 
-    fn localization(&self, document: &str, at: usize, association: &Value, found: &mut Found) {
+    fn localization(
+        &self,
+        document: &str,
+        at: usize,
+        association: &Value,
+        mend: bool,
+        found: &mut Found,
+    ) {
         let id =
             id(association, &["uuid"]).unwrap_or_else(|| format!("{}#{}", self.name(), at + 1));
-        match localizations::read(association) {
+        match localizations::read(association, mend) {
             Ok(localization) => {
                 let part = text(&association["to_concept"]);
                 let placed = self.placed(document, id, localization, part);

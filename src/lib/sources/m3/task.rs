@@ -23,8 +23,13 @@ pub enum Task {
         /// Names near it that are known elsewhere.
         near: Vec<String>,
     },
-    /// How many observations bear a name.
+    /// How many observations of moments with a picture bear a name.
     Count(String),
+    /// How many observations bear a name, with a picture or without.
+    CountAll {
+        /// How many of them are of moments with a picture.
+        pictured: u64,
+    },
     /// Some of the observations that bear a name.
     Page {
         /// The name.
@@ -81,7 +86,7 @@ impl Task {
             Task::Entry(_) => "concept",
             Task::Branch | Task::Tree => "tree of concepts",
             Task::Names(_) | Task::Known { .. } => "names of concepts",
-            Task::Count(_) => "count of observations",
+            Task::Count(_) | Task::CountAll { .. } => "count of observations",
             Task::Page { .. } => "observations",
             Task::Moment => "imaged moment",
             Task::Reference { .. } => "image reference",
