@@ -13,6 +13,8 @@ mod joined;
 mod manners;
 #[path = "download/progress.rs"]
 mod progress;
+#[path = "download/regions.rs"]
+mod regions;
 #[path = "download/truths.rs"]
 mod truths;
 

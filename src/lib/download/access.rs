@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::service::Wanted;
+use super::hosts::Memory;
 use crate::http::{Ask, Count, Http, Kind, Reply, Trouble};
 use crate::iiif;
 use crate::iiif::authorization::{self, Gate, Verdict, gate, is_another, verdict};
@@ -21,8 +21,21 @@ pub struct Admission {
     pub gate: Option<Gate>,
 }
 
+/// What a service is, asked once.
+pub async fn admission(
+    http: &Http,
+    memory: &Memory,
+    service: &str,
+    attempts: &Count,
+) -> Result<Admission, Trouble> {
+    let cell = memory.info_cell(service);
+    cell.get_or_init(|| ask(http, service, attempts))
+        .await
+        .clone()
+}
+
 /// Asks a service.
-pub async fn ask(http: &Http, service: &str, attempts: &Count) -> Result<Admission, Trouble> {
+async fn ask(http: &Http, service: &str, attempts: &Count) -> Result<Admission, Trouble> {
     let (reply, info) = info_of(http, service, attempts).await?;
     let json: Value = serde_json::from_slice(bare(&reply.body)).unwrap_or_default();
     let open = |info, gate| Admission {
@@ -160,20 +173,25 @@ async fn stand_in(
 }
 
 /// Whether what is behind a door of version 1 is as large as the source declares it.
-pub fn is_whole(http: &Http, admission: &Admission, wanted: &Wanted<'_>) -> Result<(), Trouble> {
+pub fn is_whole(
+    http: &Http,
+    admission: &Admission,
+    service: &str,
+    declared: Option<[u32; 2]>,
+) -> Result<(), Trouble> {
     let Some(gate) = admission.gate.as_ref().filter(|gate| gate.version == 1) else {
         return Ok(());
     };
     let found = [admission.info.width, admission.info.height];
     let is_smaller = |declared: &[u32; 2]| found[0] < declared[0] && found[1] < declared[1];
-    match wanted.declared.filter(is_smaller) {
+    match declared.filter(is_smaller) {
         None => Ok(()),
         Some([width, height]) => {
             let other = format!(
                 "{} x {} where {width} x {height} is declared",
                 found[0], found[1]
             );
-            Err(lesser(http, &wanted.service.id, gate, &other))
+            Err(lesser(http, service, gate, &other))
         }
     }
 }

@@ -32,12 +32,17 @@ impl Set {
     }
 }
 
-/// Reads a set.
-pub fn read(options: &Options, finished: &Finished, folder: &Path) -> Result<Set, Error> {
+/// Reads a set from a `localizations.json`.
+pub fn read(
+    source: &Path,
+    options: &Options,
+    finished: &Finished,
+    folder: &Path,
+) -> Result<Set, Error> {
     let way = Way::new(options, folder);
     let keeps_all = options.overwrite || options.refresh;
     let origins = Origins::default();
-    let (found, unusable) = each_image(&options.localizations, |image| {
+    let (found, unusable) = each_image(source, |image| {
         let uri = super::uri_of(&image).unwrap_or_default();
         origins.add(origin_of(&options.http.rewritten(uri)));
         match way.settled(finished, &image) {

@@ -36,6 +36,7 @@ pub mod pack;
 pub mod plan;
 pub mod regions;
 pub mod service;
+pub mod sizes;
 pub mod stitch;
 
 use again::{Since, Sorted, Way};
@@ -72,6 +73,13 @@ pub struct Options {
     /// Regions that a service is asked for
     #[arg(long, value_enum, default_value_t = Tiles::Fewest)]
     pub tiles: Tiles,
+    /// Download only what boxes are around, each an image of its own, asked of the image service; FILE lists these
+    /// images with their boxes, for recto-reformat in place of LOCALIZATIONS [default FILE: regions.json]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "regions.json", conflicts_with = "dry_run")]
+    pub regions: Option<PathBuf>,
+    /// Pixels around each box, or a part of its sides such as 10%
+    #[arg(long, value_name = "N|N%", default_value = "0", requires = "regions")]
+    pub margin: regions::Margin,
     /// Make wider images this wide
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_width: Option<u32>,
@@ -140,18 +148,28 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     let way = Way::new(options, folder);
     if options.dry_run {
         let finished = Journal::peek(folder)?;
-        let set = gather::read(options, &finished, folder)?;
+        let set = gather::read(&options.localizations, options, &finished, folder)?;
         let sorted = again::sort(&set, &finished, &way)?;
         return estimate::print(&sorted, options, report);
     }
-    // A set that cannot be read leaves no folder behind.
-    let early = match Journal::is_in(folder) {
-        true => None,
-        false => Some(gather::read(options, &Finished::default(), folder)?),
-    };
     let places = Places {
         folder: options.output_dir.clone(),
         hidden: options.output_dir.join(".recto"),
+    };
+    let parts = match &options.regions {
+        Some(file) => Some(sizes::cut(options, file, &places)?),
+        None => None,
+    };
+    let source = options.regions.as_ref().unwrap_or(&options.localizations);
+    let sizes::Parts {
+        failures: uncut,
+        unusable,
+        net,
+    } = parts.unwrap_or_default();
+    // A set that cannot be read leaves no folder behind.
+    let early = match Journal::is_in(folder) {
+        true => None,
+        false => Some(gather::read(source, options, &Finished::default(), folder)?),
     };
     let lists = [&options.image_map, &options.failures];
     for list in lists.into_iter().chain(&options.downloaded_images) {
@@ -161,12 +179,14 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     let wish = options.wish();
     let set = match early {
         Some(set) => set,
-        None => gather::read(options, &finished, folder)?,
+        None => gather::read(source, options, &finished, folder)?,
     };
     let sorted = again::sort(&set, &finished, &way)?;
     let (differ, left) = (sorted.differ.clone(), sorted.left.clone());
-    let mut outcome = fetch_all(options, &places, &journal, &mut finished, &set, sorted)?;
+    let mut outcome = fetch_all(options, net, &places, &journal, &mut finished, &set, sorted)?;
+    let asked = set.count() + uncut.len();
     outcome.failures.extend(left);
+    outcome.failures.extend(uncut);
     let mut had = std::mem::take(&mut outcome.had);
     if options.overwrite || options.refresh {
         had.extend(again::kept_from_before(
@@ -185,8 +205,8 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     if outcome.stopped.is_none() {
         tidy(&places, &set.images, wish, &outcome.failures);
     }
-    account(report, options, set.count(), &finished, &had, &outcome);
-    account_for_unusable(report, set.unusable);
+    account(report, options, asked, &finished, &had, &outcome);
+    account_for_unusable(report, set.unusable.into_iter().chain(unusable).collect());
     match outcome.stopped {
         Some(error) => Err(error),
         None => Ok(()),
@@ -249,8 +269,32 @@ impl Outcome {
     }
 }
 
+/// What it takes to ask servers.
+struct Net {
+    runtime: tokio::runtime::Runtime,
+    http: Http,
+    memory: hosts::Memory,
+}
+
+impl Net {
+    /// The hosts are those of everything that will be asked for.
+    fn new(options: &Options, hosts: &BTreeSet<String>, places: &Places) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        Ok(Net {
+            runtime: runtime
+                .map_err(|e| Error::new("the network runtime cannot be started").because(e))?,
+            http: Http::new(&options.http, hosts)?,
+            memory: hosts::Memory::open(places.hidden.join("caps.json")),
+        })
+    }
+}
+
 fn fetch_all(
     options: &Options,
+    net: Option<Net>,
     places: &Places,
     journal: &Journal,
     finished: &mut Finished,
@@ -267,13 +311,15 @@ fn fetch_all(
         });
     }
     let wish = options.wish();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime =
-        runtime.map_err(|e| Error::new("the network runtime cannot be started").because(e))?;
-    let http = Http::new(&options.http, &set.hosts)?;
+    let net = match net {
+        Some(net) => net,
+        None => Net::new(options, &set.hosts, places)?,
+    };
+    let Net {
+        runtime,
+        http,
+        memory,
+    } = net;
     let collected = Mutex::new(Outcome {
         notes: http.warnings().to_vec(),
         ..Outcome::default()
@@ -316,7 +362,6 @@ fn fetch_all(
         let mut progress = Progress::start(style, quiet, "download", "images", &standing());
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let memory = hosts::Memory::open(places.hidden.join("caps.json"));
         let is_over = AtomicBool::new(false);
         let work = stream::iter(missing).map(|image| {
             let (http, memory, parts, is_over) = (&http, &memory, &parts, &is_over);

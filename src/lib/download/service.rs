@@ -172,11 +172,11 @@ impl Course<'_> {
     }
 
     async fn info(&mut self) -> Result<Info, Trouble> {
-        let cell = self.memory.info_cell(&self.wanted.service.id);
-        let ask = access::ask(self.http, &self.wanted.service.id, &self.wanted.count);
-        let admission = cell.get_or_init(|| ask).await.clone()?;
+        let service = &self.wanted.service.id;
+        let count = &self.wanted.count;
+        let admission = access::admission(self.http, self.memory, service, count).await?;
         if self.wanted.service.region.is_none() {
-            access::is_whole(self.http, &admission, self.wanted)?;
+            access::is_whole(self.http, &admission, service, self.wanted.declared)?;
         }
         self.base = admission.base;
         self.gate = admission.gate;
@@ -319,7 +319,10 @@ impl Course<'_> {
             kind: Kind::Unsupported,
             status: None,
             attempts: 0,
-            message: "the service offers neither the whole image nor tiles at full scale".into(),
+            message: match size == [info.width, info.height] {
+                true => "the service offers neither the whole image nor tiles at full scale".into(),
+                false => "the service offers no parts of its image but its own tiles".into(),
+            },
         });
         // A server that does not know regions says nothing of why the picture is not to be had.
         match self.trouble_with_whole.take().filter(|_| refused(&last)) {
