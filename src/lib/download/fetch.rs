@@ -228,14 +228,12 @@ impl Job<'_> {
                 1,
                 whole.notes,
             );
-            return self.publish(
-                &self.part,
-                Download {
-                    etag: text(&whole.saved, "etag"),
-                    last_modified: text(&whole.saved, "last-modified"),
-                    ..download
-                },
-            );
+            let download = Download {
+                etag: text(&whole.saved, "etag"),
+                last_modified: text(&whole.saved, "last-modified"),
+                ..download
+            };
+            return self.publish(&self.part, download).await;
         }
         let same = match header.media_type {
             "image/png" => Encoding::Png,
@@ -262,7 +260,7 @@ impl Job<'_> {
             1,
             whole.notes,
         );
-        let download = self.publish(&output, download)?;
+        let download = self.publish(&output, download).await?;
         self.part.discard();
         Ok(download)
     }
@@ -294,7 +292,7 @@ impl Job<'_> {
                     Joined::Tiff => "tiled",
                 };
                 let entry = self.entry(method, &plan.service, &sound, attempts, regions, notes);
-                let download = self.publish(&output, entry)?;
+                let download = self.publish(&output, entry).await?;
                 pack.discard();
                 Ok(download)
             }
@@ -354,7 +352,7 @@ impl Job<'_> {
         })
         .await?;
         let download = self.entry("stitched", &plan.service, &sound, attempts, regions, notes);
-        let download = self.publish(&output, download)?;
+        let download = self.publish(&output, download).await?;
         pack.discard();
         Ok(download)
     }
@@ -388,11 +386,16 @@ impl Job<'_> {
         }
     }
 
-    fn publish(&self, part: &Part, download: Download) -> Result<Download, Trouble> {
-        let published =
-            tokio::task::block_in_place(|| part.publish(&self.places.folder.join(&download.path)));
-        published.map_err(|e| trouble(Kind::Disk, e.to_string().replacen("error: ", "", 1)))?;
-        Ok(download)
+    /// Waits for the disk beside the async workers: many images wait together.
+    async fn publish(&self, part: &Part, download: Download) -> Result<Download, Trouble> {
+        let (part, target) = (part.clone(), self.places.folder.join(&download.path));
+        let published = tokio::task::spawn_blocking(move || part.publish(&target)).await;
+        let words = match published {
+            Ok(Ok(())) => return Ok(download),
+            Ok(Err(e)) => e.to_string().replacen("error: ", "", 1),
+            Err(e) => e.to_string(),
+        };
+        Err(trouble(Kind::Disk, words))
     }
 }
 

@@ -130,7 +130,25 @@ pub fn run(options: Options) -> ExitCode {
 fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     report.as_json = options.progress == Style::Json && !options.common.quiet;
     let localizations: Localizations = contracts::read(&options.localizations)?;
+    let unusable = localizations.rejects;
     let images = unique(localizations.images)?;
+    let ended = fetch_and_account(options, images, report);
+    // What is wrong with a list of m3-download is told however the run ended.
+    report.read += unusable.len() as u64;
+    let hint = (!unusable.is_empty()).then(|| HINT_UNUSABLE.to_owned());
+    report.rejects.extend(unusable);
+    report.hint = report.hint.take().or(hint);
+    ended
+}
+
+const HINT_UNUSABLE: &str =
+    "`recto-reformat` lists the records that cannot be used in its rejects.csv";
+
+fn fetch_and_account(
+    options: &Options,
+    images: Vec<LocalizedImage>,
+    report: &mut Report,
+) -> Result<(), Error> {
     if options.dry_run {
         let wish = options.wish();
         let finished = Journal::peek(&options.output_dir)?;
