@@ -96,7 +96,7 @@ fn the_localizations_of_m3_download_are_read_as_ours() {
     let call = ["localizations.json", "images", "--dry-run"];
     assert!(
         work.run("download", &call)
-            .exits(0)
+            .exits(3)
             .stdout()
             .contains("h.example")
     );
@@ -148,7 +148,7 @@ fn mixed(home: &str) -> Value {
 #[test]
 fn download_tells_of_records_that_cannot_be_used() {
     let bytes = picture(100, 50, 1, ImageFormat::Png);
-    let server = Server::start(move |_, _| Answer::Serve(bytes.clone(), "image/png"));
+    let server = Server::start(move |_, _| Answer::Serve(bytes.clone().into(), "image/png"));
     let work = Workdir::new();
     work.write_json("localizations.json", &mixed(&server.url("")));
     let words = [
@@ -260,7 +260,12 @@ fn the_digests_of_m3_download_are_read_as_ours() {
     work.write_json("Nanomia_digest.json", &digest);
     work.run(
         "extract",
-        &["Nanomia_digest.json", "--report", "report.json"],
+        &[
+            "Nanomia_digest.json",
+            "--mend-boxes",
+            "--report",
+            "report.json",
+        ],
     )
     .exits(3)
     .says(&["1 box cut at the edge of the image"]);
@@ -324,7 +329,8 @@ fn the_digests_of_m3_download_are_read_as_ours() {
         ("15", "someone")
     );
     assert_eq!(last["box:observer"], "me");
-    work.run("extract", &["Nanomia_digest.json", "--outside", "reject"])
+    let strict = ["Nanomia_digest.json", "--mend-boxes", "--outside", "reject"];
+    work.run("extract", &strict)
         .exits(3)
         .says(&["reaches beyond the image"]);
 }
