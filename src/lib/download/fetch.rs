@@ -19,6 +19,7 @@ use crate::http::{Ask, Http, Kind, Saved, Trouble};
 use crate::jpeg::Stop;
 use crate::pixels::write::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
 use crate::pixels::{self, Sound};
+use crate::progress::Parts;
 
 /// The file type wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -69,6 +70,7 @@ pub async fn fetch(
     places: &Places,
     wish: Wish,
     image: &LocalizedImage,
+    parts: &Parts,
 ) -> Result<Download, Trouble> {
     let asked = asked(image, wish);
     let work = places.hidden.join(names::work(&image.id, &asked));
@@ -88,8 +90,14 @@ pub async fn fetch(
                 max_width: wish.max_width,
                 is_canonical: wish.tiles == Tiles::Canonical,
                 format: wish.server_format(),
+                declared: image
+                    .image
+                    .width
+                    .zip(image.image.height)
+                    .map(|(w, h)| [w, h]),
                 most: MOST_BYTES,
                 part: &job.part,
+                parts,
             };
             let pack = job.work.with_extension("pack");
             let resumed = Pack::resume(&pack, &job.asked).filter(|_| !wish.anew);

@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
-use futures::stream::{self, StreamExt};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use crate::contracts::{self, Download, Failure, ImageMap, Localizations, LocalizedImage};
 use crate::files;
 use crate::http::{self, Http, Kind, Trouble};
+use crate::progress::{Parts, Progress, Standing, Style};
 use crate::report::{Common, Error, Reject, Report};
 use crate::signals::Signals;
+use futures::stream::{self, StreamExt};
 
+pub mod access;
 pub mod again;
 pub mod check;
 pub mod cover;
@@ -83,6 +83,9 @@ pub struct Options {
     /// Say how many requests, bytes and seconds this takes per host, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// How progress is told on stderr
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
+    pub progress: Style,
     /// How to reach servers
     #[command(flatten)]
     pub http: http::Options,
@@ -125,8 +128,27 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
+    report.as_json = options.progress == Style::Json && !options.common.quiet;
     let localizations: Localizations = contracts::read(&options.localizations)?;
+    let unusable = localizations.rejects;
     let images = unique(localizations.images)?;
+    let ended = fetch_and_account(options, images, report);
+    // What is wrong with a list of m3-download is told however the run ended.
+    report.read += unusable.len() as u64;
+    let hint = (!unusable.is_empty()).then(|| HINT_UNUSABLE.to_owned());
+    report.rejects.extend(unusable);
+    report.hint = report.hint.take().or(hint);
+    ended
+}
+
+const HINT_UNUSABLE: &str =
+    "`recto-reformat` lists the records that cannot be used in its rejects.csv";
+
+fn fetch_and_account(
+    options: &Options,
+    images: Vec<LocalizedImage>,
+    report: &mut Report,
+) -> Result<(), Error> {
     if options.dry_run {
         let wish = options.wish();
         let finished = Journal::peek(&options.output_dir)?;
@@ -230,7 +252,10 @@ fn fetch_all(
         service.or(image.image.url.as_deref())
     });
     let http = Http::new(&options.http, &options.http.hosts(places_of))?;
-    let collected = Mutex::new(Outcome::default());
+    let collected = Mutex::new(Outcome {
+        notes: http.warnings().to_vec(),
+        ..Outcome::default()
+    });
     let lock = || {
         collected
             .lock()
@@ -246,12 +271,33 @@ fn fetch_all(
             }
             false => done,
         };
-        let progress = progress(options.common.quiet, missing.len() + done.len(), done.len());
+        let parts = Parts::default();
+        let (total, before) = ((missing.len() + done.len()) as u64, done.len() as u64);
         lock().done = done;
+        let standing = || {
+            let (regions, under_way) = parts.read();
+            let (requests, bytes) = http.spent();
+            let outcome = lock();
+            Standing {
+                total,
+                before,
+                finished: outcome.downloads.len() as u64,
+                failed: outcome.failures.len() as u64,
+                under_way,
+                regions,
+                requests,
+                bytes,
+                waiting: http.waiting(),
+            }
+        };
+        let (style, quiet) = (options.progress, options.common.quiet);
+        let mut progress = Progress::start(style, quiet, "download", "images", &standing());
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let memory = hosts::Memory::open(places.hidden.join("caps.json"));
         let work = stream::iter(missing).map(|image| {
-            let (http, memory) = (&http, &memory);
-            async move { (image, one(http, memory, places, wish, journal, image).await) }
+            let (http, memory, parts) = (&http, &memory, &parts);
+            async move { (image, one(http, memory, places, wish, journal, image, parts).await) }
         });
         let mut work = work.buffer_unordered(options.jobs.into());
         loop {
@@ -261,10 +307,14 @@ fn fetch_all(
                     lock().stopped = Some(Error::interrupted(format!("stopped by {signal}")).hint("run the same command again to go on"));
                     None
                 }
+                _ = ticks.tick() => {
+                    progress.tick(http.elapsed(), &standing());
+                    continue;
+                }
                 next = work.next() => next,
             };
             let Some((image, ended)) = next else { break };
-            progress.inc(1);
+            progress.event(|| event_of(image, &ended));
             match ended {
                 Ok(download) => lock().downloads.push(download),
                 Err(trouble) if trouble.kind == Kind::Disk => {
@@ -274,7 +324,7 @@ fn fetch_all(
                 Err(trouble) => lock().failures.push(failure(image, trouble)),
             }
         }
-        progress.finish_and_clear();
+        progress.end(http.elapsed(), &standing());
     });
     // Work in blocking threads ends by itself; none of it publishes anything after this.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
@@ -285,6 +335,23 @@ fn fetch_all(
     Ok(outcome)
 }
 
+/// How often progress is looked at; less often told.
+const TICK: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// An image that has ended, for `--progress json`.
+fn event_of(image: &LocalizedImage, ended: &Result<Download, Trouble>) -> serde_json::Value {
+    match ended {
+        Ok(d) => serde_json::json!({
+            "event": "image", "id": d.id, "outcome": "finished", "path": d.path, "bytes": d.bytes,
+            "width": d.width, "height": d.height, "method": d.method, "attempts": d.attempts,
+        }),
+        Err(trouble) => serde_json::json!({
+            "event": "image", "id": image.id, "outcome": "failed", "kind": trouble.kind.name(),
+            "status": trouble.status, "message": trouble.message, "attempts": trouble.attempts,
+        }),
+    }
+}
+
 async fn one(
     http: &Http,
     memory: &hosts::Memory,
@@ -292,8 +359,9 @@ async fn one(
     wish: Wish,
     journal: &Journal,
     image: &LocalizedImage,
+    parts: &Parts,
 ) -> Result<Download, Trouble> {
-    let download = fetch::fetch(http, memory, places, wish, image).await?;
+    let download = fetch::fetch(http, memory, places, wish, image, parts).await?;
     let download = Download {
         when: jiff::Timestamp::now().to_string(),
         ..download
@@ -509,19 +577,4 @@ fn account(
             }
         )
     });
-}
-
-fn progress(quiet: bool, total: usize, done: usize) -> ProgressBar {
-    let target = if quiet {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
-    let style =
-        ProgressStyle::with_template("download {bar:30} {pos}/{len} images, {per_sec}, {eta} left");
-    let bar = ProgressBar::with_draw_target(Some(total as u64), target);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_position(done as u64);
-    bar.reset_eta();
-    bar
 }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 
+use super::access;
 use super::check::{look_at, region_bytes, size_of};
 use super::cover::{self, Rect, cells};
 use super::hosts::Memory;
@@ -17,9 +18,10 @@ use super::plan::{Dialect, Plan, dialects, fits, may_be_whole, part, said, shrun
 use crate::contracts::Service;
 use crate::files::Part;
 use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
-use crate::iiif;
-use crate::iiif::info::{self, Info, Limits};
+use crate::iiif::authorization::{Gate, is_below};
+use crate::iiif::info::{Info, Limits};
 use crate::pixels::{self, Sound};
+use crate::progress::Parts;
 
 /// What is wanted of a service.
 #[derive(Clone, Debug)]
@@ -32,10 +34,14 @@ pub struct Wanted<'a> {
     pub is_canonical: bool,
     /// The file type to ask for where the server has it; none: the server's usual.
     pub format: Option<&'static str>,
+    /// Size of the service's image as the source declares it.
+    pub declared: Option<[u32; 2]>,
     /// Most bytes of one answer.
     pub most: u64,
     /// Where an answer that is the whole picture goes.
     pub part: &'a Part,
+    /// Where regions are counted.
+    pub parts: &'a Parts,
 }
 
 /// An image that was had.
@@ -90,6 +96,8 @@ pub async fn fetch(
         http,
         memory,
         wanted,
+        base: wanted.service.id.clone(),
+        gate: None,
         attempts: 0,
         notes: Vec::new(),
         cap: Limits::NONE,
@@ -97,7 +105,13 @@ pub async fn fetch(
     let got = course.run(resumed, pack_at).await;
     got.map_err(|mut trouble| {
         trouble.attempts = trouble.attempts.max(course.attempts);
-        trouble
+        match &course.gate {
+            // What info.json said of a door holds for the pictures behind it.
+            Some(gate) if trouble.status.is_some_and(|s| s == 401 || s == 403) => {
+                access::barred(http, &wanted.service.id, gate, trouble)
+            }
+            _ => trouble,
+        }
     })
 }
 
@@ -106,6 +120,10 @@ struct Course<'a> {
     http: &'a Http,
     memory: &'a Memory,
     wanted: &'a Wanted<'a>,
+    /// The service that is asked for pictures: the one wanted, or the one that stands in for it.
+    base: String,
+    /// What stands before it.
+    gate: Option<Gate>,
     attempts: u32,
     notes: Vec<String>,
     /// What this image's answers have taught; the host learns it when a region proves it.
@@ -120,7 +138,9 @@ impl Course<'_> {
     ) -> Result<Got, Trouble> {
         let info = self.info().await?;
         let (origin, size) = part(self.wanted.service, &info)?;
-        if let Some(pack) = resumed.filter(|pack| pack.plan().info == said(&info)) {
+        if let Some(pack) = resumed
+            .filter(|pack| pack.plan().info == said(&info) && pack.plan().service == self.base)
+        {
             match self.complete(pack).await {
                 // The server no longer answers as it did when the pack was begun.
                 Err(trouble) if trouble.kind == Kind::WrongSize => {}
@@ -158,23 +178,36 @@ impl Course<'_> {
     async fn info(&mut self) -> Result<Info, Trouble> {
         let cell = self.memory.info_cell(&self.wanted.service.id);
         let mut asked = 0;
-        let fetch = async {
-            let ask = Ask::document(iiif::info_uri(&self.wanted.service.id));
-            let check = async |reply: &Reply| {
-                info::parse(&reply.body)
-                    .map(|_| ())
-                    .map_err(|e| (Kind::Info, e))
-            };
-            let reply = self.http.get_checked(&ask, check).await;
-            asked = reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
-            reply.map(|reply| info::parse(&reply.body).expect("checked just before"))
+        let ask = async {
+            let (admission, attempts) = access::ask(self.http, &self.wanted.service.id).await;
+            asked = attempts;
+            admission
         };
-        let info = cell.get_or_init(|| fetch).await.clone();
+        let admission = cell.get_or_init(|| ask).await.clone();
         self.attempts += asked;
-        info.map_err(|mut trouble| {
-            trouble.message = format!("info.json: {}", trouble.message);
-            trouble
-        })
+        let admission = admission?;
+        if self.wanted.service.region.is_none() {
+            access::is_whole(self.http, &admission, self.wanted)?;
+        }
+        self.base = admission.base;
+        self.gate = admission.gate;
+        Ok(admission.info)
+    }
+
+    /// Why an answer is not the picture asked for, although it is one: it is another service's.
+    fn strayed(&self, answered: &str) -> Result<(), (Kind, String)> {
+        match &self.gate {
+            Some(gate) if gate.version == 1 && !is_below(&self.base, answered) => {
+                let trouble = access::lesser(self.http, &self.base, gate, answered);
+                Err((trouble.kind, trouble.message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Trouble that no other words help against.
+    fn is_barred(&self, trouble: &Trouble) -> bool {
+        self.gate.is_some() && trouble.kind == Kind::Forbidden && trouble.status != Some(403)
     }
 
     /// Asks for the picture in one answer; none when the server does not give it that way.
@@ -197,7 +230,7 @@ impl Course<'_> {
             .filter(|d| d.both_sides == (info.version >= 3))
         {
             let uri = whole_uri(
-                &self.wanted.service.id,
+                &self.base,
                 part,
                 (target != size).then_some(target),
                 &dialect,
@@ -205,6 +238,7 @@ impl Course<'_> {
             for _ in 0..2 {
                 let (saved, sound) = match self.save(&uri).await {
                     Ok(answer) => answer,
+                    Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
                     Err(trouble) if refused(&trouble) || too_much(&trouble) => break,
                     Err(trouble) => return Err(trouble),
                 };
@@ -265,6 +299,7 @@ impl Course<'_> {
                 .await
             {
                 Ok(pack) => return Ok(pack),
+                Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
                 Err(trouble)
                     if refused(&trouble)
                         || matches!(
@@ -322,7 +357,7 @@ impl Course<'_> {
         for _ in 0..LESSONS {
             let tile = advertised.unwrap_or_else(|| self.region_size(info, size));
             let plan = Plan {
-                service: self.wanted.service.id.clone(),
+                service: self.base.clone(),
                 origin,
                 size,
                 tile,
@@ -400,10 +435,14 @@ impl Course<'_> {
         let missing: Vec<Rect> = cells(plan.origin, plan.size, plan.tile)
             .filter(|&cell| !pack.holds(cell))
             .collect();
-        let (course, pack_ref, plan_ref) = (&*self, &pack, &plan);
+        let all = cover::count(plan.size, plan.tile);
+        let counted = self.wanted.parts.one(all);
+        counted.had_before(all.saturating_sub(missing.len() as u64));
+        let (course, pack_ref, plan_ref, counted) = (&*self, &pack, &plan, &counted);
         let fetch = |cell: Rect| async move {
             let uri = plan_ref.uri(cell);
             let right = async |reply: &Reply| {
+                course.strayed(&reply.url)?;
                 let found = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
                 if found == [cell.width, cell.height] {
                     Ok(())
@@ -419,7 +458,9 @@ impl Course<'_> {
             }
             let reply = reply?;
             let attempts = reply.attempts;
-            add(pack_ref, cell, reply.body).await.map(|()| attempts)
+            add(pack_ref, cell, reply.body).await?;
+            counted.had();
+            Ok::<u32, Trouble>(attempts)
         };
         let in_flight = usize::from(self.http.options().per_host());
         let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
@@ -466,7 +507,8 @@ impl Course<'_> {
         let part = self.wanted.part;
         let saved = self
             .http
-            .save(&Ask::image(uri, self.wanted.most), part, async |_| {
+            .save(&Ask::image(uri, self.wanted.most), part, async |saved| {
+                self.strayed(&saved.url)?;
                 look_at(part).await
             })
             .await;
@@ -480,6 +522,7 @@ impl Course<'_> {
     async fn ask(&mut self, uri: &str, cell: Rect) -> Result<(Reply, [u32; 2]), Trouble> {
         let found = Mutex::new([0, 0]);
         let check = async |reply: &Reply| {
+            self.strayed(&reply.url)?;
             *found.lock().unwrap_or_else(PoisonError::into_inner) =
                 size_of(reply.body.clone(), [cell.width, cell.height]).await?;
             Ok(())

@@ -116,8 +116,10 @@ impl Http {
         let tag = validator(&headers);
         let same = tag.is_none() || tag == held.map(|held| held.validator);
         let whole = span.and_then(|(_, whole)| whole);
+        let url = opened.url.clone();
         let saved = |bytes| Saved {
             status,
+            url: url.clone(),
             headers: headers.clone(),
             bytes,
             attempts: 0,
