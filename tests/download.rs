@@ -13,6 +13,8 @@ mod joined;
 mod manners;
 #[path = "download/progress.rs"]
 mod progress;
+#[path = "download/truths.rs"]
+mod truths;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

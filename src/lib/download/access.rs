@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::service::Wanted;
-use crate::http::{Ask, Http, Kind, Reply, Trouble};
+use crate::http::{Ask, Count, Http, Kind, Reply, Trouble};
 use crate::iiif;
 use crate::iiif::authorization::{self, Gate, Verdict, gate, is_another, verdict};
 use crate::iiif::info::{self, Info};
@@ -21,17 +21,8 @@ pub struct Admission {
     pub gate: Option<Gate>,
 }
 
-/// Asks a service; gives the requests that were made too.
-pub async fn ask(http: &Http, service: &str) -> (Result<Admission, Trouble>, u32) {
-    let mut attempts = 0;
-    let mut admission = admit(http, service, &mut attempts).await;
-    if let Err(trouble) = &mut admission {
-        trouble.attempts = attempts;
-    }
-    (admission, attempts)
-}
-
-async fn admit(http: &Http, service: &str, attempts: &mut u32) -> Result<Admission, Trouble> {
+/// Asks a service.
+pub async fn ask(http: &Http, service: &str, attempts: &Count) -> Result<Admission, Trouble> {
     let (reply, info) = info_of(http, service, attempts).await?;
     let json: Value = serde_json::from_slice(bare(&reply.body)).unwrap_or_default();
     let open = |info, gate| Admission {
@@ -77,11 +68,11 @@ async fn admit(http: &Http, service: &str, attempts: &mut u32) -> Result<Admissi
 async fn info_of(
     http: &Http,
     service: &str,
-    attempts: &mut u32,
+    attempts: &Count,
 ) -> Result<(Reply, Option<Info>), Trouble> {
     let ask = Ask {
         refusals: true,
-        ..Ask::document(iiif::info_uri(service))
+        ..Ask::document(iiif::info_uri(service)).counted(attempts)
     };
     let is_refused = |reply: &Reply| matches!(reply.status, 401 | 403);
     let check = async |reply: &Reply| match is_refused(reply) {
@@ -91,7 +82,6 @@ async fn info_of(
             .map_err(|e| (Kind::Info, e)),
     };
     let reply = http.get_checked(&ask, check).await;
-    *attempts += reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
     let reply = reply.map_err(|trouble| of("info.json", trouble))?;
     let info = (!is_refused(&reply)).then(|| info::parse(&reply.body));
     let info = info.map(|info| info.map_err(|e| trouble(Kind::Info, reply.status, e)));
@@ -103,20 +93,19 @@ async fn probe(
     http: &Http,
     service: &str,
     gate: &Gate,
-    attempts: &mut u32,
+    attempts: &Count,
 ) -> Result<String, Trouble> {
     let probe = gate.probe.clone().unwrap_or_default();
     // The result says what is refused; some servers say it by the status of the answer as well.
     let ask = Ask {
         refusals: true,
-        ..Ask::document(&probe)
+        ..Ask::document(&probe).counted(attempts)
     };
     let check = async |reply: &Reply| match verdict(&reply.body) {
         Err(e) if reply.status < 400 => Err((Kind::Info, e)),
         _ => Ok(()),
     };
     let reply = http.get_checked(&ask, check).await;
-    *attempts += reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
     let reply = reply.map_err(|trouble| of(&format!("probe service {probe}"), trouble))?;
     let refused = Verdict::Refused {
         status: reply.status,
@@ -149,7 +138,7 @@ async fn stand_in(
     http: &Http,
     base: &str,
     known: Option<Info>,
-    attempts: &mut u32,
+    attempts: &Count,
 ) -> Result<Info, Trouble> {
     let (reply, info) = info_of(http, base, attempts).await?;
     let info = info.ok_or_else(|| {

@@ -34,6 +34,8 @@ pub struct Header {
     pub height: u32,
     /// Colour channels as decoded: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
     pub channels: u8,
+    /// Bits to a sample as decoded: 8, 16 or 32.
+    pub depth: u8,
     /// Media type by content: `image/jpeg`, `image/png`, `image/tiff`, `image/webp`, `image/gif`.
     pub media_type: &'static str,
     /// EXIF orientation, 1 to 8; 1 where there is none.
@@ -41,6 +43,15 @@ pub struct Header {
 }
 
 impl Header {
+    /// What of such a picture is lost when it is written with 8 bits a sample and no alpha.
+    pub fn lost_in_eight_bits(&self) -> Option<String> {
+        let has_alpha = matches!(self.channels, 2 | 4);
+        let deep = (self.depth > 8).then(|| format!("{} bits to a sample became 8", self.depth));
+        let alpha = has_alpha.then(|| "alpha was dropped".to_owned());
+        let lost: Vec<String> = deep.into_iter().chain(alpha).collect();
+        (!lost.is_empty()).then(|| lost.join(", "))
+    }
+
     /// The usual suffix of such a file, without dot.
     pub fn suffix(&self) -> &'static str {
         suffix(self.media_type)
@@ -118,12 +129,15 @@ fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
     if width == 0 || height == 0 {
         return Err(format!("its header says {width} x {height} pixels"));
     }
-    let channels = decoder.color_type().channel_count();
+    let colour = decoder.color_type();
+    let channels = colour.channel_count();
+    let depth = (colour.bits_per_pixel() / u16::from(channels)) as u8;
     let orientation = decoder.orientation().map_or(1, |o| o.to_exif());
     Ok(Header {
         width,
         height,
         channels,
+        depth,
         media_type,
         orientation,
     })
@@ -146,6 +160,7 @@ fn of_jpeg_tiles(input: &mut (impl BufRead + Seek)) -> Option<Header> {
             width,
             height,
             channels: 3,
+            depth: 8,
             media_type: "image/tiff",
             orientation: turn
                 .ok()
