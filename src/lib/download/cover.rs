@@ -33,7 +33,8 @@ fn within(whole: u32, limit: u32) -> u32 {
 /// The size of the regions that cover `width` × `height` in the fewest requests within the limits. Among equals,
 /// edges on multiples of 16, then the most even regions.
 pub fn fewest(width: u32, height: u32, limits: &Limits) -> [u32; 2] {
-    let widest = within(width, limits.width);
+    let by_area = u32::try_from(limits.area).unwrap_or(u32::MAX);
+    let widest = within(width, limits.width.min(by_area));
     let highest = |w: u32| {
         let by_area = u32::try_from(limits.area / u64::from(w)).unwrap_or(u32::MAX);
         within(height, limits.height.min(by_area))
@@ -136,6 +137,7 @@ mod tests {
                 651,
             ),
             ([1000, 1000], limits(999, 999, u64::MAX), [512, 512], 4),
+            ([1071, 1], limits(1071, 16, 256), [224, 1], 5),
             ([1, 1], limits(1, 1, 1), [1, 1], 1),
             ([30, 10], limits(10, 10, 100), [10, 10], 3),
         ];
