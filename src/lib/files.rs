@@ -193,7 +193,7 @@ impl Drop for Atomic {
 
 /// A download that is under way: the bytes so far, and beside them what proves that more of them belong to the
 /// same file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Part {
     path: PathBuf,
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{Frame, ImageRef, Localizations, LocalizedImage, Provenance, parse, read};
 use crate::files;
-use crate::report::Error;
+use crate::report::{Error, Reject};
 
 /// An image, of which the rest is passed over.
 #[derive(Deserialize)]
@@ -40,19 +40,21 @@ impl From<Unboxed> for LocalizedImage {
 /// How much of a file is taken in at a time.
 const BLOCK: usize = 8 << 20;
 
-/// Makes something of each image, in the order of the file. What is not plainly a `localizations.json`, down to its
+/// Makes something of each image, in the order of the file; beside it the records of a foreign file that cannot be
+/// used. What is not plainly a `localizations.json`, down to its
 /// last byte, is read as [`read`] does, which can say what is wrong.
 pub fn each_image<T: Send>(
     path: &Path,
     make: impl Fn(LocalizedImage) -> T + Sync,
-) -> Result<Vec<T>, Error> {
+) -> Result<(Vec<T>, Vec<Reject>), Error> {
     if !files::is_dash(path)
         && let Some(made) = plainly(path, &make)
     {
-        return Ok(made);
+        return Ok((made, Vec::new()));
     }
     let localizations: Localizations = read(path)?;
-    Ok(localizations.images.into_par_iter().map(&make).collect())
+    let made = localizations.images.into_par_iter().map(&make).collect();
+    Ok((made, localizations.rejects))
 }
 
 fn plainly<T: Send>(path: &Path, make: &(impl Fn(LocalizedImage) -> T + Sync)) -> Option<Vec<T>> {

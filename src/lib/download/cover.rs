@@ -17,20 +17,26 @@ pub struct Rect {
     pub height: u32,
 }
 
-/// Interior edges fall on multiples of this where that costs no further request: the largest block of a JPEG
+/// Interior edges fall on multiples of this where the limits let them: the largest block of a JPEG
 /// with subsampled chroma, so that regions can be joined without decoding.
 const BLOCK: u32 = 16;
+
+/// The longest part of a side within a limit: all of it, else a multiple of 16 where the limit is not below that.
+fn within(whole: u32, limit: u32) -> u32 {
+    match limit {
+        _ if limit >= whole => whole.max(1),
+        _ if limit >= BLOCK => limit - limit % BLOCK,
+        _ => limit.max(1),
+    }
+}
 
 /// The size of the regions that cover `width` × `height` in the fewest requests within the limits. Among equals,
 /// edges on multiples of 16, then the most even regions.
 pub fn fewest(width: u32, height: u32, limits: &Limits) -> [u32; 2] {
-    let widest = limits.width.min(width).max(1);
+    let widest = within(width, limits.width);
     let highest = |w: u32| {
-        limits
-            .height
-            .min(height)
-            .min(u32::try_from(limits.area / u64::from(w)).unwrap_or(u32::MAX))
-            .max(1)
+        let by_area = u32::try_from(limits.area / u64::from(w)).unwrap_or(u32::MAX);
+        within(height, limits.height.min(by_area))
     };
     // Only widths that change the number of columns matter: at most 2·sqrt(width) of them.
     let columns = |w: u32| width.div_ceil(w);
@@ -47,7 +53,7 @@ pub fn fewest(width: u32, height: u32, limits: &Limits) -> [u32; 2] {
         let narrower = width.div_ceil(columns(w) + 1);
         let aligned = narrower.next_multiple_of(BLOCK);
         let narrower = if aligned < w { aligned } else { narrower };
-        if h >= height.min(limits.height) || narrower >= w || narrower == 0 {
+        if h >= within(height, limits.height) || narrower >= w || narrower == 0 {
             break;
         }
         w = narrower;
@@ -123,6 +129,12 @@ mod tests {
             ),
             ([7216, 5412], Limits::NONE, [7216, 5412], 1),
             ([900, 5412], limits(1000, 1000, u64::MAX), [900, 912], 6),
+            (
+                [30_000, 20_000],
+                limits(1000, 1000, u64::MAX),
+                [976, 960],
+                651,
+            ),
             ([1000, 1000], limits(999, 999, u64::MAX), [512, 512], 4),
             ([1, 1], limits(1, 1, 1), [1, 1], 1),
             ([30, 10], limits(10, 10, 100), [10, 10], 3),

@@ -19,6 +19,7 @@ use crate::http::{Ask, Count, Http, Kind, Saved, Trouble};
 use crate::jpeg::Stop;
 use crate::pixels::write::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
 use crate::pixels::{self, Sound};
+use crate::progress::Parts;
 
 /// The file type wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -69,9 +70,10 @@ pub async fn fetch(
     places: &Places,
     wish: Wish,
     image: &LocalizedImage,
+    parts: &Parts,
 ) -> Result<Download, Trouble> {
     let count = Count::default();
-    let outcome = fetch_counted(http, memory, places, wish, image, &count).await;
+    let outcome = fetch_counted(http, memory, places, wish, image, parts, &count).await;
     let attempts = count.get();
     match outcome {
         Ok(download) => Ok(Download {
@@ -91,6 +93,7 @@ async fn fetch_counted(
     places: &Places,
     wish: Wish,
     image: &LocalizedImage,
+    parts: &Parts,
     count: &Count,
 ) -> Result<Download, Trouble> {
     let asked = asked(image, wish);
@@ -111,8 +114,14 @@ async fn fetch_counted(
                 max_width: wish.max_width,
                 is_canonical: wish.tiles == Tiles::Canonical,
                 format: wish.server_format(),
+                declared: image
+                    .image
+                    .width
+                    .zip(image.image.height)
+                    .map(|(w, h)| [w, h]),
                 most: MOST_BYTES,
                 part: &job.part,
+                parts,
                 count: count.clone(),
             };
             let pack = job.work.with_extension("pack");
@@ -231,14 +240,12 @@ impl Job<'_> {
         let shrink = [width, height] != turned;
         if target.is_none() && !shrink {
             let download = self.entry("whole", &whole.uri, &whole.sound, 1, whole.notes);
-            return self.publish(
-                &self.part,
-                Download {
-                    etag: text(&whole.saved, "etag"),
-                    last_modified: text(&whole.saved, "last-modified"),
-                    ..download
-                },
-            );
+            let download = Download {
+                etag: text(&whole.saved, "etag"),
+                last_modified: text(&whole.saved, "last-modified"),
+                ..download
+            };
+            return self.publish(&self.part, download).await;
         }
         let same = match header.media_type {
             "image/png" => Encoding::Png,
@@ -260,7 +267,7 @@ impl Job<'_> {
         })
         .await?;
         let download = self.entry("encoded", &whole.uri, &sound, 1, notes);
-        let download = self.publish(&output, download)?;
+        let download = self.publish(&output, download).await?;
         self.part.discard();
         Ok(download)
     }
@@ -287,7 +294,7 @@ impl Job<'_> {
                     Joined::Tiff => "tiled",
                 };
                 let entry = self.entry(method, &plan.service, &sound, regions, notes);
-                let download = self.publish(&output, entry)?;
+                let download = self.publish(&output, entry).await?;
                 pack.discard();
                 Ok(download)
             }
@@ -347,7 +354,7 @@ impl Job<'_> {
         })
         .await?;
         let download = self.entry("stitched", &plan.service, &sound, regions, notes);
-        let download = self.publish(&output, download)?;
+        let download = self.publish(&output, download).await?;
         pack.discard();
         Ok(download)
     }
@@ -379,11 +386,16 @@ impl Job<'_> {
         }
     }
 
-    fn publish(&self, part: &Part, download: Download) -> Result<Download, Trouble> {
-        let published =
-            tokio::task::block_in_place(|| part.publish(&self.places.folder.join(&download.path)));
-        published.map_err(|e| trouble(Kind::Disk, e.to_string().replacen("error: ", "", 1)))?;
-        Ok(download)
+    /// Waits for the disk beside the async workers: many images wait together.
+    async fn publish(&self, part: &Part, download: Download) -> Result<Download, Trouble> {
+        let (part, target) = (part.clone(), self.places.folder.join(&download.path));
+        let published = tokio::task::spawn_blocking(move || part.publish(&target)).await;
+        let words = match published {
+            Ok(Ok(())) => return Ok(download),
+            Ok(Err(e)) => e.to_string().replacen("error: ", "", 1),
+            Err(e) => e.to_string(),
+        };
+        Err(trouble(Kind::Disk, words))
     }
 }
 

@@ -10,7 +10,7 @@ use super::finished::{Finished, Slot};
 use super::hosts::origin_of;
 use crate::contracts::LocalizedImage;
 use crate::contracts::images::each_image;
-use crate::report::Error;
+use crate::report::{Error, Reject};
 
 /// What is to be downloaded.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Set {
     pub images: Vec<LocalizedImage>,
     /// The others.
     pub settled: Vec<Slot>,
+    /// Records of a list of m3-download that cannot be used.
+    pub unusable: Vec<Reject>,
     /// The hosts of all of them, `name:port`.
     pub hosts: BTreeSet<String>,
 }
@@ -30,12 +32,17 @@ impl Set {
     }
 }
 
-/// Reads a set.
-pub fn read(options: &Options, finished: &Finished, folder: &Path) -> Result<Set, Error> {
+/// Reads a set from a `localizations.json`.
+pub fn read(
+    source: &Path,
+    options: &Options,
+    finished: &Finished,
+    folder: &Path,
+) -> Result<Set, Error> {
     let way = Way::new(options, folder);
     let keeps_all = options.overwrite || options.refresh;
     let origins = Origins::default();
-    let found = each_image(&options.localizations, |image| {
+    let (found, unusable) = each_image(source, |image| {
         let uri = super::uri_of(&image).unwrap_or_default();
         origins.add(origin_of(&options.http.rewritten(uri)));
         match way.settled(finished, &image) {
@@ -46,6 +53,7 @@ pub fn read(options: &Options, finished: &Finished, folder: &Path) -> Result<Set
     })?;
     let mut set = Set {
         hosts: origins.hosts(),
+        unusable,
         ..Set::default()
     };
     for image in found {

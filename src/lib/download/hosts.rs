@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use super::access::Admission;
 use crate::files;
 use crate::http::Trouble;
-use crate::iiif::info::{Info, Limits};
+use crate::iiif::info::Limits;
 
-/// An `info.json` that is asked for once.
-pub type InfoCell = OnceCell<Result<Info, Trouble>>;
+/// A service that is asked once what it is, and whether it lets us in.
+pub type InfoCell = OnceCell<Result<Admission, Trouble>>;
 
 /// What the answers of a host have taught, and each service's `info.json`, fetched once.
 #[derive(Debug, Default)]

@@ -12,14 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::contracts::{self, Download, Failure, LocalizedImage};
 use crate::files;
 use crate::http::{self, Http, Kind, Trouble};
+use crate::progress::{Parts, Progress, Standing, Style};
 use crate::report::{Common, Error, Reject, Report};
 use crate::signals::Signals;
 
+pub mod access;
 pub mod again;
 pub mod check;
 pub mod cover;
@@ -35,6 +36,7 @@ pub mod pack;
 pub mod plan;
 pub mod regions;
 pub mod service;
+pub mod sizes;
 pub mod stitch;
 
 use again::{Since, Sorted, Way};
@@ -71,6 +73,13 @@ pub struct Options {
     /// Regions that a service is asked for
     #[arg(long, value_enum, default_value_t = Tiles::Fewest)]
     pub tiles: Tiles,
+    /// Download only what boxes are around, each an image of its own, asked of the image service; FILE lists these
+    /// images with their boxes, for recto-reformat in place of LOCALIZATIONS [default FILE: regions.json]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "regions.json", conflicts_with = "dry_run")]
+    pub regions: Option<PathBuf>,
+    /// Pixels around each box, or a part of its sides such as 10%
+    #[arg(long, value_name = "N|N%", default_value = "0", requires = "regions")]
+    pub margin: regions::Margin,
     /// Make wider images this wide
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_width: Option<u32>,
@@ -89,6 +98,9 @@ pub struct Options {
     /// Say how many requests, bytes and seconds this takes per host, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// How progress is told on stderr
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
+    pub progress: Style,
     /// How to reach servers
     #[command(flatten)]
     pub http: http::Options,
@@ -131,22 +143,33 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
+    report.as_json = options.progress == Style::Json && !options.common.quiet;
     let folder = &options.output_dir;
     let way = Way::new(options, folder);
     if options.dry_run {
         let finished = Journal::peek(folder)?;
-        let set = gather::read(options, &finished, folder)?;
+        let set = gather::read(&options.localizations, options, &finished, folder)?;
         let sorted = again::sort(&set, &finished, &way)?;
         return estimate::print(&sorted, options, report);
     }
-    // A set that cannot be read leaves no folder behind.
-    let early = match Journal::is_in(folder) {
-        true => None,
-        false => Some(gather::read(options, &Finished::default(), folder)?),
-    };
     let places = Places {
         folder: options.output_dir.clone(),
         hidden: options.output_dir.join(".recto"),
+    };
+    let parts = match &options.regions {
+        Some(file) => Some(sizes::cut(options, file, &places)?),
+        None => None,
+    };
+    let source = options.regions.as_ref().unwrap_or(&options.localizations);
+    let sizes::Parts {
+        failures: uncut,
+        unusable,
+        net,
+    } = parts.unwrap_or_default();
+    // A set that cannot be read leaves no folder behind.
+    let early = match Journal::is_in(folder) {
+        true => None,
+        false => Some(gather::read(source, options, &Finished::default(), folder)?),
     };
     let lists = [&options.image_map, &options.failures];
     for list in lists.into_iter().chain(&options.downloaded_images) {
@@ -156,12 +179,14 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     let wish = options.wish();
     let set = match early {
         Some(set) => set,
-        None => gather::read(options, &finished, folder)?,
+        None => gather::read(source, options, &finished, folder)?,
     };
     let sorted = again::sort(&set, &finished, &way)?;
     let (differ, left) = (sorted.differ.clone(), sorted.left.clone());
-    let mut outcome = fetch_all(options, &places, &journal, &mut finished, &set, sorted)?;
+    let mut outcome = fetch_all(options, net, &places, &journal, &mut finished, &set, sorted)?;
+    let asked = set.count() + uncut.len();
     outcome.failures.extend(left);
+    outcome.failures.extend(uncut);
     let mut had = std::mem::take(&mut outcome.had);
     if options.overwrite || options.refresh {
         had.extend(again::kept_from_before(
@@ -180,7 +205,8 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     if outcome.stopped.is_none() {
         tidy(&places, &set.images, wish, &outcome.failures);
     }
-    account(report, options, set.count(), &finished, &had, &outcome);
+    account(report, options, asked, &finished, &had, &outcome);
+    account_for_unusable(report, set.unusable.into_iter().chain(unusable).collect());
     match outcome.stopped {
         Some(error) => Err(error),
         None => Ok(()),
@@ -243,8 +269,32 @@ impl Outcome {
     }
 }
 
+/// What it takes to ask servers.
+struct Net {
+    runtime: tokio::runtime::Runtime,
+    http: Http,
+    memory: hosts::Memory,
+}
+
+impl Net {
+    /// The hosts are those of everything that will be asked for.
+    fn new(options: &Options, hosts: &BTreeSet<String>, places: &Places) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        Ok(Net {
+            runtime: runtime
+                .map_err(|e| Error::new("the network runtime cannot be started").because(e))?,
+            http: Http::new(&options.http, hosts)?,
+            memory: hosts::Memory::open(places.hidden.join("caps.json")),
+        })
+    }
+}
+
 fn fetch_all(
     options: &Options,
+    net: Option<Net>,
     places: &Places,
     journal: &Journal,
     finished: &mut Finished,
@@ -261,14 +311,19 @@ fn fetch_all(
         });
     }
     let wish = options.wish();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime =
-        runtime.map_err(|e| Error::new("the network runtime cannot be started").because(e))?;
-    let http = Http::new(&options.http, &set.hosts)?;
-    let collected = Mutex::new(Outcome::default());
+    let net = match net {
+        Some(net) => net,
+        None => Net::new(options, &set.hosts, places)?,
+    };
+    let Net {
+        runtime,
+        http,
+        memory,
+    } = net;
+    let collected = Mutex::new(Outcome {
+        notes: http.warnings().to_vec(),
+        ..Outcome::default()
+    });
     let lock = || {
         collected
             .lock()
@@ -284,16 +339,39 @@ fn fetch_all(
             }
             false => done,
         };
-        let progress = progress(options.common.quiet, missing.len() + done.len(), done.len());
+        let parts = Parts::default();
+        let (total, before) = ((missing.len() + done.len()) as u64, done.len() as u64);
         lock().had = done;
-        let memory = hosts::Memory::open(places.hidden.join("caps.json"));
+        let standing = || {
+            let (regions, under_way) = parts.read();
+            let (requests, bytes) = http.spent();
+            let outcome = lock();
+            Standing {
+                total,
+                before,
+                finished: outcome.fetched,
+                failed: outcome.failures.len() as u64,
+                under_way,
+                regions,
+                requests,
+                bytes,
+                waiting: http.waiting(),
+            }
+        };
+        let (style, quiet) = (options.progress, options.common.quiet);
+        let mut progress = Progress::start(style, quiet, "download", "images", &standing());
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let is_over = AtomicBool::new(false);
         let work = stream::iter(missing).map(|image| {
-            let (http, memory, is_over) = (&http, &memory, &is_over);
+            let (http, memory, parts, is_over) = (&http, &memory, &parts, &is_over);
             async move {
                 match is_over.load(Ordering::Relaxed) {
                     true => None,
-                    false => Some((image, one(http, memory, places, wish, journal, image).await)),
+                    false => {
+                        let ended = one(http, memory, places, wish, journal, image, parts).await;
+                        Some((image, ended))
+                    }
                 }
             }
         });
@@ -309,12 +387,16 @@ fn fetch_all(
                     end = Some(tokio::time::Instant::now() + GRACE);
                     continue;
                 }
+                _ = ticks.tick() => {
+                    progress.tick(http.elapsed(), &standing());
+                    continue;
+                }
                 () = tokio::time::sleep_until(until), if end.is_some() => None,
                 next = work.next() => next,
             };
             let Some(next) = next else { break };
             let Some((image, ended)) = next else { continue };
-            progress.inc(1);
+            progress.event(|| event_of(image, ended.as_ref().map(|(download, _)| download)));
             match ended {
                 Ok((download, line)) => {
                     let slot = finished.add(&download, line);
@@ -327,7 +409,7 @@ fn fetch_all(
                 Err(trouble) => lock().failures.push(failure(image, trouble)),
             }
         }
-        progress.finish_and_clear();
+        progress.end(http.elapsed(), &standing());
     });
     // Work in blocking threads ends by itself; none of it publishes anything after this.
     runtime.shutdown_timeout(GRACE);
@@ -338,6 +420,23 @@ fn fetch_all(
     Ok(outcome)
 }
 
+/// How often progress is looked at; less often told.
+const TICK: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// An image that has ended, for `--progress json`.
+fn event_of(image: &LocalizedImage, ended: Result<&Download, &Trouble>) -> serde_json::Value {
+    match ended {
+        Ok(d) => serde_json::json!({
+            "event": "image", "id": d.id, "outcome": "finished", "path": d.path, "bytes": d.bytes,
+            "width": d.width, "height": d.height, "method": d.method, "attempts": d.attempts,
+        }),
+        Err(trouble) => serde_json::json!({
+            "event": "image", "id": image.id, "outcome": "failed", "kind": trouble.kind.name(),
+            "status": trouble.status, "message": trouble.message, "attempts": trouble.attempts,
+        }),
+    }
+}
+
 async fn one(
     http: &Http,
     memory: &hosts::Memory,
@@ -345,8 +444,9 @@ async fn one(
     wish: Wish,
     journal: &Journal,
     image: &LocalizedImage,
+    parts: &Parts,
 ) -> Result<(Download, u64), Trouble> {
-    let download = fetch::fetch(http, memory, places, wish, image).await?;
+    let download = fetch::fetch(http, memory, places, wish, image, parts).await?;
     let download = Download {
         when: jiff::Timestamp::now().to_string(),
         ..download
@@ -488,7 +588,8 @@ fn tidy(places: &Places, images: &[LocalizedImage], wish: Wish, failures: &[Fail
     };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let Some((work, "pack" | "part" | "part.json" | "out")) = name.split_once('.') else {
+        let Some((work, "pack" | "part" | "part.json" | "out" | "band")) = name.split_once('.')
+        else {
             continue;
         };
         if !goes_on.contains(work) {
@@ -517,6 +618,17 @@ fn relative(to: &Path, from: &Path) -> Result<String, Error> {
         .map(|part| part.as_os_str().to_string_lossy().into_owned());
     Ok(up.chain(down).map(|part| part + "/").collect())
 }
+
+/// What is wrong with a list of m3-download.
+fn account_for_unusable(report: &mut Report, unusable: Vec<Reject>) {
+    report.read += unusable.len() as u64;
+    let hint = (!unusable.is_empty()).then(|| HINT_UNUSABLE.to_owned());
+    report.rejects.extend(unusable);
+    report.hint = report.hint.take().or(hint);
+}
+
+const HINT_UNUSABLE: &str =
+    "`recto-reformat` lists the records that cannot be used in its rejects.csv";
 
 fn account(
     report: &mut Report,
@@ -591,19 +703,4 @@ fn account(
             }
         )
     });
-}
-
-fn progress(quiet: bool, total: usize, done: usize) -> ProgressBar {
-    let target = if quiet {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
-    let style =
-        ProgressStyle::with_template("download {bar:30} {pos}/{len} images, {per_sec}, {eta} left");
-    let bar = ProgressBar::with_draw_target(Some(total as u64), target);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_position(done as u64);
-    bar.reset_eta();
-    bar
 }

@@ -22,6 +22,20 @@ pub struct Pack {
     inner: Mutex<Inner>,
 }
 
+/// A file to write and read, gone when it is dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    part: files::Part,
+    /// It, open.
+    pub file: File,
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.part.discard();
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     file: File,
@@ -148,6 +162,14 @@ impl Pack {
         let mut bytes = vec![0; entry.length as usize];
         inner.file.read_exact(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// A file beside it for what does not outlive the work on it.
+    pub fn scratch(&self) -> io::Result<Scratch> {
+        let part = files::Part::new(self.path.with_extension("band"));
+        drop(part.open(false, "", None)?);
+        let file = File::options().read(true).write(true).open(part.path())?;
+        Ok(Scratch { part, file })
     }
 
     /// The note about what the picture loses when it is encoded anew, by its first region and its alpha anywhere.

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 
+use super::access;
 use super::check::{look_at, region_bytes, size_of};
 use super::cover::{self, Rect, cells};
 use super::hosts::Memory;
@@ -17,9 +18,10 @@ use super::plan::{Dialect, Plan, dialects, fits, may_be_whole, part, said, shrun
 use crate::contracts::Service;
 use crate::files::Part;
 use crate::http::{Ask, Count, Http, Kind, Reply, Saved, Trouble};
-use crate::iiif;
-use crate::iiif::info::{self, Info, Limits};
+use crate::iiif::authorization::{Gate, is_below};
+use crate::iiif::info::{Info, Limits};
 use crate::pixels::{self, Sound};
+use crate::progress::Parts;
 
 /// What is wanted of a service.
 #[derive(Clone, Debug)]
@@ -32,10 +34,14 @@ pub struct Wanted<'a> {
     pub is_canonical: bool,
     /// The file type to ask for where the server has it; none: the server's usual.
     pub format: Option<&'static str>,
+    /// Size of the service's image as the source declares it.
+    pub declared: Option<[u32; 2]>,
     /// Most bytes of one answer.
     pub most: u64,
     /// Where an answer that is the whole picture goes.
     pub part: &'a Part,
+    /// Where regions are counted.
+    pub parts: &'a Parts,
     /// Counts the requests.
     pub count: Count,
 }
@@ -88,11 +94,20 @@ pub async fn fetch(
         http,
         memory,
         wanted,
+        base: wanted.service.id.clone(),
+        gate: None,
         notes: Vec::new(),
         trouble_with_whole: None,
         cap: Limits::NONE,
     };
-    course.run(resumed, pack_at).await
+    let got = course.run(resumed, pack_at).await;
+    got.map_err(|trouble| match &course.gate {
+        // What info.json said of a door holds for the pictures behind it.
+        Some(gate) if trouble.status.is_some_and(|s| s == 401 || s == 403) => {
+            access::barred(http, &wanted.service.id, gate, trouble)
+        }
+        _ => trouble,
+    })
 }
 
 /// One image's way through the ladder.
@@ -100,6 +115,10 @@ struct Course<'a> {
     http: &'a Http,
     memory: &'a Memory,
     wanted: &'a Wanted<'a>,
+    /// The service that is asked for pictures: the one wanted, or the one that stands in for it.
+    base: String,
+    /// What stands before it.
+    gate: Option<Gate>,
     notes: Vec<String>,
     /// What kept the server from giving the whole picture, where that may be its size.
     trouble_with_whole: Option<Trouble>,
@@ -115,7 +134,9 @@ impl Course<'_> {
     ) -> Result<Got, Trouble> {
         let info = self.info().await?;
         let (origin, size) = part(self.wanted.service, &info)?;
-        if let Some(pack) = resumed.filter(|pack| pack.plan().info == said(&info)) {
+        if let Some(pack) = resumed
+            .filter(|pack| pack.plan().info == said(&info) && pack.plan().service == self.base)
+        {
             match self.complete(pack).await {
                 // The server no longer answers as it did when the pack was begun.
                 Err(trouble) if trouble.kind == Kind::WrongSize => {}
@@ -151,23 +172,31 @@ impl Course<'_> {
     }
 
     async fn info(&mut self) -> Result<Info, Trouble> {
-        let cell = self.memory.info_cell(&self.wanted.service.id);
-        let fetch = async {
-            let ask =
-                Ask::document(iiif::info_uri(&self.wanted.service.id)).counted(&self.wanted.count);
-            let check = async |reply: &Reply| {
-                info::parse(&reply.body)
-                    .map(|_| ())
-                    .map_err(|e| (Kind::Info, e))
-            };
-            let reply = self.http.get_checked(&ask, check).await;
-            reply.map(|reply| info::parse(&reply.body).expect("checked just before"))
-        };
-        let info = cell.get_or_init(|| fetch).await.clone();
-        info.map_err(|mut trouble| {
-            trouble.message = format!("info.json: {}", trouble.message);
-            trouble
-        })
+        let service = &self.wanted.service.id;
+        let count = &self.wanted.count;
+        let admission = access::admission(self.http, self.memory, service, count).await?;
+        if self.wanted.service.region.is_none() {
+            access::is_whole(self.http, &admission, service, self.wanted.declared)?;
+        }
+        self.base = admission.base;
+        self.gate = admission.gate;
+        Ok(admission.info)
+    }
+
+    /// Why an answer is not the picture asked for, although it is one: it is another service's.
+    fn strayed(&self, answered: &str) -> Result<(), (Kind, String)> {
+        match &self.gate {
+            Some(gate) if gate.version == 1 && !is_below(&self.base, answered) => {
+                let trouble = access::lesser(self.http, &self.base, gate, answered);
+                Err((trouble.kind, trouble.message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Trouble that no other words help against.
+    fn is_barred(&self, trouble: &Trouble) -> bool {
+        self.gate.is_some() && trouble.kind == Kind::Forbidden && trouble.status != Some(403)
     }
 
     /// Asks for the picture in one answer; none when the server does not give it that way.
@@ -193,7 +222,7 @@ impl Course<'_> {
             .filter(|d| d.both_sides == (info.version >= 3))
         {
             let uri = whole_uri(
-                &self.wanted.service.id,
+                &self.base,
                 part,
                 (target != size).then_some(target),
                 &dialect,
@@ -201,6 +230,7 @@ impl Course<'_> {
             for _ in 0..2 {
                 let (saved, sound) = match self.save(&uri, probe).await {
                     Ok(answer) => answer,
+                    Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
                     Err(trouble) if refused(&trouble) => break,
                     Err(trouble) if trouble.kind.may_be_size() => {
                         self.note_refusal(target, trouble);
@@ -272,6 +302,7 @@ impl Course<'_> {
                 .await
             {
                 Ok(pack) => return Ok(pack),
+                Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
                 Err(trouble)
                     if refused(&trouble)
                         || matches!(
@@ -288,7 +319,10 @@ impl Course<'_> {
             kind: Kind::Unsupported,
             status: None,
             attempts: 0,
-            message: "the service offers neither the whole image nor tiles at full scale".into(),
+            message: match size == [info.width, info.height] {
+                true => "the service offers neither the whole image nor tiles at full scale".into(),
+                false => "the service offers no parts of its image but its own tiles".into(),
+            },
         });
         // A server that does not know regions says nothing of why the picture is not to be had.
         match self.trouble_with_whole.take().filter(|_| refused(&last)) {
@@ -337,7 +371,7 @@ impl Course<'_> {
         for _ in 0..LESSONS {
             let tile = advertised.unwrap_or_else(|| self.region_size(info, size));
             let plan = Plan {
-                service: self.wanted.service.id.clone(),
+                service: self.base.clone(),
                 origin,
                 size,
                 tile,
@@ -415,10 +449,14 @@ impl Course<'_> {
         let missing: Vec<Rect> = cells(plan.origin, plan.size, plan.tile)
             .filter(|&cell| !pack.holds(cell))
             .collect();
-        let (course, pack_ref, plan_ref) = (&*self, &pack, &plan);
+        let all = cover::count(plan.size, plan.tile);
+        let counted = self.wanted.parts.one(all);
+        counted.had_before(all.saturating_sub(missing.len() as u64));
+        let (course, pack_ref, plan_ref, counted) = (&*self, &pack, &plan, &counted);
         let fetch = |cell: Rect| async move {
             let uri = plan_ref.uri(cell);
             let right = async |reply: &Reply| {
+                course.strayed(&reply.url)?;
                 let found = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
                 if found == [cell.width, cell.height] {
                     Ok(())
@@ -432,7 +470,9 @@ impl Course<'_> {
                 // Once more: a slip passes, a rule does not.
                 reply = course.http.get_checked(&ask, right).await;
             }
-            add(pack_ref, cell, reply?.body).await
+            add(pack_ref, cell, reply?.body).await?;
+            counted.had();
+            Ok::<(), Trouble>(())
         };
         let in_flight = usize::from(self.http.options().per_host());
         let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
@@ -474,7 +514,10 @@ impl Course<'_> {
             ..Ask::image(uri, self.wanted.most).counted(&self.wanted.count)
         };
         let part = self.wanted.part;
-        let look = async |_: &Saved| look_at(part).await;
+        let look = async |saved: &Saved| {
+            self.strayed(&saved.url)?;
+            look_at(part).await
+        };
         self.http.save(&ask, part, look).await
     }
 
@@ -482,6 +525,7 @@ impl Course<'_> {
     async fn ask(&mut self, uri: &str, cell: Rect) -> Result<(Reply, [u32; 2]), Trouble> {
         let found = Mutex::new([0, 0]);
         let check = async |reply: &Reply| {
+            self.strayed(&reply.url)?;
             *found.lock().unwrap_or_else(PoisonError::into_inner) =
                 size_of(reply.body.clone(), [cell.width, cell.height]).await?;
             Ok(())

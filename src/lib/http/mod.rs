@@ -13,11 +13,13 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use crate::files::Part;
+use crate::progress::Wait;
 use crate::report::Error;
 
 mod archives;
 mod body;
 mod host;
+mod netrc;
 mod options;
 mod robots;
 mod secrets;
@@ -25,9 +27,10 @@ mod send;
 mod tally;
 mod trouble;
 
-use archives::Archives;
-use host::{Manners, Most};
-pub use options::{Budget, Options, host_of};
+pub use archives::Archives;
+use host::Manners;
+pub use host::Most;
+pub use options::{Budget, NetrcFile, Options, host_of};
 /// The words of headers, in the types of the client.
 pub use reqwest::header;
 use robots::Robots;
@@ -50,6 +53,8 @@ pub struct Ask {
     pub body: Option<String>,
     /// The largest body taken, in bytes.
     pub most: u64,
+    /// Take 401 and 403 for answers: their bodies say how to be let in.
+    pub refusals: bool,
     /// Whether something smaller can be asked for instead: what an answer too large for a server leads to is then
     /// met once more, and no oftener.
     pub probe: bool,
@@ -104,7 +109,7 @@ impl Ask {
     }
 }
 
-/// An answer with status 2xx or 304.
+/// An answer with status 2xx or 304, or one that was asked for in spite of its status.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status.
@@ -131,6 +136,8 @@ impl Reply {
 pub struct Saved {
     /// The status: 200, or 206 when an earlier attempt was gone on with.
     pub status: u16,
+    /// Where it came from in the end, as the world knows it.
+    pub url: String,
     /// Its headers.
     pub headers: HeaderMap,
     /// Size of the part file.
@@ -233,6 +240,19 @@ impl Http {
             hosts: Mutex::default(),
             start: Instant::now(),
             spent: Spent::default(),
+        })
+    }
+
+    /// What the user should know of the options.
+    pub fn warnings(&self) -> &[String] {
+        &self.secrets.warnings
+    }
+
+    /// Whether the host of a URL is told a token, a password or a cookie of the user's.
+    pub fn tells(&self, url: &str) -> bool {
+        self.resolve(url).is_ok_and(|url| {
+            let host = url.host_str().unwrap_or_default();
+            self.secrets.is_told(host, url.port_or_known_default())
         })
     }
 
@@ -364,6 +384,34 @@ impl Http {
         tallies
     }
 
+    /// How long the run lasts.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The requests made and body bytes received.
+    pub fn spent(&self) -> (u64, u64) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&self.spent.requests), of(&self.spent.bytes))
+    }
+
+    /// The hosts that are waited for now, by name.
+    pub fn waiting(&self) -> Vec<Wait> {
+        let now = Instant::now();
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = |(name, host): (&String, &Arc<Host>)| {
+            let (why, time) = lock(&host.state).hold(now)?;
+            Some(Wait {
+                host: name.clone(),
+                why,
+                seconds: time.map(|time| (time.as_secs_f64() * 10.0).round() / 10.0),
+            })
+        };
+        let mut waiting: Vec<Wait> = hosts.iter().filter_map(wait).collect();
+        waiting.sort_by(|a, b| a.host.cmp(&b.host));
+        waiting
+    }
+
     fn pause(&self) -> Duration {
         Duration::from_secs_f64(self.options.backoff)
     }
@@ -374,33 +422,16 @@ impl Http {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(Host {
-                state: Mutex::new(Manners::new(Instant::now(), self.most(domain))),
+                state: Mutex::new(Manners::new(
+                    Instant::now(),
+                    self.archives.most(&self.options, domain),
+                )),
                 freed: tokio::sync::Notify::new(),
                 robots: tokio::sync::OnceCell::new(),
                 is_public: send::is_public(url),
             })
         };
         hosts.entry(name).or_insert_with(new).clone()
-    }
-
-    /// The most that is asked of a host: what is known of its archive, and no more than the user says.
-    fn most(&self, domain: &str) -> Most {
-        let asked = Most {
-            at_once: self.options.per_host(),
-            rate: self.options.rate(),
-        };
-        let Some((known, _)) = self.archives.find(domain) else {
-            return asked;
-        };
-        let rate = match (self.options.rate, known.rate) {
-            (Some(asked), known) if asked > 0.0 => asked.min(known),
-            (_, known) => known,
-        };
-        let at_once = self.options.per_host.unwrap_or(u16::MAX);
-        Most {
-            at_once: at_once.min(known.at_once),
-            rate,
-        }
     }
 
     /// Adds to what the run has cost.

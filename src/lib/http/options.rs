@@ -36,16 +36,27 @@ pub struct Options {
     /// Send a header, such as 'Cookie: a=b'; cookies and tokens to the one host asked, or to HOST (repeatable)
     #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = secrets::header, global = true)]
     pub headers: Vec<Secret>,
-    /// Send 'Authorization: Bearer TOKEN' to the one host asked, or to HOST
+    /// Send 'Authorization: Bearer TOKEN' to the one host asked, or to HOST (repeatable); IIIF access tokens too
     #[arg(
-        long,
+        long = "bearer",
         value_name = "[HOST=]TOKEN",
         env = "RECTO_BEARER",
         hide_env_values = true,
         value_parser = secrets::bearer,
         global = true
     )]
-    pub bearer: Option<Secret>,
+    pub bearers: Vec<Secret>,
+    /// Log in with the names and passwords of a netrc file [default FILE: $NETRC, else ~/.netrc]
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        value_parser = netrc,
+        global = true
+    )]
+    pub netrc: Option<NetrcFile>,
     /// What archives ask of harvesters, beside what recto knows: a table host,at_once,per_second,why
     #[arg(long, value_name = "FILE", global = true)]
     pub archives: Option<PathBuf>,
@@ -102,6 +113,22 @@ impl Options {
             ..self.clone()
         }
     }
+}
+
+/// Which netrc file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetrcFile {
+    /// Where such files are: `$NETRC`, else `~/.netrc`.
+    Usual,
+    /// This one.
+    Named(PathBuf),
+}
+
+fn netrc(text: &str) -> Result<NetrcFile, String> {
+    Ok(match text {
+        "" => NetrcFile::Usual,
+        path => NetrcFile::Named(path.into()),
+    })
 }
 
 /// The host of a URL, `name:port`.

@@ -5,7 +5,7 @@
 //! Everything is decoded within a limit stated beforehand, so that a small file that claims a huge picture is
 //! refused from its header.
 
-use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
@@ -96,9 +96,28 @@ pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
 /// Reads the header of an image from its start. The error says why it is no image.
 pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     let mut input = input;
-    if let Some(header) = of_jpeg_tiles(&mut input) {
-        return Ok(header);
+    match of_jpeg_tiles(&mut input).or_else(|| of_jpeg_head(&mut input)) {
+        Some(header) => Ok(header),
+        None => header_of(input),
     }
+}
+
+/// How much of a JPEG is read for its header; one with more before its pixels is read whole.
+const JPEG_HEAD: u64 = 1 << 20;
+
+/// The header of a JPEG by its first bytes alone, for the decoder takes all it is given into memory.
+fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Header> {
+    if !input.fill_buf().ok()?.starts_with(&[0xFF, 0xD8]) {
+        return None;
+    }
+    let mut head = Vec::new();
+    let read = input.by_ref().take(JPEG_HEAD).read_to_end(&mut head);
+    input.rewind().ok()?;
+    read.ok()?;
+    header_of(Cursor::new(head)).ok()
+}
+
+fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
     let reader = reader(input)?;
     let format = reader
         .format()
