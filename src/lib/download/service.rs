@@ -440,7 +440,9 @@ impl Course<'_> {
             }),
             false => limits,
         };
-        cover::fewest(size[0], size[1], &limits)
+        // PNG is asked for where the pixels are written anew in any case.
+        let is_joined = self.wanted.format != Some("png");
+        cover::fewest(size[0], size[1], &limits, is_joined)
     }
 
     /// Fetches every region that the pack lacks.
