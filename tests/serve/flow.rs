@@ -36,6 +36,8 @@ fn message(server: &Serving, query: &str, cookie: &str) -> Value {
         .unwrap()
         .0
         .replace("&quot;", "\"")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
         .replace("&amp;", "&");
     serde_json::from_str(&text).unwrap()
 }
@@ -360,6 +362,18 @@ fn cookies_go_to_viewers_over_tls_alone() {
     let (_work, server) = started(RULES, &["--base-url", "https://images.example"]);
     let got = post(&server, "token=secret-of-anna", "");
     assert!(got.headers["set-cookie"].ends_with("SameSite=None; Secure"));
+    for (origin, status) in [
+        ("https://images.example", 303),
+        ("https://images.example.evil.example", 403),
+        ("https://images", 403),
+    ] {
+        let got = post(
+            &server,
+            "token=secret-of-anna",
+            &format!("origin: {origin}\r\n"),
+        );
+        assert_eq!(got.status, status, "{origin}");
+    }
     // Nobody is believed who is no proxy of ours.
     let (_work, server) = started(RULES, &[]);
     let got = post(

@@ -57,6 +57,24 @@ fn fault(name: &str, text: &str, start: usize, why: &str) -> Error {
 mod tests {
     use super::*;
 
+    /// What docs/serve.md shows can be used as it stands, with a hash of one's own.
+    #[test]
+    fn what_the_documents_show_is_read() {
+        let text = include_str!("../../../docs/serve.md");
+        let hash = format!("sha256:{}", "0".repeat(64));
+        let blocks = text.split("```toml\n").skip(1);
+        let blocks: Vec<String> = blocks
+            .filter_map(|rest| rest.split_once("```"))
+            .map(|(block, _)| block.replace("$argon2id$…", &hash))
+            .collect();
+        assert!(!blocks.is_empty());
+        for block in blocks {
+            if let Err(e) = parse("docs/serve.md", &block) {
+                panic!("{e}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_not_known_is_named_by_its_place() {
         let cases = [

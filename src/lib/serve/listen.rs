@@ -226,12 +226,27 @@ impl Door {
             headers,
             address: auth.address(headers, client.ip()),
             is_secure: self.is_secure(request, client),
-            is_own: is_own(request),
+            is_own: self.is_own(request),
             now: jiff::Timestamp::now().as_millisecond(),
         };
         let catalogue = self.service.catalogue();
         let ids = self.ids(request, client);
         auth.answer(&call, &catalogue, sight, &ids).await
+    }
+
+    /// Whether a page of ours asks, or no page at all.
+    fn is_own(&self, request: &Request<()>) -> bool {
+        let host = text_of(request, header::HOST);
+        let origin = text_of(request, header::ORIGIN);
+        let is_host = |(_, from): (&str, &str)| from == host;
+        // A proxy may speak to us under another name than browsers to it.
+        let is_base = |base: &String| {
+            let below = base.strip_prefix(origin);
+            below.is_some_and(|path| path.is_empty() || path.starts_with('/'))
+        };
+        origin.is_empty()
+            || origin.split_once("://").is_some_and(is_host)
+            || self.base_url.as_ref().is_some_and(is_base)
     }
 
     /// Whether the client speaks to us over TLS, which proxies do for us.
@@ -383,14 +398,6 @@ impl Door {
         // A full disk costs the log, not the answer.
         let _ = log.write_all(format!("{line}\n").as_bytes());
     }
-}
-
-/// Whether a page of ours asks, or no page at all.
-fn is_own(request: &Request<()>) -> bool {
-    let host = text_of(request, header::HOST);
-    let origin = text_of(request, header::ORIGIN);
-    let from = origin.split_once("://");
-    origin.is_empty() || from.is_some_and(|(_, from)| from == host)
 }
 
 fn text_of(request: &Request<()>, name: HeaderName) -> &str {
