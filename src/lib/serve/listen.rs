@@ -303,7 +303,7 @@ impl Door {
             return refused(405, "POST, PUT and DELETE are offered")
                 .with("allow", "POST, PUT, DELETE");
         }
-        if !is_own(request)
+        if !self.is_own(request)
             || !text_of(request, header::CONTENT_TYPE).starts_with("application/json")
         {
             return refused(
