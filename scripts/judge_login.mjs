@@ -54,6 +54,7 @@ await new Promise((done) => viewer.listen(0, "127.0.0.1", done));
 
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 const context = await browser.newContext();
+context.setDefaultTimeout(120_000);
 const page = await context.newPage();
 const faults = [];
 context.on("page", (tab) => tab.on("pageerror", (error) => faults.push(String(error))));
@@ -78,7 +79,7 @@ await check("the tab takes a token and closes, the frame posts, the image opens"
   await tab.waitForSelector("[name=token]");
   await tab.fill("[name=token]", "wrong");
   await tab.click("button");
-  await tab.waitForFunction(() => document.querySelector("[role=status]").textContent.includes("nobody"));
+  await tab.waitForFunction(() => document.querySelector("[role=status]")?.textContent.includes("nobody"));
   await tab.screenshot({ path: `${out}/login.png` });
   await tab.fill("[name=token]", secret);
   await Promise.all([tab.waitForEvent("close"), tab.click("button")]);
@@ -117,7 +118,7 @@ await check("our own pages lead in and out", async () => {
   await page.click("button");
   await page.waitForSelector("body.view[data-ready]");
   assert(page.url().endsWith(`/view/${id}`), page.url());
-  await page.waitForFunction(() => document.querySelector("canvas").dataset.loaded > 0);
+  await page.waitForFunction(() => document.querySelector("canvas")?.dataset.loaded > 0);
   assert.match(await page.textContent("#account"), /^Log out /);
   await page.screenshot({ path: `${out}/view-logged-in.png` });
 });

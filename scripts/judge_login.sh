@@ -49,7 +49,7 @@ for _ in $(seq 200); do
   kill -0 "$server"
   sleep 0.1
 done
-NODE_PATH=$PWD/$home/node_modules timeout 200 node scripts/judge_login.mjs "$address" "$token" "${file%.*}" "$shots"
+NODE_PATH=$PWD/$home/node_modules timeout 400 node scripts/judge_login.mjs "$address" "$token" "${file%.*}" "$shots"
 kill "$server"
 wait "$server" || { echo "recto-serve ended with $?" >&2; exit 1; }
 server=

@@ -309,7 +309,8 @@ fn cookie(value: &str, seconds: i64, is_secure: bool) -> String {
 fn html(page: String) -> Response {
     text(page, "text/html; charset=utf-8")
         .with("content-security-policy", POLICY)
-        .with("referrer-policy", "no-referrer")
+        // Stricter, and browsers would not say that the form comes from our own page.
+        .with("referrer-policy", "same-origin")
 }
 
 fn escaped(text: &str) -> String {
