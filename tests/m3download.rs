@@ -148,7 +148,7 @@ fn mixed(home: &str) -> Value {
 #[test]
 fn download_tells_of_records_that_cannot_be_used() {
     let bytes = picture(100, 50, 1, ImageFormat::Png);
-    let server = Server::start(move |_, _| Answer::Serve(bytes.clone().into(), "image/png"));
+    let server = Server::start(move |_, _| Answer::Serve(bytes.clone(), "image/png"));
     let work = Workdir::new();
     work.write_json("localizations.json", &mixed(&server.url("")));
     let words = [

@@ -150,7 +150,9 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
         let finished = Journal::peek(folder)?;
         let set = gather::read(&options.localizations, options, &finished, folder)?;
         let sorted = again::sort(&set, &finished, &way)?;
-        return estimate::print(&sorted, options, report);
+        estimate::print(&sorted, options, report)?;
+        account_for_unusable(report, set.unusable);
+        return Ok(());
     }
     let places = Places {
         folder: options.output_dir.clone(),
