@@ -1,5 +1,7 @@
 //! Answers kept beyond memory: in a folder and in Redis, while everything around them breaks.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -57,17 +59,18 @@ fn rendered(server: &Serving) -> u64 {
     metric(server, "recto_answers_rendered_total")
 }
 
-/// Files of answers.
+/// Files of answers that are finished. They come and go while a server runs.
 fn entries(work: &Workdir) -> Vec<PathBuf> {
-    let mut paths = Vec::new();
-    for name in work
-        .tree("kept")
-        .into_keys()
-        .filter(|name| name.contains('/'))
-    {
-        paths.push(work.path("kept").join(name));
-    }
-    paths
+    let below = |folder: PathBuf| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        entries.filter_map(|entry| Some(entry.ok()?.path()))
+    };
+    let shards = below(work.path("kept")).filter(|path| path.is_dir());
+    let files = shards
+        .flat_map(below)
+        .filter(|path| path.is_dir())
+        .flat_map(below);
+    files.filter(|path| path.extension().is_none()).collect()
 }
 
 fn age(path: &PathBuf, hours: u64) {
@@ -195,19 +198,17 @@ fn a_server_killed_while_it_writes_leaves_nothing_that_is_served() {
     let work = work(ON_DISK);
     for round in 0..6 {
         let mut server = start(&work);
-        std::thread::scope(|scope| {
-            for n in 0..8 {
-                let address = server.address.clone();
-                scope.spawn(move || {
-                    use std::io::Write as _;
-                    let width = 60 + round * 8 + n;
-                    let request = format!("GET /iiif/3/in%20b%2Fc/full/{width},/0/default.png HTTP/1.1\r\nhost: x\r\n\r\n");
-                    let mut stream = std::net::TcpStream::connect(address).unwrap();
-                    let _ = stream.write_all(request.as_bytes());
-                });
-            }
-        });
         let kept = entries(&work).len();
+        let _open: Vec<TcpStream> = (0..8)
+            .map(|n| {
+                let width = 60 + round * 8 + n;
+                let path = format!("/iiif/3/in%20b%2Fc/full/{width},/0/default.png");
+                let mut stream = TcpStream::connect(&server.address).unwrap();
+                let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+                stream.write_all(request.as_bytes()).unwrap();
+                stream
+            })
+            .collect();
         wait_until(|| entries(&work).len() > kept);
         server.child.kill().unwrap();
         server.child.wait().unwrap();
@@ -223,7 +224,7 @@ fn a_server_killed_while_it_writes_leaves_nothing_that_is_served() {
         let got = server.image(&format!("/iiif/3/in%20b%2Fc/full/{width},/0/default.png"));
         assert_eq!(got.width(), width);
     }
-    assert!(disk(&server, "hits") >= 6 - 1);
+    assert!(disk(&server, "hits") >= 6);
     wait_until(|| !left.exists());
 }
 
@@ -384,11 +385,11 @@ fn what_cannot_be_kept_is_said_at_the_start() {
     let cases = [
         (
             "[cache]\nfolder = \"/proc/kept\"\n",
-            "[cache] folder: /proc/kept: cannot be written",
+            "/proc/kept: cannot be written",
         ),
         (
             "[cache]\nfolder = \"c.toml\"\n",
-            "[cache] folder: c.toml: cannot be written",
+            "c.toml: cannot be written",
         ),
         (
             "[cache]\ndisk = \"1 GiB\"\n",

@@ -56,10 +56,8 @@ impl Disk {
     pub fn open(folder: &Path, settings: &Settings, quiet: bool) -> Result<Self, Error> {
         // Backup programs leave out folders with this file: bford.info/cachedir.
         let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# Answers of recto-serve; may be removed at any time.\n";
-        files::write(&folder.join("CACHEDIR.TAG"), tag.as_bytes()).map_err(|e| {
-            Error::new(format!("[cache] folder: {e}"))
-                .hint("name a folder you may write to, or none")
-        })?;
+        files::write(&folder.join("CACHEDIR.TAG"), tag.as_bytes())
+            .map_err(|e| e.hint("name a `folder` in `[cache]` that you may write to, or none"))?;
         Ok(Disk {
             folder: folder.to_owned(),
             most: settings.most_on_disk(),
