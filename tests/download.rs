@@ -13,6 +13,10 @@ mod joined;
 mod manners;
 #[path = "download/progress.rs"]
 mod progress;
+#[path = "download/regions.rs"]
+mod regions;
+#[path = "download/truths.rs"]
+mod truths;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

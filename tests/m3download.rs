@@ -96,7 +96,7 @@ fn the_localizations_of_m3_download_are_read_as_ours() {
     let call = ["localizations.json", "images", "--dry-run"];
     assert!(
         work.run("download", &call)
-            .exits(0)
+            .exits(3)
             .stdout()
             .contains("h.example")
     );
@@ -148,7 +148,7 @@ fn mixed(home: &str) -> Value {
 #[test]
 fn download_tells_of_records_that_cannot_be_used() {
     let bytes = picture(100, 50, 1, ImageFormat::Png);
-    let server = Server::start(move |_, _| Answer::ok("image/png", bytes.clone()));
+    let server = Server::start(move |_, _| Answer::Serve(bytes.clone(), "image/png"));
     let work = Workdir::new();
     work.write_json("localizations.json", &mixed(&server.url("")));
     let words = [

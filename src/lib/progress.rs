@@ -232,7 +232,8 @@ impl Narrator {
                 }
             }
             Voice::Lines { every } => {
-                if now >= self.due || !news.is_empty() {
+                // Who did not ask for lines is told of a wait in the next that is due.
+                if now >= self.due || (every <= SOON && !news.is_empty()) {
                     self.due = now + every;
                     lines.push(format!("{}: {}", self.stage, self.words(now, at)));
                 }

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use super::service::Wanted;
-use crate::http::{Ask, Http, Kind, Reply, Trouble};
+use super::hosts::Memory;
+use crate::http::{Ask, Count, Http, Kind, Reply, Trouble};
 use crate::iiif;
 use crate::iiif::authorization::{self, Gate, Verdict, gate, is_another, verdict};
 use crate::iiif::info::{self, Info};
@@ -21,17 +21,21 @@ pub struct Admission {
     pub gate: Option<Gate>,
 }
 
-/// Asks a service; gives the requests that were made too.
-pub async fn ask(http: &Http, service: &str) -> (Result<Admission, Trouble>, u32) {
-    let mut attempts = 0;
-    let mut admission = admit(http, service, &mut attempts).await;
-    if let Err(trouble) = &mut admission {
-        trouble.attempts = attempts;
-    }
-    (admission, attempts)
+/// What a service is, asked once.
+pub async fn admission(
+    http: &Http,
+    memory: &Memory,
+    service: &str,
+    attempts: &Count,
+) -> Result<Admission, Trouble> {
+    let cell = memory.info_cell(service);
+    cell.get_or_init(|| ask(http, service, attempts))
+        .await
+        .clone()
 }
 
-async fn admit(http: &Http, service: &str, attempts: &mut u32) -> Result<Admission, Trouble> {
+/// Asks a service.
+async fn ask(http: &Http, service: &str, attempts: &Count) -> Result<Admission, Trouble> {
     let (reply, info) = info_of(http, service, attempts).await?;
     let json: Value = serde_json::from_slice(bare(&reply.body)).unwrap_or_default();
     let open = |info, gate| Admission {
@@ -77,11 +81,11 @@ async fn admit(http: &Http, service: &str, attempts: &mut u32) -> Result<Admissi
 async fn info_of(
     http: &Http,
     service: &str,
-    attempts: &mut u32,
+    attempts: &Count,
 ) -> Result<(Reply, Option<Info>), Trouble> {
     let ask = Ask {
         refusals: true,
-        ..Ask::document(iiif::info_uri(service))
+        ..Ask::document(iiif::info_uri(service)).counted(attempts)
     };
     let is_refused = |reply: &Reply| matches!(reply.status, 401 | 403);
     let check = async |reply: &Reply| match is_refused(reply) {
@@ -91,7 +95,6 @@ async fn info_of(
             .map_err(|e| (Kind::Info, e)),
     };
     let reply = http.get_checked(&ask, check).await;
-    *attempts += reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
     let reply = reply.map_err(|trouble| of("info.json", trouble))?;
     let info = (!is_refused(&reply)).then(|| info::parse(&reply.body));
     let info = info.map(|info| info.map_err(|e| trouble(Kind::Info, reply.status, e)));
@@ -103,20 +106,19 @@ async fn probe(
     http: &Http,
     service: &str,
     gate: &Gate,
-    attempts: &mut u32,
+    attempts: &Count,
 ) -> Result<String, Trouble> {
     let probe = gate.probe.clone().unwrap_or_default();
     // The result says what is refused; some servers say it by the status of the answer as well.
     let ask = Ask {
         refusals: true,
-        ..Ask::document(&probe)
+        ..Ask::document(&probe).counted(attempts)
     };
     let check = async |reply: &Reply| match verdict(&reply.body) {
         Err(e) if reply.status < 400 => Err((Kind::Info, e)),
         _ => Ok(()),
     };
     let reply = http.get_checked(&ask, check).await;
-    *attempts += reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
     let reply = reply.map_err(|trouble| of(&format!("probe service {probe}"), trouble))?;
     let refused = Verdict::Refused {
         status: reply.status,
@@ -149,7 +151,7 @@ async fn stand_in(
     http: &Http,
     base: &str,
     known: Option<Info>,
-    attempts: &mut u32,
+    attempts: &Count,
 ) -> Result<Info, Trouble> {
     let (reply, info) = info_of(http, base, attempts).await?;
     let info = info.ok_or_else(|| {
@@ -171,20 +173,25 @@ async fn stand_in(
 }
 
 /// Whether what is behind a door of version 1 is as large as the source declares it.
-pub fn is_whole(http: &Http, admission: &Admission, wanted: &Wanted<'_>) -> Result<(), Trouble> {
+pub fn is_whole(
+    http: &Http,
+    admission: &Admission,
+    service: &str,
+    declared: Option<[u32; 2]>,
+) -> Result<(), Trouble> {
     let Some(gate) = admission.gate.as_ref().filter(|gate| gate.version == 1) else {
         return Ok(());
     };
     let found = [admission.info.width, admission.info.height];
     let is_smaller = |declared: &[u32; 2]| found[0] < declared[0] && found[1] < declared[1];
-    match wanted.declared.filter(is_smaller) {
+    match declared.filter(is_smaller) {
         None => Ok(()),
         Some([width, height]) => {
             let other = format!(
                 "{} x {} where {width} x {height} is declared",
                 found[0], found[1]
             );
-            Err(lesser(http, &wanted.service.id, gate, &other))
+            Err(lesser(http, service, gate, &other))
         }
     }
 }

@@ -103,7 +103,7 @@ fn add(sum: &mut Sum, image: &LocalizedImage, max_width: Option<u32>) {
         height: 1000,
         area: u64::MAX,
     };
-    let tile = cover::fewest(full[0], full[1], &capped);
+    let tile = cover::fewest(full[0], full[1], &capped, true);
     sum.fewest += 2;
     sum.most += 1 + cover::count(full, tile);
 }

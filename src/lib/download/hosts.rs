@@ -56,6 +56,11 @@ impl Known {
         pixels <= self.given || !(capped || self.refused.is_some_and(|refused| pixels >= refused))
     }
 
+    /// Whether as much came in one answer before.
+    pub fn has_given(&self, size: [u32; 2]) -> bool {
+        area(size) <= self.given
+    }
+
     /// It gave an answer of this size.
     pub fn gave(&mut self, size: [u32; 2]) {
         self.given = self.given.max(area(size));
@@ -142,7 +147,7 @@ impl Host {
 }
 
 /// `scheme://host:port` of a URI.
-fn origin_of(uri: &str) -> &str {
+pub fn origin_of(uri: &str) -> &str {
     let from = uri.find("://").map_or(0, |at| at + 3);
     let end = uri[from..].find('/').map_or(uri.len(), |at| from + at);
     &uri[..end]

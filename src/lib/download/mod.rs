@@ -2,20 +2,23 @@
 //!
 //! [`names`] says where each image goes, [`fetch`] brings one there: a plain URL as it is, a service by
 //! [`service`], which plans with [`cover`], keeps regions in a [`pack`] and joins them by [`stitch`]. The
-//! [`journal`] remembers what is done; a second run asks only for what is missing.
+//! [`journal`] remembers what is done, [`finished`] holds it; a second run asks only for what is missing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::contracts::{self, Download, Failure, ImageMap, Localizations, LocalizedImage};
+use futures::stream::{self, StreamExt};
+
+use crate::contracts::{self, Download, Failure, LocalizedImage};
 use crate::files;
 use crate::http::{self, Http, Kind, Trouble};
 use crate::progress::{Parts, Progress, Standing, Style};
 use crate::report::{Common, Error, Reject, Report};
 use crate::signals::Signals;
-use futures::stream::{self, StreamExt};
 
 pub mod access;
 pub mod again;
@@ -23,6 +26,8 @@ pub mod check;
 pub mod cover;
 pub mod estimate;
 pub mod fetch;
+pub mod finished;
+pub mod gather;
 pub mod hosts;
 pub mod join;
 pub mod journal;
@@ -31,10 +36,13 @@ pub mod pack;
 pub mod plan;
 pub mod regions;
 pub mod service;
+pub mod sizes;
 pub mod stitch;
 
-use again::{Since, Sorted};
+use again::{Since, Sorted, Way};
 use fetch::{Places, Wish};
+use finished::{Finished, Slot};
+use gather::Set;
 use journal::Journal;
 
 /// Options of `recto-download`.
@@ -65,6 +73,13 @@ pub struct Options {
     /// Regions that a service is asked for
     #[arg(long, value_enum, default_value_t = Tiles::Fewest)]
     pub tiles: Tiles,
+    /// Download only what boxes are around, each an image of its own, asked of the image service; FILE lists these
+    /// images with their boxes, for recto-reformat in place of LOCALIZATIONS [default FILE: regions.json]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "regions.json", conflicts_with = "dry_run")]
+    pub regions: Option<PathBuf>,
+    /// Pixels around each box, or a part of its sides such as 10%
+    #[arg(long, value_name = "N|N%", default_value = "0", requires = "regions")]
+    pub margin: regions::Margin,
     /// Make wider images this wide
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_width: Option<u32>,
@@ -129,62 +144,71 @@ pub fn run(options: Options) -> ExitCode {
 
 fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     report.as_json = options.progress == Style::Json && !options.common.quiet;
-    let localizations: Localizations = contracts::read(&options.localizations)?;
-    let unusable = localizations.rejects;
-    let images = unique(localizations.images)?;
-    let ended = fetch_and_account(options, images, report);
-    // What is wrong with a list of m3-download is told however the run ended.
-    report.read += unusable.len() as u64;
-    let hint = (!unusable.is_empty()).then(|| HINT_UNUSABLE.to_owned());
-    report.rejects.extend(unusable);
-    report.hint = report.hint.take().or(hint);
-    ended
-}
-
-const HINT_UNUSABLE: &str =
-    "`recto-reformat` lists the records that cannot be used in its rejects.csv";
-
-fn fetch_and_account(
-    options: &Options,
-    images: Vec<LocalizedImage>,
-    report: &mut Report,
-) -> Result<(), Error> {
+    let folder = &options.output_dir;
+    let way = Way::new(options, folder);
     if options.dry_run {
-        let wish = options.wish();
-        let finished = Journal::peek(&options.output_dir)?;
-        let sorted = again::sort(&images, &finished, &options.output_dir, wish, options)?;
-        return estimate::print(&sorted, options, report);
+        let finished = Journal::peek(folder)?;
+        let set = gather::read(&options.localizations, options, &finished, folder)?;
+        let sorted = again::sort(&set, &finished, &way)?;
+        estimate::print(&sorted, options, report)?;
+        account_for_unusable(report, set.unusable);
+        return Ok(());
     }
     let places = Places {
         folder: options.output_dir.clone(),
         hidden: options.output_dir.join(".recto"),
     };
+    let parts = match &options.regions {
+        Some(file) => Some(sizes::cut(options, file, &places)?),
+        None => None,
+    };
+    let source = options.regions.as_ref().unwrap_or(&options.localizations);
+    let sizes::Parts {
+        failures: uncut,
+        unusable,
+        net,
+    } = parts.unwrap_or_default();
+    // A set that cannot be read leaves no folder behind.
+    let early = match Journal::is_in(folder) {
+        true => None,
+        false => Some(gather::read(source, options, &Finished::default(), folder)?),
+    };
     let lists = [&options.image_map, &options.failures];
     for list in lists.into_iter().chain(&options.downloaded_images) {
         files::rehearse(list)?;
     }
-    let journal = Journal::open(&places.folder, &places.hidden)?;
+    let (journal, mut finished) = Journal::open(&places.folder, &places.hidden)?;
     let wish = options.wish();
-    let sorted = again::sort(&images, journal.finished(), &places.folder, wish, options)?;
+    let set = match early {
+        Some(set) => set,
+        None => gather::read(source, options, &finished, folder)?,
+    };
+    let sorted = again::sort(&set, &finished, &way)?;
     let (differ, left) = (sorted.differ.clone(), sorted.left.clone());
-    let mut outcome = fetch_all(options, &places, wish, &journal, &images, sorted)?;
+    let mut outcome = fetch_all(options, net, &places, &journal, &mut finished, &set, sorted)?;
+    let asked = set.count() + uncut.len();
     outcome.failures.extend(left);
-    let mut downloads: Vec<Download> = outcome
-        .done
-        .drain(..)
-        .chain(outcome.downloads.iter().cloned())
-        .collect();
+    outcome.failures.extend(uncut);
+    let mut had = std::mem::take(&mut outcome.had);
     if options.overwrite || options.refresh {
-        downloads.extend(again::kept_from_before(
-            &images, &journal, &places, wish, &downloads,
+        had.extend(again::kept_from_before(
+            &set.images,
+            &finished,
+            folder,
+            wish,
+            &had,
         ));
     }
     if options.verify {
-        report.notes.push(verified(&downloads, &differ));
+        report.notes.push(verified(had.len(), &differ));
     }
-    downloads.sort_by(|a, b| a.id.cmp(&b.id));
-    publish(options, &downloads, &outcome.failures)?;
-    account(report, options, &images, &downloads, &outcome);
+    had.sort_by(|&a, &b| finished.id(a).cmp(finished.id(b)));
+    publish(options, &finished, &had, &outcome.failures)?;
+    if outcome.stopped.is_none() {
+        tidy(&places, &set.images, wish, &outcome.failures);
+    }
+    account(report, options, asked, &finished, &had, &outcome);
+    account_for_unusable(report, set.unusable.into_iter().chain(unusable).collect());
     match outcome.stopped {
         Some(error) => Err(error),
         None => Ok(()),
@@ -203,33 +227,80 @@ impl Options {
     }
 }
 
-/// Ids are unique by contract; a file that breaks it would lose an image.
-fn unique(images: Vec<LocalizedImage>) -> Result<Vec<LocalizedImage>, Error> {
-    let mut seen = HashSet::new();
-    match images.iter().find(|image| !seen.insert(&image.id)) {
-        Some(twice) => Err(Error::new(format!("image id `{}` stands twice", twice.id))
-            .hint("write the file again with recto-extract")),
-        None => Ok(images),
-    }
-}
-
 #[derive(Default)]
 struct Outcome {
-    /// From earlier runs.
-    done: Vec<Download>,
-    downloads: Vec<Download>,
+    /// What is there, from this run and from earlier ones.
+    had: Vec<Slot>,
+    /// Images fetched in this run.
+    fetched: u64,
+    /// How they came to be.
+    methods: BTreeMap<String, u64>,
+    /// What was adjusted on the way to the first of them.
+    adjusted: Vec<String>,
+    /// Images that lost alpha or depth when they were encoded anew.
+    flattened: u64,
     failures: Vec<Failure>,
     hosts: Vec<(String, http::Tally)>,
     notes: Vec<String>,
     stopped: Option<Error>,
 }
 
+/// What is under way when a run is to end gets so long to be done, and to let go: less than two seconds in all.
+const GRACE: Duration = Duration::from_millis(800);
+/// What was adjusted is told of so many images.
+const TOLD: usize = 5;
+
+impl Outcome {
+    fn take(&mut self, download: Download, slot: Slot) {
+        self.had.push(slot);
+        self.fetched += 1;
+        let Download {
+            path,
+            method,
+            notes,
+            ..
+        } = download;
+        let flattened = notes
+            .iter()
+            .any(|note| note.starts_with(fetch::ENCODED_ANEW));
+        self.flattened += u64::from(flattened);
+        *self.methods.entry(method).or_default() += 1;
+        let room = TOLD.saturating_sub(self.adjusted.len());
+        let told = notes.iter().map(|note| format!("{path}: {note}"));
+        self.adjusted.extend(told.take(room));
+    }
+}
+
+/// What it takes to ask servers.
+struct Net {
+    runtime: tokio::runtime::Runtime,
+    http: Http,
+    memory: hosts::Memory,
+}
+
+impl Net {
+    /// The hosts are those of everything that will be asked for.
+    fn new(options: &Options, hosts: &BTreeSet<String>, places: &Places) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        Ok(Net {
+            runtime: runtime
+                .map_err(|e| Error::new("the network runtime cannot be started").because(e))?,
+            http: Http::new(&options.http, hosts)?,
+            memory: hosts::Memory::open(places.hidden.join("caps.json")),
+        })
+    }
+}
+
 fn fetch_all(
     options: &Options,
+    net: Option<Net>,
     places: &Places,
-    wish: Wish,
     journal: &Journal,
-    images: &[LocalizedImage],
+    finished: &mut Finished,
+    set: &Set,
     sorted: Sorted<'_>,
 ) -> Result<Outcome, Error> {
     let Sorted {
@@ -237,21 +308,20 @@ fn fetch_all(
     } = sorted;
     if missing.is_empty() && !options.refresh {
         return Ok(Outcome {
-            done,
+            had: done,
             ..Outcome::default()
         });
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime =
-        runtime.map_err(|e| Error::new("the network runtime cannot be started").because(e))?;
-    let places_of = images.iter().flat_map(|image| {
-        let service = image.image.service.as_ref().map(|service| &*service.id);
-        service.or(image.image.url.as_deref())
-    });
-    let http = Http::new(&options.http, &options.http.hosts(places_of))?;
+    let wish = options.wish();
+    let net = match net {
+        Some(net) => net,
+        None => Net::new(options, &set.hosts, places)?,
+    };
+    let Net {
+        runtime,
+        http,
+        memory,
+    } = net;
     let collected = Mutex::new(Outcome {
         notes: http.warnings().to_vec(),
         ..Outcome::default()
@@ -265,7 +335,7 @@ fn fetch_all(
         let mut signals = Signals::hear();
         let done = match options.refresh {
             true => {
-                let (same, news) = refresh(&http, done, images, &mut missing).await;
+                let (same, news) = refresh(&http, finished, done, &set.images, &mut missing).await;
                 lock().notes.push(news);
                 same
             }
@@ -273,7 +343,7 @@ fn fetch_all(
         };
         let parts = Parts::default();
         let (total, before) = ((missing.len() + done.len()) as u64, done.len() as u64);
-        lock().done = done;
+        lock().had = done;
         let standing = || {
             let (regions, under_way) = parts.read();
             let (requests, bytes) = http.spent();
@@ -281,7 +351,7 @@ fn fetch_all(
             Standing {
                 total,
                 before,
-                finished: outcome.downloads.len() as u64,
+                finished: outcome.fetched,
                 failed: outcome.failures.len() as u64,
                 under_way,
                 regions,
@@ -294,29 +364,46 @@ fn fetch_all(
         let mut progress = Progress::start(style, quiet, "download", "images", &standing());
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let memory = hosts::Memory::open(places.hidden.join("caps.json"));
+        let is_over = AtomicBool::new(false);
         let work = stream::iter(missing).map(|image| {
-            let (http, memory, parts) = (&http, &memory, &parts);
-            async move { (image, one(http, memory, places, wish, journal, image, parts).await) }
+            let (http, memory, parts, is_over) = (&http, &memory, &parts, &is_over);
+            async move {
+                match is_over.load(Ordering::Relaxed) {
+                    true => None,
+                    false => {
+                        let ended = one(http, memory, places, wish, journal, image, parts).await;
+                        Some((image, ended))
+                    }
+                }
+            }
         });
         let mut work = work.buffer_unordered(options.jobs.into());
+        let mut end = None;
         loop {
+            let until = end.unwrap_or_else(tokio::time::Instant::now);
             let next = tokio::select! {
                 biased;
-                signal = signals.next() => {
+                signal = signals.next(), if end.is_none() => {
                     lock().stopped = Some(Error::interrupted(format!("stopped by {signal}")).hint("run the same command again to go on"));
-                    None
+                    is_over.store(true, Ordering::Relaxed);
+                    end = Some(tokio::time::Instant::now() + GRACE);
+                    continue;
                 }
                 _ = ticks.tick() => {
                     progress.tick(http.elapsed(), &standing());
                     continue;
                 }
+                () = tokio::time::sleep_until(until), if end.is_some() => None,
                 next = work.next() => next,
             };
-            let Some((image, ended)) = next else { break };
-            progress.event(|| event_of(image, &ended));
+            let Some(next) = next else { break };
+            let Some((image, ended)) = next else { continue };
+            progress.event(|| event_of(image, ended.as_ref().map(|(download, _)| download)));
             match ended {
-                Ok(download) => lock().downloads.push(download),
+                Ok((download, line)) => {
+                    let slot = finished.add(&download, line);
+                    lock().take(download, slot);
+                }
                 Err(trouble) if trouble.kind == Kind::Disk => {
                     lock().stopped = Some(Error::new(trouble.message).hint("mend that and run the same command again: what is there is kept"));
                     break;
@@ -327,7 +414,7 @@ fn fetch_all(
         progress.end(http.elapsed(), &standing());
     });
     // Work in blocking threads ends by itself; none of it publishes anything after this.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    runtime.shutdown_timeout(GRACE);
     let mut outcome = collected
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -339,7 +426,7 @@ fn fetch_all(
 const TICK: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// An image that has ended, for `--progress json`.
-fn event_of(image: &LocalizedImage, ended: &Result<Download, Trouble>) -> serde_json::Value {
+fn event_of(image: &LocalizedImage, ended: Result<&Download, &Trouble>) -> serde_json::Value {
     match ended {
         Ok(d) => serde_json::json!({
             "event": "image", "id": d.id, "outcome": "finished", "path": d.path, "bytes": d.bytes,
@@ -360,13 +447,13 @@ async fn one(
     journal: &Journal,
     image: &LocalizedImage,
     parts: &Parts,
-) -> Result<Download, Trouble> {
+) -> Result<(Download, u64), Trouble> {
     let download = fetch::fetch(http, memory, places, wish, image, parts).await?;
     let download = Download {
         when: jiff::Timestamp::now().to_string(),
         ..download
     };
-    tokio::task::block_in_place(|| journal.append(&download)).map_err(|e| Trouble {
+    let line = journal.append(&download).await.map_err(|e| Trouble {
         kind: Kind::Disk,
         status: None,
         attempts: 0,
@@ -375,26 +462,27 @@ async fn one(
             places.folder.join(Journal::NAME).display()
         ),
     })?;
-    Ok(download)
+    Ok((download, line))
 }
 
 /// Asks for what has changed since; those images are missing then. Gives what is still as it was.
 async fn refresh<'a>(
     http: &Http,
-    done: Vec<Download>,
+    finished: &Finished,
+    done: Vec<Slot>,
     images: &'a [LocalizedImage],
     missing: &mut Vec<&'a LocalizedImage>,
-) -> (Vec<Download>, String) {
-    let ask = |entry: Download| async move { (again::since(http, &entry).await, entry) };
+) -> (Vec<Slot>, String) {
+    let ask = |slot| async move { (again::since(http, finished.whole(slot)).await, slot) };
     let in_flight = usize::from(http.options().per_host());
     let answers = stream::iter(done).map(ask).buffer_unordered(in_flight);
     let (mut same, mut counts) = (Vec::new(), [0u64; 4]);
     let (mut changed, mut answers) = (HashSet::new(), std::pin::pin!(answers));
-    while let Some((since, entry)) = answers.next().await {
+    while let Some((since, slot)) = answers.next().await {
         counts[since as usize] += 1;
         match since {
-            Since::Changed => drop(changed.insert(entry.id)),
-            _ => same.push(entry),
+            Since::Changed => drop(changed.insert(finished.id(slot))),
+            _ => same.push(slot),
         }
     }
     let news = format!(
@@ -405,16 +493,13 @@ async fn refresh<'a>(
         counts[3],
         missing.len()
     );
-    missing.extend(images.iter().filter(|image| changed.contains(&image.id)));
+    missing.extend(images.iter().filter(|image| changed.contains(&*image.id)));
     (same, news)
 }
 
-fn verified(downloads: &[Download], differ: &[String]) -> String {
+fn verified(files: usize, differ: &[String]) -> String {
     match differ {
-        [] => format!(
-            "--verify: {} files are as they were written",
-            downloads.len()
-        ),
+        [] => format!("--verify: {files} files are as they were written"),
         [first, ..] => format!(
             "--verify: {} files were not as they were written and were fetched anew, first: {first}",
             differ.len()
@@ -449,17 +534,16 @@ fn words_of(host: &str, tally: &http::Tally) -> String {
     )
 }
 
+/// Where an image is asked for: its service, else its URL.
+fn uri_of(image: &LocalizedImage) -> Option<&str> {
+    let service = image.image.service.as_ref().map(|service| &*service.id);
+    service.or(image.image.url.as_deref())
+}
+
 fn failure(image: &LocalizedImage, trouble: Trouble) -> Failure {
-    let service = image
-        .image
-        .service
-        .as_ref()
-        .map(|service| service.id.clone());
     Failure {
         id: image.id.clone(),
-        url: service
-            .or_else(|| image.image.url.clone())
-            .unwrap_or_default(),
+        url: uri_of(image).unwrap_or_default().to_owned(),
         path: names::stem(image),
         kind: trouble.kind.name().into(),
         status: trouble.status,
@@ -468,22 +552,52 @@ fn failure(image: &LocalizedImage, trouble: Trouble) -> Failure {
     }
 }
 
-fn publish(options: &Options, downloads: &[Download], failures: &[Failure]) -> Result<(), Error> {
+fn publish(
+    options: &Options,
+    finished: &Finished,
+    had: &[Slot],
+    failures: &[Failure],
+) -> Result<(), Error> {
     let prefix = relative(&options.output_dir, files::folder_of(&options.image_map))?;
-    let map: ImageMap = downloads
-        .iter()
-        .map(|d| (d.id.clone(), format!("{prefix}{}", d.path)))
-        .collect();
-    files::write_json(&options.image_map, &map)?;
+    let path = |slot: &Slot| {
+        (
+            finished.id(*slot),
+            format!("{prefix}{}", finished.path(*slot)),
+        )
+    };
+    contracts::write_image_map(&options.image_map, had.iter().map(path))?;
     let mut failures: Vec<&Failure> = failures.iter().collect();
     failures.sort();
     files::write_csv(&options.failures, &Failure::HEADER, failures)?;
     if let Some(list) = &options.downloaded_images {
-        let names: BTreeMap<&str, ()> = downloads.iter().map(|d| (d.path.as_str(), ())).collect();
-        let text: String = names.keys().map(|name| format!("{name}\n")).collect();
+        let names: BTreeSet<&str> = had.iter().map(|slot| finished.path(*slot)).collect();
+        let text: String = names.iter().map(|name| format!("{name}\n")).collect();
         files::write(list, text.as_bytes())?;
     }
     Ok(())
+}
+
+/// Removes work under way on images that are there now, or that are no longer asked for.
+fn tidy(places: &Places, images: &[LocalizedImage], wish: Wish, failures: &[Failure]) {
+    let failed: HashSet<&str> = failures.iter().map(|failure| &*failure.id).collect();
+    let goes_on = images.iter().filter(|image| failed.contains(&*image.id));
+    let goes_on: HashSet<String> = goes_on
+        .map(|image| names::work(&image.id, &fetch::asked(image, wish)))
+        .collect();
+    // What cannot be listed lies there until the next run.
+    let Ok(entries) = std::fs::read_dir(&places.hidden) else {
+        return;
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Some((work, "pack" | "part" | "part.json" | "out" | "band")) = name.split_once('.')
+        else {
+            continue;
+        };
+        if !goes_on.contains(work) {
+            files::Part::new(path).discard();
+        }
+    }
 }
 
 /// The way from one folder to another as a prefix for paths: `../images/`, or nothing.
@@ -507,17 +621,28 @@ fn relative(to: &Path, from: &Path) -> Result<String, Error> {
     Ok(up.chain(down).map(|part| part + "/").collect())
 }
 
+/// What is wrong with a list of m3-download.
+fn account_for_unusable(report: &mut Report, unusable: Vec<Reject>) {
+    report.read += unusable.len() as u64;
+    let hint = (!unusable.is_empty()).then(|| HINT_UNUSABLE.to_owned());
+    report.rejects.extend(unusable);
+    report.hint = report.hint.take().or(hint);
+}
+
+const HINT_UNUSABLE: &str =
+    "`recto-reformat` lists the records that cannot be used in its rejects.csv";
+
 fn account(
     report: &mut Report,
     options: &Options,
-    images: &[LocalizedImage],
-    downloads: &[Download],
+    images: usize,
+    finished: &Finished,
+    had: &[Slot],
     outcome: &Outcome,
 ) {
-    report.read = if outcome.stopped.is_some() {
-        (downloads.len() + outcome.failures.len()) as u64
-    } else {
-        images.len() as u64
+    report.read = match outcome.stopped {
+        Some(_) => (had.len() + outcome.failures.len()) as u64,
+        None => images as u64,
     };
     report.kept = report.read - outcome.failures.len() as u64;
     report.rejects = outcome
@@ -533,24 +658,27 @@ fn account(
             )
         })
         .collect();
-    report.count("images", downloads.len() as u64);
-    report.count("bytes", downloads.iter().map(|d| d.bytes).sum());
-    report.count("fetched", outcome.downloads.len() as u64);
-    for download in &outcome.downloads {
-        report.count(&format!("method_{}", download.method), 1);
+    report.count("images", had.len() as u64);
+    let bytes = had.iter().map(|slot| finished.bytes(*slot));
+    report.count("bytes", bytes.sum());
+    report.count("fetched", outcome.fetched);
+    for (method, images) in &outcome.methods {
+        report.count(&format!("method_{method}"), *images);
     }
     report.notes.extend(outcome.notes.iter().cloned());
     for (host, tally) in &outcome.hosts {
         report.count("requests", tally.requests);
         report.notes.push(words_of(host, tally));
     }
-    let adjusted = outcome.downloads.iter().flat_map(|d| {
-        d.notes
-            .iter()
-            .map(move |note| format!("{}: {note}", d.path))
-    });
-    report.notes.extend(adjusted.take(5));
-    let before = downloads.len() - outcome.downloads.len();
+    if outcome.flattened > 0 {
+        report.count("flattened", outcome.flattened);
+        report.notes.push(format!(
+            "{} images lost alpha or bits beyond 8 a sample when they were encoded anew: the journal's notes name them",
+            outcome.flattened
+        ));
+    }
+    report.notes.extend(outcome.adjusted.iter().cloned());
+    let before = had.len() as u64 - outcome.fetched;
     let before = if before > 0 {
         format!(", {before} of them from before")
     } else {
@@ -558,8 +686,8 @@ fn account(
     };
     report.done = format!(
         "{} of {} images in {}{before}",
-        downloads.len(),
-        images.len(),
+        had.len(),
+        images,
         options.output_dir.display()
     );
     report.hint = (!outcome.failures.is_empty()).then(|| {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::cover::Rect;
 use super::plan::Plan;
 use crate::files;
+use crate::pixels;
 
 /// A pack file, open.
 #[derive(Debug)]
@@ -169,6 +170,16 @@ impl Pack {
         drop(part.open(false, "", None)?);
         let file = File::options().read(true).write(true).open(part.path())?;
         Ok(Scratch { part, file })
+    }
+
+    /// The note about what the picture loses when it is encoded anew, by its first region and its alpha anywhere.
+    pub fn lost(&self) -> Option<String> {
+        let first = self.lock().index.keys().next().copied();
+        let header = pixels::measure_bytes(&self.read(first?).ok()?).ok()?;
+        super::fetch::lost(&pixels::Header {
+            channels: self.channels(),
+            ..header
+        })
     }
 
     /// Removes the file.

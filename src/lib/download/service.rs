@@ -17,7 +17,7 @@ use super::pack::Pack;
 use super::plan::{Dialect, Plan, dialects, fits, may_be_whole, part, said, shrunk, whole_uri};
 use crate::contracts::Service;
 use crate::files::Part;
-use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
+use crate::http::{Ask, Count, Http, Kind, Reply, Saved, Trouble};
 use crate::iiif::authorization::{Gate, is_below};
 use crate::iiif::info::{Info, Limits};
 use crate::pixels::{self, Sound};
@@ -42,6 +42,8 @@ pub struct Wanted<'a> {
     pub part: &'a Part,
     /// Where regions are counted.
     pub parts: &'a Parts,
+    /// Counts the requests.
+    pub count: Count,
 }
 
 /// An image that was had.
@@ -52,8 +54,6 @@ pub enum Got {
     Regions {
         /// They are in here.
         pack: Pack,
-        /// Requests made.
-        attempts: u32,
         /// What was learnt on the way.
         notes: Vec<String>,
     },
@@ -67,8 +67,6 @@ pub struct Whole {
     pub saved: Saved,
     /// What its body is.
     pub sound: Sound,
-    /// Requests made.
-    pub attempts: u32,
     /// What was learnt on the way.
     pub notes: Vec<String>,
 }
@@ -98,20 +96,17 @@ pub async fn fetch(
         wanted,
         base: wanted.service.id.clone(),
         gate: None,
-        attempts: 0,
         notes: Vec::new(),
+        trouble_with_whole: None,
         cap: Limits::NONE,
     };
     let got = course.run(resumed, pack_at).await;
-    got.map_err(|mut trouble| {
-        trouble.attempts = trouble.attempts.max(course.attempts);
-        match &course.gate {
-            // What info.json said of a door holds for the pictures behind it.
-            Some(gate) if trouble.status.is_some_and(|s| s == 401 || s == 403) => {
-                access::barred(http, &wanted.service.id, gate, trouble)
-            }
-            _ => trouble,
+    got.map_err(|trouble| match &course.gate {
+        // What info.json said of a door holds for the pictures behind it.
+        Some(gate) if trouble.status.is_some_and(|s| s == 401 || s == 403) => {
+            access::barred(http, &wanted.service.id, gate, trouble)
         }
+        _ => trouble,
     })
 }
 
@@ -124,8 +119,9 @@ struct Course<'a> {
     base: String,
     /// What stands before it.
     gate: Option<Gate>,
-    attempts: u32,
     notes: Vec<String>,
+    /// What kept the server from giving the whole picture, where that may be its size.
+    trouble_with_whole: Option<Trouble>,
     /// What this image's answers have taught; the host learns it when a region proves it.
     cap: Limits,
 }
@@ -176,18 +172,11 @@ impl Course<'_> {
     }
 
     async fn info(&mut self) -> Result<Info, Trouble> {
-        let cell = self.memory.info_cell(&self.wanted.service.id);
-        let mut asked = 0;
-        let ask = async {
-            let (admission, attempts) = access::ask(self.http, &self.wanted.service.id).await;
-            asked = attempts;
-            admission
-        };
-        let admission = cell.get_or_init(|| ask).await.clone();
-        self.attempts += asked;
-        let admission = admission?;
+        let service = &self.wanted.service.id;
+        let count = &self.wanted.count;
+        let admission = access::admission(self.http, self.memory, service, count).await?;
         if self.wanted.service.region.is_none() {
-            access::is_whole(self.http, &admission, self.wanted)?;
+            access::is_whole(self.http, &admission, service, self.wanted.declared)?;
         }
         self.base = admission.base;
         self.gate = admission.gate;
@@ -225,6 +214,9 @@ impl Course<'_> {
             height: size[1],
         });
         let mut small = None;
+        let has_regions = info.level >= 1 || !info.tiles.is_empty();
+        let known = self.memory.host(&self.wanted.service.id).known();
+        let probe = has_regions && !known.has_given(target);
         for dialect in dialects(info, self.wanted.format)
             .into_iter()
             .filter(|d| d.both_sides == (info.version >= 3))
@@ -236,10 +228,14 @@ impl Course<'_> {
                 &dialect,
             );
             for _ in 0..2 {
-                let (saved, sound) = match self.save(&uri).await {
+                let (saved, sound) = match self.save(&uri, probe).await {
                     Ok(answer) => answer,
                     Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
-                    Err(trouble) if refused(&trouble) || too_much(&trouble) => break,
+                    Err(trouble) if refused(&trouble) => break,
+                    Err(trouble) if trouble.kind.may_be_size() => {
+                        self.note_refusal(target, trouble);
+                        break;
+                    }
                     Err(trouble) => return Err(trouble),
                 };
                 let found = [sound.header.width, sound.header.height];
@@ -249,7 +245,6 @@ impl Course<'_> {
                         uri,
                         saved,
                         sound,
-                        attempts: self.attempts,
                         notes,
                     }));
                 }
@@ -269,6 +264,14 @@ impl Course<'_> {
             }
         }
         Ok(None)
+    }
+
+    fn note_refusal(&mut self, target: [u32; 2], trouble: Trouble) {
+        self.notes.push(format!(
+            "asked for {} x {} at once: {}; covered by regions instead",
+            target[0], target[1], trouble.message
+        ));
+        self.trouble_with_whole = Some(trouble);
     }
 
     fn learn_from_whole(&mut self, asked: [u32; 2], found: [u32; 2]) {
@@ -312,12 +315,23 @@ impl Course<'_> {
                 Err(trouble) => return Err(trouble),
             }
         }
-        Err(last.unwrap_or_else(|| Trouble {
+        let last = last.unwrap_or_else(|| Trouble {
             kind: Kind::Unsupported,
             status: None,
             attempts: 0,
-            message: "the service offers neither the whole image nor tiles at full scale".into(),
-        }))
+            message: match size == [info.width, info.height] {
+                true => "the service offers neither the whole image nor tiles at full scale".into(),
+                false => "the service offers no parts of its image but its own tiles".into(),
+            },
+        });
+        // A server that does not know regions says nothing of why the picture is not to be had.
+        match self.trouble_with_whole.take().filter(|_| refused(&last)) {
+            Some(trouble) => Err(Trouble {
+                message: format!("{}; regions: {}", trouble.message, last.message),
+                ..trouble
+            }),
+            None => Err(last),
+        }
     }
 
     /// Region sizes to try with the words to try them in: the largest regions first, advertised tiles after.
@@ -426,7 +440,9 @@ impl Course<'_> {
             }),
             false => limits,
         };
-        cover::fewest(size[0], size[1], &limits)
+        // PNG is asked for where the pixels are written anew in any case.
+        let is_joined = self.wanted.format != Some("png");
+        cover::fewest(size[0], size[1], &limits, is_joined)
     }
 
     /// Fetches every region that the pack lacks.
@@ -450,44 +466,35 @@ impl Course<'_> {
                     Err((Kind::WrongSize, wrong_size(&uri, cell, found).message))
                 }
             };
-            let ask = Ask::image(&uri, region_bytes(cell));
+            let ask = Ask::image(&uri, region_bytes(cell)).counted(&course.wanted.count);
             let mut reply = course.http.get_checked(&ask, right).await;
             if reply.as_ref().is_err_and(|t| t.kind == Kind::WrongSize) {
                 // Once more: a slip passes, a rule does not.
                 reply = course.http.get_checked(&ask, right).await;
             }
-            let reply = reply?;
-            let attempts = reply.attempts;
-            add(pack_ref, cell, reply.body).await?;
+            add(pack_ref, cell, reply?.body).await?;
             counted.had();
-            Ok::<u32, Trouble>(attempts)
+            Ok::<(), Trouble>(())
         };
         let in_flight = usize::from(self.http.options().per_host());
         let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
-        let (mut attempts, mut first) = (0, None);
+        let mut first = None;
         // One region that cannot be had does not cost those under way: they are in the pack for the next run.
         while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(n) => attempts += n,
-                Err(trouble) => {
-                    attempts += trouble.attempts;
-                    let grave =
-                        matches!(trouble.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
-                    first.get_or_insert(trouble);
-                    if grave {
-                        break;
-                    }
+            if let Err(trouble) = answer {
+                let grave = matches!(trouble.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
+                first.get_or_insert(trouble);
+                if grave {
+                    break;
                 }
             }
         }
         drop(answers);
-        self.attempts += attempts;
         if let Some(trouble) = first {
             return Err(trouble);
         }
         Ok(Got::Regions {
             pack,
-            attempts: self.attempts,
             notes: std::mem::take(&mut self.notes),
         })
     }
@@ -502,20 +509,18 @@ impl Course<'_> {
         }
     }
 
-    /// A complete picture, of whatever size, in the part file.
-    async fn save(&mut self, uri: &str) -> Result<(Saved, Sound), Trouble> {
+    /// A complete picture, of whatever size, in the part file. `probe`: its host is not known to give as much.
+    async fn save(&self, uri: &str, probe: bool) -> Result<(Saved, Sound), Trouble> {
+        let ask = Ask {
+            probe,
+            ..Ask::image(uri, self.wanted.most).counted(&self.wanted.count)
+        };
         let part = self.wanted.part;
-        let saved = self
-            .http
-            .save(&Ask::image(uri, self.wanted.most), part, async |saved| {
-                self.strayed(&saved.url)?;
-                look_at(part).await
-            })
-            .await;
-        self.attempts += saved
-            .as_ref()
-            .map_or_else(|t| t.attempts, |(saved, _)| saved.attempts);
-        saved
+        let look = async |saved: &Saved| {
+            self.strayed(&saved.url)?;
+            look_at(part).await
+        };
+        self.http.save(&ask, part, look).await
     }
 
     /// A complete picture, of whatever size, in memory.
@@ -527,11 +532,8 @@ impl Course<'_> {
                 size_of(reply.body.clone(), [cell.width, cell.height]).await?;
             Ok(())
         };
-        let reply = self
-            .http
-            .get_checked(&Ask::image(uri, region_bytes(cell)), check)
-            .await;
-        self.attempts += reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
+        let ask = Ask::image(uri, region_bytes(cell)).counted(&self.wanted.count);
+        let reply = self.http.get_checked(&ask, check).await;
         Ok((
             reply?,
             found.into_inner().unwrap_or_else(PoisonError::into_inner),
@@ -544,14 +546,6 @@ fn refused(trouble: &Trouble) -> bool {
     matches!(
         trouble.kind,
         Kind::NotFound | Kind::Status | Kind::Unsupported
-    )
-}
-
-/// Trouble that servers have with answers that are too large for them.
-fn too_much(trouble: &Trouble) -> bool {
-    matches!(
-        trouble.kind,
-        Kind::Forbidden | Kind::Server | Kind::Timeout | Kind::Truncated | Kind::NotAnImage
     )
 }
 

@@ -26,13 +26,8 @@ const SLICE: u32 = 32;
 impl<'a> Mosaic<'a> {
     /// A mosaic over a pack that holds every cell of its plan.
     pub fn new(pack: &'a Pack) -> io::Result<Self> {
-        let plan = pack.plan();
-        let first = cells(plan.origin, plan.size, plan.tile).next();
-        let icc = first
-            .map(|cell| pack.read(cell))
-            .transpose()?
-            .and_then(|bytes| pixels::icc(&bytes));
         let channels = if pack.channels() <= 2 { 1 } else { 3 };
+        let icc = icc_of_all(pack, channels)?;
         Ok(Mosaic {
             pack,
             channels,
@@ -92,6 +87,23 @@ impl<'a> Mosaic<'a> {
         }
         Ok(())
     }
+}
+
+/// The colour profile that all regions have; none where they differ.
+fn icc_of_all(pack: &Pack, channels: u8) -> io::Result<Option<Vec<u8>>> {
+    let plan = pack.plan();
+    let mut of_first = None;
+    for (i, cell) in cells(plan.origin, plan.size, plan.tile).enumerate() {
+        let icc = pixels::icc(&pack.read(cell)?, channels);
+        match i {
+            // Most have none: then there is nothing to compare.
+            0 if icc.is_none() => return Ok(None),
+            0 => of_first = icc,
+            _ if icc != of_first => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(of_first)
 }
 
 fn decode(pack: &Pack, cell: Rect, channels: u8) -> io::Result<Vec<u8>> {

@@ -5,7 +5,7 @@
 //! included; `body` takes what is answered. Waits and retries have ends.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ mod trouble;
 pub use archives::Archives;
 use host::Manners;
 pub use host::Most;
-pub use options::{Budget, NetrcFile, Options};
+pub use options::{Budget, NetrcFile, Options, host_of};
 /// The words of headers, in the types of the client.
 pub use reqwest::header;
 use robots::Robots;
@@ -55,6 +55,26 @@ pub struct Ask {
     pub most: u64,
     /// Take 401 and 403 for answers: their bodies say how to be let in.
     pub refusals: bool,
+    /// Whether something smaller can be asked for instead: what an answer too large for a server leads to is then
+    /// met once more, and no oftener.
+    pub probe: bool,
+    /// Counts the requests that this leads to.
+    pub count: Count,
+}
+
+/// Requests made, counted when they go out; clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Count(Arc<AtomicU32>);
+
+impl Count {
+    /// So many so far.
+    pub fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Ask {
@@ -77,6 +97,14 @@ impl Ask {
             identity: true,
             most,
             ..Ask::default()
+        }
+    }
+
+    /// The same, counted with others.
+    pub fn counted(self, count: &Count) -> Self {
+        Ask {
+            count: count.clone(),
+            ..self
         }
     }
 }
@@ -244,7 +272,7 @@ impl Http {
         ask: &Ask,
         check: impl AsyncFn(&Reply) -> Result<(), (Kind, String)>,
     ) -> Result<Reply, Trouble> {
-        self.persist(async |attempt| {
+        self.persist(ask, async |attempt| {
             let mut reply = self.take(ask, attempt > 1).await?;
             reply.attempts = attempt;
             match check(&reply).await {
@@ -263,7 +291,7 @@ impl Http {
 
     /// Asks until there is an answer, and gives its status without its body.
     pub async fn peek(&self, ask: &Ask) -> Result<u16, Trouble> {
-        self.persist(async |attempt| {
+        self.persist(ask, async |attempt| {
             let opened = self.open(ask, HeaderMap::new(), attempt > 1).await?;
             Ok(opened.response.status().as_u16())
         })
@@ -279,7 +307,7 @@ impl Http {
         part: &Part,
         check: impl AsyncFn(&Saved) -> Result<T, (Kind, String)>,
     ) -> Result<(Saved, T), Trouble> {
-        self.persist(async |attempt| {
+        self.persist(ask, async |attempt| {
             let mut saved = self.take_to(ask, part, attempt > 1).await?;
             saved.attempts = attempt;
             match check(&saved).await {
@@ -301,6 +329,7 @@ impl Http {
 
     async fn persist<T>(
         &self,
+        ask: &Ask,
         once: impl AsyncFn(u32) -> Result<T, Attempt>,
     ) -> Result<T, Trouble> {
         let mut attempt = 0;
@@ -315,13 +344,10 @@ impl Http {
             };
             trouble.attempts = attempt;
             let backoff = self.pause();
-            match after(
-                trouble.kind,
-                retry_after,
-                attempt,
-                self.options.retries,
-                backoff,
-            ) {
+            // A server that names a time is busy, not asked for too much.
+            let too_much = ask.probe && retry_after.is_none() && trouble.kind.may_be_size();
+            let retries = if too_much { 1 } else { u32::MAX }.min(self.options.retries);
+            match after(trouble.kind, retry_after, attempt, retries, backoff) {
                 Next::GiveUp => return Err(trouble),
                 Next::Retry(wait) => tokio::time::sleep(wait).await,
             }

@@ -91,12 +91,8 @@ impl Options {
 
     /// The hosts, `name:port`, behind URLs.
     pub fn hosts<'a>(&self, urls: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-        let host = |url: &str| {
-            let url = url::Url::parse(&self.rewritten(url)).ok()?;
-            let port = url.port_or_known_default()?;
-            Some(format!("{}:{port}", url.host_str()?))
-        };
-        urls.into_iter().filter_map(host).collect()
+        let urls = urls.into_iter().map(|url| self.rewritten(url));
+        urls.filter_map(|url| host_of(&url)).collect()
     }
 
     /// Requests in flight to one host.
@@ -133,6 +129,13 @@ fn netrc(text: &str) -> Result<NetrcFile, String> {
         "" => NetrcFile::Usual,
         path => NetrcFile::Named(path.into()),
     })
+}
+
+/// The host of a URL, `name:port`.
+pub fn host_of(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    let port = url.port_or_known_default()?;
+    Some(format!("{}:{port}", url.host_str()?))
 }
 
 /// Whether what follows a prefix can follow a whole host, where the prefix ends in one.

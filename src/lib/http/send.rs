@@ -80,6 +80,9 @@ impl Http {
                 self.permit(&host, &url).await?;
             }
             let slot = self.slot(&host, again && hop == 0).await?;
+            if hop == 0 {
+                ask.count.add_one();
+            }
             let start = Instant::now();
             let body = ask.body.as_ref().filter(|_| !as_get);
             // What was meant for an encrypted connection is not said on an open one.

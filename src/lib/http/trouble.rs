@@ -120,6 +120,16 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether servers have this trouble with answers that are too large for them.
+    pub fn may_be_size(self) -> bool {
+        matches!(
+            self,
+            Kind::Forbidden | Kind::Server | Kind::Timeout | Kind::Truncated | Kind::NotAnImage
+        )
+    }
+}
+
 /// What to do after an attempt that failed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Next {
