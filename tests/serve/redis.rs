@@ -1,7 +1,7 @@
 //! As much of a Redis server as a cache needs, on loopback: it can go away, come back, say nothing, and be damaged.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
