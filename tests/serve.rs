@@ -1,5 +1,7 @@
 //! `recto-serve` as a program: what it answers over HTTP, what it refuses, how it starts and stops.
 
+#[path = "serve/cache.rs"]
+mod cache;
 mod common;
 #[path = "serve/images.rs"]
 mod images;
@@ -9,6 +11,8 @@ mod operations;
 mod pages;
 #[path = "serve/presentation.rs"]
 mod presentation;
+#[path = "serve/redis.rs"]
+mod redis;
 #[path = "serve/running.rs"]
 mod running;
 #[path = "serve/sources.rs"]

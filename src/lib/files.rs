@@ -14,6 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::report::Error;
 
 pub mod folder;
+pub mod kept;
 
 /// Reads a whole input; `-` is standard input.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {

@@ -5,13 +5,17 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::store::settings::Settings;
 use crate::files;
 use crate::report::Error;
 
 /// Everything a configuration file says. What it leaves out has its usual value.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {}
+pub struct Config {
+    /// Where answers are kept beyond memory.
+    pub cache: Settings,
+}
 
 /// Reads a configuration file.
 pub fn read(path: &Path) -> Result<Config, Error> {
@@ -44,6 +48,7 @@ mod tests {
             ("", ""),
             ("\n[nothing]\n", "c.toml:2:2: unknown field `nothing`"),
             ("a = \n", "c.toml:1:"),
+            ("[cache]\ndisc = 5\n", "c.toml:2:1: unknown field `disc`"),
         ];
         for (text, wanted) in cases {
             match parse("c.toml", text) {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::files;
@@ -21,6 +22,7 @@ use listen::Door;
 use picture::Cap;
 use reviews::Reviews;
 use service::{Means, Service};
+use store::Store;
 
 pub mod annotation;
 pub mod cache;
@@ -36,12 +38,14 @@ pub mod patient;
 pub mod picture;
 pub mod presentation;
 pub mod presentation2;
+pub mod purge;
 pub mod respond;
 pub mod review;
 pub mod reviews;
 pub mod search;
 pub mod service;
 pub mod sides;
+pub mod store;
 
 /// Threads that talk to clients.
 const THREADS: usize = 2;
@@ -98,6 +102,9 @@ pub struct Options {
     /// and those that are there already are made at the start
     #[arg(long, value_name = "FILE")]
     pub review: Option<PathBuf>,
+    /// Remove everything that the cache of --config keeps of an image, and serve nothing; may be given again
+    #[arg(long, value_name = "ID", requires = "config")]
+    pub purge: Vec<String>,
     /// Append a line of JSON for every answer to FILE
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
@@ -129,10 +136,17 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
-    let _config = match &options.config {
+    let config = match &options.config {
         Some(path) => config::read(path)?,
         None => Config::default(),
     };
+    let store = Arc::new(Store::open(&config.cache, options.common.quiet)?);
+    if !options.purge.is_empty() {
+        let catalogue = take(options)?.catalogue;
+        let purged = purge::all(&store, &catalogue, &options.purge);
+        report.done = runtime()?.block_on(purged)?;
+        return Ok(());
+    }
     let mut taken = take(options)?;
     account(&taken, report);
     let reviews = (options.review.as_deref())
@@ -151,16 +165,20 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
             left_out.collect::<String>()
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::new("threads cannot be started").because(e))?;
-    let outcome = runtime.block_on(open(options, taken.catalogue, reviews));
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(open(options, taken.catalogue, store, reviews));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
     outcome
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new("threads cannot be started").because(e))
 }
 
 fn take(options: &Options) -> Result<Taken, Error> {
@@ -208,6 +226,7 @@ fn counts(report: &Report) -> String {
 async fn open(
     options: &Options,
     catalogue: Catalogue,
+    store: Arc<Store>,
     reviews: Option<Reviews>,
 ) -> Result<(), Error> {
     let log = (options.access_log.as_deref())
@@ -227,13 +246,20 @@ async fn open(
     // Listened for before the line is out: a script may stop the server as soon as it reads it.
     let stopped = told_to_stop()?;
     announce(address)?;
-    let mut door = door(options, catalogue, address, log);
+    tokio::spawn(store.clone().look_after());
+    let mut door = door(options, catalogue, store, address, log);
     door.reviews = reviews.map(Mutex::new);
     listen::listen(door, listener, stopped).await;
     Ok(())
 }
 
-fn door(options: &Options, catalogue: Catalogue, address: SocketAddr, log: Option<File>) -> Door {
+fn door(
+    options: &Options,
+    catalogue: Catalogue,
+    store: Arc<Store>,
+    address: SocketAddr,
+    log: Option<File>,
+) -> Door {
     let cap = Cap {
         side: options.max_size,
         undeclared: options.undeclared_limit,
@@ -245,7 +271,7 @@ fn door(options: &Options, catalogue: Catalogue, address: SocketAddr, log: Optio
         most_waiting: options.queue as usize,
     };
     Door {
-        service: Arc::new(Service::new(catalogue, cap, options.max_age, means)),
+        service: Arc::new(Service::new(catalogue, cap, options.max_age, means, store)),
         base_url: options.base_url.clone(),
         address,
         patience: Duration::from_secs(options.patience),

@@ -105,7 +105,8 @@ fn pixels(
     let canonical = plan.canonical(version, facts.size, &site.cap.declared(facts.size));
     let canonical = iiif::under(service, &canonical);
     // Both versions have one answer, so the key is the plan and not its spelling.
-    let key = format!("{at} {} {plan:?}", facts.stamp);
+    let id = &site.catalogue.pictures[at].id;
+    let key = format!("{}{} {plan:?}", key_start(id), facts.stamp);
     let etag = tag(&format!("{} {key}", env!("CARGO_PKG_VERSION")));
     let profile = info::level_2(version);
     let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
@@ -118,6 +119,12 @@ fn pixels(
         .with("link", link)
         .with("cache-control", format!("public, max-age={}", site.max_age))
         .with("etag", etag)
+}
+
+/// What the keys of all answers about an image begin with.
+pub fn key_start(id: &str) -> String {
+    // Quoted: no id is the start of another's.
+    format!("{id:?} ")
 }
 
 const LD_JSON_3: &str = r#"application/ld+json;profile="http://iiif.io/api/image/3/context.json""#;
