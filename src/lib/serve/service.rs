@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::auth::sight::Sight;
 use super::cache::Cache;
 use super::catalogue::{self, Catalogue, MOST_PIXELS};
 use super::ids::Ids;
@@ -95,8 +96,8 @@ impl Service {
         }
     }
 
-    /// What the core says.
-    pub fn respond(&self, ids: &Ids, asked: &Asked, reviewed: bool) -> Response {
+    /// What the core says to who sees so much.
+    pub fn respond(&self, ids: &Ids, asked: &Asked, sight: &Sight, reviewed: bool) -> Response {
         match asked.path {
             "/health" => self.health(),
             "/metrics" => {
@@ -107,6 +108,7 @@ impl Service {
                 let catalogue = self.catalogue();
                 let site = Site {
                     catalogue: &catalogue,
+                    sight,
                     reviewed,
                     cap: self.cap,
                     max_age: self.max_age,
