@@ -132,9 +132,8 @@ impl Auth {
             Some(user) => format!("user:{user}"),
             None => place(address),
         };
-        match &self.buckets {
-            Some(buckets) => buckets.take(&client, now).map_err(later)?,
-            None => {}
+        if let Some(buckets) = &self.buckets {
+            buckets.take(&client, now).map_err(later)?;
         }
         Ok(visitor)
     }
