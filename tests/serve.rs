@@ -9,6 +9,8 @@ mod operations;
 mod pages;
 #[path = "serve/presentation.rs"]
 mod presentation;
+#[path = "serve/presets.rs"]
+mod presets;
 #[path = "serve/running.rs"]
 mod running;
 #[path = "serve/sources.rs"]

@@ -15,6 +15,8 @@ use crate::report::Error;
 pub mod colour;
 pub mod draw;
 pub mod encode;
+pub mod plain;
+pub mod pyramid;
 pub mod render;
 pub mod source;
 pub mod tiff;

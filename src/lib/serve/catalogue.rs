@@ -211,6 +211,8 @@ pub fn facts(look: &Look, stamp: u64) -> Facts {
         tile: look.tile.unwrap_or(TILE),
         cost: match look.tile {
             Some(_) => 0,
+            // Read, but not decoded: about half a byte to the pixel.
+            None if look.by_parts => width * height / 2,
             // Decoded, then turned or brought to eight bits.
             None => width * height * u64::from(look.channels) * 2,
         },

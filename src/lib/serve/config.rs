@@ -1,17 +1,25 @@
 //! The configuration file of `recto-serve`: what is too much for options. TOML, a table per idea; unknown keys are
 //! refused, so that a mistyped one is not silently without effect.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
+use super::prepared;
+use super::presets::Preset;
 use crate::files;
 use crate::report::Error;
 
 /// Everything a configuration file says. What it leaves out has its usual value.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {}
+pub struct Config {
+    /// Derivatives with names, beside those that are shipped or in their place.
+    pub presets: BTreeMap<String, Preset>,
+    /// What is made before anybody asks.
+    pub prepare: prepared::Settings,
+}
 
 /// Reads a configuration file.
 pub fn read(path: &Path) -> Result<Config, Error> {
@@ -44,6 +52,10 @@ mod tests {
             ("", ""),
             ("\n[nothing]\n", "c.toml:2:2: unknown field `nothing`"),
             ("a = \n", "c.toml:1:"),
+            (
+                "[presets.A]\nwidth = 0\n",
+                "c.toml:1:1: a preset has 1 to 65535",
+            ),
         ];
         for (text, wanted) in cases {
             match parse("c.toml", text) {

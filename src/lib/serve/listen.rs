@@ -205,7 +205,7 @@ impl Door {
         // Held while it is made: corrections come one after the other.
         let mut reviews = reviews.lock().unwrap_or_else(PoisonError::into_inner);
         let catalogue = self.service.catalogue();
-        let site = Site::bare(&catalogue);
+        let site = Site::bare(&catalogue, &self.service.presets);
         let decoded = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
         let Some(at) = site.find(&decoded, &ids) else {
             return refused(404, &format!("no image is called `{decoded}`"));

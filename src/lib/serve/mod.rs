@@ -17,8 +17,12 @@ use crate::files;
 use crate::report::{self, Error, Report};
 use catalogue::{Catalogue, Taken};
 use config::Config;
+use ids::Ids;
 use listen::Door;
 use picture::Cap;
+use prepare::Order;
+use prepared::Prepared;
+use presets::Presets;
 use reviews::Reviews;
 use service::{Means, Service};
 
@@ -29,13 +33,17 @@ pub mod config;
 pub mod ids;
 pub mod info;
 pub mod lanes;
+pub mod link;
 pub mod listen;
 pub mod metrics;
 pub mod pages;
 pub mod patient;
 pub mod picture;
+pub mod prepare;
+pub mod prepared;
 pub mod presentation;
 pub mod presentation2;
+pub mod presets;
 pub mod respond;
 pub mod review;
 pub mod reviews;
@@ -101,8 +109,20 @@ pub struct Options {
     /// Append a line of JSON for every answer to FILE
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
+    /// Make thumbnails of all images, and serve nothing; what is there and fresh is not made again
+    #[arg(long)]
+    pub prepare: bool,
+    /// With --prepare: make tiled TIFFs with smaller copies too, which are then served in place of the images
+    #[arg(long, requires = "prepare")]
+    pub pyramids: bool,
+    /// Where what is prepared lies [default: beside the source, `pictures.prepared` for `pictures`]
+    #[arg(long, value_name = "FOLDER", visible_alias = "out")]
+    pub prepared: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
+    pub wanted: link::Wanted,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub common: report::Common,
 }
 
@@ -129,12 +149,27 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
-    let _config = match &options.config {
+    let config = match &options.config {
         Some(path) => config::read(path)?,
         None => Config::default(),
     };
+    let presets = Presets::with(&config.presets).map_err(Error::usage)?;
     let mut taken = take(options)?;
+    if let Some(id) = &options.wanted.url {
+        return print_urls(options, id, &presets, &taken, report);
+    }
     account(&taken, report);
+    let prepared = prepared_for(options, &config.prepare);
+    if options.prepare {
+        let order = Order {
+            pictures: taken.catalogue.pictures,
+            prepared,
+            pyramids: options.pyramids,
+            memory: options.memory << 19,
+            quiet: options.common.quiet,
+        };
+        return prepare::prepare(order, report);
+    }
     let reviews = (options.review.as_deref())
         .map(|file| Reviews::open(file, &mut taken.catalogue, report))
         .transpose()?;
@@ -156,11 +191,54 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|e| Error::new("threads cannot be started").because(e))?;
-    let outcome = runtime.block_on(open(options, taken.catalogue, reviews));
+    let outcome = runtime.block_on(open(options, (presets, prepared), taken.catalogue, reviews));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
     outcome
+}
+
+/// Prints the URLs that `--url` asks for.
+fn print_urls(
+    options: &Options,
+    id: &str,
+    presets: &Presets,
+    taken: &Taken,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let base = options.base_url.clone();
+    let ids = Ids::below(&base.unwrap_or_else(|| format!("http://{}", options.listen)));
+    let Some(at) = taken.catalogue.find(id) else {
+        let error = Error::new(format!("no image is called `{id}`"));
+        return Err(match taken.rejects.iter().find(|r| r.record == id) {
+            Some(reject) => error.hint(format!("it was left out: {}", reject.problem)),
+            None => error,
+        });
+    };
+    let (picture, wanted, cap) = (&taken.catalogue.pictures[at], &options.wanted, cap(options));
+    let size = picture.size;
+    let urls = match &wanted.preset {
+        _ if wanted.info => link::info(&ids, id),
+        _ if wanted.manifest => link::manifest(&ids, &picture.about.group),
+        None => link::image(wanted, &ids, id, size, &cap).map_err(Error::new)?,
+        Some(name) => {
+            let found = presets.find(name).ok_or_else(|| {
+                let names: Vec<&str> = presets.names().collect();
+                let error = Error::new(format!("no preset is called `{name}`"));
+                error.hint(format!("there are {}", names.join(", ")))
+            })?;
+            link::preset(found, &ids, id, size, &cap)
+        }
+    };
+    (report.read, report.kept) = (1, 1);
+    report.done = format!("{} URLs of `{id}`", urls.len());
+    files::write(Path::new("-"), format!("{}\n", urls.join("\n")).as_bytes())
+}
+
+fn prepared_for(options: &Options, settings: &prepared::Settings) -> Prepared {
+    let named = options.prepared.clone().or_else(|| settings.folder.clone());
+    let folder = named.unwrap_or_else(|| prepared::beside(&options.source));
+    Prepared::in_folder(folder, &settings.thumbnails)
 }
 
 fn take(options: &Options) -> Result<Taken, Error> {
@@ -207,6 +285,7 @@ fn counts(report: &Report) -> String {
 
 async fn open(
     options: &Options,
+    made: (Presets, Prepared),
     catalogue: Catalogue,
     reviews: Option<Reviews>,
 ) -> Result<(), Error> {
@@ -227,31 +306,43 @@ async fn open(
     // Listened for before the line is out: a script may stop the server as soon as it reads it.
     let stopped = told_to_stop()?;
     announce(address)?;
-    let mut door = door(options, catalogue, address, log);
+    let mut door = door(options, made, catalogue, address, log);
     door.reviews = reviews.map(Mutex::new);
     listen::listen(door, listener, stopped).await;
     Ok(())
 }
 
-fn door(options: &Options, catalogue: Catalogue, address: SocketAddr, log: Option<File>) -> Door {
-    let cap = Cap {
-        side: options.max_size,
-        undeclared: options.undeclared_limit,
-        area: options.max_pixels,
-        strict_within: options.strict_within,
-    };
+fn door(
+    options: &Options,
+    (presets, prepared): (Presets, Prepared),
+    catalogue: Catalogue,
+    address: SocketAddr,
+    log: Option<File>,
+) -> Door {
     let means = Means {
         memory: options.memory << 20,
         most_waiting: options.queue as usize,
     };
+    let mut service = Service::new(catalogue, cap(options), options.max_age, means);
+    service.presets = presets;
+    service.prepared = prepared.folder().is_dir().then_some(prepared);
     Door {
-        service: Arc::new(Service::new(catalogue, cap, options.max_age, means)),
+        service: Arc::new(service),
         base_url: options.base_url.clone(),
         address,
         patience: Duration::from_secs(options.patience),
         most_connections: options.max_connections as usize,
         log: log.map(Mutex::new),
         reviews: None,
+    }
+}
+
+fn cap(options: &Options) -> Cap {
+    Cap {
+        side: options.max_size,
+        undeclared: options.undeclared_limit,
+        area: options.max_pixels,
+        strict_within: options.strict_within,
     }
 }
 

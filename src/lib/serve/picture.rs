@@ -22,7 +22,7 @@ pub struct Cap {
 impl Cap {
     /// What requests for an image of this size are judged by. The most pixels are told only where the image itself
     /// has more: it is no limit that anyone else would meet.
-    fn declared(&self, [width, height]: [u32; 2]) -> Limits {
+    pub fn declared(&self, [width, height]: [u32; 2]) -> Limits {
         let most = self.side.filter(|_| !self.undeclared).map(|side| [side; 2]);
         Limits {
             most,
@@ -104,18 +104,22 @@ fn pixels(
 ) -> Response {
     let canonical = plan.canonical(version, facts.size, &site.cap.declared(facts.size));
     let canonical = iiif::under(service, &canonical);
+    let profile = info::level_2(version);
+    let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
+    rendered(site, at, plan, facts, asked).with("link", link)
+}
+
+/// The answer that a plan leads to.
+pub fn rendered(site: &Site, at: usize, plan: Plan, facts: &Facts, asked: &Asked) -> Response {
     // Both versions have one answer, so the key is the plan and not its spelling.
     let key = format!("{at} {} {plan:?}", facts.stamp);
     let etag = tag(&format!("{} {key}", env!("CARGO_PKG_VERSION")));
-    let profile = info::level_2(version);
-    let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
     let response = match not_modified(asked, &etag) {
         Some(response) => response,
         None => Response::new(200, Body::Picture { at, plan, key })
             .with("content-type", plan.format.media_type()),
     };
     response
-        .with("link", link)
         .with("cache-control", format!("public, max-age={}", site.max_age))
         .with("etag", etag)
 }

@@ -7,6 +7,7 @@ use super::catalogue::Catalogue;
 use super::ids::Ids;
 use super::info::Facts;
 use super::picture::{self, Cap};
+use super::presets::{self, Presets};
 use super::{pages, presentation, presentation2, search, tag};
 use crate::iiif::Version;
 use crate::iiif::resolve::Plan;
@@ -17,6 +18,8 @@ pub struct Site<'a> {
     pub catalogue: &'a Catalogue,
     /// How answers are limited.
     pub cap: Cap,
+    /// What derivatives have names.
+    pub presets: &'a Presets,
     /// Whether boxes may be corrected in the browser.
     pub reviewed: bool,
     /// For how many seconds pictures may be kept by who got them.
@@ -27,10 +30,11 @@ pub struct Site<'a> {
 
 impl<'a> Site<'a> {
     /// A site without files: enough to find things.
-    pub fn bare(catalogue: &'a Catalogue) -> Self {
+    pub fn bare(catalogue: &'a Catalogue, presets: &'a Presets) -> Self {
         Site {
             catalogue,
             cap: Cap::default(),
+            presets,
             reviewed: false,
             max_age: 0,
             facts: &|_| Err("no file is looked at".into()),
@@ -117,6 +121,9 @@ fn get(site: &Site, ids: &Ids, asked: &Asked) -> Response {
         ["pages", "image", id] => pages::data(site, Some(id), ids, asked),
         ["iiif", "presentation", "3", ref rest @ ..] => present_3(site, ids, rest, asked),
         ["iiif", "presentation", "2", ref rest @ ..] => present_2(site, ids, rest, asked),
+        ["iiif", "preset.json"] => presets::list(site, ids, asked),
+        ["iiif", "preset", name] => presets::images(site, name, ids, asked),
+        ["iiif", "preset", name, id] => presets::answer(site, name, id, ids, asked),
         ["iiif", "2", id, ref rest @ ..] => {
             picture::answer(site, ids, Version::V2, id, rest, asked)
         }

@@ -4,18 +4,21 @@
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::cache::Cache;
-use super::catalogue::{self, Catalogue, MOST_PIXELS};
+use super::catalogue::{self, Catalogue, MOST_PIXELS, Picture};
 use super::ids::Ids;
 use super::info::Facts;
 use super::lanes::{Busy, Lanes};
 use super::metrics::{Metrics, Now, add};
 use super::picture::Cap;
+use super::prepared::Prepared;
+use super::presets::Presets;
 use super::respond::{self, Asked, Response, Site};
 use crate::files;
 use crate::iiif::resolve::Plan;
@@ -46,6 +49,10 @@ pub struct Service {
     lanes: Lanes,
     answers: Cache<String, Bytes>,
     pictures: Cache<(usize, u64), Arc<Source>>,
+    /// What was made before anybody asked.
+    pub prepared: Option<Prepared>,
+    /// Derivatives with names.
+    pub presets: Presets,
     /// What happened so far.
     pub metrics: Metrics,
 }
@@ -77,6 +84,8 @@ impl Service {
             lanes: Lanes::new(means.memory / 2, THREADS, means.most_waiting, TURN),
             answers: Cache::new(kept),
             pictures: Cache::new(kept),
+            prepared: None,
+            presets: Presets::default(),
             metrics: Metrics::default(),
         }
     }
@@ -93,6 +102,7 @@ impl Service {
                 let site = Site {
                     catalogue: &catalogue,
                     reviewed,
+                    presets: &self.presets,
                     cap: self.cap,
                     max_age: self.max_age,
                     facts: &|at| self.facts(at),
@@ -146,7 +156,7 @@ impl Service {
         if let Some(facts) = looks.get(&at).filter(|facts| facts.stamp == stamp) {
             return Ok(facts.clone());
         }
-        let header = catalogue::measure(&picture.path)?;
+        let header = catalogue::measure(&self.file_of(picture, &now))?;
         let facts = catalogue::facts(&header, stamp);
         looks.insert(at, facts.clone());
         Ok(facts)
@@ -160,6 +170,10 @@ impl Service {
         key: &str,
     ) -> Result<Bytes, Trouble> {
         let make = async {
+            if let Some(bytes) = self.thumbnail(at, &plan) {
+                let size = bytes.len();
+                return Ok((bytes, size));
+            }
             let picture = self.picture(at).await?;
             let leave = self
                 .lanes
@@ -188,12 +202,40 @@ impl Service {
         Ok(bytes)
     }
 
+    /// The answer to a plan, if it was prepared.
+    fn thumbnail(&self, at: usize, plan: &Plan) -> Option<Bytes> {
+        let prepared = self.prepared.as_ref()?;
+        let catalogue = self.catalogue();
+        let picture = &catalogue.pictures[at];
+        let now = std::fs::metadata(&picture.path).ok()?;
+        let size = self.facts(at).ok()?.size;
+        let path = prepared.answer(&picture.id, &now, size, plan)?;
+        let bytes = std::fs::read(path).ok()?;
+        add(&self.metrics.prepared, 1);
+        Some(bytes.into())
+    }
+
+    /// The file that an image is read from: its pyramid, where a sound one was made of the file as it is now.
+    fn file_of(&self, picture: &Picture, now: &Metadata) -> PathBuf {
+        let pyramid = self.prepared.as_ref().map(|p| p.pyramid(&picture.id, now));
+        let is_sound = |path: &PathBuf| {
+            let look = catalogue::measure(path);
+            look.is_ok_and(|look| look.size == picture.size)
+        };
+        let pyramid = pyramid.filter(|path| files::is_there(path) && is_sound(path));
+        pyramid.unwrap_or_else(|| picture.path.clone())
+    }
+
     /// The picture behind an image, decoded if it is not here.
     async fn picture(self: &Arc<Self>, at: usize) -> Result<Arc<Source>, Trouble> {
         let facts = self.facts(at).map_err(Trouble::Failed)?;
         let make = async {
             let leave = self.lanes.enter(facts.cost).await?;
-            let path = self.catalogue().pictures[at].path.clone();
+            let catalogue = self.catalogue();
+            let picture = &catalogue.pictures[at];
+            let now = std::fs::metadata(&picture.path);
+            let path = now.map(|now| self.file_of(picture, &now));
+            let path = path.map_err(|e| Trouble::Failed(e.to_string()))?;
             let work = move || {
                 let picture = Source::open(&path, MOST_PIXELS);
                 drop(leave);
