@@ -7,6 +7,8 @@ mod images;
 mod operations;
 #[path = "serve/pages.rs"]
 mod pages;
+#[path = "serve/prepare.rs"]
+mod prepare;
 #[path = "serve/presentation.rs"]
 mod presentation;
 #[path = "serve/presets.rs"]

@@ -15,6 +15,7 @@ use crate::report::Error;
 pub mod colour;
 pub mod draw;
 pub mod encode;
+pub mod jp2;
 pub mod plain;
 pub mod pyramid;
 pub mod render;

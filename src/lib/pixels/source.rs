@@ -12,6 +12,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::colour::{ToSrgb, plain_from_inks};
+use super::jp2;
 use super::plain::{LEAST_PIXELS, Plain};
 use super::render::{self, Picture};
 use super::tiff::{self, Level, Tiff, is_tiff};
@@ -75,6 +76,9 @@ pub fn look(path: &Path) -> Result<Look, String> {
             });
         }
     }
+    if begins_as_jp2(path)? {
+        return look_at_jp2(path);
+    }
     let open = || File::open(path).map_err(|e| e.to_string());
     let header = pixels::measure_in(BufReader::new(open()?))?;
     let by_parts = may_be_plain(&header) && {
@@ -98,6 +102,31 @@ fn may_be_plain(header: &Header) -> bool {
     header.media_type == "image/jpeg" && header.orientation == 1 && pixels >= LEAST_PIXELS
 }
 
+fn look_at_jp2(path: &Path) -> Result<Look, String> {
+    // Boxes before the codestream hold a profile at most, and what applications say.
+    const START: u64 = 1 << 20;
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let read = file.take(START).read_to_end(&mut start);
+    read.map_err(|e| e.to_string())?;
+    let (size, components) = jp2::measure(&start)?;
+    Ok(Look {
+        size,
+        // Coefficients of 32 bits while it is decoded: four times its samples.
+        channels: u8::try_from(components)
+            .unwrap_or(u8::MAX)
+            .saturating_mul(4),
+        tile: None,
+        by_parts: false,
+    })
+}
+
+fn begins_as_jp2(path: &Path) -> Result<bool, String> {
+    let mut start = [0; 12];
+    let mut file = File::open(path).map_err(|e| e.to_string())?;
+    Ok(file.read_exact(&mut start).is_ok() && jp2::is_jp2(&start))
+}
+
 fn begins_as_tiff(path: &Path) -> Result<bool, String> {
     let mut start = [0; 4];
     let mut file = File::open(path).map_err(|e| e.to_string())?;
@@ -118,6 +147,9 @@ impl Source {
             return Self::of_tiff(tiff, most_pixels);
         }
         let mut bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+        if jp2::is_jp2(&bytes) {
+            return jp2::decode(&bytes, most_pixels).map(|image| Source::Whole(image.into()));
+        }
         let header = pixels::measure_bytes(&bytes)?;
         let pixels = u64::from(header.width) * u64::from(header.height);
         if may_be_plain(&header) && pixels <= most_pixels {

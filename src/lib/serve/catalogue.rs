@@ -16,7 +16,9 @@ pub const MOST_PIXELS: u64 = 1 << 29;
 const TILE: u32 = 512;
 
 /// Suffixes of files that are taken for images.
-const SUFFIXES: [&str; 7] = ["jpg", "jpeg", "png", "tif", "tiff", "webp", "gif"];
+const SUFFIXES: [&str; 11] = [
+    "jpg", "jpeg", "png", "tif", "tiff", "webp", "gif", "jp2", "j2k", "jpf", "jpx",
+];
 
 /// A file to serve.
 #[derive(Clone, Debug, PartialEq)]
