@@ -1,7 +1,9 @@
 # What there is to do. `make` alone lists it.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-.PHONY: help demo check test schemas docs bench-stitch
+.PHONY: help demo check test schemas docs bench-stitch bench-download
+SHARED ?= ../shared
+BENCH ?=
 
 help: ## list these
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -27,3 +29,7 @@ docs: ## write docs/cli.md anew from --help, then check all documents
 bench-stitch: ## joining tiles against decoding and encoding them; PYTHON= one with numpy, Pillow, imagecodecs
 	cargo build --locked --release --example stitch
 	$(PYTHON) scripts/bench_stitch.py target/release/examples/stitch
+
+bench-download: ## recto-download beside other programs; PYTHON= as scripts/bench_download.py says, BENCH= its options
+	cargo build --locked --release --bin recto-download
+	$(PYTHON) scripts/bench_download.py target/release --shared $(SHARED) $(BENCH)

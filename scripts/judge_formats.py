@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Lets other programs' readers judge datasets that recto-reformat wrote.
 
-    judge_formats.py LOCALIZATIONS IMAGE_MAP OUTPUTS [--judge FOLDER] [--need coco,csv,tf,voc,yolo]
+    judge_formats.py LOCALIZATIONS IMAGE_MAP OUTPUTS [--judge FOLDER] [--need coco,csv,tf,vgg,voc,yolo]
 
 OUTPUTS is a folder of dataset folders, each with its dataset.json, all made from LOCALIZATIONS and IMAGE_MAP without
 --remap and --negatives. Writes OUTPUTS/truth.json: what the boxes are in pixels of the files, worked out here from
-the inputs alone. coco, csv and tf go to verify.py of --judge (pycocotools, TensorFlow, pandas, polars), voc and yolo
+the inputs alone. coco, csv and tf go to verify.py of --judge (pycocotools, TensorFlow, pandas, polars); vgg, voc and yolo
 to the readers beside this file. Needs Pillow. Exit 0: every dataset passes; 1: one does not, or one of --need is not
 there; 77: the judge is not there.
 """
@@ -65,7 +65,7 @@ def judge_of(format, folder, judge, truth, names):
         groups = ["--groups"] if splits else []
         kind = "tfrecord" if format == "tf" else format
         return [judge / "verify.py", kind, path, "--truth", truth, "--map", names, *ARGUMENTS[format], *groups]
-    if format in ("voc", "yolo"):
+    if format in ("vgg", "voc", "yolo"):
         return [HERE / f"read_{format}.py", folder, truth]
     return None
 

@@ -236,6 +236,23 @@ def cut_short(stitch, work):
     print("  files cut short: all found out")
 
 
+def surplus(stitch, work):
+    """Bytes too many before the end marker: what djpeg decodes without a warning is whole, many are damage."""
+    path = work / "surplus.jpg"
+    for options in ({"subsampling": 2}, {"progressive": True}, {"restart_marker_blocks": 3}):
+        picture(160, 120, "RGB").save(path, quality=80, **options)
+        data = path.read_bytes()
+        for many in (0, 1, 2, 4, 5, 9, 100):
+            path.write_bytes(data[:-2] + bytes(n * 37 % 255 for n in range(1, many + 1)) + data[-2:])
+            decoded = subprocess.run(["djpeg", str(path)], capture_output=True)
+            found = subprocess.run([stitch, "check", str(path)], capture_output=True, text=True)
+            damaged = "a damaged JPEG" in found.stdout
+            assert not (damaged and decoded.returncode == 0 and many < 5), f"{options}: {many} too many: djpeg takes it"
+            assert damaged == (many > 4), f"{options}: {many} too many: {found.stdout}"
+            assert not damaged or decoded.returncode == 2 or many == 5, f"{options}: {many} too many: {decoded.stderr}"
+    print("  bytes too many before the end: as djpeg has it")
+
+
 def server(stitch, work, base, size):
     info = json.load(urllib.request.urlopen(f"{base}/info.json"))
     size = size or (info["width"], info["height"])
@@ -274,6 +291,7 @@ def main():
         tiff_cases(args.stitch, work)
         refusals(args.stitch, work)
         cut_short(args.stitch, work)
+        surplus(args.stitch, work)
         print(f"{cases} combinations and the rest agree")
 
 

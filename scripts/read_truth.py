@@ -1,4 +1,4 @@
-"""What read_voc.py and read_yolo.py share: comparing images that were read with truth.json, file by file."""
+"""What read_vgg.py, read_voc.py and read_yolo.py share: comparing images that were read with truth.json, file by file."""
 import hashlib
 import json
 from collections import defaultdict

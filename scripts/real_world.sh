@@ -75,13 +75,13 @@ readers() {
     "$WORK/judge/bin/python" scripts/marine_set.py "$PROGRAMS" "$WORK/marine" || return 1
     local set bad=0
     for set in "$WORK/hard" "$WORK/marine"; do
-        for format in csv coco voc tf yolo; do
+        for format in csv coco vgg voc tf yolo; do
             write "$set" "$format" "$format"
             write "$set" "$format" "$format-split" --split train=0.6,val=0.2,test=0.2 --seed 1
         done
         write "$set" voc voc-inclusive --voc-inclusive
         "$WORK/judge/bin/python" scripts/judge_formats.py "$set/localizations.json" "$set/image_map.json" "$set/out" \
-            --judge "$judge" --need coco,csv,tf,voc,yolo || bad=1
+            --judge "$judge" --need coco,csv,tf,vgg,voc,yolo || bad=1
     done
     return "$bad"
 }

@@ -17,10 +17,11 @@ use recto::formats::{self, Choices};
 use regex::Regex;
 
 const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "docs/benchmarks.md",
     "docs/cli.md",
     "docs/contracts.md",
     "docs/from-m3-download.md",

@@ -2,6 +2,8 @@
 // Tables of cases are tuples; names for their types would say less.
 #![allow(missing_docs, clippy::type_complexity)]
 
+#[path = "download/access.rs"]
+mod access;
 mod common;
 #[path = "download/history.rs"]
 mod history;
@@ -9,6 +11,12 @@ mod history;
 mod joined;
 #[path = "download/manners.rs"]
 mod manners;
+#[path = "download/progress.rs"]
+mod progress;
+#[path = "download/regions.rs"]
+mod regions;
+#[path = "download/truths.rs"]
+mod truths;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -5,6 +5,7 @@ mod common;
 
 use common::Workdir;
 use common::dataset::*;
+use common::server::{Answer, Server};
 use image::ImageFormat;
 use serde_json::{Value, json};
 
@@ -95,7 +96,7 @@ fn the_localizations_of_m3_download_are_read_as_ours() {
     let call = ["localizations.json", "images", "--dry-run"];
     assert!(
         work.run("download", &call)
-            .exits(0)
+            .exits(3)
             .stdout()
             .contains("h.example")
     );
@@ -123,6 +124,95 @@ fn a_list_of_something_else_is_an_error_that_says_what_was_expected() {
             .exits(1)
             .says(&[words]);
         assert!(!work.exists("out"));
+    }
+}
+
+/// Two boxes that can be used, one that cannot.
+fn mixed(home: &str) -> Value {
+    let place = |reference: &str| json!({ "x": 10, "y": 5, "width": 20, "height": 10, "image_reference_uuid": reference });
+    let mut records = json!([
+        bare(1, "Nanomia", place(PNG)),
+        bare(2, "Aegina", place(PNG)),
+        bare(
+            3,
+            "Aegina",
+            json!({ "x": 1, "y": 5, "width": 0, "height": 10 })
+        ),
+    ]);
+    for record in records.as_array_mut().unwrap() {
+        record["image_urls"][PNG] = format!("{home}/00_01.png").into();
+    }
+    records
+}
+
+#[test]
+fn download_tells_of_records_that_cannot_be_used() {
+    let bytes = picture(100, 50, 1, ImageFormat::Png);
+    let server = Server::start(move |_, _| Answer::Serve(bytes.clone(), "image/png"));
+    let work = Workdir::new();
+    work.write_json("localizations.json", &mixed(&server.url("")));
+    let words = [
+        "1 of 1 images",
+        "left out 1: box has no extent",
+        "00000003-0000-0000-0000-00000000000a/localization",
+        "`recto-reformat` lists the records",
+    ];
+    let call = [
+        "localizations.json",
+        "images",
+        "--rate",
+        "0",
+        "--report",
+        "report.json",
+    ];
+    for _ in 0..2 {
+        work.run("download", &call).exits(3).says(&words);
+        let report = work.json("report.json");
+        assert_eq!(
+            ["read", "kept", "rejected"].map(|key| report[key].as_u64().unwrap()),
+            [2, 1, 1]
+        );
+    }
+    assert_eq!(rows(&work, "failures.csv").len(), 0);
+    work.run("download", &[&call[..], &["--dry-run"]].concat())
+        .exits(3)
+        .says(&words[1..]);
+    work.run("download", &[&call[..], &["--partial-ok"]].concat())
+        .exits(0);
+}
+
+#[test]
+fn absolute_paths_of_an_image_map_are_taken_below_its_folder() {
+    let work = Workdir::new();
+    let elsewhere = Workdir::new();
+    let bytes = picture(100, 50, 1, ImageFormat::Png);
+    work.write("images/00_01.png", &bytes);
+    elsewhere.write("00_01.png", &bytes);
+    work.write_json("localizations.json", &mixed("http://h.example"));
+    let map = |path: &std::path::Path| json!({ PNG: path.to_str().unwrap() });
+    work.write_json("image_map.json", &map(&work.path("images/00_01.png")));
+    reformat(&work, "csv", &[]).exits(3);
+    assert_eq!(
+        rows(&work, "out/annotations.csv")[0]["file"],
+        "images/00_01.png"
+    );
+    assert_eq!(rows(&work, "out/rejects.csv").len(), 1);
+
+    std::fs::remove_dir_all(work.path("out")).unwrap();
+    let outside = elsewhere.path("00_01.png");
+    work.write_json("image_map.json", &map(&outside));
+    let words = format!(
+        "absolute path is not below the folder of the image map: {}",
+        outside.display()
+    );
+    reformat(&work, "csv", &[])
+        .exits(1)
+        .says(&[&words, "copy it to the folder above the images"]);
+    for path in ["images/../images/00_01.png", "../00_01.png"] {
+        let escapes = work.path("images").parent().unwrap().join(path);
+        work.write_json("image_map.json", &map(&escapes));
+        reformat(&work, "csv", &[]).exits(1);
+        assert!(!work.exists("out"), "{path}");
     }
 }
 

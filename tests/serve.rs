@@ -1,5 +1,7 @@
 //! `recto-serve` as a program: what it answers over HTTP, what it refuses, how it starts and stops.
 
+#[path = "serve/cache.rs"]
+mod cache;
 mod common;
 #[path = "serve/images.rs"]
 mod images;
@@ -13,6 +15,8 @@ mod prepare;
 mod presentation;
 #[path = "serve/presets.rs"]
 mod presets;
+#[path = "serve/redis.rs"]
+mod redis;
 #[path = "serve/running.rs"]
 mod running;
 #[path = "serve/sources.rs"]

@@ -9,13 +9,14 @@ use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::files;
 use crate::report::{Error, Reject};
 use crate::values;
 
 pub mod bare;
+pub mod images;
 
 /// Metadata: key → values, as the source gives them, HTML included.
 pub type Metadata = BTreeMap<String, Vec<String>>;
@@ -792,6 +793,18 @@ pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
         map.entry(id).or_insert(file);
     }
     Ok(map)
+}
+
+/// Publishes `image_map.json` from pairs in the order of ids; they need not be in memory together.
+pub fn write_image_map<'a>(
+    path: &Path,
+    pairs: impl Iterator<Item = (&'a str, String)>,
+) -> Result<(), Error> {
+    files::write_through(path, |out| {
+        let mut json = serde_json::Serializer::pretty(&mut *out);
+        json.collect_map(pairs)?;
+        out.write_all(b"\n")
+    })
 }
 
 /// Reads JSON, naming line, column and member of the first fault.

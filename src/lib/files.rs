@@ -14,6 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::report::Error;
 
 pub mod folder;
+pub mod kept;
 
 /// Reads a whole input; `-` is standard input.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -39,8 +40,21 @@ pub fn is_there(path: &Path) -> bool {
 
 /// Publishes bytes under a name, atomically; `-` is standard output.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_through(path, |out| out.write_all(bytes))
+}
+
+/// Publishes what is written bit by bit under a name, atomically; `-` is standard output.
+pub fn write_through(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
+    let buffered = |file: &mut dyn Write| {
+        let mut out = BufWriter::new(file);
+        write(&mut out)?;
+        out.flush()
+    };
     if is_dash(path) {
-        return match io::stdout().lock().write_all(bytes) {
+        return match buffered(&mut io::stdout().lock()) {
             // The reader has seen enough: success.
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(e) => Err(Error::new("standard output: cannot be written").because(e)),
@@ -48,14 +62,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         };
     }
     if is_device(path) {
-        let written = File::options()
-            .write(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(bytes));
+        let file = File::options().write(true).open(path);
+        let written = file.and_then(|mut file| buffered(&mut file));
         return written.map_err(|e| cannot_write(path, e));
     }
     let mut file = Atomic::create(path)?;
-    file.write_all(bytes).map_err(|e| cannot_write(path, e))?;
+    buffered(&mut file).map_err(|e| cannot_write(path, e))?;
     file.publish()
 }
 
@@ -182,7 +194,7 @@ impl Drop for Atomic {
 
 /// A download that is under way: the bytes so far, and beside them what proves that more of them belong to the
 /// same file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Part {
     path: PathBuf,
 }
@@ -243,7 +255,8 @@ impl Part {
         let _ = fs::remove_file(self.proof());
     }
 
-    /// Puts it on the disk and gives it its final name.
+    /// Puts it on the disk and gives it its final name. The name itself is on the disk when its folder is:
+    /// [`sync_folder`].
     pub fn publish(&self, target: &Path) -> Result<(), Error> {
         let cannot = |e: io::Error| cannot_write(target, e);
         fs::create_dir_all(folder_of(target)).map_err(cannot)?;
@@ -251,7 +264,6 @@ impl Part {
             .and_then(|file| file.sync_all())
             .map_err(cannot)?;
         fs::rename(&self.path, target).map_err(cannot)?;
-        sync_folder(folder_of(target)).map_err(cannot)?;
         self.discard();
         Ok(())
     }

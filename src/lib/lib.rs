@@ -11,8 +11,8 @@
 //! come from; [`digest`], [`extract`], [`download`], [`reformat`] and [`serve`] are the stages, each a pure core
 //! and a thin shell; [`formats`] is how datasets are written; [`iiif`] speaks the Image API; [`selectors`] reads
 //! the ways in which parts of images are named; [`jpeg`] proves JPEGs whole and joins their tiles undecoded.
-//! [`http`], [`files`] and [`pixels`] are the only rooms that meet the network, the disk and pixels; [`report`] is
-//! how a stage ends, [`signals`] how it is asked to; [`schemas`] describes the files to others,
+//! [`http`], [`files`] and [`pixels`] are the only rooms that meet the network, the disk and pixels; [`progress`]
+//! is how a stage goes on, [`report`] how it ends, [`signals`] how it is asked to; [`schemas`] describes the files to others,
 //! [`values`] reads what databases write.
 
 pub mod contracts;
@@ -25,6 +25,7 @@ pub mod http;
 pub mod iiif;
 pub mod jpeg;
 pub mod pixels;
+pub mod progress;
 pub mod reformat;
 pub mod report;
 pub mod schemas;

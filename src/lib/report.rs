@@ -172,6 +172,8 @@ pub struct Report {
     pub done: String,
     /// What to run next, or how to get what is missing.
     pub hint: Option<String>,
+    /// Whether the account is told as JSON, as `--progress json` tells all.
+    pub as_json: bool,
 }
 
 impl Report {
@@ -258,7 +260,9 @@ impl Common {
             Ok(()) => Exit::Complete,
         };
         let error = ended.err();
-        if !self.quiet || error.is_some() {
+        if report.as_json {
+            say(&end(stage, exit, &report, error.as_ref()));
+        } else if !self.quiet || error.is_some() {
             say(&words(stage, &report, error.as_ref()));
         }
         let written = self.report.as_deref().map(|path| {
@@ -320,6 +324,24 @@ fn words(stage: &str, report: &Report, error: Option<&Error>) -> String {
         None => lines.extend(report.hint.iter().map(|hint| format!("  hint: {hint}"))),
     }
     lines.join("\n")
+}
+
+/// The last event of `--progress json`.
+fn end(stage: &str, exit: Exit, report: &Report, error: Option<&Error>) -> String {
+    let event = serde_json::json!({
+        "event": "end",
+        "stage": stage,
+        "exit": exit as u8,
+        "read": report.read,
+        "kept": report.kept,
+        "rejected": report.rejects.len(),
+        "done": report.done,
+        "notes": report.notes,
+        "error": error.map(|e| &e.what),
+        "because": error.map(|e| &e.because),
+        "hint": error.map_or(report.hint.as_ref(), |e| e.hint.as_ref()),
+    });
+    event.to_string()
 }
 
 fn write_report(

@@ -96,6 +96,11 @@ impl Workdir {
             "HTTP_PROXY",
             "https_proxy",
             "HTTPS_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+            "no_proxy",
+            "NO_PROXY",
+            "NETRC",
         ] {
             command.env_remove(name);
         }

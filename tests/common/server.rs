@@ -42,6 +42,9 @@ pub struct Arrived {
 
 type Handler = dyn Fn(&Arrived, usize) -> Answer + Send + Sync;
 
+/// Where servers are.
+const HOME: &str = "127.0.0.1:0";
+
 /// The server; stops when dropped.
 pub struct Server {
     scheme: &'static str,
@@ -53,13 +56,30 @@ pub struct Server {
 impl Server {
     /// Answers each request by a function of the request and of how often its path was asked before.
     pub fn start(handler: impl Fn(&Arrived, usize) -> Answer + Send + Sync + 'static) -> Self {
-        Self::listen("http", Arc::new(handler), |stream, log, handler| {
+        Self::listen(HOME, "http", Arc::new(handler), |stream, log, handler| {
             connection(stream, log, handler)
         })
     }
 
+    /// The same at the address of this machine in version 6.
+    pub fn start_v6(handler: impl Fn(&Arrived, usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::listen(
+            "[::1]:0",
+            "http",
+            Arc::new(handler),
+            |stream, log, handler| connection(stream, log, handler),
+        )
+    }
+
     /// The same over TLS, with a certificate that it signed itself.
     pub fn start_tls(handler: impl Fn(&Arrived, usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_certified(handler).0
+    }
+
+    /// The same, with the certificate as PEM.
+    pub fn start_certified(
+        handler: impl Fn(&Arrived, usize) -> Answer + Send + Sync + 'static,
+    ) -> (Self, String) {
         let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(signed.signing_key.serialize_der()).into();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -69,18 +89,25 @@ impl Server {
             .with_no_client_auth()
             .with_single_cert(vec![signed.cert.der().clone()], key);
         let config = Arc::new(config.unwrap());
-        Self::listen("https", Arc::new(handler), move |stream, log, handler| {
-            let tls = rustls::ServerConnection::new(config.clone()).unwrap();
-            connection(rustls::StreamOwned::new(tls, stream), log, handler);
-        })
+        let server = Self::listen(
+            HOME,
+            "https",
+            Arc::new(handler),
+            move |stream, log, handler| {
+                let tls = rustls::ServerConnection::new(config.clone()).unwrap();
+                connection(rustls::StreamOwned::new(tls, stream), log, handler);
+            },
+        );
+        (server, pem(signed.cert.der()))
     }
 
     fn listen(
+        address: &str,
         scheme: &'static str,
         handler: Arc<Handler>,
         connection: impl Fn(TcpStream, &Mutex<Vec<Arrived>>, &Handler) + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let log: Arc<Mutex<Vec<Arrived>>> = Arc::default();
         let stop = Arc::new(AtomicBool::new(false));
@@ -139,6 +166,31 @@ impl Drop for Server {
         self.stop.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
     }
+}
+
+/// A certificate as text: RFC 7468.
+fn pem(der: &[u8]) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in der.chunks(3) {
+        let bits = (0..3).fold(0, |bits, i| {
+            bits << 8 | usize::from(*chunk.get(i).unwrap_or(&0))
+        });
+        let letter = |i: usize| match i > chunk.len() {
+            true => '=',
+            false => LETTERS[bits >> (18 - 6 * i) & 63].into(),
+        };
+        text.extend((0..4).map(letter));
+    }
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|l| std::str::from_utf8(l).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        lines.join("\n")
+    )
 }
 
 fn connection(stream: impl Read + Write, log: &Mutex<Vec<Arrived>>, handler: &Handler) {

@@ -156,6 +156,42 @@ fn annotation_lists_of_canvases_that_nobody_wants_are_not_fetched() {
 }
 
 #[test]
+fn programs_are_told_how_far_a_harvest_is() {
+    let server = archive(nested);
+    let work = Workdir::new();
+    let url = server.url("/top");
+    let call = ["iiif", &url, "-o", "digest.json", "--progress", "json"];
+    let said = work.run("digest", &with_fast(&call)).exits(0).stderr();
+    let events: Vec<serde_json::Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    assert_eq!(events[0]["unit"], "documents");
+    let totals = events.iter().rfind(|e| e["event"] == "totals").unwrap();
+    assert_eq!(totals["finished"], totals["total"], "{totals}");
+    assert!(totals["requests"].as_u64() >= Some(5), "{totals}");
+    assert_eq!(events.last().unwrap()["event"], "end");
+}
+
+#[test]
+fn netrc_logs_in() {
+    let server = Server::start(|request, _| match request.headers.get("authorization") {
+        Some(login) if login == "Basic bWU6YSBi" => serve(&manifest("https://a.example/m", &["1"])),
+        _ => Answer::Status(401),
+    });
+    let work = Workdir::new();
+    let url = server.url("/m");
+    work.write("netrc", "machine 127.0.0.1 login me password \"a b\"");
+    let call = ["iiif", &url, "-o", "digest.json"];
+    work.run("digest", &with_fast(&call)).exits(1);
+    let call = [&call[..], &["--netrc=netrc"]].concat();
+    let warning = "others can read the passwords";
+    work.run("digest", &with_fast(&call))
+        .exits(0)
+        .says(&[warning]);
+}
+
+#[test]
 fn a_limit_ends_the_harvest() {
     let server = archive(nested);
     let work = Workdir::new();

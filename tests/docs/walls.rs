@@ -29,15 +29,18 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         holds: "only `http` opens connections",
-        words: r"\b(reqwest|UdpSocket|rustls)\b|TcpStream::connect|hyper::client",
+        words: r"\b(reqwest|UdpSocket|rustls)\b|TcpStream::connect|hyper::client|\bredis::",
         rooms: &["http/"],
-        except: &[],
+        except: &[(
+            "serve/store/shared.rs",
+            "asks a Redis server, which is no archive and needs no manners",
+        )],
     },
     Wall {
         holds: "only `serve` listens",
         words: r"\b(TcpListener|hyper)\b",
         rooms: &["serve/mod.rs", "serve/listen.rs"],
-        except: &[],
+        except: &[("serve/purge.rs", "reads the head of a request to purge")],
     },
     Wall {
         holds: "only `pixels` meets pixels",
@@ -56,6 +59,12 @@ const WALLS: &[Wall] = &[
             ),
             ("serve/listen.rs", "times answers and stamps the log"),
             (
+                "serve/store/disk.rs",
+                "knows when an answer was made and its time is over",
+            ),
+            ("serve/store/clean.rs", "lets go what is too old"),
+            ("serve/store/shared.rs", "leaves a Redis that died alone"),
+            (
                 "serve/patient.rs",
                 "waits only so long for clients that say nothing",
             ),
@@ -65,7 +74,10 @@ const WALLS: &[Wall] = &[
         holds: "options come by the command line, and programs end in `main`",
         words: r"\benv::(var|vars|set_var|args)|process::exit\b|set_current_dir",
         rooms: &[],
-        except: &[],
+        except: &[(
+            "http/netrc.rs",
+            "finds the file where curl finds it: $NETRC, when --netrc names none",
+        )],
     },
     Wall {
         holds: "no input makes a program panic by intent",

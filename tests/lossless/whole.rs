@@ -198,6 +198,10 @@ fn what_is_unusual_but_whole_passes() {
             }),
         ),
         (
+            "as many bytes too many as libjpeg passes over",
+            [&plain[..plain.len() - 2], &[0x55; 4], &[0xFF, 0xD9]].concat(),
+        ),
+        (
             "a scan header of odd fields",
             rewritten(&plain, |code, bytes| {
                 let at = bytes.len() - 3;

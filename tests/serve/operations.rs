@@ -125,6 +125,32 @@ fn bombs_are_refused_from_their_headers() {
     );
 }
 
+#[test]
+fn records_of_m3_download_that_cannot_be_used_are_left_out_and_told() {
+    let work = folder();
+    let reference = "cf228433-d0dd-4f1e-2b6d-6df50ea49d1e";
+    let record = |n: u32, width: u32| {
+        json!({ "observation_uuid": format!("{n:08x}-0000-0000-0000-000000000001"),
+            "association_uuid": format!("{n:08x}-0000-0000-0000-000000000002"), "concept": "Nanomia",
+            "localization": { "x": 1, "y": 1, "width": width, "height": 5, "image_reference_uuid": reference },
+            "image_urls": { reference: "http://h.example/a.png" } })
+    };
+    work.write_json("bare.json", &json!([record(1, 5), record(2, 0)]));
+    work.write_json("image_map.json", &json!({ reference: "pictures/a.png" }));
+    let server = Serving::start(&work, &["bare.json", "--report", "report.json"]);
+    let path = format!("/iiif/3/{reference}/info.json");
+    assert_eq!(server.get(&path).status, 200);
+    let (code, _, err) = server.stop();
+    assert_eq!(code, 3, "{err}");
+    let words = "left out 00000002-0000-0000-0000-000000000001: box has no extent: 0 x 5";
+    assert!(err.contains(words), "{err}");
+    let report = work.json("report.json");
+    assert_eq!(
+        (&report["kept"], &report["rejected"]),
+        (&json!(1), &json!(1))
+    );
+}
+
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {

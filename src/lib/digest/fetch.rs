@@ -1,11 +1,13 @@
 //! Having documents: from files, from servers, from the cache.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::cache::{Cache, Entry};
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Ask, Http, Kind, Reply, Trouble};
+use crate::progress::Standing;
 use crate::report::Error;
 use crate::sources::{Answer, Loss, Request, is_url};
 
@@ -38,6 +40,25 @@ impl Fetcher {
             is_offline,
             expects,
         })
+    }
+
+    /// What the user should know of the options.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.http.warnings().iter().cloned()
+    }
+
+    /// How long the run lasts, and where it stands when `read` documents of `known` are read.
+    pub fn standing(&self, known: u64, read: u64) -> (Duration, Standing) {
+        let (requests, bytes) = self.http.spent();
+        let standing = Standing {
+            total: known,
+            finished: read,
+            requests,
+            bytes,
+            waiting: self.http.waiting(),
+            ..Standing::default()
+        };
+        (self.http.elapsed(), standing)
     }
 
     /// A document, or why it cannot be had. An error means that no more can be: the disk is full.

@@ -16,10 +16,10 @@ use std::process::ExitCode;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::contracts::{Asked, Digest, Observation, Region, Taxonomy};
 use crate::files::SafeName;
+use crate::progress::{Progress, Standing, Style};
 use crate::report::{self, Error, Reject, Report};
 use crate::signals::Signals;
 use crate::sources::fathomnet::{self, FathomNet};
@@ -66,6 +66,9 @@ pub struct Options {
     /// Documents read at the same time [default: 8; 16 for m3]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+    /// How progress is told on stderr
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
+    pub progress: Style,
     /// List what was left out in FILE [default: the output's name with .rejects.csv; none with -o -]
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
@@ -100,6 +103,7 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
+    report.as_json = options.progress == Style::Json && !options.common.quiet;
     let source = options.source()?;
     files::rehearse(&options.output())?;
     options
@@ -376,25 +380,30 @@ fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Ha
         .build();
     let runtime =
         runtime.map_err(|e| Error::new("the network client cannot be set up").because(e))?;
-    let progress = progress(options.common.quiet);
+    let (style, quiet) = (options.progress, options.common.quiet);
+    let mut progress = Progress::start(style, quiet, "digest", "documents", &Standing::default());
     let outcome = runtime.block_on(async {
         let mut signals = Signals::hear();
         tokio::select! {
-            done = read_all(work, &fetcher, options.jobs(), &progress) => done,
+            done = read_all(work, &fetcher, options.jobs(), &mut progress) => done,
             signal = signals.next() => Err(stopped(signal, options.cache.as_deref())),
         }
     });
-    progress.finish_and_clear();
-    outcome
+    outcome.map(|mut harvest| {
+        harvest.notes.extend(fetcher.warnings());
+        harvest
+    })
 }
 
 async fn read_all<'a>(
     mut work: Worklist<'a>,
     fetcher: &Fetcher,
     jobs: usize,
-    progress: &ProgressBar,
+    progress: &mut Progress,
 ) -> Result<Harvest, Error> {
     let mut flight = FuturesUnordered::new();
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         while flight.len() < jobs {
             let Some((number, request)) = work.take_next() else {
@@ -402,28 +411,25 @@ async fn read_all<'a>(
             };
             flight.push(async move { (number, fetcher.have(request).await) });
         }
+        let standing = |work: &Worklist| fetcher.standing(work.known(), work.read());
         if work.is_done() {
+            let (now, at) = standing(&work);
+            progress.end(now, &at);
             return Ok(work.finish());
         }
-        if let Some((number, outcome)) = flight.next().await {
-            work.had(number, outcome?)?;
+        tokio::select! {
+            biased;
+            _ = ticks.tick() => {
+                let (now, at) = standing(&work);
+                progress.tick(now, &at);
+            }
+            Some((number, outcome)) = flight.next() => work.had(number, outcome?)?,
         }
-        progress.set_length(work.known());
-        progress.set_position(work.read());
     }
 }
 
-fn progress(quiet: bool) -> ProgressBar {
-    let target = if quiet {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
-    let bar = ProgressBar::with_draw_target(Some(0), target);
-    let words = "{bar:30} {pos}/{len} documents, {per_sec}, {eta} left";
-    // The template is a constant of this program: a fault in it shows in the first run.
-    bar.with_style(ProgressStyle::with_template(words).expect("template is well formed"))
-}
+/// How often progress is looked at; less often told.
+const TICK: std::time::Duration = std::time::Duration::from_millis(200);
 
 fn stopped(signal: &str, cache: Option<&Path>) -> Error {
     let error = Error::interrupted(format!("stopped by {signal}: nothing was written"));

@@ -6,8 +6,9 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::Options;
-use super::fetch::{self, Places, Wish};
-use super::journal::Journal;
+use super::fetch::{self, Wish};
+use super::finished::{Finished, Slot};
+use super::gather::Set;
 use crate::contracts::{Download, Failure, LocalizedImage};
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -18,7 +19,7 @@ use crate::report::Error;
 #[derive(Debug, Default)]
 pub struct Sorted<'a> {
     /// Finished by earlier runs, and still there.
-    pub done: Vec<Download>,
+    pub done: Vec<Slot>,
     /// To be fetched.
     pub missing: Vec<&'a LocalizedImage>,
     /// Failed before, in a way that is not to be tried again now.
@@ -27,31 +28,57 @@ pub struct Sorted<'a> {
     pub differ: Vec<String>,
 }
 
-/// Sorts the images of a set.
-pub fn sort<'a>(
-    images: &'a [LocalizedImage],
-    finished: &HashMap<String, Download>,
-    folder: &Path,
+/// How an image is looked for on the disk.
+pub struct Way<'a> {
+    folder: &'a Path,
     wish: Wish,
-    options: &Options,
-) -> Result<Sorted<'a>, Error> {
-    let mut sorted = Sorted::default();
-    let mut failed = left_alone(options)?;
-    let is_asked = |image: &LocalizedImage, entry: &&Download| {
-        !options.overwrite && entry.asked == fetch::asked(image, wish)
+    options: &'a Options,
+}
+
+impl<'a> Way<'a> {
+    /// As the options have it.
+    pub fn new(options: &'a Options, folder: &'a Path) -> Self {
+        Way {
+            folder,
+            wish: options.wish(),
+            options,
+        }
+    }
+
+    /// Where an image stands among the finished, if its file is there as it should be.
+    pub fn settled(&self, finished: &Finished, image: &LocalizedImage) -> Option<Slot> {
+        let found = self.look(finished, image);
+        found.and_then(|(slot, state)| matches!(state, State::Whole).then_some(slot))
+    }
+
+    fn look(&self, finished: &Finished, image: &LocalizedImage) -> Option<(Slot, State)> {
+        let slot = finished
+            .find(&image.id)
+            .filter(|_| !self.options.overwrite)?;
+        let is_asked = finished.was_asked(slot, &fetch::asked(image, self.wish));
+        is_asked.then(|| {
+            (
+                slot,
+                state(finished, slot, self.folder, self.options.verify),
+            )
+        })
+    }
+}
+
+/// Sorts the images of a set.
+pub fn sort<'a>(set: &'a Set, finished: &Finished, way: &Way) -> Result<Sorted<'a>, Error> {
+    let mut sorted = Sorted {
+        done: set.settled.clone(),
+        ..Sorted::default()
     };
-    let look = |image: &LocalizedImage| {
-        let entry = finished
-            .get(&image.id)
-            .filter(|entry| is_asked(image, entry))?;
-        Some((entry, state(entry, folder, options.verify)))
-    };
-    let states: Vec<_> = images.par_iter().map(look).collect();
-    for (image, state) in images.iter().zip(states) {
+    let mut failed = left_alone(way.options)?;
+    let look = |image| way.look(finished, image);
+    let states: Vec<_> = set.images.par_iter().map(look).collect();
+    for (image, state) in set.images.iter().zip(states) {
         match state {
-            Some((entry, State::Whole)) => sorted.done.push(entry.clone()),
-            Some((entry, State::Other)) => {
-                sorted.differ.push(entry.path.clone());
+            Some((slot, State::Whole)) => sorted.done.push(slot),
+            Some((slot, State::Other)) => {
+                sorted.differ.push(finished.path(slot).to_owned());
                 sorted.missing.push(image);
             }
             Some((_, State::Gone)) | None => match failed.remove(&image.id) {
@@ -92,13 +119,16 @@ enum State {
 }
 
 /// Whether the file of an entry is there. Its hash was taken before it got its name; `verify` takes it again.
-fn state(entry: &Download, folder: &Path, verify: bool) -> State {
-    let path = folder.join(&entry.path);
+fn state(finished: &Finished, slot: Slot, folder: &Path, verify: bool) -> State {
+    let path = folder.join(finished.path(slot));
     match std::fs::metadata(&path) {
-        Ok(file) if file.len() == entry.bytes => {}
+        Ok(file) if file.len() == finished.bytes(slot) => {}
         _ => return State::Gone,
     }
-    let is_same = || files::folder::sha256(&path).is_ok_and(|sha256| sha256 == entry.sha256);
+    let is_same = || {
+        let found = files::folder::sha256(&path).ok();
+        found.is_some() && found == finished.whole(slot).map(|entry| entry.sha256)
+    };
     match !verify || is_same() {
         true => State::Whole,
         false => State::Other,
@@ -108,17 +138,18 @@ fn state(entry: &Download, folder: &Path, verify: bool) -> State {
 /// With --overwrite, what could not be fetched anew and is still there from before: it stays in the map.
 pub fn kept_from_before(
     images: &[LocalizedImage],
-    journal: &Journal,
-    places: &Places,
+    finished: &Finished,
+    folder: &Path,
     wish: Wish,
-    downloads: &[Download],
-) -> Vec<Download> {
-    let anew: HashSet<&str> = downloads.iter().map(|d| d.id.as_str()).collect();
+    had: &[Slot],
+) -> Vec<Slot> {
+    let had: HashSet<Slot> = had.iter().copied().collect();
     let still_there = |image: &LocalizedImage| {
-        let entry = journal.finished().get(&image.id)?;
-        let is_wanted = entry.asked == fetch::asked(image, wish) && !anew.contains(&*image.id);
-        let is_there = matches!(state(entry, &places.folder, false), State::Whole);
-        (is_wanted && is_there).then(|| entry.clone())
+        let slot = finished.find(&image.id)?;
+        let is_wanted =
+            !had.contains(&slot) && finished.was_asked(slot, &fetch::asked(image, wish));
+        let is_there = matches!(state(finished, slot, folder, false), State::Whole);
+        (is_wanted && is_there).then_some(slot)
     };
     images.iter().filter_map(still_there).collect()
 }
@@ -137,7 +168,10 @@ pub enum Since {
 }
 
 /// Asks whether a file is still the one that was had, by its ETag or date. Joined regions have neither.
-pub async fn since(http: &Http, entry: &Download) -> Since {
+pub async fn since(http: &Http, entry: Option<Download>) -> Since {
+    let Some(entry) = entry else {
+        return Since::Unknown;
+    };
     let mut headers = HeaderMap::new();
     let tags = [
         (IF_NONE_MATCH, &entry.etag),

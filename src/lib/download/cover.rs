@@ -17,20 +17,28 @@ pub struct Rect {
     pub height: u32,
 }
 
-/// Interior edges fall on multiples of this where that costs no further request: the largest block of a JPEG
-/// with subsampled chroma, so that regions can be joined without decoding.
+/// Interior edges fall on multiples of this where regions are to be joined without decoding, else where that costs no
+/// further request: the largest block of a JPEG with subsampled chroma.
 const BLOCK: u32 = 16;
 
-/// The size of the regions that cover `width` × `height` in the fewest requests within the limits. Among equals,
-/// edges on multiples of 16, then the most even regions.
-pub fn fewest(width: u32, height: u32, limits: &Limits) -> [u32; 2] {
-    let widest = limits.width.min(width).max(1);
+/// The longest part of a side within a limit: all of it, else with `aligned` a multiple of 16, unless the limit is
+/// below that.
+fn within(whole: u32, limit: u32, aligned: bool) -> u32 {
+    match limit {
+        _ if limit >= whole => whole.max(1),
+        _ if aligned && limit >= BLOCK => limit - limit % BLOCK,
+        _ => limit.max(1),
+    }
+}
+
+/// The size of the regions that cover `width` × `height` in the fewest requests within the limits; with `aligned`
+/// only of those with edges on multiples of 16. Among equals, such edges, then the most even regions.
+pub fn fewest(width: u32, height: u32, limits: &Limits, aligned: bool) -> [u32; 2] {
+    let by_area = u32::try_from(limits.area).unwrap_or(u32::MAX);
+    let widest = within(width, limits.width.min(by_area), aligned);
     let highest = |w: u32| {
-        limits
-            .height
-            .min(height)
-            .min(u32::try_from(limits.area / u64::from(w)).unwrap_or(u32::MAX))
-            .max(1)
+        let by_area = u32::try_from(limits.area / u64::from(w)).unwrap_or(u32::MAX);
+        within(height, limits.height.min(by_area), aligned)
     };
     // Only widths that change the number of columns matter: at most 2·sqrt(width) of them.
     let columns = |w: u32| width.div_ceil(w);
@@ -45,9 +53,9 @@ pub fn fewest(width: u32, height: u32, limits: &Limits) -> [u32; 2] {
         }
         // Narrower columns only pay when they let the rows be higher.
         let narrower = width.div_ceil(columns(w) + 1);
-        let aligned = narrower.next_multiple_of(BLOCK);
-        let narrower = if aligned < w { aligned } else { narrower };
-        if h >= height.min(limits.height) || narrower >= w || narrower == 0 {
+        let on_block = narrower.next_multiple_of(BLOCK);
+        let narrower = if on_block < w { on_block } else { narrower };
+        if h >= within(height, limits.height, aligned) || narrower >= w || narrower == 0 {
             break;
         }
         w = narrower;
@@ -123,23 +131,37 @@ mod tests {
             ),
             ([7216, 5412], Limits::NONE, [7216, 5412], 1),
             ([900, 5412], limits(1000, 1000, u64::MAX), [900, 912], 6),
+            (
+                [30_000, 20_000],
+                limits(1000, 1000, u64::MAX),
+                [976, 960],
+                651,
+            ),
             ([1000, 1000], limits(999, 999, u64::MAX), [512, 512], 4),
+            ([1071, 1], limits(1071, 16, 256), [224, 1], 5),
             ([1, 1], limits(1, 1, 1), [1, 1], 1),
             ([30, 10], limits(10, 10, 100), [10, 10], 3),
         ];
         for (size, limits, region, requests) in cases {
-            let found = fewest(size[0], size[1], &limits);
+            let found = fewest(size[0], size[1], &limits, true);
             let cells = cells([0, 0], size, found).count();
             assert!(limits.allow(found[0], found[1]), "{size:?} {found:?}");
             assert_eq!((found, cells), (region, requests), "{size:?} {limits:?}");
         }
     }
 
+    #[test]
+    fn edges_on_blocks_cost_requests_only_where_regions_are_joined() {
+        let small = limits(100, 100, u64::MAX);
+        assert_eq!(fewest(300, 200, &small, false), [100, 100]);
+        assert_eq!(fewest(300, 200, &small, true), [80, 80]);
+    }
+
     proptest::proptest! {
         #[test]
-        fn cells_cover_every_pixel_once_within_the_limits(w in 1u32..5000, h in 1u32..5000, mw in 16u32..3000, mh in 16u32..3000, area in 256u64..4_000_000) {
+        fn cells_cover_every_pixel_once_within_the_limits(w in 1u32..5000, h in 1u32..5000, mw in 16u32..3000, mh in 16u32..3000, area in 256u64..4_000_000, aligned: bool) {
             let limits = limits(mw, mh, area);
-            let tile = fewest(w, h, &limits);
+            let tile = fewest(w, h, &limits, aligned);
             proptest::prop_assert!(limits.allow(tile[0], tile[1]));
             let mut covered = 0u64;
             for cell in cells([7, 9], [w, h], tile) {

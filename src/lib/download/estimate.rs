@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::again::Sorted;
 use super::{Options, cover};
 use crate::contracts::LocalizedImage;
+use crate::http::Archives;
 use crate::iiif::info::Limits;
 use crate::report::{Error, Report};
 
@@ -30,21 +31,23 @@ pub fn print(sorted: &Sorted, options: &Options, report: &mut Report) -> Result<
     let mut hosts: BTreeMap<String, Sum> = BTreeMap::new();
     let images = &sorted.missing;
     for &image in images {
-        add(
-            hosts.entry(host(image)).or_default(),
-            image,
-            options.max_width,
-        );
+        let host = host(image, options);
+        add(hosts.entry(host).or_default(), image, options.max_width);
     }
+    let archives = Archives::open(options.http.archives.as_deref())?;
     let mut text = String::from("host\timages\trequests\tbytes\tseconds\n");
     for (host, sum) in &hosts {
-        let seconds = |requests: u64| {
-            if options.http.rate() > 0.0 {
-                (requests as f64 / options.http.rate()).ceil()
-            } else {
-                0.0
-            }
+        let rate = archives.most(&options.http, host).rate;
+        let seconds = |requests: u64| match rate > 0.0 {
+            true => (requests as f64 / rate).ceil(),
+            false => 0.0,
         };
+        if let Some((most, why)) = archives.find(host) {
+            report.notes.push(format!(
+                "{host}: {} at once and {} a second are asked for: {why}",
+                most.at_once, most.rate
+            ));
+        }
         text += &format!(
             "{host}\t{}\t{}-{}\t{:.0}\t{}-{}\n",
             sum.images,
@@ -100,12 +103,13 @@ fn add(sum: &mut Sum, image: &LocalizedImage, max_width: Option<u32>) {
         height: 1000,
         area: u64::MAX,
     };
-    let tile = cover::fewest(full[0], full[1], &capped);
+    let tile = cover::fewest(full[0], full[1], &capped, true);
     sum.fewest += 2;
     sum.most += 1 + cover::count(full, tile);
 }
 
-fn host(image: &LocalizedImage) -> String {
+/// The host that is really asked: after `--rewrite`.
+fn host(image: &LocalizedImage, options: &Options) -> String {
     let uri = image
         .image
         .service
@@ -113,7 +117,7 @@ fn host(image: &LocalizedImage) -> String {
         .map(|s| s.id.as_str())
         .or(image.image.url.as_deref())
         .unwrap_or_default();
-    url::Url::parse(uri)
+    url::Url::parse(&options.http.rewritten(uri))
         .ok()
         .and_then(|u| u.host_str().map(str::to_owned))
         .unwrap_or_else(|| "(no host)".into())

@@ -15,10 +15,11 @@ use super::stitch::Mosaic;
 use super::{Lossless, Tiles};
 use crate::contracts::{Download, LocalizedImage};
 use crate::files::Part;
-use crate::http::{Ask, Http, Kind, Saved, Trouble};
+use crate::http::{Ask, Count, Http, Kind, Saved, Trouble};
 use crate::jpeg::Stop;
 use crate::pixels::write::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
 use crate::pixels::{self, Sound};
+use crate::progress::Parts;
 
 /// The file type wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -62,13 +63,38 @@ pub struct Places {
     pub hidden: PathBuf,
 }
 
-/// An image that is on the disk under its final name, not yet journalled: `when` is empty.
+/// An image that has its final name, not yet journalled: `when` is empty.
 pub async fn fetch(
     http: &Http,
     memory: &Memory,
     places: &Places,
     wish: Wish,
     image: &LocalizedImage,
+    parts: &Parts,
+) -> Result<Download, Trouble> {
+    let count = Count::default();
+    let outcome = fetch_counted(http, memory, places, wish, image, parts, &count).await;
+    let attempts = count.get();
+    match outcome {
+        Ok(download) => Ok(Download {
+            attempts,
+            ..download
+        }),
+        Err(trouble) => Err(Trouble {
+            attempts,
+            ..trouble
+        }),
+    }
+}
+
+async fn fetch_counted(
+    http: &Http,
+    memory: &Memory,
+    places: &Places,
+    wish: Wish,
+    image: &LocalizedImage,
+    parts: &Parts,
+    count: &Count,
 ) -> Result<Download, Trouble> {
     let asked = asked(image, wish);
     let work = places.hidden.join(names::work(&image.id, &asked));
@@ -88,33 +114,34 @@ pub async fn fetch(
                 max_width: wish.max_width,
                 is_canonical: wish.tiles == Tiles::Canonical,
                 format: wish.server_format(),
+                declared: image
+                    .image
+                    .width
+                    .zip(image.image.height)
+                    .map(|(w, h)| [w, h]),
                 most: MOST_BYTES,
                 part: &job.part,
+                parts,
+                count: count.clone(),
             };
             let pack = job.work.with_extension("pack");
             let resumed = Pack::resume(&pack, &job.asked).filter(|_| !wish.anew);
             let new_pack = |plan| Pack::create(&pack, &job.asked, plan);
             match service::fetch(http, memory, &wanted, resumed, &new_pack).await? {
                 Got::Whole(whole) => job.whole(whole).await,
-                Got::Regions {
-                    pack,
-                    attempts,
-                    notes,
-                } => job.regions(pack, attempts, notes).await,
+                Got::Regions { pack, notes } => job.regions(pack, notes).await,
             }
         }
         (None, Some(url)) => {
-            let checked = http
-                .save(&Ask::image(url, MOST_BYTES), &job.part, async |_| {
-                    let sound = look_at(&job.part).await?;
-                    is_the_one(&sound, image.image.sha256.as_deref())?;
-                    Ok(sound)
-                })
-                .await;
-            let (saved, sound) = checked?;
+            let ask = Ask::image(url, MOST_BYTES).counted(count);
+            let check = async |_: &Saved| {
+                let sound = look_at(&job.part).await?;
+                is_the_one(&sound, image.image.sha256.as_deref())?;
+                Ok(sound)
+            };
+            let (saved, sound) = http.save(&ask, &job.part, check).await?;
             let whole = Whole {
                 uri: url.clone(),
-                attempts: saved.attempts,
                 saved,
                 sound,
                 notes: Vec::new(),
@@ -212,22 +239,13 @@ impl Job<'_> {
             .filter(|e| e.media_type() != header.media_type);
         let shrink = [width, height] != turned;
         if target.is_none() && !shrink {
-            let download = self.entry(
-                "whole",
-                &whole.uri,
-                &whole.sound,
-                whole.attempts,
-                1,
-                whole.notes,
-            );
-            return self.publish(
-                &self.part,
-                Download {
-                    etag: text(&whole.saved, "etag"),
-                    last_modified: text(&whole.saved, "last-modified"),
-                    ..download
-                },
-            );
+            let download = self.entry("whole", &whole.uri, &whole.sound, 1, whole.notes);
+            let download = Download {
+                etag: text(&whole.saved, "etag"),
+                last_modified: text(&whole.saved, "last-modified"),
+                ..download
+            };
+            return self.publish(&self.part, download).await;
         }
         let same = match header.media_type {
             "image/png" => Encoding::Png,
@@ -236,36 +254,26 @@ impl Job<'_> {
         };
         let path = self.part.path().to_owned();
         let encoding = target.unwrap_or(same);
+        let mut notes = whole.notes;
+        notes.extend(lost(header));
         let output = Part::new(self.work.with_extension("out"));
         let sound = encode(output.path().to_owned(), encoding, move |to| {
             let bytes = std::fs::read(&path).map_err(std::io::Error::other)?;
             // Encoded anew, the EXIF tag is gone: the turn goes into the pixels.
             let image =
                 pixels::decode_upright(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?;
-            let rows = Decoded::new(image);
+            let rows = Decoded::new(image).with_icc_of(&bytes);
             write_sized(rows, [width, height], encoding, to)
         })
         .await?;
-        let download = self.entry(
-            "encoded",
-            &whole.uri,
-            &sound,
-            whole.attempts,
-            1,
-            whole.notes,
-        );
-        let download = self.publish(&output, download)?;
+        let download = self.entry("encoded", &whole.uri, &sound, 1, notes);
+        let download = self.publish(&output, download).await?;
         self.part.discard();
         Ok(download)
     }
 
     /// Regions: joined as they are where they go together, else decoded and encoded anew, band by band.
-    async fn regions(
-        &self,
-        pack: Pack,
-        attempts: u32,
-        mut notes: Vec<String>,
-    ) -> Result<Download, Trouble> {
+    async fn regions(&self, pack: Pack, mut notes: Vec<String>) -> Result<Download, Trouble> {
         let pack = std::sync::Arc::new(pack);
         if let Some(why) = self.cannot_be_lossless(pack.plan()) {
             if self.wish.lossless == Lossless::Require {
@@ -274,7 +282,7 @@ impl Job<'_> {
                     format!("--lossless require: {why}"),
                 ));
             }
-            return self.encoded(pack, attempts, notes).await;
+            return self.encoded(pack, notes).await;
         }
         let output = Part::new(self.work.with_extension("out"));
         match joined(output.path().to_owned(), pack.clone()).await? {
@@ -285,8 +293,8 @@ impl Job<'_> {
                     Joined::Jpeg => "joined",
                     Joined::Tiff => "tiled",
                 };
-                let entry = self.entry(method, &plan.service, &sound, attempts, regions, notes);
-                let download = self.publish(&output, entry)?;
+                let entry = self.entry(method, &plan.service, &sound, regions, notes);
+                let download = self.publish(&output, entry).await?;
                 pack.discard();
                 Ok(download)
             }
@@ -296,7 +304,7 @@ impl Job<'_> {
             }
             Err(why) => {
                 notes.push(format!("regions decoded and encoded anew: {why}"));
-                self.encoded(pack, attempts, notes).await
+                self.encoded(pack, notes).await
             }
         }
     }
@@ -319,7 +327,6 @@ impl Job<'_> {
     async fn encoded(
         &self,
         pack: std::sync::Arc<Pack>,
-        attempts: u32,
         mut notes: Vec<String>,
     ) -> Result<Download, Trouble> {
         let plan = pack.plan().clone();
@@ -338,6 +345,7 @@ impl Job<'_> {
             ));
         }
         let regions = super::cover::count(plan.size, plan.tile) as u32;
+        notes.extend(pack.lost());
         let output = Part::new(self.work.with_extension("out"));
         let path = output.path().to_owned();
         let held = pack.clone();
@@ -345,8 +353,8 @@ impl Job<'_> {
             write_sized(Mosaic::new(&held)?, target, encoding, to)
         })
         .await?;
-        let download = self.entry("stitched", &plan.service, &sound, attempts, regions, notes);
-        let download = self.publish(&output, download)?;
+        let download = self.entry("stitched", &plan.service, &sound, regions, notes);
+        let download = self.publish(&output, download).await?;
         pack.discard();
         Ok(download)
     }
@@ -356,7 +364,6 @@ impl Job<'_> {
         method: &str,
         uri: &str,
         sound: &Sound,
-        attempts: u32,
         regions: u32,
         notes: Vec<String>,
     ) -> Download {
@@ -372,7 +379,6 @@ impl Job<'_> {
             height: sound.header.height,
             media_type: sound.header.media_type.into(),
             method: method.into(),
-            attempts,
             regions,
             notes,
             asked: self.asked.clone(),
@@ -380,13 +386,27 @@ impl Job<'_> {
         }
     }
 
-    fn publish(&self, part: &Part, download: Download) -> Result<Download, Trouble> {
-        let published =
-            tokio::task::block_in_place(|| part.publish(&self.places.folder.join(&download.path)));
-        published.map_err(|e| trouble(Kind::Disk, e.to_string().replacen("error: ", "", 1)))?;
-        Ok(download)
+    /// Waits for the disk beside the async workers: many images wait together.
+    async fn publish(&self, part: &Part, download: Download) -> Result<Download, Trouble> {
+        let (part, target) = (part.clone(), self.places.folder.join(&download.path));
+        let published = tokio::task::spawn_blocking(move || part.publish(&target)).await;
+        let words = match published {
+            Ok(Ok(())) => return Ok(download),
+            Ok(Err(e)) => e.to_string().replacen("error: ", "", 1),
+            Err(e) => e.to_string(),
+        };
+        Err(trouble(Kind::Disk, words))
     }
 }
+
+/// The note about what a picture loses when it is encoded anew.
+pub fn lost(header: &pixels::Header) -> Option<String> {
+    let lost = header.lost_in_eight_bits();
+    lost.map(|lost| format!("{ENCODED_ANEW}: {lost}"))
+}
+
+/// How that note begins.
+pub const ENCODED_ANEW: &str = "encoded anew";
 
 /// Writes a picture to a file off the async workers, and looks at what was written.
 async fn encode(

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use super::access::Admission;
 use crate::files;
 use crate::http::Trouble;
-use crate::iiif::info::{Info, Limits};
+use crate::iiif::info::Limits;
 
-/// An `info.json` that is asked for once.
-pub type InfoCell = OnceCell<Result<Info, Trouble>>;
+/// A service that is asked once what it is, and whether it lets us in.
+pub type InfoCell = OnceCell<Result<Admission, Trouble>>;
 
 /// What the answers of a host have taught, and each service's `info.json`, fetched once.
 #[derive(Debug, Default)]
@@ -53,6 +54,11 @@ impl Known {
         let pixels = area([width, height]);
         let capped = self.cap.is_some_and(|cap| !cap.allow(width, height));
         pixels <= self.given || !(capped || self.refused.is_some_and(|refused| pixels >= refused))
+    }
+
+    /// Whether as much came in one answer before.
+    pub fn has_given(&self, size: [u32; 2]) -> bool {
+        area(size) <= self.given
     }
 
     /// It gave an answer of this size.
@@ -141,7 +147,7 @@ impl Host {
 }
 
 /// `scheme://host:port` of a URI.
-fn origin_of(uri: &str) -> &str {
+pub fn origin_of(uri: &str) -> &str {
     let from = uri.find("://").map_or(0, |at| at + 3);
     let end = uri[from..].find('/').map_or(uri.len(), |at| from + at);
     &uri[..end]

@@ -1,74 +1,127 @@
-//! `downloads.jsonl`: the journal of finished images, one JSON object a line, appended and flushed to the disk
-//! after the file it speaks of. The last line of an id counts; a line torn off by a crash is cut away.
+//! `downloads.jsonl`: the journal of finished images, one JSON object a line. One thread appends, in groups: what
+//! came while the group before was on its way to the disk goes together, so that many images share one wait.
+//!
+//! Order: a file is on the disk before it gets its name; then its folder; then its line. A line that is there speaks
+//! of a file that is there, whatever dies in between. A line torn off by a crash is cut away.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 
-use crate::contracts::{self, Download};
+use tokio::sync::oneshot;
+
+use super::finished::Finished;
+use crate::contracts::Download;
 use crate::files;
 use crate::report::Error;
 
-/// The journal of an output folder, open for this run alone.
+/// The journal of an output folder, open for this run alone. Dropped, it waits for what is on its way.
 #[derive(Debug)]
 pub struct Journal {
-    file: Mutex<File>,
-    lines: HashMap<String, Download>,
+    sender: Option<Sender<Line>>,
+    writer: Option<JoinHandle<()>>,
     _lock: File,
 }
+
+/// A line on its way, and who waits for it.
+struct Line {
+    bytes: Vec<u8>,
+    /// The folder of the file it speaks of, below the output folder.
+    folder: PathBuf,
+    done: oneshot::Sender<Outcome>,
+}
+
+/// Where the line begins, or why it could not be written: an [`io::Error`] for many.
+type Outcome = Result<u64, (io::ErrorKind, String)>;
+
+/// Lines that go to the disk together, at most.
+const GROUP: usize = 256;
 
 impl Journal {
     /// The journal's name in the output folder.
     pub const NAME: &'static str = "downloads.jsonl";
 
     /// Locks the folder and reads its journal, making both if they are missing.
-    pub fn open(folder: &Path, hidden: &Path) -> Result<Self, Error> {
+    pub fn open(folder: &Path, hidden: &Path) -> Result<(Self, Finished), Error> {
         let lock = lock(&hidden.join("lock"), folder)?;
         let path = folder.join(Self::NAME);
         let mut file = files::open_to_append(&path)?;
-        let bytes = files::read(&path)?;
-        let (lines, sound) = read(&bytes, &path.display().to_string())?;
-        if sound < bytes.len() {
-            file.set_len(sound as u64)
-                .and_then(|()| file.sync_all())
-                .map_err(|e| files::cannot_write(&path, e))?;
-        }
-        if sound > 0 && bytes[sound - 1] != b'\n' {
-            file.write_all(b"\n")
-                .map_err(|e| files::cannot_write(&path, e))?;
-        }
-        Ok(Journal {
-            file: Mutex::new(file),
-            lines,
+        let (finished, mut end, has_line_end) = Finished::read(&path)?;
+        let mended = mend(&mut file, &mut end, has_line_end);
+        mended.map_err(|e| files::cannot_write(&path, e))?;
+        let (sender, receiver) = channel();
+        let mut writer = Writer {
+            file,
+            end,
+            folder: folder.into(),
+            known: HashSet::new(),
+            fault: None,
+        };
+        let journal = Journal {
+            sender: Some(sender),
+            writer: Some(std::thread::spawn(move || writer.serve(&receiver))),
             _lock: lock,
-        })
+        };
+        Ok((journal, finished))
+    }
+
+    /// Whether a folder has one.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(Self::NAME).exists()
     }
 
     /// What earlier runs finished, without a lock or a change: for looking only.
-    pub fn peek(folder: &Path) -> Result<HashMap<String, Download>, Error> {
+    pub fn peek(folder: &Path) -> Result<Finished, Error> {
         let path = folder.join(Self::NAME);
-        if !path.exists() {
-            return Ok(HashMap::new());
+        match path.exists() {
+            true => Ok(Finished::read(&path)?.0),
+            false => Ok(Finished::default()),
         }
-        let lines = read(&files::read(&path)?, &path.display().to_string())?;
-        Ok(lines.0)
     }
 
-    /// What earlier runs finished, by image id.
-    pub fn finished(&self) -> &HashMap<String, Download> {
-        &self.lines
-    }
-
-    /// Adds a line and waits until it is on the disk.
-    pub fn append(&self, line: &Download) -> io::Result<()> {
+    /// Adds a line about a file that has its name, and waits until both are on the disk. Says where the line begins.
+    pub async fn append(&self, line: &Download) -> io::Result<u64> {
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&bytes)?;
-        file.sync_data()
+        let (done, outcome) = oneshot::channel();
+        let folder = files::folder_of(Path::new(&line.path)).to_owned();
+        let line = Line {
+            bytes,
+            folder,
+            done,
+        };
+        let gone = || io::Error::other("the journal is closed");
+        let sender = self.sender.as_ref().ok_or_else(gone)?;
+        sender.send(line).map_err(|_| gone())?;
+        let outcome = outcome.await.map_err(|_| gone())?;
+        outcome.map_err(|(kind, words)| io::Error::new(kind, words))
     }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        drop(self.sender.take());
+        if let Some(writer) = self.writer.take() {
+            // It panics as little as anything here; what it wrote counts.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Cuts off what was torn; ends a last line that has no end.
+fn mend(file: &mut File, end: &mut u64, has_line_end: bool) -> io::Result<()> {
+    if file.metadata()?.len() > *end {
+        file.set_len(*end)?;
+        file.sync_all()?;
+    }
+    if !has_line_end {
+        file.write_all(b"\n")?;
+        *end += 1;
+    }
+    Ok(())
 }
 
 fn lock(path: &Path, folder: &Path) -> Result<File, Error> {
@@ -85,75 +138,111 @@ fn lock(path: &Path, folder: &Path) -> Result<File, Error> {
     }
 }
 
-/// The last line of each id, and how many bytes are sound.
-fn read(bytes: &[u8], name: &str) -> Result<(HashMap<String, Download>, usize), Error> {
-    let mut lines = HashMap::new();
-    let mut start = 0;
-    for (number, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
-        let last = start + line.len() == bytes.len();
-        match contracts::parse_json::<Download>(line, name) {
-            Ok(download) => {
-                lines.insert(download.id.clone(), download);
-            }
-            Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
-            Err(_) if last && is_torn(line) => return Ok((lines, start)),
-            Err(_) => {
-                let what = format!("{name}:{}: not a line of a download journal", number + 1);
-                return Err(Error::new(what)
-                    .hint("move the file away; images without an entry are fetched again"));
-            }
-        }
-        start += line.len();
-    }
-    Ok((lines, start))
+/// The one that writes.
+struct Writer {
+    file: File,
+    end: u64,
+    folder: PathBuf,
+    /// Folders whose own names are on the disk.
+    known: HashSet<PathBuf>,
+    fault: Option<(io::ErrorKind, String)>,
 }
 
-/// Whether a last line was cut off in writing. One that is whole JSON is somebody's, and not ours to cut.
-fn is_torn(line: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(line).is_err()
+impl Writer {
+    fn serve(&mut self, lines: &Receiver<Line>) {
+        while let Ok(first) = lines.recv() {
+            let rest = lines.try_iter().take(GROUP - 1);
+            let group: Vec<Line> = std::iter::once(first).chain(rest).collect();
+            let outcome = self.write(&group);
+            let mut at = self.end;
+            if outcome.is_ok() {
+                self.end += group
+                    .iter()
+                    .map(|line| line.bytes.len() as u64)
+                    .sum::<u64>();
+            }
+            for line in group {
+                // Whoever no longer waits has been told to stop.
+                let _ = line.done.send(outcome.clone().map(|()| at));
+                at += line.bytes.len() as u64;
+            }
+        }
+    }
+
+    /// Writes a group, or nothing from now on: a line behind half a line would be lost with it.
+    fn write(&mut self, group: &[Line]) -> Result<(), (io::ErrorKind, String)> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        self.put_on_disk(group).map_err(|e| {
+            // Half a line is cut away now, or by the next run.
+            let _ = self.file.set_len(self.end);
+            let fault = (e.kind(), e.to_string());
+            self.fault.insert(fault).clone()
+        })
+    }
+
+    fn put_on_disk(&mut self, group: &[Line]) -> io::Result<()> {
+        let folders: BTreeSet<&Path> = group.iter().map(|line| &*line.folder).collect();
+        for folder in folders {
+            files::sync_folder(&self.folder.join(folder))?;
+            if self.known.insert(folder.to_owned()) {
+                files::sync_folder(&self.folder)?;
+            }
+        }
+        let bytes: Vec<u8> = group.iter().flat_map(|line| &line.bytes).copied().collect();
+        self.file.write_all(&bytes)?;
+        self.file.sync_data()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn line(id: &str) -> String {
-        let line = Download {
-            id: id.into(),
+    fn download(n: usize) -> Download {
+        Download {
+            recto: Download::NAME.into(),
+            id: n.to_string(),
+            path: format!("g/{n}.jpg"),
             ..Download::default()
-        };
-        serde_json::to_string(&line).unwrap() + "\n"
-    }
-
-    #[test]
-    fn a_torn_tail_is_cut_away_wherever_it_tears() {
-        let whole = line("a") + &line("b");
-        let first = line("a").len();
-        for cut in 0..=whole.len() {
-            let (lines, sound) = read(&whole.as_bytes()[..cut], "x").unwrap();
-            // A line is whole when only its line end is missing.
-            let wanted = if cut >= whole.len() - 1 {
-                2
-            } else {
-                usize::from(cut >= first - 1)
-            };
-            assert_eq!(lines.len(), wanted, "cut at {cut}");
-            assert!(sound <= cut);
         }
     }
 
-    #[test]
-    fn a_file_of_somebody_else_is_left_alone() {
-        assert!(read(b"{\"name\": \"their.jpg\"}\n", "x").is_err());
+    #[tokio::test]
+    async fn lines_that_come_together_are_all_there_in_the_places_told() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("g")).unwrap();
+        let hidden = folder.path().join(".recto");
+        let (journal, _) = Journal::open(folder.path(), &hidden).unwrap();
+        let downloads: Vec<Download> = (0..3 * GROUP).map(download).collect();
+        let waiting = downloads.iter().map(|line| journal.append(line));
+        let places: Vec<u64> = futures::future::try_join_all(waiting).await.unwrap();
+        drop(journal);
+        let text = std::fs::read_to_string(folder.path().join(Journal::NAME)).unwrap();
+        for (line, at) in downloads.iter().zip(places) {
+            let found = text[at as usize..].lines().next().unwrap();
+            assert_eq!(found, serde_json::to_string(line).unwrap());
+        }
+        let (_again, finished) = Journal::open(folder.path(), &hidden).unwrap();
+        assert!(
+            downloads
+                .iter()
+                .all(|line| finished.find(&line.id).is_some())
+        );
     }
 
-    #[test]
-    fn a_bad_line_in_the_middle_is_named() {
-        let text = line("a") + "{broken\n" + &line("b");
-        let error = read(text.as_bytes(), "x").unwrap_err().to_string();
-        assert!(
-            error.starts_with("error: x:2: not a line of a download journal"),
-            "{error}"
+    #[tokio::test]
+    async fn a_line_about_a_folder_that_is_not_there_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(folder.path(), &folder.path().join(".recto")).unwrap();
+        assert!(journal.append(&download(1)).await.is_err());
+        std::fs::create_dir(folder.path().join("g")).unwrap();
+        assert!(journal.append(&download(2)).await.is_err(), "after trouble");
+        drop(journal);
+        assert_eq!(
+            std::fs::read(folder.path().join(Journal::NAME)).unwrap(),
+            b""
         );
     }
 }

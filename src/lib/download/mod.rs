@@ -2,40 +2,50 @@
 //!
 //! [`names`] says where each image goes, [`fetch`] brings one there: a plain URL as it is, a service by
 //! [`service`], which plans with [`cover`], keeps regions in a [`pack`] and joins them by [`stitch`]. The
-//! [`journal`] remembers what is done; a second run asks only for what is missing.
+//! [`journal`] remembers what is done, [`finished`] holds it; a second run asks only for what is missing.
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::contracts::{self, Download, Failure, ImageMap, Localizations, LocalizedImage};
+use crate::contracts::{Download, Failure, LocalizedImage};
 use crate::files;
 use crate::http::{self, Http, Kind, Trouble};
-use crate::report::{Common, Error, Reject, Report};
+use crate::progress::{Parts, Progress, Standing, Style};
+use crate::report::{Common, Error, Report};
 use crate::signals::Signals;
 
+pub mod access;
 pub mod again;
 pub mod check;
 pub mod cover;
 pub mod estimate;
 pub mod fetch;
+pub mod finished;
+pub mod gather;
 pub mod hosts;
 pub mod join;
 pub mod journal;
 pub mod names;
+mod outcome;
 pub mod pack;
 pub mod plan;
 pub mod regions;
 pub mod service;
+pub mod sizes;
 pub mod stitch;
 
-use again::{Since, Sorted};
+use again::{Since, Sorted, Way};
 use fetch::{Places, Wish};
+use finished::{Finished, Slot};
+use gather::Set;
 use journal::Journal;
+use outcome::{Outcome, account, account_for_unusable, publish, tidy, verified};
 
 /// Options of `recto-download`.
 #[derive(Debug, clap::Args)]
@@ -65,6 +75,13 @@ pub struct Options {
     /// Regions that a service is asked for
     #[arg(long, value_enum, default_value_t = Tiles::Fewest)]
     pub tiles: Tiles,
+    /// Download only what boxes are around, each an image of its own, asked of the image service; FILE lists these
+    /// images with their boxes, for recto-reformat in place of LOCALIZATIONS [default FILE: regions.json]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "regions.json", conflicts_with = "dry_run")]
+    pub regions: Option<PathBuf>,
+    /// Pixels around each box, or a part of its sides such as 10%
+    #[arg(long, value_name = "N|N%", default_value = "0", requires = "regions")]
+    pub margin: regions::Margin,
     /// Make wider images this wide
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_width: Option<u32>,
@@ -83,6 +100,9 @@ pub struct Options {
     /// Say how many requests, bytes and seconds this takes per host, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// How progress is told on stderr
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
+    pub progress: Style,
     /// How to reach servers
     #[command(flatten)]
     pub http: http::Options,
@@ -125,44 +145,72 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
-    let localizations: Localizations = contracts::read(&options.localizations)?;
-    let images = unique(localizations.images)?;
+    report.as_json = options.progress == Style::Json && !options.common.quiet;
+    let folder = &options.output_dir;
+    let way = Way::new(options, folder);
     if options.dry_run {
-        let wish = options.wish();
-        let finished = Journal::peek(&options.output_dir)?;
-        let sorted = again::sort(&images, &finished, &options.output_dir, wish, options)?;
-        return estimate::print(&sorted, options, report);
+        let finished = Journal::peek(folder)?;
+        let set = gather::read(&options.localizations, options, &finished, folder)?;
+        let sorted = again::sort(&set, &finished, &way)?;
+        estimate::print(&sorted, options, report)?;
+        account_for_unusable(report, set.unusable);
+        return Ok(());
     }
     let places = Places {
         folder: options.output_dir.clone(),
         hidden: options.output_dir.join(".recto"),
     };
+    let parts = match &options.regions {
+        Some(file) => Some(sizes::cut(options, file, &places)?),
+        None => None,
+    };
+    let source = options.regions.as_ref().unwrap_or(&options.localizations);
+    let sizes::Parts {
+        failures: uncut,
+        unusable,
+        net,
+    } = parts.unwrap_or_default();
+    // A set that cannot be read leaves no folder behind.
+    let early = match Journal::is_in(folder) {
+        true => None,
+        false => Some(gather::read(source, options, &Finished::default(), folder)?),
+    };
     let lists = [&options.image_map, &options.failures];
     for list in lists.into_iter().chain(&options.downloaded_images) {
         files::rehearse(list)?;
     }
-    let journal = Journal::open(&places.folder, &places.hidden)?;
+    let (journal, mut finished) = Journal::open(&places.folder, &places.hidden)?;
     let wish = options.wish();
-    let sorted = again::sort(&images, journal.finished(), &places.folder, wish, options)?;
+    let set = match early {
+        Some(set) => set,
+        None => gather::read(source, options, &finished, folder)?,
+    };
+    let sorted = again::sort(&set, &finished, &way)?;
     let (differ, left) = (sorted.differ.clone(), sorted.left.clone());
-    let mut outcome = fetch_all(options, &places, wish, &journal, &images, sorted)?;
+    let mut outcome = fetch_all(options, net, &places, &journal, &mut finished, &set, sorted)?;
+    let asked = set.count() + uncut.len();
     outcome.failures.extend(left);
-    let mut downloads: Vec<Download> = outcome
-        .done
-        .drain(..)
-        .chain(outcome.downloads.iter().cloned())
-        .collect();
+    outcome.failures.extend(uncut);
+    let mut had = std::mem::take(&mut outcome.had);
     if options.overwrite || options.refresh {
-        downloads.extend(again::kept_from_before(
-            &images, &journal, &places, wish, &downloads,
+        had.extend(again::kept_from_before(
+            &set.images,
+            &finished,
+            folder,
+            wish,
+            &had,
         ));
     }
     if options.verify {
-        report.notes.push(verified(&downloads, &differ));
+        report.notes.push(verified(had.len(), &differ));
     }
-    downloads.sort_by(|a, b| a.id.cmp(&b.id));
-    publish(options, &downloads, &outcome.failures)?;
-    account(report, options, &images, &downloads, &outcome);
+    had.sort_by(|&a, &b| finished.id(a).cmp(finished.id(b)));
+    publish(options, &finished, &had, &outcome.failures)?;
+    if outcome.stopped.is_none() {
+        tidy(&places, &set.images, wish, &outcome.failures);
+    }
+    account(report, options, asked, &finished, &had, &outcome);
+    account_for_unusable(report, set.unusable.into_iter().chain(unusable).collect());
     match outcome.stopped {
         Some(error) => Err(error),
         None => Ok(()),
@@ -181,33 +229,38 @@ impl Options {
     }
 }
 
-/// Ids are unique by contract; a file that breaks it would lose an image.
-fn unique(images: Vec<LocalizedImage>) -> Result<Vec<LocalizedImage>, Error> {
-    let mut seen = HashSet::new();
-    match images.iter().find(|image| !seen.insert(&image.id)) {
-        Some(twice) => Err(Error::new(format!("image id `{}` stands twice", twice.id))
-            .hint("write the file again with recto-extract")),
-        None => Ok(images),
-    }
+/// What is under way when a run is to end gets so long to be done, and to let go: less than two seconds in all.
+const GRACE: Duration = Duration::from_millis(800);
+/// What it takes to ask servers.
+struct Net {
+    runtime: tokio::runtime::Runtime,
+    http: Http,
+    memory: hosts::Memory,
 }
 
-#[derive(Default)]
-struct Outcome {
-    /// From earlier runs.
-    done: Vec<Download>,
-    downloads: Vec<Download>,
-    failures: Vec<Failure>,
-    hosts: Vec<(String, http::Tally)>,
-    notes: Vec<String>,
-    stopped: Option<Error>,
+impl Net {
+    /// The hosts are those of everything that will be asked for.
+    fn new(options: &Options, hosts: &BTreeSet<String>, places: &Places) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        Ok(Net {
+            runtime: runtime
+                .map_err(|e| Error::new("the network runtime cannot be started").because(e))?,
+            http: Http::new(&options.http, hosts)?,
+            memory: hosts::Memory::open(places.hidden.join("caps.json")),
+        })
+    }
 }
 
 fn fetch_all(
     options: &Options,
+    net: Option<Net>,
     places: &Places,
-    wish: Wish,
     journal: &Journal,
-    images: &[LocalizedImage],
+    finished: &mut Finished,
+    set: &Set,
     sorted: Sorted<'_>,
 ) -> Result<Outcome, Error> {
     let Sorted {
@@ -215,22 +268,24 @@ fn fetch_all(
     } = sorted;
     if missing.is_empty() && !options.refresh {
         return Ok(Outcome {
-            done,
+            had: done,
             ..Outcome::default()
         });
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime =
-        runtime.map_err(|e| Error::new("the network runtime cannot be started").because(e))?;
-    let places_of = images.iter().flat_map(|image| {
-        let service = image.image.service.as_ref().map(|service| &*service.id);
-        service.or(image.image.url.as_deref())
+    let wish = options.wish();
+    let net = match net {
+        Some(net) => net,
+        None => Net::new(options, &set.hosts, places)?,
+    };
+    let Net {
+        runtime,
+        http,
+        memory,
+    } = net;
+    let collected = Mutex::new(Outcome {
+        notes: http.warnings().to_vec(),
+        ..Outcome::default()
     });
-    let http = Http::new(&options.http, &options.http.hosts(places_of))?;
-    let collected = Mutex::new(Outcome::default());
     let lock = || {
         collected
             .lock()
@@ -240,33 +295,75 @@ fn fetch_all(
         let mut signals = Signals::hear();
         let done = match options.refresh {
             true => {
-                let (same, news) = refresh(&http, done, images, &mut missing).await;
+                let (same, news) = refresh(&http, finished, done, &set.images, &mut missing).await;
                 lock().notes.push(news);
                 same
             }
             false => done,
         };
-        let progress = progress(options.common.quiet, missing.len() + done.len(), done.len());
-        lock().done = done;
-        let memory = hosts::Memory::open(places.hidden.join("caps.json"));
+        let parts = Parts::default();
+        let (total, before) = ((missing.len() + done.len()) as u64, done.len() as u64);
+        lock().had = done;
+        let standing = || {
+            let (regions, under_way) = parts.read();
+            let (requests, bytes) = http.spent();
+            let outcome = lock();
+            Standing {
+                total,
+                before,
+                finished: outcome.fetched,
+                failed: outcome.failures.len() as u64,
+                under_way,
+                regions,
+                requests,
+                bytes,
+                waiting: http.waiting(),
+            }
+        };
+        let (style, quiet) = (options.progress, options.common.quiet);
+        let mut progress = Progress::start(style, quiet, "download", "images", &standing());
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let is_over = AtomicBool::new(false);
         let work = stream::iter(missing).map(|image| {
-            let (http, memory) = (&http, &memory);
-            async move { (image, one(http, memory, places, wish, journal, image).await) }
+            let (http, memory, parts, is_over) = (&http, &memory, &parts, &is_over);
+            async move {
+                match is_over.load(Ordering::Relaxed) {
+                    true => None,
+                    false => {
+                        let ended = one(http, memory, places, wish, journal, image, parts).await;
+                        Some((image, ended))
+                    }
+                }
+            }
         });
         let mut work = work.buffer_unordered(options.jobs.into());
+        let mut end = None;
         loop {
+            let until = end.unwrap_or_else(tokio::time::Instant::now);
             let next = tokio::select! {
                 biased;
-                signal = signals.next() => {
+                signal = signals.next(), if end.is_none() => {
                     lock().stopped = Some(Error::interrupted(format!("stopped by {signal}")).hint("run the same command again to go on"));
-                    None
+                    is_over.store(true, Ordering::Relaxed);
+                    end = Some(tokio::time::Instant::now() + GRACE);
+                    continue;
                 }
+                _ = ticks.tick() => {
+                    progress.tick(http.elapsed(), &standing());
+                    continue;
+                }
+                () = tokio::time::sleep_until(until), if end.is_some() => None,
                 next = work.next() => next,
             };
-            let Some((image, ended)) = next else { break };
-            progress.inc(1);
+            let Some(next) = next else { break };
+            let Some((image, ended)) = next else { continue };
+            progress.event(|| event_of(image, ended.as_ref().map(|(download, _)| download)));
             match ended {
-                Ok(download) => lock().downloads.push(download),
+                Ok((download, line)) => {
+                    let slot = finished.add(&download, line);
+                    lock().take(download, slot);
+                }
                 Err(trouble) if trouble.kind == Kind::Disk => {
                     lock().stopped = Some(Error::new(trouble.message).hint("mend that and run the same command again: what is there is kept"));
                     break;
@@ -274,15 +371,32 @@ fn fetch_all(
                 Err(trouble) => lock().failures.push(failure(image, trouble)),
             }
         }
-        progress.finish_and_clear();
+        progress.end(http.elapsed(), &standing());
     });
     // Work in blocking threads ends by itself; none of it publishes anything after this.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    runtime.shutdown_timeout(GRACE);
     let mut outcome = collected
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     outcome.hosts = http.tallies();
     Ok(outcome)
+}
+
+/// How often progress is looked at; less often told.
+const TICK: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// An image that has ended, for `--progress json`.
+fn event_of(image: &LocalizedImage, ended: Result<&Download, &Trouble>) -> serde_json::Value {
+    match ended {
+        Ok(d) => serde_json::json!({
+            "event": "image", "id": d.id, "outcome": "finished", "path": d.path, "bytes": d.bytes,
+            "width": d.width, "height": d.height, "method": d.method, "attempts": d.attempts,
+        }),
+        Err(trouble) => serde_json::json!({
+            "event": "image", "id": image.id, "outcome": "failed", "kind": trouble.kind.name(),
+            "status": trouble.status, "message": trouble.message, "attempts": trouble.attempts,
+        }),
+    }
 }
 
 async fn one(
@@ -292,13 +406,14 @@ async fn one(
     wish: Wish,
     journal: &Journal,
     image: &LocalizedImage,
-) -> Result<Download, Trouble> {
-    let download = fetch::fetch(http, memory, places, wish, image).await?;
+    parts: &Parts,
+) -> Result<(Download, u64), Trouble> {
+    let download = fetch::fetch(http, memory, places, wish, image, parts).await?;
     let download = Download {
         when: jiff::Timestamp::now().to_string(),
         ..download
     };
-    tokio::task::block_in_place(|| journal.append(&download)).map_err(|e| Trouble {
+    let line = journal.append(&download).await.map_err(|e| Trouble {
         kind: Kind::Disk,
         status: None,
         attempts: 0,
@@ -307,26 +422,27 @@ async fn one(
             places.folder.join(Journal::NAME).display()
         ),
     })?;
-    Ok(download)
+    Ok((download, line))
 }
 
 /// Asks for what has changed since; those images are missing then. Gives what is still as it was.
 async fn refresh<'a>(
     http: &Http,
-    done: Vec<Download>,
+    finished: &Finished,
+    done: Vec<Slot>,
     images: &'a [LocalizedImage],
     missing: &mut Vec<&'a LocalizedImage>,
-) -> (Vec<Download>, String) {
-    let ask = |entry: Download| async move { (again::since(http, &entry).await, entry) };
+) -> (Vec<Slot>, String) {
+    let ask = |slot| async move { (again::since(http, finished.whole(slot)).await, slot) };
     let in_flight = usize::from(http.options().per_host());
     let answers = stream::iter(done).map(ask).buffer_unordered(in_flight);
     let (mut same, mut counts) = (Vec::new(), [0u64; 4]);
     let (mut changed, mut answers) = (HashSet::new(), std::pin::pin!(answers));
-    while let Some((since, entry)) = answers.next().await {
+    while let Some((since, slot)) = answers.next().await {
         counts[since as usize] += 1;
         match since {
-            Since::Changed => drop(changed.insert(entry.id)),
-            _ => same.push(entry),
+            Since::Changed => drop(changed.insert(finished.id(slot))),
+            _ => same.push(slot),
         }
     }
     let news = format!(
@@ -337,191 +453,24 @@ async fn refresh<'a>(
         counts[3],
         missing.len()
     );
-    missing.extend(images.iter().filter(|image| changed.contains(&image.id)));
+    missing.extend(images.iter().filter(|image| changed.contains(&*image.id)));
     (same, news)
 }
 
-fn verified(downloads: &[Download], differ: &[String]) -> String {
-    match differ {
-        [] => format!(
-            "--verify: {} files are as they were written",
-            downloads.len()
-        ),
-        [first, ..] => format!(
-            "--verify: {} files were not as they were written and were fetched anew, first: {first}",
-            differ.len()
-        ),
-    }
-}
-
-/// How it went with a host, and why it was not faster.
-fn words_of(host: &str, tally: &http::Tally) -> String {
-    let ms = |share| match tally.percentile(share) {
-        Some(latency) => format!("{:.0} ms", latency.as_secs_f64() * 1000.0),
-        None => "none".into(),
-    };
-    let waits = [
-        (tally.waited, "for its pace and a place"),
-        (
-            tally.quiet,
-            "because it asked for quiet or was under strain",
-        ),
-    ];
-    let waits = waits.iter().filter(|(time, _)| time.as_secs() > 0);
-    let waits: String = waits
-        .map(|(time, why)| format!(", requests waited {} s in all {why}", time.as_secs()))
-        .collect();
-    format!(
-        "{host}: {} requests, {} of them again, {}, answers within {} (p50) and {} (p99){waits}",
-        tally.requests,
-        tally.retries,
-        indicatif::HumanBytes(tally.bytes),
-        ms(0.5),
-        ms(0.99)
-    )
+/// Where an image is asked for: its service, else its URL.
+fn uri_of(image: &LocalizedImage) -> Option<&str> {
+    let service = image.image.service.as_ref().map(|service| &*service.id);
+    service.or(image.image.url.as_deref())
 }
 
 fn failure(image: &LocalizedImage, trouble: Trouble) -> Failure {
-    let service = image
-        .image
-        .service
-        .as_ref()
-        .map(|service| service.id.clone());
     Failure {
         id: image.id.clone(),
-        url: service
-            .or_else(|| image.image.url.clone())
-            .unwrap_or_default(),
+        url: uri_of(image).unwrap_or_default().to_owned(),
         path: names::stem(image),
         kind: trouble.kind.name().into(),
         status: trouble.status,
         attempts: trouble.attempts,
         message: trouble.message,
     }
-}
-
-fn publish(options: &Options, downloads: &[Download], failures: &[Failure]) -> Result<(), Error> {
-    let prefix = relative(&options.output_dir, files::folder_of(&options.image_map))?;
-    let map: ImageMap = downloads
-        .iter()
-        .map(|d| (d.id.clone(), format!("{prefix}{}", d.path)))
-        .collect();
-    files::write_json(&options.image_map, &map)?;
-    let mut failures: Vec<&Failure> = failures.iter().collect();
-    failures.sort();
-    files::write_csv(&options.failures, &Failure::HEADER, failures)?;
-    if let Some(list) = &options.downloaded_images {
-        let names: BTreeMap<&str, ()> = downloads.iter().map(|d| (d.path.as_str(), ())).collect();
-        let text: String = names.keys().map(|name| format!("{name}\n")).collect();
-        files::write(list, text.as_bytes())?;
-    }
-    Ok(())
-}
-
-/// The way from one folder to another as a prefix for paths: `../images/`, or nothing.
-fn relative(to: &Path, from: &Path) -> Result<String, Error> {
-    let absolute = |path: &Path| {
-        std::fs::create_dir_all(path)
-            .and_then(|()| path.canonicalize())
-            .map_err(|e| files::cannot_write(path, e))
-    };
-    let (to, from) = (absolute(to)?, absolute(from)?);
-    let shared = to
-        .components()
-        .zip(from.components())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let up = from.components().skip(shared).map(|_| "..".to_owned());
-    let down = to
-        .components()
-        .skip(shared)
-        .map(|part| part.as_os_str().to_string_lossy().into_owned());
-    Ok(up.chain(down).map(|part| part + "/").collect())
-}
-
-fn account(
-    report: &mut Report,
-    options: &Options,
-    images: &[LocalizedImage],
-    downloads: &[Download],
-    outcome: &Outcome,
-) {
-    report.read = if outcome.stopped.is_some() {
-        (downloads.len() + outcome.failures.len()) as u64
-    } else {
-        images.len() as u64
-    };
-    report.kept = report.read - outcome.failures.len() as u64;
-    report.rejects = outcome
-        .failures
-        .iter()
-        .map(|f| {
-            let status = f.status.map(|s| format!(", HTTP {s}")).unwrap_or_default();
-            Reject::new(
-                &f.url,
-                &f.id,
-                "image",
-                format!("{}: {}{status}, {} requests", f.kind, f.message, f.attempts),
-            )
-        })
-        .collect();
-    report.count("images", downloads.len() as u64);
-    report.count("bytes", downloads.iter().map(|d| d.bytes).sum());
-    report.count("fetched", outcome.downloads.len() as u64);
-    for download in &outcome.downloads {
-        report.count(&format!("method_{}", download.method), 1);
-    }
-    report.notes.extend(outcome.notes.iter().cloned());
-    for (host, tally) in &outcome.hosts {
-        report.count("requests", tally.requests);
-        report.notes.push(words_of(host, tally));
-    }
-    let adjusted = outcome.downloads.iter().flat_map(|d| {
-        d.notes
-            .iter()
-            .map(move |note| format!("{}: {note}", d.path))
-    });
-    report.notes.extend(adjusted.take(5));
-    let before = downloads.len() - outcome.downloads.len();
-    let before = if before > 0 {
-        format!(", {before} of them from before")
-    } else {
-        String::new()
-    };
-    report.done = format!(
-        "{} of {} images in {}{before}",
-        downloads.len(),
-        images.len(),
-        options.output_dir.display()
-    );
-    report.hint = (!outcome.failures.is_empty()).then(|| {
-        let distrusted = outcome
-            .failures
-            .iter()
-            .any(|failure| failure.kind == Kind::Certificate.name());
-        format!(
-            "{} lists what is missing; run the same command again to try only that{}",
-            options.failures.display(),
-            if distrusted {
-                "; --insecure accepts any certificate"
-            } else {
-                ""
-            }
-        )
-    });
-}
-
-fn progress(quiet: bool, total: usize, done: usize) -> ProgressBar {
-    let target = if quiet {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
-    let style =
-        ProgressStyle::with_template("download {bar:30} {pos}/{len} images, {per_sec}, {eta} left");
-    let bar = ProgressBar::with_draw_target(Some(total as u64), target);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_position(done as u64);
-    bar.reset_eta();
-    bar
 }

@@ -2,6 +2,8 @@
 //!
 //! A name depends on the image alone, so it is the same whatever else is in the set and in whatever order.
 
+use percent_encoding::percent_decode_str;
+
 use crate::contracts::LocalizedImage;
 use crate::files::{SafeName, hex_digest};
 
@@ -12,13 +14,33 @@ pub fn stem(image: &LocalizedImage) -> String {
         .into_iter()
         .filter_map(|label| label.as_deref())
         .collect();
-    let label = SafeName::readable(&words.join(" "));
+    let label = match words.join(" ") {
+        nothing if nothing.trim().is_empty() => base_name(image),
+        label => label,
+    };
+    let label = SafeName::readable(&label);
     format!(
         "{}/{}-{}",
         folder(image),
         label.as_str(),
         hex_digest(image.id.as_bytes(), 10)
     )
+}
+
+/// What the source itself calls a picture without label: the last part of its address, such as a timecode.
+fn base_name(image: &LocalizedImage) -> String {
+    let service = image.image.service.as_ref();
+    let address = match service {
+        Some(service) => &service.id,
+        None => image.image.url.as_deref().unwrap_or_default(),
+    };
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    let last = path.trim_end_matches('/').rsplit('/').next();
+    let last = percent_decode_str(last.unwrap_or_default()).decode_utf8_lossy();
+    match last.rsplit_once('.') {
+        Some((stem, suffix)) if service.is_none() && suffix.len() <= 4 => stem.to_owned(),
+        _ => last.into_owned(),
+    }
 }
 
 /// The folder of a group: the group itself; where that is the URL of a manifest, the manifest's label and a hash.
@@ -75,6 +97,29 @@ mod tests {
             stem(&image("a", "XHev/Se 8", "x")),
             stem(&image("a", "XHev_Se_8", "x"))
         );
+    }
+
+    #[test]
+    fn a_picture_without_label_is_named_as_its_address_ends() {
+        let cases = [
+            (
+                "http://h.example/Doc%20R/1234/00_12_34_05.png",
+                "00_12_34_05",
+            ),
+            (
+                "http://h.example/a/20200102T030405Z--7.png?x=/y.jpg",
+                "20200102T030405Z-7",
+            ),
+            ("http://h.example/no.suffix-here/", "no.suffix-here"),
+            ("http://h.example/iiif?id=7", "iiif"),
+            ("", "unnamed"),
+        ];
+        for (url, name) in cases {
+            let mut image = image("a", "g", " ");
+            image.source.labels = Labels::default();
+            image.image.url = Some(url.into());
+            assert_eq!(stem(&image), format!("g/{name}-ca978112ca"), "{url}");
+        }
     }
 
     proptest::proptest! {

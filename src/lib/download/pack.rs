@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::cover::Rect;
 use super::plan::Plan;
 use crate::files;
+use crate::pixels;
 
 /// A pack file, open.
 #[derive(Debug)]
@@ -19,6 +20,20 @@ pub struct Pack {
     path: PathBuf,
     plan: Plan,
     inner: Mutex<Inner>,
+}
+
+/// A file to write and read, gone when it is dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    part: files::Part,
+    /// It, open.
+    pub file: File,
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.part.discard();
+    }
 }
 
 #[derive(Debug)]
@@ -147,6 +162,24 @@ impl Pack {
         let mut bytes = vec![0; entry.length as usize];
         inner.file.read_exact(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// A file beside it for what does not outlive the work on it.
+    pub fn scratch(&self) -> io::Result<Scratch> {
+        let part = files::Part::new(self.path.with_extension("band"));
+        drop(part.open(false, "", None)?);
+        let file = File::options().read(true).write(true).open(part.path())?;
+        Ok(Scratch { part, file })
+    }
+
+    /// The note about what the picture loses when it is encoded anew, by its first region and its alpha anywhere.
+    pub fn lost(&self) -> Option<String> {
+        let first = self.lock().index.keys().next().copied();
+        let header = pixels::measure_bytes(&self.read(first?).ok()?).ok()?;
+        super::fetch::lost(&pixels::Header {
+            channels: self.channels(),
+            ..header
+        })
     }
 
     /// Removes the file.

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 
+use super::access;
 use super::check::{look_at, region_bytes, size_of};
 use super::cover::{self, Rect, cells};
 use super::hosts::Memory;
@@ -16,10 +17,11 @@ use super::pack::Pack;
 use super::plan::{Dialect, Plan, dialects, fits, may_be_whole, part, said, shrunk, whole_uri};
 use crate::contracts::Service;
 use crate::files::Part;
-use crate::http::{Ask, Http, Kind, Reply, Saved, Trouble};
-use crate::iiif;
-use crate::iiif::info::{self, Info, Limits};
+use crate::http::{Ask, Count, Http, Kind, Reply, Saved, Trouble};
+use crate::iiif::authorization::{Gate, is_below};
+use crate::iiif::info::{Info, Limits};
 use crate::pixels::{self, Sound};
+use crate::progress::Parts;
 
 /// What is wanted of a service.
 #[derive(Clone, Debug)]
@@ -32,10 +34,16 @@ pub struct Wanted<'a> {
     pub is_canonical: bool,
     /// The file type to ask for where the server has it; none: the server's usual.
     pub format: Option<&'static str>,
+    /// Size of the service's image as the source declares it.
+    pub declared: Option<[u32; 2]>,
     /// Most bytes of one answer.
     pub most: u64,
     /// Where an answer that is the whole picture goes.
     pub part: &'a Part,
+    /// Where regions are counted.
+    pub parts: &'a Parts,
+    /// Counts the requests.
+    pub count: Count,
 }
 
 /// An image that was had.
@@ -46,8 +54,6 @@ pub enum Got {
     Regions {
         /// They are in here.
         pack: Pack,
-        /// Requests made.
-        attempts: u32,
         /// What was learnt on the way.
         notes: Vec<String>,
     },
@@ -61,8 +67,6 @@ pub struct Whole {
     pub saved: Saved,
     /// What its body is.
     pub sound: Sound,
-    /// Requests made.
-    pub attempts: u32,
     /// What was learnt on the way.
     pub notes: Vec<String>,
 }
@@ -90,14 +94,19 @@ pub async fn fetch(
         http,
         memory,
         wanted,
-        attempts: 0,
+        base: wanted.service.id.clone(),
+        gate: None,
         notes: Vec::new(),
+        trouble_with_whole: None,
         cap: Limits::NONE,
     };
     let got = course.run(resumed, pack_at).await;
-    got.map_err(|mut trouble| {
-        trouble.attempts = trouble.attempts.max(course.attempts);
-        trouble
+    got.map_err(|trouble| match &course.gate {
+        // What info.json said of a door holds for the pictures behind it.
+        Some(gate) if trouble.status.is_some_and(|s| s == 401 || s == 403) => {
+            access::barred(http, &wanted.service.id, gate, trouble)
+        }
+        _ => trouble,
     })
 }
 
@@ -106,8 +115,13 @@ struct Course<'a> {
     http: &'a Http,
     memory: &'a Memory,
     wanted: &'a Wanted<'a>,
-    attempts: u32,
+    /// The service that is asked for pictures: the one wanted, or the one that stands in for it.
+    base: String,
+    /// What stands before it.
+    gate: Option<Gate>,
     notes: Vec<String>,
+    /// What kept the server from giving the whole picture, where that may be its size.
+    trouble_with_whole: Option<Trouble>,
     /// What this image's answers have taught; the host learns it when a region proves it.
     cap: Limits,
 }
@@ -120,7 +134,9 @@ impl Course<'_> {
     ) -> Result<Got, Trouble> {
         let info = self.info().await?;
         let (origin, size) = part(self.wanted.service, &info)?;
-        if let Some(pack) = resumed.filter(|pack| pack.plan().info == said(&info)) {
+        if let Some(pack) = resumed
+            .filter(|pack| pack.plan().info == said(&info) && pack.plan().service == self.base)
+        {
             match self.complete(pack).await {
                 // The server no longer answers as it did when the pack was begun.
                 Err(trouble) if trouble.kind == Kind::WrongSize => {}
@@ -156,25 +172,31 @@ impl Course<'_> {
     }
 
     async fn info(&mut self) -> Result<Info, Trouble> {
-        let cell = self.memory.info_cell(&self.wanted.service.id);
-        let mut asked = 0;
-        let fetch = async {
-            let ask = Ask::document(iiif::info_uri(&self.wanted.service.id));
-            let check = async |reply: &Reply| {
-                info::parse(&reply.body)
-                    .map(|_| ())
-                    .map_err(|e| (Kind::Info, e))
-            };
-            let reply = self.http.get_checked(&ask, check).await;
-            asked = reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
-            reply.map(|reply| info::parse(&reply.body).expect("checked just before"))
-        };
-        let info = cell.get_or_init(|| fetch).await.clone();
-        self.attempts += asked;
-        info.map_err(|mut trouble| {
-            trouble.message = format!("info.json: {}", trouble.message);
-            trouble
-        })
+        let service = &self.wanted.service.id;
+        let count = &self.wanted.count;
+        let admission = access::admission(self.http, self.memory, service, count).await?;
+        if self.wanted.service.region.is_none() {
+            access::is_whole(self.http, &admission, service, self.wanted.declared)?;
+        }
+        self.base = admission.base;
+        self.gate = admission.gate;
+        Ok(admission.info)
+    }
+
+    /// Why an answer is not the picture asked for, although it is one: it is another service's.
+    fn strayed(&self, answered: &str) -> Result<(), (Kind, String)> {
+        match &self.gate {
+            Some(gate) if gate.version == 1 && !is_below(&self.base, answered) => {
+                let trouble = access::lesser(self.http, &self.base, gate, answered);
+                Err((trouble.kind, trouble.message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Trouble that no other words help against.
+    fn is_barred(&self, trouble: &Trouble) -> bool {
+        self.gate.is_some() && trouble.kind == Kind::Forbidden && trouble.status != Some(403)
     }
 
     /// Asks for the picture in one answer; none when the server does not give it that way.
@@ -192,20 +214,28 @@ impl Course<'_> {
             height: size[1],
         });
         let mut small = None;
+        let has_regions = info.level >= 1 || !info.tiles.is_empty();
+        let known = self.memory.host(&self.wanted.service.id).known();
+        let probe = has_regions && !known.has_given(target);
         for dialect in dialects(info, self.wanted.format)
             .into_iter()
             .filter(|d| d.both_sides == (info.version >= 3))
         {
             let uri = whole_uri(
-                &self.wanted.service.id,
+                &self.base,
                 part,
                 (target != size).then_some(target),
                 &dialect,
             );
             for _ in 0..2 {
-                let (saved, sound) = match self.save(&uri).await {
+                let (saved, sound) = match self.save(&uri, probe).await {
                     Ok(answer) => answer,
-                    Err(trouble) if refused(&trouble) || too_much(&trouble) => break,
+                    Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
+                    Err(trouble) if refused(&trouble) => break,
+                    Err(trouble) if trouble.kind.may_be_size() => {
+                        self.note_refusal(target, trouble);
+                        break;
+                    }
                     Err(trouble) => return Err(trouble),
                 };
                 let found = [sound.header.width, sound.header.height];
@@ -215,7 +245,6 @@ impl Course<'_> {
                         uri,
                         saved,
                         sound,
-                        attempts: self.attempts,
                         notes,
                     }));
                 }
@@ -235,6 +264,14 @@ impl Course<'_> {
             }
         }
         Ok(None)
+    }
+
+    fn note_refusal(&mut self, target: [u32; 2], trouble: Trouble) {
+        self.notes.push(format!(
+            "asked for {} x {} at once: {}; covered by regions instead",
+            target[0], target[1], trouble.message
+        ));
+        self.trouble_with_whole = Some(trouble);
     }
 
     fn learn_from_whole(&mut self, asked: [u32; 2], found: [u32; 2]) {
@@ -265,6 +302,7 @@ impl Course<'_> {
                 .await
             {
                 Ok(pack) => return Ok(pack),
+                Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
                 Err(trouble)
                     if refused(&trouble)
                         || matches!(
@@ -277,12 +315,23 @@ impl Course<'_> {
                 Err(trouble) => return Err(trouble),
             }
         }
-        Err(last.unwrap_or_else(|| Trouble {
+        let last = last.unwrap_or_else(|| Trouble {
             kind: Kind::Unsupported,
             status: None,
             attempts: 0,
-            message: "the service offers neither the whole image nor tiles at full scale".into(),
-        }))
+            message: match size == [info.width, info.height] {
+                true => "the service offers neither the whole image nor tiles at full scale".into(),
+                false => "the service offers no parts of its image but its own tiles".into(),
+            },
+        });
+        // A server that does not know regions says nothing of why the picture is not to be had.
+        match self.trouble_with_whole.take().filter(|_| refused(&last)) {
+            Some(trouble) => Err(Trouble {
+                message: format!("{}; regions: {}", trouble.message, last.message),
+                ..trouble
+            }),
+            None => Err(last),
+        }
     }
 
     /// Region sizes to try with the words to try them in: the largest regions first, advertised tiles after.
@@ -322,7 +371,7 @@ impl Course<'_> {
         for _ in 0..LESSONS {
             let tile = advertised.unwrap_or_else(|| self.region_size(info, size));
             let plan = Plan {
-                service: self.wanted.service.id.clone(),
+                service: self.base.clone(),
                 origin,
                 size,
                 tile,
@@ -391,7 +440,9 @@ impl Course<'_> {
             }),
             false => limits,
         };
-        cover::fewest(size[0], size[1], &limits)
+        // PNG is asked for where the pixels are written anew in any case.
+        let is_joined = self.wanted.format != Some("png");
+        cover::fewest(size[0], size[1], &limits, is_joined)
     }
 
     /// Fetches every region that the pack lacks.
@@ -400,10 +451,14 @@ impl Course<'_> {
         let missing: Vec<Rect> = cells(plan.origin, plan.size, plan.tile)
             .filter(|&cell| !pack.holds(cell))
             .collect();
-        let (course, pack_ref, plan_ref) = (&*self, &pack, &plan);
+        let all = cover::count(plan.size, plan.tile);
+        let counted = self.wanted.parts.one(all);
+        counted.had_before(all.saturating_sub(missing.len() as u64));
+        let (course, pack_ref, plan_ref, counted) = (&*self, &pack, &plan, &counted);
         let fetch = |cell: Rect| async move {
             let uri = plan_ref.uri(cell);
             let right = async |reply: &Reply| {
+                course.strayed(&reply.url)?;
                 let found = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
                 if found == [cell.width, cell.height] {
                     Ok(())
@@ -411,42 +466,35 @@ impl Course<'_> {
                     Err((Kind::WrongSize, wrong_size(&uri, cell, found).message))
                 }
             };
-            let ask = Ask::image(&uri, region_bytes(cell));
+            let ask = Ask::image(&uri, region_bytes(cell)).counted(&course.wanted.count);
             let mut reply = course.http.get_checked(&ask, right).await;
             if reply.as_ref().is_err_and(|t| t.kind == Kind::WrongSize) {
                 // Once more: a slip passes, a rule does not.
                 reply = course.http.get_checked(&ask, right).await;
             }
-            let reply = reply?;
-            let attempts = reply.attempts;
-            add(pack_ref, cell, reply.body).await.map(|()| attempts)
+            add(pack_ref, cell, reply?.body).await?;
+            counted.had();
+            Ok::<(), Trouble>(())
         };
         let in_flight = usize::from(self.http.options().per_host());
         let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
-        let (mut attempts, mut first) = (0, None);
+        let mut first = None;
         // One region that cannot be had does not cost those under way: they are in the pack for the next run.
         while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(n) => attempts += n,
-                Err(trouble) => {
-                    attempts += trouble.attempts;
-                    let grave =
-                        matches!(trouble.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
-                    first.get_or_insert(trouble);
-                    if grave {
-                        break;
-                    }
+            if let Err(trouble) = answer {
+                let grave = matches!(trouble.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
+                first.get_or_insert(trouble);
+                if grave {
+                    break;
                 }
             }
         }
         drop(answers);
-        self.attempts += attempts;
         if let Some(trouble) = first {
             return Err(trouble);
         }
         Ok(Got::Regions {
             pack,
-            attempts: self.attempts,
             notes: std::mem::take(&mut self.notes),
         })
     }
@@ -461,34 +509,31 @@ impl Course<'_> {
         }
     }
 
-    /// A complete picture, of whatever size, in the part file.
-    async fn save(&mut self, uri: &str) -> Result<(Saved, Sound), Trouble> {
+    /// A complete picture, of whatever size, in the part file. `probe`: its host is not known to give as much.
+    async fn save(&self, uri: &str, probe: bool) -> Result<(Saved, Sound), Trouble> {
+        let ask = Ask {
+            probe,
+            ..Ask::image(uri, self.wanted.most).counted(&self.wanted.count)
+        };
         let part = self.wanted.part;
-        let saved = self
-            .http
-            .save(&Ask::image(uri, self.wanted.most), part, async |_| {
-                look_at(part).await
-            })
-            .await;
-        self.attempts += saved
-            .as_ref()
-            .map_or_else(|t| t.attempts, |(saved, _)| saved.attempts);
-        saved
+        let look = async |saved: &Saved| {
+            self.strayed(&saved.url)?;
+            look_at(part).await
+        };
+        self.http.save(&ask, part, look).await
     }
 
     /// A complete picture, of whatever size, in memory.
     async fn ask(&mut self, uri: &str, cell: Rect) -> Result<(Reply, [u32; 2]), Trouble> {
         let found = Mutex::new([0, 0]);
         let check = async |reply: &Reply| {
+            self.strayed(&reply.url)?;
             *found.lock().unwrap_or_else(PoisonError::into_inner) =
                 size_of(reply.body.clone(), [cell.width, cell.height]).await?;
             Ok(())
         };
-        let reply = self
-            .http
-            .get_checked(&Ask::image(uri, region_bytes(cell)), check)
-            .await;
-        self.attempts += reply.as_ref().map_or_else(|t| t.attempts, |r| r.attempts);
+        let ask = Ask::image(uri, region_bytes(cell)).counted(&self.wanted.count);
+        let reply = self.http.get_checked(&ask, check).await;
         Ok((
             reply?,
             found.into_inner().unwrap_or_else(PoisonError::into_inner),
@@ -501,14 +546,6 @@ fn refused(trouble: &Trouble) -> bool {
     matches!(
         trouble.kind,
         Kind::NotFound | Kind::Status | Kind::Unsupported
-    )
-}
-
-/// Trouble that servers have with answers that are too large for them.
-fn too_much(trouble: &Trouble) -> bool {
-    matches!(
-        trouble.kind,
-        Kind::Forbidden | Kind::Server | Kind::Timeout | Kind::Truncated | Kind::NotAnImage
     )
 }
 

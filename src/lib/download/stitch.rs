@@ -1,69 +1,109 @@
-//! Joins the regions of a pack into rows, one band of regions in memory at a time.
+//! Joins the regions of a pack into rows: decoded a row of regions at a time, a few rows of pixels in memory.
 
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use rayon::prelude::*;
 
 use super::cover::{Rect, cells};
-use super::pack::Pack;
+use super::pack::{Pack, Scratch};
 use crate::pixels::{self, write::Rows};
 
-/// The picture that the regions of a pack make.
+/// The picture that the regions of a pack make. The samples of one row of regions lie in a file beside the pack: a
+/// wide picture has more of them than memory should hold.
 pub struct Mosaic<'a> {
     pack: &'a Pack,
     channels: u8,
     icc: Option<Vec<u8>>,
-    band: Vec<u8>,
+    samples: Scratch,
+    /// Some rows of the picture.
+    slice: Vec<u8>,
     next: u32,
 }
+
+/// Rows of the picture in memory at a time.
+const SLICE: u32 = 32;
 
 impl<'a> Mosaic<'a> {
     /// A mosaic over a pack that holds every cell of its plan.
     pub fn new(pack: &'a Pack) -> io::Result<Self> {
-        let plan = pack.plan();
-        let first = cells(plan.origin, plan.size, plan.tile).next();
-        let icc = first
-            .map(|cell| pack.read(cell))
-            .transpose()?
-            .and_then(|bytes| pixels::icc(&bytes));
         let channels = if pack.channels() <= 2 { 1 } else { 3 };
+        let icc = icc_of_all(pack, channels)?;
         Ok(Mosaic {
             pack,
             channels,
             icc,
-            band: Vec::new(),
+            samples: pack.scratch()?,
+            slice: Vec::new(),
             next: 0,
         })
     }
 
-    /// Decodes the row of cells that starts at `top`.
-    fn fill(&mut self, top: u32) -> io::Result<()> {
+    /// The row of cells that starts at `top`.
+    fn cells(&self, top: u32) -> Vec<Rect> {
         let plan = self.pack.plan();
-        let (channels, line) = (
-            usize::from(self.channels),
-            plan.size[0] as usize * usize::from(self.channels),
-        );
         let height = plan.tile[1].min(plan.size[1] - top);
-        let row: Vec<Rect> = cells(
-            [plan.origin[0], plan.origin[1] + top],
-            [plan.size[0], height],
-            plan.tile,
-        )
-        .collect();
-        let decoded: Vec<Vec<u8>> = row
-            .par_iter()
-            .map(|&cell| decode(self.pack, cell, self.channels))
-            .collect::<Result<_, _>>()?;
-        self.band.resize(line * height as usize, 0);
-        for (cell, samples) in row.iter().zip(decoded) {
-            let width = cell.width as usize * channels;
-            let left = (cell.x - plan.origin[0]) as usize * channels;
-            for (y, from) in samples.chunks_exact(width).enumerate() {
-                self.band[y * line + left..][..width].copy_from_slice(from);
+        let [left, above] = plan.origin;
+        cells([left, above + top], [plan.size[0], height], plan.tile).collect()
+    }
+
+    /// Decodes the row of cells that starts at `top`, as many at a time as there are threads.
+    fn decode(&mut self, top: u32) -> io::Result<()> {
+        self.samples.file.rewind()?;
+        let (pack, channels) = (self.pack, self.channels);
+        for some in self.cells(top).chunks(rayon::current_num_threads()) {
+            let decoded: Vec<Vec<u8>> = some
+                .par_iter()
+                .map(|&cell| decode(pack, cell, channels))
+                .collect::<Result<_, _>>()?;
+            for samples in decoded {
+                self.samples.file.write_all(&samples)?;
             }
         }
         Ok(())
     }
+
+    /// Takes some rows into memory, from row `first` on of the cells that start at `top`.
+    fn take(&mut self, top: u32, first: u32) -> io::Result<()> {
+        let channels = usize::from(self.channels);
+        let line = self.pack.plan().size[0] as usize * channels;
+        let (mut left, mut start, mut part) = (0, 0, Vec::new());
+        for cell in self.cells(top) {
+            let width = cell.width as usize * channels;
+            let rows = SLICE.min(cell.height - first) as usize;
+            self.slice.resize(line * rows, 0);
+            part.resize(width * rows, 0);
+            let at = start + u64::from(first) * width as u64;
+            self.samples.file.seek(SeekFrom::Start(at))?;
+            self.samples.file.read_exact(&mut part)?;
+            for (to, from) in self
+                .slice
+                .chunks_exact_mut(line)
+                .zip(part.chunks_exact(width))
+            {
+                to[left..][..width].copy_from_slice(from);
+            }
+            left += width;
+            start += u64::from(cell.height) * width as u64;
+        }
+        Ok(())
+    }
+}
+
+/// The colour profile that all regions have; none where they differ.
+fn icc_of_all(pack: &Pack, channels: u8) -> io::Result<Option<Vec<u8>>> {
+    let plan = pack.plan();
+    let mut of_first = None;
+    for (i, cell) in cells(plan.origin, plan.size, plan.tile).enumerate() {
+        let icc = pixels::icc(&pack.read(cell)?, channels);
+        match i {
+            // Most have none: then there is nothing to compare.
+            0 if icc.is_none() => return Ok(None),
+            0 => of_first = icc,
+            _ if icc != of_first => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(of_first)
 }
 
 fn decode(pack: &Pack, cell: Rect, channels: u8) -> io::Result<Vec<u8>> {
@@ -107,9 +147,13 @@ impl Rows for Mosaic<'_> {
     fn next_row(&mut self, row: &mut [u8]) -> io::Result<()> {
         let in_band = self.next % self.pack.plan().tile[1];
         if in_band == 0 {
-            self.fill(self.next)?;
+            self.decode(self.next)?;
         }
-        row.copy_from_slice(&self.band[in_band as usize * row.len()..][..row.len()]);
+        let in_slice = in_band % SLICE;
+        if in_slice == 0 {
+            self.take(self.next - in_band, in_band)?;
+        }
+        row.copy_from_slice(&self.slice[in_slice as usize * row.len()..][..row.len()]);
         self.next += 1;
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::Options;
 use super::host::Most;
 use crate::files;
 use crate::report::Error;
@@ -30,6 +31,25 @@ impl Archives {
         };
         rows.extend(read(include_bytes!("archives.csv"), "archives.csv")?);
         Ok(Archives(rows))
+    }
+
+    /// The most that is asked of a host: what is known of its archive, and no more than the user says.
+    pub fn most(&self, options: &Options, host: &str) -> Most {
+        let Some((known, _)) = self.find(host) else {
+            return Most {
+                at_once: options.per_host(),
+                rate: options.rate(),
+            };
+        };
+        let rate = match (options.rate, known.rate) {
+            (Some(asked), known) if asked > 0.0 => asked.min(known),
+            (_, known) => known,
+        };
+        let at_once = options.per_host.unwrap_or(u16::MAX);
+        Most {
+            at_once: at_once.min(known.at_once),
+            rate,
+        }
     }
 
     /// The most that is asked of a host, with the reason, where the archive behind it is known.

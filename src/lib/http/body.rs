@@ -116,8 +116,10 @@ impl Http {
         let tag = validator(&headers);
         let same = tag.is_none() || tag == held.map(|held| held.validator);
         let whole = span.and_then(|(_, whole)| whole);
+        let url = opened.url.clone();
         let saved = |bytes| Saved {
             status,
+            url: url.clone(),
             headers: headers.clone(),
             bytes,
             attempts: 0,
@@ -164,22 +166,27 @@ impl Http {
         let announced = response.content_length().map(|n| n + start);
         // Parts of what was encoded on the way are no parts of the file.
         let tag = validator(response.headers()).filter(|_| !was_encoded);
-        let opened = part.open(start > 0, &ask.url, tag.as_deref());
-        let mut file = opened.map_err(disk)?;
-        let (mut written, mut buffer) = (start, Vec::new());
+        let (mut written, mut buffer, mut file) = (start, Vec::new(), None);
         let mut flow = Flow::new(self.options.timeout);
         let mut stream = response.bytes_stream();
         loop {
             let chunk = stream.next().await;
-            let flush = !matches!(&chunk, Some(Ok(_))) || buffer.len() >= WRITE_SIZE;
-            if flush && !buffer.is_empty() {
+            let is_last = chunk.is_none();
+            if !matches!(&chunk, Some(Ok(_))) || buffer.len() >= WRITE_SIZE {
                 let bytes = std::mem::take(&mut buffer);
-                let wrote =
-                    tokio::task::spawn_blocking(move || file.write_all(&bytes).map(|()| file))
-                        .await;
-                file = wrote
-                    .map_err(|e| disk(std::io::Error::other(e)))?
-                    .map_err(disk)?;
+                // A body that came at once needs no proof of what it is the beginning of.
+                let proof = tag.clone().filter(|_| !(is_last && file.is_none()));
+                let (part, url, before) = (part.clone(), ask.url.clone(), file.take());
+                let write = move || {
+                    let mut file = match before {
+                        Some(file) => file,
+                        None => part.open(start > 0, &url, proof.as_deref())?,
+                    };
+                    file.write_all(&bytes).map(|()| file)
+                };
+                let wrote = tokio::task::spawn_blocking(write).await;
+                let wrote = wrote.map_err(|e| disk(std::io::Error::other(e)))?;
+                file = Some(wrote.map_err(disk)?);
             }
             let chunk = match chunk {
                 None => return Ok(written),

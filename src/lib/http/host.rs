@@ -42,6 +42,8 @@ pub struct Manners {
     level: Level,
     next_slot: Instant,
     quiet_until: Instant,
+    /// Why it is left in quiet.
+    why_quiet: &'static str,
     closed: Option<(Kind, String)>,
     /// Troubles in a row that tell of a host under strain.
     strained: u32,
@@ -90,6 +92,7 @@ impl Manners {
             level: Level::default(),
             next_slot: now,
             quiet_until: now,
+            why_quiet: "strain",
             closed: None,
             strained: 0,
             refused: 0,
@@ -147,9 +150,27 @@ impl Manners {
         self.quiet_until > now
     }
 
+    /// Why the host is waited for, and how long yet; no time when it is asked no more.
+    pub fn hold(&self, now: Instant) -> Option<(&'static str, Option<Duration>)> {
+        const WORTH_A_WORD: Duration = Duration::from_secs(1);
+        let until = |then: Instant| Some(then.saturating_duration_since(now));
+        match self {
+            _ if self.closed.is_some() => Some(("stopped", None)),
+            _ if self.quiet_until > now => Some((self.why_quiet, until(self.quiet_until))),
+            _ if self.next_slot > now + WORTH_A_WORD => Some(("pace", until(self.next_slot))),
+            _ => None,
+        }
+    }
+
     /// The host asks for quiet before it is used up.
     pub fn rest(&mut self, now: Instant, wait: Duration) {
-        self.quiet_until = self.quiet_until.max(now + wait.min(PATIENCE));
+        self.keep_quiet(now + wait.min(PATIENCE), "rate-limit");
+    }
+
+    fn keep_quiet(&mut self, until: Instant, why: &'static str) {
+        if until > self.quiet_until {
+            (self.quiet_until, self.why_quiet) = (until, why);
+        }
     }
 
     /// An answer of the usual kind came, this long after it was asked for.
@@ -232,7 +253,7 @@ impl Manners {
         let (since, before) = self.unreachable.unwrap_or((now, 0));
         let times = before + 1;
         self.unreachable = Some((since, times));
-        self.pause(now, pause, times);
+        self.pause(now, pause, times, "unreachable");
         let patience = pause
             * if for_good {
                 UNREACHED_FOR / 8
@@ -261,21 +282,21 @@ impl Manners {
                 if now >= self.quiet_until {
                     self.shrink();
                 }
-                self.quiet_until = self.quiet_until.max(now + wait);
+                self.keep_quiet(now + wait, "retry-after");
             }
             _ => {
                 self.strained += 1;
-                self.pause(now, pause, self.strained);
+                self.pause(now, pause, self.strained, "strain");
             }
         }
     }
 
     /// A pause that doubles with each trouble; troubles that were under way together count as one.
-    fn pause(&mut self, now: Instant, pause: Duration, times: u32) {
+    fn pause(&mut self, now: Instant, pause: Duration, times: u32, why: &'static str) {
         if now >= self.quiet_until {
             self.shrink();
             let longer = pause.saturating_mul(1 << (times - 1).min(10));
-            self.quiet_until = now + longer.min(LONGEST_PAUSE);
+            self.keep_quiet(now + longer.min(LONGEST_PAUSE), why);
         }
     }
 
@@ -383,6 +404,49 @@ mod tests {
             "{}",
             trouble.message
         );
+    }
+
+    #[test]
+    fn why_a_host_is_waited_for_is_told() {
+        let start = Instant::now();
+        let new = || Manners::new(start, FREELY);
+        let hold = |met: &dyn Fn(&mut Manners)| {
+            let mut host = new();
+            met(&mut host);
+            host.hold(start + SECOND)
+        };
+        let of = |seconds: u32| Some(seconds * SECOND);
+        assert_eq!(new().hold(start), None);
+        assert_eq!(
+            hold(&|h| h.answered(start, 429, of(9), SECOND)),
+            Some(("retry-after", of(8)))
+        );
+        assert_eq!(
+            hold(&|h| h.answered(start, 503, None, 3 * SECOND)),
+            Some(("strain", of(2)))
+        );
+        assert_eq!(
+            hold(&|h| h.rest(start, 5 * SECOND)),
+            Some(("rate-limit", of(4)))
+        );
+        assert_eq!(
+            hold(&|h| h.not_reached(start, 4 * SECOND, false)),
+            Some(("unreachable", of(3)))
+        );
+        assert_eq!(
+            hold(&|h| h.close(Kind::Network, "x".into())),
+            Some(("stopped", None))
+        );
+        let mut slow = Manners::new(
+            start,
+            Most {
+                at_once: 1,
+                rate: 0.2,
+            },
+        );
+        assert!(matches!(slow.turn(start), Turn::Go));
+        assert_eq!(slow.hold(start + SECOND), Some(("pace", of(4))));
+        assert_eq!(slow.hold(start + 5 * SECOND), None);
     }
 
     #[test]

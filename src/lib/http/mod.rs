@@ -5,7 +5,7 @@
 //! included; `body` takes what is answered. Waits and retries have ends.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,13 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use crate::files::Part;
+use crate::progress::Wait;
 use crate::report::Error;
 
 mod archives;
 mod body;
 mod host;
+mod netrc;
 mod options;
 mod robots;
 mod secrets;
@@ -25,9 +27,10 @@ mod send;
 mod tally;
 mod trouble;
 
-use archives::Archives;
-use host::{Manners, Most};
-pub use options::{Budget, Options};
+pub use archives::Archives;
+use host::Manners;
+pub use host::Most;
+pub use options::{Budget, NetrcFile, Options, host_of};
 /// The words of headers, in the types of the client.
 pub use reqwest::header;
 use robots::Robots;
@@ -50,6 +53,28 @@ pub struct Ask {
     pub body: Option<String>,
     /// The largest body taken, in bytes.
     pub most: u64,
+    /// Take 401 and 403 for answers: their bodies say how to be let in.
+    pub refusals: bool,
+    /// Whether something smaller can be asked for instead: what an answer too large for a server leads to is then
+    /// met once more, and no oftener.
+    pub probe: bool,
+    /// Counts the requests that this leads to.
+    pub count: Count,
+}
+
+/// Requests made, counted when they go out; clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Count(Arc<AtomicU32>);
+
+impl Count {
+    /// So many so far.
+    pub fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Ask {
@@ -74,9 +99,17 @@ impl Ask {
             ..Ask::default()
         }
     }
+
+    /// The same, counted with others.
+    pub fn counted(self, count: &Count) -> Self {
+        Ask {
+            count: count.clone(),
+            ..self
+        }
+    }
 }
 
-/// An answer with status 2xx or 304.
+/// An answer with status 2xx or 304, or one that was asked for in spite of its status.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status.
@@ -103,6 +136,8 @@ impl Reply {
 pub struct Saved {
     /// The status: 200, or 206 when an earlier attempt was gone on with.
     pub status: u16,
+    /// Where it came from in the end, as the world knows it.
+    pub url: String,
     /// Its headers.
     pub headers: HeaderMap,
     /// Size of the part file.
@@ -208,6 +243,19 @@ impl Http {
         })
     }
 
+    /// What the user should know of the options.
+    pub fn warnings(&self) -> &[String] {
+        &self.secrets.warnings
+    }
+
+    /// Whether the host of a URL is told a token, a password or a cookie of the user's.
+    pub fn tells(&self, url: &str) -> bool {
+        self.resolve(url).is_ok_and(|url| {
+            let host = url.host_str().unwrap_or_default();
+            self.secrets.is_told(host, url.port_or_known_default())
+        })
+    }
+
     /// The options it follows.
     pub fn options(&self) -> &Options {
         &self.options
@@ -224,7 +272,7 @@ impl Http {
         ask: &Ask,
         check: impl AsyncFn(&Reply) -> Result<(), (Kind, String)>,
     ) -> Result<Reply, Trouble> {
-        self.persist(async |attempt| {
+        self.persist(ask, async |attempt| {
             let mut reply = self.take(ask, attempt > 1).await?;
             reply.attempts = attempt;
             match check(&reply).await {
@@ -243,7 +291,7 @@ impl Http {
 
     /// Asks until there is an answer, and gives its status without its body.
     pub async fn peek(&self, ask: &Ask) -> Result<u16, Trouble> {
-        self.persist(async |attempt| {
+        self.persist(ask, async |attempt| {
             let opened = self.open(ask, HeaderMap::new(), attempt > 1).await?;
             Ok(opened.response.status().as_u16())
         })
@@ -259,7 +307,7 @@ impl Http {
         part: &Part,
         check: impl AsyncFn(&Saved) -> Result<T, (Kind, String)>,
     ) -> Result<(Saved, T), Trouble> {
-        self.persist(async |attempt| {
+        self.persist(ask, async |attempt| {
             let mut saved = self.take_to(ask, part, attempt > 1).await?;
             saved.attempts = attempt;
             match check(&saved).await {
@@ -281,6 +329,7 @@ impl Http {
 
     async fn persist<T>(
         &self,
+        ask: &Ask,
         once: impl AsyncFn(u32) -> Result<T, Attempt>,
     ) -> Result<T, Trouble> {
         let mut attempt = 0;
@@ -295,13 +344,10 @@ impl Http {
             };
             trouble.attempts = attempt;
             let backoff = self.pause();
-            match after(
-                trouble.kind,
-                retry_after,
-                attempt,
-                self.options.retries,
-                backoff,
-            ) {
+            // A server that names a time is busy, not asked for too much.
+            let too_much = ask.probe && retry_after.is_none() && trouble.kind.may_be_size();
+            let retries = if too_much { 1 } else { u32::MAX }.min(self.options.retries);
+            match after(trouble.kind, retry_after, attempt, retries, backoff) {
                 Next::GiveUp => return Err(trouble),
                 Next::Retry(wait) => tokio::time::sleep(wait).await,
             }
@@ -338,6 +384,34 @@ impl Http {
         tallies
     }
 
+    /// How long the run lasts.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The requests made and body bytes received.
+    pub fn spent(&self) -> (u64, u64) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&self.spent.requests), of(&self.spent.bytes))
+    }
+
+    /// The hosts that are waited for now, by name.
+    pub fn waiting(&self) -> Vec<Wait> {
+        let now = Instant::now();
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = |(name, host): (&String, &Arc<Host>)| {
+            let (why, time) = lock(&host.state).hold(now)?;
+            Some(Wait {
+                host: name.clone(),
+                why,
+                seconds: time.map(|time| (time.as_secs_f64() * 10.0).round() / 10.0),
+            })
+        };
+        let mut waiting: Vec<Wait> = hosts.iter().filter_map(wait).collect();
+        waiting.sort_by(|a, b| a.host.cmp(&b.host));
+        waiting
+    }
+
     fn pause(&self) -> Duration {
         Duration::from_secs_f64(self.options.backoff)
     }
@@ -348,33 +422,16 @@ impl Http {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(Host {
-                state: Mutex::new(Manners::new(Instant::now(), self.most(domain))),
+                state: Mutex::new(Manners::new(
+                    Instant::now(),
+                    self.archives.most(&self.options, domain),
+                )),
                 freed: tokio::sync::Notify::new(),
                 robots: tokio::sync::OnceCell::new(),
                 is_public: send::is_public(url),
             })
         };
         hosts.entry(name).or_insert_with(new).clone()
-    }
-
-    /// The most that is asked of a host: what is known of its archive, and no more than the user says.
-    fn most(&self, domain: &str) -> Most {
-        let asked = Most {
-            at_once: self.options.per_host(),
-            rate: self.options.rate(),
-        };
-        let Some((known, _)) = self.archives.find(domain) else {
-            return asked;
-        };
-        let rate = match (self.options.rate, known.rate) {
-            (Some(asked), known) if asked > 0.0 => asked.min(known),
-            (_, known) => known,
-        };
-        let at_once = self.options.per_host.unwrap_or(u16::MAX);
-        Most {
-            at_once: at_once.min(known.at_once),
-            rate,
-        }
     }
 
     /// Adds to what the run has cost.

@@ -36,16 +36,27 @@ pub struct Options {
     /// Send a header, such as 'Cookie: a=b'; cookies and tokens to the one host asked, or to HOST (repeatable)
     #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = secrets::header, global = true)]
     pub headers: Vec<Secret>,
-    /// Send 'Authorization: Bearer TOKEN' to the one host asked, or to HOST
+    /// Send 'Authorization: Bearer TOKEN' to the one host asked, or to HOST (repeatable); IIIF access tokens too
     #[arg(
-        long,
+        long = "bearer",
         value_name = "[HOST=]TOKEN",
         env = "RECTO_BEARER",
         hide_env_values = true,
         value_parser = secrets::bearer,
         global = true
     )]
-    pub bearer: Option<Secret>,
+    pub bearers: Vec<Secret>,
+    /// Log in with the names and passwords of a netrc file [default FILE: $NETRC, else ~/.netrc]
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        value_parser = netrc,
+        global = true
+    )]
+    pub netrc: Option<NetrcFile>,
     /// What archives ask of harvesters, beside what recto knows: a table host,at_once,per_second,why
     #[arg(long, value_name = "FILE", global = true)]
     pub archives: Option<PathBuf>,
@@ -80,12 +91,8 @@ impl Options {
 
     /// The hosts, `name:port`, behind URLs.
     pub fn hosts<'a>(&self, urls: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-        let host = |url: &str| {
-            let url = url::Url::parse(&self.rewritten(url)).ok()?;
-            let port = url.port_or_known_default()?;
-            Some(format!("{}:{port}", url.host_str()?))
-        };
-        urls.into_iter().filter_map(host).collect()
+        let urls = urls.into_iter().map(|url| self.rewritten(url));
+        urls.filter_map(|url| host_of(&url)).collect()
     }
 
     /// Requests in flight to one host.
@@ -106,6 +113,29 @@ impl Options {
             ..self.clone()
         }
     }
+}
+
+/// Which netrc file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetrcFile {
+    /// Where such files are: `$NETRC`, else `~/.netrc`.
+    Usual,
+    /// This one.
+    Named(PathBuf),
+}
+
+fn netrc(text: &str) -> Result<NetrcFile, String> {
+    Ok(match text {
+        "" => NetrcFile::Usual,
+        path => NetrcFile::Named(path.into()),
+    })
+}
+
+/// The host of a URL, `name:port`.
+pub fn host_of(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    let port = url.port_or_known_default()?;
+    Some(format!("{}:{port}", url.host_str()?))
 }
 
 /// Whether what follows a prefix can follow a whole host, where the prefix ends in one.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 
 use super::Options;
+use super::netrc::{Login, Netrc};
 use crate::report::Error;
 
 /// A header for one host, or for all.
@@ -24,6 +25,8 @@ pub struct Secret {
 pub struct Secrets {
     for_all: HeaderMap,
     by_host: Vec<(String, HeaderName, HeaderValue)>,
+    /// What the user should know of them.
+    pub warnings: Vec<String>,
 }
 
 impl Secrets {
@@ -31,7 +34,7 @@ impl Secrets {
     /// several of them it is not guessed which is meant.
     pub fn new(options: &Options, hosts: &BTreeSet<String>) -> Result<Self, Error> {
         let mut secrets = Secrets::default();
-        for Secret { host, name, value } in options.headers.iter().chain(&options.bearer) {
+        for Secret { host, name, value } in options.headers.iter().chain(&options.bearers) {
             let is_secret = name == AUTHORIZATION || name == COOKIE;
             let mut hosts: Vec<&String> = host
                 .iter()
@@ -57,7 +60,49 @@ impl Secrets {
                 }
             }
         }
+        if let Some(file) = &options.netrc {
+            let (netrc, warning) = Netrc::open(file)?;
+            secrets.warnings.extend(warning);
+            secrets.log_in(netrc, hosts)?;
+        }
         Ok(secrets)
+    }
+
+    /// Adds logins to the hosts that are told no other `Authorization`. `default` is for the one host asked: told
+    /// to several, the password for one would be known to all.
+    fn log_in(&mut self, netrc: Netrc, hosts: &BTreeSet<String>) -> Result<(), Error> {
+        let known = |secrets: &Self, host: &str| {
+            let mut told = secrets.by_host.iter();
+            told.any(|(told, name, _)| {
+                name == AUTHORIZATION
+                    && (told == host || told.rsplit_once(':').is_some_and(|(t, _)| t == host))
+            })
+        };
+        for (machine, login) in netrc.machines {
+            // An address of version 6 is in brackets in URLs, and mostly without in such files.
+            let host = match machine.parse::<std::net::Ipv6Addr>() {
+                Ok(ip) => format!("[{ip}]"),
+                Err(_) => machine,
+            };
+            if !known(self, &host) {
+                self.by_host.push((host, AUTHORIZATION, basic(&login)?));
+            }
+        }
+        let (Some(login), 1..) = (netrc.default, hosts.len()) else {
+            return Ok(());
+        };
+        match (hosts.first(), hosts.len()) {
+            (Some(host), 1) => {
+                let name = host.rsplit_once(':').map_or(&**host, |(name, _)| name);
+                if !known(self, name) {
+                    self.by_host.push((host.clone(), AUTHORIZATION, basic(&login)?));
+                }
+            }
+            (_, n) => self.warnings.push(format!(
+                "--netrc: `default` is told to none of {n} hosts; an entry `machine HOST` says which is meant"
+            )),
+        }
+        Ok(())
     }
 
     /// The headers for a host, `asked`, or for the host that a redirect led to.
@@ -72,6 +117,38 @@ impl Secrets {
         }
         headers
     }
+
+    /// The headers that are no secrets.
+    pub fn harmless(&self) -> HeaderMap {
+        self.for_all.clone()
+    }
+
+    /// Whether a host is told who asks.
+    pub fn is_told(&self, host: &str, port: Option<u16>) -> bool {
+        let headers = self.headers(host, port);
+        headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE)
+    }
+}
+
+/// `Basic` of RFC 7617.
+fn basic(login: &Login) -> Result<HeaderValue, Error> {
+    let pair = format!("{}:{}", login.name, login.password);
+    value_of(&format!("Basic {}", base64(pair.as_bytes())), "a login").map_err(Error::new)
+}
+
+/// Base64 of RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let at = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for i in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * i)) as usize & 63];
+            text.push(if i > chunk.len() { '=' } else { letter.into() });
+        }
+    }
+    text
 }
 
 /// Reads `NAME: VALUE` or `HOST=NAME: VALUE`.
@@ -111,12 +188,19 @@ fn split_host(text: &str) -> (Option<String>, &str) {
     let Some((before, rest)) = text.split_once('=') else {
         return (None, text);
     };
-    let (name, port) = before.split_once(':').unwrap_or((before, "1"));
-    let is_name = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
-        && (name.contains('.') || name.eq_ignore_ascii_case("localhost"));
+    let (name, port) = match before.rsplit_once(':') {
+        Some(_) if before.ends_with(']') => (before, "1"),
+        Some(parts) => parts,
+        None => (before, "1"),
+    };
+    let inside = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+    let is_v6 = inside.is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
+    let is_name = is_v6
+        || !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
+            && (name.contains('.') || name.eq_ignore_ascii_case("localhost"));
     match is_name && port.parse::<u16>().is_ok() && !rest.trim_matches('=').is_empty() {
         true => (Some(before.to_owned()), rest),
         false => (None, text),
@@ -139,6 +223,13 @@ mod tests {
             ("abc==", None, "Bearer abc=="),
             ("eyJ.x.y=", None, "Bearer eyJ.x.y="),
             ("abc", None, "Bearer abc"),
+            ("[::1]=abc", Some("[::1]"), "Bearer abc"),
+            (
+                "[2001:db8::7]:8080=abc=",
+                Some("[2001:db8::7]:8080"),
+                "Bearer abc=",
+            ),
+            ("[x]=abc", None, "Bearer [x]=abc"),
         ];
         for (text, host, value) in cases {
             let secret = bearer(text).unwrap();
@@ -159,12 +250,26 @@ mod tests {
     }
 
     #[test]
+    fn base64_is_that_of_rfc_4648() {
+        let cases = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+        ];
+        for (bytes, wanted) in cases {
+            assert_eq!(base64(bytes.as_bytes()), wanted);
+        }
+    }
+
+    #[test]
     fn a_secret_goes_to_its_host_alone() {
         use clap::{Args, FromArgMatches};
         let command = Options::augment_args(clap::Command::new("recto"));
         let unset = Options::from_arg_matches(&command.get_matches_from(["recto"])).unwrap();
         let options = |bearer: &str| Options {
-            bearer: Some(super::bearer(bearer).unwrap()),
+            bearers: vec![super::bearer(bearer).unwrap()],
             headers: vec![header("X-Study: 7").unwrap()],
             ..unset.clone()
         };

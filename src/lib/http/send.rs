@@ -11,7 +11,7 @@ use reqwest::header::HeaderMap;
 use url::{Host as Name, Url};
 
 use super::host::Turn;
-use super::trouble::{refusal, reservation, retry_after, used_up};
+use super::trouble::{refusal, reservation, retry_after, time_there, used_up};
 use super::{ANONYMOUS, Ask, Attempt, Host, Http, Kind, Robots, Trouble, lock};
 
 /// An answer whose body is still to come.
@@ -80,14 +80,21 @@ impl Http {
                 self.permit(&host, &url).await?;
             }
             let slot = self.slot(&host, again && hop == 0).await?;
+            if hop == 0 {
+                ask.count.add_one();
+            }
             let start = Instant::now();
             let body = ask.body.as_ref().filter(|_| !as_get);
-            let request = self.request(ask, &url, body).headers(conditions.clone());
+            // What was meant for an encrypted connection is not said on an open one.
+            let is_open = first.scheme() == "https" && url.scheme() != "https";
+            let request = self.request(ask, &url, body, !is_open);
+            let request = request.headers(conditions.clone());
             let response = request.send().await;
             let response = response.map_err(|e| self.no_connection(&host, &url, &e))?;
             let status = response.status().as_u16();
             let latency = start.elapsed();
-            let wait = retry_after(response.headers(), SystemTime::now());
+            let now = time_there(response.headers(), SystemTime::now());
+            let wait = retry_after(response.headers(), now);
             self.note(&host, status, latency, wait, response.headers());
             match redirect(&response) {
                 Some(location) => {
@@ -95,7 +102,7 @@ impl Http {
                     as_get |= status < 307;
                     drop(slot);
                 }
-                None if is_answer(status, &conditions) => {
+                None if is_answer(status, &conditions) || is_wanted_refusal(ask, status) => {
                     self.respect(ask, response.headers())?;
                     return Ok(Open {
                         response,
@@ -120,7 +127,13 @@ impl Http {
         .into())
     }
 
-    fn request(&self, ask: &Ask, url: &Url, body: Option<&String>) -> reqwest::RequestBuilder {
+    fn request(
+        &self,
+        ask: &Ask,
+        url: &Url,
+        body: Option<&String>,
+        with_secrets: bool,
+    ) -> reqwest::RequestBuilder {
         let client = if ask.identity {
             &self.images
         } else {
@@ -141,7 +154,10 @@ impl Http {
             request = request.header("accept-encoding", "identity");
         }
         let host = url.host_str().unwrap_or_default();
-        let secrets = self.secrets.headers(host, url.port_or_known_default());
+        let secrets = match with_secrets {
+            true => self.secrets.headers(host, url.port_or_known_default()),
+            false => self.secrets.harmless(),
+        };
         request.headers(secrets).headers(ask.headers.clone())
     }
 
@@ -161,7 +177,7 @@ impl Http {
         if status < 400 {
             state.was_quick(latency);
         }
-        if let Some(wait) = used_up(headers, SystemTime::now()) {
+        if let Some(wait) = used_up(headers, time_there(headers, SystemTime::now())) {
             state.rest(now, wait);
         }
     }
@@ -349,6 +365,10 @@ fn is_answer(status: u16, conditions: &HeaderMap) -> bool {
     (200..300).contains(&status)
         || status == 304
         || (status == 416 && conditions.contains_key("range"))
+}
+
+fn is_wanted_refusal(ask: &Ask, status: u16) -> bool {
+    ask.refusals && matches!(status, 401 | 403)
 }
 
 fn redirect(response: &reqwest::Response) -> Option<&str> {

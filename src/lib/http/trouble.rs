@@ -120,6 +120,16 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether servers have this trouble with answers that are too large for them.
+    pub fn may_be_size(self) -> bool {
+        matches!(
+            self,
+            Kind::Forbidden | Kind::Server | Kind::Timeout | Kind::Truncated | Kind::NotAnImage
+        )
+    }
+}
+
 /// What to do after an attempt that failed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Next {
@@ -174,6 +184,13 @@ pub fn refusal(status: u16) -> Trouble {
         attempts: 0,
         message: format!("{words} (HTTP {status})"),
     }
+}
+
+/// What time it is for the server, whose dates are meant by its own clock: `Date`, else the time here.
+pub fn time_there(headers: &HeaderMap, here: SystemTime) -> SystemTime {
+    let date = headers.get("date").and_then(|date| date.to_str().ok());
+    date.and_then(|date| httpdate::parse_http_date(date).ok())
+        .unwrap_or(here)
 }
 
 /// `Retry-After` in either form: seconds, or a date.
@@ -275,6 +292,19 @@ mod tests {
                 "{kind:?} on {attempt}"
             );
         }
+    }
+
+    #[test]
+    fn a_date_is_meant_by_the_clock_of_who_says_it() {
+        let here = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+        let said = headers(&[
+            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT"),
+        ]);
+        let there = time_there(&said, here);
+        assert_eq!(retry_after(&said, there), Some(10 * SECOND));
+        assert_eq!(time_there(&headers(&[]), here), here);
+        assert_eq!(time_there(&headers(&[("date", "noon")]), here), here);
     }
 
     #[test]

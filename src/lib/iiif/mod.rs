@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub mod asked;
+pub mod authorization;
 pub mod canonical;
 pub mod info;
 pub mod resolve;

@@ -44,7 +44,7 @@ pub fn check(bytes: &[u8]) -> Result<Facts, Fault> {
     while let Some(scan) = reader.next_scan()? {
         let frame = reader.frame()?;
         let end = match (&mut progress, frame.progressive) {
-            (_, false) => walk(bytes, frame, &scan, &mut Skim)?,
+            (_, false) => walk(bytes, frame, &scan, &mut Skim::new(frame))?,
             (Some(progress), true) => progress.read(bytes, frame, &scan)?,
             (none, true) => none
                 .insert(Progress::new(frame, bytes.len() - scan.start, Nothing)?)

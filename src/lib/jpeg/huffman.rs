@@ -1,7 +1,7 @@
 //! Huffman tables: as files define them, for decoding, for encoding, and the best ones for given counts
 //! (ITU-T T.81, annexes C, F and K).
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::bits::Bits;
 
@@ -35,6 +35,36 @@ pub struct Lookup {
     /// What to add to a code to find its symbol; by length.
     offset: [i32; 17],
     class: Class,
+    strides: OnceLock<Box<[Stride; 1 << WIDE]>>,
+}
+
+/// How far one may step at once over the codes of a block, by the next [`WIDE`] bits: bits of the codes and of the
+/// values behind them; from bit 8 how far the coefficient index goes on; bit 15: and there the block ends. Zero: no
+/// code is known whole from these bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Stride(u16);
+
+/// Bits by which strides are found.
+const WIDE: u32 = 12;
+
+impl Stride {
+    /// Bits to consume, at most 31.
+    #[inline(always)]
+    pub fn total(self) -> u32 {
+        u32::from(self.0 & 0xFF)
+    }
+
+    /// How far the index of the coefficient goes on, up to the end of the block if it ends.
+    #[inline(always)]
+    pub fn advance(self) -> u32 {
+        u32::from(self.0 >> 8 & 0x7F)
+    }
+
+    /// Whether the last code ends the block.
+    #[inline(always)]
+    pub fn ends(self) -> bool {
+        self.0 >> 15 != 0
+    }
 }
 
 /// What there is to know of a code: bits of code and value together, how far the coefficient index goes on, the
@@ -108,6 +138,7 @@ impl Lookup {
             limit: [0; 17],
             offset: [0; 17],
             class,
+            strides: OnceLock::new(),
             table,
         };
         let (mut code, mut first) = (0u32, 0);
@@ -154,6 +185,46 @@ impl Lookup {
             Entry::NONE => self.long_entry(bits),
             entry => Ok(entry),
         }
+    }
+
+    /// The strides of an AC table; made when first asked for.
+    pub fn strides(&self) -> &[Stride; 1 << WIDE] {
+        self.strides.get_or_init(|| {
+            let mut strides = Box::new([Stride(0); 1 << WIDE]);
+            for (bits, stride) in strides.iter_mut().enumerate() {
+                *stride = self.stride(bits as u32);
+            }
+            strides
+        })
+    }
+
+    /// The stride of the next bits.
+    #[inline(always)]
+    pub fn next_stride(strides: &[Stride; 1 << WIDE], bits: &Bits) -> Stride {
+        strides[(bits.peek() >> (64 - WIDE)) as usize]
+    }
+
+    fn stride(&self, bits: u32) -> Stride {
+        let (mut total, mut advance) = (0, 0);
+        while total < WIDE {
+            let next = (bits << total & ((1 << WIDE) - 1)) >> (WIDE - FAST);
+            let entry = self.fast[next as usize];
+            let is_known = entry != Entry::NONE && entry.length() <= WIDE - total;
+            match entry.advance() {
+                _ if !is_known => break,
+                END_OF_BLOCK => {
+                    return Stride((total + entry.total()) as u16 | advance << 8 | 1 << 15);
+                }
+                ILLEGAL => break,
+                // Beyond the last coefficient it is of no use.
+                further if u32::from(advance) + further > 63 => break,
+                further => {
+                    total += entry.total();
+                    advance += further as u16;
+                }
+            }
+        }
+        Stride(total as u16 | advance << 8)
     }
 
     #[cold]
@@ -389,6 +460,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_stride_is_as_many_single_steps(weights in prop::collection::vec(0u32..12, 256), bytes in prop::collection::vec(0u8..255, 16)) {
+            let mut counts = [0; 256];
+            for symbol in legal(Class::Ac) {
+                counts[usize::from(symbol)] = 1u64 << weights[usize::from(symbol)];
+            }
+            let lookup = Lookup::new(Table::optimal(&counts, Class::Ac), Class::Ac).unwrap();
+            let mut bits = Bits::new(&bytes, 0);
+            bits.fill();
+            let stride = Lookup::next_stride(lookup.strides(), &bits);
+            let (mut total, mut advance) = (0, 0);
+            while total < stride.total() {
+                bits.fill();
+                let entry = lookup.entry(&bits).unwrap_or(Entry::NONE);
+                bits.consume(entry.total());
+                total += entry.total();
+                advance += entry.advance();
+            }
+            let end = if stride.ends() { END_OF_BLOCK } else { 0 };
+            prop_assert_eq!((total, advance), (stride.total(), stride.advance() + end));
+        }
+
         #[test]
         fn every_legal_symbol_is_coded_and_decoded(weights in prop::collection::vec(0u32..40, 256), ac: bool) {
             let class = if ac { Class::Ac } else { Class::Dc };

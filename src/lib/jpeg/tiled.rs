@@ -135,7 +135,8 @@ fn photometric(style: &Style) -> Result<u16, Refusal> {
 /// A JPEG of one scan without the segments of applications and comments, proven to be whole.
 fn stripped(reader: &mut Reader, scan: &Scan) -> Result<Vec<u8>, Refusal> {
     let bytes = reader.bytes();
-    let end = walk(bytes, reader.frame()?, scan, &mut Skim)?;
+    let frame = reader.frame()?;
+    let end = walk(bytes, frame, scan, &mut Skim::new(frame))?;
     reader.resume(end);
     if reader.next_scan()?.is_some() {
         return Err(Refusal::Misfit("a scan behind the one that has all".into()));

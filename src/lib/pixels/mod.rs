@@ -5,7 +5,7 @@
 //! Everything is decoded within a limit stated beforehand, so that a small file that claims a huge picture is
 //! refused from its header.
 
-use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
@@ -37,6 +37,8 @@ pub struct Header {
     pub height: u32,
     /// Colour channels as decoded: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
     pub channels: u8,
+    /// Bits to a sample as decoded: 8, 16 or 32.
+    pub depth: u8,
     /// Media type by content: `image/jpeg`, `image/png`, `image/tiff`, `image/webp`, `image/gif`.
     pub media_type: &'static str,
     /// EXIF orientation, 1 to 8; 1 where there is none.
@@ -44,6 +46,15 @@ pub struct Header {
 }
 
 impl Header {
+    /// What of such a picture is lost when it is written with 8 bits a sample and no alpha.
+    pub fn lost_in_eight_bits(&self) -> Option<String> {
+        let has_alpha = matches!(self.channels, 2 | 4);
+        let deep = (self.depth > 8).then(|| format!("{} bits to a sample became 8", self.depth));
+        let alpha = has_alpha.then(|| "alpha was dropped".to_owned());
+        let lost: Vec<String> = deep.into_iter().chain(alpha).collect();
+        (!lost.is_empty()).then(|| lost.join(", "))
+    }
+
     /// The usual suffix of such a file, without dot.
     pub fn suffix(&self) -> &'static str {
         suffix(self.media_type)
@@ -88,9 +99,28 @@ pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
 /// Reads the header of an image from its start. The error says why it is no image.
 pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     let mut input = input;
-    if let Some(header) = of_jpeg_tiles(&mut input) {
-        return Ok(header);
+    match of_jpeg_tiles(&mut input).or_else(|| of_jpeg_head(&mut input)) {
+        Some(header) => Ok(header),
+        None => header_of(input),
     }
+}
+
+/// How much of a JPEG is read for its header; one with more before its pixels is read whole.
+const JPEG_HEAD: u64 = 1 << 20;
+
+/// The header of a JPEG by its first bytes alone, for the decoder takes all it is given into memory.
+fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Header> {
+    if !input.fill_buf().ok()?.starts_with(&[0xFF, 0xD8]) {
+        return None;
+    }
+    let mut head = Vec::new();
+    let read = input.by_ref().take(JPEG_HEAD).read_to_end(&mut head);
+    input.rewind().ok()?;
+    read.ok()?;
+    header_of(Cursor::new(head)).ok()
+}
+
+fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
     let reader = reader(input)?;
     let format = reader
         .format()
@@ -102,12 +132,15 @@ pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     if width == 0 || height == 0 {
         return Err(format!("its header says {width} x {height} pixels"));
     }
-    let channels = decoder.color_type().channel_count();
+    let colour = decoder.color_type();
+    let channels = colour.channel_count();
+    let depth = (colour.bits_per_pixel() / u16::from(channels)) as u8;
     let orientation = decoder.orientation().map_or(1, |o| o.to_exif());
     Ok(Header {
         width,
         height,
         channels,
+        depth,
         media_type,
         orientation,
     })
@@ -130,6 +163,7 @@ fn of_jpeg_tiles(input: &mut (impl BufRead + Seek)) -> Option<Header> {
             width,
             height,
             channels: 3,
+            depth: 8,
             media_type: "image/tiff",
             orientation: turn
                 .ok()

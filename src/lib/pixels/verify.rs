@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -35,8 +36,15 @@ pub struct Sound {
 /// Up to this many pixels an image other than JPEG and PNG is decoded to see whether it is whole; beyond, its end is
 /// looked at. Bounds the memory a check takes.
 const DECODED: u64 = 50_000_000;
-/// Up to this many bytes a JPEG file is taken into memory to be read to its end.
-const LOADED: u64 = 256 << 20;
+/// Up to this many bytes a JPEG file is taken into memory to be read to its end: more than any JPEG is that was not
+/// made to be large.
+const LOADED: u64 = 1 << 30;
+/// Of files with more bytes than this one at a time is in memory.
+const LARGE: u64 = 64 << 20;
+static LARGE_ONE: Mutex<()> = Mutex::new(());
+
+/// Up to this many bytes a file is read once, and all is done in memory.
+const SMALL: u64 = 4 << 20;
 
 /// Checks an image in memory.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
@@ -49,10 +57,20 @@ pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
     Ok(header)
 }
 
-/// Checks an image file, and takes its hash on the way. Memory holds the file's bytes at most.
+/// Checks an image file, and takes its hash on the way. Memory holds the file's bytes at most, and one large file's.
 pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     let disk = |e: io::Error| Flaw::Disk(format!("{}: {e}", path.display()));
     let mut file = File::open(path).map_err(disk)?;
+    let length = file.metadata().map_err(disk)?.len();
+    if length <= SMALL {
+        let mut bytes = Vec::with_capacity(length as usize + 1);
+        file.read_to_end(&mut bytes).map_err(disk)?;
+        return Ok(Sound {
+            header: verify(&bytes)?,
+            bytes: bytes.len() as u64,
+            sha256: crate::files::hex_digest(&bytes, 64),
+        });
+    }
     let header = super::measure_in(BufReader::new(&file)).map_err(|cause| {
         let mut start = [0; 512];
         let got = file
@@ -63,6 +81,7 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     })?;
     file.seek(SeekFrom::Start(0)).map_err(disk)?;
     let (sha256, bytes) = crate::files::sha256(&mut file).map_err(disk)?;
+    let _turn = (bytes > LARGE).then(|| LARGE_ONE.lock().unwrap_or_else(PoisonError::into_inner));
     match header.media_type {
         "image/jpeg" if bytes > LOADED => ends_as_jpeg(&tail(&mut file).map_err(disk)?)?,
         "image/jpeg" => whole_jpeg(&std::fs::read(path).map_err(disk)?, &header)?,
@@ -76,11 +95,25 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     })
 }
 
-/// The ICC profile of a JPEG, if it has one.
-pub fn icc(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut decoder = zune_jpeg::JpegDecoder::new(ZCursor::new(bytes));
-    decoder.decode_headers().ok()?;
-    decoder.icc_profile()
+/// The ICC profile of an image, if it has one that is about grey or RGB, as many `channels` (1 or 3) as it is decoded
+/// to: a profile of inks says nothing of what they are decoded to.
+pub fn icc(bytes: &[u8], channels: u8) -> Option<Vec<u8>> {
+    let profile = match super::tiff::is_tiff(bytes) {
+        true => icc_of_tiff(bytes)?,
+        false => {
+            let reader = super::reader(io::Cursor::new(bytes)).ok()?;
+            let mut decoder = reader.into_decoder().ok()?;
+            image::ImageDecoder::icc_profile(&mut decoder).ok()??
+        }
+    };
+    let about: &[u8] = if channels == 1 { b"GRAY" } else { b"RGB " };
+    (profile.get(16..20) == Some(about)).then_some(profile)
+}
+
+fn icc_of_tiff(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut decoder = tiff::decoder::Decoder::new(io::Cursor::new(bytes)).ok()?;
+    let tag = decoder.find_tag(tiff::tags::Tag::IccProfile).ok()??;
+    tag.into_u8_vec().ok()
 }
 
 fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {

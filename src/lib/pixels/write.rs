@@ -232,10 +232,19 @@ pub struct Decoded {
     width: u32,
     height: u32,
     channels: u8,
+    icc: Option<Vec<u8>>,
     next: usize,
 }
 
 impl Decoded {
+    /// The same with the ICC profile of the file it was decoded from.
+    pub fn with_icc_of(self, bytes: &[u8]) -> Self {
+        Decoded {
+            icc: super::icc(bytes, self.channels),
+            ..self
+        }
+    }
+
     /// Rows of a decoded picture.
     pub fn new(image: DynamicImage) -> Self {
         let (width, height) = (image.width(), image.height());
@@ -248,12 +257,16 @@ impl Decoded {
             width,
             height,
             channels,
+            icc: None,
             next: 0,
         }
     }
 }
 
 impl Rows for Decoded {
+    fn icc(&self) -> Option<&[u8]> {
+        self.icc.as_deref()
+    }
     fn width(&self) -> u32 {
         self.width
     }

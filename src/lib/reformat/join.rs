@@ -438,6 +438,7 @@ mod tests {
                 width: 200,
                 height: 100,
                 channels: 3,
+                depth: 8,
                 media_type: "image/png",
                 orientation: 1,
             },

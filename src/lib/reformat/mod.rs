@@ -149,11 +149,16 @@ fn nothing(report: &Report, options: &Options) -> Error {
     let (why, hint) = match reasons.iter().max_by_key(|(_, n)| **n) {
         Some((reason, n)) => (
             format!(": {n} left out, {reason}"),
-            format!(
-                "`recto-download {} images --image-map {}` fetches the images",
-                options.localizations.display(),
-                options.image_map.display()
-            ),
+            match reasons.contains_key(ELSEWHERE) {
+                true => "the image map has absolute paths: copy it to the folder above the images and name \
+                         it with --image-map"
+                    .to_owned(),
+                false => format!(
+                    "`recto-download {} images --image-map {}` fetches the images",
+                    options.localizations.display(),
+                    options.image_map.display()
+                ),
+            },
         ),
         None if report.filtered > 0 => (
             format!(": {} set aside", report.filtered),
@@ -198,10 +203,7 @@ fn measure(
 }
 
 fn measure_one(folder: &Path, file: &str) -> Result<File, String> {
-    let plain = |c: std::path::Component| matches!(c, std::path::Component::Normal(_));
-    if file.is_empty() || !Path::new(file).components().all(plain) {
-        return Err(format!("path leaves the folder of the image map: {file}"));
-    }
+    let file = &below(folder, file)?;
     let path = folder.join(file);
     let fault = |e: Error| format!("file cannot be used: {}", e.what());
     Ok(File {
@@ -210,6 +212,35 @@ fn measure_one(folder: &Path, file: &str) -> Result<File, String> {
         bytes: std::fs::metadata(&path).map_or(0, |found| found.len()),
         path,
     })
+}
+
+const ELSEWHERE: &str = "absolute path is not below the folder of the image map";
+
+/// A path of the image map as seen from the map's folder. m3-download writes absolute paths where its output folder
+/// was given as one.
+fn below(folder: &Path, file: &str) -> Result<String, String> {
+    let relative = match Path::new(file).is_absolute() {
+        false => Some(file.to_owned()),
+        true => relative_to(folder, Path::new(file)),
+    };
+    let relative = relative.ok_or_else(|| format!("{ELSEWHERE}: {file}"))?;
+    let plain = |c: std::path::Component| matches!(c, std::path::Component::Normal(_));
+    match !relative.is_empty() && Path::new(&relative).components().all(plain) {
+        true => Ok(relative),
+        false => Err(format!("path leaves the folder of the image map: {file}")),
+    }
+}
+
+fn relative_to(folder: &Path, file: &Path) -> Option<String> {
+    let as_said = std::path::absolute(folder).ok();
+    // The same folder may have two names, such as a link to it.
+    let real = || Some((folder.canonicalize().ok()?, file.canonicalize().ok()?));
+    let relative = (as_said.as_deref())
+        .and_then(|folder| file.strip_prefix(folder).ok().map(Path::to_owned))
+        .or_else(|| {
+            real().and_then(|(folder, file)| Some(file.strip_prefix(folder).ok()?.to_owned()))
+        })?;
+    Some(relative.to_str()?.replace(std::path::MAIN_SEPARATOR, "/"))
 }
 
 /// Gives every picture its split.

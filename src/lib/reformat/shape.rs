@@ -150,6 +150,7 @@ mod tests {
             width,
             height,
             channels: 3,
+            depth: 8,
             media_type: "image/jpeg",
             orientation,
         }

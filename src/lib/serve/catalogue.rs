@@ -46,7 +46,7 @@ pub struct Catalogue {
 pub struct Taken {
     /// What there is.
     pub catalogue: Catalogue,
-    /// Files that cannot be served.
+    /// Files that cannot be served, records of a foreign list that cannot be used.
     pub rejects: Vec<Reject>,
     /// Images of the localizations that the image map does not hold: `recto-download` has said why.
     pub absent: u64,
@@ -113,11 +113,14 @@ pub fn of_folder(root: &Path) -> Result<Taken, Error> {
 
 /// Takes the images of a `localizations.json` that an `image_map.json` holds.
 pub fn of_localizations(localizations: &Path, map: &Path) -> Result<Taken, Error> {
-    let images = contracts::read::<contracts::Localizations>(localizations)?.images;
+    let read = contracts::read::<contracts::Localizations>(localizations)?;
     let paths: ImageMap = contracts::read_image_map(map)?;
-    let mut taken = Taken::default();
+    let mut taken = Taken {
+        rejects: read.rejects,
+        ..Taken::default()
+    };
     let mut pictures = Vec::new();
-    for about in images {
+    for about in read.images {
         let Some(path) = paths.get(&about.id) else {
             taken.absent += 1;
             continue;

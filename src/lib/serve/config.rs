@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::prepared;
 use super::presets::Preset;
+use super::store::settings::Settings;
 use crate::files;
 use crate::report::Error;
 
@@ -19,6 +20,8 @@ pub struct Config {
     pub presets: BTreeMap<String, Preset>,
     /// What is made before anybody asks.
     pub prepare: prepared::Settings,
+    /// Where answers are kept beyond memory.
+    pub cache: Settings,
 }
 
 /// Reads a configuration file.
@@ -56,6 +59,7 @@ mod tests {
                 "[presets.A]\nwidth = 0\n",
                 "c.toml:1:1: a preset has 1 to 65535",
             ),
+            ("[cache]\ndisc = 5\n", "c.toml:2:1: unknown field `disc`"),
         ];
         for (text, wanted) in cases {
             match parse("c.toml", text) {

@@ -25,7 +25,7 @@ use super::patient::Patient;
 use super::respond::{Asked, Body, Query, Response, Site, refused, text};
 use super::reviews::Reviews;
 use super::service::{Service, Trouble};
-use super::{pages, review};
+use super::{pages, purge, review};
 
 /// How long answers on their way may take after a request to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
@@ -74,6 +74,7 @@ pub async fn listen(door: Door, listener: TcpListener, stopped: impl Future<Outp
     drop(listener);
     // Clients that never finish reading do not keep it from stopping.
     let _ = tokio::time::timeout(LAST_PATIENCE, graceful.shutdown()).await;
+    door.service.store.settle().await;
 }
 
 /// A connection once there is a place for it; none where it broke off at once or no file is left for it.
@@ -138,7 +139,10 @@ impl Door {
         let request = Request::from_parts(head, ());
         let response = match (&self.reviews, request.uri().path().strip_prefix("/review/")) {
             (Some(reviews), Some(id)) => self.review(reviews, &request, id, body).await,
-            _ => self.respond(&request),
+            _ => match purge::asked(&self.service, &request, client.ip()).await {
+                Some(response) => response,
+                None => self.respond(&request),
+            },
         };
         let is_head = request.method() == Method::HEAD;
         let (response, bytes) = self.fill(response, is_head).await;

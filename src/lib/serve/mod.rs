@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::files;
@@ -25,6 +26,7 @@ use prepared::Prepared;
 use presets::Presets;
 use reviews::Reviews;
 use service::{Means, Service};
+use store::Store;
 
 pub mod annotation;
 pub mod cache;
@@ -44,12 +46,14 @@ pub mod prepared;
 pub mod presentation;
 pub mod presentation2;
 pub mod presets;
+pub mod purge;
 pub mod respond;
 pub mod review;
 pub mod reviews;
 pub mod search;
 pub mod service;
 pub mod sides;
+pub mod store;
 
 /// Threads that talk to clients.
 const THREADS: usize = 2;
@@ -106,6 +110,9 @@ pub struct Options {
     /// and those that are there already are made at the start
     #[arg(long, value_name = "FILE")]
     pub review: Option<PathBuf>,
+    /// Remove everything that the cache of --config keeps of an image, and serve nothing; may be given again
+    #[arg(long, value_name = "ID", requires = "config")]
+    pub purge: Vec<String>,
     /// Append a line of JSON for every answer to FILE
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
@@ -154,6 +161,13 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         None => Config::default(),
     };
     let presets = Presets::with(&config.presets).map_err(Error::usage)?;
+    let store = Arc::new(Store::open(&config.cache, options.common.quiet)?);
+    if !options.purge.is_empty() {
+        let catalogue = take(options)?.catalogue;
+        let purged = purge::all(&store, &catalogue, &options.purge);
+        report.done = runtime()?.block_on(purged)?;
+        return Ok(());
+    }
     let mut taken = take(options)?;
     if let Some(id) = &options.wanted.url {
         return print_urls(options, id, &presets, &taken, report);
@@ -186,12 +200,14 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
             left_out.collect::<String>()
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::new("threads cannot be started").because(e))?;
-    let outcome = runtime.block_on(open(options, (presets, prepared), taken.catalogue, reviews));
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(open(
+        options,
+        (presets, prepared),
+        taken.catalogue,
+        store,
+        reviews,
+    ));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
@@ -241,6 +257,14 @@ fn prepared_for(options: &Options, settings: &prepared::Settings) -> Prepared {
     Prepared::in_folder(folder, &settings.thumbnails)
 }
 
+fn runtime() -> Result<Runtime, Error> {
+    Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new("threads cannot be started").because(e))
+}
+
 fn take(options: &Options) -> Result<Taken, Error> {
     let source = &options.source;
     if !source.is_dir() {
@@ -287,6 +311,7 @@ async fn open(
     options: &Options,
     made: (Presets, Prepared),
     catalogue: Catalogue,
+    store: Arc<Store>,
     reviews: Option<Reviews>,
 ) -> Result<(), Error> {
     let log = (options.access_log.as_deref())
@@ -306,7 +331,8 @@ async fn open(
     // Listened for before the line is out: a script may stop the server as soon as it reads it.
     let stopped = told_to_stop()?;
     announce(address)?;
-    let mut door = door(options, made, catalogue, address, log);
+    tokio::spawn(store.clone().look_after());
+    let mut door = door(options, made, catalogue, store, address, log);
     door.reviews = reviews.map(Mutex::new);
     listen::listen(door, listener, stopped).await;
     Ok(())
@@ -316,6 +342,7 @@ fn door(
     options: &Options,
     (presets, prepared): (Presets, Prepared),
     catalogue: Catalogue,
+    store: Arc<Store>,
     address: SocketAddr,
     log: Option<File>,
 ) -> Door {
@@ -323,7 +350,7 @@ fn door(
         memory: options.memory << 20,
         most_waiting: options.queue as usize,
     };
-    let mut service = Service::new(catalogue, cap(options), options.max_age, means);
+    let mut service = Service::new(catalogue, cap(options), options.max_age, means, store);
     service.presets = presets;
     service.prepared = prepared.folder().is_dir().then_some(prepared);
     Door {

@@ -112,7 +112,8 @@ fn pixels(
 /// The answer that a plan leads to.
 pub fn rendered(site: &Site, at: usize, plan: Plan, facts: &Facts, asked: &Asked) -> Response {
     // Both versions have one answer, so the key is the plan and not its spelling.
-    let key = format!("{at} {} {plan:?}", facts.stamp);
+    let id = &site.catalogue.pictures[at].id;
+    let key = format!("{}{} {plan:?}", key_start(id), facts.stamp);
     let etag = tag(&format!("{} {key}", env!("CARGO_PKG_VERSION")));
     let response = match not_modified(asked, &etag) {
         Some(response) => response,
@@ -122,6 +123,12 @@ pub fn rendered(site: &Site, at: usize, plan: Plan, facts: &Facts, asked: &Asked
     response
         .with("cache-control", format!("public, max-age={}", site.max_age))
         .with("etag", etag)
+}
+
+/// What the keys of all answers about an image begin with.
+pub fn key_start(id: &str) -> String {
+    // Quoted: no id is the start of another's.
+    format!("{id:?} ")
 }
 
 const LD_JSON_3: &str = r#"application/ld+json;profile="http://iiif.io/api/image/3/context.json""#;

@@ -1,0 +1,216 @@
+//! `--regions`, the shell: asks services how large their images are, cuts, and writes what was cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use futures::stream::{self, StreamExt};
+
+use super::fetch::Places;
+use super::regions::{self, Cut};
+use super::{Net, Options, access, failure, uri_of};
+use crate::contracts::{self, Failure, Localizations, LocalizedImage};
+use crate::files;
+use crate::http::{Count, Kind, Trouble};
+use crate::progress::{Progress, Standing};
+use crate::report::{Error, Reject};
+use crate::signals::Signals;
+
+/// Questions on their way at one time; each host has its own limits.
+const AT_ONCE: usize = 32;
+
+/// What was cut.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// Boxes and images without a region.
+    pub failures: Vec<Failure>,
+    /// Records of a list of m3-download that cannot be used.
+    pub unusable: Vec<Reject>,
+    /// What has learnt of the servers, where they were asked.
+    pub net: Option<Net>,
+}
+
+/// Size of the image of each service.
+type Sizes = BTreeMap<String, [u32; 2]>;
+
+/// Writes the regions of all boxes to `file`.
+pub(super) fn cut(options: &Options, file: &Path, places: &Places) -> Result<Parts, Error> {
+    if file == options.localizations {
+        let what = format!("{}: is the input, and would be overwritten", file.display());
+        return Err(Error::usage(what).hint("--regions=FILE names another"));
+    }
+    let set: Localizations = contracts::read(&options.localizations)?;
+    let has_boxes = |image: &LocalizedImage| !image.localizations.is_empty();
+    let boxed: Vec<LocalizedImage> = set.images.into_iter().filter(has_boxes).collect();
+    if boxed.is_empty() {
+        let what = format!("{}: no image has a box", options.localizations.display());
+        return Err(Error::new(what).hint("without --regions whole images are downloaded"));
+    }
+    let known = places.hidden.join("sizes.json");
+    let mut sizes = match options.overwrite || options.refresh {
+        true => Sizes::new(),
+        false => remembered(&known),
+    };
+    let asked = boxed
+        .iter()
+        .filter(|image| size_of(image, &sizes).is_none());
+    let asked: Vec<&LocalizedImage> = asked.filter(|i| i.image.service.is_some()).collect();
+    let (mut net, mut lost) = (None, BTreeMap::new());
+    if !asked.is_empty() {
+        let hosts = boxed.iter().filter_map(|image| {
+            let uri = options.http.rewritten(uri_of(image)?);
+            crate::http::host_of(&uri)
+        });
+        let hosts: BTreeSet<String> = hosts.collect();
+        let reach = Net::new(options, &hosts, places)?;
+        let stopped = measure(options, &reach, &asked, &mut sizes, &mut lost);
+        files::write_json(&known, &sizes)?;
+        if let Some(signal) = stopped {
+            return Err(Error::interrupted(format!("stopped by {signal}"))
+                .hint("run the same command again to go on"));
+        }
+        net = Some(reach);
+    }
+    let mut parts = Parts {
+        failures: Vec::new(),
+        unusable: set.rejects,
+        net,
+    };
+    let mut images: BTreeMap<String, LocalizedImage> = BTreeMap::new();
+    for image in &boxed {
+        if let Some(trouble) = lost.get(uri_of(image).unwrap_or_default()) {
+            parts.failures.push(failure(image, Trouble::clone(trouble)));
+            continue;
+        }
+        // Without a service there is nothing to ask, and the core says so.
+        let size = size_of(image, &sizes).unwrap_or_default();
+        let Cut {
+            images: cut,
+            rejects,
+        } = regions::cut(image, size, options.margin);
+        cut.into_iter().for_each(|region| add(&mut images, region));
+        let failures = rejects.into_iter().map(|(id, why)| {
+            let trouble = Trouble {
+                kind: Kind::Unsupported,
+                status: None,
+                attempts: 0,
+                message: format!("box {id}: {why}"),
+            };
+            failure(image, trouble)
+        });
+        parts.failures.extend(failures);
+    }
+    let found = Localizations {
+        taxonomy: set.taxonomy,
+        ..Localizations::new(images.into_values().collect())
+    };
+    files::write_json(file, &found)?;
+    Ok(parts)
+}
+
+/// Images of one service that share a region share its file.
+fn add(images: &mut BTreeMap<String, LocalizedImage>, region: LocalizedImage) {
+    let Some(known) = images.get_mut(&region.id) else {
+        images.insert(region.id.clone(), region);
+        return;
+    };
+    for found in region.localizations {
+        if known.localizations.iter().all(|l| l.id != found.id) {
+            known.localizations.push(found);
+        }
+    }
+    for label in region.labels {
+        if !known.labels.contains(&label) {
+            known.labels.push(label);
+        }
+    }
+}
+
+fn size_of(image: &LocalizedImage, sizes: &Sizes) -> Option<[u32; 2]> {
+    sizes.get(&image.image.service.as_ref()?.id).copied()
+}
+
+/// What an earlier run was told. What cannot be read is asked again.
+fn remembered(path: &Path) -> Sizes {
+    let bytes = std::fs::read(path).ok();
+    bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default()
+}
+
+/// Asks services for their sizes; gives the signal that ended it early.
+fn measure(
+    options: &Options,
+    net: &Net,
+    images: &[&LocalizedImage],
+    sizes: &mut Sizes,
+    lost: &mut BTreeMap<String, Trouble>,
+) -> Option<&'static str> {
+    let mut services: BTreeMap<&str, Option<[u32; 2]>> = BTreeMap::new();
+    for image in images {
+        let declared = image.image.width.zip(image.image.height);
+        let declared = declared.map(|(w, h)| [w, h]);
+        // Of a part of an image the source declares the size of the part.
+        let whole = image
+            .image
+            .service
+            .as_ref()
+            .is_some_and(|s| s.region.is_none());
+        services.insert(
+            uri_of(image).unwrap_or_default(),
+            declared.filter(|_| whole),
+        );
+    }
+    let (http, memory) = (&net.http, &net.memory);
+    let standing = |done: usize, lost: usize| {
+        let (requests, bytes) = http.spent();
+        Standing {
+            total: services.len() as u64,
+            finished: done as u64,
+            failed: lost as u64,
+            requests,
+            bytes,
+            waiting: http.waiting(),
+            ..Standing::default()
+        }
+    };
+    let ask = |(service, declared): (&str, Option<[u32; 2]>)| {
+        let service = service.to_owned();
+        async move {
+            let count = Count::default();
+            let admission = access::admission(http, memory, &service, &count).await;
+            let found = admission.and_then(|admission| {
+                access::is_whole(http, &admission, &service, declared)?;
+                Ok([admission.info.width, admission.info.height])
+            });
+            let found = found.map_err(|trouble| Trouble {
+                attempts: count.get(),
+                ..trouble
+            });
+            (service, found)
+        }
+    };
+    net.runtime.block_on(async {
+        let mut signals = Signals::hear();
+        let (style, quiet) = (options.progress, options.common.quiet);
+        let mut progress = Progress::start(style, quiet, "download", "sizes", &standing(0, 0));
+        let asked: Vec<(&str, Option<[u32; 2]>)> = services.iter().map(|(s, d)| (*s, *d)).collect();
+        let mut answers = stream::iter(asked).map(ask).buffer_unordered(AT_ONCE);
+        let mut done = 0;
+        let stopped = loop {
+            let next = tokio::select! {
+                biased;
+                signal = signals.next() => break Some(signal),
+                next = answers.next() => next,
+            };
+            match next {
+                None => break None,
+                Some((service, Ok(size))) => drop(sizes.insert(service, size)),
+                Some((service, Err(trouble))) => drop(lost.insert(service, trouble)),
+            }
+            done += 1;
+            progress.tick(http.elapsed(), &standing(done - lost.len(), lost.len()));
+        };
+        progress.end(http.elapsed(), &standing(done - lost.len(), lost.len()));
+        stopped
+    })
+}
