@@ -13,8 +13,12 @@ mod images;
 mod operations;
 #[path = "serve/pages.rs"]
 mod pages;
+#[path = "serve/prepare.rs"]
+mod prepare;
 #[path = "serve/presentation.rs"]
 mod presentation;
+#[path = "serve/presets.rs"]
+mod presets;
 #[path = "serve/redis.rs"]
 mod redis;
 #[path = "serve/running.rs"]

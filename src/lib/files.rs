@@ -294,6 +294,18 @@ pub fn open_to_append(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
+/// Removes the files of a folder whose names begin so, but for those that begin with `keep`. What cannot be removed
+/// stays.
+pub fn remove_others(folder: &Path, begin: &str, keep: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(begin) && !name.starts_with(keep) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Puts the entries of a folder on the disk, so that a rename survives a power cut.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

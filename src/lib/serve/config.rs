@@ -1,11 +1,13 @@
 //! The configuration file of `recto-serve`: what is too much for options. TOML, a table per idea; unknown keys are
 //! refused, so that a mistyped one is not silently without effect.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{auth, store};
+use super::presets::Preset;
+use super::{auth, prepared, store};
 use crate::files;
 use crate::report::Error;
 
@@ -13,6 +15,10 @@ use crate::report::Error;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Derivatives with names, beside those that are shipped or in their place.
+    pub presets: BTreeMap<String, Preset>,
+    /// What is made before anybody asks.
+    pub prepare: prepared::Settings,
     /// Where answers are kept beyond memory.
     pub cache: store::settings::Settings,
     /// Who may see what.
@@ -83,6 +89,10 @@ mod tests {
             ("", ""),
             ("\n[nothing]\n", "c.toml:2:2: unknown field `nothing`"),
             ("a = \n", "c.toml:1:"),
+            (
+                "[presets.A]\nwidth = 0\n",
+                "c.toml:1:1: a preset has 1 to 65535",
+            ),
             ("[cache]\ndisc = 5\n", "c.toml:2:1: unknown field `disc`"),
             ("[auth]\n[[auth.rules]]\nmay = 1\n", "c.toml:3:7: "),
             (

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,12 +12,14 @@ use bytes::Bytes;
 
 use super::auth::sight::Sight;
 use super::cache::Cache;
-use super::catalogue::{self, Catalogue, MOST_PIXELS};
+use super::catalogue::{self, Catalogue, MOST_PIXELS, Picture};
 use super::ids::Ids;
 use super::info::Facts;
 use super::lanes::{Busy, Lanes};
 use super::metrics::{Metrics, Now, add};
 use super::picture::{self, Cap};
+use super::prepared::Prepared;
+use super::presets::Presets;
 use super::respond::{self, Asked, Response, Site};
 use super::store::counts::one;
 use super::store::entry::Key;
@@ -52,6 +54,10 @@ pub struct Service {
     lanes: Lanes,
     answers: Cache<String, Bytes>,
     pictures: Cache<(usize, u64), Arc<Source>>,
+    /// What was made before anybody asked.
+    pub prepared: Option<Prepared>,
+    /// Derivatives with names.
+    pub presets: Presets,
     /// What is kept beyond memory.
     pub store: Arc<Store>,
     /// What happened so far.
@@ -91,6 +97,8 @@ impl Service {
             lanes: Lanes::new(means.memory / 2, THREADS, means.most_waiting, TURN),
             answers: Cache::new(kept),
             pictures: Cache::new(kept),
+            prepared: None,
+            presets: Presets::default(),
             store,
             metrics: Metrics::default(),
         }
@@ -110,6 +118,7 @@ impl Service {
                     catalogue: &catalogue,
                     sight,
                     reviewed,
+                    presets: &self.presets,
                     cap: self.cap,
                     max_age: self.max_age,
                     facts: &|at| self.facts(at),
@@ -163,7 +172,7 @@ impl Service {
         if let Some((_, facts)) = known.filter(|(before, _)| *before == seen) {
             return Ok(facts);
         }
-        let header = catalogue::measure(path)?;
+        let header = catalogue::measure(&self.file_of(&catalogue.pictures[at], &now))?;
         let stamp = match self.store.settings.identity {
             Identity::File => seen,
             Identity::Content => tokio::task::block_in_place(|| stamp_of_bytes(path))?,
@@ -189,6 +198,30 @@ impl Service {
         Ok(bytes)
     }
 
+    /// The answer to a plan, if it was prepared.
+    fn thumbnail(&self, at: usize, plan: &Plan) -> Option<Bytes> {
+        let prepared = self.prepared.as_ref()?;
+        let catalogue = self.catalogue();
+        let picture = &catalogue.pictures[at];
+        let now = std::fs::metadata(&picture.path).ok()?;
+        let size = self.facts(at).ok()?.size;
+        let path = prepared.answer(&picture.id, &now, size, plan)?;
+        let bytes = std::fs::read(path).ok()?;
+        add(&self.metrics.prepared, 1);
+        Some(bytes.into())
+    }
+
+    /// The file that an image is read from: its pyramid, where a sound one was made of the file as it is now.
+    fn file_of(&self, picture: &Picture, now: &Metadata) -> PathBuf {
+        let pyramid = self.prepared.as_ref().map(|p| p.pyramid(&picture.id, now));
+        let is_sound = |path: &PathBuf| {
+            let look = catalogue::measure(path);
+            look.is_ok_and(|look| look.size == picture.size)
+        };
+        let pyramid = pyramid.filter(|path| files::is_there(path) && is_sound(path));
+        pyramid.unwrap_or_else(|| picture.path.clone())
+    }
+
     /// An answer that is kept in whatever tier, or none; it is not made.
     pub async fn find(&self, at: usize, key: &str) -> Option<Bytes> {
         if let Some(bytes) = self.answers.peek(&key.to_owned()) {
@@ -206,6 +239,10 @@ impl Service {
         key: &str,
     ) -> Result<(Bytes, usize), Trouble> {
         one(&self.store.memory.misses);
+        if let Some(bytes) = self.thumbnail(at, &plan) {
+            let size = bytes.len();
+            return Ok((bytes, size));
+        }
         let bytes = match self.store.is_empty() {
             true => self.work(at, plan, any).await?.map(|(bytes, _)| bytes),
             false => self.make_and_keep(at, plan, key).await?,
@@ -296,7 +333,11 @@ impl Service {
         let facts = self.facts(at).map_err(Trouble::Failed)?;
         let make = async {
             let leave = self.lanes.enter(facts.cost).await?;
-            let path = self.catalogue().pictures[at].path.clone();
+            let catalogue = self.catalogue();
+            let picture = &catalogue.pictures[at];
+            let now = std::fs::metadata(&picture.path);
+            let path = now.map(|now| self.file_of(picture, &now));
+            let path = path.map_err(|e| Trouble::Failed(e.to_string()))?;
             let work = move || {
                 let picture = Source::open(&path, MOST_PIXELS);
                 drop(leave);
