@@ -2,6 +2,8 @@
 
 #[path = "serve/auth.rs"]
 mod auth;
+#[path = "serve/cache.rs"]
+mod cache;
 mod common;
 #[path = "serve/flow.rs"]
 mod flow;
@@ -11,8 +13,14 @@ mod images;
 mod operations;
 #[path = "serve/pages.rs"]
 mod pages;
+#[path = "serve/prepare.rs"]
+mod prepare;
 #[path = "serve/presentation.rs"]
 mod presentation;
+#[path = "serve/presets.rs"]
+mod presets;
+#[path = "serve/redis.rs"]
+mod redis;
 #[path = "serve/running.rs"]
 mod running;
 #[path = "serve/sources.rs"]

@@ -14,6 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::report::Error;
 
 pub mod folder;
+pub mod kept;
 
 /// Reads a whole input; `-` is standard input.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -291,6 +292,18 @@ pub fn open_to_append(path: &Path) -> Result<File, Error> {
         .map_err(cannot)?;
     sync_folder(folder_of(path)).map_err(cannot)?;
     Ok(file)
+}
+
+/// Removes the files of a folder whose names begin so, but for those that begin with `keep`. What cannot be removed
+/// stays.
+pub fn remove_others(folder: &Path, begin: &str, keep: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(begin) && !name.starts_with(keep) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Puts the entries of a folder on the disk, so that a rename survives a power cut.

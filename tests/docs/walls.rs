@@ -23,25 +23,28 @@ const WALLS: &[Wall] = &[
         words: r"File::create|fs::write|OpenOptions|create_dir|fs::rename|fs::remove|fs::copy|hard_link|set_permissions|tempfile",
         rooms: &["files.rs", "files/"],
         except: &[(
-            "download/mod.rs",
+            "download/outcome.rs",
             "makes the folder of images before it can be named from the map's",
         )],
     },
     Wall {
         holds: "only `http` opens connections",
-        words: r"\b(reqwest|UdpSocket|rustls)\b|TcpStream::connect|hyper::client",
+        words: r"\b(reqwest|UdpSocket|rustls)\b|TcpStream::connect|hyper::client|\bredis::",
         rooms: &["http/"],
-        except: &[],
+        except: &[(
+            "serve/store/shared.rs",
+            "asks a Redis server, which is no archive and needs no manners",
+        )],
     },
     Wall {
         holds: "only `serve` listens",
         words: r"\b(TcpListener|hyper)\b",
         rooms: &["serve/mod.rs", "serve/listen.rs"],
-        except: &[],
+        except: &[("serve/purge.rs", "reads the head of a request to purge")],
     },
     Wall {
         holds: "only `pixels` meets pixels",
-        words: r"(^|[^:\w])(image|png|jpeg_encoder|zune_jpeg|tiff|fast_image_resize)::",
+        words: r"(^|[^:\w])(image|png|jpeg_encoder|zune_jpeg|tiff|fast_image_resize|hayro_jpeg2000)::",
         rooms: &["pixels/"],
         except: &[],
     },
@@ -55,6 +58,12 @@ const WALLS: &[Wall] = &[
                 "stamps the journal, beside the core that fills it",
             ),
             ("serve/listen.rs", "times answers and stamps the log"),
+            (
+                "serve/store/disk.rs",
+                "knows when an answer was made and its time is over",
+            ),
+            ("serve/store/clean.rs", "lets go what is too old"),
+            ("serve/store/shared.rs", "leaves a Redis that died alone"),
             (
                 "serve/patient.rs",
                 "waits only so long for clients that say nothing",

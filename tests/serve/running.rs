@@ -26,6 +26,11 @@ impl Serving {
     pub fn start(work: &Workdir, args: &[&str]) -> Self {
         let mut command = work.command("serve", args);
         command.args(["--listen", "127.0.0.1:0"]);
+        Serving::of(command)
+    }
+
+    /// The server that a command starts.
+    pub fn of(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

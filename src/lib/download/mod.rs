@@ -4,8 +4,8 @@
 //! [`service`], which plans with [`cover`], keeps regions in a [`pack`] and joins them by [`stitch`]. The
 //! [`journal`] remembers what is done, [`finished`] holds it; a second run asks only for what is missing.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
-use crate::contracts::{self, Download, Failure, LocalizedImage};
+use crate::contracts::{Download, Failure, LocalizedImage};
 use crate::files;
 use crate::http::{self, Http, Kind, Trouble};
 use crate::progress::{Parts, Progress, Standing, Style};
-use crate::report::{Common, Error, Reject, Report};
+use crate::report::{Common, Error, Report};
 use crate::signals::Signals;
 
 pub mod access;
@@ -32,6 +32,7 @@ pub mod hosts;
 pub mod join;
 pub mod journal;
 pub mod names;
+mod outcome;
 pub mod pack;
 pub mod plan;
 pub mod regions;
@@ -44,6 +45,7 @@ use fetch::{Places, Wish};
 use finished::{Finished, Slot};
 use gather::Set;
 use journal::Journal;
+use outcome::{Outcome, account, account_for_unusable, publish, tidy, verified};
 
 /// Options of `recto-download`.
 #[derive(Debug, clap::Args)]
@@ -227,50 +229,8 @@ impl Options {
     }
 }
 
-#[derive(Default)]
-struct Outcome {
-    /// What is there, from this run and from earlier ones.
-    had: Vec<Slot>,
-    /// Images fetched in this run.
-    fetched: u64,
-    /// How they came to be.
-    methods: BTreeMap<String, u64>,
-    /// What was adjusted on the way to the first of them.
-    adjusted: Vec<String>,
-    /// Images that lost alpha or depth when they were encoded anew.
-    flattened: u64,
-    failures: Vec<Failure>,
-    hosts: Vec<(String, http::Tally)>,
-    notes: Vec<String>,
-    stopped: Option<Error>,
-}
-
 /// What is under way when a run is to end gets so long to be done, and to let go: less than two seconds in all.
 const GRACE: Duration = Duration::from_millis(800);
-/// What was adjusted is told of so many images.
-const TOLD: usize = 5;
-
-impl Outcome {
-    fn take(&mut self, download: Download, slot: Slot) {
-        self.had.push(slot);
-        self.fetched += 1;
-        let Download {
-            path,
-            method,
-            notes,
-            ..
-        } = download;
-        let flattened = notes
-            .iter()
-            .any(|note| note.starts_with(fetch::ENCODED_ANEW));
-        self.flattened += u64::from(flattened);
-        *self.methods.entry(method).or_default() += 1;
-        let room = TOLD.saturating_sub(self.adjusted.len());
-        let told = notes.iter().map(|note| format!("{path}: {note}"));
-        self.adjusted.extend(told.take(room));
-    }
-}
-
 /// What it takes to ask servers.
 struct Net {
     runtime: tokio::runtime::Runtime,
@@ -497,43 +457,6 @@ async fn refresh<'a>(
     (same, news)
 }
 
-fn verified(files: usize, differ: &[String]) -> String {
-    match differ {
-        [] => format!("--verify: {files} files are as they were written"),
-        [first, ..] => format!(
-            "--verify: {} files were not as they were written and were fetched anew, first: {first}",
-            differ.len()
-        ),
-    }
-}
-
-/// How it went with a host, and why it was not faster.
-fn words_of(host: &str, tally: &http::Tally) -> String {
-    let ms = |share| match tally.percentile(share) {
-        Some(latency) => format!("{:.0} ms", latency.as_secs_f64() * 1000.0),
-        None => "none".into(),
-    };
-    let waits = [
-        (tally.waited, "for its pace and a place"),
-        (
-            tally.quiet,
-            "because it asked for quiet or was under strain",
-        ),
-    ];
-    let waits = waits.iter().filter(|(time, _)| time.as_secs() > 0);
-    let waits: String = waits
-        .map(|(time, why)| format!(", requests waited {} s in all {why}", time.as_secs()))
-        .collect();
-    format!(
-        "{host}: {} requests, {} of them again, {}, answers within {} (p50) and {} (p99){waits}",
-        tally.requests,
-        tally.retries,
-        indicatif::HumanBytes(tally.bytes),
-        ms(0.5),
-        ms(0.99)
-    )
-}
-
 /// Where an image is asked for: its service, else its URL.
 fn uri_of(image: &LocalizedImage) -> Option<&str> {
     let service = image.image.service.as_ref().map(|service| &*service.id);
@@ -550,159 +473,4 @@ fn failure(image: &LocalizedImage, trouble: Trouble) -> Failure {
         attempts: trouble.attempts,
         message: trouble.message,
     }
-}
-
-fn publish(
-    options: &Options,
-    finished: &Finished,
-    had: &[Slot],
-    failures: &[Failure],
-) -> Result<(), Error> {
-    let prefix = relative(&options.output_dir, files::folder_of(&options.image_map))?;
-    let path = |slot: &Slot| {
-        (
-            finished.id(*slot),
-            format!("{prefix}{}", finished.path(*slot)),
-        )
-    };
-    contracts::write_image_map(&options.image_map, had.iter().map(path))?;
-    let mut failures: Vec<&Failure> = failures.iter().collect();
-    failures.sort();
-    files::write_csv(&options.failures, &Failure::HEADER, failures)?;
-    if let Some(list) = &options.downloaded_images {
-        let names: BTreeSet<&str> = had.iter().map(|slot| finished.path(*slot)).collect();
-        let text: String = names.iter().map(|name| format!("{name}\n")).collect();
-        files::write(list, text.as_bytes())?;
-    }
-    Ok(())
-}
-
-/// Removes work under way on images that are there now, or that are no longer asked for.
-fn tidy(places: &Places, images: &[LocalizedImage], wish: Wish, failures: &[Failure]) {
-    let failed: HashSet<&str> = failures.iter().map(|failure| &*failure.id).collect();
-    let goes_on = images.iter().filter(|image| failed.contains(&*image.id));
-    let goes_on: HashSet<String> = goes_on
-        .map(|image| names::work(&image.id, &fetch::asked(image, wish)))
-        .collect();
-    // What cannot be listed lies there until the next run.
-    let Ok(entries) = std::fs::read_dir(&places.hidden) else {
-        return;
-    };
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let Some((work, "pack" | "part" | "part.json" | "out" | "band")) = name.split_once('.')
-        else {
-            continue;
-        };
-        if !goes_on.contains(work) {
-            files::Part::new(path).discard();
-        }
-    }
-}
-
-/// The way from one folder to another as a prefix for paths: `../images/`, or nothing.
-fn relative(to: &Path, from: &Path) -> Result<String, Error> {
-    let absolute = |path: &Path| {
-        std::fs::create_dir_all(path)
-            .and_then(|()| path.canonicalize())
-            .map_err(|e| files::cannot_write(path, e))
-    };
-    let (to, from) = (absolute(to)?, absolute(from)?);
-    let shared = to
-        .components()
-        .zip(from.components())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let up = from.components().skip(shared).map(|_| "..".to_owned());
-    let down = to
-        .components()
-        .skip(shared)
-        .map(|part| part.as_os_str().to_string_lossy().into_owned());
-    Ok(up.chain(down).map(|part| part + "/").collect())
-}
-
-/// What is wrong with a list of m3-download.
-fn account_for_unusable(report: &mut Report, unusable: Vec<Reject>) {
-    report.read += unusable.len() as u64;
-    let hint = (!unusable.is_empty()).then(|| HINT_UNUSABLE.to_owned());
-    report.rejects.extend(unusable);
-    report.hint = report.hint.take().or(hint);
-}
-
-const HINT_UNUSABLE: &str =
-    "`recto-reformat` lists the records that cannot be used in its rejects.csv";
-
-fn account(
-    report: &mut Report,
-    options: &Options,
-    images: usize,
-    finished: &Finished,
-    had: &[Slot],
-    outcome: &Outcome,
-) {
-    report.read = match outcome.stopped {
-        Some(_) => (had.len() + outcome.failures.len()) as u64,
-        None => images as u64,
-    };
-    report.kept = report.read - outcome.failures.len() as u64;
-    report.rejects = outcome
-        .failures
-        .iter()
-        .map(|f| {
-            let status = f.status.map(|s| format!(", HTTP {s}")).unwrap_or_default();
-            Reject::new(
-                &f.url,
-                &f.id,
-                "image",
-                format!("{}: {}{status}, {} requests", f.kind, f.message, f.attempts),
-            )
-        })
-        .collect();
-    report.count("images", had.len() as u64);
-    let bytes = had.iter().map(|slot| finished.bytes(*slot));
-    report.count("bytes", bytes.sum());
-    report.count("fetched", outcome.fetched);
-    for (method, images) in &outcome.methods {
-        report.count(&format!("method_{method}"), *images);
-    }
-    report.notes.extend(outcome.notes.iter().cloned());
-    for (host, tally) in &outcome.hosts {
-        report.count("requests", tally.requests);
-        report.notes.push(words_of(host, tally));
-    }
-    if outcome.flattened > 0 {
-        report.count("flattened", outcome.flattened);
-        report.notes.push(format!(
-            "{} images lost alpha or bits beyond 8 a sample when they were encoded anew: the journal's notes name them",
-            outcome.flattened
-        ));
-    }
-    report.notes.extend(outcome.adjusted.iter().cloned());
-    let before = had.len() as u64 - outcome.fetched;
-    let before = if before > 0 {
-        format!(", {before} of them from before")
-    } else {
-        String::new()
-    };
-    report.done = format!(
-        "{} of {} images in {}{before}",
-        had.len(),
-        images,
-        options.output_dir.display()
-    );
-    report.hint = (!outcome.failures.is_empty()).then(|| {
-        let distrusted = outcome
-            .failures
-            .iter()
-            .any(|failure| failure.kind == Kind::Certificate.name());
-        format!(
-            "{} lists what is missing; run the same command again to try only that{}",
-            options.failures.display(),
-            if distrusted {
-                "; --insecure accepts any certificate"
-            } else {
-                ""
-            }
-        )
-    });
 }

@@ -35,6 +35,17 @@ pub struct Plan {
     pub quality: Quality,
     /// File format of the answer.
     pub format: Format,
+    /// What the answer is laid on. No request says so, presets of servers do.
+    pub mat: Option<Mat>,
+}
+
+/// A surface around a picture, which lies in its middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mat {
+    /// `[width, height]` in pixels, nowhere below those of the picture.
+    pub size: [u32; 2],
+    /// RGB.
+    pub colour: [u8; 3],
 }
 
 impl ImageRequest {
@@ -54,6 +65,7 @@ impl ImageRequest {
             turn: self.rotation.degrees % 360.0,
             quality: self.quality,
             format: self.offered_format()?,
+            mat: None,
         })
     }
 
@@ -235,7 +247,7 @@ pub(super) fn in_proportion(side: u32, whole: u32, other: u32) -> u32 {
 }
 
 /// The largest size of the same proportions inside a box; only `enlarge` exceeds the size itself.
-fn fit([width, height]: [u32; 2], [w, h]: [u32; 2], enlarge: bool) -> [u32; 2] {
+pub fn fit([width, height]: [u32; 2], [w, h]: [u32; 2], enlarge: bool) -> [u32; 2] {
     if !enlarge && width <= w && height <= h {
         return [width, height];
     }

@@ -90,6 +90,23 @@ impl<'a> Bits<'a> {
         byte_at(self.bytes, self.at)
     }
 
+    /// Where the next bit lies: the byte, and how many of its bits come before. None where fill bytes (B.1.1.2)
+    /// stand among the data.
+    pub fn position(&self) -> Option<(usize, u32)> {
+        let left = self.count.saturating_sub(self.phantom);
+        let (mut at, bytes) = (self.at, left.div_ceil(8));
+        for _ in 0..bytes {
+            at = at.checked_sub(1)?;
+            if self.bytes[at] == 0 && at > 0 && self.bytes[at - 1] == 0xFF {
+                at -= 1;
+            }
+            if self.bytes[at] == 0xFF && at > 0 && self.bytes[at - 1] == 0xFF {
+                return None;
+            }
+        }
+        Some((at, bytes * 8 - left))
+    }
+
     /// The next bits, from the top; 32 of them count after [`Bits::fill`].
     #[inline(always)]
     pub fn peek(&self) -> u64 {

@@ -72,7 +72,8 @@ impl Coefficients {
         }
     }
 
-    fn new(frame: &Frame, bytes: usize) -> Result<Self, Fault> {
+    /// Room for those of a picture whose file has so many bytes.
+    pub fn new(frame: &Frame, bytes: usize) -> Result<Self, Fault> {
         let size = |component: &Component| component.padded(frame.mcus).map(|n| n as usize);
         let count = |[wide, high]: [usize; 2]| wide as u64 * high as u64;
         let total: u64 = frame.components.iter().map(|c| count(size(c))).sum();
@@ -92,6 +93,11 @@ impl Coefficients {
             planes: frame.components.iter().map(plane).collect(),
             overflow: false,
         })
+    }
+
+    /// Whether a coefficient was beyond what 16 bits hold.
+    pub fn overflowed(&self) -> bool {
+        self.overflow
     }
 
     /// A block.
@@ -154,13 +160,15 @@ impl Keep for Coefficients {
 }
 
 /// Keeps the blocks of a sequential scan.
-struct Whole<'a> {
+pub struct Whole<'a> {
     all: &'a mut Coefficients,
-    predictions: [i32; 4],
+    /// DC of the last block of each component.
+    pub predictions: [i32; 4],
 }
 
 impl<'a> Whole<'a> {
-    fn new(all: &'a mut Coefficients) -> Self {
+    /// Keeps them in `all`.
+    pub fn new(all: &'a mut Coefficients) -> Self {
         Whole {
             all,
             predictions: [0; 4],

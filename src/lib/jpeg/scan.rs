@@ -39,19 +39,22 @@ impl From<NoCode> for Bad {
 }
 
 /// One block of an MCU.
-struct Unit<'a> {
+pub struct Unit<'a> {
     component: usize,
     /// How far the component's blocks go on from MCU to MCU.
     step: [u32; 2],
     /// Where the block lies in the MCU.
     within: [u32; 2],
-    dc: &'a Lookup,
-    ac: &'a Lookup,
+    /// Its table for DC.
+    pub dc: &'a Lookup,
+    /// Its table for AC.
+    pub ac: &'a Lookup,
 }
 
 impl Unit<'_> {
+    /// Its place in the MCU of a column and row.
     #[inline(always)]
-    fn place(&self, x: u32, y: u32) -> Place {
+    pub fn place(&self, x: u32, y: u32) -> Place {
         Place {
             component: self.component,
             column: x * self.step[0] + self.within[0],
@@ -100,7 +103,7 @@ pub fn walk<B: Blocks>(
 }
 
 /// The blocks of an MCU, and how many MCUs there are.
-fn layout<'a>(frame: &Frame, scan: &'a Scan) -> (Vec<Unit<'a>>, [u32; 2]) {
+pub fn layout<'a>(frame: &Frame, scan: &'a Scan) -> (Vec<Unit<'a>>, [u32; 2]) {
     if let [(component, dc, ac)] = &scan.components[..] {
         let only = Unit {
             component: *component,

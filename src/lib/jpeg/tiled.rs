@@ -288,7 +288,8 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
 
 /// Types of values in a directory.
 #[derive(Clone, Copy)]
-enum Kind {
+#[allow(missing_docs)] // TIFF's own words.
+pub enum Kind {
     Short = 3,
     Long = 4,
     Rational = 5,
@@ -296,6 +297,7 @@ enum Kind {
     Long8 = 16,
 }
 
-fn bytes<T: Copy, const N: usize>(values: &[T], to: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+/// Numbers one behind the other.
+pub fn bytes<T: Copy, const N: usize>(values: &[T], to: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     values.iter().flat_map(|&value| to(value)).collect()
 }

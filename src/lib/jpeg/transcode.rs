@@ -4,6 +4,8 @@
 //! The first DC difference of each component in a row of MCUs depends on the tile to the left: it is left out, its
 //! value noted.
 
+use std::sync::LazyLock;
+
 use super::bits::{Bits, Packed, Stuffed};
 use super::coefficients::Coefficients;
 use super::fault::{Fault, Refusal};
@@ -68,6 +70,16 @@ impl Tally {
         transfer(&mut reader, scan, counter).map(|counter| counter.tally)
     }
 
+    /// Counts the symbols of coefficients.
+    pub fn of_coefficients(frame: &Frame, all: &Coefficients, style: &Style) -> Tally {
+        let counter = Counter {
+            tally: Tally::default(),
+            groups: style.groups(),
+            last: [0; 4],
+        };
+        sequence(frame, all, counter).tally
+    }
+
     /// Adds what was counted in another tile.
     pub fn add(&mut self, other: &Tally) {
         let sum = |ours: &mut [Counts; 2], theirs: &[Counts; 2]| {
@@ -97,6 +109,33 @@ impl Tables {
                 .map(|pair| pair.each_ref().map(Codes::new))
                 .collect(),
             tables,
+            groups,
+        }
+    }
+
+    /// The tables of annex K.3: made at once, if not the best.
+    pub fn standard(style: &Style) -> Tables {
+        static ALL: LazyLock<Vec<([Table; 2], [Codes; 2])>> = LazyLock::new(|| {
+            let pair = |chroma| {
+                let tables = [Class::Dc, Class::Ac].map(|class| Table::standard(class, chroma));
+                let codes = tables.each_ref().map(Codes::new);
+                (tables, codes)
+            };
+            vec![pair(false), pair(true)]
+        });
+        let groups = style.groups();
+        let count = 1 + groups[..style.components.len()].iter().max().unwrap_or(&0);
+        Tables {
+            tables: ALL
+                .iter()
+                .take(count)
+                .map(|(tables, _)| tables.clone())
+                .collect(),
+            codes: ALL
+                .iter()
+                .take(count)
+                .map(|(_, codes)| codes.clone())
+                .collect(),
             groups,
         }
     }
@@ -131,7 +170,24 @@ impl Symbols {
             last: [0; 4],
             outside: false,
         };
-        let mut writer = transfer(reader, scan, writer)?;
+        let writer = transfer(reader, scan, writer)?;
+        Symbols::written(writer, reader.frame()?.components.len())
+    }
+
+    /// Those of coefficients.
+    pub fn of(frame: &Frame, all: &Coefficients, tables: &Tables) -> Result<Symbols, Refusal> {
+        let writer = Writer {
+            tables,
+            bits: Packed::default(),
+            rows: Vec::new(),
+            fresh: 0,
+            last: [0; 4],
+            outside: false,
+        };
+        Symbols::written(sequence(frame, all, writer), frame.components.len())
+    }
+
+    fn written(mut writer: Writer, components: usize) -> Result<Symbols, Refusal> {
         if writer.outside {
             let words = "coefficients beyond the range of baseline JPEGs";
             return Err(Fault::Unsupported(words.into()).into());
@@ -143,7 +199,7 @@ impl Symbols {
             rows: writer.rows,
             bits: writer.bits,
             end,
-            components: reader.frame()?.components.len(),
+            components,
         })
     }
 

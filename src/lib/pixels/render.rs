@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::encode::{encode, most_side, on_white};
 use crate::iiif::Quality;
-use crate::iiif::resolve::Plan;
+use crate::iiif::resolve::{Mat, Plan};
 
 /// A decoded picture as people see it: upright, 8 bits per channel.
 #[derive(Debug)]
@@ -36,6 +36,11 @@ impl Picture {
     /// Bytes of its pixels in memory.
     pub fn bytes(&self) -> usize {
         self.pixels.as_bytes().len()
+    }
+
+    /// A region as it is.
+    pub fn region(&self, [x, y, w, h]: [u32; 4]) -> DynamicImage {
+        self.pixels.crop_imm(x, y, w, h)
     }
 
     /// The answer to a request that was resolved against this picture's size.
@@ -90,9 +95,34 @@ pub fn finished(
         return Err(format!("{name} holds {most} pixels a side"));
     }
     let part = coloured(part, plan.quality, threshold);
+    if let Some(mat) = plan.mat {
+        return encode(laid_on(mat, on_white(part)), plan.format, false);
+    }
     let part = if plan.mirror { part.fliph() } else { part };
     let two_tone = plan.quality == Quality::Bitonal && plan.turn % 90.0 == 0.0;
     encode(turned(part, plan.turn), plan.format, two_tone)
+}
+
+/// A picture in the middle of its mat. Greys stay greys on a grey one.
+fn laid_on(mat: Mat, image: DynamicImage) -> DynamicImage {
+    let [w, h] = mat.size;
+    let (x, y) = (
+        i64::from(w.saturating_sub(image.width()) / 2),
+        i64::from(h.saturating_sub(image.height()) / 2),
+    );
+    let [r, g, b] = mat.colour;
+    match image {
+        DynamicImage::ImageLuma8(image) if r == g && g == b => {
+            let mut laid = image::GrayImage::from_pixel(w, h, image::Luma([r]));
+            image::imageops::replace(&mut laid, &image, x, y);
+            laid.into()
+        }
+        image => {
+            let mut laid = image::RgbImage::from_pixel(w, h, image::Rgb(mat.colour));
+            image::imageops::replace(&mut laid, &image.to_rgb8(), x, y);
+            laid.into()
+        }
+    }
 }
 
 fn coloured(image: DynamicImage, quality: Quality, threshold: impl FnOnce() -> u8) -> DynamicImage {
@@ -279,6 +309,7 @@ mod tests {
             turn: 0.0,
             quality: Quality::Default,
             format: Format::Png,
+            mat: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! A file to be served: decoded whole, or, where it is tiled, read tile by tile when regions of it are wanted.
+//! A file to be served: decoded whole, or, where it is tiled or a large JPEG, read by the parts that are wanted.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -12,10 +12,15 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::colour::{ToSrgb, plain_from_inks};
+use super::jp2;
+use super::plain::{LEAST_PIXELS, Plain};
 use super::render::{self, Picture};
 use super::tiff::{self, Level, Tiff, is_tiff};
 use crate::iiif::resolve::Plan;
 use crate::iiif::{Format, Quality};
+use crate::jpeg::Colour;
+use crate::jpeg::index::{self, Care};
+use crate::jpeg::pyramid::Coding;
 use crate::pixels::{self, Header};
 
 /// A file that was opened.
@@ -25,6 +30,8 @@ pub enum Source {
     Whole(Picture),
     /// Its directories.
     Tiled(Tiled),
+    /// Its bytes and where decoding can begin.
+    Plain(Large),
 }
 
 /// A tiled TIFF.
@@ -32,6 +39,13 @@ pub enum Source {
 pub struct Tiled {
     tiff: Tiff,
     to_srgb: Option<ToSrgb>,
+    threshold: OnceLock<u8>,
+}
+
+/// A large JPEG.
+#[derive(Debug)]
+pub struct Large {
+    plain: Plain,
     threshold: OnceLock<u8>,
 }
 
@@ -44,6 +58,8 @@ pub struct Look {
     pub channels: u8,
     /// The side of its tiles, where it is read tile by tile.
     pub tile: Option<u32>,
+    /// Whether it is decoded by the part all the same.
+    pub by_parts: bool,
 }
 
 /// Reads the header of a file. The error says why it cannot be served.
@@ -56,20 +72,59 @@ pub fn look(path: &Path) -> Result<Look, String> {
                 size: pixels::turned(full.size, tiff.orientation),
                 channels: full.channels,
                 tile: is_read_by_tiles(&tiff).then(|| full.piece[0].max(full.piece[1])),
+                by_parts: false,
             });
         }
     }
-    let file = File::open(path).map_err(|e| e.to_string())?;
-    let header = pixels::measure_in(BufReader::new(file))?;
-    Ok(look_of(&header))
-}
-
-fn look_of(header: &Header) -> Look {
-    Look {
+    if begins_as_jp2(path)? {
+        return look_at_jp2(path);
+    }
+    let open = || File::open(path).map_err(|e| e.to_string());
+    let header = pixels::measure_in(BufReader::new(open()?))?;
+    let by_parts = may_be_plain(&header) && {
+        // Scans begin within this, unless applications have a lot to say.
+        const START: u64 = 1 << 18;
+        let mut start = Vec::new();
+        let read = open()?.take(START).read_to_end(&mut start);
+        read.is_ok() && index::can_be(&start)
+    };
+    Ok(Look {
         size: pixels::turned([header.width, header.height], header.orientation),
         channels: header.channels,
         tile: None,
-    }
+        by_parts,
+    })
+}
+
+/// Whether a file is worth an index. What is to be turned is decoded whole.
+fn may_be_plain(header: &Header) -> bool {
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    header.media_type == "image/jpeg" && header.orientation == 1 && pixels >= LEAST_PIXELS
+}
+
+fn look_at_jp2(path: &Path) -> Result<Look, String> {
+    // Boxes before the codestream hold a profile at most, and what applications say.
+    const START: u64 = 1 << 20;
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let read = file.take(START).read_to_end(&mut start);
+    read.map_err(|e| e.to_string())?;
+    let (size, components) = jp2::measure(&start)?;
+    Ok(Look {
+        size,
+        // Coefficients of 32 bits while it is decoded: four times its samples.
+        channels: u8::try_from(components)
+            .unwrap_or(u8::MAX)
+            .saturating_mul(4),
+        tile: None,
+        by_parts: false,
+    })
+}
+
+fn begins_as_jp2(path: &Path) -> Result<bool, String> {
+    let mut start = [0; 12];
+    let mut file = File::open(path).map_err(|e| e.to_string())?;
+    Ok(file.read_exact(&mut start).is_ok() && jp2::is_jp2(&start))
 }
 
 fn begins_as_tiff(path: &Path) -> Result<bool, String> {
@@ -91,7 +146,21 @@ impl Source {
         {
             return Self::of_tiff(tiff, most_pixels);
         }
-        let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+        let mut bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+        if jp2::is_jp2(&bytes) {
+            return jp2::decode(&bytes, most_pixels).map(|image| Source::Whole(image.into()));
+        }
+        let header = pixels::measure_bytes(&bytes)?;
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        if may_be_plain(&header) && pixels <= most_pixels {
+            match Plain::of(bytes) {
+                Ok(plain) => {
+                    let threshold = OnceLock::new();
+                    return Ok(Source::Plain(Large { plain, threshold }));
+                }
+                Err(given_back) => bytes = given_back,
+            }
+        }
         whole(&bytes, most_pixels).map(|image| Source::Whole(image.into()))
     }
 
@@ -123,6 +192,7 @@ impl Source {
         match self {
             Source::Whole(picture) => picture.size(),
             Source::Tiled(tiled) => tiled.tiff.full().size,
+            Source::Plain(large) => large.plain.size(),
         }
     }
 
@@ -132,6 +202,7 @@ impl Source {
         match self {
             Source::Whole(picture) => picture.bytes(),
             Source::Tiled(_) => DIRECTORIES,
+            Source::Plain(large) => large.plain.held(),
         }
     }
 
@@ -143,6 +214,10 @@ impl Source {
                 let [_, _, w, h] = tiled.part(plan).1.map(f64::ceil);
                 (w * h * 8.0) as u64
             }
+            Source::Plain(large) => {
+                let [_, _, w, h] = large.part(plan).1;
+                Plain::cost(w * h)
+            }
         }
     }
 
@@ -151,6 +226,7 @@ impl Source {
         match self {
             Source::Whole(_) => None,
             Source::Tiled(tiled) => tiled.stored(plan),
+            Source::Plain(large) => large.stored(plan),
         }
     }
 
@@ -159,6 +235,54 @@ impl Source {
         match self {
             Source::Whole(picture) => picture.render(plan),
             Source::Tiled(tiled) => tiled.render(plan),
+            Source::Plain(large) => large.render(plan),
+        }
+    }
+
+    /// A region as a JPEG cut out of the file without loss, filled up to a square of `filled` pixels a side.
+    pub fn cut(&self, region: [u32; 4], filled: Option<u32>) -> Option<Vec<u8>> {
+        match self {
+            Source::Plain(large) => large.plain.cut(region, filled, Care::Small),
+            _ => None,
+        }
+    }
+
+    /// How what is cut out is coded, in TIFF's terms; none where it has no words for it.
+    pub fn coding(&self) -> Option<Coding> {
+        let Source::Plain(large) = self else {
+            return None;
+        };
+        // Sampling factors are at most 4.
+        let subsampling = large.plain.sampling().map(|n| n as u16);
+        let is_known = subsampling.iter().all(|n| [1, 2, 4].contains(n));
+        match large.plain.colour() {
+            Colour::Grey => Some(Coding::Grey),
+            Colour::Rgb if subsampling == [1, 1] => Some(Coding::Rgb),
+            Colour::YCbCr if is_known && large.plain.is_chroma_single() => {
+                Some(Coding::YCbCr(subsampling))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether smaller copies are at hand.
+    pub fn is_pyramid(&self) -> bool {
+        matches!(self, Source::Tiled(tiled) if tiled.tiff.levels.len() > 1)
+    }
+
+    /// A region, `[x, y, width, height]` inside it, of 8 bits a channel in sRGB.
+    pub fn region(&self, region: [u32; 4]) -> Result<DynamicImage, String> {
+        let [x, y, w, h] = region;
+        match self {
+            Source::Whole(picture) => Ok(picture.region([x, y, w, h])),
+            Source::Tiled(tiled) => {
+                let image = tiled.read(tiled.tiff.full(), region)?;
+                Ok(tiled.in_srgb(image))
+            }
+            Source::Plain(large) => {
+                let image = large.plain.region(1, region)?;
+                Ok(large.in_srgb(image))
+            }
         }
     }
 }
@@ -183,26 +307,8 @@ impl Tiled {
 
     fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
         let (level, part) = self.part(plan);
-        let [x, y, w, h] = part;
-        let [level_w, level_h] = level.size;
-        // The filter looks beyond the region, so that tiles join without seams.
-        let margin = |asked: f64, given: u32| (3.0 * (asked / f64::from(given)).max(1.0)).ceil();
-        let (mx, my) = match is_exact(part, plan.size) {
-            true => (0.0, 0.0),
-            false => (margin(w, plan.size[0]), margin(h, plan.size[1])),
-        };
-        // Inside the level, so within u32.
-        let (left, top) = ((x - mx).max(0.0) as u32, (y - my).max(0.0) as u32);
-        let right = ((x + w + mx).round() as u32)
-            .clamp(left + 1, level_w.max(left + 1))
-            .min(level_w);
-        let bottom = ((y + h + my).round() as u32)
-            .clamp(top + 1, level_h.max(top + 1))
-            .min(level_h);
-        let (left, top) = (left.min(right - 1), top.min(bottom - 1));
-        let image = self.read(level, [left, top, right - left, bottom - top])?;
-        let crop = [x - f64::from(left), y - f64::from(top), w, h];
-        let scaled = render::scaled(&image, crop, plan.size)?;
+        let read = |region| self.read(level, region);
+        let scaled = part_in_size(level.size, part, plan.size, read)?;
         let threshold = || self.threshold();
         render::finished(self.in_srgb(scaled), plan, threshold)
     }
@@ -239,11 +345,7 @@ impl Tiled {
 
     /// A JPEG tile that lies in the file as it is asked for, down to colours, size and place.
     fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
-        let plain = plan.format == Format::Jpg
-            && matches!(plan.quality, Quality::Default | Quality::Color)
-            && plan.turn == 0.0
-            && !plan.mirror
-            && self.to_srgb.is_none();
+        let plain = is_as_it_lies(plan) && self.to_srgb.is_none();
         if !plain || (plan.quality == Quality::Color && self.tiff.full().channels == 1) {
             return None;
         }
@@ -269,6 +371,93 @@ impl Tiled {
             .jpeg_at(row * level.size[0].div_ceil(tile_w) + column)
             .ok()
     }
+}
+
+impl Large {
+    /// How much smaller it is decoded, and the part of that, in its pixels.
+    fn part(&self, plan: &Plan) -> (u32, [f64; 4]) {
+        let [_, _, w, h] = plan.region.map(f64::from);
+        let asked = (w / f64::from(plan.size[0])).min(h / f64::from(plan.size[1]));
+        let factor = Plain::factor(asked);
+        (
+            factor,
+            plan.region.map(|n| f64::from(n) / f64::from(factor)),
+        )
+    }
+
+    fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+        let (factor, part) = self.part(plan);
+        let read = |region| self.plain.region(factor, region);
+        let scaled = part_in_size(self.plain.size_at(factor), part, plan.size, read)?;
+        render::finished(self.in_srgb(scaled), plan, || self.threshold())
+    }
+
+    fn in_srgb(&self, image: DynamicImage) -> DynamicImage {
+        match &self.plain.to_srgb {
+            Some(way) => way.apply(image),
+            None => image,
+        }
+    }
+
+    fn threshold(&self) -> u8 {
+        let [w, h] = self.plain.size_at(8);
+        let found = || {
+            let small = self.plain.region(8, [0, 0, w, h]);
+            small.map_or(127, |image| render::threshold(&image))
+        };
+        *self.threshold.get_or_init(found)
+    }
+
+    /// What can be cut out of the file without decoding it.
+    fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+        const MOST_SIDE: u32 = 2048;
+        let [_, _, w, h] = plan.region;
+        let is_plain = is_as_it_lies(plan)
+            && plan.size == [w, h]
+            && w.max(h) <= MOST_SIDE
+            && (plan.quality == Quality::Default || self.plain.channels() == 3);
+        is_plain.then(|| self.plain.cut(plan.region, None, Care::Quick))?
+    }
+}
+
+/// Whether a plan wants a JPEG neither turned nor coloured.
+fn is_as_it_lies(plan: &Plan) -> bool {
+    plan.format == Format::Jpg
+        && matches!(plan.quality, Quality::Default | Quality::Color)
+        && plan.turn == 0.0
+        && !plan.mirror
+        && plan.mat.is_none()
+}
+
+/// A part of a level, `[x, y, width, height]` in its pixels, in another size. Read is what the filter looks at, which
+/// goes beyond the part, so that tiles join without seams.
+fn part_in_size(
+    [level_w, level_h]: [u32; 2],
+    part: [f64; 4],
+    size: [u32; 2],
+    read: impl FnOnce([u32; 4]) -> Result<DynamicImage, String>,
+) -> Result<DynamicImage, String> {
+    let [x, y, w, h] = part;
+    let margin = |asked: f64, given: u32| (3.0 * (asked / f64::from(given)).max(1.0)).ceil();
+    let (mx, my) = match is_exact(part, size) {
+        true => (0.0, 0.0),
+        false => (margin(w, size[0]), margin(h, size[1])),
+    };
+    // Inside the level, so within u32.
+    let (left, top) = ((x - mx).max(0.0) as u32, (y - my).max(0.0) as u32);
+    let right = ((x + w + mx).ceil() as u32)
+        .clamp(left + 1, level_w.max(left + 1))
+        .min(level_w);
+    let bottom = ((y + h + my).ceil() as u32)
+        .clamp(top + 1, level_h.max(top + 1))
+        .min(level_h);
+    let (left, top) = (left.min(right - 1), top.min(bottom - 1));
+    let image = read([left, top, right - left, bottom - top])?;
+    render::scaled(
+        &image,
+        [x - f64::from(left), y - f64::from(top), w, h],
+        size,
+    )
 }
 
 /// Whether a part needs no scaling: its pixels are the file's own.

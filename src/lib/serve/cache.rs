@@ -66,11 +66,25 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         Ok((value, false))
     }
 
-    /// Whether the value of a key is here.
-    pub fn holds(&self, key: &K) -> bool {
-        // While it is being made it has no bytes.
-        let state = lock(&self.state);
-        state.slots.get(key).is_some_and(|entry| entry.bytes > 0)
+    /// The value of a key if it is here; whoever makes it is not waited for.
+    pub fn peek(&self, key: &K) -> Option<V> {
+        let slot = lock(&self.state).slots.get(key)?.slot.clone();
+        let held = slot.try_lock().ok()?;
+        held.clone()
+    }
+
+    /// Lets all values go whose keys are of a kind. What is being made of it is not kept.
+    pub fn forget(&self, is_meant: impl Fn(&K) -> bool) {
+        let mut state = lock(&self.state);
+        let meant: Vec<K> = state
+            .slots
+            .keys()
+            .filter(|key| is_meant(key))
+            .cloned()
+            .collect();
+        for key in meant {
+            state.remove(&key);
+        }
     }
 
     /// Bytes held now.
@@ -174,6 +188,23 @@ mod tests {
             assert_eq!(hit, there, "{key}");
         }
         assert_eq!(cache.bytes(), 200);
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_is_made_again() {
+        let cache = Cache::new(1000);
+        for key in [1, 2, 3] {
+            let _ = cache.get(&key, async { Ok::<_, ()>((key, 100)) }).await;
+        }
+        cache.forget(|key| *key < 3);
+        assert_eq!((cache.peek(&1), cache.peek(&3)), (None, Some(3)));
+        assert_eq!(cache.bytes(), 100);
+        let making = cache.get(&4, async {
+            cache.forget(|key| *key == 4);
+            Ok::<_, ()>((4, 100))
+        });
+        assert_eq!(making.await, Ok((4, false)));
+        assert_eq!((cache.peek(&4), cache.bytes()), (None, 100));
     }
 
     #[tokio::test]

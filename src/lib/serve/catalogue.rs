@@ -16,7 +16,9 @@ pub const MOST_PIXELS: u64 = 1 << 29;
 const TILE: u32 = 512;
 
 /// Suffixes of files that are taken for images.
-const SUFFIXES: [&str; 7] = ["jpg", "jpeg", "png", "tif", "tiff", "webp", "gif"];
+const SUFFIXES: [&str; 11] = [
+    "jpg", "jpeg", "png", "tif", "tiff", "webp", "gif", "jp2", "j2k", "jpf", "jpx",
+];
 
 /// A file to serve.
 #[derive(Clone, Debug, PartialEq)]
@@ -214,6 +216,8 @@ pub fn facts(look: &Look, stamp: u64) -> Facts {
         tile: look.tile.unwrap_or(TILE),
         cost: match look.tile {
             Some(_) => 0,
+            // Read, but not decoded: about half a byte to the pixel.
+            None if look.by_parts => width * height / 2,
             // Decoded, then turned or brought to eight bits.
             None => width * height * u64::from(look.channels) * 2,
         },

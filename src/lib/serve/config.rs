@@ -1,11 +1,13 @@
 //! The configuration file of `recto-serve`: what is too much for options. TOML, a table per idea; unknown keys are
 //! refused, so that a mistyped one is not silently without effect.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::auth::settings::Settings;
+use super::presets::Preset;
+use super::{auth, prepared, store};
 use crate::files;
 use crate::report::Error;
 
@@ -13,8 +15,14 @@ use crate::report::Error;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Derivatives with names, beside those that are shipped or in their place.
+    pub presets: BTreeMap<String, Preset>,
+    /// What is made before anybody asks.
+    pub prepare: prepared::Settings,
+    /// Where answers are kept beyond memory.
+    pub cache: store::settings::Settings,
     /// Who may see what.
-    pub auth: Option<Settings>,
+    pub auth: Option<auth::settings::Settings>,
 }
 
 /// Reads a configuration file.
@@ -30,7 +38,7 @@ pub fn read(path: &Path) -> Result<Config, Error> {
 pub fn parse(name: &str, text: &str) -> Result<Config, Error> {
     let config: Config = toml::from_str(text)
         .map_err(|e| fault(name, text, e.span().map_or(0, |s| s.start), e.message()))?;
-    let auth = config.auth.iter().map(Settings::check);
+    let auth = config.auth.iter().map(auth::settings::Settings::check);
     match auth.collect::<Result<(), _>>() {
         Ok(()) => Ok(config),
         Err((span, why)) => Err(fault(name, text, start(text, span.start), &why)),
@@ -81,6 +89,11 @@ mod tests {
             ("", ""),
             ("\n[nothing]\n", "c.toml:2:2: unknown field `nothing`"),
             ("a = \n", "c.toml:1:"),
+            (
+                "[presets.A]\nwidth = 0\n",
+                "c.toml:1:1: a preset has 1 to 65535",
+            ),
+            ("[cache]\ndisc = 5\n", "c.toml:2:1: unknown field `disc`"),
             ("[auth]\n[[auth.rules]]\nmay = 1\n", "c.toml:3:7: "),
             (
                 "[[auth.rules]]\nmay = \"full\"\n[[auth.rules]]\nmay = \"none\"\n",

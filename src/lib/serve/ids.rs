@@ -31,9 +31,14 @@ impl Ids {
 
     /// The image service of an identifier.
     pub fn service(&self, version: Version, id: &str) -> String {
+        let (base, number) = (&self.base, number(version));
+        format!("{base}/iiif/{number}/{}", self.segment_of(id))
+    }
+
+    /// The segment of an identifier.
+    pub fn segment_of(&self, id: &str) -> String {
         let own = self.own("/iiif/3/", id, "");
-        let segment = own.map_or_else(|| segment(id), str::to_owned);
-        format!("{}/iiif/{}/{segment}", self.base, number(version))
+        own.map_or_else(|| segment(id), str::to_owned)
     }
 
     /// The service of the degraded image of an identifier.

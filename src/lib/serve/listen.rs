@@ -29,7 +29,7 @@ use super::patient::Patient;
 use super::respond::{self, Asked, Body, Query, Response, Site, refused, text};
 use super::reviews::Reviews;
 use super::service::{Service, Trouble};
-use super::{pages, review};
+use super::{pages, purge, review};
 
 /// How long answers on their way may take after a request to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
@@ -80,6 +80,7 @@ pub async fn listen(door: Door, listener: TcpListener, stopped: impl Future<Outp
     drop(listener);
     // Clients that never finish reading do not keep it from stopping.
     let _ = tokio::time::timeout(LAST_PATIENCE, graceful.shutdown()).await;
+    door.service.store.settle().await;
 }
 
 /// A connection once there is a place for it; none where it broke off at once or no file is left for it.
@@ -200,7 +201,10 @@ impl Door {
             (_, Some(reviews), (_, Some(id))) => {
                 self.review(reviews, request, id, body, client, sight).await
             }
-            _ => self.respond(request, client, sight),
+            _ => match purge::asked(&self.service, request, client.ip()).await {
+                Some(response) => response,
+                None => self.respond(request, client, sight),
+            },
         }
     }
 
@@ -356,9 +360,13 @@ impl Door {
                 let bytes = Bytes::copy_from_slice(text.as_bytes());
                 return (response, bytes);
             }
-            Body::Picture { key, .. } if sight.only_made && !self.service.is_made(key) => {
+            Body::Picture { at, key, .. } if sight.only_made => {
                 let why = "this picture has not been made yet, and is not made for everybody";
-                return (sight.refuse(why), Bytes::from(format!("{why}\n")));
+                return match self.service.find(*at, key).await {
+                    Some(_) if is_head => (response, Bytes::new()),
+                    Some(bytes) => (response, bytes),
+                    None => (sight.refuse(why), Bytes::from(format!("{why}\n"))),
+                };
             }
             Body::Picture { .. } if is_head => return (response, Bytes::new()),
             Body::Picture { at, plan, key } => self.service.render(*at, *plan, key).await,

@@ -30,6 +30,8 @@ pub struct Metrics {
     pub opened: AtomicU64,
     /// Tiles handed on as they are stored.
     pub passed: AtomicU64,
+    /// Answers read from what was prepared.
+    pub prepared: AtomicU64,
 }
 
 /// What is so now, beside what was counted.
@@ -87,6 +89,11 @@ impl Metrics {
                 "answers_passed_through_total",
                 "Stored tiles handed on untouched",
                 get(&self.passed),
+            ),
+            (
+                "answers_prepared_total",
+                "Answers read from what was prepared",
+                get(&self.prepared),
             ),
             (
                 "files_opened_total",

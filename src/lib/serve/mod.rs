@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::files;
@@ -18,10 +19,15 @@ use crate::report::{self, Error, Report};
 use auth::Auth;
 use catalogue::{Catalogue, Taken};
 use config::Config;
+use ids::Ids;
 use listen::Door;
 use picture::Cap;
+use prepare::Order;
+use prepared::Prepared;
+use presets::Presets;
 use reviews::Reviews;
 use service::{Means, Service};
+use store::Store;
 
 pub mod annotation;
 pub mod auth;
@@ -31,19 +37,25 @@ pub mod config;
 pub mod ids;
 pub mod info;
 pub mod lanes;
+pub mod link;
 pub mod listen;
 pub mod metrics;
 pub mod pages;
 pub mod patient;
 pub mod picture;
+pub mod prepare;
+pub mod prepared;
 pub mod presentation;
 pub mod presentation2;
+pub mod presets;
+pub mod purge;
 pub mod respond;
 pub mod review;
 pub mod reviews;
 pub mod search;
 pub mod service;
 pub mod sides;
+pub mod store;
 
 /// Threads that talk to clients.
 const THREADS: usize = 2;
@@ -106,11 +118,26 @@ pub struct Options {
     /// and those that are there already are made at the start
     #[arg(long, value_name = "FILE")]
     pub review: Option<PathBuf>,
+    /// Remove everything that the cache of --config keeps of an image, and serve nothing; may be given again
+    #[arg(long, value_name = "ID", requires = "config")]
+    pub purge: Vec<String>,
     /// Append a line of JSON for every answer to FILE
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
+    /// Make thumbnails of all images, and serve nothing; what is there and fresh is not made again
+    #[arg(long)]
+    pub prepare: bool,
+    /// With --prepare: make tiled TIFFs with smaller copies too, which are then served in place of the images
+    #[arg(long, requires = "prepare")]
+    pub pyramids: bool,
+    /// Where what is prepared lies [default: beside the source, `pictures.prepared` for `pictures`]
+    #[arg(long, value_name = "FOLDER", visible_alias = "out")]
+    pub prepared: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
+    pub wanted: link::Wanted,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub common: report::Common,
 }
 
@@ -145,9 +172,31 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         Some(path) => config::read(path)?,
         None => Config::default(),
     };
-    let auth = authorization(options, config)?;
+    let presets = Presets::with(&config.presets).map_err(Error::usage)?;
+    let store = Arc::new(Store::open(&config.cache, options.common.quiet)?);
+    if !options.purge.is_empty() {
+        let catalogue = take(options)?.catalogue;
+        let purged = purge::all(&store, &catalogue, &options.purge);
+        report.done = runtime()?.block_on(purged)?;
+        return Ok(());
+    }
+    let auth = authorization(options, config.auth)?;
     let mut taken = take(options)?;
+    if let Some(id) = &options.wanted.url {
+        return print_urls(options, id, &presets, &taken, report);
+    }
     account(&taken, report);
+    let prepared = prepared_for(options, &config.prepare);
+    if options.prepare {
+        let order = Order {
+            pictures: taken.catalogue.pictures,
+            prepared,
+            pyramids: options.pyramids,
+            memory: options.memory << 19,
+            quiet: options.common.quiet,
+        };
+        return prepare::prepare(order, report);
+    }
     let reviews = (options.review.as_deref())
         .map(|file| Reviews::open(file, &mut taken.catalogue, report))
         .transpose()?;
@@ -164,20 +213,79 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
             left_out.collect::<String>()
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::new("threads cannot be started").because(e))?;
-    let outcome = runtime.block_on(open(options, taken.catalogue, reviews, auth));
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(open(
+        options,
+        (presets, prepared),
+        taken.catalogue,
+        store,
+        reviews,
+        auth,
+    ));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
     outcome
 }
 
-fn authorization(options: &Options, config: Config) -> Result<Option<Auth>, Error> {
-    let Some((settings, path)) = config.auth.zip(options.config.as_deref()) else {
+/// Prints the URLs that `--url` asks for.
+fn print_urls(
+    options: &Options,
+    id: &str,
+    presets: &Presets,
+    taken: &Taken,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let base = options.base_url.clone();
+    let ids = Ids::below(&base.unwrap_or_else(|| format!("http://{}", options.listen)));
+    let Some(at) = taken.catalogue.find(id) else {
+        let error = Error::new(format!("no image is called `{id}`"));
+        return Err(match taken.rejects.iter().find(|r| r.record == id) {
+            Some(reject) => error.hint(format!("it was left out: {}", reject.problem)),
+            None => error,
+        });
+    };
+    let (picture, wanted, cap) = (&taken.catalogue.pictures[at], &options.wanted, cap(options));
+    let size = picture.size;
+    let urls = match &wanted.preset {
+        _ if wanted.info => link::info(&ids, id),
+        _ if wanted.manifest => link::manifest(&ids, &picture.about.group),
+        None => link::image(wanted, &ids, id, size, &cap).map_err(Error::new)?,
+        Some(name) => {
+            let found = presets.find(name).ok_or_else(|| {
+                let names: Vec<&str> = presets.names().collect();
+                let error = Error::new(format!("no preset is called `{name}`"));
+                error.hint(format!("there are {}", names.join(", ")))
+            })?;
+            link::preset(found, &ids, id, size, &cap)
+        }
+    };
+    (report.read, report.kept) = (1, 1);
+    report.done = format!("{} URLs of `{id}`", urls.len());
+    files::write(Path::new("-"), format!("{}\n", urls.join("\n")).as_bytes())
+}
+
+fn prepared_for(options: &Options, settings: &prepared::Settings) -> Prepared {
+    let named = options.prepared.clone().or_else(|| settings.folder.clone());
+    // Without a source nothing is served; `take` has said so before.
+    let source = options.source.as_deref().unwrap_or(Path::new("."));
+    let folder = named.unwrap_or_else(|| prepared::beside(source));
+    Prepared::in_folder(folder, &settings.thumbnails)
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new("threads cannot be started").because(e))
+}
+
+fn authorization(
+    options: &Options,
+    settings: Option<auth::settings::Settings>,
+) -> Result<Option<Auth>, Error> {
+    let Some((settings, path)) = settings.zip(options.config.as_deref()) else {
         return Ok(None);
     };
     if options.review.is_some() && !settings.lets_review() {
@@ -246,7 +354,9 @@ fn counts(report: &Report) -> String {
 
 async fn open(
     options: &Options,
+    made: (Presets, Prepared),
     catalogue: Catalogue,
+    store: Arc<Store>,
     reviews: Option<Reviews>,
     auth: Option<Auth>,
 ) -> Result<(), Error> {
@@ -267,26 +377,31 @@ async fn open(
     // Listened for before the line is out: a script may stop the server as soon as it reads it.
     let stopped = told_to_stop()?;
     announce(address)?;
-    let mut door = door(options, catalogue, address, log);
+    tokio::spawn(store.clone().look_after());
+    let mut door = door(options, made, catalogue, store, address, log);
     door.reviews = reviews.map(Mutex::new);
     door.auth = auth;
     listen::listen(door, listener, stopped).await;
     Ok(())
 }
 
-fn door(options: &Options, catalogue: Catalogue, address: SocketAddr, log: Option<File>) -> Door {
-    let cap = Cap {
-        side: options.max_size,
-        undeclared: options.undeclared_limit,
-        area: options.max_pixels,
-        strict_within: options.strict_within,
-    };
+fn door(
+    options: &Options,
+    (presets, prepared): (Presets, Prepared),
+    catalogue: Catalogue,
+    store: Arc<Store>,
+    address: SocketAddr,
+    log: Option<File>,
+) -> Door {
     let means = Means {
         memory: options.memory << 20,
         most_waiting: options.queue as usize,
     };
+    let mut service = Service::new(catalogue, cap(options), options.max_age, means, store);
+    service.presets = presets;
+    service.prepared = prepared.folder().is_dir().then_some(prepared);
     Door {
-        service: Arc::new(Service::new(catalogue, cap, options.max_age, means)),
+        service: Arc::new(service),
         base_url: options.base_url.clone(),
         address,
         patience: Duration::from_secs(options.patience),
@@ -294,6 +409,15 @@ fn door(options: &Options, catalogue: Catalogue, address: SocketAddr, log: Optio
         log: log.map(Mutex::new),
         reviews: None,
         auth: None,
+    }
+}
+
+fn cap(options: &Options) -> Cap {
+    Cap {
+        side: options.max_size,
+        undeclared: options.undeclared_limit,
+        area: options.max_pixels,
+        strict_within: options.strict_within,
     }
 }
 

@@ -8,7 +8,7 @@ use super::auth::rules::May;
 use super::catalogue::Picture;
 use super::ids::Ids;
 use super::respond::{Asked, Body, Response, Site, json_response, not_modified, refused};
-use super::{sides, tag};
+use super::{presets, sides, tag};
 use crate::contracts::{BBox, Localization, Number};
 use crate::iiif::Version;
 
@@ -77,13 +77,28 @@ pub fn asset(name: &str, asked: &Asked) -> Response {
 /// `images.json`, and `image/ID.json` where `id` is given.
 pub fn data(site: &Site, id: Option<&str>, ids: &Ids, asked: &Asked) -> Response {
     let document = match id {
-        None => json!({"images": listed(site, ids), "account": account(site)}),
+        None => json!({
+            "images": listed(site, ids),
+            "account": account(site),
+            "presets": preset_links(site, "{segment}"),
+        }),
         Some(id) => match id.strip_suffix(".json").and_then(|id| site.find(id, ids)) {
-            Some(at) => image(site, at, ids),
+            Some(at) => {
+                let mut image = image(site, at, ids);
+                let segment = ids.segment_of(&site.catalogue.pictures[at].id);
+                image["presets"] = preset_links(site, &segment);
+                image
+            }
             None => return refused(404, "no such image"),
         },
     };
     json_response(&document, "application/json", asked)
+}
+
+/// Names of presets, and where each is of an image, below the root of the pages.
+fn preset_links(site: &Site, segment: &str) -> Value {
+    let links = (site.presets.names()).map(|name| json!([name, presets::path(name, segment)]));
+    links.collect()
 }
 
 fn page(text: &str, asked: &Asked) -> Response {

@@ -26,7 +26,7 @@ pub struct Cap {
 impl Cap {
     /// What requests for an image of this size are judged by. The most pixels are told only where the image itself
     /// has more: it is no limit that anyone else would meet.
-    fn declared(&self, [width, height]: [u32; 2]) -> Limits {
+    pub fn declared(&self, [width, height]: [u32; 2]) -> Limits {
         let most = self.side.filter(|_| !self.undeclared).map(|side| [side; 2]);
         Limits {
             most,
@@ -225,11 +225,17 @@ fn pixels(site: &Site, shown: &Shown, plan: Plan, asked: &Asked) -> Response {
     let canonical = plan.canonical(shown.version, shown.size, &shown.limits);
     let canonical = iiif::under(shown.service, &canonical);
     let (at, plan) = (shown.at, shown.lifted(plan));
-    // Both versions have one answer, so the key is the plan and not its spelling.
-    let key = format!("{at} {} {plan:?}", shown.facts.stamp);
-    let etag = tag(&format!("{} {key}", env!("CARGO_PKG_VERSION")));
     let profile = info::profile(shown.version, &shown.limits);
     let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
+    rendered(site, at, plan, &shown.facts, asked).with("link", link)
+}
+
+/// The answer that a plan leads to, for those who may see it.
+pub fn rendered(site: &Site, at: usize, plan: Plan, facts: &Facts, asked: &Asked) -> Response {
+    // Both versions have one answer, so the key is the plan and not its spelling.
+    let id = &site.catalogue.pictures[at].id;
+    let key = format!("{}{} {plan:?}", key_start(id), facts.stamp);
+    let etag = tag(&format!("{} {key}", env!("CARGO_PKG_VERSION")));
     let response = match not_modified(asked, &etag) {
         Some(response) => response,
         None => Response::new(200, Body::Picture { at, plan, key })
@@ -239,10 +245,13 @@ fn pixels(site: &Site, shown: &Shown, plan: Plan, asked: &Asked) -> Response {
         true => "private, no-cache".to_owned(),
         false => format!("public, max-age={}", site.max_age),
     };
-    response
-        .with("link", link)
-        .with("cache-control", kept)
-        .with("etag", etag)
+    response.with("cache-control", kept).with("etag", etag)
+}
+
+/// What the keys of all answers about an image begin with.
+pub fn key_start(id: &str) -> String {
+    // Quoted: no id is the start of another's.
+    format!("{id:?} ")
 }
 
 const LD_JSON_3: &str = r#"application/ld+json;profile="http://iiif.io/api/image/3/context.json""#;

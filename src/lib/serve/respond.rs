@@ -8,6 +8,7 @@ use super::catalogue::Catalogue;
 use super::ids::Ids;
 use super::info::Facts;
 use super::picture::{self, Cap};
+use super::presets::{self, Presets};
 use super::{pages, presentation, presentation2, search, sides, tag};
 use crate::iiif::Version;
 use crate::iiif::resolve::Plan;
@@ -20,6 +21,8 @@ pub struct Site<'a> {
     pub sight: &'a Sight,
     /// How answers are limited.
     pub cap: Cap,
+    /// What derivatives have names.
+    pub presets: &'a Presets,
     /// Whether boxes may be corrected in the browser.
     pub reviewed: bool,
     /// For how many seconds pictures may be kept by who got them.
@@ -35,6 +38,7 @@ impl<'a> Site<'a> {
             catalogue,
             sight,
             cap: Cap::default(),
+            presets: &presets::NONE,
             reviewed: false,
             max_age: 0,
             facts: &|_| Err("no file is looked at".into()),
@@ -163,6 +167,9 @@ fn get(site: &Site, ids: &Ids, asked: &Asked) -> Response {
         ["iiif", "degraded", "3", id, ref rest @ ..] => {
             picture::degraded(site, ids, Version::V3, id, rest, asked)
         }
+        ["iiif", "preset.json"] => presets::list(site, ids, asked),
+        ["iiif", "preset", name] => presets::images(site, name, ids, asked),
+        ["iiif", "preset", name, id] => presets::answer(site, name, id, ids, asked),
         ["iiif", "2", id, ref rest @ ..] => {
             picture::answer(site, ids, Version::V2, id, rest, asked)
         }

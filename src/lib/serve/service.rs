@@ -4,20 +4,27 @@
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::auth::sight::Sight;
 use super::cache::Cache;
-use super::catalogue::{self, Catalogue, MOST_PIXELS};
+use super::catalogue::{self, Catalogue, MOST_PIXELS, Picture};
 use super::ids::Ids;
 use super::info::Facts;
 use super::lanes::{Busy, Lanes};
 use super::metrics::{Metrics, Now, add};
-use super::picture::Cap;
+use super::picture::{self, Cap};
+use super::prepared::Prepared;
+use super::presets::Presets;
 use super::respond::{self, Asked, Response, Site};
+use super::store::counts::one;
+use super::store::entry::Key;
+use super::store::settings::Identity;
+use super::store::{Store, disk};
 use crate::files;
 use crate::iiif::resolve::Plan;
 use crate::pixels::source::Source;
@@ -42,11 +49,17 @@ pub struct Service {
     catalogue: RwLock<Arc<Catalogue>>,
     cap: Cap,
     max_age: u32,
-    /// The last look at each file.
-    looks: Mutex<HashMap<usize, Facts>>,
+    /// The last look at each file, and the stamp that it had then.
+    looks: Mutex<HashMap<usize, (u64, Facts)>>,
     lanes: Lanes,
     answers: Cache<String, Bytes>,
     pictures: Cache<(usize, u64), Arc<Source>>,
+    /// What was made before anybody asked.
+    pub prepared: Option<Prepared>,
+    /// Derivatives with names.
+    pub presets: Presets,
+    /// What is kept beyond memory.
+    pub store: Arc<Store>,
     /// What happened so far.
     pub metrics: Metrics,
 }
@@ -68,7 +81,13 @@ impl From<Busy> for Trouble {
 
 impl Service {
     /// A service that has rendered nothing yet.
-    pub fn new(catalogue: Catalogue, cap: Cap, max_age: u32, means: Means) -> Self {
+    pub fn new(
+        catalogue: Catalogue,
+        cap: Cap,
+        max_age: u32,
+        means: Means,
+        store: Arc<Store>,
+    ) -> Self {
         let kept = usize::try_from(means.memory / 4).unwrap_or(usize::MAX);
         Service {
             catalogue: RwLock::new(Arc::new(catalogue)),
@@ -78,6 +97,9 @@ impl Service {
             lanes: Lanes::new(means.memory / 2, THREADS, means.most_waiting, TURN),
             answers: Cache::new(kept),
             pictures: Cache::new(kept),
+            prepared: None,
+            presets: Presets::default(),
+            store,
             metrics: Metrics::default(),
         }
     }
@@ -87,7 +109,8 @@ impl Service {
         match asked.path {
             "/health" => self.health(),
             "/metrics" => {
-                respond::text(self.metrics.print(&self.now()), "text/plain; version=0.0.4")
+                let text = self.metrics.print(&self.now()) + &self.store.print();
+                respond::text(text, "text/plain; version=0.0.4")
             }
             _ => {
                 let catalogue = self.catalogue();
@@ -95,6 +118,7 @@ impl Service {
                     catalogue: &catalogue,
                     sight,
                     reviewed,
+                    presets: &self.presets,
                     cap: self.cap,
                     max_age: self.max_age,
                     facts: &|at| self.facts(at),
@@ -122,11 +146,6 @@ impl Service {
         *held = Arc::new(catalogue);
     }
 
-    /// Whether a planned answer has been made before and is still here.
-    pub fn is_made(&self, key: &str) -> bool {
-        self.answers.holds(&key.to_owned())
-    }
-
     fn health(&self) -> Response {
         let images = self.catalogue().pictures.len();
         let version = env!("CARGO_PKG_VERSION");
@@ -146,16 +165,20 @@ impl Service {
     /// The file of an image as it is now; read anew only if it changed.
     fn facts(&self, at: usize) -> Result<Facts, String> {
         let catalogue = self.catalogue();
-        let picture = &catalogue.pictures[at];
-        let now = std::fs::metadata(&picture.path).map_err(|e| e.to_string())?;
-        let stamp = stamp(&now);
-        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(facts) = looks.get(&at).filter(|facts| facts.stamp == stamp) {
-            return Ok(facts.clone());
+        let path = &catalogue.pictures[at].path;
+        let now = std::fs::metadata(path).map_err(|e| e.to_string())?;
+        let seen = stamp(&now);
+        let known = lock(&self.looks).get(&at).cloned();
+        if let Some((_, facts)) = known.filter(|(before, _)| *before == seen) {
+            return Ok(facts);
         }
-        let header = catalogue::measure(&picture.path)?;
+        let header = catalogue::measure(&self.file_of(&catalogue.pictures[at], &now))?;
+        let stamp = match self.store.settings.identity {
+            Identity::File => seen,
+            Identity::Content => tokio::task::block_in_place(|| stamp_of_bytes(path))?,
+        };
         let facts = catalogue::facts(&header, stamp);
-        looks.insert(at, facts.clone());
+        lock(&self.looks).insert(at, (seen, facts.clone()));
         Ok(facts)
     }
 
@@ -166,33 +189,143 @@ impl Service {
         plan: Plan,
         key: &str,
     ) -> Result<Bytes, Trouble> {
-        let make = async {
-            let picture = self.picture(at).await?;
-            let leave = self
-                .lanes
-                .enter(cost_of(&plan) + picture.cost(&plan))
-                .await?;
-            let work = move || {
-                let made = match picture.stored(&plan) {
-                    Some(bytes) => Ok((bytes, true)),
-                    None => picture.render(&plan).map(|bytes| (bytes, false)),
-                };
-                drop(leave);
-                made
-            };
-            let (bytes, passed) = off_thread(work).await?;
-            add(&self.metrics.passed, passed.into());
-            let bytes = Bytes::from(bytes);
-            let size = bytes.len();
-            Ok::<_, Trouble>((bytes, size))
-        };
+        let make = self.make(at, plan, key);
         let (bytes, kept) = self.answers.get(&key.to_owned(), make).await?;
-        let count = match kept {
-            true => &self.metrics.answers_kept,
-            false => &self.metrics.answers_made,
-        };
-        add(count, 1);
+        if kept {
+            add(&self.metrics.answers_kept, 1);
+            self.store.memory.hit(bytes.len());
+        }
         Ok(bytes)
+    }
+
+    /// The answer to a plan, if it was prepared.
+    fn thumbnail(&self, at: usize, plan: &Plan) -> Option<Bytes> {
+        let prepared = self.prepared.as_ref()?;
+        let catalogue = self.catalogue();
+        let picture = &catalogue.pictures[at];
+        let now = std::fs::metadata(&picture.path).ok()?;
+        let size = self.facts(at).ok()?.size;
+        let path = prepared.answer(&picture.id, &now, size, plan)?;
+        let bytes = std::fs::read(path).ok()?;
+        add(&self.metrics.prepared, 1);
+        Some(bytes.into())
+    }
+
+    /// The file that an image is read from: its pyramid, where a sound one was made of the file as it is now.
+    fn file_of(&self, picture: &Picture, now: &Metadata) -> PathBuf {
+        let pyramid = self.prepared.as_ref().map(|p| p.pyramid(&picture.id, now));
+        let is_sound = |path: &PathBuf| {
+            let look = catalogue::measure(path);
+            look.is_ok_and(|look| look.size == picture.size)
+        };
+        let pyramid = pyramid.filter(|path| files::is_there(path) && is_sound(path));
+        pyramid.unwrap_or_else(|| picture.path.clone())
+    }
+
+    /// An answer that is kept in whatever tier, or none; it is not made.
+    pub async fn find(&self, at: usize, key: &str) -> Option<Bytes> {
+        if let Some(bytes) = self.answers.peek(&key.to_owned()) {
+            return Some(bytes);
+        }
+        let facts = self.facts(at).ok()?;
+        self.store.get(&self.name(at, &facts, key)).await
+    }
+
+    /// The bytes of an answer that is not in memory, and how many there are.
+    async fn make(
+        self: &Arc<Self>,
+        at: usize,
+        plan: Plan,
+        key: &str,
+    ) -> Result<(Bytes, usize), Trouble> {
+        one(&self.store.memory.misses);
+        if let Some(bytes) = self.thumbnail(at, &plan) {
+            let size = bytes.len();
+            return Ok((bytes, size));
+        }
+        let bytes = match self.store.is_empty() {
+            true => self.work(at, plan, any).await?.map(|(bytes, _)| bytes),
+            false => self.make_and_keep(at, plan, key).await?,
+        };
+        let bytes = bytes.ok_or_else(|| Trouble::Failed("nothing was rendered".into()))?;
+        let size = bytes.len();
+        Ok((bytes, size))
+    }
+
+    /// The same, kept beyond memory.
+    async fn make_and_keep(
+        self: &Arc<Self>,
+        at: usize,
+        plan: Plan,
+        key: &str,
+    ) -> Result<Option<Bytes>, Trouble> {
+        let facts = self.facts(at).map_err(Trouble::Failed)?;
+        // What lies in its file as it is asked for needs no second place.
+        let is_tiled = facts.cost == 0;
+        if is_tiled && let Some((bytes, _)) = self.work(at, plan, stored).await? {
+            return Ok(Some(bytes));
+        }
+        let name = self.name(at, &facts, key);
+        if let Some(bytes) = self.store.get(&name).await {
+            return Ok(Some(bytes));
+        }
+        let Some((bytes, passed)) = self.work(at, plan, any).await? else {
+            return Ok(None);
+        };
+        if !passed && self.is_as_it_was(at, &facts) {
+            self.store.put(&name, &bytes);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Work on a picture, when there is leave for it.
+    async fn work(
+        self: &Arc<Self>,
+        at: usize,
+        plan: Plan,
+        work: fn(&Source, &Plan) -> Made,
+    ) -> Result<Option<(Bytes, bool)>, Trouble> {
+        let picture = self.picture(at).await?;
+        let cost = cost_of(&plan) + picture.cost(&plan);
+        let leave = self.lanes.enter(cost).await?;
+        let work = move || {
+            let made = work(&picture, &plan);
+            drop(leave);
+            made
+        };
+        let made = off_thread(work).await?;
+        if let Some((_, passed)) = made {
+            add(&self.metrics.answers_made, 1);
+            add(&self.metrics.passed, passed.into());
+        }
+        Ok(made.map(|(bytes, passed)| (Bytes::from(bytes), passed)))
+    }
+
+    /// What an answer is kept under beyond memory. It holds the stamp of the file at this moment beside the one in
+    /// the key: where they differ it is found by nobody.
+    fn name(&self, at: usize, facts: &Facts, key: &str) -> Key {
+        let picture = &self.catalogue().pictures[at];
+        let text = format!("{} {key}", facts.stamp);
+        self.store.key(&picture.id, &picture.path, &text)
+    }
+
+    /// Whether a file is the one that was looked at, and no change since could have gone unseen.
+    fn is_as_it_was(&self, at: usize, facts: &Facts) -> bool {
+        let path = &self.catalogue().pictures[at].path;
+        let is_settled = std::fs::metadata(path).is_ok_and(|now| disk::is_settled(&now));
+        is_settled && self.facts(at).is_ok_and(|now| now.stamp == facts.stamp)
+    }
+
+    /// Removes all that is kept of an image, in memory and beyond; how many answers there were beyond it. What is
+    /// no longer in the catalogue may still be kept.
+    pub async fn purge(&self, id: &str) -> Result<u64, String> {
+        let catalogue = self.catalogue();
+        let at = catalogue.find(id);
+        let id = at.map_or(id, |at| &catalogue.pictures[at].id);
+        let start = picture::key_start(id);
+        self.answers.forget(|key| key.starts_with(&start));
+        self.pictures.forget(|(of, _)| Some(*of) == at);
+        self.store.purge(id).await
     }
 
     /// The picture behind an image, decoded if it is not here.
@@ -200,7 +333,11 @@ impl Service {
         let facts = self.facts(at).map_err(Trouble::Failed)?;
         let make = async {
             let leave = self.lanes.enter(facts.cost).await?;
-            let path = self.catalogue().pictures[at].path.clone();
+            let catalogue = self.catalogue();
+            let picture = &catalogue.pictures[at];
+            let now = std::fs::metadata(&picture.path);
+            let path = now.map(|now| self.file_of(picture, &now));
+            let path = path.map_err(|e| Trouble::Failed(e.to_string()))?;
             let work = move || {
                 let picture = Source::open(&path, MOST_PIXELS);
                 drop(leave);
@@ -220,6 +357,22 @@ impl Service {
     }
 }
 
+/// An answer, and whether it was handed on as it is stored.
+type Made = Result<Option<(Vec<u8>, bool)>, String>;
+
+/// The answer as it is stored, if it is.
+fn stored(picture: &Source, plan: &Plan) -> Made {
+    Ok(picture.stored(plan).map(|bytes| (bytes, true)))
+}
+
+/// The answer as it is stored or else rendered.
+fn any(picture: &Source, plan: &Plan) -> Made {
+    match stored(picture, plan)? {
+        None => picture.render(plan).map(|bytes| Some((bytes, false))),
+        made => Ok(made),
+    }
+}
+
 /// Runs work where it keeps nobody from answering. It goes on to its end when the client goes away, and holds its
 /// leave until then.
 async fn off_thread<T: Send + 'static>(
@@ -235,6 +388,17 @@ fn cost_of(plan: &Plan) -> u64 {
     let [w, h] = plan.size.map(u64::from);
     let copies = if plan.turn % 90.0 == 0.0 { 8 } else { 20 };
     w * h * copies
+}
+
+/// A thread that panicked left nothing half-done behind: entries are set in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Changes when the bytes of the file do.
+fn stamp_of_bytes(path: &Path) -> Result<u64, String> {
+    let digest = files::folder::sha256(path).map_err(|e| e.to_string())?;
+    Ok(u64::from_str_radix(&digest[..16], 16).unwrap_or_default())
 }
 
 /// Changes when the file does.

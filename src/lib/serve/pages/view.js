@@ -77,7 +77,15 @@ function about() {
     a.textContent = name;
     link.append(a, " ");
   }
-  $("about").replaceChildren(...list, link);
+  const made = ["dt", "dd"].map((tag) => document.createElement(tag));
+  made[0].textContent = "Derivatives";
+  for (const [name, path] of data.presets) {
+    const a = document.createElement("a");
+    a.href = root + path;
+    a.textContent = name;
+    made[1].append(a, " ");
+  }
+  $("about").replaceChildren(...list, ...(data.presets.length ? made : []), link);
   if (data.lights.length > 1) {
     $("lights").hidden = false;
     $("lights").querySelector("ul").replaceChildren(...data.lights.map(([name, other]) => {

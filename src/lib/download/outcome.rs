@@ -1,0 +1,245 @@
+//! What a run leaves behind: the map, the list of failures, the account.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+
+use super::fetch::{self, Places, Wish};
+use super::finished::{Finished, Slot};
+use super::{Options, names};
+use crate::contracts::{self, Download, Failure, LocalizedImage};
+use crate::files;
+use crate::http::{self, Kind};
+use crate::report::{Error, Reject, Report};
+
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// What is there, from this run and from earlier ones.
+    pub(super) had: Vec<Slot>,
+    /// Images fetched in this run.
+    pub(super) fetched: u64,
+    /// How they came to be.
+    pub(super) methods: BTreeMap<String, u64>,
+    /// What was adjusted on the way to the first of them.
+    pub(super) adjusted: Vec<String>,
+    /// Images that lost alpha or depth when they were encoded anew.
+    pub(super) flattened: u64,
+    pub(super) failures: Vec<Failure>,
+    pub(super) hosts: Vec<(String, http::Tally)>,
+    pub(super) notes: Vec<String>,
+    pub(super) stopped: Option<Error>,
+}
+
+/// What was adjusted is told of so many images.
+const TOLD: usize = 5;
+
+impl Outcome {
+    pub(super) fn take(&mut self, download: Download, slot: Slot) {
+        self.had.push(slot);
+        self.fetched += 1;
+        let Download {
+            path,
+            method,
+            notes,
+            ..
+        } = download;
+        let flattened = notes
+            .iter()
+            .any(|note| note.starts_with(fetch::ENCODED_ANEW));
+        self.flattened += u64::from(flattened);
+        *self.methods.entry(method).or_default() += 1;
+        let room = TOLD.saturating_sub(self.adjusted.len());
+        let told = notes.iter().map(|note| format!("{path}: {note}"));
+        self.adjusted.extend(told.take(room));
+    }
+}
+
+pub(super) fn publish(
+    options: &Options,
+    finished: &Finished,
+    had: &[Slot],
+    failures: &[Failure],
+) -> Result<(), Error> {
+    let prefix = relative(&options.output_dir, files::folder_of(&options.image_map))?;
+    let path = |slot: &Slot| {
+        (
+            finished.id(*slot),
+            format!("{prefix}{}", finished.path(*slot)),
+        )
+    };
+    contracts::write_image_map(&options.image_map, had.iter().map(path))?;
+    let mut failures: Vec<&Failure> = failures.iter().collect();
+    failures.sort();
+    files::write_csv(&options.failures, &Failure::HEADER, failures)?;
+    if let Some(list) = &options.downloaded_images {
+        let names: BTreeSet<&str> = had.iter().map(|slot| finished.path(*slot)).collect();
+        let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+        files::write(list, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Removes work under way on images that are there now, or that are no longer asked for.
+pub(super) fn tidy(places: &Places, images: &[LocalizedImage], wish: Wish, failures: &[Failure]) {
+    let failed: HashSet<&str> = failures.iter().map(|failure| &*failure.id).collect();
+    let goes_on = images.iter().filter(|image| failed.contains(&*image.id));
+    let goes_on: HashSet<String> = goes_on
+        .map(|image| names::work(&image.id, &fetch::asked(image, wish)))
+        .collect();
+    // What cannot be listed lies there until the next run.
+    let Ok(entries) = std::fs::read_dir(&places.hidden) else {
+        return;
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Some((work, "pack" | "part" | "part.json" | "out" | "band")) = name.split_once('.')
+        else {
+            continue;
+        };
+        if !goes_on.contains(work) {
+            files::Part::new(path).discard();
+        }
+    }
+}
+
+/// The way from one folder to another as a prefix for paths: `../images/`, or nothing.
+fn relative(to: &Path, from: &Path) -> Result<String, Error> {
+    let absolute = |path: &Path| {
+        std::fs::create_dir_all(path)
+            .and_then(|()| path.canonicalize())
+            .map_err(|e| files::cannot_write(path, e))
+    };
+    let (to, from) = (absolute(to)?, absolute(from)?);
+    let shared = to
+        .components()
+        .zip(from.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = from.components().skip(shared).map(|_| "..".to_owned());
+    let down = to
+        .components()
+        .skip(shared)
+        .map(|part| part.as_os_str().to_string_lossy().into_owned());
+    Ok(up.chain(down).map(|part| part + "/").collect())
+}
+
+/// What is wrong with a list of m3-download.
+pub(super) fn account_for_unusable(report: &mut Report, unusable: Vec<Reject>) {
+    report.read += unusable.len() as u64;
+    let hint = (!unusable.is_empty()).then(|| HINT_UNUSABLE.to_owned());
+    report.rejects.extend(unusable);
+    report.hint = report.hint.take().or(hint);
+}
+
+const HINT_UNUSABLE: &str =
+    "`recto-reformat` lists the records that cannot be used in its rejects.csv";
+
+pub(super) fn account(
+    report: &mut Report,
+    options: &Options,
+    images: usize,
+    finished: &Finished,
+    had: &[Slot],
+    outcome: &Outcome,
+) {
+    report.read = match outcome.stopped {
+        Some(_) => (had.len() + outcome.failures.len()) as u64,
+        None => images as u64,
+    };
+    report.kept = report.read - outcome.failures.len() as u64;
+    report.rejects = outcome
+        .failures
+        .iter()
+        .map(|f| {
+            let status = f.status.map(|s| format!(", HTTP {s}")).unwrap_or_default();
+            Reject::new(
+                &f.url,
+                &f.id,
+                "image",
+                format!("{}: {}{status}, {} requests", f.kind, f.message, f.attempts),
+            )
+        })
+        .collect();
+    report.count("images", had.len() as u64);
+    let bytes = had.iter().map(|slot| finished.bytes(*slot));
+    report.count("bytes", bytes.sum());
+    report.count("fetched", outcome.fetched);
+    for (method, images) in &outcome.methods {
+        report.count(&format!("method_{method}"), *images);
+    }
+    report.notes.extend(outcome.notes.iter().cloned());
+    for (host, tally) in &outcome.hosts {
+        report.count("requests", tally.requests);
+        report.notes.push(words_of(host, tally));
+    }
+    if outcome.flattened > 0 {
+        report.count("flattened", outcome.flattened);
+        report.notes.push(format!(
+            "{} images lost alpha or bits beyond 8 a sample when they were encoded anew: the journal's notes name them",
+            outcome.flattened
+        ));
+    }
+    report.notes.extend(outcome.adjusted.iter().cloned());
+    let before = had.len() as u64 - outcome.fetched;
+    let before = if before > 0 {
+        format!(", {before} of them from before")
+    } else {
+        String::new()
+    };
+    report.done = format!(
+        "{} of {} images in {}{before}",
+        had.len(),
+        images,
+        options.output_dir.display()
+    );
+    report.hint = (!outcome.failures.is_empty()).then(|| {
+        let distrusted = outcome
+            .failures
+            .iter()
+            .any(|failure| failure.kind == Kind::Certificate.name());
+        format!(
+            "{} lists what is missing; run the same command again to try only that{}",
+            options.failures.display(),
+            if distrusted {
+                "; --insecure accepts any certificate"
+            } else {
+                ""
+            }
+        )
+    });
+}
+/// How it went with a host, and why it was not faster.
+fn words_of(host: &str, tally: &http::Tally) -> String {
+    let ms = |share| match tally.percentile(share) {
+        Some(latency) => format!("{:.0} ms", latency.as_secs_f64() * 1000.0),
+        None => "none".into(),
+    };
+    let waits = [
+        (tally.waited, "for its pace and a place"),
+        (
+            tally.quiet,
+            "because it asked for quiet or was under strain",
+        ),
+    ];
+    let waits = waits.iter().filter(|(time, _)| time.as_secs() > 0);
+    let waits: String = waits
+        .map(|(time, why)| format!(", requests waited {} s in all {why}", time.as_secs()))
+        .collect();
+    format!(
+        "{host}: {} requests, {} of them again, {}, answers within {} (p50) and {} (p99){waits}",
+        tally.requests,
+        tally.retries,
+        indicatif::HumanBytes(tally.bytes),
+        ms(0.5),
+        ms(0.99)
+    )
+}
+
+pub(super) fn verified(files: usize, differ: &[String]) -> String {
+    match differ {
+        [] => format!("--verify: {files} files are as they were written"),
+        [first, ..] => format!(
+            "--verify: {} files were not as they were written and were fetched anew, first: {first}",
+            differ.len()
+        ),
+    }
+}

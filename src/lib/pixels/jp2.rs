@@ -1,0 +1,132 @@
+//! JPEG 2000: sizes from the header, pixels by a decoder that keeps to them.
+
+use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecoderContext, Image};
+use image::DynamicImage;
+
+use super::colour::{ToSrgb, plain_from_inks};
+
+/// The first box of a JP2 file (ITU-T T.800, I.5.1), and how a bare codestream begins (A.4.1, A.5.1).
+const BOX: &[u8] = b"\x00\x00\x00\x0cjP  \r\n\x87\n";
+const STREAM: &[u8] = b"\xff\x4f\xff\x51";
+
+/// Whether a file begins as JPEG 2000 does.
+pub fn is_jp2(start: &[u8]) -> bool {
+    start.starts_with(BOX) || start.starts_with(STREAM)
+}
+
+/// `[width, height]` and the number of components, from the start of a file (SIZ, A.5.1).
+pub fn measure(start: &[u8]) -> Result<([u32; 2], u16), String> {
+    let at = start.windows(STREAM.len()).position(|four| four == STREAM);
+    let siz = at.and_then(|at| start.get(at + STREAM.len()..));
+    let siz = siz.ok_or("its header does not say how large it is")?;
+    let word = |at: usize| {
+        let four = siz.get(at..).and_then(<[u8]>::first_chunk);
+        four.map(|four| u32::from_be_bytes(*four))
+    };
+    // Behind the length (2) and capabilities (2): the grid, where the picture begins on it, tiles twice, components.
+    let side = |at: usize| {
+        word(at)?
+            .checked_sub(word(at + 8)?)
+            .filter(|side| *side > 0)
+    };
+    let count = word(36).map(|two| (two >> 16) as u16);
+    match (side(4), side(8), count) {
+        (Some(width), Some(height), Some(count)) if count > 0 => Ok(([width, height], count)),
+        _ => Err("its header says that it has no pixel".into()),
+    }
+}
+
+/// Decodes a file of at most `most_pixels` to 8 bits a channel in sRGB.
+pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
+    let ([width, height], _) = measure(bytes)?;
+    if u64::from(width) * u64::from(height) > most_pixels {
+        return Err(format!(
+            "its header says {width} x {height} pixels, the limit is {most_pixels}"
+        ));
+    }
+    let settings = DecodeSettings::default();
+    let file = Image::new(bytes, &settings).map_err(|e| e.to_string())?;
+    if [file.width(), file.height()] != [width, height] {
+        return Err("its boxes and its header differ in size".into());
+    }
+    let mut context = DecoderContext::default();
+    let samples = file
+        .decode(&mut context)
+        .map_err(|e| e.to_string())?
+        .data_u8();
+    let (way, channels) = match file.color_space() {
+        ColorSpace::Icc {
+            profile,
+            num_channels,
+        } => (ToSrgb::from_profile(profile), *num_channels),
+        other => (None, other.num_channels()),
+    };
+    let image = assembled(
+        [width, height],
+        samples,
+        channels,
+        file.has_alpha(),
+        way.as_ref(),
+    );
+    let image = image.ok_or_else(|| format!("its {channels} channels are not read"))?;
+    Ok(match way {
+        Some(way) => way.apply(image),
+        None => image,
+    })
+}
+
+fn assembled(
+    [w, h]: [u32; 2],
+    samples: Vec<u8>,
+    channels: u8,
+    has_alpha: bool,
+    way: Option<&ToSrgb>,
+) -> Option<DynamicImage> {
+    match (channels, has_alpha) {
+        (1, false) => image::GrayImage::from_raw(w, h, samples).map(Into::into),
+        (1, true) => {
+            let image = image::GrayAlphaImage::from_raw(w, h, samples)?;
+            Some(DynamicImage::from(image).to_rgba8().into())
+        }
+        (3, false) => image::RgbImage::from_raw(w, h, samples).map(Into::into),
+        (3, true) => image::RgbaImage::from_raw(w, h, samples).map(Into::into),
+        (4, false) => {
+            let way = way.filter(|way| way.is_of_inks());
+            let rgb = way.and_then(|way| way.from_inks(&samples));
+            let rgb = rgb.unwrap_or_else(|| plain_from_inks(&samples));
+            image::RgbImage::from_raw(w, h, rgb).map(Into::into)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_from_the_header() {
+        let stream = |fields: [u32; 8], count: u16| {
+            let mut bytes = STREAM.to_vec();
+            bytes.extend([0, 47, 0, 0]);
+            fields.iter().for_each(|n| bytes.extend(n.to_be_bytes()));
+            bytes.extend(count.to_be_bytes());
+            bytes.extend([7, 1, 1]);
+            bytes
+        };
+        let whole = stream([64, 48, 4, 8, 64, 48, 0, 0], 3);
+        assert_eq!(measure(&whole), Ok(([60, 40], 3)));
+        assert_eq!(measure(&[BOX, &whole].concat()), Ok(([60, 40], 3)));
+        for bad in [
+            stream([4, 48, 4, 8, 64, 48, 0, 0], 3),
+            stream([64, 48, 0, 0, 64, 48, 0, 0], 0),
+            whole[..30].to_vec(),
+            BOX.to_vec(),
+            Vec::new(),
+        ] {
+            assert!(measure(&bad).is_err(), "{bad:?}");
+        }
+        let bomb = stream([1 << 30, 1 << 30, 0, 0, 64, 64, 0, 0], 3);
+        assert!(decode(&bomb, 1 << 29).unwrap_err().contains("the limit is"));
+    }
+}
