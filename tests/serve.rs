@@ -1,8 +1,12 @@
 //! `recto-serve` as a program: what it answers over HTTP, what it refuses, how it starts and stops.
 
+#[path = "serve/auth.rs"]
+mod auth;
 #[path = "serve/cache.rs"]
 mod cache;
 mod common;
+#[path = "serve/flow.rs"]
+mod flow;
 #[path = "serve/images.rs"]
 mod images;
 #[path = "serve/operations.rs"]

@@ -13,8 +13,9 @@
 //! the ways in which parts of images are named; [`jpeg`] proves JPEGs whole and joins their tiles undecoded.
 //! [`http`], [`files`] and [`pixels`] are the only rooms that meet the network, the disk and pixels; [`progress`]
 //! is how a stage goes on, [`report`] how it ends, [`signals`] how it is asked to; [`schemas`] describes the files to others,
-//! [`values`] reads what databases write.
+//! [`values`] reads what databases write, [`conditions`] what users make conditions of.
 
+pub mod conditions;
 pub mod contracts;
 pub mod digest;
 pub mod download;

@@ -22,10 +22,7 @@ const WALLS: &[Wall] = &[
         holds: "only `files` creates, renames and removes files",
         words: r"File::create|fs::write|OpenOptions|create_dir|fs::rename|fs::remove|fs::copy|hard_link|set_permissions|tempfile",
         rooms: &["files.rs", "files/"],
-        except: &[(
-            "download/mod.rs",
-            "makes the folder of images before it can be named from the map's",
-        )],
+        except: &[],
     },
     Wall {
         holds: "only `http` opens connections",

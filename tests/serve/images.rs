@@ -302,7 +302,12 @@ fn browsers_elsewhere_may_ask() {
     assert_eq!((got.status, got.body.len()), (204, 0));
     assert_eq!(got.headers["access-control-allow-origin"], "*");
     assert!(got.headers["access-control-allow-methods"].contains("GET"));
-    assert_eq!(got.headers["access-control-allow-headers"], "*");
+    // `*` alone leaves Authorization out.
+    let allowed = &got.headers["access-control-allow-headers"];
+    assert!(
+        allowed.contains("authorization, ") && allowed.ends_with(", *"),
+        "{allowed}"
+    );
     let got = server.get("/iiif/3/a/full/max/0/default.jpg");
     assert_eq!(got.headers["access-control-allow-origin"], "*");
     assert!(got.headers["access-control-expose-headers"].contains("link"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use super::compare::Comparison;
+use crate::conditions::Condition;
 use crate::contracts::{Annotation, BBox, Frame, Observation, Space};
 use crate::selectors::{self, Selection};
 
@@ -21,65 +21,10 @@ pub struct Filter {
 /// What stands before the keys of boxes: `box.width`.
 const BOX: &str = "box.";
 
-/// A condition on the values of a key.
-#[derive(Clone, Debug)]
-pub struct Condition {
-    /// As the user wrote it.
-    pub text: String,
-    key: String,
-    test: Test,
-}
-
-#[derive(Clone, Debug)]
-enum Test {
-    Is(String),
-    IsNot(String),
-    Matches(Regex),
-    Compares(Comparison),
-}
-
 /// Reads a regular expression of `--label`: upper and lower case are the same.
 pub fn label(text: &str) -> Result<Regex, String> {
     let built = RegexBuilder::new(text).case_insensitive(true).build();
     built.map_err(|e| format!("not a regular expression: {e}"))
-}
-
-/// Reads `KEY=VALUE`, `KEY!=VALUE`, `KEY~REGEX` or `KEY<NUMBER`; the first operator counts, so values may hold
-/// them too.
-pub fn condition(text: &str) -> Result<Condition, String> {
-    let at = text.find(['=', '~', '<', '>']).filter(|&at| at > 0);
-    let at = at.ok_or_else(|| {
-        format!("`{text}` is not KEY=VALUE, KEY!=VALUE, KEY~REGEX, KEY<NUMBER, KEY<=NUMBER, KEY>NUMBER or KEY>=NUMBER")
-    })?;
-    let (key, value) = (&text[..at], text[at + 1..].to_owned());
-    let (key, test) = match (key.strip_suffix('!'), &text[at..=at]) {
-        (_, "<" | ">") => {
-            let comparison = Comparison::parse(&text[at..]);
-            let neither = || {
-                format!(
-                    "`{}` compares with neither a number nor a date",
-                    &text[at..]
-                )
-            };
-            (key, Test::Compares(comparison.ok_or_else(neither)?))
-        }
-        (_, "~") => (
-            key,
-            Test::Matches(
-                Regex::new(&value).map_err(|e| format!("not a regular expression: {e}"))?,
-            ),
-        ),
-        (Some(key), _) => (key, Test::IsNot(value)),
-        (None, _) => (key, Test::Is(value)),
-    };
-    if key.trim().is_empty() {
-        return Err(format!("`{text}` names no key"));
-    }
-    Ok(Condition {
-        text: text.to_owned(),
-        key: key.trim().to_owned(),
-        test,
-    })
 }
 
 impl Filter {
@@ -148,16 +93,6 @@ impl Condition {
         }
         let mut boxes = observation.annotations.iter();
         boxes.any(|b| self.holds_for(&box_values(observation, b, self.box_key())))
-    }
-
-    fn holds_for<T: AsRef<str>>(&self, values: &[T]) -> bool {
-        let mut values = values.iter().map(AsRef::as_ref);
-        match &self.test {
-            Test::Is(wanted) => values.any(|v| is_same(v, wanted)),
-            Test::IsNot(unwanted) => !values.any(|v| is_same(v, unwanted)),
-            Test::Matches(regex) => values.any(|v| regex.is_match(v)),
-            Test::Compares(comparison) => values.any(|v| comparison.holds(v)),
-        }
     }
 
     fn is_about_boxes(&self) -> bool {
@@ -287,11 +222,6 @@ const NAMED: &[&str] = &[
     "kind",
 ];
 
-/// Exact, but for white space that documents break lines with.
-fn is_same(value: &str, wanted: &str) -> bool {
-    value == wanted || value.split_whitespace().eq(wanted.split_whitespace())
-}
-
 fn labels(observation: &Observation) -> Vec<&str> {
     let labels = &observation.source.labels;
     [&labels.image, &labels.canvas, &labels.manifest]
@@ -410,10 +340,14 @@ mod tests {
             ("nothing!=x", true),
         ];
         for (text, wanted) in cases {
-            assert_eq!(condition(text).unwrap().holds(&seen()), wanted, "{text}");
+            assert_eq!(
+                Condition::parse(text).unwrap().holds(&seen()),
+                wanted,
+                "{text}"
+            );
         }
         for text in ["x", "=x", "!=x", "x~("] {
-            assert!(condition(text).is_err(), "{text}");
+            assert!(Condition::parse(text).is_err(), "{text}");
         }
     }
 

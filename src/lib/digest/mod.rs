@@ -4,7 +4,6 @@
 //! write. What is written never depends on the order in which answers arrive.
 
 mod cache;
-mod compare;
 mod fetch;
 pub mod filter;
 mod join;
@@ -17,6 +16,7 @@ use std::process::ExitCode;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
+use crate::conditions::Condition;
 use crate::contracts::{Asked, Digest, Observation, Region, Taxonomy};
 use crate::files::SafeName;
 use crate::progress::{Progress, Standing, Style};
@@ -29,7 +29,7 @@ use crate::sources::table::{self, Table};
 use crate::sources::{self, Source};
 use crate::{files, http};
 use fetch::Fetcher;
-use filter::{Condition, Filter};
+use filter::Filter;
 use worklist::{Harvest, Worklist};
 
 /// What to read, which images to keep, and where to write.
@@ -52,7 +52,7 @@ pub struct Options {
     /// Keep images by metadata, or by label, manifest, canvas, group, rights, id, url, service; keep boxes by
     /// box.width, box.height, box.x, box.y, box.concept, box.id and box.ATTRIBUTE. KEY=VALUE, KEY!=VALUE, KEY~REGEX, or KEY with <, <=, >, >= and a
     /// number or a date: depth_meters>=500, recorded_timestamp<2020 (repeatable: all)
-    #[arg(long = "where", value_name = "KEY=VALUE", value_parser = filter::condition)]
+    #[arg(long = "where", value_name = "KEY=VALUE", value_parser = Condition::parse)]
     pub conditions: Vec<Condition>,
     /// Keep the first N images only
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -18,6 +18,7 @@ use crate::report::Error;
 
 mod archives;
 mod body;
+pub mod callback;
 mod host;
 mod netrc;
 mod options;

@@ -6,9 +6,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::prepared;
 use super::presets::Preset;
-use super::store::settings::Settings;
+use super::{auth, prepared, store};
 use crate::files;
 use crate::report::Error;
 
@@ -21,7 +20,9 @@ pub struct Config {
     /// What is made before anybody asks.
     pub prepare: prepared::Settings,
     /// Where answers are kept beyond memory.
-    pub cache: Settings,
+    pub cache: store::settings::Settings,
+    /// Who may see what.
+    pub auth: Option<auth::settings::Settings>,
 }
 
 /// Reads a configuration file.
@@ -35,19 +36,52 @@ pub fn read(path: &Path) -> Result<Config, Error> {
 
 /// Reads the text of a configuration file; the error names line and column.
 pub fn parse(name: &str, text: &str) -> Result<Config, Error> {
-    toml::from_str(text).map_err(|e| {
-        let start = e.span().map_or(0, |span| span.start.min(text.len()));
-        let before = text.get(..start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        Error::new(format!("{name}:{line}:{column}: {}", e.message()))
-            .hint("docs/serve.md lists every key of the configuration")
-    })
+    let config: Config = toml::from_str(text)
+        .map_err(|e| fault(name, text, e.span().map_or(0, |s| s.start), e.message()))?;
+    let auth = config.auth.iter().map(auth::settings::Settings::check);
+    match auth.collect::<Result<(), _>>() {
+        Ok(()) => Ok(config),
+        Err((span, why)) => Err(fault(name, text, start(text, span.start), &why)),
+    }
+}
+
+/// Where a table of authorization begins, for what has no better place.
+fn start(text: &str, at: usize) -> usize {
+    match at {
+        0 => text.find("[auth").unwrap_or_default(),
+        at => at,
+    }
+}
+
+fn fault(name: &str, text: &str, start: usize, why: &str) -> Error {
+    let before = text.get(..start.min(text.len())).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    Error::new(format!("{name}:{line}:{column}: {why}"))
+        .hint("docs/serve.md lists every key of the configuration")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What docs/serve.md shows can be used as it stands, with a hash of one's own.
+    #[test]
+    fn what_the_documents_show_is_read() {
+        let text = include_str!("../../../docs/serve.md");
+        let hash = format!("sha256:{}", "0".repeat(64));
+        let blocks = text.split("```toml\n").skip(1);
+        let blocks: Vec<String> = blocks
+            .filter_map(|rest| rest.split_once("```"))
+            .map(|(block, _)| block.replace("$argon2id$…", &hash))
+            .collect();
+        assert!(!blocks.is_empty());
+        for block in blocks {
+            if let Err(e) = parse("docs/serve.md", &block) {
+                panic!("{e}");
+            }
+        }
+    }
 
     #[test]
     fn what_is_not_known_is_named_by_its_place() {
@@ -60,6 +94,12 @@ mod tests {
                 "c.toml:1:1: a preset has 1 to 65535",
             ),
             ("[cache]\ndisc = 5\n", "c.toml:2:1: unknown field `disc`"),
+            ("[auth]\n[[auth.rules]]\nmay = 1\n", "c.toml:3:7: "),
+            (
+                "[[auth.rules]]\nmay = \"full\"\n[[auth.rules]]\nmay = \"none\"\n",
+                "c.toml:3:1: this rule is never reached",
+            ),
+            ("# who\n[auth]\nbasic = true\n", "c.toml:2:1: `basic` needs"),
         ];
         for (text, wanted) in cases {
             match parse("c.toml", text) {

@@ -41,6 +41,20 @@ impl Ids {
         own.map_or_else(|| segment(id), str::to_owned)
     }
 
+    /// The service of the degraded image of an identifier.
+    pub fn degraded(&self, version: Version, id: &str) -> String {
+        let service = self.service(version, id);
+        let segment = service.rsplit('/').next().unwrap_or_default();
+        format!("{}/iiif/degraded/{}/{segment}", self.base, number(version))
+    }
+
+    /// The probe service of an identifier.
+    pub fn probe(&self, id: &str) -> String {
+        let service = self.service(Version::V3, id);
+        let segment = service.rsplit('/').next().unwrap_or_default();
+        format!("{}/auth/probe/{segment}", self.base)
+    }
+
     /// The collection of all manifests.
     pub fn collection(&self, version: Version) -> String {
         format!("{}/collection.json", self.presentation(version))

@@ -27,6 +27,15 @@ pub fn level_2(version: Version) -> &'static str {
     }
 }
 
+/// The URI of what a service does: one that enlarges nothing does what level 2 asks of 3.0, and less than it asks of
+/// 2.1, where `w,h` has no bounds.
+pub fn profile(version: Version, limits: &Limits) -> &'static str {
+    match (version, limits.upscale) {
+        (Version::V2, false) => "http://iiif.io/api/image/2/level1.json",
+        _ => level_2(version),
+    }
+}
+
 /// The Image Information document (2.1 §5, 3.0 §5).
 pub fn info(
     version: Version,
@@ -51,6 +60,15 @@ fn info_2(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) ->
             "sizeByConfinedWh", "sizeByDistortedWh", "sizeByForcedWh", "sizeByH", "sizeByPct", "sizeByW", "sizeByWh",
         ],
     });
+    if !limits.upscale {
+        offered["supports"] = offered["supports"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|feature| **feature != "sizeAboveFull")
+            .cloned()
+            .collect();
+    }
     declare(&mut offered, limits);
     let mut info = json!({
         "@context": "http://iiif.io/api/image/2/context.json",
@@ -60,7 +78,7 @@ fn info_2(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) ->
         "height": facts.size[1],
         "sizes": sizes(facts, limits),
         "tiles": tiles(facts, limits),
-        "profile": [level_2(Version::V2), offered],
+        "profile": [profile(Version::V2, limits), offered],
     });
     if let Some(rights) = source.rights.as_deref().filter(|r| r.starts_with("http")) {
         info["license"] = json!(rights);
@@ -89,6 +107,15 @@ fn info_3(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) ->
         "extraQualities": beside(&qualities, &["default"]),
         "extraFeatures": ["canonicalLinkHeader", "mirroring", "profileLinkHeader", "rotationArbitrary", "sizeUpscaling"],
     });
+    if !limits.upscale {
+        info["extraFeatures"] = info["extraFeatures"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|feature| **feature != "sizeUpscaling")
+            .cloned()
+            .collect();
+    }
     declare(&mut info, limits);
     if let Some(rights) = source.rights.as_deref().filter(|r| r.starts_with("http")) {
         info["rights"] = json!(rights);

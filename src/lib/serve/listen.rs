@@ -20,9 +20,13 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::auth::Auth;
+use super::auth::flow::Call;
+use super::auth::rules::May;
+use super::auth::sight::Sight;
 use super::ids::Ids;
 use super::patient::Patient;
-use super::respond::{Asked, Body, Query, Response, Site, refused, text};
+use super::respond::{self, Asked, Body, Query, Response, Site, refused, text};
 use super::reviews::Reviews;
 use super::service::{Service, Trouble};
 use super::{pages, purge, review};
@@ -53,6 +57,8 @@ pub struct Door {
     pub log: Option<Mutex<File>>,
     /// Where corrections go; without it none are taken.
     pub reviews: Option<Mutex<Reviews>>,
+    /// Who may see what; without it everybody sees everything.
+    pub auth: Option<Auth>,
 }
 
 /// Takes connections until `stopped` ends, then lets answers finish.
@@ -137,15 +143,21 @@ impl Door {
         let begun = Instant::now();
         let (head, body) = request.into_parts();
         let request = Request::from_parts(head, ());
-        let response = match (&self.reviews, request.uri().path().strip_prefix("/review/")) {
-            (Some(reviews), Some(id)) => self.review(reviews, &request, id, body).await,
-            _ => match purge::asked(&self.service, &request, client.ip()).await {
-                Some(response) => response,
-                None => self.respond(&request),
-            },
-        };
         let is_head = request.method() == Method::HEAD;
-        let (response, bytes) = self.fill(response, is_head).await;
+        let (response, bytes) = match self.admit(&request, client).await {
+            Ok(sight) => {
+                let response = self.route(&request, body, client, &sight).await;
+                self.fill(response, &sight, is_head).await
+            }
+            Err(response) => self.fill(response, &Sight::all(), is_head).await,
+        };
+        let response = match &self.auth {
+            Some(auth) => {
+                let origin = text_of(&request, header::ORIGIN);
+                auth.finish(response, request.uri().path(), origin)
+            }
+            None => response,
+        };
         let sent = if is_head { 0 } else { bytes.len() as u64 };
         let took = begun.elapsed();
         self.service.metrics.answered(response.status, sent, took);
@@ -153,7 +165,105 @@ impl Door {
         message(&response, bytes, is_head)
     }
 
-    fn respond(&self, request: &Request<()>) -> Response {
+    /// What who asks may see, before anything else is looked at; or why it is not even asked.
+    async fn admit(&self, request: &Request<()>, client: SocketAddr) -> Result<Sight, Response> {
+        let path = request.uri().path();
+        // Browsers ask what they may ask without saying for whom.
+        let is_for_all = request.method() == Method::OPTIONS
+            || ["/health", "/metrics"].contains(&path)
+            || path.starts_with("/assets/");
+        let Some(auth) = self.auth.as_ref().filter(|_| !is_for_all) else {
+            return Ok(Sight::all());
+        };
+        let (now, headers) = (jiff::Timestamp::now().as_millisecond(), request.headers());
+        let visitor = auth.visitor(path, headers, client.ip(), now).await?;
+        let catalogue = self.service.catalogue();
+        let ids = self.ids(request, client);
+        let concerned = || respond::concerned(&catalogue, &ids, path);
+        let sight = auth.sight(visitor, &catalogue, concerned, headers, now);
+        Ok(sight.await)
+    }
+
+    async fn route(
+        &self,
+        request: &Request<()>,
+        body: Incoming,
+        client: SocketAddr,
+        sight: &Sight,
+    ) -> Response {
+        let path = request.uri().path();
+        let parts = (path.strip_prefix("/auth/"), path.strip_prefix("/review/"));
+        match (&self.auth, &self.reviews, parts) {
+            _ if request.method() == Method::OPTIONS => self.respond(request, client, sight),
+            (Some(auth), _, (Some(path), _)) => {
+                self.log_in(auth, path, request, body, client, sight).await
+            }
+            (_, Some(reviews), (_, Some(id))) => {
+                self.review(reviews, request, id, body, client, sight).await
+            }
+            _ => match purge::asked(&self.service, request, client.ip()).await {
+                Some(response) => response,
+                None => self.respond(request, client, sight),
+            },
+        }
+    }
+
+    async fn log_in(
+        &self,
+        auth: &Auth,
+        path: &str,
+        request: &Request<()>,
+        body: Incoming,
+        client: SocketAddr,
+        sight: &Sight,
+    ) -> Response {
+        let Ok(form) = Limited::new(body, MOST_REVIEW).collect().await else {
+            return refused(413, "a form has at most 64 KiB");
+        };
+        let (headers, form) = (request.headers(), form.to_bytes());
+        let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+        let call = Call {
+            method: request.method().as_str(),
+            path: &path,
+            query: Query::read(request.uri().query().unwrap_or_default()),
+            form: Query::read(&String::from_utf8_lossy(&form)),
+            headers,
+            address: auth.address(headers, client.ip()),
+            is_secure: self.is_secure(request, client),
+            is_own: self.is_own(request),
+            now: jiff::Timestamp::now().as_millisecond(),
+        };
+        let catalogue = self.service.catalogue();
+        let ids = self.ids(request, client);
+        auth.answer(&call, &catalogue, sight, &ids).await
+    }
+
+    /// Whether a page of ours asks, or no page at all.
+    fn is_own(&self, request: &Request<()>) -> bool {
+        let host = text_of(request, header::HOST);
+        let origin = text_of(request, header::ORIGIN);
+        let is_host = |(_, from): (&str, &str)| from == host;
+        // A proxy may speak to us under another name than browsers to it.
+        let is_base = |base: &String| {
+            let below = base.strip_prefix(origin);
+            below.is_some_and(|path| path.is_empty() || path.starts_with('/'))
+        };
+        origin.is_empty()
+            || origin.split_once("://").is_some_and(is_host)
+            || self.base_url.as_ref().is_some_and(is_base)
+    }
+
+    /// Whether the client speaks to us over TLS, which proxies do for us.
+    fn is_secure(&self, request: &Request<()>, client: SocketAddr) -> bool {
+        let told = self.auth.as_ref();
+        let told = told.is_some_and(|auth| auth.is_secure(request.headers(), client.ip()));
+        match &self.base_url {
+            Some(base) => base.starts_with("https:"),
+            None => told,
+        }
+    }
+
+    fn respond(&self, request: &Request<()>, client: SocketAddr, sight: &Sight) -> Response {
         let asked = Asked {
             method: request.method().as_str(),
             path: request.uri().path(),
@@ -161,14 +271,22 @@ impl Door {
             accept: text_of(request, header::ACCEPT),
             if_none_match: text_of(request, header::IF_NONE_MATCH),
         };
-        self.service
-            .respond(&self.ids(request), &asked, self.reviews.is_some())
+        let ids = self.ids(request, client);
+        let reviewed = self.reviews.is_some();
+        let mut response = self.service.respond(&ids, &asked, sight, reviewed);
+        if let (Some(auth), Body::Text(text), "/metrics") =
+            (&self.auth, &mut response.body, asked.path)
+        {
+            text.push_str(&auth.counts());
+        }
+        response
     }
 
-    fn ids(&self, request: &Request<()>) -> Ids {
+    fn ids(&self, request: &Request<()>, client: SocketAddr) -> Ids {
         let base = match (&self.base_url, text_of(request, header::HOST)) {
             (Some(base), _) => base.clone(),
             (None, "") => format!("http://{}", self.address),
+            (None, host) if self.is_secure(request, client) => format!("https://{host}"),
             (None, host) => format!("http://{host}"),
         };
         Ids::below(&base)
@@ -181,21 +299,17 @@ impl Door {
         request: &Request<()>,
         id: &str,
         body: Incoming,
+        client: SocketAddr,
+        sight: &Sight,
     ) -> Response {
         let method = request.method().as_str();
         if !["POST", "PUT", "DELETE"].contains(&method) {
             return refused(405, "POST, PUT and DELETE are offered")
                 .with("allow", "POST, PUT, DELETE");
         }
-        let (host, origin) = (
-            text_of(request, header::HOST),
-            text_of(request, header::ORIGIN),
-        );
-        let is_own = origin.is_empty()
-            || origin
-                .split_once("://")
-                .is_some_and(|(_, from)| from == host);
-        if !is_own || !text_of(request, header::CONTENT_TYPE).starts_with("application/json") {
+        if !self.is_own(request)
+            || !text_of(request, header::CONTENT_TYPE).starts_with("application/json")
+        {
             return refused(
                 403,
                 "corrections are taken from the pages of this server, as application/json",
@@ -205,21 +319,28 @@ impl Door {
             return refused(413, "a correction has at most 64 KiB");
         };
         let query = Query::read(request.uri().query().unwrap_or_default());
-        let ids = self.ids(request);
+        let ids = self.ids(request, client);
         // Held while it is made: corrections come one after the other.
         let mut reviews = reviews.lock().unwrap_or_else(PoisonError::into_inner);
         let catalogue = self.service.catalogue();
-        let site = Site::bare(&catalogue, &self.service.presets);
+        let site = Site::bare(&catalogue, sight);
         let decoded = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
         let Some(at) = site.find(&decoded, &ids) else {
             return refused(404, &format!("no image is called `{decoded}`"));
         };
         let image = &catalogue.pictures[at].id;
+        if sight.may(&catalogue.pictures[at].about) < May::Review {
+            return sight.refuse("you may not correct this image");
+        }
         let when = format!("{:.0}", jiff::Timestamp::now());
-        let edit = match review::read(method, image, query.get("of"), &body.to_bytes(), when) {
+        let read = review::read(method, image, query.get("of"), &body.to_bytes(), when);
+        let mut edit = match read {
             Ok(edit) => edit,
             Err(why) => return refused(400, &why),
         };
+        if let Some(user) = &sight.visitor.user {
+            edit.author.clone_from(user);
+        }
         match reviews.make(edit, &catalogue) {
             Err((status, why)) => refused(status, &why),
             Ok((corrected, changed)) => {
@@ -232,12 +353,20 @@ impl Door {
     }
 
     /// The response with its body as bytes; nothing is rendered for who asks for the head alone.
-    async fn fill(&self, response: Response, is_head: bool) -> (Response, Bytes) {
+    async fn fill(&self, response: Response, sight: &Sight, is_head: bool) -> (Response, Bytes) {
         let rendered = match &response.body {
             Body::Empty => return (response, Bytes::new()),
             Body::Text(text) => {
                 let bytes = Bytes::copy_from_slice(text.as_bytes());
                 return (response, bytes);
+            }
+            Body::Picture { at, plan, key } if sight.only_made => {
+                let why = "this picture has not been made yet, and is not made for everybody";
+                return match self.service.find(*at, plan, key).await {
+                    Some(_) if is_head => (response, Bytes::new()),
+                    Some(bytes) => (response, bytes),
+                    None => (sight.refuse(why), Bytes::from(format!("{why}\n"))),
+                };
             }
             Body::Picture { .. } if is_head => return (response, Bytes::new()),
             Body::Picture { at, plan, key } => self.service.render(*at, *plan, key).await,
@@ -296,7 +425,9 @@ fn message(response: &Response, bytes: Bytes, is_head: bool) -> Message {
     );
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("etag, link, content-length, location, retry-after"),
+        HeaderValue::from_static(
+            "etag, link, content-length, location, retry-after, www-authenticate",
+        ),
     );
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -308,7 +439,12 @@ fn message(response: &Response, bytes: Bytes, is_head: bool) -> Message {
     for (name, value) in &response.headers {
         // Values hold URIs of encoded ids and fixed words; a Host with odd bytes loses the header, not the answer.
         if let Ok(value) = HeaderValue::from_str(value) {
-            headers.append(HeaderName::from_static(name), value);
+            let name = HeaderName::from_static(name);
+            match name {
+                // Two of them are as good as none (Fetch §3.3.4).
+                header::ACCESS_CONTROL_ALLOW_ORIGIN => drop(headers.insert(name, value)),
+                _ => drop(headers.append(name, value)),
+            }
         }
     }
     message

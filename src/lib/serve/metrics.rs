@@ -8,7 +8,9 @@ use std::time::Duration;
 const SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
 /// Statuses that are counted one by one.
-const STATUSES: [u16; 12] = [200, 201, 204, 303, 304, 400, 403, 404, 405, 500, 501, 503];
+const STATUSES: [u16; 14] = [
+    200, 201, 204, 303, 304, 400, 401, 403, 404, 405, 429, 500, 501, 503,
+];
 
 /// The counts.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 //! The shell: options, listener, limits on work, graceful stop. What is answered is decided in [`respond`].
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::files;
 use crate::report::{self, Error, Report};
+use auth::Auth;
 use catalogue::{Catalogue, Taken};
 use config::Config;
 use ids::Ids;
@@ -29,6 +30,7 @@ use service::{Means, Service};
 use store::Store;
 
 pub mod annotation;
+pub mod auth;
 pub mod cache;
 pub mod catalogue;
 pub mod config;
@@ -62,14 +64,20 @@ const THREADS: usize = 2;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// A folder of images, or a localizations.json whose images --image-map holds
-    #[arg(value_name = "DIR|LOCALIZATIONS")]
-    pub source: PathBuf,
+    #[arg(
+        value_name = "DIR|LOCALIZATIONS",
+        required_unless_present = "hash_token"
+    )]
+    pub source: Option<PathBuf>,
     /// Where the images of LOCALIZATIONS are [default: image_map.json]
     #[arg(long, value_name = "FILE")]
     pub image_map: Option<PathBuf>,
     /// A configuration file, TOML: who may see what, where answers are kept, presets
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Read a token from standard input, print its hash for [[auth.accounts]] of the configuration, and end
+    #[arg(long)]
+    pub hash_token: bool,
     /// Address to listen on; port 0: any free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -156,6 +164,10 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
+    if options.hash_token {
+        report.done = "hash made".into();
+        return hash_token();
+    }
     let config = match &options.config {
         Some(path) => config::read(path)?,
         None => Config::default(),
@@ -168,6 +180,7 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         report.done = runtime()?.block_on(purged)?;
         return Ok(());
     }
+    let auth = authorization(options, config.auth)?;
     let mut taken = take(options)?;
     if let Some(id) = &options.wanted.url {
         return print_urls(options, id, &presets, &taken, report);
@@ -201,13 +214,8 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         );
     }
     let runtime = runtime()?;
-    let outcome = runtime.block_on(open(
-        options,
-        (presets, prepared),
-        taken.catalogue,
-        store,
-        reviews,
-    ));
+    let made = (presets, prepared);
+    let outcome = runtime.block_on(open(options, made, taken.catalogue, store, reviews, auth));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
@@ -253,7 +261,10 @@ fn print_urls(
 
 fn prepared_for(options: &Options, settings: &prepared::Settings) -> Prepared {
     let named = options.prepared.clone().or_else(|| settings.folder.clone());
-    let folder = named.unwrap_or_else(|| prepared::beside(&options.source));
+    let folder = named.unwrap_or_else(|| {
+        let source = options.source.as_deref();
+        prepared::beside(source.unwrap_or(Path::new(".")))
+    });
     Prepared::in_folder(folder, &settings.thumbnails)
 }
 
@@ -265,8 +276,37 @@ fn runtime() -> Result<Runtime, Error> {
         .map_err(|e| Error::new("threads cannot be started").because(e))
 }
 
+fn authorization(
+    options: &Options,
+    settings: Option<auth::settings::Settings>,
+) -> Result<Option<Auth>, Error> {
+    let Some((settings, path)) = settings.zip(options.config.as_deref()) else {
+        return Ok(None);
+    };
+    if options.review.is_some() && !settings.lets_review() {
+        return Err(Error::new(format!(
+            "{}: --review is given, but nobody may correct anything",
+            path.display()
+        ))
+        .hint("a rule with may = \"review\" says who may"));
+    }
+    Auth::open(settings, files::folder_of(path)).map(Some)
+}
+
+/// Reads a token from standard input and prints what the configuration holds of it.
+fn hash_token() -> Result<(), Error> {
+    let mut token = String::new();
+    let read = std::io::stdin().read_to_string(&mut token);
+    read.map_err(|e| Error::new("standard input: cannot be read").because(e))?;
+    let hash = auth::accounts::hash(token.trim_end_matches(['\r', '\n']))?;
+    let written = writeln!(std::io::stdout(), "{hash}");
+    written.map_err(|e| Error::new("standard output: cannot be written").because(e))
+}
+
 fn take(options: &Options) -> Result<Taken, Error> {
-    let source = &options.source;
+    let Some(source) = &options.source else {
+        return Err(Error::usage("a folder or a localizations.json is needed"));
+    };
     if !source.is_dir() {
         let default = Path::new("image_map.json");
         return catalogue::of_localizations(
@@ -313,6 +353,7 @@ async fn open(
     catalogue: Catalogue,
     store: Arc<Store>,
     reviews: Option<Reviews>,
+    auth: Option<Auth>,
 ) -> Result<(), Error> {
     let log = (options.access_log.as_deref())
         .map(files::open_to_append)
@@ -334,6 +375,7 @@ async fn open(
     tokio::spawn(store.clone().look_after());
     let mut door = door(options, made, catalogue, store, address, log);
     door.reviews = reviews.map(Mutex::new);
+    door.auth = auth;
     listen::listen(door, listener, stopped).await;
     Ok(())
 }
@@ -361,6 +403,7 @@ fn door(
         most_connections: options.max_connections as usize,
         log: log.map(Mutex::new),
         reviews: None,
+        auth: None,
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Picture};
+use super::auth::rules::May;
+use super::catalogue::Picture;
 use super::ids::Ids;
 use super::respond::{Asked, Body, Response, Site, json_response, not_modified, refused};
 use super::{presets, sides, tag};
@@ -12,11 +13,26 @@ use crate::contracts::{BBox, Localization, Number};
 use crate::iiif::Version;
 
 /// Files of the pages: name, media type, text.
-const ASSETS: [(&str, &str, &str); 4] = [
+const ASSETS: [(&str, &str, &str); 7] = [
     (
         "style.css",
         "text/css; charset=utf-8",
         include_str!("pages/style.css"),
+    ),
+    (
+        "account.js",
+        "text/javascript; charset=utf-8",
+        include_str!("pages/account.js"),
+    ),
+    (
+        "done.js",
+        "text/javascript; charset=utf-8",
+        include_str!("pages/done.js"),
+    ),
+    (
+        "token.js",
+        "text/javascript; charset=utf-8",
+        include_str!("pages/token.js"),
     ),
     (
         "index.js",
@@ -61,12 +77,14 @@ pub fn asset(name: &str, asked: &Asked) -> Response {
 /// `images.json`, and `image/ID.json` where `id` is given.
 pub fn data(site: &Site, id: Option<&str>, ids: &Ids, asked: &Asked) -> Response {
     let document = match id {
-        None => {
-            json!({"images": listed(site.catalogue, ids), "presets": preset_links(site, "{segment}")})
-        }
+        None => json!({
+            "images": listed(site, ids),
+            "account": account(site),
+            "presets": preset_links(site, "{segment}"),
+        }),
         Some(id) => match id.strip_suffix(".json").and_then(|id| site.find(id, ids)) {
             Some(at) => {
-                let mut image = image(site.catalogue, at, site.reviewed, ids);
+                let mut image = image(site, at, ids);
                 let segment = ids.segment_of(&site.catalogue.pictures[at].id);
                 image["presets"] = preset_links(site, &segment);
                 image
@@ -100,7 +118,13 @@ fn embedded(text: &str, media_type: &str, asked: &Asked) -> Response {
         .with("etag", etag)
 }
 
-fn listed(catalogue: &Catalogue, ids: &Ids) -> Vec<Value> {
+/// Who looks, where people can log in; else nothing.
+fn account(site: &Site) -> Value {
+    let user = &site.sight.visitor.user;
+    (site.sight.rules.as_ref()).map_or(Value::Null, |_| json!({"user": user}))
+}
+
+fn listed(site: &Site, ids: &Ids) -> Vec<Value> {
     let entry = |picture: &Picture| {
         let about = &picture.about;
         let mut concepts: BTreeMap<&str, u64> = BTreeMap::new();
@@ -120,6 +144,7 @@ fn listed(catalogue: &Catalogue, ids: &Ids) -> Vec<Value> {
         json!({
             "id": picture.id,
             "segment": segment(picture, ids),
+            "service": service(site, picture, ids),
             "label": label(picture),
             "light": about.source.labels.image,
             "group": about.group,
@@ -129,18 +154,31 @@ fn listed(catalogue: &Catalogue, ids: &Ids) -> Vec<Value> {
             "concepts": concepts,
         })
     };
-    catalogue.pictures.iter().map(entry).collect()
+    let pictures = site.catalogue.pictures.iter();
+    pictures
+        .filter(|p| site.sight.shows(&p.about))
+        .map(entry)
+        .collect()
+}
+
+/// The path of the image service that a visitor sees an image by; none where no pixel of it is seen.
+fn service(site: &Site, picture: &Picture, ids: &Ids) -> Option<String> {
+    let segment = segment(picture, ids);
+    match site.sight.may(&picture.about) {
+        May::Hidden | May::None => None,
+        May::Degraded => Some(format!("iiif/degraded/3/{segment}")),
+        May::Full | May::Review => Some(format!("iiif/3/{segment}")),
+    }
 }
 
 /// Everything that the page of an image shows.
-pub fn image(catalogue: &Catalogue, at: usize, reviewed: bool, ids: &Ids) -> Value {
-    let picture = &catalogue.pictures[at];
+fn image(site: &Site, at: usize, ids: &Ids) -> Value {
+    let pictures = &site.catalogue.pictures;
+    let picture = &pictures[at];
     let about = &picture.about;
     let frame = about.frame.map(|frame| [frame.width, frame.height]);
-    let neighbour = |at: Option<usize>| {
-        at.and_then(|at| catalogue.pictures.get(at))
-            .map(|p| segment(p, ids))
-    };
+    let is_seen = |p: &&Picture| site.sight.shows(&p.about);
+    let may_review = site.sight.may(about) == May::Review;
     let metadata = about
         .metadata
         .iter()
@@ -155,14 +193,16 @@ pub fn image(catalogue: &Catalogue, at: usize, reviewed: bool, ids: &Ids) -> Val
         "labels": about.labels,
         "frame": frame.unwrap_or(picture.size.map(f64::from)).map(Number),
         "boxes": boxes(picture),
-        "lights": lights(catalogue, picture, ids),
-        "previous": neighbour(at.checked_sub(1)),
-        "next": neighbour(at.checked_add(1)),
+        "service": service(site, picture, ids),
+        "account": account(site),
+        "lights": lights(site, picture, ids),
+        "previous": pictures[..at].iter().rfind(is_seen).map(|p| segment(p, ids)),
+        "next": pictures[at + 1..].iter().find(is_seen).map(|p| segment(p, ids)),
         "metadata": metadata.collect::<Vec<_>>(),
         "rights": about.source.rights,
         "attribution": about.source.attribution,
         "manifest": below(ids.manifest(Version::V3, &about.group)),
-        "review": reviewed,
+        "review": site.reviewed && may_review,
     })
 }
 
@@ -180,8 +220,8 @@ pub fn boxes(picture: &Picture) -> Vec<Value> {
 }
 
 /// Other lights and bands of the same side: name and segment.
-fn lights(catalogue: &Catalogue, picture: &Picture, ids: &Ids) -> Vec<Value> {
-    let group = sides::groups(catalogue)
+fn lights(site: &Site, picture: &Picture, ids: &Ids) -> Vec<Value> {
+    let group = sides::groups(site.catalogue)
         .into_iter()
         .find(|g| g.name == picture.about.group);
     let sides = group.map(|group| group.sides()).unwrap_or_default();
@@ -193,7 +233,8 @@ fn lights(catalogue: &Catalogue, picture: &Picture, ids: &Ids) -> Vec<Value> {
         let name = p.about.source.labels.image.as_ref().unwrap_or(&p.id);
         json!([name, segment(p, ids)])
     };
-    pictures.iter().map(entry).collect()
+    let seen = pictures.iter().filter(|p| site.sight.shows(&p.about));
+    seen.map(entry).collect()
 }
 
 fn segment(picture: &Picture, ids: &Ids) -> String {

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::annotation;
-use super::catalogue::{Catalogue, Picture};
+use super::auth::sight;
+use super::catalogue::Picture;
 use super::ids::Ids;
+use super::respond::Site;
 use super::sides::{self, Group, Side};
 use crate::iiif::{self, Region, Rotation, Size, Version};
 
@@ -13,16 +15,18 @@ const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 const THUMBNAIL: u32 = 400;
 
 /// The collection of all manifests.
-pub fn collection(catalogue: &Catalogue, ids: &Ids) -> Value {
+pub fn collection(site: &Site, ids: &Ids) -> Value {
     let manifest = |group: Group| {
-        json!({
+        let first = group.pictures.iter().find(|p| site.sight.shows(&p.about))?;
+        Some(json!({
             "id": ids.manifest(Version::V3, group.name),
             "type": "Manifest",
             "label": label(group.label()),
-            "thumbnail": [thumbnail(group.pictures[0], ids)],
-        })
+            "thumbnail": [thumbnail(first, site, ids)],
+        }))
     };
-    let manifests = sides::groups(catalogue).into_iter().map(manifest);
+    let groups = sides::groups(site.catalogue).into_iter();
+    let manifests = groups.filter_map(manifest);
     json!({
         "@context": CONTEXT,
         "id": ids.collection(Version::V3),
@@ -33,16 +37,18 @@ pub fn collection(catalogue: &Catalogue, ids: &Ids) -> Value {
 }
 
 /// The manifest of a group; none if there is no such group.
-pub fn manifest(catalogue: &Catalogue, group: &str, ids: &Ids) -> Option<Value> {
-    let group = sides::group(catalogue, group, ids)?;
-    let pictures = &group.pictures;
+pub fn manifest(site: &Site, group: &str, ids: &Ids) -> Option<Value> {
+    let group = sides::group(site.catalogue, group, ids)?;
+    let sides = group.seen(site.sight);
+    let pictures: Vec<&Picture> = sides.iter().flat_map(|(_, s)| s.pictures.clone()).collect();
+    let first = *pictures.first()?;
     let search = ids.search(group.name);
     let mut manifest = json!({
         "@context": CONTEXT,
         "id": ids.manifest(Version::V3, group.name),
         "type": "Manifest",
         "label": label(group.label()),
-        "thumbnail": [thumbnail(pictures[0], ids)],
+        "thumbnail": [thumbnail(first, site, ids)],
         "partOf": [{"id": ids.collection(Version::V3), "type": "Collection"}],
         "service": [{
             "id": search,
@@ -50,43 +56,46 @@ pub fn manifest(catalogue: &Catalogue, group: &str, ids: &Ids) -> Option<Value> 
             "service": [{"id": format!("{search}/terms"), "type": "AutoCompleteService2"}],
         }],
     });
-    let shared =
-        |of: fn(&Picture) -> Option<&String>| pictures.iter().all(|p| of(p) == of(pictures[0]));
+    let shared = |of: fn(&Picture) -> Option<&String>| pictures.iter().all(|p| of(p) == of(first));
     let (rights, attribution) = (shared(rights), shared(attribution));
-    state_rights(&mut manifest, pictures[0], rights, attribution);
-    let sides = group.sides();
-    let items = sides.iter().enumerate().map(|(n, side)| {
-        let mut item = canvas(side, &ids.canvas(Version::V3, group.name, n), ids);
+    state_rights(&mut manifest, first, rights, attribution);
+    let items = sides.iter().map(|(n, side)| {
+        let mut item = canvas(side, &ids.canvas(Version::V3, group.name, *n), site, ids);
         state_rights(&mut item, side.first(), !rights, !attribution);
         item
     });
     manifest["items"] = items.collect();
+    let is_closed = |p: &&Picture| site.sight.service(&p.about, Version::V3, ids).is_some();
+    if pictures.iter().any(is_closed) {
+        sight::with_context(&mut manifest);
+    }
     Some(manifest)
 }
 
 /// The annotation page of the `n`-th canvas of a group; none if there is no such canvas.
-pub fn annotations(catalogue: &Catalogue, group: &str, n: usize, ids: &Ids) -> Option<Value> {
-    let group = sides::group(catalogue, group, ids)?;
-    let sides = group.sides();
+pub fn annotations(site: &Site, group: &str, n: usize, ids: &Ids) -> Option<Value> {
+    let group = sides::group(site.catalogue, group, ids)?;
+    let sides = group.seen(site.sight);
+    let (_, side) = sides.iter().find(|(at, _)| *at == n)?;
     let canvas = ids.canvas(Version::V3, group.name, n);
     Some(json!({
         "@context": CONTEXT,
         "id": ids.annotations(&canvas),
         "type": "AnnotationPage",
-        "items": annotation::all(sides.get(n)?, &canvas, ids),
+        "items": annotation::all(side, &canvas, ids),
     }))
 }
 
-fn canvas(side: &Side, id: &str, ids: &Ids) -> Value {
+fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
     let [width, height] = side.size();
-    let bodies: Vec<Value> = side.pictures.iter().map(|p| image(p, ids)).collect();
+    let bodies: Vec<Value> = side.pictures.iter().map(|p| image(p, site, ids)).collect();
     let mut item = json!({
         "id": id,
         "type": "Canvas",
         "label": label(side.label()),
         "width": crate::contracts::Number(width),
         "height": crate::contracts::Number(height),
-        "thumbnail": [thumbnail(side.first(), ids)],
+        "thumbnail": [thumbnail(side.first(), site, ids)],
         "items": [{
             "id": format!("{id}/page"),
             "type": "AnnotationPage",
@@ -120,7 +129,7 @@ fn choice(mut bodies: Vec<Value>) -> Value {
     }
 }
 
-fn image(picture: &Picture, ids: &Ids) -> Value {
+fn image(picture: &Picture, site: &Site, ids: &Ids) -> Value {
     let service = ids.service(Version::V3, &picture.id);
     let mut body = json!({
         "id": picture_uri(&service, Size::Max),
@@ -128,7 +137,7 @@ fn image(picture: &Picture, ids: &Ids) -> Value {
         "format": "image/jpeg",
         "width": picture.size[0],
         "height": picture.size[1],
-        "service": [{"id": service, "type": "ImageService3", "profile": "level2"}],
+        "service": [image_service(&service, picture, site, ids)],
     });
     if let Some(name) = &picture.about.source.labels.image {
         body["label"] = label(name);
@@ -136,8 +145,21 @@ fn image(picture: &Picture, ids: &Ids) -> Value {
     body
 }
 
-fn thumbnail(picture: &Picture, ids: &Ids) -> Value {
-    let service = ids.service(Version::V3, &picture.id);
+/// The image service, with its probe service where it is not open to all.
+fn image_service(id: &str, picture: &Picture, site: &Site, ids: &Ids) -> Value {
+    let mut service = json!({"id": id, "type": "ImageService3", "profile": "level2"});
+    if let Some(probe) = site.sight.service(&picture.about, Version::V3, ids) {
+        service["service"] = json!([probe]);
+    }
+    service
+}
+
+/// Small, and of the degraded service for those who see no other.
+fn thumbnail(picture: &Picture, site: &Site, ids: &Ids) -> Value {
+    let service = match site.sight.sees_degraded(&picture.about) {
+        true => ids.degraded(Version::V3, &picture.id),
+        false => ids.service(Version::V3, &picture.id),
+    };
     json!({
         "id": picture_uri(&service, Size::Within(THUMBNAIL, THUMBNAIL)),
         "type": "Image",

@@ -3,19 +3,22 @@
 use serde_json::{Value, json};
 
 use super::annotation;
-use super::catalogue::{Catalogue, Picture};
+use super::catalogue::Picture;
 use super::ids::Ids;
 use super::info::level_2;
 use super::presentation::picture_uri;
+use super::respond::Site;
 use super::sides::{self, Group, Side};
 use crate::iiif::{Size, Version};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/2/context.json";
 
 /// The collection of all manifests.
-pub fn collection(catalogue: &Catalogue, ids: &Ids) -> Value {
+pub fn collection(site: &Site, ids: &Ids) -> Value {
     let manifest = |group: Group| json!({"@id": ids.manifest(Version::V2, group.name), "@type": "sc:Manifest", "label": group.label()});
-    let manifests = sides::groups(catalogue).into_iter().map(manifest);
+    let is_seen = |group: &Group| group.pictures.iter().any(|p| site.sight.shows(&p.about));
+    let groups = sides::groups(site.catalogue).into_iter();
+    let manifests = groups.filter(is_seen).map(manifest);
     json!({
         "@context": CONTEXT,
         "@id": ids.collection(Version::V2),
@@ -26,13 +29,16 @@ pub fn collection(catalogue: &Catalogue, ids: &Ids) -> Value {
 }
 
 /// The manifest of a group; none if there is no such group.
-pub fn manifest(catalogue: &Catalogue, group: &str, ids: &Ids) -> Option<Value> {
-    let group = sides::group(catalogue, group, ids)?;
+pub fn manifest(site: &Site, group: &str, ids: &Ids) -> Option<Value> {
+    let group = sides::group(site.catalogue, group, ids)?;
     let id = ids.manifest(Version::V2, group.name);
-    let sides = group.sides();
-    let canvases = sides.iter().enumerate();
+    let sides = group.seen(site.sight);
+    if sides.is_empty() {
+        return None;
+    }
+    let canvases = sides.iter();
     let canvases =
-        canvases.map(|(n, side)| canvas(side, &ids.canvas(Version::V2, group.name, n), ids));
+        canvases.map(|(n, side)| canvas(side, &ids.canvas(Version::V2, group.name, *n), site, ids));
     Some(json!({
         "@context": CONTEXT,
         "@id": id,
@@ -47,19 +53,20 @@ pub fn manifest(catalogue: &Catalogue, group: &str, ids: &Ids) -> Option<Value> 
 }
 
 /// The annotation list of the `n`-th canvas of a group; none if there is no such canvas.
-pub fn annotations(catalogue: &Catalogue, group: &str, n: usize, ids: &Ids) -> Option<Value> {
-    let group = sides::group(catalogue, group, ids)?;
-    let sides = group.sides();
+pub fn annotations(site: &Site, group: &str, n: usize, ids: &Ids) -> Option<Value> {
+    let group = sides::group(site.catalogue, group, ids)?;
+    let sides = group.seen(site.sight);
+    let (_, side) = sides.iter().find(|(at, _)| *at == n)?;
     let [canvas, canvas_3] = [Version::V2, Version::V3].map(|v| ids.canvas(v, group.name, n));
     Some(json!({
         "@context": CONTEXT,
         "@id": ids.annotations(&canvas),
         "@type": "sc:AnnotationList",
-        "resources": annotation::all_2(sides.get(n)?, &canvas, &canvas_3, ids),
+        "resources": annotation::all_2(side, &canvas, &canvas_3, ids),
     }))
 }
 
-fn canvas(side: &Side, id: &str, ids: &Ids) -> Value {
+fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
     // Whole numbers (2.1 §3.3): the nearest, since boxes keep their own.
     let [width, height] = side.size().map(|n| n.round().max(1.0) as u64);
     let about = &side.first().about;
@@ -73,7 +80,7 @@ fn canvas(side: &Side, id: &str, ids: &Ids) -> Value {
             "@id": format!("{id}/painting"),
             "@type": "oa:Annotation",
             "motivation": "sc:painting",
-            "resource": choice(side.pictures.iter().map(|p| image(p, ids)).collect()),
+            "resource": choice(side.pictures.iter().map(|p| image(p, site, ids)).collect()),
             "on": id,
         }],
     });
@@ -110,7 +117,7 @@ fn choice(mut images: Vec<Value>) -> Value {
     }
 }
 
-fn image(picture: &Picture, ids: &Ids) -> Value {
+fn image(picture: &Picture, site: &Site, ids: &Ids) -> Value {
     let service = ids.service(Version::V2, &picture.id);
     let mut image = json!({
         "@id": picture_uri(&service, Size::Full),
@@ -124,6 +131,9 @@ fn image(picture: &Picture, ids: &Ids) -> Value {
             "profile": level_2(Version::V2),
         },
     });
+    if let Some(probe) = site.sight.service(&picture.about, Version::V2, ids) {
+        image["service"]["service"] = probe;
+    }
     if let Some(name) = &picture.about.source.labels.image {
         image["label"] = json!(name);
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::auth::rules::May;
 use super::ids::{self, Ids};
 use super::picture;
 use super::respond::{Asked, Response, Site, json_response, refused};
@@ -172,6 +173,12 @@ impl Presets {
         Ok(Presets(all))
     }
 
+    /// No presets.
+    pub fn none() -> &'static Self {
+        static NONE: Presets = Presets(BTreeMap::new());
+        &NONE
+    }
+
     /// The preset of a name, in whichever case it is written.
     pub fn find(&self, name: &str) -> Option<(&str, &Preset)> {
         let mut all = self.0.iter();
@@ -276,7 +283,10 @@ pub fn images(site: &Site, name: &str, ids: &Ids, asked: &Asked) -> Response {
         let path = path(name, &ids.segment_of(id));
         json!({"id": id, "url": ids.page(&format!("/{path}"))})
     };
-    let images = site.catalogue.pictures.iter().map(|p| image(&p.id));
+    let pictures = site.catalogue.pictures.iter();
+    let images = pictures
+        .filter(|p| site.sight.shows(&p.about))
+        .map(|p| image(&p.id));
     document["images"] = images.collect();
     json_response(&document, "application/json", asked)
 }
@@ -289,12 +299,19 @@ pub fn answer(site: &Site, name: &str, id: &str, ids: &Ids, asked: &Asked) -> Re
     let Some(at) = site.find(id, ids) else {
         return refused(404, &format!("no image is called `{id}`"));
     };
+    let may = site.sight.may(&site.catalogue.pictures[at].about);
+    if may < May::Degraded {
+        return site.sight.refuse("this image is not shown to everybody");
+    }
     let facts = match (site.facts)(at) {
         Ok(facts) => facts,
         Err(why) => return refused(404, &format!("`{id}` cannot be had any more: {why}")),
     };
     let limits = site.cap.declared(facts.size);
     let plan = preset.plan(facts.size, &limits);
+    if plan.mat.is_some() && may < May::Full {
+        return site.sight.refuse("this image is shown small");
+    }
     if plan.mat.is_some() {
         return picture::rendered(site, at, plan, &facts, asked);
     }

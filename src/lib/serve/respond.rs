@@ -3,12 +3,13 @@
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::auth::sight::Sight;
 use super::catalogue::Catalogue;
 use super::ids::Ids;
 use super::info::Facts;
 use super::picture::{self, Cap};
 use super::presets::{self, Presets};
-use super::{pages, presentation, presentation2, search, tag};
+use super::{pages, presentation, presentation2, search, sides, tag};
 use crate::iiif::Version;
 use crate::iiif::resolve::Plan;
 
@@ -16,6 +17,8 @@ use crate::iiif::resolve::Plan;
 pub struct Site<'a> {
     /// The images and what is known of them.
     pub catalogue: &'a Catalogue,
+    /// What the visitor sees of it.
+    pub sight: &'a Sight,
     /// How answers are limited.
     pub cap: Cap,
     /// What derivatives have names.
@@ -30,22 +33,55 @@ pub struct Site<'a> {
 
 impl<'a> Site<'a> {
     /// A site without files: enough to find things.
-    pub fn bare(catalogue: &'a Catalogue, presets: &'a Presets) -> Self {
+    pub fn bare(catalogue: &'a Catalogue, sight: &'a Sight) -> Self {
         Site {
             catalogue,
+            sight,
             cap: Cap::default(),
-            presets,
+            presets: Presets::none(),
             reviewed: false,
             max_age: 0,
             facts: &|_| Err("no file is looked at".into()),
         }
     }
 
-    /// The position of the picture of a name, or of the URI that the name leads to: what was harvested from here
-    /// has the URI as its name.
+    /// The position of the picture of a name, or of the URI that the name leads to, unless it is hidden.
     pub fn find(&self, name: &str, ids: &Ids) -> Option<usize> {
-        let by_uri = || self.catalogue.find(&ids.service(Version::V3, name));
-        self.catalogue.find(name).or_else(by_uri)
+        let found = find(self.catalogue, name, ids);
+        found.filter(|at| self.sight.shows(&self.catalogue.pictures[*at].about))
+    }
+}
+
+/// What was harvested from here has its URI as its name.
+fn find(catalogue: &Catalogue, name: &str, ids: &Ids) -> Option<usize> {
+    let by_uri = || catalogue.find(&ids.service(Version::V3, name));
+    catalogue.find(name).or_else(by_uri)
+}
+
+/// The positions of the images that a request says anything about: what must be known of them before it is answered.
+pub fn concerned(catalogue: &Catalogue, ids: &Ids, path: &str) -> Vec<usize> {
+    let segments = decoded(path).unwrap_or_default();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let one = |id: &str| find(catalogue, id, ids).into_iter().collect();
+    match segments[..] {
+        ["assets" | "health" | "metrics", ..] | ["auth", "login" | "token" | "logout"] => {
+            Vec::new()
+        }
+        ["iiif", "presentation", _, group, _, ..] => {
+            let name = sides::group(catalogue, group, ids).map(|group| group.name.to_owned());
+            let is_in = |at: &usize| Some(&catalogue.pictures[*at].about.group) == name.as_ref();
+            (0..catalogue.pictures.len()).filter(is_in).collect()
+        }
+        // Its neighbours and its other lights are named too.
+        ["pages", "image", id] => {
+            let at = find(catalogue, id.strip_suffix(".json").unwrap_or(id), ids);
+            let group = |at: &usize| &catalogue.pictures[*at].about.group;
+            let is_in = |n: &usize| at.is_some_and(|at| group(&at) == group(n));
+            (0..catalogue.pictures.len()).filter(is_in).collect()
+        }
+        ["iiif", "degraded" | "preset", _, id, ..] | ["iiif", "2" | "3", id, ..] => one(id),
+        ["auth", "probe", id] | ["view" | "review", id] => one(id),
+        _ => (0..catalogue.pictures.len()).collect(),
     }
 }
 
@@ -99,7 +135,11 @@ pub fn respond(site: &Site, ids: &Ids, asked: &Asked) -> Response {
         "GET" | "HEAD" => get(site, ids, asked),
         "OPTIONS" => Response::new(204, Body::Empty)
             .with("access-control-allow-methods", "GET, HEAD, OPTIONS")
-            .with("access-control-allow-headers", "*")
+            // `*` does not stand for Authorization (Fetch §4.8).
+            .with(
+                "access-control-allow-headers",
+                "authorization, x-api-key, content-type, if-none-match, *",
+            )
             .with("access-control-max-age", "86400")
             .with("allow", "GET, HEAD, OPTIONS"),
         other => refused(405, &format!("{other} is not offered, GET and HEAD are"))
@@ -124,6 +164,12 @@ fn get(site: &Site, ids: &Ids, asked: &Asked) -> Response {
         ["iiif", "preset.json"] => presets::list(site, ids, asked),
         ["iiif", "preset", name] => presets::images(site, name, ids, asked),
         ["iiif", "preset", name, id] => presets::answer(site, name, id, ids, asked),
+        ["iiif", "degraded", "2", id, ref rest @ ..] => {
+            picture::degraded(site, ids, Version::V2, id, rest, asked)
+        }
+        ["iiif", "degraded", "3", id, ref rest @ ..] => {
+            picture::degraded(site, ids, Version::V3, id, rest, asked)
+        }
         ["iiif", "2", id, ref rest @ ..] => {
             picture::answer(site, ids, Version::V2, id, rest, asked)
         }
@@ -158,29 +204,26 @@ const LD_JSON_SEARCH: &str =
     r#"application/ld+json;profile="http://iiif.io/api/search/2/context.json""#;
 
 fn present_3(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
-    let catalogue = site.catalogue;
     let query = Query::read(asked.query);
     match rest {
         ["collection.json"] => {
-            json_response(&presentation::collection(catalogue, ids), LD_JSON_3, asked)
+            json_response(&presentation::collection(site, ids), LD_JSON_3, asked)
         }
-        [group, "manifest.json"] => found(
-            presentation::manifest(catalogue, group, ids),
-            LD_JSON_3,
-            asked,
-        ),
+        [group, "manifest.json"] => {
+            found(presentation::manifest(site, group, ids), LD_JSON_3, asked)
+        }
         [group, "canvas", n, "annotations.json"] => found(
-            position(n).and_then(|n| presentation::annotations(catalogue, group, n, ids)),
+            position(n).and_then(|n| presentation::annotations(site, group, n, ids)),
             LD_JSON_3,
             asked,
         ),
         [group, "search"] => found(
-            search::search(catalogue, group, &query, ids),
+            search::search(site, group, &query, ids),
             LD_JSON_SEARCH,
             asked,
         ),
         [group, "search", "terms"] => found(
-            search::terms(catalogue, group, &query, ids),
+            search::terms(site, group, &query, ids),
             LD_JSON_SEARCH,
             asked,
         ),
@@ -189,12 +232,11 @@ fn present_3(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
 }
 
 fn present_2(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
-    let catalogue = site.catalogue;
     let document = match rest {
-        ["collection.json"] => Some(presentation2::collection(catalogue, ids)),
-        [group, "manifest.json"] => presentation2::manifest(catalogue, group, ids),
+        ["collection.json"] => Some(presentation2::collection(site, ids)),
+        [group, "manifest.json"] => presentation2::manifest(site, group, ids),
         [group, "canvas", n, "annotations.json"] => {
-            position(n).and_then(|n| presentation2::annotations(catalogue, group, n, ids))
+            position(n).and_then(|n| presentation2::annotations(site, group, n, ids))
         }
         _ => None,
     };
@@ -304,6 +346,27 @@ impl Response {
             headers: Vec::new(),
             body,
         }
+    }
+
+    /// The first value of a header, empty if there is none.
+    pub fn says(&self, name: &str) -> &str {
+        let header = self.headers.iter().find(|(n, _)| *n == name);
+        header.map_or("", |(_, value)| value)
+    }
+
+    /// Gives a header one value.
+    pub fn replace(&mut self, name: &'static str, value: &str) {
+        self.headers.retain(|(n, _)| *n != name);
+        self.headers.push((name, value.to_owned()));
+    }
+
+    /// Names further headers of the request that the response depends on.
+    pub fn vary_by(&mut self, names: &str) {
+        let names = match self.says("vary") {
+            "" => names.to_owned(),
+            before => format!("{before}, {names}"),
+        };
+        self.replace("vary", &names);
     }
 
     /// The response with one more header.

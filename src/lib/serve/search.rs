@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::catalogue::Catalogue;
+use super::annotation;
 use super::ids::Ids;
-use super::sides::{self, Group};
-use super::{annotation, respond::Query};
+use super::respond::{Query, Site};
+use super::sides::{self, Group, Side};
 use crate::iiif::Version;
 
 const CONTEXT: &str = "http://iiif.io/api/search/2/context.json";
@@ -15,12 +15,16 @@ const CONTEXT: &str = "http://iiif.io/api/search/2/context.json";
 const PAGE: usize = 100;
 
 /// The annotations that hold all words of `q` (§3.3): a page of them, the first where none is named.
-pub fn search(catalogue: &Catalogue, group: &str, query: &Query, ids: &Ids) -> Option<Value> {
-    let group = sides::group(catalogue, group, ids)?;
+pub fn search(site: &Site, group: &str, query: &Query, ids: &Ids) -> Option<Value> {
+    let group = sides::group(site.catalogue, group, ids)?;
+    let sides = group.seen(site.sight);
+    if sides.is_empty() {
+        return None;
+    }
     let words = words(query.get("q"));
     let found = match words.is_empty() {
         true => Vec::new(),
-        false => matches(&group, &words, query.get("motivation"), ids),
+        false => matches(&group, &sides, &words, query.get("motivation"), ids),
     };
     let service = ids.search(group.name);
     let number = query.get("page").parse::<usize>().unwrap_or(1).max(1);
@@ -64,11 +68,15 @@ pub fn search(catalogue: &Catalogue, group: &str, query: &Query, ids: &Ids) -> O
 }
 
 /// The concepts that begin with `q` and how often each occurs (§4).
-pub fn terms(catalogue: &Catalogue, group: &str, query: &Query, ids: &Ids) -> Option<Value> {
-    let group = sides::group(catalogue, group, ids)?;
+pub fn terms(site: &Site, group: &str, query: &Query, ids: &Ids) -> Option<Value> {
+    let group = sides::group(site.catalogue, group, ids)?;
+    let sides = group.seen(site.sight);
+    if sides.is_empty() {
+        return None;
+    }
     let start = query.get("q").to_lowercase();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for side in group.sides() {
+    for (_, side) in &sides {
         let about = &side.first().about;
         let boxes = about.localizations.iter().map(|l| &l.concept);
         for concept in about.labels.iter().chain(boxes) {
@@ -87,7 +95,13 @@ pub fn terms(catalogue: &Catalogue, group: &str, query: &Query, ids: &Ids) -> Op
     }))
 }
 
-fn matches(group: &Group, words: &[String], motivation: &str, ids: &Ids) -> Vec<Value> {
+fn matches(
+    group: &Group,
+    sides: &[(usize, Side)],
+    words: &[String],
+    motivation: &str,
+    ids: &Ids,
+) -> Vec<Value> {
     let wanted: Vec<&str> = motivation.split_whitespace().collect();
     let is_wanted = |annotation: &Value| {
         let stated = &annotation["motivation"];
@@ -99,9 +113,8 @@ fn matches(group: &Group, words: &[String], motivation: &str, ids: &Ids) -> Vec<
         };
         wanted.is_empty() || wanted.iter().any(has)
     };
-    let sides = group.sides();
-    let found = sides.iter().enumerate().flat_map(|(n, side)| {
-        let canvas = ids.canvas(Version::V3, group.name, n);
+    let found = sides.iter().flat_map(|(n, side)| {
+        let canvas = ids.canvas(Version::V3, group.name, *n);
         let said = annotation::all(side, &canvas, ids).into_iter();
         let said = said.filter(|annotation| holds(&spoken(annotation), words));
         let metadata = side.first().about.metadata.iter().enumerate();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::auth::sight::Sight;
 use super::cache::Cache;
 use super::catalogue::{self, Catalogue, MOST_PIXELS, Picture};
 use super::ids::Ids;
@@ -103,8 +104,8 @@ impl Service {
         }
     }
 
-    /// What the core says.
-    pub fn respond(&self, ids: &Ids, asked: &Asked, reviewed: bool) -> Response {
+    /// What the core says to who sees so much.
+    pub fn respond(&self, ids: &Ids, asked: &Asked, sight: &Sight, reviewed: bool) -> Response {
         match asked.path {
             "/health" => self.health(),
             "/metrics" => {
@@ -115,6 +116,7 @@ impl Service {
                 let catalogue = self.catalogue();
                 let site = Site {
                     catalogue: &catalogue,
+                    sight,
                     reviewed,
                     presets: &self.presets,
                     cap: self.cap,
@@ -221,7 +223,10 @@ impl Service {
     }
 
     /// An answer that is kept in whatever tier, or none; it is not made.
-    pub async fn find(&self, at: usize, key: &str) -> Option<Bytes> {
+    pub async fn find(&self, at: usize, plan: &Plan, key: &str) -> Option<Bytes> {
+        if let Some(bytes) = self.thumbnail(at, plan) {
+            return Some(bytes);
+        }
         if let Some(bytes) = self.answers.peek(&key.to_owned()) {
             return Some(bytes);
         }

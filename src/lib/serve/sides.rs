@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use super::auth::sight::Sight;
 use super::catalogue::{Catalogue, Picture};
 use super::ids::{self, Ids};
 use crate::contracts::Localization;
@@ -59,6 +60,16 @@ impl<'a> Group<'a> {
                 }),
             }
         }
+        sides
+    }
+
+    /// Its sides as far as a visitor sees them, each with its position among all: canvases keep their numbers.
+    pub fn seen(&self, sight: &Sight) -> Vec<(usize, Side<'a>)> {
+        let mut sides: Vec<_> = self.sides().into_iter().enumerate().collect();
+        for (_, side) in &mut sides {
+            side.pictures.retain(|p| sight.shows(&p.about));
+        }
+        sides.retain(|(_, side)| !side.pictures.is_empty());
         sides
     }
 

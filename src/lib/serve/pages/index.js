@@ -1,4 +1,6 @@
 // The grid: filters, thumbnails, keyboard.
+import { showAccount } from "./account.js";
+
 const root = document.documentElement.dataset.root;
 const [form, grid, more, count] = ["filters", "grid", "more", "count"].map((id) => document.getElementById(id));
 const PAGE = 60;
@@ -17,7 +19,7 @@ function card(image) {
   const picture = new Image();
   picture.loading = "lazy";
   picture.alt = "";
-  picture.src = `${root}iiif/3/${image.segment}/full/!400,400/0/default.jpg`;
+  if (image.service) picture.src = `${root}${image.service}/full/!400,400/0/default.jpg`;
   const name = document.createElement("b");
   name.textContent = image.label;
   const rest = document.createElement("span");
@@ -76,6 +78,7 @@ form.addEventListener("submit", (event) => event.preventDefault());
 const reply = await fetch(`${root}pages/images.json`);
 const data = await reply.json();
 images = data.images;
+showAccount(data.account);
 for (const image of images) {
   image.words = [image.id, image.label, image.light, image.groupLabel, image.said].join(" ").toLowerCase();
 }

@@ -1,11 +1,14 @@
 // One image: what is said about it beside it, its boxes on it, and in review their correction.
+import { showAccount } from "./account.js";
 import { Viewer } from "./viewer.js";
 
 const root = document.documentElement.dataset.root;
 const $ = (id) => document.getElementById(id);
 const segment = location.pathname.split("/").pop();
 const data = await (await fetch(`${root}pages/image/${segment}.json`)).json();
-const info = await (await fetch(`${root}iiif/3/${segment}/info.json`)).json();
+// Who may see no pixel sees its boxes on an empty page.
+const service = data.service ?? `iiif/3/${segment}`;
+const info = await (await fetch(`${root}${service}/info.json`)).json();
 const hidden = new Set();
 let withBoxes = true;
 
@@ -25,7 +28,7 @@ function colour(concept) {
 }
 
 const viewer = new Viewer($("canvas"), {
-  tiles: `${root}iiif/3/${segment}`,
+  tiles: `${root}${service}`,
   info,
   frame: data.frame,
   boxes: data.boxes,
@@ -175,7 +178,8 @@ if (data.review) {
   $("review").hidden = false;
   document.querySelector("[data-do=draw]").hidden = false;
   viewer.edits = true;
-  $("author").value = localStorage.getItem("author") ?? "";
+  $("author").value = data.account?.user ?? localStorage.getItem("author") ?? "";
+  $("author").readOnly = Boolean(data.account?.user);
   $("author").addEventListener("change", () => localStorage.setItem("author", $("author").value));
   $("delete").addEventListener("click", actions.delete);
   $("concept").addEventListener("change", () => {
@@ -188,4 +192,6 @@ if (data.review) {
 }
 legend();
 about();
+showAccount(data.account);
+if (data.account && !data.service) say("this image is not shown to everybody");
 document.body.dataset.ready = "yes";

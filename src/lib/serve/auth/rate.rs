@@ -1,0 +1,137 @@
+//! How often a client may ask: a bucket of requests for each, filled as time goes by. Pure but for its memory.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Deserialize;
+
+/// The buckets that are remembered: who is forgotten begins with a full one.
+const MOST: usize = 100_000;
+
+/// How often.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Requests a second in the long run.
+    pub per_second: f64,
+    /// Requests at once after a rest.
+    pub burst: u32,
+}
+
+/// The buckets of all clients.
+#[derive(Debug)]
+pub struct Buckets {
+    rate: Rate,
+    held: Mutex<HashMap<String, Bucket>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    left: f64,
+    /// When it was looked at, milliseconds.
+    at: i64,
+}
+
+impl Buckets {
+    /// Full buckets for all.
+    pub fn new(rate: Rate) -> Self {
+        let held = Mutex::default();
+        Buckets { rate, held }
+    }
+
+    /// Takes a request from a client's bucket; where there is none, gives the seconds until there will be.
+    pub fn take(&self, client: &str, now: i64) -> Result<(), u64> {
+        self.with(client, now, |rate, bucket| bucket.take(rate))
+    }
+
+    /// The seconds until there is a request in a client's bucket, if there is none.
+    pub fn look(&self, client: &str, now: i64) -> Result<(), u64> {
+        self.with(client, now, |rate, bucket| {
+            let mut copy = *bucket;
+            copy.take(rate)
+        })
+    }
+
+    fn with<T>(&self, client: &str, now: i64, work: impl FnOnce(Rate, &mut Bucket) -> T) -> T {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() >= MOST && !held.contains_key(client) {
+            self.forget(&mut held, now);
+        }
+        let full = Bucket {
+            left: self.rate.burst.into(),
+            at: now,
+        };
+        let bucket = held.entry(client.to_owned()).or_insert(full);
+        bucket.fill(self.rate, now);
+        work(self.rate, bucket)
+    }
+
+    /// Lets the full buckets go, which changes nothing, and where there are none all of them.
+    fn forget(&self, held: &mut HashMap<String, Bucket>, now: i64) {
+        held.retain(|_, bucket| {
+            bucket.fill(self.rate, now);
+            bucket.left < self.rate.burst.into()
+        });
+        if held.len() >= MOST {
+            held.clear();
+        }
+    }
+}
+
+impl Bucket {
+    fn fill(&mut self, rate: Rate, now: i64) {
+        // A clock that is put back fills nothing.
+        let passed = (now - self.at).max(0) as f64 / 1000.0;
+        self.left = (self.left + passed * rate.per_second).min(rate.burst.into());
+        self.at = now;
+    }
+
+    fn take(&mut self, rate: Rate) -> Result<(), u64> {
+        if self.left >= 1.0 {
+            self.left -= 1.0;
+            return Ok(());
+        }
+        Err(((1.0 - self.left) / rate.per_second).ceil().max(1.0) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_emptied_and_fills_again() {
+        let buckets = Buckets::new(Rate {
+            per_second: 0.5,
+            burst: 2,
+        });
+        let steps = [
+            ("a", 0, Ok(())),
+            ("a", 0, Ok(())),
+            ("a", 0, Err(2)),
+            ("b", 0, Ok(())),
+            ("a", 1000, Err(1)),
+            ("a", 2000, Ok(())),
+            ("a", 1000, Err(2)),
+            ("a", 60_000, Ok(())),
+            ("a", 60_000, Ok(())),
+            ("a", 60_000, Err(2)),
+        ];
+        for (client, now, wanted) in steps {
+            assert_eq!(buckets.look(client, now), wanted, "{client} at {now}");
+            assert_eq!(buckets.take(client, now), wanted, "{client} at {now}");
+        }
+    }
+
+    #[test]
+    fn too_many_clients_are_forgotten() {
+        let buckets = Buckets::new(Rate {
+            per_second: 1.0,
+            burst: 5,
+        });
+        for n in 0..=MOST {
+            assert_eq!(buckets.take(&n.to_string(), 0), Ok(()));
+        }
+        assert!(buckets.held.lock().unwrap().len() <= MOST);
+    }
+}

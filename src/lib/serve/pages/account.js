@@ -1,0 +1,14 @@
+// Who is logged in, where people can log in.
+const root = document.documentElement.dataset.root;
+
+/** Shows the way in, or who is in and the way out; nothing where everybody may see everything. */
+export function showAccount(account) {
+  if (!account) return;
+  const place = document.getElementById("account");
+  const link = document.createElement("a");
+  const here = location.pathname.slice(new URL(root, location.href).pathname.length - 1) + location.search;
+  link.href = account.user ? `${root}auth/logout` : `${root}auth/login?back=${encodeURIComponent(here)}`;
+  link.textContent = account.user ? `Log out ${account.user}` : "Log in";
+  place.replaceChildren(link);
+  place.hidden = false;
+}
