@@ -214,8 +214,14 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         );
     }
     let runtime = runtime()?;
-    let made = (presets, prepared);
-    let outcome = runtime.block_on(open(options, made, taken.catalogue, store, reviews, auth));
+    let outcome = runtime.block_on(open(
+        options,
+        (presets, prepared),
+        taken.catalogue,
+        store,
+        reviews,
+        auth,
+    ));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
@@ -261,10 +267,9 @@ fn print_urls(
 
 fn prepared_for(options: &Options, settings: &prepared::Settings) -> Prepared {
     let named = options.prepared.clone().or_else(|| settings.folder.clone());
-    let folder = named.unwrap_or_else(|| {
-        let source = options.source.as_deref();
-        prepared::beside(source.unwrap_or(Path::new(".")))
-    });
+    // Without a source nothing is served; `take` has said so before.
+    let source = options.source.as_deref().unwrap_or(Path::new("."));
+    let folder = named.unwrap_or_else(|| prepared::beside(source));
     Prepared::in_folder(folder, &settings.thumbnails)
 }
 

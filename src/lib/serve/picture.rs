@@ -230,7 +230,7 @@ fn pixels(site: &Site, shown: &Shown, plan: Plan, asked: &Asked) -> Response {
     rendered(site, at, plan, &shown.facts, asked).with("link", link)
 }
 
-/// The answer that a plan leads to.
+/// The answer that a plan leads to, for those who may see it.
 pub fn rendered(site: &Site, at: usize, plan: Plan, facts: &Facts, asked: &Asked) -> Response {
     // Both versions have one answer, so the key is the plan and not its spelling.
     let id = &site.catalogue.pictures[at].id;

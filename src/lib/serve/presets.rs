@@ -127,6 +127,9 @@ fn colour(text: &str) -> Option<[u8; 3]> {
     Some([r, g, b])
 }
 
+/// No presets: of sites that only find things.
+pub static NONE: Presets = Presets(BTreeMap::new());
+
 /// Presets by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presets(BTreeMap<String, Preset>);
@@ -171,12 +174,6 @@ impl Presets {
         }
         all.retain(|_, preset| preset.offered);
         Ok(Presets(all))
-    }
-
-    /// No presets.
-    pub fn none() -> &'static Self {
-        static NONE: Presets = Presets(BTreeMap::new());
-        &NONE
     }
 
     /// The preset of a name, in whichever case it is written.
@@ -284,9 +281,8 @@ pub fn images(site: &Site, name: &str, ids: &Ids, asked: &Asked) -> Response {
         json!({"id": id, "url": ids.page(&format!("/{path}"))})
     };
     let pictures = site.catalogue.pictures.iter();
-    let images = pictures
-        .filter(|p| site.sight.shows(&p.about))
-        .map(|p| image(&p.id));
+    let shown = pictures.filter(|p| site.sight.shows(&p.about));
+    let images = shown.map(|p| image(&p.id));
     document["images"] = images.collect();
     json_response(&document, "application/json", asked)
 }
@@ -309,10 +305,11 @@ pub fn answer(site: &Site, name: &str, id: &str, ids: &Ids, asked: &Asked) -> Re
     };
     let limits = site.cap.declared(facts.size);
     let plan = preset.plan(facts.size, &limits);
-    if plan.mat.is_some() && may < May::Full {
-        return site.sight.refuse("this image is shown small");
-    }
     if plan.mat.is_some() {
+        // A request of the Image API is judged where it leads; this is none.
+        if may < May::Full {
+            return site.sight.refuse("this image is shown small");
+        }
         return picture::rendered(site, at, plan, &facts, asked);
     }
     let canonical = plan.canonical(Version::V3, facts.size, &limits);

@@ -38,7 +38,7 @@ impl<'a> Site<'a> {
             catalogue,
             sight,
             cap: Cap::default(),
-            presets: Presets::none(),
+            presets: &presets::NONE,
             reviewed: false,
             max_age: 0,
             facts: &|_| Err("no file is looked at".into()),
@@ -161,15 +161,15 @@ fn get(site: &Site, ids: &Ids, asked: &Asked) -> Response {
         ["pages", "image", id] => pages::data(site, Some(id), ids, asked),
         ["iiif", "presentation", "3", ref rest @ ..] => present_3(site, ids, rest, asked),
         ["iiif", "presentation", "2", ref rest @ ..] => present_2(site, ids, rest, asked),
-        ["iiif", "preset.json"] => presets::list(site, ids, asked),
-        ["iiif", "preset", name] => presets::images(site, name, ids, asked),
-        ["iiif", "preset", name, id] => presets::answer(site, name, id, ids, asked),
         ["iiif", "degraded", "2", id, ref rest @ ..] => {
             picture::degraded(site, ids, Version::V2, id, rest, asked)
         }
         ["iiif", "degraded", "3", id, ref rest @ ..] => {
             picture::degraded(site, ids, Version::V3, id, rest, asked)
         }
+        ["iiif", "preset.json"] => presets::list(site, ids, asked),
+        ["iiif", "preset", name] => presets::images(site, name, ids, asked),
+        ["iiif", "preset", name, id] => presets::answer(site, name, id, ids, asked),
         ["iiif", "2", id, ref rest @ ..] => {
             picture::answer(site, ids, Version::V2, id, rest, asked)
         }
