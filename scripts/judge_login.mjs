@@ -78,7 +78,7 @@ await check("the tab takes a token and closes, the frame posts, the image opens"
   await tab.waitForSelector("[name=token]");
   await tab.fill("[name=token]", "wrong");
   await tab.click("button");
-  await tab.waitForFunction(() => document.querySelector("[role=status]").textContent.includes("nobody"));
+  await tab.waitForFunction(() => document.querySelector("[role=status]")?.textContent.includes("nobody"));
   await tab.screenshot({ path: `${out}/login.png` });
   await tab.fill("[name=token]", secret);
   await Promise.all([tab.waitForEvent("close"), tab.click("button")]);
