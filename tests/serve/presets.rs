@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::auth::{ANNA, BEN, RULES, started};
 use crate::running::{Serving, folder, set};
 
 #[test]
@@ -277,4 +278,54 @@ fn urls_of_what_is_not_offered_are_refused() {
     for (args, code, says) in cases {
         work.run("serve", args).exits(code).says(&[says]);
     }
+}
+
+#[test]
+fn presets_show_no_more_than_the_rules_allow() {
+    let card = "[presets.Card]\nwidth = 300\nheight = 300\nfit = \"pad\"\n";
+    let (_work, server) = started(&format!("{card}{RULES}"), &[]);
+    // path, then the status for nobody, for ben, who has no group, and for anna.
+    let rows: [(&str, [u16; 3]); 8] = [
+        ("Card/open", [200, 200, 200]),
+        ("Card/small", [401, 403, 200]),
+        ("Card/closed", [401, 403, 200]),
+        ("Card/secret", [404, 404, 200]),
+        ("Facebook/open", [302, 302, 302]),
+        ("Facebook/small", [302, 302, 302]),
+        ("Facebook/closed", [401, 403, 302]),
+        ("Facebook/secret", [404, 404, 302]),
+    ];
+    for round in ["cold", "warm"] {
+        for (path, statuses) in rows {
+            for (who, status) in ["", BEN, ANNA].into_iter().zip(statuses) {
+                let got = server.ask("GET", &format!("/iiif/preset/{path}"), who);
+                assert_eq!(got.status, status, "{round} {path} {who}");
+            }
+        }
+    }
+    let listed = |who: &str| {
+        let got = server.ask("GET", "/iiif/preset/Card", who);
+        let document: serde_json::Value = serde_json::from_slice(&got.body).unwrap();
+        document["images"].as_array().unwrap().len()
+    };
+    assert_eq!((listed(""), listed(ANNA)), (3, 4));
+}
+
+#[test]
+fn what_is_prepared_is_there_for_all() {
+    let rules = "[auth]\nderivatives = \"privileged\"\nprivileged = [\"group:staff\"]\n";
+    let (work, server) = started(rules, &[]);
+    let thumbnail = "/iiif/3/open/full/!400,400/0/default.jpg";
+    assert_eq!(server.get(thumbnail).status, 401);
+    drop(server);
+    work.run("serve", &["set.json", "-c", "recto.toml", "--prepare"])
+        .exits(0);
+    let server = Serving::start(&work, &["set.json", "-c", "recto.toml"]);
+    assert_eq!(server.get(thumbnail).status, 200);
+    assert_eq!(
+        server
+            .get("/iiif/3/open/full/!401,401/0/default.jpg")
+            .status,
+        401
+    );
 }

@@ -360,9 +360,9 @@ impl Door {
                 let bytes = Bytes::copy_from_slice(text.as_bytes());
                 return (response, bytes);
             }
-            Body::Picture { at, key, .. } if sight.only_made => {
+            Body::Picture { at, plan, key } if sight.only_made => {
                 let why = "this picture has not been made yet, and is not made for everybody";
-                return match self.service.find(*at, key).await {
+                return match self.service.find(*at, plan, key).await {
                     Some(_) if is_head => (response, Bytes::new()),
                     Some(bytes) => (response, bytes),
                     None => (sight.refuse(why), Bytes::from(format!("{why}\n"))),

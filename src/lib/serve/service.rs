@@ -223,7 +223,10 @@ impl Service {
     }
 
     /// An answer that is kept in whatever tier, or none; it is not made.
-    pub async fn find(&self, at: usize, key: &str) -> Option<Bytes> {
+    pub async fn find(&self, at: usize, plan: &Plan, key: &str) -> Option<Bytes> {
+        if let Some(bytes) = self.thumbnail(at, plan) {
+            return Some(bytes);
+        }
         if let Some(bytes) = self.answers.peek(&key.to_owned()) {
             return Some(bytes);
         }
