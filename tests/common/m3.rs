@@ -145,6 +145,12 @@ impl Lab {
                 let bears = |row: &&Value| row["concept"] == last.as_ref();
                 Some(json!({"concept": last, "count": self.rows.iter().filter(bears).count()}))
             }
+            "/anno/v1/fast/concept" => {
+                let rows = self.rows.iter();
+                let rows: Vec<&Value> =
+                    rows.filter(|row| row["concept"] == last.as_ref()).collect();
+                Some(self.page(&rows, |key| number(query, key)))
+            }
             "/anno/v1/fast/concept/images" => {
                 Some(self.page(&self.rows_of(&last), |key| number(query, key)))
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::common::m3::{Lab, row};
+use super::common::m3::{Lab, boxed, row};
 use super::common::server::{Answer, Arrived};
 use super::common::{Running, Workdir, wait_until};
 use super::{account, digest, lab, labels, plain};
@@ -66,12 +66,26 @@ fn what_is_counted_and_not_given_is_told() {
 #[test]
 fn observations_without_a_picture_are_counted() {
     let mut rows = many(3);
-    rows.extend((4..9).map(|n| row(n, n, "Nanomia", &[], &[])));
+    rows.extend((4..9).map(|n| row(n, n, "Nanomia", &[], &[boxed(n, 99)])));
     let server = lab(rows).start();
     let work = Workdir::new();
-    digest(&work, &server, &["Nanomia"])
-        .exits(0)
-        .says(&["5 observations are of moments without a picture"]);
+    // Every box of the service is written or listed.
+    for page_size in ["1000", "3"] {
+        let asked = ["Nanomia", "--unpictured", "--page-size", page_size];
+        digest(&work, &server, &asked).exits(3);
+        assert_eq!(account(&work), [3, 0, 5]);
+        let rejects = work.text("digest.rejects.csv");
+        for n in 4..9 {
+            assert!(
+                rejects.contains(&super::common::m3::uuid('b', n)),
+                "{rejects}"
+            );
+        }
+    }
+    digest(&work, &server, &["Nanomia"]).exits(0).says(&[
+        "5 observations are of moments without a picture",
+        "--unpictured lists their boxes",
+    ]);
     assert_eq!(
         work.json("report.json")["observations_without_picture"],
         json!(5)

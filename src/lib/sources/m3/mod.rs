@@ -56,6 +56,10 @@ pub struct Options {
     /// Take boxes too whose numbers have decimals or are texts, or that begin outside of their picture
     #[arg(long)]
     pub mend_boxes: bool,
+    /// Read observations of moments without a picture too, so that boxes drawn on video alone are listed as left out;
+    /// they may be many times as many
+    #[arg(long)]
+    pub unpictured: bool,
     /// Keep pictures without boxes too, with their concepts as labels of the whole picture
     #[arg(long)]
     pub unboxed: bool,
@@ -87,6 +91,7 @@ impl Options {
             (self.overlays, "--overlays"),
             (self.no_parts, "--no-parts"),
             (self.mend_boxes, "--mend-boxes"),
+            (self.unpictured, "--unpictured"),
             (self.unboxed, "--unboxed"),
         ];
         let mut given = options.into_iter().filter(|(given, _)| *given);
@@ -187,7 +192,8 @@ impl Source for M3 {
             Task::Count(name) => {
                 let count = document["count"].as_u64();
                 found.next = self.plan(&name, count, url);
-                let all = count.map(|pictured| self.ask_count_all(&name, pictured).after(url));
+                let rest = count.filter(|_| !self.options.unpictured);
+                let all = rest.map(|pictured| self.ask_count_all(&name, pictured).after(url));
                 found.next.extend(all);
             }
             Task::CountAll { pictured } => {

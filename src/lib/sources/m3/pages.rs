@@ -58,7 +58,10 @@ pub const UNPICTURED: &str = "observations_without_picture";
 
 impl M3 {
     pub(super) fn ask_count(&self, name: &str) -> Request {
-        let path = format!("observations/concept/images/count/{}", encoded(name));
+        let path = match self.options.unpictured {
+            true => format!("observations/concept/count/{}", encoded(name)),
+            false => format!("observations/concept/images/count/{}", encoded(name)),
+        };
         Task::Count(name.to_owned()).ask(&below(&self.services.anno.url, &path))
     }
 
@@ -85,7 +88,13 @@ impl M3 {
     }
 
     fn ask_page(&self, name: &str, span: Span) -> Request {
-        let url = below(&self.services.images.url, &encoded(name));
+        let url = match self.options.unpictured {
+            true => below(
+                &self.services.anno.url,
+                &format!("fast/concept/{}", encoded(name)),
+            ),
+            false => below(&self.services.images.url, &encoded(name)),
+        };
         let url = format!(
             "{url}?limit={}&offset={}&data=true",
             span.limit, span.offset
@@ -173,7 +182,7 @@ impl M3 {
         match found.counts.get(UNPICTURED).copied().unwrap_or(0) {
             0 => {}
             n => found.notes.push(format!(
-                "{n} observations are of moments without a picture: they are not asked for, their boxes would be on nothing"
+                "{n} observations are of moments without a picture: --unpictured lists their boxes"
             )),
         }
         for (name, (counted, met)) in names {
