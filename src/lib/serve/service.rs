@@ -206,7 +206,7 @@ impl Service {
         let now = std::fs::metadata(&picture.path).ok()?;
         let size = self.facts(at).ok()?.size;
         let path = prepared.answer(&picture.id, &now, size, plan)?;
-        let bytes = std::fs::read(path).ok()?;
+        let bytes = tokio::task::block_in_place(|| std::fs::read(path)).ok()?;
         add(&self.metrics.prepared, 1);
         Some(bytes.into())
     }
