@@ -41,8 +41,8 @@ impl From<Unboxed> for LocalizedImage {
 const BLOCK: usize = 8 << 20;
 
 /// Makes something of each image, in the order of the file; beside it the records of a foreign file that cannot be
-/// used. What is not plainly a `localizations.json`, down to its
-/// last byte, is read as [`read`] does, which can say what is wrong.
+/// used. What is not plainly a `localizations.json`, down to its last byte, is read as [`read`] does, which can say what
+/// is wrong.
 pub fn each_image<T: Send>(
     path: &Path,
     make: impl Fn(LocalizedImage) -> T + Sync,

@@ -103,21 +103,21 @@ pub fn dialects(info: &Info, wanted: Option<&str>) -> Vec<Dialect> {
         .collect()
 }
 
-/// Where the picture lies in the service's image, and its size.
-pub fn part(service: &Service, info: &Info) -> Result<([u32; 2], [u32; 2]), Trouble> {
+/// Where the picture lies in the service's image of a size, and its own size.
+pub fn part(service: &Service, whole: [u32; 2]) -> Result<([u32; 2], [u32; 2]), Trouble> {
     let Some([x, y, width, height]) = service.region else {
-        return Ok(([0, 0], [info.width, info.height]));
+        return Ok(([0, 0], whole));
     };
     let inside = |from: u32, length: u32, whole: u32| {
         length > 0 && from.checked_add(length).is_some_and(|end| end <= whole)
     };
-    if inside(x, width, info.width) && inside(y, height, info.height) {
+    if inside(x, width, whole[0]) && inside(y, height, whole[1]) {
         return Ok(([x, y], [width, height]));
     }
     // Clipping it would shift every box.
     let message = format!(
         "region {x},{y},{width},{height} sticks out of the image of {} x {}",
-        info.width, info.height
+        whole[0], whole[1]
     );
     Err(Trouble {
         kind: Kind::Info,

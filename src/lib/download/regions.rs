@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use super::plan;
 use crate::contracts::{BBox, Frame, ImageRef, Localization, LocalizedImage, Polygon, Service};
 
 /// What is added around a box on each side.
@@ -84,15 +85,7 @@ fn sheet(image: &LocalizedImage, size: [u32; 2]) -> Result<(&Service, Sheet), St
     let Some(service) = &image.image.service else {
         return Err("--regions needs an image service, and the image is a plain file".into());
     };
-    let [left, top, width, height] = service.region.unwrap_or([0, 0, size[0], size[1]]);
-    let inside =
-        |from: u32, side: u32, whole| from.checked_add(side).is_some_and(|end| end <= whole);
-    if !inside(left, width, size[0]) || !inside(top, height, size[1]) {
-        return Err(format!(
-            "region {left},{top},{width},{height} sticks out of the image of {} x {}",
-            size[0], size[1]
-        ));
-    }
+    let (corner, [width, height]) = plan::part(service, size).map_err(|t| t.message)?;
     let pixels = Frame::try_from([f64::from(width), f64::from(height)])?;
     let frame = match image.frame {
         Some(frame) => frame,
@@ -106,7 +99,7 @@ fn sheet(image: &LocalizedImage, size: [u32; 2]) -> Result<(&Service, Sheet), St
         ));
     }
     let sheet = Sheet {
-        corner: [left, top],
+        corner,
         pixels,
         scale: [pixels.width / frame.width, pixels.height / frame.height],
     };

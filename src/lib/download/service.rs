@@ -133,7 +133,7 @@ impl Course<'_> {
         pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
     ) -> Result<Got, Trouble> {
         let info = self.info().await?;
-        let (origin, size) = part(self.wanted.service, &info)?;
+        let (origin, size) = part(self.wanted.service, [info.width, info.height])?;
         if let Some(pack) = resumed
             .filter(|pack| pack.plan().info == said(&info) && pack.plan().service == self.base)
         {

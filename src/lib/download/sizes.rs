@@ -1,12 +1,12 @@
 //! `--regions`, the shell: asks services how large their images are, cuts, and writes what was cut.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures::stream::{self, StreamExt};
 
 use super::fetch::Places;
-use super::regions::{self, Cut};
+use super::regions;
 use super::{Net, Options, access, failure, uri_of};
 use crate::contracts::{self, Failure, Localizations, LocalizedImage};
 use crate::files;
@@ -17,6 +17,8 @@ use crate::signals::Signals;
 
 /// Questions on their way at one time; each host has its own limits.
 const AT_ONCE: usize = 32;
+/// After so many answers they are kept, so that a run that is killed need not ask all again.
+const KEPT_EVERY: usize = 100;
 
 /// What was cut.
 #[derive(Default)]
@@ -38,73 +40,104 @@ pub(super) fn cut(options: &Options, file: &Path, places: &Places) -> Result<Par
         let what = format!("{}: is the input, and would be overwritten", file.display());
         return Err(Error::usage(what).hint("--regions=FILE names another"));
     }
-    let set: Localizations = contracts::read(&options.localizations)?;
-    let has_boxes = |image: &LocalizedImage| !image.localizations.is_empty();
-    let boxed: Vec<LocalizedImage> = set.images.into_iter().filter(has_boxes).collect();
-    if boxed.is_empty() {
+    let mut set: Localizations = contracts::read(&options.localizations)?;
+    set.images.retain(|image| !image.localizations.is_empty());
+    if set.images.is_empty() {
         let what = format!("{}: no image has a box", options.localizations.display());
         return Err(Error::new(what).hint("without --regions whole images are downloaded"));
     }
-    let known = places.hidden.join("sizes.json");
-    let mut sizes = match options.overwrite || options.refresh {
-        true => Sizes::new(),
-        false => remembered(&known),
+    let known = Known::of(options, places, &set.images)?;
+    let (images, failures) = known.cut(&set.images, options);
+    let found = Localizations {
+        taxonomy: set.taxonomy,
+        ..Localizations::new(images)
     };
-    let asked = boxed
-        .iter()
-        .filter(|image| size_of(image, &sizes).is_none());
-    let asked: Vec<&LocalizedImage> = asked.filter(|i| i.image.service.is_some()).collect();
-    let (mut net, mut lost) = (None, BTreeMap::new());
-    if !asked.is_empty() {
-        let hosts = boxed.iter().filter_map(|image| {
+    files::write_json(file, &found)?;
+    Ok(Parts {
+        failures,
+        unusable: set.rejects,
+        net: known.net,
+    })
+}
+
+/// What is known of the services of a set.
+struct Known {
+    sizes: Sizes,
+    /// Services that did not say.
+    lost: BTreeMap<String, Trouble>,
+    net: Option<Net>,
+}
+
+impl Known {
+    /// Asks for what no earlier run was told.
+    fn of(options: &Options, places: &Places, images: &[LocalizedImage]) -> Result<Self, Error> {
+        let file = places.hidden.join("sizes.json");
+        let mut known = Known {
+            sizes: match options.overwrite || options.refresh {
+                true => Sizes::new(),
+                false => remembered(&file),
+            },
+            lost: BTreeMap::new(),
+            net: None,
+        };
+        let is_asked = |i: &&LocalizedImage| i.image.service.is_some() && known.size(i).is_none();
+        let asked: Vec<&LocalizedImage> = images.iter().filter(is_asked).collect();
+        if asked.is_empty() {
+            return Ok(known);
+        }
+        let hosts = images.iter().filter_map(|image| {
             let uri = options.http.rewritten(uri_of(image)?);
             crate::http::host_of(&uri)
         });
-        let hosts: BTreeSet<String> = hosts.collect();
-        let reach = Net::new(options, &hosts, places)?;
-        let stopped = measure(options, &reach, &asked, &mut sizes, &mut lost);
-        files::write_json(&known, &sizes)?;
-        if let Some(signal) = stopped {
-            return Err(Error::interrupted(format!("stopped by {signal}"))
-                .hint("run the same command again to go on"));
+        let net = Net::new(options, &hosts.collect(), places)?;
+        let stopped = measure(options, &net, &asked, &file, &mut known);
+        files::write_json(&file, &known.sizes)?;
+        known.net = Some(net);
+        match stopped {
+            None => Ok(known),
+            Some(signal) => Err(Error::interrupted(format!("stopped by {signal}"))
+                .hint("run the same command again to go on")),
         }
-        net = Some(reach);
     }
-    let mut parts = Parts {
-        failures: Vec::new(),
-        unusable: set.rejects,
-        net,
-    };
-    let mut images: BTreeMap<String, LocalizedImage> = BTreeMap::new();
-    for image in &boxed {
-        if let Some(trouble) = lost.get(uri_of(image).unwrap_or_default()) {
-            parts.failures.push(failure(image, Trouble::clone(trouble)));
-            continue;
+
+    fn size(&self, image: &LocalizedImage) -> Option<[u32; 2]> {
+        let service = image.image.service.as_ref()?;
+        self.sizes.get(&service.id).copied()
+    }
+
+    /// The regions of all images in the order of their ids, and what has none.
+    fn cut(
+        &self,
+        images: &[LocalizedImage],
+        options: &Options,
+    ) -> (Vec<LocalizedImage>, Vec<Failure>) {
+        let mut regions: BTreeMap<String, LocalizedImage> = BTreeMap::new();
+        let mut failures = Vec::new();
+        for image in images {
+            if let Some(trouble) = self.lost.get(uri_of(image).unwrap_or_default()) {
+                failures.push(failure(image, trouble.clone()));
+                continue;
+            }
+            // Without a service there is nothing to ask, and the core says so.
+            let size = self.size(image).unwrap_or_default();
+            let cut = regions::cut(image, size, options.margin);
+            cut.images
+                .into_iter()
+                .for_each(|region| add(&mut regions, region));
+            let rejects = cut.rejects.into_iter();
+            failures.extend(rejects.map(|(id, why)| failure(image, without_region(&id, &why))));
         }
-        // Without a service there is nothing to ask, and the core says so.
-        let size = size_of(image, &sizes).unwrap_or_default();
-        let Cut {
-            images: cut,
-            rejects,
-        } = regions::cut(image, size, options.margin);
-        cut.into_iter().for_each(|region| add(&mut images, region));
-        let failures = rejects.into_iter().map(|(id, why)| {
-            let trouble = Trouble {
-                kind: Kind::Unsupported,
-                status: None,
-                attempts: 0,
-                message: format!("box {id}: {why}"),
-            };
-            failure(image, trouble)
-        });
-        parts.failures.extend(failures);
+        (regions.into_values().collect(), failures)
     }
-    let found = Localizations {
-        taxonomy: set.taxonomy,
-        ..Localizations::new(images.into_values().collect())
-    };
-    files::write_json(file, &found)?;
-    Ok(parts)
+}
+
+fn without_region(id: &str, why: &str) -> Trouble {
+    Trouble {
+        kind: Kind::Unsupported,
+        status: None,
+        attempts: 0,
+        message: format!("box {id}: {why}"),
+    }
 }
 
 /// Images of one service that share a region share its file.
@@ -125,10 +158,6 @@ fn add(images: &mut BTreeMap<String, LocalizedImage>, region: LocalizedImage) {
     }
 }
 
-fn size_of(image: &LocalizedImage, sizes: &Sizes) -> Option<[u32; 2]> {
-    sizes.get(&image.image.service.as_ref()?.id).copied()
-}
-
 /// What an earlier run was told. What cannot be read is asked again.
 fn remembered(path: &Path) -> Sizes {
     let bytes = std::fs::read(path).ok();
@@ -142,8 +171,8 @@ fn measure(
     options: &Options,
     net: &Net,
     images: &[&LocalizedImage],
-    sizes: &mut Sizes,
-    lost: &mut BTreeMap<String, Trouble>,
+    file: &Path,
+    known: &mut Known,
 ) -> Option<&'static str> {
     let mut services: BTreeMap<&str, Option<[u32; 2]>> = BTreeMap::new();
     for image in images {
@@ -204,13 +233,19 @@ fn measure(
             };
             match next {
                 None => break None,
-                Some((service, Ok(size))) => drop(sizes.insert(service, size)),
-                Some((service, Err(trouble))) => drop(lost.insert(service, trouble)),
+                Some((service, Ok(size))) => drop(known.sizes.insert(service, size)),
+                Some((service, Err(trouble))) => drop(known.lost.insert(service, trouble)),
             }
             done += 1;
-            progress.tick(http.elapsed(), &standing(done - lost.len(), lost.len()));
+            if done % KEPT_EVERY == 0 {
+                // What cannot be kept now is told at the end.
+                let _ = tokio::task::block_in_place(|| files::write_json(file, &known.sizes));
+            }
+            let lost = known.lost.len();
+            progress.tick(http.elapsed(), &standing(done - lost, lost));
         };
-        progress.end(http.elapsed(), &standing(done - lost.len(), lost.len()));
+        let lost = known.lost.len();
+        progress.end(http.elapsed(), &standing(done - lost, lost));
         stopped
     })
 }
