@@ -1,7 +1,7 @@
 # What there is to do. `make` alone lists it.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-.PHONY: help demo check test schemas docs bench-stitch bench-download
+.PHONY: help demo check test schemas docs bench-stitch bench-download bench-serve
 SHARED ?= ../shared
 BENCH ?=
 
@@ -33,3 +33,7 @@ bench-stitch: ## joining tiles against decoding and encoding them; PYTHON= one w
 bench-download: ## recto-download beside other programs; PYTHON= as scripts/bench_download.py says, BENCH= its options
 	cargo build --locked --release --bin recto-download
 	$(PYTHON) scripts/bench_download.py target/release --shared $(SHARED) $(BENCH)
+
+bench-serve: ## recto-serve beside other image servers; PYTHON= as scripts/bench_serve.py says, BENCH= its options
+	cargo build --locked --release --bin recto-serve
+	$(PYTHON) scripts/bench_serve.py target/release --shared $(SHARED) $(BENCH)

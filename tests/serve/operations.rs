@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -62,27 +63,84 @@ fn every_answer_is_a_line_of_the_log() {
 }
 
 #[test]
-fn clients_that_stall_are_left_and_others_served() {
+fn clients_that_stall_are_left() {
     let work = folder();
-    let server = Serving::start(
-        &work,
-        &["pictures", "--patience", "1", "--max-connections", "3"],
-    );
-    let mut stalled: Vec<TcpStream> = (0..3)
-        .map(|_| {
-            let mut stream = TcpStream::connect(&server.address).unwrap();
-            stream
-                .write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n")
-                .unwrap();
-            stream
-        })
-        .collect();
-    // Every place is taken until one is given up.
-    assert_eq!(server.get("/health").status, 200);
-    for stream in &mut stalled {
+    let server = Serving::start(&work, &["pictures", "--patience", "1"]);
+    let begin = |_| begun(&server, b"GET /health HTTP/1.1\r\nhost: x\r\n");
+    for mut stream in (0..3).map(begin) {
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
     }
+}
+
+#[test]
+fn a_correction_that_never_arrives_is_not_waited_for() {
+    let work = folder();
+    let args = ["pictures", "--patience", "1", "--review", "review.jsonl"];
+    let server = Serving::start(&work, &args);
+    let head = b"POST /review/a HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    let mut answer = String::new();
+    let _ = begun(&server, head).read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+/// A connection on which so much was sent.
+fn begun(server: &Serving, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.write_all(bytes).unwrap();
+    stream
+}
+
+#[test]
+fn whoever_waits_longest_makes_room_for_who_has_something_to_ask() {
+    let work = folder();
+    let args = ["pictures", "--patience", "600", "--max-connections", "3"];
+    let server = Serving::start(&work, &args);
+    let health = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    // Parts of a request are as good as none; who was answered begins anew.
+    let mut idle = begun(&server, b"");
+    let mut slow = begun(&server, b"GET /health HTTP/1.1\r\nhost: x\r\n");
+    let mut asked = begun(&server, health);
+    let mut one_answer = [0; 15];
+    asked.read_exact(&mut one_answer).unwrap();
+    slow.write_all(b"x-more: 1\r\n").unwrap();
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        assert_eq!(server.get("/health").status, 200);
+        let mut other = begun(&server, health);
+        other.read_exact(&mut one_answer).unwrap();
+        others.push(other);
+    }
+    for stream in [&mut idle, &mut slow] {
+        let mut rest = Vec::new();
+        let ended = stream.read_to_end(&mut rest);
+        assert!(ended.is_err() || rest.is_empty());
+    }
+}
+
+#[test]
+fn connections_leave_files_to_be_opened() {
+    let work = folder();
+    let own = work.command("serve", &["pictures", "--listen", "127.0.0.1:0"]);
+    let mut bound = Command::new("sh");
+    bound
+        .args(["-c", "ulimit -n 64; exec \"$@\"", "sh"])
+        .arg(own.get_program())
+        .args(own.get_args())
+        .current_dir(own.get_current_dir().unwrap());
+    let server = Serving::of(bound);
+    let idle: Vec<TcpStream> = (0..200).map(|_| begun(&server, b"")).collect();
+    server.image("/iiif/3/a/full/max/0/default.jpg");
+    let counts = String::from_utf8(server.get("/metrics").body).unwrap();
+    let open = counts
+        .lines()
+        .find_map(|line| line.strip_prefix("recto_connections "));
+    assert!(open.unwrap().parse::<u32>().unwrap() <= 48, "{counts}");
+    drop(idle);
+    let (code, _, err) = server.stop();
+    assert_eq!(code, 0, "{err}");
+    let words = "at most 48 connections at once: the system lets a process open 64 files";
+    assert!(err.contains(words), "{err}");
 }
 
 #[test]

@@ -251,6 +251,21 @@ fn pyramids_are_read_by_tiles_in_every_layout() {
 }
 
 #[test]
+fn parts_are_the_same_before_and_after_the_whole_was_seen() {
+    let (_work, server) = serving("a.tif", pyramid(PLAIN));
+    // The same pixels, asked for so that no answer is kept.
+    let parts = |format: &str| {
+        ["30,50,200,120/90,", "0,0,128,128/32,", "100,20,283,200/71,"]
+            .map(|part| server.image(&format!("/iiif/3/a/{part}/0/default.{format}")))
+    };
+    let before = parts("png");
+    for size in ["180,", "90,", "45,"] {
+        server.image(&format!("/iiif/3/a/full/{size}/0/default.png"));
+    }
+    assert!(before == parts("tif"));
+}
+
+#[test]
 fn stored_tiles_are_handed_on_as_they_are() {
     let file = pyramid(PLAIN);
     let (_work, server) = serving("a.tif", file.clone());

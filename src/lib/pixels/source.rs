@@ -40,7 +40,12 @@ pub struct Tiled {
     tiff: Tiff,
     to_srgb: Option<ToSrgb>,
     threshold: OnceLock<u8>,
+    /// Small copies that were decoded whole, by level: thumbnails of all sizes are made of them.
+    small: Vec<OnceLock<DynamicImage>>,
 }
+
+/// Pixels of the largest copy that is kept decoded.
+const MOST_SMALL: usize = 1 << 20;
 
 /// A large JPEG.
 #[derive(Debug)]
@@ -173,10 +178,12 @@ impl Source {
             ));
         }
         let (by_tiles, orientation) = (is_read_by_tiles(&tiff), tiff.orientation);
+        let small = tiff.levels.iter().map(|_| OnceLock::new()).collect();
         let tiled = Tiled {
             tiff,
             to_srgb,
             threshold: OnceLock::new(),
+            small,
         };
         if by_tiles {
             return Ok(Source::Tiled(tiled));
@@ -201,7 +208,10 @@ impl Source {
         const DIRECTORIES: usize = 1 << 20;
         match self {
             Source::Whole(picture) => picture.bytes(),
-            Source::Tiled(_) => DIRECTORIES,
+            // Counted before it is there: what a cache holds does not grow.
+            Source::Tiled(tiled) => {
+                DIRECTORIES + tiled.tiff.levels.iter().map(bytes_if_small).sum::<usize>()
+            }
             Source::Plain(large) => large.plain.held(),
         }
     }
@@ -314,6 +324,28 @@ impl Tiled {
     }
 
     fn read(&self, level: &Level, region: [u32; 4]) -> Result<DynamicImage, String> {
+        let [x, y, w, h] = region;
+        let is_it =
+            |(other, _): &(&Level, _)| std::ptr::eq(*other, level) && bytes_if_small(other) > 0;
+        let kept = self
+            .tiff
+            .levels
+            .iter()
+            .zip(&self.small)
+            .find(is_it)
+            .map(|(_, kept)| kept);
+        if let Some(whole) = kept.and_then(OnceLock::get) {
+            return Ok(whole.crop_imm(x, y, w, h));
+        }
+        let image = self.decode(level, region)?;
+        if let Some(kept) = kept.filter(|_| [w, h] == level.size) {
+            // Another thread may have been faster, with the same pixels.
+            let _ = kept.set(image.clone());
+        }
+        Ok(image)
+    }
+
+    fn decode(&self, level: &Level, region: [u32; 4]) -> Result<DynamicImage, String> {
         let inks = |inks: &[u8]| {
             let way = self.to_srgb.as_ref().filter(|way| way.is_of_inks());
             let made = way.and_then(|way| way.from_inks(inks));
@@ -370,6 +402,15 @@ impl Tiled {
         level
             .jpeg_at(row * level.size[0].div_ceil(tile_w) + column)
             .ok()
+    }
+}
+
+/// Bytes of a level that is kept once it was decoded whole; none for larger ones.
+fn bytes_if_small(level: &Level) -> usize {
+    let pixels = level.size[0] as usize * level.size[1] as usize;
+    match pixels <= MOST_SMALL {
+        true => pixels * usize::from(level.channels),
+        false => 0,
     }
 }
 

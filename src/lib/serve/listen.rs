@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,12 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::auth::Auth;
 use super::auth::flow::Call;
 use super::auth::rules::May;
 use super::auth::sight::Sight;
+use super::guests::{Guest, Guests};
 use super::ids::Ids;
 use super::patient::Patient;
 use super::respond::{self, Asked, Body, Query, Response, Site, refused, text};
@@ -51,7 +51,7 @@ pub struct Door {
     pub address: SocketAddr,
     /// How long a client may neither send nor take anything.
     pub patience: Duration,
-    /// Connections open at once; more wait to be accepted.
+    /// Connections open at once; for more, those are ended that have waited longest for a request.
     pub most_connections: usize,
     /// A line of JSON for every answer.
     pub log: Option<Mutex<File>>,
@@ -64,17 +64,17 @@ pub struct Door {
 /// Takes connections until `stopped` ends, then lets answers finish.
 pub async fn listen(door: Door, listener: TcpListener, stopped: impl Future<Output = ()>) {
     let door = Arc::new(door);
-    let places = Arc::new(Semaphore::new(door.most_connections));
+    let guests = Guests::new(door.most_connections);
     let graceful = GracefulShutdown::new();
     tokio::pin!(stopped);
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut stopped => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &guests) => accepted,
         };
-        if let Some((stream, client, place)) = accepted {
-            welcome(&door, stream, client, place, &graceful);
+        if let Some((stream, client, guest)) = accepted {
+            welcome(&door, stream, client, guest, &graceful);
         }
     }
     drop(listener);
@@ -83,16 +83,16 @@ pub async fn listen(door: Door, listener: TcpListener, stopped: impl Future<Outp
     door.service.store.settle().await;
 }
 
-/// A connection once there is a place for it; none where it broke off at once or no file is left for it.
+/// A connection and its place; none where it broke off at once or no file is left for it.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.ok()?;
+    guests: &Arc<Guests>,
+) -> Option<(TcpStream, SocketAddr, Arc<Guest>)> {
     match listener.accept().await {
-        Ok((stream, client)) => Some((stream, client, place)),
+        Ok((stream, client)) => Some((stream, client, guests.enter().await?)),
         Err(_) => {
-            // Out of files, most likely: some will close.
+            // Out of files, most likely. Nobody waiting: some will close.
+            guests.dismiss();
             tokio::time::sleep(Duration::from_millis(50)).await;
             None
         }
@@ -103,21 +103,20 @@ fn welcome(
     door: &Arc<Door>,
     stream: TcpStream,
     client: SocketAddr,
-    place: OwnedSemaphorePermit,
+    guest: Arc<Guest>,
     graceful: &GracefulShutdown,
 ) {
     // Answers are written whole: waiting to fill a packet only delays their end.
     let _ = stream.set_nodelay(true);
-    let busy = Arc::new(AtomicBool::new(false));
-    let stream = Patient::new(stream, door.patience, busy.clone());
+    let stream = Patient::new(stream, door.patience, guest.clone());
     let answer = {
-        let (door, busy) = (door.clone(), busy);
+        let (door, guest) = (door.clone(), guest.clone());
         service_fn(move |request| {
-            let (door, busy) = (door.clone(), busy.clone());
+            let (door, guest) = (door.clone(), guest.clone());
             async move {
-                busy.store(true, Ordering::Relaxed);
+                guest.asks();
                 let message = door.answer(request, client).await;
-                busy.store(false, Ordering::Relaxed);
+                guest.is_answered();
                 Ok::<_, Infallible>(message)
             }
         })
@@ -131,10 +130,12 @@ fn welcome(
     let open = door.service.clone();
     open.metrics.connections.fetch_add(1, Ordering::Relaxed);
     tokio::spawn(async move {
-        // A client that breaks off is nobody's failure.
-        let _ = connection.await;
+        tokio::select! {
+            // A client that breaks off is nobody's failure.
+            _ = connection => {}
+            () = guest.dismissed() => {}
+        }
         open.metrics.connections.fetch_sub(1, Ordering::Relaxed);
-        drop(place);
     });
 }
 
@@ -236,10 +237,11 @@ impl Door {
         client: SocketAddr,
         sight: &Sight,
     ) -> Response {
-        let Ok(form) = Limited::new(body, MOST_REVIEW).collect().await else {
-            return refused(413, "a form has at most 64 KiB");
+        let form = match self.body(body, "a form has at most 64 KiB").await {
+            Ok(form) => form,
+            Err(response) => return response,
         };
-        let (headers, form) = (request.headers(), form.to_bytes());
+        let headers = request.headers();
         let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
         let call = Call {
             method: request.method().as_str(),
@@ -255,6 +257,19 @@ impl Door {
         let catalogue = self.service.catalogue();
         let ids = self.ids(request, client);
         auth.answer(&call, &catalogue, sight, &ids).await
+    }
+
+    /// A body that is sent in time and is not too long.
+    async fn body(&self, body: Incoming, too_long: &str) -> Result<Bytes, Response> {
+        let body = Limited::new(body, MOST_REVIEW).collect();
+        match tokio::time::timeout(self.patience, body).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(_)) => Err(refused(413, too_long)),
+            Err(_) => {
+                Err(refused(408, "the body of the request did not arrive")
+                    .with("connection", "close"))
+            }
+        }
     }
 
     /// Whether a page of ours asks, or no page at all.
@@ -334,8 +349,9 @@ impl Door {
                 "corrections are taken from the pages of this server, as application/json",
             );
         }
-        let Ok(body) = Limited::new(body, MOST_REVIEW).collect().await else {
-            return refused(413, "a correction has at most 64 KiB");
+        let body = match self.body(body, "a correction has at most 64 KiB").await {
+            Ok(body) => body,
+            Err(response) => return response,
         };
         let query = Query::read(request.uri().query().unwrap_or_default());
         let ids = self.ids(request, client);
@@ -352,7 +368,7 @@ impl Door {
             return sight.refuse("you may not correct this image");
         }
         let when = format!("{:.0}", jiff::Timestamp::now());
-        let read = review::read(method, image, query.get("of"), &body.to_bytes(), when);
+        let read = review::read(method, image, query.get("of"), &body, when);
         let mut edit = match read {
             Ok(edit) => edit,
             Err(why) => return refused(400, &why),

@@ -35,6 +35,7 @@ pub mod cache;
 pub mod catalogue;
 pub mod config;
 pub mod documents;
+pub mod guests;
 pub mod ids;
 pub mod info;
 pub mod lanes;
@@ -110,7 +111,8 @@ pub struct Options {
     /// For how many seconds browsers may show a picture without asking whether it changed
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub max_age: u32,
-    /// Connections open at once; more wait
+    /// Connections open at once; for one more, the one is ended that has waited longest for a request. Fewer where
+    /// the system does not let so many files be open
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
     /// Leave a client that neither sends nor takes anything for so many seconds
@@ -408,11 +410,23 @@ fn door(
         base_url: options.base_url.clone(),
         address,
         patience: Duration::from_secs(options.patience),
-        most_connections: options.max_connections as usize,
+        most_connections: most_connections(options, guests::most_files()),
         log: log.map(Mutex::new),
         reviews: None,
         auth: None,
     }
+}
+
+/// Connections for which there are files. Pictures need some too, and they come first: without them no answer is of use.
+fn most_connections(options: &Options, files: usize) -> usize {
+    let (wanted, most) = (options.max_connections as usize, files - files / 4);
+    if most < wanted && !options.common.quiet {
+        let _ = writeln!(
+            std::io::stderr(),
+            "serve: at most {most} connections at once: the system lets a process open {files} files (ulimit -n)"
+        );
+    }
+    wanted.min(most)
 }
 
 fn cap(options: &Options) -> Cap {

@@ -3,12 +3,13 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
+
+use super::guests::Guest;
 
 /// A stream with patience.
 #[derive(Debug)]
@@ -18,8 +19,7 @@ pub struct Patient<S> {
     /// Runs while the other side is waited for.
     reading: Alarm,
     writing: Alarm,
-    /// Set while an answer is being made: then nobody needs to say anything.
-    busy: Arc<AtomicBool>,
+    guest: Arc<Guest>,
     /// Whether bytes were taken since the last look.
     taken: bool,
 }
@@ -32,7 +32,7 @@ struct Alarm {
 
 impl<S> Patient<S> {
     /// Gives up on `stream` after so long without a byte.
-    pub fn new(stream: S, patience: Duration, busy: Arc<AtomicBool>) -> Self {
+    pub fn new(stream: S, patience: Duration, guest: Arc<Guest>) -> Self {
         let alarm = || Alarm {
             sleep: Box::pin(tokio::time::sleep(patience)),
             runs: false,
@@ -42,7 +42,7 @@ impl<S> Patient<S> {
             patience,
             reading: alarm(),
             writing: alarm(),
-            busy,
+            guest,
             taken: false,
         }
     }
@@ -82,7 +82,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
         let watched = this.reading.watch(polled, this.patience, context);
-        let excused = this.busy.load(Ordering::Relaxed) || std::mem::take(&mut this.taken);
+        let excused = this.guest.is_busy() || std::mem::take(&mut this.taken);
         match &watched {
             Poll::Ready(Err(e)) if e.kind() == io::ErrorKind::TimedOut && excused => {
                 this.reading.start(this.patience);
@@ -123,7 +123,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        // Nothing is left to write whenever this is called.
+        let flushed = Pin::new(&mut this.stream).poll_flush(context);
+        if flushed.is_ready() {
+            this.guest.is_sent();
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
