@@ -1,114 +1,146 @@
 #!/usr/bin/env python3
-"""Ten thousand idle connections to a running recto-serve, and whether others are still answered.
+"""Ten thousand connections that ask for nothing, and clients that do: see scripts/judge_idle.sh.
 
-  judge_idle.py PROGRAMS [--connections N]
+  judge_idle.py PROGRAM FOLDER [CONNECTIONS]      PROGRAM: recto-serve; FOLDER: of images, one of them a.png
 
-PROGRAMS: folder with recto-serve. Standard library only, on loopback only. Opens the connections from several
-addresses, a tenth of them with half a request, to a server with its usual limit and to one that may keep them all; asks
-for health and for a picture throughout; at last ends the server. Prints memory and waits; ends with 1 if a request took
-longer than two seconds or failed.
+Opens CONNECTIONS [default: 10000], a tenth of which send half a request and then a byte now and then, to a server with
+its defaults, to one with places for all, and to one that may open few files. Meanwhile a new client asks over and over.
 """
-import argparse, pathlib, resource, selectors, socket, struct, subprocess, sys, tempfile, time, urllib.request, zlib
+import asyncio, os, pathlib, resource, subprocess, sys, time
 
-MOST_WAIT = 2.0
+SLOWEST = 2.0  # seconds that a new client may wait, on a busy machine
+MEMORY = 32  # KiB for each connection that is open
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].strip())
-    parser.add_argument("programs", type=lambda text: pathlib.Path(text).resolve())
-    parser.add_argument("--connections", type=int, default=10_000)
-    options = parser.parse_args()
+class Server:
+    def __init__(self, program, folder, *options, files=None):
+        limited = lambda: files and resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        words = [program, folder, "--listen", "127.0.0.1:0", *options]
+        self.child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limited)
+        self.host, self.port = self.child.stdout.readline().split("http://")[1].strip().rsplit(":", 1)
+
+    def told(self, key):
+        for line in open(f"/proc/{self.child.pid}/status"):
+            if line.startswith(key):
+                return int(line.split()[1])
+
+    def ticks(self):
+        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def files(self):
+        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
+    def end(self):
+        self.child.terminate()
+        _, err = self.child.communicate(timeout=60)
+        return self.child.returncode, err
+
+
+async def ask(server, path):
+    """Status and seconds of one request on a connection of its own."""
+    begun = time.monotonic()
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(server.host, server.port), 30)
+        writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+        body = await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+        status = int(body.split(b" ", 2)[1]) if body else 0
+    except (OSError, asyncio.TimeoutError, ValueError, IndexError):
+        status = 0
+    return status, time.monotonic() - begun
+
+
+async def idle(server, count):
+    """So many connections, the tenth of them with half a request."""
+    opened = []
+
+    async def one(n):
+        try:
+            _, writer = await asyncio.open_connection(server.host, server.port)
+        except OSError:
+            return
+        if n % 10 == 0:
+            writer.write(b"GET /health HTTP/1.1\r\nhost: x\r\nx-slow: ")
+        opened.append((n, writer))
+
+    for first in range(0, count, 200):
+        await asyncio.gather(*(one(n) for n in range(first, min(first + 200, count))))
+    return opened
+
+
+async def drip(opened):
+    for n, writer in opened:
+        if n % 10 == 0 and not writer.is_closing():
+            writer.write(b"x")
+
+
+async def judge(name, server, count):
+    await ask(server, "/iiif/3/a/full/max/0/default.jpg")
+    before = server.told("VmRSS")
+    stop, during = asyncio.Event(), []
+
+    async def watch():
+        while not stop.is_set():
+            during.append(await ask(server, "/health"))
+            await asyncio.sleep(0.02)
+
+    watching = asyncio.create_task(watch())
+    opened = await idle(server, count)
+    after = []
+    for n in range(40):
+        await drip(opened)
+        after.append(await ask(server, f"/iiif/3/a/full/{50 + n},/0/default.jpg"))
+    stop.set()
+    await watching
+    spent, begun = server.ticks(), time.monotonic()
+    await asyncio.sleep(2)
+    share = (server.ticks() - spent) / (time.monotonic() - begun)
+    files, peak = server.files(), server.told("VmHWM")
+    for _, writer in opened:
+        writer.transport.abort()
+    last = await ask(server, "/health")
+    code, err = server.end()
+    answers = during + after + [last]
+    slowest, wrong = max(took for _, took in answers), [status for status, _ in answers if status != 200]
+    # Besides the connections there are pictures.
+    each = max(peak - before - 8192, 0) / max(min(len(opened), files), 1)
+    faults = []
+    if wrong:
+        faults.append(f"{len(wrong)} of {len(answers)} were not answered 200: {sorted(set(wrong))}")
+    if slowest > SLOWEST:
+        faults.append(f"a client waited {slowest:.1f} s")
+    if each > MEMORY:
+        faults.append(f"{each:.0f} KiB for each connection")
+    if share > 0.5:
+        faults.append(f"{share:.0%} of a processor for nothing")
+    if code != 0 or "panicked" in err:
+        faults.append(f"ended with {code}: {err.strip()[-200:]}")
+    told = f"{len(opened)} opened, {files} files, {len(answers)} asked beside, slowest {1000 * slowest:.0f} ms, "
+    told += f"{before / 1024:.0f} to {peak / 1024:.0f} MiB, {share:.0%} of a processor at rest"
+    print(f"{'FAIL' if faults else 'PASS'}   {name}: {told}{''.join(f'; {fault}' for fault in faults)}", flush=True)
+    return not faults
+
+
+async def main():
+    program, folder = sys.argv[1:3]
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else 10_000
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    count = min(options.connections, hard - 200)
-    if count < options.connections:
-        print(f"the system lets a process open {hard} files: {count} connections", file=sys.stderr)
-    faults = []
-    for most in (None, count + 100):
-        faults += held(options.programs, count, most)
-    print(f"{2 - len(faults)} passed, {len(faults)} failed")
-    sys.exit(1 if faults else 0)
+    room = count + 200 if hard == resource.RLIM_INFINITY else hard - 200
+    if room < count:
+        print(f"only {room} connections: the system lets a process open {hard} files", file=sys.stderr)
+        count = room
+    cases = [
+        ("as it is started", [], None),
+        ("with places for all", ["--max-connections", str(2 * count)], None),
+        ("with 256 files", [], 256),
+    ]
+    passed = 0
+    for name, options, files in cases:
+        passed += await judge(name, Server(program, folder, *options, files=files), count)
+    print(f"idle connections: {passed} passed, {len(cases) - passed} failed")
+    sys.exit(passed < len(cases))
 
 
-def held(programs, count, most):
-    """What went wrong with `count` connections to a server for at most `most` of them."""
-    name = f"{count} connections, " + (f"--max-connections {most}" if most else "the usual limit")
-    with tempfile.TemporaryDirectory() as folder:
-        (pathlib.Path(folder) / "grey.png").write_bytes(picture(256))
-        limit = ["--max-connections", str(most)] if most else []
-        command = [programs / "recto-serve", folder, "--listen", "127.0.0.1:0", *limit]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        connections = []
-        try:
-            base = server.stdout.readline().split()[-1]
-            before, longest, told = memory(server), 0.0, None
-            for n in range(count):
-                connections.append(connect(base, n))
-                if n % 500 == 0:
-                    longest = max(longest, asked(base, n))
-            for n in range(5):
-                time.sleep(0.2)
-                longest = max(longest, asked(base, n))
-            after, gone = memory(server), ended(connections)
-            print(f"      {name}: longest wait {longest:.2f} s, {before} to {after} MiB, {gone} ended by the server")
-            if longest > MOST_WAIT:
-                told = f"a request took {longest:.2f} s"
-        except OSError as fault:
-            told = str(fault)
-        finally:
-            for connection in connections:
-                connection.close()
-            server.terminate()
-            try:
-                code = server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                code = server.wait()
-        told = told or (f"it ended with {code}" if code else None)
-    print("FAIL  " if told else "PASS  ", name, f": {told}" if told else "")
-    return [told] if told else []
-
-
-def connect(base, n):
-    host, port = base.removeprefix("http://").split(":")
-    connection = socket.socket()
-    # Ports of one address would not suffice on every system.
-    connection.bind((f"127.0.0.{2 + n % 4}", 0))
-    connection.settimeout(10)
-    connection.connect((host, int(port)))
-    if n % 10 == 0:
-        connection.sendall(b"GET /iiif/3/grey/info.json HTTP/1.1\r\nHost: loc")
-    return connection
-
-
-def asked(base, n):
-    """How long the two answers took."""
-    begun = time.monotonic()
-    for path in ("/health", f"/iiif/3/grey/full/{100 + n % 100},/0/default.jpg"):
-        with urllib.request.urlopen(base + path, timeout=15) as reply:
-            reply.read()
-    return time.monotonic() - begun
-
-
-def ended(connections):
-    with selectors.DefaultSelector() as watch:
-        for connection in connections:
-            watch.register(connection, selectors.EVENT_READ)
-        return len(watch.select(0))
-
-
-def memory(server):
-    status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) // 1024
-
-
-def picture(side):
-    """A grey PNG."""
-    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    rows = b"".join(b"\0" + bytes((x ^ y) & 255 for x in range(side)) for y in range(side))
-    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-if __name__ == "__main__":
-    main()
+asyncio.run(main())

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// The request is being answered.
 const BUSY: u64 = 0;
@@ -17,15 +19,15 @@ const ANSWERED: u64 = 1;
 pub struct Guests {
     places: Arc<Semaphore>,
     waiting: Mutex<Waiting>,
-    /// Somebody waits who did not before.
-    changed: Notify,
+    /// How long everybody may take to ask, however many come: else a crowd pushes out who has something to ask.
+    grace: Duration,
 }
 
 /// Connections of which a request is awaited, longest first.
 #[derive(Debug)]
 struct Waiting {
     next: u64,
-    guests: BTreeMap<u64, Arc<Notify>>,
+    guests: BTreeMap<u64, (Instant, Arc<Notify>)>,
 }
 
 /// A connection: it waits for a request, has it answered, takes the answer, and waits again.
@@ -39,15 +41,15 @@ pub struct Guest {
 }
 
 impl Guests {
-    /// So many places, all of them free.
-    pub fn new(places: usize) -> Arc<Self> {
+    /// So many places, all of them free, which nobody has to leave before `grace` is over.
+    pub fn new(places: usize, grace: Duration) -> Arc<Self> {
         Arc::new(Guests {
             places: Arc::new(Semaphore::new(places)),
             waiting: Mutex::new(Waiting {
                 next: ANSWERED + 1,
                 guests: BTreeMap::new(),
             }),
-            changed: Notify::new(),
+            grace,
         })
     }
 
@@ -71,23 +73,27 @@ impl Guests {
     async fn place_of_another(&self) -> Option<OwnedSemaphorePermit> {
         let free = self.places.clone().acquire_owned();
         tokio::pin!(free);
-        while !self.dismiss() {
+        while let Err(later) = self.dismiss() {
             tokio::select! {
                 place = &mut free => return place.ok(),
-                () = self.changed.notified() => {}
+                () = tokio::time::sleep(later) => {}
             }
         }
         free.await.ok()
     }
 
-    /// Ends the connection that has waited longest, if one waits.
-    pub fn dismiss(&self) -> bool {
-        let longest = self.lock().guests.pop_first();
-        let is_one = longest.is_some();
-        if let Some((_, leave)) = longest {
-            leave.notify_one();
+    /// Ends the connection that has waited longest, if its time is over; else how long to wait before trying again.
+    pub fn dismiss(&self) -> Result<(), Duration> {
+        let mut waiting = self.lock();
+        // Who begins to wait has all of its time before it.
+        let longest = waiting.guests.first_entry().ok_or(self.grace)?;
+        let waited = longest.get().0.elapsed();
+        if waited < self.grace {
+            return Err(self.grace - waited);
         }
-        is_one
+        let (_, leave) = longest.remove();
+        leave.notify_one();
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -129,10 +135,9 @@ impl Guest {
         let mut waiting = self.guests.lock();
         let since = waiting.next;
         waiting.next += 1;
-        waiting.guests.insert(since, self.leave.clone());
+        let leave = self.leave.clone();
+        waiting.guests.insert(since, (Instant::now(), leave));
         self.state.store(since, Ordering::Relaxed);
-        drop(waiting);
-        self.guests.changed.notify_one();
     }
 }
 
@@ -169,7 +174,7 @@ pub fn most_files() -> usize {
 mod tests {
     use super::*;
 
-    use std::time::Duration;
+    const GRACE: Duration = Duration::from_millis(500);
 
     async fn is_dismissed(guest: &Guest) -> bool {
         tokio::time::timeout(Duration::from_millis(1), guest.dismissed())
@@ -177,9 +182,9 @@ mod tests {
             .is_ok()
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn whoever_waits_longest_makes_room() {
-        let guests = Guests::new(3);
+        let guests = Guests::new(3, GRACE);
         let first = guests.enter().await.unwrap();
         let second = guests.enter().await.unwrap();
         let third = guests.enter().await.unwrap();
@@ -198,9 +203,9 @@ mod tests {
         assert!(!is_dismissed(&first).await && !is_dismissed(&second).await);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn nobody_is_dismissed_before_the_answer_is_sent() {
-        let guests = Guests::new(1);
+        let guests = Guests::new(1, GRACE);
         let only = guests.enter().await.unwrap();
         only.asks();
         only.is_sent();
@@ -210,6 +215,7 @@ mod tests {
             let guests = guests.clone();
             async move { guests.enter().await }
         });
+        tokio::time::advance(GRACE * 2).await;
         assert!(!is_dismissed(&only).await);
         only.is_sent();
         only.dismissed().await;
@@ -217,12 +223,23 @@ mod tests {
         assert!(entering.await.unwrap().is_some());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn who_has_left_is_not_dismissed() {
-        let guests = Guests::new(2);
+        let guests = Guests::new(2, GRACE);
         let (a, b) = (guests.enter().await.unwrap(), guests.enter().await.unwrap());
         drop(a);
-        assert!(guests.dismiss());
-        assert!(is_dismissed(&b).await && !guests.dismiss());
+        tokio::time::advance(GRACE).await;
+        assert_eq!(guests.dismiss(), Ok(()));
+        assert!(is_dismissed(&b).await);
+        assert_eq!(guests.dismiss(), Err(GRACE), "nobody waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_pushes_nobody_out_who_has_just_come() {
+        let guests = Guests::new(1, GRACE);
+        let new = guests.enter().await.unwrap();
+        tokio::time::advance(GRACE * 2 / 5).await;
+        assert_eq!(guests.dismiss(), Err(GRACE * 3 / 5));
+        assert!(!is_dismissed(&new).await);
     }
 }

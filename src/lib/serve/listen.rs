@@ -33,6 +33,8 @@ use super::{documents, pages, purge, review};
 
 /// How long answers on their way may take after a request to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a new connection is left alone: some are far away.
+const GRACE: Duration = Duration::from_millis(500);
 /// The longest head of a request.
 const MOST_HEAD: usize = 64 << 10;
 
@@ -64,7 +66,7 @@ pub struct Door {
 /// Takes connections until `stopped` ends, then lets answers finish.
 pub async fn listen(door: Door, listener: TcpListener, stopped: impl Future<Output = ()>) {
     let door = Arc::new(door);
-    let guests = Guests::new(door.most_connections);
+    let guests = Guests::new(door.most_connections, GRACE);
     let graceful = GracefulShutdown::new();
     tokio::pin!(stopped);
     loop {
@@ -92,7 +94,7 @@ async fn accept(
         Ok((stream, client)) => Some((stream, client, guests.enter().await?)),
         Err(_) => {
             // Out of files, most likely. Nobody waiting: some will close.
-            guests.dismiss();
+            let _ = guests.dismiss();
             tokio::time::sleep(Duration::from_millis(50)).await;
             None
         }
