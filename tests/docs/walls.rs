@@ -65,6 +65,10 @@ const WALLS: &[Wall] = &[
             ("serve/store/clean.rs", "lets go what is too old"),
             ("serve/store/shared.rs", "leaves a Redis that died alone"),
             (
+                "serve/guests.rs",
+                "gives new connections the time to ask before others need their place",
+            ),
+            (
                 "serve/patient.rs",
                 "waits only so long for clients that say nothing",
             ),
