@@ -10,7 +10,7 @@ Prints a table for each case: answers a second as the median of alternated round
 of them and 99 of 100 took at most, CPU seconds of the server for a thousand answers, its peak memory (all its
 processes), and how many times more recto-serve answered. Then what was looked at after the clock, and the targets, met
 or missed. Every server starts anew for every measurement, and everything is on loopback: servers and `wrk` (one
-thread, eight connections) share the processor.
+thread, eight connections) share the processor. PRIO=-15 puts the servers before the rest of a busy machine.
 
 This Python needs numpy and OpenCV. Programs: Debian's wrk, libvips-tools, and for iipsrv iipimage-server and
 nginx-light; npm iiif-processor and PyPI flask-iiif are installed into --work by their scripts (NPM_DIR and VENV name
@@ -300,7 +300,7 @@ class Bench:
 
         def start():
             words = [self.programs / "recto-serve", folder, "--listen", "127.0.0.1:0", "--quiet", *options]
-            child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+            child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=as_a_session)
             held.append(child)
             self.stops["recto-serve"] = stop
             return child.stdout.readline().split("http://")[1].strip(), [child.pid]
@@ -400,7 +400,8 @@ class Bench:
             rates = [run["rate"] for run in runs[name]]
             wrong = sum(run["refused"] + run["broken"] for run in runs[name])
             ours = ours or mine["rate"]
-            ratio = "" if name.startswith("recto") else f"{ours / mine['rate']:.1f} ×"
+            # A server that answers nothing in time is slower by no number.
+            ratio = "" if name.startswith("recto") or not mine["rate"] else f"{ours / mine['rate']:.1f} ×"
             self.rows.append({"case": title, "server": name, **mine, "wrong": wrong})
             self.say(
                 f"| {name} | {number(mine['rate'])} ({number(min(rates))} to {number(max(rates))}) | {mine['p50']:.2f} | {mine['p99']:.2f} "
@@ -479,6 +480,13 @@ class Bench:
     def say(self, line):
         self.said.append(line)
         print(line, flush=True)
+
+
+def as_a_session():
+    """As the scripts start theirs: a share of a busy processor of its own, and no other than theirs."""
+    os.setsid()
+    if os.environ.get("PRIO"):
+        pathlib.Path("/proc/self/autogroup").write_text(os.environ["PRIO"])
 
 
 def linked(source, folder, letter, count):
