@@ -8,7 +8,7 @@ its defaults, to one with places for all, and to one that may open few files. Me
 """
 import asyncio, os, pathlib, resource, subprocess, sys, time
 
-SLOWEST = 10.0  # seconds that a new client may wait, on a busy machine; shut out, it would wait for 30
+SLOWEST = 2.0  # seconds that a new client may wait, on a busy machine
 MEMORY = 32  # KiB for each connection that is open
 
 
