@@ -34,7 +34,7 @@ use super::{pages, purge, review};
 /// How long answers on their way may take after a request to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a new connection is left alone: some are far away.
-const GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_millis(200);
 /// The longest head of a request.
 const MOST_HEAD: usize = 64 << 10;
 
