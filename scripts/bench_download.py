@@ -97,6 +97,8 @@ def main():
                 case(bench)
     finally:
         bench.stop_servers()
+        for out in bench.work.glob(f"out-{os.getpid()}-*"):
+            shutil.rmtree(out, ignore_errors=True)
     bench.judge()
     if options.json:
         options.json.write_text(json.dumps({"rows": bench.rows, "targets": bench.targets}, indent=2) + "\n")
@@ -277,7 +279,7 @@ class Bench:
         self.programs, self.shared, self.work = options.programs, options.shared, options.work
         self.quick, self.rounds, self.in_flight = options.quick, options.rounds, options.in_flight
         self.dezoomify_program = options.dezoomify
-        self.rows, self.targets, self.servers = [], [], {}
+        self.rows, self.targets, self.servers, self.runs = [], [], {}, 0
         self.work.mkdir(parents=True, exist_ok=True)
 
     def race(self, title, clients, check):
@@ -307,8 +309,9 @@ class Bench:
             )
 
     def run(self, command, check):
-        out, note, log = self.work / "out", self.work / "gauge.json", self.work / "client.log"
-        shutil.rmtree(out, ignore_errors=True)
+        note, log = self.work / "gauge.json", self.work / "client.log"
+        self.runs += 1
+        out = self.work / f"out-{os.getpid()}-{self.runs}"
         out.mkdir()
         log.write_bytes(b"")
         os.sync()  # What the one before left to be written is not for this one to wait for.
@@ -322,6 +325,7 @@ class Bench:
         if run["code"] != 0:
             last = log.read_text(errors="replace").strip().splitlines()[-1:]
             result = f"exit {run['code']}, {result} {' '.join(last)[:80]}"
+        empty(out)
         return run, result
 
     def skip(self, title, why):
@@ -427,6 +431,14 @@ class Bench:
     def stop_servers(self):
         for name in list(self.servers):
             self.stop(name)
+
+
+def empty(out):
+    """Gives back the room of what was written. The files stay, since ext4 makes new ones several times slower for
+    minutes after many were removed, and whoever runs next would pay."""
+    for path in out.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.truncate(path, 0)
 
 
 def localized(image, group):

@@ -13,6 +13,8 @@ mod images;
 mod operations;
 #[path = "serve/pages.rs"]
 mod pages;
+#[path = "serve/pdf.rs"]
+mod pdf;
 #[path = "serve/prepare.rs"]
 mod prepare;
 #[path = "serve/presentation.rs"]

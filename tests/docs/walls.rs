@@ -44,7 +44,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         holds: "only `pixels` meets pixels",
-        words: r"(^|[^:\w])(image|png|jpeg_encoder|zune_jpeg|tiff|fast_image_resize|hayro_jpeg2000)::",
+        words: r"(^|[^:\w])(image|png|jpeg_encoder|zune_jpeg|tiff|fast_image_resize|hayro|hayro_jpeg2000)::",
         rooms: &["pixels/"],
         except: &[],
     },
@@ -64,6 +64,10 @@ const WALLS: &[Wall] = &[
             ),
             ("serve/store/clean.rs", "lets go what is too old"),
             ("serve/store/shared.rs", "leaves a Redis that died alone"),
+            (
+                "serve/guests.rs",
+                "gives new connections the time to ask before others need their place",
+            ),
             (
                 "serve/patient.rs",
                 "waits only so long for clients that say nothing",

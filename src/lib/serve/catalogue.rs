@@ -1,12 +1,14 @@
 //! What there is to serve, made once at the start. Requests are looked up here; none is ever joined to a path.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::documents::{self, Settings};
 use super::info::Facts;
 use crate::contracts::{self, Frame, ImageMap, LocalizedImage};
 use crate::files;
-use crate::pixels::source::{self, Look};
+use crate::pixels::pdf::{self, Fault, Page};
+use crate::pixels::source::{self, Look, Source};
 use crate::report::{Error, Reject};
 
 /// The largest picture that is decoded: half a gigapixel, 1.5 GB in colour.
@@ -16,8 +18,8 @@ pub const MOST_PIXELS: u64 = 1 << 29;
 const TILE: u32 = 512;
 
 /// Suffixes of files that are taken for images.
-const SUFFIXES: [&str; 11] = [
-    "jpg", "jpeg", "png", "tif", "tiff", "webp", "gif", "jp2", "j2k", "jpf", "jpx",
+const SUFFIXES: [&str; 12] = [
+    "jpg", "jpeg", "png", "tif", "tiff", "webp", "gif", "jp2", "j2k", "jpf", "jpx", "pdf",
 ];
 
 /// A file to serve.
@@ -27,10 +29,30 @@ pub struct Picture {
     pub id: String,
     /// Where its bytes are.
     pub path: PathBuf,
+    /// Which part of it, where it is a PDF.
+    pub page: Option<Page>,
     /// `[width, height]` in pixels, upright.
     pub size: [u32; 2],
     /// What is known of it: labels, group, boxes.
     pub about: LocalizedImage,
+}
+
+impl Picture {
+    /// What the header of its file says; of a page, what it said at the start.
+    pub fn look(&self) -> Result<Look, String> {
+        match self.page {
+            Some(_) => Ok(documents::look(self.size)),
+            None => measure(&self.path),
+        }
+    }
+
+    /// Its pixels.
+    pub fn open(&self) -> Result<Source, Fault> {
+        match self.page {
+            Some(page) => pdf::draw(&self.path, page).map(|image| Source::Whole(image.into())),
+            None => Source::open(&self.path, MOST_PIXELS).map_err(Fault::Broken),
+        }
+    }
 }
 
 /// Everything there is to serve.
@@ -81,8 +103,9 @@ impl Catalogue {
     }
 }
 
-/// Takes every image below a folder: its id is its path without suffix, its group the folder it lies in.
-pub fn of_folder(root: &Path) -> Result<Taken, Error> {
+/// Takes every image below a folder: its id is its path without suffix, its group the folder it lies in. A PDF is a
+/// group of its own.
+pub fn of_folder(root: &Path, settings: &Settings) -> Result<Taken, Error> {
     let mut names = Vec::new();
     walk(root, "", &mut names)?;
     names.sort();
@@ -92,17 +115,24 @@ pub fn of_folder(root: &Path) -> Result<Taken, Error> {
     for name in &names {
         *stems.entry(stem(name)).or_default() += 1;
     }
+    let is_taken = |id: &str| stems.contains_key(id);
+    let marked = stems.keys().filter_map(|stem| stem.rsplit_once(';'));
+    let marked: HashSet<&str> = marked.map(|(cover, _)| cover).collect();
     for name in &names {
-        // Two files that differ by suffix only keep it: neither may take the other's place.
-        let id = if stems[stem(name)] == 1 {
-            stem(name)
-        } else {
-            name
+        let path = root.join(name);
+        let is_pdf = pdf::is_pdf(&path);
+        // Two files that differ by suffix only keep it: neither may take the other's place. So does a PDF beside an
+        // image that is called as if it were a page of it.
+        let is_alone = stems[stem(name)] == 1 && !(is_pdf && marked.contains(stem(name)));
+        let id = if is_alone { stem(name) } else { name };
+        let found = match is_pdf {
+            true => documents::pages(&document(id, name), &path, settings, is_taken),
+            false => picture(id, path, described(id, name, root)).map(|picture| vec![picture]),
         };
-        match picture(id, root.join(name), described(id, name, root)) {
-            Ok(picture) => {
-                full_names.push((name.clone(), pictures.len()));
-                pictures.push(picture);
+        match found {
+            Ok(found) => {
+                full_names.extend(also(name, id, &found, pictures.len()));
+                pictures.extend(found);
             }
             Err(problem) => taken.rejects.push(reject(root, name, problem)),
         }
@@ -112,26 +142,39 @@ pub fn of_folder(root: &Path) -> Result<Taken, Error> {
 }
 
 /// Takes the images of a `localizations.json` that an `image_map.json` holds.
-pub fn of_localizations(localizations: &Path, map: &Path) -> Result<Taken, Error> {
+pub fn of_localizations(
+    localizations: &Path,
+    map: &Path,
+    settings: &Settings,
+) -> Result<Taken, Error> {
     let read = contracts::read::<contracts::Localizations>(localizations)?;
     let paths: ImageMap = contracts::read_image_map(map)?;
     let mut taken = Taken {
         rejects: read.rejects,
         ..Taken::default()
     };
-    let mut pictures = Vec::new();
+    let (mut pictures, mut further) = (Vec::new(), Vec::new());
+    let ids: HashSet<String> = read.images.iter().map(|about| about.id.clone()).collect();
     for about in read.images {
         let Some(path) = paths.get(&about.id) else {
             taken.absent += 1;
             continue;
         };
         let id = about.id.clone();
-        match picture(&id, files::folder_of(map).join(path), about) {
-            Ok(picture) => pictures.push(picture),
+        let path = files::folder_of(map).join(path);
+        let found = match pdf::is_pdf(&path) {
+            true => documents::pages(&about, &path, settings, |id| ids.contains(id)),
+            false => picture(&id, path, about).map(|picture| vec![picture]),
+        };
+        match found {
+            Ok(found) => {
+                further.extend(also(&id, &id, &found, pictures.len()));
+                pictures.extend(found);
+            }
             Err(problem) => taken.rejects.push(reject(map, &id, problem)),
         }
     }
-    taken.catalogue = Catalogue::new(pictures, []);
+    taken.catalogue = Catalogue::new(pictures, further);
     Ok(taken)
 }
 
@@ -182,6 +225,31 @@ fn described(id: &str, name: &str, root: &Path) -> LocalizedImage {
     about
 }
 
+/// A PDF in a folder: its pages are a group of their own.
+fn document(id: &str, name: &str) -> LocalizedImage {
+    let mut about = LocalizedImage {
+        id: id.to_owned(),
+        group: name.to_owned(),
+        ..LocalizedImage::default()
+    };
+    let label = stem(name).rsplit('/').next().map(str::to_owned);
+    about.source.labels.manifest = label.clone();
+    about.source.labels.canvas = label;
+    about
+}
+
+/// Other names of what was found in a file, which begins at a position: by its full name, and pages by number.
+fn also(name: &str, id: &str, found: &[Picture], start: usize) -> Vec<(String, usize)> {
+    let mut names = vec![(name.to_owned(), start)];
+    for (at, picture) in found.iter().enumerate() {
+        let Some(page) = picture.page else { continue };
+        for cover in [name, id] {
+            names.push((format!("{cover};{}", page.number), start + at));
+        }
+    }
+    names
+}
+
 fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture, String> {
     let size = measure(&path)?.size;
     about.frame = about
@@ -190,6 +258,7 @@ fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture
     Ok(Picture {
         id: id.to_owned(),
         path,
+        page: None,
         size,
         about,
     })

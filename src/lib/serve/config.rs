@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::presets::Preset;
-use super::{auth, prepared, store};
+use super::{auth, documents, prepared, store};
 use crate::files;
 use crate::report::Error;
 
@@ -17,6 +17,8 @@ use crate::report::Error;
 pub struct Config {
     /// Derivatives with names, beside those that are shipped or in their place.
     pub presets: BTreeMap<String, Preset>,
+    /// How pages of PDF are drawn.
+    pub pdf: documents::Settings,
     /// What is made before anybody asks.
     pub prepare: prepared::Settings,
     /// Where answers are kept beyond memory.

@@ -29,7 +29,7 @@ use super::patient::Patient;
 use super::respond::{self, Asked, Body, Query, Response, Site, refused, text};
 use super::reviews::Reviews;
 use super::service::{Service, Trouble};
-use super::{pages, purge, review};
+use super::{documents, pages, purge, review};
 
 /// How long answers on their way may take after a request to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
@@ -141,13 +141,32 @@ fn welcome(
     });
 }
 
+/// Makes a request for page n of an image, by `?page=n`, one for the image that this page is.
+fn turn_to_page(request: &mut Request<()>) -> Result<(), String> {
+    let uri = request.uri();
+    let Some(query) = uri.query() else {
+        return Ok(());
+    };
+    let Some(path) = documents::path_of_page(uri.path(), query)? else {
+        return Ok(());
+    };
+    let uri = format!("{path}?{query}").parse();
+    *request.uri_mut() = uri.map_err(|e| format!("no address: {e}"))?;
+    Ok(())
+}
+
 impl Door {
     async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Message {
         let begun = Instant::now();
         let (head, body) = request.into_parts();
-        let request = Request::from_parts(head, ());
+        let mut request = Request::from_parts(head, ());
         let is_head = request.method() == Method::HEAD;
-        let (response, bytes) = match self.admit(&request, client).await {
+        let turned = turn_to_page(&mut request);
+        let admitted = match turned {
+            Ok(()) => self.admit(&request, client).await,
+            Err(why) => Err(refused(400, &why)),
+        };
+        let (response, bytes) = match admitted {
             Ok(sight) => {
                 let response = self.route(&request, body, client, &sight).await;
                 self.fill(response, &sight, is_head).await
@@ -392,6 +411,7 @@ impl Door {
         let (response, why) = match rendered {
             Ok(bytes) => return (response, bytes),
             Err(Trouble::Failed(why)) => (refused(500, &why), why),
+            Err(Trouble::Slow(why)) => (refused(503, &why).with("retry-after", "300"), why),
             Err(Trouble::Busy) => {
                 let why = "there is too much to do, ask again later".to_owned();
                 (refused(503, &why).with("retry-after", "5"), why)

@@ -34,6 +34,7 @@ pub mod auth;
 pub mod cache;
 pub mod catalogue;
 pub mod config;
+pub mod documents;
 pub mod guests;
 pub mod ids;
 pub mod info;
@@ -64,7 +65,7 @@ const THREADS: usize = 2;
 /// What to serve, and where.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// A folder of images, or a localizations.json whose images --image-map holds
+    /// A folder of images and PDFs, or a localizations.json whose images --image-map holds
     #[arg(
         value_name = "DIR|LOCALIZATIONS",
         required_unless_present = "hash_token"
@@ -73,7 +74,8 @@ pub struct Options {
     /// Where the images of LOCALIZATIONS are [default: image_map.json]
     #[arg(long, value_name = "FILE")]
     pub image_map: Option<PathBuf>,
-    /// A configuration file, TOML: who may see what, where answers are kept, presets
+    /// A configuration file, TOML: who may see what, where answers are kept, presets, how PDFs are
+    /// drawn
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Read a token from standard input, print its hash for [[auth.accounts]] of the configuration, and end
@@ -177,13 +179,13 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
     let presets = Presets::with(&config.presets).map_err(Error::usage)?;
     let store = Arc::new(Store::open(&config.cache, options.common.quiet)?);
     if !options.purge.is_empty() {
-        let catalogue = take(options)?.catalogue;
+        let catalogue = take(options, &config.pdf)?.catalogue;
         let purged = purge::all(&store, &catalogue, &options.purge);
         report.done = runtime()?.block_on(purged)?;
         return Ok(());
     }
     let auth = authorization(options, config.auth)?;
-    let mut taken = take(options)?;
+    let mut taken = take(options, &config.pdf)?;
     if let Some(id) = &options.wanted.url {
         return print_urls(options, id, &presets, &taken, report);
     }
@@ -310,7 +312,7 @@ fn hash_token() -> Result<(), Error> {
     written.map_err(|e| Error::new("standard output: cannot be written").because(e))
 }
 
-fn take(options: &Options) -> Result<Taken, Error> {
+fn take(options: &Options, pdf: &documents::Settings) -> Result<Taken, Error> {
     let Some(source) = &options.source else {
         return Err(Error::usage("a folder or a localizations.json is needed"));
     };
@@ -319,13 +321,14 @@ fn take(options: &Options) -> Result<Taken, Error> {
         return catalogue::of_localizations(
             source,
             options.image_map.as_deref().unwrap_or(default),
+            pdf,
         );
     }
     match &options.image_map {
         Some(_) => Err(Error::usage(
             "--image-map goes with a localizations.json, not with a folder",
         )),
-        None => catalogue::of_folder(source),
+        None => catalogue::of_folder(source, pdf),
     }
 }
 

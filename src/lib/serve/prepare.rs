@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
 
-use super::catalogue::{self, MOST_PIXELS, Picture};
+use super::catalogue::{self, Picture};
 use super::prepared::Prepared;
 use crate::files::{self, Atomic};
 use crate::iiif::resolve::Plan;
@@ -101,7 +101,7 @@ impl Made {
     fn all(&self, order: &Order) {
         let bar = progress(order.quiet, order.pictures.len() as u64);
         let cost = |picture: &&Picture| {
-            let look = catalogue::measure(&picture.path);
+            let look = picture.look();
             look.map_or(0, |look| catalogue::facts(&look, 0).cost)
         };
         let threads = rayon::current_num_threads() as u64;
@@ -159,7 +159,9 @@ impl Made {
             self.fresh.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
-        let source = Source::open(&picture.path, MOST_PIXELS).map_err(Trouble::Picture)?;
+        let source = picture
+            .open()
+            .map_err(|fault| Trouble::Picture(fault.into()))?;
         for size in missing {
             let bytes = source
                 .render(&whole(picture.size, size))

@@ -277,8 +277,13 @@ impl Query {
 
     /// The first value of a name, empty if there is none.
     pub fn get(&self, name: &str) -> &str {
+        self.find(name).unwrap_or_default()
+    }
+
+    /// The first value of a name.
+    pub fn find(&self, name: &str) -> Option<&str> {
         let pair = self.0.iter().find(|(n, _)| n == name);
-        pair.map_or("", |(_, value)| value)
+        pair.map(|(_, value)| value.as_str())
     }
 
     /// Gives a name one value.

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use super::auth::sight::Sight;
 use super::cache::Cache;
 use super::catalogue::{self, Catalogue, MOST_PIXELS, Picture};
+use super::documents;
 use super::ids::Ids;
 use super::info::Facts;
 use super::lanes::{Busy, Lanes};
@@ -27,10 +28,13 @@ use super::store::settings::Identity;
 use super::store::{Store, disk};
 use crate::files;
 use crate::iiif::resolve::Plan;
-use crate::pixels::source::Source;
+use crate::pixels::pdf::{self, Fault, Page};
+use crate::pixels::source::{Look, Source};
 
 /// Threads that render.
 const THREADS: usize = 2;
+/// For how long a page that took too long is not drawn again.
+const REST: Duration = Duration::from_secs(300);
 /// How long a request may wait for its turn.
 const TURN: Duration = Duration::from_secs(30);
 
@@ -51,6 +55,10 @@ pub struct Service {
     max_age: u32,
     /// The last look at each file, and the stamp that it had then.
     looks: Mutex<HashMap<usize, (u64, Facts)>>,
+    /// The pages of each PDF in points, and the stamp that it had then.
+    documents: Mutex<HashMap<PathBuf, (u64, Pages)>>,
+    /// Pages that took too long, and why nobody tries them again soon.
+    slow: Mutex<HashMap<(usize, u64), String>>,
     lanes: Lanes,
     answers: Cache<String, Bytes>,
     pictures: Cache<(usize, u64), Arc<Source>>,
@@ -69,6 +77,8 @@ pub struct Service {
 pub enum Trouble {
     /// There is too much to do; later there may be less.
     Busy,
+    /// A page takes too long, and why.
+    Slow(String),
     /// The file cannot be rendered, and why.
     Failed(String),
 }
@@ -78,6 +88,25 @@ impl From<Busy> for Trouble {
         Trouble::Busy
     }
 }
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Self {
+        Trouble::Failed(why)
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Slow(why) => Trouble::Slow(why),
+            Fault::Busy => Trouble::Busy,
+            Fault::Broken(why) => Trouble::Failed(why),
+        }
+    }
+}
+
+/// `[width, height]` of all pages of a PDF, in points.
+type Pages = Arc<Vec<[f64; 2]>>;
 
 impl Service {
     /// A service that has rendered nothing yet.
@@ -94,6 +123,8 @@ impl Service {
             cap,
             max_age,
             looks: Mutex::default(),
+            documents: Mutex::default(),
+            slow: Mutex::default(),
             lanes: Lanes::new(means.memory / 2, THREADS, means.most_waiting, TURN),
             answers: Cache::new(kept),
             pictures: Cache::new(kept),
@@ -165,18 +196,25 @@ impl Service {
     /// The file of an image as it is now; read anew only if it changed.
     fn facts(&self, at: usize) -> Result<Facts, String> {
         let catalogue = self.catalogue();
-        let path = &catalogue.pictures[at].path;
+        let picture = &catalogue.pictures[at];
+        let path = &picture.path;
         let now = std::fs::metadata(path).map_err(|e| e.to_string())?;
         let seen = stamp(&now);
         let known = lock(&self.looks).get(&at).cloned();
         if let Some((_, facts)) = known.filter(|(before, _)| *before == seen) {
             return Ok(facts);
         }
-        let header = catalogue::measure(&self.file_of(&catalogue.pictures[at], &now))?;
+        let header = match (self.pyramid_of(picture, &now), &picture.page) {
+            (Some(pyramid), _) => catalogue::measure(&pyramid)?,
+            (None, Some(page)) => self.look_at_page(path, page, seen)?,
+            (None, None) => catalogue::measure(path)?,
+        };
         let stamp = match self.store.settings.identity {
             Identity::File => seen,
             Identity::Content => tokio::task::block_in_place(|| stamp_of_bytes(path))?,
         };
+        // What is drawn depends on more than the file.
+        let stamp = stamp ^ picture.page.map_or(0, |page| u64::from(page.dpi) << 32);
         let facts = catalogue::facts(&header, stamp);
         lock(&self.looks).insert(at, (seen, facts.clone()));
         Ok(facts)
@@ -211,15 +249,32 @@ impl Service {
         Some(bytes.into())
     }
 
-    /// The file that an image is read from: its pyramid, where a sound one was made of the file as it is now.
-    fn file_of(&self, picture: &Picture, now: &Metadata) -> PathBuf {
+    /// The size of a page in a file that bears a stamp. All pages are measured at once.
+    fn look_at_page(&self, path: &Path, page: &Page, seen: u64) -> Result<Look, String> {
+        let mut documents = lock(&self.documents);
+        let known = documents.get(path).filter(|(before, _)| *before == seen);
+        let pages = match known {
+            Some((_, pages)) => pages.clone(),
+            None => {
+                let read = || pdf::sizes(path, page.patience);
+                let pages = Arc::new(tokio::task::block_in_place(read)?);
+                documents.insert(path.to_owned(), (seen, pages.clone()));
+                pages
+            }
+        };
+        let points = pages.get(page.number as usize - 1);
+        let points = points.ok_or_else(|| format!("it has {} pages now", pages.len()))?;
+        Ok(documents::look(pdf::pixels(*points, page.dpi)))
+    }
+
+    /// The pyramid of an image, where a sound one was made of the file as it is now.
+    fn pyramid_of(&self, picture: &Picture, now: &Metadata) -> Option<PathBuf> {
         let pyramid = self.prepared.as_ref().map(|p| p.pyramid(&picture.id, now));
         let is_sound = |path: &PathBuf| {
             let look = catalogue::measure(path);
             look.is_ok_and(|look| look.size == picture.size)
         };
-        let pyramid = pyramid.filter(|path| files::is_there(path) && is_sound(path));
-        pyramid.unwrap_or_else(|| picture.path.clone())
+        pyramid.filter(|path| files::is_there(path) && is_sound(path))
     }
 
     /// An answer that is kept in whatever tier, or none; it is not made.
@@ -335,18 +390,28 @@ impl Service {
     async fn picture(self: &Arc<Self>, at: usize) -> Result<Arc<Source>, Trouble> {
         let facts = self.facts(at).map_err(Trouble::Failed)?;
         let make = async {
+            let slow = lock(&self.slow).get(&(at, facts.stamp)).cloned();
+            if let Some(why) = slow {
+                return Err(Trouble::Slow(why));
+            }
             let leave = self.lanes.enter(facts.cost).await?;
             let catalogue = self.catalogue();
-            let picture = &catalogue.pictures[at];
-            let now = std::fs::metadata(&picture.path);
-            let path = now.map(|now| self.file_of(picture, &now));
-            let path = path.map_err(|e| Trouble::Failed(e.to_string()))?;
+            let picture = catalogue.pictures[at].clone();
+            let now = std::fs::metadata(&picture.path).map_err(|e| e.to_string())?;
+            let pyramid = self.pyramid_of(&picture, &now);
             let work = move || {
-                let picture = Source::open(&path, MOST_PIXELS);
+                let picture = match pyramid {
+                    Some(path) => Source::open(&path, MOST_PIXELS).map_err(Fault::Broken),
+                    None => picture.open(),
+                };
                 drop(leave);
                 picture
             };
-            let picture = off_thread(work).await?;
+            let picture = off_thread(work).await;
+            if let Err(Trouble::Slow(why)) = &picture {
+                self.rest((at, facts.stamp), why);
+            }
+            let picture = picture?;
             add(&self.metrics.opened, 1);
             // Written while it was read: neither the old picture nor the new.
             if self.facts(at).map(|facts| facts.stamp) != Ok(facts.stamp) {
@@ -357,6 +422,16 @@ impl Service {
         };
         let made = self.pictures.get(&(at, facts.stamp), make).await;
         made.map(|(picture, _)| picture)
+    }
+
+    /// Draws a page that took too long no more for a while.
+    fn rest(self: &Arc<Self>, page: (usize, u64), why: &str) {
+        lock(&self.slow).insert(page, why.to_owned());
+        let service = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(REST).await;
+            lock(&service.slow).remove(&page);
+        });
     }
 }
 
@@ -378,12 +453,13 @@ fn any(picture: &Source, plan: &Plan) -> Made {
 
 /// Runs work where it keeps nobody from answering. It goes on to its end when the client goes away, and holds its
 /// leave until then.
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+async fn off_thread<T: Send + 'static, E: Into<Trouble> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Trouble> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|e| Err(format!("rendering broke off: {e}")))
-        .map_err(Trouble::Failed)
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(e) => Err(Trouble::Failed(format!("rendering broke off: {e}"))),
+    }
 }
 
 /// About the bytes of memory that an answer takes: scaled, turned, encoded.
