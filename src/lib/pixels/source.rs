@@ -335,7 +335,11 @@ impl Tiled {
             .find(is_it)
             .map(|(_, kept)| kept);
         if let Some(whole) = kept.and_then(OnceLock::get) {
-            return Ok(whole.crop_imm(x, y, w, h));
+            // Copied at once where it can be: cut out, it goes pixel by pixel.
+            return Ok(match [w, h] == level.size {
+                true => whole.clone(),
+                false => whole.crop_imm(x, y, w, h),
+            });
         }
         let image = self.decode(level, region)?;
         if let Some(kept) = kept.filter(|_| [w, h] == level.size) {
