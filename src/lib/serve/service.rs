@@ -251,14 +251,14 @@ impl Service {
 
     /// The size of a page in a file that bears a stamp. All pages are measured at once.
     fn look_at_page(&self, path: &Path, page: &Page, seen: u64) -> Result<Look, String> {
-        let mut documents = lock(&self.documents);
-        let known = documents.get(path).filter(|(before, _)| *before == seen);
-        let pages = match known {
-            Some((_, pages)) => pages.clone(),
+        let known = lock(&self.documents).get(path).cloned();
+        let pages = match known.filter(|(before, _)| *before == seen) {
+            Some((_, pages)) => pages,
             None => {
+                // Read unlocked: it may take as long as patience lasts, and others ask for other documents meanwhile.
                 let read = || pdf::sizes(path, page.patience);
                 let pages = Arc::new(tokio::task::block_in_place(read)?);
-                documents.insert(path.to_owned(), (seen, pages.clone()));
+                lock(&self.documents).insert(path.to_owned(), (seen, pages.clone()));
                 pages
             }
         };
