@@ -109,7 +109,38 @@ fn digest() -> Value {
             }],
         }],
         "taxonomy": taxonomy(),
+        "reviews": reviews(),
     })
+}
+
+/// A correction of each kind, the parts of images named in each way.
+fn reviews() -> [Value; 3] {
+    let person = json!({"type": "Person", "name": "A. Reader"});
+    let line = |kind: &str, object: Value| {
+        json!({
+            "@context": ["http://www.w3.org/ns/anno.jsonld", "https://www.w3.org/ns/activitystreams"],
+            "type": kind, "actor": person, "endTime": "2024-05-06T07:08:09Z", "target": "https://example.org/iiif/a",
+            "object": object,
+        })
+    };
+    let drawn = |selector: Value| {
+        json!({
+            "id": "review-1", "type": "Annotation", "motivation": "tagging",
+            "body": [{"type": "TextualBody", "purpose": "tagging", "value": "bet"}],
+            "target": {"type": "SpecificResource", "source": "https://example.org/iiif/a", "selector": selector},
+            "creator": person, "created": "2024-05-06T07:08:09Z",
+        })
+    };
+    let conforms = "http://www.w3.org/TR/media-frags/";
+    let fragment =
+        json!({"type": "FragmentSelector", "conformsTo": conforms, "value": "xywh=1,2,3,4.5"});
+    let outline =
+        json!({"type": "SvgSelector", "value": "<svg><polygon points=\"1,2 4,2 4,6.5\"/></svg>"});
+    [
+        line("Create", drawn(fragment)),
+        line("Update", drawn(outline)),
+        line("Delete", json!({"id": "review-1", "type": "Annotation"})),
+    ]
 }
 
 fn localizations() -> Value {
@@ -176,12 +207,17 @@ fn reread(name: &str, sample: &Value) -> Result<Value, String> {
         "downloads" => through::<Download>(&bytes),
         "dataset" => contract::<DatasetFile>(&bytes),
         "report" => through::<ReportFile>(&bytes),
+        "review" => through::<Review>(&bytes),
         other => panic!("no sample of {other}"),
     }
 }
 
-fn samples() -> [(&'static str, Value); 6] {
+fn samples() -> [(&'static str, Value); 9] {
+    let [create, update, delete] = reviews();
     [
+        ("review", create),
+        ("review", update),
+        ("review", delete),
         ("digest", digest()),
         ("localizations", localizations()),
         ("image_map", image_map()),
@@ -204,17 +240,21 @@ fn a_sample_of_every_contract_is_valid_by_schema_and_type() {
 #[test]
 fn the_samples_hold_every_member_and_variant() {
     for (name, schema) in schemas::all() {
-        let Some((_, sample)) = samples().into_iter().find(|(n, _)| *n == name) else {
+        let samples = samples().into_iter().filter(|(n, _)| *n == name);
+        let samples: Vec<Value> = samples.map(|(_, sample)| sample).collect();
+        if samples.is_empty() {
             assert!(schema["fields"].is_array(), "{name} has no sample");
             continue;
-        };
+        }
         let mut named = BTreeSet::new();
         members("", &schema, &mut named);
         for (def, schema) in schema["$defs"].as_object().into_iter().flatten() {
             members(def, schema, &mut named);
         }
         let mut seen = BTreeSet::new();
-        visit("", &schema, &schema, &sample, &mut seen);
+        for sample in samples {
+            visit("", &schema, &schema, &sample, &mut seen);
+        }
         let missing: Vec<_> = named.difference(&seen).collect();
         assert!(missing.is_empty(), "the sample of {name} lacks {missing:?}");
     }
@@ -270,6 +310,18 @@ fn what_is_not_a_contract_is_refused_by_schema_and_type() {
             json!("recto/localizations"),
         ),
         ("digest", "/contract".into(), Value::Null),
+        ("digest", "/reviews".into(), json!({})),
+        ("digest", "/reviews/0/type".into(), json!("Add")),
+        ("review", "/type".into(), Value::Null),
+        ("review", "/target".into(), json!(3)),
+        ("review", "/endTime".into(), Value::Null),
+        ("review", "/object/id".into(), Value::Null),
+        ("review", "/object/body".into(), json!("bet")),
+        (
+            "review",
+            "/object/target/selector/type".into(),
+            json!("PointSelector"),
+        ),
         ("digest", "/version".into(), json!(2)),
         ("digest", "/version".into(), json!("1")),
         ("digest", "/source".into(), Value::Null),

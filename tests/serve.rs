@@ -23,6 +23,8 @@ mod presentation;
 mod presets;
 #[path = "serve/redis.rs"]
 mod redis;
+#[path = "serve/review.rs"]
+mod review;
 #[path = "serve/running.rs"]
 mod running;
 #[path = "serve/sources.rs"]

@@ -17,6 +17,9 @@ use crate::values;
 
 pub mod bare;
 pub mod images;
+pub mod review;
+
+pub use review::Review;
 
 /// Metadata: key → values, as the source gives them, HTML included.
 pub type Metadata = BTreeMap<String, Vec<String>>;
@@ -37,6 +40,9 @@ pub struct Digest {
     /// Where the concepts stand in the tree of the source's knowledge base, where it has one.
     #[serde(default, skip_serializing_if = "Taxonomy::is_empty")]
     pub taxonomy: Taxonomy,
+    /// Corrections of boxes that people made in the browser, in their order; `extract` makes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviews: Vec<Review>,
 }
 
 /// Concept → its place in a tree of concepts. Keys are concepts as boxes name them (`attributes.taxon`, else the
@@ -849,6 +855,7 @@ impl Digest {
             source,
             observations,
             taxonomy: Taxonomy::new(),
+            reviews: Vec::new(),
         }
     }
 }

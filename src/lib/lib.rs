@@ -13,10 +13,12 @@
 //! the ways in which parts of images are named; [`jpeg`] proves JPEGs whole and joins their tiles undecoded.
 //! [`http`], [`files`] and [`pixels`] are the only rooms that meet the network, the disk and pixels; [`progress`]
 //! is how a stage goes on, [`report`] how it ends, [`signals`] how it is asked to; [`schemas`] describes the files to others,
-//! [`values`] reads what databases write, [`conditions`] what users make conditions of.
+//! [`values`] reads what databases write, [`conditions`] what users make conditions of, [`corrections`] what reviewers
+//! changed; [`sides`] tells which images are one canvas.
 
 pub mod conditions;
 pub mod contracts;
+pub mod corrections;
 pub mod digest;
 pub mod download;
 pub mod extract;
@@ -32,6 +34,7 @@ pub mod report;
 pub mod schemas;
 pub mod selectors;
 pub mod serve;
+pub mod sides;
 pub mod signals;
 pub mod sources;
 pub mod values;

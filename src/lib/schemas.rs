@@ -7,7 +7,7 @@ use regex::Regex;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::contracts::{DatasetFile, Digest, Download, Failure, ImageMap, Localizations};
+use crate::contracts::{DatasetFile, Digest, Download, Failure, ImageMap, Localizations, Review};
 use crate::report::{Reject, ReportFile};
 
 /// Every schema: what stands before `.schema.json` in its file's name, and the schema.
@@ -27,6 +27,10 @@ pub fn all() -> Vec<(&'static str, Value)> {
         (
             "report",
             object::<ReportFile>("What --report writes, version 1"),
+        ),
+        (
+            "review",
+            object::<Review>("A line of a file of reviews, written by recto-serve --review"),
         ),
         ("failures", table::<Failure>("failures.csv")),
         ("rejects", table::<Reject>("rejects.csv")),

@@ -43,6 +43,12 @@ pub fn file_faults(path: &str, bytes: &[u8]) -> Vec<String> {
             .filter(|line| line.ends_with(b"\n"))
             .flat_map(|line| json_faults(Some("downloads"), line))
             .collect(),
+        // What a full disk cut short stays a line of its own.
+        "review.jsonl" => (bytes
+            .split(|b| *b == b'\n')
+            .filter(|line| line.ends_with(b"}")))
+        .flat_map(|line| json_faults(Some("review"), line))
+        .collect(),
         name if name.ends_with("failures.csv") => table_faults("failures", bytes),
         name if name.ends_with("rejects.csv") => table_faults("rejects", bytes),
         name if name.ends_with(".json") => json_faults(None, bytes),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use recto::contracts::{self, Digest, Failure, Localizations};
+use recto::corrections::{self, Places};
 use regex::Regex;
 use serde_json::Value;
 
@@ -31,6 +32,7 @@ fn every_contract_has_an_example_and_a_schema() {
         "localizations.json",
         "rejects.csv",
         "report.json",
+        "review.jsonl",
     ];
     assert_eq!(names, wanted);
     let text = document("docs/contracts.md");
@@ -64,6 +66,19 @@ fn examples_of_json_are_valid_to_the_schemas_and_to_the_types() {
         "localizations.json",
     )
     .unwrap();
+}
+
+#[test]
+fn the_example_of_a_correction_is_of_the_example_of_localizations() {
+    let examples = examples();
+    let set = examples["localizations.json"].as_bytes();
+    let mut images = contracts::parse::<Localizations>(set, "set")
+        .unwrap()
+        .images;
+    let (given, rejects) = corrections::read("review.jsonl", examples["review.jsonl"].as_bytes());
+    let places = Places::of(images.iter().map(|image| (&*image.id, image)));
+    let (made, unmade) = corrections::make_all(&given, &mut images, &places);
+    assert_eq!((made, rejects, unmade), (1, Vec::new(), Vec::new()));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod cache;
 mod fetch;
 pub mod filter;
 mod join;
+mod reviews;
 mod taxonomy;
 mod worklist;
 
@@ -17,7 +18,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::conditions::Condition;
-use crate::contracts::{Asked, Digest, Observation, Region, Taxonomy};
+use crate::contracts::{Asked, Digest, Observation, Region};
 use crate::files::SafeName;
 use crate::progress::{Progress, Standing, Style};
 use crate::report::{self, Error, Reject, Report};
@@ -54,6 +55,10 @@ pub struct Options {
     /// number or a date: depth_meters>=500, recorded_timestamp<2020 (repeatable: all)
     #[arg(long = "where", value_name = "KEY=VALUE", value_parser = Condition::parse)]
     pub conditions: Vec<Condition>,
+    /// Carry the corrections of a file that `recto-serve --review` wrote, as far as they are of images kept; extract
+    /// makes them (repeatable: one file after the other)
+    #[arg(long, value_name = "FILE")]
+    pub review: Vec<PathBuf>,
     /// Keep the first N images only
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
@@ -111,6 +116,8 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
         .as_deref()
         .map_or(Ok(()), files::rehearse)?;
     let filter = options.filter();
+    // Before hours of harvesting, not after them.
+    let (corrections, unusable) = reviews::read(&options.review)?;
     let harvest = harvest(options, &*source, &filter)?;
     report.notes.extend(harvest.notes);
     let counts: Vec<(String, u64)> = harvest
@@ -131,8 +138,10 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     report.count("duplicates", harvest.duplicates + join.folded);
     report.rejects = harvest.rejects;
     report.rejects.extend(join.rejects);
-    report.rejects.sort();
     let selected = select(join.observations, &filter, options.limit);
+    let (reviews, unplaced) = reviews::of_kept(&corrections, &selected, report);
+    report.rejects.extend(unusable.into_iter().chain(unplaced));
+    report.rejects.sort();
     report.filtered = selected.set_aside.len() as u64;
     report.kept = selected.kept.len() as u64;
     report.read = report.kept + report.rejects.len() as u64;
@@ -146,7 +155,12 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
         });
     }
     let taxonomy = taxonomy::taxonomy(&selected.kept, &harvest.taxa);
-    publish(options, &filter, selected.kept, taxonomy, report)
+    let digest = Digest {
+        taxonomy,
+        reviews,
+        ..Digest::new(asked(options, &filter), selected.kept)
+    };
+    publish(options, &digest, report)
 }
 
 /// Where a source counts boxes, what became of them: boxes = boxes_kept + boxes_filtered + boxes_rejected.
@@ -164,30 +178,24 @@ fn account_for_boxes(selected: &Selected, filter: &Filter, report: &mut Report) 
     }
 }
 
-/// Writes the rejects, then the digest.
-fn publish(
-    options: &Options,
-    filter: &Filter,
-    kept: Vec<Observation>,
-    taxonomy: Taxonomy,
-    report: &mut Report,
-) -> Result<(), Error> {
-    let rejects = options.rejects_file();
-    publish_rejects(rejects.as_deref(), report)?;
+/// What was asked, so that the digest can be made again.
+fn asked(options: &Options, filter: &Filter) -> Asked {
     let mut filters = options.concepts.texts();
     filters.extend(filter.texts());
     filters.extend(options.limit.map(|n| format!("--limit {n}")));
-    let asked = Asked {
+    Asked {
         kind: options.source.clone(),
         inputs: options.inputs(),
         filters,
-    };
-    let digest = Digest {
-        taxonomy,
-        ..Digest::new(asked, kept)
-    };
+    }
+}
+
+/// Writes the rejects, then the digest.
+fn publish(options: &Options, digest: &Digest, report: &mut Report) -> Result<(), Error> {
+    let rejects = options.rejects_file();
+    publish_rejects(rejects.as_deref(), report)?;
     let output = options.output();
-    files::write_json(&output, &digest)?;
+    files::write_json(&output, digest)?;
     let place = match files::is_dash(&output) {
         true => "standard output".into(),
         false => output.display().to_string(),

@@ -9,8 +9,8 @@ use super::{Extracted, Rules};
 use crate::contracts::{
     Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Observation, Provenance,
 };
-use crate::files;
 use crate::report::Reject;
+use crate::sides;
 
 /// Merges digests, in order, into images with boxes. Pure: the same digests give the same images.
 pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {
@@ -308,16 +308,12 @@ impl Names {
     }
 
     fn unique(&mut self, image: &str, found: &Found) -> String {
-        const DIGITS: usize = 8;
         let shared = self
             .images_of
             .get(&found.annotation)
             .is_some_and(|n| *n > 1);
         let stem = match shared {
-            true => {
-                let hash = files::hex_digest(image.as_bytes(), DIGITS);
-                format!("{}@{hash}", found.annotation)
-            }
+            true => sides::id_on(&found.annotation, image),
             false => found.annotation.clone(),
         };
         let numbered = |n: usize| match n {

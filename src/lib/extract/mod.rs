@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::contracts::{self, Digest, Localizations, Taxonomy};
+use crate::corrections::{self, Named, Places};
 use crate::files;
 use crate::report::{self, Error, Reject, Report};
 use crate::sources::m3;
@@ -47,6 +48,10 @@ pub struct Options {
     /// their picture
     #[arg(long)]
     pub mend_boxes: bool,
+    /// Make the corrections of a file that `recto-serve --review` wrote, after those that the digests carry; given
+    /// again, one file after the other
+    #[arg(long, value_name = "FILE")]
+    pub review: Vec<PathBuf>,
     /// Only annotations with this motivation, such as `tagging`; given again, any of them
     #[arg(long, value_name = "MOTIVATION")]
     pub motivation: Vec<String>,
@@ -109,6 +114,8 @@ pub struct Extracted {
     pub parts: Parts,
     /// Regions that became labels.
     pub labels: u64,
+    /// Corrections that people made in the browser; they count as read and kept too.
+    pub reviews: u64,
     /// Boxes that were cut at the edge of their image.
     pub clipped: News,
     /// Boxes by media fragment because their SVG cannot be used.
@@ -128,6 +135,16 @@ pub struct Parts {
 }
 
 impl Extracted {
+    /// Makes corrections, in their order.
+    pub fn correct(&mut self, given: &[Named]) {
+        let places = Places::of(self.images.iter().map(|image| (&*image.id, image)));
+        let (made, rejects) = corrections::make_all(given, &mut self.images, &places);
+        self.read += given.len() as u64;
+        self.kept += made;
+        self.reviews += made;
+        self.rejects.extend(rejects);
+    }
+
     /// Leaves out, once each, the regions that lie on no image of their canvas.
     fn settle_parts(&mut self) {
         let Parts { kept, beside } = std::mem::take(&mut self.parts);
@@ -178,6 +195,10 @@ fn stage(options: &Options, report: &mut Report) -> Result<(), Error> {
     let mut extracted = extract(&digests, &rules);
     extracted.read += unusable.len() as u64;
     extracted.rejects.splice(0..0, unusable);
+    let (given, unusable) = read_reviews(&digests, &options.review)?;
+    extracted.correct(&given);
+    extracted.read += unusable.len() as u64;
+    extracted.rejects.extend(unusable);
     account(&extracted, report);
     report.rejects = extracted.rejects;
     if extracted.images.is_empty() {
@@ -210,11 +231,10 @@ fn rejects_path(options: &Options) -> Option<PathBuf> {
 
 fn refuse_overwriting(options: &Options, rejects: Option<&Path>) -> Result<(), Error> {
     let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let inputs: Vec<PathBuf> = options.digests.iter().map(|path| real(path)).collect();
-    for (i, path) in options.digests.iter().enumerate() {
-        if files::is_dash(path) && options.digests[..i].contains(path) {
-            return Err(Error::usage("- can be read only once"));
-        }
+    let inputs = options.digests.iter().chain(&options.review);
+    let inputs: Vec<PathBuf> = inputs.map(|path| real(path)).collect();
+    if inputs.iter().filter(|path| files::is_dash(path)).count() > 1 {
+        return Err(Error::usage("- can be read only once"));
     }
     for path in [Some(options.output.as_path()), rejects]
         .into_iter()
@@ -256,6 +276,26 @@ fn read_digests(paths: &[PathBuf], mend_boxes: bool) -> Result<Digests, Error> {
     Ok((digests, unusable))
 }
 
+/// The corrections that digests carry, then those of files, and what in them says nothing.
+fn read_reviews(
+    digests: &[(String, Digest)],
+    paths: &[PathBuf],
+) -> Result<(Vec<Named>, Vec<Reject>), Error> {
+    let (mut given, mut unusable) = (Vec::new(), Vec::new());
+    let mut take = |(more, rejects): (Vec<Named>, Vec<Reject>)| {
+        given.extend(more);
+        unusable.extend(rejects);
+    };
+    for (name, digest) in digests {
+        take(corrections::carried(name, &digest.reviews));
+    }
+    for path in paths {
+        let bytes = files::read(path)?;
+        take(corrections::read(&path.display().to_string(), &bytes));
+    }
+    Ok((given, unusable))
+}
+
 /// Numbers and news for the report.
 fn account(extracted: &Extracted, report: &mut Report) {
     let boxes = extracted
@@ -269,6 +309,9 @@ fn account(extracted: &Extracted, report: &mut Report) {
     report.count("images", extracted.images.len() as u64);
     report.count("localizations", boxes.sum());
     report.count("labels", extracted.labels);
+    if extracted.reviews > 0 {
+        report.count("reviews", extracted.reviews);
+    }
     report.count("clipped", extracted.clipped.count);
     report.count("negatives", negatives);
     report.count("duplicates", extracted.duplicates);

@@ -12,7 +12,7 @@ use svgtypes::LengthUnit;
 
 use super::outlines::{self, MOST_POINTS, check};
 use super::{Shape, excerpt, rings};
-use crate::contracts::Frame;
+use crate::contracts::{Frame, Polygon};
 
 /// How far, in pixels of the selector's space, a line may stray from the curve it stands for.
 pub const TOLERANCE: f64 = 0.25;
@@ -58,6 +58,13 @@ pub fn shape(text: &str, space: Option<Frame>) -> Result<Shape, String> {
         return Err(format!("svg draws no shape: {}", excerpt(text)));
     }
     rings::shape(drawing.rings).ok_or_else(|| format!("svg encloses no area: {}", excerpt(text)))
+}
+
+/// An outline as an SVG document.
+pub fn print(polygon: &Polygon) -> String {
+    let points = polygon.points().iter().map(|[x, y]| format!("{x},{y}"));
+    let points = points.collect::<Vec<_>>().join(" ");
+    format!(r#"<svg xmlns="http://www.w3.org/2000/svg"><polygon points="{points}"/></svg>"#)
 }
 
 struct Drawing {

@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::ids::Ids;
 use super::sides::{self, Side};
-use crate::contracts::{BBox, Localization, Polygon};
+use crate::contracts::{BBox, Localization};
+use crate::selectors::svg;
+use crate::sides::name;
 
 /// Everything said about a side as W3C annotations: labels of the whole, then boxes.
 pub fn all(side: &Side, canvas: &str, ids: &Ids) -> Vec<Value> {
@@ -24,7 +26,7 @@ fn annotation(boxes: &[&Localization], page: &str, canvas: &str) -> Value {
     let first = boxes[0];
     let mut targets: Vec<Value> = boxes.iter().map(|b| target(b, canvas)).collect();
     let mut annotation = json!({
-        "id": sides::annotation_id(sides::name(first), page),
+        "id": sides::annotation_id(name(first), page),
         "type": "Annotation",
         "motivation": motivation(first),
         "body": bodies(first),
@@ -99,7 +101,7 @@ fn target(localization: &Localization, canvas: &str) -> Value {
         Some(polygon) => json!({
             "type": "SpecificResource",
             "source": canvas,
-            "selector": {"type": "SvgSelector", "value": svg(polygon)},
+            "selector": {"type": "SvgSelector", "value": svg::print(polygon)},
         }),
         None => json!(format!("{canvas}#xywh={}", xywh(&localization.bbox))),
     }
@@ -157,7 +159,7 @@ fn on(localization: &Localization, canvas: &str) -> Value {
         "selector": {
             "@type": "oa:Choice",
             "default": {"@type": "oa:FragmentSelector", "value": fragment},
-            "item": {"@type": "oa:SvgSelector", "value": svg(polygon)},
+            "item": {"@type": "oa:SvgSelector", "value": svg::print(polygon)},
         },
     })
 }
@@ -165,11 +167,4 @@ fn on(localization: &Localization, canvas: &str) -> Value {
 fn xywh(b: &BBox) -> String {
     // Display of f64 has neither exponent nor a needless `.0`.
     format!("{},{},{},{}", b.x, b.y, b.width, b.height)
-}
-
-/// A polygon as an SVG document.
-pub fn svg(polygon: &Polygon) -> String {
-    let points = polygon.points().iter().map(|[x, y]| format!("{x},{y}"));
-    let points = points.collect::<Vec<_>>().join(" ");
-    format!(r#"<svg xmlns="http://www.w3.org/2000/svg"><polygon points="{points}"/></svg>"#)
 }

@@ -4,10 +4,27 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::catalogue::Catalogue;
-use super::review::{self, Change, Edit};
+use super::catalogue::{Catalogue, Picture};
+use crate::contracts::LocalizedImage;
+use crate::corrections::{self, Change, Corrected, Correction, Places};
 use crate::files;
-use crate::report::{Error, Reject, Report};
+use crate::report::{Error, Report};
+use crate::sides;
+
+impl Corrected for Picture {
+    fn about(&self) -> &LocalizedImage {
+        &self.about
+    }
+
+    fn about_mut(&mut self) -> &mut LocalizedImage {
+        &mut self.about
+    }
+
+    fn size(&self) -> Option<[f64; 2]> {
+        let frame = self.about.size();
+        Some(frame.unwrap_or(self.size.map(f64::from)))
+    }
+}
 
 /// The open file.
 #[derive(Debug)]
@@ -15,7 +32,8 @@ pub struct Reviews {
     path: PathBuf,
     file: File,
     /// Lines in it: the next one names a new box.
-    lines: u64,
+    lines: usize,
+    places: Places,
 }
 
 impl Reviews {
@@ -29,27 +47,15 @@ impl Reviews {
             true => files::read(path)?,
             false => Vec::new(),
         };
-        let text = String::from_utf8_lossy(&held);
-        let mut lines = 0;
-        for line in text.lines() {
-            lines += 1;
-            if line.trim().is_empty() {
-                continue;
-            }
-            report.read += 1;
-            match review::read_line(line).and_then(|edit| review::apply(catalogue, &edit)) {
-                Ok(()) => {
-                    report.kept += 1;
-                    report.count("reviews", 1);
-                }
-                Err(why) => report.rejects.push(Reject::new(
-                    path.display().to_string(),
-                    format!("line {lines}"),
-                    "review",
-                    format!("correction cannot be made: {why}"),
-                )),
-            }
-        }
+        let pictures = catalogue.pictures.iter();
+        let places = Places::of(pictures.map(|p| (p.id.as_str(), &p.about)));
+        let (given, rejects) = corrections::read(&path.display().to_string(), &held);
+        report.read += (given.len() + rejects.len()) as u64;
+        report.rejects.extend(rejects);
+        let (made, rejects) = corrections::make_all(&given, &mut catalogue.pictures, &places);
+        report.kept += made;
+        report.count("reviews", made);
+        report.rejects.extend(rejects);
         let mut file = files::open_to_append(path)?;
         if !held.is_empty() && !held.ends_with(b"\n") {
             // A line that was cut short stays a line of its own.
@@ -59,28 +65,37 @@ impl Reviews {
         Ok(Reviews {
             path: path.to_owned(),
             file,
-            lines,
+            lines: held.split_inclusive(|b| *b == b'\n').count(),
+            places,
         })
     }
 
     /// Makes a correction: in a copy of the catalogue, then on disk. Gives the new catalogue and the box's id.
     pub fn make(
         &mut self,
-        mut edit: Edit,
+        mut correction: Correction,
         catalogue: &Catalogue,
     ) -> Result<(Catalogue, String), (u16, String)> {
-        if let Change::Create(_) = edit.change {
-            edit.of = format!("review-{}", self.lines + 1);
+        if let Change::Create(_) = correction.change {
+            correction.of = format!("review-{}", last(catalogue).max(self.lines) + 1);
         }
         let mut corrected = catalogue.clone();
-        review::apply(&mut corrected, &edit).map_err(|why| (409, why))?;
-        let line = review::line(&edit) + "\n";
+        let id = corrections::make(&correction, &mut corrected.pictures, &self.places)
+            .map_err(|why| (409, why))?;
         let written = self
             .file
-            .write_all(line.as_bytes())
+            .write_all(corrections::line(&correction).as_bytes())
             .and_then(|()| self.file.sync_data());
         written.map_err(|e| (500, files::cannot_write(&self.path, e).to_string()))?;
         self.lines += 1;
-        Ok((corrected, edit.of))
+        Ok((corrected, id))
     }
+}
+
+/// The highest number among boxes that were once drawn here: the set may hold those of an older file of reviews.
+fn last(catalogue: &Catalogue) -> usize {
+    let pictures = catalogue.pictures.iter();
+    let boxes = pictures.flat_map(|picture| &picture.about.localizations);
+    let number = |l| sides::name(l).strip_prefix("review-")?.parse().ok();
+    boxes.filter_map(number).max().unwrap_or(0)
 }

@@ -4,13 +4,12 @@
 //! Images that differ in any of these get canvases of their own, so that reading the documents gives back what they
 //! were made of.
 
-use serde_json::Value;
-
 use super::auth::sight::Sight;
 use super::catalogue::{Catalogue, Picture};
 use super::ids::{self, Ids};
 use crate::contracts::Localization;
 use crate::iiif::Version;
+use crate::sides::{self, name};
 
 /// Images that are one canvas; never empty.
 #[derive(Clone, Debug)]
@@ -102,38 +101,8 @@ impl<'a> Side<'a> {
     }
 
     fn shows(&self, picture: &Picture) -> bool {
-        let (a, b) = (&self.first().about, &picture.about);
-        a.source.canvas.is_some()
-            && a.source.canvas == b.source.canvas
-            && a.source.labels.canvas == b.source.labels.canvas
-            && a.source.rights == b.source.rights
-            && a.source.attribution == b.source.attribution
-            && a.frame == b.frame
-            && a.metadata == b.metadata
-            && a.labels == b.labels
-            && a.localizations.len() == b.localizations.len()
-            && (a.localizations.iter().zip(&b.localizations)).all(|(a, b)| is_same(a, b))
+        sides::is_one(&self.first().about, &picture.about)
     }
-}
-
-/// Whether two boxes on two images are one annotation of their canvas.
-fn is_same(a: &Localization, b: &Localization) -> bool {
-    let others = |l: &'_ Localization| {
-        let mut attributes = l.attributes.clone();
-        attributes.remove("annotation");
-        attributes
-    };
-    name(a) == name(b)
-        && a.concept == b.concept
-        && a.bbox == b.bbox
-        && a.polygon == b.polygon
-        && others(a) == others(b)
-}
-
-/// The annotation that a box comes from: its own id, unless it had to be told apart from others of the same one.
-pub fn name(localization: &Localization) -> &str {
-    let told = localization.attributes.get("annotation");
-    told.and_then(Value::as_str).unwrap_or(&localization.id)
 }
 
 /// Ids of annotations that are URIs stay; others become fragments of their page.

@@ -1,0 +1,544 @@
+//! Corrections that people made in the browser: what a line of a file of reviews means, and what it does to a set of
+//! images. Pure. `recto-serve` writes and makes them, `recto-digest` carries them, `recto-extract` makes them.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use crate::contracts::review::{
+    self, Part, Person, Review, ReviewKind, Reviewed, Selector, SelectorKind, Tag,
+};
+use crate::contracts::{BBox, Frame, Localization, LocalizedImage, Polygon, Region};
+use crate::report::Reject;
+use crate::selectors::{self, Selection};
+use crate::sides;
+
+/// A correction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Correction {
+    /// The image it was made on; it holds for all images of the same side.
+    pub image: String,
+    /// The box by its id on that image; of a new one, the id it gets.
+    pub of: String,
+    /// What becomes of the box.
+    pub change: Change,
+    /// Who made it.
+    pub author: String,
+    /// When, RFC 3339, UTC.
+    pub when: String,
+}
+
+/// What becomes of a box.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// There is a new one.
+    Create(Shape),
+    /// It is this now.
+    Update(Shape),
+    /// It is gone.
+    Delete,
+}
+
+/// What a box shows, and where, in the frame of its image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape {
+    /// What it shows.
+    pub concept: String,
+    /// The box.
+    pub bbox: BBox,
+    /// The outline, where one is drawn.
+    pub polygon: Option<Polygon>,
+}
+
+/// A correction, and what messages call it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named {
+    /// The file it stands in.
+    pub input: String,
+    /// Where in the file: `line 3`.
+    pub record: String,
+    /// What it says.
+    pub correction: Correction,
+}
+
+impl Named {
+    /// Why it was not made.
+    pub fn reject(&self, why: &str) -> Reject {
+        reject(&self.input, &self.record, why)
+    }
+}
+
+fn reject(input: &str, record: &str, why: &str) -> Reject {
+    let problem = format!("correction cannot be made: {why}");
+    Reject::new(input, record, "review", problem)
+}
+
+/// Reads a file of reviews: its corrections in their order, and its lines that are none.
+pub fn read(input: &str, bytes: &[u8]) -> (Vec<Named>, Vec<Reject>) {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines = bytes.split(|b| *b == b'\n').enumerate();
+    let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
+    name(
+        input,
+        lines.map(|(at, line)| (format!("line {}", at + 1), read_line(line))),
+    )
+}
+
+/// The corrections that a digest carries, and those of them that say nothing.
+pub fn carried(input: &str, reviews: &[Review]) -> (Vec<Named>, Vec<Reject>) {
+    let reviews = reviews.iter().enumerate();
+    name(
+        input,
+        reviews.map(|(at, review)| (format!("reviews[{at}]"), Correction::try_from(review))),
+    )
+}
+
+fn name(
+    input: &str,
+    read: impl Iterator<Item = (String, Result<Correction, String>)>,
+) -> (Vec<Named>, Vec<Reject>) {
+    let (mut corrections, mut rejects) = (Vec::new(), Vec::new());
+    for (record, read) in read {
+        match read {
+            Ok(correction) => corrections.push(Named {
+                input: input.to_owned(),
+                record,
+                correction,
+            }),
+            Err(why) => rejects.push(reject(input, &record, &why)),
+        }
+    }
+    (corrections, rejects)
+}
+
+fn read_line(line: &[u8]) -> Result<Correction, String> {
+    let review: Review = serde_json::from_slice(line).map_err(|e| match e.classify() {
+        serde_json::error::Category::Data => format!("not a review: {e}"),
+        _ => format!("not JSON: {e}"),
+    })?;
+    Correction::try_from(&review)
+}
+
+/// The line of a correction, with its end.
+pub fn line(correction: &Correction) -> String {
+    let line = serde_json::to_string(&Review::from(correction));
+    line.expect("texts and numbers are JSON") + "\n"
+}
+
+impl From<&Correction> for Review {
+    fn from(correction: &Correction) -> Self {
+        let author = Person::named(&correction.author);
+        let (kind, shape) = match &correction.change {
+            Change::Create(shape) => (ReviewKind::Create, Some(shape)),
+            Change::Update(shape) => (ReviewKind::Update, Some(shape)),
+            Change::Delete => (ReviewKind::Delete, None),
+        };
+        let mut object = Reviewed::gone(&correction.of);
+        if let Some(shape) = shape {
+            object.motivation = Some("tagging".into());
+            object.body = vec![Tag::of(&shape.concept)];
+            object.target = Some(Part::of(&correction.image, selector(shape)));
+            object.creator = Some(author.clone());
+            object.created = Some(correction.when.clone());
+        }
+        Review {
+            context: review::context(),
+            kind,
+            actor: author,
+            end_time: correction.when.clone(),
+            target: correction.image.clone(),
+            object,
+        }
+    }
+}
+
+fn selector(shape: &Shape) -> Selector {
+    let b = &shape.bbox;
+    match &shape.polygon {
+        Some(polygon) => Selector {
+            kind: SelectorKind::SvgSelector,
+            conforms_to: None,
+            value: selectors::svg::print(polygon),
+        },
+        None => Selector {
+            kind: SelectorKind::FragmentSelector,
+            conforms_to: Some("http://www.w3.org/TR/media-frags/".into()),
+            value: format!("xywh={},{},{},{}", b.x, b.y, b.width, b.height),
+        },
+    }
+}
+
+impl TryFrom<&Review> for Correction {
+    type Error = String;
+
+    fn try_from(review: &Review) -> Result<Self, String> {
+        let change = match review.kind {
+            ReviewKind::Create => Change::Create(shape(&review.object)?),
+            ReviewKind::Update => Change::Update(shape(&review.object)?),
+            ReviewKind::Delete => Change::Delete,
+        };
+        Ok(Correction {
+            image: review.target.clone(),
+            of: review.object.id.clone(),
+            change,
+            author: review.actor.name.clone(),
+            when: review.end_time.clone(),
+        })
+    }
+}
+
+fn shape(annotation: &Reviewed) -> Result<Shape, String> {
+    let tag = annotation.body.first().ok_or("no tag")?;
+    let target = annotation.target.as_ref().ok_or("no selector")?;
+    let value = Some(target.selector.value.clone());
+    let is_outline = target.selector.kind == SelectorKind::SvgSelector;
+    let (svg, fragment) = if is_outline {
+        (value, None)
+    } else {
+        (None, value)
+    };
+    let region = Region {
+        svg,
+        fragment,
+        ..Region::default()
+    };
+    match selectors::select(&region, None::<Frame>) {
+        Ok(Selection::Part(shape)) => Ok(Shape {
+            concept: concept(&tag.value)?,
+            bbox: shape.bbox,
+            polygon: shape.polygon.filter(|_| is_outline),
+        }),
+        _ => Err("no selector that can be read".into()),
+    }
+}
+
+/// A concept as people give it, without the space around it.
+pub fn concept(given: &str) -> Result<String, String> {
+    let concept = given.trim();
+    match concept.is_empty() || concept.chars().any(char::is_control) {
+        true => Err("a concept is needed".into()),
+        false => Ok(concept.to_owned()),
+    }
+}
+
+/// What can be corrected.
+pub trait Corrected {
+    /// The image with its boxes.
+    fn about(&self) -> &LocalizedImage;
+    /// The same, to change it.
+    fn about_mut(&mut self) -> &mut LocalizedImage;
+    /// The size of the space that its boxes are in, where it is known.
+    fn size(&self) -> Option<[f64; 2]>;
+}
+
+impl Corrected for LocalizedImage {
+    fn about(&self) -> &LocalizedImage {
+        self
+    }
+
+    fn about_mut(&mut self) -> &mut LocalizedImage {
+        self
+    }
+
+    fn size(&self) -> Option<[f64; 2]> {
+        self.frame.map(|frame| [frame.width, frame.height])
+    }
+}
+
+/// Where images are in a set. Corrections do not change it.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    of_id: HashMap<String, usize>,
+    of_group: HashMap<String, Vec<usize>>,
+}
+
+impl Places {
+    /// Looks at a set; the first image of an id has it.
+    pub fn of<'a>(images: impl Iterator<Item = (&'a str, &'a LocalizedImage)>) -> Self {
+        let mut places = Places::default();
+        for (at, (id, image)) in images.enumerate() {
+            places.of_id.entry(id.to_owned()).or_insert(at);
+            let group = places.of_group.entry(image.group.clone()).or_default();
+            group.push(at);
+        }
+        places
+    }
+}
+
+/// Makes corrections in their order. Gives how many were made, and those that cannot be.
+pub fn make_all<I: Corrected>(
+    given: &[Named],
+    images: &mut [I],
+    places: &Places,
+) -> (u64, Vec<Reject>) {
+    let mut rejects = Vec::new();
+    for named in given {
+        if let Err(why) = make(&named.correction, images, places) {
+            rejects.push(named.reject(&why));
+        }
+    }
+    ((given.len() - rejects.len()) as u64, rejects)
+}
+
+/// Makes a correction. Gives the id that its box has, or had, on the image it was made on; the error says why it
+/// cannot be made, and then nothing has changed.
+pub fn make<I: Corrected>(
+    correction: &Correction,
+    images: &mut [I],
+    places: &Places,
+) -> Result<String, String> {
+    let unknown = || format!("no image is called `{}`", correction.image);
+    let at = *places.of_id.get(&correction.image).ok_or_else(unknown)?;
+    let index = find(correction, images[at].about())?;
+    if let Change::Create(shape) | Change::Update(shape) = &correction.change {
+        fits(shape, images[at].size())?;
+    }
+    let group = &places.of_group[&images[at].about().group];
+    let is_its = |p: &&usize| **p == at || sides::is_one(images[at].about(), images[**p].about());
+    let side: Vec<usize> = group.iter().filter(is_its).copied().collect();
+    let is_shared = side.len() > 1;
+    let mut id = correction.of.clone();
+    for place in side {
+        let image = images[place].about_mut();
+        let now = match (&correction.change, index) {
+            (Change::Create(shape), _) => create(image, shape, correction, is_shared),
+            (Change::Update(shape), Some(index)) => {
+                update(&mut image.localizations[index], shape, correction)
+            }
+            (_, Some(index)) => image.localizations.remove(index).id,
+            (_, None) => continue, // `find` has refused it
+        };
+        if place == at {
+            id = now;
+        }
+    }
+    Ok(id)
+}
+
+/// The position of the box, on every image of the side; none for a new one.
+fn find(correction: &Correction, image: &LocalizedImage) -> Result<Option<usize>, String> {
+    let of = &correction.of;
+    let boxes = &image.localizations;
+    let by_id = boxes.iter().position(|l| l.id == *of);
+    // A new box of a side with several images is told apart only when it is made.
+    let found = by_id.or_else(|| boxes.iter().position(|l| sides::name(l) == of));
+    match (&correction.change, found) {
+        (Change::Create(_), Some(_)) => Err(format!("a box is called `{of}` already")),
+        (Change::Update(_) | Change::Delete, None) => Err(format!("no box is called `{of}`")),
+        _ => Ok(found),
+    }
+}
+
+fn fits(shape: &Shape, size: Option<[f64; 2]>) -> Result<(), String> {
+    let b = &shape.bbox;
+    let [width, height] = size.unwrap_or([f64::INFINITY; 2]);
+    let inside = b.x >= 0.0 && b.y >= 0.0 && b.right() <= width && b.bottom() <= height;
+    match inside {
+        true => Ok(()),
+        false => Err(format!("the box reaches beyond {width} x {height}")),
+    }
+}
+
+fn create(
+    image: &mut LocalizedImage,
+    shape: &Shape,
+    correction: &Correction,
+    is_shared: bool,
+) -> String {
+    let mut made = Localization {
+        id: correction.of.clone(),
+        concept: shape.concept.clone(),
+        bbox: shape.bbox,
+        polygon: shape.polygon.clone(),
+        attributes: [
+            ("motivation".to_owned(), json!("tagging")),
+            ("created".to_owned(), json!(correction.when)),
+        ]
+        .into(),
+    };
+    if is_shared {
+        made.id = sides::id_on(&correction.of, &image.id);
+        let annotation = json!(correction.of);
+        made.attributes.insert("annotation".into(), annotation);
+    }
+    sign(&mut made, correction);
+    let id = made.id.clone();
+    // Where nobody knows a frame, boxes are drawn on the pixels themselves.
+    image.in_pixels |= image.frame.is_none();
+    image.localizations.push(made);
+    id
+}
+
+fn update(held: &mut Localization, shape: &Shape, correction: &Correction) -> String {
+    // Tags hold the concept too; what was said of the old one is no longer so.
+    held.attributes.remove("tags");
+    let when = json!(correction.when);
+    held.attributes.insert("modified".into(), when);
+    held.concept.clone_from(&shape.concept);
+    held.bbox = shape.bbox;
+    held.polygon.clone_from(&shape.polygon);
+    sign(held, correction);
+    held.id.clone()
+}
+
+fn sign(held: &mut Localization, correction: &Correction) {
+    if !correction.author.is_empty() {
+        let author = json!(correction.author);
+        held.attributes.insert("creator".into(), author);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(polygon: Option<Vec<[f64; 2]>>) -> Shape {
+        Shape {
+            concept: "bet".into(),
+            bbox: BBox::try_from([1.0, 2.5, 3.0, 4.0]).unwrap(),
+            polygon: polygon.map(|points| points.try_into().unwrap()),
+        }
+    }
+
+    fn correction(of: &str, change: Change) -> Correction {
+        Correction {
+            image: "a".into(),
+            of: of.into(),
+            change,
+            author: "A. Reader".into(),
+            when: "2026-01-02T03:04:05Z".into(),
+        }
+    }
+
+    #[test]
+    fn lines_are_read_as_they_were_written() {
+        let outline = vec![[1.0, 2.5], [4.0, 2.5], [4.0, 6.5]];
+        let changes = [
+            Change::Create(drawn(Some(outline))),
+            Change::Update(drawn(None)),
+            Change::Delete,
+        ];
+        for change in changes {
+            let written = correction("l1", change);
+            let (read, rejects) = read("f", line(&written).as_bytes());
+            assert!(rejects.is_empty(), "{rejects:?}");
+            assert_eq!(read[0].correction, written);
+            assert_eq!((&*read[0].input, &*read[0].record), ("f", "line 1"));
+        }
+    }
+
+    #[test]
+    fn every_line_is_read_or_left_out() {
+        let good = line(&correction("l1", Change::Delete));
+        let cases: [(&[u8], &str); 6] = [
+            (b"{", "not JSON"),
+            (b"{}", "not a review: missing field `type`"),
+            (b"[1]", "not a review"),
+            (b"\xff", "not JSON"),
+            (
+                br#"{"type": "Create", "endTime": "t", "target": "a", "object": {"id": "l"}}"#,
+                "no tag",
+            ),
+            (
+                br#"{"type": "Update", "endTime": "t", "target": "a", "object": {"id": "l", "body": [{"value": "b"}],
+                    "target": {"source": "a", "selector": {"type": "FragmentSelector", "value": "xywh=1,2,0,0"}}}}"#,
+                "no selector that can be read",
+            ),
+        ];
+        for (bad, says) in cases {
+            let bad: Vec<u8> = bad.iter().copied().filter(|b| *b != b'\n').collect();
+            let file = [b"\xef\xbb\xbf\r\n", &*bad, b"\n", good.as_bytes()].concat();
+            let (read, rejects) = read("f", &file);
+            assert_eq!((read.len(), rejects.len()), (1, 1), "{says}");
+            assert_eq!(
+                (&*rejects[0].record, &*read[0].record),
+                ("line 2", "line 3")
+            );
+            assert!(rejects[0].problem.contains(says), "{}", rejects[0].problem);
+        }
+    }
+
+    /// Two lights of one side and a side of its own, each with a box `l1`.
+    fn set() -> Vec<LocalizedImage> {
+        let image = |id: &str, canvas: &str| {
+            let mut image = LocalizedImage {
+                id: id.into(),
+                group: "g".into(),
+                frame: Some(Frame::try_from([10.0, 8.0]).unwrap()),
+                ..LocalizedImage::default()
+            };
+            image.source.canvas = Some(canvas.into());
+            create(
+                &mut image,
+                &drawn(None),
+                &correction("l1", Change::Delete),
+                false,
+            );
+            image
+        };
+        vec![image("a", "c1"), image("b", "c1"), image("x", "c2")]
+    }
+
+    fn made(corrections: &[Correction]) -> (Vec<LocalizedImage>, Vec<Result<String, String>>) {
+        let mut images = set();
+        let places = Places::of(set().iter().map(|image| (&*image.id, image)));
+        let outcome = corrections.iter().map(|c| make(c, &mut images, &places));
+        let outcome = outcome.collect();
+        (images, outcome)
+    }
+
+    #[test]
+    fn a_new_box_stands_on_every_light_of_its_side_under_a_name_of_its_own() {
+        let (images, outcome) = made(&[
+            correction("review-1", Change::Create(drawn(None))),
+            correction("review-1", Change::Create(drawn(None))),
+        ]);
+        let ids: Vec<Vec<&str>> = (images.iter())
+            .map(|i| i.localizations.iter().map(|l| &*l.id).collect())
+            .collect();
+        let on = |image| sides::id_on("review-1", image);
+        assert_eq!(
+            ids,
+            [vec!["l1", &on("a")], vec!["l1", &on("b")], vec!["l1"]]
+        );
+        assert_eq!(outcome[0], Ok(on("a")));
+        assert_eq!(outcome[1], Err("a box is called `review-1` already".into()));
+        // The page and older lines call it by either name.
+        for name in ["review-1", &on("a")] {
+            let create = correction("review-1", Change::Create(drawn(None)));
+            let (images, outcome) = made(&[create, correction(name, Change::Delete)]);
+            assert!(outcome[1].is_ok(), "{outcome:?}");
+            assert_eq!(images, set());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_made_changes_nothing() {
+        let mut beyond = drawn(None);
+        beyond.bbox.x = 8.0;
+        let mut elsewhere = correction("l1", Change::Delete);
+        elsewhere.image = "none".into();
+        let cases = [
+            (correction("l2", Change::Delete), "no box is called `l2`"),
+            (
+                correction("l2", Change::Update(drawn(None))),
+                "no box is called `l2`",
+            ),
+            (
+                correction("l1", Change::Create(drawn(None))),
+                "called `l1` already",
+            ),
+            (
+                correction("l1", Change::Update(beyond)),
+                "reaches beyond 10 x 8",
+            ),
+            (elsewhere, "no image is called `none`"),
+        ];
+        for (correction, says) in cases {
+            let (images, outcome) = made(&[correction]);
+            let why = outcome[0].clone().unwrap_err();
+            assert!(why.contains(says), "{why}");
+            assert_eq!(images, set());
+        }
+    }
+}

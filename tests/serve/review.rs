@@ -1,0 +1,422 @@
+//! Corrections that come from the pages, the file they are kept in, and their way back into the set.
+
+use serde_json::{Value, json};
+
+use crate::common::Workdir;
+use crate::running::{Got, Serving, folder, set};
+
+/// What tells the boxes of one annotation apart that stands with several images.
+fn digits(image: &str) -> String {
+    recto::files::hex_digest(image.as_bytes(), 8)
+}
+
+fn send(server: &Serving, method: &str, path: &str, body: &Value) -> Got {
+    let body = body.to_string();
+    let headers = format!(
+        "content-type: application/json\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    server.ask_with(method, path, &headers, body.as_bytes())
+}
+
+fn told(got: &Got) -> Value {
+    let text = String::from_utf8_lossy(&got.body);
+    assert_eq!(got.status, 200, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn corrections_are_kept_served_and_harvested() {
+    let work = set();
+    let args = [
+        "set.json",
+        "--review",
+        "review.jsonl",
+        "--base-url",
+        "http://scrolls.example",
+    ];
+    let server = Serving::start(&work, &args);
+    let made = send(
+        &server,
+        "POST",
+        "/review/n",
+        &json!({"author": "A. Reader", "concept": "gimel", "bbox": [1, 2, 30, 40.5]}),
+    );
+    let made = told(&made);
+    assert_eq!(
+        (&made["changed"], made["boxes"].as_array().unwrap().len()),
+        (&json!(format!("review-1@{}", digits("n"))), 3)
+    );
+    told(&send(
+        &server,
+        "PUT",
+        "/review/n?of=l1",
+        &json!({"author": "A. Reader", "concept": "dalet", "bbox": [11, 20.5, 30, 40]}),
+    ));
+    told(&send(
+        &server,
+        "DELETE",
+        "/review/c?of=http%3A%2F%2Fx.example%2Fl2",
+        &json!({"author": "B. Reader"}),
+    ));
+    let boxes = server.json("/pages/image/c.json")["boxes"].clone();
+    let concepts: Vec<&Value> = boxes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|b| &b["concept"])
+        .collect();
+    // A correction holds for every light of the side.
+    assert_eq!(concepts, ["dalet", "gimel"]);
+    let lines: Vec<Value> = work
+        .text("review.jsonl")
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let kinds: Vec<&Value> = lines.iter().map(|line| &line["type"]).collect();
+    assert_eq!(kinds, ["Create", "Update", "Delete"]);
+    assert_eq!(lines[0]["actor"]["name"], "A. Reader");
+    assert_eq!(lines[0]["object"]["body"][0]["value"], "gimel");
+    assert!(lines[0]["endTime"].as_str().unwrap().ends_with('Z'));
+
+    // Started anew, it is as it was left; and what is harvested is what was corrected.
+    server.stop();
+    let server = Serving::start(&work, &args);
+    assert_eq!(server.json("/pages/image/c.json")["boxes"], boxes);
+    let rewrite = format!("http://scrolls.example/=http://{}/", server.address);
+    let collection = "http://scrolls.example/iiif/presentation/3/collection.json";
+    work.run(
+        "digest",
+        &[
+            "iiif",
+            collection,
+            "--rewrite",
+            &rewrite,
+            "--rate",
+            "0",
+            "-o",
+            "d.json",
+        ],
+    )
+    .exits(0);
+    work.run("extract", &["d.json", "-o", "l.json"]).exits(0);
+    let image = work.json("l.json")["images"][0].clone();
+    let new = &image["localizations"][1];
+    assert_eq!(
+        (&new["concept"], &new["bbox"]),
+        (&json!("gimel"), &json!([1, 2, 30, 40.5]))
+    );
+    assert_eq!(new["attributes"]["creator"], "A. Reader");
+    assert!(new["attributes"]["created"].is_string());
+    assert_eq!(image["localizations"][0]["concept"], "dalet");
+}
+
+#[test]
+fn corrections_that_make_no_sense_change_nothing() {
+    let work = set();
+    let server = Serving::start(&work, &["set.json", "--review", "review.jsonl"]);
+    let good = json!({"concept": "a", "bbox": [1, 2, 3, 4]});
+    let cases = [
+        (
+            "POST",
+            "/review/none",
+            good.clone(),
+            404,
+            "no image is called",
+        ),
+        (
+            "POST",
+            "/review/n",
+            json!({"concept": "", "bbox": [1, 2, 3, 4]}),
+            400,
+            "a concept is needed",
+        ),
+        (
+            "POST",
+            "/review/n",
+            json!({"concept": "a", "bbox": [1, 2, -3, 4]}),
+            400,
+            "box is empty",
+        ),
+        (
+            "POST",
+            "/review/n",
+            json!({"concept": "a", "bbox": [399, 2, 3, 4]}),
+            409,
+            "reaches beyond 400 x 200",
+        ),
+        (
+            "PUT",
+            "/review/n?of=none",
+            good.clone(),
+            409,
+            "no box is called `none`",
+        ),
+        ("DELETE", "/review/n", json!({}), 409, "no box is called"),
+        ("PATCH", "/review/n", good.clone(), 405, "PUT"),
+        (
+            "POST",
+            "/review/n",
+            json!("x".repeat(70_000)),
+            413,
+            "64 KiB",
+        ),
+    ];
+    for (method, path, body, status, says) in cases {
+        let got = send(&server, method, path, &body);
+        let text = String::from_utf8_lossy(&got.body).into_owned();
+        assert!(
+            got.status == status && text.contains(says),
+            "{method} {path}: {} {text}",
+            got.status
+        );
+    }
+    let body = good.to_string();
+    for headers in [
+        "content-type: text/plain\r\n",
+        "content-type: application/json\r\norigin: http://evil.example\r\n",
+    ] {
+        let headers = format!("{headers}content-length: {}\r\n", body.len());
+        assert_eq!(
+            server
+                .ask_with("POST", "/review/n", &headers, body.as_bytes())
+                .status,
+            403
+        );
+    }
+    assert_eq!(work.text("review.jsonl"), "");
+    // Without --review nobody corrects anything.
+    let server = Serving::start(&work, &["set.json"]);
+    assert_eq!(send(&server, "POST", "/review/n", &good).status, 405);
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_left_out_and_said() {
+    let work = set();
+    let server = Serving::start(&work, &["set.json", "--review", "review.jsonl"]);
+    told(&send(
+        &server,
+        "POST",
+        "/review/n",
+        &json!({"concept": "a", "bbox": [1, 2, 3, 4]}),
+    ));
+    server.stop();
+    // As a full disk leaves it.
+    let cut = work.text("review.jsonl").repeat(2);
+    work.write("review.jsonl", &cut[..cut.len() - 40]);
+    let server = Serving::start(&work, &["set.json", "--review", "review.jsonl"]);
+    let made = told(&send(
+        &server,
+        "POST",
+        "/review/n",
+        &json!({"concept": "b", "bbox": [1, 2, 3, 4]}),
+    ));
+    assert_eq!(made["boxes"].as_array().unwrap().len(), 4);
+    let (code, _, err) = server.stop();
+    assert!(
+        code == 3 && err.contains("line 2") && err.contains("not JSON"),
+        "{err}"
+    );
+    assert_eq!(work.text("review.jsonl").lines().count(), 3);
+}
+
+/// One canvas with a choice of two lights and two boxes, and a page of its own, as a manifest; its digest, its set and
+/// pictures for it.
+fn harvested() -> Workdir {
+    let work = folder();
+    let light = |name: &str| {
+        json!({"id": format!("http://x.example/{name}.png"), "type": "Image", "width": 400, "height": 200,
+            "format": "image/png", "label": {"none": [name]}})
+    };
+    let canvas = |name: &str, body: Value, annotations: Value| {
+        let id = format!("http://x.example/{name}");
+        let page = |kind: &str, items: Value| json!([{"id": format!("{id}/{kind}"), "type": "AnnotationPage", "items": items}]);
+        let painting = json!([{"id": format!("{id}/painting/1"), "type": "Annotation", "motivation": "painting",
+            "target": id, "body": body}]);
+        json!({"id": id, "type": "Canvas", "width": 400, "height": 200, "label": {"none": [name]},
+            "items": page("painting", painting), "annotations": page("tags", annotations)})
+    };
+    let tag = |id: &str, concept: &str, part: &str| {
+        json!({"id": id, "type": "Annotation", "motivation": "tagging", "target": format!("http://x.example/recto#xywh={part}"),
+            "body": {"type": "TextualBody", "purpose": "tagging", "value": concept}})
+    };
+    let choice = json!({"type": "Choice", "items": [light("nir"), light("colour")]});
+    let tags = json!([
+        tag("l1", "aleph", "10,20,30,40"),
+        tag("l2", "bet", "0,0,9,9")
+    ]);
+    let manifest = json!({"@context": "http://iiif.io/api/presentation/3/context.json", "type": "Manifest",
+        "id": "http://x.example/manifest", "label": {"none": ["MS 1"]},
+        "items": [canvas("recto", choice, tags), canvas("verso", light("verso"), json!([]))]});
+    work.write_json("manifest.json", &manifest);
+    work.run("digest", &["iiif", "manifest.json", "-o", "digest.json"])
+        .exits(0);
+    work.run("extract", &["digest.json", "-o", "set.json"])
+        .exits(0);
+    let map: serde_json::Map<String, Value> = ["nir", "colour", "verso"]
+        .map(|name| {
+            (
+                format!("http://x.example/{name}.png"),
+                json!("pictures/a.png"),
+            )
+        })
+        .into_iter()
+        .collect();
+    work.write_json("image_map.json", &Value::Object(map));
+    work
+}
+
+/// What the pages show of every image.
+fn boxes(server: &Serving) -> Vec<Value> {
+    ["nir", "colour", "verso"]
+        .map(|name| {
+            let path = format!("/pages/image/http%3A%2F%2Fx.example%2F{name}.png.json");
+            server.json(&path)["boxes"].clone()
+        })
+        .into()
+}
+
+#[test]
+fn digest_and_extract_read_the_file_of_reviews() {
+    let work = harvested();
+    let server = Serving::start(&work, &["set.json", "--review", "review.jsonl"]);
+    let on = |name: &str| format!("/review/http%3A%2F%2Fx.example%2F{name}.png");
+    let drawn = json!({"author": "A. Reader", "concept": "gimel", "bbox": [1, 2, 30, 40.5],
+        "polygon": [[1, 2], [31, 2], [31, 42.5]]});
+    let made = told(&send(&server, "POST", &on("colour"), &drawn));
+    let new = made["changed"].as_str().unwrap().replace('@', "%40");
+    let moved = json!({"author": "B. Reader", "concept": "gimel", "bbox": [2, 2, 30, 40]});
+    told(&send(
+        &server,
+        "PUT",
+        &format!("{}?of={new}", on("colour")),
+        &moved,
+    ));
+    let held = work.json("set.json")["images"][0]["localizations"].clone();
+    let of = |at: usize| held[at]["id"].as_str().unwrap().replace('@', "%40");
+    let renamed = json!({"concept": "dalet", "bbox": [11, 20.5, 30, 40]});
+    told(&send(
+        &server,
+        "PUT",
+        &format!("{}?of={}", on("nir"), of(0)),
+        &renamed,
+    ));
+    told(&send(
+        &server,
+        "DELETE",
+        &format!("{}?of={}", on("nir"), of(1)),
+        &json!({}),
+    ));
+    told(&send(&server, "POST", &on("verso"), &renamed));
+    let seen = boxes(&server);
+    server.stop();
+    let counts: Vec<usize> = seen.iter().map(|b| b.as_array().unwrap().len()).collect();
+    assert_eq!(counts, [2, 2, 1]);
+
+    let report = ["--report", "report.json"];
+    let reviewed = ["--review", "review.jsonl"];
+    let extract = [&["digest.json", "-o", "a.json"][..], &reviewed, &report].concat();
+    work.run("extract", &extract).exits(0);
+    let told = work.json("report.json");
+    assert_eq!((&told["read"], &told["kept"]), (&json!(9), &json!(9)));
+    assert_eq!(told["reviews"], 5);
+    let digest = ["iiif", "manifest.json", "-o", "carried.json"];
+    work.run("digest", &[&digest[..], &reviewed].concat())
+        .exits(0);
+    work.run("extract", &["carried.json", "-o", "b.json"])
+        .exits(0);
+    assert_eq!(work.text("a.json"), work.text("b.json"));
+    assert!(work.faults().is_empty(), "{:?}", work.faults());
+
+    // What is served of it without the file is what was seen with it.
+    let ids: Vec<Value> = work.json("a.json")["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|image| image["localizations"].as_array().unwrap().clone())
+        .map(|l| l["id"].clone())
+        .collect();
+    let unique: std::collections::BTreeSet<String> = ids.iter().map(Value::to_string).collect();
+    assert_eq!((ids.len(), unique.len()), (5, 5));
+    let server = Serving::start(&work, &["a.json", "--review", "second.jsonl"]);
+    assert_eq!(boxes(&server), seen);
+    // A second file of reviews goes on counting where the first stopped.
+    let made = self::told(&send(&server, "POST", &on("verso"), &renamed));
+    assert_eq!(made["changed"], "review-6");
+}
+
+#[test]
+fn corrections_that_fit_no_image_or_box_are_listed() {
+    let work = harvested();
+    let line = |image: &str, of: &str| {
+        json!({"type": "Delete", "endTime": "2026-01-02T03:04:05Z", "target": format!("http://x.example/{image}.png"),
+            "object": {"id": of}})
+    };
+    let lines = [
+        line("nir", "l1").to_string(),
+        "{".into(),
+        line("nir", "none").to_string(),
+        line("elsewhere", "l1").to_string(),
+        line("verso", "none").to_string(),
+    ];
+    work.write("review.jsonl", lines.join("\n"));
+    let reviewed = ["--review", "review.jsonl"];
+    work.run(
+        "extract",
+        &[&["digest.json", "-o", "a.json"][..], &reviewed].concat(),
+    )
+    .exits(3);
+    let listed = work.text("rejects.csv");
+    for says in [
+        "review.jsonl,line 2,review,correction cannot be made: not JSON",
+        "review.jsonl,line 3,review,correction cannot be made: no box is called `none`",
+        "review.jsonl,line 4,review,correction cannot be made: no image is called `http://x.example/elsewhere.png`",
+        "review.jsonl,line 5,review,correction cannot be made: no box is called `none`",
+    ] {
+        assert!(listed.contains(says), "{says}\n{listed}");
+    }
+    assert_eq!(listed.lines().count(), 5);
+    // A digest knows images, not boxes; what it is told to leave out takes its corrections along.
+    let digest = [
+        "iiif",
+        "manifest.json",
+        "--label",
+        "recto",
+        "-o",
+        "some.json",
+    ];
+    let ran = work.run("digest", &[&digest[..], &reviewed].concat());
+    ran.exits(3).says(&["1 corrections of images set aside"]);
+    let listed = work.text("some.rejects.csv");
+    assert!(
+        listed.contains("line 2") && listed.contains("line 4"),
+        "{listed}"
+    );
+    assert_eq!(listed.lines().count(), 3);
+    let carried = work.json("some.json")["reviews"].clone();
+    assert_eq!(carried.as_array().unwrap().len(), 2);
+    work.run("extract", &["some.json", "-o", "b.json"]).exits(3);
+    assert!(
+        work.text("rejects.csv")
+            .contains("some.json,reviews[1],review,")
+    );
+    // A file that is not there ends the run before anything is asked.
+    work.run(
+        "digest",
+        &[
+            "iiif",
+            "manifest.json",
+            "-o",
+            "c.json",
+            "--review",
+            "no.jsonl",
+        ],
+    )
+    .exits(1)
+    .says(&["no.jsonl: no such file"]);
+    work.run(
+        "extract",
+        &["digest.json", "--review", "set.json", "-o", "set.json"],
+    )
+    .exits(2);
+}
