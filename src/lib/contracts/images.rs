@@ -119,7 +119,14 @@ impl Splitter {
     fn go_on(&mut self, bytes: &[u8], envelope: &mut Vec<u8>) -> Option<Vec<Range<usize>>> {
         let mut elements = Vec::new();
         while self.at < bytes.len() {
-            let byte = bytes[self.at];
+            if self.in_string && !self.is_escaped && self.element.is_some() {
+                // Most of a file are texts of elements.
+                let rest = memchr::memchr2(b'"', b'\\', &bytes[self.at..]);
+                self.at += rest.unwrap_or(bytes.len() - self.at);
+            }
+            let Some(&byte) = bytes.get(self.at) else {
+                break;
+            };
             self.at += 1;
             if self.element.is_none() && self.state != State::Within {
                 envelope.push(byte);

@@ -2,12 +2,12 @@
 //! image, so that a million fit. What is rarely asked for is read from the journal again.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
 use serde::Deserialize;
 
@@ -18,6 +18,13 @@ use crate::report::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot(u32);
 
+impl Slot {
+    /// Its number, below [`Finished::count`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// The images that are finished, the last word on each.
 #[derive(Debug, Default)]
 pub struct Finished {
@@ -25,8 +32,9 @@ pub struct Finished {
     /// Ids, each with its path behind it.
     text: String,
     entries: Vec<Entry>,
-    /// Hash of an id → the entry that was made last of those with this hash.
-    by_id: HashMap<u64, u32>,
+    /// Hashes of ids, each with the number of its entry.
+    by_id: HashTable<(u64, u32)>,
+    hasher: DefaultHashBuilder,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +47,6 @@ struct Entry {
     bytes: u64,
     /// Where its line begins in the journal.
     line: u64,
-    /// The next entry whose id has the same hash.
-    next: Option<u32>,
 }
 
 /// Of a line, what is kept.
@@ -110,7 +116,7 @@ impl Finished {
         number: &mut u64,
         at_end: bool,
     ) -> Result<usize, u64> {
-        let lines: Vec<&[u8]> = block.split_inclusive(|&b| b == b'\n').collect();
+        let lines = lines(block);
         let parsed: Vec<Option<Line>> = lines.par_iter().map(|line| parse(line)).collect();
         let mut sound = 0;
         for (line, parsed) in lines.iter().zip(parsed) {
@@ -139,30 +145,28 @@ impl Finished {
             },
             line,
         );
-        Slot(self.place(&download.id).unwrap_or_default())
+        self.find(&download.id).unwrap_or(Slot(0))
     }
 
     fn put(&mut self, line: &Line, at: u64) {
-        let mut entry = Entry {
+        let entry = Entry {
             text: self.text.len(),
             // A line is not as long as that.
             id: line.id.len() as u32,
             path: line.path.len() as u32,
-            asked: hash(&line.asked),
+            asked: self.hash(&line.asked),
             bytes: line.bytes,
             line: at,
-            next: None,
         };
         self.text.push_str(&line.id);
         self.text.push_str(&line.path);
-        match self.place(&line.id) {
-            Some(place) => {
-                entry.next = self.entries[place as usize].next;
-                self.entries[place as usize] = entry;
-            }
+        let hash = self.hash(&line.id);
+        match self.place(&line.id, hash) {
+            Some(place) => self.entries[place as usize] = entry,
             None => {
                 let place = self.entries.len() as u32;
-                entry.next = self.by_id.insert(hash(&line.id), place);
+                self.by_id
+                    .insert_unique(hash, (hash, place), |(hash, _)| *hash);
                 self.entries.push(entry);
             }
         }
@@ -170,17 +174,22 @@ impl Finished {
 
     /// Where an image is, if it is finished.
     pub fn find(&self, id: &str) -> Option<Slot> {
-        self.place(id).map(Slot)
+        self.place(id, self.hash(id)).map(Slot)
     }
 
-    fn place(&self, id: &str) -> Option<u32> {
-        let mut place = self.by_id.get(&hash(id)).copied();
-        while let Some(at) = place
-            && self.id(Slot(at)) != id
-        {
-            place = self.entries[at as usize].next;
-        }
-        place
+    fn place(&self, id: &str, hash: u64) -> Option<u32> {
+        let is_it = |(other, place): &(u64, u32)| *other == hash && self.id(Slot(*place)) == id;
+        self.by_id.find(hash, is_it).map(|(_, place)| *place)
+    }
+
+    /// The same in one run, which is all that is needed.
+    fn hash(&self, text: &str) -> u64 {
+        self.hasher.hash_one(text)
+    }
+
+    /// How many images there are.
+    pub fn count(&self) -> usize {
+        self.entries.len()
     }
 
     /// The id of an image.
@@ -202,7 +211,7 @@ impl Finished {
 
     /// Whether it is what was asked for in these words.
     pub fn was_asked(&self, slot: Slot, asked: &str) -> bool {
-        self.entry(slot).asked == hash(asked)
+        self.entry(slot).asked == self.hash(asked)
     }
 
     /// Everything that the journal says of it, read again.
@@ -217,7 +226,7 @@ impl Finished {
 
     fn entry(&self, slot: Slot) -> &Entry {
         // Slots are made here alone, and entries are never taken away.
-        &self.entries[slot.0 as usize]
+        &self.entries[slot.index()]
     }
 }
 
@@ -231,11 +240,16 @@ fn is_torn(line: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err()
 }
 
-/// The same in one run, which is all that is needed.
-fn hash(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
+/// Lines with their ends.
+fn lines(block: &[u8]) -> Vec<&[u8]> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', block) {
+        lines.push(&block[start..=end]);
+        start = end + 1;
+    }
+    lines.extend((start < block.len()).then(|| &block[start..]));
+    lines
 }
 
 #[cfg(test)]

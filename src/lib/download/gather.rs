@@ -68,11 +68,12 @@ pub fn read(
 
 /// Ids are unique by contract; a file that breaks it would lose an image.
 fn unique(set: &Set, finished: &Finished) -> Result<(), Error> {
-    let (mut settled, mut open) = (HashSet::new(), HashSet::new());
-    let twice = set.settled.iter().find(|slot| !settled.insert(**slot));
+    let (mut settled, mut open) = (vec![false; finished.count()], HashSet::new());
+    let mut slots = set.settled.iter();
+    let twice = slots.find(|slot| std::mem::replace(&mut settled[slot.index()], true));
     let twice = twice.map(|slot| finished.id(*slot)).or_else(|| {
         let mut ids = set.images.iter().map(|image| &*image.id);
-        ids.find(|id| !open.insert(*id) || finished.find(id).is_some_and(|s| settled.contains(&s)))
+        ids.find(|id| !open.insert(*id) || finished.find(id).is_some_and(|s| settled[s.index()]))
     });
     match twice {
         Some(id) => Err(Error::new(format!("image id `{id}` stands twice"))
