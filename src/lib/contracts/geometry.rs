@@ -1,0 +1,250 @@
+//! Numbers, boxes, sizes and outlines as contracts hold them: f64, checked once when they are read.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A number that is written without `.0` when it is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Number(pub f64);
+
+impl Serialize for Number {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+        if self.0.fract() == 0.0 && self.0.abs() < EXACT {
+            s.serialize_i64(self.0 as i64)
+        } else {
+            s.serialize_f64(self.0)
+        }
+    }
+}
+
+pub(super) fn plainly<S: serde::Serializer>(number: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+    number.map(Number).serialize(s)
+}
+
+/// A box `[x, y, width, height]` that is finite and not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "[f64; 4]", into = "[Number; 4]")]
+#[schemars(extend("prefixItems" = [
+    {"title": "x", "type": "number"},
+    {"title": "y", "type": "number"},
+    {"title": "width", "type": "number", "exclusiveMinimum": 0},
+    {"title": "height", "type": "number", "exclusiveMinimum": 0},
+]))]
+pub struct BBox {
+    /// Left edge.
+    pub x: f64,
+    /// Top edge.
+    pub y: f64,
+    /// Width, above 0.
+    pub width: f64,
+    /// Height, above 0.
+    pub height: f64,
+}
+
+impl TryFrom<[f64; 4]> for BBox {
+    type Error = String;
+    fn try_from([x, y, width, height]: [f64; 4]) -> Result<Self, String> {
+        if ![x, y, width, height].iter().all(|v| v.is_finite()) {
+            return Err(format!(
+                "box has a number that is not finite: {x}, {y}, {width}, {height}"
+            ));
+        }
+        if width <= 0.0 || height <= 0.0 {
+            return Err(format!("box is empty: {width} x {height}"));
+        }
+        Ok(BBox {
+            x,
+            y,
+            width,
+            height,
+        })
+    }
+}
+
+impl From<BBox> for [Number; 4] {
+    fn from(b: BBox) -> Self {
+        [Number(b.x), Number(b.y), Number(b.width), Number(b.height)]
+    }
+}
+
+impl BBox {
+    /// Right edge.
+    pub fn right(&self) -> f64 {
+        self.x + self.width
+    }
+
+    /// Bottom edge.
+    pub fn bottom(&self) -> f64 {
+        self.y + self.height
+    }
+
+    /// The smallest box around some points; an error when it would be empty.
+    pub fn around(points: impl IntoIterator<Item = [f64; 2]>) -> Result<Self, String> {
+        let (mut left, mut top, mut right, mut bottom) = (
+            f64::INFINITY,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NEG_INFINITY,
+        );
+        for [x, y] in points {
+            (left, right) = (left.min(x), right.max(x));
+            (top, bottom) = (top.min(y), bottom.max(y));
+        }
+        BBox::try_from([left, top, right - left, bottom - top])
+    }
+
+    /// The part inside a frame whose corner is the origin; none when nothing is left.
+    pub fn clip(&self, frame: Frame) -> Option<Self> {
+        if self.x >= 0.0
+            && self.y >= 0.0
+            && self.right() <= frame.width
+            && self.bottom() <= frame.height
+        {
+            return Some(*self);
+        }
+        let (x, y) = (self.x.max(0.0), self.y.max(0.0));
+        let (right, bottom) = (
+            self.right().min(frame.width),
+            self.bottom().min(frame.height),
+        );
+        BBox::try_from([x, y, right - x, bottom - y]).ok()
+    }
+
+    /// The same box in a frame that is `sx` and `sy` times as large.
+    pub fn scale(&self, sx: f64, sy: f64) -> Self {
+        BBox {
+            x: self.x * sx,
+            y: self.y * sy,
+            width: self.width * sx,
+            height: self.height * sy,
+        }
+    }
+}
+
+/// Size of a coordinate space, both sides above 0; written `[width, height]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "[f64; 2]", into = "[Number; 2]")]
+#[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
+pub struct Frame {
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+}
+
+impl TryFrom<[f64; 2]> for Frame {
+    type Error = String;
+    fn try_from([width, height]: [f64; 2]) -> Result<Self, String> {
+        let usable = |v: f64| v.is_finite() && v > 0.0;
+        if usable(width) && usable(height) {
+            Ok(Frame { width, height })
+        } else {
+            Err(format!("size is not above zero: {width} x {height}"))
+        }
+    }
+}
+
+impl Frame {
+    /// Whether one scale fits both sides of two spaces, within one pixel of the coarser of the two: either size may
+    /// have been rounded.
+    pub fn has_shape_of(self, other: Frame) -> bool {
+        let (sx, sy) = (other.width / self.width, other.height / self.height);
+        let within = |a: f64, b: f64, scale: f64| (a - b).abs() <= scale.max(1.0);
+        within(other.width, self.width * sy, sy) || within(other.height, self.height * sx, sx)
+    }
+}
+
+impl From<Frame> for [Number; 2] {
+    fn from(f: Frame) -> Self {
+        [Number(f.width), Number(f.height)]
+    }
+}
+
+/// A closed outline of at least three finite points; the last is not repeated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Vec<[f64; 2]>", into = "Vec<[Number; 2]>")]
+#[schemars(extend("minItems" = 3))]
+pub struct Polygon(Vec<[f64; 2]>);
+
+impl TryFrom<Vec<[f64; 2]>> for Polygon {
+    type Error = String;
+    fn try_from(mut points: Vec<[f64; 2]>) -> Result<Self, String> {
+        while points.len() > 1 && points.first() == points.last() {
+            points.pop();
+        }
+        if points.len() < 3 {
+            return Err(format!("polygon has {} points, 3 are needed", points.len()));
+        }
+        if points.iter().flatten().any(|v| !v.is_finite()) {
+            return Err("polygon has a number that is not finite".into());
+        }
+        Ok(Polygon(points))
+    }
+}
+
+impl From<Polygon> for Vec<[Number; 2]> {
+    fn from(p: Polygon) -> Self {
+        p.0.into_iter()
+            .map(|[x, y]| [Number(x), Number(y)])
+            .collect()
+    }
+}
+
+impl Polygon {
+    /// Its points, `[x, y]`.
+    pub fn points(&self) -> &[[f64; 2]] {
+        &self.0
+    }
+
+    /// Area by the shoelace formula, never negative.
+    pub fn area(&self) -> f64 {
+        let next = self.0.iter().cycle().skip(1);
+        let twice: f64 = self
+            .0
+            .iter()
+            .zip(next)
+            .map(|(a, b)| a[0] * b[1] - b[0] * a[1])
+            .sum();
+        twice.abs() / 2.0
+    }
+
+    /// Every point through a function.
+    pub fn map(&self, f: impl Fn([f64; 2]) -> [f64; 2]) -> Self {
+        Polygon(self.0.iter().map(|&p| f(p)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_written_whole() {
+        let bbox = BBox::try_from([1.0, 2.5, 3.0, 4.0]).unwrap();
+        assert_eq!(serde_json::to_string(&bbox).unwrap(), "[1,2.5,3,4]");
+    }
+
+    #[test]
+    fn boxes_are_clipped_to_the_frame_or_vanish() {
+        let frame = Frame {
+            width: 10.0,
+            height: 8.0,
+        };
+        let cases = [
+            ([1.0, 1.0, 2.0, 2.0], Some([1.0, 1.0, 2.0, 2.0])),
+            ([-1.0, -1.0, 2.0, 20.0], Some([0.0, 0.0, 1.0, 8.0])),
+            ([10.0, 0.0, 2.0, 2.0], None),
+            ([-3.0, 0.0, 3.0, 2.0], None),
+        ];
+        for (given, wanted) in cases {
+            let clipped = BBox::try_from(given).unwrap().clip(frame);
+            assert_eq!(
+                clipped,
+                wanted.map(|b| BBox::try_from(b).unwrap()),
+                "{given:?}"
+            );
+        }
+    }
+}
