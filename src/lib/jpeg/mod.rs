@@ -27,6 +27,7 @@
 //! # }
 //! ```
 
+mod bigtiff;
 mod bits;
 mod check;
 mod coefficients;

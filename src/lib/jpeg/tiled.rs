@@ -1,8 +1,9 @@
 //! A tiled BigTIFF with JPEG tiles inside, as they are (TIFF 6.0 with its Technical Note 2; BigTIFF): for pictures
 //! beyond what a JPEG holds, and for tiles whose quantization tables differ.
 
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, Write};
 
+use super::bigtiff::{BigTiff, Kind, Tiles};
 use super::fault::Refusal;
 use super::markers::{Reader, Scan};
 use super::scan::{Skim, walk};
@@ -159,22 +160,17 @@ fn stripped(reader: &mut Reader, scan: &Scan) -> Result<Vec<u8>, Refusal> {
 /// Writes the file, tile by tile from left to right and from top to bottom.
 pub struct Writer<'a, W> {
     plan: &'a Plan,
-    out: W,
-    at: u64,
+    out: BigTiff<W>,
     offsets: Vec<u64>,
     lengths: Vec<u64>,
 }
 
 impl<'a, W: Write + Seek> Writer<'a, W> {
     /// Begins a file at the start of `out`.
-    pub fn new(plan: &'a Plan, mut out: W) -> io::Result<Self> {
-        out.write_all(b"II\x2B\0\x08\0\0\0")?;
-        // Where the directory lies, when that is known.
-        out.write_all(&[0; 8])?;
+    pub fn new(plan: &'a Plan, out: W) -> io::Result<Self> {
         Ok(Writer {
             plan,
-            out,
-            at: 16,
+            out: BigTiff::new(out)?,
             offsets: Vec::new(),
             lengths: Vec::new(),
         })
@@ -188,9 +184,9 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
             let what = format!("tile {:?} where {next:?} is due", tile.cell);
             return Err(Refusal::Misfit(what).into());
         }
-        self.offsets.push(self.at);
+        self.offsets.push(self.out.write(&tile.bytes)?);
         self.lengths.push(tile.bytes.len() as u64);
-        Ok(self.write(&tile.bytes)?)
+        Ok(())
     }
 
     /// Writes the directory; gives the output back.
@@ -200,104 +196,21 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
             let what = format!("{} of {} tiles", self.offsets.len(), columns * rows);
             return Err(Refusal::Misfit(what).into());
         }
-        let entries = self.entries();
-        let mut directory = (entries.len() as u64).to_le_bytes().to_vec();
-        for (tag, kind, count, value) in entries {
-            directory.extend(tag.to_le_bytes());
-            directory.extend((kind as u16).to_le_bytes());
-            directory.extend(count.to_le_bytes());
-            match value.len() {
-                0..=8 => directory.extend([value, vec![0; 8]].concat()[..8].iter()),
-                _ => {
-                    self.align()?;
-                    directory.extend(self.at.to_le_bytes());
-                    self.write(&value)?;
-                }
-            }
-        }
-        directory.extend([0; 8]);
-        self.align()?;
-        let at = self.at;
-        self.write(&directory)?;
-        self.out.seek(SeekFrom::Start(8))?;
-        self.out.write_all(&at.to_le_bytes())?;
-        self.out.seek(SeekFrom::End(0))?;
-        Ok(self.out)
-    }
-
-    fn entries(&self) -> Vec<(u16, Kind, u64, Vec<u8>)> {
         let plan = self.plan;
-        let ([width, height], components) = (plan.grid.size(), plan.style.components.len());
-        let short = |values: &[u16]| {
-            (
-                Kind::Short,
-                values.len() as u64,
-                bytes(values, u16::to_le_bytes),
-            )
+        let tiles = Tiles {
+            size: plan.grid.size(),
+            tile: plan.tile,
+            photometric: plan.photometric,
+            subsampling: plan.style.components[0].1.map(|n| n as u16),
+            offsets: &self.offsets,
+            lengths: &self.lengths,
         };
-        let long = |value: u32| (Kind::Long, 1, value.to_le_bytes().to_vec());
-        let many = |values: &[u64]| {
-            (
-                Kind::Long8,
-                values.len() as u64,
-                bytes(values, u64::to_le_bytes),
-            )
-        };
-        let mut tags = vec![
-            (256, long(width)),
-            (257, long(height)),
-            (258, short(&vec![8; components])),
-            (259, short(&[7])),
-            (262, short(&[plan.photometric])),
-            (277, short(&[components as u16])),
-            (284, short(&[1])),
-            (322, long(plan.tile[0])),
-            (323, long(plan.tile[1])),
-            (324, many(&self.offsets)),
-            (325, many(&self.lengths)),
-        ];
-        if plan.photometric == 6 {
-            let [across, down] = plan.style.components[0].1.map(|n| n as u16);
-            // Black and white of full-range luma and chroma, as fractions.
-            let reference = [0u32, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1];
-            tags.push((530, short(&[across, down])));
-            tags.push((531, short(&[1])));
-            tags.push((
-                532,
-                (Kind::Rational, 6, bytes(&reference, u32::to_le_bytes)),
-            ));
-        }
+        let mut entries = tiles.entries();
         if let Some(icc) = &plan.style.icc {
-            tags.push((34675, (Kind::Undefined, icc.len() as u64, icc.clone())));
+            let value = (Kind::Undefined, icc.len() as u64, icc.clone());
+            entries.push((34675, value));
         }
-        tags.into_iter()
-            .map(|(tag, (kind, count, value))| (tag, kind, count, value))
-            .collect()
+        self.out.directory(entries)?;
+        Ok(self.out.into_inner())
     }
-
-    fn align(&mut self) -> io::Result<()> {
-        let pad = self.at.next_multiple_of(8) - self.at;
-        self.write(&vec![0; pad as usize])
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.at += bytes.len() as u64;
-        self.out.write_all(bytes)
-    }
-}
-
-/// Types of values in a directory.
-#[derive(Clone, Copy)]
-#[allow(missing_docs)] // TIFF's own words.
-pub enum Kind {
-    Short = 3,
-    Long = 4,
-    Rational = 5,
-    Undefined = 7,
-    Long8 = 16,
-}
-
-/// Numbers one behind the other.
-pub fn bytes<T: Copy, const N: usize>(values: &[T], to: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-    values.iter().flat_map(|&value| to(value)).collect()
 }
