@@ -50,19 +50,9 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ImageRequest, Refusal};
+    use super::super::resolve::tests::resolve;
     use super::*;
     use proptest::prelude::*;
-
-    fn resolve(
-        version: Version,
-        text: &str,
-        image: [u32; 2],
-        limits: &Limits,
-    ) -> Result<Plan, Refusal> {
-        let segments: Vec<&str> = text.split('/').collect();
-        ImageRequest::parse(version, segments.try_into().unwrap())?.resolve(version, image, limits)
-    }
 
     #[test]
     fn spellings_of_one_request_share_their_canonical_form() {

@@ -260,10 +260,10 @@ pub fn fit([width, height]: [u32; 2], [w, h]: [u32; 2], enlarge: bool) -> [u32; 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn resolve(
+    pub fn resolve(
         version: Version,
         text: &str,
         image: [u32; 2],

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::huffman::{Lookup, extend};
 use super::markers::{Component, Frame, Reader, Scan};
 use super::progressive::{Keep, Progress};
-use super::scan::{Bad, Blocks, Place, ends_well, walk};
+use super::scan::{Bad, Blocks, Place, Predictions, ends_well, walk};
 
 /// The coefficients of a block, in zigzag order.
 pub type Block = [i16; 64];
@@ -163,7 +163,7 @@ impl Keep for Coefficients {
 pub struct Whole<'a> {
     all: &'a mut Coefficients,
     /// DC of the last block of each component.
-    pub predictions: [i32; 4],
+    pub predictions: Predictions,
 }
 
 impl<'a> Whole<'a> {
@@ -171,14 +171,14 @@ impl<'a> Whole<'a> {
     pub fn new(all: &'a mut Coefficients) -> Self {
         Whole {
             all,
-            predictions: [0; 4],
+            predictions: Predictions::default(),
         }
     }
 }
 
 impl Blocks for Whole<'_> {
     fn restart(&mut self) {
-        self.predictions = [0; 4];
+        self.predictions = Predictions::default();
     }
 
     fn block(
@@ -188,13 +188,7 @@ impl Blocks for Whole<'_> {
         dc: &Lookup,
         ac: &Lookup,
     ) -> Result<(), Bad> {
-        bits.fill();
-        let entry = dc.entry(bits)?;
-        bits.consume(entry.length());
-        let difference = extend(bits.take(entry.size()), entry.size());
-        let prediction = &mut self.predictions[place.component];
-        *prediction = prediction.wrapping_add(difference);
-        let value = *prediction;
+        let value = self.predictions.next(bits, place.component, dc)?;
         self.all.put(place, 0, value);
         let mut index = 1;
         while index < 64 {

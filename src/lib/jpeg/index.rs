@@ -9,7 +9,7 @@ use super::bits::Bits;
 use super::coefficients::{Coefficients, Whole};
 use super::fault::{Fault, Refusal, damaged};
 use super::markers::{Frame, Quantization, Scan};
-use super::scan::{Bad, Blocks as _, Place, layout};
+use super::scan::{Bad, Blocks as _, Place, Predictions, layout};
 use super::style::{Colour, Style};
 use super::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
 
@@ -176,7 +176,7 @@ impl Index {
         let mut bits = Bits::new(bytes, start.byte);
         bits.skip(start.skip.into());
         let mut keep = Whole::new(all);
-        keep.predictions = start.predictions.map(i32::from);
+        keep.predictions = Predictions(start.predictions.map(i32::from));
         let mut aside = Predict::new(keep.predictions);
         for x in first * STEP..window.to[0] {
             let number = u64::from(y) * u64::from(wide) + u64::from(x);
@@ -295,7 +295,7 @@ fn starts(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<(Vec<Start>, usize
     let cut = |number: u64| damaged(format!("a scan ends after {number} of {total} MCUs"));
     let mut starts = Vec::new();
     let mut bits = Bits::new(bytes, scan.start);
-    let mut predict = Predict::new([0; 4]);
+    let mut predict = Predict::new(Predictions::default());
     for number in 0..total {
         // Both are below 65,536.
         let (x, y) = (
@@ -334,7 +334,7 @@ fn start(bits: &Bits, predict: &Predict) -> Result<Start, Fault> {
         .position()
         .ok_or_else(|| unsupported("fill bytes among the data"))?;
     let mut predictions = [0; 4];
-    for (to, from) in predictions.iter_mut().zip(predict.predictions) {
+    for (to, from) in predictions.iter_mut().zip(predict.predictions.0) {
         *to = i16::try_from(from).map_err(|_| unsupported("coefficients of over 16 bits"))?;
     }
     // At most 7 bits of a byte come before another.
@@ -348,18 +348,18 @@ fn start(bits: &Bits, predict: &Predict) -> Result<Start, Fault> {
 
 /// Reads blocks and keeps their DC alone.
 struct Predict {
-    predictions: [i32; 4],
+    predictions: Predictions,
 }
 
 impl Predict {
-    fn new(predictions: [i32; 4]) -> Self {
+    fn new(predictions: Predictions) -> Self {
         Predict { predictions }
     }
 }
 
 impl super::scan::Blocks for Predict {
     fn restart(&mut self) {
-        self.predictions = [0; 4];
+        self.predictions = Predictions::default();
     }
 
     #[inline(always)]
@@ -370,12 +370,7 @@ impl super::scan::Blocks for Predict {
         dc: &super::huffman::Lookup,
         ac: &super::huffman::Lookup,
     ) -> Result<(), Bad> {
-        bits.fill();
-        let entry = dc.entry(bits)?;
-        bits.consume(entry.length());
-        let difference = super::huffman::extend(bits.take(entry.size()), entry.size());
-        let prediction = &mut self.predictions[place.component];
-        *prediction = prediction.wrapping_add(difference);
+        self.predictions.next(bits, place.component, dc)?;
         let mut index = 1;
         while index < 64 {
             bits.fill();

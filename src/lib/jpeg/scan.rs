@@ -3,7 +3,7 @@
 
 use super::bits::{Bits, Ending, Restart};
 use super::fault::{Fault, damaged};
-use super::huffman::{END_OF_BLOCK, Lookup, NoCode};
+use super::huffman::{END_OF_BLOCK, Lookup, NoCode, extend};
 use super::markers::{Frame, Scan};
 
 /// Where a block lies.
@@ -35,6 +35,24 @@ pub struct Bad;
 impl From<NoCode> for Bad {
     fn from(_: NoCode) -> Self {
         Bad
+    }
+}
+
+/// The DC coefficient of each component's last block, by which the next is told (F.2.1.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Predictions(pub [i32; 4]);
+
+impl Predictions {
+    /// The DC coefficient of a component's next block.
+    #[inline(always)]
+    pub fn next(&mut self, bits: &mut Bits, component: usize, dc: &Lookup) -> Result<i32, Bad> {
+        bits.fill();
+        let entry = dc.entry(bits)?;
+        bits.consume(entry.length());
+        let difference = extend(bits.take(entry.size()), entry.size());
+        let last = &mut self.0[component];
+        *last = last.wrapping_add(difference);
+        Ok(*last)
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 use super::bits::{Bits, Packed, Stuffed};
 use super::coefficients::Coefficients;
 use super::fault::{Fault, Refusal};
-use super::huffman::{Class, Codes, Counts, Lookup, Table, extend, sized};
+use super::huffman::{Class, Codes, Counts, Lookup, Table, sized};
 use super::markers::{Frame, Reader, Scan};
-use super::scan::{Bad, Blocks, Place, ends_well, walk};
+use super::scan::{Bad, Blocks, Place, Predictions, ends_well, walk};
 use super::style::Style;
 
 /// A row of MCUs of a tile.
@@ -241,7 +241,7 @@ fn transfer<E: Emit>(reader: &mut Reader, scan: Scan, emit: E) -> Result<E, Refu
     }
     let mut transfer = Transfer {
         emit,
-        predictions: [0; 4],
+        predictions: Predictions::default(),
     };
     let end = walk(reader.bytes(), reader.frame()?, &scan, &mut transfer)?;
     reader.resume(end);
@@ -254,7 +254,7 @@ fn transfer<E: Emit>(reader: &mut Reader, scan: Scan, emit: E) -> Result<E, Refu
 /// Gives the symbols of a scan on as they come.
 struct Transfer<E> {
     emit: E,
-    predictions: [i32; 4],
+    predictions: Predictions,
 }
 
 impl<E: Emit> Blocks for Transfer<E> {
@@ -263,7 +263,7 @@ impl<E: Emit> Blocks for Transfer<E> {
     }
 
     fn restart(&mut self) {
-        self.predictions = [0; 4];
+        self.predictions = Predictions::default();
     }
 
     #[inline(always)]
@@ -274,13 +274,8 @@ impl<E: Emit> Blocks for Transfer<E> {
         dc: &Lookup,
         ac: &Lookup,
     ) -> Result<(), Bad> {
-        bits.fill();
-        let entry = dc.entry(bits)?;
-        bits.consume(entry.length());
-        let difference = extend(bits.take(entry.size()), entry.size());
-        let prediction = &mut self.predictions[place.component];
-        *prediction = prediction.wrapping_add(difference);
-        self.emit.dc(place.component, *prediction);
+        let value = self.predictions.next(bits, place.component, dc)?;
+        self.emit.dc(place.component, value);
         let mut index = 1;
         while index < 64 {
             bits.fill();
