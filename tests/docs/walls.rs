@@ -128,7 +128,8 @@ fn source() -> BTreeMap<String, Vec<String>> {
         .into_iter()
         .map(|path| {
             let text = std::fs::read_to_string(root().join("src/lib").join(&path)).unwrap();
-            let program = text.split("\n#[cfg(test)]\nmod tests").next().unwrap();
+            let tests = Regex::new(r"\n#\[cfg\(test\)\]\n(pub\(\w+\) )?mod tests").unwrap();
+            let program = tests.split(&text).next().unwrap();
             let is_code = |line: &&str| !line.trim_start().starts_with("//");
             let lines = program.lines().filter(is_code).map(str::to_owned);
             (path, lines.collect())

@@ -527,6 +527,57 @@ fn bomb() -> Vec<u8> {
     file(&objects(&[(&page, "/N Do"), (BOX, CORNERS)], &forms), "")
 }
 
+/// Processes that a server has started and not yet taken leave of.
+fn children(server: &Serving) -> usize {
+    let is_child = |entry: std::io::Result<std::fs::DirEntry>| {
+        let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+        // The parent stands behind the name, which is in parentheses, and the state.
+        let (_, rest) = stat.rsplit_once(") ")?;
+        (rest.split(' ').nth(1)? == server.child.id().to_string()).then_some(())
+    };
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(is_child)
+        .count()
+}
+
+/// A form that unpacks to 8 GiB: every pair of its bytes is a run of 128 like themselves, four times over.
+fn flood() -> Vec<u8> {
+    const TIMES: usize = 4;
+    // What ends the data of each time, within a literal of the one before.
+    let end = (1..TIMES).fold(vec![0x80], |end, _| {
+        [&[end.len() as u8 - 1], &end[..], &[0x80]].concat()
+    });
+    let data = [&[0x81; 512], &end[..]].concat();
+    let data: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+    let filters = "/ASCIIHexDecode".to_owned() + &"/RunLengthDecode".repeat(TIMES);
+    let form = format!("/Type/XObject/Subtype/Form/BBox[0 0 144 72]/Filter[{filters}]");
+    let page = format!("{BOX}/Resources<</XObject<</N 3 0 R>>>>");
+    let forms = [stream(&form, &data)];
+    file(&objects(&[(&page, "/N Do"), (BOX, CORNERS)], &forms), "")
+}
+
+#[test]
+fn a_page_that_unpacks_to_more_than_it_may_is_given_up_and_others_are_drawn() {
+    let work = work();
+    work.write("papers/flood.pdf", flood());
+    let server = Serving::start(&work, &["papers"]);
+    let got = server.get("/iiif/3/flood/full/max/0/default.png");
+    let why = String::from_utf8_lossy(&got.body).into_owned();
+    let says = why.contains("takes more memory than it may");
+    assert!(
+        got.status == 500 && says,
+        "{} {} bytes",
+        got.status,
+        why.len()
+    );
+    for page in ["flood%3B2", "report"] {
+        let path = format!("/iiif/3/{page}/full/max/0/default.png");
+        assert_eq!(server.get(&path).status, 200, "{page}");
+    }
+    assert_eq!(children(&server), 0);
+}
+
 #[test]
 fn a_page_that_never_ends_is_given_up_and_others_are_drawn() {
     let work = work();
@@ -539,6 +590,7 @@ fn a_page_that_never_ends_is_given_up_and_others_are_drawn() {
         assert_eq!(got.status, 503, "{why}");
         assert!(got.headers.contains_key("retry-after"));
         assert!(why.contains("takes longer than 1 s"), "{why}");
+        assert_eq!(children(&server), 0);
     }
     for page in ["bomb%3B2", "report"] {
         let path = format!("/iiif/3/{page}/full/max/0/default.png");

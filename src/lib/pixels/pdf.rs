@@ -1,15 +1,10 @@
 //! Pages of PDF, drawn on white paper.
 //!
-//! A page is a program in disguise: what reads it works on a thread of its own, with a deep stack, for a limited time.
-//! It is told to stop when it next looks an object up; a thread that looks none up goes on, and of such there are few.
+//! A page is a program in disguise: it may unpack to any size and never end. `serve` reads files in a process apart,
+//! which may take so much memory and time.
 
-use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
 use hayro::hayro_interpret::InterpreterSettings;
 use hayro::hayro_interpret::util::TransformExt;
@@ -20,7 +15,7 @@ use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::vello_cpu::peniko::ImageAlphaType;
 use hayro::vello_cpu::{Pixmap, RasterizerSettings, RenderContext, Resources, TargetInit};
 use hayro::{RenderCache, RenderSettings};
-use image::{DynamicImage, RgbImage};
+use image::RgbImage;
 
 /// The most pages of a file.
 pub const MOST_PAGES: usize = 10_000;
@@ -32,42 +27,8 @@ const MOST_SIDE: f64 = 32_767.0;
 const MOST_BYTES: u64 = 1 << 31;
 /// Bytes to a pixel while a page is drawn: painted in four, layers of the same, given away in three.
 pub const BYTES_TO_A_PIXEL: u8 = 12;
-/// What is nested in a page is read by recursion.
-const STACK: usize = 64 << 20;
-/// Threads that may go on although nobody waits for them.
-const MOST_ADRIFT: usize = 2;
-
-/// A page of a file, and how it is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// From 1.
-    pub number: u32,
-    /// Pixels to an inch.
-    pub dpi: u32,
-    /// How long it may take.
-    pub patience: Duration,
-}
-
-/// Why a page is not had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It takes too long.
-    Slow(String),
-    /// Others that took too long have not ended yet.
-    Busy,
-    /// It cannot be read.
-    Broken(String),
-}
-
-impl From<Fault> for String {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Slow(why) | Fault::Broken(why) => why,
-            Fault::Busy => format!("waits: {MOST_ADRIFT} pages that take too long have not ended"),
-        }
-    }
-}
-
+/// What is nested in a page is read by recursion: the stack that takes.
+pub const STACK: usize = 64 << 20;
 /// Whether a file is taken for a PDF, by its name or its first bytes.
 pub fn is_pdf(path: &Path) -> bool {
     use std::io::Read;
@@ -79,17 +40,16 @@ pub fn is_pdf(path: &Path) -> bool {
 }
 
 /// `[width, height]` in points of every page of a file, turned as its `Rotate` says.
-pub fn sizes(path: &Path, patience: Duration) -> Result<Vec<[f64; 2]>, Fault> {
-    within(path, 0, patience, |pdf| {
-        let pages = pdf.pages();
-        match pages.len() {
-            0 => Err("PDF without pages".into()),
-            n if n > MOST_PAGES => Err(format!(
-                "PDF has too many pages: {n}, the limit is {MOST_PAGES}"
-            )),
-            _ => pages.iter().map(points).collect(),
-        }
-    })
+pub fn sizes(path: &Path) -> Result<Vec<[f64; 2]>, String> {
+    let pdf = opened(path)?;
+    let pages = pdf.pages();
+    match pages.len() {
+        0 => Err("PDF without pages".into()),
+        n if n > MOST_PAGES => Err(format!(
+            "PDF has too many pages: {n}, the limit is {MOST_PAGES}"
+        )),
+        _ => pages.iter().map(points).collect(),
+    }
 }
 
 /// `[width, height]` in pixels of a page of so many points.
@@ -101,15 +61,21 @@ pub fn pixels([w, h]: [f64; 2], dpi: u32) -> [u32; 2] {
     [w, h].map(|side| ((side * scale).round() as u32).max(1))
 }
 
-/// Draws a page.
-pub fn draw(path: &Path, page: Page) -> Result<DynamicImage, Fault> {
-    within(path, page.number, page.patience, move |pdf| {
-        let pages = pdf.pages();
-        let at = (page.number as usize).checked_sub(1);
-        let found = at.and_then(|at| pages.get(at));
-        let found = found.ok_or_else(|| format!("it has {} pages", pages.len()))?;
-        painted(found, page.dpi)
-    })
+/// Draws a page, numbered from 1. `grant` is told its size in pixels before memory is taken for it.
+pub fn draw(
+    path: &Path,
+    number: u32,
+    dpi: u32,
+    grant: impl Fn([u32; 2]),
+) -> Result<RgbImage, String> {
+    let pdf = opened(path)?;
+    let pages = pdf.pages();
+    let at = (number as usize).checked_sub(1);
+    let found = at.and_then(|at| pages.get(at));
+    let found = found.ok_or_else(|| format!("it has {} pages", pages.len()))?;
+    let size = pixels(points(found)?, dpi);
+    grant(size);
+    painted(found, size)
 }
 
 /// A page's size as it is shown. One without extent is shown as A4, as is one that does not say how large it is.
@@ -125,8 +91,7 @@ fn points(page: &page::Page) -> Result<[f64; 2], String> {
     }
 }
 
-fn painted(page: &page::Page, dpi: u32) -> Result<DynamicImage, String> {
-    let size = pixels(points(page)?, dpi);
+fn painted(page: &page::Page, size: [u32; 2]) -> Result<RgbImage, String> {
     // At most MOST_SIDE.
     let [width, height] = size.map(|side| side as u16);
     let (w, h) = page.render_dimensions();
@@ -159,9 +124,7 @@ fn painted(page: &page::Page, dpi: u32) -> Result<DynamicImage, String> {
     drop(painter);
     let opaque = without_alpha(paper.take_rgba8(ImageAlphaType::AlphaPremultiplied));
     let image = RgbImage::from_raw(size[0], size[1], opaque);
-    image
-        .map(DynamicImage::from)
-        .ok_or_else(|| "painted to a wrong length".into())
+    image.ok_or_else(|| "painted to a wrong length".into())
 }
 
 /// Three of every four bytes, in the same place: on white paper all is opaque.
@@ -175,93 +138,7 @@ fn without_alpha(mut rgba: Vec<u8>) -> Vec<u8> {
     rgba
 }
 
-/// Work on a file, 0 or the number of a page of it.
-type Task = (PathBuf, u32);
-
-/// What is worked at, each with whether its time is over. Threads are the program's: there is one account of them.
-static WORK: Mutex<Vec<(Task, Arc<AtomicBool>)>> = Mutex::new(Vec::new());
-
-fn account() -> MutexGuard<'static, Vec<(Task, Arc<AtomicBool>)>> {
-    WORK.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A task in the account, for as long as its thread runs, whether anybody waits for it or not.
-struct Running(Arc<AtomicBool>);
-
-impl Running {
-    fn begin(task: Task) -> Result<Self, Fault> {
-        let mut account = account();
-        let adrift = account.iter().filter(|(_, is_over)| is_set(is_over));
-        if adrift.clone().any(|(other, _)| *other == task) {
-            return Err(Fault::Slow("took too long before and has not ended".into()));
-        }
-        if adrift.count() >= MOST_ADRIFT {
-            return Err(Fault::Busy);
-        }
-        let is_over = Arc::new(AtomicBool::new(false));
-        account.push((task, is_over.clone()));
-        Ok(Running(is_over))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        account().retain(|(_, is_over)| !Arc::ptr_eq(is_over, &self.0));
-    }
-}
-
-fn is_set(flag: &AtomicBool) -> bool {
-    flag.load(Ordering::Relaxed)
-}
-
-/// The bytes of a file, until there is no time left. The reader asks for them whenever it looks an object up.
-struct Lent {
-    bytes: Vec<u8>,
-    is_over: Arc<AtomicBool>,
-}
-
-impl AsRef<[u8]> for Lent {
-    fn as_ref(&self) -> &[u8] {
-        if is_set(&self.is_over) {
-            // Ends the thread; nobody waits for what it would say.
-            resume_unwind(Box::new("over"));
-        }
-        &self.bytes
-    }
-}
-
-/// Works on a file for as long as there is patience.
-fn within<T: Send + 'static>(
-    path: &Path,
-    number: u32,
-    patience: Duration,
-    work: impl FnOnce(&Pdf) -> Result<T, String> + Send + 'static,
-) -> Result<T, Fault> {
-    let running = Running::begin((path.to_owned(), number))?;
-    let (is_over, path) = (running.0.clone(), path.to_owned());
-    let (send, made) = mpsc::sync_channel(1);
-    let thread = thread::Builder::new().name("pdf".into()).stack_size(STACK);
-    let spawned = thread.spawn(move || {
-        let made = opened(&path, running.0.clone()).and_then(|pdf| work(&pdf));
-        drop(running);
-        // Nobody may wait for it any more.
-        let _ = send.send(made);
-    });
-    spawned.map_err(|e| Fault::Broken(format!("threads cannot be started: {e}")))?;
-    match made.recv_timeout(patience) {
-        Ok(made) => made.map_err(Fault::Broken),
-        Err(RecvTimeoutError::Timeout) => {
-            is_over.store(true, Ordering::Relaxed);
-            let seconds = patience.as_secs_f64();
-            Err(Fault::Slow(format!("takes longer than {seconds} s")))
-        }
-        Err(RecvTimeoutError::Disconnected) => {
-            Err(Fault::Broken("reading the PDF broke off".into()))
-        }
-    }
-}
-
-fn opened(path: &Path, is_over: Arc<AtomicBool>) -> Result<Pdf, String> {
+fn opened(path: &Path) -> Result<Pdf, String> {
     let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
     if length > MOST_BYTES {
         return Err(format!(
@@ -275,7 +152,7 @@ fn opened(path: &Path, is_over: Arc<AtomicBool>) -> Result<Pdf, String> {
     {
         return Err("not a PDF: its first bytes are those of something else".into());
     }
-    Pdf::new(Arc::new(Lent { bytes, is_over })).map_err(|fault| {
+    Pdf::new(Arc::new(bytes)).map_err(|fault| {
         let why = match fault {
             LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
                 "encrypted PDF: it opens with its password only"

@@ -144,6 +144,13 @@ fn is_read_by_tiles(tiff: &Tiff) -> bool {
 }
 
 impl Source {
+    /// A picture of `[width, height]` pixels, RGB, that was made elsewhere.
+    pub fn of_rgb([width, height]: [u32; 2], bytes: Vec<u8>) -> Result<Source, String> {
+        let image = image::RgbImage::from_raw(width, height, bytes);
+        let image = image.ok_or("a picture of another size than its bytes")?;
+        Ok(Source::Whole(DynamicImage::from(image).into()))
+    }
+
     /// Opens a file of at most `most_pixels`, in colours of sRGB. The error says why it cannot be had.
     pub fn open(path: &Path, most_pixels: u64) -> Result<Self, String> {
         if begins_as_tiff(path)?

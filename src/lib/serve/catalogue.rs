@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::apart::{self, Fault, Page};
 use super::documents::{self, Settings};
 use super::info::Facts;
 use crate::contracts::{self, Frame, ImageMap, LocalizedImage};
 use crate::files;
-use crate::pixels::pdf::{self, Fault, Page};
+use crate::pixels::pdf;
 use crate::pixels::source::{self, Look, Source};
 use crate::report::{Error, Reject};
 
@@ -49,7 +50,10 @@ impl Picture {
     /// Its pixels.
     pub fn open(&self) -> Result<Source, Fault> {
         match self.page {
-            Some(page) => pdf::draw(&self.path, page).map(|image| Source::Whole(image.into())),
+            Some(page) => {
+                let (size, bytes) = apart::draw(&self.path, page)?;
+                Source::of_rgb(size, bytes).map_err(Fault::Broken)
+            }
             None => Source::open(&self.path, MOST_PIXELS).map_err(Fault::Broken),
         }
     }

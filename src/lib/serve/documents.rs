@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::apart::{self, Page};
 use super::catalogue::Picture;
 use super::ids;
 use super::respond::Query;
 use crate::contracts::{Frame, ImageRef, LocalizedImage};
-use crate::pixels::pdf::{self, Page};
+use crate::pixels::pdf;
 use crate::pixels::source::Look;
 
 /// The table `[pdf]` of a configuration.
@@ -55,7 +56,7 @@ pub fn pages(
     settings: &Settings,
     is_taken: impl Fn(&str) -> bool,
 ) -> Result<Vec<Picture>, String> {
-    let sizes = pdf::sizes(path, settings.patience()).map_err(String::from)?;
+    let sizes = apart::sizes(path, settings.patience()).map_err(String::from)?;
     let picture = |(number, points)| {
         let page = settings.page(number);
         let about = match number {

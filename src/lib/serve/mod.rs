@@ -30,6 +30,7 @@ use service::{Means, Service};
 use store::Store;
 
 pub mod annotation;
+pub mod apart;
 pub mod auth;
 pub mod cache;
 pub mod catalogue;
@@ -68,7 +69,7 @@ pub struct Options {
     /// A folder of images and PDFs, or a localizations.json whose images --image-map holds
     #[arg(
         value_name = "DIR|LOCALIZATIONS",
-        required_unless_present = "hash_token"
+        required_unless_present_any = ["hash_token", "pdf"]
     )]
     pub source: Option<PathBuf>,
     /// Where the images of LOCALIZATIONS are [default: image_map.json]
@@ -139,6 +140,9 @@ pub struct Options {
     pub prepared: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
+    pub apart: apart::Order,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub wanted: link::Wanted,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -162,6 +166,9 @@ fn base_url(text: &str) -> Result<String, String> {
 
 /// Serves until it is told to stop.
 pub fn run(options: Options) -> ExitCode {
+    if let Some(path) = &options.apart.pdf {
+        return apart::obey(path, &options.apart);
+    }
     options
         .common
         .conclude("serve", |report| serve(&options, report))

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::apart::{self, Fault, Page};
 use super::auth::sight::Sight;
 use super::cache::Cache;
 use super::catalogue::{self, Catalogue, MOST_PIXELS, Picture};
@@ -28,7 +29,7 @@ use super::store::settings::Identity;
 use super::store::{Store, disk};
 use crate::files;
 use crate::iiif::resolve::Plan;
-use crate::pixels::pdf::{self, Fault, Page};
+use crate::pixels::pdf;
 use crate::pixels::source::{Look, Source};
 
 /// Threads that render.
@@ -99,7 +100,6 @@ impl From<Fault> for Trouble {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Slow(why) => Trouble::Slow(why),
-            Fault::Busy => Trouble::Busy,
             Fault::Broken(why) => Trouble::Failed(why),
         }
     }
@@ -256,7 +256,7 @@ impl Service {
             Some((_, pages)) => pages,
             None => {
                 // Read unlocked: it may take as long as patience lasts, and others ask for other documents meanwhile.
-                let read = || pdf::sizes(path, page.patience);
+                let read = || apart::sizes(path, page.patience);
                 let pages = Arc::new(tokio::task::block_in_place(read)?);
                 lock(&self.documents).insert(path.to_owned(), (seen, pages.clone()));
                 pages
