@@ -127,7 +127,8 @@ fn reviews() -> [Value; 3] {
         json!({
             "id": "review-1", "type": "Annotation", "motivation": "tagging",
             "body": [{"type": "TextualBody", "purpose": "tagging", "value": "bet"}],
-            "target": {"type": "SpecificResource", "source": "https://example.org/iiif/a", "selector": selector},
+            "target": {"type": "SpecificResource", "source": "https://example.org/iiif/a", "frame": [1000, 800.5],
+                "selector": selector},
             "creator": person, "created": "2024-05-06T07:08:09Z",
         })
     };

@@ -361,9 +361,10 @@ pub struct Download {
     /// Media type by content.
     pub media_type: String,
     /// How the file came to be: `bytes` (as answered), `whole` (one Image API answer, as answered), `joined` (JPEG
-    /// regions made one JPEG without decoding them), `tiled` (JPEG regions as the tiles of a BigTIFF), `stitched`
+    /// regions made one JPEG symbol by symbol), `joined-coefficients` (the same, by the coefficients of regions that
+    /// are progressive or in several scans), `tiled` (JPEG regions as the tiles of a BigTIFF), `stitched`
     /// (regions decoded and encoded anew), `encoded` (one answer encoded anew).
-    #[schemars(extend("enum" = ["bytes", "whole", "joined", "tiled", "stitched", "encoded"]))]
+    #[schemars(extend("enum" = ["bytes", "whole", "joined", "joined-coefficients", "tiled", "stitched", "encoded"]))]
     pub method: String,
     /// Requests it took, refused ones included.
     pub attempts: u32,

@@ -46,8 +46,37 @@ pub struct Shape {
     pub concept: String,
     /// The box.
     pub bbox: BBox,
-    /// The outline, where one is drawn.
+    /// The outline, where one is drawn; it is what the box is around.
     pub polygon: Option<Polygon>,
+    /// The size of the space that they were drawn in, where it is told.
+    pub frame: Option<Frame>,
+}
+
+impl Shape {
+    /// The same in a space of another size, which has to have the same shape.
+    fn within(&self, size: Option<[f64; 2]>) -> Result<Shape, String> {
+        let (Some(from), Some([width, height])) = (self.frame, size) else {
+            return Ok(self.clone());
+        };
+        let to = Frame::try_from([width, height])?;
+        if from == to {
+            return Ok(self.clone());
+        }
+        if !from.has_shape_of(to) {
+            return Err(format!(
+                "it was drawn on {} x {}, the image has {width} x {height}",
+                from.width, from.height
+            ));
+        }
+        let (sx, sy) = (to.width / from.width, to.height / from.height);
+        let polygon = self.polygon.as_ref();
+        Ok(Shape {
+            concept: self.concept.clone(),
+            bbox: self.bbox.scale(sx, sy),
+            polygon: polygon.map(|polygon| polygon.map(|[x, y]| [x * sx, y * sy])),
+            frame: Some(to),
+        })
+    }
 }
 
 /// A correction, and what messages call it.
@@ -111,7 +140,8 @@ fn name(
     (corrections, rejects)
 }
 
-fn read_line(line: &[u8]) -> Result<Correction, String> {
+/// Reads a line of a file of reviews.
+pub fn read_line(line: &[u8]) -> Result<Correction, String> {
     let review: Review = serde_json::from_slice(line).map_err(|e| match e.classify() {
         serde_json::error::Category::Data => format!("not a review: {e}"),
         _ => format!("not JSON: {e}"),
@@ -137,7 +167,7 @@ impl From<&Correction> for Review {
         if let Some(shape) = shape {
             object.motivation = Some("tagging".into());
             object.body = vec![Tag::of(&shape.concept)];
-            object.target = Some(Part::of(&correction.image, selector(shape)));
+            object.target = Some(Part::of(&correction.image, shape.frame, selector(shape)));
             object.creator = Some(author.clone());
             object.created = Some(correction.when.clone());
         }
@@ -207,6 +237,7 @@ fn shape(annotation: &Reviewed) -> Result<Shape, String> {
             concept: concept(&tag.value)?,
             bbox: shape.bbox,
             polygon: shape.polygon.filter(|_| is_outline),
+            frame: target.frame,
         }),
         _ => Err("no selector that can be read".into()),
     }
@@ -266,18 +297,103 @@ impl Places {
 }
 
 /// Makes corrections in their order. Gives how many were made, and those that cannot be.
+///
+/// Files of several reviewers number their boxes alike: a new box whose name another one has gets the next number, by
+/// which the later lines of its file call it too. Lines about a box that could not be drawn touch no other.
 pub fn make_all<I: Corrected>(
     given: &[Named],
     images: &mut [I],
     places: &Places,
 ) -> (u64, Vec<Reject>) {
     let mut rejects = Vec::new();
+    let mut drawn = Drawn::default();
     for named in given {
-        if let Err(why) = make(&named.correction, images, places) {
+        let outcome = drawn
+            .renamed(named, images, places)
+            .and_then(|correction| make(&correction, images, places));
+        if let Err(why) = outcome {
+            drawn.lose(named, &why);
             rejects.push(named.reject(&why));
         }
     }
     ((given.len() - rejects.len()) as u64, rejects)
+}
+
+/// What became of the boxes that files call by names which others have, by file and name; none: they were not drawn.
+#[derive(Default)]
+struct Drawn<'a>(HashMap<(&'a str, &'a str), Option<String>>);
+
+impl<'a> Drawn<'a> {
+    /// A correction with the name that its box has in the set.
+    fn renamed<I: Corrected>(
+        &mut self,
+        Named {
+            input, correction, ..
+        }: &'a Named,
+        images: &[I],
+        places: &Places,
+    ) -> Result<Correction, String> {
+        let of = |of: String| Correction {
+            of,
+            ..correction.clone()
+        };
+        if is_of_another(correction, images, places) {
+            let name = format!("review-{}", last(images) + 1);
+            self.0.insert((input, &correction.of), Some(name.clone()));
+            return Ok(of(name));
+        }
+        let shared = |name: &str| sides::id_on(name, &correction.image) == correction.of;
+        let known = self.0.get_key_value(&(&**input, &*correction.of));
+        let known = known.or_else(|| {
+            let mut of_file = self.0.iter().filter(|((file, _), _)| file == input);
+            of_file.find(|((_, name), _)| shared(name))
+        });
+        match known {
+            None => Ok(correction.clone()),
+            Some((_, None)) => Err("its box was not drawn".into()),
+            Some(((_, name), Some(now))) if *name == correction.of => Ok(of(now.clone())),
+            Some((_, Some(now))) => Ok(of(sides::id_on(now, &correction.image))),
+        }
+    }
+
+    /// Takes note of a new box that was not drawn, unless it was before.
+    fn lose(
+        &mut self,
+        Named {
+            input, correction, ..
+        }: &'a Named,
+        why: &str,
+    ) {
+        let is_new = matches!(correction.change, Change::Create(_));
+        if is_new && !why.ends_with(ALREADY) {
+            self.0.insert((input, &correction.of), None);
+        }
+    }
+}
+
+/// How a box is refused that is there.
+const ALREADY: &str = "already";
+
+/// Whether a new box would have the name of one that was drawn at another time.
+fn is_of_another<I: Corrected>(correction: &Correction, images: &[I], places: &Places) -> bool {
+    let Change::Create(_) = correction.change else {
+        return false;
+    };
+    let image = places
+        .of_id
+        .get(&correction.image)
+        .map(|at| images[*at].about());
+    let mut boxes = image.into_iter().flat_map(|image| &image.localizations);
+    let held = boxes.find(|l| l.id == correction.of || sides::name(l) == correction.of);
+    let created = held.and_then(|held| held.attributes.get("created"));
+    created.is_some_and(|created| *created != json!(correction.when))
+}
+
+/// The highest number among boxes that people drew: the set may hold those of earlier files.
+pub fn last<I: Corrected>(images: &[I]) -> usize {
+    let boxes = images.iter().flat_map(|image| &image.about().localizations);
+    let number = |l| sides::name(l).strip_prefix("review-")?.parse().ok();
+    boxes.filter_map(number).max().unwrap_or(0)
 }
 
 /// Makes a correction. Gives the id that its box has, or had, on the image it was made on; the error says why it
@@ -290,9 +406,13 @@ pub fn make<I: Corrected>(
     let unknown = || format!("no image is called `{}`", correction.image);
     let at = *places.of_id.get(&correction.image).ok_or_else(unknown)?;
     let index = find(correction, images[at].about())?;
-    if let Change::Create(shape) | Change::Update(shape) = &correction.change {
-        fits(shape, images[at].size())?;
-    }
+    let shape = match &correction.change {
+        Change::Create(shape) | Change::Update(shape) => Some(shape.within(images[at].size())?),
+        Change::Delete => None,
+    };
+    shape
+        .iter()
+        .try_for_each(|shape| fits(shape, images[at].size()))?;
     let group = &places.of_group[&images[at].about().group];
     let is_its = |p: &&usize| **p == at || sides::is_one(images[at].about(), images[**p].about());
     let side: Vec<usize> = group.iter().filter(is_its).copied().collect();
@@ -300,13 +420,13 @@ pub fn make<I: Corrected>(
     let mut id = correction.of.clone();
     for place in side {
         let image = images[place].about_mut();
-        let now = match (&correction.change, index) {
-            (Change::Create(shape), _) => create(image, shape, correction, is_shared),
-            (Change::Update(shape), Some(index)) => {
+        let now = match (&shape, index) {
+            (Some(shape), None) => create(image, shape, correction, is_shared),
+            (Some(shape), Some(index)) => {
                 update(&mut image.localizations[index], shape, correction)
             }
-            (_, Some(index)) => image.localizations.remove(index).id,
-            (_, None) => continue, // `find` has refused it
+            (None, Some(index)) => image.localizations.remove(index).id,
+            (None, None) => continue, // `find` has refused it
         };
         if place == at {
             id = now;
@@ -323,7 +443,7 @@ fn find(correction: &Correction, image: &LocalizedImage) -> Result<Option<usize>
     // A new box of a side with several images is told apart only when it is made.
     let found = by_id.or_else(|| boxes.iter().position(|l| sides::name(l) == of));
     match (&correction.change, found) {
-        (Change::Create(_), Some(_)) => Err(format!("a box is called `{of}` already")),
+        (Change::Create(_), Some(_)) => Err(format!("a box is called `{of}` {ALREADY}")),
         (Change::Update(_) | Change::Delete, None) => Err(format!("no box is called `{of}`")),
         _ => Ok(found),
     }
@@ -397,6 +517,7 @@ mod tests {
             concept: "bet".into(),
             bbox: BBox::try_from([1.0, 2.5, 3.0, 4.0]).unwrap(),
             polygon: polygon.map(|points| points.try_into().unwrap()),
+            frame: None,
         }
     }
 
@@ -540,5 +661,74 @@ mod tests {
             assert!(why.contains(says), "{why}");
             assert_eq!(images, set());
         }
+    }
+
+    #[test]
+    fn files_of_several_reviewers_keep_their_boxes_apart() {
+        let named = |input: &str, correction: Correction| Named {
+            input: input.into(),
+            record: "line 1".into(),
+            correction,
+        };
+        let at = |when: &str, correction: Correction| Correction {
+            when: when.into(),
+            ..correction
+        };
+        let mut moved = drawn(None);
+        moved.bbox.x = 0.0;
+        let create = || correction("review-1", Change::Create(drawn(None)));
+        let update = |of: &str| correction(of, Change::Update(moved.clone()));
+        let mut beyond = drawn(None);
+        beyond.bbox.x = 8.0;
+        let given = [
+            named("ann", at("1", create())),
+            named("bob", at("2", create())),
+            named("bob", at("3", update("review-1"))),
+            named("bob", at("4", update(&sides::id_on("review-1", "a")))),
+            // Drawn before: the same file once more.
+            named("ann", at("1", create())),
+            named(
+                "cem",
+                at("5", correction("review-2", Change::Create(beyond))),
+            ),
+            named("cem", at("6", update("review-2"))),
+        ];
+        let mut images = set();
+        let places = Places::of(set().iter().map(|image| (&*image.id, image)));
+        let (made, rejects) = make_all(&given, &mut images, &places);
+        let boxes: Vec<(&str, f64)> = (images[0].localizations.iter())
+            .map(|l| (sides::name(l), l.bbox.x))
+            .collect();
+        assert_eq!(boxes, [("l1", 1.0), ("review-1", 1.0), ("review-2", 0.0)]);
+        let whys: Vec<&str> = rejects
+            .iter()
+            .map(|r| r.problem.split(": ").nth(1).unwrap())
+            .collect();
+        assert_eq!(made, 4);
+        let wanted = [
+            "a box is called `review-1` already",
+            "the box reaches beyond 10 x 8",
+            "its box was not drawn",
+        ];
+        assert_eq!(whys, wanted);
+    }
+
+    #[test]
+    fn what_was_drawn_in_another_size_is_brought_to_that_of_the_image() {
+        let frame = |w, h| Some(Frame::try_from([w, h]).unwrap());
+        let of = |frame| {
+            let shape = Shape {
+                frame,
+                ..drawn(Some(vec![[1.0, 2.5], [4.0, 2.5], [4.0, 6.5]]))
+            };
+            made(&[correction("l1", Change::Update(shape))])
+        };
+        let (images, _) = of(frame(20.0, 16.0));
+        let held = &images[0].localizations[0];
+        assert_eq!(held.bbox, BBox::try_from([0.5, 1.25, 1.5, 2.0]).unwrap());
+        assert_eq!(held.polygon.as_ref().unwrap().points()[1], [2.0, 1.25]);
+        let (_, outcome) = of(frame(80.0, 80.0));
+        let why = outcome[0].clone().unwrap_err();
+        assert_eq!(why, "it was drawn on 80 x 80, the image has 10 x 8");
     }
 }

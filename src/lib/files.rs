@@ -342,6 +342,45 @@ fn is_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
 }
 
+/// A path without links, as far as it leads to something.
+pub fn real(path: &Path) -> PathBuf {
+    let name = path.file_name();
+    let beside = || Some(fs::canonicalize(folder_of(path)).ok()?.join(name?));
+    fs::canonicalize(path)
+        .ok()
+        .or_else(beside)
+        .unwrap_or_else(|| path.to_owned())
+}
+
+/// Refuses to write over an input, and two outputs into one file. Outputs come with the options that name them.
+pub fn refuse_overwriting<'a>(
+    inputs: impl IntoIterator<Item = &'a PathBuf>,
+    outputs: &[(&str, Option<&Path>)],
+) -> Result<(), Error> {
+    let is_file = |path: &Path| !is_dash(path) && !is_device(path);
+    let inputs = inputs.into_iter().filter(|path| is_file(path));
+    let mut taken: Vec<(PathBuf, Option<&str>)> = inputs.map(|path| (real(path), None)).collect();
+    for (option, path) in outputs {
+        let Some(path) = path.filter(|path| is_file(path)) else {
+            continue;
+        };
+        let place = real(path);
+        match taken.iter().find(|(other, _)| *other == place) {
+            Some((_, None)) => {
+                let what = format!("{}: is an input, and would be overwritten", path.display());
+                let hint = format!("name another file with {option}");
+                return Err(Error::usage(what).hint(hint));
+            }
+            Some((_, Some(other))) => {
+                let what = format!("{other} and {option} name the same file");
+                return Err(Error::usage(what));
+            }
+            None => taken.push((place, Some(option))),
+        }
+    }
+    Ok(())
+}
+
 /// Whether a path means standard input or output.
 pub fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"

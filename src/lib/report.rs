@@ -265,7 +265,9 @@ impl Common {
         } else if !self.quiet || error.is_some() {
             say(&words(stage, &report, error.as_ref()));
         }
-        let written = self.report.as_deref().map(|path| {
+        // A command line that makes no sense may name an input as the report.
+        let report_to = self.report.as_deref().filter(|_| exit != Exit::Usage);
+        let written = report_to.map(|path| {
             write_report(
                 path,
                 stage,

@@ -78,6 +78,14 @@ fn regions_that_go_together_become_one_jpeg_with_the_very_same_pixels() {
     }
     let work = fetched(&server, &["--lossless", "off"], 0);
     assert_eq!(journal(&work)[0]["method"], "stitched");
+    // What cannot be lossless is known from the first region.
+    let before = server.log().len();
+    fetched(&server, &["--lossless", "require", "--format", "png"], 3);
+    assert!(
+        server.log().len() - before <= 4,
+        "{}",
+        server.log().len() - before
+    );
 }
 
 #[test]

@@ -55,7 +55,9 @@ fn a_token_goes_to_the_host_asked_and_not_where_a_redirect_leads() {
         assert_eq!(seen(&server, name).as_deref(), Some(value), "{name}");
         assert_eq!(seen(&other, name), None, "{name}");
     }
-    assert_eq!(seen(&other, "x-study").as_deref(), Some("7"));
+    // What is no secret goes wherever it was asked to, but not where a redirect leads.
+    assert_eq!(seen(&server, "x-study").as_deref(), Some("7"));
+    assert_eq!(seen(&other, "x-study"), None);
 }
 
 #[test]
@@ -145,13 +147,123 @@ fn robots_txt_is_read_once_and_obeyed_unless_told_otherwise() {
 
 #[test]
 fn a_robots_txt_in_trouble_forbids_and_one_that_is_missing_allows() {
-    for (status, code) in [(404, 0), (500, 3)] {
-        let world = world(move |url, _| match url.ends_with("/robots.txt") {
-            true => Answer::Status(status),
+    // (status, how often it is answered before 404, exit code)
+    for (status, times, code) in [(404, 1, 0), (500, 99, 3), (503, 1, 0)] {
+        let world = world(move |url, before| match url.ends_with("/robots.txt") {
+            true if before < times => Answer::Status(status),
+            true => Answer::Status(404),
             false => Answer::Serve(jpeg(1), "image/jpeg"),
         });
         let work = one("http://pictures.museum.org/a.jpg".into());
-        through(&world, &work, &[]).exits(code);
+        through(&world, &work, &["--retries", "1"]).exits(code);
+        let asked = world.hits("http://pictures.museum.org/robots.txt");
+        assert_eq!(asked, if status == 404 { 1 } else { 2 });
+        if code == 3 {
+            let row = &rows(&work, "failures.csv")[0];
+            assert!(row[6].contains("cannot be had (HTTP 500)"), "{}", row[6]);
+        }
+    }
+}
+
+#[test]
+fn what_was_overridden_is_on_record() {
+    let world = world(|url, _| match url.ends_with("/robots.txt") {
+        true => Answer::Serve(b"User-agent: *\nDisallow: /".into(), "text/plain"),
+        false => Answer::Full(200, vec![("tdm-reservation".into(), "1".into())], jpeg(1)),
+    });
+    let work = one("http://pictures.museum.org/a.jpg".into());
+    through(&world, &work, &["--ignore-robots", "--ignore-opt-out"])
+        .exits(0)
+        .says(&["--ignore-robots: robots.txt was not asked of pictures.museum.org:80"]);
+    let note = journal(&work)[0]["notes"][0].clone();
+    let wanted = "kept although its owner reserves it (tdm-reservation: 1)";
+    assert_eq!(note, json!(wanted));
+}
+
+#[test]
+fn a_host_that_asks_for_a_long_quiet_is_quoted() {
+    let server = Server::start(|_, _| {
+        Answer::Full(503, vec![("retry-after".into(), "86400".into())], vec![])
+    });
+    let work = one(server.url("/a.jpg"));
+    work.run("download", &args(&[])).exits(3);
+    let row = &rows(&work, "failures.csv")[0];
+    assert!(
+        row[6].contains("it asks for 86400 s of quiet"),
+        "{}",
+        row[6]
+    );
+}
+
+#[test]
+fn what_cannot_be_had_anew_is_told_from_what_can() {
+    let server = Server::start(|request, before| match (&*request.path, before) {
+        ("/b.jpg", 1..) => Answer::Serve(b"<html>closed</html>".into(), "text/html"),
+        _ => Answer::Full(200, vec![("etag".into(), "\"1\"".into())], jpeg(1)),
+    });
+    let work = Workdir::new();
+    let images = ["a", "b"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&[])).exits(0);
+    let more = ["--refresh", "--report", "report.json", "--retries", "0"];
+    let ran = work.run("download", &args(&more));
+    ran.exits(3).says(&[
+        "1 of 2 images in images",
+        "1 images could not be had anew and are kept as they were before",
+        "1 of those had anew are what they were, to the last byte",
+    ]);
+    assert_eq!(file(&work, "b"), jpeg(1));
+    let report = work.json("report.json");
+    assert_eq!(
+        (&report["kept"], &report["rejected"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+#[test]
+fn a_few_bytes_that_claim_a_huge_picture_are_not_believed() {
+    let gif = b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02\0;";
+    let server = Server::start(|request, _| match &*request.path {
+        "/bomb.gif" => Answer::Serve(gif.to_vec(), "image/gif"),
+        _ => Answer::Serve(jpeg(1)[..150].to_vec(), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let images = ["bomb.gif", "cut.jpg"].map(|id| plain(id, server.url(&format!("/{id}"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&["--retries", "0"])).exits(3);
+    let rows = rows(&work, "failures.csv");
+    assert_eq!([&*rows[0][3], &*rows[1][3]], ["unsupported", "truncated"]);
+    assert!(
+        rows[0][6].contains("not believed: image/gif of 65535 x 65535"),
+        "{}",
+        rows[0][6]
+    );
+    assert!(
+        rows[1][6].contains("header that cannot be read"),
+        "{}",
+        rows[1][6]
+    );
+    assert!(!rows[1][6].contains('\n'));
+}
+
+#[test]
+fn no_list_takes_the_place_of_what_is_read_or_of_another() {
+    let work = one("http://127.0.0.1:9/a.jpg".into());
+    work.write("images/downloads.jsonl", "");
+    let cases: [(&[&str], &str); 5] = [
+        (&["--image-map", "localizations.json"], "is an input"),
+        (&["--image-map", "images/downloads.jsonl"], "is an input"),
+        (
+            &["--failures", "image_map.json"],
+            "--image-map and --failures name the same file",
+        ),
+        (&["--report", "localizations.json"], "is an input"),
+        (&["--regions=localizations.json"], "is an input"),
+    ];
+    let before = work.text("localizations.json");
+    for (more, says) in cases {
+        work.run("download", &args(more)).exits(2).says(&[says]);
+        assert_eq!(work.text("localizations.json"), before);
     }
 }
 

@@ -217,5 +217,5 @@ fn what_has_no_regions_is_a_failure_with_its_reason() {
     let same = ["--regions=localizations.json"];
     work.run("download", &args(&same))
         .exits(2)
-        .says(&["is the input"]);
+        .says(&["is an input"]);
 }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Frame;
+
 /// A correction: an activity (ActivityStreams 2.0, as IIIF's Change Discovery uses it) about a W3C annotation. Lines
 /// are only ever appended; made from the first to the last they give the present state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -89,7 +91,7 @@ pub struct Tag {
 }
 
 /// A part of an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Part {
     /// Always `SpecificResource`.
     #[serde(rename = "type", default = "specific_resource")]
@@ -97,6 +99,9 @@ pub struct Part {
     pub kind: String,
     /// Id of the image.
     pub source: String,
+    /// `[width, height]` of the space that the part is in; absent: the frame of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<Frame>,
     /// Which part.
     pub selector: Selector,
 }
@@ -176,10 +181,11 @@ impl Tag {
 
 impl Part {
     /// A part of an image.
-    pub fn of(image: &str, selector: Selector) -> Self {
+    pub fn of(image: &str, frame: Option<Frame>, selector: Selector) -> Self {
         Part {
             kind: specific_resource(),
             source: image.to_owned(),
+            frame,
             selector,
         }
     }

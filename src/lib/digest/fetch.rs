@@ -44,7 +44,8 @@ impl Fetcher {
 
     /// What the user should know of the options.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
-        self.http.warnings().iter().cloned()
+        let given = self.http.warnings().iter().cloned();
+        given.chain(self.http.overrides())
     }
 
     /// How long the run lasts, and where it stands when `read` documents of `known` are read.

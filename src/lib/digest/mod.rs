@@ -110,6 +110,7 @@ pub fn run(options: Options) -> ExitCode {
 fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     report.as_json = options.progress == Style::Json && !options.common.quiet;
     let source = options.source()?;
+    refuse_overwriting(options)?;
     files::rehearse(&options.output())?;
     options
         .rejects_file()
@@ -161,6 +162,21 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
         ..Digest::new(asked(options, &filter), selected.kept)
     };
     publish(options, &digest, report)
+}
+
+fn refuse_overwriting(options: &Options) -> Result<(), Error> {
+    let files_read = options
+        .inputs
+        .iter()
+        .filter(|input| !sources::is_url(input));
+    let inputs: Vec<PathBuf> = files_read.map(PathBuf::from).collect();
+    let (output, rejects) = (options.output(), options.rejects_file());
+    let outputs = [
+        ("-o", Some(output.as_path())),
+        ("--rejects", rejects.as_deref()),
+        ("--report", options.common.report.as_deref()),
+    ];
+    files::refuse_overwriting(inputs.iter().chain(&options.review), &outputs)
 }
 
 /// Where a source counts boxes, what became of them: boxes = boxes_kept + boxes_filtered + boxes_rejected.

@@ -76,10 +76,15 @@ pub async fn fetch(
     let outcome = fetch_counted(http, memory, places, wish, image, parts, &count).await;
     let attempts = count.get();
     match outcome {
-        Ok(download) => Ok(Download {
-            attempts,
-            ..download
-        }),
+        Ok(mut download) => {
+            let said = count.overridden();
+            let note = said.map(|said| format!("kept although its owner reserves it ({said})"));
+            download.notes.extend(note);
+            Ok(Download {
+                attempts,
+                ..download
+            })
+        }
         Err(trouble) => Err(Trouble {
             attempts,
             ..trouble
@@ -126,7 +131,15 @@ async fn fetch_counted(
             };
             let pack = job.work.with_extension("pack");
             let resumed = Pack::resume(&pack, &job.asked).filter(|_| !wish.anew);
-            let new_pack = |plan| Pack::create(&pack, &job.asked, plan);
+            let new_pack = |plan: plan::Plan| {
+                // Before the regions are asked for, not when they are there.
+                if let Some(why) = job.cannot_be_lossless(&plan)
+                    && wish.lossless == Lossless::Require
+                {
+                    return Err(required(why));
+                }
+                Pack::create(&pack, &job.asked, plan).map_err(service::disk)
+            };
             match service::fetch(http, memory, &wanted, resumed, &new_pack).await? {
                 Got::Whole(whole) => job.whole(whole).await,
                 Got::Regions { pack, notes } => job.regions(pack, notes).await,
@@ -238,6 +251,11 @@ impl Job<'_> {
             .encoding()
             .filter(|e| e.media_type() != header.media_type);
         let shrink = [width, height] != turned;
+        if (target.is_some() || shrink) && self.wish.lossless == Lossless::Require {
+            return Err(required(
+                "another file type or size is wanted than was answered",
+            ));
+        }
         if target.is_none() && !shrink {
             let download = self.entry("whole", &whole.uri, &whole.sound, 1, whole.notes);
             let download = Download {
@@ -277,10 +295,7 @@ impl Job<'_> {
         let pack = std::sync::Arc::new(pack);
         if let Some(why) = self.cannot_be_lossless(pack.plan()) {
             if self.wish.lossless == Lossless::Require {
-                return Err(trouble(
-                    Kind::Unsupported,
-                    format!("--lossless require: {why}"),
-                ));
+                return Err(required(why));
             }
             return self.encoded(pack, notes).await;
         }
@@ -291,6 +306,7 @@ impl Job<'_> {
                 let regions = super::cover::count(plan.size, plan.tile) as u32;
                 let method = match how {
                     Joined::Jpeg => "joined",
+                    Joined::Coefficients => "joined-coefficients",
                     Joined::Tiff => "tiled",
                 };
                 let entry = self.entry(method, &plan.service, &sound, regions, notes);
@@ -397,6 +413,11 @@ impl Job<'_> {
         };
         Err(trouble(Kind::Disk, words))
     }
+}
+
+/// Why an image is not had with `--lossless require`.
+fn required(why: &str) -> Trouble {
+    trouble(Kind::Unsupported, format!("--lossless require: {why}"))
 }
 
 /// The note about what a picture loses when it is encoded anew.

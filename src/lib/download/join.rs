@@ -13,8 +13,10 @@ use crate::jpeg::{self, Grid, Refusal, Stitcher, Stop, Tally, tiled};
 /// How regions were joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joined {
-    /// One JPEG.
+    /// One JPEG, symbol by symbol.
     Jpeg,
+    /// One JPEG, by the coefficients of some regions, which are progressive or in several scans.
+    Coefficients,
     /// A tiled BigTIFF with the JPEGs inside.
     Tiff,
 }
@@ -81,12 +83,17 @@ impl<'a> Regions<'a> {
         let plan = jpeg::Plan::new(self.grid.clone(), &self.read([0, 0])?, &tally)?;
         out.write_all(&plan.head())?;
         let mut stitcher = Stitcher::new(&plan);
+        let mut is_plain = true;
         for row in 0..self.grid.count()[1] {
             let tiles = self.row(row, |cell, bytes| plan.tile(cell, bytes))?;
+            is_plain &= tiles.iter().all(jpeg::Tile::is_plain);
             stitcher.band(&tiles, out)?;
         }
         stitcher.finish(out)?;
-        Ok(Joined::Jpeg)
+        Ok(match is_plain {
+            true => Joined::Jpeg,
+            false => Joined::Coefficients,
+        })
     }
 
     fn to_tiff(&self, out: &mut (impl Write + Seek)) -> Result<Joined, Stop> {

@@ -147,6 +147,7 @@ pub fn run(options: Options) -> ExitCode {
 fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     report.as_json = options.progress == Style::Json && !options.common.quiet;
     let folder = &options.output_dir;
+    refuse_overwriting(options)?;
     let way = Way::new(options, folder);
     if options.dry_run {
         let finished = Journal::peek(folder)?;
@@ -215,6 +216,22 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
         Some(error) => Err(error),
         None => Ok(()),
     }
+}
+
+/// No list takes the place of what is read, of the journal, or of another list.
+fn refuse_overwriting(options: &Options) -> Result<(), Error> {
+    let inputs = [
+        options.localizations.clone(),
+        options.output_dir.join(Journal::NAME),
+    ];
+    let outputs = [
+        ("--regions", options.regions.as_deref()),
+        ("--image-map", Some(options.image_map.as_path())),
+        ("--failures", Some(options.failures.as_path())),
+        ("--downloaded-images", options.downloaded_images.as_deref()),
+        ("--report", options.common.report.as_deref()),
+    ];
+    files::refuse_overwriting(&inputs, &outputs)
 }
 
 impl Options {
@@ -361,6 +378,11 @@ fn fetch_all(
             progress.event(|| event_of(image, ended.as_ref().map(|(download, _)| download)));
             match ended {
                 Ok((download, line)) => {
+                    let held = options.refresh.then(|| finished.find(&download.id)).flatten();
+                    let held = held.and_then(|slot| finished.whole(slot));
+                    if held.is_some_and(|held| held.sha256 == download.sha256) {
+                        lock().alike += 1;
+                    }
                     let slot = finished.add(&download, line);
                     lock().take(download, slot);
                 }
@@ -379,6 +401,14 @@ fn fetch_all(
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     outcome.hosts = http.tallies();
+    outcome.notes.extend(http.overrides());
+    if outcome.alike > 0 {
+        let news = format!(
+            "--refresh: {} of those had anew are what they were, to the last byte",
+            outcome.alike
+        );
+        outcome.notes.push(news);
+    }
     Ok(outcome)
 }
 

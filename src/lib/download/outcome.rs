@@ -17,6 +17,8 @@ pub(super) struct Outcome {
     pub(super) had: Vec<Slot>,
     /// Images fetched in this run.
     pub(super) fetched: u64,
+    /// Images that were had anew and are what they were before.
+    pub(super) alike: u64,
     /// How they came to be.
     pub(super) methods: BTreeMap<String, u64>,
     /// What was adjusted on the way to the first of them.
@@ -179,7 +181,14 @@ pub(super) fn account(
         ));
     }
     report.notes.extend(outcome.adjusted.iter().cloned());
-    let before = had.len() as u64 - outcome.fetched;
+    // What could not be had anew and is there from before is in the map, and among the failures.
+    let stale = (had.len() as u64).saturating_sub(report.kept);
+    if stale > 0 {
+        report.notes.push(format!(
+            "{stale} images could not be had anew and are kept as they were before"
+        ));
+    }
+    let before = (had.len() as u64 - outcome.fetched).saturating_sub(stale);
     let before = if before > 0 {
         format!(", {before} of them from before")
     } else {
@@ -187,7 +196,7 @@ pub(super) fn account(
     };
     report.done = format!(
         "{} of {} images in {}{before}",
-        had.len(),
+        had.len() as u64 - stale,
         images,
         options.output_dir.display()
     );

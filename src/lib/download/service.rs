@@ -88,7 +88,7 @@ pub async fn fetch(
     memory: &Memory,
     wanted: &Wanted<'_>,
     resumed: Option<Pack>,
-    pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
+    pack_at: &(dyn Fn(Plan) -> Result<Pack, Trouble> + Sync),
 ) -> Result<Got, Trouble> {
     let mut course = Course {
         http,
@@ -130,7 +130,7 @@ impl Course<'_> {
     async fn run(
         &mut self,
         resumed: Option<Pack>,
-        pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
+        pack_at: &(dyn Fn(Plan) -> Result<Pack, Trouble> + Sync),
     ) -> Result<Got, Trouble> {
         let info = self.info().await?;
         let (origin, size) = part(self.wanted.service, [info.width, info.height])?;
@@ -293,7 +293,7 @@ impl Course<'_> {
         info: &Info,
         origin: [u32; 2],
         size: [u32; 2],
-        pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
+        pack_at: &(dyn Fn(Plan) -> Result<Pack, Trouble> + Sync),
     ) -> Result<Pack, Trouble> {
         let mut last = None;
         for (tile, dialect) in self.ways(info, size) {
@@ -301,7 +301,7 @@ impl Course<'_> {
                 .try_way(info, origin, size, tile, dialect, pack_at)
                 .await
             {
-                Ok(pack) => return Ok(pack),
+                Ok(pack) => return pack,
                 Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
                 Err(trouble)
                     if refused(&trouble)
@@ -359,6 +359,8 @@ impl Course<'_> {
         .collect()
     }
 
+    /// A pack with its first region, or why there is none although the server honours these words; the outer error is
+    /// for those that it does not honour.
     async fn try_way(
         &mut self,
         info: &Info,
@@ -366,8 +368,8 @@ impl Course<'_> {
         size: [u32; 2],
         advertised: Option<[u32; 2]>,
         dialect: Dialect,
-        pack_at: &(dyn Fn(Plan) -> std::io::Result<Pack> + Sync),
-    ) -> Result<Pack, Trouble> {
+        pack_at: &(dyn Fn(Plan) -> Result<Pack, Trouble> + Sync),
+    ) -> Result<Result<Pack, Trouble>, Trouble> {
         for _ in 0..LESSONS {
             let tile = advertised.unwrap_or_else(|| self.region_size(info, size));
             let plan = Plan {
@@ -399,8 +401,10 @@ impl Course<'_> {
                 if self.cap != Limits::NONE {
                     self.memory.lower(&self.wanted.service.id, &self.cap);
                 }
-                let pack = pack_at(plan).map_err(disk)?;
-                add(&pack, first, reply.body).await?;
+                let pack = match pack_at(plan) {
+                    Ok(pack) => add(&pack, first, reply.body).await.map(|()| pack),
+                    Err(trouble) => Err(trouble),
+                };
                 return Ok(pack);
             }
             let area = u64::from(found[0]) * u64::from(found[1]);
@@ -575,7 +579,8 @@ fn wrong_size(uri: &str, asked: Rect, found: [u32; 2]) -> Trouble {
     }
 }
 
-fn disk(e: std::io::Error) -> Trouble {
+/// Trouble with the disk.
+pub fn disk(e: std::io::Error) -> Trouble {
     Trouble {
         kind: Kind::Disk,
         status: None,

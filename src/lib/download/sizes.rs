@@ -36,10 +36,6 @@ type Sizes = BTreeMap<String, [u32; 2]>;
 
 /// Writes the regions of all boxes to `file`.
 pub(super) fn cut(options: &Options, file: &Path, places: &Places) -> Result<Parts, Error> {
-    if file == options.localizations {
-        let what = format!("{}: is the input, and would be overwritten", file.display());
-        return Err(Error::usage(what).hint("--regions=FILE names another"));
-    }
     let mut set: Localizations = contracts::read(&options.localizations)?;
     set.images.retain(|image| !image.localizations.is_empty());
     if set.images.is_empty() {

@@ -230,25 +230,16 @@ fn rejects_path(options: &Options) -> Option<PathBuf> {
 }
 
 fn refuse_overwriting(options: &Options, rejects: Option<&Path>) -> Result<(), Error> {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let inputs = options.digests.iter().chain(&options.review);
-    let inputs: Vec<PathBuf> = inputs.map(|path| real(path)).collect();
-    if inputs.iter().filter(|path| files::is_dash(path)).count() > 1 {
+    let inputs = || options.digests.iter().chain(&options.review);
+    if inputs().filter(|path| files::is_dash(path)).count() > 1 {
         return Err(Error::usage("- can be read only once"));
     }
-    for path in [Some(options.output.as_path()), rejects]
-        .into_iter()
-        .flatten()
-    {
-        if !files::is_dash(path) && inputs.contains(&real(path)) {
-            let what = format!("{}: is an input, and would be overwritten", path.display());
-            return Err(Error::usage(what).hint("name another file with -o or --rejects"));
-        }
-    }
-    if rejects.is_some_and(|path| real(path) == real(&options.output)) {
-        return Err(Error::usage("-o and --rejects name the same file"));
-    }
-    Ok(())
+    let outputs = [
+        ("-o", Some(options.output.as_path())),
+        ("--rejects", rejects),
+        ("--report", options.common.report.as_deref()),
+    ];
+    files::refuse_overwriting(inputs(), &outputs)
 }
 
 /// Digests by name, and what in lists of m3-download cannot be used.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -37,6 +37,7 @@ pub use reqwest::header;
 use robots::Robots;
 use secrets::Secrets;
 pub use tally::Tally;
+use trouble::PATIENCE;
 pub use trouble::{Kind, Next, Trouble, after};
 
 /// What to ask.
@@ -59,22 +60,39 @@ pub struct Ask {
     /// Whether something smaller can be asked for instead: what an answer too large for a server leads to is then
     /// met once more, and no oftener.
     pub probe: bool,
+    /// Whether a redirect leads to its host, which is told only what is meant for it by name.
+    pub strays: bool,
     /// Counts the requests that this leads to.
     pub count: Count,
 }
 
-/// Requests made, counted when they go out; clones count together.
+/// What asking for a picture led to; clones count together.
 #[derive(Clone, Debug, Default)]
-pub struct Count(Arc<AtomicU32>);
+pub struct Count(Arc<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    requests: AtomicU32,
+    overridden: OnceLock<String>,
+}
 
 impl Count {
-    /// So many so far.
+    /// Requests made so far, counted when they go out.
     pub fn get(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+        self.0.requests.load(Ordering::Relaxed)
+    }
+
+    /// How the owner reserves what was taken all the same.
+    pub fn overridden(&self) -> Option<&str> {
+        self.0.overridden.get().map(String::as_str)
     }
 
     fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn overrode(&self, said: String) {
+        self.0.overridden.get_or_init(|| said);
     }
 }
 
@@ -257,6 +275,20 @@ impl Http {
         })
     }
 
+    /// Which hosts were asked although nobody looked whether they want it, in words.
+    pub fn overrides(&self) -> Option<String> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let public = hosts.iter().filter(|(_, host)| host.is_public);
+        let mut names: Vec<&str> = public.map(|(name, _)| name.as_str()).collect();
+        names.sort();
+        (self.options.ignore_robots && !names.is_empty()).then(|| {
+            format!(
+                "--ignore-robots: robots.txt was not asked of {}",
+                names.join(", ")
+            )
+        })
+    }
+
     /// The options it follows.
     pub fn options(&self) -> &Options {
         &self.options
@@ -349,7 +381,13 @@ impl Http {
             let too_much = ask.probe && retry_after.is_none() && trouble.kind.may_be_size();
             let retries = if too_much { 1 } else { u32::MAX }.min(self.options.retries);
             match after(trouble.kind, retry_after, attempt, retries, backoff) {
-                Next::GiveUp => return Err(trouble),
+                Next::GiveUp => {
+                    if let Some(wait) = retry_after.filter(|wait| *wait > PATIENCE) {
+                        let seconds = wait.as_secs();
+                        trouble.message += &format!(": it asks for {seconds} s of quiet");
+                    }
+                    return Err(trouble);
+                }
                 Next::Retry(wait) => tokio::time::sleep(wait).await,
             }
         }

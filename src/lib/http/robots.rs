@@ -6,6 +6,8 @@ pub struct Robots {
     rules: Vec<Rule>,
     /// Seconds between requests, where it asks for that; no part of the RFC, and used by libraries.
     pub delay: Option<f64>,
+    /// The status of the server that did not give it.
+    pub unread: Option<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +42,7 @@ impl Robots {
     }
 
     /// A robots.txt that forbids everything: what a server in trouble is taken to say (RFC 9309 §2.3.1.4).
-    pub fn forbidding() -> Self {
+    pub fn forbidding(status: u16) -> Self {
         let rule = Rule {
             allows: false,
             pattern: "/".into(),
@@ -48,6 +50,7 @@ impl Robots {
         Robots {
             rules: vec![rule],
             delay: None,
+            unread: Some(status),
         }
     }
 
@@ -133,7 +136,7 @@ mod tests {
         assert_eq!(Robots::read(TEXT, "nobody").delay, Some(2.0));
         assert_eq!(Robots::read(TEXT, "recto").delay, None);
         assert!(Robots::read("", "recto").allows("/"));
-        assert!(!Robots::forbidding().allows("/a"));
+        assert!(!Robots::forbidding(503).allows("/a"));
     }
 
     proptest::proptest! {

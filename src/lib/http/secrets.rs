@@ -23,7 +23,8 @@ pub struct Secret {
 /// Headers by host.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
-    for_all: HeaderMap,
+    /// No secrets, and not for hosts that only a redirect leads to.
+    pub for_all: HeaderMap,
     by_host: Vec<(String, HeaderName, HeaderValue)>,
     /// What the user should know of them.
     pub warnings: Vec<String>,
@@ -105,28 +106,27 @@ impl Secrets {
         Ok(())
     }
 
-    /// The headers for a host, `asked`, or for the host that a redirect led to.
-    pub fn headers(&self, host: &str, port: Option<u16>) -> HeaderMap {
-        let mut headers = self.for_all.clone();
+    /// The headers that are meant for a host by its name.
+    pub fn meant_for<'a>(
+        &'a self,
+        host: &str,
+        port: Option<u16>,
+    ) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> + use<'a> {
         let host = host.to_ascii_lowercase();
         let with_port = port.map(|port| format!("{host}:{port}"));
-        for (meant, name, value) in &self.by_host {
-            if *meant == host || Some(meant) == with_port.as_ref() {
-                headers.append(name, value.clone());
-            }
-        }
-        headers
-    }
-
-    /// The headers that are no secrets.
-    pub fn harmless(&self) -> HeaderMap {
-        self.for_all.clone()
+        let by_host = self.by_host.iter();
+        let meant =
+            by_host.filter(move |(meant, ..)| *meant == host || Some(meant) == with_port.as_ref());
+        meant.map(|(_, name, value)| (name, value))
     }
 
     /// Whether a host is told who asks.
     pub fn is_told(&self, host: &str, port: Option<u16>) -> bool {
-        let headers = self.headers(host, port);
-        headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE)
+        let mut told = self
+            .for_all
+            .keys()
+            .chain(self.meant_for(host, port).map(|(name, _)| name));
+        told.any(|name| name == AUTHORIZATION || name == COOKIE)
     }
 }
 
@@ -275,11 +275,11 @@ mod tests {
         };
         let hosts = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
         let one = Secrets::new(&options("t"), &hosts(&["a.org"])).unwrap();
-        assert_eq!(one.headers("A.org", Some(443)).len(), 2);
-        assert_eq!(one.headers("b.org", Some(443)).len(), 1);
+        assert_eq!(one.meant_for("A.org", Some(443)).count(), 1);
+        assert_eq!(one.meant_for("b.org", Some(443)).count(), 0);
         assert!(Secrets::new(&options("t"), &hosts(&["a.org", "b.org"])).is_err());
         let named = Secrets::new(&options("b.org=t"), &hosts(&["a.org", "b.org"])).unwrap();
-        assert_eq!(named.headers("a.org", None).len(), 1);
-        assert_eq!(named.headers("b.org", Some(8443)).len(), 2);
+        assert_eq!(named.meant_for("a.org", None).count(), 0);
+        assert_eq!(named.meant_for("b.org", Some(8443)).count(), 1);
     }
 }

@@ -11,7 +11,7 @@ use reqwest::header::HeaderMap;
 use url::{Host as Name, Url};
 
 use super::host::Turn;
-use super::trouble::{refusal, reservation, retry_after, time_there, used_up};
+use super::trouble::{Next, after, refusal, reservation, retry_after, time_there, used_up};
 use super::{ANONYMOUS, Ask, Attempt, Host, Http, Kind, Robots, Trouble, lock};
 
 /// An answer whose body is still to come.
@@ -76,8 +76,9 @@ impl Http {
         let (mut published, mut url, mut as_get) = (ask.url.clone(), first.clone(), false);
         for hop in 0..=MOST_HOPS {
             let host = self.host(&url);
+            let strays = ask.strays || first.origin() != url.origin();
             if with_permission {
-                self.permit(&host, &url).await?;
+                self.permit(&host, &url, strays).await?;
             }
             let slot = self.slot(&host, again && hop == 0).await?;
             if hop == 0 {
@@ -87,7 +88,7 @@ impl Http {
             let body = ask.body.as_ref().filter(|_| !as_get);
             // What was meant for an encrypted connection is not said on an open one.
             let is_open = first.scheme() == "https" && url.scheme() != "https";
-            let request = self.request(ask, &url, body, !is_open);
+            let request = self.request(ask, &url, body, [!is_open, !strays]);
             let request = request.headers(conditions.clone());
             let response = request.send().await;
             let response = response.map_err(|e| self.no_connection(&host, &url, &e))?;
@@ -132,7 +133,7 @@ impl Http {
         ask: &Ask,
         url: &Url,
         body: Option<&String>,
-        with_secrets: bool,
+        [with_secrets, with_all]: [bool; 2],
     ) -> reqwest::RequestBuilder {
         let client = if ask.identity {
             &self.images
@@ -154,11 +155,17 @@ impl Http {
             request = request.header("accept-encoding", "identity");
         }
         let host = url.host_str().unwrap_or_default();
-        let secrets = match with_secrets {
-            true => self.secrets.headers(host, url.port_or_known_default()),
-            false => self.secrets.harmless(),
+        let mut given = match with_all {
+            true => self.secrets.for_all.clone(),
+            false => HeaderMap::new(),
         };
-        request.headers(secrets).headers(ask.headers.clone())
+        if with_secrets {
+            let meant = self.secrets.meant_for(host, url.port_or_known_default());
+            for (name, value) in meant {
+                given.append(name, value.clone());
+            }
+        }
+        request.headers(given).headers(ask.headers.clone())
     }
 
     /// Tells the host's manners what was met.
@@ -222,7 +229,7 @@ impl Http {
     }
 
     /// Whether the host wants to be asked this: robots.txt, and a name to turn to.
-    async fn permit(&self, host: &Arc<Host>, url: &Url) -> Result<(), Attempt> {
+    async fn permit(&self, host: &Arc<Host>, url: &Url, strays: bool) -> Result<(), Attempt> {
         if !host.is_public {
             return Ok(());
         }
@@ -237,32 +244,35 @@ impl Http {
         }
         let robots = host
             .robots
-            .get_or_try_init(|| self.robots(host, url))
+            .get_or_try_init(|| self.robots(host, url, strays))
             .await?;
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         match robots.allows(path) {
             true => Ok(()),
             false => {
-                let message = format!(
-                    "robots.txt of {} forbids it; --ignore-robots asks all the same",
-                    url.host_str().unwrap_or_default()
-                );
+                let name = url.host_str().unwrap_or_default();
+                let why = match robots.unread {
+                    None => format!("robots.txt of {name} forbids it"),
+                    Some(status) => format!(
+                        "robots.txt of {name} cannot be had (HTTP {status}), which is taken for a no"
+                    ),
+                };
+                let message = format!("{why}; --ignore-robots asks all the same");
                 Err(refused(Kind::Robots, message).into())
             }
         }
     }
 
-    async fn robots(&self, host: &Arc<Host>, url: &Url) -> Result<Robots, Attempt> {
+    async fn robots(&self, host: &Arc<Host>, url: &Url, strays: bool) -> Result<Robots, Attempt> {
         let ask = Ask {
             url: url
                 .join("/robots.txt")
                 .map_or_else(|_| String::new(), String::from),
             most: ROBOTS_BYTES as u64,
+            strays,
             ..Ask::default()
         };
-        // Boxed: what asks needs permission, and permission asks.
-        let opened = Box::pin(self.follow(&ask, HeaderMap::new(), false, false)).await;
-        let robots = match opened {
+        let robots = match self.robots_head(&ask).await {
             Ok(opened) => {
                 let mut text = Vec::new();
                 let mut body = opened.response.bytes_stream();
@@ -275,7 +285,7 @@ impl Http {
                 Robots::read(&String::from_utf8_lossy(&text), "recto")
             }
             Err(failed) => match failed.trouble.status {
-                Some(429 | 500..) => Robots::forbidding(),
+                Some(status @ (429 | 500..)) => Robots::forbidding(status),
                 Some(_) => Robots::default(),
                 None => return Err(failed),
             },
@@ -284,6 +294,26 @@ impl Http {
             lock(&host.state).slower(1.0 / delay);
         }
         Ok(robots)
+    }
+
+    /// The answer to a request for robots.txt. Of a server in trouble it is asked again, as a picture would be; one that
+    /// cannot be reached is asked again with what waits for it.
+    async fn robots_head(&self, ask: &Ask) -> Result<Open, Attempt> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            // Boxed: what asks needs permission, and permission asks.
+            let opened = Box::pin(self.follow(ask, HeaderMap::new(), attempt > 1, false)).await;
+            let failed = match opened {
+                Err(failed) if failed.trouble.status.is_some() => failed,
+                outcome => return outcome,
+            };
+            let (kind, wait) = (failed.trouble.kind, failed.retry_after);
+            match after(kind, wait, attempt, self.options.retries, self.pause()) {
+                Next::GiveUp => return Err(failed),
+                Next::Retry(wait) => tokio::time::sleep(wait).await,
+            }
+        }
     }
 
     /// Where a redirect leads: as the world knows it, and as it is asked.
@@ -312,8 +342,12 @@ impl Http {
 
     /// Whether a picture may be kept.
     fn respect(&self, ask: &Ask, headers: &HeaderMap) -> Result<(), Trouble> {
-        match reservation(headers).filter(|_| ask.identity && !self.options.ignore_opt_out) {
+        match reservation(headers).filter(|_| ask.identity) {
             None => Ok(()),
+            Some(said) if self.options.ignore_opt_out => {
+                ask.count.overrode(said);
+                Ok(())
+            }
             Some(said) => {
                 let message = format!(
                     "its owner reserves it ({said}); --ignore-opt-out keeps it all the same"

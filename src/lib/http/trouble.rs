@@ -219,9 +219,11 @@ pub fn used_up(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         let mut parts = text.split([';', ',']).map(str::trim);
         parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
     };
-    let new = || Some((parameter("r")?, parameter("t")?));
+    let pair = |left, reset| Some((parameter(left)?, parameter(reset)?));
     let (left, reset) = both("ratelimit")
-        .or_else(new)
+        .or_else(|| pair("r", "t"))
+        // As drafts up to 7 had it.
+        .or_else(|| pair("remaining", "reset"))
         .or_else(|| both("x-ratelimit"))?;
     if left > 0.0 || !reset.is_finite() {
         return None;

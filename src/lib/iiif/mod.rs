@@ -361,6 +361,15 @@ impl Format {
         Format::Webp,
     ];
 
+    /// The largest side that its files can say.
+    pub fn longest(self) -> u32 {
+        match self {
+            Format::Jpg | Format::Gif | Format::Pdf => 65_535,
+            Format::Webp => 16_384,
+            Format::Png | Format::Tif | Format::Jp2 => u32::MAX,
+        }
+    }
+
     /// The media type of its files.
     pub fn media_type(self) -> &'static str {
         match self {

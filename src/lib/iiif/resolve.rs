@@ -48,6 +48,40 @@ pub struct Mat {
     pub colour: [u8; 3],
 }
 
+impl Plan {
+    /// `[width, height]` of the answer, turned.
+    pub fn turned(&self) -> [u32; 2] {
+        turned_size(self.size, self.turn)
+    }
+
+    /// Whether the answer can be made: no plain request becomes a huge one by being turned or enlarged.
+    fn judge(&self, limits: &Limits) -> Result<(), Refusal> {
+        let [w, h] = self.turned();
+        let [_, _, region_w, region_h] = self.region;
+        let most = self.format.longest();
+        if w.max(h) > most {
+            let name = self.format.name();
+            return Err(Refusal::Invalid(format!(
+                "size is {w} x {h} in the end, {name} holds {most} pixels a side"
+            )));
+        }
+        if w.max(h) > LONGEST.max(region_w.max(region_h).saturating_mul(2)) {
+            return Err(Refusal::Invalid(format!(
+                "size is {w} x {h} in the end, the limit is {LONGEST} pixels a side"
+            )));
+        }
+        match limits.area {
+            Some(area) if pixels([w, h]) > area => Err(Refusal::Invalid(format!(
+                "size is {w} x {h} when it is turned, the limit is {area} pixels"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The longest side of an answer that has more pixels than what it is made of.
+const LONGEST: u32 = 65_535;
+
 impl ImageRequest {
     /// Resolves against an image of `[width, height]` pixels.
     pub fn resolve(
@@ -57,16 +91,21 @@ impl ImageRequest {
         limits: &Limits,
     ) -> Result<Plan, Refusal> {
         let region = self.region.resolve(image)?;
-        let size = self.resolve_size(version, [region[2], region[3]], limits)?;
-        Ok(Plan {
+        let turn = self.rotation.degrees % 360.0;
+        let mut size = self.resolve_size(version, [region[2], region[3]], limits)?;
+        if self.size == Size::Max {
+            size = within_area_turned(size, turn, limits.area);
+        }
+        let plan = Plan {
             region,
             size,
             mirror: self.rotation.mirror,
-            turn: self.rotation.degrees % 360.0,
+            turn,
             quality: self.quality,
             format: self.offered_format()?,
             mat: None,
-        })
+        };
+        plan.judge(limits).map(|()| plan)
     }
 
     fn resolve_size(
@@ -177,6 +216,28 @@ fn within_area(size: [u32; 2], area: Option<u64>) -> [u32; 2] {
     }
 }
 
+/// A size, or one of the same proportions that has no more pixels than allowed when it is turned.
+fn within_area_turned(size: [u32; 2], turn: f64, area: Option<u64>) -> [u32; 2] {
+    let turned = pixels(turned_size(size, turn));
+    match area.filter(|area| turned > *area && turn % 90.0 != 0.0) {
+        None => size,
+        // A pixel less on each side makes up for what is rounded up.
+        Some(area) => {
+            let scale = (area as f64 / turned as f64).sqrt();
+            size.map(|side| ((f64::from(side) * scale) as u32).saturating_sub(1).max(1))
+        }
+    }
+}
+
+/// The size of what holds a picture that is turned.
+pub fn turned_size([w, h]: [u32; 2], degrees: f64) -> [u32; 2] {
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let (w, h) = (f64::from(w), f64::from(h));
+    // Quarters leave a trace of the other side, 1e-16 of it.
+    let side = |a: f64, b: f64| ((a.abs() + b.abs() - 1e-6).ceil() as u32).max(1);
+    [side(w * cos, h * sin), side(w * sin, h * cos)]
+}
+
 /// The largest size of the same proportions with at most this many pixels.
 fn enlarged([width, height]: [u32; 2], area: u64) -> [u32; 2] {
     let area = area.max(1);
@@ -271,6 +332,47 @@ pub(super) mod tests {
     ) -> Result<Plan, Refusal> {
         let segments: Vec<&str> = text.split('/').collect();
         ImageRequest::parse(version, segments.try_into().unwrap())?.resolve(version, image, limits)
+    }
+
+    #[test]
+    fn no_request_becomes_a_huge_one_by_being_turned_or_enlarged() {
+        let limits = Limits {
+            area: Some(1_000_000),
+            upscale: true,
+            ..Limits::default()
+        };
+        let cases = [
+            ("full/^10000,100/0/default.png", None),
+            ("full/^10000,100/90/default.png", None),
+            ("full/^10000,100/45/default.png", Some("when it is turned")),
+            ("full/^100000,10/0/default.png", Some("65535 pixels a side")),
+            ("full/^65536,1/0/default.jpg", Some("jpg holds 65535")),
+            ("full/^20000,5/0/default.webp", Some("webp holds 16384")),
+            (
+                "full/^4000000000,1/45/default.png",
+                Some("limit is 1000000 pixels"),
+            ),
+        ];
+        for (text, wanted) in cases {
+            let found = resolve(Version::V3, text, [300, 200], &limits);
+            match (found, wanted) {
+                (Ok(_), None) => {}
+                (Err(Refusal::Invalid(why)), Some(says)) => assert!(why.contains(says), "{why}"),
+                (found, _) => panic!("{text}: {found:?}"),
+            }
+        }
+        // What is asked for as large as possible is as large as that.
+        let plan = resolve(
+            Version::V3,
+            "full/max/45/default.png",
+            [1000, 1000],
+            &limits,
+        )
+        .unwrap();
+        let [w, h] = plan.turned();
+        assert!(w * h <= 1_000_000 && w * h > 990_000, "{w} x {h}");
+        let vast = resolve(Version::V3, "full/max/0/default.tif", [90_000, 11], &limits).unwrap();
+        assert_eq!(vast.size, [90_000, 11]);
     }
 
     /// The examples of 3.0 §4.1 and §4.2, on the 300 x 200 picture used there.

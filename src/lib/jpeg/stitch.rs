@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::fault::Refusal;
 use super::style::Style;
-use super::transcode::{Scribe, Symbols, Tables, Tally, open};
+use super::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
 
 /// The longest side of a JPEG that readers take: libjpeg stops there (the format's own limit is 65,535).
 pub const LONGEST: u32 = 65_500;
@@ -103,6 +103,14 @@ pub struct Plan {
 pub struct Tile {
     cell: [usize; 2],
     symbols: Symbols,
+    is_plain: bool,
+}
+
+impl Tile {
+    /// Whether its symbols were coded anew as they came, without its coefficients being put together first.
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
+    }
 }
 
 /// Why a band was not written.
@@ -150,9 +158,14 @@ impl Plan {
         let (mut reader, scan) = open(bytes)?;
         let frame = reader.frame()?;
         self.grid.admits(cell, [frame.width, frame.height])?;
+        let is_plain = is_plain(frame, &scan);
         let symbols = Symbols::read(&mut reader, scan, &self.tables)?;
         self.style.accepts(&Style::of(&reader)?)?;
-        Ok(Tile { cell, symbols })
+        Ok(Tile {
+            cell,
+            symbols,
+            is_plain,
+        })
     }
 
     /// The bytes before the first band.

@@ -24,15 +24,6 @@ pub fn encode(image: DynamicImage, format: Format, two_tone: bool) -> Result<Vec
     }
 }
 
-/// The largest side a format can say.
-pub fn most_side(format: Format) -> u32 {
-    match format {
-        Format::Jpg | Format::Gif | Format::Pdf => 65_535,
-        Format::Webp => 16_384,
-        Format::Png | Format::Tif | Format::Jp2 => u32::MAX,
-    }
-}
-
 /// Formats without transparency show the paper behind it.
 pub fn on_white(image: DynamicImage) -> DynamicImage {
     let DynamicImage::ImageRgba8(image) = image else {

@@ -6,9 +6,9 @@ use fast_image_resize as fir;
 use image::DynamicImage;
 use rayon::prelude::*;
 
-use super::encode::{encode, most_side, on_white};
+use super::encode::{encode, on_white};
 use crate::iiif::Quality;
-use crate::iiif::resolve::{Mat, Plan};
+use crate::iiif::resolve::{self, Mat, Plan};
 
 /// A decoded picture as people see it: upright, 8 bits per channel.
 #[derive(Debug)]
@@ -89,11 +89,6 @@ pub fn finished(
     plan: &Plan,
     threshold: impl FnOnce() -> u8,
 ) -> Result<Vec<u8>, String> {
-    let most = most_side(plan.format);
-    if plan.size.iter().any(|side| *side > most) {
-        let name = plan.format.name();
-        return Err(format!("{name} holds {most} pixels a side"));
-    }
     let part = coloured(part, plan.quality, threshold);
     if let Some(mat) = plan.mat {
         return encode(laid_on(mat, on_white(part)), plan.format, false);
@@ -234,7 +229,7 @@ fn turned(image: DynamicImage, degrees: f64) -> DynamicImage {
 fn turned_freely(image: &image::RgbaImage, degrees: f64) -> image::RgbaImage {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (w, h) = (f64::from(image.width()), f64::from(image.height()));
-    let [width, height] = turned_size([image.width(), image.height()], degrees);
+    let [width, height] = resolve::turned_size([image.width(), image.height()], degrees);
     let (half_w, half_h) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
     let mut turned = image::RgbaImage::new(width, height);
     let row = |(y, row): (usize, &mut [u8])| {
@@ -251,15 +246,6 @@ fn turned_freely(image: &image::RgbaImage, degrees: f64) -> image::RgbaImage {
     let stride = width as usize * 4;
     (turned.par_chunks_exact_mut(stride).enumerate()).for_each(row);
     turned
-}
-
-/// The size of what holds a picture that is turned.
-pub fn turned_size([w, h]: [u32; 2], degrees: f64) -> [u32; 2] {
-    let (sin, cos) = degrees.to_radians().sin_cos();
-    let (w, h) = (f64::from(w), f64::from(h));
-    // Quarters leave a trace of the other side, 1e-16 of it.
-    let side = |a: f64, b: f64| ((a.abs() + b.abs() - 1e-6).ceil() as u32).max(1);
-    [side(w * cos, h * sin), side(w * sin, h * cos)]
 }
 
 fn between(image: &image::RgbaImage, [x, y]: [f64; 2]) -> [u8; 4] {

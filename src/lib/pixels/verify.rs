@@ -18,6 +18,8 @@ pub enum Flaw {
     NotAnImage(String),
     /// They are an image that ends in the middle or is damaged.
     Damaged(String),
+    /// They claim more pixels than so few bytes are believed to hold.
+    Unbelievable(String),
     /// They cannot be read from the disk.
     Disk(String),
 }
@@ -46,9 +48,15 @@ static LARGE_ONE: Mutex<()> = Mutex::new(());
 /// Up to this many bytes a file is read once, and all is done in memory.
 const SMALL: u64 = 4 << 20;
 
+/// Pictures of more pixels…
+const VAST: u64 = 400_000_000;
+/// …are not believed when there are so many of them to a byte: blank pages have fewer.
+const SPARSE: u64 = 100;
+
 /// Checks an image in memory.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
     let header = super::measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
+    believable(&header, bytes.len() as u64)?;
     match header.media_type {
         "image/jpeg" => whole_jpeg(bytes, &header)?,
         "image/png" => whole_png(io::Cursor::new(bytes))?,
@@ -79,6 +87,7 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
             .unwrap_or(0);
         not_an_image(&start[..got], &cause)
     })?;
+    believable(&header, length)?;
     file.seek(SeekFrom::Start(0)).map_err(disk)?;
     let (sha256, bytes) = crate::files::sha256(&mut file).map_err(disk)?;
     let _turn = (bytes > LARGE).then(|| LARGE_ONE.lock().unwrap_or_else(PoisonError::into_inner));
@@ -116,8 +125,28 @@ fn icc_of_tiff(bytes: &[u8]) -> Option<Vec<u8>> {
     tag.into_u8_vec().ok()
 }
 
+/// A few bytes that claim a huge picture are a trap for whoever decodes it.
+fn believable(header: &Header, bytes: u64) -> Result<(), Flaw> {
+    let pixels = pixels_of(header);
+    if pixels <= VAST || pixels / SPARSE <= bytes {
+        return Ok(());
+    }
+    Err(Flaw::Unbelievable(format!(
+        "not believed: {} of {} x {} pixels in {bytes} bytes",
+        header.media_type, header.width, header.height
+    )))
+}
+
 fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
     let start = bytes.trim_ascii_start();
+    if let Some(media_type) = super::sniff(bytes) {
+        // Decoders break their lines.
+        let cause: Vec<&str> = cause.split_whitespace().collect();
+        let cause = cause.join(" ");
+        return Flaw::Damaged(format!(
+            "{media_type} with a header that cannot be read: {cause}"
+        ));
+    }
     Flaw::NotAnImage(match start.first() {
         None => "an empty answer where an image was expected".into(),
         Some(b'<') if start.len() > 4 && !start.starts_with(b"<svg") => {
@@ -284,6 +313,8 @@ mod tests {
 
     #[test]
     fn what_is_no_image_is_called_what_it_is() {
+        let cut = verify(b"\xff\xd8\xff");
+        assert!(matches!(cut, Err(Flaw::Damaged(_))), "{cut:?}");
         let cases: [(&[u8], &str); 4] = [
             (b"", "an empty answer where an image was expected"),
             (
@@ -291,7 +322,7 @@ mod tests {
                 "an HTML or XML page where an image was expected",
             ),
             (b"{\"error\":1}", "JSON where an image was expected"),
-            (b"\xff\xd8\xff", "not an image that can be read"),
+            (b"words", "not an image that can be read"),
         ];
         for (bytes, words) in cases {
             let Err(Flaw::NotAnImage(found)) = verify(bytes) else {

@@ -42,10 +42,15 @@ pub fn read(
 }
 
 fn shape(sent: Sent) -> Result<Shape, String> {
+    let around = |outline: &Polygon| BBox::around(outline.points().iter().copied());
     Ok(Shape {
         concept: corrections::concept(&sent.concept)?,
-        bbox: sent.bbox.ok_or("a box is needed")?,
+        bbox: match &sent.polygon {
+            Some(outline) => around(outline)?,
+            None => sent.bbox.ok_or("a box is needed")?,
+        },
         polygon: sent.polygon,
+        frame: None,
     })
 }
 

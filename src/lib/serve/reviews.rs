@@ -5,11 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::catalogue::{Catalogue, Picture};
-use crate::contracts::LocalizedImage;
+use crate::contracts::{Frame, LocalizedImage};
 use crate::corrections::{self, Change, Corrected, Correction, Places};
 use crate::files;
 use crate::report::{Error, Report};
-use crate::sides;
 
 impl Corrected for Picture {
     fn about(&self) -> &LocalizedImage {
@@ -77,25 +76,27 @@ impl Reviews {
         catalogue: &Catalogue,
     ) -> Result<(Catalogue, String), (u16, String)> {
         if let Change::Create(_) = correction.change {
-            correction.of = format!("review-{}", last(catalogue).max(self.lines) + 1);
+            let last = corrections::last(&catalogue.pictures).max(self.lines);
+            correction.of = format!("review-{}", last + 1);
         }
+        let size = catalogue
+            .find(&correction.image)
+            .and_then(|at| catalogue.pictures[at].size());
+        if let Change::Create(shape) | Change::Update(shape) = &mut correction.change {
+            shape.frame = size.and_then(|size| Frame::try_from(size).ok());
+        }
+        // What the file says is made, not what was meant: it is the same then for all who read it.
+        let line = corrections::line(&correction);
+        let correction = corrections::read_line(line.as_bytes()).map_err(|why| (409, why))?;
         let mut corrected = catalogue.clone();
         let id = corrections::make(&correction, &mut corrected.pictures, &self.places)
             .map_err(|why| (409, why))?;
         let written = self
             .file
-            .write_all(corrections::line(&correction).as_bytes())
+            .write_all(line.as_bytes())
             .and_then(|()| self.file.sync_data());
         written.map_err(|e| (500, files::cannot_write(&self.path, e).to_string()))?;
         self.lines += 1;
         Ok((corrected, id))
     }
-}
-
-/// The highest number among boxes that were once drawn here: the set may hold those of an older file of reviews.
-fn last(catalogue: &Catalogue) -> usize {
-    let pictures = catalogue.pictures.iter();
-    let boxes = pictures.flat_map(|picture| &picture.about.localizations);
-    let number = |l| sides::name(l).strip_prefix("review-")?.parse().ok();
-    boxes.filter_map(number).max().unwrap_or(0)
 }

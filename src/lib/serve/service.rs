@@ -464,9 +464,11 @@ async fn off_thread<T: Send + 'static, E: Into<Trouble> + Send + 'static>(
 
 /// About the bytes of memory that an answer takes: scaled, turned, encoded.
 fn cost_of(plan: &Plan) -> u64 {
-    let [w, h] = plan.size.map(u64::from);
-    let copies = if plan.turn % 90.0 == 0.0 { 8 } else { 20 };
-    w * h * copies
+    let area = |[w, h]: [u32; 2]| u64::from(w) * u64::from(h);
+    match plan.turn % 90.0 == 0.0 {
+        true => area(plan.size) * 8,
+        false => area(plan.size) * 8 + area(plan.turned()) * 12,
+    }
 }
 
 /// A thread that panicked left nothing half-done behind: entries are set in one step.
