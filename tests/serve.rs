@@ -74,6 +74,30 @@ fn a_file_that_is_no_image_is_left_out_and_said() {
 }
 
 #[test]
+fn links_that_lead_out_of_the_folder_are_left_out_unless_they_are_wanted() {
+    let work = folder();
+    work.write("elsewhere/out.png", running::picture(6, 4));
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(work.path(to), work.path(name)).unwrap();
+    };
+    link("elsewhere/out.png", "pictures/out.png");
+    link("pictures/a.png", "pictures/within.png");
+    let server = Serving::start(&work, &["pictures"]);
+    let status = |server: &Serving, id: &str| server.get(&format!("/iiif/3/{id}/info.json")).status;
+    assert_eq!(
+        (status(&server, "out"), status(&server, "within")),
+        (404, 200)
+    );
+    let (code, _, err) = server.stop();
+    assert!(
+        code == 3 && err.contains("leads out of the folder; --follow-links"),
+        "{err}"
+    );
+    let server = Serving::start(&work, &["pictures", "--follow-links"]);
+    assert_eq!(status(&server, "out"), 200);
+}
+
+#[test]
 fn what_cannot_start_says_why() {
     let work = set();
     work.write("bad.json", "{\n  \"contract\": 3\n}");

@@ -294,16 +294,30 @@ pub fn open_to_append(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Removes the files of a folder whose names begin so, but for those that begin with `keep`. What cannot be removed
-/// stays.
+/// Removes the files of a folder whose names begin so, but for those that begin with `keep`, and what a process that
+/// was killed left of such. What cannot be removed stays.
 pub fn remove_others(folder: &Path, begin: &str, keep: &str) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(begin) && !name.starts_with(keep) {
+        let is_other = name.starts_with(begin) && !name.starts_with(keep);
+        let hidden = name
+            .strip_prefix('.')
+            .is_some_and(|name| name.starts_with(begin));
+        if is_other || hidden && is_abandoned(&name) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether a file on its way, as [`Atomic`] calls it, is that of a process that is no more.
+fn is_abandoned(name: &str) -> bool {
+    let process = name
+        .strip_suffix(".part")
+        .and_then(|name| name.rsplit_once('.'));
+    let process = process.and_then(|(_, number)| number.parse::<u32>().ok());
+    let running = Path::new("/proc");
+    process.is_some_and(|n| running.join("self").exists() && !running.join(n.to_string()).exists())
 }
 
 /// Puts the entries of a folder on the disk, so that a rename survives a power cut.

@@ -270,3 +270,72 @@ fn preparing_that_cannot_be_is_refused() {
         work.run("serve", args).exits(code).says(&[says]);
     }
 }
+
+#[test]
+fn what_shows_through_is_not_made_a_pyramid() {
+    let work = Workdir::new();
+    let clear = |alpha: u8| {
+        let image = image::RgbaImage::from_fn(40, 30, |x, _| image::Rgba([9, 8, x as u8, alpha]));
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    };
+    work.write("pictures/clear.png", clear(77))
+        .write("pictures/opaque.png", clear(255));
+    let ran = work.run("serve", &["pictures", "--prepare", "--pyramids"]);
+    ran.exits(0).says(&["1 pyramids made"]);
+    let server = Serving::start(&work, &["pictures"]);
+    let image = server.image("/iiif/3/clear/full/max/0/default.png");
+    assert_eq!(image.to_rgba8().get_pixel(5, 5).0, [9, 8, 5, 77]);
+}
+
+#[test]
+fn a_file_of_the_same_length_and_date_is_another_all_the_same() {
+    let work = Workdir::new();
+    let grey = |value: u8| {
+        let image = image::RgbImage::from_pixel(40, 30, image::Rgb([value; 3]));
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image
+            .write_to(&mut bytes, image::ImageFormat::Tiff)
+            .unwrap();
+        bytes.into_inner()
+    };
+    work.write("pictures/a.tif", grey(10));
+    let path = work.path("pictures/a.tif");
+    let date = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let prepare = ["pictures", "--prepare", "--pyramids"];
+    work.run("serve", &prepare).exits(0);
+    // The clock of the file system ticks a few hundred times a second.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    work.write("pictures/a.tif", grey(200));
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(date).unwrap();
+    let server = Serving::start(&work, &["pictures"]);
+    let value = |path: &str| server.image(path).to_rgb8().get_pixel(2, 2).0[0];
+    let paths = ["full/max/0/default.png", "full/max/0/default.jpg"];
+    for path in paths.map(|path| format!("/iiif/3/a/{path}")) {
+        assert!(value(&path) > 190, "{path}");
+    }
+    work.run("serve", &prepare)
+        .exits(0)
+        .says(&["1 pyramids made, 0 images were done"]);
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed() {
+    let work = folder();
+    work.run("serve", &["pictures", "--prepare"]).exits(0);
+    let made = work.tree("pictures.prepared").into_keys().next().unwrap();
+    let (folder, name) = made.rsplit_once('/').unwrap();
+    let stem = name.rsplit_once('-').unwrap().0;
+    // No process has such a number.
+    let left = format!("pictures.prepared/{folder}/.{stem}-pyramid.tif.4194999.part");
+    let own = format!(
+        "pictures.prepared/{folder}/.{stem}-x.tif.{}.part",
+        std::process::id()
+    );
+    work.write(&left, "half").write(&own, "half");
+    work.run("serve", &["pictures", "--prepare", "--pyramids"])
+        .exits(0);
+    assert!(!work.exists(&left) && work.exists(&own));
+}

@@ -69,7 +69,7 @@ fn a_set_is_a_collection_of_manifests_with_choices_and_boxes() {
     );
     assert_eq!(
         first["body"][0],
-        json!({"type": "TextualBody", "purpose": "tagging", "value": "aleph"})
+        json!({"type": "TextualBody", "purpose": "tagging", "format": "text/plain", "value": "aleph"})
     );
     assert_eq!(first["body"][1]["value"], "A");
     let second = &page["items"][1];
@@ -100,7 +100,7 @@ fn archive() -> Workdir {
     };
     let boxes = json!([
         {"id": "l1", "concept": "aleph", "bbox": [10, 20.5, 30, 40.125], "attributes": {"text": "A word", "language": "he"}},
-        {"id": "l2", "concept": "bet", "bbox": [0, 0, 9, 9.5], "polygon": [[0, 0], [9, 0], [9, 9.5]]},
+        {"id": "l2", "concept": "a <b>bold</b> bet", "bbox": [0, 0, 9, 9.5], "polygon": [[0, 0], [9, 0], [9, 9.5]]},
         {"id": "http://x.example/l3", "concept": "final mem", "bbox": [100, 100, 50, 20],
             "attributes": {"confidence": 0.75, "creator": "A. Scribe", "tags": ["final mem", "damaged"]}},
         {"id": "http://x.example/l3#2", "concept": "final mem", "bbox": [200, 100, 50, 20],
@@ -122,7 +122,7 @@ fn archive() -> Workdir {
             "MS 2",
             "recto",
             "NIR",
-            json!(["blank", "stained"]),
+            json!(["<i>blank</i> &amp; stained", "stained"]),
             json!([{"id": "l1", "concept": "aleph", "bbox": [1, 1, 2, 2]}]),
         ),
     ];

@@ -1,7 +1,7 @@
 //! What the answers of hosts have taught: how much each gives in one answer, and what each service says of itself.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -124,6 +124,22 @@ impl Memory {
             .clone()
     }
 }
+
+/// Requests that nobody has signed, by host, as earlier runs left them.
+pub fn unsigned(hidden: &Path) -> BTreeMap<String, u64> {
+    let held = std::fs::read(hidden.join(UNSIGNED)).ok();
+    let held = held.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    held.unwrap_or_default()
+}
+
+/// Keeps them for the next run. What cannot be kept is counted anew.
+pub fn keep_unsigned(hidden: &Path, unsigned: &BTreeMap<String, u64>) {
+    if !unsigned.is_empty() {
+        let _ = files::write_json(&hidden.join(UNSIGNED), unsigned);
+    }
+}
+
+const UNSIGNED: &str = "unsigned.json";
 
 impl Host {
     /// What is known now.

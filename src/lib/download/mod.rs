@@ -262,10 +262,12 @@ impl Net {
             .worker_threads(2)
             .enable_all()
             .build();
+        let mut http = Http::new(&options.http, hosts)?;
+        http.go_on(hosts::unsigned(&places.hidden));
         Ok(Net {
             runtime: runtime
                 .map_err(|e| Error::new("the network runtime cannot be started").because(e))?,
-            http: Http::new(&options.http, hosts)?,
+            http,
             memory: hosts::Memory::open(places.hidden.join("caps.json")),
         })
     }
@@ -402,6 +404,7 @@ fn fetch_all(
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     outcome.hosts = http.tallies();
     outcome.notes.extend(http.overrides());
+    hosts::keep_unsigned(&places.hidden, &http.unsigned());
     if outcome.alike > 0 {
         let news = format!(
             "--refresh: {} of those had anew are what they were, to the last byte",

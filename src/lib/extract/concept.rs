@@ -166,11 +166,16 @@ fn is_link(value: &str) -> bool {
 
 /// What people call a body; none when that is blank.
 fn name(body: &Body) -> Option<String> {
-    let is_html = body.format.as_deref() == Some("text/html");
+    let format = body.format.as_deref();
+    let is_html = format == Some("text/html");
     let label = body.label.as_deref().map(|label| plain(label, is_html));
     let name = label
         .filter(|label| !label.is_empty())
-        .unwrap_or_else(|| plain(&body.value, is_html));
+        .unwrap_or_else(|| match format {
+            // It says itself that it is no HTML.
+            Some("text/plain") => on_one_line(&body.value),
+            _ => plain(&body.value, is_html),
+        });
     Some(name).filter(|name| !name.is_empty())
 }
 
@@ -186,6 +191,10 @@ pub fn plain(text: &str, is_html: bool) -> String {
             text = Cow::Owned(read.into_owned());
         }
     }
+    on_one_line(&text)
+}
+
+fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

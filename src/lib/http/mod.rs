@@ -4,7 +4,7 @@
 //! `Retry-After` and trouble slow the whole host, not just the request that met them. `send` asks once, redirects
 //! included; `body` takes what is answered. Waits and retries have ends.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ pub mod callback;
 mod host;
 mod netrc;
 mod options;
+mod reservations;
 mod robots;
 mod secrets;
 mod send;
@@ -34,6 +35,7 @@ pub use host::Most;
 pub use options::{Budget, NetrcFile, Options, host_of};
 /// The words of headers, in the types of the client.
 pub use reqwest::header;
+use reservations::Reservations;
 use robots::Robots;
 use secrets::Secrets;
 pub use tally::Tally;
@@ -183,6 +185,8 @@ pub struct Http {
     secrets: Secrets,
     archives: Archives,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
+    /// Requests that earlier runs made of a host without saying who asks.
+    unsigned: BTreeMap<String, u64>,
     start: Instant,
     spent: Spent,
 }
@@ -199,8 +203,11 @@ struct Host {
     state: Mutex<Manners>,
     freed: tokio::sync::Notify,
     robots: tokio::sync::OnceCell<Robots>,
+    reservations: tokio::sync::OnceCell<Reservations>,
     /// Whether it is one of the public web.
     is_public: bool,
+    /// Requests of earlier runs that nobody signed.
+    unsigned: u64,
 }
 
 /// An attempt that failed.
@@ -257,9 +264,28 @@ impl Http {
             archives: Archives::open(options.archives.as_deref())?,
             options: options.clone(),
             hosts: Mutex::default(),
+            unsigned: BTreeMap::new(),
             start: Instant::now(),
             spent: Spent::default(),
         })
+    }
+
+    /// Takes up the count of requests that nobody signed where an earlier run left it, by host.
+    pub fn go_on(&mut self, unsigned: BTreeMap<String, u64>) {
+        self.unsigned = unsigned;
+    }
+
+    /// Requests that nobody signed, of this run and those before, by public host.
+    pub fn unsigned(&self) -> BTreeMap<String, u64> {
+        let mut all = self.unsigned.clone();
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let strangers = hosts
+            .iter()
+            .filter(|(_, host)| host.is_public && self.options.contact.is_none());
+        for (name, host) in strangers {
+            *all.entry(name.clone()).or_default() += lock(&host.state).tally.requests;
+        }
+        all
     }
 
     /// What the user should know of the options.
@@ -467,10 +493,12 @@ impl Http {
                 )),
                 freed: tokio::sync::Notify::new(),
                 robots: tokio::sync::OnceCell::new(),
+                reservations: tokio::sync::OnceCell::new(),
                 is_public: send::is_public(url),
+                unsigned: self.unsigned.get(&name).copied().unwrap_or_default(),
             })
         };
-        hosts.entry(name).or_insert_with(new).clone()
+        hosts.entry(name.clone()).or_insert_with(new).clone()
     }
 
     /// Adds to what the run has cost.

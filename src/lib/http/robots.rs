@@ -85,7 +85,7 @@ fn line(line: &str) -> Option<(String, &str)> {
 }
 
 /// Whether a path starts with a pattern in which `*` is any text and a final `$` the end.
-fn matches(pattern: &str, path: &str) -> bool {
+pub fn matches(pattern: &str, path: &str) -> bool {
     let (pattern, is_all) = match pattern.strip_suffix('$') {
         Some(pattern) => (pattern, true),
         None => (pattern, false),

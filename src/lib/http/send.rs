@@ -12,7 +12,9 @@ use url::{Host as Name, Url};
 
 use super::host::Turn;
 use super::trouble::{Next, after, refusal, reservation, retry_after, time_there, used_up};
-use super::{ANONYMOUS, Ask, Attempt, Host, Http, Kind, Robots, Trouble, lock};
+use super::{
+    ANONYMOUS, Ask, Attempt, Host, Http, Kind, Reservations, Robots, Trouble, lock, reservations,
+};
 
 /// An answer whose body is still to come.
 pub(super) struct Open {
@@ -79,6 +81,7 @@ impl Http {
             let strays = ask.strays || first.origin() != url.origin();
             if with_permission {
                 self.permit(&host, &url, strays).await?;
+                self.look_for_reservation(ask, &host, &url, strays).await?;
             }
             let slot = self.slot(&host, again && hop == 0).await?;
             if hop == 0 {
@@ -233,7 +236,8 @@ impl Http {
         if !host.is_public {
             return Ok(());
         }
-        if self.options.contact.is_none() && lock(&host.state).tally.requests >= ANONYMOUS {
+        let asked = host.unsigned + lock(&host.state).tally.requests;
+        if self.options.contact.is_none() && asked >= ANONYMOUS {
             let why = format!(
                 "{ANONYMOUS} requests are enough from somebody unknown; give --contact EMAIL"
             );
@@ -274,14 +278,7 @@ impl Http {
         };
         let robots = match self.robots_head(&ask).await {
             Ok(opened) => {
-                let mut text = Vec::new();
-                let mut body = opened.response.bytes_stream();
-                while let Some(Ok(chunk)) = body.next().await {
-                    text.extend_from_slice(&chunk);
-                    if text.len() >= ROBOTS_BYTES {
-                        break;
-                    }
-                }
+                let text = start_of(opened).await;
                 Robots::read(&String::from_utf8_lossy(&text), "recto")
             }
             Err(failed) => match failed.trouble.status {
@@ -294,6 +291,48 @@ impl Http {
             lock(&host.state).slower(1.0 / delay);
         }
         Ok(robots)
+    }
+
+    /// Whether the host says in one place which of its pictures are reserved.
+    async fn look_for_reservation(
+        &self,
+        ask: &Ask,
+        host: &Arc<Host>,
+        url: &Url,
+        strays: bool,
+    ) -> Result<(), Attempt> {
+        if !host.is_public || !ask.identity {
+            return Ok(());
+        }
+        let read = || self.reservations(url, strays);
+        let reservations = host.reservations.get_or_init(read).await;
+        if !reservations.reserve(&url[url::Position::BeforePath..url::Position::AfterQuery]) {
+            return Ok(());
+        }
+        let said = format!("{} of its host", reservations::PATH);
+        match self.options.ignore_opt_out {
+            true => {
+                ask.count.overrode(said);
+                Ok(())
+            }
+            false => Err(reserved(&said).into()),
+        }
+    }
+
+    /// What the host says; one that does not say it reserves nothing by it.
+    async fn reservations(&self, url: &Url, strays: bool) -> Reservations {
+        let place = url.join(reservations::PATH);
+        let ask = Ask {
+            url: place.map_or_else(|_| String::new(), String::from),
+            most: ROBOTS_BYTES as u64,
+            strays,
+            ..Ask::default()
+        };
+        // Boxed: what asks looks for reservations, and those are asked for.
+        match Box::pin(self.follow(&ask, HeaderMap::new(), false, false)).await {
+            Ok(opened) => Reservations::read(&start_of(opened).await),
+            Err(_) => Reservations::default(),
+        }
     }
 
     /// The answer to a request for robots.txt. Of a server in trouble it is asked again, as a picture would be; one that
@@ -348,12 +387,7 @@ impl Http {
                 ask.count.overrode(said);
                 Ok(())
             }
-            Some(said) => {
-                let message = format!(
-                    "its owner reserves it ({said}); --ignore-opt-out keeps it all the same"
-                );
-                Err(refused(Kind::Reserved, message))
-            }
+            Some(said) => Err(reserved(&said)),
         }
     }
 
@@ -384,6 +418,24 @@ impl Http {
         }
         refused(kind, message)
     }
+}
+
+/// A body, as far as it is read.
+async fn start_of(opened: Open) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut body = opened.response.bytes_stream();
+    while let Some(Ok(chunk)) = body.next().await {
+        text.extend_from_slice(&chunk);
+        if text.len() >= ROBOTS_BYTES {
+            break;
+        }
+    }
+    text
+}
+
+fn reserved(said: &str) -> Trouble {
+    let message = format!("its owner reserves it ({said}); --ignore-opt-out keeps it all the same");
+    refused(Kind::Reserved, message)
 }
 
 fn refused(kind: Kind, message: String) -> Trouble {

@@ -38,6 +38,15 @@ impl Picture {
         self.pixels.as_bytes().len()
     }
 
+    /// Whether something shows through it.
+    pub fn is_transparent(&self) -> bool {
+        match &self.pixels {
+            DynamicImage::ImageRgba8(image) => image.pixels().any(|pixel| pixel[3] < 255),
+            DynamicImage::ImageLumaA8(image) => image.pixels().any(|pixel| pixel[1] < 255),
+            _ => false,
+        }
+    }
+
     /// A region as it is.
     pub fn region(&self, [x, y, w, h]: [u32; 4]) -> DynamicImage {
         self.pixels.crop_imm(x, y, w, h)

@@ -144,6 +144,11 @@ fn is_read_by_tiles(tiff: &Tiff) -> bool {
 }
 
 impl Source {
+    /// Whether something shows through it.
+    pub fn is_transparent(&self) -> bool {
+        matches!(self, Source::Whole(picture) if picture.is_transparent())
+    }
+
     /// A picture of `[width, height]` pixels, RGB, that was made elsewhere.
     pub fn of_rgb([width, height]: [u32; 2], bytes: Vec<u8>) -> Result<Source, String> {
         let image = image::RgbImage::from_raw(width, height, bytes);

@@ -93,7 +93,7 @@ fn bodies(localization: &Localization) -> Vec<Value> {
 
 /// A concept as a body.
 pub fn tag(concept: &str) -> Value {
-    json!({"type": "TextualBody", "purpose": "tagging", "value": concept})
+    json!({"type": "TextualBody", "purpose": "tagging", "format": "text/plain", "value": concept})
 }
 
 fn target(localization: &Localization, canvas: &str) -> Value {
@@ -145,7 +145,7 @@ fn open(id: &str, bodies: Vec<Value>, on: Value) -> Value {
 }
 
 fn tag_2(concept: &str) -> Value {
-    json!({"@type": "oa:Tag", "chars": concept})
+    json!({"@type": "oa:Tag", "format": "text/plain", "chars": concept})
 }
 
 fn on(localization: &Localization, canvas: &str) -> Value {

@@ -109,7 +109,11 @@ impl Catalogue {
 
 /// Takes every image below a folder: its id is its path without suffix, its group the folder it lies in. A PDF is a
 /// group of its own.
-pub fn of_folder(root: &Path, settings: &Settings) -> Result<Taken, Error> {
+///
+/// A link that leads out of the folder is left out unless `follows_links`: what lies elsewhere was not given to be served.
+pub fn of_folder(root: &Path, settings: &Settings, follows_links: bool) -> Result<Taken, Error> {
+    let home = files::real(root);
+    let strays = |path: &Path| !follows_links && !files::real(path).starts_with(&home);
     let mut names = Vec::new();
     walk(root, "", &mut names)?;
     names.sort();
@@ -124,6 +128,11 @@ pub fn of_folder(root: &Path, settings: &Settings) -> Result<Taken, Error> {
     let marked: HashSet<&str> = marked.map(|(cover, _)| cover).collect();
     for name in &names {
         let path = root.join(name);
+        if strays(&path) {
+            let problem = "leads out of the folder; --follow-links serves it all the same";
+            taken.rejects.push(reject(root, name, problem.into()));
+            continue;
+        }
         let is_pdf = pdf::is_pdf(&path);
         // Two files that differ by suffix only keep it: neither may take the other's place. So does a PDF beside an
         // image that is called as if it were a page of it.

@@ -75,6 +75,9 @@ pub struct Options {
     /// Where the images of LOCALIZATIONS are [default: image_map.json]
     #[arg(long, value_name = "FILE")]
     pub image_map: Option<PathBuf>,
+    /// Serve images to which links lead out of DIR
+    #[arg(long)]
+    pub follow_links: bool,
     /// A configuration file, TOML: who may see what, where answers are kept, presets, how PDFs are
     /// drawn
     #[arg(short, long, value_name = "FILE")]
@@ -335,7 +338,7 @@ fn take(options: &Options, pdf: &documents::Settings) -> Result<Taken, Error> {
         Some(_) => Err(Error::usage(
             "--image-map goes with a localizations.json, not with a folder",
         )),
-        None => catalogue::of_folder(source, pdf),
+        None => catalogue::of_folder(source, pdf, options.follow_links),
     }
 }
 

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
 
 use super::catalogue::{self, Picture};
-use super::prepared::Prepared;
+use super::prepared::{self, Prepared};
 use crate::files::{self, Atomic};
 use crate::iiif::resolve::Plan;
 use crate::iiif::{Format, Quality};
@@ -151,10 +151,10 @@ impl Made {
         let place = |size| order.prepared.thumbnail(&picture.id, &now, size);
         let sizes = order.prepared.sizes(picture.size).into_iter();
         let missing: Vec<[u32; 2]> = sizes
-            .filter(|size| !files::is_there(&place(*size)))
+            .filter(|size| !prepared::is_fresh(&place(*size), &now))
             .collect();
         let pyramid = order.prepared.pyramid(&picture.id, &now);
-        let wants_pyramid = order.pyramids && !files::is_there(&pyramid);
+        let wants_pyramid = order.pyramids && !prepared::is_fresh(&pyramid, &now);
         if missing.is_empty() && !wants_pyramid {
             self.fresh.fetch_add(1, Ordering::Relaxed);
             return Ok(());
@@ -169,7 +169,8 @@ impl Made {
             files::write(&place(size), &bytes).map_err(Trouble::Folder)?;
             self.thumbnails.fetch_add(1, Ordering::Relaxed);
         }
-        if wants_pyramid && !source.is_pyramid() {
+        // JPEG tiles know no transparency.
+        if wants_pyramid && !source.is_pyramid() && !source.is_transparent() {
             write_pyramid(&source, &pyramid)?;
             self.pyramids.fetch_add(1, Ordering::Relaxed);
         }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::Metadata;
+use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ pub struct Settings {
     /// Where what is prepared lies; none: beside the source.
     pub folder: Option<PathBuf>,
     /// The boxes that thumbnails fit into, `[width, height]`.
-    pub thumbnails: Vec<[u32; 2]>,
+    pub thumbnails: Vec<[NonZeroU32; 2]>,
 }
 
 impl Default for Settings {
@@ -29,7 +30,9 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             folder: None,
-            thumbnails: vec![[400, 400], [512, 512]],
+            thumbnails: [400, 512]
+                .map(|n| [NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN); 2])
+                .into(),
         }
     }
 }
@@ -55,11 +58,13 @@ pub fn beside(source: &Path) -> PathBuf {
 
 impl Prepared {
     /// What is, or is to be, in a folder.
-    pub fn in_folder(folder: PathBuf, boxes: &[[u32; 2]]) -> Self {
-        let boxes = boxes.iter().filter(|sides| !sides.contains(&0));
+    pub fn in_folder(folder: PathBuf, boxes: &[[NonZeroU32; 2]]) -> Self {
         Prepared {
             folder,
-            boxes: boxes.copied().collect(),
+            boxes: boxes
+                .iter()
+                .map(|sides| sides.map(NonZeroU32::get))
+                .collect(),
         }
     }
 
@@ -84,7 +89,7 @@ impl Prepared {
         self.place(id, now, "pyramid.tif")
     }
 
-    /// Where the answer to a plan is, if it can have been prepared.
+    /// Where the answer to a plan is, if it was prepared.
     pub fn answer(
         &self,
         id: &str,
@@ -98,8 +103,9 @@ impl Prepared {
             && !plan.mirror
             && plan.turn == 0.0
             && plan.mat.is_none();
-        (is_plain && self.sizes(image).contains(&plan.size))
-            .then(|| self.thumbnail(id, now, plan.size))
+        let path = || self.thumbnail(id, now, plan.size);
+        let may_be = is_plain && self.sizes(image).contains(&plan.size);
+        may_be.then(path).filter(|path| is_fresh(path, now))
     }
 
     /// Removes what was made of a file that has changed since.
@@ -117,11 +123,19 @@ impl Prepared {
     }
 }
 
+/// Whether what was prepared is there, and was made of a file that is now as it was then. A file of the same length and
+/// date may have been put into its place since: only the system's own date tells.
+pub fn is_fresh(path: &Path, now: &Metadata) -> bool {
+    let changed = |file: &Metadata| (file.ctime(), file.ctime_nsec());
+    std::fs::metadata(path).is_ok_and(|made| made.is_file() && changed(&made) >= changed(now))
+}
+
 fn key(id: &str) -> String {
     files::hex_digest(id.as_bytes(), 24)
 }
 
-/// Length and date: what stays when a set is copied with its dates, so that what was prepared may go with it.
+/// Length and date: what stays when a set is copied with its dates, so that what was prepared may go with it, copied
+/// after it.
 fn stamp(now: &Metadata) -> String {
     let facts = format!("{} {} {}", now.len(), now.mtime(), now.mtime_nsec());
     files::hex_digest(facts.as_bytes(), 16)

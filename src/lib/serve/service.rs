@@ -20,7 +20,7 @@ use super::info::Facts;
 use super::lanes::{Busy, Lanes};
 use super::metrics::{Metrics, Now, add};
 use super::picture::{self, Cap};
-use super::prepared::Prepared;
+use super::prepared::{self, Prepared};
 use super::presets::Presets;
 use super::respond::{self, Asked, Response, Site};
 use super::store::counts::one;
@@ -274,7 +274,7 @@ impl Service {
             let look = catalogue::measure(path);
             look.is_ok_and(|look| look.size == picture.size)
         };
-        pyramid.filter(|path| files::is_there(path) && is_sound(path))
+        pyramid.filter(|path| prepared::is_fresh(path, now) && is_sound(path))
     }
 
     /// An answer that is kept in whatever tier, or none; it is not made.
