@@ -731,4 +731,28 @@ mod tests {
         let why = outcome[0].clone().unwrap_err();
         assert_eq!(why, "it was drawn on 80 x 80, the image has 10 x 8");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_line_is_made_or_left_out(at in 0usize..400, byte: u8, cut in 0usize..400, outline: bool) {
+            let points = outline.then(|| vec![[1.0, 2.5], [4.0, 2.5], [4.0, 6.5]]);
+            let mut file = line(&correction("l1", Change::Update(drawn(points)))).into_bytes();
+            if let Some(held) = file.get_mut(at) {
+                *held = byte;
+            }
+            file.truncate(cut.max(1));
+            let (given, unread) = read("f", &file);
+            let lines = file.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty());
+            proptest::prop_assert_eq!(given.len() + unread.len(), lines.count());
+            let mut images = set();
+            let places = Places::of(set().iter().map(|image| (&*image.id, image)));
+            let (made, unmade) = make_all(&given, &mut images, &places);
+            proptest::prop_assert_eq!(made as usize + unmade.len(), given.len());
+            let all = images.iter().flat_map(|image| image.localizations.iter().map(move |l| (image, l)));
+            for (image, l) in all {
+                let [w, h] = image.size().unwrap();
+                proptest::prop_assert!(l.bbox.x >= 0.0 && l.bbox.right() <= w && l.bbox.bottom() <= h);
+            }
+        }
+    }
 }

@@ -339,3 +339,33 @@ fn what_a_killed_run_left_is_removed() {
         .exits(0);
     assert!(!work.exists(&left) && work.exists(&own));
 }
+
+#[test]
+fn preparing_that_is_interrupted_goes_on_where_it_was() {
+    let work = Workdir::new();
+    let file = picture(600, 400);
+    for n in 0..40 {
+        work.write(&format!("pictures/{n}.png"), &file);
+    }
+    let prepare = ["pictures", "--prepare"];
+    let made = || match work.exists("pictures.prepared") {
+        true => work.tree("pictures.prepared").len(),
+        false => 0,
+    };
+    let mut child = work.command("serve", &prepare).spawn().unwrap();
+    crate::common::wait_until(|| made() > 3);
+    let told = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(told.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let before = made();
+    assert!(before < 80, "it was done already");
+    assert!(
+        work.tree("pictures.prepared")
+            .keys()
+            .all(|name| !name.contains(".part"))
+    );
+    work.run("serve", &prepare).exits(0);
+    assert_eq!(made(), 80);
+}
