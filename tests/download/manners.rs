@@ -453,6 +453,24 @@ fn a_file_that_was_all_there_is_not_fetched_again() {
 }
 
 #[test]
+fn a_part_that_nobody_asked_for_is_the_file_when_it_is_all_of_it() {
+    let answer = |span: String| Answer::Full(206, vec![("content-range".into(), span)], jpeg(1));
+    let server = Server::start(move |request, _| match &*request.path {
+        "/a.jpg" => answer(format!("bytes 0-{}/{}", jpeg(1).len() - 1, jpeg(1).len())),
+        "/b.jpg" => answer(format!("bytes 0-{}/9999999", jpeg(1).len() - 1)),
+        _ => answer("bytes 7-99/9999999".into()),
+    });
+    let work = Workdir::new();
+    let images = ["a", "b", "c"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&["--retries", "1"])).exits(3);
+    assert_eq!(file(&work, "a"), jpeg(1));
+    let rows = rows(&work, "failures.csv");
+    let kinds: Vec<(&str, &str)> = rows.iter().map(|row| (&*row[0], &*row[3])).collect();
+    assert_eq!(kinds, [("b", "truncated"), ("c", "truncated")]);
+}
+
+#[test]
 fn a_file_that_is_not_the_one_declared_is_a_failure() {
     let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
     let right = recto::files::hex_digest(&jpeg(1), 64);

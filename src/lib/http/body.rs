@@ -130,14 +130,16 @@ impl Http {
         }
         let is_next = span.is_some_and(|(from, _)| from == Some(begun));
         let goes_on = status == 206 && begun > 0 && same && is_next;
-        if matches!(status, 206 | 416) && !goes_on {
+        // Nobody asked for a part, and all of it is one: some servers answer so.
+        let is_first = status == 206 && span.is_some_and(|(from, _)| from == Some(0));
+        if matches!(status, 206 | 416) && !goes_on && !is_first {
             part.discard();
             let message = "a part was answered that is not of the file begun";
             return Err(trouble(Kind::Truncated, status, message.into()).into());
         }
         let start = if goes_on { begun } else { 0 };
         let written = self.pour(ask, part, opened, start).await?;
-        match whole.filter(|whole| goes_on && written < *whole) {
+        match whole.filter(|whole| (goes_on || is_first) && written < *whole) {
             // Kept: the next attempt goes on from here.
             Some(whole) => {
                 let message = format!("{written} of {whole} bytes were answered");
