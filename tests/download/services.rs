@@ -1,0 +1,384 @@
+//! Image services, whatever their vices: sizes, caps, regions, file types.
+
+use super::*;
+
+#[test]
+fn services_give_every_pixel_whatever_their_vices() {
+    let cases = [
+        // (what it is, the origin, most requests, method)
+        ("whole", Origin::default(), 2, "whole"),
+        (
+            "version 3",
+            Origin {
+                version: 3,
+                ..Origin::default()
+            },
+            2,
+            "whole",
+        ),
+        (
+            "declared cap",
+            Origin {
+                cap: Some(100),
+                declared: true,
+                ..Origin::default()
+            },
+            1 + 6,
+            "stitched",
+        ),
+        (
+            "secret cap",
+            Origin {
+                cap: Some(100),
+                ..Origin::default()
+            },
+            1 + 2 + 6,
+            "stitched",
+        ),
+        (
+            "secret cap, version 3",
+            Origin {
+                cap: Some(128),
+                version: 3,
+                ..Origin::default()
+            },
+            1 + 2 + 6,
+            "stitched",
+        ),
+        (
+            "tiles only",
+            Origin {
+                level: 0,
+                ..Origin::default()
+            },
+            1 + 1 + 20,
+            "stitched",
+        ),
+        (
+            "tiles only, w,h",
+            Origin {
+                level: 0,
+                version: 3,
+                both_sides: true,
+                ..Origin::default()
+            },
+            1 + 1 + 20,
+            "stitched",
+        ),
+        (
+            "tiles only, version 2 in words of 3",
+            Origin {
+                level: 0,
+                both_sides: true,
+                ..Origin::default()
+            },
+            1 + 2 + 20,
+            "stitched",
+        ),
+        (
+            "odd sides",
+            Origin {
+                width: 301,
+                height: 203,
+                cap: Some(99),
+                ..Origin::default()
+            },
+            1 + 2 + 12 + 4,
+            "stitched",
+        ),
+    ];
+    for (what, origin, most, method) in cases {
+        let served = origin.clone();
+        let server = Server::start(move |request, _| served.answer(request));
+        let work = Workdir::new();
+        work.write_json(
+            "localizations.json",
+            &set(vec![service("a", server.url("/iiif/a"), origin.version)]),
+        );
+        let ran = work.run("download", &args(&["--format", "png"]));
+        ran.exits(0);
+        is_the_picture(&work, "a", &origin);
+        assert!(
+            server.log().len() <= most,
+            "{what}: {} requests, {most} expected: {:#?}",
+            server.log().len(),
+            server.log().iter().map(|r| &r.path).collect::<Vec<_>>()
+        );
+        assert_eq!(journal(&work)[0]["method"], json!(method), "{what}");
+    }
+}
+
+#[test]
+fn a_secret_cap_is_learnt_once_per_host() {
+    let origin = Origin {
+        cap: Some(100),
+        ..Origin::default()
+    };
+    let served = origin.clone();
+    let server = Server::start(move |request, _| served.answer(request));
+    let work = Workdir::new();
+    let images = ["a", "b", "c"].map(|id| service(id, server.url(&format!("/iiif/{id}")), 2));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&["--format", "png", "-j", "4"]))
+        .exits(0)
+        .says(&["answered 100 x 67 with status 200"]);
+    ["a", "b", "c"]
+        .iter()
+        .for_each(|id| is_the_picture(&work, id, &origin));
+    let whole = server
+        .log()
+        .iter()
+        .filter(|r| r.path.contains("/full/"))
+        .count();
+    assert_eq!(whole, 2, "the whole image was asked of more than the first");
+}
+
+#[test]
+fn a_wrong_size_is_asked_again_and_then_refused_never_used() {
+    let origin = Origin {
+        cap: Some(100),
+        declared: true,
+        ..Origin::default()
+    };
+    for (times, exit) in [(1, 0), (usize::MAX, 3)] {
+        let (served, small) = (
+            origin.clone(),
+            Origin {
+                cap: Some(50),
+                ..origin.clone()
+            },
+        );
+        let server = Server::start(move |request, before| {
+            let bad = !request.path.ends_with("info.json");
+            if bad && before < times {
+                small.answer(request)
+            } else {
+                served.answer(request)
+            }
+        });
+        let work = Workdir::new();
+        work.write_json(
+            "localizations.json",
+            &set(vec![service("a", server.url("/iiif/a"), 2)]),
+        );
+        work.run("download", &args(&["--format", "png"]))
+            .exits(exit);
+        if exit == 0 {
+            is_the_picture(&work, "a", &origin);
+        } else {
+            assert_eq!(work.json("image_map.json"), json!({}));
+            assert_eq!(rows(&work, "failures.csv")[0][3], "wrong-size");
+            assert!(pictures(&work).is_empty());
+        }
+    }
+}
+
+#[test]
+fn only_a_part_of_a_service_is_fetched_when_a_part_is_meant() {
+    let origin = Origin::default();
+    let server = Server::start(move |request, _| origin.answer(request));
+    let work = Workdir::new();
+    let mut image = service("a", server.url("/iiif/a"), 2);
+    image["image"]["service"]["region"] = json!([40, 30, 90, 70]);
+    work.write_json("localizations.json", &set(vec![image]));
+    work.run("download", &args(&["--format", "png"])).exits(0);
+    let path = work.json("image_map.json")["a"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let found = image::load_from_memory(&work.read(&path))
+        .unwrap()
+        .into_rgb8();
+    assert_eq!(found.dimensions(), (90, 70));
+    assert!(
+        found
+            .enumerate_pixels()
+            .all(|(x, y, p)| p.0 == pixel(x + 40, y + 30))
+    );
+}
+
+#[test]
+fn info_json_that_lies_or_breaks_is_a_failure_after_retries() {
+    let cases: [(&str, Vec<Answer>, &str, usize); 4] = [
+        (
+            "html",
+            vec![Answer::Serve(b"<html>".to_vec(), "text/html")],
+            "info",
+            3,
+        ),
+        (
+            "half",
+            vec![Answer::Serve(b"{\"width\": 3".to_vec(), "application/json")],
+            "info",
+            3,
+        ),
+        (
+            "zero",
+            vec![Answer::Serve(
+                br#"{"width": 0, "height": 3}"#.to_vec(),
+                "application/json",
+            )],
+            "info",
+            3,
+        ),
+        ("gone", vec![Answer::Status(404)], "not-found", 1),
+    ];
+    let server = Server::table(
+        cases
+            .iter()
+            .map(|(name, answers, ..)| (format!("/{name}/info.json"), answers.clone())),
+    );
+    let work = Workdir::new();
+    work.write_json(
+        "localizations.json",
+        &set(cases
+            .iter()
+            .map(|(name, ..)| service(name, server.url(&format!("/{name}")), 2))
+            .collect()),
+    );
+    work.run("download", &args(&["--retries", "2"])).exits(3);
+    let rows = rows(&work, "failures.csv");
+    for (name, _, kind, requests) in cases {
+        let row = rows.iter().find(|row| row[0] == name).unwrap();
+        assert_eq!(row[3], kind, "{row:?}");
+        assert!(row[6].starts_with("info.json: "), "{row:?}");
+        assert_eq!(
+            server.hits(&format!("/{name}/info.json")),
+            requests,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn files_are_made_what_was_asked_for() {
+    let origin = Origin {
+        cap: Some(100),
+        declared: true,
+        ..Origin::default()
+    };
+    let served = origin.clone();
+    let bytes = jpeg(77);
+    let server = Server::start(move |request, _| match request.path.as_str() {
+        "/plain" => Answer::Serve(bytes.clone(), "image/jpeg"),
+        _ => served.answer(request),
+    });
+    let images = set(vec![
+        service("s", server.url("/iiif/s"), 2),
+        plain("p", server.url("/plain")),
+    ]);
+    type Case = (&'static [&'static str], &'static str, [u32; 2], [u32; 2]);
+    let cases: [Case; 6] = [
+        // (options, suffix, size of the service's picture, size of the plain one)
+        (&["--format", "keep"], "jpg", [300, 200], [48, 32]),
+        (&["--format", "jpg"], "jpg", [300, 200], [48, 32]),
+        (&["--format", "png"], "png", [300, 200], [48, 32]),
+        (&["--format", "tif"], "tif", [300, 200], [48, 32]),
+        (&["--max-width", "90"], "jpg", [90, 60], [48, 32]),
+        (
+            &["--max-width", "24", "--format", "png"],
+            "png",
+            [24, 16],
+            [24, 16],
+        ),
+    ];
+    for (options, suffix, s, p) in cases {
+        let work = Workdir::new();
+        work.write_json("localizations.json", &images);
+        work.run("download", &args(options)).exits(0);
+        let map = work.json("image_map.json");
+        for (id, size) in [("s", s), ("p", p)] {
+            let path = map[id].as_str().unwrap();
+            assert!(path.ends_with(suffix), "{options:?}: {path}");
+            let image = image::load_from_memory(&work.read(path)).unwrap();
+            assert_eq!([image.width(), image.height()], size, "{options:?} {id}");
+        }
+    }
+}
+
+#[test]
+fn a_smaller_width_is_asked_of_the_server_where_it_gives_it() {
+    let origin = Origin::default();
+    let server = Server::start(move |request, _| origin.answer(request));
+    let work = Workdir::new();
+    work.write_json(
+        "localizations.json",
+        &set(vec![service("a", server.url("/iiif/a"), 2)]),
+    );
+    work.run("download", &args(&["--max-width", "150"]))
+        .exits(0);
+    assert_eq!(server.hits("/iiif/a/full/150,/0/default.jpg"), 1);
+    assert_eq!(server.log().len(), 2);
+    // Another wish is another file.
+    work.run("download", &args(&[])).exits(0);
+    assert_eq!(server.hits("/iiif/a/full/full/0/default.jpg"), 1);
+}
+
+#[test]
+fn grey_tiles_make_a_grey_picture() {
+    let origin = Origin {
+        grey: true,
+        cap: Some(100),
+        declared: true,
+        ..Origin::default()
+    };
+    let server = Server::start(move |request, _| origin.answer(request));
+    let work = Workdir::new();
+    work.write_json(
+        "localizations.json",
+        &set(vec![service("a", server.url("/iiif/a"), 2)]),
+    );
+    work.run("download", &args(&[])).exits(0);
+    let path = work.json("image_map.json")["a"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        !image::load_from_memory(&work.read(&path))
+            .unwrap()
+            .color()
+            .has_color()
+    );
+}
+
+#[test]
+fn an_info_json_of_billions_of_pixels_is_a_failure() {
+    let info =
+        br#"{"width": 4000000000, "height": 4000000000, "profile": "level2", "maxWidth": 100}"#;
+    let server = Server::start(move |request, _| match request.path.as_str() {
+        "/huge/info.json" => Answer::Serve(info.to_vec(), "application/json"),
+        _ => Answer::Status(400),
+    });
+    let work = Workdir::new();
+    let image = service("huge", server.url("/huge"), 2);
+    work.write_json("localizations.json", &set(vec![image]));
+    work.run("download", &args(&[])).exits(3);
+    assert_eq!(rows(&work, "failures.csv")[0][3], "info");
+}
+
+#[test]
+fn an_answer_larger_than_declared_is_never_cut_to_fit() {
+    let (small, large) = (
+        Origin::default(),
+        Origin {
+            width: 600,
+            height: 400,
+            ..Origin::default()
+        },
+    );
+    let server = Server::start(
+        move |request, _| match request.path.ends_with("info.json") {
+            true => small.answer(request),
+            false => large.answer(request),
+        },
+    );
+    let work = Workdir::new();
+    work.write_json(
+        "localizations.json",
+        &set(vec![service("a", server.url("/iiif/a"), 2)]),
+    );
+    work.run("download", &args(&[]))
+        .exits(3)
+        .says(&["boxes and regions cannot be trusted"]);
+    assert!(pictures(&work).is_empty());
+}
