@@ -33,8 +33,9 @@ use super::{documents, pages, purge, review};
 
 /// How long answers on their way may take after a request to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a new connection is left alone: some are far away.
-const GRACE: Duration = Duration::from_millis(200);
+/// How long a new connection is left alone where others want its place: what it asks has mostly arrived with it, and those
+/// in the queue of the system wait as long for each place.
+const GRACE: Duration = Duration::from_millis(50);
 /// The longest head of a request.
 const MOST_HEAD: usize = 64 << 10;
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -387,7 +387,7 @@ async fn open(
             error
         }
     };
-    let listener = TcpListener::bind(options.listen).await.map_err(cannot)?;
+    let listener = bound(options.listen).map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     // Listened for before the line is out: a script may stop the server as soon as it reads it.
     let stopped = told_to_stop()?;
@@ -398,6 +398,20 @@ async fn open(
     door.auth = auth;
     listen::listen(door, listener, stopped).await;
     Ok(())
+}
+
+/// Connections that the system may hold for us until they are taken; it may be bound to fewer. Those beyond knock again
+/// after a second.
+const KNOCKING: u32 = 4096;
+
+fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address.is_ipv4() {
+        true => TcpSocket::new_v4(),
+        false => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(KNOCKING)
 }
 
 fn door(
