@@ -225,11 +225,11 @@ def twelve(bench):
         notebook = lambda threads: [sys.executable, "-c", NOTEBOOK, "{out}", "jpg", str(threads), *services]
         title = f"{count} pictures of about 3000 x 2000, {latency} ms"
         # Six is what people give a pool for a dozen pictures; as many as recto has in flight is what it could have.
-        pools = {"notebook, pool of 6": notebook(6), "notebook, pool": notebook(bench.in_flight)}
+        pools = {"notebook, six at once": notebook(6), "notebook, pool": notebook(bench.in_flight)}
         clients = {"recto": bench.recto(images, "twelve", []), "dezoomify-rs --bulk": bulk} | pools
         bench.race(title, clients, lambda out: f"{len(pictures(out))} pictures")
         bench.target(title, "wall", "dezoomify-rs --bulk", 3.0)
-        bench.target(title, "wall", "notebook, pool of 6", 3.0)
+        bench.target(title, "wall", "notebook, six at once", 3.0)
         bench.target(title, "wall", "notebook, pool", 3.0)
 
 
