@@ -99,7 +99,7 @@ fn archive() -> Workdir {
                 "labels": {"manifest": format!("Manuscript {group}"), "canvas": canvas, "image": band}}})
     };
     let boxes = json!([
-        {"id": "l1", "concept": "aleph", "bbox": [10, 20.5, 30, 40.125], "attributes": {"text": "A word", "language": "he"}},
+        {"id": "l1", "concept": "aleph", "bbox": [10, 20.5, 30, 40.125], "attributes": {"text": "A word", "language": "he", "observer": "A. Diver", "verified": true, "depth_meters": 512.5}},
         {"id": "l2", "concept": "a <b>bold</b> bet", "bbox": [0, 0, 9, 9.5], "polygon": [[0, 0], [9, 0], [9, 9.5]]},
         {"id": "http://x.example/l3", "concept": "final mem", "bbox": [100, 100, 50, 20],
             "attributes": {"confidence": 0.75, "creator": "A. Scribe", "tags": ["final mem", "damaged"]}},
@@ -164,7 +164,16 @@ fn essence(images: &[Value]) -> Vec<Value> {
         let boxes = image["localizations"].as_array().unwrap().iter();
         let boxes = boxes.map(|b| {
             let attribute = |name: &str| b["attributes"][name].clone();
-            let attributes = ["text", "language", "confidence", "creator"].map(attribute);
+            let attributes = [
+                "text",
+                "language",
+                "confidence",
+                "creator",
+                "observer",
+                "verified",
+                "depth_meters",
+            ]
+            .map(attribute);
             json!([b["concept"], b["bbox"], b["polygon"], attributes])
         });
         let source = &image["source"];

@@ -43,7 +43,34 @@ fn annotation(boxes: &[&Localization], page: &str, canvas: &str) -> Value {
             false => json!({"type": "Person", "name": name}),
         };
     }
+    let others = others(first);
+    if !others.is_empty() {
+        annotation["attributes"] = others.into();
+    }
     annotation
+}
+
+/// What is known of a box and no word of Web Annotation says, as `recto-digest` reads it back.
+fn others(localization: &Localization) -> Map<String, Value> {
+    const SAID: [&str; 13] = [
+        "annotation",
+        "body",
+        "confidence",
+        "created",
+        "creator",
+        "label",
+        "language",
+        "links",
+        "modified",
+        "motivation",
+        "score",
+        "tags",
+        "text",
+    ];
+    let all = localization.attributes.iter();
+    let others = all.filter(|(name, _)| !SAID.contains(&name.as_str()));
+    let others = others.map(|(name, value)| (name.clone(), value.clone()));
+    others.collect()
 }
 
 fn motivation(localization: &Localization) -> Value {

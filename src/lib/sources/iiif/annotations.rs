@@ -187,6 +187,11 @@ fn attributes(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
     if !wordless.is_empty() {
         attributes.insert("body".into(), Value::Array(wordless));
     }
+    // What recto-serve says of a box, and no word of Web Annotation does.
+    for (name, value) in value["attributes"].as_object().into_iter().flatten() {
+        let entry = attributes.entry(name.clone());
+        entry.or_insert_with(|| value.clone());
+    }
     attributes
 }
 
