@@ -54,103 +54,18 @@ impl Places {
 }
 
 /// Makes corrections in their order. Gives how many were made, and those that cannot be.
-///
-/// Files of several reviewers number their boxes alike: a new box whose name another one has gets the next number, by
-/// which the later lines of its file call it too. Lines about a box that could not be drawn touch no other.
 pub fn make_all<I: Corrected>(
     given: &[Named],
     images: &mut [I],
     places: &Places,
 ) -> (u64, Vec<Reject>) {
     let mut rejects = Vec::new();
-    let mut drawn = Drawn::default();
     for named in given {
-        let outcome = drawn
-            .renamed(named, images, places)
-            .and_then(|correction| make(&correction, images, places));
-        if let Err(why) = outcome {
-            drawn.lose(named, &why);
+        if let Err(why) = make(&named.correction, images, places) {
             rejects.push(named.reject(&why));
         }
     }
     ((given.len() - rejects.len()) as u64, rejects)
-}
-
-/// What became of the boxes that files call by names which others have, by file and name; none: they were not drawn.
-#[derive(Default)]
-struct Drawn<'a>(HashMap<(&'a str, &'a str), Option<String>>);
-
-impl<'a> Drawn<'a> {
-    /// A correction with the name that its box has in the set.
-    fn renamed<I: Corrected>(
-        &mut self,
-        Named {
-            input, correction, ..
-        }: &'a Named,
-        images: &[I],
-        places: &Places,
-    ) -> Result<Correction, String> {
-        let of = |of: String| Correction {
-            of,
-            ..correction.clone()
-        };
-        if is_of_another(correction, images, places) {
-            let name = format!("review-{}", last(images) + 1);
-            self.0.insert((input, &correction.of), Some(name.clone()));
-            return Ok(of(name));
-        }
-        let shared = |name: &str| sides::id_on(name, &correction.image) == correction.of;
-        let known = self.0.get_key_value(&(&**input, &*correction.of));
-        let known = known.or_else(|| {
-            let mut of_file = self.0.iter().filter(|((file, _), _)| file == input);
-            of_file.find(|((_, name), _)| shared(name))
-        });
-        match known {
-            None => Ok(correction.clone()),
-            Some((_, None)) => Err("its box was not drawn".into()),
-            Some(((_, name), Some(now))) if *name == correction.of => Ok(of(now.clone())),
-            Some((_, Some(now))) => Ok(of(sides::id_on(now, &correction.image))),
-        }
-    }
-
-    /// Takes note of a new box that was not drawn, unless it was before.
-    fn lose(
-        &mut self,
-        Named {
-            input, correction, ..
-        }: &'a Named,
-        why: &str,
-    ) {
-        let is_new = matches!(correction.change, Change::Create(_));
-        if is_new && !why.ends_with(ALREADY) {
-            self.0.insert((input, &correction.of), None);
-        }
-    }
-}
-
-/// How a box is refused that is there.
-const ALREADY: &str = "already";
-
-/// Whether a new box would have the name of one that was drawn at another time.
-fn is_of_another<I: Corrected>(correction: &Correction, images: &[I], places: &Places) -> bool {
-    let Change::Create(_) = correction.change else {
-        return false;
-    };
-    let image = places
-        .of_id
-        .get(&correction.image)
-        .map(|at| images[*at].about());
-    let mut boxes = image.into_iter().flat_map(|image| &image.localizations);
-    let held = boxes.find(|l| l.id == correction.of || sides::name(l) == correction.of);
-    let created = held.and_then(|held| held.attributes.get("created"));
-    created.is_some_and(|created| *created != json!(correction.when))
-}
-
-/// The highest number among boxes that people drew: the set may hold those of earlier files.
-pub fn last<I: Corrected>(images: &[I]) -> usize {
-    let boxes = images.iter().flat_map(|image| &image.about().localizations);
-    let number = |l| sides::name(l).strip_prefix("review-")?.parse().ok();
-    boxes.filter_map(number).max().unwrap_or(0)
 }
 
 /// Makes a correction. Gives the id that its box has, or had, on the image it was made on; the error says why it
@@ -197,10 +112,14 @@ fn find(correction: &Correction, image: &LocalizedImage) -> Result<Option<usize>
     let of = &correction.of;
     let boxes = &image.localizations;
     let by_id = boxes.iter().position(|l| l.id == *of);
-    // A new box of a side with several images is told apart only when it is made.
-    let found = by_id.or_else(|| boxes.iter().position(|l| sides::name(l) == of));
+    // Whether a box is told apart from those on other images depends on which of them a set holds.
+    let is_it = |l: &Localization| {
+        let name = sides::name(l);
+        name == of || sides::id_on(name, &image.id) == *of
+    };
+    let found = by_id.or_else(|| boxes.iter().position(is_it));
     match (&correction.change, found) {
-        (Change::Create(_), Some(_)) => Err(format!("a box is called `{of}` {ALREADY}")),
+        (Change::Create(_), Some(_)) => Err(format!("a box is called `{of}` already")),
         (Change::Update(_) | Change::Delete, None) => Err(format!("no box is called `{of}`")),
         _ => Ok(found),
     }
@@ -356,53 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn files_of_several_reviewers_keep_their_boxes_apart() {
-        let named = |input: &str, correction: Correction| Named {
-            input: input.into(),
-            record: "line 1".into(),
-            correction,
-        };
-        let at = |when: &str, correction: Correction| Correction {
-            when: when.into(),
-            ..correction
-        };
-        let mut moved = drawn(None);
-        moved.bbox.x = 0.0;
-        let create = || correction("review-1", Change::Create(drawn(None)));
-        let update = |of: &str| correction(of, Change::Update(moved.clone()));
-        let mut beyond = drawn(None);
-        beyond.bbox.x = 8.0;
-        let given = [
-            named("ann", at("1", create())),
-            named("bob", at("2", create())),
-            named("bob", at("3", update("review-1"))),
-            named("bob", at("4", update(&sides::id_on("review-1", "a")))),
-            // Drawn before: the same file once more.
-            named("ann", at("1", create())),
-            named(
-                "cem",
-                at("5", correction("review-2", Change::Create(beyond))),
-            ),
-            named("cem", at("6", update("review-2"))),
-        ];
-        let mut images = set();
-        let places = Places::of(set().iter().map(|image| (&*image.id, image)));
-        let (made, rejects) = make_all(&given, &mut images, &places);
-        let boxes: Vec<(&str, f64)> = (images[0].localizations.iter())
-            .map(|l| (sides::name(l), l.bbox.x))
-            .collect();
-        assert_eq!(boxes, [("l1", 1.0), ("review-1", 1.0), ("review-2", 0.0)]);
-        let whys: Vec<&str> = rejects
-            .iter()
-            .map(|r| r.problem.split(": ").nth(1).unwrap())
-            .collect();
-        assert_eq!(made, 4);
-        let wanted = [
-            "a box is called `review-1` already",
-            "the box reaches beyond 10 x 8",
-            "its box was not drawn",
-        ];
-        assert_eq!(whys, wanted);
+    fn a_box_is_found_by_the_name_it_has_in_a_larger_or_smaller_set() {
+        let shared = sides::id_on("l1", "a");
+        let (images, outcome) = made(&[correction(&shared, Change::Delete)]);
+        assert!(outcome[0].is_ok(), "{outcome:?}");
+        assert!(images[0].localizations.is_empty() && images[1].localizations.is_empty());
     }
 
     #[test]

@@ -3,12 +3,13 @@
 
 mod make;
 
-pub use make::{Corrected, Places, last, make, make_all};
+pub use make::{Corrected, Places, make, make_all};
 
 use crate::contracts::review::{
     self, Part, Person, Review, ReviewKind, Reviewed, Selector, SelectorKind, Tag,
 };
 use crate::contracts::{BBox, Frame, Polygon, Region};
+use crate::files;
 use crate::report::Reject;
 use crate::selectors::{self, Selection};
 
@@ -146,6 +147,13 @@ pub fn read_line(line: &[u8]) -> Result<Correction, String> {
         _ => format!("not JSON: {e}"),
     })?;
     Correction::try_from(&review)
+}
+
+/// A name for a new box that no other has, in whatever file: its number in this one, and what was drawn, by whom and when.
+pub fn name_of(correction: &Correction, number: usize) -> String {
+    const DIGITS: usize = 8;
+    let hash = files::hex_digest(line(correction).as_bytes(), DIGITS);
+    format!("review-{number}-{hash}")
 }
 
 /// The line of a correction, with its end.

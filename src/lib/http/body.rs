@@ -131,7 +131,8 @@ impl Http {
         let is_next = span.is_some_and(|(from, _)| from == Some(begun));
         let goes_on = status == 206 && begun > 0 && same && is_next;
         // Nobody asked for a part, and all of it is one: some servers answer so.
-        let is_first = status == 206 && span.is_some_and(|(from, _)| from == Some(0));
+        let is_first =
+            status == 206 && span.is_some_and(|(from, whole)| from == Some(0) && whole.is_some());
         if matches!(status, 206 | 416) && !goes_on && !is_first {
             part.discard();
             let message = "a part was answered that is not of the file begun";

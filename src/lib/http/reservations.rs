@@ -22,7 +22,10 @@ struct Rule {
 impl Reservations {
     /// Reads the file; what is no such file reserves nothing.
     pub fn read(bytes: &[u8]) -> Self {
-        Reservations(serde_json::from_slice(bytes).unwrap_or_default())
+        let rules: Vec<serde_json::Value> = serde_json::from_slice(bytes).unwrap_or_default();
+        let rules = rules.into_iter().map(serde_json::from_value);
+        // One that cannot be read says nothing against the others.
+        Reservations(rules.filter_map(Result::ok).collect())
     }
 
     /// Whether a path with its query is reserved: the longest location that matches decides.
@@ -43,7 +46,7 @@ mod tests {
     #[test]
     fn the_longest_location_decides() {
         let text = br#"[
-            {"location": "/", "tdm-reservation": 0},
+            {"location": "/", "tdm-reservation": 0}, {"location": 3}, "x",
             {"location": "/art/", "tdm-reservation": 1, "tdm-policy": "https://provider.example/policy.json"},
             {"location": "/art/*.png$", "tdm-reservation": "0"}
         ]"#;

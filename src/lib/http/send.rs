@@ -78,7 +78,7 @@ impl Http {
         let (mut published, mut url, mut as_get) = (ask.url.clone(), first.clone(), false);
         for hop in 0..=MOST_HOPS {
             let host = self.host(&url);
-            let strays = ask.strays || first.origin() != url.origin();
+            let strays = ask.strays || !is_same_host(&first, &url);
             if with_permission {
                 self.permit(&host, &url, strays).await?;
                 self.look_for_reservation(ask, &host, &url, strays).await?;
@@ -276,7 +276,7 @@ impl Http {
             strays,
             ..Ask::default()
         };
-        let robots = match self.robots_head(&ask).await {
+        let robots = match self.asked_of_host(&ask).await {
             Ok(opened) => {
                 let text = start_of(opened).await;
                 Robots::read(&String::from_utf8_lossy(&text), "recto")
@@ -305,7 +305,7 @@ impl Http {
             return Ok(());
         }
         let read = || self.reservations(url, strays);
-        let reservations = host.reservations.get_or_init(read).await;
+        let reservations = host.reservations.get_or_try_init(read).await?;
         if !reservations.reserve(&url[url::Position::BeforePath..url::Position::AfterQuery]) {
             return Ok(());
         }
@@ -320,7 +320,7 @@ impl Http {
     }
 
     /// What the host says; one that does not say it reserves nothing by it.
-    async fn reservations(&self, url: &Url, strays: bool) -> Reservations {
+    async fn reservations(&self, url: &Url, strays: bool) -> Result<Reservations, Attempt> {
         let place = url.join(reservations::PATH);
         let ask = Ask {
             url: place.map_or_else(|_| String::new(), String::from),
@@ -328,16 +328,16 @@ impl Http {
             strays,
             ..Ask::default()
         };
-        // Boxed: what asks looks for reservations, and those are asked for.
-        match Box::pin(self.follow(&ask, HeaderMap::new(), false, false)).await {
-            Ok(opened) => Reservations::read(&start_of(opened).await),
-            Err(_) => Reservations::default(),
+        match self.asked_of_host(&ask).await {
+            Ok(opened) => Ok(Reservations::read(&start_of(opened).await)),
+            Err(failed) if failed.trouble.status.is_some() => Ok(Reservations::default()),
+            Err(failed) => Err(failed),
         }
     }
 
-    /// The answer to a request for robots.txt. Of a server in trouble it is asked again, as a picture would be; one that
-    /// cannot be reached is asked again with what waits for it.
-    async fn robots_head(&self, ask: &Ask) -> Result<Open, Attempt> {
+    /// The answer to a request for what a host says of itself. A server in trouble is asked again, as for a picture; one
+    /// that cannot be reached is asked again with what waits for it.
+    async fn asked_of_host(&self, ask: &Ask) -> Result<Open, Attempt> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -445,6 +445,15 @@ fn refused(kind: Kind, message: String) -> Trouble {
         attempts: 0,
         message,
     }
+}
+
+/// Whether two addresses are of one host, be it open or encrypted.
+fn is_same_host(a: &Url, b: &Url) -> bool {
+    let port = |url: &Url| {
+        url.port_or_known_default()
+            .map(|port| if port == 443 { 80 } else { port })
+    };
+    a.host_str() == b.host_str() && port(a) == port(b)
 }
 
 fn is_answer(status: u16, conditions: &HeaderMap) -> bool {

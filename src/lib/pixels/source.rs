@@ -144,9 +144,13 @@ fn is_read_by_tiles(tiff: &Tiff) -> bool {
 }
 
 impl Source {
-    /// Whether something shows through it.
+    /// Whether something shows through it, or may: a tiled file is not read for the answer.
     pub fn is_transparent(&self) -> bool {
-        matches!(self, Source::Whole(picture) if picture.is_transparent())
+        match self {
+            Source::Whole(picture) => picture.is_transparent(),
+            Source::Tiled(tiled) => tiled.tiff.levels.iter().any(Level::has_alpha),
+            Source::Plain(_) => false,
+        }
     }
 
     /// A picture of `[width, height]` pixels, RGB, that was made elsewhere.

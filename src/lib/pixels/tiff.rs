@@ -296,6 +296,11 @@ impl Level {
         }
     }
 
+    /// Whether its pixels say how opaque they are.
+    pub fn has_alpha(&self) -> bool {
+        self.channels == 4 && !matches!(self.colour, ColorType::CMYK(_))
+    }
+
     /// A decoded piece and the pixels in each of its rows.
     fn piece_at(&self, index: u32) -> Result<(Vec<u8>, usize), String> {
         if self.jpeg.is_some() {

@@ -51,7 +51,7 @@ const SMALL: u64 = 4 << 20;
 /// Pictures of more pixels…
 const VAST: u64 = 400_000_000;
 /// …are not believed when there are so many of them to a byte: blank pages have fewer.
-const SPARSE: u64 = 100;
+const SPARSE: u64 = 2000;
 
 /// Checks an image in memory.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {

@@ -103,7 +103,8 @@ fn asked(path: &Path, page: Page) -> Result<(Said, Vec<u8>), Fault> {
         return Err(Fault::Broken(BROKE_OFF.into()));
     };
     let (send, said) = mpsc::sync_channel(1);
-    thread::spawn(move || send.send(heard(out)));
+    // Where no thread is to be had nothing is heard, and the process is ended.
+    let _ = thread::Builder::new().spawn(move || send.send(heard(out)));
     let heard = said.recv_timeout(page.patience);
     // Whoever has said all has ended or is about to.
     if !matches!(heard, Ok(Ok(_))) {
@@ -159,7 +160,8 @@ fn heard(out: impl Read) -> io::Result<(Said, Vec<u8>)> {
     let mut bytes = Vec::new();
     if let Said::Picture([width, height]) = said {
         let length = u64::from(width) * u64::from(height) * 3;
-        bytes.reserve_exact(usize::try_from(length).map_err(io::Error::other)?);
+        let room = usize::try_from(length).map_err(io::Error::other)?;
+        bytes.try_reserve_exact(room).map_err(io::Error::other)?;
         if (&mut out).take(length).read_to_end(&mut bytes)? as u64 != length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -213,7 +215,13 @@ fn say(said: &Said, bytes: &[u8]) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 fn limit(memory: u64, seconds: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    for (resource, most) in [(Resource::As, memory), (Resource::Cpu, seconds)] {
+    // What is ended for taking too much leaves no image of its memory behind.
+    let limits = [
+        (Resource::As, memory),
+        (Resource::Cpu, seconds),
+        (Resource::Core, 0),
+    ];
+    for (resource, most) in limits {
         let limit = getrlimit(resource);
         let current = limit.maximum.map_or(most, |maximum| most.min(maximum));
         let current = Some(current);

@@ -75,15 +75,14 @@ impl Reviews {
         mut correction: Correction,
         catalogue: &Catalogue,
     ) -> Result<(Catalogue, String), (u16, String)> {
-        if let Change::Create(_) = correction.change {
-            let last = corrections::last(&catalogue.pictures).max(self.lines);
-            correction.of = format!("review-{}", last + 1);
-        }
         let size = catalogue
             .find(&correction.image)
             .and_then(|at| catalogue.pictures[at].size());
         if let Change::Create(shape) | Change::Update(shape) = &mut correction.change {
             shape.frame = size.and_then(|size| Frame::try_from(size).ok());
+        }
+        if let Change::Create(_) = correction.change {
+            correction.of = corrections::name_of(&correction, self.lines + 1);
         }
         // What the file says is made, not what was meant: it is the same then for all who read it.
         let line = corrections::line(&correction);
@@ -91,12 +90,20 @@ impl Reviews {
         let mut corrected = catalogue.clone();
         let id = corrections::make(&correction, &mut corrected.pictures, &self.places)
             .map_err(|why| (409, why))?;
-        let written = self
-            .file
-            .write_all(line.as_bytes())
-            .and_then(|()| self.file.sync_data());
-        written.map_err(|e| (500, files::cannot_write(&self.path, e).to_string()))?;
+        self.append(line.as_bytes())
+            .map_err(|e| (500, files::cannot_write(&self.path, e).to_string()))?;
         self.lines += 1;
         Ok((corrected, id))
+    }
+
+    /// Appends a line, or nothing: behind half a line the next would be lost with it.
+    fn append(&mut self, line: &[u8]) -> std::io::Result<()> {
+        let before = self.file.metadata()?.len();
+        let written = self.file.write_all(line);
+        written
+            .and_then(|()| self.file.sync_data())
+            .inspect_err(|_| {
+                let _ = self.file.set_len(before);
+            })
     }
 }

@@ -56,8 +56,10 @@ pub struct Service {
     max_age: u32,
     /// The last look at each file, and the stamp that it had then.
     looks: Mutex<HashMap<usize, (u64, Facts)>>,
-    /// The pages of each PDF in points, and the stamp that it had then.
-    documents: Mutex<HashMap<PathBuf, (u64, Pages)>>,
+    /// The pages of each PDF in points, or why there are none, and the stamp that it had then.
+    documents: Mutex<HashMap<PathBuf, (u64, Result<Pages, String>)>>,
+    /// Held while a PDF is measured: of the many who ask for its pages at once, one looks.
+    measuring: Mutex<()>,
     /// Pages that took too long, and why nobody tries them again soon.
     slow: Mutex<HashMap<(usize, u64), String>>,
     lanes: Lanes,
@@ -124,6 +126,7 @@ impl Service {
             max_age,
             looks: Mutex::default(),
             documents: Mutex::default(),
+            measuring: Mutex::default(),
             slow: Mutex::default(),
             lanes: Lanes::new(means.memory / 2, THREADS, means.most_waiting, TURN),
             answers: Cache::new(kept),
@@ -251,17 +254,24 @@ impl Service {
 
     /// The size of a page in a file that bears a stamp. All pages are measured at once.
     fn look_at_page(&self, path: &Path, page: &Page, seen: u64) -> Result<Look, String> {
-        let known = lock(&self.documents).get(path).cloned();
-        let pages = match known.filter(|(before, _)| *before == seen) {
+        let known = || {
+            let known = lock(&self.documents).get(path).cloned();
+            known.filter(|(before, _)| *before == seen)
+        };
+        let pages = match known() {
             Some((_, pages)) => pages,
-            None => {
-                // Read unlocked: it may take as long as patience lasts, and others ask for other documents meanwhile.
-                let read = || apart::sizes(path, page.patience);
-                let pages = Arc::new(tokio::task::block_in_place(read)?);
+            // `documents` stays unlocked: others ask for other documents meanwhile.
+            None => tokio::task::block_in_place(|| {
+                let _turn = lock(&self.measuring);
+                if let Some((_, pages)) = known() {
+                    return pages;
+                }
+                let pages = apart::sizes(path, page.patience).map(Arc::new);
+                let pages = pages.map_err(String::from);
                 lock(&self.documents).insert(path.to_owned(), (seen, pages.clone()));
                 pages
-            }
-        };
+            }),
+        }?;
         let points = pages.get(page.number as usize - 1);
         let points = points.ok_or_else(|| format!("it has {} pages now", pages.len()))?;
         Ok(documents::look(pdf::pixels(*points, page.dpi)))

@@ -188,7 +188,9 @@ fn attributes(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
         attributes.insert("body".into(), Value::Array(wordless));
     }
     // What recto-serve says of a box, and no word of Web Annotation does.
-    for (name, value) in value["attributes"].as_object().into_iter().flatten() {
+    let others = value["attributes"].as_object().into_iter().flatten();
+    // By that one boxes are told to be of one annotation, which is ours to say.
+    for (name, value) in others.filter(|(name, _)| *name != "annotation") {
         let entry = attributes.entry(name.clone());
         entry.or_insert_with(|| value.clone());
     }
