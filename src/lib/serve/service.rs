@@ -57,7 +57,7 @@ pub struct Service {
     /// The last look at each file, and the stamp that it had then.
     looks: Mutex<HashMap<usize, (u64, Facts)>>,
     /// The pages of each PDF in points, or why there are none, and the stamp that it had then.
-    documents: Mutex<HashMap<PathBuf, (u64, Result<Pages, String>)>>,
+    documents: Mutex<HashMap<PathBuf, Measured>>,
     /// Held while a PDF is measured: of the many who ask for its pages at once, one looks.
     measuring: Mutex<()>,
     /// Pages that took too long, and why nobody tries them again soon.
@@ -109,6 +109,9 @@ impl From<Fault> for Trouble {
 
 /// `[width, height]` of all pages of a PDF, in points.
 type Pages = Arc<Vec<[f64; 2]>>;
+
+/// The stamp of a PDF, and its pages or why there are none.
+type Measured = (u64, Result<Pages, String>);
 
 impl Service {
     /// A service that has rendered nothing yet.
