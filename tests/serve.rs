@@ -104,7 +104,8 @@ fn what_cannot_start_says_why() {
     work.write_json("map.json", &json!(["a"]));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], i32, &str); 8] = [
+    let cases: [(&[&str], i32, &str); 9] = [
+        (&["set.json", "--review", "set.json"], 2, "is an input"),
         (&["nowhere"], 1, "nowhere: no such file"),
         (&["bad.json"], 1, "bad.json:2:"),
         (

@@ -182,6 +182,7 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         report.done = "hash made".into();
         return hash_token();
     }
+    refuse_overwriting(options)?;
     let config = match &options.config {
         Some(path) => config::read(path)?,
         None => Config::default(),
@@ -240,6 +241,16 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
     runtime.shutdown_background();
     report.done = format!("stopped; served {}", counts(report));
     outcome
+}
+
+fn refuse_overwriting(options: &Options) -> Result<(), Error> {
+    let inputs = [&options.source, &options.image_map, &options.config];
+    let outputs = [
+        ("--review", options.review.as_deref()),
+        ("--access-log", options.access_log.as_deref()),
+        ("--report", options.common.report.as_deref()),
+    ];
+    files::refuse_overwriting(inputs.into_iter().flatten(), &outputs)
 }
 
 /// Prints the URLs that `--url` asks for.
