@@ -109,8 +109,13 @@ def parsed():
 def tiles(bench):
     title = "Tiles of 256 pixels, each asked for once"
     asked = shuffled([(name, *tile) for name in bench.pyramids() for tile in every_tile()])
+    once(bench, title, asked, looked_at=24)
+
+
+def once(bench, title, asked, looked_at):
+    """What no cache helps with, of pyramids."""
     bench.race(title, bench.servers("pyramids"), asked)
-    bench.compare(title, bench.servers("pyramids"), asked[:24])
+    bench.compare(title, bench.servers("pyramids"), asked[:looked_at])
     bench.faster(title, "iipsrv", 2)
     bench.faster(title, "iiif-processor", 50)
     bench.faster(title, "flask-iiif", 50)
@@ -127,11 +132,7 @@ def thumbs(bench):
     title = "Thumbnails about !512,512, each asked for once"
     sides = range(480, 544)
     asked = shuffled([(name, "full", f"!{n},{n}") for name in bench.pyramids() for n in sides])
-    bench.race(title, bench.servers("pyramids"), asked)
-    bench.compare(title, bench.servers("pyramids"), asked[:6])
-    bench.faster(title, "iipsrv", 2)
-    bench.faster(title, "iiif-processor", 50)
-    bench.faster(title, "flask-iiif", 50)
+    once(bench, title, asked, looked_at=6)
 
 
 def thumb(bench):

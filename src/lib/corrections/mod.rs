@@ -1,7 +1,9 @@
 //! Corrections that people made in the browser: what a line of a file of reviews means here, what it does to a set of
-//! images in [`make()`]. Pure. `recto-serve` writes and makes them, `recto-digest` carries them, `recto-extract` makes them.
+//! images in [`make()`]. Pure but for [`of_files`]. `recto-serve` writes and makes them, `recto-digest` carries them, `recto-extract` makes them.
 
 mod make;
+
+use std::path::PathBuf;
 
 pub use make::{Corrected, Places, make, make_all};
 
@@ -10,7 +12,7 @@ use crate::contracts::review::{
 };
 use crate::contracts::{BBox, Frame, Polygon, Region};
 use crate::files;
-use crate::report::Reject;
+use crate::report::{Error, Reject};
 use crate::selectors::{self, Selection};
 
 /// A correction.
@@ -100,6 +102,17 @@ impl Named {
 fn reject(input: &str, record: &str, why: &str) -> Reject {
     let problem = format!("correction cannot be made: {why}");
     Reject::new(input, record, "review", problem)
+}
+
+/// Reads files of reviews, one after the other.
+pub fn of_files(paths: &[PathBuf]) -> Result<(Vec<Named>, Vec<Reject>), Error> {
+    let (mut given, mut unusable) = (Vec::new(), Vec::new());
+    for path in paths {
+        let (more, rejects) = read(&path.display().to_string(), &files::read(path)?);
+        given.extend(more);
+        unusable.extend(rejects);
+    }
+    Ok((given, unusable))
 }
 
 /// Reads a file of reviews: its corrections in their order, and its lines that are none.

@@ -19,6 +19,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::conditions::Condition;
 use crate::contracts::{Asked, Digest, Observation, Region};
+use crate::corrections;
 use crate::files::SafeName;
 use crate::progress::{Progress, Standing, Style};
 use crate::report::{self, Error, Reject, Report};
@@ -118,7 +119,7 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
         .map_or(Ok(()), files::rehearse)?;
     let filter = options.filter();
     // Before hours of harvesting, not after them.
-    let (corrections, unusable) = reviews::read(&options.review)?;
+    let (corrections, unusable) = corrections::of_files(&options.review)?;
     let harvest = harvest(options, &*source, &filter)?;
     report.notes.extend(harvest.notes);
     let counts: Vec<(String, u64)> = harvest

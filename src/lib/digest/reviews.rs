@@ -1,25 +1,11 @@
 //! Corrections that a digest carries: those of its images.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use super::Selected;
 use crate::contracts::{Observation, Review};
-use crate::corrections::{self, Named};
-use crate::files;
-use crate::report::{Error, Reject, Report};
-
-/// The corrections of files, and what in them says nothing.
-pub fn read(paths: &[PathBuf]) -> Result<(Vec<Named>, Vec<Reject>), Error> {
-    let (mut given, mut unusable) = (Vec::new(), Vec::new());
-    for path in paths {
-        let bytes = files::read(path)?;
-        let (more, rejects) = corrections::read(&path.display().to_string(), &bytes);
-        given.extend(more);
-        unusable.extend(rejects);
-    }
-    Ok((given, unusable))
-}
+use crate::corrections::Named;
+use crate::report::{Reject, Report};
 
 /// The corrections of images that are kept, and those of images that nobody has seen. Whether a box is there is for
 /// `extract` to say, which gives boxes their ids.

@@ -33,7 +33,7 @@ pub struct Finished {
     text: String,
     entries: Vec<Entry>,
     /// Hashes of ids, each with the number of its entry.
-    by_id: HashTable<(u64, u32)>,
+    by_id: HashTable<(u64, Slot)>,
     hasher: DefaultHashBuilder,
 }
 
@@ -123,7 +123,9 @@ impl Finished {
             *number += 1;
             let is_last = at_end && sound + line.len() == block.len();
             match parsed {
-                Some(parsed) => self.put(&parsed, start + sound as u64),
+                Some(parsed) => {
+                    self.put(&parsed, start + sound as u64);
+                }
                 None if line.iter().all(u8::is_ascii_whitespace) => {}
                 None if is_last && is_torn(line) => return Ok(sound),
                 None => return Err(*number),
@@ -144,11 +146,10 @@ impl Finished {
                 asked: (&*download.asked).into(),
             },
             line,
-        );
-        self.find(&download.id).unwrap_or(Slot(0))
+        )
     }
 
-    fn put(&mut self, line: &Line, at: u64) {
+    fn put(&mut self, line: &Line, at: u64) -> Slot {
         let entry = Entry {
             text: self.text.len(),
             // A line is not as long as that.
@@ -161,25 +162,25 @@ impl Finished {
         self.text.push_str(&line.id);
         self.text.push_str(&line.path);
         let hash = self.hash(&line.id);
-        match self.place(&line.id, hash) {
-            Some(place) => self.entries[place as usize] = entry,
-            None => {
-                let place = self.entries.len() as u32;
-                self.by_id
-                    .insert_unique(hash, (hash, place), |(hash, _)| *hash);
-                self.entries.push(entry);
-            }
+        if let Some(slot) = self.place(&line.id, hash) {
+            self.entries[slot.index()] = entry;
+            return slot;
         }
+        let slot = Slot(self.entries.len() as u32);
+        self.by_id
+            .insert_unique(hash, (hash, slot), |(hash, _)| *hash);
+        self.entries.push(entry);
+        slot
     }
 
     /// Where an image is, if it is finished.
     pub fn find(&self, id: &str) -> Option<Slot> {
-        self.place(id, self.hash(id)).map(Slot)
+        self.place(id, self.hash(id))
     }
 
-    fn place(&self, id: &str, hash: u64) -> Option<u32> {
-        let is_it = |(other, place): &(u64, u32)| *other == hash && self.id(Slot(*place)) == id;
-        self.by_id.find(hash, is_it).map(|(_, place)| *place)
+    fn place(&self, id: &str, hash: u64) -> Option<Slot> {
+        let is_it = |(other, slot): &(u64, Slot)| *other == hash && self.id(*slot) == id;
+        self.by_id.find(hash, is_it).map(|(_, slot)| *slot)
     }
 
     /// The same in one run, which is all that is needed.

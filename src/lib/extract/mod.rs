@@ -273,16 +273,12 @@ fn read_reviews(
     paths: &[PathBuf],
 ) -> Result<(Vec<Named>, Vec<Reject>), Error> {
     let (mut given, mut unusable) = (Vec::new(), Vec::new());
-    let mut take = |(more, rejects): (Vec<Named>, Vec<Reject>)| {
+    let carried = digests
+        .iter()
+        .map(|(name, digest)| corrections::carried(name, &digest.reviews));
+    for (more, rejects) in carried.chain([corrections::of_files(paths)?]) {
         given.extend(more);
         unusable.extend(rejects);
-    };
-    for (name, digest) in digests {
-        take(corrections::carried(name, &digest.reviews));
-    }
-    for path in paths {
-        let bytes = files::read(path)?;
-        take(corrections::read(&path.display().to_string(), &bytes));
     }
     Ok((given, unusable))
 }

@@ -484,6 +484,7 @@ impl Http {
     fn host(&self, url: &url::Url) -> Arc<Host> {
         let domain = url.host_str().unwrap_or_default();
         let name = format!("{domain}:{}", url.port_or_known_default().unwrap_or(0));
+        let unsigned = self.unsigned.get(&name).copied().unwrap_or_default();
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(Host {
@@ -495,10 +496,10 @@ impl Http {
                 robots: tokio::sync::OnceCell::new(),
                 reservations: tokio::sync::OnceCell::new(),
                 is_public: send::is_public(url),
-                unsigned: self.unsigned.get(&name).copied().unwrap_or_default(),
+                unsigned,
             })
         };
-        hosts.entry(name.clone()).or_insert_with(new).clone()
+        hosts.entry(name).or_insert_with(new).clone()
     }
 
     /// Adds to what the run has cost.

@@ -30,10 +30,7 @@ impl Reservations {
 
     /// Whether a path with its query is reserved: the longest location that matches decides.
     pub fn reserve(&self, path: &str) -> bool {
-        let matching = self.0.iter().filter(|rule| {
-            // A folder stands for what is in it.
-            matches(&rule.location, path)
-        });
+        let matching = (self.0.iter()).filter(|rule| matches(&rule.location, path));
         let longest = matching.max_by_key(|rule| rule.location.len());
         longest.is_some_and(|rule| rule.reservation == 1 || rule.reservation == "1")
     }

@@ -70,8 +70,8 @@ impl Plan {
                 "size is {w} x {h} in the end, the limit is {LONGEST} pixels a side"
             )));
         }
-        // What holds a turned square has twice its pixels; limits are told of what is turned (3.0 §5.3). A strip, though,
-        // becomes a square of its length.
+        // Limits are of the picture before it is turned, and what holds a turned square has twice its pixels. What holds a
+        // turned strip, though, is a square as long as half the strip and more.
         let [width, height] = self.size.map(u64::from);
         let usual = 2 * (width * height + width + height) + 4;
         match limits.area {

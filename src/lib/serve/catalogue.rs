@@ -113,7 +113,9 @@ impl Catalogue {
 /// A link that leads out of the folder is left out unless `follows_links`: what lies elsewhere was not given to be served.
 pub fn of_folder(root: &Path, settings: &Settings, follows_links: bool) -> Result<Taken, Error> {
     let home = files::real(root);
-    let strays = |path: &Path| !follows_links && !files::real(path).starts_with(&home);
+    // Folders that are links are not entered: only the file itself can lead out.
+    let leads_out = |path: &Path| path.is_symlink() && !files::real(path).starts_with(&home);
+    let strays = |path: &Path| !follows_links && leads_out(path);
     let mut names = Vec::new();
     walk(root, "", &mut names)?;
     names.sort();
