@@ -190,6 +190,24 @@ pub struct Provenance {
     pub attribution: Option<String>,
 }
 
+impl Provenance {
+    /// The rights where they are a URI, which is all that `rights` and `license` of IIIF may hold (Presentation 3.0
+    /// §3.2, 2.1 §3.4).
+    pub fn rights_uri(&self) -> Option<&str> {
+        self.rights.as_deref().filter(|text| is_uri(text))
+    }
+
+    /// The rights where they are words.
+    pub fn rights_words(&self) -> Option<&str> {
+        self.rights.as_deref().filter(|text| !is_uri(text))
+    }
+}
+
+fn is_uri(text: &str) -> bool {
+    let is_web = text.starts_with("http://") || text.starts_with("https://");
+    is_web && !text.contains(char::is_whitespace)
+}
+
 /// Labels from the large to the small.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Labels {

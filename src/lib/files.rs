@@ -6,7 +6,9 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization;
@@ -193,10 +195,12 @@ impl Drop for Atomic {
 }
 
 /// A download that is under way: the bytes so far, and beside them what proves that more of them belong to the
-/// same file.
+/// same file. What is small and came at once stays in memory until it gets its name.
 #[derive(Clone, Debug)]
 pub struct Part {
     path: PathBuf,
+    /// All of it, where it is not on the disk.
+    small: Arc<Mutex<Option<Bytes>>>,
 }
 
 /// What a part file holds already.
@@ -214,7 +218,32 @@ pub struct Held {
 impl Part {
     /// A part file of this name; makes nothing yet.
     pub fn new(path: PathBuf) -> Self {
-        Part { path }
+        Part {
+            path,
+            small: Arc::default(),
+        }
+    }
+
+    /// Takes all of it, to be kept in memory.
+    pub fn hold(&self, all: Bytes) {
+        *self.small() = Some(all);
+    }
+
+    /// All of it, where it is in memory.
+    pub fn in_memory(&self) -> Option<Bytes> {
+        self.small().clone()
+    }
+
+    /// All of it, wherever it is.
+    pub fn read(&self) -> io::Result<Bytes> {
+        match self.in_memory() {
+            Some(all) => Ok(all),
+            None => fs::read(&self.path).map(Bytes::from),
+        }
+    }
+
+    fn small(&self) -> MutexGuard<'_, Option<Bytes>> {
+        self.small.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where it is.
@@ -250,6 +279,7 @@ impl Part {
 
     /// Removes it.
     pub fn discard(&self) {
+        *self.small() = None;
         // What is not there needs no removing; what cannot be removed is found out when it is opened.
         let _ = fs::remove_file(&self.path);
         let _ = fs::remove_file(self.proof());
@@ -260,12 +290,25 @@ impl Part {
     pub fn publish(&self, target: &Path) -> Result<(), Error> {
         let cannot = |e: io::Error| cannot_write(target, e);
         fs::create_dir_all(folder_of(target)).map_err(cannot)?;
-        File::open(&self.path)
-            .and_then(|file| file.sync_all())
-            .map_err(cannot)?;
+        let small = self.in_memory();
+        let on_disk = match &small {
+            Some(all) => self.write_out(all),
+            None => File::open(&self.path).and_then(|file| file.sync_all()),
+        };
+        on_disk.map_err(cannot)?;
         fs::rename(&self.path, target).map_err(cannot)?;
-        self.discard();
+        match small {
+            Some(_) => *self.small() = None,
+            None => self.discard(),
+        }
         Ok(())
+    }
+
+    fn write_out(&self, all: &[u8]) -> io::Result<()> {
+        fs::create_dir_all(folder_of(&self.path))?;
+        let mut file = File::create(&self.path)?;
+        file.write_all(all)?;
+        file.sync_all()
     }
 
     /// The words for a part file that cannot be written.

@@ -106,7 +106,7 @@ fn archive() -> Workdir {
         {"id": "http://x.example/l3#2", "concept": "final mem", "bbox": [200, 100, 50, 20],
             "attributes": {"annotation": "http://x.example/l3", "confidence": 0.75, "creator": "A. Scribe", "tags": ["final mem", "damaged"]}},
     ]);
-    let images = [
+    let mut images = [
         image(
             "n",
             "MS/1",
@@ -126,6 +126,9 @@ fn archive() -> Workdir {
             json!([{"id": "l1", "concept": "aleph", "bbox": [1, 1, 2, 2]}]),
         ),
     ];
+    // Words, where IIIF has room for a URI only; and one side of a manuscript has other rights than the others.
+    images[3]["source"]["rights"] = json!("© <i>Museum</i>; see http://rights.example/ for more");
+    images[2]["source"]["rights"] = json!("http of the words");
     work.write_json(
         "set.json",
         &json!({"contract": "recto/localizations", "version": 1, "images": images}),
@@ -216,6 +219,26 @@ fn what_goes_out_comes_back() {
     let twice = around(&work, "once.json", "map.json", 3, "twice.json");
     assert_eq!(twice, once);
     assert_eq!(work.text("twice.json"), work.text("once.json"));
+}
+
+#[test]
+fn rights_in_words_are_for_people_and_programs() {
+    let work = archive();
+    let server = Serving::start(&work, &["set.json", "--base-url", HOME]);
+    let words = "© <i>Museum</i>; see http://rights.example/ for more";
+    let third = server.json("/iiif/presentation/3/MS%202/manifest.json");
+    assert_eq!(
+        (&third["summary"], &third["dcterms:rights"]),
+        (&json!({"none": [words]}), &json!(words))
+    );
+    assert_eq!(third.get("rights"), None);
+    let second =
+        &server.json("/iiif/presentation/2/MS%202/manifest.json")["sequences"][0]["canvases"][0];
+    assert_eq!(
+        (&second["description"], &second["dcterms:rights"]),
+        (&json!(words), &json!(words))
+    );
+    assert_eq!(second.get("license"), None);
 }
 
 #[test]

@@ -27,10 +27,14 @@ pub fn region_bytes(cell: Rect) -> u64 {
     (16 * u64::from(cell.width) * u64::from(cell.height)).max(64 << 20)
 }
 
-/// Looks at a part file from its first byte to its last.
+/// Looks at what was downloaded from its first byte to its last.
 pub async fn look_at(part: &Part) -> Result<Sound, (Kind, String)> {
-    let path = part.path().to_owned();
-    blocking(move || pixels::verify_file(&path).map_err(flaw)).await
+    let part = part.clone();
+    let look = move || match part.in_memory() {
+        Some(bytes) => pixels::verify_bytes(&bytes),
+        None => pixels::verify_file(part.path()),
+    };
+    blocking(move || look().map_err(flaw)).await
 }
 
 fn flaw(flaw: Flaw) -> (Kind, String) {

@@ -270,13 +270,13 @@ impl Job<'_> {
             "image/tiff" => Encoding::Tiff,
             _ => Encoding::Jpeg,
         };
-        let path = self.part.path().to_owned();
+        let part = self.part.clone();
         let encoding = target.unwrap_or(same);
         let mut notes = whole.notes;
         notes.extend(lost(header));
         let output = Part::new(self.work.with_extension("out"));
         let sound = encode(output.path().to_owned(), encoding, move |to| {
-            let bytes = std::fs::read(&path).map_err(std::io::Error::other)?;
+            let bytes = part.read().map_err(std::io::Error::other)?;
             // Encoded anew, the EXIF tag is gone: the turn goes into the pixels.
             let image =
                 pixels::decode_upright(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?;

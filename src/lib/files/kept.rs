@@ -42,12 +42,19 @@ pub fn remove_empty(folder: &Path) {
     let _ = fs::remove_dir(folder);
 }
 
-/// Another process may remove an empty folder just before a file is made in it: then once more.
+/// Somebody may remove an empty folder just before a file is made in it: then it is made again, a few times.
 fn create(path: &Path) -> io::Result<File> {
-    File::create(path).or_else(|_| {
-        fs::create_dir_all(folder_of(path))?;
-        File::create(path)
-    })
+    let mut file = File::create(path);
+    for _ in 0..3 {
+        match &file {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(folder_of(path))?;
+                file = File::create(path);
+            }
+            _ => break,
+        }
+    }
+    file
 }
 
 fn temporary(path: &Path) -> PathBuf {

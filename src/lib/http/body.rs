@@ -1,4 +1,4 @@
-//! Bodies: into memory, or into a part file that a later attempt goes on with.
+//! Bodies: into memory, or into a part that a later attempt goes on with.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -10,7 +10,8 @@ use super::send::Open;
 use super::{Ask, Attempt, Http, Kind, Reply, Saved, Trouble};
 use crate::files::Part;
 
-/// Bodies are written to the disk in pieces of at least this many bytes, off the async workers.
+/// Bodies are written to the disk in pieces of at least this many bytes, off the async workers; smaller ones stay in
+/// memory.
 const WRITE_SIZE: usize = 512 << 10;
 /// A body that brings less than this within the timeout is as good as none.
 const DRIP: u64 = 1024;
@@ -99,7 +100,9 @@ impl Http {
         part: &Part,
         again: bool,
     ) -> Result<Saved, Attempt> {
-        let held = part.held().filter(|held| held.url == ask.url);
+        let begun = part.held();
+        let was_begun = begun.is_some();
+        let held = begun.filter(|held| held.url == ask.url);
         let mut conditions = HeaderMap::new();
         if let Some(held) = &held
             && let Ok(validator) = HeaderValue::from_str(&held.validator)
@@ -138,6 +141,9 @@ impl Http {
             let message = "a part was answered that is not of the file begun";
             return Err(trouble(Kind::Truncated, status, message.into()).into());
         }
+        if was_begun && !goes_on {
+            part.discard();
+        }
         let start = if goes_on { begun } else { 0 };
         let written = self.pour(ask, part, opened, start).await?;
         match whole.filter(|whole| (goes_on || is_first) && written < *whole) {
@@ -150,7 +156,8 @@ impl Http {
         }
     }
 
-    /// Writes a body to a part file, after the `start` bytes that are there; gives the size of all.
+    /// Takes a body after the `start` bytes that are there, and gives the size of all: to the disk, or into memory if it
+    /// is small and all of it came.
     async fn pour(&self, ask: &Ask, part: &Part, opened: Open, start: u64) -> Result<u64, Trouble> {
         let Open {
             response,
@@ -174,12 +181,14 @@ impl Http {
         let mut stream = response.bytes_stream();
         loop {
             let chunk = stream.next().await;
-            let is_last = chunk.is_none();
+            if chunk.is_none() && start == 0 && file.is_none() {
+                part.hold(buffer.into());
+                return Ok(written);
+            }
             if !matches!(&chunk, Some(Ok(_))) || buffer.len() >= WRITE_SIZE {
                 let bytes = std::mem::take(&mut buffer);
-                // A body that came at once needs no proof of what it is the beginning of.
-                let proof = tag.clone().filter(|_| !(is_last && file.is_none()));
                 let (part, url, before) = (part.clone(), ask.url.clone(), file.take());
+                let proof = tag.clone();
                 let write = move || {
                     let mut file = match before {
                         Some(file) => file,

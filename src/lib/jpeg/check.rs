@@ -3,7 +3,7 @@
 use super::fault::{Fault, damaged};
 use super::markers::{Frame, Reader};
 use super::progressive::{Nothing, Progress};
-use super::scan::{Skim, walk};
+use super::skim::prove;
 
 /// What a JPEG is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn check(bytes: &[u8]) -> Result<Facts, Fault> {
     while let Some(scan) = reader.next_scan()? {
         let frame = reader.frame()?;
         let end = match (&mut progress, frame.progressive) {
-            (_, false) => walk(bytes, frame, &scan, &mut Skim::new(frame))?,
+            (_, false) => prove(bytes, frame, &scan)?,
             (Some(progress), true) => progress.read(bytes, frame, &scan)?,
             (none, true) => none
                 .insert(Progress::new(frame, bytes.len() - scan.start, Nothing)?)

@@ -1,6 +1,7 @@
 //! Huffman tables: as files define them, for decoding, for encoding, and the best ones for given counts
 //! (ITU-T T.81, annexes C, F and K).
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::bits::Bits;
@@ -35,35 +36,54 @@ pub struct Lookup {
     /// What to add to a code to find its symbol; by length.
     offset: [i32; 17],
     class: Class,
-    strides: OnceLock<Box<[Stride; 1 << WIDE]>>,
+    strides: OnceLock<Box<[Stride; STRIDES]>>,
+    /// The strides from the beginning of a block, and the table of the DC coefficient there.
+    first: OnceLock<(Table, Box<[Stride; STRIDES]>)>,
 }
 
 /// How far one may step at once over the codes of a block, by the next [`WIDE`] bits: bits of the codes and of the
-/// values behind them; from bit 8 how far the coefficient index goes on; bit 15: and there the block ends. Zero: no
-/// code is known whole from these bits.
+/// values behind them; from bit 8 how far the coefficient index goes on; bit 15: and there the block ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Stride(u16);
 
 /// Bits by which strides are found.
 const WIDE: u32 = 12;
+/// Strides in a table.
+pub const STRIDES: usize = 1 << WIDE;
+
+/// Behind the last coefficient of a block.
+pub const BEYOND: u32 = 64;
 
 impl Stride {
+    /// No code is known whole from these bits.
+    pub const UNKNOWN: Stride = Stride((BEYOND as u16) << 8);
+
+    fn new(total: u32, advance: u32, ends: bool) -> Stride {
+        Stride(total as u16 | (advance as u16) << 8 | u16::from(ends) << 15)
+    }
+
     /// Bits to consume, at most 31.
     #[inline(always)]
     pub fn total(self) -> u32 {
         u32::from(self.0 & 0xFF)
     }
 
-    /// How far the index of the coefficient goes on, up to the end of the block if it ends.
+    /// How far the index of the coefficient goes on, up to the end of the block if it ends; [`BEYOND`] if that is not
+    /// known.
     #[inline(always)]
     pub fn advance(self) -> u32 {
         u32::from(self.0 >> 8 & 0x7F)
     }
 
     /// Whether the last code ends the block.
-    #[inline(always)]
     pub fn ends(self) -> bool {
         self.0 >> 15 != 0
+    }
+
+    /// All bits set if the last code ends the block, none if not.
+    #[inline(always)]
+    pub fn end_mask(self) -> u32 {
+        (i32::from(self.0 as i16) >> 15) as u32
     }
 }
 
@@ -139,6 +159,7 @@ impl Lookup {
             offset: [0; 17],
             class,
             strides: OnceLock::new(),
+            first: OnceLock::new(),
             table,
         };
         let (mut code, mut first) = (0u32, 0);
@@ -181,56 +202,91 @@ impl Lookup {
     /// The next code of bits that were filled; it is not consumed.
     #[inline(always)]
     pub fn entry(&self, bits: &Bits) -> Result<Entry, NoCode> {
-        match self.fast[(bits.peek() >> (64 - FAST)) as usize] {
+        self.entry_of(bits.peek())
+    }
+
+    /// The code at the top of some bits.
+    #[inline(always)]
+    pub fn entry_of(&self, bits: u64) -> Result<Entry, NoCode> {
+        match self.fast[(bits >> (64 - FAST)) as usize] {
             Entry::NONE => self.long_entry(bits),
             entry => Ok(entry),
         }
     }
 
-    /// The strides of an AC table; made when first asked for.
-    pub fn strides(&self) -> &[Stride; 1 << WIDE] {
-        self.strides.get_or_init(|| {
-            let mut strides = Box::new([Stride(0); 1 << WIDE]);
-            for (bits, stride) in strides.iter_mut().enumerate() {
-                *stride = self.stride(bits as u32);
-            }
-            strides
-        })
+    /// The strides of an AC table, within a block; made when first asked for.
+    pub fn strides(&self) -> &[Stride; STRIDES] {
+        let make = || boxed(|bits| self.stride(bits, WIDE));
+        self.strides.get_or_init(make)
     }
 
-    /// The stride of the next bits.
+    /// The strides of an AC table from the beginning of a block, over its DC coefficient; kept for the table of DC
+    /// that comes first.
+    pub fn strides_from(&self, dc: &Lookup) -> Cow<'_, [Stride]> {
+        let make = || boxed(|bits| self.first_stride(dc, bits));
+        let (of, kept) = self.first.get_or_init(|| (dc.table.clone(), make()));
+        match *of == dc.table {
+            true => Cow::Borrowed(&kept[..]),
+            false => Cow::Owned(make().to_vec()),
+        }
+    }
+
+    /// Whether they are made already.
+    pub fn has_strides(&self) -> bool {
+        self.strides.get().is_some()
+    }
+
+    /// Where the stride at the top of some bits stands among others.
     #[inline(always)]
-    pub fn next_stride(strides: &[Stride; 1 << WIDE], bits: &Bits) -> Stride {
-        strides[(bits.peek() >> (64 - WIDE)) as usize]
+    pub fn stride_index(bits: u64) -> usize {
+        (bits >> (64 - WIDE)) as usize
     }
 
-    fn stride(&self, bits: u32) -> Stride {
+    fn first_stride(&self, dc: &Lookup, bits: u32) -> Stride {
+        let entry = dc.fast[(bits >> (WIDE - FAST)) as usize];
+        if entry == Entry::NONE {
+            return Stride::UNKNOWN;
+        }
+        let alone = Stride::new(entry.total(), 1, false);
+        let Some(known) = WIDE.checked_sub(entry.total()) else {
+            return alone;
+        };
+        match self.stride(bits << entry.total() & ((1 << WIDE) - 1), known) {
+            Stride::UNKNOWN => alone,
+            rest => Stride::new(
+                entry.total() + rest.total(),
+                1 + rest.advance(),
+                rest.ends(),
+            ),
+        }
+    }
+
+    /// The stride by so many bits known, at the top of [`WIDE`].
+    fn stride(&self, bits: u32, known: u32) -> Stride {
         let (mut total, mut advance) = (0, 0);
-        while total < WIDE {
+        while total < known {
             let next = (bits << total & ((1 << WIDE) - 1)) >> (WIDE - FAST);
             let entry = self.fast[next as usize];
-            let is_known = entry != Entry::NONE && entry.length() <= WIDE - total;
+            let is_known = entry != Entry::NONE && entry.length() <= known - total;
             match entry.advance() {
                 _ if !is_known => break,
-                END_OF_BLOCK => {
-                    return Stride((total + entry.total()) as u16 | advance << 8 | 1 << 15);
-                }
+                END_OF_BLOCK => return Stride::new(total + entry.total(), advance, true),
                 ILLEGAL => break,
                 // Beyond the last coefficient it is of no use.
-                further if u32::from(advance) + further > 63 => break,
-                further => {
-                    total += entry.total();
-                    advance += further as u16;
-                }
+                further if advance + further >= BEYOND - 1 => break,
+                further => (total, advance) = (total + entry.total(), advance + further),
             }
         }
-        Stride(total as u16 | advance << 8)
+        match total {
+            0 => Stride::UNKNOWN,
+            _ => Stride::new(total, advance, false),
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn long_entry(&self, bits: &Bits) -> Result<Entry, NoCode> {
-        let next = (bits.peek() >> 48) as u32;
+    fn long_entry(&self, bits: u64) -> Result<Entry, NoCode> {
+        let next = (bits >> 48) as u32;
         let length = (FAST + 1..=16)
             .find(|&length| next < self.limit[length as usize])
             .ok_or(NoCode)?;
@@ -238,6 +294,15 @@ impl Lookup {
         let symbol = self.table.symbols.get(index as usize).ok_or(NoCode)?;
         Ok(Entry::new(self.class, *symbol, length))
     }
+}
+
+/// A stride for all bits there may be.
+fn boxed(stride: impl Fn(u32) -> Stride) -> Box<[Stride; STRIDES]> {
+    let mut strides = Box::new([Stride::UNKNOWN; STRIDES]);
+    for (bits, of_bits) in strides.iter_mut().enumerate() {
+        *of_bits = stride(bits as u32);
+    }
+    strides
 }
 
 /// A difference or coefficient from its size and its bits (F.2.2.1, EXTEND).
@@ -466,20 +531,31 @@ mod tests {
             for symbol in legal(Class::Ac) {
                 counts[usize::from(symbol)] = 1u64 << weights[usize::from(symbol)];
             }
-            let lookup = Lookup::new(Table::optimal(&counts, Class::Ac), Class::Ac).unwrap();
-            let mut bits = Bits::new(&bytes, 0);
-            bits.fill();
-            let stride = Lookup::next_stride(lookup.strides(), &bits);
-            let (mut total, mut advance) = (0, 0);
-            while total < stride.total() {
+            let ac = Lookup::new(Table::optimal(&counts, Class::Ac), Class::Ac).unwrap();
+            let dc = standard(Class::Dc, false);
+            for from_dc in [false, true] {
+                let mut bits = Bits::new(&bytes, 0);
                 bits.fill();
-                let entry = lookup.entry(&bits).unwrap_or(Entry::NONE);
-                bits.consume(entry.total());
-                total += entry.total();
-                advance += entry.advance();
+                let index = Lookup::stride_index(bits.peek());
+                let stride = match from_dc {
+                    true => ac.strides_from(dc)[index],
+                    false => ac.strides()[index],
+                };
+                if stride == Stride::UNKNOWN {
+                    continue;
+                }
+                let (mut total, mut advance) = (0, 0);
+                while total < stride.total() {
+                    bits.fill();
+                    let table: &Lookup = if from_dc && total == 0 { dc } else { &ac };
+                    let entry = table.entry(&bits).unwrap_or(Entry::NONE);
+                    bits.consume(entry.total());
+                    total += entry.total();
+                    advance += entry.advance();
+                }
+                let end = if stride.ends() { END_OF_BLOCK } else { 0 };
+                prop_assert_eq!((total, advance), (stride.total(), stride.advance() + end));
             }
-            let end = if stride.ends() { END_OF_BLOCK } else { 0 };
-            prop_assert_eq!((total, advance), (stride.total(), stride.advance() + end));
         }
 
         #[test]

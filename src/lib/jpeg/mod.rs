@@ -38,6 +38,7 @@ mod markers;
 mod progressive;
 pub mod pyramid;
 mod scan;
+mod skim;
 mod stitch;
 mod style;
 pub mod tiled;

@@ -171,63 +171,6 @@ fn no_restart(cause: Restart, done: u64, total: u64) -> Fault {
     })
 }
 
-/// Looks at the blocks of a sequential scan and keeps nothing.
-pub struct Skim {
-    /// Whether there are so many blocks that tables of strides pay.
-    is_long: bool,
-}
-
-/// From so many MCUs on tables of strides pay.
-const LONG: u64 = 2000;
-
-impl Skim {
-    /// For the scans of a frame.
-    pub fn new(frame: &Frame) -> Self {
-        let mcus = u64::from(frame.mcus[0]) * u64::from(frame.mcus[1]);
-        Skim {
-            is_long: mcus >= LONG,
-        }
-    }
-
-    /// Steps over whatever is told by the next bits alone; what is left is for single steps.
-    #[inline(always)]
-    fn stride(bits: &mut Bits, ac: &Lookup) -> u32 {
-        let strides = ac.strides();
-        let mut index = 1;
-        loop {
-            bits.fill();
-            let stride = Lookup::next_stride(strides, bits);
-            if stride.total() == 0 || index + stride.advance() >= 64 {
-                return index;
-            }
-            bits.consume(stride.total());
-            index += stride.advance();
-            if stride.ends() {
-                return END_OF_BLOCK + index;
-            }
-        }
-    }
-}
-
-impl Blocks for Skim {
-    #[inline(always)]
-    fn block(&mut self, bits: &mut Bits, _: Place, dc: &Lookup, ac: &Lookup) -> Result<(), Bad> {
-        bits.fill();
-        bits.consume(dc.entry(bits)?.total());
-        let mut index = match self.is_long {
-            true => Skim::stride(bits, ac),
-            false => 1,
-        };
-        while index < 64 {
-            bits.fill();
-            let entry = ac.entry(bits)?;
-            bits.consume(entry.total());
-            index += entry.advance();
-        }
-        ends_well(index)
-    }
-}
-
 /// Whether a block of a sequential scan ended at its last coefficient or by an end-of-block code.
 #[inline(always)]
 pub fn ends_well(index: u32) -> Result<(), Bad> {

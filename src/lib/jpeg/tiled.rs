@@ -6,7 +6,7 @@ use std::io::{self, Seek, Write};
 use super::bigtiff::{BigTiff, Kind, Tiles};
 use super::fault::Refusal;
 use super::markers::{Reader, Scan};
-use super::scan::{Skim, walk};
+use super::skim::prove;
 use super::stitch::{Grid, Stop};
 use super::style::{Colour, Style, segment};
 use super::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
@@ -137,7 +137,7 @@ fn photometric(style: &Style) -> Result<u16, Refusal> {
 fn stripped(reader: &mut Reader, scan: &Scan) -> Result<Vec<u8>, Refusal> {
     let bytes = reader.bytes();
     let frame = reader.frame()?;
-    let end = walk(bytes, frame, scan, &mut Skim::new(frame))?;
+    let end = prove(bytes, frame, scan)?;
     reader.resume(end);
     if reader.next_scan()?.is_some() {
         return Err(Refusal::Misfit("a scan behind the one that has all".into()));

@@ -27,7 +27,7 @@ pub mod verify;
 pub mod write;
 
 pub use untag::untag;
-pub use verify::{Flaw, Sound, icc, verify, verify_file};
+pub use verify::{Flaw, Sound, icc, verify, verify_bytes, verify_file};
 
 /// What the header of an image file says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -65,6 +65,15 @@ pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
     Ok(header)
 }
 
+/// Checks an image in memory, and takes its hash.
+pub fn verify_bytes(bytes: &[u8]) -> Result<Sound, Flaw> {
+    Ok(Sound {
+        header: verify(bytes)?,
+        bytes: bytes.len() as u64,
+        sha256: crate::files::hex_digest(bytes, 64),
+    })
+}
+
 /// Checks an image file, and takes its hash on the way. Memory holds the file's bytes at most, and one large file's.
 pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     let disk = |e: io::Error| Flaw::Disk(format!("{}: {e}", path.display()));
@@ -73,11 +82,7 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     if length <= SMALL {
         let mut bytes = Vec::with_capacity(length as usize + 1);
         file.read_to_end(&mut bytes).map_err(disk)?;
-        return Ok(Sound {
-            header: verify(&bytes)?,
-            bytes: bytes.len() as u64,
-            sha256: crate::files::hex_digest(&bytes, 64),
-        });
+        return verify_bytes(&bytes);
     }
     let header = super::measure_in(BufReader::new(&file)).map_err(|cause| {
         let mut start = [0; 512];

@@ -80,7 +80,7 @@ fn info_2(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) ->
         "tiles": tiles(facts, limits),
         "profile": [profile(Version::V2, limits), offered],
     });
-    if let Some(rights) = source.rights.as_deref().filter(|r| r.starts_with("http")) {
+    if let Some(rights) = source.rights_uri() {
         info["license"] = json!(rights);
     }
     if let Some(words) = &source.attribution {
@@ -117,7 +117,7 @@ fn info_3(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) ->
             .collect();
     }
     declare(&mut info, limits);
-    if let Some(rights) = source.rights.as_deref().filter(|r| r.starts_with("http")) {
+    if let Some(rights) = source.rights_uri() {
         info["rights"] = json!(rights);
     }
     info

@@ -175,11 +175,14 @@ pub fn picture_uri(service: &str, size: Size) -> String {
 }
 
 fn state_rights(item: &mut Value, picture: &Picture, with_rights: bool, with_attribution: bool) {
-    // `rights` holds a URI and nothing else (Presentation 3.0 §3.2); words about rights are still worth saying.
-    match rights(picture).filter(|_| with_rights) {
-        Some(rights) if rights.starts_with("http") => item["rights"] = json!(rights),
-        Some(words) => item["summary"] = label(words),
-        None => {}
+    let source = &picture.about.source;
+    if let Some(uri) = source.rights_uri().filter(|_| with_rights) {
+        item["rights"] = json!(uri);
+    }
+    // Words are for people in the summary, and for programs under the name of a vocabulary that the context knows.
+    if let Some(words) = source.rights_words().filter(|_| with_rights) {
+        item["summary"] = label(words);
+        item["dcterms:rights"] = json!(words);
     }
     if let Some(words) = attribution(picture).filter(|_| with_attribution) {
         item["requiredStatement"] =

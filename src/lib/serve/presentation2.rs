@@ -94,9 +94,12 @@ fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
     if !entries.is_empty() {
         canvas["metadata"] = entries.into();
     }
+    let source = &about.source;
     for (member, value) in [
-        ("license", &about.source.rights),
-        ("attribution", &about.source.attribution),
+        ("license", source.rights_uri()),
+        ("description", source.rights_words()),
+        ("dcterms:rights", source.rights_words()),
+        ("attribution", source.attribution.as_deref()),
     ] {
         if let Some(value) = value {
             canvas[member] = json!(value);

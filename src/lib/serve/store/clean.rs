@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::disk::{Disk, names_in, size};
+use super::disk::{Disk, SHARDS, names_in, size};
 use crate::files::kept::{self, UNFINISHED};
 
 /// How often all of it is looked at: others may share the folder.
@@ -32,13 +32,11 @@ pub async fn look_after(disk: Arc<Disk>) {
 
 /// Looks at all entries, and makes room if there are too many.
 pub async fn look(disk: &Arc<Disk>) {
-    disk.written.store(0, Ordering::Relaxed);
     let mut ages = Ages::default();
-    for shard in shards() {
-        let found = off_thread(disk, move |disk| survey(disk, &shard)).await;
+    for shard in 0..SHARDS {
+        let found = off_thread(disk, move |disk| survey(disk, shard)).await;
         ages.add(found.unwrap_or_default());
     }
-    disk.seen.store(ages.bytes, Ordering::Relaxed);
     let Some(most) = disk
         .most
         .filter(|most| disk.time.is_some() && ages.bytes * 10 > most * 9)
@@ -46,17 +44,15 @@ pub async fn look(disk: &Arc<Disk>) {
         return;
     };
     let low = (most as f64 * disk.low_water) as u64;
-    let cut = ages.oldest(ages.bytes.saturating_sub(low));
-    for shard in shards() {
-        if disk.seen.load(Ordering::Relaxed) <= low {
+    let mut surplus = ages.bytes.saturating_sub(low);
+    let cut = ages.oldest(surplus);
+    for shard in 0..SHARDS {
+        if surplus == 0 {
             return;
         }
-        off_thread(disk, move |disk| evict(disk, &shard, cut, low)).await;
+        let evicted = off_thread(disk, move |disk| evict(disk, shard, cut, surplus)).await;
+        surplus = surplus.saturating_sub(evicted.unwrap_or_default());
     }
-}
-
-fn shards() -> impl Iterator<Item = String> {
-    (0..=255_u8).map(|n| format!("{n:02x}"))
 }
 
 async fn off_thread<T: Send + 'static>(
@@ -69,9 +65,11 @@ async fn off_thread<T: Send + 'static>(
 }
 
 /// Bytes by when they were last used; removes what is too old or was never finished.
-fn survey(disk: &Disk, shard: &str) -> Ages {
+fn survey(disk: &Disk, shard: usize) -> Ages {
     let now = SystemTime::now();
     let mut ages = Ages::default();
+    // What was written until now is found.
+    disk.shards[shard].store(0, Ordering::Relaxed);
     each_file(disk, shard, |path, name, about| {
         let since = (about.modified().ok()).and_then(|used| now.duration_since(used).ok());
         let since = since.unwrap_or_default();
@@ -87,25 +85,28 @@ fn survey(disk: &Disk, shard: &str) -> Ages {
             ages.note(used(about), size(about.len()));
         }
     });
+    disk.shards[shard].fetch_add(ages.bytes, Ordering::Relaxed);
     ages
 }
 
-/// Removes what was last used before a moment, until little enough is left.
-fn evict(disk: &Disk, shard: &str, cut: u64, low: u64) {
+/// Removes what was last used before a moment, until so many bytes are gone; gives how many.
+fn evict(disk: &Disk, shard: usize, cut: u64, surplus: u64) -> u64 {
+    let mut evicted = 0;
     each_file(disk, shard, |path, name, about| {
-        let is_kept = disk.seen.load(Ordering::Relaxed) <= low || used(about) > cut;
+        let is_kept = evicted >= surplus || used(about) > cut;
         if !name.ends_with(UNFINISHED) && !is_kept && disk.remove(path, &disk.counts.evicted) {
-            let seen = disk.seen.load(Ordering::Relaxed);
-            // Nobody else sets it while this runs.
-            let left = seen.saturating_sub(size(about.len()));
-            disk.seen.store(left, Ordering::Relaxed);
+            evicted += size(about.len());
         }
     });
+    let less = |bytes: u64| Some(bytes.saturating_sub(evicted));
+    // Always changed, so never refused.
+    let _ = disk.shards[shard].fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    evicted
 }
 
 /// Does something with every file of a shard that is ours by its name. Folders that are empty go.
-fn each_file(disk: &Disk, shard: &str, mut act: impl FnMut(&Path, &str, &Metadata)) {
-    let shard = disk.folder.join(shard);
+fn each_file(disk: &Disk, shard: usize, mut act: impl FnMut(&Path, &str, &Metadata)) {
+    let shard = disk.shard(shard);
     for owner in listed(&shard, |name| is_hex(name, 30)) {
         let owner = shard.join(owner);
         let names = listed(&owner, is_ours);

@@ -23,6 +23,10 @@ const NOTED: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(10);
 /// Files take whole blocks of disks.
 const BLOCK: u64 = 4096;
+/// By so many digits of their owners entries are spread over folders.
+const SHARD_DIGITS: usize = 2;
+/// So many folders.
+pub const SHARDS: usize = 1 << (4 * SHARD_DIGITS);
 /// The share that is left when room is made, if nothing else is said.
 const LOW_WATER: f64 = 0.8;
 
@@ -39,10 +43,8 @@ pub struct Disk {
     pub time: Option<Duration>,
     /// What happened.
     pub counts: Counts,
-    /// Bytes at the last look at all of it.
-    pub seen: AtomicU64,
-    /// Bytes written since that look began.
-    pub written: AtomicU64,
+    /// Bytes in each of its [`SHARDS`]: what the last look found there, and what was written since.
+    pub shards: [AtomicU64; SHARDS],
     /// Room is needed.
     pub full: Notify,
     /// Seconds since 1970 until which nothing is written.
@@ -64,8 +66,7 @@ impl Disk {
             low_water: settings.low_water.unwrap_or(LOW_WATER),
             time: settings.kept_for(),
             counts: Counts::default(),
-            seen: AtomicU64::default(),
-            written: AtomicU64::default(),
+            shards: [const { AtomicU64::new(0) }; SHARDS],
             full: Notify::new(),
             paused: AtomicU64::default(),
             has_failed: AtomicBool::default(),
@@ -135,7 +136,7 @@ impl Disk {
         match kept::put(&self.path(key), &[&entry::head(key, now, body), body]) {
             Ok(()) => {
                 one(&self.counts.stored);
-                self.written.fetch_add(size, Ordering::Relaxed);
+                self.shards[shard_of(&key.owner)].fetch_add(size, Ordering::Relaxed);
             }
             Err(e) => self.failed(now, &e),
         }
@@ -154,7 +155,8 @@ impl Disk {
 
     /// Bytes in the folder, as far as is known.
     pub fn bytes(&self) -> u64 {
-        self.seen.load(Ordering::Relaxed) + self.written.load(Ordering::Relaxed)
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.load(Ordering::Relaxed)).sum()
     }
 
     /// Removes a file and counts it; whether it was there.
@@ -186,10 +188,19 @@ impl Disk {
     }
 
     fn folder_of(&self, owner: &str) -> PathBuf {
-        // Owners are 32 hexadecimal digits.
-        let (shard, rest) = owner.split_at(2);
+        let (shard, rest) = owner.split_at(SHARD_DIGITS);
         self.folder.join(shard).join(rest)
     }
+
+    /// The folder of a shard.
+    pub fn shard(&self, number: usize) -> PathBuf {
+        self.folder.join(format!("{number:02x}"))
+    }
+}
+
+/// The shard of an owner: owners are 32 hexadecimal digits.
+fn shard_of(owner: &str) -> usize {
+    usize::from_str_radix(&owner[..SHARD_DIGITS], 16).unwrap_or_default()
 }
 
 /// A file whole, with what is known of it.

@@ -365,7 +365,9 @@ fn metadata(resource: &Value) -> Metadata {
 }
 
 fn rights(resource: &Value) -> Option<String> {
-    let given = ["rights", "license"].iter().flat_map(|m| list(resource, m));
+    // The last is for words: the others take a URI only.
+    let members = ["rights", "license", "dcterms:rights"];
+    let given = members.iter().flat_map(|m| list(resource, m));
     given.flat_map(texts).next()
 }
 
