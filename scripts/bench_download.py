@@ -15,7 +15,9 @@ This Python needs numpy, OpenCV and requests; for their rows, img2dataset beside
 (`cargo install dezoomify-rs`); for the pictures Debian's iipimage-server, nginx-light, libvips-tools. What is not there
 is said in its row.
 """
-import argparse, hashlib, json, os, pathlib, shutil, socket, statistics, subprocess, sys, urllib.request
+import argparse, hashlib, json, os, pathlib, shutil, statistics, subprocess, sys, urllib.request
+
+from free_port import free_port
 
 PICTURE = (7216, 5412)
 
@@ -450,13 +452,6 @@ def localized(image, group):
 
 def found(program):
     return shutil.which(program) is not None
-
-
-def free_port():
-    # The scripts derive a second range of ports from the last three digits.
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def pictures(out):

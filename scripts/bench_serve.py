@@ -16,7 +16,9 @@ This Python needs numpy and OpenCV. Programs: Debian's wrk, libvips-tools, and f
 nginx-light; npm iiif-processor and PyPI flask-iiif are installed into --work by their scripts (NPM_DIR and VENV name
 folders that have them). What is not there is said in its row.
 """
-import argparse, contextlib, http.client, json, math, os, pathlib, random, shutil, socket, statistics, subprocess, sys, time
+import argparse, contextlib, http.client, json, math, os, pathlib, random, shutil, statistics, subprocess, sys, time
+
+from free_port import free_port
 
 WIDTH, HEIGHT = 7216, 5412
 LINKS = 128  # names of the one pyramid: enough tiles that none is asked for twice
@@ -505,12 +507,6 @@ def linked(source, folder, letter, count):
             except OSError:
                 shutil.copyfile(source, to)
     return names
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def fetched(there, path):

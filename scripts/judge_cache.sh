@@ -20,7 +20,7 @@ fi
 command -v redis-server >/dev/null && command -v redis-cli >/dev/null || skip "no redis-server (Debian: redis-server)"
 command -v curl >/dev/null && command -v python3 >/dev/null || skip "curl and python3 are needed"
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(python3 scripts/free_port.py)
 mkdir "$work/pictures"
 python3 - "$work/pictures/a.png" <<'PY'
 import struct, sys, zlib

@@ -32,6 +32,8 @@ import urllib.request
 
 from PIL import Image
 
+from free_port import free_port
+
 SHARE = 0.2
 PLAIN = 40
 FILES, TILES = "http://files.invalid/", "http://tiles.invalid/"
@@ -181,26 +183,21 @@ def proxied(proxy, authority, log, faults):
                "--max-faults", 0, "--seed", log.stem, "--match", r"^(?!/robots\.txt)", *faults]
     child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
     try:
-        wait_for(port)
+        wait_for(port, child)
         yield f"127.0.0.1:{port}"
     finally:
         child.terminate()
         child.wait(20)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(port):
-    end = time.monotonic() + 20
+def wait_for(port, child):
+    end = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
         except OSError:
+            assert child.poll() is None, f"the proxy ends by itself: exit code {child.returncode}"
             assert time.monotonic() < end, "the proxy does not come up"
             time.sleep(0.05)
 

@@ -29,7 +29,7 @@ planes = [128 + 70 * numpy.sin(x / (9 + c)) * numpy.cos(y / 13) + 40 * ((x // 37
 picture = numpy.stack(planes, -1).clip(0, 255).astype(numpy.uint8)
 tifffile.imwrite(sys.argv[1], picture, tile=(256, 256), photometric="rgb")
 PY
-    port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    port=$("$python" scripts/free_port.py)
     trap '"$servers/iipsrv.sh" stop "$work/iipsrv" >/dev/null' EXIT
     DATA="$work/data" MAX_CVT=1000 PORT=$port LIFE=1800 "$servers/iipsrv.sh" start "$work/iipsrv" >/dev/null
     iiif=(--iiif "http://127.0.0.1:$port/iiif/picture.tif")

@@ -291,8 +291,8 @@ impl<'a> Segment<'a> {
         if self.marker.is_none() {
             self.stretch()?;
         }
-        let consumed = self.cursor.at * 8 - self.cursor.count as usize;
-        let left = (self.length * 8).checked_sub(consumed)?;
+        let there = self.length * 8 + self.cursor.count as usize;
+        let left = there.checked_sub(self.cursor.at * 8)?;
         (left / 8 <= SURPLUS).then_some(self.marker?)
     }
 }
