@@ -11,8 +11,8 @@ Prints a table for each case: wall time as the median of alternated rounds (leas
 the targets, met or missed. Clients may have --in-flight requests on their way, no more; recto's politeness is lifted by
 `--rate 0`. Everything is on loopback, so the servers take their share of the same processor.
 
-This Python needs numpy, OpenCV and requests; for their rows, img2dataset beside it, curl, aria2c, dezoomify-rs
-(`cargo install dezoomify-rs`); for the pictures Debian's iipimage-server, nginx-light, libvips-tools. What is not there
+This Python needs numpy, OpenCV and requests; for their rows, img2dataset beside it, curl, djpeg (libjpeg-turbo), aria2c,
+dezoomify-rs (`cargo install dezoomify-rs`); for the pictures Debian's iipimage-server, nginx-light, libvips-tools. What is not there
 is said in its row.
 """
 import argparse, hashlib, json, os, pathlib, shutil, statistics, subprocess, sys, urllib.request
@@ -20,6 +20,11 @@ import argparse, hashlib, json, os, pathlib, shutil, statistics, subprocess, sys
 from free_port import free_port
 
 PICTURE = (7216, 5412)
+
+# What recto does, in a shell: on the disk, decoded to the last symbol (as coarsely as djpeg can), and hashed.
+PROVEN = """
+"$@" && sync -f . && ls | xargs -n 1 -P 2 djpeg -strict -scale 1/8 -outfile /dev/null && sha256sum -- * > /dev/null
+""".strip()
 
 # Runs a command and tells what it took. A process of its own: what it starts would else begin with our memory.
 GAUGE = """
@@ -162,6 +167,7 @@ def plain_clients(bench, urls):
         "recto": bench.recto(images, "plain", []),
         "curl --parallel": found("curl") and curl,
         "curl, then sync": found("curl") and ["sh", "-c", '"$@" && sync -f .', "sh", *curl],
+        "curl, sync, djpeg, sha256sum": found("curl") and found("djpeg") and ["sh", "-c", PROVEN, "sh", *curl],
         "aria2c": found("aria2c")
         and ["aria2c", "-q", "-j", many, "-x", "1", "--file-allocation=none", "-i", str(listed), "-d", "{out}"],
         "img2dataset": beside.exists() and [str(beside), *img2dataset],

@@ -463,7 +463,15 @@ fn bad_input_gets_a_clear_answer_and_harms_nothing() {
             3,
             &["network: 127.0.0.1 cannot be reached"],
         ),
-        (&["odd.json", "a-file"], 1, &["a-file", "cannot be written"]),
+        (
+            &["odd.json", "a-file"],
+            1,
+            &[
+                "a-file",
+                "cannot be written",
+                "a-file is a file, a folder is needed there",
+            ],
+        ),
         (
             &["odd.json", "images", "--format", "bmp"],
             2,

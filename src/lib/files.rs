@@ -372,10 +372,14 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 pub fn cannot_write(path: &Path, e: io::Error) -> Error {
     let hint = match e.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("make room on the disk and run the same command again")
+            Some("make room on the disk and run the same command again".to_owned())
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            Some("name a folder you may write to")
+            Some("name a folder you may write to".to_owned())
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            let file = path.ancestors().find(|above| above.is_file());
+            file.map(|file| format!("{} is a file, a folder is needed there", file.display()))
         }
         _ => None,
     };
@@ -436,6 +440,28 @@ pub fn refuse_overwriting<'a>(
         }
     }
     Ok(())
+}
+
+/// Files that may be open at once: as many as the system lets the process have, asked for here.
+#[cfg(target_os = "linux")]
+pub fn most_open() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let whole = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let granted = match setrlimit(Resource::Nofile, whole) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    granted.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
+/// Files that may be open at once: not known.
+#[cfg(not(target_os = "linux"))]
+pub fn most_open() -> usize {
+    usize::MAX
 }
 
 /// Whether a path means standard input or output.

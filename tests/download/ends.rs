@@ -248,6 +248,23 @@ fn a_disk_that_takes_no_more_stops_the_run_and_keeps_what_is_there() {
 }
 
 #[test]
+fn many_jobs_need_no_higher_limit_of_open_files() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = Workdir::new();
+    let images = (0..80).map(|n| plain(&format!("i{n}"), server.url(&format!("/{n}.jpg"))));
+    work.write_json("localizations.json", &set(images.collect()));
+    let options = args(&["--jobs", "64", "--per-host", "64"]);
+    let script = format!(
+        "ulimit -Sn 24; exec {} {}",
+        common::binary("download"),
+        options.join(" ")
+    );
+    work.run_command(std::process::Command::new("sh").args(["-c", &script]))
+        .exits(0);
+    assert_eq!(pictures(&work).len(), 80);
+}
+
+#[test]
 fn devices_are_written_to_and_never_replaced() {
     let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
     let work = Workdir::new();

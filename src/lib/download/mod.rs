@@ -258,6 +258,8 @@ struct Net {
 impl Net {
     /// The hosts are those of everything that will be asked for.
     fn new(options: &Options, hosts: &BTreeSet<String>, places: &Places) -> Result<Self, Error> {
+        // Connections and files count alike; a shell's usual limit is for a few of them.
+        files::most_open();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

@@ -176,7 +176,9 @@ impl Http {
         let announced = response.content_length().map(|n| n + start);
         // Parts of what was encoded on the way are no parts of the file.
         let tag = validator(response.headers()).filter(|_| !was_encoded);
-        let (mut written, mut buffer, mut file) = (start, Vec::new(), None);
+        let room = announced.map_or(0, |n| (n - start).min(WRITE_SIZE as u64));
+        let (mut written, mut file) = (start, None);
+        let mut buffer = Vec::with_capacity(room as usize);
         let mut flow = Flow::new(self.options.timeout);
         let mut stream = response.bytes_stream();
         loop {

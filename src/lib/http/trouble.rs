@@ -116,6 +116,7 @@ impl Kind {
                 | Kind::Truncated
                 | Kind::NotAnImage
                 | Kind::Info
+                | Kind::Checksum
         )
     }
 }
@@ -149,6 +150,11 @@ pub fn after(
     backoff: Duration,
 ) -> Next {
     const LONGEST: Duration = Duration::from_secs(60);
+    // Damage on the way passes; a file that was replaced stays.
+    let retries = match kind {
+        Kind::Checksum => retries.min(1),
+        _ => retries,
+    };
     if !kind.passes() || attempt > retries {
         return Next::GiveUp;
     }

@@ -148,28 +148,6 @@ impl Drop for Guest {
     }
 }
 
-/// Files that may be open at once: as many as the system lets the process have, asked for here.
-#[cfg(target_os = "linux")]
-pub fn most_files() -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let whole = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let granted = match setrlimit(Resource::Nofile, whole) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    granted.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
-}
-
-/// Files that may be open at once: not known.
-#[cfg(not(target_os = "linux"))]
-pub fn most_files() -> usize {
-    usize::MAX
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -445,7 +445,7 @@ fn door(
         base_url: options.base_url.clone(),
         address,
         patience: Duration::from_secs(options.patience),
-        most_connections: most_connections(options, guests::most_files()),
+        most_connections: most_connections(options, files::most_open()),
         log: log.map(Mutex::new),
         reviews: None,
         auth: None,
