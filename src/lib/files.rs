@@ -225,7 +225,7 @@ impl Part {
     }
 
     /// Takes all of it, to be kept in memory.
-    pub fn hold(&self, all: Bytes) {
+    pub fn keep_in_memory(&self, all: Bytes) {
         *self.small() = Some(all);
     }
 
@@ -291,11 +291,14 @@ impl Part {
         let cannot = |e: io::Error| cannot_write(target, e);
         fs::create_dir_all(folder_of(target)).map_err(cannot)?;
         let small = self.in_memory();
-        let on_disk = match &small {
-            Some(all) => self.write_out(all),
-            None => File::open(&self.path).and_then(|file| file.sync_all()),
-        };
-        on_disk.map_err(cannot)?;
+        match &small {
+            Some(all) => self
+                .write_out(all)
+                .map_err(|e| cannot_write(&self.path, e))?,
+            None => File::open(&self.path)
+                .and_then(|file| file.sync_all())
+                .map_err(cannot)?,
+        }
         fs::rename(&self.path, target).map_err(cannot)?;
         match small {
             Some(_) => *self.small() = None,

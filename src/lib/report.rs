@@ -131,6 +131,12 @@ impl Error {
         &self.what
     }
 
+    /// What happened and why, in one line, without a hint.
+    pub fn line(&self) -> String {
+        let causes = self.because.iter().map(|cause| format!(": {cause}"));
+        self.what.clone() + &causes.collect::<String>()
+    }
+
     /// The code the program ends with.
     pub fn exit(&self) -> Exit {
         self.exit

@@ -473,23 +473,31 @@ fn a_part_that_nobody_asked_for_is_the_file_when_it_is_all_of_it() {
 #[test]
 fn a_file_that_is_not_the_one_declared_is_asked_for_once_more_and_then_a_failure() {
     let right = recto::files::hex_digest(&jpeg(1), 64);
-    // (how many answers are another picture, exit code, requests)
-    for (wrong, code, asked) in [(0, 0, 1), (1, 0, 2), (9, 3, 2)] {
-        let server = Server::start(move |_, before| {
-            let seed = if before < wrong { 2 } else { 1 };
-            Answer::Serve(jpeg(seed), "image/jpeg")
+    // (answers: another picture, the right one, trouble of the server; exit code; requests)
+    let cases = [
+        ("r", 0, 1),
+        ("wr", 0, 2),
+        ("ww", 3, 2),
+        ("twr", 0, 3),
+        ("wtw", 3, 3),
+    ];
+    for (answers, code, asked) in cases {
+        let server = Server::start(move |_, before| match answers.as_bytes().get(before) {
+            Some(b'r') => Answer::Serve(jpeg(1), "image/jpeg"),
+            Some(b't') => Answer::Full(503, vec![], vec![]),
+            _ => Answer::Serve(jpeg(2), "image/jpeg"),
         });
         let mut image = plain("a", server.url("/a.jpg"));
         image["image"]["sha256"] = json!(right.to_uppercase());
         let work = Workdir::new();
         work.write_json("localizations.json", &set(vec![image]));
         work.run("download", &args(&[])).exits(code);
-        assert_eq!(server.hits("/a.jpg"), asked, "{wrong} wrong");
+        assert_eq!(server.hits("/a.jpg"), asked, "{answers}");
         match code {
             0 => assert_eq!(file(&work, "a"), jpeg(1)),
             _ => {
                 let row = &rows(&work, "failures.csv")[0];
-                assert_eq!((&*row[3], &*row[5]), ("checksum", "2"));
+                assert_eq!((&*row[3], &*row[5]), ("checksum", &*asked.to_string()));
                 assert!(row[6].to_lowercase().contains(&right), "{}", row[6]);
             }
         }

@@ -408,7 +408,7 @@ impl Job<'_> {
         let published = tokio::task::spawn_blocking(move || part.publish(&target)).await;
         let words = match published {
             Ok(Ok(())) => return Ok(download),
-            Ok(Err(e)) => e.to_string().replacen("error: ", "", 1),
+            Ok(Err(e)) => e.line(),
             Err(e) => e.to_string(),
         };
         Err(trouble(Kind::Disk, words))

@@ -19,6 +19,8 @@ pub type InfoCell = OnceCell<Result<Admission, Trouble>>;
 pub struct Memory {
     /// Where caps are remembered from run to run, so that a run that was broken off cuts images as a whole one does.
     caps: Option<PathBuf>,
+    /// Held by the one that keeps them.
+    keeping: tokio::sync::Mutex<()>,
     infos: Mutex<HashMap<String, Arc<InfoCell>>>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
@@ -93,16 +95,24 @@ impl Memory {
     }
 
     /// Notes a cap that a region has proven. What cannot be kept is learnt again.
-    pub fn lower(&self, service: &str, cap: &Limits) {
+    pub async fn lower(&self, service: &str, cap: &Limits) {
         self.host(service).lower(cap);
-        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let known: BTreeMap<&String, Limits> = hosts
-            .iter()
-            .filter_map(|(name, host)| Some((name, host.known().cap?)))
-            .collect();
-        if let Some(path) = &self.caps {
-            let _ = tokio::task::block_in_place(|| files::write_json(path, &known));
+        let Some(path) = self.caps.clone() else {
+            return;
+        };
+        // One after the other, so that what is kept last is what is known last.
+        let _turn = self.keeping.lock().await;
+        if let Ok(bytes) = files::to_json(&self.known(), &path.display().to_string()) {
+            let _ = tokio::task::spawn_blocking(move || files::write(&path, &bytes)).await;
         }
+    }
+
+    fn known(&self) -> BTreeMap<String, Limits> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = hosts.iter();
+        known
+            .filter_map(|(name, host)| Some((name.clone(), host.known().cap?)))
+            .collect()
     }
 
     /// The place of a service's `info.json`.

@@ -260,8 +260,8 @@ impl Net {
     fn new(options: &Options, hosts: &BTreeSet<String>, places: &Places) -> Result<Self, Error> {
         // Connections and files count alike; a shell's usual limit is for a few of them.
         files::most_open();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+        // One thread for the network: answers wake nobody on another one. Work is done beside it.
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let mut http = Http::new(&options.http, hosts)?;

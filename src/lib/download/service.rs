@@ -399,7 +399,8 @@ impl Course<'_> {
             let (reply, found) = self.ask_twice(&plan, first).await?;
             if found == [first.width, first.height] {
                 if self.cap != Limits::NONE {
-                    self.memory.lower(&self.wanted.service.id, &self.cap);
+                    let service = &self.wanted.service.id;
+                    self.memory.lower(service, &self.cap).await;
                 }
                 let pack = match pack_at(plan) {
                     Ok(pack) => add(&pack, first, reply.body).await.map(|()| pack),

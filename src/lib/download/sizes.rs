@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures::stream::{self, StreamExt};
+use serde::Serialize;
 
 use super::fetch::Places;
 use super::regions;
@@ -234,8 +235,7 @@ fn measure(
             }
             done += 1;
             if done % KEPT_EVERY == 0 {
-                // What cannot be kept now is told at the end.
-                let _ = tokio::task::block_in_place(|| files::write_json(file, &known.sizes));
+                keep(file, &known.sizes).await;
             }
             let lost = known.lost.len();
             progress.tick(http.elapsed(), &standing(done - lost, lost));
@@ -244,4 +244,12 @@ fn measure(
         progress.end(http.elapsed(), &standing(done - lost, lost));
         stopped
     })
+}
+
+/// Writes down the sizes so far. What cannot be kept now is told at the end.
+async fn keep(file: &Path, sizes: &impl Serialize) {
+    if let Ok(bytes) = files::to_json(sizes, &file.display().to_string()) {
+        let file = file.to_owned();
+        let _ = tokio::task::spawn_blocking(move || files::write(&file, &bytes)).await;
+    }
 }

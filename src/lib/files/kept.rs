@@ -44,17 +44,14 @@ pub fn remove_empty(folder: &Path) {
 
 /// Somebody may remove an empty folder just before a file is made in it: then it is made again, a few times.
 fn create(path: &Path) -> io::Result<File> {
-    let mut file = File::create(path);
-    for _ in 0..3 {
-        match &file {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(folder_of(path))?;
-                file = File::create(path);
-            }
-            _ => break,
+    let mut tries = 0;
+    loop {
+        match File::create(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && tries < 3 => tries += 1,
+            outcome => return outcome,
         }
+        fs::create_dir_all(folder_of(path))?;
     }
-    file
 }
 
 fn temporary(path: &Path) -> PathBuf {

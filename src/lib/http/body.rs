@@ -100,9 +100,9 @@ impl Http {
         part: &Part,
         again: bool,
     ) -> Result<Saved, Attempt> {
-        let begun = part.held();
-        let was_begun = begun.is_some();
-        let held = begun.filter(|held| held.url == ask.url);
+        let there = part.held();
+        let was_begun = there.is_some();
+        let held = there.filter(|held| held.url == ask.url);
         let mut conditions = HeaderMap::new();
         if let Some(held) = &held
             && let Ok(validator) = HeaderValue::from_str(&held.validator)
@@ -147,8 +147,11 @@ impl Http {
         let start = if goes_on { begun } else { 0 };
         let written = self.pour(ask, part, opened, start).await?;
         match whole.filter(|whole| (goes_on || is_first) && written < *whole) {
-            // Kept: the next attempt goes on from here.
+            // On the disk it is kept: the next attempt goes on from here.
             Some(whole) => {
+                if part.in_memory().is_some() {
+                    part.discard();
+                }
                 let message = format!("{written} of {whole} bytes were answered");
                 Err(trouble(Kind::Truncated, status, message).into())
             }
@@ -184,10 +187,11 @@ impl Http {
         loop {
             let chunk = stream.next().await;
             if chunk.is_none() && start == 0 && file.is_none() {
-                part.hold(buffer.into());
+                part.keep_in_memory(buffer.into());
                 return Ok(written);
             }
-            if !matches!(&chunk, Some(Ok(_))) || buffer.len() >= WRITE_SIZE {
+            let is_over = !matches!(&chunk, Some(Ok(_)));
+            if is_over && (file.is_some() || !buffer.is_empty()) || buffer.len() >= WRITE_SIZE {
                 let bytes = std::mem::take(&mut buffer);
                 let (part, url, before) = (part.clone(), ask.url.clone(), file.take());
                 let proof = tag.clone();

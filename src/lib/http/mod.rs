@@ -391,7 +391,7 @@ impl Http {
         ask: &Ask,
         once: impl AsyncFn(u32) -> Result<T, Attempt>,
     ) -> Result<T, Trouble> {
-        let mut attempt = 0;
+        let (mut attempt, mut was_another) = (0, false);
         loop {
             attempt += 1;
             let Attempt {
@@ -405,7 +405,15 @@ impl Http {
             let backoff = self.pause();
             // A server that names a time is busy, not asked for too much.
             let too_much = ask.probe && retry_after.is_none() && trouble.kind.may_be_size();
-            let retries = if too_much { 1 } else { u32::MAX }.min(self.options.retries);
+            // Damage on the way passes; a file that was replaced stays another.
+            let is_another = trouble.kind == Kind::Checksum;
+            let most = match (is_another && was_another, too_much) {
+                (true, _) => 0,
+                (false, true) => 1,
+                (false, false) => u32::MAX,
+            };
+            was_another |= is_another;
+            let retries = most.min(self.options.retries);
             match after(trouble.kind, retry_after, attempt, retries, backoff) {
                 Next::GiveUp => {
                     if let Some(wait) = retry_after.filter(|wait| *wait > PATIENCE) {

@@ -150,11 +150,6 @@ pub fn after(
     backoff: Duration,
 ) -> Next {
     const LONGEST: Duration = Duration::from_secs(60);
-    // Damage on the way passes; a file that was replaced stays.
-    let retries = match kind {
-        Kind::Checksum => retries.min(1),
-        _ => retries,
-    };
     if !kind.passes() || attempt > retries {
         return Next::GiveUp;
     }
@@ -292,6 +287,7 @@ mod tests {
             (Kind::Forbidden, None, 1, Next::GiveUp),
             (Kind::WrongSize, None, 1, Next::GiveUp),
             (Kind::Truncated, None, 1, Next::Retry(SECOND)),
+            (Kind::Checksum, None, 1, Next::Retry(SECOND)),
         ];
         for (kind, wait, attempt, next) in cases {
             assert_eq!(

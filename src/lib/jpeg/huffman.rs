@@ -231,9 +231,10 @@ impl Lookup {
         }
     }
 
-    /// Whether they are made already.
-    pub fn has_strides(&self) -> bool {
-        self.strides.get().is_some()
+    /// Whether both kinds are made already.
+    pub fn has_strides_from(&self, dc: &Lookup) -> bool {
+        let is_kept = |(of, _): &(Table, _)| *of == dc.table;
+        self.strides.get().is_some() && self.first.get().is_some_and(is_kept)
     }
 
     /// Where the stride at the top of some bits stands among others.
@@ -401,12 +402,18 @@ pub fn standard(class: Class, chroma: bool) -> &'static Arc<Lookup> {
             let lookup = Lookup::new(Table::standard(class, chroma), class);
             Arc::new(lookup.expect("the tables of the standard make sense"))
         };
-        [
+        let all = [
             make(Class::Dc, false),
             make(Class::Dc, true),
             make(Class::Ac, false),
             make(Class::Ac, true),
-        ]
+        ];
+        // No odd file is to have its table of DC kept in place of that of most others.
+        for chroma in 0..2 {
+            all[2 + chroma].strides();
+            all[2 + chroma].strides_from(&all[chroma]);
+        }
+        all
     });
     &ALL[usize::from(class == Class::Ac) * 2 + usize::from(chroma)]
 }

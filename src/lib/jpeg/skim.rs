@@ -15,7 +15,8 @@ const STRETCH: usize = 16 << 10;
 /// From so many MCUs on it pays to make tables of strides.
 const LONG: u64 = 2000;
 
-/// Proves that a sequential scan is whole; returns where the marker behind it begins.
+/// Proves that a sequential scan is whole; returns where the marker behind it begins. A scan that is whole and unusual
+/// (fill bytes before its marker) is looked at twice.
 pub fn prove(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<usize, Fault> {
     match skim(bytes, frame, scan) {
         Some(end) => Ok(end),
@@ -46,7 +47,7 @@ impl Blocks for Look {
 fn skim(bytes: &[u8], frame: &Frame, scan: &Scan) -> Option<usize> {
     let (units, [across, down]) = layout(frame, scan);
     let mcus = u64::from(across) * u64::from(down);
-    if mcus < LONG && units.iter().any(|unit| !unit.ac.has_strides()) {
+    if mcus < LONG && units.iter().any(|unit| !unit.ac.has_strides_from(unit.dc)) {
         return None;
     }
     let steps = Steps::new(&units)?;
@@ -100,6 +101,9 @@ struct Step {
 impl<'a> Steps<'a> {
     /// None for more blocks than an MCU may have.
     fn new(units: &[Unit<'a>]) -> Option<Self> {
+        if units.len() > UNITS {
+            return None;
+        }
         let tables: Vec<[&Lookup; 2]> = units.iter().map(|unit| [unit.dc, unit.ac]).collect();
         let is_same = |a: &[&Lookup; 2], b: &[&Lookup; 2]| {
             std::ptr::eq(a[0], b[0]) && std::ptr::eq(a[1], b[1])
@@ -121,7 +125,7 @@ impl<'a> Steps<'a> {
         let mut steps = [Step::default(); UNITS];
         for n in 0..begins.len() {
             let after = (n + 1) % begins.len();
-            *steps.get_mut(n)? = Step {
+            steps[n] = Step {
                 within: begins[n] + STRIDES as u32,
                 after: after as u32,
                 begin: begins[after],

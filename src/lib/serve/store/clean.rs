@@ -68,8 +68,7 @@ async fn off_thread<T: Send + 'static>(
 fn survey(disk: &Disk, shard: usize) -> Ages {
     let now = SystemTime::now();
     let mut ages = Ages::default();
-    // What was written until now is found.
-    disk.shards[shard].store(0, Ordering::Relaxed);
+    let before = disk.shards[shard].load(Ordering::Relaxed);
     each_file(disk, shard, |path, name, about| {
         let since = (about.modified().ok()).and_then(|used| now.duration_since(used).ok());
         let since = since.unwrap_or_default();
@@ -85,7 +84,9 @@ fn survey(disk: &Disk, shard: usize) -> Ages {
             ages.note(used(about), size(about.len()));
         }
     });
+    // What was written until the look began was found. At no time is less known than was.
     disk.shards[shard].fetch_add(ages.bytes, Ordering::Relaxed);
+    disk.less(shard, before);
     ages
 }
 
@@ -98,9 +99,7 @@ fn evict(disk: &Disk, shard: usize, cut: u64, surplus: u64) -> u64 {
             evicted += size(about.len());
         }
     });
-    let less = |bytes: u64| Some(bytes.saturating_sub(evicted));
-    // Always changed, so never refused.
-    let _ = disk.shards[shard].fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    disk.less(shard, evicted);
     evicted
 }
 

@@ -23,10 +23,8 @@ const NOTED: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(10);
 /// Files take whole blocks of disks.
 const BLOCK: u64 = 4096;
-/// By so many digits of their owners entries are spread over folders.
-const SHARD_DIGITS: usize = 2;
-/// So many folders.
-pub const SHARDS: usize = 1 << (4 * SHARD_DIGITS);
+/// Folders that entries are spread over, by the first two digits of their owners.
+pub const SHARDS: usize = 256;
 /// The share that is left when room is made, if nothing else is said.
 const LOW_WATER: f64 = 0.8;
 
@@ -177,7 +175,12 @@ impl Disk {
         let folder = self.folder_of(owner);
         let mut removed = 0;
         for file in names_in(&folder)? {
-            removed += u64::from(kept::remove(&folder.join(file))?);
+            let path = folder.join(file);
+            let bytes = fs::symlink_metadata(&path).map_or(0, |about| size(about.len()));
+            if kept::remove(&path)? {
+                removed += 1;
+                self.less(shard_of(owner), bytes);
+            }
         }
         kept::remove_empty(&folder);
         Ok(removed)
@@ -188,8 +191,16 @@ impl Disk {
     }
 
     fn folder_of(&self, owner: &str) -> PathBuf {
-        let (shard, rest) = owner.split_at(SHARD_DIGITS);
+        // Owners are 32 hexadecimal digits.
+        let (shard, rest) = owner.split_at(2);
         self.folder.join(shard).join(rest)
+    }
+
+    /// So many bytes are no longer in a shard.
+    pub fn less(&self, shard: usize, bytes: u64) {
+        let less = |there: u64| Some(there.saturating_sub(bytes));
+        // Always changed, so never refused.
+        let _ = self.shards[shard].fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// The folder of a shard.
@@ -198,9 +209,9 @@ impl Disk {
     }
 }
 
-/// The shard of an owner: owners are 32 hexadecimal digits.
+/// The shard of an owner.
 fn shard_of(owner: &str) -> usize {
-    usize::from_str_radix(&owner[..SHARD_DIGITS], 16).unwrap_or_default()
+    usize::from_str_radix(&owner[..2], 16).expect("owners are hexadecimal digits")
 }
 
 /// A file whole, with what is known of it.
