@@ -54,6 +54,12 @@ impl Plan {
         turned_size(self.size, self.turn)
     }
 
+    /// Whether each pixel of the answer stands for four of the image or more.
+    pub fn is_reduced(&self) -> bool {
+        let [_, _, w, h] = self.region;
+        2 * u64::from(self.size[0]) <= w.into() && 2 * u64::from(self.size[1]) <= h.into()
+    }
+
     /// Whether the answer can be made: no plain request becomes a huge one by being turned or enlarged.
     fn judge(&self, limits: &Limits) -> Result<(), Refusal> {
         let [w, h] = self.turned();

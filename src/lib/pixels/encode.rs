@@ -10,16 +10,25 @@ use crate::iiif::Format;
 /// Quality of JPEG answers: no visible loss on ink and parchment.
 const JPEG_QUALITY: u8 = 90;
 
-/// Encodes grey, RGB or RGBA. `two_tone` says that a grey picture holds nothing but 0 and 255.
-pub fn encode(image: DynamicImage, format: Format, two_tone: bool) -> Result<Vec<u8>, String> {
+/// How a file is kept small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thrift {
+    /// A grey picture holds nothing but 0 and 255: one bit a pixel is enough.
+    pub two_tone: bool,
+    /// JPEG has one value of chroma for four pixels (4:2:0).
+    pub half_chroma: bool,
+}
+
+/// Encodes grey, RGB or RGBA.
+pub fn encode(image: DynamicImage, format: Format, thrift: Thrift) -> Result<Vec<u8>, String> {
     match format {
-        Format::Jpg => jpeg(&on_white(image)),
-        Format::Png if two_tone => png_of_one_bit(&image.to_luma8()),
+        Format::Jpg => jpeg(&on_white(image), thrift),
+        Format::Png if thrift.two_tone => png_of_one_bit(&image.to_luma8()),
         Format::Png => png(&image),
         Format::Tif => tif(&image),
         Format::Gif => gif(&image),
         Format::Webp => webp(&image),
-        Format::Pdf => pdf(&on_white(image)),
+        Format::Pdf => pdf(&on_white(image), thrift),
         Format::Jp2 => Err("jp2 is not offered".into()),
     }
 }
@@ -42,7 +51,7 @@ pub fn on_white(image: DynamicImage) -> DynamicImage {
     opaque.into()
 }
 
-fn jpeg(image: &DynamicImage) -> Result<Vec<u8>, String> {
+fn jpeg(image: &DynamicImage, thrift: Thrift) -> Result<Vec<u8>, String> {
     let (width, height) = (side(image.width())?, side(image.height())?);
     let colour = match image.color().channel_count() {
         1 => jpeg_encoder::ColorType::Luma,
@@ -50,7 +59,10 @@ fn jpeg(image: &DynamicImage) -> Result<Vec<u8>, String> {
     };
     let mut bytes = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, JPEG_QUALITY);
-    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::R_4_4_4);
+    encoder.set_sampling_factor(match thrift.half_chroma {
+        true => jpeg_encoder::SamplingFactor::R_4_2_0,
+        false => jpeg_encoder::SamplingFactor::R_4_4_4,
+    });
     encoder
         .encode(image.as_bytes(), width, height, colour)
         .map_err(|e| e.to_string())?;
@@ -151,8 +163,8 @@ fn webp(image: &DynamicImage) -> Result<Vec<u8>, String> {
 }
 
 /// A page as large as the picture, a pixel a point, that holds it as JPEG (ISO 32000-1 §7.4.8, §8.9.5).
-fn pdf(image: &DynamicImage) -> Result<Vec<u8>, String> {
-    let jpeg = jpeg(image)?;
+fn pdf(image: &DynamicImage, thrift: Thrift) -> Result<Vec<u8>, String> {
+    let jpeg = jpeg(image, thrift)?;
     let (w, h) = (image.width(), image.height());
     let colours = match image.color().channel_count() {
         1 => "DeviceGray",
@@ -218,7 +230,7 @@ mod tests {
         let gray = image::GrayImage::from_fn(9, 2, |x, _| image::Luma([x as u8]));
         for picture in [DynamicImage::from(rgb), clear.into(), gray.into()] {
             for format in [Format::Png, Format::Tif, Format::Webp] {
-                let bytes = encode(picture.clone(), format, false).unwrap();
+                let bytes = encode(picture.clone(), format, Thrift::default()).unwrap();
                 let read = image::load_from_memory(&bytes).unwrap();
                 assert_eq!(read.to_rgba8(), picture.to_rgba8(), "{format:?}");
             }
@@ -229,7 +241,11 @@ mod tests {
     fn two_tones_take_one_bit_a_pixel() {
         let tones =
             image::GrayImage::from_fn(19, 3, |x, y| image::Luma([255 * ((x + y) % 2) as u8]));
-        let bytes = encode(tones.clone().into(), Format::Png, true).unwrap();
+        let thrift = Thrift {
+            two_tone: true,
+            ..Thrift::default()
+        };
+        let bytes = encode(tones.clone().into(), Format::Png, thrift).unwrap();
         assert_eq!(bytes[24], 1, "bit depth");
         assert_eq!(image::load_from_memory(&bytes).unwrap().to_luma8(), tones);
     }
@@ -237,14 +253,30 @@ mod tests {
     #[test]
     fn jpegs_show_white_where_there_was_nothing() {
         let clear = image::RgbaImage::from_pixel(4, 2, image::Rgba([0, 0, 0, 0]));
-        let bytes = encode(clear.into(), Format::Jpg, false).unwrap();
+        let bytes = encode(clear.into(), Format::Jpg, Thrift::default()).unwrap();
         let image = image::load_from_memory(&bytes).unwrap().to_rgb8();
         assert_eq!(*image.get_pixel(1, 1), image::Rgb([255, 255, 255]));
     }
 
     #[test]
+    fn chroma_is_halved_where_that_is_wanted() {
+        let picture = DynamicImage::from(image::RgbImage::new(33, 17));
+        for (half_chroma, factors) in [(false, [1, 1]), (true, [2, 2])] {
+            let thrift = Thrift {
+                half_chroma,
+                ..Thrift::default()
+            };
+            let bytes = encode(picture.clone(), Format::Jpg, thrift).unwrap();
+            let facts = crate::jpeg::check(&bytes).unwrap();
+            assert_eq!(facts.components[0].1, factors);
+            assert_eq!((facts.width, facts.height), (33, 17));
+        }
+    }
+
+    #[test]
     fn the_table_of_a_pdf_points_at_its_objects() {
-        let bytes = encode(image::GrayImage::new(30, 20).into(), Format::Pdf, false).unwrap();
+        let page = image::GrayImage::new(30, 20);
+        let bytes = encode(page.into(), Format::Pdf, Thrift::default()).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(text.contains("/MediaBox[0 0 30.000 20.000]") && text.contains("/DeviceGray"));
         let find = |needle: &[u8]| bytes.windows(needle.len()).position(|w| w == needle);

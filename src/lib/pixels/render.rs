@@ -6,7 +6,7 @@ use fast_image_resize as fir;
 use image::DynamicImage;
 use rayon::prelude::*;
 
-use super::encode::{encode, on_white};
+use super::encode::{Thrift, encode, on_white};
 use crate::iiif::Quality;
 use crate::iiif::resolve::{self, Mat, Plan};
 
@@ -81,7 +81,7 @@ pub fn scaled(
     let (w, h) = (w.min(f64::from(width) - x), h.min(f64::from(height) - y));
     let options = fir::ResizeOptions::new()
         .crop(x, y, w, h)
-        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Lanczos3));
+        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::CatmullRom));
     let kind = pixel_type(image);
     let source = fir::images::ImageRef::new(width, height, image.as_bytes(), kind)
         .map_err(|e| e.to_string())?;
@@ -99,12 +99,16 @@ pub fn finished(
     threshold: impl FnOnce() -> u8,
 ) -> Result<Vec<u8>, String> {
     let part = coloured(part, plan.quality, threshold);
+    let mut thrift = Thrift {
+        two_tone: false,
+        half_chroma: plan.is_reduced(),
+    };
     if let Some(mat) = plan.mat {
-        return encode(laid_on(mat, on_white(part)), plan.format, false);
+        return encode(laid_on(mat, on_white(part)), plan.format, thrift);
     }
     let part = if plan.mirror { part.fliph() } else { part };
-    let two_tone = plan.quality == Quality::Bitonal && plan.turn % 90.0 == 0.0;
-    encode(turned(part, plan.turn), plan.format, two_tone)
+    thrift.two_tone = plan.quality == Quality::Bitonal && plan.turn % 90.0 == 0.0;
+    encode(turned(part, plan.turn), plan.format, thrift)
 }
 
 /// A picture in the middle of its mat. Greys stay greys on a grey one.
