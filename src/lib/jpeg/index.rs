@@ -9,7 +9,7 @@ use super::bits::Bits;
 use super::coefficients::{Coefficients, Whole};
 use super::fault::{Fault, Refusal, damaged};
 use super::markers::{Frame, Quantization, Scan};
-use super::scan::{Bad, Blocks as _, Place, Predictions, layout};
+use super::scan::{Bad, Blocks as _, Place, Predictions, layout, pass_ac};
 use super::style::{Colour, Style};
 use super::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
 
@@ -371,13 +371,6 @@ impl super::scan::Blocks for Predict {
         ac: &super::huffman::Lookup,
     ) -> Result<(), Bad> {
         self.predictions.next(bits, place.component, dc)?;
-        let mut index = 1;
-        while index < 64 {
-            bits.fill();
-            let entry = ac.entry(bits)?;
-            bits.consume(entry.total());
-            index += entry.advance();
-        }
-        super::scan::ends_well(index)
+        pass_ac(bits, ac)
     }
 }

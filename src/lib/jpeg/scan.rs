@@ -171,6 +171,19 @@ fn no_restart(cause: Restart, done: u64, total: u64) -> Fault {
     })
 }
 
+/// Steps over the codes of a block behind its DC coefficient, one after the other.
+#[inline(always)]
+pub fn pass_ac(bits: &mut Bits, ac: &Lookup) -> Result<(), Bad> {
+    let mut index = 1;
+    while index < 64 {
+        bits.fill();
+        let entry = ac.entry(bits)?;
+        bits.consume(entry.total());
+        index += entry.advance();
+    }
+    ends_well(index)
+}
+
 /// Whether a block of a sequential scan ended at its last coefficient or by an end-of-block code.
 #[inline(always)]
 pub fn ends_well(index: u32) -> Result<(), Bad> {

@@ -8,7 +8,7 @@ use super::bits::{Bits, SURPLUS};
 use super::fault::Fault;
 use super::huffman::{BEYOND, Lookup, STRIDES, Stride};
 use super::markers::{Frame, Scan};
-use super::scan::{Bad, Blocks, Place, Unit, ends_well, layout, walk};
+use super::scan::{Bad, Blocks, Place, Unit, ends_well, layout, pass_ac, walk};
 
 /// Data freed of its stuffing at a time: it stays in the processor's cache.
 const STRETCH: usize = 16 << 10;
@@ -32,14 +32,7 @@ impl Blocks for Look {
     fn block(&mut self, bits: &mut Bits, _: Place, dc: &Lookup, ac: &Lookup) -> Result<(), Bad> {
         bits.fill();
         bits.consume(dc.entry(bits)?.total());
-        let mut index = 1;
-        while index < 64 {
-            bits.fill();
-            let entry = ac.entry(bits)?;
-            bits.consume(entry.total());
-            index += entry.advance();
-        }
-        ends_well(index)
+        pass_ac(bits, ac)
     }
 }
 
