@@ -297,6 +297,66 @@ fn stored_tiles_are_handed_on_as_they_are() {
     }
 }
 
+/// A JPEG with EXIF that says how to turn it, a comment, and something behind its end.
+fn with_words(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let exif = [
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0",
+        &[orientation][..],
+        b"\0\0\0\0\0\0",
+    ]
+    .concat();
+    let segment = |code: u8, body: &[u8]| {
+        let length = (body.len() as u16 + 2).to_be_bytes();
+        [&[0xFF, code], &length[..], body].concat()
+    };
+    let words = [segment(0xE1, &exif), segment(0xFE, b"taken at home")].concat();
+    [&jpeg[..2], &words, &jpeg[2..], b"and more"].concat()
+}
+
+#[test]
+fn all_of_a_jpeg_is_handed_on_as_it_is_and_without_words() {
+    // Decoded whole, and indexed.
+    for size in [[90, 61], [2300, 1900]] {
+        let plain = jpeg(&scene(size[0], size[1]));
+        let ask = |file: Vec<u8>, rest: &str| {
+            let (_work, server) = serving("a.jpg", file);
+            // Whether it was opened before or not.
+            let path = format!("/iiif/3/a/{rest}");
+            let first = server.get(&path).body;
+            assert_eq!(server.get(&path).body, first);
+            first
+        };
+        let as_it_is = [
+            "full/max/0/default.jpg",
+            "square/max/0/default.jpg",
+            "full/max/0/color.jpg",
+        ];
+        for (rest, is_stored) in as_it_is.into_iter().zip([true, false, true]) {
+            let body = ask(with_words(&plain, 1), rest);
+            assert_eq!(body == plain, is_stored, "{size:?} {rest}");
+        }
+        for rest in [
+            "full/max/0/gray.jpg",
+            "full/max/!0/default.jpg",
+            "full/max/180/default.jpg",
+            "full/50,/0/default.jpg",
+        ] {
+            assert_ne!(ask(with_words(&plain, 1), rest), plain, "{size:?} {rest}");
+        }
+        // Turned by its EXIF: the words go, so the pixels are turned.
+        let turned = ask(with_words(&plain, 6), as_it_is[0]);
+        let turned = image::load_from_memory(&turned).unwrap();
+        assert_eq!([turned.height(), turned.width()], size);
+        let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+        let wide = {
+            let body = [b"ICC_PROFILE\0\x01\x01", &profile[..]].concat();
+            let length = (body.len() as u16 + 2).to_be_bytes();
+            [&plain[..2], &[0xFF, 0xE2], &length[..], &body, &plain[2..]].concat()
+        };
+        assert_ne!(ask(wide, as_it_is[0]), plain, "colours of its own");
+    }
+}
+
 #[test]
 fn tiles_of_plain_rgb_and_turned_files_are_read_too() {
     let raw = |image: &RgbImage| image.as_raw().clone();

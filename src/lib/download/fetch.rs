@@ -130,7 +130,10 @@ async fn fetch_counted(
                 count: count.clone(),
             };
             let pack = job.work.with_extension("pack");
-            let resumed = Pack::resume(&pack, &job.asked).filter(|_| !wish.anew);
+            let resumed = match wish.anew {
+                true => None,
+                false => resumed(pack.clone(), job.asked.clone()).await,
+            };
             let new_pack = |plan: plan::Plan| {
                 // Before the regions are asked for, not when they are there.
                 if let Some(why) = job.cannot_be_lossless(&plan)
@@ -169,6 +172,13 @@ async fn fetch_counted(
             "the image has neither a service nor a URL".into(),
         )),
     }
+}
+
+/// The regions of an earlier run, read off the network's thread: there may be gigabytes of them.
+async fn resumed(pack: PathBuf, asked: String) -> Option<Pack> {
+    let resume = move || Pack::resume(&pack, &asked);
+    // Whatever keeps them from being read, they are asked for again.
+    tokio::task::spawn_blocking(resume).await.ok().flatten()
 }
 
 /// Whether a file is the one that the source told of.

@@ -54,6 +54,22 @@ impl Plan {
         turned_size(self.size, self.turn)
     }
 
+    /// Whether it wants a JPEG neither turned nor put into other colours, of a picture that is grey or is not.
+    pub fn is_as_it_lies(&self, is_grey: bool) -> bool {
+        let keeps_colours = match self.quality {
+            Quality::Default => true,
+            Quality::Color => !is_grey,
+            Quality::Gray | Quality::Bitonal => false,
+        };
+        let is_upright = self.turn == 0.0 && !self.mirror && self.mat.is_none();
+        self.format == Format::Jpg && keeps_colours && is_upright
+    }
+
+    /// Whether it wants all of such a picture of `[width, height]` pixels in its own size.
+    pub fn is_all_of(&self, [w, h]: [u32; 2], is_grey: bool) -> bool {
+        self.is_as_it_lies(is_grey) && self.region == [0, 0, w, h] && self.size == [w, h]
+    }
+
     /// Whether each pixel of the answer stands for four of the image or more.
     pub fn is_reduced(&self) -> bool {
         let [_, _, w, h] = self.region;

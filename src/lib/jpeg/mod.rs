@@ -27,6 +27,7 @@
 //! # }
 //! ```
 
+mod bare;
 mod bigtiff;
 mod bits;
 mod check;
@@ -44,6 +45,7 @@ mod style;
 pub mod tiled;
 mod transcode;
 
+pub use bare::bare;
 pub use check::{Facts, check};
 pub use fault::{Fault, Refusal};
 pub use stitch::{Grid, LONGEST, Plan, Stitcher, Stop, Tile};

@@ -8,8 +8,8 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::colour::ToSrgb;
-use crate::jpeg::Colour;
 use crate::jpeg::index::{Care, Index, Part, Window};
+use crate::jpeg::{self, Colour};
 
 /// Smaller pictures are decoded whole, once.
 pub const LEAST_PIXELS: u64 = 4 << 20;
@@ -191,6 +191,14 @@ impl Plain {
         let window = self.window([x, y, w, h], mcu, 0);
         let full = filled.map(|side| mcu.map(|mcu| side / mcu));
         self.index.cut(&self.bytes, window, full, care).ok()
+    }
+
+    /// All of it as it is stored, without words. None where colours are to be changed.
+    pub fn alone(&self) -> Option<Vec<u8>> {
+        match self.to_srgb {
+            Some(_) => None,
+            None => jpeg::bare(&self.bytes),
+        }
     }
 
     /// Blocks of luma in an MCU, across and down.

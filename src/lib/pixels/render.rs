@@ -16,6 +16,8 @@ pub struct Picture {
     pixels: DynamicImage,
     /// Where black ends and white begins, once it was asked for.
     threshold: OnceLock<u8>,
+    /// A JPEG of just these pixels, as somebody encoded it.
+    jpeg: Option<Vec<u8>>,
 }
 
 impl From<DynamicImage> for Picture {
@@ -23,11 +25,24 @@ impl From<DynamicImage> for Picture {
         Picture {
             pixels: in_eight_bits(image),
             threshold: OnceLock::new(),
+            jpeg: None,
         }
     }
 }
 
 impl Picture {
+    /// The same with the JPEG that it was decoded from.
+    pub fn with_jpeg(self, jpeg: Option<Vec<u8>>) -> Self {
+        Picture { jpeg, ..self }
+    }
+
+    /// The JPEG it was decoded from, where that is what a plan asks for.
+    pub fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+        let is_grey = self.pixels.color().channel_count() == 1;
+        plan.is_all_of(self.size(), is_grey)
+            .then(|| self.jpeg.clone())?
+    }
+
     /// `[width, height]` in pixels.
     pub fn size(&self) -> [u32; 2] {
         [self.pixels.width(), self.pixels.height()]
@@ -35,7 +50,7 @@ impl Picture {
 
     /// Bytes of its pixels in memory.
     pub fn bytes(&self) -> usize {
-        self.pixels.as_bytes().len()
+        self.pixels.as_bytes().len() + self.jpeg.as_ref().map_or(0, Vec::len)
     }
 
     /// Whether something shows through it.

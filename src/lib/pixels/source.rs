@@ -17,10 +17,9 @@ use super::plain::{LEAST_PIXELS, Plain};
 use super::render::{self, Picture};
 use super::tiff::{self, Level, Tiff, is_tiff};
 use crate::iiif::resolve::Plan;
-use crate::iiif::{Format, Quality};
-use crate::jpeg::Colour;
 use crate::jpeg::index::{self, Care};
 use crate::jpeg::pyramid::Coding;
+use crate::jpeg::{self, Colour};
 use crate::pixels::{self, Header};
 
 /// A file that was opened.
@@ -182,7 +181,9 @@ impl Source {
                 Err(given_back) => bytes = given_back,
             }
         }
-        whole(&bytes, most_pixels).map(|image| Source::Whole(image.into()))
+        let (image, is_as_stored) = whole(&bytes, &header, most_pixels)?;
+        let jpeg = is_as_stored.then(|| jpeg_alone(&bytes)).flatten();
+        Ok(Source::Whole(Picture::from(image).with_jpeg(jpeg)))
     }
 
     fn of_tiff(tiff: Tiff, most_pixels: u64) -> Result<Self, String> {
@@ -247,10 +248,10 @@ impl Source {
         }
     }
 
-    /// The stored tile that is the answer as it stands, if there is one.
+    /// What is stored and is the answer as it stands, if there is such: a tile, a part, or all of a JPEG.
     pub fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
         match self {
-            Source::Whole(_) => None,
+            Source::Whole(picture) => picture.stored(plan),
             Source::Tiled(tiled) => tiled.stored(plan),
             Source::Plain(large) => large.stored(plan),
         }
@@ -397,8 +398,8 @@ impl Tiled {
 
     /// A JPEG tile that lies in the file as it is asked for, down to colours, size and place.
     fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
-        let plain = is_as_it_lies(plan) && self.to_srgb.is_none();
-        if !plain || (plan.quality == Quality::Color && self.tiff.full().channels == 1) {
+        let is_grey = self.tiff.full().channels == 1;
+        if !plan.is_as_it_lies(is_grey) || self.to_srgb.is_some() {
             return None;
         }
         let (level, [x, y, w, h]) = self.part(plan);
@@ -472,22 +473,14 @@ impl Large {
     /// What can be cut out of the file without decoding it.
     fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
         const MOST_SIDE: u32 = 2048;
+        let is_grey = self.plain.channels() == 1;
+        if plan.is_all_of(self.plain.size(), is_grey) {
+            return self.plain.alone();
+        }
         let [_, _, w, h] = plan.region;
-        let is_plain = is_as_it_lies(plan)
-            && plan.size == [w, h]
-            && w.max(h) <= MOST_SIDE
-            && (plan.quality == Quality::Default || self.plain.channels() == 3);
+        let is_plain = plan.is_as_it_lies(is_grey) && plan.size == [w, h] && w.max(h) <= MOST_SIDE;
         is_plain.then(|| self.plain.cut(plan.region, None, Care::Quick))?
     }
-}
-
-/// Whether a plan wants a JPEG neither turned nor coloured.
-fn is_as_it_lies(plan: &Plan) -> bool {
-    plan.format == Format::Jpg
-        && matches!(plan.quality, Quality::Default | Quality::Color)
-        && plan.turn == 0.0
-        && !plan.mirror
-        && plan.mat.is_none()
 }
 
 /// A part of a level, `[x, y, width, height]` in its pixels, in another size. Read is what the filter looks at, which
@@ -533,12 +526,18 @@ fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
     image
 }
 
-/// A whole file as people see it: upright, 8 bits a channel, in sRGB.
-fn whole(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
-    let header = pixels::measure_bytes(bytes)?;
+/// A JPEG of grey or three colours, without words, that is whole.
+fn jpeg_alone(bytes: &[u8]) -> Option<Vec<u8>> {
+    let facts = jpeg::check(bytes).ok()?;
+    matches!(facts.components.len(), 1 | 3).then(|| jpeg::bare(bytes))?
+}
+
+/// A whole file as people see it: upright, 8 bits a channel, in sRGB; and whether it is so already.
+fn whole(bytes: &[u8], header: &Header, most_pixels: u64) -> Result<(DynamicImage, bool), String> {
     let way = icc(bytes).as_deref().and_then(ToSrgb::from_profile);
+    let is_as_stored = way.is_none() && header.orientation == 1;
     let image = match way.as_ref().filter(|way| way.is_of_inks()) {
-        Some(way) => inked(bytes, &header, most_pixels, way),
+        Some(way) => inked(bytes, header, most_pixels, way),
         None => None,
     };
     let image = match image {
@@ -551,7 +550,7 @@ fn whole(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
             }
         }
     };
-    Ok(upright(image, header.orientation))
+    Ok((upright(image, header.orientation), is_as_stored))
 }
 
 fn icc(bytes: &[u8]) -> Option<Vec<u8>> {
