@@ -313,6 +313,11 @@ fn with_words(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     [&jpeg[..2], &words, &jpeg[2..], b"and more"].concat()
 }
 
+/// Adobe's mark of RGB.
+fn adobe_0() -> Vec<u8> {
+    [&[0xFF, 0xEE, 0, 14][..], b"Adobe\0\x64\0\0\0\0\0"].concat()
+}
+
 #[test]
 fn all_of_a_jpeg_is_handed_on_as_it_is_and_without_words() {
     // Decoded whole, and indexed.
@@ -354,6 +359,18 @@ fn all_of_a_jpeg_is_handed_on_as_it_is_and_without_words() {
             [&plain[..2], &[0xFF, 0xE2], &length[..], &body, &plain[2..]].concat()
         };
         assert_ne!(ask(wide, as_it_is[0]), plain, "colours of its own");
+        // Marks by which readers differ, and segments that not all of them know.
+        for (odd, what) in [
+            (adobe_0(), "JFIF and RGB"),
+            (vec![0xFF, 0xF1, 0, 4, 1, 2], "an extension"),
+        ] {
+            let file = [&plain[..20], &odd, &plain[20..]].concat();
+            let body = ask(file, as_it_is[0]);
+            assert!(
+                body != plain && recto::jpeg::check(&body).is_ok(),
+                "{size:?} {what}"
+            );
+        }
     }
 }
 

@@ -181,6 +181,12 @@ async fn resumed(pack: PathBuf, asked: String) -> Option<Pack> {
     tokio::task::spawn_blocking(resume).await.ok().flatten()
 }
 
+/// Removes a pack off the network's thread: it may be of gigabytes.
+async fn discarded(pack: std::sync::Arc<Pack>) {
+    // What is left is removed at the end of the run.
+    let _ = tokio::task::spawn_blocking(move || pack.discard()).await;
+}
+
 /// Whether a file is the one that the source told of.
 fn is_the_one(sound: &Sound, declared: Option<&str>) -> Result<(), (Kind, String)> {
     match declared.filter(|sha256| !sha256.eq_ignore_ascii_case(&sound.sha256)) {
@@ -321,7 +327,7 @@ impl Job<'_> {
                 };
                 let entry = self.entry(method, &plan.service, &sound, regions, notes);
                 let download = self.publish(&output, entry).await?;
-                pack.discard();
+                discarded(pack).await;
                 Ok(download)
             }
             Err(why) if self.wish.lossless == Lossless::Require => {
@@ -381,7 +387,7 @@ impl Job<'_> {
         .await?;
         let download = self.entry("stitched", &plan.service, &sound, regions, notes);
         let download = self.publish(&output, download).await?;
-        pack.discard();
+        discarded(pack).await;
         Ok(download)
     }
 

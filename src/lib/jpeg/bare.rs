@@ -2,11 +2,9 @@
 
 use super::bits::fill_bytes;
 
-const ADOBE: u8 = 0xEE;
-
 /// A JPEG that was proven to be whole, without EXIF and other metadata, colour profiles, comments and what stands
 /// behind its end. What decoders need stays as it is, byte for byte: tables, frame, scans, JFIF and Adobe's mark.
-/// None where something else stands between its segments.
+/// None where it has other segments than those, or something between them.
 pub fn bare(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(bytes.len());
     out.extend_from_slice(bytes.strip_prefix(&[0xFF, 0xD8]).map(|_| &bytes[..2])?);
@@ -16,17 +14,21 @@ pub fn bare(bytes: &[u8]) -> Option<Vec<u8>> {
         let code = *bytes.get(at + 1)?;
         if code == 0xD9 {
             out.extend([0xFF, 0xD9]);
+            out.shrink_to_fit();
             return Some(out);
         }
         let length = u16::from_be_bytes(*bytes.get(at + 2..)?.first_chunk()?);
         let end = at + 2 + usize::from(length);
         let body = bytes.get(at + 4..end)?;
         match code {
-            0x00 | 0x01 | 0xD0..=0xD8 => return None,
             0xE0 if body.starts_with(b"JFIF\0") => out.extend(jfif(body)?),
-            ADOBE if body.starts_with(b"Adobe") => out.extend_from_slice(&bytes[at..end]),
+            0xEE if body.starts_with(b"Adobe") => out.extend(adobe(body)?),
             0xE0..=0xEF | 0xFE => {}
-            _ => out.extend_from_slice(&bytes[at..end]),
+            // Tables, frames that are read here, scans, restart intervals, a height told late.
+            0xDB | 0xC4 | 0xC0..=0xC2 | 0xDA | 0xDD | 0xDC => {
+                out.extend_from_slice(&bytes[at..end]);
+            }
+            _ => return None,
         }
         at = end;
         if code == 0xDA {
@@ -43,6 +45,14 @@ fn jfif(body: &[u8]) -> Option<Vec<u8>> {
     let mut segment = vec![0xFF, 0xE0, 0, 16];
     segment.extend_from_slice(body.get(..THUMBNAIL)?);
     segment.extend([0, 0]);
+    Some(segment)
+}
+
+/// Adobe's segment and nothing behind it.
+fn adobe(body: &[u8]) -> Option<Vec<u8>> {
+    const LENGTH: usize = 12;
+    let mut segment = vec![0xFF, 0xEE, 0, 2 + LENGTH as u8];
+    segment.extend_from_slice(body.get(..LENGTH)?);
     Some(segment)
 }
 

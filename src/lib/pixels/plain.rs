@@ -8,8 +8,9 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::colour::ToSrgb;
+use super::render::handed_on;
+use crate::jpeg::Colour;
 use crate::jpeg::index::{Care, Index, Part, Window};
-use crate::jpeg::{self, Colour};
 
 /// Smaller pictures are decoded whole, once.
 pub const LEAST_PIXELS: u64 = 4 << 20;
@@ -197,7 +198,7 @@ impl Plain {
     pub fn alone(&self) -> Option<Vec<u8>> {
         match self.to_srgb {
             Some(_) => None,
-            None => jpeg::bare(&self.bytes),
+            None => handed_on(&self.bytes),
         }
     }
 

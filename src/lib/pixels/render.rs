@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::encode::{Thrift, encode, on_white};
 use crate::iiif::Quality;
 use crate::iiif::resolve::{self, Mat, Plan};
+use crate::jpeg;
 
 /// A decoded picture as people see it: upright, 8 bits per channel.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub struct Picture {
     pixels: DynamicImage,
     /// Where black ends and white begins, once it was asked for.
     threshold: OnceLock<u8>,
-    /// A JPEG of just these pixels, as somebody encoded it.
+    /// The file it was decoded from, where that is a JPEG of just these pixels.
     jpeg: Option<Vec<u8>>,
 }
 
@@ -31,7 +32,7 @@ impl From<DynamicImage> for Picture {
 }
 
 impl Picture {
-    /// The same with the JPEG that it was decoded from.
+    /// The same with the JPEG that it was decoded from, if neither turned nor put into other colours.
     pub fn with_jpeg(self, jpeg: Option<Vec<u8>>) -> Self {
         Picture { jpeg, ..self }
     }
@@ -39,8 +40,9 @@ impl Picture {
     /// The JPEG it was decoded from, where that is what a plan asks for.
     pub fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
         let is_grey = self.pixels.color().channel_count() == 1;
+        let file = self.jpeg.as_deref()?;
         plan.is_all_of(self.size(), is_grey)
-            .then(|| self.jpeg.clone())?
+            .then(|| handed_on(file))?
     }
 
     /// `[width, height]` in pixels.
@@ -79,6 +81,24 @@ impl Picture {
         })
     }
 }
+
+/// A JPEG without its words, if it is whole and all readers see the same colours in it.
+pub fn handed_on(file: &[u8]) -> Option<Vec<u8>> {
+    let facts = jpeg::check(file).ok()?;
+    let ids: Vec<u8> = facts.components.iter().map(|(id, _)| *id).collect();
+    let is_plain = match (&ids[..], facts.jfif, facts.adobe) {
+        ([_], ..) => true,
+        (b"RGB", jfif, adobe) => !jfif && matches!(adobe, None | Some(0)),
+        ([_, _, _], jfif, Some(0)) => !jfif,
+        ([_, _, _], _, None | Some(1)) => true,
+        _ => false,
+    };
+    is_plain.then(|| jpeg::bare(file))?
+}
+
+/// How far the filter looks beyond a pixel, in pixels of the smaller picture: so much must be there around a part for
+/// parts to join.
+pub const REACH: f64 = 2.0;
 
 /// A part of a picture, `[x, y, width, height]`, in another size. Unscaled parts are copied, so that their pixels
 /// are the file's own.

@@ -14,12 +14,12 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use super::colour::{ToSrgb, plain_from_inks};
 use super::jp2;
 use super::plain::{LEAST_PIXELS, Plain};
-use super::render::{self, Picture};
+use super::render::{self, Picture, REACH};
 use super::tiff::{self, Level, Tiff, is_tiff};
 use crate::iiif::resolve::Plan;
+use crate::jpeg::Colour;
 use crate::jpeg::index::{self, Care};
 use crate::jpeg::pyramid::Coding;
-use crate::jpeg::{self, Colour};
 use crate::pixels::{self, Header};
 
 /// A file that was opened.
@@ -182,7 +182,8 @@ impl Source {
             }
         }
         let (image, is_as_stored) = whole(&bytes, &header, most_pixels)?;
-        let jpeg = is_as_stored.then(|| jpeg_alone(&bytes)).flatten();
+        let is_jpeg = header.media_type == "image/jpeg";
+        let jpeg = (is_jpeg && is_as_stored).then_some(bytes);
         Ok(Source::Whole(Picture::from(image).with_jpeg(jpeg)))
     }
 
@@ -475,7 +476,10 @@ impl Large {
         const MOST_SIDE: u32 = 2048;
         let is_grey = self.plain.channels() == 1;
         if plan.is_all_of(self.plain.size(), is_grey) {
-            return self.plain.alone();
+            // What may not be handed on as it is may still be cut out.
+            if let Some(bytes) = self.plain.alone() {
+                return Some(bytes);
+            }
         }
         let [_, _, w, h] = plan.region;
         let is_plain = plan.is_as_it_lies(is_grey) && plan.size == [w, h] && w.max(h) <= MOST_SIDE;
@@ -492,7 +496,7 @@ fn part_in_size(
     read: impl FnOnce([u32; 4]) -> Result<DynamicImage, String>,
 ) -> Result<DynamicImage, String> {
     let [x, y, w, h] = part;
-    let margin = |asked: f64, given: u32| (3.0 * (asked / f64::from(given)).max(1.0)).ceil();
+    let margin = |asked: f64, given: u32| (REACH * (asked / f64::from(given)).max(1.0)).ceil();
     let (mx, my) = match is_exact(part, size) {
         true => (0.0, 0.0),
         false => (margin(w, size[0]), margin(h, size[1])),
@@ -524,12 +528,6 @@ fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
         Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms),
     );
     image
-}
-
-/// A JPEG of grey or three colours, without words, that is whole.
-fn jpeg_alone(bytes: &[u8]) -> Option<Vec<u8>> {
-    let facts = jpeg::check(bytes).ok()?;
-    matches!(facts.components.len(), 1 | 3).then(|| jpeg::bare(bytes))?
 }
 
 /// A whole file as people see it: upright, 8 bits a channel, in sRGB; and whether it is so already.

@@ -6,6 +6,7 @@ use super::auth::rules::May;
 use super::auth::sight;
 use super::info::{self, Facts};
 use super::respond::{Asked, Body, Response, Site, json_response, not_modified, redirect, refused};
+use super::store::GENERATION;
 use super::{ids::Ids, tag};
 use crate::iiif::resolve::{Limits, Plan};
 use crate::iiif::{self, ImageRequest, Refusal, Size, Version};
@@ -235,7 +236,7 @@ pub fn rendered(site: &Site, at: usize, plan: Plan, facts: &Facts, asked: &Asked
     // Both versions have one answer, so the key is the plan and not its spelling.
     let id = &site.catalogue.pictures[at].id;
     let key = format!("{}{} {plan:?}", key_start(id), facts.stamp);
-    let etag = tag(&format!("{} {key}", env!("CARGO_PKG_VERSION")));
+    let etag = tag(&format!("{} {GENERATION} {key}", env!("CARGO_PKG_VERSION")));
     let response = match not_modified(asked, &etag) {
         Some(response) => response,
         None => Response::new(200, Body::Picture { at, plan, key })

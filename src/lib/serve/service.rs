@@ -340,10 +340,10 @@ impl Service {
         if let Some(bytes) = self.store.get(&name).await {
             return Ok(Some(bytes));
         }
-        let Some((bytes, passed)) = self.work(at, plan, any).await? else {
+        let Some((bytes, _)) = self.work(at, plan, any).await? else {
             return Ok(None);
         };
-        if !passed && self.is_as_it_was(at, &facts) {
+        if self.is_as_it_was(at, &facts) {
             self.store.put(&name, &bytes);
         }
         Ok(Some(bytes))

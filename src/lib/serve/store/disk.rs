@@ -175,12 +175,7 @@ impl Disk {
         let folder = self.folder_of(owner);
         let mut removed = 0;
         for file in names_in(&folder)? {
-            let path = folder.join(file);
-            let bytes = fs::symlink_metadata(&path).map_or(0, |about| size(about.len()));
-            if kept::remove(&path)? {
-                removed += 1;
-                self.less(shard_of(owner), bytes);
-            }
+            removed += u64::from(kept::remove(&folder.join(file))?);
         }
         kept::remove_empty(&folder);
         Ok(removed)

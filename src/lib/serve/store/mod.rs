@@ -22,8 +22,9 @@ pub mod entry;
 pub mod settings;
 pub mod shared;
 
-/// Raised when pictures come out otherwise than before: what older versions kept is then not found any more.
-const GENERATION: u32 = 2;
+/// Raised when pictures come out otherwise than before: what older versions kept is then not found any more, and what
+/// clients kept of them is not taken for the same.
+pub const GENERATION: u32 = 2;
 /// Answers that may wait to be written; more are not kept.
 const MOST_WRITES: u32 = 64;
 /// How long the last of them may take when the server stops.
