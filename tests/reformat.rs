@@ -466,6 +466,23 @@ fn only_what_recto_wrote_is_replaced() {
         "hint: move that file away",
     ]);
     assert!(work.exists("out/weights.pt") && work.exists("out/annotations/instances_default.json"));
+    // Neither the input nor what another stage wrote.
+    let before = work.text("localizations.json");
+    work.write(
+        "digest.json",
+        "{\n  \"contract\": \"recto/digest\",\n  \"version\": 1\n}",
+    );
+    for (output, says) in [
+        (
+            "localizations.json",
+            "is an input, and would be overwritten",
+        ),
+        ("digest.json", "was written by another stage"),
+    ] {
+        let over = ["localizations.json", "-f", "coco", "-o", output];
+        work.run("reformat", &over).exits(2).says(&[says]);
+    }
+    assert_eq!(work.text("localizations.json"), before);
     work.write("file", "x");
     let below = ["localizations.json", "-f", "csv", "-o", "file/out"];
     work.run("reformat", &below)

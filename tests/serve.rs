@@ -104,8 +104,13 @@ fn what_cannot_start_says_why() {
     work.write_json("map.json", &json!(["a"]));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], i32, &str); 9] = [
+    let cases: [(&[&str], i32, &str); 10] = [
         (&["set.json", "--review", "set.json"], 2, "is an input"),
+        (
+            &["set.json", "--review", "map.json"],
+            1,
+            "map.json: is no file of reviews",
+        ),
         (&["nowhere"], 1, "nowhere: no such file"),
         (&["bad.json"], 1, "bad.json:2:"),
         (

@@ -594,6 +594,14 @@ fn first(bytes: &[u8]) -> Option<u8> {
     bytes.iter().copied().find(|b| !b.is_ascii_whitespace())
 }
 
+/// Whether a file begins as a stage writes them, so that it is not taken for something to write over.
+pub fn is_one(path: &Path) -> bool {
+    let start = files::start(path, 4096);
+    let text = String::from_utf8_lossy(&start);
+    let is_object = text.trim_start().starts_with('{');
+    is_object && text.contains("\"contract\"") && text.contains("\"recto/")
+}
+
 /// Reads `image_map.json`. Ids that are UUIDs are found in lower case too: m3-download writes them as it met them.
 pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
     let bytes = files::read(path)

@@ -73,6 +73,14 @@ pub fn write_through(
     file.publish()
 }
 
+/// The first bytes of a file; fewer where there are no more, none where it cannot be read.
+pub fn start(path: &Path, most: u64) -> Vec<u8> {
+    let mut start = Vec::new();
+    // What cannot be read has no beginning.
+    let _ = File::open(path).map(|file| file.take(most).read_to_end(&mut start));
+    start
+}
+
 /// Publishes a value as JSON with two-space indentation and a final line end.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
     write(path, &to_json(value, &path.display().to_string())?)

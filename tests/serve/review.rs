@@ -279,6 +279,75 @@ fn boxes(server: &Serving) -> Vec<Value> {
 }
 
 #[test]
+fn a_file_of_reviews_has_one_writer_and_is_not_lost_unnoticed() {
+    let work = harvested();
+    let args = ["set.json", "--review", "review.jsonl"];
+    let server = Serving::start(&work, &args);
+    work.run("serve", &[&args[..], &["--listen", "127.0.0.1:0"]].concat())
+        .exits(1)
+        .says(&["review.jsonl: another recto-serve appends to it"]);
+    let drawn = json!({"author": "A. Reader", "concept": "gimel", "bbox": [1, 2, 30, 40]});
+    let path = "/review/http%3A%2F%2Fx.example%2Fverso.png";
+    assert_eq!(send(&server, "POST", path, &drawn).status, 200);
+    std::fs::remove_file(work.path("review.jsonl")).unwrap();
+    let answer = send(&server, "POST", path, &drawn);
+    let words = String::from_utf8_lossy(&answer.body).into_owned();
+    assert!(answer.status == 500 && words.contains("removed"), "{words}");
+}
+
+#[test]
+fn a_box_drawn_on_a_picture_that_exif_turned_is_turned_back() {
+    let work = Workdir::new();
+    // Stored 60 x 40, shown 40 x 60.
+    let image = image::RgbImage::from_pixel(60, 40, image::Rgb([9, 99, 200]));
+    let mut jpeg = Vec::new();
+    jpeg_encoder::Encoder::new(&mut jpeg, 90)
+        .encode(image.as_raw(), 60, 40, jpeg_encoder::ColorType::Rgb)
+        .unwrap();
+    let exif =
+        b"\xFF\xE1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    work.write("a.jpg", [&jpeg[..2], exif, &jpeg[2..]].concat());
+    work.write("images.csv", "id,url\na,http://x.example/a.jpg\n");
+    let table = [
+        "table",
+        "images.csv",
+        "--url-column",
+        "url",
+        "-o",
+        "digest.json",
+    ];
+    work.run("digest", &table).exits(0);
+    work.run("extract", &["digest.json", "-o", "set.json"])
+        .exits(0);
+    let id = work.json("set.json")["images"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    work.write_json("image_map.json", &json!({id.as_str(): "a.jpg"}));
+    let server = Serving::start(&work, &["set.json", "--review", "review.jsonl"]);
+    let path = format!("/review/{}", id.replace(':', "%3A").replace('/', "%2F"));
+    let drawn = json!({"concept": "red", "bbox": [27, 10, 8, 10]});
+    assert_eq!(send(&server, "POST", &path, &drawn).status, 200);
+    server.stop();
+    let reviewed = [
+        "digest.json",
+        "--review",
+        "review.jsonl",
+        "-o",
+        "corrected.json",
+    ];
+    work.run("extract", &reviewed).exits(0);
+    work.run(
+        "reformat",
+        &["corrected.json", "-f", "coco", "-o", "coco.json"],
+    )
+    .exits(0);
+    // What is shown at (x, y) is stored at (y, 40 - x) where EXIF turns by 90 degrees to the right.
+    let boxes = work.json("coco.json")["annotations"].clone();
+    assert_eq!(boxes[0]["bbox"], json!([10, 5, 10, 8]));
+}
+
+#[test]
 fn digest_and_extract_read_the_file_of_reviews() {
     let work = harvested();
     let server = Serving::start(&work, &["set.json", "--review", "review.jsonl"]);

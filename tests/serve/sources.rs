@@ -375,6 +375,23 @@ fn all_of_a_jpeg_is_handed_on_as_it_is_and_without_words() {
 }
 
 #[test]
+fn a_jpeg_that_is_cut_short_is_not_filled_up_with_grey() {
+    for size in [[90, 61], [2300, 1900]] {
+        let plain = jpeg(&scene(size[0], size[1]));
+        for (bytes, status) in [
+            (&plain[..plain.len() / 2], 500),
+            (&plain[..plain.len() - 2], 200),
+        ] {
+            let (_work, server) = serving("a.jpg", bytes.to_vec());
+            for rest in ["full/max/0/default.jpg", "0,0,32,32/16,/0/default.png"] {
+                let got = server.get(&format!("/iiif/3/a/{rest}"));
+                assert_eq!(got.status, status, "{size:?} {rest}");
+            }
+        }
+    }
+}
+
+#[test]
 fn tiles_of_plain_rgb_and_turned_files_are_read_too() {
     let raw = |image: &RgbImage| image.as_raw().clone();
     let full = scene(150, 100);

@@ -159,8 +159,12 @@ fn create(
     }
     sign(&mut made, correction);
     let id = made.id.clone();
-    // Where nobody knows a frame, boxes are drawn on the pixels themselves.
-    image.in_pixels |= image.frame.is_none();
+    // Where nobody knows a frame, it is the picture as it was shown: EXIF may have turned it. Boxes that are there
+    // already are on the pixels as they are stored.
+    if image.frame.is_none() && !image.in_pixels {
+        image.frame = shape.frame;
+        image.in_pixels = shape.frame.is_none();
+    }
     image.localizations.push(made);
     id
 }
@@ -280,6 +284,30 @@ mod tests {
         let (images, outcome) = made(&[correction(&shared, Change::Delete)]);
         assert!(outcome[0].is_ok(), "{outcome:?}");
         assert!(images[0].localizations.is_empty() && images[1].localizations.is_empty());
+    }
+
+    #[test]
+    fn what_is_drawn_first_on_a_picture_of_unknown_size_is_on_it_as_it_was_shown() {
+        let frame = Frame::try_from([20.0, 30.0]).ok();
+        for (held, shown, wanted) in [
+            (false, frame, frame),
+            (false, None, None),
+            (true, frame, None),
+        ] {
+            let mut image = LocalizedImage {
+                id: "a".into(),
+                in_pixels: held,
+                ..LocalizedImage::default()
+            };
+            let shape = Shape {
+                frame: shown,
+                ..drawn(None)
+            };
+            let places = Places::of([("a", &image.clone())].into_iter());
+            let create = correction("review-1", Change::Create(shape));
+            make(&create, std::slice::from_mut(&mut image), &places).unwrap();
+            assert_eq!((image.frame, image.in_pixels), (wanted, wanted.is_none()));
+        }
     }
 
     #[test]

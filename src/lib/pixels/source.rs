@@ -17,9 +17,9 @@ use super::plain::{LEAST_PIXELS, Plain};
 use super::render::{self, Picture, REACH};
 use super::tiff::{self, Level, Tiff, is_tiff};
 use crate::iiif::resolve::Plan;
-use crate::jpeg::Colour;
 use crate::jpeg::index::{self, Care};
 use crate::jpeg::pyramid::Coding;
+use crate::jpeg::{self, Colour, Fault};
 use crate::pixels::{self, Header};
 
 /// A file that was opened.
@@ -181,8 +181,11 @@ impl Source {
                 Err(given_back) => bytes = given_back,
             }
         }
-        let (image, is_as_stored) = whole(&bytes, &header, most_pixels)?;
         let is_jpeg = header.media_type == "image/jpeg";
+        if is_jpeg && pixels <= most_pixels {
+            refuse_damaged(&bytes)?;
+        }
+        let (image, is_as_stored) = whole(&bytes, &header, most_pixels)?;
         let jpeg = (is_jpeg && is_as_stored).then_some(bytes);
         Ok(Source::Whole(Picture::from(image).with_jpeg(jpeg)))
     }
@@ -528,6 +531,19 @@ fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
         Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms),
     );
     image
+}
+
+/// Refuses a JPEG that ends in the middle or breaks off: decoders would fill it up with grey. Only its end marker may
+/// be missing.
+fn refuse_damaged(bytes: &[u8]) -> Result<(), String> {
+    let Err(fault @ Fault::Damaged(_)) = jpeg::check(bytes) else {
+        return Ok(());
+    };
+    let ended = [bytes, &[0xFF, 0xD9]].concat();
+    match jpeg::check(&ended) {
+        Err(Fault::Damaged(_)) => Err(fault.to_string()),
+        _ => Ok(()),
+    }
 }
 
 /// A whole file as people see it: upright, 8 bits a channel, in sRGB; and whether it is so already.

@@ -107,6 +107,7 @@ pub fn run(options: Options) -> ExitCode {
 fn work(options: &Options, report: &mut Report) -> Result<(), Error> {
     let format = formats::named(&options.format).ok_or_else(|| Error::usage("unknown format"))?;
     let single = is_single(format, &options.output)?;
+    refuse_overwriting(options, single)?;
     let localizations: Localizations = contracts::read(&options.localizations)?;
     let map = contracts::read_image_map(&options.image_map)?;
     let input = options.localizations.display().to_string();
@@ -183,6 +184,33 @@ fn is_single(format: &dyn Format, output: &Path) -> Result<bool, Error> {
         .head()
         .single_file
         .is_some_and(|single| suffix.eq_ignore_ascii_case(single) && !output.is_dir()))
+}
+
+/// No file takes the place of what is read, of what another stage wrote, or of another list.
+fn refuse_overwriting(options: &Options, single: bool) -> Result<(), Error> {
+    let concepts = &options.concepts;
+    let inputs = [&options.localizations, &options.image_map];
+    let inputs = inputs
+        .into_iter()
+        .chain(&concepts.remap)
+        .chain(&concepts.taxonomy_file);
+    let output = single.then_some(options.output.as_path());
+    let outputs = [
+        ("-o", output),
+        ("--rejects", options.rejects.as_deref()),
+        ("--report", options.common.report.as_deref()),
+    ];
+    files::refuse_overwriting(inputs, &outputs)?;
+    match output.filter(|path| contracts::is_one(path)) {
+        None => Ok(()),
+        Some(path) => {
+            let what = format!(
+                "{}: was written by another stage, and would be overwritten",
+                path.display()
+            );
+            Err(Error::usage(what).hint("name another file with -o"))
+        }
+    }
 }
 
 /// Reads the header of every file that the map names for an image.

@@ -1,7 +1,8 @@
 //! The file of reviews: played at the start, appended to with every correction.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::catalogue::{Catalogue, Picture};
@@ -49,6 +50,11 @@ impl Reviews {
         let pictures = catalogue.pictures.iter();
         let places = Places::of(pictures.map(|p| (p.id.as_str(), &p.about)));
         let (given, rejects) = corrections::read(&path.display().to_string(), &held);
+        // One line may be the half of a first one that was cut short.
+        if given.is_empty() && (rejects.len() > 1 || held.ends_with(b"\n") && !rejects.is_empty()) {
+            let what = format!("{}: is no file of reviews", path.display());
+            return Err(Error::new(what).hint("name another file with --review"));
+        }
         report.read += (given.len() + rejects.len()) as u64;
         report.rejects.extend(rejects);
         let (made, rejects) = corrections::make_all(&given, &mut catalogue.pictures, &places);
@@ -56,6 +62,10 @@ impl Reviews {
         report.count("reviews", made);
         report.rejects.extend(rejects);
         let mut file = files::open_to_append(path)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            let what = format!("{}: another recto-serve appends to it", path.display());
+            return Err(Error::new(what).hint("name another file with --review"));
+        }
         if !held.is_empty() && !held.ends_with(b"\n") {
             // A line that was cut short stays a line of its own.
             file.write_all(b"\n")
@@ -98,7 +108,13 @@ impl Reviews {
 
     /// Appends a line, or nothing: behind half a line the next would be lost with it.
     fn append(&mut self, line: &[u8]) -> std::io::Result<()> {
-        let before = self.file.metadata()?.len();
+        let about = self.file.metadata()?;
+        if about.nlink() == 0 {
+            return Err(std::io::Error::other(
+                "somebody removed it; start the server again",
+            ));
+        }
+        let before = about.len();
         let written = self.file.write_all(line);
         written
             .and_then(|()| self.file.sync_data())
