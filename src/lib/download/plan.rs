@@ -84,23 +84,26 @@ pub fn dialects(info: &Info, wanted: Option<&str>) -> Vec<Dialect> {
     let mut qualities = vec![usual.to_owned()];
     qualities.extend(listed.filter(|q| q != usual && !info.qualities.iter().any(|q| q == usual)));
     let offers = |format: &str| info.formats.iter().any(|f| f == format);
-    // JPEG is there at every level of every version, listed or not (3.0 Compliance, §5).
-    let format = match wanted {
-        Some(format) if offers(format) => format,
-        _ => "jpg",
+    // JPEG is there at every level of every version, listed or not (3.0 Compliance, §5); PNG at level 2, where not all
+    // servers that claim it keep their word.
+    let formats = match wanted {
+        Some(format) if offers(format) => vec![format],
+        Some("png") if info.level == 2 => vec!["png", "jpg"],
+        _ => vec!["jpg"],
     };
     let both = info.version >= 3;
-    let dialect = |quality: &String, both_sides| Dialect {
-        version: info.version,
-        quality: quality.clone(),
-        format: format.into(),
-        both_sides,
-    };
-    [both, !both]
-        .into_iter()
-        .flat_map(|both| qualities.iter().map(move |q| (q, both)))
-        .map(|(q, both)| dialect(q, both))
-        .collect()
+    let mut dialects = Vec::new();
+    for format in formats {
+        for both_sides in [both, !both] {
+            dialects.extend(qualities.iter().map(|quality| Dialect {
+                version: info.version,
+                quality: quality.clone(),
+                format: format.into(),
+                both_sides,
+            }));
+        }
+    }
+    dialects
 }
 
 /// Where the picture lies in the service's image of a size, and its own size.
@@ -177,5 +180,37 @@ fn region(rect: Rect) -> Region {
         y: rect.y,
         w: rect.width,
         h: rect.height,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iiif::info;
+
+    #[test]
+    fn png_is_asked_for_where_it_is_listed_or_due() {
+        // (profile and formats listed, wanted, asked for in this order)
+        let cases: [(&str, &str, Option<&str>, &[&str]); 6] = [
+            ("level2", "", Some("png"), &["png", "jpg"]),
+            ("level1", "", Some("png"), &["jpg"]),
+            ("level1", r#""png""#, Some("png"), &["png"]),
+            ("level2", r#""png""#, Some("png"), &["png"]),
+            ("level2", "", Some("jpg"), &["jpg"]),
+            ("level2", r#""png""#, None, &["jpg"]),
+        ];
+        for (level, listed, wanted, order) in cases {
+            let json = format!(
+                r#"{{"@context": "http://iiif.io/api/image/3/context.json", "id": "http://x.example/a", "type": "ImageService3",
+                    "protocol": "http://iiif.io/api/image", "profile": "{level}", "width": 9, "height": 9, "extraFormats": [{listed}]}}"#
+            );
+            let info = info::parse(json.as_bytes()).unwrap();
+            let mut formats: Vec<String> = dialects(&info, wanted)
+                .into_iter()
+                .map(|dialect| dialect.format)
+                .collect();
+            formats.dedup();
+            assert_eq!(formats, order, "{level} {listed} {wanted:?}");
+        }
     }
 }

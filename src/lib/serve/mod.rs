@@ -337,6 +337,12 @@ fn take(options: &Options, pdf: &documents::Settings) -> Result<Taken, Error> {
     let Some(source) = &options.source else {
         return Err(Error::usage("a folder or a localizations.json is needed"));
     };
+    if !source.exists() && !files::is_dash(source) {
+        let what = format!("{}: no such file or folder", source.display());
+        return Err(
+            Error::new(what).hint("name a folder of images, or what `recto-extract` writes")
+        );
+    }
     if !source.is_dir() {
         let default = Path::new("image_map.json");
         return catalogue::of_localizations(
