@@ -595,7 +595,7 @@ fn first(bytes: &[u8]) -> Option<u8> {
 }
 
 /// Whether a file begins as a stage writes them, so that it is not taken for something to write over.
-pub fn is_one(path: &Path) -> bool {
+pub fn is_contract(path: &Path) -> bool {
     let start = files::start(path, 4096);
     let text = String::from_utf8_lossy(&start);
     let is_object = text.trim_start().starts_with('{');

@@ -8,9 +8,9 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::colour::ToSrgb;
-use super::render::handed_on;
-use crate::jpeg::Colour;
+use super::render::has_plain_colours;
 use crate::jpeg::index::{Care, Index, Part, Window};
+use crate::jpeg::{self, Colour};
 
 /// Smaller pictures are decoded whole, once.
 pub const LEAST_PIXELS: u64 = 4 << 20;
@@ -196,10 +196,8 @@ impl Plain {
 
     /// All of it as it is stored, without words. None where colours are to be changed.
     pub fn alone(&self) -> Option<Vec<u8>> {
-        match self.to_srgb {
-            Some(_) => None,
-            None => handed_on(&self.bytes),
-        }
+        let is_plain = || jpeg::check(&self.bytes).is_ok_and(|facts| has_plain_colours(&facts));
+        (self.to_srgb.is_none() && is_plain()).then(|| jpeg::bare(&self.bytes))?
     }
 
     /// Blocks of luma in an MCU, across and down.

@@ -32,7 +32,8 @@ impl From<DynamicImage> for Picture {
 }
 
 impl Picture {
-    /// The same with the JPEG that it was decoded from, if neither turned nor put into other colours.
+    /// The same with the JPEG that it was decoded from, if that may be handed on: neither turned nor put into other
+    /// colours, whole, and the same to all readers.
     pub fn with_jpeg(self, jpeg: Option<Vec<u8>>) -> Self {
         Picture { jpeg, ..self }
     }
@@ -42,7 +43,7 @@ impl Picture {
         let is_grey = self.pixels.color().channel_count() == 1;
         let file = self.jpeg.as_deref()?;
         plan.is_all_of(self.size(), is_grey)
-            .then(|| handed_on(file))?
+            .then(|| jpeg::bare(file))?
     }
 
     /// `[width, height]` in pixels.
@@ -82,18 +83,17 @@ impl Picture {
     }
 }
 
-/// A JPEG without its words, if it is whole and all readers see the same colours in it.
-pub fn handed_on(file: &[u8]) -> Option<Vec<u8>> {
-    let facts = jpeg::check(file).ok()?;
+/// Whether all readers see the same colours in a JPEG: some put JFIF's mark first, some Adobe's, some the components'
+/// ids.
+pub fn has_plain_colours(facts: &jpeg::Facts) -> bool {
     let ids: Vec<u8> = facts.components.iter().map(|(id, _)| *id).collect();
-    let is_plain = match (&ids[..], facts.jfif, facts.adobe) {
+    match (&ids[..], facts.jfif, facts.adobe) {
         ([_], ..) => true,
         (b"RGB", jfif, adobe) => !jfif && matches!(adobe, None | Some(0)),
         ([_, _, _], jfif, Some(0)) => !jfif,
         ([_, _, _], _, None | Some(1)) => true,
         _ => false,
-    };
-    is_plain.then(|| jpeg::bare(file))?
+    }
 }
 
 /// How far the filter looks beyond a pixel, in pixels of the smaller picture: so much must be there around a part for

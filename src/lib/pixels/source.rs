@@ -19,7 +19,7 @@ use super::tiff::{self, Level, Tiff, is_tiff};
 use crate::iiif::resolve::Plan;
 use crate::jpeg::index::{self, Care};
 use crate::jpeg::pyramid::Coding;
-use crate::jpeg::{self, Colour, Fault};
+use crate::jpeg::{self, Colour, Facts, Fault};
 use crate::pixels::{self, Header};
 
 /// A file that was opened.
@@ -182,11 +182,13 @@ impl Source {
             }
         }
         let is_jpeg = header.media_type == "image/jpeg";
-        if is_jpeg && pixels <= most_pixels {
-            refuse_damaged(&bytes)?;
-        }
+        let facts = match is_jpeg && pixels <= most_pixels {
+            true => checked(&bytes)?,
+            false => None,
+        };
         let (image, is_as_stored) = whole(&bytes, &header, most_pixels)?;
-        let jpeg = (is_jpeg && is_as_stored).then_some(bytes);
+        let is_plain = facts.is_some_and(|facts| render::has_plain_colours(&facts));
+        let jpeg = (is_plain && is_as_stored).then_some(bytes);
         Ok(Source::Whole(Picture::from(image).with_jpeg(jpeg)))
     }
 
@@ -533,16 +535,17 @@ fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
     image
 }
 
-/// Refuses a JPEG that ends in the middle or breaks off: decoders would fill it up with grey. Only its end marker may
-/// be missing.
-fn refuse_damaged(bytes: &[u8]) -> Result<(), String> {
-    let Err(fault @ Fault::Damaged(_)) = jpeg::check(bytes) else {
-        return Ok(());
+/// Refuses a JPEG that ends in the middle or breaks off: decoders would fill it up with grey. None for one of a rare
+/// kind, and for one that only its end marker is missing from.
+fn checked(bytes: &[u8]) -> Result<Option<Facts>, String> {
+    let fault = match jpeg::check(bytes) {
+        Ok(facts) => return Ok(Some(facts)),
+        Err(fault @ Fault::Damaged(_)) => fault,
+        Err(_) => return Ok(None),
     };
-    let ended = [bytes, &[0xFF, 0xD9]].concat();
-    match jpeg::check(&ended) {
+    match jpeg::check(&[bytes, &[0xFF, 0xD9]].concat()) {
         Err(Fault::Damaged(_)) => Err(fault.to_string()),
-        _ => Ok(()),
+        _ => Ok(None),
     }
 }
 

@@ -201,7 +201,7 @@ fn refuse_overwriting(options: &Options, single: bool) -> Result<(), Error> {
         ("--report", options.common.report.as_deref()),
     ];
     files::refuse_overwriting(inputs, &outputs)?;
-    match output.filter(|path| contracts::is_one(path)) {
+    match output.filter(|path| contracts::is_contract(path)) {
         None => Ok(()),
         Some(path) => {
             let what = format!(
