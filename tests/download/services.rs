@@ -297,6 +297,38 @@ fn files_are_made_what_was_asked_for() {
 }
 
 #[test]
+fn png_is_asked_of_level_2_and_jpeg_taken_where_that_is_refused() {
+    // How the server answers for PNG, which it does not list.
+    for refusal in [None, Some(400), Some(404), Some(415), Some(500), Some(501)] {
+        let origin = Origin::default();
+        let server = Server::start(move |request, _| match (&*request.path, refusal) {
+            ("/iiif/s/info.json", _) => {
+                let info = br#"{"width": 300, "height": 200, "profile": "level2", "@context": "http://iiif.io/api/image/3/context.json"}"#;
+                Answer::Serve(info.to_vec(), "application/json")
+            }
+            (path, Some(status)) if path.ends_with(".png") => Answer::Status(status),
+            _ => origin.answer(request),
+        });
+        let work = Workdir::new();
+        let image = service("s", server.url("/iiif/s"), 3);
+        work.write_json("localizations.json", &set(vec![image]));
+        work.run("download", &args(&["--format", "png"])).exits(0);
+        let path = work.json("image_map.json")["s"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let image = image::load_from_memory(&work.read(&path))
+            .unwrap()
+            .to_rgb8();
+        assert_eq!(image.dimensions(), (300, 200));
+        let is_exact = image
+            .enumerate_pixels()
+            .all(|(x, y, pixel)| pixel.0 == common::iiif::pixel(x, y));
+        assert_eq!(is_exact, refusal.is_none(), "{refusal:?}");
+    }
+}
+
+#[test]
 fn a_smaller_width_is_asked_of_the_server_where_it_gives_it() {
     let origin = Origin::default();
     let server = Server::start(move |request, _| origin.answer(request));
