@@ -6,10 +6,8 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
@@ -17,6 +15,9 @@ use crate::report::Error;
 
 pub mod folder;
 pub mod kept;
+mod part;
+
+pub use part::{Held, Part};
 
 /// Reads a whole input; `-` is standard input.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -199,138 +200,6 @@ impl Drop for Atomic {
         if self.file.take().is_some() || self.temporary.exists() {
             let _ = fs::remove_file(&self.temporary);
         }
-    }
-}
-
-/// A download that is under way: the bytes so far, and beside them what proves that more of them belong to the
-/// same file. What is small and came at once stays in memory until it gets its name.
-#[derive(Clone, Debug)]
-pub struct Part {
-    path: PathBuf,
-    /// All of it, where it is not on the disk.
-    small: Arc<Mutex<Option<Bytes>>>,
-}
-
-/// What a part file holds already.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// Bytes so far.
-    #[serde(skip)]
-    pub bytes: u64,
-    /// Where they came from.
-    pub url: String,
-    /// Strong ETag or Last-Modified of the file they belong to.
-    pub validator: String,
-}
-
-impl Part {
-    /// A part file of this name; makes nothing yet.
-    pub fn new(path: PathBuf) -> Self {
-        Part {
-            path,
-            small: Arc::default(),
-        }
-    }
-
-    /// Takes all of it, to be kept in memory.
-    pub fn keep_in_memory(&self, all: Bytes) {
-        *self.small() = Some(all);
-    }
-
-    /// All of it, where it is in memory.
-    pub fn in_memory(&self) -> Option<Bytes> {
-        self.small().clone()
-    }
-
-    /// All of it, wherever it is.
-    pub fn read(&self) -> io::Result<Bytes> {
-        match self.in_memory() {
-            Some(all) => Ok(all),
-            None => fs::read(&self.path).map(Bytes::from),
-        }
-    }
-
-    fn small(&self) -> MutexGuard<'_, Option<Bytes>> {
-        self.small.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What it holds, if that can be gone on with.
-    pub fn held(&self) -> Option<Held> {
-        let bytes = fs::metadata(&self.path).ok()?.len();
-        let held: Held = serde_json::from_slice(&fs::read(self.proof()).ok()?).ok()?;
-        (bytes > 0).then_some(Held { bytes, ..held })
-    }
-
-    /// Opens it to go on, or empties it and notes what it will belong to.
-    pub fn open(&self, go_on: bool, url: &str, validator: Option<&str>) -> io::Result<File> {
-        if go_on {
-            return File::options().append(true).open(&self.path);
-        }
-        self.discard();
-        fs::create_dir_all(folder_of(&self.path))?;
-        let file = File::create(&self.path)?;
-        if let Some(validator) = validator {
-            let held = Held {
-                bytes: 0,
-                url: url.into(),
-                validator: validator.into(),
-            };
-            fs::write(self.proof(), serde_json::to_vec(&held)?)?;
-        }
-        Ok(file)
-    }
-
-    /// Removes it.
-    pub fn discard(&self) {
-        *self.small() = None;
-        // What is not there needs no removing; what cannot be removed is found out when it is opened.
-        let _ = fs::remove_file(&self.path);
-        let _ = fs::remove_file(self.proof());
-    }
-
-    /// Puts it on the disk and gives it its final name. The name itself is on the disk when its folder is:
-    /// [`sync_folder`].
-    pub fn publish(&self, target: &Path) -> Result<(), Error> {
-        let cannot = |e: io::Error| cannot_write(target, e);
-        fs::create_dir_all(folder_of(target)).map_err(cannot)?;
-        let small = self.in_memory();
-        match &small {
-            Some(all) => self
-                .write_out(all)
-                .map_err(|e| cannot_write(&self.path, e))?,
-            None => File::open(&self.path)
-                .and_then(|file| file.sync_all())
-                .map_err(cannot)?,
-        }
-        fs::rename(&self.path, target).map_err(cannot)?;
-        match small {
-            Some(_) => *self.small() = None,
-            None => self.discard(),
-        }
-        Ok(())
-    }
-
-    fn write_out(&self, all: &[u8]) -> io::Result<()> {
-        fs::create_dir_all(folder_of(&self.path))?;
-        let mut file = File::create(&self.path)?;
-        file.write_all(all)?;
-        file.sync_all()
-    }
-
-    /// The words for a part file that cannot be written.
-    pub fn cannot_write(&self, e: io::Error) -> String {
-        format!("{}: cannot be written: {e}", self.path.display())
-    }
-
-    fn proof(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".json");
-        name.into()
     }
 }
 
