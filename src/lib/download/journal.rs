@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -39,6 +40,8 @@ type Outcome = Result<u64, (io::ErrorKind, String)>;
 
 /// Lines that go to the disk together, at most.
 const GROUP: usize = 256;
+/// How long a group is waited for where lines come close together: each costs a wait for the disk.
+const GATHERING: Duration = Duration::from_millis(4);
 
 impl Journal {
     /// The journal's name in the output folder.
@@ -150,9 +153,14 @@ struct Writer {
 
 impl Writer {
     fn serve(&mut self, lines: &Receiver<Line>) {
+        let mut are_many = false;
         while let Ok(first) = lines.recv() {
+            if are_many {
+                std::thread::sleep(GATHERING);
+            }
             let rest = lines.try_iter().take(GROUP - 1);
             let group: Vec<Line> = std::iter::once(first).chain(rest).collect();
+            are_many = group.len() > 1;
             let outcome = self.write(&group);
             let mut at = self.end;
             if outcome.is_ok() {

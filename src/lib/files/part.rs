@@ -106,7 +106,6 @@ impl Part {
     /// [`sync_folder`].
     pub fn publish(&self, target: &Path) -> Result<(), Error> {
         let cannot = |e: io::Error| cannot_write(target, e);
-        fs::create_dir_all(folder_of(target)).map_err(cannot)?;
         let small = self.in_memory();
         match &small {
             Some(all) => self
@@ -116,7 +115,13 @@ impl Part {
                 .and_then(|file| file.sync_all())
                 .map_err(cannot)?,
         }
-        fs::rename(&self.path, target).map_err(cannot)?;
+        fs::rename(&self.path, target)
+            .or_else(|_| {
+                // The first of its folder.
+                fs::create_dir_all(folder_of(target))?;
+                fs::rename(&self.path, target)
+            })
+            .map_err(cannot)?;
         match small {
             Some(_) => *self.small() = None,
             None => self.discard(),
@@ -125,12 +130,12 @@ impl Part {
     }
 
     fn write_out(&self, all: &[u8]) -> io::Result<()> {
-        fs::create_dir_all(folder_of(&self.path))?;
         #[cfg(target_os = "linux")]
         if write_past_the_cache(&self.path, all).is_ok() {
             return Ok(());
         }
-        // Many file systems take no such writes. What else was wrong is wrong here too, and is told.
+        // Some file systems take no such writes, or the folder is missing. What else was wrong is wrong here too.
+        fs::create_dir_all(folder_of(&self.path))?;
         let mut file = File::create(&self.path)?;
         file.write_all(all)?;
         file.sync_all()
