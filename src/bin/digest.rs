@@ -6,6 +6,7 @@ use recto::{digest, report};
 
 #[derive(clap::Parser)]
 #[command(
+    name = env!("CARGO_BIN_NAME"),
     version,
     about = "Report the images of a source, with everything that later stages need"
 )]

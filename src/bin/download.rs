@@ -6,6 +6,7 @@ use recto::{download, report};
 
 #[derive(clap::Parser)]
 #[command(
+    name = env!("CARGO_BIN_NAME"),
     version,
     about = "Download the images of a localizations.json, whole and pixel-true"
 )]

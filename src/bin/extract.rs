@@ -6,6 +6,7 @@ use recto::{extract, report};
 
 #[derive(clap::Parser)]
 #[command(
+    name = env!("CARGO_BIN_NAME"),
     version,
     about = "Turn digests into localizations: boxes with concepts, one entry per image"
 )]

@@ -6,6 +6,7 @@ use recto::{reformat, report};
 
 #[derive(clap::Parser)]
 #[command(
+    name = env!("CARGO_BIN_NAME"),
     version,
     about = "Write boxes and the images they stand on as a training set"
 )]

@@ -6,6 +6,7 @@ use recto::{report, serve};
 
 #[derive(clap::Parser)]
 #[command(
+    name = env!("CARGO_BIN_NAME"),
     version,
     about = "Serve a folder of images or a downloaded set over IIIF (Image API 2.1 and 3.0, Presentation API 2.1 and 3.0, Content Search 2.0) and as pages to look at and correct boxes on"
 )]

@@ -94,6 +94,28 @@ fn a_whole_picture_that_is_too_much_for_its_server_is_not_asked_for_to_the_last(
     }
 }
 
+#[test]
+fn a_picture_that_its_server_fails_at_is_not_asked_for_in_all_words_again_and_again() {
+    for level in 0..=2 {
+        let origin = Origin {
+            level,
+            tile: 64,
+            ..Origin::default()
+        };
+        let server = Server::start(move |request, _| match &*request.path {
+            path if path.ends_with("info.json") => origin.answer(request),
+            _ => Answer::Status(500),
+        });
+        let work = one_of(service("a", server.url("/iiif/a"), 2));
+        work.run("download", &args(&["--retries", "4"])).exits(3);
+        let row = &rows(&work, "failures.csv")[0];
+        assert_eq!([&*row[3], &*row[4]], ["server", "500"], "{row:?}");
+        // The whole twice in its words, one region five times, and once each in other words.
+        let asked = server.log().len() - server.hits("/iiif/a/info.json");
+        assert!(asked <= 12, "level {level}: {asked}");
+    }
+}
+
 /// What makes a profile one of RGB, and bytes that are its own.
 fn profile() -> Vec<u8> {
     let mut profile: Vec<u8> = (0..200).collect();

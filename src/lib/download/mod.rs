@@ -103,12 +103,12 @@ pub struct Options {
     /// How progress is told on stderr
     #[arg(long, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
     pub progress: Style,
-    /// How to reach servers
-    #[command(flatten)]
-    pub http: http::Options,
     /// Options of every stage
     #[command(flatten)]
     pub common: Common,
+    /// How to reach servers
+    #[command(flatten)]
+    pub http: http::Options,
 }
 
 /// How an image is covered that is not given whole.

@@ -226,7 +226,7 @@ fn words_of(host: &str, tally: &http::Tally) -> String {
         (tally.waited, "for its pace and a place"),
         (
             tally.quiet,
-            "because it asked for quiet or was under strain",
+            "because it asked for quiet, was under strain or out of reach",
         ),
     ];
     let waits = waits.iter().filter(|(time, _)| time.as_secs() > 0);

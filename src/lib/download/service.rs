@@ -99,6 +99,7 @@ pub async fn fetch(
         notes: Vec::new(),
         trouble_with_whole: None,
         cap: Limits::NONE,
+        patience: None,
     };
     let got = course.run(resumed, pack_at).await;
     got.map_err(|trouble| match &course.gate {
@@ -124,6 +125,8 @@ struct Course<'a> {
     trouble_with_whole: Option<Trouble>,
     /// What this image's answers have taught; the host learns it when a region proves it.
     cap: Limits,
+    /// How often a region is asked for again that the server fails at.
+    patience: Option<u32>,
 }
 
 impl Course<'_> {
@@ -216,7 +219,8 @@ impl Course<'_> {
         let mut small = None;
         let has_regions = info.level >= 1 || !info.tiles.is_empty();
         let known = self.memory.host(&self.wanted.service.id).known();
-        let probe = has_regions && !known.has_given(target);
+        let is_probe = has_regions && !known.has_given(target);
+        let patience = is_probe.then_some(1);
         for dialect in dialects(info, self.wanted.format)
             .into_iter()
             .filter(|d| d.both_sides == (info.version >= 3))
@@ -228,7 +232,7 @@ impl Course<'_> {
                 &dialect,
             );
             for _ in 0..2 {
-                let (saved, sound) = match self.save(&uri, probe).await {
+                let (saved, sound) = match self.save(&uri, patience).await {
                     Ok(answer) => answer,
                     Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
                     Err(trouble) if refused(&trouble) => break,
@@ -240,6 +244,7 @@ impl Course<'_> {
                 };
                 let found = [sound.header.width, sound.header.height];
                 if fits(found, target, size) {
+                    self.note_format(&dialect);
                     let notes = std::mem::take(&mut self.notes);
                     return Ok(Some(Whole {
                         uri,
@@ -272,6 +277,17 @@ impl Course<'_> {
             target[0], target[1], trouble.message
         ));
         self.trouble_with_whole = Some(trouble);
+    }
+
+    /// Notes that another file type was taken than the one wanted.
+    fn note_format(&mut self, taken: &Dialect) {
+        if let Some(wanted) = self.wanted.format.filter(|wanted| *wanted != taken.format) {
+            let taken = &taken.format;
+            let note = format!(
+                "the server gives no {wanted}: made from {taken}, which may have lost something"
+            );
+            self.notes.push(note);
+        }
     }
 
     fn learn_from_whole(&mut self, asked: [u32; 2], found: [u32; 2]) {
@@ -310,6 +326,10 @@ impl Course<'_> {
                             Kind::WrongSize | Kind::Forbidden | Kind::Server
                         ) =>
                 {
+                    // It failed at one region with all patience: other words for it are tried once each.
+                    if trouble.kind == Kind::Server {
+                        self.patience = Some(0);
+                    }
                     last = Some(trouble)
                 }
                 Err(trouble) => return Err(trouble),
@@ -498,6 +518,7 @@ impl Course<'_> {
         if let Some(trouble) = first {
             return Err(trouble);
         }
+        self.note_format(&plan.dialect);
         Ok(Got::Regions {
             pack,
             notes: std::mem::take(&mut self.notes),
@@ -514,10 +535,10 @@ impl Course<'_> {
         }
     }
 
-    /// A complete picture, of whatever size, in the part file. `probe`: its host is not known to give as much.
-    async fn save(&self, uri: &str, probe: bool) -> Result<(Saved, Sound), Trouble> {
+    /// A complete picture, of whatever size, in the part file.
+    async fn save(&self, uri: &str, patience: Option<u32>) -> Result<(Saved, Sound), Trouble> {
         let ask = Ask {
-            probe,
+            patience,
             ..Ask::image(uri, self.wanted.most).counted(&self.wanted.count)
         };
         let part = self.wanted.part;
@@ -537,7 +558,10 @@ impl Course<'_> {
                 size_of(reply.body.clone(), [cell.width, cell.height]).await?;
             Ok(())
         };
-        let ask = Ask::image(uri, region_bytes(cell)).counted(&self.wanted.count);
+        let ask = Ask {
+            patience: self.patience,
+            ..Ask::image(uri, region_bytes(cell)).counted(&self.wanted.count)
+        };
         let reply = self.http.get_checked(&ask, check).await;
         Ok((
             reply?,

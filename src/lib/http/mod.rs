@@ -59,9 +59,9 @@ pub struct Ask {
     pub most: u64,
     /// Take 401 and 403 for answers: their bodies say how to be let in.
     pub refusals: bool,
-    /// Whether something smaller can be asked for instead: what an answer too large for a server leads to is then
-    /// met once more, and no oftener.
-    pub probe: bool,
+    /// How often to ask again after what may come of asking a server for too much; none: as after other trouble.
+    /// For when something else can be asked for instead.
+    pub patience: Option<u32>,
     /// Whether a redirect leads to its host, which is told only what is meant for it by name.
     pub strays: bool,
     /// Counts the requests that this leads to.
@@ -404,13 +404,14 @@ impl Http {
             trouble.attempts = attempt;
             let backoff = self.pause();
             // A server that names a time is busy, not asked for too much.
-            let too_much = ask.probe && retry_after.is_none() && trouble.kind.may_be_size();
+            let may_be_size = retry_after.is_none() && trouble.kind.may_be_size();
+            let too_much = ask.patience.filter(|_| may_be_size);
             // Damage on the way passes; a file that was replaced stays another.
             let is_another = trouble.kind == Kind::Checksum;
             let most = match (is_another && was_another, too_much) {
                 (true, _) => 0,
-                (false, true) => 1,
-                (false, false) => u32::MAX,
+                (false, Some(patience)) => patience,
+                (false, None) => u32::MAX,
             };
             was_another |= is_another;
             let retries = most.min(self.options.retries);

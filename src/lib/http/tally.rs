@@ -13,7 +13,7 @@ pub struct Tally {
     pub retries: u64,
     /// How long requests waited for the pace or for a place, all together.
     pub waited: Duration,
-    /// How long they waited because the host asked for quiet or was under strain.
+    /// How long they waited because the host asked for quiet, was under strain or could not be reached.
     pub quiet: Duration,
     latencies: Latencies,
 }

@@ -74,12 +74,12 @@ pub struct Options {
     /// List of what was left out [default: rejects.csv in the folder, OUTPUT.rejects.csv beside a file]
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
-    /// How concepts become classes.
-    #[command(flatten)]
-    pub concepts: concepts::Options,
     /// What every stage has.
     #[command(flatten)]
     pub common: report::Common,
+    /// How concepts become classes.
+    #[command(flatten)]
+    pub concepts: concepts::Options,
 }
 
 /// What to do with images without boxes.

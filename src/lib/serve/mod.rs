@@ -143,13 +143,13 @@ pub struct Options {
     pub prepared: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
+    pub common: report::Common,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub apart: apart::Order,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub wanted: link::Wanted,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub common: report::Common,
 }
 
 fn base_url(text: &str) -> Result<String, String> {
@@ -201,6 +201,7 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
         return print_urls(options, id, &presets, &taken, report);
     }
     account(&taken, report);
+    refuse_nothing(options, &taken, report)?;
     let prepared = prepared_for(options, &config.prepare);
     if options.prepare {
         let order = Order {
@@ -357,6 +358,29 @@ fn take(options: &Options, pdf: &documents::Settings) -> Result<Taken, Error> {
         )),
         None => catalogue::of_folder(source, pdf, options.follow_links),
     }
+}
+
+/// Whoever names the wrong folder should know before the first request.
+fn refuse_nothing(options: &Options, taken: &Taken, report: &Report) -> Result<(), Error> {
+    if !taken.catalogue.pictures.is_empty() {
+        return Ok(());
+    }
+    let source = options.source.as_deref().unwrap_or(Path::new("."));
+    let error = Error::new(format!("{}: no image to serve", source.display()));
+    Err(match (taken.rejects.first(), taken.absent) {
+        (Some(reject), _) => error.hint(format!(
+            "{} images are left out, the first: {}: {}",
+            report.rejects.len(),
+            reject.record,
+            reject.problem
+        )),
+        (None, 0) => error.hint(
+            "name a folder that holds JPEG, PNG, TIFF, GIF, WebP or PDF files, or a localizations.json with its --image-map",
+        ),
+        (None, absent) => error.hint(format!(
+            "{absent} images are not in the image map; `recto-download` fetches them"
+        )),
+    })
 }
 
 fn account(taken: &Taken, report: &mut Report) {
