@@ -88,15 +88,19 @@ fn between_marks(name: &str, mark: &str) -> (String, String, String) {
     )
 }
 
-fn help(program: &str) -> String {
+fn said(program: &str, option: &str) -> String {
     let work = Workdir::new();
     let output = work
-        .command(program, &["--help"])
+        .command(program, &[option])
         .env("COLUMNS", "100")
         .output()
         .unwrap();
     assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn help(program: &str) -> String {
+    let text = said(program, "--help");
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     lines.join("\n") + "\n"
 }
@@ -110,6 +114,29 @@ fn the_command_line_is_documented_word_for_word() {
         text += &format!("\n## recto-{program}\n\n```text\n{}```\n", help(program));
     }
     is_or_becomes("docs/cli.md", &text);
+}
+
+#[test]
+fn a_version_names_its_program() {
+    for program in PROGRAMS {
+        let version = concat!(env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!(
+            said(program, "--version"),
+            format!("recto-{program} {version}")
+        );
+    }
+}
+
+#[test]
+fn options_of_every_stage_stand_under_no_heading_of_others() {
+    for program in PROGRAMS {
+        let help = help(program);
+        let above = help.split("--report <FILE>").next().unwrap();
+        let headings = above
+            .lines()
+            .filter(|l| l.ends_with(':') && !l.starts_with(' '));
+        assert_eq!(headings.last(), Some("Options:"), "{program}");
+    }
 }
 
 #[test]

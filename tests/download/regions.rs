@@ -63,9 +63,18 @@ fn every_box_is_an_image_of_its_own_with_its_boxes_on_it() {
         page("b", server.url("/iiif/b"), vec![]),
     ];
     work.write_json("localizations.json", &set(pages));
+    let foreseen = |work: &Workdir| {
+        let ran = work.run("download", &args(&[REGIONS, &["--dry-run"]].concat()));
+        ran.exits(0).says(&["nothing was fetched"]);
+        ran.stdout().lines().nth(1).unwrap_or_default().to_owned()
+    };
+    let told = foreseen(&work);
+    assert!(told.starts_with("127.0.0.1\t2\t3-3\t"), "{told}");
+    assert!(server.log().is_empty() && !work.exists("regions.json"));
     work.run("download", &args(REGIONS))
         .exits(0)
         .says(&["2 of 2 images"]);
+    assert_eq!(foreseen(&work), "", "all is there");
     let places = holds_the_pixels(&work, "regions.json");
     assert_eq!(places, [[20, 10, 40, 30], [50, 30, 20, 20]]);
     assert_eq!(server.hits("/iiif/a/info.json"), 1, "asked once");

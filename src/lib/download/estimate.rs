@@ -3,7 +3,7 @@
 //! Nobody knows a server's cap before asking, so requests are given from the fewest (each image in one answer) to
 //! the most (regions of 1000 × 1000 pixels, the smallest cap met in practice).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::again::Sorted;
 use super::{Options, cover};
@@ -18,7 +18,9 @@ const BYTES_PER_PIXEL: f64 = 0.25;
 const USUAL: [u32; 2] = [5000, 4000];
 
 #[derive(Default)]
-struct Sum {
+struct Sum<'a> {
+    /// Services, whose info.json is asked for once.
+    services: BTreeSet<&'a str>,
     images: u64,
     fewest: u64,
     most: u64,
@@ -80,7 +82,7 @@ pub fn print(sorted: &Sorted, options: &Options, report: &mut Report) -> Result<
     Ok(())
 }
 
-fn add(sum: &mut Sum, image: &LocalizedImage, max_width: Option<u32>) {
+fn add<'a>(sum: &mut Sum<'a>, image: &'a LocalizedImage, max_width: Option<u32>) {
     let declared = image
         .image
         .width
@@ -93,19 +95,20 @@ fn add(sum: &mut Sum, image: &LocalizedImage, max_width: Option<u32>) {
     sum.images += 1;
     sum.guessed += u64::from(size.is_none());
     sum.bytes += f64::from(size_out[0]) * f64::from(size_out[1]) * BYTES_PER_PIXEL;
-    if image.image.service.is_none() {
+    let Some(service) = &image.image.service else {
         sum.fewest += 1;
         sum.most += 1;
         return;
-    }
+    };
+    let info = u64::from(sum.services.insert(&service.id));
     let capped = Limits {
         width: 1000,
         height: 1000,
         area: u64::MAX,
     };
     let tile = cover::fewest(full[0], full[1], &capped, true);
-    sum.fewest += 2;
-    sum.most += 1 + cover::count(full, tile);
+    sum.fewest += info + 1;
+    sum.most += info + cover::count(full, tile);
 }
 
 /// The host that is really asked: after `--rewrite`.

@@ -26,6 +26,18 @@ pub struct Set {
 }
 
 impl Set {
+    /// Images of different ids.
+    pub fn of(all: Vec<LocalizedImage>, finished: &Finished, way: &Way) -> Self {
+        let mut set = Set::default();
+        for image in all {
+            match way.settled(finished, &image) {
+                Some(slot) => set.settled.push(slot),
+                None => set.images.push(image),
+            }
+        }
+        set
+    }
+
     /// Images in all.
     pub fn count(&self) -> usize {
         self.images.len() + self.settled.len()

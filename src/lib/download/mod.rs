@@ -77,7 +77,7 @@ pub struct Options {
     pub tiles: Tiles,
     /// Download only what boxes are around, each an image of its own, asked of the image service; FILE lists these
     /// images with their boxes, for recto-reformat in place of LOCALIZATIONS [default FILE: regions.json]
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "regions.json", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "regions.json")]
     pub regions: Option<PathBuf>,
     /// Pixels around each box, or a part of its sides such as 10%
     #[arg(long, value_name = "N|N%", default_value = "0", requires = "regions")]
@@ -149,18 +149,21 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     let folder = &options.output_dir;
     refuse_overwriting(options)?;
     let way = Way::new(options, folder);
+    let places = Places {
+        folder: options.output_dir.clone(),
+        hidden: options.output_dir.join(".recto"),
+    };
     if options.dry_run {
         let finished = Journal::peek(folder)?;
-        let set = gather::read(&options.localizations, options, &finished, folder)?;
+        let set = match options.regions {
+            Some(_) => sizes::foreseen(options, &places, &finished, report)?,
+            None => gather::read(&options.localizations, options, &finished, folder)?,
+        };
         let sorted = again::sort(&set, &finished, &way)?;
         estimate::print(&sorted, options, report)?;
         account_for_unusable(report, set.unusable);
         return Ok(());
     }
-    let places = Places {
-        folder: options.output_dir.clone(),
-        hidden: options.output_dir.join(".recto"),
-    };
     let parts = match &options.regions {
         Some(file) => Some(sizes::cut(options, file, &places)?),
         None => None,

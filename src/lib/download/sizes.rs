@@ -6,16 +6,21 @@ use std::path::Path;
 use futures::stream::{self, StreamExt};
 use serde::Serialize;
 
+use super::again::Way;
 use super::fetch::Places;
+use super::finished::Finished;
+use super::gather::Set;
 use super::regions;
 use super::{Net, Options, access, failure, uri_of};
-use crate::contracts::{self, Failure, Localizations, LocalizedImage};
+use crate::contracts::{self, BBox, Failure, Localizations, LocalizedImage};
 use crate::files;
 use crate::http::{Count, Kind, Trouble};
 use crate::progress::{Progress, Standing};
-use crate::report::{Error, Reject};
+use crate::report::{Error, Reject, Report};
 use crate::signals::Signals;
 
+/// Where sizes are kept for later runs.
+const SIZES: &str = "sizes.json";
 /// Questions on their way at one time; each host has its own limits.
 const AT_ONCE: usize = 32;
 /// After so many answers they are kept, so that a run that is killed need not ask all again.
@@ -37,12 +42,7 @@ type Sizes = BTreeMap<String, [u32; 2]>;
 
 /// Writes the regions of all boxes to `file`.
 pub(super) fn cut(options: &Options, file: &Path, places: &Places) -> Result<Parts, Error> {
-    let mut set: Localizations = contracts::read(&options.localizations)?;
-    set.images.retain(|image| !image.localizations.is_empty());
-    if set.images.is_empty() {
-        let what = format!("{}: no image has a box", options.localizations.display());
-        return Err(Error::new(what).hint("without --regions whole images are downloaded"));
-    }
+    let set = read(options)?;
     let known = Known::of(options, places, &set.images)?;
     let (images, failures) = known.cut(&set.images, options);
     let found = Localizations {
@@ -57,6 +57,74 @@ pub(super) fn cut(options: &Options, file: &Path, places: &Places) -> Result<Par
     })
 }
 
+/// The images that have boxes.
+fn read(options: &Options) -> Result<Localizations, Error> {
+    let mut set: Localizations = contracts::read(&options.localizations)?;
+    set.images.retain(|image| !image.localizations.is_empty());
+    if set.images.is_empty() {
+        let what = format!("{}: no image has a box", options.localizations.display());
+        return Err(Error::new(what).hint("without --regions whole images are downloaded"));
+    }
+    Ok(set)
+}
+
+/// The regions of all boxes as far as they are known before a server is asked, for an estimate.
+pub(super) fn foreseen(
+    options: &Options,
+    places: &Places,
+    finished: &Finished,
+    report: &mut Report,
+) -> Result<Set, Error> {
+    let set = read(options)?;
+    let mut known = Known {
+        sizes: remembered(&places.hidden.join(SIZES)),
+        lost: BTreeMap::new(),
+        net: None,
+    };
+    let mut guessed = 0;
+    for image in &set.images {
+        if let (Some(service), None) = (&image.image.service, known.size(image)) {
+            guessed += u64::from(image.image.width.is_none());
+            known.sizes.insert(service.id.clone(), likely_size(image));
+        }
+    }
+    if guessed > 0 {
+        let note = format!("{guessed} images declare no size: guessed from their boxes");
+        report.notes.push(note);
+    }
+    let (images, failures) = known.cut(&set.images, options);
+    if let Some(first) = failures.first() {
+        let count = failures.len();
+        report.notes.push(format!(
+            "{count} boxes or images have no region, the first: {}",
+            first.message
+        ));
+    }
+    Ok(Set {
+        unusable: set.rejects,
+        ..Set::of(images, finished, &Way::new(options, &places.folder))
+    })
+}
+
+/// The size of a service's image as far as the source tells: declared, that of the space of its boxes, or at least as
+/// much as its boxes reach.
+fn likely_size(image: &LocalizedImage) -> [u32; 2] {
+    let region = image.image.service.as_ref().and_then(|s| s.region);
+    let declared = image.image.width.zip(image.image.height);
+    let framed = image.frame.map(|f| [f.width as u32, f.height as u32]);
+    let own = declared.map(|(w, h)| [w, h]).or(framed);
+    let reach = |end: fn(&BBox) -> f64| {
+        let ends = image.localizations.iter().map(|l| end(&l.bbox));
+        ends.fold(1.0, f64::max).ceil() as u32
+    };
+    let [width, height] =
+        own.unwrap_or_else(|| [reach(|b| b.x + b.width), reach(|b| b.y + b.height)]);
+    match region {
+        Some([x, y, ..]) => [x.saturating_add(width), y.saturating_add(height)],
+        None => [width, height],
+    }
+}
+
 /// What is known of the services of a set.
 struct Known {
     sizes: Sizes,
@@ -68,7 +136,7 @@ struct Known {
 impl Known {
     /// Asks for what no earlier run was told.
     fn of(options: &Options, places: &Places, images: &[LocalizedImage]) -> Result<Self, Error> {
-        let file = places.hidden.join("sizes.json");
+        let file = places.hidden.join(SIZES);
         let mut known = Known {
             sizes: match options.overwrite || options.refresh {
                 true => Sizes::new(),
