@@ -132,10 +132,10 @@ fn options_of_every_stage_stand_under_no_heading_of_others() {
     for program in PROGRAMS {
         let help = help(program);
         let above = help.split("--report <FILE>").next().unwrap();
-        let headings = above
+        let heading = above
             .lines()
-            .filter(|l| l.ends_with(':') && !l.starts_with(' '));
-        assert_eq!(headings.last(), Some("Options:"), "{program}");
+            .rfind(|line| line.ends_with(':') && !line.starts_with(' '));
+        assert_eq!(heading, Some("Options:"), "{program}");
     }
 }
 
