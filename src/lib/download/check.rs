@@ -27,14 +27,17 @@ pub fn region_bytes(cell: Rect) -> u64 {
     (16 * u64::from(cell.width) * u64::from(cell.height)).max(64 << 20)
 }
 
-/// Looks at what was downloaded from its first byte to its last.
-pub async fn look_at(part: &Part) -> Result<Sound, (Kind, String)> {
+/// Looks at what was downloaded from its first byte to its last, and then does what follows from that.
+pub async fn look_at<T: Send + 'static>(
+    part: &Part,
+    then: impl FnOnce(Sound) -> Result<T, (Kind, String)> + Send + 'static,
+) -> Result<T, (Kind, String)> {
     let part = part.clone();
     let look = move || match part.in_memory() {
         Some(bytes) => pixels::verify_bytes(&bytes),
         None => pixels::verify_file(part.path()),
     };
-    blocking(move || look().map_err(flaw)).await
+    blocking_then(move || look().map_err(flaw), then).await
 }
 
 fn flaw(flaw: Flaw) -> (Kind, String) {
@@ -53,9 +56,22 @@ static CHECKS: Semaphore = Semaphore::const_new(2);
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, (Kind, String)> + Send + 'static,
 ) -> Result<T, (Kind, String)> {
+    blocking_then(work, Ok).await
+}
+
+/// CPU work off the async workers, and behind it a wait for the disk that keeps no other work from its turn.
+async fn blocking_then<T, U: Send + 'static>(
+    work: impl FnOnce() -> Result<T, (Kind, String)> + Send + 'static,
+    then: impl FnOnce(T) -> Result<U, (Kind, String)> + Send + 'static,
+) -> Result<U, (Kind, String)> {
     // Never closed, so this cannot fail.
-    let _permit = CHECKS.acquire().await.expect("checks are never closed");
-    match tokio::task::spawn_blocking(work).await {
+    let permit = CHECKS.acquire().await.expect("checks are never closed");
+    let both = move || {
+        let done = work();
+        drop(permit);
+        then(done?)
+    };
+    match tokio::task::spawn_blocking(both).await {
         Ok(outcome) => outcome,
         Err(e) => Err((Kind::NotAnImage, format!("the decoder gave up: {e}"))),
     }

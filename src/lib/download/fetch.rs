@@ -18,7 +18,7 @@ use crate::files::Part;
 use crate::http::{Ask, Count, Http, Kind, Saved, Trouble};
 use crate::jpeg::Stop;
 use crate::pixels::write::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
-use crate::pixels::{self, Sound};
+use crate::pixels::{self, Header, Sound};
 use crate::progress::Parts;
 
 /// The file type wanted.
@@ -151,9 +151,14 @@ async fn fetch_counted(
         (None, Some(url)) => {
             let ask = Ask::image(url, MOST_BYTES).counted(count);
             let check = async |_: &Saved| {
-                let sound = look_at(&job.part).await?;
-                is_the_one(&sound, image.image.sha256.as_deref())?;
-                Ok(sound)
+                let declared = image.image.sha256.clone();
+                let keep = job.keeper();
+                look_at(&job.part, move |sound| {
+                    is_the_one(&sound, declared.as_deref())?;
+                    keep(&sound)?;
+                    Ok(sound)
+                })
+                .await
             };
             let (saved, sound) = http.save(&ask, &job.part, check).await?;
             let whole = Whole {
@@ -255,24 +260,45 @@ struct Job<'a> {
     part: Part,
 }
 
+impl Wish {
+    /// What an answer is to be encoded as, and its size; none where it is what is wanted.
+    fn other(self, header: &Header) -> Option<(Encoding, [u32; 2])> {
+        let turned = pixels::turned([header.width, header.height], header.orientation);
+        let size = plan::shrunk(turned, self.max_width);
+        let wanted = self.format.encoding();
+        let target = wanted.filter(|e| e.media_type() != header.media_type);
+        let same = || match header.media_type {
+            "image/png" => Encoding::Png,
+            "image/tiff" => Encoding::Tiff,
+            _ => Encoding::Jpeg,
+        };
+        (target.is_some() || size != turned).then(|| (target.unwrap_or_else(same), size))
+    }
+}
+
 impl Job<'_> {
+    /// Gives an answer its name where it is what is wanted, on the thread that looked at it.
+    fn keeper(&self) -> impl FnOnce(&Sound) -> Result<(), (Kind, String)> + Send + use<> {
+        let (wish, part) = (self.wish, self.part.clone());
+        let (folder, stem) = (self.places.folder.clone(), names::stem(self.image));
+        move |sound| match wish.other(&sound.header) {
+            None => part
+                .publish(&folder.join(named(&stem, sound)))
+                .map_err(|e| (Kind::Disk, e.line())),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// One answer: kept as it is, or encoded anew where another type or size was asked for.
     async fn whole(&self, whole: Whole) -> Result<Download, Trouble> {
         let header = &whole.sound.header;
-        let turned = pixels::turned([header.width, header.height], header.orientation);
-        let [width, height] = plan::shrunk(turned, self.wish.max_width);
-        let target = self
-            .wish
-            .format
-            .encoding()
-            .filter(|e| e.media_type() != header.media_type);
-        let shrink = [width, height] != turned;
-        if (target.is_some() || shrink) && self.wish.lossless == Lossless::Require {
+        let other = self.wish.other(header);
+        if other.is_some() && self.wish.lossless == Lossless::Require {
             return Err(required(
                 "another file type or size is wanted than was answered",
             ));
         }
-        if target.is_none() && !shrink {
+        let Some((encoding, size)) = other else {
             let download = self.entry("whole", &whole.uri, &whole.sound, 1, whole.notes);
             let download = Download {
                 etag: text(&whole.saved, "etag"),
@@ -280,14 +306,8 @@ impl Job<'_> {
                 ..download
             };
             return self.publish(&self.part, download).await;
-        }
-        let same = match header.media_type {
-            "image/png" => Encoding::Png,
-            "image/tiff" => Encoding::Tiff,
-            _ => Encoding::Jpeg,
         };
         let part = self.part.clone();
-        let encoding = target.unwrap_or(same);
         let mut notes = whole.notes;
         notes.extend(lost(header));
         let output = Part::new(self.work.with_extension("out"));
@@ -297,7 +317,7 @@ impl Job<'_> {
             let image =
                 pixels::decode_upright(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?;
             let rows = Decoded::new(image).with_icc_of(&bytes);
-            write_sized(rows, [width, height], encoding, to)
+            write_sized(rows, size, encoding, to)
         })
         .await?;
         let download = self.entry("encoded", &whole.uri, &sound, 1, notes);
@@ -399,7 +419,7 @@ impl Job<'_> {
         regions: u32,
         notes: Vec<String>,
     ) -> Download {
-        let path = format!("{}.{}", names::stem(self.image), sound.header.suffix());
+        let path = named(&names::stem(self.image), sound);
         Download {
             recto: Download::NAME.into(),
             id: self.image.id.clone(),
@@ -420,6 +440,9 @@ impl Job<'_> {
 
     /// Waits for the disk beside the async workers: many images wait together.
     async fn publish(&self, part: &Part, download: Download) -> Result<Download, Trouble> {
+        if part.is_published() {
+            return Ok(download);
+        }
         let (part, target) = (part.clone(), self.places.folder.join(&download.path));
         let published = tokio::task::spawn_blocking(move || part.publish(&target)).await;
         let words = match published {
@@ -429,6 +452,11 @@ impl Job<'_> {
         };
         Err(trouble(Kind::Disk, words))
     }
+}
+
+/// The path of an image in the output folder.
+fn named(stem: &str, sound: &Sound) -> String {
+    format!("{stem}.{}", sound.header.suffix())
 }
 
 /// Why an image is not had with `--lossless require`.

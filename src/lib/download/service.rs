@@ -544,7 +544,7 @@ impl Course<'_> {
         let part = self.wanted.part;
         let look = async |saved: &Saved| {
             self.strayed(&saved.url)?;
-            look_at(part).await
+            look_at(part, Ok).await
         };
         self.http.save(&ask, part, look).await
     }

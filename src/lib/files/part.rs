@@ -16,8 +16,19 @@ use crate::report::Error;
 #[derive(Clone, Debug)]
 pub struct Part {
     path: PathBuf,
-    /// All of it, where it is not on the disk.
-    small: Arc<Mutex<Option<Bytes>>>,
+    place: Arc<Mutex<Place>>,
+}
+
+/// Where the bytes are.
+#[derive(Clone, Debug, Default)]
+enum Place {
+    /// On the disk, as many as have come.
+    #[default]
+    Disk,
+    /// In memory, all of them.
+    Memory(Bytes),
+    /// Under their final name.
+    Published,
 }
 
 /// What a part file holds already.
@@ -37,18 +48,26 @@ impl Part {
     pub fn new(path: PathBuf) -> Self {
         Part {
             path,
-            small: Arc::default(),
+            place: Arc::default(),
         }
     }
 
     /// Takes all of it, to be kept in memory.
     pub fn keep_in_memory(&self, all: Bytes) {
-        *self.small() = Some(all);
+        *self.place() = Place::Memory(all);
     }
 
     /// All of it, where it is in memory.
     pub fn in_memory(&self) -> Option<Bytes> {
-        self.small().clone()
+        match &*self.place() {
+            Place::Memory(all) => Some(all.clone()),
+            Place::Disk | Place::Published => None,
+        }
+    }
+
+    /// Whether it has its final name.
+    pub fn is_published(&self) -> bool {
+        matches!(*self.place(), Place::Published)
     }
 
     /// All of it, wherever it is.
@@ -59,8 +78,8 @@ impl Part {
         }
     }
 
-    fn small(&self) -> MutexGuard<'_, Option<Bytes>> {
-        self.small.lock().unwrap_or_else(PoisonError::into_inner)
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where it is.
@@ -96,7 +115,7 @@ impl Part {
 
     /// Removes it.
     pub fn discard(&self) {
-        *self.small() = None;
+        *self.place() = Place::Disk;
         // What is not there needs no removing; what cannot be removed is found out when it is opened.
         let _ = fs::remove_file(&self.path);
         let _ = fs::remove_file(self.proof());
@@ -122,10 +141,10 @@ impl Part {
                 fs::rename(&self.path, target)
             })
             .map_err(cannot)?;
-        match small {
-            Some(_) => *self.small() = None,
-            None => self.discard(),
+        if small.is_none() {
+            self.discard();
         }
+        *self.place() = Place::Published;
         Ok(())
     }
 
@@ -194,7 +213,7 @@ mod tests {
             let target = folder.path().join(format!("images/{length}.jpg"));
             part.publish(&target).unwrap();
             assert!(fs::read(&target).unwrap() == all, "{length}");
-            assert!(part.in_memory().is_none() && !part.path().exists());
+            assert!(part.is_published() && part.in_memory().is_none() && !part.path().exists());
         }
     }
 

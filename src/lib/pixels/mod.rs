@@ -106,19 +106,22 @@ pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     }
 }
 
-/// How much of a JPEG is read for its header; one with more before its pixels is read whole.
-const JPEG_HEAD: u64 = 1 << 20;
+/// How much of a JPEG is read for its header: nearly all have it in the first, those with thumbnails and profiles in
+/// the second; one with more before its pixels is read whole.
+const JPEG_HEADS: [u64; 2] = [1 << 14, 1 << 20];
 
 /// The header of a JPEG by its first bytes alone, for the decoder takes all it is given into memory.
 fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Header> {
     if !input.fill_buf().ok()?.starts_with(&[0xFF, 0xD8]) {
         return None;
     }
-    let mut head = Vec::new();
-    let read = input.by_ref().take(JPEG_HEAD).read_to_end(&mut head);
-    input.rewind().ok()?;
-    read.ok()?;
-    header_of(Cursor::new(head)).ok()
+    JPEG_HEADS.iter().find_map(|&most| {
+        let mut head = Vec::new();
+        let read = input.by_ref().take(most).read_to_end(&mut head);
+        input.rewind().ok()?;
+        read.ok()?;
+        header_of(Cursor::new(head)).ok()
+    })
 }
 
 fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
