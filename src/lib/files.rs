@@ -243,6 +243,12 @@ fn is_abandoned(name: &str) -> bool {
     process.is_some_and(|n| running.join("self").exists() && !running.join(n.to_string()).exists())
 }
 
+/// Moves a file to another place on the same disk, in a folder that is made for it.
+pub fn move_to(from: &Path, to: &Path) -> Result<(), Error> {
+    let moved = fs::create_dir_all(folder_of(to)).and_then(|()| fs::rename(from, to));
+    moved.map_err(|e| cannot_write(to, e))
+}
+
 /// Puts the entries of a folder on the disk, so that a rename survives a power cut.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

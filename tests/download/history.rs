@@ -12,27 +12,39 @@ fn turned(orientation: u8) -> Vec<u8> {
 }
 
 #[test]
-fn a_turn_that_exif_asks_for_is_in_the_pixels_of_what_is_encoded_anew() {
-    let stored = turned(6);
-    let body = stored.clone();
-    let server = Server::start(move |_, _| Answer::Serve(body.clone(), "image/jpeg"));
-    for (format, size, orientation) in [("keep", [48, 32], 6), ("png", [32, 48], 1)] {
-        let work = Workdir::new();
-        let images = set(vec![plain("a", server.url("/a.jpg"))]);
-        work.write_json("localizations.json", &images);
-        work.run("download", &args(&["--format", format])).exits(0);
-        let path = work.json("image_map.json")["a"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let bytes = work.read(&path);
-        let header = recto::pixels::measure_bytes(&bytes).unwrap();
-        assert_eq!([header.width, header.height], size, "{format}");
-        assert_eq!(header.orientation, orientation, "{format}");
-        if format == "png" {
-            let found = image::load_from_memory(&bytes).unwrap().into_rgb8();
-            let wanted = image::load_from_memory(&stored).unwrap().rotate90();
-            assert!(found == wanted.into_rgb8());
+fn a_turn_that_exif_asks_for_stays_a_word_of_the_file_so_that_boxes_stay_on_their_pixels() {
+    for orientation in 2..=8 {
+        let stored = turned(orientation);
+        let body = stored.clone();
+        let server = Server::start(move |_, _| Answer::Serve(body.clone(), "image/jpeg"));
+        for options in [
+            &["--format", "keep"][..],
+            &["--format", "png"],
+            &["--format", "tif"],
+            &["--max-width", "24"],
+        ] {
+            let work = Workdir::new();
+            let images = set(vec![plain("a", server.url("/a.jpg"))]);
+            work.write_json("localizations.json", &images);
+            work.run("download", &args(options)).exits(0);
+            let path = work.json("image_map.json")["a"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            let bytes = work.read(&path);
+            let header = recto::pixels::measure_bytes(&bytes).unwrap();
+            let size = if options[0] == "--max-width" {
+                [24, 16]
+            } else {
+                [48, 32]
+            };
+            assert_eq!([header.width, header.height], size, "{options:?}");
+            assert_eq!(header.orientation, orientation, "{options:?}");
+            if ["png", "tif"].contains(&options[1]) {
+                let found = recto::pixels::decode(&bytes, 1 << 20).unwrap().into_rgb8();
+                let wanted = image::load_from_memory(&stored).unwrap().into_rgb8();
+                assert!(found == wanted, "{options:?} {orientation}");
+            }
         }
     }
 }

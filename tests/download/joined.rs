@@ -99,6 +99,17 @@ fn regions_of_differing_tables_become_the_tiles_of_a_tiff() {
         (&json!("tiled"), &json!("image/tiff"))
     );
     is_the_mosaic(&work, 64, quality);
+    // Who asks for JPEG gets JPEG, or a failure.
+    let work = fetched(&server, &["--format", "jpg"], 0);
+    let line = &journal(&work)[0];
+    assert_eq!(
+        (&line["method"], &line["media_type"]),
+        (&json!("stitched"), &json!("image/jpeg"))
+    );
+    assert!(line["notes"][0].as_str().unwrap().contains("encoded anew"));
+    let jpeg_only = ["--format", "jpg", "--lossless", "require"];
+    let work = fetched(&server, &jpeg_only, 3);
+    assert_eq!(rows(&work, "failures.csv")[0][3], "unsupported");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Sorted<'a> {
     pub left: Vec<Failure>,
     /// Files whose content is not what was written.
     pub differ: Vec<String>,
+    /// Files that are missing, or of another length.
+    pub gone: Vec<String>,
 }
 
 /// How an image is looked for on the disk.
@@ -81,10 +83,15 @@ pub fn sort<'a>(set: &'a Set, finished: &Finished, way: &Way) -> Result<Sorted<'
                 sorted.differ.push(finished.path(slot).to_owned());
                 sorted.missing.push(image);
             }
-            Some((_, State::Gone)) | None => match failed.remove(&image.id) {
-                Some(failure) => sorted.left.push(failure),
-                None => sorted.missing.push(image),
-            },
+            other => {
+                if let Some((slot, _)) = other {
+                    sorted.gone.push(finished.path(slot).to_owned());
+                }
+                match failed.remove(&image.id) {
+                    Some(failure) => sorted.left.push(failure),
+                    None => sorted.missing.push(image),
+                }
+            }
         }
     }
     Ok(sorted)
@@ -139,16 +146,16 @@ fn state(finished: &Finished, slot: Slot, folder: &Path, verify: bool) -> State 
 pub fn kept_from_before(
     images: &[LocalizedImage],
     finished: &Finished,
-    folder: &Path,
-    wish: Wish,
+    way: &Way,
     had: &[Slot],
 ) -> Vec<Slot> {
+    let (wish, verify) = (way.wish, way.options.verify);
     let had: HashSet<Slot> = had.iter().copied().collect();
     let still_there = |image: &LocalizedImage| {
         let slot = finished.find(&image.id)?;
         let is_wanted =
             !had.contains(&slot) && finished.was_asked(slot, &fetch::asked(image, wish));
-        let is_there = matches!(state(finished, slot, folder, false), State::Whole);
+        let is_there = matches!(state(finished, slot, way.folder, verify), State::Whole);
         (is_wanted && is_there).then_some(slot)
     };
     images.iter().filter_map(still_there).collect()

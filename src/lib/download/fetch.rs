@@ -24,7 +24,7 @@ use crate::progress::Parts;
 /// The file type wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Bytes as the server sends them; JPEG where regions must be joined
+    /// Bytes as the server sends them; where regions must be joined a JPEG, or a TIFF of them where no JPEG holds them
     Keep,
     /// JPEG
     Jpg,
@@ -263,8 +263,8 @@ struct Job<'a> {
 impl Wish {
     /// What an answer is to be encoded as, and its size; none where it is what is wanted.
     fn other(self, header: &Header) -> Option<(Encoding, [u32; 2])> {
-        let turned = pixels::turned([header.width, header.height], header.orientation);
-        let size = plan::shrunk(turned, self.max_width);
+        let stored = [header.width, header.height];
+        let size = plan::shrunk(stored, self.max_width);
         let wanted = self.format.encoding();
         let target = wanted.filter(|e| e.media_type() != header.media_type);
         let same = || match header.media_type {
@@ -272,7 +272,7 @@ impl Wish {
             "image/tiff" => Encoding::Tiff,
             _ => Encoding::Jpeg,
         };
-        (target.is_some() || size != turned).then(|| (target.unwrap_or_else(same), size))
+        (target.is_some() || size != stored).then(|| (target.unwrap_or_else(same), size))
     }
 }
 
@@ -307,16 +307,17 @@ impl Job<'_> {
             };
             return self.publish(&self.part, download).await;
         };
-        let part = self.part.clone();
+        let (part, orientation) = (self.part.clone(), header.orientation);
         let mut notes = whole.notes;
         notes.extend(lost(header));
         let output = Part::new(self.work.with_extension("out"));
         let sound = encode(output.path().to_owned(), encoding, move |to| {
             let bytes = part.read().map_err(std::io::Error::other)?;
-            // Encoded anew, the EXIF tag is gone: the turn goes into the pixels.
-            let image =
-                pixels::decode_upright(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?;
-            let rows = Decoded::new(image).with_icc_of(&bytes);
+            let image = pixels::decode(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?;
+            // Turned pixels would lie under other boxes: the turn stays a word of the file.
+            let rows = Decoded::new(image)
+                .with_icc_of(&bytes)
+                .with_orientation(orientation);
             write_sized(rows, size, encoding, to)
         })
         .await?;
@@ -336,7 +337,8 @@ impl Job<'_> {
             return self.encoded(pack, notes).await;
         }
         let output = Part::new(self.work.with_extension("out"));
-        match joined(output.path().to_owned(), pack.clone()).await? {
+        let may_be_tiff = self.wish.format != Format::Jpg;
+        match joined(output.path().to_owned(), pack.clone(), may_be_tiff).await? {
             Ok((how, sound)) => {
                 let plan = pack.plan();
                 let regions = super::cover::count(plan.size, plan.tile) as u32;
@@ -509,11 +511,12 @@ fn written_to(
 async fn joined(
     path: PathBuf,
     pack: std::sync::Arc<Pack>,
+    may_be_tiff: bool,
 ) -> Result<Result<(Joined, Sound), String>, Trouble> {
     let work = move || {
         let mut refusal = None;
         let mut how = Joined::Jpeg;
-        written_to(&path, |out| match join::join(&pack, out) {
+        written_to(&path, |out| match join::join(&pack, may_be_tiff, out) {
             Ok(joined) => {
                 how = joined;
                 Ok(())

@@ -27,10 +27,10 @@ pub fn fits_jpeg(size: [u32; 2]) -> bool {
 }
 
 /// Joins the regions. A refusal says why they cannot be, in words; what was written then is of no use.
-pub fn join(pack: &Pack, out: &mut (impl Write + Seek)) -> Result<Joined, Stop> {
+pub fn join(pack: &Pack, may_be_tiff: bool, out: &mut (impl Write + Seek)) -> Result<Joined, Stop> {
     let regions = Regions::of(pack)?;
     match regions.to_jpeg(out) {
-        Err(Stop::Refused(refusal)) if refusal.may_be_tiff() => {
+        Err(Stop::Refused(refusal)) if may_be_tiff && refusal.may_be_tiff() => {
             out.rewind()?;
             regions.to_tiff(out)
         }

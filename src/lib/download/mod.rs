@@ -45,7 +45,7 @@ use fetch::{Places, Wish};
 use finished::{Finished, Slot};
 use gather::Set;
 use journal::Journal;
-use outcome::{Outcome, account, account_for_unusable, publish, tidy, verified};
+use outcome::{Outcome, Verified, account, account_for_unusable, publish, tidy};
 
 /// Options of `recto-download`.
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,7 @@ pub struct Options {
     #[arg(short, long)]
     pub overwrite: bool,
     /// Check every finished file by its SHA-256 first; one that differs is fetched anew
-    #[arg(long)]
+    #[arg(long, conflicts_with = "overwrite")]
     pub verify: bool,
     /// Ask servers which finished files have changed, by ETag and date, and fetch those anew
     #[arg(long)]
@@ -190,23 +190,24 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
         None => gather::read(source, options, &finished, folder)?,
     };
     let sorted = again::sort(&set, &finished, &way)?;
-    let (differ, left) = (sorted.differ.clone(), sorted.left.clone());
+    let left = sorted.left.clone();
+    let verified = Verified {
+        whole: sorted.done.len(),
+        differ: sorted.differ.clone(),
+        gone: sorted.gone.clone(),
+    };
+    verified.set_aside(&places)?;
     let mut outcome = fetch_all(options, net, &places, &journal, &mut finished, &set, sorted)?;
     let asked = set.count() + uncut.len();
     outcome.failures.extend(left);
     outcome.failures.extend(uncut);
     let mut had = std::mem::take(&mut outcome.had);
     if options.overwrite || options.refresh {
-        had.extend(again::kept_from_before(
-            &set.images,
-            &finished,
-            folder,
-            wish,
-            &had,
-        ));
+        had.extend(again::kept_from_before(&set.images, &finished, &way, &had));
     }
     if options.verify {
-        report.notes.push(verified(had.len(), &differ));
+        let paths: HashSet<&str> = had.iter().map(|slot| finished.path(*slot)).collect();
+        report.notes.extend(verified.words(&places, &paths));
     }
     had.sort_by(|&a, &b| finished.id(a).cmp(finished.id(b)));
     publish(options, &finished, &had, &outcome.failures)?;

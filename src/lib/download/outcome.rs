@@ -1,7 +1,7 @@
 //! What a run leaves behind: the map, the list of failures, the account.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::fetch::{self, Places, Wish};
 use super::finished::{Finished, Slot};
@@ -243,12 +243,56 @@ fn words_of(host: &str, tally: &http::Tally) -> String {
     )
 }
 
-pub(super) fn verified(files: usize, differ: &[String]) -> String {
-    match differ {
-        [] => format!("--verify: {files} files are as they were written"),
-        [first, ..] => format!(
-            "--verify: {} files were not as they were written and were fetched anew, first: {first}",
-            differ.len()
-        ),
+/// What `--verify` found.
+pub(super) struct Verified {
+    /// Files that are as they were written.
+    pub(super) whole: usize,
+    /// Files whose content is another.
+    pub(super) differ: Vec<String>,
+    /// Files that are missing, or of another length.
+    pub(super) gone: Vec<String>,
+}
+
+impl Verified {
+    /// Moves files that are not what they should be out of the way: no later run takes them for whole.
+    pub(super) fn set_aside(&self, places: &Places) -> Result<(), Error> {
+        let aside = Self::aside(places);
+        let mut paths = self.differ.iter();
+        paths.try_for_each(|path| files::move_to(&places.folder.join(path), &aside.join(path)))
+    }
+
+    /// Where such files lie.
+    fn aside(places: &Places) -> PathBuf {
+        places.hidden.join("altered")
+    }
+
+    /// How it went; `had` are the files that are there in the end.
+    pub(super) fn words(&self, places: &Places, had: &HashSet<&str>) -> Vec<String> {
+        let (altered, gone) = (self.differ.len(), self.gone.len());
+        let files = self.whole + altered + gone;
+        let mut words = vec![match altered + gone {
+            0 => format!("--verify: {files} files are as they were written"),
+            _ => format!(
+                "--verify: {} of {files} files are as they were written",
+                self.whole
+            ),
+        }];
+        let kinds = [
+            (
+                &self.differ,
+                format!("altered, and lie in {} now", Self::aside(places).display()),
+            ),
+            (&self.gone, "missing or of another length".to_owned()),
+        ];
+        for (paths, what) in kinds {
+            if let Some(first) = paths.first() {
+                let back = paths.iter().filter(|path| had.contains(&***path)).count();
+                words.push(format!(
+                    "--verify: {} were {what}: {back} of them fetched anew, first: {first}",
+                    paths.len()
+                ));
+            }
+        }
+        words
     }
 }

@@ -217,16 +217,6 @@ pub fn turned([width, height]: [u32; 2], orientation: u8) -> [u32; 2] {
     }
 }
 
-/// Decodes an image as [`decode`] does, turned as its EXIF orientation says.
-pub fn decode_upright(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
-    let header = measure_bytes(bytes)?;
-    let mut image = decode(bytes, most_pixels)?;
-    if let Some(orientation) = image::metadata::Orientation::from_exif(header.orientation) {
-        image.apply_orientation(orientation);
-    }
-    Ok(image)
-}
-
 /// Decodes an image, refusing more than `most_pixels` from its header. Pixels as stored: no EXIF turn.
 pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
     let header = measure_bytes(bytes)?;

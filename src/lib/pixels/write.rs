@@ -26,6 +26,10 @@ pub trait Rows {
     fn icc(&self) -> Option<&[u8]> {
         None
     }
+    /// The EXIF orientation in which readers should show the rows, 1 to 8; 1 is as they are.
+    fn orientation(&self) -> u8 {
+        1
+    }
     /// Fills `row` (width × channels bytes) with the next row.
     fn next_row(&mut self, row: &mut [u8]) -> io::Result<()>;
 }
@@ -78,6 +82,12 @@ fn write_jpeg(rows: &mut dyn Rows, out: &mut impl Write) -> io::Result<()> {
     encoder.set_sampling_factor(SamplingFactor::F_1_1);
     if let Some(icc) = rows.icc() {
         encoder.add_icc_profile(icc).map_err(io::Error::other)?;
+    }
+    if let Some(exif) = exif(rows) {
+        let segment = [b"Exif\0\0", &exif[..]].concat();
+        encoder
+            .add_app_segment(1, segment)
+            .map_err(io::Error::other)?;
     }
     let state = RefCell::new(Pulled {
         row: vec![0; usize::from(width) * usize::from(rows.channels())],
@@ -153,6 +163,7 @@ fn write_png(rows: &mut dyn Rows, out: &mut impl Write) -> io::Result<()> {
     };
     info.bit_depth = png::BitDepth::Eight;
     info.icc_profile = rows.icc().map(|icc| icc.to_vec().into());
+    info.exif_metadata = exif(rows).map(Into::into);
     let mut encoder = png::Encoder::with_info(out, info).map_err(io::Error::other)?;
     encoder.set_compression(png::Compression::Fast);
     let mut writer = encoder.write_header().map_err(io::Error::other)?;
@@ -205,6 +216,12 @@ where
             .write_tag(tiff::tags::Tag::IccProfile, icc)
             .map_err(io::Error::other)?;
     }
+    if rows.orientation() != 1 {
+        image
+            .encoder()
+            .write_tag(tiff::tags::Tag::Orientation, u16::from(rows.orientation()))
+            .map_err(io::Error::other)?;
+    }
     let length = width as usize * usize::from(rows.channels());
     let mut strip = vec![0; length * ROWS as usize];
     for top in (0..height).step_by(ROWS as usize) {
@@ -215,6 +232,16 @@ where
         image.write_strip(strip).map_err(io::Error::other)?;
     }
     image.finish().map_err(io::Error::other)
+}
+
+/// EXIF that says the orientation and no more; none where there is nothing to say.
+fn exif(rows: &dyn Rows) -> Option<Vec<u8>> {
+    let orientation = rows.orientation();
+    (orientation != 1).then(|| {
+        let mut exif = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+        exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+        exif
+    })
 }
 
 fn each_row(rows: &mut dyn Rows, mut to: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
@@ -233,6 +260,7 @@ pub struct Decoded {
     height: u32,
     channels: u8,
     icc: Option<Vec<u8>>,
+    orientation: u8,
     next: usize,
 }
 
@@ -241,6 +269,14 @@ impl Decoded {
     pub fn with_icc_of(self, bytes: &[u8]) -> Self {
         Decoded {
             icc: super::icc(bytes, self.channels),
+            ..self
+        }
+    }
+
+    /// The same, to be shown in an EXIF orientation.
+    pub fn with_orientation(self, orientation: u8) -> Self {
+        Decoded {
+            orientation,
             ..self
         }
     }
@@ -258,6 +294,7 @@ impl Decoded {
             height,
             channels,
             icc: None,
+            orientation: 1,
             next: 0,
         }
     }
@@ -266,6 +303,9 @@ impl Decoded {
 impl Rows for Decoded {
     fn icc(&self) -> Option<&[u8]> {
         self.icc.as_deref()
+    }
+    fn orientation(&self) -> u8 {
+        self.orientation
     }
     fn width(&self) -> u32 {
         self.width
@@ -362,6 +402,9 @@ impl<R: Rows> Rows for Shrunk<R> {
     }
     fn icc(&self) -> Option<&[u8]> {
         self.rows.icc()
+    }
+    fn orientation(&self) -> u8 {
+        self.rows.orientation()
     }
     fn next_row(&mut self, row: &mut [u8]) -> io::Result<()> {
         let span = span(self.done, self.height, self.rows.height());
