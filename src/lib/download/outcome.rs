@@ -218,9 +218,15 @@ pub(super) fn account(
 }
 /// How it went with a host, and why it was not faster.
 fn words_of(host: &str, tally: &http::Tally) -> String {
-    let ms = |share| match tally.percentile(share) {
-        Some(latency) => format!("{:.0} ms", latency.as_secs_f64() * 1000.0),
-        None => "none".into(),
+    let ms = |share| {
+        let latency = tally.percentile(share)?;
+        Some(format!("{:.0} ms", latency.as_secs_f64() * 1000.0))
+    };
+    let answers = match (ms(0.5), ms(0.99)) {
+        (Some(half), Some(nearly_all)) => {
+            format!("answers within {half} (p50) and {nearly_all} (p99)")
+        }
+        _ => "no answer".into(),
     };
     let waits = [
         (tally.waited, "for its pace and a place"),
@@ -233,13 +239,15 @@ fn words_of(host: &str, tally: &http::Tally) -> String {
     let waits: String = waits
         .map(|(time, why)| format!(", requests waited {} s in all {why}", time.as_secs()))
         .collect();
+    let stopped = tally.stopped.as_ref();
+    let stopped = stopped.map(|why| format!("; left alone before the end: {why}"));
     format!(
-        "{host}: {} requests, {} of them again, {}, answers within {} (p50) and {} (p99){waits}",
+        "{host}: {} request{}, {} of them again, {}, {answers}{waits}{}",
         tally.requests,
+        if tally.requests == 1 { "" } else { "s" },
         tally.retries,
         indicatif::HumanBytes(tally.bytes),
-        ms(0.5),
-        ms(0.99)
+        stopped.unwrap_or_default()
     )
 }
 

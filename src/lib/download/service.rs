@@ -318,7 +318,10 @@ impl Course<'_> {
                 .await
             {
                 Ok(pack) => return pack,
-                Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
+                // Other words do not help against this.
+                Err(trouble) if self.is_barred(&trouble) || trouble.status == Some(503) => {
+                    return Err(trouble);
+                }
                 Err(trouble)
                     if refused(&trouble)
                         || matches!(

@@ -45,7 +45,9 @@ pub struct Manners {
     /// Why it is left in quiet.
     why_quiet: &'static str,
     closed: Option<(Kind, String)>,
-    /// Troubles in a row that tell of a host under strain.
+    /// Requests that wait for their first turn.
+    waiting: u32,
+    /// Pauses in a row for a host under strain.
     strained: u32,
     /// Answers in a row that refuse: 401, 403, 429.
     refused: u32,
@@ -73,8 +75,12 @@ const SLOWEST: f64 = 0.1;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Answers that come this much later than before are no sign of strain.
 const SLACK: Duration = Duration::from_millis(50);
+/// How far a request that failed goes behind one that was not answered yet.
+const BEHIND: Duration = Duration::from_millis(20);
 /// Refusals in a row after which a host is left alone.
 const REFUSALS: u32 = 20;
+/// Pauses in a row, each longer than the one before, after which a host that is still under strain is left alone.
+const STRAINS: u32 = 10;
 /// A host is given up when it could not be reached this often in a row…
 const UNREACHED: u32 = 8;
 /// …over at least this many times the first pause between retries.
@@ -94,11 +100,31 @@ impl Manners {
             quiet_until: now,
             why_quiet: "strain",
             closed: None,
+            waiting: 0,
             strained: 0,
             refused: 0,
             unreachable: None,
             tally: Tally::default(),
         }
+    }
+
+    /// Another request waits for its first turn.
+    pub fn came(&mut self) {
+        self.waiting += 1;
+    }
+
+    /// It has had it, or waits no more.
+    pub fn went(&mut self) {
+        self.waiting = self.waiting.saturating_sub(1);
+    }
+
+    /// Takes the next turn for a request that failed before. Under strain those that were not answered yet go first: it
+    /// may be this one that the host cannot answer.
+    pub fn turn_again(&mut self, now: Instant) -> Turn {
+        if self.strained == 0 || self.waiting == 0 || self.closed.is_some() {
+            return self.turn(now);
+        }
+        Turn::Wait(self.next_slot.max(self.quiet_until).max(now) + BEHIND)
     }
 
     /// Takes the next turn, if there is one.
@@ -223,7 +249,7 @@ impl Manners {
     pub fn answered(&mut self, now: Instant, status: u16, wait: Option<Duration>, pause: Duration) {
         self.unreachable = None;
         match status {
-            429 | 503 => self.slow_down(now, wait, pause),
+            429 | 503 => self.slow_down(now, status, wait, pause),
             _ => self.strained = 0,
         }
         match status {
@@ -268,26 +294,32 @@ impl Manners {
         }
     }
 
-    fn slow_down(&mut self, now: Instant, wait: Option<Duration>, pause: Duration) {
+    fn slow_down(&mut self, now: Instant, status: u16, wait: Option<Duration>, pause: Duration) {
+        let kind = match status {
+            429 => Kind::TooMany,
+            _ => Kind::Server,
+        };
+        // Those under way together are told the same: one lesson.
+        let is_news = now >= self.quiet_until;
+        self.strained += u32::from(is_news);
         match wait {
             Some(wait) if wait > PATIENCE => {
-                let message = format!(
-                    "it asks for {} s of quiet; run again after that",
-                    wait.as_secs()
-                );
-                self.close(Kind::TooMany, message);
+                let seconds = wait.as_secs();
+                let message = format!("it asks for {seconds} s of quiet; run again after that");
+                self.close(kind, message);
+            }
+            _ if self.strained > STRAINS => {
+                let message =
+                    format!("after {STRAINS} pauses in a row it answers HTTP {status} still");
+                self.close(kind, message);
             }
             Some(wait) if !wait.is_zero() => {
-                // Those under way together are told the same: one lesson.
-                if now >= self.quiet_until {
+                if is_news {
                     self.shrink();
                 }
                 self.keep_quiet(now + wait, "retry-after");
             }
-            _ => {
-                self.strained += 1;
-                self.pause(now, pause, self.strained, "strain");
-            }
+            _ => self.pause(now, pause, self.strained, "strain"),
         }
     }
 
@@ -302,8 +334,9 @@ impl Manners {
 
     /// Leaves the host alone for the rest of the run.
     pub fn close(&mut self, kind: Kind, why: String) {
-        self.closed
-            .get_or_insert((kind, format!("the host is left alone in this run: {why}")));
+        let message = format!("the host is left alone in this run: {why}");
+        self.tally.stopped.get_or_insert(why);
+        self.closed.get_or_insert((kind, message));
     }
 }
 
@@ -398,12 +431,52 @@ mod tests {
         assert_eq!(next(&mut host, start, SECOND).unwrap(), 9 * SECOND);
         host.answered(start, 503, Some(3600 * SECOND), SECOND);
         let trouble = next(&mut host, start, SECOND).unwrap_err();
-        assert_eq!(trouble.kind, Kind::TooMany);
+        assert_eq!(trouble.kind, Kind::Server);
         assert!(
             trouble.message.contains("3600 s of quiet"),
             "{}",
             trouble.message
         );
+    }
+
+    #[test]
+    fn under_strain_those_go_first_that_were_not_answered_yet() {
+        let start = Instant::now();
+        let mut host = Manners::new(start, FREELY);
+        host.came();
+        host.answered(start, 503, None, SECOND);
+        let Turn::Wait(until) = host.turn_again(start) else {
+            panic!("it goes behind");
+        };
+        assert_eq!(until, start + SECOND + BEHIND);
+        assert!(matches!(host.turn(until), Turn::Go));
+        host.went();
+        host.left();
+        host.answered(until, 200, None, SECOND);
+        host.came();
+        assert!(
+            matches!(host.turn_again(until), Turn::Go),
+            "no strain any more"
+        );
+    }
+
+    #[test]
+    fn a_host_that_stays_under_strain_is_left_alone_in_the_end() {
+        let start = Instant::now();
+        for (status, wait) in [(503, None), (429, None), (503, Some(9 * SECOND))] {
+            let mut host = Manners::new(start, FREELY);
+            let mut now = Duration::ZERO;
+            for pauses in 0..=STRAINS {
+                assert!(next(&mut host, start, now).is_ok(), "{status} {pauses}");
+                // Two under way together are told the same; of refusals there is a rule beside this one.
+                let told = if status == 503 { 2 } else { 1 };
+                (0..told).for_each(|_| host.answered(start + now, status, wait, SECOND));
+                now = next(&mut host, start, now).unwrap_or(now);
+            }
+            let trouble = next(&mut host, start, now).unwrap_err();
+            let is_told = trouble.message.contains("after 10 pauses in a row");
+            assert!(is_told && host.tally.stopped.is_some(), "{trouble:?}");
+        }
     }
 
     #[test]

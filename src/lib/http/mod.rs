@@ -214,6 +214,8 @@ struct Host {
 struct Attempt {
     trouble: Trouble,
     retry_after: Option<Duration>,
+    /// How often it is worth asking again at most.
+    most: u32,
 }
 
 impl From<Trouble> for Attempt {
@@ -221,7 +223,15 @@ impl From<Trouble> for Attempt {
         Attempt {
             trouble,
             retry_after: None,
+            most: u32::MAX,
         }
+    }
+}
+
+impl Attempt {
+    /// The same, not worth asking again more than so often.
+    fn at_most(self, most: u32) -> Self {
+        Attempt { most, ..self }
     }
 }
 
@@ -397,6 +407,7 @@ impl Http {
             let Attempt {
                 mut trouble,
                 retry_after,
+                most: worth,
             } = match once(attempt).await {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
@@ -414,7 +425,7 @@ impl Http {
                 (false, None) => u32::MAX,
             };
             was_another |= is_another;
-            let retries = most.min(self.options.retries);
+            let retries = most.min(worth).min(self.options.retries);
             match after(trouble.kind, retry_after, attempt, retries, backoff) {
                 Next::GiveUp => {
                     if let Some(wait) = retry_after.filter(|wait| *wait > PATIENCE) {

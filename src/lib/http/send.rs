@@ -37,6 +37,22 @@ impl Drop for Slot {
     }
 }
 
+/// A request that waits for its first turn.
+struct First<'a>(&'a Host);
+
+impl<'a> First<'a> {
+    fn of(host: &'a Host) -> Self {
+        lock(&host.state).came();
+        First(host)
+    }
+}
+
+impl Drop for First<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).went();
+    }
+}
+
 /// Redirects followed.
 const MOST_HOPS: usize = 5;
 /// A robots.txt is read up to here (RFC 9309 §2.5 asks for at least 500 KiB).
@@ -84,9 +100,7 @@ impl Http {
                 self.look_for_reservation(ask, &host, &url, strays).await?;
             }
             let slot = self.slot(&host, again && hop == 0).await?;
-            if hop == 0 {
-                ask.count.add_one();
-            }
+            ask.count.add_one();
             let start = Instant::now();
             let body = ask.body.as_ref().filter(|_| !as_get);
             // What was meant for an encrypted connection is not said on an open one.
@@ -118,17 +132,15 @@ impl Http {
                 }
                 None => {
                     return Err(Attempt {
-                        trouble: refusal(status),
                         retry_after: wait,
+                        ..refusal(status).into()
                     });
                 }
             }
         }
-        Err(refused(
-            Kind::Network,
-            format!("redirected more than {MOST_HOPS} times"),
-        )
-        .into())
+        let message = format!("redirected more than {MOST_HOPS} times");
+        // It may have been a slip; more often it is what the server does.
+        Err(Attempt::from(refused(Kind::Network, message)).at_most(1))
     }
 
     fn request(
@@ -193,16 +205,20 @@ impl Http {
     }
 
     /// Waits for a place and a turn.
-    async fn slot(&self, host: &Arc<Host>, again: bool) -> Result<Slot, Trouble> {
+    async fn slot(&self, host: &Arc<Host>, again: bool) -> Result<Slot, Attempt> {
         let start = Instant::now();
         let mut quiet = Duration::ZERO;
+        let _first = (!again).then(|| First::of(host));
         loop {
             if let Some(trouble) = self.over_budget() {
                 host.freed.notify_one();
-                return Err(trouble);
+                return Err(trouble.into());
             }
             let freed = host.freed.notified();
-            let turn = lock(&host.state).turn(Instant::now());
+            let turn = match again {
+                true => lock(&host.state).turn_again(Instant::now()),
+                false => lock(&host.state).turn(Instant::now()),
+            };
             match turn {
                 Turn::Go => break,
                 Turn::Wait(until) => {
@@ -217,7 +233,7 @@ impl Http {
                 Turn::Full => freed.await,
                 Turn::Never(trouble) => {
                     host.freed.notify_one();
-                    return Err(trouble);
+                    return Err(Attempt::from(trouble).at_most(0));
                 }
             }
         }

@@ -15,6 +15,8 @@ pub struct Tally {
     pub waited: Duration,
     /// How long they waited because the host asked for quiet, was under strain or could not be reached.
     pub quiet: Duration,
+    /// Why it was left alone before the end, if it was.
+    pub stopped: Option<String>,
     latencies: Latencies,
 }
 

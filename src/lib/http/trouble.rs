@@ -197,8 +197,9 @@ pub fn time_there(headers: &HeaderMap, here: SystemTime) -> SystemTime {
 /// `Retry-After` in either form: seconds, or a date.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if let Some(seconds) = text.parse().ok().filter(|s: &f64| *s >= 0.0) {
+        // Some servers write fractions, and some write what no clock holds.
+        return Some(Duration::from_secs_f64(seconds.ceil().min(1e9)));
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
@@ -247,24 +248,39 @@ pub fn used_up(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 /// How a picture's owner reserves it against mining, if so: `X-Robots-Tag` said to all or to us, `tdm-reservation`.
 pub fn reservation(headers: &HeaderMap) -> Option<String> {
     const RESERVES: [&str; 5] = ["noai", "noimageai", "noindex", "noimageindex", "none"];
+    // Directives that have a value of their own behind a colon; any other word before one is the name of a reader.
+    const VALUED: [&str; 4] = [
+        "max-snippet",
+        "max-image-preview",
+        "max-video-preview",
+        "unavailable_after",
+    ];
+    let trimmed = |word: &str| {
+        let is_mark = |c: char| !c.is_ascii_alphanumeric();
+        word.trim_matches(is_mark).to_ascii_lowercase()
+    };
     for value in headers.get_all("x-robots-tag") {
-        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
-        // `googlebot: noindex` is said to another; `unavailable_after: …` is a directive.
-        let said = match text.split_once(':') {
-            Some((agent, said)) if agent.trim() == "recto" => said,
-            Some((agent, _)) if !agent.contains(',') => agent,
-            _ => &text,
-        };
-        if let Some(word) = said
-            .split(',')
-            .map(str::trim)
-            .find(|w| RESERVES.contains(w))
-        {
-            return Some(format!("X-Robots-Tag: {word}"));
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let mut is_for_us = true;
+        for part in text.split([',', ';']) {
+            let word = match part.split_once(':') {
+                Some((name, _)) if VALUED.contains(&&*trimmed(name)) => continue,
+                // `googlebot: noindex, noai` is said to another, all of it.
+                Some((reader, said)) => {
+                    is_for_us = ["recto", "*"].contains(&&*reader.trim().to_ascii_lowercase());
+                    said
+                }
+                None => part,
+            };
+            let word = trimmed(word);
+            if is_for_us && RESERVES.contains(&&*word) {
+                return Some(format!("X-Robots-Tag: {word}"));
+            }
         }
     }
-    let reserved = headers.get("tdm-reservation")?.to_str().ok()?.trim() == "1";
-    reserved.then(|| "tdm-reservation: 1".to_owned())
+    let said = headers.get("tdm-reservation")?.to_str().ok()?;
+    let is_reserved = said.split(',').any(|said| said.trim() == "1");
+    is_reserved.then(|| "tdm-reservation: 1".to_owned())
 }
 
 #[cfg(test)]
@@ -318,6 +334,10 @@ mod tests {
             ("7", Some(7)),
             ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("3.5", Some(4)),
+            ("999999999999999999999", Some(1_000_000_000)),
+            ("-1", None),
+            ("NaN", None),
             ("soon", None),
         ];
         for (text, wanted) in cases {
@@ -398,6 +418,25 @@ mod tests {
                 Some("X-Robots-Tag: noindex"),
             ),
             ("x-robots-tag", "max-snippet:50", None),
+            (
+                "x-robots-tag",
+                "max-image-preview:none, noai",
+                Some("X-Robots-Tag: noai"),
+            ),
+            (
+                "x-robots-tag",
+                "unavailable_after: 25 Jun 2030 15:00:00 PST, noimageai",
+                Some("X-Robots-Tag: noimageai"),
+            ),
+            ("x-robots-tag", "googlebot: max-snippet:-1, noai", None),
+            (
+                "x-robots-tag",
+                "googlebot: noindex, recto: noai",
+                Some("X-Robots-Tag: noai"),
+            ),
+            ("x-robots-tag", "\"noai\";", Some("X-Robots-Tag: noai")),
+            ("x-robots-tag", "none-such", None),
+            ("tdm-reservation", "1, 1", Some("tdm-reservation: 1")),
             ("tdm-reservation", "1", Some("tdm-reservation: 1")),
             ("tdm-reservation", "0", None),
         ];
