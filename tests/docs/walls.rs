@@ -78,10 +78,16 @@ const WALLS: &[Wall] = &[
         holds: "options come by the command line, and programs end in `main`",
         words: r"\benv::(var|vars|set_var|args)|process::exit\b|set_current_dir",
         rooms: &[],
-        except: &[(
-            "http/netrc.rs",
-            "finds the file where curl finds it: $NETRC, when --netrc names none",
-        )],
+        except: &[
+            (
+                "http/netrc.rs",
+                "finds the file where curl finds it: $NETRC, when --netrc names none",
+            ),
+            (
+                "http/proxies.rs",
+                "refuses what the HTTP client, which reads the same, would pass by without a word",
+            ),
+        ],
     },
     Wall {
         holds: "no input makes a program panic by intent",

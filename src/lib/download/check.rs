@@ -44,7 +44,7 @@ fn flaw(flaw: Flaw) -> (Kind, String) {
     match flaw {
         Flaw::NotAnImage(what) => (Kind::NotAnImage, what),
         Flaw::Damaged(what) => (Kind::Truncated, what),
-        Flaw::Unbelievable(what) => (Kind::Unsupported, what),
+        Flaw::Refused(what) => (Kind::Unsupported, what),
         Flaw::Disk(what) => (Kind::Disk, what),
     }
 }

@@ -75,7 +75,11 @@ pub fn print(sorted: &Sorted, options: &Options, report: &mut Report) -> Result<
     report.kept = report.read;
     report.filtered = (sorted.done.len() + sorted.left.len()) as u64;
     if !sorted.done.is_empty() {
-        let words = format!("{} images are there already", sorted.done.len());
+        let asked = match options.refresh {
+            true => ": --refresh asks for each of them that came in one answer",
+            false => "",
+        };
+        let words = format!("{} images are there already{asked}", sorted.done.len());
         report.notes.push(words);
     }
     report.done = "nothing was fetched: --dry-run".into();

@@ -321,7 +321,7 @@ fn fetch_all(
         let done = match options.refresh {
             true => {
                 let (same, news) = refresh(&http, finished, done, &set.images, &mut missing).await;
-                lock().notes.push(news);
+                lock().notes.extend(news);
                 same
             }
             false => done,
@@ -471,29 +471,50 @@ async fn refresh<'a>(
     done: Vec<Slot>,
     images: &'a [LocalizedImage],
     missing: &mut Vec<&'a LocalizedImage>,
-) -> (Vec<Slot>, String) {
+) -> (Vec<Slot>, Vec<String>) {
     let ask = |slot| async move { (again::since(http, finished.whole(slot)).await, slot) };
     let in_flight = usize::from(http.options().per_host());
-    let answers = stream::iter(done).map(ask).buffer_unordered(in_flight);
-    let (mut same, mut counts) = (Vec::new(), [0u64; 4]);
-    let (mut changed, mut answers) = (HashSet::new(), std::pin::pin!(answers));
-    while let Some((since, slot)) = answers.next().await {
-        counts[since as usize] += 1;
-        match since {
-            Since::Changed => drop(changed.insert(finished.id(slot))),
-            _ => same.push(slot),
-        }
-    }
-    let news = format!(
+    let mut answers: Vec<(Since, Slot)> = stream::iter(done)
+        .map(ask)
+        .buffer_unordered(in_flight)
+        .collect()
+        .await;
+    answers.sort_by(|(_, a), (_, b)| finished.id(*a).cmp(finished.id(*b)));
+    let of = |kind: Since| -> Vec<&str> {
+        let of_kind = answers.iter().filter(|(since, _)| *since == kind);
+        of_kind.map(|(_, slot)| finished.id(*slot)).collect()
+    };
+    let [changed, gone, unknown] = [Since::Changed, Since::Gone, Since::Unknown].map(of);
+    let mut news = vec![format!(
         "--refresh: {} as they were, {} changed, {} gone at the server and kept here, {} of which nothing tells; {} new",
-        counts[0],
-        counts[1],
-        counts[2],
-        counts[3],
+        answers.len() - changed.len() - gone.len() - unknown.len(),
+        changed.len(),
+        gone.len(),
+        unknown.len(),
         missing.len()
-    );
+    )];
+    for (ids, what) in [
+        (&changed, "changed"),
+        (&gone, "gone at the server"),
+        (&unknown, "of which nothing tells"),
+    ] {
+        news.extend(list_of(ids).map(|ids| format!("--refresh: {what}: {ids}")));
+    }
+    let changed: HashSet<&str> = changed.into_iter().collect();
     missing.extend(images.iter().filter(|image| changed.contains(&*image.id)));
-    (same, news)
+    let same = answers.iter().filter(|(since, _)| *since != Since::Changed);
+    (same.map(|(_, slot)| *slot).collect(), news)
+}
+
+/// Some ids for people to read, and how many more there are.
+fn list_of(ids: &[&str]) -> Option<String> {
+    const TOLD: usize = 20;
+    let told = ids[..ids.len().min(TOLD)].join(", ");
+    match ids.len() {
+        0 => None,
+        1..=TOLD => Some(told),
+        all => Some(format!("{told} and {} more", all - TOLD)),
+    }
 }
 
 /// Where an image is asked for: its service, else its URL.

@@ -200,22 +200,31 @@ pub(super) fn account(
         images,
         options.output_dir.display()
     );
-    report.hint = (!outcome.failures.is_empty()).then(|| {
-        let distrusted = outcome
-            .failures
-            .iter()
-            .any(|failure| failure.kind == Kind::Certificate.name());
-        format!(
-            "{} lists what is missing; run the same command again to try only that{}",
-            options.failures.display(),
-            if distrusted {
-                "; --insecure accepts any certificate"
-            } else {
-                ""
-            }
-        )
-    });
+    report.hint = (!outcome.failures.is_empty()).then(|| hint(options, &outcome.failures));
 }
+
+/// What to do about what is missing.
+fn hint(options: &Options, failures: &[Failure]) -> String {
+    let list = options.failures.display();
+    let is_there = |is_it: fn(Kind) -> bool| {
+        let of_name = |name: &str| Kind::ALL.into_iter().find(|kind| kind.name() == name);
+        let mut kinds = failures.iter().filter_map(|failure| of_name(&failure.kind));
+        kinds.any(is_it)
+    };
+    let distrusted = match is_there(|kind| kind == Kind::Certificate) {
+        true => "; --insecure accepts any certificate",
+        false => "",
+    };
+    match is_there(|kind| kind.passes() || matches!(kind, Kind::Budget | Kind::Disk)) {
+        true => format!(
+            "{list} lists what is missing; run the same command again to try only that{distrusted}"
+        ),
+        false => format!(
+            "{list} lists what is missing and why; the same command would end the same way now{distrusted}"
+        ),
+    }
+}
+
 /// How it went with a host, and why it was not faster.
 fn words_of(host: &str, tally: &http::Tally) -> String {
     let ms = |share| {

@@ -73,8 +73,8 @@ pub struct Whole {
 
 /// The size of regions first tried on a server that refuses the whole image without saying why.
 const CAUTIOUS: u32 = 1024;
-/// The size of regions tried last.
-const SMALL: u32 = 512;
+/// The sizes of regions tried last.
+const SMALL: [u32; 2] = [512, 256];
 /// An image in more regions than this is a lie of its info.json, or not to be had with decency.
 const MOST_REGIONS: u64 = 100_000;
 /// How often a cap may turn out smaller than thought.
@@ -367,13 +367,20 @@ impl Course<'_> {
             .map(|set| [set.width, set.height])
             .max_by_key(|[w, h]| u64::from(*w) * u64::from(*h));
         let is_bound = self.wanted.is_canonical && advertised.is_some();
-        let free = (info.level >= 1 && !is_bound || advertised.is_none()).then_some(None);
+        // Files made beforehand, of which none is a part.
+        let has_no_parts = info.level == 0 && info.tiles.is_empty() && !info.sizes.is_empty();
+        let has_free = info.level >= 1 && !is_bound || advertised.is_none() && !has_no_parts;
+        let free = has_free.then_some(None);
         let tiles = advertised
             .filter(|_| size == [info.width, info.height])
             .map(Some);
         // A server that refuses large regions without a word may give small ones.
-        let small = (info.level >= 1 && advertised.is_none()).then_some(Some([SMALL, SMALL]));
-        let ways = free.into_iter().chain(tiles).chain(small);
+        let has_small = info.level >= 1 && advertised.is_none();
+        let small = SMALL.map(|side| has_small.then_some(Some([side, side])));
+        let ways = free
+            .into_iter()
+            .chain(tiles)
+            .chain(small.into_iter().flatten());
         ways.flat_map(|tile| {
             dialects(info, self.wanted.format)
                 .into_iter()

@@ -22,6 +22,7 @@ pub mod callback;
 mod host;
 mod netrc;
 mod options;
+mod proxies;
 mod reservations;
 mod robots;
 mod secrets;
@@ -242,6 +243,7 @@ impl Http {
     /// A client that follows the options. `hosts` are those that the user asks for by name: they alone are told
     /// secrets that are given without a host.
     pub fn new(options: &Options, hosts: &BTreeSet<String>) -> Result<Self, Error> {
+        proxies::refuse_unusable()?;
         // A second call finds the provider already installed, which is what it wants.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = |undo_encodings: bool| {

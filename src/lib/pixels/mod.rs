@@ -100,28 +100,36 @@ pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
 /// Reads the header of an image from its start. The error says why it is no image.
 pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     let mut input = input;
-    match of_jpeg_tiles(&mut input).or_else(|| of_jpeg_head(&mut input)) {
-        Some(header) => Ok(header),
-        None => header_of(input),
+    if let Some(header) = of_jpeg_tiles(&mut input) {
+        return Ok(header);
     }
+    of_jpeg_head(&mut input).unwrap_or_else(|| header_of(input))
 }
 
 /// How much of a JPEG is read for its header: nearly all have it in the first, those with thumbnails and profiles in
-/// the second; one with more before its pixels is read whole.
-const JPEG_HEADS: [u64; 2] = [1 << 14, 1 << 20];
+/// the second; beyond the third there is none.
+const JPEG_HEADS: [u64; 3] = [1 << 14, 1 << 20, 64 << 20];
 
-/// The header of a JPEG by its first bytes alone, for the decoder takes all it is given into memory.
-fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Header> {
+/// The header of a JPEG by its first bytes alone, for the decoder takes all it is given into memory; none for what is
+/// no JPEG.
+fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, String>> {
     if !input.fill_buf().ok()?.starts_with(&[0xFF, 0xD8]) {
         return None;
     }
-    JPEG_HEADS.iter().find_map(|&most| {
+    let mut found = None;
+    for most in JPEG_HEADS {
         let mut head = Vec::new();
         let read = input.by_ref().take(most).read_to_end(&mut head);
         input.rewind().ok()?;
-        read.ok()?;
-        header_of(Cursor::new(head)).ok()
-    })
+        let is_all = (read.ok()? as u64) < most;
+        let header = header_of(Cursor::new(head));
+        let is_enough = header.is_ok() || is_all;
+        found = Some(header);
+        if is_enough {
+            break;
+        }
+    }
+    found
 }
 
 fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {

@@ -37,10 +37,11 @@ fn exif_of_jpeg(bytes: &[u8]) -> Vec<(usize, usize)> {
             continue;
         }
         let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
-        if marker == 0xda || end > bytes.len() {
+        // A length counts its own two bytes.
+        let Some(body) = bytes.get(at + 4..end).filter(|_| marker != 0xda) else {
             break;
-        }
-        if marker == 0xe1 && bytes[at + 4..end].starts_with(START) {
+        };
+        if marker == 0xe1 && body.starts_with(START) {
             spans.push((at + 4 + START.len(), end));
         }
         at = end;
@@ -138,6 +139,14 @@ mod tests {
         }
         let gif = b"GIF89a".to_vec();
         assert_eq!(untag(gif.clone()), gif);
+    }
+
+    #[test]
+    fn a_segment_that_says_to_be_shorter_than_its_length_ends_the_search() {
+        for length in 0..2 {
+            let bytes = [0xff, 0xd8, 0xff, 0xe1, 0, length, b'E', b'x', b'i', b'f'];
+            assert_eq!(exif_of_jpeg(&bytes), []);
+        }
     }
 
     proptest! {

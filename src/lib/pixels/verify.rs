@@ -18,8 +18,8 @@ pub enum Flaw {
     NotAnImage(String),
     /// They are an image that ends in the middle or is damaged.
     Damaged(String),
-    /// They claim more pixels than so few bytes are believed to hold.
-    Unbelievable(String),
+    /// They claim more pixels than so few bytes are believed to hold, or are of a type that is not read.
+    Refused(String),
     /// They cannot be read from the disk.
     Disk(String),
 }
@@ -52,6 +52,9 @@ const SMALL: u64 = 4 << 20;
 const VAST: u64 = 400_000_000;
 /// …are not believed when there are so many of them to a byte: blank pages have fewer.
 const SPARSE: u64 = 2000;
+
+/// JPEGs with more bytes to a pixel than this, beyond [`LARGE`], are not read at all.
+const DENSE: u64 = 16;
 
 /// Checks an image in memory.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
@@ -100,6 +103,7 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
         "image/jpeg" if bytes > LOADED => ends_as_jpeg(&tail(&mut file).map_err(disk)?)?,
         "image/jpeg" => whole_jpeg(&std::fs::read(path).map_err(disk)?, &header)?,
         "image/png" => whole_png(BufReader::new(File::open(path).map_err(disk)?))?,
+        "image/tiff" if is_whole_tiff(BufReader::new(File::open(path).map_err(disk)?)) => {}
         _ => whole_other(&std::fs::read(path).map_err(disk)?, &header)?,
     }
     Ok(Sound {
@@ -107,6 +111,20 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
         bytes,
         sha256,
     })
+}
+
+/// Whether the first picture of a TIFF decodes strip by strip, or tile by tile; no where it does not, or has a kind of
+/// them that is looked at otherwise.
+fn is_whole_tiff(input: impl io::BufRead + Seek) -> bool {
+    let decode = || -> tiff::TiffResult<()> {
+        let mut decoder = tiff::decoder::Decoder::new(input)?;
+        let chunks = match decoder.get_chunk_type() {
+            tiff::decoder::ChunkType::Strip => decoder.strip_count()?,
+            tiff::decoder::ChunkType::Tile => decoder.tile_count()?,
+        };
+        (0..chunks).try_for_each(|chunk| decoder.read_chunk(chunk).map(|_| ()))
+    };
+    decode().is_ok()
 }
 
 /// The ICC profile of an image, if it has one that is about grey or RGB, as many `channels` (1 or 3) as it is decoded
@@ -130,13 +148,15 @@ fn icc_of_tiff(bytes: &[u8]) -> Option<Vec<u8>> {
     tag.into_u8_vec().ok()
 }
 
-/// A few bytes that claim a huge picture are a trap for whoever decodes it.
+/// A few bytes that claim a huge picture are a trap for whoever decodes it, and so are many that claim a small one.
 fn believable(header: &Header, bytes: u64) -> Result<(), Flaw> {
     let pixels = pixels_of(header);
-    if pixels <= VAST || pixels / SPARSE <= bytes {
+    let is_bloated =
+        header.media_type == "image/jpeg" && bytes.saturating_sub(LARGE) / DENSE > pixels;
+    if (pixels <= VAST || pixels / SPARSE <= bytes) && !is_bloated {
         return Ok(());
     }
-    Err(Flaw::Unbelievable(format!(
+    Err(Flaw::Refused(format!(
         "not believed: {} of {} x {} pixels in {bytes} bytes",
         header.media_type, header.width, header.height
     )))
@@ -152,6 +172,9 @@ fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
             "{media_type} with a header that cannot be read: {cause}"
         ));
     }
+    if let Some(name) = unread(bytes) {
+        return Flaw::Refused(format!("{name}, a file type that no stage reads"));
+    }
     Flaw::NotAnImage(match start.first() {
         None => "an empty answer where an image was expected".into(),
         Some(b'<') if start.len() > 4 && !start.starts_with(b"<svg") => {
@@ -160,6 +183,27 @@ fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
         Some(b'{' | b'[') => "JSON where an image was expected".into(),
         Some(_) => format!("not an image that can be read: {cause}"),
     })
+}
+
+/// The name of a file type of images that recto does not read, by its first bytes.
+fn unread(bytes: &[u8]) -> Option<&'static str> {
+    const TYPES: [(usize, &[u8], &str); 9] = [
+        (4, b"ftypavif", "AVIF"),
+        (4, b"ftypavis", "AVIF"),
+        (4, b"ftypheic", "HEIC"),
+        (4, b"ftypmif1", "HEIF"),
+        (4, b"jP  \r\n", "JPEG 2000"),
+        (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+        (4, b"JXL \r\n", "JPEG XL"),
+        (0, b"8BPS", "Photoshop"),
+        (0, b"%PDF-", "PDF"),
+    ];
+    let is_bmp = bytes.starts_with(b"BM") && bytes.get(6..10) == Some(&[0; 4]);
+    let found = TYPES
+        .iter()
+        .find(|(at, magic, _)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)));
+    let found = found.map(|(_, _, name)| *name);
+    found.or_else(|| is_bmp.then_some("BMP"))
 }
 
 /// Every MCU of every scan, down to symbols; kinds that are rare are decoded.
@@ -313,6 +357,38 @@ mod tests {
                     "{format:?} {part}/10"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_tiff_is_looked_at_strip_by_strip() {
+        let whole = encoded(Encoding::Tiff);
+        assert!(is_whole_tiff(io::Cursor::new(&whole)));
+        for cut in (0..whole.len()).step_by(997) {
+            assert!(!is_whole_tiff(io::Cursor::new(&whole[..cut])), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_jpeg_of_far_more_bytes_than_its_pixels_need_is_not_read() {
+        let header = verify(&encoded(Encoding::Jpeg)).unwrap();
+        assert!(believable(&header, LARGE).is_ok());
+        let bloated = believable(&header, LARGE + 17 * 120 * 90);
+        assert!(matches!(bloated, Err(Flaw::Refused(_))), "{bloated:?}");
+    }
+
+    #[test]
+    fn file_types_that_no_stage_reads_are_called_by_their_names() {
+        let cases: [(&[u8], &str); 4] = [
+            (b"BM\x36\0\0\0\0\0\0\0\x36\0\0\0", "BMP"),
+            (b"\0\0\0\x20ftypavif\0\0\0\0", "AVIF"),
+            (b"\0\0\0\x0cjP  \r\n\x87\n\0\0", "JPEG 2000"),
+            (b"%PDF-1.7\n", "PDF"),
+        ];
+        for (bytes, name) in cases {
+            let found = verify(bytes);
+            let is_told = matches!(&found, Err(Flaw::Refused(words)) if words.starts_with(name));
+            assert!(is_told, "{name}: {found:?}");
         }
     }
 

@@ -1,0 +1,57 @@
+//! The proxies that the environment names, looked at before anything is sent: one that cannot be used would be passed
+//! by without a word.
+
+use url::Url;
+
+use crate::report::Error;
+
+/// What tells of proxies, as curl and others read it.
+const NAMES: [&str; 6] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+
+/// Refuses an environment that names what is no proxy.
+pub fn refuse_unusable() -> Result<(), Error> {
+    let named = |name: &'static str| Some((name, std::env::var(name).ok()?));
+    match NAMES.into_iter().filter_map(named).find(|(_, value)| !is_usable(value)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::usage(format!("{name} in the environment is no proxy"))
+            .hint("give it a URL such as http://proxy.example:3128 or socks5://127.0.0.1:1080, or unset it")),
+    }
+}
+
+/// A URL of a proxy; without a scheme it is one of HTTP.
+fn is_usable(value: &str) -> bool {
+    let url = match value.contains("://") {
+        true => Url::parse(value),
+        false => Url::parse(&format!("http://{value}")),
+    };
+    value.is_empty() || url.is_ok_and(|url| url.has_host() && SCHEMES.contains(&url.scheme()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_are_told_from_nonsense() {
+        let cases = [
+            ("", true),
+            ("proxy.example:3128", true),
+            ("http://user:word@proxy.example:3128/", true),
+            ("socks5h://127.0.0.1:1080", true),
+            ("nonsense://x", false),
+            ("http://[bad", false),
+            ("://", false),
+        ];
+        for (value, wanted) in cases {
+            assert_eq!(is_usable(value), wanted, "{value}");
+        }
+    }
+}
