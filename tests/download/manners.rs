@@ -567,6 +567,45 @@ fn one_image_that_its_server_cannot_answer_does_not_keep_it_from_the_others() {
 }
 
 #[test]
+fn a_service_that_its_server_cannot_answer_does_not_keep_it_from_the_others() {
+    let origin = Origin::default();
+    let server = Server::start(move |request, _| match &*request.path {
+        path if path.ends_with("info.json") || !path.starts_with("/iiif/bad/") => {
+            origin.answer(request)
+        }
+        _ => Answer::Status(503),
+    });
+    let work = Workdir::new();
+    let names = ["bad", "b", "c", "d"];
+    let images = names.map(|name| service(name, server.url(&format!("/iiif/{name}")), 2));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    let call = [
+        &[
+            "localizations.json",
+            "images",
+            "--rate",
+            "0",
+            "--timeout",
+            "2",
+        ][..],
+        &["--retries", "3", "--backoff", "0.3"],
+    ];
+    work.run("download", &call.concat()).exits(3);
+    assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 3);
+    let log = server.log();
+    let asked = |name: &str| {
+        let begin = format!("/iiif/{name}/");
+        let is_picture = |path: &str| path.starts_with(&begin) && !path.ends_with(".json");
+        let places = (0..log.len()).filter(|&n| is_picture(&log[n].path));
+        places.collect::<Vec<usize>>()
+    };
+    let bad = asked("bad");
+    assert!(bad.len() <= 6, "{bad:?}");
+    let others = names[1..].iter().map(|name| asked(name)[0]).max().unwrap();
+    assert!(others < bad[4], "{bad:?}, the others from {others}");
+}
+
+#[test]
 fn a_host_that_asks_for_an_hour_of_quiet_ends_the_run_at_once_and_is_named() {
     let server = Server::start(|_, _| {
         Answer::Full(503, vec![("retry-after".into(), "3600".into())], vec![])

@@ -5,9 +5,11 @@
 //! once more, and when it stays small it teaches the cap of that host, once for all images.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
+use tokio::time::timeout;
 
 use super::access;
 use super::check::{look_at, region_bytes, size_of};
@@ -153,8 +155,10 @@ impl Course<'_> {
         let possible = (!self.wanted.is_canonical || is_listed || info.tiles.is_empty())
             && info.limits.allow(target[0], target[1])
             && may_be_whole(&info, size, target);
+        // An image that takes its time, or that its server fails at, keeps the others for so long only.
+        let patience = Duration::from_secs_f64(self.http.options().timeout / 4.0);
         let lesson = match possible && host.known().is_new() {
-            true => Some(host.lesson.lock().await),
+            true => timeout(patience, host.lesson.lock()).await.ok(),
             false => None,
         };
         // Another image may have settled it meanwhile.
