@@ -368,7 +368,7 @@ impl Job<'_> {
         let shrinks = plan::shrunk(plan.size, self.wish.max_width) != plan.size;
         match self.wish.format {
             _ if self.wish.lossless == Lossless::Off => Some("--lossless off"),
-            Format::Png | Format::Tif => Some("another file type is wanted than the regions have"),
+            Format::Png | Format::Tif => Some("only JPEG regions are joined without decoding them"),
             _ if shrinks => Some("a smaller picture is wanted than the regions make"),
             _ if plan.dialect.format != "jpg" => Some("the server gives no JPEG"),
             Format::Jpg if !join::fits_jpeg(plan.size) => {
