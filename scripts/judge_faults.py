@@ -22,6 +22,7 @@ import io
 import json
 import pathlib
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -165,12 +166,12 @@ class Bench:
 
 
 def met_by_path(log):
-    """Path → fault or None of each answer, in order; redirects to itself are one."""
+    """Path → fault or None of each answer, in order; each of the hops of a redirect to itself is one."""
     met = {}
     for line in log.read_text().splitlines():
         entry = json.loads(line)
-        path = entry["path"]
-        if path == "/robots.txt" or "__loop=" in path:
+        path = re.sub(r"[?&]__loop=\d+$", "", entry["path"])
+        if path == "/robots.txt":
             continue
         met.setdefault(path, []).append(entry["fault"])
     return met
