@@ -519,6 +519,11 @@ fn is_public_ip(ip: IpAddr) -> bool {
                 || ip.is_broadcast()
                 || shared)
         }
+        // NAT64 (RFC 6052): an address of version 4 in the last four bytes.
+        IpAddr::V6(ip) if ip.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0] => {
+            let [.., a, b, c, d] = ip.octets();
+            is_public_ip(IpAddr::from([a, b, c, d]))
+        }
         IpAddr::V6(ip) => {
             !(ip.is_loopback()
                 || ip.is_unspecified()
@@ -571,6 +576,8 @@ mod tests {
             ("http://[::1]/", false),
             ("http://[::ffff:10.0.0.1]/", false),
             ("http://[fe80::1]/", false),
+            ("http://[64:ff9b::7f00:1]/", false),
+            ("http://[64:ff9b::808:808]/", true),
             ("http://2130706433/", false),
         ];
         for (url, wanted) in cases {
