@@ -19,6 +19,8 @@ mod progress;
 mod regions;
 #[path = "download/services.rs"]
 mod services;
+#[path = "download/strain.rs"]
+mod strain;
 #[path = "download/truths.rs"]
 mod truths;
 
@@ -71,6 +73,22 @@ fn rows(work: &Workdir, file: &str) -> Vec<Vec<String>> {
     csv.records()
         .map(|row| row.unwrap().iter().map(str::to_owned).collect())
         .collect()
+}
+
+fn file(work: &Workdir, id: &str) -> Vec<u8> {
+    let map = work.json("image_map.json");
+    work.read(
+        map[id]
+            .as_str()
+            .unwrap_or_else(|| panic!("{id} is not in {map}")),
+    )
+}
+
+/// A set of one image, which is `a`.
+fn one_of(image: Value) -> Workdir {
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(vec![image]));
+    work
 }
 
 fn journal(work: &Workdir) -> Vec<Value> {

@@ -142,6 +142,21 @@ pub struct ImageRef {
     pub sha256: Option<String>,
 }
 
+impl ImageRef {
+    /// Width and height as the source declares them.
+    pub fn declared(&self) -> Option<[u32; 2]> {
+        Some([self.width?, self.height?])
+    }
+}
+
+impl LocalizedImage {
+    /// Its size in pixels as far as the source tells: declared, or that of the space of its boxes.
+    pub fn told_size(&self) -> Option<[u32; 2]> {
+        let framed = || self.frame.map(|f| [f.width as u32, f.height as u32]);
+        self.image.declared().or_else(framed)
+    }
+}
+
 /// A IIIF Image API service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {

@@ -27,11 +27,7 @@ fn a_turn_that_exif_asks_for_stays_a_word_of_the_file_so_that_boxes_stay_on_thei
             let images = set(vec![plain("a", server.url("/a.jpg"))]);
             work.write_json("localizations.json", &images);
             work.run("download", &args(options)).exits(0);
-            let path = work.json("image_map.json")["a"]
-                .as_str()
-                .unwrap()
-                .to_owned();
-            let bytes = work.read(&path);
+            let bytes = file(&work, "a");
             let header = recto::pixels::measure_bytes(&bytes).unwrap();
             let size = if options[0] == "--max-width" {
                 [24, 16]
@@ -205,5 +201,63 @@ fn no_group_takes_the_place_of_the_journal_or_of_work_under_way() {
         let path = line["path"].as_str().unwrap();
         assert!(work.exists(&format!("images/{path}")), "{path}");
         assert!(!path.starts_with('.') && !path.contains("../"), "{path}");
+    }
+}
+
+#[test]
+fn files_that_rotted_are_found_and_fetched_anew() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = one_of(plain("a", server.url("/a.jpg")));
+    work.run("download", &args(&[])).exits(0);
+    let path = work.json("image_map.json")["a"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut rotten = jpeg(1);
+    rotten[400] ^= 1;
+    work.write(&path, &rotten);
+    work.run("download", &args(&[])).exits(0);
+    assert_eq!(file(&work, "a"), rotten, "only its size is looked at");
+    let ran = work.run("download", &args(&["--verify"]));
+    ran.exits(0).says(&[
+        "--verify: 0 of 1 files are as they were written",
+        "1 were altered, and lie in images/.recto/altered now: 1 of them fetched anew",
+        &path[7..],
+    ]);
+    assert_eq!(file(&work, "a"), jpeg(1));
+    let ran = work.run("download", &args(&["--verify"]));
+    ran.exits(0)
+        .says(&["--verify: 1 files are as they were written"]);
+    assert_eq!(server.log().len(), 2);
+}
+
+#[test]
+fn what_was_found_altered_is_not_believed_by_a_later_run() {
+    let server = Server::start(|request, before| match (&*request.path, before) {
+        ("/a.jpg", 1..) => Answer::Status(404),
+        _ => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let names = ["a", "b", "c", "d"];
+    let work = Workdir::new();
+    let images = names.map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&[])).exits(0);
+    let path = |id: &str| work.json("image_map.json")[id].as_str().unwrap().to_owned();
+    let (a, b, c) = (path("a"), path("b"), path("c"));
+    let mut altered = jpeg(1);
+    altered[400] ^= 1;
+    work.write(&a, &altered);
+    work.write(&b, b"");
+    std::fs::remove_file(work.path(&c)).unwrap();
+    let ran = work.run("download", &args(&["--verify"]));
+    ran.exits(3).says(&[
+        "--verify: 1 of 4 files are as they were written",
+        "1 were altered, and lie in images/.recto/altered now: 0 of them fetched anew",
+        "2 were missing or of another length: 2 of them fetched anew",
+    ]);
+    for again in [&[][..], &["--overwrite"]] {
+        assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 3);
+        assert_eq!(rows(&work, "failures.csv")[0][0], "a");
+        work.run("download", &args(again)).exits(3);
     }
 }

@@ -4,22 +4,11 @@
 use super::*;
 
 fn one(url: String) -> Workdir {
-    let work = Workdir::new();
-    work.write_json("localizations.json", &set(vec![plain("a", url)]));
-    work
+    one_of(plain("a", url))
 }
 
 fn redirect(to: &str) -> Answer {
     Answer::Full(302, vec![("location".into(), to.into())], vec![])
-}
-
-fn file(work: &Workdir, id: &str) -> Vec<u8> {
-    let map = work.json("image_map.json");
-    work.read(
-        map[id]
-            .as_str()
-            .unwrap_or_else(|| panic!("{id} is not in {map}")),
-    )
 }
 
 /// A proxy: the world as the program sees it, on loopback. Keys are whole URLs.
@@ -505,130 +494,6 @@ fn a_file_that_is_not_the_one_declared_is_asked_for_once_more_and_then_a_failure
 }
 
 #[test]
-fn files_that_rotted_are_found_and_fetched_anew() {
-    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
-    let work = one(server.url("/a.jpg"));
-    work.run("download", &args(&[])).exits(0);
-    let path = work.json("image_map.json")["a"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let mut rotten = jpeg(1);
-    rotten[400] ^= 1;
-    work.write(&path, &rotten);
-    work.run("download", &args(&[])).exits(0);
-    assert_eq!(file(&work, "a"), rotten, "only its size is looked at");
-    let ran = work.run("download", &args(&["--verify"]));
-    ran.exits(0).says(&[
-        "--verify: 0 of 1 files are as they were written",
-        "1 were altered, and lie in images/.recto/altered now: 1 of them fetched anew",
-        &path[7..],
-    ]);
-    assert_eq!(file(&work, "a"), jpeg(1));
-    let ran = work.run("download", &args(&["--verify"]));
-    ran.exits(0)
-        .says(&["--verify: 1 files are as they were written"]);
-    assert_eq!(server.log().len(), 2);
-}
-
-#[test]
-fn one_image_that_its_server_cannot_answer_does_not_keep_it_from_the_others() {
-    let server = Server::start(|request, _| match &*request.path {
-        "/bad.jpg" => Answer::Status(503),
-        _ => Answer::Serve(jpeg(1), "image/jpeg"),
-    });
-    let work = Workdir::new();
-    let good = (0..10).map(|n| plain(&format!("g{n}"), server.url(&format!("/{n}.jpg"))));
-    let bad = plain("a", server.url("/bad.jpg"));
-    let images: Vec<Value> = std::iter::once(bad).chain(good).collect();
-    work.write_json("localizations.json", &set(images));
-    let call = [
-        "localizations.json",
-        "images",
-        "--rate",
-        "0",
-        "--retries",
-        "3",
-        "--backoff",
-        "0.1",
-    ];
-    work.run("download", &call).exits(3);
-    assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 10);
-    assert_eq!(rows(&work, "failures.csv")[0][0], "a");
-    assert_eq!(server.hits("/bad.jpg"), 4);
-    let log = server.log();
-    let of_bad: Vec<usize> = (0..log.len())
-        .filter(|&n| log[n].path == "/bad.jpg")
-        .collect();
-    assert!(
-        of_bad[2] >= 5,
-        "it is asked again and again before the others: {of_bad:?}"
-    );
-}
-
-#[test]
-fn a_service_that_its_server_cannot_answer_does_not_keep_it_from_the_others() {
-    let origin = Origin::default();
-    let server = Server::start(move |request, _| match &*request.path {
-        path if path.ends_with("info.json") || !path.starts_with("/iiif/bad/") => {
-            origin.answer(request)
-        }
-        _ => Answer::Status(503),
-    });
-    let work = Workdir::new();
-    let names = ["bad", "b", "c", "d"];
-    let images = names.map(|name| service(name, server.url(&format!("/iiif/{name}")), 2));
-    work.write_json("localizations.json", &set(images.to_vec()));
-    let call = [
-        &[
-            "localizations.json",
-            "images",
-            "--rate",
-            "0",
-            "--timeout",
-            "2",
-        ][..],
-        &["--retries", "3", "--backoff", "0.3"],
-    ];
-    work.run("download", &call.concat()).exits(3);
-    assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 3);
-    let log = server.log();
-    let asked = |name: &str| {
-        let begin = format!("/iiif/{name}/");
-        let is_picture = |path: &str| path.starts_with(&begin) && !path.ends_with(".json");
-        let places = (0..log.len()).filter(|&n| is_picture(&log[n].path));
-        places.collect::<Vec<usize>>()
-    };
-    let bad = asked("bad");
-    assert!(bad.len() <= 6, "{bad:?}");
-    let others = names[1..].iter().map(|name| asked(name)[0]).max().unwrap();
-    assert!(others < bad[4], "{bad:?}, the others from {others}");
-}
-
-#[test]
-fn a_host_that_asks_for_an_hour_of_quiet_ends_the_run_at_once_and_is_named() {
-    let server = Server::start(|_, _| {
-        Answer::Full(503, vec![("retry-after".into(), "3600".into())], vec![])
-    });
-    let work = Workdir::new();
-    let images = (0..5).map(|n| plain(&format!("i{n}"), server.url(&format!("/{n}.jpg"))));
-    work.write_json("localizations.json", &set(images.collect()));
-    let start = std::time::Instant::now();
-    let ran = work.run(
-        "download",
-        &["localizations.json", "images", "--backoff", "5"],
-    );
-    ran.exits(3)
-        .says(&["left alone before the end: it asks for 3600 s of quiet"]);
-    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
-    let kinds: Vec<String> = rows(&work, "failures.csv")
-        .iter()
-        .map(|row| row[3].clone())
-        .collect();
-    assert_eq!(kinds, ["server"; 5]);
-}
-
-#[test]
 fn a_proxy_that_is_none_is_refused_and_not_passed_by() {
     let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
     let work = one(server.url("/a.jpg"));
@@ -641,37 +506,6 @@ fn a_proxy_that_is_none_is_refused_and_not_passed_by() {
         "{words}"
     );
     assert!(server.log().is_empty());
-}
-
-#[test]
-fn what_was_found_altered_is_not_believed_by_a_later_run() {
-    let server = Server::start(|request, before| match (&*request.path, before) {
-        ("/a.jpg", 1..) => Answer::Status(404),
-        _ => Answer::Serve(jpeg(1), "image/jpeg"),
-    });
-    let names = ["a", "b", "c", "d"];
-    let work = Workdir::new();
-    let images = names.map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
-    work.write_json("localizations.json", &set(images.to_vec()));
-    work.run("download", &args(&[])).exits(0);
-    let path = |id: &str| work.json("image_map.json")[id].as_str().unwrap().to_owned();
-    let (a, b, c) = (path("a"), path("b"), path("c"));
-    let mut altered = jpeg(1);
-    altered[400] ^= 1;
-    work.write(&a, &altered);
-    work.write(&b, b"");
-    std::fs::remove_file(work.path(&c)).unwrap();
-    let ran = work.run("download", &args(&["--verify"]));
-    ran.exits(3).says(&[
-        "--verify: 1 of 4 files are as they were written",
-        "1 were altered, and lie in images/.recto/altered now: 0 of them fetched anew",
-        "2 were missing or of another length: 2 of them fetched anew",
-    ]);
-    for again in [&[][..], &["--overwrite"]] {
-        assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 3);
-        assert_eq!(rows(&work, "failures.csv")[0][0], "a");
-        work.run("download", &args(again)).exits(3);
-    }
 }
 
 #[test]

@@ -228,3 +228,25 @@ fn what_has_no_regions_is_a_failure_with_its_reason() {
         .exits(2)
         .says(&["is an input"]);
 }
+
+#[test]
+fn a_dry_run_reckons_with_every_part_of_a_service() {
+    let work = Workdir::new();
+    let part = |id: &str, x: u32| {
+        let mut image = service(id, "http://127.0.0.1:9/iiif/a".into(), 2);
+        image["image"]["service"]["region"] = json!([x, 0, 100, 80]);
+        image["image"]["width"] = json!(100);
+        image["image"]["height"] = json!(80);
+        image["frame"] = json!([100.0, 80.0]);
+        image["localizations"] = json!([boxed(id, "bird", [10.0, 5.0, 20.0, 15.0])]);
+        image
+    };
+    work.write_json(
+        "localizations.json",
+        &set(vec![part("l", 0), part("r", 100)]),
+    );
+    let ran = work.run("download", &args(&[REGIONS, &["--dry-run"]].concat()));
+    ran.exits(0);
+    let told = ran.stdout();
+    assert!(told.contains("127.0.0.1\t2\t3-3\t"), "{told}");
+}

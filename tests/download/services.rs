@@ -313,11 +313,7 @@ fn png_is_asked_of_level_2_and_jpeg_taken_where_that_is_refused() {
         let image = service("s", server.url("/iiif/s"), 3);
         work.write_json("localizations.json", &set(vec![image]));
         work.run("download", &args(&["--format", "png"])).exits(0);
-        let path = work.json("image_map.json")["s"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let image = image::load_from_memory(&work.read(&path))
+        let image = image::load_from_memory(&file(&work, "s"))
             .unwrap()
             .to_rgb8();
         assert_eq!(image.dimensions(), (300, 200));

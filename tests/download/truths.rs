@@ -2,13 +2,6 @@
 
 use super::*;
 
-/// A set of one image, which is `a`.
-fn one_of(image: Value) -> Workdir {
-    let work = Workdir::new();
-    work.write_json("localizations.json", &set(vec![image]));
-    work
-}
-
 /// The packs that lie in the folder for work under way.
 fn packs(work: &Workdir) -> usize {
     let tree = work.tree("images");

@@ -193,8 +193,8 @@ fn texts(value: &Value) -> Vec<String> {
 /// The boxes of an annotation, in the units of the spaces they are drawn in.
 fn bounds(observation: &Observation, annotation: &Annotation) -> Vec<BBox> {
     let image = &observation.image;
-    let whole = image.width.zip(image.height);
-    let whole = whole.and_then(|(w, h)| Frame::try_from([f64::from(w), f64::from(h)]).ok());
+    let whole = image.declared();
+    let whole = whole.and_then(|size| Frame::try_from(size.map(f64::from)).ok());
     let regions = annotation.regions.iter().filter_map(|region| {
         let space = match region.frame {
             Space::Canvas => observation.canvas,

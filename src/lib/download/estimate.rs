@@ -87,13 +87,7 @@ pub fn print(sorted: &Sorted, options: &Options, report: &mut Report) -> Result<
 }
 
 fn add<'a>(sum: &mut Sum<'a>, image: &'a LocalizedImage, max_width: Option<u32>) {
-    let declared = image
-        .image
-        .width
-        .zip(image.image.height)
-        .map(|(w, h)| [w, h]);
-    let framed = image.frame.map(|f| [f.width as u32, f.height as u32]);
-    let size = declared.or(framed);
+    let size = image.told_size();
     let full = size.unwrap_or(USUAL);
     let size_out = super::plan::shrunk(full, max_width);
     sum.images += 1;

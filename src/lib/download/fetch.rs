@@ -119,11 +119,7 @@ async fn fetch_counted(
                 max_width: wish.max_width,
                 is_canonical: wish.tiles == Tiles::Canonical,
                 format: wish.server_format(),
-                declared: image
-                    .image
-                    .width
-                    .zip(image.image.height)
-                    .map(|(w, h)| [w, h]),
+                declared: image.image.declared(),
                 most: MOST_BYTES,
                 part: &job.part,
                 parts,
@@ -311,7 +307,7 @@ impl Job<'_> {
         let mut notes = whole.notes;
         notes.extend(lost(header));
         let output = Part::new(self.work.with_extension("out"));
-        let sound = encode(output.path().to_owned(), encoding, move |to| {
+        let sound = encode(output.path().to_owned(), move |to| {
             let bytes = part.read().map_err(std::io::Error::other)?;
             let image = pixels::decode(&bytes, MOST_PIXELS).map_err(std::io::Error::other)?;
             // Turned pixels would lie under other boxes: the turn stays a word of the file.
@@ -403,7 +399,7 @@ impl Job<'_> {
         let output = Part::new(self.work.with_extension("out"));
         let path = output.path().to_owned();
         let held = pack.clone();
-        let sound = encode(path, encoding, move |to| {
+        let sound = encode(path, move |to| {
             write_sized(Mosaic::new(&held)?, target, encoding, to)
         })
         .await?;
@@ -478,7 +474,6 @@ pub const ENCODED_ANEW: &str = "encoded anew";
 /// Writes a picture to a file off the async workers, and looks at what was written.
 async fn encode(
     path: PathBuf,
-    _encoding: Encoding,
     write: impl FnOnce(&mut BufWriter<Watched>) -> std::io::Result<()> + Send + 'static,
 ) -> Result<Sound, Trouble> {
     let work = move || written_to(&path, write).and_then(|()| measure_written(&path));

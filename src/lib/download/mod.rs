@@ -60,7 +60,7 @@ pub struct Options {
     /// Fetch everything anew; without it only what is missing
     #[arg(short, long)]
     pub overwrite: bool,
-    /// Check every finished file by its SHA-256 first; one that differs is fetched anew
+    /// Check every finished file by its SHA-256 first; one that differs is moved to `.recto/altered` and fetched anew
     #[arg(long, conflicts_with = "overwrite")]
     pub verify: bool,
     /// Ask servers which finished files have changed, by ETag and date, and fetch those anew
@@ -189,12 +189,12 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
         Some(set) => set,
         None => gather::read(source, options, &finished, folder)?,
     };
-    let sorted = again::sort(&set, &finished, &way)?;
-    let left = sorted.left.clone();
+    let mut sorted = again::sort(&set, &finished, &way)?;
+    let left = std::mem::take(&mut sorted.left);
     let verified = Verified {
         whole: sorted.done.len(),
-        differ: sorted.differ.clone(),
-        gone: sorted.gone.clone(),
+        differ: std::mem::take(&mut sorted.differ),
+        gone: std::mem::take(&mut sorted.gone),
     };
     verified.set_aside(&places)?;
     let mut outcome = fetch_all(options, net, &places, &journal, &mut finished, &set, sorted)?;

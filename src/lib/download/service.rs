@@ -322,7 +322,7 @@ impl Course<'_> {
                 .await
             {
                 Ok(pack) => return pack,
-                // Other words do not help against this.
+                // A host under strain is not helped by other words.
                 Err(trouble) if self.is_barred(&trouble) || trouble.status == Some(503) => {
                     return Err(trouble);
                 }
@@ -380,11 +380,9 @@ impl Course<'_> {
             .map(Some);
         // A server that refuses large regions without a word may give small ones.
         let has_small = info.level >= 1 && advertised.is_none();
-        let small = SMALL.map(|side| has_small.then_some(Some([side, side])));
-        let ways = free
-            .into_iter()
-            .chain(tiles)
-            .chain(small.into_iter().flatten());
+        let small = SMALL.into_iter().filter(|_| has_small);
+        let small = small.map(|side| Some([side, side]));
+        let ways = free.into_iter().chain(tiles).chain(small);
         ways.flat_map(|tile| {
             dialects(info, self.wanted.format)
                 .into_iter()

@@ -81,13 +81,17 @@ pub(super) fn foreseen(
         lost: BTreeMap::new(),
         net: None,
     };
-    let mut guessed = 0;
+    let (mut guessed, mut likely) = (0, Sizes::new());
     for image in &set.images {
         if let (Some(service), None) = (&image.image.service, known.size(image)) {
-            guessed += u64::from(image.image.width.is_none());
-            known.sizes.insert(service.id.clone(), likely_size(image));
+            guessed += u64::from(image.image.declared().is_none());
+            let [width, height] = likely_size(image);
+            // Each of its parts tells of as much as it reaches.
+            let known = likely.entry(service.id.clone()).or_default();
+            *known = [known[0].max(width), known[1].max(height)];
         }
     }
+    known.sizes.extend(likely);
     if guessed > 0 {
         let note = format!("{guessed} images declare no size: guessed from their boxes");
         report.notes.push(note);
@@ -110,15 +114,12 @@ pub(super) fn foreseen(
 /// much as its boxes reach.
 fn likely_size(image: &LocalizedImage) -> [u32; 2] {
     let region = image.image.service.as_ref().and_then(|s| s.region);
-    let declared = image.image.width.zip(image.image.height);
-    let framed = image.frame.map(|f| [f.width as u32, f.height as u32]);
-    let own = declared.map(|(w, h)| [w, h]).or(framed);
     let reach = |end: fn(&BBox) -> f64| {
         let ends = image.localizations.iter().map(|l| end(&l.bbox));
         ends.fold(1.0, f64::max).ceil() as u32
     };
-    let [width, height] =
-        own.unwrap_or_else(|| [reach(|b| b.x + b.width), reach(|b| b.y + b.height)]);
+    let [width, height] = (image.told_size())
+        .unwrap_or_else(|| [reach(|b| b.x + b.width), reach(|b| b.y + b.height)]);
     match region {
         Some([x, y, ..]) => [x.saturating_add(width), y.saturating_add(height)],
         None => [width, height],
@@ -241,8 +242,7 @@ fn measure(
 ) -> Option<&'static str> {
     let mut services: BTreeMap<&str, Option<[u32; 2]>> = BTreeMap::new();
     for image in images {
-        let declared = image.image.width.zip(image.image.height);
-        let declared = declared.map(|(w, h)| [w, h]);
+        let declared = image.image.declared();
         // Of a part of an image the source declares the size of the part.
         let whole = image
             .image

@@ -195,8 +195,8 @@ impl Entry {
     /// Whether a frame has the declared size of the image, which is that of the file as far as anybody knows.
     fn is_in_pixels(&self, frame: Frame) -> bool {
         let image = &self.image.image;
-        let size = image.width.zip(image.height);
-        size.is_some_and(|(w, h)| (f64::from(w), f64::from(h)) == (frame.width, frame.height))
+        let size = image.declared().map(|size| size.map(f64::from));
+        size == Some([frame.width, frame.height])
     }
 
     fn finish(self, names: &mut Names) -> LocalizedImage {
