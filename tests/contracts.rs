@@ -9,8 +9,9 @@ use common::schemas::{faults, path, validate};
 use proptest::collection::vec as vec_of;
 use proptest::prelude::*;
 use recto::contracts::{self, *};
-use recto::report::{Reject, ReportFile};
+use recto::report::ReportFile;
 use recto::schemas;
+use recto::summary::Reject;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 

@@ -196,7 +196,7 @@ fn the_table_of_formats_is_that_of_the_program() {
     is_or_becomes("README.md", &format!("{before}{table}{after}"));
 }
 
-/// The rows come from the comments on `report::Exit`, which say the same to readers of the code.
+/// The rows come from the comments on `error::Exit`, which say the same to readers of the code.
 #[test]
 fn the_table_of_exit_codes_is_that_of_the_program() {
     let source = document("src/lib/report.rs");

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use rayon::prelude::*;
 use recto::contracts::{Frame, ImageMap, ImageRef, Labels, Localization, Localizations};
 use recto::contracts::{LocalizedImage, Provenance, Service};
-use recto::report::Error;
-use recto::{files, report};
+use recto::error::Error;
+use recto::files;
 
 #[path = "glyphs.rs"]
 mod glyphs;
@@ -53,7 +53,7 @@ struct Side {
 }
 
 fn main() -> ExitCode {
-    let args: Args = report::parse();
+    let args = <Args as clap::Parser>::parse();
     match draw(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -16,5 +16,5 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    digest::run(report::parse::<Args>().options)
+    report::main(|args: Args| args.options)
 }

@@ -11,8 +11,9 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::error::Error;
 use crate::files;
-use crate::report::{Error, Reject};
+use crate::summary::Reject;
 use crate::values;
 
 pub mod bare;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::report::Error;
+use crate::error::Error;
 
 pub mod folder;
 pub mod kept;

@@ -12,7 +12,7 @@
 //! and a thin shell; [`formats`] is how datasets are written; [`iiif`] speaks the Image API; [`selectors`] reads
 //! the ways in which parts of images are named; [`jpeg`] proves JPEGs whole and joins their tiles undecoded.
 //! [`http`], [`files`] and [`pixels`] are the only rooms that meet the network, the disk and pixels; [`progress`]
-//! is how a stage goes on, [`report`] how it ends, [`signals`] how it is asked to; [`schemas`] describes the files to others,
+//! is how a stage goes on, [`summary`] and [`error`] what comes of it, [`report`] how it is told, [`signals`] how it is asked to end; [`schemas`] describes the files to others,
 //! [`values`] reads what databases write, [`conditions`] what users make conditions of, [`corrections`] what reviewers
 //! changed; [`sides`] tells which images are one canvas.
 
@@ -21,6 +21,7 @@ pub mod contracts;
 pub mod corrections;
 pub mod digest;
 pub mod download;
+pub mod error;
 pub mod extract;
 pub mod files;
 pub mod formats;
@@ -37,4 +38,11 @@ pub mod serve;
 pub mod sides;
 pub mod signals;
 pub mod sources;
+pub mod summary;
 pub mod values;
+
+pub use digest::digest;
+pub use download::download;
+pub use extract::extract;
+pub use reformat::reformat;
+pub use serve::serve;

@@ -8,7 +8,8 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::contracts::{DatasetFile, Digest, Download, Failure, ImageMap, Localizations, Review};
-use crate::report::{Reject, ReportFile};
+use crate::report::ReportFile;
+use crate::summary::Reject;
 
 /// Every schema: what stands before `.schema.json` in its file's name, and the schema.
 pub fn all() -> Vec<(&'static str, Value)> {

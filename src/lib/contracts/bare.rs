@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Map, Value};
 
 use super::{BBox, ImageRef, Localization, Localizations, LocalizedImage, Provenance, parse_json};
-use crate::report::{Error, Reject};
+use crate::error::Error;
+use crate::summary::Reject;
 use crate::values::{folder, id, number, text, uuid};
 
 /// Reads the list. What is wrong with a record is its reject; a list of something else is an error.

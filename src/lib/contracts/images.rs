@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::{Frame, ImageRef, Localizations, LocalizedImage, Provenance, parse, read};
+use crate::error::Error;
 use crate::files;
-use crate::report::{Error, Reject};
+use crate::summary::Reject;
 
 /// An image, of which the rest is passed over.
 #[derive(Deserialize)]

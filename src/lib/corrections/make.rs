@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{Change, Correction, Named, Shape};
 use crate::contracts::{Localization, LocalizedImage};
-use crate::report::Reject;
 use crate::sides;
+use crate::summary::Reject;
 
 /// What can be corrected.
 pub trait Corrected {

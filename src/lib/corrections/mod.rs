@@ -11,9 +11,10 @@ use crate::contracts::review::{
     self, Part, Person, Review, ReviewKind, Reviewed, Selector, SelectorKind, Tag,
 };
 use crate::contracts::{BBox, Frame, Polygon, Region};
+use crate::error::Error;
 use crate::files;
-use crate::report::{Error, Reject};
 use crate::selectors::{self, Selection};
+use crate::summary::Reject;
 
 /// A correction.
 #[derive(Clone, Debug, PartialEq)]

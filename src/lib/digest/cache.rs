@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
 use crate::files;
 use crate::http::Reply;
-use crate::report::Error;
 
 /// A folder of documents, named by a hash of their URLs.
 #[derive(Debug)]

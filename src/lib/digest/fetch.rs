@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::cache::{Cache, Entry};
+use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Ask, Http, Kind, Reply, Trouble};
 use crate::progress::Standing;
-use crate::report::Error;
 use crate::sources::{Answer, Loss, Request, is_url};
 
 /// Has documents, one way or another.

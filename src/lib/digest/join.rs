@@ -6,9 +6,9 @@ use percent_encoding::percent_decode_str;
 
 use crate::contracts::{Annotation, Observation, Region, Space};
 use crate::iiif::asked::Asked;
-use crate::report::Reject;
 use crate::selectors;
 use crate::sources::{Name, Placed};
+use crate::summary::Reject;
 
 /// What came of bringing annotations and images together.
 #[derive(Debug, Default)]

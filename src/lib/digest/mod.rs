@@ -12,7 +12,6 @@ mod taxonomy;
 mod worklist;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -20,15 +19,17 @@ use futures::stream::FuturesUnordered;
 use crate::conditions::Condition;
 use crate::contracts::{Asked, Digest, Observation, Region};
 use crate::corrections;
+use crate::error::Error;
 use crate::files::SafeName;
 use crate::progress::{Progress, Standing, Style};
-use crate::report::{self, Error, Reject, Report};
+use crate::report::{self, Common, Stage};
 use crate::signals::Signals;
 use crate::sources::fathomnet::{self, FathomNet};
 use crate::sources::iiif::Iiif;
 use crate::sources::m3::{self, M3, config};
 use crate::sources::table::{self, Table};
 use crate::sources::{self, Source};
+use crate::summary::{Reject, Summary};
 use crate::{files, http};
 use fetch::Fetcher;
 use filter::Filter;
@@ -83,7 +84,7 @@ pub struct Options {
     pub no_annotations: bool,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
-    pub common: report::Common,
+    pub common: Common,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub table: table::Options,
@@ -101,15 +102,31 @@ pub struct Options {
     pub http: http::Options,
 }
 
-/// Runs the stage.
-pub fn run(options: Options) -> ExitCode {
-    options
-        .common
-        .conclude("digest", |report| digest(&options, report))
+/// Reads a source and writes `digest.json` and its rejects.
+///
+/// # Errors
+/// Why the stage could not finish, with the summary of what it had done by then.
+pub fn digest(options: &Options) -> Result<Summary, Error> {
+    Error::with_summary(|summary| stage(options, summary))
 }
 
-fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
-    report.as_json = options.progress == Style::Json && !options.common.quiet;
+impl Stage for Options {
+    const NAME: &'static str = "digest";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn ends_in_json(&self) -> bool {
+        self.progress == Style::Json && !self.common.quiet
+    }
+
+    fn run(&self) -> Result<Summary, Error> {
+        digest(self)
+    }
+}
+
+fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let source = options.source()?;
     refuse_overwriting(options)?;
     files::rehearse(&options.output())?;
@@ -121,37 +138,37 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
     // Before hours of harvesting, not after them.
     let (corrections, unusable) = corrections::of_files(&options.review)?;
     let harvest = harvest(options, &*source, &filter)?;
-    report.notes.extend(harvest.notes);
+    summary.notes.extend(harvest.notes);
     let counts: Vec<(String, u64)> = harvest
         .counts
         .iter()
         .map(|(k, n)| ((*k).to_owned(), *n))
         .collect();
-    report.counts.extend(counts);
-    report.counts.insert("documents".into(), harvest.documents);
+    summary.counts.extend(counts);
+    summary.counts.insert("documents".into(), harvest.documents);
     let join = join::join(harvest.observations, harvest.annotations, &harvest.names);
     let folded = [
         (harvest.duplicates, "images listed again on their canvas"),
         (join.folded, "annotations met again"),
     ];
     for (n, what) in folded.iter().filter(|(n, _)| *n > 0) {
-        report.notes.push(format!("{n} {what}: folded"));
+        summary.notes.push(format!("{n} {what}: folded"));
     }
-    report.count("duplicates", harvest.duplicates + join.folded);
-    report.rejects = harvest.rejects;
-    report.rejects.extend(join.rejects);
+    summary.count("duplicates", harvest.duplicates + join.folded);
+    summary.rejects = harvest.rejects;
+    summary.rejects.extend(join.rejects);
     let selected = select(join.observations, &filter, options.limit);
-    let (reviews, unplaced) = reviews::of_kept(&corrections, &selected, report);
-    report.rejects.extend(unusable.into_iter().chain(unplaced));
-    report.rejects.sort();
-    report.filtered = selected.set_aside.len() as u64;
-    report.kept = selected.kept.len() as u64;
-    report.read = report.kept + report.rejects.len() as u64;
-    account_for_boxes(&selected, &filter, report);
+    let (reviews, unplaced) = reviews::of_kept(&corrections, &selected, summary);
+    summary.rejects.extend(unusable.into_iter().chain(unplaced));
+    summary.rejects.sort();
+    summary.filtered = selected.set_aside.len() as u64;
+    summary.kept = selected.kept.len() as u64;
+    summary.read = summary.kept + summary.rejects.len() as u64;
+    account_for_boxes(&selected, &filter, summary);
     if selected.kept.is_empty() {
-        publish_rejects(options.rejects.as_deref(), report)?;
-        let error = nothing(&filter, &selected.set_aside, report);
-        return Err(match source.hint(&report.rejects) {
+        publish_rejects(options.rejects.as_deref(), summary)?;
+        let error = nothing(&filter, &selected.set_aside, summary);
+        return Err(match source.hint(&summary.rejects) {
             Some(hint) => error.hint(hint),
             None => error,
         });
@@ -162,7 +179,7 @@ fn digest(options: &Options, report: &mut Report) -> Result<(), Error> {
         reviews,
         ..Digest::new(asked(options, &filter), selected.kept)
     };
-    publish(options, &digest, report)
+    publish(options, &digest, summary)
 }
 
 fn refuse_overwriting(options: &Options) -> Result<(), Error> {
@@ -181,14 +198,14 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
 }
 
 /// Where a source counts boxes, what became of them: boxes = boxes_kept + boxes_filtered + boxes_rejected.
-fn account_for_boxes(selected: &Selected, filter: &Filter, report: &mut Report) {
+fn account_for_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
     let kept = selected.kept.iter().map(boxes).sum();
-    if report.counts.contains_key("boxes") {
-        report.counts.insert("boxes_kept".into(), kept);
-        report.count("boxes_filtered", selected.boxes_filtered);
+    if summary.counts.contains_key("boxes") {
+        summary.counts.insert("boxes_kept".into(), kept);
+        summary.count("boxes_filtered", selected.boxes_filtered);
     }
     if filter.is_about_boxes() {
-        report.notes.push(format!(
+        summary.notes.push(format!(
             "{} boxes set aside by --where",
             selected.boxes_filtered
         ));
@@ -208,18 +225,18 @@ fn asked(options: &Options, filter: &Filter) -> Asked {
 }
 
 /// Writes the rejects, then the digest.
-fn publish(options: &Options, digest: &Digest, report: &mut Report) -> Result<(), Error> {
+fn publish(options: &Options, digest: &Digest, summary: &mut Summary) -> Result<(), Error> {
     let rejects = options.rejects_file();
-    publish_rejects(rejects.as_deref(), report)?;
+    publish_rejects(rejects.as_deref(), summary)?;
     let output = options.output();
     files::write_json(&output, digest)?;
     let place = match files::is_dash(&output) {
         true => "standard output".into(),
         false => output.display().to_string(),
     };
-    report.done = format!("{} observations in {place}", report.kept);
-    if let (Some(file), false) = (rejects, report.rejects.is_empty()) {
-        report.hint = Some(format!(
+    summary.done = format!("{} observations in {place}", summary.kept);
+    if let (Some(file), false) = (rejects, summary.rejects.is_empty()) {
+        summary.hint = Some(format!(
             "{} lists everything that was left out",
             file.display()
         ));
@@ -227,8 +244,8 @@ fn publish(options: &Options, digest: &Digest, report: &mut Report) -> Result<()
     Ok(())
 }
 
-fn publish_rejects(file: Option<&Path>, report: &Report) -> Result<(), Error> {
-    file.map_or(Ok(()), |file| report::write_rejects(file, &report.rejects))
+fn publish_rejects(file: Option<&Path>, summary: &Summary) -> Result<(), Error> {
+    file.map_or(Ok(()), |file| report::write_rejects(file, &summary.rejects))
 }
 
 /// What the user wants of what was seen, and the rest.
@@ -468,7 +485,7 @@ fn stopped(signal: &str, cache: Option<&Path>) -> Error {
 }
 
 /// Why there is not one image to write.
-fn nothing(filter: &Filter, seen: &[Observation], report: &Report) -> Error {
+fn nothing(filter: &Filter, seen: &[Observation], summary: &Summary) -> Error {
     if !seen.is_empty() {
         let labels = filter::frequent_labels(seen, 10);
         let labels: Vec<String> = labels
@@ -485,9 +502,9 @@ fn nothing(filter: &Filter, seen: &[Observation], report: &Report) -> Error {
             false => error.hint(format!("the most frequent labels: {}", labels.join(", "))),
         };
     }
-    let count = |kind: &str| report.counts.get(kind).copied().unwrap_or(0);
-    let read = what_was_read(report);
-    let error = match report.rejects.as_slice() {
+    let count = |kind: &str| summary.counts.get(kind).copied().unwrap_or(0);
+    let read = what_was_read(summary);
+    let error = match summary.rejects.as_slice() {
         [] => Error::new(format!("no image in what was read: {read}")),
         [only] if only.field != "target" => {
             Error::new(format!("{}: {}", place(only), only.problem))
@@ -503,13 +520,13 @@ fn nothing(filter: &Filter, seen: &[Observation], report: &Report) -> Error {
     };
     let is_unboxed = count("observations") > 0 && count("boxes") == 0;
     let unboxed = is_unboxed.then_some("none of them has a box; --unboxed keeps pictures without");
-    match advice(&report.rejects).or(unboxed) {
+    match advice(&summary.rejects).or(unboxed) {
         Some(advice) => error.hint(advice),
         None => error,
     }
 }
 
-fn what_was_read(report: &Report) -> String {
+fn what_was_read(summary: &Summary) -> String {
     const KINDS: [(&str, &str); 9] = [
         ("documents", "document"),
         ("collections", "collection"),
@@ -522,7 +539,7 @@ fn what_was_read(report: &Report) -> String {
         ("boxes", "box"),
     ];
     let read = KINDS.iter().filter_map(|(kind, one)| {
-        let n = *report.counts.get(*kind).filter(|n| **n > 0)?;
+        let n = *summary.counts.get(*kind).filter(|n| **n > 0)?;
         Some(format!("{n} {}", if n == 1 { one } else { kind }))
     });
     read.collect::<Vec<_>>().join(", ")

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use super::Selected;
 use crate::contracts::{Observation, Review};
 use crate::corrections::Named;
-use crate::report::{Reject, Report};
+use crate::summary::{Reject, Summary};
 
 /// The corrections of images that are kept, and those of images that nobody has seen. Whether a box is there is for
 /// `extract` to say, which gives boxes their ids.
 pub fn of_kept(
     corrections: &[Named],
     selected: &Selected,
-    report: &mut Report,
+    summary: &mut Summary,
 ) -> (Vec<Review>, Vec<Reject>) {
     let ids = |of: &'_ [Observation]| of.iter().map(|o| o.id.clone()).collect::<HashSet<_>>();
     let (kept, set_aside) = (ids(&selected.kept), ids(&selected.set_aside));
@@ -29,11 +29,11 @@ pub fn of_kept(
         }
     }
     if !corrections.is_empty() {
-        report.count("reviews", reviews.len() as u64);
+        summary.count("reviews", reviews.len() as u64);
     }
     if passed > 0 {
         let note = format!("{passed} corrections of images set aside: set aside too");
-        report.notes.push(note);
+        summary.notes.push(note);
     }
     (reviews, unplaced)
 }

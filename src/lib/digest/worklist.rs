@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::contracts::Observation;
 use crate::digest::filter::Filter;
-use crate::report::{Error, Reject};
+use crate::error::Error;
 use crate::sources::{
     ANNOTATIONS, Answer, Found, Loss, Name, Node as Taxon, Placed, Request, Source,
 };
+use crate::summary::Reject;
 
 /// Documents to have, being had, and read.
 pub struct Worklist<'a> {

@@ -10,10 +10,10 @@ use super::fetch::{self, Wish};
 use super::finished::{Finished, Slot};
 use super::gather::Set;
 use crate::contracts::{Download, Failure, LocalizedImage};
+use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{Ask, Http, Kind};
-use crate::report::Error;
 
 /// Images by what is to be done with them.
 #[derive(Debug, Default)]

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::again::Sorted;
 use super::{Options, cover};
 use crate::contracts::LocalizedImage;
+use crate::error::Error;
 use crate::http::Archives;
 use crate::iiif::info::Limits;
-use crate::report::{Error, Report};
+use crate::summary::Summary;
 
 /// Bytes per pixel of a photographed page as JPEG, rounded up from manuscripts at quality 85 to 90.
 const BYTES_PER_PIXEL: f64 = 0.25;
@@ -29,7 +30,7 @@ struct Sum<'a> {
 }
 
 /// Prints the estimate to standard output.
-pub fn print(sorted: &Sorted, options: &Options, report: &mut Report) -> Result<(), Error> {
+pub fn print(sorted: &Sorted, options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let mut hosts: BTreeMap<String, Sum> = BTreeMap::new();
     let images = &sorted.missing;
     for &image in images {
@@ -45,7 +46,7 @@ pub fn print(sorted: &Sorted, options: &Options, report: &mut Report) -> Result<
             false => 0.0,
         };
         if let Some((most, why)) = archives.find(host) {
-            report.notes.push(format!(
+            summary.notes.push(format!(
                 "{host}: {} at once and {} a second are asked for: {why}",
                 most.at_once, most.rate
             ));
@@ -59,30 +60,30 @@ pub fn print(sorted: &Sorted, options: &Options, report: &mut Report) -> Result<
             seconds(sum.fewest),
             seconds(sum.most)
         );
-        report.count("requests_fewest", sum.fewest);
-        report.count("requests_most", sum.most);
-        report.count("bytes", sum.bytes as u64);
+        summary.count("requests_fewest", sum.fewest);
+        summary.count("requests_most", sum.most);
+        summary.count("bytes", sum.bytes as u64);
     }
     crate::files::write("-".as_ref(), text.as_bytes())?;
     let guessed: u64 = hosts.values().map(|sum| sum.guessed).sum();
     if guessed > 0 {
-        report.notes.push(format!(
+        summary.notes.push(format!(
             "{guessed} images declare no size: {} x {} assumed",
             USUAL[0], USUAL[1]
         ));
     }
-    report.read = images.len() as u64;
-    report.kept = report.read;
-    report.filtered = (sorted.done.len() + sorted.left.len()) as u64;
+    summary.read = images.len() as u64;
+    summary.kept = summary.read;
+    summary.filtered = (sorted.done.len() + sorted.left.len()) as u64;
     if !sorted.done.is_empty() {
         let asked = match options.refresh {
             true => ": --refresh asks for each of them that came in one answer",
             false => "",
         };
         let words = format!("{} images are there already{asked}", sorted.done.len());
-        report.notes.push(words);
+        summary.notes.push(words);
     }
-    report.done = "nothing was fetched: --dry-run".into();
+    summary.done = "nothing was fetched: --dry-run".into();
     Ok(())
 }
 

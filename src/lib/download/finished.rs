@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::contracts::{self, Download};
-use crate::report::Error;
+use crate::error::Error;
 
 /// The place of an image in [`Finished`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

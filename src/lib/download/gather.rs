@@ -10,7 +10,8 @@ use super::finished::{Finished, Slot};
 use super::hosts::origin_of;
 use crate::contracts::LocalizedImage;
 use crate::contracts::images::each_image;
-use crate::report::{Error, Reject};
+use crate::error::Error;
+use crate::summary::Reject;
 
 /// What is to be downloaded.
 #[derive(Debug, Default)]

@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 
 use super::finished::Finished;
 use crate::contracts::Download;
+use crate::error::Error;
 use crate::files;
-use crate::report::Error;
 
 /// The journal of an output folder, open for this run alone. Dropped, it waits for what is on its way.
 #[derive(Debug)]

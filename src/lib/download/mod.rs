@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,11 +13,13 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 
 use crate::contracts::{Download, Failure, LocalizedImage};
+use crate::error::Error;
 use crate::files;
 use crate::http::{self, Http, Kind, Trouble};
 use crate::progress::{Parts, Progress, Standing, Style};
-use crate::report::{Common, Error, Report};
+use crate::report::{Common, Stage};
 use crate::signals::Signals;
+use crate::summary::Summary;
 
 pub mod access;
 pub mod again;
@@ -137,15 +138,31 @@ fn kinds() -> clap::builder::PossibleValuesParser {
     Kind::ALL.iter().map(|kind| kind.name()).into()
 }
 
-/// Runs the stage.
-pub fn run(options: Options) -> ExitCode {
-    options
-        .common
-        .conclude("download", |report| download(&options, report))
+/// Downloads the images of a `localizations.json`, and writes the image map and the failures.
+///
+/// # Errors
+/// Why the stage could not finish, with the summary of what it had done by then.
+pub fn download(options: &Options) -> Result<Summary, Error> {
+    Error::with_summary(|summary| stage(options, summary))
 }
 
-fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
-    report.as_json = options.progress == Style::Json && !options.common.quiet;
+impl Stage for Options {
+    const NAME: &'static str = "download";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn ends_in_json(&self) -> bool {
+        self.progress == Style::Json && !self.common.quiet
+    }
+
+    fn run(&self) -> Result<Summary, Error> {
+        download(self)
+    }
+}
+
+fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let folder = &options.output_dir;
     refuse_overwriting(options)?;
     let way = Way::new(options, folder);
@@ -156,12 +173,12 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     if options.dry_run {
         let finished = Journal::peek(folder)?;
         let set = match options.regions {
-            Some(_) => sizes::foreseen(options, &places, &finished, report)?,
+            Some(_) => sizes::foreseen(options, &places, &finished, summary)?,
             None => gather::read(&options.localizations, options, &finished, folder)?,
         };
         let sorted = again::sort(&set, &finished, &way)?;
-        estimate::print(&sorted, options, report)?;
-        account_for_unusable(report, set.unusable);
+        estimate::print(&sorted, options, summary)?;
+        account_for_unusable(summary, set.unusable);
         return Ok(());
     }
     let parts = match &options.regions {
@@ -207,15 +224,15 @@ fn download(options: &Options, report: &mut Report) -> Result<(), Error> {
     }
     if options.verify {
         let paths: HashSet<&str> = had.iter().map(|slot| finished.path(*slot)).collect();
-        report.notes.extend(verified.words(&places, &paths));
+        summary.notes.extend(verified.words(&places, &paths));
     }
     had.sort_by(|&a, &b| finished.id(a).cmp(finished.id(b)));
     publish(options, &finished, &had, &outcome.failures)?;
     if outcome.stopped.is_none() {
         tidy(&places, &set.images, wish, &outcome.failures);
     }
-    account(report, options, asked, &finished, &had, &outcome);
-    account_for_unusable(report, set.unusable.into_iter().chain(unusable).collect());
+    account(summary, options, asked, &finished, &had, &outcome);
+    account_for_unusable(summary, set.unusable.into_iter().chain(unusable).collect());
     match outcome.stopped {
         Some(error) => Err(error),
         None => Ok(()),

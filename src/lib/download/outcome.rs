@@ -7,9 +7,10 @@ use super::fetch::{self, Places, Wish};
 use super::finished::{Finished, Slot};
 use super::{Options, names};
 use crate::contracts::{self, Download, Failure, LocalizedImage};
+use crate::error::Error;
 use crate::files;
 use crate::http::{self, Kind};
-use crate::report::{Error, Reject, Report};
+use crate::summary::{Reject, Summary};
 
 #[derive(Default)]
 pub(super) struct Outcome {
@@ -125,30 +126,30 @@ fn relative(to: &Path, from: &Path) -> Result<String, Error> {
 }
 
 /// What is wrong with a list of m3-download.
-pub(super) fn account_for_unusable(report: &mut Report, unusable: Vec<Reject>) {
-    report.read += unusable.len() as u64;
+pub(super) fn account_for_unusable(summary: &mut Summary, unusable: Vec<Reject>) {
+    summary.read += unusable.len() as u64;
     let hint = (!unusable.is_empty()).then(|| HINT_UNUSABLE.to_owned());
-    report.rejects.extend(unusable);
-    report.hint = report.hint.take().or(hint);
+    summary.rejects.extend(unusable);
+    summary.hint = summary.hint.take().or(hint);
 }
 
 const HINT_UNUSABLE: &str =
     "`recto-reformat` lists the records that cannot be used in its rejects.csv";
 
 pub(super) fn account(
-    report: &mut Report,
+    summary: &mut Summary,
     options: &Options,
     images: usize,
     finished: &Finished,
     had: &[Slot],
     outcome: &Outcome,
 ) {
-    report.read = match outcome.stopped {
+    summary.read = match outcome.stopped {
         Some(_) => (had.len() + outcome.failures.len()) as u64,
         None => images as u64,
     };
-    report.kept = report.read - outcome.failures.len() as u64;
-    report.rejects = outcome
+    summary.kept = summary.read - outcome.failures.len() as u64;
+    summary.rejects = outcome
         .failures
         .iter()
         .map(|f| {
@@ -161,30 +162,30 @@ pub(super) fn account(
             )
         })
         .collect();
-    report.count("images", had.len() as u64);
+    summary.count("images", had.len() as u64);
     let bytes = had.iter().map(|slot| finished.bytes(*slot));
-    report.count("bytes", bytes.sum());
-    report.count("fetched", outcome.fetched);
+    summary.count("bytes", bytes.sum());
+    summary.count("fetched", outcome.fetched);
     for (method, images) in &outcome.methods {
-        report.count(&format!("method_{method}"), *images);
+        summary.count(&format!("method_{method}"), *images);
     }
-    report.notes.extend(outcome.notes.iter().cloned());
+    summary.notes.extend(outcome.notes.iter().cloned());
     for (host, tally) in &outcome.hosts {
-        report.count("requests", tally.requests);
-        report.notes.push(words_of(host, tally));
+        summary.count("requests", tally.requests);
+        summary.notes.push(words_of(host, tally));
     }
     if outcome.flattened > 0 {
-        report.count("flattened", outcome.flattened);
-        report.notes.push(format!(
+        summary.count("flattened", outcome.flattened);
+        summary.notes.push(format!(
             "{} images lost alpha or bits beyond 8 a sample when they were encoded anew: the journal's notes name them",
             outcome.flattened
         ));
     }
-    report.notes.extend(outcome.adjusted.iter().cloned());
+    summary.notes.extend(outcome.adjusted.iter().cloned());
     // What could not be had anew and is there from before is in the map, and among the failures.
-    let stale = (had.len() as u64).saturating_sub(report.kept);
+    let stale = (had.len() as u64).saturating_sub(summary.kept);
     if stale > 0 {
-        report.notes.push(format!(
+        summary.notes.push(format!(
             "{stale} images could not be had anew and are kept as they were before"
         ));
     }
@@ -194,13 +195,13 @@ pub(super) fn account(
     } else {
         String::new()
     };
-    report.done = format!(
+    summary.done = format!(
         "{} of {} images in {}{before}",
         had.len() as u64 - stale,
         images,
         options.output_dir.display()
     );
-    report.hint = (!outcome.failures.is_empty()).then(|| hint(options, &outcome.failures));
+    summary.hint = (!outcome.failures.is_empty()).then(|| hint(options, &outcome.failures));
 }
 
 /// What to do about what is missing.

@@ -13,11 +13,12 @@ use super::gather::Set;
 use super::regions;
 use super::{Net, Options, access, failure, uri_of};
 use crate::contracts::{self, BBox, Failure, Localizations, LocalizedImage};
+use crate::error::Error;
 use crate::files;
 use crate::http::{Count, Kind, Trouble};
 use crate::progress::{Progress, Standing};
-use crate::report::{Error, Reject, Report};
 use crate::signals::Signals;
+use crate::summary::{Reject, Summary};
 
 /// Where sizes are kept for later runs.
 const SIZES: &str = "sizes.json";
@@ -73,7 +74,7 @@ pub(super) fn foreseen(
     options: &Options,
     places: &Places,
     finished: &Finished,
-    report: &mut Report,
+    summary: &mut Summary,
 ) -> Result<Set, Error> {
     let set = read(options)?;
     let mut known = Known {
@@ -94,12 +95,12 @@ pub(super) fn foreseen(
     known.sizes.extend(likely);
     if guessed > 0 {
         let note = format!("{guessed} images declare no size: guessed from their boxes");
-        report.notes.push(note);
+        summary.notes.push(note);
     }
     let (images, failures) = known.cut(&set.images, options);
     if let Some(first) = failures.first() {
         let count = failures.len();
-        report.notes.push(format!(
+        summary.notes.push(format!(
             "{count} boxes or images have no region, the first: {}",
             first.message
         ));

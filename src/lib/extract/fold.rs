@@ -9,8 +9,8 @@ use super::{Extracted, Rules};
 use crate::contracts::{
     Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Observation, Provenance,
 };
-use crate::report::Reject;
 use crate::sides;
+use crate::summary::Reject;
 
 /// Merges digests, in order, into images with boxes. Pure: the same digests give the same images.
 pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {

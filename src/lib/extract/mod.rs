@@ -6,13 +6,14 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use crate::contracts::{self, Digest, Localizations, Taxonomy};
 use crate::corrections::{self, Named, Places};
+use crate::error::Error;
 use crate::files;
-use crate::report::{self, Error, Reject, Report};
+use crate::report::{self, Common, Stage};
 use crate::sources::m3;
+use crate::summary::{Reject, Summary};
 
 pub mod concept;
 mod fold;
@@ -22,7 +23,6 @@ mod properties;
 mod read;
 
 pub use concept::ConceptFrom;
-pub use fold::extract;
 
 /// What users may choose.
 #[derive(Debug, Clone, clap::Args)]
@@ -57,7 +57,7 @@ pub struct Options {
     pub motivation: Vec<String>,
     /// Options every stage has
     #[command(flatten)]
-    pub common: report::Common,
+    pub common: Common,
 }
 
 /// What becomes of a box that reaches beyond its image.
@@ -176,14 +176,27 @@ impl News {
     }
 }
 
-/// Runs the stage.
-pub fn run(options: Options) -> ExitCode {
-    options
-        .common
-        .conclude("extract", |report| stage(&options, report))
+/// Turns digests into localizations, and writes `localizations.json` and its rejects.
+///
+/// # Errors
+/// Why the stage could not finish, with the summary of what it had done by then.
+pub fn extract(options: &Options) -> Result<Summary, Error> {
+    Error::with_summary(|summary| stage(options, summary))
 }
 
-fn stage(options: &Options, report: &mut Report) -> Result<(), Error> {
+impl Stage for Options {
+    const NAME: &'static str = "extract";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(&self) -> Result<Summary, Error> {
+        extract(self)
+    }
+}
+
+fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let rejects = rejects_path(options);
     refuse_overwriting(options, rejects.as_deref())?;
     let (digests, unusable) = read_digests(&options.digests, options.mend_boxes)?;
@@ -192,27 +205,27 @@ fn stage(options: &Options, report: &mut Report) -> Result<(), Error> {
         outside: options.outside,
         motivations: options.motivation.clone(),
     };
-    let mut extracted = extract(&digests, &rules);
+    let mut extracted = fold::extract(&digests, &rules);
     extracted.read += unusable.len() as u64;
     extracted.rejects.splice(0..0, unusable);
     let (given, unusable) = read_reviews(&digests, &options.review)?;
     extracted.correct(&given);
     extracted.read += unusable.len() as u64;
     extracted.rejects.extend(unusable);
-    account(&extracted, report);
-    report.rejects = extracted.rejects;
+    account(&extracted, summary);
+    summary.rejects = extracted.rejects;
     if extracted.images.is_empty() {
-        return Err(no_images(&digests, &report.rejects));
+        return Err(no_images(&digests, &summary.rejects));
     }
-    report.done = format!(
+    summary.done = format!(
         "{} with {} in {}",
         plural(extracted.images.len() as u64, "image"),
-        plural(report.counts["localizations"], "box"),
+        plural(summary.counts["localizations"], "box"),
         options.output.display()
     );
-    report.hint = hint(options, rejects.as_deref(), !report.rejects.is_empty());
+    summary.hint = hint(options, rejects.as_deref(), !summary.rejects.is_empty());
     if let Some(path) = &rejects {
-        report::write_rejects(path, &report.rejects)?;
+        report::write_rejects(path, &summary.rejects)?;
     }
     let localizations = Localizations {
         taxonomy: extracted.taxonomy,
@@ -284,28 +297,28 @@ fn read_reviews(
 }
 
 /// Numbers and news for the report.
-fn account(extracted: &Extracted, report: &mut Report) {
+fn account(extracted: &Extracted, summary: &mut Summary) {
     let boxes = extracted
         .images
         .iter()
         .map(|i| i.localizations.len() as u64);
     let negatives = boxes.clone().filter(|n| *n == 0).count() as u64;
-    report.read = extracted.read;
-    report.kept = extracted.kept;
-    report.filtered = extracted.filtered;
-    report.count("images", extracted.images.len() as u64);
-    report.count("localizations", boxes.sum());
-    report.count("labels", extracted.labels);
+    summary.read = extracted.read;
+    summary.kept = extracted.kept;
+    summary.filtered = extracted.filtered;
+    summary.count("images", extracted.images.len() as u64);
+    summary.count("localizations", boxes.sum());
+    summary.count("labels", extracted.labels);
     if extracted.reviews > 0 {
-        report.count("reviews", extracted.reviews);
+        summary.count("reviews", extracted.reviews);
     }
-    report.count("clipped", extracted.clipped.count);
-    report.count("negatives", negatives);
-    report.count("duplicates", extracted.duplicates);
-    report.count("folded", extracted.folded);
+    summary.count("clipped", extracted.clipped.count);
+    summary.count("negatives", negatives);
+    summary.count("duplicates", extracted.duplicates);
+    summary.count("folded", extracted.folded);
     if extracted.folded > 0 {
         let counted = plural(extracted.folded, "image");
-        report.notes.push(format!("{counted} named again: folded"));
+        summary.notes.push(format!("{counted} named again: folded"));
     }
     let news = [
         (
@@ -332,13 +345,13 @@ fn account(extracted: &Extracted, report: &mut Report) {
     for (news, what, words) in news {
         if news.count > 0 {
             let counted = plural(news.count, what);
-            report
+            summary
                 .notes
                 .push(format!("{counted} {words}, first: {}", news.first));
         }
     }
     if negatives == extracted.images.len() as u64 && negatives > 0 {
-        report.notes.push(no_boxes(extracted));
+        summary.notes.push(no_boxes(extracted));
     }
 }
 

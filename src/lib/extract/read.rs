@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::frame::{self, Fitted, Spaces};
 use super::{Extracted, Outside, Rules, concept};
 use crate::contracts::{Annotation, Frame, Observation, Region, Space};
-use crate::report::Reject;
 use crate::selectors::{self, Selection, Shape};
+use crate::summary::Reject;
 
 /// What an observation holds, in its own frame.
 pub struct Reading {

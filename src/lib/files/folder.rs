@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Atomic, cannot_write, folder_of, hex, sync_folder};
 use crate::contracts::{self, DatasetEntry, DatasetFile};
+use crate::error::Error;
 use crate::formats::Sink;
-use crate::report::Error;
 
 /// The file that says that recto wrote a folder.
 pub const MARKER: &str = "dataset.json";

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{cannot_write, folder_of};
-use crate::report::Error;
+use crate::error::Error;
 
 /// A download that is under way: the bytes so far, and beside them what proves that more of them belong to the
 /// same file. What is small and came at once stays in memory until it gets its name.

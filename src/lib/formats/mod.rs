@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::contracts::{BBox, Metadata, Polygon, Provenance, Rung};
-use crate::report::Error;
+use crate::error::Error;
 use crate::{files, pixels};
 
 pub mod coco;

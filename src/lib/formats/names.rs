@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Dataset, Picture, Sink, put_rows};
+use crate::error::Error;
 use crate::files::{SafeName, hex_digest};
-use crate::report::Error;
 
 /// One stem per picture, in its order: readable, without spaces, no two alike even where case is ignored.
 /// A name depends on the file's own path and on whether another has the same readable form, never on order.

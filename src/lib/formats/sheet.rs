@@ -1,9 +1,9 @@
 //! `sheet`: a contact sheet, one PNG of thumbnails with their boxes, to look at before training on anything.
 
 use super::{Choices, Dataset, Format, Head, Picture, Sink, Written, cannot, counted};
+use crate::error::Error;
 use crate::pixels;
 use crate::pixels::draw::{self, Cell};
-use crate::report::Error;
 
 /// The format.
 #[derive(Debug)]

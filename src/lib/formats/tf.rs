@@ -7,9 +7,9 @@
 mod wire;
 
 use super::{Choices, Dataset, Format, Head, Picture, Sink, Written, cannot, counted, names, put};
+use crate::error::Error;
 use crate::files::hex_digest;
 use crate::pixels;
-use crate::report::Error;
 use wire::{Feature, bytes, example, floats, ints, write_record};
 
 /// The format.

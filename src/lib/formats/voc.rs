@@ -12,8 +12,8 @@ use super::{
     Choices, Dataset, Format, Head, Labelled, Picture, Sink, Written, counted, names, put,
 };
 use crate::contracts::{BBox, Rung};
+use crate::error::Error;
 use crate::files::SafeName;
-use crate::report::Error;
 
 /// The format.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::Options;
 use super::host::Most;
+use crate::error::Error;
 use crate::files;
-use crate::report::Error;
 
 /// Figures per host.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 
-use crate::report::Error;
+use crate::error::Error;
 
 /// A service that answers questions.
 #[derive(Clone, Debug)]

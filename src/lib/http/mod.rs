@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
+use crate::error::Error;
 use crate::files::Part;
 use crate::progress::Wait;
-use crate::report::Error;
 
 mod archives;
 mod body;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::NetrcFile;
+use crate::error::Error;
 use crate::files;
-use crate::report::Error;
 
 /// What a file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use crate::report::Error;
+use crate::error::Error;
 
 /// What tells of proxies, as curl and others read it.
 const NAMES: [&str; 6] = [

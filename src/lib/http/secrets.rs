@@ -7,7 +7,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue}
 
 use super::Options;
 use super::netrc::{Login, Netrc};
-use crate::report::Error;
+use crate::error::Error;
 
 /// A header for one host, or for all.
 #[derive(Clone, Debug, PartialEq)]

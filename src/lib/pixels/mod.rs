@@ -10,7 +10,7 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
-use crate::report::Error;
+use crate::error::Error;
 
 pub mod colour;
 pub mod draw;

@@ -6,7 +6,7 @@ use super::naming::Rules;
 use super::remap;
 use super::tree::Tree;
 use crate::contracts::Taxonomy;
-use crate::report::Error;
+use crate::error::Error;
 
 /// How concepts become classes.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -8,7 +8,7 @@ use super::shape::{Mapping, clip, clip_polygon};
 use crate::contracts::{BBox, Frame, Localization, Localizations, LocalizedImage, Polygon};
 use crate::formats::{Dataset, Labelled, Picture};
 use crate::pixels::Header;
-use crate::report::Reject;
+use crate::summary::Reject;
 
 /// A file that was downloaded.
 #[derive(Clone, Debug)]

@@ -17,7 +17,6 @@ pub mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use rayon::prelude::*;
@@ -25,9 +24,11 @@ use rayon::prelude::*;
 use crate::contracts::{
     self, ClassCount, Contract, DatasetFile, ImageMap, Localizations, LocalizedImage, PartCount,
 };
+use crate::error::Error;
 use crate::files::folder::{self, Folder, MARKER, Placing, Single};
 use crate::formats::{self, Choices, Dataset, Format, Picture, Sink};
-use crate::report::{self, Error, Report};
+use crate::report::{self, Common, Stage};
+use crate::summary::Summary;
 use crate::{files, pixels};
 use join::{File, Rules};
 use split::Splits;
@@ -76,7 +77,7 @@ pub struct Options {
     pub rejects: Option<PathBuf>,
     /// What every stage has.
     #[command(flatten)]
-    pub common: report::Common,
+    pub common: Common,
     /// How concepts become classes.
     #[command(flatten)]
     pub concepts: concepts::Options,
@@ -97,14 +98,26 @@ fn formats() -> impl TypedValueParser<Value = String> {
 }
 
 /// Writes a training set.
-pub fn run(options: Options) -> ExitCode {
-    options
-        .common
-        .clone()
-        .conclude("reformat", |report| work(&options, report))
+///
+/// # Errors
+/// Why the stage could not finish, with the summary of what it had done by then.
+pub fn reformat(options: &Options) -> Result<Summary, Error> {
+    Error::with_summary(|summary| stage(options, summary))
 }
 
-fn work(options: &Options, report: &mut Report) -> Result<(), Error> {
+impl Stage for Options {
+    const NAME: &'static str = "reformat";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(&self) -> Result<Summary, Error> {
+        reformat(self)
+    }
+}
+
+fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let format = formats::named(&options.format).ok_or_else(|| Error::usage("unknown format"))?;
     let single = is_single(format, &options.output)?;
     refuse_overwriting(options, single)?;
@@ -120,33 +133,33 @@ fn work(options: &Options, report: &mut Report) -> Result<(), Error> {
     };
     let joined = join::join(localizations, &files, &rules);
     let mut dataset = joined.dataset;
-    report.read = joined.read;
-    report.kept = joined.kept;
-    report.filtered = joined.filtered;
-    report.rejects = joined.rejects;
-    report.notes = [news, joined.notes].concat();
+    summary.read = joined.read;
+    summary.kept = joined.kept;
+    summary.filtered = joined.filtered;
+    summary.rejects = joined.rejects;
+    summary.notes = [news, joined.notes].concat();
     if options.concepts.taxonomy && !format.head().holds_ranks {
         let words = format!(
             "{} holds no ranks: --taxonomy adds nothing to it",
             format.name()
         );
-        report.notes.push(words);
+        summary.notes.push(words);
     }
     if dataset.images.is_empty() {
-        return Err(nothing(report, options));
+        return Err(nothing(summary, options));
     }
     if let Some(splits) = &options.split {
-        report
+        summary
             .notes
             .extend(deal(&mut dataset, splits, options.seed)?);
     }
-    count(report, &dataset);
-    publish(options, format, single, dataset, report)
+    count(summary, &dataset);
+    publish(options, format, single, dataset, summary)
 }
 
 /// Zero images is news: which reason is the likely one, and what shows or changes it.
-fn nothing(report: &Report, options: &Options) -> Error {
-    let reasons = report.reasons();
+fn nothing(summary: &Summary, options: &Options) -> Error {
+    let reasons = summary.reasons();
     let (why, hint) = match reasons.iter().max_by_key(|(_, n)| **n) {
         Some((reason, n)) => (
             format!(": {n} left out, {reason}"),
@@ -161,8 +174,8 @@ fn nothing(report: &Report, options: &Options) -> Error {
                 ),
             },
         ),
-        None if report.filtered > 0 => (
-            format!(": {} set aside", report.filtered),
+        None if summary.filtered > 0 => (
+            format!(": {} set aside", summary.filtered),
             "--negatives keep writes images without boxes too".to_owned(),
         ),
         None => (
@@ -299,14 +312,14 @@ fn deal(dataset: &mut Dataset, splits: &Splits, seed: u64) -> Result<Vec<String>
     Ok(dealt.notes)
 }
 
-fn count(report: &mut Report, dataset: &Dataset) {
+fn count(summary: &mut Summary, dataset: &Dataset) {
     let all: Vec<&Picture> = dataset.images.iter().collect();
     let total = part_count(&all);
     let mut add = |prefix: &str, part: &PartCount| {
-        report.count(&format!("{prefix}images"), part.images);
-        report.count(&format!("{prefix}boxes"), part.boxes);
-        report.count(&format!("{prefix}negatives"), part.negatives);
-        report.count(&format!("{prefix}groups"), part.groups);
+        summary.count(&format!("{prefix}images"), part.images);
+        summary.count(&format!("{prefix}boxes"), part.boxes);
+        summary.count(&format!("{prefix}negatives"), part.negatives);
+        summary.count(&format!("{prefix}groups"), part.groups);
     };
     add("", &total);
     if !dataset.splits.is_empty() {
@@ -314,7 +327,7 @@ fn count(report: &mut Report, dataset: &Dataset) {
             add(&format!("{name}_"), &part_count(&pictures));
         }
     }
-    report.count("classes", dataset.classes.len() as u64);
+    summary.count("classes", dataset.classes.len() as u64);
 }
 
 fn part_count(pictures: &[&Picture]) -> PartCount {
@@ -332,7 +345,7 @@ fn publish(
     format: &dyn Format,
     single: bool,
     mut dataset: Dataset,
-    report: &mut Report,
+    summary: &mut Summary,
 ) -> Result<(), Error> {
     let choices = Choices {
         supercategory: options.concepts.supercategory.clone(),
@@ -344,15 +357,15 @@ fn publish(
     };
     if single {
         let note = name_from(&mut dataset, files::folder_of(&options.output));
-        report.notes.extend(note);
-        publish_file(options, format, &dataset, &choices, report)?;
+        summary.notes.extend(note);
+        publish_file(options, format, &dataset, &choices, summary)?;
     } else {
         dataset.placed = options.images != Placing::None;
-        publish_folder(options, format, &dataset, &choices, report)?;
+        publish_folder(options, format, &dataset, &choices, summary)?;
     }
     let all: Vec<&Picture> = dataset.images.iter().collect();
     let total = part_count(&all);
-    report.done = format!(
+    summary.done = format!(
         "{} images with {} boxes of {} classes in {} ({})",
         total.images,
         total.boxes,
@@ -388,10 +401,10 @@ fn publish_file(
     format: &dyn Format,
     dataset: &Dataset,
     choices: &Choices,
-    report: &mut Report,
+    summary: &mut Summary,
 ) -> Result<(), Error> {
     let mut out = Single::create(&options.output);
-    report
+    summary
         .notes
         .extend(format.write(dataset, choices, &mut out)?);
     let beside = || {
@@ -400,9 +413,9 @@ fn publish_file(
         PathBuf::from(name)
     };
     let rejects = options.rejects.clone().unwrap_or_else(beside);
-    report::write_rejects(&rejects, &report.rejects)?;
+    report::write_rejects(&rejects, &summary.rejects)?;
     out.publish()?;
-    report.hint = where_rejects_are(report, &rejects);
+    summary.hint = where_rejects_are(summary, &rejects);
     Ok(())
 }
 
@@ -411,19 +424,19 @@ fn publish_folder(
     format: &dyn Format,
     dataset: &Dataset,
     choices: &Choices,
-    report: &mut Report,
+    summary: &mut Summary,
 ) -> Result<(), Error> {
     const REJECTS: &str = "rejects.csv";
     let own = [options.common.report.as_deref(), options.rejects.as_deref()];
     let own: Vec<&Path> = own.into_iter().flatten().collect();
     let mut out = Folder::create(&options.output, options.images, &own)?;
-    report
+    summary
         .notes
         .extend(format.write(dataset, choices, &mut out)?);
     let rejects = match &options.rejects {
         Some(path) => path.clone(),
         None => {
-            let bytes = report::rejects_csv(&report.rejects)?;
+            let bytes = report::rejects_csv(&summary.rejects)?;
             let fault = |e| files::cannot_write(&options.output.join(REJECTS), e);
             out.file(REJECTS)?.write_all(&bytes).map_err(fault)?;
             options.output.join(REJECTS)
@@ -434,15 +447,15 @@ fn publish_folder(
     let fault = |e| files::cannot_write(&options.output.join(MARKER), e);
     out.file(MARKER)?.write_all(&json).map_err(fault)?;
     if options.rejects.is_some() {
-        report::write_rejects(&rejects, &report.rejects)?;
+        report::write_rejects(&rejects, &summary.rejects)?;
     }
     out.publish()?;
-    report.hint = where_rejects_are(report, &rejects);
+    summary.hint = where_rejects_are(summary, &rejects);
     Ok(())
 }
 
-fn where_rejects_are(report: &Report, path: &Path) -> Option<String> {
-    (!report.rejects.is_empty()).then(|| format!("{} lists what was left out", path.display()))
+fn where_rejects_are(summary: &Summary, path: &Path) -> Option<String> {
+    (!summary.rejects.is_empty()).then(|| format!("{} lists what was left out", path.display()))
 }
 
 fn card(

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::tree::plain;
 use crate::contracts;
+use crate::error::Error;
 use crate::files;
-use crate::report::Error;
 
 /// Concept → its new name; none: it is dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::contracts::{self, Rung, Taxonomy};
+use crate::error::Error;
 use crate::files;
-use crate::report::Error;
 
 /// Concept → what stands above it, root first, itself last. Knows every concept of any lineage.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use super::{FARTHEST, excerpt};
 use crate::contracts::{BBox, Frame};
 
 /// Reads the box of a media fragment: `xywh=1,2,3,4`, alone, after a `#`, at the end of a URL, or among other
-/// pairs. `space` is what percentages are of. The problem is one of [`Reject`](crate::report::Reject)'s.
+/// pairs. `space` is what percentages are of. The problem is one of [`Reject`](crate::summary::Reject)'s.
 pub fn bbox(text: &str, space: Option<Frame>) -> Result<BBox, String> {
     let value = xywh(text)?;
     let (unit, list) = match value.split_once(':') {

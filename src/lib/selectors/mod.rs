@@ -38,7 +38,7 @@ pub enum Selection {
 }
 
 /// Why a region names no part: the member at fault, and a problem in the manner of
-/// [`Reject::problem`](crate::report::Reject::problem).
+/// [`Reject::problem`](crate::summary::Reject::problem).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// `fragment`, `svg` or `point`.

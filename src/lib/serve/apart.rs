@@ -5,13 +5,14 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
 use crate::pixels::pdf;
 
 /// What may be unpacked beside the file and the picture.
@@ -170,7 +171,10 @@ fn heard(out: impl Read) -> io::Result<(Said, Vec<u8>)> {
 }
 
 /// Does what the order says, in the process apart.
-pub fn obey(path: &Path, order: &Order) -> ExitCode {
+///
+/// # Errors
+/// The process that gave the order does not listen any more.
+pub fn obey(path: &Path, order: &Order) -> Result<(), Error> {
     let length = std::fs::metadata(path).map_or(0, |file| file.len());
     limit(MEMORY + length, order.pdf_seconds);
     let (path, order) = (path.to_owned(), order.clone());
@@ -181,10 +185,7 @@ pub fn obey(path: &Path, order: &Order) -> ExitCode {
         Ok(Ok(done)) => done,
         _ => (Said::Broken(BROKE_OFF.into()), Vec::new()),
     };
-    match say(&said, &bytes) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    say(&said, &bytes).map_err(|e| Error::new("the page could not be handed on").because(e))
 }
 
 fn done(path: &Path, order: &Order, memory: u64) -> (Said, Vec<u8>) {

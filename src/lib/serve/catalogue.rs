@@ -7,10 +7,11 @@ use super::apart::{self, Fault, Page};
 use super::documents::{self, Settings};
 use super::info::Facts;
 use crate::contracts::{self, Frame, ImageMap, LocalizedImage};
+use crate::error::Error;
 use crate::files;
 use crate::pixels::pdf;
 use crate::pixels::source::{self, Look, Source};
-use crate::report::{Error, Reject};
+use crate::summary::Reject;
 
 /// The largest picture that is decoded: half a gigapixel, 1.5 GB in colour.
 pub const MOST_PIXELS: u64 = 1 << 29;

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::presets::Preset;
 use super::{auth, documents, prepared, store};
+use crate::error::Error;
 use crate::files;
-use crate::report::Error;
 
 /// Everything a configuration file says. What it leaves out has its usual value.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,8 +13,10 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::error::Error;
 use crate::files;
-use crate::report::{self, Error, Report};
+use crate::report::{Common, Stage};
+use crate::summary::Summary;
 use auth::Auth;
 use catalogue::{Catalogue, Taken};
 use config::Config;
@@ -143,7 +144,7 @@ pub struct Options {
     pub prepared: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
-    pub common: report::Common,
+    pub common: Common,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub apart: apart::Order,
@@ -168,18 +169,31 @@ fn base_url(text: &str) -> Result<String, String> {
 }
 
 /// Serves until it is told to stop.
-pub fn run(options: Options) -> ExitCode {
+///
+/// # Errors
+/// Why the stage could not finish, with the summary of what it had done by then.
+pub fn serve(options: &Options) -> Result<Summary, Error> {
+    Error::with_summary(|summary| stage(options, summary))
+}
+
+impl Stage for Options {
+    const NAME: &'static str = "serve";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(&self) -> Result<Summary, Error> {
+        serve(self)
+    }
+}
+
+fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     if let Some(path) = &options.apart.pdf {
         return apart::obey(path, &options.apart);
     }
-    options
-        .common
-        .conclude("serve", |report| serve(&options, report))
-}
-
-fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
     if options.hash_token {
-        report.done = "hash made".into();
+        summary.done = "hash made".into();
         return hash_token();
     }
     refuse_overwriting(options)?;
@@ -192,16 +206,16 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
     if !options.purge.is_empty() {
         let catalogue = take(options, &config.pdf)?.catalogue;
         let purged = purge::all(&store, &catalogue, &options.purge);
-        report.done = runtime()?.block_on(purged)?;
+        summary.done = runtime()?.block_on(purged)?;
         return Ok(());
     }
     let auth = authorization(options, config.auth)?;
     let mut taken = take(options, &config.pdf)?;
     if let Some(id) = &options.wanted.url {
-        return print_urls(options, id, &presets, &taken, report);
+        return print_urls(options, id, &presets, &taken, summary);
     }
-    account(&taken, report);
-    refuse_nothing(options, &taken, report)?;
+    account(&taken, summary);
+    refuse_nothing(options, &taken, summary)?;
     let prepared = prepared_for(options, &config.prepare);
     if options.prepare {
         let order = Order {
@@ -211,21 +225,21 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
             memory: options.memory << 19,
             quiet: options.common.quiet,
         };
-        return prepare::prepare(order, report);
+        return prepare::prepare(order, summary);
     }
     let reviews = (options.review.as_deref())
-        .map(|file| Reviews::open(file, &mut taken.catalogue, report))
+        .map(|file| Reviews::open(file, &mut taken.catalogue, summary))
         .transpose()?;
     if !options.common.quiet {
         // Before the work, not after it: who waits for a picture that is left out should know now.
-        let left_out = report
+        let left_out = summary
             .rejects
             .iter()
             .map(|r| format!("\n  left out {}: {}", r.record, r.problem));
         let _ = writeln!(
             std::io::stderr(),
             "serve: {}{}",
-            counts(report),
+            counts(summary),
             left_out.collect::<String>()
         );
     }
@@ -240,7 +254,7 @@ fn serve(options: &Options, report: &mut Report) -> Result<(), Error> {
     ));
     // Renders that nobody waits for any more need not end.
     runtime.shutdown_background();
-    report.done = format!("stopped; served {}", counts(report));
+    summary.done = format!("stopped; served {}", counts(summary));
     outcome
 }
 
@@ -260,7 +274,7 @@ fn print_urls(
     id: &str,
     presets: &Presets,
     taken: &Taken,
-    report: &mut Report,
+    summary: &mut Summary,
 ) -> Result<(), Error> {
     let base = options.base_url.clone();
     let ids = Ids::below(&base.unwrap_or_else(|| format!("http://{}", options.listen)));
@@ -286,8 +300,8 @@ fn print_urls(
             link::preset(found, &ids, id, size, &cap)
         }
     };
-    (report.read, report.kept) = (1, 1);
-    report.done = format!("{} URLs of `{id}`", urls.len());
+    (summary.read, summary.kept) = (1, 1);
+    summary.done = format!("{} URLs of `{id}`", urls.len());
     files::write(Path::new("-"), format!("{}\n", urls.join("\n")).as_bytes())
 }
 
@@ -361,7 +375,7 @@ fn take(options: &Options, pdf: &documents::Settings) -> Result<Taken, Error> {
 }
 
 /// Whoever names the wrong folder should know before the first request.
-fn refuse_nothing(options: &Options, taken: &Taken, report: &Report) -> Result<(), Error> {
+fn refuse_nothing(options: &Options, taken: &Taken, summary: &Summary) -> Result<(), Error> {
     if !taken.catalogue.pictures.is_empty() {
         return Ok(());
     }
@@ -370,7 +384,7 @@ fn refuse_nothing(options: &Options, taken: &Taken, report: &Report) -> Result<(
     Err(match (taken.rejects.first(), taken.absent) {
         (Some(reject), _) => error.hint(format!(
             "{} images are left out, the first: {}: {}",
-            report.rejects.len(),
+            summary.rejects.len(),
             reject.record,
             reject.problem
         )),
@@ -383,24 +397,24 @@ fn refuse_nothing(options: &Options, taken: &Taken, report: &Report) -> Result<(
     })
 }
 
-fn account(taken: &Taken, report: &mut Report) {
-    report.kept = taken.catalogue.pictures.len() as u64;
-    report.rejects = taken.rejects.clone();
-    report.read = report.kept + report.rejects.len() as u64;
-    report.filtered = taken.absent;
-    report.count("images", report.kept);
-    report.count("manifests", taken.catalogue.groups().len() as u64);
+fn account(taken: &Taken, summary: &mut Summary) {
+    summary.kept = taken.catalogue.pictures.len() as u64;
+    summary.rejects = taken.rejects.clone();
+    summary.read = summary.kept + summary.rejects.len() as u64;
+    summary.filtered = taken.absent;
+    summary.count("images", summary.kept);
+    summary.count("manifests", taken.catalogue.groups().len() as u64);
     if taken.absent > 0 {
         let note = format!(
             "{} images are not in the image map; `recto-download` fetches them",
             taken.absent
         );
-        report.notes.push(note);
+        summary.notes.push(note);
     }
 }
 
-fn counts(report: &Report) -> String {
-    let count = |kind| report.counts.get(kind).copied().unwrap_or_default();
+fn counts(summary: &Summary) -> String {
+    let count = |kind| summary.counts.get(kind).copied().unwrap_or_default();
     format!(
         "{} images in {} manifests",
         count("images"),

@@ -9,13 +9,14 @@ use rayon::prelude::*;
 
 use super::catalogue::{self, Picture};
 use super::prepared::{self, Prepared};
+use crate::error::Error;
 use crate::files::{self, Atomic};
 use crate::iiif::resolve::Plan;
 use crate::iiif::{Format, Quality};
 use crate::pixels::pyramid::{self, Failure};
 use crate::pixels::source::Source;
-use crate::report::{Error, Reject, Report};
 use crate::signals::Signals;
+use crate::summary::{Reject, Summary};
 
 /// What is to be made.
 pub struct Order {
@@ -45,7 +46,7 @@ struct Made {
 }
 
 /// Makes what is missing, until it is done or somebody wants it to stop.
-pub fn prepare(order: Order, report: &mut Report) -> Result<(), Error> {
+pub fn prepare(order: Order, summary: &mut Summary) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -82,14 +83,14 @@ pub fn prepare(order: Order, report: &mut Report) -> Result<(), Error> {
         .clone();
     rejects.sort();
     let count = |n: &AtomicU64| n.load(Ordering::Relaxed);
-    report.kept = total - rejects.len() as u64;
-    report.rejects.extend(rejects);
-    report.read = report.kept + report.rejects.len() as u64;
-    report.count("thumbnails", count(&made.thumbnails));
-    report.count("pyramids", count(&made.pyramids));
-    report.done = format!(
+    summary.kept = total - rejects.len() as u64;
+    summary.rejects.extend(rejects);
+    summary.read = summary.kept + summary.rejects.len() as u64;
+    summary.count("thumbnails", count(&made.thumbnails));
+    summary.count("pyramids", count(&made.pyramids));
+    summary.done = format!(
         "{} images prepared in {folder}: {} thumbnails and {} pyramids made, {} images were done",
-        report.kept,
+        summary.kept,
         count(&made.thumbnails),
         count(&made.pyramids),
         count(&made.fresh)

@@ -9,7 +9,7 @@ use super::catalogue::Catalogue;
 use super::respond::{Response, refused, text};
 use super::service::Service;
 use super::store::Store;
-use crate::report::Error;
+use crate::error::Error;
 
 /// Answers `DELETE /cache/ID` where the configuration lets anybody send it; none if this is not asked.
 pub async fn asked(service: &Service, request: &Request<()>, client: IpAddr) -> Option<Response> {

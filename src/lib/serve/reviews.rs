@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use super::catalogue::{Catalogue, Picture};
 use crate::contracts::{Frame, LocalizedImage};
 use crate::corrections::{self, Change, Corrected, Correction, Places};
+use crate::error::Error;
 use crate::files;
-use crate::report::{Error, Report};
+use crate::summary::Summary;
 
 impl Corrected for Picture {
     fn about(&self) -> &LocalizedImage {
@@ -41,7 +42,7 @@ impl Reviews {
     pub fn open(
         path: &Path,
         catalogue: &mut Catalogue,
-        report: &mut Report,
+        summary: &mut Summary,
     ) -> Result<Self, Error> {
         let held = match path.exists() {
             true => files::read(path)?,
@@ -55,12 +56,12 @@ impl Reviews {
             let what = format!("{}: is no file of reviews", path.display());
             return Err(Error::new(what).hint("name another file with --review"));
         }
-        report.read += (given.len() + rejects.len()) as u64;
-        report.rejects.extend(rejects);
+        summary.read += (given.len() + rejects.len()) as u64;
+        summary.rejects.extend(rejects);
         let (made, rejects) = corrections::make_all(&given, &mut catalogue.pictures, &places);
-        report.kept += made;
-        report.count("reviews", made);
-        report.rejects.extend(rejects);
+        summary.kept += made;
+        summary.count("reviews", made);
+        summary.rejects.extend(rejects);
         let mut file = files::open_to_append(path)?;
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             let what = format!("{}: another recto-serve appends to it", path.display());

@@ -13,7 +13,8 @@ mod tree;
 use std::collections::BTreeMap;
 
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
-use crate::report::{Error, Reject};
+use crate::error::Error;
+use crate::summary::Reject;
 
 /// A place observations come from.
 pub trait Source: Sync {

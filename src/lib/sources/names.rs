@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::report::Error;
+use crate::error::Error;
 
 /// Everything but the unreserved characters of RFC 3986 §2.3: names hold blanks, quotes, `#` and `/`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC

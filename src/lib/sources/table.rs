@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance, Service};
-use crate::report::{Error, Reject};
+use crate::error::Error;
 use crate::sources::{Answer, Found, Request, Source, is_url};
+use crate::summary::Reject;
 
 /// How the columns of a table name images.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -8,7 +8,7 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Deserializer, de};
 use subtle::ConstantTimeEq as _;
 
-use crate::report::Error;
+use crate::error::Error;
 
 /// A user of the configuration.
 #[derive(Clone, Debug, Deserialize)]

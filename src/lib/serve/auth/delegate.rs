@@ -13,8 +13,8 @@ use tokio::process::Command;
 use super::rules::{May, Visitor};
 use super::settings;
 use crate::contracts::LocalizedImage;
+use crate::error::Error;
 use crate::http::callback::Callback;
-use crate::report::Error;
 use crate::serve::cache::Cache;
 
 /// The longest answer.

@@ -16,9 +16,9 @@ use tokio::sync::Semaphore;
 
 use super::catalogue::Catalogue;
 use super::respond::{Response, refused};
+use crate::error::Error;
 use crate::files;
 use crate::http::header::HeaderMap;
-use crate::report::Error;
 use accounts::Account;
 use credentials::Credential;
 use delegate::Delegate;

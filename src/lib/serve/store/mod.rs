@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::report::Error;
+use crate::error::Error;
 use counts::{Counts, one};
 use disk::Disk;
 use entry::Key;

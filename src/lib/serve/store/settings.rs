@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::report::Error;
+use crate::error::Error;
 
 const TWO_DAYS: Duration = Duration::from_secs(2 * 24 * 3600);
 const TEN_GIB: u64 = 10 << 30;

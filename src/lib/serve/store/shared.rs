@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::counts::{Counts, one};
 use super::entry::{self, Key};
 use super::settings::Settings;
-use crate::report::Error;
+use crate::error::Error;
 
 /// Larger answers would keep everybody's tiles waiting on the one connection.
 const LARGEST: usize = 16 << 20;

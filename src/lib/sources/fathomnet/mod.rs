@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::contracts::Observation;
-use crate::report::{Error, Reject};
+use crate::error::Error;
 use crate::sources::names::{self, below, encoded};
 use crate::sources::tree;
 use crate::sources::{Answer, Concepts, Found, From, Loss, Placed, Request, Source, is_url};
+use crate::summary::Reject;
 use crate::values::{list, text};
 
 /// The public service.

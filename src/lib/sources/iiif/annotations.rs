@@ -12,9 +12,9 @@ use crate::contracts::{
     Annotation, Body, ImageRef, Observation, Provenance, Region, Service, Space,
 };
 use crate::iiif::asked::Asked;
-use crate::report::Reject;
 use crate::selectors;
 use crate::sources::{Placed, is_url};
+use crate::summary::Reject;
 
 /// Where an annotation stands.
 pub struct Place<'a> {

@@ -6,8 +6,8 @@ use super::images::{self, Image, Painted};
 use super::values::{all, id, kind, label, list, resolve, size, split_fragment, texts, xywh};
 use super::{Reader, annotations, annotations_of};
 use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
-use crate::report::Reject;
 use crate::sources::{self, Name};
+use crate::summary::Reject;
 
 /// What a manifest says of all its canvases.
 struct Object {

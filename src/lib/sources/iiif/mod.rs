@@ -13,8 +13,9 @@ mod values;
 use serde_json::Value;
 
 use crate::contracts::{ImageRef, Observation, Provenance};
-use crate::report::{Error, Reject};
+use crate::error::Error;
 use crate::sources::{self, Answer, Found, From, Request, Source, is_url};
+use crate::summary::Reject;
 use values::{all, id, kind, list};
 
 /// The source `iiif`.

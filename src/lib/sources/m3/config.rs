@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::Options;
-use crate::report::Error;
+use crate::error::Error;
 use crate::sources::is_url;
 use crate::sources::names::below;
 

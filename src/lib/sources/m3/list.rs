@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::rows::Row;
 use super::{Options, pictures};
 use crate::contracts::{Asked, Digest};
-use crate::report::{Error, Reject};
+use crate::error::Error;
 use crate::sources::Found;
+use crate::summary::Reject;
 
 /// A list as a digest of ours, and what in it cannot be used. `name` is what messages call it.
 pub fn digest(

@@ -17,10 +17,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::report::{Error, Reject};
+use crate::error::Error;
 use crate::sources::names::{self, below, encoded, unknown};
 use crate::sources::tree;
 use crate::sources::{About, Answer, Concepts, Found, Loss, Request, Source};
+use crate::summary::Reject;
 use crate::values;
 use config::{Services, Setting};
 use rows::Row;

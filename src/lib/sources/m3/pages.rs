@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::rows::Row;
 use super::task::Task;
 use super::{M3, said};
-use crate::report::Reject;
 use crate::sources::names::{below, encoded};
 use crate::sources::{Answer, Found, Request, Tally};
+use crate::summary::Reject;
 
 /// Some of the observations that bear a name, in the order of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

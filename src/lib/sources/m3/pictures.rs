@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::rows::{self, OBSERVATION, PART, TAXON};
 use super::{Options, Prefer};
 use crate::contracts::{Annotation, Body, Frame, Observation};
-use crate::report::Reject;
 use crate::sources::{About, Found, Node, Placed};
+use crate::summary::Reject;
 use crate::values::{id, side, text};
 
 /// What stands at the end of the fields of rejected localizations.

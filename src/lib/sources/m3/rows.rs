@@ -10,8 +10,8 @@ use super::localizations::{self, Localization};
 use crate::contracts::{
     Annotation, ImageRef, Labels, Metadata, Observation, Provenance, Region, Space,
 };
-use crate::report::Reject;
 use crate::sources::{About, Found, Placed, is_url};
+use crate::summary::Reject;
 use crate::values::{id, list, side, text, uuid};
 
 /// Attribute: the image reference that a box names.

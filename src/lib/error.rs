@@ -1,0 +1,175 @@
+//! Why a stage could not finish, and the codes its program ends with.
+//!
+//! A record that cannot be used is no error: it is data, a [`Reject`](crate::summary::Reject), and the run goes on.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::summary::Summary;
+
+/// Every way a program of recto can end. README's table of exit codes lists the same rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything asked for was done.
+    Complete = 0,
+    /// The stage could not finish; nothing was published.
+    Failed = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// Published, but some records were left out (0 with `--partial-ok`).
+    Partial = 3,
+    /// Stopped by Ctrl-C or SIGTERM; state is saved, the same command goes on.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a stage could not finish: what happened, the chain of causes, and what to do about it.
+#[derive(Debug)]
+pub struct Error {
+    what: String,
+    because: Vec<String>,
+    hint: Option<String>,
+    exit: Exit,
+    /// What had been done by then.
+    summary: Box<Summary>,
+}
+
+impl Error {
+    /// What happened and where, greppable: `file:line:column: found and wanted`, no final period.
+    pub fn new(what: impl Into<String>) -> Self {
+        Error {
+            what: what.into(),
+            because: Vec::new(),
+            hint: None,
+            exit: Exit::Failed,
+            summary: Box::default(),
+        }
+    }
+
+    /// A command line that makes no sense (exit code 2).
+    pub fn usage(what: impl Into<String>) -> Self {
+        Error {
+            exit: Exit::Usage,
+            ..Error::new(what)
+        }
+    }
+
+    /// Stopped on request; state is saved (exit code 130).
+    pub fn interrupted(what: impl Into<String>) -> Self {
+        Error {
+            exit: Exit::Interrupted,
+            ..Error::new(what)
+        }
+    }
+
+    /// Adds a cause and the causes of that cause.
+    pub fn because(mut self, cause: impl std::error::Error) -> Self {
+        let mut next: Option<&dyn std::error::Error> = Some(&cause);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if self.because.last() != Some(&text) {
+                self.because.push(text);
+            }
+            next = cause.source();
+        }
+        self
+    }
+
+    /// Names the exact flag, file or command that helps. No hint is better than a vague one.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What happened and where, without causes and hint.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// The causes, nearest first.
+    pub fn causes(&self) -> &[String] {
+        &self.because
+    }
+
+    /// The hint, if there is one.
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// What the stage had read, kept and left out when it could not go on.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Takes that summary out of the error.
+    pub fn take_summary(&mut self) -> Summary {
+        *std::mem::take(&mut self.summary)
+    }
+
+    /// Runs `work`, which fills a summary as it goes on; an error of it carries what was filled in.
+    ///
+    /// # Errors
+    /// That of `work`.
+    pub fn with_summary(
+        work: impl FnOnce(&mut Summary) -> Result<(), Error>,
+    ) -> Result<Summary, Error> {
+        let mut summary = Summary::default();
+        match work(&mut summary) {
+            Ok(()) => Ok(summary),
+            Err(error) => Err(Error {
+                summary: Box::new(summary),
+                ..error
+            }),
+        }
+    }
+
+    /// What happened and why, in one line, without a hint.
+    pub fn line(&self) -> String {
+        let causes = self.because.iter().map(|cause| format!(": {cause}"));
+        self.what.clone() + &causes.collect::<String>()
+    }
+
+    /// The code the program ends with.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        for cause in &self.because {
+            write!(f, "\n  because {cause}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_what_because_and_hint_one_per_line() {
+        let cause = serde_json::from_str::<u8>("x").unwrap_err();
+        let text = Error::new("a.json:1:1: not JSON")
+            .because(cause)
+            .hint("run it again")
+            .to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert_eq!(lines[0], "error: a.json:1:1: not JSON");
+        assert!(lines[1].starts_with("  because expected value"), "{text}");
+        assert_eq!(lines[2], "  hint: run it again");
+    }
+}

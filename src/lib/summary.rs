@@ -1,0 +1,98 @@
+//! What a stage did, as a value: what it read and kept, and every record it left out with the reason.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A record that was left out, and why. One row of `rejects.csv`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Reject {
+    /// The file or URL that holds the record.
+    pub input: String,
+    /// The record inside it: an id, or a position such as `row 12`.
+    pub record: String,
+    /// The member of the record that is at fault.
+    pub field: String,
+    /// What is wrong: what was found and what was wanted. Starts with a reason that repeats from reject to
+    /// reject; after `: ` come the particulars.
+    pub problem: String,
+}
+
+impl Reject {
+    /// A reject; see the fields for what each argument holds.
+    pub fn new(
+        input: impl Into<String>,
+        record: impl Into<String>,
+        field: &str,
+        problem: impl Into<String>,
+    ) -> Self {
+        Reject {
+            input: input.into(),
+            record: record.into(),
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+
+    /// The part of the problem that repeats: the text before the first `: `.
+    pub fn reason(&self) -> &str {
+        self.problem.split(": ").next().unwrap_or(&self.problem)
+    }
+}
+
+/// What a stage read, kept and left out. `read == kept + rejects` always holds; what a filter asked by the user
+/// set aside is counted in `filtered` and is not part of `read`.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Records taken up after the user's filters.
+    pub read: u64,
+    /// Records in the output.
+    pub kept: u64,
+    /// Records set aside because the user asked for it.
+    pub filtered: u64,
+    /// Records left out against the user's wish.
+    pub rejects: Vec<Reject>,
+    /// Counts per kind, by stage: `manifests`, `requests`, `boxes`…
+    pub counts: BTreeMap<String, u64>,
+    /// News that is no reject: adjusted limits, clipped boxes, aspect ratios that disagree.
+    pub notes: Vec<String>,
+    /// The line that says what was published: `2275 observations in digest.json`.
+    pub done: String,
+    /// What to run next, or how to get what is missing.
+    pub hint: Option<String>,
+}
+
+impl Summary {
+    /// Adds to a count.
+    pub fn count(&mut self, kind: &str, n: u64) {
+        *self.counts.entry(kind.to_owned()).or_default() += n;
+    }
+
+    /// How often each reason for a reject occurs.
+    pub fn reasons(&self) -> BTreeMap<String, u64> {
+        let mut reasons = BTreeMap::new();
+        for reject in &self.rejects {
+            *reasons.entry(reject.reason().to_owned()).or_default() += 1;
+        }
+        reasons
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejects_are_grouped_by_the_part_of_the_problem_that_repeats() {
+        let reject = |problem: &str| Reject::new("a", "1", "bbox", problem);
+        let summary = Summary {
+            rejects: vec![reject("box is empty: 0 x 3"), reject("box is empty: 2 x 0")],
+            ..Summary::default()
+        };
+        assert_eq!(
+            summary.reasons(),
+            BTreeMap::from([("box is empty".to_owned(), 2)])
+        );
+    }
+}
