@@ -1,39 +1,26 @@
 //! Draws scroll fragments that never were: three manuscripts of two fragments each, both sides, each side in full
 //! colour and in near infra-red, with a box around every letter. The same seed gives the same bytes.
 //!
-//! Writes `OUT/images/*.jpg`, `OUT/localizations.json` and `OUT/image_map.json`: what `recto-serve` serves.
+//! [`draw`] hands over `images/*.jpg`, `image_map.json` and `localizations.json`: what `recto-serve` serves. This crate
+//! does not depend on `recto`, so `recto` may use it.
 
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::collections::BTreeMap;
 
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use rayon::prelude::*;
-use recto::contracts::{Frame, ImageMap, ImageRef, Labels, Localization, Localizations};
-use recto::contracts::{LocalizedImage, Provenance, Service};
-use recto::error::Error;
-use recto::files;
 
-#[path = "glyphs.rs"]
+pub mod contract;
 mod glyphs;
-#[path = "noise.rs"]
 mod noise;
-#[path = "parchment.rs"]
 mod parchment;
 
-/// Draw a small archive of invented scroll fragments
-#[derive(clap::Parser)]
-struct Args {
-    /// Folder to draw into
-    out: PathBuf,
-    /// Another seed draws other fragments
-    #[arg(long, default_value_t = 1947)]
-    seed: u64,
-}
+use contract::{Image, ImageRef, Labels, Letter, Localizations, Provenance, Service};
 
 /// Where the archive pretends to be.
 const ARCHIVE: &str = "http://scrolls.example/iiif/3";
 
 /// Manuscript, fragment, width, height: 10 to 13 megapixels, as the cameras of archives give.
-const FRAGMENTS: [(&str, u32, u32, u32); 6] = [
+const FRAGMENTS: [(&str, u32, u16, u16); 6] = [
     ("Demo A", 1, 4000, 3000),
     ("Demo A", 2, 3600, 2700),
     ("Demo B", 1, 4400, 3000),
@@ -42,46 +29,74 @@ const FRAGMENTS: [(&str, u32, u32, u32); 6] = [
     ("Demo C", 2, 4200, 2900),
 ];
 
-/// One side of a fragment.
-#[derive(Clone, Copy)]
-struct Side {
-    manuscript: &'static str,
-    fragment: u32,
-    size: [u32; 2],
-    name: &'static str,
+/// One side of a fragment, not yet drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Side {
+    /// Name of the manuscript; images of one manuscript are one group.
+    pub manuscript: &'static str,
+    /// Number of the fragment within its manuscript.
+    pub fragment: u32,
+    /// Width and height in pixels.
+    pub size: [u16; 2],
+    /// `recto` or `verso`.
+    pub name: &'static str,
+    /// Decides every pixel. The two sides of a fragment have an even number and the odd one after it: they share their
+    /// outline.
+    pub seed: u64,
+}
+
+/// One photograph of a side.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Path of its file below the archive's folder, `/` as separator.
+    pub path: String,
+    /// The file.
+    pub jpeg: Vec<u8>,
+    /// What `localizations.json` says about it.
+    pub image: Image,
+}
+
+/// Draws the whole archive. `write` gets each file as its path below the folder (`/` as separator) and its bytes:
+/// pictures first, from several threads at once, `localizations.json` last.
+///
+/// # Errors
+/// The first error of `write`.
+pub fn draw<E: Send>(
     seed: u64,
-}
-
-fn main() -> ExitCode {
-    let args = <Args as clap::Parser>::parse();
-    match draw(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn draw(args: &Args) -> Result<(), Error> {
-    let drawn: Result<Vec<_>, Error> = sides(args.seed)
-        .into_par_iter()
-        .map(|side| draw_side(&side, &args.out))
-        .collect();
-    let (images, paths): (Vec<_>, Vec<_>) = drawn?.into_iter().flatten().unzip();
-    let map: ImageMap = images
-        .iter()
-        .map(|image| image.id.clone())
-        .zip(paths)
-        .collect();
-    files::write_json(&args.out.join("image_map.json"), &map)?;
-    files::write_json(
-        &args.out.join("localizations.json"),
-        &Localizations::new(images),
+    write: impl Fn(&str, &[u8]) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let draw_side = |side: Side| {
+        let pictures = side.draw().into_iter();
+        let written = pictures.map(|Picture { path, jpeg, image }| {
+            write(&path, &jpeg)?;
+            Ok((path, image))
+        });
+        written.collect()
+    };
+    let drawn: Result<Vec<Vec<_>>, E> = sides(seed).into_par_iter().map(draw_side).collect();
+    let drawn = drawn?.concat();
+    let map = drawn.iter().map(|(path, image)| (&image.id, path));
+    write("image_map.json", &json(&map.collect::<BTreeMap<_, _>>()))?;
+    write(
+        "localizations.json",
+        &localizations(drawn.iter().map(|(_, image)| image)),
     )
 }
 
-fn sides(seed: u64) -> Vec<Side> {
+/// `localizations.json` of some images.
+pub fn localizations<'a>(images: impl IntoIterator<Item = &'a Image>) -> Vec<u8> {
+    json(&Localizations::new(images.into_iter().collect()))
+}
+
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    // Only maps whose keys are not texts, and writers that fail, are refused.
+    let mut bytes = serde_json::to_vec_pretty(value).expect("texts and numbers are JSON");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Every side of the archive that a seed stands for, in order.
+pub fn sides(seed: u64) -> Vec<Side> {
     let fragments = FRAGMENTS.iter().zip(1_u64..);
     let of_fragment = |(&(manuscript, fragment, width, height), n)| {
         [("recto", 0_u64), ("verso", 1)].map(|(name, verso): (_, u64)| Side {
@@ -95,103 +110,97 @@ fn sides(seed: u64) -> Vec<Side> {
     fragments.flat_map(of_fragment).collect()
 }
 
-/// Draws a side in both lights; gives each image with its path below `out`.
-fn draw_side(side: &Side, out: &Path) -> Result<Vec<(LocalizedImage, String)>, Error> {
-    // Scribes wrote on one side; one manuscript was used again.
-    let lines = if side.name == "recto" {
-        usize::MAX
-    } else if side.manuscript == "Demo B" {
-        4
-    } else {
-        0
-    };
-    let drawn = parchment::draw(side.size, side.seed, side.name == "verso", lines);
-    let lights = [
-        (
-            "colour",
-            "Full Spectrum Color",
-            encode(&drawn.colour, side.size, jpeg_encoder::ColorType::Rgb)?,
-        ),
-        (
-            "nir",
-            "Near Infra-Red (NIR) ",
-            encode(&drawn.infrared, side.size, jpeg_encoder::ColorType::Luma)?,
-        ),
-    ];
-    let mut images = Vec::new();
-    for (light, words, jpeg) in lights {
-        let image = describe(side, light, words, &drawn.letters);
-        let path = format!("images/{}.jpg", image.id);
-        files::write(&out.join(&path), &jpeg)?;
-        images.push((image, path));
+impl Side {
+    /// Draws the side in both lights: full colour, near infra-red.
+    pub fn draw(&self) -> [Picture; 2] {
+        // Scribes wrote on one side; one manuscript was used again.
+        let lines = match (self.name, self.manuscript) {
+            ("recto", _) => usize::MAX,
+            (_, "Demo B") => 4,
+            _ => 0,
+        };
+        let size = self.size.map(u32::from);
+        let drawn = parchment::draw(size, self.seed, self.name == "verso", lines);
+        let lights = [
+            (
+                "colour",
+                "Full Spectrum Color",
+                &drawn.colour,
+                ColorType::Rgb,
+            ),
+            (
+                "nir",
+                "Near Infra-Red (NIR) ",
+                &drawn.infrared,
+                ColorType::Luma,
+            ),
+        ];
+        lights.map(|(light, words, pixels, colour)| {
+            let image = self.describe(light, words, &drawn.letters);
+            Picture {
+                path: format!("images/{}.jpg", image.id),
+                jpeg: encode(pixels, self.size, colour),
+                image,
+            }
+        })
     }
-    Ok(images)
-}
 
-fn encode(
-    pixels: &[u8],
-    [w, h]: [u32; 2],
-    colour: jpeg_encoder::ColorType,
-) -> Result<Vec<u8>, Error> {
-    let mut jpeg = Vec::new();
-    let mut encoder = jpeg_encoder::Encoder::new(&mut jpeg, 90);
-    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::R_4_2_0);
-    // Sides in `FRAGMENTS` are far below 65536.
-    let encoded = encoder.encode(pixels, w as u16, h as u16, colour);
-    encoded.map_err(|e| Error::new("a picture cannot be encoded").because(e))?;
-    Ok(jpeg)
-}
-
-fn describe(side: &Side, light: &str, words: &str, letters: &[Localization]) -> LocalizedImage {
-    let stem = format!(
-        "{}-{}-{}",
-        side.manuscript.replace(' ', "-").to_lowercase(),
-        side.fragment,
-        side.name
-    );
-    let id = format!("{stem}-{light}");
-    let mut capital = side.name.to_owned();
-    capital[..1].make_ascii_uppercase();
-    let metadata = [
-        ("Manuscript", side.manuscript.to_owned()),
-        ("Fragment", side.fragment.to_string()),
-        ("Side", side.name.to_owned()),
-    ];
-    LocalizedImage {
-        image: ImageRef {
-            service: Some(Service {
-                id: format!("{ARCHIVE}/{id}"),
-                version: 3,
-                level: Some(2),
-                region: None,
-            }),
-            width: Some(side.size[0]),
-            height: Some(side.size[1]),
-            media_type: Some("image/jpeg".into()),
-            ..ImageRef::default()
-        },
-        source: Provenance {
-            kind: "drawing".into(),
-            manifest: Some(side.manuscript.into()),
-            canvas: Some(stem),
-            labels: Labels {
-                manifest: Some(side.manuscript.into()),
-                canvas: Some(format!(
-                    "{}, fragment {}, {}",
-                    side.manuscript, side.fragment, side.name
-                )),
-                image: Some(format!("{words}-{capital}")),
+    /// What `localizations.json` says about the side in one light.
+    fn describe(&self, light: &str, words: &str, letters: &[Letter]) -> Image {
+        let manuscript = self.manuscript;
+        let canvas = format!(
+            "{}-{}-{}",
+            manuscript.replace(' ', "-").to_lowercase(),
+            self.fragment,
+            self.name
+        );
+        let id = format!("{canvas}-{light}");
+        let mut capital = self.name.to_owned();
+        capital[..1].make_ascii_uppercase();
+        let [width, height] = self.size.map(u32::from);
+        Image {
+            image: ImageRef {
+                service: Service {
+                    id: format!("{ARCHIVE}/{id}"),
+                    version: 3,
+                    level: 2,
+                },
+                width,
+                height,
+                media_type: "image/jpeg",
             },
-            rights: Some("http://creativecommons.org/publicdomain/zero/1.0/".into()),
-            attribution: Some("Drawn by draw-scrolls, an example of recto".into()),
-        },
-        group: side.manuscript.into(),
-        metadata: metadata
-            .map(|(key, value)| (key.into(), vec![value]))
-            .into(),
-        frame: Frame::try_from(side.size.map(f64::from)).ok(),
-        localizations: letters.to_vec(),
-        id,
-        ..LocalizedImage::default()
+            source: Provenance {
+                kind: "drawing",
+                manifest: manuscript,
+                canvas,
+                labels: Labels {
+                    manifest: manuscript,
+                    canvas: format!("{manuscript}, fragment {}, {}", self.fragment, self.name),
+                    image: format!("{words}-{capital}"),
+                },
+                rights: "http://creativecommons.org/publicdomain/zero/1.0/",
+                attribution: "Drawn by draw-scrolls, an example of recto",
+            },
+            group: manuscript.into(),
+            metadata: BTreeMap::from([
+                ("Manuscript", [manuscript.into()]),
+                ("Fragment", [self.fragment.to_string()]),
+                ("Side", [self.name.into()]),
+            ]),
+            labels: [],
+            frame: [width, height],
+            localizations: letters.to_vec(),
+            id,
+        }
     }
+}
+
+fn encode(pixels: &[u8], [width, height]: [u16; 2], colour: ColorType) -> Vec<u8> {
+    let mut jpeg = Vec::new();
+    let mut encoder = Encoder::new(&mut jpeg, 90);
+    encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
+    // Refused are only empty pictures, too few pixels, and writers that fail.
+    let encoded = encoder.encode(pixels, width, height, colour);
+    encoded.expect("pixels of this size are a JPEG");
+    jpeg
 }
