@@ -115,8 +115,8 @@ const WITHOUT: &[(&str, &[&str], &str)] = &[
         r"crate::(sources|formats|digest|extract|download|reformat|serve|http|pixels)\b",
     ),
     (
-        "words of the Image API and selectors are pure",
-        &["iiif/", "selectors/"],
+        "selectors are pure",
+        &["selectors/"],
         r"\b(std::fs|tokio|std::net|reqwest)\b|crate::(files|http|pixels)\b",
     ),
     (
