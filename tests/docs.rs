@@ -17,10 +17,11 @@ use recto::formats::{self, Choices};
 use regex::Regex;
 
 const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "crates/jpeg/README.md",
     "docs/benchmarks.md",
     "docs/cli.md",
     "docs/contracts.md",
@@ -249,7 +250,8 @@ fn what_documents_link_to_and_name_is_there() {
         }
     }
     assert!(links > 10, "only {links} links were found");
-    let path = Regex::new(r"`((?:src|tests|schemas|scripts|examples|docs)/[\w./-]*)`").unwrap();
+    let path =
+        Regex::new(r"`((?:src|crates|tests|schemas|scripts|examples|docs)/[\w./-]*)`").unwrap();
     for name in DOCUMENTS {
         for found in path.captures_iter(&document(name)) {
             assert!(

@@ -119,11 +119,6 @@ const WITHOUT: &[(&str, &[&str], &str)] = &[
         &["selectors/"],
         r"\b(std::fs|tokio|std::net|reqwest)\b|crate::(files|http|pixels)\b",
     ),
-    (
-        "the jpeg room stands alone: bytes in, bytes out",
-        &["jpeg/"],
-        r"\b(std::fs|std::net|tokio|rayon|reqwest|Path)\b|crate::|(^|[^:\w])(image|jpeg_encoder|zune_jpeg|tiff)::",
-    ),
 ];
 
 /// `src/lib` as programs are made of it: path → lines without comments and tests.

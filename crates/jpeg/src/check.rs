@@ -1,9 +1,9 @@
 //! Whether a JPEG is whole: every MCU of every scan is decoded, down to symbols.
 
-use super::fault::{Fault, damaged};
-use super::markers::{Frame, Reader};
-use super::progressive::{Nothing, Progress};
-use super::skim::prove;
+use crate::fault::{Fault, damaged};
+use crate::markers::{Frame, Reader};
+use crate::progressive::{Nothing, Progress};
+use crate::skim::prove;
 
 /// What a JPEG is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::io::{self, Seek, Write};
 
-use super::bigtiff::{BigTiff, Tiles, long};
+use crate::bigtiff::{BigTiff, Tiles, long};
 
 /// How the tiles of a level are coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Pictures, and JPEGs of them in every shape that the encoder has.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use recto::jpeg::{Grid, Plan, Refusal, Stitcher, Stop, Tally};
+use recto_jpeg::{Grid, Plan, Refusal, Stitcher, Stop, Tally};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::fault::Refusal;
-use super::style::Style;
-use super::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
+use crate::fault::Refusal;
+use crate::style::Style;
+use crate::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
 
 /// The longest side of a JPEG that readers take: libjpeg stops there (the format's own limit is 65,535).
 pub const LONGEST: u32 = 65_500;
@@ -243,9 +243,9 @@ impl<'a> Stitcher<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::coefficients::Coefficients;
-    use super::super::scan::Place;
     use super::*;
+    use crate::coefficients::Coefficients;
+    use crate::scan::Place;
     use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
     fn tile(size: [u32; 2], seed: u32, progressive: bool) -> Vec<u8> {

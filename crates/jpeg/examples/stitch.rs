@@ -1,68 +1,59 @@
-//! Joins a folder of JPEG tiles without decoding them, or checks that JPEGs are whole: the library's `jpeg` room from
-//! the command line, for `make bench-stitch` and `scripts/judge_stitch.py`.
+//! Joins a folder of JPEG tiles without decoding them, or checks that JPEGs are whole. `make bench-stitch` and
+//! `scripts/judge_stitch.py` use it too.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
-use recto::jpeg::{self, Grid, Plan, Stitcher, Stop, Tally, tiled};
+use recto_jpeg::{self as jpeg, Grid, Plan, Stitcher, Stop, Tally, tiled};
 
-/// Join tiles, or check JPEGs.
-#[derive(Parser)]
-enum Args {
-    /// Join the tiles FOLDER/COLUMN_ROW.jpg
-    Join {
-        /// Where the tiles are
-        folder: PathBuf,
-        /// What to write: a .jpg or a .tif
-        out: PathBuf,
-        /// Size of the picture: WIDTH,HEIGHT
-        #[arg(long, value_parser = pair)]
-        size: [u32; 2],
-        /// Size of a tile: WIDTH,HEIGHT
-        #[arg(long, value_parser = pair)]
-        tile: [u32; 2],
-        /// Read all tiles before joining any
-        #[arg(long)]
-        memory: bool,
-    },
-    /// Say what JPEGs are, or what is wrong with them
-    Check {
-        /// The files
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// Check each so many times
-        #[arg(long, default_value_t = 1)]
-        repeat: u32,
-    },
-}
+const USAGE: &str = "\
+usage: stitch join FOLDER OUT --size WIDTH,HEIGHT --tile WIDTH,HEIGHT [--memory]
+       stitch check FILE... [--repeat N]
 
-fn pair(text: &str) -> Result<[u32; 2], String> {
-    let (a, b) = text.split_once(',').ok_or("not WIDTH,HEIGHT")?;
-    let side = |text: &str| text.parse().map_err(|_| format!("no size: {text}"));
-    Ok([side(a)?, side(b)?])
-}
+join   writes OUT, a .jpg or a .tif of --size pixels, from the tiles FOLDER/COLUMN_ROW.jpg of --tile pixels;
+       --memory reads all tiles before joining any
+check  prints what each JPEG is, or what is wrong with it; --repeat checks each N times";
 
 fn main() -> ExitCode {
-    let done = match Args::parse() {
-        Args::Check { files, repeat } => check(&files, repeat),
-        Args::Join {
-            folder,
-            out,
-            size,
-            tile,
-            memory,
-        } => join(&folder, &out, size, tile, memory),
-    };
-    match done {
+    match run(std::env::args().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(words) => {
-            eprintln!("error: {words}");
+        Err(message) => {
+            eprintln!("error: {message}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(mut args: impl Iterator<Item = String>) -> Result<(), String> {
+    let command = args.next().ok_or(USAGE)?;
+    let (mut files, mut repeat, mut memory) = (Vec::new(), 1, false);
+    let (mut size, mut tile) = (None, None);
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or(format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--size" => size = Some(pair(&value()?)?),
+            "--tile" => tile = Some(pair(&value()?)?),
+            "--repeat" => repeat = value()?.parse().map_err(|_| "--repeat needs a number")?,
+            "--memory" => memory = true,
+            option if option.starts_with("--") => return Err(format!("unknown option {option}")),
+            _ => files.push(PathBuf::from(arg)),
+        }
+    }
+    match (command.as_str(), &files[..], size, tile) {
+        ("check", [_, ..], None, None) => check(&files, repeat),
+        ("join", [folder, out], Some(size), Some(tile)) => join(folder, out, size, tile, memory),
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn pair(text: &str) -> Result<[u32; 2], String> {
+    let sides = text.split_once(',').and_then(|(width, height)| {
+        let [width, height] = [width, height].map(|side| side.parse().ok());
+        Some([width?, height?])
+    });
+    sides.ok_or(format!("`{text}` is not WIDTH,HEIGHT"))
 }
 
 fn check(files: &[PathBuf], repeat: u32) -> Result<(), String> {

@@ -1,11 +1,11 @@
 //! The scans of progressive JPEGs (ITU-T T.81, annex G). Which coefficients are not zero is kept for all blocks, one
 //! bit each: a refinement scan cannot be read without. What else is kept is up to [`Keep`].
 
-use super::bits::Bits;
-use super::fault::{Fault, damaged};
-use super::huffman::{Lookup, extend};
-use super::markers::{Frame, Scan};
-use super::scan::{Bad, Blocks, Place, walk};
+use crate::bits::Bits;
+use crate::fault::{Fault, damaged};
+use crate::huffman::{Lookup, extend};
+use crate::markers::{Frame, Scan};
+use crate::scan::{Bad, Blocks, Place, walk};
 
 /// What is kept of coefficients, which come bit by bit.
 pub trait Keep {

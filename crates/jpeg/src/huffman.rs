@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use super::bits::Bits;
+use crate::bits::Bits;
 
 /// A table as a DHT segment defines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -522,8 +522,8 @@ const CHROMA_AC_SYMBOLS: [u8; 162] = [
 
 #[cfg(test)]
 mod tests {
-    use super::super::bits::Stuffed;
     use super::*;
+    use crate::bits::Stuffed;
     use proptest::prelude::*;
 
     fn kraft(table: &Table) -> u64 {

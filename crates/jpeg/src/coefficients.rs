@@ -1,12 +1,12 @@
 //! All coefficients of a tile in memory: for tiles whose scans are not one interleaved sequential one.
 
-use super::bits::Bits;
-use super::check::every_component;
-use super::fault::Fault;
-use super::huffman::{Lookup, extend};
-use super::markers::{Component, Frame, Reader, Scan};
-use super::progressive::{Keep, Progress};
-use super::scan::{Bad, Blocks, Place, Predictions, ends_well, walk};
+use crate::bits::Bits;
+use crate::check::every_component;
+use crate::fault::Fault;
+use crate::huffman::{Lookup, extend};
+use crate::markers::{Component, Frame, Reader, Scan};
+use crate::progressive::{Keep, Progress};
+use crate::scan::{Bad, Blocks, Place, Predictions, ends_well, walk};
 
 /// The coefficients of a block, in zigzag order.
 pub type Block = [i16; 64];

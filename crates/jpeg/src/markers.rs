@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::bits::fill_bytes;
-use super::fault::{Fault, damaged};
-use super::huffman::{self, Class, Lookup, Table};
+use crate::bits::fill_bytes;
+use crate::fault::{Fault, damaged};
+use crate::huffman::{self, Class, Lookup, Table};
 
 /// Quantization steps, in zigzag order.
 pub type Quantization = [u16; 64];

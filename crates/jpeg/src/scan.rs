@@ -1,10 +1,10 @@
 //! Walks the blocks of a scan in their order, over its restart intervals, and proves that it is whole (ITU-T T.81,
 //! A.2, E.2.4, F.2.2).
 
-use super::bits::{Bits, Ending, Restart};
-use super::fault::{Fault, damaged};
-use super::huffman::{END_OF_BLOCK, Lookup, NoCode, extend};
-use super::markers::{Frame, Scan};
+use crate::bits::{Bits, Ending, Restart};
+use crate::fault::{Fault, damaged};
+use crate::huffman::{END_OF_BLOCK, Lookup, NoCode, extend};
+use crate::markers::{Frame, Scan};
 
 /// Where a block lies.
 #[derive(Clone, Copy, Debug)]

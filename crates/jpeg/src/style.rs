@@ -1,10 +1,10 @@
 //! What tiles must have in common to be one picture, and the header segments that say so.
 
-use super::coefficients::Coefficients;
-use super::fault::{Fault, Refusal};
-use super::huffman::Table;
-use super::markers::{Quantization, Reader};
-use super::transcode::{Tables, is_plain, open};
+use crate::coefficients::Coefficients;
+use crate::fault::{Fault, Refusal};
+use crate::huffman::Table;
+use crate::markers::{Quantization, Reader};
+use crate::transcode::{Tables, is_plain, open};
 
 /// What decoders need to know of a picture besides its size and its Huffman tables.
 #[derive(Clone, Debug)]

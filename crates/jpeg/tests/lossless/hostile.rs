@@ -3,9 +3,9 @@
 use std::io::Cursor;
 
 use proptest::prelude::*;
-use recto::jpeg::{Grid, Tally, check, tiled};
+use recto_jpeg::{Grid, Tally, check, tiled};
 
-use super::fixtures::*;
+use crate::fixtures::*;
 
 const SIZE: [u32; 2] = [48, 32];
 

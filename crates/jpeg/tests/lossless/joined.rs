@@ -3,9 +3,9 @@
 use std::io::Cursor;
 
 use proptest::prelude::*;
-use recto::jpeg::{Grid, Plan, Refusal, Tally, check, tiled};
+use recto_jpeg::{Grid, Plan, Refusal, Tally, check, tiled};
 
-use super::fixtures::*;
+use crate::fixtures::*;
 
 fn shapes() -> Vec<(&'static str, Shape)> {
     let shape = Shape::default();

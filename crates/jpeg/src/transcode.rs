@@ -6,13 +6,13 @@
 
 use std::sync::LazyLock;
 
-use super::bits::{Bits, Packed, Stuffed};
-use super::coefficients::Coefficients;
-use super::fault::{Fault, Refusal};
-use super::huffman::{Class, Codes, Counts, Lookup, Table, sized};
-use super::markers::{Frame, Reader, Scan};
-use super::scan::{Bad, Blocks, Place, Predictions, ends_well, walk};
-use super::style::Style;
+use crate::bits::{Bits, Packed, Stuffed};
+use crate::coefficients::Coefficients;
+use crate::fault::{Fault, Refusal};
+use crate::huffman::{Class, Codes, Counts, Lookup, Table, sized};
+use crate::markers::{Frame, Reader, Scan};
+use crate::scan::{Bad, Blocks, Place, Predictions, ends_well, walk};
+use crate::style::Style;
 
 /// A row of MCUs of a tile.
 #[derive(Clone, Copy, Debug, Default)]

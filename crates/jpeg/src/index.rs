@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use super::bits::Bits;
-use super::coefficients::{Coefficients, Whole};
-use super::fault::{Fault, Refusal, damaged};
-use super::markers::{Frame, Quantization, Scan};
-use super::scan::{Bad, Blocks as _, Place, Predictions, layout, pass_ac};
-use super::style::{Colour, Style};
-use super::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
+use crate::bits::Bits;
+use crate::coefficients::{Coefficients, Whole};
+use crate::fault::{Fault, Refusal, damaged};
+use crate::markers::{Frame, Quantization, Scan};
+use crate::scan::{Bad, Blocks as _, Place, Predictions, layout, pass_ac};
+use crate::style::{Colour, Style};
+use crate::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
 
 /// Decoding can begin at every so many MCUs of a row.
 const STEP: u32 = 16;
@@ -261,7 +261,7 @@ impl Index {
 
 /// Whether a JPEG that begins so can be indexed, as far as its header says.
 pub fn can_be(start: &[u8]) -> bool {
-    let is_one = |(reader, scan): (super::markers::Reader, Scan)| {
+    let is_one = |(reader, scan): (crate::markers::Reader, Scan)| {
         reader.frame().is_ok_and(|frame| is_plain(frame, &scan))
     };
     open(start).is_ok_and(is_one)
@@ -357,7 +357,7 @@ impl Predict {
     }
 }
 
-impl super::scan::Blocks for Predict {
+impl crate::scan::Blocks for Predict {
     fn restart(&mut self) {
         self.predictions = Predictions::default();
     }
@@ -367,8 +367,8 @@ impl super::scan::Blocks for Predict {
         &mut self,
         bits: &mut Bits,
         place: Place,
-        dc: &super::huffman::Lookup,
-        ac: &super::huffman::Lookup,
+        dc: &crate::huffman::Lookup,
+        ac: &crate::huffman::Lookup,
     ) -> Result<(), Bad> {
         self.predictions.next(bits, place.component, dc)?;
         pass_ac(bits, ac)

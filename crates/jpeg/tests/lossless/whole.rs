@@ -1,8 +1,8 @@
 //! What `check` says of whole files, of files that are cut short, and of files that break the rules.
 
-use recto::jpeg::{Fault, check};
+use recto_jpeg::{Fault, check};
 
-use super::fixtures::*;
+use crate::fixtures::*;
 
 const SIZE: [u32; 2] = [75, 53];
 

@@ -3,13 +3,13 @@
 
 use std::io::{self, Seek, Write};
 
-use super::bigtiff::{BigTiff, Kind, Tiles};
-use super::fault::Refusal;
-use super::markers::{Reader, Scan};
-use super::skim::prove;
-use super::stitch::{Grid, Stop};
-use super::style::{Colour, Style, segment};
-use super::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
+use crate::bigtiff::{BigTiff, Kind, Tiles};
+use crate::fault::Refusal;
+use crate::markers::{Reader, Scan};
+use crate::skim::prove;
+use crate::stitch::{Grid, Stop};
+use crate::style::{Colour, Style, segment};
+use crate::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
 
 /// What is settled before the first tile is written. Threads share it to read tiles.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@
 //!
 //! ```
 //! # fn tile(cell: [usize; 2]) -> Vec<u8> { Vec::new() }
-//! # fn join() -> Result<Vec<u8>, recto::jpeg::Stop> {
-//! use recto::jpeg::{Grid, Plan, Stitcher, Tally};
+//! # fn join() -> Result<Vec<u8>, recto_jpeg::Stop> {
+//! use recto_jpeg::{Grid, Plan, Stitcher, Tally};
 //!
 //! let grid = Grid::even([7216, 5412], [512, 512])?;
 //! let mut tally = Tally::default();

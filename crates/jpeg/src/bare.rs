@@ -1,6 +1,6 @@
 //! A JPEG without what applications and people say in it.
 
-use super::bits::fill_bytes;
+use crate::bits::fill_bytes;
 
 /// A JPEG that was proven to be whole, without EXIF and other metadata, colour profiles, comments and what stands
 /// behind its end. What decoders need stays as it is, byte for byte: tables, frame, scans, JFIF and Adobe's mark.
@@ -65,7 +65,8 @@ fn entropy_coded(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::check;
+    use crate::check;
+    use zune_jpeg::zune_core::bytestream::ZCursor;
 
     fn segment(code: u8, body: &[u8]) -> Vec<u8> {
         let length = (body.len() as u16 + 2).to_be_bytes();
@@ -84,6 +85,11 @@ mod tests {
         out
     }
 
+    fn decoded(bytes: &[u8]) -> Vec<u8> {
+        let mut decoder = zune_jpeg::JpegDecoder::new(ZCursor::new(bytes));
+        decoder.decode().unwrap()
+    }
+
     #[test]
     fn words_go_and_what_is_decoded_stays() {
         for (progressive, restart) in [(false, 0), (false, 2), (true, 0)] {
@@ -96,10 +102,7 @@ mod tests {
             let dressed = [&plain[..2], &said.concat(), &plain[2..], b"and more"].concat();
             let bare = bare(&dressed).unwrap();
             check(&bare).unwrap();
-            assert_eq!(
-                image::load_from_memory(&bare).unwrap(),
-                image::load_from_memory(&plain).unwrap()
-            );
+            assert_eq!(decoded(&bare), decoded(&plain));
             assert_eq!(super::bare(&bare), Some(bare.clone()));
             for word in ["taken", "profile", "comment", "more"] {
                 assert_eq!(memchr::memmem::find(&bare, word.as_bytes()), None, "{word}");

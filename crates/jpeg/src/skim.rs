@@ -1,14 +1,14 @@
 //! The quick look at a sequential scan: whether it is whole, and nothing else.
 //!
-//! What takes [`walk`](super::scan::walk) its time is that each step waits for the one before, and that a marker may
+//! What takes [`walk`](crate::scan::walk) its time is that each step waits for the one before, and that a marker may
 //! begin at every byte. Here a stretch of data is freed of its stuffing first, and steps lead over several codes at
 //! once. Whatever is not as usual, damage first of all, is left to the slow way, which knows the words for it.
 
-use super::bits::{Bits, SURPLUS};
-use super::fault::Fault;
-use super::huffman::{BEYOND, Lookup, STRIDES, Stride};
-use super::markers::{Frame, Scan};
-use super::scan::{Bad, Blocks, Place, Unit, ends_well, layout, pass_ac, walk};
+use crate::bits::{Bits, SURPLUS};
+use crate::fault::Fault;
+use crate::huffman::{BEYOND, Lookup, STRIDES, Stride};
+use crate::markers::{Frame, Scan};
+use crate::scan::{Bad, Blocks, Place, Unit, ends_well, layout, pass_ac, walk};
 
 /// Data freed of its stuffing at a time: it stays in the processor's cache.
 const STRETCH: usize = 16 << 10;
@@ -301,8 +301,8 @@ mod tests {
     use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
     use proptest::prelude::*;
 
-    use super::super::markers::Reader;
     use super::*;
+    use crate::markers::Reader;
 
     /// Noise in one corner, so that blocks of all lengths come.
     fn encoded(kind: usize) -> Vec<u8> {
