@@ -23,13 +23,14 @@ use recto::formats::{self, Choices};
 use regex::Regex;
 
 const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "THIRD-PARTY.md",
+    "crates/jpeg/README.md",
     "docs/benchmarks.md",
     "docs/cli.md",
     "docs/contracts.md",

@@ -1,11 +1,8 @@
-//! What is fuzzed: the `jpeg` room, and what holds for any bytes that are given to it.
-
-#[path = "../../src/lib/jpeg/mod.rs"]
-pub mod jpeg;
+//! What is fuzzed: the `recto-jpeg` crate, and what holds for any bytes that are given to it.
 
 use std::io::Cursor;
 
-use jpeg::{Grid, Plan, Stitcher, Stop, Tally, check, tiled};
+use recto_jpeg::{Grid, Plan, Stitcher, Stop, Tally, check, tiled};
 
 /// Checking any bytes ends, and says the same twice.
 pub fn checked(bytes: &[u8]) {

@@ -16,7 +16,7 @@ struct Order {
 const ORDERS: &[Order] = &[Order {
     folder: "",
     levels: &[
-        &["values", "summary", "error", "iiif", "jpeg"],
+        &["values", "summary", "error"],
         &["files"],
         &["report", "progress", "signals"],
         &["contracts", "selectors", "conditions"],
