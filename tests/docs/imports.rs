@@ -88,11 +88,18 @@ fn imports(program: &BTreeMap<String, Code>) -> Imports {
         let mut above = (0..=path.len()).rev().map(|n| &path[..n]);
         above.find_map(|module| modules.get(module).copied())
     };
+    // `crate::name` of what the root only passes on.
+    let passed_on = program.get("lib.rs").map(|root| &root.other_crates);
+    let is_ours = |path: &Vec<String>| {
+        let others = passed_on.into_iter().flatten();
+        path.first()
+            .is_none_or(|first| !others.clone().any(|name| name == first))
+    };
     let of_file = |(file, code): (&String, &Code)| {
         let exists = |module: &[String]| modules.contains_key(module);
         let paths = code.paths.iter();
         let named = paths.filter_map(|(within, path)| reader::absolute(within, path, exists));
-        let others = named.filter_map(|path| file_of(&path));
+        let others = named.filter(is_ours).filter_map(|path| file_of(&path));
         let others = others.filter(|other| *other != file).cloned().collect();
         (file.clone(), others)
     };
@@ -269,7 +276,10 @@ fn invented(files: &[(&str, &str)]) -> Imports {
 #[test]
 fn a_ring_is_found_and_shown() {
     let tree = [
-        ("lib.rs", "pub mod a; pub mod b; pub use a::x;"),
+        (
+            "lib.rs",
+            "pub mod a; pub mod b; pub use a::x; pub use of_others as others;",
+        ),
         (
             "a/mod.rs",
             "mod c; mod d; mod e; #[cfg(test)] mod proofs; use c::y;",
@@ -278,7 +288,7 @@ fn a_ring_is_found_and_shown() {
         ("a/d.rs", "use crate::b;"),
         ("a/e.rs", "#[cfg(test)] mod tests { use super::super::x; }"),
         ("a/proofs.rs", "use super::*;"),
-        ("b.rs", "fn y() { crate::a::c::y() }"),
+        ("b.rs", "use crate::others::X; fn y() { crate::a::c::y() }"),
     ];
     let imports = invented(&tree);
     assert!(!imports.contains_key("a/proofs.rs"));

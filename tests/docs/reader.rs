@@ -1,6 +1,8 @@
 //! Rust source read as tokens: which modules a file's program code names, and how long its functions are. Comments,
 //! texts and code for tests (`#[cfg(test)]`) do not count; what macros are given does.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// A module by its path from the root of its crate: `["download", "names"]`; empty for the root.
@@ -11,6 +13,8 @@ pub type Module = Vec<String>;
 pub struct Code {
     /// Paths as they are written, such as `["super", "names", "Names"]`, each with the module in which it is written.
     pub paths: Vec<(Module, Vec<String>)>,
+    /// Names that other crates are given here: `a` of `use recto_a as a`.
+    pub other_crates: BTreeSet<String>,
     /// Modules in files of their own that only tests are built with.
     pub test_modules: Vec<Module>,
     /// Functions: name, line of `fn`, lines from there to the closing brace.
@@ -59,6 +63,9 @@ impl Code {
                     "pub" => 1 + usize::from(is_group(rest.get(1), Delimiter::Parenthesis)),
                     "use" if !is_punct(rest.get(1), '<') => {
                         let end = end_of_statement(rest);
+                        if let [TokenTree::Ident(_), TokenTree::Ident(_), name] = &rest[1..end] {
+                            self.other_crates.insert(name.to_string());
+                        }
                         let mut paths = Vec::new();
                         tree(&rest[1..end], &[], &mut paths);
                         let paths = paths.into_iter().map(|path| (module.to_vec(), path));
@@ -272,6 +279,13 @@ fn imports_of_every_shape_are_found() {
     for (text, found) in cases {
         assert_eq!(&paths(text), found, "{text}");
     }
+}
+
+#[test]
+fn names_of_other_crates_are_known() {
+    let text = "pub use other_a as a;\nuse b as _;\nuse c;\nuse other::d as e;\nuse crate::f as g;";
+    let found = read(text, &[]).other_crates;
+    assert_eq!(found, BTreeSet::from(["a", "_"].map(str::to_owned)));
 }
 
 #[test]
