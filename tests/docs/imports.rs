@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::reader::{self, Code, Module};
 use super::{document, files_below, root};
 
-/// Levels of the parts of a folder, lowest first: a part may import from its own level and from those below. Parts are
-/// files without their suffix and folders; `mod` is the folder's own file.
+/// Levels of the parts of a folder, lowest first: a part may import from its own level and from those below. A part is a
+/// folder or a file without its suffix; one that lies within another is a part of its own. `mod` is the folder's own file.
 struct Order {
     /// Below `src/lib`, with `/` at its end.
     folder: &'static str,
@@ -142,65 +142,67 @@ fn ring_through(imports: &Imports, start: &str) -> Option<Vec<String>> {
     None
 }
 
-/// The part of a folder that a file belongs to; none if it lies elsewhere.
-fn part<'a>(file: &'a str, folder: &str) -> Option<&'a str> {
-    file.strip_prefix(folder)?.split(['/', '.']).next()
-}
+impl Order {
+    /// The part that a file belongs to: the longest that is listed, else what stands in the folder; none if the file
+    /// lies elsewhere.
+    fn part<'a>(&self, file: &'a str) -> Option<&'a str> {
+        let inside = file.strip_prefix(self.folder)?.strip_suffix(".rs")?;
+        let is_in = |part: &&str| {
+            let rest = inside.strip_prefix(*part);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let listed = self.levels.iter().copied().flatten().copied();
+        let longest = listed.filter(is_in).map(str::len).max();
+        let first = || inside.find('/').unwrap_or(inside.len());
+        Some(&inside[..longest.unwrap_or_else(first)])
+    }
 
-/// Imports between the parts of a folder, each with the files of one example.
-fn arrows<'a>(imports: &'a Imports, folder: &str) -> BTreeMap<[&'a str; 2], [&'a str; 2]> {
-    let mut arrows = BTreeMap::new();
-    for (file, others) in imports {
-        for other in others {
-            if let (Some(from), Some(to)) = (part(file, folder), part(other, folder))
-                && from != to
-            {
-                arrows.insert([from, to], [file.as_str(), other.as_str()]);
+    fn level(&self, part: &str) -> Option<usize> {
+        self.levels.iter().position(|level| level.contains(&part))
+    }
+
+    /// Imports between the parts, each with the files of one example.
+    fn arrows<'a>(&self, imports: &'a Imports) -> BTreeMap<[&'a str; 2], [&'a str; 2]> {
+        let mut arrows = BTreeMap::new();
+        for (file, others) in imports {
+            for other in others {
+                if let (Some(from), Some(to)) = (self.part(file), self.part(other))
+                    && from != to
+                {
+                    arrows.insert([from, to], [file.as_str(), other.as_str()]);
+                }
             }
         }
+        arrows
     }
-    arrows
 }
 
 /// What is wrong with the imports between the parts of a folder.
 fn disorder(imports: &Imports, order: &Order) -> Vec<String> {
-    let level = |part: &str| order.levels.iter().position(|level| level.contains(&part));
-    let parts: BTreeSet<&str> = imports
-        .keys()
-        .filter_map(|file| part(file, order.folder))
+    let (folder, listed) = (order.folder, order.levels.concat());
+    let parts: BTreeSet<&str> = imports.keys().filter_map(|file| order.part(file)).collect();
+    let unlisted = parts.iter().filter(|part| !listed.contains(part));
+    let gone = listed.iter().filter(|part| !parts.contains(*part));
+    let mut faults: Vec<String> = unlisted
+        .map(|part| format!("{folder}{part} stands on no level"))
+        .chain(gone.map(|part| format!("{folder}{part} is on a level and not in the tree")))
         .collect();
-    let listed: Vec<&str> = order.levels.concat();
-    let mut faults = Vec::new();
-    for part in parts.iter().filter(|part| !listed.contains(part)) {
-        faults.push(format!("{}{part} stands on no level", order.folder));
-    }
-    for part in listed.iter().filter(|part| !parts.contains(*part)) {
-        faults.push(format!(
-            "{}{part} is on a level and not in the tree",
-            order.folder
-        ));
-    }
     let mut among_parts = Imports::new();
-    for ([from, to], [file, other]) in arrows(imports, order.folder) {
-        if level(from) < level(to) {
+    for ([from, to], [file, other]) in order.arrows(imports) {
+        if order.level(from) < order.level(to) {
             faults.push(format!("{file} imports {other}, which stands higher"));
         }
-        among_parts
-            .entry(from.into())
-            .or_default()
-            .insert(to.into());
+        let others = among_parts.entry(from.into()).or_default();
+        others.insert(to.into());
     }
-    faults.extend(
-        rings(&among_parts)
-            .into_iter()
-            .map(|ring| format!("a ring of modules: {ring}")),
-    );
+    let rings = rings(&among_parts).into_iter();
+    faults.extend(rings.map(|ring| format!("a ring of parts of src/lib/{folder}: {ring}")));
     faults
 }
 
 /// Stages meet only in files.
 fn among_stages(imports: &Imports) -> Vec<String> {
-    let arrows = arrows(imports, "").into_iter();
+    let arrows = ORDERS[0].arrows(imports).into_iter();
     let among = arrows.filter(|(parts, _)| parts.iter().all(|part| STAGES.contains(part)));
     among
         .map(|(_, [file, other])| format!("{file} imports {other}, of another stage"))
@@ -319,8 +321,8 @@ fn what_stands_on_a_wrong_level_is_found() {
         "new stands on no level",
         "gone is on a level and not in the tree",
         "low.rs imports high/inner.rs, which stands higher",
-        "a ring of modules: beside → high → beside",
-        "a ring of modules: low → high → low",
+        "a ring of parts of src/lib/: beside → high → beside",
+        "a ring of parts of src/lib/: low → high → low",
     ];
     assert_eq!(disorder(&imports, &order), faults);
     let order = Order {
@@ -328,6 +330,13 @@ fn what_stands_on_a_wrong_level_is_found() {
         levels: &[&["inner"], &["mod"]],
     };
     assert!(disorder(&imports, &order).is_empty());
+    // `beside/inner` stands above the rest of its folder.
+    let order = Order {
+        folder: "",
+        levels: &[&["beside"], &["high", "low", "new"], &["beside/inner"]],
+    };
+    let faults = ["a ring of parts of src/lib/: high → low → high"];
+    assert_eq!(disorder(&imports, &order), faults);
     let imports = invented(&[
         ("extract/mod.rs", "use crate::digest::Digest;"),
         ("digest/mod.rs", "use crate::files;"),
