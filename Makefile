@@ -9,7 +9,7 @@ help: ## list these
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 
 demo: ## build, then harvest an archive drawn on this machine into training sets; no network
-	cargo build --locked --release --bins --example draw-scrolls
+	cargo build --locked --release -p recto -p recto-demo --bins
 	$(MAKE) --no-print-directory -C examples/scrolls BIN="$(CURDIR)/target/release" OUT="$(CURDIR)/build/demo"
 
 check: ## formatting, lints, tests

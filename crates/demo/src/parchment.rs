@@ -1,9 +1,8 @@
 //! One side of a fragment: ragged skin on a dark mount, written on, seen in colour and in near infra-red.
 
-use recto::contracts::{BBox, Localization};
-
-use super::glyphs::{GLYPHS, Glyph, Ink};
-use super::noise::{Grid, grain, mix, rough, smooth, step};
+use crate::contract::Letter;
+use crate::glyphs::{GLYPHS, Glyph, Ink};
+use crate::noise::{Grid, grain, mix, rough, smooth, step};
 
 /// A side as two cameras see it.
 pub struct Drawn {
@@ -12,7 +11,7 @@ pub struct Drawn {
     /// Grey, row by row: ink swallows infra-red, browned skin does not.
     pub infrared: Vec<u8>,
     /// Where the letters are, in pixels.
-    pub letters: Vec<Localization>,
+    pub letters: Vec<Letter>,
 }
 
 /// Draws a side with at most `lines` lines of writing.
@@ -227,7 +226,7 @@ impl Outline {
 }
 
 /// Fills the skin with writing from right to left; letters stand only where there is skin for all of them.
-fn write(skin: &Skin, ink: &mut Ink, lines: usize) -> Vec<Localization> {
+fn write(skin: &Skin, ink: &mut Ink, lines: usize) -> Vec<Letter> {
     let [width, height] = skin.size.map(|n| n as f32);
     let letter = height * 0.047;
     let mut letters = Vec::new();
@@ -267,7 +266,7 @@ fn write_letter(
     at: [f32; 2],
     size: f32,
     n: usize,
-) -> Option<Localization> {
+) -> Option<Letter> {
     let around = [
         (0.0, -0.5),
         (1.0, -0.5),
@@ -291,12 +290,10 @@ fn write_letter(
         0.86 + 0.13 * smooth(x / 60.0, y / 60.0, seed) - 0.2 * flaked
     };
     let slant = 0.05 * grain(n as i32, 9, seed);
-    let [x, y, w, h] = ink.write(glyph, at, size, slant, strength)?.map(f64::from);
-    Some(Localization {
+    Some(Letter {
         id: format!("letter-{:03}", n + 1),
-        concept: glyph.name.into(),
-        bbox: BBox::try_from([x, y, w, h]).ok()?,
-        polygon: None,
+        concept: glyph.name,
+        bbox: ink.write(glyph, at, size, slant, strength)?,
         attributes: Default::default(),
     })
 }
