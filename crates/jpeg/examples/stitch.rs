@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use recto_jpeg::{self as jpeg, Grid, Plan, Stitcher, Stop, Tally, tiled};
+use recto_jpeg::{Grid, Plan, Stitcher, SymbolCounts, tiled};
 
 const USAGE: &str = "\
 usage: stitch join FOLDER OUT --size WIDTH,HEIGHT --tile WIDTH,HEIGHT [--memory]
@@ -60,19 +60,22 @@ fn check(files: &[PathBuf], repeat: u32) -> Result<(), String> {
     let mut damaged = 0;
     for path in files {
         let bytes = fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let mut found = jpeg::check(&bytes);
+        let mut found = recto_jpeg::check(&bytes);
         for _ in 1..repeat {
-            found = jpeg::check(&bytes);
+            found = recto_jpeg::check(&bytes);
         }
         match found {
-            Ok(facts) => println!("{}: {facts:?}", path.display()),
-            Err(fault) => println!("{}: {fault}", path.display()),
+            Ok(info) => println!("{}: {info:?}", path.display()),
+            Err(error) => println!("{}: {error}", path.display()),
         }
-        damaged += usize::from(jpeg::check(&bytes).is_err());
+        damaged += usize::from(recto_jpeg::check(&bytes).is_err());
     }
     match damaged {
         0 => Ok(()),
-        n => Err(format!("{n} of {} are not whole", files.len())),
+        n => Err(format!(
+            "{n} of {} files are damaged or not supported",
+            files.len()
+        )),
     }
 }
 
@@ -83,7 +86,7 @@ fn join(
     tile: [u32; 2],
     memory: bool,
 ) -> Result<(), String> {
-    let grid = Grid::even(size, tile).map_err(|e| e.to_string())?;
+    let grid = Grid::even(size, tile).map_err(words)?;
     let [columns, rows] = grid.count();
     let from_disk = |[column, row]: [usize; 2]| {
         let path = folder.join(format!("{column}_{row}.jpg"));
@@ -111,22 +114,22 @@ fn join_jpeg(
     mut out: BufWriter<File>,
     read: impl Fn([usize; 2]) -> Result<Vec<u8>, String>,
 ) -> Result<(), String> {
-    let mut tally = Tally::default();
+    let mut counts = SymbolCounts::default();
     for cell in grid.sample() {
-        tally.add(&Tally::of(&read(cell)?).map_err(|e| at(cell, e))?);
+        counts.add(&SymbolCounts::of(&read(cell)?).map_err(|e| at(cell, e))?);
     }
     let [columns, rows] = grid.count();
-    let plan = Plan::new(grid, &read([0, 0])?, &tally).map_err(|e| e.to_string())?;
-    out.write_all(&plan.head()).map_err(|e| e.to_string())?;
+    let plan = Plan::new(grid, &read([0, 0])?, &counts).map_err(words)?;
+    out.write_all(&plan.header()).map_err(words)?;
     let mut stitcher = Stitcher::new(&plan);
     for row in 0..rows {
         let cells = (0..columns).map(|column| [column, row]);
         let tile = |cell| plan.tile(cell, &read(cell)?).map_err(|e| at(cell, e));
         let tiles: Vec<_> = cells.map(tile).collect::<Result<_, _>>()?;
-        stitcher.band(&tiles, &mut out).map_err(stop)?;
+        stitcher.band(&tiles, &mut out).map_err(words)?;
     }
-    stitcher.finish(&mut out).map_err(stop)?;
-    out.flush().map_err(|e| e.to_string())
+    stitcher.finish(&mut out).map_err(words)?;
+    out.flush().map_err(words)
 }
 
 fn join_tiff(
@@ -135,23 +138,20 @@ fn join_tiff(
     read: impl Fn([usize; 2]) -> Result<Vec<u8>, String>,
 ) -> Result<(), String> {
     let [columns, rows] = grid.count();
-    let plan = tiled::Plan::new(grid, &read([0, 0])?).map_err(|e| e.to_string())?;
-    let mut writer = tiled::Writer::new(&plan, out).map_err(|e| e.to_string())?;
+    let plan = tiled::TiffPlan::new(grid, &read([0, 0])?).map_err(words)?;
+    let mut writer = tiled::TiffWriter::new(&plan, out).map_err(words)?;
     for cell in (0..rows).flat_map(|row| (0..columns).map(move |column| [column, row])) {
         let tile = plan.tile(cell, &read(cell)?).map_err(|e| at(cell, e))?;
-        writer.tile(&tile).map_err(stop)?;
+        writer.tile(&tile).map_err(words)?;
     }
-    let mut out = writer.finish().map_err(stop)?;
-    out.flush().map_err(|e| e.to_string())
+    let mut out = writer.finish().map_err(words)?;
+    out.flush().map_err(words)
 }
 
 fn at([column, row]: [usize; 2], problem: impl std::fmt::Display) -> String {
     format!("tile {column}_{row}: {problem}")
 }
 
-fn stop(stop: Stop) -> String {
-    match stop {
-        Stop::Refused(refusal) => refusal.to_string(),
-        Stop::Output(error) => error.to_string(),
-    }
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }

@@ -1,35 +1,35 @@
-//! Bits of entropy-coded segments: read from a file with its stuffing and markers, kept packed between tiles,
-//! written with stuffing (ITU-T T.81, F.1.2.3 and F.2.2.5). The first bit of a byte is its highest.
+//! Bits of entropy-coded segments: read from a file with its stuffing and markers, kept packed, written with stuffing
+//! (ITU-T T.81, F.1.2.3 and F.2.2.5). The first bit of a byte is its most significant one.
 
-/// Reads the bits of one entropy-coded segment, and finds out where it ends.
+/// Reads the bits of one entropy-coded segment, and finds its end.
 ///
-/// Behind the end come zeros, so that a decoder need not ask at every bit; [`Bits::overran`] tells of them.
+/// After the end come zeros, so that a decoder need not check at every bit; [`Bits::overran`] reports them.
 pub struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The next bits from the top. Below `count` lie zeros or the bits that come next anyway.
+    /// The next bits, from the top. Below `count` of them are zeros, or bits that will be put there again.
     buffer: u64,
     count: u32,
-    /// Zeros that were put behind the end.
+    /// Zeros that were added after the end.
     phantom: u32,
     ended: bool,
 }
 
-/// How an entropy-coded segment ended otherwise than with padding and a marker.
+/// How an entropy-coded segment ends if not with padding and a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The file ends.
+    /// The file ends before a marker.
     Cut,
     /// More bytes follow than the segment needs, and than [`SURPLUS`].
     Stray,
 }
 
-/// So many whole bytes too many before a marker are passed over: some encoders fill up to a word, and libjpeg-turbo
-/// drops what is left in its bit register without a warning. More are the work of damage, at which it warns.
+/// This many whole bytes before a marker may be unused: some encoders fill up to a word, and libjpeg-turbo drops what
+/// is left in its bit register without a warning. At more of them it warns, and more are what damage leaves.
 pub const SURPLUS: usize = 4;
 
 impl<'a> Bits<'a> {
-    /// The segment that begins at `at`.
+    /// The segment that begins at the offset `at`.
     pub fn new(bytes: &'a [u8], at: usize) -> Self {
         Bits {
             bytes,
@@ -41,7 +41,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Sees to it that 32 bits can be looked at and consumed.
+    /// Makes at least 32 bits available.
     #[inline(always)]
     pub fn fill(&mut self) {
         if self.count < 32 {
@@ -82,7 +82,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// The next byte of data and where to go on; none at a marker and at the end.
+    /// The next byte of data and the offset after it; `None` at a marker and at the end.
     fn next_byte(&self) -> Option<(u8, usize)> {
         if self.ended {
             return None;
@@ -90,8 +90,8 @@ impl<'a> Bits<'a> {
         byte_at(self.bytes, self.at)
     }
 
-    /// Where the next bit lies: the byte, and how many of its bits come before. None where fill bytes (B.1.1.2)
-    /// stand among the data.
+    /// Position of the next bit: the offset of its byte, and how many bits of the byte come before it. `None` where fill
+    /// bytes (B.1.1.2) precede stuffed data.
     pub fn position(&self) -> Option<(usize, u32)> {
         let left = self.count.saturating_sub(self.phantom);
         let (mut at, bytes) = (self.at, left.div_ceil(8));
@@ -107,20 +107,20 @@ impl<'a> Bits<'a> {
         Some((at, bytes * 8 - left))
     }
 
-    /// The next bits, from the top; 32 of them count after [`Bits::fill`].
+    /// The next bits, from the top; after [`Bits::fill`] at least 32 of them are valid.
     #[inline(always)]
     pub fn peek(&self) -> u64 {
         self.buffer
     }
 
-    /// Goes on by up to 32 bits that were filled.
+    /// Skips up to 32 bits that [`Bits::fill`] made available.
     #[inline(always)]
     pub fn consume(&mut self, bits: u32) {
         self.buffer <<= bits;
         self.count -= bits;
     }
 
-    /// The value of the next `bits` bits, 0 to 16 of them, that were filled.
+    /// Reads the next `bits` bits, 0 to 16, that [`Bits::fill`] made available.
     #[inline(always)]
     pub fn take(&mut self, bits: u32) -> u32 {
         let value = ((self.buffer >> 1) >> (63 - bits)) as u32;
@@ -128,7 +128,7 @@ impl<'a> Bits<'a> {
         value
     }
 
-    /// Goes on by any number of bits.
+    /// Skips any number of bits.
     pub fn skip(&mut self, mut bits: u32) {
         while bits > 0 {
             self.fill();
@@ -138,13 +138,13 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Whether bits were consumed that are not there.
+    /// Whether bits after the end were consumed.
     #[inline(always)]
     pub fn overran(&self) -> bool {
         self.count < self.phantom
     }
 
-    /// Ends the segment: but for padding and [`SURPLUS`] nothing is left, and a marker follows. Returns where it begins.
+    /// Ends the segment: only padding and [`SURPLUS`] may be left, and a marker must follow, whose offset is returned.
     pub fn close(&self) -> Result<usize, Ending> {
         let mut surplus = (self.count.saturating_sub(self.phantom) / 8) as usize;
         let mut end = self.at;
@@ -161,7 +161,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Ends the segment and begins the next one behind the restart marker, if it is the `index`-th of the cycle.
+    /// Ends the segment and begins the next one after the restart marker, which must be RST`m` with m = `index` mod 8.
     pub fn restart(&mut self, index: u32) -> Result<(), Restart> {
         let marker = self.close().map_err(Restart::Ending)?;
         let code = marker + fill_bytes(&self.bytes[marker..]);
@@ -174,7 +174,7 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// A byte of data and where to go on; none at a marker and at the end.
+/// A byte of data and the offset after it; `None` at a marker and at the end.
 fn byte_at(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     match *bytes.get(at)? {
         0xFF => {
@@ -188,13 +188,13 @@ fn byte_at(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
 /// Why a restart marker was not found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
-    /// The segment before it did not end.
+    /// The segment before it does not end properly.
     Ending(Ending),
-    /// Another marker stands there.
+    /// There is another marker.
     Other(u8),
 }
 
-/// How many FF bytes stand at the beginning: one opens a marker or a stuffed byte, more are fill (B.1.1.2).
+/// How many FF bytes there are at the beginning: one begins a marker or a stuffed byte, more are fill bytes (B.1.1.2).
 pub fn fill_bytes(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|&&byte| byte == 0xFF).count()
 }
@@ -205,17 +205,17 @@ fn holds_ff(word: u64) -> bool {
     (!word).wrapping_sub(LOW) & word & (LOW << 7) != 0
 }
 
-/// Bits one behind the other, neither stuffed nor aligned.
+/// A sequence of bits, neither stuffed nor aligned.
 #[derive(Clone, Debug, Default)]
 pub struct Packed {
     words: Vec<u64>,
-    /// The last bits, `used` of them, at the bottom; what lies above them is in `words` already.
+    /// The last bits, `used` of them, at the bottom; those above are in `words` already.
     last: u64,
     used: u32,
 }
 
 impl Packed {
-    /// Room for about as many bytes.
+    /// Empty, with capacity for about this many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Packed {
             words: Vec::with_capacity(bytes / 8 + 1),
@@ -223,12 +223,12 @@ impl Packed {
         }
     }
 
-    /// Bits so far.
+    /// Number of bits so far.
     pub fn len(&self) -> u64 {
         self.words.len() as u64 * 64 + u64::from(self.used)
     }
 
-    /// Appends the lowest `bits` bits of a value that has no others, up to 32.
+    /// Appends the lowest `bits` bits of a value, up to 32; its higher bits must be zero.
     #[inline(always)]
     pub fn put(&mut self, value: u64, bits: u32) {
         let used = self.used + bits;
@@ -243,7 +243,7 @@ impl Packed {
         }
     }
 
-    /// No more bits: gives back room that was not needed.
+    /// Ends the sequence, and releases capacity that was not needed.
     pub fn finish(&mut self) {
         if self.used > 0 {
             self.words.push(self.last << (64 - self.used));
@@ -251,7 +251,7 @@ impl Packed {
         self.words.shrink_to_fit();
     }
 
-    /// The 64 bits at `bit`, which lies within; zeros behind the end of what was finished.
+    /// The 64 bits from number `bit` on, of a finished sequence; zeros after its end.
     #[inline(always)]
     fn at(&self, bit: u64) -> u64 {
         let (word, shift) = ((bit / 64) as usize, bit % 64);
@@ -261,7 +261,7 @@ impl Packed {
     }
 }
 
-/// Writes an entropy-coded segment: bits to bytes, a zero behind each FF.
+/// Writes an entropy-coded segment: bits to bytes, a zero byte after each FF.
 #[derive(Clone, Debug, Default)]
 pub struct Stuffed {
     bytes: Vec<u8>,
@@ -270,7 +270,7 @@ pub struct Stuffed {
 }
 
 impl Stuffed {
-    /// Appends the lowest `bits` bits of a value that has no others, up to 64.
+    /// Appends the lowest `bits` bits of a value, up to 64; its higher bits must be zero.
     #[inline(always)]
     pub fn put(&mut self, value: u64, bits: u32) {
         let used = self.used + bits;
@@ -293,7 +293,7 @@ impl Stuffed {
         self.used = over;
     }
 
-    /// Appends the bits `from..to` of what was finished.
+    /// Appends the bits `from..to` of a finished sequence.
     pub fn append(&mut self, packed: &Packed, from: u64, to: u64) {
         let mut at = from;
         while at + 64 <= to {
@@ -306,7 +306,7 @@ impl Stuffed {
         }
     }
 
-    /// Pads with ones to the next byte (F.1.2.3).
+    /// Pads to the next byte with ones (F.1.2.3).
     pub fn align(&mut self) {
         let pad = (8 - self.used % 8) % 8;
         self.put((1 << pad) - 1, pad);
@@ -316,12 +316,12 @@ impl Stuffed {
         }
     }
 
-    /// The bytes that are complete, which are no longer kept.
+    /// Removes and returns the complete bytes.
     pub fn drain(&mut self) -> std::vec::Drain<'_, u8> {
         self.bytes.drain(..)
     }
 
-    /// The bytes that are complete.
+    /// The complete bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -1,17 +1,17 @@
-//! All coefficients of a tile in memory: for tiles whose scans are not one interleaved sequential one.
+//! All coefficients of a tile in memory: for tiles that are not a single sequential scan.
 
 use crate::bits::Bits;
 use crate::check::every_component;
-use crate::fault::Fault;
+use crate::error::{JpegError, unsupported};
 use crate::huffman::{Lookup, extend};
 use crate::markers::{Component, Frame, Reader, Scan};
 use crate::progressive::{Keep, Progress};
-use crate::scan::{Bad, Blocks, Place, Predictions, ends_well, walk};
+use crate::scan::{Blocks, InvalidBits, Place, Predictions, ends_well, walk};
 
 /// The coefficients of a block, in zigzag order.
 pub type Block = [i16; 64];
 
-/// The blocks of a component, those included that only fill its last MCUs.
+/// The blocks of a component, including those that only complete its last MCUs.
 struct Plane {
     stride: usize,
     blocks: Vec<Block>,
@@ -20,16 +20,16 @@ struct Plane {
 /// The coefficients of a picture.
 pub struct Coefficients {
     planes: Vec<Plane>,
-    /// Whether a coefficient was beyond what 16 bits hold.
+    /// Whether a coefficient did not fit into 16 bits.
     overflow: bool,
 }
 
 /// A tile of 8192 × 8192 pixels in three full components: 384 MiB.
-const MOST_BLOCKS: u64 = 3 << 20;
+const MAX_BLOCKS: u64 = 3 << 20;
 
 impl Coefficients {
-    /// Reads all scans of a JPEG; `first` was read from `reader` already.
-    pub fn read(reader: &mut Reader, first: Scan) -> Result<Coefficients, Fault> {
+    /// Reads all scans of a JPEG; the header of the `first` one was read from `reader` already.
+    pub fn read(reader: &mut Reader, first: Scan) -> Result<Coefficients, JpegError> {
         let bytes = reader.bytes();
         let mut seen = [false; 4];
         let mut next = Some(first);
@@ -46,7 +46,7 @@ impl Coefficients {
             let frame = reader.frame()?;
             let end = match &mut progress {
                 Some(progress) => progress.read(bytes, frame, &scan)?,
-                None => walk(bytes, frame, &scan, &mut Whole::new(&mut all))?,
+                None => walk(bytes, frame, &scan, &mut Collector::new(&mut all))?,
             };
             let all = progress.as_mut().map_or(&mut all, |p| &mut p.keep);
             let alone = scan.components.len() == 1 && scan.band[0] == 0;
@@ -60,7 +60,7 @@ impl Coefficients {
         every_component(reader.frame()?, seen)?;
         let all = progress.map_or(all, |progress| progress.keep);
         match all.overflow {
-            true => Err(Fault::Unsupported("coefficients of over 16 bits".into())),
+            true => Err(unsupported("coefficients of more than 16 bits")),
             false => Ok(all),
         }
     }
@@ -72,14 +72,15 @@ impl Coefficients {
         }
     }
 
-    /// Room for those of a picture whose file has so many bytes.
-    pub fn new(frame: &Frame, bytes: usize) -> Result<Self, Fault> {
+    /// All zero, for a picture whose file has so many bytes: as a block needs a bit or more, a small file cannot demand
+    /// much memory.
+    pub fn new(frame: &Frame, bytes: usize) -> Result<Self, JpegError> {
         let size = |component: &Component| component.padded(frame.mcus).map(|n| n as usize);
         let count = |[wide, high]: [usize; 2]| wide as u64 * high as u64;
         let total: u64 = frame.components.iter().map(|c| count(size(c))).sum();
-        if total > MOST_BLOCKS || total > 8 * bytes as u64 {
-            return Err(Fault::Unsupported(format!(
-                "a tile of {total} blocks in {bytes} bytes that are not in one baseline scan"
+        if total > MAX_BLOCKS || total > 8 * bytes as u64 {
+            return Err(unsupported(format!(
+                "a tile of {total} blocks in {bytes} bytes that is not a single sequential scan"
             )));
         }
         let plane = |component: &Component| {
@@ -95,12 +96,12 @@ impl Coefficients {
         })
     }
 
-    /// Whether a coefficient was beyond what 16 bits hold.
+    /// Whether a coefficient did not fit into 16 bits.
     pub fn overflowed(&self) -> bool {
         self.overflow
     }
 
-    /// A block.
+    /// The block at a position.
     pub fn block(&self, place: Place) -> &Block {
         let plane = &self.planes[place.component];
         &plane.blocks[place.row as usize * plane.stride + place.column as usize]
@@ -118,8 +119,8 @@ impl Coefficients {
         }
     }
 
-    /// Gives the blocks that fill the last MCUs, and that a scan of one component does not have, the mean of their
-    /// neighbours.
+    /// Gives the blocks that complete the last MCUs the DC coefficient of their nearest neighbour: a scan of one
+    /// component does not contain them (A.2.3).
     fn pad(&mut self, component: usize, frame: &Component) {
         let plane = &mut self.planes[component];
         let [wide, high] = frame.blocks.map(|n| n as usize);
@@ -152,31 +153,31 @@ impl Keep for Coefficients {
             bits.fill();
             if bits.take(1) == 1 {
                 let before = i32::from(self.at(place)[index as usize]);
-                // A bit that is set was told before: by a scan that came twice, of which none passes.
+                // The bit is not set yet: scans that come twice are refused before.
                 self.put(place, index, before + unit * before.signum());
             }
         }
     }
 }
 
-/// Keeps the blocks of a sequential scan.
-pub struct Whole<'a> {
+/// Keeps all coefficients of a sequential scan.
+pub struct Collector<'a> {
     all: &'a mut Coefficients,
-    /// DC of the last block of each component.
+    /// The DC coefficient of each component's last block.
     pub predictions: Predictions,
 }
 
-impl<'a> Whole<'a> {
-    /// Keeps them in `all`.
+impl<'a> Collector<'a> {
+    /// Keeps the coefficients in `all`.
     pub fn new(all: &'a mut Coefficients) -> Self {
-        Whole {
+        Collector {
             all,
             predictions: Predictions::default(),
         }
     }
 }
 
-impl Blocks for Whole<'_> {
+impl Blocks for Collector<'_> {
     fn restart(&mut self) {
         self.predictions = Predictions::default();
     }
@@ -187,7 +188,7 @@ impl Blocks for Whole<'_> {
         place: Place,
         dc: &Lookup,
         ac: &Lookup,
-    ) -> Result<(), Bad> {
+    ) -> Result<(), InvalidBits> {
         let value = self.predictions.next(bits, place.component, dc)?;
         self.all.put(place, 0, value);
         let mut index = 1;
@@ -199,7 +200,7 @@ impl Blocks for Whole<'_> {
             if entry.size() > 0 {
                 let value = extend(bits.take(entry.size()), entry.size());
                 if index > 64 {
-                    return Err(Bad);
+                    return Err(InvalidBits);
                 }
                 self.all.put(place, index - 1, value);
             }

@@ -1,5 +1,5 @@
-//! Huffman tables: as files define them, for decoding, for encoding, and the best ones for given counts
-//! (ITU-T T.81, annexes C, F and K).
+//! Huffman tables: as files define them, for decoding, for encoding, and the optimal ones for given counts (ITU-T T.81,
+//! annexes C, F and K).
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -9,13 +9,13 @@ use crate::bits::Bits;
 /// A table as a DHT segment defines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// How many codes there are of each length, 1 to 16 bits.
+    /// Number of codes of each length, 1 to 16 bits.
     pub counts: [u8; 16],
-    /// Their symbols in the order of the codes.
+    /// Their symbols, in the order of the codes.
     pub symbols: Vec<u8>,
 }
 
-/// Whether symbols are sizes of DC differences, or runs and sizes of AC coefficients.
+/// Whether symbols are sizes of DC differences, or runs and sizes of AC coefficients (Tc in DHT).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// DC.
@@ -24,52 +24,51 @@ pub enum Class {
     Ac,
 }
 
-/// Codes up to this length are found in one step.
+/// Codes up to this length, in bits, are found by one lookup.
 const FAST: u32 = 10;
 
 /// A table for decoding.
 pub struct Lookup {
     table: Table,
     fast: Box<[Entry; 1 << FAST]>,
-    /// Where the codes of a length end, as 16 bits from the top; by length.
+    /// The first value after the codes of each length, left-aligned in 16 bits.
     limit: [u32; 17],
-    /// What to add to a code to find its symbol; by length.
+    /// What to add to a code of each length to get the index of its symbol.
     offset: [i32; 17],
     class: Class,
     strides: OnceLock<Box<[Stride; STRIDES]>>,
-    /// The strides from the beginning of a block, and the table of the DC coefficient there.
+    /// The DC table with which blocks begin, and the strides from the beginning of such a block.
     first: OnceLock<(Table, Box<[Stride; STRIDES]>)>,
 }
 
-/// How far one may step at once over the codes of a block, by the next [`WIDE`] bits: bits of the codes and of the
-/// values behind them; from bit 8 how far the coefficient index goes on; bit 15: and there the block ends.
+/// As many codes of a block as the next [`WIDE`] bits determine, to be skipped at once. Bits 0 to 7: the length in bits of
+/// the codes with their values. Bits 8 to 14: by how much the coefficient index advances. Bit 15: the block ends there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Stride(u16);
 
-/// Bits by which strides are found.
+/// Number of bits that select a stride.
 const WIDE: u32 = 12;
-/// Strides in a table.
+/// Number of strides in a table.
 pub const STRIDES: usize = 1 << WIDE;
 
-/// Behind the last coefficient of a block.
+/// The index after the last coefficient of a block.
 pub const BEYOND: u32 = 64;
 
 impl Stride {
-    /// No code is known whole from these bits.
+    /// These bits determine no complete code.
     pub const UNKNOWN: Stride = Stride((BEYOND as u16) << 8);
 
     fn new(total: u32, advance: u32, ends: bool) -> Stride {
         Stride(total as u16 | (advance as u16) << 8 | u16::from(ends) << 15)
     }
 
-    /// Bits to consume, at most 31.
+    /// Number of bits to consume, at most 31.
     #[inline(always)]
     pub fn total(self) -> u32 {
         u32::from(self.0 & 0xFF)
     }
 
-    /// How far the index of the coefficient goes on, up to the end of the block if it ends; [`BEYOND`] if that is not
-    /// known.
+    /// By how much the coefficient index advances, not counting an end-of-block code; [`BEYOND`] if unknown.
     #[inline(always)]
     pub fn advance(self) -> u32 {
         u32::from(self.0 >> 8 & 0x7F)
@@ -87,14 +86,14 @@ impl Stride {
     }
 }
 
-/// What there is to know of a code: bits of code and value together, how far the coefficient index goes on, the
-/// symbol, bits of the code alone; from the lowest byte up. Zero: no such code.
+/// What a code means. From the lowest byte up: length in bits of the code with its value, advance of the coefficient
+/// index, symbol, length in bits of the code alone. Zero: no such code.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Entry(u32);
 
-/// How far the index goes on at the end of a block, beyond any run of coefficients.
+/// Advance of the coefficient index at an end-of-block code: more than any run of coefficients.
 pub const END_OF_BLOCK: u32 = 128;
-/// The same for symbols that sequential scans do not have.
+/// Advance at symbols that sequential scans cannot contain.
 const ILLEGAL: u32 = 64;
 
 impl Entry {
@@ -112,13 +111,13 @@ impl Entry {
         Entry((length + size) | advance << 8 | u32::from(symbol) << 16 | length << 24)
     }
 
-    /// Bits of the code and of the value behind it, at most 31.
+    /// Length in bits of the code with the value after it, at most 31.
     #[inline(always)]
     pub fn total(self) -> u32 {
         self.0 & 0xFF
     }
 
-    /// How far the index of the coefficient goes on in sequential scans.
+    /// By how much the coefficient index advances in sequential scans.
     #[inline(always)]
     pub fn advance(self) -> u32 {
         self.0 >> 8 & 0xFF
@@ -130,25 +129,25 @@ impl Entry {
         (self.0 >> 16) as u8
     }
 
-    /// Bits of the code.
+    /// Length of the code in bits.
     #[inline(always)]
     pub fn length(self) -> u32 {
         self.0 >> 24
     }
 
-    /// Bits of the value behind the code.
+    /// Length in bits of the value after the code.
     #[inline(always)]
     pub fn size(self) -> u32 {
         self.0 >> 16 & 15
     }
 }
 
-/// Bits that are no code.
+/// Bits that are not a code of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoCode;
+pub struct UnknownCode;
 
 impl Lookup {
-    /// For decoding by a table that makes sense, else says what does not.
+    /// For decoding with this table; the error says what is wrong with the table.
     pub fn new(table: Table, class: Class) -> Result<Lookup, &'static str> {
         if class == Class::Dc && table.symbols.iter().any(|&symbol| symbol > 15) {
             return Err("a DC table with symbols above 15");
@@ -187,41 +186,41 @@ impl Lookup {
         Ok(lookup)
     }
 
-    /// A table without codes, for scans that need none.
+    /// A table without codes, for scans that do not need one.
     pub fn none() -> Arc<Lookup> {
         static NONE: LazyLock<Arc<Lookup>> = LazyLock::new(|| {
             let table = Table {
                 counts: [0; 16],
                 symbols: Vec::new(),
             };
-            Arc::new(Lookup::new(table, Class::Dc).expect("no codes, no contradiction"))
+            Arc::new(Lookup::new(table, Class::Dc).expect("an empty table is valid"))
         });
         NONE.clone()
     }
 
-    /// The next code of bits that were filled; it is not consumed.
+    /// The next code, which is not consumed yet. [`Bits::fill`] comes first.
     #[inline(always)]
-    pub fn entry(&self, bits: &Bits) -> Result<Entry, NoCode> {
+    pub fn entry(&self, bits: &Bits) -> Result<Entry, UnknownCode> {
         self.entry_of(bits.peek())
     }
 
     /// The code at the top of some bits.
     #[inline(always)]
-    pub fn entry_of(&self, bits: u64) -> Result<Entry, NoCode> {
+    pub fn entry_of(&self, bits: u64) -> Result<Entry, UnknownCode> {
         match self.fast[(bits >> (64 - FAST)) as usize] {
             Entry::NONE => self.long_entry(bits),
             entry => Ok(entry),
         }
     }
 
-    /// The strides of an AC table, within a block; made when first asked for.
+    /// The strides within a block, of an AC table; made at the first call.
     pub fn strides(&self) -> &[Stride; STRIDES] {
         let make = || boxed(|bits| self.stride(bits, WIDE));
         self.strides.get_or_init(make)
     }
 
-    /// The strides of an AC table from the beginning of a block, over its DC coefficient; kept for the table of DC
-    /// that comes first.
+    /// The strides from the beginning of a block, its DC coefficient included, of an AC table; cached for the first DC
+    /// table only.
     pub fn strides_from(&self, dc: &Lookup) -> Cow<'_, [Stride]> {
         let make = || boxed(|bits| self.first_stride(dc, bits));
         let (of, kept) = self.first.get_or_init(|| (dc.table.clone(), make()));
@@ -231,13 +230,13 @@ impl Lookup {
         }
     }
 
-    /// Whether both kinds are made already.
+    /// Whether both kinds of strides exist already.
     pub fn has_strides_from(&self, dc: &Lookup) -> bool {
         let is_kept = |(of, _): &(Table, _)| *of == dc.table;
         self.strides.get().is_some() && self.first.get().is_some_and(is_kept)
     }
 
-    /// Where the stride at the top of some bits stands among others.
+    /// The index of the stride for the bits at the top.
     #[inline(always)]
     pub fn stride_index(bits: u64) -> usize {
         (bits >> (64 - WIDE)) as usize
@@ -262,7 +261,7 @@ impl Lookup {
         }
     }
 
-    /// The stride by so many bits known, at the top of [`WIDE`].
+    /// The stride if only the topmost `known` of [`WIDE`] bits are known.
     fn stride(&self, bits: u32, known: u32) -> Stride {
         let (mut total, mut advance) = (0, 0);
         while total < known {
@@ -273,7 +272,7 @@ impl Lookup {
                 _ if !is_known => break,
                 END_OF_BLOCK => return Stride::new(total + entry.total(), advance, true),
                 ILLEGAL => break,
-                // Beyond the last coefficient it is of no use.
+                // The last coefficient is left to the caller, which must see whether the block ends.
                 further if advance + further >= BEYOND - 1 => break,
                 further => (total, advance) = (total + entry.total(), advance + further),
             }
@@ -286,18 +285,18 @@ impl Lookup {
 
     #[cold]
     #[inline(never)]
-    fn long_entry(&self, bits: u64) -> Result<Entry, NoCode> {
+    fn long_entry(&self, bits: u64) -> Result<Entry, UnknownCode> {
         let next = (bits >> 48) as u32;
         let length = (FAST + 1..=16)
             .find(|&length| next < self.limit[length as usize])
-            .ok_or(NoCode)?;
+            .ok_or(UnknownCode)?;
         let index = (next >> (16 - length)) as i32 + self.offset[length as usize];
-        let symbol = self.table.symbols.get(index as usize).ok_or(NoCode)?;
+        let symbol = self.table.symbols.get(index as usize).ok_or(UnknownCode)?;
         Ok(Entry::new(self.class, *symbol, length))
     }
 }
 
-/// A stride for all bits there may be.
+/// The stride for each value of [`WIDE`] bits.
 fn boxed(stride: impl Fn(u32) -> Stride) -> Box<[Stride; STRIDES]> {
     let mut strides = Box::new([Stride::UNKNOWN; STRIDES]);
     for (bits, of_bits) in strides.iter_mut().enumerate() {
@@ -329,7 +328,7 @@ pub fn sized(value: i32) -> (u32, u64) {
 pub struct Codes([u32; 256]);
 
 impl Codes {
-    /// For encoding by a table that makes sense.
+    /// For encoding with a valid table.
     pub fn new(table: &Table) -> Codes {
         let mut codes = [0; 256];
         let (mut code, mut symbols) = (0u32, table.symbols.iter());
@@ -343,7 +342,7 @@ impl Codes {
         Codes(codes)
     }
 
-    /// The code of a symbol and its length; none if it has no code.
+    /// The code of a symbol and its length in bits; `None` if it has no code.
     #[inline(always)]
     pub fn get(&self, symbol: u8) -> Option<(u64, u32)> {
         let code = self.0[usize::from(symbol)];
@@ -351,10 +350,10 @@ impl Codes {
     }
 }
 
-/// How often symbols come.
+/// How often each symbol occurs.
 pub type Counts = [u64; 256];
 
-/// Symbols of baseline scans of 8-bit samples (F.1.2): any of them can come in a tile.
+/// The symbols of baseline scans of 8-bit samples (F.1.2): a tile can contain any of them.
 fn legal(class: Class) -> impl Iterator<Item = u8> {
     let of = move |symbol: &u8| match class {
         Class::Dc => *symbol <= 11,
@@ -364,7 +363,7 @@ fn legal(class: Class) -> impl Iterator<Item = u8> {
 }
 
 impl Table {
-    /// The best table for these counts in which every symbol of baseline scans has a code.
+    /// The optimal table for these counts in which every symbol of baseline scans has a code (K.2).
     pub fn optimal(counts: &Counts, class: Class) -> Table {
         let mut counts = *counts;
         legal(class).for_each(|symbol| counts[usize::from(symbol)] += 1);
@@ -380,7 +379,7 @@ impl Table {
         table
     }
 
-    /// The table of annex K.3, which files without tables mean: for luminance or chrominance.
+    /// The table of annex K.3 for luminance or chrominance, which files without tables rely on.
     pub fn standard(class: Class, chroma: bool) -> Table {
         let (counts, symbols): (_, &[u8]) = match (class, chroma) {
             (Class::Dc, false) => (LUMA_DC, &DC_SYMBOLS),
@@ -400,7 +399,7 @@ pub fn standard(class: Class, chroma: bool) -> &'static Arc<Lookup> {
     static ALL: LazyLock<[Arc<Lookup>; 4]> = LazyLock::new(|| {
         let make = |class, chroma| {
             let lookup = Lookup::new(Table::standard(class, chroma), class);
-            Arc::new(lookup.expect("the tables of the standard make sense"))
+            Arc::new(lookup.expect("the tables of the standard are valid"))
         };
         let all = [
             make(Class::Dc, false),
@@ -408,7 +407,7 @@ pub fn standard(class: Class, chroma: bool) -> &'static Arc<Lookup> {
             make(Class::Ac, false),
             make(Class::Ac, true),
         ];
-        // No odd file is to have its table of DC kept in place of that of most others.
+        // Fill the cache now, so that no unusual file fills it with its DC table.
         for chroma in 0..2 {
             all[2 + chroma].strides();
             all[2 + chroma].strides_from(&all[chroma]);
@@ -418,7 +417,7 @@ pub fn standard(class: Class, chroma: bool) -> &'static Arc<Lookup> {
     &ALL[usize::from(class == Class::Ac) * 2 + usize::from(chroma)]
 }
 
-/// A table for decoding; the standard ones are not made anew.
+/// A table for decoding; the standard ones are shared.
 pub fn lookup(table: Table, class: Class) -> Result<Arc<Lookup>, &'static str> {
     for chroma in [false, true] {
         let standard = standard(class, chroma);
@@ -429,17 +428,17 @@ pub fn lookup(table: Table, class: Class) -> Result<Arc<Lookup>, &'static str> {
     Lookup::new(table, class).map(Arc::new)
 }
 
-/// How many symbols get codes of each length (K.2, figures K.1 and K.2). One symbol more than there are is counted,
-/// so that no code consists of ones only; `limit` takes it away.
+/// How many symbols get codes of each length (K.2, figures K.1 and K.2). One symbol more than there are is counted, so
+/// that no code consists of ones only; `limit` removes it.
 fn lengths(counts: &Counts) -> Vec<u8> {
     const RESERVED: usize = 256;
     let mut weights: Vec<u64> = counts.iter().copied().chain([1]).collect();
     let mut length = [0usize; RESERVED + 1];
-    // Trees as lists: what else goes one level down with a symbol.
+    // Trees as linked lists: the next symbol of the same subtree.
     let mut next = [usize::MAX; RESERVED + 1];
     let least = |weights: &[u64], but: usize| {
         let present = (0..weights.len()).filter(|&i| weights[i] > 0 && i != but);
-        // Of equals the one with the higher number, as K.2 wants it.
+        // Of equal weights the symbol with the higher number, as K.2 requires.
         present.min_by_key(|&i| (weights[i], std::cmp::Reverse(i)))
     };
     while let Some(a) = least(&weights, usize::MAX) {
@@ -456,7 +455,7 @@ fn lengths(counts: &Counts) -> Vec<u8> {
     lengths
 }
 
-/// Moves a tree one level down; returns the last symbol of its list.
+/// Moves a subtree one level down; returns the last symbol of its list.
 fn deepen(mut symbol: usize, length: &mut [usize], next: &[usize]) -> usize {
     length[symbol] += 1;
     while next[symbol] != usize::MAX {
@@ -466,7 +465,7 @@ fn deepen(mut symbol: usize, length: &mut [usize], next: &[usize]) -> usize {
     symbol
 }
 
-/// Makes no code longer than 16 bits, and takes the reserved one away (K.2, figure K.3).
+/// Shortens codes to at most 16 bits, and removes the reserved one (K.2, figure K.3).
 fn limit(lengths: &mut [u8]) {
     for long in (17..lengths.len()).rev() {
         while lengths[long] > 0 {

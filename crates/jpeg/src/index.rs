@@ -1,94 +1,119 @@
-//! An index of a large JPEG: where decoding can begin, every few MCUs, so that a part of the picture costs its own
-//! MCUs and no others. Parts come out as coefficients, or as JPEGs of their own, cut without loss.
+//! Random access to a large JPEG: an index of the places where decoding can begin, every few MCUs, so that a window of
+//! the picture costs little more than its own MCUs. Windows come out as coefficients, or as JPEGs, cropped without loss.
 //!
-//! For pictures of one interleaved sequential scan (T.81, A.2.3); others have no places to begin at.
+//! For pictures of one interleaved sequential scan (ITU-T T.81, A.2.3); others have no such places.
+//!
+//! ```
+//! use recto_jpeg::index::{HuffmanTables, Index, Window};
+//!
+//! # let samples = vec![120; 64 * 48 * 3];
+//! # let mut bytes = Vec::new();
+//! # jpeg_encoder::Encoder::new(&mut bytes, 90).encode(&samples, 64, 48, jpeg_encoder::ColorType::Rgb)?;
+//! // `bytes` is a JPEG of 64 x 48 pixels with MCUs of 8 x 8.
+//! let index = Index::read(&bytes)?;
+//! assert_eq!((index.size(), index.mcu()), ([64, 48], [8, 8]));
+//! let window = Window { from: [1, 2], to: [5, 6] };
+//! let cropped = index.crop(&bytes, window, None, HuffmanTables::Optimal)?;
+//! assert_eq!(recto_jpeg::check(&cropped)?.width, 32);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::sync::Arc;
 
 use crate::bits::Bits;
-use crate::coefficients::{Coefficients, Whole};
-use crate::fault::{Fault, Refusal, damaged};
-use crate::markers::{Frame, Quantization, Scan};
-use crate::scan::{Bad, Blocks as _, Place, Predictions, layout, pass_ac};
-use crate::style::{Colour, Style};
-use crate::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
+use crate::coefficients::{Coefficients, Collector};
+use crate::error::{JoinError, JpegError, damaged, unsupported};
+use crate::format::{Colour, Format};
+use crate::header::header;
+use crate::huffman::Lookup;
+use crate::markers::{Frame, Quantization, Reader, Scan, is_single_scan, open};
+use crate::scan::{Blocks, InvalidBits, Place, Predictions, layout, pass_ac};
+use crate::transcode::{EncodingTables, ScanWriter, SymbolCounts, Symbols};
 
-/// Decoding can begin at every so many MCUs of a row.
+/// Decoding can begin at every MCU of a row whose column is a multiple of this.
 const STEP: u32 = 16;
 
-/// Where decoding can begin.
+/// A place where decoding can begin.
 #[derive(Clone, Copy, Debug, Default)]
 struct Start {
+    /// Offset in the file.
     byte: usize,
-    /// Bits of the byte that come before.
+    /// Bits of that byte that come before, 0 to 7.
     skip: u8,
+    /// The DC coefficient of each component's last block.
     predictions: [i16; 4],
 }
 
-/// The index of a JPEG, which does not hold its bytes.
+/// The index of a JPEG. It does not hold the bytes of the JPEG, which each call is given again.
 pub struct Index {
     frame: Frame,
     scan: Scan,
-    style: Style,
+    format: Format,
     starts: Vec<Start>,
 }
 
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Frame { width, height, .. } = self.frame;
-        write!(f, "{width} x {height} in {} starts", self.starts.len())
+        write!(f, "{width} x {height} pixels, {} starts", self.starts.len())
     }
 }
 
-/// A part of a picture in MCUs: from column and row, to column and row that are not in it.
+/// A part of a picture, in MCUs. `from` is inside, `to` outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// The first column and row.
+    /// The first `[column, row]`.
     pub from: [u32; 2],
-    /// Behind the last column and row.
+    /// The `[column, row]` after the last.
     pub to: [u32; 2],
 }
 
-/// The coefficients of a window.
-pub struct Part {
+/// The quantized coefficients of a window.
+pub struct WindowCoefficients {
     coefficients: Coefficients,
     frame: Frame,
     quantization: Arc<[Quantization]>,
 }
 
-/// How much is done for few bytes when a part is cut out.
+/// The Huffman tables of a cropped JPEG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Care {
-    /// Huffman tables of the standard.
-    Quick,
-    /// Huffman tables of its own.
-    Small,
+pub enum HuffmanTables {
+    /// The tables of T.81, annex K.3: faster.
+    Standard,
+    /// Tables made for this part of the picture: smaller files.
+    Optimal,
 }
 
 impl Index {
-    /// Reads a JPEG from its first byte to its end marker. The error says why it cannot be indexed.
-    pub fn read(bytes: &[u8]) -> Result<Index, Fault> {
+    /// Reads a JPEG from its first byte to its end marker, which proves it complete as [`check`](crate::check) does.
+    ///
+    /// Memory: 24 bytes for every 16 MCUs or part of a row of 16.
+    ///
+    /// # Errors
+    /// As [`check`](crate::check); [`JpegError::Unsupported`] also if the picture is not a single sequential scan.
+    pub fn read(bytes: &[u8]) -> Result<Index, JpegError> {
         let (mut reader, scan) = open(bytes)?;
         let mut frame = reader.frame()?.clone();
-        let mut style = Style::of(&reader)?;
+        let mut format = Format::of(&reader)?;
         if let [only] = &mut frame.components[..] {
-            // Its blocks come one by one, whatever its sampling (A.2.2).
+            // Its MCUs are single blocks, whatever its sampling factors (A.2.2).
             (only.sampling, frame.mcu, frame.mcus) = ([1, 1], [8, 8], only.blocks);
-            style.components[0].1 = [1, 1];
+            format.components[0].1 = [1, 1];
         }
-        if !is_plain(&frame, &scan) || style.quantization.len() != frame.components.len() {
-            let words = "pictures that are not one sequential scan";
-            return Err(Fault::Unsupported(words.into()));
+        if !is_single_scan(&frame, &scan) || format.quantization.len() != frame.components.len() {
+            return Err(unsupported("not a single sequential scan"));
         }
         let (starts, end) = starts(bytes, &frame, &scan)?;
         reader.resume(end);
         if reader.next_scan()?.is_some() {
-            return Err(damaged("a scan behind the one that has all"));
+            return Err(damaged(
+                "another scan after the one that has all components",
+            ));
         }
         Ok(Index {
             frame,
             scan,
-            style,
+            format,
             starts,
         })
     }
@@ -108,50 +133,60 @@ impl Index {
         self.frame.mcus
     }
 
-    /// What its components mean.
+    /// What the components mean.
     pub fn colour(&self) -> Colour {
-        self.style.colour()
+        self.format.colour()
     }
 
-    /// Blocks in an MCU, across and down, by component.
+    /// Sampling factors of each component, horizontal and vertical: blocks in an MCU.
     pub fn sampling(&self) -> Vec<[u32; 2]> {
         self.frame.components.iter().map(|c| c.sampling).collect()
     }
 
-    /// Its colour profile.
+    /// The ICC profile.
     pub fn icc(&self) -> Option<&[u8]> {
-        self.style.icc.as_deref()
+        self.format.icc.as_deref()
     }
 
-    /// Bytes that it takes in memory.
-    pub fn bytes(&self) -> usize {
+    /// Size of the index in memory, in bytes, without the ICC profile.
+    pub fn memory(&self) -> usize {
         self.starts.len() * size_of::<Start>()
     }
 
-    /// Decodes a window of the picture of these bytes to coefficients.
-    pub fn part(&self, bytes: &[u8], window: Window) -> Result<Part, Fault> {
+    /// Decodes a window to coefficients. `bytes` is the JPEG that was indexed.
+    ///
+    /// Memory: 128 bytes per block, at most 384 MiB.
+    ///
+    /// # Errors
+    /// [`JpegError::Damaged`] if the window is empty or not inside the picture, or if the bytes are not those that were
+    /// indexed; [`JpegError::Unsupported`] if it has more than 3 · 2²⁰ blocks or coefficients of more than 16 bits.
+    pub fn coefficients(
+        &self,
+        bytes: &[u8],
+        window: Window,
+    ) -> Result<WindowCoefficients, JpegError> {
         let mcus = [0, 1].map(|side| window.to[side].saturating_sub(window.from[side]));
         let is_inside = (0..2).all(|side| window.to[side] <= self.frame.mcus[side]);
         if !is_inside || mcus.contains(&0) {
-            return Err(damaged("a part outside the picture"));
+            return Err(damaged("a window that is empty or outside the picture"));
         }
         let frame = self.frame_of(mcus);
         let mut all = Coefficients::new(&frame, bytes.len())?;
         for row in 0..mcus[1] {
             self.row(bytes, window, row, &mut all)
-                .map_err(|Bad| damaged("its bits changed since it was indexed"))?;
+                .map_err(|InvalidBits| damaged("its bytes changed since it was indexed"))?;
         }
         if all.overflowed() {
-            return Err(Fault::Unsupported("coefficients of over 16 bits".into()));
+            return Err(unsupported("coefficients of more than 16 bits"));
         }
-        Ok(Part {
+        Ok(WindowCoefficients {
             coefficients: all,
             frame,
-            quantization: self.style.quantization.as_slice().into(),
+            quantization: self.format.quantization.as_slice().into(),
         })
     }
 
-    /// A frame for a window that is whole MCUs.
+    /// The frame of a window of `[columns, rows]` MCUs.
     fn frame_of(&self, mcus: [u32; 2]) -> Frame {
         let mut frame = self.frame.clone();
         let [width, height] = [0, 1].map(|side| mcus[side] * frame.mcu[side]);
@@ -168,23 +203,23 @@ impl Index {
         window: Window,
         row: u32,
         all: &mut Coefficients,
-    ) -> Result<(), Bad> {
+    ) -> Result<(), InvalidBits> {
         let (units, [wide, _]) = layout(&self.frame, &self.scan);
         let y = window.from[1] + row;
         let first = window.from[0] / STEP;
         let start = self.starts[(y * wide.div_ceil(STEP) + first) as usize];
         let mut bits = Bits::new(bytes, start.byte);
         bits.skip(start.skip.into());
-        let mut keep = Whole::new(all);
+        let mut keep = Collector::new(all);
         keep.predictions = Predictions(start.predictions.map(i32::from));
         let mut aside = Predict::new(keep.predictions);
         for x in first * STEP..window.to[0] {
             let number = u64::from(y) * u64::from(wide) + u64::from(x);
-            // At a start the marker lies behind already.
+            // A start is after the marker already.
             if x > first * STEP
-                && let Some(restart) = self.restart_before(number)
+                && let Some(restart) = restart_before(&self.scan, number)
             {
-                bits.restart(restart).map_err(|_| Bad)?;
+                bits.restart(restart).map_err(|_| InvalidBits)?;
                 keep.restart();
                 aside.restart();
             }
@@ -198,77 +233,93 @@ impl Index {
                 }
             }
             if bits.overran() {
-                return Err(Bad);
+                return Err(InvalidBits);
             }
         }
         Ok(())
     }
 
-    /// Which restart marker stands before an MCU, if one does.
-    fn restart_before(&self, number: u64) -> Option<u32> {
-        restart_before(&self.scan, number)
-    }
-
-    /// Cuts a window out as a JPEG of its own, without its profile; `full` is its size in MCUs where it is to be larger, filled up with
-    /// what was last. No coefficient changes.
-    pub fn cut(
+    /// Crops a window as a JPEG of its own, without metadata and ICC profile. No coefficient changes. `bytes` is the JPEG
+    /// that was indexed.
+    ///
+    /// The result ends where the picture ends if the last MCUs of the window exceed it. With `padded`, in MCUs, it is
+    /// at least that large instead, and filled up with MCUs of one colour.
+    ///
+    /// # Errors
+    /// As [`Index::coefficients`], as [`JoinError::Jpeg`]; [`JoinError::TooLarge`] if `padded` exceeds 65,535 pixels a
+    /// side; [`JoinError::Incompatible`] if the coefficients are beyond the range of baseline JPEGs.
+    pub fn crop(
         &self,
         bytes: &[u8],
         window: Window,
-        full: Option<[u32; 2]>,
-        care: Care,
-    ) -> Result<Vec<u8>, Refusal> {
-        let part = self.part(bytes, window)?;
+        padded: Option<[u32; 2]>,
+        tables: HuffmanTables,
+    ) -> Result<Vec<u8>, JoinError> {
+        let too_large = |mcus: [u32; 2]| {
+            (0..2).any(|side| u64::from(mcus[side]) * u64::from(self.frame.mcu[side]) > 65_535)
+        };
+        if padded.is_some_and(too_large) {
+            return Err(JoinError::TooLarge(
+                "padded to more than 65535 pixels".into(),
+            ));
+        }
+        let part = self.coefficients(bytes, window)?;
         let (frame, all) = (&part.frame, &part.coefficients);
-        let tables = match care {
-            Care::Quick => Tables::standard(&self.style),
-            Care::Small => Tables::new(
-                &Tally::of_coefficients(frame, all, &self.style),
-                &self.style,
+        let tables = match tables {
+            HuffmanTables::Standard => EncodingTables::standard(&self.format),
+            HuffmanTables::Optimal => EncodingTables::new(
+                &SymbolCounts::of_coefficients(frame, all, &self.format),
+                &self.format,
             ),
         };
         let symbols = Symbols::of(frame, all, &tables)?;
         let blocks = frame.components.iter().map(|c| c.sampling.iter().product());
         let blocks: Vec<u32> = blocks.collect();
-        let [wide, high] = full.unwrap_or(frame.mcus);
-        let [more_wide, more_high] = [
-            wide.saturating_sub(frame.mcus[0]),
-            high.saturating_sub(frame.mcus[1]),
-        ];
-        let mut scribe = Scribe::new();
+        let [wide, high] = [0, 1].map(|side| {
+            let wanted = padded.map_or(0, |mcus| mcus[side]);
+            wanted.max(frame.mcus[side])
+        });
+        let [more_wide, more_high] = [wide - frame.mcus[0], high - frame.mcus[1]];
+        let mut writer = ScanWriter::new();
         for row in 0..symbols.rows() {
-            scribe.row(&symbols, row, &tables)?;
-            scribe.pad(more_wide, &blocks, &tables)?;
+            writer.row(&symbols, row, &tables)?;
+            writer.pad(more_wide, &blocks, &tables)?;
         }
-        scribe.pad(more_high * (frame.mcus[0] + more_wide), &blocks, &tables)?;
-        scribe.out.align();
-        let size = match full {
+        writer.pad(more_high * (frame.mcus[0] + more_wide), &blocks, &tables)?;
+        writer.out.align();
+        let size = match padded {
             Some(_) => [wide * frame.mcu[0], high * frame.mcu[1]],
-            // The last MCUs hang over the edge.
+            // The last MCUs may exceed the picture.
             None => [0, 1].map(|side| {
                 let edge = self.size()[side] - window.from[side] * frame.mcu[side];
                 edge.min(frame.mcus[side] * frame.mcu[side])
             }),
         };
-        let style = Style {
+        let format = Format {
             icc: None,
-            ..self.style.clone()
+            ..self.format.clone()
         };
-        let head = style.head(size, &tables, true);
-        Ok([&head, scribe.out.bytes(), &[0xFF, 0xD9]].concat())
+        let header = header(&format, size, &tables, true);
+        Ok([&header, writer.out.bytes(), &[0xFF, 0xD9]].concat())
     }
 }
 
-/// Whether a JPEG that begins so can be indexed, as far as its header says.
-pub fn can_be(start: &[u8]) -> bool {
-    let is_one = |(reader, scan): (crate::markers::Reader, Scan)| {
-        reader.frame().is_ok_and(|frame| is_plain(frame, &scan))
+/// Whether a JPEG that begins with these bytes can be indexed, as far as its header up to the first scan shows.
+pub fn is_indexable(start: &[u8]) -> bool {
+    let is_single = |(reader, scan): (Reader, Scan)| {
+        reader
+            .frame()
+            .is_ok_and(|frame| is_single_scan(frame, &scan))
     };
-    open(start).is_ok_and(is_one)
+    open(start).is_ok_and(is_single)
 }
 
-impl Part {
-    /// The coefficients of a block, in zigzag order.
+impl WindowCoefficients {
+    /// The coefficients of the block at a column and row of a component, in zigzag order, as they are stored: not
+    /// multiplied by their quantization steps.
+    ///
+    /// # Panics
+    /// If there is no such component, column or row.
     pub fn block(&self, component: usize, column: u32, row: u32) -> &[i16; 64] {
         self.coefficients.block(Place {
             component,
@@ -278,18 +329,24 @@ impl Part {
     }
 
     /// `[width, height]` of a component in blocks.
+    ///
+    /// # Panics
+    /// If there is no such component.
     pub fn blocks(&self, component: usize) -> [u32; 2] {
         self.frame.components[component].blocks
     }
 
     /// The quantization steps of a component, in zigzag order.
+    ///
+    /// # Panics
+    /// If there is no such component.
     pub fn quantization(&self, component: usize) -> &[u16; 64] {
         &self.quantization[component]
     }
 }
 
-/// Reads all MCUs of a scan; notes where they begin and where the marker behind them is.
-fn starts(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<(Vec<Start>, usize), Fault> {
+/// Reads all MCUs of a scan; returns the places where decoding can begin, and the offset of the marker after the scan.
+fn starts(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<(Vec<Start>, usize), JpegError> {
     let (units, [wide, high]) = layout(frame, scan);
     let total = u64::from(wide) * u64::from(high);
     let cut = |number: u64| damaged(format!("a scan ends after {number} of {total} MCUs"));
@@ -297,7 +354,7 @@ fn starts(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<(Vec<Start>, usize
     let mut bits = Bits::new(bytes, scan.start);
     let mut predict = Predict::new(Predictions::default());
     for number in 0..total {
-        // Both are below 65,536.
+        // Both are less than 2^16.
         let (x, y) = (
             (number % u64::from(wide)) as u32,
             (number / u64::from(wide)) as u32,
@@ -311,7 +368,7 @@ fn starts(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<(Vec<Start>, usize
         }
         for unit in &units {
             let read = predict.block(&mut bits, unit.place(x, y), unit.dc, unit.ac);
-            read.map_err(|Bad| cut(number))?;
+            read.map_err(|InvalidBits| cut(number))?;
         }
         if bits.overran() {
             return Err(cut(number));
@@ -321,32 +378,31 @@ fn starts(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<(Vec<Start>, usize
     Ok((starts, end))
 }
 
+/// Which restart marker comes before an MCU, if one does.
 fn restart_before(scan: &Scan, number: u64) -> Option<u32> {
     let interval = u64::from(scan.interval);
     let is_due = interval > 0 && number > 0 && number.is_multiple_of(interval);
-    // Only its last three bits count.
+    // Restart markers are numbered modulo 8.
     is_due.then(|| ((number / interval - 1) % 8) as u32)
 }
 
-fn start(bits: &Bits, predict: &Predict) -> Result<Start, Fault> {
-    let unsupported = |what: &str| Fault::Unsupported(what.into());
+fn start(bits: &Bits, predict: &Predict) -> Result<Start, JpegError> {
     let (byte, skip) = bits
         .position()
-        .ok_or_else(|| unsupported("fill bytes among the data"))?;
+        .ok_or_else(|| unsupported("fill bytes within a scan"))?;
     let mut predictions = [0; 4];
     for (to, from) in predictions.iter_mut().zip(predict.predictions.0) {
-        *to = i16::try_from(from).map_err(|_| unsupported("coefficients of over 16 bits"))?;
+        *to = i16::try_from(from).map_err(|_| unsupported("coefficients of more than 16 bits"))?;
     }
-    // At most 7 bits of a byte come before another.
-    let skip = skip as u8;
     Ok(Start {
         byte,
-        skip,
+        // Less than 8.
+        skip: skip as u8,
         predictions,
     })
 }
 
-/// Reads blocks and keeps their DC alone.
+/// Reads blocks and keeps only their DC coefficients.
 struct Predict {
     predictions: Predictions,
 }
@@ -357,7 +413,7 @@ impl Predict {
     }
 }
 
-impl crate::scan::Blocks for Predict {
+impl Blocks for Predict {
     fn restart(&mut self) {
         self.predictions = Predictions::default();
     }
@@ -367,9 +423,9 @@ impl crate::scan::Blocks for Predict {
         &mut self,
         bits: &mut Bits,
         place: Place,
-        dc: &crate::huffman::Lookup,
-        ac: &crate::huffman::Lookup,
-    ) -> Result<(), Bad> {
+        dc: &Lookup,
+        ac: &Lookup,
+    ) -> Result<(), InvalidBits> {
         self.predictions.next(bits, place.component, dc)?;
         pass_ac(bits, ac)
     }

@@ -1,119 +1,122 @@
-//! The marker segments of a JPEG up to each of its scans (ITU-T T.81, annex B), and what applications say in theirs.
+//! Reads the marker segments of a JPEG, scan by scan (ITU-T T.81, annex B), and what application segments state about
+//! colours.
 
 use std::sync::Arc;
 
 use crate::bits::fill_bytes;
-use crate::fault::{Fault, damaged};
+use crate::error::{JpegError, damaged, unsupported};
 use crate::huffman::{self, Class, Lookup, Table};
 
 /// Quantization steps, in zigzag order.
 pub type Quantization = [u16; 64];
 
-/// What SOF says of the picture.
+/// The frame header (SOF, B.2.2), and what follows from it.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// Whether coefficients come in several scans.
+    /// Whether the coefficients come in several scans (SOF2).
     pub progressive: bool,
-    /// One to four.
+    /// One to four components.
     pub components: Vec<Component>,
-    /// Size of an interleaved MCU in pixels.
+    /// `[width, height]` of an interleaved MCU in pixels.
     pub mcu: [u32; 2],
-    /// Size of the picture in such MCUs.
+    /// `[width, height]` of the picture in such MCUs; zero before the first scan.
     pub mcus: [u32; 2],
 }
 
-/// What SOF says of a component.
+/// A component as SOF describes it.
 #[derive(Clone, Debug)]
 pub struct Component {
-    /// The name that scans use.
+    /// The id by which scans refer to it.
     pub id: u8,
-    /// Blocks in an MCU, across and down.
+    /// Blocks in an interleaved MCU: horizontal, vertical.
     pub sampling: [u32; 2],
-    /// Which quantization table.
+    /// Number of its quantization table.
     table: usize,
-    /// Its size in blocks that hold something.
+    /// `[width, height]` in blocks that hold samples of the picture.
     pub blocks: [u32; 2],
 }
 
 impl Component {
-    /// Its size in blocks when all MCUs are complete.
+    /// `[width, height]` in blocks when all MCUs are complete.
     pub fn padded(&self, mcus: [u32; 2]) -> [u32; 2] {
         [self.sampling[0] * mcus[0], self.sampling[1] * mcus[1]]
     }
 }
 
-/// What SOS says.
+/// A scan header (SOS, B.2.3), with the tables that hold for the scan.
 #[derive(Clone)]
 pub struct Scan {
-    /// Index of the component in the frame, its tables.
+    /// Index of each component in the frame, with its DC and its AC table.
     pub components: Vec<(usize, Arc<Lookup>, Arc<Lookup>)>,
-    /// First and last coefficient.
+    /// First and last coefficient (Ss, Se), in zigzag order.
     pub band: [u32; 2],
-    /// Bit position of the coefficients: before and now. Zero for none before.
+    /// Bit position of the coefficients before and after the scan (Ah, Al); before the first scan zero.
     pub bits: [u32; 2],
-    /// MCUs between restart markers; 0 for none.
+    /// MCUs between restart markers; 0: there are none.
     pub interval: u32,
-    /// Where its bits begin.
+    /// Offset of its entropy-coded data in the file, in bytes.
     pub start: usize,
 }
 
-/// What application segments say of the colours.
+/// What application segments state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
-    /// JFIF: unit and pixel density as they stand there.
+pub struct AppSegments {
+    /// JFIF: the unit, and the horizontal and vertical density, as they are in the file.
     pub jfif: Option<[u8; 5]>,
-    /// Adobe's colour transform: 0 none, 1 YCbCr, 2 YCCK.
+    /// Adobe: the colour transform. 0: none, 1: YCbCr, 2: YCCK.
     pub adobe: Option<u8>,
     /// Whether there is an EXIF segment.
     pub exif: bool,
+    /// Number, count of parts, and bytes of each part of the ICC profile.
     icc: Vec<(u8, u8, Vec<u8>)>,
 }
 
-impl Marks {
-    /// The ICC profile, when all its parts are here.
+impl AppSegments {
+    /// The ICC profile, if all its parts are there.
     pub fn icc(&self) -> Option<Vec<u8>> {
         let mut parts: Vec<_> = self.icc.iter().collect();
         parts.sort_by_key(|(number, ..)| *number);
         let whole = !parts.is_empty()
-            && (1..)
-                .zip(&parts)
-                .all(|(i, (number, count, _))| *number == i && usize::from(*count) == parts.len());
+            && (1usize..).zip(&parts).all(|(i, (number, count, _))| {
+                usize::from(*number) == i && usize::from(*count) == parts.len()
+            });
         whole.then(|| parts.iter().flat_map(|(.., part)| part).copied().collect())
     }
 }
 
-/// Reads a JPEG from scan to scan.
+/// Reads the segments of a JPEG from scan to scan. The caller reads the data of each scan and then calls
+/// [`Reader::resume`].
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     frame: Option<Frame>,
-    marks: Marks,
+    app_segments: AppSegments,
     quantization: [Option<Quantization>; 4],
-    /// The tables of the components as they were at their first scan.
+    /// The table of each component as it was at its first scan: later ones of the same number are for others.
     latched: [Option<Quantization>; 4],
     huffman: [[Option<Arc<Lookup>>; 4]; 2],
-    /// Whether a scan needed tables that the file does not define.
+    /// Whether a scan needed Huffman tables that the file does not define.
     assumed: bool,
     interval: u32,
-    /// Bytes between segments that belong to none.
+    /// Bytes between segments that belong to none of them.
     stray: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// Begins at the first byte.
-    pub fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
+    /// A reader before the first segment.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, JpegError> {
         if !bytes.starts_with(&[0xFF, 0xD8]) {
-            return Err(Fault::NotJpeg);
+            return Err(JpegError::NotJpeg);
         }
         Ok(Reader {
             bytes,
             at: 2,
             frame: None,
-            marks: Marks::default(),
+            app_segments: AppSegments::default(),
             quantization: [None; 4],
             latched: [None; 4],
             huffman: Default::default(),
@@ -123,40 +126,40 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// All the bytes.
+    /// All bytes of the file.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// What application segments said so far.
-    pub fn marks(&self) -> &Marks {
-        &self.marks
+    /// What the application segments read so far state.
+    pub fn app_segments(&self) -> &AppSegments {
+        &self.app_segments
     }
 
-    /// The frame, which every scan follows.
-    pub fn frame(&self) -> Result<&Frame, Fault> {
+    /// The frame header; there is one before every scan.
+    pub fn frame(&self) -> Result<&Frame, JpegError> {
         self.frame
             .as_ref()
             .ok_or_else(|| damaged("no frame header (SOF)"))
     }
 
-    /// The quantization table of a component that a scan was read of.
+    /// The quantization table of a component, once a scan of it was read.
     pub fn quantization(&self, component: usize) -> Option<&Quantization> {
         self.latched[component].as_ref()
     }
 
-    /// Bytes before the end that belong to no segment, and bytes behind it.
+    /// Bytes before the end marker that belong to no segment, and bytes after it.
     pub fn stray(&self) -> [usize; 2] {
         [self.stray, self.bytes.len() - self.at]
     }
 
-    /// Whether all Huffman tables were defined; files without mean those of the standard.
+    /// Whether the file defined all Huffman tables that its scans needed; those it lacks are the ones of annex K.3.
     pub fn has_tables(&self) -> bool {
         !self.assumed
     }
 
-    /// All header segments before `until`, as they stand there.
-    pub fn segments(&self, until: usize) -> Result<Vec<(u8, &'a [u8])>, Fault> {
+    /// Marker and body of every segment that begins before the offset `until`.
+    pub fn segments(&self, until: usize) -> Result<Vec<(u8, &'a [u8])>, JpegError> {
         let mut again = Reader::new(self.bytes)?;
         let mut found = Vec::new();
         while again.at < until {
@@ -168,13 +171,13 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    /// Goes on behind a scan, whose bits end at `at`.
+    /// Continues after a scan whose entropy-coded data ends at the offset `at`.
     pub fn resume(&mut self, at: usize) {
         self.at = at;
     }
 
-    /// The next scan; none at the end of the image (EOI).
-    pub fn next_scan(&mut self) -> Result<Option<Scan>, Fault> {
+    /// Reads segments up to the next scan; `None` at the end of the image (EOI).
+    pub fn next_scan(&mut self) -> Result<Option<Scan>, JpegError> {
         loop {
             let code = self.marker()?;
             match code {
@@ -190,7 +193,7 @@ impl<'a> Reader<'a> {
                 0xDD => self.interval = u32::from(word(body, 0, "DRI")?),
                 0xC0..=0xC2 => self.frame_header(code, body)?,
                 0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF | 0xDE => {
-                    return Err(unsupported(code));
+                    return Err(unsupported(process(code)));
                 }
                 0xDA => return self.scan_header(body).map(Some),
                 0xE0 | 0xE1 | 0xE2 | 0xEE => self.application(code, body),
@@ -199,7 +202,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn marker(&mut self) -> Result<u8, Fault> {
+    fn marker(&mut self) -> Result<u8, JpegError> {
         loop {
             let rest = &self.bytes[self.at.min(self.bytes.len())..];
             let before = rest.iter().take_while(|&&byte| byte != 0xFF).count();
@@ -216,8 +219,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn segment(&mut self, code: u8) -> Result<&'a [u8], Fault> {
-        let short = || damaged(format!("it ends in a header segment (FF {code:02X})"));
+    fn segment(&mut self, code: u8) -> Result<&'a [u8], JpegError> {
+        let short = || damaged(format!("it ends within a header segment (FF {code:02X})"));
         let rest = &self.bytes[self.at..];
         let length = usize::from(word(rest, 0, "").map_err(|_| short())?);
         if length < 2 {
@@ -230,7 +233,7 @@ impl<'a> Reader<'a> {
         Ok(body)
     }
 
-    fn huffman_tables(&mut self, mut body: &[u8]) -> Result<(), Fault> {
+    fn huffman_tables(&mut self, mut body: &[u8]) -> Result<(), JpegError> {
         let wrong = |what: &str| damaged(format!("Huffman tables (DHT): {what}"));
         while let Some((&[kind, ref counts @ ..], rest)) = body.split_first_chunk::<17>() {
             let counts: [u8; 16] = *counts;
@@ -239,7 +242,7 @@ impl<'a> Reader<'a> {
                 return Err(wrong("a class or number out of range"));
             }
             if total > 256 || total > rest.len() {
-                return Err(wrong("more symbols than there is room for"));
+                return Err(wrong("more symbols than the segment holds"));
             }
             let (symbols, next) = rest.split_at(total);
             let table = Table {
@@ -257,7 +260,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn quantization_tables(&mut self, mut body: &[u8]) -> Result<(), Fault> {
+    fn quantization_tables(&mut self, mut body: &[u8]) -> Result<(), JpegError> {
         let wrong = |what: &str| damaged(format!("quantization tables (DQT): {what}"));
         while let Some((&kind, rest)) = body.split_first() {
             let (wide, number) = (kind >> 4, usize::from(kind & 15));
@@ -280,7 +283,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn frame_header(&mut self, code: u8, body: &[u8]) -> Result<(), Fault> {
+    fn frame_header(&mut self, code: u8, body: &[u8]) -> Result<(), JpegError> {
         if self.frame.is_some() {
             return Err(damaged("a second frame header (SOF)"));
         }
@@ -289,15 +292,13 @@ impl<'a> Reader<'a> {
             return Err(damaged("a frame header (SOF) that is cut short"));
         };
         if precision != 8 {
-            return Err(Fault::Unsupported(format!(
-                "{precision} bits to the sample"
-            )));
+            return Err(unsupported(format!("{precision} bits per sample")));
         }
         if count > 4 {
-            return Err(Fault::Unsupported(format!("{count} components")));
+            return Err(unsupported(format!("{count} components")));
         }
         if width == 0 || count == 0 || rest.len() != 3 * usize::from(count) {
-            return Err(damaged("a frame header (SOF) that makes no sense"));
+            return Err(damaged("an invalid frame header (SOF)"));
         }
         let components = rest.chunks_exact(3).map(component);
         self.frame = Some(Frame {
@@ -311,12 +312,12 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn scan_header(&mut self, body: &[u8]) -> Result<Scan, Fault> {
+    fn scan_header(&mut self, body: &[u8]) -> Result<Scan, JpegError> {
         let start = self.at;
         self.settle(start)?;
         let (count, rest) = body.split_first().unwrap_or((&0, &[]));
         let Some((named, fields)) = rest.split_at_checked(2 * usize::from(*count)) else {
-            return Err(damaged("a scan header (SOS) that makes no sense"));
+            return Err(damaged("an invalid scan header (SOS)"));
         };
         if *count == 0 || usize::from(*count) > self.frame()?.components.len() {
             return Err(damaged(format!("a scan of {count} components")));
@@ -349,31 +350,31 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn table(&mut self, class: Class, number: u8) -> Result<Arc<Lookup>, Fault> {
+    fn table(&mut self, class: Class, number: u8) -> Result<Arc<Lookup>, JpegError> {
         let table = self.huffman[usize::from(class == Class::Ac)].get(usize::from(number));
         match table {
             Some(Some(table)) => Ok(table.clone()),
-            // Frames of motion JPEG come without; decoders supply those of the standard.
+            // Frames of Motion JPEG have no tables; decoders supply those of annex K.3.
             Some(None) if number < 2 => {
                 self.assumed = true;
                 Ok(huffman::standard(class, number == 1).clone())
             }
-            _ => Err(damaged("a scan by a Huffman table that is not there")),
+            _ => Err(damaged("a scan with a Huffman table that is not defined")),
         }
     }
 
-    fn latch(&mut self, component: usize) -> Result<(), Fault> {
+    fn latch(&mut self, component: usize) -> Result<(), JpegError> {
         let number = self.frame()?.components[component].table;
         if self.latched[component].is_none() {
             let table = self.quantization[number]
-                .ok_or_else(|| damaged("a component without quantization table"))?;
+                .ok_or_else(|| damaged("a component without a quantization table"))?;
             self.latched[component] = Some(table);
         }
         Ok(())
     }
 
-    /// Works out the sizes in blocks at the first scan: a height of 0 is told behind it (DNL).
-    fn settle(&mut self, start: usize) -> Result<(), Fault> {
+    /// Computes the sizes in blocks, at the first scan: a height of 0 is given after that scan (DNL, B.2.5).
+    fn settle(&mut self, start: usize) -> Result<(), JpegError> {
         let bytes = self.bytes;
         let frame = self
             .frame
@@ -386,7 +387,7 @@ impl<'a> Reader<'a> {
             frame.height = number_of_lines(&bytes[start..])?;
         }
         if let [only] = &mut frame.components[..] {
-            // A scan of one component has one block to the MCU, whatever the factors (A.2.2).
+            // A scan of one component has one block per MCU, whatever the factors (A.2.2).
             only.sampling = [1, 1];
         }
         for side in 0..2 {
@@ -408,33 +409,49 @@ impl<'a> Reader<'a> {
         match code {
             0xE0 if body.starts_with(b"JFIF\0") && body.len() >= 12 => {
                 let density = body[7..12].first_chunk().copied();
-                self.marks.jfif = self.marks.jfif.or(density);
+                self.app_segments.jfif = self.app_segments.jfif.or(density);
             }
-            0xE1 if body.starts_with(b"Exif\0") => self.marks.exif = true,
+            0xE1 if body.starts_with(b"Exif\0") => self.app_segments.exif = true,
             0xE2 if body.starts_with(ICC) && body.len() >= ICC.len() + 2 => {
                 let (number, count) = (body[ICC.len()], body[ICC.len() + 1]);
                 let part = body[ICC.len() + 2..].to_vec();
-                self.marks.icc.push((number, count, part));
+                self.app_segments.icc.push((number, count, part));
             }
             0xEE if body.starts_with(b"Adobe") && body.len() >= 12 => {
-                self.marks.adobe = self.marks.adobe.or(Some(body[11]));
+                self.app_segments.adobe = self.app_segments.adobe.or(Some(body[11]));
             }
             _ => {}
         }
     }
 }
 
-/// The band and the bit positions of a scan (G.1.1.1).
+/// Reads a JPEG up to its first scan.
+pub fn open(bytes: &[u8]) -> Result<(Reader<'_>, Scan), JpegError> {
+    let mut reader = Reader::new(bytes)?;
+    match reader.next_scan()? {
+        Some(scan) => Ok((reader, scan)),
+        None => Err(damaged("it has no scan")),
+    }
+}
+
+/// Whether this scan is sequential and has all components in the order of the frame: then it is the only one, and its
+/// symbols are in the order in which joined pictures are written.
+pub fn is_single_scan(frame: &Frame, scan: &Scan) -> bool {
+    let order = scan.components.iter().map(|(index, ..)| *index);
+    !frame.progressive && order.eq(0..frame.components.len())
+}
+
+/// The coefficients and the bit positions of a scan (G.1.1.1).
 fn progression(
     fields: &[u8],
     progressive: bool,
     components: u8,
-) -> Result<([u32; 2], [u32; 2]), Fault> {
+) -> Result<([u32; 2], [u32; 2]), JpegError> {
     let &[first, last, bits] = fields else {
-        return Err(damaged("a scan header (SOS) that makes no sense"));
+        return Err(damaged("an invalid scan header (SOS)"));
     };
     if !progressive {
-        // Some encoders leave these fields of sequential scans as they please.
+        // Some encoders leave these fields of sequential scans unset.
         return Ok(([0, 63], [0, 0]));
     }
     let (before, now) = (bits >> 4, bits & 15);
@@ -444,14 +461,16 @@ fn progression(
     };
     match band_is_right && now <= 13 && (before == 0 || before == now + 1) {
         true => Ok(([first, last].map(u32::from), [before, now].map(u32::from))),
-        false => Err(damaged("a scan header (SOS) of an illegal progression")),
+        false => Err(damaged("a scan header (SOS) with an illegal progression")),
     }
 }
 
-fn component(bytes: &[u8]) -> Result<Component, Fault> {
+fn component(bytes: &[u8]) -> Result<Component, JpegError> {
     let sampling = [u32::from(bytes[1] >> 4), u32::from(bytes[1] & 15)];
     if sampling.iter().any(|n| !(1..=4).contains(n)) || bytes[2] > 3 {
-        return Err(damaged("a component whose sampling makes no sense"));
+        return Err(damaged(
+            "a component with invalid sampling factors or table number",
+        ));
     }
     Ok(Component {
         id: bytes[0],
@@ -461,8 +480,8 @@ fn component(bytes: &[u8]) -> Result<Component, Fault> {
     })
 }
 
-/// What the DNL marker behind the first scan says.
-fn number_of_lines(bytes: &[u8]) -> Result<u32, Fault> {
+/// The height that the DNL segment after the first scan gives.
+fn number_of_lines(bytes: &[u8]) -> Result<u32, JpegError> {
     let is_marker = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF);
     let at = bytes.windows(2).position(is_marker);
     let found = at.map(|at| &bytes[at + 1..]);
@@ -470,23 +489,21 @@ fn number_of_lines(bytes: &[u8]) -> Result<u32, Fault> {
         Some([0xDC, 0, 4, high, low, ..]) if (*high, *low) != (0, 0) => {
             Ok(u32::from(*high) << 8 | u32::from(*low))
         }
-        _ => Err(damaged("a height of 0, and no marker (DNL) that tells it")),
+        _ => Err(damaged("a height of 0, and no DNL segment that gives it")),
     }
 }
 
-fn unsupported(code: u8) -> Fault {
-    Fault::Unsupported(
-        match code {
-            0xC3 => "lossless coding",
-            0xC9..=0xCB => "arithmetic coding",
-            0xCD..=0xCF => "hierarchical and arithmetic coding",
-            _ => "hierarchical coding",
-        }
-        .into(),
-    )
+/// The coding process of a frame that is not read (table B.1).
+fn process(code: u8) -> &'static str {
+    match code {
+        0xC3 => "lossless coding",
+        0xC9..=0xCB => "arithmetic coding",
+        0xCD..=0xCF => "hierarchical and arithmetic coding",
+        _ => "hierarchical coding",
+    }
 }
 
-fn word(bytes: &[u8], at: usize, name: &str) -> Result<u16, Fault> {
+fn word(bytes: &[u8], at: usize, name: &str) -> Result<u16, JpegError> {
     let pair = bytes.get(at..).and_then(|rest| rest.first_chunk());
     pair.map(|pair| u16::from_be_bytes(*pair))
         .ok_or_else(|| damaged(format!("a header segment ({name}) that is cut short")))

@@ -1,19 +1,19 @@
-//! The scans of progressive JPEGs (ITU-T T.81, annex G). Which coefficients are not zero is kept for all blocks, one
-//! bit each: a refinement scan cannot be read without. What else is kept is up to [`Keep`].
+//! Reads the scans of progressive JPEGs (ITU-T T.81, annex G). A refinement scan can only be read by knowing which
+//! coefficients are not zero, so that is kept for all blocks, one bit each. What else is kept is up to [`Keep`].
 
 use crate::bits::Bits;
-use crate::fault::{Fault, damaged};
+use crate::error::{JpegError, damaged, unsupported};
 use crate::huffman::{Lookup, extend};
 use crate::markers::{Frame, Scan};
-use crate::scan::{Bad, Blocks, Place, walk};
+use crate::scan::{Blocks, InvalidBits, Place, walk};
 
-/// What is kept of coefficients, which come bit by bit.
+/// What is kept of coefficients, which arrive bit by bit.
 pub trait Keep {
-    /// A coefficient, as far as it is known.
+    /// A coefficient, as far as its bits are known.
     fn set(&mut self, place: Place, index: u32, value: i32);
-    /// One bit more of a DC coefficient.
+    /// One more bit of a DC coefficient.
     fn refine_dc(&mut self, place: Place, bit: i32);
-    /// One bit more, from `bits`, of each coefficient in `which`; it counts `unit`.
+    /// One more bit, taken from `bits`, of each coefficient in the set `which`; a bit that is set adds `unit`.
     fn refine(&mut self, bits: &mut Bits, place: Place, which: u64, unit: i32);
 }
 
@@ -32,18 +32,18 @@ impl Keep for Nothing {
 pub struct Progress<K> {
     /// What is kept.
     pub keep: K,
-    /// Which coefficients are not zero, a bit each, by component and block.
+    /// Which coefficients are not zero, one bit each, by component and block.
     nonzero: Vec<Vec<u64>>,
     /// Blocks in a row, by component.
     stride: Vec<u32>,
-    /// The bit position each coefficient has come to; none before its first scan.
+    /// The bit position down to which each coefficient is known; `None` before its first scan.
     known: Vec<[Option<u32>; 64]>,
 }
 
 impl<K: Keep> Progress<K> {
-    /// Before the first scan, whose data are `bytes` long at most: each of its blocks takes a bit or more, so that
-    /// a few bytes cannot ask for much memory.
-    pub fn new(frame: &Frame, bytes: usize, keep: K) -> Result<Self, Fault> {
+    /// The state before the first scan. The data of that scan have at most `bytes` bytes: as each of its blocks needs a
+    /// bit or more, a header of a few bytes cannot demand much memory.
+    pub fn new(frame: &Frame, bytes: usize, keep: K) -> Result<Self, JpegError> {
         let sizes: Vec<[u32; 2]> = frame
             .components
             .iter()
@@ -51,9 +51,9 @@ impl<K: Keep> Progress<K> {
             .collect();
         let blocks = |[wide, high]: [u32; 2]| u64::from(wide) * u64::from(high);
         let total: u64 = sizes.iter().map(|&size| blocks(size)).sum();
-        if total > MOST_BLOCKS {
-            return Err(Fault::Unsupported(format!(
-                "progressive, of {total} blocks; at most {MOST_BLOCKS} are kept in memory"
+        if total > MAX_BLOCKS {
+            return Err(unsupported(format!(
+                "progressive with {total} blocks; at most {MAX_BLOCKS} are kept in memory"
             )));
         }
         if total > 8 * bytes as u64 {
@@ -69,8 +69,8 @@ impl<K: Keep> Progress<K> {
         })
     }
 
-    /// Reads a scan; returns where the marker behind it begins.
-    pub fn read(&mut self, bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<usize, Fault> {
+    /// Reads a scan; returns the offset of the marker after it.
+    pub fn read(&mut self, bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<usize, JpegError> {
         for (component, ..) in &scan.components {
             self.follow(*component, scan)?;
         }
@@ -92,8 +92,8 @@ impl<K: Keep> Progress<K> {
         }
     }
 
-    /// Notes what a scan tells of a component, if it goes on where the ones before it ended.
-    fn follow(&mut self, component: usize, scan: &Scan) -> Result<(), Fault> {
+    /// Notes what a scan contributes to a component; fails if it does not continue where the scans before it ended.
+    fn follow(&mut self, component: usize, scan: &Scan) -> Result<(), JpegError> {
         let known = &mut self.known[component];
         let [before, now] = scan.bits;
         let out_of_order = |what: &str| {
@@ -118,7 +118,7 @@ impl<K: Keep> Progress<K> {
 }
 
 /// About a gigapixel of colour: 128 MiB of bits.
-const MOST_BLOCKS: u64 = 1 << 24;
+const MAX_BLOCKS: u64 = 1 << 24;
 
 struct Pass<'a, K> {
     progress: &'a mut Progress<K>,
@@ -127,7 +127,7 @@ struct Pass<'a, K> {
     band: u64,
     shift: u32,
     predictions: [i32; 4],
-    /// Blocks to come that end at once.
+    /// Blocks still to come that have no more coefficients in this scan.
     run: u32,
 }
 
@@ -143,7 +143,7 @@ impl<K: Keep> Pass<'_, K> {
         self.progress.keep.set(place, index, value);
     }
 
-    /// The run that an EOBn code begins, this block included (G.1.2.2).
+    /// Begins the run of an EOBn code, which includes this block (G.1.2.2).
     fn begin_run(&mut self, bits: &mut Bits, symbol: u8) {
         let size = u32::from(symbol >> 4);
         self.run = (1 << size) + bits.take(size);
@@ -157,7 +157,13 @@ impl<K: Keep> Blocks for DcFirst<'_, K> {
         self.0.predictions = [0; 4];
     }
 
-    fn block(&mut self, bits: &mut Bits, place: Place, dc: &Lookup, _: &Lookup) -> Result<(), Bad> {
+    fn block(
+        &mut self,
+        bits: &mut Bits,
+        place: Place,
+        dc: &Lookup,
+        _: &Lookup,
+    ) -> Result<(), InvalidBits> {
         bits.fill();
         let entry = dc.entry(bits)?;
         bits.consume(entry.length());
@@ -173,7 +179,13 @@ impl<K: Keep> Blocks for DcFirst<'_, K> {
 struct DcRefine<'a, K>(Pass<'a, K>);
 
 impl<K: Keep> Blocks for DcRefine<'_, K> {
-    fn block(&mut self, bits: &mut Bits, place: Place, _: &Lookup, _: &Lookup) -> Result<(), Bad> {
+    fn block(
+        &mut self,
+        bits: &mut Bits,
+        place: Place,
+        _: &Lookup,
+        _: &Lookup,
+    ) -> Result<(), InvalidBits> {
         bits.fill();
         let bit = bits.take(1) as i32;
         self.0.progress.keep.refine_dc(place, bit << self.0.shift);
@@ -188,7 +200,13 @@ impl<K: Keep> Blocks for AcFirst<'_, K> {
         self.0.run = 0;
     }
 
-    fn block(&mut self, bits: &mut Bits, place: Place, _: &Lookup, ac: &Lookup) -> Result<(), Bad> {
+    fn block(
+        &mut self,
+        bits: &mut Bits,
+        place: Place,
+        _: &Lookup,
+        ac: &Lookup,
+    ) -> Result<(), InvalidBits> {
         let pass = &mut self.0;
         let mut index = pass.first;
         while pass.run == 0 && index <= pass.last {
@@ -202,7 +220,7 @@ impl<K: Keep> Blocks for AcFirst<'_, K> {
                     index += u32::from(zeros);
                     let value = extend(bits.take(size), size) << pass.shift;
                     if index > pass.last {
-                        return Err(Bad);
+                        return Err(InvalidBits);
                     }
                     pass.set(place, index, value);
                     index += 1;
@@ -221,11 +239,17 @@ impl<K: Keep> Blocks for AcRefine<'_, K> {
         self.0.run = 0;
     }
 
-    fn block(&mut self, bits: &mut Bits, place: Place, _: &Lookup, ac: &Lookup) -> Result<(), Bad> {
+    fn block(
+        &mut self,
+        bits: &mut Bits,
+        place: Place,
+        _: &Lookup,
+        ac: &Lookup,
+    ) -> Result<(), InvalidBits> {
         let pass = &mut self.0;
         let unit = 1 << pass.shift;
         let before = *pass.nonzero(place);
-        // Coefficients of the band that this block still has to tell of.
+        // Coefficients of the band that are still to come in this block.
         let mut ahead = pass.band;
         while pass.run == 0 && ahead != 0 {
             bits.fill();
@@ -240,11 +264,11 @@ impl<K: Keep> Blocks for AcRefine<'_, K> {
                 (0, _) => 0,
                 (1, false) => unit,
                 (1, true) => -unit,
-                _ => return Err(Bad),
+                _ => return Err(InvalidBits),
             };
             let (landing, passed) = pass_over(ahead, before, zeros);
             if landing == 64 && size > 0 {
-                return Err(Bad);
+                return Err(InvalidBits);
             }
             ahead &= !passed;
             pass.progress
@@ -262,8 +286,8 @@ impl<K: Keep> Blocks for AcRefine<'_, K> {
     }
 }
 
-/// Where a run of zeros ends that stay zero, 64 when the band ends before, and what of the band lies up to there:
-/// coefficients among it that are not zero are refined on the way.
+/// The index after a run of `zeros` coefficients that stay zero, 64 if the band ends before; and the coefficients of the
+/// band up to there, of which those that are not zero are refined.
 fn pass_over(ahead: u64, nonzero: u64, zeros: u8) -> (u32, u64) {
     let mut free = ahead & !nonzero;
     (0..zeros).for_each(|_| free &= free.wrapping_sub(1));

@@ -1,19 +1,19 @@
-//! Walks the blocks of a scan in their order, over its restart intervals, and proves that it is whole (ITU-T T.81,
-//! A.2, E.2.4, F.2.2).
+//! Walks the blocks of a scan in their order, across its restart intervals, to where the scan ends (ITU-T T.81, A.2,
+//! E.2.4, F.2.2).
 
 use crate::bits::{Bits, Ending, Restart};
-use crate::fault::{Fault, damaged};
-use crate::huffman::{END_OF_BLOCK, Lookup, NoCode, extend};
+use crate::error::{JpegError, damaged};
+use crate::huffman::{END_OF_BLOCK, Lookup, UnknownCode, extend};
 use crate::markers::{Frame, Scan};
 
-/// Where a block lies.
+/// Position of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     /// Index of its component in the frame.
     pub component: usize,
-    /// Its column among the blocks of the component.
+    /// Column in the grid of the component's blocks.
     pub column: u32,
-    /// Its row.
+    /// Row in that grid.
     pub row: u32,
 }
 
@@ -21,31 +21,41 @@ pub struct Place {
 pub trait Blocks {
     /// A row of MCUs begins.
     fn row(&mut self) {}
-    /// A restart interval begins: predictions are void.
+    /// A restart interval begins: predictions are reset.
     fn restart(&mut self) {}
-    /// Reads a block by its tables.
-    fn block(&mut self, bits: &mut Bits, place: Place, dc: &Lookup, ac: &Lookup)
-    -> Result<(), Bad>;
+    /// Reads a block with its tables.
+    fn block(
+        &mut self,
+        bits: &mut Bits,
+        place: Place,
+        dc: &Lookup,
+        ac: &Lookup,
+    ) -> Result<(), InvalidBits>;
 }
 
-/// The bits of a block that mean nothing.
+/// Bits that are not a valid block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bad;
+pub struct InvalidBits;
 
-impl From<NoCode> for Bad {
-    fn from(_: NoCode) -> Self {
-        Bad
+impl From<UnknownCode> for InvalidBits {
+    fn from(_: UnknownCode) -> Self {
+        InvalidBits
     }
 }
 
-/// The DC coefficient of each component's last block, by which the next is told (F.2.1.3.1).
+/// The DC coefficient of each component's last block, to which the next one is a difference (F.2.1.3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Predictions(pub [i32; 4]);
 
 impl Predictions {
     /// The DC coefficient of a component's next block.
     #[inline(always)]
-    pub fn next(&mut self, bits: &mut Bits, component: usize, dc: &Lookup) -> Result<i32, Bad> {
+    pub fn next(
+        &mut self,
+        bits: &mut Bits,
+        component: usize,
+        dc: &Lookup,
+    ) -> Result<i32, InvalidBits> {
         bits.fill();
         let entry = dc.entry(bits)?;
         bits.consume(entry.length());
@@ -59,9 +69,9 @@ impl Predictions {
 /// One block of an MCU.
 pub struct Unit<'a> {
     component: usize,
-    /// How far the component's blocks go on from MCU to MCU.
+    /// Columns and rows of the component's blocks per MCU.
     step: [u32; 2],
-    /// Where the block lies in the MCU.
+    /// Column and row of the block within the MCU.
     within: [u32; 2],
     /// Its table for DC.
     pub dc: &'a Lookup,
@@ -70,7 +80,7 @@ pub struct Unit<'a> {
 }
 
 impl Unit<'_> {
-    /// Its place in the MCU of a column and row.
+    /// Position of the block in the MCU of column `x` and row `y`.
     #[inline(always)]
     pub fn place(&self, x: u32, y: u32) -> Place {
         Place {
@@ -81,13 +91,13 @@ impl Unit<'_> {
     }
 }
 
-/// Gives all blocks of a scan to `blocks`; returns where the marker behind it begins.
+/// Passes all blocks of a scan to `blocks`; returns the offset of the marker after the scan.
 pub fn walk<B: Blocks>(
     bytes: &[u8],
     frame: &Frame,
     scan: &Scan,
     blocks: &mut B,
-) -> Result<usize, Fault> {
+) -> Result<usize, JpegError> {
     let (units, mcus) = layout(frame, scan);
     let total = u64::from(mcus[0]) * u64::from(mcus[1]);
     let mut bits = Bits::new(bytes, scan.start);
@@ -104,12 +114,12 @@ pub fn walk<B: Blocks>(
             until_restart = until_restart.wrapping_sub(1);
             for unit in &units {
                 let place = unit.place(x, y);
-                if let Err(Bad) = blocks.block(&mut bits, place, unit.dc, unit.ac) {
-                    return Err(bad(&bits, done, total));
+                if let Err(InvalidBits) = blocks.block(&mut bits, place, unit.dc, unit.ac) {
+                    return Err(invalid(&bits, done, total));
                 }
             }
             if bits.overran() {
-                return Err(bad(&bits, done, total));
+                return Err(invalid(&bits, done, total));
             }
             done += 1;
         }
@@ -120,7 +130,7 @@ pub fn walk<B: Blocks>(
     })
 }
 
-/// The blocks of an MCU, and how many MCUs there are.
+/// The blocks of an MCU of this scan, and `[columns, rows]` of its MCUs.
 pub fn layout<'a>(frame: &Frame, scan: &'a Scan) -> (Vec<Unit<'a>>, [u32; 2]) {
     if let [(component, dc, ac)] = &scan.components[..] {
         let only = Unit {
@@ -150,14 +160,14 @@ pub fn layout<'a>(frame: &Frame, scan: &'a Scan) -> (Vec<Unit<'a>>, [u32; 2]) {
     (units, frame.mcus)
 }
 
-fn bad(bits: &Bits, done: u64, total: u64) -> Fault {
+fn invalid(bits: &Bits, done: u64, total: u64) -> JpegError {
     damaged(match bits.overran() {
         true => format!("a scan ends after {done} of {total} MCUs"),
-        false => format!("bits that mean nothing after {done} of {total} MCUs of a scan"),
+        false => format!("invalid bits after {done} of {total} MCUs of a scan"),
     })
 }
 
-fn no_restart(cause: Restart, done: u64, total: u64) -> Fault {
+fn no_restart(cause: Restart, done: u64, total: u64) -> JpegError {
     damaged(match cause {
         Restart::Ending(Ending::Cut) | Restart::Other(0xD9) => {
             format!("a scan ends after {done} of {total} MCUs")
@@ -166,14 +176,16 @@ fn no_restart(cause: Restart, done: u64, total: u64) -> Fault {
             format!("more data than a restart interval needs after {done} of {total} MCUs")
         }
         Restart::Other(code) => {
-            format!("a marker FF {code:02X} where a restart is due, after {done} of {total} MCUs")
+            format!(
+                "a marker FF {code:02X} instead of a restart marker, after {done} of {total} MCUs"
+            )
         }
     })
 }
 
-/// Steps over the codes of a block behind its DC coefficient, one after the other.
+/// Skips the codes of a block after its DC coefficient, one after the other.
 #[inline(always)]
-pub fn pass_ac(bits: &mut Bits, ac: &Lookup) -> Result<(), Bad> {
+pub fn pass_ac(bits: &mut Bits, ac: &Lookup) -> Result<(), InvalidBits> {
     let mut index = 1;
     while index < 64 {
         bits.fill();
@@ -186,9 +198,9 @@ pub fn pass_ac(bits: &mut Bits, ac: &Lookup) -> Result<(), Bad> {
 
 /// Whether a block of a sequential scan ended at its last coefficient or by an end-of-block code.
 #[inline(always)]
-pub fn ends_well(index: u32) -> Result<(), Bad> {
+pub fn ends_well(index: u32) -> Result<(), InvalidBits> {
     match index == 64 || index > END_OF_BLOCK {
         true => Ok(()),
-        false => Err(Bad),
+        false => Err(InvalidBits),
     }
 }

@@ -1,15 +1,24 @@
-//! Tiles become one JPEG, a row of tiles in memory at a time.
+//! Joins tiles into one JPEG, with one row of tiles in memory at a time.
 
 use std::io::{self, Write};
 
-use crate::fault::Refusal;
-use crate::style::Style;
-use crate::transcode::{Scribe, Symbols, Tables, Tally, is_plain, open};
+use crate::error::{JoinError, WriteError};
+use crate::format::Format;
+use crate::header::header;
+use crate::markers::{is_single_scan, open};
+use crate::transcode::{EncodingTables, ScanWriter, SymbolCounts, Symbols};
 
-/// The longest side of a JPEG that readers take: libjpeg stops there (the format's own limit is 65,535).
-pub const LONGEST: u32 = 65_500;
+/// The longest side of a joined JPEG, in pixels: libjpeg reads none that are longer (the limit of the format is 65,535).
+pub const MAX_SIDE: u32 = 65_500;
 
-/// How tiles lie: the widths of the columns and the heights of the rows, in pixels.
+/// How tiles are arranged: the widths of the columns and the heights of the rows, in pixels.
+///
+/// ```
+/// let grid = recto_jpeg::Grid::even([1000, 600], [512, 512])?;
+/// assert_eq!(grid.count(), [2, 2]);
+/// assert_eq!(grid.cell([1, 0]), Some([488, 512]));
+/// # Ok::<(), recto_jpeg::JoinError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grid {
     columns: Vec<u32>,
@@ -17,8 +26,11 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// A grid of at least one cell, none of them empty.
-    pub fn new(columns: Vec<u32>, rows: Vec<u32>) -> Result<Grid, Refusal> {
+    /// A grid with columns of these widths and rows of these heights.
+    ///
+    /// # Errors
+    /// [`JoinError::Incompatible`] if there are no columns or rows, if one of them is 0, or if their sum exceeds `u32`.
+    pub fn new(columns: Vec<u32>, rows: Vec<u32>) -> Result<Grid, JoinError> {
         let total = |sides: &[u32]| {
             sides
                 .iter()
@@ -28,12 +40,18 @@ impl Grid {
             |sides: &[u32]| !sides.is_empty() && !sides.contains(&0) && total(sides).is_some();
         match fine(&columns) && fine(&rows) {
             true => Ok(Grid { columns, rows }),
-            false => Err(Refusal::Misfit("a grid without cells".into())),
+            false => Err(JoinError::Incompatible(
+                "a grid without cells or with empty ones".into(),
+            )),
         }
     }
 
-    /// The cells of `tile` pixels that cover `size` pixels; those at the right and bottom edge are smaller.
-    pub fn even(size: [u32; 2], tile: [u32; 2]) -> Result<Grid, Refusal> {
+    /// A grid of cells of `tile` pixels (`[width, height]`) that cover `size` pixels; those at the right and bottom edge
+    /// may be smaller.
+    ///
+    /// # Errors
+    /// [`JoinError::Incompatible`] if a side of `size` is 0.
+    pub fn even(size: [u32; 2], tile: [u32; 2]) -> Result<Grid, JoinError> {
         let cut = |whole: u32, part: u32| {
             (0..whole)
                 .step_by(part.max(1) as usize)
@@ -43,39 +61,41 @@ impl Grid {
         Grid::new(cut(size[0], tile[0]), cut(size[1], tile[1]))
     }
 
-    /// Size of the picture in pixels.
+    /// `[width, height]` of the picture in pixels.
     pub fn size(&self) -> [u32; 2] {
         [self.columns.iter().sum(), self.rows.iter().sum()]
     }
 
-    /// Columns and rows.
+    /// Number of `[columns, rows]`.
     pub fn count(&self) -> [usize; 2] {
         [self.columns.len(), self.rows.len()]
     }
 
-    /// Size of a cell in pixels, by column and row.
+    /// `[width, height]` in pixels of the cell `[column, row]`, counted from 0 at the top left; `None` outside the grid.
     pub fn cell(&self, [column, row]: [usize; 2]) -> Option<[u32; 2]> {
         Some([*self.columns.get(column)?, *self.rows.get(row)?])
     }
 
-    /// Whether a tile of this size has the size of its cell.
-    pub(super) fn admits(&self, cell: [usize; 2], size: [u32; 2]) -> Result<(), Refusal> {
+    /// Fails unless a tile of this size has the size of its cell.
+    pub(crate) fn check_size(&self, cell: [usize; 2], size: [u32; 2]) -> Result<(), JoinError> {
         match self.cell(cell) {
             Some(wanted) if wanted == size => Ok(()),
-            Some(wanted) => Err(Refusal::Misfit(format!(
+            Some(wanted) => Err(JoinError::Incompatible(format!(
                 "size differs: {} x {} pixels instead of {} x {}",
                 size[0], size[1], wanted[0], wanted[1]
             ))),
-            None => Err(Refusal::Misfit(format!("no cell {cell:?} in the grid"))),
+            None => Err(JoinError::Incompatible(format!(
+                "no cell {cell:?} in the grid"
+            ))),
         }
     }
 
-    /// Some cells, spread over the picture, whose tiles show what Huffman tables are good for all of them: an eighth,
-    /// but no fewer than 4 and no more than 32 if there are as many. Always the same.
+    /// Some cells, spread over the picture, whose [`SymbolCounts`] lead to good Huffman tables for all tiles: an eighth of
+    /// the cells, but at least 4 and at most 32 if there are that many. The same grid always gives the same cells.
     pub fn sample(&self) -> Vec<[usize; 2]> {
         let [columns, rows] = self.count();
         let count = (columns * rows / 8).clamp(4, 32).min(columns * rows);
-        // Multiples of the golden ratio fall evenly whatever the number of columns.
+        // Multiples of the golden ratio are spread evenly, whatever the number of columns.
         let golden = |i: usize| (i as u64 * 2_654_435_769) & 0xFFFF_FFFF;
         let cell = |i: usize| {
             [
@@ -90,132 +110,131 @@ impl Grid {
     }
 }
 
-/// What is settled before the first tile is written. Threads share it to read tiles.
+/// What is decided before the first tile is written: the header and the Huffman tables. Threads can share it to read
+/// tiles in parallel.
 #[derive(Clone, Debug)]
 pub struct Plan {
     grid: Grid,
-    style: Style,
-    tables: Tables,
+    format: Format,
+    tables: EncodingTables,
 }
 
-/// A tile that fits its cell, its symbols coded anew.
+/// A tile that fits its cell, with its symbols re-encoded. It needs about as much memory as its file.
 #[derive(Clone, Debug)]
 pub struct Tile {
     cell: [usize; 2],
     symbols: Symbols,
-    is_plain: bool,
+    is_single_scan: bool,
 }
 
 impl Tile {
-    /// Whether its symbols were coded anew as they came, without its coefficients being put together first.
-    pub fn is_plain(&self) -> bool {
-        self.is_plain
-    }
-}
-
-/// Why a band was not written.
-#[derive(Debug)]
-pub enum Stop {
-    /// The tiles do not go together; what was written so far is of no use.
-    Refused(Refusal),
-    /// The output failed.
-    Output(io::Error),
-}
-
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Stop::Refused(refusal)
-    }
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Stop::Output(error)
+    /// Whether the tile was a single sequential scan, whose symbols were re-encoded one by one. Otherwise (progressive, or
+    /// one scan per component) its coefficients were restored first; they are the same in the joined picture.
+    pub fn is_single_scan(&self) -> bool {
+        self.is_single_scan
     }
 }
 
 impl Plan {
-    /// A picture in the style of its first tile, with Huffman tables for what was counted in a sample.
-    pub fn new(grid: Grid, first: &[u8], tally: &Tally) -> Result<Plan, Refusal> {
+    /// Plans a picture with the components, quantization tables, colours and ICC profile of its `first` tile (the bytes of
+    /// any of the tiles), and with Huffman tables that are optimal for `counts`, usually those of [`Grid::sample`].
+    ///
+    /// # Errors
+    /// [`JoinError::TooLarge`] if a side of the picture exceeds [`MAX_SIDE`]; [`JoinError::Jpeg`] if the tile is not a
+    /// JPEG of a supported kind; [`JoinError::Incompatible`] if cells other than the last end within an MCU.
+    pub fn new(grid: Grid, first: &[u8], counts: &SymbolCounts) -> Result<Plan, JoinError> {
         let [width, height] = grid.size();
-        if width > LONGEST || height > LONGEST {
-            return Err(Refusal::TooLarge(format!(
-                "{width} x {height} pixels, a side is at most {LONGEST}"
+        if width > MAX_SIDE || height > MAX_SIDE {
+            return Err(JoinError::TooLarge(format!(
+                "{width} x {height} pixels, the limit is {MAX_SIDE} a side"
             )));
         }
-        let style = Style::read(first)?;
-        fits(&grid, &style)?;
-        let tables = Tables::new(tally, &style);
+        let format = Format::read(first)?;
+        check_edges(&grid, &format)?;
+        let tables = EncodingTables::new(counts, &format);
         Ok(Plan {
             grid,
-            style,
+            format,
             tables,
         })
     }
 
-    /// Reads the tile of a cell, by column and row.
-    pub fn tile(&self, cell: [usize; 2], bytes: &[u8]) -> Result<Tile, Refusal> {
+    /// Reads the tile of the cell `[column, row]`, given as the bytes of a whole JPEG, and proves it complete. Tiles may be
+    /// read in any order and in parallel.
+    ///
+    /// Memory: about as many bytes as the tile has; for a tile that is not a single sequential scan 136 bytes per block
+    /// (8 x 8 samples of a component) while it is read, at most 408 MiB.
+    ///
+    /// # Errors
+    /// [`JoinError::Jpeg`] if it is damaged or of a kind that is not supported; [`JoinError::Quantization`] or
+    /// [`JoinError::Incompatible`] if it differs from the first tile; the latter also if it does not fit the cell.
+    pub fn tile(&self, cell: [usize; 2], bytes: &[u8]) -> Result<Tile, JoinError> {
         let (mut reader, scan) = open(bytes)?;
         let frame = reader.frame()?;
-        self.grid.admits(cell, [frame.width, frame.height])?;
-        let is_plain = is_plain(frame, &scan);
+        self.grid.check_size(cell, [frame.width, frame.height])?;
+        let is_single_scan = is_single_scan(frame, &scan);
         let symbols = Symbols::read(&mut reader, scan, &self.tables)?;
-        self.style.accepts(&Style::of(&reader)?)?;
+        self.format.check_compatible(&Format::of(&reader)?)?;
         Ok(Tile {
             cell,
             symbols,
-            is_plain,
+            is_single_scan,
         })
     }
 
-    /// The bytes before the first band.
-    pub fn head(&self) -> Vec<u8> {
-        self.style.head(self.grid.size(), &self.tables, true)
+    /// The bytes of the joined picture before its first row of tiles: everything from SOI to the scan header.
+    pub fn header(&self) -> Vec<u8> {
+        header(&self.format, self.grid.size(), &self.tables, true)
     }
 }
 
-/// Tiles can be joined where they end with a whole MCU; the last ones end where the picture does.
-fn fits(grid: &Grid, style: &Style) -> Result<(), Refusal> {
+/// Fails if cells end within an MCU; the last ones may, as the picture ends there.
+fn check_edges(grid: &Grid, format: &Format) -> Result<(), JoinError> {
     let sides = [(&grid.columns, "wide"), (&grid.rows, "high")];
-    for ((lengths, word), mcu) in sides.into_iter().zip(style.mcu()) {
+    for ((lengths, word), mcu) in sides.into_iter().zip(format.mcu()) {
         let inner = &lengths[..lengths.len() - 1];
         if let Some(length) = inner.iter().find(|&&length| length % mcu != 0) {
-            return Err(Refusal::Misfit(format!(
-                "tiles {length} pixels {word}, which is no multiple of {mcu}"
+            return Err(JoinError::Incompatible(format!(
+                "tiles {length} pixels {word}, which is not a multiple of {mcu}"
             )));
         }
     }
     Ok(())
 }
 
-/// Joins tiles, from top to bottom.
+/// Joins tiles, row by row from top to bottom. In memory is the compressed data of one row of MCUs.
 #[derive(Debug)]
 pub struct Stitcher<'a> {
     plan: &'a Plan,
-    scribe: Scribe,
+    writer: ScanWriter,
     row: usize,
 }
 
 impl<'a> Stitcher<'a> {
-    /// Before the first band. [`Plan::head`] is for the caller to write.
+    /// A stitcher before the first row. The caller writes [`Plan::header`] first.
     pub fn new(plan: &'a Plan) -> Self {
         Stitcher {
             plan,
-            scribe: Scribe::new(),
+            writer: ScanWriter::new(),
             row: 0,
         }
     }
 
-    /// Writes the next row of tiles, which are given from left to right.
-    pub fn band(&mut self, tiles: &[Tile], out: &mut impl Write) -> Result<(), Stop> {
+    /// Writes the next row of tiles, given from left to right.
+    ///
+    /// # Errors
+    /// [`WriteError::Join`] if these are not the tiles of the next row, or if neighbouring tiles differ in brightness by
+    /// more than a baseline JPEG can code; [`WriteError::Output`] if writing fails. What was written is then not a
+    /// complete picture.
+    pub fn band(&mut self, tiles: &[Tile], out: &mut impl Write) -> Result<(), WriteError> {
         let wanted = (0..self.plan.grid.columns.len()).map(|column| [column, self.row]);
         if !tiles.iter().map(|tile| tile.cell).eq(wanted) {
-            let what = format!("other tiles than those of row {}", self.row);
-            return Err(Refusal::Misfit(what).into());
+            let what = format!("not the tiles of row {}", self.row);
+            return Err(JoinError::Incompatible(what).into());
         }
         for row in 0..tiles[0].symbols.rows() {
             for tile in tiles {
-                self.scribe.row(&tile.symbols, row, &self.plan.tables)?;
+                self.writer.row(&tile.symbols, row, &self.plan.tables)?;
             }
             self.flush(out)?;
         }
@@ -223,20 +242,23 @@ impl<'a> Stitcher<'a> {
         Ok(())
     }
 
-    /// Writes what comes behind the last band.
-    pub fn finish(mut self, out: &mut impl Write) -> Result<(), Stop> {
+    /// Writes what comes after the last row: the end of the scan and EOI.
+    ///
+    /// # Errors
+    /// [`WriteError::Join`] if rows are missing; [`WriteError::Output`] if writing fails.
+    pub fn finish(mut self, out: &mut impl Write) -> Result<(), WriteError> {
         if self.row != self.plan.grid.rows.len() {
-            let what = format!("the rows of tiles from {} on are missing", self.row);
-            return Err(Refusal::Misfit(what).into());
+            let what = format!("rows of tiles are missing from row {} on", self.row);
+            return Err(JoinError::Incompatible(what).into());
         }
-        self.scribe.out.align();
+        self.writer.out.align();
         self.flush(out)?;
         Ok(out.write_all(&[0xFF, 0xD9])?)
     }
 
     fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
-        out.write_all(self.scribe.out.bytes())?;
-        self.scribe.out.drain();
+        out.write_all(self.writer.out.bytes())?;
+        self.writer.out.drain();
         Ok(())
     }
 }
@@ -279,8 +301,8 @@ mod tests {
             let number = (cell[0] + 3 * cell[1]) as u32;
             tile(grid.cell(cell).unwrap(), number, number % 2 == 1)
         };
-        let plan = Plan::new(grid.clone(), &bytes([0, 0]), &Tally::default()).unwrap();
-        let mut out = plan.head();
+        let plan = Plan::new(grid.clone(), &bytes([0, 0]), &SymbolCounts::default()).unwrap();
+        let mut out = plan.header();
         let mut stitcher = Stitcher::new(&plan);
         for row in cells.chunks(3) {
             let tiles: Vec<_> = row
@@ -318,24 +340,21 @@ mod tests {
     fn bands_come_in_their_order_and_all_of_them() {
         let grid = Grid::even([32, 32], [16, 16]).unwrap();
         let bytes = tile([16, 16], 1, false);
-        let plan = Plan::new(grid, &bytes, &Tally::default()).unwrap();
+        let plan = Plan::new(grid, &bytes, &SymbolCounts::default()).unwrap();
         let row = |row| [0, 1].map(|column| plan.tile([column, row], &bytes).unwrap());
         let mut out = Vec::new();
-        let words = |stopped: Result<(), Stop>| match stopped.unwrap_err() {
-            Stop::Refused(refusal) => refusal.to_string(),
-            Stop::Output(error) => error.to_string(),
-        };
+        let words = |result: Result<(), WriteError>| result.unwrap_err().to_string();
         let mut stitcher = Stitcher::new(&plan);
         let first = stitcher.band(&row(1), &mut out);
-        assert_eq!(words(first), "other tiles than those of row 0");
+        assert_eq!(words(first), "not the tiles of row 0");
         assert_eq!(
             words(stitcher.band(&row(0)[..1], &mut out)),
-            "other tiles than those of row 0"
+            "not the tiles of row 0"
         );
         stitcher.band(&row(0), &mut out).unwrap();
         assert_eq!(
             words(stitcher.finish(&mut out)),
-            "the rows of tiles from 1 on are missing"
+            "rows of tiles are missing from row 1 on"
         );
         assert!(plan.tile([2, 0], &bytes).is_err());
     }

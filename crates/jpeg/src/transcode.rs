@@ -1,18 +1,19 @@
-//! From a tile to rows of symbols coded by the tables of the whole picture. Coefficients of baseline tiles are never
-//! put together: a run and size is looked up in another table, the bits behind it stay as they are.
+//! From a tile to rows of symbols that are coded with the Huffman tables of the whole picture. The coefficients of
+//! single-scan tiles are never restored: a run and size gets the code of another table, the value bits after it are
+//! copied.
 //!
-//! The first DC difference of each component in a row of MCUs depends on the tile to the left: it is left out, its
-//! value noted.
+//! The first DC difference of each component in a row of MCUs depends on the tile to the left. It is left out, and its
+//! value is kept beside the bits.
 
 use std::sync::LazyLock;
 
 use crate::bits::{Bits, Packed, Stuffed};
 use crate::coefficients::Coefficients;
-use crate::fault::{Fault, Refusal};
+use crate::error::{JoinError, unsupported};
+use crate::format::Format;
 use crate::huffman::{Class, Codes, Counts, Lookup, Table, sized};
-use crate::markers::{Frame, Reader, Scan};
-use crate::scan::{Bad, Blocks, Place, Predictions, ends_well, walk};
-use crate::style::Style;
+use crate::markers::{Frame, Reader, Scan, is_single_scan, open};
+use crate::scan::{Blocks, InvalidBits, Place, Predictions, ends_well, walk};
 
 /// A row of MCUs of a tile.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,11 +22,12 @@ struct Row {
     first: [i32; 4],
     /// DC of each component's last block.
     last: [i32; 4],
-    /// Where its bits go on behind the DC of the first block, by component.
+    /// Offset in bits of what follows the DC of the first block, by component.
     start: [u64; 4],
 }
 
-/// A tile as symbols coded by the tables of the whole picture. It takes about as many bytes as its file.
+/// A tile as symbols coded with the tables of the whole picture. It needs about as many bytes as the tile's file; at
+/// most 16 times as many, when every code of one bit becomes one of 16.
 #[derive(Clone, Debug)]
 pub struct Symbols {
     rows: Vec<Row>,
@@ -34,54 +36,63 @@ pub struct Symbols {
     components: usize,
 }
 
-/// How often the symbols of some tiles come: what Huffman tables are chosen by.
+/// How often each Huffman symbol occurs in some tiles. [`Plan::new`](crate::Plan::new) chooses the Huffman tables of the
+/// joined picture by it. `SymbolCounts::default()` counts nothing: it leads to tables that work for all tiles and
+/// compress less.
 #[derive(Clone, Debug)]
-pub struct Tally {
+pub struct SymbolCounts {
     dc: [Counts; 2],
     ac: [Counts; 2],
 }
 
-/// The Huffman tables of a picture that is written: one pair, or one for luma and one for chroma.
+/// The Huffman tables of a picture that is written: one pair of DC and AC, or one for luma and one for chroma.
 #[derive(Clone, Debug)]
-pub struct Tables {
+pub struct EncodingTables {
     tables: Vec<[Table; 2]>,
     codes: Vec<[Codes; 2]>,
-    groups: [usize; 4],
+    numbers: [usize; 4],
 }
 
-impl Default for Tally {
+impl Default for SymbolCounts {
     fn default() -> Self {
-        Tally {
+        SymbolCounts {
             dc: [[0; 256]; 2],
             ac: [[0; 256]; 2],
         }
     }
 }
 
-impl Tally {
-    /// Counts the symbols of a tile.
-    pub fn of(bytes: &[u8]) -> Result<Tally, Refusal> {
+impl SymbolCounts {
+    /// Counts the symbols of a tile, given as the bytes of a whole JPEG.
+    ///
+    /// # Errors
+    /// [`JoinError::Jpeg`] if the tile is not a complete JPEG of a supported kind.
+    pub fn of(bytes: &[u8]) -> Result<SymbolCounts, JoinError> {
         let (mut reader, scan) = open(bytes)?;
         let counter = Counter {
-            tally: Tally::default(),
-            groups: Style::of(&reader)?.groups(),
+            counts: SymbolCounts::default(),
+            numbers: Format::of(&reader)?.table_numbers(),
             last: [0; 4],
         };
-        transfer(&mut reader, scan, counter).map(|counter| counter.tally)
+        transfer(&mut reader, scan, counter).map(|counter| counter.counts)
     }
 
-    /// Counts the symbols of coefficients.
-    pub fn of_coefficients(frame: &Frame, all: &Coefficients, style: &Style) -> Tally {
+    /// Counts the symbols that would code these coefficients.
+    pub(crate) fn of_coefficients(
+        frame: &Frame,
+        all: &Coefficients,
+        format: &Format,
+    ) -> SymbolCounts {
         let counter = Counter {
-            tally: Tally::default(),
-            groups: style.groups(),
+            counts: SymbolCounts::default(),
+            numbers: format.table_numbers(),
             last: [0; 4],
         };
-        sequence(frame, all, counter).tally
+        sequence(frame, all, counter).counts
     }
 
-    /// Adds what was counted in another tile.
-    pub fn add(&mut self, other: &Tally) {
+    /// Adds the counts of another tile.
+    pub fn add(&mut self, other: &SymbolCounts) {
         let sum = |ours: &mut [Counts; 2], theirs: &[Counts; 2]| {
             let pairs = ours.iter_mut().flatten().zip(theirs.iter().flatten());
             pairs.for_each(|(ours, theirs)| *ours += theirs);
@@ -91,30 +102,33 @@ impl Tally {
     }
 }
 
-impl Tables {
-    /// The best tables for what was counted. Every symbol that any baseline tile can have gets a code.
-    pub fn new(tally: &Tally, style: &Style) -> Tables {
-        let groups = style.groups();
-        let count = 1 + groups[..style.components.len()].iter().max().unwrap_or(&0);
+impl EncodingTables {
+    /// The optimal tables for these counts. Every symbol that a baseline tile can have gets a code.
+    pub fn new(counts: &SymbolCounts, format: &Format) -> EncodingTables {
+        let numbers = format.table_numbers();
+        let count = 1 + numbers[..format.components.len()]
+            .iter()
+            .max()
+            .unwrap_or(&0);
         let of = |group: usize| {
             [
-                Table::optimal(&tally.dc[group], Class::Dc),
-                Table::optimal(&tally.ac[group], Class::Ac),
+                Table::optimal(&counts.dc[group], Class::Dc),
+                Table::optimal(&counts.ac[group], Class::Ac),
             ]
         };
         let tables: Vec<[Table; 2]> = (0..count).map(of).collect();
-        Tables {
+        EncodingTables {
             codes: tables
                 .iter()
                 .map(|pair| pair.each_ref().map(Codes::new))
                 .collect(),
             tables,
-            groups,
+            numbers,
         }
     }
 
-    /// The tables of annex K.3: made at once, if not the best.
-    pub fn standard(style: &Style) -> Tables {
+    /// The tables of annex K.3: known without counting, and larger files.
+    pub fn standard(format: &Format) -> EncodingTables {
         static ALL: LazyLock<Vec<([Table; 2], [Codes; 2])>> = LazyLock::new(|| {
             let pair = |chroma| {
                 let tables = [Class::Dc, Class::Ac].map(|class| Table::standard(class, chroma));
@@ -123,9 +137,12 @@ impl Tables {
             };
             vec![pair(false), pair(true)]
         });
-        let groups = style.groups();
-        let count = 1 + groups[..style.components.len()].iter().max().unwrap_or(&0);
-        Tables {
+        let numbers = format.table_numbers();
+        let count = 1 + numbers[..format.components.len()]
+            .iter()
+            .max()
+            .unwrap_or(&0);
+        EncodingTables {
             tables: ALL
                 .iter()
                 .take(count)
@@ -136,16 +153,16 @@ impl Tables {
                 .take(count)
                 .map(|(_, codes)| codes.clone())
                 .collect(),
-            groups,
+            numbers,
         }
     }
 
-    /// The number of the pair of tables of each component.
-    pub fn groups(&self) -> [usize; 4] {
-        self.groups
+    /// The number of the pair of tables that each component uses.
+    pub fn numbers(&self) -> [usize; 4] {
+        self.numbers
     }
 
-    /// All tables with class and number as DHT wants them.
+    /// Calls `to` for each table, with class and number as in DHT (B.2.4.2).
     pub fn each(&self, mut to: impl FnMut(u8, &Table)) {
         for (number, [dc, ac]) in (0..).zip(&self.tables) {
             to(number, dc);
@@ -155,14 +172,18 @@ impl Tables {
 
     #[inline(always)]
     fn codes(&self, component: usize) -> &[Codes; 2] {
-        &self.codes[self.groups[component]]
+        &self.codes[self.numbers[component]]
     }
 }
 
 impl Symbols {
-    /// Reads a tile to its end.
-    pub fn read(reader: &mut Reader, scan: Scan, tables: &Tables) -> Result<Symbols, Refusal> {
-        let writer = Writer {
+    /// Reads a tile to its end; `scan` is its first.
+    pub fn read(
+        reader: &mut Reader,
+        scan: Scan,
+        tables: &EncodingTables,
+    ) -> Result<Symbols, JoinError> {
+        let recoder = Recoder {
             tables,
             bits: Packed::with_capacity(reader.bytes().len()),
             rows: Vec::new(),
@@ -170,13 +191,17 @@ impl Symbols {
             last: [0; 4],
             outside: false,
         };
-        let writer = transfer(reader, scan, writer)?;
-        Symbols::written(writer, reader.frame()?.components.len())
+        let recoder = transfer(reader, scan, recoder)?;
+        Symbols::written(recoder, reader.frame()?.components.len())
     }
 
-    /// Those of coefficients.
-    pub fn of(frame: &Frame, all: &Coefficients, tables: &Tables) -> Result<Symbols, Refusal> {
-        let writer = Writer {
+    /// The symbols that code these coefficients.
+    pub fn of(
+        frame: &Frame,
+        all: &Coefficients,
+        tables: &EncodingTables,
+    ) -> Result<Symbols, JoinError> {
+        let recoder = Recoder {
             tables,
             bits: Packed::default(),
             rows: Vec::new(),
@@ -184,82 +209,68 @@ impl Symbols {
             last: [0; 4],
             outside: false,
         };
-        Symbols::written(sequence(frame, all, writer), frame.components.len())
+        Symbols::written(sequence(frame, all, recoder), frame.components.len())
     }
 
-    fn written(mut writer: Writer, components: usize) -> Result<Symbols, Refusal> {
-        if writer.outside {
-            let words = "coefficients beyond the range of baseline JPEGs";
-            return Err(Fault::Unsupported(words.into()).into());
+    fn written(mut recoder: Recoder, components: usize) -> Result<Symbols, JoinError> {
+        if recoder.outside {
+            return Err(unsupported("coefficients beyond the range of baseline JPEGs").into());
         }
-        writer.end_row();
-        let end = writer.bits.len();
-        writer.bits.finish();
+        recoder.end_row();
+        let end = recoder.bits.len();
+        recoder.bits.finish();
         Ok(Symbols {
-            rows: writer.rows,
-            bits: writer.bits,
+            rows: recoder.rows,
+            bits: recoder.bits,
             end,
             components,
         })
     }
 
-    /// Rows of MCUs.
+    /// Number of rows of MCUs.
     pub fn rows(&self) -> usize {
         self.rows.len()
     }
 }
 
-/// Reads a JPEG to its first scan.
-pub fn open(bytes: &[u8]) -> Result<(Reader<'_>, Scan), Fault> {
-    let mut reader = Reader::new(bytes)?;
-    match reader.next_scan()? {
-        Some(scan) => Ok((reader, scan)),
-        None => Err(Fault::Damaged("it has no scan".into())),
-    }
-}
-
-/// Whether a scan holds everything in the order in which it is written.
-pub fn is_plain(frame: &Frame, scan: &Scan) -> bool {
-    let order = scan.components.iter().map(|(index, ..)| *index);
-    !frame.progressive && order.eq(0..frame.components.len())
-}
-
-/// What symbols are given to, in the order of one interleaved sequential scan.
-trait Emit {
+/// Takes symbols in the order of one interleaved sequential scan.
+trait SymbolSink {
     /// A row of MCUs begins.
     fn row(&mut self);
     /// A block begins with its DC coefficient.
     fn dc(&mut self, component: usize, value: i32);
-    /// A run and size, and as many bits.
+    /// A symbol (run and size), and as many value bits as its size says.
     fn ac(&mut self, component: usize, symbol: u8, bits: u64);
 }
 
-fn transfer<E: Emit>(reader: &mut Reader, scan: Scan, emit: E) -> Result<E, Refusal> {
-    if !is_plain(reader.frame()?, &scan) {
+fn transfer<E: SymbolSink>(reader: &mut Reader, scan: Scan, sink: E) -> Result<E, JoinError> {
+    if !is_single_scan(reader.frame()?, &scan) {
         let all = Coefficients::read(reader, scan)?;
-        return Ok(sequence(reader.frame()?, &all, emit));
+        return Ok(sequence(reader.frame()?, &all, sink));
     }
     let mut transfer = Transfer {
-        emit,
+        sink,
         predictions: Predictions::default(),
     };
     let end = walk(reader.bytes(), reader.frame()?, &scan, &mut transfer)?;
     reader.resume(end);
     match reader.next_scan()? {
-        Some(_) => Err(Refusal::Misfit("a scan behind the one that has all".into())),
-        None => Ok(transfer.emit),
+        Some(_) => Err(JoinError::Incompatible(
+            "another scan after the one that has all components".into(),
+        )),
+        None => Ok(transfer.sink),
     }
 }
 
-/// Gives the symbols of a scan on as they come.
+/// Passes the symbols of a scan on as they are read.
 struct Transfer<E> {
-    emit: E,
+    sink: E,
     predictions: Predictions,
 }
 
-impl<E: Emit> Blocks for Transfer<E> {
+impl<E: SymbolSink> Blocks for Transfer<E> {
     fn row(&mut self) {
-        self.emit.row();
+        self.sink.row();
     }
 
     fn restart(&mut self) {
@@ -273,16 +284,16 @@ impl<E: Emit> Blocks for Transfer<E> {
         place: Place,
         dc: &Lookup,
         ac: &Lookup,
-    ) -> Result<(), Bad> {
+    ) -> Result<(), InvalidBits> {
         let value = self.predictions.next(bits, place.component, dc)?;
-        self.emit.dc(place.component, value);
+        self.sink.dc(place.component, value);
         let mut index = 1;
         while index < 64 {
             bits.fill();
             let entry = ac.entry(bits)?;
             bits.consume(entry.length());
             let value = bits.take(entry.size());
-            self.emit
+            self.sink
                 .ac(place.component, entry.symbol(), u64::from(value));
             index += entry.advance();
         }
@@ -290,10 +301,10 @@ impl<E: Emit> Blocks for Transfer<E> {
     }
 }
 
-/// Gives the symbols of coefficients.
-fn sequence<E: Emit>(frame: &Frame, all: &Coefficients, mut emit: E) -> E {
+/// Passes on the symbols that code these coefficients.
+fn sequence<E: SymbolSink>(frame: &Frame, all: &Coefficients, mut sink: E) -> E {
     for y in 0..frame.mcus[1] {
-        emit.row();
+        sink.row();
         for x in 0..frame.mcus[0] {
             for (component, facts) in frame.components.iter().enumerate() {
                 let [across, down] = facts.sampling;
@@ -303,16 +314,16 @@ fn sequence<E: Emit>(frame: &Frame, all: &Coefficients, mut emit: E) -> E {
                         column: x * across + column,
                         row: y * down + row,
                     };
-                    block(component, all.block(place), &mut emit);
+                    block(component, all.block(place), &mut sink);
                 }
             }
         }
     }
-    emit
+    sink
 }
 
-fn block<E: Emit>(component: usize, block: &[i16; 64], emit: &mut E) {
-    emit.dc(component, i32::from(block[0]));
+fn block<E: SymbolSink>(component: usize, block: &[i16; 64], sink: &mut E) {
+    sink.dc(component, i32::from(block[0]));
     let mut nonzero = nonzero(block) & !1;
     let mut next = 1;
     while nonzero != 0 {
@@ -320,20 +331,20 @@ fn block<E: Emit>(component: usize, block: &[i16; 64], emit: &mut E) {
         nonzero &= nonzero - 1;
         let mut zeros = index - next;
         while zeros > 15 {
-            emit.ac(component, 0xF0, 0);
+            sink.ac(component, 0xF0, 0);
             zeros -= 16;
         }
         let (size, bits) = sized(i32::from(block[index as usize]));
-        // Sizes of 11 and more are outside baseline and have no code; 16 would not fit into the symbol.
-        emit.ac(component, (zeros << 4 | size.min(15)) as u8, bits);
+        // Sizes of 11 and more are outside baseline and get no code; 16 would not fit into the symbol.
+        sink.ac(component, (zeros << 4 | size.min(15)) as u8, bits);
         next = index + 1;
     }
     if next < 64 {
-        emit.ac(component, 0, 0);
+        sink.ac(component, 0, 0);
     }
 }
 
-/// Which coefficients are not zero, a bit each.
+/// Which coefficients are not zero, one bit each.
 fn nonzero(block: &[i16; 64]) -> u64 {
     let eight = |some: &[i16]| (0..8).fold(0u8, |bits, i| bits | u8::from(some[i] != 0) << i);
     let all = block.chunks_exact(8).map(eight);
@@ -341,40 +352,41 @@ fn nonzero(block: &[i16; 64]) -> u64 {
 }
 
 struct Counter {
-    tally: Tally,
-    groups: [usize; 4],
+    counts: SymbolCounts,
+    numbers: [usize; 4],
     last: [i32; 4],
 }
 
-impl Emit for Counter {
+impl SymbolSink for Counter {
     fn row(&mut self) {}
 
     fn dc(&mut self, component: usize, value: i32) {
         let (size, _) = sized(value.wrapping_sub(self.last[component]));
         self.last[component] = value;
-        // What is larger is refused when it is written.
+        // A larger one is an error when the tile is recoded.
         let size = size.min(11) as usize;
-        self.tally.dc[self.groups[component]][size] += 1;
+        self.counts.dc[self.numbers[component]][size] += 1;
     }
 
     fn ac(&mut self, component: usize, symbol: u8, _: u64) {
         if (symbol & 15) <= 10 {
-            self.tally.ac[self.groups[component]][usize::from(symbol)] += 1;
+            self.counts.ac[self.numbers[component]][usize::from(symbol)] += 1;
         }
     }
 }
 
-struct Writer<'a> {
-    tables: &'a Tables,
+struct Recoder<'a> {
+    tables: &'a EncodingTables,
     bits: Packed,
     rows: Vec<Row>,
-    /// Components of which the row has no block yet, a bit each.
+    /// Components of which the row has no block yet, one bit each.
     fresh: u32,
     last: [i32; 4],
+    /// Whether a symbol had no code.
     outside: bool,
 }
 
-impl Emit for Writer<'_> {
+impl SymbolSink for Recoder<'_> {
     fn row(&mut self) {
         self.end_row();
         self.rows.push(Row::default());
@@ -405,7 +417,7 @@ impl Emit for Writer<'_> {
     }
 }
 
-impl Writer<'_> {
+impl Recoder<'_> {
     #[cold]
     fn begin(&mut self, component: usize, value: i32) {
         self.fresh &= !(1 << component);
@@ -414,7 +426,7 @@ impl Writer<'_> {
             row.first[component] = value;
             row.start[component] = start;
         }
-        // A difference to any other such value is one.
+        // The difference of two values within this range cannot overflow.
         self.outside |= value.unsigned_abs() > 1 << 20;
     }
 
@@ -425,25 +437,30 @@ impl Writer<'_> {
     }
 }
 
-/// Writes the rows of tiles behind each other into one scan.
+/// Writes rows of MCUs of several tiles, one after the other, into one scan.
 #[derive(Clone, Debug)]
-pub struct Scribe {
+pub struct ScanWriter {
     predictions: [i32; 4],
-    /// What was written.
+    /// The entropy-coded data so far.
     pub out: Stuffed,
 }
 
-impl Scribe {
-    /// At the beginning of a scan.
+impl ScanWriter {
+    /// A writer at the beginning of a scan.
     pub fn new() -> Self {
-        Scribe {
+        ScanWriter {
             predictions: [0; 4],
             out: Stuffed::default(),
         }
     }
 
-    /// Writes a row of MCUs of a tile.
-    pub fn row(&mut self, tile: &Symbols, row: usize, tables: &Tables) -> Result<(), Refusal> {
+    /// Writes the MCUs of a tile in row number `row`.
+    pub fn row(
+        &mut self,
+        tile: &Symbols,
+        row: usize,
+        tables: &EncodingTables,
+    ) -> Result<(), JoinError> {
         let end = tile
             .rows
             .get(row + 1)
@@ -461,8 +478,13 @@ impl Scribe {
         Ok(())
     }
 
-    /// Writes MCUs that are as the last one was in the mean: `blocks` of each component.
-    pub fn pad(&mut self, mcus: u32, blocks: &[u32], tables: &Tables) -> Result<(), Refusal> {
+    /// Writes MCUs of one colour, the mean of the last block of each component, which has `blocks` of them per MCU.
+    pub fn pad(
+        &mut self,
+        mcus: u32,
+        blocks: &[u32],
+        tables: &EncodingTables,
+    ) -> Result<(), JoinError> {
         for _ in 0..mcus {
             for (component, &blocks) in blocks.iter().enumerate() {
                 for _ in 0..blocks {
@@ -476,11 +498,18 @@ impl Scribe {
         Ok(())
     }
 
-    fn dc(&mut self, component: usize, value: i32, tables: &Tables) -> Result<(), Refusal> {
+    fn dc(
+        &mut self,
+        component: usize,
+        value: i32,
+        tables: &EncodingTables,
+    ) -> Result<(), JoinError> {
         let (size, bits) = sized(value.wrapping_sub(self.predictions[component]));
         let code = tables.codes(component)[0].get(size.min(12) as u8);
         let (code, length) = code.ok_or_else(|| {
-            Refusal::Misfit("brightness beyond the range of baseline JPEGs at an edge".into())
+            JoinError::Incompatible(
+                "DC differences beyond the range of baseline JPEGs where tiles meet".into(),
+            )
         })?;
         self.out.put(code << size | bits, length + size);
         Ok(())

@@ -1,7 +1,7 @@
 //! Pictures, and JPEGs of them in every shape that the encoder has.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use recto_jpeg::{Grid, Plan, Refusal, Stitcher, Stop, Tally};
+use recto_jpeg::{Grid, JoinError, Plan, Stitcher, SymbolCounts, WriteError};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -216,15 +216,15 @@ pub fn mosaic(grid: &Grid, tiles: &[Vec<u8>]) -> Picture {
 }
 
 /// The tiles joined.
-pub fn join(grid: &Grid, tiles: &[Vec<u8>]) -> Result<Vec<u8>, Refusal> {
+pub fn join(grid: &Grid, tiles: &[Vec<u8>]) -> Result<Vec<u8>, JoinError> {
     let columns = grid.count()[0];
     let read = |[column, row]: [usize; 2]| &tiles[row * columns + column];
-    let mut tally = Tally::default();
+    let mut counts = SymbolCounts::default();
     for cell in grid.sample() {
-        tally.add(&Tally::of(read(cell))?);
+        counts.add(&SymbolCounts::of(read(cell))?);
     }
-    let plan = Plan::new(grid.clone(), read([0, 0]), &tally)?;
-    let mut out = plan.head();
+    let plan = Plan::new(grid.clone(), read([0, 0]), &counts)?;
+    let mut out = plan.header();
     let mut stitcher = Stitcher::new(&plan);
     for row in 0..grid.count()[1] {
         let cells = (0..columns).map(|column| [column, row]);
@@ -237,10 +237,10 @@ pub fn join(grid: &Grid, tiles: &[Vec<u8>]) -> Result<Vec<u8>, Refusal> {
     Ok(out)
 }
 
-pub fn refusal(stop: Stop) -> Refusal {
-    match stop {
-        Stop::Refused(refusal) => refusal,
-        Stop::Output(error) => panic!("memory is full: {error}"),
+pub fn refusal(error: WriteError) -> JoinError {
+    match error {
+        WriteError::Join(error) => error,
+        WriteError::Output(error) => panic!("memory is full: {error}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use proptest::prelude::*;
-use recto_jpeg::{Grid, Tally, check, tiled};
+use recto_jpeg::{Grid, SymbolCounts, check, tiled};
 
 use crate::fixtures::*;
 
@@ -15,14 +15,14 @@ fn use_as_tile(bytes: &[u8]) {
     if let Ok(joined) = join(&grid, &[bytes.to_vec()]) {
         check(&joined).unwrap();
     }
-    let _ = Tally::of(bytes);
-    let Ok(plan) = tiled::Plan::new(grid, bytes) else {
+    let _ = SymbolCounts::of(bytes);
+    let Ok(plan) = tiled::TiffPlan::new(grid, bytes) else {
         return;
     };
     let Ok(tile) = plan.tile([0, 0], bytes) else {
         return;
     };
-    let mut writer = tiled::Writer::new(&plan, Cursor::new(Vec::new())).unwrap();
+    let mut writer = tiled::TiffWriter::new(&plan, Cursor::new(Vec::new())).unwrap();
     writer.tile(&tile).map_err(refusal).unwrap();
     writer.finish().map_err(refusal).unwrap();
 }

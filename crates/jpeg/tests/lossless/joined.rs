@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use proptest::prelude::*;
-use recto_jpeg::{Grid, Plan, Refusal, Tally, check, tiled};
+use recto_jpeg::{Grid, JoinError, Plan, SymbolCounts, check, tiled};
 
 use crate::fixtures::*;
 
@@ -90,9 +90,9 @@ fn joined_tiles_decode_to_the_pixels_of_the_tiles() {
             // The same coefficients: the judge does not read all scans of one component right.
             let plainly = tiles(&picture, &grid, |_| shape.plain());
             let joined = join(&grid, &all).unwrap_or_else(|e| panic!("{name}: {e}"));
-            let facts = check(&joined).unwrap_or_else(|e| panic!("{name}: {e}"));
-            assert_eq!([facts.width, facts.height], grid.size(), "{name}");
-            assert!(!facts.progressive && facts.scans == 1, "{name}");
+            let info = check(&joined).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!([info.width, info.height], grid.size(), "{name}");
+            assert!(!info.progressive && info.scans == 1, "{name}");
             assert_same(
                 &decode(&joined),
                 &mosaic(&grid, &plainly),
@@ -202,7 +202,7 @@ fn what_does_not_go_together_is_refused_in_words() {
             second(rewritten(&good[1], |code, bytes| {
                 (code != 0xE0).then(|| bytes.to_vec())
             })),
-            "colour marks differ: JFIF or Adobe",
+            "colour app_segments differ: JFIF or Adobe",
         ),
         (
             second(rewritten(&good[1], |code, bytes| {
@@ -252,8 +252,8 @@ fn tiles_that_end_within_an_mcu_are_refused_unless_they_are_the_last() {
             ..Shape::default()
         };
         let first = shape.encode(&Picture::drawn(tile, 3, 1));
-        let found = Plan::new(grid, &first, &Tally::default()).unwrap_err();
-        assert_eq!(found, Refusal::Misfit(words.into()));
+        let found = Plan::new(grid, &first, &SymbolCounts::default()).unwrap_err();
+        assert_eq!(found, JoinError::Incompatible(words.into()));
     }
     let grid = Grid::even([1000, 12], [1000, 12]).unwrap();
     let one = tiles(&Picture::drawn([1000, 12], 3, 1), &grid, |_| {
@@ -266,9 +266,9 @@ fn tiles_that_end_within_an_mcu_are_refused_unless_they_are_the_last() {
 fn a_picture_larger_than_a_jpeg_is_left_to_tiff() {
     let grid = Grid::even([70_000, 8], [64, 8]).unwrap();
     let first = Shape::default().encode(&Picture::drawn([64, 8], 3, 1));
-    let found = Plan::new(grid, &first, &Tally::default()).unwrap_err();
+    let found = Plan::new(grid, &first, &SymbolCounts::default()).unwrap_err();
     assert!(
-        matches!(found, Refusal::TooLarge(_)) && found.may_be_tiff(),
+        matches!(found, JoinError::TooLarge(_)) && found.may_be_tiff(),
         "{found}"
     );
     assert!(Grid::even([0, 8], [64, 8]).is_err());
@@ -298,9 +298,9 @@ fn the_colour_profile_stays_and_other_metadata_goes() {
     let rich: Vec<_> = plain.iter().map(|tile| extra(tile)).collect();
     assert!(check(&rich[0]).unwrap().exif);
     let joined = join(&grid, &rich).unwrap();
-    let facts = check(&joined).unwrap();
-    assert_eq!(facts.icc.as_deref(), Some(&profile[..]));
-    assert!(facts.jfif && !facts.exif);
+    let info = check(&joined).unwrap();
+    assert_eq!(info.icc.as_deref(), Some(&profile[..]));
+    assert!(info.jfif && !info.exif);
     let codes: Vec<u8> = segments(&joined).iter().map(|(code, _)| *code).collect();
     assert_eq!(
         codes,
@@ -402,7 +402,7 @@ fn a_tiff_holds_the_tiles_at_their_full_size() {
                 })
             };
             let (tiles, plainly) = (own(shape), own(shape.plain()));
-            let plan = tiled::Plan::new(grid.clone(), &tiles[0]);
+            let plan = tiled::TiffPlan::new(grid.clone(), &tiles[0]);
             if shape.channels() == 4 {
                 assert_eq!(
                     plan.unwrap_err().to_string(),
@@ -412,7 +412,7 @@ fn a_tiff_holds_the_tiles_at_their_full_size() {
                 continue;
             }
             let plan = plan.unwrap();
-            let mut writer = tiled::Writer::new(&plan, Cursor::new(Vec::new())).unwrap();
+            let mut writer = tiled::TiffWriter::new(&plan, Cursor::new(Vec::new())).unwrap();
             for ((cell, ..), bytes) in cells(&grid).into_iter().zip(&tiles) {
                 writer
                     .tile(&plan.tile(cell, bytes).unwrap())
@@ -434,10 +434,10 @@ fn a_tiff_holds_the_tiles_at_their_full_size() {
             for (n, ((_, _, size), plain)) in cells(&grid).into_iter().zip(&plainly).enumerate() {
                 let (at, length) = (tags[&324][n] as usize, tags[&325][n] as usize);
                 let stored = &file[at..at + length];
-                let facts = check(stored).unwrap();
-                assert_eq!([facts.width, facts.height], [64, 64], "{name}, tile {n}");
+                let info = check(stored).unwrap();
+                assert_eq!([info.width, info.height], [64, 64], "{name}, tile {n}");
                 assert!(
-                    !facts.jfif && !facts.progressive && facts.scans == 1,
+                    !info.jfif && !info.progressive && info.scans == 1,
                     "{name}, tile {n}"
                 );
                 // Elsewhere decoders smooth chroma into what the tile is padded with.
@@ -460,19 +460,19 @@ fn tiles_that_a_tiff_cannot_hold_are_refused() {
         .encode(&Picture::drawn(size, 3, 1))
     };
     let grid = Grid::even([200, 200], [72, 72]).unwrap();
-    let found = tiled::Plan::new(grid, &first([72, 72], [1, 1])).unwrap_err();
+    let found = tiled::TiffPlan::new(grid, &first([72, 72], [1, 1])).unwrap_err();
     assert_eq!(
         found.to_string(),
         "tiles of 72 x 72 pixels, in a TIFF 72 is to be a multiple of 16"
     );
     let grid = Grid::even([200, 200], [48, 48]).unwrap();
-    let found = tiled::Plan::new(grid, &first([48, 48], [4, 1])).unwrap_err();
+    let found = tiled::TiffPlan::new(grid, &first([48, 48], [4, 1])).unwrap_err();
     assert_eq!(
         found.to_string(),
         "tiles of 48 x 48 pixels, in a TIFF 48 is to be a multiple of 32"
     );
     let grid = Grid::new(vec![64, 32, 64], vec![64]).unwrap();
-    let found = tiled::Plan::new(grid, &first([64, 64], [1, 1])).unwrap_err();
+    let found = tiled::TiffPlan::new(grid, &first([64, 64], [1, 1])).unwrap_err();
     assert_eq!(
         found.to_string(),
         "tiles of several sizes, in a TIFF all have one"
@@ -480,8 +480,8 @@ fn tiles_that_a_tiff_cannot_hold_are_refused() {
     // One tile of any size is padded.
     let grid = Grid::even([50, 30], [64, 64]).unwrap();
     let tile = first([50, 30], [2, 2]);
-    let plan = tiled::Plan::new(grid, &tile).unwrap();
-    let mut writer = tiled::Writer::new(&plan, Cursor::new(Vec::new())).unwrap();
+    let plan = tiled::TiffPlan::new(grid, &tile).unwrap();
+    let mut writer = tiled::TiffWriter::new(&plan, Cursor::new(Vec::new())).unwrap();
     writer
         .tile(&plan.tile([0, 0], &tile).unwrap())
         .map_err(refusal)

@@ -1,6 +1,6 @@
 //! What `check` says of whole files, of files that are cut short, and of files that break the rules.
 
-use recto_jpeg::{Fault, check};
+use recto_jpeg::{JpegError, check};
 
 use crate::fixtures::*;
 
@@ -39,23 +39,19 @@ fn variants() -> Vec<Shape> {
 #[test]
 fn whole_files_of_every_kind_pass() {
     for shape in variants() {
-        let facts = check(&encoded(shape)).unwrap_or_else(|e| panic!("{shape:?}: {e}"));
-        assert_eq!([facts.width, facts.height], SIZE, "{shape:?}");
-        assert_eq!(facts.progressive, shape.progressive, "{shape:?}");
-        assert_eq!(facts.components.len(), shape.channels(), "{shape:?}");
-        assert_eq!(
-            facts.restart_interval,
-            u32::from(shape.restart),
-            "{shape:?}"
-        );
-        assert_eq!(facts.stray, [0, 0], "{shape:?}");
+        let info = check(&encoded(shape)).unwrap_or_else(|e| panic!("{shape:?}: {e}"));
+        assert_eq!([info.width, info.height], SIZE, "{shape:?}");
+        assert_eq!(info.progressive, shape.progressive, "{shape:?}");
+        assert_eq!(info.components.len(), shape.channels(), "{shape:?}");
+        assert_eq!(info.restart_interval, u32::from(shape.restart), "{shape:?}");
+        assert_eq!([info.stray_bytes, info.trailing_bytes], [0, 0], "{shape:?}");
         // The encoder does not interleave where a factor is above 2.
         let own_scans = (shape.optimized || shape.sampling == [4, 1]) && shape.channels() > 1;
-        assert_eq!(facts.scans > 1, shape.progressive || own_scans, "{shape:?}");
+        assert_eq!(info.scans > 1, shape.progressive || own_scans, "{shape:?}");
         if shape.colours == Colours::Rgb {
             let [h, v] = shape.sampling.map(u32::from);
-            assert_eq!(facts.components[0].1, [h, v]);
-            assert_eq!(facts.components[1].1, [1, 1]);
+            assert_eq!(info.components[0].sampling, [h, v]);
+            assert_eq!(info.components[1].sampling, [1, 1]);
         }
     }
 }
@@ -67,8 +63,8 @@ fn a_file_cut_at_any_byte_is_found_out() {
         let small = shape.encode(&Picture::drawn([33, 18], shape.channels(), 5));
         for cut in 0..small.len() {
             match check(&small[..cut]) {
-                Err(Fault::NotJpeg) if cut < 2 => {}
-                Err(Fault::Damaged(_)) => {}
+                Err(JpegError::NotJpeg) if cut < 2 => {}
+                Err(JpegError::Damaged(_)) => {}
                 other => panic!("{shape:?} cut at {cut} of {}: {other:?}", small.len()),
             }
             // As servers do that end what they could not finish.
@@ -213,19 +209,19 @@ fn what_is_unusual_but_whole_passes() {
             }),
         ),
     ];
-    let facts = check(&plain).unwrap();
+    let info = check(&plain).unwrap();
     for (name, bytes) in cases {
         assert_ne!(bytes, plain, "{name}");
         let found = check(&bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!(found.components, facts.components, "{name}");
-        assert_eq!(found.stray, [0, 0], "{name}");
+        assert_eq!(found.components, info.components, "{name}");
+        assert_eq!([found.stray_bytes, found.trailing_bytes], [0, 0], "{name}");
     }
     let trailing = [&plain[..], &plain].concat();
-    assert_eq!(check(&trailing).unwrap().stray, [0, plain.len()]);
+    assert_eq!(check(&trailing).unwrap().trailing_bytes, plain.len());
     let stray = with(0xDB, vec![1, 2, 3]);
     assert_eq!(
-        check(&stray).unwrap().stray,
-        [6, 0],
+        check(&stray).unwrap().stray_bytes,
+        6,
         "three before each of two tables"
     );
 }
@@ -274,7 +270,7 @@ fn kinds_that_are_not_read_are_left_to_others() {
         (as_frame(0xCE, 8), "hierarchical and arithmetic coding"),
     ];
     for (bytes, words) in cases {
-        assert_eq!(check(&bytes), Err(Fault::Unsupported(words.into())));
+        assert_eq!(check(&bytes), Err(JpegError::Unsupported(words.into())));
     }
 }
 
@@ -292,7 +288,7 @@ fn a_component_or_a_scan_that_is_missing_is_noticed() {
         // Only the first scan, then the end.
         let first = [&bytes[..scans[1]], &[0xFF, 0xD9]].concat();
         let words = "no scan of component 2 of 3";
-        assert_eq!(check(&first), Err(Fault::Damaged(words.into())));
+        assert_eq!(check(&first), Err(JpegError::Damaged(words.into())));
     }
     let bytes = encoded(Shape {
         progressive: true,
@@ -325,7 +321,7 @@ fn a_component_or_a_scan_that_is_missing_is_noticed() {
         let fields = &mut changed[scan.end - 3..scan.end];
         assert_eq!(fields, from);
         fields.copy_from_slice(&to);
-        assert_eq!(check(&changed), Err(Fault::Damaged(words.into())));
+        assert_eq!(check(&changed), Err(JpegError::Damaged(words.into())));
     }
 }
 
@@ -373,7 +369,9 @@ fn tables_that_make_no_sense_are_refused() {
     ];
     for (code, body, words) in cases {
         match check(&with(code, &body)) {
-            Err(Fault::Damaged(found)) => assert!(found.contains(words), "{found}, not {words}"),
+            Err(JpegError::Damaged(found)) => {
+                assert!(found.contains(words), "{found}, not {words}")
+            }
             other => panic!("{words}: {other:?}"),
         }
     }

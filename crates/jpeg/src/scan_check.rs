@@ -1,43 +1,49 @@
-//! The quick look at a sequential scan: whether it is whole, and nothing else.
+//! Whether a sequential scan is complete, and nothing else: faster than [`walk`](crate::scan::walk).
 //!
-//! What takes [`walk`](crate::scan::walk) its time is that each step waits for the one before, and that a marker may
-//! begin at every byte. Here a stretch of data is freed of its stuffing first, and steps lead over several codes at
-//! once. Whatever is not as usual, damage first of all, is left to the slow way, which knows the words for it.
+//! `walk` is slow because each code must be known before the next can be looked up, and because a marker may begin at
+//! every byte. Here the stuffing is removed from a stretch of data first, and one lookup skips several codes. Whatever
+//! is unusual, damage above all, is left to `walk`, which can describe it.
 
 use crate::bits::{Bits, SURPLUS};
-use crate::fault::Fault;
+use crate::error::JpegError;
 use crate::huffman::{BEYOND, Lookup, STRIDES, Stride};
 use crate::markers::{Frame, Scan};
-use crate::scan::{Bad, Blocks, Place, Unit, ends_well, layout, pass_ac, walk};
+use crate::scan::{Blocks, InvalidBits, Place, Unit, ends_well, layout, pass_ac, walk};
 
-/// Data freed of its stuffing at a time: it stays in the processor's cache.
+/// Bytes that are freed of stuffing at a time: few enough to stay in the processor's cache.
 const STRETCH: usize = 16 << 10;
-/// From so many MCUs on it pays to make tables of strides.
+/// From this many MCUs on, tables of strides are worth the time to make them.
 const LONG: u64 = 2000;
 
-/// Proves that a sequential scan is whole; returns where the marker behind it begins. A scan that is whole and unusual
-/// (fill bytes before its marker) is looked at twice.
-pub fn prove(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<usize, Fault> {
-    match skim(bytes, frame, scan) {
+/// Checks that a sequential scan is complete; returns the offset of the marker after it. A scan that is complete and
+/// unusual (fill bytes before its marker) is read twice.
+pub fn check_scan(bytes: &[u8], frame: &Frame, scan: &Scan) -> Result<usize, JpegError> {
+    match fast_check(bytes, frame, scan) {
         Some(end) => Ok(end),
-        None => walk(bytes, frame, scan, &mut Look),
+        None => walk(bytes, frame, scan, &mut SkipBlocks),
     }
 }
 
-/// Looks at blocks one code after the other, and keeps nothing.
-struct Look;
+/// Skips blocks code by code, and keeps nothing.
+struct SkipBlocks;
 
-impl Blocks for Look {
+impl Blocks for SkipBlocks {
     #[inline(always)]
-    fn block(&mut self, bits: &mut Bits, _: Place, dc: &Lookup, ac: &Lookup) -> Result<(), Bad> {
+    fn block(
+        &mut self,
+        bits: &mut Bits,
+        _: Place,
+        dc: &Lookup,
+        ac: &Lookup,
+    ) -> Result<(), InvalidBits> {
         bits.fill();
         bits.consume(dc.entry(bits)?.total());
         pass_ac(bits, ac)
     }
 }
 
-/// Where the marker behind a scan begins, if the scan is whole and nothing about it is unusual.
-fn skim(bytes: &[u8], frame: &Frame, scan: &Scan) -> Option<usize> {
+/// The offset of the marker after a scan, if the scan is complete and nothing about it is unusual.
+fn fast_check(bytes: &[u8], frame: &Frame, scan: &Scan) -> Option<usize> {
     let (units, [across, down]) = layout(frame, scan);
     let mcus = u64::from(across) * u64::from(down);
     if mcus < LONG && units.iter().any(|unit| !unit.ac.has_strides_from(unit.dc)) {
@@ -61,38 +67,38 @@ fn skim(bytes: &[u8], frame: &Frame, scan: &Scan) -> Option<usize> {
             (_, code) if u32::from(*code) == 0xD0 + restarts % 8 => restarts += 1,
             _ => return None,
         }
-        segment.go_on(marker + 2);
+        segment.continue_at(marker + 2);
     }
 }
 
-/// Blocks of an MCU at most (B.2.3 allows ten), and so many that an index needs no check.
+/// Most blocks of an MCU (B.2.3 allows ten); a power of two, so that an index can be masked instead of checked.
 const UNITS: usize = 16;
 
-/// Where each step over the codes of a block leads.
+/// The strides of all blocks of an MCU, and which come after which.
 struct Steps<'a> {
-    /// The tables of strides, one behind the other.
+    /// The tables of strides, one after the other.
     strides: Vec<Stride>,
-    /// Of each block of an MCU, in their order.
+    /// For each block of an MCU, in their order.
     units: [Step; UNITS],
-    /// Their tables.
+    /// Their DC and AC tables.
     tables: Vec<[&'a Lookup; 2]>,
-    /// Where the strides begin that lead into the first.
+    /// Offset in `strides` of those at the beginning of the first block.
     begin: u32,
 }
 
-/// Where it goes on from a block of an MCU.
+/// What follows the strides of a block of an MCU.
 #[derive(Clone, Copy, Default)]
 struct Step {
-    /// Where the strides within it begin.
+    /// Offset in `strides` of those within the block.
     within: u32,
-    /// The block that follows.
+    /// The block that comes after it.
     after: u32,
-    /// Where the strides begin that lead into that.
+    /// Offset in `strides` of those at the beginning of that block.
     begin: u32,
 }
 
 impl<'a> Steps<'a> {
-    /// None for more blocks than an MCU may have.
+    /// `None` for more blocks than an MCU may have.
     fn new(units: &[Unit<'a>]) -> Option<Self> {
         if units.len() > UNITS {
             return None;
@@ -133,32 +139,32 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// Data up to a marker.
+/// Entropy-coded data up to a marker.
 struct Segment<'a> {
     bytes: &'a [u8],
-    /// What comes next of them.
+    /// Offset of the next byte to be freed of stuffing.
     next: usize,
-    /// Where the marker begins, when that is known.
+    /// Offset of the marker, once that is known.
     marker: Option<usize>,
-    /// A stretch of data without stuffing; behind the last one lie zeros.
+    /// A stretch of data without stuffing; the last one is followed by zeros.
     pure: Vec<u8>,
-    /// How much of it is data.
+    /// How many bytes of it are data.
     length: usize,
     cursor: Cursor,
 }
 
-/// Where in a stretch the next bits are.
+/// Position of the next bits in a stretch.
 #[derive(Clone, Copy, Default)]
 struct Cursor {
-    /// The byte behind those that are in the buffer whole.
+    /// The first byte that is not completely in the buffer.
     at: usize,
-    /// The next bits from the top. Below `count` lie zeros or the bits that come next anyway.
+    /// The next bits, from the top. Below `count` of them are zeros, or bits that will be put there again.
     buffer: u64,
     count: u32,
 }
 
 impl Cursor {
-    /// Sees to it that 56 bits can be looked at; false where the stretch is over.
+    /// Makes 56 bits available; false at the end of the stretch.
     #[inline(always)]
     fn fill(&mut self, pure: &[u8]) -> bool {
         let Some(&word) = pure.get(self.at..).and_then(|rest| rest.first_chunk()) else {
@@ -189,17 +195,17 @@ impl<'a> Segment<'a> {
         }
     }
 
-    /// Goes on with the data that begins there.
-    fn go_on(&mut self, start: usize) {
+    /// Continues with the data at the offset `start`.
+    fn continue_at(&mut self, start: usize) {
         self.pure.clear();
         (self.next, self.marker, self.length) = (start, None, 0);
         self.cursor = Cursor::default();
     }
 
-    /// Steps over so many blocks, the first of them the first of an MCU.
+    /// Skips so many blocks, the first of them the first of an MCU.
     ///
-    /// What the next step is hangs on the last code. No branch does, but for what is rare, for processors guess such
-    /// branches wrong every other time: masks choose.
+    /// Which table is next depends on the last code. That is chosen by masks: a branch on it would be mispredicted
+    /// every other time. Only rare cases branch.
     fn blocks(&mut self, steps: &Steps, mut blocks: u64) -> Option<()> {
         let strides = &steps.strides[..];
         let (mut unit, mut index, mut table) = (0, 0, steps.begin);
@@ -246,7 +252,7 @@ impl<'a> Segment<'a> {
         Some(())
     }
 
-    /// Frees the next stretch of its stuffing; none if there is no more, or something unusual.
+    /// Removes the stuffing from the next stretch; `None` if there is no more, or something unusual.
     #[cold]
     #[inline(never)]
     fn stretch(&mut self) -> Option<()> {
@@ -283,7 +289,7 @@ impl<'a> Segment<'a> {
         Some(())
     }
 
-    /// Where the marker begins, if all data before it was needed but for padding and [`SURPLUS`].
+    /// The offset of the marker, if nothing but padding and [`SURPLUS`] is left before it.
     fn end(&mut self) -> Option<usize> {
         if self.marker.is_none() {
             self.stretch()?;
@@ -337,13 +343,13 @@ mod tests {
 
     static ENCODED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| (0..32).map(encoded).collect());
 
-    /// What the quick and the slow way say of the first scan.
+    /// The end of the first scan as the fast and the slow check find it.
     fn both(bytes: &[u8]) -> Option<(Option<usize>, Option<usize>)> {
         let mut reader = Reader::new(bytes).ok()?;
         let scan = reader.next_scan().ok()??;
         let frame = reader.frame().ok()?;
-        let slow = walk(bytes, frame, &scan, &mut Look).ok();
-        Some((skim(bytes, frame, &scan), slow))
+        let slow = walk(bytes, frame, &scan, &mut SkipBlocks).ok();
+        Some((fast_check(bytes, frame, &scan), slow))
     }
 
     #[test]

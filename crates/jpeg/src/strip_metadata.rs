@@ -1,11 +1,22 @@
-//! A JPEG without what applications and people say in it.
+//! A JPEG without its metadata.
 
 use crate::bits::fill_bytes;
 
-/// A JPEG that was proven to be whole, without EXIF and other metadata, colour profiles, comments and what stands
-/// behind its end. What decoders need stays as it is, byte for byte: tables, frame, scans, JFIF and Adobe's mark.
-/// None where it has other segments than those, or something between them.
-pub fn bare(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Removes EXIF and other metadata, ICC profiles, thumbnails, comments, and bytes after the end marker from a JPEG that
+/// [`check`](crate::check) accepts. What decoders need is copied byte for byte: tables, frame header, scans, JFIF and
+/// Adobe segments.
+///
+/// `None` if there are other segments or bytes between segments, or if the JPEG is cut short between segments. Scan data
+/// is not checked.
+///
+/// ```
+/// # let mut jpeg = Vec::new();
+/// # jpeg_encoder::Encoder::new(&mut jpeg, 90).encode(&[120; 64], 8, 8, jpeg_encoder::ColorType::Luma).unwrap();
+/// let comment = [&[0xFF, 0xFE, 0, 7], &b"hello"[..]].concat();
+/// let commented = [&jpeg[..2], &comment, &jpeg[2..]].concat();
+/// assert_eq!(recto_jpeg::strip_metadata(&commented), Some(jpeg));
+/// ```
+pub fn strip_metadata(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(bytes.len());
     out.extend_from_slice(bytes.strip_prefix(&[0xFF, 0xD8]).map(|_| &bytes[..2])?);
     let mut at = 2;
@@ -24,7 +35,7 @@ pub fn bare(bytes: &[u8]) -> Option<Vec<u8>> {
             0xE0 if body.starts_with(b"JFIF\0") => out.extend(jfif(body)?),
             0xEE if body.starts_with(b"Adobe") => out.extend(adobe(body)?),
             0xE0..=0xEF | 0xFE => {}
-            // Tables, frames that are read here, scans, restart intervals, a height told late.
+            // Tables, frames that this crate reads, scans, restart intervals, a height after the scan.
             0xDB | 0xC4 | 0xC0..=0xC2 | 0xDA | 0xDD | 0xDC => {
                 out.extend_from_slice(&bytes[at..end]);
             }
@@ -39,7 +50,7 @@ pub fn bare(bytes: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// JFIF's segment without the thumbnail that may follow in it.
+/// The JFIF segment without its thumbnail.
 fn jfif(body: &[u8]) -> Option<Vec<u8>> {
     const THUMBNAIL: usize = 12;
     let mut segment = vec![0xFF, 0xE0, 0, 16];
@@ -48,7 +59,7 @@ fn jfif(body: &[u8]) -> Option<Vec<u8>> {
     Some(segment)
 }
 
-/// Adobe's segment and nothing behind it.
+/// The Adobe segment without further bytes.
 fn adobe(body: &[u8]) -> Option<Vec<u8>> {
     const LENGTH: usize = 12;
     let mut segment = vec![0xFF, 0xEE, 0, 2 + LENGTH as u8];
@@ -56,7 +67,7 @@ fn adobe(body: &[u8]) -> Option<Vec<u8>> {
     Some(segment)
 }
 
-/// How many bytes there are up to a marker that is no restart.
+/// The number of bytes before a marker other than a restart marker.
 fn entropy_coded(bytes: &[u8]) -> Option<usize> {
     let mut ends = memchr::memchr_iter(0xFF, bytes);
     ends.find(|&at| !matches!(bytes.get(at + 1), Some(0x00 | 0xD0..=0xD7)))
@@ -91,45 +102,50 @@ mod tests {
     }
 
     #[test]
-    fn words_go_and_what_is_decoded_stays() {
+    fn metadata_is_removed_and_what_is_decoded_stays() {
         for (progressive, restart) in [(false, 0), (false, 2), (true, 0)] {
             let plain = encoded(progressive, restart);
-            let said = [
+            let metadata = [
                 segment(0xE1, b"Exif\0\0where it was taken"),
                 segment(0xE2, b"ICC_PROFILE\0\x01\x01a profile"),
                 segment(0xFE, b"a comment"),
             ];
-            let dressed = [&plain[..2], &said.concat(), &plain[2..], b"and more"].concat();
-            let bare = bare(&dressed).unwrap();
-            check(&bare).unwrap();
-            assert_eq!(decoded(&bare), decoded(&plain));
-            assert_eq!(super::bare(&bare), Some(bare.clone()));
+            let with_metadata =
+                [&plain[..2], &metadata.concat(), &plain[2..], b"and more"].concat();
+            let stripped = strip_metadata(&with_metadata).unwrap();
+            check(&stripped).unwrap();
+            assert_eq!(decoded(&stripped), decoded(&plain));
+            assert_eq!(strip_metadata(&stripped), Some(stripped.clone()));
             for word in ["taken", "profile", "comment", "more"] {
-                assert_eq!(memchr::memmem::find(&bare, word.as_bytes()), None, "{word}");
+                assert_eq!(
+                    memchr::memmem::find(&stripped, word.as_bytes()),
+                    None,
+                    "{word}"
+                );
             }
         }
     }
 
     #[test]
-    fn a_thumbnail_in_jfif_goes_and_densities_stay() {
+    fn a_thumbnail_in_jfif_is_removed_and_densities_stay() {
         let plain = encoded(false, 0);
         let at = memchr::memmem::find(&plain, b"JFIF\0").unwrap();
         let own = &plain[at..at + 14];
         let body = [&own[..12], &[1, 1, 9, 9, 9][..]].concat();
-        let dressed = [&plain[..2], &segment(0xE0, &body), &plain[at + 14..]].concat();
-        assert_eq!(bare(&dressed), bare(&plain));
+        let with_metadata = [&plain[..2], &segment(0xE0, &body), &plain[at + 14..]].concat();
+        assert_eq!(strip_metadata(&with_metadata), strip_metadata(&plain));
     }
 
     #[test]
     fn no_bytes_make_it_panic() {
         let plain = encoded(true, 3);
         for cut in 0..plain.len() {
-            bare(&plain[..cut]);
+            strip_metadata(&plain[..cut]);
             let mut damaged = plain.clone();
             damaged[cut] = 0xFF;
-            bare(&damaged);
+            strip_metadata(&damaged);
         }
-        assert_eq!(bare(b""), None);
-        assert_eq!(bare(b"\xff\xd8 words"), None);
+        assert_eq!(strip_metadata(b""), None);
+        assert_eq!(strip_metadata(b"\xff\xd8 words"), None);
     }
 }
