@@ -14,11 +14,11 @@ demo: ## build, then harvest an archive drawn on this machine into training sets
 
 check: ## formatting, lints, tests
 	cargo fmt --all --check
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo test --locked
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace
 
 test: ## all tests; no network
-	cargo test --locked
+	cargo test --locked --workspace
 
 schemas: ## write schemas/ anew from the types
 	RECTO_ACCEPT=1 cargo test --locked --test contracts
