@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::again::Sorted;
+use crate::download::state::resume::Sorted;
 use super::{Options, cover};
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
@@ -90,7 +90,7 @@ pub fn print(sorted: &Sorted, options: &Options, summary: &mut Summary) -> Resul
 fn add<'a>(sum: &mut Sum<'a>, image: &'a LocalizedImage, max_width: Option<u32>) {
     let size = image.told_size();
     let full = size.unwrap_or(USUAL);
-    let size_out = super::plan::shrunk(full, max_width);
+    let size_out = crate::download::service::plan::shrunk(full, max_width);
     sum.images += 1;
     sum.guessed += u64::from(size.is_none());
     sum.bytes += f64::from(size_out[0]) * f64::from(size_out[1]) * BYTES_PER_PIXEL;

@@ -4,14 +4,14 @@
 use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::check::{blocking, look_at};
-use super::hosts::Memory;
-use super::join::{self, Joined};
+use crate::download::service::verify::{blocking, look_at};
+use crate::download::service::limits::Memory;
+use crate::download::service::lossless::{self, Joined};
 use super::names;
-use super::pack::Pack;
+use crate::download::service::region_store::Pack;
 use super::plan;
-use super::service::{self, Got, Wanted, Whole};
-use super::stitch::Mosaic;
+use crate::download::service::{self, Got, Wanted, Whole};
+use crate::download::service::decode::Mosaic;
 use super::{Lossless, Tiles};
 use crate::contracts::{Download, LocalizedImage};
 use crate::files::Part;
@@ -337,7 +337,7 @@ impl Job<'_> {
         match joined(output.path().to_owned(), pack.clone(), may_be_tiff).await? {
             Ok((how, sound)) => {
                 let plan = pack.plan();
-                let regions = super::cover::count(plan.size, plan.tile) as u32;
+                let regions = crate::download::service::grid::count(plan.size, plan.tile) as u32;
                 let method = match how {
                     Joined::Jpeg => "joined",
                     Joined::Coefficients => "joined-coefficients",
@@ -360,7 +360,7 @@ impl Job<'_> {
     }
 
     /// Why the user's wish, or what the server gives, asks for encoding anew; none when regions may be joined.
-    fn cannot_be_lossless(&self, plan: &super::plan::Plan) -> Option<&'static str> {
+    fn cannot_be_lossless(&self, plan: &crate::download::service::plan::Plan) -> Option<&'static str> {
         let shrinks = plan::shrunk(plan.size, self.wish.max_width) != plan.size;
         match self.wish.format {
             _ if self.wish.lossless == Lossless::Off => Some("--lossless off"),
@@ -394,7 +394,7 @@ impl Job<'_> {
                 target[0], target[1]
             ));
         }
-        let regions = super::cover::count(plan.size, plan.tile) as u32;
+        let regions = crate::download::service::grid::count(plan.size, plan.tile) as u32;
         notes.extend(pack.lost());
         let output = Part::new(self.work.with_extension("out"));
         let path = output.path().to_owned();

@@ -51,7 +51,7 @@ fn folder(image: &LocalizedImage) -> String {
             format!("{}-{hash}", SafeName::readable(label).as_str())
         }
         // The journal lies beside the folders.
-        _ if image.group == super::journal::Journal::NAME => format!("{}_", image.group),
+        _ if image.group == crate::download::state::journal::Journal::NAME => format!("{}_", image.group),
         _ => SafeName::unique(&image.group).as_str().to_owned(),
     }
 }
