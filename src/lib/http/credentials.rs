@@ -1,51 +1,46 @@
-//! Which host is told what: tokens and cookies go to the hosts they are meant for and to no other, whatever a
-//! file of addresses names and wherever a redirect leads.
+//! Which host receives which credentials: tokens and cookies go to the hosts they are meant for and to no other,
+//! whatever URLs an input contains and wherever a redirect leads.
 
 use std::collections::BTreeSet;
 
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 
-use super::Options;
+use super::host_header::{HostHeader, value_of};
 use super::netrc::{Login, Netrc};
+use super::options::Options;
 use crate::error::Error;
-
-/// A header for one host, or for all.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Secret {
-    /// `host` or `host:port`; none: see [`Secrets::new`].
-    pub host: Option<String>,
-    /// Its name.
-    pub name: HeaderName,
-    /// Its value.
-    pub value: HeaderValue,
-}
 
 /// Headers by host.
 #[derive(Clone, Debug, Default)]
-pub struct Secrets {
-    /// No secrets, and not for hosts that only a redirect leads to.
+pub struct Credentials {
+    /// Headers that are not secret; hosts to which only a redirect leads do not receive them.
     pub for_all: HeaderMap,
     by_host: Vec<(String, HeaderName, HeaderValue)>,
-    /// What the user should know of them.
+    /// What the user should know.
     pub warnings: Vec<String>,
 }
 
-impl Secrets {
-    /// What users gave. A secret without a host is for the one host of `hosts`, those that the user asks for; with
-    /// several of them it is not guessed which is meant.
+impl Credentials {
+    /// The credentials of the options. One given without a host is for the only host of `hosts` (`name:port`), those that
+    /// the user requests by name; with several hosts it is not guessed which is meant.
+    ///
+    /// # Errors
+    /// If it is not clear which host is meant, or the netrc file cannot be read.
     pub fn new(options: &Options, hosts: &BTreeSet<String>) -> Result<Self, Error> {
-        let mut secrets = Secrets::default();
-        for Secret { host, name, value } in options.headers.iter().chain(&options.bearers) {
+        let mut credentials = Credentials::default();
+        for HostHeader { host, name, value } in options.headers.iter().chain(&options.bearers) {
             let is_secret = name == AUTHORIZATION || name == COOKIE;
             let mut hosts: Vec<&String> = host
                 .iter()
                 .chain(hosts.iter().filter(|_| host.is_none()))
                 .collect();
             match (host, is_secret, hosts.len()) {
-                (None, false, _) => drop(secrets.for_all.append(name, value.clone())),
+                (None, false, _) => drop(credentials.for_all.append(name, value.clone())),
                 (Some(_), _, _) | (None, true, 1) => {
                     let host = hosts.remove(0).to_ascii_lowercase();
-                    secrets.by_host.push((host, name.clone(), value.clone()));
+                    credentials
+                        .by_host
+                        .push((host, name.clone(), value.clone()));
                 }
                 (None, true, 0) => {}
                 (None, true, n) => {
@@ -56,31 +51,31 @@ impl Secrets {
                         shown.join(", ")
                     );
                     return Err(Error::usage(what).hint(
-                        "say which is meant: --bearer HOST=TOKEN, --header 'HOST=NAME: VALUE'",
+                        "name the host that is meant: --bearer HOST=TOKEN, --header 'HOST=NAME: VALUE'",
                     ));
                 }
             }
         }
         if let Some(file) = &options.netrc {
             let (netrc, warning) = Netrc::open(file)?;
-            secrets.warnings.extend(warning);
-            secrets.log_in(netrc, hosts)?;
+            credentials.warnings.extend(warning);
+            credentials.log_in(netrc, hosts)?;
         }
-        Ok(secrets)
+        Ok(credentials)
     }
 
-    /// Adds logins to the hosts that are told no other `Authorization`. `default` is for the one host asked: told
-    /// to several, the password for one would be known to all.
+    /// Adds logins for the hosts that receive no other `Authorization`. `default` is for the only host requested: sent to
+    /// several, the password of one would be known to all.
     fn log_in(&mut self, netrc: Netrc, hosts: &BTreeSet<String>) -> Result<(), Error> {
-        let known = |secrets: &Self, host: &str| {
-            let mut told = secrets.by_host.iter();
-            told.any(|(told, name, _)| {
+        let known = |credentials: &Self, host: &str| {
+            let mut by_host = credentials.by_host.iter();
+            by_host.any(|(known, name, _)| {
                 name == AUTHORIZATION
-                    && (told == host || told.rsplit_once(':').is_some_and(|(t, _)| t == host))
+                    && (known == host || known.rsplit_once(':').is_some_and(|(k, _)| k == host))
             })
         };
         for (machine, login) in netrc.machines {
-            // An address of version 6 is in brackets in URLs, and mostly without in such files.
+            // IPv6 addresses have brackets in URLs, and mostly none in netrc files.
             let host = match machine.parse::<std::net::Ipv6Addr>() {
                 Ok(ip) => format!("[{ip}]"),
                 Err(_) => machine,
@@ -100,13 +95,13 @@ impl Secrets {
                 }
             }
             (_, n) => self.warnings.push(format!(
-                "--netrc: `default` is told to none of {n} hosts; an entry `machine HOST` says which is meant"
+                "--netrc: `default` is sent to none of {n} hosts; an entry `machine HOST` names the host that is meant"
             )),
         }
         Ok(())
     }
 
-    /// The headers that are meant for a host by its name.
+    /// The headers that are meant for this host.
     pub fn meant_for<'a>(
         &'a self,
         host: &str,
@@ -120,13 +115,13 @@ impl Secrets {
         meant.map(|(_, name, value)| (name, value))
     }
 
-    /// Whether a host is told who asks.
-    pub fn is_told(&self, host: &str, port: Option<u16>) -> bool {
-        let mut told = self
+    /// Whether a host receives something that identifies the user.
+    pub fn identify_user(&self, host: &str, port: Option<u16>) -> bool {
+        let mut names = self
             .for_all
             .keys()
             .chain(self.meant_for(host, port).map(|(name, _)| name));
-        told.any(|name| name == AUTHORIZATION || name == COOKIE)
+        names.any(|name| name == AUTHORIZATION || name == COOKIE)
     }
 }
 
@@ -151,103 +146,10 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// Reads `NAME: VALUE` or `HOST=NAME: VALUE`.
-pub fn header(text: &str) -> Result<Secret, String> {
-    let (host, header) = split_host(text);
-    let (name, value) = header
-        .split_once(':')
-        .ok_or_else(|| format!("`{text}` has no colon: 'Name: value' is needed"))?;
-    let name = name
-        .trim()
-        .parse()
-        .map_err(|_| format!("`{name}` is not a header name"))?;
-    let value = value_of(value, &format!("the value of `{name}`"))?;
-    Ok(Secret { host, name, value })
-}
-
-/// Reads `TOKEN` or `HOST=TOKEN`.
-pub fn bearer(text: &str) -> Result<Secret, String> {
-    let (host, token) = split_host(text);
-    let value = value_of(&format!("Bearer {}", token.trim()), "the token")?;
-    Ok(Secret {
-        host,
-        name: AUTHORIZATION,
-        value,
-    })
-}
-
-fn value_of(text: &str, what: &str) -> Result<HeaderValue, String> {
-    let mut value = HeaderValue::from_str(text.trim())
-        .map_err(|_| format!("{what} has characters that no header holds"))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// Host and rest of `HOST=REST`. Tokens end in `=` and cookies hold it: only what looks like a host is one.
-fn split_host(text: &str) -> (Option<String>, &str) {
-    let Some((before, rest)) = text.split_once('=') else {
-        return (None, text);
-    };
-    let (name, port) = match before.rsplit_once(':') {
-        Some(_) if before.ends_with(']') => (before, "1"),
-        Some(parts) => parts,
-        None => (before, "1"),
-    };
-    let inside = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
-    let is_v6 = inside.is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
-    let is_name = is_v6
-        || !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
-            && (name.contains('.') || name.eq_ignore_ascii_case("localhost"));
-    match is_name && port.parse::<u16>().is_ok() && !rest.trim_matches('=').is_empty() {
-        true => (Some(before.to_owned()), rest),
-        false => (None, text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_are_told_from_tokens_and_cookies() {
-        let cases = [
-            ("a.org=abc", Some("a.org"), "Bearer abc"),
-            (
-                "localhost:8080=abc==",
-                Some("localhost:8080"),
-                "Bearer abc==",
-            ),
-            ("abc==", None, "Bearer abc=="),
-            ("eyJ.x.y=", None, "Bearer eyJ.x.y="),
-            ("abc", None, "Bearer abc"),
-            ("[::1]=abc", Some("[::1]"), "Bearer abc"),
-            (
-                "[2001:db8::7]:8080=abc=",
-                Some("[2001:db8::7]:8080"),
-                "Bearer abc=",
-            ),
-            ("[x]=abc", None, "Bearer [x]=abc"),
-        ];
-        for (text, host, value) in cases {
-            let secret = bearer(text).unwrap();
-            assert_eq!(secret.host.as_deref(), host, "{text}");
-            assert_eq!(secret.value, value, "{text}");
-        }
-        let secret = header("a.org:81=Cookie: b=c").unwrap();
-        assert_eq!(
-            (secret.host.as_deref(), secret.value.as_bytes()),
-            (Some("a.org:81"), &b"b=c"[..])
-        );
-        let secret = header("Cookie: b=c").unwrap();
-        assert_eq!(
-            (secret.host.as_deref(), secret.value.as_bytes()),
-            (None, &b"b=c"[..])
-        );
-        assert!(header("no colon").is_err());
-    }
+    use crate::http::host_header::{bearer as parse_bearer, header};
 
     #[test]
     fn base64_is_that_of_rfc_4648() {
@@ -269,16 +171,16 @@ mod tests {
         let command = Options::augment_args(clap::Command::new("recto"));
         let unset = Options::from_arg_matches(&command.get_matches_from(["recto"])).unwrap();
         let options = |bearer: &str| Options {
-            bearers: vec![super::bearer(bearer).unwrap()],
+            bearers: vec![parse_bearer(bearer).unwrap()],
             headers: vec![header("X-Study: 7").unwrap()],
             ..unset.clone()
         };
         let hosts = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
-        let one = Secrets::new(&options("t"), &hosts(&["a.org"])).unwrap();
+        let one = Credentials::new(&options("t"), &hosts(&["a.org"])).unwrap();
         assert_eq!(one.meant_for("A.org", Some(443)).count(), 1);
         assert_eq!(one.meant_for("b.org", Some(443)).count(), 0);
-        assert!(Secrets::new(&options("t"), &hosts(&["a.org", "b.org"])).is_err());
-        let named = Secrets::new(&options("b.org=t"), &hosts(&["a.org", "b.org"])).unwrap();
+        assert!(Credentials::new(&options("t"), &hosts(&["a.org", "b.org"])).is_err());
+        let named = Credentials::new(&options("b.org=t"), &hosts(&["a.org", "b.org"])).unwrap();
         assert_eq!(named.meant_for("a.org", None).count(), 0);
         assert_eq!(named.meant_for("b.org", Some(8443)).count(), 1);
     }

@@ -1,133 +1,116 @@
-//! What the answers of hosts have taught: how much each gives in one answer, and what each service says of itself.
+//! How large the answers of a host may be, as its answers have shown: servers limit that, and many do not say so.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::OnceCell;
-
-use super::access::Admission;
 use crate::files;
-use crate::http::Trouble;
 use crate::iiif::info::Limits;
 
-/// A service that is asked once what it is, and whether it lets us in.
-pub type InfoCell = OnceCell<Result<Admission, Trouble>>;
-
-/// What the answers of a host have taught, and each service's `info.json`, fetched once.
+/// The hosts of a run.
 #[derive(Debug, Default)]
-pub struct Memory {
-    /// Where caps are remembered from run to run, so that a run that was broken off cuts images as a whole one does.
-    caps: Option<PathBuf>,
-    /// Held by the one that keeps them.
-    keeping: tokio::sync::Mutex<()>,
-    infos: Mutex<HashMap<String, Arc<InfoCell>>>,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
+pub struct KnownHosts {
+    /// Where proven caps are saved, so that an interrupted run that is resumed cuts images as a complete one does.
+    file: Option<PathBuf>,
+    /// Held while the file is written.
+    saving: tokio::sync::Mutex<()>,
+    by_origin: Mutex<HashMap<String, Arc<KnownHost>>>,
 }
 
-/// What is known of a host. `lesson` is held by the image that asks for the first whole picture, so that the
-/// others need not find out the same.
+/// One host.
 #[derive(Debug, Default)]
-pub struct Host {
-    /// Held by the image that finds out.
-    pub lesson: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
+pub struct KnownHost {
+    /// Held by the image that first requests a whole image, so that others need not find out the same.
+    pub probing: tokio::sync::Mutex<()>,
+    known: Mutex<AnswerSizes>,
 }
 
-/// What the answers of a host tell of its limits.
+/// What the answers of a host have shown about their size.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Known {
-    /// The largest answer, proven by a region answered right.
+pub struct AnswerSizes {
+    /// The largest answer, proven by a region that was answered in its full size.
     cap: Option<Limits>,
     /// The most pixels that came in one answer.
     given: u64,
-    /// The fewest pixels that were refused in one answer without a smaller one in their place.
+    /// The fewest pixels that were refused in one answer without a smaller image in their place.
     refused: Option<u64>,
 }
 
-impl Known {
-    /// Whether nothing was learnt yet.
+impl AnswerSizes {
+    /// Whether nothing is known yet.
     pub fn is_new(&self) -> bool {
         self.cap.is_none() && self.given == 0 && self.refused.is_none()
     }
 
-    /// Whether an answer of this size is worth asking for.
+    /// Whether an answer of this size is worth requesting.
     pub fn may_give(&self, [width, height]: [u32; 2]) -> bool {
         let pixels = area([width, height]);
         let capped = self.cap.is_some_and(|cap| !cap.allow(width, height));
         pixels <= self.given || !(capped || self.refused.is_some_and(|refused| pixels >= refused))
     }
 
-    /// Whether as much came in one answer before.
+    /// Whether as many pixels came in one answer before.
     pub fn has_given(&self, size: [u32; 2]) -> bool {
         area(size) <= self.given
     }
 
-    /// It gave an answer of this size.
+    /// An answer of this size came.
     pub fn gave(&mut self, size: [u32; 2]) {
         self.given = self.given.max(area(size));
     }
 
-    /// It refused an answer of this size, and gave no smaller one.
+    /// An answer of this size was refused, and no smaller image came in its place.
     pub fn refused(&mut self, size: [u32; 2]) {
         self.refused = Some(self.refused.unwrap_or(u64::MAX).min(area(size)));
     }
 }
 
-impl Memory {
-    /// What earlier runs learnt of hosts, and where to keep what this one learns.
-    pub fn open(caps: PathBuf) -> Self {
-        let known: BTreeMap<String, Limits> = std::fs::read(&caps)
+impl KnownHosts {
+    /// What earlier runs saved in `file`, where this run saves what it learns.
+    pub fn open(file: PathBuf) -> Self {
+        let caps: BTreeMap<String, Limits> = std::fs::read(&file)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
         let host = |cap| {
-            let host = Host::default();
+            let host = KnownHost::default();
             host.lower(&cap);
             Arc::new(host)
         };
-        let hosts = known.into_iter().map(|(name, cap)| (name, host(cap)));
-        Memory {
-            caps: Some(caps),
-            hosts: Mutex::new(hosts.collect()),
-            ..Memory::default()
+        let hosts = caps.into_iter().map(|(name, cap)| (name, host(cap)));
+        KnownHosts {
+            file: Some(file),
+            by_origin: Mutex::new(hosts.collect()),
+            ..KnownHosts::default()
         }
     }
 
-    /// Notes a cap that a region has proven. What cannot be kept is learnt again.
+    /// Notes a cap that a region has proven, and saves it. If that fails, the next run finds it out again.
     pub async fn lower(&self, service: &str, cap: &Limits) {
         self.host(service).lower(cap);
-        let Some(path) = self.caps.clone() else {
+        let Some(path) = self.file.clone() else {
             return;
         };
-        // One after the other, so that what is kept last is what is known last.
-        let _turn = self.keeping.lock().await;
-        if let Ok(bytes) = files::to_json(&self.known(), &path.display().to_string()) {
+        // One write after the other, so that the last one written is the last one known.
+        let _turn = self.saving.lock().await;
+        if let Ok(bytes) = files::to_json(&self.caps(), &path.display().to_string()) {
             let _ = tokio::task::spawn_blocking(move || files::write(&path, &bytes)).await;
         }
     }
 
-    fn known(&self) -> BTreeMap<String, Limits> {
-        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = hosts.iter();
-        known
+    fn caps(&self) -> BTreeMap<String, Limits> {
+        let hosts = self.by_origin.lock();
+        let hosts = hosts.unwrap_or_else(PoisonError::into_inner);
+        hosts
+            .iter()
             .filter_map(|(name, host)| Some((name.clone(), host.known().cap?)))
             .collect()
     }
 
-    /// The place of a service's `info.json`.
-    pub fn info_cell(&self, service: &str) -> Arc<InfoCell> {
-        const MOST: usize = 10_000;
-        let mut infos = self.infos.lock().unwrap_or_else(PoisonError::into_inner);
-        if infos.len() >= MOST {
-            infos.clear();
-        }
-        infos.entry(service.to_owned()).or_default().clone()
-    }
-
-    /// What is known of a service's host.
-    pub fn host(&self, service: &str) -> Arc<Host> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The host of a service.
+    pub fn host(&self, service: &str) -> Arc<KnownHost> {
+        let hosts = self.by_origin.lock();
+        let mut hosts = hosts.unwrap_or_else(PoisonError::into_inner);
         hosts
             .entry(origin_of(service).to_owned())
             .or_default()
@@ -135,25 +118,9 @@ impl Memory {
     }
 }
 
-/// Requests that nobody has signed, by host, as earlier runs left them.
-pub fn unsigned(hidden: &Path) -> BTreeMap<String, u64> {
-    let held = std::fs::read(hidden.join(UNSIGNED)).ok();
-    let held = held.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    held.unwrap_or_default()
-}
-
-/// Keeps them for the next run. What cannot be kept is counted anew.
-pub fn keep_unsigned(hidden: &Path, unsigned: &BTreeMap<String, u64>) {
-    if !unsigned.is_empty() {
-        let _ = files::write_json(&hidden.join(UNSIGNED), unsigned);
-    }
-}
-
-const UNSIGNED: &str = "unsigned.json";
-
-impl Host {
+impl KnownHost {
     /// What is known now.
-    pub fn known(&self) -> Known {
+    pub fn known(&self) -> AnswerSizes {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -162,9 +129,9 @@ impl Host {
         self.known().cap.unwrap_or(Limits::NONE)
     }
 
-    /// Learns.
-    pub fn learn(&self, lesson: impl FnOnce(&mut Known)) {
-        lesson(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Notes what an answer has shown.
+    pub fn learn(&self, note: impl FnOnce(&mut AnswerSizes)) {
+        note(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn lower(&self, to: &Limits) {

@@ -1,8 +1,8 @@
-//! One image from a IIIF image service, whole and pixel-true: the whole image where the server gives it, else the
-//! fewest regions it honours, else the tiles it advertises.
+//! One image from a IIIF image service, complete and in full resolution: the whole image where the server gives it,
+//! otherwise the fewest regions that it accepts, otherwise the tiles that it advertises.
 //!
-//! What a server declares is a hint. An answer of another size than was asked for is never used: it is asked for
-//! once more, and when it stays small it teaches the cap of that host, once for all images.
+//! What a server declares is a hint. An answer of another size than requested is never used: it is requested once more,
+//! and if it is smaller again, that is the cap of the host, found once for all images.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,276 +11,290 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use tokio::time::timeout;
 
-use super::access;
-use super::check::{look_at, region_bytes, size_of};
-use super::cover::{self, Rect, cells};
-use super::hosts::Memory;
-use super::pack::Pack;
-use super::plan::{Dialect, Plan, dialects, fits, may_be_whole, part, said, shrunk, whole_uri};
+pub mod auth;
+pub mod decode;
+pub mod grid;
+pub mod limits;
+pub mod lossless;
+pub mod plan;
+pub mod region_store;
+pub mod verify;
+
+use super::network::Servers;
 use crate::contracts::Service;
 use crate::files::Part;
-use crate::http::{Ask, Count, Http, Kind, Reply, Saved, Trouble};
+use crate::http::{Error, Kind, Request, RequestLog, Response, SavedResponse};
 use crate::iiif::authorization::{Gate, is_below};
 use crate::iiif::info::{Info, Limits};
 use crate::pixels::{self, Sound};
-use crate::progress::Parts;
+use crate::progress::RegionCounter;
+use grid::{Rect, cells};
+use plan::{
+    Dialect, RegionPlan, dialects, fingerprint, fits, may_give_whole, output_size, part, whole_uri,
+};
+use region_store::RegionStore;
+use verify::{max_region_bytes, size_of, verify};
 
 /// What is wanted of a service.
-#[derive(Clone, Debug)]
 pub struct Wanted<'a> {
     /// The service.
     pub service: &'a Service,
-    /// Widest result, if it may be smaller than the image.
+    /// The largest width in pixels, if the image may be scaled down.
     pub max_width: Option<u32>,
-    /// Whether only what info.json lists is asked for.
+    /// Whether only what `info.json` lists is requested.
     pub is_canonical: bool,
-    /// The file type to ask for where the server has it; none: the server's usual.
+    /// The file type to request where the server has it; none: the server's usual one.
     pub format: Option<&'static str>,
     /// Size of the service's image as the source declares it.
     pub declared: Option<[u32; 2]>,
-    /// Most bytes of one answer.
-    pub most: u64,
-    /// Where an answer that is the whole picture goes.
+    /// The most bytes of one answer.
+    pub max_bytes: u64,
+    /// Where an answer that is the whole image goes.
     pub part: &'a Part,
-    /// Where regions are counted.
-    pub parts: &'a Parts,
+    /// Makes the store for an image that is covered with regions.
+    pub new_store: &'a dyn Fn(RegionPlan) -> Result<RegionStore, Error>,
+    /// Counts the regions.
+    pub regions: &'a RegionCounter,
     /// Counts the requests.
-    pub count: Count,
+    pub log: RequestLog,
 }
 
-/// An image that was had.
-pub enum Got {
+/// An image that was fetched.
+pub enum Fetched {
     /// One answer, as it came.
     Whole(Whole),
-    /// Regions in a pack, all of them.
+    /// All regions of the image.
     Regions {
-        /// They are in here.
-        pack: Pack,
-        /// What was learnt on the way.
+        /// Where they are.
+        store: RegionStore,
+        /// What was adjusted.
         notes: Vec<String>,
     },
 }
 
-/// One answer that is the picture asked for.
+/// One answer that is the image requested.
 pub struct Whole {
-    /// The URI asked.
+    /// What the journal calls this way to get an image: `whole` from a service, `bytes` from a plain URL.
+    pub method: &'static str,
+    /// The URI requested.
     pub uri: String,
     /// The answer; its body is in the part file.
-    pub saved: Saved,
+    pub saved: SavedResponse,
     /// What its body is.
     pub sound: Sound,
-    /// What was learnt on the way.
+    /// What was adjusted.
     pub notes: Vec<String>,
 }
 
-/// The size of regions first tried on a server that refuses the whole image without saying why.
+/// The size of regions first tried on a server that refuses the whole image without saying why, in pixels.
 const CAUTIOUS: u32 = 1024;
-/// The sizes of regions tried last.
+/// The sizes of regions tried last, in pixels.
 const SMALL: [u32; 2] = [512, 256];
-/// An image in more regions than this is a lie of its info.json, or not to be had with decency.
-const MOST_REGIONS: u64 = 100_000;
+/// An image of more regions than this is a mistake in its `info.json`, or too much to request of a server.
+const MAX_REGIONS: u64 = 100_000;
 /// How often a cap may turn out smaller than thought.
-const LESSONS: u32 = 4;
-/// A server that gives less than this is not worth asking.
+const MAX_LESSONS: u32 = 4;
+/// The smallest side of regions that is worth requesting, in pixels.
 const LEAST: u32 = 64;
 
-/// Fetches an image; `pack_at` makes the pack when regions are needed.
+/// Fetches an image; `resumed` holds the regions of an earlier run.
+///
+/// # Errors
+/// The last one met, after every way to request the image has failed.
 pub async fn fetch(
-    http: &Http,
-    memory: &Memory,
+    servers: &Servers,
     wanted: &Wanted<'_>,
-    resumed: Option<Pack>,
-    pack_at: &(dyn Fn(Plan) -> Result<Pack, Trouble> + Sync),
-) -> Result<Got, Trouble> {
-    let mut course = Course {
-        http,
-        memory,
+    resumed: Option<RegionStore>,
+) -> Result<Fetched, Error> {
+    let (client, service) = (&servers.client, &wanted.service.id);
+    let admission = servers.admissions.of(client, service, &wanted.log).await?;
+    if wanted.service.region.is_none() {
+        auth::check_size(client, &admission, service, wanted.declared)?;
+    }
+    let info = admission.info;
+    let (origin, size) = part(wanted.service, [info.width, info.height])?;
+    let mut fetch = ServiceFetch {
+        servers,
         wanted,
-        base: wanted.service.id.clone(),
-        gate: None,
+        info,
+        base: admission.base,
+        gate: admission.gate,
+        origin,
+        size,
+        target: output_size(size, wanted.max_width),
         notes: Vec::new(),
-        trouble_with_whole: None,
+        whole_error: None,
         cap: Limits::NONE,
-        patience: None,
+        size_retries: None,
     };
-    let got = course.run(resumed, pack_at).await;
-    got.map_err(|trouble| match &course.gate {
-        // What info.json said of a door holds for the pictures behind it.
-        Some(gate) if trouble.status.is_some_and(|s| s == 401 || s == 403) => {
-            access::barred(http, &wanted.service.id, gate, trouble)
+    let fetched = fetch.run(resumed).await;
+    fetched.map_err(|error| match &fetch.gate {
+        // A login that info.json asks for is also that of the images.
+        Some(gate) if error.status.is_some_and(|s| s == 401 || s == 403) => {
+            auth::with_login(client, service, gate, error)
         }
-        _ => trouble,
+        _ => error,
     })
 }
 
-/// One image's way through the ladder.
-struct Course<'a> {
-    http: &'a Http,
-    memory: &'a Memory,
+/// One image on its way from a service that grants access.
+struct ServiceFetch<'a> {
+    servers: &'a Servers,
     wanted: &'a Wanted<'a>,
-    /// The service that is asked for pictures: the one wanted, or the one that stands in for it.
+    info: Info,
+    /// Base URI of the service to request the image of: the one wanted, or the one that stands in for it.
     base: String,
-    /// What stands before it.
+    /// Its authorization services.
     gate: Option<Gate>,
+    /// Where the image lies in the service's image, in pixels.
+    origin: [u32; 2],
+    /// Its size at full scale, in pixels.
+    size: [u32; 2],
+    /// The size of the resulting file, in pixels.
+    target: [u32; 2],
     notes: Vec<String>,
-    /// What kept the server from giving the whole picture, where that may be its size.
-    trouble_with_whole: Option<Trouble>,
-    /// What this image's answers have taught; the host learns it when a region proves it.
+    /// Why the server did not give the whole image, where that may be because of its size.
+    whole_error: Option<Error>,
+    /// The cap that answers for this image have shown; the host's is changed when a region proves it.
     cap: Limits,
-    /// How often a region is asked for again that the server fails at.
-    patience: Option<u32>,
+    /// How often a region at which the server fails is requested again.
+    size_retries: Option<u32>,
 }
 
-impl Course<'_> {
-    async fn run(
-        &mut self,
-        resumed: Option<Pack>,
-        pack_at: &(dyn Fn(Plan) -> Result<Pack, Trouble> + Sync),
-    ) -> Result<Got, Trouble> {
-        let info = self.info().await?;
-        let (origin, size) = part(self.wanted.service, [info.width, info.height])?;
-        if let Some(pack) = resumed
-            .filter(|pack| pack.plan().info == said(&info) && pack.plan().service == self.base)
-        {
-            match self.complete(pack).await {
-                // The server no longer answers as it did when the pack was begun.
-                Err(trouble) if trouble.kind == Kind::WrongSize => {}
+impl ServiceFetch<'_> {
+    /// The ways to get the image, one after the other.
+    async fn run(&mut self, resumed: Option<RegionStore>) -> Result<Fetched, Error> {
+        if let Some(store) = resumed.filter(|store| self.is_of_this_image(store.plan())) {
+            match self.remaining_regions(store).await {
+                // The server no longer answers as it did when the store was begun.
+                Err(error) if error.kind == Kind::WrongSize => {}
                 outcome => return outcome,
             }
         }
-        let target = shrunk(size, self.wanted.max_width);
-        let host = self.memory.host(&self.wanted.service.id);
-        let listed = size == target && size == [info.width, info.height];
-        let is_listed = listed && info.sizes.contains(&size);
-        let possible = (!self.wanted.is_canonical || is_listed || info.tiles.is_empty())
-            && info.limits.allow(target[0], target[1])
-            && may_be_whole(&info, size, target);
-        // An image that takes its time, or that its server fails at, keeps the others for so long only.
-        let patience = Duration::from_secs_f64(self.http.options().timeout / 4.0);
-        let lesson = match possible && host.known().is_new() {
-            true => timeout(patience, host.lesson.lock()).await.ok(),
+        let host = self.servers.known.host(&self.wanted.service.id);
+        let may_be_whole = self.may_be_whole();
+        // One image finds out for all others how large answers may be. If it takes long, the others go on.
+        let longest = Duration::from_secs_f64(self.servers.client.options().timeout / 4.0);
+        let probing = match may_be_whole && host.known().is_new() {
+            true => timeout(longest, host.probing.lock()).await.ok(),
             false => None,
         };
-        // Another image may have settled it meanwhile.
-        let lesson = lesson.filter(|_| host.known().is_new());
-        if possible && host.known().may_give(target) {
-            match self.whole(&info, origin, size, target).await? {
+        // Another image may have found out meanwhile.
+        let probing = probing.filter(|_| host.known().is_new());
+        if may_be_whole && host.known().may_give(self.target) {
+            match self.whole().await? {
                 Some(whole) => {
-                    host.learn(|known| known.gave(target));
-                    return Ok(Got::Whole(whole));
+                    host.learn(|known| known.gave(self.target));
+                    return Ok(Fetched::Whole(whole));
                 }
-                None if self.cap == Limits::NONE => host.learn(|known| known.refused(target)),
+                None if self.cap == Limits::NONE => host.learn(|known| known.refused(self.target)),
                 None => {}
             }
         }
-        let pack = self.first_region(&info, origin, size, pack_at).await?;
-        drop(lesson);
-        self.complete(pack).await
+        let store = self.first_region().await?;
+        drop(probing);
+        self.remaining_regions(store).await
     }
 
-    async fn info(&mut self) -> Result<Info, Trouble> {
-        let service = &self.wanted.service.id;
-        let count = &self.wanted.count;
-        let admission = access::admission(self.http, self.memory, service, count).await?;
-        if self.wanted.service.region.is_none() {
-            access::is_whole(self.http, &admission, service, self.wanted.declared)?;
-        }
-        self.base = admission.base;
-        self.gate = admission.gate;
-        Ok(admission.info)
+    /// Whether regions requested by a plan of an earlier run are regions of the image as it is now.
+    fn is_of_this_image(&self, plan: &RegionPlan) -> bool {
+        plan.info == fingerprint(&self.info) && plan.service == self.base
     }
 
-    /// Why an answer is not the picture asked for, although it is one: it is another service's.
-    fn strayed(&self, answered: &str) -> Result<(), (Kind, String)> {
-        match &self.gate {
-            Some(gate) if gate.version == 1 && !is_below(&self.base, answered) => {
-                let trouble = access::lesser(self.http, &self.base, gate, answered);
-                Err((trouble.kind, trouble.message))
-            }
-            _ => Ok(()),
-        }
+    /// Whether the image is all of the service's image.
+    fn is_all(&self) -> bool {
+        self.size == [self.info.width, self.info.height]
     }
 
-    /// Trouble that no other words help against.
-    fn is_barred(&self, trouble: &Trouble) -> bool {
-        self.gate.is_some() && trouble.kind == Kind::Forbidden && trouble.status != Some(403)
+    /// Whether the service may give the image in one answer, by its `info.json`.
+    fn may_be_whole(&self) -> bool {
+        let (info, [width, height]) = (&self.info, self.target);
+        let is_listed =
+            self.size == self.target && self.is_all() && info.sizes.contains(&self.size);
+        (!self.wanted.is_canonical || is_listed || info.tiles.is_empty())
+            && info.limits.allow(width, height)
+            && may_give_whole(info, self.size, self.target)
     }
 
-    /// Asks for the picture in one answer; none when the server does not give it that way.
-    async fn whole(
-        &mut self,
-        info: &Info,
-        origin: [u32; 2],
-        size: [u32; 2],
-        target: [u32; 2],
-    ) -> Result<Option<Whole>, Trouble> {
-        let part = (size != [info.width, info.height]).then(|| Rect {
-            x: origin[0],
-            y: origin[1],
-            width: size[0],
-            height: size[1],
-        });
-        let mut small = None;
-        let has_regions = info.level >= 1 || !info.tiles.is_empty();
-        let known = self.memory.host(&self.wanted.service.id).known();
-        let is_probe = has_regions && !known.has_given(target);
-        let patience = is_probe.then_some(1);
-        for dialect in dialects(info, self.wanted.format)
-            .into_iter()
-            .filter(|d| d.both_sides == (info.version >= 3))
-        {
-            let uri = whole_uri(
-                &self.base,
-                part,
-                (target != size).then_some(target),
-                &dialect,
-            );
-            for _ in 0..2 {
-                let (saved, sound) = match self.save(&uri, patience).await {
-                    Ok(answer) => answer,
-                    Err(trouble) if self.is_barred(&trouble) => return Err(trouble),
-                    Err(trouble) if refused(&trouble) => break,
-                    Err(trouble) if trouble.kind.may_be_size() => {
-                        self.note_refusal(target, trouble);
-                        break;
-                    }
-                    Err(trouble) => return Err(trouble),
-                };
-                let found = [sound.header.width, sound.header.height];
-                if fits(found, target, size) {
-                    self.note_format(&dialect);
-                    let notes = std::mem::take(&mut self.notes);
-                    return Ok(Some(Whole {
-                        uri,
-                        saved,
-                        sound,
-                        notes,
-                    }));
-                }
-                self.wanted.part.discard();
-                if found[0] > target[0] || found[1] > target[1] {
-                    return Err(larger_than_declared(&uri, target, found));
-                }
-                // Twice the same: not a slip, but what this server does.
-                if small == Some(found) {
-                    self.learn_from_whole(target, found);
-                    return Ok(None);
-                }
-                small = Some(found);
-            }
-            if small.is_some() {
-                break;
+    /// Requests the image in one answer; none when the server does not give it that way.
+    async fn whole(&mut self) -> Result<Option<Whole>, Error> {
+        let has_regions = self.info.level >= 1 || !self.info.tiles.is_empty();
+        let known = self.servers.known.host(&self.wanted.service.id).known();
+        let is_probe = has_regions && !known.has_given(self.target);
+        let size_retries = is_probe.then_some(1);
+        let is_canonical = |d: &Dialect| d.both_sides == (self.info.version >= 3);
+        let mut dialects = dialects(&self.info, self.wanted.format);
+        dialects.retain(is_canonical);
+        for dialect in dialects {
+            match self.whole_in(&dialect, size_retries).await? {
+                WholeAnswer::Fits(whole) => return Ok(Some(*whole)),
+                WholeAnswer::Smaller => return Ok(None),
+                WholeAnswer::Refused => {}
             }
         }
         Ok(None)
     }
 
-    fn note_refusal(&mut self, target: [u32; 2], trouble: Trouble) {
+    /// Requests the image in one answer by one form of URI; a smaller answer is requested a second time.
+    async fn whole_in(
+        &mut self,
+        dialect: &Dialect,
+        size_retries: Option<u32>,
+    ) -> Result<WholeAnswer, Error> {
+        let part = (!self.is_all()).then_some(Rect {
+            x: self.origin[0],
+            y: self.origin[1],
+            width: self.size[0],
+            height: self.size[1],
+        });
+        let scaled = (self.target != self.size).then_some(self.target);
+        let uri = whole_uri(&self.base, part, scaled, dialect);
+        let mut smaller = None;
+        for _ in 0..2 {
+            let (saved, sound) = match self.save(&uri, size_retries).await {
+                Ok(answer) => answer,
+                Err(error) if self.is_barred(&error) => return Err(error),
+                Err(error) if is_refusal(&error) => break,
+                Err(error) if error.kind.may_be_size() => {
+                    self.note_refusal(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            let found = [sound.header.width, sound.header.height];
+            if fits(found, self.target, self.size) {
+                self.note_format(dialect);
+                return Ok(WholeAnswer::Fits(Box::new(Whole {
+                    method: "whole",
+                    uri,
+                    saved,
+                    sound,
+                    notes: std::mem::take(&mut self.notes),
+                })));
+            }
+            self.wanted.part.discard();
+            if found[0] > self.target[0] || found[1] > self.target[1] {
+                return Err(larger_than_declared(&uri, self.target, found));
+            }
+            // The same twice: not an accident, but what this server does.
+            if smaller == Some(found) {
+                self.learn_from_whole(found);
+                break;
+            }
+            smaller = Some(found);
+        }
+        Ok(match smaller {
+            Some(_) => WholeAnswer::Smaller,
+            None => WholeAnswer::Refused,
+        })
+    }
+
+    fn note_refusal(&mut self, error: Error) {
         self.notes.push(format!(
-            "asked for {} x {} at once: {}; covered by regions instead",
-            target[0], target[1], trouble.message
+            "requested {} x {} in one answer: {}; covered by regions instead",
+            self.target[0], self.target[1], error.message
         ));
-        self.trouble_with_whole = Some(trouble);
+        self.whole_error = Some(error);
     }
 
     /// Notes that another file type was taken than the one wanted.
@@ -288,13 +302,13 @@ impl Course<'_> {
         if let Some(wanted) = self.wanted.format.filter(|wanted| *wanted != taken.format) {
             let taken = &taken.format;
             let note = format!(
-                "the server gives no {wanted}: made from {taken}, which may have lost something"
+                "the server does not offer {wanted}: made from {taken}, which may have lost detail"
             );
             self.notes.push(note);
         }
     }
 
-    fn learn_from_whole(&mut self, asked: [u32; 2], found: [u32; 2]) {
+    fn learn_from_whole(&mut self, found: [u32; 2]) {
         let side = found[0].max(found[1]).max(LEAST);
         self.cap = self.cap.and(&Limits {
             width: side,
@@ -302,67 +316,52 @@ impl Course<'_> {
             area: u64::MAX,
         });
         self.notes.push(format!(
-            "asked for {} x {}, answered {} x {} with status 200: covered by regions instead",
-            asked[0], asked[1], found[0], found[1]
+            "requested {} x {}, answered {} x {} with status 200: covered by regions instead",
+            self.target[0], self.target[1], found[0], found[1]
         ));
     }
 
-    /// Finds the words and the region size that the server honours, by fetching the first region.
-    async fn first_region(
-        &mut self,
-        info: &Info,
-        origin: [u32; 2],
-        size: [u32; 2],
-        pack_at: &(dyn Fn(Plan) -> Result<Pack, Trouble> + Sync),
-    ) -> Result<Pack, Trouble> {
+    /// Finds the form of URI and the region size that the server accepts, by fetching the first region.
+    async fn first_region(&mut self) -> Result<RegionStore, Error> {
         let mut last = None;
-        for (tile, dialect) in self.ways(info, size) {
-            match self
-                .try_way(info, origin, size, tile, dialect, pack_at)
-                .await
-            {
-                Ok(pack) => return pack,
-                // A host under strain is not helped by other words.
-                Err(trouble) if self.is_barred(&trouble) || trouble.status == Some(503) => {
-                    return Err(trouble);
+        for (tile, dialect) in self.ways() {
+            let error = match self.try_way(tile, dialect).await {
+                Ok((plan, cell, body)) => {
+                    let store = (self.wanted.new_store)(plan)?;
+                    add(&store, cell, body)?;
+                    return Ok(store);
                 }
-                Err(trouble)
-                    if refused(&trouble)
-                        || matches!(
-                            trouble.kind,
-                            Kind::WrongSize | Kind::Forbidden | Kind::Server
-                        ) =>
-                {
-                    // It failed at one region with all patience: other words for it are tried once each.
-                    if trouble.kind == Kind::Server {
-                        self.patience = Some(0);
-                    }
-                    last = Some(trouble)
-                }
-                Err(trouble) => return Err(trouble),
+                Err(error) => error,
+            };
+            // An overloaded host is not helped by other requests.
+            if self.is_barred(&error) || error.status == Some(503) || !may_go_another_way(&error) {
+                return Err(error);
             }
+            // The server failed at one region after all retries: other ways are tried once each.
+            if error.kind == Kind::Server {
+                self.size_retries = Some(0);
+            }
+            last = Some(error);
         }
-        let last = last.unwrap_or_else(|| Trouble {
-            kind: Kind::Unsupported,
-            status: None,
-            attempts: 0,
-            message: match size == [info.width, info.height] {
-                true => "the service offers neither the whole image nor tiles at full scale".into(),
-                false => "the service offers no parts of its image but its own tiles".into(),
-            },
+        let last = last.unwrap_or_else(|| {
+            Error::unsupported(match self.is_all() {
+                true => "the service offers neither the whole image nor tiles at full scale",
+                false => "the service offers no parts of its image but its own tiles",
+            })
         });
-        // A server that does not know regions says nothing of why the picture is not to be had.
-        match self.trouble_with_whole.take().filter(|_| refused(&last)) {
-            Some(trouble) => Err(Trouble {
-                message: format!("{}; regions: {}", trouble.message, last.message),
-                ..trouble
+        // Where the server does not support regions, the reason is why it did not give the whole image.
+        match self.whole_error.take().filter(|_| is_refusal(&last)) {
+            Some(error) => Err(Error {
+                message: format!("{}; regions: {}", error.message, last.message),
+                ..error
             }),
             None => Err(last),
         }
     }
 
-    /// Region sizes to try with the words to try them in: the largest regions first, advertised tiles after.
-    fn ways(&self, info: &Info, size: [u32; 2]) -> Vec<(Option<[u32; 2]>, Dialect)> {
+    /// Region sizes to try with forms of URI: the largest regions first, then the advertised tiles, then small regions.
+    fn ways(&self) -> Vec<(Option<[u32; 2]>, Dialect)> {
+        let info = &self.info;
         let advertised = info
             .tiles
             .iter()
@@ -370,15 +369,13 @@ impl Course<'_> {
         let advertised = advertised
             .map(|set| [set.width, set.height])
             .max_by_key(|[w, h]| u64::from(*w) * u64::from(*h));
-        let is_bound = self.wanted.is_canonical && advertised.is_some();
-        // Files made beforehand, of which none is a part.
+        let only_tiles = self.wanted.is_canonical && advertised.is_some();
+        // Image files made beforehand, of which no part can be requested.
         let has_no_parts = info.level == 0 && info.tiles.is_empty() && !info.sizes.is_empty();
-        let has_free = info.level >= 1 && !is_bound || advertised.is_none() && !has_no_parts;
+        let has_free = info.level >= 1 && !only_tiles || advertised.is_none() && !has_no_parts;
         let free = has_free.then_some(None);
-        let tiles = advertised
-            .filter(|_| size == [info.width, info.height])
-            .map(Some);
-        // A server that refuses large regions without a word may give small ones.
+        let tiles = advertised.filter(|_| self.is_all()).map(Some);
+        // A server that refuses large regions without saying why may give small ones.
         let has_small = info.level >= 1 && advertised.is_none();
         let small = SMALL.into_iter().filter(|_| has_small);
         let small = small.map(|side| Some([side, side]));
@@ -391,85 +388,76 @@ impl Course<'_> {
         .collect()
     }
 
-    /// A pack with its first region, or why there is none although the server honours these words; the outer error is
-    /// for those that it does not honour.
+    /// The first region, of the largest size that the server accepts in this way, with the plan it belongs to.
     async fn try_way(
         &mut self,
-        info: &Info,
-        origin: [u32; 2],
-        size: [u32; 2],
         advertised: Option<[u32; 2]>,
         dialect: Dialect,
-        pack_at: &(dyn Fn(Plan) -> Result<Pack, Trouble> + Sync),
-    ) -> Result<Result<Pack, Trouble>, Trouble> {
-        for _ in 0..LESSONS {
-            let tile = advertised.unwrap_or_else(|| self.region_size(info, size));
-            let plan = Plan {
-                service: self.base.clone(),
-                origin,
-                size,
-                tile,
-                dialect: dialect.clone(),
-                whole: size == [info.width, info.height],
-                info: said(info),
-            };
-            if cover::count(size, tile) > MOST_REGIONS {
-                let message = format!(
-                    "{} x {} pixels in regions of {} x {} are more than {MOST_REGIONS} requests",
-                    size[0], size[1], tile[0], tile[1]
-                );
-                return Err(Trouble {
-                    kind: Kind::Info,
-                    status: None,
-                    attempts: 0,
-                    message,
-                });
-            }
-            let Some(first) = cells(origin, size, tile).next() else {
+    ) -> Result<(RegionPlan, Rect, Bytes), Error> {
+        for _ in 0..MAX_LESSONS {
+            let plan = self.plan(advertised, &dialect)?;
+            let Some(first) = cells(plan.origin, plan.size, plan.tile).next() else {
                 break;
             };
             let (reply, found) = self.ask_twice(&plan, first).await?;
             if found == [first.width, first.height] {
                 if self.cap != Limits::NONE {
                     let service = &self.wanted.service.id;
-                    self.memory.lower(service, &self.cap).await;
+                    self.servers.known.lower(service, &self.cap).await;
                 }
-                let pack = match pack_at(plan) {
-                    Ok(pack) => add(&pack, first, reply.body).await.map(|()| pack),
-                    Err(trouble) => Err(trouble),
-                };
-                return Ok(pack);
+                return Ok((plan, first, reply.body));
             }
-            let area = u64::from(found[0]) * u64::from(found[1]);
-            let smaller = found[0] < first.width || found[1] < first.height;
-            if advertised.is_some() || !smaller || found[0].min(found[1]) < LEAST {
+            let is_smaller = found[0] < first.width || found[1] < first.height;
+            if advertised.is_some() || !is_smaller || found[0].min(found[1]) < LEAST {
                 return Err(wrong_size(&plan.uri(first), first, found));
             }
-            let side = found[0].max(found[1]);
-            // A square answered smaller on both sides tells of a limit on the area as well as on a side.
-            self.cap = self.cap.and(&Limits {
-                width: side,
-                height: side,
-                area: area.max(u64::from(LEAST).pow(2)),
-            });
-            self.notes.push(format!(
-                "asked for a region of {} x {}, answered {} x {}",
-                first.width, first.height, found[0], found[1]
-            ));
+            self.learn_from_region(first, found);
         }
-        Err(Trouble {
-            kind: Kind::WrongSize,
-            status: None,
-            attempts: 0,
-            message: "every region size tried was answered smaller".into(),
-        })
+        Err(Error::wrong_size(
+            "every region size tried was answered smaller",
+        ))
     }
 
-    fn region_size(&self, info: &Info, size: [u32; 2]) -> [u32; 2] {
-        let learnt = self.memory.host(&self.wanted.service.id).cap();
-        let limits = info.limits.and(&learnt).and(&self.cap);
-        let limits = match limits.allow(size[0], size[1]) {
-            // Refused whole for no stated reason.
+    fn plan(&self, advertised: Option<[u32; 2]>, dialect: &Dialect) -> Result<RegionPlan, Error> {
+        let plan = RegionPlan {
+            service: self.base.clone(),
+            origin: self.origin,
+            size: self.size,
+            tile: advertised.unwrap_or_else(|| self.region_size()),
+            dialect: dialect.clone(),
+            whole: self.is_all(),
+            info: fingerprint(&self.info),
+        };
+        if grid::count(plan.size, plan.tile) > MAX_REGIONS {
+            let (size, tile) = (plan.size, plan.tile);
+            return Err(Error::info(format!(
+                "{} x {} pixels in regions of {} x {} are more than {MAX_REGIONS} requests",
+                size[0], size[1], tile[0], tile[1]
+            )));
+        }
+        Ok(plan)
+    }
+
+    fn learn_from_region(&mut self, requested: Rect, found: [u32; 2]) {
+        let side = found[0].max(found[1]);
+        let area = u64::from(found[0]) * u64::from(found[1]);
+        // A square answered smaller on both sides may mean a limit on the area as well as one on the sides.
+        self.cap = self.cap.and(&Limits {
+            width: side,
+            height: side,
+            area: area.max(u64::from(LEAST).pow(2)),
+        });
+        self.notes.push(format!(
+            "requested a region of {} x {}, answered {} x {}",
+            requested.width, requested.height, found[0], found[1]
+        ));
+    }
+
+    fn region_size(&self) -> [u32; 2] {
+        let known = self.servers.known.host(&self.wanted.service.id).cap();
+        let limits = self.info.limits.and(&known).and(&self.cap);
+        let limits = match limits.allow(self.size[0], self.size[1]) {
+            // The whole image was refused without a declared limit.
             true => limits.and(&Limits {
                 width: CAUTIOUS,
                 height: CAUTIOUS,
@@ -477,67 +465,80 @@ impl Course<'_> {
             }),
             false => limits,
         };
-        // PNG is asked for where the pixels are written anew in any case.
+        // Where PNG is requested the pixels are re-encoded in any case.
         let is_joined = self.wanted.format != Some("png");
-        cover::fewest(size[0], size[1], &limits, is_joined)
+        grid::fewest(self.size[0], self.size[1], &limits, is_joined)
     }
 
-    /// Fetches every region that the pack lacks.
-    async fn complete(&mut self, pack: Pack) -> Result<Got, Trouble> {
-        let plan = pack.plan().clone();
+    /// Fetches every region of the plan that the store does not have.
+    async fn remaining_regions(&mut self, store: RegionStore) -> Result<Fetched, Error> {
+        let plan = store.plan();
         let missing: Vec<Rect> = cells(plan.origin, plan.size, plan.tile)
-            .filter(|&cell| !pack.holds(cell))
+            .filter(|&cell| !store.holds(cell))
             .collect();
-        let all = cover::count(plan.size, plan.tile);
-        let counted = self.wanted.parts.one(all);
-        counted.had_before(all.saturating_sub(missing.len() as u64));
-        let (course, pack_ref, plan_ref, counted) = (&*self, &pack, &plan, &counted);
-        let fetch = |cell: Rect| async move {
-            let uri = plan_ref.uri(cell);
-            let right = async |reply: &Reply| {
-                course.strayed(&reply.url)?;
-                let found = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
-                if found == [cell.width, cell.height] {
-                    Ok(())
-                } else {
-                    Err((Kind::WrongSize, wrong_size(&uri, cell, found).message))
-                }
-            };
-            let ask = Ask::image(&uri, region_bytes(cell)).counted(&course.wanted.count);
-            let mut reply = course.http.get_checked(&ask, right).await;
-            if reply.as_ref().is_err_and(|t| t.kind == Kind::WrongSize) {
-                // Once more: a slip passes, a rule does not.
-                reply = course.http.get_checked(&ask, right).await;
-            }
-            add(pack_ref, cell, reply?.body).await?;
-            counted.had();
-            Ok::<(), Trouble>(())
+        let all = grid::count(plan.size, plan.tile);
+        let counted = self.wanted.regions.image(all);
+        counted.add_resumed(all.saturating_sub(missing.len() as u64));
+        let (fetch, store_ref, counted_ref) = (&*self, &store, &counted);
+        let one = |cell: Rect| async move {
+            let body = fetch.region(store_ref.plan(), cell).await?;
+            add(store_ref, cell, body)?;
+            counted_ref.add_fetched();
+            Ok::<(), Error>(())
         };
-        let in_flight = usize::from(self.http.options().per_host());
-        let mut answers = stream::iter(missing).map(fetch).buffer_unordered(in_flight);
+        let in_flight = usize::from(self.servers.client.options().per_host());
+        let mut answers = stream::iter(missing).map(one).buffer_unordered(in_flight);
         let mut first = None;
-        // One region that cannot be had does not cost those under way: they are in the pack for the next run.
+        // A region that fails does not cost those in flight: the store keeps them for the next run.
         while let Some(answer) = answers.next().await {
-            if let Err(trouble) = answer {
-                let grave = matches!(trouble.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
-                first.get_or_insert(trouble);
-                if grave {
+            if let Err(error) = answer {
+                let is_final = matches!(error.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
+                first.get_or_insert(error);
+                if is_final {
                     break;
                 }
             }
         }
         drop(answers);
-        if let Some(trouble) = first {
-            return Err(trouble);
+        drop(counted);
+        if let Some(error) = first {
+            return Err(error);
         }
-        self.note_format(&plan.dialect);
-        Ok(Got::Regions {
-            pack,
+        let dialect = store.plan().dialect.clone();
+        self.note_format(&dialect);
+        Ok(Fetched::Regions {
+            store,
             notes: std::mem::take(&mut self.notes),
         })
     }
 
-    async fn ask_twice(&mut self, plan: &Plan, cell: Rect) -> Result<(Reply, [u32; 2]), Trouble> {
+    /// A region in its full size, verified.
+    async fn region(&self, plan: &RegionPlan, cell: Rect) -> Result<Bytes, Error> {
+        let uri = plan.uri(cell);
+        let check = async |reply: &Response| {
+            self.check_origin(&reply.url)?;
+            let found = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
+            match found == [cell.width, cell.height] {
+                true => Ok(()),
+                false => Err(wrong_size(&uri, cell, found)),
+            }
+        };
+        let request = Request::image(&uri, max_region_bytes(cell)).logged(&self.wanted.log);
+        let client = &self.servers.client;
+        let mut reply = client.get_checked(&request, check).await;
+        if reply.as_ref().is_err_and(|e| e.kind == Kind::WrongSize) {
+            // Once more: an accident passes, a rule of the server does not.
+            reply = client.get_checked(&request, check).await;
+        }
+        Ok(reply?.body)
+    }
+
+    /// Requests a region, and once more if it is not of the size requested.
+    async fn ask_twice(
+        &self,
+        plan: &RegionPlan,
+        cell: Rect,
+    ) -> Result<(Response, [u32; 2]), Error> {
         let uri = plan.uri(cell);
         let first = self.ask(&uri, cell).await?;
         if first.1 == [cell.width, cell.height] {
@@ -547,87 +548,103 @@ impl Course<'_> {
         }
     }
 
-    /// A complete picture, of whatever size, in the part file.
-    async fn save(&self, uri: &str, patience: Option<u32>) -> Result<(Saved, Sound), Trouble> {
-        let ask = Ask {
-            patience,
-            ..Ask::image(uri, self.wanted.most).counted(&self.wanted.count)
+    /// A complete image of whatever size, in the part file.
+    async fn save(
+        &self,
+        uri: &str,
+        size_retries: Option<u32>,
+    ) -> Result<(SavedResponse, Sound), Error> {
+        let request = Request {
+            size_retries,
+            ..Request::image(uri, self.wanted.max_bytes).logged(&self.wanted.log)
         };
         let part = self.wanted.part;
-        let look = async |saved: &Saved| {
-            self.strayed(&saved.url)?;
-            look_at(part, Ok).await
+        let check = async |saved: &SavedResponse| {
+            self.check_origin(&saved.url)?;
+            verify(part, Ok).await
         };
-        self.http.save(&ask, part, look).await
+        self.servers.client.save(&request, part, check).await
     }
 
-    /// A complete picture, of whatever size, in memory.
-    async fn ask(&mut self, uri: &str, cell: Rect) -> Result<(Reply, [u32; 2]), Trouble> {
+    /// A complete image of whatever size, in memory, with its size.
+    async fn ask(&self, uri: &str, cell: Rect) -> Result<(Response, [u32; 2]), Error> {
         let found = Mutex::new([0, 0]);
-        let check = async |reply: &Reply| {
-            self.strayed(&reply.url)?;
-            *found.lock().unwrap_or_else(PoisonError::into_inner) =
-                size_of(reply.body.clone(), [cell.width, cell.height]).await?;
+        let check = async |reply: &Response| {
+            self.check_origin(&reply.url)?;
+            let size = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = size;
             Ok(())
         };
-        let ask = Ask {
-            patience: self.patience,
-            ..Ask::image(uri, region_bytes(cell)).counted(&self.wanted.count)
+        let request = Request {
+            size_retries: self.size_retries,
+            ..Request::image(uri, max_region_bytes(cell)).logged(&self.wanted.log)
         };
-        let reply = self.http.get_checked(&ask, check).await;
+        let reply = self.servers.client.get_checked(&request, check).await?;
         Ok((
-            reply?,
+            reply,
             found.into_inner().unwrap_or_else(PoisonError::into_inner),
         ))
     }
+
+    /// Whether an answer is of the service requested, rather than of a substitute that a redirect leads to.
+    fn check_origin(&self, answered: &str) -> Result<(), Error> {
+        match &self.gate {
+            Some(gate) if gate.version == 1 && !is_below(&self.base, answered) => {
+                let client = &self.servers.client;
+                Err(auth::substitute(client, &self.base, gate, answered))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether access is refused, which no other way of requesting changes.
+    fn is_barred(&self, error: &Error) -> bool {
+        self.gate.is_some() && error.kind == Kind::Forbidden && error.status != Some(403)
+    }
 }
 
-/// Trouble that another way of asking may avoid.
-fn refused(trouble: &Trouble) -> bool {
+/// What came of a request for the whole image.
+enum WholeAnswer {
+    /// The image.
+    Fits(Box<Whole>),
+    /// A smaller one.
+    Smaller,
+    /// None.
+    Refused,
+}
+
+/// Whether the server does not give what was requested, and may give something else.
+fn is_refusal(error: &Error) -> bool {
     matches!(
-        trouble.kind,
+        error.kind,
         Kind::NotFound | Kind::Status | Kind::Unsupported
     )
 }
 
-fn larger_than_declared(uri: &str, declared: [u32; 2], found: [u32; 2]) -> Trouble {
+/// Whether a region that failed in this way may succeed in another size or by another URI.
+fn may_go_another_way(error: &Error) -> bool {
+    is_refusal(error) || matches!(error.kind, Kind::WrongSize | Kind::Forbidden | Kind::Server)
+}
+
+fn larger_than_declared(uri: &str, declared: [u32; 2], found: [u32; 2]) -> Error {
     let message = format!(
-        "{uri}: info.json makes it {} x {} pixels, the answer has {} x {}: boxes and regions cannot be trusted",
+        "{uri}: info.json declares {} x {} pixels, the answer has {} x {}: boxes and regions would not fit",
         declared[0], declared[1], found[0], found[1]
     );
-    Trouble {
-        kind: Kind::Info,
-        status: Some(200),
-        attempts: 0,
-        message,
-    }
+    Error::info(message).with_status(200)
 }
 
-fn wrong_size(uri: &str, asked: Rect, found: [u32; 2]) -> Trouble {
+fn wrong_size(uri: &str, requested: Rect, found: [u32; 2]) -> Error {
     let message = format!(
-        "{uri}: asked for {} x {} pixels, answered {} x {}",
-        asked.width, asked.height, found[0], found[1]
+        "{uri}: requested {} x {} pixels, answered {} x {}",
+        requested.width, requested.height, found[0], found[1]
     );
-    Trouble {
-        kind: Kind::WrongSize,
-        status: Some(200),
-        attempts: 0,
-        message,
-    }
+    Error::wrong_size(message).with_status(200)
 }
 
-/// Trouble with the disk.
-pub fn disk(e: std::io::Error) -> Trouble {
-    Trouble {
-        kind: Kind::Disk,
-        status: None,
-        attempts: 0,
-        message: e.to_string(),
-    }
-}
-
-async fn add(pack: &Pack, cell: Rect, body: Bytes) -> Result<(), Trouble> {
-    // A short append to a local file; not worth a thread.
+/// Adds a region to the store. A short write to a local file is not worth a thread.
+fn add(store: &RegionStore, cell: Rect, body: Bytes) -> Result<(), Error> {
     let channels = pixels::measure_bytes(&body).map_or(3, |header| header.channels);
-    pack.add(cell, channels, &body).map_err(disk)
+    let added = store.add(cell, channels, &body);
+    added.map_err(|e| Error::disk(e.to_string()))
 }

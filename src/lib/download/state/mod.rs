@@ -1,6 +1,7 @@
-//! What earlier runs left behind: the journal, what it says of each image, and what follows from that for this run.
+//! What earlier runs left behind, and what follows from it for this one.
 
 pub mod index;
 pub mod input;
 pub mod journal;
 pub mod resume;
+pub mod settled;

@@ -1,91 +1,57 @@
-//! What a later run asks anew: what is missing, what differs on the disk, what a server has changed since.
+//! What a run downloads again: what is missing, what differs on the disk, what a server has changed since.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
+use futures::stream::{self, StreamExt};
 use rayon::prelude::*;
 
-use super::Options;
-use super::fetch::{self, Wish};
-use super::finished::{Finished, Slot};
-use super::gather::Set;
+use super::index::{Index, Slot};
+use super::input::Set;
+use super::settled::{FileState, Lookup};
 use crate::contracts::{Download, Failure, LocalizedImage};
+use crate::download::options::Options;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use crate::http::{Ask, Http, Kind};
+use crate::http::{Client, Kind, Request};
 
 /// Images by what is to be done with them.
 #[derive(Debug, Default)]
 pub struct Sorted<'a> {
     /// Finished by earlier runs, and still there.
     pub done: Vec<Slot>,
-    /// To be fetched.
+    /// To be downloaded.
     pub missing: Vec<&'a LocalizedImage>,
     /// Failed before, in a way that is not to be tried again now.
     pub left: Vec<Failure>,
-    /// Files whose content is not what was written.
-    pub differ: Vec<String>,
-    /// Files that are missing, or of another length.
+    /// Paths of files whose content is not what was written.
+    pub altered: Vec<String>,
+    /// Paths of files that are missing, or of another length.
     pub gone: Vec<String>,
 }
 
-/// How an image is looked for on the disk.
-pub struct Way<'a> {
-    folder: &'a Path,
-    wish: Wish,
-    options: &'a Options,
-}
-
-impl<'a> Way<'a> {
-    /// As the options have it.
-    pub fn new(options: &'a Options, folder: &'a Path) -> Self {
-        Way {
-            folder,
-            wish: options.wish(),
-            options,
-        }
-    }
-
-    /// Where an image stands among the finished, if its file is there as it should be.
-    pub fn settled(&self, finished: &Finished, image: &LocalizedImage) -> Option<Slot> {
-        let found = self.look(finished, image);
-        found.and_then(|(slot, state)| matches!(state, State::Whole).then_some(slot))
-    }
-
-    fn look(&self, finished: &Finished, image: &LocalizedImage) -> Option<(Slot, State)> {
-        let slot = finished
-            .find(&image.id)
-            .filter(|_| !self.options.overwrite)?;
-        let is_asked = finished.was_asked(slot, &fetch::asked(image, self.wish));
-        is_asked.then(|| {
-            (
-                slot,
-                state(finished, slot, self.folder, self.options.verify),
-            )
-        })
-    }
-}
-
 /// Sorts the images of a set.
-pub fn sort<'a>(set: &'a Set, finished: &Finished, way: &Way) -> Result<Sorted<'a>, Error> {
+///
+/// # Errors
+/// If the list of earlier failures cannot be read.
+pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'a>, Error> {
     let mut sorted = Sorted {
         done: set.settled.clone(),
         ..Sorted::default()
     };
-    let mut failed = left_alone(way.options)?;
-    let look = |image| way.look(finished, image);
-    let states: Vec<_> = set.images.par_iter().map(look).collect();
+    let mut failed = not_retried(lookup.options())?;
+    let find = |image| lookup.find(index, image);
+    let states: Vec<_> = set.images.par_iter().map(find).collect();
     for (image, state) in set.images.iter().zip(states) {
         match state {
-            Some((slot, State::Whole)) => sorted.done.push(slot),
-            Some((slot, State::Other)) => {
-                sorted.differ.push(finished.path(slot).to_owned());
+            Some((slot, FileState::Unchanged)) => sorted.done.push(slot),
+            Some((slot, FileState::Altered)) => {
+                sorted.altered.push(index.path(slot).to_owned());
                 sorted.missing.push(image);
             }
             other => {
                 if let Some((slot, _)) = other {
-                    sorted.gone.push(finished.path(slot).to_owned());
+                    sorted.gone.push(index.path(slot).to_owned());
                 }
                 match failed.remove(&image.id) {
                     Some(failure) => sorted.left.push(failure),
@@ -97,8 +63,8 @@ pub fn sort<'a>(set: &'a Set, finished: &Finished, way: &Way) -> Result<Sorted<'
     Ok(sorted)
 }
 
-/// With `--retry-failed`, the failures of other kinds.
-fn left_alone(options: &Options) -> Result<HashMap<String, Failure>, Error> {
+/// With `--retry-failed`, the failures of other kinds, by image id.
+fn not_retried(options: &Options) -> Result<HashMap<String, Failure>, Error> {
     if options.retry_failed.is_empty() || !options.failures.exists() {
         return Ok(HashMap::new());
     }
@@ -119,63 +85,82 @@ fn left_alone(options: &Options) -> Result<HashMap<String, Failure>, Error> {
     Ok(left)
 }
 
-enum State {
-    Whole,
-    Other,
-    Gone,
-}
-
-/// Whether the file of an entry is there. Its hash was taken before it got its name; `verify` takes it again.
-fn state(finished: &Finished, slot: Slot, folder: &Path, verify: bool) -> State {
-    let path = folder.join(finished.path(slot));
-    match std::fs::metadata(&path) {
-        Ok(file) if file.len() == finished.bytes(slot) => {}
-        _ => return State::Gone,
-    }
-    let is_same = || {
-        let found = files::folder::sha256(&path).ok();
-        found.is_some() && found == finished.whole(slot).map(|entry| entry.sha256)
-    };
-    match !verify || is_same() {
-        true => State::Whole,
-        false => State::Other,
-    }
-}
-
-/// With --overwrite, what could not be fetched anew and is still there from before: it stays in the map.
+/// With `--overwrite` and `--refresh`, images that could not be downloaded again and are still there from before: they
+/// stay in the map.
 pub fn kept_from_before(
     images: &[LocalizedImage],
-    finished: &Finished,
-    way: &Way,
-    had: &[Slot],
+    index: &Index,
+    lookup: &Lookup,
+    there: &[Slot],
 ) -> Vec<Slot> {
-    let (wish, verify) = (way.wish, way.options.verify);
-    let had: HashSet<Slot> = had.iter().copied().collect();
+    let there: HashSet<Slot> = there.iter().copied().collect();
     let still_there = |image: &LocalizedImage| {
-        let slot = finished.find(&image.id)?;
-        let is_wanted =
-            !had.contains(&slot) && finished.was_asked(slot, &fetch::asked(image, wish));
-        let is_there = matches!(state(finished, slot, way.folder, verify), State::Whole);
-        (is_wanted && is_there).then_some(slot)
+        let slot = index.find(&image.id).filter(|slot| !there.contains(slot))?;
+        let (_, state) = lookup.find_old(index, image)?;
+        (state == FileState::Unchanged).then_some(slot)
     };
     images.iter().filter_map(still_there).collect()
 }
 
-/// What a server says of a file that was had.
+/// What a server says about a file that was downloaded before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
-    /// It is as it was.
+enum Since {
+    /// It has not changed.
     Same,
-    /// It is another one now, or nothing proves that it is not.
+    /// It has changed, or nothing proves that it has not.
     Changed,
-    /// It is there no more.
+    /// It is not there any more.
     Gone,
     /// The server did not say.
     Unknown,
 }
 
-/// Asks whether a file is still the one that was had, by its ETag or date. Joined regions have neither.
-pub async fn since(http: &Http, entry: Option<Download>) -> Since {
+/// Asks servers what has changed since; those images are then missing. Returns what has not changed, and notes for the
+/// user.
+pub async fn refresh<'a>(
+    client: &Client,
+    index: &Index,
+    done: Vec<Slot>,
+    images: &'a [LocalizedImage],
+    missing: &mut Vec<&'a LocalizedImage>,
+) -> (Vec<Slot>, Vec<String>) {
+    let ask = |slot| async move { (since(client, index.entry(slot)).await, slot) };
+    let in_flight = usize::from(client.options().per_host());
+    let mut answers: Vec<(Since, Slot)> = stream::iter(done)
+        .map(ask)
+        .buffer_unordered(in_flight)
+        .collect()
+        .await;
+    answers.sort_by(|(_, a), (_, b)| index.id(*a).cmp(index.id(*b)));
+    let of = |kind: Since| -> Vec<&str> {
+        let of_kind = answers.iter().filter(|(since, _)| *since == kind);
+        of_kind.map(|(_, slot)| index.id(*slot)).collect()
+    };
+    let [same, changed, gone, unknown] =
+        [Since::Same, Since::Changed, Since::Gone, Since::Unknown].map(of);
+    let mut notes = vec![format!(
+        "--refresh: {} unchanged, {} changed, {} no longer at the server and kept here, {} could not be checked (no ETag or date, or no answer); {} new",
+        same.len(),
+        changed.len(),
+        gone.len(),
+        unknown.len(),
+        missing.len()
+    )];
+    for (ids, what) in [
+        (&changed, "changed"),
+        (&gone, "no longer at the server"),
+        (&unknown, "could not be checked"),
+    ] {
+        notes.extend(list_of(ids).map(|ids| format!("--refresh: {what}: {ids}")));
+    }
+    let changed: HashSet<&str> = changed.into_iter().collect();
+    missing.extend(images.iter().filter(|image| changed.contains(&*image.id)));
+    let kept = answers.iter().filter(|(since, _)| *since != Since::Changed);
+    (kept.map(|(_, slot)| *slot).collect(), notes)
+}
+
+/// Asks whether a file has changed since it was downloaded, by its ETag or date. Images of joined regions have neither.
+async fn since(client: &Client, entry: Option<Download>) -> Since {
     let Some(entry) = entry else {
         return Since::Unknown;
     };
@@ -192,14 +177,25 @@ pub async fn since(http: &Http, entry: Option<Download>) -> Since {
     if headers.is_empty() {
         return Since::Unknown;
     }
-    let ask = Ask {
+    let request = Request {
         headers,
-        ..Ask::image(&entry.uri, u64::MAX)
+        ..Request::image(&entry.uri, u64::MAX)
     };
-    match http.peek(&ask).await {
+    match client.status(&request).await {
         Ok(304) => Since::Same,
         Ok(_) => Since::Changed,
-        Err(trouble) if trouble.kind == Kind::NotFound => Since::Gone,
+        Err(error) if error.kind == Kind::NotFound => Since::Gone,
         Err(_) => Since::Unknown,
+    }
+}
+
+/// Some ids for people to read, and how many more there are.
+fn list_of(ids: &[&str]) -> Option<String> {
+    const SHOWN: usize = 20;
+    let shown = ids[..ids.len().min(SHOWN)].join(", ");
+    match ids.len() {
+        0 => None,
+        1..=SHOWN => Some(shown),
+        all => Some(format!("{shown} and {} more", all - SHOWN)),
     }
 }
