@@ -226,8 +226,7 @@ fn files_that_rotted_are_found_and_fetched_anew() {
     ]);
     assert_eq!(file(&work, "a"), jpeg(1));
     let ran = work.run("download", &args(&["--verify"]));
-    ran.exits(0)
-        .says(&["--verify: 1 file unchanged"]);
+    ran.exits(0).says(&["--verify: 1 file unchanged"]);
     assert_eq!(server.log().len(), 2);
 }
 

@@ -149,7 +149,11 @@ fn a_robots_txt_in_trouble_forbids_and_one_that_is_missing_allows() {
         assert_eq!(asked, if status == 404 { 1 } else { 2 });
         if code == 3 {
             let row = &rows(&work, "failures.csv")[0];
-            assert!(row[6].contains("could not be read (HTTP 500)"), "{}", row[6]);
+            assert!(
+                row[6].contains("could not be read (HTTP 500)"),
+                "{}",
+                row[6]
+            );
         }
     }
 }
@@ -189,7 +193,8 @@ fn what_was_overridden_is_on_record() {
         .exits(0)
         .says(&["--ignore-robots: robots.txt was not read of pictures.museum.org:80"]);
     let note = journal(&work)[0]["notes"][0].clone();
-    let wanted = "downloaded although its owner opts out of text and data mining (tdm-reservation: 1)";
+    let wanted =
+        "downloaded although its owner opts out of text and data mining (tdm-reservation: 1)";
     assert_eq!(note, json!(wanted));
 }
 

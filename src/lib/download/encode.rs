@@ -11,7 +11,7 @@ use super::service::region_store::RegionStore;
 use super::service::verify::blocking;
 use crate::files::{self, Part};
 use crate::http::Error;
-use crate::jpeg::Stop;
+use crate::jpeg::WriteError;
 use crate::pixels::write::{Decoded, Encoding, Rows, Shrunk, write};
 use crate::pixels::{self, Header, Sound};
 
@@ -86,11 +86,11 @@ pub async fn join(
                     how = joined;
                     Ok(())
                 }
-                Err(Stop::Refused(why)) => {
+                Err(WriteError::Join(why)) => {
                     refusal = Some(why.to_string());
                     Ok(())
                 }
-                Err(Stop::Output(e)) => Err(e),
+                Err(WriteError::Output(e)) => Err(e),
             }
         })?;
         Ok(match refusal {

@@ -5,7 +5,7 @@
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
-use super::robots::matches;
+use super::robots::Pattern;
 
 /// Path of the file on its host.
 pub const PATH: &str = "/.well-known/tdmrep.json";
@@ -32,7 +32,8 @@ impl Reservations {
 
     /// Whether the host opts out for a path with its query: the longest location that matches decides.
     pub fn reserve(&self, path: &str) -> bool {
-        let matching = (self.0.iter()).filter(|rule| matches(&rule.location, path));
+        let applies = |rule: &&Rule| Pattern::read(&rule.location).matches(path);
+        let matching = self.0.iter().filter(applies);
         let longest = matching.max_by_key(|rule| rule.location.len());
         longest.is_some_and(|rule| rule.reservation == 1 || rule.reservation == "1")
     }

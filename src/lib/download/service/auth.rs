@@ -11,8 +11,8 @@ use tokio::sync::OnceCell;
 
 use crate::http::{Client, Error, Request, RequestLog, Response};
 use crate::iiif;
-use crate::iiif::authorization::{self, Gate, Verdict, gate, is_another, verdict};
-use crate::iiif::info::{self, Info};
+use crate::iiif::authorization::{AccessControl, ProbeResult};
+use crate::iiif::info::Info;
 
 /// A service that grants access, as far as it says.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Admission {
     /// Base URI of the service to request images of: the one asked, or the one that a probe service leads to.
     pub base: String,
     /// Its authorization services, if it has any.
-    pub gate: Option<Gate>,
+    pub access: Option<AccessControl>,
 }
 
 /// Each service, asked once.
@@ -73,33 +73,33 @@ impl Asking<'_> {
     async fn admission(&self) -> Result<Admission, Error> {
         let (reply, info) = self.info_of(self.service).await?;
         let json: Value = serde_json::from_slice(without_bom(&reply.body)).unwrap_or_default();
-        let open = |info, gate| Admission {
+        let open = |info, access| Admission {
             info,
             base: self.service.to_owned(),
-            gate,
+            access,
         };
-        match (info, gate(&json)) {
+        match (info, AccessControl::of(&json)) {
             (Some(info), None) => Ok(open(info, None)),
             (None, None) => {
                 let what = format!("info.json: not allowed (HTTP {})", reply.status);
                 Err(Error::forbidden(what).with_status(reply.status))
             }
-            (None, Some(gate)) if gate.probe.is_none() => {
+            (None, Some(access)) if access.probe.is_none() => {
                 let error = Error::forbidden("not allowed").with_status(reply.status);
-                Err(with_login(self.client, self.service, &gate, error))
+                Err(with_login(self.client, self.service, &access, error))
             }
-            (Some(info), Some(gate)) if gate.version == 1 => {
+            (Some(info), Some(access)) if access.version == 1 => {
                 let named = json["id"].as_str().or_else(|| json["@id"].as_str());
                 let others = [Some(&*reply.url), named].into_iter().flatten();
                 match others
                     .into_iter()
-                    .find(|other| is_another(self.service, other))
+                    .find(|other| iiif::is_other_service(self.service, other))
                 {
-                    Some(other) => Err(substitute(self.client, self.service, &gate, other)),
-                    None => Ok(open(info, Some(gate))),
+                    Some(other) => Err(substitute(self.client, self.service, &access, other)),
+                    None => Ok(open(info, Some(access))),
                 }
             }
-            (info, Some(gate)) => self.probed(info, gate).await,
+            (info, Some(access)) => self.probed(info, access).await,
         }
     }
 
@@ -112,18 +112,21 @@ impl Asking<'_> {
         let is_refused = |reply: &Response| matches!(reply.status, 401 | 403);
         let check = async |reply: &Response| match is_refused(reply) {
             true => Ok(()),
-            false => info::parse(&reply.body).map(drop).map_err(Error::info),
+            false => Info::parse(&reply.body)
+                .map(drop)
+                .map_err(|e| Error::info(e.to_string())),
         };
         let reply = self.client.get_checked(&request, check).await;
         let reply = reply.map_err(|error| error.about("info.json"))?;
-        let info = (!is_refused(&reply)).then(|| info::parse(&reply.body));
-        let info = info.map(|info| info.map_err(|e| Error::info(e).with_status(reply.status)));
+        let info = (!is_refused(&reply)).then(|| Info::parse(&reply.body));
+        let info =
+            info.map(|info| info.map_err(|e| Error::info(e.to_string()).with_status(reply.status)));
         Ok((reply, info.transpose()?))
     }
 
     /// The service that a probe service grants access to. `info` is that of the service asked, where it was given.
-    async fn probed(&self, info: Option<Info>, gate: Gate) -> Result<Admission, Error> {
-        let base = self.probe(&gate).await?;
+    async fn probed(&self, info: Option<Info>, access: AccessControl) -> Result<Admission, Error> {
+        let base = self.probe(&access).await?;
         let info = match (base == self.service, info) {
             (true, Some(info)) => info,
             (_, known) => self.stand_in(&base, known).await?,
@@ -131,46 +134,46 @@ impl Asking<'_> {
         Ok(Admission {
             info,
             base,
-            gate: Some(gate),
+            access: Some(access),
         })
     }
 
     /// Asks the probe service; returns the service that it grants access to.
-    async fn probe(&self, gate: &Gate) -> Result<String, Error> {
-        let probe = gate.probe.clone().unwrap_or_default();
+    async fn probe(&self, access: &AccessControl) -> Result<String, Error> {
+        let probe = access.probe.clone().unwrap_or_default();
         // The result says what is refused; some servers also say it by the status of the answer.
         let request = Request {
             accepts_refusal: true,
             ..Request::document(&probe).logged(self.log)
         };
-        let check = async |reply: &Response| match verdict(&reply.body) {
-            Err(e) if reply.status < 400 => Err(Error::info(e)),
+        let check = async |reply: &Response| match ProbeResult::parse(&reply.body) {
+            Err(e) if reply.status < 400 => Err(Error::info(e.to_string())),
             _ => Ok(()),
         };
         let reply = self.client.get_checked(&request, check).await;
         let reply = reply.map_err(|error| error.about(&format!("probe service {probe}")))?;
-        let refused = Verdict::Refused {
+        let refused = ProbeResult::Refused {
             status: reply.status,
-            said: None,
+            message: None,
             substitute: None,
         };
-        match verdict(&reply.body).unwrap_or(refused) {
-            Verdict::Granted => Ok(self.service.to_owned()),
-            Verdict::Elsewhere(place) => Ok(place
+        match ProbeResult::parse(&reply.body).unwrap_or(refused) {
+            ProbeResult::Granted => Ok(self.service.to_owned()),
+            ProbeResult::Redirected(place) => Ok(place
                 .trim_end_matches("/info.json")
                 .trim_end_matches('/')
                 .to_owned()),
-            Verdict::Refused {
+            ProbeResult::Refused {
                 status,
-                said,
+                message,
                 substitute,
             } => {
-                let said = said.unwrap_or_else(|| "not allowed".into());
+                let message = message.unwrap_or_else(|| "not allowed".into());
                 let substitute = substitute
                     .map(|s| format!("; the substitute offered is not the image requested: {s}"))
                     .unwrap_or_default();
-                let error = Error::forbidden(format!("{said}{substitute}")).with_status(status);
-                Err(with_login(self.client, self.service, gate, error))
+                let error = Error::forbidden(format!("{message}{substitute}")).with_status(status);
+                Err(with_login(self.client, self.service, access, error))
             }
         }
     }
@@ -206,7 +209,8 @@ pub fn check_size(
     service: &str,
     declared: Option<[u32; 2]>,
 ) -> Result<(), Error> {
-    let Some(gate) = admission.gate.as_ref().filter(|gate| gate.version == 1) else {
+    let access = admission.access.as_ref();
+    let Some(access) = access.filter(|access| access.version == 1) else {
         return Ok(());
     };
     let found = [admission.info.width, admission.info.height];
@@ -218,30 +222,46 @@ pub fn check_size(
                 "{} x {} where {width} x {height} is declared",
                 found[0], found[1]
             );
-            Err(substitute(client, service, gate, &other))
+            Err(substitute(client, service, access, &other))
         }
     }
 }
 
 /// The error of a substitute that was answered in place of the image requested.
-pub fn substitute(client: &Client, service: &str, gate: &Gate, other: &str) -> Error {
+pub fn substitute(client: &Client, service: &str, access: &AccessControl, other: &str) -> Error {
     let what = format!("a substitute was answered, which is not the image requested: {other}");
     let error = Error::forbidden(what).with_status(200);
-    with_login(client, service, gate, error)
+    with_login(client, service, access, error)
 }
 
-/// An error of a service that needs a login, with how to log in.
-pub fn with_login(client: &Client, service: &str, gate: &Gate, error: Error) -> Error {
-    let host = authorization::host_of(service).unwrap_or_default();
-    let has_credentials = client.identifies_user(service)
-        || gate
-            .probe
-            .as_ref()
-            .is_some_and(|probe| client.identifies_user(probe));
+/// An error of a service that requires authorization, with how to get it.
+pub fn with_login(client: &Client, service: &str, access: &AccessControl, error: Error) -> Error {
+    let mut asked = [Some(service), access.probe.as_deref()]
+        .into_iter()
+        .flatten();
+    let sends_credentials = asked.any(|url| client.identifies_user(url));
+    let how = how_to_authorize(service, access, sends_credentials);
     Error {
-        message: format!("{}; {}", error.message, gate.words(host, has_credentials)),
+        message: format!("{}; {how}", error.message),
         ..error
     }
+}
+
+/// What a person does to be authorized, and which options then say so.
+fn how_to_authorize(service: &str, access: &AccessControl, sends_credentials: bool) -> String {
+    let host = iiif::host_of(service).unwrap_or_default();
+    // The token of version 2 is for the probe service, the cookie for the images.
+    let token_host = access.probe.as_deref().and_then(iiif::host_of);
+    let token_host = token_host.unwrap_or(host);
+    let why = match sends_credentials {
+        true => "the token or cookie given is not accepted",
+        false => "authorization is required",
+    };
+    format!(
+        "{why} (IIIF Authorization {}): {}; then give the token with --bearer {token_host}=TOKEN and the cookie with --header '{host}=Cookie: NAME=VALUE'",
+        access.version,
+        access.instructions()
+    )
 }
 
 fn without_bom(bytes: &[u8]) -> &[u8] {

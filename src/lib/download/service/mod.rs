@@ -24,7 +24,8 @@ use super::network::Servers;
 use crate::contracts::Service;
 use crate::files::Part;
 use crate::http::{Error, Kind, Request, RequestLog, Response, SavedResponse};
-use crate::iiif::authorization::{Gate, is_below};
+use crate::iiif;
+use crate::iiif::authorization::AccessControl;
 use crate::iiif::info::{Info, Limits};
 use crate::pixels::{self, Sound};
 use crate::progress::RegionCounter;
@@ -118,7 +119,7 @@ pub async fn fetch(
         wanted,
         info,
         base: admission.base,
-        gate: admission.gate,
+        access: admission.access,
         origin,
         size,
         target: output_size(size, wanted.max_width),
@@ -128,10 +129,10 @@ pub async fn fetch(
         size_retries: None,
     };
     let fetched = fetch.run(resumed).await;
-    fetched.map_err(|error| match &fetch.gate {
+    fetched.map_err(|error| match &fetch.access {
         // A login that info.json asks for is also that of the images.
-        Some(gate) if error.status.is_some_and(|s| s == 401 || s == 403) => {
-            auth::with_login(client, service, gate, error)
+        Some(access) if error.status.is_some_and(|s| s == 401 || s == 403) => {
+            auth::with_login(client, service, access, error)
         }
         _ => error,
     })
@@ -145,7 +146,7 @@ struct ServiceFetch<'a> {
     /// Base URI of the service to request the image of: the one wanted, or the one that stands in for it.
     base: String,
     /// Its authorization services.
-    gate: Option<Gate>,
+    access: Option<AccessControl>,
     /// Where the image lies in the service's image, in pixels.
     origin: [u32; 2],
     /// Its size at full scale, in pixels.
@@ -588,10 +589,12 @@ impl ServiceFetch<'_> {
 
     /// Whether an answer is of the service requested, rather than of a substitute that a redirect leads to.
     fn check_origin(&self, answered: &str) -> Result<(), Error> {
-        match &self.gate {
-            Some(gate) if gate.version == 1 && !is_below(&self.base, answered) => {
+        match &self.access {
+            Some(access)
+                if access.version == 1 && !iiif::is_below_service(&self.base, answered) =>
+            {
                 let client = &self.servers.client;
-                Err(auth::substitute(client, &self.base, gate, answered))
+                Err(auth::substitute(client, &self.base, access, answered))
             }
             _ => Ok(()),
         }
@@ -599,7 +602,7 @@ impl ServiceFetch<'_> {
 
     /// Whether access is refused, which no other way of requesting changes.
     fn is_barred(&self, error: &Error) -> bool {
-        self.gate.is_some() && error.kind == Kind::Forbidden && error.status != Some(403)
+        self.access.is_some() && error.kind == Kind::Forbidden && error.status != Some(403)
     }
 }
 
