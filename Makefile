@@ -14,14 +14,15 @@ demo: ## build, then harvest an archive drawn on this machine into training sets
 
 check: ## formatting, lints, tests
 	cargo fmt --all --check
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo test --locked
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace
 
 test: ## all tests; no network
-	cargo test --locked
+	cargo test --locked --workspace
 
 schemas: ## write schemas/ anew from the types
-	RECTO_ACCEPT=1 cargo test --locked --test contracts
+	RECTO_ACCEPT=1 cargo test --locked --test whole contracts::the_published_schemas
+	cargo test --locked --test whole contracts::
 
 docs: ## write docs/cli.md anew from --help, then check all documents
 	RECTO_ACCEPT=1 cargo test --locked --test docs
