@@ -263,13 +263,13 @@ fn what_cannot_be_used_is_rejected_with_its_reason() {
             &none,
             on_canvas("xywh=1,2,3"),
             "regions[0].fragment",
-            "fragment has not four numbers: xywh=1,2,3",
+            "fragment does not have four numbers: xywh=1,2,3",
         ),
         (
             &none,
             on_canvas("xywh=1,2,x,4"),
             "regions[0].fragment",
-            "fragment has something that is no number: xywh=1,2,x,4",
+            "fragment contains something that is not a number: xywh=1,2,x,4",
         ),
         (
             &none,
@@ -287,19 +287,19 @@ fn what_cannot_be_used_is_rejected_with_its_reason() {
             &none,
             on_canvas("xywh=0,0,nan,4"),
             "regions[0].fragment",
-            "fragment has something that is no number: xywh=0,0,nan,4",
+            "fragment contains something that is not a number: xywh=0,0,nan,4",
         ),
         (
             &none,
             on_canvas("xywh=0,0,1e99,4"),
             "regions[0].fragment",
-            "fragment has a number that is too large: xywh=0,0,1e99,4",
+            "fragment contains a number that is too large: xywh=0,0,1e99,4",
         ),
         (
             &none,
             on_canvas("t=1,2"),
             "regions[0].fragment",
-            "a time names no part of an image: t=1,2",
+            "a time selects no part of an image: t=1,2",
         ),
         (
             &none,
@@ -838,7 +838,7 @@ fn outputs_go_where_they_were_asked_to_go() {
     .exits(3);
     assert!(
         work.text("left.csv")
-            .contains("fragment has not four numbers")
+            .contains("fragment does not have four numbers")
     );
 
     let piped = Workdir::new();
