@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::common::Workdir;
-use super::common::server::Answer;
 use super::{archive, manifest, serve, with_fast};
+use recto_testkit::Workdir;
+use recto_testkit::server::Answer;
 
 #[test]
 fn no_match_is_news_and_nothing_is_written() {

@@ -16,7 +16,7 @@ fn world(answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Serv
     Server::start(move |request, before| answer(&request.path, before))
 }
 
-fn through(world: &Server, work: &Workdir, more: &[&str]) -> common::Ran {
+fn through(world: &Server, work: &Workdir, more: &[&str]) -> recto_testkit::Ran {
     let mut command = work.command("download", &args(more));
     for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
         command.env(name, world.url(""));
