@@ -350,7 +350,7 @@ fn storms_are_waited_out_and_what_is_no_answer_is_told() {
 
     std::fs::remove_file(work.path("digest.json")).unwrap();
     let cases: [(fn() -> Answer, &str); 4] = [
-        (|| Answer::Status(404), "images/query: not there (HTTP 404)"),
+        (|| Answer::Status(404), "images/query: not found (HTTP 404)"),
         (
             || Answer::Serve(b"<html>".into(), "text/html"),
             "an HTML page was answered",
@@ -359,7 +359,7 @@ fn storms_are_waited_out_and_what_is_no_answer_is_told() {
             || serve(&json!({"message": "out of order"})),
             "is no list: the service says \"out of order\"",
         ),
-        (|| Answer::Status(500), "the server is in trouble"),
+        (|| Answer::Status(500), "server error"),
     ];
     for (answer, said) in cases {
         let server = Server::start(move |_, _| answer());

@@ -168,7 +168,7 @@ fn plain_files_keep_their_bytes_and_are_fetched_once() {
 
     work.run("download", &args(&[]))
         .exits(0)
-        .says(&["2 of them from before"]);
+        .says(&["2 from earlier runs"]);
     assert_eq!((server.hits("/a.jpg"), server.hits("/b.jpg")), (1, 1));
     work.run("download", &args(&["--overwrite"])).exits(0);
     assert_eq!((server.hits("/a.jpg"), server.hits("/b.jpg")), (2, 2));
@@ -440,7 +440,7 @@ fn bad_input_gets_a_clear_answer_and_harms_nothing() {
                 "hint: `recto-extract` writes",
             ],
         ),
-        (&["twice.json", "images"], 1, &["image id `a` stands twice"]),
+        (&["twice.json", "images"], 1, &["image id `a` occurs twice"]),
         (
             &["odd.json", "images"],
             3,

@@ -236,12 +236,12 @@ fn a_server_that_says_no_is_quoted_and_asked_again_only_where_that_may_help() {
     // (status, what is said, requests); what is not there is asked for once more, whatever its kind.
     let cases = [
         (403, "not allowed (HTTP 403)", 1),
-        (404, "not there (HTTP 404)", 2),
-        (410, "not there (HTTP 410)", 1),
+        (404, "not found (HTTP 404)", 2),
+        (410, "not found (HTTP 410)", 1),
         (418, "refused (HTTP 418)", 1),
         (429, "too many requests (HTTP 429), 2 attempts", 2),
-        (500, "the server is in trouble (HTTP 500), 2 attempts", 2),
-        (503, "the server is in trouble (HTTP 503), 2 attempts", 2),
+        (500, "server error (HTTP 500), 2 attempts", 2),
+        (503, "server error (HTTP 503), 2 attempts", 2),
     ];
     let good = server.url("/m");
     for (status, words, requests) in cases {

@@ -128,7 +128,7 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
         (
             "/anno",
             || Answer::Status(404),
-            ["/anno/v1/fast: not there (HTTP 404)", "is set by --anno"],
+            ["/anno/v1/fast: not found (HTTP 404)", "is set by --anno"],
         ),
         (
             "/anno",
@@ -149,7 +149,7 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
         (
             "/anno",
             || Answer::Status(500),
-            ["the server is in trouble (HTTP 500)", "is set by --anno"],
+            ["server error (HTTP 500)", "is set by --anno"],
         ),
         (
             "/anno",
@@ -159,7 +159,7 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
         (
             "/kb",
             || Answer::Status(404),
-            ["/kb/v1/concept: not there (HTTP 404)", "is set by --kb"],
+            ["/kb/v1/concept: not found (HTTP 404)", "is set by --kb"],
         ),
         (
             "/kb",
@@ -180,7 +180,7 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
         (
             "/kb",
             || Answer::Status(500),
-            ["the server is in trouble (HTTP 500)", "is set by --kb"],
+            ["server error (HTTP 500)", "is set by --kb"],
         ),
     ];
     for (path, answer, said) in cases {

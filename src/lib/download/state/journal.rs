@@ -1,8 +1,8 @@
-//! `downloads.jsonl`: the journal of finished images, one JSON object a line. One thread appends, in groups: what
-//! came while the group before was on its way to the disk goes together, so that many images share one wait.
+//! `downloads.jsonl`: the journal of finished images, one JSON object per line. One thread appends in groups: lines that
+//! come while a group is written to the disk form the next, so that many images share one wait.
 //!
-//! Order: a file is on the disk before it gets its name; then its folder; then its line. A line that is there speaks
-//! of a file that is there, whatever dies in between. A line torn off by a crash is cut away.
+//! Order: a file is on the disk before it gets its name; then its folder; then its line. A line that is there is about a
+//! file that is there, whenever the program or the machine dies. A line cut off by a crash is removed.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, TryLockError};
@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::finished::Finished;
+use super::index::Index;
 use crate::contracts::Download;
 use crate::error::Error;
 use crate::files;
 
-/// The journal of an output folder, open for this run alone. Dropped, it waits for what is on its way.
+/// The journal of an output folder, open for this run alone. When dropped it waits for lines that are being written.
 #[derive(Debug)]
 pub struct Journal {
     sender: Option<Sender<Line>>,
@@ -27,65 +27,76 @@ pub struct Journal {
     _lock: File,
 }
 
-/// A line on its way, and who waits for it.
+/// A line to be written, and who waits for it.
 struct Line {
     bytes: Vec<u8>,
-    /// The folder of the file it speaks of, below the output folder.
+    /// The folder of the file it is about, below the output folder.
     folder: PathBuf,
-    done: oneshot::Sender<Outcome>,
+    done: oneshot::Sender<Written>,
 }
 
-/// Where the line begins, or why it could not be written: an [`io::Error`] for many.
-type Outcome = Result<u64, (io::ErrorKind, String)>;
+/// Where the line begins, in bytes, or why it could not be written: an [`io::Error`] that can be cloned.
+type Written = Result<u64, (io::ErrorKind, String)>;
 
-/// Lines that go to the disk together, at most.
+/// The most lines that are written together.
 const GROUP: usize = 256;
-/// How long a group is waited for where lines come close together: each costs a wait for the disk.
+/// How long to wait for more lines where they come close together: each group costs a wait for the disk.
 const GATHERING: Duration = Duration::from_millis(4);
 
 impl Journal {
     /// The journal's name in the output folder.
     pub const NAME: &'static str = "downloads.jsonl";
 
-    /// Locks the folder and reads its journal, making both if they are missing.
-    pub fn open(folder: &Path, hidden: &Path) -> Result<(Self, Finished), Error> {
-        let lock = lock(&hidden.join("lock"), folder)?;
+    /// Locks the folder and reads its journal; both are created if they are missing. `work` is the folder for work in
+    /// progress.
+    ///
+    /// # Errors
+    /// If another run has the lock; if a line is not of a journal; those of the disk.
+    pub fn open(folder: &Path, work: &Path) -> Result<(Self, Index), Error> {
+        let lock = lock(&work.join("lock"), folder)?;
         let path = folder.join(Self::NAME);
         let mut file = files::open_to_append(&path)?;
-        let (finished, mut end, has_line_end) = Finished::read(&path)?;
-        let mended = mend(&mut file, &mut end, has_line_end);
-        mended.map_err(|e| files::cannot_write(&path, e))?;
+        let (index, mut end, has_line_end) = Index::read(&path)?;
+        let repaired = repair(&mut file, &mut end, has_line_end);
+        repaired.map_err(|e| files::cannot_write(&path, e))?;
         let (sender, receiver) = channel();
         let mut writer = Writer {
             file,
             end,
             folder: folder.into(),
-            known: HashSet::new(),
-            fault: None,
+            synced: HashSet::new(),
+            error: None,
         };
         let journal = Journal {
             sender: Some(sender),
             writer: Some(std::thread::spawn(move || writer.serve(&receiver))),
             _lock: lock,
         };
-        Ok((journal, finished))
+        Ok((journal, index))
     }
 
-    /// Whether a folder has one.
+    /// Whether a folder has a journal.
     pub fn is_in(folder: &Path) -> bool {
         folder.join(Self::NAME).exists()
     }
 
-    /// What earlier runs finished, without a lock or a change: for looking only.
-    pub fn peek(folder: &Path) -> Result<Finished, Error> {
+    /// What earlier runs finished, read without a lock and without changes.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a line is not of a journal.
+    pub fn peek(folder: &Path) -> Result<Index, Error> {
         let path = folder.join(Self::NAME);
         match path.exists() {
-            true => Ok(Finished::read(&path)?.0),
-            false => Ok(Finished::default()),
+            true => Ok(Index::read(&path)?.0),
+            false => Ok(Index::default()),
         }
     }
 
-    /// Adds a line about a file that has its name, and waits until both are on the disk. Says where the line begins.
+    /// Adds a line about a file that has its final name, and waits until both are on the disk. Returns where the line
+    /// begins, in bytes.
+    ///
+    /// # Errors
+    /// Those of the disk; after one, every further line fails.
     pub async fn append(&self, line: &Download) -> io::Result<u64> {
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
@@ -108,14 +119,14 @@ impl Drop for Journal {
     fn drop(&mut self) {
         drop(self.sender.take());
         if let Some(writer) = self.writer.take() {
-            // It panics as little as anything here; what it wrote counts.
+            // If it panicked, what it wrote before still counts.
             let _ = writer.join();
         }
     }
 }
 
-/// Cuts off what was torn; ends a last line that has no end.
-fn mend(file: &mut File, end: &mut u64, has_line_end: bool) -> io::Result<()> {
+/// Cuts off an incomplete last line; ends a complete one that has no line end.
+fn repair(file: &mut File, end: &mut u64, has_line_end: bool) -> io::Result<()> {
     if file.metadata()?.len() > *end {
         file.set_len(*end)?;
         file.sync_all()?;
@@ -132,23 +143,23 @@ fn lock(path: &Path, folder: &Path) -> Result<File, Error> {
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(Error::new(format!(
-            "{}: another recto-download is at work in this folder",
+            "{}: another recto-download is running in this folder",
             folder.display()
         ))
-        .hint("wait for it, or name another output folder")),
-        // Some network filesystems have no locks: go on without.
+        .hint("wait until it has finished, or name another output folder")),
+        // Some network filesystems have no locks: continue without one.
         Err(TryLockError::Error(_)) => Ok(lock),
     }
 }
 
-/// The one that writes.
+/// The thread that writes.
 struct Writer {
     file: File,
     end: u64,
     folder: PathBuf,
     /// Folders whose own names are on the disk.
-    known: HashSet<PathBuf>,
-    fault: Option<(io::ErrorKind, String)>,
+    synced: HashSet<PathBuf>,
+    error: Option<(io::ErrorKind, String)>,
 }
 
 impl Writer {
@@ -170,23 +181,23 @@ impl Writer {
                     .sum::<u64>();
             }
             for line in group {
-                // Whoever no longer waits has been told to stop.
+                // Nobody waits any more where the run was stopped.
                 let _ = line.done.send(outcome.clone().map(|()| at));
                 at += line.bytes.len() as u64;
             }
         }
     }
 
-    /// Writes a group, or nothing from now on: a line behind half a line would be lost with it.
+    /// Writes a group. After an error nothing more is written: a line after an incomplete one would be lost with it.
     fn write(&mut self, group: &[Line]) -> Result<(), (io::ErrorKind, String)> {
-        if let Some(fault) = &self.fault {
-            return Err(fault.clone());
+        if let Some(error) = &self.error {
+            return Err(error.clone());
         }
         self.put_on_disk(group).map_err(|e| {
-            // Half a line is cut away now, or by the next run.
+            // An incomplete line is cut off now, or by the next run.
             let _ = self.file.set_len(self.end);
-            let fault = (e.kind(), e.to_string());
-            self.fault.insert(fault).clone()
+            let error = (e.kind(), e.to_string());
+            self.error.insert(error).clone()
         })
     }
 
@@ -194,7 +205,7 @@ impl Writer {
         let folders: BTreeSet<&Path> = group.iter().map(|line| &*line.folder).collect();
         for folder in folders {
             files::sync_folder(&self.folder.join(folder))?;
-            if self.known.insert(folder.to_owned()) {
+            if self.synced.insert(folder.to_owned()) {
                 files::sync_folder(&self.folder)?;
             }
         }
@@ -218,11 +229,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_that_come_together_are_all_there_in_the_places_told() {
+    async fn lines_that_come_together_are_all_there_in_the_places_reported() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("g")).unwrap();
-        let hidden = folder.path().join(".recto");
-        let (journal, _) = Journal::open(folder.path(), &hidden).unwrap();
+        let work = folder.path().join(".recto");
+        let (journal, _) = Journal::open(folder.path(), &work).unwrap();
         let downloads: Vec<Download> = (0..3 * GROUP).map(download).collect();
         let waiting = downloads.iter().map(|line| journal.append(line));
         let places: Vec<u64> = futures::future::try_join_all(waiting).await.unwrap();
@@ -232,12 +243,8 @@ mod tests {
             let found = text[at as usize..].lines().next().unwrap();
             assert_eq!(found, serde_json::to_string(line).unwrap());
         }
-        let (_again, finished) = Journal::open(folder.path(), &hidden).unwrap();
-        assert!(
-            downloads
-                .iter()
-                .all(|line| finished.find(&line.id).is_some())
-        );
+        let (_again, index) = Journal::open(folder.path(), &work).unwrap();
+        assert!(downloads.iter().all(|line| index.find(&line.id).is_some()));
     }
 
     #[tokio::test]
@@ -246,7 +253,10 @@ mod tests {
         let (journal, _) = Journal::open(folder.path(), &folder.path().join(".recto")).unwrap();
         assert!(journal.append(&download(1)).await.is_err());
         std::fs::create_dir(folder.path().join("g")).unwrap();
-        assert!(journal.append(&download(2)).await.is_err(), "after trouble");
+        assert!(
+            journal.append(&download(2)).await.is_err(),
+            "after an error"
+        );
         drop(journal);
         assert_eq!(
             std::fs::read(folder.path().join(Journal::NAME)).unwrap(),

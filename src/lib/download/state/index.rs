@@ -1,5 +1,5 @@
-//! What the journal says of each image, by its id: enough to know what is there and where, in about 200 bytes an
-//! image, so that a million fit. What is rarely asked for is read from the journal again.
+//! What the journal says about each image, by its id: enough to know what is there and where, in about 200 bytes per
+//! image, so that millions fit in memory. What is rarely needed is read from the journal again.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -14,42 +14,42 @@ use serde::Deserialize;
 use crate::contracts::{self, Download};
 use crate::error::Error;
 
-/// The place of an image in [`Finished`].
+/// The place of an image in an [`Index`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot(u32);
 
 impl Slot {
-    /// Its number, below [`Finished::count`].
+    /// Its number, below [`Index::count`].
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// The images that are finished, the last word on each.
+/// The finished images, each by its last line in the journal.
 #[derive(Debug, Default)]
-pub struct Finished {
+pub struct Index {
     journal: PathBuf,
     /// Ids, each with its path behind it.
     text: String,
-    entries: Vec<Entry>,
-    /// Hashes of ids, each with the number of its entry.
+    records: Vec<Record>,
+    /// Hashes of ids, each with the slot of its record.
     by_id: HashTable<(u64, Slot)>,
     hasher: DefaultHashBuilder,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct Record {
     text: usize,
     id: u32,
     path: u32,
-    /// Hash of what was asked for.
-    asked: u64,
+    /// Hash of what was requested.
+    request: u64,
     bytes: u64,
-    /// Where its line begins in the journal.
+    /// Where its line begins in the journal, in bytes.
     line: u64,
 }
 
-/// Of a line, what is kept.
+/// What is kept of a line.
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow)]
@@ -59,30 +59,32 @@ struct Line<'a> {
     #[serde(borrow)]
     path: Cow<'a, str>,
     bytes: u64,
-    #[serde(borrow, default)]
-    asked: Cow<'a, str>,
+    #[serde(borrow, default, rename = "asked")]
+    request: Cow<'a, str>,
 }
 
-/// How much of a journal is in memory at a time while it is read.
+/// How much of a journal is in memory while it is read, in bytes.
 const BLOCK: usize = 8 << 20;
 
-impl Finished {
-    /// Reads a journal to its end; says how many bytes of it are sound, and whether its last line has its end. What a
-    /// crash tore off lies behind that.
+impl Index {
+    /// Reads a journal. Returns also how many bytes of it are complete lines, and whether the last one has its line end;
+    /// after them may be a line that a crash cut off.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a line is not of a journal.
     pub fn read(journal: &Path) -> Result<(Self, u64, bool), Error> {
         let name = journal.display();
         let cannot = |e| Error::new(format!("{name}: cannot be read")).because(e);
-        let mut finished = Finished {
+        let mut index = Index {
             journal: journal.into(),
-            ..Finished::default()
+            ..Index::default()
         };
         let mut file = File::open(journal).map_err(cannot)?;
         let (mut block, mut start, mut number) = (Vec::new(), 0, 0);
         loop {
             let before = block.len();
-            let room = BLOCK as u64;
             (&mut file)
-                .take(room)
+                .take(BLOCK as u64)
                 .read_to_end(&mut block)
                 .map_err(cannot)?;
             let at_end = block.len() == before;
@@ -93,22 +95,22 @@ impl Finished {
                     .rposition(|&b| b == b'\n')
                     .map_or(0, |at| at + 1),
             };
-            let read = finished.lines(&block[..lines], start, &mut number, at_end);
+            let read = index.lines(&block[..lines], start, &mut number, at_end);
             let sound = read.map_err(|line| {
                 Error::new(format!("{name}:{line}: not a line of a download journal"))
-                    .hint("move the file away; images without an entry are fetched again")
+                    .hint("move the file away; images without an entry are downloaded again")
             })?;
             if at_end {
                 let has_end = sound == 0 || block[sound - 1] == b'\n';
-                return Ok((finished, start + sound as u64, has_end));
+                return Ok((index, start + sound as u64, has_end));
             }
             block.drain(..lines);
             start += lines as u64;
         }
     }
 
-    /// Takes in whole lines that begin at `start` in the journal; says how many bytes are sound, or which line is
-    /// none of ours.
+    /// Adds lines that begin at `start` in the journal. Returns how many bytes are complete lines, or the number of one
+    /// that is not of a journal.
     fn lines(
         &mut self,
         block: &[u8],
@@ -127,7 +129,7 @@ impl Finished {
                     self.put(&parsed, start + sound as u64);
                 }
                 None if line.iter().all(u8::is_ascii_whitespace) => {}
-                None if is_last && is_torn(line) => return Ok(sound),
+                None if is_last && is_cut_off(line) => return Ok(sound),
                 None => return Err(*number),
             }
             sound += line.len();
@@ -135,7 +137,7 @@ impl Finished {
         Ok(sound)
     }
 
-    /// Takes note of an entry whose line begins at `line` in the journal.
+    /// Adds an entry whose line begins at `line` in the journal, in bytes.
     pub fn add(&mut self, download: &Download, line: u64) -> Slot {
         self.put(
             &Line {
@@ -143,19 +145,19 @@ impl Finished {
                 id: (&*download.id).into(),
                 path: (&*download.path).into(),
                 bytes: download.bytes,
-                asked: (&*download.asked).into(),
+                request: (&*download.asked).into(),
             },
             line,
         )
     }
 
     fn put(&mut self, line: &Line, at: u64) -> Slot {
-        let entry = Entry {
+        let record = Record {
             text: self.text.len(),
-            // A line is not as long as that.
+            // No line is as long as 4 GB.
             id: line.id.len() as u32,
             path: line.path.len() as u32,
-            asked: self.hash(&line.asked),
+            request: self.hash(&line.request),
             bytes: line.bytes,
             line: at,
         };
@@ -163,17 +165,17 @@ impl Finished {
         self.text.push_str(&line.path);
         let hash = self.hash(&line.id);
         if let Some(slot) = self.place(&line.id, hash) {
-            self.entries[slot.index()] = entry;
+            self.records[slot.index()] = record;
             return slot;
         }
-        let slot = Slot(self.entries.len() as u32);
+        let slot = Slot(self.records.len() as u32);
         self.by_id
             .insert_unique(hash, (hash, slot), |(hash, _)| *hash);
-        self.entries.push(entry);
+        self.records.push(record);
         slot
     }
 
-    /// Where an image is, if it is finished.
+    /// The slot of an image, if it is index.
     pub fn find(&self, id: &str) -> Option<Slot> {
         self.place(id, self.hash(id))
     }
@@ -183,51 +185,51 @@ impl Finished {
         self.by_id.find(hash, is_it).map(|(_, slot)| *slot)
     }
 
-    /// The same in one run, which is all that is needed.
+    /// The same within a run, which is all that is needed.
     fn hash(&self, text: &str) -> u64 {
         self.hasher.hash_one(text)
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn count(&self) -> usize {
-        self.entries.len()
+        self.records.len()
     }
 
     /// The id of an image.
     pub fn id(&self, slot: Slot) -> &str {
-        let entry = self.entry(slot);
-        &self.text[entry.text..][..entry.id as usize]
+        let record = self.record(slot);
+        &self.text[record.text..][..record.id as usize]
     }
 
     /// Its path below the output folder.
     pub fn path(&self, slot: Slot) -> &str {
-        let entry = self.entry(slot);
-        &self.text[entry.text + entry.id as usize..][..entry.path as usize]
+        let record = self.record(slot);
+        &self.text[record.text + record.id as usize..][..record.path as usize]
     }
 
-    /// The size of its file.
+    /// The size of its file in bytes.
     pub fn bytes(&self, slot: Slot) -> u64 {
-        self.entry(slot).bytes
+        self.record(slot).bytes
     }
 
-    /// Whether it is what was asked for in these words.
-    pub fn was_asked(&self, slot: Slot, asked: &str) -> bool {
-        self.entry(slot).asked == self.hash(asked)
+    /// Whether it came of this request.
+    pub fn was_requested(&self, slot: Slot, request: &str) -> bool {
+        self.record(slot).request == self.hash(request)
     }
 
-    /// Everything that the journal says of it, read again.
-    pub fn whole(&self, slot: Slot) -> Option<Download> {
+    /// Its line, read again from the journal.
+    pub fn entry(&self, slot: Slot) -> Option<Download> {
         let mut file = File::open(&self.journal).ok()?;
-        file.seek(SeekFrom::Start(self.entry(slot).line)).ok()?;
+        file.seek(SeekFrom::Start(self.record(slot).line)).ok()?;
         let mut line = Vec::new();
         BufReader::new(file).read_until(b'\n', &mut line).ok()?;
         let name = self.journal.display().to_string();
         contracts::parse_json(&line, &name).ok()
     }
 
-    fn entry(&self, slot: Slot) -> &Entry {
-        // Slots are made here alone, and entries are never taken away.
-        &self.entries[slot.index()]
+    fn record(&self, slot: Slot) -> &Record {
+        // Slots are only made here, and records are never removed.
+        &self.records[slot.index()]
     }
 }
 
@@ -236,8 +238,9 @@ fn parse(line: &[u8]) -> Option<Line<'_>> {
     (line.recto == Download::NAME).then_some(line)
 }
 
-/// Whether a last line was cut off in writing. One that is whole JSON is somebody's, and not ours to cut.
-fn is_torn(line: &[u8]) -> bool {
+/// Whether a last line was cut off while it was written. One that is complete JSON is of another program, and is not
+/// removed.
+fn is_cut_off(line: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err()
 }
 
@@ -267,50 +270,46 @@ mod tests {
         serde_json::to_string(&line).unwrap() + "\n"
     }
 
-    fn read(bytes: &[u8]) -> Result<(Finished, u64, bool), Error> {
+    fn read(bytes: &[u8]) -> Result<(Index, u64, bool), Error> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, bytes).unwrap();
-        Finished::read(&path)
+        Index::read(&path)
     }
 
     #[test]
-    fn a_torn_tail_is_cut_away_wherever_it_tears() {
+    fn a_line_that_was_cut_off_is_removed_wherever_it_was_cut() {
         let whole = line("a", "1") + &line("b", "2");
         let first = line("a", "1").len();
         for cut in 0..=whole.len() {
-            let (finished, sound, has_end) = read(&whole.as_bytes()[..cut]).unwrap();
-            // A line is whole when only its line end is missing.
-            assert_eq!(
-                finished.find("a").is_some(),
-                cut >= first - 1,
-                "cut at {cut}"
-            );
-            assert_eq!(finished.find("b").is_some(), cut >= whole.len() - 1);
+            let (index, sound, has_end) = read(&whole.as_bytes()[..cut]).unwrap();
+            // A line without its line end is complete.
+            assert_eq!(index.find("a").is_some(), cut >= first - 1, "cut at {cut}");
+            assert_eq!(index.find("b").is_some(), cut >= whole.len() - 1);
             assert!(sound <= cut as u64);
             assert_eq!(has_end, ![first - 1, whole.len() - 1].contains(&cut));
         }
     }
 
     #[test]
-    fn the_last_line_of_an_id_counts_and_the_whole_of_it_is_found_again() {
+    fn the_last_line_of_an_id_counts_and_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         let text = line("a", "1") + &line("é", "2") + "\n" + &line("a", "3");
         std::fs::write(&path, &text).unwrap();
-        let (mut finished, ..) = Finished::read(&path).unwrap();
-        let slot = finished.find("a").unwrap();
-        assert_eq!((finished.id(slot), finished.path(slot)), ("a", "3"));
-        assert_eq!(finished.whole(slot).unwrap().path, "3");
-        let other = finished.find("é").unwrap();
-        assert_eq!(finished.whole(other).unwrap().id, "é");
-        assert_eq!(finished.find("b"), None);
-        let anew = finished.whole(other).unwrap();
-        assert_eq!(finished.add(&anew, 0), other);
+        let (mut index, ..) = Index::read(&path).unwrap();
+        let slot = index.find("a").unwrap();
+        assert_eq!((index.id(slot), index.path(slot)), ("a", "3"));
+        assert_eq!(index.entry(slot).unwrap().path, "3");
+        let other = index.find("é").unwrap();
+        assert_eq!(index.entry(other).unwrap().id, "é");
+        assert_eq!(index.find("b"), None);
+        let same = index.entry(other).unwrap();
+        assert_eq!(index.add(&same, 0), other);
     }
 
     #[test]
-    fn a_file_of_somebody_else_is_left_alone() {
+    fn a_file_of_another_program_is_not_changed() {
         assert!(read(b"{\"name\": \"their.jpg\"}\n").is_err());
     }
 
@@ -327,16 +326,16 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn every_id_is_found_whatever_it_is(ids in proptest::collection::vec("[a-d]{0,3}", 0..60)) {
-            let mut finished = Finished::default();
+            let mut index = Index::default();
             let mut last = std::collections::BTreeMap::new();
             for (n, id) in ids.iter().enumerate() {
                 let download = Download { id: id.clone(), path: n.to_string(), ..Download::default() };
-                finished.add(&download, n as u64);
+                index.add(&download, n as u64);
                 last.insert(id, n);
             }
             for (id, n) in last {
-                let slot = finished.find(id).unwrap();
-                proptest::prop_assert_eq!(finished.path(slot), n.to_string());
+                let slot = index.find(id).unwrap();
+                proptest::prop_assert_eq!(index.path(slot), n.to_string());
             }
         }
     }

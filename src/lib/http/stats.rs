@@ -1,27 +1,27 @@
-//! What was asked of one host in this run, and how it answered.
+//! What one host was asked in this run, and how it answered.
 
 use std::time::Duration;
 
-/// The account of a host.
+/// Statistics of one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct HostStats {
     /// Requests sent, redirects included.
     pub requests: u64,
     /// Body bytes received.
     pub bytes: u64,
-    /// Requests that were a second attempt or later.
+    /// Requests that repeat one that failed.
     pub retries: u64,
-    /// How long requests waited for the pace or for a place, all together.
+    /// How long requests waited for the rate limit or a free slot, summed over all.
     pub waited: Duration,
-    /// How long they waited because the host asked for quiet, was under strain or could not be reached.
-    pub quiet: Duration,
-    /// Why it was left alone before the end, if it was.
+    /// How long requests waited because the host asked for a pause, was overloaded or could not be reached, summed.
+    pub paused: Duration,
+    /// Why it was not asked any more, if it was given up before the end.
     pub stopped: Option<String>,
     latencies: Latencies,
 }
 
-/// Counts of latencies in buckets that grow by a quarter of an octave from a tenth of a millisecond: enough for
-/// percentiles within a fifth, in a fixed place.
+/// Counts of latencies in buckets that grow by a quarter of an octave from a tenth of a millisecond: percentiles within
+/// a fifth, in 384 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Latencies([u32; BUCKETS]);
 
@@ -34,15 +34,15 @@ impl Default for Latencies {
     }
 }
 
-impl Tally {
-    /// An answer began this long after it was asked for.
+impl HostStats {
+    /// Counts an answer that began this long after its request.
     pub fn answered_after(&mut self, latency: Duration) {
         let octaves = (latency.as_secs_f64().max(FIRST) / FIRST).log2();
         let bucket = ((octaves * 4.0) as usize).min(BUCKETS - 1);
         self.latencies.0[bucket] = self.latencies.0[bucket].saturating_add(1);
     }
 
-    /// The latency that this share of the answers did not exceed; none before there was an answer.
+    /// The latency that this share of the answers (0 to 1) did not exceed; none before the first answer.
     pub fn percentile(&self, share: f64) -> Option<Duration> {
         let total: u64 = self.latencies.0.iter().map(|&n| u64::from(n)).sum();
         let wanted = (total as f64 * share).ceil().max(1.0) as u64;
@@ -64,11 +64,11 @@ mod tests {
 
     #[test]
     fn percentiles_are_right_within_a_fifth() {
-        let mut tally = Tally::default();
-        assert_eq!(tally.percentile(0.5), None);
-        (1..=1000).for_each(|ms| tally.answered_after(Duration::from_millis(ms)));
+        let mut stats = HostStats::default();
+        assert_eq!(stats.percentile(0.5), None);
+        (1..=1000).for_each(|ms| stats.answered_after(Duration::from_millis(ms)));
         for (share, exact) in [(0.5, 0.5), (0.99, 0.99)] {
-            let found = tally.percentile(share).unwrap().as_secs_f64();
+            let found = stats.percentile(share).unwrap().as_secs_f64();
             assert!((exact..exact * 1.2).contains(&found), "{share}: {found}");
         }
     }

@@ -1,53 +1,53 @@
-//! How an image is covered, and in which words a server is asked: values, no network.
+//! How an image is covered with regions, and the URIs of requests to its service: values, no network.
 
 use serde::{Deserialize, Serialize};
 
-use super::cover::Rect;
+use super::grid::Rect;
 use crate::contracts::Service;
 use crate::files::hex_digest;
-use crate::http::{Kind, Trouble};
+use crate::http::Error;
 use crate::iiif::info::Info;
 use crate::iiif::{self, Region, Rotation, Size};
 
-/// How an image is covered, and in which words it is asked for.
+/// How an image is covered with regions, and how they are requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct RegionPlan {
     /// Base URI of the service.
     pub service: String,
-    /// Where the picture lies in the service's image.
+    /// Left and top edge of the image in the service's image, in pixels.
     pub origin: [u32; 2],
-    /// Size of the picture at full scale.
+    /// Width and height of the image in pixels, at full scale.
     pub size: [u32; 2],
-    /// Size of the regions; those at the right and bottom edge are smaller.
+    /// Width and height of the regions in pixels; those at the right and bottom edge may be smaller.
     pub tile: [u32; 2],
-    /// The words.
+    /// How they are requested.
     pub dialect: Dialect,
-    /// Whether the picture is all of the service's image.
+    /// Whether the image is all of the service's image.
     pub whole: bool,
-    /// The digest of the info.json that this was planned by: another one is another image.
+    /// The [`fingerprint`] of the info.json that this was planned by.
     pub info: String,
 }
 
-/// The words in which a server wants to be asked.
+/// The form of URIs that a server accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
     /// Major version of the Image API.
     pub version: u8,
-    /// `default`, or `native`…
+    /// `default`, `native`…
     pub quality: String,
-    /// `jpg`, or `png`…
+    /// `jpg`, `png`…
     pub format: String,
-    /// Whether the size of a region is written `w,h` (canonical in 3.0) or `w,` (canonical in 2.x).
+    /// Whether the size is written `w,h` (canonical in 3.0) or `w,` (canonical in 2.x).
     pub both_sides: bool,
 }
 
-/// A short name for what an info.json says: another one tells of another image, or of another server.
-pub fn said(info: &Info) -> String {
+/// A short hash of an `info.json`. Where it differs, the image or its server is another.
+pub fn fingerprint(info: &Info) -> String {
     hex_digest(format!("{info:?}").as_bytes(), 16)
 }
 
-impl Plan {
-    /// The URI of a region at full scale, in canonical form for the version.
+impl RegionPlan {
+    /// The URI of a region at full scale, in the canonical form of the version (Image API 3.0 §4.7, 2.1.1 §4.7).
     pub fn uri(&self, cell: Rect) -> String {
         let size = match self.dialect.both_sides {
             true => Size::Exact(cell.width, cell.height),
@@ -73,7 +73,7 @@ impl Dialect {
     }
 }
 
-/// The words to try, the likeliest first.
+/// The forms of URIs to try, the likeliest first; `wanted` is the file type.
 pub fn dialects(info: &Info, wanted: Option<&str>) -> Vec<Dialect> {
     let listed = info.qualities.first().cloned();
     let usual = if info.version == 1 {
@@ -106,8 +106,11 @@ pub fn dialects(info: &Info, wanted: Option<&str>) -> Vec<Dialect> {
     dialects
 }
 
-/// Where the picture lies in the service's image of a size, and its own size.
-pub fn part(service: &Service, whole: [u32; 2]) -> Result<([u32; 2], [u32; 2]), Trouble> {
+/// Where an image lies in its service's image, of the size `whole`, and its own size; both in pixels.
+///
+/// # Errors
+/// If a part of it lies outside.
+pub fn part(service: &Service, whole: [u32; 2]) -> Result<([u32; 2], [u32; 2]), Error> {
     let Some([x, y, width, height]) = service.region else {
         return Ok(([0, 0], whole));
     };
@@ -119,19 +122,14 @@ pub fn part(service: &Service, whole: [u32; 2]) -> Result<([u32; 2], [u32; 2]), 
     }
     // Clipping it would shift every box.
     let message = format!(
-        "region {x},{y},{width},{height} sticks out of the image of {} x {}",
+        "region {x},{y},{width},{height} extends beyond the image of {} x {}",
         whole[0], whole[1]
     );
-    Err(Trouble {
-        kind: Kind::Info,
-        status: None,
-        attempts: 0,
-        message,
-    })
+    Err(Error::info(message))
 }
 
-/// The size of the result; the height by the Image API's rounding.
-pub fn shrunk([width, height]: [u32; 2], max_width: Option<u32>) -> [u32; 2] {
+/// The size of the resulting file; the height rounded as the Image API rounds it.
+pub fn output_size([width, height]: [u32; 2], max_width: Option<u32>) -> [u32; 2] {
     match max_width {
         Some(most) if most < width => {
             let scaled = (f64::from(height) * f64::from(most) / f64::from(width)).round() as u32;
@@ -141,14 +139,16 @@ pub fn shrunk([width, height]: [u32; 2], max_width: Option<u32>) -> [u32; 2] {
     }
 }
 
-/// Servers round a scaled height up, down or to the nearest; a full-size answer has no excuse.
+/// Whether an answer has the size requested. Servers round a scaled height up, down or to the nearest pixel; at full size
+/// the answer must be exact.
 pub fn fits(found: [u32; 2], target: [u32; 2], size: [u32; 2]) -> bool {
     found == target
         || (target != size && found[0] == target[0] && found[1].abs_diff(target[1]) <= 1)
 }
 
-/// At level 0 a whole image at full size exists only where it is listed, or where there are no tiles.
-pub fn may_be_whole(info: &Info, size: [u32; 2], target: [u32; 2]) -> bool {
+/// Whether a service may give the whole image. At level 0 it exists in full size only where it is listed, or where there
+/// are no tiles.
+pub fn may_give_whole(info: &Info, size: [u32; 2], target: [u32; 2]) -> bool {
     let free = info.level >= 1;
     let tiled = info
         .tiles
@@ -158,7 +158,8 @@ pub fn may_be_whole(info: &Info, size: [u32; 2], target: [u32; 2]) -> bool {
         && (info.sizes.contains(&target) || (target == size && !tiled)))
 }
 
-/// The URI of the picture in one answer, in canonical form for the version.
+/// The URI of the image in one answer, in the canonical form of the version. `part` is where it lies in the service's
+/// image, `scaled` its size if it is to be smaller.
 pub fn whole_uri(
     base: &str,
     part: Option<Rect>,
@@ -188,8 +189,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn png_is_asked_for_where_it_is_listed_or_due() {
-        // (profile and formats listed, wanted, asked for in this order)
+    fn png_is_requested_where_it_is_listed_or_required() {
+        // (profile and formats listed, wanted, requested in this order)
         let cases: [(&str, &str, Option<&str>, &[&str]); 6] = [
             ("level2", "", Some("png"), &["png", "jpg"]),
             ("level1", "", Some("png"), &["jpg"]),

@@ -1,10 +1,10 @@
-//! Covering an image with the fewest regions a server honours: numbers in, rectangles out.
+//! Covers an image with the fewest regions that a server accepts: numbers in, rectangles out.
 
 use serde::{Deserialize, Serialize};
 
 use crate::iiif::info::Limits;
 
-/// A rectangle in pixels of the full image.
+/// A rectangle in pixels of the service's image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rect {
     /// Left edge.
@@ -17,12 +17,12 @@ pub struct Rect {
     pub height: u32,
 }
 
-/// Interior edges fall on multiples of this where regions are to be joined without decoding, else where that costs no
-/// further request: the largest block of a JPEG with subsampled chroma.
+/// The largest block of a JPEG with subsampled chroma, in pixels. Interior edges fall on multiples of it where regions are
+/// to be joined without decoding, otherwise where that costs no further request.
 const BLOCK: u32 = 16;
 
-/// The longest part of a side within a limit: all of it, else with `aligned` a multiple of 16, unless the limit is
-/// below that.
+/// The longest part of a side within a limit: all of it, otherwise with `aligned` a multiple of 16, unless the limit is
+/// below 16.
 fn within(whole: u32, limit: u32, aligned: bool) -> u32 {
     match limit {
         _ if limit >= whole => whole.max(1),
@@ -31,8 +31,8 @@ fn within(whole: u32, limit: u32, aligned: bool) -> u32 {
     }
 }
 
-/// The size of the regions that cover `width` × `height` in the fewest requests within the limits; with `aligned`
-/// only of those with edges on multiples of 16. Among equals, such edges, then the most even regions.
+/// The size of the regions, in pixels, that cover `width` × `height` in the fewest requests within the limits; with
+/// `aligned` their edges fall on multiples of 16. Among equals such edges are preferred, then the most even regions.
 pub fn fewest(width: u32, height: u32, limits: &Limits, aligned: bool) -> [u32; 2] {
     let by_area = u32::try_from(limits.area).unwrap_or(u32::MAX);
     let widest = within(width, limits.width.min(by_area), aligned);
@@ -79,13 +79,13 @@ fn even(whole: u32, most: u32) -> u32 {
     }
 }
 
-/// How many cells a grid over an image has.
+/// The number of cells of a grid over an image.
 pub fn count(size: [u32; 2], tile: [u32; 2]) -> u64 {
     let parts = |whole: u32, part: u32| u64::from(whole.div_ceil(part.max(1)));
     parts(size[0], tile[0]) * parts(size[1], tile[1])
 }
 
-/// The cells of a grid over an image, row by row. `origin` is where the image lies in the full one.
+/// The cells of a grid over an image, row by row. `origin` is where the image lies in the service's image.
 pub fn cells(
     origin: [u32; 2],
     size: [u32; 2],

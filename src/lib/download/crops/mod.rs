@@ -1,17 +1,19 @@
-//! `--regions`: every box an image of its own, a part of the image that it is on. A core, from images and their sizes
-//! to such images; the file of them is what later stages read in place of localizations.json.
+//! `--regions`: every box becomes an image of its own, a part of the image that it is on. A core, from images and their
+//! sizes to such images; later stages read the file of them in place of localizations.json.
 
 use std::str::FromStr;
 
-use super::plan;
+pub mod sizes;
+
+use super::service::plan;
 use crate::contracts::{BBox, Frame, ImageRef, Localization, LocalizedImage, Polygon, Service};
 
-/// What is added around a box on each side.
+/// What is added to a box on each side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Margin {
     /// Pixels of the image.
     Pixels(f64),
-    /// Hundredths of the box's side.
+    /// Percent of the side of the box.
     Percent(f64),
 }
 
@@ -30,7 +32,10 @@ impl FromStr for Margin {
         };
         match number.trim().parse::<f64>() {
             Ok(number) if number.is_finite() && number >= 0.0 => Ok(margin(number)),
-            _ => Err("pixels such as 16, or a part of the box such as 10%".into()),
+            _ => Err(
+                "a number of pixels such as 16, or a share of the box such as 10%, is needed"
+                    .into(),
+            ),
         }
     }
 }
@@ -44,28 +49,28 @@ impl Margin {
     }
 }
 
-/// What became of the boxes of an image.
+/// The regions of the boxes of an image.
 #[derive(Debug, Default, PartialEq)]
-pub struct Cut {
-    /// A region each, or several boxes of the same region.
+pub struct Crops {
+    /// One image per region; boxes with the same region share it.
     pub images: Vec<LocalizedImage>,
     /// Boxes without a region: id, and why.
     pub rejects: Vec<(String, String)>,
 }
 
-/// The regions of an image, in the order of its boxes. `size` is that of its service's image. Each holds its own box,
-/// then what else lies on it, cut at its edge; boxes are in pixels of the region.
-pub fn cut(image: &LocalizedImage, size: [u32; 2], margin: Margin) -> Cut {
+/// The regions of an image, in the order of its boxes. `size` is that of its service's image, in pixels. Each region has
+/// its own box, then the others that lie on it, clipped at its edge; boxes are in pixels of the region.
+pub fn crop(image: &LocalizedImage, size: [u32; 2], margin: Margin) -> Crops {
     let (service, sheet) = match sheet(image, size) {
         Ok(found) => found,
-        Err(why) => return Cut::nothing(image, &why),
+        Err(why) => return Crops::none(image, &why),
     };
-    let mut cut = Cut::default();
+    let mut crops = Crops::default();
     let mut found: Vec<([u32; 4], Vec<usize>)> = Vec::new();
     for (at, localization) in image.localizations.iter().enumerate() {
         let Some(region) = sheet.region(&localization.bbox, margin) else {
             let why = format!("box lies outside of the image of {} x {}", size[0], size[1]);
-            cut.rejects.push((localization.id.clone(), why));
+            crops.rejects.push((localization.id.clone(), why));
             continue;
         };
         match found.iter_mut().find(|(known, _)| *known == region) {
@@ -76,25 +81,25 @@ pub fn cut(image: &LocalizedImage, size: [u32; 2], margin: Margin) -> Cut {
     let whole = found
         .iter()
         .map(|(region, own)| sheet.image(image, service, *region, own));
-    cut.images = whole.collect();
-    cut
+    crops.images = whole.collect();
+    crops
 }
 
-/// Why no box of an image has a region, or its service and how its boxes lie on it.
+/// The service of an image, and how its boxes lie on it; or why none of its boxes has a region.
 fn sheet(image: &LocalizedImage, size: [u32; 2]) -> Result<(&Service, Sheet), String> {
     let Some(service) = &image.image.service else {
         return Err("--regions needs an image service, and the image is a plain file".into());
     };
-    let (corner, [width, height]) = plan::part(service, size).map_err(|t| t.message)?;
+    let (corner, [width, height]) = plan::part(service, size).map_err(|e| e.message)?;
     let pixels = Frame::try_from([f64::from(width), f64::from(height)])?;
     let frame = match image.frame {
         Some(frame) => frame,
         None if image.in_pixels => pixels,
-        None => return Err("nothing says in which space its boxes are".into()),
+        None => return Err("the coordinate space of its boxes is not known".into()),
     };
     if !frame.has_shape_of(pixels) {
         return Err(format!(
-            "its boxes are in a space of {} x {}, which has not the shape of the image of {width} x {height}",
+            "its boxes are in a space of {} x {}, which does not have the aspect ratio of the image of {width} x {height}",
             frame.width, frame.height
         ));
     }
@@ -108,11 +113,11 @@ fn sheet(image: &LocalizedImage, size: [u32; 2]) -> Result<(&Service, Sheet), St
 
 /// The pixels that boxes lie on.
 struct Sheet {
-    /// Where it lies in the service's image.
+    /// Where they lie in the service's image, in pixels.
     corner: [u32; 2],
-    /// Its size.
+    /// Their size.
     pixels: Frame,
-    /// From the frame of the boxes to its pixels.
+    /// From the frame of the boxes to pixels.
     scale: [f64; 2],
 }
 
@@ -123,7 +128,7 @@ impl Sheet {
 
     /// The pixels that a box touches, and its margin, `[x, y, width, height]` on the sheet.
     fn region(&self, bbox: &BBox, margin: Margin) -> Option<[u32; 4]> {
-        // Scaling errs by far less than a pixel, and must not add a row.
+        // Rounding errors of scaling are far less than a pixel, and must not add a row.
         const NOISE: f64 = 1e-6;
         let b = self.on(bbox).clip(self.pixels)?;
         let span = |from: f64, side: f64, whole: f64| {
@@ -193,7 +198,7 @@ impl Sheet {
         }
     }
 
-    /// A box on a region; none where nothing of it is there.
+    /// A box on a region, in pixels of the region; none where nothing of it lies there.
     fn shown(
         &self,
         localization: &Localization,
@@ -218,10 +223,10 @@ impl Sheet {
     }
 }
 
-impl Cut {
-    fn nothing(image: &LocalizedImage, why: &str) -> Self {
+impl Crops {
+    fn none(image: &LocalizedImage, why: &str) -> Self {
         let reject = |l: &Localization| (l.id.clone(), why.to_owned());
-        Cut {
+        Crops {
             images: Vec::new(),
             rejects: image.localizations.iter().map(reject).collect(),
         }
@@ -266,9 +271,9 @@ mod tests {
         }
     }
 
-    fn places(cut: &Cut) -> Vec<[u32; 4]> {
+    fn places(crops: &Crops) -> Vec<[u32; 4]> {
         let region = |i: &LocalizedImage| i.image.service.as_ref().unwrap().region.unwrap();
-        cut.images.iter().map(region).collect()
+        crops.images.iter().map(region).collect()
     }
 
     #[test]
@@ -340,13 +345,13 @@ mod tests {
             ),
         ];
         for (frame, part, bbox, margin, wanted) in cases {
-            let cut = cut(
+            let crops = crop(
                 &image(frame, part, vec![boxed("a", "x", bbox)]),
                 [100, 80],
                 margin.parse().unwrap(),
             );
             assert_eq!(
-                places(&cut),
+                places(&crops),
                 [wanted],
                 "{frame:?} {part:?} {bbox:?} {margin}"
             );
@@ -361,14 +366,14 @@ mod tests {
             boxed("c", "x", [10.0, 10.0, 20.0, 20.0]),
             boxed("d", "x", [200.0, 10.0, 20.0, 20.0]),
         ];
-        let cut = cut(
+        let crops = crop(
             &image([100.0, 80.0], None, boxes),
             [100, 80],
             Margin::default(),
         );
-        assert_eq!(cut.images.len(), 2, "equal regions are one image");
+        assert_eq!(crops.images.len(), 2, "equal regions are one image");
         let shown = |i: usize| -> Vec<(String, [f64; 4])> {
-            let boxes = cut.images[i].localizations.iter();
+            let boxes = crops.images[i].localizations.iter();
             boxes
                 .map(|l| {
                     (
@@ -387,19 +392,19 @@ mod tests {
             ]
         );
         assert_eq!(shown(1)[0], ("b".into(), [0.0, 0.0, 20.0, 20.0]));
-        assert_eq!(cut.images[0].labels, ["x"]);
-        assert_eq!(cut.images[1].labels, ["y"]);
-        assert_eq!(cut.images[1].id, "https://a.example/1#xywh=20,20,20,20");
-        assert_eq!(cut.rejects.len(), 1);
+        assert_eq!(crops.images[0].labels, ["x"]);
+        assert_eq!(crops.images[1].labels, ["y"]);
+        assert_eq!(crops.images[1].id, "https://a.example/1#xywh=20,20,20,20");
+        assert_eq!(crops.rejects.len(), 1);
         assert!(
-            cut.rejects[0].1.starts_with("box lies outside"),
+            crops.rejects[0].1.starts_with("box lies outside"),
             "{:?}",
-            cut.rejects
+            crops.rejects
         );
     }
 
     #[test]
-    fn boxes_without_a_place_are_told() {
+    fn boxes_without_a_region_are_reported() {
         let one = || vec![boxed("a", "x", [1.0, 1.0, 2.0, 2.0])];
         let plain = LocalizedImage {
             image: ImageRef::default(),
@@ -411,20 +416,24 @@ mod tests {
         };
         let cases = [
             (plain, "--regions needs an image service"),
-            (unknown, "nothing says in which space"),
+            (unknown, "the coordinate space of its boxes"),
             (
                 image([9.0, 90.0], None, one()),
                 "its boxes are in a space of 9 x 90",
             ),
             (
                 image([9.0, 9.0], Some([95, 0, 9, 9]), one()),
-                "region 95,0,9,9 sticks out",
+                "region 95,0,9,9 extends beyond",
             ),
         ];
         for (image, wanted) in cases {
-            let cut = cut(&image, [100, 80], Margin::default());
-            assert!(cut.images.is_empty());
-            assert!(cut.rejects[0].1.starts_with(wanted), "{:?}", cut.rejects);
+            let crops = crop(&image, [100, 80], Margin::default());
+            assert!(crops.images.is_empty());
+            assert!(
+                crops.rejects[0].1.starts_with(wanted),
+                "{:?}",
+                crops.rejects
+            );
         }
         for bad in ["", "-1", "x", "5px", "nan%"] {
             assert!(bad.parse::<Margin>().is_err(), "{bad}");
@@ -439,10 +448,10 @@ mod tests {
         ) {
             let frame = [f64::from(w) * fx, f64::from(h) * fx];
             let bbox = [x * frame[0], y * frame[1], bw * frame[0], bh * frame[1]];
-            let cut = cut(&image(frame, None, vec![boxed("a", "x", bbox)]), [w, h], Margin::Pixels(margin));
-            let [left, top, width, height] = places(&cut)[0];
+            let crops = crop(&image(frame, None, vec![boxed("a", "x", bbox)]), [w, h], Margin::Pixels(margin));
+            let [left, top, width, height] = places(&crops)[0];
             proptest::prop_assert!(width > 0 && height > 0 && left + width <= w && top + height <= h);
-            let b = &cut.images[0].localizations[0].bbox;
+            let b = &crops.images[0].localizations[0].bbox;
             // The box is where it was on the image, as far as it was on it.
             let whole = [f64::from(left) + b.x, f64::from(top) + b.y];
             proptest::prop_assert!((whole[0] - bbox[0] / fx).abs() < 0.001 && (whole[1] - bbox[1] / fx).abs() < 0.001);

@@ -1,38 +1,41 @@
-//! Joins the regions of a pack into rows: decoded a row of regions at a time, a few rows of pixels in memory.
+//! Regions decoded and joined into rows of pixels: one row of regions at a time, a few rows of pixels in memory.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use rayon::prelude::*;
 
-use super::cover::{Rect, cells};
-use super::pack::{Pack, Scratch};
+use super::grid::{Rect, cells};
+use super::region_store::{RegionStore, ScratchFile};
 use crate::pixels::{self, write::Rows};
 
-/// The picture that the regions of a pack make. The samples of one row of regions lie in a file beside the pack: a
-/// wide picture has more of them than memory should hold.
+/// The image that the regions of a store make up. The samples of one row of regions lie in a file beside the store: a
+/// wide image has more of them than memory should hold.
 pub struct Mosaic<'a> {
-    pack: &'a Pack,
+    store: &'a RegionStore,
     channels: u8,
     icc: Option<Vec<u8>>,
-    samples: Scratch,
-    /// Some rows of the picture.
+    samples: ScratchFile,
+    /// Some rows of the image, interleaved samples of 8 bits.
     slice: Vec<u8>,
     next: u32,
 }
 
-/// Rows of the picture in memory at a time.
+/// Rows of the image in memory at a time.
 const SLICE: u32 = 32;
 
 impl<'a> Mosaic<'a> {
-    /// A mosaic over a pack that holds every cell of its plan.
-    pub fn new(pack: &'a Pack) -> io::Result<Self> {
-        let channels = if pack.channels() <= 2 { 1 } else { 3 };
-        let icc = icc_of_all(pack, channels)?;
+    /// The image of a store that has all regions of its plan.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn new(store: &'a RegionStore) -> io::Result<Self> {
+        let channels = if store.channels() <= 2 { 1 } else { 3 };
+        let icc = icc_of_all(store, channels)?;
         Ok(Mosaic {
-            pack,
+            store,
             channels,
             icc,
-            samples: pack.scratch()?,
+            samples: store.scratch()?,
             slice: Vec::new(),
             next: 0,
         })
@@ -40,7 +43,7 @@ impl<'a> Mosaic<'a> {
 
     /// The row of cells that starts at `top`.
     fn cells(&self, top: u32) -> Vec<Rect> {
-        let plan = self.pack.plan();
+        let plan = self.store.plan();
         let height = plan.tile[1].min(plan.size[1] - top);
         let [left, above] = plan.origin;
         cells([left, above + top], [plan.size[0], height], plan.tile).collect()
@@ -49,11 +52,11 @@ impl<'a> Mosaic<'a> {
     /// Decodes the row of cells that starts at `top`, as many at a time as there are threads.
     fn decode(&mut self, top: u32) -> io::Result<()> {
         self.samples.file.rewind()?;
-        let (pack, channels) = (self.pack, self.channels);
+        let (store, channels) = (self.store, self.channels);
         for some in self.cells(top).chunks(rayon::current_num_threads()) {
             let decoded: Vec<Vec<u8>> = some
                 .par_iter()
-                .map(|&cell| decode(pack, cell, channels))
+                .map(|&cell| decode(store, cell, channels))
                 .collect::<Result<_, _>>()?;
             for samples in decoded {
                 self.samples.file.write_all(&samples)?;
@@ -62,10 +65,10 @@ impl<'a> Mosaic<'a> {
         Ok(())
     }
 
-    /// Takes some rows into memory, from row `first` on of the cells that start at `top`.
+    /// Reads some rows into memory, from row `first` on of the cells that start at `top`.
     fn take(&mut self, top: u32, first: u32) -> io::Result<()> {
         let channels = usize::from(self.channels);
-        let line = self.pack.plan().size[0] as usize * channels;
+        let line = self.store.plan().size[0] as usize * channels;
         let (mut left, mut start, mut part) = (0, 0, Vec::new());
         for cell in self.cells(top) {
             let width = cell.width as usize * channels;
@@ -89,14 +92,14 @@ impl<'a> Mosaic<'a> {
     }
 }
 
-/// The colour profile that all regions have; none where they differ.
-fn icc_of_all(pack: &Pack, channels: u8) -> io::Result<Option<Vec<u8>>> {
-    let plan = pack.plan();
+/// The colour profile of all regions; none where they differ.
+fn icc_of_all(store: &RegionStore, channels: u8) -> io::Result<Option<Vec<u8>>> {
+    let plan = store.plan();
     let mut of_first = None;
     for (i, cell) in cells(plan.origin, plan.size, plan.tile).enumerate() {
-        let icc = pixels::icc(&pack.read(cell)?, channels);
+        let icc = pixels::icc(&store.read(cell)?, channels);
         match i {
-            // Most have none: then there is nothing to compare.
+            // Most servers embed none: then there is nothing to compare.
             0 if icc.is_none() => return Ok(None),
             0 => of_first = icc,
             _ if icc != of_first => return Ok(None),
@@ -106,7 +109,7 @@ fn icc_of_all(pack: &Pack, channels: u8) -> io::Result<Option<Vec<u8>>> {
     Ok(of_first)
 }
 
-fn decode(pack: &Pack, cell: Rect, channels: u8) -> io::Result<Vec<u8>> {
+fn decode(store: &RegionStore, cell: Rect, channels: u8) -> io::Result<Vec<u8>> {
     let fault = |what: String| {
         io::Error::other(format!(
             "region {},{},{},{}: {what}",
@@ -114,7 +117,7 @@ fn decode(pack: &Pack, cell: Rect, channels: u8) -> io::Result<Vec<u8>> {
         ))
     };
     let image = pixels::decode(
-        &pack.read(cell)?,
+        &store.read(cell)?,
         u64::from(cell.width) * u64::from(cell.height),
     )
     .map_err(fault)?;
@@ -133,10 +136,10 @@ fn decode(pack: &Pack, cell: Rect, channels: u8) -> io::Result<Vec<u8>> {
 
 impl Rows for Mosaic<'_> {
     fn width(&self) -> u32 {
-        self.pack.plan().size[0]
+        self.store.plan().size[0]
     }
     fn height(&self) -> u32 {
-        self.pack.plan().size[1]
+        self.store.plan().size[1]
     }
     fn channels(&self) -> u8 {
         self.channels
@@ -145,7 +148,7 @@ impl Rows for Mosaic<'_> {
         self.icc.as_deref()
     }
     fn next_row(&mut self, row: &mut [u8]) -> io::Result<()> {
-        let in_band = self.next % self.pack.plan().tile[1];
+        let in_band = self.next % self.store.plan().tile[1];
         if in_band == 0 {
             self.decode(self.next)?;
         }

@@ -1,39 +1,43 @@
-//! The regions of a pack joined as they are, without decoding a pixel: into one JPEG, or as the tiles of a TIFF where
-//! a JPEG cannot hold them. A row of regions in memory at a time, compressed.
+//! Regions joined without decoding a pixel: into one JPEG, or as the tiles of a TIFF where a JPEG cannot hold them. One row
+//! of regions is in memory at a time, compressed.
 
 use std::io::{self, Seek, Write};
 
 use rayon::prelude::*;
 
-use super::cover::Rect;
-use super::pack::Pack;
-use super::plan::Plan;
+use super::grid::Rect;
+use super::plan::RegionPlan;
+use super::region_store::RegionStore;
 use crate::jpeg::tiled::{TiffPlan, TiffWriter};
 use crate::jpeg::{self, Grid, JoinError, Stitcher, SymbolCounts, WriteError};
 
 /// How regions were joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joined {
-    /// One JPEG, symbol by symbol.
+    /// One JPEG, by the entropy-coded symbols of the regions.
     Jpeg,
-    /// One JPEG, by the coefficients of some regions, which are progressive or in several scans.
+    /// One JPEG, by the coefficients of regions that are progressive or in several scans.
     Coefficients,
     /// A tiled BigTIFF with the JPEGs inside.
     Tiff,
 }
 
-/// Whether a JPEG may hold a picture of this size.
+/// Whether a JPEG can hold an image of this size in pixels.
 pub fn fits_jpeg(size: [u32; 2]) -> bool {
     size.iter().all(|&side| side <= jpeg::MAX_SIDE)
 }
 
-/// Joins the regions. A refusal says why they cannot be, in words; what was written then is of no use.
+/// Joins the regions of a store that has all of its plan.
+///
+/// # Errors
+/// [`WriteError::Join`] says why they cannot be joined; what was written until then is of no use. [`WriteError::Output`] is
+/// the disk's.
 pub fn join(
-    pack: &Pack,
+    store: &RegionStore,
     may_be_tiff: bool,
     out: &mut (impl Write + Seek),
 ) -> Result<Joined, WriteError> {
-    let regions = Regions::of(pack)?;
+    let regions = Regions::of(store)?;
     match regions.to_jpeg(out) {
         Err(WriteError::Join(error)) if may_be_tiff && error.may_be_tiff() => {
             out.rewind()?;
@@ -44,21 +48,21 @@ pub fn join(
 }
 
 struct Regions<'a> {
-    pack: &'a Pack,
+    store: &'a RegionStore,
     grid: Grid,
 }
 
 impl<'a> Regions<'a> {
-    fn of(pack: &'a Pack) -> Result<Self, WriteError> {
-        let Plan { size, tile, .. } = *pack.plan();
+    fn of(store: &'a RegionStore) -> Result<Self, WriteError> {
+        let RegionPlan { size, tile, .. } = *store.plan();
         let grid = Grid::even(size, tile)?;
-        Ok(Regions { pack, grid })
+        Ok(Regions { store, grid })
     }
 
     fn read(&self, [column, row]: [usize; 2]) -> io::Result<Vec<u8>> {
-        let Plan { origin, tile, .. } = *self.pack.plan();
+        let RegionPlan { origin, tile, .. } = *self.store.plan();
         let [width, height] = self.grid.cell([column, row]).unwrap_or_default();
-        self.pack.read(Rect {
+        self.store.read(Rect {
             x: origin[0] + column as u32 * tile[0],
             y: origin[1] + row as u32 * tile[1],
             width,
@@ -66,7 +70,7 @@ impl<'a> Regions<'a> {
         })
     }
 
-    /// The tiles of a row, read side by side.
+    /// The tiles of a row, read in parallel.
     fn row<T: Send>(
         &self,
         row: usize,

@@ -1,5 +1,5 @@
-//! Questions to a service that the configuration names: one POST, one answer, soon. None of the manners towards
-//! archives apply: whoever runs the server runs the service.
+//! Requests to a service that the configuration of a server names: one POST, one answer, within a time limit. The limits
+//! kept towards archives do not apply: whoever runs the server runs the service.
 
 use std::time::Duration;
 
@@ -7,15 +7,19 @@ use futures::StreamExt as _;
 
 use crate::error::Error;
 
-/// A service that answers questions.
+/// A service that decides something for a server, such as who may see an image.
 #[derive(Clone, Debug)]
-pub struct Callback {
+pub struct Webhook {
     client: reqwest::Client,
     url: String,
 }
 
-impl Callback {
-    /// Questions to a URL, each answered in time or not at all. Redirects are not followed: they may lead anywhere.
+impl Webhook {
+    /// A client for one URL, whose answers must be complete within `timeout`. Redirects are not followed: they may lead
+    /// anywhere.
+    ///
+    /// # Errors
+    /// If the TLS library cannot be set up.
     pub fn new(url: &str, timeout: Duration) -> Result<Self, Error> {
         // A second call finds the provider already installed, which is what it wants.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -26,13 +30,16 @@ impl Callback {
             .no_proxy()
             .build()
             .map_err(|e| Error::new("the network client cannot be set up").because(e))?;
-        Ok(Callback {
+        Ok(Webhook {
             client,
             url: url.to_owned(),
         })
     }
 
-    /// Sends JSON and gives the body of a 200, if it has at most so many bytes.
+    /// Sends JSON, and returns the body of the answer.
+    ///
+    /// # Errors
+    /// In words, if the service cannot be reached in time, answers another status than 200, or more than `most` bytes.
     pub async fn post(&self, json: String, most: usize) -> Result<Vec<u8>, String> {
         let request = self
             .client

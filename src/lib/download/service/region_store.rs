@@ -1,5 +1,5 @@
-//! The regions of an unfinished image, in one file: a header line with the plan, then a record a region. A run
-//! that was killed goes on with what is whole; a torn record at the end is cut away.
+//! The regions of an unfinished image in one file: a header line with the plan, then a record per region. An interrupted
+//! run is resumed with the complete records; an incomplete one at the end is cut off.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,28 +9,28 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::cover::Rect;
-use super::plan::Plan;
+use super::grid::Rect;
+use super::plan::RegionPlan;
 use crate::files;
 use crate::pixels;
 
-/// A pack file, open.
+/// The file, open.
 #[derive(Debug)]
-pub struct Pack {
+pub struct RegionStore {
     path: PathBuf,
-    plan: Plan,
+    plan: RegionPlan,
     inner: Mutex<Inner>,
 }
 
-/// A file to write and read, gone when it is dropped.
+/// A file to write and read that is removed when it is dropped.
 #[derive(Debug)]
-pub struct Scratch {
+pub struct ScratchFile {
     part: files::Part,
-    /// It, open.
+    /// The file, open.
     pub file: File,
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchFile {
     fn drop(&mut self) {
         self.part.discard();
     }
@@ -40,56 +40,64 @@ impl Drop for Scratch {
 struct Inner {
     file: File,
     end: u64,
-    index: BTreeMap<Rect, Entry>,
+    index: BTreeMap<Rect, Record>,
 }
 
+/// Where the bytes of a region are.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct Record {
     offset: u64,
     length: u32,
     channels: u8,
 }
 
+/// The first line of the file.
 #[derive(Serialize, Deserialize)]
 struct Header {
-    pack: u32,
-    asked: String,
-    plan: Plan,
+    #[serde(rename = "pack")]
+    version: u32,
+    #[serde(rename = "asked")]
+    request: String,
+    plan: RegionPlan,
 }
 
 const VERSION: u32 = 1;
-/// x, y, width, height, length, checksum: 6 × 4 bytes; channels: 1.
-const RECORD: usize = 25;
+/// Bytes before those of a region: x, y, width, height and length, each 4 bytes, little-endian; colour channels, 1 byte;
+/// CRC-32C of all that and of the region, 4 bytes.
+const RECORD_HEAD: usize = 25;
 
-impl Pack {
-    /// The pack of an earlier run, if there is one for the very same request.
-    pub fn resume(path: &Path, asked: &str) -> Option<Pack> {
+impl RegionStore {
+    /// The store of an earlier run, if there is one for the same request.
+    pub fn resume(path: &Path, request: &str) -> Option<RegionStore> {
         let file = File::options().read(true).write(true).open(path).ok()?;
         let length = file.metadata().ok()?.len();
         let mut input = BufReader::new(file);
         let mut line = Vec::new();
         let start = input.read_until(b'\n', &mut line).ok()? as u64;
         let header: Header = serde_json::from_slice(&line).ok()?;
-        if header.pack != VERSION || header.asked != asked {
+        if header.version != VERSION || header.request != request {
             return None;
         }
         let (index, end) = scan(&mut input, start, length).ok()?;
         let file = input.into_inner();
         file.set_len(end).ok()?;
-        Some(Pack {
+        Some(RegionStore {
             path: path.into(),
             plan: header.plan,
             inner: Mutex::new(Inner { file, end, index }),
         })
     }
 
-    /// A new pack; one of the same name is gone.
-    pub fn create(path: &Path, asked: &str, plan: Plan) -> io::Result<Pack> {
+    /// A new store; it replaces one of the same name.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn create(path: &Path, request: &str, plan: RegionPlan) -> io::Result<RegionStore> {
         let part = files::Part::new(path.into());
         let mut file = part.open(false, "", None)?;
         let header = Header {
-            pack: VERSION,
-            asked: asked.into(),
+            version: VERSION,
+            request: request.into(),
             plan,
         };
         let mut line = serde_json::to_vec(&header)?;
@@ -98,7 +106,7 @@ impl Pack {
         drop(file);
         let file = File::options().read(true).write(true).open(path)?;
         let end = line.len() as u64;
-        Ok(Pack {
+        Ok(RegionStore {
             path: path.into(),
             plan: header.plan,
             inner: Mutex::new(Inner {
@@ -110,16 +118,16 @@ impl Pack {
     }
 
     /// How the image is covered.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &RegionPlan {
         &self.plan
     }
 
-    /// Whether a region is here.
+    /// Whether a region is in it.
     pub fn holds(&self, rect: Rect) -> bool {
         self.lock().index.contains_key(&rect)
     }
 
-    /// The most colour channels of any region: one grey tile among coloured ones must not make the picture grey.
+    /// The most colour channels of any region: a grey region among coloured ones must not make the image grey.
     pub fn channels(&self) -> u8 {
         self.lock()
             .index
@@ -129,7 +137,10 @@ impl Pack {
             .unwrap_or(3)
     }
 
-    /// Adds a region that was checked.
+    /// Adds a region that was verified; `bytes` is its file as the server sent it.
+    ///
+    /// # Errors
+    /// Those of the disk.
     pub fn add(&self, rect: Rect, channels: u8, bytes: &[u8]) -> io::Result<()> {
         let length = u32::try_from(bytes.len())
             .map_err(|_| io::Error::other("a region of more than 4 GB"))?;
@@ -139,44 +150,48 @@ impl Pack {
         inner.file.seek(SeekFrom::Start(at))?;
         inner.file.write_all(&head)?;
         inner.file.write_all(bytes)?;
-        inner.end = at + RECORD as u64 + u64::from(length);
-        inner.index.insert(
-            rect,
-            Entry {
-                offset: at + RECORD as u64,
-                length,
-                channels,
-            },
-        );
+        inner.end = at + RECORD_HEAD as u64 + u64::from(length);
+        let record = Record {
+            offset: at + RECORD_HEAD as u64,
+            length,
+            channels,
+        };
+        inner.index.insert(rect, record);
         Ok(())
     }
 
     /// The bytes of a region.
+    ///
+    /// # Errors
+    /// If it is not in the store; those of the disk.
     pub fn read(&self, rect: Rect) -> io::Result<Vec<u8>> {
         let mut inner = self.lock();
         let entry = *inner
             .index
             .get(&rect)
-            .ok_or_else(|| io::Error::other(format!("region {rect:?} is not in the pack")))?;
+            .ok_or_else(|| io::Error::other(format!("region {rect:?} is not in the store")))?;
         inner.file.seek(SeekFrom::Start(entry.offset))?;
         let mut bytes = vec![0; entry.length as usize];
         inner.file.read_exact(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// A file beside it for what does not outlive the work on it.
-    pub fn scratch(&self) -> io::Result<Scratch> {
+    /// A file beside it for temporary data.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn scratch(&self) -> io::Result<ScratchFile> {
         let part = files::Part::new(self.path.with_extension("band"));
         drop(part.open(false, "", None)?);
         let file = File::options().read(true).write(true).open(part.path())?;
-        Ok(Scratch { part, file })
+        Ok(ScratchFile { part, file })
     }
 
-    /// The note about what the picture loses when it is encoded anew, by its first region and its alpha anywhere.
-    pub fn lost(&self) -> Option<String> {
+    /// The header of the first region, with the most colour channels of any.
+    pub fn sample(&self) -> Option<pixels::Header> {
         let first = self.lock().index.keys().next().copied();
         let header = pixels::measure_bytes(&self.read(first?).ok()?).ok()?;
-        super::fetch::lost(&pixels::Header {
+        Some(pixels::Header {
             channels: self.channels(),
             ..header
         })
@@ -192,8 +207,8 @@ impl Pack {
     }
 }
 
-fn head(rect: Rect, channels: u8, bytes: &[u8], length: u32) -> [u8; RECORD] {
-    let mut head = [0; RECORD];
+fn head(rect: Rect, channels: u8, bytes: &[u8], length: u32) -> [u8; RECORD_HEAD] {
+    let mut head = [0; RECORD_HEAD];
     for (i, n) in [rect.x, rect.y, rect.width, rect.height, length]
         .into_iter()
         .enumerate()
@@ -206,17 +221,17 @@ fn head(rect: Rect, channels: u8, bytes: &[u8], length: u32) -> [u8; RECORD] {
     head
 }
 
-/// The records that are whole, and where they end.
+/// The complete records, and where they end. `start` is where the first begins, `length` that of the file, in bytes.
 fn scan(
     input: &mut impl Read,
     start: u64,
     length: u64,
-) -> io::Result<(BTreeMap<Rect, Entry>, u64)> {
+) -> io::Result<(BTreeMap<Rect, Record>, u64)> {
     let mut index = BTreeMap::new();
     let mut at = start;
     let mut bytes = Vec::new();
-    while at + RECORD as u64 <= length {
-        let mut found = [0; RECORD];
+    while at + RECORD_HEAD as u64 <= length {
+        let mut found = [0; RECORD_HEAD];
         input.read_exact(&mut found)?;
         let word = |i: usize| {
             u32::from_le_bytes([
@@ -232,7 +247,7 @@ fn scan(
             width: word(2),
             height: word(3),
         };
-        let end = at + RECORD as u64 + u64::from(word(4));
+        let end = at + RECORD_HEAD as u64 + u64::from(word(4));
         if end > length {
             break;
         }
@@ -241,14 +256,12 @@ fn scan(
         if head(rect, found[20], &bytes, word(4)) != found {
             break;
         }
-        index.insert(
-            rect,
-            Entry {
-                offset: at + RECORD as u64,
-                length: word(4),
-                channels: found[20],
-            },
-        );
+        let record = Record {
+            offset: at + RECORD_HEAD as u64,
+            length: word(4),
+            channels: found[20],
+        };
+        index.insert(rect, record);
         at = end;
     }
     Ok((index, at))
@@ -272,40 +285,44 @@ mod tests {
     };
 
     #[test]
-    fn a_pack_cut_at_any_byte_keeps_what_is_whole() {
+    fn a_store_cut_at_any_byte_keeps_what_is_complete() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.pack");
-        let pack = Pack::create(&path, "asked", Plan::default()).unwrap();
+        let store = RegionStore::create(&path, "request", RegionPlan::default()).unwrap();
         let start = std::fs::metadata(&path).unwrap().len() as usize;
-        pack.add(A, 3, b"first").unwrap();
-        pack.add(B, 1, b"second").unwrap();
+        store.add(A, 3, b"first").unwrap();
+        store.add(B, 1, b"second").unwrap();
         let whole = std::fs::read(&path).unwrap();
         for cut in 0..=whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            let pack = Pack::resume(&path, "asked");
-            assert_eq!(pack.is_some(), cut >= start - 1, "cut at {cut}");
-            let Some(pack) = pack.filter(|_| cut >= start) else {
+            let store = RegionStore::resume(&path, "request");
+            assert_eq!(store.is_some(), cut >= start - 1, "cut at {cut}");
+            let Some(store) = store.filter(|_| cut >= start) else {
                 continue;
             };
-            assert_eq!(pack.holds(A), cut >= start + RECORD + 5, "cut at {cut}");
-            assert_eq!(pack.holds(B), cut == whole.len(), "cut at {cut}");
-            pack.add(B, 3, b"again").unwrap();
-            assert_eq!(pack.read(B).unwrap(), b"again");
+            assert_eq!(
+                store.holds(A),
+                cut >= start + RECORD_HEAD + 5,
+                "cut at {cut}"
+            );
+            assert_eq!(store.holds(B), cut == whole.len(), "cut at {cut}");
+            store.add(B, 3, b"again").unwrap();
+            assert_eq!(store.read(B).unwrap(), b"again");
         }
     }
 
     #[test]
-    fn a_record_with_a_flipped_bit_is_not_trusted() {
+    fn a_record_with_a_flipped_bit_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.pack");
-        Pack::create(&path, "asked", Plan::default())
+        RegionStore::create(&path, "request", RegionPlan::default())
             .unwrap()
             .add(A, 3, b"first")
             .unwrap();
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        assert!(!Pack::resume(&path, "asked").unwrap().holds(A));
-        assert!(Pack::resume(&path, "something else").is_none());
+        assert!(!RegionStore::resume(&path, "request").unwrap().holds(A));
+        assert!(RegionStore::resume(&path, "something else").is_none());
     }
 }
