@@ -93,7 +93,7 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
     let start = Instant::now();
     let common = options.common();
     let writable = common.report.as_deref().map_or(Ok(()), files::rehearse);
-    let ended = writable.and_then(|()| options.run());
+    let ended = writable.and_then(|()| options.run()).and_then(print_output);
     let (summary, error) = match ended {
         Ok(summary) => (summary, None),
         Err(mut error) => (error.take_summary(), Some(error)),
@@ -122,6 +122,14 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
             }
         }
     }
+}
+
+/// What was requested on standard output.
+fn print_output(summary: Summary) -> Result<Summary, Error> {
+    if !summary.output.is_empty() {
+        files::write("-".as_ref(), summary.output.as_bytes())?;
+    }
+    Ok(summary)
 }
 
 fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {

@@ -61,6 +61,8 @@ pub struct Summary {
     pub done: String,
     /// What to run next, or how to get what is missing.
     pub hint: Option<String>,
+    /// What was requested on standard output.
+    pub output: String,
 }
 
 impl Summary {
