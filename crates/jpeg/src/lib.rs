@@ -87,3 +87,8 @@ pub use format::Colour;
 pub use stitch::{Grid, MAX_SIDE, Plan, Stitcher, Tile};
 pub use strip_metadata::strip_metadata;
 pub use transcode::SymbolCounts;
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
