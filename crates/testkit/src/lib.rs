@@ -8,7 +8,9 @@ pub mod dataset;
 pub mod gate;
 pub mod iiif;
 pub mod m3;
+pub mod mutation;
 pub mod readers;
+pub mod samples;
 pub mod schemas;
 pub mod server;
 
