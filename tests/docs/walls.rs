@@ -30,7 +30,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         holds: "only `http` opens connections",
-        words: r"\b(reqwest|UdpSocket|rustls)\b|TcpStream::connect|hyper::client|\bredis::",
+        words: r"\b(reqwest|UdpSocket)\b|\brustls::(client|crypto|[A-Z{])|TcpStream::connect|hyper::client|\bredis::",
         rooms: &["http/"],
         except: &[(
             "serve/store/shared.rs",
