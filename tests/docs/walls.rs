@@ -32,15 +32,18 @@ const WALLS: &[Wall] = &[
         words: r"\b(reqwest|UdpSocket|rustls)\b|TcpStream::connect|hyper::client|\bredis::",
         rooms: &["http/"],
         except: &[(
-            "serve/store/shared.rs",
+            "serve/cache/redis.rs",
             "asks a Redis server, which is no archive and needs no manners",
         )],
     },
     Wall {
         holds: "only `serve` listens",
         words: r"\b(TcpListener|hyper)\b",
-        rooms: &["serve/mod.rs", "serve/listen.rs"],
-        except: &[("serve/purge.rs", "reads the head of a request to purge")],
+        rooms: &["serve/mod.rs", "serve/web/server.rs"],
+        except: &[(
+            "serve/cache/purge.rs",
+            "reads the head of a request to purge",
+        )],
     },
     Wall {
         holds: "only `pixels` meets pixels",
@@ -57,19 +60,19 @@ const WALLS: &[Wall] = &[
                 "download/mod.rs",
                 "stamps the journal, beside the core that fills it",
             ),
-            ("serve/listen.rs", "times answers and stamps the log"),
+            ("serve/web/server.rs", "times answers and stamps the log"),
             (
-                "serve/store/disk.rs",
+                "serve/cache/disk.rs",
                 "knows when an answer was made and its time is over",
             ),
-            ("serve/store/clean.rs", "lets go what is too old"),
-            ("serve/store/shared.rs", "leaves a Redis that died alone"),
+            ("serve/cache/evict.rs", "lets go what is too old"),
+            ("serve/cache/redis.rs", "leaves a Redis that died alone"),
             (
-                "serve/guests.rs",
+                "serve/web/connections.rs",
                 "gives new connections the time to ask before others need their place",
             ),
             (
-                "serve/patient.rs",
+                "serve/web/stall.rs",
                 "waits only so long for clients that say nothing",
             ),
         ],

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::apart::{self, Fault, Page};
-use super::documents::{self, Settings};
-use super::info::Facts;
 use crate::contracts::{self, Frame, ImageMap, LocalizedImage};
 use crate::error::Error;
 use crate::files;
 use crate::pixels::pdf;
 use crate::pixels::source::{self, Look, Source};
+use crate::serve::image::info::Facts;
+use crate::serve::image::pdf as documents;
+use crate::serve::image::pdf::Settings;
+use crate::serve::image::pdf_worker as apart;
+use crate::serve::image::pdf_worker::{Fault, Page};
 use crate::summary::Reject;
 
 /// The largest picture that is decoded: half a gigapixel, 1.5 GB in colour.

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::presets::Preset;
-use super::{auth, documents, prepared, store};
 use crate::error::Error;
 use crate::files;
+use crate::serve::image::preset::Preset;
+use crate::serve::image::{pdf as documents, prepared};
+use crate::serve::{auth, cache as store};
 
 /// Everything a configuration file says. What it leaves out has its usual value.
 #[derive(Clone, Debug, Default, Deserialize)]

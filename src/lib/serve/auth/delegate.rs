@@ -15,7 +15,7 @@ use super::settings;
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
 use crate::http::callback::Callback;
-use crate::serve::cache::Cache;
+use crate::serve::cache::memory::Cache;
 
 /// The longest answer.
 const MOST_ANSWER: usize = 64 << 10;

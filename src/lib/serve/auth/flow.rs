@@ -6,16 +6,16 @@ use ring::error::Unspecified;
 use serde_json::{Value, json};
 
 use super::credentials::{self, COOKIE, Credential};
+use super::permissions::{CONTEXT, Sight};
 use super::rules::May;
 use super::settings::Origin;
-use super::sight::{CONTEXT, Sight};
 use super::tickets::{Ticket, Use, Void};
 use super::{Auth, Person};
 use crate::http::header::HeaderMap;
 use crate::iiif::Version;
 use crate::serve::catalogue::Catalogue;
-use crate::serve::ids::Ids;
-use crate::serve::respond::{Query, Response, Site, redirect, refused, text};
+use crate::serve::presentation::uris::Ids;
+use crate::serve::web::router::{Query, Response, Site, redirect, refused, text};
 
 const LOGIN: &str = include_str!("../pages/login.html");
 const DONE: &str = include_str!("../pages/done.html");

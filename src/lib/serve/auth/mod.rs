@@ -14,18 +14,18 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::catalogue::Catalogue;
-use super::respond::{Response, refused};
 use crate::error::Error;
 use crate::files;
 use crate::http::header::HeaderMap;
+use crate::serve::catalogue::Catalogue;
+use crate::serve::web::router::{Response, refused};
 use accounts::Account;
 use credentials::Credential;
 use delegate::Delegate;
+use permissions::{Sight, challenge};
 use rate::{Buckets, Rate};
 use rules::{Rules, Visitor};
 use settings::{Derivatives, Settings};
-use sight::{Sight, challenge};
 use tickets::{Tickets, Use};
 
 pub mod accounts;
@@ -34,10 +34,10 @@ pub mod delegate;
 pub mod flow;
 pub mod jwt;
 pub mod network;
+pub mod permissions;
 pub mod rate;
 pub mod rules;
 pub mod settings;
-pub mod sight;
 pub mod tickets;
 
 /// How often a client may be wrong about a secret: ten times, then every six seconds.

@@ -10,27 +10,30 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::apart::{self, Fault, Page};
-use super::auth::sight::Sight;
-use super::cache::Cache;
-use super::catalogue::{self, Catalogue, MOST_PIXELS, Picture};
-use super::documents;
-use super::ids::Ids;
+use super::admission::{Busy, Lanes};
+use super::api as picture;
+use super::api::Cap;
 use super::info::Facts;
-use super::lanes::{Busy, Lanes};
-use super::metrics::{Metrics, Now, add};
-use super::picture::{self, Cap};
+use super::pdf as documents;
+use super::pdf_worker as apart;
+use super::pdf_worker::{Fault, Page};
 use super::prepared::{self, Prepared};
-use super::presets::Presets;
-use super::respond::{self, Asked, Response, Site};
-use super::store::counts::one;
-use super::store::entry::Key;
-use super::store::settings::Identity;
-use super::store::{Store, disk};
+use super::preset::Presets;
 use crate::files;
 use crate::iiif::resolve::Plan;
 use crate::pixels::pdf;
 use crate::pixels::source::{Look, Source};
+use crate::serve::auth::permissions::Sight;
+use crate::serve::cache::counts::one;
+use crate::serve::cache::entry::Key;
+use crate::serve::cache::memory::Cache;
+use crate::serve::cache::settings::Identity;
+use crate::serve::cache::{Store, disk};
+use crate::serve::catalogue::{self, Catalogue, MOST_PIXELS, Picture};
+use crate::serve::presentation::uris::Ids;
+use crate::serve::web::metrics::{Metrics, Now, add};
+use crate::serve::web::router as respond;
+use crate::serve::web::router::{Asked, Response, Site};
 
 /// Threads that render.
 const THREADS: usize = 2;

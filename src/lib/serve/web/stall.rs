@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::guests::Guest;
+use super::connections::Guest;
 
 /// A stream with patience.
 #[derive(Debug)]

@@ -8,19 +8,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
+use self::counts::{Counts, one};
+use self::disk::Disk;
+use self::entry::Key;
+use self::redis::Shared;
+use self::settings::{Identity, Settings};
 use crate::error::Error;
-use counts::{Counts, one};
-use disk::Disk;
-use entry::Key;
-use settings::{Identity, Settings};
-use shared::Shared;
 
-pub mod clean;
 pub mod counts;
 pub mod disk;
 pub mod entry;
+pub mod evict;
+pub mod memory;
+pub mod purge;
+pub mod redis;
 pub mod settings;
-pub mod shared;
 
 /// Raised when pictures come out otherwise than before: what older versions kept is then not found any more, and what
 /// clients kept of them is not taken for the same.
@@ -150,7 +152,7 @@ impl Store {
     /// Removes what is too old or too much, for ever.
     pub async fn look_after(self: Arc<Self>) {
         if let Some(disk) = &self.disk {
-            clean::look_after(disk.clone()).await;
+            evict::look_after(disk.clone()).await;
         }
     }
 

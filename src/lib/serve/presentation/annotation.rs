@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::ids::Ids;
-use super::sides::{self, Side};
+use super::canvases as sides;
+use super::canvases::Side;
+use super::uris::Ids;
 use crate::contracts::{BBox, Localization};
 use crate::selectors::svg;
 use crate::sides::name;

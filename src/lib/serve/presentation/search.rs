@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::annotation;
-use super::ids::Ids;
-use super::respond::{Query, Site};
-use super::sides::{self, Group, Side};
+use super::canvases as sides;
+use super::canvases::{Group, Side};
+use super::uris::Ids;
 use crate::iiif::Version;
+use crate::serve::web::router::{Query, Site};
 
 const CONTEXT: &str = "http://iiif.io/api/search/2/context.json";
 /// Annotations on a page of results.
@@ -45,7 +46,7 @@ pub fn search(site: &Site, group: &str, query: &Query, ids: &Ids) -> Option<Valu
     }
     if pages > 1 {
         page["partOf"] = json!({
-            "id": format!("{service}?q={}", super::ids::segment(query.get("q"))),
+            "id": format!("{service}?q={}", super::uris::segment(query.get("q"))),
             "type": "AnnotationCollection",
             "total": found.len(),
             "first": {"id": uri(1), "type": "AnnotationPage"},

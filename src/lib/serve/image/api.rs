@@ -2,14 +2,17 @@
 
 use serde_json::json;
 
-use super::auth::rules::May;
-use super::auth::sight;
 use super::info::{self, Facts};
-use super::respond::{Asked, Body, Response, Site, json_response, not_modified, redirect, refused};
-use super::store::GENERATION;
-use super::{ids::Ids, tag};
 use crate::iiif::resolve::{Limits, Plan};
 use crate::iiif::{self, ImageRequest, Refusal, Size, Version};
+use crate::serve::auth::permissions as sight;
+use crate::serve::auth::rules::May;
+use crate::serve::cache::GENERATION;
+use crate::serve::presentation::uris::Ids;
+use crate::serve::tag;
+use crate::serve::web::router::{
+    Asked, Body, Response, Site, json_response, not_modified, redirect, refused,
+};
 
 /// How answers are limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

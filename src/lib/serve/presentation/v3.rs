@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::annotation;
-use super::auth::sight;
-use super::catalogue::Picture;
-use super::ids::Ids;
-use super::respond::Site;
-use super::sides::{self, Group, Side};
+use super::canvases as sides;
+use super::canvases::{Group, Side};
+use super::uris::Ids;
 use crate::iiif::{self, Region, Rotation, Size, Version};
+use crate::serve::auth::permissions as sight;
+use crate::serve::catalogue::Picture;
+use crate::serve::web::router::Site;
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 /// The sides of thumbnails.

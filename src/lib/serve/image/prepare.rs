@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
 
-use super::catalogue::{self, Picture};
 use super::prepared::{self, Prepared};
 use crate::error::Error;
 use crate::files::{self, Atomic};
@@ -15,6 +14,7 @@ use crate::iiif::resolve::Plan;
 use crate::iiif::{Format, Quality};
 use crate::pixels::pyramid::{self, Failure};
 use crate::pixels::source::Source;
+use crate::serve::catalogue::{self, Picture};
 use crate::signals::Signals;
 use crate::summary::{Reject, Summary};
 

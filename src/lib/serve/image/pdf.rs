@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::apart::{self, Page};
-use super::catalogue::Picture;
-use super::ids;
-use super::respond::Query;
+use super::pdf_worker as apart;
+use super::pdf_worker::Page;
 use crate::contracts::{Frame, ImageRef, LocalizedImage};
 use crate::pixels::pdf;
 use crate::pixels::source::Look;
+use crate::serve::catalogue::Picture;
+use crate::serve::presentation::uris as ids;
+use crate::serve::web::router::Query;
 
 /// The table `[pdf]` of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -19,17 +19,21 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::auth::Auth;
-use super::auth::flow::Call;
-use super::auth::rules::May;
-use super::auth::sight::Sight;
-use super::guests::{Guest, Guests};
-use super::ids::Ids;
-use super::patient::Patient;
-use super::respond::{self, Asked, Body, Query, Response, Site, refused, text};
-use super::reviews::Reviews;
-use super::service::{Service, Trouble};
-use super::{documents, pages, purge, review};
+use super::connections::{Guest, Guests};
+use super::router as respond;
+use super::router::{Asked, Body, Query, Response, Site, refused, text};
+use super::stall::Patient;
+use crate::serve::auth::Auth;
+use crate::serve::auth::flow::Call;
+use crate::serve::auth::permissions::Sight;
+use crate::serve::auth::rules::May;
+use crate::serve::cache::purge;
+use crate::serve::image::pdf as documents;
+use crate::serve::image::renderer::{Service, Trouble};
+use crate::serve::pages;
+use crate::serve::presentation::uris::Ids;
+use crate::serve::review::file::Reviews;
+use crate::serve::review::request as review;
 
 /// How long answers on their way may take after a request to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);

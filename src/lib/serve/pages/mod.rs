@@ -4,50 +4,54 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::auth::rules::May;
-use super::catalogue::Picture;
-use super::ids::Ids;
-use super::respond::{Asked, Body, Response, Site, json_response, not_modified, refused};
-use super::{presets, sides, tag};
 use crate::contracts::{BBox, Localization, Number};
 use crate::iiif::Version;
+use crate::serve::auth::rules::May;
+use crate::serve::catalogue::Picture;
+use crate::serve::image::preset as presets;
+use crate::serve::presentation::canvases as sides;
+use crate::serve::presentation::uris::Ids;
+use crate::serve::tag;
+use crate::serve::web::router::{
+    Asked, Body, Response, Site, json_response, not_modified, refused,
+};
 
 /// Files of the pages: name, media type, text.
 const ASSETS: [(&str, &str, &str); 7] = [
     (
         "style.css",
         "text/css; charset=utf-8",
-        include_str!("pages/style.css"),
+        include_str!("style.css"),
     ),
     (
         "account.js",
         "text/javascript; charset=utf-8",
-        include_str!("pages/account.js"),
+        include_str!("account.js"),
     ),
     (
         "done.js",
         "text/javascript; charset=utf-8",
-        include_str!("pages/done.js"),
+        include_str!("done.js"),
     ),
     (
         "token.js",
         "text/javascript; charset=utf-8",
-        include_str!("pages/token.js"),
+        include_str!("token.js"),
     ),
     (
         "index.js",
         "text/javascript; charset=utf-8",
-        include_str!("pages/index.js"),
+        include_str!("index.js"),
     ),
     (
         "view.js",
         "text/javascript; charset=utf-8",
-        include_str!("pages/view.js"),
+        include_str!("view.js"),
     ),
     (
         "viewer.js",
         "text/javascript; charset=utf-8",
-        include_str!("pages/viewer.js"),
+        include_str!("viewer.js"),
     ),
 ];
 /// Nothing from elsewhere, and nothing written into a page runs.
@@ -55,13 +59,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// The page of all images.
 pub fn index(asked: &Asked) -> Response {
-    page(include_str!("pages/index.html"), asked)
+    page(include_str!("index.html"), asked)
 }
 
 /// The page of one image.
 pub fn view(site: &Site, id: &str, ids: &Ids, asked: &Asked) -> Response {
     match site.find(id, ids) {
-        Some(_) => page(include_str!("pages/view.html"), asked),
+        Some(_) => page(include_str!("view.html"), asked),
         None => refused(404, &format!("no image is called `{id}`")),
     }
 }

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::auth::rules::May;
-use super::ids::{self, Ids};
-use super::picture;
-use super::respond::{Asked, Response, Site, json_response, refused};
+use super::api as picture;
 use crate::iiif::resolve::{Limits, Mat, Plan, fit};
 use crate::iiif::{self, Format, Quality, Version};
+use crate::serve::auth::rules::May;
+use crate::serve::presentation::uris as ids;
+use crate::serve::presentation::uris::Ids;
+use crate::serve::web::router::{Asked, Response, Site, json_response, refused};
 
 /// How a picture is brought to the sides of a preset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -314,7 +315,7 @@ pub fn answer(site: &Site, name: &str, id: &str, ids: &Ids, asked: &Asked) -> Re
     }
     let canonical = plan.canonical(Version::V3, facts.size, &limits);
     let to = iiif::under(&ids.service(Version::V3, id), &canonical);
-    Response::new(302, super::respond::Body::Empty)
+    Response::new(302, crate::serve::web::router::Body::Empty)
         .with("location", to)
         .with("cache-control", "no-cache")
 }

@@ -3,15 +3,20 @@
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::auth::sight::Sight;
-use super::catalogue::Catalogue;
-use super::ids::Ids;
-use super::info::Facts;
-use super::picture::{self, Cap};
-use super::presets::{self, Presets};
-use super::{pages, presentation, presentation2, search, sides, tag};
 use crate::iiif::Version;
 use crate::iiif::resolve::Plan;
+use crate::serve::auth::permissions::Sight;
+use crate::serve::catalogue::Catalogue;
+use crate::serve::image::api as picture;
+use crate::serve::image::api::Cap;
+use crate::serve::image::info::Facts;
+use crate::serve::image::preset as presets;
+use crate::serve::image::preset::Presets;
+use crate::serve::presentation::uris::Ids;
+use crate::serve::presentation::{
+    canvases as sides, search, v2 as presentation2, v3 as presentation,
+};
+use crate::serve::{pages, tag};
 
 /// What there is to serve and how.
 pub struct Site<'a> {

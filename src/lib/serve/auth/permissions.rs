@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::rules::{May, Rules, Verdict, Visitor};
 use crate::contracts::LocalizedImage;
 use crate::iiif::Version;
-use crate::serve::ids::Ids;
-use crate::serve::respond::{Response, refused};
+use crate::serve::presentation::uris::Ids;
+use crate::serve::web::router::{Response, refused};
 
 /// The context of the Authorization Flow API 2.0.
 pub const CONTEXT: &str = "http://iiif.io/api/auth/2/context.json";

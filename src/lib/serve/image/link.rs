@@ -1,10 +1,10 @@
 //! `--url`: the canonical URLs of a request, without a server. Pure but for its options.
 
-use super::ids::Ids;
-use super::picture::Cap;
-use super::presets::Preset;
+use super::api::Cap;
+use super::preset::Preset;
 use crate::iiif::resolve::Plan;
 use crate::iiif::{self, ImageRequest, Refusal, Version};
+use crate::serve::presentation::uris::Ids;
 
 /// What is asked of `--url`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -89,7 +89,7 @@ pub fn preset(
     let plan = preset.plan(size, &cap.declared(size));
     match plan.mat {
         Some(_) => {
-            let path = super::presets::path(name, &ids.segment_of(id));
+            let path = super::preset::path(name, &ids.segment_of(id));
             vec![ids.page(&format!("/{path}"))]
         }
         None => spelled(&plan, ids, id, size, cap),

@@ -4,11 +4,12 @@
 //! Images that differ in any of these get canvases of their own, so that reading the documents gives back what they
 //! were made of.
 
-use super::auth::sight::Sight;
-use super::catalogue::{Catalogue, Picture};
-use super::ids::{self, Ids};
+use super::uris as ids;
+use super::uris::Ids;
 use crate::contracts::Localization;
 use crate::iiif::Version;
+use crate::serve::auth::permissions::Sight;
+use crate::serve::catalogue::{Catalogue, Picture};
 use crate::sides::{self, name};
 
 /// Images that are one canvas; never empty.

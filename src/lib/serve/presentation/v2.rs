@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::annotation;
-use super::catalogue::Picture;
-use super::ids::Ids;
-use super::info::level_2;
-use super::presentation::picture_uri;
-use super::respond::Site;
-use super::sides::{self, Group, Side};
+use super::canvases as sides;
+use super::canvases::{Group, Side};
+use super::uris::Ids;
+use super::v3::picture_uri;
 use crate::iiif::{Size, Version};
+use crate::serve::catalogue::Picture;
+use crate::serve::image::info::level_2;
+use crate::serve::web::router::Site;
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/2/context.json";
 

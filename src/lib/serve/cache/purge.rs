@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use hyper::{Method, Request, header};
 use percent_encoding::percent_decode_str;
 
-use super::catalogue::Catalogue;
-use super::respond::{Response, refused, text};
-use super::service::Service;
-use super::store::Store;
+use super::Store;
 use crate::error::Error;
+use crate::serve::catalogue::Catalogue;
+use crate::serve::image::renderer::Service;
+use crate::serve::web::router::{Response, refused, text};
 
 /// Answers `DELETE /cache/ID` where the configuration lets anybody send it; none if this is not asked.
 pub async fn asked(service: &Service, request: &Request<()>, client: IpAddr) -> Option<Response> {

@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::catalogue::{Catalogue, Picture};
 use crate::contracts::{Frame, LocalizedImage};
 use crate::corrections::{self, Change, Corrected, Correction, Places};
 use crate::error::Error;
 use crate::files;
+use crate::serve::catalogue::{Catalogue, Picture};
 use crate::summary::Summary;
 
 impl Corrected for Picture {
