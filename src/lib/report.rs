@@ -94,7 +94,8 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
     let common = options.common();
     let writable = common.report.as_deref().map_or(Ok(()), files::rehearse);
     let ended = writable.and_then(|()| options.run());
-    let (summary, error) = match ended {
+    let printed = ended.and_then(|summary| print(&summary.output).map(|()| summary));
+    let (summary, error) = match printed {
         Ok(summary) => (summary, None),
         Err(mut error) => (error.take_summary(), Some(error)),
     };
@@ -121,6 +122,14 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
                 exit => exit.into(),
             }
         }
+    }
+}
+
+/// Prints the text of a summary for standard output.
+fn print(text: &str) -> Result<(), Error> {
+    match text {
+        "" => Ok(()),
+        text => files::write(Path::new("-"), text.as_bytes()),
     }
 }
 

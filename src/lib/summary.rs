@@ -57,6 +57,8 @@ pub struct Summary {
     pub counts: BTreeMap<String, u64>,
     /// News that is no reject: adjusted limits, clipped boxes, aspect ratios that disagree.
     pub notes: Vec<String>,
+    /// Text for standard output, for runs whose result is not a file. Programs print it, the library does not.
+    pub output: String,
     /// The line that says what was published: `2275 observations in digest.json`.
     pub done: String,
     /// What to run next, or how to get what is missing.
@@ -77,6 +79,11 @@ impl Summary {
         }
         reasons
     }
+}
+
+/// A number with its noun: `counted(1, "box", "boxes")` is `1 box`.
+pub fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         holds: "only `http` opens connections",
-        words: r"\b(reqwest|UdpSocket|rustls)\b|TcpStream::connect|hyper::client|\bredis::",
+        words: r"\b(reqwest|UdpSocket|rustls)\b|TcpStream::connect|hyper::client|(^|[^:])\bredis::",
         rooms: &["http/"],
         except: &[(
             "serve/cache/redis.rs",
@@ -60,20 +60,22 @@ const WALLS: &[Wall] = &[
                 "download/mod.rs",
                 "stamps the journal, beside the core that fills it",
             ),
-            ("serve/web/server.rs", "times answers and stamps the log"),
+            ("serve/web/server.rs", "times answers"),
+            ("serve/web/access_log.rs", "stamps the lines of the log"),
             (
-                "serve/cache/disk.rs",
-                "knows when an answer was made and its time is over",
+                "serve/web/router.rs",
+                "tells handlers when a request arrived",
             ),
-            ("serve/cache/evict.rs", "lets go what is too old"),
+            ("serve/cache/disk.rs", "knows how old its entries are"),
+            ("serve/cache/evict.rs", "removes entries that are too old"),
             ("serve/cache/redis.rs", "leaves a Redis that died alone"),
             (
                 "serve/web/connections.rs",
-                "gives new connections the time to ask before others need their place",
+                "gives new connections the time to send a request",
             ),
             (
                 "serve/web/stall.rs",
-                "waits only so long for clients that say nothing",
+                "ends connections to clients that stall",
             ),
         ],
     },

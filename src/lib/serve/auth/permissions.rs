@@ -1,134 +1,147 @@
-//! What one visitor sees: asked about every image before anything of it is said. Pure.
+//! What one visitor may do with each image: consulted before anything is said about the image. Pure.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::rules::{May, Rules, Verdict, Visitor};
+use super::rules::{Access, Decision, Rules, Visitor};
 use crate::contracts::LocalizedImage;
 use crate::iiif::Version;
-use crate::serve::presentation::uris::Ids;
-use crate::serve::web::router::{Response, refused};
+use crate::serve::presentation::uris::Uris;
+use crate::serve::web::message::{Response, error_response};
 
 /// The context of the Authorization Flow API 2.0.
 pub const CONTEXT: &str = "http://iiif.io/api/auth/2/context.json";
 
-/// A visitor and the rules.
+/// A visitor, and the rules that apply.
 #[derive(Clone, Debug, Default)]
-pub struct Sight {
-    /// None: there are none, everybody may do everything.
+pub struct Permissions {
+    /// The rules; none: everybody may do everything.
     pub rules: Option<Arc<Rules>>,
-    /// Who looks.
+    /// The visitor.
     pub visitor: Visitor,
-    /// What the delegate has said, by id of the image. About others it was not asked: they are hidden.
-    pub told: HashMap<String, May>,
-    /// Pixels a side of a degraded image.
+    /// The decisions of the delegate, by id of the image. Images that it was not asked about are hidden.
+    pub delegated: HashMap<String, Access>,
+    /// The longest side in pixels of a degraded image; none: there are no degraded images.
     pub degraded: Option<u32>,
-    /// Whether pictures may only be had that have been made before.
-    pub only_made: bool,
-    /// What the place is called where people log in.
+    /// Whether only images that have been rendered before are sent.
+    pub only_cached: bool,
+    /// The name of the site, shown where people log in.
     pub label: Arc<str>,
-    /// Whether names and passwords are taken in HTTP Basic.
+    /// Whether names and passwords are accepted in HTTP Basic.
     pub basic: bool,
 }
 
-impl Sight {
-    /// What is seen where there are no rules.
+impl Permissions {
+    /// The permissions of everybody where there are no rules.
     pub fn all() -> Self {
-        Sight::default()
+        Permissions::default()
     }
 
-    /// What may be done with an image.
-    pub fn may(&self, image: &LocalizedImage) -> May {
+    /// What the visitor may do with an image.
+    pub fn access(&self, image: &LocalizedImage) -> Access {
         let Some(rules) = &self.rules else {
-            return May::Review;
+            return Access::Review;
         };
-        match rules.verdict(image, &self.visitor) {
-            Verdict::May(may) => may,
-            Verdict::Ask => self.told.get(&image.id).copied().unwrap_or_default(),
+        match rules.decision(image, &self.visitor) {
+            Decision::Access(access) => access,
+            Decision::Delegate => self.delegated.get(&image.id).copied().unwrap_or_default(),
         }
     }
 
-    /// Whether an image is there at all.
-    pub fn shows(&self, image: &LocalizedImage) -> bool {
-        self.may(image) > May::Hidden
+    /// Whether the visitor may know that an image exists.
+    pub fn can_list(&self, image: &LocalizedImage) -> bool {
+        self.access(image) > Access::Hidden
     }
 
-    /// Whether an image is seen small and not at large.
+    /// Whether the visitor may see the degraded image only.
     pub fn sees_degraded(&self, image: &LocalizedImage) -> bool {
-        self.may(image) == May::Degraded
+        self.access(image) == Access::Degraded
     }
 
-    /// Whether the delegate must be asked about an image.
-    pub fn must_ask(&self, image: &LocalizedImage) -> bool {
-        let verdict = |rules: &Arc<Rules>| rules.verdict(image, &self.visitor);
-        self.rules.as_ref().map(verdict) == Some(Verdict::Ask)
+    /// Whether the delegate decides about an image.
+    pub fn is_delegated(&self, image: &LocalizedImage) -> bool {
+        let decision = |rules: &Arc<Rules>| rules.decision(image, &self.visitor);
+        self.rules.as_ref().map(decision) == Some(Decision::Delegate)
     }
 
-    /// Whether the answer may be another for others.
-    pub fn depends(&self, image: &LocalizedImage) -> bool {
-        let for_all = |rules: &Arc<Rules>| rules.for_all(image).is_none();
-        self.only_made || self.rules.as_ref().is_some_and(for_all)
+    /// Whether other visitors may get another answer about an image: then it must not be stored by shared caches.
+    pub fn vary_by_visitor(&self, image: &LocalizedImage) -> bool {
+        let varies = |rules: &Arc<Rules>| rules.for_everybody(image).is_none();
+        self.only_cached || self.rules.as_ref().is_some_and(varies)
     }
 
-    /// Why pixels are not given: 401 to who may still prove to be somebody, 403 to who has.
+    /// The refusal of something this visitor may not do: status 401 for anonymous visitors, who may still log in, else
+    /// 403.
     pub fn refuse(&self, why: &str) -> Response {
-        let refused = match self.visitor.user {
-            Some(_) => refused(403, why),
-            None => challenge(refused(401, why), self.basic),
+        let response = match self.visitor.user {
+            Some(_) => error_response(403, why),
+            None => challenge(error_response(401, why), self.basic),
         };
-        refused.with("cache-control", "no-store")
+        response.with_header("cache-control", "no-store")
     }
 
-    /// The probe service of an image that is not open to all, with all that hangs below it (§2.1). `version` is of
-    /// the document it stands in.
-    pub fn service(&self, image: &LocalizedImage, version: Version, ids: &Ids) -> Option<Value> {
+    /// The description of the probe service of an image that is not open to everybody, with the access, token and
+    /// logout services within it (Authorization Flow 2.0 §2.1). `version` is that of the surrounding document.
+    pub fn probe_service(
+        &self,
+        image: &LocalizedImage,
+        version: Version,
+        uris: &Uris,
+    ) -> Option<Value> {
         let rules = self.rules.as_ref()?;
-        if rules.for_all(image) >= Some(May::Full) {
+        if rules.for_everybody(image) >= Some(Access::Full) {
             return None;
         }
-        let words = |text: &str| json!({"en": [text]});
         let mut probe = json!({
-            "id": ids.probe(&image.id),
+            "id": uris.probe(&image.id),
             "type": "AuthProbeService2",
-            "errorHeading": words("Not for everybody"),
-            "errorNote": words("This image is shown to some people only."),
-            "service": [{
-                "id": ids.page("/auth/login"),
-                "type": "AuthAccessService2",
-                "profile": "active",
-                "label": words(&format!("Log in to {}", self.label)),
-                "heading": words("Please log in"),
-                "note": words("This image is shown to some people only."),
-                "confirmLabel": words("Log in"),
-                "service": [
-                    {
-                        "id": ids.page("/auth/token"),
-                        "type": "AuthAccessTokenService2",
-                        "errorHeading": words("You are not logged in"),
-                        "errorNote": words("Log in to see all of this image."),
-                    },
-                    {
-                        "id": ids.page("/auth/logout"),
-                        "type": "AuthLogoutService2",
-                        "label": words(&format!("Log out of {}", self.label)),
-                    },
-                ],
-            }],
+            "errorHeading": english("Restricted image"),
+            "errorNote": english("This image is not open to everybody."),
+            "service": [self.access_service(uris)],
         });
         if version == Version::V2 {
             probe["@context"] = json!(CONTEXT);
         }
         Some(probe)
     }
+
+    fn access_service(&self, uris: &Uris) -> Value {
+        json!({
+            "id": uris.page("/auth/login"),
+            "type": "AuthAccessService2",
+            "profile": "active",
+            "label": english(&format!("Log in to {}", self.label)),
+            "heading": english("Please log in"),
+            "note": english("This image is not open to everybody."),
+            "confirmLabel": english("Log in"),
+            "service": [
+                {
+                    "id": uris.page("/auth/token"),
+                    "type": "AuthAccessTokenService2",
+                    "errorHeading": english("You are not logged in"),
+                    "errorNote": english("Log in to see all of this image."),
+                },
+                {
+                    "id": uris.page("/auth/logout"),
+                    "type": "AuthLogoutService2",
+                    "label": english(&format!("Log out of {}", self.label)),
+                },
+            ],
+        })
+    }
 }
 
-/// How to prove to be somebody (RFC 6750 §3, RFC 7617 §2).
+fn english(text: &str) -> Value {
+    json!({"en": [text]})
+}
+
+/// Adds to a response how to authenticate (RFC 6750 §3, RFC 7617 §2).
 pub fn challenge(response: Response, basic: bool) -> Response {
-    let response = response.with("www-authenticate", "Bearer realm=\"recto\"");
+    let response = response.with_header("www-authenticate", "Bearer realm=\"recto\"");
     match basic {
-        true => response.with(
+        true => response.with_header(
             "www-authenticate",
             "Basic realm=\"recto\", charset=\"UTF-8\"",
         ),
@@ -136,8 +149,8 @@ pub fn challenge(response: Response, basic: bool) -> Response {
     }
 }
 
-/// Names the context of authorization before that of a document (§2.1), where services of it stand in it.
-pub fn with_context(document: &mut Value) {
+/// Puts the context of authorization before the context of a document that describes its services (§2.1).
+pub fn add_context(document: &mut Value) {
     let own = document["@context"].take();
     document["@context"] = json!([CONTEXT, own]);
 }

@@ -1,33 +1,33 @@
-//! What happened in each tier of the cache, as Prometheus reads it.
+//! What happened in each tier of the cache, in the text format of Prometheus.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The counts of a tier.
 #[derive(Debug, Default)]
-pub struct Counts {
-    /// Answers that were there.
+pub struct TierCounts {
+    /// Answers that were found.
     pub hits: AtomicU64,
-    /// Answers that were not.
+    /// Answers that were not found.
     pub misses: AtomicU64,
-    /// Bytes of answers that were there.
+    /// Bytes of the answers that were found.
     pub hit_bytes: AtomicU64,
-    /// Answers put there.
+    /// Answers that were stored.
     pub stored: AtomicU64,
-    /// Answers not put there: no room, out of order, or too much waits to be written.
+    /// Answers that were not stored: the tier is full or out of order, or too many writes are waiting.
     pub skipped: AtomicU64,
     /// Reads and writes that failed.
     pub errors: AtomicU64,
-    /// Entries that were not whole, and removed.
+    /// Damaged entries, which were removed.
     pub damaged: AtomicU64,
-    /// Entries removed because their time was over.
+    /// Entries that were removed because they were too old.
     pub expired: AtomicU64,
-    /// Entries removed to make room.
+    /// Entries that were removed to free space.
     pub evicted: AtomicU64,
 }
 
-impl Counts {
-    /// Counts an answer that was there.
+impl TierCounts {
+    /// Counts an answer of so many bytes that was found.
     pub fn hit(&self, bytes: usize) {
         one(&self.hits);
         self.hit_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -35,34 +35,42 @@ impl Counts {
 
     fn list(&self) -> [(&'static str, &'static str, &AtomicU64); 9] {
         [
-            ("hits", "Answers that were there", &self.hits),
-            ("misses", "Answers that were not there", &self.misses),
+            ("hits", "Answers that were found", &self.hits),
+            ("misses", "Answers that were not found", &self.misses),
             (
                 "hit_bytes",
-                "Bytes of answers that were there",
+                "Bytes of the answers that were found",
                 &self.hit_bytes,
             ),
-            ("stored", "Answers put there", &self.stored),
+            ("stored", "Answers that were stored", &self.stored),
             (
                 "skipped",
-                "Answers not put there, for want of room or order",
+                "Answers that were not stored: tier full, out of order or busy",
                 &self.skipped,
             ),
             ("errors", "Reads and writes that failed", &self.errors),
-            ("damaged", "Entries that were not whole", &self.damaged),
-            ("expired", "Entries whose time was over", &self.expired),
-            ("evicted", "Entries removed to make room", &self.evicted),
+            (
+                "damaged",
+                "Damaged entries that were removed",
+                &self.damaged,
+            ),
+            (
+                "expired",
+                "Entries removed because they were too old",
+                &self.expired,
+            ),
+            ("evicted", "Entries removed to free space", &self.evicted),
         ]
     }
 }
 
-/// Counts one more.
+/// Adds one to a count.
 pub fn one(count: &AtomicU64) {
     count.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The counts of tiers as text, a metric after the other.
-pub fn print(tiers: &[(&str, &Counts)]) -> String {
+/// The counts of named tiers, one metric after the other.
+pub fn print(tiers: &[(&str, &TierCounts)]) -> String {
     let mut text = String::new();
     let first = tiers.first().map(|(_, counts)| counts.list());
     for (at, (name, help, _)) in first.into_iter().flatten().enumerate() {
@@ -83,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_tier_stands_below_the_name_of_the_metric() {
-        let (memory, disk) = (Counts::default(), Counts::default());
+        let (memory, disk) = (TierCounts::default(), TierCounts::default());
         memory.hit(10);
         one(&disk.damaged);
         let text = print(&[("memory", &memory), ("disk", &disk)]);

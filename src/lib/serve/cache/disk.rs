@@ -1,5 +1,5 @@
-//! Answers in a folder: `OW/NER…/NAME`, a folder for each image, so that all of one are found. Several servers may
-//! share it: an entry is whole or is not there, and when it was last used is the time of its file.
+//! The cache in a folder: `OW/NER…/NAME`, a folder for each image, so that all answers about one image are found.
+//! Several servers may share it: an entry is complete or missing, and the time of its file tells when it was last used.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -11,39 +11,40 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::counts::{Counts, one};
-use super::entry::{self, HEAD, Key};
-use super::settings::Settings;
+use super::counts::{TierCounts, one};
+use super::entry::{self, CacheKey, HEAD};
+use super::settings::CacheSettings;
 use crate::error::Error;
 use crate::files::{self, kept};
+use crate::serve::notice;
 
-/// A use is noted at most so often: a write for every read would cost more than it tells.
-const NOTED: Duration = Duration::from_secs(60);
-/// After a failure nothing is written for so long.
+/// The last use of an entry is recorded at most this often: a write for every read would cost too much.
+const USE_RECORDED: Duration = Duration::from_secs(60);
+/// For how long nothing is written after a failure.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Files take whole blocks of disks.
+/// The block size of disks in bytes: files take whole blocks.
 const BLOCK: u64 = 4096;
-/// Folders that entries are spread over, by the first two digits of their owners.
+/// The number of folders that entries are spread over, by the first two digits of their owners.
 pub const SHARDS: usize = 256;
-/// The share that is left when room is made, if nothing else is said.
+/// The share of the limit that is kept when space is freed, unless configured.
 const LOW_WATER: f64 = 0.8;
 
-/// The folder and its bounds.
+/// The folder and its limits.
 #[derive(Debug)]
-pub struct Disk {
-    /// Where entries are.
+pub struct DiskCache {
+    /// The folder of the entries.
     pub folder: PathBuf,
-    /// The most bytes; none: no limit.
+    /// The most bytes on disk; none: no limit.
     pub most: Option<u64>,
-    /// The share of them that is left when room is made.
+    /// The share of the limit that is kept when space is freed, 0 to 1.
     pub low_water: f64,
-    /// How long an entry is good; none: for ever.
+    /// How long an entry is valid; none: for ever.
     pub time: Option<Duration>,
     /// What happened.
-    pub counts: Counts,
-    /// Bytes in each of its [`SHARDS`]: what the last look found there, and what was written since.
+    pub counts: TierCounts,
+    /// Bytes in each of the [`SHARDS`]: what the last survey found, plus what was written since.
     pub shards: [AtomicU64; SHARDS],
-    /// Room is needed.
+    /// Notified when space is needed.
     pub full: Notify,
     /// Seconds since 1970 until which nothing is written.
     paused: AtomicU64,
@@ -51,19 +52,22 @@ pub struct Disk {
     quiet: bool,
 }
 
-impl Disk {
-    /// The folder of the settings, made if it is missing; an error if nothing can be written there.
-    pub fn open(folder: &Path, settings: &Settings, quiet: bool) -> Result<Self, Error> {
-        // Backup programs leave out folders with this file: bford.info/cachedir.
-        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# Answers of recto-serve; may be removed at any time.\n";
+impl DiskCache {
+    /// The cache in a folder, which is created if it is missing.
+    ///
+    /// # Errors
+    /// Nothing can be written there.
+    pub fn open(folder: &Path, settings: &CacheSettings, quiet: bool) -> Result<Self, Error> {
+        // Backup programs skip folders with this file: https://bford.info/cachedir.
+        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# Cache of recto-serve; may be removed at any time.\n";
         files::write(&folder.join("CACHEDIR.TAG"), tag.as_bytes())
-            .map_err(|e| e.hint("name a `folder` in `[cache]` that you may write to, or none"))?;
-        Ok(Disk {
+            .map_err(|e| e.hint("name a writable `folder` in `[cache]`, or none"))?;
+        Ok(DiskCache {
             folder: folder.to_owned(),
             most: settings.most_on_disk(),
             low_water: settings.low_water.unwrap_or(LOW_WATER),
             time: settings.kept_for(),
-            counts: Counts::default(),
+            counts: TierCounts::default(),
             shards: [const { AtomicU64::new(0) }; SHARDS],
             full: Notify::new(),
             paused: AtomicU64::default(),
@@ -72,11 +76,11 @@ impl Disk {
         })
     }
 
-    /// The body kept under a key.
-    pub fn get(&self, key: &Key) -> Option<Bytes> {
+    /// The body stored under a key.
+    pub fn get(&self, key: &CacheKey) -> Option<Bytes> {
         let path = self.path(key);
         let body = match read(&path) {
-            Ok((bytes, about)) => self.good(key, &path, bytes, &about),
+            Ok((bytes, about)) => self.valid_body(key, &path, bytes, &about),
             Err(e) if is_missing(&e) => None,
             Err(_) => {
                 one(&self.counts.errors);
@@ -90,10 +94,10 @@ impl Disk {
         body
     }
 
-    /// What was read, if it is whole and its time not over.
-    fn good(
+    /// The body of an entry that was read, if it is intact and not too old.
+    fn valid_body(
         &self,
-        key: &Key,
+        key: &CacheKey,
         path: &Path,
         bytes: Vec<u8>,
         about: &(Metadata, File),
@@ -113,15 +117,15 @@ impl Disk {
             .modified()
             .ok()
             .and_then(|used| now.duration_since(used).ok());
-        if used.is_some_and(|since| since > NOTED) {
-            // In a folder of somebody else's it stays the least recently used, no more.
+        if used.is_some_and(|since| since > USE_RECORDED) {
+            // Without permission to change the file, it only counts as less recently used.
             let _ = file.set_modified(now);
         }
         Some(body)
     }
 
-    /// Keeps a body. What fails is counted and said once: the answer is made already.
-    pub fn put(&self, key: &Key, body: &[u8]) {
+    /// Stores a body. A failure is counted and reported once: the answer exists already.
+    pub fn put(&self, key: &CacheKey, body: &[u8]) {
         let now = seconds(SystemTime::now());
         let size = size((HEAD + body.len()) as u64);
         let is_full = self.most.is_some_and(|most| self.bytes() + size > most);
@@ -144,20 +148,20 @@ impl Disk {
         one(&self.counts.errors);
         self.paused.store(now + PAUSE.as_secs(), Ordering::Relaxed);
         if !self.has_failed.swap(true, Ordering::Relaxed) && !self.quiet {
-            super::say(&format!(
-                "the cache {} cannot be written: {e}; answers are made without it",
+            notice::print(&format!(
+                "the cache {} cannot be written: {e}; going on without it",
                 self.folder.display()
             ));
         }
     }
 
-    /// Bytes in the folder, as far as is known.
+    /// Bytes in the folder, as of the last survey and the writes since.
     pub fn bytes(&self) -> u64 {
         let shards = self.shards.iter();
         shards.map(|shard| shard.load(Ordering::Relaxed)).sum()
     }
 
-    /// Removes a file and counts it; whether it was there.
+    /// Removes a file and adds to `count`; returns whether the file existed.
     pub fn remove(&self, path: &Path, count: &AtomicU64) -> bool {
         match kept::remove(path) {
             Ok(true) => one(count),
@@ -170,7 +174,10 @@ impl Disk {
         true
     }
 
-    /// Removes all answers about an image; how many there were.
+    /// Removes all answers about an image and returns their number.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
     pub fn purge(&self, owner: &str) -> io::Result<u64> {
         let folder = self.folder_of(owner);
         let mut removed = 0;
@@ -181,7 +188,7 @@ impl Disk {
         Ok(removed)
     }
 
-    fn path(&self, key: &Key) -> PathBuf {
+    fn path(&self, key: &CacheKey) -> PathBuf {
         self.folder_of(&key.owner).join(&key.name)
     }
 
@@ -191,10 +198,10 @@ impl Disk {
         self.folder.join(shard).join(rest)
     }
 
-    /// So many bytes are no longer in a shard.
-    pub fn less(&self, shard: usize, bytes: u64) {
+    /// Subtracts bytes that are no longer in a shard.
+    pub fn subtract(&self, shard: usize, bytes: u64) {
         let less = |there: u64| Some(there.saturating_sub(bytes));
-        // Always changed, so never refused.
+        // The closure always returns a value, so this cannot fail.
         let _ = self.shards[shard].fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
@@ -209,7 +216,7 @@ fn shard_of(owner: &str) -> usize {
     usize::from_str_radix(&owner[..2], 16).expect("owners are hexadecimal digits")
 }
 
-/// A file whole, with what is known of it.
+/// The bytes of a file, its metadata and the open file.
 fn read(path: &Path) -> io::Result<(Vec<u8>, (Metadata, File))> {
     let mut file = File::open(path)?;
     let about = file.metadata()?;
@@ -218,7 +225,10 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, (Metadata, File))> {
     Ok((bytes, (about, file)))
 }
 
-/// Names in a folder; none where there is no such folder.
+/// The names in a folder; empty if the folder does not exist.
+///
+/// # Errors
+/// The folder cannot be read.
 pub fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(e) if is_missing(&e) => return Ok(Vec::new()),
@@ -236,7 +246,7 @@ fn is_missing(e: &io::Error) -> bool {
     )
 }
 
-/// What a file of so many bytes takes of a disk.
+/// The bytes of disk that a file of this length takes.
 pub fn size(bytes: u64) -> u64 {
     bytes.div_ceil(BLOCK) * BLOCK
 }
@@ -247,8 +257,8 @@ fn seconds(time: SystemTime) -> u64 {
         .as_secs()
 }
 
-/// Whether a further change of a file would show in its times: their clocks tick by milliseconds, and by seconds on
-/// disks of old.
+/// Whether the file has been unchanged for so long that a further change would show in its times, which have a
+/// resolution of milliseconds, or of seconds on old file systems.
 pub fn is_settled(about: &Metadata) -> bool {
     let is_coarse = about.mtime_nsec() == 0 && about.ctime_nsec() == 0;
     let tick = Duration::from_millis(if is_coarse { 2000 } else { 20 });

@@ -1,5 +1,5 @@
-//! An answer as it is kept: 64 bytes that say what it is, then its body. Whatever is torn, damaged or stands under
-//! another's name is no entry.
+//! A cached answer in bytes: a header of 64 bytes, then the body. Whatever is cut short, damaged or belongs to another
+//! key is not an entry.
 //!
 //! `recto 1\n`, seconds since 1970 when it was made (u64), length of the body (u64), CRC-32C of the body (u32), the name
 //! (32 bytes), CRC-32C of all that (u32); numbers little-endian.
@@ -8,37 +8,41 @@ use bytes::Bytes;
 
 use crate::files;
 
-/// Bytes before the body.
+/// Bytes of the header.
 pub const HEAD: usize = 64;
 
 const MAGIC: &[u8; 8] = b"recto 1\n";
 
-/// What an answer is kept under.
+/// The generation of the rendering code, part of every key and entity tag. Raise it when images are rendered
+/// differently: then what older versions cached is not found again, and clients do not take it for the same.
+pub const GENERATION: u32 = 2;
+
+/// The key of a cached answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Whose it is: 32 hexadecimal digits, the same for all answers about one image.
+pub struct CacheKey {
+    /// The image: 32 hexadecimal digits, the same for all answers about one image.
     pub owner: String,
-    /// Which one: 32 hexadecimal digits.
+    /// The answer: 32 hexadecimal digits.
     pub name: String,
 }
 
-impl Key {
-    /// The key of an answer about the image of this id, told from all others by `text`.
+impl CacheKey {
+    /// The key of the answer about the image `id` that `text` describes.
     pub fn new(id: &str, text: &str) -> Self {
-        Key {
+        CacheKey {
             owner: owner(id),
             name: files::hex_digest(text.as_bytes(), 32),
         }
     }
 }
 
-/// Whose the answers about an image are.
+/// The owner of all answers about an image: 32 hexadecimal digits.
 pub fn owner(id: &str) -> String {
     files::hex_digest(id.as_bytes(), 32)
 }
 
-/// What stands before a body that was made at a time, in seconds since 1970.
-pub fn head(key: &Key, made: u64, body: &[u8]) -> [u8; HEAD] {
+/// The header of a body that was made at `made`, in seconds since 1970.
+pub fn head(key: &CacheKey, made: u64, body: &[u8]) -> [u8; HEAD] {
     let mut head = [0; HEAD];
     head[..8].copy_from_slice(MAGIC);
     head[8..16].copy_from_slice(&made.to_le_bytes());
@@ -51,8 +55,8 @@ pub fn head(key: &Key, made: u64, body: &[u8]) -> [u8; HEAD] {
     head
 }
 
-/// When an entry was made, and its body; none if it is not whole, or not the one of this key.
-pub fn open(key: &Key, entry: &Bytes) -> Option<(u64, Bytes)> {
+/// When an entry was made, in seconds since 1970, and its body; none if it is damaged or belongs to another key.
+pub fn open(key: &CacheKey, entry: &Bytes) -> Option<(u64, Bytes)> {
     let body = (entry.len() >= HEAD).then(|| entry.slice(HEAD..))?;
     let made = u64::from_le_bytes(entry[8..16].try_into().ok()?);
     (entry[..HEAD] == head(key, made, &body)).then_some((made, body))
@@ -62,13 +66,13 @@ pub fn open(key: &Key, entry: &Bytes) -> Option<(u64, Bytes)> {
 mod tests {
     use super::*;
 
-    fn entry(key: &Key) -> Vec<u8> {
+    fn entry(key: &CacheKey) -> Vec<u8> {
         [&head(key, 77, b"a picture")[..], b"a picture"].concat()
     }
 
     #[test]
-    fn what_is_damaged_anywhere_is_no_entry() {
-        let key = Key::new("a", "full/max");
+    fn entries_damaged_anywhere_are_refused() {
+        let key = CacheKey::new("a", "full/max");
         let whole = entry(&key);
         let opened = open(&key, &Bytes::from(whole.clone()));
         assert_eq!(opened, Some((77, Bytes::from_static(b"a picture"))));
@@ -86,10 +90,10 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_under_the_name_of_another_is_no_entry() {
-        let other = Key::new("a", "full/100,");
+    fn entries_of_other_keys_are_refused() {
+        let other = CacheKey::new("a", "full/100,");
         assert_eq!(
-            open(&other, &entry(&Key::new("a", "full/max")).into()),
+            open(&other, &entry(&CacheKey::new("a", "full/max")).into()),
             None
         );
     }

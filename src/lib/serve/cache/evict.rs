@@ -1,5 +1,5 @@
-//! The folder looked after in the background: what is too old goes, then the least recently used until the rest is
-//! well below the bound. One folder of answers at a time, in constant memory, however many there are.
+//! Eviction from the cache folder, in the background: entries that are too old are removed, then the least recently used
+//! until the rest is well below the limit. One shard at a time, in constant memory, however many entries there are.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -8,30 +8,32 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::disk::{Disk, SHARDS, names_in, size};
+use super::disk::{DiskCache, SHARDS, names_in, size};
 use crate::files::kept::{self, UNFINISHED};
 
-/// How often all of it is looked at: others may share the folder.
+/// How often the folder is surveyed: other servers may share it.
 const EVERY: Duration = Duration::from_secs(300);
-/// Looks are at least so far apart, and shards of a look by the second of these.
-const APART: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(2)];
-/// What is unfinished for so long was left by a process that was killed.
+/// The shortest pause between two surveys.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The pause between two shards of a survey.
+const SHARD_PAUSE: Duration = Duration::from_millis(2);
+/// A file that is unfinished for so long was left by a process that was killed.
 const ABANDONED: Duration = Duration::from_secs(3600);
-/// Ages that are told apart; beyond it neighbours are put together.
+/// The most ages that are counted separately; beyond it neighbours are merged.
 const MOST_AGES: usize = 1 << 16;
 
-/// Looks after a folder for ever.
-pub async fn look_after(disk: Arc<Disk>) {
+/// Evicts from a cache folder, for ever.
+pub async fn run(disk: Arc<DiskCache>) {
     loop {
-        look(&disk).await;
-        tokio::time::sleep(APART[0]).await;
-        // Whoever found it full or whenever it is time.
+        sweep(&disk).await;
+        tokio::time::sleep(PAUSE).await;
+        // When a write found it full, or else after some time.
         let _ = tokio::time::timeout(EVERY, disk.full.notified()).await;
     }
 }
 
-/// Looks at all entries, and makes room if there are too many.
-pub async fn look(disk: &Arc<Disk>) {
+/// Surveys all entries, and frees space if there are too many.
+async fn sweep(disk: &Arc<DiskCache>) {
     let mut ages = Ages::default();
     for shard in 0..SHARDS {
         let found = off_thread(disk, move |disk| survey(disk, shard)).await;
@@ -56,16 +58,16 @@ pub async fn look(disk: &Arc<Disk>) {
 }
 
 async fn off_thread<T: Send + 'static>(
-    disk: &Arc<Disk>,
-    work: impl FnOnce(&Disk) -> T + Send + 'static,
+    disk: &Arc<DiskCache>,
+    work: impl FnOnce(&DiskCache) -> T + Send + 'static,
 ) -> Option<T> {
-    tokio::time::sleep(APART[1]).await;
+    tokio::time::sleep(SHARD_PAUSE).await;
     let disk = disk.clone();
     tokio::task::spawn_blocking(move || work(&disk)).await.ok()
 }
 
-/// Bytes by when they were last used; removes what is too old or was never finished.
-fn survey(disk: &Disk, shard: usize) -> Ages {
+/// The bytes of a shard by last use; removes what is too old or was never finished.
+fn survey(disk: &DiskCache, shard: usize) -> Ages {
     let now = SystemTime::now();
     let mut ages = Ages::default();
     let before = disk.shards[shard].load(Ordering::Relaxed);
@@ -78,20 +80,21 @@ fn survey(disk: &Disk, shard: usize) -> Ages {
             }
             return;
         }
-        // Used after it was made: what was not used for so long is too old.
+        // An entry is never older than its last use: if that is too old, so is the entry.
         let too_old = disk.time.is_some_and(|time| since > time);
         if !(too_old && disk.remove(path, &disk.counts.expired)) {
             ages.note(used(about), size(about.len()));
         }
     });
-    // What was written until the look began was found. At no time is less known than was.
+    // What was written before the survey was found by it. Added first, so that the count is never too small.
     disk.shards[shard].fetch_add(ages.bytes, Ordering::Relaxed);
-    disk.less(shard, before);
+    disk.subtract(shard, before);
     ages
 }
 
-/// Removes what was last used before a moment, until so many bytes are gone; gives how many.
-fn evict(disk: &Disk, shard: usize, cut: u64, surplus: u64) -> u64 {
+/// Removes entries last used at or before `cut` (milliseconds since 1970) until `surplus` bytes are freed; returns the
+/// bytes that were freed.
+fn evict(disk: &DiskCache, shard: usize, cut: u64, surplus: u64) -> u64 {
     let mut evicted = 0;
     each_file(disk, shard, |path, name, about| {
         let is_kept = evicted >= surplus || used(about) > cut;
@@ -99,19 +102,19 @@ fn evict(disk: &Disk, shard: usize, cut: u64, surplus: u64) -> u64 {
             evicted += size(about.len());
         }
     });
-    disk.less(shard, evicted);
+    disk.subtract(shard, evicted);
     evicted
 }
 
-/// Does something with every file of a shard that is ours by its name. Folders that are empty go.
-fn each_file(disk: &Disk, shard: usize, mut act: impl FnMut(&Path, &str, &Metadata)) {
+/// Calls `act` for every file of a shard that has a name of the cache. Empty folders are removed.
+fn each_file(disk: &DiskCache, shard: usize, mut act: impl FnMut(&Path, &str, &Metadata)) {
     let shard = disk.shard(shard);
     for owner in listed(&shard, |name| is_hex(name, 30)) {
         let owner = shard.join(owner);
-        let names = listed(&owner, is_ours);
+        let names = listed(&owner, is_entry_name);
         for name in &names {
             let path: PathBuf = owner.join(name);
-            // Gone since: another process looks after it too.
+            // A missing file was removed by another process that shares the folder.
             if let Ok(about) = std::fs::symlink_metadata(&path) {
                 act(&path, name, &about);
             }
@@ -126,7 +129,7 @@ fn listed(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
     names
 }
 
-fn is_ours(name: &str) -> bool {
+fn is_entry_name(name: &str) -> bool {
     let unfinished =
         |name: &str| name.len() > 33 && name.ends_with(UNFINISHED) && is_hex(&name[..32], 32);
     is_hex(name, 32) || name.is_ascii() && name.strip_prefix('.').is_some_and(unfinished)
@@ -136,18 +139,18 @@ fn is_hex(name: &str, digits: usize) -> bool {
     name.len() == digits && name.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// When a file was last used, in milliseconds since 1970.
+/// When an entry was last used, in milliseconds since 1970.
 fn used(about: &Metadata) -> u64 {
     let used = about.modified().unwrap_or(UNIX_EPOCH);
     let since = used.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Bytes by when they were last used.
+/// Bytes of entries by the time of their last use.
 #[derive(Debug, Default, PartialEq)]
 struct Ages {
     bytes: u64,
-    /// Ages are told apart by milliseconds times two to this.
+    /// Ages are counted in units of 2^shift milliseconds.
     shift: u32,
     by_age: BTreeMap<u64, u64>,
 }
@@ -177,7 +180,7 @@ impl Ages {
         }
     }
 
-    /// The moment before which so many bytes, or a little more, were last used.
+    /// The time, in milliseconds since 1970, up to which at least `bytes` were last used.
     fn oldest(&self, bytes: u64) -> u64 {
         let mut sum = 0;
         for (age, of_age) in &self.by_age {
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn only_names_of_ours_are_touched() {
+    fn other_files_are_left_alone() {
         let hex = "0123456789abcdef0123456789abcdef";
         let cases = [
             (hex.to_owned(), true),
@@ -222,7 +225,7 @@ mod tests {
             (format!(".é{hex}.part"), false),
         ];
         for (name, ours) in cases {
-            assert_eq!(is_ours(&name), ours, "{name}");
+            assert_eq!(is_entry_name(&name), ours, "{name}");
         }
     }
 }

@@ -1,63 +1,64 @@
-//! Removing all that is kept of an image: `DELETE /cache/ID` of a running server, `--purge ID` of one that is not.
+//! Removing everything that is cached about an image: `DELETE /cache/ID` of a running server, `--purge ID` without one.
 
 use std::net::IpAddr;
 
-use hyper::{Method, Request, header};
 use percent_encoding::percent_decode_str;
 
-use super::Store;
+use super::TieredCache;
 use crate::error::Error;
+use crate::http::header::{self, HeaderMap, HeaderName};
 use crate::serve::catalogue::Catalogue;
-use crate::serve::image::renderer::Service;
-use crate::serve::web::router::{Response, refused, text};
+use crate::serve::image::renderer::Renderer;
+use crate::serve::web::message::{Response, error_response, uncached};
+use crate::summary::counted;
 
-/// Answers `DELETE /cache/ID` where the configuration lets anybody send it; none if this is not asked.
-pub async fn asked(service: &Service, request: &Request<()>, client: IpAddr) -> Option<Response> {
-    let is_offered = !service.store.settings.purge_from.is_empty();
-    let id = request.uri().path().strip_prefix("/cache/")?;
-    if !is_offered || request.method() != Method::DELETE {
+/// Answers `DELETE /cache/ID`; `id` is still encoded. None if the configuration lets nobody send it.
+pub async fn answer(
+    renderer: &Renderer,
+    id: &str,
+    headers: &HeaderMap,
+    client: IpAddr,
+) -> Option<Response> {
+    let allowed = &renderer.cache.settings.purge_from;
+    if allowed.is_empty() {
         return None;
     }
-    if !may(service, request, client) {
-        return Some(refused(
-            403,
-            "only addresses in `purge_from` may empty the cache",
-        ));
+    if !is_direct(headers) || !allowed.contains(&client.to_canonical()) {
+        let why = "the cache can be purged only from the addresses in `purge_from`";
+        return Some(error_response(403, why));
     }
     let Ok(id) = percent_decode_str(id).decode_utf8() else {
-        return Some(refused(400, "the path is not percent-encoded UTF-8"));
+        return Some(error_response(400, "the path is not percent-encoded UTF-8"));
     };
-    Some(match service.purge(&id).await {
+    Some(match renderer.purge(&id).await {
         Ok(purged) => {
             let done = serde_json::json!({"id": id, "purged": purged});
-            text(format!("{done}\n"), "application/json")
+            uncached(format!("{done}\n"), "application/json")
         }
-        Err(why) => refused(500, &why),
+        Err(why) => error_response(500, &why),
     })
 }
 
-/// Whether a client may empty the cache: it is one of those named, nobody stands between, and it is no page in the
-/// browser of one of those.
-fn may(service: &Service, request: &Request<()>, client: IpAddr) -> bool {
-    let on_behalf = [
+/// Whether a request comes from the client itself: not through a proxy, and not from a page in its browser.
+fn is_direct(headers: &HeaderMap) -> bool {
+    let indirect = [
         header::FORWARDED,
-        header::HeaderName::from_static("x-forwarded-for"),
+        HeaderName::from_static("x-forwarded-for"),
         header::ORIGIN,
     ];
-    let is_direct = !on_behalf
-        .iter()
-        .any(|name| request.headers().contains_key(name));
-    is_direct
-        && service
-            .store
-            .settings
-            .purge_from
-            .contains(&client.to_canonical())
+    !indirect.iter().any(|name| headers.contains_key(name))
 }
 
-/// Purges these images and says what was done. What is no longer in the catalogue may still be kept.
-pub async fn all(store: &Store, catalogue: &Catalogue, ids: &[String]) -> Result<String, Error> {
-    if store.is_empty() {
+/// Purges images by id, and says what was done. An image that is no longer in the catalogue may still be cached.
+///
+/// # Errors
+/// No tier is configured, or one could not be purged.
+pub async fn all(
+    cache: &TieredCache,
+    catalogue: &Catalogue,
+    ids: &[String],
+) -> Result<String, Error> {
+    if cache.is_empty() {
         return Err(Error::usage(
             "--purge needs a `folder` or `redis` in `[cache]` of --config",
         ));
@@ -66,11 +67,12 @@ pub async fn all(store: &Store, catalogue: &Catalogue, ids: &[String]) -> Result
     for name in ids {
         let id = catalogue
             .find(name)
-            .map_or(name, |at| &catalogue.pictures[at].id);
-        purged += store.purge(id).await.map_err(Error::new)?;
+            .map_or(name, |at| &catalogue.images[at].id);
+        purged += cache.purge(id).await.map_err(Error::new)?;
     }
     Ok(format!(
-        "purged {purged} answers about {} images",
-        ids.len()
+        "purged {} about {}",
+        counted(purged, "answer", "answers"),
+        counted(ids.len() as u64, "image", "images")
     ))
 }

@@ -1,5 +1,5 @@
-//! Answers in a Redis server that several servers share. It may go and come back at any time: whatever it does not
-//! answer in time is made without it, and then it is left alone for a while.
+//! The cache in a Redis server, which several servers may share. Redis may fail and come back at any time: what it does
+//! not answer in time is rendered without it, and then it is left alone for a while.
 
 use std::time::Duration;
 
@@ -9,18 +9,19 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Redis
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::counts::{Counts, one};
-use super::entry::{self, Key};
-use super::settings::Settings;
+use super::counts::{TierCounts, one};
+use super::entry::{self, CacheKey};
+use super::settings::CacheSettings;
 use crate::error::Error;
+use crate::serve::notice;
 
-/// Larger answers would keep everybody's tiles waiting on the one connection.
+/// The largest answer that is stored, in bytes: larger ones would delay all others on the single connection.
 const LARGEST: usize = 16 << 20;
 const TIMEOUT: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The server and how it is treated.
-pub struct Shared {
+/// A Redis server and how it is used.
+pub struct RedisCache {
     client: Client,
     address: String,
     prefix: String,
@@ -29,31 +30,35 @@ pub struct Shared {
     retry: Duration,
     state: Mutex<State>,
     /// What happened.
-    pub counts: Counts,
+    pub counts: TierCounts,
     quiet: bool,
 }
 
 enum State {
-    Apart,
-    Joined(MultiplexedConnection),
+    NotConnected,
+    Connected(MultiplexedConnection),
+    /// It failed, and is not asked before this time.
     LeftAlone(Instant),
 }
 
-impl Shared {
-    /// The server at a URL. It need not be there yet.
-    pub fn new(url: &str, settings: &Settings, quiet: bool) -> Result<Self, Error> {
+impl RedisCache {
+    /// The server at a URL, which need not be running yet.
+    ///
+    /// # Errors
+    /// The URL is invalid, or asks for TLS.
+    pub fn new(url: &str, settings: &CacheSettings, quiet: bool) -> Result<Self, Error> {
         // The URL may hold a password, and so may what the parser says of it.
         let cannot = |_: RedisError| {
-            Error::new("[cache] redis: is not a URL of a Redis server")
+            Error::new("[cache] redis: not a valid URL of a Redis server")
                 .hint("write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or unix:///PATH")
         };
         let client = Client::open(url).map_err(cannot)?;
         let address = client.get_connection_info().addr();
         if !address.is_supported() {
-            return Err(Error::new("[cache] redis: TLS is not offered")
-                .hint("write redis:// and keep the server on a network of your own"));
+            return Err(Error::new("[cache] redis: TLS is not supported")
+                .hint("write redis:// and run the server in a private network"));
         }
-        Ok(Shared {
+        Ok(RedisCache {
             address: address.to_string(),
             client,
             prefix: settings
@@ -63,14 +68,14 @@ impl Shared {
             time: settings.kept_for(),
             timeout: settings.redis_timeout.unwrap_or(TIMEOUT),
             retry: settings.redis_retry.unwrap_or(RETRY),
-            state: Mutex::new(State::Apart),
-            counts: Counts::default(),
+            state: Mutex::new(State::NotConnected),
+            counts: TierCounts::default(),
             quiet,
         })
     }
 
-    /// The body kept under a key.
-    pub async fn get(&self, key: &Key) -> Option<Bytes> {
+    /// The body stored under a key.
+    pub async fn get(&self, key: &CacheKey) -> Option<Bytes> {
         let mut command = redis::cmd("GET");
         command.arg(self.name(key));
         let found: Option<Option<Vec<u8>>> = self.ask(&command).await;
@@ -89,12 +94,12 @@ impl Shared {
         body
     }
 
-    /// Keeps a body.
-    pub async fn put(&self, key: &Key, body: &[u8]) {
+    /// Stores a body.
+    pub async fn put(&self, key: &CacheKey, body: &[u8]) {
         if body.len() > LARGEST {
             return one(&self.counts.skipped);
         }
-        // Redis keeps the time itself.
+        // Redis itself removes the entry when it is too old.
         let entry = [&entry::head(key, 0, body)[..], body].concat();
         let mut command = redis::cmd("SET");
         command.arg(self.name(key)).arg(entry);
@@ -108,7 +113,7 @@ impl Shared {
         }
     }
 
-    /// Removes all answers about an image; how many there were, none if the server does not answer.
+    /// Removes all answers about an image and returns their number; none if the server does not answer.
     pub async fn purge(&self, owner: &str) -> Option<u64> {
         let pattern = format!("{}{owner}:*", escaped(&self.prefix));
         let (mut cursor, mut removed) = (0_u64, 0);
@@ -132,14 +137,14 @@ impl Shared {
         }
     }
 
-    /// What the server says to a command, in time.
+    /// The answer to a command; none if it fails or takes too long.
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
         let mut connection = self.connection().await?;
         match command.query_async(&mut connection).await {
             Ok(answer) => Some(answer),
             Err(e) => {
                 one(&self.counts.errors);
-                // Out of memory, or not allowed: it is there and may do other things.
+                // Out of memory, or not permitted: the server works, and other commands may succeed.
                 if !matches!(e.kind(), ErrorKind::Server(_) | ErrorKind::Extension) {
                     let mut state = self.state.lock().await;
                     self.leave_alone(&mut state, &e);
@@ -152,22 +157,22 @@ impl Shared {
     async fn connection(&self) -> Option<MultiplexedConnection> {
         let mut state = self.state.lock().await;
         match &*state {
-            State::Joined(connection) => return Some(connection.clone()),
+            State::Connected(connection) => return Some(connection.clone()),
             State::LeftAlone(until) if Instant::now() < *until => return None,
-            State::LeftAlone(_) | State::Apart => {}
+            State::LeftAlone(_) | State::NotConnected => {}
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
-        let joining = self
+        let connecting = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
-        match joining.await {
+        match connecting.await {
             Ok(connection) => {
                 if matches!(*state, State::LeftAlone(_)) {
-                    self.say("answers again");
+                    self.report("answers again");
                 }
-                *state = State::Joined(connection.clone());
+                *state = State::Connected(connection.clone());
                 Some(connection)
             }
             Err(e) => {
@@ -179,27 +184,25 @@ impl Shared {
     }
 
     fn leave_alone(&self, state: &mut State, e: &RedisError) {
-        // Those who asked at the same time have all failed, and each says so.
+        // Commands that ran at the same time all failed: only the first is reported.
         if !matches!(state, State::LeftAlone(_)) {
-            self.say(&format!(
-                "does not answer: {e}; answers are made without it"
-            ));
+            self.report(&format!("does not answer: {e}; going on without it"));
         }
         *state = State::LeftAlone(Instant::now() + self.retry);
     }
 
-    fn say(&self, what: &str) {
+    fn report(&self, what: &str) {
         if !self.quiet {
-            super::say(&format!("Redis at {} {what}", self.address));
+            notice::print(&format!("Redis at {} {what}", self.address));
         }
     }
 
-    fn name(&self, key: &Key) -> String {
+    fn name(&self, key: &CacheKey) -> String {
         format!("{}{}:{}", self.prefix, key.owner, key.name)
     }
 }
 
-/// A prefix as Redis' patterns have it.
+/// A prefix with the special characters of Redis patterns escaped.
 fn escaped(prefix: &str) -> String {
     let special = |c| matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-');
     prefix.chars().fold(String::new(), |mut escaped, c| {

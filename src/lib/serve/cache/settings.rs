@@ -11,52 +11,52 @@ use crate::error::Error;
 const TWO_DAYS: Duration = Duration::from_secs(2 * 24 * 3600);
 const TEN_GIB: u64 = 10 << 30;
 
-/// Where answers are kept beyond memory, how long and how many.
+/// Where answers are cached besides memory, how many and how long.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// A folder for answers.
+pub struct CacheSettings {
+    /// The folder for answers.
     pub folder: Option<PathBuf>,
-    /// The most bytes in the folder.
+    /// The most bytes on disk.
     #[serde(deserialize_with = "bytes")]
     pub disk: Option<u64>,
-    /// The share of them that is left when room is made.
+    /// The share of the limit that is kept when space is freed, 0 to 1.
     pub low_water: Option<f64>,
     /// How long an answer is kept.
     #[serde(deserialize_with = "time")]
     pub cache_time: Option<Duration>,
-    /// Answers are kept for ever and never make room for others.
+    /// Answers are kept for ever and never evicted.
     pub permanent: bool,
-    /// By what a file that changed is known.
+    /// How a changed file is recognized.
     pub identity: Identity,
-    /// A Redis server that others may share.
+    /// The URL of a Redis server, which several servers may share.
     pub redis: Option<String>,
-    /// What keys there begin with.
+    /// The start of keys in Redis.
     pub redis_prefix: Option<String>,
-    /// How long it may take to answer.
+    /// How long Redis may take to answer.
     #[serde(deserialize_with = "time")]
     pub redis_timeout: Option<Duration>,
-    /// How long it is left alone when it did not.
+    /// How long Redis is left alone after a failure.
     #[serde(deserialize_with = "time")]
     pub redis_retry: Option<Duration>,
-    /// Addresses that may send `DELETE /cache/ID`; none: nobody may.
+    /// The addresses that may send `DELETE /cache/ID`; empty: none.
     pub purge_from: Vec<IpAddr>,
 }
 
-/// By what a file that changed is known.
+/// How a changed file is recognized.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Identity {
-    /// Its path, size, times and inode: costs nothing.
+    /// By its path, size, times and inode: costs nothing.
     #[default]
     File,
-    /// The SHA-256 of its bytes, read when the file is new or changed: the same on every machine that has a copy.
+    /// By the SHA-256 of its bytes, read when the file is new or changed: the same on every machine with a copy.
     Content,
 }
 
-impl Default for Settings {
+impl Default for CacheSettings {
     fn default() -> Self {
-        Settings {
+        CacheSettings {
             folder: None,
             disk: None,
             low_water: None,
@@ -72,8 +72,11 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Refuses keys that would be without effect, and numbers that make no sense.
+impl CacheSettings {
+    /// Checks the table as a whole.
+    ///
+    /// # Errors
+    /// A key that would have no effect, or a number out of range.
     pub fn check(&self) -> Result<(), Error> {
         let of_folder = self.disk.is_some() || self.low_water.is_some();
         let of_redis = self.redis_prefix.is_some()
@@ -90,7 +93,7 @@ impl Settings {
             ),
             (
                 self.permanent && (self.cache_time.is_some() || self.low_water.is_some()),
-                "what is `permanent` has no `cache_time` and no `low_water`",
+                "`permanent` excludes `cache_time` and `low_water`",
             ),
             (
                 !self
@@ -111,7 +114,7 @@ impl Settings {
         (!self.permanent).then(|| self.cache_time.unwrap_or(TWO_DAYS))
     }
 
-    /// The most bytes in the folder; none: no limit.
+    /// The most bytes on disk; none: no limit.
     pub fn most_on_disk(&self) -> Option<u64> {
         self.disk.or((!self.permanent).then_some(TEN_GIB))
     }
@@ -145,7 +148,7 @@ const UNITS_OF_TIME: [(&str, f64); 12] = [
     ("", 1.0),
 ];
 
-/// A number, or text of a number and its unit.
+/// A number, or text with a number and its unit.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Amount {
@@ -156,7 +159,7 @@ enum Amount {
 fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     let wanted = "bytes are a number or text such as \"10 GiB\"";
     let bytes = amount(from, &UNITS_OF_BYTES, wanted)?;
-    // Beyond 2^64 it is the largest there is.
+    // The cast saturates beyond 2^64.
     Ok(Some(bytes as u64))
 }
 
@@ -213,24 +216,24 @@ mod tests {
             ("cache_tim = 60", None),
         ];
         for (text, wanted) in cases {
-            let read = toml::from_str::<Settings>(text).ok();
+            let read = toml::from_str::<CacheSettings>(text).ok();
             let read = read.map(|s| (s.disk.unwrap_or(0), s.cache_time.map(|t| t.as_millis())));
             assert_eq!(read, wanted, "{text}");
         }
     }
 
     #[test]
-    fn what_would_be_without_effect_is_refused() {
+    fn keys_without_effect_are_refused() {
         let cases = [
             ("", ""),
             ("folder = \"a\"\ndisk = 5\nlow_water = 0.5", ""),
             ("disk = 5", "need `folder`"),
             ("redis_prefix = \"a\"", "need `redis`"),
-            ("permanent = true\ncache_time = 5", "has no `cache_time`"),
+            ("permanent = true\ncache_time = 5", "excludes `cache_time`"),
             ("folder = \"a\"\nlow_water = 1.5", "from 0 to 1"),
         ];
         for (text, wanted) in cases {
-            let checked = toml::from_str::<Settings>(text).unwrap().check();
+            let checked = toml::from_str::<CacheSettings>(text).unwrap().check();
             let said = checked.err().map(|e| e.to_string()).unwrap_or_default();
             assert!(
                 said.contains(wanted) && said.is_empty() == wanted.is_empty(),

@@ -1,5 +1,5 @@
-//! Who may work now: a budget of memory in two lanes, so that tiles go on while large pictures wait for each
-//! other, and a bound on how many may wait.
+//! Admission of rendering work: a budget of memory in two lanes, so that tiles are rendered while large images wait for
+//! each other, and a limit on how many may wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Memory is dealt in pieces of 64 KiB.
+/// Memory is granted in pieces of this many bytes.
 const PIECE: u64 = 64 << 10;
-/// Work of at most this many bytes may use the lane of tiles.
+/// The most bytes of memory that work in the lane of tiles may take.
 const TILE: u64 = 48 << 20;
-/// A quarter of the budget is for tiles alone.
+/// The lane of tiles has one part in this many of the budget.
 const SHARE_OF_TILES: u64 = 4;
 
-/// The two lanes.
+/// The two lanes of work.
 #[derive(Debug)]
-pub struct Lanes {
+pub struct Admission {
     tiles: Lane,
     large: Lane,
-    patience: Duration,
+    timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -31,46 +31,49 @@ struct Lane {
     most_waiting: usize,
 }
 
-/// Leave to work; given back when it is dropped.
+/// The permit to do some work; given back when it is dropped.
 #[derive(Debug)]
-pub struct Leave {
+pub struct Permit {
     _memory: OwnedSemaphorePermit,
     _thread: OwnedSemaphorePermit,
 }
 
-/// There is more work than can be done in time.
+/// There is too much work to do it in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
-impl Lanes {
-    /// Lanes for `bytes` of memory and as many threads, in which at most `most_waiting` wait each, none longer
-    /// than `patience`.
-    pub fn new(bytes: u64, threads: usize, most_waiting: usize, patience: Duration) -> Self {
+impl Admission {
+    /// Admission to `bytes` of memory and so many threads. At most `most_waiting` wait in each lane, none longer than
+    /// `timeout`.
+    pub fn new(bytes: u64, threads: usize, most_waiting: usize, timeout: Duration) -> Self {
         let of_tiles = bytes / SHARE_OF_TILES;
-        Lanes {
+        Admission {
             tiles: Lane::new(of_tiles, threads, most_waiting),
-            // One thread is never taken by large pictures.
+            // One thread is always left for tiles.
             large: Lane::new(
                 bytes - of_tiles,
                 threads.saturating_sub(1).max(1),
                 most_waiting,
             ),
-            patience,
+            timeout,
         }
     }
 
-    /// Waits for leave to use this many bytes. What is more than a lane has takes all of it, and so works alone.
-    pub async fn enter(&self, bytes: u64) -> Result<Leave, Busy> {
+    /// Waits for a permit to use this many bytes. Work that needs more than a lane has takes all of it, and so runs alone.
+    ///
+    /// # Errors
+    /// Too many wait already, or the permit was not granted in time.
+    pub async fn enter(&self, bytes: u64) -> Result<Permit, Busy> {
         let lane = match bytes <= TILE {
             true => &self.tiles,
             false => &self.large,
         };
-        tokio::time::timeout(self.patience, lane.enter(bytes))
+        tokio::time::timeout(self.timeout, lane.enter(bytes))
             .await
             .unwrap_or(Err(Busy))
     }
 
-    /// How many wait: for tiles, for large pictures.
+    /// How many wait in each lane: `[tiles, large images]`.
     pub fn waiting(&self) -> [usize; 2] {
         [&self.tiles, &self.large].map(|lane| lane.waiting.load(Ordering::Relaxed))
     }
@@ -89,11 +92,11 @@ impl Lane {
         }
     }
 
-    async fn enter(&self, bytes: u64) -> Result<Leave, Busy> {
+    async fn enter(&self, bytes: u64) -> Result<Permit, Busy> {
         let _waits = Waits::begin(self)?;
         let pieces = u32::try_from(bytes.div_ceil(PIECE)).unwrap_or(u32::MAX);
         let pieces = pieces.clamp(1, self.pieces);
-        // A thread first: memory is not kept from those who could use it. Neither is ever closed.
+        // The thread first, so that nobody holds memory while waiting. Neither semaphore is ever closed.
         let thread = self
             .threads
             .clone()
@@ -106,14 +109,14 @@ impl Lane {
             .acquire_many_owned(pieces)
             .await
             .map_err(|_| Busy)?;
-        Ok(Leave {
+        Ok(Permit {
             _memory: memory,
             _thread: thread,
         })
     }
 }
 
-/// A place in the queue, given up in whatever way the wait ends.
+/// A place in the queue, given up when the wait ends in whatever way.
 struct Waits<'a>(&'a AtomicUsize);
 
 impl<'a> Waits<'a> {
@@ -139,35 +142,35 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn lanes(patience: u64) -> Lanes {
-        Lanes::new(400 * MIB, 2, 2, Duration::from_millis(patience))
+    fn admission(timeout: u64) -> Admission {
+        Admission::new(400 * MIB, 2, 2, Duration::from_millis(timeout))
     }
 
     #[tokio::test]
-    async fn tiles_go_on_while_a_large_picture_has_its_lane() {
-        let lanes = lanes(10);
-        let large = lanes.enter(4000 * MIB).await;
-        assert!(large.is_ok(), "more than there is works alone");
-        assert_eq!(lanes.enter(100 * MIB).await.unwrap_err(), Busy);
+    async fn tiles_are_admitted_while_a_large_image_has_its_lane() {
+        let lanes = admission(10);
+        let large = admission.enter(4000 * MIB).await;
+        assert!(large.is_ok(), "work for more than there is runs alone");
+        assert_eq!(admission.enter(100 * MIB).await.unwrap_err(), Busy);
         let _tiles = [
-            lanes.enter(MIB).await.unwrap(),
-            lanes.enter(MIB).await.unwrap(),
+            admission.enter(MIB).await.unwrap(),
+            admission.enter(MIB).await.unwrap(),
         ];
         drop(large);
-        assert!(lanes.enter(100 * MIB).await.is_ok());
+        assert!(admission.enter(100 * MIB).await.is_ok());
     }
 
     #[tokio::test]
-    async fn who_finds_the_queue_full_is_sent_away_at_once() {
-        let lanes = lanes(60_000);
-        let held = lanes.enter(300 * MIB).await.unwrap();
-        let wait = || async { lanes.enter(300 * MIB).await.map(drop) };
+    async fn a_full_queue_refuses_at_once() {
+        let lanes = admission(60_000);
+        let held = admission.enter(300 * MIB).await.unwrap();
+        let wait = || async { admission.enter(300 * MIB).await.map(drop) };
         let (a, b, c, ()) = tokio::join!(wait(), wait(), wait(), async {
             tokio::task::yield_now().await;
-            assert_eq!(lanes.waiting(), [0, 2]);
+            assert_eq!(admission.waiting(), [0, 2]);
             drop(held);
         });
         assert_eq!([a, b, c], [Ok(()), Ok(()), Err(Busy)]);
-        assert_eq!(lanes.waiting(), [0, 0]);
+        assert_eq!(admission.waiting(), [0, 0]);
     }
 }

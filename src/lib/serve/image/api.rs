@@ -1,176 +1,223 @@
-//! Requests of the Image API: identifier, region, size, rotation, quality, format → a plan, or why there is none.
+//! Requests of the Image API: identifier, region, size, rotation, quality and format become a plan, or the reason why
+//! there is none.
 
 use serde_json::json;
 
-use super::info::{self, Facts};
+use super::cap::Cap;
+use super::info;
 use crate::iiif::resolve::{Limits, Plan};
-use crate::iiif::{self, ImageRequest, Refusal, Size, Version};
-use crate::serve::auth::permissions as sight;
-use crate::serve::auth::rules::May;
-use crate::serve::cache::GENERATION;
-use crate::serve::presentation::uris::Ids;
-use crate::serve::tag;
-use crate::serve::web::router::{
-    Asked, Body, Response, Site, json_response, not_modified, redirect, refused,
+use crate::iiif::{self, ImageRequest, Refusal, Version};
+use crate::serve::auth::permissions;
+use crate::serve::auth::rules::Access;
+use crate::serve::cache::entry::GENERATION;
+use crate::serve::image_record::FileFacts;
+use crate::serve::presentation::uris::Uris;
+use crate::serve::site::Site;
+use crate::serve::web::message::{
+    Body, Request, Response, entity_tag, error_response, json_response, not_modified, redirect,
 };
 
-/// How answers are limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cap {
-    /// The most pixels a side of an answer has; none: no cap.
-    pub side: Option<u32>,
-    /// The side is not told, and larger requests get a smaller picture instead of an error, as some hosting does.
-    pub undeclared: bool,
-    /// The most pixels of an answer.
-    pub area: u64,
-    /// `!w,h` above the region is an error, as the official validator has it.
-    pub strict_within: bool,
-}
+/// Why no pixels are sent to a visitor who may see none.
+pub const NOT_FOR_YOU: &str = "this image is not open to everybody";
+/// Why no more pixels are sent to a visitor who may see a degraded image.
+pub const ONLY_SMALL: &str = "only a smaller version of this image is open to everybody";
 
-impl Cap {
-    /// What requests for an image of this size are judged by. The most pixels are told only where the image itself
-    /// has more: it is no limit that anyone else would meet.
-    pub fn declared(&self, [width, height]: [u32; 2]) -> Limits {
-        let most = self.side.filter(|_| !self.undeclared).map(|side| [side; 2]);
-        Limits {
-            most,
-            area: Some(self.area),
-            area_told: u64::from(width) * u64::from(height) > self.area,
-            upscale: true,
-            strict_within: self.strict_within,
-        }
-    }
-
-    /// What an undeclared cap leaves of an answer. Sides asked for by number are cut one by one, which distorts;
-    /// others keep their proportions: so do servers in the field.
-    fn cut(&self, request: &ImageRequest, mut plan: Plan) -> Plan {
-        let Some(side) = self.side.filter(|_| self.undeclared) else {
-            return plan;
-        };
-        let [w, h] = plan.size;
-        let scale = f64::from(side) / f64::from(w.max(h));
-        let shrunk = |n: u32| ((f64::from(n) * scale).round() as u32).max(1);
-        plan.size = match request.size {
-            _ if w <= side && h <= side => [w, h],
-            Size::Exact(..) => [w.min(side), h.min(side)],
-            _ => [shrunk(w), shrunk(h)],
-        };
-        plan
-    }
-}
-
-/// Answers what stands after `/iiif/2/ID` or `/iiif/3/ID`.
+/// Answers what follows `/iiif/2/ID` or `/iiif/3/ID`: `info.json`, or region, size, rotation and quality.format.
 pub fn answer(
     site: &Site,
-    ids: &Ids,
+    uris: &Uris,
     version: Version,
     id: &str,
     rest: &[&str],
-    asked: &Asked,
+    request: &Request,
 ) -> Response {
-    image(
+    let service = ImageService {
         site,
-        ids,
+        uris,
+        request,
         version,
-        [id, &ids.service(version, id)],
-        rest,
-        asked,
-        None,
-    )
+        id,
+        uri: uris.service(version, id),
+        reduced_to: None,
+    };
+    service.answer(rest)
 }
 
-/// Answers what stands after `/iiif/degraded/2/ID` or `/iiif/degraded/3/ID`: an image that has no more pixels a side
-/// than those may see who may not see all.
+/// Answers what follows `/iiif/degraded/2/ID` or `/iiif/degraded/3/ID`: a smaller image, for visitors who may not see
+/// the whole.
 pub fn degraded(
     site: &Site,
-    ids: &Ids,
+    uris: &Uris,
     version: Version,
     id: &str,
     rest: &[&str],
-    asked: &Asked,
+    request: &Request,
 ) -> Response {
-    let service = ids.degraded(version, id);
-    match site.sight.degraded {
-        None => refused(404, "no images are degraded here"),
-        side => image(site, ids, version, [id, &service], rest, asked, side),
+    if site.permissions.degraded.is_none() {
+        return error_response(404, "this server has no degraded images");
     }
+    let service = ImageService {
+        site,
+        uris,
+        request,
+        version,
+        id,
+        uri: uris.degraded(version, id),
+        reduced_to: site.permissions.degraded,
+    };
+    service.answer(rest)
 }
 
-/// An image as one of its services shows it.
-struct Shown<'a> {
+/// Status 404 for an identifier that is unknown or hidden.
+pub fn not_found(id: &str) -> Response {
+    error_response(404, &format!("no image is called `{id}`"))
+}
+
+/// Status 404 for an image whose file is missing or broken now.
+pub fn gone(id: &str, why: &str) -> Response {
+    error_response(404, &format!("`{id}` is no longer available: {why}"))
+}
+
+/// An image service, and the request to it.
+struct ImageService<'a> {
+    site: &'a Site<'a>,
+    uris: &'a Uris,
+    request: &'a Request<'a>,
     version: Version,
-    service: &'a str,
+    /// The identifier, as it was requested.
+    id: &'a str,
+    /// Its base URI.
+    uri: String,
+    /// The longest side in pixels of a degraded image; none: the image as it is.
+    reduced_to: Option<u32>,
+}
+
+/// An image as its service shows it.
+struct Shown {
     at: usize,
-    /// The file.
-    facts: Facts,
-    /// `[width, height]` that the service says it has.
+    facts: FileFacts,
+    /// `[width, height]` in pixels that the service declares.
     size: [u32; 2],
     limits: Limits,
 }
 
-fn image(
-    site: &Site,
-    ids: &Ids,
-    version: Version,
-    [id, service]: [&str; 2],
-    rest: &[&str],
-    asked: &Asked,
-    side: Option<u32>,
-) -> Response {
-    let Some(at) = site.find(id, ids) else {
-        return refused(404, &format!("no image is called `{id}`"));
-    };
-    if let [] | [""] = *rest {
-        return redirect(&iiif::info_uri(service));
+impl ImageService<'_> {
+    fn answer(&self, rest: &[&str]) -> Response {
+        let (site, id) = (self.site, self.id);
+        let Some(at) = site.find(id, self.uris) else {
+            return not_found(id);
+        };
+        if let [] | [""] = *rest {
+            return redirect(&iiif::info_uri(&self.uri));
+        }
+        let access = site.permissions.access(&site.catalogue.images[at].about);
+        if rest != ["info.json"] && access < Access::Degraded {
+            return site.permissions.refuse(NOT_FOR_YOU);
+        }
+        let facts = match (site.facts)(at) {
+            Ok(facts) => facts,
+            Err(why) => return gone(id, &why),
+        };
+        let shown = self.shown(at, facts);
+        match *rest {
+            ["info.json"] => self.information(&shown),
+            [region, size, rotation, last] => {
+                self.image(&shown, access, [region, size, rotation, last])
+            }
+            _ => error_response(
+                400,
+                "the identifier must be followed by region/size/rotation/quality.format",
+            ),
+        }
     }
-    let may = site.sight.may(&site.catalogue.pictures[at].about);
-    if rest != ["info.json"] && may < May::Degraded {
-        return site.sight.refuse("this image is not shown to everybody");
+
+    fn shown(&self, at: usize, facts: FileFacts) -> Shown {
+        let size = (self.reduced_to).map_or(facts.size, |side| reduced(facts.size, side));
+        let limits = Limits {
+            upscale: self.reduced_to.is_none(),
+            ..self.site.cap.declared(size)
+        };
+        Shown {
+            at,
+            facts,
+            size,
+            limits,
+        }
     }
-    let facts = match (site.facts)(at) {
-        Ok(facts) => facts,
-        Err(why) => return refused(404, &format!("`{id}` cannot be had any more: {why}")),
-    };
-    let size = side.map_or(facts.size, |side| reduced(facts.size, side));
-    let shown = Shown {
-        version,
-        service,
-        at,
-        size,
-        limits: Limits {
-            upscale: side.is_none(),
-            ..site.cap.declared(size)
-        },
-        facts,
-    };
-    match *rest {
-        ["info.json"] => information(site, ids, &shown, asked),
-        [region, size, rotation, last] => {
-            let request = ImageRequest::parse(version, [region, size, rotation, last]);
-            let plan = request.and_then(|request| shown.plan(&request, &site.cap));
-            let plan = match plan {
-                Ok(plan) => plan,
-                Err(why) => return refusal(why),
-            };
-            match site
-                .sight
-                .degraded
-                .filter(|_| side.is_none() && may < May::Full)
-            {
-                Some(most) if !shown.is_coarse(&plan, most) => {
-                    small(site, &ids.degraded(version, id), &shown, &plan, rest)
-                }
-                _ => pixels(site, &shown, plan, asked),
+
+    /// Region, size, rotation and quality.format of a request, as far as this visitor may see the image.
+    fn image(&self, shown: &Shown, access: Access, words: [&str; 4]) -> Response {
+        let request = ImageRequest::parse(self.version, words);
+        let plan = request.and_then(|request| shown.plan(self.version, &request, &self.site.cap));
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(Refusal::Invalid(why)) => return error_response(400, &why),
+            Err(Refusal::Unsupported(why)) => return error_response(501, &why),
+        };
+        let is_limited = self.reduced_to.is_none() && access < Access::Full;
+        match self.site.permissions.degraded.filter(|_| is_limited) {
+            Some(most) if !shown.is_coarse(&plan, most) => self.degraded(shown, &plan, words),
+            _ => self.pixels(shown, plan),
+        }
+    }
+
+    /// A visitor who may see the degraded image is sent to it for the whole, and gets no part of the image.
+    fn degraded(&self, shown: &Shown, plan: &Plan, [_, _, rotation, last]: [&str; 4]) -> Response {
+        if plan.region != [0, 0, shown.size[0], shown.size[1]] {
+            return self.site.permissions.refuse(ONLY_SMALL);
+        }
+        let degraded = self.uris.degraded(self.version, self.id);
+        redirect(&format!("{degraded}/full/max/{rotation}/{last}"))
+    }
+
+    fn pixels(&self, shown: &Shown, plan: Plan) -> Response {
+        let canonical = plan.canonical(self.version, shown.size, &shown.limits);
+        let canonical = iiif::under(&self.uri, &canonical);
+        let profile = info::profile(self.version, &shown.limits);
+        let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
+        let plan = shown.in_file(plan);
+        rendered(self.site, shown.at, plan, &shown.facts, self.request).with_header("link", link)
+    }
+
+    fn information(&self, shown: &Shown) -> Response {
+        let (version, limits) = (self.version, &shown.limits);
+        let about = &self.site.catalogue.images[shown.at].about;
+        let facts = FileFacts {
+            size: shown.size,
+            ..shown.facts.clone()
+        };
+        let mut document = info::info(version, &self.uri, &facts, limits, &about.source);
+        // The degraded service is open to everybody who is sent to it, and needs no probe service.
+        let probe = (self.site.permissions).probe_service(about, version, self.uris);
+        if let Some(probe) = probe.filter(|_| self.reduced_to.is_none()) {
+            document["service"] = json!([probe]);
+            if version == Version::V3 {
+                permissions::add_context(&mut document);
             }
         }
-        _ => refused(
-            400,
-            "region/size/rotation/quality.format is needed after the identifier",
-        ),
+        let profile = info::profile(version, limits);
+        json_response(&document, self.info_type(), self.request)
+            .with_header("vary", "accept")
+            .with_header("link", format!(r#"<{profile}>;rel="profile""#))
+    }
+
+    /// The media type of `info.json`: 2.1 §5 answers JSON to clients that do not ask for more, 3.0 §5.1 JSON-LD to
+    /// clients that do not ask for less.
+    fn info_type(&self) -> &'static str {
+        let ld_json = self.request.accept.contains("application/ld+json");
+        let json = self.request.accept.contains("application/json");
+        match self.version {
+            Version::V2 if ld_json => "application/ld+json",
+            Version::V2 => "application/json",
+            Version::V3 if json && !ld_json => "application/json",
+            Version::V3 => {
+                r#"application/ld+json;profile="http://iiif.io/api/image/3/context.json""#
+            }
+        }
     }
 }
 
-/// What is left of a size when no side may have more pixels than this.
+/// `[width, height]` reduced so that no side has more than `side` pixels.
 fn reduced(size: [u32; 2], side: u32) -> [u32; 2] {
     let longest = u64::from(size[0].max(size[1]).max(1));
     match longest <= u64::from(side) {
@@ -180,13 +227,13 @@ fn reduced(size: [u32; 2], side: u32) -> [u32; 2] {
     }
 }
 
-impl Shown<'_> {
-    fn plan(&self, request: &ImageRequest, cap: &Cap) -> Result<Plan, Refusal> {
-        let plan = request.resolve(self.version, self.size, &self.limits)?;
+impl Shown {
+    fn plan(&self, version: Version, request: &ImageRequest, cap: &Cap) -> Result<Plan, Refusal> {
+        let plan = request.resolve(version, self.size, &self.limits)?;
         Ok(cap.cut(request, plan))
     }
 
-    /// Whether a plan shows no more than an image of `most` pixels a side would.
+    /// Whether a plan shows no more detail than an image with a longest side of `most` pixels would.
     fn is_coarse(&self, plan: &Plan, most: u32) -> bool {
         let longest = u64::from(self.size[0].max(self.size[1]));
         let most = u64::from(most);
@@ -199,8 +246,8 @@ impl Shown<'_> {
             .all(is_coarse)
     }
 
-    /// A plan in pixels of the file.
-    fn lifted(&self, plan: Plan) -> Plan {
+    /// The plan with its region in pixels of the file instead of pixels of the service.
+    fn in_file(&self, plan: Plan) -> Plan {
         let lift = |n: u32, axis: usize| {
             let (from, to) = (u64::from(self.size[axis]), u64::from(self.facts.size[axis]));
             // At most `to`, which is 32 bits wide.
@@ -214,86 +261,35 @@ impl Shown<'_> {
     }
 }
 
-/// The whole image is had smaller; a part of it, or more of it, only by those who may see all.
-fn small(site: &Site, degraded: &str, shown: &Shown, plan: &Plan, rest: &[&str]) -> Response {
-    let is_whole = plan.region == [0, 0, shown.size[0], shown.size[1]];
-    match rest {
-        [_, _, rotation, last] if is_whole => {
-            redirect(&format!("{degraded}/full/max/{rotation}/{last}"))
-        }
-        _ => site.sight.refuse("this image is shown small"),
-    }
-}
-
-fn pixels(site: &Site, shown: &Shown, plan: Plan, asked: &Asked) -> Response {
-    let canonical = plan.canonical(shown.version, shown.size, &shown.limits);
-    let canonical = iiif::under(shown.service, &canonical);
-    let (at, plan) = (shown.at, shown.lifted(plan));
-    let profile = info::profile(shown.version, &shown.limits);
-    let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
-    rendered(site, at, plan, &shown.facts, asked).with("link", link)
-}
-
-/// The answer that a plan leads to, for those who may see it.
-pub fn rendered(site: &Site, at: usize, plan: Plan, facts: &Facts, asked: &Asked) -> Response {
-    // Both versions have one answer, so the key is the plan and not its spelling.
-    let id = &site.catalogue.pictures[at].id;
+/// The rendered image of a plan, for a visitor who may see it.
+pub fn rendered(
+    site: &Site,
+    at: usize,
+    plan: Plan,
+    facts: &FileFacts,
+    request: &Request,
+) -> Response {
+    // Both versions of the API share one answer, so the key holds the plan and not the words of the request.
+    let id = &site.catalogue.images[at].id;
     let key = format!("{}{} {plan:?}", key_start(id), facts.stamp);
-    let etag = tag(&format!("{} {GENERATION} {key}", env!("CARGO_PKG_VERSION")));
-    let response = match not_modified(asked, &etag) {
+    let etag = entity_tag(&format!("{} {GENERATION} {key}", env!("CARGO_PKG_VERSION")));
+    let response = match not_modified(request, &etag) {
         Some(response) => response,
-        None => Response::new(200, Body::Picture { at, plan, key })
-            .with("content-type", plan.format.media_type()),
+        None => Response::new(200, Body::Image { at, plan, key })
+            .with_header("content-type", plan.format.media_type()),
     };
-    let kept = match site.sight.depends(&site.catalogue.pictures[at].about) {
+    let about = &site.catalogue.images[at].about;
+    let cache_control = match site.permissions.vary_by_visitor(about) {
         true => "private, no-cache".to_owned(),
         false => format!("public, max-age={}", site.max_age),
     };
-    response.with("cache-control", kept).with("etag", etag)
+    response
+        .with_header("cache-control", cache_control)
+        .with_header("etag", etag)
 }
 
-/// What the keys of all answers about an image begin with.
+/// The start of the cache keys of all answers about an image.
 pub fn key_start(id: &str) -> String {
-    // Quoted: no id is the start of another's.
+    // Quoted, so that no id is the start of another one.
     format!("{id:?} ")
-}
-
-const LD_JSON_3: &str = r#"application/ld+json;profile="http://iiif.io/api/image/3/context.json""#;
-
-fn information(site: &Site, ids: &Ids, shown: &Shown, asked: &Asked) -> Response {
-    let about = &site.catalogue.pictures[shown.at].about;
-    let facts = Facts {
-        size: shown.size,
-        ..shown.facts.clone()
-    };
-    let version = shown.version;
-    let mut document = info::info(version, shown.service, &facts, &shown.limits, &about.source);
-    // The degraded service is open to all who are told of it, and needs none.
-    let probe = site.sight.service(about, version, ids);
-    if let Some(probe) = probe.filter(|_| shown.limits.upscale) {
-        document["service"] = json!([probe]);
-        if version == Version::V3 {
-            sight::with_context(&mut document);
-        }
-    }
-    let linked = asked.accept.contains("application/ld+json");
-    let plain = asked.accept.contains("application/json");
-    // 2.1 §5 answers JSON to those who do not ask for more, 3.0 §5.1 linked data to those who do not ask for less.
-    let media_type = match version {
-        Version::V2 if linked => "application/ld+json",
-        Version::V2 => "application/json",
-        Version::V3 if plain && !linked => "application/json",
-        Version::V3 => LD_JSON_3,
-    };
-    let profile = info::profile(version, &shown.limits);
-    json_response(&document, media_type, asked)
-        .with("vary", "accept")
-        .with("link", format!(r#"<{profile}>;rel="profile""#))
-}
-
-fn refusal(refusal: Refusal) -> Response {
-    match refusal {
-        Refusal::Invalid(why) => refused(400, &why),
-        Refusal::Unsupported(why) => refused(501, &why),
-    }
 }

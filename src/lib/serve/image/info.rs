@@ -1,25 +1,13 @@
-//! `info.json` of a picture, for both versions of the Image API: what this build can do and nothing else. Pure.
+//! `info.json` of an image, for both versions of the Image API: exactly what this server supports. Pure.
 
 use serde_json::{Value, json};
 
 use crate::contracts::Provenance;
 use crate::iiif::resolve::Limits;
 use crate::iiif::{Format, Quality, Version};
+use crate::serve::image_record::FileFacts;
 
-/// What is known of the file behind an image, as it is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// `[width, height]` in pixels, upright.
-    pub size: [u32; 2],
-    /// Changes when the file does.
-    pub stamp: u64,
-    /// The side of the tiles that cost least.
-    pub tile: u32,
-    /// Bytes that its decoded pixels take, all of them or a tile's share.
-    pub cost: u64,
-}
-
-/// Link header and 2.1 `profile`: the URI of level 2.
+/// The URI of level 2 of the Image API, as in the `Link` header and in `profile` of 2.1.
 pub fn level_2(version: Version) -> &'static str {
     match version {
         Version::V2 => "http://iiif.io/api/image/2/level2.json",
@@ -27,8 +15,8 @@ pub fn level_2(version: Version) -> &'static str {
     }
 }
 
-/// The URI of what a service does: one that enlarges nothing does what level 2 asks of 3.0, and less than it asks of
-/// 2.1, where `w,h` has no bounds.
+/// The URI of the compliance level of a service. A service that does not enlarge images reaches level 2 of 3.0, but only
+/// level 1 of 2.1, where `w,h` must work for every size.
 pub fn profile(version: Version, limits: &Limits) -> &'static str {
     match (version, limits.upscale) {
         (Version::V2, false) => "http://iiif.io/api/image/2/level1.json",
@@ -36,11 +24,11 @@ pub fn profile(version: Version, limits: &Limits) -> &'static str {
     }
 }
 
-/// The Image Information document (2.1 §5, 3.0 §5).
+/// The Image Information document (2.1 §5, 3.0 §5) of the service with this base URI.
 pub fn info(
     version: Version,
     service: &str,
-    facts: &Facts,
+    facts: &FileFacts,
     limits: &Limits,
     source: &Provenance,
 ) -> Value {
@@ -50,7 +38,7 @@ pub fn info(
     }
 }
 
-fn info_2(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) -> Value {
+fn info_2(service: &str, facts: &FileFacts, limits: &Limits, source: &Provenance) -> Value {
     let mut offered = json!({
         "formats": Format::OFFERED.map(Format::name),
         "qualities": Quality::ALL.map(Quality::name),
@@ -69,7 +57,7 @@ fn info_2(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) ->
             .cloned()
             .collect();
     }
-    declare(&mut offered, limits);
+    declare_limits(&mut offered, limits);
     let mut info = json!({
         "@context": "http://iiif.io/api/image/2/context.json",
         "@id": service,
@@ -89,8 +77,8 @@ fn info_2(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) ->
     info
 }
 
-fn info_3(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) -> Value {
-    // Level 2 asks for jpg and png and for quality default (compliance document 3.0 §4.4, §4.5).
+fn info_3(service: &str, facts: &FileFacts, limits: &Limits, source: &Provenance) -> Value {
+    // Level 2 includes jpg, png and the quality `default` (compliance document 3.0 §4.4, §4.5).
     let formats = Format::OFFERED.map(Format::name);
     let qualities = Quality::ALL.map(Quality::name);
     let mut info = json!({
@@ -116,7 +104,7 @@ fn info_3(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) ->
             .cloned()
             .collect();
     }
-    declare(&mut info, limits);
+    declare_limits(&mut info, limits);
     if let Some(rights) = source.rights_uri() {
         info["rights"] = json!(rights);
     }
@@ -130,7 +118,7 @@ fn beside<'a>(all: &[&'a str], known: &[&str]) -> Vec<&'a str> {
         .collect()
 }
 
-fn declare(place: &mut Value, limits: &Limits) {
+fn declare_limits(place: &mut Value, limits: &Limits) {
     if let Some([width, height]) = limits.most {
         place["maxWidth"] = width.into();
         place["maxHeight"] = height.into();
@@ -140,8 +128,8 @@ fn declare(place: &mut Value, limits: &Limits) {
     }
 }
 
-/// Halvings from the smallest that fills a tile to the largest that may be asked for.
-fn sizes(facts: &Facts, limits: &Limits) -> Vec<Value> {
+/// The image halved again and again, from the smallest that fills a tile to the largest that may be requested.
+fn sizes(facts: &FileFacts, limits: &Limits) -> Vec<Value> {
     let halvings = factors(facts).into_iter().rev();
     let sizes = halvings.map(|factor| facts.size.map(|side| side.div_ceil(factor)));
     let allowed = sizes.filter(|size| limits.largest(*size, false) == *size);
@@ -150,15 +138,15 @@ fn sizes(facts: &Facts, limits: &Limits) -> Vec<Value> {
         .collect()
 }
 
-fn tiles(facts: &Facts, limits: &Limits) -> Value {
+fn tiles(facts: &FileFacts, limits: &Limits) -> Value {
     let tile = [facts.tile; 2];
     let [width, height] = limits.largest(tile, false);
     let side = width.min(height);
     json!([{"width": side, "height": side, "scaleFactors": factors(facts)}])
 }
 
-/// Powers of two until the picture fits into a tile.
-fn factors(facts: &Facts) -> Vec<u32> {
+/// Powers of two until the image fits into a tile.
+fn factors(facts: &FileFacts) -> Vec<u32> {
     let longest = facts.size[0].max(facts.size[1]);
     let enough = |factor: &u32| longest.div_ceil(*factor) > facts.tile / 2;
     let factors = std::iter::successors(Some(1_u32), |factor| factor.checked_mul(2));

@@ -1,4 +1,4 @@
-//! PDFs as they are served: every page is an image of its own. `NAME` is the cover, page 1; `NAME;2` is page 2.
+//! PDFs: every page is served as an image. `NAME` is page 1, the cover; `NAME;2` is page 2.
 
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
@@ -6,59 +6,61 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::pdf_worker as apart;
-use super::pdf_worker::Page;
+use super::pdf_worker::{self, PdfPage};
 use crate::contracts::{Frame, ImageRef, LocalizedImage};
 use crate::pixels::pdf;
-use crate::pixels::source::Look;
-use crate::serve::catalogue::Picture;
-use crate::serve::presentation::uris as ids;
-use crate::serve::web::router::Query;
+use crate::serve::image_record::ImageRecord;
+use crate::serve::presentation::uris;
+use crate::serve::web::message::Query;
 
 /// The table `[pdf]` of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// Pixels to an inch of paper.
+pub struct PdfSettings {
+    /// Resolution in pixels per inch.
     pub dpi: NonZeroU16,
     /// Seconds that reading a file or drawing a page may take.
-    pub patience: NonZeroU16,
+    #[serde(alias = "patience")]
+    pub timeout: NonZeroU16,
 }
 
-impl Default for Settings {
+impl Default for PdfSettings {
     fn default() -> Self {
         let number = |n| NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN);
-        Settings {
+        PdfSettings {
             dpi: number(200),
-            patience: number(30),
+            timeout: number(30),
         }
     }
 }
 
-impl Settings {
-    fn page(&self, number: u32) -> Page {
-        Page {
+impl PdfSettings {
+    fn page(&self, number: u32) -> PdfPage {
+        PdfPage {
             number,
             dpi: u32::from(self.dpi.get()),
-            patience: self.patience(),
+            timeout: self.timeout(),
         }
     }
 
-    fn patience(&self) -> Duration {
-        Duration::from_secs(u64::from(self.patience.get()))
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(u64::from(self.timeout.get()))
     }
 }
 
-/// The pages of a file as images, of which the first is the one that something is known about. What they share is
-/// their group, their metadata, their rights. `is_taken` says which ids are others'.
+/// The pages of a PDF as images. `cover` describes the first; the others share its group, metadata and rights.
+/// `is_taken` tells which ids belong to other images.
+///
+/// # Errors
+/// The file cannot be read, or the id of a page is taken.
 pub fn pages(
     cover: &LocalizedImage,
     path: &Path,
-    settings: &Settings,
+    settings: &PdfSettings,
     is_taken: impl Fn(&str) -> bool,
-) -> Result<Vec<Picture>, String> {
-    let sizes = apart::sizes(path, settings.patience()).map_err(String::from)?;
-    let picture = |(number, points)| {
+) -> Result<Vec<ImageRecord>, String> {
+    let sizes = pdf_worker::sizes(path, settings.timeout()).map_err(String::from)?;
+    let image = |(number, points)| {
         let page = settings.page(number);
         let about = match number {
             1 => cover.clone(),
@@ -66,20 +68,25 @@ pub fn pages(
         };
         match number > 1 && is_taken(&about.id) {
             true => Err(format!(
-                "id is taken: its page {number} would be `{}`",
+                "id is taken: page {number} of the PDF would be `{}`",
                 about.id
             )),
-            false => Ok(picture(about, path.to_owned(), page, points)),
+            false => Ok(record(about, path.to_owned(), page, points)),
         }
     };
-    (1..).zip(sizes).map(picture).collect()
+    (1..).zip(sizes).map(image).collect()
 }
 
-fn picture(mut about: LocalizedImage, path: PathBuf, page: Page, points: [f64; 2]) -> Picture {
+fn record(
+    mut about: LocalizedImage,
+    path: PathBuf,
+    page: PdfPage,
+    points: [f64; 2],
+) -> ImageRecord {
     let size = pdf::pixels(points, page.dpi);
     let own = || Frame::try_from(size.map(f64::from)).ok();
     about.frame = about.frame.or_else(own);
-    Picture {
+    ImageRecord {
         id: about.id.clone(),
         path,
         page: Some(page),
@@ -88,7 +95,7 @@ fn picture(mut about: LocalizedImage, path: PathBuf, page: Page, points: [f64; 2
     }
 }
 
-/// What is known of a further page: nothing but what it shares with the cover.
+/// The description of a further page: only what it shares with the cover.
 fn further(cover: &LocalizedImage, number: u32) -> LocalizedImage {
     let mut about = LocalizedImage {
         id: page_id(&cover.id, number),
@@ -106,7 +113,7 @@ fn further(cover: &LocalizedImage, number: u32) -> LocalizedImage {
     about
 }
 
-/// The id of a page; the cover's is the document's. In what is a URI already the mark is encoded, as it is in URIs.
+/// The id of a page; page 1 has the id of the document. If that is a URI, the semicolon is encoded, as in any URI.
 pub fn page_id(cover: &str, number: u32) -> String {
     match number {
         0 | 1 => cover.to_owned(),
@@ -115,20 +122,11 @@ pub fn page_id(cover: &str, number: u32) -> String {
     }
 }
 
-/// What the header of an image file would say, of a page of `[width, height]` pixels.
-pub fn look(size: [u32; 2]) -> Look {
-    Look {
-        size,
-        // Cost is twice that.
-        channels: pdf::BYTES_TO_A_PIXEL / 2,
-        tile: None,
-        by_parts: false,
-    }
-}
-
-/// The path of page n where `?page=n` asks for it: n stands behind the identifier, and all goes on as if it had been
-/// asked for in that way. None where the path is no image's, or is asked for as it stands; the error says what is
-/// no number of a page.
+/// The path of page n, for a request with `?page=n`: the number is appended to the identifier. None if the path does not
+/// belong to an image, or stays as it is.
+///
+/// # Errors
+/// The value of `page` is not a page number.
 pub fn path_of_page(path: &str, query: &str) -> Result<Option<String>, String> {
     let query = Query::read(query);
     let mut segments: Vec<&str> = path.split('/').collect();
@@ -138,16 +136,16 @@ pub fn path_of_page(path: &str, query: &str) -> Result<Option<String>, String> {
         ["", "iiif", "degraded", "2" | "3", _, ..] | ["", "iiif", "preset", _, _] => 4,
         _ => return Ok(None),
     };
-    let Some(said) = query.find("page") else {
+    let Some(page) = query.find("page") else {
         return Ok(None);
     };
-    let is_number = said.bytes().all(|b| b.is_ascii_digit());
-    let number = said.parse().ok().filter(|n: &u32| is_number && *n > 0);
-    let number = number.ok_or_else(|| format!("page={said}: pages are numbered from 1"))?;
+    let is_number = page.bytes().all(|b| b.is_ascii_digit());
+    let number = page.parse().ok().filter(|n: &u32| is_number && *n > 0);
+    let number = number.ok_or_else(|| format!("page={page}: pages are numbered from 1"))?;
     if number == 1 {
         return Ok(None);
     }
-    let id = format!("{}{}", segments[at], ids::segment(&format!(";{number}")));
+    let id = format!("{}{}", segments[at], uris::segment(&format!(";{number}")));
     segments[at] = &id;
     Ok(Some(segments.join("/")))
 }
@@ -157,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_asked_for_by_query_is_asked_for_by_its_id() {
+    fn a_page_in_the_query_becomes_part_of_the_id() {
         let cases = [
             (
                 "/iiif/3/a/info.json",

@@ -1,7 +1,7 @@
-//! What is made before anybody asks: thumbnails and pyramids, in a folder beside what they were made of.
+//! The folder of prepared files: thumbnails and pyramids that were made before the server started.
 //!
-//! A name holds what a file was made of, so a picture that changed has no thumbnail until it is prepared anew, and a
-//! run that was stopped goes on where it was.
+//! The name of a prepared file identifies the state of the image it was made from, so a changed image has no thumbnail
+//! until it is prepared again, and a run that was stopped continues where it was.
 
 use std::collections::BTreeSet;
 use std::fs::Metadata;
@@ -18,17 +18,17 @@ use crate::iiif::{Format, Quality};
 /// The table `[prepare]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// Where what is prepared lies; none: beside the source.
+pub struct PrepareSettings {
+    /// The folder of prepared files; none: beside the source.
     pub folder: Option<PathBuf>,
-    /// The boxes that thumbnails fit into, `[width, height]`.
+    /// The boxes that thumbnails fit into, `[width, height]` in pixels.
     pub thumbnails: Vec<[NonZeroU32; 2]>,
 }
 
-impl Default for Settings {
-    /// What the grid page shows, and what programs like to ask for.
+impl Default for PrepareSettings {
+    /// The size that the index page shows, and a size that viewers often request.
     fn default() -> Self {
-        Settings {
+        PrepareSettings {
             folder: None,
             thumbnails: [400, 512]
                 .map(|n| [NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN); 2])
@@ -37,14 +37,14 @@ impl Default for Settings {
     }
 }
 
-/// A folder of what is prepared.
+/// A folder of prepared files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
     folder: PathBuf,
     boxes: Vec<[u32; 2]>,
 }
 
-/// The folder beside a source: `pictures.prepared` for `pictures`, `set.prepared` for `set.json`.
+/// The usual folder of a source, beside it: `pictures.prepared` for `pictures`, `set.prepared` for `set.json`.
 pub fn beside(source: &Path) -> PathBuf {
     let whole = source.canonicalize().unwrap_or_else(|_| source.to_owned());
     let name = match whole.is_dir() {
@@ -57,7 +57,7 @@ pub fn beside(source: &Path) -> PathBuf {
 }
 
 impl Prepared {
-    /// What is, or is to be, in a folder.
+    /// The prepared files in a folder, for thumbnails that fit into `boxes`.
     pub fn in_folder(folder: PathBuf, boxes: &[[NonZeroU32; 2]]) -> Self {
         Prepared {
             folder,
@@ -68,28 +68,28 @@ impl Prepared {
         }
     }
 
-    /// Where it is.
+    /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The sizes of the thumbnails of an image of `[width, height]` pixels.
+    /// The sizes, `[width, height]`, of the thumbnails of an image of `[width, height]` pixels.
     pub fn sizes(&self, image: [u32; 2]) -> BTreeSet<[u32; 2]> {
         let sizes = self.boxes.iter().map(|sides| fit(image, *sides, false));
         sizes.collect()
     }
 
-    /// Where the thumbnail of an image is, whose file is as it is now.
+    /// The path of a thumbnail of `[width, height]` pixels; `now` is the metadata of the file of the image.
     pub fn thumbnail(&self, id: &str, now: &Metadata, [w, h]: [u32; 2]) -> PathBuf {
         self.place(id, now, &format!("{w}x{h}.jpg"))
     }
 
-    /// Where its pyramid is.
+    /// The path of the pyramid of an image.
     pub fn pyramid(&self, id: &str, now: &Metadata) -> PathBuf {
         self.place(id, now, "pyramid.tif")
     }
 
-    /// Where the answer to a plan is, if it was prepared.
+    /// The path of the prepared answer to a plan, if there is one.
     pub fn answer(
         &self,
         id: &str,
@@ -108,8 +108,8 @@ impl Prepared {
         may_be.then(path).filter(|path| is_fresh(path, now))
     }
 
-    /// Removes what was made of a file that has changed since.
-    pub fn forget(&self, id: &str, now: &Metadata) {
+    /// Removes what was made from earlier states of a file.
+    pub fn remove_outdated(&self, id: &str, now: &Metadata) {
         let (key, stamp) = (key(id), stamp(now));
         let folder = self.folder.join(&key[..2]);
         files::remove_others(&folder, &format!("{key}-"), &format!("{key}-{stamp}-"));
@@ -123,8 +123,8 @@ impl Prepared {
     }
 }
 
-/// Whether what was prepared is there, and was made of a file that is now as it was then. A file of the same length and
-/// date may have been put into its place since: only the system's own date tells.
+/// Whether a prepared file exists and was made after the last change of its source. The time of the last status change
+/// decides: a file of the same length and date may have been replaced.
 pub fn is_fresh(path: &Path, now: &Metadata) -> bool {
     let changed = |file: &Metadata| (file.ctime(), file.ctime_nsec());
     std::fs::metadata(path).is_ok_and(|made| made.is_file() && changed(&made) >= changed(now))
@@ -134,7 +134,7 @@ fn key(id: &str) -> String {
     files::hex_digest(id.as_bytes(), 24)
 }
 
-/// Length and date: what stays when a set is copied with its dates, so that what was prepared may go with it, copied
+/// Length and date identify a file. They stay when a set is copied with its dates, so prepared files can be copied along,
 /// after it.
 fn stamp(now: &Metadata) -> String {
     let facts = format!("{} {} {}", now.len(), now.mtime(), now.mtime_nsec());

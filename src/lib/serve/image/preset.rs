@@ -1,60 +1,51 @@
-//! Presets: named recipes for derivatives, from the size of an image to numbers. Pure.
-//!
-//! What a preset asks for is a request of the Image API, to which clients are led; only a picture on a mat cannot
-//! be said in its words and is answered as it is.
+//! Presets: named recipes for derivatives, which become plans once the size of an image is known. Pure.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use super::api as picture;
 use crate::iiif::resolve::{Limits, Mat, Plan, fit};
-use crate::iiif::{self, Format, Quality, Version};
-use crate::serve::auth::rules::May;
-use crate::serve::presentation::uris as ids;
-use crate::serve::presentation::uris::Ids;
-use crate::serve::web::router::{Asked, Response, Site, json_response, refused};
+use crate::iiif::{self, Format, Quality};
 
-/// How a picture is brought to the sides of a preset.
+/// How an image is fitted to the width and height of a preset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
-    /// All of it, as large as fits.
+    /// The whole image, as large as fits into them.
     #[default]
     Contain,
-    /// The largest part of these proportions from its middle.
+    /// The largest part of the same proportions, from the middle of the image.
     Cover,
-    /// All of it, on a mat that fills the rest.
+    /// The whole image, on a background that fills the rest.
     Pad,
 }
 
-/// A recipe.
+/// A recipe for a derivative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "PresetTable")]
 pub struct Preset {
-    /// Pixels across; none: as many as the height leads to.
+    /// Width in pixels; none: it follows from the height.
     pub width: Option<u32>,
-    /// Pixels down.
+    /// Height in pixels; none: it follows from the width.
     pub height: Option<u32>,
-    /// How the picture is brought to them.
+    /// How the image is fitted to them.
     pub fit: Fit,
-    /// File format.
+    /// The file format.
     pub format: Format,
-    /// Colours.
+    /// The quality of the Image API: colours, grays, black and white.
     pub quality: Quality,
-    /// Colour of the mat, RGB.
+    /// Colour of the background for [`Fit::Pad`], RGB.
     pub background: [u8; 3],
-    /// Whether small pictures are made larger.
+    /// Whether small images are enlarged.
     pub enlarge: bool,
-    /// Whether there is such a preset: what a configuration says of one that is shipped.
+    /// Whether the preset is offered; a configuration turns built-in presets off with `false`.
     pub offered: bool,
 }
 
-/// A preset as the configuration says it.
+/// A preset as it stands in a configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Written {
+struct PresetTable {
     width: Option<u32>,
     height: Option<u32>,
     fit: Fit,
@@ -65,9 +56,9 @@ struct Written {
     offered: bool,
 }
 
-impl Default for Written {
+impl Default for PresetTable {
     fn default() -> Self {
-        Written {
+        PresetTable {
             width: None,
             height: None,
             fit: Fit::Contain,
@@ -80,42 +71,42 @@ impl Default for Written {
     }
 }
 
-/// The most pixels a side of a preset has.
+/// The largest width and height of a preset, in pixels: what a JPEG can have.
 const MOST_SIDE: u32 = 65_535;
 
-impl TryFrom<Written> for Preset {
+impl TryFrom<PresetTable> for Preset {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
-        let Written { width, height, .. } = written;
+    fn try_from(table: PresetTable) -> Result<Self, String> {
+        let PresetTable { width, height, .. } = table;
         let sides = [width, height].into_iter().flatten();
         if sides.into_iter().any(|side| side == 0 || side > MOST_SIDE) {
-            return Err(format!("a preset has 1 to {MOST_SIDE} pixels a side"));
+            return Err(format!("`width` and `height` are 1 to {MOST_SIDE} pixels"));
         }
-        if written.fit != Fit::Contain && (width.is_none() || height.is_none()) {
+        if table.fit != Fit::Contain && (width.is_none() || height.is_none()) {
             return Err("`cover` and `pad` need both `width` and `height`".into());
         }
-        let format = written.format.parse::<Format>().map_err(words)?;
+        let format = table.format.parse::<Format>().map_err(reason)?;
         if !Format::OFFERED.contains(&format) {
             return Err(format!("format {} is not offered", format.name()));
         }
         Ok(Preset {
             width,
             height,
-            fit: written.fit,
+            fit: table.fit,
             format,
-            quality: written.quality.parse().map_err(words)?,
-            background: colour(&written.background).ok_or_else(|| {
-                let found = &written.background;
+            quality: table.quality.parse().map_err(reason)?,
+            background: colour(&table.background).ok_or_else(|| {
+                let found = &table.background;
                 format!("background is `{found}`, a colour such as `#ffffff` is needed")
             })?,
-            enlarge: written.enlarge,
-            offered: written.offered,
+            enlarge: table.enlarge,
+            offered: table.offered,
         })
     }
 }
 
-fn words(refusal: iiif::Refusal) -> String {
+fn reason(refusal: iiif::Refusal) -> String {
     match refusal {
         iiif::Refusal::Invalid(why) | iiif::Refusal::Unsupported(why) => why,
     }
@@ -128,7 +119,7 @@ fn colour(text: &str) -> Option<[u8; 3]> {
     Some([r, g, b])
 }
 
-/// No presets: of sites that only find things.
+/// No presets: for sites that only look images up.
 pub static NONE: Presets = Presets(BTreeMap::new());
 
 /// Presets by name.
@@ -136,7 +127,7 @@ pub static NONE: Presets = Presets(BTreeMap::new());
 pub struct Presets(BTreeMap<String, Preset>);
 
 impl Default for Presets {
-    /// The six that GLAMkit has.
+    /// The six presets of GLAMkit.
     fn default() -> Self {
         let preset = |width, height, fit| Preset {
             width,
@@ -148,7 +139,7 @@ impl Default for Presets {
             enlarge: false,
             offered: true,
         };
-        let shipped = [
+        let built_in = [
             ("Original", None, None, Fit::Contain),
             ("Presentation", Some(1280), Some(1024), Fit::Contain),
             ("Facebook", Some(1200), None, Fit::Contain),
@@ -156,42 +147,51 @@ impl Default for Presets {
             ("Instagram", Some(1080), Some(1080), Fit::Cover),
             ("YouTube", Some(1280), Some(760), Fit::Cover),
         ];
-        let named = shipped.map(|(name, w, h, fit)| (name.to_owned(), preset(w, h, fit)));
+        let named = built_in.map(|(name, w, h, fit)| (name.to_owned(), preset(w, h, fit)));
         Presets(named.into())
     }
 }
 
 impl Presets {
-    /// Those that are shipped and those of a configuration, which come before shipped ones of their name. The error
-    /// names what cannot be in a URL.
-    pub fn with(configured: &BTreeMap<String, Preset>) -> Result<Self, String> {
+    /// The built-in presets and those of a configuration, which replace built-in ones of the same name.
+    ///
+    /// # Errors
+    /// A name cannot stand in a URL.
+    pub fn with_configured(configured: &BTreeMap<String, Preset>) -> Result<Self, String> {
         let Presets(mut all) = Presets::default();
         for (name, preset) in configured {
             if name.trim().is_empty() || name.contains('/') {
-                return Err(format!("`{name}` is no name for a preset"));
+                return Err(format!(
+                    "`{name}` is not a valid name of a preset: it is empty or contains `/`"
+                ));
             }
-            all.retain(|shipped, _| !shipped.eq_ignore_ascii_case(name));
+            all.retain(|built_in, _| !built_in.eq_ignore_ascii_case(name));
             all.insert(name.clone(), *preset);
         }
         all.retain(|_, preset| preset.offered);
         Ok(Presets(all))
     }
 
-    /// The preset of a name, in whichever case it is written.
+    /// The preset of this name, upper or lower case, with the name as it was defined.
     pub fn find(&self, name: &str) -> Option<(&str, &Preset)> {
         let mut all = self.0.iter();
         let found = all.find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(known, preset)| (known.as_str(), preset))
     }
 
-    /// Their names.
+    /// Their names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// Names and presets, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Preset)> {
+        self.0.iter().map(|(name, preset)| (name.as_str(), preset))
     }
 }
 
 impl Preset {
-    /// What it makes of an image of `[width, height]` pixels.
+    /// The plan for an image of `[width, height]` pixels; its size stays within `limits`.
     pub fn plan(&self, image: [u32; 2], limits: &Limits) -> Plan {
         let region = self.region(image);
         let (size, mat) = self.size([region[2], region[3]], limits);
@@ -228,105 +228,13 @@ impl Preset {
             return (fit(region, sides, self.enlarge), Some(mat));
         }
         let size = match self.fit {
-            // The region has the proportions, but for rounding.
+            // The region has these proportions, except for rounding.
             Fit::Cover if self.enlarge || (0..2).all(|side| region[side] >= sides[side]) => sides,
             Fit::Cover => region,
             _ => fit(region, sides, self.enlarge),
         };
         (limits.largest(size, false), None)
     }
-
-    fn describe(&self, name: &str, ids: &Ids) -> Value {
-        let [r, g, b] = self.background;
-        let (mat, fit) = match self.fit {
-            Fit::Contain => (None, "contain"),
-            Fit::Cover => (None, "cover"),
-            Fit::Pad => (Some(format!("#{r:02x}{g:02x}{b:02x}")), "pad"),
-        };
-        json!({
-            "name": name,
-            "width": self.width,
-            "height": self.height,
-            "fit": fit,
-            "format": self.format.name(),
-            "quality": self.quality.name(),
-            "background": mat,
-            "enlarge": self.enlarge,
-            "images": ids.page(&format!("/iiif/preset/{}", ids::segment(name))),
-        })
-    }
-}
-
-/// Where a preset of an image is, below the base.
-pub fn path(name: &str, segment: &str) -> String {
-    format!("iiif/preset/{}/{segment}", ids::segment(name))
-}
-
-/// `/iiif/preset.json`: every preset.
-pub fn list(site: &Site, ids: &Ids, asked: &Asked) -> Response {
-    let all = site.presets.0.iter();
-    let all: Vec<Value> = all
-        .map(|(name, preset)| preset.describe(name, ids))
-        .collect();
-    json_response(&json!({"presets": all}), "application/json", asked)
-}
-
-/// `/iiif/preset/NAME`: a preset and where it is of every image.
-pub fn images(site: &Site, name: &str, ids: &Ids, asked: &Asked) -> Response {
-    let Some((name, preset)) = site.presets.find(name) else {
-        return unknown(site, name);
-    };
-    let mut document = preset.describe(name, ids);
-    let image = |id: &str| {
-        let path = path(name, &ids.segment_of(id));
-        json!({"id": id, "url": ids.page(&format!("/{path}"))})
-    };
-    let pictures = site.catalogue.pictures.iter();
-    let shown = pictures.filter(|p| site.sight.shows(&p.about));
-    let images = shown.map(|p| image(&p.id));
-    document["images"] = images.collect();
-    json_response(&document, "application/json", asked)
-}
-
-/// `/iiif/preset/NAME/ID`: leads to the request of the Image API that says the same, or is the picture on its mat.
-pub fn answer(site: &Site, name: &str, id: &str, ids: &Ids, asked: &Asked) -> Response {
-    let Some((_, preset)) = site.presets.find(name) else {
-        return unknown(site, name);
-    };
-    let Some(at) = site.find(id, ids) else {
-        return refused(404, &format!("no image is called `{id}`"));
-    };
-    let may = site.sight.may(&site.catalogue.pictures[at].about);
-    if may < May::Degraded {
-        return site.sight.refuse("this image is not shown to everybody");
-    }
-    let facts = match (site.facts)(at) {
-        Ok(facts) => facts,
-        Err(why) => return refused(404, &format!("`{id}` cannot be had any more: {why}")),
-    };
-    let limits = site.cap.declared(facts.size);
-    let plan = preset.plan(facts.size, &limits);
-    if plan.mat.is_some() {
-        // A request of the Image API is judged where it leads; this is none.
-        if may < May::Full {
-            return site.sight.refuse("this image is shown small");
-        }
-        return picture::rendered(site, at, plan, &facts, asked);
-    }
-    let canonical = plan.canonical(Version::V3, facts.size, &limits);
-    let to = iiif::under(&ids.service(Version::V3, id), &canonical);
-    Response::new(302, crate::serve::web::router::Body::Empty)
-        .with("location", to)
-        .with("cache-control", "no-cache")
-}
-
-fn unknown(site: &Site, name: &str) -> Response {
-    let names: Vec<&str> = site.presets.names().collect();
-    let why = format!(
-        "no preset is called `{name}`; there are {}",
-        names.join(", ")
-    );
-    refused(404, &why)
 }
 
 #[cfg(test)]
@@ -523,10 +431,10 @@ mod tests {
     }
 
     #[test]
-    fn shipped_presets_can_be_replaced_and_taken_away() {
+    fn built_in_presets_can_be_replaced_and_removed() {
         let names = |presets: &Presets| presets.names().collect::<Vec<_>>().join(" ");
-        let shipped = "Facebook Instagram Original Presentation Twitter YouTube";
-        assert_eq!(names(&Presets::default()), shipped);
+        let built_in = "Facebook Instagram Original Presentation Twitter YouTube";
+        assert_eq!(names(&Presets::default()), built_in);
         let own = BTreeMap::from([
             (
                 "facebook".to_owned(),
@@ -535,7 +443,7 @@ mod tests {
             ("twitter".to_owned(), configured("width = 7").unwrap()),
             ("Card".to_owned(), configured("height = 9").unwrap()),
         ]);
-        let presets = Presets::with(&own).unwrap();
+        let presets = Presets::with_configured(&own).unwrap();
         assert_eq!(
             names(&presets),
             "Card Instagram Original Presentation YouTube twitter"
@@ -543,6 +451,6 @@ mod tests {
         assert_eq!(presets.find("TWITTER").map(|(_, p)| p.width), Some(Some(7)));
         assert_eq!(presets.find("Facebook"), None);
         let slashed = BTreeMap::from([("a/b".to_owned(), configured("").unwrap())]);
-        assert!(Presets::with(&slashed).is_err());
+        assert!(Presets::with_configured(&slashed).is_err());
     }
 }

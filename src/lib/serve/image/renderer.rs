@@ -1,370 +1,323 @@
-//! The shell between the core and the files: looks at them, renders what the core has planned, keeps what was
-//! made, within the limits on memory and threads.
+//! The renderer: reads image files, renders plans and caches the results, within limits on memory and threads.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::admission::{Busy, Lanes};
-use super::api as picture;
-use super::api::Cap;
-use super::info::Facts;
-use super::pdf as documents;
-use super::pdf_worker as apart;
-use super::pdf_worker::{Fault, Page};
+use super::admission::{Admission, Busy};
+use super::api;
+use super::pdf_worker::{self, PdfError, PdfPage};
 use super::prepared::{self, Prepared};
-use super::preset::Presets;
 use crate::files;
 use crate::iiif::resolve::Plan;
 use crate::pixels::pdf;
 use crate::pixels::source::{Look, Source};
-use crate::serve::auth::permissions::Sight;
 use crate::serve::cache::counts::one;
-use crate::serve::cache::entry::Key;
+use crate::serve::cache::entry::CacheKey;
 use crate::serve::cache::memory::Cache;
 use crate::serve::cache::settings::Identity;
-use crate::serve::cache::{Store, disk};
-use crate::serve::catalogue::{self, Catalogue, MOST_PIXELS, Picture};
-use crate::serve::presentation::uris::Ids;
+use crate::serve::cache::{TieredCache, disk};
+use crate::serve::catalogue::SharedCatalogue;
+use crate::serve::image_record::{FileFacts, ImageRecord, MOST_PIXELS, measure, page_look};
 use crate::serve::web::metrics::{Metrics, Now, add};
-use crate::serve::web::router as respond;
-use crate::serve::web::router::{Asked, Response, Site};
+use crate::summary::counted;
 
-/// Threads that render.
+/// The number of threads that render.
 const THREADS: usize = 2;
 /// For how long a page that took too long is not drawn again.
-const REST: Duration = Duration::from_secs(300);
-/// How long a request may wait for its turn.
-const TURN: Duration = Duration::from_secs(30);
+const SLOW_PAGE_PAUSE: Duration = Duration::from_secs(300);
+/// How long a request may wait for admission.
+const ADMISSION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What there is to work with.
+/// The limits of a renderer.
 #[derive(Clone, Copy, Debug)]
-pub struct Means {
-    /// Bytes of memory: a quarter each for answers and pictures kept, the rest for work.
+pub struct RenderLimits {
+    /// Bytes of memory: a quarter for cached answers, a quarter for decoded images, the rest for work.
     pub memory: u64,
-    /// Requests that may wait in each lane.
+    /// The most requests that wait in each lane.
     pub most_waiting: usize,
 }
 
-/// What every request needs.
-pub struct Service {
-    /// Replaced as a whole when a box is corrected.
-    catalogue: RwLock<Arc<Catalogue>>,
-    cap: Cap,
-    max_age: u32,
-    /// The last look at each file, and the stamp that it had then.
-    looks: Mutex<HashMap<usize, (u64, Facts)>>,
-    /// The pages of each PDF in points, or why there are none, and the stamp that it had then.
+/// The renderer and everything it remembers.
+pub struct Renderer {
+    /// The images.
+    pub catalogue: Arc<SharedCatalogue>,
+    /// The facts of each file by position, with the stamp that the file had when it was read.
+    facts: Mutex<HashMap<usize, (u64, FileFacts)>>,
+    /// The sizes of the pages of each PDF, with the stamp that the file had when it was read.
     documents: Mutex<HashMap<PathBuf, Measured>>,
-    /// Held while a PDF is measured: of the many who ask for its pages at once, one looks.
+    /// Held while a PDF is measured: of many requests for its pages at once, one measures it.
     measuring: Mutex<()>,
-    /// Pages that took too long, and why nobody tries them again soon.
-    slow: Mutex<HashMap<(usize, u64), String>>,
-    lanes: Lanes,
+    /// Pages that took too long, by position and stamp, with the reason; they are not drawn again soon.
+    slow_pages: Mutex<HashMap<(usize, u64), String>>,
+    admission: Admission,
     answers: Cache<String, Bytes>,
-    pictures: Cache<(usize, u64), Arc<Source>>,
-    /// What was made before anybody asked.
+    sources: Cache<(usize, u64), Arc<Source>>,
+    /// The prepared files, if there are any.
     pub prepared: Option<Prepared>,
-    /// Derivatives with names.
-    pub presets: Presets,
-    /// What is kept beyond memory.
-    pub store: Arc<Store>,
+    /// The tiers of the cache below memory.
+    pub cache: Arc<TieredCache>,
     /// What happened so far.
     pub metrics: Metrics,
 }
 
-/// Why a picture that was planned is not answered.
+/// Why a plan was not rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// There is too much to do; later there may be less.
+pub enum RenderError {
+    /// There is too much to do; a later request may succeed.
     Busy,
-    /// A page takes too long, and why.
+    /// Drawing a page of a PDF takes too long.
     Slow(String),
-    /// The file cannot be rendered, and why.
+    /// The file cannot be rendered.
     Failed(String),
 }
 
-impl From<Busy> for Trouble {
+impl From<Busy> for RenderError {
     fn from(_: Busy) -> Self {
-        Trouble::Busy
+        RenderError::Busy
     }
 }
 
-impl From<String> for Trouble {
+impl From<String> for RenderError {
     fn from(why: String) -> Self {
-        Trouble::Failed(why)
+        RenderError::Failed(why)
     }
 }
 
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Slow(why) => Trouble::Slow(why),
-            Fault::Broken(why) => Trouble::Failed(why),
+impl From<PdfError> for RenderError {
+    fn from(error: PdfError) -> Self {
+        match error {
+            PdfError::TimedOut(why) => RenderError::Slow(why),
+            PdfError::Broken(why) => RenderError::Failed(why),
         }
     }
 }
 
-/// `[width, height]` of all pages of a PDF, in points.
+/// `[width, height]` in points of all pages of a PDF.
 type Pages = Arc<Vec<[f64; 2]>>;
 
-/// The stamp of a PDF, and its pages or why there are none.
+/// The stamp of a PDF, and its pages or why they cannot be read.
 type Measured = (u64, Result<Pages, String>);
 
-impl Service {
-    /// A service that has rendered nothing yet.
+impl Renderer {
+    /// A renderer of the images of a catalogue, with nothing in memory yet.
     pub fn new(
-        catalogue: Catalogue,
-        cap: Cap,
-        max_age: u32,
-        means: Means,
-        store: Arc<Store>,
+        catalogue: Arc<SharedCatalogue>,
+        limits: RenderLimits,
+        prepared: Option<Prepared>,
+        cache: Arc<TieredCache>,
     ) -> Self {
-        let kept = usize::try_from(means.memory / 4).unwrap_or(usize::MAX);
-        Service {
-            catalogue: RwLock::new(Arc::new(catalogue)),
-            cap,
-            max_age,
-            looks: Mutex::default(),
+        let quarter = usize::try_from(limits.memory / 4).unwrap_or(usize::MAX);
+        Renderer {
+            catalogue,
+            facts: Mutex::default(),
             documents: Mutex::default(),
             measuring: Mutex::default(),
-            slow: Mutex::default(),
-            lanes: Lanes::new(means.memory / 2, THREADS, means.most_waiting, TURN),
-            answers: Cache::new(kept),
-            pictures: Cache::new(kept),
-            prepared: None,
-            presets: Presets::default(),
-            store,
+            slow_pages: Mutex::default(),
+            admission: Admission::new(
+                limits.memory / 2,
+                THREADS,
+                limits.most_waiting,
+                ADMISSION_TIMEOUT,
+            ),
+            answers: Cache::new(quarter),
+            sources: Cache::new(quarter),
+            prepared,
+            cache,
             metrics: Metrics::default(),
         }
     }
 
-    /// What the core says to who sees so much.
-    pub fn respond(&self, ids: &Ids, asked: &Asked, sight: &Sight, reviewed: bool) -> Response {
-        match asked.path {
-            "/health" => self.health(),
-            "/metrics" => {
-                let text = self.metrics.print(&self.now()) + &self.store.print();
-                respond::text(text, "text/plain; version=0.0.4")
-            }
-            _ => {
-                let catalogue = self.catalogue();
-                let site = Site {
-                    catalogue: &catalogue,
-                    sight,
-                    reviewed,
-                    presets: &self.presets,
-                    cap: self.cap,
-                    max_age: self.max_age,
-                    facts: &|at| self.facts(at),
-                };
-                respond::respond(&site, ids, asked)
-            }
-        }
-    }
-
-    /// What there is to serve, as it is now.
-    pub fn catalogue(&self) -> Arc<Catalogue> {
-        let held = self
-            .catalogue
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        held.clone()
-    }
-
-    /// Serves a corrected catalogue from now on.
-    pub fn correct(&self, catalogue: Catalogue) {
-        let mut held = self
-            .catalogue
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *held = Arc::new(catalogue);
-    }
-
-    fn health(&self) -> Response {
-        let images = self.catalogue().pictures.len();
-        let version = env!("CARGO_PKG_VERSION");
-        let health = serde_json::json!({"status": "ok", "images": images, "version": version});
-        respond::text(format!("{health}\n"), "application/json")
-    }
-
-    fn now(&self) -> Now {
-        Now {
-            images: self.catalogue().pictures.len(),
+    /// Metrics of rendering and of all caches in the text format of Prometheus.
+    pub fn metrics_text(&self) -> String {
+        let now = Now {
+            images: self.catalogue.get().images.len(),
             answer_bytes: self.answers.bytes(),
-            picture_bytes: self.pictures.bytes(),
-            waiting: self.lanes.waiting(),
-        }
+            picture_bytes: self.sources.bytes(),
+            waiting: self.admission.waiting(),
+        };
+        self.metrics.print(&now) + &self.cache.metrics()
     }
 
-    /// The file of an image as it is now; read anew only if it changed.
-    fn facts(&self, at: usize) -> Result<Facts, String> {
-        let catalogue = self.catalogue();
-        let picture = &catalogue.pictures[at];
-        let path = &picture.path;
+    /// The facts of the file of an image as it is now. The file is read again only if it changed.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no longer an image.
+    pub fn facts(&self, at: usize) -> Result<FileFacts, String> {
+        let catalogue = self.catalogue.get();
+        let image = &catalogue.images[at];
+        let path = &image.path;
         let now = std::fs::metadata(path).map_err(|e| e.to_string())?;
         let seen = stamp(&now);
-        let known = lock(&self.looks).get(&at).cloned();
+        let known = lock(&self.facts).get(&at).cloned();
         if let Some((_, facts)) = known.filter(|(before, _)| *before == seen) {
             return Ok(facts);
         }
-        let header = match (self.pyramid_of(picture, &now), &picture.page) {
-            (Some(pyramid), _) => catalogue::measure(&pyramid)?,
-            (None, Some(page)) => self.look_at_page(path, page, seen)?,
-            (None, None) => catalogue::measure(path)?,
+        let header = match (self.pyramid_of(image, &now), &image.page) {
+            (Some(pyramid), _) => measure(&pyramid)?,
+            (None, Some(page)) => self.measure_page(path, page, seen)?,
+            (None, None) => measure(path)?,
         };
-        let stamp = match self.store.settings.identity {
+        let stamp = match self.cache.settings.identity {
             Identity::File => seen,
             Identity::Content => tokio::task::block_in_place(|| stamp_of_bytes(path))?,
         };
-        // What is drawn depends on more than the file.
-        let stamp = stamp ^ picture.page.map_or(0, |page| u64::from(page.dpi) << 32);
-        let facts = catalogue::facts(&header, stamp);
-        lock(&self.looks).insert(at, (seen, facts.clone()));
+        // A drawn page depends on its resolution too.
+        let stamp = stamp ^ image.page.map_or(0, |page| u64::from(page.dpi) << 32);
+        let facts = FileFacts::new(&header, stamp);
+        lock(&self.facts).insert(at, (seen, facts.clone()));
         Ok(facts)
     }
 
-    /// The bytes of a planned answer.
+    /// The rendered bytes of a plan, from a cache if possible. `key` is the key of the plan in caches.
+    ///
+    /// # Errors
+    /// The plan cannot be rendered now.
     pub async fn render(
         self: &Arc<Self>,
         at: usize,
         plan: Plan,
         key: &str,
-    ) -> Result<Bytes, Trouble> {
+    ) -> Result<Bytes, RenderError> {
         let make = self.make(at, plan, key);
-        let (bytes, kept) = self.answers.get(&key.to_owned(), make).await?;
-        if kept {
+        let (bytes, is_cached) = self.answers.get(&key.to_owned(), make).await?;
+        if is_cached {
             add(&self.metrics.answers_kept, 1);
-            self.store.memory.hit(bytes.len());
+            self.cache.memory.hit(bytes.len());
         }
         Ok(bytes)
     }
 
     /// The answer to a plan, if it was prepared.
-    fn thumbnail(&self, at: usize, plan: &Plan) -> Option<Bytes> {
+    fn prepared_answer(&self, at: usize, plan: &Plan) -> Option<Bytes> {
         let prepared = self.prepared.as_ref()?;
-        let catalogue = self.catalogue();
-        let picture = &catalogue.pictures[at];
-        let now = std::fs::metadata(&picture.path).ok()?;
+        let catalogue = self.catalogue.get();
+        let image = &catalogue.images[at];
+        let now = std::fs::metadata(&image.path).ok()?;
         let size = self.facts(at).ok()?.size;
-        let path = prepared.answer(&picture.id, &now, size, plan)?;
+        let path = prepared.answer(&image.id, &now, size, plan)?;
         let bytes = tokio::task::block_in_place(|| std::fs::read(path)).ok()?;
         add(&self.metrics.prepared, 1);
         Some(bytes.into())
     }
 
-    /// The size of a page in a file that bears a stamp. All pages are measured at once.
-    fn look_at_page(&self, path: &Path, page: &Page, seen: u64) -> Result<Look, String> {
+    /// The header of a page of a PDF with this stamp. All its pages are measured at once.
+    fn measure_page(&self, path: &Path, page: &PdfPage, seen: u64) -> Result<Look, String> {
         let known = || {
             let known = lock(&self.documents).get(path).cloned();
             known.filter(|(before, _)| *before == seen)
         };
         let pages = match known() {
             Some((_, pages)) => pages,
-            // `documents` stays unlocked: others ask for other documents meanwhile.
+            // `documents` is not locked meanwhile: other requests need other documents.
             None => tokio::task::block_in_place(|| {
                 let _turn = lock(&self.measuring);
                 if let Some((_, pages)) = known() {
                     return pages;
                 }
-                let pages = apart::sizes(path, page.patience).map(Arc::new);
+                let pages = pdf_worker::sizes(path, page.timeout).map(Arc::new);
                 let pages = pages.map_err(String::from);
                 lock(&self.documents).insert(path.to_owned(), (seen, pages.clone()));
                 pages
             }),
         }?;
         let points = pages.get(page.number as usize - 1);
-        let points = points.ok_or_else(|| format!("it has {} pages now", pages.len()))?;
-        Ok(documents::look(pdf::pixels(*points, page.dpi)))
+        let points = points.ok_or_else(|| {
+            format!(
+                "the file has only {} now",
+                counted(pages.len() as u64, "page", "pages")
+            )
+        })?;
+        Ok(page_look(pdf::pixels(*points, page.dpi)))
     }
 
-    /// The pyramid of an image, where a sound one was made of the file as it is now.
-    fn pyramid_of(&self, picture: &Picture, now: &Metadata) -> Option<PathBuf> {
-        let pyramid = self.prepared.as_ref().map(|p| p.pyramid(&picture.id, now));
+    /// The path of the pyramid of an image, if one was made from the present state of its file.
+    fn pyramid_of(&self, image: &ImageRecord, now: &Metadata) -> Option<PathBuf> {
+        let pyramid = self.prepared.as_ref().map(|p| p.pyramid(&image.id, now));
         let is_sound = |path: &PathBuf| {
-            let look = catalogue::measure(path);
-            look.is_ok_and(|look| look.size == picture.size)
+            let look = measure(path);
+            look.is_ok_and(|look| look.size == image.size)
         };
         pyramid.filter(|path| prepared::is_fresh(path, now) && is_sound(path))
     }
 
-    /// An answer that is kept in whatever tier, or none; it is not made.
-    pub async fn find(&self, at: usize, plan: &Plan, key: &str) -> Option<Bytes> {
-        if let Some(bytes) = self.thumbnail(at, plan) {
+    /// The answer to a plan if it was prepared or is cached in any tier; nothing is rendered.
+    pub async fn cached(&self, at: usize, plan: &Plan, key: &str) -> Option<Bytes> {
+        if let Some(bytes) = self.prepared_answer(at, plan) {
             return Some(bytes);
         }
         if let Some(bytes) = self.answers.peek(&key.to_owned()) {
             return Some(bytes);
         }
         let facts = self.facts(at).ok()?;
-        self.store.get(&self.name(at, &facts, key)).await
+        self.cache.get(&self.tier_key(at, &facts, key)).await
     }
 
-    /// The bytes of an answer that is not in memory, and how many there are.
+    /// The answer to a plan that is not in memory, and its length in bytes.
     async fn make(
         self: &Arc<Self>,
         at: usize,
         plan: Plan,
         key: &str,
-    ) -> Result<(Bytes, usize), Trouble> {
-        one(&self.store.memory.misses);
-        if let Some(bytes) = self.thumbnail(at, &plan) {
+    ) -> Result<(Bytes, usize), RenderError> {
+        one(&self.cache.memory.misses);
+        if let Some(bytes) = self.prepared_answer(at, &plan) {
             let size = bytes.len();
             return Ok((bytes, size));
         }
-        let bytes = match self.store.is_empty() {
-            true => self.work(at, plan, any).await?.map(|(bytes, _)| bytes),
-            false => self.make_and_keep(at, plan, key).await?,
+        let bytes = match self.cache.is_empty() {
+            true => self.work(at, plan, stored_or_rendered).await?,
+            false => self.make_in_tiers(at, plan, key).await?,
         };
-        let bytes = bytes.ok_or_else(|| Trouble::Failed("nothing was rendered".into()))?;
+        let bytes = bytes.ok_or_else(|| RenderError::Failed("nothing was rendered".into()))?;
         let size = bytes.len();
         Ok((bytes, size))
     }
 
-    /// The same, kept beyond memory.
-    async fn make_and_keep(
+    /// The same, with the tiers of the cache below memory.
+    async fn make_in_tiers(
         self: &Arc<Self>,
         at: usize,
         plan: Plan,
         key: &str,
-    ) -> Result<Option<Bytes>, Trouble> {
-        let facts = self.facts(at).map_err(Trouble::Failed)?;
-        // What lies in its file as it is asked for needs no second place.
+    ) -> Result<Option<Bytes>, RenderError> {
+        let facts = self.facts(at).map_err(RenderError::Failed)?;
+        // A tile that is stored in its file as requested needs no second copy.
         let is_tiled = facts.cost == 0;
-        if is_tiled && let Some((bytes, _)) = self.work(at, plan, stored).await? {
+        if is_tiled && let Some(bytes) = self.work(at, plan, stored).await? {
             return Ok(Some(bytes));
         }
-        let name = self.name(at, &facts, key);
-        if let Some(bytes) = self.store.get(&name).await {
+        let name = self.tier_key(at, &facts, key);
+        if let Some(bytes) = self.cache.get(&name).await {
             return Ok(Some(bytes));
         }
-        let Some((bytes, _)) = self.work(at, plan, any).await? else {
+        let Some(bytes) = self.work(at, plan, stored_or_rendered).await? else {
             return Ok(None);
         };
-        if self.is_as_it_was(at, &facts) {
-            self.store.put(&name, &bytes);
+        if self.is_unchanged(at, &facts) {
+            self.cache.put(&name, &bytes);
         }
         Ok(Some(bytes))
     }
 
-    /// Work on a picture, when there is leave for it.
+    /// Does some work on an image, once it is admitted.
     async fn work(
         self: &Arc<Self>,
         at: usize,
         plan: Plan,
         work: fn(&Source, &Plan) -> Made,
-    ) -> Result<Option<(Bytes, bool)>, Trouble> {
-        let picture = self.picture(at).await?;
-        let cost = cost_of(&plan) + picture.cost(&plan);
-        let leave = self.lanes.enter(cost).await?;
+    ) -> Result<Option<Bytes>, RenderError> {
+        let source = self.source(at).await?;
+        let cost = cost_of(&plan) + source.cost(&plan);
+        let permit = self.admission.enter(cost).await?;
         let work = move || {
-            let made = work(&picture, &plan);
-            drop(leave);
+            let made = work(&source, &plan);
+            drop(permit);
             made
         };
         let made = off_thread(work).await?;
@@ -372,113 +325,116 @@ impl Service {
             add(&self.metrics.answers_made, 1);
             add(&self.metrics.passed, passed.into());
         }
-        Ok(made.map(|(bytes, passed)| (Bytes::from(bytes), passed)))
+        Ok(made.map(|(bytes, _)| Bytes::from(bytes)))
     }
 
-    /// What an answer is kept under beyond memory. It holds the stamp of the file at this moment beside the one in
-    /// the key: where they differ it is found by nobody.
-    fn name(&self, at: usize, facts: &Facts, key: &str) -> Key {
-        let picture = &self.catalogue().pictures[at];
+    /// The key of an answer in the tiers below memory. It holds the present stamp of the file in addition to the one in
+    /// `key`: if they differ, no request will find the answer.
+    fn tier_key(&self, at: usize, facts: &FileFacts, key: &str) -> CacheKey {
+        let image = &self.catalogue.get().images[at];
         let text = format!("{} {key}", facts.stamp);
-        self.store.key(&picture.id, &picture.path, &text)
+        self.cache.key(&image.id, &image.path, &text)
     }
 
-    /// Whether a file is the one that was looked at, and no change since could have gone unseen.
-    fn is_as_it_was(&self, at: usize, facts: &Facts) -> bool {
-        let path = &self.catalogue().pictures[at].path;
+    /// Whether a file still has these facts, and no later change could have gone unnoticed.
+    fn is_unchanged(&self, at: usize, facts: &FileFacts) -> bool {
+        let path = &self.catalogue.get().images[at].path;
         let is_settled = std::fs::metadata(path).is_ok_and(|now| disk::is_settled(&now));
         is_settled && self.facts(at).is_ok_and(|now| now.stamp == facts.stamp)
     }
 
-    /// Removes all that is kept of an image, in memory and beyond; how many answers there were beyond it. What is
-    /// no longer in the catalogue may still be kept.
+    /// Removes everything that is cached about an image, and returns the number of answers in the tiers below memory. An
+    /// image that is no longer in the catalogue may still be cached.
+    ///
+    /// # Errors
+    /// A tier could not be purged.
     pub async fn purge(&self, id: &str) -> Result<u64, String> {
-        let catalogue = self.catalogue();
+        let catalogue = self.catalogue.get();
         let at = catalogue.find(id);
-        let id = at.map_or(id, |at| &catalogue.pictures[at].id);
-        let start = picture::key_start(id);
+        let id = at.map_or(id, |at| &catalogue.images[at].id);
+        let start = api::key_start(id);
         self.answers.forget(|key| key.starts_with(&start));
-        self.pictures.forget(|(of, _)| Some(*of) == at);
-        self.store.purge(id).await
+        self.sources.forget(|(of, _)| Some(*of) == at);
+        self.cache.purge(id).await
     }
 
-    /// The picture behind an image, decoded if it is not here.
-    async fn picture(self: &Arc<Self>, at: usize) -> Result<Arc<Source>, Trouble> {
-        let facts = self.facts(at).map_err(Trouble::Failed)?;
+    /// The pixels of an image, decoded if they are not in memory.
+    async fn source(self: &Arc<Self>, at: usize) -> Result<Arc<Source>, RenderError> {
+        let facts = self.facts(at).map_err(RenderError::Failed)?;
         let make = async {
-            let slow = lock(&self.slow).get(&(at, facts.stamp)).cloned();
+            let slow = lock(&self.slow_pages).get(&(at, facts.stamp)).cloned();
             if let Some(why) = slow {
-                return Err(Trouble::Slow(why));
+                return Err(RenderError::Slow(why));
             }
-            let leave = self.lanes.enter(facts.cost).await?;
-            let catalogue = self.catalogue();
-            let picture = catalogue.pictures[at].clone();
-            let now = std::fs::metadata(&picture.path).map_err(|e| e.to_string())?;
-            let pyramid = self.pyramid_of(&picture, &now);
+            let permit = self.admission.enter(facts.cost).await?;
+            let catalogue = self.catalogue.get();
+            let image = catalogue.images[at].clone();
+            let now = std::fs::metadata(&image.path).map_err(|e| e.to_string())?;
+            let pyramid = self.pyramid_of(&image, &now);
             let work = move || {
-                let picture = match pyramid {
-                    Some(path) => Source::open(&path, MOST_PIXELS).map_err(Fault::Broken),
-                    None => picture.open(),
+                let source = match pyramid {
+                    Some(path) => Source::open(&path, MOST_PIXELS).map_err(PdfError::Broken),
+                    None => image.open(),
                 };
-                drop(leave);
-                picture
+                drop(permit);
+                source
             };
-            let picture = off_thread(work).await;
-            if let Err(Trouble::Slow(why)) = &picture {
-                self.rest((at, facts.stamp), why);
+            let source = off_thread(work).await;
+            if let Err(RenderError::Slow(why)) = &source {
+                self.pause((at, facts.stamp), why);
             }
-            let picture = picture?;
+            let source = source?;
             add(&self.metrics.opened, 1);
-            // Written while it was read: neither the old picture nor the new.
+            // The file was written while it was read, so the pixels may be a mixture of the old image and the new one.
             if self.facts(at).map(|facts| facts.stamp) != Ok(facts.stamp) {
-                return Err(Trouble::Busy);
+                return Err(RenderError::Busy);
             }
-            let bytes = picture.bytes();
-            Ok((Arc::new(picture), bytes))
+            let bytes = source.bytes();
+            Ok((Arc::new(source), bytes))
         };
-        let made = self.pictures.get(&(at, facts.stamp), make).await;
-        made.map(|(picture, _)| picture)
+        let made = self.sources.get(&(at, facts.stamp), make).await;
+        made.map(|(source, _)| source)
     }
 
-    /// Draws a page that took too long no more for a while.
-    fn rest(self: &Arc<Self>, page: (usize, u64), why: &str) {
-        lock(&self.slow).insert(page, why.to_owned());
-        let service = self.clone();
+    /// Refuses to draw a page again for a while, because it took too long.
+    fn pause(self: &Arc<Self>, page: (usize, u64), why: &str) {
+        lock(&self.slow_pages).insert(page, why.to_owned());
+        let renderer = self.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(REST).await;
-            lock(&service.slow).remove(&page);
+            tokio::time::sleep(SLOW_PAGE_PAUSE).await;
+            lock(&renderer.slow_pages).remove(&page);
         });
     }
 }
 
-/// An answer, and whether it was handed on as it is stored.
+/// Some bytes, if there are any, and whether they are sent exactly as they are stored.
 type Made = Result<Option<(Vec<u8>, bool)>, String>;
 
-/// The answer as it is stored, if it is.
-fn stored(picture: &Source, plan: &Plan) -> Made {
-    Ok(picture.stored(plan).map(|bytes| (bytes, true)))
+/// The tile of a plan, if the file stores it as requested.
+fn stored(source: &Source, plan: &Plan) -> Made {
+    Ok(source.stored(plan).map(|bytes| (bytes, true)))
 }
 
-/// The answer as it is stored or else rendered.
-fn any(picture: &Source, plan: &Plan) -> Made {
-    match stored(picture, plan)? {
-        None => picture.render(plan).map(|bytes| Some((bytes, false))),
+/// The stored tile of a plan, or else its rendered image.
+fn stored_or_rendered(source: &Source, plan: &Plan) -> Made {
+    match stored(source, plan)? {
+        None => source.render(plan).map(|bytes| Some((bytes, false))),
         made => Ok(made),
     }
 }
 
-/// Runs work where it keeps nobody from answering. It goes on to its end when the client goes away, and holds its
-/// leave until then.
-async fn off_thread<T: Send + 'static, E: Into<Trouble> + Send + 'static>(
+/// Runs work on a thread for blocking work. It runs to its end even if the client disconnects, and holds its permit until
+/// then.
+async fn off_thread<T: Send + 'static, E: Into<RenderError> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, Trouble> {
+) -> Result<T, RenderError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done.map_err(Into::into),
-        Err(e) => Err(Trouble::Failed(format!("rendering broke off: {e}"))),
+        Err(e) => Err(RenderError::Failed(format!("rendering failed: {e}"))),
     }
 }
 
-/// About the bytes of memory that an answer takes: scaled, turned, encoded.
+/// Roughly the bytes of memory that scaling, turning and encoding take.
 fn cost_of(plan: &Plan) -> u64 {
     let area = |[w, h]: [u32; 2]| u64::from(w) * u64::from(h);
     match plan.turn % 90.0 == 0.0 {
@@ -487,18 +443,18 @@ fn cost_of(plan: &Plan) -> u64 {
     }
 }
 
-/// A thread that panicked left nothing half-done behind: entries are set in one step.
+/// Locks a mutex even if a thread panicked while it held it: entries are set in one step, so none is half-done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Changes when the bytes of the file do.
+/// A number that changes when the bytes of the file do.
 fn stamp_of_bytes(path: &Path) -> Result<u64, String> {
     let digest = files::folder::sha256(path).map_err(|e| e.to_string())?;
     Ok(u64::from_str_radix(&digest[..16], 16).unwrap_or_default())
 }
 
-/// Changes when the file does.
+/// A number that changes when the file is changed or replaced.
 fn stamp(file: &Metadata) -> u64 {
     let facts = format!(
         "{} {} {} {} {}",

@@ -1,22 +1,23 @@
-//! Pages for people, embedded: the grid of images, one image with its boxes, and the data they show. Pure.
+//! The pages for people, embedded in the program: the index of images, an image with its boxes, and the data that they
+//! show. Pure.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::auth::rules::Access;
+use super::image::api;
+use super::image_record::ImageRecord;
+use super::presentation::canvases;
+use super::presentation::uris::{self, Uris};
+use super::site::Site;
+use super::web::message::{
+    Body, Request, Response, entity_tag, error_response, json_response, not_modified,
+};
 use crate::contracts::{BBox, Localization, Number};
 use crate::iiif::Version;
-use crate::serve::auth::rules::May;
-use crate::serve::catalogue::Picture;
-use crate::serve::image::preset as presets;
-use crate::serve::presentation::canvases as sides;
-use crate::serve::presentation::uris::Ids;
-use crate::serve::tag;
-use crate::serve::web::router::{
-    Asked, Body, Response, Site, json_response, not_modified, refused,
-};
 
-/// Files of the pages: name, media type, text.
+/// The files of the pages: name, media type, text.
 const ASSETS: [(&str, &str, &str); 7] = [
     (
         "style.css",
@@ -54,164 +55,161 @@ const ASSETS: [(&str, &str, &str); 7] = [
         include_str!("viewer.js"),
     ),
 ];
-/// Nothing from elsewhere, and nothing written into a page runs.
+/// The content security policy: nothing is loaded from other sites, and no inline script runs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// The page of all images.
-pub fn index(asked: &Asked) -> Response {
-    page(include_str!("index.html"), asked)
+pub fn index(request: &Request) -> Response {
+    page(include_str!("index.html"), request)
 }
 
 /// The page of one image.
-pub fn view(site: &Site, id: &str, ids: &Ids, asked: &Asked) -> Response {
-    match site.find(id, ids) {
-        Some(_) => page(include_str!("view.html"), asked),
-        None => refused(404, &format!("no image is called `{id}`")),
+pub fn view(site: &Site, id: &str, uris: &Uris, request: &Request) -> Response {
+    match site.find(id, uris) {
+        Some(_) => page(include_str!("view.html"), request),
+        None => api::not_found(id),
     }
 }
 
 /// A file of the pages.
-pub fn asset(name: &str, asked: &Asked) -> Response {
+pub fn asset(name: &str, request: &Request) -> Response {
     match ASSETS.iter().find(|(known, ..)| *known == name) {
-        Some((_, media_type, text)) => embedded(text, media_type, asked),
-        None => refused(404, "no such file"),
+        Some((_, media_type, text)) => embedded(text, media_type, request),
+        None => error_response(404, "no such file"),
     }
 }
 
-/// `images.json`, and `image/ID.json` where `id` is given.
-pub fn data(site: &Site, id: Option<&str>, ids: &Ids, asked: &Asked) -> Response {
+/// The data of the pages: `images.json`, or with an `id` `image/ID.json`.
+pub fn data(site: &Site, id: Option<&str>, uris: &Uris, request: &Request) -> Response {
     let document = match id {
         None => json!({
-            "images": listed(site, ids),
+            "images": images(site, uris),
             "account": account(site),
             "presets": preset_links(site, "{segment}"),
         }),
-        Some(id) => match id.strip_suffix(".json").and_then(|id| site.find(id, ids)) {
+        Some(id) => match id.strip_suffix(".json").and_then(|id| site.find(id, uris)) {
             Some(at) => {
-                let mut image = image(site, at, ids);
-                let segment = ids.segment_of(&site.catalogue.pictures[at].id);
+                let mut image = details(site, at, uris);
+                let segment = uris.segment_of(&site.catalogue.images[at].id);
                 image["presets"] = preset_links(site, &segment);
                 image
             }
-            None => return refused(404, "no such image"),
+            None => return error_response(404, "no such image"),
         },
     };
-    json_response(&document, "application/json", asked)
+    json_response(&document, "application/json", request)
 }
 
-/// Names of presets, and where each is of an image, below the root of the pages.
+/// `[name, path]` of each preset of the image with this segment; paths are relative to the root of the pages.
 fn preset_links(site: &Site, segment: &str) -> Value {
-    let links = (site.presets.names()).map(|name| json!([name, presets::path(name, segment)]));
+    let links = (site.presets.names()).map(|name| json!([name, uris::preset_path(name, segment)]));
     links.collect()
 }
 
-fn page(text: &str, asked: &Asked) -> Response {
-    embedded(text, "text/html; charset=utf-8", asked)
-        .with("content-security-policy", POLICY)
-        .with("referrer-policy", "same-origin")
-        .with("vary", "accept")
+fn page(text: &str, request: &Request) -> Response {
+    embedded(text, "text/html; charset=utf-8", request)
+        .with_header("content-security-policy", POLICY)
+        .with_header("referrer-policy", "same-origin")
+        .with_header("vary", "accept")
 }
 
-fn embedded(text: &str, media_type: &str, asked: &Asked) -> Response {
-    let etag = tag(text);
-    let response = not_modified(asked, &etag).unwrap_or_else(|| {
-        Response::new(200, Body::Text(text.to_owned())).with("content-type", media_type)
+fn embedded(text: &str, media_type: &str, request: &Request) -> Response {
+    let etag = entity_tag(text);
+    let response = not_modified(request, &etag).unwrap_or_else(|| {
+        Response::new(200, Body::Text(text.to_owned())).with_header("content-type", media_type)
     });
     response
-        .with("cache-control", "no-cache")
-        .with("etag", etag)
+        .with_header("cache-control", "no-cache")
+        .with_header("etag", etag)
 }
 
-/// Who looks, where people can log in; else nothing.
+/// The visitor, if people can log in here; else null.
 fn account(site: &Site) -> Value {
-    let user = &site.sight.visitor.user;
-    (site.sight.rules.as_ref()).map_or(Value::Null, |_| json!({"user": user}))
+    let user = &site.permissions.visitor.user;
+    (site.permissions.rules.as_ref()).map_or(Value::Null, |_| json!({"user": user}))
 }
 
-fn listed(site: &Site, ids: &Ids) -> Vec<Value> {
-    let entry = |picture: &Picture| {
-        let about = &picture.about;
-        let mut concepts: BTreeMap<&str, u64> = BTreeMap::new();
-        let boxes = about.localizations.iter().map(|l| &l.concept);
-        for concept in boxes.chain(&about.labels) {
-            *concepts.entry(concept).or_default() += 1;
-        }
-        let said: Vec<String> = about
-            .metadata
-            .values()
-            .map(|values| values.join(" "))
-            .collect();
-        let split = about
-            .metadata
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case("split"));
-        json!({
-            "id": picture.id,
-            "segment": segment(picture, ids),
-            "service": service(site, picture, ids),
-            "label": label(picture),
-            "light": about.source.labels.image,
-            "group": about.group,
-            "groupLabel": group_label(picture),
-            "split": split.and_then(|(_, values)| values.first()),
-            "said": said.join(" "),
-            "concepts": concepts,
-        })
-    };
-    let pictures = site.catalogue.pictures.iter();
-    pictures
-        .filter(|p| site.sight.shows(&p.about))
-        .map(entry)
+/// What the index page shows of every image that the visitor may know of.
+fn images(site: &Site, uris: &Uris) -> Vec<Value> {
+    let images = site.catalogue.images.iter();
+    images
+        .filter(|image| site.permissions.can_list(&image.about))
+        .map(|image| summary(site, image, uris))
         .collect()
 }
 
-/// The path of the image service that a visitor sees an image by; none where no pixel of it is seen.
-fn service(site: &Site, picture: &Picture, ids: &Ids) -> Option<String> {
-    let segment = segment(picture, ids);
-    match site.sight.may(&picture.about) {
-        May::Hidden | May::None => None,
-        May::Degraded => Some(format!("iiif/degraded/3/{segment}")),
-        May::Full | May::Review => Some(format!("iiif/3/{segment}")),
+fn summary(site: &Site, image: &ImageRecord, uris: &Uris) -> Value {
+    let about = &image.about;
+    let mut concepts: BTreeMap<&str, u64> = BTreeMap::new();
+    let boxes = about.localizations.iter().map(|l| &l.concept);
+    for concept in boxes.chain(&about.labels) {
+        *concepts.entry(concept).or_default() += 1;
+    }
+    let metadata = about.metadata.values().map(|values| values.join(" "));
+    let metadata: Vec<String> = metadata.collect();
+    let is_split = |(key, _): &(&String, _)| key.eq_ignore_ascii_case("split");
+    let split = about.metadata.iter().find(is_split);
+    json!({
+        "id": image.id,
+        "segment": segment(image, uris),
+        "service": service(site, image, uris),
+        "label": label(image),
+        "capture": about.source.labels.image,
+        "group": about.group,
+        "groupLabel": group_label(image),
+        "split": split.and_then(|(_, values)| values.first()),
+        "metadata": metadata.join(" "),
+        "concepts": concepts,
+    })
+}
+
+/// The path of the image service that the visitor may use for an image; none if the visitor may see no pixels.
+fn service(site: &Site, image: &ImageRecord, uris: &Uris) -> Option<String> {
+    let segment = segment(image, uris);
+    match site.permissions.access(&image.about) {
+        Access::Hidden | Access::None => None,
+        Access::Degraded => Some(format!("iiif/degraded/3/{segment}")),
+        Access::Full | Access::Review => Some(format!("iiif/3/{segment}")),
     }
 }
 
-/// Everything that the page of an image shows.
-fn image(site: &Site, at: usize, ids: &Ids) -> Value {
-    let pictures = &site.catalogue.pictures;
-    let picture = &pictures[at];
-    let about = &picture.about;
+/// What the page of an image shows.
+fn details(site: &Site, at: usize, uris: &Uris) -> Value {
+    let images = &site.catalogue.images;
+    let image = &images[at];
+    let about = &image.about;
     let frame = about.frame.map(|frame| [frame.width, frame.height]);
-    let is_seen = |p: &&Picture| site.sight.shows(&p.about);
-    let may_review = site.sight.may(about) == May::Review;
+    let is_listed = |image: &&ImageRecord| site.permissions.can_list(&image.about);
+    let may_review = site.permissions.access(about) == Access::Review;
     let metadata = about
         .metadata
         .iter()
         .map(|(key, values)| json!([key, values.join("; ")]));
-    // From the page of the image to what is served.
-    let below = |uri: String| uri.strip_prefix(&ids.page("/")).unwrap_or(&uri).to_owned();
+    // Relative to the root of the server.
+    let relative = |uri: String| uri.strip_prefix(&uris.page("/")).unwrap_or(&uri).to_owned();
     json!({
-        "id": picture.id,
-        "label": label(picture),
-        "light": about.source.labels.image,
-        "groupLabel": group_label(picture),
+        "id": image.id,
+        "label": label(image),
+        "capture": about.source.labels.image,
+        "groupLabel": group_label(image),
         "labels": about.labels,
-        "frame": frame.unwrap_or(picture.size.map(f64::from)).map(Number),
-        "boxes": boxes(picture),
-        "service": service(site, picture, ids),
+        "frame": frame.unwrap_or(image.size.map(f64::from)).map(Number),
+        "boxes": boxes(image),
+        "service": service(site, image, uris),
         "account": account(site),
-        "lights": lights(site, picture, ids),
-        "previous": pictures[..at].iter().rfind(is_seen).map(|p| segment(p, ids)),
-        "next": pictures[at + 1..].iter().find(is_seen).map(|p| segment(p, ids)),
+        "captures": captures(site, image, uris),
+        "previous": images[..at].iter().rfind(is_listed).map(|p| segment(p, uris)),
+        "next": images[at + 1..].iter().find(is_listed).map(|p| segment(p, uris)),
         "metadata": metadata.collect::<Vec<_>>(),
         "rights": about.source.rights,
         "attribution": about.source.attribution,
-        "manifest": below(ids.manifest(Version::V3, &about.group)),
-        "review": site.reviewed && may_review,
+        "manifest": relative(uris.manifest(Version::V3, &about.group)),
+        "review": site.takes_reviews && may_review,
     })
 }
 
-/// The boxes of an image as pages draw them.
-pub fn boxes(picture: &Picture) -> Vec<Value> {
+/// The boxes of an image in the form that the pages read.
+pub fn boxes(image: &ImageRecord) -> Vec<Value> {
     let one = |l: &Localization| {
         let numbers = |b: &BBox| [b.x, b.y, b.width, b.height].map(Number);
         let points = l.polygon.as_ref().map(|p| {
@@ -220,39 +218,38 @@ pub fn boxes(picture: &Picture) -> Vec<Value> {
         });
         json!({"id": l.id, "concept": l.concept, "bbox": numbers(&l.bbox), "polygon": points})
     };
-    picture.about.localizations.iter().map(one).collect()
+    image.about.localizations.iter().map(one).collect()
 }
 
-/// Other lights and bands of the same side: name and segment.
-fn lights(site: &Site, picture: &Picture, ids: &Ids) -> Vec<Value> {
-    let group = sides::groups(site.catalogue)
+/// `[name, segment]` of all images on the same canvas: its captures and bands.
+fn captures(site: &Site, image: &ImageRecord, uris: &Uris) -> Vec<Value> {
+    let group = canvases::groups(site.catalogue)
         .into_iter()
-        .find(|g| g.name == picture.about.group);
-    let sides = group.map(|group| group.sides()).unwrap_or_default();
-    let side = sides
+        .find(|group| group.name == image.about.group);
+    let canvases = group.map(|group| group.canvases()).unwrap_or_default();
+    let canvas = canvases
         .into_iter()
-        .find(|side| side.pictures.iter().any(|p| p.id == picture.id));
-    let pictures = side.map(|side| side.pictures).unwrap_or_default();
-    let entry = |p: &&Picture| {
-        let name = p.about.source.labels.image.as_ref().unwrap_or(&p.id);
-        json!([name, segment(p, ids)])
+        .find(|canvas| canvas.images.iter().any(|other| other.id == image.id));
+    let images = canvas.map(|canvas| canvas.images).unwrap_or_default();
+    let capture = |image: &&ImageRecord| {
+        let name = image.about.source.labels.image.as_ref();
+        json!([name.unwrap_or(&image.id), segment(image, uris)])
     };
-    let seen = pictures.iter().filter(|p| site.sight.shows(&p.about));
-    seen.map(entry).collect()
+    let listed = (images.iter()).filter(|image| site.permissions.can_list(&image.about));
+    listed.map(capture).collect()
 }
 
-fn segment(picture: &Picture, ids: &Ids) -> String {
-    let service = ids.service(Version::V3, &picture.id);
-    service.rsplit('/').next().unwrap_or_default().to_owned()
+fn segment(image: &ImageRecord, uris: &Uris) -> String {
+    uris.segment_of(&image.id)
 }
 
-fn label(picture: &Picture) -> &str {
-    let labels = &picture.about.source.labels;
+fn label(image: &ImageRecord) -> &str {
+    let labels = &image.about.source.labels;
     let label = labels.canvas.as_deref().or(labels.image.as_deref());
-    label.unwrap_or(&picture.id)
+    label.unwrap_or(&image.id)
 }
 
-fn group_label(picture: &Picture) -> &str {
-    let label = picture.about.source.labels.manifest.as_deref();
-    label.unwrap_or(&picture.about.group)
+fn group_label(image: &ImageRecord) -> &str {
+    let label = image.about.source.labels.manifest.as_deref();
+    label.unwrap_or(&image.about.group)
 }

@@ -1,33 +1,32 @@
-//! Boxes as annotations: W3C for Presentation 3, Open Annotation for 2.1. Pure.
+//! Boxes as annotations: Web Annotation for Presentation 3, Open Annotation for 2.1. Pure.
 
 use serde_json::{Map, Value, json};
 
-use super::canvases as sides;
-use super::canvases::Side;
-use super::uris::Ids;
+use super::canvases::{self, Canvas};
+use super::uris::Uris;
 use crate::contracts::{BBox, Localization};
 use crate::selectors::svg;
 use crate::sides::name;
 
-/// Everything said about a side as W3C annotations: labels of the whole, then boxes.
-pub fn all(side: &Side, canvas: &str, ids: &Ids) -> Vec<Value> {
-    let page = ids.annotations(canvas);
-    let labels = side.first().about.labels.iter().enumerate();
+/// The labels and boxes of a canvas as Web Annotations: first labels of the whole, then boxes. `uri` is that of the canvas.
+pub fn all(canvas: &Canvas, uri: &str, uris: &Uris) -> Vec<Value> {
+    let page = uris.annotations(uri);
+    let labels = canvas.first().about.labels.iter().enumerate();
     let whole = labels.map(|(n, concept)| {
         json!({"id": format!("{page}#label-{}", n + 1), "type": "Annotation", "motivation": "tagging",
-            "body": [tag(concept)], "target": canvas})
+            "body": [tag(concept)], "target": uri})
     });
-    let regions = sides::annotations(side);
-    let boxes = regions.iter().map(|boxes| annotation(boxes, &page, canvas));
+    let regions = canvases::annotations(canvas);
+    let boxes = regions.iter().map(|boxes| annotation(boxes, &page, uri));
     whole.chain(boxes).collect()
 }
 
-/// The boxes that are regions of one annotation.
+/// The annotation that these boxes are regions of.
 fn annotation(boxes: &[&Localization], page: &str, canvas: &str) -> Value {
     let first = boxes[0];
     let mut targets: Vec<Value> = boxes.iter().map(|b| target(b, canvas)).collect();
     let mut annotation = json!({
-        "id": sides::annotation_id(name(first), page),
+        "id": canvases::annotation_id(name(first), page),
         "type": "Annotation",
         "motivation": motivation(first),
         "body": bodies(first),
@@ -44,16 +43,16 @@ fn annotation(boxes: &[&Localization], page: &str, canvas: &str) -> Value {
             false => json!({"type": "Person", "name": name}),
         };
     }
-    let others = others(first);
-    if !others.is_empty() {
-        annotation["attributes"] = others.into();
+    let further = further_attributes(first);
+    if !further.is_empty() {
+        annotation["attributes"] = further.into();
     }
     annotation
 }
 
-/// What is known of a box and no word of Web Annotation says, as `recto-digest` reads it back.
-fn others(localization: &Localization) -> Map<String, Value> {
-    const SAID: [&str; 13] = [
+/// The attributes of a box that have no place in Web Annotation, as `recto-digest` reads them back.
+fn further_attributes(localization: &Localization) -> Map<String, Value> {
+    const PLACED: [&str; 13] = [
         "annotation",
         "body",
         "confidence",
@@ -69,7 +68,7 @@ fn others(localization: &Localization) -> Map<String, Value> {
         "text",
     ];
     let all = localization.attributes.iter();
-    let others = all.filter(|(name, _)| !SAID.contains(&name.as_str()));
+    let others = all.filter(|(name, _)| !PLACED.contains(&name.as_str()));
     let others = others.map(|(name, value)| (name.clone(), value.clone()));
     others.collect()
 }
@@ -86,7 +85,7 @@ fn motivation(localization: &Localization) -> Value {
     }
 }
 
-/// The concept as a tag, further tags, the words that stand in the box, links, and what no words say.
+/// The bodies of a box: the concept as a tag, further tags, the transcribed text, links, and bodies kept as they were.
 fn bodies(localization: &Localization) -> Vec<Value> {
     let attributes = &localization.attributes;
     let listed = |name: &str| attributes.get(name).and_then(Value::as_array);
@@ -119,7 +118,7 @@ fn bodies(localization: &Localization) -> Vec<Value> {
     bodies
 }
 
-/// A concept as a body.
+/// A tag as a body.
 pub fn tag(concept: &str) -> Value {
     json!({"type": "TextualBody", "purpose": "tagging", "format": "text/plain", "value": concept})
 }
@@ -135,25 +134,32 @@ fn target(localization: &Localization, canvas: &str) -> Value {
     }
 }
 
-/// The same as Open Annotation, as Presentation 2.1 has it (§5.4 of it, and what its viewers read).
-pub fn all_2(side: &Side, canvas: &str, canvas_3: &str, ids: &Ids) -> Vec<Value> {
-    let page = ids.annotations(canvas_3);
-    let labels = side.first().about.labels.iter().enumerate();
+/// The same as Open Annotations, for Presentation 2.1 (§5.4, and what its viewers read). `uri` and `uri_3` are those of the
+/// canvas in versions 2.1 and 3.0.
+pub fn all_2(canvas: &Canvas, uri: &str, uri_3: &str, uris: &Uris) -> Vec<Value> {
+    let page = uris.annotations(uri_3);
+    let labels = canvas.first().about.labels.iter().enumerate();
     let whole = labels.map(|(n, concept)| {
         open(
             &format!("{page}#label-{}", n + 1),
             vec![tag_2(concept)],
-            json!(canvas),
+            json!(uri),
         )
     });
-    let boxes = side.first().about.localizations.iter().map(|localization| {
-        let id = sides::annotation_id(&localization.id, &page);
-        let mut bodies = vec![tag_2(&localization.concept)];
-        if let Some(text) = localization.attributes.get("text") {
-            bodies.push(json!({"@type": "dctypes:Text", "format": "text/plain", "chars": text}));
-        }
-        open(&id, bodies, on(localization, canvas))
-    });
+    let boxes = canvas
+        .first()
+        .about
+        .localizations
+        .iter()
+        .map(|localization| {
+            let id = canvases::annotation_id(&localization.id, &page);
+            let mut bodies = vec![tag_2(&localization.concept)];
+            if let Some(text) = localization.attributes.get("text") {
+                bodies
+                    .push(json!({"@type": "dctypes:Text", "format": "text/plain", "chars": text}));
+            }
+            open(&id, bodies, on(localization, uri))
+        });
     whole.chain(boxes).collect()
 }
 
@@ -161,7 +167,7 @@ fn open(id: &str, bodies: Vec<Value>, on: Value) -> Value {
     let mut annotation = Map::new();
     annotation.insert("@id".into(), json!(id));
     annotation.insert("@type".into(), json!("oa:Annotation"));
-    // Viewers of 2.1 write words beside a tag as a comment.
+    // Viewers of 2.1 expect text beside a tag to be a comment.
     let motivation = match bodies.len() {
         1 => json!("oa:tagging"),
         _ => json!(["oa:tagging", "oa:commenting"]),
@@ -193,6 +199,6 @@ fn on(localization: &Localization, canvas: &str) -> Value {
 }
 
 fn xywh(b: &BBox) -> String {
-    // Display of f64 has neither exponent nor a needless `.0`.
+    // `Display` of f64 prints neither an exponent nor a trailing `.0`.
     format!("{},{},{},{}", b.x, b.y, b.width, b.height)
 }

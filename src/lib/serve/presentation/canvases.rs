@@ -1,92 +1,94 @@
-//! The sides of a group: which images are one canvas, and what is said about it. Pure.
+//! The canvases of a group: which images share a canvas, and which boxes are one annotation. Pure.
 //!
-//! Images of one canvas that share its frame, words and boxes are a choice on it: bands and lights of one side.
-//! Images that differ in any of these get canvases of their own, so that reading the documents gives back what they
-//! were made of.
+//! Images with the same canvas, frame, metadata and boxes are alternatives (a `Choice`) on one canvas: bands and captures
+//! of the same side. Images that differ in any of these get canvases of their own, so that whoever reads the documents
+//! gets back what they were made from.
 
-use super::uris as ids;
-use super::uris::Ids;
+use super::uris::{self, Uris};
 use crate::contracts::Localization;
 use crate::iiif::Version;
-use crate::serve::auth::permissions::Sight;
-use crate::serve::catalogue::{Catalogue, Picture};
-use crate::sides::{self, name};
+use crate::serve::auth::permissions::Permissions;
+use crate::serve::catalogue::Catalogue;
+use crate::serve::image_record::ImageRecord;
+use crate::sides::{is_one, name};
 
-/// Images that are one canvas; never empty.
+/// The images of one canvas; never empty.
 #[derive(Clone, Debug)]
-pub struct Side<'a> {
-    /// Its images, in the order of the catalogue.
-    pub pictures: Vec<&'a Picture>,
+pub struct Canvas<'a> {
+    /// The images, in the order of the catalogue.
+    pub images: Vec<&'a ImageRecord>,
 }
 
-/// A group of images by the name in its URIs.
+/// A group of images: a manifest.
 #[derive(Debug)]
 pub struct Group<'a> {
     /// Its name in the localizations.
     pub name: &'a str,
-    /// Its images, in the order of the catalogue; never empty.
-    pub pictures: Vec<&'a Picture>,
+    /// The images, in the order of the catalogue; never empty.
+    pub images: Vec<&'a ImageRecord>,
 }
 
-/// Every group, by name.
+/// All groups, sorted by name.
 pub fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
     let groups = catalogue.groups().into_iter();
-    let pictures = |at: Vec<usize>| at.into_iter().map(|at| &catalogue.pictures[at]).collect();
+    let images = |at: Vec<usize>| at.into_iter().map(|at| &catalogue.images[at]).collect();
     groups
         .map(|(name, at)| Group {
             name,
-            pictures: pictures(at),
+            images: images(at),
         })
         .collect()
 }
 
-/// The group of a name, or of the manifest that the name leads to.
-pub fn group<'a>(catalogue: &'a Catalogue, name: &str, ids: &Ids) -> Option<Group<'a>> {
-    let manifest = ids.manifest(Version::V3, name);
+/// The group of this name, or the group whose name is the URI of the manifest.
+pub fn group<'a>(catalogue: &'a Catalogue, name: &str, uris: &Uris) -> Option<Group<'a>> {
+    let manifest = uris.manifest(Version::V3, name);
     groups(catalogue)
         .into_iter()
         .find(|group| group.name == name || group.name == manifest)
 }
 
 impl<'a> Group<'a> {
-    /// Its sides, in the order in which each first occurs.
-    pub fn sides(&self) -> Vec<Side<'a>> {
-        let mut sides: Vec<Side> = Vec::new();
-        for picture in &self.pictures {
-            match sides.iter_mut().find(|side| side.shows(picture)) {
-                Some(side) => side.pictures.push(picture),
-                None => sides.push(Side {
-                    pictures: vec![picture],
+    /// Its canvases, in the order of their first images.
+    pub fn canvases(&self) -> Vec<Canvas<'a>> {
+        let mut canvases: Vec<Canvas> = Vec::new();
+        for image in &self.images {
+            match canvases.iter_mut().find(|canvas| canvas.holds(image)) {
+                Some(canvas) => canvas.images.push(image),
+                None => canvases.push(Canvas {
+                    images: vec![image],
                 }),
             }
         }
-        sides
+        canvases
     }
 
-    /// Its sides as far as a visitor sees them, each with its position among all: canvases keep their numbers.
-    pub fn seen(&self, sight: &Sight) -> Vec<(usize, Side<'a>)> {
-        let mut sides: Vec<_> = self.sides().into_iter().enumerate().collect();
-        for (_, side) in &mut sides {
-            side.pictures.retain(|p| sight.shows(&p.about));
+    /// The canvases that a visitor may know of, each with its position among all: canvases keep their numbers.
+    pub fn visible(&self, permissions: &Permissions) -> Vec<(usize, Canvas<'a>)> {
+        let mut canvases: Vec<_> = self.canvases().into_iter().enumerate().collect();
+        for (_, canvas) in &mut canvases {
+            canvas
+                .images
+                .retain(|image| permissions.can_list(&image.about));
         }
-        sides.retain(|(_, side)| !side.pictures.is_empty());
-        sides
+        canvases.retain(|(_, canvas)| !canvas.images.is_empty());
+        canvases
     }
 
-    /// What people call it.
+    /// Its label for people.
     pub fn label(&self) -> &'a str {
-        let labels = &self.pictures[0].about.source.labels;
+        let labels = &self.images[0].about.source.labels;
         labels.manifest.as_deref().unwrap_or(self.name)
     }
 }
 
-impl<'a> Side<'a> {
-    /// The first of its images, which speaks for all.
-    pub fn first(&self) -> &'a Picture {
-        self.pictures[0]
+impl<'a> Canvas<'a> {
+    /// The first of its images. All have the same metadata and boxes.
+    pub fn first(&self) -> &'a ImageRecord {
+        self.images[0]
     }
 
-    /// What people call it.
+    /// Its label for people.
     pub fn label(&self) -> &'a str {
         let first = self.first();
         let labels = &first.about.source.labels;
@@ -94,30 +96,30 @@ impl<'a> Side<'a> {
         label.unwrap_or(&first.id)
     }
 
-    /// Boxes are in the frame, so the frame is the canvas.
+    /// `[width, height]` of the canvas: the frame, since boxes are in its coordinates.
     pub fn size(&self) -> [f64; 2] {
         let frame = self.first().about.frame;
         let frame = frame.map(|frame| [frame.width, frame.height]);
         frame.unwrap_or(self.first().size.map(f64::from))
     }
 
-    fn shows(&self, picture: &Picture) -> bool {
-        sides::is_one(&self.first().about, &picture.about)
+    fn holds(&self, image: &ImageRecord) -> bool {
+        is_one(&self.first().about, &image.about)
     }
 }
 
-/// Ids of annotations that are URIs stay; others become fragments of their page.
+/// The URI of an annotation: its id if that is a URI, else a fragment of its page.
 pub fn annotation_id(id: &str, page: &str) -> String {
     match id.split_once(':') {
         Some(("http" | "https" | "urn", _)) => id.to_owned(),
-        _ => format!("{page}#{}", ids::segment(id)),
+        _ => format!("{page}#{}", uris::segment(id)),
     }
 }
 
-/// The boxes of a side by the annotation they are regions of.
-pub fn annotations<'a>(side: &Side<'a>) -> Vec<Vec<&'a Localization>> {
+/// The boxes of a canvas, grouped by the annotation that they are regions of.
+pub fn annotations<'a>(canvas: &Canvas<'a>) -> Vec<Vec<&'a Localization>> {
     let mut found: Vec<Vec<&Localization>> = Vec::new();
-    for localization in &side.first().about.localizations {
+    for localization in &canvas.first().about.localizations {
         let same = |group: &Vec<&Localization>| {
             name(group[0]) == name(localization) && group[0].concept == localization.concept
         };

@@ -1,14 +1,14 @@
-//! The URIs of everything served, absolute, from one base.
+//! The URIs of everything that is served: absolute, below one base.
 //!
-//! What bears one of these URIs as its name already, because it was harvested from here, keeps it: a set that went
-//! out and came back is served under the same names.
+//! An image or group whose name is such a URI already, because it was harvested from this server, keeps it: a set that
+//! was downloaded from here and is served again has the same URIs.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::iiif::Version;
 
-/// All but what RFC 3986 calls unreserved: an identifier is one segment, so its slashes are encoded too. The colon
-/// stands in identifiers such as `bucket:version:key` and is legal in a segment.
+/// The characters to encode: all but the unreserved ones of RFC 3986. An identifier is one segment, so its slashes are
+/// encoded too. The colon stays: it occurs in identifiers such as `bucket:version:key` and is legal in a segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -18,15 +18,15 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Makes URIs below a base.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ids {
+pub struct Uris {
     base: String,
 }
 
-impl Ids {
-    /// URIs below `http://host` or whatever lies before `/iiif`.
+impl Uris {
+    /// URIs below a base such as `http://host`: everything before `/iiif`.
     pub fn below(base: &str) -> Self {
         let base = base.trim_end_matches('/').to_owned();
-        Ids { base }
+        Uris { base }
     }
 
     /// The image service of an identifier.
@@ -35,13 +35,13 @@ impl Ids {
         format!("{base}/iiif/{number}/{}", self.segment_of(id))
     }
 
-    /// The segment of an identifier.
+    /// An identifier as a segment of a path, encoded.
     pub fn segment_of(&self, id: &str) -> String {
         let own = self.own("/iiif/3/", id, "");
         own.map_or_else(|| segment(id), str::to_owned)
     }
 
-    /// The service of the degraded image of an identifier.
+    /// The image service of the degraded image of an identifier.
     pub fn degraded(&self, version: Version, id: &str) -> String {
         let service = self.service(version, id);
         let segment = service.rsplit('/').next().unwrap_or_default();
@@ -65,7 +65,7 @@ impl Ids {
         format!("{}/manifest.json", self.group(version, group))
     }
 
-    /// The canvas at a position (from 0) in a group; numbered from 1.
+    /// The canvas at a position of a group; positions count from 0, the numbers in URIs from 1.
     pub fn canvas(&self, version: Version, group: &str, at: usize) -> String {
         format!("{}/canvas/{}", self.group(version, group), at + 1)
     }
@@ -95,7 +95,7 @@ impl Ids {
         format!("{}/iiif/presentation/{}", self.base, number(version))
     }
 
-    /// The segment between, still encoded, if a name is one of our URIs.
+    /// If a name is a URI of this server, the segment between `before` and `after`, still encoded.
     fn own<'a>(&self, before: &str, name: &'a str, after: &str) -> Option<&'a str> {
         let rest = name.strip_prefix(&*self.base)?.strip_prefix(before)?;
         let segment = rest.strip_suffix(after)?;
@@ -110,9 +110,14 @@ fn number(version: Version) -> u8 {
     }
 }
 
-/// A text as one segment of a path.
+/// A text as one segment of a path, encoded.
 pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// The path of a preset of an image, relative to the base; `segment` is the encoded identifier.
+pub fn preset_path(name: &str, segment: &str) -> String {
+    format!("iiif/preset/{}/{segment}", self::segment(name))
 }
 
 #[cfg(test)]
@@ -120,21 +125,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_our_uris_already_stay() {
-        let ids = Ids::below("http://a.example/b/");
-        let service = ids.service(Version::V3, "x y/z");
+    fn names_that_are_uris_of_this_server_stay() {
+        let uris = Uris::below("http://a.example/b/");
+        let service = uris.service(Version::V3, "x y/z");
         assert_eq!(service, "http://a.example/b/iiif/3/x%20y%2Fz");
-        assert_eq!(ids.service(Version::V3, &service), service);
-        let second = ids.service(Version::V2, &service);
+        assert_eq!(uris.service(Version::V3, &service), service);
+        let second = uris.service(Version::V2, &service);
         assert_eq!(second, "http://a.example/b/iiif/2/x%20y%2Fz");
-        let manifest = ids.manifest(Version::V3, "MS 1");
-        assert_eq!(ids.manifest(Version::V3, &manifest), manifest);
+        let manifest = uris.manifest(Version::V3, "MS 1");
+        assert_eq!(uris.manifest(Version::V3, &manifest), manifest);
         let elsewhere = "http://other.example/iiif/3/x";
         assert!(
-            ids.service(Version::V3, elsewhere)
+            uris.service(Version::V3, elsewhere)
                 .ends_with("/iiif/3/http:%2F%2Fother.example%2Fiiif%2F3%2Fx")
         );
         let deeper = "http://a.example/b/iiif/3/x/y";
-        assert!(ids.service(Version::V3, deeper).ends_with("%2Fx%2Fy"));
+        assert!(uris.service(Version::V3, deeper).ends_with("%2Fx%2Fy"));
     }
 }

@@ -3,43 +3,74 @@
 use serde_json::{Value, json};
 
 use super::annotation;
-use super::canvases as sides;
-use super::canvases::{Group, Side};
-use super::uris::Ids;
-use super::v3::picture_uri;
+use super::canvases::{self, Canvas, Group};
+use super::uris::Uris;
+use super::v3::{image_uri, not_found, position};
 use crate::iiif::{Size, Version};
-use crate::serve::catalogue::Picture;
 use crate::serve::image::info::level_2;
-use crate::serve::web::router::Site;
+use crate::serve::image_record::ImageRecord;
+use crate::serve::site::Site;
+use crate::serve::web::message::{Request, Response, json_response};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/2/context.json";
 
+/// Answers what follows `/iiif/presentation/2/`.
+pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Response {
+    let document = match rest {
+        ["collection.json"] => Some(collection(site, uris)),
+        [group, "manifest.json"] => manifest(site, group, uris),
+        [group, "canvas", n, "annotations.json"] => {
+            position(n).and_then(|n| annotations(site, group, n, uris))
+        }
+        _ => None,
+    };
+    let media_type = match request.accept.contains("application/ld+json") {
+        true => "application/ld+json",
+        false => "application/json",
+    };
+    let response = match document {
+        Some(document) => json_response(&document, media_type, request),
+        None => not_found(),
+    };
+    response.with_header("vary", "accept")
+}
+
 /// The collection of all manifests.
-pub fn collection(site: &Site, ids: &Ids) -> Value {
-    let manifest = |group: Group| json!({"@id": ids.manifest(Version::V2, group.name), "@type": "sc:Manifest", "label": group.label()});
-    let is_seen = |group: &Group| group.pictures.iter().any(|p| site.sight.shows(&p.about));
-    let groups = sides::groups(site.catalogue).into_iter();
+fn collection(site: &Site, uris: &Uris) -> Value {
+    let manifest = |group: Group| json!({"@id": uris.manifest(Version::V2, group.name), "@type": "sc:Manifest", "label": group.label()});
+    let is_seen = |group: &Group| {
+        group
+            .images
+            .iter()
+            .any(|p| site.permissions.can_list(&p.about))
+    };
+    let groups = canvases::groups(site.catalogue).into_iter();
     let manifests = groups.filter(is_seen).map(manifest);
     json!({
         "@context": CONTEXT,
-        "@id": ids.collection(Version::V2),
+        "@id": uris.collection(Version::V2),
         "@type": "sc:Collection",
         "label": "Everything served here",
         "manifests": manifests.collect::<Vec<_>>(),
     })
 }
 
-/// The manifest of a group; none if there is no such group.
-pub fn manifest(site: &Site, group: &str, ids: &Ids) -> Option<Value> {
-    let group = sides::group(site.catalogue, group, ids)?;
-    let id = ids.manifest(Version::V2, group.name);
-    let sides = group.seen(site.sight);
-    if sides.is_empty() {
+/// The manifest of a group; none if there is no such group, or none of its images is visible.
+fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
+    let group = canvases::group(site.catalogue, group, uris)?;
+    let id = uris.manifest(Version::V2, group.name);
+    let visible = group.visible(site.permissions);
+    if visible.is_empty() {
         return None;
     }
-    let canvases = sides.iter();
-    let canvases =
-        canvases.map(|(n, side)| canvas(side, &ids.canvas(Version::V2, group.name, *n), site, ids));
+    let canvases = visible.iter().map(|(n, canvas)| {
+        canvas_document(
+            canvas,
+            &uris.canvas(Version::V2, group.name, *n),
+            site,
+            uris,
+        )
+    });
     Some(json!({
         "@context": CONTEXT,
         "@id": id,
@@ -54,34 +85,34 @@ pub fn manifest(site: &Site, group: &str, ids: &Ids) -> Option<Value> {
 }
 
 /// The annotation list of the `n`-th canvas of a group; none if there is no such canvas.
-pub fn annotations(site: &Site, group: &str, n: usize, ids: &Ids) -> Option<Value> {
-    let group = sides::group(site.catalogue, group, ids)?;
-    let sides = group.seen(site.sight);
-    let (_, side) = sides.iter().find(|(at, _)| *at == n)?;
-    let [canvas, canvas_3] = [Version::V2, Version::V3].map(|v| ids.canvas(v, group.name, n));
+fn annotations(site: &Site, group: &str, n: usize, uris: &Uris) -> Option<Value> {
+    let group = canvases::group(site.catalogue, group, uris)?;
+    let visible = group.visible(site.permissions);
+    let (_, canvas) = visible.iter().find(|(at, _)| *at == n)?;
+    let [uri, uri_3] = [Version::V2, Version::V3].map(|v| uris.canvas(v, group.name, n));
     Some(json!({
         "@context": CONTEXT,
-        "@id": ids.annotations(&canvas),
+        "@id": uris.annotations(&uri),
         "@type": "sc:AnnotationList",
-        "resources": annotation::all_2(side, &canvas, &canvas_3, ids),
+        "resources": annotation::all_2(canvas, &uri, &uri_3, uris),
     }))
 }
 
-fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
-    // Whole numbers (2.1 §3.3): the nearest, since boxes keep their own.
-    let [width, height] = side.size().map(|n| n.round().max(1.0) as u64);
-    let about = &side.first().about;
-    let mut canvas = json!({
+fn canvas_document(canvas: &Canvas, id: &str, site: &Site, uris: &Uris) -> Value {
+    // 2.1 has whole numbers (§3.3). Rounded, although boxes keep the coordinates of the frame.
+    let [width, height] = canvas.size().map(|n| n.round().max(1.0) as u64);
+    let about = &canvas.first().about;
+    let mut document = json!({
         "@id": id,
         "@type": "sc:Canvas",
-        "label": side.label(),
+        "label": canvas.label(),
         "width": width,
         "height": height,
         "images": [{
             "@id": format!("{id}/painting"),
             "@type": "oa:Annotation",
             "motivation": "sc:painting",
-            "resource": choice(side.pictures.iter().map(|p| image(p, site, ids)).collect()),
+            "resource": choice(canvas.images.iter().map(|p| image(p, site, uris)).collect()),
             "on": id,
         }],
     });
@@ -93,7 +124,7 @@ fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
         })
         .collect();
     if !entries.is_empty() {
-        canvas["metadata"] = entries.into();
+        document["metadata"] = entries.into();
     }
     let source = &about.source;
     for (member, value) in [
@@ -103,14 +134,14 @@ fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
         ("attribution", source.attribution.as_deref()),
     ] {
         if let Some(value) = value {
-            canvas[member] = json!(value);
+            document[member] = json!(value);
         }
     }
     if !about.localizations.is_empty() || !about.labels.is_empty() {
-        canvas["otherContent"] =
-            json!([{"@id": ids.annotations(id), "@type": "sc:AnnotationList"}]);
+        document["otherContent"] =
+            json!([{"@id": uris.annotations(id), "@type": "sc:AnnotationList"}]);
     }
-    canvas
+    document
 }
 
 fn choice(mut images: Vec<Value>) -> Value {
@@ -121,24 +152,27 @@ fn choice(mut images: Vec<Value>) -> Value {
     }
 }
 
-fn image(picture: &Picture, site: &Site, ids: &Ids) -> Value {
-    let service = ids.service(Version::V2, &picture.id);
+fn image(record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
+    let service = uris.service(Version::V2, &record.id);
     let mut image = json!({
-        "@id": picture_uri(&service, Size::Full),
+        "@id": image_uri(&service, Size::Full),
         "@type": "dctypes:Image",
         "format": "image/jpeg",
-        "width": picture.size[0],
-        "height": picture.size[1],
+        "width": record.size[0],
+        "height": record.size[1],
         "service": {
             "@context": "http://iiif.io/api/image/2/context.json",
             "@id": service,
             "profile": level_2(Version::V2),
         },
     });
-    if let Some(probe) = site.sight.service(&picture.about, Version::V2, ids) {
+    if let Some(probe) = site
+        .permissions
+        .probe_service(&record.about, Version::V2, uris)
+    {
         image["service"]["service"] = probe;
     }
-    if let Some(name) = &picture.about.source.labels.image {
+    if let Some(name) = &record.about.source.labels.image {
         image["label"] = json!(name);
     }
     image

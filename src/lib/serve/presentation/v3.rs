@@ -2,101 +2,148 @@
 
 use serde_json::{Value, json};
 
-use super::annotation;
-use super::canvases as sides;
-use super::canvases::{Group, Side};
-use super::uris::Ids;
+use super::canvases::{self, Canvas, Group};
+use super::uris::Uris;
+use super::{annotation, search};
+use crate::contracts::Number;
 use crate::iiif::{self, Region, Rotation, Size, Version};
-use crate::serve::auth::permissions as sight;
-use crate::serve::catalogue::Picture;
-use crate::serve::web::router::Site;
+use crate::serve::auth::permissions;
+use crate::serve::image_record::ImageRecord;
+use crate::serve::site::Site;
+use crate::serve::web::message::{Query, Request, Response, error_response, json_response};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
-/// The sides of thumbnails.
+const MEDIA_TYPE: &str =
+    r#"application/ld+json;profile="http://iiif.io/api/presentation/3/context.json""#;
+const SEARCH_MEDIA_TYPE: &str =
+    r#"application/ld+json;profile="http://iiif.io/api/search/2/context.json""#;
+/// The width and height in pixels that thumbnails fit into.
 const THUMBNAIL: u32 = 400;
 
+/// Answers what follows `/iiif/presentation/3/`.
+pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Response {
+    let query = Query::read(request.query);
+    let (document, media_type) = match rest {
+        ["collection.json"] => (Some(collection(site, uris)), MEDIA_TYPE),
+        [group, "manifest.json"] => (manifest(site, group, uris), MEDIA_TYPE),
+        [group, "canvas", n, "annotations.json"] => {
+            let page = position(n).and_then(|n| annotations(site, group, n, uris));
+            (page, MEDIA_TYPE)
+        }
+        [group, "search"] => (search::search(site, group, &query, uris), SEARCH_MEDIA_TYPE),
+        [group, "search", "terms"] => (search::terms(site, group, &query, uris), SEARCH_MEDIA_TYPE),
+        _ => (None, MEDIA_TYPE),
+    };
+    match document {
+        Some(document) => json_response(&document, media_type, request),
+        None => not_found(),
+    }
+}
+
+/// Status 404 for an unknown document.
+pub fn not_found() -> Response {
+    error_response(
+        404,
+        "no such document; /iiif/presentation/3/collection.json links to all documents",
+    )
+}
+
+/// The position, from 0, of the canvas with this number, from 1.
+pub fn position(n: &str) -> Option<usize> {
+    n.parse::<usize>().ok()?.checked_sub(1)
+}
+
 /// The collection of all manifests.
-pub fn collection(site: &Site, ids: &Ids) -> Value {
+fn collection(site: &Site, uris: &Uris) -> Value {
     let manifest = |group: Group| {
-        let first = group.pictures.iter().find(|p| site.sight.shows(&p.about))?;
+        let first = group
+            .images
+            .iter()
+            .find(|p| site.permissions.can_list(&p.about))?;
         Some(json!({
-            "id": ids.manifest(Version::V3, group.name),
+            "id": uris.manifest(Version::V3, group.name),
             "type": "Manifest",
             "label": label(group.label()),
-            "thumbnail": [thumbnail(first, site, ids)],
+            "thumbnail": [thumbnail(first, site, uris)],
         }))
     };
-    let groups = sides::groups(site.catalogue).into_iter();
+    let groups = canvases::groups(site.catalogue).into_iter();
     let manifests = groups.filter_map(manifest);
     json!({
         "@context": CONTEXT,
-        "id": ids.collection(Version::V3),
+        "id": uris.collection(Version::V3),
         "type": "Collection",
         "label": label("Everything served here"),
         "items": manifests.collect::<Vec<_>>(),
     })
 }
 
-/// The manifest of a group; none if there is no such group.
-pub fn manifest(site: &Site, group: &str, ids: &Ids) -> Option<Value> {
-    let group = sides::group(site.catalogue, group, ids)?;
-    let sides = group.seen(site.sight);
-    let pictures: Vec<&Picture> = sides.iter().flat_map(|(_, s)| s.pictures.clone()).collect();
-    let first = *pictures.first()?;
-    let search = ids.search(group.name);
+/// The manifest of a group; none if there is no such group, or none of its images is visible.
+fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
+    let group = canvases::group(site.catalogue, group, uris)?;
+    let visible = group.visible(site.permissions);
+    let images = visible.iter().flat_map(|(_, canvas)| canvas.images.clone());
+    let images: Vec<&ImageRecord> = images.collect();
+    let first = *images.first()?;
+    let search = uris.search(group.name);
     let mut manifest = json!({
         "@context": CONTEXT,
-        "id": ids.manifest(Version::V3, group.name),
+        "id": uris.manifest(Version::V3, group.name),
         "type": "Manifest",
         "label": label(group.label()),
-        "thumbnail": [thumbnail(first, site, ids)],
-        "partOf": [{"id": ids.collection(Version::V3), "type": "Collection"}],
+        "thumbnail": [thumbnail(first, site, uris)],
+        "partOf": [{"id": uris.collection(Version::V3), "type": "Collection"}],
         "service": [{
             "id": search,
             "type": "SearchService2",
             "service": [{"id": format!("{search}/terms"), "type": "AutoCompleteService2"}],
         }],
     });
-    let shared = |of: fn(&Picture) -> Option<&String>| pictures.iter().all(|p| of(p) == of(first));
+    let shared =
+        |of: fn(&ImageRecord) -> Option<&String>| images.iter().all(|p| of(p) == of(first));
     let (rights, attribution) = (shared(rights), shared(attribution));
     state_rights(&mut manifest, first, rights, attribution);
-    let items = sides.iter().map(|(n, side)| {
-        let mut item = canvas(side, &ids.canvas(Version::V3, group.name, *n), site, ids);
-        state_rights(&mut item, side.first(), !rights, !attribution);
+    let items = visible.iter().map(|(n, canvas)| {
+        let uri = uris.canvas(Version::V3, group.name, *n);
+        let mut item = canvas_document(canvas, &uri, site, uris);
+        state_rights(&mut item, canvas.first(), !rights, !attribution);
         item
     });
     manifest["items"] = items.collect();
-    let is_closed = |p: &&Picture| site.sight.service(&p.about, Version::V3, ids).is_some();
-    if pictures.iter().any(is_closed) {
-        sight::with_context(&mut manifest);
+    let has_probe = |image: &&ImageRecord| {
+        let probe = (site.permissions).probe_service(&image.about, Version::V3, uris);
+        probe.is_some()
+    };
+    if images.iter().any(has_probe) {
+        permissions::add_context(&mut manifest);
     }
     Some(manifest)
 }
 
 /// The annotation page of the `n`-th canvas of a group; none if there is no such canvas.
-pub fn annotations(site: &Site, group: &str, n: usize, ids: &Ids) -> Option<Value> {
-    let group = sides::group(site.catalogue, group, ids)?;
-    let sides = group.seen(site.sight);
-    let (_, side) = sides.iter().find(|(at, _)| *at == n)?;
-    let canvas = ids.canvas(Version::V3, group.name, n);
+fn annotations(site: &Site, group: &str, n: usize, uris: &Uris) -> Option<Value> {
+    let group = canvases::group(site.catalogue, group, uris)?;
+    let visible = group.visible(site.permissions);
+    let (_, canvas) = visible.iter().find(|(at, _)| *at == n)?;
+    let uri = uris.canvas(Version::V3, group.name, n);
     Some(json!({
         "@context": CONTEXT,
-        "id": ids.annotations(&canvas),
+        "id": uris.annotations(&uri),
         "type": "AnnotationPage",
-        "items": annotation::all(side, &canvas, ids),
+        "items": annotation::all(canvas, &uri, uris),
     }))
 }
 
-fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
-    let [width, height] = side.size();
-    let bodies: Vec<Value> = side.pictures.iter().map(|p| image(p, site, ids)).collect();
+fn canvas_document(canvas: &Canvas, id: &str, site: &Site, uris: &Uris) -> Value {
+    let [width, height] = canvas.size();
+    let bodies: Vec<Value> = canvas.images.iter().map(|p| image(p, site, uris)).collect();
     let mut item = json!({
         "id": id,
         "type": "Canvas",
-        "label": label(side.label()),
-        "width": crate::contracts::Number(width),
-        "height": crate::contracts::Number(height),
-        "thumbnail": [thumbnail(side.first(), site, ids)],
+        "label": label(canvas.label()),
+        "width": Number(width),
+        "height": Number(height),
+        "thumbnail": [thumbnail(canvas.first(), site, uris)],
         "items": [{
             "id": format!("{id}/page"),
             "type": "AnnotationPage",
@@ -109,7 +156,7 @@ fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
             }],
         }],
     });
-    let about = &side.first().about;
+    let about = &canvas.first().about;
     let entries = about.metadata.iter();
     let entries: Vec<Value> = entries
         .map(|(key, values)| json!({"label": label(key), "value": {"none": values}}))
@@ -118,7 +165,7 @@ fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
         item["metadata"] = entries.into();
     }
     if !about.localizations.is_empty() || !about.labels.is_empty() {
-        item["annotations"] = json!([{"id": ids.annotations(id), "type": "AnnotationPage"}]);
+        item["annotations"] = json!([{"id": uris.annotations(id), "type": "AnnotationPage"}]);
     }
     item
 }
@@ -130,73 +177,76 @@ fn choice(mut bodies: Vec<Value>) -> Value {
     }
 }
 
-fn image(picture: &Picture, site: &Site, ids: &Ids) -> Value {
-    let service = ids.service(Version::V3, &picture.id);
+fn image(record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
+    let service = uris.service(Version::V3, &record.id);
     let mut body = json!({
-        "id": picture_uri(&service, Size::Max),
+        "id": image_uri(&service, Size::Max),
         "type": "Image",
         "format": "image/jpeg",
-        "width": picture.size[0],
-        "height": picture.size[1],
-        "service": [image_service(&service, picture, site, ids)],
+        "width": record.size[0],
+        "height": record.size[1],
+        "service": [image_service(&service, record, site, uris)],
     });
-    if let Some(name) = &picture.about.source.labels.image {
+    if let Some(name) = &record.about.source.labels.image {
         body["label"] = label(name);
     }
     body
 }
 
-/// The image service, with its probe service where it is not open to all.
-fn image_service(id: &str, picture: &Picture, site: &Site, ids: &Ids) -> Value {
+/// The description of an image service, with its probe service if the image is not open to everybody.
+fn image_service(id: &str, record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
     let mut service = json!({"id": id, "type": "ImageService3", "profile": "level2"});
-    if let Some(probe) = site.sight.service(&picture.about, Version::V3, ids) {
+    if let Some(probe) = site
+        .permissions
+        .probe_service(&record.about, Version::V3, uris)
+    {
         service["service"] = json!([probe]);
     }
     service
 }
 
-/// Small, and of the degraded service for those who see no other.
-fn thumbnail(picture: &Picture, site: &Site, ids: &Ids) -> Value {
-    let service = match site.sight.sees_degraded(&picture.about) {
-        true => ids.degraded(Version::V3, &picture.id),
-        false => ids.service(Version::V3, &picture.id),
+/// The thumbnail of an image, from the degraded service for visitors who may see no other.
+fn thumbnail(record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
+    let service = match site.permissions.sees_degraded(&record.about) {
+        true => uris.degraded(Version::V3, &record.id),
+        false => uris.service(Version::V3, &record.id),
     };
     json!({
-        "id": picture_uri(&service, Size::Within(THUMBNAIL, THUMBNAIL)),
+        "id": image_uri(&service, Size::Within(THUMBNAIL, THUMBNAIL)),
         "type": "Image",
         "format": "image/jpeg",
         "service": [{"id": service, "type": "ImageService3", "profile": "level2"}],
     })
 }
 
-/// The whole picture in some size, as the browser shows it.
-pub fn picture_uri(service: &str, size: Size) -> String {
+/// The URI of the whole image in a size, as a JPEG. `service` is the base URI of its service.
+pub fn image_uri(service: &str, size: Size) -> String {
     let upright = Rotation::default();
     iiif::image_uri(service, Region::Full, size, upright, "default", "jpg")
 }
 
-fn state_rights(item: &mut Value, picture: &Picture, with_rights: bool, with_attribution: bool) {
-    let source = &picture.about.source;
+fn state_rights(item: &mut Value, record: &ImageRecord, with_rights: bool, with_attribution: bool) {
+    let source = &record.about.source;
     if let Some(uri) = source.rights_uri().filter(|_| with_rights) {
         item["rights"] = json!(uri);
     }
-    // Words are for people in the summary, and for programs under the name of a vocabulary that the context knows.
+    // Text about rights stands in the summary for people, and for programs in a property that the context defines.
     if let Some(words) = source.rights_words().filter(|_| with_rights) {
         item["summary"] = label(words);
         item["dcterms:rights"] = json!(words);
     }
-    if let Some(words) = attribution(picture).filter(|_| with_attribution) {
+    if let Some(words) = attribution(record).filter(|_| with_attribution) {
         item["requiredStatement"] =
             json!({"label": {"en": ["Attribution"]}, "value": {"none": [words]}});
     }
 }
 
-fn rights(picture: &Picture) -> Option<&String> {
-    picture.about.source.rights.as_ref()
+fn rights(record: &ImageRecord) -> Option<&String> {
+    record.about.source.rights.as_ref()
 }
 
-fn attribution(picture: &Picture) -> Option<&String> {
-    picture.about.source.attribution.as_ref()
+fn attribution(record: &ImageRecord) -> Option<&String> {
+    record.about.source.attribution.as_ref()
 }
 
 fn label(text: &str) -> Value {

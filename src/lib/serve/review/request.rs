@@ -1,11 +1,70 @@
-//! Corrections as the page sends them. Pure.
+//! `/review/ID`: corrections of boxes, as the pages send them.
+
+use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
+use super::file::ReviewFile;
 use crate::contracts::{BBox, Polygon};
 use crate::corrections::{self, Change, Correction, Shape};
+use crate::serve::auth::rules::Access;
+use crate::serve::catalogue::SharedCatalogue;
+use crate::serve::image::api;
+use crate::serve::pages;
+use crate::serve::presentation::uris::Uris;
+use crate::serve::site::Site;
+use crate::serve::web::message::{Response, error_response, uncached};
 
-/// What the page sends.
+/// A correction, as it was sent.
+pub struct ReviewRequest<'a> {
+    /// `POST` for a new box, `PUT` to change and `DELETE` to remove one.
+    pub method: &'a str,
+    /// The identifier of the image, decoded.
+    pub image: &'a str,
+    /// The id of the box; empty for a new one.
+    pub of: &'a str,
+    /// The body, JSON.
+    pub body: &'a [u8],
+    /// When it arrived, as RFC 3339.
+    pub when: String,
+}
+
+/// Applies a correction. `site` is that of the visitor who sent it.
+pub fn answer(
+    file: &Mutex<ReviewFile>,
+    shared: &SharedCatalogue,
+    site: &Site,
+    uris: &Uris,
+    request: ReviewRequest,
+) -> Response {
+    let Some(at) = site.find(request.image, uris) else {
+        return api::not_found(request.image);
+    };
+    let image = &site.catalogue.images[at];
+    if site.permissions.access(&image.about) < Access::Review {
+        return (site.permissions).refuse("you do not have permission to correct this image");
+    }
+    let mut correction = match read(request, &image.id) {
+        Ok(correction) => correction,
+        Err(why) => return error_response(400, &why),
+    };
+    if let Some(user) = &site.permissions.visitor.user {
+        correction.author.clone_from(user);
+    }
+    // Held until the catalogue is replaced: corrections are applied one after the other.
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    match file.apply(correction, &shared.get()) {
+        Err((status, why)) => error_response(status, &why),
+        Ok((corrected, changed)) => {
+            let boxes = pages::boxes(&corrected.images[at]);
+            shared.replace(corrected);
+            let answer = serde_json::json!({"changed": changed, "boxes": boxes});
+            uncached(format!("{answer}\n"), "application/json")
+        }
+    }
+}
+
+/// The body of a request.
 #[derive(Debug, Deserialize)]
 struct Sent {
     #[serde(default)]
@@ -16,28 +75,22 @@ struct Sent {
     polygon: Option<Polygon>,
 }
 
-/// Reads a request: POST makes a box, PUT changes and DELETE removes the one named `of`.
-pub fn read(
-    method: &str,
-    image: &str,
-    of: &str,
-    body: &[u8],
-    when: String,
-) -> Result<Correction, String> {
+/// Reads a correction of the image with this id.
+fn read(request: ReviewRequest, image: &str) -> Result<Correction, String> {
     let sent: Sent =
-        serde_json::from_slice(body).map_err(|e| format!("not what a review is: {e}"))?;
+        serde_json::from_slice(request.body).map_err(|e| format!("not a valid review: {e}"))?;
     let author = sent.author.trim().to_owned();
-    let change = match method {
+    let change = match request.method {
         "POST" => Change::Create(shape(sent)?),
         "PUT" => Change::Update(shape(sent)?),
         _ => Change::Delete,
     };
     Ok(Correction {
         image: image.to_owned(),
-        of: of.to_owned(),
+        of: request.of.to_owned(),
         change,
         author,
-        when,
+        when: request.when,
     })
 }
 
@@ -59,15 +112,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_review_is_refused() {
+    fn invalid_reviews_are_refused() {
         let cases: [(&[u8], &str); 4] = [
-            (b"[", "not what a review is"),
+            (b"[", "not a valid review"),
             (br#"{"bbox": [1, 2, 3, 4]}"#, "a concept is needed"),
             (br#"{"concept": "a"}"#, "a box is needed"),
             (br#"{"concept": "a", "bbox": [1, 2, 0, 4]}"#, "box is empty"),
         ];
         for (body, says) in cases {
-            let why = read("POST", "i", "l", body, String::new()).unwrap_err();
+            let request = ReviewRequest {
+                method: "POST",
+                image: "i",
+                of: "l",
+                body,
+                when: String::new(),
+            };
+            let why = read(request, "i").unwrap_err();
             assert!(why.contains(says), "{why}");
         }
     }

@@ -1,5 +1,5 @@
-//! Who waits for whom: connections that say nothing make room for new ones, whoever has said nothing for longest
-//! first. Without that, some thousand idle connections would keep everybody out for as long as patience lasts.
+//! The limit on open connections: when it is reached, the connection that has been idle for longest is closed for a new
+//! one. Otherwise a few thousand idle connections would keep everybody out until they time out.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,71 +9,72 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// The request is being answered.
+/// A request is being answered.
 const BUSY: u64 = 0;
-/// The answer is made, and on its way.
+/// The answer is ready and being sent.
 const ANSWERED: u64 = 1;
 
-/// Places for connections.
+/// All open connections.
 #[derive(Debug)]
-pub struct Guests {
+pub struct Connections {
     places: Arc<Semaphore>,
-    waiting: Mutex<Waiting>,
-    /// How long everybody may take to ask, however many come: else a crowd pushes out who has something to ask.
+    idle: Mutex<Idle>,
+    /// How long a connection may be idle before it can be closed for another one: without it, many new connections would
+    /// push out those whose request is about to arrive.
     grace: Duration,
 }
 
-/// Connections of which a request is awaited, longest first.
+/// The idle connections by number, longest idle first: since when, and how to close each.
 #[derive(Debug)]
-struct Waiting {
+struct Idle {
     next: u64,
-    guests: BTreeMap<u64, (Instant, Arc<Notify>)>,
+    connections: BTreeMap<u64, (Instant, Arc<Notify>)>,
 }
 
-/// A connection: it waits for a request, has it answered, takes the answer, and waits again.
+/// A connection: idle until a request arrives, then busy, then sending the answer, then idle again.
 #[derive(Debug)]
-pub struct Guest {
-    guests: Arc<Guests>,
-    /// `BUSY`, `ANSWERED`, or since when it waits. Parts of a request change nothing.
+pub struct Connection {
+    all: Arc<Connections>,
+    /// `BUSY`, `ANSWERED`, or its number among the idle. A request that has not arrived completely changes nothing.
     state: AtomicU64,
-    leave: Arc<Notify>,
+    close: Arc<Notify>,
     _place: OwnedSemaphorePermit,
 }
 
-impl Guests {
-    /// So many places, all of them free, which nobody has to leave before `grace` is over.
+impl Connections {
+    /// At most `places` connections, none of which is closed for another before it has been idle for `grace`.
     pub fn new(places: usize, grace: Duration) -> Arc<Self> {
-        Arc::new(Guests {
+        Arc::new(Connections {
             places: Arc::new(Semaphore::new(places)),
-            waiting: Mutex::new(Waiting {
+            idle: Mutex::new(Idle {
                 next: ANSWERED + 1,
-                guests: BTreeMap::new(),
+                connections: BTreeMap::new(),
             }),
             grace,
         })
     }
 
-    /// A place for a new connection. Where none is free, whoever waits longest has to leave; where all are being
-    /// answered, it takes until one is not.
-    pub async fn enter(self: &Arc<Self>) -> Option<Arc<Guest>> {
+    /// Admits a new connection. If no place is free, the connection that has been idle for longest is closed; if all are
+    /// busy, this waits until one is not.
+    pub async fn admit(self: &Arc<Self>) -> Option<Arc<Connection>> {
         let place = match self.places.clone().try_acquire_owned() {
             Ok(place) => place,
-            Err(_) => self.place_of_another().await?,
+            Err(_) => self.freed_place().await?,
         };
-        let guest = Guest {
-            guests: self.clone(),
+        let connection = Connection {
+            all: self.clone(),
             state: AtomicU64::new(ANSWERED),
-            leave: Arc::default(),
+            close: Arc::default(),
             _place: place,
         };
-        guest.waits();
-        Some(Arc::new(guest))
+        connection.becomes_idle();
+        Some(Arc::new(connection))
     }
 
-    async fn place_of_another(&self) -> Option<OwnedSemaphorePermit> {
+    async fn freed_place(&self) -> Option<OwnedSemaphorePermit> {
         let free = self.places.clone().acquire_owned();
         tokio::pin!(free);
-        while let Err(later) = self.dismiss() {
+        while let Err(later) = self.close_idlest() {
             tokio::select! {
                 place = &mut free => return place.ok(),
                 () = tokio::time::sleep(later) => {}
@@ -82,69 +83,72 @@ impl Guests {
         free.await.ok()
     }
 
-    /// Ends the connection that has waited longest, if its time is over; else how long to wait before trying again.
-    pub fn dismiss(&self) -> Result<(), Duration> {
-        let mut waiting = self.lock();
-        // Who begins to wait has all of its time before it.
-        let longest = waiting.guests.first_entry().ok_or(self.grace)?;
-        let waited = longest.get().0.elapsed();
-        if waited < self.grace {
-            return Err(self.grace - waited);
+    /// Closes the connection that has been idle for longest.
+    ///
+    /// # Errors
+    /// None has been idle for long enough: how long to wait before trying again.
+    pub fn close_idlest(&self) -> Result<(), Duration> {
+        let mut idle = self.lock();
+        // Without any, one that becomes idle now may stay so for the whole grace period.
+        let longest = idle.connections.first_entry().ok_or(self.grace)?;
+        let time = longest.get().0.elapsed();
+        if time < self.grace {
+            return Err(self.grace - time);
         }
-        let (_, leave) = longest.remove();
-        leave.notify_one();
+        let (_, close) = longest.remove();
+        close.notify_one();
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Changed in one step: whoever panicked left nothing half-done.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        // Changed in one step, so that a panic leaves nothing half-done.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Guest {
-    /// A request of it has arrived.
-    pub fn asks(&self) {
-        let since = self.state.swap(BUSY, Ordering::Relaxed);
-        self.guests.lock().guests.remove(&since);
+impl Connection {
+    /// Notes that a request has arrived.
+    pub fn begin_request(&self) {
+        let number = self.state.swap(BUSY, Ordering::Relaxed);
+        self.all.lock().connections.remove(&number);
     }
 
-    /// The answer is made.
-    pub fn is_answered(&self) {
+    /// Notes that the answer is ready.
+    pub fn end_request(&self) {
         self.state.store(ANSWERED, Ordering::Relaxed);
     }
 
-    /// All that was to be sent is sent.
-    pub fn is_sent(&self) {
+    /// Notes that everything written so far has been sent.
+    pub fn note_flushed(&self) {
         if self.state.load(Ordering::Relaxed) == ANSWERED {
-            self.waits();
+            self.becomes_idle();
         }
     }
 
-    /// Whether an answer is being made for it: then it need not say anything.
+    /// Whether a request is being answered: then nothing is expected from the client.
     pub fn is_busy(&self) -> bool {
         self.state.load(Ordering::Relaxed) == BUSY
     }
 
-    /// Ends when its place is needed.
-    pub async fn dismissed(&self) {
-        self.leave.notified().await;
+    /// Completes when the connection is to be closed for another one.
+    pub async fn closed(&self) {
+        self.close.notified().await;
     }
 
-    fn waits(&self) {
-        let mut waiting = self.guests.lock();
-        let since = waiting.next;
-        waiting.next += 1;
-        let leave = self.leave.clone();
-        waiting.guests.insert(since, (Instant::now(), leave));
-        self.state.store(since, Ordering::Relaxed);
+    fn becomes_idle(&self) {
+        let mut idle = self.all.lock();
+        let number = idle.next;
+        idle.next += 1;
+        let close = self.close.clone();
+        idle.connections.insert(number, (Instant::now(), close));
+        self.state.store(number, Ordering::Relaxed);
     }
 }
 
-impl Drop for Guest {
+impl Drop for Connection {
     fn drop(&mut self) {
-        let since = self.state.load(Ordering::Relaxed);
-        self.guests.lock().guests.remove(&since);
+        let number = self.state.load(Ordering::Relaxed);
+        self.all.lock().connections.remove(&number);
     }
 }
 
@@ -154,70 +158,73 @@ mod tests {
 
     const GRACE: Duration = Duration::from_millis(500);
 
-    async fn is_dismissed(guest: &Guest) -> bool {
-        tokio::time::timeout(Duration::from_millis(1), guest.dismissed())
+    async fn is_closed(connection: &Connection) -> bool {
+        tokio::time::timeout(Duration::from_millis(1), connection.closed())
             .await
             .is_ok()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_waits_longest_makes_room() {
-        let guests = Guests::new(3, GRACE);
-        let first = guests.enter().await.unwrap();
-        let second = guests.enter().await.unwrap();
-        let third = guests.enter().await.unwrap();
-        // Asked and was answered: since then it waits anew.
-        first.asks();
-        first.is_answered();
-        first.is_sent();
-        second.asks();
-        let entering = tokio::spawn({
-            let guests = guests.clone();
-            async move { guests.enter().await }
+    async fn the_longest_idle_is_closed_for_a_new_one() {
+        let connections = Connections::new(3, GRACE);
+        let first = connections.admit().await.unwrap();
+        let second = connections.admit().await.unwrap();
+        let third = connections.admit().await.unwrap();
+        // Request and was answered: since then it waits anew.
+        first.begin_request();
+        first.end_request();
+        first.note_flushed();
+        second.begin_request();
+        let admitting = tokio::spawn({
+            let connections = connections.clone();
+            async move { connections.admit().await }
         });
-        third.dismissed().await;
+        third.closed().await;
         drop(third);
-        assert!(entering.await.unwrap().is_some());
-        assert!(!is_dismissed(&first).await && !is_dismissed(&second).await);
+        assert!(admitting.await.unwrap().is_some());
+        assert!(!is_closed(&first).await && !is_closed(&second).await);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_is_dismissed_before_the_answer_is_sent() {
-        let guests = Guests::new(1, GRACE);
-        let only = guests.enter().await.unwrap();
-        only.asks();
-        only.is_sent();
-        assert!(only.is_busy(), "what is sent meanwhile is no answer");
-        only.is_answered();
-        let entering = tokio::spawn({
-            let guests = guests.clone();
-            async move { guests.enter().await }
+    async fn nobody_is_closed_before_the_answer_is_sent() {
+        let connections = Connections::new(1, GRACE);
+        let only = connections.admit().await.unwrap();
+        only.begin_request();
+        only.note_flushed();
+        assert!(only.is_busy(), "what is sent meanwhile is not an answer");
+        only.end_request();
+        let admitting = tokio::spawn({
+            let connections = connections.clone();
+            async move { connections.admit().await }
         });
         tokio::time::advance(GRACE * 2).await;
-        assert!(!is_dismissed(&only).await);
-        only.is_sent();
-        only.dismissed().await;
+        assert!(!is_closed(&only).await);
+        only.note_flushed();
+        only.closed().await;
         drop(only);
-        assert!(entering.await.unwrap().is_some());
+        assert!(admitting.await.unwrap().is_some());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_left_is_not_dismissed() {
-        let guests = Guests::new(2, GRACE);
-        let (a, b) = (guests.enter().await.unwrap(), guests.enter().await.unwrap());
+    async fn closed_connections_are_not_closed_again() {
+        let connections = Connections::new(2, GRACE);
+        let (a, b) = (
+            connections.admit().await.unwrap(),
+            connections.admit().await.unwrap(),
+        );
         drop(a);
         tokio::time::advance(GRACE).await;
-        assert_eq!(guests.dismiss(), Ok(()));
-        assert!(is_dismissed(&b).await);
-        assert_eq!(guests.dismiss(), Err(GRACE), "nobody waits");
+        assert_eq!(connections.close_idlest(), Ok(()));
+        assert!(is_closed(&b).await);
+        assert_eq!(connections.close_idlest(), Err(GRACE), "none is idle");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_crowd_pushes_nobody_out_who_has_just_come() {
-        let guests = Guests::new(1, GRACE);
-        let new = guests.enter().await.unwrap();
+    async fn new_connections_have_a_grace_period() {
+        let connections = Connections::new(1, GRACE);
+        let new = connections.admit().await.unwrap();
         tokio::time::advance(GRACE * 2 / 5).await;
-        assert_eq!(guests.dismiss(), Err(GRACE * 3 / 5));
-        assert!(!is_dismissed(&new).await);
+        assert_eq!(connections.close_idlest(), Err(GRACE * 3 / 5));
+        assert!(!is_closed(&new).await);
     }
 }

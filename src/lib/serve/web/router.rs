@@ -1,194 +1,415 @@
-//! The core of `serve`: a request in, a response as values out. No clock, no disk, no pixels.
+//! The router: which handler answers which request. It is the only file that knows all handlers.
 
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::Method;
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 
-use crate::iiif::Version;
-use crate::iiif::resolve::Plan;
-use crate::serve::auth::permissions::Sight;
-use crate::serve::catalogue::Catalogue;
-use crate::serve::image::api as picture;
-use crate::serve::image::api::Cap;
-use crate::serve::image::info::Facts;
-use crate::serve::image::preset as presets;
-use crate::serve::image::preset::Presets;
-use crate::serve::presentation::uris::Ids;
-use crate::serve::presentation::{
-    canvases as sides, search, v2 as presentation2, v3 as presentation,
+use super::base_url::BaseUrl;
+use super::message::{
+    Body, Query, Request, Response, error_response, header_text, redirect, uncached,
 };
-use crate::serve::{pages, tag};
+use crate::http::header;
+use crate::iiif::Version;
+use crate::serve::auth::Auth;
+use crate::serve::auth::flow::LoginRequest;
+use crate::serve::auth::permissions::Permissions;
+use crate::serve::cache::purge;
+use crate::serve::catalogue::{Catalogue, SharedCatalogue};
+use crate::serve::image::cap::Cap;
+use crate::serve::image::preset::Presets;
+use crate::serve::image::renderer::{RenderError, Renderer};
+use crate::serve::image::{api, pdf, presets};
+use crate::serve::pages;
+use crate::serve::presentation::uris::Uris;
+use crate::serve::presentation::{canvases, v2, v3};
+use crate::serve::review::file::ReviewFile;
+use crate::serve::review::request::{self, ReviewRequest};
+use crate::serve::site::{self, Site};
 
-/// What there is to serve and how.
-pub struct Site<'a> {
-    /// The images and what is known of them.
-    pub catalogue: &'a Catalogue,
-    /// What the visitor sees of it.
-    pub sight: &'a Sight,
-    /// How answers are limited.
+/// The longest body of a request, in bytes.
+const MOST_BODY: usize = 64 << 10;
+
+/// The handlers and what they share.
+pub struct Router {
+    /// The images and what is known about them.
+    pub catalogue: Arc<SharedCatalogue>,
+    /// What renders and caches images.
+    pub renderer: Arc<Renderer>,
+    /// The derivatives that have names.
+    pub presets: Presets,
+    /// The limits on the size of answers.
     pub cap: Cap,
-    /// What derivatives have names.
-    pub presets: &'a Presets,
-    /// Whether boxes may be corrected in the browser.
-    pub reviewed: bool,
-    /// For how many seconds pictures may be kept by who got them.
+    /// For how many seconds clients may reuse an image without asking again.
     pub max_age: u32,
-    /// The file behind the image at a position of the catalogue, as it is now.
-    pub facts: &'a dyn Fn(usize) -> Result<Facts, String>,
+    /// The file that corrections are appended to; none: corrections are not accepted.
+    pub reviews: Option<Mutex<ReviewFile>>,
+    /// The rules about who may see what; none: everybody may see everything.
+    pub auth: Option<Auth>,
+    /// The base of all URIs.
+    pub base_url: BaseUrl,
+    /// How long the body of a request may take to arrive.
+    pub body_timeout: Duration,
 }
 
-impl<'a> Site<'a> {
-    /// A site without files: enough to find things.
-    pub fn bare(catalogue: &'a Catalogue, sight: &'a Sight) -> Self {
-        Site {
-            catalogue,
-            sight,
-            cap: Cap::default(),
-            presets: &presets::NONE,
-            reviewed: false,
-            max_age: 0,
-            facts: &|_| Err("no file is looked at".into()),
+/// A request, with what is known before a handler is called.
+struct Call<'a> {
+    head: &'a Parts,
+    client: IpAddr,
+    permissions: Permissions,
+    uris: Uris,
+    is_secure: bool,
+}
+
+impl Router {
+    /// Answers a request: the response, and the bytes of its body. `head` is changed for `?page=n`. If a handler panics,
+    /// the response has status 500, and the server goes on.
+    pub async fn answer(
+        &self,
+        head: &mut Parts,
+        body: Incoming,
+        client: IpAddr,
+    ) -> (Response, Bytes) {
+        let (response, bytes) = match turn_to_page(head) {
+            Ok(()) => unless_panicking(self.handle(head, body, client)).await,
+            Err(why) => with_text(error_response(400, &why)),
+        };
+        let Some(auth) = &self.auth else {
+            return (response, bytes);
+        };
+        let origin = header_text(&head.headers, header::ORIGIN);
+        let response = auth.finish(response, head.uri.path(), origin);
+        (response, bytes)
+    }
+
+    async fn handle(&self, head: &Parts, body: Incoming, client: IpAddr) -> (Response, Bytes) {
+        let is_proxied_tls =
+            (self.auth.as_ref()).is_some_and(|a| a.is_secure(&head.headers, client));
+        let uris = self.base_url.uris(&head.headers, is_proxied_tls);
+        let permissions = match self.permissions(head, client, &uris).await {
+            Ok(permissions) => permissions,
+            Err(response) => return with_text(response),
+        };
+        let call = Call {
+            head,
+            client,
+            permissions,
+            uris,
+            is_secure: self.base_url.is_secure(is_proxied_tls),
+        };
+        let response = self.route(&call, body).await;
+        let is_head = head.method == Method::HEAD;
+        self.with_bytes(response, &call.permissions, is_head).await
+    }
+
+    /// What the sender of a request may see. This is decided before anything else.
+    async fn permissions(
+        &self,
+        head: &Parts,
+        client: IpAddr,
+        uris: &Uris,
+    ) -> Result<Permissions, Response> {
+        let path = head.uri.path();
+        // Browsers send OPTIONS without credentials.
+        let is_open = head.method == Method::OPTIONS
+            || ["/health", "/metrics"].contains(&path)
+            || path.starts_with("/assets/");
+        let Some(auth) = self.auth.as_ref().filter(|_| !is_open) else {
+            return Ok(Permissions::all());
+        };
+        let now = jiff::Timestamp::now().as_millisecond();
+        let visitor = auth.visitor(path, &head.headers, client, now).await?;
+        let catalogue = self.catalogue.get();
+        let concerned = || concerned(&catalogue, uris, path);
+        let permissions = auth.permissions(visitor, &catalogue, concerned, &head.headers, now);
+        Ok(permissions.await)
+    }
+
+    async fn route(&self, call: &Call<'_>, body: Incoming) -> Response {
+        let (method, path) = (&call.head.method, call.head.uri.path());
+        let login = path.strip_prefix("/auth/").zip(self.auth.as_ref());
+        let review = path.strip_prefix("/review/").zip(self.reviews.as_ref());
+        let purge = (path.strip_prefix("/cache/")).filter(|_| method == Method::DELETE);
+        match (login, review, purge) {
+            _ if path == "/health" => self.health(),
+            _ if path == "/metrics" => self.metrics(),
+            _ if method == Method::OPTIONS => self.look_up(call),
+            (Some((service, auth)), ..) => self.log_in(auth, service, call, body).await,
+            (_, Some((id, reviews)), _) => self.review(reviews, id, call, body).await,
+            (_, _, Some(id)) => {
+                let headers = &call.head.headers;
+                let purged = purge::answer(&self.renderer, id, headers, call.client).await;
+                purged.unwrap_or_else(|| self.look_up(call))
+            }
+            _ => self.look_up(call),
         }
     }
 
-    /// The position of the picture of a name, or of the URI that the name leads to, unless it is hidden.
-    pub fn find(&self, name: &str, ids: &Ids) -> Option<usize> {
-        let found = find(self.catalogue, name, ids);
-        found.filter(|at| self.sight.shows(&self.catalogue.pictures[*at].about))
+    fn health(&self) -> Response {
+        let images = self.catalogue.get().images.len();
+        let version = env!("CARGO_PKG_VERSION");
+        let health = serde_json::json!({"status": "ok", "images": images, "version": version});
+        uncached(format!("{health}\n"), "application/json")
+    }
+
+    fn metrics(&self) -> Response {
+        let auth = self.auth.as_ref().map(Auth::metrics);
+        let text = self.renderer.metrics_text() + &auth.unwrap_or_default();
+        uncached(text, "text/plain; version=0.0.4")
+    }
+
+    /// Requests that need neither a body nor a clock.
+    fn look_up(&self, call: &Call) -> Response {
+        let catalogue = self.catalogue.get();
+        let site = Site {
+            catalogue: &catalogue,
+            permissions: &call.permissions,
+            takes_reviews: self.reviews.is_some(),
+            presets: &self.presets,
+            cap: self.cap,
+            max_age: self.max_age,
+            facts: &|at| self.renderer.facts(at),
+        };
+        let headers = &call.head.headers;
+        let request = Request {
+            method: call.head.method.as_str(),
+            path: call.head.uri.path(),
+            query: call.head.uri.query().unwrap_or_default(),
+            accept: header_text(headers, header::ACCEPT),
+            if_none_match: header_text(headers, header::IF_NONE_MATCH),
+        };
+        respond(&site, &call.uris, &request)
+    }
+
+    async fn log_in(&self, auth: &Auth, path: &str, call: &Call<'_>, body: Incoming) -> Response {
+        let form = match self.read(body, "a form has at most 64 KiB").await {
+            Ok(form) => form,
+            Err(response) => return response,
+        };
+        let headers = &call.head.headers;
+        let path = percent_decode_str(path).decode_utf8_lossy();
+        let request = LoginRequest {
+            method: call.head.method.as_str(),
+            path: &path,
+            query: Query::read(call.head.uri.query().unwrap_or_default()),
+            form: Query::read(&String::from_utf8_lossy(&form)),
+            headers,
+            address: auth.address(headers, call.client),
+            is_secure: call.is_secure,
+            is_own: self.base_url.is_own_page(headers),
+            now: jiff::Timestamp::now().as_millisecond(),
+        };
+        let catalogue = self.catalogue.get();
+        let site = Site::without_files(&catalogue, &call.permissions);
+        auth.answer(&request, &site, &call.uris).await
+    }
+
+    /// Corrections are accepted from the pages of this server only: media type and origin keep other sites out.
+    async fn review(
+        &self,
+        reviews: &Mutex<ReviewFile>,
+        id: &str,
+        call: &Call<'_>,
+        body: Incoming,
+    ) -> Response {
+        let (method, headers) = (call.head.method.as_str(), &call.head.headers);
+        if !["POST", "PUT", "DELETE"].contains(&method) {
+            return error_response(405, "only POST, PUT and DELETE are supported here")
+                .with_header("allow", "POST, PUT, DELETE");
+        }
+        let is_json = header_text(headers, header::CONTENT_TYPE).starts_with("application/json");
+        if !is_json || !self.base_url.is_own_page(headers) {
+            let why =
+                "corrections are accepted only from the pages of this server, as application/json";
+            return error_response(403, why);
+        }
+        let body = match self.read(body, "a correction has at most 64 KiB").await {
+            Ok(body) => body,
+            Err(response) => return response,
+        };
+        let query = Query::read(call.head.uri.query().unwrap_or_default());
+        let request = ReviewRequest {
+            method,
+            image: &percent_decode_str(id).decode_utf8_lossy(),
+            of: query.get("of"),
+            body: &body,
+            when: format!("{:.0}", jiff::Timestamp::now()),
+        };
+        let catalogue = self.catalogue.get();
+        let site = Site::without_files(&catalogue, &call.permissions);
+        request::answer(reviews, &self.catalogue, &site, &call.uris, request)
+    }
+
+    /// Reads a body, unless it is too long or too slow.
+    async fn read(&self, body: Incoming, too_long: &str) -> Result<Bytes, Response> {
+        let body = Limited::new(body, MOST_BODY).collect();
+        match tokio::time::timeout(self.body_timeout, body).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(_)) => Err(error_response(413, too_long)),
+            Err(_) => {
+                let why = "the body of the request did not arrive in time";
+                Err(error_response(408, why).with_header("connection", "close"))
+            }
+        }
+    }
+
+    /// A response with the bytes of its body. For HEAD no image is rendered.
+    async fn with_bytes(
+        &self,
+        response: Response,
+        permissions: &Permissions,
+        is_head: bool,
+    ) -> (Response, Bytes) {
+        let Body::Image { at, plan, key } = &response.body else {
+            return with_text(response);
+        };
+        if permissions.only_cached {
+            return match self.renderer.cached(*at, plan, key).await {
+                Some(_) if is_head => (response, Bytes::new()),
+                Some(bytes) => (response, bytes),
+                None => with_text(permissions.refuse(
+                    "this image has not been rendered yet, and is not rendered for everybody",
+                )),
+            };
+        }
+        if is_head {
+            return (response, Bytes::new());
+        }
+        match self.renderer.render(*at, *plan, key).await {
+            Ok(bytes) => (response, bytes),
+            Err(error) => with_text(not_rendered(error)),
+        }
     }
 }
 
-/// What was harvested from here has its URI as its name.
-fn find(catalogue: &Catalogue, name: &str, ids: &Ids) -> Option<usize> {
-    let by_uri = || catalogue.find(&ids.service(Version::V3, name));
-    catalogue.find(name).or_else(by_uri)
+fn not_rendered(error: RenderError) -> Response {
+    match error {
+        RenderError::Failed(why) => error_response(500, &why),
+        RenderError::Slow(why) => error_response(503, &why).with_header("retry-after", "300"),
+        RenderError::Busy => error_response(503, "the server is too busy, try again later")
+            .with_header("retry-after", "5"),
+    }
 }
 
-/// The positions of the images that a request says anything about: what must be known of them before it is answered.
-pub fn concerned(catalogue: &Catalogue, ids: &Ids, path: &str) -> Vec<usize> {
+/// A response whose body is text or empty, with its bytes.
+fn with_text(response: Response) -> (Response, Bytes) {
+    let bytes = match &response.body {
+        Body::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
+        _ => Bytes::new(),
+    };
+    (response, bytes)
+}
+
+/// The answer, or status 500 if making it panics: one broken handler must not take the server down. The panic itself is
+/// reported on standard error.
+async fn unless_panicking(answer: impl Future<Output = (Response, Bytes)>) -> (Response, Bytes) {
+    // What a panic can leave half-done lies behind locks, which are made to bear it.
+    let answered = AssertUnwindSafe(answer).catch_unwind().await;
+    answered.unwrap_or_else(|_| with_text(error_response(500, "internal error")))
+}
+
+/// Rewrites a request with `?page=n` to the image that is this page.
+fn turn_to_page(head: &mut Parts) -> Result<(), String> {
+    let Some(query) = head.uri.query() else {
+        return Ok(());
+    };
+    let Some(path) = pdf::path_of_page(head.uri.path(), query)? else {
+        return Ok(());
+    };
+    let uri = format!("{path}?{query}").parse();
+    head.uri = uri.map_err(|e| format!("not a valid address: {e}"))?;
+    Ok(())
+}
+
+/// The positions of the images that the answer to a request may mention: the permissions for these must be known first.
+fn concerned(catalogue: &Catalogue, uris: &Uris, path: &str) -> Vec<usize> {
     let segments = decoded(path).unwrap_or_default();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let one = |id: &str| find(catalogue, id, ids).into_iter().collect();
+    let one = |id: &str| site::find(catalogue, id, uris).into_iter().collect();
+    let of_group = |name: Option<&str>| {
+        let is_in = |at: &usize| Some(catalogue.images[*at].about.group.as_str()) == name;
+        (0..catalogue.images.len()).filter(is_in).collect()
+    };
     match segments[..] {
         ["assets" | "health" | "metrics", ..] | ["auth", "login" | "token" | "logout"] => {
             Vec::new()
         }
         ["iiif", "presentation", _, group, _, ..] => {
-            let name = sides::group(catalogue, group, ids).map(|group| group.name.to_owned());
-            let is_in = |at: &usize| Some(&catalogue.pictures[*at].about.group) == name.as_ref();
-            (0..catalogue.pictures.len()).filter(is_in).collect()
+            of_group(canvases::group(catalogue, group, uris).map(|group| group.name))
         }
-        // Its neighbours and its other lights are named too.
+        // The page links to the neighbours of the image and its other captures.
         ["pages", "image", id] => {
-            let at = find(catalogue, id.strip_suffix(".json").unwrap_or(id), ids);
-            let group = |at: &usize| &catalogue.pictures[*at].about.group;
-            let is_in = |n: &usize| at.is_some_and(|at| group(&at) == group(n));
-            (0..catalogue.pictures.len()).filter(is_in).collect()
+            let at = site::find(catalogue, id.strip_suffix(".json").unwrap_or(id), uris);
+            of_group(at.map(|at| catalogue.images[at].about.group.as_str()))
         }
         ["iiif", "degraded" | "preset", _, id, ..] | ["iiif", "2" | "3", id, ..] => one(id),
         ["auth", "probe", id] | ["view" | "review", id] => one(id),
-        _ => (0..catalogue.pictures.len()).collect(),
+        _ => (0..catalogue.images.len()).collect(),
     }
 }
 
-/// What a client asks.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
-    /// `GET`, `HEAD`…
-    pub method: &'a str,
-    /// The path as it arrived, still percent-encoded.
-    pub path: &'a str,
-    /// What stands after `?`, empty if there is nothing.
-    pub query: &'a str,
-    /// `Accept`, empty if there is none.
-    pub accept: &'a str,
-    /// `If-None-Match`, empty if there is none.
-    pub if_none_match: &'a str,
-}
-
-/// What the client gets.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// The status.
-    pub status: u16,
-    /// Headers beside those of every response.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub body: Body,
-}
-
-/// The body of a response.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Body {
-    /// Nothing.
-    Empty,
-    /// These bytes.
-    Text(String),
-    /// A picture to be rendered.
-    Picture {
-        /// Its position in the catalogue.
-        at: usize,
-        /// What is wanted of it.
-        plan: Plan,
-        /// Equal for equal answers, and for no others.
-        key: String,
-    },
-}
-
-/// Answers a request.
-pub fn respond(site: &Site, ids: &Ids, asked: &Asked) -> Response {
-    match asked.method {
-        "GET" | "HEAD" => get(site, ids, asked),
+/// Answers requests that only look something up. No clock, no disk, no pixels.
+fn respond(site: &Site, uris: &Uris, request: &Request) -> Response {
+    match request.method {
+        "GET" | "HEAD" => get(site, uris, request),
         "OPTIONS" => Response::new(204, Body::Empty)
-            .with("access-control-allow-methods", "GET, HEAD, OPTIONS")
-            // `*` does not stand for Authorization (Fetch §4.8).
-            .with(
+            .with_header("access-control-allow-methods", "GET, HEAD, OPTIONS")
+            // `*` does not include Authorization (Fetch §4.8).
+            .with_header(
                 "access-control-allow-headers",
                 "authorization, x-api-key, content-type, if-none-match, *",
             )
-            .with("access-control-max-age", "86400")
-            .with("allow", "GET, HEAD, OPTIONS"),
-        other => refused(405, &format!("{other} is not offered, GET and HEAD are"))
-            .with("allow", "GET, HEAD, OPTIONS"),
+            .with_header("access-control-max-age", "86400")
+            .with_header("allow", "GET, HEAD, OPTIONS"),
+        other => error_response(
+            405,
+            &format!("{other} is not supported here, only GET and HEAD"),
+        )
+        .with_header("allow", "GET, HEAD, OPTIONS"),
     }
 }
 
-fn get(site: &Site, ids: &Ids, asked: &Asked) -> Response {
-    let Some(segments) = decoded(asked.path) else {
-        return refused(400, "the path is not percent-encoded UTF-8");
+fn get(site: &Site, uris: &Uris, request: &Request) -> Response {
+    let Some(segments) = decoded(request.path) else {
+        return error_response(400, "the path is not percent-encoded UTF-8");
     };
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments[..] {
-        [""] if asked.accept.contains("text/html") => pages::index(asked),
-        [""] => redirect(&ids.collection(Version::V3)).with("vary", "accept"),
-        ["view", id] => pages::view(site, id, ids, asked),
-        ["assets", name] => pages::asset(name, asked),
-        ["pages", "images.json"] => pages::data(site, None, ids, asked),
-        ["pages", "image", id] => pages::data(site, Some(id), ids, asked),
-        ["iiif", "presentation", "3", ref rest @ ..] => present_3(site, ids, rest, asked),
-        ["iiif", "presentation", "2", ref rest @ ..] => present_2(site, ids, rest, asked),
+        [""] if request.accept.contains("text/html") => pages::index(request),
+        [""] => redirect(&uris.collection(Version::V3)).with_header("vary", "accept"),
+        ["view", id] => pages::view(site, id, uris, request),
+        ["assets", name] => pages::asset(name, request),
+        ["pages", "images.json"] => pages::data(site, None, uris, request),
+        ["pages", "image", id] => pages::data(site, Some(id), uris, request),
+        ["iiif", "presentation", "3", ref rest @ ..] => v3::answer(site, uris, rest, request),
+        ["iiif", "presentation", "2", ref rest @ ..] => v2::answer(site, uris, rest, request),
         ["iiif", "degraded", "2", id, ref rest @ ..] => {
-            picture::degraded(site, ids, Version::V2, id, rest, asked)
+            api::degraded(site, uris, Version::V2, id, rest, request)
         }
         ["iiif", "degraded", "3", id, ref rest @ ..] => {
-            picture::degraded(site, ids, Version::V3, id, rest, asked)
+            api::degraded(site, uris, Version::V3, id, rest, request)
         }
-        ["iiif", "preset.json"] => presets::list(site, ids, asked),
-        ["iiif", "preset", name] => presets::images(site, name, ids, asked),
-        ["iiif", "preset", name, id] => presets::answer(site, name, id, ids, asked),
-        ["iiif", "2", id, ref rest @ ..] => {
-            picture::answer(site, ids, Version::V2, id, rest, asked)
-        }
-        ["iiif", "3", id, ref rest @ ..] => {
-            picture::answer(site, ids, Version::V3, id, rest, asked)
-        }
-        _ => refused(
+        ["iiif", "preset.json"] => presets::list(site, uris, request),
+        ["iiif", "preset", name] => presets::images(site, name, uris, request),
+        ["iiif", "preset", name, id] => presets::answer(site, name, id, uris, request),
+        ["iiif", "2", id, ref rest @ ..] => api::answer(site, uris, Version::V2, id, rest, request),
+        ["iiif", "3", id, ref rest @ ..] => api::answer(site, uris, Version::V3, id, rest, request),
+        _ => error_response(
             404,
-            "nothing is here; /iiif/presentation/3/collection.json lists what there is",
+            "nothing is here; /iiif/presentation/3/collection.json lists what is served",
         ),
     }
 }
 
-/// Segments of a path, each decoded on its own: an encoded slash belongs to its segment.
+/// The segments of a path, each decoded on its own: an encoded slash belongs to its segment.
 fn decoded(path: &str) -> Option<Vec<String>> {
     let decode = |segment: &str| {
         percent_decode_str(segment)
@@ -203,185 +424,18 @@ fn decoded(path: &str) -> Option<Vec<String>> {
         .collect()
 }
 
-const LD_JSON_3: &str =
-    r#"application/ld+json;profile="http://iiif.io/api/presentation/3/context.json""#;
-const LD_JSON_SEARCH: &str =
-    r#"application/ld+json;profile="http://iiif.io/api/search/2/context.json""#;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn present_3(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
-    let query = Query::read(asked.query);
-    match rest {
-        ["collection.json"] => {
-            json_response(&presentation::collection(site, ids), LD_JSON_3, asked)
-        }
-        [group, "manifest.json"] => {
-            found(presentation::manifest(site, group, ids), LD_JSON_3, asked)
-        }
-        [group, "canvas", n, "annotations.json"] => found(
-            position(n).and_then(|n| presentation::annotations(site, group, n, ids)),
-            LD_JSON_3,
-            asked,
-        ),
-        [group, "search"] => found(
-            search::search(site, group, &query, ids),
-            LD_JSON_SEARCH,
-            asked,
-        ),
-        [group, "search", "terms"] => found(
-            search::terms(site, group, &query, ids),
-            LD_JSON_SEARCH,
-            asked,
-        ),
-        _ => found(None, LD_JSON_3, asked),
-    }
-}
-
-fn present_2(site: &Site, ids: &Ids, rest: &[&str], asked: &Asked) -> Response {
-    let document = match rest {
-        ["collection.json"] => Some(presentation2::collection(site, ids)),
-        [group, "manifest.json"] => presentation2::manifest(site, group, ids),
-        [group, "canvas", n, "annotations.json"] => {
-            position(n).and_then(|n| presentation2::annotations(site, group, n, ids))
-        }
-        _ => None,
-    };
-    let linked = asked.accept.contains("application/ld+json");
-    let media_type = if linked {
-        "application/ld+json"
-    } else {
-        "application/json"
-    };
-    found(document, media_type, asked).with("vary", "accept")
-}
-
-/// Canvases are numbered from 1.
-fn position(n: &str) -> Option<usize> {
-    n.parse::<usize>().ok()?.checked_sub(1)
-}
-
-fn found(document: Option<Value>, media_type: &str, asked: &Asked) -> Response {
-    match document {
-        Some(document) => json_response(&document, media_type, asked),
-        None => refused(
-            404,
-            "no such document; /iiif/presentation/3/collection.json leads to all",
-        ),
-    }
-}
-
-/// What stands after `?`: names and values, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query(Vec<(String, String)>);
-
-impl Query {
-    /// Reads `a=1&b=2`, percent-encoded, blanks as `+`.
-    pub fn read(text: &str) -> Self {
-        let pairs = url::form_urlencoded::parse(text.as_bytes());
-        Query(pairs.into_owned().collect())
-    }
-
-    /// The first value of a name, empty if there is none.
-    pub fn get(&self, name: &str) -> &str {
-        self.find(name).unwrap_or_default()
-    }
-
-    /// The first value of a name.
-    pub fn find(&self, name: &str) -> Option<&str> {
-        let pair = self.0.iter().find(|(n, _)| n == name);
-        pair.map(|(_, value)| value.as_str())
-    }
-
-    /// Gives a name one value.
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.0.retain(|(n, _)| n != name);
-        self.0.push((name.to_owned(), value.to_owned()));
-    }
-
-    /// The names that are none of these.
-    pub fn names_beside(&self, known: &[&str]) -> Vec<&str> {
-        let names = self.0.iter().map(|(name, _)| name.as_str());
-        names.filter(|name| !known.contains(name)).collect()
-    }
-}
-
-impl std::fmt::Display for Query {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(&self.0);
-        f.write_str(&query.finish())
-    }
-}
-
-/// A document, or word that the client has it.
-pub fn json_response(document: &Value, media_type: &str, asked: &Asked) -> Response {
-    let text = format!("{document:#}\n");
-    let etag = tag(&format!("{media_type} {text}"));
-    let response = not_modified(asked, &etag)
-        .unwrap_or_else(|| Response::new(200, Body::Text(text)).with("content-type", media_type));
-    response
-        .with("cache-control", "no-cache")
-        .with("etag", etag)
-}
-
-/// Status 304 where the client holds the answer already (RFC 9110 §13.1.2).
-pub fn not_modified(asked: &Asked, etag: &str) -> Option<Response> {
-    let mut held = asked.if_none_match.split(',').map(str::trim);
-    let holds = |held: &str| held == "*" || held.trim_start_matches("W/") == etag;
-    held.any(holds).then(|| Response::new(304, Body::Empty))
-}
-
-/// Status 200 with some words that nobody should keep.
-pub fn text(text: String, media_type: &str) -> Response {
-    Response::new(200, Body::Text(text))
-        .with("content-type", media_type)
-        .with("cache-control", "no-store")
-}
-
-/// Status 303.
-pub fn redirect(to: &str) -> Response {
-    Response::new(303, Body::Empty).with("location", to)
-}
-
-/// A status with its reason in plain words.
-pub fn refused(status: u16, why: &str) -> Response {
-    Response::new(status, Body::Text(format!("{why}\n")))
-        .with("content-type", "text/plain; charset=utf-8")
-}
-
-impl Response {
-    /// A response without headers of its own.
-    pub fn new(status: u16, body: Body) -> Self {
-        Response {
-            status,
-            headers: Vec::new(),
-            body,
-        }
-    }
-
-    /// The first value of a header, empty if there is none.
-    pub fn says(&self, name: &str) -> &str {
-        let header = self.headers.iter().find(|(n, _)| *n == name);
-        header.map_or("", |(_, value)| value)
-    }
-
-    /// Gives a header one value.
-    pub fn replace(&mut self, name: &'static str, value: &str) {
-        self.headers.retain(|(n, _)| *n != name);
-        self.headers.push((name, value.to_owned()));
-    }
-
-    /// Names further headers of the request that the response depends on.
-    pub fn vary_by(&mut self, names: &str) {
-        let names = match self.says("vary") {
-            "" => names.to_owned(),
-            before => format!("{before}, {names}"),
-        };
-        self.replace("vary", &names);
-    }
-
-    /// The response with one more header.
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_500() {
+        let (response, bytes) = unless_panicking(async { panic!("on purpose") }).await;
+        assert_eq!(
+            (response.status, &bytes[..]),
+            (500, &b"internal error\n"[..])
+        );
+        let fine = unless_panicking(async { with_text(error_response(404, "no")) }).await;
+        assert_eq!(fine.0.status, 404);
     }
 }

@@ -1,4 +1,4 @@
-//! A connection that ends when the other side neither takes nor gives anything for too long.
+//! The stall timeout: a stream that fails when the client neither sends nor receives anything for too long.
 
 use std::io;
 use std::pin::Pin;
@@ -9,51 +9,51 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::connections::Guest;
+use super::connections::Connection;
 
-/// A stream with patience.
+/// A stream with a stall timeout.
 #[derive(Debug)]
-pub struct Patient<S> {
+pub struct StallTimeout<S> {
     stream: S,
-    patience: Duration,
-    /// Runs while the other side is waited for.
-    reading: Alarm,
-    writing: Alarm,
-    guest: Arc<Guest>,
-    /// Whether bytes were taken since the last look.
-    taken: bool,
+    timeout: Duration,
+    /// Each runs while the client is waited for.
+    reading: Timer,
+    writing: Timer,
+    connection: Arc<Connection>,
+    /// Whether the client has received bytes since this was last checked.
+    received: bool,
 }
 
 #[derive(Debug)]
-struct Alarm {
+struct Timer {
     sleep: Pin<Box<Sleep>>,
     runs: bool,
 }
 
-impl<S> Patient<S> {
-    /// Gives up on `stream` after so long without a byte.
-    pub fn new(stream: S, patience: Duration, guest: Arc<Guest>) -> Self {
-        let alarm = || Alarm {
-            sleep: Box::pin(tokio::time::sleep(patience)),
+impl<S> StallTimeout<S> {
+    /// A stream that fails after `timeout` without a byte.
+    pub fn new(stream: S, timeout: Duration, connection: Arc<Connection>) -> Self {
+        let timer = || Timer {
+            sleep: Box::pin(tokio::time::sleep(timeout)),
             runs: false,
         };
-        Patient {
+        StallTimeout {
             stream,
-            patience,
-            reading: alarm(),
-            writing: alarm(),
-            guest,
-            taken: false,
+            timeout,
+            reading: timer(),
+            writing: timer(),
+            connection,
+            received: false,
         }
     }
 }
 
-impl Alarm {
-    /// Passes on what is ready; what is not may take its time, but not for ever.
+impl Timer {
+    /// Passes on a result that is ready; one that is pending becomes an error when the time is over.
     fn watch<T>(
         &mut self,
         polled: Poll<io::Result<T>>,
-        patience: Duration,
+        timeout: Duration,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
         if polled.is_ready() {
@@ -61,19 +61,19 @@ impl Alarm {
             return polled;
         }
         if !self.runs {
-            self.start(patience);
+            self.start(timeout);
         }
         ready!(self.sleep.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    fn start(&mut self, patience: Duration) {
+    fn start(&mut self, timeout: Duration) {
         self.runs = true;
-        self.sleep.as_mut().reset(Instant::now() + patience);
+        self.sleep.as_mut().reset(Instant::now() + timeout);
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for StallTimeout<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -81,12 +81,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
-        let watched = this.reading.watch(polled, this.patience, context);
-        let excused = this.guest.is_busy() || std::mem::take(&mut this.taken);
+        let watched = this.reading.watch(polled, this.timeout, context);
+        let is_alive = this.connection.is_busy() || std::mem::take(&mut this.received);
         match &watched {
-            Poll::Ready(Err(e)) if e.kind() == io::ErrorKind::TimedOut && excused => {
-                this.reading.start(this.patience);
-                // Registers the new alarm; the stream itself has the waker already.
+            Poll::Ready(Err(e)) if e.kind() == io::ErrorKind::TimedOut && is_alive => {
+                this.reading.start(this.timeout);
+                // Polled so that it wakes this task; the stream has registered its waker already.
                 let _ = this.reading.sleep.as_mut().poll(context);
                 Poll::Pending
             }
@@ -95,7 +95,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for StallTimeout<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -103,8 +103,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_write(context, bytes);
-        this.taken |= polled.is_ready();
-        this.writing.watch(polled, this.patience, context)
+        this.received |= polled.is_ready();
+        this.writing.watch(polled, this.timeout, context)
     }
 
     fn poll_write_vectored(
@@ -114,8 +114,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
-        this.taken |= polled.is_ready();
-        this.writing.watch(polled, this.patience, context)
+        this.received |= polled.is_ready();
+        this.writing.watch(polled, this.timeout, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -124,10 +124,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // Nothing is left to write whenever this is called.
+        // hyper flushes when it has written everything it has.
         let flushed = Pin::new(&mut this.stream).poll_flush(context);
         if flushed.is_ready() {
-            this.guest.is_sent();
+            this.connection.note_flushed();
         }
         flushed
     }
