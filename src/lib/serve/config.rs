@@ -104,6 +104,7 @@ mod tests {
                 "[presets.A]\nwidth = 0\n",
                 "c.toml:1:1: `width` and `height` are 1 to 65535",
             ),
+            ("[pdf]\npatience = 1\n", ""),
             ("[cache]\ndisc = 5\n", "c.toml:2:1: unknown field `disc`"),
             ("[auth]\n[[auth.rules]]\nmay = 1\n", "c.toml:3:7: "),
             (

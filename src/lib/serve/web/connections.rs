@@ -170,7 +170,7 @@ mod tests {
         let first = connections.admit().await.unwrap();
         let second = connections.admit().await.unwrap();
         let third = connections.admit().await.unwrap();
-        // Request and was answered: since then it waits anew.
+        // It has been idle only since its answer was sent.
         first.begin_request();
         first.end_request();
         first.note_flushed();
