@@ -7,6 +7,16 @@ use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, colortype};
 
 use crate::iiif::Format;
 
+/// The formats that [`encode`] writes: there is no encoder of JPEG 2000 in Rust.
+pub const WRITABLE: [Format; 6] = [
+    Format::Jpg,
+    Format::Png,
+    Format::Tif,
+    Format::Gif,
+    Format::Pdf,
+    Format::Webp,
+];
+
 /// Quality of JPEG answers: no visible loss on ink and parchment.
 const JPEG_QUALITY: u8 = 90;
 

@@ -16,7 +16,7 @@ use super::jp2;
 use super::plain::{LEAST_PIXELS, Plain};
 use super::render::{self, Picture, REACH};
 use super::tiff::{self, Level, Tiff, is_tiff};
-use crate::iiif::resolve::Plan;
+use crate::iiif::resolve::RenderPlan;
 use crate::jpeg::index::{self, Care};
 use crate::jpeg::pyramid::Coding;
 use crate::jpeg::{self, Colour, Facts, Fault};
@@ -240,7 +240,7 @@ impl Source {
     }
 
     /// About the bytes of memory that it takes to read what a plan needs.
-    pub fn cost(&self, plan: &Plan) -> u64 {
+    pub fn cost(&self, plan: &RenderPlan) -> u64 {
         match self {
             Source::Whole(_) => 0,
             Source::Tiled(tiled) => {
@@ -255,7 +255,7 @@ impl Source {
     }
 
     /// What is stored and is the answer as it stands, if there is such: a tile, a part, or all of a JPEG.
-    pub fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+    pub fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         match self {
             Source::Whole(picture) => picture.stored(plan),
             Source::Tiled(tiled) => tiled.stored(plan),
@@ -264,7 +264,7 @@ impl Source {
     }
 
     /// The answer to a request that was resolved against its size.
-    pub fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+    pub fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         match self {
             Source::Whole(picture) => picture.render(plan),
             Source::Tiled(tiled) => tiled.render(plan),
@@ -322,7 +322,7 @@ impl Source {
 
 impl Tiled {
     /// The smallest level that loses nothing, and the part of it, in its pixels.
-    fn part(&self, plan: &Plan) -> (&Level, [f64; 4]) {
+    fn part(&self, plan: &RenderPlan) -> (&Level, [f64; 4]) {
         let [x, y, w, h] = plan.region.map(f64::from);
         let [full_w, full_h] = self.tiff.full().size.map(f64::from);
         let factors = |level: &Level| {
@@ -338,7 +338,7 @@ impl Tiled {
         (level, [x / fx, y / fy, w / fx, h / fy])
     }
 
-    fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+    fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         let (level, part) = self.part(plan);
         let read = |region| self.read(level, region);
         let scaled = part_in_size(level.size, part, plan.size, read)?;
@@ -403,9 +403,9 @@ impl Tiled {
     }
 
     /// A JPEG tile that lies in the file as it is asked for, down to colours, size and place.
-    fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+    fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         let is_grey = self.tiff.full().channels == 1;
-        if !plan.is_as_it_lies(is_grey) || self.to_srgb.is_some() {
+        if !plan.is_plain_jpeg(is_grey) || self.to_srgb.is_some() {
             return None;
         }
         let (level, [x, y, w, h]) = self.part(plan);
@@ -443,7 +443,7 @@ fn bytes_if_small(level: &Level) -> usize {
 
 impl Large {
     /// How much smaller it is decoded, and the part of that, in its pixels.
-    fn part(&self, plan: &Plan) -> (u32, [f64; 4]) {
+    fn part(&self, plan: &RenderPlan) -> (u32, [f64; 4]) {
         let [_, _, w, h] = plan.region.map(f64::from);
         let asked = (w / f64::from(plan.size[0])).min(h / f64::from(plan.size[1]));
         let factor = Plain::factor(asked);
@@ -453,7 +453,7 @@ impl Large {
         )
     }
 
-    fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+    fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         let (factor, part) = self.part(plan);
         let read = |region| self.plain.region(factor, region);
         let scaled = part_in_size(self.plain.size_at(factor), part, plan.size, read)?;
@@ -477,17 +477,17 @@ impl Large {
     }
 
     /// What can be cut out of the file without decoding it.
-    fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+    fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         const MOST_SIDE: u32 = 2048;
         let is_grey = self.plain.channels() == 1;
-        if plan.is_all_of(self.plain.size(), is_grey) {
+        if plan.is_whole_jpeg(self.plain.size(), is_grey) {
             // What may not be handed on as it is may still be cut out.
             if let Some(bytes) = self.plain.alone() {
                 return Some(bytes);
             }
         }
         let [_, _, w, h] = plan.region;
-        let is_plain = plan.is_as_it_lies(is_grey) && plan.size == [w, h] && w.max(h) <= MOST_SIDE;
+        let is_plain = plan.is_plain_jpeg(is_grey) && plan.size == [w, h] && w.max(h) <= MOST_SIDE;
         is_plain.then(|| self.plain.cut(plan.region, None, Care::Quick))?
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::cap::Cap;
 use super::info;
-use crate::iiif::resolve::{Limits, Plan};
+use crate::iiif::resolve::{RenderPlan, ServerLimits};
 use crate::iiif::{self, ImageRequest, Refusal, Version};
 use crate::serve::auth::permissions;
 use crate::serve::auth::rules::Access;
@@ -98,7 +98,7 @@ struct Shown {
     facts: FileFacts,
     /// `[width, height]` in pixels that the service declares.
     size: [u32; 2],
-    limits: Limits,
+    limits: ServerLimits,
 }
 
 impl ImageService<'_> {
@@ -133,7 +133,7 @@ impl ImageService<'_> {
 
     fn shown(&self, at: usize, facts: FileFacts) -> Shown {
         let size = (self.reduced_to).map_or(facts.size, |side| reduced(facts.size, side));
-        let limits = Limits {
+        let limits = ServerLimits {
             upscale: self.reduced_to.is_none(),
             ..self.site.cap.declared(size)
         };
@@ -151,8 +151,7 @@ impl ImageService<'_> {
         let plan = request.and_then(|request| shown.plan(self.version, &request, &self.site.cap));
         let plan = match plan {
             Ok(plan) => plan,
-            Err(Refusal::Invalid(why)) => return error_response(400, &why),
-            Err(Refusal::Unsupported(why)) => return error_response(501, &why),
+            Err(refusal) => return error_response(refusal.status(), refusal.message()),
         };
         let is_limited = self.reduced_to.is_none() && access < Access::Full;
         match self.site.permissions.degraded.filter(|_| is_limited) {
@@ -162,7 +161,12 @@ impl ImageService<'_> {
     }
 
     /// A visitor who may see the degraded image is sent to it for the whole, and gets no part of the image.
-    fn degraded(&self, shown: &Shown, plan: &Plan, [_, _, rotation, last]: [&str; 4]) -> Response {
+    fn degraded(
+        &self,
+        shown: &Shown,
+        plan: &RenderPlan,
+        [_, _, rotation, last]: [&str; 4],
+    ) -> Response {
         if plan.region != [0, 0, shown.size[0], shown.size[1]] {
             return self.site.permissions.refuse(ONLY_SMALL);
         }
@@ -170,9 +174,9 @@ impl ImageService<'_> {
         redirect(&format!("{degraded}/full/max/{rotation}/{last}"))
     }
 
-    fn pixels(&self, shown: &Shown, plan: Plan) -> Response {
+    fn pixels(&self, shown: &Shown, plan: RenderPlan) -> Response {
         let canonical = plan.canonical(self.version, shown.size, &shown.limits);
-        let canonical = iiif::under(&self.uri, &canonical);
+        let canonical = iiif::append_path(&self.uri, &canonical);
         let profile = info::profile(self.version, &shown.limits);
         let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
         let plan = shown.in_file(plan);
@@ -228,13 +232,18 @@ fn reduced(size: [u32; 2], side: u32) -> [u32; 2] {
 }
 
 impl Shown {
-    fn plan(&self, version: Version, request: &ImageRequest, cap: &Cap) -> Result<Plan, Refusal> {
+    fn plan(
+        &self,
+        version: Version,
+        request: &ImageRequest,
+        cap: &Cap,
+    ) -> Result<RenderPlan, Refusal> {
         let plan = request.resolve(version, self.size, &self.limits)?;
         Ok(cap.cut(request, plan))
     }
 
     /// Whether a plan shows no more detail than an image with a longest side of `most` pixels would.
-    fn is_coarse(&self, plan: &Plan, most: u32) -> bool {
+    fn is_coarse(&self, plan: &RenderPlan, most: u32) -> bool {
         let longest = u64::from(self.size[0].max(self.size[1]));
         let most = u64::from(most);
         let [_, _, w, h] = plan.region;
@@ -247,7 +256,7 @@ impl Shown {
     }
 
     /// The plan with its region in pixels of the file instead of pixels of the service.
-    fn in_file(&self, plan: Plan) -> Plan {
+    fn in_file(&self, plan: RenderPlan) -> RenderPlan {
         let lift = |n: u32, axis: usize| {
             let (from, to) = (u64::from(self.size[axis]), u64::from(self.facts.size[axis]));
             // At most `to`, which is 32 bits wide.
@@ -257,7 +266,7 @@ impl Shown {
         let (left, top) = (lift(x, 0), lift(y, 1));
         let (right, bottom) = (lift(x + w, 0), lift(y + h, 1));
         let region = [left, top, (right - left).max(1), (bottom - top).max(1)];
-        Plan { region, ..plan }
+        RenderPlan { region, ..plan }
     }
 }
 
@@ -265,7 +274,7 @@ impl Shown {
 pub fn rendered(
     site: &Site,
     at: usize,
-    plan: Plan,
+    plan: RenderPlan,
     facts: &FileFacts,
     request: &Request,
 ) -> Response {

@@ -1,7 +1,8 @@
 //! The limits on the size of answers: those that are declared in info.json, and one that is kept secret. Pure.
 
-use crate::iiif::resolve::{Limits, Plan};
+use crate::iiif::resolve::{RenderPlan, ServerLimits};
 use crate::iiif::{ImageRequest, Size};
+use crate::pixels::encode::WRITABLE;
 
 /// How the size of answers is limited, in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,12 +21,13 @@ pub struct Cap {
 impl Cap {
     /// The limits that requests for an image of `[width, height]` pixels are checked against. The area is declared only
     /// if the image itself is larger: no request for another image could meet it.
-    pub fn declared(&self, [width, height]: [u32; 2]) -> Limits {
-        let most = self.side.filter(|_| !self.undeclared).map(|side| [side; 2]);
-        Limits {
-            most,
-            area: Some(self.area),
-            area_told: u64::from(width) * u64::from(height) > self.area,
+    pub fn declared(&self, [width, height]: [u32; 2]) -> ServerLimits {
+        let max_size = self.side.filter(|_| !self.undeclared).map(|side| [side; 2]);
+        ServerLimits {
+            max_size,
+            max_area: Some(self.area),
+            formats: &WRITABLE,
+            declares_area: u64::from(width) * u64::from(height) > self.area,
             upscale: true,
             strict_within: self.strict_within,
         }
@@ -33,7 +35,7 @@ impl Cap {
 
     /// The plan within an undeclared limit. A size `w,h` is cut side by side, which distorts the image; all others keep
     /// their proportions. Servers with such limits do the same.
-    pub fn cut(&self, request: &ImageRequest, mut plan: Plan) -> Plan {
+    pub fn cut(&self, request: &ImageRequest, mut plan: RenderPlan) -> RenderPlan {
         let Some(side) = self.side.filter(|_| self.undeclared) else {
             return plan;
         };

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::contracts::Provenance;
-use crate::iiif::resolve::Limits;
+use crate::iiif::resolve::ServerLimits;
 use crate::iiif::{Format, Quality, Version};
+use crate::pixels::encode::WRITABLE;
 use crate::serve::image_record::FileFacts;
 
 /// The URI of level 2 of the Image API, as in the `Link` header and in `profile` of 2.1.
@@ -17,7 +18,7 @@ pub fn level_2(version: Version) -> &'static str {
 
 /// The URI of the compliance level of a service. A service that does not enlarge images reaches level 2 of 3.0, but only
 /// level 1 of 2.1, where `w,h` must work for every size.
-pub fn profile(version: Version, limits: &Limits) -> &'static str {
+pub fn profile(version: Version, limits: &ServerLimits) -> &'static str {
     match (version, limits.upscale) {
         (Version::V2, false) => "http://iiif.io/api/image/2/level1.json",
         _ => level_2(version),
@@ -29,7 +30,7 @@ pub fn info(
     version: Version,
     service: &str,
     facts: &FileFacts,
-    limits: &Limits,
+    limits: &ServerLimits,
     source: &Provenance,
 ) -> Value {
     match version {
@@ -38,9 +39,9 @@ pub fn info(
     }
 }
 
-fn info_2(service: &str, facts: &FileFacts, limits: &Limits, source: &Provenance) -> Value {
+fn info_2(service: &str, facts: &FileFacts, limits: &ServerLimits, source: &Provenance) -> Value {
     let mut offered = json!({
-        "formats": Format::OFFERED.map(Format::name),
+        "formats": WRITABLE.map(Format::name),
         "qualities": Quality::ALL.map(Quality::name),
         "supports": [
             "baseUriRedirect", "canonicalLinkHeader", "cors", "jsonldMediaType", "mirroring", "profileLinkHeader",
@@ -77,9 +78,9 @@ fn info_2(service: &str, facts: &FileFacts, limits: &Limits, source: &Provenance
     info
 }
 
-fn info_3(service: &str, facts: &FileFacts, limits: &Limits, source: &Provenance) -> Value {
+fn info_3(service: &str, facts: &FileFacts, limits: &ServerLimits, source: &Provenance) -> Value {
     // Level 2 includes jpg, png and the quality `default` (compliance document 3.0 §4.4, §4.5).
-    let formats = Format::OFFERED.map(Format::name);
+    let formats = WRITABLE.map(Format::name);
     let qualities = Quality::ALL.map(Quality::name);
     let mut info = json!({
         "@context": "http://iiif.io/api/image/3/context.json",
@@ -118,18 +119,18 @@ fn beside<'a>(all: &[&'a str], known: &[&str]) -> Vec<&'a str> {
         .collect()
 }
 
-fn declare_limits(place: &mut Value, limits: &Limits) {
-    if let Some([width, height]) = limits.most {
+fn declare_limits(place: &mut Value, limits: &ServerLimits) {
+    if let Some([width, height]) = limits.max_size {
         place["maxWidth"] = width.into();
         place["maxHeight"] = height.into();
     }
-    if let Some(area) = limits.area.filter(|_| limits.area_told) {
+    if let Some(area) = limits.max_area.filter(|_| limits.declares_area) {
         place["maxArea"] = area.into();
     }
 }
 
 /// The image halved again and again, from the smallest that fills a tile to the largest that may be requested.
-fn sizes(facts: &FileFacts, limits: &Limits) -> Vec<Value> {
+fn sizes(facts: &FileFacts, limits: &ServerLimits) -> Vec<Value> {
     let halvings = factors(facts).into_iter().rev();
     let sizes = halvings.map(|factor| facts.size.map(|side| side.div_ceil(factor)));
     let allowed = sizes.filter(|size| limits.largest(*size, false) == *size);
@@ -138,7 +139,7 @@ fn sizes(facts: &FileFacts, limits: &Limits) -> Vec<Value> {
         .collect()
 }
 
-fn tiles(facts: &FileFacts, limits: &Limits) -> Value {
+fn tiles(facts: &FileFacts, limits: &ServerLimits) -> Value {
     let tile = [facts.tile; 2];
     let [width, height] = limits.largest(tile, false);
     let side = width.min(height);

@@ -3,8 +3,8 @@
 use super::cap::Cap;
 use super::preset::{Preset, Presets};
 use crate::error::Error;
-use crate::iiif::resolve::Plan;
-use crate::iiif::{self, ImageRequest, Refusal, Version};
+use crate::iiif::resolve::RenderPlan;
+use crate::iiif::{self, ImageRequest, Version};
 use crate::serve::image_record::ImageRecord;
 use crate::serve::presentation::uris::{self, Uris};
 
@@ -95,9 +95,7 @@ fn of_request(
     let request = ImageRequest::parse(Version::V3, words);
     let plan = request.and_then(|r| r.resolve(Version::V3, size, &cap.declared(size)));
     plan.map(|plan| canonical(&plan, uris, id, size, cap))
-        .map_err(|refusal| match refusal {
-            Refusal::Invalid(why) | Refusal::Unsupported(why) => why,
-        })
+        .map_err(|refusal| refusal.to_string())
 }
 
 /// The canonical URLs of a preset. A preset with a background has a single URL, its own.
@@ -109,7 +107,7 @@ fn of_preset(
     cap: &Cap,
 ) -> Vec<String> {
     let plan = preset.plan(size, &cap.declared(size));
-    match plan.mat {
+    match plan.background {
         Some(_) => {
             let path = uris::preset_path(name, &uris.segment_of(id));
             vec![uris.page(&format!("/{path}"))]
@@ -118,10 +116,10 @@ fn of_preset(
     }
 }
 
-fn canonical(plan: &Plan, uris: &Uris, id: &str, size: [u32; 2], cap: &Cap) -> Vec<String> {
+fn canonical(plan: &RenderPlan, uris: &Uris, id: &str, size: [u32; 2], cap: &Cap) -> Vec<String> {
     let url = |version| {
         let canonical = plan.canonical(version, size, &cap.declared(size));
-        iiif::under(&uris.service(version, id), &canonical)
+        iiif::append_path(&uris.service(version, id), &canonical)
     };
     VERSIONS.map(url).into()
 }

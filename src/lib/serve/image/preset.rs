@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::iiif::resolve::{Limits, Mat, Plan, fit};
-use crate::iiif::{self, Format, Quality};
+use crate::iiif::resolve::{Background, RenderPlan, ServerLimits, fit};
+use crate::iiif::{Format, Quality};
+use crate::pixels::encode::WRITABLE;
 
 /// How an image is fitted to the width and height of a preset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -86,8 +87,11 @@ impl TryFrom<PresetTable> for Preset {
         if table.fit != Fit::Contain && (width.is_none() || height.is_none()) {
             return Err("`cover` and `pad` need both `width` and `height`".into());
         }
-        let format = table.format.parse::<Format>().map_err(reason)?;
-        if !Format::OFFERED.contains(&format) {
+        let format = table
+            .format
+            .parse::<Format>()
+            .map_err(|refusal| refusal.to_string())?;
+        if !WRITABLE.contains(&format) {
             return Err(format!("format {} is not offered", format.name()));
         }
         Ok(Preset {
@@ -95,7 +99,10 @@ impl TryFrom<PresetTable> for Preset {
             height,
             fit: table.fit,
             format,
-            quality: table.quality.parse().map_err(reason)?,
+            quality: table
+                .quality
+                .parse::<Quality>()
+                .map_err(|refusal| refusal.to_string())?,
             background: colour(&table.background).ok_or_else(|| {
                 let found = &table.background;
                 format!("background is `{found}`, a colour such as `#ffffff` is needed")
@@ -103,12 +110,6 @@ impl TryFrom<PresetTable> for Preset {
             enlarge: table.enlarge,
             offered: table.offered,
         })
-    }
-}
-
-fn reason(refusal: iiif::Refusal) -> String {
-    match refusal {
-        iiif::Refusal::Invalid(why) | iiif::Refusal::Unsupported(why) => why,
     }
 }
 
@@ -192,17 +193,17 @@ impl Presets {
 
 impl Preset {
     /// The plan for an image of `[width, height]` pixels; its size stays within `limits`.
-    pub fn plan(&self, image: [u32; 2], limits: &Limits) -> Plan {
+    pub fn plan(&self, image: [u32; 2], limits: &ServerLimits) -> RenderPlan {
         let region = self.region(image);
-        let (size, mat) = self.size([region[2], region[3]], limits);
-        Plan {
+        let (size, background) = self.size([region[2], region[3]], limits);
+        RenderPlan {
             region,
             size,
             mirror: false,
-            turn: 0.0,
+            rotation: 0.0,
             quality: self.quality,
             format: self.format,
-            mat,
+            background,
         }
     }
 
@@ -214,18 +215,18 @@ impl Preset {
         [(width - part_w) / 2, (height - part_h) / 2, part_w, part_h]
     }
 
-    fn size(&self, region: [u32; 2], limits: &Limits) -> ([u32; 2], Option<Mat>) {
+    fn size(&self, region: [u32; 2], limits: &ServerLimits) -> ([u32; 2], Option<Background>) {
         let sides = match (self.width, self.height) {
             (None, None) => return (limits.largest(region, false), None),
             (w, h) => [w.unwrap_or(u32::MAX), h.unwrap_or(u32::MAX)],
         };
         if self.fit == Fit::Pad {
             let sides = limits.largest(sides, false);
-            let mat = Mat {
+            let background = Background {
                 size: sides,
                 colour: self.background,
             };
-            return (fit(region, sides, self.enlarge), Some(mat));
+            return (fit(region, sides, self.enlarge), Some(background));
         }
         let size = match self.fit {
             // The region has these proportions, except for rounding.
@@ -247,19 +248,19 @@ mod tests {
 
     #[test]
     fn presets_become_numbers() {
-        let none = Limits {
+        let none = ServerLimits {
             upscale: true,
-            ..Limits::default()
+            ..ServerLimits::default()
         };
-        let small = Limits {
-            most: Some([300, 300]),
+        let small = ServerLimits {
+            max_size: Some([300, 300]),
             ..none
         };
         // preset, image, limits: region, size, mat
         type Case<'a> = (
             &'a str,
             [u32; 2],
-            Limits,
+            ServerLimits,
             [u32; 4],
             [u32; 2],
             Option<[u32; 2]>,
@@ -404,7 +405,7 @@ mod tests {
         ];
         for (text, image, limits, region, size, mat) in cases {
             let plan = configured(text).unwrap().plan(image, &limits);
-            let found = (plan.region, plan.size, plan.mat.map(|mat| mat.size));
+            let found = (plan.region, plan.size, plan.background.map(|mat| mat.size));
             assert_eq!(found, (region, size, mat), "{text} of {image:?}");
         }
     }

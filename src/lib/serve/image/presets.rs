@@ -56,7 +56,7 @@ pub fn answer(site: &Site, name: &str, id: &str, uris: &Uris, request: &Request)
     };
     let limits = site.cap.declared(facts.size);
     let plan = preset.plan(facts.size, &limits);
-    if plan.mat.is_some() {
+    if plan.background.is_some() {
         // Requests of the Image API are checked where the redirect leads; this is not one.
         if access < Access::Full {
             return site.permissions.refuse(api::ONLY_SMALL);
@@ -64,7 +64,7 @@ pub fn answer(site: &Site, name: &str, id: &str, uris: &Uris, request: &Request)
         return api::rendered(site, at, plan, &facts, request);
     }
     let canonical = plan.canonical(Version::V3, facts.size, &limits);
-    let to = iiif::under(&uris.service(Version::V3, id), &canonical);
+    let to = iiif::append_path(&uris.service(Version::V3, id), &canonical);
     Response::new(302, Body::Empty)
         .with_header("location", to)
         .with_header("cache-control", "no-cache")

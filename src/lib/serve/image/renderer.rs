@@ -14,7 +14,7 @@ use super::api;
 use super::pdf_worker::{self, PdfError, PdfPage};
 use super::prepared::{self, Prepared};
 use crate::files;
-use crate::iiif::resolve::Plan;
+use crate::iiif::resolve::RenderPlan;
 use crate::pixels::pdf;
 use crate::pixels::source::{Look, Source};
 use crate::serve::cache::counts::one;
@@ -181,7 +181,7 @@ impl Renderer {
     pub async fn render(
         self: &Arc<Self>,
         at: usize,
-        plan: Plan,
+        plan: RenderPlan,
         key: &str,
     ) -> Result<Bytes, RenderError> {
         let make = self.make(at, plan, key);
@@ -194,7 +194,7 @@ impl Renderer {
     }
 
     /// The answer to a plan, if it was prepared.
-    fn prepared_answer(&self, at: usize, plan: &Plan) -> Option<Bytes> {
+    fn prepared_answer(&self, at: usize, plan: &RenderPlan) -> Option<Bytes> {
         let prepared = self.prepared.as_ref()?;
         let catalogue = self.catalogue.get();
         let image = &catalogue.images[at];
@@ -247,7 +247,7 @@ impl Renderer {
     }
 
     /// The answer to a plan if it was prepared or is cached in any tier; nothing is rendered.
-    pub async fn cached(&self, at: usize, plan: &Plan, key: &str) -> Option<Bytes> {
+    pub async fn cached(&self, at: usize, plan: &RenderPlan, key: &str) -> Option<Bytes> {
         if let Some(bytes) = self.prepared_answer(at, plan) {
             return Some(bytes);
         }
@@ -262,7 +262,7 @@ impl Renderer {
     async fn make(
         self: &Arc<Self>,
         at: usize,
-        plan: Plan,
+        plan: RenderPlan,
         key: &str,
     ) -> Result<(Bytes, usize), RenderError> {
         one(&self.cache.memory.misses);
@@ -283,7 +283,7 @@ impl Renderer {
     async fn make_in_tiers(
         self: &Arc<Self>,
         at: usize,
-        plan: Plan,
+        plan: RenderPlan,
         key: &str,
     ) -> Result<Option<Bytes>, RenderError> {
         let facts = self.facts(at).map_err(RenderError::Failed)?;
@@ -309,8 +309,8 @@ impl Renderer {
     async fn work(
         self: &Arc<Self>,
         at: usize,
-        plan: Plan,
-        work: fn(&Source, &Plan) -> Made,
+        plan: RenderPlan,
+        work: fn(&Source, &RenderPlan) -> Made,
     ) -> Result<Option<Bytes>, RenderError> {
         let source = self.source(at).await?;
         let cost = cost_of(&plan) + source.cost(&plan);
@@ -411,12 +411,12 @@ impl Renderer {
 type Made = Result<Option<(Vec<u8>, bool)>, String>;
 
 /// The tile of a plan, if the file stores it as requested.
-fn stored(source: &Source, plan: &Plan) -> Made {
+fn stored(source: &Source, plan: &RenderPlan) -> Made {
     Ok(source.stored(plan).map(|bytes| (bytes, true)))
 }
 
 /// The stored tile of a plan, or else its rendered image.
-fn stored_or_rendered(source: &Source, plan: &Plan) -> Made {
+fn stored_or_rendered(source: &Source, plan: &RenderPlan) -> Made {
     match stored(source, plan)? {
         None => source.render(plan).map(|bytes| Some((bytes, false))),
         made => Ok(made),
@@ -435,11 +435,11 @@ async fn off_thread<T: Send + 'static, E: Into<RenderError> + Send + 'static>(
 }
 
 /// Roughly the bytes of memory that scaling, turning and encoding take.
-fn cost_of(plan: &Plan) -> u64 {
+fn cost_of(plan: &RenderPlan) -> u64 {
     let area = |[w, h]: [u32; 2]| u64::from(w) * u64::from(h);
-    match plan.turn % 90.0 == 0.0 {
+    match plan.rotation % 90.0 == 0.0 {
         true => area(plan.size) * 8,
-        false => area(plan.size) * 8 + area(plan.turned()) * 12,
+        false => area(plan.size) * 8 + area(plan.rotated_size()) * 12,
     }
 }
 

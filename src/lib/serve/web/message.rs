@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::files;
 use crate::http::header::{AsHeaderName, HeaderMap};
-use crate::iiif::resolve::Plan;
+use crate::iiif::resolve::RenderPlan;
 
 /// A request, as far as most answers depend on it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +44,7 @@ pub enum Body {
         /// Its position in the catalogue.
         at: usize,
         /// How it is to be rendered.
-        plan: Plan,
+        plan: RenderPlan,
         /// The key of the rendered bytes in caches: equal for equal bytes, and for no others.
         key: String,
     },

@@ -11,7 +11,7 @@ use super::values::{
 use crate::contracts::{
     Annotation, Body, ImageRef, Observation, Provenance, Region, Service, Space,
 };
-use crate::iiif::asked::Asked;
+use crate::iiif::QuotedRequest;
 use crate::selectors;
 use crate::sources::{Placed, is_url};
 use crate::summary::Reject;
@@ -464,7 +464,7 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
 
 /// The service of a URL that asks the Image API for a whole image.
 fn service_of_request(url: &str) -> Option<Service> {
-    let asked = Asked::read(url).filter(|a| a.region == "full" && a.is_at_full_size())?;
+    let asked = QuotedRequest::parse(url).filter(|a| a.region == "full" && a.is_full_size())?;
     Some(Service {
         id: asked.base.to_owned(),
         version: 2,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::service;
 use super::values::{all, id, kind, label, list, pixels, resolve, split_fragment, xywh};
 use crate::contracts::{ImageRef, Service};
-use crate::iiif::asked::Asked;
+use crate::iiif::QuotedRequest;
 use crate::sources::is_url;
 
 /// One image that a canvas paints.
@@ -171,7 +171,7 @@ fn fetchable(service: Service, base: &str) -> Option<Service> {
 
 /// A resource id that is itself an Image API request may name a part of the image, or turn it.
 fn apply_own_url(found: &mut Image) {
-    let Some(asked) = found.image.url.as_deref().and_then(Asked::read) else {
+    let Some(asked) = found.image.url.as_deref().and_then(QuotedRequest::parse) else {
         return;
     };
     let Some(service) = &mut found.image.service else {
