@@ -93,9 +93,8 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
     let start = Instant::now();
     let common = options.common();
     let writable = common.report.as_deref().map_or(Ok(()), files::rehearse);
-    let ended = writable.and_then(|()| options.run());
-    let printed = ended.and_then(|summary| print(&summary.output).map(|()| summary));
-    let (summary, error) = match printed {
+    let ended = writable.and_then(|()| options.run()).and_then(print_output);
+    let (summary, error) = match ended {
         Ok(summary) => (summary, None),
         Err(mut error) => (error.take_summary(), Some(error)),
     };
@@ -125,12 +124,12 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
     }
 }
 
-/// Prints the text of a summary for standard output.
-fn print(text: &str) -> Result<(), Error> {
-    match text {
-        "" => Ok(()),
-        text => files::write(Path::new("-"), text.as_bytes()),
+/// What was requested on standard output.
+fn print_output(summary: Summary) -> Result<Summary, Error> {
+    if !summary.output.is_empty() {
+        files::write("-".as_ref(), summary.output.as_bytes())?;
     }
+    Ok(summary)
 }
 
 fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {

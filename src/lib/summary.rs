@@ -57,12 +57,12 @@ pub struct Summary {
     pub counts: BTreeMap<String, u64>,
     /// News that is no reject: adjusted limits, clipped boxes, aspect ratios that disagree.
     pub notes: Vec<String>,
-    /// Text for standard output, for runs whose result is not a file. Programs print it, the library does not.
-    pub output: String,
     /// The line that says what was published: `2275 observations in digest.json`.
     pub done: String,
     /// What to run next, or how to get what is missing.
     pub hint: Option<String>,
+    /// What was requested on standard output.
+    pub output: String,
 }
 
 impl Summary {

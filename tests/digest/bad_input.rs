@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::common::Workdir;
-use super::common::server::Answer;
 use super::{archive, manifest, serve, with_fast};
+use recto_testkit::Workdir;
+use recto_testkit::server::Answer;
 
 #[test]
 fn no_match_is_news_and_nothing_is_written() {
@@ -119,7 +119,7 @@ fn bad_documents_among_good_ones_are_rejects() {
             server.url("/empty")
         ),
         format!(
-            "command line,{},location,\"the server is in trouble (HTTP 500), 3 attempts\"",
+            "command line,{},location,\"server error (HTTP 500), 3 attempts\"",
             server.url("/broken")
         ),
         format!(
@@ -127,7 +127,7 @@ fn bad_documents_among_good_ones_are_rejects() {
             server.url("/secret")
         ),
         format!(
-            "command line,{},location,not there (HTTP 404)",
+            "command line,{},location,not found (HTTP 404)",
             server.url("/gone")
         ),
         "command line,nofile.json,location,no such file".to_owned(),
@@ -171,7 +171,7 @@ fn the_only_document_being_bad_ends_the_run_with_its_reason() {
     });
     let unreachable = "http://127.0.0.1:9/m";
     let cases = [
-        (server.url("/gone"), "/gone: not there (HTTP 404)"),
+        (server.url("/gone"), "/gone: not found (HTTP 404)"),
         (
             server.url("/html"),
             "/html: an HTML page was answered where JSON was expected",

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::common::Workdir;
-use super::common::server::{Answer, Server};
 use super::{archive, manifest, observations, serve, texts, with_fast};
+use recto_testkit::Workdir;
+use recto_testkit::server::{Answer, Server};
 
 /// A collection of collections of manifests, paged, with cycles and members named twice.
 fn nested(home: &str) -> Vec<(&'static str, Answer)> {

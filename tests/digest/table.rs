@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::common::Workdir;
 use super::{observations, texts};
+use recto_testkit::Workdir;
 
 const TABLE: &str = "\u{feff}key,image_url,file,manuscript,dive,label,name,\"a \"\"note\"\"\"\r\n\
     a1,https://a.example/i/a1/,https://a.example/1.jpg,4Q1,d1,\"NIR, Recto\",n1,\"two\nlines\"\r\n\

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::common::wait_until;
 use crate::running::{Serving, folder};
+use recto_testkit::wait_until;
 
 #[test]
 fn health_and_counts_are_there_for_those_who_watch() {

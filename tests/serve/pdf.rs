@@ -3,8 +3,8 @@
 use image::Rgb;
 use serde_json::{Value, json};
 
-use crate::common::Workdir;
 use crate::running::{Serving, picture};
+use recto_testkit::Workdir;
 
 /// A file of these objects, numbered from 1; the first is the catalog.
 fn file(objects: &[String], trailer: &str) -> Vec<u8> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::common::Workdir;
 use crate::running::{Got, Serving, folder, set};
+use recto_testkit::Workdir;
 
 /// What tells the boxes of one annotation apart that stands with several images.
 fn digits(image: &str) -> String {

@@ -2,8 +2,8 @@
 
 use image::{DynamicImage, Rgb, RgbImage};
 
-use crate::common::Workdir;
 use crate::running::Serving;
+use recto_testkit::Workdir;
 
 /// Colours that tell every place apart, smooth enough for JPEG.
 fn scene(width: u32, height: u32) -> RgbImage {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::files;
-use crate::http::Reply;
+use crate::http::Response;
 
 /// A folder of documents, named by a hash of their URLs.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ struct Meta {
 
 impl Entry {
     /// The entry of an answer.
-    pub fn of(reply: &Reply) -> Self {
+    pub fn of(reply: &Response) -> Self {
         Entry {
             final_url: reply.url.clone(),
             etag: reply.header("etag").map(str::to_owned),

@@ -21,7 +21,7 @@ use crate::contracts::{Asked, Digest, Observation, Region};
 use crate::corrections;
 use crate::error::Error;
 use crate::files::SafeName;
-use crate::progress::{Progress, Standing, Style};
+use crate::progress::{Progress, Reporter, Style};
 use crate::report::{self, Common, Stage};
 use crate::signals::Signals;
 use crate::sources::fathomnet::{self, FathomNet};
@@ -381,7 +381,7 @@ impl Options {
     /// Servers of the user's own house are asked at full pace.
     fn http(&self) -> http::Options {
         match self.source.as_str() {
-            "m3" => self.http.at_home(),
+            "m3" => self.http.for_own_servers(),
             _ => self.http.clone(),
         }
     }
@@ -423,7 +423,7 @@ fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Ha
     let runtime =
         runtime.map_err(|e| Error::new("the network client cannot be set up").because(e))?;
     let (style, quiet) = (options.progress, options.common.quiet);
-    let mut progress = Progress::start(style, quiet, "digest", "documents", &Standing::default());
+    let mut progress = Reporter::start(style, quiet, "digest", "documents", &Progress::default());
     let outcome = runtime.block_on(async {
         let mut signals = Signals::hear();
         tokio::select! {
@@ -441,7 +441,7 @@ async fn read_all<'a>(
     mut work: Worklist<'a>,
     fetcher: &Fetcher,
     jobs: usize,
-    progress: &mut Progress,
+    progress: &mut Reporter,
 ) -> Result<Harvest, Error> {
     let mut flight = FuturesUnordered::new();
     let mut ticks = tokio::time::interval(TICK);

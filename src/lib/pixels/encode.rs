@@ -278,7 +278,7 @@ mod tests {
             };
             let bytes = encode(picture.clone(), Format::Jpg, thrift).unwrap();
             let facts = crate::jpeg::check(&bytes).unwrap();
-            assert_eq!(facts.components[0].1, factors);
+            assert_eq!(facts.components[0].sampling, factors);
             assert_eq!((facts.width, facts.height), (33, 17));
         }
     }

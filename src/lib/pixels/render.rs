@@ -43,7 +43,7 @@ impl Picture {
         let is_grey = self.pixels.color().channel_count() == 1;
         let file = self.jpeg.as_deref()?;
         plan.is_whole_jpeg(self.size(), is_grey)
-            .then(|| jpeg::bare(file))?
+            .then(|| jpeg::strip_metadata(file))?
     }
 
     /// `[width, height]` in pixels.
@@ -85,8 +85,12 @@ impl Picture {
 
 /// Whether all readers see the same colours in a JPEG: some put JFIF's mark first, some Adobe's, some the components'
 /// ids.
-pub fn has_plain_colours(facts: &jpeg::Facts) -> bool {
-    let ids: Vec<u8> = facts.components.iter().map(|(id, _)| *id).collect();
+pub fn has_plain_colours(facts: &jpeg::Info) -> bool {
+    let ids: Vec<u8> = facts
+        .components
+        .iter()
+        .map(|component| component.id)
+        .collect();
     match (&ids[..], facts.jfif, facts.adobe) {
         ([_], ..) => true,
         (b"RGB", jfif, adobe) => !jfif && matches!(adobe, None | Some(0)),

@@ -17,9 +17,9 @@ use super::plain::{LEAST_PIXELS, Plain};
 use super::render::{self, Picture, REACH};
 use super::tiff::{self, Level, Tiff, is_tiff};
 use crate::iiif::resolve::RenderPlan;
-use crate::jpeg::index::{self, Care};
-use crate::jpeg::pyramid::Coding;
-use crate::jpeg::{self, Colour, Facts, Fault};
+use crate::jpeg::index::{self, HuffmanTables};
+use crate::jpeg::pyramid::Photometric;
+use crate::jpeg::{self, Colour, Info, JpegError};
 use crate::pixels::{self, Header};
 
 /// A file that was opened.
@@ -90,7 +90,7 @@ pub fn look(path: &Path) -> Result<Look, String> {
         const START: u64 = 1 << 18;
         let mut start = Vec::new();
         let read = open()?.take(START).read_to_end(&mut start);
-        read.is_ok() && index::can_be(&start)
+        read.is_ok() && index::is_indexable(&start)
     };
     Ok(Look {
         size: pixels::turned([header.width, header.height], header.orientation),
@@ -275,13 +275,13 @@ impl Source {
     /// A region as a JPEG cut out of the file without loss, filled up to a square of `filled` pixels a side.
     pub fn cut(&self, region: [u32; 4], filled: Option<u32>) -> Option<Vec<u8>> {
         match self {
-            Source::Plain(large) => large.plain.cut(region, filled, Care::Small),
+            Source::Plain(large) => large.plain.cut(region, filled, HuffmanTables::Optimal),
             _ => None,
         }
     }
 
     /// How what is cut out is coded, in TIFF's terms; none where it has no words for it.
-    pub fn coding(&self) -> Option<Coding> {
+    pub fn coding(&self) -> Option<Photometric> {
         let Source::Plain(large) = self else {
             return None;
         };
@@ -289,10 +289,10 @@ impl Source {
         let subsampling = large.plain.sampling().map(|n| n as u16);
         let is_known = subsampling.iter().all(|n| [1, 2, 4].contains(n));
         match large.plain.colour() {
-            Colour::Grey => Some(Coding::Grey),
-            Colour::Rgb if subsampling == [1, 1] => Some(Coding::Rgb),
+            Colour::Grey => Some(Photometric::Grey),
+            Colour::Rgb if subsampling == [1, 1] => Some(Photometric::Rgb),
             Colour::YCbCr if is_known && large.plain.is_chroma_single() => {
-                Some(Coding::YCbCr(subsampling))
+                Some(Photometric::YCbCr(subsampling))
             }
             _ => None,
         }
@@ -488,7 +488,7 @@ impl Large {
         }
         let [_, _, w, h] = plan.region;
         let is_plain = plan.is_plain_jpeg(is_grey) && plan.size == [w, h] && w.max(h) <= MOST_SIDE;
-        is_plain.then(|| self.plain.cut(plan.region, None, Care::Quick))?
+        is_plain.then(|| self.plain.cut(plan.region, None, HuffmanTables::Standard))?
     }
 }
 
@@ -537,14 +537,14 @@ fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
 
 /// Refuses a JPEG that ends in the middle or breaks off: decoders would fill it up with grey. None for one of a rare
 /// kind, and for one that only its end marker is missing from.
-fn checked(bytes: &[u8]) -> Result<Option<Facts>, String> {
+fn checked(bytes: &[u8]) -> Result<Option<Info>, String> {
     let fault = match jpeg::check(bytes) {
         Ok(facts) => return Ok(Some(facts)),
-        Err(fault @ Fault::Damaged(_)) => fault,
+        Err(fault @ JpegError::Damaged(_)) => fault,
         Err(_) => return Ok(None),
     };
     match jpeg::check(&[bytes, &[0xFF, 0xD9]].concat()) {
-        Err(Fault::Damaged(_)) => Err(fault.to_string()),
+        Err(JpegError::Damaged(_)) => Err(fault.to_string()),
         _ => Ok(None),
     }
 }

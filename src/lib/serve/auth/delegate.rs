@@ -14,8 +14,9 @@ use super::rules::{Access, Visitor};
 use super::settings::DelegateSettings;
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
-use crate::http::callback::Callback;
+
 use crate::http::header::HeaderMap;
+use crate::http::webhook::Webhook;
 use crate::serve::cache::memory::Cache;
 use crate::serve::web::message::header_text;
 
@@ -30,7 +31,7 @@ const MOST_CACHED: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Delegate {
     settings: DelegateSettings,
-    callback: Option<Callback>,
+    webhook: Option<Webhook>,
     decisions: Cache<(i64, String), Access>,
     /// Calls so far, successful or not.
     calls: AtomicU64,
@@ -52,13 +53,11 @@ impl Delegate {
     /// No client for its URL can be set up.
     pub fn new(settings: DelegateSettings) -> Result<Self, Error> {
         let timeout = Duration::from_secs_f64(settings.timeout);
-        let callback = settings.url.as_deref();
-        let callback = callback
-            .map(|url| Callback::new(url, timeout))
-            .transpose()?;
+        let webhook = settings.url.as_deref();
+        let webhook = webhook.map(|url| Webhook::new(url, timeout)).transpose()?;
         Ok(Delegate {
             settings,
-            callback,
+            webhook,
             decisions: Cache::new(MOST_CACHED),
             calls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -124,8 +123,8 @@ impl Delegate {
     }
 
     async fn ask(&self, question: String) -> Result<Vec<u8>, String> {
-        match &self.callback {
-            Some(callback) => callback.post(question, MOST_ANSWER).await,
+        match &self.webhook {
+            Some(webhook) => webhook.post(question, MOST_ANSWER).await,
             None => {
                 let timeout = Duration::from_secs_f64(self.settings.timeout);
                 let answer = tokio::time::timeout(timeout, run(&self.settings.command, question));

@@ -45,12 +45,12 @@ fn fault(record: &Value) -> Option<String> {
     match (record.is_object(), &record["associations"]) {
         (false, _) => Some(format!(
             "observation is no object: {}",
-            crate::selectors::excerpt(&record.to_string())
+            crate::values::excerpt(&record.to_string())
         )),
         (true, Value::Null) => None,
         (true, other) => Some(format!(
             "associations are no list: {}",
-            crate::selectors::excerpt(&other.to_string())
+            crate::values::excerpt(&other.to_string())
         )),
     }
 }

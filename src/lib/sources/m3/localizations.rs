@@ -94,7 +94,7 @@ fn members(link_value: &Value) -> Result<Map<String, Value>, String> {
 }
 
 fn excerpt(text: &str) -> String {
-    crate::selectors::excerpt(text)
+    crate::values::excerpt(text)
 }
 
 fn bounding_box(members: &Map<String, Value>, mend: bool) -> Result<Region, String> {
