@@ -35,7 +35,6 @@ pub mod report;
 pub mod schemas;
 pub mod selectors;
 pub mod serve;
-pub mod sides;
 pub mod signals;
 pub mod sources;
 pub mod summary;

@@ -1,12 +1,12 @@
-//! Which images are one side of a thing: bands and lights of one canvas, with the same boxes. Pure.
+//! Which images are captures of one canvas: the spectral bands of a page, for example, which share all boxes.
 
 use serde_json::Value;
 
-use crate::contracts::{Localization, LocalizedImage};
+use super::localizations::{Localization, LocalizedImage};
 use crate::files;
 
-/// Whether two images are one side: they share a canvas, its frame, its words and its boxes.
-pub fn is_one(a: &LocalizedImage, b: &LocalizedImage) -> bool {
+/// Whether two images are captures of one canvas: they share the canvas, its frame, its metadata and its boxes.
+pub fn is_same_canvas(a: &LocalizedImage, b: &LocalizedImage) -> bool {
     a.source.canvas.is_some()
         && a.source.canvas == b.source.canvas
         && a.source.labels.canvas == b.source.labels.canvas
@@ -16,31 +16,32 @@ pub fn is_one(a: &LocalizedImage, b: &LocalizedImage) -> bool {
         && a.metadata == b.metadata
         && a.labels == b.labels
         && a.localizations.len() == b.localizations.len()
-        && (a.localizations.iter().zip(&b.localizations)).all(|(a, b)| is_same(a, b))
+        && (a.localizations.iter().zip(&b.localizations)).all(|(a, b)| is_same_annotation(a, b))
 }
 
 /// Whether two boxes on two images are one annotation of their canvas.
-fn is_same(a: &Localization, b: &Localization) -> bool {
+fn is_same_annotation(a: &Localization, b: &Localization) -> bool {
     let others = |l: &'_ Localization| {
         let mut attributes = l.attributes.clone();
         attributes.remove("annotation");
         attributes
     };
-    name(a) == name(b)
+    annotation_of(a) == annotation_of(b)
         && a.concept == b.concept
         && a.bbox == b.bbox
         && a.polygon == b.polygon
         && others(a) == others(b)
 }
 
-/// The annotation that a box comes from: its own id, unless it had to be told apart from others of the same one.
-pub fn name(localization: &Localization) -> &str {
-    let told = localization.attributes.get("annotation");
-    told.and_then(Value::as_str).unwrap_or(&localization.id)
+/// Id of the annotation that a box comes from. It is the id of the box, unless several boxes come from one annotation:
+/// then `attributes.annotation` holds it.
+pub fn annotation_of(localization: &Localization) -> &str {
+    let recorded = localization.attributes.get("annotation");
+    recorded.and_then(Value::as_str).unwrap_or(&localization.id)
 }
 
-/// What tells the boxes of an annotation apart that stands with several images.
-pub fn id_on(annotation: &str, image: &str) -> String {
+/// Id of a box on one image, where the annotation is repeated on several images: unique for each of them.
+pub fn id_on_image(annotation: &str, image: &str) -> String {
     const DIGITS: usize = 8;
     let hash = files::hex_digest(image.as_bytes(), DIGITS);
     format!("{annotation}@{hash}")

@@ -1,5 +1,5 @@
-//! The images of a `localizations.json` one by one, without their boxes: of a file of a million a program then holds
-//! what it makes of each, and a block of the file.
+//! Reads the images of a `localizations.json` one by one, without their boxes. Of a file with a million images a program
+//! then holds only what it makes of each, and one block of the file.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,12 +9,15 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::{Frame, ImageRef, Localizations, LocalizedImage, Provenance, parse, read};
+use super::envelope::{parse, read};
+use super::geometry::Frame;
+use super::image::{ImageRef, Provenance};
+use super::localizations::{Localizations, LocalizedImage};
 use crate::error::Error;
 use crate::files;
 use crate::summary::Reject;
 
-/// An image, of which the rest is passed over.
+/// An image without its boxes and metadata, which are skipped while parsing.
 #[derive(Deserialize)]
 struct Unboxed {
     id: String,
@@ -38,18 +41,23 @@ impl From<Unboxed> for LocalizedImage {
     }
 }
 
-/// How much of a file is taken in at a time.
+/// Bytes of a file that are read at a time.
 const BLOCK: usize = 8 << 20;
 
-/// Makes something of each image, in the order of the file; beside it the records of a foreign file that cannot be
-/// used. What is not plainly a `localizations.json`, down to its last byte, is read as [`read`] does, which can say what
-/// is wrong.
+/// Calls `make` for each image and returns the results in the order of the file, with the records of a file by
+/// m3-download that cannot be used.
+///
+/// The fast way reads only files that are a valid `localizations.json` down to the last byte. Anything else is read
+/// again by [`read`], which can report what is wrong.
+///
+/// # Errors
+/// The file cannot be read or is not a `localizations.json`.
 pub fn each_image<T: Send>(
     path: &Path,
     make: impl Fn(LocalizedImage) -> T + Sync,
 ) -> Result<(Vec<T>, Vec<Reject>), Error> {
     if !files::is_dash(path)
-        && let Some(made) = plainly(path, &make)
+        && let Some(made) = streamed(path, &make)
     {
         return Ok((made, Vec::new()));
     }
@@ -58,10 +66,11 @@ pub fn each_image<T: Send>(
     Ok((made, localizations.rejects))
 }
 
-fn plainly<T: Send>(path: &Path, make: &(impl Fn(LocalizedImage) -> T + Sync)) -> Option<Vec<T>> {
+/// The results for all images; none if the file is not a valid `localizations.json`.
+fn streamed<T: Send>(path: &Path, make: &(impl Fn(LocalizedImage) -> T + Sync)) -> Option<Vec<T>> {
     let mut file = File::open(path).ok()?;
     let (mut splitter, mut bytes, mut made) = (Splitter::default(), Vec::new(), Vec::new());
-    // Everything but the elements: an envelope with an empty list.
+    // The file without the images: a contract with an empty list.
     let mut envelope = Vec::new();
     loop {
         let before = bytes.len();
@@ -72,7 +81,7 @@ fn plainly<T: Send>(path: &Path, make: &(impl Fn(LocalizedImage) -> T + Sync)) -
         if bytes.len() == before {
             break;
         }
-        let elements = splitter.go_on(&bytes, &mut envelope)?;
+        let elements = splitter.elements(&bytes, &mut envelope)?;
         let parsed: Option<Vec<T>> = elements
             .into_par_iter()
             .map(|element| {
@@ -83,24 +92,24 @@ fn plainly<T: Send>(path: &Path, make: &(impl Fn(LocalizedImage) -> T + Sync)) -
         made.extend(parsed?);
         bytes.drain(..splitter.forget());
     }
-    let is_whole = splitter.state == State::Behind;
+    let is_whole = splitter.state == State::After;
     let envelope = is_whole.then(|| parse::<Localizations>(&envelope, ""))?;
     envelope
         .is_ok_and(|set| set.images.is_empty())
         .then_some(made)
 }
 
-/// Finds the elements of the list `images` in a JSON object that comes in blocks.
+/// Finds the elements of the list `images` in a JSON object that arrives in blocks.
 #[derive(Default)]
 struct Splitter {
     state: State,
-    /// Objects and lists that are open.
+    /// How many objects and lists are open.
     depth: u32,
     in_string: bool,
     is_escaped: bool,
-    /// Where the element begins that is open.
+    /// Where the open element begins in the buffer.
     element: Option<usize>,
-    /// Where to go on.
+    /// Where to continue in the buffer.
     at: usize,
     /// Commas since the last element.
     commas: u32,
@@ -112,16 +121,16 @@ enum State {
     #[default]
     Before,
     Within,
-    Behind,
+    After,
 }
 
 impl Splitter {
-    /// Looks at what is new; none when this is no list of objects.
-    fn go_on(&mut self, bytes: &[u8], envelope: &mut Vec<u8>) -> Option<Vec<Range<usize>>> {
+    /// The elements that end in the new bytes; none if `images` is not a list of objects.
+    fn elements(&mut self, bytes: &[u8], envelope: &mut Vec<u8>) -> Option<Vec<Range<usize>>> {
         let mut elements = Vec::new();
         while self.at < bytes.len() {
             if self.in_string && !self.is_escaped && self.element.is_some() {
-                // Most of a file are texts of elements.
+                // Most of a file is text inside elements: skip it quickly.
                 let rest = memchr::memchr2(b'"', b'\\', &bytes[self.at..]);
                 self.at += rest.unwrap_or(bytes.len() - self.at);
             }
@@ -183,7 +192,7 @@ impl Splitter {
         }
         match self.depth {
             1 if byte == b']' && self.commas == 0 => {
-                self.state = State::Behind;
+                self.state = State::After;
                 envelope.push(byte);
                 Some(None)
             }
@@ -193,7 +202,7 @@ impl Splitter {
         }
     }
 
-    /// How many bytes need not be kept.
+    /// How many bytes at the start of the buffer are no longer needed.
     fn forget(&mut self) -> usize {
         let done = self.element.unwrap_or(self.at);
         self.element = self.element.map(|from| from - done);
@@ -202,7 +211,7 @@ impl Splitter {
     }
 }
 
-/// Whether a list that opens at the end of this is the one called `images`.
+/// Whether the list that opens at the end of these bytes is the member `images`.
 fn is_images(envelope: &[u8]) -> bool {
     let before = envelope.strip_suffix(b"[").unwrap_or_default();
     let before = before.trim_ascii_end().strip_suffix(b":");
@@ -219,14 +228,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, text).unwrap();
-        plainly(&path, &|image: LocalizedImage| image.id)
+        streamed(&path, &|image: LocalizedImage| image.id)
     }
 
     const IMAGE: &str =
         r#"{"id": "a]}\"", "group": "g", "image": {"url": "u"}, "source": {"kind": "table"}}"#;
 
     #[test]
-    fn what_is_plainly_a_list_of_images_is_read_and_the_rest_is_not() {
+    fn only_valid_files_are_streamed() {
         let cases = [
             (
                 r#"{"contract": "recto/localizations", "version": 1, "images": [#, #]}"#,
@@ -318,14 +327,14 @@ mod tests {
             let mut found = Vec::new();
             for block in text.chunks(cut) {
                 bytes.extend_from_slice(block);
-                for element in splitter.go_on(&bytes, &mut envelope).unwrap() {
+                for element in splitter.elements(&bytes, &mut envelope).unwrap() {
                     let image: Unboxed = serde_json::from_slice(&bytes[element]).unwrap();
                     found.push(image.id);
                 }
                 bytes.drain(..splitter.forget());
             }
             prop_assert_eq!(found, ids);
-            prop_assert_eq!(splitter.state, State::Behind);
+            prop_assert_eq!(splitter.state, State::After);
         }
     }
 }

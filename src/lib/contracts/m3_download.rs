@@ -1,36 +1,42 @@
-//! The `localizations.json` of m3-download: a list with a record per box, read as [`Localizations`].
+//! Reads the `localizations.json` of m3-download, a list with a record per box, as [`Localizations`].
 //!
-//! Both shapes that its versions write are known: pictures by image reference (`image_urls`) and by media type
-//! (`images`). The list tells no sizes: boxes are in pixels of the file.
+//! Both forms that its versions write are known: images by image reference (`image_urls`) and by media type (`images`).
+//! The list does not hold image sizes: boxes are in pixels of the file.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
-use super::{BBox, ImageRef, Localization, Localizations, LocalizedImage, Provenance, parse_json};
+use super::geometry::BBox;
+use super::image::{ImageRef, Provenance};
+use super::json::parse_json;
+use super::localizations::{Localization, Localizations, LocalizedImage};
 use crate::error::Error;
 use crate::summary::Reject;
 use crate::values::{folder, id, number, text, uuid};
 
-/// Reads the list. What is wrong with a record is its reject; a list of something else is an error.
+/// Parses the list; `name` is what messages call it. A record that cannot be used becomes a reject.
+///
+/// # Errors
+/// The bytes are not JSON, or the list holds something else than localizations.
 pub fn localizations(bytes: &[u8], name: &str) -> Result<Localizations, Error> {
     let records: Vec<Value> = parse_json(bytes, name)?;
     check_kind(&records, name)?;
-    let mut bare = Bare::default();
+    let mut list = List::default();
     for (i, record) in records.iter().enumerate() {
-        if let Err((field, problem)) = bare.add(i, record) {
+        if let Err((field, problem)) = list.add(i, record) {
             let observation = id(record, &["observation_uuid"]);
             let place = observation.unwrap_or_else(|| format!("record {}", i + 1));
             let field = match id(record, &["association_uuid"]) {
                 Some(id) => format!("{id}/{field}"),
                 None => field.to_owned(),
             };
-            bare.rejects.push(Reject::new(name, place, &field, problem));
+            list.rejects.push(Reject::new(name, place, &field, problem));
         }
     }
     Ok(Localizations {
-        rejects: bare.rejects,
-        ..Localizations::new(bare.images)
+        rejects: list.rejects,
+        ..Localizations::new(list.images)
     })
 }
 
@@ -41,34 +47,34 @@ fn check_kind(records: &[Value], name: &str) -> Result<(), Error> {
         Ok(())
     } else if has("associations") {
         fault(
-            "is a list of observations: a digest, localizations were expected",
-            "`recto-extract` turns digests into localizations, those of m3-download too",
+            "is a list of observations, which is a digest; localizations were expected",
+            "`recto-extract` turns digests into localizations, also digests by m3-download",
         )
     } else {
         fault(
-            "is a list, but not of the localizations of m3-download: no record has `localization`",
+            "is a list, but not of localizations by m3-download: no record has `localization`",
             "`recto-extract` writes localizations from digests",
         )
     }
 }
 
-/// The field of a record that is at fault, and why.
-type Fault = (&'static str, String);
+/// The field of a record that is wrong, and why.
+type FieldProblem = (&'static str, String);
 
 #[derive(Default)]
-struct Bare {
+struct List {
     images: Vec<LocalizedImage>,
     /// Image reference → its place in `images`.
     places: HashMap<String, usize>,
     rejects: Vec<Reject>,
 }
 
-impl Bare {
-    fn add(&mut self, i: usize, record: &Value) -> Result<(), Fault> {
+impl List {
+    fn add(&mut self, i: usize, record: &Value) -> Result<(), FieldProblem> {
         let Value::Object(members) = &record["localization"] else {
             let problem = match record["localization"] {
-                Value::Null => "localization is not there".to_owned(),
-                ref other => format!("localization is no object: {other}"),
+                Value::Null => "localization is missing".to_owned(),
+                ref other => format!("localization is not an object: {other}"),
             };
             return Err(("localization", problem));
         };
@@ -89,7 +95,7 @@ impl Bare {
             self.images.push(localized(reference, image));
         }
         let image = &mut self.images[place];
-        // Several digests in one list name the same box again.
+        // A list made of several digests may hold the same box more than once.
         if image
             .localizations
             .iter()
@@ -118,57 +124,61 @@ fn localized(reference: String, image: ImageRef) -> LocalizedImage {
 
 fn bounding_box(members: &Map<String, Value>) -> Result<BBox, String> {
     let side = |key: &str| match members.get(key) {
-        None | Some(Value::Null) => Err(format!("box has no {key}")),
+        None | Some(Value::Null) => Err(format!("{key} of the box is missing")),
         Some(value) => {
-            number(value).ok_or_else(|| format!("box has a {key} that is no number: {value}"))
+            number(value).ok_or_else(|| format!("{key} of the box is not a number: {value}"))
         }
     };
     let numbers = [side("x")?, side("y")?, side("width")?, side("height")?];
     let [_, _, width, height] = numbers;
-    BBox::try_from(numbers).map_err(|_| format!("box has no extent: {width} x {height}"))
+    BBox::try_from(numbers).map_err(|_| format!("box is empty: {width} x {height}"))
 }
 
-/// The image reference that a box names, and its picture.
-fn picture(members: &Map<String, Value>, record: &Value) -> Result<(String, ImageRef), Fault> {
+/// The image reference that a box names, and its image.
+fn picture(
+    members: &Map<String, Value>,
+    record: &Value,
+) -> Result<(String, ImageRef), FieldProblem> {
     let named = REFERENCES.iter().find_map(|key| text(members.get(*key)?));
     let Some(named) = named else {
-        return only(pictures(record));
+        return only_image(pictures(record));
     };
     let reference = uuid(&named).ok_or_else(|| {
         (
             "localization",
-            format!("image reference is no UUID: {named}"),
+            format!("image reference is not a UUID: {named}"),
         )
     })?;
     let pictures = pictures(record);
     let known = pictures.get(&reference).ok_or_else(|| {
-        let problem = format!("image reference has no address: {reference}");
+        let problem = format!("image reference has no URL: {reference}");
         ("image_urls", problem)
     })?;
     Ok((reference, known.clone()))
 }
 
-/// The picture of a box that was drawn on the video: that of its moment, where it has one.
-fn only(pictures: BTreeMap<String, ImageRef>) -> Result<(String, ImageRef), Fault> {
+/// The image for a box that was drawn on the video: that of its moment, if there is exactly one.
+fn only_image(pictures: BTreeMap<String, ImageRef>) -> Result<(String, ImageRef), FieldProblem> {
     let (n, mut pictures) = (pictures.len(), pictures.into_iter());
     match (n, pictures.next()) {
         (1, Some(only)) => Ok(only),
         _ => {
-            let problem =
-                format!("box names no image reference, and its moment has not one image: {n}");
+            let problem = format!(
+                "box names no image reference, and its moment does not have exactly one image: {n}"
+            );
             Err(("localization", problem))
         }
     }
 }
 
-/// How the image reference is written: by most, by one tool's slip, by an early proposal.
+/// Names of the member with the image reference: the usual one, a misspelling by one tool, an early proposal.
 const REFERENCES: &[&str] = &[
     "image_reference_uuid",
     "image_reference_uuuid",
     "imageReferenceUuid",
 ];
 
-/// The pictures of the moment by image reference.
+/// The images of the moment by image reference.
 fn pictures(record: &Value) -> BTreeMap<String, ImageRef> {
     let members = |key: &str| record[key].as_object().into_iter().flatten();
     let by_reference = members("image_urls").map(|(id, url)| (uuid(id), text(url), None));
@@ -192,7 +202,7 @@ fn pictures(record: &Value) -> BTreeMap<String, ImageRef> {
     by_reference.chain(by_type).filter_map(image).collect()
 }
 
-/// Everything else that is said, under the names that digests of `m3` use.
+/// All other members, under the names that digests of the source `m3` use.
 fn attributes(members: &Map<String, Value>, record: &Value) -> BTreeMap<String, Value> {
     let is_place = |key: &str| ["x", "y", "width", "height"].contains(&key);
     let said = members.iter();
@@ -248,36 +258,36 @@ mod tests {
     #[test]
     fn malformed_records_are_rejects_with_their_uuids() {
         let cases = [
-            (json!(null), "a/localization", "localization is not there"),
+            (json!(null), "a/localization", "localization is missing"),
             (
                 json!([1]),
                 "a/localization",
-                "localization is no object: [1]",
+                "localization is not an object: [1]",
             ),
             (
                 json!({ "x": 1, "y": 1, "height": 1 }),
                 "a/localization",
-                "box has no width",
+                "width of the box is missing",
             ),
             (
                 json!({ "x": "left" }),
                 "a/localization",
-                "box has a x that is no number: \"left\"",
+                "x of the box is not a number: \"left\"",
             ),
             (
                 json!({ "x": 1, "y": 1, "width": 0, "height": 1 }),
                 "a/localization",
-                "box has no extent: 0 x 1",
+                "box is empty: 0 x 1",
             ),
             (
                 json!({ "x": 1, "y": 1, "width": 1, "height": 1, "image_reference_uuid": "7" }),
                 "a/localization",
-                "image reference is no UUID: 7",
+                "image reference is not a UUID: 7",
             ),
             (
                 json!({ "x": 1, "y": 1, "width": 1, "height": 1, "image_reference_uuid": PNG.replace('c', "d") }),
                 "a/image_urls",
-                "image reference has no address: df228433-d0dd-4f1e-2b6d-6df50ea49d1e",
+                "image reference has no URL: df228433-d0dd-4f1e-2b6d-6df50ea49d1e",
             ),
         ];
         for (place, field, problem) in cases {
@@ -296,7 +306,8 @@ mod tests {
         let mut record = record(json!({ "x": 1, "y": 1, "width": 1, "height": 1 }));
         assert_eq!(read(&record).images[0].id, PNG);
         record["image_urls"][PNG.replace('c', "d")] = "http://h.example/2.jpg".into();
-        let problem = "box names no image reference, and its moment has not one image: 2";
+        let problem =
+            "box names no image reference, and its moment does not have exactly one image: 2";
         let rejects = [Reject::new("l", "o", "a/localization", problem)];
         assert_eq!(read(&record).rejects, rejects);
     }
@@ -306,11 +317,11 @@ mod tests {
         let cases = [
             (
                 r#"[{"associations": []}]"#,
-                "l: is a list of observations: a digest, localizations were expected",
+                "l: is a list of observations, which is a digest; localizations were expected",
             ),
             (
                 "[1]",
-                "l: is a list, but not of the localizations of m3-download: no record has `localization`",
+                "l: is a list, but not of localizations by m3-download: no record has `localization`",
             ),
         ];
         for (text, wanted) in cases {

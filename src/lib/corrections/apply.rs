@@ -1,25 +1,26 @@
-//! What corrections do to a set of images.
+//! Applies corrections to a set of images.
 
 use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::{Change, Correction, Named, Shape};
+use super::correction::{Change, Correction, Shape};
+use super::review_file::LocatedCorrection;
+use crate::contracts::canvas::{annotation_of, id_on_image, is_same_canvas};
 use crate::contracts::{Localization, LocalizedImage};
-use crate::sides;
 use crate::summary::Reject;
 
-/// What can be corrected.
-pub trait Corrected {
+/// An image whose boxes can be corrected.
+pub trait Correctable {
     /// The image with its boxes.
     fn about(&self) -> &LocalizedImage;
-    /// The same, to change it.
+    /// The image with its boxes, to change them.
     fn about_mut(&mut self) -> &mut LocalizedImage;
-    /// The size of the space that its boxes are in, where it is known.
+    /// Width and height of the space that its boxes are in, if known.
     fn size(&self) -> Option<[f64; 2]>;
 }
 
-impl Corrected for LocalizedImage {
+impl Correctable for LocalizedImage {
     fn about(&self) -> &LocalizedImage {
         self
     }
@@ -33,17 +34,17 @@ impl Corrected for LocalizedImage {
     }
 }
 
-/// Where images are in a set. Corrections do not change it.
+/// Positions of images in a set, by id and by group. Corrections do not change them.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
+pub struct ImageIndex {
     of_id: HashMap<String, usize>,
     of_group: HashMap<String, Vec<usize>>,
 }
 
-impl Places {
-    /// Looks at a set; the first image of an id has it.
+impl ImageIndex {
+    /// Indexes a set. Of several images with one id, the first is meant.
     pub fn of<'a>(images: impl Iterator<Item = (&'a str, &'a LocalizedImage)>) -> Self {
-        let mut places = Places::default();
+        let mut places = ImageIndex::default();
         for (at, (id, image)) in images.enumerate() {
             places.of_id.entry(id.to_owned()).or_insert(at);
             let group = places.of_group.entry(image.group.clone()).or_default();
@@ -53,44 +54,47 @@ impl Places {
     }
 }
 
-/// Makes corrections in their order. Gives how many were made, and those that cannot be.
-pub fn make_all<I: Corrected>(
-    given: &[Named],
+/// Applies corrections in order. Returns how many were applied, and a reject for each of the others.
+pub fn apply_all<I: Correctable>(
+    given: &[LocatedCorrection],
     images: &mut [I],
-    places: &Places,
+    places: &ImageIndex,
 ) -> (u64, Vec<Reject>) {
     let mut rejects = Vec::new();
-    for named in given {
-        if let Err(why) = make(&named.correction, images, places) {
-            rejects.push(named.reject(&why));
+    for located in given {
+        if let Err(why) = apply(&located.correction, images, places) {
+            rejects.push(located.reject(&why));
         }
     }
     ((given.len() - rejects.len()) as u64, rejects)
 }
 
-/// Makes a correction. Gives the id that its box has, or had, on the image it was made on; the error says why it
-/// cannot be made, and then nothing has changed.
-pub fn make<I: Corrected>(
+/// Applies a correction. Returns the id that its box has, or had, on the image it was made on.
+///
+/// # Errors
+/// The image or the box does not exist, or the new box does not fit. Nothing has changed then.
+pub fn apply<I: Correctable>(
     correction: &Correction,
     images: &mut [I],
-    places: &Places,
+    places: &ImageIndex,
 ) -> Result<String, String> {
-    let unknown = || format!("no image is called `{}`", correction.image);
+    let unknown = || format!("there is no image `{}`", correction.image);
     let at = *places.of_id.get(&correction.image).ok_or_else(unknown)?;
     let index = find(correction, images[at].about())?;
     let shape = match &correction.change {
-        Change::Create(shape) | Change::Update(shape) => Some(shape.within(images[at].size())?),
+        Change::Create(shape) | Change::Update(shape) => Some(shape.in_frame(images[at].size())?),
         Change::Delete => None,
     };
     shape
         .iter()
         .try_for_each(|shape| fits(shape, images[at].size()))?;
     let group = &places.of_group[&images[at].about().group];
-    let is_its = |p: &&usize| **p == at || sides::is_one(images[at].about(), images[**p].about());
-    let side: Vec<usize> = group.iter().filter(is_its).copied().collect();
-    let is_shared = side.len() > 1;
-    let mut id = correction.of.clone();
-    for place in side {
+    let is_capture =
+        |p: &&usize| **p == at || is_same_canvas(images[at].about(), images[**p].about());
+    let captures: Vec<usize> = group.iter().filter(is_capture).copied().collect();
+    let is_shared = captures.len() > 1;
+    let mut id = correction.id.clone();
+    for place in captures {
         let image = images[place].about_mut();
         let now = match (&shape, index) {
             (Some(shape), None) => create(image, shape, correction, is_shared),
@@ -98,7 +102,7 @@ pub fn make<I: Corrected>(
                 update(&mut image.localizations[index], shape, correction)
             }
             (None, Some(index)) => image.localizations.remove(index).id,
-            (None, None) => continue, // `find` has refused it
+            (None, None) => continue, // `find` has returned an error for it
         };
         if place == at {
             id = now;
@@ -107,20 +111,20 @@ pub fn make<I: Corrected>(
     Ok(id)
 }
 
-/// The position of the box, on every image of the side; none for a new one.
+/// The position of the box, the same on every image of the canvas; none for a new one.
 fn find(correction: &Correction, image: &LocalizedImage) -> Result<Option<usize>, String> {
-    let of = &correction.of;
+    let id = &correction.id;
     let boxes = &image.localizations;
-    let by_id = boxes.iter().position(|l| l.id == *of);
-    // Whether a box is told apart from those on other images depends on which of them a set holds.
+    let by_id = boxes.iter().position(|l| l.id == *id);
+    // Whether an id names the image too depends on which images of the canvas the set holds.
     let is_it = |l: &Localization| {
-        let name = sides::name(l);
-        name == of || sides::id_on(name, &image.id) == *of
+        let annotation = annotation_of(l);
+        annotation == id || id_on_image(annotation, &image.id) == *id
     };
     let found = by_id.or_else(|| boxes.iter().position(is_it));
     match (&correction.change, found) {
-        (Change::Create(_), Some(_)) => Err(format!("a box is called `{of}` already")),
-        (Change::Update(_) | Change::Delete, None) => Err(format!("no box is called `{of}`")),
+        (Change::Create(_), Some(_)) => Err(format!("there is already a box `{id}`")),
+        (Change::Update(_) | Change::Delete, None) => Err(format!("there is no box `{id}`")),
         _ => Ok(found),
     }
 }
@@ -131,7 +135,7 @@ fn fits(shape: &Shape, size: Option<[f64; 2]>) -> Result<(), String> {
     let inside = b.x >= 0.0 && b.y >= 0.0 && b.right() <= width && b.bottom() <= height;
     match inside {
         true => Ok(()),
-        false => Err(format!("the box reaches beyond {width} x {height}")),
+        false => Err(format!("the box extends beyond {width} x {height}")),
     }
 }
 
@@ -142,8 +146,8 @@ fn create(
     is_shared: bool,
 ) -> String {
     let mut made = Localization {
-        id: correction.of.clone(),
-        concept: shape.concept.clone(),
+        id: correction.id.clone(),
+        concept: shape.class.clone(),
         bbox: shape.bbox,
         polygon: shape.polygon.clone(),
         attributes: [
@@ -153,14 +157,14 @@ fn create(
         .into(),
     };
     if is_shared {
-        made.id = sides::id_on(&correction.of, &image.id);
-        let annotation = json!(correction.of);
+        made.id = id_on_image(&correction.id, &image.id);
+        let annotation = json!(correction.id);
         made.attributes.insert("annotation".into(), annotation);
     }
     sign(&mut made, correction);
     let id = made.id.clone();
-    // Where nobody knows a frame, it is the picture as it was shown: EXIF may have turned it. Boxes that are there
-    // already are on the pixels as they are stored.
+    // An image without frame gets the size at which the browser showed it, where EXIF may have rotated it. Boxes
+    // that were there before stay on the pixels as stored.
     if image.frame.is_none() && !image.in_pixels {
         image.frame = shape.frame;
         image.in_pixels = shape.frame.is_none();
@@ -170,11 +174,11 @@ fn create(
 }
 
 fn update(held: &mut Localization, shape: &Shape, correction: &Correction) -> String {
-    // Tags hold the concept too; what was said of the old one is no longer so.
+    // Tags hold the class too: those of the old class no longer apply.
     held.attributes.remove("tags");
     let when = json!(correction.when);
     held.attributes.insert("modified".into(), when);
-    held.concept.clone_from(&shape.concept);
+    held.concept.clone_from(&shape.class);
     held.bbox = shape.bbox;
     held.polygon.clone_from(&shape.polygon);
     sign(held, correction);
@@ -190,11 +194,12 @@ fn sign(held: &mut Localization, correction: &Correction) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{line, read, tests::*};
+    use super::super::correction::tests::*;
+    use super::super::review_file::{line, read};
     use super::*;
     use crate::contracts::{BBox, Frame};
 
-    /// Two lights of one side and a side of its own, each with a box `l1`.
+    /// Two captures of one canvas and one of another, each with a box `l1`.
     fn set() -> Vec<LocalizedImage> {
         let image = |id: &str, canvas: &str| {
             let mut image = LocalizedImage {
@@ -217,14 +222,14 @@ mod tests {
 
     fn made(corrections: &[Correction]) -> (Vec<LocalizedImage>, Vec<Result<String, String>>) {
         let mut images = set();
-        let places = Places::of(set().iter().map(|image| (&*image.id, image)));
-        let outcome = corrections.iter().map(|c| make(c, &mut images, &places));
+        let places = ImageIndex::of(set().iter().map(|image| (&*image.id, image)));
+        let outcome = corrections.iter().map(|c| apply(c, &mut images, &places));
         let outcome = outcome.collect();
         (images, outcome)
     }
 
     #[test]
-    fn a_new_box_stands_on_every_light_of_its_side_under_a_name_of_its_own() {
+    fn a_new_box_is_on_every_capture_of_its_canvas_with_an_id_of_its_own() {
         let (images, outcome) = made(&[
             correction("review-1", Change::Create(drawn(None))),
             correction("review-1", Change::Create(drawn(None))),
@@ -232,13 +237,13 @@ mod tests {
         let ids: Vec<Vec<&str>> = (images.iter())
             .map(|i| i.localizations.iter().map(|l| &*l.id).collect())
             .collect();
-        let on = |image| sides::id_on("review-1", image);
+        let on = |image| id_on_image("review-1", image);
         assert_eq!(
             ids,
             [vec!["l1", &on("a")], vec!["l1", &on("b")], vec!["l1"]]
         );
         assert_eq!(outcome[0], Ok(on("a")));
-        assert_eq!(outcome[1], Err("a box is called `review-1` already".into()));
+        assert_eq!(outcome[1], Err("there is already a box `review-1`".into()));
         // The page and older lines call it by either name.
         for name in ["review-1", &on("a")] {
             let create = correction("review-1", Change::Create(drawn(None)));
@@ -249,26 +254,26 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_made_changes_nothing() {
+    fn what_cannot_be_applied_changes_nothing() {
         let mut beyond = drawn(None);
         beyond.bbox.x = 8.0;
         let mut elsewhere = correction("l1", Change::Delete);
         elsewhere.image = "none".into();
         let cases = [
-            (correction("l2", Change::Delete), "no box is called `l2`"),
+            (correction("l2", Change::Delete), "there is no box `l2`"),
             (
                 correction("l2", Change::Update(drawn(None))),
-                "no box is called `l2`",
+                "there is no box `l2`",
             ),
             (
                 correction("l1", Change::Create(drawn(None))),
-                "called `l1` already",
+                "already a box `l1`",
             ),
             (
                 correction("l1", Change::Update(beyond)),
-                "reaches beyond 10 x 8",
+                "extends beyond 10 x 8",
             ),
-            (elsewhere, "no image is called `none`"),
+            (elsewhere, "there is no image `none`"),
         ];
         for (correction, says) in cases {
             let (images, outcome) = made(&[correction]);
@@ -280,14 +285,14 @@ mod tests {
 
     #[test]
     fn a_box_is_found_by_the_name_it_has_in_a_larger_or_smaller_set() {
-        let shared = sides::id_on("l1", "a");
+        let shared = id_on_image("l1", "a");
         let (images, outcome) = made(&[correction(&shared, Change::Delete)]);
         assert!(outcome[0].is_ok(), "{outcome:?}");
         assert!(images[0].localizations.is_empty() && images[1].localizations.is_empty());
     }
 
     #[test]
-    fn what_is_drawn_first_on_a_picture_of_unknown_size_is_on_it_as_it_was_shown() {
+    fn the_first_box_on_an_image_of_unknown_size_is_on_it_as_it_was_shown() {
         let frame = Frame::try_from([20.0, 30.0]).ok();
         for (held, shown, wanted) in [
             (false, frame, frame),
@@ -303,9 +308,9 @@ mod tests {
                 frame: shown,
                 ..drawn(None)
             };
-            let places = Places::of([("a", &image.clone())].into_iter());
+            let places = ImageIndex::of([("a", &image.clone())].into_iter());
             let create = correction("review-1", Change::Create(shape));
-            make(&create, std::slice::from_mut(&mut image), &places).unwrap();
+            apply(&create, std::slice::from_mut(&mut image), &places).unwrap();
             assert_eq!((image.frame, image.in_pixels), (wanted, wanted.is_none()));
         }
     }
@@ -326,7 +331,8 @@ mod tests {
         assert_eq!(held.polygon.as_ref().unwrap().points()[1], [2.0, 1.25]);
         let (_, outcome) = of(frame(80.0, 80.0));
         let why = outcome[0].clone().unwrap_err();
-        assert_eq!(why, "it was drawn on 80 x 80, the image has 10 x 8");
+        let wanted = "it was drawn on 80 x 80, but the frame of the image is 10 x 8";
+        assert_eq!(why, wanted);
     }
 
     proptest::proptest! {
@@ -342,8 +348,8 @@ mod tests {
             let lines = file.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty());
             proptest::prop_assert_eq!(given.len() + unread.len(), lines.count());
             let mut images = set();
-            let places = Places::of(set().iter().map(|image| (&*image.id, image)));
-            let (made, unmade) = make_all(&given, &mut images, &places);
+            let places = ImageIndex::of(set().iter().map(|image| (&*image.id, image)));
+            let (made, unmade) = apply_all(&given, &mut images, &places);
             proptest::prop_assert_eq!(made as usize + unmade.len(), given.len());
             let all = images.iter().flat_map(|image| image.localizations.iter().map(move |l| (image, l)));
             for (image, l) in all {

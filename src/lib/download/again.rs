@@ -133,7 +133,7 @@ fn state(finished: &Finished, slot: Slot, folder: &Path, verify: bool) -> State 
         _ => return State::Gone,
     }
     let is_same = || {
-        let found = files::folder::sha256(&path).ok();
+        let found = files::sha256_of_file(&path).ok();
         found.is_some() && found == finished.whole(slot).map(|entry| entry.sha256)
     };
     match !verify || is_same() {

@@ -88,7 +88,7 @@ pub fn print(sorted: &Sorted, options: &Options, summary: &mut Summary) -> Resul
 }
 
 fn add<'a>(sum: &mut Sum<'a>, image: &'a LocalizedImage, max_width: Option<u32>) {
-    let size = image.told_size();
+    let size = image.reported_size();
     let full = size.unwrap_or(USUAL);
     let size_out = super::plan::shrunk(full, max_width);
     sum.images += 1;

@@ -17,7 +17,7 @@ use crate::contracts::{Download, LocalizedImage};
 use crate::files::Part;
 use crate::http::{Ask, Count, Http, Kind, Saved, Trouble};
 use crate::jpeg::Stop;
-use crate::pixels::write::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
+use crate::pixels::row_writers::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
 use crate::pixels::{self, Header, Sound};
 use crate::progress::Parts;
 

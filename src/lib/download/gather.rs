@@ -9,7 +9,7 @@ use super::again::Way;
 use super::finished::{Finished, Slot};
 use super::hosts::origin_of;
 use crate::contracts::LocalizedImage;
-use crate::contracts::images::each_image;
+use crate::contracts::each_image;
 use crate::error::Error;
 use crate::summary::Reject;
 

@@ -334,7 +334,7 @@ fn fetch_all(
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     };
     runtime.block_on(async {
-        let mut signals = Signals::hear();
+        let mut signals = Signals::listen();
         let done = match options.refresh {
             true => {
                 let (same, news) = refresh(&http, finished, done, &set.images, &mut missing).await;

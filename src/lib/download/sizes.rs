@@ -119,7 +119,7 @@ fn likely_size(image: &LocalizedImage) -> [u32; 2] {
         let ends = image.localizations.iter().map(|l| end(&l.bbox));
         ends.fold(1.0, f64::max).ceil() as u32
     };
-    let [width, height] = (image.told_size())
+    let [width, height] = (image.reported_size())
         .unwrap_or_else(|| [reach(|b| b.x + b.width), reach(|b| b.y + b.height)]);
     match region {
         Some([x, y, ..]) => [x.saturating_add(width), y.saturating_add(height)],
@@ -285,7 +285,7 @@ fn measure(
         }
     };
     net.runtime.block_on(async {
-        let mut signals = Signals::hear();
+        let mut signals = Signals::listen();
         let (style, quiet) = (options.progress, options.common.quiet);
         let mut progress = Progress::start(style, quiet, "download", "sizes", &standing(0, 0));
         let asked: Vec<(&str, Option<[u32; 2]>)> = services.iter().map(|(s, d)| (*s, *d)).collect();

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::cover::{Rect, cells};
 use super::pack::{Pack, Scratch};
-use crate::pixels::{self, write::Rows};
+use crate::pixels::{self, row_writers::Rows};
 
 /// The picture that the regions of a pack make. The samples of one row of regions lie in a file beside the pack: a
 /// wide picture has more of them than memory should hold.

@@ -1,34 +1,36 @@
-//! From the space a region is drawn in to the frame of the stored image: the placement's corner taken off, the
-//! turn undone, the service's region taken off, the two kinds of space brought together.
+//! Maps boxes from the space in which a region is drawn to the frame of the stored image: subtracts the corner of the
+//! placement, undoes the rotation, subtracts the corner of the service's region, and scales.
+//!
+//! The frame is filled by the whole stored image. Its units are those of the canvas, or pixels as declared.
 
 use crate::contracts::{BBox, Frame, Observation, Polygon, Space};
 use crate::selectors::{self, Shape};
 
-/// What an observation says of its spaces.
+/// The coordinate spaces of an observation.
 pub struct Spaces {
-    /// The canvas; where none is told, the image is its own canvas.
+    /// Size of the canvas. If none is given, the image is its own canvas.
     canvas: Option<Frame>,
-    /// The part of the canvas that the image covers.
+    /// The part of the canvas that the image covers, in canvas units.
     painted: Option<BBox>,
     is_placed: bool,
-    /// Clockwise turn of the image on the canvas.
+    /// Clockwise rotation of the image on the canvas, in degrees, 0 to below 360.
     rotation: f64,
-    /// The stored image as it is used: the service's region, else the declared size.
+    /// Size of the stored image in pixels: that of the service's region, else the declared size.
     image: Option<Frame>,
-    /// The whole image of the service, which percentages are of.
+    /// Size of the whole image of the service in pixels, for percentages; none if only a region is used.
     whole: Option<Frame>,
-    /// Where the service's region begins.
+    /// Top-left corner of the service's region, in pixels.
     corner: [f64; 2],
 }
 
-/// Why a region of a canvas is none of an image that covers a part of it.
-pub const BESIDE: &str = "outside the part of the canvas that an image covers";
+/// The problem of a region that is outside the part of the canvas that an image covers. Another image may cover it.
+pub const OUTSIDE_PART: &str = "outside the part of the canvas that the image covers";
 
-/// A shape that was fitted into a frame.
+/// A shape that was clipped to a frame.
 pub struct Fitted {
-    /// The shape, inside the frame.
+    /// The part inside the frame.
     pub shape: Shape,
-    /// Whether something was cut off.
+    /// Whether a part was outside.
     pub clipped: bool,
 }
 
@@ -60,12 +62,12 @@ impl Spaces {
         }
     }
 
-    /// Whether the image covers a part of its canvas only.
+    /// Whether the image covers only a part of its canvas.
     pub fn is_placed(&self) -> bool {
         self.is_placed
     }
 
-    /// The size of a space, which percentages are of.
+    /// The size of a space in its units, for percentages.
     pub fn size(&self, space: Space) -> Option<Frame> {
         match space {
             Space::Canvas => self.canvas,
@@ -73,9 +75,9 @@ impl Spaces {
         }
     }
 
-    /// The frame of the observation's boxes: of the canvas, unless all regions are drawn on the image itself.
+    /// The frame for the boxes of the observation: in canvas units, unless all regions are drawn on the image itself.
     pub fn frame(&self, drawn_on: &[Space]) -> Option<Frame> {
-        let canvas = self.turned().ok();
+        let canvas = self.stored_size().ok();
         let only_image = !drawn_on.is_empty() && drawn_on.iter().all(|s| *s == Space::Image);
         if only_image {
             self.image.or(canvas)
@@ -84,18 +86,22 @@ impl Spaces {
         }
     }
 
-    /// Whether boxes drawn on the image have no frame but the pixels of the file: nobody tells any size.
+    /// Whether boxes drawn on the image can only be in pixels of the file, because no size is known.
     pub fn is_in_pixels(&self) -> bool {
         self.frame(&[]).is_none() && self.corner == [0.0, 0.0]
     }
 
-    /// A shape of a space in `frame`, which covers the same pixels. The problem says why it cannot be had.
-    pub fn bring(&self, shape: &Shape, space: Space, frame: Frame) -> Result<Shape, String> {
+    /// Maps a shape from a space to `frame`, which covers the same pixels.
+    ///
+    /// # Errors
+    /// A size is not known, the rotation is not a multiple of 90 degrees, or the box is empty.
+    pub fn to_frame(&self, shape: &Shape, space: Space, frame: Frame) -> Result<Shape, String> {
         let (moved, from) = match space {
             Space::Canvas => {
-                let from = self.turned()?;
+                let from = self.stored_size()?;
                 let painted = self.painted.ok_or_else(no_size)?;
-                let at = |[x, y]: [f64; 2]| self.turn_back([x - painted.x, y - painted.y], painted);
+                let at =
+                    |[x, y]: [f64; 2]| self.undo_rotation([x - painted.x, y - painted.y], painted);
                 (map(shape, at)?, from)
             }
             Space::Image => {
@@ -108,10 +114,13 @@ impl Spaces {
         map(&moved, |[x, y]| [x * sx, y * sy])
     }
 
-    /// The part of a shape inside the frame, or the words for one that is wholly outside.
+    /// Clips a shape to the frame.
+    ///
+    /// # Errors
+    /// The shape is completely outside.
     pub fn fit(&self, shape: &Shape, space: Space, frame: Frame) -> Result<Fitted, String> {
         let outside = || match space {
-            Space::Canvas if self.is_placed => BESIDE,
+            Space::Canvas if self.is_placed => OUTSIDE_PART,
             _ => "outside the image",
         };
         fit(shape, frame).ok_or_else(|| {
@@ -125,8 +134,8 @@ impl Spaces {
         })
     }
 
-    /// The size of the stored image in units of the canvas.
-    fn turned(&self) -> Result<Frame, String> {
+    /// The size of the stored image, before rotation, in canvas units.
+    fn stored_size(&self) -> Result<Frame, String> {
         let painted = self.painted.ok_or_else(no_size)?;
         let (width, height) = (painted.width, painted.height);
         match self.quarters()? {
@@ -138,8 +147,8 @@ impl Spaces {
         }
     }
 
-    /// Undoes the turn: a point of the painted picture, where it stands in the stored one.
-    fn turn_back(&self, [x, y]: [f64; 2], painted: BBox) -> [f64; 2] {
+    /// Maps a point of the image as shown on the canvas to the stored image.
+    fn undo_rotation(&self, [x, y]: [f64; 2], painted: BBox) -> [f64; 2] {
         match self.quarters() {
             Ok(1) => [y, painted.width - x],
             Ok(2) => [painted.width - x, painted.height - y],
@@ -155,13 +164,16 @@ impl Spaces {
             180.0 => Ok(2),
             270.0 => Ok(3),
             other => Err(format!(
-                "image is turned by no multiple of 90 degrees: {other}"
+                "rotation of the image is not a multiple of 90 degrees: {other}"
             )),
         }
     }
 }
 
-/// The part of a shape right of the left edge and below the top one, of an image whose size nobody tells.
+/// Clips a shape to the left and top edges of an image whose size is not known.
+///
+/// # Errors
+/// The shape is completely outside.
 pub fn fit_corner(shape: &Shape) -> Result<Fitted, String> {
     const FAR: f64 = u32::MAX as f64; // no image is larger
     let open = Frame {
@@ -177,7 +189,7 @@ pub fn fit_corner(shape: &Shape) -> Result<Fitted, String> {
 }
 
 fn no_size() -> String {
-    "neither canvas nor image has a size".into()
+    "size of canvas and image is not known".into()
 }
 
 fn whole(frame: Frame) -> Option<BBox> {
@@ -189,18 +201,18 @@ pub fn numbers(b: &BBox) -> String {
     format!("{},{},{},{}", b.x, b.y, b.width, b.height)
 }
 
-/// A shape through a function that keeps sides parallel to the axes.
+/// Applies a function that keeps sides parallel to the axes.
 fn map(shape: &Shape, f: impl Fn([f64; 2]) -> [f64; 2]) -> Result<Shape, String> {
     let b = &shape.bbox;
     let bbox = BBox::around([f([b.x, b.y]), f([b.right(), b.bottom()])])
-        .map_err(|_| format!("box has no extent in its frame: {}", numbers(b)))?;
+        .map_err(|_| format!("box is empty in its frame: {}", numbers(b)))?;
     Ok(Shape {
         bbox,
         polygon: shape.polygon.as_ref().map(|p| p.map(&f)),
     })
 }
 
-/// The same shape in another frame over the same pixels.
+/// Maps a shape to another frame over the same pixels.
 pub fn rescale(shape: &Shape, from: Frame, to: Frame) -> Shape {
     let (sx, sy) = (to.width / from.width, to.height / from.height);
     let scaled = Shape {
@@ -210,11 +222,11 @@ pub fn rescale(shape: &Shape, from: Frame, to: Frame) -> Shape {
             .as_ref()
             .map(|p| p.map(|[x, y]| [x * sx, y * sy])),
     };
-    // A box too small to be tidied keeps its noise.
-    tidy(&scaled).unwrap_or(scaled)
+    // A box too small for rounding stays as it is.
+    rounded(&scaled).unwrap_or(scaled)
 }
 
-/// The part of a shape inside a frame.
+/// Clips a shape to a frame; none if it is completely outside.
 pub fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
     let bbox = shape.bbox.clip(frame)?;
     if bbox == shape.bbox {
@@ -235,13 +247,13 @@ pub fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
         None => (bbox, None),
     };
     Some(Fitted {
-        clipped: reaches_out(&shape.bbox, frame),
+        clipped: extends_beyond(&shape.bbox, frame),
         shape: Shape { bbox, polygon },
     })
 }
 
-/// Whether a box leaves a frame by more than the noise of arithmetic.
-fn reaches_out(b: &BBox, frame: Frame) -> bool {
+/// Whether a box extends beyond a frame by more than rounding errors.
+fn extends_beyond(b: &BBox, frame: Frame) -> bool {
     const NOISE: f64 = 1e-6;
     let slack = NOISE * frame.width.max(frame.height);
     b.x < -slack
@@ -250,12 +262,15 @@ fn reaches_out(b: &BBox, frame: Frame) -> bool {
         || b.bottom() > frame.height + slack
 }
 
-/// A shape without the noise of arithmetic: millionths of a unit. The problem says so when nothing is left.
-pub fn tidy(shape: &Shape) -> Result<Shape, String> {
+/// Rounds a shape to millionths of a unit, which removes errors of floating-point arithmetic.
+///
+/// # Errors
+/// The box is empty after rounding.
+pub fn rounded(shape: &Shape) -> Result<Shape, String> {
     let round = |v: f64| (v * 1e6).round() / 1e6;
     let b = &shape.bbox;
     let bbox = BBox::try_from([round(b.x), round(b.y), round(b.width), round(b.height)])
-        .map_err(|_| format!("box has no extent in its frame: {}", numbers(b)))?;
+        .map_err(|_| format!("box is empty in its frame: {}", numbers(b)))?;
     let points = shape.polygon.as_ref().map(|p| p.map(|p| p.map(round)));
     let polygon = points.and_then(|p: Polygon| Polygon::try_from(p.points().to_vec()).ok());
     Ok(Shape { bbox, polygon })
@@ -309,7 +324,7 @@ mod tests {
             let found = spaces.frame(&[Space::Canvas]).unwrap();
             assert_eq!(found, frame(size[0], size[1]), "{placement:?} {rotation}");
             let given = shape([110.0, 60.0, 40.0, 20.0]);
-            let brought = spaces.bring(&given, Space::Canvas, found).unwrap();
+            let brought = spaces.to_frame(&given, Space::Canvas, found).unwrap();
             assert_eq!(brought.bbox, bbox(wanted), "{placement:?} {rotation}");
         }
     }
@@ -324,7 +339,9 @@ mod tests {
             ..Observation::default()
         });
         let mark = shape([1.0, 0.0, 1.0, 1.0]);
-        let stored = spaces.bring(&mark, Space::Canvas, frame(3.0, 2.0)).unwrap();
+        let stored = spaces
+            .to_frame(&mark, Space::Canvas, frame(3.0, 2.0))
+            .unwrap();
         assert_eq!(stored.bbox, bbox([0.0, 0.0, 1.0, 1.0]));
     }
 
@@ -344,7 +361,7 @@ mod tests {
         let spaces = Spaces::of(&observation);
         assert_eq!(spaces.frame(&[Space::Image]), Some(frame(1000.0, 500.0)));
         assert_eq!(spaces.frame(&both), Some(frame(500.0, 250.0)));
-        let brought = spaces.bring(&given, Space::Image, frame(500.0, 250.0));
+        let brought = spaces.to_frame(&given, Space::Image, frame(500.0, 250.0));
         assert_eq!(brought.unwrap().bbox, bbox([100.0, 50.0, 25.0, 20.0]));
 
         observation.image.service = Some(Service {
@@ -356,7 +373,7 @@ mod tests {
         let spaces = Spaces::of(&observation);
         let size = spaces.frame(&[Space::Image]).unwrap();
         assert_eq!(size, frame(400.0, 200.0));
-        let brought = spaces.bring(&given, Space::Image, size).unwrap();
+        let brought = spaces.to_frame(&given, Space::Image, size).unwrap();
         assert_eq!(brought.bbox, bbox([100.0, 40.0, 50.0, 40.0]));
         assert_eq!(spaces.size(Space::Image), None);
     }
@@ -367,15 +384,15 @@ mod tests {
         let askew = on_canvas(None, 22.5);
         assert_eq!(askew.frame(&[Space::Canvas]), None);
         let size = frame(9.0, 9.0);
-        let problem = askew.bring(&given, Space::Canvas, size).unwrap_err();
+        let problem = askew.to_frame(&given, Space::Canvas, size).unwrap_err();
         assert_eq!(
             problem,
-            "image is turned by no multiple of 90 degrees: 22.5"
+            "rotation of the image is not a multiple of 90 degrees: 22.5"
         );
         let nothing = Spaces::of(&Observation::default());
-        let problem = nothing.bring(&given, Space::Canvas, size).unwrap_err();
-        assert_eq!(problem, "neither canvas nor image has a size");
-        let problem = nothing.bring(&given, Space::Image, size).unwrap_err();
+        let problem = nothing.to_frame(&given, Space::Canvas, size).unwrap_err();
+        assert_eq!(problem, "size of canvas and image is not known");
+        let problem = nothing.to_frame(&given, Space::Image, size).unwrap_err();
         assert_eq!(problem, "size of the image is not known");
     }
 }

@@ -1,18 +1,18 @@
-//! Observations of the same image become one: what they say is united, their boxes share the first frame, and
-//! every box gets a name that no other has.
+//! The core: observations of the same image are merged into one. Their metadata is united, their boxes share the first
+//! frame, and every box gets a unique id.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::frame;
-use super::read::{self, Found, Reading};
-use super::{Extracted, Rules};
+use super::canvas_to_image;
+use super::extracted::{Extracted, Rules};
+use super::observation::{self, FoundBox, Reading};
+use crate::contracts::canvas::id_on_image;
 use crate::contracts::{
     Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Observation, Provenance,
 };
-use crate::sides;
 use crate::summary::Reject;
 
-/// Merges digests, in order, into images with boxes. Pure: the same digests give the same images.
+/// Merges digests, in order, into images with boxes. `digests` are pairs of name and digest.
 pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {
     let mut extracted = Extracted::default();
     let mut images = Images::default();
@@ -24,7 +24,7 @@ pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {
                 .or_insert_with(|| taxon.clone());
         }
         for (i, observation) in digest.observations.iter().enumerate() {
-            match address_fault(observation) {
+            match missing_address(observation) {
                 None => images.add(input, observation, rules, &mut extracted),
                 Some((field, problem)) => {
                     extracted.read += 1;
@@ -38,16 +38,16 @@ pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {
             }
         }
     }
-    extracted.settle_parts();
+    extracted.settle_shared();
     extracted.images = images.name();
     extracted
 }
 
-/// Why an observation cannot lead to an image.
-fn address_fault(observation: &Observation) -> Option<(&'static str, &'static str)> {
+/// Why no image can be downloaded for an observation: field and problem of the reject.
+fn missing_address(observation: &Observation) -> Option<(&'static str, &'static str)> {
     let image = &observation.image;
     if observation.id.trim().is_empty() {
-        Some(("id", "observation has no id"))
+        Some(("id", "id of the observation is missing"))
     } else if image.url.is_none() && image.service.is_none() {
         Some(("image", "image has neither url nor service"))
     } else {
@@ -57,14 +57,15 @@ fn address_fault(observation: &Observation) -> Option<(&'static str, &'static st
 
 #[derive(Default)]
 struct Images {
-    entries: Vec<Entry>,
+    entries: Vec<MergedImage>,
     /// Where in `entries` an id is.
     places: HashMap<String, usize>,
 }
 
-struct Entry {
+struct MergedImage {
     image: LocalizedImage,
-    boxes: Vec<Found>,
+    boxes: Vec<FoundBox>,
+    /// Ids of annotations that were taken already.
     known: BTreeSet<String>,
 }
 
@@ -79,10 +80,10 @@ impl Images {
         let next = self.entries.len();
         let place = *self.places.entry(observation.id.clone()).or_insert(next);
         if place == next {
-            self.entries.push(Entry::of(observation));
+            self.entries.push(MergedImage::of(observation));
         }
         let entry = &mut self.entries[place];
-        let reading = read::observation(input, observation, &entry.known, rules, extracted);
+        let reading = observation::read(input, observation, &entry.known, rules, extracted);
         if place != next {
             extracted.folded += 1;
             entry.unite(observation, extracted);
@@ -90,9 +91,9 @@ impl Images {
         entry.take(input, reading, extracted);
     }
 
-    /// Gives every box its id: the annotation's where that is the only one of the name; with `@` and a hash of
-    /// the image's id where the annotation stands with several images, as those of a canvas with a choice do;
-    /// with `#2`, `#3`… for its further regions. The annotation's own id is then in `attributes.annotation`.
+    /// Gives every box its id: that of the annotation, if only one box has it; with `@` and a hash of the image's id
+    /// if the annotation is repeated on several images, as those of a canvas with a choice are; with `#2`, `#3`…
+    /// for its further regions. The id of the annotation itself is then in `attributes.annotation`.
     fn name(self) -> Vec<LocalizedImage> {
         let mut images_of: BTreeMap<String, u32> = BTreeMap::new();
         for entry in &self.entries {
@@ -101,17 +102,17 @@ impl Images {
                 *images_of.entry(id.to_owned()).or_default() += 1;
             }
         }
-        let mut names = Names {
+        let mut names = BoxIds {
             images_of,
             taken: BTreeSet::new(),
             next: BTreeMap::new(),
         };
-        let finish = |entry: Entry| entry.finish(&mut names);
+        let finish = |entry: MergedImage| entry.finish(&mut names);
         self.entries.into_iter().map(finish).collect()
     }
 }
 
-impl Entry {
+impl MergedImage {
     fn of(observation: &Observation) -> Self {
         let image = LocalizedImage {
             id: observation.id.clone(),
@@ -121,14 +122,14 @@ impl Entry {
             metadata: observation.metadata.clone(),
             ..LocalizedImage::default()
         };
-        Entry {
+        MergedImage {
             image,
             boxes: Vec::new(),
             known: BTreeSet::new(),
         }
     }
 
-    /// Adds what another observation says of the image; the first to say something is right.
+    /// Adds the metadata of another observation of the image. Where they disagree, the first one is used.
     fn unite(&mut self, other: &Observation, extracted: &mut Extracted) {
         unite_address(&mut self.image.image, &other.image);
         unite_source(&mut self.image.source, &other.source);
@@ -137,8 +138,8 @@ impl Entry {
         if group.is_empty() {
             group.clone_from(&other.group);
         } else if !other.group.is_empty() && *group != other.group {
-            let words = || format!("{}, {} and {}", other.id, group, other.group);
-            extracted.regrouped.add(words);
+            let describe = || format!("{}, {} and {}", other.id, group, other.group);
+            extracted.regrouped.add(describe);
         }
     }
 
@@ -168,8 +169,7 @@ impl Entry {
                 self.boxes = clipped(input, before, frame, extracted);
             }
             None if mixes => {
-                const MIXED: &str =
-                    "other boxes of the image are in another frame, and its size is not known";
+                const MIXED: &str = "other boxes of the image are in another frame, and the size of the image is not known";
                 return leave_out(input, &reading.boxes, MIXED, extracted);
             }
             None => {}
@@ -186,20 +186,20 @@ impl Entry {
         }
         for mut found in reading.boxes {
             if from != to {
-                found.shape = frame::rescale(&found.shape, from, to);
+                found.shape = canvas_to_image::rescale(&found.shape, from, to);
             }
             self.boxes.push(found);
         }
     }
 
-    /// Whether a frame has the declared size of the image, which is that of the file as far as anybody knows.
+    /// Whether a frame has the declared size of the image, which is assumed to be that of the file.
     fn is_in_pixels(&self, frame: Frame) -> bool {
         let image = &self.image.image;
         let size = image.declared().map(|size| size.map(f64::from));
         size == Some([frame.width, frame.height])
     }
 
-    fn finish(self, names: &mut Names) -> LocalizedImage {
+    fn finish(self, names: &mut BoxIds) -> LocalizedImage {
         let mut image = self.image;
         image.labels.sort();
         image.labels.dedup();
@@ -210,11 +210,16 @@ impl Entry {
     }
 }
 
-/// Boxes that were drawn on an image of unknown size, within the size that another observation tells.
-fn clipped(input: &str, boxes: Vec<Found>, frame: Frame, extracted: &mut Extracted) -> Vec<Found> {
+/// Clips boxes that were drawn on an image of unknown size to the size that another observation gives.
+fn clipped(
+    input: &str,
+    boxes: Vec<FoundBox>,
+    frame: Frame,
+    extracted: &mut Extracted,
+) -> Vec<FoundBox> {
     let mut inside = Vec::new();
     for mut found in boxes {
-        match frame::fit(&found.shape, frame) {
+        match canvas_to_image::fit(&found.shape, frame) {
             Some(fitted) => {
                 found.shape = fitted.shape;
                 inside.push(found);
@@ -225,8 +230,9 @@ fn clipped(input: &str, boxes: Vec<Found>, frame: Frame, extracted: &mut Extract
     inside
 }
 
-/// Boxes in pixels of a file of unknown size beside boxes in another frame: which of them lies where is not known.
-fn leave_out(input: &str, boxes: &[Found], problem: &str, extracted: &mut Extracted) {
+/// Rejects boxes that were kept before: boxes in pixels of a file of unknown size cannot be brought into the frame of
+/// other boxes.
+fn leave_out(input: &str, boxes: &[FoundBox], problem: &str, extracted: &mut Extracted) {
     extracted.kept -= boxes.len() as u64;
     extracted.rejects.extend(boxes.iter().map(|found| {
         let field = format!("regions[{}]", found.region - 1);
@@ -234,7 +240,7 @@ fn leave_out(input: &str, boxes: &[Found], problem: &str, extracted: &mut Extrac
     }));
 }
 
-/// Whether two frames cannot be the same picture: more than rounding apart in shape.
+/// Whether the aspect ratios of two frames differ by more than rounding: they cannot show the same image.
 fn disagree(a: Frame, b: Frame) -> bool {
     const MOST: f64 = 0.01;
     let ratio = (a.width * b.height) / (a.height * b.width);
@@ -250,7 +256,7 @@ fn unite_address(image: &mut ImageRef, other: &ImageRef) {
     fill(&mut image.service, &other.service);
     fill(&mut image.media_type, &other.media_type);
     fill(&mut image.sha256, &other.sha256);
-    // Of one observation or of the other: a width and a height that do not belong together are no size.
+    // Both from one observation: a width and a height that do not belong together are not a size.
     if image.width.is_none() && image.height.is_none() {
         (image.width, image.height) = (other.width, other.height);
     }
@@ -283,16 +289,16 @@ fn fill<T: Clone>(member: &mut Option<T>, other: &Option<T>) {
     }
 }
 
-struct Names {
-    /// How many images have boxes by an annotation.
+struct BoxIds {
+    /// Annotation → number of images that have boxes from it.
     images_of: BTreeMap<String, u32>,
     taken: BTreeSet<String>,
-    /// Where to look for a free number, by what stands before it.
+    /// Stem of an id → the next number to try.
     next: BTreeMap<String, usize>,
 }
 
-impl Names {
-    fn localization(&mut self, image: &str, found: Found) -> Localization {
+impl BoxIds {
+    fn localization(&mut self, image: &str, found: FoundBox) -> Localization {
         let id = self.unique(image, &found);
         let mut attributes = found.attributes;
         if id != found.annotation {
@@ -307,13 +313,13 @@ impl Names {
         }
     }
 
-    fn unique(&mut self, image: &str, found: &Found) -> String {
+    fn unique(&mut self, image: &str, found: &FoundBox) -> String {
         let shared = self
             .images_of
             .get(&found.annotation)
             .is_some_and(|n| *n > 1);
         let stem = match shared {
-            true => sides::id_on(&found.annotation, image),
+            true => id_on_image(&found.annotation, image),
             false => found.annotation.clone(),
         };
         let numbered = |n: usize| match n {
@@ -323,7 +329,7 @@ impl Names {
         if self.taken.insert(numbered(found.region)) {
             return numbered(found.region);
         }
-        // A source uses an id twice. The numbers tried are remembered: some give all their annotations one id.
+        // The source uses an id more than once. Tried numbers are remembered: some sources give all annotations one id.
         let next = self.next.entry(stem.clone()).or_insert(found.region + 1);
         while !self.taken.insert(numbered(*next)) {
             *next += 1;

@@ -1,46 +1,48 @@
-//! One observation: each region of each annotation becomes a box in the observation's frame, a label, or a
-//! reject.
+//! Reads one observation: each region of each annotation becomes a box in the observation's frame, a label, or a reject.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::frame::{self, Fitted, Spaces};
-use super::{Extracted, Outside, Rules, concept};
+use super::canvas_to_image::{self, Fitted, Spaces};
+use super::concept;
+use super::extracted::{Extracted, Rules};
+use super::options::Outside;
 use crate::contracts::{Annotation, Frame, Observation, Region, Space};
 use crate::selectors::{self, Selection, Shape};
 use crate::summary::Reject;
 
-/// What an observation holds, in its own frame.
+/// The boxes and labels of an observation, in its own frame.
 pub struct Reading {
     /// The frame that the whole image fills.
     pub frame: Option<Frame>,
-    /// Whether boxes are in pixels of the file, for want of a frame.
+    /// Whether boxes are in pixels of the file, because no size is known.
     pub in_pixels: bool,
-    /// Its boxes.
-    pub boxes: Vec<Found>,
-    /// Concepts of the image as a whole.
+    /// The boxes.
+    pub boxes: Vec<FoundBox>,
+    /// Classes of the image as a whole.
     pub labels: Vec<String>,
-    /// Ids of annotations of which something was kept.
+    /// Ids of annotations of which at least one region was kept.
     pub kept: BTreeSet<String>,
 }
 
-/// A box that has no name yet.
-pub struct Found {
+/// A box that does not have its final id yet.
+pub struct FoundBox {
     /// Id of the annotation.
     pub annotation: String,
-    /// Which of its regions, from 1: stable, whatever becomes of the others.
+    /// Number of the region within the annotation, from 1, counted over all regions, kept or not.
     pub region: usize,
-    /// What it shows.
+    /// The class.
     pub concept: String,
-    /// Where.
+    /// Box and outline, in the frame of the reading.
     pub shape: Shape,
-    /// What else is said.
+    /// All other statements of the annotation.
     pub attributes: BTreeMap<String, Value>,
 }
 
-/// Reads an observation. Annotations in `known` were taken from an earlier observation of the same image.
-pub fn observation(
+/// Reads an observation. Annotations in `known` were taken from an earlier observation of the same image. `input` is what
+/// rejects call the digest.
+pub fn read(
     input: &str,
     observation: &Observation,
     known: &BTreeSet<String>,
@@ -75,7 +77,7 @@ pub fn observation(
     reader.reading
 }
 
-/// The annotations to read, with their ids; those without one are named by their place.
+/// The annotations to read, with their ids. Those without id get one made from their position.
 fn wanted<'a>(
     observation: &'a Observation,
     known: &BTreeSet<String>,
@@ -104,9 +106,9 @@ fn wanted<'a>(
 }
 
 fn has_motivation(annotation: &Annotation, wanted: &[String]) -> bool {
-    // People copy prefixed names out of documents: `oa:tagging`, `sc:painting`.
-    let bare = |m: &str| m.rsplit([':', '#', '/']).next().map(str::to_lowercase);
-    let is_wanted = |m: &String| wanted.iter().any(|w| bare(w) == bare(m));
+    // Users copy prefixed names from documents: `oa:tagging`, `sc:painting`.
+    let plain = |m: &str| m.rsplit([':', '#', '/']).next().map(str::to_lowercase);
+    let is_wanted = |m: &String| wanted.iter().any(|w| plain(w) == plain(m));
     wanted.is_empty() || annotation.motivation.iter().any(is_wanted)
 }
 
@@ -116,7 +118,7 @@ fn is_part(region: &Region) -> bool {
 
 struct Reader<'a> {
     input: &'a str,
-    /// The manifest and canvas it is painted on.
+    /// Manifest and canvas of the image.
     place: (&'a Option<String>, &'a Option<String>),
     rules: &'a Rules,
     spaces: Spaces,
@@ -128,7 +130,7 @@ impl Reader<'_> {
     fn annotation(&mut self, id: &str, annotation: &Annotation) {
         if annotation.regions.is_empty() {
             self.extracted.read += 1;
-            self.reject(id, "regions", "annotation has no regions".into());
+            self.reject(id, "regions", "annotation does not have any region".into());
             return;
         }
         let concept = concept::concept(annotation, &self.rules.concept_from);
@@ -137,18 +139,20 @@ impl Reader<'_> {
             let name = self.name_on_canvas(id, i, region);
             let outcome = match &concept {
                 Some(concept) => self.region(id, i, region, concept, &attributes),
-                None => Err(("bodies".into(), nothing_names_a_concept(annotation))),
+                None => Err(("bodies".into(), no_class(annotation))),
             };
             match (outcome, name) {
                 (Ok(()), name) => {
                     self.extracted.read += 1;
                     self.extracted.kept += 1;
                     self.reading.kept.insert(id.to_owned());
-                    self.extracted.parts.kept.extend(name);
+                    self.extracted.shared.kept.extend(name);
                 }
-                (Err((field, problem)), Some(name)) if problem.starts_with(frame::BESIDE) => {
+                (Err((field, problem)), Some(name))
+                    if problem.starts_with(canvas_to_image::OUTSIDE_PART) =>
+                {
                     let reject = Reject::new(self.input, id, &field, problem);
-                    self.extracted.parts.beside.push((name, reject));
+                    self.extracted.shared.outside.push((name, reject));
                 }
                 (Err((field, problem)), _) => {
                     self.extracted.read += 1;
@@ -158,14 +162,14 @@ impl Reader<'_> {
         }
     }
 
-    /// What tells a region of a canvas that several images are placed on from all other regions.
+    /// A unique name for a region of a canvas on which several images are placed; none for other regions.
     fn name_on_canvas(&self, id: &str, i: usize, region: &Region) -> Option<String> {
         let shared = self.spaces.is_placed() && region.frame == Space::Canvas;
         let (manifest, canvas) = self.place;
         shared.then(|| format!("{manifest:?}\n{canvas:?}\n{id}\n{i}"))
     }
 
-    /// Keeps a region as a box or a label; the error is field and problem of a reject.
+    /// Keeps a region as a box or a label; the error is the field and the problem of a reject.
     fn region(
         &mut self,
         id: &str,
@@ -185,8 +189,8 @@ impl Reader<'_> {
             Selection::Part(shape) if region.svg.is_some() => (shape, "svg"),
             Selection::Part(shape) => (shape, "fragment"),
             Selection::Fallback(shape, problem) => {
-                let words = || format!("{id}, {problem}");
-                self.extracted.fallbacks.add(words);
+                let describe = || format!("{id}, {problem}");
+                self.extracted.fallbacks.add(describe);
                 (shape, "fragment")
             }
         };
@@ -194,10 +198,10 @@ impl Reader<'_> {
             .fit(&shape, region.frame)
             .map_err(|problem| (field(by), problem))?;
         if fitted.clipped {
-            let words = || format!("{id}, box {}", frame::numbers(&shape.bbox));
-            self.extracted.clipped.add(words);
+            let describe = || format!("{id}, box {}", canvas_to_image::numbers(&shape.bbox));
+            self.extracted.clipped.add(describe);
         }
-        self.reading.boxes.push(Found {
+        self.reading.boxes.push(FoundBox {
             annotation: id.to_owned(),
             region: i + 1,
             concept: concept.to_owned(),
@@ -208,25 +212,28 @@ impl Reader<'_> {
     }
 
     fn fit(&self, shape: &Shape, space: Space) -> Result<Fitted, String> {
-        // Without a frame `bring` says why: it needs the same sizes.
+        // Without a frame `to_frame` reports why: it needs the same sizes.
         let unknown = Frame {
             width: 1.0,
             height: 1.0,
         };
         let frame = self.reading.frame.unwrap_or(unknown);
         let (fitted, particulars) = if self.reading.in_pixels && space == Space::Image {
-            (frame::fit_corner(shape)?, frame::numbers(&shape.bbox))
+            (
+                canvas_to_image::fit_corner(shape)?,
+                canvas_to_image::numbers(&shape.bbox),
+            )
         } else {
-            let brought = self.spaces.bring(shape, space, frame)?;
-            let bbox = frame::numbers(&brought.bbox);
+            let brought = self.spaces.to_frame(shape, space, frame)?;
+            let bbox = canvas_to_image::numbers(&brought.bbox);
             let particulars = format!("{bbox}, frame {} x {}", frame.width, frame.height);
             (self.spaces.fit(&brought, space, frame)?, particulars)
         };
         if fitted.clipped && self.rules.outside == Outside::Reject {
-            return Err(format!("reaches beyond the image: box {particulars}"));
+            return Err(format!("extends beyond the image: box {particulars}"));
         }
         Ok(Fitted {
-            shape: frame::tidy(&fitted.shape)?,
+            shape: canvas_to_image::rounded(&fitted.shape)?,
             ..fitted
         })
     }
@@ -237,13 +244,13 @@ impl Reader<'_> {
     }
 }
 
-fn nothing_names_a_concept(annotation: &Annotation) -> String {
+fn no_class(annotation: &Annotation) -> String {
     let motivation = match annotation.motivation.join(" ") {
         none if none.is_empty() => "none".into(),
         motivation => motivation,
     };
     format!(
-        "nothing names a concept; --concept-from constant:NAME does: {} bodies, motivation {motivation}",
+        "no class found; --concept-from constant:NAME sets one: {} bodies, motivation {motivation}",
         annotation.bodies.len()
     )
 }

@@ -1,13 +1,14 @@
-//! Flat file names for formats that know no folders, and the table that leads from them back to the source.
+//! Flat file names for formats without folders, and the table that leads from them back to the source.
 
 use std::collections::BTreeMap;
 
-use super::{Dataset, Picture, Sink, put_rows};
+use super::dataset::{Dataset, DatasetImage};
+use super::sink::{Sink, put_rows};
 use crate::error::Error;
 use crate::files::{SafeName, hex_digest};
 
-/// One stem per picture, in its order: readable, without spaces, no two alike even where case is ignored.
-/// A name depends on the file's own path and on whether another has the same readable form, never on order.
+/// One stem per image, in order: readable, without spaces, unique even if upper and lower case are the same. A stem
+/// depends on the path of the image and on whether another image has the same readable form, never on the order.
 pub fn stems(dataset: &Dataset) -> Vec<String> {
     let paths: Vec<&str> = dataset.images.iter().map(without_suffix).collect();
     let names: Vec<String> = paths.iter().map(|path| readable(path)).collect();
@@ -15,14 +16,14 @@ pub fn stems(dataset: &Dataset) -> Vec<String> {
     for name in &names {
         *uses.entry(name.to_lowercase()).or_default() += 1;
     }
-    let stem = |(name, picture): (String, &Picture)| match uses.get(&name.to_lowercase()) {
+    let stem = |(name, picture): (String, &DatasetImage)| match uses.get(&name.to_lowercase()) {
         Some(1) => name,
         _ => format!("{name}-{}", hex_digest(picture.file.as_bytes(), 12)),
     };
     names.into_iter().zip(&dataset.images).map(stem).collect()
 }
 
-fn without_suffix(picture: &Picture) -> &str {
+fn without_suffix(picture: &DatasetImage) -> &str {
     let file = picture
         .file
         .strip_prefix("images/")
@@ -48,10 +49,13 @@ fn readable(path: &str) -> String {
     }
 }
 
-/// Writes `sources.csv`: which image of the output came from where, and whose it is.
+/// Writes `sources.csv`: the source and the owner of each image in the output.
+///
+/// # Errors
+/// The file cannot be written.
 pub fn write_sources(
     dataset: &Dataset,
-    named: impl Fn(usize, &Picture) -> String,
+    named: impl Fn(usize, &DatasetImage) -> String,
     out: &mut dyn Sink,
 ) -> Result<(), Error> {
     const PATH: &str = "sources.csv";
@@ -68,7 +72,7 @@ pub fn write_sources(
         "rights",
         "attribution",
     ];
-    let row = |(i, picture): (usize, &Picture)| {
+    let row = |(i, picture): (usize, &DatasetImage)| {
         let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
         [
             picture.number.to_string(),

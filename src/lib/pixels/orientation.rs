@@ -4,7 +4,7 @@
 use image::metadata::Orientation;
 
 /// The same file, in which no EXIF asks for a turn. What is no JPEG, PNG, TIFF or WebP stays as it is.
-pub fn untag(mut bytes: Vec<u8>) -> Vec<u8> {
+pub fn without_orientation(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         return without_exif_of_png(bytes);
     }

@@ -13,7 +13,7 @@ use crate::jpeg;
 
 /// A decoded picture as people see it: upright, 8 bits per channel.
 #[derive(Debug)]
-pub struct Picture {
+pub struct UprightImage {
     pixels: DynamicImage,
     /// Where black ends and white begins, once it was asked for.
     threshold: OnceLock<u8>,
@@ -21,9 +21,9 @@ pub struct Picture {
     jpeg: Option<Vec<u8>>,
 }
 
-impl From<DynamicImage> for Picture {
+impl From<DynamicImage> for UprightImage {
     fn from(image: DynamicImage) -> Self {
-        Picture {
+        UprightImage {
             pixels: in_eight_bits(image),
             threshold: OnceLock::new(),
             jpeg: None,
@@ -31,11 +31,11 @@ impl From<DynamicImage> for Picture {
     }
 }
 
-impl Picture {
+impl UprightImage {
     /// The same with the JPEG that it was decoded from, if that may be handed on: neither turned nor put into other
     /// colours, whole, and the same to all readers.
     pub fn with_jpeg(self, jpeg: Option<Vec<u8>>) -> Self {
-        Picture { jpeg, ..self }
+        UprightImage { jpeg, ..self }
     }
 
     /// The JPEG it was decoded from, where that is what a plan asks for.
@@ -329,7 +329,7 @@ mod tests {
     use crate::pixels;
 
     /// 4 x 2 pixels, each of its own colour.
-    fn picture() -> Picture {
+    fn picture() -> UprightImage {
         let image =
             image::RgbImage::from_fn(4, 2, |x, y| image::Rgb([x as u8 * 60, y as u8 * 200, 7]));
         DynamicImage::from(image).into()
@@ -454,7 +454,7 @@ mod tests {
             0..4 => image::Luma([60]),
             n => image::Luma([130 + n as u8]),
         });
-        let whole: Picture = DynamicImage::from(image).into();
+        let whole: UprightImage = DynamicImage::from(image).into();
         let part = Plan {
             region: [4, 0, 12, 8],
             size: [12, 8],
@@ -469,7 +469,7 @@ mod tests {
     #[test]
     fn free_turns_keep_the_middle_and_leave_the_corners_clear() {
         let red = image::RgbImage::from_pixel(40, 20, image::Rgb([200, 0, 0]));
-        let red: Picture = DynamicImage::from(red).into();
+        let red: UprightImage = DynamicImage::from(red).into();
         let plan = Plan {
             region: [0, 0, 40, 20],
             size: [40, 20],

@@ -6,6 +6,8 @@ use std::io::{self, Seek, Write};
 use image::DynamicImage;
 use jpeg_encoder::{EncodingError, ImageBuffer, JpegColorType, SamplingFactor};
 
+use super::icc::icc;
+
 /// The longest side that a JPEG written here has: libjpeg, and so most readers, stop there (the format's own
 /// limit is 65,535).
 pub const JPEG_LONGEST: u32 = 65_500;
@@ -268,7 +270,7 @@ impl Decoded {
     /// The same with the ICC profile of the file it was decoded from.
     pub fn with_icc_of(self, bytes: &[u8]) -> Self {
         Decoded {
-            icc: super::icc(bytes, self.channels),
+            icc: icc(bytes, self.channels),
             ..self
         }
     }

@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::Header;
+use super::decode::decode;
+use super::header::{Header, measure_bytes, measure_in, sniff};
 use crate::jpeg::{self, Fault};
 
 /// What is wrong with the bytes of an image.
@@ -58,7 +59,7 @@ const DENSE: u64 = 16;
 
 /// Checks an image in memory.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
-    let header = super::measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
+    let header = measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
     believable(&header, bytes.len() as u64)?;
     match header.media_type {
         "image/jpeg" => whole_jpeg(bytes, &header)?,
@@ -87,7 +88,7 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
         file.read_to_end(&mut bytes).map_err(disk)?;
         return verify_bytes(&bytes);
     }
-    let header = super::measure_in(BufReader::new(&file)).map_err(|cause| {
+    let header = measure_in(BufReader::new(&file)).map_err(|cause| {
         let mut start = [0; 512];
         let got = file
             .seek(SeekFrom::Start(0))
@@ -127,27 +128,6 @@ fn is_whole_tiff(input: impl io::BufRead + Seek) -> bool {
     decode().is_ok()
 }
 
-/// The ICC profile of an image, if it has one that is about grey or RGB, as many `channels` (1 or 3) as it is decoded
-/// to: a profile of inks says nothing of what they are decoded to.
-pub fn icc(bytes: &[u8], channels: u8) -> Option<Vec<u8>> {
-    let profile = match super::tiff::is_tiff(bytes) {
-        true => icc_of_tiff(bytes)?,
-        false => {
-            let reader = super::reader(io::Cursor::new(bytes)).ok()?;
-            let mut decoder = reader.into_decoder().ok()?;
-            image::ImageDecoder::icc_profile(&mut decoder).ok()??
-        }
-    };
-    let about: &[u8] = if channels == 1 { b"GRAY" } else { b"RGB " };
-    (profile.get(16..20) == Some(about)).then_some(profile)
-}
-
-fn icc_of_tiff(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut decoder = tiff::decoder::Decoder::new(io::Cursor::new(bytes)).ok()?;
-    let tag = decoder.find_tag(tiff::tags::Tag::IccProfile).ok()??;
-    tag.into_u8_vec().ok()
-}
-
 /// A few bytes that claim a huge picture are a trap for whoever decodes it, and so are many that claim a small one.
 fn believable(header: &Header, bytes: u64) -> Result<(), Flaw> {
     let pixels = pixels_of(header);
@@ -164,7 +144,7 @@ fn believable(header: &Header, bytes: u64) -> Result<(), Flaw> {
 
 fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
     let start = bytes.trim_ascii_start();
-    if let Some(media_type) = super::sniff(bytes) {
+    if let Some(media_type) = sniff(bytes) {
         // Decoders break their lines.
         let cause: Vec<&str> = cause.split_whitespace().collect();
         let cause = cause.join(" ");
@@ -278,9 +258,7 @@ fn whole_other(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
     if pixels_of(header) > DECODED {
         return Ok(());
     }
-    super::decode(bytes, DECODED)
-        .map(|_| ())
-        .map_err(|e| damaged(&e))
+    decode(bytes, DECODED).map(|_| ()).map_err(|e| damaged(&e))
 }
 
 fn riff_size(bytes: &[u8]) -> u64 {

@@ -1,24 +1,26 @@
-//! From a frame to the pixels of a file: scale, turn, clip.
+//! Maps boxes from the frame of their image to pixels of the downloaded file: scales, undoes the EXIF orientation, clips.
 
 use crate::contracts::{BBox, Frame, LocalizedImage, Polygon};
 use crate::pixels::Header;
 
-/// How the frame of an image's boxes lies on the pixels of its file.
+/// The mapping from the frame of an image's boxes to stored pixels of its file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mapping {
+    /// Pixels per unit of the frame, in x and y, before the orientation is undone.
     scale: [f64; 2],
-    /// The EXIF orientation in which the boxes were drawn; 1: on the picture as stored.
-    pub turn: u8,
-    /// Whether frame and file have the same aspect ratio, but for rounding.
+    /// The EXIF orientation in which the boxes were drawn; 1: on the image as stored.
+    pub orientation: u8,
+    /// Whether frame and file have the same aspect ratio, apart from rounding.
     pub fits: bool,
+    /// Size of the file as stored, in pixels.
     file: Frame,
 }
 
-/// Boxes smaller than this many pixels are nothing: 32-bit floats of a large scan cannot tell their edges apart.
+/// Boxes narrower than this many pixels are dropped: as 32-bit floats on a large scan, their edges would be equal.
 const LEAST_SIDE: f64 = 0.01;
 
 impl Mapping {
-    /// The way from the frame of an image to its file; none where nothing says in which space its boxes are.
+    /// The mapping for an image; none if the coordinate space of its boxes is not known.
     pub fn of(image: &LocalizedImage, header: &Header) -> Option<Self> {
         let stored = [header.width, header.height].map(f64::from);
         let stored = image.in_pixels.then(|| Frame::try_from(stored).ok());
@@ -26,8 +28,8 @@ impl Mapping {
         Some(Mapping::new(frame, header))
     }
 
-    /// The way from a frame to a file. The turn that EXIF asks for is believed only where the frame fits the turned
-    /// picture and not the stored one: then the boxes were drawn on what a viewer showed.
+    /// The mapping from a frame to a file. The EXIF orientation is used only if the frame fits the rotated image and not
+    /// the stored one: then the boxes were drawn on the image as a viewer showed it.
     pub fn new(frame: Frame, header: &Header) -> Self {
         let file = Frame {
             width: header.width.into(),
@@ -38,37 +40,37 @@ impl Mapping {
             height: file.width,
         };
         let stored_fits = frame.has_shape_of(file);
-        let turned =
+        let is_rotated =
             (5..=8).contains(&header.orientation) && !stored_fits && frame.has_shape_of(shown);
-        let onto = if turned { shown } else { file };
+        let onto = if is_rotated { shown } else { file };
         Mapping {
             scale: [onto.width / frame.width, onto.height / frame.height],
-            turn: if turned { header.orientation } else { 1 },
-            fits: stored_fits || turned,
+            orientation: if is_rotated { header.orientation } else { 1 },
+            fits: stored_fits || is_rotated,
             file,
         }
     }
 
-    /// A box in pixels of the file; part of it may be outside.
+    /// Maps a box to pixels of the file; a part of it may be outside. None if it is empty.
     pub fn bbox(&self, b: &BBox) -> Option<BBox> {
         let [sx, sy] = self.scale;
-        if self.turn == 1 {
+        if self.orientation == 1 {
             return Some(b.scale(sx, sy));
         }
         let corners = [[b.x, b.y], [b.right(), b.bottom()]];
         BBox::around(corners.map(|p| self.point(p))).ok()
     }
 
-    /// An outline in pixels of the file.
+    /// Maps an outline to pixels of the file.
     pub fn polygon(&self, polygon: &Polygon) -> Polygon {
         polygon.map(|p| self.point(p))
     }
 
-    /// EXIF orientation says how the stored picture becomes the shown one; this is the way back.
+    /// Maps a point. EXIF orientation describes how the stored image becomes the shown one; this is the inverse.
     fn point(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         let [x, y] = [x * self.scale[0], y * self.scale[1]];
         let (width, height) = (self.file.width, self.file.height);
-        match self.turn {
+        match self.orientation {
             5 => [y, x],
             6 => [y, height - x],
             7 => [width - y, height - x],
@@ -78,9 +80,9 @@ impl Mapping {
     }
 }
 
-/// The part of a box inside a picture, and whether some of it was outside; none when nothing is left.
+/// The part of a box inside an image, and whether a part was outside; none if nothing is left.
 pub fn clip(b: &BBox, size: Frame) -> Option<(BBox, bool)> {
-    // Scaling errs by far less, and what it adds is nobody's news.
+    // Rounding errors of scaling are far smaller and are not worth a note.
     const NOISE: f64 = 1e-6;
     let outside = b.x < -NOISE
         || b.y < -NOISE
@@ -90,8 +92,8 @@ pub fn clip(b: &BBox, size: Frame) -> Option<(BBox, bool)> {
     (inside.width >= LEAST_SIDE && inside.height >= LEAST_SIDE).then_some((inside, outside))
 }
 
-/// The part of an outline inside a picture: Sutherland and Hodgman's algorithm, one edge after the other. Parts
-/// that only meet outside stay joined along the edge. None when nothing is left.
+/// The part of an outline inside an image, by the Sutherland-Hodgman algorithm, one edge after the other. Parts that are
+/// connected only outside stay connected along the edge. None if nothing is left.
 pub fn clip_polygon(polygon: &Polygon, size: Frame) -> Option<Polygon> {
     let inside =
         |&[x, y]: &[f64; 2]| (0.0..=size.width).contains(&x) && (0.0..=size.height).contains(&y);
@@ -113,13 +115,13 @@ pub fn clip_polygon(polygon: &Polygon, size: Frame) -> Option<Polygon> {
     (clipped.area() > 0.0).then_some(clipped)
 }
 
-/// Keeps what lies on the side of `limit` that `sign` points to.
+/// Keeps the points on the side of `limit` that `sign` points to.
 fn clip_edge(points: &[[f64; 2]], axis: usize, limit: f64, sign: f64) -> Vec<[f64; 2]> {
     let kept = |p: &[f64; 2]| (p[axis] - limit) * sign >= 0.0;
     let crossing = |a: &[f64; 2], b: &[f64; 2]| {
         let t = (limit - a[axis]) / (b[axis] - a[axis]);
         let mut p = [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])];
-        // Exactly on the edge: what rounding adds would be outside.
+        // Exactly on the edge: a rounding error would be outside.
         p[axis] = limit;
         p
     };
@@ -205,7 +207,7 @@ mod tests {
                 7,
                 true,
             ),
-            // The frame is the stored picture: EXIF has no say.
+            // The frame is that of the stored image: EXIF is ignored.
             ([100.0, 200.0], (100, 200, 6), b, 1, true),
             ([100.0, 200.0], (100, 200, 3), b, 1, true),
         ];
@@ -218,7 +220,7 @@ mod tests {
                 wanted,
                 "{name}"
             );
-            assert_eq!((mapping.turn, mapping.fits), (turn, fits), "{name}");
+            assert_eq!((mapping.orientation, mapping.fits), (turn, fits), "{name}");
         }
     }
 

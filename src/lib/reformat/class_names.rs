@@ -1,64 +1,64 @@
-//! What a box is called in the end: renamed by `--remap`, then rolled up by `--to-rank`.
+//! The class name of each box: renamed by `--remap`, then rolled up by `--to-rank`.
 //!
-//! The remap goes first: it mends names that the tree does not know (former names, working names), so that they can
-//! be rolled up like the others. A new name that the tree does not know is the last word.
+//! The remap is first: it replaces names that the taxonomy does not contain (former names, working names), so that they
+//! can be rolled up like the others. A new name that the taxonomy does not contain stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::remap::Remap;
-use super::tree::{Tree, plain};
-use crate::contracts::{Localization, Rung};
+use super::taxonomy::{Tree, plain};
+use crate::contracts::{LineageStep, Localization};
 use crate::formats::ranks;
 
-/// The rules for names.
+/// The rules for class names.
 #[derive(Clone, Debug, Default)]
-pub struct Rules {
-    /// New names of concepts.
+pub struct ClassRules {
+    /// New names of classes.
     pub remap: Remap,
-    /// Whether a new name holds for everything below a concept too.
+    /// Whether a new name also applies to everything below it in the taxonomy.
     pub descendants: bool,
-    /// The rank that concepts are rolled up to.
+    /// The rank that classes are rolled up to.
     pub to_rank: Option<String>,
-    /// Whether what has no taxon of that rank is set aside.
+    /// Whether boxes without a taxon of that rank are left out.
     pub strict: bool,
     /// Whether lineages go into the dataset.
     pub taxonomy: bool,
-    /// Where concepts stand.
+    /// The taxonomy.
     pub tree: Tree,
 }
 
-/// What a box is called.
+/// The class of a box.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// The class: the taxon, with the part of the animal behind it where the box is around a part.
+pub struct NamedClass {
+    /// The name: the taxon, followed by the part of the animal if the box is around a part.
     pub class: String,
-    /// What is looked up in the tree.
+    /// The taxon that is looked up in the taxonomy.
     pub taxon: String,
 }
 
-/// Names boxes, and remembers what is news.
-pub struct Naming<'a> {
-    rules: &'a Rules,
-    /// Names of the remap that were used.
+/// Names classes, and collects notes.
+pub struct ClassNames<'a> {
+    rules: &'a ClassRules,
+    /// Entries of the remap that were used.
     used: BTreeSet<String>,
-    /// Concepts without a taxon of the rank wanted → boxes.
+    /// Classes without a taxon of the rank → number of boxes.
     unranked: BTreeMap<String, u64>,
 }
 
-impl<'a> Naming<'a> {
-    /// Names by rules.
-    pub fn new(rules: &'a Rules) -> Self {
-        Naming {
+impl<'a> ClassNames<'a> {
+    /// Names by these rules.
+    pub fn new(rules: &'a ClassRules) -> Self {
+        ClassNames {
             rules,
             used: BTreeSet::new(),
             unranked: BTreeMap::new(),
         }
     }
 
-    /// What a box is called; none when it is dropped.
-    pub fn of(&mut self, localization: &Localization) -> Option<Named> {
+    /// The class of a box; none if it is dropped.
+    pub fn of(&mut self, localization: &Localization) -> Option<NamedClass> {
         let taxon = localization.attributes.get("taxon");
         self.name(
             &localization.concept,
@@ -66,18 +66,18 @@ impl<'a> Naming<'a> {
         )
     }
 
-    /// What a concept is called; none when it is dropped.
-    pub fn of_concept(&mut self, concept: &str) -> Option<Named> {
+    /// The class for a label of an image; none if it is dropped.
+    pub fn of_concept(&mut self, concept: &str) -> Option<NamedClass> {
         self.name(concept, None)
     }
 
-    fn name(&mut self, concept: &str, taxon: Option<&str>) -> Option<Named> {
+    fn name(&mut self, concept: &str, taxon: Option<&str>) -> Option<NamedClass> {
         let class: String = concept.nfc().collect();
-        // A label that does not begin with its taxon was made by other rules: it is looked up as it is.
+        // A label that does not begin with its taxon was made by other rules: the label itself is looked up.
         let taxon = taxon
             .map(plain)
             .filter(|taxon| part(&class, taxon).is_some());
-        let named = Named {
+        let named = NamedClass {
             taxon: taxon.unwrap_or_else(|| class.clone()),
             class,
         };
@@ -85,12 +85,12 @@ impl<'a> Naming<'a> {
         self.rolled_up(renamed)
     }
 
-    fn renamed(&mut self, named: Named) -> Option<Named> {
+    fn renamed(&mut self, named: NamedClass) -> Option<NamedClass> {
         let remap = &self.rules.remap;
         let class = plain(&named.class);
         if let Some(new) = remap.get(&class) {
             self.used.insert(class);
-            return new.map(|new| Named {
+            return new.map(|new| NamedClass {
                 class: new.to_owned(),
                 taxon: new.to_owned(),
             });
@@ -99,7 +99,7 @@ impl<'a> Naming<'a> {
             return Some(named);
         }
         let above = self.rules.tree.lineage(&named.taxon).iter().rev();
-        let above = above.map(|rung| rung.name.as_str());
+        let above = above.map(|step| step.name.as_str());
         let mut nearest = std::iter::once(named.taxon.as_str()).chain(above);
         let entry = nearest.find_map(|name| Some((name, remap.get(name)?)));
         match entry {
@@ -111,7 +111,7 @@ impl<'a> Naming<'a> {
         }
     }
 
-    fn rolled_up(&mut self, named: Named) -> Option<Named> {
+    fn rolled_up(&mut self, named: NamedClass) -> Option<NamedClass> {
         let Some(rank) = &self.rules.to_rank else {
             return Some(named);
         };
@@ -124,52 +124,52 @@ impl<'a> Naming<'a> {
         }
     }
 
-    /// Where a class stands, root first; empty where that is not asked or not known.
-    pub fn lineage(&self, taxon: &str) -> Vec<Rung> {
+    /// The lineage of a taxon, root first; empty if it is not requested or not known.
+    pub fn lineage(&self, taxon: &str) -> Vec<LineageStep> {
         match self.rules.taxonomy {
             true => self.rules.tree.lineage(taxon).to_vec(),
             false => Vec::new(),
         }
     }
 
-    /// News about rules that did not apply: what, and the names.
-    pub fn news(&self) -> Vec<(String, Vec<String>)> {
+    /// Notes about rules that did not apply: the message, and the names.
+    pub fn notes(&self) -> Vec<(String, Vec<String>)> {
         let quoted = |name: &str| format!("`{name}`");
         let unused = self.rules.remap.unused(&self.used).into_iter();
-        let mut news = vec![(
-            "--remap names what occurs nowhere".to_owned(),
+        let mut notes = vec![(
+            "names in --remap that do not occur".to_owned(),
             unused.map(quoted).collect(),
         )];
         if let Some(rank) = &self.rules.to_rank {
-            let become_ = match self.rules.strict {
-                true => "set aside",
+            let result = match self.rules.strict {
+                true => "left out",
                 false => "kept as they are",
             };
-            let what = format!("concepts without a taxon of rank {rank}, {become_}");
+            let what = format!("classes without a taxon of rank {rank}, {result}");
             let unranked = self.unranked.iter();
-            news.push((
+            notes.push((
                 what,
                 unranked
                     .map(|(name, n)| format!("{}, {n}", quoted(name)))
                     .collect(),
             ));
         }
-        news
+        notes
     }
 }
 
-impl Named {
-    /// The same box under another taxon; the part stays behind it.
+impl NamedClass {
+    /// The class with another taxon and the same part.
     fn under(&self, taxon: &str) -> Self {
         let part = part(&self.class, &self.taxon).unwrap_or_default();
-        Named {
+        NamedClass {
             class: format!("{taxon}{part}"),
             taxon: taxon.to_owned(),
         }
     }
 }
 
-/// What stands behind the taxon in a label: nothing, or a blank and the part.
+/// The rest of a label after the taxon: nothing, or a space and the part.
 fn part<'a>(class: &'a str, taxon: &str) -> Option<&'a str> {
     let rest = class.strip_prefix(taxon)?;
     (rest.is_empty() || rest.starts_with(' ')).then_some(rest)
@@ -181,7 +181,7 @@ mod tests {
     use crate::contracts::{Taxon, Taxonomy};
 
     fn tree() -> Tree {
-        let rung = |(rank, name): &(&str, &str)| Rung {
+        let rung = |(rank, name): &(&str, &str)| LineageStep {
             rank: Some((*rank).to_owned()).filter(|r| !r.is_empty()),
             name: (*name).to_owned(),
         };
@@ -218,10 +218,10 @@ mod tests {
             ("trash", ""),
             ("Aegina bell", "bell"),
         ];
-        let mut rules = Rules {
+        let mut rules = ClassRules {
             tree: tree(),
             remap: Remap::of(&pairs),
-            ..Rules::default()
+            ..ClassRules::default()
         };
         // concept, taxon, its name with --remap-descendants, without
         let cases = [
@@ -253,7 +253,7 @@ mod tests {
         for (concept, taxon, with, without) in cases {
             for (descendants, wanted) in [(true, with), (false, without)] {
                 rules.descendants = descendants;
-                let named = Naming::new(&rules).name(concept, taxon);
+                let named = ClassNames::new(&rules).name(concept, taxon);
                 assert_eq!(
                     named.map(|n| n.class).as_deref(),
                     wanted,
@@ -266,11 +266,11 @@ mod tests {
     #[test]
     fn concepts_are_rolled_up_after_the_remap() {
         let pairs = [("old", "Nanomia bijuga"), ("Aegina", "mine")];
-        let mut rules = Rules {
+        let mut rules = ClassRules {
             tree: tree(),
             remap: Remap::of(&pairs),
             to_rank: Some("Family".into()),
-            ..Rules::default()
+            ..ClassRules::default()
         };
         let cases = [
             (
@@ -293,16 +293,16 @@ mod tests {
         for (concept, taxon, lax, strict) in cases {
             for (is_strict, wanted) in [(false, lax), (true, strict)] {
                 rules.strict = is_strict;
-                let mut naming = Naming::new(&rules);
+                let mut naming = ClassNames::new(&rules);
                 let named = naming.name(concept, taxon);
                 assert_eq!(
                     named.map(|n| n.class).as_deref(),
                     wanted,
                     "{concept} {is_strict}"
                 );
-                let news = naming.news().pop().unwrap().1;
+                let notes = naming.notes().pop().unwrap().1;
                 assert_eq!(
-                    news.len(),
+                    notes.len(),
                     usize::from(
                         wanted != Some("Agalmatidae") && wanted != Some("Agalmatidae tentacle")
                     ),

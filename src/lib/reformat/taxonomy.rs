@@ -1,5 +1,5 @@
-//! The tree of concepts that `--taxonomy`, `--to-rank` and `--remap-descendants` look into: the taxonomy that
-//! localizations carry, or a saved answer of a knowledge base.
+//! The taxonomy for `--taxonomy`, `--to-rank` and `--remap-descendants`: that in the localizations, or a saved response of
+//! a knowledge base.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,31 +7,31 @@ use std::path::Path;
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::contracts::{self, Rung, Taxonomy};
+use crate::contracts::{self, LineageStep, Taxonomy};
 use crate::error::Error;
 use crate::files;
 
-/// Concept → what stands above it, root first, itself last. Knows every concept of any lineage.
+/// Concept → its lineage, root first, itself last. Contains all concepts of all lineages.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
-    lineages: BTreeMap<String, Vec<Rung>>,
-    /// Synonyms and former names → the concept.
+    lineages: BTreeMap<String, Vec<LineageStep>>,
+    /// Synonyms and former names → primary name.
     others: BTreeMap<String, String>,
 }
 
-/// A name as it is looked up: NFC, on one line, without blanks around it. Knowledge bases hold names that end in
-/// one.
+/// A name as it is looked up: NFC, on one line, without white space around it, since some names in knowledge bases end
+/// with a space.
 pub fn plain(name: &str) -> String {
     let words: Vec<&str> = name.split_whitespace().collect();
     words.join(" ").nfc().collect()
 }
 
 impl Tree {
-    /// The tree of the lineages that localizations carry.
+    /// The tree of the lineages in localizations.
     pub fn of(taxonomy: &Taxonomy) -> Self {
         let mut tree = Tree::default();
         for (concept, taxon) in taxonomy {
-            let lineage: Vec<Rung> = taxon.lineage.iter().map(tidy).collect();
+            let lineage: Vec<LineageStep> = taxon.lineage.iter().map(tidy).collect();
             for end in 1..=lineage.len() {
                 tree.add(&lineage[..end]);
             }
@@ -47,37 +47,41 @@ impl Tree {
         tree
     }
 
-    /// Reads a saved answer to `phylogeny/down/NAME` (or `up/NAME`), or the taxonomy of a digest or localizations.
+    /// Reads a saved response to `phylogeny/down/NAME` (or `up/NAME`), or the taxonomy of a digest or localizations.
+    ///
+    /// # Errors
+    /// The file cannot be read, or does not contain a tree.
     pub fn read(path: &Path) -> Result<Self, Error> {
         parse(&files::read(path)?, &path.display().to_string())
     }
 
-    /// A lineage; where two parts of the tree hold the same name, the first by name counts, whatever the order of
-    /// children.
-    fn add(&mut self, lineage: &[Rung]) {
+    /// Adds a lineage. If a name occurs in two parts of the tree, the first lineage in alphabetical order is used, whatever
+    /// the order of children.
+    fn add(&mut self, lineage: &[LineageStep]) {
         let Some(last) = lineage.last() else { return };
-        let names =
-            |rungs: &[Rung]| -> Vec<String> { rungs.iter().map(|r| r.name.clone()).collect() };
+        let names = |rungs: &[LineageStep]| -> Vec<String> {
+            rungs.iter().map(|r| r.name.clone()).collect()
+        };
         let known = self.lineages.get(&last.name);
         if known.is_none_or(|known| names(lineage) < names(known)) {
             self.lineages.insert(last.name.clone(), lineage.to_vec());
         }
     }
 
-    /// What stands above a concept, root first, itself last; empty where the tree does not know it.
-    pub fn lineage(&self, name: &str) -> &[Rung] {
+    /// The lineage of a concept, root first, itself last; empty if the tree does not contain it.
+    pub fn lineage(&self, name: &str) -> &[LineageStep] {
         let name = plain(name);
         let primary = || self.lineages.get(self.others.get(&name)?);
         let found = self.lineages.get(&name).or_else(primary);
         found.map_or(&[], Vec::as_slice)
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the tree is empty.
     pub fn is_empty(&self) -> bool {
         self.lineages.is_empty()
     }
 
-    /// Every rank that some concept has, from the large to the small.
+    /// All ranks that occur, from the highest to the lowest.
     pub fn ranks(&self) -> Vec<&str> {
         let all = self.lineages.values().flatten();
         let ranks: BTreeSet<&str> = all.filter_map(|rung| rung.rank.as_deref()).collect();
@@ -87,9 +91,9 @@ impl Tree {
     }
 }
 
-fn tidy(rung: &Rung) -> Rung {
+fn tidy(rung: &LineageStep) -> LineageStep {
     let rank = rung.rank.as_deref().map(plain);
-    Rung {
+    LineageStep {
         rank: rank.filter(|rank| !rank.is_empty()),
         name: plain(&rung.name),
     }
@@ -103,17 +107,15 @@ fn parse(bytes: &[u8], name: &str) -> Result<Tree, Error> {
     }
     let fault = |what: String| Err(Error::new(format!("{name}: {what}")).hint(HINT));
     match (&document, document["message"].as_str()) {
-        (Value::Object(_), _) if document["name"].is_string() => Ok(grown(&document)),
-        (_, Some(message)) => fault(format!("is an error of a service: {message}")),
-        (Value::Array(_), _) => {
-            fault("is a list, and a list does not say what is below what".into())
-        }
-        _ => fault("is no tree of concepts: it has no `name`".into()),
+        (Value::Object(_), _) if document["name"].is_string() => Ok(from_tree(&document)),
+        (_, Some(message)) => fault(format!("is an error message of a service: {message}")),
+        (Value::Array(_), _) => fault("is a list, which does not show what is below what".into()),
+        _ => fault("is not a tree of concepts: `name` is missing".into()),
     }
 }
 
 const HINT: &str =
-    "save the answer of a knowledge base to phylogeny/down/NAME, such as phylogeny/down/object";
+    "save the response of a knowledge base to phylogeny/down/NAME, such as phylogeny/down/object";
 
 /// Any contract that carries a taxonomy.
 #[derive(serde::Deserialize)]
@@ -122,15 +124,15 @@ struct Holder {
     taxonomy: Taxonomy,
 }
 
-fn grown(root: &Value) -> Tree {
+fn from_tree(root: &Value) -> Tree {
     let mut tree = Tree::default();
-    let mut open: Vec<(&Value, Vec<Rung>)> = vec![(root, Vec::new())];
+    let mut open: Vec<(&Value, Vec<LineageStep>)> = vec![(root, Vec::new())];
     while let Some((node, above)) = open.pop() {
         let Some(name) = node["name"].as_str() else {
             continue;
         };
         let mut lineage = above;
-        lineage.push(tidy(&Rung {
+        lineage.push(tidy(&LineageStep {
             rank: node["rank"].as_str().map(str::to_owned),
             name: name.to_owned(),
         }));
@@ -138,7 +140,7 @@ fn grown(root: &Value) -> Tree {
         for other in list(&node["alternativeNames"]).filter_map(Value::as_str) {
             let others = tree.others.entry(plain(other));
             let name = plain(name);
-            // Of two concepts with one former name the first by name has it, whatever the order of children.
+            // If two concepts have the same former name, the first in alphabetical order is used, whatever the order of children.
             others
                 .and_modify(|known| *known = known.clone().min(name.clone()))
                 .or_insert(name);
@@ -191,16 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tree_is_named() {
+    fn anything_else_is_an_error() {
         let cases = [
-            (
-                "[]",
-                "t: is a list, and a list does not say what is below what",
-            ),
-            ("{}", "t: is no tree of concepts: it has no `name`"),
+            ("[]", "t: is a list, which does not show what is below what"),
+            ("{}", "t: is not a tree of concepts: `name` is missing"),
             (
                 r#"{"message": "Not found"}"#,
-                "t: is an error of a service: Not found",
+                "t: is an error message of a service: Not found",
             ),
             ("<html>", "t:1:1: expected value"),
         ];

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::ids::Ids;
 use super::sides::{self, Side};
+use crate::contracts::canvas::annotation_of as name;
 use crate::contracts::{BBox, Localization};
 use crate::selectors::svg;
-use crate::sides::name;
 
 /// Everything said about a side as W3C annotations: labels of the whole, then boxes.
 pub fn all(side: &Side, canvas: &str, ids: &Ids) -> Vec<Value> {

@@ -55,7 +55,7 @@ pub fn prepare(order: Order, summary: &mut Summary) -> Result<(), Error> {
     let total = order.pictures.len() as u64;
     let folder = order.prepared.folder().display().to_string();
     let stopped = runtime.block_on(async {
-        let mut signals = Signals::hear();
+        let mut signals = Signals::listen();
         let working = made.clone();
         let mut work = tokio::task::spawn_blocking(move || working.all(&order));
         tokio::select! {

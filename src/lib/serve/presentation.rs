@@ -180,7 +180,7 @@ fn state_rights(item: &mut Value, picture: &Picture, with_rights: bool, with_att
         item["rights"] = json!(uri);
     }
     // Words are for people in the summary, and for programs under the name of a vocabulary that the context knows.
-    if let Some(words) = source.rights_words().filter(|_| with_rights) {
+    if let Some(words) = source.rights_text().filter(|_| with_rights) {
         item["summary"] = label(words);
         item["dcterms:rights"] = json!(words);
     }

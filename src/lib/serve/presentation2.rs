@@ -97,8 +97,8 @@ fn canvas(side: &Side, id: &str, site: &Site, ids: &Ids) -> Value {
     let source = &about.source;
     for (member, value) in [
         ("license", source.rights_uri()),
-        ("description", source.rights_words()),
-        ("dcterms:rights", source.rights_words()),
+        ("description", source.rights_text()),
+        ("dcterms:rights", source.rights_text()),
         ("attribution", source.attribution.as_deref()),
     ] {
         if let Some(value) = value {

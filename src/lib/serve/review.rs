@@ -34,7 +34,7 @@ pub fn read(
     };
     Ok(Correction {
         image: image.to_owned(),
-        of: of.to_owned(),
+        id: of.to_owned(),
         change,
         author,
         when,
@@ -44,7 +44,7 @@ pub fn read(
 fn shape(sent: Sent) -> Result<Shape, String> {
     let around = |outline: &Polygon| BBox::around(outline.points().iter().copied());
     Ok(Shape {
-        concept: corrections::concept(&sent.concept)?,
+        class: corrections::class_name(&sent.concept)?,
         bbox: match &sent.polygon {
             Some(outline) => around(outline)?,
             None => sent.bbox.ok_or("a box is needed")?,
@@ -62,7 +62,7 @@ mod tests {
     fn what_is_no_review_is_refused() {
         let cases: [(&[u8], &str); 4] = [
             (b"[", "not what a review is"),
-            (br#"{"bbox": [1, 2, 3, 4]}"#, "a concept is needed"),
+            (br#"{"bbox": [1, 2, 3, 4]}"#, "a class name is needed"),
             (br#"{"concept": "a"}"#, "a box is needed"),
             (br#"{"concept": "a", "bbox": [1, 2, 0, 4]}"#, "box is empty"),
         ];

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::{Catalogue, Picture};
 use crate::contracts::{Frame, LocalizedImage};
-use crate::corrections::{self, Change, Corrected, Correction, Places};
+use crate::corrections::{self, Change, Correctable, Correction, ImageIndex};
 use crate::error::Error;
 use crate::files;
 use crate::summary::Summary;
 
-impl Corrected for Picture {
+impl Correctable for Picture {
     fn about(&self) -> &LocalizedImage {
         &self.about
     }
@@ -34,7 +34,7 @@ pub struct Reviews {
     file: File,
     /// Lines in it: the next one names a new box.
     lines: usize,
-    places: Places,
+    places: ImageIndex,
 }
 
 impl Reviews {
@@ -49,7 +49,7 @@ impl Reviews {
             false => Vec::new(),
         };
         let pictures = catalogue.pictures.iter();
-        let places = Places::of(pictures.map(|p| (p.id.as_str(), &p.about)));
+        let places = ImageIndex::of(pictures.map(|p| (p.id.as_str(), &p.about)));
         let (given, rejects) = corrections::read(&path.display().to_string(), &held);
         // One line may be the half of a first one that was cut short.
         if given.is_empty() && (rejects.len() > 1 || held.ends_with(b"\n") && !rejects.is_empty()) {
@@ -58,7 +58,7 @@ impl Reviews {
         }
         summary.read += (given.len() + rejects.len()) as u64;
         summary.rejects.extend(rejects);
-        let (made, rejects) = corrections::make_all(&given, &mut catalogue.pictures, &places);
+        let (made, rejects) = corrections::apply_all(&given, &mut catalogue.pictures, &places);
         summary.kept += made;
         summary.count("reviews", made);
         summary.rejects.extend(rejects);
@@ -93,13 +93,13 @@ impl Reviews {
             shape.frame = size.and_then(|size| Frame::try_from(size).ok());
         }
         if let Change::Create(_) = correction.change {
-            correction.of = corrections::name_of(&correction, self.lines + 1);
+            correction.id = corrections::new_id(&correction, self.lines + 1);
         }
         // What the file says is made, not what was meant: it is the same then for all who read it.
         let line = corrections::line(&correction);
         let correction = corrections::read_line(line.as_bytes()).map_err(|why| (409, why))?;
         let mut corrected = catalogue.clone();
-        let id = corrections::make(&correction, &mut corrected.pictures, &self.places)
+        let id = corrections::apply(&correction, &mut corrected.pictures, &self.places)
             .map_err(|why| (409, why))?;
         self.append(line.as_bytes())
             .map_err(|e| (500, files::cannot_write(&self.path, e).to_string()))?;

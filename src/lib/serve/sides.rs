@@ -8,8 +8,8 @@ use super::auth::sight::Sight;
 use super::catalogue::{Catalogue, Picture};
 use super::ids::{self, Ids};
 use crate::contracts::Localization;
+use crate::contracts::canvas::{annotation_of as name, is_same_canvas};
 use crate::iiif::Version;
-use crate::sides::{self, name};
 
 /// Images that are one canvas; never empty.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl<'a> Side<'a> {
     }
 
     fn shows(&self, picture: &Picture) -> bool {
-        sides::is_one(&self.first().about, &picture.about)
+        is_same_canvas(&self.first().about, &picture.about)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Names of concepts, as services take them, and as people mistype them.
+//! Names of concepts of marine life: encoded for services, and corrected for people.
 
 use std::collections::BTreeSet;
 
@@ -6,42 +6,43 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::Error;
 
-/// Everything but the unreserved characters of RFC 3986 §2.3: names hold blanks, quotes, `#` and `/`.
+/// Everything but the unreserved characters of RFC 3986 §2.3: names contain spaces, quotes, `#` and `/`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A name as one segment of a path, not a byte of it lost: blanks at its end, slashes and all.
+/// A name percent-encoded as one segment of a path. White space at its end and slashes are kept.
 pub fn encoded(name: &str) -> String {
     utf8_percent_encode(name, RESERVED).to_string()
 }
 
-/// A base URL and a path below it.
+/// The URL of a path below a base URL.
 pub fn below(base: &str, path: &str) -> String {
     format!("{}/{path}", base.trim_end_matches('/'))
 }
 
-/// The names most like one that is not known, the most alike first.
-pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+/// The known names most similar to an unknown one, the most similar first.
+pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     const MOST: usize = 5;
     let wanted = name.trim().to_lowercase();
     let farthest = 2.max(wanted.chars().count() / 3);
-    let mut near: Vec<(usize, &str)> = known
+    let mut similar: Vec<(usize, &str)> = known
         .into_iter()
         .map(|known| (distance(&wanted, &known.to_lowercase()), known))
         .filter(|(distance, _)| *distance <= farthest)
         .collect();
-    near.sort();
-    near.dedup();
-    near.into_iter()
+    similar.sort();
+    similar.dedup();
+    similar
+        .into_iter()
         .take(MOST)
         .map(|(_, name)| name.to_owned())
         .collect()
 }
 
-/// Edits between two names; a name that begins with the other is near, whatever follows.
+/// Number of edits between two names; a known name that continues the wanted one counts as one edit.
 fn distance(wanted: &str, known: &str) -> usize {
     let longer = known
         .strip_prefix(wanted)
@@ -52,16 +53,19 @@ fn distance(wanted: &str, known: &str) -> usize {
     strsim::osa_distance(wanted, known)
 }
 
-/// The error of a concept that nobody knows, with those that may be meant.
-pub fn unknown(typed: &str, near: &[String]) -> Error {
+/// The error for an unknown concept, with the names that may be meant.
+pub fn unknown(typed: &str, similar: &[String]) -> Error {
     let mut seen = BTreeSet::new();
-    let near: Vec<String> = near.iter().filter(|n| seen.insert(*n)).cloned().collect();
+    let similar: Vec<String> = similar
+        .iter()
+        .filter(|name| seen.insert(*name))
+        .cloned()
+        .collect();
     let error = Error::new(format!("no such concept: \"{typed}\""));
-    match near.as_slice() {
-        [] => {
-            error.hint("concepts are spelt as in the knowledge base, in upper and lower case too")
-        }
-        near => error.hint(format!("did you mean {}?", listed(near))),
+    match similar.as_slice() {
+        [] => error
+            .hint("concepts are spelt as in the knowledge base, including upper and lower case"),
+        similar => error.hint(format!("did you mean {}?", listed(similar))),
     }
 }
 
@@ -96,16 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn near_names_are_offered_and_far_ones_are_not() {
+    fn similar_names_are_offered_and_others_are_not() {
         let known = ["Nanomia", "Nanomia bijuga", "Sebastes", "nanomia"];
         assert_eq!(
-            near("Nanomai", known),
+            similar("Nanomai", known),
             ["Nanomia", "nanomia"],
             "a slip of two letters"
         );
-        assert_eq!(near("sebastes", known), ["Sebastes"]);
-        assert_eq!(near("Nanomia", ["Nanomia bijuga"]), ["Nanomia bijuga"]);
-        assert!(near("Praya", known).is_empty());
+        assert_eq!(similar("sebastes", known), ["Sebastes"]);
+        assert_eq!(similar("Nanomia", ["Nanomia bijuga"]), ["Nanomia bijuga"]);
+        assert!(similar("Praya", known).is_empty());
         assert_eq!(
             listed(&["a".into(), "b".into(), "c".into()]),
             "\"a\", \"b\" or \"c\""

@@ -1,26 +1,26 @@
-//! Trees of concepts as knowledge bases answer them.
+//! Reads trees of concepts in the form in which knowledge bases return them.
 
 use serde_json::Value;
 
-use super::Node;
+use super::source::TreeNode;
 use crate::values::{list, text};
 
-/// The keys of a concept's other names: of the knowledge base, of FathomNet's WoRMS.
+/// The members with other names of a concept: of the knowledge base, and of FathomNet's WoRMS service.
 const ALTERNATIVES: [&str; 2] = ["alternativeNames", "alternateNames"];
 
-/// The nodes of a tree or of a list of nodes, sorted: the order of children means nothing.
-pub fn nodes(document: &Value) -> Vec<Node> {
+/// The nodes of a tree or of a list of nodes, sorted, because the order of children has no meaning.
+pub fn nodes(document: &Value) -> Vec<TreeNode> {
     let mut nodes = Vec::new();
     let mut open: Vec<(&Value, Option<String>)> = match document {
         Value::Array(list) => list.iter().map(|node| (node, None)).collect(),
         one => vec![(one, None)],
     };
     while let Some((value, parent)) = open.pop() {
-        // Never trimmed: names of real knowledge bases end in blanks.
+        // Not trimmed: some names in real knowledge bases end with a space, and are found only with it.
         let Some(name) = value["name"].as_str() else {
             continue;
         };
-        nodes.push(Node {
+        nodes.push(TreeNode {
             name: name.to_owned(),
             rank: text(&value["rank"]),
             parent,

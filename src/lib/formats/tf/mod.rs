@@ -1,61 +1,65 @@
 //! `tf`: TFRecord shards of `tf.train.Example` in the layout of the TF Object Detection API, and `label_map.pbtxt`.
 //!
 //! Corners are relative to the image, 32-bit floats within [0, 1], edges from 0; class ids from 1, since 0 is the
-//! background. JPEG and PNG are embedded as they are, anything else as PNG, since nothing else decodes widely;
-//! `image/key/sha256` is of the bytes embedded. Keys are sorted, so that the bytes repeat from run to run.
+//! background. JPEG and PNG are embedded unchanged, anything else as PNG, since few readers decode other formats;
+//! `image/key/sha256` is that of the embedded bytes. Keys are sorted, so that every run gives the same bytes.
 
 mod wire;
 
-use super::{Choices, Dataset, Format, Head, Picture, Sink, Written, cannot, counted, names, put};
 use crate::error::Error;
 use crate::files::hex_digest;
+use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage};
+use crate::formats::file_names;
+use crate::formats::format::{Format, FormatInfo, FormatOptions, Written};
+use crate::formats::sink::{Sink, cannot, put};
 use crate::pixels;
+use crate::summary::counted;
 use wire::{Feature, bytes, example, floats, ints, write_record};
 
 /// The format.
 #[derive(Debug)]
 pub struct Tf;
 
-/// Most pixels of an image that is transcoded: 2^30, 4 GB as RGBA.
+/// Maximum pixels of an image that is transcoded: 2^30, 4 GB as RGBA.
 const MOST_PIXELS: u64 = 1 << 30;
 
-/// Protocol buffers end at 2 GiB; what is not the image fits beside it.
+/// Protocol buffers end at 2 GiB; the rest of the message fits beside the image.
 const MOST_BYTES: usize = (1 << 31) - (1 << 26);
 
 impl Format for Tf {
-    fn head(&self) -> Head {
-        Head {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
             name: "tf",
             about: "TFRecord shards for the TF Object Detection API, and label_map.pbtxt",
-            ..Head::default()
+            ..FormatInfo::default()
         }
     }
 
-    fn conventions(&self, _: &Choices) -> String {
+    fn conventions(&self, _: &FormatOptions) -> String {
         "xmin, xmax, ymin, ymax relative to the image, 32-bit floats within 0..1, edges from 0; class labels from \
          1 as in label_map.pbtxt; source_id is the image's number; images other than JPEG and PNG are embedded as \
          PNG; sources.csv leads from numbers to the source"
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written {
+    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
         const MAP: &str = "label_map.pbtxt";
         put(out, MAP, &label_map(&dataset.classes))?;
-        let mut transcoded = 0;
+        let mut transcoded: u64 = 0;
         for (split, pictures) in dataset.parts("data") {
-            let shards = shards(&pictures, choices.shard_bytes);
+            let shards = shards(&pictures, options.shard_bytes);
             for (i, shard) in shards.iter().enumerate() {
                 let path = format!("{split}-{i:05}-of-{:05}.tfrecord", shards.len());
                 let file = out.file(&path)?;
                 for picture in *shard {
                     let (image, format) = embedded(picture)?;
-                    transcoded += usize::from(!is_native(picture));
+                    transcoded += u64::from(!is_native(picture));
                     let message = example(features(dataset, picture, &image, format));
                     write_record(file, &message).map_err(cannot(&path))?;
                 }
             }
         }
-        names::write_sources(dataset, |_, p| p.file.clone(), out)?;
+        file_names::write_sources(dataset, |_, p| p.file.clone(), out)?;
         Ok(match transcoded {
             0 => Vec::new(),
             n => vec![format!(
@@ -66,9 +70,9 @@ impl Format for Tf {
     }
 }
 
-/// Pictures cut into runs whose files have about `most` bytes together. A split without pictures is one empty
-/// shard, so that readers find the file they were told of.
-fn shards<'a, 'p>(pictures: &'a [&'p Picture], most: u64) -> Vec<&'a [&'p Picture]> {
+/// Images divided into runs whose files have at most `most` bytes together. A split without images is one empty shard,
+/// so that readers find its file.
+fn shards<'a, 'p>(pictures: &'a [&'p DatasetImage], most: u64) -> Vec<&'a [&'p DatasetImage]> {
     let mut shards = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (i, picture) in pictures.iter().enumerate() {
@@ -82,12 +86,12 @@ fn shards<'a, 'p>(pictures: &'a [&'p Picture], most: u64) -> Vec<&'a [&'p Pictur
     shards
 }
 
-fn is_native(picture: &Picture) -> bool {
+fn is_native(picture: &DatasetImage) -> bool {
     ["image/jpeg", "image/png"].contains(&picture.media_type.as_str())
 }
 
-/// The bytes to embed, and what TensorFlow calls their format.
-fn embedded(picture: &Picture) -> Result<(Vec<u8>, &'static str), Error> {
+/// The bytes to embed, and the name of their format in TensorFlow.
+fn embedded(picture: &DatasetImage) -> Result<(Vec<u8>, &'static str), Error> {
     let stored = picture.read()?;
     let (image, format) = match picture.media_type.as_str() {
         "image/jpeg" => (stored, "jpeg"),
@@ -96,7 +100,7 @@ fn embedded(picture: &Picture) -> Result<(Vec<u8>, &'static str), Error> {
     };
     if image.len() > MOST_BYTES {
         let what = format!(
-            "{}: {} bytes, a TensorFlow example holds 2 GiB",
+            "{}: {} bytes, a TensorFlow example holds at most 2 GiB",
             picture.file,
             image.len()
         );
@@ -105,10 +109,10 @@ fn embedded(picture: &Picture) -> Result<(Vec<u8>, &'static str), Error> {
     Ok((image, format))
 }
 
-fn as_png(picture: &Picture, stored: &[u8]) -> Result<Vec<u8>, Error> {
+fn as_png(picture: &DatasetImage, stored: &[u8]) -> Result<Vec<u8>, Error> {
     let fault =
         |cause: String| {
-            Error::new(format!("{}: cannot be turned into PNG: {cause}", picture.file)).hint(
+            Error::new(format!("{}: cannot be converted to PNG: {cause}", picture.file)).hint(
             "remove the file and run `recto-download` again, or use `recto-download --format png`",
         )
         };
@@ -118,16 +122,16 @@ fn as_png(picture: &Picture, stored: &[u8]) -> Result<Vec<u8>, Error> {
 
 fn features<'a>(
     dataset: &'a Dataset,
-    p: &'a Picture,
+    p: &'a DatasetImage,
     image: &'a [u8],
     format: &'a str,
 ) -> Vec<(&'static str, Feature)> {
     let count = p.boxes.len();
     let zeros = || ints(std::iter::repeat_n(0, count));
     let all =
-        |value: fn(&super::Labelled, &Picture) -> f32| floats(p.boxes.iter().map(|b| value(b, p)));
+        |value: fn(&DatasetBox, &DatasetImage) -> f32| floats(p.boxes.iter().map(|b| value(b, p)));
     let text = |text: &str| bytes([text.as_bytes()]);
-    let class = |b: &super::Labelled| dataset.classes[b.class].as_bytes();
+    let class = |b: &DatasetBox| dataset.classes[b.class].as_bytes();
     vec![
         ("image/channels", ints([i64::from(p.channels)])),
         (
@@ -175,12 +179,12 @@ fn features<'a>(
     ]
 }
 
-/// Rounding to 32 bits can pass 1 by a hair, and readers refuse that.
+/// Clamped, since rounding to 32 bits can exceed 1, which readers refuse.
 fn relative(v: f64, side: u32) -> f32 {
     ((v / f64::from(side)) as f32).clamp(0.0, 1.0)
 }
 
-/// `name` and `id` only: a regular expression of a common reader wants exactly those two.
+/// Only `name` and `id`: a common reader has a regular expression for exactly these two.
 fn label_map(classes: &[String]) -> String {
     classes
         .iter()
@@ -189,7 +193,7 @@ fn label_map(classes: &[String]) -> String {
         .collect()
 }
 
-/// C escapes of the text format of protocol buffers; UTF-8 stands raw.
+/// C escapes of the text format of protocol buffers; UTF-8 stays as it is.
 fn escape(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -210,13 +214,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shards_begin_anew_before_they_are_too_large() {
-        let picture = |bytes: u64| Picture {
+    fn a_new_shard_begins_before_one_is_too_large() {
+        let picture = |bytes: u64| DatasetImage {
             bytes,
-            ..Picture::default()
+            ..DatasetImage::default()
         };
-        let pictures: Vec<Picture> = [5, 5, 11, 1, 9, 1].map(picture).into();
-        let pictures: Vec<&Picture> = pictures.iter().collect();
+        let pictures: Vec<DatasetImage> = [5, 5, 11, 1, 9, 1].map(picture).into();
+        let pictures: Vec<&DatasetImage> = pictures.iter().collect();
         let sizes: Vec<usize> = shards(&pictures, 10).iter().map(|s| s.len()).collect();
         assert_eq!(sizes, [2, 1, 2, 1]);
         assert_eq!(shards(&[], 10).len(), 1);

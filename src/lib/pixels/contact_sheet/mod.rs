@@ -4,6 +4,7 @@ mod letters;
 
 use image::{Rgb, RgbImage};
 
+use super::decode::decode;
 use crate::contracts::BBox;
 
 /// One picture of a sheet.
@@ -37,7 +38,7 @@ const MOST_LEGEND_LINES: u32 = 12;
 
 /// A picture reduced to `side`, refusing more than `most_pixels`.
 pub fn thumbnail(bytes: &[u8], side: u32, most_pixels: u64) -> Result<RgbImage, String> {
-    let image = super::decode(bytes, most_pixels)?;
+    let image = decode(bytes, most_pixels)?;
     if image.width() <= side && image.height() <= side {
         return Ok(image.to_rgb8());
     }

@@ -7,10 +7,10 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::colour::ToSrgb;
-use super::render::has_plain_colours;
 use crate::jpeg::index::{Care, Index, Part, Window};
 use crate::jpeg::{self, Colour};
+use crate::pixels::colour::ToSrgb;
+use crate::pixels::render::has_plain_colours;
 
 /// Smaller pictures are decoded whole, once.
 pub const LEAST_PIXELS: u64 = 4 << 20;
@@ -21,14 +21,14 @@ const MOST_BLOCKS: u32 = 1 << 17;
 
 /// A JPEG and its index.
 #[derive(Debug)]
-pub struct Plain {
+pub struct LargeJpeg {
     bytes: Vec<u8>,
     index: Index,
     /// The way from its profile to sRGB.
     pub to_srgb: Option<ToSrgb>,
 }
 
-impl Plain {
+impl LargeJpeg {
     /// Indexes a JPEG of grey or three colours; gives the bytes back if it cannot be.
     pub fn of(bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
         let Ok(index) = Index::read(&bytes) else {
@@ -43,7 +43,7 @@ impl Plain {
             w.is_multiple_of(factors[0]) && h.is_multiple_of(factors[1])
         });
         match is_of_light && is_even && !has_inks {
-            true => Ok(Plain {
+            true => Ok(LargeJpeg {
                 bytes,
                 index,
                 to_srgb,
@@ -87,7 +87,7 @@ impl Plain {
         (pixels * 12.0) as u64
     }
 
-    /// Decodes a region of the picture made smaller by a factor: `[x, y, width, height]` inside [`Plain::size_at`].
+    /// Decodes a region of the picture made smaller by a factor: `[x, y, width, height]` inside [`LargeJpeg::size_at`].
     pub fn region(&self, factor: u32, region: [u32; 4]) -> Result<DynamicImage, String> {
         match factor {
             1 => self.as_stored(region),
@@ -454,7 +454,7 @@ mod tests {
         ] {
             let bytes = jpeg(611, 403, sampling, interval, grey);
             let whole = pixels::decode(&bytes, 1 << 20).unwrap();
-            let plain = Plain::of(bytes).unwrap();
+            let plain = LargeJpeg::of(bytes).unwrap();
             for region in [
                 [0, 0, 611, 403],
                 [1, 2, 3, 4],
@@ -501,7 +501,7 @@ mod tests {
         ] {
             let bytes = jpeg(640, 480, sampling, None, grey);
             let whole = pixels::decode(&bytes, 1 << 20).unwrap();
-            let plain = Plain::of(bytes).unwrap();
+            let plain = LargeJpeg::of(bytes).unwrap();
             for factor in [2, 4, 8] {
                 let [w, h] = plain.size_at(factor);
                 let small = plain.region(factor, [0, 0, w, h]).unwrap();
@@ -521,7 +521,7 @@ mod tests {
     fn tiles_are_cut_without_loss_and_others_are_left_alone() {
         let bytes = jpeg(700, 300, jpeg_encoder::SamplingFactor::F_1_1, None, false);
         let whole = pixels::decode(&bytes, 1 << 20).unwrap();
-        let plain = Plain::of(bytes.clone()).unwrap();
+        let plain = LargeJpeg::of(bytes.clone()).unwrap();
         for care in [Care::Quick, Care::Small] {
             for region in [[256, 0, 256, 256], [512, 256, 188, 44], [8, 16, 24, 40]] {
                 let [x, y, w, h] = region;
@@ -540,6 +540,6 @@ mod tests {
         }
         assert!(plain.cut([0, 0, 8, 8], Some(250), Care::Quick).is_none());
         let cut_short = bytes[..bytes.len() / 2].to_vec();
-        assert!(Plain::of(cut_short).is_err());
+        assert!(LargeJpeg::of(cut_short).is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::disk::{Disk, SHARDS, names_in, size};
-use crate::files::kept::{self, UNFINISHED};
+use crate::files::cache_file::{self as kept, UNFINISHED};
 
 /// How often all of it is looked at: others may share the folder.
 const EVERY: Duration = Duration::from_secs(300);

@@ -15,7 +15,7 @@ use super::counts::{Counts, one};
 use super::entry::{self, HEAD, Key};
 use super::settings::Settings;
 use crate::error::Error;
-use crate::files::{self, kept};
+use crate::files::{self, cache_file as kept};
 
 /// A use is noted at most so often: a write for every read would cost more than it tells.
 const NOTED: Duration = Duration::from_secs(60);

@@ -1,14 +1,14 @@
-//! The knowledge base: a concept with all its names, what is below it, what is above it.
+//! Entries of the knowledge base: a concept with all its names, and the concepts below and above it.
 
 use serde_json::Value;
 
-use crate::sources::Node;
-use crate::sources::tree::nodes;
+use crate::sources::TreeNode;
+use crate::sources::taxonomy::nodes;
 
-/// What the knowledge base says of a concept.
+/// A concept of the knowledge base.
 #[derive(Debug)]
-pub struct Entry {
-    /// Its primary name, whatever it was asked by.
+pub struct ConceptEntry {
+    /// Its primary name, whichever name was searched for.
     pub name: String,
     /// Its names, the primary one first.
     pub own: Vec<String>,
@@ -16,9 +16,9 @@ pub struct Entry {
     pub below: Vec<String>,
 }
 
-/// Reads a tree (`phylogeny/down`, `phylogeny/up`) or a list of its nodes (`phylogeny/taxa`). In a list nothing
-/// says which node was asked for but its names.
-pub fn entry(document: &Value, typed: &str) -> Option<(Entry, Vec<Node>)> {
+/// Reads a tree (`phylogeny/down`, `phylogeny/up`) or a list of its nodes (`phylogeny/taxa`). In a list, the node that
+/// was searched for is recognised by its names.
+pub fn entry(document: &Value, typed: &str) -> Option<(ConceptEntry, Vec<TreeNode>)> {
     let nodes = nodes(document);
     let is_typed = |name: &str| name.trim().eq_ignore_ascii_case(typed.trim());
     let root = match document {
@@ -34,7 +34,7 @@ pub fn entry(document: &Value, typed: &str) -> Option<(Entry, Vec<Node>)> {
         .collect();
     below.sort();
     below.dedup();
-    let entry = Entry {
+    let entry = ConceptEntry {
         name: root.name.clone(),
         own: names(root).map(str::to_owned).collect(),
         below,
@@ -42,12 +42,12 @@ pub fn entry(document: &Value, typed: &str) -> Option<(Entry, Vec<Node>)> {
     Some((entry, nodes))
 }
 
-fn names(node: &Node) -> impl Iterator<Item = &str> {
+fn names(node: &TreeNode) -> impl Iterator<Item = &str> {
     let others = node.alternatives.iter().map(String::as_str);
     std::iter::once(node.name.as_str()).chain(others)
 }
 
-/// The name of the root of a branch: the whole tree is below it.
+/// The name of the root of a branch, which is the root of the whole tree.
 pub fn root(document: &Value) -> Option<&str> {
     match document {
         Value::Array(list) => list.first()?["name"].as_str(),

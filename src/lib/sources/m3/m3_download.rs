@@ -1,30 +1,34 @@
-//! Digests of m3-download: a list of observations as annosaurus answers them. Imaged moments are read too.
+//! Digests by m3-download: lists of observations as annosaurus returns them. Lists of imaged moments are read too.
 
 use serde_json::Value;
 
-use super::rows::Row;
-use super::{Options, pictures};
-use crate::contracts::{Asked, Digest};
+use super::observations::ObservationRow;
+use super::options::M3Options;
+use super::pictures;
+use crate::contracts::{Digest, SourceQuery};
 use crate::error::Error;
 use crate::sources::Found;
 use crate::summary::Reject;
 
-/// A list as a digest of ours, and what in it cannot be used. `name` is what messages call it.
+/// Converts a list to a digest; also returns the records that cannot be used. `name` is what messages call the list.
+///
+/// # Errors
+/// The list holds something else than observations.
 pub fn digest(
     name: &str,
     list: &[Value],
-    options: &Options,
+    options: &M3Options,
 ) -> Result<(Digest, Vec<Reject>), Error> {
     check_kind(name, list)?;
     let mut found = Found::default();
     for (i, record) in list.iter().enumerate() {
         if record["observations"].is_array() {
-            for row in Row::of_moment(record) {
+            for row in ObservationRow::of_moment(record) {
                 row.read(name, options, &mut found);
             }
         } else if record["associations"].is_array() {
-            Row::flat(record).read(name, options, &mut found);
-        } else if let Some(problem) = fault(record) {
+            ObservationRow::flat(record).read(name, options, &mut found);
+        } else if let Some(problem) = problem_of(record) {
             let place = format!("record {}", i + 1);
             found
                 .rejects
@@ -32,24 +36,24 @@ pub fn digest(
         }
     }
     let found = pictures::choose(found, options);
-    let asked = Asked {
+    let query = SourceQuery {
         kind: "m3".into(),
         inputs: vec![name.to_owned()],
         filters: Vec::new(),
     };
-    Ok((Digest::new(asked, found.observations), found.rejects))
+    Ok((Digest::new(query, found.observations), found.rejects))
 }
 
-/// Why a record is no observation. One without associations has no boxes, which is no fault.
-fn fault(record: &Value) -> Option<String> {
+/// Why a record is not an observation; none for one without associations, which is fine: it does not have boxes.
+fn problem_of(record: &Value) -> Option<String> {
     match (record.is_object(), &record["associations"]) {
         (false, _) => Some(format!(
-            "observation is no object: {}",
+            "observation is not an object: {}",
             crate::selectors::excerpt(&record.to_string())
         )),
         (true, Value::Null) => None,
         (true, other) => Some(format!(
-            "associations are no list: {}",
+            "associations are not a list: {}",
             crate::selectors::excerpt(&other.to_string())
         )),
     }
@@ -63,12 +67,12 @@ fn check_kind(name: &str, list: &[Value]) -> Result<(), Error> {
     } else if has("localization") {
         error(
             "is a list of localizations, a digest was expected",
-            "recto-download and recto-reformat read the localizations.json of m3-download as it is",
+            "`recto-download` and `recto-reformat` read the localizations.json of m3-download directly",
         )
     } else {
         error(
-            "is a list, but not of the observations of m3-download: no record has `associations`",
-            "recto-extract reads digests of recto-digest and of m3-download",
+            "is a list, but not of observations by m3-download: no record has `associations`",
+            "`recto-extract` reads digests by `recto-digest` and by m3-download",
         )
     }
 }

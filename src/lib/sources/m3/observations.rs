@@ -1,12 +1,12 @@
-//! Observations as annosaurus answers them, flat (`fast`) or within their moment: pictures and boxes, before any
-//! choice between the pictures of a moment.
+//! Observations as annosaurus returns them, flat (`fast`) or within their moment: all images and boxes, before an image
+//! is chosen.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Options;
-use super::localizations::{self, Localization};
+use super::localizations::{self, ParsedLocalization};
+use super::options::M3Options;
 use crate::contracts::{
     Annotation, ImageRef, Labels, Metadata, Observation, Provenance, Region, Space,
 };
@@ -18,45 +18,45 @@ use crate::values::{id, list, side, text, uuid};
 pub const REFERENCE: &str = "image_reference_uuid";
 /// Attribute: the observation that a box belongs to.
 pub const OBSERVATION: &str = "observation_uuid";
-/// Attribute: the concept without its part.
+/// Attribute: the concept without the part.
 pub const TAXON: &str = "taxon";
 /// Attribute: the part of the organism that a box is around.
 pub const PART: &str = "part";
 
-/// One observation and the moment it belongs to. Of the flat form both are the same object.
+/// One observation and its moment. In the flat form both are the same object.
 #[derive(Clone, Copy)]
-pub struct Row<'a> {
+pub struct ObservationRow<'a> {
     moment: &'a Value,
     observation: &'a Value,
 }
 
-/// What has to be asked for beside a row.
+/// What has to be requested to choose an image for a row.
 #[derive(Debug, Default, PartialEq)]
 pub struct Missing {
-    /// Image references of the moment without an address.
-    pub addresses: Vec<String>,
-    /// Image references that boxes name and the moment does not have.
+    /// Image references of the moment without a URL.
+    pub urls: Vec<String>,
+    /// Image references that boxes name but the moment does not have.
     pub strangers: Vec<String>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> ObservationRow<'a> {
     /// A row of the flat form.
     pub fn flat(value: &'a Value) -> Self {
-        Row {
+        ObservationRow {
             moment: value,
             observation: value,
         }
     }
 
     /// The rows of a moment.
-    pub fn of_moment(moment: &'a Value) -> impl Iterator<Item = Row<'a>> {
-        list(&moment["observations"]).map(move |observation| Row {
+    pub fn of_moment(moment: &'a Value) -> impl Iterator<Item = ObservationRow<'a>> {
+        list(&moment["observations"]).map(move |observation| ObservationRow {
             moment,
             observation,
         })
     }
 
-    /// UUID of the moment. An observation that names none is its own.
+    /// UUID of the moment. An observation without moment counts as its own.
     pub fn moment(&self) -> String {
         let named = id(self.moment, &["imaged_moment_uuid", "uuid"]);
         named.unwrap_or_else(|| self.name())
@@ -73,18 +73,18 @@ impl<'a> Row<'a> {
         named.unwrap_or_else(|| "observation without uuid".into())
     }
 
-    /// Reads pictures and boxes, and with `--unboxed` observations without boxes too, as words about the whole picture.
-    /// Gives what is missing to choose between the pictures; none when there is nothing to choose for.
-    pub fn read(&self, document: &str, options: &Options, found: &mut Found) -> Option<Missing> {
+    /// Reads images and boxes, and with `--unboxed` also observations without boxes, as labels of the whole image.
+    /// Returns what is missing to choose an image; none if the row does not have boxes.
+    pub fn read(&self, document: &str, options: &M3Options, found: &mut Found) -> Option<Missing> {
         let before = found.annotations.len();
         let associations = list(&self.observation["associations"]);
-        let said: Vec<&Value> = associations
+        let boxes: Vec<&Value> = associations
             .filter(|a| localizations::is_localization(a))
             .collect();
-        for (at, association) in said.iter().enumerate() {
-            self.localization(document, at, association, options.mend_boxes, found);
+        for (at, association) in boxes.iter().enumerate() {
+            self.localization(document, at, association, options.repair_boxes, found);
         }
-        if said.is_empty() && options.unboxed {
+        if boxes.is_empty() && options.unboxed {
             found.annotations.push(self.about_all(document));
         }
         if found.annotations.len() == before {
@@ -102,12 +102,12 @@ impl<'a> Row<'a> {
         document: &str,
         at: usize,
         association: &Value,
-        mend: bool,
+        repair: bool,
         found: &mut Found,
     ) {
         let id =
             id(association, &["uuid"]).unwrap_or_else(|| format!("{}#{}", self.name(), at + 1));
-        match localizations::read(association, mend) {
+        match localizations::read(association, repair) {
             Ok(localization) => {
                 let part = text(&association["to_concept"]);
                 let placed = self.placed(document, id, localization, part);
@@ -126,11 +126,11 @@ impl<'a> Row<'a> {
         &self,
         document: &str,
         id: String,
-        localization: Localization,
+        localization: ParsedLocalization,
         part: Option<String>,
     ) -> Placed {
         let mut attributes = localization.attributes;
-        attributes.extend(self.said());
+        attributes.extend(self.attributes());
         if let Some(reference) = localization.reference {
             attributes.insert(REFERENCE.into(), reference.into());
         }
@@ -140,13 +140,13 @@ impl<'a> Row<'a> {
         self.about(document, id, localization.regions, attributes)
     }
 
-    /// The observation as words about the whole picture.
+    /// The observation as an annotation of the whole image.
     fn about_all(&self, document: &str) -> Placed {
         let whole = Region {
             frame: Space::Image,
             ..Region::default()
         };
-        self.about(document, self.name(), vec![whole], self.said())
+        self.about(document, self.name(), vec![whole], self.attributes())
     }
 
     fn about(
@@ -171,40 +171,40 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// What the observation says of each of its boxes. Who drew a box says so in the box.
-    fn said(&self) -> BTreeMap<String, Value> {
+    /// Attributes that the observation gives to each of its boxes. The observer of a box is in the box itself.
+    fn attributes(&self) -> BTreeMap<String, Value> {
         let of = self.observation;
-        let mut said = BTreeMap::from([(OBSERVATION.to_owned(), Value::from(self.name()))]);
-        // Not trimmed: it is a key of the knowledge base.
+        let mut attributes = BTreeMap::from([(OBSERVATION.to_owned(), Value::from(self.name()))]);
+        // Not trimmed: it is looked up in the knowledge base.
         if let Some(concept) = of["concept"].as_str() {
-            said.insert(TAXON.into(), concept.into());
+            attributes.insert(TAXON.into(), concept.into());
         }
         for (from, to) in [
             ("observer", "annotator"),
             ("observation_timestamp", "observation_timestamp"),
         ] {
             if let Some(value) = text(&of[from]) {
-                said.insert(to.into(), value.into());
+                attributes.insert(to.into(), value.into());
             }
         }
-        said
+        attributes
     }
 
-    /// Every image reference of the moment, with or without an address.
+    /// All image references of the moment, with or without URL.
     fn pictures(&self) -> Vec<Observation> {
         let references = list(&self.moment["image_references"]);
         let moment = self.moment();
         references
             .filter_map(|reference| {
                 let mut picture = picture(reference, &moment, self.video())?;
-                // Until groups are told: the moment that lists it.
+                // Until groups are assigned: marks the image as listed by its moment.
                 picture.group.clone_from(&moment);
                 Some(picture)
             })
             .collect()
     }
 
-    /// What is said of the moment; of each picture of it, in the end.
+    /// Metadata of the moment, for each of its images.
     fn about_moment(&self) -> About {
         About {
             manifest: self.moment(),
@@ -221,7 +221,7 @@ impl<'a> Row<'a> {
             }
         };
         let (moment, observation) = (self.moment, self.observation);
-        // Very old services call it `recorded_date`.
+        // Very old services name it `recorded_date`.
         let recorded =
             text(&moment["recorded_timestamp"]).or_else(|| text(&moment["recorded_date"]));
         put("recorded_timestamp", recorded);
@@ -243,13 +243,13 @@ impl<'a> Row<'a> {
     }
 
     fn missing(&self, pictures: &[Observation], boxes: &[Placed]) -> Missing {
-        let addresses = pictures.iter().filter(|p| p.image.url.is_none());
+        let urls = pictures.iter().filter(|p| p.image.url.is_none());
         let named = boxes
             .iter()
             .filter_map(|placed| reference(&placed.annotation));
         let strangers = named.filter(|name| pictures.iter().all(|p| p.id != *name));
         Missing {
-            addresses: addresses.map(|p| p.id.clone()).collect(),
+            urls: urls.map(|p| p.id.clone()).collect(),
             strangers: strangers.map(str::to_owned).collect(),
         }
     }
@@ -260,7 +260,7 @@ pub fn reference(annotation: &Annotation) -> Option<&str> {
     annotation.attributes.get(REFERENCE)?.as_str()
 }
 
-/// An image reference as a picture of a moment; none when it has no UUID.
+/// An image reference as an observation of a moment; none if it does not have a UUID.
 pub fn picture(reference: &Value, moment: &str, video: Option<String>) -> Option<Observation> {
     let id = id(reference, &["image_reference_uuid", "uuid"]).filter(|id| uuid(id).is_some())?;
     let url = text(&reference["url"]);
@@ -288,7 +288,7 @@ pub fn picture(reference: &Value, moment: &str, video: Option<String>) -> Option
     })
 }
 
-/// The declared format, where `image/jpg` means JPEG; else what the suffix says.
+/// The declared media type (`image/jpg` is JPEG), else that of the suffix.
 fn media_type(reference: &Value, url: Option<&str>) -> Option<String> {
     let declared = text(&reference["format"]).map(|format| format.to_ascii_lowercase());
     let path = url.map(|url| url.split(['?', '#']).next().unwrap_or(url));
@@ -306,7 +306,7 @@ fn media_type(reference: &Value, url: Option<&str>) -> Option<String> {
     }
 }
 
-/// Whether an image can be had from where it is said to be.
-pub fn has_address(picture: &Observation) -> bool {
+/// Whether the URL of an image is a web URL.
+pub fn has_url(picture: &Observation) -> bool {
     picture.image.url.as_deref().is_some_and(is_url)
 }
