@@ -41,27 +41,6 @@ pub fn annotation(value: &Value) -> Result<Annotation, (&'static str, String)> {
         Some(part) => format!("{taxon} {part}"),
         None => taxon.clone(),
     };
-    let mut attributes = members(
-        value,
-        &[
-            "id",
-            "uuid",
-            "x",
-            "y",
-            "width",
-            "height",
-            "concept",
-            "altConcept",
-        ],
-    );
-    attributes.insert(
-        "verified".into(),
-        (value["reviewState"] == "VERIFIED").into(),
-    );
-    attributes.insert("taxon".into(), taxon.into());
-    if let Some(part) = part {
-        attributes.insert("part".into(), part.into());
-    }
     Ok(Annotation {
         id: text(&value["uuid"])
             .ok_or_else(|| ("uuid", "uuid of the box is missing".to_owned()))?,
@@ -79,8 +58,30 @@ pub fn annotation(value: &Value) -> Result<Annotation, (&'static str, String)> {
             )),
             ..Region::default()
         }],
-        attributes,
+        attributes: attributes(value, taxon, part),
     })
+}
+
+/// Everything else that the service reports about a box.
+fn attributes(value: &Value, taxon: String, part: Option<String>) -> BTreeMap<String, Value> {
+    const OTHERS: &[&str] = &[
+        "id",
+        "uuid",
+        "x",
+        "y",
+        "width",
+        "height",
+        "concept",
+        "altConcept",
+    ];
+    let is_verified = value["reviewState"] == "VERIFIED";
+    let mut attributes = members(value, OTHERS);
+    attributes.insert("verified".into(), is_verified.into());
+    attributes.insert("taxon".into(), taxon.into());
+    if let Some(part) = part {
+        attributes.insert("part".into(), part.into());
+    }
+    attributes
 }
 
 /// Reads an image without its boxes.
