@@ -9,16 +9,16 @@ help: ## list these
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 
 demo: ## build, then harvest an archive drawn on this machine into training sets; no network
-	cargo build --locked --release --bins --example draw-scrolls
+	cargo build --locked --release -p recto -p recto-demo --bins
 	$(MAKE) --no-print-directory -C examples/scrolls BIN="$(CURDIR)/target/release" OUT="$(CURDIR)/build/demo"
 
 check: ## formatting, lints, tests
 	cargo fmt --all --check
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo test --locked
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace
 
 test: ## all tests; no network
-	cargo test --locked
+	cargo test --locked --workspace
 
 schemas: ## write schemas/ anew from the types
 	RECTO_ACCEPT=1 cargo test --locked --test contracts
@@ -27,7 +27,7 @@ docs: ## write docs/cli.md anew from --help, then check all documents
 	RECTO_ACCEPT=1 cargo test --locked --test docs
 
 bench-stitch: ## joining tiles against decoding and encoding them; PYTHON= one with numpy, Pillow, imagecodecs
-	cargo build --locked --release --example stitch
+	cargo build --locked --release -p recto-jpeg --example stitch
 	$(PYTHON) scripts/bench_stitch.py target/release/examples/stitch
 
 bench-download: ## recto-download beside other programs; PYTHON= as scripts/bench_download.py says, BENCH= its options

@@ -2,7 +2,7 @@
 # the server itself.
 #
 # Needs Debian's chromium and npm, which brings playwright-core into build/; where they cannot be had it says SKIPPED
-# and ends with 0. Expects $bin, the folder with recto-serve and examples/draw-scrolls.
+# and ends with 0. Expects $bin, the folder with recto-serve and draw-scrolls.
 home=build/judges/browser
 work=$(mktemp -d)
 server=
@@ -31,7 +31,7 @@ scrolls() {
   set=build/demo/origin
   if [[ ! -f $set/localizations.json ]]; then
     set=$work/origin
-    "$bin/examples/draw-scrolls" "$set" >&2
+    "$bin/draw-scrolls" "$set" >&2
   fi
 }
 

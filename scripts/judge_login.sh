@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Logging in to recto-serve in a real browser: scripts/judge_login.mjs against a small set drawn here.
 #
-#   scripts/judge_login.sh [BIN]      BIN: folder with recto-serve and examples/draw-scrolls [default: target/release]
+#   scripts/judge_login.sh [BIN]      BIN: folder with recto-serve and draw-scrolls [default: target/release]
 #
 # What it needs, and when it is skipped, says scripts/in_browser.sh. Screenshots stay in build/judges/pages.
 set -euo pipefail

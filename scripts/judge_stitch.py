@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Asks decoders that are not recto's whether tiles joined by examples/stitch.rs are the tiles, pixel by pixel.
+"""Asks decoders that are not recto's whether tiles joined by crates/jpeg/examples/stitch.rs are the tiles, pixel by pixel.
 
   judge_stitch.py STITCH            the matrix: samplings, codings, odd edges, JPEG and BigTIFF
   judge_stitch.py STITCH --server BASE [--size W,H]

@@ -3,7 +3,7 @@
 #
 #   scripts/judge_stitch.sh STITCH [WORK]
 #
-# STITCH: the example of that name. WORK: scratch folder (default build/judges/stitch). Installs what it needs: from
+# STITCH: the example of that name in crates/jpeg. WORK: scratch folder (default build/judges/stitch). Installs what it needs: from
 # PyPI numpy, Pillow, tifffile and imagecodecs; Debian's libjpeg-turbo-progs and libvips-tools. Skipped with a word
 # where they cannot be had.
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Mirador and OpenSeadragon on a running recto-serve: scripts/judge_viewers.mjs against a small set drawn here.
 #
-#   scripts/judge_viewers.sh [BIN]      BIN: folder with recto-serve and examples/draw-scrolls [default: target/release]
+#   scripts/judge_viewers.sh [BIN]      BIN: folder with recto-serve and draw-scrolls [default: target/release]
 #
 # What it needs, and when it is skipped, says scripts/in_browser.sh. Screenshots stay in build/judges/viewers.
 set -euo pipefail

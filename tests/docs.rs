@@ -4,8 +4,14 @@
 #[path = "docs/commands.rs"]
 mod commands;
 mod common;
+#[path = "docs/dependencies.rs"]
+mod dependencies;
 #[path = "docs/examples.rs"]
 mod examples;
+#[path = "docs/imports.rs"]
+mod imports;
+#[path = "docs/reader.rs"]
+mod reader;
 #[path = "docs/walls.rs"]
 mod walls;
 
@@ -17,13 +23,18 @@ use recto::formats::{self, FormatOptions};
 use regex::Regex;
 
 const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "THIRD-PARTY.md",
+    "crates/jpeg/README.md",
     "docs/benchmarks.md",
     "docs/cli.md",
     "docs/contracts.md",
+    "docs/decisions.md",
     "docs/from-m3-download.md",
     "docs/lossless.md",
     "docs/serve.md",
@@ -199,7 +210,7 @@ fn the_table_of_formats_is_that_of_the_program() {
 /// The rows come from the comments on `error::Exit`, which say the same to readers of the code.
 #[test]
 fn the_table_of_exit_codes_is_that_of_the_program() {
-    let source = document("src/lib/report.rs");
+    let source = document("src/lib/error.rs");
     let (_, rest) = source.split_once("pub enum Exit {\n").unwrap();
     let (body, _) = rest.split_once("\n}").unwrap();
     let row = Regex::new(r"/// (.+)\n\s+\w+ = (\d+),").unwrap();
@@ -216,24 +227,74 @@ fn the_table_of_exit_codes_is_that_of_the_program() {
     assert_eq!(between_marks("README.md", "exit codes").1, table);
 }
 
+/// The map of ARCHITECTURE.md: what stands directly in crates/ and src/lib, and the folders within a folder that is
+/// unfolded there. Lines are indented by two for each folder above; a second column begins after three spaces.
 #[test]
-fn the_code_map_names_every_file_once_and_no_other() {
+fn the_map_of_the_code_names_every_folder_once_and_no_other() {
     let text = document("ARCHITECTURE.md");
-    let line = Regex::new(r"(?m)^  (\S+\.rs) +\S").unwrap();
-    let named: Vec<&str> = line
-        .captures_iter(&text)
-        .map(|found| found.get(1).unwrap().as_str())
-        .collect();
-    let set: BTreeSet<&str> = named.iter().copied().collect();
-    assert_eq!(set.len(), named.len(), "a file is named twice");
-    let files = files_below("src/lib", "rs");
-    let there: BTreeSet<&str> = files.iter().map(String::as_str).collect();
+    let (_, rest) = text.split_once("```text\ncrates/\n").unwrap();
+    let map = format!("crates/\n{}", rest.split("```").next().unwrap());
+    let name = Regex::new(r"(?:^|\s{3,})([\w.]+/|[\w./]+\.rs)(?:\s|$)").unwrap();
+    let (mut named, mut above): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    for line in map.lines().filter(|line| !line.is_empty()) {
+        let depth = match line.trim_end() {
+            root @ ("crates/" | "src/lib/") => {
+                above = vec![root.to_owned()];
+                continue;
+            }
+            line => (line.len() - line.trim_start().len()) / 2,
+        };
+        above.truncate(depth);
+        let found = name.captures_iter(line.trim_start());
+        named.extend(found.map(|found| above.concat() + &found[1]));
+        above.push(named.last().unwrap()[above.concat().len()..].to_owned());
+    }
+    let set: BTreeSet<String> = named.iter().cloned().collect();
+    assert_eq!(set.len(), named.len(), "something is named twice");
+    let unfolded = |folder: &str| set.iter().any(|name| is_below(name, folder));
+    let mut there = BTreeSet::new();
+    for root in ["crates/", "src/lib/"] {
+        there.extend(
+            inside(root)
+                .into_iter()
+                .filter(|name| name != "src/lib/lib.rs"),
+        );
+    }
+    for folder in there.clone().iter().filter(|folder| unfolded(folder)) {
+        there.extend(
+            inside(folder)
+                .into_iter()
+                .filter(|name| name.ends_with('/')),
+        );
+    }
     let missing: Vec<_> = there.difference(&set).collect();
     let gone: Vec<_> = set.difference(&there).collect();
     assert!(
         missing.is_empty() && gone.is_empty(),
-        "not in the map: {missing:?}; not in src/lib: {gone:?}"
+        "not in the map: {missing:?}; not in the tree: {gone:?}"
     );
+}
+
+fn is_below(name: &str, folder: &str) -> bool {
+    name != folder && folder.ends_with('/') && name.starts_with(folder)
+}
+
+/// What a folder holds: files, and folders with `/` at their end.
+fn inside(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        let entry = entry.unwrap();
+        let end = if entry.path().is_dir() { "/" } else { "" };
+        format!("{folder}{}{end}", entry.file_name().to_str().unwrap())
+    };
+    entries.map(name).collect()
+}
+
+/// README.md says what it is, ARCHITECTURE.md is read in one sitting.
+#[test]
+fn the_architecture_fits_on_two_pages() {
+    let lines = document("ARCHITECTURE.md").lines().count();
+    assert!(lines <= 110, "{lines} lines");
 }
 
 #[test]
@@ -249,7 +310,8 @@ fn what_documents_link_to_and_name_is_there() {
         }
     }
     assert!(links > 10, "only {links} links were found");
-    let path = Regex::new(r"`((?:src|tests|schemas|scripts|examples|docs)/[\w./-]*)`").unwrap();
+    let path = Regex::new(r"`((?:src|crates|tests|schemas|scripts|examples|docs|fuzz)/[\w./-]*)`")
+        .unwrap();
     for name in DOCUMENTS {
         for found in path.captures_iter(&document(name)) {
             assert!(

@@ -1,11 +1,8 @@
-//! What is fuzzed: the `jpeg` room, and what holds for any bytes that are given to it.
-
-#[path = "../../src/lib/jpeg/mod.rs"]
-pub mod jpeg;
+//! What is fuzzed: the `recto-jpeg` crate, and what holds for any bytes that are given to it.
 
 use std::io::Cursor;
 
-use jpeg::{Grid, Plan, Stitcher, Stop, Tally, check, tiled};
+use recto_jpeg::{Grid, Plan, Stitcher, WriteError, SymbolCounts, check, tiled};
 
 /// Checking any bytes ends, and says the same twice.
 pub fn checked(bytes: &[u8]) {
@@ -37,13 +34,13 @@ pub fn joined(bytes: &[u8]) {
     let Ok(grid) = Grid::even(size, size) else {
         return;
     };
-    let Ok(plan) = tiled::Plan::new(grid, bytes) else {
+    let Ok(plan) = tiled::TiffPlan::new(grid, bytes) else {
         return;
     };
     let Ok(tile) = plan.tile([0, 0], bytes) else {
         return;
     };
-    let mut writer = tiled::Writer::new(&plan, Cursor::new(Vec::new())).expect("memory takes all");
+    let mut writer = tiled::TiffWriter::new(&plan, Cursor::new(Vec::new())).expect("memory takes all");
     assert!(writer.tile(&tile).is_ok() && writer.finish().is_ok());
 }
 
@@ -54,9 +51,9 @@ fn alone(bytes: &[u8], size: [u32; 2]) -> Option<Vec<u8>> {
 /// A grid with the same tile in each cell.
 fn join(grid: Grid, bytes: &[u8]) -> Option<Vec<u8>> {
     let [columns, rows] = grid.count();
-    let tally = Tally::of(bytes).ok()?;
-    let plan = Plan::new(grid, bytes, &tally).ok()?;
-    let mut out = plan.head();
+    let counts = SymbolCounts::of(bytes).ok()?;
+    let plan = Plan::new(grid, bytes, &counts).ok()?;
+    let mut out = plan.header();
     let mut stitcher = Stitcher::new(&plan);
     for row in 0..rows {
         let tiles: Result<Vec<_>, _> = (0..columns)
@@ -64,8 +61,8 @@ fn join(grid: Grid, bytes: &[u8]) -> Option<Vec<u8>> {
             .collect();
         match stitcher.band(&tiles.ok()?, &mut out) {
             Ok(()) => {}
-            Err(Stop::Refused(_)) => return None,
-            Err(Stop::Output(error)) => panic!("memory takes all: {error}"),
+            Err(WriteError::Join(_)) => return None,
+            Err(WriteError::Output(error)) => panic!("memory takes all: {error}"),
         }
     }
     stitcher.finish(&mut out).ok()?;

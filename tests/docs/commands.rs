@@ -118,3 +118,32 @@ fn make_alone_lists_every_verb() {
         assert!(listed.contains(&format!("make {verb}")), "{listed}");
     }
 }
+
+/// `cargo test --test NAME` in the documents names a file or folder of tests/.
+#[test]
+fn every_test_named_is_there() {
+    let test = Regex::new(r"--test (\w+)").unwrap();
+    let mut found = 0;
+    for name in super::DOCUMENTS {
+        for test in test.captures_iter(&document(name)) {
+            let tests = root().join("tests");
+            let folder = tests.join(&test[1]).join("main.rs");
+            let file = tests.join(format!("{}.rs", &test[1]));
+            assert!(folder.exists() || file.exists(), "{name}: {}", &test[0]);
+            found += 1;
+        }
+    }
+    assert!(found > 1);
+}
+
+#[test]
+fn every_option_named_for_those_who_judge_the_programs_is_taken() {
+    let options: String = super::PROGRAMS.map(super::help).concat();
+    let option = Regex::new(r"`(--[a-z-]+)").unwrap();
+    for name in ["SECURITY.md", "ARCHITECTURE.md", "docs/decisions.md"] {
+        for option in option.captures_iter(&document(name)) {
+            let is_taken = Regex::new(&format!(r"{}\b", &option[1])).unwrap();
+            assert!(is_taken.is_match(&options), "{name}: no {}", &option[1]);
+        }
+    }
+}

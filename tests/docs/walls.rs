@@ -1,4 +1,5 @@
-//! The walls between rooms: what ARCHITECTURE.md states as absences, held against the source.
+//! What only some modules may do, by the words that doing it takes. Which module may import which is held by
+//! `imports.rs` and by Cargo.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -110,30 +111,35 @@ const WITHOUT: &[(&str, &[&str], &str)] = &[
         r"\b(std::fs|tokio|std::net|reqwest)\b|crate::http\b|files::write|files::folder",
     ),
     (
-        "contracts know no source, no format and no stage",
-        &["contracts.rs", "contracts/", "schemas.rs"],
-        r"crate::(sources|formats|digest|extract|download|reformat|serve|http|pixels)\b",
+        "the crates for JPEGs and the Image API take values and give values",
+        &["crates/jpeg/src/", "crates/iiif/src/"],
+        r"\bstd::(fs|net|env|process|time|thread)\b|\{(fs|net|env|process|time|thread)\b",
     ),
     (
-        "words of the Image API and selectors are pure",
-        &["iiif/", "selectors/"],
+        "selectors are pure",
+        &["selectors/"],
         r"\b(std::fs|tokio|std::net|reqwest)\b|crate::(files|http|pixels)\b",
-    ),
-    (
-        "the jpeg room stands alone: bytes in, bytes out",
-        &["jpeg/"],
-        r"\b(std::fs|std::net|tokio|rayon|reqwest|Path)\b|crate::|(^|[^:\w])(image|jpeg_encoder|zune_jpeg|tiff)::",
     ),
 ];
 
-/// `src/lib` as programs are made of it: path → lines without comments and tests.
+/// `src/lib` and the crates of values as programs are made of them: path → lines without comments and tests. Paths
+/// are relative to `src/lib`, or begin with `crates/`.
 fn source() -> BTreeMap<String, Vec<String>> {
-    let files = files_below("src/lib", "rs");
+    let mut files = files_below("src/lib", "rs");
     assert!(files.len() > 50, "only {} files were found", files.len());
+    for source in ["crates/jpeg/src", "crates/iiif/src"] {
+        let inside = files_below(source, "rs").into_iter();
+        files.extend(inside.map(|file| format!("{source}/{file}")));
+    }
     files
         .into_iter()
         .map(|path| {
-            let text = std::fs::read_to_string(root().join("src/lib").join(&path)).unwrap();
+            let base = if path.starts_with("crates/") {
+                ""
+            } else {
+                "src/lib"
+            };
+            let text = std::fs::read_to_string(root().join(base).join(&path)).unwrap();
             let tests = Regex::new(r"\n#\[cfg\(test\)\]\n(pub\(\w+\) )?mod tests").unwrap();
             let program = tests.split(&text).next().unwrap();
             let is_code = |line: &&str| !line.trim_start().starts_with("//");
@@ -198,54 +204,6 @@ fn what_a_room_must_do_without_it_does_without() {
             let fault = lines.iter().find(|line| words.is_match(line));
             assert_eq!(fault, None, "{holds}, but src/lib/{path} does");
         }
-    }
-}
-
-#[test]
-fn no_stage_names_another_stage() {
-    let source = source();
-    let mut inside = 0;
-    for (path, lines) in &source {
-        let room = path.split(['/', '.']).next().unwrap();
-        if path == "lib.rs" {
-            continue;
-        }
-        inside += usize::from(STAGES.contains(&room));
-        let uses = lines.join("\n");
-        for stage in STAGES.into_iter().filter(|stage| *stage != room) {
-            assert!(
-                !names(&uses, stage),
-                "src/lib/{path} names the stage {stage}"
-            );
-        }
-    }
-    assert!(inside > 20, "only {inside} files of stages were found");
-}
-
-/// Whether source code names a module of the crate, in a path or in a list of imports.
-fn names(source: &str, module: &str) -> bool {
-    let path = Regex::new(&format!(r"\b(crate|recto)::{module}\b")).unwrap();
-    let listed = Regex::new(&format!(
-        r"(?s)\buse crate::\{{(?:[^;]*[{{,\s])?{module}(::|,|\s*\}})"
-    ))
-    .unwrap();
-    path.is_match(source) || listed.is_match(source)
-}
-
-#[test]
-fn names_are_found_in_paths_and_in_lists() {
-    let cases = [
-        ("use crate::download::names;", true),
-        ("let a = crate::download::run(x);", true),
-        ("use crate::{files, download};", true),
-        ("use crate::{download, files};", true),
-        ("use crate::{\n    files,\n    download::names,\n};", true),
-        ("use crate::contracts::{self, Download};", false),
-        ("use crate::{files, report};\nlet download = 1;", false),
-        ("use axum::download::Request;", false),
-    ];
-    for (source, found) in cases {
-        assert_eq!(names(source, "download"), found, "{source}");
     }
 }
 

@@ -252,13 +252,13 @@ fn pictures_behind_a_door_are_had_with_a_token_and_never_replaced_by_lesser_ones
         (One, "login", "401", "log in at http://"),
         (One, "clickthrough", "401", "accept the terms at http://"),
         (One, "kiosk", "401", "in a browser on that network"),
-        (One, "external", "401", "by where you are"),
+        (One, "external", "401", "decided by your network address"),
         (Tiered, "login", "200", lesser),
         (Renamed, "login", "200", lesser),
         (Pictures, "login", "200", lesser),
         (Two, "active", "401", "No entry, Members only"),
         (Two, "kiosk", "401", "in a browser on that network"),
-        (Two, "external", "401", "by where you are"),
+        (Two, "external", "401", "decided by your network address"),
         (Blunt, "active", "401", "No entry, Members only"),
         (
             Substitute,
@@ -277,10 +277,10 @@ fn pictures_behind_a_door_are_had_with_a_token_and_never_replaced_by_lesser_ones
             &set(vec![service("a", server.url("/iiif/a"), 2)]),
         );
         for (flags, why) in [
-            (&[][..], "for those who are let in"),
+            (&[][..], "authorization is required"),
             (
                 &["--bearer", "bad"],
-                "the token or cookie given does not open it",
+                "the token or cookie given is not accepted",
             ),
         ] {
             let ran = work.run("download", &args(flags));

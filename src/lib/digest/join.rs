@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use percent_encoding::percent_decode_str;
 
 use crate::contracts::{Annotation, Observation, Region, Space};
-use crate::iiif::asked::Asked;
+use crate::iiif::QuotedRequest;
 use crate::selectors;
 use crate::sources::{ImageName, Placed};
 use crate::summary::Reject;
@@ -88,7 +88,7 @@ impl Joiner {
         let service = observation.image.service.as_ref().map(|s| &s.id);
         // A URL that requests a part or a size from the service is parsed later, when an annotation names it.
         let url = observation.image.url.as_ref();
-        let url = url.filter(|url| service.is_none() || Asked::read(url).is_none());
+        let url = url.filter(|url| service.is_none() || QuotedRequest::parse(url).is_none());
         for name in service.into_iter().chain(url) {
             self.images.add(name, number);
         }
@@ -175,7 +175,7 @@ impl Joiner {
                 )),
             };
         }
-        let asked = Asked::read(target).and_then(|a| Some((a, self.images.find(a.base)?)));
+        let asked = QuotedRequest::parse(target).and_then(|a| Some((a, self.images.find(a.base)?)));
         match asked {
             Some((asked, numbers)) => {
                 for region in &mut annotation.regions {
@@ -208,7 +208,7 @@ fn is_whole(region: &Region) -> bool {
 }
 
 /// Maps a region of the image that a request returns to pixels of the service's image; none if that is not possible.
-fn in_service(asked: &Asked, region: &Region) -> Option<Region> {
+fn in_service(asked: &QuotedRequest, region: &Region) -> Option<Region> {
     let of_all = asked.region == "full";
     let in_words = match asked.region.strip_prefix("pct:") {
         Some(share) => format!("xywh=percent:{share}"),
@@ -217,9 +217,9 @@ fn in_service(asked: &Asked, region: &Region) -> Option<Region> {
     let fragment = match (&region.fragment, of_all) {
         _ if is_whole(region) && of_all => None,
         _ if is_whole(region) && asked.region != "square" => Some(in_words),
-        _ if of_all && asked.is_at_full_size() => return Some(region.clone()),
+        _ if of_all && asked.is_full_size() => return Some(region.clone()),
         (Some(part), true) if part.starts_with("xywh=percent:") => Some(part.clone()),
-        (Some(part), false) if asked.is_at_full_size() && region.svg.is_none() => {
+        (Some(part), false) if asked.is_full_size() && region.svg.is_none() => {
             Some(selectors::part_of_part(&in_words, part)?)
         }
         _ => return None,

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::hosts::Memory;
 use crate::http::{Ask, Count, Http, Kind, Reply, Trouble};
 use crate::iiif;
-use crate::iiif::authorization::{self, Gate, Verdict, gate, is_another, verdict};
-use crate::iiif::info::{self, Info};
+use crate::iiif::authorization::{AccessControl, ProbeResult};
+use crate::iiif::info::Info;
 
 /// A service that lets us in, as far as it says itself.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Admission {
     /// The service to ask for pictures: the one asked for, or the one that a probe service leads to.
     pub base: String,
     /// What stands before it.
-    pub gate: Option<Gate>,
+    pub gate: Option<AccessControl>,
 }
 
 /// What a service is, asked once.
@@ -43,7 +43,7 @@ async fn ask(http: &Http, service: &str, attempts: &Count) -> Result<Admission, 
         base: service.to_owned(),
         gate,
     };
-    let gate = gate(&json);
+    let gate = AccessControl::of(&json);
     match (info, gate) {
         (Some(info), None) => Ok(open(info, None)),
         (None, None) => {
@@ -57,7 +57,10 @@ async fn ask(http: &Http, service: &str, attempts: &Count) -> Result<Admission, 
         (Some(info), Some(gate)) if gate.version == 1 => {
             let named = json["id"].as_str().or_else(|| json["@id"].as_str());
             let others = [Some(&*reply.url), named].into_iter().flatten();
-            match others.into_iter().find(|other| is_another(service, other)) {
+            match others
+                .into_iter()
+                .find(|other| iiif::is_other_service(service, other))
+            {
                 Some(other) => Err(lesser(http, service, &gate, other)),
                 None => Ok(open(info, Some(gate))),
             }
@@ -90,14 +93,14 @@ async fn info_of(
     let is_refused = |reply: &Reply| matches!(reply.status, 401 | 403);
     let check = async |reply: &Reply| match is_refused(reply) {
         true => Ok(()),
-        false => info::parse(&reply.body)
+        false => Info::parse(&reply.body)
             .map(drop)
-            .map_err(|e| (Kind::Info, e)),
+            .map_err(|e| (Kind::Info, e.to_string())),
     };
     let reply = http.get_checked(&ask, check).await;
     let reply = reply.map_err(|trouble| of("info.json", trouble))?;
-    let info = (!is_refused(&reply)).then(|| info::parse(&reply.body));
-    let info = info.map(|info| info.map_err(|e| trouble(Kind::Info, reply.status, e)));
+    let info = (!is_refused(&reply)).then(|| Info::parse(&reply.body));
+    let info = info.map(|info| info.map_err(|e| trouble(Kind::Info, reply.status, e.to_string())));
     Ok((reply, info.transpose()?))
 }
 
@@ -105,7 +108,7 @@ async fn info_of(
 async fn probe(
     http: &Http,
     service: &str,
-    gate: &Gate,
+    gate: &AccessControl,
     attempts: &Count,
 ) -> Result<String, Trouble> {
     let probe = gate.probe.clone().unwrap_or_default();
@@ -114,33 +117,33 @@ async fn probe(
         refusals: true,
         ..Ask::document(&probe).counted(attempts)
     };
-    let check = async |reply: &Reply| match verdict(&reply.body) {
-        Err(e) if reply.status < 400 => Err((Kind::Info, e)),
+    let check = async |reply: &Reply| match ProbeResult::parse(&reply.body) {
+        Err(e) if reply.status < 400 => Err((Kind::Info, e.to_string())),
         _ => Ok(()),
     };
     let reply = http.get_checked(&ask, check).await;
     let reply = reply.map_err(|trouble| of(&format!("probe service {probe}"), trouble))?;
-    let refused = Verdict::Refused {
+    let refused = ProbeResult::Refused {
         status: reply.status,
-        said: None,
+        message: None,
         substitute: None,
     };
-    match verdict(&reply.body).unwrap_or(refused) {
-        Verdict::Granted => Ok(service.to_owned()),
-        Verdict::Elsewhere(place) => Ok(place
+    match ProbeResult::parse(&reply.body).unwrap_or(refused) {
+        ProbeResult::Granted => Ok(service.to_owned()),
+        ProbeResult::Redirected(place) => Ok(place
             .trim_end_matches("/info.json")
             .trim_end_matches('/')
             .to_owned()),
-        Verdict::Refused {
+        ProbeResult::Refused {
             status,
-            said,
+            message,
             substitute,
         } => {
-            let said = said.unwrap_or_else(|| "not allowed".into());
+            let message = message.unwrap_or_else(|| "not allowed".into());
             let substitute = substitute
                 .map(|s| format!("; the lesser picture offered is not taken for it: {s}"))
                 .unwrap_or_default();
-            let refused = forbidden(status, format!("{said}{substitute}"));
+            let refused = forbidden(status, format!("{message}{substitute}"));
             Err(barred(http, service, gate, refused))
         }
     }
@@ -197,19 +200,37 @@ pub fn is_whole(
 }
 
 /// A lesser picture was answered in place of the one asked for.
-pub fn lesser(http: &Http, service: &str, gate: &Gate, other: &str) -> Trouble {
+pub fn lesser(http: &Http, service: &str, gate: &AccessControl, other: &str) -> Trouble {
     let what = format!("a lesser picture is answered, and not taken for it: {other}");
     barred(http, service, gate, forbidden(200, what))
 }
 
 /// Trouble at a door, with the way in.
-pub fn barred(http: &Http, service: &str, gate: &Gate, trouble: Trouble) -> Trouble {
-    let host = authorization::host_of(service).unwrap_or_default();
-    let is_told = http.tells(service) || gate.probe.as_ref().is_some_and(|probe| http.tells(probe));
+pub fn barred(http: &Http, service: &str, gate: &AccessControl, trouble: Trouble) -> Trouble {
+    let probe = gate.probe.as_deref();
+    let sends_credentials = http.tells(service) || probe.is_some_and(|probe| http.tells(probe));
+    let how = how_to_authorize(service, gate, sends_credentials);
     Trouble {
-        message: format!("{}; {}", trouble.message, gate.words(host, is_told)),
+        message: format!("{}; {how}", trouble.message),
         ..trouble
     }
+}
+
+/// What a person does to be authorized, and which options then say so.
+fn how_to_authorize(service: &str, access: &AccessControl, sends_credentials: bool) -> String {
+    let host = iiif::host_of(service).unwrap_or_default();
+    // The token of version 2 is for the probe service, the cookie for the images.
+    let token_host = access.probe.as_deref().and_then(iiif::host_of);
+    let token_host = token_host.unwrap_or(host);
+    let why = match sends_credentials {
+        true => "the token or cookie given is not accepted",
+        false => "authorization is required",
+    };
+    format!(
+        "{why} (IIIF Authorization {}): {}; then give the token with --bearer {token_host}=TOKEN and the cookie with --header '{host}=Cookie: NAME=VALUE'",
+        access.version,
+        access.instructions()
+    )
 }
 
 fn of(what: &str, mut trouble: Trouble) -> Trouble {

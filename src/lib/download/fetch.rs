@@ -16,7 +16,7 @@ use super::{Lossless, Tiles};
 use crate::contracts::{Download, LocalizedImage};
 use crate::files::Part;
 use crate::http::{Ask, Count, Http, Kind, Saved, Trouble};
-use crate::jpeg::Stop;
+use crate::jpeg::WriteError;
 use crate::pixels::row_writers::{Decoded, Encoding, JPEG_LONGEST, Rows, Shrunk, write};
 use crate::pixels::{self, Header, Sound};
 use crate::progress::Parts;
@@ -516,11 +516,11 @@ async fn joined(
                 how = joined;
                 Ok(())
             }
-            Err(Stop::Refused(why)) => {
+            Err(WriteError::Join(why)) => {
                 refusal = Some(why.to_string());
                 Ok(())
             }
-            Err(Stop::Output(e)) => Err(e),
+            Err(WriteError::Output(e)) => Err(e),
         })?;
         Ok(match refusal {
             Some(why) => Err(why),

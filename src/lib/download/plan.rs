@@ -186,7 +186,6 @@ fn region(rect: Rect) -> Region {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iiif::info;
 
     #[test]
     fn png_is_asked_for_where_it_is_listed_or_due() {
@@ -204,7 +203,7 @@ mod tests {
                 r#"{{"@context": "http://iiif.io/api/image/3/context.json", "id": "http://x.example/a", "type": "ImageService3",
                     "protocol": "http://iiif.io/api/image", "profile": "{level}", "width": 9, "height": 9, "extraFormats": [{listed}]}}"#
             );
-            let info = info::parse(json.as_bytes()).unwrap();
+            let info = Info::parse(json.as_bytes()).unwrap();
             let mut formats: Vec<String> = dialects(&info, wanted)
                 .into_iter()
                 .map(|dialect| dialect.format)

@@ -20,7 +20,8 @@ use super::plan::{Dialect, Plan, dialects, fits, may_be_whole, part, said, shrun
 use crate::contracts::Service;
 use crate::files::Part;
 use crate::http::{Ask, Count, Http, Kind, Reply, Saved, Trouble};
-use crate::iiif::authorization::{Gate, is_below};
+use crate::iiif;
+use crate::iiif::authorization::AccessControl;
 use crate::iiif::info::{Info, Limits};
 use crate::pixels::{self, Sound};
 use crate::progress::Parts;
@@ -121,7 +122,7 @@ struct Course<'a> {
     /// The service that is asked for pictures: the one wanted, or the one that stands in for it.
     base: String,
     /// What stands before it.
-    gate: Option<Gate>,
+    gate: Option<AccessControl>,
     notes: Vec<String>,
     /// What kept the server from giving the whole picture, where that may be its size.
     trouble_with_whole: Option<Trouble>,
@@ -193,7 +194,7 @@ impl Course<'_> {
     /// Why an answer is not the picture asked for, although it is one: it is another service's.
     fn strayed(&self, answered: &str) -> Result<(), (Kind, String)> {
         match &self.gate {
-            Some(gate) if gate.version == 1 && !is_below(&self.base, answered) => {
+            Some(gate) if gate.version == 1 && !iiif::is_below_service(&self.base, answered) => {
                 let trouble = access::lesser(self.http, &self.base, gate, answered);
                 Err((trouble.kind, trouble.message))
             }

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::robots::matches;
+use super::robots::Pattern;
 
 /// Where a host says it.
 pub const PATH: &str = "/.well-known/tdmrep.json";
@@ -30,7 +30,8 @@ impl Reservations {
 
     /// Whether a path with its query is reserved: the longest location that matches decides.
     pub fn reserve(&self, path: &str) -> bool {
-        let matching = (self.0.iter()).filter(|rule| matches(&rule.location, path));
+        let is_meant = |rule: &&Rule| Pattern::read(&rule.location).matches(path);
+        let matching = self.0.iter().filter(is_meant);
         let longest = matching.max_by_key(|rule| rule.location.len());
         longest.is_some_and(|rule| rule.reservation == 1 || rule.reservation == "1")
     }

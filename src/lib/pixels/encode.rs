@@ -7,6 +7,16 @@ use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, colortype};
 
 use crate::iiif::Format;
 
+/// The formats that [`encode`] writes: there is no encoder of JPEG 2000 in Rust.
+pub const WRITABLE: [Format; 6] = [
+    Format::Jpg,
+    Format::Png,
+    Format::Tif,
+    Format::Gif,
+    Format::Pdf,
+    Format::Webp,
+];
+
 /// Quality of JPEG answers: no visible loss on ink and parchment.
 const JPEG_QUALITY: u8 = 90;
 
@@ -268,7 +278,7 @@ mod tests {
             };
             let bytes = encode(picture.clone(), Format::Jpg, thrift).unwrap();
             let facts = crate::jpeg::check(&bytes).unwrap();
-            assert_eq!(facts.components[0].1, factors);
+            assert_eq!(facts.components[0].sampling, factors);
             assert_eq!((facts.width, facts.height), (33, 17));
         }
     }

@@ -6,7 +6,7 @@ use image::DynamicImage;
 
 use super::encode::on_white;
 use super::source::Source;
-use crate::jpeg::pyramid::{Coding, Pyramid};
+use crate::jpeg::pyramid::{Photometric, PyramidWriter};
 
 /// The side of tiles.
 pub const TILE: u32 = 512;
@@ -31,12 +31,12 @@ impl From<io::Error> for Failure {
 /// Writes a pyramid. Tiles of a JPEG that lie as they are to be are cut out of it without loss.
 pub fn write<W: Write + Seek>(source: &Source, out: W) -> Result<W, Failure> {
     let [width, height] = source.size();
-    let mut file = Pyramid::new(out, TILE)?;
+    let mut file = PyramidWriter::new(out, TILE)?;
     let is_grey = strip(source, 0, height.min(8))?.color().channel_count() == 1;
     let smaller = if is_grey {
-        Coding::Grey
+        Photometric::Grey
     } else {
-        Coding::YCbCr([1, 1])
+        Photometric::YCbCr([1, 1])
     };
     let stored = source.coding().filter(|_| {
         source
@@ -90,7 +90,7 @@ fn in_channels(image: DynamicImage, is_grey: bool) -> DynamicImage {
 
 fn cut_tiles<W: Write + Seek>(
     source: &Source,
-    file: &mut Pyramid<W>,
+    file: &mut PyramidWriter<W>,
     top: u32,
 ) -> Result<(), Failure> {
     let [width, height] = source.size();
@@ -138,7 +138,7 @@ fn add<W: Write + Seek>(
     levels: &mut [Level],
     number: usize,
     band: &DynamicImage,
-    file: &mut Pyramid<W>,
+    file: &mut PyramidWriter<W>,
 ) -> Result<(), Failure> {
     add_rows(levels, number, band.as_bytes(), file)
 }
@@ -147,7 +147,7 @@ fn add_rows<W: Write + Seek>(
     levels: &mut [Level],
     number: usize,
     rows: &[u8],
-    file: &mut Pyramid<W>,
+    file: &mut PyramidWriter<W>,
 ) -> Result<(), Failure> {
     let level = &mut levels[number];
     let line = level.line();
@@ -168,7 +168,7 @@ fn shrink<W: Write + Seek>(
     levels: &mut [Level],
     number: usize,
     band: &DynamicImage,
-    file: &mut Pyramid<W>,
+    file: &mut PyramidWriter<W>,
 ) -> Result<(), Failure> {
     levels[number].seen += band.height();
     shrink_rows(levels, number, band.as_bytes(), file)
@@ -179,7 +179,7 @@ fn shrink_rows<W: Write + Seek>(
     levels: &mut [Level],
     number: usize,
     rows: &[u8],
-    file: &mut Pyramid<W>,
+    file: &mut PyramidWriter<W>,
 ) -> Result<(), Failure> {
     if number + 1 >= levels.len() {
         return Ok(());
@@ -227,7 +227,7 @@ fn encode_band<W: Write + Seek>(
     level: &Level,
     number: usize,
     rows: &[u8],
-    file: &mut Pyramid<W>,
+    file: &mut PyramidWriter<W>,
 ) -> Result<(), Failure> {
     for column in 0..level.size[0].div_ceil(TILE) {
         let tile = encoded(&filled(level, rows, column), level.channels)?;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::encode::{Thrift, encode, on_white};
 use crate::iiif::Quality;
-use crate::iiif::resolve::{self, Mat, Plan};
+use crate::iiif::resolve::{self, Background, RenderPlan};
 use crate::jpeg;
 
 /// A decoded picture as people see it: upright, 8 bits per channel.
@@ -39,11 +39,11 @@ impl UprightImage {
     }
 
     /// The JPEG it was decoded from, where that is what a plan asks for.
-    pub fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+    pub fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         let is_grey = self.pixels.color().channel_count() == 1;
         let file = self.jpeg.as_deref()?;
-        plan.is_all_of(self.size(), is_grey)
-            .then(|| jpeg::bare(file))?
+        plan.is_whole_jpeg(self.size(), is_grey)
+            .then(|| jpeg::strip_metadata(file))?
     }
 
     /// `[width, height]` in pixels.
@@ -71,7 +71,7 @@ impl UprightImage {
     }
 
     /// The answer to a request that was resolved against this picture's size.
-    pub fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+    pub fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         let [x, y, w, h] = plan.region;
         let part = match plan.size == [w, h] {
             true => self.pixels.crop_imm(x, y, w, h),
@@ -85,8 +85,12 @@ impl UprightImage {
 
 /// Whether all readers see the same colours in a JPEG: some put JFIF's mark first, some Adobe's, some the components'
 /// ids.
-pub fn has_plain_colours(facts: &jpeg::Facts) -> bool {
-    let ids: Vec<u8> = facts.components.iter().map(|(id, _)| *id).collect();
+pub fn has_plain_colours(facts: &jpeg::Info) -> bool {
+    let ids: Vec<u8> = facts
+        .components
+        .iter()
+        .map(|component| component.id)
+        .collect();
     match (&ids[..], facts.jfif, facts.adobe) {
         ([_], ..) => true,
         (b"RGB", jfif, adobe) => !jfif && matches!(adobe, None | Some(0)),
@@ -130,7 +134,7 @@ pub fn scaled(
 /// A scaled part coloured, turned and encoded.
 pub fn finished(
     part: DynamicImage,
-    plan: &Plan,
+    plan: &RenderPlan,
     threshold: impl FnOnce() -> u8,
 ) -> Result<Vec<u8>, String> {
     let part = coloured(part, plan.quality, threshold);
@@ -138,16 +142,16 @@ pub fn finished(
         two_tone: false,
         half_chroma: plan.is_reduced(),
     };
-    if let Some(mat) = plan.mat {
+    if let Some(mat) = plan.background {
         return encode(laid_on(mat, on_white(part)), plan.format, thrift);
     }
     let part = if plan.mirror { part.fliph() } else { part };
-    thrift.two_tone = plan.quality == Quality::Bitonal && plan.turn % 90.0 == 0.0;
-    encode(turned(part, plan.turn), plan.format, thrift)
+    thrift.two_tone = plan.quality == Quality::Bitonal && plan.rotation % 90.0 == 0.0;
+    encode(turned(part, plan.rotation), plan.format, thrift)
 }
 
 /// A picture in the middle of its mat. Greys stay greys on a grey one.
-fn laid_on(mat: Mat, image: DynamicImage) -> DynamicImage {
+fn laid_on(mat: Background, image: DynamicImage) -> DynamicImage {
     let [w, h] = mat.size;
     let (x, y) = (
         i64::from(w.saturating_sub(image.width()) / 2),
@@ -277,7 +281,7 @@ fn turned(image: DynamicImage, degrees: f64) -> DynamicImage {
 fn turned_freely(image: &image::RgbaImage, degrees: f64) -> image::RgbaImage {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (w, h) = (f64::from(image.width()), f64::from(image.height()));
-    let [width, height] = resolve::turned_size([image.width(), image.height()], degrees);
+    let [width, height] = resolve::rotated_size([image.width(), image.height()], degrees);
     let (half_w, half_h) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
     let mut turned = image::RgbaImage::new(width, height);
     let row = |(y, row): (usize, &mut [u8])| {
@@ -335,19 +339,19 @@ mod tests {
         DynamicImage::from(image).into()
     }
 
-    fn plan() -> Plan {
-        Plan {
+    fn plan() -> RenderPlan {
+        RenderPlan {
             region: [0, 0, 4, 2],
             size: [4, 2],
             mirror: false,
-            turn: 0.0,
+            rotation: 0.0,
             quality: Quality::Default,
             format: Format::Png,
-            mat: None,
+            background: None,
         }
     }
 
-    fn rendered(plan: Plan) -> image::RgbImage {
+    fn rendered(plan: RenderPlan) -> image::RgbImage {
         let bytes = picture().render(&plan).unwrap();
         image::load_from_memory(&bytes).unwrap().to_rgb8()
     }
@@ -360,7 +364,7 @@ mod tests {
         let cases = [
             (plan(), (4, 2), at(0, 0), at(3, 0)),
             (
-                Plan {
+                RenderPlan {
                     region: [1, 1, 2, 1],
                     size: [2, 1],
                     ..plan()
@@ -370,7 +374,7 @@ mod tests {
                 at(2, 1),
             ),
             (
-                Plan {
+                RenderPlan {
                     mirror: true,
                     ..plan()
                 },
@@ -379,8 +383,8 @@ mod tests {
                 at(0, 0),
             ),
             (
-                Plan {
-                    turn: 90.0,
+                RenderPlan {
+                    rotation: 90.0,
                     ..plan()
                 },
                 (2, 4),
@@ -388,8 +392,8 @@ mod tests {
                 at(0, 0),
             ),
             (
-                Plan {
-                    turn: 180.0,
+                RenderPlan {
+                    rotation: 180.0,
                     ..plan()
                 },
                 (4, 2),
@@ -397,8 +401,8 @@ mod tests {
                 at(0, 1),
             ),
             (
-                Plan {
-                    turn: 270.0,
+                RenderPlan {
+                    rotation: 270.0,
                     ..plan()
                 },
                 (2, 4),
@@ -406,9 +410,9 @@ mod tests {
                 at(3, 1),
             ),
             (
-                Plan {
+                RenderPlan {
                     mirror: true,
-                    turn: 90.0,
+                    rotation: 90.0,
                     ..plan()
                 },
                 (2, 4),
@@ -426,7 +430,7 @@ mod tests {
 
     #[test]
     fn scaling_keeps_to_the_region() {
-        let plan = Plan {
+        let plan = RenderPlan {
             region: [2, 1, 2, 1],
             size: [1, 1],
             ..plan()
@@ -439,7 +443,7 @@ mod tests {
 
     #[test]
     fn greys_have_one_channel() {
-        let gray = Plan {
+        let gray = RenderPlan {
             quality: Quality::Gray,
             ..plan()
         };
@@ -455,7 +459,7 @@ mod tests {
             n => image::Luma([130 + n as u8]),
         });
         let whole: UprightImage = DynamicImage::from(image).into();
-        let part = Plan {
+        let part = RenderPlan {
             region: [4, 0, 12, 8],
             size: [12, 8],
             quality: Quality::Bitonal,
@@ -470,10 +474,10 @@ mod tests {
     fn free_turns_keep_the_middle_and_leave_the_corners_clear() {
         let red = image::RgbImage::from_pixel(40, 20, image::Rgb([200, 0, 0]));
         let red: UprightImage = DynamicImage::from(red).into();
-        let plan = Plan {
+        let plan = RenderPlan {
             region: [0, 0, 40, 20],
             size: [40, 20],
-            turn: 30.0,
+            rotation: 30.0,
             ..plan()
         };
         let image = image::load_from_memory(&red.render(&plan).unwrap()).unwrap();

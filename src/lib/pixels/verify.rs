@@ -10,7 +10,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::decode::decode;
 use super::header::{Header, measure_bytes, measure_in, sniff};
-use crate::jpeg::{self, Fault};
+use crate::jpeg::{self, JpegError};
 
 /// What is wrong with the bytes of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,11 +196,11 @@ fn whole_jpeg(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
     };
     match jpeg::check(bytes) {
         Ok(_) => Ok(()),
-        Err(Fault::Unsupported(_)) if pixels_of(header) <= DECODED => {
+        Err(JpegError::Unsupported(_)) if pixels_of(header) <= DECODED => {
             decoded_jpeg(bytes).map_err(damaged)
         }
-        Err(Fault::Unsupported(_)) => ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..]),
-        Err(fault) => Err(damaged(fault.to_string())),
+        Err(JpegError::Unsupported(_)) => ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..]),
+        Err(error) => Err(damaged(error.to_string())),
     }
 }
 

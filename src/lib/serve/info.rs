@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::contracts::Provenance;
-use crate::iiif::resolve::Limits;
+use crate::iiif::resolve::ServerLimits;
 use crate::iiif::{Format, Quality, Version};
+use crate::pixels::encode::WRITABLE;
 
 /// What is known of the file behind an image, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub fn level_2(version: Version) -> &'static str {
 
 /// The URI of what a service does: one that enlarges nothing does what level 2 asks of 3.0, and less than it asks of
 /// 2.1, where `w,h` has no bounds.
-pub fn profile(version: Version, limits: &Limits) -> &'static str {
+pub fn profile(version: Version, limits: &ServerLimits) -> &'static str {
     match (version, limits.upscale) {
         (Version::V2, false) => "http://iiif.io/api/image/2/level1.json",
         _ => level_2(version),
@@ -41,7 +42,7 @@ pub fn info(
     version: Version,
     service: &str,
     facts: &Facts,
-    limits: &Limits,
+    limits: &ServerLimits,
     source: &Provenance,
 ) -> Value {
     match version {
@@ -50,9 +51,9 @@ pub fn info(
     }
 }
 
-fn info_2(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) -> Value {
+fn info_2(service: &str, facts: &Facts, limits: &ServerLimits, source: &Provenance) -> Value {
     let mut offered = json!({
-        "formats": Format::OFFERED.map(Format::name),
+        "formats": WRITABLE.map(Format::name),
         "qualities": Quality::ALL.map(Quality::name),
         "supports": [
             "baseUriRedirect", "canonicalLinkHeader", "cors", "jsonldMediaType", "mirroring", "profileLinkHeader",
@@ -89,9 +90,9 @@ fn info_2(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) ->
     info
 }
 
-fn info_3(service: &str, facts: &Facts, limits: &Limits, source: &Provenance) -> Value {
+fn info_3(service: &str, facts: &Facts, limits: &ServerLimits, source: &Provenance) -> Value {
     // Level 2 asks for jpg and png and for quality default (compliance document 3.0 §4.4, §4.5).
-    let formats = Format::OFFERED.map(Format::name);
+    let formats = WRITABLE.map(Format::name);
     let qualities = Quality::ALL.map(Quality::name);
     let mut info = json!({
         "@context": "http://iiif.io/api/image/3/context.json",
@@ -130,18 +131,18 @@ fn beside<'a>(all: &[&'a str], known: &[&str]) -> Vec<&'a str> {
         .collect()
 }
 
-fn declare(place: &mut Value, limits: &Limits) {
-    if let Some([width, height]) = limits.most {
+fn declare(place: &mut Value, limits: &ServerLimits) {
+    if let Some([width, height]) = limits.max_size {
         place["maxWidth"] = width.into();
         place["maxHeight"] = height.into();
     }
-    if let Some(area) = limits.area.filter(|_| limits.area_told) {
+    if let Some(area) = limits.max_area.filter(|_| limits.declares_area) {
         place["maxArea"] = area.into();
     }
 }
 
 /// Halvings from the smallest that fills a tile to the largest that may be asked for.
-fn sizes(facts: &Facts, limits: &Limits) -> Vec<Value> {
+fn sizes(facts: &Facts, limits: &ServerLimits) -> Vec<Value> {
     let halvings = factors(facts).into_iter().rev();
     let sizes = halvings.map(|factor| facts.size.map(|side| side.div_ceil(factor)));
     let allowed = sizes.filter(|size| limits.largest(*size, false) == *size);
@@ -150,7 +151,7 @@ fn sizes(facts: &Facts, limits: &Limits) -> Vec<Value> {
         .collect()
 }
 
-fn tiles(facts: &Facts, limits: &Limits) -> Value {
+fn tiles(facts: &Facts, limits: &ServerLimits) -> Value {
     let tile = [facts.tile; 2];
     let [width, height] = limits.largest(tile, false);
     let side = width.min(height);

@@ -3,8 +3,8 @@
 use super::ids::Ids;
 use super::picture::Cap;
 use super::presets::Preset;
-use crate::iiif::resolve::Plan;
-use crate::iiif::{self, ImageRequest, Refusal, Version};
+use crate::iiif::resolve::RenderPlan;
+use crate::iiif::{self, ImageRequest, Version};
 
 /// What is asked of `--url`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -73,9 +73,7 @@ pub fn image(
     let request = ImageRequest::parse(Version::V3, [&region, &asked, &rotation, &last]);
     let plan = request.and_then(|r| r.resolve(Version::V3, size, &cap.declared(size)));
     plan.map(|plan| spelled(&plan, ids, id, size, cap))
-        .map_err(|refusal| match refusal {
-            Refusal::Invalid(why) | Refusal::Unsupported(why) => why,
-        })
+        .map_err(|refusal| refusal.to_string())
 }
 
 /// The canonical URLs of a preset. One with a mat has a single URL, its own.
@@ -87,7 +85,7 @@ pub fn preset(
     cap: &Cap,
 ) -> Vec<String> {
     let plan = preset.plan(size, &cap.declared(size));
-    match plan.mat {
+    match plan.background {
         Some(_) => {
             let path = super::presets::path(name, &ids.segment_of(id));
             vec![ids.page(&format!("/{path}"))]
@@ -96,10 +94,10 @@ pub fn preset(
     }
 }
 
-fn spelled(plan: &Plan, ids: &Ids, id: &str, size: [u32; 2], cap: &Cap) -> Vec<String> {
+fn spelled(plan: &RenderPlan, ids: &Ids, id: &str, size: [u32; 2], cap: &Cap) -> Vec<String> {
     let url = |version| {
         let canonical = plan.canonical(version, size, &cap.declared(size));
-        iiif::under(&ids.service(version, id), &canonical)
+        iiif::append_path(&ids.service(version, id), &canonical)
     };
     VERSIONS.map(url).into()
 }

@@ -8,8 +8,9 @@ use super::info::{self, Facts};
 use super::respond::{Asked, Body, Response, Site, json_response, not_modified, redirect, refused};
 use super::store::GENERATION;
 use super::{ids::Ids, tag};
-use crate::iiif::resolve::{Limits, Plan};
+use crate::iiif::resolve::{RenderPlan, ServerLimits};
 use crate::iiif::{self, ImageRequest, Refusal, Size, Version};
+use crate::pixels::encode::WRITABLE;
 
 /// How answers are limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,12 +28,13 @@ pub struct Cap {
 impl Cap {
     /// What requests for an image of this size are judged by. The most pixels are told only where the image itself
     /// has more: it is no limit that anyone else would meet.
-    pub fn declared(&self, [width, height]: [u32; 2]) -> Limits {
-        let most = self.side.filter(|_| !self.undeclared).map(|side| [side; 2]);
-        Limits {
-            most,
-            area: Some(self.area),
-            area_told: u64::from(width) * u64::from(height) > self.area,
+    pub fn declared(&self, [width, height]: [u32; 2]) -> ServerLimits {
+        let max_size = self.side.filter(|_| !self.undeclared).map(|side| [side; 2]);
+        ServerLimits {
+            max_size,
+            max_area: Some(self.area),
+            formats: &WRITABLE,
+            declares_area: u64::from(width) * u64::from(height) > self.area,
             upscale: true,
             strict_within: self.strict_within,
         }
@@ -40,7 +42,7 @@ impl Cap {
 
     /// What an undeclared cap leaves of an answer. Sides asked for by number are cut one by one, which distorts;
     /// others keep their proportions: so do servers in the field.
-    fn cut(&self, request: &ImageRequest, mut plan: Plan) -> Plan {
+    fn cut(&self, request: &ImageRequest, mut plan: RenderPlan) -> RenderPlan {
         let Some(side) = self.side.filter(|_| self.undeclared) else {
             return plan;
         };
@@ -102,7 +104,7 @@ struct Shown<'a> {
     facts: Facts,
     /// `[width, height]` that the service says it has.
     size: [u32; 2],
-    limits: Limits,
+    limits: ServerLimits,
 }
 
 fn image(
@@ -134,7 +136,7 @@ fn image(
         service,
         at,
         size,
-        limits: Limits {
+        limits: ServerLimits {
             upscale: side.is_none(),
             ..site.cap.declared(size)
         },
@@ -178,13 +180,13 @@ fn reduced(size: [u32; 2], side: u32) -> [u32; 2] {
 }
 
 impl Shown<'_> {
-    fn plan(&self, request: &ImageRequest, cap: &Cap) -> Result<Plan, Refusal> {
+    fn plan(&self, request: &ImageRequest, cap: &Cap) -> Result<RenderPlan, Refusal> {
         let plan = request.resolve(self.version, self.size, &self.limits)?;
         Ok(cap.cut(request, plan))
     }
 
     /// Whether a plan shows no more than an image of `most` pixels a side would.
-    fn is_coarse(&self, plan: &Plan, most: u32) -> bool {
+    fn is_coarse(&self, plan: &RenderPlan, most: u32) -> bool {
         let longest = u64::from(self.size[0].max(self.size[1]));
         let most = u64::from(most);
         let [_, _, w, h] = plan.region;
@@ -197,7 +199,7 @@ impl Shown<'_> {
     }
 
     /// A plan in pixels of the file.
-    fn lifted(&self, plan: Plan) -> Plan {
+    fn lifted(&self, plan: RenderPlan) -> RenderPlan {
         let lift = |n: u32, axis: usize| {
             let (from, to) = (u64::from(self.size[axis]), u64::from(self.facts.size[axis]));
             // At most `to`, which is 32 bits wide.
@@ -207,12 +209,12 @@ impl Shown<'_> {
         let (left, top) = (lift(x, 0), lift(y, 1));
         let (right, bottom) = (lift(x + w, 0), lift(y + h, 1));
         let region = [left, top, (right - left).max(1), (bottom - top).max(1)];
-        Plan { region, ..plan }
+        RenderPlan { region, ..plan }
     }
 }
 
 /// The whole image is had smaller; a part of it, or more of it, only by those who may see all.
-fn small(site: &Site, degraded: &str, shown: &Shown, plan: &Plan, rest: &[&str]) -> Response {
+fn small(site: &Site, degraded: &str, shown: &Shown, plan: &RenderPlan, rest: &[&str]) -> Response {
     let is_whole = plan.region == [0, 0, shown.size[0], shown.size[1]];
     match rest {
         [_, _, rotation, last] if is_whole => {
@@ -222,9 +224,9 @@ fn small(site: &Site, degraded: &str, shown: &Shown, plan: &Plan, rest: &[&str])
     }
 }
 
-fn pixels(site: &Site, shown: &Shown, plan: Plan, asked: &Asked) -> Response {
+fn pixels(site: &Site, shown: &Shown, plan: RenderPlan, asked: &Asked) -> Response {
     let canonical = plan.canonical(shown.version, shown.size, &shown.limits);
-    let canonical = iiif::under(shown.service, &canonical);
+    let canonical = iiif::append_path(shown.service, &canonical);
     let (at, plan) = (shown.at, shown.lifted(plan));
     let profile = info::profile(shown.version, &shown.limits);
     let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
@@ -232,7 +234,13 @@ fn pixels(site: &Site, shown: &Shown, plan: Plan, asked: &Asked) -> Response {
 }
 
 /// The answer that a plan leads to, for those who may see it.
-pub fn rendered(site: &Site, at: usize, plan: Plan, facts: &Facts, asked: &Asked) -> Response {
+pub fn rendered(
+    site: &Site,
+    at: usize,
+    plan: RenderPlan,
+    facts: &Facts,
+    asked: &Asked,
+) -> Response {
     // Both versions have one answer, so the key is the plan and not its spelling.
     let id = &site.catalogue.pictures[at].id;
     let key = format!("{}{} {plan:?}", key_start(id), facts.stamp);
@@ -289,8 +297,5 @@ fn information(site: &Site, ids: &Ids, shown: &Shown, asked: &Asked) -> Response
 }
 
 fn refusal(refusal: Refusal) -> Response {
-    match refusal {
-        Refusal::Invalid(why) => refused(400, &why),
-        Refusal::Unsupported(why) => refused(501, &why),
-    }
+    refused(refusal.status(), refusal.message())
 }

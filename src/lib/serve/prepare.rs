@@ -11,7 +11,7 @@ use super::catalogue::{self, Picture};
 use super::prepared::{self, Prepared};
 use crate::error::Error;
 use crate::files::{self, Atomic};
-use crate::iiif::resolve::Plan;
+use crate::iiif::resolve::RenderPlan;
 use crate::iiif::{Format, Quality};
 use crate::pixels::pyramid::{self, Failure};
 use crate::pixels::source::Source;
@@ -196,15 +196,15 @@ fn write_pyramid(source: &Source, to: &Path) -> Result<(), Trouble> {
 }
 
 /// All of an image in another size.
-fn whole([w, h]: [u32; 2], size: [u32; 2]) -> Plan {
-    Plan {
+fn whole([w, h]: [u32; 2], size: [u32; 2]) -> RenderPlan {
+    RenderPlan {
         region: [0, 0, w, h],
         size,
         mirror: false,
-        turn: 0.0,
+        rotation: 0.0,
         quality: Quality::Default,
         format: Format::Jpg,
-        mat: None,
+        background: None,
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::files;
-use crate::iiif::resolve::{Plan, fit};
+use crate::iiif::resolve::{RenderPlan, fit};
 use crate::iiif::{Format, Quality};
 
 /// The table `[prepare]` of a configuration.
@@ -95,14 +95,14 @@ impl Prepared {
         id: &str,
         now: &Metadata,
         image: [u32; 2],
-        plan: &Plan,
+        plan: &RenderPlan,
     ) -> Option<PathBuf> {
         let is_plain = plan.region == [0, 0, image[0], image[1]]
             && plan.format == Format::Jpg
             && plan.quality == Quality::Default
             && !plan.mirror
-            && plan.turn == 0.0
-            && plan.mat.is_none();
+            && plan.rotation == 0.0
+            && plan.background.is_none();
         let path = || self.thumbnail(id, now, plan.size);
         let may_be = is_plain && self.sizes(image).contains(&plan.size);
         may_be.then(path).filter(|path| is_fresh(path, now))

@@ -12,8 +12,9 @@ use super::auth::rules::May;
 use super::ids::{self, Ids};
 use super::picture;
 use super::respond::{Asked, Response, Site, json_response, refused};
-use crate::iiif::resolve::{Limits, Mat, Plan, fit};
+use crate::iiif::resolve::{Background, RenderPlan, ServerLimits, fit};
 use crate::iiif::{self, Format, Quality, Version};
+use crate::pixels::encode::WRITABLE;
 
 /// How a picture is brought to the sides of a preset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -94,8 +95,11 @@ impl TryFrom<Written> for Preset {
         if written.fit != Fit::Contain && (width.is_none() || height.is_none()) {
             return Err("`cover` and `pad` need both `width` and `height`".into());
         }
-        let format = written.format.parse::<Format>().map_err(words)?;
-        if !Format::OFFERED.contains(&format) {
+        let format = written
+            .format
+            .parse::<Format>()
+            .map_err(|refusal| refusal.to_string())?;
+        if !WRITABLE.contains(&format) {
             return Err(format!("format {} is not offered", format.name()));
         }
         Ok(Preset {
@@ -103,7 +107,10 @@ impl TryFrom<Written> for Preset {
             height,
             fit: written.fit,
             format,
-            quality: written.quality.parse().map_err(words)?,
+            quality: written
+                .quality
+                .parse::<Quality>()
+                .map_err(|refusal| refusal.to_string())?,
             background: colour(&written.background).ok_or_else(|| {
                 let found = &written.background;
                 format!("background is `{found}`, a colour such as `#ffffff` is needed")
@@ -111,12 +118,6 @@ impl TryFrom<Written> for Preset {
             enlarge: written.enlarge,
             offered: written.offered,
         })
-    }
-}
-
-fn words(refusal: iiif::Refusal) -> String {
-    match refusal {
-        iiif::Refusal::Invalid(why) | iiif::Refusal::Unsupported(why) => why,
     }
 }
 
@@ -191,17 +192,17 @@ impl Presets {
 
 impl Preset {
     /// What it makes of an image of `[width, height]` pixels.
-    pub fn plan(&self, image: [u32; 2], limits: &Limits) -> Plan {
+    pub fn plan(&self, image: [u32; 2], limits: &ServerLimits) -> RenderPlan {
         let region = self.region(image);
-        let (size, mat) = self.size([region[2], region[3]], limits);
-        Plan {
+        let (size, background) = self.size([region[2], region[3]], limits);
+        RenderPlan {
             region,
             size,
             mirror: false,
-            turn: 0.0,
+            rotation: 0.0,
             quality: self.quality,
             format: self.format,
-            mat,
+            background,
         }
     }
 
@@ -213,14 +214,14 @@ impl Preset {
         [(width - part_w) / 2, (height - part_h) / 2, part_w, part_h]
     }
 
-    fn size(&self, region: [u32; 2], limits: &Limits) -> ([u32; 2], Option<Mat>) {
+    fn size(&self, region: [u32; 2], limits: &ServerLimits) -> ([u32; 2], Option<Background>) {
         let sides = match (self.width, self.height) {
             (None, None) => return (limits.largest(region, false), None),
             (w, h) => [w.unwrap_or(u32::MAX), h.unwrap_or(u32::MAX)],
         };
         if self.fit == Fit::Pad {
             let sides = limits.largest(sides, false);
-            let mat = Mat {
+            let mat = Background {
                 size: sides,
                 colour: self.background,
             };
@@ -305,7 +306,7 @@ pub fn answer(site: &Site, name: &str, id: &str, ids: &Ids, asked: &Asked) -> Re
     };
     let limits = site.cap.declared(facts.size);
     let plan = preset.plan(facts.size, &limits);
-    if plan.mat.is_some() {
+    if plan.background.is_some() {
         // A request of the Image API is judged where it leads; this is none.
         if may < May::Full {
             return site.sight.refuse("this image is shown small");
@@ -313,7 +314,7 @@ pub fn answer(site: &Site, name: &str, id: &str, ids: &Ids, asked: &Asked) -> Re
         return picture::rendered(site, at, plan, &facts, asked);
     }
     let canonical = plan.canonical(Version::V3, facts.size, &limits);
-    let to = iiif::under(&ids.service(Version::V3, id), &canonical);
+    let to = iiif::append_path(&ids.service(Version::V3, id), &canonical);
     Response::new(302, super::respond::Body::Empty)
         .with("location", to)
         .with("cache-control", "no-cache")
@@ -338,19 +339,19 @@ mod tests {
 
     #[test]
     fn presets_become_numbers() {
-        let none = Limits {
+        let none = ServerLimits {
             upscale: true,
-            ..Limits::default()
+            ..ServerLimits::default()
         };
-        let small = Limits {
-            most: Some([300, 300]),
+        let small = ServerLimits {
+            max_size: Some([300, 300]),
             ..none
         };
         // preset, image, limits: region, size, mat
         type Case<'a> = (
             &'a str,
             [u32; 2],
-            Limits,
+            ServerLimits,
             [u32; 4],
             [u32; 2],
             Option<[u32; 2]>,
@@ -495,7 +496,7 @@ mod tests {
         ];
         for (text, image, limits, region, size, mat) in cases {
             let plan = configured(text).unwrap().plan(image, &limits);
-            let found = (plan.region, plan.size, plan.mat.map(|mat| mat.size));
+            let found = (plan.region, plan.size, plan.background.map(|mat| mat.size));
             assert_eq!(found, (region, size, mat), "{text} of {image:?}");
         }
     }

@@ -11,7 +11,7 @@ use super::picture::{self, Cap};
 use super::presets::{self, Presets};
 use super::{pages, presentation, presentation2, search, sides, tag};
 use crate::iiif::Version;
-use crate::iiif::resolve::Plan;
+use crate::iiif::resolve::RenderPlan;
 
 /// What there is to serve and how.
 pub struct Site<'a> {
@@ -123,7 +123,7 @@ pub enum Body {
         /// Its position in the catalogue.
         at: usize,
         /// What is wanted of it.
-        plan: Plan,
+        plan: RenderPlan,
         /// Equal for equal answers, and for no others.
         key: String,
     },

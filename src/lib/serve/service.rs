@@ -28,7 +28,7 @@ use super::store::entry::Key;
 use super::store::settings::Identity;
 use super::store::{Store, disk};
 use crate::files;
-use crate::iiif::resolve::Plan;
+use crate::iiif::resolve::RenderPlan;
 use crate::pixels::pdf;
 use crate::pixels::source::{Look, Source};
 
@@ -230,7 +230,7 @@ impl Service {
     pub async fn render(
         self: &Arc<Self>,
         at: usize,
-        plan: Plan,
+        plan: RenderPlan,
         key: &str,
     ) -> Result<Bytes, Trouble> {
         let make = self.make(at, plan, key);
@@ -243,7 +243,7 @@ impl Service {
     }
 
     /// The answer to a plan, if it was prepared.
-    fn thumbnail(&self, at: usize, plan: &Plan) -> Option<Bytes> {
+    fn thumbnail(&self, at: usize, plan: &RenderPlan) -> Option<Bytes> {
         let prepared = self.prepared.as_ref()?;
         let catalogue = self.catalogue();
         let picture = &catalogue.pictures[at];
@@ -291,7 +291,7 @@ impl Service {
     }
 
     /// An answer that is kept in whatever tier, or none; it is not made.
-    pub async fn find(&self, at: usize, plan: &Plan, key: &str) -> Option<Bytes> {
+    pub async fn find(&self, at: usize, plan: &RenderPlan, key: &str) -> Option<Bytes> {
         if let Some(bytes) = self.thumbnail(at, plan) {
             return Some(bytes);
         }
@@ -306,7 +306,7 @@ impl Service {
     async fn make(
         self: &Arc<Self>,
         at: usize,
-        plan: Plan,
+        plan: RenderPlan,
         key: &str,
     ) -> Result<(Bytes, usize), Trouble> {
         one(&self.store.memory.misses);
@@ -327,7 +327,7 @@ impl Service {
     async fn make_and_keep(
         self: &Arc<Self>,
         at: usize,
-        plan: Plan,
+        plan: RenderPlan,
         key: &str,
     ) -> Result<Option<Bytes>, Trouble> {
         let facts = self.facts(at).map_err(Trouble::Failed)?;
@@ -353,8 +353,8 @@ impl Service {
     async fn work(
         self: &Arc<Self>,
         at: usize,
-        plan: Plan,
-        work: fn(&Source, &Plan) -> Made,
+        plan: RenderPlan,
+        work: fn(&Source, &RenderPlan) -> Made,
     ) -> Result<Option<(Bytes, bool)>, Trouble> {
         let picture = self.picture(at).await?;
         let cost = cost_of(&plan) + picture.cost(&plan);
@@ -452,12 +452,12 @@ impl Service {
 type Made = Result<Option<(Vec<u8>, bool)>, String>;
 
 /// The answer as it is stored, if it is.
-fn stored(picture: &Source, plan: &Plan) -> Made {
+fn stored(picture: &Source, plan: &RenderPlan) -> Made {
     Ok(picture.stored(plan).map(|bytes| (bytes, true)))
 }
 
 /// The answer as it is stored or else rendered.
-fn any(picture: &Source, plan: &Plan) -> Made {
+fn any(picture: &Source, plan: &RenderPlan) -> Made {
     match stored(picture, plan)? {
         None => picture.render(plan).map(|bytes| Some((bytes, false))),
         made => Ok(made),
@@ -476,11 +476,11 @@ async fn off_thread<T: Send + 'static, E: Into<Trouble> + Send + 'static>(
 }
 
 /// About the bytes of memory that an answer takes: scaled, turned, encoded.
-fn cost_of(plan: &Plan) -> u64 {
+fn cost_of(plan: &RenderPlan) -> u64 {
     let area = |[w, h]: [u32; 2]| u64::from(w) * u64::from(h);
-    match plan.turn % 90.0 == 0.0 {
+    match plan.rotation % 90.0 == 0.0 {
         true => area(plan.size) * 8,
-        false => area(plan.size) * 8 + area(plan.turned()) * 12,
+        false => area(plan.size) * 8 + area(plan.rotated_size()) * 12,
     }
 }
 

@@ -6,8 +6,8 @@ use image::DynamicImage;
 
 use super::large_jpeg::LargeJpeg;
 use super::part::part_in_size;
-use crate::iiif::resolve::Plan;
-use crate::jpeg::index::Care;
+use crate::iiif::resolve::RenderPlan;
+use crate::jpeg::index::HuffmanTables;
 use crate::pixels::render;
 
 /// A large JPEG.
@@ -27,7 +27,7 @@ impl JpegSource {
     }
 
     /// How much smaller it is decoded, and the part of that, in its pixels.
-    pub(super) fn part(&self, plan: &Plan) -> (u32, [f64; 4]) {
+    pub(super) fn part(&self, plan: &RenderPlan) -> (u32, [f64; 4]) {
         let [_, _, w, h] = plan.region.map(f64::from);
         let asked = (w / f64::from(plan.size[0])).min(h / f64::from(plan.size[1]));
         let factor = LargeJpeg::factor(asked);
@@ -37,7 +37,7 @@ impl JpegSource {
         )
     }
 
-    pub(super) fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+    pub(super) fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         let (factor, part) = self.part(plan);
         let read = |region| self.jpeg.region(factor, region);
         let scaled = part_in_size(self.jpeg.size_at(factor), part, plan.size, read)?;
@@ -61,17 +61,17 @@ impl JpegSource {
     }
 
     /// What can be cut out of the file without decoding it.
-    pub(super) fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+    pub(super) fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         const MOST_SIDE: u32 = 2048;
         let is_grey = self.jpeg.channels() == 1;
-        if plan.is_all_of(self.jpeg.size(), is_grey) {
+        if plan.is_whole_jpeg(self.jpeg.size(), is_grey) {
             // What may not be handed on as it is may still be cut out.
             if let Some(bytes) = self.jpeg.alone() {
                 return Some(bytes);
             }
         }
         let [_, _, w, h] = plan.region;
-        let is_plain = plan.is_as_it_lies(is_grey) && plan.size == [w, h] && w.max(h) <= MOST_SIDE;
-        is_plain.then(|| self.jpeg.cut(plan.region, None, Care::Quick))?
+        let is_plain = plan.is_plain_jpeg(is_grey) && plan.size == [w, h] && w.max(h) <= MOST_SIDE;
+        is_plain.then(|| self.jpeg.cut(plan.region, None, HuffmanTables::Standard))?
     }
 }

@@ -7,7 +7,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::jpeg::index::{Care, Index, Part, Window};
+use crate::jpeg::index::{HuffmanTables, Index, Window, WindowCoefficients};
 use crate::jpeg::{self, Colour};
 use crate::pixels::colour::ToSrgb;
 use crate::pixels::render::has_plain_colours;
@@ -68,7 +68,7 @@ impl LargeJpeg {
 
     /// Bytes that it takes in memory.
     pub fn held(&self) -> usize {
-        self.bytes.len() + self.index.bytes()
+        self.bytes.len() + self.index.memory()
     }
 
     /// How much smaller a picture may be decoded of which every `asked`-th pixel is wanted.
@@ -113,7 +113,9 @@ impl LargeJpeg {
             // Bands lie inside the region.
             let (top, high) = (y + band as u32 * rows, (out.len() / line) as u32);
             let window = self.window([x, top, w, high], mcu, 1);
-            let cut = self.index.cut(&self.bytes, window, None, Care::Quick);
+            let cut = self
+                .index
+                .crop(&self.bytes, window, None, HuffmanTables::Standard);
             let image = decoded(&cut.map_err(|e| e.to_string())?, self.channels())?;
             let (left, above) = (x - window.from[0] * mcu[0], top - window.from[1] * mcu[1]);
             out.copy_from_slice(image.crop_imm(left, above, w, high).as_bytes());
@@ -157,7 +159,7 @@ impl LargeJpeg {
         work.into_par_iter().try_for_each(|(band, first, own)| {
             let part = self
                 .index
-                .part(&self.bytes, band)
+                .coefficients(&self.bytes, band)
                 .map_err(|e| e.to_string())?;
             let planes = Planes::of(&part, &self.index, factor);
             planes.write(place, first - band.from[1] * mcu[1], own);
@@ -176,7 +178,12 @@ impl LargeJpeg {
 
     /// A region as a JPEG cut out without loss, filled up to a square of `filled` pixels a side if that is given. None
     /// where it is no whole MCUs, or colours are to be changed.
-    pub fn cut(&self, [x, y, w, h]: [u32; 4], filled: Option<u32>, care: Care) -> Option<Vec<u8>> {
+    pub fn cut(
+        &self,
+        [x, y, w, h]: [u32; 4],
+        filled: Option<u32>,
+        tables: HuffmanTables,
+    ) -> Option<Vec<u8>> {
         let (mcu, size) = (self.index.mcu(), self.size());
         let is_whole = |side: usize, from: u32, to: u32| {
             from.is_multiple_of(mcu[side]) && (to.is_multiple_of(mcu[side]) || to == size[side])
@@ -191,13 +198,13 @@ impl LargeJpeg {
         }
         let window = self.window([x, y, w, h], mcu, 0);
         let full = filled.map(|side| mcu.map(|mcu| side / mcu));
-        self.index.cut(&self.bytes, window, full, care).ok()
+        self.index.crop(&self.bytes, window, full, tables).ok()
     }
 
     /// All of it as it is stored, without words. None where colours are to be changed.
     pub fn alone(&self) -> Option<Vec<u8>> {
         let is_plain = || jpeg::check(&self.bytes).is_ok_and(|facts| has_plain_colours(&facts));
-        (self.to_srgb.is_none() && is_plain()).then(|| jpeg::bare(&self.bytes))?
+        (self.to_srgb.is_none() && is_plain()).then(|| jpeg::strip_metadata(&self.bytes))?
     }
 
     /// Blocks of luma in an MCU, across and down.
@@ -255,7 +262,7 @@ struct Plane {
 }
 
 impl Planes {
-    fn of(part: &Part, index: &Index, factor: u32) -> Self {
+    fn of(part: &WindowCoefficients, index: &Index, factor: u32) -> Self {
         let mcu = index.mcu().map(|side| side / 8);
         let plane = |(component, sampling): (usize, [u32; 2])| {
             // Components with fewer blocks are made smaller by less, so that their pixels are as many.
@@ -294,7 +301,12 @@ impl Planes {
 }
 
 impl Plane {
-    fn of(part: &Part, component: usize, [wide, high]: [usize; 2], step: [usize; 2]) -> Self {
+    fn of(
+        part: &WindowCoefficients,
+        component: usize,
+        [wide, high]: [usize; 2],
+        step: [usize; 2],
+    ) -> Self {
         let [across, down] = part.blocks(component).map(|n| n as usize);
         let steps = part.quantization(component);
         let (horizontal, vertical) = (basis(wide), basis(high));
@@ -522,23 +534,30 @@ mod tests {
         let bytes = jpeg(700, 300, jpeg_encoder::SamplingFactor::F_1_1, None, false);
         let whole = pixels::decode(&bytes, 1 << 20).unwrap();
         let plain = LargeJpeg::of(bytes.clone()).unwrap();
-        for care in [Care::Quick, Care::Small] {
+        for tables in [HuffmanTables::Standard, HuffmanTables::Optimal] {
             for region in [[256, 0, 256, 256], [512, 256, 188, 44], [8, 16, 24, 40]] {
                 let [x, y, w, h] = region;
-                let tile = plain.cut(region, None, care).unwrap();
+                let tile = plain.cut(region, None, tables).unwrap();
                 let tile = pixels::decode(&tile, 1 << 20).unwrap();
                 assert_eq!(worst(&tile, &whole.crop_imm(x, y, w, h)), 0, "{region:?}");
             }
-            let filled = plain.cut([512, 256, 188, 44], Some(256), care).unwrap();
+            let filled = plain.cut([512, 256, 188, 44], Some(256), tables).unwrap();
             let filled = pixels::decode(&filled, 1 << 20).unwrap();
             assert_eq!((filled.width(), filled.height()), (256, 256));
             let shown = filled.crop_imm(0, 0, 188, 44);
             assert_eq!(worst(&shown, &whole.crop_imm(512, 256, 188, 44)), 0);
         }
         for region in [[1, 0, 8, 8], [0, 0, 9, 8], [0, 4, 8, 8]] {
-            assert!(plain.cut(region, None, Care::Quick).is_none(), "{region:?}");
+            assert!(
+                plain.cut(region, None, HuffmanTables::Standard).is_none(),
+                "{region:?}"
+            );
         }
-        assert!(plain.cut([0, 0, 8, 8], Some(250), Care::Quick).is_none());
+        assert!(
+            plain
+                .cut([0, 0, 8, 8], Some(250), HuffmanTables::Standard)
+                .is_none()
+        );
         let cut_short = bytes[..bytes.len() / 2].to_vec();
         assert!(LargeJpeg::of(cut_short).is_err());
     }

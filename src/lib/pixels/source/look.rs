@@ -47,7 +47,7 @@ pub fn look(path: &Path) -> Result<Look, String> {
         const START: u64 = 1 << 18;
         let mut start = Vec::new();
         let read = open()?.take(START).read_to_end(&mut start);
-        read.is_ok() && index::can_be(&start)
+        read.is_ok() && index::is_indexable(&start)
     };
     Ok(Look {
         size: rotated_size([header.width, header.height], header.orientation),

@@ -15,10 +15,10 @@ use super::header;
 use super::jp2;
 use super::render::{self, UprightImage};
 use super::tiff::{Level, Tiff};
-use crate::iiif::resolve::Plan;
+use crate::iiif::resolve::RenderPlan;
 use crate::jpeg::Colour;
-use crate::jpeg::index::Care;
-use crate::jpeg::pyramid::Coding;
+use crate::jpeg::index::HuffmanTables;
+use crate::jpeg::pyramid::Photometric;
 use jpeg::JpegSource;
 use large_jpeg::LargeJpeg;
 pub use look::{Look, look};
@@ -121,7 +121,7 @@ impl Source {
     }
 
     /// About the bytes of memory that it takes to read what a plan needs.
-    pub fn cost(&self, plan: &Plan) -> u64 {
+    pub fn cost(&self, plan: &RenderPlan) -> u64 {
         match self {
             Source::Whole(_) => 0,
             Source::Tiled(tiled) => {
@@ -136,7 +136,7 @@ impl Source {
     }
 
     /// What is stored and is the answer as it stands, if there is such: a tile, a part, or all of a JPEG.
-    pub fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+    pub fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         match self {
             Source::Whole(picture) => picture.stored(plan),
             Source::Tiled(tiled) => tiled.stored(plan),
@@ -145,7 +145,7 @@ impl Source {
     }
 
     /// The answer to a request that was resolved against its size.
-    pub fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+    pub fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         match self {
             Source::Whole(picture) => picture.render(plan),
             Source::Tiled(tiled) => tiled.render(plan),
@@ -156,13 +156,13 @@ impl Source {
     /// A region as a JPEG cut out of the file without loss, filled up to a square of `filled` pixels a side.
     pub fn cut(&self, region: [u32; 4], filled: Option<u32>) -> Option<Vec<u8>> {
         match self {
-            Source::Jpeg(large) => large.jpeg.cut(region, filled, Care::Small),
+            Source::Jpeg(large) => large.jpeg.cut(region, filled, HuffmanTables::Optimal),
             _ => None,
         }
     }
 
     /// How what is cut out is coded, in TIFF's terms; none where it has no words for it.
-    pub fn coding(&self) -> Option<Coding> {
+    pub fn coding(&self) -> Option<Photometric> {
         let Source::Jpeg(large) = self else {
             return None;
         };
@@ -170,10 +170,10 @@ impl Source {
         let subsampling = large.jpeg.sampling().map(|n| n as u16);
         let is_known = subsampling.iter().all(|n| [1, 2, 4].contains(n));
         match large.jpeg.colour() {
-            Colour::Grey => Some(Coding::Grey),
-            Colour::Rgb if subsampling == [1, 1] => Some(Coding::Rgb),
+            Colour::Grey => Some(Photometric::Grey),
+            Colour::Rgb if subsampling == [1, 1] => Some(Photometric::Rgb),
             Colour::YCbCr if is_known && large.jpeg.is_chroma_single() => {
-                Some(Coding::YCbCr(subsampling))
+                Some(Photometric::YCbCr(subsampling))
             }
             _ => None,
         }

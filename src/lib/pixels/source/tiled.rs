@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use image::DynamicImage;
 
 use super::part::part_in_size;
-use crate::iiif::resolve::Plan;
+use crate::iiif::resolve::RenderPlan;
 use crate::pixels::colour::{ToSrgb, plain_from_inks};
 use crate::pixels::render;
 use crate::pixels::tiff::{Level, Tiff};
@@ -42,7 +42,7 @@ impl TiledSource {
     }
 
     /// The smallest level that loses nothing, and the part of it, in its pixels.
-    pub(super) fn part(&self, plan: &Plan) -> (&Level, [f64; 4]) {
+    pub(super) fn part(&self, plan: &RenderPlan) -> (&Level, [f64; 4]) {
         let [x, y, w, h] = plan.region.map(f64::from);
         let [full_w, full_h] = self.tiff.full().size.map(f64::from);
         let factors = |level: &Level| {
@@ -58,7 +58,7 @@ impl TiledSource {
         (level, [x / fx, y / fy, w / fx, h / fy])
     }
 
-    pub(super) fn render(&self, plan: &Plan) -> Result<Vec<u8>, String> {
+    pub(super) fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         let (level, part) = self.part(plan);
         let read = |region| self.read(level, region);
         let scaled = part_in_size(level.size, part, plan.size, read)?;
@@ -123,9 +123,9 @@ impl TiledSource {
     }
 
     /// A JPEG tile that lies in the file as it is asked for, down to colours, size and place.
-    pub(super) fn stored(&self, plan: &Plan) -> Option<Vec<u8>> {
+    pub(super) fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         let is_grey = self.tiff.full().channels == 1;
-        if !plan.is_as_it_lies(is_grey) || self.to_srgb.is_some() {
+        if !plan.is_plain_jpeg(is_grey) || self.to_srgb.is_some() {
             return None;
         }
         let (level, [x, y, w, h]) = self.part(plan);

@@ -8,7 +8,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::jpeg::{self, Facts, Fault};
+use crate::jpeg::{self, Info, JpegError};
 use crate::pixels::colour::ToSrgb;
 use crate::pixels::decode::decode;
 use crate::pixels::header::Header;
@@ -23,14 +23,14 @@ pub fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
 
 /// Refuses a JPEG that ends in the middle or breaks off: decoders would fill it up with grey. None for one of a rare
 /// kind, and for one that only its end marker is missing from.
-pub fn checked(bytes: &[u8]) -> Result<Option<Facts>, String> {
+pub fn checked(bytes: &[u8]) -> Result<Option<Info>, String> {
     let fault = match jpeg::check(bytes) {
         Ok(facts) => return Ok(Some(facts)),
-        Err(fault @ Fault::Damaged(_)) => fault,
+        Err(fault @ JpegError::Damaged(_)) => fault,
         Err(_) => return Ok(None),
     };
     match jpeg::check(&[bytes, &[0xFF, 0xD9]].concat()) {
-        Err(Fault::Damaged(_)) => Err(fault.to_string()),
+        Err(JpegError::Damaged(_)) => Err(fault.to_string()),
         _ => Ok(None),
     }
 }

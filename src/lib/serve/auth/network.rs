@@ -2,49 +2,30 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 
 /// A range of addresses: `10.0.0.0/8`, `::1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// Reads an address, or one with the number of bits that count.
+    ///
+    /// # Errors
+    /// If the text is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not an address or a range such as 10.0.0.0/8");
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            Some(bits) => bits.parse().ok().filter(|b| *b <= most),
-            None => Some(most),
-        };
-        Ok(Network {
-            address,
-            bits: bits.ok_or_else(wrong)?,
-        })
+        let range = text
+            .parse::<IpNet>()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let wrong = |_| format!("`{text}` is not an address or a range such as 10.0.0.0/8");
+        range.map(Network).map_err(wrong)
     }
 
     /// Whether an address is in it.
     pub fn holds(&self, address: IpAddr) -> bool {
         // Sockets for both families see IPv4 clients as ::ffff:a.b.c.d.
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => {
-                let differing = u32::from(a) ^ u32::from(b);
-                differing.leading_zeros() >= self.bits.into()
-            }
-            (IpAddr::V6(a), IpAddr::V6(b)) => {
-                let differing = u128::from(a) ^ u128::from(b);
-                differing.leading_zeros() >= self.bits.into()
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 }
 
@@ -87,13 +68,25 @@ mod tests {
             ("127.0.0.1", "127.0.0.2", false),
             ("2001:db8::/32", "2001:db8:1::1", true),
             ("2001:db8::/32", "2001:db9::1", false),
+            // Bits beyond the range do not count.
+            ("10.1.2.3/8", "10.255.0.1", true),
         ];
         for (network, address, wanted) in cases {
             let network = Network::parse(network).unwrap();
             let address = address.parse().unwrap();
             assert_eq!(network.holds(address), wanted, "{network:?} {address}");
         }
-        for text in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "a", "10.0.0.0/-1"] {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0/8",
+            "a",
+            "10.0.0.0/-1",
+            "10.0.0.0/",
+            "/8",
+            "::1/",
+        ] {
             assert!(Network::parse(text).is_err(), "{text}");
         }
     }

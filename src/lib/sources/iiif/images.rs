@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::service;
 use super::values::{all, id, kind, label, list, pixels, resolve, split_fragment, xywh};
 use crate::contracts::{ImageRef, Service};
-use crate::iiif::asked::Asked;
+use crate::iiif::QuotedRequest;
 use crate::sources::is_url;
 
 /// One image that is painted on a canvas.
@@ -175,7 +175,7 @@ fn fetchable(service: Service, base: &str) -> Option<Service> {
 
 /// A resource id that is itself an Image API request may select a part of the image, or rotate it.
 fn apply_own_url(found: &mut PaintedImage) {
-    let Some(asked) = found.image.url.as_deref().and_then(Asked::read) else {
+    let Some(asked) = found.image.url.as_deref().and_then(QuotedRequest::parse) else {
         return;
     };
     let Some(service) = &mut found.image.service else {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::service;
 use super::values::{all, id, kind, label, list, pixels, resolve, split_fragment, xywh};
 use crate::contracts::{ImageRef, Observation, Provenance, Region, Service, Space};
-use crate::iiif::asked::Asked;
+use crate::iiif::QuotedRequest;
 use crate::selectors;
 
 /// All targets of an annotation: one, several, or several in a list.
@@ -279,7 +279,7 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
 
 /// The service behind a URL that requests a whole image by the Image API.
 fn service_of_request(url: &str) -> Option<Service> {
-    let asked = Asked::read(url).filter(|a| a.region == "full" && a.is_at_full_size())?;
+    let asked = QuotedRequest::parse(url).filter(|a| a.region == "full" && a.is_full_size())?;
     Some(Service {
         id: asked.base.to_owned(),
         version: 2,

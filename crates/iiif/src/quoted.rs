@@ -1,0 +1,59 @@
+//! Image requests as documents quote them, in whatever version: which service, which part, how rotated.
+
+/// An image request that a document contains as a URI, `{base}/{region}/{size}/{rotation}/{quality}.{format}`, split
+/// into its parts. The parts are not validated: they may be of any version of the Image API, or wrong.
+///
+/// ```
+/// use recto_iiif::QuotedRequest;
+///
+/// let uri = "https://a.example/iiif/p1/10,20,300,400/max/0/default.jpg";
+/// let request = QuotedRequest::parse(uri).unwrap();
+/// assert_eq!((request.base, request.region), ("https://a.example/iiif/p1", "10,20,300,400"));
+/// assert!(request.is_full_size());
+/// assert!(QuotedRequest::parse("https://a.example/iiif/p1/info.json").is_none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotedRequest<'a> {
+    /// Base URI of the service, as it is spelled in the document.
+    pub base: &'a str,
+    /// `full`, `square`, `x,y,w,h` or `pct:x,y,w,h`.
+    pub region: &'a str,
+    /// The size parameter.
+    pub size: &'a str,
+    /// The rotation parameter.
+    pub rotation: &'a str,
+}
+
+const QUALITIES: [&str; 6] = [
+    "default.", "native.", "color.", "gray.", "grey.", "bitonal.",
+];
+
+impl<'a> QuotedRequest<'a> {
+    /// Splits a URI. None when it is not an image request: when its last segment does not begin with a quality of any
+    /// version, or its region has none of the known forms. A query or fragment behind it is ignored.
+    pub fn parse(uri: &'a str) -> Option<Self> {
+        let uri = uri.split(['?', '#']).next()?;
+        let mut parts = uri.rsplitn(5, '/');
+        let (quality, rotation, size, region, base) = (
+            parts.next()?,
+            parts.next()?,
+            parts.next()?,
+            parts.next()?,
+            parts.next()?,
+        );
+        let is_quality = QUALITIES.iter().any(|q| quality.starts_with(q));
+        let is_region = region == "full" || region == "square" || region.contains(',');
+        (is_quality && is_region && !base.is_empty()).then_some(QuotedRequest {
+            base,
+            region,
+            size,
+            rotation,
+        })
+    }
+
+    /// Whether the answer has the pixels of the region one for one, in the orientation of the stored image: size `full`
+    /// or `max`, rotation 0, not mirrored. A server with a size limit may still answer `max` smaller.
+    pub fn is_full_size(&self) -> bool {
+        ["full", "max"].contains(&self.size) && self.rotation.parse() == Ok(0.0)
+    }
+}
