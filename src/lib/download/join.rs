@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::cover::Rect;
 use super::pack::Pack;
 use super::plan::Plan;
-use crate::jpeg::{self, Grid, Refusal, Stitcher, Stop, Tally, tiled};
+use crate::jpeg::tiled::{TiffPlan, TiffWriter};
+use crate::jpeg::{self, Grid, JoinError, Stitcher, SymbolCounts, WriteError};
 
 /// How regions were joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +24,18 @@ pub enum Joined {
 
 /// Whether a JPEG may hold a picture of this size.
 pub fn fits_jpeg(size: [u32; 2]) -> bool {
-    size.iter().all(|&side| side <= jpeg::LONGEST)
+    size.iter().all(|&side| side <= jpeg::MAX_SIDE)
 }
 
 /// Joins the regions. A refusal says why they cannot be, in words; what was written then is of no use.
-pub fn join(pack: &Pack, may_be_tiff: bool, out: &mut (impl Write + Seek)) -> Result<Joined, Stop> {
+pub fn join(
+    pack: &Pack,
+    may_be_tiff: bool,
+    out: &mut (impl Write + Seek),
+) -> Result<Joined, WriteError> {
     let regions = Regions::of(pack)?;
     match regions.to_jpeg(out) {
-        Err(Stop::Refused(refusal)) if may_be_tiff && refusal.may_be_tiff() => {
+        Err(WriteError::Join(error)) if may_be_tiff && error.may_be_tiff() => {
             out.rewind()?;
             regions.to_tiff(out)
         }
@@ -44,7 +49,7 @@ struct Regions<'a> {
 }
 
 impl<'a> Regions<'a> {
-    fn of(pack: &'a Pack) -> Result<Self, Stop> {
+    fn of(pack: &'a Pack) -> Result<Self, WriteError> {
         let Plan { size, tile, .. } = *pack.plan();
         let grid = Grid::even(size, tile)?;
         Ok(Regions { pack, grid })
@@ -65,40 +70,40 @@ impl<'a> Regions<'a> {
     fn row<T: Send>(
         &self,
         row: usize,
-        tile: impl Fn([usize; 2], &[u8]) -> Result<T, Refusal> + Sync,
-    ) -> Result<Vec<T>, Stop> {
+        tile: impl Fn([usize; 2], &[u8]) -> Result<T, JoinError> + Sync,
+    ) -> Result<Vec<T>, WriteError> {
         let columns = 0..self.grid.count()[0];
         let one = |column| Ok(tile([column, row], &self.read([column, row])?)?);
         columns.into_par_iter().map(one).collect()
     }
 
-    fn to_jpeg(&self, out: &mut impl Write) -> Result<Joined, Stop> {
+    fn to_jpeg(&self, out: &mut impl Write) -> Result<Joined, WriteError> {
         if !fits_jpeg(self.grid.size()) {
-            return Err(Refusal::TooLarge("a side is too long for a JPEG".into()).into());
+            return Err(JoinError::TooLarge("a side is too long for a JPEG".into()).into());
         }
-        let mut tally = Tally::default();
+        let mut counts = SymbolCounts::default();
         for cell in self.grid.sample() {
-            tally.add(&Tally::of(&self.read(cell)?)?);
+            counts.add(&SymbolCounts::of(&self.read(cell)?)?);
         }
-        let plan = jpeg::Plan::new(self.grid.clone(), &self.read([0, 0])?, &tally)?;
-        out.write_all(&plan.head())?;
+        let plan = jpeg::Plan::new(self.grid.clone(), &self.read([0, 0])?, &counts)?;
+        out.write_all(&plan.header())?;
         let mut stitcher = Stitcher::new(&plan);
-        let mut is_plain = true;
+        let mut is_single_scan = true;
         for row in 0..self.grid.count()[1] {
             let tiles = self.row(row, |cell, bytes| plan.tile(cell, bytes))?;
-            is_plain &= tiles.iter().all(jpeg::Tile::is_plain);
+            is_single_scan &= tiles.iter().all(jpeg::Tile::is_single_scan);
             stitcher.band(&tiles, out)?;
         }
         stitcher.finish(out)?;
-        Ok(match is_plain {
+        Ok(match is_single_scan {
             true => Joined::Jpeg,
             false => Joined::Coefficients,
         })
     }
 
-    fn to_tiff(&self, out: &mut (impl Write + Seek)) -> Result<Joined, Stop> {
-        let plan = tiled::Plan::new(self.grid.clone(), &self.read([0, 0])?)?;
-        let mut writer = tiled::Writer::new(&plan, out)?;
+    fn to_tiff(&self, out: &mut (impl Write + Seek)) -> Result<Joined, WriteError> {
+        let plan = TiffPlan::new(self.grid.clone(), &self.read([0, 0])?)?;
+        let mut writer = TiffWriter::new(&plan, out)?;
         for row in 0..self.grid.count()[1] {
             for tile in &self.row(row, |cell, bytes| plan.tile(cell, bytes))? {
                 writer.tile(tile)?;

@@ -202,7 +202,7 @@ fn what_does_not_go_together_is_refused_in_words() {
             second(rewritten(&good[1], |code, bytes| {
                 (code != 0xE0).then(|| bytes.to_vec())
             })),
-            "colour app_segments differ: JFIF or Adobe",
+            "colour marks differ: JFIF or Adobe",
         ),
         (
             second(rewritten(&good[1], |code, bytes| {
@@ -212,9 +212,9 @@ fn what_does_not_go_together_is_refused_in_words() {
         ),
         (
             second(good[1][..good[1].len() / 2].to_vec()),
-            "a damaged JPEG: a scan ends after",
+            "damaged JPEG: a scan ends after",
         ),
-        (second(b"\x89PNG\r\n\x1a\n".to_vec()), "no JPEG"),
+        (second(b"\x89PNG\r\n\x1a\n".to_vec()), "not a JPEG"),
     ];
     for (tiles, words) in &cases {
         let found = join(&grid, tiles).map(|_| words).unwrap_err();
@@ -233,17 +233,17 @@ fn tiles_that_end_within_an_mcu_are_refused_unless_they_are_the_last() {
         (
             [2, 2],
             [1000, 16],
-            "tiles 1000 pixels wide, which is no multiple of 16",
+            "tiles 1000 pixels wide, which is not a multiple of 16",
         ),
         (
             [2, 2],
             [16, 24],
-            "tiles 24 pixels high, which is no multiple of 16",
+            "tiles 24 pixels high, which is not a multiple of 16",
         ),
         (
             [1, 1],
             [16, 12],
-            "tiles 12 pixels high, which is no multiple of 8",
+            "tiles 12 pixels high, which is not a multiple of 8",
         ),
     ] {
         let grid = Grid::new(vec![tile[0], 8], vec![tile[1], 8]).unwrap();
@@ -406,7 +406,7 @@ fn a_tiff_holds_the_tiles_at_their_full_size() {
             if shape.channels() == 4 {
                 assert_eq!(
                     plan.unwrap_err().to_string(),
-                    "four colours, in a TIFF",
+                    "four components, which a TIFF cannot hold",
                     "{name}"
                 );
                 continue;
@@ -463,19 +463,19 @@ fn tiles_that_a_tiff_cannot_hold_are_refused() {
     let found = tiled::TiffPlan::new(grid, &first([72, 72], [1, 1])).unwrap_err();
     assert_eq!(
         found.to_string(),
-        "tiles of 72 x 72 pixels, in a TIFF 72 is to be a multiple of 16"
+        "tiles of 72 x 72 pixels; in a TIFF 72 must be a multiple of 16"
     );
     let grid = Grid::even([200, 200], [48, 48]).unwrap();
     let found = tiled::TiffPlan::new(grid, &first([48, 48], [4, 1])).unwrap_err();
     assert_eq!(
         found.to_string(),
-        "tiles of 48 x 48 pixels, in a TIFF 48 is to be a multiple of 32"
+        "tiles of 48 x 48 pixels; in a TIFF 48 must be a multiple of 32"
     );
     let grid = Grid::new(vec![64, 32, 64], vec![64]).unwrap();
     let found = tiled::TiffPlan::new(grid, &first([64, 64], [1, 1])).unwrap_err();
     assert_eq!(
         found.to_string(),
-        "tiles of several sizes, in a TIFF all have one"
+        "tiles of several sizes; in a TIFF all have the same"
     );
     // One tile of any size is padded.
     let grid = Grid::even([50, 30], [64, 64]).unwrap();

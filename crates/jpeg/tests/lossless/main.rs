@@ -1,5 +1,5 @@
-//! The `jpeg` room from outside: what `check` lets pass and what it refuses, and tiles joined without loss, judged by
-//! a decoder that is not recto's. Fixtures are made here. `scripts/judge_stitch.py` asks libjpeg-turbo and libtiff.
+//! The crate from outside: what `check` accepts and what it rejects, and tiles joined without loss, compared by a
+//! decoder of somebody else. All pictures are drawn here. `scripts/judge_stitch.py` asks libjpeg-turbo and libtiff.
 
 mod fixtures;
 mod hostile;

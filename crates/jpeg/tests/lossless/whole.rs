@@ -103,47 +103,47 @@ fn a_fault_says_where_it_is() {
     let end = plain.len() - 2;
     let scan = segments(&plain).last().unwrap().1.end;
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("no image", b"<!DOCTYPE html>".to_vec(), "no JPEG"),
-        ("nothing", Vec::new(), "no JPEG"),
+        ("no image", b"<!DOCTYPE html>".to_vec(), "not a JPEG"),
+        ("nothing", Vec::new(), "not a JPEG"),
         (
             "no scan",
             [&plain[..2], &[0xFF, 0xD9]].concat(),
-            "a damaged JPEG: no frame header (SOF)",
+            "damaged JPEG: no frame header (SOF)",
         ),
         (
             "header",
             plain[..30].to_vec(),
-            "a damaged JPEG: it ends in a header segment (FF C0)",
+            "damaged JPEG: it ends within a header segment (FF C0)",
         ),
         (
             "half",
             plain[..(scan + end) / 2].to_vec(),
-            "a damaged JPEG: a scan ends after ",
+            "damaged JPEG: a scan ends after ",
         ),
         (
             "no end",
             plain[..end].to_vec(),
-            "a damaged JPEG: it ends without its end marker (EOI)",
+            "damaged JPEG: it ends without its end marker (EOI)",
         ),
         (
             "more",
             [&plain[..end], &[0x55; 9], &plain[end..]].concat(),
-            "a damaged JPEG: more data than the 70 MCUs of a scan need",
+            "damaged JPEG: more data than the 70 MCUs of a scan need",
         ),
         (
             "order",
             swapped,
-            "a damaged JPEG: a marker FF D2 where a restart is due, after 14 of 70 MCUs",
+            "damaged JPEG: a marker FF D2 instead of a restart marker, after 14 of 70 MCUs",
         ),
         (
             "interval",
             lost,
-            "a damaged JPEG: a marker FF D2 where a restart is due, after 14 of 70 MCUs",
+            "damaged JPEG: a marker FF D2 instead of a restart marker, after 14 of 70 MCUs",
         ),
         (
             "ends at restart",
             [&restarts[..marker(0xD1)], &[0xFF, 0xD9]].concat(),
-            "a damaged JPEG: a scan ends after 14 of 70 MCUs",
+            "damaged JPEG: a scan ends after 14 of 70 MCUs",
         ),
     ];
     for (name, bytes, words) in cases {
@@ -242,7 +242,7 @@ fn a_height_told_behind_the_scan_is_the_height() {
     let found = check(&unknown).unwrap_err().to_string();
     assert_eq!(
         found,
-        "a damaged JPEG: a height of 0, and no marker (DNL) that tells it"
+        "damaged JPEG: a height of 0, and no DNL segment that gives it"
     );
     let end = unknown.len() - 2;
     let lines = segment(0xDC, &(SIZE[1] as u16).to_be_bytes());
@@ -262,7 +262,7 @@ fn kinds_that_are_not_read_are_left_to_others() {
         })
     };
     let cases = [
-        (as_frame(0xC1, 12), "12 bits to the sample"),
+        (as_frame(0xC1, 12), "12 bits per sample"),
         (as_frame(0xC3, 8), "lossless coding"),
         (as_frame(0xC5, 8), "hierarchical coding"),
         (as_frame(0xC9, 8), "arithmetic coding"),
@@ -309,12 +309,12 @@ fn a_component_or_a_scan_that_is_missing_is_noticed() {
         (
             [0, 0, 0],
             [0, 5, 0],
-            "a scan header (SOS) of an illegal progression",
+            "a scan header (SOS) with an illegal progression",
         ),
         (
             [0, 0, 0],
             [0, 0, 0x31],
-            "a scan header (SOS) of an illegal progression",
+            "a scan header (SOS) with an illegal progression",
         ),
     ] {
         let mut changed = bytes.clone();
@@ -345,7 +345,7 @@ fn tables_that_make_no_sense_are_refused() {
     };
     let counts = |first: u8, second: u8| [&[0x00, first, second][..], &[0; 14]].concat();
     let cases = [
-        (0xC4, counts(3, 0), "more symbols than there is room for"),
+        (0xC4, counts(3, 0), "more symbols than the segment holds"),
         (
             0xC4,
             [&counts(3, 0)[..], &[1, 2, 3]].concat(),
@@ -382,9 +382,9 @@ fn few_bytes_cannot_ask_for_much_memory() {
     for (progressive, words) in [
         (
             true,
-            "a JPEG of a rare kind: progressive, of 201326592 blocks; at most 16777216 are kept in memory",
+            "unsupported JPEG: progressive with 201326592 blocks; at most 16777216 are kept in memory",
         ),
-        (false, "a damaged JPEG: a scan ends after "),
+        (false, "damaged JPEG: a scan ends after "),
     ] {
         let shape = Shape {
             progressive,
@@ -415,7 +415,7 @@ fn few_bytes_cannot_ask_for_much_memory() {
     );
     let found = check(&large).unwrap_err().to_string();
     assert!(
-        found.starts_with("a damaged JPEG: 3145728 blocks cannot be in "),
+        found.starts_with("damaged JPEG: 3145728 blocks cannot be in "),
         "{found}"
     );
 }
