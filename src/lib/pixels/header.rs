@@ -9,28 +9,29 @@ use image::{ImageDecoder, ImageFormat, ImageReader};
 use super::tiff::is_tiff;
 use crate::error::Error;
 
-/// What the header of an image file says.
+/// What the header of an image file declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Width of the stored picture in pixels, before any EXIF orientation.
+    /// Width of the stored image in pixels, before EXIF orientation is applied.
     pub width: u32,
-    /// Height of the stored picture in pixels, before any EXIF orientation.
+    /// Height of the stored image in pixels, before EXIF orientation is applied.
     pub height: u32,
     /// Colour channels as decoded: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
     pub channels: u8,
-    /// Bits to a sample as decoded: 8, 16 or 32.
+    /// Bits per sample as decoded: 8, 16 or 32.
     pub depth: u8,
     /// Media type by content: `image/jpeg`, `image/png`, `image/tiff`, `image/webp`, `image/gif`.
     pub media_type: &'static str,
-    /// EXIF orientation, 1 to 8; 1 where there is none.
+    /// EXIF orientation, 1 to 8; 1 if there is none.
     pub orientation: u8,
 }
 
 impl Header {
-    /// What of such a picture is lost when it is written with 8 bits a sample and no alpha.
+    /// What is lost when such an image is written with 8 bits per sample and without alpha; none if nothing is lost.
     pub fn lost_in_eight_bits(&self) -> Option<String> {
         let has_alpha = matches!(self.channels, 2 | 4);
-        let deep = (self.depth > 8).then(|| format!("{} bits to a sample became 8", self.depth));
+        let deep =
+            (self.depth > 8).then(|| format!("{} bits per sample were reduced to 8", self.depth));
         let alpha = has_alpha.then(|| "alpha was dropped".to_owned());
         let lost: Vec<String> = deep.into_iter().chain(alpha).collect();
         (!lost.is_empty()).then(|| lost.join(", "))
@@ -54,12 +55,15 @@ pub fn suffix(media_type: &str) -> &'static str {
     }
 }
 
-/// The media type of some bytes by their first few, or none if they are no image that recto reads.
+/// The media type of a file, by its first bytes; none if it is not an image that recto reads.
 pub fn sniff(bytes: &[u8]) -> Option<&'static str> {
     media_type(image::guess_format(bytes).ok()?)
 }
 
 /// Reads the header of an image file.
+///
+/// # Errors
+/// The file cannot be read, or is not an image that recto reads.
 pub fn measure(path: &Path) -> Result<Header, Error> {
     let fault = |cause: String| {
         Error::new(format!(
@@ -72,12 +76,18 @@ pub fn measure(path: &Path) -> Result<Header, Error> {
     measure_in(BufReader::new(file)).map_err(fault)
 }
 
-/// Reads the header of an image in memory. The error says why it is no image.
+/// Reads the header of an image in memory.
+///
+/// # Errors
+/// The bytes are not an image that recto reads: why not.
 pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
     measure_in(Cursor::new(bytes))
 }
 
-/// Reads the header of an image from its start. The error says why it is no image.
+/// Reads the header of an image from its first bytes.
+///
+/// # Errors
+/// The input is not an image that recto reads: why not.
 pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     let mut input = input;
     if let Some(header) = of_jpeg_tiles(&mut input) {
@@ -86,12 +96,12 @@ pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     of_jpeg_head(&mut input).unwrap_or_else(|| header_of(input))
 }
 
-/// How much of a JPEG is read for its header: nearly all have it in the first, those with thumbnails and profiles in
-/// the second; beyond the third there is none.
+/// How many bytes of a JPEG are read for its header. For most files the first is enough, with thumbnails and profiles
+/// the second; there is no header beyond the third.
 const JPEG_HEADS: [u64; 3] = [1 << 14, 1 << 20, 64 << 20];
 
-/// The header of a JPEG by its first bytes alone, for the decoder takes all it is given into memory; none for what is
-/// no JPEG.
+/// The header of a JPEG, read from its first bytes only, because the decoder takes all of its input into memory. None if
+/// it is not a JPEG.
 fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, String>> {
     if !input.fill_buf().ok()?.starts_with(&[0xFF, 0xD8]) {
         return None;
@@ -116,13 +126,13 @@ fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
     let reader = reader(input)?;
     let format = reader
         .format()
-        .ok_or("its first bytes are those of no known image type")?;
+        .ok_or("its first bytes are not those of a known image type")?;
     let media_type =
-        media_type(format).ok_or_else(|| format!("{format:?} is a type that no stage reads"))?;
+        media_type(format).ok_or_else(|| format!("images of type {format:?} are not supported"))?;
     let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
-        return Err(format!("its header says {width} x {height} pixels"));
+        return Err(format!("its header declares {width} x {height} pixels"));
     }
     let colour = decoder.color_type();
     let channels = colour.channel_count();
@@ -138,7 +148,7 @@ fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
     })
 }
 
-/// The header of a TIFF whose pieces are JPEGs in luma and chroma, which is read piece by piece.
+/// The header of a TIFF whose tiles or strips are JPEGs in YCbCr, which `tiff` reads. None for any other file.
 pub fn of_jpeg_tiles(input: &mut (impl BufRead + Seek)) -> Option<Header> {
     if !is_tiff(input.fill_buf().ok()?) {
         return None;
@@ -169,7 +179,10 @@ pub fn of_jpeg_tiles(input: &mut (impl BufRead + Seek)) -> Option<Header> {
     header
 }
 
-/// A reader that knows what it reads by the first bytes; BigTIFF, which has a mark of its own, is TIFF too.
+/// A reader that recognises the format by the first bytes. BigTIFF has a magic number of its own.
+///
+/// # Errors
+/// The input cannot be read.
 pub fn reader<R: BufRead + Seek>(mut input: R) -> Result<ImageReader<R>, String> {
     const BIG_TIFF: [&[u8]; 2] = [b"II\x2b\0", b"MM\0\x2b"];
     let start = input.fill_buf().map_err(|e| e.to_string())?;
@@ -196,7 +209,7 @@ fn media_type(format: ImageFormat) -> Option<&'static str> {
     })
 }
 
-/// The size of a picture turned as its EXIF orientation says.
+/// The size of an image after its EXIF orientation is applied.
 pub fn rotated_size([width, height]: [u32; 2], orientation: u8) -> [u32; 2] {
     if orientation >= 5 {
         [height, width]

@@ -5,8 +5,8 @@ use std::io::Cursor;
 use super::header::reader;
 use super::tiff::is_tiff;
 
-/// The ICC profile of an image, if it has one that is about grey or RGB, as many `channels` (1 or 3) as it is decoded
-/// to: a profile of inks says nothing of what they are decoded to.
+/// The ICC profile of an image, if it has one for grey or RGB, as many `channels` (1 or 3) as the image is decoded to. A
+/// profile for CMYK does not apply to the decoded pixels.
 pub fn icc(bytes: &[u8], channels: u8) -> Option<Vec<u8>> {
     let profile = match is_tiff(bytes) {
         true => icc_of_tiff(bytes)?,

@@ -1,9 +1,9 @@
-//! The EXIF orientation of a file set to 1 without touching a pixel, for readers that disagree about whether to
-//! turn a picture: where nothing asks for a turn, all of them see the stored pixels.
+//! Removes the EXIF orientation of a file without changing pixels. Readers disagree about whether to apply it; without
+//! it, all of them see the stored pixels.
 
 use image::metadata::Orientation;
 
-/// The same file, in which no EXIF asks for a turn. What is no JPEG, PNG, TIFF or WebP stays as it is.
+/// The same file without EXIF orientation. Files other than JPEG, PNG, TIFF and WebP stay as they are.
 pub fn without_orientation(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         return without_exif_of_png(bytes);
@@ -26,7 +26,7 @@ pub fn without_orientation(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Where the EXIF of a JPEG stands: in APP1 segments before the first scan.
+/// Positions of EXIF in a JPEG: in APP1 segments before the first scan.
 fn exif_of_jpeg(bytes: &[u8]) -> Vec<(usize, usize)> {
     const START: &[u8] = b"Exif\0\0";
     let mut spans = Vec::new();
@@ -37,7 +37,7 @@ fn exif_of_jpeg(bytes: &[u8]) -> Vec<(usize, usize)> {
             continue;
         }
         let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
-        // A length counts its own two bytes.
+        // The length includes its own two bytes.
         let Some(body) = bytes.get(at + 4..end).filter(|_| marker != 0xda) else {
             break;
         };
@@ -49,7 +49,7 @@ fn exif_of_jpeg(bytes: &[u8]) -> Vec<(usize, usize)> {
     spans
 }
 
-/// Where the EXIF of a WebP stands: in chunks `EXIF`, some of which begin as those of a JPEG do.
+/// Positions of EXIF in a WebP: in chunks `EXIF`, some of which begin like those of a JPEG.
 fn exif_of_webp(bytes: &[u8]) -> Vec<(usize, usize)> {
     let mut spans = Vec::new();
     let mut at = 12;
@@ -69,7 +69,7 @@ fn exif_of_webp(bytes: &[u8]) -> Vec<(usize, usize)> {
     spans
 }
 
-/// A PNG without its `eXIf` chunks, whose checksums a change would break.
+/// A PNG without its `eXIf` chunks. They are removed and not changed, because they have checksums.
 fn without_exif_of_png(bytes: Vec<u8>) -> Vec<u8> {
     let mut kept = bytes[..8].to_vec();
     let mut at = 8;

@@ -1,4 +1,4 @@
-//! Row-by-row image writers for `download`: memory holds a band, never a picture.
+//! Writes images row by row, for `download`: memory holds a band and never the whole image.
 
 use std::cell::RefCell;
 use std::io::{self, Seek, Write};
@@ -8,15 +8,15 @@ use jpeg_encoder::{EncodingError, ImageBuffer, JpegColorType, SamplingFactor};
 
 use super::icc::icc;
 
-/// The longest side that a JPEG written here has: libjpeg, and so most readers, stop there (the format's own
-/// limit is 65,535).
+/// Longest side of a JPEG that is written, in pixels: the limit of libjpeg and so of most readers (the format itself
+/// allows 65,535).
 pub const JPEG_LONGEST: u32 = 65_500;
 
-/// Pictures are encoded anew at this quality when they must be: near the knee where more bytes buy no more
-/// likeness to tiles that were JPEG already.
+/// Quality of JPEGs that have to be re-encoded. Above it, files grow but do not get more similar to tiles that were
+/// JPEGs already.
 pub const JPEG_QUALITY: u8 = 95;
 
-/// A picture that gives its rows from top to bottom, each once.
+/// An image that provides its rows from top to bottom, each once.
 pub trait Rows {
     /// Width in pixels.
     fn width(&self) -> u32;
@@ -28,11 +28,14 @@ pub trait Rows {
     fn icc(&self) -> Option<&[u8]> {
         None
     }
-    /// The EXIF orientation in which readers should show the rows, 1 to 8; 1 is as they are.
+    /// EXIF orientation of the rows, 1 to 8; 1 if they are upright.
     fn orientation(&self) -> u8 {
         1
     }
     /// Fills `row` (width × channels bytes) with the next row.
+    ///
+    /// # Errors
+    /// The row cannot be read.
     fn next_row(&mut self, row: &mut [u8]) -> io::Result<()>;
 }
 
@@ -58,7 +61,10 @@ impl Encoding {
     }
 }
 
-/// Writes a picture. Errors of the rows and of the output come back as they are.
+/// Writes an image.
+///
+/// # Errors
+/// Errors of the rows and of the output are returned unchanged; a JPEG cannot have sides above [`JPEG_LONGEST`].
 pub fn write(
     rows: &mut dyn Rows,
     encoding: Encoding,
@@ -116,7 +122,7 @@ struct Pulled<'a> {
     error: Option<io::Error>,
 }
 
-/// Rows as the encoder wants them: it pulls, and cannot be told of errors.
+/// Rows for the encoder, which pulls them and cannot receive errors.
 struct Pull<'a, 'b> {
     state: &'a RefCell<Pulled<'b>>,
     width: u16,
@@ -138,7 +144,7 @@ impl ImageBuffer for Pull<'_, '_> {
     }
     fn fill_buffers(&self, y: u16, buffers: &mut [Vec<u8>; 4]) {
         let state = &mut *self.state.borrow_mut();
-        // The last row is asked for again, to fill the last blocks.
+        // The encoder asks for the last row again, to fill the last blocks.
         if state.error.is_none() && y == state.next {
             state.error = state.rows.next_row(&mut state.row).err();
             state.next += 1;
@@ -236,7 +242,7 @@ where
     image.finish().map_err(io::Error::other)
 }
 
-/// EXIF that says the orientation and no more; none where there is nothing to say.
+/// EXIF with only the orientation; none if that is 1.
 fn exif(rows: &dyn Rows) -> Option<Vec<u8>> {
     let orientation = rows.orientation();
     (orientation != 1).then(|| {
@@ -255,7 +261,7 @@ fn each_row(rows: &mut dyn Rows, mut to: impl FnMut(&[u8]) -> io::Result<()>) ->
     Ok(())
 }
 
-/// A decoded picture as rows: 8 bits, grey or RGB, alpha dropped.
+/// The rows of a decoded image: 8 bits, grey or RGB, without alpha.
 pub struct Decoded {
     samples: Vec<u8>,
     width: u32,
@@ -267,7 +273,7 @@ pub struct Decoded {
 }
 
 impl Decoded {
-    /// The same with the ICC profile of the file it was decoded from.
+    /// Adds the ICC profile of the file that it was decoded from.
     pub fn with_icc_of(self, bytes: &[u8]) -> Self {
         Decoded {
             icc: icc(bytes, self.channels),
@@ -275,7 +281,7 @@ impl Decoded {
         }
     }
 
-    /// The same, to be shown in an EXIF orientation.
+    /// Sets the EXIF orientation.
     pub fn with_orientation(self, orientation: u8) -> Self {
         Decoded {
             orientation,
@@ -283,7 +289,7 @@ impl Decoded {
         }
     }
 
-    /// Rows of a decoded picture.
+    /// The rows of a decoded image.
     pub fn new(image: DynamicImage) -> Self {
         let (width, height) = (image.width(), image.height());
         let (channels, samples) = match image.color().has_color() {
@@ -329,7 +335,7 @@ impl Rows for Decoded {
     }
 }
 
-/// A picture made smaller on the way, each pixel the mean of the area it covers. Holds one row.
+/// An image reduced while it is read: each pixel is the mean of the area that it covers. Holds one row.
 pub struct Shrunk<R> {
     rows: R,
     width: u32,
@@ -341,14 +347,14 @@ pub struct Shrunk<R> {
     columns: Vec<Span>,
 }
 
-/// The source columns one target column covers: the first, and the share of each.
+/// The source columns that one target column covers: the first, and the share of each.
 struct Span {
     first: usize,
     shares: Vec<f32>,
 }
 
 impl<R: Rows> Shrunk<R> {
-    /// A picture of `width` × `height`, neither above that of `rows`.
+    /// Reduces `rows` to `width` × `height`, neither larger than before.
     pub fn new(rows: R, width: u32, height: u32) -> Self {
         let samples = usize::from(rows.channels());
         let columns = (0..width).map(|x| span(x, width, rows.width())).collect();
@@ -412,7 +418,7 @@ impl<R: Rows> Rows for Shrunk<R> {
         let span = span(self.done, self.height, self.rows.height());
         self.sums.fill(0.0);
         for (i, &share) in span.shares.iter().enumerate() {
-            // A source row that straddles two target rows is read once and used twice.
+            // A source row that belongs to two target rows is read once and used twice.
             while self.read <= (span.first + i) as u32 {
                 self.rows.next_row(&mut self.source)?;
                 self.read += 1;

@@ -7,36 +7,39 @@ use image::{Rgb, RgbImage};
 use super::decode::decode;
 use crate::contracts::BBox;
 
-/// One picture of a sheet.
+/// One image of a sheet.
 #[derive(Debug)]
 pub struct Cell {
-    /// The picture, no larger than [`side`] says.
+    /// The image, reduced to [`side`].
     pub thumbnail: RgbImage,
-    /// Width and height of the picture itself, in which its boxes are.
+    /// Width and height of the original image in pixels, the space of its boxes.
     pub size: [u32; 2],
-    /// What stands under it.
+    /// The text below it.
     pub caption: String,
-    /// Class, its name, and the box in pixels of the picture.
+    /// Index and name of the class, and the box in pixels of the original image.
     pub boxes: Vec<(usize, String, BBox)>,
 }
 
-/// The longest side of a thumbnail, in pixels: larger where there are few.
+/// Longest side of a thumbnail in pixels: larger if there are few.
 pub fn side(pictures: usize) -> u32 {
     if pictures <= 6 { 640 } else { 320 }
 }
 
-/// Up to this many boxes each has its name beside it; beyond, only those wide enough for it, and the legend tells.
+/// Up to this many boxes, each has its name beside it; above, only boxes that are wide enough.
 const MOST_TAGS: usize = 24;
 
 const MARGIN: u32 = 8;
-/// Height of a line of captions: letters of 7 dots, twice their size, and air.
+/// Height of a line of captions in pixels: letters of 7 dots at double size, and space.
 const LINE: u32 = 20;
 const BACKGROUND: Rgb<u8> = Rgb([24, 24, 28]);
 const INK: Rgb<u8> = Rgb([235, 235, 235]);
-/// Rows of the legend; more classes than fit are counted in its last line.
+/// Maximum lines of the legend; the last one counts the classes that do not fit.
 const MOST_LEGEND_LINES: u32 = 12;
 
-/// A picture reduced to `side`, refusing more than `most_pixels`.
+/// Decodes an image of at most `most_pixels` and reduces it to `side`.
+///
+/// # Errors
+/// The image has more pixels, is damaged, or is not supported.
 pub fn thumbnail(bytes: &[u8], side: u32, most_pixels: u64) -> Result<RgbImage, String> {
     let image = decode(bytes, most_pixels)?;
     if image.width() <= side && image.height() <= side {
@@ -45,7 +48,7 @@ pub fn thumbnail(bytes: &[u8], side: u32, most_pixels: u64) -> Result<RgbImage, 
     Ok(image.thumbnail(side, side).to_rgb8())
 }
 
-/// Pictures in a grid, about as wide as high, over a legend of the classes.
+/// Draws images in an approximately square grid, above a legend of the classes.
 pub fn sheet(cells: &[Cell], classes: &[String]) -> RgbImage {
     let columns = (1..=8).find(|c| c * c >= cells.len()).unwrap_or(8);
     let side = side(cells.len());
@@ -121,7 +124,7 @@ fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], room: [u32; 2], cell: 
         .iter()
         .map(|(class, name, b)| {
             let b = b.scale(scale[0], scale[1]);
-            // Boxes lie inside the picture: no number is negative.
+            // Boxes are inside the image: no number is negative.
             let end = |v: f64, side: u32| (v.round() as u32).min(side.saturating_sub(1));
             let corners = [
                 left + end(b.x, width),
@@ -150,7 +153,7 @@ fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], room: [u32; 2], cell: 
     );
 }
 
-/// The name above its box, inside it where there is no room above, left of the picture's right `edge`.
+/// Draws the name above its box, or inside if there is no space above, left of the right `edge` of the image.
 fn tag(
     sheet: &mut RgbImage,
     [left, top, right, _]: [u32; 4],
@@ -174,7 +177,7 @@ fn caption(sheet: &mut RgbImage, text: &str, room: u32, [centre, y]: [u32; 2]) {
     write(sheet, [left, y], &text, 2, INK);
 }
 
-/// Letters that can be drawn.
+/// A text with only letters that can be drawn.
 fn plain(text: &str) -> String {
     deunicode::deunicode(text)
         .chars()
@@ -190,7 +193,7 @@ fn shortened(text: &str, most: usize) -> String {
     format!("{kept}..")
 }
 
-/// A colour per class, far from its neighbours': steps of the golden angle around the colour circle.
+/// A colour per class, different from its neighbours: steps of the golden angle around the colour circle.
 fn colour(class: usize) -> Rgb<u8> {
     let hue = (class as f64 * 137.507_764) % 360.0 / 60.0;
     let channel = |offset: f64| {

@@ -26,7 +26,7 @@ impl JpegSource {
         }
     }
 
-    /// How much smaller it is decoded, and the part of that, in its pixels.
+    /// The factor by which it is decoded smaller for a plan, and the part, in pixels of the smaller image.
     pub(super) fn part(&self, plan: &RenderPlan) -> (u32, [f64; 4]) {
         let [_, _, w, h] = plan.region.map(f64::from);
         let asked = (w / f64::from(plan.size[0])).min(h / f64::from(plan.size[1]));
@@ -60,12 +60,12 @@ impl JpegSource {
         *self.threshold.get_or_init(found)
     }
 
-    /// What can be cut out of the file without decoding it.
+    /// The response to a plan, if it can be cut out of the file without decoding.
     pub(super) fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         const MOST_SIDE: u32 = 2048;
         let is_grey = self.jpeg.channels() == 1;
         if plan.is_whole_jpeg(self.jpeg.size(), is_grey) {
-            // What may not be handed on as it is may still be cut out.
+            // If the whole file cannot be used, a part of it may still be cut out.
             if let Some(bytes) = self.jpeg.alone() {
                 return Some(bytes);
             }

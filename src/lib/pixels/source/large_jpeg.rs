@@ -1,5 +1,5 @@
-//! A large JPEG to be served: parts of it are decoded by its index, in half, a quarter or an eighth of its size where
-//! that is enough, so that neither time nor memory grow with the whole.
+//! Decodes parts of a large JPEG by an index, at half, a quarter or an eighth of the size if that is enough, so that
+//! neither time nor memory grow with the whole image.
 
 use image::DynamicImage;
 use rayon::prelude::*;
@@ -12,11 +12,11 @@ use crate::jpeg::{self, Colour};
 use crate::pixels::colour::ToSrgb;
 use crate::pixels::render::has_plain_colours;
 
-/// Smaller pictures are decoded whole, once.
+/// Images with fewer pixels are decoded as a whole, once.
 pub const LEAST_PIXELS: u64 = 4 << 20;
-/// How much smaller pictures are decoded: an eighth leaves a pixel of a block.
+/// Factors by which an image can be decoded smaller: an eighth leaves one pixel per block.
 const FACTORS: [u32; 4] = [8, 4, 2, 1];
-/// Blocks that are held at once, about: 128 bytes each.
+/// Approximate number of blocks in memory at once, 128 bytes each.
 const MOST_BLOCKS: u32 = 1 << 17;
 
 /// A JPEG and its index.
@@ -24,20 +24,23 @@ const MOST_BLOCKS: u32 = 1 << 17;
 pub struct LargeJpeg {
     bytes: Vec<u8>,
     index: Index,
-    /// The way from its profile to sRGB.
+    /// The conversion from its profile to sRGB.
     pub to_srgb: Option<ToSrgb>,
 }
 
 impl LargeJpeg {
-    /// Indexes a JPEG of grey or three colours; gives the bytes back if it cannot be.
+    /// Indexes a JPEG of grey or three colours.
+    ///
+    /// # Errors
+    /// The file cannot be indexed: returns the bytes.
     pub fn of(bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
         let Ok(index) = Index::read(&bytes) else {
             return Err(bytes);
         };
         let to_srgb = index.icc().and_then(ToSrgb::from_profile);
         let is_of_light = matches!(index.colour(), Colour::Grey | Colour::YCbCr | Colour::Rgb);
-        let has_inks = to_srgb.as_ref().is_some_and(ToSrgb::is_of_inks);
-        // Components that are not the largest fill a whole number of pixels each.
+        let has_inks = to_srgb.as_ref().is_some_and(ToSrgb::is_cmyk);
+        // Samples of subsampled components must cover a whole number of pixels.
         let is_even = index.sampling().iter().all(|factors| {
             let [w, h] = index.mcu().map(|side| side / 8);
             w.is_multiple_of(factors[0]) && h.is_multiple_of(factors[1])
@@ -66,28 +69,31 @@ impl LargeJpeg {
         }
     }
 
-    /// Bytes that it takes in memory.
+    /// Bytes of memory that it takes.
     pub fn held(&self) -> usize {
         self.bytes.len() + self.index.memory()
     }
 
-    /// How much smaller a picture may be decoded of which every `asked`-th pixel is wanted.
+    /// The factor by which an image can be decoded smaller if it is then reduced by `asked` in total.
     pub fn factor(asked: f64) -> u32 {
         let enough = |factor: &u32| f64::from(*factor) <= asked * 1.004;
         FACTORS.into_iter().find(enough).unwrap_or(1)
     }
 
-    /// The size of the picture decoded smaller.
+    /// The size of the image decoded smaller by a factor.
     pub fn size_at(&self, factor: u32) -> [u32; 2] {
         self.size().map(|side| side.div_ceil(factor))
     }
 
-    /// About the bytes that it takes to decode so many pixels of the picture.
+    /// Bytes of memory needed to decode this many pixels, approximately.
     pub fn cost(pixels: f64) -> u64 {
         (pixels * 12.0) as u64
     }
 
-    /// Decodes a region of the picture made smaller by a factor: `[x, y, width, height]` inside [`LargeJpeg::size_at`].
+    /// Decodes a region smaller by a factor: `[x, y, width, height]` inside [`LargeJpeg::size_at`].
+    ///
+    /// # Errors
+    /// The file is damaged.
     pub fn region(&self, factor: u32, region: [u32; 4]) -> Result<DynamicImage, String> {
         match factor {
             1 => self.as_stored(region),
@@ -95,8 +101,8 @@ impl LargeJpeg {
         }
     }
 
-    /// The region as decoders of whole pictures have it: cut out with a margin for what is smoothed across blocks,
-    /// some rows at a time.
+    /// Decodes a region at full size, with the same pixels as if the whole image was decoded: cut out with a margin for
+    /// smoothing across blocks, some rows at a time.
     fn as_stored(&self, [x, y, w, h]: [u32; 4]) -> Result<DynamicImage, String> {
         const MOST_PIXELS: u32 = 1 << 21;
         let mcu = self.index.mcu();
@@ -121,10 +127,11 @@ impl LargeJpeg {
             out.copy_from_slice(image.crop_imm(left, above, w, high).as_bytes());
             Ok::<_, String>(())
         })?;
-        image_of([w, h], pixels, channels).ok_or_else(|| "its pixels do not fill it".into())
+        image_of([w, h], pixels, channels)
+            .ok_or_else(|| "the number of pixels does not fit the size".into())
     }
 
-    /// The MCUs of a region, whose pixels are MCUs of this size, and some around it.
+    /// The MCUs of a region and of a margin around it. `mcu` is their size in pixels.
     fn window(&self, [x, y, w, h]: [u32; 4], mcu: [u32; 2], margin: u32) -> Window {
         let most = self.index.mcus();
         let from = [x / mcu[0], y / mcu[1]].map(|n| n.saturating_sub(margin));
@@ -144,7 +151,7 @@ impl LargeJpeg {
             from: [window.from[0], top],
             to: [window.to[0], (top + rows).min(window.to[1])],
         };
-        // Bands lie one below the other, each begins at a row of its own.
+        // Each band begins at a row of its own.
         let mut rest = &mut pixels[..];
         let mut work = Vec::new();
         for band in bands.map(whole) {
@@ -165,7 +172,8 @@ impl LargeJpeg {
             planes.write(place, first - band.from[1] * mcu[1], own);
             Ok::<_, String>(())
         })?;
-        image_of([w, h], pixels, channels).ok_or_else(|| "its pixels do not fill it".into())
+        image_of([w, h], pixels, channels)
+            .ok_or_else(|| "the number of pixels does not fit the size".into())
     }
 
     fn rows_at_once(&self, window: Window) -> u32 {
@@ -176,8 +184,8 @@ impl LargeJpeg {
         (MOST_BLOCKS / in_row).clamp(1, 16)
     }
 
-    /// A region as a JPEG cut out without loss, filled up to a square of `filled` pixels a side if that is given. None
-    /// where it is no whole MCUs, or colours are to be changed.
+    /// A region as a JPEG cut out without loss, filled up to a square of `filled` pixels per side if that is given. None
+    /// if the region does not consist of whole MCUs, or if colours have to be converted.
     pub fn cut(
         &self,
         [x, y, w, h]: [u32; 4],
@@ -201,23 +209,23 @@ impl LargeJpeg {
         self.index.crop(&self.bytes, window, full, tables).ok()
     }
 
-    /// All of it as it is stored, without words. None where colours are to be changed.
+    /// The whole file without metadata; none if colours have to be converted.
     pub fn alone(&self) -> Option<Vec<u8>> {
         let is_plain = || jpeg::check(&self.bytes).is_ok_and(|facts| has_plain_colours(&facts));
         (self.to_srgb.is_none() && is_plain()).then(|| jpeg::strip_metadata(&self.bytes))?
     }
 
-    /// Blocks of luma in an MCU, across and down.
+    /// Blocks of luma per MCU, horizontally and vertically.
     pub fn sampling(&self) -> [u32; 2] {
         self.index.sampling()[0]
     }
 
-    /// Whether chroma has one block in an MCU.
+    /// Whether chroma has one block per MCU.
     pub fn is_chroma_single(&self) -> bool {
         self.index.sampling()[1..].iter().all(|n| *n == [1, 1])
     }
 
-    /// What its components mean.
+    /// The colour space of its components.
     pub fn colour(&self) -> Colour {
         self.index.colour()
     }
@@ -234,10 +242,12 @@ fn decoded(bytes: &[u8], channels: u8) -> Result<DynamicImage, String> {
         .set_max_height(usize::MAX);
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     let pixels = decoder.decode().map_err(|e| e.to_string())?;
-    let (w, h) = decoder.dimensions().ok_or("a part has no size")?;
+    let (w, h) = decoder
+        .dimensions()
+        .ok_or("the size of a part is missing")?;
     // A JPEG's sides are below 65,536.
     image_of([w as u32, h as u32], pixels, channels.into())
-        .ok_or_else(|| "a part is cut short".into())
+        .ok_or_else(|| "a part is truncated".into())
 }
 
 fn image_of([w, h]: [u32; 2], pixels: Vec<u8>, channels: usize) -> Option<DynamicImage> {
@@ -247,7 +257,7 @@ fn image_of([w, h]: [u32; 2], pixels: Vec<u8>, channels: usize) -> Option<Dynami
     }
 }
 
-/// The samples of a part, made smaller.
+/// The samples of a part, decoded smaller.
 struct Planes {
     planes: Vec<Plane>,
     colour: Colour,
@@ -257,7 +267,7 @@ struct Planes {
 struct Plane {
     samples: Vec<u8>,
     stride: usize,
-    /// Pixels of the picture to a sample, across and down.
+    /// Pixels per sample, horizontally and vertically.
     step: [usize; 2],
 }
 
@@ -265,7 +275,7 @@ impl Planes {
     fn of(part: &WindowCoefficients, index: &Index, factor: u32) -> Self {
         let mcu = index.mcu().map(|side| side / 8);
         let plane = |(component, sampling): (usize, [u32; 2])| {
-            // Components with fewer blocks are made smaller by less, so that their pixels are as many.
+            // Subsampled components are reduced by less, so that all have the same number of samples.
             let wanted = [0, 1].map(|side| 8 / factor * (mcu[side] / sampling[side]));
             let block = wanted.map(|side| side.min(8));
             let step = [0, 1].map(|side| (wanted[side] / block[side]) as usize);
@@ -282,7 +292,7 @@ impl Planes {
         }
     }
 
-    /// Writes rows of pixels from `top` on, those from `x` on, `width` of them.
+    /// Writes rows of pixels from `top` on, `width` pixels each from `x` on.
     fn write(&self, [x, width]: [u32; 2], top: u32, out: &mut [u8]) {
         let (x, width, channels) = (x as usize, width as usize, self.planes.len());
         for (row, line) in out.chunks_exact_mut((width * channels).max(1)).enumerate() {
@@ -340,14 +350,14 @@ impl Plane {
     }
 }
 
-/// Weights of coefficients in `size` samples instead of eight: `[sample][coefficient]`.
+/// Weights of coefficients for `size` samples instead of eight: `[sample][coefficient]`.
 fn basis(size: usize) -> [[f32; 8]; 8] {
     let mut weights = [[0.0; 8]; 8];
     for (sample, row) in weights.iter_mut().enumerate().take(size) {
         for (k, weight) in row.iter_mut().enumerate().take(size) {
             let angle =
                 (2 * sample + 1) as f32 * k as f32 * std::f32::consts::PI / (2 * size) as f32;
-            // Orthonormal in `size`, brought from sums over eight samples to means.
+            // Orthonormal for `size`, scaled from sums over eight samples to means.
             let scale = if k == 0 {
                 1.0
             } else {
@@ -384,13 +394,13 @@ fn transformed(
     for y in 0..high {
         for x in 0..wide {
             let sum: f32 = (0..high).map(|v| lines[v][x] * vertical[y][v]).sum();
-            // A cast of a float stops at the integer's ends.
+            // The cast saturates.
             to[y * stride + x] = (sum + 128.5) as u8;
         }
     }
 }
 
-/// JFIF's luma and chroma as RGB.
+/// Converts YCbCr of JFIF to RGB.
 fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
     let (y, b, r) = (
         f32::from(luma),
@@ -405,7 +415,7 @@ fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
     rgb.map(|value| (value + 0.5) as u8)
 }
 
-/// Where the coefficients of the zigzag order lie in a block (T.81, figure A.6).
+/// Positions of the coefficients in zigzag order (T.81, figure A.6).
 const ZIGZAG: [u8; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
     13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,

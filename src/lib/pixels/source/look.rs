@@ -10,23 +10,26 @@ use crate::pixels::header::{self, Header, rotated_size};
 use crate::pixels::jp2;
 use crate::pixels::tiff::{self, Tiff, is_tiff};
 
-/// What the header of a file says to a server.
+/// What the header of a file declares, as far as a server needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// `[width, height]` in pixels, upright.
+    /// `[width, height]` in pixels, after EXIF orientation is applied.
     pub size: [u32; 2],
-    /// Colour channels.
+    /// Colour channels, as an estimate of memory.
     pub channels: u8,
-    /// The side of its tiles, where it is read tile by tile.
+    /// Side of its tiles in pixels, if it is read tile by tile.
     pub tile: Option<u32>,
-    /// Whether it is decoded by the part all the same.
+    /// Whether it is decoded in parts although it is not tiled.
     pub by_parts: bool,
 }
 
-/// Reads the header of a file. The error says why it cannot be served.
+/// Reads the header of a file.
+///
+/// # Errors
+/// The file cannot be served: why not.
 pub fn look(path: &Path) -> Result<Look, String> {
     if begins_as_tiff(path)? {
-        tiff::refuse_packing(path)?;
+        tiff::check_compression(path)?;
         if let Ok(tiff) = Tiff::open(path) {
             let full = tiff.full();
             return Ok(Look {
@@ -42,8 +45,8 @@ pub fn look(path: &Path) -> Result<Look, String> {
     }
     let open = || File::open(path).map_err(|e| e.to_string());
     let header = header::measure_in(BufReader::new(open()?))?;
-    let by_parts = may_be_plain(&header) && {
-        // Scans begin within this, unless applications have a lot to say.
+    let by_parts = is_large_jpeg(&header) && {
+        // Scans begin within this many bytes, unless there is a lot of metadata.
         const START: u64 = 1 << 18;
         let mut start = Vec::new();
         let read = open()?.take(START).read_to_end(&mut start);
@@ -57,14 +60,14 @@ pub fn look(path: &Path) -> Result<Look, String> {
     })
 }
 
-/// Whether a file is worth an index. What is to be turned is decoded whole.
-pub fn may_be_plain(header: &Header) -> bool {
+/// Whether it is worth to index a file. Images with EXIF orientation are decoded as a whole.
+pub fn is_large_jpeg(header: &Header) -> bool {
     let pixels = u64::from(header.width) * u64::from(header.height);
     header.media_type == "image/jpeg" && header.orientation == 1 && pixels >= LEAST_PIXELS
 }
 
 fn look_at_jp2(path: &Path) -> Result<Look, String> {
-    // Boxes before the codestream hold a profile at most, and what applications say.
+    // Boxes before the codestream hold at most a profile and metadata.
     const START: u64 = 1 << 20;
     let mut start = Vec::new();
     let file = File::open(path).map_err(|e| e.to_string())?;
@@ -73,7 +76,7 @@ fn look_at_jp2(path: &Path) -> Result<Look, String> {
     let (size, components) = jp2::measure(&start)?;
     Ok(Look {
         size,
-        // Coefficients of 32 bits while it is decoded: four times its samples.
+        // The decoder needs 32 bits per sample.
         channels: u8::try_from(components)
             .unwrap_or(u8::MAX)
             .saturating_mul(4),
@@ -94,7 +97,7 @@ pub fn begins_as_tiff(path: &Path) -> Result<bool, String> {
     Ok(file.read_exact(&mut start).is_ok() && is_tiff(&start))
 }
 
-/// Tiles that would have to be turned are decoded whole.
+/// Whether the file is read tile by tile. With EXIF orientation it is decoded as a whole.
 pub fn is_read_by_tiles(tiff: &Tiff) -> bool {
     tiff.full().is_tiled && tiff.orientation == 1
 }

@@ -22,23 +22,23 @@ use crate::jpeg::pyramid::Photometric;
 use jpeg::JpegSource;
 use large_jpeg::LargeJpeg;
 pub use look::{Look, look};
-use look::{begins_as_tiff, is_read_by_tiles, may_be_plain};
+use look::{begins_as_tiff, is_large_jpeg, is_read_by_tiles};
 use tiled::TiledSource;
 use whole::{checked, upright, whole};
 
 /// A file that was opened.
 #[derive(Debug)]
 pub enum Source {
-    /// Its pixels.
+    /// Decoded as a whole.
     Whole(UprightImage),
-    /// Its directories.
+    /// A tiled TIFF, read tile by tile.
     Tiled(TiledSource),
-    /// Its bytes and where decoding can begin.
+    /// A large JPEG, decoded in parts.
     Jpeg(JpegSource),
 }
 
 impl Source {
-    /// Whether something shows through it, or may: a tiled file is not read for the answer.
+    /// Whether it is or may be transparent: a tiled file is not read to find out.
     pub fn is_transparent(&self) -> bool {
         match self {
             Source::Whole(picture) => picture.is_transparent(),
@@ -47,14 +47,20 @@ impl Source {
         }
     }
 
-    /// A picture of `[width, height]` pixels, RGB, that was made elsewhere.
+    /// An RGB image of `[width, height]` pixels.
+    ///
+    /// # Errors
+    /// The number of bytes does not fit the size.
     pub fn of_rgb([width, height]: [u32; 2], bytes: Vec<u8>) -> Result<Source, String> {
         let image = image::RgbImage::from_raw(width, height, bytes);
-        let image = image.ok_or("a picture of another size than its bytes")?;
+        let image = image.ok_or("the number of bytes does not fit the size")?;
         Ok(Source::Whole(DynamicImage::from(image).into()))
     }
 
-    /// Opens a file of at most `most_pixels`, in colours of sRGB. The error says why it cannot be had.
+    /// Opens a file of at most `most_pixels`; pixels are in sRGB.
+    ///
+    /// # Errors
+    /// The file cannot be served: why not.
     pub fn open(path: &Path, most_pixels: u64) -> Result<Self, String> {
         if begins_as_tiff(path)?
             && let Ok(tiff) = Tiff::open(path)
@@ -67,7 +73,7 @@ impl Source {
         }
         let header = header::measure_bytes(&bytes)?;
         let pixels = u64::from(header.width) * u64::from(header.height);
-        if may_be_plain(&header) && pixels <= most_pixels {
+        if is_large_jpeg(&header) && pixels <= most_pixels {
             match LargeJpeg::of(bytes) {
                 Ok(jpeg) => return Ok(Source::Jpeg(JpegSource::new(jpeg))),
                 Err(given_back) => bytes = given_back,
@@ -88,7 +94,7 @@ impl Source {
         let [w, h] = tiff.full().size;
         if u64::from(w) * u64::from(h) > most_pixels {
             return Err(format!(
-                "its header says {w} x {h} pixels, the limit is {most_pixels}"
+                "its header declares {w} x {h} pixels, the limit is {most_pixels}"
             ));
         }
         let (by_tiles, orientation) = (is_read_by_tiles(&tiff), tiff.orientation);
@@ -111,7 +117,7 @@ impl Source {
         }
     }
 
-    /// Bytes that it takes in memory, about.
+    /// Bytes of memory that it takes, approximately.
     pub fn bytes(&self) -> usize {
         match self {
             Source::Whole(picture) => picture.bytes(),
@@ -120,7 +126,7 @@ impl Source {
         }
     }
 
-    /// About the bytes of memory that it takes to read what a plan needs.
+    /// Bytes of memory needed to read what a plan needs, approximately.
     pub fn cost(&self, plan: &RenderPlan) -> u64 {
         match self {
             Source::Whole(_) => 0,
@@ -135,7 +141,7 @@ impl Source {
         }
     }
 
-    /// What is stored and is the answer as it stands, if there is such: a tile, a part, or all of a JPEG.
+    /// The stored bytes, if they are the response to a plan: a tile, a part, or all of a JPEG.
     pub fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         match self {
             Source::Whole(picture) => picture.stored(plan),
@@ -144,7 +150,10 @@ impl Source {
         }
     }
 
-    /// The answer to a request that was resolved against its size.
+    /// Renders the response to a plan.
+    ///
+    /// # Errors
+    /// The file is damaged, or the format cannot hold the response.
     pub fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         match self {
             Source::Whole(picture) => picture.render(plan),
@@ -153,7 +162,7 @@ impl Source {
         }
     }
 
-    /// A region as a JPEG cut out of the file without loss, filled up to a square of `filled` pixels a side.
+    /// A region as a JPEG cut out without loss, filled up to a square of `filled` pixels per side; none if not possible.
     pub fn cut(&self, region: [u32; 4], filled: Option<u32>) -> Option<Vec<u8>> {
         match self {
             Source::Jpeg(large) => large.jpeg.cut(region, filled, HuffmanTables::Optimal),
@@ -161,7 +170,7 @@ impl Source {
         }
     }
 
-    /// How what is cut out is coded, in TIFF's terms; none where it has no words for it.
+    /// The colour space of regions that are cut out, in terms of TIFF; none if TIFF cannot hold it.
     pub fn coding(&self) -> Option<Photometric> {
         let Source::Jpeg(large) = self else {
             return None;
@@ -179,12 +188,15 @@ impl Source {
         }
     }
 
-    /// Whether smaller copies are at hand.
+    /// Whether the file contains smaller copies.
     pub fn is_pyramid(&self) -> bool {
         matches!(self, Source::Tiled(tiled) if tiled.tiff.levels.len() > 1)
     }
 
-    /// A region, `[x, y, width, height]` inside it, of 8 bits a channel in sRGB.
+    /// A region, `[x, y, width, height]` in pixels, with 8 bits per channel in sRGB.
+    ///
+    /// # Errors
+    /// The file is damaged.
     pub fn region(&self, region: [u32; 4]) -> Result<DynamicImage, String> {
         let [x, y, w, h] = region;
         match self {

@@ -4,8 +4,11 @@ use image::DynamicImage;
 
 use crate::pixels::render::{self, REACH};
 
-/// A part of a level, `[x, y, width, height]` in its pixels, in another size. Read is what the filter looks at, which
-/// goes beyond the part, so that tiles join without seams.
+/// Scales a part of a level, `[x, y, width, height]` in its pixels. `read` reads also the pixels around the part that the
+/// filter needs, so that tiles fit together without seams.
+///
+/// # Errors
+/// The part cannot be read.
 pub fn part_in_size(
     [level_w, level_h]: [u32; 2],
     part: [f64; 4],
@@ -35,7 +38,7 @@ pub fn part_in_size(
     )
 }
 
-/// Whether a part needs no scaling: its pixels are the file's own.
+/// Whether a part needs no scaling.
 fn is_exact([x, y, w, h]: [f64; 4], size: [u32; 2]) -> bool {
     x.fract() == 0.0 && y.fract() == 0.0 && [w, h] == size.map(f64::from)
 }

@@ -6,7 +6,7 @@ use image::DynamicImage;
 
 use super::part::part_in_size;
 use crate::iiif::resolve::RenderPlan;
-use crate::pixels::colour::{ToSrgb, plain_from_inks};
+use crate::pixels::colour::{ToSrgb, cmyk_to_rgb};
 use crate::pixels::render;
 use crate::pixels::tiff::{Level, Tiff};
 
@@ -16,11 +16,11 @@ pub struct TiledSource {
     pub(super) tiff: Tiff,
     to_srgb: Option<ToSrgb>,
     threshold: OnceLock<u8>,
-    /// Small copies that were decoded whole, by level: thumbnails of all sizes are made of them.
+    /// Small levels that were decoded as a whole: thumbnails of all sizes are made from them.
     small: Vec<OnceLock<DynamicImage>>,
 }
 
-/// Pixels of the largest copy that is kept decoded.
+/// Maximum pixels of a level that is kept decoded.
 const MOST_SMALL: usize = 1 << 20;
 
 impl TiledSource {
@@ -34,14 +34,14 @@ impl TiledSource {
         }
     }
 
-    /// Bytes that it takes in memory, about.
+    /// Bytes of memory that it takes, approximately.
     pub(super) fn bytes(&self) -> usize {
         const DIRECTORIES: usize = 1 << 20;
         // Counted before they are decoded, so that the size of a cache entry does not grow.
         DIRECTORIES + self.tiff.levels.iter().map(bytes_if_small).sum::<usize>()
     }
 
-    /// The smallest level that loses nothing, and the part of it, in its pixels.
+    /// The smallest level that is large enough for a plan, and the part of it, in its pixels.
     pub(super) fn part(&self, plan: &RenderPlan) -> (&Level, [f64; 4]) {
         let [x, y, w, h] = plan.region.map(f64::from);
         let [full_w, full_h] = self.tiff.full().size.map(f64::from);
@@ -50,7 +50,7 @@ impl TiledSource {
             [full_w / level_w, full_h / level_h]
         };
         let asked = (w / f64::from(plan.size[0])).min(h / f64::from(plan.size[1]));
-        // Sides of levels are rounded: half a pixel in a tile is no loss.
+        // Sides of levels are rounded: half a pixel per tile is tolerated.
         let enough = |level: &&Level| factors(level)[0] <= asked * 1.004;
         let levels = &self.tiff.levels;
         let level = levels.iter().rev().find(enough).unwrap_or(&levels[0]);
@@ -78,7 +78,7 @@ impl TiledSource {
             .find(is_it)
             .map(|(_, kept)| kept);
         if let Some(whole) = kept.and_then(OnceLock::get) {
-            // Copied at once where it can be: cut out, it goes pixel by pixel.
+            // A copy of the whole is faster than a crop, which copies pixel by pixel.
             return Ok(match [w, h] == level.size {
                 true => whole.clone(),
                 false => whole.crop_imm(x, y, w, h),
@@ -86,7 +86,7 @@ impl TiledSource {
         }
         let image = self.decode(level, region)?;
         if let Some(kept) = kept.filter(|_| [w, h] == level.size) {
-            // Another thread may have been faster, with the same pixels.
+            // Another thread may have stored the same pixels.
             let _ = kept.set(image.clone());
         }
         Ok(image)
@@ -94,9 +94,9 @@ impl TiledSource {
 
     pub(super) fn decode(&self, level: &Level, region: [u32; 4]) -> Result<DynamicImage, String> {
         let inks = |inks: &[u8]| {
-            let way = self.to_srgb.as_ref().filter(|way| way.is_of_inks());
-            let made = way.and_then(|way| way.from_inks(inks));
-            made.unwrap_or_else(|| plain_from_inks(inks))
+            let way = self.to_srgb.as_ref().filter(|way| way.is_cmyk());
+            let made = way.and_then(|way| way.from_cmyk(inks));
+            made.unwrap_or_else(|| cmyk_to_rgb(inks))
         };
         level.region(region, &inks)
     }
@@ -108,11 +108,11 @@ impl TiledSource {
         }
     }
 
-    /// One threshold for the whole picture, from its smallest copy.
+    /// The threshold of the whole image, from its smallest level, so that tiles fit together.
     pub(super) fn threshold(&self) -> u8 {
         let smallest = &self.tiff.levels[self.tiff.levels.len() - 1];
         let [w, h] = smallest.size;
-        // Without smaller copies the middle is looked at.
+        // Without smaller levels, the middle of the image is used.
         let (part_w, part_h) = (w.min(4096), h.min(4096));
         let region = [(w - part_w) / 2, (h - part_h) / 2, part_w, part_h];
         let found = || {
@@ -122,7 +122,7 @@ impl TiledSource {
         *self.threshold.get_or_init(found)
     }
 
-    /// A JPEG tile that lies in the file as it is asked for, down to colours, size and place.
+    /// A JPEG tile of the file that is exactly the response to a plan.
     pub(super) fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         let is_grey = self.tiff.full().channels == 1;
         if !plan.is_plain_jpeg(is_grey) || self.to_srgb.is_some() {
@@ -130,7 +130,7 @@ impl TiledSource {
         }
         let (level, [x, y, w, h]) = self.part(plan);
         let [tile_w, tile_h] = level.piece;
-        // Sides of levels are rounded, so places in them are off by less than a pixel.
+        // Sides of levels are rounded, so positions are off by less than a pixel.
         let near = |a: f64, b: u32| (a - f64::from(b)).abs() < 1.0;
         let (column, row) = (
             (x / f64::from(tile_w)).round() as u32,
@@ -152,7 +152,7 @@ impl TiledSource {
     }
 }
 
-/// Bytes of a level that is kept once it was decoded whole; none for larger ones.
+/// Bytes of a level that is kept after it was decoded as a whole; 0 for larger levels.
 fn bytes_if_small(level: &Level) -> usize {
     let pixels = level.size[0] as usize * level.size[1] as usize;
     match pixels <= MOST_SMALL {

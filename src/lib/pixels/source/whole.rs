@@ -14,6 +14,7 @@ use crate::pixels::decode::decode;
 use crate::pixels::header::Header;
 use crate::pixels::render;
 
+/// Applies an EXIF orientation.
 pub fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
     image.apply_orientation(
         Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms),
@@ -21,8 +22,11 @@ pub fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
     image
 }
 
-/// Refuses a JPEG that ends in the middle or breaks off: decoders would fill it up with grey. None for one of a rare
-/// kind, and for one that only its end marker is missing from.
+/// Checks a JPEG, since decoders would fill up a truncated one with grey. None for a rare kind, and if only the end marker
+/// is missing.
+///
+/// # Errors
+/// The JPEG is truncated or damaged.
 pub fn checked(bytes: &[u8]) -> Result<Option<Info>, String> {
     let fault = match jpeg::check(bytes) {
         Ok(facts) => return Ok(Some(facts)),
@@ -35,7 +39,10 @@ pub fn checked(bytes: &[u8]) -> Result<Option<Info>, String> {
     }
 }
 
-/// A whole file as people see it: upright, 8 bits a channel, in sRGB; and whether it is so already.
+/// Decodes a whole file for display, and whether it was upright and in sRGB already.
+///
+/// # Errors
+/// The file is damaged or has more than `most_pixels`.
 pub fn whole(
     bytes: &[u8],
     header: &Header,
@@ -43,7 +50,7 @@ pub fn whole(
 ) -> Result<(DynamicImage, bool), String> {
     let way = icc(bytes).as_deref().and_then(ToSrgb::from_profile);
     let is_as_stored = way.is_none() && header.orientation == 1;
-    let image = match way.as_ref().filter(|way| way.is_of_inks()) {
+    let image = match way.as_ref().filter(|way| way.is_cmyk()) {
         Some(way) => inked(bytes, header, most_pixels, way),
         None => None,
     };
@@ -67,7 +74,7 @@ fn icc(bytes: &[u8]) -> Option<Vec<u8>> {
     reader.into_decoder().ok()?.icc_profile().ok()?
 }
 
-/// A JPEG of four inks by its profile; none where it is no such JPEG. Adobe's lie upside down: 0 is all of an ink.
+/// Decodes a CMYK JPEG by its profile; none for other files. Adobe stores inverted values: 0 is full ink.
 fn inked(bytes: &[u8], header: &Header, most_pixels: u64, way: &ToSrgb) -> Option<DynamicImage> {
     let pixels = u64::from(header.width) * u64::from(header.height);
     if header.media_type != "image/jpeg" || pixels > most_pixels {
@@ -86,6 +93,6 @@ fn inked(bytes: &[u8], header: &Header, most_pixels: u64, way: &ToSrgb) -> Optio
     for ink in &mut inks {
         *ink = 255 - *ink;
     }
-    let rgb = way.from_inks(&inks)?;
+    let rgb = way.from_cmyk(&inks)?;
     image::RgbImage::from_raw(header.width, header.height, rgb).map(Into::into)
 }
