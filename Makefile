@@ -21,7 +21,8 @@ test: ## all tests; no network
 	cargo test --locked --workspace
 
 schemas: ## write schemas/ anew from the types
-	RECTO_ACCEPT=1 cargo test --locked --test contracts
+	RECTO_ACCEPT=1 cargo test --locked --test whole contracts::the_published_schemas
+	cargo test --locked --test whole contracts::
 
 docs: ## write docs/cli.md anew from --help, then check all documents
 	RECTO_ACCEPT=1 cargo test --locked --test docs

@@ -32,8 +32,8 @@ def main() -> int:
         return 2
     corpus, digest = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
     if not (corpus / "expected.tsv").is_file():
-        print(f"SKIPPED: no corpus at {corpus}: nothing was checked")
-        return 0
+        print(f"error: there is no expected.tsv in {corpus}: nothing was checked", file=sys.stderr)
+        return 1
     with open(corpus / "expected.tsv", encoding="utf-8", newline="") as table:
         expected = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
     others = [p for folder in ("annotations", "collections", "broken", "info") for p in sorted((corpus / folder).iterdir())]

@@ -1,22 +1,20 @@
 # Sourced by the judges that look at recto-serve through a real browser: Chromium, npm's packages, a set to serve, and
 # the server itself.
 #
-# Needs Debian's chromium and npm, which brings playwright-core into build/; where they cannot be had it says SKIPPED
-# and ends with 0. Expects $bin, the folder with recto-serve and draw-scrolls.
+# Needs Debian's chromium, nodejs and npm, which brings playwright-core into build/; without them the judge is skipped
+# (scripts/needs.sh). Expects $bin, the folder with recto-serve and draw-scrolls.
+. scripts/needs.sh
 home=build/judges/browser
 work=$(mktemp -d)
 server=
 trap 'if [[ -n $server ]]; then kill "$server" 2>/dev/null || :; fi; rm -rf "$work"' EXIT
 
-skip() { echo "SKIPPED $(basename "$0" .sh): $1" >&2; exit 0; }
-
 # need PACKAGE@VERSION...: the browser, playwright-core, and further packages of npm.
 need() {
-  if [[ ! -x /usr/bin/chromium && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 || :
-  fi
+  [[ -x /usr/bin/chromium ]] || install_packages chromium
   [[ -x /usr/bin/chromium ]] || skip "there is no chromium (Debian: chromium)"
-  command -v npm >/dev/null || skip "there is no npm"
+  { command -v node && command -v npm; } >/dev/null || install_packages nodejs npm
+  need_commands node npm
   mkdir -p "$home"
   local package
   for package in playwright-core@1.65.1 "$@"; do

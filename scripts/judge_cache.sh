@@ -4,21 +4,17 @@
 #
 #   scripts/judge_cache.sh [BIN]      BIN: folder with recto-serve [default: target/debug]
 #
-# Where redis-server is missing it is installed (Debian, as root); where that cannot be it says SKIPPED and ends with 0.
+# Needs curl, python3 and redis-server, which it installs (Debian, as root); without them it is skipped (scripts/needs.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/needs.sh
 bin=${1:-target/debug}
 work=$(mktemp -d)
 redis= one= other=
 trap 'kill $redis $one $other 2>/dev/null || :; rm -rf "$work"' EXIT
 
-skip() { echo "SKIPPED judge_cache: $1" >&2; exit 0; }
-if ! command -v redis-server >/dev/null && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-  # RUNLEVEL=1: no service is started.
-  { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server; } >/dev/null 2>&1 || :
-fi
-command -v redis-server >/dev/null && command -v redis-cli >/dev/null || skip "no redis-server (Debian: redis-server)"
-command -v curl >/dev/null && command -v python3 >/dev/null || skip "curl and python3 are needed"
+command -v redis-server >/dev/null || install_packages redis-server
+need_commands redis-server redis-cli curl python3
 
 port=$(python3 scripts/free_port.py)
 mkdir "$work/pictures"

@@ -4,21 +4,24 @@
 #   scripts/judge_faults.sh PROGRAMS [SHARED] [WORK]
 #
 # PROGRAMS: folder of recto-download. SHARED: folder with servers/ (default ../shared). WORK: scratch folder (default
-# build/faults). Skipped with a word where there is no proxy; without iipsrv (Debian's iipimage-server and nginx-light)
-# the other two are asked. Everything listens on loopback only and is stopped at the end.
+# build/faults). Needs a proxy in SHARED, Debian's iipimage-server and nginx-light, and packages of PyPI, which it installs;
+# without the proxy or the packages it is skipped (scripts/needs.sh), without iipsrv only its part. Everything listens on
+# loopback only and is stopped at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/needs.sh
 programs=$(realpath "$1")
 servers=$(realpath -m "${2:-../shared}")/servers
 work=$(realpath -m "${3:-build/faults}")
 mkdir -p "$work"
-[ -f "$servers/faultproxy.py" ] || { echo "SKIPPED judge_faults: no faultproxy.py in $servers"; exit 0; }
+[ -f "$servers/faultproxy.py" ] || skip_without_shared "there is no faultproxy.py in $servers"
 python="$work/venv/bin/python"
-[ -x "$python" ] || python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q --disable-pip-version-check pillow numpy tifffile || { echo "SKIPPED judge_faults: no Pillow"; exit 0; }
+python_packages "$work/venv" pillow numpy tifffile
 
 iiif=()
-if [ -x /usr/lib/iipimage-server/iipsrv.fcgi ] && [ -x /usr/sbin/nginx ]; then
+has_iipsrv() { [ -x /usr/lib/iipimage-server/iipsrv.fcgi ] && [ -x /usr/sbin/nginx ]; }
+has_iipsrv || install_packages iipimage-server nginx-light curl
+if has_iipsrv; then
     mkdir -p "$work/data/src"
     [ -f "$work/data/src/picture.tif" ] || "$python" - "$work/data/src/picture.tif" <<'PY'
 import sys
@@ -34,6 +37,7 @@ PY
     DATA="$work/data" MAX_CVT=1000 PORT=$port LIFE=1800 "$servers/iipsrv.sh" start "$work/iipsrv" >/dev/null
     iiif=(--iiif "http://127.0.0.1:$port/iiif/picture.tif")
 else
-    echo "no iipsrv here: plain files and static tiles only"
+    # Ends the script with CI=true only.
+    (skip "there is no iipsrv (Debian: iipimage-server, nginx-light): plain files and static tiles only")
 fi
 "$python" scripts/judge_faults.py "$programs" "$servers/faultproxy.py" "$work/runs" "${iiif[@]}"

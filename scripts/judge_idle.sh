@@ -4,14 +4,14 @@
 #
 #   scripts/judge_idle.sh [BIN] [CONNECTIONS]      BIN: folder with recto-serve [default: target/release]
 #
-# Linux and Python's standard library only; where there is no python3 it says SKIPPED and ends with 0.
+# Needs Linux and Python's standard library; without them it is skipped (scripts/needs.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/needs.sh
 bin=${1:-target/release}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-skip() { echo "SKIPPED judge_idle: $1" >&2; exit 0; }
-command -v python3 >/dev/null || skip "there is no python3"
+need_commands python3
 [[ -d /proc/self/fd ]] || skip "there is no /proc"
 mkdir "$work/pictures"
 python3 - "$work/pictures/a.png" <<'PY'

@@ -3,7 +3,7 @@
 #
 #   scripts/judge_pages.sh [BIN]      BIN: folder with recto-serve and draw-scrolls [default: target/release]
 #
-# What it needs, and when it is skipped, says scripts/in_browser.sh. Screenshots stay in build/judges/pages.
+# What it needs is in scripts/in_browser.sh. Screenshots stay in build/judges/pages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=${1:-target/release}

@@ -6,8 +6,8 @@
 #
 # Manifests, collections and annotation pages are then read by the models of PyPI's iiif-prezi3.
 #
-# The packages are installed into a virtual environment of its own under build/. Where they or the system library
-# libmagic cannot be had, it says SKIPPED and ends with 0. Its test picture, a hundred coloured squares, is drawn
+# The packages are installed into a virtual environment of its own under build/. Without them or the system library
+# libmagic it is skipped (scripts/needs.sh). Its test picture, a hundred coloured squares, is drawn
 # from the table of colours in the package.
 #
 # Three of its tests can pass on no server under Python 3 (format_jp2, format_pdf, format_webp): they are done here.
@@ -16,21 +16,16 @@
 # info.json says: its test is that the answer is 501.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/needs.sh
 bin=${1:-target/debug}
 venv=build/judges/iiif-validator
 work=$(mktemp -d)
 server=
 trap 'if [[ -n $server ]]; then kill "$server" 2>/dev/null || :; fi; rm -rf "$work"' EXIT
 
-skip() { echo "SKIPPED judge_serve: $1" >&2; exit 0; }
-if ! "$venv/bin/python" -c 'import iiif_validator, iiif_prezi3, PIL' 2>/dev/null; then
-  python3 -m venv "$venv" >&2 || skip "python3 has no venv"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check iiif-validator==1.0.5 iiif-prezi3==3.1.1 pillow >&2 ||
-    skip "iiif-validator cannot be installed"
-fi
-if ! "$venv/bin/python" -c 'import magic' 2>/dev/null && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libmagic1; } >/dev/null 2>&1 || :
-fi
+"$venv/bin/python" -c 'import iiif_validator, iiif_prezi3, PIL' 2>/dev/null ||
+  python_packages "$venv" iiif-validator==1.0.5 iiif-prezi3==3.1.1 pillow
+"$venv/bin/python" -c 'import magic' 2>/dev/null || install_packages libmagic1
 "$venv/bin/python" -c 'import magic' 2>/dev/null || skip "python-magic finds no libmagic (Debian: libmagic1)"
 
 mkdir "$work/pictures"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real documents, real servers, other people's readers. Each check is skipped loudly where its input is absent.
+# Real documents, real servers, other people's readers. A check whose input is missing is skipped (scripts/needs.sh).
 #
 #   scripts/real_world.sh PROGRAMS [SHARED] [WORK]
 #
@@ -9,6 +9,7 @@
 # are stopped at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/needs.sh
 PROGRAMS=$(realpath "$1")
 SHARED=$(realpath -m "${2:-../shared}")
 WORK=$(realpath -m "${3:-build/real-world}")
@@ -30,11 +31,12 @@ step() { # TITLE FUNCTION
 }
 
 corpus() {
+    [ -d "$SHARED/corpus" ] || skip_without_shared "there is no corpus in $SHARED"
     python3 scripts/check_corpus.py "$SHARED/corpus" "$PROGRAMS/recto-digest"
 }
 
 servers() {
-    [ -x "$SHARED/servers/iipsrv.sh" ] || { echo "SKIPPED: no server scripts in $SHARED/servers"; return 0; }
+    [ -x "$SHARED/servers/iipsrv.sh" ] || skip_without_shared "there are no server scripts in $SHARED/servers"
     install_servers
     export PATH="$WORK/venv/bin:$PATH" LIFE=1800
     local data="$WORK/data"
@@ -60,16 +62,16 @@ stop_servers() {
 
 install_servers() {
     if ! command -v vips >/dev/null || [ ! -x /usr/lib/iipimage-server/iipsrv.fcgi ] || [ ! -x /usr/sbin/nginx ]; then
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq iipimage-server nginx-light libvips-tools curl >/dev/null
+        install_packages iipimage-server nginx-light libvips-tools curl
     fi
-    venv "$WORK/venv" numpy opencv-python-headless pillow iiif "setuptools==70"
+    need_commands vips curl /usr/lib/iipimage-server/iipsrv.fcgi /usr/sbin/nginx
+    python_packages "$WORK/venv" numpy opencv-python-headless pillow iiif "setuptools==70"
 }
 
 readers() {
     local judge="$SHARED/judges/formats"
-    [ -f "$judge/verify.py" ] || { echo "SKIPPED: no judge in $judge"; return 0; }
-    venv "$WORK/judge" -r "$judge/requirements-light.txt"
+    [ -f "$judge/verify.py" ] || skip_without_shared "there is no judge in $judge"
+    python_packages "$WORK/judge" -r "$judge/requirements-light.txt"
     rm -rf "$WORK/hard" "$WORK/marine" && mkdir -p "$WORK/hard"
     "$WORK/judge/bin/python" scripts/hard_dataset.py "$WORK/hard" || return 1
     "$WORK/judge/bin/python" scripts/marine_set.py "$PROGRAMS" "$WORK/marine" || return 1
@@ -90,12 +92,6 @@ write() { # SET FORMAT NAME OPTION...
     local set=$1 format=$2 name=$3; shift 3
     "$PROGRAMS/recto-reformat" "$set/localizations.json" --image-map "$set/image_map.json" -f "$format" -o "$set/out/$name" \
         --partial-ok -q "$@"
-}
-
-venv() { # FOLDER REQUIREMENT...
-    local folder=$1; shift
-    [ -x "$folder/bin/python" ] || python3 -m venv "$folder"
-    "$folder/bin/pip" install -q --disable-pip-version-check "$@"
 }
 
 main

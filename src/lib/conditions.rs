@@ -1,5 +1,5 @@
-//! Conditions as users write them, `KEY=VALUE` and its kin: `--where`, and the rules of `recto-serve`. What the
-//! values of a key are is known to whoever asks. Pure.
+//! Conditions as users write them, `KEY=VALUE` and the like: `--where`, and the access rules of `recto-serve`. The caller
+//! knows which values a key has. Pure.
 
 use regex::Regex;
 
@@ -10,9 +10,9 @@ mod compare;
 /// A condition on the values of a key.
 #[derive(Clone, Debug)]
 pub struct Condition {
-    /// As the user wrote it.
+    /// The condition as the user wrote it.
     pub text: String,
-    /// The key it is about.
+    /// The key whose values are tested, trimmed.
     pub key: String,
     test: Test,
 }
@@ -26,8 +26,12 @@ enum Test {
 }
 
 impl Condition {
-    /// Reads `KEY=VALUE`, `KEY!=VALUE`, `KEY~REGEX` or `KEY<NUMBER`; the first operator counts, so values may hold
-    /// them too.
+    /// Parses `KEY=VALUE`, `KEY!=VALUE`, `KEY~REGEX`, or `<`, `<=`, `>`, `>=` with a number or a date. The first operator
+    /// counts, so values may contain operators.
+    ///
+    /// # Errors
+    /// A message for the user: an operator or the key is missing, the regular expression is not valid, or the bound is
+    /// neither a number nor a date.
     pub fn parse(text: &str) -> Result<Self, String> {
         let at = text.find(['=', '~', '<', '>']).filter(|&at| at > 0);
         let at = at.ok_or_else(|| {
@@ -37,13 +41,13 @@ impl Condition {
         let (key, test) = match (key.strip_suffix('!'), &text[at..=at]) {
             (_, "<" | ">") => {
                 let comparison = Comparison::parse(&text[at..]);
-                let neither = || {
+                let problem = || {
                     format!(
                         "`{}` compares with neither a number nor a date",
                         &text[at..]
                     )
                 };
-                (key, Test::Compares(comparison.ok_or_else(neither)?))
+                (key, Test::Compares(comparison.ok_or_else(problem)?))
             }
             (_, "~") => (
                 key,
@@ -55,7 +59,7 @@ impl Condition {
             (None, _) => (key, Test::Is(value)),
         };
         if key.trim().is_empty() {
-            return Err(format!("`{text}` names no key"));
+            return Err(format!("the key is missing in `{text}`"));
         }
         Ok(Condition {
             text: text.to_owned(),
@@ -64,7 +68,8 @@ impl Condition {
         })
     }
 
-    /// Whether it holds for what has these values of its key.
+    /// Whether the condition holds for something that has these values for the key: one of them must satisfy `=`, `~` and
+    /// comparisons, none of them may equal the value of `!=`.
     pub fn holds_for<T: AsRef<str>>(&self, values: &[T]) -> bool {
         let mut values = values.iter().map(AsRef::as_ref);
         match &self.test {
@@ -76,7 +81,7 @@ impl Condition {
     }
 }
 
-/// Exact, but for white space that documents break lines with.
+/// Exactly the same, except for white space: documents break lines within values.
 fn is_same(value: &str, wanted: &str) -> bool {
     value == wanted || value.split_whitespace().eq(wanted.split_whitespace())
 }

@@ -1,7 +1,7 @@
-//! How far a run is, told while it lasts: a core that is given counts and the time, and a thin shell on stderr.
+//! Progress of a run on stderr: a core that is given counts and the time, and a thin shell that prints.
 //!
-//! Only a terminal is drawn on. What is told elsewhere is lines: words for people, or JSON for programs, one
-//! object to an event (docs/contracts.md).
+//! A bar is drawn on terminals only. Elsewhere there are lines: text for people, or JSON for programs, one object per
+//! event (docs/contracts.md).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{IsTerminal, Write};
@@ -12,82 +12,82 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// How progress is told.
+/// How progress is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Style {
-    /// A bar on a terminal, else a line a minute
+    /// A bar on a terminal, otherwise a line every minute
     #[default]
     Auto,
-    /// A bar; lines where stderr is no terminal
+    /// A bar; lines where stderr is not a terminal
     Bar,
-    /// A line every ten seconds, and when a host is waited for
+    /// A line every ten seconds, and when requests to a host have to wait
     Lines,
-    /// JSON Lines: start, each image, totals each second, hosts waited for, end
+    /// JSON Lines: start, each image, totals every second, hosts with waiting requests, end
     Json,
     /// Nothing
     None,
 }
 
-/// Where a run stands.
+/// How far a run is.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
-    /// What is to be had, with what was there before.
+pub struct Progress {
+    /// Images, or documents, in all, with those that were there before.
     pub total: u64,
-    /// Of those, what was there before this run.
+    /// Those that were there before this run.
     pub before: u64,
-    /// Had in this run.
+    /// Finished in this run.
     pub finished: u64,
-    /// Not to be had in this run.
+    /// Failed in this run.
     pub failed: u64,
-    /// How much of those under way is there, in whole ones.
-    pub under_way: f64,
-    /// Parts of images had in this run.
+    /// What is there of those in progress, in whole images.
+    pub in_progress: f64,
+    /// Regions of images fetched in this run.
     pub regions: u64,
-    /// Requests made.
+    /// Requests sent.
     pub requests: u64,
     /// Body bytes received.
     pub bytes: u64,
-    /// Hosts that are waited for.
+    /// Hosts whose requests wait.
     pub waiting: Vec<Wait>,
 }
 
-/// A host that is waited for.
+/// A host whose requests wait.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Wait {
     /// `name:port`.
     pub host: String,
-    /// `retry-after`, `rate-limit`, `strain`, `unreachable`, `pace`; `stopped` for the rest of the run.
+    /// `retry-after`, `rate-limit`, `strain`, `unreachable`, `pace` or, for the rest of the run, `stopped`.
     pub why: &'static str,
-    /// How much longer; none when it is asked no more.
+    /// How much longer; none when the host is not asked any more.
     pub seconds: Option<f64>,
 }
 
-/// Parts of images that are on their way, counted by those who fetch them.
+/// Counts the regions of images in progress, for all who fetch them.
 #[derive(Debug, Default)]
-pub struct Parts {
+pub struct RegionCounter {
     regions: AtomicU64,
     millionths: AtomicU64,
 }
 
-/// The parts of one image, taken back when it has ended, however it did.
+/// The regions of one image. Dropped when the image has ended, they no longer count as in progress.
 #[derive(Debug)]
-pub struct PartsOfOne<'a> {
-    parts: &'a Parts,
+pub struct ImageRegions<'a> {
+    counter: &'a RegionCounter,
     of: u64,
     added: AtomicU64,
 }
 
-impl Parts {
-    /// An image in `of` parts.
-    pub fn one(&self, of: u64) -> PartsOfOne<'_> {
-        PartsOfOne {
-            parts: self,
+impl RegionCounter {
+    /// An image of `of` regions.
+    pub fn image(&self, of: u64) -> ImageRegions<'_> {
+        ImageRegions {
+            counter: self,
             of: of.max(1),
             added: AtomicU64::new(0),
         }
     }
 
-    /// Parts had in this run, and how many whole images those under way make.
+    /// Regions fetched in this run, and how many whole images the regions of images in progress make up.
     pub fn read(&self) -> (u64, f64) {
         let millionths = self.millionths.load(Ordering::Relaxed);
         (
@@ -97,37 +97,37 @@ impl Parts {
     }
 }
 
-impl PartsOfOne<'_> {
-    /// This many were there already.
-    pub fn had_before(&self, n: u64) {
+impl ImageRegions<'_> {
+    /// Counts regions that an earlier run fetched.
+    pub fn add_resumed(&self, n: u64) {
         let share = 1_000_000 * n / self.of;
         self.added.fetch_add(share, Ordering::Relaxed);
-        self.parts.millionths.fetch_add(share, Ordering::Relaxed);
+        self.counter.millionths.fetch_add(share, Ordering::Relaxed);
     }
 
-    /// Another is there.
-    pub fn had(&self) {
-        self.parts.regions.fetch_add(1, Ordering::Relaxed);
-        self.had_before(1);
+    /// Counts a region that was fetched.
+    pub fn add_fetched(&self) {
+        self.counter.regions.fetch_add(1, Ordering::Relaxed);
+        self.add_resumed(1);
     }
 }
 
-impl Drop for PartsOfOne<'_> {
+impl Drop for ImageRegions<'_> {
     fn drop(&mut self) {
         let added = self.added.load(Ordering::Relaxed);
-        self.parts.millionths.fetch_sub(added, Ordering::Relaxed);
+        self.counter.millionths.fetch_sub(added, Ordering::Relaxed);
     }
 }
 
-/// How fast it goes, by what came in the last minute.
+/// The speed over the last minute: time, bytes, images.
 #[derive(Debug, Default)]
-struct Pace(VecDeque<(Duration, u64, f64)>);
+struct Speed(VecDeque<(Duration, u64, f64)>);
 
-impl Pace {
+impl Speed {
     const WINDOW: Duration = Duration::from_secs(60);
     const SHORTEST: Duration = Duration::from_secs(1);
 
-    fn take(&mut self, now: Duration, at: &Standing) {
+    fn take(&mut self, now: Duration, at: &Progress) {
         let is_new = self
             .0
             .back()
@@ -146,15 +146,15 @@ impl Pace {
         (time >= Self::SHORTEST).then_some((time.as_secs_f64(), bytes, done))
     }
 
-    fn bytes_per_second(&self, now: Duration, at: &Standing) -> f64 {
+    fn bytes_per_second(&self, now: Duration, at: &Progress) -> f64 {
         let since = self.since(now);
         since.map_or(0.0, |(time, bytes, _)| {
             at.bytes.saturating_sub(bytes) as f64 / time
         })
     }
 
-    /// The time left at this pace; none while nothing comes.
-    fn left(&self, now: Duration, at: &Standing) -> Option<Duration> {
+    /// The time left at this speed; none while nothing arrives.
+    fn left(&self, now: Duration, at: &Progress) -> Option<Duration> {
         let (time, _, done) = self.since(now)?;
         let rate = (at.done() - done) / time;
         let left = (at.total - at.before.min(at.total)) as f64 - at.done();
@@ -163,64 +163,64 @@ impl Pace {
     }
 }
 
-impl Standing {
-    /// What is done in this run, parts of images included.
+impl Progress {
+    /// What is done in this run, in images, those in progress included.
     fn done(&self) -> f64 {
-        (self.finished + self.failed) as f64 + self.under_way
+        (self.finished + self.failed) as f64 + self.in_progress
     }
 }
 
-/// The core: what to say, and when.
+/// The core: what to print, and when.
 #[derive(Debug)]
-struct Narrator {
+struct Formatter {
     stage: &'static str,
     /// What is counted: `images`, `documents`.
     unit: &'static str,
-    voice: Voice,
-    pace: Pace,
+    form: Form,
+    speed: Speed,
     /// When the next line is due.
     due: Duration,
-    /// Hosts that were told of, and why they are waited for.
-    told: BTreeMap<String, &'static str>,
+    /// Hosts that were reported, and why their requests wait.
+    reported: BTreeMap<String, &'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Voice {
+enum Form {
     Silent,
     Bar,
     Lines { every: Duration },
     Json,
 }
 
-impl Narrator {
-    fn new(stage: &'static str, unit: &'static str, voice: Voice) -> Self {
-        // The line a minute comes when there was a minute; who asks for lines sees that it begins.
-        let due = match voice {
-            Voice::Lines { every } if every > SOON => every,
+impl Formatter {
+    fn new(stage: &'static str, unit: &'static str, form: Form) -> Self {
+        // Where the user asked for lines the first comes at once, otherwise after the first minute.
+        let due = match form {
+            Form::Lines { every } if every > SOON => every,
             _ => Duration::ZERO,
         };
-        Narrator {
+        Formatter {
             stage,
             unit,
-            voice,
-            pace: Pace::default(),
+            form,
+            speed: Speed::default(),
             due,
-            told: BTreeMap::new(),
+            reported: BTreeMap::new(),
         }
     }
 
-    fn start(&self, at: &Standing) -> Option<String> {
+    fn start(&self, at: &Progress) -> Option<String> {
         let event = json!({"event": "start", "stage": self.stage, "unit": self.unit, "total": at.total, "before": at.before});
-        (self.voice == Voice::Json).then(|| event.to_string())
+        (self.form == Form::Json).then(|| event.to_string())
     }
 
     /// The lines to print at a time.
-    fn tick(&mut self, now: Duration, at: &Standing) -> Vec<String> {
-        self.pace.take(now, at);
+    fn tick(&mut self, now: Duration, at: &Progress) -> Vec<String> {
+        self.speed.take(now, at);
         let news = self.news(at);
         let mut lines = Vec::new();
-        match self.voice {
-            Voice::Json => {
+        match self.form {
+            Form::Json => {
                 lines.extend(news.iter().map(|wait| {
                     let mut event = json!({"event": "waiting"});
                     merge(&mut event, json!(wait));
@@ -231,22 +231,22 @@ impl Narrator {
                     lines.push(self.totals(now, at).to_string());
                 }
             }
-            Voice::Lines { every } => {
-                // Who did not ask for lines is told of a wait in the next that is due.
+            Form::Lines { every } => {
+                // Where the user did not ask for lines, a wait is reported with the next that is due.
                 if now >= self.due || (every <= SOON && !news.is_empty()) {
                     self.due = now + every;
                     lines.push(format!("{}: {}", self.stage, self.words(now, at)));
                 }
             }
-            Voice::Bar | Voice::Silent => {}
+            Form::Bar | Form::Silent => {}
         }
         lines
     }
 
-    /// The last that is said before the account.
-    fn end(&mut self, now: Duration, at: &Standing) -> Vec<String> {
-        match self.voice {
-            Voice::Lines { every } if every > SOON => vec![],
+    /// The last lines before the summary.
+    fn end(&mut self, now: Duration, at: &Progress) -> Vec<String> {
+        match self.form {
+            Form::Lines { every } if every > SOON => vec![],
             _ => {
                 self.due = Duration::ZERO;
                 self.tick(now, at)
@@ -254,20 +254,20 @@ impl Narrator {
         }
     }
 
-    /// Hosts that are newly waited for. That a pace is kept is no news.
-    fn news<'a>(&mut self, at: &'a Standing) -> Vec<&'a Wait> {
+    /// Hosts whose requests began to wait. Waiting for the rate limit is normal and not reported.
+    fn news<'a>(&mut self, at: &'a Progress) -> Vec<&'a Wait> {
         let waiting = at.waiting.iter().filter(|wait| wait.why != "pace");
         let now: BTreeMap<String, &'static str> = waiting
             .clone()
             .map(|wait| (wait.host.clone(), wait.why))
             .collect();
-        let is_new = |wait: &&Wait| self.told.get(&wait.host) != Some(&wait.why);
+        let is_new = |wait: &&Wait| self.reported.get(&wait.host) != Some(&wait.why);
         let news = waiting.filter(is_new).collect();
-        self.told = now;
+        self.reported = now;
         news
     }
 
-    fn totals(&self, now: Duration, at: &Standing) -> Value {
+    fn totals(&self, now: Duration, at: &Progress) -> Value {
         let round = |n: f64| (n * 1000.0).round() / 1000.0;
         json!({
             "event": "totals",
@@ -279,13 +279,13 @@ impl Narrator {
             "regions": at.regions,
             "requests": at.requests,
             "bytes": at.bytes,
-            "bytes_per_second": self.pace.bytes_per_second(now, at).round(),
-            "eta_seconds": self.pace.left(now, at).map(|left| round(left.as_secs_f64())),
+            "bytes_per_second": self.speed.bytes_per_second(now, at).round(),
+            "eta_seconds": self.speed.left(now, at).map(|left| round(left.as_secs_f64())),
             "waiting": at.waiting,
         })
     }
 
-    fn words(&self, now: Duration, at: &Standing) -> String {
+    fn words(&self, now: Duration, at: &Progress) -> String {
         let done = at.before + at.finished;
         let mut words = format!("{done} of {} {}", at.total, self.unit);
         if at.failed > 0 {
@@ -295,11 +295,11 @@ impl Narrator {
             words += &format!(", {} regions", at.regions);
         }
         words += &format!(", {}", HumanBytes(at.bytes));
-        let rate = self.pace.bytes_per_second(now, at);
+        let rate = self.speed.bytes_per_second(now, at);
         if rate >= 1.0 {
             words += &format!(" at {}/s", HumanBytes(rate as u64));
         }
-        if let Some(left) = self.pace.left(now, at) {
+        if let Some(left) = self.speed.left(now, at) {
             words += &format!(", {} left", HumanDuration(left));
         }
         let waits: Vec<String> = at.waiting.iter().map(Wait::words).collect();
@@ -311,7 +311,7 @@ impl Narrator {
     }
 }
 
-/// Lines at least this often are asked for; others come by themselves.
+/// The interval of lines that the user asked for; lines by default are further apart.
 const SOON: Duration = Duration::from_secs(10);
 
 impl Wait {
@@ -319,12 +319,12 @@ impl Wait {
         let seconds = self.seconds.unwrap_or_default().ceil();
         let host = &self.host;
         match self.why {
-            "retry-after" => format!("waiting {seconds} s for {host}, which asks for it"),
-            "rate-limit" => format!("waiting {seconds} s for {host}, whose limit is used up"),
-            "strain" => format!("waiting {seconds} s for {host}, which is under strain"),
-            "unreachable" => format!("waiting {seconds} s for {host}, which cannot be reached"),
-            "pace" => format!("keeping the pace of {host}"),
-            _ => format!("{host} is asked no more"),
+            "retry-after" => format!("waiting {seconds} s for {host} (Retry-After)"),
+            "rate-limit" => format!("waiting {seconds} s for {host} (quota used up)"),
+            "strain" => format!("waiting {seconds} s for {host} (overloaded)"),
+            "unreachable" => format!("waiting {seconds} s for {host} (cannot be reached)"),
+            "pace" => format!("keeping the rate limit of {host}"),
+            _ => format!("{host} is not asked any more"),
         }
     }
 }
@@ -335,76 +335,76 @@ fn merge(event: &mut Value, more: Value) {
     }
 }
 
-/// The shell: tells on stderr.
+/// The shell: prints on stderr.
 #[derive(Debug)]
-pub struct Progress {
-    narrator: Narrator,
+pub struct Reporter {
+    formatter: Formatter,
     bar: ProgressBar,
 }
 
-impl Progress {
-    /// Begins to tell.
+impl Reporter {
+    /// Starts to report progress of a stage in units such as `images`.
     pub fn start(
         style: Style,
         quiet: bool,
         stage: &'static str,
         unit: &'static str,
-        at: &Standing,
+        at: &Progress,
     ) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
-        let voice = match style {
-            _ if quiet => Voice::Silent,
-            Style::None => Voice::Silent,
-            Style::Json => Voice::Json,
-            Style::Auto | Style::Bar if is_terminal => Voice::Bar,
-            Style::Auto => Voice::Lines {
+        let form = match style {
+            _ if quiet => Form::Silent,
+            Style::None => Form::Silent,
+            Style::Json => Form::Json,
+            Style::Auto | Style::Bar if is_terminal => Form::Bar,
+            Style::Auto => Form::Lines {
                 every: Duration::from_secs(60),
             },
-            Style::Bar | Style::Lines => Voice::Lines { every: SOON },
+            Style::Bar | Style::Lines => Form::Lines { every: SOON },
         };
-        let target = match voice {
-            Voice::Bar => ProgressDrawTarget::stderr(),
+        let target = match form {
+            Form::Bar => ProgressDrawTarget::stderr(),
             _ => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(Some(at.total), target);
         let template = format!("{stage} {{bar:20}} {{wide_msg}}");
-        // Without a style of its own a bar still moves.
+        // A template that cannot be used leaves the default style.
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
-        let progress = Progress {
-            narrator: Narrator::new(stage, unit, voice),
+        let reporter = Reporter {
+            formatter: Formatter::new(stage, unit, form),
             bar,
         };
-        print(progress.narrator.start(at));
-        progress
+        print(reporter.formatter.start(at));
+        reporter
     }
 
-    /// Tells of the time that has passed.
-    pub fn tick(&mut self, now: Duration, at: &Standing) {
-        print(self.narrator.tick(now, at));
-        if self.narrator.voice == Voice::Bar {
+    /// Reports what is due at this time of the run.
+    pub fn tick(&mut self, now: Duration, at: &Progress) {
+        print(self.formatter.tick(now, at));
+        if self.formatter.form == Form::Bar {
             self.bar.set_length(at.total);
             self.bar.set_position(at.before + at.finished + at.failed);
-            self.bar.set_message(self.narrator.words(now, at));
+            self.bar.set_message(self.formatter.words(now, at));
         }
     }
 
-    /// Tells programs of an event.
+    /// Reports an event, with [`Style::Json`].
     pub fn event(&self, event: impl FnOnce() -> Value) {
-        if self.narrator.voice == Voice::Json {
+        if self.formatter.form == Form::Json {
             print([event().to_string()]);
         }
     }
 
-    /// Ends; what was drawn goes.
-    pub fn end(&mut self, now: Duration, at: &Standing) {
-        print(self.narrator.end(now, at));
+    /// Reports the end, and removes the bar.
+    pub fn end(&mut self, now: Duration, at: &Progress) {
+        print(self.formatter.end(now, at));
         self.bar.finish_and_clear();
     }
 }
 
-impl Drop for Progress {
+impl Drop for Reporter {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
@@ -412,7 +412,7 @@ impl Drop for Progress {
 
 fn print(lines: impl IntoIterator<Item = String>) {
     for line in lines {
-        // A closed stderr is nobody's failure.
+        // A closed stderr is not an error.
         let _ = writeln!(std::io::stderr(), "{line}");
     }
 }
@@ -423,13 +423,13 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn at(finished: u64, bytes: u64) -> Standing {
-        Standing {
+    fn at(finished: u64, bytes: u64) -> Progress {
+        Progress {
             total: 12,
             before: 2,
             finished,
             bytes,
-            ..Standing::default()
+            ..Progress::default()
         }
     }
 
@@ -442,53 +442,57 @@ mod tests {
     }
 
     #[test]
-    fn rate_and_time_left_are_of_the_last_minute() {
-        let mut pace = Pace::default();
-        pace.take(Duration::ZERO, &at(0, 0));
+    fn speed_and_time_left_are_of_the_last_minute() {
+        let mut speed = Speed::default();
+        speed.take(Duration::ZERO, &at(0, 0));
         assert_eq!(
-            pace.left(Duration::ZERO, &at(0, 0)),
+            speed.left(Duration::ZERO, &at(0, 0)),
             None,
             "nothing is known yet"
         );
-        pace.take(10 * SECOND, &at(5, 1000));
-        assert_eq!(pace.left(10 * SECOND, &at(5, 1000)), Some(10 * SECOND));
-        assert_eq!(pace.bytes_per_second(10 * SECOND, &at(5, 1000)), 100.0);
-        let half = Standing {
-            under_way: 0.5,
+        speed.take(10 * SECOND, &at(5, 1000));
+        assert_eq!(speed.left(10 * SECOND, &at(5, 1000)), Some(10 * SECOND));
+        assert_eq!(speed.bytes_per_second(10 * SECOND, &at(5, 1000)), 100.0);
+        let half = Progress {
+            in_progress: 0.5,
             ..at(2, 1000)
         };
         assert_eq!(
-            pace.left(10 * SECOND, &half),
+            speed.left(10 * SECOND, &half),
             Some(30 * SECOND),
-            "parts of images count"
+            "images in progress count"
         );
-        (11..=100).for_each(|s| pace.take(s * SECOND, &at(5, 1000)));
-        assert_eq!(pace.left(100 * SECOND, &at(5, 1000)), None, "nothing comes");
-        assert_eq!(pace.bytes_per_second(100 * SECOND, &at(5, 1000)), 0.0);
-        assert!(pace.0.len() < 65, "{}", pace.0.len());
+        (11..=100).for_each(|s| speed.take(s * SECOND, &at(5, 1000)));
+        assert_eq!(
+            speed.left(100 * SECOND, &at(5, 1000)),
+            None,
+            "nothing arrives"
+        );
+        assert_eq!(speed.bytes_per_second(100 * SECOND, &at(5, 1000)), 0.0);
+        assert!(speed.0.len() < 65, "{}", speed.0.len());
     }
 
     #[test]
-    fn lines_come_in_time_and_when_a_host_is_waited_for() {
-        let mut narrator = Narrator::new("download", "images", Voice::Lines { every: SOON });
+    fn lines_come_in_time_and_when_requests_to_a_host_wait() {
+        let mut formatter = Formatter::new("download", "images", Form::Lines { every: SOON });
         let said: Vec<usize> = (0..30)
-            .map(|s| narrator.tick(s * SECOND, &at(0, 0)).len())
+            .map(|s| formatter.tick(s * SECOND, &at(0, 0)).len())
             .collect();
         assert_eq!(said.iter().sum::<usize>(), 3, "{said:?}");
         let mut strained = at(1, 2048);
         strained.waiting = vec![wait("retry-after", 29.5)];
-        let said = narrator.tick(31 * SECOND, &strained);
+        let said = formatter.tick(31 * SECOND, &strained);
         assert_eq!(
             said,
             [
-                "download: 3 of 12 images, 2.00 KiB at 66 B/s, 5 minutes left; waiting 30 s for a.org:443, which asks for it"
+                "download: 3 of 12 images, 2.00 KiB at 66 B/s, 5 minutes left; waiting 30 s for a.org:443 (Retry-After)"
             ]
         );
         assert!(
-            narrator.tick(32 * SECOND, &strained).is_empty(),
+            formatter.tick(32 * SECOND, &strained).is_empty(),
             "said once"
         );
-        let mut rare = Narrator::new("download", "images", Voice::Lines { every: 6 * SOON });
+        let mut rare = Formatter::new("download", "images", Form::Lines { every: 6 * SOON });
         assert!(rare.tick(Duration::ZERO, &at(0, 0)).is_empty());
         assert_eq!(rare.tick(60 * SECOND, &at(1, 0)).len(), 1);
         assert!(rare.end(61 * SECOND, &at(1, 0)).is_empty());
@@ -496,20 +500,20 @@ mod tests {
 
     #[test]
     fn events_have_the_keys_that_are_promised_and_come_once_a_second() {
-        let mut narrator = Narrator::new("download", "images", Voice::Json);
+        let mut formatter = Formatter::new("download", "images", Form::Json);
         let start = r#"{"event":"start","stage":"download","unit":"images","total":12,"before":2}"#;
-        assert_eq!(narrator.start(&at(0, 0)).as_deref(), Some(start));
-        let first = narrator.tick(Duration::ZERO, &at(0, 0));
+        assert_eq!(formatter.start(&at(0, 0)).as_deref(), Some(start));
+        let first = formatter.tick(Duration::ZERO, &at(0, 0));
         assert_eq!(
             first,
             [
                 r#"{"event":"totals","elapsed_seconds":0.0,"total":12,"before":2,"finished":0,"failed":0,"regions":0,"requests":0,"bytes":0,"bytes_per_second":0.0,"eta_seconds":null,"waiting":[]}"#
             ]
         );
-        assert!(narrator.tick(SECOND / 2, &at(0, 0)).is_empty());
+        assert!(formatter.tick(SECOND / 2, &at(0, 0)).is_empty());
         let mut strained = at(5, 4000);
         strained.waiting = vec![wait("strain", 2.0), wait("pace", 1.0)];
-        let said = narrator.tick(2 * SECOND, &strained);
+        let said = formatter.tick(2 * SECOND, &strained);
         assert_eq!(
             said[0],
             r#"{"event":"waiting","host":"a.org:443","why":"strain","seconds":2.0}"#
@@ -520,20 +524,20 @@ mod tests {
         assert_eq!(totals["waiting"][1]["why"], "pace");
         assert_eq!(said.len(), 2);
         assert_eq!(
-            narrator.end(2 * SECOND, &at(6, 4000)).len(),
+            formatter.end(2 * SECOND, &at(6, 4000)).len(),
             1,
             "the last totals are of the end"
         );
     }
 
     #[test]
-    fn parts_of_an_image_are_taken_back_when_it_ends() {
-        let parts = Parts::default();
-        let one = parts.one(4);
-        one.had_before(1);
-        one.had();
-        assert_eq!(parts.read(), (1, 0.5));
-        drop(one);
-        assert_eq!(parts.read(), (1, 0.0));
+    fn regions_of_an_image_that_has_ended_are_no_longer_in_progress() {
+        let regions = RegionCounter::default();
+        let image = regions.image(4);
+        image.add_resumed(1);
+        image.add_fetched();
+        assert_eq!(regions.read(), (1, 0.5));
+        drop(image);
+        assert_eq!(regions.read(), (1, 0.0));
     }
 }

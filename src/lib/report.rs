@@ -122,9 +122,8 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
     let start = Instant::now();
     let common = options.common();
     let writable = common.report.as_deref().map_or(Ok(()), files::rehearse);
-    let ended = writable.and_then(|()| options.run());
-    let printed = ended.and_then(|summary| print(&summary.output).map(|()| summary));
-    let (summary, error) = match printed {
+    let ended = writable.and_then(|()| options.run()).and_then(print_output);
+    let (summary, error) = match ended {
         Ok(summary) => (summary, None),
         Err(mut error) => (error.take_summary(), Some(error)),
     };
@@ -154,6 +153,14 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
     }
 }
 
+/// Prints the text of a summary for standard output.
+fn print_output(summary: Summary) -> Result<Summary, Error> {
+    if !summary.output.is_empty() {
+        files::write("-".as_ref(), summary.output.as_bytes())?;
+    }
+    Ok(summary)
+}
+
 fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
     match error {
         Some(error) => error.exit(),
@@ -165,14 +172,6 @@ fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
 fn say(text: &str) {
     // A closed stderr is not a failure of the stage.
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Prints the text of a summary for standard output.
-fn print(text: &str) -> Result<(), Error> {
-    match text {
-        "" => Ok(()),
-        text => files::write(Path::new("-"), text.as_bytes()),
-    }
 }
 
 const EXAMPLES: usize = 3;

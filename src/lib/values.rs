@@ -1,8 +1,10 @@
-//! Values as databases and services write them: UUIDs in any case, numbers as texts, members that are null or not there.
+//! Values as databases and services write them: UUIDs in any case, numbers as texts, members that are null or missing;
+//! and texts as messages quote them.
 
 use serde_json::Value;
 
-/// A UUID in lower case with its hyphens. No version or variant is asked of it: those of old databases have none.
+/// A UUID in lower case with its hyphens. Version and variant are not checked: those of old databases have none. None
+/// where the text is not 32 hexadecimal digits, hyphens and white space around it aside.
 pub fn uuid(text: &str) -> Option<String> {
     let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
     let is_hex = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
@@ -17,13 +19,13 @@ pub fn uuid(text: &str) -> Option<String> {
     ))
 }
 
-/// The UUID under the first of some keys; what is no UUID is kept as it is.
+/// The identifier under the first of some keys that has a text: a UUID in lower case, any other text as it is.
 pub fn id(value: &Value, keys: &[&str]) -> Option<String> {
     let text = keys.iter().find_map(|key| text(&value[key]))?;
     Some(uuid(&text).unwrap_or(text))
 }
 
-/// A text that says something.
+/// A text that is not empty, trimmed; numbers and booleans as they are printed.
 pub fn text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
@@ -34,7 +36,7 @@ pub fn text(value: &Value) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A finite number, also one that is written as a text.
+/// A finite number, also where it is written as a text.
 pub fn number(value: &Value) -> Option<f64> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
@@ -44,13 +46,14 @@ pub fn number(value: &Value) -> Option<f64> {
     number.filter(|v| v.is_finite())
 }
 
-/// A side of a picture in pixels.
+/// The width or height of an image in whole pixels, rounded down. None below 1 and above 2³² − 1.
 pub fn side(value: &Value) -> Option<u32> {
     let side = number(value).filter(|v| *v >= 1.0 && *v <= f64::from(u32::MAX))?;
     Some(side as u32)
 }
 
-/// The folder that an address names, decoded; none at the root of a server.
+/// The folder in the path of an absolute URL, percent-decoded, without the slashes around it: `a b/c` of
+/// `https://x.example/a%20b/c/d.png`. None at the root of a server.
 pub fn folder(url: Option<&str>) -> Option<String> {
     let url = url::Url::parse(url?).ok()?;
     let (folder, _) = url.path().rsplit_once('/')?;
@@ -58,9 +61,19 @@ pub fn folder(url: Option<&str>) -> Option<String> {
     (!folder.is_empty()).then(|| folder.into_owned())
 }
 
-/// The members of a list.
+/// The members of a list; none of what is not a list.
 pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// A text on one line, cut after 80 characters, for messages.
+pub fn excerpt(text: &str) -> String {
+    const MAX_CHARACTERS: usize = 80;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }
 
 #[cfg(test)]

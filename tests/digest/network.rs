@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::common::Workdir;
-use super::common::server::{Answer, Server};
 use super::{archive, manifest, observations, serve, texts, with_fast};
+use recto_testkit::Workdir;
+use recto_testkit::server::{Answer, Server};
 
 /// A collection of collections of manifests, paged, with cycles and members named twice.
 fn nested(home: &str) -> Vec<(&'static str, Answer)> {
@@ -263,7 +263,7 @@ fn the_cache_is_asked_to_be_current_and_enough_when_offline() {
     run(&["--cache", "cache"], 0);
     assert_eq!(observations(&work).len(), 2, "200: what is new");
     run(&["--cache", "cache"], 1);
-    assert!(run(&["--offline"], 1).contains("without --offline, servers are asked"));
+    assert!(run(&["--offline"], 1).contains("without --offline the document is fetched"));
 }
 
 #[test]

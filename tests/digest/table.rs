@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::common::Workdir;
 use super::{observations, texts};
+use recto_testkit::Workdir;
 
 const TABLE: &str = "\u{feff}key,image_url,file,manuscript,dive,label,name,\"a \"\"note\"\"\"\r\n\
     a1,https://a.example/i/a1/,https://a.example/1.jpg,4Q1,d1,\"NIR, Recto\",n1,\"two\nlines\"\r\n\
@@ -130,7 +130,7 @@ fn rows_without_an_image_are_rejected_by_row() {
     let wanted = [
         "t.jsonl,row 2,url,cell is empty",
         "t.jsonl,row 3,url,line is no JSON object",
-        "t.jsonl,row 4,url,\"image named before: https://a.example/1.jpg, in row 1\"",
+        "t.jsonl,row 4,url,\"image is in an earlier row: https://a.example/1.jpg, in row 1\"",
     ];
     for row in wanted {
         assert!(

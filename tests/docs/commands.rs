@@ -2,8 +2,8 @@
 
 use regex::Regex;
 
-use super::common::Workdir;
 use super::{document, root};
+use recto_testkit::Workdir;
 
 /// The lines of `sh` blocks, continued lines joined, comments and prompts cut.
 fn lines(name: &str) -> Vec<String> {

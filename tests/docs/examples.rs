@@ -7,8 +7,8 @@ use recto::corrections::{self, ImageIndex};
 use regex::Regex;
 use serde_json::Value;
 
-use super::common::{Workdir, schemas};
 use super::document;
+use recto_testkit::{Workdir, schemas};
 
 /// Examples by name: what stands after the language of a block.
 fn examples() -> BTreeMap<String, String> {

@@ -116,7 +116,7 @@ fn the_default_of_netrc_is_for_one_host_alone_and_a_token_counts_first() {
     work.write_json("localizations.json", &set(images.to_vec()));
     work.write("netrc", "default login me password \"a b\"");
     let ran = work.run("download", &args(&["--netrc=netrc"]));
-    ran.exits(3).says(&["`default` is told to none of 2 hosts"]);
+    ran.exits(3).says(&["`default` is sent to none of 2 hosts"]);
     assert_eq!(asked(&a, "authorization"), [None]);
     let work = one(a.url("/a.jpg"));
     work.write("netrc", "machine 127.0.0.1 login me password \"a b\"");
@@ -246,7 +246,7 @@ fn archive(door: Door, pattern: &'static str) -> Server {
 
 #[test]
 fn pictures_behind_a_door_are_had_with_a_token_and_never_replaced_by_lesser_ones() {
-    let lesser = "a lesser picture is answered, and not taken for it";
+    let lesser = "a substitute was answered, which is not the image requested";
     let cases = [
         // (door, pattern, status, what is said without a token)
         (One, "login", "401", "log in at http://"),
@@ -264,7 +264,7 @@ fn pictures_behind_a_door_are_had_with_a_token_and_never_replaced_by_lesser_ones
             Substitute,
             "active",
             "401",
-            "the lesser picture offered is not taken for it: http://",
+            "the substitute offered is not the image requested: http://",
         ),
         (Elsewhere, "active", "401", "Members only"),
     ];
@@ -315,9 +315,8 @@ fn a_probe_that_leads_to_a_smaller_picture_is_not_followed() {
         &set(vec![service("a", server.url("/iiif/a"), 2)]),
     );
     let ran = work.run("download", &args(&["--bearer", "good"]));
-    ran.exits(3).says(&[
-        "the probe service leads to a picture of 30 x 20, the one asked for has 300 x 200",
-    ]);
+    ran.exits(3)
+        .says(&["the probe service names an image of 30 x 20, the one requested has 300 x 200"]);
 }
 
 #[test]
@@ -472,7 +471,11 @@ fn a_dry_run_reckons_with_what_archives_ask_for() {
         "host,at_once,per_second,why\nloc.gov,3,2,agreed\n",
     );
     let cases: [(&[&str], &str, &str); 4] = [
-        (&[], "\t12-12\n", "1 a second are asked for"),
+        (
+            &[],
+            "\t12-12\n",
+            "asks for at most 1 at once and 1 per second",
+        ),
         (&["--rate", "0.5"], "\t24-24\n", "tile.loc.gov"),
         (&["--rate", "50"], "\t12-12\n", "tile.loc.gov"),
         (&["--archives", "own.csv"], "\t6-6\n", "agreed"),

@@ -236,7 +236,7 @@ fn a_disk_that_takes_no_more_stops_the_run_and_keeps_what_is_there() {
     // A limit on file sizes is the wall that also stops root: writes beyond it fail as on a full disk.
     let script = format!(
         "trap '' XFSZ; ulimit -f 40; exec {} {}",
-        common::binary("download"),
+        recto_testkit::binary("download"),
         args(&[]).join(" ")
     );
     let ran = work.run_command(std::process::Command::new("sh").args(["-c", &script]));
@@ -256,7 +256,7 @@ fn many_jobs_need_no_higher_limit_of_open_files() {
     let options = args(&["--jobs", "64", "--per-host", "64"]);
     let script = format!(
         "ulimit -Sn 24; exec {} {}",
-        common::binary("download"),
+        recto_testkit::binary("download"),
         options.join(" ")
     );
     work.run_command(std::process::Command::new("sh").args(["-c", &script]))

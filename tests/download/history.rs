@@ -148,7 +148,7 @@ fn a_region_that_sticks_out_is_a_failure_and_never_clipped() {
     work.run("download", &args(&[])).exits(3);
     let row = &rows(&work, "failures.csv")[0];
     assert_eq!(row[3], "info");
-    assert!(row[6].contains("region 200,100,101,50 sticks out of the image of 300 x 200"));
+    assert!(row[6].contains("region 200,100,101,50 extends beyond the image of 300 x 200"));
 }
 
 #[test]
@@ -220,14 +220,13 @@ fn files_that_rotted_are_found_and_fetched_anew() {
     assert_eq!(file(&work, "a"), rotten, "only its size is looked at");
     let ran = work.run("download", &args(&["--verify"]));
     ran.exits(0).says(&[
-        "--verify: 0 of 1 files are as they were written",
-        "1 were altered, and lie in images/.recto/altered now: 1 of them fetched anew",
+        "--verify: 0 of 1 file unchanged",
+        "1 file altered and moved to images/.recto/altered: 1 downloaded again",
         &path[7..],
     ]);
     assert_eq!(file(&work, "a"), jpeg(1));
     let ran = work.run("download", &args(&["--verify"]));
-    ran.exits(0)
-        .says(&["--verify: 1 files are as they were written"]);
+    ran.exits(0).says(&["--verify: 1 file unchanged"]);
     assert_eq!(server.log().len(), 2);
 }
 
@@ -251,9 +250,9 @@ fn what_was_found_altered_is_not_believed_by_a_later_run() {
     std::fs::remove_file(work.path(&c)).unwrap();
     let ran = work.run("download", &args(&["--verify"]));
     ran.exits(3).says(&[
-        "--verify: 1 of 4 files are as they were written",
-        "1 were altered, and lie in images/.recto/altered now: 0 of them fetched anew",
-        "2 were missing or of another length: 2 of them fetched anew",
+        "--verify: 1 of 4 files unchanged",
+        "1 file altered and moved to images/.recto/altered: 0 downloaded again",
+        "2 files missing or of another length: 2 downloaded again",
     ]);
     for again in [&[][..], &["--overwrite"]] {
         assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 3);

@@ -106,7 +106,7 @@ fn regions_of_differing_tables_become_the_tiles_of_a_tiff() {
         (&line["method"], &line["media_type"]),
         (&json!("stitched"), &json!("image/jpeg"))
     );
-    assert!(line["notes"][0].as_str().unwrap().contains("encoded anew"));
+    assert!(line["notes"][0].as_str().unwrap().contains("re-encoded"));
     let jpeg_only = ["--format", "jpg", "--lossless", "require"];
     let work = fetched(&server, &jpeg_only, 3);
     assert_eq!(rows(&work, "failures.csv")[0][3], "unsupported");
@@ -121,7 +121,7 @@ fn regions_that_do_not_go_together_are_encoded_anew_or_a_failure_as_asked() {
     assert_eq!(line["method"], "stitched");
     let note = line["notes"][0].as_str().unwrap();
     assert!(
-        note.contains("decoded and encoded anew") && note.contains("multiple of 8"),
+        note.contains("decoded and re-encoded") && note.contains("multiple of 8"),
         "{note}"
     );
     let work = fetched(&server, &["--lossless", "require"], 3);

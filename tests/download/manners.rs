@@ -16,7 +16,7 @@ fn world(answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Serv
     Server::start(move |request, before| answer(&request.path, before))
 }
 
-fn through(world: &Server, work: &Workdir, more: &[&str]) -> common::Ran {
+fn through(world: &Server, work: &Workdir, more: &[&str]) -> recto_testkit::Ran {
     let mut command = work.command("download", &args(more));
     for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
         command.env(name, world.url(""));
@@ -149,7 +149,11 @@ fn a_robots_txt_in_trouble_forbids_and_one_that_is_missing_allows() {
         assert_eq!(asked, if status == 404 { 1 } else { 2 });
         if code == 3 {
             let row = &rows(&work, "failures.csv")[0];
-            assert!(row[6].contains("cannot be had (HTTP 500)"), "{}", row[6]);
+            assert!(
+                row[6].contains("could not be read (HTTP 500)"),
+                "{}",
+                row[6]
+            );
         }
     }
 }
@@ -187,9 +191,10 @@ fn what_was_overridden_is_on_record() {
     let work = one("http://pictures.museum.org/a.jpg".into());
     through(&world, &work, &["--ignore-robots", "--ignore-opt-out"])
         .exits(0)
-        .says(&["--ignore-robots: robots.txt was not asked of pictures.museum.org:80"]);
+        .says(&["--ignore-robots: robots.txt was not read of pictures.museum.org:80"]);
     let note = journal(&work)[0]["notes"][0].clone();
-    let wanted = "kept although its owner reserves it (tdm-reservation: 1)";
+    let wanted =
+        "downloaded although its owner opts out of text and data mining (tdm-reservation: 1)";
     assert_eq!(note, json!(wanted));
 }
 
@@ -202,7 +207,7 @@ fn a_host_that_asks_for_a_long_quiet_is_quoted() {
     work.run("download", &args(&[])).exits(3);
     let row = &rows(&work, "failures.csv")[0];
     assert!(
-        row[6].contains("it asks for 86400 s of quiet"),
+        row[6].contains("it asks for a pause of 86400 s"),
         "{}",
         row[6]
     );
@@ -222,8 +227,8 @@ fn what_cannot_be_had_anew_is_told_from_what_can() {
     let ran = work.run("download", &args(&more));
     ran.exits(3).says(&[
         "1 of 2 images in images",
-        "1 images could not be had anew and are kept as they were before",
-        "1 of those had anew are what they were, to the last byte",
+        "1 image could not be downloaded again and is kept as before",
+        "--refresh: 1 image downloaded again without any change",
     ]);
     assert_eq!(file(&work, "b"), jpeg(1));
     let report = work.json("report.json");
@@ -247,7 +252,7 @@ fn a_few_bytes_that_claim_a_huge_picture_are_not_believed() {
     let rows = rows(&work, "failures.csv");
     assert_eq!([&*rows[0][3], &*rows[1][3]], ["unsupported", "truncated"]);
     assert!(
-        rows[0][6].contains("not believed: image/gif of 65535 x 65535"),
+        rows[0][6].contains("implausible: image/gif of 65535 x 65535"),
         "{}",
         rows[0][6]
     );
@@ -502,7 +507,7 @@ fn a_proxy_that_is_none_is_refused_and_not_passed_by() {
     assert_eq!(output.status.code(), Some(2));
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(
-        words.contains("ALL_PROXY in the environment is no proxy"),
+        words.contains("ALL_PROXY in the environment is not a valid proxy"),
         "{words}"
     );
     assert!(server.log().is_empty());
@@ -553,7 +558,7 @@ fn what_a_server_changed_is_fetched_anew_when_asked_for() {
     assert_eq!(file(&work, "b"), jpeg(0), "nobody asked");
     let ran = work.run("download", &args(&["--refresh"]));
     ran.exits(0)
-        .says(&["1 as they were, 1 changed, 1 gone at the server and kept here"]);
+        .says(&["1 unchanged, 1 changed, 1 no longer at the server and kept here"]);
     assert_eq!(file(&work, "b"), jpeg(1));
     assert_eq!(file(&work, "c"), jpeg(0));
 }

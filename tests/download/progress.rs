@@ -162,7 +162,7 @@ fn people_are_told_in_lines_and_nobody_where_it_is_not_wanted() {
         let host = server.url("").replace("http://", "");
         for part in [
             "download: 0 of 3 images",
-            &format!("s for {host}, which asks for it"),
+            &format!("s for {host} (Retry-After)"),
             "download: 2 of 3 images, 1 failed, ",
         ] {
             assert_eq!(said.contains(part), speaks, "{flags:?}: `{part}` in {said}");

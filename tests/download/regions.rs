@@ -104,7 +104,7 @@ fn every_box_is_an_image_of_its_own_with_its_boxes_on_it() {
     // What is there is not asked for again, not even its size.
     work.run("download", &args(REGIONS))
         .exits(0)
-        .says(&["2 of them from before"]);
+        .says(&["2 from earlier runs"]);
     assert_eq!(server.log().len(), 3);
     // A dataset comes of it as of whole images.
     let call = [
@@ -153,7 +153,7 @@ fn margins_widen_regions_and_stop_at_the_edge() {
     work.run("download", &args(&["--margin", "6"])).exits(2);
     let ran = work.run("download", &args(&["--regions", "--margin", "wide"]));
     ran.exits(2)
-        .says(&["pixels such as 16, or a part of the box such as 10%"]);
+        .says(&["a number of pixels such as 16, or a share of the box such as 10%, is needed"]);
 }
 
 #[test]

@@ -319,10 +319,10 @@ fn png_is_asked_of_level_2_and_jpeg_taken_where_that_is_refused() {
         assert_eq!(image.dimensions(), (300, 200));
         let is_exact = image
             .enumerate_pixels()
-            .all(|(x, y, pixel)| pixel.0 == common::iiif::pixel(x, y));
+            .all(|(x, y, pixel)| pixel.0 == recto_testkit::iiif::pixel(x, y));
         assert_eq!(is_exact, refusal.is_none(), "{refusal:?}");
         let notes = journal(&work)[0]["notes"].to_string();
-        let is_told = notes.contains("the server gives no png: made from jpg");
+        let is_told = notes.contains("the server does not offer png: made from jpg");
         assert_eq!(is_told, refusal.is_some(), "{refusal:?}: {notes}");
     }
 }

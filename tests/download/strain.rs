@@ -90,7 +90,7 @@ fn a_host_that_asks_for_an_hour_of_quiet_ends_the_run_at_once_and_is_named() {
         &["localizations.json", "images", "--backoff", "5"],
     );
     ran.exits(3)
-        .says(&["left alone before the end: it asks for 3600 s of quiet"]);
+        .says(&["not asked any more before the end: it asks for a pause of 3600 s"]);
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     let kinds: Vec<String> = rows(&work, "failures.csv")
         .iter()

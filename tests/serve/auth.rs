@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::common::Workdir;
-use crate::common::server::{Answer, Server};
 use crate::running::{Got, Serving, picture};
+use recto_testkit::Workdir;
+use recto_testkit::server::{Answer, Server};
 
 pub const ANNA: &str = "authorization: Bearer secret-of-anna\r\n";
 pub const BEN: &str = "authorization: Bearer secret-of-ben\r\n";

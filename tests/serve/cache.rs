@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::common::{Workdir, wait_until};
 use crate::redis::{Mood, Redis};
 use crate::running::{Serving, folder, picture};
+use recto_testkit::{Workdir, wait_until};
 
 const ASKED: &str = "/iiif/3/a/full/100,/0/default.png";
 const ON_DISK: &str = "[cache]\nfolder = \"kept\"\n";
@@ -340,7 +340,7 @@ fn a_full_disk_costs_the_cache_and_not_the_answer() {
     // A limit on file sizes is the wall that also stops root: writes beyond it fail as on a full disk.
     let limited = format!(
         "trap '' XFSZ; ulimit -f 1; exec {} pictures -c c.toml --listen 127.0.0.1:0",
-        crate::common::binary("serve")
+        recto_testkit::binary("serve")
     );
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", &limited]).current_dir(work.path(""));

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::common::wait_until;
 use crate::running::{Serving, folder};
+use recto_testkit::wait_until;
 
 #[test]
 fn health_and_counts_are_there_for_those_who_watch() {
@@ -200,7 +200,7 @@ fn records_of_m3_download_that_cannot_be_used_are_left_out_and_told() {
     assert_eq!(server.get(&path).status, 200);
     let (code, _, err) = server.stop();
     assert_eq!(code, 3, "{err}");
-    let words = "left out 00000002-0000-0000-0000-000000000001: box has no extent: 0 x 5";
+    let words = "left out 00000002-0000-0000-0000-000000000001: box is empty: 0 x 5";
     assert!(err.contains(words), "{err}");
     let report = work.json("report.json");
     assert_eq!(

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use image::DynamicImage;
 
-use crate::common::Workdir;
 use crate::running::{Serving, folder, picture, set};
+use recto_testkit::Workdir;
 
 /// A JPEG with slow and fast changes.
 fn jpeg(width: u16, height: u16, sampling: jpeg_encoder::SamplingFactor) -> Vec<u8> {
@@ -353,7 +353,7 @@ fn preparing_that_is_interrupted_goes_on_where_it_was() {
         false => 0,
     };
     let mut child = work.command("serve", &prepare).spawn().unwrap();
-    crate::common::wait_until(|| made() > 3);
+    recto_testkit::wait_until(|| made() > 3);
     let told = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::common::Workdir;
 use crate::running::{Serving, folder, set};
+use recto_testkit::Workdir;
 
 #[test]
 fn a_set_is_a_collection_of_manifests_with_choices_and_boxes() {

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::common::Workdir;
+use recto_testkit::Workdir;
 
 /// A running server; killed if the test did not stop it.
 pub struct Serving {

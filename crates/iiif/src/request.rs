@@ -174,7 +174,10 @@ impl fmt::Display for ImageRequest {
 impl FromStr for Region {
     type Err = Refusal;
 
-    /// Reads any form of §4.1; [`Refusal::Invalid`] otherwise.
+    /// Parses any form of the region parameter (2.1 §4.1, 3.0 §4.1).
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for anything else.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let wrong = || {
             Refusal::invalid(
@@ -231,8 +234,8 @@ fn read_size(text: &str) -> Option<Size> {
     if let Some(n) = text.strip_prefix("pct:") {
         return decimal(n).map(Size::Percent);
     }
-    if let Some(box_) = text.strip_prefix('!') {
-        return list(box_, whole).map(|[w, h]| Size::Within(w, h));
+    if let Some(sides) = text.strip_prefix('!') {
+        return list(sides, whole).map(|[w, h]| Size::Within(w, h));
     }
     match (text, text.split_once(',')) {
         ("full", _) => Some(Size::Full),
@@ -259,6 +262,11 @@ impl fmt::Display for Size {
 
 impl FromStr for Rotation {
     type Err = Refusal;
+
+    /// Parses the rotation parameter: 0 to 360 degrees, behind `!` or not (2.1 §4.3, 3.0 §4.3).
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for anything else.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let (mirror, degrees) = match text.strip_prefix('!') {
             Some(degrees) => (true, degrees),
@@ -304,6 +312,11 @@ impl Quality {
 
 impl FromStr for Quality {
     type Err = Refusal;
+
+    /// Parses a word of [`Quality::name`].
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for anything else.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let found = Self::ALL.into_iter().find(|q| q.name() == text);
         found.ok_or_else(|| Refusal::invalid("quality", text, "default, color, gray or bitonal"))
@@ -360,6 +373,11 @@ impl Format {
 
 impl FromStr for Format {
     type Err = Refusal;
+
+    /// Parses a suffix of [`Format::name`].
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for anything else.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let found = Self::ALL.into_iter().find(|f| f.name() == text);
         found

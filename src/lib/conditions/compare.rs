@@ -1,10 +1,10 @@
-//! The operators `<`, `<=`, `>` and `>=` of `--where`: numbers as numbers, dates as dates, nothing else at all.
+//! The operators `<`, `<=`, `>` and `>=` of `--where`: numbers are compared as numbers, dates as dates, nothing else.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-/// A comparison with a bound.
+/// A comparison with a bound, which is a number, a date, or a text that may be either (`2020`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Comparison {
     is_less: bool,
@@ -13,7 +13,8 @@ pub struct Comparison {
     time: Option<Span>,
 }
 
-/// What a date names, `[start, end)`: `2020` a year, `2020-03` a month, `2020-03-01` a day, with a time an instant.
+/// The time that a date covers, `[start, end)`: `2020` a year, `2020-03` a month, `2020-03-01` a day; with a time of day, an
+/// instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Span {
     start: Timestamp,
@@ -21,7 +22,7 @@ struct Span {
 }
 
 impl Comparison {
-    /// Reads what follows a key: `>=500`, `<2020-03-01`. None when it is no comparison with a number or a date.
+    /// Parses what follows a key: `>=500`, `<2020-03-01`. None when it is not a comparison with a number or a date.
     pub fn parse(text: &str) -> Option<Self> {
         let is_less = text.starts_with('<');
         let bound = text.strip_prefix(['<', '>'])?;
@@ -38,7 +39,8 @@ impl Comparison {
         })
     }
 
-    /// Whether it holds for a value. What is neither a number nor a date is neither less nor more than anything.
+    /// Whether the comparison holds for a value. It does not for a value that is neither a number nor a date, nor for one of
+    /// the other kind.
     pub fn holds(&self, value: &str) -> bool {
         if let (Some(bound), Some(value)) = (self.number, number(value)) {
             return match (self.is_less, self.or_equal) {
@@ -51,7 +53,7 @@ impl Comparison {
         let (Some(bound), Some(value)) = (self.time, span(value.trim())) else {
             return false;
         };
-        // Up to a day means to its end; after a day means from the next on.
+        // `<=` a day includes the whole day; `>` a day begins with the next.
         match (self.is_less, self.or_equal) {
             (true, true) => value.start < bound.end,
             (true, false) => value.start < bound.start,
@@ -88,7 +90,7 @@ fn between(first: Date, length: jiff::Span) -> Option<Span> {
     })
 }
 
-/// A time without a zone is one of UTC.
+/// A time without a zone is taken as UTC.
 fn instant(text: &str) -> Option<Timestamp> {
     let civil = || text.parse::<DateTime>().ok().and_then(at);
     text.parse().ok().or_else(civil)

@@ -1,4 +1,4 @@
-//! What a source says about an image or parts of it, in the source's own words.
+//! What a source states about an image or parts of it.
 
 use std::collections::BTreeMap;
 

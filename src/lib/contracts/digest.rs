@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::annotation::Annotation;
 use super::envelope::Contract;
 use super::geometry::{BBox, Frame, as_plain_number};
-use super::image::{ImageRef, Metadata, Provenance};
+use super::image_ref::{ImageRef, Metadata, Provenance};
 use super::review::Review;
 use super::taxonomy::Taxonomy;
 

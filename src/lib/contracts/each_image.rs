@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::envelope::{parse, read};
 use super::geometry::Frame;
-use super::image::{ImageRef, Provenance};
+use super::image_ref::{ImageRef, Provenance};
 use super::localizations::{Localizations, LocalizedImage};
 use crate::error::Error;
 use crate::files;

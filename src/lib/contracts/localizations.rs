@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::Contract;
 use super::geometry::{BBox, Frame, Polygon};
-use super::image::{ImageRef, Metadata, Provenance};
+use super::image_ref::{ImageRef, Metadata, Provenance};
 use super::taxonomy::Taxonomy;
 use crate::summary::Reject;
 

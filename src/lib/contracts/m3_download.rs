@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Map, Value};
 
 use super::geometry::BBox;
-use super::image::{ImageRef, Provenance};
+use super::image_ref::{ImageRef, Provenance};
 use super::json::parse_json;
 use super::localizations::{Localization, Localizations, LocalizedImage};
 use crate::error::Error;
@@ -151,7 +151,7 @@ fn picture(
     })?;
     let pictures = pictures(record);
     let known = pictures.get(&reference).ok_or_else(|| {
-        let problem = format!("image reference has no URL: {reference}");
+        let problem = format!("URL of the image reference is missing: {reference}");
         ("image_urls", problem)
     })?;
     Ok((reference, known.clone()))
@@ -287,7 +287,7 @@ mod tests {
             (
                 json!({ "x": 1, "y": 1, "width": 1, "height": 1, "image_reference_uuid": PNG.replace('c', "d") }),
                 "a/image_urls",
-                "image reference has no URL: df228433-d0dd-4f1e-2b6d-6df50ea49d1e",
+                "URL of the image reference is missing: df228433-d0dd-4f1e-2b6d-6df50ea49d1e",
             ),
         ];
         for (place, field, problem) in cases {

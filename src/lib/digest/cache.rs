@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::files;
-use crate::http::Reply;
+use crate::http::Response;
 
 /// A folder of documents, named by a hash of URL and request body.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ struct Meta {
 
 impl CachedDocument {
     /// The document of a response.
-    pub fn of(reply: &Reply) -> Self {
+    pub fn of(reply: &Response) -> Self {
         CachedDocument {
             final_url: reply.url.clone(),
             etag: reply.header("etag").map(str::to_owned),

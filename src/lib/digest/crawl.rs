@@ -11,7 +11,7 @@ use super::filter::Filter;
 use super::options::Options;
 use super::worklist::{Harvest, Worklist};
 use crate::error::Error;
-use crate::progress::{Progress, Standing};
+use crate::progress::{Progress, Reporter};
 use crate::signals::Signals;
 use crate::sources::Source;
 
@@ -37,7 +37,7 @@ pub fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Resul
     let runtime =
         runtime.map_err(|e| Error::new("the network client cannot be set up").because(e))?;
     let (style, quiet) = (options.progress, options.common.quiet);
-    let mut progress = Progress::start(style, quiet, "digest", "documents", &Standing::default());
+    let mut progress = Reporter::start(style, quiet, "digest", "documents", &Progress::default());
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen();
         tokio::select! {
@@ -55,7 +55,7 @@ async fn read_all<'a>(
     mut work: Worklist<'a>,
     fetcher: &Fetcher,
     jobs: usize,
-    progress: &mut Progress,
+    progress: &mut Reporter,
 ) -> Result<Harvest, Error> {
     let mut flight = FuturesUnordered::new();
     let mut ticks = tokio::time::interval(TICK);

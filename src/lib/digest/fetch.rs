@@ -7,13 +7,13 @@ use super::cache::{Cache, CachedDocument};
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use crate::http::{self, Ask, Http, Kind, Reply, Trouble};
-use crate::progress::Standing;
+use crate::http::{self, Client, Kind, Response};
+use crate::progress::Progress;
 use crate::sources::{Answer, Failure, Request, is_url};
 
 /// Reads documents, wherever they are.
 pub struct Fetcher {
-    http: Http,
+    http: Client,
     cache: Option<Cache>,
     is_offline: bool,
     expects: &'static str,
@@ -38,7 +38,7 @@ impl Fetcher {
             .filter(|input| is_url(input));
         let hosts = options.hosts(named);
         Ok(Fetcher {
-            http: Http::new(options, &hosts)?,
+            http: Client::new(options, &hosts)?,
             cache,
             is_offline,
             expects,
@@ -48,19 +48,19 @@ impl Fetcher {
     /// What the user should know about the HTTP options.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let given = self.http.warnings().iter().cloned();
-        given.chain(self.http.overrides())
+        given.chain(self.http.ignored_robots())
     }
 
     /// The time since the start, and the progress when `read` of `known` documents are read.
-    pub fn standing(&self, known: u64, read: u64) -> (Duration, Standing) {
+    pub fn standing(&self, known: u64, read: u64) -> (Duration, Progress) {
         let (requests, bytes) = self.http.spent();
-        let standing = Standing {
+        let standing = Progress {
             total: known,
             finished: read,
             requests,
             bytes,
             waiting: self.http.waiting(),
-            ..Standing::default()
+            ..Progress::default()
         };
         (self.http.elapsed(), standing)
     }
@@ -119,25 +119,25 @@ impl Fetcher {
         url: &str,
         body: Option<&str>,
         kept: Option<&CachedDocument>,
-    ) -> Result<Reply, Trouble> {
-        let ask = Ask {
+    ) -> Result<Response, http::Error> {
+        let request = http::Request {
             headers: conditions(kept),
             body: body.map(str::to_owned),
-            ..Ask::document(url)
+            ..http::Request::document(url)
         };
         let outcome = self
             .http
-            .get_checked(&ask, async |reply| self.check(reply))
+            .get_checked(&request, async |reply| self.check(reply))
             .await;
         match outcome {
             // Some servers answer 404 or 406 to any specific Accept header.
-            Err(Trouble {
+            Err(http::Error {
                 status: Some(404 | 406),
                 ..
             }) => {
-                let plain = Ask {
+                let plain = http::Request {
                     accept: Some("*/*"),
-                    ..ask
+                    ..request
                 };
                 self.http
                     .get_checked(&plain, async |reply| self.check(reply))
@@ -148,25 +148,22 @@ impl Fetcher {
     }
 
     /// Servers with problems return error pages for people with status 200.
-    fn check(&self, reply: &Reply) -> Result<(), (Kind, String)> {
+    fn check(&self, reply: &Response) -> Result<(), http::Error> {
         let start = reply.body.trim_ascii_start();
         if reply.status == 304 {
             return Ok(());
         }
         if start.is_empty() {
-            return Err((
-                Kind::Info,
-                format!("the response is empty where {} was expected", self.expects),
-            ));
+            return Err(http::Error::info(format!(
+                "the response is empty where {} was expected",
+                self.expects
+            )));
         }
         if start.starts_with(b"<") {
-            return Err((
-                Kind::Info,
-                format!(
-                    "the response is an HTML page where {} was expected",
-                    self.expects
-                ),
-            ));
+            return Err(http::Error::info(format!(
+                "the response is an HTML page where {} was expected",
+                self.expects
+            )));
         }
         Ok(())
     }
@@ -213,7 +210,7 @@ fn failure(problem: impl Into<String>) -> Failure {
     }
 }
 
-fn http_failure(trouble: &Trouble) -> Failure {
+fn http_failure(trouble: &http::Error) -> Failure {
     let problem = match trouble.attempts {
         0 | 1 => trouble.message.clone(),
         n => format!("{}, {n} attempts", trouble.message),

@@ -220,7 +220,7 @@ fn in_service(asked: &QuotedRequest, region: &Region) -> Option<Region> {
         _ if of_all && asked.is_full_size() => return Some(region.clone()),
         (Some(part), true) if part.starts_with("xywh=percent:") => Some(part.clone()),
         (Some(part), false) if asked.is_full_size() && region.svg.is_none() => {
-            Some(selectors::part_of_part(&in_words, part)?)
+            Some(selectors::nested_fragment(&in_words, part)?)
         }
         _ => return None,
     };

@@ -182,7 +182,7 @@ impl Options {
     /// Options of the HTTP client. Servers of m3 are the user's own and are used without rate limits.
     pub(super) fn http(&self) -> http::Options {
         match self.source.as_str() {
-            "m3" => self.http.at_home(),
+            "m3" => self.http.for_own_servers(),
             _ => self.http.clone(),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::select::Selected;
 use crate::contracts::{Observation, Review};
 use crate::corrections::LocatedCorrection;
-use crate::summary::{Reject, Summary};
+use crate::summary::{Reject, Summary, counted};
 
 /// The corrections of images that are kept, and a reject for each one of an image that was not found. Whether the box
 /// exists is checked by `extract`, which gives boxes their ids.
@@ -32,7 +32,10 @@ pub fn of_kept(
         summary.count("reviews", reviews.len() as u64);
     }
     if of_filtered > 0 {
-        let note = format!("{of_filtered} corrections left out: of images that filters left out");
+        let note = format!(
+            "{} of images that filters left out: left out too",
+            counted(of_filtered, "correction", "corrections")
+        );
         summary.notes.push(note);
     }
     (reviews, unplaced)

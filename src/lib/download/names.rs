@@ -1,11 +1,39 @@
-//! Where each image goes: a folder per group, a name people can read, a hash so that no two images meet.
+//! Where each image goes: a folder per group, a readable name, a hash so that no two images share a name.
 //!
-//! A name depends on the image alone, so it is the same whatever else is in the set and in whatever order.
+//! A name depends on the image alone: it is the same whatever else is in the set, and in any order.
+
+use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
+use super::state::journal::Journal;
 use crate::contracts::LocalizedImage;
 use crate::files::{SafeName, hex_digest};
+
+/// The output folder.
+#[derive(Clone, Debug)]
+pub struct OutputFolder {
+    /// The folder itself.
+    pub path: PathBuf,
+    /// The folder in it for work in progress, and for what later runs should know.
+    pub work: PathBuf,
+}
+
+impl OutputFolder {
+    /// The folder at this path, which need not exist yet.
+    pub fn new(path: PathBuf) -> Self {
+        OutputFolder {
+            work: path.join(".recto"),
+            path,
+        }
+    }
+}
+
+/// Where an image is requested: its service, otherwise its URL.
+pub fn source_uri(image: &LocalizedImage) -> Option<&str> {
+    let service = image.image.service.as_ref().map(|service| &*service.id);
+    service.or(image.image.url.as_deref())
+}
 
 /// The path of an image below the output folder, without suffix: `group/label-hash`.
 pub fn stem(image: &LocalizedImage) -> String {
@@ -27,7 +55,7 @@ pub fn stem(image: &LocalizedImage) -> String {
     )
 }
 
-/// What the source itself calls a picture without label: the last part of its address, such as a timecode.
+/// The name of an image without labels: the last part of its URL, such as a timecode.
 fn base_name(image: &LocalizedImage) -> String {
     let service = image.image.service.as_ref();
     let address = match service {
@@ -51,14 +79,14 @@ fn folder(image: &LocalizedImage) -> String {
             format!("{}-{hash}", SafeName::readable(label).as_str())
         }
         // The journal lies beside the folders.
-        _ if image.group == super::journal::Journal::NAME => format!("{}_", image.group),
+        _ if image.group == Journal::NAME => format!("{}_", image.group),
         _ => SafeName::unique(&image.group).as_str().to_owned(),
     }
 }
 
-/// A name for work under way on an image, unlike that of any other request.
-pub fn work(id: &str, asked: &str) -> String {
-    hex_digest(format!("{id}\n{asked}").as_bytes(), 24)
+/// The name of files in progress of an image, different for every request.
+pub fn work(id: &str, request: &str) -> String {
+    hex_digest(format!("{id}\n{request}").as_bytes(), 24)
 }
 
 #[cfg(test)]

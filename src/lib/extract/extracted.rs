@@ -1,4 +1,4 @@
-//! What the core of `extract` is told and what it returns.
+//! What the core of `extract` takes and returns.
 
 use std::collections::HashSet;
 

@@ -25,7 +25,7 @@ enum Place {
     /// On the disk, as many as have arrived.
     #[default]
     Disk,
-    /// In memory, all of them.
+    /// All bytes, in memory.
     Memory(Bytes),
     /// Under their final name.
     Published,
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_told_and_gets_no_name() {
+    fn what_cannot_be_written_is_reported_and_gets_no_name() {
         let folder = tempfile::tempdir().unwrap();
         let part = Part::new(folder.path().join("image.part"));
         fs::create_dir(part.path()).unwrap();

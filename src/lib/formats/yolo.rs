@@ -89,7 +89,9 @@ fn data_yaml(dataset: &Dataset) -> String {
             Some(split) => yaml += &format!("{needed}: images/{split}\n"),
             None => {
                 let instead = filled.first().unwrap_or(&"train");
-                yaml += &format!("# {needed} is required but has no images: it names {instead}\n");
+                yaml += &format!(
+                    "# {needed} is required, but there are no images for it: it names {instead}\n"
+                );
                 yaml += &format!("{needed}: images/{instead}\n");
             }
         }

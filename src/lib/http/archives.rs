@@ -1,15 +1,15 @@
-//! What archives ask of those who harvest: a table that comes with the program, and one of the user's.
+//! The request limits that archives ask of harvesters: a table that comes with the program, and one of the user.
 
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::Options;
-use super::host::Most;
+use super::options::Options;
+use super::pacing::RequestLimit;
 use crate::error::Error;
 use crate::files;
 
-/// Figures per host.
+/// Limits by host; the first row that fits counts.
 #[derive(Debug)]
 pub struct Archives(Vec<Row>);
 
@@ -23,7 +23,10 @@ struct Row {
 }
 
 impl Archives {
-    /// The figures that come with the program, after those of the user's table, which count first.
+    /// The limits that come with the program, after those of the user's table, which count first.
+    ///
+    /// # Errors
+    /// If the user's table cannot be read, or has a row that cannot be used.
     pub fn open(own: Option<&Path>) -> Result<Self, Error> {
         let mut rows = match own {
             Some(path) => read(&files::read(path)?, &path.display().to_string())?,
@@ -33,27 +36,27 @@ impl Archives {
         Ok(Archives(rows))
     }
 
-    /// The most that is asked of a host: what is known of its archive, and no more than the user says.
-    pub fn most(&self, options: &Options, host: &str) -> Most {
+    /// The limit of a host: that of its archive where it is known, and never more than the user allows.
+    pub fn limit_for(&self, options: &Options, host: &str) -> RequestLimit {
         let Some((known, _)) = self.find(host) else {
-            return Most {
+            return RequestLimit {
                 at_once: options.per_host(),
-                rate: options.rate(),
+                per_second: options.rate(),
             };
         };
-        let rate = match (options.rate, known.rate) {
-            (Some(asked), known) if asked > 0.0 => asked.min(known),
+        let per_second = match (options.rate, known.per_second) {
+            (Some(given), known) if given > 0.0 => given.min(known),
             (_, known) => known,
         };
         let at_once = options.per_host.unwrap_or(u16::MAX);
-        Most {
+        RequestLimit {
             at_once: at_once.min(known.at_once),
-            rate,
+            per_second,
         }
     }
 
-    /// The most that is asked of a host, with the reason, where the archive behind it is known.
-    pub fn find(&self, host: &str) -> Option<(Most, &str)> {
+    /// The limit that the archive behind a host asks for, with the reason, where it is known.
+    pub fn find(&self, host: &str) -> Option<(RequestLimit, &str)> {
         let is_below = |row: &&Row| {
             host.eq_ignore_ascii_case(&row.host)
                 || host
@@ -62,11 +65,11 @@ impl Archives {
                     .is_some_and(|rest| rest.ends_with('.'))
         };
         let row = self.0.iter().find(is_below)?;
-        let most = Most {
+        let limit = RequestLimit {
             at_once: row.at_once,
-            rate: row.per_second,
+            per_second: row.per_second,
         };
-        Some((most, &row.why))
+        Some((limit, &row.why))
     }
 }
 
@@ -80,7 +83,10 @@ fn read(bytes: &[u8], name: &str) -> Result<Vec<Row>, Error> {
                 .hint("the columns are host,at_once,per_second,why")
         })?;
         if row.at_once == 0 || !(row.per_second > 0.0 && row.per_second.is_finite()) {
-            let what = format!("{name}, row {}: at_once and per_second are above 0", i + 1);
+            let what = format!(
+                "{name}, row {}: at_once and per_second must be above 0",
+                i + 1
+            );
             return Err(Error::new(what));
         }
         rows.push(row);
@@ -93,22 +99,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_found_by_their_domain_and_the_users_own_figures_count_first() {
+    fn hosts_are_found_by_their_domain_and_the_users_own_limits_count_first() {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join("own.csv");
         std::fs::write(&own, "host,at_once,per_second,why\nloc.gov,3,2,agreed\n").unwrap();
         let built_in = Archives::open(None).unwrap();
-        let most = |archives: &Archives, host| archives.find(host).map(|(most, _)| most.at_once);
-        assert_eq!(most(&built_in, "tile.LOC.gov"), Some(1));
-        assert_eq!(most(&built_in, "notloc.gov"), None);
+        let at_once =
+            |archives: &Archives, host| archives.find(host).map(|(limit, _)| limit.at_once);
+        assert_eq!(at_once(&built_in, "tile.LOC.gov"), Some(1));
+        assert_eq!(at_once(&built_in, "notloc.gov"), None);
         assert_eq!(
-            most(&Archives::open(Some(&own)).unwrap(), "loc.gov"),
+            at_once(&Archives::open(Some(&own)).unwrap(), "loc.gov"),
             Some(3)
         );
         std::fs::write(&own, "host,at_once,per_second,why\nloc.gov,0,2,\n").unwrap();
         let error = Archives::open(Some(&own)).unwrap_err().to_string();
         assert!(
-            error.contains("row 1: at_once and per_second are above 0"),
+            error.contains("row 1: at_once and per_second must be above 0"),
             "{error}"
         );
     }

@@ -1,257 +1,290 @@
-//! Bodies: into memory, or into a part that a later attempt goes on with.
+//! Bodies: into memory, or into a part file that a later attempt resumes.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::StreamExt;
 use reqwest::header::{HeaderMap, HeaderValue};
 
-use super::send::Open;
-use super::{Ask, Attempt, Http, Kind, Reply, Saved, Trouble};
-use crate::files::Part;
+use super::budget::Spent;
+use super::error::Error;
+use super::request::{Request, Response, SavedResponse};
+use super::retry::FailedAttempt;
+use super::send::{Opened, Sender};
+use crate::files::{Held, Part};
 
 /// Bodies are written to the disk in pieces of at least this many bytes, off the async workers; smaller ones stay in
 /// memory.
 const WRITE_SIZE: usize = 512 << 10;
-/// A body that brings less than this within the timeout is as good as none.
-const DRIP: u64 = 1024;
+/// A body of which fewer bytes than this arrive within the timeout counts as stalled.
+const MIN_BYTES: u64 = 1024;
 
-/// How a body flows.
-struct Flow {
-    since: Instant,
+/// Watches one body as it arrives: its size, its speed, what it costs.
+struct Flow<'a> {
+    request: &'a Request,
+    spent: &'a Spent,
+    status: u16,
+    /// The size of the whole body, as far as the server declares it.
+    announced: Option<u64>,
     got: u64,
-    most: Duration,
+    since: Instant,
+    got_since: u64,
+    /// How long the body may stall.
+    timeout: Duration,
 }
 
-impl Flow {
-    fn new(timeout: f64) -> Self {
+impl<'a> Flow<'a> {
+    /// A body of which `start` bytes are there already.
+    fn new(sender: &'a Sender, request: &'a Request, opened: &Opened, start: u64) -> Self {
+        let announced = opened.response.content_length();
         Flow {
+            request,
+            spent: &sender.spent,
+            status: opened.response.status().as_u16(),
+            announced: announced.map(|n| n + start),
+            got: start,
             since: Instant::now(),
-            got: 0,
-            most: Duration::from_secs_f64(timeout),
+            got_since: 0,
+            timeout: Duration::from_secs_f64(sender.options.timeout),
         }
     }
 
-    /// Takes note of some bytes; an error when they only drip.
-    fn take(&mut self, bytes: usize) -> Result<(), String> {
-        self.got += bytes as u64;
-        if self.since.elapsed() < self.most {
+    /// Takes some bytes, or the error in their place.
+    fn take(&mut self, chunk: reqwest::Result<Bytes>) -> Result<Bytes, Error> {
+        let chunk = chunk.map_err(|e| self.interrupted(&e))?;
+        self.got += chunk.len() as u64;
+        if self.got > self.request.max_bytes {
+            return Err(self.too_large());
+        }
+        self.spent.add_bytes(chunk.len() as u64);
+        self.check_speed(chunk.len())?;
+        Ok(chunk)
+    }
+
+    fn check_speed(&mut self, bytes: usize) -> Result<(), Error> {
+        self.got_since += bytes as u64;
+        if self.since.elapsed() < self.timeout {
             return Ok(());
         }
-        let got = std::mem::take(&mut self.got);
+        let got = std::mem::take(&mut self.got_since);
         self.since = Instant::now();
-        match got < DRIP {
-            true => Err(format!(
-                "only {got} bytes came in {} s",
-                self.most.as_secs_f64()
-            )),
+        let seconds = self.timeout.as_secs_f64();
+        match got < MIN_BYTES {
+            true => Err(
+                Error::timeout(format!("only {got} bytes came in {seconds} s"))
+                    .with_status(self.status),
+            ),
             false => Ok(()),
         }
     }
-}
 
-impl Http {
-    /// One attempt at an answer, in memory.
-    pub(super) async fn take(&self, ask: &Ask, again: bool) -> Result<Reply, Attempt> {
-        let opened = self.open(ask, HeaderMap::new(), again).await?;
-        let Open {
-            response,
-            host,
-            url,
-            ..
-        } = &opened;
-        let (host, url) = (host.clone(), url.clone());
-        let status = response.status().as_u16();
-        let announced = response.content_length();
-        if announced.is_some_and(|n| n > ask.most) {
-            return Err(too_large(ask, status).into());
-        }
-        let headers = response.headers().clone();
-        let mut body = Vec::with_capacity(announced.unwrap_or(0).min(1 << 24) as usize);
-        let mut flow = Flow::new(self.options.timeout);
-        let Open {
-            response,
-            _slot: _held,
-            ..
-        } = opened;
-        let mut stream = response.bytes_stream();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|e| self.cut(&e, status, body.len() as u64, announced))?;
-            if (body.len() + chunk.len()) as u64 > ask.most {
-                return Err(too_large(ask, status).into());
-            }
-            self.took(&host, chunk.len());
-            flow.take(chunk.len()).map_err(|why| drips(why, status))?;
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Reply {
-            status,
-            url,
-            headers,
-            body: body.into(),
-            attempts: 0,
-        })
+    fn interrupted(&self, e: &reqwest::Error) -> Error {
+        let of = self
+            .announced
+            .map(|n| format!(" of {n}"))
+            .unwrap_or_default();
+        let (got, seconds) = (self.got, self.timeout.as_secs_f64());
+        let error = match e.is_timeout() {
+            true => Error::timeout(format!("no byte came for {seconds} s after {got} bytes")),
+            false => Error::truncated(format!("cut short at {got}{of} bytes")),
+        };
+        error.with_status(self.status)
     }
 
-    /// One attempt at a body in a part file.
-    pub(super) async fn take_to(
-        &self,
-        ask: &Ask,
-        part: &Part,
-        again: bool,
-    ) -> Result<Saved, Attempt> {
-        let there = part.held();
-        let was_begun = there.is_some();
-        let held = there.filter(|held| held.url == ask.url);
-        let mut conditions = HeaderMap::new();
-        if let Some(held) = &held
-            && let Ok(validator) = HeaderValue::from_str(&held.validator)
-        {
-            conditions.insert("if-range", validator);
-            let range = format!("bytes={}-", held.bytes);
-            conditions.insert("range", HeaderValue::from_str(&range).expect("digits"));
+    fn too_large(&self) -> Error {
+        let message = format!("the answer is larger than {} bytes", self.request.max_bytes);
+        Error::unsupported(message).with_status(self.status)
+    }
+}
+
+/// One attempt at an answer, in memory.
+pub async fn read(
+    sender: &Sender,
+    request: &Request,
+    again: bool,
+) -> Result<Response, FailedAttempt> {
+    let opened = sender.open(request, HeaderMap::new(), again).await?;
+    let mut flow = Flow::new(sender, request, &opened, 0);
+    if flow.announced.is_some_and(|n| n > request.max_bytes) {
+        return Err(flow.too_large().into());
+    }
+    let Opened {
+        response,
+        host,
+        url,
+        slot: _held,
+        ..
+    } = opened;
+    let headers = response.headers().clone();
+    let mut body = Vec::with_capacity(flow.announced.unwrap_or(0).min(1 << 24) as usize);
+    let mut stream = response.bytes_stream();
+    while let Some(chunk) = stream.next().await {
+        let chunk = flow.take(chunk)?;
+        host.pacing().stats.bytes += chunk.len() as u64;
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Response {
+        status: flow.status,
+        url,
+        headers,
+        body: body.into(),
+        attempts: 0,
+    })
+}
+
+/// One attempt at a body in a part file, resumed where an earlier one stopped if the server proves that it is still the
+/// same file.
+pub async fn save(
+    sender: &Sender,
+    request: &Request,
+    part: &Part,
+    again: bool,
+) -> Result<SavedResponse, FailedAttempt> {
+    let there = part.held();
+    let was_begun = there.is_some();
+    let held = there.filter(|held| held.url == request.url);
+    let conditions = held.as_ref().map(range_request).unwrap_or_default();
+    let opened = sender.open(request, conditions, again).await?;
+    let saved = SavedResponse {
+        status: opened.response.status().as_u16(),
+        url: opened.url.clone(),
+        headers: opened.response.headers().clone(),
+        bytes: 0,
+        attempts: 0,
+    };
+    let (start, expected) = match Range::of(&saved, held) {
+        Range::Complete(bytes) => return Ok(SavedResponse { bytes, ..saved }),
+        Range::Mismatch => {
+            part.discard();
+            let error =
+                Error::truncated("the server answered a part that does not continue the file");
+            return Err(error.with_status(saved.status).into());
         }
-        let opened = self.open(ask, conditions, again).await?;
-        let status = opened.response.status().as_u16();
-        let headers = opened.response.headers().clone();
+        Range::Resumed { start, whole } => (start, whole),
+        Range::FromStart { whole } => {
+            if was_begun {
+                part.discard();
+            }
+            (0, whole)
+        }
+    };
+    let bytes = pour(sender, request, part, opened, start).await?;
+    if let Some(whole) = expected.filter(|whole| bytes < *whole) {
+        // On the disk it is kept: the next attempt resumes here.
+        if part.in_memory().is_some() {
+            part.discard();
+        }
+        let error = Error::truncated(format!("{bytes} of {whole} bytes were answered"));
+        return Err(error.with_status(saved.status).into());
+    }
+    Ok(SavedResponse { bytes, ..saved })
+}
+
+/// The headers that ask for the rest of a file, if it is still the same (RFC 9110 §13.1.5).
+fn range_request(held: &Held) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Ok(validator) = HeaderValue::from_str(&held.validator) {
+        headers.insert("if-range", validator);
+        let range = format!("bytes={}-", held.bytes);
+        headers.insert("range", HeaderValue::from_str(&range).expect("digits"));
+    }
+    headers
+}
+
+/// Which bytes of the file an answer holds.
+enum Range {
+    /// None: all of them, so many, were there already.
+    Complete(u64),
+    /// Those from `start` on.
+    Resumed { start: u64, whole: Option<u64> },
+    /// All; `whole` is their number where the answer calls itself a part.
+    FromStart { whole: Option<u64> },
+    /// Others than those that are missing.
+    Mismatch,
+}
+
+impl Range {
+    fn of(answer: &SavedResponse, held: Option<Held>) -> Self {
+        let status = answer.status;
         let begun = held.as_ref().map_or(0, |held| held.bytes);
-        let span = content_range(&headers);
-        let tag = validator(&headers);
-        let same = tag.is_none() || tag == held.map(|held| held.validator);
+        let span = content_range(&answer.headers);
+        let tag = validator(&answer.headers);
+        let is_same = tag.is_none() || tag == held.map(|held| held.validator);
         let whole = span.and_then(|(_, whole)| whole);
-        let url = opened.url.clone();
-        let saved = |bytes| Saved {
-            status,
-            url: url.clone(),
-            headers: headers.clone(),
-            bytes,
-            attempts: 0,
-        };
-        if status == 416 && same && whole == Some(begun) {
-            // All of it was there already.
-            return Ok(saved(begun));
+        if status == 416 && is_same && whole == Some(begun) {
+            return Range::Complete(begun);
         }
         let is_next = span.is_some_and(|(from, _)| from == Some(begun));
-        let goes_on = status == 206 && begun > 0 && same && is_next;
-        // Nobody asked for a part, and all of it is one: some servers answer so.
+        if status == 206 && begun > 0 && is_same && is_next {
+            return Range::Resumed {
+                start: begun,
+                whole,
+            };
+        }
+        // No part was requested, and the answer is one that holds everything: some servers do that.
         let is_first =
             status == 206 && span.is_some_and(|(from, whole)| from == Some(0) && whole.is_some());
-        if matches!(status, 206 | 416) && !goes_on && !is_first {
-            part.discard();
-            let message = "a part was answered that is not of the file begun";
-            return Err(trouble(Kind::Truncated, status, message.into()).into());
-        }
-        if was_begun && !goes_on {
-            part.discard();
-        }
-        let start = if goes_on { begun } else { 0 };
-        let written = self.pour(ask, part, opened, start).await?;
-        match whole.filter(|whole| (goes_on || is_first) && written < *whole) {
-            // On the disk it is kept: the next attempt goes on from here.
-            Some(whole) => {
-                if part.in_memory().is_some() {
-                    part.discard();
-                }
-                let message = format!("{written} of {whole} bytes were answered");
-                Err(trouble(Kind::Truncated, status, message).into())
-            }
-            None => Ok(saved(written)),
+        match status {
+            206 if is_first => Range::FromStart { whole },
+            206 | 416 => Range::Mismatch,
+            _ => Range::FromStart { whole: None },
         }
     }
+}
 
-    /// Takes a body after the `start` bytes that are there, and gives the size of all: to the disk, or into memory if it
-    /// is small and all of it came.
-    async fn pour(&self, ask: &Ask, part: &Part, opened: Open, start: u64) -> Result<u64, Trouble> {
-        let Open {
-            response,
-            host,
-            was_encoded,
-            _slot: _held,
-            ..
-        } = opened;
-        let disk = |e: std::io::Error| Trouble {
-            kind: Kind::Disk,
-            status: None,
-            attempts: 0,
-            message: part.cannot_write(e),
-        };
-        let status = response.status().as_u16();
-        let announced = response.content_length().map(|n| n + start);
-        // Parts of what was encoded on the way are no parts of the file.
-        let tag = validator(response.headers()).filter(|_| !was_encoded);
-        let room = announced.map_or(0, |n| (n - start).min(WRITE_SIZE as u64));
-        let (mut written, mut file) = (start, None);
-        let mut buffer = Vec::with_capacity(room as usize);
-        let mut flow = Flow::new(self.options.timeout);
-        let mut stream = response.bytes_stream();
-        loop {
-            let chunk = stream.next().await;
-            if chunk.is_none() && start == 0 && file.is_none() {
-                part.keep_in_memory(buffer.into());
-                return Ok(written);
-            }
-            let is_over = !matches!(&chunk, Some(Ok(_)));
-            if is_over && (file.is_some() || !buffer.is_empty()) || buffer.len() >= WRITE_SIZE {
-                let bytes = std::mem::take(&mut buffer);
-                let (part, url, before) = (part.clone(), ask.url.clone(), file.take());
-                let proof = tag.clone();
-                let write = move || {
-                    let mut file = match before {
-                        Some(file) => file,
-                        None => part.open(start > 0, &url, proof.as_deref())?,
-                    };
-                    file.write_all(&bytes).map(|()| file)
+/// Takes a body after the `start` bytes that are there, and returns the size of the file: on the disk, or in memory if it
+/// is small and complete.
+async fn pour(
+    sender: &Sender,
+    request: &Request,
+    part: &Part,
+    opened: Opened,
+    start: u64,
+) -> Result<u64, Error> {
+    let mut flow = Flow::new(sender, request, &opened, start);
+    let Opened {
+        response,
+        host,
+        was_encoded,
+        slot: _held,
+        ..
+    } = opened;
+    // Parts of what was encoded on the way are not parts of the file.
+    let tag = validator(response.headers()).filter(|_| !was_encoded);
+    let expected = flow.announced.map_or(0, |n| n - start);
+    let mut buffer = Vec::with_capacity(expected.min(WRITE_SIZE as u64) as usize);
+    let mut file = None;
+    let mut stream = response.bytes_stream();
+    loop {
+        let chunk = stream.next().await;
+        if chunk.is_none() && start == 0 && file.is_none() {
+            part.keep_in_memory(buffer.into());
+            return Ok(flow.got);
+        }
+        let is_over = !matches!(&chunk, Some(Ok(_)));
+        if is_over && (file.is_some() || !buffer.is_empty()) || buffer.len() >= WRITE_SIZE {
+            let bytes = std::mem::take(&mut buffer);
+            let (part, url, before) = (part.clone(), request.url.clone(), file.take());
+            let (name, proof) = (part.clone(), tag.clone());
+            let write = move || {
+                let mut file = match before {
+                    Some(file) => file,
+                    None => part.open(start > 0, &url, proof.as_deref())?,
                 };
-                let wrote = tokio::task::spawn_blocking(write).await;
-                let wrote = wrote.map_err(|e| disk(std::io::Error::other(e)))?;
-                file = Some(wrote.map_err(disk)?);
-            }
-            let chunk = match chunk {
-                None => return Ok(written),
-                Some(chunk) => chunk.map_err(|e| self.cut(&e, status, written, announced))?,
+                file.write_all(&bytes).map(|()| file)
             };
-            written += chunk.len() as u64;
-            if written > ask.most {
-                return Err(too_large(ask, status));
-            }
-            self.took(&host, chunk.len());
-            flow.take(chunk.len()).map_err(|why| drips(why, status))?;
-            buffer.extend_from_slice(&chunk);
+            let wrote = tokio::task::spawn_blocking(write).await;
+            let wrote = wrote.unwrap_or_else(|e| Err(std::io::Error::other(e)));
+            file = Some(wrote.map_err(|e| Error::disk(name.cannot_write(e)))?);
         }
+        let Some(chunk) = chunk else {
+            return Ok(flow.got);
+        };
+        let chunk = flow.take(chunk)?;
+        host.pacing().stats.bytes += chunk.len() as u64;
+        buffer.extend_from_slice(&chunk);
     }
-
-    fn cut(&self, e: &reqwest::Error, status: u16, got: u64, announced: Option<u64>) -> Trouble {
-        let of = announced.map(|n| format!(" of {n}")).unwrap_or_default();
-        match e.is_timeout() {
-            true => {
-                let message = format!("no byte for {} s after {got} bytes", self.options.timeout);
-                trouble(Kind::Timeout, status, message)
-            }
-            false => trouble(
-                Kind::Truncated,
-                status,
-                format!("cut short at {got}{of} bytes"),
-            ),
-        }
-    }
-}
-
-fn trouble(kind: Kind, status: u16, message: String) -> Trouble {
-    Trouble {
-        kind,
-        status: Some(status),
-        attempts: 0,
-        message,
-    }
-}
-
-fn drips(why: String, status: u16) -> Trouble {
-    trouble(Kind::Timeout, status, why)
-}
-
-fn too_large(ask: &Ask, status: u16) -> Trouble {
-    let message = format!("the answer is larger than {} bytes", ask.most);
-    trouble(Kind::Unsupported, status, message)
 }
 
 /// What proves that a file is still the same: a strong ETag, else Last-Modified (RFC 9110 §13.1.5).
@@ -267,7 +300,7 @@ fn validator(headers: &HeaderMap) -> Option<String> {
         .or_else(|| text("last-modified"))
 }
 
-/// Where a part starts, and how large the whole is: `Content-Range: bytes 100-199/200`, with 416 `bytes */200`.
+/// Where a part starts, and how large the whole file is: `Content-Range: bytes 100-199/200`, with 416 `bytes */200`.
 fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<u64>)> {
     let range = headers
         .get("content-range")?

@@ -1,21 +1,29 @@
-//! `.netrc`: names and passwords by host, as ftp, curl and wget have kept them for decades.
+//! `.netrc`: user names and passwords by host, in the format of ftp, curl and wget.
 
 use std::path::{Path, PathBuf};
 
-use super::NetrcFile;
 use crate::error::Error;
 use crate::files;
 
-/// What a file says.
+/// Which netrc file to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetrcFile {
+    /// The usual one: `$NETRC`, else `~/.netrc`.
+    Usual,
+    /// This one.
+    Named(PathBuf),
+}
+
+/// The entries of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Netrc {
-    /// `machine` → who one is there, in the order of the file.
+    /// `machine` → login, in the order of the file.
     pub machines: Vec<(String, Login)>,
-    /// For hosts that have no entry.
+    /// For hosts without an entry.
     pub default: Option<Login>,
 }
 
-/// Who one is to a host.
+/// A user name and its password.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Login {
     /// The name.
@@ -24,7 +32,7 @@ pub struct Login {
     pub password: String,
 }
 
-// A password is in no message and no log.
+// No message or log shows a password.
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Login({})", self.name)
@@ -32,7 +40,10 @@ impl std::fmt::Debug for Login {
 }
 
 impl Netrc {
-    /// Reads the file that the user names, with a warning when others can read it too.
+    /// Reads the file that the user names, with a warning if others can read it too.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not a netrc file.
     pub fn open(file: &NetrcFile) -> Result<(Self, Option<String>), Error> {
         let path = path(file)?;
         let name = path.display().to_string();
@@ -40,23 +51,23 @@ impl Netrc {
         let netrc = read(&String::from_utf8_lossy(&bytes), &name)?;
         let warning = is_open_to_others(&path).then(|| {
             format!(
-                "{name}: others can read the passwords in it: `chmod 600 {name}` keeps them out"
+                "{name}: other users can read the passwords in it; `chmod 600 {name}` prevents that"
             )
         });
         Ok((netrc, warning))
     }
 }
 
-/// The file meant: the one named, else `$NETRC`, else the one at home.
+/// The file meant: the one named, else `$NETRC`, else the one in the home folder.
 fn path(file: &NetrcFile) -> Result<PathBuf, Error> {
     if let NetrcFile::Named(path) = file {
         return Ok(path.clone());
     }
-    let told = std::env::var_os("NETRC").filter(|path| !path.is_empty());
+    let named = std::env::var_os("NETRC").filter(|path| !path.is_empty());
     let usual = || std::env::home_dir().map(|home| home.join(".netrc"));
-    told.map(PathBuf::from).or_else(usual).ok_or_else(|| {
-        Error::usage("--netrc: there is no home to look for .netrc in")
-            .hint("--netrc=FILE names it")
+    named.map(PathBuf::from).or_else(usual).ok_or_else(|| {
+        Error::usage("--netrc: the home folder is not known, so .netrc cannot be found")
+            .hint("--netrc=FILE names the file")
     })
 }
 
@@ -74,7 +85,7 @@ fn is_open_to_others(_: &Path) -> bool {
 /// Reads the text of a file called `name`.
 fn read(text: &str, name: &str) -> Result<Netrc, Error> {
     let mut netrc = Netrc::default();
-    // Whom the next words are about; nobody before the first machine.
+    // The entry that the next words belong to; none before the first `machine`.
     let mut entry: Option<(Option<String>, Login)> = None;
     let mut cursor = Cursor {
         rest: text,
@@ -96,7 +107,7 @@ fn read(text: &str, name: &str) -> Result<Netrc, Error> {
             ("default", _) => netrc.add(entry.replace((None, Login::default()))),
             ("login", Some((_, login))) => login.name = value()?,
             ("password", Some((_, login))) => login.password = value()?,
-            // Some ftp servers wanted a third word; no web server does.
+            // Some FTP servers want a third word; web servers do not.
             ("account", Some(_)) => drop(value()?),
             ("macdef", _) => {
                 value()?;
@@ -105,9 +116,9 @@ fn read(text: &str, name: &str) -> Result<Netrc, Error> {
             ("login" | "password" | "account", None) => {
                 return Err(wrong(format!("`{keyword}` before any `machine`")));
             }
-            // Not shown: a word out of place may be half a password.
+            // The word is not shown: it may be half a password.
             _ => {
-                let what = "a word that is none of machine, default, login, password, macdef";
+                let what = "a word other than machine, default, login, password, macdef";
                 return Err(wrong(what.into()));
             }
         }
@@ -128,7 +139,7 @@ impl Netrc {
 
 fn wrong(name: &str, line: usize, what: &str) -> Error {
     Error::new(format!("{name}:{line}: not a netrc file: {what}")).hint(
-        "entries are `machine HOST login NAME password WORD`; words with blanks stand in \"quotes\"",
+        "entries are `machine HOST login NAME password WORD`; words with blanks need \"quotes\"",
     )
 }
 
@@ -174,10 +185,10 @@ impl<'a> Cursor<'a> {
                 c => value.push(c),
             }
         }
-        Err("a quote has no end on its line")
+        Err("a quote does not end on its line")
     }
 
-    /// A macro ends with an empty line.
+    /// Skips a macro, which ends with an empty line.
     fn pass_macro(&mut self) {
         self.take(self.rest.find('\n').map_or(self.rest.len(), |at| at + 1));
         while !self.rest.is_empty() {
@@ -241,11 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line_and_without_its_words() {
+    fn mistakes_are_reported_with_their_line_and_without_their_words() {
         let cases = [
             (
                 "machine a login b\nhunter2 x",
-                "x:2: not a netrc file: a word that is none of",
+                "x:2: not a netrc file: a word other than",
             ),
             (
                 "\nlogin me",
@@ -257,7 +268,7 @@ mod tests {
             ),
             (
                 "machine a login \"b\nc\"",
-                "x:1: not a netrc file: a quote has no end",
+                "x:1: not a netrc file: a quote does not end",
             ),
             (
                 "machine",

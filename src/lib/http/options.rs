@@ -1,13 +1,14 @@
-//! Options for reaching servers, the same in every stage that uses the network.
+//! Network options, the same in every stage that uses the network.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::secrets::{self, Secret};
+use super::host_header::{self, HostHeader};
+use super::netrc::NetrcFile;
 
-/// How to reach servers. The same options in every stage that uses the network.
+/// Network options: which servers are asked how much, and who asks.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 #[group(id = "network")]
@@ -18,35 +19,35 @@ pub struct Options {
     /// Requests per second to one host; 0: no limit [default: 10; no limit to the services of m3]
     #[arg(long, value_name = "R", value_parser = rate, global = true)]
     pub rate: Option<f64>,
-    /// Attempts after the first that failed in a way that may pass
+    /// Retries after an error that may pass
     #[arg(long, value_name = "N", default_value_t = 4, global = true)]
     pub retries: u32,
-    /// Wait before the first retry, in seconds; doubles with each
+    /// Seconds to wait before the first retry; doubles with each further one
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds, global = true)]
     pub backoff: f64,
     /// Seconds to wait for a connection, and for the next byte of an answer
     #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = some_seconds, global = true)]
     pub timeout: f64,
-    /// Your mail address or page, for the User-Agent: archives ask who harvests
+    /// Your email address or web page, sent as part of the User-Agent: archives want to know who harvests
     #[arg(long, value_name = "EMAIL", env = "RECTO_CONTACT", global = true)]
     pub contact: Option<String>,
-    /// Accept any certificate; they are verified by default
+    /// Accept any TLS certificate, unverified
     #[arg(long, global = true)]
     pub insecure: bool,
-    /// Send a header, such as 'Cookie: a=b'; cookies and tokens to the one host asked, or to HOST (repeatable)
-    #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = secrets::header, global = true)]
-    pub headers: Vec<Secret>,
-    /// Send 'Authorization: Bearer TOKEN' to the one host asked, or to HOST (repeatable); IIIF access tokens too
+    /// Send a header, such as 'Cookie: a=b'; cookies and tokens go to the only host requested, or to HOST (repeatable)
+    #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = host_header::header, global = true)]
+    pub headers: Vec<HostHeader>,
+    /// Send 'Authorization: Bearer TOKEN' to the only host requested, or to HOST (repeatable); also for IIIF access tokens
     #[arg(
         long = "bearer",
         value_name = "[HOST=]TOKEN",
         env = "RECTO_BEARER",
         hide_env_values = true,
-        value_parser = secrets::bearer,
+        value_parser = host_header::bearer,
         global = true
     )]
-    pub bearers: Vec<Secret>,
-    /// Log in with the names and passwords of a netrc file [default FILE: $NETRC, else ~/.netrc]
+    pub bearers: Vec<HostHeader>,
+    /// Log in with the user names and passwords of a netrc file [default FILE: $NETRC, else ~/.netrc]
     #[arg(
         long,
         value_name = "FILE",
@@ -57,32 +58,32 @@ pub struct Options {
         global = true
     )]
     pub netrc: Option<NetrcFile>,
-    /// What archives ask of harvesters, beside what recto knows: a table host,at_once,per_second,why
+    /// Request limits of archives, before those that recto knows: a table with columns host,at_once,per_second,why
     #[arg(long, value_name = "FILE", global = true)]
     pub archives: Option<PathBuf>,
-    /// Ask for what robots.txt forbids
+    /// Request what robots.txt does not allow
     #[arg(long, global = true)]
     pub ignore_robots: bool,
-    /// Keep images whose owners reserve them against mining (X-Robots-Tag, TDM reservation)
+    /// Download images although their owners opt out of text and data mining (X-Robots-Tag, TDM reservation)
     #[arg(long, global = true)]
     pub ignore_opt_out: bool,
     /// Follow redirects from public to private addresses
     #[arg(long, global = true)]
     pub allow_private: bool,
-    /// Stop asking after so much: requests=N, bytes=SIZE, time=LENGTH (500MB, 90m), with commas between
+    /// Stop sending requests after requests=N, bytes=SIZE or time=LENGTH (500MB, 90m), separated by commas
     #[arg(long, value_name = "LIMITS", value_parser = budget, global = true)]
     pub budget: Option<Budget>,
-    /// Replace a URL prefix just before fetching; ids stay (repeatable, first match wins)
+    /// Replace a URL prefix in requests; ids are not changed (repeatable, first match wins)
     #[arg(long, value_name = "FROM=TO", value_parser = rewrite, global = true)]
     pub rewrite: Vec<(String, String)>,
 }
 
 impl Options {
-    /// A URL as it is asked for: after `--rewrite`.
+    /// A URL as it is requested: after `--rewrite`.
     pub fn rewritten<'a>(&self, url: &'a str) -> Cow<'a, str> {
         let matching = self.rewrite.iter().find_map(|(from, to)| {
             let rest = url.strip_prefix(from.as_str())?;
-            // `https://a.org` is no prefix of `https://a.org.evil.example`.
+            // `https://a.org` must not match `https://a.org.evil.example`.
             let is_whole = from.ends_with('/') || ends_host(from, rest);
             is_whole.then(|| format!("{to}{rest}"))
         });
@@ -105,23 +106,14 @@ impl Options {
         self.rate.unwrap_or(10.0)
     }
 
-    /// For servers of the user's own house: many requests at once, at full pace, unless the user says otherwise.
-    pub fn at_home(&self) -> Self {
+    /// For servers of the user's own institution: many requests at once, without a rate limit, unless the user sets one.
+    pub fn for_own_servers(&self) -> Self {
         Options {
             per_host: self.per_host.or(Some(16)),
             rate: self.rate.or(Some(0.0)),
             ..self.clone()
         }
     }
-}
-
-/// Which netrc file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NetrcFile {
-    /// Where such files are: `$NETRC`, else `~/.netrc`.
-    Usual,
-    /// This one.
-    Named(PathBuf),
 }
 
 fn netrc(text: &str) -> Result<NetrcFile, String> {
@@ -138,13 +130,13 @@ pub fn host_of(url: &str) -> Option<String> {
     Some(format!("{}:{port}", url.host_str()?))
 }
 
-/// Whether what follows a prefix can follow a whole host, where the prefix ends in one.
+/// Whether a prefix that ends in a host ends where the host does: `rest` is what follows it.
 fn ends_host(prefix: &str, rest: &str) -> bool {
     let after_scheme = prefix.split_once("://").map_or("", |(_, after)| after);
     after_scheme.contains('/') || rest.is_empty() || rest.starts_with(['/', '?', '#', ':'])
 }
 
-/// What a run may cost.
+/// What a run may cost at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Budget {
     /// Requests.
@@ -226,7 +218,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 fn some_seconds(text: &str) -> Result<f64, String> {
     match seconds(text)? {
-        0.0 => Err("without any time no server can answer".into()),
+        0.0 => Err("0 leaves a server no time to answer".into()),
         seconds => Ok(seconds),
     }
 }

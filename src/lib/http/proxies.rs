@@ -1,11 +1,11 @@
-//! The proxies that the environment names, looked at before anything is sent: one that cannot be used would be passed
-//! by without a word.
+//! The proxies that the environment names, checked before anything is sent: the HTTP library silently ignores one that
+//! cannot be used, and would send the requests directly.
 
 use url::Url;
 
 use crate::error::Error;
 
-/// What tells of proxies, as curl and others read it.
+/// The variables that name proxies, as curl and others read them.
 const NAMES: [&str; 6] = [
     "HTTP_PROXY",
     "http_proxy",
@@ -16,17 +16,20 @@ const NAMES: [&str; 6] = [
 ];
 const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
 
-/// Refuses an environment that names what is no proxy.
+/// Refuses an environment that names a proxy which cannot be used.
+///
+/// # Errors
+/// If one of the variables is not the URL of a proxy.
 pub fn refuse_unusable() -> Result<(), Error> {
     let named = |name: &'static str| Some((name, std::env::var(name).ok()?));
     match NAMES.into_iter().filter_map(named).find(|(_, value)| !is_usable(value)) {
         None => Ok(()),
-        Some((name, _)) => Err(Error::usage(format!("{name} in the environment is no proxy"))
+        Some((name, _)) => Err(Error::usage(format!("{name} in the environment is not a valid proxy"))
             .hint("give it a URL such as http://proxy.example:3128 or socks5://127.0.0.1:1080, or unset it")),
     }
 }
 
-/// A URL of a proxy; without a scheme it is one of HTTP.
+/// Whether a value is the URL of a proxy; without a scheme it is an HTTP proxy.
 fn is_usable(value: &str) -> bool {
     let url = match value.contains("://") {
         true => Url::parse(value),

@@ -1,81 +1,98 @@
-//! One request, redirects included: a place and a turn, permission, the answer's head.
+//! One request, redirects included: permission, a slot, the head of the answer.
 
 use std::error::Error as _;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
 use reqwest::header::HeaderMap;
-use url::{Host as Name, Url};
+use url::Url;
 
-use super::host::Turn;
-use super::trouble::{Next, after, refusal, reservation, retry_after, time_there, used_up};
-use super::{
-    ANONYMOUS, Ask, Attempt, Host, Http, Kind, Reservations, Robots, Trouble, lock, reservations,
-};
+use super::address::{is_public, is_same_host, resolves_to_private};
+use super::budget::Spent;
+use super::credentials::Credentials;
+use super::error::{Error, Kind};
+use super::hosts::{Host, Hosts, Slot};
+use super::opt_out;
+use super::options::Options;
+use super::permission::{self, check_reservations, check_robots, opted_out};
+use super::request::Request;
+use super::retry::{FailedAttempt, Next, after, quota_wait, retry_after, server_time};
 
 /// An answer whose body is still to come.
-pub(super) struct Open {
+pub struct Opened {
+    /// Head and body.
     pub response: reqwest::Response,
+    /// The host that answered.
     pub host: Arc<Host>,
-    /// Where it came from in the end, as the world knows it.
+    /// Where it came from in the end: after redirects, before `--rewrite`.
     pub url: String,
-    /// Whether the body was encoded on the way, so that its parts are no parts of the file.
+    /// Whether the body was encoded on the way: a part of it is not a part of the file.
     pub was_encoded: bool,
-    pub _slot: Slot,
+    /// Held until the body is read.
+    pub slot: Slot,
 }
 
-/// A place among the requests in flight to a host.
-pub(super) struct Slot(Arc<Host>);
+/// What it takes to send requests, whatever becomes of the answers.
+#[derive(Debug)]
+pub struct Sender {
+    /// Decodes content encodings: for documents.
+    documents: reqwest::Client,
+    /// Gives bytes as they come: for images.
+    images: reqwest::Client,
+    /// The options it follows.
+    pub options: Options,
+    /// What each host is told to identify the user.
+    pub credentials: Credentials,
+    /// The hosts that were asked.
+    pub hosts: Hosts,
+    /// What the run has cost.
+    pub spent: Spent,
+}
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        lock(&self.0.state).left();
-        self.0.freed.notify_one();
+/// The most redirects that are followed.
+const MAX_REDIRECTS: usize = 5;
+
+impl Sender {
+    /// A sender that follows the options.
+    ///
+    /// # Errors
+    /// If the network client cannot be set up.
+    pub fn new(
+        options: &Options,
+        credentials: Credentials,
+        hosts: Hosts,
+    ) -> Result<Self, crate::error::Error> {
+        // A second call finds the provider already installed, which is what it wants.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Ok(Sender {
+            documents: client(options, true)?,
+            images: client(options, false)?,
+            credentials,
+            hosts,
+            options: options.clone(),
+            spent: Spent::new(options.budget),
+        })
     }
-}
 
-/// A request that waits for its first turn.
-struct First<'a>(&'a Host);
-
-impl<'a> First<'a> {
-    fn of(host: &'a Host) -> Self {
-        lock(&host.state).came();
-        First(host)
-    }
-}
-
-impl Drop for First<'_> {
-    fn drop(&mut self) {
-        lock(&self.0.state).went();
-    }
-}
-
-/// Redirects followed.
-const MOST_HOPS: usize = 5;
-/// A robots.txt is read up to here (RFC 9309 §2.5 asks for at least 500 KiB).
-const ROBOTS_BYTES: usize = 512 << 10;
-
-impl Http {
-    /// Asks, and hands over an answer whose status is 2xx, 304, or 416 to a request for a part.
-    pub(super) async fn open(
+    /// Sends a request, and hands over an answer whose status is 2xx, 304, or 416 to a request for a part. `again`: an
+    /// earlier attempt failed.
+    pub async fn open(
         &self,
-        ask: &Ask,
+        request: &Request,
         conditions: HeaderMap,
         again: bool,
-    ) -> Result<Open, Attempt> {
-        let opened = self.follow(ask, conditions, again, true).await?;
+    ) -> Result<Opened, FailedAttempt> {
+        let opened = self.follow(request, conditions, again, true).await?;
         // Some servers encode what they were asked to send as it is.
-        if ask.identity && is_encoded(&opened.response) {
-            let decoding = Ask {
+        if request.identity && is_encoded(&opened.response) {
+            let decoding = Request {
                 identity: false,
-                ..ask.clone()
+                ..request.clone()
             };
             drop(opened);
             let opened = self.follow(&decoding, HeaderMap::new(), true, true).await?;
-            return Ok(Open {
+            return Ok(Opened {
                 was_encoded: true,
                 ..opened
             });
@@ -83,393 +100,294 @@ impl Http {
         Ok(opened)
     }
 
+    /// The URL that is really requested: after `--rewrite`, blanks and non-ASCII characters encoded, otherwise unchanged.
+    pub fn resolve(&self, url: &str) -> Result<Url, Error> {
+        let url = &*self.options.rewritten(url);
+        let parsed = Url::parse(url)
+            .map_err(|e| Error::unsupported(format!("`{url}` is not a valid URL: {e}")))?;
+        match parsed.scheme() {
+            "http" | "https" => Ok(parsed),
+            scheme => Err(Error::unsupported(format!(
+                "`{url}` has the scheme `{scheme}`; http or https is needed"
+            ))),
+        }
+    }
+
+    /// The wait before the first retry.
+    pub fn backoff(&self) -> Duration {
+        Duration::from_secs_f64(self.options.backoff)
+    }
+
+    /// Follows redirects to an answer.
     async fn follow(
         &self,
-        ask: &Ask,
+        request: &Request,
         conditions: HeaderMap,
         again: bool,
         with_permission: bool,
-    ) -> Result<Open, Attempt> {
-        let first = self.resolve(&ask.url)?;
-        let (mut published, mut url, mut as_get) = (ask.url.clone(), first.clone(), false);
-        for hop in 0..=MOST_HOPS {
-            let host = self.host(&url);
-            let strays = ask.strays || !is_same_host(&first, &url);
+    ) -> Result<Opened, FailedAttempt> {
+        let first = self.resolve(&request.url)?;
+        let (mut published, mut url, mut as_get) = (request.url.clone(), first.clone(), false);
+        for hop in 0..=MAX_REDIRECTS {
+            let host = self.hosts.of(&url, &self.options);
+            let is_redirected = request.is_redirected || !is_same_host(&first, &url);
             if with_permission {
-                self.permit(&host, &url, strays).await?;
-                self.look_for_reservation(ask, &host, &url, strays).await?;
+                let declared = async |path: &str| self.declared(&url, path, is_redirected).await;
+                check_robots(&self.options, &host, &url, &declared).await?;
+                check_reservations(&self.options, &host, &url, request, &declared).await?;
             }
-            let slot = self.slot(&host, again && hop == 0).await?;
-            ask.count.add_one();
-            let start = Instant::now();
-            let body = ask.body.as_ref().filter(|_| !as_get);
-            // What was meant for an encrypted connection is not said on an open one.
-            let is_open = first.scheme() == "https" && url.scheme() != "https";
-            let request = self.request(ask, &url, body, [!is_open, !strays]);
-            let request = request.headers(conditions.clone());
-            let response = request.send().await;
-            let response = response.map_err(|e| self.no_connection(&host, &url, &e))?;
+            let over_budget = || self.spent.over_budget();
+            let slot = host.slot(again && hop == 0, over_budget).await?;
+            let hop = Hop {
+                request,
+                url: &url,
+                as_get,
+                // Headers meant for an encrypted connection are not sent over an open one.
+                is_downgraded: first.scheme() == "https" && url.scheme() != "https",
+                is_redirected,
+            };
+            let (response, wait) = self.exchange(&host, &hop, &conditions).await?;
             let status = response.status().as_u16();
-            let latency = start.elapsed();
-            let now = time_there(response.headers(), SystemTime::now());
-            let wait = retry_after(response.headers(), now);
-            self.note(&host, status, latency, wait, response.headers());
-            match redirect(&response) {
-                Some(location) => {
-                    (published, url) = self.target(&first, &url, location).await?;
-                    as_get |= status < 307;
-                    drop(slot);
-                }
-                None if is_answer(status, &conditions) || is_wanted_refusal(ask, status) => {
-                    self.respect(ask, response.headers())?;
-                    return Ok(Open {
-                        response,
-                        host,
-                        url: published,
-                        was_encoded: false,
-                        _slot: slot,
-                    });
-                }
-                None => {
-                    return Err(Attempt {
-                        retry_after: wait,
-                        ..refusal(status).into()
-                    });
-                }
+            if let Some(location) = redirect(&response) {
+                (published, url) = self.target(&first, &url, location).await?;
+                as_get |= status < 307;
+                drop(slot);
+                continue;
             }
+            if !is_answer(status, &conditions) && !is_accepted_refusal(request, status) {
+                return Err(FailedAttempt {
+                    retry_after: wait,
+                    ..Error::of_status(status).into()
+                });
+            }
+            self.check_opt_out(request, response.headers())?;
+            return Ok(Opened {
+                response,
+                host,
+                url: published,
+                was_encoded: false,
+                slot,
+            });
         }
-        let message = format!("redirected more than {MOST_HOPS} times");
-        // It may have been a slip; more often it is what the server does.
-        Err(Attempt::from(refused(Kind::Network, message)).at_most(1))
+        let message = format!("redirected more than {MAX_REDIRECTS} times");
+        // Seldom a passing fault: one retry is enough.
+        Err(FailedAttempt::from(Error::network(message)).at_most(1))
     }
 
-    fn request(
+    /// Sends one request and waits for the head of its answer, and for how long the host asks to be left alone.
+    async fn exchange(
         &self,
-        ask: &Ask,
-        url: &Url,
-        body: Option<&String>,
-        [with_secrets, with_all]: [bool; 2],
-    ) -> reqwest::RequestBuilder {
-        let client = if ask.identity {
-            &self.images
-        } else {
-            &self.documents
-        };
-        let mut request = match body {
-            None => client.get(url.clone()),
-            Some(json) => {
-                let post = client.post(url.clone());
-                post.header("content-type", "application/json")
-                    .body(json.clone())
-            }
-        };
-        if let Some(accept) = ask.accept {
-            request = request.header("accept", accept);
-        }
-        if ask.identity {
-            request = request.header("accept-encoding", "identity");
-        }
-        let host = url.host_str().unwrap_or_default();
-        let mut given = match with_all {
-            true => self.secrets.for_all.clone(),
-            false => HeaderMap::new(),
-        };
-        if with_secrets {
-            let meant = self.secrets.meant_for(host, url.port_or_known_default());
-            for (name, value) in meant {
-                given.append(name, value.clone());
-            }
-        }
-        request.headers(given).headers(ask.headers.clone())
+        host: &Host,
+        hop: &Hop<'_>,
+        conditions: &HeaderMap,
+    ) -> Result<(reqwest::Response, Option<Duration>), FailedAttempt> {
+        self.spent.add_request();
+        hop.request.log.add_request();
+        let start = Instant::now();
+        let response = self.build(hop).headers(conditions.clone()).send().await;
+        let response = response.map_err(|e| self.no_connection(host, hop.url, &e))?;
+        let now = server_time(response.headers(), SystemTime::now());
+        let wait = retry_after(response.headers(), now);
+        self.note(host, &response, start.elapsed(), wait);
+        Ok((response, wait))
     }
 
-    /// Tells the host's manners what was met.
+    /// The request as it is sent.
+    fn build(&self, hop: &Hop) -> reqwest::RequestBuilder {
+        let Hop { request, url, .. } = *hop;
+        let client = match request.identity {
+            true => &self.images,
+            false => &self.documents,
+        };
+        let mut builder = match request.body.as_ref().filter(|_| !hop.as_get) {
+            None => client.get(url.clone()),
+            Some(json) => client
+                .post(url.clone())
+                .header("content-type", "application/json")
+                .body(json.clone()),
+        };
+        if let Some(accept) = request.accept {
+            builder = builder.header("accept", accept);
+        }
+        if request.identity {
+            builder = builder.header("accept-encoding", "identity");
+        }
+        let mut headers = match hop.is_redirected {
+            true => HeaderMap::new(),
+            false => self.credentials.for_all.clone(),
+        };
+        if !hop.is_downgraded {
+            let host = url.host_str().unwrap_or_default();
+            let meant = self
+                .credentials
+                .meant_for(host, url.port_or_known_default());
+            for (name, value) in meant {
+                headers.append(name, value.clone());
+            }
+        }
+        builder.headers(headers).headers(request.headers.clone())
+    }
+
+    /// Tells the host's pacing what was answered.
     fn note(
         &self,
         host: &Host,
-        status: u16,
+        response: &reqwest::Response,
         latency: Duration,
         wait: Option<Duration>,
-        headers: &HeaderMap,
     ) {
-        let now = Instant::now();
-        let mut state = lock(&host.state);
-        state.tally.answered_after(latency);
-        state.answered(now, status, wait, self.pause());
+        let (now, status) = (Instant::now(), response.status().as_u16());
+        let mut pacing = host.pacing();
+        pacing.stats.answered_after(latency);
+        pacing.answered(now, status, wait, self.backoff());
         if status < 400 {
-            state.was_quick(latency);
+            pacing.succeeded(latency);
         }
-        if let Some(wait) = used_up(headers, time_there(headers, SystemTime::now())) {
-            state.rest(now, wait);
-        }
-    }
-
-    /// Waits for a place and a turn.
-    async fn slot(&self, host: &Arc<Host>, again: bool) -> Result<Slot, Attempt> {
-        let start = Instant::now();
-        let mut quiet = Duration::ZERO;
-        let _first = (!again).then(|| First::of(host));
-        loop {
-            if let Some(trouble) = self.over_budget() {
-                host.freed.notify_one();
-                return Err(trouble.into());
-            }
-            let freed = host.freed.notified();
-            let turn = match again {
-                true => lock(&host.state).turn_again(Instant::now()),
-                false => lock(&host.state).turn(Instant::now()),
-            };
-            match turn {
-                Turn::Go => break,
-                Turn::Wait(until) => {
-                    let now = Instant::now();
-                    if lock(&host.state).is_quiet(now) {
-                        quiet += until.saturating_duration_since(now);
-                    }
-                    // Handed on first: who is dropped while asleep would take the wake-up along.
-                    host.freed.notify_one();
-                    tokio::time::sleep_until(until.into()).await;
-                }
-                Turn::Full => freed.await,
-                Turn::Never(trouble) => {
-                    host.freed.notify_one();
-                    return Err(Attempt::from(trouble).at_most(0));
-                }
-            }
-        }
-        // The window may have grown: another may go too.
-        host.freed.notify_one();
-        self.spent.requests.fetch_add(1, Ordering::Relaxed);
-        let mut state = lock(&host.state);
-        state.tally.retries += u64::from(again);
-        state.tally.quiet += quiet;
-        state.tally.waited += start.elapsed().saturating_sub(quiet);
-        Ok(Slot(host.clone()))
-    }
-
-    /// Whether the host wants to be asked this: robots.txt, and a name to turn to.
-    async fn permit(&self, host: &Arc<Host>, url: &Url, strays: bool) -> Result<(), Attempt> {
-        if !host.is_public {
-            return Ok(());
-        }
-        let asked = host.unsigned + lock(&host.state).tally.requests;
-        if self.options.contact.is_none() && asked >= ANONYMOUS {
-            let why = format!(
-                "{ANONYMOUS} requests are enough from somebody unknown; give --contact EMAIL"
-            );
-            lock(&host.state).close(Kind::Forbidden, why);
-        }
-        if self.options.ignore_robots {
-            return Ok(());
-        }
-        let robots = host
-            .robots
-            .get_or_try_init(|| self.robots(host, url, strays))
-            .await?;
-        let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-        match robots.allows(path) {
-            true => Ok(()),
-            false => {
-                let name = url.host_str().unwrap_or_default();
-                let why = match robots.unread {
-                    None => format!("robots.txt of {name} forbids it"),
-                    Some(status) => format!(
-                        "robots.txt of {name} cannot be had (HTTP {status}), which is taken for a no"
-                    ),
-                };
-                let message = format!("{why}; --ignore-robots asks all the same");
-                Err(refused(Kind::Robots, message).into())
-            }
+        let headers = response.headers();
+        if let Some(wait) = quota_wait(headers, server_time(headers, SystemTime::now())) {
+            pacing.quota_used_up(now, wait);
         }
     }
 
-    async fn robots(&self, host: &Arc<Host>, url: &Url, strays: bool) -> Result<Robots, Attempt> {
-        let ask = Ask {
-            url: url
-                .join("/robots.txt")
-                .map_or_else(|_| String::new(), String::from),
-            most: ROBOTS_BYTES as u64,
-            strays,
-            ..Ask::default()
-        };
-        let robots = match self.asked_of_host(&ask).await {
-            Ok(opened) => {
-                let text = start_of(opened).await;
-                Robots::read(&String::from_utf8_lossy(&text), "recto")
-            }
-            Err(failed) => match failed.trouble.status {
-                Some(status @ (429 | 500..)) => Robots::forbidding(status),
-                Some(_) => Robots::default(),
-                None => return Err(failed),
-            },
-        };
-        if let Some(delay) = robots.delay {
-            lock(&host.state).slower(1.0 / delay);
-        }
-        Ok(robots)
-    }
-
-    /// Whether the host says in one place which of its pictures are reserved.
-    async fn look_for_reservation(
+    /// The start of a file in which a host declares its rules. A server that fails is asked again, as for an image; one
+    /// that cannot be reached is asked again with the request that needs the file.
+    async fn declared(
         &self,
-        ask: &Ask,
-        host: &Arc<Host>,
         url: &Url,
-        strays: bool,
-    ) -> Result<(), Attempt> {
-        if !host.is_public || !ask.identity {
-            return Ok(());
-        }
-        let read = || self.reservations(url, strays);
-        let reservations = host.reservations.get_or_try_init(read).await?;
-        if !reservations.reserve(&url[url::Position::BeforePath..url::Position::AfterQuery]) {
-            return Ok(());
-        }
-        let said = format!("{} of its host", reservations::PATH);
-        match self.options.ignore_opt_out {
-            true => {
-                ask.count.overrode(said);
-                Ok(())
-            }
-            false => Err(reserved(&said).into()),
-        }
-    }
-
-    /// What the host says; one that does not say it reserves nothing by it.
-    async fn reservations(&self, url: &Url, strays: bool) -> Result<Reservations, Attempt> {
-        let place = url.join(reservations::PATH);
-        let ask = Ask {
-            url: place.map_or_else(|_| String::new(), String::from),
-            most: ROBOTS_BYTES as u64,
-            strays,
-            ..Ask::default()
+        path: &str,
+        is_redirected: bool,
+    ) -> Result<Vec<u8>, FailedAttempt> {
+        let request = Request {
+            url: url.join(path).map_or_else(|_| String::new(), String::from),
+            max_bytes: permission::MAX_BYTES as u64,
+            is_redirected,
+            ..Request::default()
         };
-        match self.asked_of_host(&ask).await {
-            Ok(opened) => Ok(Reservations::read(&start_of(opened).await)),
-            Err(failed) if failed.trouble.status.is_some() => Ok(Reservations::default()),
-            Err(failed) => Err(failed),
-        }
-    }
-
-    /// The answer to a request for what a host says of itself. A server in trouble is asked again, as for a picture; one
-    /// that cannot be reached is asked again with what waits for it.
-    async fn asked_of_host(&self, ask: &Ask) -> Result<Open, Attempt> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            // Boxed: what asks needs permission, and permission asks.
-            let opened = Box::pin(self.follow(ask, HeaderMap::new(), attempt > 1, false)).await;
-            let failed = match opened {
-                Err(failed) if failed.trouble.status.is_some() => failed,
-                outcome => return outcome,
+            // Boxed: sending needs permission, and permission needs these files to be sent for.
+            let opened = Box::pin(self.follow(&request, HeaderMap::new(), attempt > 1, false));
+            let failed = match opened.await {
+                Ok(opened) => return Ok(start_of(opened).await),
+                Err(failed) if failed.error.status.is_some() => failed,
+                Err(failed) => return Err(failed),
             };
-            let (kind, wait) = (failed.trouble.kind, failed.retry_after);
-            match after(kind, wait, attempt, self.options.retries, self.pause()) {
+            let (kind, wait) = (failed.error.kind, failed.retry_after);
+            match after(kind, wait, attempt, self.options.retries, self.backoff()) {
                 Next::GiveUp => return Err(failed),
                 Next::Retry(wait) => tokio::time::sleep(wait).await,
             }
         }
     }
 
-    /// Where a redirect leads: as the world knows it, and as it is asked.
+    /// Where a redirect leads: as published, and as it is requested.
     async fn target(
         &self,
         first: &Url,
         from: &Url,
         location: &str,
-    ) -> Result<(String, Url), Trouble> {
+    ) -> Result<(String, Url), Error> {
         let published = from.join(location).map_err(|e| {
-            refused(
-                Kind::Network,
-                format!("redirected to what is no address ({e}): {location}"),
-            )
+            Error::network(format!(
+                "redirected to an address that is not valid ({e}): {location}"
+            ))
         })?;
         let target = self.resolve(published.as_str())?;
-        let strays = is_public(first) && !self.options.allow_private;
-        if strays && (!is_public(&target) || leads_home(&target).await) {
-            let message = format!(
+        // A public server must not make recto ask servers of the user's own network.
+        let is_confined = is_public(first) && !self.options.allow_private;
+        if is_confined && (!is_public(&target) || resolves_to_private(&target).await) {
+            return Err(Error::unsupported(format!(
                 "redirected from a public address to a private one: {target}; --allow-private follows"
-            );
-            return Err(refused(Kind::Unsupported, message));
+            )));
         }
         Ok((published.into(), target))
     }
 
-    /// Whether a picture may be kept.
-    fn respect(&self, ask: &Ask, headers: &HeaderMap) -> Result<(), Trouble> {
-        match reservation(headers).filter(|_| ask.identity) {
+    /// Whether the answer lets an image be kept.
+    fn check_opt_out(&self, request: &Request, headers: &HeaderMap) -> Result<(), Error> {
+        match opt_out::declared_in(headers).filter(|_| request.identity) {
             None => Ok(()),
-            Some(said) if self.options.ignore_opt_out => {
-                ask.count.overrode(said);
-                Ok(())
-            }
-            Some(said) => Err(reserved(&said)),
+            Some(declared) => opted_out(&self.options, request, declared),
         }
     }
 
-    fn no_connection(&self, host: &Host, url: &Url, e: &reqwest::Error) -> Trouble {
+    /// The error of a request without an answer.
+    fn no_connection(&self, host: &Host, url: &Url, e: &reqwest::Error) -> Error {
         let causes: Vec<_> = std::iter::successors(e.source(), |&cause| cause.source()).collect();
         let name = url.host_str().unwrap_or_default();
         let cause = causes.last().map(|c| format!(": {c}")).unwrap_or_default();
-        let (kind, message) = match e {
-            _ if causes.iter().any(|cause| is_about_a_certificate(*cause)) => (
-                Kind::Certificate,
-                format!("{name} cannot be trusted{cause}"),
-            ),
-            e if e.is_timeout() => (
-                Kind::Timeout,
-                format!("{name} did not answer within {} s", self.options.timeout),
-            ),
-            e if e.is_connect() => (Kind::Network, format!("{name} cannot be reached{cause}")),
-            _ => (Kind::Network, format!("{name} broke off{cause}")),
+        let error = if causes.iter().any(|cause| is_about_a_certificate(*cause)) {
+            Error::certificate(format!("{name} cannot be trusted{cause}"))
+        } else if e.is_timeout() {
+            let seconds = self.options.timeout;
+            Error::timeout(format!("{name} did not answer within {seconds} s"))
+        } else if e.is_connect() {
+            Error::network(format!("{name} cannot be reached{cause}"))
+        } else {
+            Error::network(format!("{name} closed the connection{cause}"))
         };
-        let mut state = lock(&host.state);
+        let mut pacing = host.pacing();
         if e.is_connect() {
-            let nowhere = causes
+            let no_such_host = causes
                 .iter()
                 .any(|cause| cause.to_string().contains("dns error"));
-            state.not_reached(Instant::now(), self.pause(), nowhere);
-        } else if kind == Kind::Timeout {
-            state.timed_out();
+            pacing.not_reached(Instant::now(), self.backoff(), no_such_host);
+        } else if error.kind == Kind::Timeout {
+            pacing.timed_out();
         }
-        refused(kind, message)
+        error
     }
 }
 
-/// A body, as far as it is read.
-async fn start_of(opened: Open) -> Vec<u8> {
+/// One request on the way along redirects.
+#[derive(Clone, Copy)]
+struct Hop<'a> {
+    request: &'a Request,
+    url: &'a Url,
+    /// Whether a redirect turned the request into a GET.
+    as_get: bool,
+    /// Whether a redirect led from https to http.
+    is_downgraded: bool,
+    /// Whether only a redirect led to this host.
+    is_redirected: bool,
+}
+
+fn client(options: &Options, decodes: bool) -> Result<reqwest::Client, crate::error::Error> {
+    let agent = match &options.contact {
+        Some(contact) => format!("recto/{} (+{contact})", env!("CARGO_PKG_VERSION")),
+        None => format!("recto/{}", env!("CARGO_PKG_VERSION")),
+    };
+    let timeout = Duration::from_secs_f64(options.timeout.max(0.001));
+    reqwest::Client::builder()
+        .user_agent(agent)
+        .connect_timeout(timeout)
+        .read_timeout(timeout)
+        .pool_max_idle_per_host(options.per_host().into())
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_danger_accept_invalid_certs(options.insecure)
+        .cookie_store(true)
+        .referer(false)
+        .gzip(decodes)
+        .build()
+        .map_err(|e| {
+            crate::error::Error::new("the network client cannot be set up")
+                .because(e)
+                .hint("check --contact")
+        })
+}
+
+/// The start of a body, as far as it can be read.
+async fn start_of(opened: Opened) -> Vec<u8> {
     let mut text = Vec::new();
     let mut body = opened.response.bytes_stream();
     while let Some(Ok(chunk)) = body.next().await {
         text.extend_from_slice(&chunk);
-        if text.len() >= ROBOTS_BYTES {
+        if text.len() >= permission::MAX_BYTES {
             break;
         }
     }
     text
-}
-
-fn reserved(said: &str) -> Trouble {
-    let message = format!("its owner reserves it ({said}); --ignore-opt-out keeps it all the same");
-    refused(Kind::Reserved, message)
-}
-
-fn refused(kind: Kind, message: String) -> Trouble {
-    Trouble {
-        kind,
-        status: None,
-        attempts: 0,
-        message,
-    }
-}
-
-/// Whether two addresses are of one host, be it open or encrypted.
-fn is_same_host(a: &Url, b: &Url) -> bool {
-    let port = |url: &Url| {
-        url.port_or_known_default()
-            .map(|port| if port == 443 { 80 } else { port })
-    };
-    a.host_str() == b.host_str() && port(a) == port(b)
 }
 
 fn is_answer(status: u16, conditions: &HeaderMap) -> bool {
@@ -478,8 +396,8 @@ fn is_answer(status: u16, conditions: &HeaderMap) -> bool {
         || (status == 416 && conditions.contains_key("range"))
 }
 
-fn is_wanted_refusal(ask: &Ask, status: u16) -> bool {
-    ask.refusals && matches!(status, 401 | 403)
+fn is_accepted_refusal(request: &Request, status: u16) -> bool {
+    request.accepts_refusal && matches!(status, 401 | 403)
 }
 
 fn redirect(response: &reqwest::Response) -> Option<&str> {
@@ -493,60 +411,6 @@ fn is_encoded(response: &reqwest::Response) -> bool {
     encoding.is_some_and(|e| !e.is_empty() && e != "identity")
 }
 
-/// Whether an address is one of the public web: no address of this machine or of a private network, no bare name.
-pub(super) fn is_public(url: &Url) -> bool {
-    match url.host() {
-        Some(Name::Domain(name)) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            const HOME: [&str; 5] = [".localhost", ".local", ".internal", ".test", ".example"];
-            name.contains('.') && !HOME.iter().any(|end| name.ends_with(end))
-        }
-        Some(Name::Ipv4(ip)) => is_public_ip(ip.into()),
-        Some(Name::Ipv6(ip)) => is_public_ip(ip.into()),
-        None => false,
-    }
-}
-
-fn is_public_ip(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            !(ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_unspecified()
-                || ip.is_broadcast()
-                || shared)
-        }
-        // NAT64 (RFC 6052): an address of version 4 in the last four bytes.
-        IpAddr::V6(ip) if ip.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0] => {
-            let [.., a, b, c, d] = ip.octets();
-            is_public_ip(IpAddr::from([a, b, c, d]))
-        }
-        IpAddr::V6(ip) => {
-            !(ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local())
-        }
-    }
-}
-
-/// Whether a public name stands for a private address.
-async fn leads_home(url: &Url) -> bool {
-    let (Some(Name::Domain(name)), Some(port)) = (url.host(), url.port_or_known_default()) else {
-        return false;
-    };
-    const PATIENCE: Duration = Duration::from_secs(10);
-    let found = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((name, port))).await;
-    match found {
-        Ok(Ok(mut addresses)) => addresses.any(|address| !is_public_ip(address.ip())),
-        // It will not be reached either.
-        _ => false,
-    }
-}
-
 fn is_about_a_certificate(cause: &(dyn std::error::Error + 'static)) -> bool {
     if let Some(tls) = cause.downcast_ref() {
         return matches!(tls, rustls::Error::InvalidCertificate(_));
@@ -554,34 +418,4 @@ fn is_about_a_certificate(cause: &(dyn std::error::Error + 'static)) -> bool {
     // What an I/O error wraps is not among its sources.
     let wrapped = cause.downcast_ref().and_then(std::io::Error::get_ref);
     wrapped.is_some_and(|cause| is_about_a_certificate(cause))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn public_addresses_are_told_from_those_at_home() {
-        let cases = [
-            ("https://iiif.archive.org/x", true),
-            ("http://8.8.8.8/", true),
-            ("http://[2001:4860::8]/", true),
-            ("http://127.0.0.1:8080/", false),
-            ("http://localhost/", false),
-            ("http://nas/", false),
-            ("http://nas.local./", false),
-            ("http://10.1.2.3/", false),
-            ("http://169.254.169.254/", false),
-            ("http://100.64.0.1/", false),
-            ("http://[::1]/", false),
-            ("http://[::ffff:10.0.0.1]/", false),
-            ("http://[fe80::1]/", false),
-            ("http://[64:ff9b::7f00:1]/", false),
-            ("http://[64:ff9b::808:808]/", true),
-            ("http://2130706433/", false),
-        ];
-        for (url, wanted) in cases {
-            assert_eq!(is_public(&Url::parse(url).unwrap()), wanted, "{url}");
-        }
-    }
 }

@@ -164,7 +164,7 @@ fn opened(path: &Path) -> Result<Pdf, String> {
                 "encrypted PDF: it needs a password"
             }
             LoadPdfError::Decryption(_) => "encrypted PDF: its encryption is not supported",
-            LoadPdfError::Invalid => "damaged PDF: it is truncated or damaged",
+            LoadPdfError::Invalid => "damaged PDF: it is truncated or broken",
         };
         why.into()
     })

@@ -1,37 +1,52 @@
-//! Media fragments (W3C Media Fragments URI 1.0, section 4.2.2): `xywh=` in pixels or percent.
+//! Media fragments (W3C Media Fragments URI 1.0, section 4.2.2): `xywh=` in pixels or in percent.
 
 use percent_encoding::percent_decode_str;
 
-use super::{FARTHEST, excerpt};
+use super::shape::MAX_COORDINATE;
 use crate::contracts::{BBox, Frame};
+use crate::values::excerpt;
 
-/// Reads the box of a media fragment: `xywh=1,2,3,4`, alone, after a `#`, at the end of a URL, or among other
-/// pairs. `space` is what percentages are of. The problem is one of [`Reject`](crate::summary::Reject)'s.
+/// Reads the box of a media fragment, `xywh=1,2,3,4`: alone, after a `#`, at the end of a URL, or among other `name=value`
+/// pairs. The box is in pixels of the space that the fragment is written for, and may extend beyond it; `space` is the
+/// size of that space, which percentages need.
+///
+/// # Errors
+/// The problem, in the manner of [`Reject::problem`](crate::summary::Reject::problem): no `xywh`, another unit, anything
+/// but four finite numbers, a number above [`MAX_COORDINATE`], no area, percentages without a `space`.
 pub fn bbox(text: &str, space: Option<Frame>) -> Result<BBox, String> {
     let value = xywh(text)?;
     let (unit, list) = match value.split_once(':') {
         Some((unit, list)) => (unit.trim().to_ascii_lowercase(), list),
         None => ("pixel".into(), value.as_str()),
     };
-    let [x, y, width, height] = four(list).map_err(|problem| said(&problem, text))?;
+    let [x, y, width, height] =
+        four_numbers(list).map_err(|problem| with_excerpt(&problem, text))?;
     let (sx, sy) = match unit.as_str() {
         "pixel" => (1.0, 1.0),
         "percent" => {
-            let space = space.ok_or_else(|| said("percent of an unknown size", text))?;
+            let space = space.ok_or_else(|| with_excerpt("percent of an unknown size", text))?;
             (space.width / 100.0, space.height / 100.0)
         }
-        _ => return Err(said("fragment is neither in pixel nor in percent", text)),
+        _ => {
+            return Err(with_excerpt(
+                "fragment is neither in pixels nor in percent",
+                text,
+            ));
+        }
     };
     let numbers = [x * sx, y * sy, width * sx, height * sy];
-    if numbers.iter().any(|v| v.abs() > FARTHEST) {
-        return Err(said("fragment has a number that is too large", text));
+    if numbers.iter().any(|v| v.abs() > MAX_COORDINATE) {
+        return Err(with_excerpt(
+            "fragment contains a number that is too large",
+            text,
+        ));
     }
-    BBox::try_from(numbers).map_err(|_| said("fragment has no extent", text))
+    BBox::try_from(numbers).map_err(|_| with_excerpt("fragment has no extent", text))
 }
 
-/// A fragment within the part that another names, as a fragment of the whole; none where the two cannot be put
-/// into one unit.
-pub fn part_of_part(outer: &str, inner: &str) -> Option<String> {
+/// The fragment `inner`, which is relative to the part that `outer` selects, as a fragment of the whole. None where one of
+/// them cannot be read, and for pixels within percentages: how many pixels the part has is not known here.
+pub fn nested_fragment(outer: &str, inner: &str) -> Option<String> {
     let (of_all, [x, y, width, height]) = numbers(outer)?;
     let (of_part, inner) = numbers(inner)?;
     let [ix, iy, w, h] = match (of_all, of_part) {
@@ -63,14 +78,14 @@ fn numbers(text: &str) -> Option<(Unit, [f64; 4])> {
         "percent" => Unit::Percent,
         _ => return None,
     };
-    Some((unit, four(list).ok()?))
+    Some((unit, four_numbers(list).ok()?))
 }
 
-fn said(problem: &str, text: &str) -> String {
+fn with_excerpt(problem: &str, text: &str) -> String {
     format!("{problem}: {}", excerpt(text))
 }
 
-/// The value of the last `xywh`: the last valid one counts (section 4.2).
+/// The value of the last `xywh`, percent-decoded: of several the last counts (section 4.2).
 fn xywh(text: &str) -> Result<String, String> {
     let pairs = text.rsplit_once('#').map_or(text, |(_, after)| after);
     let decoded = |s: &str| percent_decode_str(s).decode_utf8_lossy().trim().to_owned();
@@ -87,23 +102,23 @@ fn xywh(text: &str) -> Result<String, String> {
     found.ok_or_else(|| {
         let only_time = names.iter().all(|name| name == "t");
         let problem = if only_time {
-            "a time names no part of an image"
+            "a time selects no part of an image"
         } else {
-            "fragment has no xywh"
+            "xywh is missing from the fragment"
         };
-        said(problem, text)
+        with_excerpt(problem, text)
     })
 }
 
-fn four(list: &str) -> Result<[f64; 4], String> {
+fn four_numbers(list: &str) -> Result<[f64; 4], String> {
     let numbers: Vec<Option<f64>> = list
         .split(',')
         .map(|s| s.trim().parse().ok().filter(|v: &f64| v.is_finite()))
         .collect();
     match numbers[..] {
         [Some(x), Some(y), Some(width), Some(height)] => Ok([x, y, width, height]),
-        [_, _, _, _] => Err("fragment has something that is no number".into()),
-        _ => Err("fragment has not four numbers".into()),
+        [_, _, _, _] => Err("fragment contains something that is not a number".into()),
+        _ => Err("fragment does not have four numbers".into()),
     }
 }
 
@@ -138,28 +153,28 @@ mod tests {
             ("xywh=1,2,3,4&xywh=5,6,7,8", Ok([5.0, 6.0, 7.0, 8.0])),
             (
                 "xywh=1,2,3",
-                Err("fragment has not four numbers: xywh=1,2,3"),
+                Err("fragment does not have four numbers: xywh=1,2,3"),
             ),
             (
                 "xywh=1,2,3,4,5",
-                Err("fragment has not four numbers: xywh=1,2,3,4,5"),
+                Err("fragment does not have four numbers: xywh=1,2,3,4,5"),
             ),
-            ("xywh=", Err("fragment has not four numbers: xywh=")),
+            ("xywh=", Err("fragment does not have four numbers: xywh=")),
             (
                 "xywh=1,2,,4",
-                Err("fragment has something that is no number: xywh=1,2,,4"),
+                Err("fragment contains something that is not a number: xywh=1,2,,4"),
             ),
             (
                 "xywh=1,2,x,4",
-                Err("fragment has something that is no number: xywh=1,2,x,4"),
+                Err("fragment contains something that is not a number: xywh=1,2,x,4"),
             ),
             (
                 "xywh=NaN,0,1,1",
-                Err("fragment has something that is no number: xywh=NaN,0,1,1"),
+                Err("fragment contains something that is not a number: xywh=NaN,0,1,1"),
             ),
             (
                 "xywh=0,0,inf,1",
-                Err("fragment has something that is no number: xywh=0,0,inf,1"),
+                Err("fragment contains something that is not a number: xywh=0,0,inf,1"),
             ),
             ("xywh=1,2,0,4", Err("fragment has no extent: xywh=1,2,0,4")),
             (
@@ -168,15 +183,15 @@ mod tests {
             ),
             (
                 "xywh=0,0,1e300,1",
-                Err("fragment has a number that is too large: xywh=0,0,1e300,1"),
+                Err("fragment contains a number that is too large: xywh=0,0,1e300,1"),
             ),
             (
                 "xywh=inch:1,2,3,4",
-                Err("fragment is neither in pixel nor in percent: xywh=inch:1,2,3,4"),
+                Err("fragment is neither in pixels nor in percent: xywh=inch:1,2,3,4"),
             ),
-            ("t=1,2", Err("a time names no part of an image: t=1,2")),
-            ("page=3", Err("fragment has no xywh: page=3")),
-            ("", Err("fragment has no xywh: ")),
+            ("t=1,2", Err("a time selects no part of an image: t=1,2")),
+            ("page=3", Err("xywh is missing from the fragment: page=3")),
+            ("", Err("xywh is missing from the fragment: ")),
         ];
         for (text, wanted) in cases {
             let found = bbox(text, Some(frame));

@@ -1,71 +1,65 @@
-//! The ways in which parts of images are named, read into boxes and polygons: media fragments in [`fragment`],
-//! SVG in [`svg`]. Pure: texts in, shapes or the reason why not out; nothing here knows of images or files.
+//! Selectors, the ways in which annotations name parts of images, read into boxes and polygons: media fragments in
+//! [`fragment`], SVG in [`svg`]. Pure: texts in, shapes or a reason out; nothing here knows of images or files.
 //!
-//! Coordinates are those of the selector's own space, unclipped: fitting them to an image is `extract`'s work.
+//! Coordinates are those of the space that the selector is written for, a canvas or an image, in pixels, the origin at its
+//! upper left corner. They are not clipped: fitting them to an image is the work of `extract`.
 
-use crate::contracts::{BBox, Frame, Polygon, Region};
+use crate::contracts::{Frame, Region};
 
 pub mod fragment;
 mod outlines;
 mod rings;
+mod shape;
 pub mod svg;
 
-pub use fragment::part_of_part;
+pub use fragment::nested_fragment;
 pub use rings::clip;
+pub use shape::Shape;
 
-/// The largest coordinate, in pixels, that is believed: ten times the side of the largest pictures there are.
-/// Beyond it a number is a mistake, and arithmetic on it would be slow or meaningless.
-pub const FARTHEST: f64 = 10_000_000.0;
-
-/// A part of an image.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shape {
-    /// The box around the part.
-    pub bbox: BBox,
-    /// Its outline, where the source draws one that a single polygon can tell.
-    pub polygon: Option<Polygon>,
-}
-
-/// What a region names.
+/// What a region selects.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selection {
     /// The whole image.
     Whole,
     /// A part of it.
     Part(Shape),
-    /// A part of it by its media fragment, because its SVG, which is preferred, has the fault given.
+    /// A part of it by its media fragment: its SVG, which is preferred, cannot be read for the reason given.
     Fallback(Shape, String),
 }
 
-/// Why a region names no part: the member at fault, and a problem in the manner of
-/// [`Reject::problem`](crate::summary::Reject::problem).
+/// Why a region selects nothing.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
-    /// `fragment`, `svg` or `point`.
+pub struct SelectorError {
+    /// The member of the region at fault: `fragment`, `svg` or `point`.
     pub field: &'static str,
-    /// A reason that repeats, `: `, the particulars.
+    /// A reason that is the same for like problems, `: `, the particulars, as in
+    /// [`Reject::problem`](crate::summary::Reject::problem).
     pub problem: String,
 }
 
-/// Reads a region. `space` is the size of the space that the region is drawn in; percentages need it.
-pub fn select(region: &Region, space: Option<Frame>) -> Result<Selection, Fault> {
-    let fault = |field, problem| Fault { field, problem };
+/// Reads a region. `space` is the size, in pixels, of the space that the region is written for; percentages need it. A
+/// region with neither fragment, SVG nor point is the whole image.
+///
+/// # Errors
+/// A point has no extent; a fragment or SVG cannot be read, or encloses no area.
+pub fn select(region: &Region, space: Option<Frame>) -> Result<Selection, SelectorError> {
+    let error = |field, problem| SelectorError { field, problem };
     match (&region.svg, &region.fragment, region.point) {
         (Some(text), None, _) => svg::shape(text, space)
             .map(Selection::Part)
-            .map_err(|problem| fault("svg", problem)),
+            .map_err(|problem| error("svg", problem)),
         (None, Some(text), _) => by_fragment(text, space)
             .map(Selection::Part)
-            .map_err(|problem| fault("fragment", problem)),
+            .map_err(|problem| error("fragment", problem)),
         // The outline says more than the box around it; the box is better than nothing.
         (Some(outline), Some(text), _) => match svg::shape(outline, space) {
             Ok(shape) => Ok(Selection::Part(shape)),
             Err(problem) => by_fragment(text, space)
                 .map(|shape| Selection::Fallback(shape, problem.clone()))
-                .map_err(|_| fault("svg", problem)),
+                .map_err(|_| error("svg", problem)),
         },
         (None, None, Some([x, y])) => {
-            Err(fault("point", format!("a point has no extent: {x},{y}")))
+            Err(error("point", format!("a point has no extent: {x},{y}")))
         }
         (None, None, None) => Ok(Selection::Whole),
     }
@@ -79,19 +73,10 @@ fn by_fragment(text: &str, space: Option<Frame>) -> Result<Shape, String> {
     })
 }
 
-/// A text short enough for a message, on one line.
-pub(crate) fn excerpt(text: &str) -> String {
-    const MOST: usize = 80;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contracts::BBox;
 
     fn region(fragment: Option<&str>, svg: Option<&str>, point: Option<[f64; 2]>) -> Region {
         Region {
@@ -125,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_part_is_told_apart_from_the_whole() {
+    fn what_selects_nothing_is_distinguished_from_the_whole() {
         assert_eq!(
             select(&region(None, None, None), None),
             Ok(Selection::Whole)
@@ -143,5 +128,142 @@ mod tests {
             let _ = select(&region(Some(&fragment), None, None), None);
             let _ = select(&region(None, Some(&svg), None), None);
         }
+    }
+
+    const FRAGMENTS: [&str; 6] = [
+        "xywh=1,2,3,4",
+        "https://example.org/canvas/1#t=1,2&xywh=pixel:1.5,2.25,3.125,4",
+        "xywh=percent%3A10%2C20,50,50",
+        " xywh = -1, 2 ,3e2, 4 &page=3",
+        "xywh=0,0,9999999,9999999",
+        "xywh=1,2,3,4&xywh=percent:5,6,7,8",
+    ];
+
+    const DRAWINGS: [&str; 9] = [
+        "<svg xmlns='http://www.w3.org/2000/svg'><rect x='1' y='10%' width='3px' height='4'/></svg>",
+        "<?xml version='1.0'?><!-- x --><svg:svg xmlns:svg='s'><svg:circle cx='50' cy='60' r='10'/></svg:svg>",
+        "<svg><g transform='translate(10 20) rotate(30)'><ellipse cx='50' cy='60' rx='10' ry='5'/></g></svg>",
+        "<svg><polygon points='0,0 10,0 10.5,20.25' style='fill:red; display:block'/></svg>",
+        "<g transform='matrix(2 0 0 1 100 50)'><polyline points='0 0 10 0 10 20 0 20'/></g>",
+        "<path d='M 20 10 A 10 10 0 1 1 20 9.99 Z m2,2h3v3h-3z'/>",
+        "<path d='M0,0 C0,100 100,100 100,0 Z M0,0 Q50,100 100,0 T200,0 S1,2 3,4z' display='inline'/>",
+        "<svg><defs><rect width='99' height='99'/></defs><path data-x='{&quot;a&quot;:1}' d='M1,2h3v4h-3z'/></svg>",
+        "<!DOCTYPE svg [<!ENTITY a 'M0,0h9v9z'>]><path d='&a;&#65;'/>",
+    ];
+
+    const CHUNKS: [&str; 24] = [
+        "",
+        "0",
+        "-",
+        "1e400",
+        "1e-400",
+        "1e9",
+        "NaN",
+        "inf",
+        ",",
+        "%",
+        "%2C",
+        "&",
+        "&#0;",
+        "&amp;",
+        "=",
+        "#",
+        "<g>",
+        "</g>",
+        "<rect width='9' height='9'/>",
+        "A1,1 0 1 1 5,5",
+        "c1,2 3,4 5,6",
+        "scale(1e300)",
+        "'",
+        "\u{fffd}",
+    ];
+
+    /// SplitMix64: the same numbers for the same seed.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: usize) -> usize {
+            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            ((z ^ (z >> 31)) % end as u64) as usize
+        }
+
+        /// A text of some, with one to four mutations: bytes flipped, cut, repeated or inserted.
+        fn mutated(&mut self, texts: &[&str]) -> String {
+            let mut bytes = texts[self.below(texts.len())].as_bytes().to_vec();
+            for _ in 0..=self.below(4) {
+                let at = self.below(bytes.len() + 1);
+                let end = (at + 1 + self.below(20)).min(bytes.len());
+                match self.below(5) {
+                    0 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+                    1 => drop(bytes.drain(at..end)),
+                    2 => bytes.truncate(at),
+                    3 => {
+                        let again = bytes[at..end].repeat(1 + self.below(60));
+                        bytes.splice(at..at, again);
+                    }
+                    _ => {
+                        let chunk = CHUNKS[self.below(CHUNKS.len())].repeat(1 + self.below(3));
+                        bytes.splice(at..at, chunk.into_bytes());
+                    }
+                }
+            }
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+    }
+
+    struct OnPanic(u64);
+
+    impl Drop for OnPanic {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("to repeat: RECTO_SEED={}", self.0);
+            }
+        }
+    }
+
+    /// Runs a check with seeds 0 to `runs`, or with that of the environment variable RECTO_SEED alone.
+    fn with_seeds(runs: u64, check: impl Fn(&mut Random)) {
+        let seed = std::env::var("RECTO_SEED").ok();
+        let seed: Option<u64> = seed.map(|text| text.parse().unwrap());
+        for seed in seed.map_or(0..runs, |seed| seed..seed + 1) {
+            let _printed = OnPanic(seed);
+            check(&mut Random(seed));
+        }
+    }
+
+    const SPACE: Option<Frame> = Some(Frame {
+        width: 1000.0,
+        height: 500.0,
+    });
+
+    #[test]
+    fn mutated_fragments_are_read_or_refused() {
+        with_seeds(20_000, |random| {
+            let (outer, inner) = (random.mutated(&FRAGMENTS), random.mutated(&FRAGMENTS));
+            if let Ok(read) = fragment::bbox(&outer, SPACE) {
+                let printed = format!("xywh={},{},{},{}", read.x, read.y, read.width, read.height);
+                assert_eq!(fragment::bbox(&printed, None), Ok(read), "{outer}");
+            }
+            nested_fragment(&outer, &inner);
+        });
+    }
+
+    #[test]
+    fn mutated_drawings_are_read_or_refused() {
+        with_seeds(5_000, |random| {
+            let text = random.mutated(&DRAWINGS);
+            let Ok(shape) = svg::shape(&text, SPACE) else {
+                return;
+            };
+            let Some(polygon) = shape.polygon else {
+                return;
+            };
+            let again = svg::shape(&svg::print(&polygon), None).unwrap();
+            assert_eq!(again.polygon, Some(polygon.clone()), "{text}");
+            clip(&polygon, SPACE.unwrap());
+        });
     }
 }

@@ -1,18 +1,22 @@
-//! The outlines of SVG's shapes, from their attributes, before any transform but that of an ellipse.
+//! The outlines of SVG's shapes, made of their attributes. Rectangles and ellipses are transformed here, the rest is not.
 //!
-//! What a text can make large is limited here: numbers to [`FARTHEST`], lists and paths to [`MOST_POINTS`].
+//! What a text can make large is limited: numbers to [`MAX_COORDINATE`], lists and paths to [`MAX_POINTS`].
 
 use kurbo::{Affine, Ellipse, PathEl, Point, Rect, Shape as _};
 use svgtypes::{NumberListParser, PathParser, PathSegment};
 use svgtypes::{SimplePathSegment, SimplifyingPathParser};
 
-use super::svg::TOLERANCE;
-use super::{FARTHEST, excerpt};
+use super::shape::MAX_COORDINATE;
+use crate::values::excerpt;
 
-/// The most points that are taken in: real selectors hold a few thousand.
-pub const MOST_POINTS: usize = 100_000;
+/// How far, in pixels of the selector's space, a line may be from the curve that it stands for.
+pub const TOLERANCE: f64 = 0.25;
 
-/// A rectangle; one without extent is not drawn (SVG 2, section 10.2).
+/// The largest number of points of a drawing: real selectors have a few thousand.
+pub const MAX_POINTS: usize = 100_000;
+
+/// The outline of a rectangle `[x, y, width, height]`, transformed. Empty for one without area, which is not drawn (SVG 2,
+/// section 10.2).
 pub fn rect([x, y, width, height]: [f64; 4], transform: Affine) -> Vec<PathEl> {
     if width <= 0.0 || height <= 0.0 {
         return Vec::new();
@@ -23,7 +27,8 @@ pub fn rect([x, y, width, height]: [f64; 4], transform: Affine) -> Vec<PathEl> {
         .collect()
 }
 
-/// An ellipse as curves; one without extent is not drawn. The transform makes it another ellipse, exactly.
+/// The outline of an ellipse, transformed, as curves: any affine transform makes it another ellipse, exactly. Empty for
+/// one without area, which is not drawn.
 pub fn ellipse(
     cx: f64,
     cy: f64,
@@ -48,20 +53,20 @@ pub fn ellipse(
     Ok(ellipse.path_elements(TOLERANCE / 10.0).collect())
 }
 
-/// The corners of a polygon or polyline: an even number of numbers.
+/// The outline of a polygon or polyline, of its attribute `points`: an even number of coordinates.
 pub fn points(text: &str) -> Result<Vec<PathEl>, String> {
     let unreadable = |why: &str| format!("points cannot be read: {why}, {}", excerpt(text));
     let mut numbers = Vec::new();
     for number in NumberListParser::from(text) {
         numbers.push(number.map_err(|e| unreadable(&e.to_string()))?);
-        if numbers.len() > 2 * MOST_POINTS {
+        if numbers.len() > 2 * MAX_POINTS {
             return Err(format!(
-                "svg has too many points: the limit is {MOST_POINTS}"
+                "svg has too many points: the limit is {MAX_POINTS}"
             ));
         }
     }
     if numbers.len() % 2 == 1 {
-        return Err(unreadable("an odd number of them"));
+        return Err(unreadable("an odd number of coordinates"));
     }
     let (pairs, _) = numbers.as_chunks::<2>();
     let mut path: Vec<PathEl> = pairs
@@ -76,7 +81,7 @@ pub fn points(text: &str) -> Result<Vec<PathEl>, String> {
     Ok(path)
 }
 
-/// A path, its commands made absolute and few, its arcs made curves.
+/// The outline that the attribute `d` of a path draws: commands made absolute, arcs made curves.
 pub fn path(text: &str) -> Result<Vec<PathEl>, String> {
     let unreadable = |e: svgtypes::Error| format!("path cannot be read: {e}, {}", excerpt(text));
     check_arcs(text)?;
@@ -100,9 +105,9 @@ pub fn path(text: &str) -> Result<Vec<PathEl>, String> {
         };
         check(segment)?;
         path.push(segment);
-        if path.len() > MOST_POINTS {
+        if path.len() > MAX_POINTS {
             return Err(format!(
-                "svg has too many points: the limit is {MOST_POINTS}"
+                "svg has too many points: the limit is {MAX_POINTS}"
             ));
         }
     }
@@ -125,7 +130,7 @@ fn check_arcs(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses coordinates that are not finite or beyond [`FARTHEST`].
+/// Refuses coordinates that are not finite or beyond [`MAX_COORDINATE`].
 pub fn check(element: PathEl) -> Result<(), String> {
     let points = match element {
         PathEl::MoveTo(p) | PathEl::LineTo(p) => [p, p, p],
@@ -134,10 +139,10 @@ pub fn check(element: PathEl) -> Result<(), String> {
         PathEl::ClosePath => return Ok(()),
     };
     // Written so that NaN is refused too.
-    let usable = |v: f64| v.abs() <= FARTHEST;
+    let usable = |v: f64| v.abs() <= MAX_COORDINATE;
     match points.iter().find(|p| !(usable(p.x) && usable(p.y))) {
         Some(p) => Err(format!(
-            "svg has a number that is too large: {}, {}",
+            "svg contains a number that is too large: {}, {}",
             p.x, p.y
         )),
         None => Ok(()),

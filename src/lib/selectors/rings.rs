@@ -1,19 +1,19 @@
-//! Closed outlines: which enclose an area, which stand inside another, what is left of one inside a frame.
+//! Closed outlines: which of them enclose an area, which lie inside another, what is left of one inside a frame.
 
-use super::Shape;
+use super::shape::Shape;
 use crate::contracts::{BBox, Frame, Polygon};
 
 type Point = [f64; 2];
 
-/// Tests of points against edges beyond which the outer ring is not looked for: a second of work.
-const PATIENCE: usize = 100_000_000;
+/// The largest number of tests of a point against an edge for finding the outer ring: about a second of work.
+const MAX_EDGE_TESTS: usize = 100_000_000;
 
-/// The box around some rings, and the one polygon that tells them: the ring itself, or the outer one when all
-/// others stand inside it (holes are dropped). None when no ring encloses an area.
+/// The bounding box of some rings, and the one polygon that expresses them: the ring itself, or the outer one when all
+/// others lie inside it (holes are dropped). None when no ring encloses an area.
 pub fn shape(rings: Vec<Vec<Point>>) -> Option<Shape> {
     let mut polygons: Vec<(BBox, Polygon)> = Vec::new();
     for ring in rings {
-        let polygon = Polygon::try_from(tidy(ring)).ok();
+        let polygon = Polygon::try_from(without_repeats(ring)).ok();
         let Some(polygon) = polygon.filter(|p| !is_flat(p.points())) else {
             continue;
         };
@@ -30,12 +30,12 @@ pub fn shape(rings: Vec<Vec<Point>>) -> Option<Shape> {
     let bbox = BBox::around(corners).ok()?;
     Some(Shape {
         bbox,
-        polygon: outer(polygons),
+        polygon: outer_ring(polygons),
     })
 }
 
 /// Drops points that repeat their predecessor.
-fn tidy(mut ring: Vec<Point>) -> Vec<Point> {
+fn without_repeats(mut ring: Vec<Point>) -> Vec<Point> {
     ring.dedup();
     ring
 }
@@ -65,7 +65,8 @@ fn cross(a: Point, b: Point, p: Point) -> f64 {
     (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
 }
 
-fn outer(mut polygons: Vec<(BBox, Polygon)>) -> Option<Polygon> {
+/// The largest ring, if all others lie inside it.
+fn outer_ring(mut polygons: Vec<(BBox, Polygon)>) -> Option<Polygon> {
     let area = |(b, _): &(BBox, Polygon)| b.width * b.height;
     let largest =
         (0..polygons.len()).max_by(|&i, &j| area(&polygons[i]).total_cmp(&area(&polygons[j])))?;
@@ -74,7 +75,7 @@ fn outer(mut polygons: Vec<(BBox, Polygon)>) -> Option<Polygon> {
         .iter()
         .map(|(_, p)| p.points().len())
         .sum::<usize>();
-    if others * candidate.points().len() > PATIENCE {
+    if others * candidate.points().len() > MAX_EDGE_TESTS {
         return None;
     }
     let inside = |(b, p): &(BBox, Polygon)| {
@@ -87,7 +88,7 @@ fn outer(mut polygons: Vec<(BBox, Polygon)>) -> Option<Polygon> {
     polygons.iter().all(inside).then_some(candidate)
 }
 
-/// Whether a point stands inside a ring, by the even-odd rule.
+/// Whether a point lies inside a ring, by the even-odd rule.
 fn contains(ring: &[Point], [x, y]: Point) -> bool {
     let next = ring.iter().cycle().skip(1);
     let crossings = ring
@@ -98,8 +99,8 @@ fn contains(ring: &[Point], [x, y]: Point) -> bool {
     crossings.count() % 2 == 1
 }
 
-/// The part of a polygon inside a frame whose corner is the origin (Sutherland and Hodgman: an outline that
-/// leaves and returns is joined along the edge). None when no area is left.
+/// The part of a polygon inside a frame, in pixels, whose upper left corner is the origin. By Sutherland and Hodgman: an
+/// outline that leaves the frame and returns is joined along the edge. None when no area is left.
 pub fn clip(polygon: &Polygon, frame: Frame) -> Option<Polygon> {
     let edges: [(usize, f64, f64); 4] = [
         (0, 1.0, 0.0),
@@ -111,12 +112,12 @@ pub fn clip(polygon: &Polygon, frame: Frame) -> Option<Polygon> {
     for (axis, sign, limit) in edges {
         points = cut(&points, axis, sign, limit);
     }
-    Polygon::try_from(tidy(points))
+    Polygon::try_from(without_repeats(points))
         .ok()
         .filter(|p| !is_flat(p.points()))
 }
 
-/// The points of a ring on the side of a line where `sign · point[axis] >= limit`.
+/// The points of a ring on the side of a line where `sign · point[axis] >= limit`, with the points where it crosses.
 fn cut(ring: &[Point], axis: usize, sign: f64, limit: f64) -> Vec<Point> {
     let depth = |p: Point| sign * p[axis] - limit;
     let mut kept = Vec::with_capacity(ring.len());

@@ -2,24 +2,23 @@
 //! transforms, to a polygon and the box around it.
 //!
 //! Lengths are pixels of the space annotated. A root's `viewBox`, `width` and `height` do not scale: the tools
-//! that write them still draw in canvas pixels. Fill rules, strokes and rounded corners change no outline here.
-//! Open outlines count as closed, as when filled. Curves become lines that stray at most [`TOLERANCE`].
+//! that write them still draw in canvas pixels. Fill rules, strokes and rounded corners do not change an outline.
+//! Open outlines count as closed, as when filled. Curves become lines that are at most [`TOLERANCE`] away from them.
 
 use kurbo::{Affine, PathEl, Point};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use svgtypes::LengthUnit;
 
-use super::outlines::{self, MOST_POINTS, check};
-use super::{Shape, excerpt, rings};
+use super::outlines::{self, MAX_POINTS, TOLERANCE, check};
+use super::rings;
+use super::shape::Shape;
 use crate::contracts::{Frame, Polygon};
+use crate::values::excerpt;
 
-/// How far, in pixels of the selector's space, a line may stray from the curve it stands for.
-pub const TOLERANCE: f64 = 0.25;
-
-// What a hostile document may cost: real selectors hold a few thousand points, a few levels deep.
-const MOST_BYTES: usize = 16 << 20;
-const DEEPEST: usize = 64;
+// Limits for hostile documents: real selectors have a few thousand points and a few levels.
+const MAX_BYTES: usize = 16 << 20;
+const MAX_DEPTH: usize = 64;
 
 /// Elements whose content is not drawn where it stands.
 const NOT_DRAWN: [&str; 17] = [
@@ -44,23 +43,28 @@ const NOT_DRAWN: [&str; 17] = [
 
 type Ring = Vec<[f64; 2]>;
 
-/// Reads an SVG document, element or run of elements. `space` is what lengths in percent are of.
+/// Reads an SVG document, an element, or several elements side by side, into the area that they draw, in pixels of the
+/// space annotated. `space` is the size of that space, which lengths in percent need.
+///
+/// # Errors
+/// The problem, in the manner of [`Reject::problem`](crate::summary::Reject::problem): not well-formed, no shape, no area,
+/// a length in another unit, or one of the limits on bytes, depth, points and coordinates.
 pub fn shape(text: &str, space: Option<Frame>) -> Result<Shape, String> {
-    if text.len() > MOST_BYTES {
+    if text.len() > MAX_BYTES {
         return Err(format!(
-            "svg is too large: {} bytes, the limit is {MOST_BYTES}",
+            "svg is too large: {} bytes, the limit is {MAX_BYTES}",
             text.len()
         ));
     }
     let mut drawing = Drawing::new(space);
     drawing.read(text.trim_start_matches('\u{feff}'))?;
     if drawing.shapes == 0 {
-        return Err(format!("svg draws no shape: {}", excerpt(text)));
+        return Err(format!("svg contains no shape: {}", excerpt(text)));
     }
     rings::shape(drawing.rings).ok_or_else(|| format!("svg encloses no area: {}", excerpt(text)))
 }
 
-/// An outline as an SVG document.
+/// A polygon as an SVG document, which [`shape`] reads back.
 pub fn print(polygon: &Polygon) -> String {
     let points = polygon.points().iter().map(|[x, y]| format!("{x},{y}"));
     let points = points.collect::<Vec<_>>().join(" ");
@@ -69,7 +73,7 @@ pub fn print(polygon: &Polygon) -> String {
 
 struct Drawing {
     space: Option<Frame>,
-    /// The transform of each open element, the sum of those around it included.
+    /// The transform of each open element, those of the elements around it included; the first is the identity.
     transforms: Vec<Affine>,
     /// How many open elements there are within one that is not drawn, itself included.
     hidden: usize,
@@ -100,8 +104,10 @@ impl Drawing {
             match event.map_err(|e| format!("svg is not well-formed: byte {at}, {e}"))? {
                 Event::Start(element) => {
                     depth += 1;
-                    if depth > DEEPEST {
-                        return Err(format!("svg is nested too deep: the limit is {DEEPEST}"));
+                    if depth > MAX_DEPTH {
+                        return Err(format!(
+                            "svg is nested too deeply: the limit is {MAX_DEPTH}"
+                        ));
                     }
                     self.open(&element)?;
                 }
@@ -114,7 +120,9 @@ impl Drawing {
                     self.close();
                 }
                 Event::Eof if depth > 0 => {
-                    return Err(format!("svg is not well-formed: {depth} elements are open"));
+                    return Err(format!(
+                        "svg is not well-formed: elements that are not closed: {depth}"
+                    ));
                 }
                 Event::Eof => return Ok(()),
                 _ => {}
@@ -175,7 +183,7 @@ impl Drawing {
         self.flatten(&outline)
     }
 
-    /// Adds the rings of an outline, curves as lines.
+    /// Adds the rings of an outline, its curves flattened to lines.
     fn flatten(&mut self, outline: &[PathEl]) -> Result<(), String> {
         let mut at = Point::ZERO;
         let mut ring: Ring = Vec::new();
@@ -190,15 +198,15 @@ impl Drawing {
             kurbo::flatten([from, element], TOLERANCE, |el| {
                 if let PathEl::MoveTo(p) | PathEl::LineTo(p) = el {
                     points += 1;
-                    ring.push([thousandth(p.x), thousandth(p.y)]);
+                    ring.push([to_thousandths(p.x), to_thousandths(p.y)]);
                 }
             });
             // The point that `from` put there stands in the ring already, or belongs to no ring.
             ring.remove(ring.len() - points);
             self.points += points - 1;
-            if self.points > MOST_POINTS {
+            if self.points > MAX_POINTS {
                 return Err(format!(
-                    "svg has too many points: the limit is {MOST_POINTS}"
+                    "svg has too many points: the limit is {MAX_POINTS}"
                 ));
             }
             at = element.end_point().unwrap_or(at);
@@ -208,12 +216,12 @@ impl Drawing {
     }
 }
 
-/// Far below the tolerance, and free of the noise in the last bits of sines and cosines.
-fn thousandth(v: f64) -> f64 {
+/// Rounded far below the tolerance, to remove the noise in the last bits of sines and cosines.
+fn to_thousandths(v: f64) -> f64 {
     (v * 1000.0).round() / 1000.0
 }
 
-/// The attributes of an element, by local name, references resolved.
+/// The attributes of an element that matter here, by local name, with character references resolved.
 struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
@@ -256,7 +264,7 @@ impl Attributes {
         Ok(Affine::new([t.a, t.b, t.c, t.d, t.e, t.f]))
     }
 
-    /// A length in pixels; 0 where there is none.
+    /// A length in pixels; 0 where the attribute is missing. `full` is what 100 % is, in pixels.
     fn length(&self, name: &str, full: Option<f64>) -> Result<f64, String> {
         let text = self.get(name).trim();
         if text.is_empty() || text == "auto" {
@@ -498,16 +506,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused_with_a_reason() {
-        let many = format!("<polygon points='{}'/>", "1,2 3,4 ".repeat(MOST_POINTS));
+        let many = format!("<polygon points='{}'/>", "1,2 3,4 ".repeat(MAX_POINTS));
         let curves = "c1,9000000 2,9000000 3,0 ".repeat(9_000);
         let curves = format!("<path d='M0,0{curves}'/>");
         let deep = "<g>".repeat(100);
-        let large = " ".repeat(MOST_BYTES + 1);
+        let large = " ".repeat(MAX_BYTES + 1);
         let laughs = "<!DOCTYPE svg [<!ENTITY a 'M0,0h9v9z'><!ENTITY b '&a;&a;'>]><path d='&b;'/>";
         let cases = [
-            ("", "svg draws no shape: "),
-            ("hello", "svg draws no shape: hello"),
-            ("<svg><text>rect</text></svg>", "svg draws no shape: "),
+            ("", "svg contains no shape: "),
+            ("hello", "svg contains no shape: hello"),
+            ("<svg><text>rect</text></svg>", "svg contains no shape: "),
             ("<svg><rect", "svg is not well-formed: "),
             (
                 "<svg><rect width='3' height='4'/>",
@@ -535,22 +543,22 @@ mod tests {
             ),
             (
                 "<rect width='1e9' height='2'/>",
-                "svg has a number that is too large: ",
+                "svg contains a number that is too large: ",
             ),
             (
                 "<g transform='scale(1e300)'><g transform='scale(1e300)'><circle r='1'/></g></g>",
-                "svg has a number that is too large: ",
+                "svg contains a number that is too large: ",
             ),
             (
                 "<path d='M0,0 A1e300,1 0 1 1 5,5 Z'/>",
-                "svg has a number that is too large: ",
+                "svg contains a number that is too large: ",
             ),
             (
                 "<path d='M0,0 A1e6,1e-6 0 1 1 5,5 Z'/>",
                 "arc is too flat: ",
             ),
             (laughs, "svg attribute cannot be read: "),
-            (&deep, "svg is nested too deep: "),
+            (&deep, "svg is nested too deeply: "),
             (&many, "svg has too many points: "),
             (&curves, "svg has too many points: "),
             (&large, "svg is too large: "),

@@ -1,4 +1,4 @@
-//! What the header of a file tells a server, before the file is opened.
+//! What a server reads from the header of a file before it opens the file.
 
 use std::fs::File;
 use std::io::{BufReader, Read};

@@ -14,7 +14,7 @@ use super::rules::{May, Visitor};
 use super::settings;
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
-use crate::http::callback::Callback;
+use crate::http::webhook::Webhook;
 use crate::serve::cache::Cache;
 
 /// The longest answer.
@@ -26,7 +26,7 @@ const KEPT: usize = 256;
 #[derive(Debug)]
 pub struct Delegate {
     settings: settings::Delegate,
-    callback: Option<Callback>,
+    callback: Option<Webhook>,
     said: Cache<(i64, String), May>,
     /// How often it was asked, and how often in vain.
     pub asked: AtomicU64,
@@ -45,9 +45,7 @@ impl Delegate {
     pub fn new(settings: settings::Delegate) -> Result<Self, Error> {
         let timeout = Duration::from_secs_f64(settings.timeout);
         let callback = settings.url.as_deref();
-        let callback = callback
-            .map(|url| Callback::new(url, timeout))
-            .transpose()?;
+        let callback = callback.map(|url| Webhook::new(url, timeout)).transpose()?;
         Ok(Delegate {
             settings,
             callback,

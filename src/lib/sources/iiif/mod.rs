@@ -156,7 +156,7 @@ mod tests {
         "é",
     ];
 
-    /// JSON made of the words of IIIF in any order.
+    /// JSON of these members and values in any order.
     fn document() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),

@@ -127,7 +127,7 @@ fn region(selector: &Value) -> Result<Option<Region>, String> {
 
 fn within(outer: &Region, inner: &Region) -> Result<Region, String> {
     let fragment = match (&outer.fragment, &inner.fragment, &outer.svg, &inner.svg) {
-        (Some(outer), Some(inner), None, None) => selectors::part_of_part(outer, inner),
+        (Some(outer), Some(inner), None, None) => selectors::nested_fragment(outer, inner),
         _ => None,
     };
     let fragment = fragment

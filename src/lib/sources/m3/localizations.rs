@@ -96,7 +96,7 @@ fn members(link_value: &Value) -> Result<Map<String, Value>, String> {
 }
 
 fn excerpt(text: &str) -> String {
-    crate::selectors::excerpt(text)
+    crate::values::excerpt(text)
 }
 
 fn bounding_box(members: &Map<String, Value>, repair: bool) -> Result<Region, String> {

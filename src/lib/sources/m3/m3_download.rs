@@ -49,12 +49,12 @@ fn problem_of(record: &Value) -> Option<String> {
     match (record.is_object(), &record["associations"]) {
         (false, _) => Some(format!(
             "observation is not an object: {}",
-            crate::selectors::excerpt(&record.to_string())
+            crate::values::excerpt(&record.to_string())
         )),
         (true, Value::Null) => None,
         (true, other) => Some(format!(
             "associations are not a list: {}",
-            crate::selectors::excerpt(&other.to_string())
+            crate::values::excerpt(&other.to_string())
         )),
     }
 }

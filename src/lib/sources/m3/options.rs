@@ -31,7 +31,7 @@ pub struct M3Options {
     #[arg(long, alias = "mend-boxes")]
     pub repair_boxes: bool,
     /// Also read observations of moments without an image, to list boxes that were drawn only on video; there may be
-    /// many times more of them
+    /// many more of them
     #[arg(long)]
     pub unpictured: bool,
     /// Also keep images without boxes, with their concepts as labels of the whole image

@@ -1,0 +1,289 @@
+//! What the tests of recto share: [`Workdir`], a temporary folder in which its programs run; [`server::Server`], an
+//! HTTP server with every fault that real ones have; drawn datasets and services; readers that share nothing with
+//! recto's writers; and the published schemas.
+//!
+//! Programs are run as programs and schemas read from `schemas/`, so this crate does not depend on recto.
+
+pub mod dataset;
+pub mod iiif;
+pub mod m3;
+pub mod readers;
+pub mod schemas;
+pub mod server;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+
+/// A temporary folder in which programs run; gone when dropped. Then every file in it that a test did not write
+/// is held against the published schemas.
+#[derive(Debug)]
+pub struct Workdir {
+    folder: tempfile::TempDir,
+    /// What tests wrote themselves, which may be as wrong as they like.
+    written: Mutex<BTreeSet<Vec<u8>>>,
+}
+
+impl Default for Workdir {
+    fn default() -> Self {
+        Workdir::new()
+    }
+}
+
+impl Workdir {
+    /// An empty folder of its own.
+    pub fn new() -> Self {
+        Workdir {
+            folder: tempfile::tempdir().unwrap(),
+            written: Mutex::default(),
+        }
+    }
+
+    /// The absolute path of a name in the folder; `""` is the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file and makes the folders above it. What tests write is not held against the schemas.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
+        let path = self.path(name);
+        self.written.lock().unwrap().insert(bytes.as_ref().to_vec());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+        self
+    }
+
+    /// Writes a JSON document.
+    pub fn write_json(&self, name: &str, value: &serde_json::Value) -> &Self {
+        self.write(name, serde_json::to_vec_pretty(value).unwrap())
+    }
+
+    /// The bytes of a file, which must be there.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// The text of a file, which must be UTF-8.
+    pub fn text(&self, name: &str) -> String {
+        String::from_utf8(self.read(name)).unwrap()
+    }
+
+    /// A JSON document, read.
+    pub fn json(&self, name: &str) -> serde_json::Value {
+        serde_json::from_slice(&self.read(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// Whether there is a file or folder of this name.
+    pub fn exists(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Every file below a folder: path relative to it → bytes.
+    pub fn tree(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
+        fn walk(root: &Path, folder: &Path, tree: &mut BTreeMap<String, Vec<u8>>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(root, &path, tree);
+                } else {
+                    let name = path
+                        .strip_prefix(root)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned();
+                    tree.insert(name, std::fs::read(&path).unwrap());
+                }
+            }
+        }
+        let mut tree = BTreeMap::new();
+        let root = self.path(name);
+        walk(&root, &root, &mut tree);
+        tree
+    }
+
+    /// A program of recto, such as `extract`, ready to run in this folder.
+    pub fn command(&self, stage: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(binary(stage));
+        command.args(args).current_dir(self.folder.path());
+        for name in [
+            "RECTO_CONTACT",
+            "RECTO_BEARER",
+            "http_proxy",
+            "HTTP_PROXY",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+            "no_proxy",
+            "NO_PROXY",
+            "NETRC",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs a program of recto in this folder, to its end.
+    pub fn run(&self, stage: &str, args: &[&str]) -> Ran {
+        let output = self.command(stage, args).output().unwrap();
+        Ran {
+            output,
+            call: format!("recto-{stage} {}", args.join(" ")),
+        }
+    }
+
+    /// Runs any command in this folder, to its end.
+    pub fn run_command(&self, command: &mut Command) -> Ran {
+        let output = command.current_dir(self.folder.path()).output().unwrap();
+        Ran {
+            output,
+            call: format!("{command:?}"),
+        }
+    }
+
+    /// The same, with bytes on its standard input.
+    pub fn run_with_stdin(&self, stage: &str, args: &[&str], input: &[u8]) -> Ran {
+        use std::io::Write;
+        let mut command = self.command(stage, args);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that ends without reading all of it has its reasons.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
+        Ran {
+            output,
+            call: format!("recto-{stage} {}", args.join(" ")),
+        }
+    }
+}
+
+impl Workdir {
+    /// What is wrong with the files that programs made, by the published schemas.
+    pub fn faults(&self) -> Vec<String> {
+        let written = self.written.lock().unwrap();
+        let made = self.tree("").into_iter();
+        made.filter(|(_, bytes)| !written.contains(bytes))
+            .flat_map(|(path, bytes)| {
+                let faults = schemas::file_faults(&path, &bytes);
+                faults
+                    .into_iter()
+                    .map(move |fault| format!("{path}: {fault}"))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Workdir {
+    fn drop(&mut self) {
+        // A test that fails already has its message.
+        if !std::thread::panicking() {
+            let faults = self.faults();
+            assert!(
+                faults.is_empty(),
+                "made by a program:\n{}",
+                faults.join("\n")
+            );
+        }
+    }
+}
+
+/// The path of a program under test, as text for shells: `extract` is `recto-extract`.
+///
+/// # Panics
+/// When the program is not built. Cargo builds all programs of a package for its integration tests, and puts them
+/// beside the folder of the test that runs.
+pub fn binary(stage: &str) -> String {
+    let name = format!("recto-{stage}{}", std::env::consts::EXE_SUFFIX);
+    let test = std::env::current_exe().expect("the path of the running test");
+    let program = test
+        .parent()
+        .and_then(Path::parent)
+        .map(|folder| folder.join(&name));
+    let program = program.filter(|path| path.is_file()).unwrap_or_else(|| {
+        panic!(
+            "{name} is not built beside {}; `cargo build --bins` builds it",
+            test.display()
+        )
+    });
+    let program = program.into_os_string().into_string();
+    program.expect("a path in UTF-8")
+}
+
+/// A program that ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit status and both streams.
+    pub output: Output,
+    call: String,
+}
+
+impl Ran {
+    /// What it printed to stdout.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    /// What it printed to stderr.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Fails unless the exit code is this one.
+    #[track_caller]
+    pub fn exits(&self, code: i32) -> &Self {
+        assert_eq!(
+            self.output.status.code(),
+            Some(code),
+            "{}\nstdout: {}\nstderr: {}",
+            self.call,
+            self.stdout(),
+            self.stderr()
+        );
+        self
+    }
+
+    /// Fails unless stderr contains every one of `parts`.
+    #[track_caller]
+    pub fn says(&self, parts: &[&str]) -> &Self {
+        for part in parts {
+            assert!(
+                self.stderr().contains(part),
+                "{}\nno `{part}` in stderr:\n{}",
+                self.call,
+                self.stderr()
+            );
+        }
+        self
+    }
+}
+
+/// Waits until a condition holds.
+///
+/// # Panics
+/// When it does not hold within 30 seconds.
+#[track_caller]
+pub fn wait_until(mut holds: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !holds() {
+        assert!(
+            std::time::Instant::now() < end,
+            "the condition did not hold within 30 s"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// A program under way; ended with the test.
+#[derive(Debug)]
+pub struct Running(pub std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

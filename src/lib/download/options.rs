@@ -1,0 +1,188 @@
+//! Options of `recto-download`, and those that decide what file an image becomes.
+
+use std::path::PathBuf;
+
+use super::crops::Margin;
+use crate::contracts::LocalizedImage;
+use crate::http::{self, Kind};
+use crate::pixels::row_writers::Encoding;
+use crate::progress::Style;
+use crate::report::Common;
+
+/// Options of `recto-download`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The images to download, as written by `recto-extract` (`-`: standard input)
+    pub localizations: PathBuf,
+    /// The folder for the images; created if it is missing
+    pub output_dir: PathBuf,
+    /// Images to download at the same time
+    #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: u16,
+    /// Download everything again; without it only what is missing
+    #[arg(short, long)]
+    pub overwrite: bool,
+    /// First check every finished file by its SHA-256; one that differs is moved to `.recto/altered` and downloaded again
+    #[arg(long, conflicts_with = "overwrite")]
+    pub verify: bool,
+    /// Ask servers which finished files have changed, by ETag and date, and download those again
+    #[arg(long)]
+    pub refresh: bool,
+    /// Of the images that failed before, try only those of this kind again, such as server or timeout (repeatable)
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    pub retry_failed: Vec<String>,
+    /// Whether JPEG regions are joined without decoding them
+    #[arg(long, value_enum, default_value_t = Lossless::Prefer)]
+    pub lossless: Lossless,
+    /// Which regions are requested of a service
+    #[arg(long, value_enum, default_value_t = Tiles::Fewest)]
+    pub tiles: Tiles,
+    /// Download only the parts of images that have boxes, each as an image of its own, from image services; FILE lists
+    /// these images with their boxes, for recto-reformat in place of LOCALIZATIONS [default FILE: regions.json]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "regions.json")]
+    pub regions: Option<PathBuf>,
+    /// Pixels to add around each box, or a share of its sides such as 10%
+    #[arg(long, value_name = "N|N%", default_value = "0", requires = "regions")]
+    pub margin: Margin,
+    /// Scale wider images down to this width in pixels
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_width: Option<u32>,
+    /// File type of the images
+    #[arg(long, value_enum, default_value_t = Format::Keep)]
+    pub format: Format,
+    /// Write image id → path to FILE
+    #[arg(long, value_name = "FILE", default_value = "image_map.json")]
+    pub image_map: PathBuf,
+    /// List images that could not be downloaded in FILE
+    #[arg(long, value_name = "FILE", default_value = "failures.csv")]
+    pub failures: PathBuf,
+    /// Write the paths of the images, one per line, to FILE (downloaded_images.txt of VGG's tool)
+    #[arg(long, value_name = "FILE")]
+    pub downloaded_images: Option<PathBuf>,
+    /// Print how many requests, bytes and seconds this takes per host, and download nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
+    pub progress: Style,
+    /// Options of every stage
+    #[command(flatten)]
+    pub common: Common,
+    /// Network options
+    #[command(flatten)]
+    pub http: http::Options,
+}
+
+/// Which regions cover an image that the server does not give whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Tiles {
+    /// The fewest that the server accepts
+    #[default]
+    Fewest,
+    /// The tiles that info.json lists: those that caches and static servers have
+    Canonical,
+}
+
+/// Whether regions are joined without loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Lossless {
+    /// Where possible; other regions are decoded and re-encoded
+    #[default]
+    Prefer,
+    /// Always; an image for which that is not possible is a failure
+    Require,
+    /// Never; regions are decoded and re-encoded
+    Off,
+}
+
+/// The file type of downloaded images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Bytes as the server sends them; joined regions become a JPEG, or a TIFF of them where a JPEG cannot hold them
+    Keep,
+    /// JPEG
+    Jpg,
+    /// PNG
+    Png,
+    /// TIFF, uncompressed
+    Tif,
+}
+
+fn kinds() -> clap::builder::PossibleValuesParser {
+    Kind::ALL.iter().map(|kind| kind.name()).into()
+}
+
+impl Options {
+    /// Those that decide what file an image becomes.
+    pub fn output(&self) -> OutputOptions {
+        OutputOptions {
+            restarts: self.overwrite,
+            format: self.format,
+            max_width: self.max_width,
+            tiles: self.tiles,
+            lossless: self.lossless,
+        }
+    }
+}
+
+/// What file an image becomes.
+#[derive(Clone, Copy, Debug)]
+pub struct OutputOptions {
+    /// Whether nothing that an earlier run began is resumed.
+    pub restarts: bool,
+    /// The file type.
+    pub format: Format,
+    /// The largest width in pixels.
+    pub max_width: Option<u32>,
+    /// Which regions are requested of a service.
+    pub tiles: Tiles,
+    /// Whether regions are joined without loss.
+    pub lossless: Lossless,
+}
+
+impl OutputOptions {
+    /// What is requested for an image: a text that changes when other requests would be sent or another file written.
+    pub fn request_for(&self, image: &LocalizedImage) -> String {
+        let source = match (&image.image.service, &image.image.url) {
+            (Some(service), _) => service.name(),
+            (None, url) => url.clone().unwrap_or_default(),
+        };
+        let width = self
+            .max_width
+            .map(|w| format!(" max-width={w}"))
+            .unwrap_or_default();
+        format!("{source} format={}{width}", self.format.name())
+    }
+
+    /// The file type to request of a service; none: its usual one. PNG where PNG or TIFF is wanted, so that no loss is
+    /// added on the way.
+    pub fn server_format(&self) -> Option<&'static str> {
+        match self.format {
+            Format::Keep => None,
+            Format::Jpg => Some("jpg"),
+            Format::Png | Format::Tif => Some("png"),
+        }
+    }
+}
+
+impl Format {
+    /// The word for `--format`.
+    fn name(self) -> &'static str {
+        match self {
+            Format::Keep => "keep",
+            Format::Jpg => "jpg",
+            Format::Png => "png",
+            Format::Tif => "tif",
+        }
+    }
+
+    /// How files of this type are encoded; none where bytes are kept.
+    pub fn encoding(self) -> Option<Encoding> {
+        match self {
+            Format::Keep => None,
+            Format::Jpg => Some(Encoding::Jpeg),
+            Format::Png => Some(Encoding::Png),
+            Format::Tif => Some(Encoding::Tiff),
+        }
+    }
+}

@@ -1,0 +1,653 @@
+//! One image from a IIIF image service, complete and in full resolution: the whole image where the server gives it,
+//! otherwise the fewest regions that it accepts, otherwise the tiles that it advertises.
+//!
+//! What a server declares is a hint. An answer of another size than requested is never used: it is requested once more,
+//! and if it is smaller again, that is the cap of the host, found once for all images.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt};
+use tokio::time::timeout;
+
+pub mod auth;
+pub mod decode;
+pub mod grid;
+pub mod limits;
+pub mod lossless;
+pub mod plan;
+pub mod region_store;
+pub mod verify;
+
+use super::network::Servers;
+use crate::contracts::Service;
+use crate::files::Part;
+use crate::http::{Error, Kind, Request, RequestLog, Response, SavedResponse};
+use crate::iiif;
+use crate::iiif::authorization::AccessControl;
+use crate::iiif::info::{Info, Limits};
+use crate::pixels::{self, Sound};
+use crate::progress::RegionCounter;
+use grid::{Rect, cells};
+use plan::{
+    Dialect, RegionPlan, dialects, fingerprint, fits, may_give_whole, output_size, part, whole_uri,
+};
+use region_store::RegionStore;
+use verify::{max_region_bytes, size_of, verify};
+
+/// What is wanted of a service.
+pub struct Wanted<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// The largest width in pixels, if the image may be scaled down.
+    pub max_width: Option<u32>,
+    /// Whether only what `info.json` lists is requested.
+    pub is_canonical: bool,
+    /// The file type to request where the server has it; none: the server's usual one.
+    pub format: Option<&'static str>,
+    /// Size of the service's image as the source declares it.
+    pub declared: Option<[u32; 2]>,
+    /// The most bytes of one answer.
+    pub max_bytes: u64,
+    /// Where an answer that is the whole image goes.
+    pub part: &'a Part,
+    /// Makes the store for an image that is covered with regions.
+    pub new_store: &'a dyn Fn(RegionPlan) -> Result<RegionStore, Error>,
+    /// Counts the regions.
+    pub regions: &'a RegionCounter,
+    /// Counts the requests.
+    pub log: RequestLog,
+}
+
+/// An image that was fetched.
+pub enum Fetched {
+    /// One answer, as it came.
+    Whole(Whole),
+    /// All regions of the image.
+    Regions {
+        /// Where they are.
+        store: RegionStore,
+        /// What was adjusted.
+        notes: Vec<String>,
+    },
+}
+
+/// One answer that is the image requested.
+pub struct Whole {
+    /// What the journal calls this way to get an image: `whole` from a service, `bytes` from a plain URL.
+    pub method: &'static str,
+    /// The URI requested.
+    pub uri: String,
+    /// The answer; its body is in the part file.
+    pub saved: SavedResponse,
+    /// What its body is.
+    pub sound: Sound,
+    /// What was adjusted.
+    pub notes: Vec<String>,
+}
+
+/// The size of regions first tried on a server that refuses the whole image without saying why, in pixels.
+const CAUTIOUS: u32 = 1024;
+/// The sizes of regions tried last, in pixels.
+const SMALL: [u32; 2] = [512, 256];
+/// An image of more regions than this is a mistake in its `info.json`, or too much to request of a server.
+const MAX_REGIONS: u64 = 100_000;
+/// How often a cap may turn out smaller than thought.
+const MAX_LESSONS: u32 = 4;
+/// The smallest side of regions that is worth requesting, in pixels.
+const LEAST: u32 = 64;
+
+/// Fetches an image; `resumed` holds the regions of an earlier run.
+///
+/// # Errors
+/// The last one met, after every way to request the image has failed.
+pub async fn fetch(
+    servers: &Servers,
+    wanted: &Wanted<'_>,
+    resumed: Option<RegionStore>,
+) -> Result<Fetched, Error> {
+    let (client, service) = (&servers.client, &wanted.service.id);
+    let admission = servers.admissions.of(client, service, &wanted.log).await?;
+    if wanted.service.region.is_none() {
+        auth::check_size(client, &admission, service, wanted.declared)?;
+    }
+    let info = admission.info;
+    let (origin, size) = part(wanted.service, [info.width, info.height])?;
+    let mut fetch = ServiceFetch {
+        servers,
+        wanted,
+        info,
+        base: admission.base,
+        access: admission.access,
+        origin,
+        size,
+        target: output_size(size, wanted.max_width),
+        notes: Vec::new(),
+        whole_error: None,
+        cap: Limits::NONE,
+        size_retries: None,
+    };
+    let fetched = fetch.run(resumed).await;
+    fetched.map_err(|error| match &fetch.access {
+        // A login that info.json asks for is also that of the images.
+        Some(access) if error.status.is_some_and(|s| s == 401 || s == 403) => {
+            auth::with_login(client, service, access, error)
+        }
+        _ => error,
+    })
+}
+
+/// One image on its way from a service that grants access.
+struct ServiceFetch<'a> {
+    servers: &'a Servers,
+    wanted: &'a Wanted<'a>,
+    info: Info,
+    /// Base URI of the service to request the image of: the one wanted, or the one that stands in for it.
+    base: String,
+    /// Its authorization services.
+    access: Option<AccessControl>,
+    /// Where the image lies in the service's image, in pixels.
+    origin: [u32; 2],
+    /// Its size at full scale, in pixels.
+    size: [u32; 2],
+    /// The size of the resulting file, in pixels.
+    target: [u32; 2],
+    notes: Vec<String>,
+    /// Why the server did not give the whole image, where that may be because of its size.
+    whole_error: Option<Error>,
+    /// The cap that answers for this image have shown; the host's is changed when a region proves it.
+    cap: Limits,
+    /// How often a region at which the server fails is requested again.
+    size_retries: Option<u32>,
+}
+
+impl ServiceFetch<'_> {
+    /// The ways to get the image, one after the other.
+    async fn run(&mut self, resumed: Option<RegionStore>) -> Result<Fetched, Error> {
+        if let Some(store) = resumed.filter(|store| self.is_of_this_image(store.plan())) {
+            match self.remaining_regions(store).await {
+                // The server no longer answers as it did when the store was begun.
+                Err(error) if error.kind == Kind::WrongSize => {}
+                outcome => return outcome,
+            }
+        }
+        let host = self.servers.known.host(&self.wanted.service.id);
+        let may_be_whole = self.may_be_whole();
+        // One image finds out for all others how large answers may be. If it takes long, the others go on.
+        let longest = Duration::from_secs_f64(self.servers.client.options().timeout / 4.0);
+        let probing = match may_be_whole && host.known().is_new() {
+            true => timeout(longest, host.probing.lock()).await.ok(),
+            false => None,
+        };
+        // Another image may have found out meanwhile.
+        let probing = probing.filter(|_| host.known().is_new());
+        if may_be_whole && host.known().may_give(self.target) {
+            match self.whole().await? {
+                Some(whole) => {
+                    host.learn(|known| known.gave(self.target));
+                    return Ok(Fetched::Whole(whole));
+                }
+                None if self.cap == Limits::NONE => host.learn(|known| known.refused(self.target)),
+                None => {}
+            }
+        }
+        let store = self.first_region().await?;
+        drop(probing);
+        self.remaining_regions(store).await
+    }
+
+    /// Whether regions requested by a plan of an earlier run are regions of the image as it is now.
+    fn is_of_this_image(&self, plan: &RegionPlan) -> bool {
+        plan.info == fingerprint(&self.info) && plan.service == self.base
+    }
+
+    /// Whether the image is all of the service's image.
+    fn is_all(&self) -> bool {
+        self.size == [self.info.width, self.info.height]
+    }
+
+    /// Whether the service may give the image in one answer, by its `info.json`.
+    fn may_be_whole(&self) -> bool {
+        let (info, [width, height]) = (&self.info, self.target);
+        let is_listed =
+            self.size == self.target && self.is_all() && info.sizes.contains(&self.size);
+        (!self.wanted.is_canonical || is_listed || info.tiles.is_empty())
+            && info.limits.allow(width, height)
+            && may_give_whole(info, self.size, self.target)
+    }
+
+    /// Requests the image in one answer; none when the server does not give it that way.
+    async fn whole(&mut self) -> Result<Option<Whole>, Error> {
+        let has_regions = self.info.level >= 1 || !self.info.tiles.is_empty();
+        let known = self.servers.known.host(&self.wanted.service.id).known();
+        let is_probe = has_regions && !known.has_given(self.target);
+        let size_retries = is_probe.then_some(1);
+        let is_canonical = |d: &Dialect| d.both_sides == (self.info.version >= 3);
+        let mut dialects = dialects(&self.info, self.wanted.format);
+        dialects.retain(is_canonical);
+        for dialect in dialects {
+            match self.whole_in(&dialect, size_retries).await? {
+                WholeAnswer::Fits(whole) => return Ok(Some(*whole)),
+                WholeAnswer::Smaller => return Ok(None),
+                WholeAnswer::Refused => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Requests the image in one answer by one form of URI; a smaller answer is requested a second time.
+    async fn whole_in(
+        &mut self,
+        dialect: &Dialect,
+        size_retries: Option<u32>,
+    ) -> Result<WholeAnswer, Error> {
+        let part = (!self.is_all()).then_some(Rect {
+            x: self.origin[0],
+            y: self.origin[1],
+            width: self.size[0],
+            height: self.size[1],
+        });
+        let scaled = (self.target != self.size).then_some(self.target);
+        let uri = whole_uri(&self.base, part, scaled, dialect);
+        let mut smaller = None;
+        for _ in 0..2 {
+            let (saved, sound) = match self.save(&uri, size_retries).await {
+                Ok(answer) => answer,
+                Err(error) if self.is_barred(&error) => return Err(error),
+                Err(error) if is_refusal(&error) => break,
+                Err(error) if error.kind.may_be_size() => {
+                    self.note_refusal(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            let found = [sound.header.width, sound.header.height];
+            if fits(found, self.target, self.size) {
+                self.note_format(dialect);
+                return Ok(WholeAnswer::Fits(Box::new(Whole {
+                    method: "whole",
+                    uri,
+                    saved,
+                    sound,
+                    notes: std::mem::take(&mut self.notes),
+                })));
+            }
+            self.wanted.part.discard();
+            if found[0] > self.target[0] || found[1] > self.target[1] {
+                return Err(larger_than_declared(&uri, self.target, found));
+            }
+            // The same twice: not an accident, but what this server does.
+            if smaller == Some(found) {
+                self.learn_from_whole(found);
+                break;
+            }
+            smaller = Some(found);
+        }
+        Ok(match smaller {
+            Some(_) => WholeAnswer::Smaller,
+            None => WholeAnswer::Refused,
+        })
+    }
+
+    fn note_refusal(&mut self, error: Error) {
+        self.notes.push(format!(
+            "requested {} x {} in one answer: {}; covered by regions instead",
+            self.target[0], self.target[1], error.message
+        ));
+        self.whole_error = Some(error);
+    }
+
+    /// Notes that another file type was taken than the one wanted.
+    fn note_format(&mut self, taken: &Dialect) {
+        if let Some(wanted) = self.wanted.format.filter(|wanted| *wanted != taken.format) {
+            let taken = &taken.format;
+            let note = format!(
+                "the server does not offer {wanted}: made from {taken}, which may have lost detail"
+            );
+            self.notes.push(note);
+        }
+    }
+
+    fn learn_from_whole(&mut self, found: [u32; 2]) {
+        let side = found[0].max(found[1]).max(LEAST);
+        self.cap = self.cap.and(&Limits {
+            width: side,
+            height: side,
+            area: u64::MAX,
+        });
+        self.notes.push(format!(
+            "requested {} x {}, answered {} x {} with status 200: covered by regions instead",
+            self.target[0], self.target[1], found[0], found[1]
+        ));
+    }
+
+    /// Finds the form of URI and the region size that the server accepts, by fetching the first region.
+    async fn first_region(&mut self) -> Result<RegionStore, Error> {
+        let mut last = None;
+        for (tile, dialect) in self.ways() {
+            let error = match self.try_way(tile, dialect).await {
+                Ok((plan, cell, body)) => {
+                    let store = (self.wanted.new_store)(plan)?;
+                    add(&store, cell, body)?;
+                    return Ok(store);
+                }
+                Err(error) => error,
+            };
+            // An overloaded host is not helped by other requests.
+            if self.is_barred(&error) || error.status == Some(503) || !may_go_another_way(&error) {
+                return Err(error);
+            }
+            // The server failed at one region after all retries: other ways are tried once each.
+            if error.kind == Kind::Server {
+                self.size_retries = Some(0);
+            }
+            last = Some(error);
+        }
+        let last = last.unwrap_or_else(|| {
+            Error::unsupported(match self.is_all() {
+                true => "the service offers neither the whole image nor tiles at full scale",
+                false => "the service offers no parts of its image but its own tiles",
+            })
+        });
+        // Where the server does not support regions, the reason is why it did not give the whole image.
+        match self.whole_error.take().filter(|_| is_refusal(&last)) {
+            Some(error) => Err(Error {
+                message: format!("{}; regions: {}", error.message, last.message),
+                ..error
+            }),
+            None => Err(last),
+        }
+    }
+
+    /// Region sizes to try with forms of URI: the largest regions first, then the advertised tiles, then small regions.
+    fn ways(&self) -> Vec<(Option<[u32; 2]>, Dialect)> {
+        let info = &self.info;
+        let advertised = info
+            .tiles
+            .iter()
+            .filter(|set| set.scale_factors.is_empty() || set.scale_factors.contains(&1));
+        let advertised = advertised
+            .map(|set| [set.width, set.height])
+            .max_by_key(|[w, h]| u64::from(*w) * u64::from(*h));
+        let only_tiles = self.wanted.is_canonical && advertised.is_some();
+        // Image files made beforehand, of which no part can be requested.
+        let has_no_parts = info.level == 0 && info.tiles.is_empty() && !info.sizes.is_empty();
+        let has_free = info.level >= 1 && !only_tiles || advertised.is_none() && !has_no_parts;
+        let free = has_free.then_some(None);
+        let tiles = advertised.filter(|_| self.is_all()).map(Some);
+        // A server that refuses large regions without saying why may give small ones.
+        let has_small = info.level >= 1 && advertised.is_none();
+        let small = SMALL.into_iter().filter(|_| has_small);
+        let small = small.map(|side| Some([side, side]));
+        let ways = free.into_iter().chain(tiles).chain(small);
+        ways.flat_map(|tile| {
+            dialects(info, self.wanted.format)
+                .into_iter()
+                .map(move |dialect| (tile, dialect))
+        })
+        .collect()
+    }
+
+    /// The first region, of the largest size that the server accepts in this way, with the plan it belongs to.
+    async fn try_way(
+        &mut self,
+        advertised: Option<[u32; 2]>,
+        dialect: Dialect,
+    ) -> Result<(RegionPlan, Rect, Bytes), Error> {
+        for _ in 0..MAX_LESSONS {
+            let plan = self.plan(advertised, &dialect)?;
+            let Some(first) = cells(plan.origin, plan.size, plan.tile).next() else {
+                break;
+            };
+            let (reply, found) = self.ask_twice(&plan, first).await?;
+            if found == [first.width, first.height] {
+                if self.cap != Limits::NONE {
+                    let service = &self.wanted.service.id;
+                    self.servers.known.lower(service, &self.cap).await;
+                }
+                return Ok((plan, first, reply.body));
+            }
+            let is_smaller = found[0] < first.width || found[1] < first.height;
+            if advertised.is_some() || !is_smaller || found[0].min(found[1]) < LEAST {
+                return Err(wrong_size(&plan.uri(first), first, found));
+            }
+            self.learn_from_region(first, found);
+        }
+        Err(Error::wrong_size(
+            "every region size tried was answered smaller",
+        ))
+    }
+
+    fn plan(&self, advertised: Option<[u32; 2]>, dialect: &Dialect) -> Result<RegionPlan, Error> {
+        let plan = RegionPlan {
+            service: self.base.clone(),
+            origin: self.origin,
+            size: self.size,
+            tile: advertised.unwrap_or_else(|| self.region_size()),
+            dialect: dialect.clone(),
+            whole: self.is_all(),
+            info: fingerprint(&self.info),
+        };
+        if grid::count(plan.size, plan.tile) > MAX_REGIONS {
+            let (size, tile) = (plan.size, plan.tile);
+            return Err(Error::info(format!(
+                "{} x {} pixels in regions of {} x {} are more than {MAX_REGIONS} requests",
+                size[0], size[1], tile[0], tile[1]
+            )));
+        }
+        Ok(plan)
+    }
+
+    fn learn_from_region(&mut self, requested: Rect, found: [u32; 2]) {
+        let side = found[0].max(found[1]);
+        let area = u64::from(found[0]) * u64::from(found[1]);
+        // A square answered smaller on both sides may mean a limit on the area as well as one on the sides.
+        self.cap = self.cap.and(&Limits {
+            width: side,
+            height: side,
+            area: area.max(u64::from(LEAST).pow(2)),
+        });
+        self.notes.push(format!(
+            "requested a region of {} x {}, answered {} x {}",
+            requested.width, requested.height, found[0], found[1]
+        ));
+    }
+
+    fn region_size(&self) -> [u32; 2] {
+        let known = self.servers.known.host(&self.wanted.service.id).cap();
+        let limits = self.info.limits.and(&known).and(&self.cap);
+        let limits = match limits.allow(self.size[0], self.size[1]) {
+            // The whole image was refused without a declared limit.
+            true => limits.and(&Limits {
+                width: CAUTIOUS,
+                height: CAUTIOUS,
+                area: u64::MAX,
+            }),
+            false => limits,
+        };
+        // Where PNG is requested the pixels are re-encoded in any case.
+        let is_joined = self.wanted.format != Some("png");
+        grid::fewest(self.size[0], self.size[1], &limits, is_joined)
+    }
+
+    /// Fetches every region of the plan that the store does not have.
+    async fn remaining_regions(&mut self, store: RegionStore) -> Result<Fetched, Error> {
+        let plan = store.plan();
+        let missing: Vec<Rect> = cells(plan.origin, plan.size, plan.tile)
+            .filter(|&cell| !store.holds(cell))
+            .collect();
+        let all = grid::count(plan.size, plan.tile);
+        let counted = self.wanted.regions.image(all);
+        counted.add_resumed(all.saturating_sub(missing.len() as u64));
+        let (fetch, store_ref, counted_ref) = (&*self, &store, &counted);
+        let one = |cell: Rect| async move {
+            let body = fetch.region(store_ref.plan(), cell).await?;
+            add(store_ref, cell, body)?;
+            counted_ref.add_fetched();
+            Ok::<(), Error>(())
+        };
+        let in_flight = usize::from(self.servers.client.options().per_host());
+        let mut answers = stream::iter(missing).map(one).buffer_unordered(in_flight);
+        let mut first = None;
+        // A region that fails does not cost those in flight: the store keeps them for the next run.
+        while let Some(answer) = answers.next().await {
+            if let Err(error) = answer {
+                let is_final = matches!(error.kind, Kind::Disk | Kind::WrongSize | Kind::Network);
+                first.get_or_insert(error);
+                if is_final {
+                    break;
+                }
+            }
+        }
+        drop(answers);
+        drop(counted);
+        if let Some(error) = first {
+            return Err(error);
+        }
+        let dialect = store.plan().dialect.clone();
+        self.note_format(&dialect);
+        Ok(Fetched::Regions {
+            store,
+            notes: std::mem::take(&mut self.notes),
+        })
+    }
+
+    /// A region in its full size, verified.
+    async fn region(&self, plan: &RegionPlan, cell: Rect) -> Result<Bytes, Error> {
+        let uri = plan.uri(cell);
+        let check = async |reply: &Response| {
+            self.check_origin(&reply.url)?;
+            let found = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
+            match found == [cell.width, cell.height] {
+                true => Ok(()),
+                false => Err(wrong_size(&uri, cell, found)),
+            }
+        };
+        let request = Request::image(&uri, max_region_bytes(cell)).logged(&self.wanted.log);
+        let client = &self.servers.client;
+        let mut reply = client.get_checked(&request, check).await;
+        if reply.as_ref().is_err_and(|e| e.kind == Kind::WrongSize) {
+            // Once more: an accident passes, a rule of the server does not.
+            reply = client.get_checked(&request, check).await;
+        }
+        Ok(reply?.body)
+    }
+
+    /// Requests a region, and once more if it is not of the size requested.
+    async fn ask_twice(
+        &self,
+        plan: &RegionPlan,
+        cell: Rect,
+    ) -> Result<(Response, [u32; 2]), Error> {
+        let uri = plan.uri(cell);
+        let first = self.ask(&uri, cell).await?;
+        if first.1 == [cell.width, cell.height] {
+            Ok(first)
+        } else {
+            self.ask(&uri, cell).await
+        }
+    }
+
+    /// A complete image of whatever size, in the part file.
+    async fn save(
+        &self,
+        uri: &str,
+        size_retries: Option<u32>,
+    ) -> Result<(SavedResponse, Sound), Error> {
+        let request = Request {
+            size_retries,
+            ..Request::image(uri, self.wanted.max_bytes).logged(&self.wanted.log)
+        };
+        let part = self.wanted.part;
+        let check = async |saved: &SavedResponse| {
+            self.check_origin(&saved.url)?;
+            verify(part, Ok).await
+        };
+        self.servers.client.save(&request, part, check).await
+    }
+
+    /// A complete image of whatever size, in memory, with its size.
+    async fn ask(&self, uri: &str, cell: Rect) -> Result<(Response, [u32; 2]), Error> {
+        let found = Mutex::new([0, 0]);
+        let check = async |reply: &Response| {
+            self.check_origin(&reply.url)?;
+            let size = size_of(reply.body.clone(), [cell.width, cell.height]).await?;
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = size;
+            Ok(())
+        };
+        let request = Request {
+            size_retries: self.size_retries,
+            ..Request::image(uri, max_region_bytes(cell)).logged(&self.wanted.log)
+        };
+        let reply = self.servers.client.get_checked(&request, check).await?;
+        Ok((
+            reply,
+            found.into_inner().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+
+    /// Whether an answer is of the service requested, rather than of a substitute that a redirect leads to.
+    fn check_origin(&self, answered: &str) -> Result<(), Error> {
+        match &self.access {
+            Some(access)
+                if access.version == 1 && !iiif::is_below_service(&self.base, answered) =>
+            {
+                let client = &self.servers.client;
+                Err(auth::substitute(client, &self.base, access, answered))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether access is refused, which no other way of requesting changes.
+    fn is_barred(&self, error: &Error) -> bool {
+        self.access.is_some() && error.kind == Kind::Forbidden && error.status != Some(403)
+    }
+}
+
+/// What came of a request for the whole image.
+enum WholeAnswer {
+    /// The image.
+    Fits(Box<Whole>),
+    /// A smaller one.
+    Smaller,
+    /// None.
+    Refused,
+}
+
+/// Whether the server does not give what was requested, and may give something else.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error.kind,
+        Kind::NotFound | Kind::Status | Kind::Unsupported
+    )
+}
+
+/// Whether a region that failed in this way may succeed in another size or by another URI.
+fn may_go_another_way(error: &Error) -> bool {
+    is_refusal(error) || matches!(error.kind, Kind::WrongSize | Kind::Forbidden | Kind::Server)
+}
+
+fn larger_than_declared(uri: &str, declared: [u32; 2], found: [u32; 2]) -> Error {
+    let message = format!(
+        "{uri}: info.json declares {} x {} pixels, the answer has {} x {}: boxes and regions would not fit",
+        declared[0], declared[1], found[0], found[1]
+    );
+    Error::info(message).with_status(200)
+}
+
+fn wrong_size(uri: &str, requested: Rect, found: [u32; 2]) -> Error {
+    let message = format!(
+        "{uri}: requested {} x {} pixels, answered {} x {}",
+        requested.width, requested.height, found[0], found[1]
+    );
+    Error::wrong_size(message).with_status(200)
+}
+
+/// Adds a region to the store. A short write to a local file is not worth a thread.
+fn add(store: &RegionStore, cell: Rect, body: Bytes) -> Result<(), Error> {
+    let channels = pixels::measure_bytes(&body).map_or(3, |header| header.channels);
+    let added = store.add(cell, channels, &body);
+    added.map_err(|e| Error::disk(e.to_string()))
+}

@@ -1,0 +1,342 @@
+//! What the journal says about each image, by its id: enough to know what is there and where, in about 200 bytes per
+//! image, so that millions fit in memory. What is rarely needed is read from the journal again.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::hash::BuildHasher;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use rayon::prelude::*;
+use serde::Deserialize;
+
+use crate::contracts::{self, Download};
+use crate::error::Error;
+
+/// The place of an image in an [`Index`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Slot(u32);
+
+impl Slot {
+    /// Its number, below [`Index::count`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The finished images, each by its last line in the journal.
+#[derive(Debug, Default)]
+pub struct Index {
+    journal: PathBuf,
+    /// Ids, each with its path behind it.
+    text: String,
+    records: Vec<Record>,
+    /// Hashes of ids, each with the slot of its record.
+    by_id: HashTable<(u64, Slot)>,
+    hasher: DefaultHashBuilder,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    text: usize,
+    id: u32,
+    path: u32,
+    /// Hash of what was requested.
+    request: u64,
+    bytes: u64,
+    /// Where its line begins in the journal, in bytes.
+    line: u64,
+}
+
+/// What is kept of a line.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    recto: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    path: Cow<'a, str>,
+    bytes: u64,
+    #[serde(borrow, default, rename = "asked")]
+    request: Cow<'a, str>,
+}
+
+/// How much of a journal is in memory while it is read, in bytes.
+const BLOCK: usize = 8 << 20;
+
+impl Index {
+    /// Reads a journal. Returns also how many bytes of it are complete lines, and whether the last one has its line end;
+    /// after them may be a line that a crash cut off.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a line is not of a journal.
+    pub fn read(journal: &Path) -> Result<(Self, u64, bool), Error> {
+        let name = journal.display();
+        let cannot = |e| Error::new(format!("{name}: cannot be read")).because(e);
+        let mut index = Index {
+            journal: journal.into(),
+            ..Index::default()
+        };
+        let mut file = File::open(journal).map_err(cannot)?;
+        let (mut block, mut start, mut number) = (Vec::new(), 0, 0);
+        loop {
+            let before = block.len();
+            (&mut file)
+                .take(BLOCK as u64)
+                .read_to_end(&mut block)
+                .map_err(cannot)?;
+            let at_end = block.len() == before;
+            let lines = match at_end {
+                true => block.len(),
+                false => block
+                    .iter()
+                    .rposition(|&b| b == b'\n')
+                    .map_or(0, |at| at + 1),
+            };
+            let read = index.lines(&block[..lines], start, &mut number, at_end);
+            let sound = read.map_err(|line| {
+                Error::new(format!("{name}:{line}: not a line of a download journal"))
+                    .hint("move the file away; images without an entry are downloaded again")
+            })?;
+            if at_end {
+                let has_end = sound == 0 || block[sound - 1] == b'\n';
+                return Ok((index, start + sound as u64, has_end));
+            }
+            block.drain(..lines);
+            start += lines as u64;
+        }
+    }
+
+    /// Adds lines that begin at `start` in the journal. Returns how many bytes are complete lines, or the number of one
+    /// that is not of a journal.
+    fn lines(
+        &mut self,
+        block: &[u8],
+        start: u64,
+        number: &mut u64,
+        at_end: bool,
+    ) -> Result<usize, u64> {
+        let lines = lines(block);
+        let parsed: Vec<Option<Line>> = lines.par_iter().map(|line| parse(line)).collect();
+        let mut sound = 0;
+        for (line, parsed) in lines.iter().zip(parsed) {
+            *number += 1;
+            let is_last = at_end && sound + line.len() == block.len();
+            match parsed {
+                Some(parsed) => {
+                    self.put(&parsed, start + sound as u64);
+                }
+                None if line.iter().all(u8::is_ascii_whitespace) => {}
+                None if is_last && is_cut_off(line) => return Ok(sound),
+                None => return Err(*number),
+            }
+            sound += line.len();
+        }
+        Ok(sound)
+    }
+
+    /// Adds an entry whose line begins at `line` in the journal, in bytes.
+    pub fn add(&mut self, download: &Download, line: u64) -> Slot {
+        self.put(
+            &Line {
+                recto: (&*download.recto).into(),
+                id: (&*download.id).into(),
+                path: (&*download.path).into(),
+                bytes: download.bytes,
+                request: (&*download.asked).into(),
+            },
+            line,
+        )
+    }
+
+    fn put(&mut self, line: &Line, at: u64) -> Slot {
+        let record = Record {
+            text: self.text.len(),
+            // No line is as long as 4 GB.
+            id: line.id.len() as u32,
+            path: line.path.len() as u32,
+            request: self.hash(&line.request),
+            bytes: line.bytes,
+            line: at,
+        };
+        self.text.push_str(&line.id);
+        self.text.push_str(&line.path);
+        let hash = self.hash(&line.id);
+        if let Some(slot) = self.place(&line.id, hash) {
+            self.records[slot.index()] = record;
+            return slot;
+        }
+        let slot = Slot(self.records.len() as u32);
+        self.by_id
+            .insert_unique(hash, (hash, slot), |(hash, _)| *hash);
+        self.records.push(record);
+        slot
+    }
+
+    /// The slot of an image, if it is index.
+    pub fn find(&self, id: &str) -> Option<Slot> {
+        self.place(id, self.hash(id))
+    }
+
+    fn place(&self, id: &str, hash: u64) -> Option<Slot> {
+        let is_it = |(other, slot): &(u64, Slot)| *other == hash && self.id(*slot) == id;
+        self.by_id.find(hash, is_it).map(|(_, slot)| *slot)
+    }
+
+    /// The same within a run, which is all that is needed.
+    fn hash(&self, text: &str) -> u64 {
+        self.hasher.hash_one(text)
+    }
+
+    /// The number of images.
+    pub fn count(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The id of an image.
+    pub fn id(&self, slot: Slot) -> &str {
+        let record = self.record(slot);
+        &self.text[record.text..][..record.id as usize]
+    }
+
+    /// Its path below the output folder.
+    pub fn path(&self, slot: Slot) -> &str {
+        let record = self.record(slot);
+        &self.text[record.text + record.id as usize..][..record.path as usize]
+    }
+
+    /// The size of its file in bytes.
+    pub fn bytes(&self, slot: Slot) -> u64 {
+        self.record(slot).bytes
+    }
+
+    /// Whether it came of this request.
+    pub fn was_requested(&self, slot: Slot, request: &str) -> bool {
+        self.record(slot).request == self.hash(request)
+    }
+
+    /// Its line, read again from the journal.
+    pub fn entry(&self, slot: Slot) -> Option<Download> {
+        let mut file = File::open(&self.journal).ok()?;
+        file.seek(SeekFrom::Start(self.record(slot).line)).ok()?;
+        let mut line = Vec::new();
+        BufReader::new(file).read_until(b'\n', &mut line).ok()?;
+        let name = self.journal.display().to_string();
+        contracts::parse_json(&line, &name).ok()
+    }
+
+    fn record(&self, slot: Slot) -> &Record {
+        // Slots are only made here, and records are never removed.
+        &self.records[slot.index()]
+    }
+}
+
+fn parse(line: &[u8]) -> Option<Line<'_>> {
+    let line: Line = serde_json::from_slice(line).ok()?;
+    (line.recto == Download::NAME).then_some(line)
+}
+
+/// Whether a last line was cut off while it was written. One that is complete JSON is of another program, and is not
+/// removed.
+fn is_cut_off(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err()
+}
+
+/// Lines with their ends.
+fn lines(block: &[u8]) -> Vec<&[u8]> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', block) {
+        lines.push(&block[start..=end]);
+        start = end + 1;
+    }
+    lines.extend((start < block.len()).then(|| &block[start..]));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(id: &str, path: &str) -> String {
+        let line = Download {
+            recto: Download::NAME.into(),
+            id: id.into(),
+            path: path.into(),
+            ..Download::default()
+        };
+        serde_json::to_string(&line).unwrap() + "\n"
+    }
+
+    fn read(bytes: &[u8]) -> Result<(Index, u64, bool), Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, bytes).unwrap();
+        Index::read(&path)
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_removed_wherever_it_was_cut() {
+        let whole = line("a", "1") + &line("b", "2");
+        let first = line("a", "1").len();
+        for cut in 0..=whole.len() {
+            let (index, sound, has_end) = read(&whole.as_bytes()[..cut]).unwrap();
+            // A line without its line end is complete.
+            assert_eq!(index.find("a").is_some(), cut >= first - 1, "cut at {cut}");
+            assert_eq!(index.find("b").is_some(), cut >= whole.len() - 1);
+            assert!(sound <= cut as u64);
+            assert_eq!(has_end, ![first - 1, whole.len() - 1].contains(&cut));
+        }
+    }
+
+    #[test]
+    fn the_last_line_of_an_id_counts_and_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let text = line("a", "1") + &line("é", "2") + "\n" + &line("a", "3");
+        std::fs::write(&path, &text).unwrap();
+        let (mut index, ..) = Index::read(&path).unwrap();
+        let slot = index.find("a").unwrap();
+        assert_eq!((index.id(slot), index.path(slot)), ("a", "3"));
+        assert_eq!(index.entry(slot).unwrap().path, "3");
+        let other = index.find("é").unwrap();
+        assert_eq!(index.entry(other).unwrap().id, "é");
+        assert_eq!(index.find("b"), None);
+        let same = index.entry(other).unwrap();
+        assert_eq!(index.add(&same, 0), other);
+    }
+
+    #[test]
+    fn a_file_of_another_program_is_not_changed() {
+        assert!(read(b"{\"name\": \"their.jpg\"}\n").is_err());
+    }
+
+    #[test]
+    fn a_bad_line_in_the_middle_is_named() {
+        let text = line("a", "1") + "{broken\n" + &line("b", "2");
+        let error = read(text.as_bytes()).unwrap_err().to_string();
+        assert!(
+            error.contains(":2: not a line of a download journal"),
+            "{error}"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_id_is_found_whatever_it_is(ids in proptest::collection::vec("[a-d]{0,3}", 0..60)) {
+            let mut index = Index::default();
+            let mut last = std::collections::BTreeMap::new();
+            for (n, id) in ids.iter().enumerate() {
+                let download = Download { id: id.clone(), path: n.to_string(), ..Download::default() };
+                index.add(&download, n as u64);
+                last.insert(id, n);
+            }
+            for (id, n) in last {
+                let slot = index.find(id).unwrap();
+                proptest::prop_assert_eq!(index.path(slot), n.to_string());
+            }
+        }
+    }
+}

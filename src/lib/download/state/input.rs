@@ -1,0 +1,116 @@
+//! The images of a set as they are read: of those that are there already only a number is kept, so that millions fit in
+//! memory.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use super::index::{Index, Slot};
+use super::settled::Lookup;
+use crate::contracts::LocalizedImage;
+use crate::contracts::each_image;
+use crate::download::names::source_uri;
+use crate::download::service::limits::origin_of;
+use crate::error::Error;
+use crate::summary::Reject;
+
+/// What is to be downloaded.
+#[derive(Debug, Default)]
+pub struct Set {
+    /// Images that are missing, or that are to be requested in any case.
+    pub images: Vec<LocalizedImage>,
+    /// Images that are there.
+    pub settled: Vec<Slot>,
+    /// Records of a list of m3-download that cannot be used.
+    pub unusable: Vec<Reject>,
+    /// The hosts of all images, `name:port`.
+    pub hosts: BTreeSet<String>,
+}
+
+impl Set {
+    /// A set of images with different ids.
+    pub fn of(all: Vec<LocalizedImage>, index: &Index, lookup: &Lookup) -> Self {
+        let mut set = Set::default();
+        for image in all {
+            match lookup.settled(index, &image) {
+                Some(slot) => set.settled.push(slot),
+                None => set.images.push(image),
+            }
+        }
+        set
+    }
+
+    /// The number of images.
+    pub fn count(&self) -> usize {
+        self.images.len() + self.settled.len()
+    }
+}
+
+/// Reads a set from a `localizations.json`.
+///
+/// # Errors
+/// If it cannot be read, or an id occurs twice.
+pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error> {
+    let options = lookup.options();
+    let keeps_all = options.overwrite || options.refresh;
+    let origins = Origins::default();
+    let (found, unusable) = each_image(source, |image| {
+        let uri = source_uri(&image).unwrap_or_default();
+        origins.add(origin_of(&options.http.rewritten(uri)));
+        match lookup.settled(index, &image) {
+            Some(slot) if !keeps_all => Ok(slot),
+            // Boxed: most images are settled, and a slot is small.
+            _ => Err(Box::new(image)),
+        }
+    })?;
+    let mut set = Set {
+        hosts: origins.hosts(),
+        unusable,
+        ..Set::default()
+    };
+    for image in found {
+        match image {
+            Ok(slot) => set.settled.push(slot),
+            Err(image) => set.images.push(*image),
+        }
+    }
+    check_unique(&set, index)?;
+    Ok(set)
+}
+
+/// Ids are unique by contract; a file that breaks it would lose an image.
+fn check_unique(set: &Set, index: &Index) -> Result<(), Error> {
+    let (mut settled, mut open) = (vec![false; index.count()], HashSet::new());
+    let mut slots = set.settled.iter();
+    let twice = slots.find(|slot| std::mem::replace(&mut settled[slot.index()], true));
+    let twice = twice.map(|slot| index.id(*slot)).or_else(|| {
+        let mut ids = set.images.iter().map(|image| &*image.id);
+        ids.find(|id| !open.insert(*id) || index.find(id).is_some_and(|s| settled[s.index()]))
+    });
+    match twice {
+        Some(id) => Err(Error::new(format!("image id `{id}` occurs twice"))
+            .hint("write the file again with recto-extract")),
+        None => Ok(()),
+    }
+}
+
+/// `scheme://host:port` of many URIs, each once.
+#[derive(Default)]
+struct Origins(Mutex<BTreeSet<String>>);
+
+impl Origins {
+    fn add(&self, origin: &str) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.contains(origin) {
+            seen.insert(origin.to_owned());
+        }
+    }
+
+    fn hosts(self) -> BTreeSet<String> {
+        let origins = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let hosts = origins
+            .iter()
+            .filter_map(|origin| crate::http::host_of(origin));
+        hosts.collect()
+    }
+}

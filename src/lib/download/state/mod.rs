@@ -1,0 +1,7 @@
+//! What earlier runs left behind, and what follows from it for this one.
+
+pub mod index;
+pub mod input;
+pub mod journal;
+pub mod resume;
+pub mod settled;

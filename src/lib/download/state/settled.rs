@@ -1,0 +1,83 @@
+//! Whether a finished image is still there, as the journal says and the options want it.
+
+use std::path::Path;
+
+use super::index::{Index, Slot};
+use crate::contracts::LocalizedImage;
+use crate::download::options::{Options, OutputOptions};
+use crate::files;
+
+/// How finished images are looked up on the disk.
+pub struct Lookup<'a> {
+    folder: &'a Path,
+    output: OutputOptions,
+    options: &'a Options,
+}
+
+/// The file of a finished image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// It is there, with the length in the journal, and the SHA-256 where that is checked.
+    Unchanged,
+    /// Its content is another.
+    Altered,
+    /// It is missing, or of another length.
+    Missing,
+}
+
+impl<'a> Lookup<'a> {
+    /// In an output folder, as the options want it.
+    pub fn new(options: &'a Options, folder: &'a Path) -> Self {
+        Lookup {
+            folder,
+            output: options.output(),
+            options,
+        }
+    }
+
+    /// The options.
+    pub fn options(&self) -> &'a Options {
+        self.options
+    }
+
+    /// The slot of an image whose file is there as it should be.
+    pub fn settled(&self, index: &Index, image: &LocalizedImage) -> Option<Slot> {
+        let found = self.find(index, image);
+        found.and_then(|(slot, state)| matches!(state, FileState::Unchanged).then_some(slot))
+    }
+
+    /// The slot and the file of a finished image; none where it is not finished, was requested otherwise, or is to be
+    /// downloaded again in any case.
+    pub fn find(&self, index: &Index, image: &LocalizedImage) -> Option<(Slot, FileState)> {
+        match self.options.overwrite {
+            true => None,
+            false => self.find_old(index, image),
+        }
+    }
+
+    /// The same whatever `--overwrite` says.
+    pub fn find_old(&self, index: &Index, image: &LocalizedImage) -> Option<(Slot, FileState)> {
+        let slot = index.find(&image.id)?;
+        let is_same_request = index.was_requested(slot, &self.output.request_for(image));
+        is_same_request.then(|| (slot, self.state(index, slot)))
+    }
+
+    /// The SHA-256 was computed before the file got its name; only `--verify` computes it again.
+    fn state(&self, index: &Index, slot: Slot) -> FileState {
+        let path = self.folder.join(index.path(slot));
+        match std::fs::metadata(&path) {
+            Ok(file) if file.len() == index.bytes(slot) => {}
+            _ => return FileState::Missing,
+        }
+        let is_same = || {
+            let file = std::fs::File::open(&path).ok();
+            let found = file.and_then(|mut file| files::sha256(&mut file).ok());
+            let found = found.map(|(sha256, _)| sha256);
+            found.is_some() && found == index.entry(slot).map(|entry| entry.sha256)
+        };
+        match !self.options.verify || is_same() {
+            true => FileState::Unchanged,
+            false => FileState::Altered,
+        }
+    }
+}

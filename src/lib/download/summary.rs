@@ -1,0 +1,385 @@
+//! What a run leaves behind: the image map, the list of failures, the summary.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::encode::RE_ENCODED;
+use super::names::{self, OutputFolder, source_uri};
+use super::network::NetworkSummary;
+use super::options::Options;
+use super::state::index::{Index, Slot};
+use super::state::resume::Sorted;
+use crate::contracts::{self, Download, Failure, LocalizedImage};
+use crate::error::Error;
+use crate::files;
+use crate::http::{self, HostStats, Kind};
+use crate::summary::{Reject, Summary};
+
+/// What came of a run.
+#[derive(Default)]
+pub struct Results {
+    /// Images that are there, from this run and from earlier ones.
+    pub there: Vec<Slot>,
+    /// Images downloaded in this run.
+    pub fetched: u64,
+    /// With `--refresh`, images downloaded again that are the same as before.
+    pub unchanged: u64,
+    /// Images downloaded in this run by the way in which they were made.
+    pub methods: BTreeMap<String, u64>,
+    /// What was adjusted for the first of them.
+    pub adjusted: Vec<String>,
+    /// Images that lost alpha or depth when they were re-encoded.
+    pub flattened: u64,
+    /// Images that could not be downloaded.
+    pub failures: Vec<Failure>,
+    /// Statistics of each host, by name.
+    pub hosts: Vec<(String, HostStats)>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// What ended the run early.
+    pub stopped: Option<Error>,
+}
+
+/// The most notes about adjustments of single images.
+const MAX_ADJUSTED: usize = 5;
+
+impl Results {
+    /// Adds an image that was downloaded.
+    pub fn add(&mut self, download: Download, slot: Slot) {
+        self.there.push(slot);
+        self.fetched += 1;
+        let Download {
+            path,
+            method,
+            notes,
+            ..
+        } = download;
+        let is_flattened = notes.iter().any(|note| note.starts_with(RE_ENCODED));
+        self.flattened += u64::from(is_flattened);
+        *self.methods.entry(method).or_default() += 1;
+        let room = MAX_ADJUSTED.saturating_sub(self.adjusted.len());
+        let adjusted = notes.iter().map(|note| format!("{path}: {note}"));
+        self.adjusted.extend(adjusted.take(room));
+    }
+
+    /// Adds what the network has learnt when the run has ended.
+    pub fn end(&mut self, network: NetworkSummary) {
+        self.hosts = network.hosts;
+        self.notes.extend(network.notes);
+        if self.unchanged > 0 {
+            self.notes.push(format!(
+                "--refresh: {} downloaded again without any change",
+                count(self.unchanged, "image")
+            ));
+        }
+    }
+
+    /// Fills the summary of the stage. `images` is the number of images in the set.
+    pub fn summarize(
+        &self,
+        summary: &mut Summary,
+        options: &Options,
+        images: usize,
+        index: &Index,
+    ) {
+        let there = self.there.len() as u64;
+        summary.read = match self.stopped {
+            Some(_) => there + self.failures.len() as u64,
+            None => images as u64,
+        };
+        summary.kept = summary.read - self.failures.len() as u64;
+        summary.rejects = self.failures.iter().map(reject).collect();
+        self.count(summary, index);
+        self.note(summary);
+        // An image that could not be downloaded again and is there from before is in the map and among the failures.
+        let stale = there.saturating_sub(summary.kept);
+        if stale > 0 {
+            summary.notes.push(format!(
+                "{} could not be downloaded again and {} kept as before",
+                count(stale, "image"),
+                if stale == 1 { "is" } else { "are" }
+            ));
+        }
+        let before = match (there - self.fetched).saturating_sub(stale) {
+            0 => String::new(),
+            before => format!(", {before} from earlier runs"),
+        };
+        summary.done = format!(
+            "{} of {} in {}{before}",
+            there - stale,
+            count(images as u64, "image"),
+            options.output_dir.display()
+        );
+        summary.hint = (!self.failures.is_empty()).then(|| hint(options, &self.failures));
+    }
+
+    fn count(&self, summary: &mut Summary, index: &Index) {
+        summary.count("images", self.there.len() as u64);
+        let bytes = self.there.iter().map(|slot| index.bytes(*slot));
+        summary.count("bytes", bytes.sum());
+        summary.count("fetched", self.fetched);
+        for (method, images) in &self.methods {
+            summary.count(&format!("method_{method}"), *images);
+        }
+        for (_, stats) in &self.hosts {
+            summary.count("requests", stats.requests);
+        }
+        if self.flattened > 0 {
+            summary.count("flattened", self.flattened);
+        }
+    }
+
+    fn note(&self, summary: &mut Summary) {
+        summary.notes.extend(self.notes.iter().cloned());
+        let hosts = self.hosts.iter();
+        let hosts = hosts.map(|(host, stats)| note_of(host, stats));
+        summary.notes.extend(hosts);
+        if self.flattened > 0 {
+            summary.notes.push(format!(
+                "{} lost alpha or bits beyond 8 per sample by re-encoding; the notes in the journal name them",
+                count(self.flattened, "image")
+            ));
+        }
+        summary.notes.extend(self.adjusted.iter().cloned());
+    }
+}
+
+/// A number with its noun: `1 image`, `2 images`.
+fn count(n: u64, noun: &str) -> String {
+    match n {
+        1 => format!("1 {noun}"),
+        n => format!("{n} {noun}s"),
+    }
+}
+
+/// An image that could not be downloaded, as a row of `failures.csv`.
+pub fn failure(image: &LocalizedImage, error: http::Error) -> Failure {
+    Failure {
+        id: image.id.clone(),
+        url: source_uri(image).unwrap_or_default().to_owned(),
+        path: names::stem(image),
+        kind: error.kind.name().into(),
+        status: error.status,
+        attempts: error.attempts,
+        message: error.message,
+    }
+}
+
+fn reject(failure: &Failure) -> Reject {
+    let status = failure.status;
+    let status = status.map(|s| format!(", HTTP {s}")).unwrap_or_default();
+    let requests = count(failure.attempts.into(), "request");
+    let problem = format!("{}: {}{status}, {requests}", failure.kind, failure.message);
+    Reject::new(&failure.url, &failure.id, "image", problem)
+}
+
+/// Writes the image map, the list of failures, and what else the options name.
+///
+/// # Errors
+/// Those of the disk.
+pub fn publish(
+    options: &Options,
+    index: &Index,
+    there: &[Slot],
+    failures: &[Failure],
+) -> Result<(), Error> {
+    let prefix = relative(&options.output_dir, files::folder_of(&options.image_map))?;
+    let path = |slot: &Slot| (index.id(*slot), format!("{prefix}{}", index.path(*slot)));
+    contracts::write_image_map(&options.image_map, there.iter().map(path))?;
+    let mut failures: Vec<&Failure> = failures.iter().collect();
+    failures.sort();
+    files::write_csv(&options.failures, &Failure::HEADER, failures)?;
+    if let Some(list) = &options.downloaded_images {
+        let names: BTreeSet<&str> = there.iter().map(|slot| index.path(*slot)).collect();
+        let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+        files::write(list, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Removes files in progress of images that are there now, or that are no longer in the set.
+pub fn tidy(
+    folder: &OutputFolder,
+    images: &[LocalizedImage],
+    options: &Options,
+    failures: &[Failure],
+) {
+    let failed: HashSet<&str> = failures.iter().map(|failure| &*failure.id).collect();
+    let unfinished = images.iter().filter(|image| failed.contains(&*image.id));
+    let output = options.output();
+    let unfinished: HashSet<String> = unfinished
+        .map(|image| names::work(&image.id, &output.request_for(image)))
+        .collect();
+    // If the folder cannot be listed, the files stay until the next run.
+    let Ok(entries) = std::fs::read_dir(&folder.work) else {
+        return;
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Some((work, "pack" | "part" | "part.json" | "out" | "band")) = name.split_once('.')
+        else {
+            continue;
+        };
+        if !unfinished.contains(work) {
+            files::Part::new(path).discard();
+        }
+    }
+}
+
+/// The path from one folder to another as a prefix for paths: `../images/`, or nothing.
+fn relative(to: &Path, from: &Path) -> Result<String, Error> {
+    let absolute = |path: &Path| {
+        std::fs::create_dir_all(path)
+            .and_then(|()| path.canonicalize())
+            .map_err(|e| files::cannot_write(path, e))
+    };
+    let (to, from) = (absolute(to)?, absolute(from)?);
+    let shared = to
+        .components()
+        .zip(from.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = from.components().skip(shared).map(|_| "..".to_owned());
+    let down = to
+        .components()
+        .skip(shared)
+        .map(|part| part.as_os_str().to_string_lossy().into_owned());
+    Ok(up.chain(down).map(|part| part + "/").collect())
+}
+
+/// Adds records of a list of m3-download that cannot be used.
+pub fn add_unusable(summary: &mut Summary, unusable: Vec<Reject>) {
+    summary.read += unusable.len() as u64;
+    let hint = (!unusable.is_empty()).then(|| HINT_UNUSABLE.to_owned());
+    summary.rejects.extend(unusable);
+    summary.hint = summary.hint.take().or(hint);
+}
+
+const HINT_UNUSABLE: &str =
+    "`recto-reformat` lists the records that cannot be used in its rejects.csv";
+
+/// What to do about what is missing.
+fn hint(options: &Options, failures: &[Failure]) -> String {
+    let list = options.failures.display();
+    let has = |is_it: fn(Kind) -> bool| {
+        let of_name = |name: &str| Kind::ALL.into_iter().find(|kind| kind.name() == name);
+        let mut kinds = failures.iter().filter_map(|failure| of_name(&failure.kind));
+        kinds.any(is_it)
+    };
+    let insecure = match has(|kind| kind == Kind::Certificate) {
+        true => "; --insecure accepts any certificate",
+        false => "",
+    };
+    match has(|kind| kind.is_transient() || matches!(kind, Kind::Budget | Kind::Disk)) {
+        true => format!(
+            "{list} lists what is missing; run the same command again to try only that{insecure}"
+        ),
+        false => format!(
+            "{list} lists what is missing and why; the same command would end the same way now{insecure}"
+        ),
+    }
+}
+
+/// How a host answered, and why it was not faster.
+fn note_of(host: &str, stats: &HostStats) -> String {
+    let ms = |share| {
+        let latency = stats.percentile(share)?;
+        Some(format!("{:.0} ms", latency.as_secs_f64() * 1000.0))
+    };
+    let answers = match (ms(0.5), ms(0.99)) {
+        (Some(half), Some(nearly_all)) => {
+            format!("answers within {half} (p50) and {nearly_all} (p99)")
+        }
+        _ => "no answer".into(),
+    };
+    let waits = [
+        (stats.waited, "for the rate limit or a free slot"),
+        (
+            stats.paused,
+            "because the host asked for a pause, was overloaded or could not be reached",
+        ),
+    ];
+    let waits = waits.iter().filter(|(time, _)| time.as_secs() > 0);
+    let waits: String = waits
+        .map(|(time, why)| format!(", requests waited {} s in all {why}", time.as_secs()))
+        .collect();
+    let stopped = stats.stopped.as_ref();
+    let stopped = stopped.map(|why| format!("; not asked any more before the end: {why}"));
+    let retries = match stats.retries {
+        1 => "1 retry".to_owned(),
+        n => format!("{n} retries"),
+    };
+    format!(
+        "{host}: {}, {retries}, {}, {answers}{waits}{}",
+        count(stats.requests, "request"),
+        indicatif::HumanBytes(stats.bytes),
+        stopped.unwrap_or_default()
+    )
+}
+
+/// What `--verify` found.
+pub struct Verified {
+    /// The number of files that are as they were written.
+    pub unchanged: usize,
+    /// Paths of files whose content is another.
+    pub altered: Vec<String>,
+    /// Paths of files that are missing, or of another length.
+    pub gone: Vec<String>,
+}
+
+impl Verified {
+    /// What a look at the files of a set has found; taken out of the images sorted by it.
+    pub fn of(sorted: &mut Sorted) -> Self {
+        Verified {
+            unchanged: sorted.done.len(),
+            altered: std::mem::take(&mut sorted.altered),
+            gone: std::mem::take(&mut sorted.gone),
+        }
+    }
+
+    /// Moves altered files out of the way, so that no later run counts them as finished.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn set_aside(&self, folder: &OutputFolder) -> Result<(), Error> {
+        let aside = Self::aside(folder);
+        let mut paths = self.altered.iter();
+        paths.try_for_each(|path| files::move_to(&folder.path.join(path), &aside.join(path)))
+    }
+
+    /// Where altered files are moved to.
+    fn aside(folder: &OutputFolder) -> PathBuf {
+        folder.work.join("altered")
+    }
+
+    /// Notes for the user; `there` are the paths of the files that are there in the end.
+    pub fn notes(&self, folder: &OutputFolder, there: &HashSet<&str>) -> Vec<String> {
+        let (altered, gone) = (self.altered.len(), self.gone.len());
+        let files = self.unchanged + altered + gone;
+        let mut notes = vec![match altered + gone {
+            0 => format!("--verify: {} unchanged", count(files as u64, "file")),
+            _ => format!(
+                "--verify: {} of {} unchanged",
+                self.unchanged,
+                count(files as u64, "file")
+            ),
+        }];
+        let kinds = [
+            (
+                &self.altered,
+                format!("altered and moved to {}", Self::aside(folder).display()),
+            ),
+            (&self.gone, "missing or of another length".to_owned()),
+        ];
+        for (paths, what) in kinds {
+            if let Some(first) = paths.first() {
+                let back = paths.iter().filter(|path| there.contains(&***path)).count();
+                notes.push(format!(
+                    "--verify: {} {what}: {back} downloaded again, first: {first}",
+                    count(paths.len() as u64, "file")
+                ));
+            }
+        }
+        notes
+    }
+}

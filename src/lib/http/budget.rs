@@ -1,0 +1,65 @@
+//! What a run has cost so far, held against `--budget`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::error::Error;
+use super::options::Budget;
+
+/// What a run has cost.
+#[derive(Debug)]
+pub struct Spent {
+    start: Instant,
+    requests: AtomicU64,
+    bytes: AtomicU64,
+    budget: Option<Budget>,
+}
+
+impl Spent {
+    /// Nothing yet; time runs from now on.
+    pub fn new(budget: Option<Budget>) -> Self {
+        Spent {
+            start: Instant::now(),
+            requests: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            budget,
+        }
+    }
+
+    /// How long the run lasts.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The requests sent and body bytes received.
+    pub fn read(&self) -> (u64, u64) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&self.requests), of(&self.bytes))
+    }
+
+    /// Counts a request.
+    pub fn add_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts body bytes.
+    pub fn add_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The error of further requests, once the budget is used up.
+    pub fn over_budget(&self) -> Option<Error> {
+        let budget = self.budget?;
+        let (requests, bytes) = self.read();
+        let spent = if budget.requests.is_some_and(|most| requests >= most) {
+            format!("{requests} requests")
+        } else if budget.bytes.is_some_and(|most| bytes >= most) {
+            format!("{bytes} bytes")
+        } else if budget.time.is_some_and(|most| self.start.elapsed() >= most) {
+            format!("{} s", self.start.elapsed().as_secs())
+        } else {
+            return None;
+        };
+        Some(Error::budget(&spent))
+    }
+}

@@ -1,0 +1,212 @@
+//! The client: requests repeated until there is an answer, or no reason to hope for one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+
+use super::archives::Archives;
+use super::body;
+use super::credentials::Credentials;
+use super::error::{Error, Kind};
+use super::hosts::Hosts;
+use super::options::Options;
+use super::proxies;
+use super::request::{Request, Response, SavedResponse};
+use super::retry::{FailedAttempt, LONGEST_WAIT, Next, after};
+use super::send::Sender;
+use super::stats::HostStats;
+use crate::files::Part;
+use crate::progress::Wait;
+
+/// The client of a run. Requests to one host share its pace, whoever makes them.
+#[derive(Debug)]
+pub struct Client {
+    sender: Sender,
+}
+
+impl Client {
+    /// A client that follows the options. `hosts` (`name:port`) are those that the user requests by name: they alone
+    /// receive credentials that are given without a host.
+    ///
+    /// # Errors
+    /// If the options contradict each other, name a file that cannot be read, or the environment names a proxy that
+    /// cannot be used.
+    pub fn new(options: &Options, hosts: &BTreeSet<String>) -> Result<Self, crate::error::Error> {
+        proxies::refuse_unusable()?;
+        let credentials = Credentials::new(options, hosts)?;
+        let archives = Archives::open(options.archives.as_deref())?;
+        let sender = Sender::new(options, credentials, Hosts::new(archives))?;
+        Ok(Client { sender })
+    }
+
+    /// Requests a document or an image into memory.
+    ///
+    /// # Errors
+    /// The last attempt's, when all have failed or another one makes no sense.
+    pub async fn get(&self, request: &Request) -> Result<Response, Error> {
+        self.get_checked(request, async |_| Ok(())).await
+    }
+
+    /// Like [`Client::get`]; an answer that `check` refuses is requested again if the error may pass.
+    ///
+    /// # Errors
+    /// As [`Client::get`], and those of `check`.
+    pub async fn get_checked(
+        &self,
+        request: &Request,
+        check: impl AsyncFn(&Response) -> Result<(), Error>,
+    ) -> Result<Response, Error> {
+        self.persist(request, async |attempt| {
+            let mut response = body::read(&self.sender, request, attempt > 1).await?;
+            response.attempts = attempt;
+            match check(&response).await {
+                Ok(()) => Ok(response),
+                Err(error) => Err(error.with_status(response.status).into()),
+            }
+        })
+        .await
+    }
+
+    /// Requests an answer for its status alone; its body is not read.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn status(&self, request: &Request) -> Result<u16, Error> {
+        self.persist(request, async |attempt| {
+            let opened = self
+                .sender
+                .open(request, HeaderMap::new(), attempt > 1)
+                .await?;
+            Ok(opened.response.status().as_u16())
+        })
+        .await
+    }
+
+    /// Streams a body into a part file, resumed where an earlier attempt or run stopped when the server proves that it
+    /// is still the same file (a strong ETag or Last-Modified, by `If-Range`). A body that `check` refuses is discarded,
+    /// and requested again if the error may pass.
+    ///
+    /// # Errors
+    /// As [`Client::get`], those of `check`, and those of the disk.
+    pub async fn save<T>(
+        &self,
+        request: &Request,
+        part: &Part,
+        check: impl AsyncFn(&SavedResponse) -> Result<T, Error>,
+    ) -> Result<(SavedResponse, T), Error> {
+        self.persist(request, async |attempt| {
+            let mut saved = body::save(&self.sender, request, part, attempt > 1).await?;
+            saved.attempts = attempt;
+            match check(&saved).await {
+                Ok(value) => Ok((saved, value)),
+                Err(error) => {
+                    part.discard();
+                    Err(error.with_status(saved.status).into())
+                }
+            }
+        })
+        .await
+    }
+
+    /// Attempts a request until it succeeds or is given up.
+    async fn persist<T>(
+        &self,
+        request: &Request,
+        once: impl AsyncFn(u32) -> Result<T, FailedAttempt>,
+    ) -> Result<T, Error> {
+        let (mut attempt, mut had_other_file) = (0, false);
+        loop {
+            attempt += 1;
+            let failed = match once(attempt).await {
+                Ok(value) => return Ok(value),
+                Err(failed) => failed,
+            };
+            let (kind, wait) = (failed.error.kind, failed.retry_after);
+            // A server that names a time is busy; it was not asked for too much.
+            let may_be_size = wait.is_none() && kind.may_be_size();
+            let size_retries = request.size_retries.filter(|_| may_be_size);
+            // A file that was damaged on the way comes right; one that was replaced stays another.
+            let is_other_file = kind == Kind::Checksum;
+            let most = match is_other_file && had_other_file {
+                true => 0,
+                false => size_retries.unwrap_or(u32::MAX),
+            };
+            had_other_file |= is_other_file;
+            let retries = most
+                .min(failed.max_retries)
+                .min(self.sender.options.retries);
+            match after(kind, wait, attempt, retries, self.sender.backoff()) {
+                Next::Retry(wait) => tokio::time::sleep(wait).await,
+                Next::GiveUp => {
+                    let mut error = failed.error.with_attempts(attempt);
+                    if let Some(wait) = wait.filter(|wait| *wait > LONGEST_WAIT) {
+                        error.message += &format!(": it asks for a pause of {} s", wait.as_secs());
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// The options it follows.
+    pub fn options(&self) -> &Options {
+        &self.sender.options
+    }
+
+    /// What the user should know of the options.
+    pub fn warnings(&self) -> &[String] {
+        &self.sender.credentials.warnings
+    }
+
+    /// Whether the host of a URL receives a token, a password or a cookie of the user.
+    pub fn identifies_user(&self, url: &str) -> bool {
+        self.sender.resolve(url).is_ok_and(|url| {
+            let host = url.host_str().unwrap_or_default();
+            let port = url.port_or_known_default();
+            self.sender.credentials.identify_user(host, port)
+        })
+    }
+
+    /// Which public hosts were asked without a look at their robots.txt, in words.
+    pub fn ignored_robots(&self) -> Option<String> {
+        let names = self.sender.hosts.public_names();
+        (self.sender.options.ignore_robots && !names.is_empty()).then(|| {
+            format!(
+                "--ignore-robots: robots.txt was not read of {}",
+                names.join(", ")
+            )
+        })
+    }
+
+    /// Continues the counts of requests without `--contact` where earlier runs left them, by host.
+    pub fn continue_anonymous(&mut self, anonymous: BTreeMap<String, u64>) {
+        self.sender.hosts.continue_anonymous(anonymous);
+    }
+
+    /// Requests without `--contact` in this run and earlier ones, by public host.
+    pub fn anonymous(&self) -> BTreeMap<String, u64> {
+        let is_anonymous = self.sender.options.contact.is_none();
+        self.sender.hosts.anonymous(is_anonymous)
+    }
+
+    /// Statistics of each host so far, by name.
+    pub fn stats(&self) -> Vec<(String, HostStats)> {
+        self.sender.hosts.stats()
+    }
+
+    /// How long the run lasts.
+    pub fn elapsed(&self) -> Duration {
+        self.sender.spent.elapsed()
+    }
+
+    /// The requests sent and body bytes received.
+    pub fn spent(&self) -> (u64, u64) {
+        self.sender.spent.read()
+    }
+
+    /// The hosts whose requests wait now, by name.
+    pub fn waiting(&self) -> Vec<Wait> {
+        self.sender.hosts.waiting()
+    }
+}

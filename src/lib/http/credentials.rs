@@ -1,0 +1,169 @@
+//! Which host receives which credentials: tokens and cookies go to the hosts they are meant for and to no other,
+//! whatever URLs an input contains and wherever a redirect leads.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
+
+use super::host_header::{HostHeader, value_of};
+use super::netrc::{Login, Netrc};
+use super::options::Options;
+use crate::error::Error;
+
+/// Headers by host.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// Headers that are not secret; hosts to which only a redirect leads do not receive them.
+    pub for_all: HeaderMap,
+    by_host: Vec<(String, HeaderName, HeaderValue)>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl Credentials {
+    /// The credentials of the options. One given without a host is for the only host of `hosts` (`name:port`), those that
+    /// the user requests by name; with several hosts it is not guessed which is meant.
+    ///
+    /// # Errors
+    /// If it is not clear which host is meant, or the netrc file cannot be read.
+    pub fn new(options: &Options, hosts: &BTreeSet<String>) -> Result<Self, Error> {
+        let mut credentials = Credentials::default();
+        for HostHeader { host, name, value } in options.headers.iter().chain(&options.bearers) {
+            let is_secret = name == AUTHORIZATION || name == COOKIE;
+            let mut hosts: Vec<&String> = host
+                .iter()
+                .chain(hosts.iter().filter(|_| host.is_none()))
+                .collect();
+            match (host, is_secret, hosts.len()) {
+                (None, false, _) => drop(credentials.for_all.append(name, value.clone())),
+                (Some(_), _, _) | (None, true, 1) => {
+                    let host = hosts.remove(0).to_ascii_lowercase();
+                    credentials
+                        .by_host
+                        .push((host, name.clone(), value.clone()));
+                }
+                (None, true, 0) => {}
+                (None, true, n) => {
+                    let shown: Vec<&str> = hosts.iter().take(3).map(|h| h.as_str()).collect();
+                    let more = if n > 3 { ", …" } else { "" };
+                    let what = format!(
+                        "{name} would be sent to {n} hosts: {}{more}",
+                        shown.join(", ")
+                    );
+                    return Err(Error::usage(what).hint(
+                        "name the host that is meant: --bearer HOST=TOKEN, --header 'HOST=NAME: VALUE'",
+                    ));
+                }
+            }
+        }
+        if let Some(file) = &options.netrc {
+            let (netrc, warning) = Netrc::open(file)?;
+            credentials.warnings.extend(warning);
+            credentials.log_in(netrc, hosts)?;
+        }
+        Ok(credentials)
+    }
+
+    /// Adds logins for the hosts that receive no other `Authorization`. `default` is for the only host requested: sent to
+    /// several, the password of one would be known to all.
+    fn log_in(&mut self, netrc: Netrc, hosts: &BTreeSet<String>) -> Result<(), Error> {
+        let known = |credentials: &Self, host: &str| {
+            let mut by_host = credentials.by_host.iter();
+            by_host.any(|(known, name, _)| {
+                name == AUTHORIZATION
+                    && (known == host || known.rsplit_once(':').is_some_and(|(k, _)| k == host))
+            })
+        };
+        for (machine, login) in netrc.machines {
+            // IPv6 addresses have brackets in URLs, and mostly none in netrc files.
+            let host = match machine.parse::<std::net::Ipv6Addr>() {
+                Ok(ip) => format!("[{ip}]"),
+                Err(_) => machine,
+            };
+            if !known(self, &host) {
+                self.by_host.push((host, AUTHORIZATION, basic(&login)?));
+            }
+        }
+        let (Some(login), 1..) = (netrc.default, hosts.len()) else {
+            return Ok(());
+        };
+        match (hosts.first(), hosts.len()) {
+            (Some(host), 1) => {
+                let name = host.rsplit_once(':').map_or(&**host, |(name, _)| name);
+                if !known(self, name) {
+                    self.by_host.push((host.clone(), AUTHORIZATION, basic(&login)?));
+                }
+            }
+            (_, n) => self.warnings.push(format!(
+                "--netrc: `default` is sent to none of {n} hosts; an entry `machine HOST` names the host that is meant"
+            )),
+        }
+        Ok(())
+    }
+
+    /// The headers that are meant for this host.
+    pub fn meant_for<'a>(
+        &'a self,
+        host: &str,
+        port: Option<u16>,
+    ) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> + use<'a> {
+        let host = host.to_ascii_lowercase();
+        let with_port = port.map(|port| format!("{host}:{port}"));
+        let by_host = self.by_host.iter();
+        let meant =
+            by_host.filter(move |(meant, ..)| *meant == host || Some(meant) == with_port.as_ref());
+        meant.map(|(_, name, value)| (name, value))
+    }
+
+    /// Whether a host receives something that identifies the user.
+    pub fn identify_user(&self, host: &str, port: Option<u16>) -> bool {
+        let mut names = self
+            .for_all
+            .keys()
+            .chain(self.meant_for(host, port).map(|(name, _)| name));
+        names.any(|name| name == AUTHORIZATION || name == COOKIE)
+    }
+}
+
+/// `Basic` of RFC 7617.
+fn basic(login: &Login) -> Result<HeaderValue, Error> {
+    let pair = format!("{}:{}", login.name, login.password);
+    value_of(&format!("Basic {}", STANDARD.encode(pair)), "a login").map_err(Error::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::host_header::{bearer as parse_bearer, header};
+
+    #[test]
+    fn a_login_is_written_as_rfc_7617_says() {
+        let login = Login {
+            name: "Aladdin".into(),
+            password: "open sesame".into(),
+        };
+        assert_eq!(basic(&login).unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    }
+
+    #[test]
+    fn a_secret_goes_to_its_host_alone() {
+        use clap::{Args, FromArgMatches};
+        let command = Options::augment_args(clap::Command::new("recto"));
+        let unset = Options::from_arg_matches(&command.get_matches_from(["recto"])).unwrap();
+        let options = |bearer: &str| Options {
+            bearers: vec![parse_bearer(bearer).unwrap()],
+            headers: vec![header("X-Study: 7").unwrap()],
+            ..unset.clone()
+        };
+        let hosts = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        let one = Credentials::new(&options("t"), &hosts(&["a.org"])).unwrap();
+        assert_eq!(one.meant_for("A.org", Some(443)).count(), 1);
+        assert_eq!(one.meant_for("b.org", Some(443)).count(), 0);
+        assert!(Credentials::new(&options("t"), &hosts(&["a.org", "b.org"])).is_err());
+        let named = Credentials::new(&options("b.org=t"), &hosts(&["a.org", "b.org"])).unwrap();
+        assert_eq!(named.meant_for("a.org", None).count(), 0);
+        assert_eq!(named.meant_for("b.org", Some(8443)).count(), 1);
+    }
+}

@@ -1,0 +1,260 @@
+//! Why a request was not answered as it should be: one error type for the client and for all who use it.
+
+use std::fmt;
+
+/// Why there is no usable answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The class.
+    pub kind: Kind,
+    /// HTTP status of the last attempt; none where no answer came, or where the error is not about an answer.
+    pub status: Option<u16>,
+    /// Requests made.
+    pub attempts: u32,
+    /// What happened, in one line without a final period.
+    pub message: String,
+}
+
+impl Error {
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Error {
+            kind,
+            status: None,
+            attempts: 0,
+            message: message.into(),
+        }
+    }
+
+    /// What a status that is not a success means.
+    pub fn of_status(status: u16) -> Self {
+        let (kind, words) = match status {
+            404 | 410 => (Kind::NotFound, "not found"),
+            401 | 403 | 451 => (Kind::Forbidden, "not allowed"),
+            429 => (Kind::TooMany, "too many requests"),
+            408 => (Kind::Timeout, "the server waited too long for the request"),
+            425 => (Kind::Server, "too early"),
+            501 => (Kind::Status, "the server does not support this request"),
+            500.. => (Kind::Server, "server error"),
+            _ => (Kind::Status, "refused"),
+        };
+        Error::new(kind, format!("{words} (HTTP {status})")).with_status(status)
+    }
+
+    /// Access is not granted.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Error::new(Kind::Forbidden, message)
+    }
+
+    /// The host is not asked again in this run, for a reason of this class.
+    pub fn host_stopped(kind: Kind, message: impl Into<String>) -> Self {
+        Error::new(kind, message)
+    }
+
+    /// The connection failed, or redirects lead nowhere.
+    pub fn network(message: impl Into<String>) -> Self {
+        Error::new(Kind::Network, message)
+    }
+
+    /// The certificate of the host cannot be verified.
+    pub fn certificate(message: impl Into<String>) -> Self {
+        Error::new(Kind::Certificate, message)
+    }
+
+    /// Nothing, or almost nothing, arrived for too long.
+    pub fn timeout(message: impl Into<String>) -> Self {
+        Error::new(Kind::Timeout, message)
+    }
+
+    /// Fewer bytes came than were announced, or the image ends early.
+    pub fn truncated(message: impl Into<String>) -> Self {
+        Error::new(Kind::Truncated, message)
+    }
+
+    /// The image answered is not of the size requested.
+    pub fn wrong_size(message: impl Into<String>) -> Self {
+        Error::new(Kind::WrongSize, message)
+    }
+
+    /// The answer is not an image.
+    pub fn not_an_image(message: impl Into<String>) -> Self {
+        Error::new(Kind::NotAnImage, message)
+    }
+
+    /// A document, such as `info.json`, cannot be used.
+    pub fn info(message: impl Into<String>) -> Self {
+        Error::new(Kind::Info, message)
+    }
+
+    /// recto or the server does not support what is needed.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Error::new(Kind::Unsupported, message)
+    }
+
+    /// The file is not the one that the source declares.
+    pub fn checksum(message: impl Into<String>) -> Self {
+        Error::new(Kind::Checksum, message)
+    }
+
+    /// robots.txt does not allow the request.
+    pub fn robots(message: impl Into<String>) -> Self {
+        Error::new(Kind::Robots, message)
+    }
+
+    /// The owner reserves the image against text and data mining; `declared` is how.
+    pub fn reserved(declared: &str) -> Self {
+        let message = format!(
+            "its owner opts out of text and data mining ({declared}); --ignore-opt-out downloads it anyway"
+        );
+        Error::new(Kind::Reserved, message)
+    }
+
+    /// `--budget` is used up after what `spent` says.
+    pub fn budget(spent: &str) -> Self {
+        let message = format!("not requested: --budget is used up after {spent}");
+        Error::new(Kind::Budget, message)
+    }
+
+    /// The disk failed.
+    pub fn disk(message: impl Into<String>) -> Self {
+        Error::new(Kind::Disk, message)
+    }
+
+    /// The same, about an answer with this status.
+    pub fn with_status(self, status: u16) -> Self {
+        Error {
+            status: Some(status),
+            ..self
+        }
+    }
+
+    /// The same, after so many requests.
+    pub fn with_attempts(self, attempts: u32) -> Self {
+        Error { attempts, ..self }
+    }
+
+    /// The same, with what it is about in front: `info.json: not found (HTTP 404)`.
+    pub fn about(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Classes of errors; `failures.csv` and `--retry-failed` name them by [`Kind::name`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// 404, 410.
+    NotFound,
+    /// 401, 403, 451.
+    Forbidden,
+    /// 429.
+    TooMany,
+    /// 5xx.
+    Server,
+    /// Any other status that is not a success.
+    Status,
+    /// No connection, no such host, a connection that broke, a redirect loop.
+    Network,
+    /// The certificate of the host cannot be verified.
+    Certificate,
+    /// No byte arrived for too long.
+    Timeout,
+    /// Fewer bytes than announced, or an image that ends in the middle.
+    Truncated,
+    /// An image of another size than was requested.
+    WrongSize,
+    /// Not an image: an HTML page, JSON, nothing.
+    NotAnImage,
+    /// `info.json` that cannot be used.
+    Info,
+    /// Something that recto or the server does not support: a URL scheme, regions.
+    Unsupported,
+    /// The file is not the one that the source declares: another SHA-256.
+    Checksum,
+    /// robots.txt forbids it.
+    Robots,
+    /// Its owner opts out of text and data mining.
+    Reserved,
+    /// `--budget` is used up.
+    Budget,
+    /// The disk failed.
+    Disk,
+}
+
+impl Kind {
+    /// All classes.
+    pub const ALL: [Kind; 18] = [
+        Kind::NotFound,
+        Kind::Forbidden,
+        Kind::TooMany,
+        Kind::Server,
+        Kind::Status,
+        Kind::Network,
+        Kind::Certificate,
+        Kind::Timeout,
+        Kind::Truncated,
+        Kind::WrongSize,
+        Kind::NotAnImage,
+        Kind::Info,
+        Kind::Unsupported,
+        Kind::Checksum,
+        Kind::Robots,
+        Kind::Reserved,
+        Kind::Budget,
+        Kind::Disk,
+    ];
+
+    /// The word in `failures.csv`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::NotFound => "not-found",
+            Kind::Forbidden => "forbidden",
+            Kind::TooMany => "too-many",
+            Kind::Server => "server",
+            Kind::Status => "status",
+            Kind::Network => "network",
+            Kind::Certificate => "certificate",
+            Kind::Timeout => "timeout",
+            Kind::Truncated => "truncated",
+            Kind::WrongSize => "wrong-size",
+            Kind::NotAnImage => "not-an-image",
+            Kind::Info => "info",
+            Kind::Unsupported => "unsupported",
+            Kind::Checksum => "checksum",
+            Kind::Robots => "robots",
+            Kind::Reserved => "reserved",
+            Kind::Budget => "budget",
+            Kind::Disk => "disk",
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Kind::TooMany
+                | Kind::Server
+                | Kind::Network
+                | Kind::Timeout
+                | Kind::Truncated
+                | Kind::NotAnImage
+                | Kind::Info
+                | Kind::Checksum
+        )
+    }
+
+    /// Whether servers fail in this way at answers that are too large for them.
+    pub fn may_be_size(self) -> bool {
+        matches!(
+            self,
+            Kind::Forbidden | Kind::Server | Kind::Timeout | Kind::Truncated | Kind::NotAnImage
+        )
+    }
+}

@@ -1,0 +1,116 @@
+//! Whether a public host allows a request: its robots.txt, its opt-outs from mining, and the limit for clients that do
+//! not say who they are. What a host declares is fetched once, by whoever asks for permission.
+
+use url::{Position, Url};
+
+use super::error::{Error, Kind};
+use super::hosts::Host;
+use super::opt_out::{self, Reservations};
+use super::options::Options;
+use super::request::Request;
+use super::retry::FailedAttempt;
+use super::robots::Robots;
+
+/// The most bytes read of a file in which a host declares its rules (RFC 9309 §2.5 asks for at least 500 KiB of
+/// robots.txt).
+pub const MAX_BYTES: usize = 512 << 10;
+
+/// Requests to one host after which it must be told who asks.
+const MAX_ANONYMOUS: u64 = 100;
+
+/// Whether robots.txt allows a request, and the host may be asked without `--contact`. `fetch` gets a file of the host by
+/// its path, up to [`MAX_BYTES`].
+pub async fn check_robots(
+    options: &Options,
+    host: &Host,
+    url: &Url,
+    fetch: impl AsyncFn(&str) -> Result<Vec<u8>, FailedAttempt>,
+) -> Result<(), FailedAttempt> {
+    if !host.is_public {
+        return Ok(());
+    }
+    if options.contact.is_none() && host.requests_so_far() >= MAX_ANONYMOUS {
+        let why = format!(
+            "it received {MAX_ANONYMOUS} requests without a contact address; give --contact EMAIL"
+        );
+        host.pacing().stop(Kind::Forbidden, why);
+    }
+    if options.ignore_robots {
+        return Ok(());
+    }
+    let read = async || {
+        let robots = robots_of(fetch("/robots.txt").await)?;
+        if let Some(delay) = robots.delay {
+            host.pacing().slow_to(1.0 / delay);
+        }
+        Ok::<_, FailedAttempt>(robots)
+    };
+    let robots = host.robots.get_or_try_init(read).await?;
+    if robots.allows(path_of(url)) {
+        return Ok(());
+    }
+    let name = url.host_str().unwrap_or_default();
+    let why = match robots.unread {
+        None => format!("robots.txt of {name} does not allow it"),
+        // RFC 9309 §2.3.1.4: a robots.txt that a server fails to give forbids everything.
+        Some(status) => {
+            format!(
+                "robots.txt of {name} could not be read (HTTP {status}), which counts as not allowed"
+            )
+        }
+    };
+    let message = format!("{why}; --ignore-robots sends the request anyway");
+    Err(Error::robots(message).into())
+}
+
+/// A robots.txt that is missing allows everything; one that a server in trouble does not give forbids everything.
+fn robots_of(answer: Result<Vec<u8>, FailedAttempt>) -> Result<Robots, FailedAttempt> {
+    match answer {
+        Ok(text) => Ok(Robots::read(&String::from_utf8_lossy(&text), "recto")),
+        Err(failed) => match failed.error.status {
+            Some(status @ (429 | 500..)) => Ok(Robots::forbidding(status)),
+            Some(_) => Ok(Robots::default()),
+            None => Err(failed),
+        },
+    }
+}
+
+/// Whether the host opts out of mining for an image, in its tdmrep.json. `fetch` as in [`check_robots`].
+pub async fn check_reservations(
+    options: &Options,
+    host: &Host,
+    url: &Url,
+    request: &Request,
+    fetch: impl AsyncFn(&str) -> Result<Vec<u8>, FailedAttempt>,
+) -> Result<(), FailedAttempt> {
+    // Documents are read to find images, not to be mined.
+    if !host.is_public || !request.identity {
+        return Ok(());
+    }
+    let read = async || match fetch(opt_out::PATH).await {
+        Ok(text) => Ok(Reservations::read(&text)),
+        Err(failed) if failed.error.status.is_some() => Ok(Reservations::default()),
+        Err(failed) => Err(failed),
+    };
+    let reservations = host.reservations.get_or_try_init(read).await?;
+    match reservations.reserve(path_of(url)) {
+        false => Ok(()),
+        true => opted_out(options, request, format!("{} of its host", opt_out::PATH))
+            .map_err(FailedAttempt::from),
+    }
+}
+
+/// What follows from an opt-out: an error, or a note with `--ignore-opt-out`.
+pub fn opted_out(options: &Options, request: &Request, declared: String) -> Result<(), Error> {
+    match options.ignore_opt_out {
+        true => {
+            request.log.ignore_opt_out(declared);
+            Ok(())
+        }
+        false => Err(Error::reserved(&declared)),
+    }
+}
+
+fn path_of(url: &Url) -> &str {
+    &url[Position::BeforePath..Position::AfterQuery]
+}

@@ -1,0 +1,16 @@
+//! The part of an image that a selector describes.
+
+use crate::contracts::{BBox, Polygon};
+
+/// The largest absolute value of a coordinate, in pixels, that is accepted: ten times the side of the largest images there
+/// are. Beyond it a number is a mistake, and arithmetic on it would be slow or meaningless.
+pub const MAX_COORDINATE: f64 = 10_000_000.0;
+
+/// A part of an image, in the pixels of the space that its selector is written for, not clipped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape {
+    /// The bounding box of the part.
+    pub bbox: BBox,
+    /// Its outline, where the selector has one that a single polygon can express.
+    pub polygon: Option<Polygon>,
+}

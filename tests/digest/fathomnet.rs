@@ -1,0 +1,375 @@
+//! `recto-digest fathomnet` against a service on loopback.
+// Tables of cases are tuples; names for their types would say less.
+#![allow(clippy::type_complexity)]
+
+use recto_testkit::server::{Answer, Arrived, Server};
+use recto_testkit::{Ran, Workdir};
+use serde_json::{Value, json};
+
+fn boxed(n: usize, concept: &str, state: &str) -> Value {
+    json!({"id": n, "uuid": format!("box-{n}"), "concept": concept, "altConcept": null, "x": n, "y": 2, "width": 10, "height": 8,
+           "groupOf": false, "occluded": null, "observer": "someone", "reviewState": state, "rejected": state == "REJECTED"})
+}
+
+fn image(n: usize, boxes: Vec<Value>) -> Value {
+    json!({"id": n, "uuid": format!("image-{n}"), "url": format!("https://pictures.example/framegrabs/{}/{n}.png", n % 2),
+           "width": 64, "height": 48, "timestamp": format!("2020-01-0{n}T00:00:00Z"), "latitude": 36.5, "depthMeters": 100.0 * n as f64,
+           "sha256": format!("{n:064X}"), "contributorsEmail": "lab@reef.example", "valid": true,
+           "tags": [{"key": "source", "value": "reef"}], "boundingBoxes": boxes})
+}
+
+fn images() -> Vec<Value> {
+    let mut part = boxed(5, "Nanomia", "VERIFIED");
+    part["altConcept"] = "inner filter".into();
+    let mut flat = boxed(6, "Nanomia", "UNVERIFIED");
+    flat["height"] = 0.into();
+    vec![
+        image(
+            1,
+            vec![
+                boxed(1, "Nanomia", "VERIFIED"),
+                boxed(2, "Apolemia", "UNVERIFIED"),
+            ],
+        ),
+        image(2, vec![boxed(3, "Nanomia", "REJECTED")]),
+        image(3, vec![boxed(4, "Apolemia", "UNVERIFIED"), part, flat]),
+    ]
+}
+
+fn serve(value: &Value) -> Answer {
+    Answer::Serve(value.to_string().into(), "application/json")
+}
+
+/// A service of some images, of which no page holds more than `cap`.
+fn service(images: Vec<Value>, cap: usize) -> impl Fn(&Arrived) -> Answer {
+    move |request| match request.path.as_str() {
+        "/api/images/query" => {
+            let asked: Value = serde_json::from_slice(&request.body).unwrap();
+            assert_eq!(
+                (&asked["includeVerified"], &asked["includeUnverified"]),
+                (&json!(true), &json!(true))
+            );
+            let number = |key: &str| asked[key].as_u64().unwrap() as usize;
+            let has = |image: &&Value| {
+                let mut boxes = image["boundingBoxes"].as_array().unwrap().iter();
+                boxes.any(|b| b["concept"] == asked["concept"])
+            };
+            let page = images
+                .iter()
+                .filter(has)
+                .skip(number("offset"))
+                .take(number("limit").min(cap));
+            serve(&page.cloned().collect())
+        }
+        "/api/taxa/query/fathomnet/Siphonophorae" => serve(&json!([
+            {"name": "Siphonophorae", "rank": "Order"}, {"name": "Nanomia", "rank": "Genus"}, {"name": "Apolemia", "rank": "Genus"}])),
+        "/worms/descendants/Physonectae?accepted=true" => serve(&json!(["Nanomia", "Apolemia"])),
+        "/worms/taxa/ancestors/Nanomia" => {
+            serve(&json!({"name": "Animalia", "rank": "Kingdom", "children": [
+            {"name": "Siphonophorae", "rank": "Order", "children": [{"name": "Agalmatidae", "rank": "Family", "children": [
+                {"name": "Nanomia", "rank": "Genus", "alternateNames": ["Stephanomia"]}]}]}]}))
+        }
+        "/api/taxa/query/parent/fathomnet/Apolemia" => {
+            serve(&json!({"name": "Apolemiidae", "rank": "Family"}))
+        }
+        "/api/taxa/query/parent/fathomnet/Apolemiidae" => {
+            serve(&json!({"name": "Siphonophorae", "rank": "Order"}))
+        }
+        path if path.starts_with("/api/taxa/query/") => Answer::Status(500),
+        "/api/boundingboxes/list/concepts" => serve(&json!(["Apolemia", "Nanomia"])),
+        _ => Answer::Status(404),
+    }
+}
+
+fn start(cap: usize) -> Server {
+    let answer = service(images(), cap);
+    Server::start(move |request, _| answer(request))
+}
+
+fn digest(work: &Workdir, server: &Server, args: &[&str]) -> Ran {
+    let base = server.url("/api");
+    let own = [
+        "--base",
+        &base,
+        "-o",
+        "digest.json",
+        "--report",
+        "report.json",
+        "--rate",
+        "0",
+        "--backoff",
+        "0",
+        "--retries",
+        "1",
+    ];
+    work.run("digest", &[&["fathomnet"], args, &own[..]].concat())
+}
+
+/// Image and label of every box.
+fn boxes(work: &Workdir) -> Vec<String> {
+    let digest = work.json("digest.json");
+    let mut boxes = Vec::new();
+    for image in digest["observations"].as_array().unwrap() {
+        for annotation in image["annotations"].as_array().unwrap() {
+            let label = annotation["bodies"][0]["value"].as_str().unwrap();
+            boxes.push(format!("{} {label}", image["id"].as_str().unwrap()));
+        }
+    }
+    boxes
+}
+
+#[track_caller]
+fn account(work: &Workdir) -> [u64; 3] {
+    let report = work.json("report.json");
+    let parts =
+        ["boxes_kept", "boxes_filtered", "boxes_rejected"].map(|key| report[key].as_u64().unwrap());
+    assert_eq!(
+        report["boxes"].as_u64().unwrap(),
+        parts.iter().sum::<u64>(),
+        "{report:#}"
+    );
+    parts
+}
+
+#[test]
+fn images_come_with_the_boxes_asked_for() {
+    let server = start(usize::MAX);
+    let work = Workdir::new();
+    for concept in [&["Nanomia"][..], &["--concept", "Nanomia"]] {
+        digest(&work, &server, concept)
+            .exits(3)
+            .says(&["left out 1: box is empty"]);
+        assert_eq!(
+            boxes(&work),
+            ["image-1 Nanomia", "image-3 Nanomia inner filter"]
+        );
+        assert_eq!(
+            account(&work),
+            [2, 1, 1],
+            "the box that reviewers rejected is set aside"
+        );
+    }
+    let rejects = work.text("digest.rejects.csv");
+    assert!(
+        rejects.contains("image-3,box-6/width,box is empty: 10 x 0"),
+        "{rejects}"
+    );
+
+    let image = work.json("digest.json")["observations"][1].clone();
+    assert_eq!(image["image"]["sha256"], format!("{:064x}", 3));
+    assert!(
+        image["source"]["rights"]
+            .as_str()
+            .unwrap()
+            .contains("by-nc-nd")
+    );
+    assert!(
+        image["source"]["attribution"]
+            .as_str()
+            .unwrap()
+            .contains("FathomNet")
+    );
+    assert_eq!(image["group"], "framegrabs/1");
+    assert_eq!(image["metadata"]["depth_meters"], json!(["300.0"]));
+    assert_eq!(image["metadata"]["source"], json!(["reef"]));
+    let attributes = &image["annotations"][0]["attributes"];
+    let said = [
+        &attributes["taxon"],
+        &attributes["part"],
+        &attributes["verified"],
+        &attributes["review_state"],
+    ];
+    assert_eq!(
+        said,
+        [
+            &json!("Nanomia"),
+            &json!("inner filter"),
+            &json!(true),
+            &json!("VERIFIED")
+        ]
+    );
+
+    work.run("extract", &["digest.json"]).exits(0);
+    let localized = work.json("localizations.json")["images"][1].clone();
+    assert_eq!(
+        localized["image"]["sha256"], image["image"]["sha256"],
+        "to be verified when it is downloaded"
+    );
+}
+
+#[test]
+fn all_and_rejected_boxes_come_when_asked_for() {
+    let server = start(usize::MAX);
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia", "--include-rejected"]).exits(3);
+    assert_eq!(boxes(&work).len(), 3);
+    digest(&work, &server, &["Nanomia", "--all"]).exits(3);
+    assert_eq!(
+        boxes(&work),
+        [
+            "image-1 Nanomia",
+            "image-1 Apolemia",
+            "image-3 Apolemia",
+            "image-3 Nanomia inner filter"
+        ]
+    );
+    digest(&work, &server, &["Nanomia", "--all", "--limit", "1"]).exits(3);
+    assert_eq!(boxes(&work).len(), 2);
+    let filters = [
+        "--where",
+        "depth_meters>=200",
+        "--where",
+        "box.verified=true",
+    ];
+    digest(&work, &server, &[&["Nanomia"], &filters[..]].concat()).exits(3);
+    assert_eq!(boxes(&work), ["image-3 Nanomia inner filter"]);
+    assert_eq!(account(&work), [1, 2, 1]);
+}
+
+#[test]
+fn descendants_are_asked_of_the_other_service_when_the_first_fails() {
+    let server = start(usize::MAX);
+    let work = Workdir::new();
+    for concept in ["Siphonophorae", "Physonectae"] {
+        digest(&work, &server, &[concept, "--descendants"]).exits(3);
+        let wanted = [
+            "image-1 Nanomia",
+            "image-1 Apolemia",
+            "image-3 Apolemia",
+            "image-3 Nanomia inner filter",
+        ];
+        assert_eq!(
+            boxes(&work),
+            wanted,
+            "{concept}: one image, the boxes of all its concepts"
+        );
+    }
+    let said = [
+        "/worms/descendants/Xyzzy",
+        "/api/taxa/query/worms/Xyzzy",
+        "--provider NAME",
+    ];
+    digest(&work, &server, &["Xyzzy", "-d", "--provider", "worms"])
+        .exits(1)
+        .says(&said);
+}
+
+#[test]
+fn ranks_are_those_of_worms_else_a_parent_at_a_time() {
+    let server = start(usize::MAX);
+    let work = Workdir::new();
+    let lineage = |work: &Workdir, concept: &str| -> Vec<String> {
+        let digest = work.json("digest.json");
+        let rungs = digest["taxonomy"][concept]["lineage"].as_array().cloned();
+        let rung = |r: &Value| {
+            format!(
+                "{} {}",
+                r["rank"].as_str().unwrap_or("-"),
+                r["name"].as_str().unwrap()
+            )
+        };
+        rungs.unwrap_or_default().iter().map(rung).collect()
+    };
+    for args in [&["Siphonophorae", "-d"][..], &["Nanomia", "--all"]] {
+        digest(&work, &server, args).exits(3);
+        let of_nanomia = lineage(&work, "Nanomia");
+        assert_eq!(
+            of_nanomia,
+            [
+                "Kingdom Animalia",
+                "Order Siphonophorae",
+                "Family Agalmatidae",
+                "Genus Nanomia"
+            ]
+        );
+        let of_apolemia = lineage(&work, "Apolemia");
+        assert_eq!(
+            of_apolemia[..3],
+            of_nanomia[..2]
+                .iter()
+                .cloned()
+                .chain(["Family Apolemiidae".to_owned()])
+                .collect::<Vec<_>>()[..],
+            "{args:?}"
+        );
+    }
+    // Where nothing is told of what is between, the concept asked for is above.
+    digest(&work, &server, &["Physonectae", "-d"]).exits(3);
+    assert_eq!(lineage(&work, "Apolemia")[0], "Kingdom Animalia");
+    let silent = service(images(), usize::MAX);
+    let server = Server::start(move |request, _| {
+        match request.path.contains("/ancestors/") || request.path.contains("/parent/") {
+            true => Answer::Status(500),
+            false => silent(request),
+        }
+    });
+    digest(&work, &server, &["Siphonophorae", "-d"]).exits(3);
+    assert_eq!(
+        lineage(&work, "Nanomia"),
+        ["Order Siphonophorae", "Genus Nanomia"]
+    );
+}
+
+#[test]
+fn pages_are_followed_to_an_empty_one() {
+    for (page_size, cap) in [("1", 9), ("2", 1), ("1000", 9)] {
+        let server = start(cap);
+        let work = Workdir::new();
+        digest(&work, &server, &["Nanomia", "--page-size", page_size]).exits(3);
+        assert_eq!(boxes(&work).len(), 2, "{page_size} {cap}");
+    }
+    // A service that gives the same page whatever it is asked for.
+    let page = json!([images()[0], images()[2]]);
+    for (page_size, said) in [
+        ("1000", "left out 1: box is empty"),
+        ("2", "left out 1: images are missing"),
+    ] {
+        let page = page.clone();
+        let server = Server::start(move |_, _| serve(&page));
+        let work = Workdir::new();
+        digest(&work, &server, &["Nanomia", "--page-size", page_size])
+            .exits(3)
+            .says(&[said]);
+        assert_eq!(boxes(&work).len(), 2);
+    }
+}
+
+#[test]
+fn storms_are_waited_out_and_what_is_no_answer_is_told() {
+    let answer = service(images(), usize::MAX);
+    let server = Server::start(move |request, before| {
+        if before == 0 {
+            Answer::Status(503)
+        } else {
+            answer(request)
+        }
+    });
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia"]).exits(3);
+    assert_eq!(boxes(&work).len(), 2);
+
+    std::fs::remove_file(work.path("digest.json")).unwrap();
+    let cases: [(fn() -> Answer, &str); 4] = [
+        (|| Answer::Status(404), "images/query: not found (HTTP 404)"),
+        (
+            || Answer::Serve(b"<html>".into(), "text/html"),
+            "an HTML page was answered",
+        ),
+        (
+            || serve(&json!({"message": "out of order"})),
+            "response is not a list: the service reports \"out of order\"",
+        ),
+        (|| Answer::Status(500), "server error"),
+    ];
+    for (answer, said) in cases {
+        let server = Server::start(move |_, _| answer());
+        digest(&work, &server, &["Nanomia"])
+            .exits(1)
+            .says(&[said, "--base names another"]);
+        assert!(!work.exists("digest.json"), "{said}");
+    }
+    let server = start(usize::MAX);
+    digest(&work, &server, &["Nanomai"])
+        .exits(1)
+        .says(&["no such concept: \"Nanomai\"", "did you mean \"Nanomia\"?"]);
+}

@@ -1,0 +1,8 @@
+//! What holds across stages: the pipeline to its end, contracts, exit codes, records that add up, and the files of
+//! m3-download through every stage that reads them.
+
+mod accounts;
+mod contracts;
+mod exit_codes;
+mod m3download;
+mod pipeline;
