@@ -13,19 +13,57 @@ struct Order {
     levels: &'static [&'static [&'static str]],
 }
 
-const ORDERS: &[Order] = &[Order {
-    folder: "",
-    levels: &[
-        &["values", "summary", "error"],
-        &["files"],
-        &["report", "progress", "signals"],
-        &["contracts", "selectors", "conditions"],
-        &["http", "pixels", "corrections", "schemas", "sides"],
-        &["sources", "formats"],
-        &STAGES,
-        &["lib"],
-    ],
-}];
+const ORDERS: &[Order] = &[
+    Order {
+        folder: "",
+        levels: &[
+            &["values", "summary", "error"],
+            &["files"],
+            &["report", "progress", "signals"],
+            &["contracts", "selectors", "conditions"],
+            &["http", "pixels", "corrections", "schemas"],
+            &["sources", "formats"],
+            &STAGES,
+            &["lib"],
+        ],
+    },
+    Order {
+        folder: "download/",
+        levels: &[
+            &["schedule", "service", "state/index", "state/journal"],
+            &["names", "crops"],
+            &["options"],
+            &["encode", "network"],
+            &["service/mod", "state"],
+            &["fetch"],
+            &["estimate", "summary"],
+            &["run", "crops/sizes"],
+            &["mod"],
+        ],
+    },
+    Order {
+        folder: "serve/",
+        levels: &[
+            &["notice", "presentation/uris"],
+            &["web", "cache"],
+            &["image/pdf_worker"],
+            &["image_record"],
+            &["image", "auth"],
+            &["catalogue", "config", "options"],
+            &["site", "presentation/canvases", "review/file"],
+            &[
+                "presentation",
+                "image/api",
+                "image/presets",
+                "image/renderer",
+            ],
+            &["auth/flow", "auth/mod", "cache/purge", "pages"],
+            &["review"],
+            &["web/router", "web/server"],
+            &["mod"],
+        ],
+    },
+];
 
 const STAGES: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
 

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -131,14 +130,14 @@ fn welcome(
         .serve_connection(TokioIo::new(stream), answer);
     let connection = graceful.watch(connection);
     let open = door.service.clone();
-    open.metrics.connections.fetch_add(1, Ordering::Relaxed);
+    open.metrics.connections.inc();
     tokio::spawn(async move {
         tokio::select! {
             // A client that breaks off is nobody's failure.
             _ = connection => {}
             () = guest.dismissed() => {}
         }
-        open.metrics.connections.fetch_sub(1, Ordering::Relaxed);
+        open.metrics.connections.dec();
     });
 }
 

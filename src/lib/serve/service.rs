@@ -18,7 +18,7 @@ use super::documents;
 use super::ids::Ids;
 use super::info::Facts;
 use super::lanes::{Busy, Lanes};
-use super::metrics::{Metrics, Now, add};
+use super::metrics::{self, Metrics, Now};
 use super::picture::{self, Cap};
 use super::prepared::{self, Prepared};
 use super::presets::Presets;
@@ -147,7 +147,7 @@ impl Service {
             "/health" => self.health(),
             "/metrics" => {
                 let text = self.metrics.print(&self.now()) + &self.store.print();
-                respond::text(text, "text/plain; version=0.0.4")
+                respond::text(text, metrics::CONTENT_TYPE)
             }
             _ => {
                 let catalogue = self.catalogue();
@@ -236,7 +236,7 @@ impl Service {
         let make = self.make(at, plan, key);
         let (bytes, kept) = self.answers.get(&key.to_owned(), make).await?;
         if kept {
-            add(&self.metrics.answers_kept, 1);
+            self.metrics.answers_kept.inc();
             self.store.memory.hit(bytes.len());
         }
         Ok(bytes)
@@ -251,7 +251,7 @@ impl Service {
         let size = self.facts(at).ok()?.size;
         let path = prepared.answer(&picture.id, &now, size, plan)?;
         let bytes = tokio::task::block_in_place(|| std::fs::read(path)).ok()?;
-        add(&self.metrics.prepared, 1);
+        self.metrics.prepared.inc();
         Some(bytes.into())
     }
 
@@ -366,8 +366,8 @@ impl Service {
         };
         let made = off_thread(work).await?;
         if let Some((_, passed)) = made {
-            add(&self.metrics.answers_made, 1);
-            add(&self.metrics.passed, passed.into());
+            self.metrics.answers_made.inc();
+            self.metrics.passed.inc_by(passed.into());
         }
         Ok(made.map(|(bytes, passed)| (Bytes::from(bytes), passed)))
     }
@@ -425,7 +425,7 @@ impl Service {
                 self.rest((at, facts.stamp), why);
             }
             let picture = picture?;
-            add(&self.metrics.opened, 1);
+            self.metrics.opened.inc();
             // Written while it was read: neither the old picture nor the new.
             if self.facts(at).map(|facts| facts.stamp) != Ok(facts.stamp) {
                 return Err(Trouble::Busy);

@@ -26,7 +26,7 @@ const KEPT: usize = 256;
 #[derive(Debug)]
 pub struct Delegate {
     settings: settings::Delegate,
-    callback: Option<Webhook>,
+    webhook: Option<Webhook>,
     said: Cache<(i64, String), May>,
     /// How often it was asked, and how often in vain.
     pub asked: AtomicU64,
@@ -44,11 +44,11 @@ impl Delegate {
     /// A delegate that was not asked yet.
     pub fn new(settings: settings::Delegate) -> Result<Self, Error> {
         let timeout = Duration::from_secs_f64(settings.timeout);
-        let callback = settings.url.as_deref();
-        let callback = callback.map(|url| Webhook::new(url, timeout)).transpose()?;
+        let webhook = settings.url.as_deref();
+        let webhook = webhook.map(|url| Webhook::new(url, timeout)).transpose()?;
         Ok(Delegate {
             settings,
-            callback,
+            webhook,
             said: Cache::new(16 << 20),
             asked: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -96,8 +96,8 @@ impl Delegate {
     }
 
     async fn ask(&self, question: String) -> Result<Vec<u8>, String> {
-        match &self.callback {
-            Some(callback) => callback.post(question, MOST_ANSWER).await,
+        match &self.webhook {
+            Some(webhook) => webhook.post(question, MOST_ANSWER).await,
             None => {
                 let timeout = Duration::from_secs_f64(self.settings.timeout);
                 let asked = tokio::time::timeout(timeout, run(&self.settings.command, question));
