@@ -21,7 +21,7 @@ const ORDERS: &[Order] = &[
             &["files"],
             &["report", "progress", "signals"],
             &["contracts", "selectors", "conditions"],
-            &["http", "pixels", "corrections", "schemas", "sides"],
+            &["http", "pixels", "corrections", "schemas"],
             &["sources", "formats"],
             &STAGES,
             &["lib"],
