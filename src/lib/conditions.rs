@@ -52,8 +52,7 @@ impl Condition {
             (_, "~") => (
                 key,
                 Test::Matches(
-                    Regex::new(&value)
-                        .map_err(|e| format!("not a regular expression: {e}"))?,
+                    Regex::new(&value).map_err(|e| format!("not a regular expression: {e}"))?,
                 ),
             ),
             (Some(key), _) => (key, Test::IsNot(value)),

@@ -32,6 +32,7 @@ pub mod reformat;
 pub mod report;
 pub mod schemas;
 pub mod selectors;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod sides;
 pub mod signals;
@@ -45,4 +46,5 @@ pub use extract::extract;
 pub use recto_iiif as iiif;
 pub use recto_jpeg as jpeg;
 pub use reformat::reformat;
+#[cfg(feature = "serve")]
 pub use serve::serve;

@@ -81,6 +81,11 @@ impl Summary {
     }
 }
 
+/// A number with its noun: `counted(1, "box", "boxes")` is `1 box`.
+pub fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

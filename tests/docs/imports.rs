@@ -13,19 +13,59 @@ struct Order {
     levels: &'static [&'static [&'static str]],
 }
 
-const ORDERS: &[Order] = &[Order {
-    folder: "",
-    levels: &[
-        &["values", "summary", "error"],
-        &["files"],
-        &["report", "progress", "signals"],
-        &["contracts", "selectors", "conditions"],
-        &["http", "pixels", "corrections", "schemas", "sides"],
-        &["sources", "formats"],
-        &STAGES,
-        &["lib"],
-    ],
-}];
+const ORDERS: &[Order] = &[
+    Order {
+        folder: "",
+        levels: &[
+            &["values", "summary", "error"],
+            &["files"],
+            &["report", "progress", "signals"],
+            &["contracts", "selectors", "conditions"],
+            &["http", "pixels", "corrections", "schemas", "sides"],
+            &["sources", "formats"],
+            &STAGES,
+            &["lib"],
+        ],
+    },
+    Order {
+        folder: "download/",
+        levels: &[
+            &["schedule", "service", "state/index", "state/journal"],
+            &["names", "crops"],
+            &["options"],
+            &["encode", "network"],
+            &["service/mod", "state"],
+            &["fetch"],
+            &["estimate", "summary"],
+            &["run", "crops/sizes"],
+            &["mod"],
+        ],
+    },
+    // Messages below all handlers, and the router above them.
+    Order {
+        folder: "serve/",
+        levels: &[
+            &[
+                "notice",
+                "web/message",
+                "web/metrics",
+                "presentation/uris",
+                "image/cap",
+                "image/preset",
+                "image/pdf_worker",
+            ],
+            &["image_record", "auth/network", "auth/rules"],
+            &["auth/permissions", "image/pdf"],
+            &["catalogue", "cache"],
+            &["site"],
+            &["image", "presentation"],
+            &["auth", "pages", "cache/purge"],
+            &["review", "config", "options"],
+            &["web"],
+            &["mod"],
+        ],
+    },
+];
 
 const STAGES: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
 

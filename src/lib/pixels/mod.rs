@@ -16,6 +16,7 @@ pub mod colour;
 pub mod draw;
 pub mod encode;
 pub mod jp2;
+#[cfg(feature = "serve")]
 pub mod pdf;
 pub mod plain;
 pub mod pyramid;
