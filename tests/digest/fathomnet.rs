@@ -365,7 +365,7 @@ fn storms_are_waited_out_and_what_is_no_answer_is_told() {
         let server = Server::start(move |_, _| answer());
         digest(&work, &server, &["Nanomia"])
             .exits(1)
-            .says(&[said, "--base names another"]);
+            .says(&[said, "--base sets another"]);
         assert!(!work.exists("digest.json"), "{said}");
     }
     let server = start(usize::MAX);

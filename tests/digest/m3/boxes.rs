@@ -29,7 +29,7 @@ fn malformed() -> Vec<(Value, &'static str)> {
                 102,
                 &format!("{{\"x\":1,\"comment\":\"{}", "x".repeat(1010)),
             ),
-            "link_value was cut off by the database",
+            "link_value was truncated by the database",
         ),
         (on(103, "[1,2,3,4]"), "link_value is no object"),
         (
@@ -350,7 +350,7 @@ fn filters_compare_and_choose_boxes_too() {
         let ran = digest(&work, &server, &[&["Nanomia"], &args[..]].concat());
         if *pictures == 0 {
             ran.exits(1)
-                .says(&["none of 3 images is kept", conditions[0]]);
+                .says(&["no image is kept of 3 found", conditions[0]]);
             continue;
         }
         ran.exits(0);
