@@ -100,7 +100,7 @@ fn bad_documents_among_good_ones_are_rejects() {
     work.run("digest", &args).exits(3).says(&[
         "1 observation in digest.json",
         "left out 1: not JSON",
-        "digest.rejects.csv lists everything",
+        "digest.rejects.csv lists what was left out",
     ]);
     let rejects = work.text("digest.rejects.csv");
     let wanted = [
@@ -109,7 +109,7 @@ fn bad_documents_among_good_ones_are_rejects() {
             server.url("/cut")
         ),
         format!(
-            "{},document,type,\"document is a Change Discovery stream: it lists changes and not images\"",
+            "{},document,type,document is a Change Discovery stream: it lists changes and not images",
             server.url("/stream")
         ),
         format!(
@@ -184,7 +184,7 @@ fn the_only_document_being_bad_ends_the_run_with_its_reason() {
         ),
         (
             server.url("/list"),
-            "hint: name the manifest that the annotations are about",
+            "hint: name the manifest of the annotations too",
         ),
         (
             server.url("/empty"),
@@ -246,7 +246,10 @@ fn command_lines_that_make_no_sense_end_with_2() {
         ),
         (
             &["table", "t.csv", "-o", "y"],
-            &["the column with the images is not given", "--service-column"],
+            &[
+                "the column with the images is not given",
+                "--service-column",
+            ],
         ),
         (
             &["table", "t.csv", "-o", "y", "--id-column", "url"],

@@ -342,10 +342,7 @@ fn a_digest_that_is_a_list_of_something_else_says_what_was_expected() {
     let work = Workdir::new();
     for (text, words) in [
         ("[]", "there are no observations in digest.json"),
-        (
-            "[3]",
-            "is a list, but not of observations by m3-download",
-        ),
+        ("[3]", "is a list, but not of observations by m3-download"),
         (
             r#"[{"localization": {}}]"#,
             "is a list of localizations, a digest was expected",

@@ -58,10 +58,7 @@ fn a_configuration_that_is_no_use_is_named() {
             "bad.ini: [m3] `anno`: `site`, which it refers to, is not set",
         ),
         ("[m3]\n", "bad.ini: [m3] sets neither `site` nor `anno`"),
-        (
-            "[m3]\nanno=lab/anno\n",
-            "`anno` in bad.ini is no web address",
-        ),
+        ("[m3]\nanno=lab/anno\n", "`anno` in bad.ini is not a URL"),
     ];
     for (text, said) in cases {
         work.write("bad.ini", text);
