@@ -83,7 +83,7 @@ fn a_netrc_file_that_is_wrong_or_open_to_all_says_so() {
         ),
         (
             "machine a login \"b",
-            "netrc:1: not a netrc file: a quote has no end on its line",
+            "netrc:1: not a netrc file: a quote does not end on its line",
         ),
     ];
     for (text, wanted) in cases {
