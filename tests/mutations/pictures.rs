@@ -15,8 +15,8 @@ static ALLOCATED: PeakAlloc = PeakAlloc;
 /// Sound samples have some 50 by 60 pixels; damaged ones are read up to this many.
 const MOST_PIXELS: u64 = 1 << 20;
 
-/// The most that reading one may take, in bytes: 16 a pixel of the largest that is read, four times over.
-const MOST: usize = 64 << 20;
+/// The most that reading one may take, in bytes: an image of that many pixels of 16 bytes, as much again, and 64 MiB.
+const MOST: usize = 128 << 20;
 
 /// Calls everything that reads a file, and says whether it could be served.
 fn is_read(bytes: &[u8], path: &Path) -> bool {
