@@ -2,11 +2,15 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageFormat};
+use image::{DynamicImage, ImageDecoder, ImageFormat, Limits};
 
 use super::colour;
 use super::header::{measure_bytes, of_jpeg_tiles, reader};
 use super::tiff::Tiff;
+
+/// What decoding may take beside the image and as much again, in bytes: for profiles, tables, and tiles that reach over the
+/// edge of a small image.
+const SPARE: u64 = 64 << 20;
 
 /// Decodes an image of at most `most_pixels` by its header. Pixels are as stored: EXIF orientation is not applied.
 ///
@@ -28,7 +32,14 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
     }
     let mut reader = reader(Cursor::new(bytes))?;
     reader.no_limits();
-    reader.decode().map_err(|e| e.to_string())
+    let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+    // A frame of a GIF may be larger than its image, and so may parts of other files: up to 17 GB from a few bytes.
+    let mut limits = Limits::no_limits();
+    let image_bytes = decoder.total_bytes();
+    limits.max_alloc = Some(image_bytes.saturating_mul(2).saturating_add(SPARE));
+    let within = decoder.set_limits(limits);
+    let image = within.and_then(|()| DynamicImage::from_decoder(decoder));
+    image.map_err(|e| e.to_string())
 }
 
 /// Encodes an image as PNG.
@@ -50,5 +61,26 @@ pub fn to_eight_bit(image: &DynamicImage) -> DynamicImage {
         2 => image.to_luma_alpha8().into(),
         3 => image.to_rgb8().into(),
         _ => image.to_rgba8().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_much_larger_than_its_gif_is_not_decoded() {
+        let frame = |side: [u8; 2]| {
+            let mut gif = b"GIF89a\x01\0\x01\0\x80\0\0".to_vec();
+            gif.extend([0; 6]);
+            gif.extend(b",\0\0\0\0");
+            gif.extend(side);
+            gif.extend(side);
+            gif.extend(b"\0\x02\x02\x44\x01\0;");
+            gif
+        };
+        assert!(decode(&frame([1, 0]), 100).is_ok());
+        let refused = decode(&frame([0xff, 0xff]), 100).unwrap_err();
+        assert!(refused.contains("Memory limit"), "{refused}");
     }
 }
