@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use recto_jpeg::{Grid, Plan, Stitcher, WriteError, SymbolCounts, check, tiled};
+use recto_jpeg::{Grid, Plan, Stitcher, SymbolCounts, WriteError, check, tiled};
 
 /// Checking any bytes ends, and says the same twice.
 pub fn checked(bytes: &[u8]) {
@@ -40,7 +40,8 @@ pub fn joined(bytes: &[u8]) {
     let Ok(tile) = plan.tile([0, 0], bytes) else {
         return;
     };
-    let mut writer = tiled::TiffWriter::new(&plan, Cursor::new(Vec::new())).expect("memory takes all");
+    let mut writer =
+        tiled::TiffWriter::new(&plan, Cursor::new(Vec::new())).expect("memory takes all");
     assert!(writer.tile(&tile).is_ok() && writer.finish().is_ok());
 }
 

@@ -8,7 +8,7 @@ use recto::{download, report};
 #[command(
     name = env!("CARGO_BIN_NAME"),
     version,
-    about = "Download the images of a localizations.json, whole and pixel-true"
+    about = "Download the images of a localizations.json, complete and in full resolution"
 )]
 struct Args {
     #[command(flatten)]

@@ -1,13 +1,12 @@
 //! `recto-digest` on the network: collections, politeness, cache, and options that say how to ask.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{archive, manifest, observations, serve, texts, with_fast};
 use recto_testkit::Workdir;
+use recto_testkit::gate::Crowd;
 use recto_testkit::server::{Answer, Server};
 
 /// A collection of collections of manifests, paged, with cycles and members named twice.
@@ -106,13 +105,10 @@ fn collections_are_walked_once_in_their_own_order_at_any_number_of_jobs() {
 #[test]
 fn jobs_and_per_host_bound_what_is_asked_at_once() {
     for (jobs, per_host, most) in [("1", "4", 1), ("8", "2", 2)] {
-        let (open, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (open_, peak_) = (open.clone(), peak.clone());
+        let crowd = Crowd::of(most);
+        let arrived = crowd.clone();
         let server = Server::start(move |request, _| {
-            let now = open_.fetch_add(1, Ordering::SeqCst) + 1;
-            peak_.fetch_max(now, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(30));
-            open_.fetch_sub(1, Ordering::SeqCst);
+            arrived.join();
             let id = format!("https://a.example{}", request.path);
             serve(&manifest(&id, &["1"]))
         });
@@ -129,11 +125,7 @@ fn jobs_and_per_host_bound_what_is_asked_at_once() {
         ];
         args.extend(urls.iter().map(String::as_str));
         work.run("digest", &with_fast(&args)).exits(0);
-        assert_eq!(
-            peak.load(Ordering::SeqCst),
-            most,
-            "--jobs {jobs} --per-host {per_host}"
-        );
+        assert_eq!(crowd.most(), most, "--jobs {jobs} --per-host {per_host}");
     }
 }
 

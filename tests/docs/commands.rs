@@ -119,21 +119,24 @@ fn make_alone_lists_every_verb() {
     }
 }
 
-/// `cargo test --test NAME` in the documents names a file or folder of tests/.
+/// `cargo test -p recto-CRATE --test NAME` in the documents names a file or folder of tests.
 #[test]
 fn every_test_named_is_there() {
-    let test = Regex::new(r"--test (\w+)").unwrap();
+    let test = Regex::new(r"cargo test(?: -p recto-(\w+))? --test (\w+)").unwrap();
     let mut found = 0;
     for name in super::DOCUMENTS {
         for test in test.captures_iter(&document(name)) {
-            let tests = root().join("tests");
-            let folder = tests.join(&test[1]).join("main.rs");
-            let file = tests.join(format!("{}.rs", &test[1]));
+            let tests = match test.get(1) {
+                Some(folder) => root().join("crates").join(folder.as_str()).join("tests"),
+                None => root().join("tests"),
+            };
+            let folder = tests.join(&test[2]).join("main.rs");
+            let file = tests.join(format!("{}.rs", &test[2]));
             assert!(folder.exists() || file.exists(), "{name}: {}", &test[0]);
             found += 1;
         }
     }
-    assert!(found > 1);
+    assert!(found > 2);
 }
 
 #[test]

@@ -24,7 +24,7 @@ const WALLS: &[Wall] = &[
         words: r"File::create|fs::write|OpenOptions|create_dir|fs::rename|fs::remove|fs::copy|hard_link|set_permissions|tempfile",
         rooms: &["files.rs", "files/"],
         except: &[(
-            "download/outcome.rs",
+            "download/summary.rs",
             "makes the folder of images before it can be named from the map's",
         )],
     },
@@ -55,8 +55,8 @@ const WALLS: &[Wall] = &[
         rooms: &["http/", "report.rs"],
         except: &[
             (
-                "download/mod.rs",
-                "stamps the journal, beside the core that fills it",
+                "download/fetch.rs",
+                "stamps a line of the journal when the file has its final name",
             ),
             ("serve/web/server.rs", "times answers"),
             ("serve/web/access_log.rs", "stamps the lines of the log"),

@@ -84,7 +84,6 @@ fn killed_and_run_again_gives_the_same_tree_and_asks_no_tile_twice() {
     let gate = Arc::new(Mutex::new(true));
     let (served, closed) = (origin.clone(), gate.clone());
     let server = Server::start(move |request, _| {
-        std::thread::sleep(Duration::from_millis(3));
         let far = request.path.contains("/448,") || request.path.contains("/0,448");
         if *closed.lock().unwrap() && far {
             Answer::Stall(Duration::from_secs(60))

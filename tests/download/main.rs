@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use recto_testkit::gate::Crowd;
 use recto_testkit::iiif::{Origin, pixel};
 use recto_testkit::server::{Answer, Arrived, Server};
 use recto_testkit::{Running, Workdir, wait_until};
@@ -267,13 +268,10 @@ fn passing_trouble_is_outlived_and_lasting_trouble_is_named() {
 
 #[test]
 fn network_options_reach_the_network() {
-    let busiest = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
-    let seen = busiest.clone();
+    let crowd = Crowd::of(2);
+    let arrived = crowd.clone();
     let server = Server::start(move |_, _| {
-        let now = seen.0.fetch_add(1, Ordering::SeqCst) + 1;
-        seen.1.fetch_max(now, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(20));
-        seen.0.fetch_sub(1, Ordering::SeqCst);
+        arrived.join();
         Answer::Serve(jpeg(1), "image/jpeg")
     });
     let images = set((0..12)
@@ -297,7 +295,7 @@ fn network_options_reach_the_network() {
         "abc",
     ];
     work.run("download", &args(&options)).exits(0);
-    assert_eq!(busiest.1.load(Ordering::SeqCst), 2, "in flight");
+    assert_eq!(crowd.most(), 2, "in flight");
     let log: Vec<Arrived> = server.log();
     assert!(log.iter().all(|r| r.path.starts_with("/mirror/i")));
     let agent = format!("recto/{} (+me@archive.example)", env!("CARGO_PKG_VERSION"));
@@ -318,34 +316,22 @@ fn network_options_reach_the_network() {
 
 #[test]
 fn the_pace_is_kept_and_jobs_bound_what_is_under_way() {
-    let times = Arc::new(Mutex::new(Vec::new()));
-    let seen = times.clone();
-    let server = Server::start(move |_, _| {
-        seen.lock().unwrap().push(std::time::Instant::now());
-        Answer::Serve(jpeg(1), "image/jpeg")
-    });
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
     let work = Workdir::new();
-    work.write_json(
-        "localizations.json",
-        &set((0..5)
-            .map(|i| plain(&format!("i{i}"), server.url(&format!("/i{i}"))))
-            .collect()),
-    );
-    work.run(
-        "download",
-        &["localizations.json", "images", "--rate", "20"],
-    )
-    .exits(0);
-    let times = times.lock().unwrap();
-    let span = times
-        .iter()
-        .max()
-        .unwrap()
-        .duration_since(*times.iter().min().unwrap());
-    assert!(
-        span >= Duration::from_millis(180),
-        "5 requests at 20 a second took {span:?}"
-    );
+    let images = (0..5).map(|i| plain(&format!("i{i}"), server.url(&format!("/i{i}"))));
+    work.write_json("localizations.json", &set(images.collect()));
+    waits_for_its_turn(&work, &["--rate", "0.01"]);
+    assert_eq!(server.log().len(), 1, "the second is due in 100 s");
+}
+
+/// Runs until the host is waited for because of its pace, and ends the run then. How long it is waited for is tested
+/// with a clock of the test's own, in `src/lib/http`.
+fn waits_for_its_turn(work: &Workdir, more: &[&str]) {
+    let call = ["localizations.json", "images", "--progress", "json"];
+    let events = std::fs::File::create(work.path("events.jsonl")).unwrap();
+    let mut command = work.command("download", &[&call, more].concat());
+    let _running = Running(command.stderr(events).spawn().unwrap());
+    wait_until(|| work.text("events.jsonl").contains("\"why\":\"pace\""));
 }
 
 #[test]

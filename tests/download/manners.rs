@@ -336,12 +336,10 @@ fn the_users_table_of_archives_sets_the_pace() {
     let work = Workdir::new();
     let images = [0, 1, 2].map(|i| plain(&format!("i{i}"), server.url(&format!("/{i}.jpg"))));
     work.write_json("localizations.json", &set(images.to_vec()));
-    let table = "host,at_once,per_second,why\n127.0.0.1,1,5,agreed\n";
+    let table = "host,at_once,per_second,why\n127.0.0.1,1,0.01,agreed\n";
     work.write("archives.csv", table);
-    let start = std::time::Instant::now();
-    work.run("download", &args(&["--archives", "archives.csv"]))
-        .exits(0);
-    assert!(start.elapsed() >= Duration::from_millis(400));
+    waits_for_its_turn(&work, &["--archives", "archives.csv"]);
+    assert_eq!(server.log().len(), 1, "the second is due in 100 s");
     work.write("archives.csv", "host,pace\nx,1\n");
     let ran = work.run("download", &args(&["--archives", "archives.csv", "-o"]));
     ran.exits(1)
@@ -606,8 +604,8 @@ fn a_dry_run_leaves_out_what_is_there() {
 #[test]
 fn nobody_waits_for_a_turn_that_the_budget_has_ended() {
     let server = Server::start(|_, _| {
-        std::thread::sleep(Duration::from_millis(20));
-        Answer::Serve(jpeg(1), "image/jpeg")
+        let answer = Answer::Serve(jpeg(1), "image/jpeg");
+        Answer::Late(Duration::from_millis(20), Box::new(answer))
     });
     let work = Workdir::new();
     let image = |i: usize| plain(&format!("i{i}"), server.url(&format!("/{i}.jpg")));
@@ -615,8 +613,7 @@ fn nobody_waits_for_a_turn_that_the_budget_has_ended() {
     // Eight wait for the one place when the second answer is the last.
     let flags = ["--budget", "requests=2", "-j", "8", "--per-host", "1"];
     let child = work.command("download", &args(&flags)).spawn().unwrap();
-    let mut child = Running(child);
-    wait_until(|| child.0.try_wait().unwrap().is_some());
+    recto_testkit::ends(&mut Running(child));
     assert_eq!(server.log().len(), 2);
     assert_eq!(rows(&work, "failures.csv").len(), 10);
 }

@@ -203,7 +203,7 @@ fn what_has_no_regions_is_a_failure_with_its_reason() {
     let failures = work.text("failures.csv");
     for (id, words) in [
         ("plain", "--regions needs an image service"),
-        ("odd", "its boxes are in a space of 30 x 900"),
+        ("odd", "its boxes are in a coordinate space of 30 x 900"),
         ("gone", "info.json"),
         (
             "/iiif/b#xywh=20,10,40,30",

@@ -1,13 +1,20 @@
 //! Day by day: health, counts, logs, slow clients, too much to do.
 
+use std::io::ErrorKind::{TimedOut, WouldBlock};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::running::{Serving, folder};
+use recto_testkit::gate::Gate;
+use recto_testkit::server::{Answer, Server};
 use recto_testkit::wait_until;
+
+/// The longest that a test waits for the server to say or end something.
+const LONGEST: Duration = Duration::from_secs(30);
 
 #[test]
 fn health_and_counts_are_there_for_those_who_watch() {
@@ -66,11 +73,36 @@ fn every_answer_is_a_line_of_the_log() {
 fn clients_that_stall_are_left() {
     let work = folder();
     let server = Serving::start(&work, &["pictures", "--client-timeout", "1"]);
-    let begin = |_| begun(&server, b"GET /health HTTP/1.1\r\nhost: x\r\n");
-    for mut stream in (0..3).map(begin) {
-        let mut rest = Vec::new();
-        let _ = stream.read_to_end(&mut rest);
+    let silent = begun(&server, b"");
+    let half = begun(&server, b"GET /health HTTP/1.1\r\nhost: x\r\n");
+    let mut answered = begun(&server, b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n");
+    let mut start = [0; 15];
+    answered.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+    for (name, stream) in [("silent", silent), ("half", half), ("answered", answered)] {
+        let last = last_words(stream);
+        assert!(!last.contains("HTTP/1.1 200"), "{name}: {last}");
     }
+    wait_until(|| connections(&server) == 1);
+    assert_eq!(server.get("/health").status, 200);
+}
+
+/// What comes before the server closes a connection, which it has to do.
+fn last_words(mut stream: TcpStream) -> String {
+    let mut last = Vec::new();
+    match stream.read_to_end(&mut last) {
+        Err(e) if [WouldBlock, TimedOut].contains(&e.kind()) => panic!("it is still open"),
+        // With words unread on the other side, the end is a reset.
+        _ => String::from_utf8_lossy(&last).into_owned(),
+    }
+}
+
+/// How many connections there are, the one that asks for it among them.
+fn connections(server: &Serving) -> u32 {
+    let counts = String::from_utf8(server.get("/metrics").body).unwrap();
+    let mut lines = counts.lines();
+    let open = lines.find_map(|line| line.strip_prefix("recto_connections "));
+    open.unwrap().parse().unwrap()
 }
 
 #[test]
@@ -79,14 +111,14 @@ fn a_correction_that_never_arrives_is_not_waited_for() {
     let args = ["pictures", "--patience", "1", "--review", "review.jsonl"];
     let server = Serving::start(&work, &args);
     let head = b"POST /review/a HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
-    let mut answer = String::new();
-    let _ = begun(&server, head).read_to_string(&mut answer);
+    let answer = last_words(begun(&server, head));
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
 
 /// A connection on which so much was sent.
 fn begun(server: &Serving, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(LONGEST)).unwrap();
     stream.write_all(bytes).unwrap();
     stream
 }
@@ -104,7 +136,7 @@ fn whoever_waits_longest_makes_room_for_who_has_something_to_ask() {
     let server = Serving::start(&work, &args);
     let health = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
     // Parts of a request are as good as none; who was answered begins anew.
-    let mut idle = begun(&server, b"");
+    let idle = begun(&server, b"");
     let mut slow = begun(&server, b"GET /health HTTP/1.1\r\nhost: x\r\n");
     let mut asked = begun(&server, health);
     let mut one_answer = [0; 15];
@@ -117,10 +149,8 @@ fn whoever_waits_longest_makes_room_for_who_has_something_to_ask() {
         other.read_exact(&mut one_answer).unwrap();
         others.push(other);
     }
-    for stream in [&mut idle, &mut slow] {
-        let mut rest = Vec::new();
-        let ended = stream.read_to_end(&mut rest);
-        assert!(ended.is_err() || rest.is_empty());
+    for stream in [idle, slow] {
+        assert_eq!(last_words(stream), "");
     }
 }
 
@@ -137,11 +167,8 @@ fn connections_leave_files_to_be_opened() {
     let server = Serving::of(bound);
     let idle: Vec<TcpStream> = (0..200).map(|_| begun(&server, b"")).collect();
     server.image("/iiif/3/a/full/max/0/default.jpg");
-    let counts = String::from_utf8(server.get("/metrics").body).unwrap();
-    let open = counts
-        .lines()
-        .find_map(|line| line.strip_prefix("recto_connections "));
-    assert!(open.unwrap().parse::<u32>().unwrap() <= 48, "{counts}");
+    let open = connections(&server);
+    assert!(open <= 48, "{open}");
     drop(idle);
     let (code, _, err) = server.stop();
     assert_eq!(code, 0, "{err}");
@@ -158,10 +185,7 @@ fn many_idle_connections_keep_nobody_out() {
         .collect();
     assert_eq!(server.get("/health").status, 200);
     drop(idle);
-    wait_until(|| {
-        let text = String::from_utf8(server.get("/metrics").body).unwrap();
-        text.lines().any(|line| line == "recto_connections 1")
-    });
+    wait_until(|| connections(&server) == 1);
 }
 
 /// A 70-byte file that says it holds 2^32 pixels, and one that lies about itself after the start.
@@ -225,29 +249,31 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[test]
 fn answers_on_their_way_are_finished_before_it_stops() {
+    // Whether the image may be seen is asked of a service, which answers only when the server has been told to stop.
+    let gate = Gate::closed();
+    let asked = gate.clone();
+    let delegate = Server::start(move |_, _| match asked.pass() {
+        true => Answer::Serve(br#"{"may": "full"}"#.to_vec(), "application/json"),
+        false => Answer::Reset,
+    });
     let work = folder();
-    let server = Serving::start(&work, &["pictures"]);
-    let mut stream = TcpStream::connect(&server.address).unwrap();
-    stream
-        .write_all(
-            b"GET /iiif/3/in%20b%2Fc/full/^2000,1500/22/default.png HTTP/1.1\r\nhost: x\r\n\r\n",
-        )
-        .unwrap();
-    // Taken up: then it is told to stop.
-    wait_until(|| {
-        let text = String::from_utf8(server.get("/metrics").body).unwrap();
-        text.lines().any(|line| line == "recto_connections 2")
-    });
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        bytes
-    });
-    let (code, _, err) = server.stop();
-    assert_eq!(code, 0, "{err}");
-    let bytes = reader.join().unwrap();
+    let url = delegate.url("/may");
+    let rules = "[auth]\n[[auth.rules]]\nmay = \"delegate\"\n[auth.delegate]\ntimeout = 60\n";
+    work.write("recto.toml", format!("{rules}url = \"{url}\"\n"));
+    let server = Serving::start(&work, &["pictures", "-c", "recto.toml"]);
+    let address = server.address.clone();
+    let head = b"GET /iiif/3/a/full/max/0/default.png HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut stream = begun(&server, head);
+    wait_until(|| gate.held() == 1);
+    let stopped = std::thread::spawn(move || server.stop());
+    wait_until(|| TcpStream::connect(&address).is_err());
+    gate.open();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
     assert!(bytes.starts_with(b"HTTP/1.1 200 OK"));
     assert!(bytes.ends_with(b"IEND\xae\x42\x60\x82"));
+    let (code, _, err) = stopped.join().unwrap();
+    assert_eq!(code, 0, "{err}");
 }
 
 #[test]

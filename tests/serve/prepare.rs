@@ -305,8 +305,17 @@ fn a_file_of_the_same_length_and_date_is_another_all_the_same() {
     let date = std::fs::metadata(&path).unwrap().modified().unwrap();
     let prepare = ["pictures", "--prepare", "--pyramids"];
     work.run("serve", &prepare).exits(0);
-    // The clock of the file system ticks a few hundred times a second.
-    std::thread::sleep(std::time::Duration::from_millis(50));
+    // The clock of the file system ticks a few hundred times a second: until it shows a later time.
+    let changed = |path: &std::path::Path| {
+        use std::os::unix::fs::MetadataExt;
+        let about = std::fs::metadata(path).unwrap();
+        (about.ctime(), about.ctime_nsec())
+    };
+    let before = changed(&path);
+    recto_testkit::wait_until(|| {
+        work.write("probe", "");
+        changed(&work.path("probe")) > before
+    });
     work.write("pictures/a.tif", grey(200));
     let file = std::fs::File::options().write(true).open(&path).unwrap();
     file.set_modified(date).unwrap();

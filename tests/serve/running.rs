@@ -4,10 +4,14 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use recto_testkit::Workdir;
+
+/// The longest that an answer takes; tests fail then, and do not hang.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A running server; killed if the test did not stop it.
 pub struct Serving {
@@ -57,6 +61,7 @@ impl Serving {
 
     pub fn ask_with(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Got {
         let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(LONGEST)).unwrap();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: pictures.example\r\nconnection: close\r\n{headers}\r\n"
         );

@@ -186,12 +186,20 @@ fn stripped(reader: &mut Reader, scan: &Scan) -> Result<Vec<u8>, JoinError> {
     let mut out = vec![0xFF, 0xD8];
     for (code, body) in reader.segments(scan.start)? {
         match code {
-            0xE0..=0xEF | 0xFE => {}
             // The height may have been given after the scan (DNL), which is not copied.
             0xC0..=0xC2 => {
                 write_segment(&mut out, code, &[&body[..1], &height, &body[3..]].concat())
             }
-            _ => write_segment(&mut out, code, body),
+            // Some encoders leave Ss, Se, Ah and Al unset, which not all decoders accept; a sequential scan has only
+            // these (B.2.3).
+            0xDA => write_segment(
+                &mut out,
+                code,
+                &[&body[..body.len() - 3], &[0, 63, 0]].concat(),
+            ),
+            0xDB | 0xC4 | 0xDD => write_segment(&mut out, code, body),
+            // Application segments and comments, and what has no meaning here.
+            _ => {}
         }
     }
     out.extend_from_slice(&bytes[scan.start..end]);

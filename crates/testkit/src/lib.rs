@@ -5,6 +5,7 @@
 //! Programs are run as programs and schemas read from `schemas/`, so this crate does not depend on recto.
 
 pub mod dataset;
+pub mod gate;
 pub mod iiif;
 pub mod m3;
 pub mod readers;
@@ -275,6 +276,16 @@ pub fn wait_until(mut holds: impl FnMut() -> bool) {
         );
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
+}
+
+/// Waits until a program has ended.
+///
+/// # Panics
+/// When it runs for more than 30 seconds yet.
+#[track_caller]
+pub fn ends(program: &mut Running) -> std::process::ExitStatus {
+    wait_until(|| program.0.try_wait().unwrap().is_some());
+    program.0.wait().unwrap()
 }
 
 /// A program under way; ended with the test.

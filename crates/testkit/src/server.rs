@@ -25,10 +25,12 @@ pub enum Answer {
     FullCut(u16, Vec<(String, String)>, Vec<u8>, usize),
     /// Closes the connection without an answer.
     Reset,
-    /// 200 with headers, then silence for this long.
+    /// 200 with headers, then silence for this long: for clients that must give up by their own timeout.
     Stall(Duration),
-    /// 200, one byte of the body each time this long has passed.
+    /// 200, one byte of the body each time this long has passed: for clients that must tell slow from dead.
     Drip(Duration, Vec<u8>),
+    /// The answer within, after this long: for clients that have more to do than a server answers.
+    Late(Duration, Box<Answer>),
 }
 
 /// A request that arrived: method, path with query, headers in lower case, body.
@@ -256,6 +258,10 @@ fn answer(output: &mut impl Write, request: &Arrived, answer: Answer) -> bool {
         ),
         Answer::FullCut(status, headers, body, n) => (status, headers, body, Some(n)),
         Answer::Reset => return false,
+        Answer::Late(time, answer) => {
+            thread::sleep(time);
+            return self::answer(output, request, *answer);
+        }
         Answer::Drip(pause, body) => {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
             let _ = output.write_all(head.as_bytes());

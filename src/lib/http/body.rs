@@ -99,6 +99,9 @@ impl<'a> Flow<'a> {
 }
 
 /// One attempt at an answer, in memory.
+///
+/// # Errors
+/// Those of [`Sender::open`]; `truncated`, `timeout` or, for a body that is too large, `unsupported`.
 pub async fn read(
     sender: &Sender,
     request: &Request,
@@ -135,6 +138,9 @@ pub async fn read(
 
 /// One attempt at a body in a part file, resumed where an earlier one stopped if the server proves that it is still the
 /// same file.
+///
+/// # Errors
+/// Those of [`read`], and those of the disk.
 pub async fn save(
     sender: &Sender,
     request: &Request,

@@ -52,9 +52,9 @@ impl Spent {
         let budget = self.budget?;
         let (requests, bytes) = self.read();
         let spent = if budget.requests.is_some_and(|most| requests >= most) {
-            format!("{requests} requests")
+            plural(requests, "request")
         } else if budget.bytes.is_some_and(|most| bytes >= most) {
-            format!("{bytes} bytes")
+            plural(bytes, "byte")
         } else if budget.time.is_some_and(|most| self.start.elapsed() >= most) {
             format!("{} s", self.start.elapsed().as_secs())
         } else {
@@ -62,4 +62,9 @@ impl Spent {
         };
         Some(Error::budget(&spent))
     }
+}
+
+fn plural(n: u64, noun: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{ending}")
 }

@@ -25,7 +25,7 @@ pub fn header(text: &str) -> Result<HostHeader, String> {
     let name = name
         .trim()
         .parse()
-        .map_err(|_| format!("`{name}` is not a header name"))?;
+        .map_err(|_| format!("`{name}` is not a valid header name"))?;
     let value = value_of(value, &format!("the value of `{name}`"))?;
     Ok(HostHeader { host, name, value })
 }

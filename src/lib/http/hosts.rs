@@ -143,6 +143,9 @@ impl Host {
     }
 
     /// Waits until a request may be sent. `again`: it failed before. `over_budget` ends the wait.
+    ///
+    /// # Errors
+    /// If the host was given up, or the budget is used up.
     pub async fn slot(
         self: &Arc<Self>,
         again: bool,

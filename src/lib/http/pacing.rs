@@ -43,7 +43,7 @@ pub struct Pacing {
     rate: f64,
     /// Whether the host was overloaded before: then both grow slowly.
     is_wary: bool,
-    level: Level,
+    recent: Latency,
     next_slot: Instant,
     paused_until: Instant,
     /// Why it is paused, in the words of [`Pacing::hold`].
@@ -63,7 +63,7 @@ pub struct Pacing {
 
 /// How fast answers came since the window last grew, and before that.
 #[derive(Debug, Default)]
-struct Level {
+struct Latency {
     sum: Duration,
     answers: u32,
     before: Option<Duration>,
@@ -99,7 +99,7 @@ impl Pacing {
             in_flight: 0,
             rate: FIRST_RATE.min(limit.per_second),
             is_wary: false,
-            level: Level::default(),
+            recent: Latency::default(),
             next_slot: now,
             paused_until: now,
             why_paused: "strain",
@@ -201,25 +201,25 @@ impl Pacing {
 
     /// An answer that is not an error began this long after its request.
     pub fn succeeded(&mut self, latency: Duration) {
-        let level = &mut self.level;
-        level.sum += latency;
-        level.answers += 1;
-        if f64::from(level.answers) < self.window.max(2.0) {
+        let recent = &mut self.recent;
+        recent.sum += latency;
+        recent.answers += 1;
+        if f64::from(recent.answers) < self.window.max(2.0) {
             return;
         }
-        let mean = level.sum / level.answers;
-        let is_flat = level
+        let mean = recent.sum / recent.answers;
+        let is_flat = recent
             .before
             .is_none_or(|before| mean <= before.mul_f64(1.5) + SLACK);
         // The expected latency rises slowly: a host may have become slower for good.
-        let before = level.before.map_or(mean, |before| before.mul_f64(1.05));
-        self.level = Level {
+        let before = recent.before.map_or(mean, |before| before.mul_f64(1.05));
+        self.recent = Latency {
             before: Some(if is_flat {
                 mean.max(before.min(mean))
             } else {
                 before
             }),
-            ..Level::default()
+            ..Latency::default()
         };
         if is_flat {
             self.grow();
@@ -242,7 +242,7 @@ impl Pacing {
             true => (self.rate / 2.0).max(SLOWEST.min(self.limit.per_second)),
             false => 0.0,
         };
-        self.level = Level::default();
+        self.recent = Latency::default();
     }
 
     /// The host answered with a status; `wait` is its `Retry-After`, `pause` the first wait between retries.

@@ -20,6 +20,9 @@ const MAX_ANONYMOUS: u64 = 100;
 
 /// Whether robots.txt allows a request, and the host may be asked without `--contact`. `fetch` gets a file of the host by
 /// its path, up to [`MAX_BYTES`].
+///
+/// # Errors
+/// Of kind `robots` if it is not allowed; those of `fetch` if robots.txt cannot be fetched.
 pub async fn check_robots(
     options: &Options,
     host: &Host,
@@ -76,6 +79,9 @@ fn robots_of(answer: Result<Vec<u8>, FailedAttempt>) -> Result<Robots, FailedAtt
 }
 
 /// Whether the host opts out of mining for an image, in its tdmrep.json. `fetch` as in [`check_robots`].
+///
+/// # Errors
+/// Of kind `reserved` if it does, without `--ignore-opt-out`; those of `fetch`.
 pub async fn check_reservations(
     options: &Options,
     host: &Host,
@@ -101,6 +107,9 @@ pub async fn check_reservations(
 }
 
 /// What follows from an opt-out: an error, or a note with `--ignore-opt-out`.
+///
+/// # Errors
+/// Of kind `reserved`.
 pub fn opted_out(options: &Options, request: &Request, declared: String) -> Result<(), Error> {
     match options.ignore_opt_out {
         true => {

@@ -77,6 +77,9 @@ impl Sender {
 
     /// Sends a request, and hands over an answer whose status is 2xx, 304, or 416 to a request for a part. `again`: an
     /// earlier attempt failed.
+    ///
+    /// # Errors
+    /// Every other status, a host that cannot be reached or does not allow the request, an exhausted budget.
     pub async fn open(
         &self,
         request: &Request,
@@ -101,6 +104,9 @@ impl Sender {
     }
 
     /// The URL that is really requested: after `--rewrite`, blanks and non-ASCII characters encoded, otherwise unchanged.
+    ///
+    /// # Errors
+    /// Of kind `unsupported` if it is not an http or https URL.
     pub fn resolve(&self, url: &str) -> Result<Url, Error> {
         let url = &*self.options.rewritten(url);
         let parsed = Url::parse(url)

@@ -25,11 +25,16 @@ impl Random {
     }
 }
 
-/// Runs a check with seeds 0 to `runs`, or with `RECTO_SEED` alone.
+/// Runs a check with seeds 0 to `runs`. The environment variable `RECTO_SEED` names the first seed, and alone the only
+/// one; `RECTO_CASES` says how many there are.
 pub fn with_seeds(runs: u64, check: impl Fn(&mut Random)) {
-    let seed = std::env::var("RECTO_SEED").ok();
-    let seed: Option<u64> = seed.map(|text| text.parse().expect("RECTO_SEED is a number"));
-    for seed in seed.map_or(0..runs, |seed| seed..seed + 1) {
+    let number = |name| {
+        let text = std::env::var(name).ok();
+        text.map(|text| text.parse::<u64>().expect("a number"))
+    };
+    let first = number("RECTO_SEED");
+    let cases = number("RECTO_CASES").unwrap_or(if first.is_some() { 1 } else { runs });
+    for seed in (first.unwrap_or(0)..).take(cases as usize) {
         let _told = OnPanic(seed);
         check(&mut Random(seed));
     }

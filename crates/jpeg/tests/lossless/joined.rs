@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use proptest::prelude::*;
+use recto_jpeg::index::{HuffmanTables, Index, Window};
 use recto_jpeg::{Grid, JoinError, Plan, SymbolCounts, check, tiled};
 
 use crate::fixtures::*;
@@ -489,4 +490,28 @@ fn tiles_that_a_tiff_cannot_hold_are_refused() {
     let file = writer.finish().map_err(refusal).unwrap().into_inner();
     assert_eq!(directory(&file)[&322], [64]);
     assert_eq!(directory(&file)[&323], [32]);
+}
+
+#[test]
+fn a_crop_is_padded_to_the_size_that_a_jpeg_can_have() {
+    let bytes = Shape::default().encode(&Picture::drawn([40, 24], 3, 1));
+    let index = Index::read(&bytes).unwrap();
+    let window = Window {
+        from: [3, 1],
+        to: [5, 3],
+    };
+    let crop = |padded| index.crop(&bytes, window, padded, HuffmanTables::Standard);
+    for (padded, size) in [
+        (None, [16, 16]),
+        (Some([4, 2]), [32, 16]),
+        // Never smaller than the window.
+        (Some([1, 9]), [16, 72]),
+    ] {
+        let info = check(&crop(padded).unwrap()).unwrap();
+        assert_eq!([info.width, info.height], size, "{padded:?}");
+    }
+    for padded in [[8192, 1], [1, u32::MAX]] {
+        let found = crop(Some(padded)).unwrap_err();
+        assert!(matches!(found, JoinError::TooLarge(_)), "{found}");
+    }
 }

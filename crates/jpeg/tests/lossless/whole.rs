@@ -419,3 +419,20 @@ fn few_bytes_cannot_ask_for_much_memory() {
         "{found}"
     );
 }
+
+#[test]
+fn a_colour_profile_in_as_many_segments_as_there_can_be_is_read() {
+    let plain = encoded(Shape::default());
+    for count in [254u8, 255] {
+        let part = |number: u8| {
+            segment(
+                0xE2,
+                &[b"ICC_PROFILE\0", &[number, count, number][..]].concat(),
+            )
+        };
+        let parts: Vec<u8> = (1..=count).flat_map(part).collect();
+        let bytes = [&plain[..2], &parts, &plain[2..]].concat();
+        let profile: Vec<u8> = (1..=count).collect();
+        assert_eq!(check(&bytes).unwrap().icc, Some(profile));
+    }
+}

@@ -99,7 +99,7 @@ fn sheet(image: &LocalizedImage, size: [u32; 2]) -> Result<(&Service, Sheet), St
     };
     if !frame.has_shape_of(pixels) {
         return Err(format!(
-            "its boxes are in a space of {} x {}, which does not have the aspect ratio of the image of {width} x {height}",
+            "its boxes are in a coordinate space of {} x {}, which does not have the aspect ratio of the image of {width} x {height}",
             frame.width, frame.height
         ));
     }
@@ -419,7 +419,7 @@ mod tests {
             (unknown, "the coordinate space of its boxes"),
             (
                 image([9.0, 90.0], None, one()),
-                "its boxes are in a space of 9 x 90",
+                "its boxes are in a coordinate space of 9 x 90",
             ),
             (
                 image([9.0, 9.0], Some([95, 0, 9, 9]), one()),

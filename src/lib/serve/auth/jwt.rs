@@ -1,18 +1,31 @@
 //! JSON Web Tokens (RFC 7519, 7515, 8725): signature, time, audience and issuer. The key says which algorithm it
-//! is for; what a token says of itself can only disagree. Pure.
+//! is for; what a token says of itself can only disagree. `jsonwebtoken` reads and judges them, `ring` checks the
+//! signatures. Pure.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ring::hmac;
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error, ErrorKind, new_error};
+use jsonwebtoken::jwk::{JwkSet, PublicKeyUse};
+use jsonwebtoken::signature::{Error as NotSigned, Verifier};
+use jsonwebtoken::{DecodingKey, DecodingKeyKind, EncodingKey, Header, Validation};
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
-    VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    UnparsedPublicKey, VerificationAlgorithm,
 };
+use ring::{error::Unspecified, hmac};
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 /// The longest token that is looked at.
 const MOST: usize = 16 << 10;
+
+/// Kinds of public keys (RFC 8017, 5480, 8410).
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const CURVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const EDWARDS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// Algorithms of RFC 7518 and 8037; `none` is none of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -27,13 +40,25 @@ pub enum Algorithm {
     EdDSA,
 }
 
+impl From<Algorithm> for jsonwebtoken::Algorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::HS256 => Self::HS256,
+            Algorithm::RS256 => Self::RS256,
+            Algorithm::ES256 => Self::ES256,
+            Algorithm::EdDSA => Self::EdDSA,
+        }
+    }
+}
+
 /// What a token must be, from the configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// How it is signed.
     pub algorithm: Algorithm,
-    /// The file of the key: for HS256 the secret, at least 32 bytes; else a public key in PEM.
+    /// The file of the key: for HS256 the secret, at least 32 bytes; else a public key in PEM, or a set of them
+    /// (JWKS, RFC 7517) from which the token's `kid` chooses.
     pub key: std::path::PathBuf,
     /// `iss` must be this.
     pub issuer: Option<String>,
@@ -62,19 +87,9 @@ fn groups() -> String {
     "groups".into()
 }
 
-/// A key that tokens are held against.
-pub enum Key {
-    /// The secret of HS256.
-    Secret(hmac::Key),
-    /// A public key as its algorithm takes it.
-    Public(&'static dyn VerificationAlgorithm, Vec<u8>),
-}
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Key")
-    }
-}
+/// The keys that tokens are checked with, each with its name if it has one.
+#[derive(Debug)]
+pub struct Key(Vec<(Option<String>, DecodingKey)>);
 
 /// Whose token it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,37 +104,80 @@ pub struct Bearer {
 
 impl Key {
     /// Reads the file of a key.
+    ///
+    /// # Errors
+    /// If it holds no key for the algorithm.
     pub fn read(algorithm: Algorithm, file: &[u8]) -> Result<Self, String> {
+        let set = serde_json::from_slice::<JwkSet>(file);
         if algorithm == Algorithm::HS256 {
             let secret = file.strip_suffix(b"\n").unwrap_or(file);
-            return match (secret.len(), secret.starts_with(b"-----BEGIN")) {
-                // Whoever knows a public key could sign with it.
-                (_, true) => Err("is a key in PEM, HS256 takes a secret".into()),
-                (..32, _) => Err("is shorter than the 32 bytes that HS256 asks for".into()),
-                _ => Ok(Key::Secret(hmac::Key::new(hmac::HMAC_SHA256, secret))),
+            // Whoever knows a public key could sign with it.
+            let is_public = secret.starts_with(b"-----BEGIN") || set.is_ok();
+            let key = match secret.len() {
+                _ if is_public => Err("is a key in PEM or JWKS, HS256 takes a secret"),
+                ..32 => Err("is shorter than the 32 bytes that HS256 needs"),
+                _ => DecodingKey::from_secret(secret).map_err(|_| "is not a valid secret"),
             };
+            return Ok(Key(vec![(None, key?)]));
         }
-        let text = std::str::from_utf8(file).map_err(|_| "is no public key in PEM")?;
-        let der = pem(text).ok_or("is no public key in PEM (`-----BEGIN PUBLIC KEY-----`)")?;
-        let (oid, key) = public_key(&der).ok_or("is no public key that can be read")?;
-        let (wanted, kind): (&[u8], &'static dyn VerificationAlgorithm) = match algorithm {
-            Algorithm::RS256 => (RSA, &RSA_PKCS1_2048_8192_SHA256),
-            Algorithm::ES256 => (P256, &ECDSA_P256_SHA256_FIXED),
-            Algorithm::EdDSA | Algorithm::HS256 => (EDWARDS, &ED25519),
-        };
-        match oid.starts_with(wanted) {
-            true => Ok(Key::Public(kind, key.to_vec())),
-            false => Err(format!("is a key of another kind than {algorithm:?} takes")),
+        match set {
+            Ok(set) => Key::of_set(algorithm, &set),
+            Err(_) => Ok(Key(vec![(None, public_key(algorithm, file)?)])),
         }
     }
 
-    fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        match self {
-            Key::Secret(key) => hmac::verify(key, message, signature).is_ok(),
-            Key::Public(kind, key) => UnparsedPublicKey::new(*kind, key)
-                .verify(message, signature)
-                .is_ok(),
+    /// The keys of a set that are for signatures of this algorithm; others may stand beside them.
+    fn of_set(algorithm: Algorithm, set: &JwkSet) -> Result<Self, String> {
+        let wanted = jsonwebtoken::Algorithm::from(algorithm);
+        let keys = set.keys.iter().filter_map(|jwk| {
+            let common = &jwk.common;
+            let is_meant = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature))
+                && common.key_algorithm.is_none_or(|a| a == wanted.into());
+            let key = DecodingKey::from_jwk(jwk).ok().filter(|_| is_meant)?;
+            let fits = key.family() == wanted.family() && has_length(algorithm, &key);
+            fits.then(|| (common.key_id.clone(), key))
+        });
+        let keys: Vec<_> = keys.collect();
+        match keys.is_empty() {
+            true => Err(format!("is a JWKS without a key for {algorithm:?}")),
+            false => Ok(Key(keys)),
         }
+    }
+
+    /// The key that a token names. A single key is for all tokens.
+    fn of(&self, head: &Header) -> Option<&DecodingKey> {
+        let named = self
+            .0
+            .iter()
+            .find(|(id, _)| id.is_some() && *id == head.kid);
+        let only = self.0.first().filter(|_| self.0.len() == 1);
+        named.or(only).map(|(_, key)| key)
+    }
+}
+
+/// Reads a public key in PEM.
+fn public_key(algorithm: Algorithm, file: &[u8]) -> Result<DecodingKey, String> {
+    let der = SubjectPublicKeyInfoDer::from_pem_slice(file)
+        .map_err(|_| "is not a public key in PEM (`-----BEGIN PUBLIC KEY-----`), and not a JWKS")?;
+    let unreadable = "is not a public key that can be read";
+    let found = SubjectPublicKeyInfoRef::try_from(&*der).map_err(|_| unreadable)?;
+    let bits = found.subject_public_key.as_bytes().ok_or(unreadable)?;
+    let curve = found.algorithm.parameters_oid().ok();
+    match (algorithm, found.algorithm.oid) {
+        (Algorithm::RS256, RSA) => Ok(DecodingKey::from_rsa_der(bits)),
+        (Algorithm::ES256, CURVE) if curve == Some(P256) => Ok(DecodingKey::from_ec_der(bits)),
+        (Algorithm::EdDSA, EDWARDS) => Ok(DecodingKey::from_ed_der(bits)),
+        _ => Err(format!("is a key of another kind than {algorithm:?} takes")),
+    }
+}
+
+/// Whether a key from a set is of the curve of the algorithm; an RSA key may have any length.
+fn has_length(algorithm: Algorithm, key: &DecodingKey) -> bool {
+    let length = key.try_get_as_bytes().map(<[u8]>::len);
+    match algorithm {
+        Algorithm::ES256 => length == Ok(65),
+        Algorithm::EdDSA => length == Ok(32),
+        Algorithm::RS256 | Algorithm::HS256 => true,
     }
 }
 
@@ -128,7 +186,10 @@ pub fn is_one(text: &str) -> bool {
     text.matches('.').count() == 2 && text.starts_with("ey")
 }
 
-/// Whose token it is at a time, in seconds since 1970, or why it is nobody's.
+/// Whose token it is at a time, in seconds since 1970.
+///
+/// # Errors
+/// Why it is nobody's.
 pub fn verify(
     token: &str,
     key: &Key,
@@ -138,29 +199,30 @@ pub fn verify(
     if token.len() > MOST {
         return Err("it is too long");
     }
-    let (message, signature) = token.rsplit_once('.').ok_or("it is no token")?;
-    let (head, claims) = message.split_once('.').ok_or("it is no token")?;
-    let head = object(head).ok_or("its head cannot be read")?;
-    let algorithm = head.get("alg").and_then(Value::as_str);
-    if algorithm != Some(&format!("{:?}", settings.algorithm)) {
+    let head = jsonwebtoken::decode_header(token).map_err(|e| match e.kind() {
+        ErrorKind::InvalidToken => "it is not a token",
+        // An algorithm that is not one of RFC 7518, as `none`.
+        ErrorKind::Json(e) if e.is_data() => "it is signed in another way",
+        _ => "its head cannot be read",
+    })?;
+    if head.alg != settings.algorithm.into() {
         return Err("it is signed in another way");
     }
-    if head.contains_key("crit") {
-        return Err("it asks for what is not understood");
+    if head.crit.is_some() {
+        return Err("it needs something that is not understood");
     }
-    let signature = URL_SAFE_NO_PAD.decode(signature);
-    let signature = signature.map_err(|_| "its signature cannot be read")?;
-    if !key.has_signed(message.as_bytes(), &signature) {
-        return Err("its signature is wrong");
-    }
-    let claims = object(claims).ok_or("its claims cannot be read")?;
-    judge(&claims, settings, now)?;
+    let key = key.of(&head).ok_or("its key is not known")?;
+    // Another call has installed it before.
+    let _ = RING.install_default();
+    let token = jsonwebtoken::decode::<Map<String, Value>>(token, key, &validation(settings));
+    let claims = token.map_err(|e| why(&e))?.claims;
+    judge_times(&claims, settings, now)?;
     let user = claims.get(&settings.user).and_then(Value::as_str);
     let user = user.filter(|user| !user.is_empty());
     Ok(Bearer {
-        user: user.ok_or("it names no user")?.to_owned(),
+        user: user.ok_or("it does not name a user")?.to_owned(),
         groups: words(claims.get(&settings.groups)),
-        // `judge` has found a number there; a cast stops at the integer's ends.
+        // `judge_times` has found a number there; a cast stops at the integer's ends.
         ends: claims
             .get("exp")
             .and_then(Value::as_f64)
@@ -168,7 +230,45 @@ pub fn verify(
     })
 }
 
-fn judge(claims: &Map<String, Value>, settings: &Settings, now: i64) -> Result<(), &'static str> {
+/// What is asked of a token beside its times: those are judged by the caller's clock, the library has its own.
+fn validation(settings: &Settings) -> Validation {
+    let mut validation = Validation::new(settings.algorithm.into());
+    validation.validate_exp = false;
+    validation.required_spec_claims.clear();
+    if let Some(issuer) = &settings.issuer {
+        validation.set_issuer(&[issuer]);
+        validation.required_spec_claims.insert("iss".into());
+    }
+    // RFC 7519 §4.1.3: who is not named must not take it, whether or not a name is configured.
+    if let Some(audience) = &settings.audience {
+        validation.set_audience(&[audience]);
+        validation.required_spec_claims.insert("aud".into());
+    }
+    validation
+}
+
+fn why(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::Base64(_) => "its signature cannot be read",
+        ErrorKind::InvalidSignature => "its signature is wrong",
+        ErrorKind::InvalidIssuer => "it is from somebody else",
+        ErrorKind::InvalidAudience => "it is for somebody else",
+        ErrorKind::MissingRequiredClaim(name) | ErrorKind::InvalidClaimFormat(name) => {
+            match &**name {
+                "iss" => "it is from somebody else",
+                _ => "it is for somebody else",
+            }
+        }
+        ErrorKind::InvalidAlgorithm => "it is signed in another way",
+        _ => "its claims cannot be read",
+    }
+}
+
+fn judge_times(
+    claims: &Map<String, Value>,
+    settings: &Settings,
+    now: i64,
+) -> Result<(), &'static str> {
     let leeway = f64::from(settings.leeway);
     let now = now as f64;
     let time = |name: &str| claims.get(name).map(|v| v.as_f64());
@@ -178,24 +278,9 @@ fn judge(claims: &Map<String, Value>, settings: &Settings, now: i64) -> Result<(
         _ => return Err("it never expires"),
     }
     match time("nbf") {
-        None => {}
-        Some(Some(start)) if now + leeway >= start => {}
-        Some(_) => return Err("it is not valid yet"),
-    }
-    let issuer = claims.get("iss").and_then(Value::as_str);
-    if settings.issuer.is_some() && issuer != settings.issuer.as_deref() {
-        return Err("it is from somebody else");
-    }
-    let audience = match claims.get("aud") {
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
-        Some(Value::String(one)) => vec![one.as_str()],
-        _ => Vec::new(),
-    };
-    match &settings.audience {
-        Some(wanted) if !audience.contains(&wanted.as_str()) => Err("it is for somebody else"),
-        // RFC 7519 §4.1.3: who is not named must not take it.
-        None if claims.contains_key("aud") => Err("it is for somebody else"),
-        _ => Ok(()),
+        None => Ok(()),
+        Some(Some(start)) if now + leeway >= start => Ok(()),
+        Some(_) => Err("it is not valid yet"),
     }
 }
 
@@ -210,53 +295,67 @@ fn words(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-fn object(part: &str) -> Option<Map<String, Value>> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    serde_json::from_slice(&bytes).ok()
+/// Checks signatures with `ring`, which is here for TLS. Nothing is signed.
+static RING: CryptoProvider = CryptoProvider {
+    signer_factory: no_signer,
+    verifier_factory: verifier,
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+fn no_signer(_: &jsonwebtoken::Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
+    Err(new_error(ErrorKind::UnsupportedAlgorithm))
 }
 
-/// Object identifiers as DER has them, of RSA, P-256 (with that of elliptic curves before it) and Ed25519.
-const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
-const P256: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
-const EDWARDS: &[u8] = b"\x06\x03\x2b\x65\x70";
-
-fn pem(text: &str) -> Option<Vec<u8>> {
-    let (_, rest) = text.split_once("-----BEGIN PUBLIC KEY-----")?;
-    let (body, _) = rest.split_once("-----END PUBLIC KEY-----")?;
-    let body: String = body.split_whitespace().collect();
-    STANDARD.decode(body).ok()
-}
-
-/// Algorithm and key of a SubjectPublicKeyInfo (RFC 5280 §4.1): `SEQUENCE { SEQUENCE { OID … }, BIT STRING }`.
-fn public_key(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (info, rest) = element(der, 0x30)?;
-    let (algorithm, after) = element(info, 0x30)?;
-    let (bits, end) = element(after, 0x03)?;
-    let (unused, key) = bits.split_first()?;
-    (rest.is_empty() && end.is_empty() && *unused == 0).then_some((algorithm, key))
-}
-
-/// The content of the first element, which has this tag, and what follows it.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&[found, first], rest) = der.split_first_chunk()?;
-    if found != tag {
-        return None;
+fn verifier(
+    algorithm: &jsonwebtoken::Algorithm,
+    key: &DecodingKey,
+) -> Result<Box<dyn JwtVerifier>, Error> {
+    match algorithm.family() == key.family() {
+        true => Ok(Box::new(Ring(*algorithm, key.clone()))),
+        false => Err(new_error(ErrorKind::InvalidAlgorithm)),
     }
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81 | 0x82 => {
-            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            let length = digits.iter().fold(0, |n, d| n << 8 | usize::from(*d));
-            (length, rest)
-        }
-        _ => return None,
-    };
-    rest.split_at_checked(length)
+}
+
+struct Ring(jsonwebtoken::Algorithm, DecodingKey);
+
+impl JwtVerifier for Ring {
+    fn algorithm(&self) -> jsonwebtoken::Algorithm {
+        self.0
+    }
+}
+
+impl Verifier<Vec<u8>> for Ring {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), NotSigned> {
+        use jsonwebtoken::Algorithm::{ES256, EdDSA, HS256, RS256};
+        let check = |kind: &'static dyn VerificationAlgorithm, key| {
+            UnparsedPublicKey::new(kind, key).verify(message, signature)
+        };
+        let checked = match (self.0, self.1.kind()) {
+            (HS256, DecodingKeyKind::SecretOrDer(secret)) => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+                hmac::verify(&key, message, signature)
+            }
+            (RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+                RsaPublicKeyComponents { n, e }.verify(
+                    &RSA_PKCS1_2048_8192_SHA256,
+                    message,
+                    signature,
+                )
+            }
+            (RS256, DecodingKeyKind::SecretOrDer(key)) => check(&RSA_PKCS1_2048_8192_SHA256, key),
+            (ES256, DecodingKeyKind::SecretOrDer(key)) => check(&ECDSA_P256_SHA256_FIXED, key),
+            (EdDSA, DecodingKeyKind::SecretOrDer(key)) => check(&ED25519, key),
+            _ => Err(Unspecified),
+        };
+        checked.map_err(|_| NotSigned::new())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use ring::rand::SystemRandom;
     use ring::signature::{
         ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
@@ -321,12 +420,12 @@ mod tests {
             (
                 &plain,
                 json!({"sub": "", "exp": NOW + 1}),
-                "it names no user",
+                "it does not name a user",
             ),
             (
                 &plain,
                 json!({"sub": 1, "exp": NOW + 1}),
-                "it names no user",
+                "it does not name a user",
             ),
             (
                 &plain,
@@ -379,12 +478,12 @@ mod tests {
         let cases = [
             (none, "it is signed in another way"),
             (other, "it is signed in another way"),
-            (crit, "it asks for what is not understood"),
+            (crit, "it needs something that is not understood"),
             (format!("{message}."), "its signature is wrong"),
             (message.to_owned(), "its signature is wrong"),
             ("a".repeat(MOST + 1), "it is too long"),
             ("..".into(), "its head cannot be read"),
-            (String::new(), "it is no token"),
+            (String::new(), "it is not a token"),
         ];
         for (token, why) in cases {
             let found = verify(&token, &key, &settings, NOW).unwrap_err();
@@ -397,6 +496,11 @@ mod tests {
             assert!(verify(&torn, &key, &settings, NOW).is_err(), "{torn}");
         }
     }
+
+    /// Object identifiers as DER has them: P-256 with that of elliptic curves before it, and Ed25519.
+    const P256_DER: &[u8] =
+        b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
+    const EDWARDS_DER: &[u8] = b"\x06\x03\x2b\x65\x70";
 
     fn pem_of(algorithm: &[u8], key: &[u8]) -> String {
         let wrap = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
@@ -412,7 +516,7 @@ mod tests {
         let claims = || json!({"sub": "anna", "exp": NOW + 1});
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
-        let edwards = pem_of(EDWARDS, pair.public_key().as_ref());
+        let edwards = pem_of(EDWARDS_DER, pair.public_key().as_ref());
         let key = Key::read(Algorithm::EdDSA, edwards.as_bytes()).unwrap();
         let token_ = token(json!({"alg": "EdDSA"}), claims(), |m| {
             pair.sign(m).as_ref().to_vec()
@@ -422,7 +526,7 @@ mod tests {
         let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(kind, pkcs8.as_ref(), &random).unwrap();
-        let curve = pem_of(P256, pair.public_key().as_ref());
+        let curve = pem_of(P256_DER, pair.public_key().as_ref());
         let key = Key::read(Algorithm::ES256, curve.as_bytes()).unwrap();
         let sign = |m: &[u8]| pair.sign(&random, m).unwrap().as_ref().to_vec();
         let token_ = token(json!({"alg": "ES256"}), claims(), sign);
@@ -451,6 +555,75 @@ mod tests {
                 "{algorithm:?} {pem}"
             );
         }
+    }
+
+    #[test]
+    fn the_key_of_a_set_is_chosen_by_its_name() {
+        let random = SystemRandom::new();
+        let pair = || {
+            let pkcs8 = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+            Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap()
+        };
+        let (old, new) = (pair(), pair());
+        let jwk = |id: &str, pair: &Ed25519KeyPair| {
+            let x = URL_SAFE_NO_PAD.encode(pair.public_key());
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "use": "sig", "alg": "EdDSA", "x": x})
+        };
+        let sealing = json!({"kty": "RSA", "kid": "c", "use": "enc", "n": "AQAB", "e": "AQAB"});
+        let set = |keys: &[Value]| json!({"keys": keys}).to_string();
+        let both = set(&[jwk("a", &old), sealing.clone(), jwk("b", &new)]);
+        let both = Key::read(Algorithm::EdDSA, both.as_bytes()).unwrap();
+        let one = set(&[jwk("a", &old), sealing.clone()]);
+        let one = Key::read(Algorithm::EdDSA, one.as_bytes()).unwrap();
+        let claims = json!({"sub": "anna", "exp": NOW + 1});
+        let cases = [
+            (&both, json!({"alg": "EdDSA", "kid": "a"}), &old, ""),
+            (&both, json!({"alg": "EdDSA", "kid": "b"}), &new, ""),
+            (
+                &both,
+                json!({"alg": "EdDSA", "kid": "b"}),
+                &old,
+                "its signature is wrong",
+            ),
+            (
+                &both,
+                json!({"alg": "EdDSA", "kid": "c"}),
+                &old,
+                "its key is not known",
+            ),
+            (&both, json!({"alg": "EdDSA"}), &old, "its key is not known"),
+            (&one, json!({"alg": "EdDSA"}), &old, ""),
+            (
+                &one,
+                json!({"alg": "EdDSA"}),
+                &new,
+                "its signature is wrong",
+            ),
+        ];
+        for (key, head, pair, wanted) in cases {
+            let token = token(head.clone(), claims.clone(), |m| {
+                pair.sign(m).as_ref().into()
+            });
+            let found = verify(&token, key, &settings(Algorithm::EdDSA), NOW);
+            assert_eq!(found.err().unwrap_or_default(), wanted, "{head}");
+        }
+        for (algorithm, keys) in [
+            (Algorithm::RS256, vec![jwk("a", &old), sealing]),
+            (Algorithm::EdDSA, vec![]),
+            (Algorithm::HS256, vec![jwk("a", &old)]),
+        ] {
+            let read = Key::read(algorithm, set(&keys).as_bytes());
+            assert!(read.is_err(), "{algorithm:?} {keys:?}");
+        }
+
+        let der = RSA_KEY.lines().filter(|line| !line.starts_with('-'));
+        let der = STANDARD.decode(der.collect::<String>()).unwrap();
+        // 294 bytes of SubjectPublicKeyInfo: the modulus of 256 before `02 03 01 00 01`.
+        let (n, e) = (&der[der.len() - 261..der.len() - 5], &der[der.len() - 3..]);
+        let [n, e] = [n, e].map(|part| URL_SAFE_NO_PAD.encode(part));
+        let rsa = set(&[json!({"kty": "RSA", "n": n, "e": e})]);
+        let rsa = Key::read(Algorithm::RS256, rsa.as_bytes()).unwrap();
+        assert!(verify(RSA_TOKEN, &rsa, &settings(Algorithm::RS256), NOW).is_ok());
     }
 
     /// Made with `openssl genrsa`; the private half is gone.

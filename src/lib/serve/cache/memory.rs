@@ -1,166 +1,95 @@
-//! What was made once and may be wanted again: bounded by bytes, the least recently used go first, and what
-//! several ask for at once is made once.
+//! Values that were made once and may be wanted again: bounded by bytes, and made once for all who want them at the
+//! same time. Storing and evicting is done by `quick_cache`.
 
-use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::{Cache as Values, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+
+/// About the bytes of a value. It sizes the list of keys that were evicted lately, which come back sooner.
+const USUAL_BYTES: usize = 32 << 10;
 
 /// The cache.
 #[derive(Debug)]
 pub struct Cache<K, V> {
-    most_bytes: usize,
-    state: Mutex<State<K, V>>,
+    values: Values<K, (V, usize), Weight>,
+    /// Calls of [`Cache::forget`].
+    forgotten: AtomicU64,
 }
 
-#[derive(Debug)]
-struct State<K, V> {
-    slots: HashMap<K, Entry<V>>,
-    /// Keys by their last use.
-    order: BTreeMap<u64, K>,
-    bytes: usize,
-    uses: u64,
+/// A value weighs as many bytes as it takes, at most `most`: a heavier one than the whole cache would not be kept.
+#[derive(Clone, Debug)]
+struct Weight {
+    most: u64,
 }
 
-#[derive(Debug)]
-struct Entry<V> {
-    used: u64,
-    /// 0 while it is being made.
-    bytes: usize,
-    slot: Slot<V>,
+impl<K, V> Weighter<K, (V, usize)> for Weight {
+    fn weight(&self, _: &K, (_, bytes): &(V, usize)) -> u64 {
+        (*bytes as u64).min(self.most).max(1)
+    }
 }
-
-/// Locked while its value is being made: who comes second waits for the first.
-type Slot<V> = Arc<tokio::sync::Mutex<Option<V>>>;
 
 impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     /// A cache of at most `most_bytes`, or of one value if that is larger.
     pub fn new(most_bytes: usize) -> Self {
-        let state = Mutex::new(State {
-            slots: HashMap::new(),
-            order: BTreeMap::new(),
-            bytes: 0,
-            uses: 0,
-        });
-        Cache { most_bytes, state }
+        let options = OptionsBuilder::new()
+            .weight_capacity(most_bytes as u64)
+            .estimated_items_capacity((most_bytes / USUAL_BYTES).clamp(32, 1 << 20))
+            // Each shard would have its own part of the bytes, which a decoded image may exceed.
+            .shards(1)
+            .build();
+        // It fails only where one of the three is missing.
+        let options = options.unwrap_or_else(|e| unreachable!("{e}"));
+        // `quick_cache` takes a value of up to 97 % of the whole.
+        let most = most_bytes as u64 / 20 * 19;
+        let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+        Cache {
+            values: Values::with_options(options, Weight { most }, hasher, lifecycle),
+            forgotten: AtomicU64::new(0),
+        }
     }
 
-    /// The value of a key, and whether it was here; if not, what `make` comes to, with the bytes it takes. A
-    /// failure is not kept: what failed may succeed the next time.
+    /// The value of a key, and whether it was here or already being made; if not, the result of `make`, a value and
+    /// its bytes. If `make` fails or is dropped, the next who waits makes the value.
+    ///
+    /// # Errors
+    /// Those of `make`. They are not kept: what failed may succeed the next time.
     pub async fn get<E>(
         &self,
         key: &K,
         make: impl Future<Output = Result<(V, usize), E>>,
     ) -> Result<(V, bool), E> {
-        let making = Making {
-            cache: self,
-            key,
-            slot: self.slot(key),
+        let place = match self.values.get_value_or_guard_async(key).await {
+            Ok((value, _)) => return Ok((value, true)),
+            Err(place) => place,
         };
-        let mut held = making.slot.lock().await;
-        if let Some(value) = &*held {
-            return Ok((value.clone(), true));
-        }
+        let before = self.forgotten.load(Ordering::SeqCst);
         let (value, bytes) = make.await?;
-        *held = Some(value.clone());
-        self.settle(key, &making.slot, bytes);
+        // Fails where the place was taken away meanwhile; then the value is not kept.
+        let _ = place.insert((value.clone(), bytes));
+        if self.forgotten.load(Ordering::SeqCst) != before {
+            // `forget` does not see what is being made, and this may have been meant.
+            self.values.remove(key);
+        }
         Ok((value, false))
     }
 
-    /// The value of a key if it is here; whoever makes it is not waited for.
+    /// The value of a key if it is here; one that is being made is not waited for.
     pub fn peek(&self, key: &K) -> Option<V> {
-        let slot = lock(&self.state).slots.get(key)?.slot.clone();
-        let held = slot.try_lock().ok()?;
-        held.clone()
+        self.values.peek(key).map(|(value, _)| value)
     }
 
-    /// Lets all values go whose keys are of a kind. What is being made of it is not kept.
+    /// Removes all values whose keys are meant. Those being made at this moment are not kept.
     pub fn forget(&self, is_meant: impl Fn(&K) -> bool) {
-        let mut state = lock(&self.state);
-        let meant: Vec<K> = state
-            .slots
-            .keys()
-            .filter(|key| is_meant(key))
-            .cloned()
-            .collect();
-        for key in meant {
-            state.remove(&key);
-        }
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.values.retain(|key, _| !is_meant(key));
     }
 
     /// Bytes held now.
     pub fn bytes(&self) -> usize {
-        lock(&self.state).bytes
+        usize::try_from(self.values.weight()).unwrap_or(usize::MAX)
     }
-
-    fn slot(&self, key: &K) -> Slot<V> {
-        let mut state = lock(&self.state);
-        state.uses += 1;
-        let used = state.uses;
-        let entry = state.slots.entry(key.clone()).or_insert_with(|| Entry {
-            used,
-            bytes: 0,
-            slot: Slot::default(),
-        });
-        let before = std::mem::replace(&mut entry.used, used);
-        let slot = entry.slot.clone();
-        state.order.remove(&before);
-        state.order.insert(used, key.clone());
-        slot
-    }
-
-    /// Counts a value that was just made, and lets the least recently used go until the rest fits.
-    fn settle(&self, key: &K, slot: &Slot<V>, bytes: usize) {
-        let mut state = lock(&self.state);
-        let Some(entry) = state.slots.get_mut(key) else {
-            return;
-        };
-        if !Arc::ptr_eq(&entry.slot, slot) {
-            return;
-        }
-        entry.bytes = bytes.max(1);
-        state.bytes += bytes.max(1);
-        while state.bytes > self.most_bytes {
-            let made = |k: &&K| *k != key && state.slots.get(k).is_some_and(|e| e.bytes > 0);
-            let Some(oldest) = state.order.values().find(made).cloned() else {
-                return;
-            };
-            state.remove(&oldest);
-        }
-    }
-}
-
-impl<K: Eq + Hash, V> State<K, V> {
-    fn remove(&mut self, key: &K) {
-        if let Some(entry) = self.slots.remove(key) {
-            self.order.remove(&entry.used);
-            self.bytes -= entry.bytes;
-        }
-    }
-}
-
-/// A use of a slot. If it ends and left nothing, by failure or because the client went away, the slot goes with
-/// the last who waits for it.
-struct Making<'a, K: Eq + Hash, V> {
-    cache: &'a Cache<K, V>,
-    key: &'a K,
-    slot: Slot<V>,
-}
-
-impl<K: Eq + Hash, V> Drop for Making<'_, K, V> {
-    fn drop(&mut self) {
-        let mut state = lock(&self.cache.state);
-        // Held by the map and by this use.
-        let alone = Arc::strong_count(&self.slot) <= 2;
-        let empty = |e: &Entry<V>| Arc::ptr_eq(&e.slot, &self.slot) && e.bytes == 0;
-        if alone && state.slots.get(self.key).is_some_and(empty) {
-            state.remove(self.key);
-        }
-    }
-}
-
-/// A thread that panicked left nothing half-done behind: entries are set in one step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -188,6 +117,22 @@ mod tests {
             assert_eq!(hit, there, "{key}");
         }
         assert_eq!(cache.bytes(), 200);
+    }
+
+    #[tokio::test]
+    async fn a_value_larger_than_the_cache_is_kept_alone() {
+        let cache = Cache::new(250);
+        for (key, bytes, there) in [
+            (1, 100, false),
+            (2, 1000, false),
+            (2, 1000, true),
+            (1, 100, false),
+            (1, 100, true),
+        ] {
+            let made = cache.get(&key, async { Ok::<_, ()>((key, bytes)) });
+            assert_eq!(made.await, Ok((key, there)), "{key} {bytes}");
+        }
+        assert!(cache.bytes() <= 250);
     }
 
     #[tokio::test]
@@ -228,11 +173,28 @@ mod tests {
             .get(&1, async { Err::<(u8, usize), _>("cut short") })
             .await;
         assert_eq!(failed.unwrap_err(), "cut short");
-        assert!(lock(&cache.state).slots.is_empty());
+        assert_eq!((cache.values.len(), cache.bytes()), (0, 0));
         assert_eq!(
             cache.get(&1, async { Ok::<_, ()>((5, 1)) }).await,
             Ok((5, false))
         );
+    }
+
+    #[tokio::test]
+    async fn of_several_who_wait_the_next_makes_what_failed() {
+        let (cache, made) = (Cache::new(1000), AtomicUsize::new(0));
+        let ask = || {
+            cache.get(&7, async {
+                tokio::task::yield_now().await;
+                match made.fetch_add(1, Ordering::SeqCst) {
+                    0 => Err("cut short"),
+                    n => Ok((n, 1)),
+                }
+            })
+        };
+        let answers = futures::future::join_all((0..8).map(|_| ask())).await;
+        let failed = answers.iter().filter(|answer| answer.is_err()).count();
+        assert_eq!((made.load(Ordering::SeqCst), failed), (2, 1));
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ use crate::serve::cache::settings::Identity;
 use crate::serve::cache::{TieredCache, disk};
 use crate::serve::catalogue::SharedCatalogue;
 use crate::serve::image_record::{FileFacts, ImageRecord, MOST_PIXELS, measure, page_look};
-use crate::serve::web::metrics::{Metrics, Now, add};
+use crate::serve::web::metrics::{Metrics, Now};
 use crate::summary::counted;
 
 /// The number of threads that render.
@@ -187,7 +187,7 @@ impl Renderer {
         let make = self.make(at, plan, key);
         let (bytes, is_cached) = self.answers.get(&key.to_owned(), make).await?;
         if is_cached {
-            add(&self.metrics.answers_kept, 1);
+            self.metrics.answers_kept.inc();
             self.cache.memory.hit(bytes.len());
         }
         Ok(bytes)
@@ -202,7 +202,7 @@ impl Renderer {
         let size = self.facts(at).ok()?.size;
         let path = prepared.answer(&image.id, &now, size, plan)?;
         let bytes = tokio::task::block_in_place(|| std::fs::read(path)).ok()?;
-        add(&self.metrics.prepared, 1);
+        self.metrics.prepared.inc();
         Some(bytes.into())
     }
 
@@ -322,8 +322,8 @@ impl Renderer {
         };
         let made = off_thread(work).await?;
         if let Some((_, passed)) = made {
-            add(&self.metrics.answers_made, 1);
-            add(&self.metrics.passed, passed.into());
+            self.metrics.answers_made.inc();
+            self.metrics.passed.inc_by(passed.into());
         }
         Ok(made.map(|(bytes, _)| Bytes::from(bytes)))
     }
@@ -384,7 +384,7 @@ impl Renderer {
                 self.pause((at, facts.stamp), why);
             }
             let source = source?;
-            add(&self.metrics.opened, 1);
+            self.metrics.opened.inc();
             // The file was written while it was read, so the pixels may be a mixture of the old image and the new one.
             if self.facts(at).map(|facts| facts.stamp) != Ok(facts.stamp) {
                 return Err(RenderError::Busy);

@@ -1,37 +1,51 @@
 //! What happened so far, counted, as Prometheus reads it (text format 0.0.4).
 
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use prometheus_client::encoding::prometheus_text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+pub use prometheus_text::CONTENT_TYPE;
 
 /// Upper ends, in seconds, of the classes of how long answers took.
 const SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
-/// Statuses that are counted one by one.
+/// Statuses that are counted one by one. All are listed, at zero too, so that rates can be reckoned from the start.
 const STATUSES: [u16; 14] = [
     200, 201, 204, 303, 304, 400, 401, 403, 404, 405, 429, 500, 501, 503,
 ];
 
+/// The label of an answer.
+type Status = [(&'static str, String); 1];
+
 /// The counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Metrics {
-    statuses: [AtomicU64; STATUSES.len()],
-    other_statuses: AtomicU64,
-    body_bytes: AtomicU64,
-    took: [AtomicU64; SECONDS.len() + 1],
-    took_micros: AtomicU64,
+    registry: Registry,
+    answers: Family<Status, Counter>,
+    body_bytes: Counter,
+    took: Histogram,
     /// Connections open now.
-    pub connections: AtomicU64,
+    pub connections: Gauge,
     /// Answers that were kept from an earlier request.
-    pub answers_kept: AtomicU64,
+    pub answers_kept: Counter,
     /// Answers that were rendered.
-    pub answers_made: AtomicU64,
+    pub answers_made: Counter,
     /// Files that were decoded whole, or made ready to be read by tiles.
-    pub opened: AtomicU64,
+    pub opened: Counter,
     /// Tiles handed on as they are stored.
-    pub passed: AtomicU64,
+    pub passed: Counter,
     /// Answers read from what was prepared.
-    pub prepared: AtomicU64,
+    pub prepared: Counter,
+    images: Gauge,
+    answer_bytes: Gauge,
+    picture_bytes: Gauge,
+    tiles_waiting: Gauge,
+    pictures_waiting: Gauge,
 }
 
 /// What is so now, beside what was counted.
@@ -47,143 +61,100 @@ pub struct Now {
     pub waiting: [usize; 2],
 }
 
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("recto");
+        let list = &mut registry;
+        // Listed in the order of these lines; a counter's name gets `_total`.
+        Metrics {
+            answers: add(list, "answers", "Answers by status", Family::default()),
+            took: add(
+                list,
+                "answer_seconds",
+                "How long answers took",
+                Histogram::new(SECONDS),
+            ),
+            body_bytes: new(list, "answer_bytes", "Bytes of bodies"),
+            answers_kept: new(list, "answers_from_memory", "Pictures answered from memory"),
+            answers_made: new(list, "answers_rendered", "Pictures rendered"),
+            passed: new(
+                list,
+                "answers_passed_through",
+                "Stored tiles handed on untouched",
+            ),
+            prepared: new(
+                list,
+                "answers_prepared",
+                "Answers read from what was prepared",
+            ),
+            opened: new(
+                list,
+                "files_opened",
+                "Files decoded whole, or tiled ones made ready",
+            ),
+            images: new(list, "images", "Images served"),
+            connections: new(list, "connections", "Connections open"),
+            answer_bytes: new(list, "answer_memory_bytes", "Memory of kept answers"),
+            picture_bytes: new(list, "picture_memory_bytes", "Memory of kept pictures"),
+            tiles_waiting: new(list, "tiles_waiting", "Tiles that wait for their turn"),
+            pictures_waiting: new(
+                list,
+                "pictures_waiting",
+                "Large pictures that wait for their turn",
+            ),
+            registry,
+        }
+        .with_all_statuses()
+    }
+}
+
 impl Metrics {
+    fn with_all_statuses(self) -> Self {
+        let names = STATUSES.map(|status| status.to_string());
+        for name in names.into_iter().chain(["other".to_owned()]) {
+            drop(self.answers.get_or_create(&[("status", name)]));
+        }
+        self
+    }
+
     /// Counts an answer.
     pub fn answered(&self, status: u16, body_bytes: u64, took: Duration) {
-        let place = STATUSES.iter().position(|known| *known == status);
-        add(
-            place.map_or(&self.other_statuses, |at| &self.statuses[at]),
-            1,
-        );
-        add(&self.body_bytes, body_bytes);
-        let seconds = took.as_secs_f64();
-        let class = SECONDS.iter().position(|end| seconds <= *end);
-        add(&self.took[class.unwrap_or(SECONDS.len())], 1);
-        add(
-            &self.took_micros,
-            u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        );
+        let name = match STATUSES.contains(&status) {
+            true => status.to_string(),
+            false => "other".to_owned(),
+        };
+        self.answers.get_or_create(&[("status", name)]).inc();
+        self.body_bytes.inc_by(body_bytes);
+        self.took.observe(took.as_secs_f64());
     }
 
     /// All of it as text.
     pub fn print(&self, now: &Now) -> String {
+        let [tiles, pictures] = now.waiting;
+        for (gauge, value) in [
+            (&self.images, now.images),
+            (&self.answer_bytes, now.answer_bytes),
+            (&self.picture_bytes, now.picture_bytes),
+            (&self.tiles_waiting, tiles),
+            (&self.pictures_waiting, pictures),
+        ] {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
         let mut text = String::new();
-        self.print_answers(&mut text);
-        let counters = [
-            (
-                "answer_bytes_total",
-                "Bytes of bodies",
-                get(&self.body_bytes),
-            ),
-            (
-                "answers_from_memory_total",
-                "Pictures answered from memory",
-                get(&self.answers_kept),
-            ),
-            (
-                "answers_rendered_total",
-                "Pictures rendered",
-                get(&self.answers_made),
-            ),
-            (
-                "answers_passed_through_total",
-                "Stored tiles handed on untouched",
-                get(&self.passed),
-            ),
-            (
-                "answers_prepared_total",
-                "Answers read from what was prepared",
-                get(&self.prepared),
-            ),
-            (
-                "files_opened_total",
-                "Files decoded whole, or tiled ones made ready",
-                get(&self.opened),
-            ),
-        ];
-        for (name, help, value) in counters {
-            one(&mut text, name, help, "counter", value);
-        }
-        let gauges = [
-            ("images", "Images served", now.images as u64),
-            ("connections", "Connections open", get(&self.connections)),
-            (
-                "answer_memory_bytes",
-                "Memory of kept answers",
-                now.answer_bytes as u64,
-            ),
-            (
-                "picture_memory_bytes",
-                "Memory of kept pictures",
-                now.picture_bytes as u64,
-            ),
-            (
-                "tiles_waiting",
-                "Tiles that wait for their turn",
-                now.waiting[0] as u64,
-            ),
-            (
-                "pictures_waiting",
-                "Large pictures that wait for their turn",
-                now.waiting[1] as u64,
-            ),
-        ];
-        for (name, help, value) in gauges {
-            one(&mut text, name, help, "gauge", value);
-        }
+        // Writing to a String cannot fail.
+        let _ = prometheus_text::encode(&mut text, &self.registry);
         text
     }
-
-    fn print_answers(&self, text: &mut String) {
-        *text +=
-            "# HELP recto_answers_total Answers by status\n# TYPE recto_answers_total counter\n";
-        for (status, count) in STATUSES.iter().zip(&self.statuses) {
-            line(
-                text,
-                &format!("recto_answers_total{{status=\"{status}\"}}"),
-                get(count),
-            );
-        }
-        line(
-            text,
-            "recto_answers_total{status=\"other\"}",
-            get(&self.other_statuses),
-        );
-        *text += "# HELP recto_answer_seconds How long answers took\n# TYPE recto_answer_seconds histogram\n";
-        let mut sum = 0;
-        for (end, count) in SECONDS.iter().zip(&self.took) {
-            sum += get(count);
-            line(
-                text,
-                &format!("recto_answer_seconds_bucket{{le=\"{end}\"}}"),
-                sum,
-            );
-        }
-        sum += get(&self.took[SECONDS.len()]);
-        line(text, "recto_answer_seconds_bucket{le=\"+Inf\"}", sum);
-        let seconds = get(&self.took_micros) as f64 / 1e6;
-        line(text, "recto_answer_seconds_sum", seconds);
-        line(text, "recto_answer_seconds_count", sum);
-    }
 }
 
-/// Adds to a count.
-pub fn add(count: &AtomicU64, n: u64) {
-    count.fetch_add(n, Ordering::Relaxed);
+/// Adds a metric to the list of those that are printed.
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
-fn get(count: &AtomicU64) -> u64 {
-    count.load(Ordering::Relaxed)
-}
-
-fn one(text: &mut String, name: &str, help: &str, kind: &str, value: u64) {
-    *text += &format!("# HELP recto_{name} {help}\n# TYPE recto_{name} {kind}\n");
-    line(text, &format!("recto_{name}"), value);
-}
-
-fn line(text: &mut String, name: &str, value: impl std::fmt::Display) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{name} {value}");
+fn new<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    add(registry, name, help, M::default())
 }
 
 #[cfg(test)]
@@ -205,6 +176,14 @@ mod tests {
             "recto_answer_seconds_bucket{le=\"+Inf\"} 4",
             "recto_answer_seconds_count 4",
             "recto_answer_bytes_total 40",
+            // What stands at zero is listed too; the names and kinds are those that dashboards know.
+            "recto_answers_total{status=\"503\"} 0",
+            "recto_answers_prepared_total 0",
+            "recto_images 0",
+            "# TYPE recto_answers_total counter",
+            "# TYPE recto_answer_seconds histogram",
+            "# TYPE recto_files_opened_total counter",
+            "# TYPE recto_picture_memory_bytes gauge",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

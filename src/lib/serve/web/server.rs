@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -172,13 +171,13 @@ fn serve(
     let shared = shared.clone();
     tokio::spawn(async move {
         let open = &shared.router.renderer.metrics.connections;
-        open.fetch_add(1, Ordering::Relaxed);
+        open.inc();
         tokio::select! {
             // A client that breaks off is not an error of the server.
             _ = http => {}
             () = connection.closed() => {}
         }
-        open.fetch_sub(1, Ordering::Relaxed);
+        open.dec();
     });
 }
 
