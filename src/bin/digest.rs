@@ -1,4 +1,4 @@
-//! `recto-digest`: IIIF documents and tables → digest.json
+//! `recto-digest`: IIIF documents, tables and marine services → digest.json.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use recto::{digest, report};
 #[command(
     name = env!("CARGO_BIN_NAME"),
     version,
-    about = "Report the images of a source, with everything that later stages need"
+    about = "List the images of a source with their annotations, for all later stages"
 )]
 struct Args {
     #[command(flatten)]

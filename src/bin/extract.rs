@@ -8,7 +8,7 @@ use recto::{extract, report};
 #[command(
     name = env!("CARGO_BIN_NAME"),
     version,
-    about = "Turn digests into localizations: boxes with concepts, one entry per image"
+    about = "Turn digests into localizations: boxes with classes, one entry per image"
 )]
 struct Args {
     #[command(flatten)]

@@ -8,7 +8,7 @@ use recto::{reformat, report};
 #[command(
     name = env!("CARGO_BIN_NAME"),
     version,
-    about = "Write boxes and the images they stand on as a training set"
+    about = "Write images and their boxes as a training set"
 )]
 struct Args {
     #[command(flatten)]

@@ -1,24 +1,24 @@
 //! Why a stage could not finish, and the codes its program ends with.
 //!
-//! A record that cannot be used is no error: it is data, a [`Reject`](crate::summary::Reject), and the run goes on.
+//! A record that cannot be used is not an error: it becomes a [`Reject`](crate::summary::Reject), and the run continues.
 
 use std::fmt;
 use std::process::ExitCode;
 
 use crate::summary::Summary;
 
-/// Every way a program of recto can end. README's table of exit codes lists the same rows.
+/// How a program of recto ends. The table of exit codes in README lists the same rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything asked for was done.
+    /// Everything was done.
     Complete = 0,
     /// The stage could not finish; nothing was published.
     Failed = 1,
-    /// The command line makes no sense.
+    /// The command line is not valid.
     Usage = 2,
     /// Published, but some records were left out (0 with `--partial-ok`).
     Partial = 3,
-    /// Stopped by Ctrl-C or SIGTERM; state is saved, the same command goes on.
+    /// Stopped by Ctrl-C or SIGTERM; finished work is saved, and the same command continues.
     Interrupted = 130,
 }
 
@@ -35,7 +35,7 @@ pub struct Error {
     because: Vec<String>,
     hint: Option<String>,
     exit: Exit,
-    /// What had been done by then.
+    /// What was done until then.
     summary: Box<Summary>,
 }
 
@@ -51,7 +51,7 @@ impl Error {
         }
     }
 
-    /// A command line that makes no sense (exit code 2).
+    /// A command line that is not valid (exit code 2).
     pub fn usage(what: impl Into<String>) -> Self {
         Error {
             exit: Exit::Usage,
@@ -59,7 +59,7 @@ impl Error {
         }
     }
 
-    /// Stopped on request; state is saved (exit code 130).
+    /// Stopped by a signal; finished work is saved (exit code 130).
     pub fn interrupted(what: impl Into<String>) -> Self {
         Error {
             exit: Exit::Interrupted,
@@ -67,7 +67,7 @@ impl Error {
         }
     }
 
-    /// Adds a cause and the causes of that cause.
+    /// Adds a cause, and the causes of that cause.
     pub fn because(mut self, cause: impl std::error::Error) -> Self {
         let mut next: Option<&dyn std::error::Error> = Some(&cause);
         while let Some(cause) = next {
@@ -101,7 +101,7 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// What the stage had read, kept and left out when it could not go on.
+    /// What the stage had read, kept and left out when it stopped.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
@@ -111,10 +111,10 @@ impl Error {
         *std::mem::take(&mut self.summary)
     }
 
-    /// Runs `work`, which fills a summary as it goes on; an error of it carries what was filled in.
+    /// Runs `work`, which fills a summary. If it fails, the error holds the summary as far as it was filled.
     ///
     /// # Errors
-    /// That of `work`.
+    /// The error of `work`.
     pub fn with_summary(
         work: impl FnOnce(&mut Summary) -> Result<(), Error>,
     ) -> Result<Summary, Error> {

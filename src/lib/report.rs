@@ -1,6 +1,8 @@
-//! How a program ends: the words people see, the file of `--report`, and the exit code.
+//! How a program ends: the message for people, the file of `--report`, and the exit code.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -12,7 +14,7 @@ use crate::error::{Error, Exit};
 use crate::files;
 use crate::summary::{Reject, Summary};
 
-/// What `--report FILE` holds.
+/// The file of `--report`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReportFile {
     /// Always `recto/report`.
@@ -23,68 +25,95 @@ pub struct ReportFile {
     /// The stage that ran: digest, extract, download, reformat, serve.
     #[schemars(extend("enum" = ["digest", "extract", "download", "reformat", "serve"]))]
     pub stage: String,
-    /// The exit code.
+    /// The exit code of the program.
     pub exit: u8,
-    /// The error that ended the stage, if one did.
+    /// The error that ended the stage, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Records before the user's filters: `read + filtered`.
+    /// Number of records before the user's filters: `read + filtered`.
     pub seen: u64,
-    /// Records set aside by the user's filters.
+    /// Number of records that the user's filters left out.
     pub filtered: u64,
-    /// Records taken up: `kept + rejected`.
+    /// Number of records after the filters: `kept + rejected`.
     pub read: u64,
-    /// Records in the output.
+    /// Number of records in the output.
     pub kept: u64,
-    /// Records left out.
+    /// Number of records that could not be used.
     pub rejected: u64,
-    /// How often each reason for a reject occurs.
+    /// How often each reason occurs among the rejects.
     pub reasons: BTreeMap<String, u64>,
-    /// News that is no reject.
+    /// Notes for the user.
     pub notes: Vec<String>,
-    /// Wall time of the stage.
+    /// Wall time of the stage, in seconds.
     pub elapsed_seconds: f64,
-    /// Counts per kind, by stage.
+    /// Counts by kind, different for each stage.
     #[serde(flatten)]
     pub counts: BTreeMap<String, u64>,
 }
 
-/// Options every stage has.
+/// Options of every stage.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Common {
-    /// Write a JSON account of what was read, kept and rejected (by reason) to FILE
+    /// Write a JSON report of the numbers of records read, kept and rejected (by reason) to FILE
     #[arg(long, value_name = "FILE", global = true)]
     pub report: Option<PathBuf>,
-    /// Exit with 0 although some records were left out
+    /// Exit with code 0 even if some records were left out
     #[arg(long, global = true)]
     pub partial_ok: bool,
-    /// Say nothing on stderr but errors
+    /// Print only errors on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
 }
 
 /// A stage as its program sees it: options that can be run.
-pub trait Stage {
-    /// What `--report`, progress and messages call it: `digest`, `extract`, ….
+pub trait Stage: clap::Args {
+    /// The name of the stage in reports and messages: `digest`, `extract`…
     const NAME: &'static str;
 
-    /// The options that all stages share.
+    /// The options that all stages have.
     fn common(&self) -> &Common;
 
-    /// Whether the end is told as JSON, as `--progress json` tells everything.
+    /// Whether the end is reported as JSON, as `--progress json` reports everything.
     fn ends_in_json(&self) -> bool {
         false
     }
 
-    /// Does the work.
+    /// Runs the stage.
     ///
     /// # Errors
-    /// Why the stage could not finish, with the summary of what it had done by then.
+    /// The stage could not finish. The error holds the summary of what was done until then.
     fn run(&self) -> Result<Summary, Error>;
+
+    /// Options from the arguments of a command line, without the name of the program. Defaults are those of the program.
+    ///
+    /// ```
+    /// use recto::{Stage, extract};
+    ///
+    /// let options = extract::Options::parse(["digest.json", "-o", "boxes.json"])?;
+    /// assert_eq!(options.output, std::path::Path::new("boxes.json"));
+    /// assert!(extract::Options::parse(["--no-such-option"]).is_err());
+    /// # Ok::<(), recto::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The arguments are not valid.
+    fn parse<I>(arguments: I) -> Result<Self, Error>
+    where
+        I: IntoIterator<Item: Into<OsString> + Clone>,
+    {
+        let command = clap::Command::new(Self::NAME).no_binary_name(true);
+        let parsed = Self::augment_args(command)
+            .try_get_matches_from(arguments)
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.map_err(|e| {
+            let text = e.to_string();
+            Error::usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end())
+        })
+    }
 }
 
-/// Parses the command line and runs the stage to its end: times it, says how it went, writes `--report`, and gives the
-/// exit code. What is wrong with a command line is explained, and the program ends with code 2.
+/// Runs a program: parses the command line, runs the stage, prints how it ended, writes `--report`, and returns the exit
+/// code. If the command line is not valid, explains why and ends the program with code 2.
 pub fn main<Args: clap::Parser, Options: Stage>(options: impl FnOnce(Args) -> Options) -> ExitCode {
     finish(&options(Args::parse()))
 }
@@ -107,9 +136,9 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
     if options.ends_in_json() {
         say(&end.event());
     } else if !common.quiet || error.is_some() {
-        say(&end.words());
+        say(&end.message());
     }
-    // A command line that makes no sense may name an input as the report.
+    // An invalid command line may name an input as the report.
     let report_to = common.report.as_deref().filter(|_| end.exit != Exit::Usage);
     let seconds = start.elapsed().as_secs_f64();
     match report_to.map_or(Ok(()), |path| files::write_json(path, &end.file(seconds))) {
@@ -124,7 +153,7 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
     }
 }
 
-/// What was requested on standard output.
+/// Prints the text of a summary for standard output.
 fn print_output(summary: Summary) -> Result<Summary, Error> {
     if !summary.output.is_empty() {
         files::write("-".as_ref(), summary.output.as_bytes())?;
@@ -141,14 +170,13 @@ fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
 }
 
 fn say(text: &str) {
-    use std::io::Write;
-    // A closed stderr is nobody's failure.
+    // A closed stderr is not a failure of the stage.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 const EXAMPLES: usize = 3;
 
-/// How a stage ended, in each of the forms in which that is told.
+/// How a stage ended, for each of the forms in which that is reported.
 struct End<'a> {
     stage: &'static str,
     exit: Exit,
@@ -157,8 +185,8 @@ struct End<'a> {
 }
 
 impl End<'_> {
-    /// For people, on standard error.
-    fn words(&self) -> String {
+    /// The message for people, on standard error.
+    fn message(&self) -> String {
         let summary = self.summary;
         let mut lines = Vec::new();
         if self.error.is_none() {
@@ -200,7 +228,7 @@ impl End<'_> {
         event.to_string()
     }
 
-    /// What `--report FILE` holds.
+    /// The contents of the file of `--report`.
     fn file(&self, elapsed_seconds: f64) -> ReportFile {
         let summary = self.summary;
         ReportFile {
@@ -222,12 +250,18 @@ impl End<'_> {
     }
 }
 
-/// Writes rejects as CSV, in a fixed order, header always: no stale row of an earlier run lingers.
+/// Writes rejects as CSV, sorted, with the header even without rejects, so that no row of an earlier run stays.
+///
+/// # Errors
+/// The file cannot be written.
 pub fn write_rejects(path: &Path, rejects: &[Reject]) -> Result<(), Error> {
     files::write(path, &rejects_csv(rejects)?)
 }
 
-/// Rejects as CSV, in a fixed order, header always.
+/// Rejects as CSV, sorted, with the header even without rejects.
+///
+/// # Errors
+/// A reject cannot be represented in CSV.
 pub fn rejects_csv(rejects: &[Reject]) -> Result<Vec<u8>, Error> {
     let mut rejects: Vec<&Reject> = rejects.iter().collect();
     rejects.sort();

@@ -1,5 +1,5 @@
-//! The contracts described to other programs: JSON Schema for JSON files, Table Schema for CSV files. All of it
-//! is made from the types in [`contracts`](crate::contracts) and [`report`](crate::report); `schemas/` holds it.
+//! Schemas of the contracts for other programs: JSON Schema for JSON files, Table Schema for CSV files. They are
+//! generated from the types in [`contracts`](crate::contracts) and [`report`](crate::report) and stored in `schemas/`.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use crate::contracts::{DatasetFile, Digest, Download, Failure, ImageMap, Localiz
 use crate::report::ReportFile;
 use crate::summary::Reject;
 
-/// Every schema: what stands before `.schema.json` in its file's name, and the schema.
+/// All schemas: the file name without `.schema.json`, and the schema.
 pub fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("digest", object::<Digest>("digest.json, version 1")),
@@ -27,7 +27,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("dataset", object::<DatasetFile>("dataset.json, version 1")),
         (
             "report",
-            object::<ReportFile>("What --report writes, version 1"),
+            object::<ReportFile>("The file of --report, version 1"),
         ),
         (
             "review",
@@ -55,7 +55,7 @@ fn image_map() -> Value {
         "Image id to path, relative to the map's own folder, `/` as separator. Only files \
                              that exist and verify."
             .into();
-    // Neither absolute nor of a drive, no way out of the folder.
+    // Neither absolute nor on a drive, and not outside the folder.
     schema["additionalProperties"] = json!({
         "type": "string",
         "pattern": r"^(?!/)(?![A-Za-z]:)(?!\.\.(/|$))(?!.*/\.\.(/|$))[^\\]+$",
@@ -91,7 +91,7 @@ fn table<T: JsonSchema>(title: &str) -> Value {
     })
 }
 
-/// `integer` or `string`, of a member that may also be absent.
+/// `integer` or `string`, also for a member that may be absent.
 fn column_type(types: &Value) -> Value {
     match types {
         Value::Array(several) => several.first().cloned().unwrap_or_default(),
@@ -99,9 +99,9 @@ fn column_type(types: &Value) -> Value {
     }
 }
 
-/// Turns links of the documentation, which lead nowhere from here, into plain names.
+/// Replaces links of the documentation, which cannot be followed from a schema, by plain names.
 fn unlink(schema: &mut Value) {
-    // A constant, and a test reads what it leaves.
+    // The pattern is constant, and a test uses it.
     static LINK: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\[(`[^`]+`)\](\([^)]*\))?").expect("a regular expression"));
     match schema {

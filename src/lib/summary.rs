@@ -1,4 +1,4 @@
-//! What a stage did, as a value: what it read and kept, and every record it left out with the reason.
+//! What a stage did, as a value: what it read and kept, and all records that it left out, with reasons.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 pub struct Reject {
     /// The file or URL that holds the record.
     pub input: String,
-    /// The record inside it: an id, or a position such as `row 12`.
+    /// The record in it: an id, or a position such as `row 12`.
     pub record: String,
-    /// The member of the record that is at fault.
+    /// The member of the record that is wrong.
     pub field: String,
-    /// What is wrong: what was found and what was wanted. Starts with a reason that repeats from reject to
-    /// reject; after `: ` come the particulars.
+    /// What is wrong: what was found and what was expected. Begins with a reason that is the same for similar rejects;
+    /// the details follow after `: `.
     pub problem: String,
 }
 
 impl Reject {
-    /// A reject; see the fields for what each argument holds.
+    /// A reject. The arguments are the fields.
     pub fn new(
         input: impl Into<String>,
         record: impl Into<String>,
@@ -35,43 +35,43 @@ impl Reject {
         }
     }
 
-    /// The part of the problem that repeats: the text before the first `: `.
+    /// The reason without details: the text of the problem before the first `: `.
     pub fn reason(&self) -> &str {
         self.problem.split(": ").next().unwrap_or(&self.problem)
     }
 }
 
-/// What a stage read, kept and left out. `read == kept + rejects` always holds; what a filter asked by the user
-/// set aside is counted in `filtered` and is not part of `read`.
+/// What a stage read, kept and left out. `read == kept + rejects` always holds. Records that the user's filters left out
+/// are counted in `filtered` and are not part of `read`.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// Records taken up after the user's filters.
+    /// Number of records after the user's filters.
     pub read: u64,
-    /// Records in the output.
+    /// Number of records in the output.
     pub kept: u64,
-    /// Records set aside because the user asked for it.
+    /// Number of records that the user's filters left out.
     pub filtered: u64,
-    /// Records left out against the user's wish.
+    /// Records that cannot be used.
     pub rejects: Vec<Reject>,
-    /// Counts per kind, by stage: `manifests`, `requests`, `boxes`…
+    /// Counts by kind: `manifests`, `requests`, `boxes`…
     pub counts: BTreeMap<String, u64>,
-    /// News that is no reject: adjusted limits, clipped boxes, aspect ratios that disagree.
+    /// Notes for the user: adjusted limits, clipped boxes, aspect ratios that differ.
     pub notes: Vec<String>,
-    /// The line that says what was published: `2275 observations in digest.json`.
+    /// One line that names what was published: `2275 observations in digest.json`.
     pub done: String,
     /// What to run next, or how to get what is missing.
     pub hint: Option<String>,
-    /// What was requested on standard output.
+    /// Text for standard output, for runs whose result is not a file. Programs print it, the library does not.
     pub output: String,
 }
 
 impl Summary {
-    /// Adds to a count.
+    /// Adds `n` to a count.
     pub fn count(&mut self, kind: &str, n: u64) {
         *self.counts.entry(kind.to_owned()).or_default() += n;
     }
 
-    /// How often each reason for a reject occurs.
+    /// How often each reason occurs among the rejects.
     pub fn reasons(&self) -> BTreeMap<String, u64> {
         let mut reasons = BTreeMap::new();
         for reject in &self.rejects {

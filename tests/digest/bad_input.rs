@@ -14,21 +14,23 @@ fn no_match_is_news_and_nothing_is_written() {
         (
             &["--label", "verso"],
             &[
-                "none of 2 images is kept: --label 'verso' matches no label",
-                "the most frequent labels: band of 1 (1), band of 2 (1)",
+                "no image is kept of 2 found: --label 'verso' does not match any label",
+                "the most frequent labels are band of 1 (1), band of 2 (1)",
             ],
         ),
         (
             &["--where", "Side=recto"],
-            &["--where 'Side=recto' holds for none: there is no `Side`, but label, manifest"],
+            &[
+                "--where 'Side=recto' does not hold for any image: there is no `Side`; there are label, manifest",
+            ],
         ),
         (
             &["--where", "label=verso"],
-            &["--where 'label=verso' holds for none\n"],
+            &["--where 'label=verso' does not hold for any image\n"],
         ),
         (
             &["--where", "label=page 1", "--where", "label=page 2"],
-            &["--where label=page 1, --where label=page 2 hold for none together"],
+            &["--where label=page 1, --where label=page 2 together do not hold for any image"],
         ),
     ];
     for (filters, words) in cases {
@@ -107,15 +109,15 @@ fn bad_documents_among_good_ones_are_rejects() {
             server.url("/cut")
         ),
         format!(
-            "{},document,type,\"is a Change Discovery stream: it lists changes, not images\"",
+            "{},document,type,\"document is a Change Discovery stream: it lists changes and not images\"",
             server.url("/stream")
         ),
         format!(
-            "command line,{},location,\"an HTML page was answered where JSON was expected, 3 attempts\"",
+            "command line,{},location,\"the response is an HTML page where JSON was expected, 3 attempts\"",
             server.url("/html")
         ),
         format!(
-            "command line,{},location,\"nothing was answered where JSON was expected, 3 attempts\"",
+            "command line,{},location,\"the response is empty where JSON was expected, 3 attempts\"",
             server.url("/empty")
         ),
         format!(
@@ -174,7 +176,7 @@ fn the_only_document_being_bad_ends_the_run_with_its_reason() {
         (server.url("/gone"), "/gone: not found (HTTP 404)"),
         (
             server.url("/html"),
-            "/html: an HTML page was answered where JSON was expected",
+            "/html: the response is an HTML page where JSON was expected",
         ),
         (
             server.url("/secret"),
@@ -186,9 +188,12 @@ fn the_only_document_being_bad_ends_the_run_with_its_reason() {
         ),
         (
             server.url("/empty"),
-            "no image in what was read: 1 document, 1 collection",
+            "no images found: 1 document, 1 collection",
         ),
-        (server.url("/word"), "is no IIIF document: not an object"),
+        (
+            server.url("/word"),
+            "document is not a IIIF document: it is not an object",
+        ),
         (unreachable.to_owned(), "127.0.0.1 cannot be reached"),
         ("nofile.json".to_owned(), "error: nofile.json: no such file"),
         (
@@ -225,7 +230,7 @@ fn command_lines_that_make_no_sense_end_with_2() {
         (&["iiif", "x"], &["--output"]),
         (
             &["iiif", "x", "-o", "y", "--url-column", "url"],
-            &["--url-column is no option of the source iiif"],
+            &["--url-column is not an option of the source iiif"],
         ),
         (
             &[
@@ -237,7 +242,7 @@ fn command_lines_that_make_no_sense_end_with_2() {
                 "--url-column",
                 "url",
             ],
-            &["--no-annotations is no option of the source table"],
+            &["--no-annotations is not an option of the source table"],
         ),
         (
             &["table", "t.csv", "-o", "y"],
@@ -250,8 +255,8 @@ fn command_lines_that_make_no_sense_end_with_2() {
         (
             &["table", "t.csv", "-o", "y", "--url-column", "uri"],
             &[
-                "t.csv: has no column `uri`",
-                "hint: name one of its columns with --url-column: url, label",
+                "t.csv: column `uri` does not exist",
+                "hint: choose a column with --url-column: url, label",
             ],
         ),
         (

@@ -138,7 +138,7 @@ fn images_come_with_the_boxes_asked_for() {
     for concept in [&["Nanomia"][..], &["--concept", "Nanomia"]] {
         digest(&work, &server, concept)
             .exits(3)
-            .says(&["left out 1: box has no extent"]);
+            .says(&["left out 1: box is empty"]);
         assert_eq!(
             boxes(&work),
             ["image-1 Nanomia", "image-3 Nanomia inner filter"]
@@ -151,7 +151,7 @@ fn images_come_with_the_boxes_asked_for() {
     }
     let rejects = work.text("digest.rejects.csv");
     assert!(
-        rejects.contains("image-3,box-6/width,box has no extent: 10 x 0"),
+        rejects.contains("image-3,box-6/width,box is empty: 10 x 0"),
         "{rejects}"
     );
 
@@ -321,7 +321,7 @@ fn pages_are_followed_to_an_empty_one() {
     // A service that gives the same page whatever it is asked for.
     let page = json!([images()[0], images()[2]]);
     for (page_size, said) in [
-        ("1000", "left out 1: box has no extent"),
+        ("1000", "left out 1: box is empty"),
         ("2", "left out 1: images are missing"),
     ] {
         let page = page.clone();
@@ -357,7 +357,7 @@ fn storms_are_waited_out_and_what_is_no_answer_is_told() {
         ),
         (
             || serve(&json!({"message": "out of order"})),
-            "is no list: the service says \"out of order\"",
+            "response is not a list: the service reports \"out of order\"",
         ),
         (|| Answer::Status(500), "server error"),
     ];

@@ -255,7 +255,7 @@ fn the_cache_is_asked_to_be_current_and_enough_when_offline() {
     run(&["--cache", "cache"], 0);
     assert_eq!(observations(&work).len(), 2, "200: what is new");
     run(&["--cache", "cache"], 1);
-    assert!(run(&["--offline"], 1).contains("without --offline, servers are asked"));
+    assert!(run(&["--offline"], 1).contains("without --offline the document is fetched"));
 }
 
 #[test]

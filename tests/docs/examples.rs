@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use recto::contracts::{self, Digest, Failure, Localizations};
-use recto::corrections::{self, Places};
+use recto::corrections::{self, ImageIndex};
 use regex::Regex;
 use serde_json::Value;
 
@@ -76,8 +76,8 @@ fn the_example_of_a_correction_is_of_the_example_of_localizations() {
         .unwrap()
         .images;
     let (given, rejects) = corrections::read("review.jsonl", examples["review.jsonl"].as_bytes());
-    let places = Places::of(images.iter().map(|image| (&*image.id, image)));
-    let (made, unmade) = corrections::make_all(&given, &mut images, &places);
+    let places = ImageIndex::of(images.iter().map(|image| (&*image.id, image)));
+    let (made, unmade) = corrections::apply_all(&given, &mut images, &places);
     assert_eq!((made, rejects, unmade), (1, Vec::new(), Vec::new()));
 }
 

@@ -11,7 +11,7 @@ mod walls;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use recto::formats::{self, Choices};
+use recto::formats::{self, FormatOptions};
 use recto_testkit::Workdir;
 use regex::Regex;
 
@@ -182,10 +182,10 @@ fn help_begins_with_what_the_program_does_and_every_option_is_explained() {
 
 #[test]
 fn the_table_of_formats_is_that_of_the_program() {
-    let choices = Choices {
+    let choices = FormatOptions {
         shard_bytes: 1,
         sheet_images: 24,
-        ..Choices::default()
+        ..FormatOptions::default()
     };
     let mut table = "| `-f` | writes | its numbers |\n|---|---|---|\n".to_owned();
     for format in formats::ALL {

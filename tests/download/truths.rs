@@ -145,7 +145,7 @@ fn what_is_encoded_anew_keeps_its_profile_and_what_it_loses_is_told() {
         let bytes = work.read(&path);
         assert_eq!(recto::pixels::icc(&bytes, 3), Some(profile()), "{format}");
         let notes = journal(&work)[0]["notes"].to_string();
-        let lost = "re-encoded: 16 bits to a sample became 8, alpha was dropped";
+        let lost = "re-encoded: 16 bits per sample were reduced to 8, alpha was dropped";
         assert_eq!(notes.contains(lost), format != "keep", "{format}: {notes}");
         if format != "keep" {
             ran.says(&["1 images lost alpha or bits beyond 8 a sample"]);

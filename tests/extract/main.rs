@@ -335,13 +335,13 @@ fn what_cannot_be_used_is_rejected_with_its_reason() {
             &askew,
             on_canvas("xywh=0,0,9,9"),
             "regions[0].fragment",
-            "image is turned by no multiple of 90 degrees: 22.5",
+            "rotation of the image is not a multiple of 90 degrees: 22.5",
         ),
         (
             &no_canvas,
             on_canvas("xywh=0,0,9,9"),
             "regions[0].fragment",
-            "neither canvas nor image has a size",
+            "size of canvas and image is not known",
         ),
         (
             &no_canvas,
@@ -372,7 +372,7 @@ fn what_cannot_be_used_is_rejected_with_its_reason() {
 fn an_image_without_any_size_has_no_frame() {
     let (work, ran) = run(json!([page_with(json!({"canvas": null}), json!([]))]), &[]);
     ran.exits(0)
-        .says(&["no boxes: the digests hold no annotations"]);
+        .says(&["no boxes: there are no annotations in the digests"]);
     assert!(images(&work)[0]["frame"].is_null());
 }
 
@@ -381,7 +381,7 @@ fn a_fragment_steps_in_for_an_outline_that_cannot_be_used() {
     let region = json!({"frame": "canvas", "fragment": "xywh=1,2,3,4", "svg": "<path .../>"});
     let (work, ran) = run(json!([page(json!([tagged("a1", region)]))]), &[]);
     ran.exits(0).says(&[
-        "1 box by xywh because the SVG cannot be used, first: a1, svg attribute cannot be read",
+        "1 box taken from xywh, because the SVG cannot be used, first: a1, svg attribute cannot be read",
     ]);
     assert_eq!(boxes(&work)[0]["bbox"], json!([1, 2, 3, 4]));
 }
@@ -407,7 +407,7 @@ fn boxes_that_reach_out_are_clipped_or_rejected_as_asked() {
     let observations = json!([page(annotations)]);
     let (work, ran) = run(observations.clone(), &[]);
     ran.exits(0).says(&[
-        "3 boxes cut at the edge of the image; --outside reject leaves them out, first: a1, box 990,790,20,20",
+        "3 boxes clipped to the image; --outside reject leaves them out, first: a1, box 990,790,20,20",
     ]);
     let found = boxes(&work);
     let wanted = [
@@ -505,7 +505,7 @@ fn only_wanted_motivations_are_taken_up() {
     }
     run(observations, &["--motivation", "painting"])
         .1
-        .says(&["no boxes: --motivation sets all 3 annotated regions aside"]);
+        .says(&["no boxes: --motivation filters out all 3 annotated regions"]);
 }
 
 #[test]
@@ -647,7 +647,7 @@ fn digests_are_merged_and_duplicates_folded() {
         "extract",
         &["one.json", "two.json", "--report", "report.json"],
     );
-    ran.exits(0).says(&["1 image in several groups; the first is kept, first: https://example.org/iiif/a, book and shelf"]);
+    ran.exits(0).says(&["1 image in several groups; the first group is used, first: https://example.org/iiif/a, book and shelf"]);
     check(&work);
     let image = &images(&work)[0];
     assert_eq!(image["frame"], json!([1000, 800]));
@@ -674,7 +674,7 @@ fn digests_are_merged_and_duplicates_folded() {
 fn frames_that_disagree_in_shape_are_news() {
     let other = page_with(json!({"canvas": [1000, 1000]}), json!([]));
     let (_, ran) = run(json!([page(json!([])), other]), &[]);
-    ran.exits(0).says(&["1 image in frames of different shape, first: https://example.org/iiif/a, 1000 x 800 and 1000 x 1000"]);
+    ran.exits(0).says(&["1 image with frames of different aspect ratio, first: https://example.org/iiif/a, 1000 x 800 and 1000 x 1000"]);
 }
 
 #[test]
@@ -706,8 +706,8 @@ fn observations_without_an_address_are_rejected() {
     let (work, ran) = run(observations, &[]);
     ran.exits(3).says(&[
         "digest.json, b, image: image has neither url nor service",
-        "digest.json, observation 3, id: observation has no id",
-        "digest.json, a, regions: annotation has no regions",
+        "digest.json, observation 3, id: id of the observation is missing",
+        "digest.json, a, regions: annotation does not have any region",
     ]);
     assert_eq!(
         all(&images(&work), "id"),
@@ -719,12 +719,14 @@ fn observations_without_an_address_are_rejected() {
 fn no_images_is_an_error_that_publishes_nothing() {
     let (work, ran) = run(json!([]), &[]);
     ran.exits(1).says(&[
-        "error: no images: digest.json holds no observations",
+        "error: no images: there are no observations in digest.json",
         "hint: recto-digest tells",
     ]);
     assert!(!work.exists("localizations.json"));
     let (work, ran) = run(json!([page_with(json!({"image": {}}), json!([]))]), &[]);
-    ran.exits(1).says(&["no images: all 1 observations of digest.json are left out, image has neither url nor service"]);
+    ran.exits(1).says(&[
+        "no images: 1 observation of digest.json cannot be used, image has neither url nor service",
+    ]);
     assert!(!work.exists("localizations.json"));
 }
 
@@ -739,12 +741,12 @@ fn inputs_that_are_no_digests_are_named_and_nothing_is_damaged() {
         ("<html>", "error: digest.json:1:1: expected value", &[]),
         (
             "[]",
-            "error: no images: digest.json holds no observations",
+            "error: no images: there are no observations in digest.json",
             &[],
         ),
         (
             "{}",
-            "error: digest.json: has no `contract`, recto/digest was expected",
+            "error: digest.json: `contract` is missing, recto/digest was expected",
             &["`recto-digest` writes"],
         ),
         (
@@ -784,11 +786,11 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
         (&[], "<DIGEST>..."),
         (
             &["digest.json", "--concept-from", "colour"],
-            "one of auto, tag, label, text, motivation, constant:NAME",
+            "expected auto, tag, label, text, motivation or constant:NAME",
         ),
         (
             &["digest.json", "--concept-from", "constant:"],
-            "one of auto, tag, label, text, motivation, constant:NAME",
+            "expected auto, tag, label, text, motivation or constant:NAME",
         ),
         (
             &["digest.json", "--outside", "bend"],
@@ -806,7 +808,7 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
             &["digest.json", "-o", "a", "--rejects", "a"],
             "-o and --rejects name the same file",
         ),
-        (&["-", "-"], "- can be read only once"),
+        (&["-", "-"], "standard input (-) can be read only once"),
     ];
     for (args, message) in cases {
         let work = Workdir::new();

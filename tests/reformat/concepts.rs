@@ -84,7 +84,7 @@ fn labels(work: &Workdir) -> Vec<String> {
 #[test]
 fn ranks_are_written_where_a_format_holds_them() {
     let work = sea();
-    let news = ["classes that the taxonomy does not know: 1 (`unheard of`)"];
+    let news = ["classes that the taxonomy does not contain: 1 (`unheard of`)"];
     reformat(&work, "csv", &["--taxonomy"]).exits(0).says(&news);
     let text = work.text("out/annotations.csv");
     let header = text.lines().next().unwrap();
@@ -189,7 +189,7 @@ fn a_saved_tree_stands_in_for_the_one_that_localizations_carry() {
         (
             &["--taxonomy", "--taxonomy-file", "error.json"],
             1,
-            "is an error of a service: Not found",
+            "is an error message of a service: Not found",
         ),
         (
             &["--taxonomy", "--taxonomy-file", "none.json"],
@@ -199,12 +199,12 @@ fn a_saved_tree_stands_in_for_the_one_that_localizations_carry() {
         (
             &["--taxonomy-file", "tree.json"],
             2,
-            "--taxonomy-file alone changes nothing",
+            "--taxonomy-file alone has no effect",
         ),
         (
             &["--to-rank", "genuss"],
             1,
-            "nothing in localizations.json has this rank",
+            "there is no such rank in localizations.json",
         ),
         (
             &["--taxonomy", "--supercategory", "genuss"],
@@ -218,17 +218,20 @@ fn a_saved_tree_stands_in_for_the_one_that_localizations_carry() {
     let (bare, _) = sample();
     reformat(&bare, "csv", &["--taxonomy"])
         .exits(0)
-        .says(&["localizations.json: holds no taxonomy"]);
+        .says(&["localizations.json: does not contain a taxonomy"]);
     reformat(&bare, "csv", &["--to-rank", "genus"])
         .exits(1)
-        .says(&["holds no taxonomy, --to-rank needs one", "--taxonomy-file"]);
+        .says(&[
+            "does not contain a taxonomy, which --to-rank needs",
+            "--taxonomy-file",
+        ]);
 }
 
 #[test]
 fn concepts_are_rolled_up_to_a_rank() {
     let work = sea();
     let ran = reformat(&work, "csv", &["--to-rank", "family", "--taxonomy"]);
-    ran.exits(0).says(&["concepts without a taxon of rank family, kept as they are: 2 (`trash <&>`, 1; `unheard of`, 1)"]);
+    ran.exits(0).says(&["classes without a taxon of rank family, kept as they are: 2 (`trash <&>`, 1; `unheard of`, 1)"]);
     let wanted = [
         "Agalmatidae",
         "Agalmatidae tentacle",
@@ -254,7 +257,7 @@ fn concepts_are_rolled_up_to_a_rank() {
         ],
     )
     .exits(0)
-    .says(&["set aside: 2"]);
+    .says(&["left out: 2"]);
     assert_eq!(
         labels(&work),
         [
@@ -284,7 +287,7 @@ fn an_entry_of_the_remap_holds_below_its_concept_unless_a_nearer_one_does() {
     assert_eq!(labels(&work)[0], "Nanomia bijuga");
     reformat(&work, "csv", &["--remap", "map.csv", "--remap-descendants"])
         .exits(0)
-        .says(&["--remap names what occurs nowhere: 1 (`unicorn`)"]);
+        .says(&["names in --remap that do not occur: 1 (`unicorn`)"]);
     assert_eq!(
         labels(&work),
         [

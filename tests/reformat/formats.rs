@@ -233,7 +233,7 @@ fn voc_replaces_what_xml_cannot_hold() {
     );
     reformat(&work, "voc", &[])
         .exits(0)
-        .says(&["1 class name has characters that XML cannot hold"]);
+        .says(&["1 class name contains characters that XML cannot hold"]);
     let xml = work.text("out/VOCdevkit/VOC2012/Annotations/a.xml");
     assert_eq!(elements(&xml, "name"), ["a\u{fffd}b"]);
 }

@@ -89,7 +89,7 @@ fn boxes_drawn_on_the_turned_picture_are_turned_back() {
         (
             [100, 50],
             ["10", "20", "10", "40"],
-            "EXIF orientation that the boxes do not follow: taken out of the copies in the output",
+            "EXIF orientation that the boxes do not follow, removed from the copies in the output",
         ),
     ];
     for (frame, wanted, news) in cases {
@@ -194,7 +194,7 @@ fn what_cannot_be_used_is_listed_with_its_reason() {
         (
             "absent",
             "id",
-            "not downloaded: the image map does not name it, 1 box with it",
+            "not downloaded: the image map does not list it, 1 box with it",
         ),
         (
             "escapes",
@@ -205,18 +205,18 @@ fn what_cannot_be_used_is_listed_with_its_reason() {
         (
             "ok",
             "id",
-            "id stands twice: only the first is used, 1 box with it",
+            "id occurs more than once: only the first is used, 1 box with it",
         ),
-        ("ok empty", "concept", "concept is empty"),
+        ("ok empty", "concept", "class name is empty"),
         (
             "ok outside",
             "bbox",
-            "nothing of the box is on the image: 10, 0, 5, 5 in its frame, 10 x 10 pixels",
+            "box is outside the image: 10, 0, 5, 5 in its frame, 10 x 10 pixels",
         ),
         (
             "ok sliver",
             "bbox",
-            "nothing of the box is on the image: 0, 0, 0.001, 5",
+            "box is outside the image: 0, 0, 0.001, 5",
         ),
         (
             "shares",
@@ -227,7 +227,7 @@ fn what_cannot_be_used_is_listed_with_its_reason() {
         (
             "unframed b",
             "frame",
-            "no frame: nothing says in which space its box is",
+            "frame is missing: the coordinate space of the box is not known",
         ),
     ];
     assert_eq!(rejects.len(), wanted.len(), "{rejects:#?}");
@@ -315,7 +315,7 @@ fn a_split_that_makes_no_sense_is_a_usage_error_and_an_empty_one_is_news() {
     for (split, message) in [
         ("train=0.8,val=0.1", "sum to 0.9"),
         ("train", "is not NAME=SHARE"),
-        ("a/b=1", "no name of letters"),
+        ("a/b=1", "not a name of letters"),
     ] {
         reformat(&work, "csv", &["--split", split])
             .exits(2)
@@ -347,7 +347,7 @@ fn a_remap_renames_merges_and_drops() {
     for map in ["map.csv", "map.json", "bare.csv"] {
         let ran = reformat(&work, "csv", &["--remap", map, "--report", "report.json"]);
         ran.exits(0)
-            .says(&["--remap names what occurs nowhere: 1 (`unicorn`)"]);
+            .says(&["names in --remap that do not occur: 1 (`unicorn`)"]);
         let rows = rows(&work, "out/annotations.csv");
         let labels: Vec<&str> = rows.iter().map(|row| row["label"].as_str()).collect();
         assert_eq!(labels, ["Felis, catus", "dog", "dog"], "{map}");
@@ -360,7 +360,7 @@ fn a_remap_renames_merges_and_drops() {
     work.write("bad.csv", "a,b,c\n");
     reformat(&work, "csv", &["--remap", "bad.csv"])
         .exits(1)
-        .says(&["bad.csv:1: has the columns a,b,c", "hint:"]);
+        .says(&["bad.csv:1: the columns are a,b,c", "hint:"]);
     reformat(&work, "csv", &["--remap", "none.csv"])
         .exits(1)
         .says(&["none.csv: no such file"]);
@@ -596,5 +596,5 @@ fn nothing_downloaded_is_an_error_that_says_so() {
     lay_out(&work, &[], &[]);
     reformat(&work, "csv", &[])
         .exits(1)
-        .says(&["localizations.json holds none", "recto-extract"]);
+        .says(&["there are none in localizations.json", "recto-extract"]);
 }

@@ -230,7 +230,7 @@ fn records_of_m3_download_that_cannot_be_used_are_left_out_and_told() {
     assert_eq!(server.get(&path).status, 200);
     let (code, _, err) = server.stop();
     assert_eq!(code, 3, "{err}");
-    let words = "left out 00000002-0000-0000-0000-000000000001: box has no extent: 0 x 5";
+    let words = "left out 00000002-0000-0000-0000-000000000001: box is empty: 0 x 5";
     assert!(err.contains(words), "{err}");
     let report = work.json("report.json");
     assert_eq!(

@@ -376,8 +376,8 @@ fn files_that_are_no_documents_are_left_out_with_the_reason() {
     assert_pixels(&image, &[([10, 990], RED), ([1990, 10], WHITE)], "units");
     let (_, _, err) = server.stop();
     for why in [
-        "cut.pdf: broken PDF: it is cut or damaged",
-        "encrypted.pdf: encrypted PDF: it opens with its password only",
+        "cut.pdf: damaged PDF: it is truncated or broken",
+        "encrypted.pdf: encrypted PDF: it needs a password",
         "looped.pdf: PDF without pages",
         "many.pdf: PDF has too many pages: 20000, the limit is 10000",
         "other.pdf: not a PDF",

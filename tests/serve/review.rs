@@ -131,7 +131,7 @@ fn corrections_that_make_no_sense_change_nothing() {
             "/review/n",
             json!({"concept": "", "bbox": [1, 2, 3, 4]}),
             400,
-            "a concept is needed",
+            "a class name is needed",
         ),
         (
             "POST",
@@ -152,7 +152,7 @@ fn corrections_that_make_no_sense_change_nothing() {
             "/review/n?of=none",
             good.clone(),
             409,
-            "no box is called `none`",
+            "there is no box `none`",
         ),
         ("DELETE", "/review/n", json!({}), 409, "no box is called"),
         ("PATCH", "/review/n", good.clone(), 405, "PUT"),
@@ -467,10 +467,10 @@ fn corrections_that_fit_no_image_or_box_are_listed() {
     .exits(3);
     let listed = work.text("rejects.csv");
     for says in [
-        "review.jsonl,line 2,review,correction cannot be made: not JSON",
-        "review.jsonl,line 3,review,correction cannot be made: no box is called `none`",
-        "review.jsonl,line 4,review,correction cannot be made: no image is called `http://x.example/elsewhere.png`",
-        "review.jsonl,line 5,review,correction cannot be made: no box is called `none`",
+        "review.jsonl,line 2,review,correction cannot be applied: not JSON",
+        "review.jsonl,line 3,review,correction cannot be applied: there is no box `none`",
+        "review.jsonl,line 4,review,correction cannot be applied: there is no image `http://x.example/elsewhere.png`",
+        "review.jsonl,line 5,review,correction cannot be applied: there is no box `none`",
     ] {
         assert!(listed.contains(says), "{says}\n{listed}");
     }
@@ -485,7 +485,8 @@ fn corrections_that_fit_no_image_or_box_are_listed() {
         "some.json",
     ];
     let ran = work.run("digest", &[&digest[..], &reviewed].concat());
-    ran.exits(3).says(&["1 corrections of images set aside"]);
+    ran.exits(3)
+        .says(&["1 correction of images that filters left out"]);
     let listed = work.text("some.rejects.csv");
     assert!(
         listed.contains("line 2") && listed.contains("line 4"),

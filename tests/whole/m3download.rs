@@ -50,7 +50,7 @@ fn the_localizations_of_m3_download_are_read_as_ours() {
     work.write("images/00_01.png", picture(100, 50, 1, ImageFormat::Png));
     reformat(&work, "csv", &["--report", "report.json"])
         .exits(3)
-        .says(&["box has no extent", "boxes clipped to their image: 1"]);
+        .says(&["box is empty", "boxes clipped to their image: 1"]);
     let table = rows(&work, "out/annotations.csv");
     let cells: Vec<[&str; 6]> = table
         .iter()
@@ -77,12 +77,12 @@ fn the_localizations_of_m3_download_are_read_as_ours() {
         [
             "00000003-0000-0000-0000-000000000001",
             "00000003-0000-0000-0000-00000000000a/localization",
-            "box has no extent: 0 x 10",
+            "box is empty: 0 x 10",
         ],
         [
             "00000004-0000-0000-0000-000000000001",
             "00000004-0000-0000-0000-00000000000a/localization",
-            "box names no image reference, and its moment has not one image: 2",
+            "box names no image reference, and its moment does not have exactly one image: 2",
         ],
     ];
     assert_eq!(rejects, wanted);
@@ -112,7 +112,7 @@ fn a_list_of_something_else_is_an_error_that_says_what_was_expected() {
         ),
         (
             r#"[{"associations": []}]"#,
-            "is a list of observations: a digest, localizations were expected",
+            "is a list of observations, which is a digest; localizations were expected",
         ),
         (r#"[{"localization": {}"#, "localizations.json:1:"),
     ] {
@@ -151,7 +151,7 @@ fn download_tells_of_records_that_cannot_be_used() {
     work.write_json("localizations.json", &mixed(&server.url("")));
     let words = [
         "1 of 1 images",
-        "left out 1: box has no extent",
+        "left out 1: box is empty",
         "00000003-0000-0000-0000-00000000000a/localization",
         "`recto-reformat` lists the records",
     ];
@@ -299,11 +299,15 @@ fn the_digests_of_m3_download_are_read_as_ours() {
             "00000001-0000-0000-0000-000000000002/link_value",
             "link_value is not JSON: {\"x\": 1, \"y\": 2, \"wid",
         ],
-        ["record 3", "associations", "observation is no object: 3"],
+        [
+            "record 3",
+            "associations",
+            "observation is not an object: 3",
+        ],
         [
             "record 5",
             "associations",
-            "associations are no list: \"none\"",
+            "associations are not a list: \"none\"",
         ],
     ];
     assert_eq!(rejects, wanted);
@@ -337,7 +341,7 @@ fn the_digests_of_m3_download_are_read_as_ours() {
 fn a_digest_that_is_a_list_of_something_else_says_what_was_expected() {
     let work = Workdir::new();
     for (text, words) in [
-        ("[]", "digest.json holds no observations"),
+        ("[]", "there are no observations in digest.json"),
         (
             "[3]",
             "is a list, but not of the observations of m3-download",
@@ -348,7 +352,7 @@ fn a_digest_that_is_a_list_of_something_else_says_what_was_expected() {
         ),
         (
             r#"[{"associations": []}]"#,
-            "digest.json holds no observations",
+            "there are no observations in digest.json",
         ),
         (r#"[{"associations": []}"#, "digest.json:1:"),
     ] {

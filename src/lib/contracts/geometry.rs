@@ -1,4 +1,5 @@
-//! Numbers, boxes, sizes and outlines as contracts hold them: f64, checked once when they are read.
+//! Numbers, boxes, sizes and outlines of contracts: `f64`, checked once when they are read. Units are those of the
+//! coordinate space that a box belongs to; y grows downwards.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,11 @@ impl Serialize for Number {
     }
 }
 
-pub(super) fn plainly<S: serde::Serializer>(number: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+/// Serializes as [`Number`] does.
+pub(super) fn as_plain_number<S: serde::Serializer>(
+    number: &Option<f64>,
+    s: S,
+) -> Result<S::Ok, S::Error> {
     number.map(Number).serialize(s)
 }
 
@@ -80,7 +85,10 @@ impl BBox {
         self.y + self.height
     }
 
-    /// The smallest box around some points; an error when it would be empty.
+    /// The smallest box around some points.
+    ///
+    /// # Errors
+    /// The box would be empty, or a coordinate is not finite.
     pub fn around(points: impl IntoIterator<Item = [f64; 2]>) -> Result<Self, String> {
         let (mut left, mut top, mut right, mut bottom) = (
             f64::INFINITY,
@@ -95,7 +103,7 @@ impl BBox {
         BBox::try_from([left, top, right - left, bottom - top])
     }
 
-    /// The part inside a frame whose corner is the origin; none when nothing is left.
+    /// The part of the box inside a frame whose top-left corner is the origin; none when nothing is left.
     pub fn clip(&self, frame: Frame) -> Option<Self> {
         if self.x >= 0.0
             && self.y >= 0.0
@@ -112,7 +120,7 @@ impl BBox {
         BBox::try_from([x, y, right - x, bottom - y]).ok()
     }
 
-    /// The same box in a frame that is `sx` and `sy` times as large.
+    /// The same box in a frame that is `sx` times as wide and `sy` times as high.
     pub fn scale(&self, sx: f64, sy: f64) -> Self {
         BBox {
             x: self.x * sx,
@@ -123,7 +131,7 @@ impl BBox {
     }
 }
 
-/// Size of a coordinate space, both sides above 0; written `[width, height]`.
+/// Size of a coordinate space, both sides above 0, written `[width, height]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "[f64; 2]", into = "[Number; 2]")]
 #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
@@ -141,14 +149,14 @@ impl TryFrom<[f64; 2]> for Frame {
         if usable(width) && usable(height) {
             Ok(Frame { width, height })
         } else {
-            Err(format!("size is not above zero: {width} x {height}"))
+            Err(format!("size is not above 0: {width} x {height}"))
         }
     }
 }
 
 impl Frame {
-    /// Whether one scale fits both sides of two spaces, within one pixel of the coarser of the two: either size may
-    /// have been rounded.
+    /// Whether both spaces have the same aspect ratio, within one unit of the coarser of the two: either size may have
+    /// been rounded.
     pub fn has_shape_of(self, other: Frame) -> bool {
         let (sx, sy) = (other.width / self.width, other.height / self.height);
         let within = |a: f64, b: f64, scale: f64| (a - b).abs() <= scale.max(1.0);
@@ -175,7 +183,10 @@ impl TryFrom<Vec<[f64; 2]>> for Polygon {
             points.pop();
         }
         if points.len() < 3 {
-            return Err(format!("polygon has {} points, 3 are needed", points.len()));
+            return Err(format!(
+                "polygon has {} points, at least 3 are needed",
+                points.len()
+            ));
         }
         if points.iter().flatten().any(|v| !v.is_finite()) {
             return Err("polygon has a number that is not finite".into());
@@ -198,7 +209,7 @@ impl Polygon {
         &self.0
     }
 
-    /// Area by the shoelace formula, never negative.
+    /// Area in square units by the shoelace formula, never negative.
     pub fn area(&self) -> f64 {
         let next = self.0.iter().cycle().skip(1);
         let twice: f64 = self
@@ -210,7 +221,7 @@ impl Polygon {
         twice.abs() / 2.0
     }
 
-    /// Every point through a function.
+    /// The outline with `f` applied to every point. `f` must keep points finite.
     pub fn map(&self, f: impl Fn([f64; 2]) -> [f64; 2]) -> Self {
         Polygon(self.0.iter().map(|&p| f(p)).collect())
     }

@@ -1,59 +1,59 @@
-//! A line of a file of reviews: a correction that somebody made in the browser, as `recto-serve --review` appends it.
+//! A line of a file of reviews: a correction that somebody made in the browser, as `recto-serve --review` writes it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Frame;
+use super::geometry::Frame;
 
-/// A correction: an activity (ActivityStreams 2.0, as IIIF's Change Discovery uses it) about a W3C annotation. Lines
-/// are only ever appended; made from the first to the last they give the present state.
+/// A correction of a box: an activity (ActivityStreams 2.0, as in IIIF Change Discovery) about a W3C annotation. Lines
+/// are only ever appended; applied from first to last they give the current state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Review {
-    /// What the words mean: those of Web Annotation and ActivityStreams.
+    /// The JSON-LD contexts of Web Annotation and ActivityStreams.
     #[serde(rename = "@context", default = "context")]
     pub context: Vec<String>,
-    /// What becomes of the box.
+    /// Whether the box was created, changed or deleted.
     #[serde(rename = "type")]
     pub kind: ReviewKind,
-    /// Who made it.
+    /// Who made the correction.
     #[serde(default)]
     pub actor: Person,
-    /// When, RFC 3339, UTC.
+    /// Time of the correction, RFC 3339, UTC.
     #[serde(rename = "endTime")]
     pub end_time: String,
-    /// Id of the image it was made on; it holds for every image of the same side.
+    /// Id of the image that it was made on. It applies to every image of the same canvas.
     pub target: String,
-    /// The box.
+    /// The box after the correction.
     pub object: Reviewed,
 }
 
-/// What becomes of a box.
+/// Whether a box was created, changed or deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ReviewKind {
-    /// There is a new one.
+    /// A new box.
     Create,
-    /// It is this now.
+    /// The box has changed.
     Update,
-    /// It is gone.
+    /// The box was removed.
     Delete,
 }
 
-/// Somebody.
+/// The person who made a correction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Person {
     /// Always `Person`.
     #[serde(rename = "type", default = "person")]
     #[schemars(extend("const" = "Person"))]
     pub kind: String,
-    /// The name; empty where nobody signed.
+    /// The name; empty if none was given.
     #[serde(default)]
     pub name: String,
 }
 
-/// A box as an annotation. Of one that is gone only the id is there.
+/// A box as an annotation. Of a removed box only the id is present.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reviewed {
-    /// Id of the localization on that image; of a new one, the id it gets.
+    /// Id of the localization on that image; for a new box, the id that it gets.
     pub id: String,
     /// Always `Annotation`.
     #[serde(rename = "type", default = "annotation")]
@@ -62,21 +62,21 @@ pub struct Reviewed {
     /// Always `tagging`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motivation: Option<String>,
-    /// The concept, as the value of the first.
+    /// The class of the box is the value of the first tag.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<Tag>,
-    /// Where it is, in the frame of the image.
+    /// Where the box is, in units of the image's frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Part>,
-    /// Who drew it.
+    /// Who drew the box.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator: Option<Person>,
-    /// When, RFC 3339, UTC.
+    /// Time of drawing, RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
 }
 
-/// A concept.
+/// The class of a box.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tag {
     /// Always `TextualBody`.
@@ -86,7 +86,7 @@ pub struct Tag {
     /// Always `tagging`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
-    /// The concept.
+    /// Name of the class.
     pub value: String,
 }
 
@@ -99,20 +99,20 @@ pub struct Part {
     pub kind: String,
     /// Id of the image.
     pub source: String,
-    /// `[width, height]` of the space that the part is in; absent: the frame of the image.
+    /// `[width, height]` of the space that the coordinates are in; absent: the frame of the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame: Option<Frame>,
-    /// Which part.
+    /// Which part of the image.
     pub selector: Selector,
 }
 
 /// Which part of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Selector {
-    /// How the part is named.
+    /// The kind of selector.
     #[serde(rename = "type")]
     pub kind: SelectorKind,
-    /// The specification of media fragments.
+    /// URI of the media fragments specification, for a `FragmentSelector`.
     #[serde(
         rename = "conformsTo",
         default,
@@ -123,16 +123,16 @@ pub struct Selector {
     pub value: String,
 }
 
-/// How a part of an image is named.
+/// Kinds of selectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SelectorKind {
-    /// A media fragment.
+    /// A box, as a media fragment.
     FragmentSelector,
-    /// An outline.
+    /// An outline, as SVG.
     SvgSelector,
 }
 
-/// The words that lines are written in.
+/// The JSON-LD contexts of every line.
 pub fn context() -> Vec<String> {
     [
         "http://www.w3.org/ns/anno.jsonld",
@@ -159,7 +159,7 @@ fn specific_resource() -> String {
 }
 
 impl Person {
-    /// Somebody by name.
+    /// A person with this name.
     pub fn named(name: &str) -> Self {
         Person {
             kind: person(),
@@ -169,7 +169,7 @@ impl Person {
 }
 
 impl Tag {
-    /// A concept.
+    /// A tag with this class.
     pub fn of(concept: &str) -> Self {
         Tag {
             kind: textual_body(),
@@ -192,8 +192,8 @@ impl Part {
 }
 
 impl Reviewed {
-    /// A box of which only the id is said.
-    pub fn gone(id: &str) -> Self {
+    /// A box of which only the id is given, as in deletions.
+    pub fn removed(id: &str) -> Self {
         Reviewed {
             id: id.to_owned(),
             kind: annotation(),

@@ -1,4 +1,4 @@
-//! Fetched documents on the disk: one file for the bytes, one for what the server said of them.
+//! Fetched documents on the disk: one file for the bytes, one for the headers.
 
 use std::path::{Path, PathBuf};
 
@@ -8,27 +8,26 @@ use crate::error::Error;
 use crate::files;
 use crate::http::Response;
 
-/// A folder of documents, named by a hash of their URLs.
+/// A folder of documents, named by a hash of URL and request body.
 #[derive(Debug)]
 pub struct Cache {
     folder: PathBuf,
 }
 
-/// A document as it was answered.
+/// A document as it was received.
 #[derive(Debug, PartialEq)]
-pub struct Entry {
-    /// Where it came from in the end.
+pub struct CachedDocument {
+    /// Its URL after redirects.
     pub final_url: String,
-    /// Its version, in the server's words.
+    /// The ETag header.
     pub etag: Option<String>,
-    /// Its date, in the server's words.
+    /// The Last-Modified header.
     pub last_modified: Option<String>,
-    /// The document.
+    /// The body.
     pub bytes: Vec<u8>,
 }
 
-/// What stands beside the bytes. The hash ties the two files together: whichever was written by another run than
-/// its neighbour makes no entry.
+/// The second file. The hash ties both files together: if they were written by different runs, there is no entry.
 #[derive(Serialize, Deserialize)]
 struct Meta {
     url: String,
@@ -38,10 +37,10 @@ struct Meta {
     sha256: String,
 }
 
-impl Entry {
-    /// The entry of an answer.
+impl CachedDocument {
+    /// The document of a response.
     pub fn of(reply: &Response) -> Self {
-        Entry {
+        CachedDocument {
             final_url: reply.url.clone(),
             etag: reply.header("etag").map(str::to_owned),
             last_modified: reply.header("last-modified").map(str::to_owned),
@@ -51,20 +50,20 @@ impl Entry {
 }
 
 impl Cache {
-    /// The cache in a folder, which is made when the first document is put there.
+    /// The cache in a folder, which is created with the first document.
     pub fn new(folder: &Path) -> Self {
         Cache {
             folder: folder.to_owned(),
         }
     }
 
-    /// The entry of a URL, if it is there and whole.
-    pub fn get(&self, url: &str) -> Option<Entry> {
+    /// The document with this key, if it is there and undamaged.
+    pub fn get(&self, url: &str) -> Option<CachedDocument> {
         let (body, meta) = self.paths(url);
         let meta: Meta = serde_json::from_slice(&files::read(&meta).ok()?).ok()?;
         let bytes = files::read(&body).ok()?;
         let is_whole = meta.url == url && meta.sha256 == files::hex_digest(&bytes, 64);
-        is_whole.then_some(Entry {
+        is_whole.then_some(CachedDocument {
             final_url: meta.final_url,
             etag: meta.etag,
             last_modified: meta.last_modified,
@@ -72,8 +71,11 @@ impl Cache {
         })
     }
 
-    /// Keeps an entry.
-    pub fn put(&self, url: &str, entry: &Entry) -> Result<(), Error> {
+    /// Stores a document.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn put(&self, url: &str, entry: &CachedDocument) -> Result<(), Error> {
         let (body, meta) = self.paths(url);
         let about = Meta {
             url: url.to_owned(),
@@ -88,7 +90,7 @@ impl Cache {
 
     fn paths(&self, url: &str) -> (PathBuf, PathBuf) {
         let name = files::hex_digest(url.as_bytes(), 32);
-        // Folders of 256 keep listings short in harvests of a million documents.
+        // 256 folders keep directory listings short, even with a million documents.
         let folder = self.folder.join(&name[..2]);
         (
             folder.join(format!("{name}.body")),
@@ -102,10 +104,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_comes_back_and_a_damaged_one_does_not() {
+    fn a_document_is_found_again_unless_it_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path());
-        let entry = Entry {
+        let entry = CachedDocument {
             final_url: "b".into(),
             etag: Some("\"1\"".into()),
             last_modified: None,

@@ -1,17 +1,17 @@
-//! Having documents: from files, from servers, from the cache.
+//! Reads documents from files, servers and the cache.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::cache::{Cache, Entry};
+use super::cache::{Cache, CachedDocument};
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Client, Kind, Response};
 use crate::progress::Progress;
-use crate::sources::{Answer, Loss, Request, is_url};
+use crate::sources::{Answer, Failure, Request, is_url};
 
-/// Has documents, one way or another.
+/// Reads documents, wherever they are.
 pub struct Fetcher {
     http: Client,
     cache: Option<Cache>,
@@ -20,7 +20,10 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// A fetcher for documents that are what `expects` says.
+    /// A fetcher. `expects` is what messages call a document, such as `JSON`; hosts of `inputs` may receive credentials.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be set up with these options.
     pub fn new(
         options: &http::Options,
         inputs: &[String],
@@ -42,13 +45,13 @@ impl Fetcher {
         })
     }
 
-    /// What the user should know of the options.
+    /// What the user should know about the HTTP options.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let given = self.http.warnings().iter().cloned();
         given.chain(self.http.ignored_robots())
     }
 
-    /// How long the run lasts, and where it stands when `read` documents of `known` are read.
+    /// The time since the start, and the progress when `read` of `known` documents are read.
     pub fn standing(&self, known: u64, read: u64) -> (Duration, Progress) {
         let (requests, bytes) = self.http.spent();
         let standing = Progress {
@@ -62,14 +65,17 @@ impl Fetcher {
         (self.http.elapsed(), standing)
     }
 
-    /// A document, or why it cannot be had. An error means that no more can be: the disk is full.
-    pub async fn have(&self, request: Request) -> Result<Result<Answer, Loss>, Error> {
+    /// Reads a document; the inner error says why that failed.
+    ///
+    /// # Errors
+    /// The cache cannot be written: then no document can be read any more.
+    pub async fn read(&self, request: Request) -> Result<Result<Answer, Failure>, Error> {
         let location = request.location.trim();
         let had = match is_url(location) {
             true => self.fetch(location, request.body.as_deref()).await?,
             false => read_file(location)
                 .map(|bytes| (location.to_owned(), bytes))
-                .map_err(because),
+                .map_err(failure),
         };
         Ok(had.map(|(url, bytes)| Answer {
             url,
@@ -82,29 +88,29 @@ impl Fetcher {
         &self,
         url: &str,
         body: Option<&str>,
-    ) -> Result<Result<(String, Vec<u8>), Loss>, Error> {
+    ) -> Result<Result<(String, Vec<u8>), Failure>, Error> {
         let name = name(url, body);
         let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
             return Ok(kept
                 .map(|entry| (entry.final_url, entry.bytes))
-                .ok_or_else(|| because("is not in the cache, and --offline asks no server")));
+                .ok_or_else(|| failure("is not in the cache, and --offline forbids to fetch it")));
         }
         match (self.ask(url, body, kept.as_ref()).await, kept) {
             (Ok(reply), Some(entry)) if reply.status == 304 => {
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
-            (Ok(reply), None) if reply.status == 304 => Ok(Err(because(
-                "nothing new was answered where nothing is kept (HTTP 304)",
+            (Ok(reply), None) if reply.status == 304 => Ok(Err(failure(
+                "the server answered HTTP 304, although nothing is cached",
             ))),
             (Ok(reply), _) => {
-                let entry = Entry::of(&reply);
+                let entry = CachedDocument::of(&reply);
                 if let Some(cache) = &self.cache {
                     cache.put(&name, &entry)?;
                 }
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
-            (Err(trouble), _) => Ok(Err(loss(&trouble))),
+            (Err(trouble), _) => Ok(Err(http_failure(&trouble))),
         }
     }
 
@@ -112,7 +118,7 @@ impl Fetcher {
         &self,
         url: &str,
         body: Option<&str>,
-        kept: Option<&Entry>,
+        kept: Option<&CachedDocument>,
     ) -> Result<Response, http::Error> {
         let request = http::Request {
             headers: conditions(kept),
@@ -124,7 +130,7 @@ impl Fetcher {
             .get_checked(&request, async |reply| self.check(reply))
             .await;
         match outcome {
-            // Some servers have no document for those who say which kind they prefer.
+            // Some servers answer 404 or 406 to any specific Accept header.
             Err(http::Error {
                 status: Some(404 | 406),
                 ..
@@ -141,7 +147,7 @@ impl Fetcher {
         }
     }
 
-    /// Servers in trouble answer pages for people, with status 200.
+    /// Servers with problems return error pages for people with status 200.
     fn check(&self, reply: &Response) -> Result<(), http::Error> {
         let start = reply.body.trim_ascii_start();
         if reply.status == 304 {
@@ -149,13 +155,13 @@ impl Fetcher {
         }
         if start.is_empty() {
             return Err(http::Error::info(format!(
-                "nothing was answered where {} was expected",
+                "the response is empty where {} was expected",
                 self.expects
             )));
         }
         if start.starts_with(b"<") {
             return Err(http::Error::info(format!(
-                "an HTML page was answered where {} was expected",
+                "the response is an HTML page where {} was expected",
                 self.expects
             )));
         }
@@ -163,7 +169,7 @@ impl Fetcher {
     }
 }
 
-fn conditions(kept: Option<&Entry>) -> HeaderMap {
+fn conditions(kept: Option<&CachedDocument>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let values = kept.map(|entry| {
         [
@@ -189,7 +195,7 @@ fn read_file(location: &str) -> Result<Vec<u8>, String> {
     })
 }
 
-/// What a document is kept under: its URL, and what was sent to it.
+/// The cache key of a document: its URL and the body of the request.
 fn name(url: &str, body: Option<&str>) -> String {
     match body {
         None => url.to_owned(),
@@ -197,19 +203,19 @@ fn name(url: &str, body: Option<&str>) -> String {
     }
 }
 
-fn because(problem: impl Into<String>) -> Loss {
-    Loss {
+fn failure(problem: impl Into<String>) -> Failure {
+    Failure {
         problem: problem.into(),
-        ..Loss::default()
+        ..Failure::default()
     }
 }
 
-fn loss(trouble: &http::Error) -> Loss {
+fn http_failure(trouble: &http::Error) -> Failure {
     let problem = match trouble.attempts {
         0 | 1 => trouble.message.clone(),
         n => format!("{}, {n} attempts", trouble.message),
     };
-    Loss {
+    Failure {
         status: trouble.status,
         problem,
         is_of_service: matches!(

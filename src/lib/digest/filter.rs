@@ -1,4 +1,4 @@
-//! What the user wants of all that was seen: `--label`, `--where`.
+//! Filters of images and boxes: `--label`, `--where`.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,19 @@ use crate::selectors::{self, Selection};
 /// Which observations to keep.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Any of these must match a label; none: all do.
+    /// Any of these must match a label; empty: all images match.
     pub labels: Vec<Regex>,
     /// All of these must hold.
     pub conditions: Vec<Condition>,
 }
 
-/// What stands before the keys of boxes: `box.width`.
+/// The prefix of keys of boxes, as in `box.width`.
 const BOX: &str = "box.";
 
-/// Reads a regular expression of `--label`: upper and lower case are the same.
+/// Parses the regular expression of `--label`; upper and lower case are the same.
+///
+/// # Errors
+/// It is not a regular expression.
 pub fn label(text: &str) -> Result<Regex, String> {
     let built = RegexBuilder::new(text).case_insensitive(true).build();
     built.map_err(|e| format!("not a regular expression: {e}"))
@@ -45,7 +48,7 @@ impl Filter {
         self.conditions.iter().any(Condition::is_about_boxes)
     }
 
-    /// The filters as typed.
+    /// The filters as users type them.
     pub fn texts(&self) -> Vec<String> {
         let labels = self.labels.iter().map(|l| format!("--label {l}"));
         let conditions = self
@@ -64,7 +67,7 @@ impl Filter {
                 .any(|regex| labels.iter().any(|l| regex.is_match(l)))
     }
 
-    /// Why nothing was left of what was seen: the filter that lets nothing pass even alone, else all together.
+    /// Why no image is left of those found: the filter that matches none even alone, else all filters together.
     pub fn blame(&self, seen: &[Observation]) -> String {
         if !self.labels.is_empty() && !seen.iter().any(|o| self.wants_label(o)) {
             let given: Vec<String> = self
@@ -72,21 +75,28 @@ impl Filter {
                 .iter()
                 .map(|l| format!("--label '{l}'"))
                 .collect();
-            return format!("{} matches no label", given.join(" or "));
+            return format!("{} does not match any label", given.join(" or "));
         }
         let alone = self
             .conditions
             .iter()
             .find(|c| !seen.iter().any(|o| c.holds(o)));
         match alone {
-            Some(c) => format!("--where '{}' holds for none{}", c.text, c.keys_there(seen)),
-            None => format!("{} hold for none together", self.texts().join(", ")),
+            Some(c) => format!(
+                "--where '{}' does not hold for any image{}",
+                c.text,
+                c.known_keys(seen)
+            ),
+            None => format!(
+                "{} together do not hold for any image",
+                self.texts().join(", ")
+            ),
         }
     }
 }
 
 impl Condition {
-    /// Of an image, or of any of its boxes.
+    /// Whether it holds for an image, or for any of its boxes.
     fn holds(&self, observation: &Observation) -> bool {
         if !self.is_about_boxes() {
             return self.holds_for(&values(observation, &self.key));
@@ -103,9 +113,9 @@ impl Condition {
         self.key.strip_prefix(BOX).unwrap_or(&self.key)
     }
 
-    fn keys_there(&self, seen: &[Observation]) -> String {
+    fn known_keys(&self, seen: &[Observation]) -> String {
         if self.is_about_boxes() {
-            return self.box_keys_there(seen);
+            return self.known_box_keys(seen);
         }
         if seen.iter().any(|o| !values(o, &self.key).is_empty()) {
             return String::new();
@@ -122,12 +132,16 @@ impl Condition {
             .chain(NAMED.iter().copied())
             .take(40)
             .collect();
-        format!(": there is no `{}`, but {}", self.key, keys.join(", "))
+        format!(
+            ": there is no `{}`; there are {}",
+            self.key,
+            keys.join(", ")
+        )
     }
 }
 
 impl Condition {
-    fn box_keys_there(&self, seen: &[Observation]) -> String {
+    fn known_box_keys(&self, seen: &[Observation]) -> String {
         let mut boxes = seen
             .iter()
             .flat_map(|o| o.annotations.iter().map(move |b| (o, b)));
@@ -147,14 +161,18 @@ impl Condition {
         keys.sort_unstable();
         keys.dedup();
         let keys: Vec<String> = keys.iter().take(40).map(|k| format!("{BOX}{k}")).collect();
-        format!(": there is no `{}`, but {}", self.key, keys.join(", "))
+        format!(
+            ": there is no `{}`; there are {}",
+            self.key,
+            keys.join(", ")
+        )
     }
 }
 
-/// Keys that every box has beside its attributes.
+/// Keys that every box has besides its attributes.
 const BOX_NAMED: &[&str] = &["concept", "height", "id", "width", "x", "y"];
 
-/// The values of a key of a box: its attributes in any case, its size, its concept.
+/// The values of a key of a box: attributes (upper and lower case are the same), position and size, class.
 fn box_values(observation: &Observation, annotation: &Annotation, key: &str) -> Vec<String> {
     let bodies = || annotation.bodies.iter();
     let side = |of: fn(&BBox) -> f64| {
@@ -190,7 +208,7 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// The boxes of an annotation, in the units of the spaces they are drawn in.
+/// The boxes of an annotation, each in units of the space that it is drawn in.
 fn bounds(observation: &Observation, annotation: &Annotation) -> Vec<BBox> {
     let image = &observation.image;
     let whole = image.declared();
@@ -208,7 +226,7 @@ fn bounds(observation: &Observation, annotation: &Annotation) -> Vec<BBox> {
     regions.collect()
 }
 
-/// Keys that every observation has beside its metadata.
+/// Keys that every image has besides its metadata.
 const NAMED: &[&str] = &[
     "label",
     "manifest",
@@ -231,7 +249,7 @@ fn labels(observation: &Observation) -> Vec<&str> {
         .collect()
 }
 
-/// The values of a key: metadata as written, else in any case, and what an observation has by name.
+/// The values of a key: metadata with this key, else with the key in other case; and the named properties.
 fn values<'a>(observation: &'a Observation, key: &str) -> Vec<&'a str> {
     let metadata = &observation.metadata;
     let of_key = metadata.get(key).or_else(|| {

@@ -1,4 +1,4 @@
-//! Annotations and the images they are about, wherever either stands.
+//! The core: joins annotations with the images that they are about, in whatever document either was.
 
 use std::collections::HashMap;
 
@@ -7,53 +7,53 @@ use percent_encoding::percent_decode_str;
 use crate::contracts::{Annotation, Observation, Region, Space};
 use crate::iiif::QuotedRequest;
 use crate::selectors;
-use crate::sources::{Name, Placed};
+use crate::sources::{ImageName, Placed};
 use crate::summary::Reject;
 
-/// What came of bringing annotations and images together.
+/// The result of the join.
 #[derive(Debug, Default)]
 pub struct Join {
     /// Images with their annotations.
     pub observations: Vec<Observation>,
     /// Annotations without an image.
     pub rejects: Vec<Reject>,
-    /// Annotations that stood there already: one list may be reached in two ways.
+    /// Number of annotations that were met more than once: one list may be reached in two ways.
     pub folded: u64,
 }
 
-/// Puts each annotation on its images. One whose target is an image that no document holds makes an observation
-/// of it; one whose target is unknown is left out.
-pub fn join(observations: Vec<Observation>, annotations: Vec<Placed>, names: &[Name]) -> Join {
-    let mut joined = Joined::default();
+/// Puts each annotation on its images. If the target is an image that no document holds, it becomes an observation; if
+/// the target is unknown, the annotation is rejected.
+pub fn join(observations: Vec<Observation>, annotations: Vec<Placed>, names: &[ImageName]) -> Join {
+    let mut joiner = Joiner::default();
     for observation in observations {
-        joined.add(observation);
+        joiner.add(observation);
     }
     for name in names {
-        joined.paintings.add_all(name, &joined.ids);
+        joiner.paintings.add_all(name, &joiner.ids);
     }
     for placed in annotations {
-        joined.place(placed);
+        joiner.place(placed);
     }
-    joined.join
+    joiner.join
 }
 
 #[derive(Default)]
-struct Joined {
+struct Joiner {
     join: Join,
     ids: HashMap<String, Vec<usize>>,
-    canvases: Names,
-    images: Names,
-    paintings: Names,
+    canvases: NameIndex,
+    images: NameIndex,
+    paintings: NameIndex,
 }
 
-/// Names of things, as written and in the form in which spellings agree → numbers of observations.
+/// Names → indices of observations, by exact name and by normalized name.
 #[derive(Default)]
-struct Names {
+struct NameIndex {
     exact: HashMap<String, Vec<usize>>,
     normal: HashMap<String, Vec<usize>>,
 }
 
-impl Names {
+impl NameIndex {
     fn add(&mut self, name: &str, number: usize) {
         let named = self.exact.entry(name.to_owned()).or_default();
         if named.last() != Some(&number) {
@@ -62,7 +62,7 @@ impl Names {
         }
     }
 
-    fn add_all(&mut self, name: &Name, ids: &HashMap<String, Vec<usize>>) {
+    fn add_all(&mut self, name: &ImageName, ids: &HashMap<String, Vec<usize>>) {
         for number in ids.get(&name.observation).into_iter().flatten() {
             self.add(&name.name, *number);
         }
@@ -77,7 +77,7 @@ impl Names {
     }
 }
 
-impl Joined {
+impl Joiner {
     fn add(&mut self, observation: Observation) {
         let number = self.join.observations.len();
         let ids = self.ids.entry(observation.id.clone()).or_default();
@@ -86,7 +86,7 @@ impl Joined {
             self.canvases.add(canvas, number);
         }
         let service = observation.image.service.as_ref().map(|s| &s.id);
-        // A URL that asks the service for a part or a size is taken apart when an annotation names it.
+        // A URL that requests a part or a size from the service is parsed later, when an annotation names it.
         let url = observation.image.url.as_ref();
         let url = url.filter(|url| service.is_none() || QuotedRequest::parse(url).is_none());
         for name in service.into_iter().chain(url) {
@@ -121,14 +121,16 @@ impl Joined {
                 observation.annotations.push(annotation);
                 return self.add(*observation);
             }
-            (Ok(None), None) => format!("target has no image that was read: {target}"),
+            (Ok(None), None) => {
+                format!("target is not an image or canvas of the documents: {target}")
+            }
             (Err(problem), _) => problem,
         };
         let reject = Reject::new(document, annotation.id, "target", problem);
         self.join.rejects.push(reject);
     }
 
-    /// Adds an annotation, unless it is there.
+    /// Adds an annotation, unless the image has it already.
     fn push(&mut self, number: usize, annotation: Annotation) {
         let annotations = &mut self.join.observations[number].annotations;
         match annotations
@@ -140,7 +142,7 @@ impl Joined {
         }
     }
 
-    /// A canvas whose own id ends like a media fragment: the fragment is then part of its name, not of the region.
+    /// A canvas whose own id ends like a media fragment: then the fragment belongs to the id and is not a region.
     fn whole_target(&self, target: &str, annotation: &mut Annotation) -> Option<Vec<usize>> {
         let [region] = annotation.regions.as_mut_slice() else {
             return None;
@@ -151,8 +153,8 @@ impl Joined {
         Some(found)
     }
 
-    /// The images that a target names, and the space its regions are drawn in. The error says why the regions
-    /// cannot be told.
+    /// The images that a target names, and the space of its regions; none if the target is unknown. The error says why
+    /// the regions cannot be used.
     fn find(
         &self,
         target: &str,
@@ -169,7 +171,7 @@ impl Joined {
             return match annotation.regions.iter().all(is_whole) {
                 true => found(numbers, Space::Canvas),
                 false => Err(format!(
-                    "a part of an annotation, which has no size: {target}"
+                    "target is a part of an annotation, which does not have a size: {target}"
                 )),
             };
         }
@@ -177,8 +179,9 @@ impl Joined {
         match asked {
             Some((asked, numbers)) => {
                 for region in &mut annotation.regions {
-                    *region = in_service(&asked, region)
-                        .ok_or_else(|| format!("a part of a scaled or turned picture: {target}"))?;
+                    *region = in_service(&asked, region).ok_or_else(|| {
+                        format!("target is a part of a scaled or rotated image: {target}")
+                    })?;
                 }
                 found(numbers, Space::Image)
             }
@@ -186,7 +189,7 @@ impl Joined {
         }
     }
 
-    /// Those within the manifest that led to the annotation, if any are; else all.
+    /// Of these observations those in the manifest that led to the annotation; if there are none, all.
     fn nearest(&self, numbers: &[usize], manifest: Option<&str>) -> Vec<usize> {
         let is_near = |n: &&usize| {
             manifest.is_some() && self.join.observations[**n].source.manifest.as_deref() == manifest
@@ -204,7 +207,7 @@ fn is_whole(region: &Region) -> bool {
     region.fragment.is_none() && region.svg.is_none() && region.point.is_none()
 }
 
-/// A region of the picture that an image request answers, in the pixels of its service's image.
+/// Maps a region of the image that a request returns to pixels of the service's image; none if that is not possible.
 fn in_service(asked: &QuotedRequest, region: &Region) -> Option<Region> {
     let of_all = asked.region == "full";
     let in_words = match asked.region.strip_prefix("pct:") {
@@ -227,7 +230,8 @@ fn in_service(asked: &QuotedRequest, region: &Region) -> Option<Region> {
     })
 }
 
-/// An id without what people write differently: scheme, default port, percent-encoding, fragment, final slash.
+/// An id without the parts that are often written differently: scheme, default port, percent-encoding, fragment,
+/// final slash.
 fn normal(id: &str) -> String {
     let id = id.trim();
     let (port, rest) = match id.split_once("://") {
@@ -362,7 +366,7 @@ mod tests {
         image.image.url = Some("https://a/i/m/c/full/max/0/default.jpg".into());
         let mut still = on("n", "d");
         still.image.url = Some("https://a/d.jpg".into());
-        let names = [Name {
+        let names = [ImageName {
             name: "https://a/painting".into(),
             observation: image.id.clone(),
         }];
@@ -412,7 +416,7 @@ mod tests {
                 "full/90,/0/default.jpg",
                 part,
                 refused(
-                    "a part of a scaled or turned picture: https://a/i/m/c/full/90,/0/default.jpg",
+                    "target is a part of a scaled or rotated image: https://a/i/m/c/full/90,/0/default.jpg",
                 ),
             ),
         ];
@@ -425,7 +429,8 @@ mod tests {
             place("https://a/painting", None),
             found(0, Space::Canvas, None)
         );
-        let problem = "a part of an annotation, which has no size: https://a/painting";
+        let problem =
+            "target is a part of an annotation, which does not have a size: https://a/painting";
         assert_eq!(place("https://a/painting", part), refused(problem));
     }
 }

@@ -1,38 +1,41 @@
-//! Corrections that a digest carries: those of its images.
+//! The corrections that go into a digest: those of its images.
 
 use std::collections::HashSet;
 
-use super::Selected;
+use super::select::Selected;
 use crate::contracts::{Observation, Review};
-use crate::corrections::Named;
-use crate::summary::{Reject, Summary};
+use crate::corrections::LocatedCorrection;
+use crate::summary::{Reject, Summary, counted};
 
-/// The corrections of images that are kept, and those of images that nobody has seen. Whether a box is there is for
-/// `extract` to say, which gives boxes their ids.
+/// The corrections of images that are kept, and a reject for each one of an image that was not found. Whether the box
+/// exists is checked by `extract`, which gives boxes their ids.
 pub fn of_kept(
-    corrections: &[Named],
+    corrections: &[LocatedCorrection],
     selected: &Selected,
     summary: &mut Summary,
 ) -> (Vec<Review>, Vec<Reject>) {
     let ids = |of: &'_ [Observation]| of.iter().map(|o| o.id.clone()).collect::<HashSet<_>>();
-    let (kept, set_aside) = (ids(&selected.kept), ids(&selected.set_aside));
+    let (kept, filtered) = (ids(&selected.kept), ids(&selected.filtered));
     let (mut reviews, mut unplaced) = (Vec::new(), Vec::new());
-    let mut passed = 0;
-    for named in corrections {
-        let image = &named.correction.image;
+    let mut of_filtered = 0;
+    for located in corrections {
+        let image = &located.correction.image;
         if kept.contains(image) {
-            reviews.push(Review::from(&named.correction));
-        } else if set_aside.contains(image) {
-            passed += 1;
+            reviews.push(Review::from(&located.correction));
+        } else if filtered.contains(image) {
+            of_filtered += 1;
         } else {
-            unplaced.push(named.reject(&format!("no image is called `{image}`")));
+            unplaced.push(located.reject(&format!("there is no image `{image}`")));
         }
     }
     if !corrections.is_empty() {
         summary.count("reviews", reviews.len() as u64);
     }
-    if passed > 0 {
-        let note = format!("{passed} corrections of images set aside: set aside too");
+    if of_filtered > 0 {
+        let note = format!(
+            "{} of images that filters left out: left out too",
+            counted(of_filtered, "correction", "corrections")
+        );
         summary.notes.push(note);
     }
     (reviews, unplaced)

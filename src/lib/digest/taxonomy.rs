@@ -1,12 +1,12 @@
-//! Where the concepts of a digest stand in the tree of the source's knowledge base.
+//! The place of a digest's concepts in the tree of the source's knowledge base.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::contracts::{Annotation, Observation, Rung, Taxon, Taxonomy};
-use crate::sources::Node;
+use crate::contracts::{Annotation, LineageStep, Observation, Taxon, Taxonomy};
+use crate::sources::TreeNode;
 
 /// The lineages of every concept that a box of these images names.
-pub fn taxonomy(observations: &[Observation], nodes: &[Node]) -> Taxonomy {
+pub fn taxonomy(observations: &[Observation], nodes: &[TreeNode]) -> Taxonomy {
     let tree = tree(nodes);
     let boxes = observations.iter().flat_map(|o| &o.annotations);
     let named: BTreeSet<String> = boxes.filter_map(concept).collect();
@@ -20,14 +20,14 @@ fn concept(annotation: &Annotation) -> Option<String> {
     taxon.or_else(first).map(plain)
 }
 
-/// Nodes by name. Documents show a node with its parent or without, with all its names or without: what any of
-/// them says counts, the first first.
-fn tree(nodes: &[Node]) -> BTreeMap<String, Node> {
-    let mut tree: BTreeMap<String, Node> = BTreeMap::new();
+/// Nodes by name. Documents give a node with its parent or without, with all its names or without: the first value for
+/// each field is used.
+fn tree(nodes: &[TreeNode]) -> BTreeMap<String, TreeNode> {
+    let mut tree: BTreeMap<String, TreeNode> = BTreeMap::new();
     for node in nodes {
-        let known = tree.entry(plain(&node.name)).or_insert_with(|| Node {
+        let known = tree.entry(plain(&node.name)).or_insert_with(|| TreeNode {
             name: plain(&node.name),
-            ..Node::default()
+            ..TreeNode::default()
         });
         if known.parent.is_none() {
             known.parent = node.parent.as_deref().map(plain);
@@ -42,12 +42,12 @@ fn tree(nodes: &[Node]) -> BTreeMap<String, Node> {
     tree
 }
 
-fn taxon(name: &str, tree: &BTreeMap<String, Node>) -> Option<Taxon> {
+fn taxon(name: &str, tree: &BTreeMap<String, TreeNode>) -> Option<Taxon> {
     let node = tree.get(name)?;
     let (mut lineage, mut seen, mut at) = (Vec::new(), BTreeSet::new(), Some(node));
-    // A tree that bites its own tail ends where it does.
+    // The tree of a faulty service may contain a cycle: stop there.
     while let Some(node) = at.filter(|node| seen.insert(node.name.as_str())) {
-        lineage.push(Rung {
+        lineage.push(LineageStep {
             rank: node.rank.clone(),
             name: node.name.clone(),
         });
@@ -62,7 +62,7 @@ fn taxon(name: &str, tree: &BTreeMap<String, Node>) -> Option<Taxon> {
     })
 }
 
-/// A name as concepts of boxes are written later: on one line, without blanks around it.
+/// A name as concepts of boxes are written later: on one line, without white space around it.
 fn plain(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -71,12 +71,12 @@ fn plain(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn node(name: &str, rank: Option<&str>, parent: Option<&str>) -> Node {
-        Node {
+    fn node(name: &str, rank: Option<&str>, parent: Option<&str>) -> TreeNode {
+        TreeNode {
             name: name.into(),
             rank: rank.map(Into::into),
             parent: parent.map(Into::into),
-            ..Node::default()
+            ..TreeNode::default()
         }
     }
 

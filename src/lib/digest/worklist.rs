@@ -1,33 +1,33 @@
-//! The worklist: which documents to have next, and what all of them hold. A pure state machine over answers.
+//! The core: which documents to fetch next, and what all of them hold. A pure state machine over answers.
 //!
-//! Documents form a graph, in which each is read once. What they hold is put in order at the end, by a walk from
-//! the command line's inputs in the order of references, so that it never depends on which answer came first.
+//! Documents form a graph, in which each is read once. At the end their contents are put in order by a walk from the
+//! inputs in the order of references, so that the result never depends on which answer arrived first.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::filter::Filter;
 use crate::contracts::Observation;
-use crate::digest::filter::Filter;
 use crate::error::Error;
 use crate::sources::{
-    ANNOTATIONS, Answer, Found, Loss, Name, Node as Taxon, Placed, Request, Source,
+    ANNOTATIONS, Answer, Failure, Found, ImageName, Placed, Request, Source, TreeNode,
 };
 use crate::summary::Reject;
 
-/// Documents to have, being had, and read.
+/// Documents to fetch, being fetched, and read.
 pub struct Worklist<'a> {
     source: &'a dyn Source,
     filter: &'a Filter,
     limit: usize,
-    nodes: Vec<Node>,
+    nodes: Vec<Document>,
     numbers: HashMap<String, usize>,
     roots: Vec<(usize, Request)>,
-    /// Place in the tree of discovery → document: those named first are asked first.
+    /// Position in the tree of discovery → document: those named first are fetched first.
     ready: BTreeMap<Vec<u32>, usize>,
     is_full: bool,
     read: u64,
 }
 
-struct Node {
+struct Document {
     request: Request,
     place: Vec<u32>,
     outcome: Option<Outcome>,
@@ -36,7 +36,7 @@ struct Node {
 
 enum Outcome {
     Read(Box<Found>),
-    Lost(String),
+    Failed(String),
 }
 
 /// What all documents hold, in their order.
@@ -47,25 +47,25 @@ pub struct Harvest {
     /// Annotations to be joined with them.
     pub annotations: Vec<Placed>,
     /// Other names of images.
-    pub names: Vec<Name>,
-    /// Documents that could not be had, and what in the others cannot be used.
+    pub names: Vec<ImageName>,
+    /// Documents that could not be read, and records of the others that cannot be used.
     pub rejects: Vec<Reject>,
-    /// Counts of every document.
+    /// Counts over all documents.
     pub counts: BTreeMap<&'static str, u64>,
-    /// Documents asked for.
+    /// Number of documents requested.
     pub documents: u64,
-    /// Images that were listed again on their canvas.
+    /// Number of images that were listed more than once on their canvas.
     pub duplicates: u64,
-    /// News that is no reject.
+    /// Notes for the summary.
     pub notes: Vec<String>,
     /// Nodes of a tree of concepts.
-    pub taxa: Vec<Taxon>,
+    pub taxa: Vec<TreeNode>,
 }
 
 impl<'a> Worklist<'a> {
-    /// A worklist that starts from what the command line names, and stops when `limit` images are wanted.
+    /// A worklist that starts from the first documents of the source and stops when `limit` images are wanted.
     pub fn new(source: &'a dyn Source, filter: &'a Filter, limit: Option<u64>) -> Self {
-        let limit = limit.filter(|_| !source.decides_late());
+        let limit = limit.filter(|_| !source.decides_in_finish());
         let mut work = Worklist {
             source,
             filter,
@@ -81,18 +81,21 @@ impl<'a> Worklist<'a> {
         work
     }
 
-    /// The next document to have.
+    /// The next document to fetch.
     pub fn take_next(&mut self) -> Option<(usize, Request)> {
         let (_, number) = self.ready.pop_first()?;
         Some((number, self.nodes[number].request.clone()))
     }
 
-    /// Takes a document, or why it cannot be had.
-    pub fn had(&mut self, number: usize, answer: Result<Answer, Loss>) -> Result<(), Error> {
+    /// Takes a document, or why it could not be read.
+    ///
+    /// # Errors
+    /// The source cannot continue without it.
+    pub fn take(&mut self, number: usize, answer: Result<Answer, Failure>) -> Result<(), Error> {
         self.read += 1;
         let found = match &answer {
             Ok(answer) => Some(self.source.read(answer)?),
-            Err(loss) => self.source.lost(&self.nodes[number].request, loss)?,
+            Err(failure) => self.source.failed(&self.nodes[number].request, failure)?,
         };
         let outcome = match (found, answer) {
             (Some(mut found), _) => {
@@ -101,7 +104,7 @@ impl<'a> Worklist<'a> {
                 self.nodes[number].next = self.add(std::mem::take(&mut found.next), &place);
                 Outcome::Read(Box::new(found))
             }
-            (None, answer) => Outcome::Lost(answer.err().unwrap_or_default().problem),
+            (None, answer) => Outcome::Failed(answer.err().unwrap_or_default().problem),
         };
         self.nodes[number].outcome = Some(outcome);
         if self.limit < usize::MAX && !self.is_full {
@@ -110,9 +113,9 @@ impl<'a> Worklist<'a> {
         Ok(())
     }
 
-    /// Whether nothing is left to have.
+    /// Whether there is nothing left to fetch.
     pub fn is_done(&self) -> bool {
-        let is_open = |node: &Node| {
+        let is_open = |node: &Document| {
             node.outcome.is_none() && (!self.is_full || is_about_annotations(&node.request))
         };
         match self.is_full {
@@ -121,12 +124,12 @@ impl<'a> Worklist<'a> {
         }
     }
 
-    /// Documents known so far.
+    /// Number of documents known so far.
     pub fn known(&self) -> u64 {
         self.nodes.len() as u64
     }
 
-    /// Documents had, or given up.
+    /// Number of documents that were read or failed.
     pub fn read(&self) -> u64 {
         self.read
     }
@@ -142,14 +145,14 @@ impl<'a> Worklist<'a> {
         for (number, request) in walk.documents {
             match self.nodes[number].outcome.take() {
                 Some(Outcome::Read(found)) => whole.extend(placed_by(*found, &request)),
-                Some(Outcome::Lost(problem)) => whole.rejects.push(lost(&request, &problem)),
+                Some(Outcome::Failed(problem)) => whole.rejects.push(reject(&request, &problem)),
                 None => {}
             }
         }
-        fold(self.source.finish(whole), documents)
+        merge(self.source.finish(whole), documents)
     }
 
-    /// Knows these documents, each once; those that are new are ready to be had.
+    /// Adds documents, each once; new ones become ready to be fetched.
     fn add(&mut self, requests: Vec<Request>, parent: &[u32]) -> Vec<(usize, Request)> {
         let mut named = Vec::new();
         for (at, request) in requests.into_iter().enumerate() {
@@ -161,7 +164,7 @@ impl<'a> Worklist<'a> {
                 if !self.is_full || is_about_annotations(&request) {
                     self.ready.insert(place.clone(), number);
                 }
-                self.nodes.push(Node {
+                self.nodes.push(Document {
                     request: request.clone(),
                     place,
                     outcome: None,
@@ -173,7 +176,7 @@ impl<'a> Worklist<'a> {
         named
     }
 
-    /// Annotations of canvases of which no image is wanted are not worth a request.
+    /// Drops requests for annotations of canvases of which no image is wanted.
     fn prune(&self, found: &mut Found) {
         let wanted = found.observations.iter().filter(|o| self.filter.wants(o));
         let wanted: HashSet<&str> = wanted.filter_map(|o| o.source.canvas.as_deref()).collect();
@@ -204,7 +207,7 @@ impl<'a> Worklist<'a> {
             .map(|(n, _)| *n)
             .chain(walk.awaited)
             .collect();
-        // Never asked: as good as had.
+        // They will not be fetched: treat them as read.
         let (keep, drop): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.ready)
             .into_iter()
             .partition(|(_, n)| reached.contains(n));
@@ -214,7 +217,7 @@ impl<'a> Worklist<'a> {
         }
     }
 
-    /// Documents in order, as far as they were had without a gap and as far as images are wanted.
+    /// The documents in order, up to the first that is not read yet, and until enough images are found.
     fn walk(&self) -> Walk {
         let mut walk = Walk::default();
         let mut visited = HashSet::new();
@@ -233,7 +236,7 @@ impl<'a> Worklist<'a> {
                     continue;
                 }
                 None => return walk,
-                Some(Outcome::Lost(_)) => {}
+                Some(Outcome::Failed(_)) => {}
                 Some(Outcome::Read(found)) => {
                     let new = found
                         .observations
@@ -261,7 +264,7 @@ fn is_about_annotations(request: &Request) -> bool {
     request.is_for(ANNOTATIONS)
 }
 
-/// What a document holds, its annotations knowing the manifest that led to it.
+/// What a document holds, with the manifest that led to it recorded in its annotations.
 fn placed_by(mut found: Found, request: &Request) -> Found {
     let manifest = request
         .from
@@ -274,7 +277,7 @@ fn placed_by(mut found: Found, request: &Request) -> Found {
 }
 
 /// What all documents hold, each image once.
-fn fold(whole: Found, documents: u64) -> Harvest {
+fn merge(whole: Found, documents: u64) -> Harvest {
     let mut seen = HashSet::new();
     let all = whole.observations.len();
     let mut observations = whole.observations;
@@ -303,20 +306,20 @@ fn same(o: &Observation) -> String {
     )
 }
 
-fn lost(request: &Request, problem: &str) -> Reject {
+fn reject(request: &Request, problem: &str) -> Reject {
     match &request.from {
         None => Reject::new("command line", &request.location, "location", problem),
         Some(from) => Reject::new(&from.document, &request.location, from.role, problem),
     }
 }
 
-/// What makes two requests the same.
+/// The same text for requests of the same document.
 fn identity(request: &Request) -> String {
     let body = request.body.as_deref().unwrap_or_default();
     format!("{}\n{body}\n{}", key(&request.location), request.memo)
 }
 
-/// What makes two locations the same document: not the scheme, nor a default port, nor a fragment.
+/// The same text for locations of the same document: scheme, default port and fragment do not matter.
 fn key(location: &str) -> String {
     let Some((scheme, rest)) = location.split_once("://") else {
         return location.to_owned();
@@ -337,7 +340,7 @@ fn key(location: &str) -> String {
 mod tests {
     use super::*;
     use crate::contracts::Provenance;
-    use crate::sources::From;
+    use crate::sources::Referrer;
 
     #[test]
     fn locations_of_one_document_have_one_key() {
@@ -361,7 +364,7 @@ mod tests {
         }
     }
 
-    /// A source whose documents are lists of words: `=a` is an image, others lead on.
+    /// A source whose documents are lists of words: `=a` is an image, any other word is a document.
     struct Words;
 
     impl Source for Words {
@@ -394,7 +397,7 @@ mod tests {
                     }),
                     None => found.next.push(Request {
                         location: word.into(),
-                        from: Some(From {
+                        from: Some(Referrer {
                             document: answer.url.clone(),
                             role: "member",
                             manifest: None,
@@ -427,11 +430,11 @@ mod tests {
                 bytes: (*text).into(),
                 request: request.clone(),
             });
-            let loss = Loss {
+            let failure = Failure {
                 problem: "not there: 404".into(),
-                ..Loss::default()
+                ..Failure::default()
             };
-            work.had(number, answer.ok_or(loss)).unwrap();
+            work.take(number, answer.ok_or(failure)).unwrap();
         }
     }
 

@@ -12,7 +12,7 @@ use super::service::verify::blocking;
 use crate::files::{self, Part};
 use crate::http::Error;
 use crate::jpeg::WriteError;
-use crate::pixels::write::{Decoded, Encoding, Rows, Shrunk, write};
+use crate::pixels::row_writers::{Decoded, Encoding, Rows, Shrunk, write};
 use crate::pixels::{self, Header, Sound};
 
 /// The largest image decoded in memory to be re-encoded, in pixels.

@@ -100,7 +100,7 @@ fn note_of_finished(sorted: &Sorted, options: &Options) -> Option<String> {
 
 impl<'a> HostEstimate<'a> {
     fn add(&mut self, image: &'a LocalizedImage, max_width: Option<u32>) {
-        let size = image.told_size();
+        let size = image.reported_size();
         let full = size.unwrap_or(USUAL);
         let [width, height] = output_size(full, max_width);
         self.images += 1;

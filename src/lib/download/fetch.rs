@@ -16,7 +16,7 @@ use super::state::journal::Journal;
 use crate::contracts::{Download, LocalizedImage, Service};
 use crate::files::Part;
 use crate::http::{Error, Request, RequestLog, SavedResponse};
-use crate::pixels::write::{Encoding, JPEG_LONGEST};
+use crate::pixels::row_writers::{Encoding, JPEG_LONGEST};
 use crate::pixels::{Header, Sound};
 use crate::progress::RegionCounter;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::crops::Margin;
 use crate::contracts::LocalizedImage;
 use crate::http::{self, Kind};
-use crate::pixels::write::Encoding;
+use crate::pixels::row_writers::Encoding;
 use crate::progress::Style;
 use crate::report::Common;
 

@@ -112,7 +112,7 @@ enum Event<'a> {
 impl Active<'_> {
     /// Signals are heard from here on, so that whatever is finished by then is published.
     async fn run(&mut self, downloader: &Downloader<'_>, set: &Set, sorted: Sorted<'_>) {
-        let mut signals = Signals::hear();
+        let mut signals = Signals::listen();
         let (done, missing) = self.refresh(set, sorted).await;
         self.total = (missing.len() + done.len()) as u64;
         self.before = done.len() as u64;

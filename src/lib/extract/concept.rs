@@ -1,5 +1,5 @@
-//! What an annotation says: the concept of its regions, by the rules the user chose, and the attributes that
-//! boxes carry along.
+//! The class of an annotation's boxes, by the rules of `--concept-from`, and their attributes. Contracts store the class
+//! as `concept`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,20 +11,20 @@ use serde_json::Value;
 
 use crate::contracts::{Annotation, Body};
 
-/// Where a concept comes from: what users type after `--concept-from`.
+/// Where the class of a box comes from: the values of `--concept-from`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConceptFrom {
-    /// A tag, else a label, else `text` where words of the image are written down, else the motivation.
+    /// A tag, else a label, else `text` for transcriptions, else the motivation.
     Auto,
     /// The first tag.
     Tag,
-    /// The first name of a named thing: a body with a label, or one that classifies or identifies.
+    /// The first label: of a body with a label, or one whose purpose is to classify or identify.
     Label,
-    /// The words of the first body that has words.
+    /// The text of the first body with text.
     Text,
     /// The first motivation.
     Motivation,
-    /// Always this.
+    /// Always this name.
     Constant(String),
 }
 
@@ -41,13 +41,13 @@ impl FromStr for ConceptFrom {
                 Some(("constant", name)) if !name.trim().is_empty() => {
                     Ok(ConceptFrom::Constant(plain(name, false)))
                 }
-                _ => Err("one of auto, tag, label, text, motivation, constant:NAME".into()),
+                _ => Err("expected auto, tag, label, text, motivation or constant:NAME".into()),
             },
         }
     }
 }
 
-/// The concept of an annotation by the first rule that gives one.
+/// The class of an annotation, by the first rule that gives one.
 pub fn concept(annotation: &Annotation, rules: &[ConceptFrom]) -> Option<String> {
     rules.iter().find_map(|rule| by(annotation, rule))
 }
@@ -72,8 +72,7 @@ fn by(annotation: &Annotation, rule: &ConceptFrom) -> Option<String> {
     }
 }
 
-/// What a box carries along besides its concept: `text`, `tags`, `links`, `language`, `motivation`, and
-/// whatever else the source says.
+/// The attributes of a box: `text`, `tags`, `links`, `language`, `motivation`, and all others that the source gives.
 pub fn attributes(annotation: &Annotation) -> BTreeMap<String, Value> {
     let mut attributes = annotation.attributes.clone();
     let words: Vec<&str> = texts(annotation).map(|b| b.value.as_str()).collect();
@@ -98,7 +97,7 @@ pub fn attributes(annotation: &Annotation) -> BTreeMap<String, Value> {
     if !links.is_empty() {
         put("links", links.into());
     }
-    // Names of motivations hold no blanks.
+    // Motivations do not contain spaces.
     if !annotation.motivation.is_empty() {
         put("motivation", annotation.motivation.join(" ").into());
     }
@@ -125,8 +124,8 @@ fn is_label(body: &Body, annotation: &Annotation) -> bool {
     named || serves(body, annotation, &["classifying", "identifying", "label"])
 }
 
-/// Whether the purpose of a body is one of some. Without one the motivation tells, if all of it says the same:
-/// of a comment that is also tagged, nothing says which body is the tag.
+/// Whether the purpose of a body is one of `purposes`. A body without purpose has that of the motivation, but only if all
+/// motivations agree: with `commenting` and `tagging`, it is not known which body is the tag.
 fn serves(body: &Body, annotation: &Annotation, purposes: &[&str]) -> bool {
     match &body.purpose {
         Some(purpose) => purposes.contains(&purpose.as_str()),
@@ -137,7 +136,7 @@ fn serves(body: &Body, annotation: &Annotation, purposes: &[&str]) -> bool {
     }
 }
 
-/// Bodies that are words, not names of things.
+/// Bodies with text that are neither tags nor labels nor links.
 fn texts(annotation: &Annotation) -> impl Iterator<Item = &Body> {
     annotation.bodies.iter().filter(|body| {
         let names = is_tag(body, annotation) || is_label(body, annotation);
@@ -145,16 +144,16 @@ fn texts(annotation: &Annotation) -> impl Iterator<Item = &Body> {
     })
 }
 
-/// Whether words that stand on the image are written down, not words about it.
+/// Whether the annotation transcribes text on the image, and is not a text about the image.
 fn is_transcription(annotation: &Annotation) -> bool {
-    const WRITTEN_DOWN: [&str; 3] = ["painting", "supplementing", "transcribing"];
+    const TRANSCRIBING: [&str; 3] = ["painting", "supplementing", "transcribing"];
     let mut bodies = texts(annotation);
     bodies.any(|body| match &body.purpose {
-        Some(purpose) => WRITTEN_DOWN.contains(&purpose.as_str()),
+        Some(purpose) => TRANSCRIBING.contains(&purpose.as_str()),
         None => annotation
             .motivation
             .iter()
-            .any(|m| WRITTEN_DOWN.contains(&m.as_str())),
+            .any(|m| TRANSCRIBING.contains(&m.as_str())),
     })
 }
 
@@ -164,7 +163,7 @@ fn is_link(value: &str) -> bool {
     is_url && !value.contains(char::is_whitespace)
 }
 
-/// What people call a body; none when that is blank.
+/// The label or text of a body on one line; none if it is empty.
 fn name(body: &Body) -> Option<String> {
     let format = body.format.as_deref();
     let is_html = format == Some("text/html");
@@ -172,19 +171,19 @@ fn name(body: &Body) -> Option<String> {
     let name = label
         .filter(|label| !label.is_empty())
         .unwrap_or_else(|| match format {
-            // It says itself that it is no HTML.
+            // Declared not to be HTML.
             Some("text/plain") => on_one_line(&body.value),
             _ => plain(&body.value, is_html),
         });
     Some(name).filter(|name| !name.is_empty())
 }
 
-/// A text on one line, without HTML. Texts that are not declared as HTML often are, so that tags go anyway;
-/// references such as `&amp;` are read only where HTML is declared or evident.
+/// A text on one line, without HTML. Many texts are HTML without being declared as such, so tags are always removed;
+/// references such as `&amp;` are resolved only if HTML is declared or evident.
 pub fn plain(text: &str, is_html: bool) -> String {
     let mut text = Cow::Borrowed(text);
     if is_html || TAG.is_match(&text) {
-        for (pattern, instead) in [(&UNSEEN, ""), (&BLOCK, " "), (&TAG, "")] {
+        for (pattern, instead) in [(&INVISIBLE, ""), (&BLOCK, " "), (&TAG, "")] {
             text = Cow::Owned(pattern.replace_all(&text, instead).into_owned());
         }
         if let Ok(read) = quick_xml::escape::unescape(&text) {
@@ -198,7 +197,7 @@ fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-static UNSEEN: LazyLock<Regex> =
+static INVISIBLE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?is)<!--.*?-->|<(script|style)\b.*?</(script|style)\s*>"));
 static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?i)</?(p|div|br|hr|li|ul|ol|dl|dt|dd|h[1-6]|tr|td|th|table|section)\b[^>]*>")
@@ -206,7 +205,7 @@ static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
 static TAG: LazyLock<Regex> = LazyLock::new(|| pattern(r"</?[a-zA-Z][^>]*>"));
 
 fn pattern(text: &str) -> Regex {
-    // The three texts above are constants, and a test uses each.
+    // The patterns above are constant, and a test uses each.
     Regex::new(text).expect("a pattern of this file is a regular expression")
 }
 
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_box_carries_along_what_is_said() {
+    fn a_box_keeps_the_attributes_of_its_annotation() {
         let mut said = annotation(
             &["commenting", "tagging"],
             &[

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Outside, Rules, fold};
+use super::extracted::Rules;
+use super::{Outside, merge};
 use crate::contracts::*;
 
 fn fragment() -> impl Strategy<Value = String> {
@@ -114,7 +115,12 @@ fn observation() -> impl Strategy<Value = Observation> {
 }
 
 fn digests(observations: Vec<Observation>) -> Vec<(String, Digest)> {
-    let digest = |o| ("d.json".to_owned(), Digest::new(Asked::default(), vec![o]));
+    let digest = |o| {
+        (
+            "d.json".to_owned(),
+            Digest::new(SourceQuery::default(), vec![o]),
+        )
+    };
     observations.into_iter().map(digest).collect()
 }
 
@@ -156,7 +162,7 @@ proptest! {
             outside: if strict { Outside::Reject } else { Outside::Clip },
             ..Rules::default()
         };
-        let found = fold::extract(&digests(observations), &rules);
+        let found = merge::extract(&digests(observations), &rules);
         prop_assert_eq!(found.read, found.kept + found.rejects.len() as u64);
         let boxes: usize = found.images.iter().map(|i| i.localizations.len()).sum();
         prop_assert_eq!(found.kept, found.labels + boxes as u64);
@@ -165,7 +171,7 @@ proptest! {
 
     #[test]
     fn every_box_has_its_own_id_and_stands_in_its_frame(observations in vec(observation(), 0..6)) {
-        let found = fold::extract(&digests(observations), &Rules::default());
+        let found = merge::extract(&digests(observations), &Rules::default());
         let mut ids = BTreeSet::new();
         for image in &found.images {
             for localization in &image.localizations {
@@ -183,7 +189,7 @@ proptest! {
         pages in vec(vec(annotation(), 0..4), 1..4).prop_shuffle()
     ) {
         let boxes = |observations: Vec<Observation>| {
-            let found = fold::extract(&digests(observations), &Rules::default());
+            let found = merge::extract(&digests(observations), &Rules::default());
             let boxes = found.images.iter().flat_map(|i| &i.localizations);
             boxes.map(|b| serde_json::to_string(b).unwrap()).collect::<BTreeSet<String>>()
         };
@@ -194,8 +200,8 @@ proptest! {
 
     #[test]
     fn what_was_said_once_is_not_said_twice(observation in observation()) {
-        let once = fold::extract(&digests(vec![observation.clone()]), &Rules::default());
-        let twice = fold::extract(&digests(vec![observation.clone(), observation]), &Rules::default());
+        let once = merge::extract(&digests(vec![observation.clone()]), &Rules::default());
+        let twice = merge::extract(&digests(vec![observation.clone(), observation]), &Rules::default());
         prop_assert_eq!(once.images, twice.images);
     }
 }

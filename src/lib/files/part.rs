@@ -1,4 +1,4 @@
-//! Downloads under way: the bytes so far, on the disk or in memory, until they get their final name.
+//! Unfinished downloads: the bytes so far, on the disk or in memory, until they get their final name.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{cannot_write, folder_of};
+use super::paths::{cannot_write, folder_of};
 use crate::error::Error;
 
-/// A download that is under way: the bytes so far, and beside them what proves that more of them belong to the
-/// same file. What is small and came at once stays in memory until it gets its name.
+/// An unfinished download: the bytes so far, and beside them a file that proves which remote file they belong to.
+/// A small file that arrived in one piece stays in memory until it gets its name.
 #[derive(Clone, Debug)]
 pub struct Part {
     path: PathBuf,
@@ -22,29 +22,29 @@ pub struct Part {
 /// Where the bytes are.
 #[derive(Clone, Debug, Default)]
 enum Place {
-    /// On the disk, as many as have come.
+    /// On the disk, as many as have arrived.
     #[default]
     Disk,
-    /// In memory, all of them.
+    /// All bytes, in memory.
     Memory(Bytes),
     /// Under their final name.
     Published,
 }
 
-/// What a part file holds already.
+/// What a part file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// Bytes so far.
     #[serde(skip)]
     pub bytes: u64,
-    /// Where they came from.
+    /// The URL that they came from.
     pub url: String,
-    /// Strong ETag or Last-Modified of the file they belong to.
+    /// Strong ETag or Last-Modified of the remote file.
     pub validator: String,
 }
 
 impl Part {
-    /// A part file of this name; makes nothing yet.
+    /// A part file of this name. Creates nothing yet.
     pub fn new(path: PathBuf) -> Self {
         Part {
             path,
@@ -52,12 +52,12 @@ impl Part {
         }
     }
 
-    /// Takes all of it, to be kept in memory.
+    /// Keeps the whole file in memory.
     pub fn keep_in_memory(&self, all: Bytes) {
         *self.place() = Place::Memory(all);
     }
 
-    /// All of it, where it is in memory.
+    /// The whole file, if it is in memory.
     pub fn in_memory(&self) -> Option<Bytes> {
         match &*self.place() {
             Place::Memory(all) => Some(all.clone()),
@@ -65,12 +65,15 @@ impl Part {
         }
     }
 
-    /// Whether it has its final name.
+    /// Whether it has got its final name.
     pub fn is_published(&self) -> bool {
         matches!(*self.place(), Place::Published)
     }
 
-    /// All of it, wherever it is.
+    /// The bytes so far, from memory or from the disk.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn read(&self) -> io::Result<Bytes> {
         match self.in_memory() {
             Some(all) => Ok(all),
@@ -82,21 +85,24 @@ impl Part {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where it is.
+    /// The path of the part file on the disk.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it holds, if that can be gone on with.
+    /// What it holds, if the download can be resumed.
     pub fn held(&self) -> Option<Held> {
         let bytes = fs::metadata(&self.path).ok()?.len();
         let held: Held = serde_json::from_slice(&fs::read(self.proof()).ok()?).ok()?;
         (bytes > 0).then_some(Held { bytes, ..held })
     }
 
-    /// Opens it to go on, or empties it and notes what it will belong to.
-    pub fn open(&self, go_on: bool, url: &str, validator: Option<&str>) -> io::Result<File> {
-        if go_on {
+    /// Opens it to append to what it holds (`resume`), or empties it and records which file it will belong to.
+    ///
+    /// # Errors
+    /// The file cannot be opened or created.
+    pub fn open(&self, resume: bool, url: &str, validator: Option<&str>) -> io::Result<File> {
+        if resume {
             return File::options().append(true).open(&self.path);
         }
         self.discard();
@@ -113,16 +119,19 @@ impl Part {
         Ok(file)
     }
 
-    /// Removes it.
+    /// Removes it and its proof.
     pub fn discard(&self) {
         *self.place() = Place::Disk;
-        // What is not there needs no removing; what cannot be removed is found out when it is opened.
+        // A missing file need not be removed; one that cannot be removed is reported when it is opened.
         let _ = fs::remove_file(&self.path);
         let _ = fs::remove_file(self.proof());
     }
 
-    /// Puts it on the disk and gives it its final name. The name itself is on the disk when its folder is:
-    /// [`sync_folder`].
+    /// Flushes it to the disk and gives it its final name. The name itself is on the disk only after
+    /// [`sync_folder`](super::sync_folder).
+    ///
+    /// # Errors
+    /// The file cannot be written or renamed.
     pub fn publish(&self, target: &Path) -> Result<(), Error> {
         let cannot = |e: io::Error| cannot_write(target, e);
         let small = self.in_memory();
@@ -136,7 +145,7 @@ impl Part {
         }
         fs::rename(&self.path, target)
             .or_else(|_| {
-                // The first of its folder.
+                // The first file of its folder.
                 fs::create_dir_all(folder_of(target))?;
                 fs::rename(&self.path, target)
             })
@@ -153,14 +162,14 @@ impl Part {
         if write_past_the_cache(&self.path, all).is_ok() {
             return Ok(());
         }
-        // Some file systems take no such writes, or the folder is missing. What else was wrong is wrong here too.
+        // Some file systems do not support such writes, or the folder is missing. Any other problem shows up again here.
         fs::create_dir_all(folder_of(&self.path))?;
         let mut file = File::create(&self.path)?;
         file.write_all(all)?;
         file.sync_all()
     }
 
-    /// The words for a part file that cannot be written.
+    /// The message for a part file that cannot be written.
     pub fn cannot_write(&self, e: io::Error) -> String {
         format!("{}: cannot be written: {e}", self.path.display())
     }
@@ -172,8 +181,8 @@ impl Part {
     }
 }
 
-/// Writes a file straight to the disk. It has to be there before it gets its name, so the copy that the system would
-/// keep in memory only costs: half the time of a small file, and the room of what other programs read.
+/// Writes a file past the page cache. It has to be on the disk before it gets its name, so a copy in memory only costs:
+/// half the time of a small file, and cache space of other programs.
 #[cfg(target_os = "linux")]
 fn write_past_the_cache(path: &Path, all: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -185,17 +194,17 @@ fn write_past_the_cache(path: &Path, all: &[u8]) -> io::Result<()> {
         .truncate(true)
         .custom_flags(direct)
         .open(path)?;
-    // Memory, place and length have to be multiples of a block of the disk.
-    let mut room = vec![0_u8; all.len().next_multiple_of(BLOCK) + BLOCK];
-    let address = room.as_ptr().addr();
-    let blocks = &mut room[address.next_multiple_of(BLOCK) - address..];
+    // Address, offset and length have to be multiples of the block size.
+    let mut buffer = vec![0_u8; all.len().next_multiple_of(BLOCK) + BLOCK];
+    let address = buffer.as_ptr().addr();
+    let blocks = &mut buffer[address.next_multiple_of(BLOCK) - address..];
     blocks[..all.len()].copy_from_slice(all);
     file.write_all(&blocks[..all.len().next_multiple_of(BLOCK)])?;
     file.set_len(all.len() as u64)?;
     file.sync_all()
 }
 
-/// The largest block that disks in use have.
+/// The largest block size of disks in use.
 #[cfg(target_os = "linux")]
 const BLOCK: usize = 4096;
 
@@ -218,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_told_and_gets_no_name() {
+    fn what_cannot_be_written_is_reported_and_gets_no_name() {
         let folder = tempfile::tempdir().unwrap();
         let part = Part::new(folder.path().join("image.part"));
         fs::create_dir(part.path()).unwrap();

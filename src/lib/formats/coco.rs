@@ -3,14 +3,17 @@
 //! Boxes are `[x, y, width, height]`, floats at pixel edges with origin 0 (the format's author: a box over the
 //! first pixel is `[0, 0, 1, 1]`). Ids of images, annotations and categories are dense 32-bit numbers from 1,
 //! because 0 reads as "unmatched" in COCOeval and as background in detectors, and larger ones lose digits in
-//! several readers; the source's ids stand beside them as `uuid`. `area` is the polygon's where there is one.
+//! several readers; the source's ids are in `uuid`. `area` is that of the polygon, if there is one.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{Choices, Dataset, Format, Head, Labelled, Picture, Sink, Written, cannot, ranks};
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::ranks;
+use super::sink::{Sink, cannot, place_image};
 use crate::contracts::Number;
 
 /// The format.
@@ -18,8 +21,8 @@ use crate::contracts::Number;
 pub struct Coco;
 
 impl Format for Coco {
-    fn head(&self) -> Head {
-        Head {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
             name: "coco",
             about: "COCO instances JSON, one per split, beside images/",
             single_file: Some("json"),
@@ -27,28 +30,28 @@ impl Format for Coco {
         }
     }
 
-    fn conventions(&self, _: &Choices) -> String {
+    fn conventions(&self, _: &FormatOptions) -> String {
         "bbox [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, decimals \
          kept, clipped to the image; ids from 1, categories sorted by code point; area of the polygon where \
          there is one, else of the box"
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written {
+    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
         let root = dataset.image_root();
         for (split, images) in dataset.parts("default") {
             let path = format!("annotations/instances_{split}.json");
-            instances(dataset, choices, split, &images, out.file(&path)?).map_err(cannot(&path))?;
+            instances(dataset, options, split, &images, out.file(&path)?).map_err(cannot(&path))?;
         }
         for picture in &dataset.images {
             let path = format!("images/{}", picture.below(root));
-            picture.place(&path, dataset, out)?;
+            place_image(picture, &path, dataset, out)?;
         }
         Ok(Vec::new())
     }
 }
 
-/// Rights statements in code-point order; the id of one is its place, from 1.
+/// Rights statements in code-point order; the id of each is its position, from 1.
 fn licenses(dataset: &Dataset) -> Vec<&str> {
     let rights: BTreeSet<&str> = dataset
         .images
@@ -58,12 +61,12 @@ fn licenses(dataset: &Dataset) -> Vec<&str> {
     rights.into_iter().collect()
 }
 
-/// Writes record by record: the document is never held.
+/// Writes record by record, so that the document is never in memory as a whole.
 fn instances(
     dataset: &Dataset,
-    choices: &Choices,
+    options: &FormatOptions,
     split: &str,
-    images: &[&Picture],
+    images: &[&DatasetImage],
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let (root, rights) = (dataset.image_root(), licenses(dataset));
@@ -74,7 +77,7 @@ fn instances(
     list(
         out,
         "categories",
-        categories.map(|class| category(dataset, class, choices)),
+        categories.map(|class| category(dataset, class, options)),
     )?;
     list(
         out,
@@ -106,17 +109,17 @@ fn license(i: usize, text: &str) -> Value {
     json!({ "id": i + 1, "name": text, "url": url })
 }
 
-fn category(dataset: &Dataset, class: usize, choices: &Choices) -> Value {
+fn category(dataset: &Dataset, class: usize, options: &FormatOptions) -> Value {
     let (name, lineage) = (&dataset.classes[class], dataset.lineage(class));
-    let above = || lineage.iter().rev().find(|rung| rung.name != *name);
-    let supercategory = match &choices.supercategory {
+    let above = || lineage.iter().rev().find(|step| step.name != *name);
+    let supercategory = match &options.supercategory {
         Some(rank) => ranks::taxon(lineage, rank),
-        None => above().map(|rung| rung.name.as_str()),
+        None => above().map(|step| step.name.as_str()),
     };
     json!({ "id": class + 1, "name": name, "supercategory": supercategory.unwrap_or_default() })
 }
 
-fn image(root: &str, rights: &[&str], p: &Picture) -> Value {
+fn image(root: &str, rights: &[&str], p: &DatasetImage) -> Value {
     let license = p
         .source
         .rights
@@ -146,7 +149,7 @@ fn image(root: &str, rights: &[&str], p: &Picture) -> Value {
     image
 }
 
-fn annotation(picture: &Picture, b: &Labelled) -> Value {
+fn annotation(picture: &DatasetImage, b: &DatasetBox) -> Value {
     let outline = |polygon: &crate::contracts::Polygon| -> Vec<Number> {
         polygon
             .points()

@@ -1,36 +1,39 @@
-//! `counts`: how often each concept occurs, per split: `counts.csv` for programs, `counts.md` to read, and
-//! `splits.csv` with images, images without boxes and groups.
+//! `counts`: how often each class occurs, per split: `counts.csv` for programs, `counts.md` for people, and `splits.csv`
+//! with the numbers of images, images without boxes and groups.
 //!
-//! Rows are sorted by concept, by code point. Every concept of the dataset stands in every column, with 0 where a
-//! split has none of it. `--total` adds the row `TOTAL`, last.
+//! Rows are sorted by class name, by code point. Every class has a number in every column, 0 if it does not occur in a
+//! split. `--total` adds the row `TOTAL` at the end.
 
-use super::{Choices, Dataset, Format, Head, Picture, Sink, Written, put, put_rows, ranks};
+use super::dataset::{Dataset, DatasetImage};
+use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::ranks;
+use super::sink::{Sink, put, put_rows};
 
 /// The format.
 #[derive(Debug)]
 pub struct Counts;
 
 impl Format for Counts {
-    fn head(&self) -> Head {
-        Head {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
             name: "counts",
-            about: "how often each concept occurs, per split: a CSV, and a table to read",
+            about: "how often each class occurs, per split: a CSV, and a table to read",
             single_file: Some("csv"),
             holds_ranks: true,
         }
     }
 
-    fn conventions(&self, _: &Choices) -> String {
-        "boxes per concept, in each split and in total, and the images they are on; sorted by code point; \
+    fn conventions(&self, _: &FormatOptions) -> String {
+        "boxes per class, in each split and in total, and the images they are on; sorted by code point; \
          splits.csv counts images, images without boxes (negatives), boxes and groups"
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written {
-        let counts = concepts(dataset, choices.total);
+    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
+        let counts = classes(dataset, options.total);
         put_rows(out, "counts.csv", &counts)?;
-        if !choices.single {
-            let splits = splits(dataset, choices.total);
+        if !options.single {
+            let splits = splits(dataset, options.total);
             let text = format!("{}\n{}", markdown(&counts), markdown(&splits));
             put(out, "counts.md", &text)?;
             put_rows(out, "splits.csv", &splits)?;
@@ -43,14 +46,14 @@ type Row = Vec<String>;
 
 const TOTAL: &str = "TOTAL";
 
-/// A header, and a row per concept: ranks, boxes in each split and together, images.
-fn concepts(dataset: &Dataset, total: bool) -> Vec<Row> {
+/// A header, and a row per class: ranks, boxes in each split and in total, images.
+fn classes(dataset: &Dataset, total: bool) -> Vec<Row> {
     let ranks = ranks::of(dataset);
-    let parts: Vec<(&str, Vec<&Picture>)> = match dataset.splits.is_empty() {
+    let parts: Vec<(&str, Vec<&DatasetImage>)> = match dataset.splits.is_empty() {
         true => Vec::new(),
         false => dataset.parts(""),
     };
-    let all: Vec<&Picture> = dataset.images.iter().collect();
+    let all: Vec<&DatasetImage> = dataset.images.iter().collect();
     let boxes: Vec<Vec<u64>> = parts
         .iter()
         .map(|(_, pictures)| boxes(dataset, pictures))
@@ -96,7 +99,7 @@ fn concepts(dataset: &Dataset, total: bool) -> Vec<Row> {
 
 /// A header, and a row per split.
 fn splits(dataset: &Dataset, total: bool) -> Vec<Row> {
-    let row = |name: &str, pictures: &[&Picture]| -> Row {
+    let row = |name: &str, pictures: &[&DatasetImage]| -> Row {
         let groups: std::collections::BTreeSet<&str> =
             pictures.iter().map(|p| p.group.as_str()).collect();
         let negatives = pictures.iter().filter(|p| p.boxes.is_empty()).count();
@@ -119,7 +122,7 @@ fn splits(dataset: &Dataset, total: bool) -> Vec<Row> {
             .map(|(name, pictures)| row(name, pictures)),
     );
     if total {
-        let all: Vec<&Picture> = dataset.images.iter().collect();
+        let all: Vec<&DatasetImage> = dataset.images.iter().collect();
         rows.push(row(TOTAL, &all));
     }
     rows
@@ -145,8 +148,8 @@ fn texts(numbers: impl IntoIterator<Item = u64>) -> impl Iterator<Item = String>
     numbers.into_iter().map(|n| n.to_string())
 }
 
-/// Boxes of each class on some pictures.
-fn boxes(dataset: &Dataset, pictures: &[&Picture]) -> Vec<u64> {
+/// Number of boxes of each class on some images.
+fn boxes(dataset: &Dataset, pictures: &[&DatasetImage]) -> Vec<u64> {
     let mut counts = vec![0; dataset.classes.len()];
     for labelled in pictures.iter().flat_map(|p| &p.boxes) {
         counts[labelled.class] += 1;
@@ -154,7 +157,7 @@ fn boxes(dataset: &Dataset, pictures: &[&Picture]) -> Vec<u64> {
     counts
 }
 
-/// Pictures with boxes of each class.
+/// Number of images with boxes of each class.
 fn images(dataset: &Dataset) -> Vec<u64> {
     let mut counts = vec![0; dataset.classes.len()];
     for picture in &dataset.images {
@@ -167,7 +170,7 @@ fn images(dataset: &Dataset) -> Vec<u64> {
     counts
 }
 
-/// A table to read: texts to the left, numbers to the right, as wide as they are.
+/// A Markdown table with aligned columns: texts to the left, numbers to the right.
 fn markdown(rows: &[Row]) -> String {
     let shown: Vec<Row> = rows
         .iter()

@@ -1,14 +1,17 @@
 //! `csv`: one wide table, a row per box; an image without boxes is a row with empty box cells.
 //!
-//! Boxes are `x, y, w, h` in pixels of the file, origin 0 at the outer corner of the top-left pixel, decimals as
-//! they are. RFC 4180 quoting, LF, UTF-8 without byte-order mark. A label that begins with `=` stays as it is:
-//! the table is for programs, and a changed label would be another class.
+//! Boxes are `x, y, w, h` in pixels of the file, origin 0 at the outer corner of the top-left pixel, with decimals.
+//! RFC 4180 quoting, LF, UTF-8 without byte-order mark. A label that begins with `=` is not escaped: the table is for
+//! programs, and a changed label would be another class.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Choices, Dataset, Format, Head, Labelled, Picture, Sink, Written, put_rows, ranks};
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::ranks;
+use super::sink::{Sink, put_rows};
 
 /// The format.
 #[derive(Debug)]
@@ -45,8 +48,8 @@ const HEADER: [&str; 25] = [
 ];
 
 impl Format for Csv {
-    fn head(&self) -> Head {
-        Head {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
             name: "csv",
             about: "one wide table, a row per box, with all metadata",
             single_file: Some("csv"),
@@ -54,18 +57,18 @@ impl Format for Csv {
         }
     }
 
-    fn conventions(&self, _: &Choices) -> String {
+    fn conventions(&self, _: &FormatOptions) -> String {
         "x, y, w, h in pixels of the file from the outer corner of its top-left pixel, decimals kept; label_id \
          from 1; an image without boxes is a row with empty label and box cells; files are named as in \
-         image_map.json; what is said of boxes is in box:…, of images in meta:…, ranks in rank:…; read labels as text (pandas: keep_default_na=False), `NA` may be one"
+         image_map.json; attributes of boxes are in box:…, metadata of images in meta:…, ranks in rank:…; read labels as text (pandas: keep_default_na=False), since a label may be `NA`"
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, _: &Choices, out: &mut dyn Sink) -> Written {
+    fn write(&self, dataset: &Dataset, _: &FormatOptions, out: &mut dyn Sink) -> Written {
         let columns = Columns::of(dataset);
         let rows = dataset.images.iter().flat_map(|picture| {
             let boxes = picture.boxes.iter().map(Some);
-            // A picture without boxes has a row too.
+            // An image without boxes has a row too.
             let none = picture.boxes.is_empty().then_some(None);
             let row = |labelled| columns.row(dataset, picture, labelled);
             boxes.chain(none).map(row)
@@ -78,8 +81,8 @@ impl Format for Csv {
 /// The columns that depend on what a dataset holds, each kind sorted.
 struct Columns<'a> {
     ranks: Vec<&'a str>,
-    said_of_boxes: BTreeSet<&'a str>,
-    said_of_images: BTreeSet<&'a str>,
+    box_keys: BTreeSet<&'a str>,
+    image_keys: BTreeSet<&'a str>,
 }
 
 impl<'a> Columns<'a> {
@@ -88,11 +91,11 @@ impl<'a> Columns<'a> {
         let attributes = images()
             .flat_map(|p| &p.boxes)
             .flat_map(|b| b.attributes.keys());
-        let said_of_boxes = attributes.map(String::as_str).filter(|key| *key != "text");
+        let box_keys = attributes.map(String::as_str).filter(|key| *key != "text");
         Columns {
             ranks: ranks::of(dataset),
-            said_of_boxes: said_of_boxes.collect(),
-            said_of_images: images()
+            box_keys: box_keys.collect(),
+            image_keys: images()
                 .flat_map(|p| p.metadata.keys())
                 .map(String::as_str)
                 .collect(),
@@ -102,16 +105,16 @@ impl<'a> Columns<'a> {
     fn header(&self) -> Vec<String> {
         let fixed = HEADER.iter().map(|&name| name.to_owned());
         let ranks = self.ranks.iter().map(|rank| format!("rank:{rank}"));
-        let boxes = self.said_of_boxes.iter().map(|key| format!("box:{key}"));
-        let images = self.said_of_images.iter().map(|key| format!("meta:{key}"));
+        let boxes = self.box_keys.iter().map(|key| format!("box:{key}"));
+        let images = self.image_keys.iter().map(|key| format!("meta:{key}"));
         fixed.chain(ranks).chain(boxes).chain(images).collect()
     }
 
     fn row(
         &self,
         dataset: &Dataset,
-        picture: &Picture,
-        labelled: Option<&Labelled>,
+        picture: &DatasetImage,
+        labelled: Option<&DatasetBox>,
     ) -> Vec<String> {
         let lineage = labelled.map_or(&[][..], |b| dataset.lineage(b.class));
         let rank = |rank: &&str| ranks::taxon(lineage, rank).unwrap_or_default().to_owned();
@@ -128,13 +131,13 @@ impl<'a> Columns<'a> {
         };
         let mut row = fixed_cells(dataset, picture, labelled);
         row.extend(self.ranks.iter().map(rank));
-        row.extend(self.said_of_boxes.iter().map(attribute));
-        row.extend(self.said_of_images.iter().map(metadata));
+        row.extend(self.box_keys.iter().map(attribute));
+        row.extend(self.image_keys.iter().map(metadata));
         row
     }
 }
 
-/// A value as people write it in a cell: texts as they are, lists of texts joined, anything else as JSON.
+/// A value for a cell: texts as they are, lists of texts joined, anything else as JSON.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -147,7 +150,11 @@ fn cell(value: &Value) -> String {
     }
 }
 
-fn fixed_cells(dataset: &Dataset, picture: &Picture, labelled: Option<&Labelled>) -> Vec<String> {
+fn fixed_cells(
+    dataset: &Dataset,
+    picture: &DatasetImage,
+    labelled: Option<&DatasetBox>,
+) -> Vec<String> {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
     let mut row = vec![
         picture.number.to_string(),
@@ -168,20 +175,20 @@ fn fixed_cells(dataset: &Dataset, picture: &Picture, labelled: Option<&Labelled>
         picture.labels.join(JOIN),
         title(picture),
     ]);
-    row.extend(said_cells(labelled));
+    row.extend(text_cells(labelled));
     row
 }
 
 const JOIN: &str = " | ";
 
-fn title(picture: &Picture) -> String {
+fn title(picture: &DatasetImage) -> String {
     let labels = &picture.source.labels;
     let labels = [&labels.manifest, &labels.canvas, &labels.image];
     let labels: Vec<&str> = labels.into_iter().flatten().map(String::as_str).collect();
     labels.join(JOIN)
 }
 
-fn box_cells(dataset: &Dataset, labelled: Option<&Labelled>) -> [String; 8] {
+fn box_cells(dataset: &Dataset, labelled: Option<&DatasetBox>) -> [String; 8] {
     let Some(b) = labelled else {
         return Default::default();
     };
@@ -197,11 +204,11 @@ fn box_cells(dataset: &Dataset, labelled: Option<&Labelled>) -> [String; 8] {
     ]
 }
 
-fn said_cells(labelled: Option<&Labelled>) -> [String; 3] {
+fn text_cells(labelled: Option<&DatasetBox>) -> [String; 3] {
     let Some(b) = labelled else {
         return Default::default();
     };
-    // Text and numbers with text keys: nothing that JSON refuses.
+    // Only text and numbers with text keys: JSON can hold them.
     let json = |value: serde_json::Result<String>| value.unwrap_or_default();
     let polygon = b.polygon.as_ref();
     [

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Dataset;
-use crate::contracts::Rung;
+use super::dataset::Dataset;
+use crate::contracts::LineageStep;
 
-/// From the large to the small; prefixes such as `super` and `sub` go around each.
+/// From the highest to the lowest; prefixes such as `super` and `sub` go around each.
 const RANKS: &[&str] = &[
     "domain", "kingdom", "phylum", "division", "class", "cohort", "order", "section", "family",
     "tribe", "genus", "series", "species", "variety", "form", "strain",
@@ -13,7 +13,7 @@ const RANKS: &[&str] = &[
 const ABOVE: &[&str] = &["mega", "super", "grand", "epi"];
 const BELOW: &[&str] = &["sub", "infra", "parv", "micro"];
 
-/// The place of a rank among ranks; those that are not known come last, by name.
+/// A sort key that puts ranks in order from the highest to the lowest; unknown ranks come last, by name.
 pub fn order(rank: &str) -> (usize, isize, String) {
     let name = rank.to_lowercase();
     let place = |base: &str| RANKS.iter().position(|known| *known == base);
@@ -29,24 +29,24 @@ pub fn order(rank: &str) -> (usize, isize, String) {
     (base, offset, name)
 }
 
-/// Every rank of the classes of a dataset, from the large to the small.
+/// All ranks of the classes of a dataset, from the highest to the lowest.
 pub fn of(dataset: &Dataset) -> Vec<&str> {
     let all = dataset.lineages.iter().flatten();
-    let ranks: BTreeSet<&str> = all.filter_map(|rung| rung.rank.as_deref()).collect();
+    let ranks: BTreeSet<&str> = all.filter_map(|step| step.rank.as_deref()).collect();
     let mut ranks: Vec<&str> = ranks.into_iter().collect();
     ranks.sort_by_key(|rank| order(rank));
     ranks
 }
 
-/// The taxon of a rank in a lineage: the nearest one, where two have it.
-pub fn taxon<'a>(lineage: &'a [Rung], rank: &str) -> Option<&'a str> {
-    let is_of_rank = |rung: &&Rung| {
-        rung.rank
+/// The taxon of a rank in a lineage; the nearest one, if several have the rank.
+pub fn taxon<'a>(lineage: &'a [LineageStep], rank: &str) -> Option<&'a str> {
+    let is_of_rank = |step: &&LineageStep| {
+        step.rank
             .as_deref()
             .is_some_and(|r| r.eq_ignore_ascii_case(rank))
     };
     let found = lineage.iter().rev().find(is_of_rank);
-    found.map(|rung| rung.name.as_str())
+    found.map(|step| step.name.as_str())
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranks_go_from_the_large_to_the_small() {
+    fn ranks_go_from_the_highest_to_the_lowest() {
         let mut ranks = [
             "species",
             "zone",

@@ -1,9 +1,12 @@
-//! `sheet`: a contact sheet, one PNG of thumbnails with their boxes, to look at before training on anything.
+//! `sheet`: a contact sheet, one PNG of thumbnails with their boxes, to look at before training.
 
-use super::{Choices, Dataset, Format, Head, Picture, Sink, Written, cannot, counted};
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::sink::{Sink, cannot};
 use crate::error::Error;
 use crate::pixels;
-use crate::pixels::draw::{self, Cell};
+use crate::pixels::contact_sheet::{self, Cell};
+use crate::summary::counted;
 
 /// The format.
 #[derive(Debug)]
@@ -12,50 +15,50 @@ pub struct Sheet;
 const PATH: &str = "sheet.png";
 
 impl Format for Sheet {
-    fn head(&self) -> Head {
-        Head {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
             name: "sheet",
             about: "a contact sheet PNG with the boxes drawn, to look at",
             single_file: Some("png"),
-            ..Head::default()
+            ..FormatInfo::default()
         }
     }
 
-    fn conventions(&self, choices: &Choices) -> String {
+    fn conventions(&self, options: &FormatOptions) -> String {
         format!(
             "up to {} images, evenly from those with boxes, thumbnails with boxes in a colour per class",
-            choices.sheet_images
+            options.sheet_images
         )
     }
 
-    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written {
-        let chosen = choose(dataset, choices.sheet_images);
+    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
+        let chosen = choose(dataset, options.sheet_images);
         let mut cells = Vec::new();
-        let mut news = Vec::new();
+        let mut notes = Vec::new();
         for picture in &chosen {
-            match cell(dataset, picture, draw::side(chosen.len())) {
+            match cell(dataset, picture, contact_sheet::side(chosen.len())) {
                 Ok(cell) => cells.push(cell),
-                Err(cause) => news.push(format!("sheet: {} is left out: {cause}", picture.file)),
+                Err(cause) => notes.push(format!("sheet: {} is left out: {cause}", picture.file)),
             }
         }
-        let sheet = draw::sheet(&cells, &dataset.classes);
+        let sheet = contact_sheet::sheet(&cells, &dataset.classes);
         let png = pixels::to_png(&sheet.into())
             .map_err(|cause| Error::new(format!("{PATH}: cannot be encoded: {cause}")))?;
         out.file(PATH)?.write_all(&png).map_err(cannot(PATH))?;
         if chosen.len() < dataset.images.len() {
-            news.push(format!(
-                "sheet: {} of {} shown; --sheet-images shows more",
+            notes.push(format!(
+                "sheet: {} of {} shown; --sheet-images N shows more",
                 chosen.len(),
-                counted(dataset.images.len(), "image", "images")
+                counted(dataset.images.len() as u64, "image", "images")
             ));
         }
-        Ok(news)
+        Ok(notes)
     }
 }
 
-/// Up to `most` pictures, evenly over the dataset, those with boxes first.
-fn choose(dataset: &Dataset, most: usize) -> Vec<&Picture> {
-    let (with, without): (Vec<&Picture>, Vec<&Picture>) =
+/// Up to `most` images, evenly over the dataset, those with boxes first.
+fn choose(dataset: &Dataset, most: usize) -> Vec<&DatasetImage> {
+    let (with, without): (Vec<&DatasetImage>, Vec<&DatasetImage>) =
         dataset.images.iter().partition(|p| !p.boxes.is_empty());
     let mut chosen = evenly(&with, most);
     chosen.extend(evenly(&without, most - chosen.len()));
@@ -63,18 +66,18 @@ fn choose(dataset: &Dataset, most: usize) -> Vec<&Picture> {
     chosen
 }
 
-fn evenly<'a>(pictures: &[&'a Picture], most: usize) -> Vec<&'a Picture> {
+fn evenly<'a>(pictures: &[&'a DatasetImage], most: usize) -> Vec<&'a DatasetImage> {
     let n = pictures.len().min(most);
     (0..n).map(|i| pictures[i * pictures.len() / n]).collect()
 }
 
-/// Most pixels of an image that is drawn: 2^30.
+/// Maximum pixels of an image that is drawn: 2^30.
 const MOST_PIXELS: u64 = 1 << 30;
 
-fn cell(dataset: &Dataset, picture: &Picture, side: u32) -> Result<Cell, String> {
+fn cell(dataset: &Dataset, picture: &DatasetImage, side: u32) -> Result<Cell, String> {
     let bytes = picture.read().map_err(|e| e.to_string())?;
-    let thumbnail = draw::thumbnail(&bytes, side, MOST_PIXELS)?;
-    let labelled = |b: &super::Labelled| (b.class, dataset.classes[b.class].clone(), b.bbox);
+    let thumbnail = contact_sheet::thumbnail(&bytes, side, MOST_PIXELS)?;
+    let labelled = |b: &DatasetBox| (b.class, dataset.classes[b.class].clone(), b.bbox);
     Ok(Cell {
         thumbnail,
         size: [picture.width, picture.height],
@@ -83,8 +86,8 @@ fn cell(dataset: &Dataset, picture: &Picture, side: u32) -> Result<Cell, String>
     })
 }
 
-/// What people call it, else its path.
-fn caption(picture: &Picture) -> String {
+/// The label of the image, else its path.
+fn caption(picture: &DatasetImage) -> String {
     let labels = &picture.source.labels;
     let words: Vec<&str> = [&labels.canvas, &labels.image]
         .into_iter()

@@ -1,10 +1,12 @@
 //! `vgg`: the metadata table of VGG's image tools, `filename,file_attributes`, one row per image.
 //!
-//! `file_attributes` is a JSON object. It says what an image is and whose, and holds no boxes.
+//! `file_attributes` is a JSON object with metadata of the image. It does not hold boxes.
 
 use serde_json::{Map, Value, json};
 
-use super::{Choices, Dataset, Format, Head, Picture, Sink, Written, put_rows};
+use super::dataset::{Dataset, DatasetImage};
+use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::sink::{Sink, put_rows};
 
 /// The format.
 #[derive(Debug)]
@@ -13,23 +15,23 @@ pub struct Vgg;
 const PATH: &str = "metadata.csv";
 
 impl Format for Vgg {
-    fn head(&self) -> Head {
-        Head {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
             name: "vgg",
             about: "the metadata CSV of VGG's image tools, a row per image, no boxes",
             single_file: Some("csv"),
-            ..Head::default()
+            ..FormatInfo::default()
         }
     }
 
-    fn conventions(&self, _: &Choices) -> String {
+    fn conventions(&self, _: &FormatOptions) -> String {
         "one row per image, file_attributes is a JSON object; no boxes; files are named as in image_map.json"
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, _: &Choices, out: &mut dyn Sink) -> Written {
+    fn write(&self, dataset: &Dataset, _: &FormatOptions, out: &mut dyn Sink) -> Written {
         let header = ["filename".to_owned(), "file_attributes".to_owned()];
-        let row = |picture: &Picture| {
+        let row = |picture: &DatasetImage| {
             [
                 picture.file.clone(),
                 Value::Object(attributes(picture)).to_string(),
@@ -41,7 +43,7 @@ impl Format for Vgg {
     }
 }
 
-fn attributes(p: &Picture) -> Map<String, Value> {
+fn attributes(p: &DatasetImage) -> Map<String, Value> {
     let labels = &p.source.labels;
     let label = [&labels.image, &labels.canvas, &labels.manifest];
     let texts = [

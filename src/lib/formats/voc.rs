@@ -2,18 +2,20 @@
 //!
 //! Corners are whole numbers, rounded half up, inside the image, at least one pixel apart. By default they are
 //! edges from 0 (`xmin = x`, `xmax = x + w`), which torchvision, datumaro, FiftyOne and supervision take as they
-//! stand; the devkit's own count, first pixel 1 and `xmax` the last pixel, is a choice. `source/annotation` names
-//! the one used. XML 1.0 cannot hold most control characters: they become U+FFFD.
+//! are; the convention of the devkit, first pixel 1 and `xmax` the last pixel, is an option. `source/annotation` names
+//! the convention used. XML 1.0 cannot hold most control characters: they become U+FFFD.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{
-    Choices, Dataset, Format, Head, Labelled, Picture, Sink, Written, counted, names, put,
-};
-use crate::contracts::{BBox, Rung};
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::file_names;
+use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::sink::{Sink, place_image, put};
+use crate::contracts::{BBox, LineageStep};
 use crate::error::Error;
 use crate::files::SafeName;
+use crate::summary::counted;
 
 /// The format.
 #[derive(Debug)]
@@ -21,21 +23,21 @@ pub struct Voc;
 
 const ROOT: &str = "VOCdevkit/VOC2012";
 
-/// Lists per class hold every image once per class; beyond this many lines nobody wants them.
+/// Lists per class hold every image once per class; they are not written beyond this many lines.
 const MOST_CLASS_LINES: usize = 5_000_000;
 
 impl Format for Voc {
-    fn head(&self) -> Head {
-        Head {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
             name: "voc",
             about: "Pascal VOC, an XML file per image below VOCdevkit/VOC2012",
             holds_ranks: true,
-            ..Head::default()
+            ..FormatInfo::default()
         }
     }
 
-    fn conventions(&self, choices: &Choices) -> String {
-        let corners = if choices.voc_inclusive {
+    fn conventions(&self, options: &FormatOptions) -> String {
+        let corners = if options.voc_inclusive {
             "corners as in the devkit: first pixel 1, xmax and ymax the last pixel"
         } else {
             "corners are edges from 0: xmin = x, xmax = x + width"
@@ -46,28 +48,28 @@ impl Format for Voc {
         )
     }
 
-    fn write(&self, dataset: &Dataset, choices: &Choices, out: &mut dyn Sink) -> Written {
-        let stems = names::stems(dataset);
-        let file = |p: &Picture| format!("{}.{}", stems[p.number as usize - 1], p.suffix());
+    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
+        let stems = file_names::stems(dataset);
+        let file = |p: &DatasetImage| format!("{}.{}", stems[p.number as usize - 1], p.suffix());
         for (p, stem) in dataset.images.iter().zip(&stems) {
-            let xml = annotation(dataset, p, &file(p), choices);
+            let xml = annotation(dataset, p, &file(p), options);
             put(out, &format!("{ROOT}/Annotations/{stem}.xml"), &xml)?;
-            p.place(&format!("{ROOT}/JPEGImages/{}", file(p)), dataset, out)?;
+            place_image(p, &format!("{ROOT}/JPEGImages/{}", file(p)), dataset, out)?;
         }
-        let mut news = Vec::from_iter(write_lists(dataset, &stems, out)?);
-        news.extend(write_label_map(dataset, out)?);
-        names::write_sources(
+        let mut notes = Vec::from_iter(write_lists(dataset, &stems, out)?);
+        notes.extend(write_label_map(dataset, out)?);
+        file_names::write_sources(
             dataset,
             |_, p| format!("{ROOT}/JPEGImages/{}", file(p)),
             out,
         )?;
-        news.extend(other_news(dataset));
-        Ok(news)
+        notes.extend(other_notes(dataset));
+        Ok(notes)
     }
 }
 
-fn annotation(dataset: &Dataset, p: &Picture, file: &str, choices: &Choices) -> String {
-    let convention = if choices.voc_inclusive {
+fn annotation(dataset: &Dataset, p: &DatasetImage, file: &str, options: &FormatOptions) -> String {
+    let convention = if options.voc_inclusive {
         "inclusive1: first pixel 1, xmax and ymax the last pixel"
     } else {
         "edge0: xmin = x, xmax = x + width, from 0"
@@ -87,14 +89,14 @@ fn annotation(dataset: &Dataset, p: &Picture, file: &str, choices: &Choices) -> 
         p.channels
     );
     for b in &p.boxes {
-        xml += &object(dataset, p, b, choices);
+        xml += &object(dataset, p, b, options);
     }
     xml += "</annotation>\n";
     xml
 }
 
-fn object(dataset: &Dataset, p: &Picture, b: &Labelled, choices: &Choices) -> String {
-    let [xmin, ymin, xmax, ymax] = corners(&b.bbox, p, choices.voc_inclusive);
+fn object(dataset: &Dataset, p: &DatasetImage, b: &DatasetBox, options: &FormatOptions) -> String {
+    let [xmin, ymin, xmax, ymax] = corners(&b.bbox, p, options.voc_inclusive);
     let text = b.text().map_or(String::new(), |text| {
         format!("    <text>{}</text>\n", escape(text))
     });
@@ -108,16 +110,16 @@ fn object(dataset: &Dataset, p: &Picture, b: &Labelled, choices: &Choices) -> St
     )
 }
 
-/// An element per rank, from the root down. Of two taxa of one rank the nearer counts: an element stands once.
-fn taxonomy(lineage: &[Rung]) -> String {
+/// An element per rank, from the root down. If two taxa have one rank, the nearer one is used.
+fn taxonomy(lineage: &[LineageStep]) -> String {
     let mut tags: Vec<(String, &str)> = Vec::new();
-    for rung in lineage {
-        let Some(tag) = rung.rank.as_deref().and_then(tag) else {
+    for step in lineage {
+        let Some(tag) = step.rank.as_deref().and_then(tag) else {
             continue;
         };
         match tags.iter_mut().find(|(known, _)| *known == tag) {
-            Some((_, name)) => *name = &rung.name,
-            None => tags.push((tag, &rung.name)),
+            Some((_, name)) => *name = &step.name,
+            None => tags.push((tag, &step.name)),
         }
     }
     if tags.is_empty() {
@@ -130,7 +132,8 @@ fn taxonomy(lineage: &[Rung]) -> String {
     format!("    <taxonomy>\n{elements}    </taxonomy>\n")
 }
 
-/// A rank as the name of an element: what is no letter or digit is `_`. None for a rank without a letter.
+/// A rank as the name of an element, with `_` for characters other than letters and digits; none for a rank without
+/// letters.
 fn tag(rank: &str) -> Option<String> {
     let safe = |c: char| {
         if c.is_ascii_alphanumeric() || "-.".contains(c) {
@@ -148,14 +151,14 @@ fn tag(rank: &str) -> Option<String> {
     }
 }
 
-fn corners(b: &BBox, p: &Picture, inclusive: bool) -> [u32; 4] {
+fn corners(b: &BBox, p: &DatasetImage, inclusive: bool) -> [u32; 4] {
     let (left, right) = whole(b.x, b.right(), p.width);
     let (top, bottom) = whole(b.y, b.bottom(), p.height);
     let first = u32::from(inclusive);
     [left + first, top + first, right, bottom]
 }
 
-/// Both ends of a stretch rounded half up, inside `0..=most`, at least 1 apart.
+/// Both ends of an interval rounded half up, inside `0..=most`, at least 1 apart.
 fn whole(from: f64, to: f64, most: u32) -> (u32, u32) {
     let round = |v: f64| (v + 0.5).floor().clamp(0.0, f64::from(most)) as u32;
     match (round(from), round(to)) {
@@ -165,7 +168,8 @@ fn whole(from: f64, to: f64, most: u32) -> (u32, u32) {
     }
 }
 
-/// Text for XML, with what XML 1.0 cannot hold replaced. Line ends are references, or readers would fold them.
+/// Text for XML, with characters replaced that XML 1.0 cannot hold. Carriage returns are references, since readers would
+/// normalize them.
 fn escape(text: &str) -> String {
     text.chars()
         .fold(String::with_capacity(text.len()), |mut xml, c| {
@@ -195,7 +199,7 @@ fn write_lists(
     out: &mut dyn Sink,
 ) -> Result<Option<String>, Error> {
     let mut lists = dataset.parts("train");
-    let of_both: Vec<&Picture> = dataset
+    let of_both: Vec<&DatasetImage> = dataset
         .images
         .iter()
         .filter(|p| matches!(p.split.as_deref(), None | Some("train" | "val")))
@@ -203,7 +207,7 @@ fn write_lists(
     if !lists.iter().any(|(name, _)| *name == "trainval") && !of_both.is_empty() {
         lists.push(("trainval", of_both));
     }
-    let stem = |p: &Picture| stems[p.number as usize - 1].as_str();
+    let stem = |p: &DatasetImage| stems[p.number as usize - 1].as_str();
     for (name, pictures) in &lists {
         let text: String = pictures.iter().map(|p| format!("{}\n", stem(p))).collect();
         put(out, &format!("{ROOT}/ImageSets/Main/{name}.txt"), &text)?;
@@ -211,7 +215,7 @@ fn write_lists(
     let lines = dataset.classes.len().saturating_mul(dataset.images.len());
     if lines > MOST_CLASS_LINES {
         return Ok(Some(
-            "voc: no lists per class: they would hold every image once per class".into(),
+            "voc: no lists per class: they would list every image once per class".into(),
         ));
     }
     write_class_lists(dataset, &lists, stems, out)
@@ -220,7 +224,7 @@ fn write_lists(
 /// `<class>_<list>.txt`: every stem of a list with 1 or -1, for classes whose names are safe file names.
 fn write_class_lists(
     dataset: &Dataset,
-    lists: &[(&str, Vec<&Picture>)],
+    lists: &[(&str, Vec<&DatasetImage>)],
     stems: &[String],
     out: &mut dyn Sink,
 ) -> Result<Option<String>, Error> {
@@ -238,22 +242,22 @@ fn write_class_lists(
         }
         for (list, pictures) in lists {
             let path = format!("{ROOT}/ImageSets/Main/{}", file(list));
-            let stem = |p: &Picture| stems[p.number as usize - 1].as_str();
+            let stem = |p: &DatasetImage| stems[p.number as usize - 1].as_str();
             put(out, &path, &class_list(class, pictures, stem))?;
         }
     }
     Ok((left_out > 0).then(|| {
-        let classes = counted(left_out, "class has", "classes have");
-        format!("voc: {classes} no list of images: the name is no safe file name")
+        let classes = counted(left_out, "class", "classes");
+        format!("voc: {classes} without a list of images: the name is not a safe file name")
     }))
 }
 
 fn class_list<'a>(
     class: usize,
-    pictures: &[&'a Picture],
-    stem: impl Fn(&'a Picture) -> &'a str,
+    pictures: &[&'a DatasetImage],
+    stem: impl Fn(&'a DatasetImage) -> &'a str,
 ) -> String {
-    let sign = |p: &Picture| {
+    let sign = |p: &DatasetImage| {
         if p.boxes.iter().any(|b| b.class == class) {
             " 1"
         } else {
@@ -270,8 +274,9 @@ fn class_list<'a>(
 fn write_label_map(dataset: &Dataset, out: &mut dyn Sink) -> Result<Option<String>, Error> {
     let holds = |name: &String| !name.contains([':', '\n', '\r']) && !name.starts_with('#');
     if !dataset.classes.iter().all(holds) {
-        let news = "voc: no labelmap.txt: a class name holds a colon, a line end or a leading #";
-        return Ok(Some(news.into()));
+        let notes =
+            "voc: no labelmap.txt: a class name contains a colon, a line end or a leading #";
+        return Ok(Some(notes.into()));
     }
     let mut text = String::from("# label:color_rgb:parts:actions\nbackground:0,0,0::\n");
     for (i, name) in dataset.classes.iter().enumerate() {
@@ -282,7 +287,7 @@ fn write_label_map(dataset: &Dataset, out: &mut dyn Sink) -> Result<Option<Strin
     Ok(None)
 }
 
-/// The devkit's colour of a class: its bits dealt to red, green and blue, high bits first.
+/// The colour of a class in the devkit: its bits distributed to red, green and blue, high bits first.
 fn colour(class: usize) -> [u8; 3] {
     let channel = |c: usize| {
         (0..8).fold(0u8, |value, i| {
@@ -293,7 +298,7 @@ fn colour(class: usize) -> [u8; 3] {
     [channel(0), channel(1), channel(2)]
 }
 
-fn other_news(dataset: &Dataset) -> Vec<String> {
+fn other_notes(dataset: &Dataset) -> Vec<String> {
     let not_jpeg = dataset
         .images
         .iter()
@@ -304,20 +309,20 @@ fn other_news(dataset: &Dataset) -> Vec<String> {
         .iter()
         .filter(|name| !name.chars().all(is_xml))
         .count();
-    let mut news = Vec::new();
+    let mut notes = Vec::new();
     if not_jpeg > 0 {
-        news.push(format!(
-            "voc: {} no JPEG and keep their suffix; torchvision reads .jpg only",
-            counted(not_jpeg, "image is", "images are")
+        notes.push(format!(
+            "voc: {} not JPEG, with the original suffix; torchvision reads only .jpg",
+            counted(not_jpeg as u64, "image is", "images are")
         ));
     }
     if broken > 0 {
-        news.push(format!(
-            "voc: {} characters that XML cannot hold; they became U+FFFD",
-            counted(broken, "class name has", "class names have")
+        notes.push(format!(
+            "voc: {} characters that XML cannot hold; they were replaced by U+FFFD",
+            counted(broken as u64, "class name contains", "class names contain")
         ));
     }
-    news
+    notes
 }
 
 #[cfg(test)]
@@ -326,7 +331,7 @@ mod tests {
 
     #[test]
     fn ranks_become_elements_and_never_break_them() {
-        let rung = |(rank, name): (&str, &str)| Rung {
+        let step = |(rank, name): (&str, &str)| LineageStep {
             rank: Some(rank.to_owned()),
             name: name.to_owned(),
         };
@@ -338,7 +343,7 @@ mod tests {
             ("--", "d"),
             ("genus", "second"),
         ];
-        let xml = taxonomy(&given.map(rung));
+        let xml = taxonomy(&given.map(step));
         let lines: Vec<&str> = xml.lines().map(str::trim).collect();
         let wanted = [
             "<taxonomy>",
@@ -348,7 +353,7 @@ mod tests {
             "</taxonomy>",
         ];
         assert_eq!(lines, wanted);
-        assert_eq!(taxonomy(&[rung(("", "a"))]), "");
+        assert_eq!(taxonomy(&[step(("", "a"))]), "");
     }
 
     #[test]
@@ -374,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_the_devkits() {
+    fn colours_are_those_of_the_devkit() {
         let cases = [
             (1, [128, 0, 0]),
             (2, [0, 128, 0]),

@@ -1,52 +1,55 @@
 //! `yolo`: Ultralytics' detection layout, `images/<split>`, `labels/<split>`, `data.yaml`.
 //!
-//! A line is `class cx cy w h`, relative to the image, classes from 0, ten decimals (six err by pixels on large
-//! scans). Boxes are clipped before, since one value beyond 1 drops the whole image. Only detection rows: an
-//! image with boxes and outlines mixed would be dropped as corrupt. `data.yaml` has no `path`, so that the
-//! set can be moved; without it the tools take the file's own folder.
+//! A line is `class cx cy w h`, relative to the image, classes from 0, ten decimals (with six, large scans are off by
+//! pixels). Boxes are clipped before, since the tools drop an image with any value above 1. Only detection rows: the
+//! tools drop an image that mixes boxes and outlines as corrupt. `data.yaml` does not have `path`, so that the set can
+//! be moved; without it the tools use the folder of the file.
 
-use super::{
-    Choices, Dataset, Format, Head, Labelled, Picture, Sink, Written, counted, names, put,
-};
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::file_names;
+use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::sink::{Sink, place_image, put};
+use crate::summary::counted;
 
 /// The format.
 #[derive(Debug)]
 pub struct Yolo;
 
 impl Format for Yolo {
-    fn head(&self) -> Head {
-        Head {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
             name: "yolo",
             about: "Ultralytics' images/, labels/ and data.yaml, detection rows",
-            ..Head::default()
+            ..FormatInfo::default()
         }
     }
 
-    fn conventions(&self, _: &Choices) -> String {
+    fn conventions(&self, _: &FormatOptions) -> String {
         "class cx cy w h relative to the image, classes from 0 in the order of data.yaml, ten decimals, clipped \
          to the image; an image without boxes has an empty label file; outlines are left out; sources.csv leads \
          from file names to the source"
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, _: &Choices, out: &mut dyn Sink) -> Written {
-        let stems = names::stems(dataset);
-        let folder = |p: &Picture| split_name(p.split.as_deref().unwrap_or("train")).to_owned();
-        let stem = |p: &Picture| stems[p.number as usize - 1].as_str();
-        let file = |p: &Picture| format!("images/{}/{}.{}", folder(p), stem(p), p.suffix());
+    fn write(&self, dataset: &Dataset, _: &FormatOptions, out: &mut dyn Sink) -> Written {
+        let stems = file_names::stems(dataset);
+        let folder =
+            |p: &DatasetImage| split_name(p.split.as_deref().unwrap_or("train")).to_owned();
+        let stem = |p: &DatasetImage| stems[p.number as usize - 1].as_str();
+        let file = |p: &DatasetImage| format!("images/{}/{}.{}", folder(p), stem(p), p.suffix());
         put(out, "data.yaml", &data_yaml(dataset))?;
-        names::write_sources(dataset, |_, p| file(p), out)?;
+        file_names::write_sources(dataset, |_, p| file(p), out)?;
         for p in &dataset.images {
-            p.place(&file(p), dataset, out)?;
+            place_image(p, &file(p), dataset, out)?;
             let path = format!("labels/{}/{}.txt", folder(p), stem(p));
             let lines: String = p.boxes.iter().map(|b| line(p, b)).collect();
             put(out, &path, &lines)?;
         }
-        Ok(news(dataset))
+        Ok(notes(dataset))
     }
 }
 
-/// Ultralytics knows `train`, `val` and `test`.
+/// The names that Ultralytics uses: `train`, `val` and `test`.
 fn split_name(split: &str) -> &str {
     match split.to_ascii_lowercase().as_str() {
         "validation" | "valid" | "dev" => "val",
@@ -56,7 +59,7 @@ fn split_name(split: &str) -> &str {
     }
 }
 
-fn line(p: &Picture, b: &Labelled) -> String {
+fn line(p: &DatasetImage, b: &DatasetBox) -> String {
     let (width, height) = (f64::from(p.width), f64::from(p.height));
     let centre = (
         b.bbox.x + b.bbox.width / 2.0,
@@ -87,7 +90,7 @@ fn data_yaml(dataset: &Dataset) -> String {
             None => {
                 let instead = filled.first().unwrap_or(&"train");
                 yaml += &format!(
-                    "# no image is in {needed}, and the key is required: it names {instead}\n"
+                    "# {needed} is required, but there are no images for it: it names {instead}\n"
                 );
                 yaml += &format!("{needed}: images/{instead}\n");
             }
@@ -106,8 +109,8 @@ fn data_yaml(dataset: &Dataset) -> String {
     yaml
 }
 
-/// A double-quoted scalar. JSON leaves a few characters raw that YAML 1.2 does not count as printable or reads as
-/// line ends.
+/// A double-quoted scalar. Escapes a few characters more than JSON: those that are not printable in YAML 1.2 or are line
+/// ends there.
 fn yaml_scalar(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
     json.chars()
@@ -125,7 +128,7 @@ fn yaml_scalar(text: &str) -> String {
         .collect()
 }
 
-fn news(dataset: &Dataset) -> Vec<String> {
+fn notes(dataset: &Dataset) -> Vec<String> {
     let outlines = dataset
         .images
         .iter()
@@ -137,18 +140,18 @@ fn news(dataset: &Dataset) -> Vec<String> {
         .iter()
         .filter(|p| p.media_type == "image/gif")
         .count();
-    let mut news = Vec::new();
+    let mut notes = Vec::new();
     if outlines > 0 {
-        news.push(format!(
-            "yolo: {} left out, boxes only",
-            counted(outlines, "outline", "outlines")
+        notes.push(format!(
+            "yolo: {} left out, only boxes are written",
+            counted(outlines as u64, "outline", "outlines")
         ));
     }
     if strange > 0 {
-        news.push(format!(
+        notes.push(format!(
             "yolo: {} GIF, which Ultralytics does not read",
-            counted(strange, "image is", "images are")
+            counted(strange as u64, "image is", "images are")
         ));
     }
-    news
+    notes
 }

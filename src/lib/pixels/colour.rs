@@ -1,16 +1,16 @@
-//! ICC profiles: from the colours a file was made in to sRGB, which is what answers are in.
+//! Converts colours by ICC profiles to sRGB, in which all images are served.
 
 use std::sync::Arc;
 
 use image::DynamicImage;
 use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions};
 
-/// The way from a profile to sRGB.
+/// A conversion from a profile to sRGB.
 #[derive(Clone)]
 pub struct ToSrgb {
     space: DataColorSpace,
     opaque: Arc<Transform8BitExecutor>,
-    /// The same for pixels with alpha, where there can be any.
+    /// The conversion of pixels with alpha, if the profile allows them.
     clear: Option<Arc<Transform8BitExecutor>>,
 }
 
@@ -23,13 +23,13 @@ impl std::fmt::Debug for ToSrgb {
 }
 
 impl ToSrgb {
-    /// The way from a profile; none for one that cannot be read, or that is sRGB or as good as it.
+    /// The conversion from a profile; none if the profile cannot be read, or is sRGB or equivalent.
     pub fn from_profile(icc: &[u8]) -> Option<Self> {
         let profile = ColorProfile::new_from_slice(icc).ok()?;
         let layout = match profile.color_space {
             DataColorSpace::Gray => Layout::Gray,
             DataColorSpace::Rgb => Layout::Rgb,
-            // Four inks lie as four channels do.
+            // CMYK has the memory layout of four channels.
             DataColorSpace::Cmyk => Layout::Rgba,
             _ => return None,
         };
@@ -50,12 +50,12 @@ impl ToSrgb {
         (!found.changes_nothing()).then_some(found)
     }
 
-    /// Whether the profile is of four inks.
-    pub fn is_of_inks(&self) -> bool {
+    /// Whether the profile is for CMYK.
+    pub fn is_cmyk(&self) -> bool {
         self.space == DataColorSpace::Cmyk
     }
 
-    /// A picture of 8 bits a channel in sRGB. What the profile is not for stays as it is.
+    /// Converts an image of 8 bits per channel to sRGB. Images that the profile does not fit stay as they are.
     pub fn apply(&self, image: DynamicImage) -> DynamicImage {
         let (w, h) = (image.width(), image.height());
         match (self.space, image) {
@@ -73,7 +73,7 @@ impl ToSrgb {
             }
             (DataColorSpace::Gray, DynamicImage::ImageLuma8(image)) => {
                 let made = transformed(&self.opaque, image.as_raw(), image.as_raw().len() * 3);
-                // Grey in, grey out: one of three equal channels.
+                // Grey stays grey: one of three equal channels.
                 let made = made.map(|bytes| bytes.chunks_exact(3).map(|rgb| rgb[1]).collect());
                 let made = made.and_then(|bytes| image::GrayImage::from_raw(w, h, bytes));
                 made.unwrap_or(image).into()
@@ -82,8 +82,8 @@ impl ToSrgb {
         }
     }
 
-    /// Pixels of four inks, 255 for all of an ink, as RGB.
-    pub fn from_inks(&self, inks: &[u8]) -> Option<Vec<u8>> {
+    /// Converts CMYK pixels, with 255 for full ink, to RGB.
+    pub fn from_cmyk(&self, inks: &[u8]) -> Option<Vec<u8>> {
         transformed(&self.opaque, inks, inks.len() / 4 * 3)
     }
 
@@ -109,8 +109,8 @@ fn transformed(way: &Arc<Transform8BitExecutor>, pixels: &[u8], length: usize) -
     Some(made)
 }
 
-/// Four inks, 255 for all of an ink, as RGB without a profile: ink takes away light.
-pub fn plain_from_inks(inks: &[u8]) -> Vec<u8> {
+/// Converts CMYK pixels, with 255 for full ink, to RGB without a profile: each ink absorbs light.
+pub fn cmyk_to_rgb(inks: &[u8]) -> Vec<u8> {
     let light = |ink: u8, black: u8| {
         // At most 255 * 255 / 255.
         (u32::from(255 - ink) * u32::from(255 - black) / 255) as u8
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn ink_takes_away_light() {
         assert_eq!(
-            plain_from_inks(&[0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255]),
+            cmyk_to_rgb(&[0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255]),
             [255, 255, 255, 0, 255, 255, 0, 0, 0]
         );
     }

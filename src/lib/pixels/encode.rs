@@ -1,4 +1,4 @@
-//! Pictures of 8 bits a channel as files for `serve`: jpg, png, tif, gif, webp and pdf.
+//! Encodes images of 8 bits per channel for `serve`: jpg, png, tif, gif, webp and pdf.
 
 use std::io::Cursor;
 
@@ -17,33 +17,40 @@ pub const WRITABLE: [Format; 6] = [
     Format::Webp,
 ];
 
-/// Quality of JPEG answers: no visible loss on ink and parchment.
+/// Quality of JPEG responses: no visible loss on ink and parchment.
 const JPEG_QUALITY: u8 = 90;
 
-/// How a file is kept small.
+/// How to make a file smaller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Thrift {
-    /// A grey picture holds nothing but 0 and 255: one bit a pixel is enough.
+pub struct Compactness {
+    /// The image holds only 0 and 255: one bit per pixel is enough.
     pub two_tone: bool,
-    /// JPEG has one value of chroma for four pixels (4:2:0).
+    /// JPEG stores one value of chroma for four pixels (4:2:0).
     pub half_chroma: bool,
 }
 
-/// Encodes grey, RGB or RGBA.
-pub fn encode(image: DynamicImage, format: Format, thrift: Thrift) -> Result<Vec<u8>, String> {
+/// Encodes a grey, RGB or RGBA image.
+///
+/// # Errors
+/// The format cannot hold an image of this size, or is not one of [`WRITABLE`].
+pub fn encode(
+    image: DynamicImage,
+    format: Format,
+    compactness: Compactness,
+) -> Result<Vec<u8>, String> {
     match format {
-        Format::Jpg => jpeg(&on_white(image), thrift),
-        Format::Png if thrift.two_tone => png_of_one_bit(&image.to_luma8()),
+        Format::Jpg => jpeg(&on_white(image), compactness),
+        Format::Png if compactness.two_tone => png_of_one_bit(&image.to_luma8()),
         Format::Png => png(&image),
         Format::Tif => tif(&image),
         Format::Gif => gif(&image),
         Format::Webp => webp(&image),
-        Format::Pdf => pdf(&on_white(image), thrift),
-        Format::Jp2 => Err("jp2 is not offered".into()),
+        Format::Pdf => pdf(&on_white(image), compactness),
+        Format::Jp2 => Err("jp2 is not supported".into()),
     }
 }
 
-/// Formats without transparency show the paper behind it.
+/// The image on white, for formats without transparency.
 pub fn on_white(image: DynamicImage) -> DynamicImage {
     let DynamicImage::ImageRgba8(image) = image else {
         return image;
@@ -61,7 +68,7 @@ pub fn on_white(image: DynamicImage) -> DynamicImage {
     opaque.into()
 }
 
-fn jpeg(image: &DynamicImage, thrift: Thrift) -> Result<Vec<u8>, String> {
+fn jpeg(image: &DynamicImage, compactness: Compactness) -> Result<Vec<u8>, String> {
     let (width, height) = (side(image.width())?, side(image.height())?);
     let colour = match image.color().channel_count() {
         1 => jpeg_encoder::ColorType::Luma,
@@ -69,7 +76,7 @@ fn jpeg(image: &DynamicImage, thrift: Thrift) -> Result<Vec<u8>, String> {
     };
     let mut bytes = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, JPEG_QUALITY);
-    encoder.set_sampling_factor(match thrift.half_chroma {
+    encoder.set_sampling_factor(match compactness.half_chroma {
         true => jpeg_encoder::SamplingFactor::R_4_2_0,
         false => jpeg_encoder::SamplingFactor::R_4_4_4,
     });
@@ -80,7 +87,8 @@ fn jpeg(image: &DynamicImage, thrift: Thrift) -> Result<Vec<u8>, String> {
 }
 
 fn side(n: u32) -> Result<u16, String> {
-    u16::try_from(n).map_err(|_| format!("this format holds 65535 pixels a side, not {n}"))
+    u16::try_from(n)
+        .map_err(|_| format!("this format is limited to 65535 pixels per side, not {n}"))
 }
 
 fn png(image: &DynamicImage) -> Result<Vec<u8>, String> {
@@ -143,7 +151,7 @@ fn tif(image: &DynamicImage) -> Result<Vec<u8>, String> {
     Ok(bytes.into_inner())
 }
 
-/// 256 colours: those of the picture where they are so few, else chosen to fit.
+/// 256 colours: those of the image if they are not more, else a fitted palette.
 fn gif(image: &DynamicImage) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let rgba = image.to_rgba8();
@@ -158,7 +166,7 @@ fn gif(image: &DynamicImage) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Lossless: there is no sound encoder of lossy WebP in Rust.
+/// Lossless, because there is no reliable encoder of lossy WebP in Rust.
 fn webp(image: &DynamicImage) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     image::codecs::webp::WebPEncoder::new_lossless(&mut bytes)
@@ -172,15 +180,15 @@ fn webp(image: &DynamicImage) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// A page as large as the picture, a pixel a point, that holds it as JPEG (ISO 32000-1 §7.4.8, §8.9.5).
-fn pdf(image: &DynamicImage, thrift: Thrift) -> Result<Vec<u8>, String> {
-    let jpeg = jpeg(image, thrift)?;
+/// A page of the size of the image, a point per pixel, that holds it as JPEG (ISO 32000-1 §7.4.8, §8.9.5).
+fn pdf(image: &DynamicImage, compactness: Compactness) -> Result<Vec<u8>, String> {
+    let jpeg = jpeg(image, compactness)?;
     let (w, h) = (image.width(), image.height());
     let colours = match image.color().channel_count() {
         1 => "DeviceGray",
         _ => "DeviceRGB",
     };
-    // Pages above 14400 points are more than readers take (Annex C.2).
+    // Readers do not support pages above 14400 points (Annex C.2).
     let scale = (14_400.0 / f64::from(w.max(h))).min(1.0);
     let (page_w, page_h) = (f64::from(w) * scale, f64::from(h) * scale);
     let drawing = format!("q {page_w:.3} 0 0 {page_h:.3} 0 0 cm /I Do Q");
@@ -208,7 +216,7 @@ fn pdf(image: &DynamicImage, thrift: Thrift) -> Result<Vec<u8>, String> {
     Ok(pdf_file(&objects))
 }
 
-/// Numbered objects, each a dictionary and maybe a stream, and the table of where each begins.
+/// Numbered objects, each a dictionary with or without a stream, and the table of their positions.
 fn pdf_file(objects: &[(String, Option<&[u8]>)]) -> Vec<u8> {
     let mut bytes = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n".to_vec();
     let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
@@ -240,7 +248,7 @@ mod tests {
         let gray = image::GrayImage::from_fn(9, 2, |x, _| image::Luma([x as u8]));
         for picture in [DynamicImage::from(rgb), clear.into(), gray.into()] {
             for format in [Format::Png, Format::Tif, Format::Webp] {
-                let bytes = encode(picture.clone(), format, Thrift::default()).unwrap();
+                let bytes = encode(picture.clone(), format, Compactness::default()).unwrap();
                 let read = image::load_from_memory(&bytes).unwrap();
                 assert_eq!(read.to_rgba8(), picture.to_rgba8(), "{format:?}");
             }
@@ -251,11 +259,11 @@ mod tests {
     fn two_tones_take_one_bit_a_pixel() {
         let tones =
             image::GrayImage::from_fn(19, 3, |x, y| image::Luma([255 * ((x + y) % 2) as u8]));
-        let thrift = Thrift {
+        let compactness = Compactness {
             two_tone: true,
-            ..Thrift::default()
+            ..Compactness::default()
         };
-        let bytes = encode(tones.clone().into(), Format::Png, thrift).unwrap();
+        let bytes = encode(tones.clone().into(), Format::Png, compactness).unwrap();
         assert_eq!(bytes[24], 1, "bit depth");
         assert_eq!(image::load_from_memory(&bytes).unwrap().to_luma8(), tones);
     }
@@ -263,7 +271,7 @@ mod tests {
     #[test]
     fn jpegs_show_white_where_there_was_nothing() {
         let clear = image::RgbaImage::from_pixel(4, 2, image::Rgba([0, 0, 0, 0]));
-        let bytes = encode(clear.into(), Format::Jpg, Thrift::default()).unwrap();
+        let bytes = encode(clear.into(), Format::Jpg, Compactness::default()).unwrap();
         let image = image::load_from_memory(&bytes).unwrap().to_rgb8();
         assert_eq!(*image.get_pixel(1, 1), image::Rgb([255, 255, 255]));
     }
@@ -272,11 +280,11 @@ mod tests {
     fn chroma_is_halved_where_that_is_wanted() {
         let picture = DynamicImage::from(image::RgbImage::new(33, 17));
         for (half_chroma, factors) in [(false, [1, 1]), (true, [2, 2])] {
-            let thrift = Thrift {
+            let compactness = Compactness {
                 half_chroma,
-                ..Thrift::default()
+                ..Compactness::default()
             };
-            let bytes = encode(picture.clone(), Format::Jpg, thrift).unwrap();
+            let bytes = encode(picture.clone(), Format::Jpg, compactness).unwrap();
             let facts = crate::jpeg::check(&bytes).unwrap();
             assert_eq!(facts.components[0].sampling, factors);
             assert_eq!((facts.width, facts.height), (33, 17));
@@ -286,7 +294,7 @@ mod tests {
     #[test]
     fn the_table_of_a_pdf_points_at_its_objects() {
         let page = image::GrayImage::new(30, 20);
-        let bytes = encode(page.into(), Format::Pdf, Thrift::default()).unwrap();
+        let bytes = encode(page.into(), Format::Pdf, Compactness::default()).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(text.contains("/MediaBox[0 0 30.000 20.000]") && text.contains("/DeviceGray"));
         let find = |needle: &[u8]| bytes.windows(needle.len()).position(|w| w == needle);

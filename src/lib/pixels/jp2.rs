@@ -1,29 +1,32 @@
-//! JPEG 2000: sizes from the header, pixels by a decoder that keeps to them.
+//! Reads JPEG 2000: sizes from the header, pixels within that size.
 
 use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecoderContext, Image};
 use image::DynamicImage;
 
-use super::colour::{ToSrgb, plain_from_inks};
+use super::colour::{ToSrgb, cmyk_to_rgb};
 
-/// The first box of a JP2 file (ITU-T T.800, I.5.1), and how a bare codestream begins (A.4.1, A.5.1).
+/// The first box of a JP2 file (ITU-T T.800, I.5.1), and the start of a raw codestream (A.4.1, A.5.1).
 const BOX: &[u8] = b"\x00\x00\x00\x0cjP  \r\n\x87\n";
 const STREAM: &[u8] = b"\xff\x4f\xff\x51";
 
-/// Whether a file begins as JPEG 2000 does.
+/// Whether a file is JPEG 2000, by its first bytes.
 pub fn is_jp2(start: &[u8]) -> bool {
     start.starts_with(BOX) || start.starts_with(STREAM)
 }
 
 /// `[width, height]` and the number of components, from the start of a file (SIZ, A.5.1).
+///
+/// # Errors
+/// The header is incomplete or declares no pixels.
 pub fn measure(start: &[u8]) -> Result<([u32; 2], u16), String> {
     let at = start.windows(STREAM.len()).position(|four| four == STREAM);
     let siz = at.and_then(|at| start.get(at + STREAM.len()..));
-    let siz = siz.ok_or("its header does not say how large it is")?;
+    let siz = siz.ok_or("its header does not declare a size")?;
     let word = |at: usize| {
         let four = siz.get(at..).and_then(<[u8]>::first_chunk);
         four.map(|four| u32::from_be_bytes(*four))
     };
-    // Behind the length (2) and capabilities (2): the grid, where the picture begins on it, tiles twice, components.
+    // After the length (2) and capabilities (2): the grid, the offset of the image on it, size and offset of tiles, components.
     let side = |at: usize| {
         word(at)?
             .checked_sub(word(at + 8)?)
@@ -32,22 +35,25 @@ pub fn measure(start: &[u8]) -> Result<([u32; 2], u16), String> {
     let count = word(36).map(|two| (two >> 16) as u16);
     match (side(4), side(8), count) {
         (Some(width), Some(height), Some(count)) if count > 0 => Ok(([width, height], count)),
-        _ => Err("its header says that it has no pixel".into()),
+        _ => Err("its header declares no pixels".into()),
     }
 }
 
-/// Decodes a file of at most `most_pixels` to 8 bits a channel in sRGB.
+/// Decodes a file of at most `most_pixels` to 8 bits per channel in sRGB.
+///
+/// # Errors
+/// The image has more pixels, is damaged, or has unsupported channels.
 pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
     let ([width, height], _) = measure(bytes)?;
     if u64::from(width) * u64::from(height) > most_pixels {
         return Err(format!(
-            "its header says {width} x {height} pixels, the limit is {most_pixels}"
+            "its header declares {width} x {height} pixels, the limit is {most_pixels}"
         ));
     }
     let settings = DecodeSettings::default();
     let file = Image::new(bytes, &settings).map_err(|e| e.to_string())?;
     if [file.width(), file.height()] != [width, height] {
-        return Err("its boxes and its header differ in size".into());
+        return Err("its boxes and its codestream declare different sizes".into());
     }
     let mut context = DecoderContext::default();
     let samples = file
@@ -68,7 +74,8 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
         file.has_alpha(),
         way.as_ref(),
     );
-    let image = image.ok_or_else(|| format!("its {channels} channels are not read"))?;
+    let image =
+        image.ok_or_else(|| format!("images with {channels} channels are not supported"))?;
     Ok(match way {
         Some(way) => way.apply(image),
         None => image,
@@ -91,9 +98,9 @@ fn assembled(
         (3, false) => image::RgbImage::from_raw(w, h, samples).map(Into::into),
         (3, true) => image::RgbaImage::from_raw(w, h, samples).map(Into::into),
         (4, false) => {
-            let way = way.filter(|way| way.is_of_inks());
-            let rgb = way.and_then(|way| way.from_inks(&samples));
-            let rgb = rgb.unwrap_or_else(|| plain_from_inks(&samples));
+            let way = way.filter(|way| way.is_cmyk());
+            let rgb = way.and_then(|way| way.from_cmyk(&samples));
+            let rgb = rgb.unwrap_or_else(|| cmyk_to_rgb(&samples));
             image::RgbImage::from_raw(w, h, rgb).map(Into::into)
         }
         _ => None,

@@ -1,7 +1,7 @@
-//! Pages of PDF, drawn on white paper.
+//! Draws pages of PDF on white.
 //!
-//! A page is a program in disguise: it may unpack to any size and never end. `serve` reads files in a process apart,
-//! which may take so much memory and time.
+//! A page is a program: it may unpack to any size and never end. `serve` therefore reads PDFs in a separate process with
+//! limited memory and time.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use hayro::vello_cpu::{Pixmap, RasterizerSettings, RenderContext, Resources, Tar
 use hayro::{RenderCache, RenderSettings};
 use image::RgbImage;
 
-/// The most pages of a file.
+/// Maximum number of pages of a file.
 pub const MOST_PAGES: usize = 10_000;
-/// The most pixels of a page: A0 at 200 dpi. Larger pages are drawn more coarsely.
+/// Maximum pixels of a page: A0 at 200 dpi. Larger pages are drawn at a lower resolution.
 const MOST_PIXELS: f64 = (1_u32 << 26) as f64;
-/// The most pixels of its longer side, of which the painter counts with 16 bits.
+/// Maximum pixels of the longer side: the renderer counts with 16 bits.
 const MOST_SIDE: f64 = 32_767.0;
-/// The most bytes of a file, which is read whole.
+/// Maximum bytes of a file, which is read as a whole.
 const MOST_BYTES: u64 = 1 << 31;
-/// Bytes to a pixel while a page is drawn: painted in four, layers of the same, given away in three.
+/// Bytes of memory per pixel while a page is drawn: four for the page, the same for layers, three for the result.
 pub const BYTES_TO_A_PIXEL: u8 = 12;
-/// What is nested in a page is read by recursion: the stack that takes.
+/// Bytes of stack for objects nested in a page, which are read recursively.
 pub const STACK: usize = 64 << 20;
-/// Whether a file is taken for a PDF, by its name or its first bytes.
+/// Whether a file is a PDF, by its name or its first bytes.
 pub fn is_pdf(path: &Path) -> bool {
     use std::io::Read;
     let suffix = path.extension().unwrap_or_default();
@@ -39,7 +39,10 @@ pub fn is_pdf(path: &Path) -> bool {
             && start == *b"%PDF-"
 }
 
-/// `[width, height]` in points of every page of a file, turned as its `Rotate` says.
+/// `[width, height]` of every page in points, after its `Rotate` is applied.
+///
+/// # Errors
+/// The file cannot be read, is encrypted or damaged, or does not have a supported number of pages.
 pub fn sizes(path: &Path) -> Result<Vec<[f64; 2]>, String> {
     let pdf = opened(path)?;
     let pages = pdf.pages();
@@ -52,7 +55,7 @@ pub fn sizes(path: &Path) -> Result<Vec<[f64; 2]>, String> {
     }
 }
 
-/// `[width, height]` in pixels of a page of so many points.
+/// `[width, height]` in pixels of a page with this size in points.
 pub fn pixels([w, h]: [f64; 2], dpi: u32) -> [u32; 2] {
     let scale = (f64::from(dpi) / 72.0)
         .min((MOST_PIXELS / (w * h)).sqrt())
@@ -61,7 +64,10 @@ pub fn pixels([w, h]: [f64; 2], dpi: u32) -> [u32; 2] {
     [w, h].map(|side| ((side * scale).round() as u32).max(1))
 }
 
-/// Draws a page, numbered from 1. `grant` is told its size in pixels before memory is taken for it.
+/// Draws a page, numbered from 1. `grant` receives its size in pixels before memory is allocated.
+///
+/// # Errors
+/// As for [`sizes`], or the page does not exist, or `grant` refuses.
 pub fn draw(
     path: &Path,
     number: u32,
@@ -72,22 +78,22 @@ pub fn draw(
     let pages = pdf.pages();
     let at = (number as usize).checked_sub(1);
     let found = at.and_then(|at| pages.get(at));
-    let found = found.ok_or_else(|| format!("it has {} pages", pages.len()))?;
+    let found = found.ok_or_else(|| format!("the file has {} pages", pages.len()))?;
     let size = pixels(points(found)?, dpi);
     grant(size);
     painted(found, size)
 }
 
-/// A page's size as it is shown. One without extent is shown as A4, as is one that does not say how large it is.
+/// The size of a page in points. A page that is empty or does not declare a size is shown as A4.
 fn points(page: &page::Page) -> Result<[f64; 2], String> {
-    // How many points a unit is (ISO 32000-1, table 30).
+    // Points per unit (ISO 32000-1, table 30).
     let unit = page.raw().get::<f32>(b"UserUnit".as_slice());
     let unit = unit.filter(|unit| unit.is_finite() && *unit > 0.0);
     let (w, h) = page.render_dimensions();
     let size = [w, h].map(|side| f64::from(side) * f64::from(unit.unwrap_or(1.0)));
     match size.iter().all(|side| side.is_finite() && *side > 0.0) {
         true => Ok(size),
-        false => Err(format!("a page of {w} x {h} points is no page")),
+        false => Err(format!("a page of {w} x {h} points is not valid")),
     }
 }
 
@@ -107,7 +113,7 @@ fn painted(page: &page::Page, size: [u32; 2]) -> Result<RgbImage, String> {
         &RenderCache::new(),
         &InterpreterSettings::default(),
         &RenderSettings {
-            // Letters stay where they are at every scale.
+            // Letters keep their positions at every scale.
             hinting: false,
             ..RenderSettings::default()
         },
@@ -124,10 +130,10 @@ fn painted(page: &page::Page, size: [u32; 2]) -> Result<RgbImage, String> {
     drop(painter);
     let opaque = without_alpha(paper.take_rgba8(ImageAlphaType::AlphaPremultiplied));
     let image = RgbImage::from_raw(size[0], size[1], opaque);
-    image.ok_or_else(|| "painted to a wrong length".into())
+    image.ok_or_else(|| "the renderer returned a wrong number of bytes".into())
 }
 
-/// Three of every four bytes, in the same place: on white paper all is opaque.
+/// Three of every four bytes, in place: on white everything is opaque.
 fn without_alpha(mut rgba: Vec<u8>) -> Vec<u8> {
     let pixels = rgba.len() / 4;
     for at in 0..pixels {
@@ -150,15 +156,15 @@ fn opened(path: &Path) -> Result<Pdf, String> {
         .windows(5)
         .any(|five| five == b"%PDF-")
     {
-        return Err("not a PDF: its first bytes are those of something else".into());
+        return Err("not a PDF, by its first bytes".into());
     }
     Pdf::new(Arc::new(bytes)).map_err(|fault| {
         let why = match fault {
             LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
-                "encrypted PDF: it opens with its password only"
+                "encrypted PDF: it needs a password"
             }
-            LoadPdfError::Decryption(_) => "encrypted PDF: its encryption is not read",
-            LoadPdfError::Invalid => "broken PDF: it is cut or damaged",
+            LoadPdfError::Decryption(_) => "encrypted PDF: its encryption is not supported",
+            LoadPdfError::Invalid => "damaged PDF: it is truncated or broken",
         };
         why.into()
     })

@@ -1,4 +1,4 @@
-//! Makes a pyramid of a picture: a tiled TIFF and its halves, a band of tiles in memory at each size.
+//! Makes a pyramid of an image: a tiled TIFF with levels of half the size each. Memory holds a band of tiles per level.
 
 use std::io::{self, Seek, Write};
 
@@ -8,15 +8,15 @@ use super::encode::on_white;
 use super::source::Source;
 use crate::jpeg::pyramid::{Photometric, PyramidWriter};
 
-/// The side of tiles.
+/// Side of the tiles in pixels.
 pub const TILE: u32 = 512;
-/// Quality of tiles that are encoded anew.
+/// JPEG quality of tiles that are re-encoded.
 const QUALITY: u8 = 90;
 
-/// Why there is no pyramid.
+/// Why a pyramid was not made.
 #[derive(Debug)]
 pub enum Failure {
-    /// The picture cannot be read.
+    /// The image cannot be read.
     Source(String),
     /// The file cannot be written.
     Output(io::Error),
@@ -28,7 +28,10 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Writes a pyramid. Tiles of a JPEG that lie as they are to be are cut out of it without loss.
+/// Writes a pyramid. From a JPEG, full-size tiles are cut out without loss if possible.
+///
+/// # Errors
+/// The image cannot be read, or the output cannot be written.
 pub fn write<W: Write + Seek>(source: &Source, out: W) -> Result<W, Failure> {
     let [width, height] = source.size();
     let mut file = PyramidWriter::new(out, TILE)?;
@@ -58,7 +61,7 @@ pub fn write<W: Write + Seek>(source: &Source, out: W) -> Result<W, Failure> {
         let band = in_channels(band, is_grey);
         if stored.is_some() {
             cut_tiles(source, &mut file, top)?;
-            // A band whose tiles are written still has to become smaller.
+            // A band whose tiles are written is still needed for the smaller levels.
             shrink(&mut levels, 0, &band, &mut file)?;
         } else {
             add(&mut levels, 0, &band, &mut file)?;
@@ -67,7 +70,7 @@ pub fn write<W: Write + Seek>(source: &Source, out: W) -> Result<W, Failure> {
     Ok(file.finish()?)
 }
 
-/// The picture and its halves, down to one that fits into a tile.
+/// The sizes of all levels, down to one that fits into a tile.
 fn sizes(full: [u32; 2]) -> Vec<[u32; 2]> {
     let half = |size: &[u32; 2]| {
         let is_larger = size.iter().any(|side| *side > TILE);
@@ -103,16 +106,16 @@ fn cut_tiles<W: Write + Seek>(
     Ok(())
 }
 
-/// What of a level was not written yet: less than a band of tiles.
+/// The rows of a level that are not written yet: less than a band of tiles.
 struct Level {
     size: [u32; 2],
     channels: usize,
     rows: Vec<u8>,
-    /// Bands that were written.
+    /// Number of bands that were written.
     done: u32,
-    /// A row of the level above that waits for the one below it.
+    /// A row of the level above that waits for the next one.
     odd: Vec<u8>,
-    /// Rows of this level so far.
+    /// Number of rows of this level so far.
     seen: u32,
 }
 
@@ -133,7 +136,7 @@ impl Level {
     }
 }
 
-/// Adds rows to a level and what they come to to all below it; writes bands that are complete.
+/// Adds rows to a level, and their means to all smaller levels; writes bands that are complete.
 fn add<W: Write + Seek>(
     levels: &mut [Level],
     number: usize,
@@ -174,7 +177,7 @@ fn shrink<W: Write + Seek>(
     shrink_rows(levels, number, band.as_bytes(), file)
 }
 
-/// Gives the means of every two rows and columns to the level below.
+/// Adds the means of every two rows and columns to the next smaller level.
 fn shrink_rows<W: Write + Seek>(
     levels: &mut [Level],
     number: usize,
@@ -204,7 +207,7 @@ fn shrink_rows<W: Write + Seek>(
     }
 }
 
-/// The means of four pixels each; a last column stands for the one that is missing.
+/// The means of four pixels each; with an odd width, the last column is used twice.
 fn halve(above: &[u8], below: &[u8], channels: usize, to: &mut Vec<u8>) {
     let pairs = above.chunks(2 * channels).zip(below.chunks(2 * channels));
     for (above, below) in pairs {
@@ -217,7 +220,7 @@ fn halve(above: &[u8], below: &[u8], channels: usize, to: &mut Vec<u8>) {
                 below[right + channel],
             ];
             let sum: u16 = four.into_iter().map(u16::from).sum();
-            // The mean of four bytes is one.
+            // The mean of four bytes fits in a byte.
             to.push(((sum + 2) / 4) as u8);
         }
     }
@@ -236,7 +239,7 @@ fn encode_band<W: Write + Seek>(
     Ok(())
 }
 
-/// A tile of a band; what hangs over an edge is what was last, so that nothing rings there.
+/// A tile of a band. Pixels beyond the edge repeat the last one, which avoids ringing.
 fn filled(level: &Level, rows: &[u8], column: u32) -> Vec<u8> {
     let (line, channels, side) = (level.line(), level.channels, TILE as usize);
     let left = column as usize * side * channels;

@@ -1,4 +1,4 @@
-//! Crops, scales, turns and colours for `serve`: spends the numbers of a [`Plan`].
+//! Crops, scales, rotates and colours images for `serve`, as a [`RenderPlan`] describes.
 
 use std::sync::OnceLock;
 
@@ -6,24 +6,24 @@ use fast_image_resize as fir;
 use image::DynamicImage;
 use rayon::prelude::*;
 
-use super::encode::{Thrift, encode, on_white};
+use super::encode::{Compactness, encode, on_white};
 use crate::iiif::Quality;
 use crate::iiif::resolve::{self, Background, RenderPlan};
 use crate::jpeg;
 
-/// A decoded picture as people see it: upright, 8 bits per channel.
+/// A decoded image for display: upright, 8 bits per channel.
 #[derive(Debug)]
-pub struct Picture {
+pub struct UprightImage {
     pixels: DynamicImage,
-    /// Where black ends and white begins, once it was asked for.
+    /// Threshold between black and white, computed at the first use.
     threshold: OnceLock<u8>,
-    /// The file it was decoded from, where that is a JPEG of just these pixels.
+    /// The file that it was decoded from, if that is a JPEG of exactly these pixels.
     jpeg: Option<Vec<u8>>,
 }
 
-impl From<DynamicImage> for Picture {
+impl From<DynamicImage> for UprightImage {
     fn from(image: DynamicImage) -> Self {
-        Picture {
+        UprightImage {
             pixels: in_eight_bits(image),
             threshold: OnceLock::new(),
             jpeg: None,
@@ -31,14 +31,14 @@ impl From<DynamicImage> for Picture {
     }
 }
 
-impl Picture {
-    /// The same with the JPEG that it was decoded from, if that may be handed on: neither turned nor put into other
-    /// colours, whole, and the same to all readers.
+impl UprightImage {
+    /// Adds the JPEG that it was decoded from, if that can be served: complete, not rotated, colours not converted, and
+    /// shown in the same colours by all readers.
     pub fn with_jpeg(self, jpeg: Option<Vec<u8>>) -> Self {
-        Picture { jpeg, ..self }
+        UprightImage { jpeg, ..self }
     }
 
-    /// The JPEG it was decoded from, where that is what a plan asks for.
+    /// The JPEG that it was decoded from, if that is the response to a plan.
     pub fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         let is_grey = self.pixels.color().channel_count() == 1;
         let file = self.jpeg.as_deref()?;
@@ -51,12 +51,12 @@ impl Picture {
         [self.pixels.width(), self.pixels.height()]
     }
 
-    /// Bytes of its pixels in memory.
+    /// Bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
         self.pixels.as_bytes().len() + self.jpeg.as_ref().map_or(0, Vec::len)
     }
 
-    /// Whether something shows through it.
+    /// Whether any pixel is transparent.
     pub fn is_transparent(&self) -> bool {
         match &self.pixels {
             DynamicImage::ImageRgba8(image) => image.pixels().any(|pixel| pixel[3] < 255),
@@ -65,12 +65,15 @@ impl Picture {
         }
     }
 
-    /// A region as it is.
+    /// A region, `[x, y, width, height]` in pixels, unscaled.
     pub fn region(&self, [x, y, w, h]: [u32; 4]) -> DynamicImage {
         self.pixels.crop_imm(x, y, w, h)
     }
 
-    /// The answer to a request that was resolved against this picture's size.
+    /// Renders the response to a plan.
+    ///
+    /// # Errors
+    /// The format cannot hold the response.
     pub fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         let [x, y, w, h] = plan.region;
         let part = match plan.size == [w, h] {
@@ -83,8 +86,8 @@ impl Picture {
     }
 }
 
-/// Whether all readers see the same colours in a JPEG: some put JFIF's mark first, some Adobe's, some the components'
-/// ids.
+/// Whether all readers show a JPEG in the same colours: some go by the JFIF segment, some by Adobe's, some by the ids of
+/// components.
 pub fn has_plain_colours(facts: &jpeg::Info) -> bool {
     let ids: Vec<u8> = facts
         .components
@@ -100,12 +103,14 @@ pub fn has_plain_colours(facts: &jpeg::Info) -> bool {
     }
 }
 
-/// How far the filter looks beyond a pixel, in pixels of the smaller picture: so much must be there around a part for
-/// parts to join.
+/// How far the filter reaches beyond a pixel, in pixels of the smaller image. So much margin is needed around a part for
+/// parts to fit together.
 pub const REACH: f64 = 2.0;
 
-/// A part of a picture, `[x, y, width, height]`, in another size. Unscaled parts are copied, so that their pixels
-/// are the file's own.
+/// Scales a part of an image, `[x, y, width, height]` in pixels. Parts that need no scaling are copied unchanged.
+///
+/// # Errors
+/// The part is not inside the image.
 pub fn scaled(
     image: &DynamicImage,
     [x, y, w, h]: [f64; 4],
@@ -116,7 +121,7 @@ pub fn scaled(
         return Ok(image.crop_imm(x as u32, y as u32, size[0], size[1]));
     }
     let (width, height) = (image.width(), image.height());
-    // Rounded levels may end a fraction of a pixel early.
+    // Rounded levels may be a fraction of a pixel smaller.
     let (w, h) = (w.min(f64::from(width) - x), h.min(f64::from(height) - y));
     let options = fir::ResizeOptions::new()
         .crop(x, y, w, h)
@@ -128,30 +133,34 @@ pub fn scaled(
     fir::Resizer::new()
         .resize(&source, &mut scaled, &options)
         .map_err(|e| e.to_string())?;
-    image_from(size, scaled.into_vec(), kind).ok_or_else(|| "scaled to a wrong length".into())
+    image_from(size, scaled.into_vec(), kind)
+        .ok_or_else(|| "the scaler returned a wrong number of bytes".into())
 }
 
-/// A scaled part coloured, turned and encoded.
+/// Colours, rotates and encodes a scaled part.
+///
+/// # Errors
+/// The format cannot hold the image.
 pub fn finished(
     part: DynamicImage,
     plan: &RenderPlan,
     threshold: impl FnOnce() -> u8,
 ) -> Result<Vec<u8>, String> {
     let part = coloured(part, plan.quality, threshold);
-    let mut thrift = Thrift {
+    let mut compactness = Compactness {
         two_tone: false,
         half_chroma: plan.is_reduced(),
     };
     if let Some(mat) = plan.background {
-        return encode(laid_on(mat, on_white(part)), plan.format, thrift);
+        return encode(on_background(mat, on_white(part)), plan.format, compactness);
     }
     let part = if plan.mirror { part.fliph() } else { part };
-    thrift.two_tone = plan.quality == Quality::Bitonal && plan.rotation % 90.0 == 0.0;
-    encode(turned(part, plan.rotation), plan.format, thrift)
+    compactness.two_tone = plan.quality == Quality::Bitonal && plan.rotation % 90.0 == 0.0;
+    encode(rotated(part, plan.rotation), plan.format, compactness)
 }
 
-/// A picture in the middle of its mat. Greys stay greys on a grey one.
-fn laid_on(mat: Background, image: DynamicImage) -> DynamicImage {
+/// The image in the middle of a background. Grey on grey stays grey.
+fn on_background(mat: Background, image: DynamicImage) -> DynamicImage {
     let [w, h] = mat.size;
     let (x, y) = (
         i64::from(w.saturating_sub(image.width()) / 2),
@@ -182,12 +191,12 @@ fn coloured(image: DynamicImage, quality: Quality, threshold: impl FnOnce() -> u
     }
 }
 
-/// The grey that parts ink from paper, of the whole picture: its tiles join.
+/// The threshold between ink and paper, for the whole image, so that tiles fit together.
 pub fn threshold(image: &DynamicImage) -> u8 {
     otsu(&histogram(image))
 }
 
-/// Grey, RGB or RGBA with 8 bits per channel: what answers can hold.
+/// The image as grey, RGB or RGBA with 8 bits per channel, which all formats can hold.
 pub fn in_eight_bits(image: DynamicImage) -> DynamicImage {
     match image {
         DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) | DynamicImage::ImageRgba8(_) => {
@@ -222,7 +231,7 @@ fn two_toned(mut image: image::GrayImage, threshold: u8) -> DynamicImage {
     image.into()
 }
 
-/// How often each grey occurs, in about a million pixels of a picture.
+/// How often each grey occurs, in about a million pixels of the image.
 fn histogram(image: &DynamicImage) -> [u64; 256] {
     let most = 1024;
     let small = match image.width().max(image.height()) > most {
@@ -236,7 +245,7 @@ fn histogram(image: &DynamicImage) -> [u64; 256] {
     counts
 }
 
-/// The grey that parts dark from light best: the most variance between the two (Otsu 1979).
+/// The grey that best separates dark from light: maximal variance between the two (Otsu 1979).
 fn otsu(counts: &[u64; 256]) -> u8 {
     let all: u64 = counts.iter().sum();
     let sum = |range: &[u64]| -> f64 {
@@ -248,7 +257,7 @@ fn otsu(counts: &[u64; 256]) -> u8 {
     };
     let total = sum(counts);
     let (mut dark, mut dark_sum) = (0_u64, 0.0);
-    // Without two tones to part, the middle.
+    // An image of one tone: the middle.
     let mut best = (0.0, 127);
     for (tone, n) in (0..=254_u8).zip(counts) {
         dark += n;
@@ -266,19 +275,19 @@ fn otsu(counts: &[u64; 256]) -> u8 {
     best.1
 }
 
-/// Turned clockwise. Other turns than quarters fill the corners with nothing.
-fn turned(image: DynamicImage, degrees: f64) -> DynamicImage {
+/// Rotates clockwise. Angles other than multiples of 90 degrees leave transparent corners.
+fn rotated(image: DynamicImage, degrees: f64) -> DynamicImage {
     match degrees {
         0.0 => image,
         90.0 => image.rotate90(),
         180.0 => image.rotate180(),
         270.0 => image.rotate270(),
-        _ => turned_freely(&image.into_rgba8(), degrees).into(),
+        _ => rotated_freely(&image.into_rgba8(), degrees).into(),
     }
 }
 
-/// Each pixel of the answer is looked up between four of the picture, weighed by nearness and opacity.
-fn turned_freely(image: &image::RgbaImage, degrees: f64) -> image::RgbaImage {
+/// Each pixel of the result is interpolated between four of the image, weighted by distance and opacity.
+fn rotated_freely(image: &image::RgbaImage, degrees: f64) -> image::RgbaImage {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (w, h) = (f64::from(image.width()), f64::from(image.height()));
     let [width, height] = resolve::rotated_size([image.width(), image.height()], degrees);
@@ -333,7 +342,7 @@ mod tests {
     use crate::pixels;
 
     /// 4 x 2 pixels, each of its own colour.
-    fn picture() -> Picture {
+    fn picture() -> UprightImage {
         let image =
             image::RgbImage::from_fn(4, 2, |x, y| image::Rgb([x as u8 * 60, y as u8 * 200, 7]));
         DynamicImage::from(image).into()
@@ -458,7 +467,7 @@ mod tests {
             0..4 => image::Luma([60]),
             n => image::Luma([130 + n as u8]),
         });
-        let whole: Picture = DynamicImage::from(image).into();
+        let whole: UprightImage = DynamicImage::from(image).into();
         let part = RenderPlan {
             region: [4, 0, 12, 8],
             size: [12, 8],
@@ -473,7 +482,7 @@ mod tests {
     #[test]
     fn free_turns_keep_the_middle_and_leave_the_corners_clear() {
         let red = image::RgbImage::from_pixel(40, 20, image::Rgb([200, 0, 0]));
-        let red: Picture = DynamicImage::from(red).into();
+        let red: UprightImage = DynamicImage::from(red).into();
         let plan = RenderPlan {
             region: [0, 0, 40, 20],
             size: [40, 20],

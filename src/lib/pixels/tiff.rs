@@ -1,5 +1,5 @@
-//! TIFF as image servers use it: tiled or in strips, with its smaller copies, classic or BigTIFF. Only the pieces
-//! that a region needs are read and decoded.
+//! Reads TIFF as image servers use it: tiled or in strips, with smaller copies of the image, classic or BigTIFF. Only the
+//! tiles or strips ("pieces") that a region needs are read and decoded.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -15,18 +15,18 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-/// More smaller copies than halvings of the largest picture.
+/// Maximum number of levels: more than the largest image can be halved.
 const MOST_LEVELS: usize = 40;
-/// The largest piece that is decoded at once.
+/// Maximum bytes of a decoded piece.
 const MOST_PIECE: u64 = 1 << 27;
-/// TIFF's number for JPEG (TIFF Technical Note 2).
+/// The compression number of JPEG (TIFF Technical Note 2).
 const JPEG: u16 = 7;
 const MINIMAL_HEADER: usize = 16;
 
 /// A TIFF and its smaller copies.
 #[derive(Debug)]
 pub struct Tiff {
-    /// The picture itself and what is the same picture smaller, the largest first.
+    /// The image and its smaller copies, the largest first.
     pub levels: Vec<Level>,
     /// EXIF orientation, 1 to 8.
     pub orientation: u8,
@@ -34,7 +34,7 @@ pub struct Tiff {
     pub icc: Option<Vec<u8>>,
 }
 
-/// Where the bytes are.
+/// Where the bytes are: in a file or in memory.
 enum Store {
     File(File),
     Bytes(Vec<u8>),
@@ -84,11 +84,11 @@ pub struct Level {
     jpeg: Option<Jpeg>,
     file: Arc<Store>,
     directory: u64,
-    /// Decoders that nobody uses now.
+    /// Decoders that are not in use, for the next request.
     idle: Mutex<Vec<Decoder<BufReader<At>>>>,
 }
 
-/// Where JPEG pieces lie, and the tables they share.
+/// Positions of JPEG pieces, and the tables that they share.
 #[derive(Debug)]
 struct Jpeg {
     offsets: Vec<u64>,
@@ -102,7 +102,7 @@ impl std::fmt::Debug for Level {
     }
 }
 
-/// Whether a file begins as a TIFF does, classic or BigTIFF.
+/// Whether a file is a TIFF, classic or BigTIFF, by its first bytes.
 pub fn is_tiff(start: &[u8]) -> bool {
     matches!(
         start,
@@ -111,12 +111,18 @@ pub fn is_tiff(start: &[u8]) -> bool {
 }
 
 impl Tiff {
-    /// Reads the directories of a file. The error says what of it is not read here.
+    /// Reads the directories of a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is of an unsupported kind.
     pub fn open(path: &Path) -> Result<Self, String> {
         Self::of(Store::File(File::open(path).map_err(|e| e.to_string())?))
     }
 
     /// Reads the directories of a file in memory.
+    ///
+    /// # Errors
+    /// The bytes are not a TIFF of a supported kind.
     pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, String> {
         Self::of(Store::Bytes(bytes))
     }
@@ -132,7 +138,7 @@ impl Tiff {
             match Level::open(&file, directory) {
                 Ok(level) if levels.is_empty() => levels.push(level),
                 Err(why) if levels.is_empty() => return Err(why),
-                // Thumbnails of something else, masks, further pages.
+                // Other directories may be thumbnails, masks or further pages.
                 Ok(level) if level.is_smaller(&levels) => levels.push(level),
                 _ => {}
             }
@@ -144,14 +150,17 @@ impl Tiff {
         })
     }
 
-    /// The picture itself.
+    /// The image at full size.
     pub fn full(&self) -> &Level {
         &self.levels[0]
     }
 }
 
-/// Says what a file is packed with, if nothing here unpacks that.
-pub fn refuse_packing(path: &Path) -> Result<(), String> {
+/// Checks the compression of a file.
+///
+/// # Errors
+/// The compression is not supported.
+pub fn check_compression(path: &Path) -> Result<(), String> {
     // None, CCITT, LZW, JPEG, deflate twice, PackBits, WebP.
     const KNOWN: [u16; 10] = [1, 2, 3, 4, 5, JPEG, 8, 32_773, 32_946, 50_001];
     let file = File::open(path).map_err(|e| e.to_string())?;
@@ -159,13 +168,13 @@ pub fn refuse_packing(path: &Path) -> Result<(), String> {
     let mut main = decoder(At::new(file, None))?;
     match main.find_tag_unsigned::<u16>(Tag::Compression) {
         Ok(Some(packing)) if !KNOWN.contains(&packing) => Err(format!(
-            "its compression is not read: TIFF's number {packing}"
+            "its compression is not supported: TIFF number {packing}"
         )),
         _ => Ok(()),
     }
 }
 
-/// Where directories begin: those of the chain, and the smaller copies that the first one names.
+/// Offsets of directories: those in the chain, and the smaller copies that the first one names.
 fn directories(main: &mut Decoder<BufReader<At>>) -> Vec<u64> {
     let own = |main: &mut Decoder<_>| main.ifd_pointer().map(|pointer| pointer.0);
     let mut found: Vec<u64> = own(main).into_iter().collect();
@@ -198,7 +207,7 @@ impl Level {
         let (w, h) = decoder.chunk_dimensions();
         let piece = [w, if is_tiled { h } else { h.min(height) }];
         if width == 0 || height == 0 || w == 0 || h == 0 {
-            return Err("it has no pixel".into());
+            return Err("it declares no pixels".into());
         }
         if u64::from(w) * u64::from(piece[1]) * 4 > MOST_PIECE {
             return Err(format!("its pieces are too large: {w} x {}", piece[1]));
@@ -207,7 +216,7 @@ impl Level {
             .find_tag_unsigned::<u16>(Tag::PlanarConfiguration)
             .map_err(text)?;
         if planar == Some(2) {
-            return Err("its channels lie apart".into());
+            return Err("its channels are in separate planes, which is not supported".into());
         }
         let compression = decoder
             .find_tag_unsigned::<u16>(Tag::Compression)
@@ -231,12 +240,12 @@ impl Level {
         })
     }
 
-    /// Whether this is the first of `levels` again, smaller than all of them.
+    /// Whether this is a smaller copy of the first of `levels`, smaller than all of them.
     fn is_smaller(&self, levels: &[Level]) -> bool {
         let ([full_w, full_h], [w, h]) = (levels[0].size, self.size);
         let last = levels[levels.len() - 1].size;
         let factor = f64::from(full_w) / f64::from(w);
-        // Sides are rounded up or down, level by level.
+        // Sides are rounded up or down at each level.
         let expected = f64::from(full_h) / factor;
         let slack = 2.0 + f64::from(full_h) / f64::from(full_w);
         w < last[0]
@@ -249,7 +258,11 @@ impl Level {
         self.size[0].div_ceil(self.piece[0])
     }
 
-    /// Decodes a region, `[x, y, width, height]` inside it, to 8 bits a channel. Inks become RGB by `from_inks`.
+    /// Decodes a region, `[x, y, width, height]` in pixels of this level, to 8 bits per channel. `from_inks` converts CMYK
+    /// to RGB.
+    ///
+    /// # Errors
+    /// A piece is damaged or missing.
     pub fn region(
         &self,
         [x, y, w, h]: [u32; 4],
@@ -271,7 +284,7 @@ impl Level {
                     let length = (to_x - from_x) as usize * channels;
                     let part = piece
                         .get(from..from + length)
-                        .ok_or("a piece is too short")?;
+                        .ok_or("a tile is too short")?;
                     pixels[to..to + length].copy_from_slice(part);
                 }
             }
@@ -296,12 +309,12 @@ impl Level {
         }
     }
 
-    /// Whether its pixels say how opaque they are.
+    /// Whether its pixels have alpha.
     pub fn has_alpha(&self) -> bool {
         self.channels == 4 && !matches!(self.colour, ColorType::CMYK(_))
     }
 
-    /// A decoded piece and the pixels in each of its rows.
+    /// A decoded piece, and the number of pixels in each of its rows.
     fn piece_at(&self, index: u32) -> Result<(Vec<u8>, usize), String> {
         if self.jpeg.is_some() {
             return self.decode_jpeg(&self.jpeg_at(index)?);
@@ -322,26 +335,29 @@ impl Level {
         Ok((pixels, width as usize))
     }
 
-    /// A JPEG piece as a file of its own: with the shared tables, and a mark of what its channels are.
+    /// A JPEG piece as a file of its own, with the shared tables and a marker of its colour space.
+    ///
+    /// # Errors
+    /// The piece is missing or not a JPEG.
     pub fn jpeg_at(&self, index: u32) -> Result<Vec<u8>, String> {
-        let jpeg = self.jpeg.as_ref().ok_or("its pieces are no JPEG")?;
+        let jpeg = self.jpeg.as_ref().ok_or("its tiles are not JPEGs")?;
         let at = index as usize;
         let (offset, length) = jpeg
             .offsets
             .get(at)
             .zip(jpeg.lengths.get(at))
-            .ok_or("a piece is missing")?;
+            .ok_or("a tile is missing")?;
         if *length > MOST_PIECE || *length < 4 {
-            return Err(format!("a piece has {length} bytes"));
+            return Err(format!("a tile has {length} bytes"));
         }
         let mut bytes = vec![0; *length as usize];
         self.file
             .read_exact_at(&mut bytes, *offset)
             .map_err(|e| e.to_string())?;
         if !bytes.starts_with(&[0xff, 0xd8]) {
-            return Err("a piece is no JPEG".into());
+            return Err("a tile is not a JPEG".into());
         }
-        // Adobe's mark with transform 0 says RGB; JFIF's says YCbCr or grey.
+        // An Adobe segment with transform 0 means RGB, a JFIF segment YCbCr or grey.
         let mark: &[u8] = match self.is_rgb_jpeg {
             true => b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00",
             false => b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00",
@@ -365,7 +381,9 @@ impl Level {
             .set_max_height(self.piece[1] as usize);
         let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
         let pixels = decoder.decode().map_err(|e| e.to_string())?;
-        let (width, _) = decoder.dimensions().ok_or("a piece has no size")?;
+        let (width, _) = decoder
+            .dimensions()
+            .ok_or("the size of a tile is missing")?;
         Ok((pixels, width))
     }
 }
@@ -402,7 +420,7 @@ fn channels(colour: ColorType, is_jpeg: bool) -> Result<u8, String> {
         ColorType::RGB(8 | 16) => Ok(3),
         ColorType::YCbCr(8) if is_jpeg => Ok(3),
         ColorType::RGBA(8 | 16) | ColorType::CMYK(8 | 16) if !is_jpeg => Ok(4),
-        other => Err(format!("its colours are not read: {other:?}")),
+        other => Err(format!("its colours are not supported: {other:?}")),
     }
 }
 
@@ -410,16 +428,16 @@ fn in_eight_bits(read: DecodingResult, colour: ColorType, width: usize) -> Resul
     match (read, colour) {
         (DecodingResult::U8(bytes), ColorType::Gray(1)) => Ok(unpacked(&bytes, width)),
         (DecodingResult::U8(bytes), _) => Ok(bytes),
-        // The nearest of 256 steps: 65535 / 257 = 255.
+        // The nearest of 256 values: 65535 / 257 = 255.
         (DecodingResult::U16(values), _) => Ok(values
             .iter()
             .map(|v| ((u32::from(*v) + 128) / 257) as u8)
             .collect()),
-        _ => Err("its numbers are neither of 8 nor of 16 bits".into()),
+        _ => Err("its samples have neither 8 nor 16 bits".into()),
     }
 }
 
-/// Rows of bits, each begun at a byte, as black and white.
+/// Rows of bits, each beginning at a byte, as black and white.
 fn unpacked(bytes: &[u8], width: usize) -> Vec<u8> {
     let rows = bytes.chunks(width.div_ceil(8).max(1));
     let row = |row: &[u8]| {
@@ -429,8 +447,8 @@ fn unpacked(bytes: &[u8], width: usize) -> Vec<u8> {
     rows.flat_map(row).collect()
 }
 
-/// A file read at places of its own, so that many read one file at once. With a directory given, the header says
-/// that this is the first: smaller copies that hang below another directory are read as if they were files.
+/// A reader with a position of its own, so that many threads can read one file. If a directory is given, the header
+/// declares it as the first one: smaller copies below another directory are read as if they were files.
 struct At {
     file: Arc<Store>,
     position: u64,
@@ -446,7 +464,7 @@ impl At {
         }
     }
 
-    /// The header as stored, but for the directory.
+    /// The header as stored, except for the directory.
     fn header(&self, directory: u64) -> io::Result<[u8; MINIMAL_HEADER]> {
         let mut header = [0; MINIMAL_HEADER];
         let read = self.file.read_at(&mut header, 0)?;
@@ -457,7 +475,7 @@ impl At {
         let bytes = match (header[0] == b'I', is_big) {
             (true, true) => directory.to_le_bytes().to_vec(),
             (false, true) => directory.to_be_bytes().to_vec(),
-            // Directories of a classic TIFF lie within 4 GiB.
+            // Directories of a classic TIFF are within 4 GiB.
             (true, false) => (directory as u32).to_le_bytes().to_vec(),
             (false, false) => (directory as u32).to_be_bytes().to_vec(),
         };

@@ -1,4 +1,4 @@
-//! Whether an image is whole: not cut short, not another thing under an image's name.
+//! Checks that an image is complete: not truncated, not damaged, and not another file under the name of an image.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -8,67 +8,73 @@ use std::sync::{Mutex, PoisonError};
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::Header;
+use super::decode::decode;
+use super::header::{Header, measure_bytes, measure_in, sniff};
 use crate::jpeg::{self, JpegError};
 
 /// What is wrong with the bytes of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// They are no image, or none that recto reads.
+    /// They are not an image that recto reads.
     NotAnImage(String),
-    /// They are an image that ends in the middle or is damaged.
+    /// They are an image that is truncated or damaged.
     Damaged(String),
-    /// They claim more pixels than so few bytes are believed to hold, or are of a type that is not read.
+    /// They are of a type that is not supported, or declare more pixels than so few bytes can plausibly hold.
     Refused(String),
     /// They cannot be read from the disk.
     Disk(String),
 }
 
-/// A file that was looked at from its first byte to its last.
+/// A file that was checked from its first byte to its last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sound {
-    /// What its header says.
+    /// Its header.
     pub header: Header,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
     /// SHA-256, lower-case hex.
     pub sha256: String,
 }
 
-/// Up to this many pixels an image other than JPEG and PNG is decoded to see whether it is whole; beyond, its end is
-/// looked at. Bounds the memory a check takes.
+/// Up to this many pixels, an image other than JPEG and PNG is decoded to check it; above, only its end is checked.
+/// Limits the memory of a check.
 const DECODED: u64 = 50_000_000;
-/// Up to this many bytes a JPEG file is taken into memory to be read to its end: more than any JPEG is that was not
-/// made to be large.
+/// Up to this many bytes, a JPEG file is read into memory to check it. Real JPEGs are smaller.
 const LOADED: u64 = 1 << 30;
-/// Of files with more bytes than this one at a time is in memory.
+/// Of files with more bytes than this, only one at a time is in memory.
 const LARGE: u64 = 64 << 20;
 static LARGE_ONE: Mutex<()> = Mutex::new(());
 
-/// Up to this many bytes a file is read once, and all is done in memory.
+/// Up to this many bytes, a file is read once, and hashed and checked in memory.
 const SMALL: u64 = 4 << 20;
 
-/// Pictures of more pixels…
+/// Images of more pixels…
 const VAST: u64 = 400_000_000;
-/// …are not believed when there are so many of them to a byte: blank pages have fewer.
+/// …are refused if there are more pixels per byte than this: even blank pages have fewer.
 const SPARSE: u64 = 2000;
 
-/// JPEGs with more bytes to a pixel than this, beyond [`LARGE`], are not read at all.
+/// JPEGs above [`LARGE`] with more bytes per pixel than this are refused.
 const DENSE: u64 = 16;
 
 /// Checks an image in memory.
+///
+/// # Errors
+/// What is wrong with it.
 pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
-    let header = super::measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
+    let header = measure_bytes(bytes).map_err(|cause| not_an_image(bytes, &cause))?;
     believable(&header, bytes.len() as u64)?;
     match header.media_type {
-        "image/jpeg" => whole_jpeg(bytes, &header)?,
-        "image/png" => whole_png(io::Cursor::new(bytes))?,
-        _ => whole_other(bytes, &header)?,
+        "image/jpeg" => check_jpeg(bytes, &header)?,
+        "image/png" => check_png(io::Cursor::new(bytes))?,
+        _ => check_other(bytes, &header)?,
     }
     Ok(header)
 }
 
-/// Checks an image in memory, and takes its hash.
+/// Checks an image in memory, and computes its hash.
+///
+/// # Errors
+/// What is wrong with it.
 pub fn verify_bytes(bytes: &[u8]) -> Result<Sound, Flaw> {
     Ok(Sound {
         header: verify(bytes)?,
@@ -77,7 +83,11 @@ pub fn verify_bytes(bytes: &[u8]) -> Result<Sound, Flaw> {
     })
 }
 
-/// Checks an image file, and takes its hash on the way. Memory holds the file's bytes at most, and one large file's.
+/// Checks an image file, and computes its hash. Memory holds at most the bytes of the file, and of large files one at a
+/// time.
+///
+/// # Errors
+/// What is wrong with it.
 pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     let disk = |e: io::Error| Flaw::Disk(format!("{}: {e}", path.display()));
     let mut file = File::open(path).map_err(disk)?;
@@ -87,7 +97,7 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
         file.read_to_end(&mut bytes).map_err(disk)?;
         return verify_bytes(&bytes);
     }
-    let header = super::measure_in(BufReader::new(&file)).map_err(|cause| {
+    let header = measure_in(BufReader::new(&file)).map_err(|cause| {
         let mut start = [0; 512];
         let got = file
             .seek(SeekFrom::Start(0))
@@ -98,13 +108,14 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     believable(&header, length)?;
     file.seek(SeekFrom::Start(0)).map_err(disk)?;
     let (sha256, bytes) = crate::files::sha256(&mut file).map_err(disk)?;
-    let _turn = (bytes > LARGE).then(|| LARGE_ONE.lock().unwrap_or_else(PoisonError::into_inner));
+    let _one_at_a_time =
+        (bytes > LARGE).then(|| LARGE_ONE.lock().unwrap_or_else(PoisonError::into_inner));
     match header.media_type {
         "image/jpeg" if bytes > LOADED => ends_as_jpeg(&tail(&mut file).map_err(disk)?)?,
-        "image/jpeg" => whole_jpeg(&std::fs::read(path).map_err(disk)?, &header)?,
-        "image/png" => whole_png(BufReader::new(File::open(path).map_err(disk)?))?,
+        "image/jpeg" => check_jpeg(&std::fs::read(path).map_err(disk)?, &header)?,
+        "image/png" => check_png(BufReader::new(File::open(path).map_err(disk)?))?,
         "image/tiff" if is_whole_tiff(BufReader::new(File::open(path).map_err(disk)?)) => {}
-        _ => whole_other(&std::fs::read(path).map_err(disk)?, &header)?,
+        _ => check_other(&std::fs::read(path).map_err(disk)?, &header)?,
     }
     Ok(Sound {
         header,
@@ -113,8 +124,8 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
     })
 }
 
-/// Whether the first picture of a TIFF decodes strip by strip, or tile by tile; no where it does not, or has a kind of
-/// them that is looked at otherwise.
+/// Whether the first image of a TIFF can be decoded strip by strip or tile by tile. If not, it may still be of a kind
+/// that is checked in another way.
 fn is_whole_tiff(input: impl io::BufRead + Seek) -> bool {
     let decode = || -> tiff::TiffResult<()> {
         let mut decoder = tiff::decoder::Decoder::new(input)?;
@@ -127,28 +138,7 @@ fn is_whole_tiff(input: impl io::BufRead + Seek) -> bool {
     decode().is_ok()
 }
 
-/// The ICC profile of an image, if it has one that is about grey or RGB, as many `channels` (1 or 3) as it is decoded
-/// to: a profile of inks says nothing of what they are decoded to.
-pub fn icc(bytes: &[u8], channels: u8) -> Option<Vec<u8>> {
-    let profile = match super::tiff::is_tiff(bytes) {
-        true => icc_of_tiff(bytes)?,
-        false => {
-            let reader = super::reader(io::Cursor::new(bytes)).ok()?;
-            let mut decoder = reader.into_decoder().ok()?;
-            image::ImageDecoder::icc_profile(&mut decoder).ok()??
-        }
-    };
-    let about: &[u8] = if channels == 1 { b"GRAY" } else { b"RGB " };
-    (profile.get(16..20) == Some(about)).then_some(profile)
-}
-
-fn icc_of_tiff(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut decoder = tiff::decoder::Decoder::new(io::Cursor::new(bytes)).ok()?;
-    let tag = decoder.find_tag(tiff::tags::Tag::IccProfile).ok()??;
-    tag.into_u8_vec().ok()
-}
-
-/// A few bytes that claim a huge picture are a trap for whoever decodes it, and so are many that claim a small one.
+/// Refuses few bytes that declare a huge image, and many bytes that declare a small one: they are traps for decoders.
 fn believable(header: &Header, bytes: u64) -> Result<(), Flaw> {
     let pixels = pixels_of(header);
     let is_bloated =
@@ -157,26 +147,26 @@ fn believable(header: &Header, bytes: u64) -> Result<(), Flaw> {
         return Ok(());
     }
     Err(Flaw::Refused(format!(
-        "not believed: {} of {} x {} pixels in {bytes} bytes",
+        "implausible: {} of {} x {} pixels in {bytes} bytes",
         header.media_type, header.width, header.height
     )))
 }
 
 fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
     let start = bytes.trim_ascii_start();
-    if let Some(media_type) = super::sniff(bytes) {
-        // Decoders break their lines.
+    if let Some(media_type) = sniff(bytes) {
+        // Messages of decoders may have several lines.
         let cause: Vec<&str> = cause.split_whitespace().collect();
         let cause = cause.join(" ");
         return Flaw::Damaged(format!(
             "{media_type} with a header that cannot be read: {cause}"
         ));
     }
-    if let Some(name) = unread(bytes) {
-        return Flaw::Refused(format!("{name}, a file type that no stage reads"));
+    if let Some(name) = unsupported_type(bytes) {
+        return Flaw::Refused(format!("{name}, a file type that is not supported"));
     }
     Flaw::NotAnImage(match start.first() {
-        None => "an empty answer where an image was expected".into(),
+        None => "an empty response where an image was expected".into(),
         Some(b'<') if start.len() > 4 && !start.starts_with(b"<svg") => {
             "an HTML or XML page where an image was expected".into()
         }
@@ -185,8 +175,8 @@ fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
     })
 }
 
-/// The name of a file type of images that recto does not read, by its first bytes.
-fn unread(bytes: &[u8]) -> Option<&'static str> {
+/// The name of an image type that recto does not read, by its first bytes.
+fn unsupported_type(bytes: &[u8]) -> Option<&'static str> {
     const TYPES: [(usize, &[u8], &str); 9] = [
         (4, b"ftypavif", "AVIF"),
         (4, b"ftypavis", "AVIF"),
@@ -206,11 +196,11 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
     found.or_else(|| is_bmp.then_some("BMP"))
 }
 
-/// Every MCU of every scan, down to symbols; kinds that are rare are decoded.
-fn whole_jpeg(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
+/// Reads every MCU of every scan down to its symbols; rare kinds are decoded instead.
+fn check_jpeg(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
     let damaged = |e: String| {
         Flaw::Damaged(format!(
-            "a JPEG of {} x {} pixels that is damaged or cut short: {e}",
+            "a JPEG of {} x {} pixels that is damaged or truncated: {e}",
             header.width, header.height
         ))
     };
@@ -233,7 +223,7 @@ fn decoded_jpeg(bytes: &[u8]) -> Result<(), String> {
     decoder.decode().map(|_| ()).map_err(|e| format!("{e:?}"))
 }
 
-/// How far from the end of a JPEG its end marker may stand: some servers send a few bytes more.
+/// How far from the end of a JPEG its end marker may be, in bytes: some servers append a few bytes.
 const TAIL: usize = 4096;
 
 fn ends_as_jpeg(tail: &[u8]) -> Result<(), Flaw> {
@@ -257,30 +247,28 @@ fn pixels_of(header: &Header) -> u64 {
     u64::from(header.width) * u64::from(header.height)
 }
 
-/// TIFF, WebP and GIF: the announced length or the end mark, and the pixels where they are not too many.
-fn whole_other(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
+/// Checks TIFF, WebP and GIF: the declared length or the end marker, and the pixels if they are not too many.
+fn check_other(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
     let damaged = |e: &str| {
         Flaw::Damaged(format!(
-            "{} of {} x {} pixels that is damaged or cut short: {e}",
+            "{} of {} x {} pixels that is damaged or truncated: {e}",
             header.media_type, header.width, header.height
         ))
     };
     match header.media_type {
         // RIFF: the size of what follows the first eight bytes.
         "image/webp" if (bytes.len() as u64) < 8 + riff_size(bytes) => {
-            return Err(damaged("it is shorter than it says"));
+            return Err(damaged("it is shorter than it declares"));
         }
         "image/gif" if !bytes.trim_ascii_end().ends_with(b";") && !bytes.ends_with(&[0x3b, 0]) => {
-            return Err(damaged("it has no end mark"));
+            return Err(damaged("its end marker is missing"));
         }
         _ => {}
     }
     if pixels_of(header) > DECODED {
         return Ok(());
     }
-    super::decode(bytes, DECODED)
-        .map(|_| ())
-        .map_err(|e| damaged(&e))
+    decode(bytes, DECODED).map(|_| ()).map_err(|e| damaged(&e))
 }
 
 fn riff_size(bytes: &[u8]) -> u64 {
@@ -290,10 +278,10 @@ fn riff_size(bytes: &[u8]) -> u64 {
         .map_or(0, |size| u64::from(u32::from_le_bytes(size)))
 }
 
-/// Reads a PNG row by row: every checksum, no picture in memory.
-fn whole_png(input: impl io::BufRead + Seek) -> Result<(), Flaw> {
+/// Reads a PNG row by row and checks all checksums, without keeping the image in memory.
+fn check_png(input: impl io::BufRead + Seek) -> Result<(), Flaw> {
     let damaged =
-        |e: png::DecodingError| Flaw::Damaged(format!("a PNG that is damaged or cut short: {e}"));
+        |e: png::DecodingError| Flaw::Damaged(format!("a PNG that is damaged or truncated: {e}"));
     let mut reader = png::Decoder::new(input).read_info().map_err(damaged)?;
     while reader.next_row().map_err(damaged)?.is_some() {}
     reader.finish().map_err(damaged)
@@ -302,7 +290,7 @@ fn whole_png(input: impl io::BufRead + Seek) -> Result<(), Flaw> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pixels::write::{Decoded, Encoding, write};
+    use crate::pixels::row_writers::{Decoded, Encoding, write};
 
     fn encoded(encoding: Encoding) -> Vec<u8> {
         let noise = |x: u32, y: u32| {
@@ -397,7 +385,7 @@ mod tests {
         let cut = verify(b"\xff\xd8\xff");
         assert!(matches!(cut, Err(Flaw::Damaged(_))), "{cut:?}");
         let cases: [(&[u8], &str); 4] = [
-            (b"", "an empty answer where an image was expected"),
+            (b"", "an empty response where an image was expected"),
             (
                 b"  <!DOCTYPE html><p>",
                 "an HTML or XML page where an image was expected",

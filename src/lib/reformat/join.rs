@@ -1,61 +1,61 @@
-//! The core of `reformat`: localizations and the files really downloaded → a dataset. No disk, no clock.
+//! The core of `reformat`: joins localizations with the downloaded files to a dataset. No disk, no clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::naming::{self, Named, Naming};
-use super::shape::{Mapping, clip, clip_polygon};
+use super::box_to_pixels::{Mapping, clip, clip_polygon};
+use super::class_names::{ClassNames, ClassRules, NamedClass};
 use crate::contracts::{BBox, Frame, Localization, Localizations, LocalizedImage, Polygon};
-use crate::formats::{Dataset, Labelled, Picture};
+use crate::formats::{Dataset, DatasetBox, DatasetImage};
 use crate::pixels::Header;
 use crate::summary::Reject;
 
 /// A file that was downloaded.
 #[derive(Clone, Debug)]
-pub struct File {
+pub struct ImageFile {
     /// Its path in the image map.
     pub file: String,
-    /// Where it is.
+    /// Its path on the disk.
     pub path: PathBuf,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// What its header says.
+    /// Its header: size in pixels, channels, orientation.
     pub header: Header,
 }
 
-/// What is asked for.
+/// The choices of the user that the join follows.
 #[derive(Clone, Debug, Default)]
-pub struct Rules {
+pub struct JoinRules {
     /// What rejects call the localizations.
     pub input: String,
-    /// What boxes are called.
-    pub naming: naming::Rules,
+    /// How classes are named.
+    pub naming: ClassRules,
     /// Whether images without boxes are left out.
     pub drop_negatives: bool,
 }
 
-/// A dataset and its account: `read == kept + rejects`, in images and boxes.
+/// A dataset, and what was left out: `read == kept + rejects` always holds, in images and boxes.
 #[derive(Debug, Default)]
 pub struct Joined {
-    /// What to write; without splits.
+    /// The dataset, without splits.
     pub dataset: Dataset,
-    /// Images, and boxes of images that are there.
+    /// Number of images, and of boxes on images that were downloaded.
     pub read: u64,
-    /// Those of them in the dataset.
+    /// How many of these are in the dataset.
     pub kept: u64,
-    /// Boxes that the remap drops or `--to-rank-strict` sets aside, negatives that are not wanted.
+    /// Number of boxes that `--remap` or `--to-rank-strict` drops, and of unwanted images without boxes.
     pub filtered: u64,
-    /// The rest, each with its reason.
+    /// All other records, each with its reason.
     pub rejects: Vec<Reject>,
-    /// News that is no reject.
+    /// Notes for the summary.
     pub notes: Vec<String>,
 }
 
 /// Joins images with their files. An image without an entry in `files` was not downloaded.
 pub fn join(
     localizations: Localizations,
-    files: &BTreeMap<String, Result<File, String>>,
-    rules: &Rules,
+    files: &BTreeMap<String, Result<ImageFile, String>>,
+    rules: &JoinRules,
 ) -> Joined {
     let unusable = localizations.rejects;
     let mut joining = Joining {
@@ -65,8 +65,8 @@ pub fn join(
             rejects: unusable,
             ..Joined::default()
         },
-        news: News::default(),
-        naming: Naming::new(&rules.naming),
+        notes: ImageNotes::default(),
+        naming: ClassNames::new(&rules.naming),
         drafts: Vec::new(),
         ids: BTreeSet::new(),
         taken: BTreeMap::new(),
@@ -77,17 +77,17 @@ pub fn join(
     joining.finish()
 }
 
-/// A picture whose boxes still bear the names of their concepts.
+/// An image whose boxes do not have class ids yet.
 struct Draft {
-    picture: Picture,
-    names: Vec<Named>,
+    picture: DatasetImage,
+    names: Vec<NamedClass>,
 }
 
 struct Joining<'a> {
-    rules: &'a Rules,
+    rules: &'a JoinRules,
     joined: Joined,
-    news: News,
-    naming: Naming<'a>,
+    notes: ImageNotes,
+    naming: ClassNames<'a>,
     drafts: Vec<Draft>,
     ids: BTreeSet<String>,
     /// File → the image it belongs to.
@@ -95,7 +95,11 @@ struct Joining<'a> {
 }
 
 impl Joining<'_> {
-    fn image(&mut self, image: LocalizedImage, files: &BTreeMap<String, Result<File, String>>) {
+    fn image(
+        &mut self,
+        image: LocalizedImage,
+        files: &BTreeMap<String, Result<ImageFile, String>>,
+    ) {
         let file = match self.file_of(&image, files) {
             Ok(file) => file,
             Err((field, problem)) => {
@@ -110,7 +114,7 @@ impl Joining<'_> {
         };
         self.ids.insert(image.id.clone());
         self.taken.insert(file.file.clone(), image.id.clone());
-        self.news.sizes(&image, &file.header);
+        self.notes.sizes(&image, &file.header);
         let draft = self.draft(image, file);
         if self.rules.drop_negatives && draft.picture.boxes.is_empty() {
             self.joined.filtered += 1;
@@ -124,15 +128,18 @@ impl Joining<'_> {
     fn file_of(
         &self,
         image: &LocalizedImage,
-        files: &BTreeMap<String, Result<File, String>>,
-    ) -> Result<File, (&'static str, String)> {
+        files: &BTreeMap<String, Result<ImageFile, String>>,
+    ) -> Result<ImageFile, (&'static str, String)> {
         if self.ids.contains(&image.id) {
-            return Err(("id", "id stands twice: only the first is used".into()));
+            return Err((
+                "id",
+                "id occurs more than once: only the first is used".into(),
+            ));
         }
         match files.get(&image.id) {
             None => Err((
                 "id",
-                "not downloaded: the image map does not name it".into(),
+                "not downloaded: the image map does not list it".into(),
             )),
             Some(Err(problem)) => Err(("file", problem.clone())),
             Some(Ok(file)) => match self.taken.get(&file.file) {
@@ -145,12 +152,12 @@ impl Joining<'_> {
         }
     }
 
-    fn draft(&mut self, image: LocalizedImage, file: File) -> Draft {
+    fn draft(&mut self, image: LocalizedImage, file: ImageFile) -> Draft {
         let mapping = Mapping::of(&image, &file.header);
         let service = image.image.service.map(|service| service.id);
         let labels = image.labels.iter();
         let labels = labels.filter_map(|label| self.naming.of_concept(label));
-        let mut picture = Picture {
+        let mut picture = DatasetImage {
             labels: labels.map(|named| named.class).collect(),
             group: match image.group.as_str() {
                 "" => image.id.clone(),
@@ -168,7 +175,7 @@ impl Joining<'_> {
             origin: service.or(image.image.url).unwrap_or_default(),
             source: image.source,
             metadata: image.metadata,
-            ..Picture::default()
+            ..DatasetImage::default()
         };
         let given = image.localizations.len();
         let mut names = Vec::new();
@@ -179,7 +186,7 @@ impl Joining<'_> {
             }
         }
         if given > 0 && picture.boxes.is_empty() {
-            self.news.emptied.push(picture.id.clone());
+            self.notes.emptied.push(picture.id.clone());
         }
         Draft { picture, names }
     }
@@ -188,8 +195,8 @@ impl Joining<'_> {
         &mut self,
         localization: Localization,
         mapping: Option<Mapping>,
-        picture: &Picture,
-    ) -> Option<(Labelled, Named)> {
+        picture: &DatasetImage,
+    ) -> Option<(DatasetBox, NamedClass)> {
         let Some(named) = self.naming.of(&localization) else {
             self.joined.filtered += 1;
             return None;
@@ -198,8 +205,8 @@ impl Joining<'_> {
         match placed(&localization, &named.class, mapping, picture) {
             Ok((bbox, polygon, clipped)) => {
                 self.joined.kept += 1;
-                self.news.clipped += u64::from(clipped);
-                let labelled = Labelled {
+                self.notes.clipped += u64::from(clipped);
+                let labelled = DatasetBox {
                     number: 0,
                     id: localization.id,
                     class: 0,
@@ -222,12 +229,12 @@ impl Joining<'_> {
         self.joined.rejects.push(reject);
     }
 
-    /// Sorts, and gives numbers: the same whatever the order of the input.
+    /// Sorts and numbers everything, independent of the order of the input.
     fn finish(self) -> Joined {
         let Joining {
             rules,
             mut joined,
-            news,
+            notes,
             naming,
             mut drafts,
             ..
@@ -255,36 +262,37 @@ impl Joining<'_> {
             joined.dataset.images.push(draft.picture);
         }
         joined.rejects.sort();
-        joined.notes = news.words(rules.drop_negatives);
+        joined.notes = notes.messages(rules.drop_negatives);
         if rules.naming.taxonomy {
             joined.notes.extend(unplaced(&joined.dataset));
         }
-        for (what, names) in naming.news().iter().filter(|(_, names)| !names.is_empty()) {
+        for (what, names) in naming.notes().iter().filter(|(_, names)| !names.is_empty()) {
             joined.notes.push(first_few(what, names));
         }
         joined
     }
 }
 
-/// News of classes that the tree does not know.
+/// The note about classes that the taxonomy does not contain.
 fn unplaced(dataset: &Dataset) -> Option<String> {
     let classes = dataset.classes.iter().zip(&dataset.lineages);
     let unknown = classes.filter(|(_, lineage)| lineage.is_empty());
     let names: Vec<String> = unknown.map(|(name, _)| format!("`{name}`")).collect();
-    (!names.is_empty()).then(|| first_few("classes that the taxonomy does not know", &names))
+    (!names.is_empty()).then(|| first_few("classes that the taxonomy does not contain", &names))
 }
 
-/// A box and its outline in pixels of the file, and whether the box had to be clipped; or the field at fault.
+/// A box and its outline in pixels of the file, and whether the box was clipped; the error is field and problem of a
+/// reject.
 fn placed(
     localization: &Localization,
     concept: &str,
     mapping: Option<Mapping>,
-    picture: &Picture,
+    picture: &DatasetImage,
 ) -> Result<(BBox, Option<Polygon>, bool), (&'static str, String)> {
     if concept.trim().is_empty() {
-        return Err(("concept", "concept is empty".into()));
+        return Err(("concept", "class name is empty".into()));
     }
-    let unframed = "no frame: nothing says in which space its box is";
+    let unframed = "frame is missing: the coordinate space of the box is not known";
     let mapping = mapping.ok_or(("frame", unframed.to_owned()))?;
     let (width, height) = (picture.width, picture.height);
     let size = Frame {
@@ -299,10 +307,7 @@ fn placed(
             height: h,
         } = localization.bbox;
         let particulars = format!("{x}, {y}, {w}, {h} in its frame, {width} x {height} pixels");
-        (
-            "bbox",
-            format!("nothing of the box is on the image: {particulars}"),
-        )
+        ("bbox", format!("box is outside the image: {particulars}"))
     };
     let mapped = mapping.bbox(&localization.bbox).ok_or_else(outside)?;
     let (inside, clipped) = clip(&mapped, size).ok_or_else(outside)?;
@@ -316,9 +321,9 @@ fn key(draft: &Draft) -> (&str, &str, &str) {
     (&p.group, &p.file, &p.id)
 }
 
-/// News about images, told together: a count and the first few.
+/// Notes about images, grouped: a count and the first few.
 #[derive(Default)]
-struct News {
+struct ImageNotes {
     clipped: u64,
     resized: Vec<String>,
     stretched: Vec<String>,
@@ -327,7 +332,7 @@ struct News {
     emptied: Vec<String>,
 }
 
-impl News {
+impl ImageNotes {
     fn sizes(&mut self, image: &LocalizedImage, header: &Header) {
         let (width, height) = (header.width, header.height);
         let declared = (image.image.width, image.image.height);
@@ -345,7 +350,7 @@ impl News {
             let words = format!("{}: frame {w} x {h}, file {width} x {height}", image.id);
             self.stretched.push(words);
         }
-        match mapping.map_or(1, |mapping| mapping.turn) {
+        match mapping.map_or(1, |mapping| mapping.orientation) {
             1 if header.orientation != 1 => {
                 let words = format!("{}: orientation {}", image.id, header.orientation);
                 self.exif.push(words);
@@ -357,26 +362,26 @@ impl News {
         }
     }
 
-    fn words(self, drop_negatives: bool) -> Vec<String> {
+    fn messages(self, drop_negatives: bool) -> Vec<String> {
         let emptied = match drop_negatives {
-            true => "all boxes left out, and the image with them",
-            false => "all boxes left out, written as images without boxes",
+            true => "image left out, because all its boxes were left out",
+            false => "written without boxes, because all were left out",
         };
         let mut words: Vec<String> = [
             (
-                "file not of the declared size, the file counts",
+                "size differs from the declared one, using the file's actual size",
                 self.resized,
             ),
             (
-                "aspect ratio of frame and file disagree, mapped side by side",
+                "aspect ratios of frame and file differ, width and height are scaled separately",
                 self.stretched,
             ),
             (
-                "boxes drawn on the picture as EXIF turns it, turned back to the stored pixels",
+                "boxes drawn on the image as rotated by EXIF, mapped to the stored pixels",
                 self.turned,
             ),
             (
-                "EXIF orientation that the boxes do not follow: taken out of the copies in the output",
+                "EXIF orientation that the boxes do not follow, removed from the copies in the output",
                 self.exif,
             ),
             (
@@ -429,8 +434,8 @@ mod tests {
         }
     }
 
-    fn file(name: &str) -> File {
-        File {
+    fn file(name: &str) -> ImageFile {
+        ImageFile {
             file: name.into(),
             path: name.into(),
             bytes: 1,
@@ -455,7 +460,7 @@ mod tests {
             ),
             drop_negatives: bool,
         ) {
-            let files: BTreeMap<String, Result<File, String>> = images
+            let files: BTreeMap<String, Result<ImageFile, String>> = images
                 .iter()
                 .filter(|(_, state, _)| *state > 0)
                 .map(|(id, state, _)| {
@@ -464,7 +469,7 @@ mod tests {
                 })
                 .collect();
             let localized = images.iter().map(|(id, _, boxes)| localized(&id.to_string(), boxes));
-            let rules = Rules { drop_negatives, ..Rules::default() };
+            let rules = JoinRules { drop_negatives, ..JoinRules::default() };
             let joined = join(Localizations::new(localized.collect()), &files, &rules);
             prop_assert_eq!(joined.read, joined.kept + joined.rejects.len() as u64);
             let dataset = joined.dataset;

@@ -1,26 +1,26 @@
-//! `--remap`: renaming, merging and dropping concepts.
+//! `--remap`: renames, merges and drops classes.
 //!
-//! The map is applied once: `a → b` and `b → c` leave former `a`s as `b`.
+//! The map is applied once: with `a → b` and `b → c`, an `a` becomes `b`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::tree::plain;
+use super::taxonomy::plain;
 use crate::contracts;
 use crate::error::Error;
 use crate::files;
 
-/// Concept → its new name; none: it is dropped.
+/// Class → its new name; none if it is dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remap(BTreeMap<String, Option<String>>);
 
 impl Remap {
-    /// The entry of a concept, if it has one: its new name; none: it is dropped.
-    pub fn get(&self, concept: &str) -> Option<Option<&str>> {
-        self.0.get(concept).map(Option::as_deref)
+    /// The entry of a class, if it has one: its new name, or none if it is dropped.
+    pub fn get(&self, class: &str) -> Option<Option<&str>> {
+        self.0.get(class).map(Option::as_deref)
     }
 
-    /// Names of the map that are not among those used.
+    /// Names of the map that are not in `used`.
     pub fn unused(&self, used: &BTreeSet<String>) -> Vec<&str> {
         let names = self.0.keys();
         names
@@ -40,8 +40,11 @@ impl Remap {
     }
 }
 
-/// Reads a map: JSON when it begins with `{`, else CSV: with the columns `from` and `to` among others, or with two
-/// columns and no header, as m3-download's.
+/// Reads a map: JSON if it begins with `{`, otherwise CSV with the columns `from` and `to` among others, or with two
+/// columns and no header, as in m3-download.
+///
+/// # Errors
+/// The file cannot be read or parsed, or gives two new names to one class.
 pub fn read(path: &Path) -> Result<Remap, Error> {
     parse(&files::read(path)?, &path.display().to_string())
 }
@@ -59,8 +62,8 @@ fn parse(bytes: &[u8], name: &str) -> Result<Remap, Error> {
         if let Some(other) = map.insert(from.clone(), to.clone())
             && other != to
         {
-            let what = format!("{name}: `{from}` is given two new names");
-            return Err(Error::new(what).hint("keep one line for it"));
+            let what = format!("{name}: `{from}` has two new names");
+            return Err(Error::new(what).hint("keep only one line for it"));
         }
     }
     Ok(Remap(map))
@@ -89,7 +92,7 @@ fn from_csv(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
         _ => {
             let found: Vec<&str> = first.iter().collect();
             let what = format!(
-                "{name}:1: has the columns {}, from and to were expected",
+                "{name}:1: the columns are {}, from and to were expected",
                 found.join(",")
             );
             return Err(Error::new(what).hint("begin the file with the line `from,to`"));
@@ -130,22 +133,22 @@ mod tests {
     }
 
     #[test]
-    fn a_map_that_makes_no_sense_is_an_error() {
+    fn an_invalid_map_is_an_error() {
         let cases = [
             (
                 "old,new,why\na,b,c\n",
-                "m:1: has the columns old,new,why, from and to were expected",
+                "m:1: the columns are old,new,why, from and to were expected",
             ),
             (
                 "from\na\n",
-                "m:1: has the columns from, from and to were expected",
+                "m:1: the columns are from, from and to were expected",
             ),
-            ("from,to\na,b\na,c\n", "m: `a` is given two new names"),
+            ("from,to\na,b\na,c\n", "m: `a` has two new names"),
             (
                 "{\"a\": 3}",
                 "m:1:7: `a`: invalid type: integer `3`, expected a string",
             ),
-            ("", "m:1: has the columns , from and to were expected"),
+            ("", "m:1: the columns are , from and to were expected"),
         ];
         for (text, message) in cases {
             let error = parse(text.as_bytes(), "m").unwrap_err();

@@ -1,7 +1,7 @@
-//! Dealing whole groups to splits: the same for the same seed and groups, whatever the order of the input.
+//! Assigns whole groups to splits: the same for the same seed and groups, whatever the order of the input.
 //!
-//! Groups are taken in the order of a hash of seed and name, each to the split that lacks most. Groups that share
-//! a file, byte for byte, are one: the same scan under two URLs must not be trained on and tested with.
+//! Groups are taken in the order of a hash of seed and name; each goes to the split that lacks most images. Groups that
+//! share a file, byte for byte, count as one: the same scan under two URLs must not be in both train and test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -26,7 +26,7 @@ impl FromStr for Splits {
         let splits: Vec<(String, f64)> = text.split(',').map(one).collect::<Result<_, _>>()?;
         let names: BTreeSet<String> = splits.iter().map(|(name, _)| name.to_lowercase()).collect();
         if names.len() != splits.len() {
-            return Err("a name stands twice".into());
+            return Err("a name is used twice".into());
         }
         let sum: f64 = splits.iter().map(|(_, share)| share).sum();
         if (sum - 1.0).abs() > 1e-6 {
@@ -43,34 +43,34 @@ fn one(text: &str) -> Result<(String, f64), String> {
     let name = name.trim();
     let safe = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     if name.is_empty() || !name.bytes().all(safe) {
-        return Err(format!("`{name}` is no name of letters, digits and _"));
+        return Err(format!("`{name}` is not a name of letters, digits and _"));
     }
     match share.trim().parse::<f64>() {
         Ok(share) if share > 0.0 && share <= 1.0 => Ok((name.to_owned(), share)),
-        _ => Err(format!("`{share}` is no share above 0 and up to 1")),
+        _ => Err(format!("`{share}` is not a share above 0 and up to 1")),
     }
 }
 
-/// An image, as far as dealing is concerned.
+/// An image, as far as the split is concerned.
 #[derive(Clone, Copy, Debug)]
 pub struct Member<'a> {
-    /// What must not straddle a split.
+    /// Images of one group never go to different splits.
     pub group: &'a str,
-    /// Of its file.
+    /// SHA-256 of its file.
     pub sha256: &'a str,
 }
 
-/// What became of the members.
+/// The splits of all members.
 #[derive(Debug)]
-pub struct Dealt {
+pub struct Assigned {
     /// The split of each member, in their order.
     pub names: Vec<String>,
-    /// Splits that stay empty, groups that had to be joined.
+    /// Notes: splits that stay empty, groups that had to stay together.
     pub notes: Vec<String>,
 }
 
-/// Deals members to splits.
-pub fn deal(members: &[Member], splits: &Splits, seed: u64) -> Dealt {
+/// Assigns members to splits.
+pub fn assign(members: &[Member], splits: &Splits, seed: u64) -> Assigned {
     let united = unite(members);
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     for member in members {
@@ -90,20 +90,20 @@ pub fn deal(members: &[Member], splits: &Splits, seed: u64) -> Dealt {
         chosen.insert(name, split);
     }
     let split = |member: &Member| splits.0[chosen[united[member.group]]].0.clone();
-    Dealt {
+    Assigned {
         names: members.iter().map(split).collect(),
         notes: notes(splits, &chosen, &united),
     }
 }
 
-/// The first of the largest.
+/// The index of the largest number; of several, the first.
 fn most(lacking: &[f64]) -> usize {
     (0..lacking.len())
         .reduce(|best, i| if lacking[i] > lacking[best] { i } else { best })
         .unwrap_or(0)
 }
 
-/// Group → the first name of all groups it shares files with, directly or through others.
+/// Group → the first name among all groups that it shares files with, directly or through others.
 fn unite<'a>(members: &[Member<'a>]) -> BTreeMap<&'a str, &'a str> {
     let mut parent: BTreeMap<&str, &str> = members.iter().map(|m| (m.group, m.group)).collect();
     let mut holder: BTreeMap<&str, &str> = BTreeMap::new();
@@ -138,14 +138,12 @@ fn notes(
         .enumerate()
         .filter(|(i, _)| !chosen.values().any(|split| split == i))
         .map(|(_, (name, _))| {
-            format!(
-                "split {name} stays empty: there are {groups} groups to deal, and none is divided"
-            )
+            format!("split {name} stays empty: there are only {groups} groups, and none is divided")
         })
         .collect();
     if united.len() > groups {
         notes.push(format!(
-            "{} groups share files with others and stay together with them",
+            "{} groups share files with others and stay together with these",
             united.len() - groups
         ));
     }
@@ -165,9 +163,9 @@ mod tests {
             ("train=0.8,val=0.1", Err("sum to 0.9")),
             ("train=0.5,Train=0.5", Err("twice")),
             ("train", Err("is not NAME=SHARE")),
-            ("a/b=1", Err("no name of letters")),
-            ("train=1.5,val=-0.5", Err("no share")),
-            ("train=NaN", Err("no share")),
+            ("a/b=1", Err("not a name of letters")),
+            ("train=1.5,val=-0.5", Err("not a share")),
+            ("train=NaN", Err("not a share")),
         ];
         for (text, wanted) in cases {
             match (text.parse::<Splits>(), wanted) {
@@ -188,7 +186,7 @@ mod tests {
             .map(|(group, sha256)| Member { group, sha256 })
             .collect();
         let splits: Splits = "train=0.8,val=0.1,test=0.1".parse().unwrap();
-        let of = |seed| deal(&members, &splits, seed).names;
+        let of = |seed| assign(&members, &splits, seed).names;
         let n = |name: &str| of(0).iter().filter(|n| *n == name).count();
         assert_eq!((n("train"), n("val"), n("test")), (800, 100, 100));
         assert_ne!(of(0), of(1));
@@ -202,10 +200,10 @@ mod tests {
             let texts: Vec<(String, String)> = images.iter().map(|(g, s)| (format!("g{g}"), format!("s{s}"))).collect();
             let members: Vec<Member> = texts.iter().map(|(group, sha256)| Member { group, sha256 }).collect();
             let splits: Splits = "a=0.5,b=0.3,c=0.2".parse().unwrap();
-            let names = deal(&members, &splits, seed).names;
+            let names = assign(&members, &splits, seed).names;
             let mut turned = members.clone();
             turned.rotate_left(turn % members.len());
-            let mut others = deal(&turned, &splits, seed).names;
+            let mut others = assign(&turned, &splits, seed).names;
             others.rotate_right(turn % members.len());
             prop_assert_eq!(&names, &others);
             for (i, a) in members.iter().enumerate() {

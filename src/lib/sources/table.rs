@@ -1,49 +1,50 @@
-//! Tables whose rows name images: CSV, TSV and JSON Lines. One observation per row, every other column kept.
+//! The source `table`: CSV, TSV and JSON Lines with an image per row. Each row becomes an observation; all other
+//! columns become metadata.
 //!
-//! A row is a record, not a line: cells hold line breaks. Rows are counted from 1 below the header; in JSON Lines
-//! a row is a line.
+//! A row is a record and not a line, since cells may contain line breaks. Rows are counted from 1 below the header; in
+//! JSON Lines a row is a line.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::source::{Answer, Found, Request, Source, is_url};
 use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance, Service};
 use crate::error::Error;
-use crate::sources::{Answer, Found, Request, Source, is_url};
 use crate::summary::Reject;
 
-/// How the columns of a table name images.
+/// Options of the source `table`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Source table")]
-pub struct Options {
+pub struct TableOptions {
     /// Column with identifiers of a IIIF image server; needs --service-prefix
     #[arg(long, value_name = "COLUMN", requires = "service_prefix")]
     pub id_column: Option<String>,
-    /// What stands before the identifiers to make them image services
+    /// URL to put before the identifiers to get the base URLs of image services
     #[arg(long, value_name = "URL", requires = "id_column")]
     pub service_prefix: Option<String>,
     /// Column with the base URLs of IIIF image services
     #[arg(long, value_name = "COLUMN", conflicts_with = "id_column")]
     pub service_column: Option<String>,
-    /// Column with URLs of image files; one that ends in /info.json is a service
+    /// Column with URLs of image files; a URL that ends in /info.json is a service
     #[arg(long, value_name = "COLUMN", conflicts_with_all = ["id_column", "service_column"])]
     pub url_column: Option<String>,
-    /// Column with what must not straddle a train/test split
-    /// [default: the first there is of group, manuscript, manifest, dive, video_sequence; else the file]
+    /// Column with the group of the image; images of one group never go to different splits
+    /// [default: the first that exists of group, manuscript, manifest, dive, video_sequence; else the file name]
     #[arg(long, value_name = "COLUMN")]
     pub group_column: Option<String>,
-    /// Column with the label of the image [default: label, if there is one]
+    /// Column with the label of the image [default: label, if it exists]
     #[arg(long, value_name = "COLUMN")]
     pub label_column: Option<String>,
-    /// Version of the Image API that the services speak [default: 2]
+    /// Version of the Image API of the services [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
     pub service_version: Option<u8>,
 }
 
-impl Options {
-    /// The first option given, as users type it.
+impl TableOptions {
+    /// The first of these options on the command line, as users type it.
     pub fn given(&self) -> Option<&'static str> {
         let options = [
             (self.id_column.is_some(), "--id-column"),
@@ -60,7 +61,10 @@ impl Options {
             .map(|(_, name)| name)
     }
 
-    /// The option and column that name the images; an error when none was given.
+    /// The option and the column that name the images.
+    ///
+    /// # Errors
+    /// None of the options was given.
     pub fn naming_column(&self) -> Result<(&'static str, &str), Error> {
         let columns = [
             ("--id-column", &self.id_column),
@@ -71,8 +75,8 @@ impl Options {
             .into_iter()
             .find_map(|(option, column)| Some((option, column.as_deref()?)))
             .ok_or_else(|| {
-                Error::usage("no column is named that holds the images")
-                    .hint("name it with --id-column and --service-prefix, --service-column or --url-column")
+                Error::usage("the column with the images is not given")
+                    .hint("set it with --id-column and --service-prefix, --service-column or --url-column")
             })
     }
 }
@@ -80,10 +84,10 @@ impl Options {
 /// The source `table`.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// Files and URLs of the command line.
+    /// Files and URLs on the command line.
     pub inputs: Vec<String>,
-    /// Which columns hold what.
-    pub options: Options,
+    /// Which columns are used for what.
+    pub options: TableOptions,
 }
 
 const GROUPS: &[&str] = &["group", "manuscript", "manifest", "dive", "video_sequence"];
@@ -132,7 +136,10 @@ impl Source for Table {
                 .and_then(|observation| match seen.get(&observation.id) {
                     Some(first) => Err((
                         columns.image.clone(),
-                        format!("image named before: {}, in row {first}", observation.id),
+                        format!(
+                            "image is in an earlier row: {}, in row {first}",
+                            observation.id
+                        ),
                     )),
                     None => Ok(observation),
                 });
@@ -151,7 +158,7 @@ impl Source for Table {
     }
 }
 
-/// The columns that mean something, by name.
+/// Names of the columns with a meaning.
 struct Columns {
     image: String,
     group: Option<String>,
@@ -166,14 +173,14 @@ impl Table {
         {
             1 => Ok(column.to_owned()),
             0 => Err(
-                Error::usage(format!("{name}: has no column `{column}`")).hint(format!(
-                    "name one of its columns with {option}: {}",
+                Error::usage(format!("{name}: column `{column}` does not exist")).hint(format!(
+                    "choose a column with {option}: {}",
                     there.join(", ")
                 )),
             ),
             n => Err(
-                Error::usage(format!("{name}: has {n} columns `{column}`")).hint(format!(
-                    "rename them in its first line: {option} cannot tell them apart"
+                Error::usage(format!("{name}: there are {n} columns `{column}`")).hint(format!(
+                    "rename them in the first line, so that {option} names one of them"
                 )),
             ),
         };
@@ -210,7 +217,7 @@ impl Table {
             .filter(|v| !v.is_empty());
         let given = given.ok_or((
             columns.image.clone(),
-            "cell is empty: it names the image".to_owned(),
+            "cell is empty: it should name the image".to_owned(),
         ))?;
         let image = self
             .image(given)
@@ -220,7 +227,7 @@ impl Table {
         let label = columns.label.as_deref().and_then(cell).cloned();
         let mut metadata = Metadata::new();
         for (column, values) in row.into_iter().filter(|(c, _)| *c != columns.image) {
-            // Columns of one name are values of one key.
+            // Columns of the same name are values of one key.
             metadata.entry(column).or_default().extend(values);
         }
         Ok(Observation {
@@ -242,7 +249,7 @@ impl Table {
         })
     }
 
-    /// The image that a cell names, and its id.
+    /// The id and the image that a cell names.
     fn image(&self, cell: &str) -> Result<(String, ImageRef), String> {
         let service = |base: &str| {
             let id = base.trim_end_matches('/').to_owned();
@@ -274,7 +281,7 @@ impl Table {
             )));
         }
         if !is_url(cell) {
-            return Err(format!("cell is no web address: {cell}"));
+            return Err(format!("cell is not a URL: {cell}"));
         }
         match cell.trim_end_matches('/').strip_suffix("/info.json") {
             Some(base) => Ok(service(base)),
@@ -298,27 +305,27 @@ fn file_name(name: &str) -> String {
     )
 }
 
-/// A table that was read: names of columns, and rows with their cells that are not empty.
+/// A parsed table: names of columns, and rows with their non-empty cells.
 struct Rows {
     columns: Vec<String>,
-    /// With the number of each: of the row below the header, in JSON Lines of the line.
+    /// Each with its number: of the row below the header, in JSON Lines of the line.
     rows: Vec<(usize, Result<Row, String>)>,
 }
 
-/// Reads a table by what its bytes look like; the suffix decides only between comma and tab.
+/// Parses a table. The format is recognised by the bytes; the suffix decides only between comma and tab.
 fn rows(name: &str, bytes: &[u8]) -> Result<Rows, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = bytes.trim_ascii_start();
     match start.first() {
-        None => Err("is empty: a table was expected".into()),
+        None => Err("document is empty: a table was expected".into()),
         Some(b'{') => json_lines(bytes),
-        Some(b'[') => Err("is a JSON list: one object per line was expected".into()),
+        Some(b'[') => Err("document is a JSON list: one object per line was expected".into()),
         Some(b'<')
             if start.get(..5).is_some_and(|s| {
                 s.eq_ignore_ascii_case(b"<html") || s.eq_ignore_ascii_case(b"<!doc")
             }) =>
         {
-            Err("an HTML page was found where a table was expected".into())
+            Err("document is an HTML page: a table was expected".into())
         }
         Some(_) => separated(bytes, separator(name, bytes)),
     }
@@ -350,7 +357,7 @@ fn separated(bytes: &[u8], separator: u8) -> Result<Rows, String> {
         let record = record.map_err(|e| format!("row cannot be read: {e}"))?;
         if record.len() != columns.len() {
             return Err(format!(
-                "row has another number of cells than the header: {} and {}",
+                "row and header differ in number of cells: {} and {}",
                 record.len(),
                 columns.len()
             ));
@@ -376,7 +383,7 @@ fn json_lines(bytes: &[u8]) -> Result<Rows, String> {
     let mut rows = Vec::new();
     for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
         let row = serde_json::from_slice::<serde_json::Map<String, Value>>(line);
-        let row = row.map_err(|e| format!("line is no JSON object: {e}"));
+        let row = row.map_err(|e| format!("line is not a JSON object: {e}"));
         let row = row.map(|object| -> Row {
             for name in object
                 .keys()
@@ -396,7 +403,7 @@ fn json_lines(bytes: &[u8]) -> Result<Rows, String> {
     Ok(Rows { columns, rows })
 }
 
-/// A JSON value as texts; what is neither text nor number nor a list of them stays JSON.
+/// A JSON value as texts. Objects stay JSON.
 fn values(value: &Value) -> Vec<String> {
     match value {
         Value::Null => Vec::new(),
@@ -411,7 +418,7 @@ fn values(value: &Value) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn read(options: Options, name: &str, text: &str) -> Result<Found, Error> {
+    fn read(options: TableOptions, name: &str, text: &str) -> Result<Found, Error> {
         let request = Request {
             location: name.into(),
             ..Request::default()
@@ -428,11 +435,11 @@ mod tests {
         .read(&answer)
     }
 
-    fn by_url(group: Option<&str>) -> Options {
-        Options {
+    fn by_url(group: Option<&str>) -> TableOptions {
+        TableOptions {
             url_column: Some("url".into()),
             group_column: group.map(Into::into),
-            ..Options::default()
+            ..TableOptions::default()
         }
     }
 
@@ -475,9 +482,9 @@ mod tests {
             .collect();
         let wanted = [
             ("row 2", "cell is empty"),
-            ("row 3", "image named before"),
-            ("row 4", "cell is no web address"),
-            ("row 5", "row has another number of cells than the header"),
+            ("row 3", "image is in an earlier row"),
+            ("row 4", "cell is not a URL"),
+            ("row 5", "row and header differ in number of cells"),
         ];
         assert_eq!(seen, wanted);
         assert_eq!(found.counts["rows"], 5);
@@ -503,17 +510,17 @@ mod tests {
                 &format!("{header}\nhttps://a/1.jpg,x,y\n"),
             );
             let error = error.unwrap_err().to_string();
-            assert!(error.contains("t.csv: has 2 columns `"), "{error}");
+            assert!(error.contains("t.csv: there are 2 columns `"), "{error}");
         }
     }
 
     #[test]
     fn prefix_and_identifier_meet_with_one_slash() {
         for prefix in ["https://a/iiif", "https://a/iiif/", "https://a/iiif//"] {
-            let options = Options {
+            let options = TableOptions {
                 id_column: Some("i".into()),
                 service_prefix: Some(prefix.into()),
-                ..Options::default()
+                ..TableOptions::default()
             };
             let found = read(options, "t.csv", "i\n12\n").unwrap();
             assert_eq!(found.observations[0].id, "https://a/iiif/12", "{prefix}");
@@ -521,12 +528,13 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_is_not_there_is_named_beside_those_that_are() {
+    fn a_missing_column_is_reported_with_the_existing_ones() {
         let error = read(by_url(Some("dive")), "t.csv", "url,x\nhttps://a/1.jpg,1\n")
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("has no column `dive`") && error.contains("--group-column: url, x"),
+            error.contains("column `dive` does not exist")
+                && error.contains("--group-column: url, x"),
             "{error}"
         );
     }

@@ -34,15 +34,15 @@ fn malformed() -> Vec<(Value, &'static str)> {
         (on(103, "[1,2,3,4]"), "link_value is no object"),
         (
             on(104, &with("\"x\":1,\"y\":2,\"width\":3")),
-            "box has no height",
+            "height of the box is missing",
         ),
         (
             on(105, &with("\"x\":1,\"y\":2,\"width\":0,\"height\":4")),
-            "box has no extent",
+            "box is empty",
         ),
         (
             on(106, &with("\"x\":1,\"y\":2,\"width\":3,\"height\":-4")),
-            "box has no extent",
+            "box is empty",
         ),
         (
             on(107, &with("\"x\":\"a\",\"y\":2,\"width\":3,\"height\":4")),
@@ -50,15 +50,15 @@ fn malformed() -> Vec<(Value, &'static str)> {
         ),
         (
             on(114, &with("\"x\":1.5,\"y\":2,\"width\":3,\"height\":4")),
-            "box has a x that is no whole number, --mend-boxes takes it: 1.5",
+            "x of the box is not a whole number, --repair-boxes accepts it: 1.5",
         ),
         (
             on(115, &with("\"x\":1,\"y\":2,\"width\":\"3\",\"height\":4")),
-            "box has a width that is no whole number, --mend-boxes takes it",
+            "width of the box is not a whole number, --repair-boxes accepts it",
         ),
         (
             on(116, &with("\"x\":-1,\"y\":2,\"width\":3,\"height\":4")),
-            "box begins outside of its picture, --mend-boxes takes it",
+            "box begins outside its image, --repair-boxes accepts it",
         ),
         (on(108, &sized("no uuid")), "image reference is no UUID"),
         (on(109, &sized(&stranger)), "image reference is not there"),
@@ -68,7 +68,7 @@ fn malformed() -> Vec<(Value, &'static str)> {
         ),
         (
             json!({"uuid": uuid('b', 111), "link_name": "bounding box", "to_concept": "self"}),
-            "link_value is not there",
+            "link_value is missing",
         ),
         (
             association(
@@ -206,7 +206,7 @@ fn odd_numbers_are_taken_when_asked_for() {
     digest(&work, &server, &["Nanomia"]).exits(1);
     digest(&work, &server, &["Nanomia", "--mend-boxes"])
         .exits(3)
-        .says(&["left out 1: box has no extent"]);
+        .says(&["left out 1: box is empty"]);
     assert_eq!(account(&work), [2, 0, 1]);
     let list = Value::from(rows.to_vec()).to_string();
     work.write("list.json", list.replace("HOME", "http://lab.example"));
@@ -217,7 +217,7 @@ fn odd_numbers_are_taken_when_asked_for() {
     ] {
         let ran = work.run("extract", given);
         if left == 3 {
-            ran.exits(1).says(&["--mend-boxes takes it"]);
+            ran.exits(1).says(&["--repair-boxes accepts it"]);
             continue;
         }
         ran.exits(left * 3);

@@ -59,7 +59,7 @@ fn what_is_counted_and_not_given_is_told() {
     let work = Workdir::new();
     digest(&work, &server, &["Nanomia", "--page-size", "2"])
         .exits(3)
-        .says(&["observations are missing: the service counts 5 of \"Nanomia\" and gives 3"]);
+        .says(&["observations are missing: the service reports 5 of \"Nanomia\" and returns 3"]);
     assert_eq!(labels(&work).len(), 3);
 }
 
@@ -113,7 +113,7 @@ fn what_is_given_and_not_counted_is_read() {
     let work = Workdir::new();
     digest(&work, &server, &["Nanomia", "--page-size", "2"])
         .exits(0)
-        .says(&["than the service counts: all are read"]);
+        .says(&["than the service reports: all are used"]);
     assert_eq!(labels(&work).len(), 5);
     // A service that cannot count is asked until it has no more.
     for cap in [usize::MAX, 2] {

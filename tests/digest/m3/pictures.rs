@@ -182,7 +182,7 @@ fn missing_addresses_are_looked_up_and_files_on_somebodys_disk_are_told() {
     let work = Workdir::new();
     digest(&work, &server, &["Nanomia"])
         .exits(3)
-        .says(&["image has no web address: file:/Users/someone/a.png"]);
+        .says(&["URL of the image is not a web URL: file:/Users/someone/a.png"]);
     assert_eq!(pictures(&work), [(uuid('r', 1), 1), (uuid('r', 4), 1)]);
     assert_eq!(account(&work), [2, 0, 1]);
     let urls: Vec<Value> = observations(&work)

@@ -25,7 +25,7 @@ fn the_configuration_of_the_scripts_and_one_of_ours_lead_to_the_same() {
         )
     };
     run(&[]).exits(2).says(&[
-        "nothing says where the services of M3 are",
+        "the URLs of the M3 services are not set",
         "--anno URL",
         "-c FILE",
     ]);
@@ -52,7 +52,7 @@ fn the_configuration_of_the_scripts_and_one_of_ours_lead_to_the_same() {
 fn a_configuration_that_is_no_use_is_named() {
     let work = Workdir::new();
     let cases = [
-        ("[other]\nx=1\n", "bad.ini: has no section [m3]"),
+        ("[other]\nx=1\n", "bad.ini: section [m3] is missing"),
         (
             "[m3]\nanno=%(site)s/anno\n",
             "bad.ini: [m3] `anno`: `site`, which it refers to, is not set",
@@ -81,31 +81,31 @@ fn options_of_other_sources_are_refused() {
     let cases: &[(&[&str], &str)] = &[
         (
             &["iiif", "x.json", "-o", "x", "--anno", "http://a"],
-            "--anno is no option of the source iiif",
+            "--anno is not an option of the source iiif",
         ),
         (
             &["iiif", "x.json", "-o", "x", "--all"],
-            "--all is no option of the source iiif",
+            "--all is not an option of the source iiif",
         ),
         (
             &["table", "x.csv", "-o", "x", "--page-size", "3"],
-            "--page-size is no option of the source table",
+            "--page-size is not an option of the source table",
         ),
         (
             &["fathomnet", "x", "--kb", "http://a"],
-            "--kb is no option of the source fathomnet",
+            "--kb is not an option of the source fathomnet",
         ),
         (
             &["m3", "x", "--base", "http://a"],
-            "--base is no option of the source m3",
+            "--base is not an option of the source m3",
         ),
         (
             &["m3", "x", "--url-column", "a"],
-            "--url-column is no option of the source m3",
+            "--url-column is not an option of the source m3",
         ),
         (
             &["m3", "x", "--no-annotations"],
-            "--no-annotations is no option of the source m3",
+            "--no-annotations is not an option of the source m3",
         ),
     ];
     for (args, said) in cases {
@@ -134,7 +134,7 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
             "/anno",
             html,
             [
-                "an HTML page was answered where JSON was expected",
+                "the response is an HTML page where JSON was expected",
                 "is set by --anno",
             ],
         ),
@@ -142,7 +142,7 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
             "/anno",
             message,
             [
-                "is no list of observations: the service says \"the disk is full\"",
+                "response is not a list of observations: the service reports \"the disk is full\"",
                 "is set by --anno",
             ],
         ),
@@ -165,7 +165,7 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
             "/kb",
             html,
             [
-                "an HTML page was answered where JSON was expected",
+                "the response is an HTML page where JSON was expected",
                 "is set by --kb",
             ],
         ),
@@ -173,7 +173,7 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
             "/kb",
             message,
             [
-                "is no entry of a knowledge base: the service says \"the disk is full\"",
+                "response is not an entry of a knowledge base: the service reports \"the disk is full\"",
                 "is set by --kb",
             ],
         ),

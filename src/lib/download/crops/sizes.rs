@@ -136,7 +136,7 @@ fn likely_size(image: &LocalizedImage) -> [u32; 2] {
         let ends = image.localizations.iter().map(|l| end(&l.bbox));
         ends.fold(1.0, f64::max).ceil() as u32
     };
-    let [width, height] = (image.told_size())
+    let [width, height] = (image.reported_size())
         .unwrap_or_else(|| [reach(|b| b.x + b.width), reach(|b| b.y + b.height)]);
     match region {
         Some([x, y, ..]) => [x.saturating_add(width), y.saturating_add(height)],
@@ -277,7 +277,7 @@ struct Survey<'a> {
 impl Survey<'_> {
     /// Asks all services; returns the signal that ended it early.
     async fn run(&self, known: &mut Known) -> Option<&'static str> {
-        let mut signals = Signals::hear();
+        let mut signals = Signals::listen();
         let (style, quiet) = (self.options.progress, self.options.common.quiet);
         let client = &self.servers.client;
         let start = self.progress(0, 0);

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::grid::{Rect, cells};
 use super::region_store::{RegionStore, ScratchFile};
-use crate::pixels::{self, write::Rows};
+use crate::pixels::{self, row_writers::Rows};
 
 /// The image that the regions of a store make up. The samples of one row of regions lie in a file beside the store: a
 /// wide image has more of them than memory should hold.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::index::{Index, Slot};
 use super::settled::Lookup;
 use crate::contracts::LocalizedImage;
-use crate::contracts::images::each_image;
+use crate::contracts::each_image;
 use crate::download::names::source_uri;
 use crate::download::service::limits::origin_of;
 use crate::error::Error;

@@ -1,5 +1,5 @@
-//! The wire format of `tf.train.Example` and of TFRecord files: three small messages, written by hand, because
-//! the order of a map's keys must not change from run to run.
+//! The wire format of `tf.train.Example` and of TFRecord files: three small messages, encoded here, because the order of
+//! a map's keys must not change from run to run.
 
 use std::io::{self, Write};
 
@@ -83,7 +83,7 @@ pub fn write_record(out: &mut dyn Write, data: &[u8]) -> io::Result<()> {
     out.write_all(&masked_crc(data).to_le_bytes())
 }
 
-/// CRC-32C, turned and shifted: a CRC stored beside its data must not look like the data's own.
+/// CRC-32C, rotated and shifted: a CRC of data that contains a CRC would otherwise be weak.
 fn masked_crc(data: &[u8]) -> u32 {
     crc32c::crc32c(data)
         .rotate_right(15)

@@ -15,7 +15,7 @@ use super::counts::{TierCounts, one};
 use super::entry::{self, CacheKey, HEAD};
 use super::settings::CacheSettings;
 use crate::error::Error;
-use crate::files::{self, kept};
+use crate::files::{self, cache_file};
 use crate::serve::notice;
 
 /// The last use of an entry is recorded at most this often: a write for every read would cost too much.
@@ -135,7 +135,7 @@ impl DiskCache {
         if is_full || now < self.paused.load(Ordering::Relaxed) {
             return one(&self.counts.skipped);
         }
-        match kept::put(&self.path(key), &[&entry::head(key, now, body), body]) {
+        match cache_file::put(&self.path(key), &[&entry::head(key, now, body), body]) {
             Ok(()) => {
                 one(&self.counts.stored);
                 self.shards[shard_of(&key.owner)].fetch_add(size, Ordering::Relaxed);
@@ -163,7 +163,7 @@ impl DiskCache {
 
     /// Removes a file and adds to `count`; returns whether the file existed.
     pub fn remove(&self, path: &Path, count: &AtomicU64) -> bool {
-        match kept::remove(path) {
+        match cache_file::remove(path) {
             Ok(true) => one(count),
             Ok(false) => return false,
             Err(_) => {
@@ -182,9 +182,9 @@ impl DiskCache {
         let folder = self.folder_of(owner);
         let mut removed = 0;
         for file in names_in(&folder)? {
-            removed += u64::from(kept::remove(&folder.join(file))?);
+            removed += u64::from(cache_file::remove(&folder.join(file))?);
         }
-        kept::remove_empty(&folder);
+        cache_file::remove_empty(&folder);
         Ok(removed)
     }
 

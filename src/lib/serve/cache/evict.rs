@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::disk::{DiskCache, SHARDS, names_in, size};
-use crate::files::kept::{self, UNFINISHED};
+use crate::files::cache_file::{self, UNFINISHED};
 
 /// How often the folder is surveyed: other servers may share it.
 const EVERY: Duration = Duration::from_secs(300);
@@ -119,7 +119,7 @@ fn each_file(disk: &DiskCache, shard: usize, mut act: impl FnMut(&Path, &str, &M
                 act(&path, name, &about);
             }
         }
-        kept::remove_empty(&owner);
+        cache_file::remove_empty(&owner);
     }
 }
 

@@ -40,7 +40,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
             .shards(1)
             .build();
         // It fails only where one of the three is missing.
-        let options = options.unwrap_or_else(|e| unreachable!("{e}"));
+        let options = options.expect("all three are given");
         // `quick_cache` takes a value of up to 97 % of the whole.
         let most = most_bytes as u64 / 20 * 19;
         let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());

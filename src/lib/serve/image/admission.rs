@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn tiles_are_admitted_while_a_large_image_has_its_lane() {
-        let lanes = admission(10);
+        let admission = admission(10);
         let large = admission.enter(4000 * MIB).await;
         assert!(large.is_ok(), "work for more than there is runs alone");
         assert_eq!(admission.enter(100 * MIB).await.unwrap_err(), Busy);
@@ -162,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
-        let lanes = admission(60_000);
+        let admission = admission(60_000);
         let held = admission.enter(300 * MIB).await.unwrap();
         let wait = || async { admission.enter(300 * MIB).await.map(drop) };
         let (a, b, c, ()) = tokio::join!(wait(), wait(), wait(), async {

@@ -58,7 +58,7 @@ pub fn prepare(job: PrepareJob, summary: &mut Summary) -> Result<(), Error> {
     let total = job.images.len() as u64;
     let folder = job.prepared.folder().display().to_string();
     let stopped = runtime.block_on(async {
-        let mut signals = Signals::hear();
+        let mut signals = Signals::listen();
         let working = made.clone();
         let mut work = tokio::task::spawn_blocking(move || working.all(&job));
         tokio::select! {

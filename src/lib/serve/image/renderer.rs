@@ -450,7 +450,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A number that changes when the bytes of the file do.
 fn stamp_of_bytes(path: &Path) -> Result<u64, String> {
-    let digest = files::folder::sha256(path).map_err(|e| e.to_string())?;
+    let digest = files::sha256_of_file(path).map_err(|e| e.to_string())?;
     Ok(u64::from_str_radix(&digest[..16], 16).unwrap_or_default())
 }
 

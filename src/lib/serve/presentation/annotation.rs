@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::canvases::{self, Canvas};
 use super::uris::Uris;
+use crate::contracts::canvas::annotation_of;
 use crate::contracts::{BBox, Localization};
 use crate::selectors::svg;
-use crate::sides::name;
 
 /// The labels and boxes of a canvas as Web Annotations: first labels of the whole, then boxes. `uri` is that of the canvas.
 pub fn all(canvas: &Canvas, uri: &str, uris: &Uris) -> Vec<Value> {
@@ -26,7 +26,7 @@ fn annotation(boxes: &[&Localization], page: &str, canvas: &str) -> Value {
     let first = boxes[0];
     let mut targets: Vec<Value> = boxes.iter().map(|b| target(b, canvas)).collect();
     let mut annotation = json!({
-        "id": canvases::annotation_id(name(first), page),
+        "id": canvases::annotation_id(annotation_of(first), page),
         "type": "Annotation",
         "motivation": motivation(first),
         "body": bodies(first),

@@ -6,11 +6,11 @@
 
 use super::uris::{self, Uris};
 use crate::contracts::Localization;
+use crate::contracts::canvas::{annotation_of, is_same_canvas};
 use crate::iiif::Version;
 use crate::serve::auth::permissions::Permissions;
 use crate::serve::catalogue::Catalogue;
 use crate::serve::image_record::ImageRecord;
-use crate::sides::{is_one, name};
 
 /// The images of one canvas; never empty.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl<'a> Canvas<'a> {
     }
 
     fn holds(&self, image: &ImageRecord) -> bool {
-        is_one(&self.first().about, &image.about)
+        is_same_canvas(&self.first().about, &image.about)
     }
 }
 
@@ -121,7 +121,8 @@ pub fn annotations<'a>(canvas: &Canvas<'a>) -> Vec<Vec<&'a Localization>> {
     let mut found: Vec<Vec<&Localization>> = Vec::new();
     for localization in &canvas.first().about.localizations {
         let same = |group: &Vec<&Localization>| {
-            name(group[0]) == name(localization) && group[0].concept == localization.concept
+            annotation_of(group[0]) == annotation_of(localization)
+                && group[0].concept == localization.concept
         };
         match found.last_mut().filter(|group| same(group)) {
             Some(group) => group.push(localization),

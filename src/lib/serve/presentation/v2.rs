@@ -129,8 +129,8 @@ fn canvas_document(canvas: &Canvas, id: &str, site: &Site, uris: &Uris) -> Value
     let source = &about.source;
     for (member, value) in [
         ("license", source.rights_uri()),
-        ("description", source.rights_words()),
-        ("dcterms:rights", source.rights_words()),
+        ("description", source.rights_text()),
+        ("dcterms:rights", source.rights_text()),
         ("attribution", source.attribution.as_deref()),
     ] {
         if let Some(value) = value {

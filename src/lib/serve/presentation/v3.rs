@@ -231,7 +231,7 @@ fn state_rights(item: &mut Value, record: &ImageRecord, with_rights: bool, with_
         item["rights"] = json!(uri);
     }
     // Text about rights stands in the summary for people, and for programs in a property that the context defines.
-    if let Some(words) = source.rights_words().filter(|_| with_rights) {
+    if let Some(words) = source.rights_text().filter(|_| with_rights) {
         item["summary"] = label(words);
         item["dcterms:rights"] = json!(words);
     }

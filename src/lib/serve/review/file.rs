@@ -6,14 +6,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::contracts::{Frame, LocalizedImage};
-use crate::corrections::{self, Change, Corrected, Correction, Places};
+use crate::corrections::{self, Change, Correctable, Correction, ImageIndex};
 use crate::error::Error;
 use crate::files;
 use crate::serve::catalogue::Catalogue;
 use crate::serve::image_record::ImageRecord;
 use crate::summary::Summary;
 
-impl Corrected for ImageRecord {
+impl Correctable for ImageRecord {
     fn about(&self) -> &LocalizedImage {
         &self.about
     }
@@ -35,7 +35,7 @@ pub struct ReviewFile {
     file: File,
     /// The number of its lines, from which the id of the next new box is made.
     lines: usize,
-    places: Places,
+    places: ImageIndex,
 }
 
 impl ReviewFile {
@@ -54,7 +54,7 @@ impl ReviewFile {
             false => Vec::new(),
         };
         let images = catalogue.images.iter();
-        let places = Places::of(images.map(|image| (image.id.as_str(), &image.about)));
+        let places = ImageIndex::of(images.map(|image| (image.id.as_str(), &image.about)));
         let (given, rejects) = corrections::read(&path.display().to_string(), &held);
         // A single line may be the first half of one that was cut short.
         if given.is_empty() && (rejects.len() > 1 || held.ends_with(b"\n") && !rejects.is_empty()) {
@@ -63,7 +63,7 @@ impl ReviewFile {
         }
         summary.read += (given.len() + rejects.len()) as u64;
         summary.rejects.extend(rejects);
-        let (made, rejects) = corrections::make_all(&given, &mut catalogue.images, &places);
+        let (made, rejects) = corrections::apply_all(&given, &mut catalogue.images, &places);
         summary.kept += made;
         summary.count("reviews", made);
         summary.rejects.extend(rejects);
@@ -102,13 +102,13 @@ impl ReviewFile {
             shape.frame = size.and_then(|size| Frame::try_from(size).ok());
         }
         if let Change::Create(_) = correction.change {
-            correction.of = corrections::name_of(&correction, self.lines + 1);
+            correction.id = corrections::new_id(&correction, self.lines + 1);
         }
         // The line as it will be read back is applied, so that all who read the file get the same boxes.
         let line = corrections::line(&correction);
         let correction = corrections::read_line(line.as_bytes()).map_err(|why| (409, why))?;
         let mut corrected = catalogue.clone();
-        let id = corrections::make(&correction, &mut corrected.images, &self.places)
+        let id = corrections::apply(&correction, &mut corrected.images, &self.places)
             .map_err(|why| (409, why))?;
         self.append(line.as_bytes())
             .map_err(|e| (500, files::cannot_write(&self.path, e).to_string()))?;

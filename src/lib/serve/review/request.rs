@@ -87,7 +87,7 @@ fn read(request: ReviewRequest, image: &str) -> Result<Correction, String> {
     };
     Ok(Correction {
         image: image.to_owned(),
-        of: request.of.to_owned(),
+        id: request.of.to_owned(),
         change,
         author,
         when: request.when,
@@ -97,7 +97,7 @@ fn read(request: ReviewRequest, image: &str) -> Result<Correction, String> {
 fn shape(sent: Sent) -> Result<Shape, String> {
     let around = |outline: &Polygon| BBox::around(outline.points().iter().copied());
     Ok(Shape {
-        concept: corrections::concept(&sent.concept)?,
+        class: corrections::class_name(&sent.concept)?,
         bbox: match &sent.polygon {
             Some(outline) => around(outline)?,
             None => sent.bbox.ok_or("a box is needed")?,
@@ -115,7 +115,7 @@ mod tests {
     fn invalid_reviews_are_refused() {
         let cases: [(&[u8], &str); 4] = [
             (b"[", "not a valid review"),
-            (br#"{"bbox": [1, 2, 3, 4]}"#, "a concept is needed"),
+            (br#"{"bbox": [1, 2, 3, 4]}"#, "a class name is needed"),
             (br#"{"concept": "a"}"#, "a box is needed"),
             (br#"{"concept": "a", "bbox": [1, 2, 0, 4]}"#, "box is empty"),
         ];

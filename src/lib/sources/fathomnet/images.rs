@@ -1,4 +1,4 @@
-//! An image of FathomNet, and its boxes.
+//! Images of FathomNet and their boxes.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,21 @@ use crate::contracts::{
 };
 use crate::values::{list, number, side, text};
 
-/// What FathomNet says of its images, where an image says nothing else.
+/// Licence of images, unless an image has its own.
 const RIGHTS: &str = "https://creativecommons.org/licenses/by-nc-nd/4.0/";
-/// What it says of itself and of its boxes.
+/// Attribution of the service, and licence of the boxes.
 const ATTRIBUTION: &str = "FathomNet, https://fathomnet.org; annotations CC BY-ND 4.0";
 
-/// A box with its label; or the field at fault, and the problem of a reject.
+/// Reads a box with its label.
+///
+/// # Errors
+/// Field and problem of a reject.
 pub fn annotation(value: &Value) -> Result<Annotation, (&'static str, String)> {
     let side = |key: &'static str| {
         number(&value[key]).ok_or_else(|| {
             (
                 key,
-                format!("box has a {key} that is no number: {}", value[key]),
+                format!("{key} of the box is not a number: {}", value[key]),
             )
         })
     };
@@ -28,39 +31,19 @@ pub fn annotation(value: &Value) -> Result<Annotation, (&'static str, String)> {
     let bbox = BBox::try_from(numbers).map_err(|_| {
         (
             "width",
-            format!("box has no extent: {} x {}", numbers[2], numbers[3]),
+            format!("box is empty: {} x {}", numbers[2], numbers[3]),
         )
     })?;
-    let taxon =
-        text(&value["concept"]).ok_or_else(|| ("concept", "box has no concept".to_owned()))?;
+    let taxon = text(&value["concept"])
+        .ok_or_else(|| ("concept", "concept of the box is missing".to_owned()))?;
     let part = text(&value["altConcept"]);
     let label = match &part {
         Some(part) => format!("{taxon} {part}"),
         None => taxon.clone(),
     };
-    let mut attributes = said(
-        value,
-        &[
-            "id",
-            "uuid",
-            "x",
-            "y",
-            "width",
-            "height",
-            "concept",
-            "altConcept",
-        ],
-    );
-    attributes.insert(
-        "verified".into(),
-        (value["reviewState"] == "VERIFIED").into(),
-    );
-    attributes.insert("taxon".into(), taxon.into());
-    if let Some(part) = part {
-        attributes.insert("part".into(), part.into());
-    }
     Ok(Annotation {
-        id: text(&value["uuid"]).ok_or_else(|| ("uuid", "box has no uuid".to_owned()))?,
+        id: text(&value["uuid"])
+            .ok_or_else(|| ("uuid", "uuid of the box is missing".to_owned()))?,
         motivation: vec!["identifying".into()],
         bodies: vec![Body {
             purpose: Some("identifying".into()),
@@ -75,11 +58,33 @@ pub fn annotation(value: &Value) -> Result<Annotation, (&'static str, String)> {
             )),
             ..Region::default()
         }],
-        attributes,
+        attributes: attributes(value, taxon, part),
     })
 }
 
-/// An image, without its boxes.
+/// Everything else that the service reports about a box.
+fn attributes(value: &Value, taxon: String, part: Option<String>) -> BTreeMap<String, Value> {
+    const OTHERS: &[&str] = &[
+        "id",
+        "uuid",
+        "x",
+        "y",
+        "width",
+        "height",
+        "concept",
+        "altConcept",
+    ];
+    let is_verified = value["reviewState"] == "VERIFIED";
+    let mut attributes = members(value, OTHERS);
+    attributes.insert("verified".into(), is_verified.into());
+    attributes.insert("taxon".into(), taxon.into());
+    if let Some(part) = part {
+        attributes.insert("part".into(), part.into());
+    }
+    attributes
+}
+
+/// Reads an image without its boxes.
 pub fn observation(id: &str, image: &Value, url: Option<String>) -> Observation {
     let metadata = metadata(image);
     let declared = text(&image["mediaType"]).filter(|kind| kind.starts_with("image/"));
@@ -111,9 +116,9 @@ pub fn observation(id: &str, image: &Value, url: Option<String>) -> Observation 
     }
 }
 
-/// What an image says, under the keys of the other marine source where both say it, and its tags.
+/// Metadata of an image, with the same keys as those of the source `m3`, and its tags.
 fn metadata(image: &Value) -> Metadata {
-    const SAID: &[&str] = &[
+    const OTHERS: &[&str] = &[
         "id",
         "uuid",
         "url",
@@ -124,7 +129,7 @@ fn metadata(image: &Value) -> Metadata {
         "tags",
     ];
     let mut metadata = Metadata::new();
-    for (key, value) in said(image, SAID) {
+    for (key, value) in members(image, OTHERS) {
         let key = if key == "timestamp" {
             "recorded_timestamp".to_owned()
         } else {
@@ -148,8 +153,8 @@ fn metadata_of(image: &Value, keys: &[&str]) -> Option<String> {
     })
 }
 
-/// The members of an object that say something, under names of this project's style, but some.
-fn said(value: &Value, but: &[&str]) -> BTreeMap<String, Value> {
+/// The members of an object that are not null, except some, with names in snake case.
+fn members(value: &Value, but: &[&str]) -> BTreeMap<String, Value> {
     let members = value.as_object().into_iter().flatten();
     members
         .filter(|(key, value)| !but.contains(&key.as_str()) && !value.is_null())
@@ -169,8 +174,7 @@ fn snake(key: &str) -> String {
     snake
 }
 
-/// What must not straddle a split: the dive that a tag or the folder of a frame grab names, else what one
-/// contributor saw on one day, else the folder.
+/// The group: the dive that a tag or the folder of a frame grab names, else contributor and day, else the folder.
 fn group(metadata: &Metadata, url: Option<&str>) -> Option<String> {
     const TAGS: [&str; 6] = [
         "dive",
@@ -180,12 +184,12 @@ fn group(metadata: &Metadata, url: Option<&str>) -> Option<String> {
         "deployment_id",
         "video_sequence_name",
     ];
-    let said = |key: &str| metadata.get(key)?.first().cloned();
+    let value = |key: &str| metadata.get(key)?.first().cloned();
     let tagged = || {
         let keys = metadata
             .keys()
             .filter(|k| TAGS.contains(&k.to_ascii_lowercase().replace([' ', '-'], "_").as_str()));
-        keys.filter_map(|key| said(key)).next()
+        keys.filter_map(|key| value(key)).next()
     };
     let folder = crate::values::folder(url);
     let grabbed = || {
@@ -193,14 +197,14 @@ fn group(metadata: &Metadata, url: Option<&str>) -> Option<String> {
             .clone()
             .filter(|folder| folder.contains("framegrabs"))
     };
-    let seen = || {
-        let who = said("owner_institution_code").or_else(|| said("contributors_email"))?;
-        let day = said("recorded_timestamp")?.get(..10)?.to_owned();
+    let by_day = || {
+        let who = value("owner_institution_code").or_else(|| value("contributors_email"))?;
+        let day = value("recorded_timestamp")?.get(..10)?.to_owned();
         Some(format!("{who} {day}"))
     };
     tagged()
         .or_else(grabbed)
-        .or_else(seen)
+        .or_else(by_day)
         .or_else(|| folder.clone())
 }
 

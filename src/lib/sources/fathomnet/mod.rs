@@ -1,125 +1,35 @@
-//! FathomNet: images of the sea with boxes, by concept. An image comes with all its boxes; those of concepts that
-//! were not asked for, and those that its reviewers rejected, are left where they are.
+//! The source `fathomnet`: underwater images with boxes, by concept. FathomNet returns an image with all its boxes; those of
+//! other concepts, and those that its reviewers rejected, are left out.
 
 mod images;
+mod options;
 mod ranks;
+mod task;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::concept_names::{self, below, encoded};
+use super::concept_options::ConceptOptions;
+use super::source::{Answer, Failure, Found, Placed, Request, Source, is_url};
+use super::taxonomy;
 use crate::contracts::Observation;
 use crate::error::Error;
-use crate::sources::names::{self, below, encoded};
-use crate::sources::tree;
-use crate::sources::{Answer, Concepts, Found, From, Loss, Placed, Request, Source, is_url};
 use crate::summary::Reject;
 use crate::values::{list, text};
-
-/// The public service.
-const BASE: &str = "https://database.fathomnet.org/api";
-
-/// Which service, and which of its boxes.
-#[derive(Clone, Debug, Default, clap::Args)]
-#[group(skip)]
-#[command(next_help_heading = "Source fathomnet")]
-pub struct Options {
-    /// Base URL of the service [default: https://database.fathomnet.org/api]
-    #[arg(long, value_name = "URL")]
-    pub base: Option<String>,
-    /// Taxonomy that --descendants follows, one of those the service lists [default: fathomnet]
-    #[arg(long, value_name = "NAME")]
-    pub provider: Option<String>,
-    /// Keep boxes that reviewers rejected
-    #[arg(long)]
-    pub include_rejected: bool,
-}
-
-impl Options {
-    /// The first option given, as users type it.
-    pub fn given(&self) -> Option<&'static str> {
-        let options = [
-            (self.base.is_some(), "--base"),
-            (self.provider.is_some(), "--provider"),
-            (self.include_rejected, "--include-rejected"),
-        ];
-        let mut given = options.into_iter().filter(|(given, _)| *given);
-        given.next().map(|(_, name)| name)
-    }
-
-    fn base(&self) -> &str {
-        self.base.as_deref().unwrap_or(BASE)
-    }
-
-    fn provider(&self) -> &str {
-        self.provider.as_deref().unwrap_or("fathomnet")
-    }
-
-    /// The WoRMS service beside it, which knows descendants too.
-    fn worms(&self) -> String {
-        let base = self.base().trim_end_matches('/');
-        below(base.strip_suffix("/api").unwrap_or(base), "worms")
-    }
-}
+pub use options::FathomNetOptions;
+use task::Task;
 
 /// The source `fathomnet`.
 #[derive(Debug)]
 pub struct FathomNet {
-    /// The concepts asked for, as typed.
+    /// The concepts to search for, as typed.
     pub concepts: Vec<String>,
-    /// What of them.
-    pub asked: Concepts,
+    /// What to search for besides the concepts.
+    pub query: ConceptOptions,
     /// Which service, and which of its boxes.
-    pub options: Options,
-}
-
-/// What each document is asked for: the memo of its request.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Task {
-    /// Everything below a concept; the other service is asked when the first fails.
-    Descendants { concept: String, failed: String },
-    /// Everything above a concept, with ranks.
-    Ancestors(String),
-    /// What is right above a concept, where the service that knows all of it has no answer.
-    Parent(String),
-    /// All concepts that boxes bear, to find those near one that nobody knows.
-    Names(String),
-    /// Some of the images of a concept.
-    Page {
-        concept: String,
-        offset: u64,
-        /// The first image of the page before, by which a service that gives one page for ever is found out.
-        before: Option<String>,
-    },
-}
-
-impl Task {
-    fn ask(self, url: &str, body: Option<Value>, from: &str) -> Request {
-        let role = match &self {
-            Task::Descendants { .. } => "descendants",
-            Task::Ancestors(_) | Task::Parent(_) => "ranks",
-            Task::Names(_) => "names of concepts",
-            Task::Page { .. } => "images",
-        };
-        Request {
-            location: url.to_owned(),
-            body: body.map(|body| body.to_string()),
-            // An enum of texts and numbers is always JSON.
-            memo: serde_json::to_string(&self).unwrap_or_default(),
-            from: Some(From {
-                document: from.to_owned(),
-                role,
-                manifest: None,
-                canvas: None,
-            }),
-        }
-    }
-
-    fn of(request: &Request) -> Self {
-        // Every request of this source is made by `ask`.
-        serde_json::from_str(&request.memo).unwrap_or(Task::Names(String::new()))
-    }
+    pub options: FathomNetOptions,
 }
 
 impl Source for FathomNet {
@@ -128,7 +38,7 @@ impl Source for FathomNet {
     }
 
     fn first(&self) -> Vec<Request> {
-        let first = |concept: &String| match self.asked.descendants {
+        let first = |concept: &String| match self.query.descendants {
             true => self.ask_descendants(concept),
             false => self.ask_page(concept, 0, None, "command line"),
         };
@@ -157,8 +67,8 @@ impl Source for FathomNet {
         let is_ranks = matches!(task, Task::Ancestors(_) | Task::Parent(_));
         if !is_ranks && !document.is_array() && !document["children"].is_array() {
             let said =
-                text(&document["message"]).map(|said| format!(": the service says \"{said}\""));
-            let problem = format!("is no list{}", said.unwrap_or_default());
+                text(&document["message"]).map(|said| format!(": the service reports \"{said}\""));
+            let problem = format!("response is not a list{}", said.unwrap_or_default());
             let reject = Reject::new("command line", url, "document", problem);
             found.rejects.push(reject);
             return Ok(found);
@@ -167,7 +77,7 @@ impl Source for FathomNet {
             Task::Descendants { concept, .. } => {
                 self.descendants(&concept, &document, url, &mut found)
             }
-            Task::Ancestors(_) => found.taxa = tree::nodes(&document),
+            Task::Ancestors(_) => found.taxa = taxonomy::nodes(&document),
             Task::Parent(concept) => {
                 found.taxa = ranks::parent(&concept, &document);
                 let above = found
@@ -179,7 +89,10 @@ impl Source for FathomNet {
             Task::Names(typed) => {
                 let known = || list(&document).filter_map(Value::as_str);
                 if !known().any(|name| name == typed) {
-                    return Err(names::unknown(&typed, &names::near(&typed, known())));
+                    return Err(concept_names::unknown(
+                        &typed,
+                        &concept_names::similar(&typed, known()),
+                    ));
                 }
             }
             Task::Page {
@@ -191,14 +104,14 @@ impl Source for FathomNet {
         Ok(found)
     }
 
-    fn lost(&self, request: &Request, loss: &Loss) -> Result<Option<Found>, Error> {
+    fn failed(&self, request: &Request, failure: &Failure) -> Result<Option<Found>, Error> {
         let url = &request.location;
-        let cannot = || Error::new(format!("{url}: {}", loss.problem));
+        let cannot = || Error::new(format!("{url}: {}", failure.problem));
         match Task::of(request) {
-            // For large branches it answers 500 (fathomnet-py issues 35 and 36).
+            // The service answers 500 for large branches (fathomnet-py issues 35 and 36).
             Task::Descendants { concept, failed } if failed.is_empty() => {
                 let path = format!("descendants/{}?accepted=true", encoded(&concept));
-                let failed = format!("{url}: {}", loss.problem);
+                let failed = format!("{url}: {}", failure.problem);
                 let task = Task::Descendants { concept, failed };
                 Ok(Some(Found {
                     next: vec![task.ask(&below(&self.options.worms(), &path), None, url)],
@@ -206,23 +119,23 @@ impl Source for FathomNet {
                 }))
             }
             Task::Descendants { concept, failed } => Err(cannot().hint(format!(
-                "neither is there an answer from {failed}; --provider NAME asks another taxonomy, and without \
+                "the other service failed too: {failed}; --provider NAME uses another taxonomy, and without \
                  --descendants only \"{concept}\" itself is searched"
             ))),
             Task::Ancestors(concept) => Ok(Some(Found {
                 next: vec![self.ask_parent(&concept, url)],
                 ..Found::default()
             })),
-            // Ranks are beside the point: boxes are kept without them.
+            // Ranks are optional: boxes are kept without them.
             Task::Names(_) | Task::Parent(_) => Ok(Some(Found::default())),
-            Task::Page { .. } if loss.is_of_service || loss.status == Some(404) => {
+            Task::Page { .. } if failure.is_of_service || failure.status == Some(404) => {
                 Err(cannot().hint(self.advice()))
             }
             Task::Page { .. } => Ok(None),
         }
     }
 
-    /// An image is met once for each of its concepts that was asked for: it is one, with the boxes of all.
+    /// An image is found once for each of its concepts. Merges these into one image with all boxes.
     fn finish(&self, mut found: Found) -> Found {
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut images: Vec<Observation> = Vec::new();
@@ -250,9 +163,9 @@ impl Source for FathomNet {
         found
     }
 
-    fn decides_late(&self) -> bool {
-        // Of several concepts each page tells of its own boxes only.
-        !self.asked.all && (self.concepts.len() > 1 || self.asked.descendants)
+    fn decides_in_finish(&self) -> bool {
+        // With several concepts, each page has only the boxes of its own concept.
+        !self.query.all && (self.concepts.len() > 1 || self.query.descendants)
     }
 
     fn hint(&self, rejects: &[Reject]) -> Option<String> {
@@ -262,10 +175,7 @@ impl Source for FathomNet {
 
 impl FathomNet {
     fn advice(&self) -> String {
-        format!(
-            "is {} the right address? --base names another",
-            self.options.base()
-        )
+        format!("check the URL {}; --base sets another", self.options.base())
     }
 
     fn ask_descendants(&self, concept: &str) -> Request {
@@ -278,7 +188,7 @@ impl FathomNet {
         task.ask(&below(self.options.base(), &path), None, "command line")
     }
 
-    /// What is above a concept: of the service that gives it in one answer, unless users chose a taxonomy.
+    /// Requests the concepts above a concept: from the service that returns all at once, unless a taxonomy was chosen.
     fn ask_ranks(&self, concept: &str, from: &str) -> Request {
         match self.options.provider {
             Some(_) => self.ask_parent(concept, from),
@@ -302,7 +212,7 @@ impl FathomNet {
 
     fn ask_page(&self, concept: &str, offset: u64, before: Option<String>, from: &str) -> Request {
         let body = json!({"concept": concept, "includeUnverified": true, "includeVerified": true,
-            "limit": self.asked.page_size(), "offset": offset});
+            "limit": self.query.page_size(), "offset": offset});
         let task = Task::Page {
             concept: concept.to_owned(),
             offset,
@@ -315,7 +225,7 @@ impl FathomNet {
         )
     }
 
-    /// The concept and all below it, each of which is searched.
+    /// The concept and all concepts below it: each is searched.
     fn descendants(&self, concept: &str, document: &Value, url: &str, found: &mut Found) {
         let mut names: BTreeMap<String, Option<String>> = BTreeMap::new();
         let mut open = vec![document];
@@ -351,7 +261,7 @@ impl FathomNet {
         if offset == 0 {
             found.count("names", 1);
         }
-        if read == 0 && offset == 0 && !self.asked.descendants {
+        if read == 0 && offset == 0 && !self.query.descendants {
             let names = below(self.options.base(), "boundingboxes/list/concepts");
             found
                 .next
@@ -361,10 +271,10 @@ impl FathomNet {
             return;
         }
         if first.is_some() && first == before {
-            // A short list that is given whatever is asked for is all there is.
-            if read >= self.asked.page_size() {
+            // A short list that is returned at any offset is complete.
+            if read >= self.query.page_size() {
                 let problem = format!(
-                    "images are missing: the same page is given again and again after {offset}"
+                    "images are missing: the service returns the same page at any offset after {offset}"
                 );
                 found
                     .rejects
@@ -384,7 +294,7 @@ impl FathomNet {
             .map(|taxon| self.ask_ranks(taxon, url))
             .collect();
         found.next.extend(ranks);
-        // A short page may be a cap as well as the end: only an empty one is the end.
+        // A short page may be due to a limit of the service: only an empty page is the end.
         found
             .next
             .push(self.ask_page(concept, offset + read, first, url));
@@ -394,17 +304,20 @@ impl FathomNet {
         let id = text(&image["uuid"]).unwrap_or_else(|| "image without uuid".into());
         let address = text(&image["url"]).filter(|url| is_url(url));
         let before = found.annotations.len();
-        let is_asked = |b: &&Value| self.asked.all || b["concept"].as_str() == Some(concept);
+        let is_asked = |b: &&Value| self.query.all || b["concept"].as_str() == Some(concept);
         for value in list(&image["boundingBoxes"]).filter(is_asked) {
-            let is_refused = value["rejected"] == true || value["reviewState"] == "REJECTED";
-            if is_refused && !self.options.include_rejected {
+            let is_rejected = value["rejected"] == true || value["reviewState"] == "REJECTED";
+            if is_rejected && !self.options.include_rejected {
                 found.count("boxes", 1);
                 found.count("boxes_filtered", 1);
                 continue;
             }
             let outcome = match &address {
                 Some(_) => images::annotation(value),
-                None => Err(("url", format!("image has no web address: {}", image["url"]))),
+                None => Err((
+                    "url",
+                    format!("URL of the image is missing: {}", image["url"]),
+                )),
             };
             match outcome {
                 Ok(annotation) => found.annotations.push(Placed {
@@ -422,7 +335,7 @@ impl FathomNet {
                 }
             }
         }
-        // Without a box an image would say that there is nothing on it.
+        // In training data an image without boxes would claim that there is nothing on it.
         if found.annotations.len() > before {
             found
                 .observations

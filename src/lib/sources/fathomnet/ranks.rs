@@ -1,13 +1,13 @@
-//! What is above a concept, where it is told a parent at a time.
+//! Ranks of concepts, from a service that returns one parent at a time.
 
 use serde_json::Value;
 
-use crate::sources::Node;
+use crate::sources::TreeNode;
 use crate::values::text;
 
-/// A concept in its tree.
-pub fn node(name: &str, rank: Option<String>, parent: Option<&str>) -> Node {
-    Node {
+/// A node of the tree of concepts.
+pub fn node(name: &str, rank: Option<String>, parent: Option<&str>) -> TreeNode {
+    TreeNode {
         name: name.to_owned(),
         rank,
         parent: parent.map(str::to_owned),
@@ -15,8 +15,8 @@ pub fn node(name: &str, rank: Option<String>, parent: Option<&str>) -> Node {
     }
 }
 
-/// A concept below what is named as its parent, then that parent; nothing where none is named.
-pub fn parent(concept: &str, above: &Value) -> Vec<Node> {
+/// A concept below its parent, and the parent; empty if `above` does not name a parent.
+pub fn parent(concept: &str, above: &Value) -> Vec<TreeNode> {
     let named = above["name"].as_str().filter(|name| *name != concept);
     let nodes = named.map(|name| {
         [
@@ -27,12 +27,12 @@ pub fn parent(concept: &str, above: &Value) -> Vec<Node> {
     nodes.into_iter().flatten().collect()
 }
 
-/// Sorted so that a parent that was asked for, and may be far above, counts only where no nearer one is known.
-pub fn nearest(nodes: Vec<Node>, asked: &[String]) -> Vec<Node> {
-    let is_asked = |parent: &String| asked.contains(parent);
-    let (far, mut near): (Vec<Node>, Vec<Node>) = nodes
+/// Sorts nodes so that a parent that was searched for, and may be far above, is used only if no nearer one is known.
+pub fn nearest(nodes: Vec<TreeNode>, concepts: &[String]) -> Vec<TreeNode> {
+    let is_far = |parent: &String| concepts.contains(parent);
+    let (far, mut near): (Vec<TreeNode>, Vec<TreeNode>) = nodes
         .into_iter()
-        .partition(|node| node.parent.as_ref().is_some_and(is_asked));
+        .partition(|node| node.parent.as_ref().is_some_and(is_far));
     near.extend(far);
     near
 }

@@ -1,34 +1,31 @@
-//! Annotations, Open Annotation and W3C alike: bodies, targets and the parts of targets that selectors choose.
+//! Annotations of Open Annotation and of the W3C model: bodies, motivations, attributes.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::service;
-use super::values::{
-    all, bare, id, kind, label, list, pixels, resolve, split_fragment, texts, xywh,
-};
-use crate::contracts::{
-    Annotation, Body, ImageRef, Observation, Provenance, Region, Service, Space,
-};
-use crate::iiif::QuotedRequest;
-use crate::selectors;
+use super::targets::{Part, part, targets};
+use super::values::{all, id, kind, label, list, local_name, texts};
+use crate::contracts::{Annotation, Body};
 use crate::sources::{Placed, is_url};
 use crate::summary::Reject;
 
-/// Where an annotation stands.
+/// Where an annotation was found.
 pub struct Place<'a> {
-    /// URL or file of the document, as it was asked for.
+    /// URL or file of the document, as it was requested.
     pub document: &'a str,
-    /// What the document's references are relative to: names annotations without id, wherever a copy was read.
+    /// Base of relative references. Annotations without id are named after it, so that a saved copy gives the same names.
     pub base: &'a str,
-    /// Id of the manifest around it, if any.
+    /// Id of the manifest that contains it, if any.
     pub manifest: Option<&'a str>,
-    /// Its place in the document, counted from 1.
+    /// Its position in the document, counted from 1.
     pub number: usize,
 }
 
-/// Reads one annotation: one [`Placed`] per resource it is about.
+/// Reads one annotation: one [`Placed`] per resource that it is about.
+///
+/// # Errors
+/// The annotation does not have a target, or its selector cannot be used.
 pub fn read(value: &Value, place: &Place) -> Result<Vec<Placed>, Reject> {
     let name = match id(value).filter(|_| value.is_object()) {
         Some(id) => id.to_owned(),
@@ -40,7 +37,10 @@ pub fn read(value: &Value, place: &Place) -> Result<Vec<Placed>, Reject> {
         parts.extend(part(target, place.base).map_err(|problem| refuse("target", problem))?);
     }
     if parts.is_empty() {
-        return Err(refuse("target", "annotation has no target".into()));
+        return Err(refuse(
+            "target",
+            "target of the annotation is missing".into(),
+        ));
     }
     let bodies = ["body", "resource", "bodyValue"]
         .iter()
@@ -72,10 +72,10 @@ pub fn read(value: &Value, place: &Place) -> Result<Vec<Placed>, Reject> {
     Ok(placed)
 }
 
-/// Why it was made, without the prefixes of vocabularies.
+/// The motivations of an annotation, without the prefixes of vocabularies.
 pub fn motivation(value: &Value) -> Vec<String> {
     let plain = |text: &str| match text {
-        text if is_url(text) => bare(text).to_owned(),
+        text if is_url(text) => local_name(text).to_owned(),
         text => text
             .trim()
             .trim_start_matches("oa:")
@@ -95,14 +95,14 @@ pub fn motivation(value: &Value) -> Vec<String> {
     motivation
 }
 
-/// Whether a motivation is to paint, however it is written.
+/// Whether the motivation is `painting`, in any spelling.
 pub fn is_painting(value: &Value) -> bool {
     motivation(value)
         .iter()
         .any(|m| m.eq_ignore_ascii_case("painting"))
 }
 
-/// What is said: words, tags, or the names of things.
+/// The bodies: texts, tags, or names of things.
 fn body(value: &Value) -> Vec<Body> {
     if let Value::String(text) = value {
         return text_body(text, None).into_iter().collect();
@@ -113,7 +113,7 @@ fn body(value: &Value) -> Vec<Body> {
             .flat_map(|m| list(value, m));
         return alternatives.flat_map(body).collect();
     }
-    let words = ["chars", "value", "cnt:chars"]
+    let text = ["chars", "value", "cnt:chars"]
         .iter()
         .find_map(|m| value[*m].as_str());
     let source = match &value["source"] {
@@ -121,16 +121,16 @@ fn body(value: &Value) -> Vec<Body> {
         source => source,
     };
     let named = label(&value["label"]).or_else(|| label(&source["label"]));
-    let said = match words {
-        Some(words) => Some(words),
+    let stated = match text {
+        Some(text) => Some(text),
         None => id(source).or_else(|| id(value).filter(|id| !id.starts_with("_:"))),
     };
-    let Some(said) = said.or(named.as_deref()) else {
+    let Some(body_text) = stated.or(named.as_deref()) else {
         return Vec::new();
     };
     let made = Body {
         purpose: purpose(value),
-        label: named.clone().filter(|label| label != said),
+        label: named.clone().filter(|label| label != body_text),
         format: value["format"]
             .as_str()
             .filter(|f| !f.is_empty())
@@ -141,7 +141,7 @@ fn body(value: &Value) -> Vec<Body> {
             .map(str::to_owned),
         ..Body::default()
     };
-    text_body(said, Some(made)).into_iter().collect()
+    text_body(body_text, Some(made)).into_iter().collect()
 }
 
 fn text_body(text: &str, made: Option<Body>) -> Option<Body> {
@@ -159,7 +159,7 @@ fn purpose(value: &Value) -> Option<String> {
     given.or_else(|| tag.then(|| "tagging".into()))
 }
 
-/// What else is worth carrying. A body that is no words (the control points of a map) is carried whole.
+/// Everything else worth keeping. A body without text, such as the control points of a map, is kept as it is.
 fn attributes(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
     let mut attributes = BTreeMap::new();
     for (name, member) in [
@@ -180,16 +180,16 @@ fn attributes(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
     ] {
         attributes.extend(text.map(|text| (name.to_owned(), Value::String(text))));
     }
-    let wordless = bodies
+    let structured = bodies
         .iter()
         .filter(|b| b.is_object() && body(b).is_empty() && is_structured(b));
-    let wordless: Vec<Value> = wordless.map(|b| (*b).clone()).collect();
-    if !wordless.is_empty() {
-        attributes.insert("body".into(), Value::Array(wordless));
+    let structured: Vec<Value> = structured.map(|b| (*b).clone()).collect();
+    if !structured.is_empty() {
+        attributes.insert("body".into(), Value::Array(structured));
     }
-    // What recto-serve says of a box, and no word of Web Annotation does.
+    // Attributes that `recto-serve` writes and that Web Annotation has no property for.
     let others = value["attributes"].as_object().into_iter().flatten();
-    // By that one boxes are told to be of one annotation, which is ours to say.
+    // `annotation` is set by `extract` to mark boxes of one annotation.
     for (name, value) in others.filter(|(name, _)| *name != "annotation") {
         let entry = attributes.entry(name.clone());
         entry.or_insert_with(|| value.clone());
@@ -208,274 +208,10 @@ fn creator(value: &Value) -> Option<String> {
     name.or_else(|| id(first).map(str::to_owned))
 }
 
-/// Every target: one, many, or many in a list.
-fn targets(value: &Value) -> Vec<&Value> {
-    let named = ["target", "on"].iter().flat_map(|m| list(value, m));
-    named
-        .flat_map(|target| match kind(target).as_str() {
-            "list" | "composite" | "independents" | "choice" => list(target, "items"),
-            _ => vec![target],
-        })
-        .collect()
-}
-
-/// A part of one resource.
-struct Part {
-    target: String,
-    regions: Vec<Region>,
-    image: Option<Observation>,
-}
-
-fn part(target: &Value, document: &str) -> Result<Option<Part>, String> {
-    let resource = ["full", "source"]
-        .iter()
-        .map(|m| &target[*m])
-        .find(|r| !r.is_null());
-    let resource = resource
-        .and_then(|r| all(r).into_iter().next())
-        .unwrap_or(target);
-    let Some(whole) = id(resource).or_else(|| id(target)) else {
-        return Ok(None);
-    };
-    let (base, fragment) = split_fragment(whole);
-    let selectors: Vec<&Value> = [target, resource]
-        .into_iter()
-        .filter(|v| v.is_object())
-        .flat_map(|v| list(v, "selector"))
-        .collect();
-    let mut regions = regions(&selectors)?;
-    if regions.is_empty() {
-        regions.push(Region {
-            fragment: fragment.and_then(xywh).map(str::to_owned),
-            ..Region::default()
-        });
-    }
-    let image = image(target, resource, base, document);
-    let frame = if image.is_some() {
-        Space::Image
-    } else {
-        Space::Canvas
-    };
-    regions.iter_mut().for_each(|region| region.frame = frame);
-    let target = match &image {
-        Some(image) => image.id.clone(),
-        None => base.to_owned(),
-    };
-    Ok(Some(Part {
-        target,
-        regions,
-        image,
-    }))
-}
-
-/// The regions of selectors. Selectors of different kinds side by side say the same thing in different ways.
-fn regions(selectors: &[&Value]) -> Result<Vec<Region>, String> {
-    let mut regions: Vec<Region> = Vec::new();
-    for selector in selectors {
-        let Some(region) = region(selector)? else {
-            continue;
-        };
-        match regions
-            .last_mut()
-            .filter(|last| are_compatible(last, &region))
-        {
-            Some(last) => *last = merged(std::mem::take(last), region),
-            None => regions.push(region),
-        }
-    }
-    Ok(regions)
-}
-
-fn are_compatible(a: &Region, b: &Region) -> bool {
-    !(a.fragment.is_some() && b.fragment.is_some()
-        || a.svg.is_some() && b.svg.is_some()
-        || a.point.is_some()
-        || b.point.is_some())
-}
-
-fn merged(a: Region, b: Region) -> Region {
-    Region {
-        frame: a.frame,
-        fragment: a.fragment.or(b.fragment),
-        svg: a.svg.or(b.svg),
-        point: a.point.or(b.point),
-    }
-}
-
-/// The region a selector chooses; a selector that refines it chooses within that region, in its coordinates
-/// (Web Annotation §4.2.9).
-fn region(selector: &Value) -> Result<Option<Region>, String> {
-    let outer = plain_region(selector)?;
-    let mut inner = Vec::new();
-    for refining in list(selector, "refinedBy") {
-        // Times and styles refine too, and choose no part.
-        inner.extend(region(refining)?);
-    }
-    match (outer, inner.pop()) {
-        (outer, None) => Ok(outer),
-        (None, inner) => Ok(inner),
-        (Some(outer), Some(inner)) => within(&outer, &inner).map(Some),
-    }
-}
-
-fn within(outer: &Region, inner: &Region) -> Result<Region, String> {
-    let fragment = match (&outer.fragment, &inner.fragment, &outer.svg, &inner.svg) {
-        (Some(outer), Some(inner), None, None) => selectors::nested_fragment(outer, inner),
-        _ => None,
-    };
-    let fragment = fragment
-        .ok_or("selector is refined by another (refinedBy), which no box of the whole can say")?;
-    Ok(Region {
-        fragment: Some(fragment),
-        ..Region::default()
-    })
-}
-
-fn plain_region(selector: &Value) -> Result<Option<Region>, String> {
-    let text = || {
-        ["value", "chars", "cnt:chars"]
-            .iter()
-            .find_map(|m| selector[*m].as_str())
-    };
-    let number = |member: &str| match &selector[member] {
-        Value::String(text) => text.trim().parse().ok(),
-        value => value.as_f64(),
-    };
-    let made = match kind(selector).as_str() {
-        "fragmentselector" => Region {
-            fragment: text().and_then(xywh).map(str::to_owned),
-            ..Region::default()
-        },
-        "svgselector" => Region {
-            svg: Some(text().ok_or("SVG selector has no value")?.to_owned()),
-            ..Region::default()
-        },
-        "pointselector" => match (number("x"), number("y")) {
-            (Some(x), Some(y)) => Region {
-                point: Some([x, y]),
-                ..Region::default()
-            },
-            _ => return Ok(None),
-        },
-        "imageapiselector" => Region {
-            fragment: selector["region"].as_str().and_then(as_fragment),
-            ..Region::default()
-        },
-        "choice" => return choice(selector),
-        "" if selector.is_string() => Region {
-            fragment: selector.as_str().and_then(xywh).map(str::to_owned),
-            ..Region::default()
-        },
-        "" if text().is_some_and(|t| t.trim_start().starts_with('<')) => Region {
-            svg: text().map(str::to_owned),
-            ..Region::default()
-        },
-        "" => Region {
-            fragment: text().and_then(xywh).map(str::to_owned),
-            ..Region::default()
-        },
-        other => return Err(format!("selector names no part of an image: {other}")),
-    };
-    // Times (`t=3`) and empty values choose no part: the whole.
-    Ok((made != Region::default()).then_some(made))
-}
-
-/// Open Annotation's Choice of selectors: a box by default, and its outline.
-fn choice(selector: &Value) -> Result<Option<Region>, String> {
-    let alternatives: Vec<&Value> = ["default", "item", "items"]
-        .iter()
-        .flat_map(|m| list(selector, m))
-        .collect();
-    let mut whole: Option<Region> = None;
-    for alternative in alternatives {
-        let next = region(alternative)?;
-        whole = match (whole, next) {
-            (Some(a), Some(b)) => Some(merged(a, b)),
-            (a, b) => a.or(b),
-        };
-    }
-    Ok(whole)
-}
-
-fn as_fragment(region: &str) -> Option<String> {
-    match region.strip_prefix("pct:") {
-        Some(share) => Some(format!("xywh=percent:{share}")),
-        None => region.contains(',').then(|| format!("xywh={region}")),
-    }
-}
-
-/// The image a target is, when it is one: an image service, or an image resource with or without one.
-fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option<Observation> {
-    let services = [resource, target]
-        .into_iter()
-        .find_map(|v| service::services(v).best);
-    let is_image = |v: &Value| kind(v) == "image";
-    let service = match services {
-        Some(service) => Some(service),
-        None if resource.is_object() && kind(resource).starts_with("imageservice") => {
-            service::described(resource)
-        }
-        None if !(is_image(resource) || is_image(target)) => return None,
-        None => service_of_request(base),
-    };
-    let url = service.is_none().then(|| resolve(document, base)).flatten();
-    let name = service
-        .as_ref()
-        .map(|s| s.id.clone())
-        .or_else(|| url.clone())?;
-    let part_of = |kinds: &str| {
-        list(resource, "partOf")
-            .into_iter()
-            .find(|p| kind(p) == kinds)
-    };
-    let canvas = part_of("canvas");
-    let manifest = canvas.and_then(|c| {
-        list(c, "partOf")
-            .into_iter()
-            .find(|p| kind(p) == "manifest")
-    });
-    let mut source = Provenance {
-        kind: "iiif".into(),
-        ..Provenance::default()
-    };
-    source.manifest = manifest.and_then(|m| id(m)).map(str::to_owned);
-    source.canvas = canvas.and_then(|c| id(c)).map(str::to_owned);
-    source.labels.manifest = manifest.and_then(|m| label(&m["label"]));
-    source.labels.canvas = canvas.and_then(|c| label(&c["label"]));
-    source.labels.image = label(&resource["label"]);
-    Some(Observation {
-        group: source
-            .manifest
-            .clone()
-            .unwrap_or_else(|| document.to_owned()),
-        id: name,
-        image: ImageRef {
-            url,
-            service,
-            width: pixels(&resource["width"]),
-            height: pixels(&resource["height"]),
-            media_type: None,
-            sha256: None,
-        },
-        source,
-        ..Observation::default()
-    })
-}
-
-/// The service of a URL that asks the Image API for a whole image.
-fn service_of_request(url: &str) -> Option<Service> {
-    let asked = QuotedRequest::parse(url).filter(|a| a.region == "full" && a.is_full_size())?;
-    Some(Service {
-        id: asked.base.to_owned(),
-        version: 2,
-        level: None,
-        region: None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contracts::{Region, Space};
     use serde_json::json;
 
     fn read_one(value: Value) -> Result<Vec<Placed>, Reject> {
@@ -648,16 +384,19 @@ mod tests {
     #[test]
     fn what_cannot_be_placed_is_rejected_with_its_reason() {
         let cases = [
-            (json!({}), "annotation has no target"),
-            (json!({"target": null}), "annotation has no target"),
+            (json!({}), "target of the annotation is missing"),
+            (
+                json!({"target": null}),
+                "target of the annotation is missing",
+            ),
             (
                 json!({"target": {"source": "c", "selector": {"type": "TextQuoteSelector"}}}),
-                "selector names no part of an image: textquoteselector",
+                "selector does not select a part of an image: textquoteselector",
             ),
             (
                 json!({"target": {"source": "c", "selector": {"type": "FragmentSelector", "value": "xywh=1,2,3,4",
                     "refinedBy": {"type": "SvgSelector", "value": "<svg/>"}}}}),
-                "selector is refined by another (refinedBy), which no box of the whole can say",
+                "selector is refined by another (refinedBy) in a way that a box cannot express",
             ),
         ];
         for (value, problem) in cases {

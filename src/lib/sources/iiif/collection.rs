@@ -1,12 +1,12 @@
-//! Collections: members by reference or inline, pages, and nothing else.
+//! Collections: embedded members, references to members, pages.
 
 use serde_json::Value;
 
-use super::Reader;
+use super::reader::Reader;
 use super::values::{all, kind, list};
 
 impl Reader<'_> {
-    /// A collection or a page of one. Members that are whole stand for themselves; others are read next.
+    /// A collection or a page of one. Embedded members are read at once, references are followed.
     pub(super) fn collection(&mut self, collection: &Value) {
         self.found.count("collections", 1);
         let members = ["collections", "manifests", "members", "items"];
@@ -21,7 +21,7 @@ impl Reader<'_> {
             .iter()
             .filter_map(|m| all(&collection[*m]).first().copied())
         {
-            match is_whole_collection(page) {
+            match is_embedded_collection(page) {
                 true => self.collection(page),
                 false => self.lead_to(page, "next page", None, None),
             }
@@ -29,9 +29,9 @@ impl Reader<'_> {
     }
 
     fn member(&mut self, member: &Value) {
-        if is_whole_manifest(member) {
+        if is_embedded_manifest(member) {
             self.manifest(member);
-        } else if is_whole_collection(member) {
+        } else if is_embedded_collection(member) {
             self.collection(member);
         } else if !matches!(kind(member).as_str(), "canvas" | "range" | "annotation") {
             self.lead_to(member, "collection member", None, None);
@@ -39,12 +39,12 @@ impl Reader<'_> {
     }
 }
 
-fn is_whole_manifest(value: &Value) -> bool {
+fn is_embedded_manifest(value: &Value) -> bool {
     let holds = |member: &str| list(value, member).iter().any(|v| v.is_object());
     holds("sequences") || (kind(value) == "manifest" && holds("items"))
 }
 
-fn is_whole_collection(value: &Value) -> bool {
+fn is_embedded_collection(value: &Value) -> bool {
     let lists = ["collections", "manifests", "members", "items"];
     kind(value).starts_with("collection") && lists.iter().any(|m| !list(value, m).is_empty())
 }

@@ -1,4 +1,4 @@
-//! Images as canvases paint them: resources, alternatives of a choice, parts and turns of an image.
+//! Images that are painted on canvases: resources, alternatives of a choice, parts and rotations of an image.
 
 use serde_json::Value;
 
@@ -8,38 +8,39 @@ use crate::contracts::{ImageRef, Service};
 use crate::iiif::QuotedRequest;
 use crate::sources::is_url;
 
-/// One image that a canvas paints.
+/// One image that is painted on a canvas.
 #[derive(Debug)]
 pub struct Painted {
-    /// Image services that stand on its resource.
+    /// Number of image services of its resource.
     pub services: u64,
-    /// The image, or which of its members cannot be used and why.
-    pub image: Result<Image, Problem>,
+    /// The image, or why it cannot be used.
+    pub image: Result<PaintedImage, ImageProblem>,
 }
 
-/// An image that can be had.
+/// An image that can be downloaded.
 #[derive(Debug, Default)]
-pub struct Image {
+pub struct PaintedImage {
     /// Where its pixels are.
     pub image: ImageRef,
-    /// Its own label: the band, the light.
+    /// Its own label, such as the spectral band.
     pub label: Option<String>,
-    /// Clockwise turn in degrees.
+    /// Clockwise rotation in degrees; none for 0.
     pub rotation: Option<f64>,
 }
 
 /// Why an image cannot be used.
 #[derive(Debug)]
-pub struct Problem {
-    /// The image, as far as it has a name.
+pub struct ImageProblem {
+    /// Id of the image, if it has one.
     pub record: String,
-    /// The member at fault.
+    /// The member that is wrong.
     pub field: &'static str,
-    /// Reason and particulars.
+    /// Problem of the reject.
     pub problem: String,
 }
 
-/// Every image in the body of a painting annotation. Sound, video, text and models are none.
+/// All images in the body of a painting annotation. Sound, video, text and models are skipped. `base` is the base of
+/// relative URLs.
 pub fn painted(body: &Value, base: &str) -> Vec<Painted> {
     all(body)
         .into_iter()
@@ -62,7 +63,7 @@ fn one_body(body: &Value, base: &str) -> Vec<Painted> {
     }
 }
 
-/// What a specific resource is a part or a rendering of: `source`, in Open Annotation `full`.
+/// The resource that a specific resource is a part of: `source`, in Open Annotation `full`.
 fn source(body: &Value) -> &Value {
     match &body["source"] {
         Value::Null => &body["full"],
@@ -94,8 +95,8 @@ fn is_choice(value: &Value) -> bool {
     kind(value) == "choice"
 }
 
-/// Whether a resource is a picture. Type decides, else media type, else a service: a bare URL counts, since
-/// in Presentation 2 only pictures are painted; `rdf:nil` is the empty alternative of a choice.
+/// Whether a resource is an image: by type, else by media type, else by having a service. A plain URL counts, since in
+/// Presentation 2 only images are painted; `rdf:nil` is the empty alternative of a choice.
 fn is_image(resource: &Value) -> bool {
     let nil = |text: &str| text == "rdf:nil" || text.ends_with("#nil");
     if id(resource).is_some_and(nil) {
@@ -111,13 +112,13 @@ fn is_image(resource: &Value) -> bool {
     }
 }
 
-fn image(resource: &Value, selector: &Value, base: &str) -> Result<Image, Problem> {
+fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage, ImageProblem> {
     let (own, fragment) = id(resource).map_or(("", None), split_fragment);
     let url = resolve(base, own).filter(|url| is_url(url));
     let service = service::services(resource)
         .best
         .and_then(|service| fetchable(service, base));
-    let mut found = Image {
+    let mut found = PaintedImage {
         image: ImageRef {
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
@@ -133,7 +134,7 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<Image, Proble
         rotation: None,
     };
     let record = || id(resource).unwrap_or("image without id").to_owned();
-    let refuse = |(field, problem)| Problem {
+    let refuse = |(field, problem)| ImageProblem {
         record: record(),
         field,
         problem,
@@ -148,10 +149,10 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<Image, Proble
         {
             return Err(refuse((
                 "id",
-                format!("a part of a part of an image: {part}"),
+                format!("image is a part of a part of an image: {part}"),
             )));
         }
-        take_part(&mut found, &in_image_words(part), "id").map_err(refuse)?;
+        take_part(&mut found, &as_image_api_region(part), "id").map_err(refuse)?;
     }
     all(selector)
         .into_iter()
@@ -159,7 +160,10 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<Image, Proble
         .map_err(refuse)?;
     if found.image.url.is_none() && found.image.service.is_none() {
         let shown: String = record().chars().take(200).collect();
-        return Err(refuse(("id", format!("image has no web address: {shown}"))));
+        return Err(refuse((
+            "id",
+            format!("URL of the image is missing: {shown}"),
+        )));
     }
     Ok(found)
 }
@@ -169,8 +173,8 @@ fn fetchable(service: Service, base: &str) -> Option<Service> {
     Some(Service { id, ..service })
 }
 
-/// A resource id that is itself an Image API request may name a part of the image, or turn it.
-fn apply_own_url(found: &mut Image) {
+/// A resource id that is itself an Image API request may select a part of the image, or rotate it.
+fn apply_own_url(found: &mut PaintedImage) {
     let Some(asked) = found.image.url.as_deref().and_then(QuotedRequest::parse) else {
         return;
     };
@@ -183,24 +187,24 @@ fn apply_own_url(found: &mut Image) {
             service.region = part;
             found.rotation = Some(turn).filter(|t| *t != 0.0);
         }
-        // A share of an image of unknown size, or a mirrored one: the URL is the only way to the right pixels.
+        // Percentages of an image of unknown size, or mirroring: only the URL itself returns the right pixels.
         _ => found.image.service = None,
     }
 }
 
-type Fault = (&'static str, String);
+type FieldProblem = (&'static str, String);
 
-fn apply_selector(found: &mut Image, selector: &Value) -> Result<(), Fault> {
+fn apply_selector(found: &mut PaintedImage, selector: &Value) -> Result<(), FieldProblem> {
     let region = match kind(selector).as_str() {
         "imageapiselector" => selector["region"].as_str().map(str::to_owned),
         "fragmentselector" => selector["value"]
             .as_str()
             .and_then(xywh)
-            .map(in_image_words),
+            .map(as_image_api_region),
         _ => None,
     };
     if !selector["refinedBy"].is_null() {
-        let problem = "a part of a part of an image (refinedBy) cannot be painted";
+        let problem = "image is a part of a part of an image (refinedBy)";
         return Err(("selector.refinedBy", problem.into()));
     }
     if let Some(region) = region.filter(|r| r != "full") {
@@ -213,7 +217,7 @@ fn apply_selector(found: &mut Image, selector: &Value) -> Result<(), Fault> {
     };
     if let Some(text) = rotation {
         if text.trim_start().starts_with('!') {
-            let problem = format!("image is painted mirrored, which boxes cannot follow: {text}");
+            let problem = format!("image is painted mirrored, which is not supported: {text}");
             return Err(("selector.rotation", problem));
         }
         let turn: f64 = text.trim().parse().map_err(|_| {
@@ -227,12 +231,16 @@ fn apply_selector(found: &mut Image, selector: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes the image a part of its service's image: the pixels of the part are then all there is of it.
-fn take_part(found: &mut Image, region: &str, field: &'static str) -> Result<(), Fault> {
+/// Makes the image a part of its service's image.
+fn take_part(
+    found: &mut PaintedImage,
+    region: &str,
+    field: &'static str,
+) -> Result<(), FieldProblem> {
     let whole = found.image.width.zip(found.image.height);
     let part = part_of(region, whole).map_err(|problem| (field, problem))?;
     let Some(service) = &mut found.image.service else {
-        let problem = format!("a part of an image without image service: {region}");
+        let problem = format!("image is a part of an image without image service: {region}");
         return Err((field, problem));
     };
     service.region = part;
@@ -242,8 +250,8 @@ fn take_part(found: &mut Image, region: &str, field: &'static str) -> Result<(),
     Ok(())
 }
 
-/// `xywh=percent:1,2,3,4` as the Image API says it: `pct:1,2,3,4`.
-fn in_image_words(xywh: &str) -> String {
+/// `xywh=percent:1,2,3,4` in the syntax of the Image API: `pct:1,2,3,4`.
+fn as_image_api_region(xywh: &str) -> String {
     let numbers = xywh.trim_start_matches("xywh=");
     match numbers.split_once(':') {
         Some(("percent", numbers)) => format!("pct:{numbers}"),
@@ -252,12 +260,12 @@ fn in_image_words(xywh: &str) -> String {
     }
 }
 
-/// A region of the Image API in pixels; none for the whole image.
+/// A region of the Image API, `[x, y, width, height]` in pixels; none for the whole image. `whole` is the size in pixels.
 fn part_of(region: &str, whole: Option<(u32, u32)>) -> Result<Option<[u32; 4]>, String> {
     if region == "full" {
         return Ok(None);
     }
-    let unclear = || format!("region cannot be put into pixels: {region}");
+    let unclear = || format!("region cannot be converted to pixels: {region}");
     let numbers = |text: &str| -> Option<[f64; 4]> {
         let numbers: Result<Vec<f64>, _> = text.split(',').map(|n| n.trim().parse()).collect();
         numbers.ok()?.try_into().ok()
@@ -284,7 +292,7 @@ fn part_of(region: &str, whole: Option<(u32, u32)>) -> Result<Option<[u32; 4]>, 
     Ok(Some([x, y, width, height].map(|n| n.round() as u32)))
 }
 
-/// Whether an annotation's bodies hold nothing that a canvas could paint as a picture.
+/// Whether one of an annotation's bodies is an image.
 pub fn has_image(body: &Value) -> bool {
     all(body).into_iter().any(|body| match kind(body).as_str() {
         "choice" => ["default", "item", "items"]
@@ -302,7 +310,7 @@ mod tests {
 
     const BASE: &str = "https://a.example/m.json";
 
-    fn one(body: Value) -> Image {
+    fn one(body: Value) -> PaintedImage {
         let mut found = painted(&body, BASE);
         assert_eq!(found.len(), 1, "{body}");
         found.remove(0).image.unwrap()
@@ -372,26 +380,26 @@ mod tests {
     }
 
     #[test]
-    fn parts_and_turns_that_cannot_be_had_are_refused() {
+    fn parts_and_rotations_that_are_not_supported_are_refused() {
         let by = |selector: Value| json!({"type": "SpecificResource", "source": with_service("https://a.example/x.jpg"), "selector": selector});
         let cases = [
             (
                 json!({"id": "https://a.example/x.jpg#xywh=1,2,3,4", "type": "Image"}),
-                "a part of an image without image service: 1,2,3,4",
+                "image is a part of an image without image service: 1,2,3,4",
             ),
             (
                 with_service("https://a.example/i/1/5,5,90,90/max/0/default.jpg#xywh=1,2,3,4"),
-                "a part of a part of an image: xywh=1,2,3,4",
+                "image is a part of a part of an image: xywh=1,2,3,4",
             ),
             (
                 by(
                     json!({"type": "ImageApiSelector", "region": "1,2,3,4", "refinedBy": {"type": "FragmentSelector", "value": "xywh=1,1,1,1"}}),
                 ),
-                "a part of a part of an image (refinedBy) cannot be painted",
+                "image is a part of a part of an image (refinedBy)",
             ),
             (
                 by(json!({"type": "ImageApiSelector", "rotation": "!0"})),
-                "image is painted mirrored, which boxes cannot follow: !0",
+                "image is painted mirrored, which is not supported: !0",
             ),
         ];
         for (body, problem) in cases {
@@ -448,12 +456,12 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_web_address_says_so() {
+    fn an_image_without_url_is_reported() {
         for id in ["data:image/png;base64,AAAA", "urn:x:1", ""] {
             let found = painted(&json!({"id": id, "type": "Image"}), "m.json");
             let problem = found[0].image.as_ref().unwrap_err();
             assert!(
-                problem.problem.starts_with("image has no web address: "),
+                problem.problem.starts_with("URL of the image is missing: "),
                 "{id}"
             );
         }

@@ -1,15 +1,18 @@
-//! Manifests, sequences and canvases of every version, down to their images and annotations.
+//! Manifests, sequences and canvases of all versions, with their images and annotations.
 
 use serde_json::Value;
 
-use super::images::{self, Image, Painted};
-use super::values::{all, id, kind, label, list, resolve, size, split_fragment, texts, xywh};
-use super::{Reader, annotations, annotations_of};
+use super::annotations;
+use super::images::{self, Painted, PaintedImage};
+use super::reader::Reader;
+use super::values::{
+    all, annotations_of, id, kind, label, list, resolve, size, split_fragment, texts, within, xywh,
+};
 use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
-use crate::sources::{self, Name};
+use crate::sources::{self, ImageName};
 use crate::summary::Reject;
 
-/// What a manifest says of all its canvases.
+/// Properties of a manifest that apply to all its canvases.
 struct Object {
     manifest: Option<String>,
     group: String,
@@ -17,11 +20,11 @@ struct Object {
     metadata: Metadata,
     rights: Option<String>,
     attribution: Option<String>,
-    /// Its canvases only say that the real content (audio, video, a document) is elsewhere.
+    /// Whether its canvases are placeholders, because the content (audio, video, a document) is in mediaSequences.
     is_wrapper: bool,
 }
 
-/// What a canvas says of all its images.
+/// Properties of a canvas that apply to all its images.
 struct Page<'a> {
     object: &'a Object,
     id: String,
@@ -33,11 +36,12 @@ struct Page<'a> {
 }
 
 impl Reader<'_> {
+    /// Reads a manifest.
     pub(super) fn manifest(&mut self, manifest: &Value) {
         self.found.count("manifests", 1);
         let mut object = object(manifest);
         let name = id(manifest).and_then(|id| resolve(&self.base, id));
-        // An id that is a bare word names nothing: the place where the manifest was found does.
+        // An id without scheme is not unique: then the URL of the document is used.
         let name = id(manifest)
             .filter(|id| id.contains(':'))
             .map(str::to_owned)
@@ -46,29 +50,31 @@ impl Reader<'_> {
         object.group.clone_from(&name);
         object.manifest = Some(name);
         let mut seen = Vec::new();
-        // The canvases of `items` are Presentation 3; `sequences` before, and in drafts of it.
+        // Canvases are in `items` in Presentation 3, and in `sequences` before and in its drafts.
         for canvas in list(manifest, "items") {
             self.canvas_of(canvas, &object, &mut seen);
         }
         for sequence in list(manifest, "sequences") {
             self.sequence(sequence, &object, &mut seen);
         }
-        self.said_about(manifest, object.manifest.as_deref(), None);
+        self.annotations_on(manifest, object.manifest.as_deref(), None);
     }
 
+    /// Reads a sequence that is a document of its own.
     pub(super) fn lone_sequence(&mut self, sequence: &Value) {
         let object = self.surroundings(sequence);
         self.sequence(sequence, &object, &mut Vec::new());
     }
 
+    /// Reads a canvas that is a document of its own.
     pub(super) fn lone_canvas(&mut self, canvas: &Value) {
         let object = self.surroundings(canvas);
         self.canvas_of(canvas, &object, &mut Vec::new());
     }
 
-    /// What a sequence or canvas that stands alone says of its manifest.
+    /// The manifest of a sequence or canvas that is a document of its own, as far as it describes it.
     fn surroundings(&self, part: &Value) -> Object {
-        let around = super::within(part, "manifest").into_iter().next();
+        let around = within(part, "manifest").into_iter().next();
         let around = around.or_else(|| {
             ["within", "partOf"]
                 .iter()
@@ -89,8 +95,8 @@ impl Reader<'_> {
             .flat_map(|m| list(sequence, m))
             .collect();
         if canvases.is_empty() && id(sequence).is_some() && sequence["canvases"].is_null() {
-            let asked_already = self.from.is_some_and(|from| from.role == "sequence");
-            if !asked_already {
+            let is_followed = self.from.is_some_and(|from| from.role == "sequence");
+            if !is_followed {
                 self.lead_to(sequence, "sequence", object.manifest.as_deref(), None);
             }
         }
@@ -99,7 +105,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A canvas, unless it is only a reference to one that was seen.
+    /// Reads a canvas, unless it is only a reference to one that was read already.
     fn canvas_of(&mut self, canvas: &Value, object: &Object, seen: &mut Vec<String>) {
         let kind = kind(canvas);
         if !canvas.is_object() || !(kind.is_empty() || kind == "canvas") {
@@ -115,8 +121,8 @@ impl Reader<'_> {
             "height",
             "otherContent",
         ];
-        let is_bare = holds.iter().all(|m| canvas[*m].is_null());
-        if is_bare && seen.contains(&name) {
+        let is_reference = holds.iter().all(|m| canvas[*m].is_null());
+        if is_reference && seen.contains(&name) {
             return;
         }
         seen.push(name);
@@ -126,7 +132,7 @@ impl Reader<'_> {
     fn canvas(&mut self, canvas: &Value, object: &Object, number: usize) {
         self.found.count("canvases", 1);
         let page = page(canvas, object, number);
-        // `images`, and `resources` before version 1; `items` since 3.
+        // `images`, before version 1 `resources`, since version 3 `items`.
         for member in ["images", "resources"] {
             for annotation in list(canvas, member) {
                 self.paint(annotation, &page);
@@ -136,10 +142,10 @@ impl Reader<'_> {
             self.painting_page(painting, &page);
         }
         self.draft_content(canvas, &page);
-        self.said_about(canvas, object.manifest.as_deref(), Some(&page.id));
+        self.annotations_on(canvas, object.manifest.as_deref(), Some(&page.id));
     }
 
-    /// A page of `items`: what is painted, and what some put among it.
+    /// A page of `items`: painting annotations, and other annotations that some publishers put there.
     fn painting_page(&mut self, page: &Value, on: &Page) {
         for annotation in annotations_of(page) {
             let motivation = annotations::motivation(annotation);
@@ -153,8 +159,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `content`, where drafts of version 3 had what are `items` now. No final version knows it: its images are
-    /// used, but not counted among what documents hold.
+    /// `content`, the name of `items` in drafts of version 3. No final version has it: its images are used, but not
+    /// counted.
     fn draft_content(&mut self, canvas: &Value, page: &Page) {
         let counts = self.found.counts.clone();
         for painting in list(canvas, "content") {
@@ -178,14 +184,14 @@ impl Reader<'_> {
                 Ok(_) if page.object.is_wrapper => Err(refuse(
                     &page.id,
                     "images",
-                    "placeholder image: the content is no picture and stands in mediaSequences",
+                    "placeholder image: the content is not an image, it is in mediaSequences",
                 )),
                 Ok(image) => Ok(observation(image, annotation, page)),
             };
             match outcome {
                 Ok(observation) => {
                     let named = id(annotation).filter(|_| annotation.is_object());
-                    self.found.names.extend(named.map(|name| Name {
+                    self.found.names.extend(named.map(|name| ImageName {
                         name: name.to_owned(),
                         observation: observation.id.clone(),
                     }));
@@ -196,14 +202,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Annotations of a manifest or canvas: embedded, or lists to read next.
-    fn said_about(&mut self, resource: &Value, manifest: Option<&str>, canvas: Option<&str>) {
+    /// Annotations of a manifest or canvas: embedded ones are read, others are followed.
+    fn annotations_on(&mut self, resource: &Value, manifest: Option<&str>, canvas: Option<&str>) {
         let pages = ["annotations", "otherContent"]
             .iter()
             .flat_map(|m| list(resource, m));
         for page in pages.collect::<Vec<_>>() {
             if kind(page) == "annotation" {
-                self.said(&[page], manifest);
+                self.embedded_annotations(&[page], manifest);
                 continue;
             }
             let held = annotations_of(page);
@@ -211,16 +217,16 @@ impl Reader<'_> {
             if held.is_empty() && !is_empty_list && id(page).is_some() {
                 self.lead_to(page, sources::ANNOTATIONS, manifest, canvas);
             }
-            self.said(&held, manifest);
+            self.embedded_annotations(&held, manifest);
             if let Some(next) = all(&page["next"]).first().filter(|_| page.is_object()) {
                 self.lead_to(next, sources::ANNOTATIONS, manifest, canvas);
             }
         }
     }
 
-    fn said(&mut self, annotations: &[&Value], manifest: Option<&str>) {
+    fn embedded_annotations(&mut self, annotations: &[&Value], manifest: Option<&str>) {
         for annotation in annotations {
-            // Transcriptions are painted too: they are read, though only the others are counted.
+            // Transcriptions may be painted too: they are read, but only the others are counted.
             let counted = !annotations::is_painting(annotation);
             self.found.count("annotations", counted.into());
             self.annotation(annotation, manifest);
@@ -255,8 +261,8 @@ fn page<'a>(canvas: &Value, object: &'a Object, number: usize) -> Page<'a> {
     }
 }
 
-fn observation(found: Image, annotation: &Value, page: &Page) -> Observation {
-    let Image {
+fn observation(found: PaintedImage, annotation: &Value, page: &Page) -> Observation {
+    let PaintedImage {
         image,
         label: own,
         rotation,
@@ -304,8 +310,8 @@ fn observation(found: Image, annotation: &Value, page: &Page) -> Observation {
     }
 }
 
-/// The part of the canvas that a painting annotation's target names; none for all of it. The canvas is the one
-/// that holds the annotation: targets often name another, or none.
+/// The part of the canvas, in its units, that the target of a painting annotation names; none for the whole canvas. It
+/// is the canvas that holds the annotation, since targets often name another or none.
 fn placement(annotation: &Value, page: &Page) -> Option<BBox> {
     let target = ["target", "on"]
         .iter()
@@ -316,7 +322,7 @@ fn placement(annotation: &Value, page: &Page) -> Option<BBox> {
         .map(|m| &target[*m])
         .find(|r| !r.is_null());
     let whole = id(resource.unwrap_or(target)).unwrap_or_default();
-    // A canvas whose own id ends like a fragment is no part of itself.
+    // The id of the canvas itself may end like a fragment.
     let rest = whole.strip_prefix(page.id.as_str());
     let fragment = match rest {
         Some(rest) => split_fragment(rest).1,
@@ -365,7 +371,7 @@ fn metadata(resource: &Value) -> Metadata {
 }
 
 fn rights(resource: &Value) -> Option<String> {
-    // The last is for words: the others take a URI only.
+    // Only the last one may hold a text; the others hold a URI.
     let members = ["rights", "license", "dcterms:rights"];
     let given = members.iter().flat_map(|m| list(resource, m));
     given.flat_map(texts).next()

@@ -2,19 +2,19 @@
 
 use serde_json::Value;
 
-use super::values::{all, bare, id, kind, list};
+use super::values::{all, id, kind, list, local_name};
 use crate::contracts::Service;
 
-/// The image services of a resource: how many stand on it directly, and the one to use.
+/// The image services of a resource.
 #[derive(Debug, Default)]
 pub struct Services {
-    /// Services of the Image API directly on the resource; the same image offered as 2 and 3 is two.
+    /// Number of Image API services directly on the resource. An image offered as version 2 and 3 counts as two.
     pub published: u64,
     /// The one to use: the highest version.
     pub best: Option<Service>,
 }
 
-/// Reads `service`: object, array, bare id or nested.
+/// Reads `service`: an object, array, plain id or nested service.
 pub fn services(resource: &Value) -> Services {
     let direct: Vec<Service> = list(resource, "service")
         .into_iter()
@@ -38,7 +38,7 @@ pub fn services(resource: &Value) -> Services {
     Services { published, best }
 }
 
-/// A service from its own description (`info.json` too), when that says it is an image service.
+/// A service from its description, also from `info.json`; none if it is not marked as an image service.
 pub fn described(value: &Value) -> Option<Service> {
     let version = version(value)?;
     Some(Service {
@@ -49,8 +49,8 @@ pub fn described(value: &Value) -> Option<Service> {
     })
 }
 
-/// A service that does not say what it is, but can be nothing else: a bare id, a service inside another, one
-/// that lists tiles.
+/// A service without type and profile that must be an image service: a plain id, a service inside another, or one that
+/// lists tiles.
 fn undescribed(value: &Value) -> Option<Service> {
     if let Some(nested) = list(value, "service").into_iter().find_map(described) {
         return Some(nested);
@@ -72,7 +72,7 @@ fn only_names_itself(value: &Value) -> bool {
     value.as_object().is_some_and(|members| members.len() == 1)
 }
 
-/// A service id without the ends that people add: `/info.json` and slashes. Nothing else is touched.
+/// A service id without `/info.json` and slashes at its end. Nothing else is changed.
 pub fn base(id: &str) -> String {
     let id = id.trim().trim_end_matches('/');
     id.strip_suffix("/info.json")
@@ -81,7 +81,7 @@ pub fn base(id: &str) -> String {
         .to_owned()
 }
 
-/// The major version by type, else context, else profile: where they disagree, the type is the newest habit.
+/// The major version by type, else by context, else by profile. If they disagree, the type is right.
 fn version(value: &Value) -> Option<u8> {
     let by_type = kind(value);
     let by_type = by_type
@@ -102,7 +102,7 @@ fn version(value: &Value) -> Option<u8> {
     }
 }
 
-/// `level1` alone says only that it is an image service.
+/// `level1` alone shows only that it is an image service.
 fn short_profile(value: &Value) -> Option<u8> {
     let protocol = value["protocol"]
         .as_str()
@@ -132,18 +132,18 @@ fn version_of_uri(uri: &str) -> Option<u8> {
 fn level(value: &Value) -> Option<u8> {
     let texts = list(value, "profile");
     let texts = texts.into_iter().filter_map(Value::as_str);
-    let digit = |text: &str| bare_level(text.rsplit("level").next()?, text);
+    let digit = |text: &str| level_digit(text.rsplit("level").next()?, text);
     texts.filter_map(digit).next()
 }
 
-fn bare_level(rest: &str, whole: &str) -> Option<u8> {
+fn level_digit(rest: &str, whole: &str) -> Option<u8> {
     let digit = rest.chars().next()?.to_digit(10)?;
     (whole.contains("level") && digit <= 2).then_some(digit as u8)
 }
 
-/// Whether a name is a kind of image service: `ImageService2`.
+/// Whether a value is the description of an image service.
 pub fn is_image_service(value: &Value) -> bool {
-    bare(&kind(value)).starts_with("imageservice") || version(value).is_some()
+    local_name(&kind(value)).starts_with("imageservice") || version(value).is_some()
 }
 
 #[cfg(test)]
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_in_disguise_is_used() {
+    fn a_service_without_type_is_used() {
         let cases = [
             (json!({"service": "https://a/iiif/1"}), "https://a/iiif/1"),
             (

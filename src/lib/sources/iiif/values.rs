@@ -1,11 +1,11 @@
-//! Values in every shape in which they are published: ids, types, texts, numbers. Null means absent throughout.
+//! Values in all the forms in which they are published: ids, types, texts, numbers. Null is treated as absent.
 
 use serde_json::Value;
 use url::Url;
 
 use crate::sources::is_url;
 
-/// The id of a resource, or the text of a bare reference; blanks around it are never meant.
+/// The id of a resource, or the text of a reference, without white space around it.
 pub fn id(value: &Value) -> Option<&str> {
     let id = match value {
         Value::String(text) => Some(text.as_str()),
@@ -18,11 +18,11 @@ pub fn id(value: &Value) -> Option<&str> {
 pub fn kind(value: &Value) -> String {
     let types = [&value["@type"], &value["type"]];
     let first = types.into_iter().flat_map(all).find_map(Value::as_str);
-    bare(first.unwrap_or_default()).to_ascii_lowercase()
+    local_name(first.unwrap_or_default()).to_ascii_lowercase()
 }
 
 /// A name without its prefix: the part after the last `:`, `#` or `/`.
-pub fn bare(name: &str) -> &str {
+pub fn local_name(name: &str) -> &str {
     name.trim()
         .rsplit([':', '#', '/'])
         .next()
@@ -43,7 +43,7 @@ pub fn list<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
     all(&value[member])
 }
 
-/// A label: the first usable text, white space collapsed.
+/// A label: the first non-empty text, with white space collapsed.
 pub fn label(value: &Value) -> Option<String> {
     texts(value)
         .iter()
@@ -51,7 +51,7 @@ pub fn label(value: &Value) -> Option<String> {
         .find(|text| !text.is_empty())
 }
 
-/// Every text of a value in one language: English before no language before the first there is.
+/// All texts of a value in one language: English if present, else without language, else the first language.
 pub fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Null => Vec::new(),
@@ -104,13 +104,13 @@ fn preference(language: &str) -> u8 {
     match language {
         "en" => 0,
         l if l.starts_with("en-") => 1,
-        // `@none` is how drafts of Presentation 3 wrote it.
+        // `@none` is the spelling in drafts of Presentation 3.
         "none" | "@none" | "und" | "" => 2,
         _ => 3,
     }
 }
 
-/// A number above zero, which some write as text.
+/// A number above 0, which may be written as a text.
 pub fn size(value: &Value) -> Option<f64> {
     let number = match value {
         Value::String(text) => text.trim().trim_end_matches("px").trim().parse().ok(),
@@ -119,14 +119,14 @@ pub fn size(value: &Value) -> Option<f64> {
     number.filter(|n: &f64| n.is_finite() && *n > 0.0)
 }
 
-/// A number of pixels above zero.
+/// A number of pixels, at least 1.
 pub fn pixels(value: &Value) -> Option<u32> {
     let n = size(value)?.round();
     (1.0..=f64::from(u32::MAX)).contains(&n).then_some(n as u32)
 }
 
-/// A reference as an absolute location. Absolute URLs stay as they are, to the letter: parsing would touch
-/// escapes, and ids are names. Relative ones are joined to a URL, or to the folder of a file.
+/// A reference as an absolute location. Absolute URLs stay exactly as they are, since ids are compared as texts and
+/// parsing would change escapes. Relative ones are resolved against a URL, or against the folder of a file.
 pub fn resolve(base: &str, reference: &str) -> Option<String> {
     let reference = reference.trim();
     if is_url(reference) {
@@ -136,7 +136,7 @@ pub fn resolve(base: &str, reference: &str) -> Option<String> {
         let url = Url::parse(base).ok()?.join(reference).ok()?;
         return is_url(url.as_str()).then(|| url.into());
     }
-    // A scheme that is not the web's (`urn:`, `info:`, `data:`) leads nowhere; a blank name neither.
+    // Other schemes (`urn:`, `info:`, `data:`) and empty names cannot be read.
     let has_scheme = Url::parse(reference).is_ok();
     if reference.is_empty() || has_scheme || base == "-" {
         return None;
@@ -170,6 +170,23 @@ pub fn xywh(fragment: &str) -> Option<&str> {
         .split('&')
         .map(str::trim)
         .find(|part| part.starts_with("xywh="))
+}
+
+/// Resources of a type: the value itself, or those that it is part of.
+pub fn within<'a>(value: &'a Value, wanted: &str) -> Vec<&'a Value> {
+    if kind(value) == wanted {
+        return vec![value];
+    }
+    let around = ["source", "partOf", "within"]
+        .iter()
+        .flat_map(|m| list(value, m));
+    around.flat_map(|v| within(v, wanted)).collect()
+}
+
+/// The annotations that are embedded in a list or page.
+pub fn annotations_of(page: &Value) -> Vec<&Value> {
+    let held = ["resources", "items"].iter().flat_map(|m| list(page, m));
+    held.filter(|v| v.is_object()).collect()
 }
 
 #[cfg(test)]

@@ -1,85 +1,88 @@
-//! Where the services of M3 are: from the command line, from a TOML file, or from the `[m3]` section of the
+//! The URLs of the services of M3: from the command line, from a TOML file, or from the `[m3]` section of the
 //! `config.ini` of m3-download, with its interpolation.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Options;
+use super::options::M3Options;
 use crate::error::Error;
+use crate::sources::concept_names::below;
 use crate::sources::is_url;
-use crate::sources::names::below;
 
-/// The configuration that is read when none is named: that of m3-download, where it stands.
-pub const USUAL: &str = "config.ini";
+/// The configuration file that is read if none is named and it exists: that of m3-download.
+pub const DEFAULT_FILE: &str = "config.ini";
 
 /// The section, or table, that is read.
 const SECTION: &str = "m3";
 
-/// An address, and what to change if it is wrong.
+/// The URL of a service, and the setting to change if it is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// The address.
+pub struct ServiceUrl {
+    /// The URL.
     pub url: String,
-    /// What sets it: "`anno` in config.ini", "--anno".
+    /// The setting: "`anno` in config.ini", "--anno".
     pub name: String,
 }
 
-/// The addresses of the services. Those of annosaurus' parts are prefixes, before the name or UUID asked for.
+/// The URLs of the services. Those of parts of annosaurus are followed by a name or a UUID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Services {
     /// annosaurus: observations.
-    pub anno: Setting,
-    /// Observations with images, by concept.
-    pub images: Setting,
-    /// Moments by UUID.
-    pub moments: Setting,
-    /// Image references by UUID.
-    pub references: Setting,
-    /// The knowledge base, where there is one.
-    pub kb: Option<Setting>,
-    /// Trees below a concept of the knowledge base.
-    pub trees: Option<Setting>,
+    pub anno: ServiceUrl,
+    /// annosaurus: observations with images, by concept.
+    pub images: ServiceUrl,
+    /// annosaurus: moments by UUID.
+    pub moments: ServiceUrl,
+    /// annosaurus: image references by UUID.
+    pub references: ServiceUrl,
+    /// The knowledge base, if there is one.
+    pub kb: Option<ServiceUrl>,
+    /// The knowledge base: trees below a concept.
+    pub trees: Option<ServiceUrl>,
     /// vampire-squid: videos and dives.
-    pub vam: Option<Setting>,
+    pub vam: Option<ServiceUrl>,
 }
 
 impl Services {
-    /// Every setting.
-    pub fn all(&self) -> impl Iterator<Item = &Setting> {
+    /// All URLs.
+    pub fn all(&self) -> impl Iterator<Item = &ServiceUrl> {
         let required = [&self.anno, &self.images, &self.moments, &self.references];
         let optional = [&self.kb, &self.trees, &self.vam];
         required.into_iter().chain(optional.into_iter().flatten())
     }
 
-    /// The setting behind an address: that of the longest prefix.
-    pub fn behind(&self, url: &str) -> Option<&Setting> {
+    /// The setting behind a URL: that with the longest prefix of it.
+    pub fn behind(&self, url: &str) -> Option<&ServiceUrl> {
         self.all()
             .filter(|setting| url.starts_with(setting.url.trim_end_matches('/')))
             .max_by_key(|setting| setting.url.len())
     }
 
-    /// Addresses are web addresses.
+    /// Checks that all are web URLs.
     fn check(self) -> Result<Self, Error> {
         let wrong = self.all().find(|setting| !is_url(&setting.url)).cloned();
         match wrong {
             None => Ok(self),
-            Some(Setting { url, name }) => {
-                let what = format!("{name} is no web address: `{url}`");
-                Err(Error::new(what).hint("an address begins with http:// or https://"))
+            Some(ServiceUrl { url, name }) => {
+                let what = format!("{name} is not a URL: `{url}`");
+                Err(Error::new(what).hint("a URL begins with http:// or https://"))
             }
         }
     }
 }
 
-/// The addresses that the command line gives, and for the rest a file: its name and bytes.
-pub fn services(file: Option<(String, Vec<u8>)>, options: &Options) -> Result<Services, Error> {
+/// The URLs from the command line, and the others from a file (its name and bytes).
+///
+/// # Errors
+/// The file cannot be parsed, a value is not a URL, or annosaurus is not set.
+pub fn services(file: Option<(String, Vec<u8>)>, options: &M3Options) -> Result<Services, Error> {
     let settings = match &file {
         Some((name, bytes)) => read(name, bytes)?,
-        None => Settings::default(),
+        None => ConfigFile::default(),
     };
     let given = |option: &str, url: &Option<String>| {
-        url.clone().map(|url| Setting {
+        url.clone().map(|url| ServiceUrl {
             url,
             name: option.to_owned(),
         })
@@ -88,7 +91,7 @@ pub fn services(file: Option<(String, Vec<u8>)>, options: &Options) -> Result<Se
     let kb = given("--kb", &options.kb).or_else(|| settings.get("kb", "kb/v1"));
     let base = settings.anno(&anno).ok_or_else(|| missing(&settings))?;
     let part = |key: &str, path: &str| {
-        // An address given on the command line counts for all that is below it.
+        // A URL on the command line also sets all those below it.
         let own = settings.own(key).filter(|_| anno.is_none());
         own.unwrap_or_else(|| base.below(path))
     };
@@ -105,41 +108,41 @@ pub fn services(file: Option<(String, Vec<u8>)>, options: &Options) -> Result<Se
     services.check()
 }
 
-impl Setting {
+impl ServiceUrl {
     fn below(&self, path: &str) -> Self {
-        Setting {
+        ServiceUrl {
             url: below(&self.url, path),
             name: self.name.clone(),
         }
     }
 }
 
-/// What a file says, by key.
+/// The settings of a file, by key.
 #[derive(Debug, Default)]
-struct Settings {
+struct ConfigFile {
     file: String,
     values: BTreeMap<String, String>,
 }
 
-impl Settings {
-    /// What the file says under a key.
-    fn own(&self, key: &str) -> Option<Setting> {
+impl ConfigFile {
+    /// The setting of a key.
+    fn own(&self, key: &str) -> Option<ServiceUrl> {
         let url = self.values.get(key)?;
-        Some(Setting {
+        Some(ServiceUrl {
             url: url.clone(),
             name: format!("`{key}` in {}", self.file),
         })
     }
 
-    /// The same; where the file names nothing but the site, the usual place on it.
-    fn get(&self, key: &str, usual: &str) -> Option<Setting> {
+    /// The same; if the file sets only the site, the default path on it.
+    fn get(&self, key: &str, usual: &str) -> Option<ServiceUrl> {
         let only_site = !self.values.contains_key("anno");
         let usual = || Some(self.own("site").filter(|_| only_site)?.below(usual));
         self.own(key).or_else(usual)
     }
 
-    fn anno(&self, given: &Option<Setting>) -> Option<Setting> {
-        // Some files name nothing but the one address that the scripts ask.
+    fn anno(&self, given: &Option<ServiceUrl>) -> Option<ServiceUrl> {
+        // Some files set only the one URL that the scripts of m3-download use.
         let stem = || {
             let mut own = self.own("fastconceptimages")?;
             let url = own.url.trim_end_matches('/');
@@ -154,15 +157,17 @@ impl Settings {
     }
 }
 
-fn missing(settings: &Settings) -> Error {
+fn missing(settings: &ConfigFile) -> Error {
     let error = match settings.file.as_str() {
-        "" => Error::usage("nothing says where the services of M3 are"),
-        file => Error::new(format!("{file}: [{SECTION}] has neither `site` nor `anno`")),
+        "" => Error::usage("the URLs of the M3 services are not set"),
+        file => Error::new(format!(
+            "{file}: [{SECTION}] sets neither `site` nor `anno`"
+        )),
     };
-    error.hint("name annosaurus with --anno URL, or `site` or `anno` in a file given with -c FILE")
+    error.hint("set annosaurus with --anno URL, or `site` or `anno` in the file of -c FILE")
 }
 
-fn read(name: &str, bytes: &[u8]) -> Result<Settings, Error> {
+fn read(name: &str, bytes: &[u8]) -> Result<ConfigFile, Error> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
         Error::new(format!("{name}: is not UTF-8"))
             .because(e)
@@ -177,15 +182,15 @@ fn read(name: &str, bytes: &[u8]) -> Result<Settings, Error> {
     for key in raw.keys() {
         values.insert(key.clone(), interpolated(name, key, &raw, 0)?);
     }
-    Ok(Settings {
+    Ok(ConfigFile {
         file: name.to_owned(),
         values,
     })
 }
 
 fn no_section(name: &str) -> Error {
-    Error::new(format!("{name}: has no section [{SECTION}]"))
-        .hint("it holds `site = http://HOST`, or `anno`, `kb` and `vam`, each with an address")
+    Error::new(format!("{name}: section [{SECTION}] is missing"))
+        .hint("it sets `site = http://HOST`, or `anno`, `kb` and `vam`, each to a URL")
 }
 
 fn toml(name: &str, text: &str) -> Result<BTreeMap<String, String>, Error> {
@@ -193,34 +198,35 @@ fn toml(name: &str, text: &str) -> Result<BTreeMap<String, String>, Error> {
     struct File {
         m3: Option<BTreeMap<String, toml::Value>>,
     }
-    let file: File = toml::from_str(text)
-        .map_err(|e| Error::new(format!("{name}: is not TOML")).because(Faulty(e.to_string())))?;
+    let file: File = toml::from_str(text).map_err(|e| {
+        Error::new(format!("{name}: is not TOML")).because(ParserMessage(e.to_string()))
+    })?;
     let section = file.m3.ok_or_else(|| no_section(name))?;
     let text = |(key, value): (String, toml::Value)| match value.as_str() {
         Some(text) => Ok((key.to_ascii_lowercase(), text.to_owned())),
         None => Err(Error::new(format!(
-            "{name}: [{SECTION}] `{key}` is of type {}, an address in quotes is needed",
+            "{name}: [{SECTION}] `{key}` is of type {}, a URL in quotes is needed",
             value.type_str()
         ))),
     };
     section.into_iter().map(text).collect()
 }
 
-/// What a parser says, on one line.
+/// The message of a parser, on one line.
 #[derive(Debug)]
-struct Faulty(String);
+struct ParserMessage(String);
 
-impl std::fmt::Display for Faulty {
+impl std::fmt::Display for ParserMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let lines: Vec<&str> = self.0.lines().map(str::trim).collect();
         f.write_str(&lines.join(" "))
     }
 }
 
-impl std::error::Error for Faulty {}
+impl std::error::Error for ParserMessage {}
 
-/// The keys of the section, as Python's `configparser` reads them: keys in any case, `=` or `:`, comments on
-/// lines of their own.
+/// The keys of the section, read as by Python's `configparser`: upper and lower case are the same, `=` or `:`, comments
+/// on lines of their own.
 fn ini(name: &str, text: &str) -> Result<BTreeMap<String, String>, Error> {
     let mut values = BTreeMap::new();
     let (mut section, mut found) = (String::new(), false);
@@ -233,7 +239,7 @@ fn ini(name: &str, text: &str) -> Result<BTreeMap<String, String>, Error> {
             found |= section == SECTION;
         } else if section == SECTION || section == "DEFAULT" {
             let (key, value) = line.split_once(['=', ':']).ok_or_else(|| {
-                let what = format!("{name}:{}: `{line}` is no setting", at + 1);
+                let what = format!("{name}:{}: `{line}` is not a setting", at + 1);
                 Error::new(what).hint("a setting is written `anno = http://HOST/anno/v1`")
             })?;
             values.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
@@ -252,9 +258,8 @@ fn interpolated(
     const DEEPEST: usize = 10; // that of configparser
     let fault = |problem: String| {
         Err(
-            Error::new(format!("{name}: [{SECTION}] `{key}`: {problem}")).hint(format!(
-                "{name} sets addresses, such as `site = http://HOST`"
-            )),
+            Error::new(format!("{name}: [{SECTION}] `{key}`: {problem}"))
+                .hint(format!("{name} sets URLs, such as `site = http://HOST`")),
         )
     };
     if depth > DEEPEST {
@@ -270,7 +275,7 @@ fn interpolated(
         }
         let reference = after.strip_prefix('(').and_then(|a| a.split_once(")s"));
         let Some((other, after)) = reference else {
-            // An address holds percent signs of its own: `%20`.
+            // URLs contain percent signs themselves: `%20`.
             text.push('%');
             rest = after;
             continue;
@@ -293,13 +298,13 @@ mod tests {
         ; a comment\nfastconceptimages=%(anno)s/fast/concept/images\nkbdesc=%(kb)s/phylogeny/down/\n\
         imagedmoment=%(anno)s/imagedmoments\nImageReference: %(anno)s/refs\n";
 
-    fn of(name: &str, text: &str, options: &Options) -> Result<Services, String> {
+    fn of(name: &str, text: &str, options: &M3Options) -> Result<Services, String> {
         services(Some((name.into(), text.into())), options).map_err(|e| e.to_string())
     }
 
     #[test]
     fn the_file_of_the_scripts_is_read_with_its_interpolation() {
-        let found = of("config.ini", SCRIPTS, &Options::default()).unwrap();
+        let found = of("config.ini", SCRIPTS, &M3Options::default()).unwrap();
         assert_eq!(found.anno.url, "http://lab.example/anno/v1");
         assert_eq!(
             found.images.url,
@@ -320,16 +325,16 @@ mod tests {
     #[test]
     fn a_site_is_enough_and_the_command_line_counts_more() {
         let toml = "[m3]\nsite = \"https://lab.example\"\n";
-        let found = of("lab.toml", toml, &Options::default()).unwrap();
+        let found = of("lab.toml", toml, &M3Options::default()).unwrap();
         assert_eq!(
             found.moments.url,
             "https://lab.example/anno/v1/imagedmoments"
         );
         assert_eq!(found.vam.unwrap().url, "https://lab.example/vam/v1");
-        let options = Options {
+        let options = M3Options {
             anno: Some("http://other.example/a/".into()),
             kb: Some("http://other.example/k".into()),
-            ..Options::default()
+            ..M3Options::default()
         };
         let found = of("config.ini", SCRIPTS, &options).unwrap();
         assert_eq!(
@@ -349,8 +354,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_file_is_named() {
         let cases = [
-            ("c.ini", "[m4]\nsite=x\n", "c.ini: has no section [m3]"),
-            ("c.toml", "site = 'x'\n", "c.toml: has no section [m3]"),
+            ("c.ini", "[m4]\nsite=x\n", "c.ini: section [m3] is missing"),
+            ("c.toml", "site = 'x'\n", "c.toml: section [m3] is missing"),
             ("c.toml", "[m3\n", "c.toml: is not TOML"),
             (
                 "c.toml",
@@ -368,18 +373,39 @@ mod tests {
                 "[m3]\nkb=http://a\n",
                 "c.ini: [m3] has neither `site` nor `anno`",
             ),
-            ("c.ini", "[m3]\nsite\n", "c.ini:2: `site` is no setting"),
+            ("c.ini", "[m3]\nsite\n", "c.ini:2: `site` is not a setting"),
             (
                 "c.ini",
                 "[m3]\nanno=lab.example/anno\n",
-                "`anno` in c.ini is no web address: `lab.example/anno`",
+                "`anno` in c.ini is not a URL: `lab.example/anno`",
             ),
         ];
         for (name, text, wanted) in cases {
-            let error = of(name, text, &Options::default()).unwrap_err();
+            let error = of(name, text, &M3Options::default()).unwrap_err();
             assert!(error.contains(wanted), "{text}: {error}");
         }
-        let error = services(None, &Options::default()).unwrap_err();
+        let error = services(None, &M3Options::default()).unwrap_err();
         assert!(error.to_string().contains("--anno URL"), "{error}");
+    }
+
+    #[test]
+    fn damaged_files_are_read_or_refused_with_their_name() {
+        use recto_testkit::{mutation, samples};
+        for (name, sound) in [
+            ("m3.toml", samples::M3_TOML),
+            ("config.ini", samples::M3_INI),
+        ] {
+            let takes = move |bytes: &[u8]| match services(
+                Some((name.to_owned(), bytes.to_vec())),
+                &M3Options::default(),
+            ) {
+                Ok(services) => services.all().all(|setting| is_url(&setting.url)),
+                Err(error) => {
+                    assert!(error.to_string().contains(name), "{error}");
+                    false
+                }
+            };
+            mutation::check(3000, move |random| mutation::text(sound, random), takes).is_mixed();
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Localizations: the associations of an observation that say where on the picture it is.
+//! Localizations: the associations of an observation that give its position on an image.
 
 use std::collections::BTreeMap;
 
@@ -11,42 +11,44 @@ use crate::values::{number, text, uuid};
 const BOX: &str = "bounding box";
 /// What the link names of other shapes begin with.
 const SHAPE: &str = "localization-";
-/// How the image reference is written: by most, by one tool's slip, by an early proposal.
+/// Names of the member with the image reference: the usual one, a misspelling by one tool, an early proposal.
 const REFERENCES: &[&str] = &[
     "image_reference_uuid",
     "image_reference_uuuid",
     "imageReferenceUuid",
 ];
-/// What takes boxes that are odd and can be used.
-const MEND: &str = "--mend-boxes takes it";
-/// The longest text that the database holds.
+/// Ends the problem of a box that is unusual but can be used.
+const REPAIR: &str = "--repair-boxes accepts it";
+/// The longest text that the database stores, in characters.
 const COLUMN: usize = 1024;
 
-/// Where something is, in pixels of an image reference.
+/// A position on an image, in its pixels.
 #[derive(Debug, PartialEq)]
-pub struct Localization {
-    /// Its regions: one, or one for each point.
+pub struct ParsedLocalization {
+    /// The regions: one, or one for each point.
     pub regions: Vec<Region>,
-    /// The image reference it was drawn on, where that is told.
+    /// The image reference that it was drawn on, if it is recorded.
     pub reference: Option<String>,
-    /// Everything else that is said.
+    /// All other members.
     pub attributes: BTreeMap<String, Value>,
 }
 
-/// Whether an association says where something is.
+/// Whether an association gives a position.
 pub fn is_localization(association: &Value) -> bool {
     let link = association["link_name"].as_str().unwrap_or_default().trim();
     link == BOX || link.starts_with(SHAPE)
 }
 
-/// Reads an association that [`is_localization`]. Boxes are refused unless their sides are whole numbers and they
-/// begin on the picture, as the tools that draw them write them; `mend` takes the others too. The problem is one of
-/// a reject.
-pub fn read(association: &Value, mend: bool) -> Result<Localization, String> {
+/// Reads an association for which [`is_localization`] holds. The tools that draw boxes write whole numbers and begin on the
+/// image; `repair` also accepts other boxes.
+///
+/// # Errors
+/// The problem of a reject.
+pub fn read(association: &Value, repair: bool) -> Result<ParsedLocalization, String> {
     let link = association["link_name"].as_str().unwrap_or_default().trim();
     let mut members = members(&association["link_value"])?;
     let regions = match link.strip_prefix(SHAPE) {
-        None => vec![bounding_box(&members, mend)?],
+        None => vec![bounding_box(&members, repair)?],
         Some(kind) => shape(kind, &members)?,
     };
     let reference = reference(&members)?;
@@ -56,13 +58,13 @@ pub fn read(association: &Value, mend: bool) -> Result<Localization, String> {
     });
     let mut attributes: BTreeMap<String, Value> = members.into_iter().collect();
     if link == BOX {
-        // A name says who looked at the box again.
+        // The name of a verifier shows that the box was verified.
         let verified = attributes.get("verifier").and_then(text).is_some();
         attributes.insert("verified".into(), verified.into());
     } else {
         attributes.insert("link_name".into(), link.into());
     }
-    Ok(Localization {
+    Ok(ParsedLocalization {
         regions,
         reference,
         attributes,
@@ -71,22 +73,22 @@ pub fn read(association: &Value, mend: bool) -> Result<Localization, String> {
 
 fn members(link_value: &Value) -> Result<Map<String, Value>, String> {
     let json = match link_value {
-        // Some services send what they store as JSON as such.
+        // Some services send the stored JSON as JSON, not as a string.
         Value::Object(members) => return Ok(members.clone()),
         Value::String(json) => json,
-        _ => return Err("link_value is not there".into()),
+        _ => return Err("link_value is missing".into()),
     };
-    // People type tabs and line ends into comments, and some tools write them as they are.
+    // Some tools do not escape tabs and line ends in comments.
     let parsed = serde_json::from_str(json)
         .or_else(|_| serde_json::from_str(&json.replace(|c: char| c.is_control(), " ")));
     match parsed {
         Ok(Value::Object(members)) => Ok(members),
         Ok(other) => Err(format!(
-            "link_value is no object: {}",
+            "link_value is not an object: {}",
             excerpt(&other.to_string())
         )),
         Err(_) if json.chars().count() >= COLUMN => Err(format!(
-            "link_value was cut off by the database: {COLUMN} characters of {}",
+            "link_value was truncated by the database: {COLUMN} characters of {}",
             excerpt(json)
         )),
         Err(_) => Err(format!("link_value is not JSON: {}", excerpt(json))),
@@ -97,27 +99,27 @@ fn excerpt(text: &str) -> String {
     crate::values::excerpt(text)
 }
 
-fn bounding_box(members: &Map<String, Value>, mend: bool) -> Result<Region, String> {
+fn bounding_box(members: &Map<String, Value>, repair: bool) -> Result<Region, String> {
     let side = |key: &str| match members.get(key) {
-        None | Some(Value::Null) => Err(format!("box has no {key}: {}", keys(members))),
+        None | Some(Value::Null) => Err(format!("{key} of the box is missing: {}", keys(members))),
         Some(value) => {
             let side = number(value)
-                .ok_or_else(|| format!("box has a {key} that is no number: {value}"))?;
+                .ok_or_else(|| format!("{key} of the box is not a number: {value}"))?;
             let is_whole = value.is_i64() || value.is_u64();
-            match mend || is_whole {
+            match repair || is_whole {
                 true => Ok(side),
                 false => Err(format!(
-                    "box has a {key} that is no whole number, {MEND}: {value}"
+                    "{key} of the box is not a whole number, {REPAIR}: {value}"
                 )),
             }
         }
     };
     let numbers = [side("x")?, side("y")?, side("width")?, side("height")?];
     let bbox = BBox::try_from(numbers)
-        .map_err(|_| format!("box has no extent: {} x {}", numbers[2], numbers[3]))?;
-    if !mend && (bbox.x < 0.0 || bbox.y < 0.0) {
+        .map_err(|_| format!("box is empty: {} x {}", numbers[2], numbers[3]))?;
+    if !repair && (bbox.x < 0.0 || bbox.y < 0.0) {
         let at = format!("{}, {}", bbox.x, bbox.y);
-        return Err(format!("box begins outside of its picture, {MEND}: {at}"));
+        return Err(format!("box begins outside its image, {REPAIR}: {at}"));
     }
     Ok(Region {
         frame: Space::Image,
@@ -128,14 +130,14 @@ fn bounding_box(members: &Map<String, Value>, mend: bool) -> Result<Region, Stri
 
 fn keys(members: &Map<String, Value>) -> String {
     let keys: Vec<&str> = members.keys().map(String::as_str).collect();
-    format!("it has {}", keys.join(", "))
+    format!("members are {}", keys.join(", "))
 }
 
 fn fragment(b: &BBox) -> String {
     format!("xywh={},{},{},{}", b.x, b.y, b.width, b.height)
 }
 
-/// Points, a line or a polygon: as many x as y.
+/// Reads points, a line or a polygon: as many x as y.
 fn shape(kind: &str, members: &Map<String, Value>) -> Result<Vec<Region>, String> {
     let points = points(members)?;
     let image = |svg, fragment, point| Region {
@@ -153,37 +155,37 @@ fn shape(kind: &str, members: &Map<String, Value>) -> Result<Vec<Region>, String
     };
     let around = BBox::around(points.iter().copied()).ok();
     match (kind.trim_end_matches('s'), points.len()) {
-        (_, 0) => Err(format!("{kind} has no points")),
+        (_, 0) => Err(format!("{kind} without points")),
         ("point", _) => Ok(points.iter().map(|p| image(None, None, Some(*p))).collect()),
         ("polygon", n) if n < 3 => Err(format!("polygon has too few points: {n}")),
         ("polygon", _) => Ok(vec![image(drawn("polygon"), None, None)]),
-        // A line encloses nothing: what is left of it for a detector is the box around it.
+        // A line does not enclose an area: a detector gets the box around it.
         ("line", _) => Ok(vec![image(
             drawn("polyline"),
             around.as_ref().map(fragment),
             None,
         )]),
-        _ => Err(format!("kind of localization is not known: {SHAPE}{kind}")),
+        _ => Err(format!("unknown kind of localization: {SHAPE}{kind}")),
     }
 }
 
 fn points(members: &Map<String, Value>) -> Result<Vec<[f64; 2]>, String> {
     let numbers = |key: &str| -> Result<Vec<f64>, String> {
-        let no_list = || format!("{key} is no list of numbers: {}", keys(members));
+        let not_a_list = || format!("{key} is not a list of numbers: {}", keys(members));
         let list: Vec<&Value> = match members.get(key) {
             Some(Value::Array(list)) => list.iter().collect(),
-            // One point is also written without brackets.
+            // A single point may be written without brackets.
             Some(one) => vec![one],
-            None => return Err(no_list()),
+            None => return Err(not_a_list()),
         };
         let all: Option<Vec<f64>> = list.into_iter().map(number).collect();
-        all.ok_or_else(no_list)
+        all.ok_or_else(not_a_list)
     };
     let (x, y) = (numbers("x")?, numbers("y")?);
     match x.len() == y.len() {
         true => Ok(x.into_iter().zip(y).map(|(x, y)| [x, y]).collect()),
         false => Err(format!(
-            "x and y differ in number: {} and {}",
+            "x and y have different lengths: {} and {}",
             x.len(),
             y.len()
         )),
@@ -195,8 +197,8 @@ fn reference(members: &Map<String, Value>) -> Result<Option<String>, String> {
     let Some(named) = named else {
         return Ok(None);
     };
-    let no_uuid = || format!("image reference is no UUID: {}", excerpt(&named));
-    uuid(&named).map(Some).ok_or_else(no_uuid)
+    let not_a_uuid = || format!("image reference is not a UUID: {}", excerpt(&named));
+    uuid(&named).map(Some).ok_or_else(not_a_uuid)
 }
 
 #[cfg(test)]
@@ -206,13 +208,13 @@ mod tests {
 
     const REFERENCE: &str = "cf228433-d0dd-4f1e-2b6d-6df50ea49d1e";
 
-    fn of(link: &str, value: &str) -> Result<Localization, String> {
+    fn of(link: &str, value: &str) -> Result<ParsedLocalization, String> {
         let association = json!({"link_name": link, "link_value": value});
         assert!(is_localization(&association));
         read(&association, false)
     }
 
-    fn mended(link: &str, value: &str) -> Result<Localization, String> {
+    fn repaired(link: &str, value: &str) -> Result<ParsedLocalization, String> {
         read(&json!({"link_name": link, "link_value": value}), true)
     }
 
@@ -238,7 +240,7 @@ mod tests {
             ),
         ];
         for (value, wanted) in cases {
-            let found = mended("bounding box", &value).unwrap();
+            let found = repaired("bounding box", &value).unwrap();
             assert_eq!(
                 found.regions[0].fragment.as_deref(),
                 Some(wanted),
@@ -291,63 +293,67 @@ mod tests {
             (
                 "bounding box",
                 "{\"comment\":\"a\tb\"}",
-                "box has no x: it has comment",
+                "x of the box is missing: members are comment",
             ),
             (
                 "bounding box",
                 &long,
-                "link_value was cut off by the database: ",
+                "link_value was truncated by the database: ",
             ),
-            ("bounding box", "[1,2]", "link_value is no object: [1,2]"),
+            (
+                "bounding box",
+                "[1,2]",
+                "link_value is not an object: [1,2]",
+            ),
             (
                 "bounding box",
                 "{\"x\":1,\"y\":2,\"height\":4}",
-                "box has no width: it has x, y, height",
+                "width of the box is missing: members are x, y, height",
             ),
             (
                 "bounding box",
                 "{\"x\":null,\"y\":2,\"width\":1,\"height\":4}",
-                "box has no x: ",
+                "x of the box is missing: ",
             ),
             (
                 "bounding box",
                 "{\"x\":\"left\",\"y\":2,\"width\":1,\"height\":4}",
-                "box has a x that is no number: \"left\"",
+                "x of the box is not a number: \"left\"",
             ),
             (
                 "bounding box",
                 "{\"x\":1,\"y\":2,\"width\":0,\"height\":4}",
-                "box has no extent: 0 x 4",
+                "box is empty: 0 x 4",
             ),
             (
                 "bounding box",
                 "{\"x\":1,\"y\":2,\"width\":3,\"height\":-4}",
-                "box has no extent: 3 x -4",
+                "box is empty: 3 x -4",
             ),
             (
                 "bounding box",
                 "{\"x\":1,\"y\":2,\"width\":3,\"height\":4,\"image_reference_uuid\":\"7\"}",
-                "image reference is no UUID: 7",
+                "image reference is not a UUID: 7",
             ),
             (
                 "bounding box",
                 "{\"x\":1.5,\"y\":2,\"width\":3,\"height\":4}",
-                "box has a x that is no whole number, --mend-boxes takes it: 1.5",
+                "x of the box is not a whole number, --repair-boxes accepts it: 1.5",
             ),
             (
                 "bounding box",
                 "{\"x\":1,\"y\":2,\"width\":3.0,\"height\":4}",
-                "box has a width that is no whole number, --mend-boxes takes it: 3.0",
+                "width of the box is not a whole number, --repair-boxes accepts it: 3.0",
             ),
             (
                 "bounding box",
                 "{\"x\":1,\"y\":\"2\",\"width\":3,\"height\":4}",
-                "box has a y that is no whole number, --mend-boxes takes it: \"2\"",
+                "y of the box is not a whole number, --repair-boxes accepts it: \"2\"",
             ),
             (
                 "bounding box",
                 "{\"x\":1,\"y\":-2,\"width\":3,\"height\":4}",
-                "box begins outside of its picture, --mend-boxes takes it: 1, -2",
+                "box begins outside its image, --repair-boxes accepts it: 1, -2",
             ),
             (
                 "localization-polygon",
@@ -362,17 +368,17 @@ mod tests {
             (
                 "localization-line",
                 "{\"x\":[1,\"b\"],\"y\":[1,2]}",
-                "x is no list of numbers",
+                "x is not a list of numbers",
             ),
             (
                 "localization-point",
                 "{\"x\":[],\"y\":[]}",
-                "point has no points",
+                "point without points",
             ),
             (
                 "localization-blob",
                 "{\"x\":[1],\"y\":[1]}",
-                "kind of localization is not known: localization-blob",
+                "unknown kind of localization: localization-blob",
             ),
         ];
         for (link, value, wanted) in cases {
@@ -381,7 +387,7 @@ mod tests {
         }
         assert_eq!(
             read(&json!({"link_name": "bounding box"}), false).unwrap_err(),
-            "link_value is not there"
+            "link_value is missing"
         );
     }
 }

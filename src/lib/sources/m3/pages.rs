@@ -1,62 +1,22 @@
-//! Pages of observations, followed to the last one: by what the service counts, and by what it really answers.
+//! Pages of observations, followed to the last one: as many as the service reports, and as many as it really returns.
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::rows::Row;
+use super::observations::ObservationRow;
+use super::requests::{M3, message};
+use super::span::{Span, UNPICTURED};
 use super::task::Task;
-use super::{M3, said};
-use crate::sources::names::{below, encoded};
-use crate::sources::{Answer, Found, Request, Tally};
+use crate::sources::concept_names::{below, encoded};
+use crate::sources::{Answer, Count, Found, Request};
 use crate::summary::Reject;
 
-/// Some of the observations that bear a name, in the order of the service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// How many come before.
-    pub offset: u64,
-    /// How many are asked for.
-    pub limit: u64,
-    /// How many there are in all, as the service counts them.
-    pub counted: Option<u64>,
-    /// Whether those after these are asked for when these are read.
-    pub is_last: bool,
-    /// The first observation of the page before, by which a service is found out that gives one page for ever.
-    pub before: Option<String>,
-}
-
 /// The most pages that are planned before one of them is read.
-const MOST_AT_ONCE: u64 = 10_000;
-
-impl Span {
-    /// What to ask for after `read` of these were answered; none when that is all.
-    fn rest(&self, read: u64, first: Option<String>, page_size: u64) -> Option<Span> {
-        let is_full = read >= self.limit;
-        let reached = self.offset + read;
-        let limit = match (is_full, self.is_last, self.counted) {
-            _ if read == 0 => return None,
-            (true, false, _) => return None,
-            (true, true, _) => page_size,
-            (false, _, Some(counted)) if reached >= counted => return None,
-            // Shorter than asked for, and not the end: a cap. Go on from what was really answered.
-            (false, true, _) => page_size,
-            (false, false, _) => self.limit - read,
-        };
-        Some(Span {
-            offset: reached,
-            limit,
-            before: first,
-            ..self.clone()
-        })
-    }
-}
-
-/// Count: observations that have no picture to put boxes on, and are not asked for.
-pub const UNPICTURED: &str = "observations_without_picture";
+const MAX_PLANNED: u64 = 10_000;
 
 impl M3 {
+    /// Requests how many observations have a name.
     pub(super) fn ask_count(&self, name: &str) -> Request {
         let path = match self.options.unpictured {
             true => format!("observations/concept/count/{}", encoded(name)),
@@ -65,16 +25,17 @@ impl M3 {
         Task::Count(name.to_owned()).ask(&below(&self.services.anno.url, &path))
     }
 
+    /// Requests how many observations have a name, including those without an image.
     pub(super) fn ask_count_all(&self, name: &str, pictured: u64) -> Request {
         let path = format!("observations/concept/count/{}", encoded(name));
         Task::CountAll { pictured }.ask(&below(&self.services.anno.url, &path))
     }
 
-    /// The pages of a name: all at once where their number is known, else one after the other.
+    /// The pages of a name: all at once if their number is known, else one after the other.
     pub(super) fn plan(&self, name: &str, counted: Option<u64>, url: &str) -> Vec<Request> {
-        let limit = self.asked.page_size();
-        // However many are counted, so many are asked for at once; the last of these leads to the rest.
-        let pages = counted.unwrap_or(0).div_ceil(limit).clamp(1, MOST_AT_ONCE);
+        let limit = self.query.page_size();
+        // As many pages as the service reports are requested at once; the last of them leads to the rest.
+        let pages = counted.unwrap_or(0).div_ceil(limit).clamp(1, MAX_PLANNED);
         let span = |page: u64| Span {
             offset: page * limit,
             limit,
@@ -103,12 +64,12 @@ impl M3 {
         Task::Page { name, span }.ask(&url)
     }
 
-    /// The same page by a search that takes the name in its body. It finds parts of that name too.
+    /// Requests the same page by a search with the name in the request body. It also finds names that contain it.
     pub(super) fn ask_search(&self, name: &str, span: Span) -> Request {
         let body =
             json!({"concepts": [name], "limit": span.limit, "offset": span.offset, "data": true});
         let name = name.to_owned();
-        // It finds more than what is counted by concept.
+        // The search finds more than the service counts by concept.
         let span = Span {
             counted: None,
             ..span
@@ -120,6 +81,7 @@ impl M3 {
         }
     }
 
+    /// Reads a page.
     pub(super) fn page(&self, name: &str, span: &Span, document: &Value, answer: &Answer) -> Found {
         let mut found = Found::default();
         let url = &answer.request.location;
@@ -130,35 +92,42 @@ impl M3 {
             document
         };
         let Value::Array(rows) = list else {
-            let problem = format!("is no list of observations{}", said(document));
+            let problem = format!(
+                "response is not a list of observations{}",
+                message(document)
+            );
             let reject = Reject::new(url, name, "observations", problem);
             found.rejects.push(reject);
             return found;
         };
-        // A search matches the other concept of associations too, and moments without images.
+        // A search also matches the second concept of associations, and moments without images.
         let is_meant = |row: &&Value| !is_search || row["concept"].as_str() == Some(name);
-        let meant: Vec<Row> = rows.iter().filter(is_meant).map(Row::flat).collect();
-        found.tallies.push(Tally {
+        let meant: Vec<ObservationRow> = rows
+            .iter()
+            .filter(is_meant)
+            .map(ObservationRow::flat)
+            .collect();
+        found.expected.push(Count {
             name: name.to_owned(),
             counted: span.counted,
-            met: meant.iter().map(Row::name).collect(),
+            found: meant.iter().map(ObservationRow::name).collect(),
         });
-        let first = rows.first().map(|row| Row::flat(row).name());
+        let first = rows.first().map(|row| ObservationRow::flat(row).name());
         if first.is_some() && first == span.before {
             return found;
         }
         for row in meant {
-            if self.asked.all {
+            if self.query.all {
                 let moment = self.ask_moment(&row.moment());
                 found.next.push(moment.after(url));
             }
             self.row(&row, url, &mut found);
         }
         let read = rows.len() as u64;
-        if let Some(rest) = span.rest(read, first, self.asked.page_size()) {
+        if let Some(rest) = span.rest(read, first, self.query.page_size()) {
             if read < span.limit && span.counted.is_some() {
                 found.notes.push(
-                    "pages are shorter than asked for: the service has a limit of its own, and was asked for the rest".into(),
+                    "pages are shorter than requested: the service has a limit of its own; all observations were requested nevertheless".into(),
                 );
             }
             let request = match is_search {
@@ -170,19 +139,19 @@ impl M3 {
         found
     }
 
-    /// Holds what was met against what the service counts: of every name as many as it says.
+    /// Compares the number of observations found with the number that the service reports, for each name.
     pub(super) fn reconcile(&self, found: &mut Found) {
         let mut names: BTreeMap<String, (Option<u64>, HashSet<String>)> = BTreeMap::new();
-        for tally in std::mem::take(&mut found.tallies) {
-            let (counted, met) = names.entry(tally.name).or_default();
-            *counted = counted.or(tally.counted);
-            met.extend(tally.met);
+        for count in std::mem::take(&mut found.expected) {
+            let (counted, met) = names.entry(count.name).or_default();
+            *counted = counted.or(count.counted);
+            met.extend(count.found);
         }
         found.count("names", names.len() as u64);
         match found.counts.get(UNPICTURED).copied().unwrap_or(0) {
             0 => {}
             n => found.notes.push(format!(
-                "{n} observations are of moments without a picture: --unpictured lists their boxes"
+                "{n} observations are of moments without an image: --unpictured lists their boxes"
             )),
         }
         for (name, (counted, met)) in names {
@@ -191,11 +160,11 @@ impl M3 {
             match counted {
                 Some(counted) if met < counted => {
                     let url = below(&self.services.images.url, &encoded(&name));
-                    let problem = format!("observations are missing: the service counts {counted} of \"{name}\" and gives {met}");
+                    let problem = format!("observations are missing: the service reports {counted} of \"{name}\" and returns {met}");
                     found.rejects.push(Reject::new(url, name, "count", problem));
                 }
                 Some(counted) if met > counted => found.notes.push(format!(
-                    "there are more observations of \"{name}\" than the service counts: all are read"
+                    "there are more observations of \"{name}\" than the service reports: all are used"
                 )),
                 _ => {}
             }

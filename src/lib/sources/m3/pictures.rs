@@ -1,22 +1,22 @@
-//! Which picture of its moment a box is put on, when everything is read: one picture, one observation.
+//! Chooses the image of its moment for each box, when everything is read. One image becomes one observation.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::rows::{self, OBSERVATION, PART, TAXON};
-use super::{Options, Prefer};
+use super::observations::{self, OBSERVATION, PART, TAXON};
+use super::options::{M3Options, Prefer};
 use crate::contracts::{Annotation, Body, Frame, Observation};
-use crate::sources::{About, Found, Node, Placed};
+use crate::sources::{About, Found, Placed, TreeNode};
 use crate::summary::Reject;
 use crate::values::{id, side, text};
 
-/// What stands at the end of the fields of rejected localizations.
+/// The end of the field of rejected localizations.
 const FIELD: &str = "/link_value";
 
-/// Puts every box on a picture, or leaves it out with a reason; pictures without boxes go.
-pub fn choose(mut found: Found, options: &Options) -> Found {
-    let former = Names::of(&found.taxa);
+/// Puts every box on an image or rejects it. Images without boxes are dropped.
+pub fn choose(mut found: Found, options: &M3Options) -> Found {
+    let former = PrimaryNames::of(&found.taxa);
     let abouts = abouts(std::mem::take(&mut found.manifests));
     let moments = moments(
         std::mem::take(&mut found.observations),
@@ -43,14 +43,14 @@ pub fn choose(mut found: Found, options: &Options) -> Found {
             name(annotation, &former, options);
         }
     }
-    tell(&mut found.observations, &abouts);
-    group(&mut found.observations, &abouts);
-    account(&mut found);
+    add_metadata(&mut found.observations, &abouts);
+    assign_groups(&mut found.observations, &abouts);
+    count_boxes(&mut found);
     found
 }
 
-/// boxes = those on pictures + those rejected, whether when they were read or when they were placed.
-fn account(found: &mut Found) {
+/// boxes = boxes on images + rejected boxes, whether they were rejected when read or when placed.
+fn count_boxes(found: &mut Found) {
     let rejected = found
         .rejects
         .iter()
@@ -68,7 +68,7 @@ fn is_part(annotation: &Annotation) -> bool {
     regions.any(|r| r.fragment.is_some() || r.svg.is_some() || r.point.is_some())
 }
 
-/// Pages and moments tell of the same record: it is left out once.
+/// Pages and moments may report the same record: it is rejected once.
 fn once(rejects: Vec<Reject>) -> Vec<Reject> {
     let mut seen = HashSet::new();
     let is_new =
@@ -78,14 +78,14 @@ fn once(rejects: Vec<Reject>) -> Vec<Reject> {
     rejects
 }
 
-/// A moment: its pictures, sorted by UUID, and the boxes drawn on any of them.
+/// A moment: its images, sorted by UUID, and the boxes drawn on any of them.
 #[derive(Default)]
 struct Moment {
     pictures: Vec<Observation>,
     boxes: Vec<Placed>,
 }
 
-/// Moments in the order in which they were first met. The same record met again counts as the first time.
+/// Moments in the order in which they were first found. Repeated records are ignored.
 fn moments(pictures: Vec<Observation>, boxes: Vec<Placed>) -> Vec<Moment> {
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut moments: Vec<Moment> = Vec::new();
@@ -119,7 +119,7 @@ fn moments(pictures: Vec<Observation>, boxes: Vec<Placed>) -> Vec<Moment> {
 }
 
 impl Moment {
-    /// Adds a picture, or what is new about one that is there.
+    /// Adds an image, or what is new about a known one.
     fn add(&mut self, picture: Observation) {
         let Some(known) = self.pictures.iter_mut().find(|p| p.id == picture.id) else {
             return self.pictures.push(picture);
@@ -140,14 +140,14 @@ impl Moment {
         placed.or_else(|| pictures().find_map(|p| p.source.manifest.as_deref()))
     }
 
-    /// The pictures that boxes are put on, each with its boxes.
+    /// The images that boxes are put on, each with its boxes.
     fn settle(
         mut self,
         video: Option<&About>,
         listed: &BTreeSet<String>,
-        options: &Options,
+        options: &M3Options,
     ) -> (Vec<Observation>, Vec<Reject>) {
-        // Looked up for a box, and then found with another moment.
+        // Was requested for a box, and belongs to another moment.
         self.pictures
             .retain(|p| is_listed(p) || !listed.contains(&p.id));
         let boxes = std::mem::take(&mut self.boxes);
@@ -191,12 +191,12 @@ fn reject(placed: &Placed, problem: String) -> Reject {
     Reject::new(&placed.document, observation, &field, problem)
 }
 
-/// Whether the moment itself names a picture.
+/// Whether the moment itself lists an image.
 fn is_listed(picture: &Observation) -> bool {
     !picture.group.is_empty()
 }
 
-/// What is said of moments and videos, by UUID. Each observation of a moment tells of it, and adds its observer.
+/// Metadata of moments and videos, by UUID. Each observation of a moment adds its observer.
 fn abouts(all: Vec<About>) -> HashMap<String, About> {
     let mut abouts: HashMap<String, About> = HashMap::new();
     for about in all {
@@ -217,8 +217,8 @@ fn abouts(all: Vec<About>) -> HashMap<String, About> {
     abouts
 }
 
-/// What moment and video say of their pictures.
-fn tell(pictures: &mut [Observation], abouts: &HashMap<String, About>) {
+/// Adds the metadata of moment and video to their images.
+fn add_metadata(pictures: &mut [Observation], abouts: &HashMap<String, About>) {
     for picture in pictures {
         let source = &mut picture.source;
         let of = |name: &Option<String>| abouts.get(name.as_ref()?);
@@ -235,23 +235,23 @@ struct Choice<'a> {
     video: Option<Frame>,
     /// The image references that moments list.
     listed: &'a BTreeSet<String>,
-    options: &'a Options,
+    options: &'a M3Options,
 }
 
 impl Choice<'_> {
     fn picture_for(&self, annotation: &Annotation) -> Result<usize, String> {
-        match rows::reference(annotation) {
+        match observations::reference(annotation) {
             Some(named) => self.named(named),
             None => self.unnamed(),
         }
     }
 
-    /// The picture that a box names, or one of the same size in its place.
+    /// The image that a box names, or another one of the same size.
     fn named(&self, name: &str) -> Result<usize, String> {
         let Some(own) = self.pictures.iter().position(|p| p.id == name) else {
             return Err(match self.listed.contains(name) {
                 true => format!("image reference is of another moment: {name}"),
-                false => format!("image reference is not there: {name}"),
+                false => format!("image reference does not exist: {name}"),
             });
         };
         let same: Vec<usize> = self.same_size(own);
@@ -262,16 +262,18 @@ impl Choice<'_> {
         self.best(same).ok_or_else(|| self.why_not(own))
     }
 
-    /// Drawn on the video itself: the picture of the moment, where there is no doubt which.
+    /// For a box drawn on the video itself: the image of the moment, if it is clear which.
     fn unnamed(&self) -> Result<usize, String> {
         let usable: Vec<usize> = self.all().filter(|at| self.is_usable(*at)).collect();
         let clear = usable.iter().copied().filter(|at| !self.is_overlay(*at));
         let clear: Vec<usize> = clear.collect();
         let mut fit = if clear.is_empty() { usable } else { clear };
         if fit.is_empty() {
-            let nothing = "box names no image reference, and the moment has no image";
+            let nothing = "box names no image reference, and its moment does not have an image";
             let why = self.all().next().map(|at| self.why_not(at));
-            return Err(why.map_or(nothing.into(), |why| format!("{nothing} of use: {why}")));
+            return Err(why.map_or(nothing.into(), |why| {
+                format!("{nothing} that can be used: {why}")
+            }));
         }
         let drawn = self.video.map(|f| [f.width as u32, f.height as u32]);
         if let Some(drawn) = drawn {
@@ -279,7 +281,7 @@ impl Choice<'_> {
             fit.retain(|at| self.declared(*at).is_none_or(|size| size == drawn));
             if fit.is_empty() {
                 return Err(format!(
-                    "box names no image reference, and no image of its moment is of the size of the video: {drawn:?}, {sizes:?}"
+                    "box names no image reference, and no image of its moment has the size of the video: {drawn:?}, {sizes:?}"
                 ));
             }
         }
@@ -290,10 +292,11 @@ impl Choice<'_> {
                 fit.len()
             ));
         }
-        self.best(fit).ok_or_else(|| "moment has no image".into())
+        self.best(fit)
+            .ok_or_else(|| "moment does not have an image".into())
     }
 
-    /// Boxes of one moment that are spread over pictures of one size go onto one of these.
+    /// Moves boxes of one moment that are on several images of one size onto one of these.
     fn merge(&self, chosen: &mut [(usize, Placed)]) {
         let used: BTreeSet<usize> = chosen.iter().map(|(at, _)| *at).collect();
         for (at, _) in chosen {
@@ -307,7 +310,7 @@ impl Choice<'_> {
         0..self.pictures.len()
     }
 
-    /// A picture and those that are declared to be of its size.
+    /// An image and those that are declared to have the same size.
     fn same_size(&self, own: usize) -> Vec<usize> {
         let size = self.declared(own);
         let is_same = |at: &usize| *at == own || (size.is_some() && self.declared(*at) == size);
@@ -330,10 +333,10 @@ impl Choice<'_> {
     }
 
     fn is_usable(&self, at: usize) -> bool {
-        rows::has_address(&self.pictures[at]) && (self.options.overlays || !self.is_overlay(at))
+        observations::has_url(&self.pictures[at]) && (self.options.overlays || !self.is_overlay(at))
     }
 
-    /// Whether words are burnt into the picture.
+    /// Whether text is burnt into the image.
     fn is_overlay(&self, at: usize) -> bool {
         let label = self.pictures[at].source.labels.image.as_deref();
         let label = label.unwrap_or_default().to_ascii_lowercase();
@@ -343,10 +346,12 @@ impl Choice<'_> {
     fn why_not(&self, at: usize) -> String {
         let picture = &self.pictures[at];
         match &picture.image.url {
-            None => format!("image has no address: {}", picture.id),
-            Some(url) if !rows::has_address(picture) => format!("image has no web address: {url}"),
+            None => format!("URL of the image is missing: {}", picture.id),
+            Some(url) if !observations::has_url(picture) => {
+                format!("URL of the image is not a web URL: {url}")
+            }
             Some(_) => format!(
-                "image has words burnt in, --overlays takes it: {}",
+                "image has burnt-in text, --overlays accepts it: {}",
                 picture.id
             ),
         }
@@ -357,7 +362,7 @@ impl Choice<'_> {
         Some([image.width?, image.height?])
     }
 
-    /// The size of a picture that declares none: that of its neighbours if they agree, else that of the video.
+    /// The size of an image in pixels: declared, else that of the other images if they agree, else that of the video.
     fn size(&self, at: usize) -> Option<[u32; 2]> {
         let sizes: BTreeSet<[u32; 2]> = self.all().filter_map(|at| self.declared(at)).collect();
         let agreed = (sizes.len() == 1).then(|| sizes.first().copied()).flatten();
@@ -366,13 +371,13 @@ impl Choice<'_> {
     }
 }
 
-/// The names that concepts had, and have.
-struct Names {
+/// Former and alternative names → primary names.
+struct PrimaryNames {
     primary: HashMap<String, String>,
 }
 
-impl Names {
-    fn of(taxa: &[Node]) -> Self {
+impl PrimaryNames {
+    fn of(taxa: &[TreeNode]) -> Self {
         let own: HashSet<&str> = taxa.iter().map(|node| node.name.as_str()).collect();
         let mut primary = HashMap::new();
         for node in taxa {
@@ -383,12 +388,12 @@ impl Names {
                     .or_insert_with(|| node.name.clone());
             }
         }
-        Names { primary }
+        PrimaryNames { primary }
     }
 }
 
-/// Names the concept of a box: the primary name, and the part it is around.
-fn name(annotation: &mut Annotation, former: &Names, options: &Options) {
+/// Sets the class of a box: the primary name of the concept, and the part of the animal.
+fn name(annotation: &mut Annotation, former: &PrimaryNames, options: &M3Options) {
     let attributes = &mut annotation.attributes;
     if let Some(annotator) = attributes.get("annotator").cloned() {
         attributes.entry("observer".into()).or_insert(annotator);
@@ -414,18 +419,18 @@ fn name(annotation: &mut Annotation, former: &Names, options: &Options) {
     }];
 }
 
-/// What must not straddle a split: the dive, else the folder of the pictures, else the video.
-fn group(pictures: &mut [Observation], videos: &HashMap<String, About>) {
+/// Sets the groups: the dive, else the folder of the images, else the video.
+fn assign_groups(pictures: &mut [Observation], videos: &HashMap<String, About>) {
     let folders: BTreeSet<Option<String>> = pictures.iter().map(folder).collect();
     let all: BTreeSet<&Option<String>> = pictures.iter().map(|p| &p.source.manifest).collect();
-    // One folder for all the videos there are tells no dive from another.
-    let folders_tell = folders.len() > 1 || all.len() == 1;
+    // A single folder for several videos does not tell dives apart.
+    let folders_differ = folders.len() > 1 || all.len() == 1;
     for picture in pictures {
         let video = picture.source.manifest.clone();
         let dive = video
             .as_ref()
             .and_then(|video| videos.get(video)?.label.clone());
-        let folder = folder(picture).filter(|_| folders_tell);
+        let folder = folder(picture).filter(|_| folders_differ);
         let group = dive.or(folder).or(video);
         picture.group = group.unwrap_or_else(|| picture.id.clone());
     }
@@ -435,7 +440,7 @@ fn folder(picture: &Observation) -> Option<String> {
     crate::values::folder(picture.image.url.as_deref())
 }
 
-/// The metadata keys of a video.
+/// The metadata of a video.
 pub fn about(media: &Value) -> Option<About> {
     let label = text(&media["video_sequence_name"]);
     let keys = [

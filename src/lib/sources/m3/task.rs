@@ -1,36 +1,36 @@
-//! What each document is asked for: the memo of its request.
+//! What each document is requested for: the memo of its request.
 
 use serde::{Deserialize, Serialize};
 
-use super::pages::Span;
-use crate::sources::{From, Request};
+use super::span::Span;
+use crate::sources::{Referrer, Request};
 
-/// What a document is asked for.
+/// What a document is requested for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Task {
-    /// What the knowledge base says of a concept as typed, and what is below it.
+    /// A concept, as typed, in the knowledge base, and everything below it.
     Entry(String),
-    /// What is above a concept.
+    /// The concepts above a concept.
     Branch,
-    /// The whole tree.
+    /// The whole tree of the knowledge base.
     Tree,
-    /// All names of the knowledge base, to find those near one that it does not know.
+    /// All names of the knowledge base, to find those similar to an unknown one.
     Names(String),
-    /// All names that observations bear, to find one as typed.
+    /// All names that observations have, to find one as typed.
     Known {
         /// The name as typed.
         typed: String,
-        /// Names near it that are known elsewhere.
-        near: Vec<String>,
+        /// Similar names in the knowledge base.
+        similar: Vec<String>,
     },
-    /// How many observations of moments with a picture bear a name.
+    /// How many observations of moments with an image have a name.
     Count(String),
-    /// How many observations bear a name, with a picture or without.
+    /// How many observations have a name, with an image or without.
     CountAll {
-        /// How many of them are of moments with a picture.
+        /// How many of them are of moments with an image.
         pictured: u64,
     },
-    /// Some of the observations that bear a name.
+    /// Some of the observations of a name.
     Page {
         /// The name.
         name: String,
@@ -59,13 +59,13 @@ impl Task {
         }
     }
 
-    /// The request of a document for this.
+    /// The request of a document for this task.
     pub fn ask(self, url: &str) -> Request {
         Request {
             location: url.to_owned(),
             // An enum of texts and numbers is always JSON.
             memo: serde_json::to_string(&self).unwrap_or_default(),
-            from: Some(From {
+            from: Some(Referrer {
                 document: "command line".into(),
                 role: self.role(),
                 manifest: None,
@@ -75,9 +75,9 @@ impl Task {
         }
     }
 
-    /// What a document was asked for.
+    /// The task of a request.
     pub fn of(request: &Request) -> Self {
-        // Every request of this source is made by `ask`.
+        // All requests of this source are made by `ask`.
         serde_json::from_str(&request.memo).unwrap_or(Task::Tree)
     }
 
@@ -96,7 +96,7 @@ impl Task {
 }
 
 impl Request {
-    /// The same, named by a document.
+    /// The same request, with the document that led to it.
     pub(super) fn after(mut self, document: &str) -> Self {
         if let Some(from) = &mut self.from {
             from.document = document.to_owned();

@@ -1,0 +1,129 @@
+//! What `recto-download` leaves beside the images: the image map, the journal, the list of failures.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::json::parse_json;
+use crate::error::Error;
+use crate::{files, values};
+
+/// `image_map.json`: image id → path, relative to the map's own folder, `/` as separator. It lists only files that
+/// exist and were verified.
+pub type ImageMap = BTreeMap<String, String>;
+
+/// Reads `image_map.json`. Ids that are UUIDs are found in lower case too: m3-download keeps the case of its source.
+///
+/// # Errors
+/// The file cannot be read, or is not a JSON object of texts.
+pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
+    let bytes = files::read(path)
+        .map_err(|e| e.hint("`recto-download` writes it; --image-map names another"))?;
+    let mut map: ImageMap = parse_json(&bytes, &path.display().to_string())?;
+    let lower = |(id, file): (&String, &String)| {
+        let lower = values::uuid(id).filter(|lower| lower != id)?;
+        Some((lower, file.clone()))
+    };
+    let lower: Vec<(String, String)> = map.iter().filter_map(lower).collect();
+    for (id, file) in lower {
+        map.entry(id).or_insert(file);
+    }
+    Ok(map)
+}
+
+/// Publishes `image_map.json` from pairs in the order of ids. The pairs are streamed, not collected in memory.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_image_map<'a>(
+    path: &Path,
+    pairs: impl Iterator<Item = (&'a str, String)>,
+) -> Result<(), Error> {
+    files::write_through(path, |out| {
+        let mut json = serde_json::Serializer::pretty(&mut *out);
+        json.collect_map(pairs)?;
+        out.write_all(b"\n")
+    })
+}
+
+/// One line of `downloads.jsonl`, the journal of finished images. Of several lines with one id the last one holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Download {
+    /// Always `download/1`: the name and version of this shape.
+    #[schemars(extend("const" = "download/1"))]
+    pub recto: String,
+    /// Image id.
+    pub id: String,
+    /// Path relative to the journal's own folder, `/` as separator.
+    pub path: String,
+    /// The URI requested, or the base URI of the service when regions of it were joined.
+    pub uri: String,
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the file, lower-case hex.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
+    /// Width of the image in the file, in pixels.
+    pub width: u32,
+    /// Height of the image in the file, in pixels.
+    pub height: u32,
+    /// Media type by content, such as `image/jpeg`.
+    pub media_type: String,
+    /// How the file was made: `bytes` (as received), `whole` (one Image API response, as received), `joined` (JPEG
+    /// regions joined into one JPEG symbol by symbol, without decoding pixels), `joined-coefficients` (the same, by
+    /// the coefficients of regions that are progressive or in several scans), `tiled` (JPEG regions as the tiles of a
+    /// BigTIFF), `stitched` (regions decoded and re-encoded), `encoded` (one response re-encoded).
+    #[schemars(extend("enum" = ["bytes", "whole", "joined", "joined-coefficients", "tiled", "stitched", "encoded"]))]
+    pub method: String,
+    /// Number of requests made, refused ones included.
+    pub attempts: u32,
+    /// Number of regions that were joined; 1 for a single response.
+    pub regions: u32,
+    /// ETag of the response, if there was a single response and it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Last-Modified of the response, if there was a single response and it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+    /// Time when it was finished, RFC 3339, UTC.
+    pub when: String,
+    /// What was adjusted: a wrong declared size, a size limit of the server that was discovered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The request with size and format. With other options it differs, and the image is downloaded again.
+    #[serde(default)]
+    pub asked: String,
+}
+
+impl Download {
+    /// The text of the `recto` member.
+    pub const NAME: &'static str = "download/1";
+}
+
+/// One row of `failures.csv`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// Image id.
+    pub id: String,
+    /// The URL of the last attempt.
+    pub url: String,
+    /// The path the file would have had.
+    pub path: String,
+    /// The kind of failure: `not-found`, `forbidden`, `too-many`, `server`, `network`, `certificate`, `timeout`,
+    /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`, `reserved`, `budget`,
+    /// `disk`.
+    pub kind: String,
+    /// HTTP status of the last attempt, if there was a response.
+    pub status: Option<u16>,
+    /// Number of requests made for this image.
+    pub attempts: u32,
+    /// What happened, as a message for people.
+    pub message: String,
+}
+
+impl Failure {
+    /// The header of `failures.csv`.
+    pub const HEADER: [&str; 7] = ["id", "url", "path", "kind", "status", "attempts", "message"];
+}

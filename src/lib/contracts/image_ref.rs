@@ -1,0 +1,122 @@
+//! Where the pixels of an image are, where it was found, and whose it is.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Metadata: key → values as the source gives them, HTML included.
+pub type Metadata = BTreeMap<String, Vec<String>>;
+
+/// Where the pixels of an image are. At least one of `url` and `service` is present.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("anyOf" = [{"required": ["url"]}, {"required": ["service"]}]))]
+pub struct ImageRef {
+    /// A URL that returns image bytes. Beside a service it is often a reduced copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// A IIIF image service, preferred over `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// Width in pixels as the source declares it. The downloaded file may have another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height in pixels as the source declares it. The downloaded file may have another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Media type as the source declares it, such as `image/jpeg`. `download` decides by the bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// SHA-256 of the file behind `url` as the source declares it, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
+    pub sha256: Option<String>,
+}
+
+impl ImageRef {
+    /// Width and height in pixels as the source declares them; none unless it declares both.
+    pub fn declared(&self) -> Option<[u32; 2]> {
+        Some([self.width?, self.height?])
+    }
+}
+
+/// A IIIF Image API service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Service {
+    /// Base URI as published, without a trailing slash or `/info.json`.
+    pub id: String,
+    /// Major version of the Image API: 1, 2 or 3.
+    #[schemars(range(min = 1, max = 3))]
+    pub version: u8,
+    /// Compliance level, 0 to 2, where declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<u8>,
+    /// The part of the service's image that is meant, `[x, y, width, height]` in pixels of the full image; absent: all
+    /// of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<[u32; 4]>,
+}
+
+impl Service {
+    /// The id of what is meant: the service, with the region as a media fragment where there is one.
+    pub fn name(&self) -> String {
+        match self.region {
+            Some([x, y, w, h]) => format!("{}#xywh={x},{y},{w},{h}", self.id),
+            None => self.id.clone(),
+        }
+    }
+}
+
+/// Where an image was found, and who owns it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Provenance {
+    /// The source: `iiif`, `table`, `m3`, `fathomnet`.
+    pub kind: String,
+    /// URL of the manifest (iiif), name of the table (table) or UUID of the video (m3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// Id of the canvas (iiif), row of the table (table), UUID of the moment in the video (m3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canvas: Option<String>,
+    /// Labels for people.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Licence or rights statement: a URI or a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<String>,
+    /// Attribution or required statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<String>,
+}
+
+impl Provenance {
+    /// The rights if they are a URI: IIIF allows nothing else in `rights` and `license` (Presentation 3.0 §3.2, 2.1
+    /// §3.4).
+    pub fn rights_uri(&self) -> Option<&str> {
+        self.rights.as_deref().filter(|text| is_uri(text))
+    }
+
+    /// The rights if they are a text and not a URI.
+    pub fn rights_text(&self) -> Option<&str> {
+        self.rights.as_deref().filter(|text| !is_uri(text))
+    }
+}
+
+fn is_uri(text: &str) -> bool {
+    let is_web = text.starts_with("http://") || text.starts_with("https://");
+    is_web && !text.contains(char::is_whitespace)
+}
+
+/// Labels, from the whole object down to the single image.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Labels {
+    /// Label of the manifest, such as the title of a book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// Label of the canvas, such as `folio 3 recto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canvas: Option<String>,
+    /// Label of the image, such as the spectral band of a capture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}

@@ -1,0 +1,103 @@
+//! The files between the stages as types, and the only code that reads and writes them. `schemas/` is generated from
+//! these types; `docs/contracts.md` explains them to users.
+//!
+//! | file | written by | read by | type |
+//! |---|---|---|---|
+//! | `digest.json` | `recto-digest` | `recto-extract` | [`Digest`] |
+//! | `localizations.json` | `recto-extract` | `recto-download`, `recto-reformat`, `recto-serve` | [`Localizations`] |
+//! | `image_map.json` | `recto-download` | `recto-reformat`, `recto-serve` | [`ImageMap`] |
+//! | `downloads.jsonl`, a line | `recto-download` | `recto-download` | [`Download`] |
+//! | `failures.csv`, a row | `recto-download` | people | [`Failure`] |
+//! | `dataset.json` | `recto-reformat` | people, `recto-reformat` | [`DatasetFile`] |
+//! | a file of reviews, a line | `recto-serve --review` | `recto-digest`, `recto-extract` | [`Review`] |
+//!
+//! Coordinates are `f64` in pixels, unless a field says otherwise. The origin is the outer corner of the top-left
+//! pixel, x grows to the right and y downwards. A box `[x, y, width, height]` covers `[x, x+width) × [y, y+height)`.
+//!
+//! Unknown members are ignored, so that an older program can read a newer file of the same version.
+
+pub mod canvas;
+pub mod m3_download;
+pub mod review;
+
+mod annotation;
+mod dataset;
+mod digest;
+mod download;
+mod each_image;
+mod envelope;
+mod geometry;
+mod image_ref;
+mod json;
+mod localizations;
+mod taxonomy;
+
+pub use annotation::{Annotation, Body, Region, Space};
+pub use dataset::{ClassCount, DatasetEntry, DatasetFile, PartCount};
+pub use digest::{Digest, Observation, SourceQuery};
+pub use download::{Download, Failure, ImageMap, read_image_map, write_image_map};
+pub use each_image::each_image;
+pub use envelope::{Contract, is_contract, parse, read};
+pub use geometry::{BBox, Frame, Number, Polygon};
+pub use image_ref::{ImageRef, Labels, Metadata, Provenance, Service};
+pub use json::{is_list, parse_json};
+pub use localizations::{Localization, Localizations, LocalizedImage};
+pub use review::Review;
+pub use taxonomy::{LineageStep, Taxon, Taxonomy};
+
+use crate::error::Error;
+
+impl Contract for Localizations {
+    const NAME: &'static str = "recto/localizations";
+    const WRITTEN_BY: &'static str = "recto-extract";
+
+    fn parse_list(bytes: &[u8], name: &str) -> Result<Self, Error> {
+        m3_download::localizations(bytes, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_is_named_by_line_column_and_member() {
+        let cases = [
+            (
+                "{\n \"contract\":\"recto/localizations\",\"version\":1,\n \"images\":[{\"id\":3}]}",
+                "x:3:18: `images[0].id`: invalid type: integer `3`, expected a string",
+            ),
+            ("{", "x:1:1: EOF while parsing an object"),
+            (
+                "{\"contract\":\"recto/digest\",\"version\":1}",
+                "x: is a recto/digest file, recto/localizations was expected",
+            ),
+            (
+                "{\"version\":1}",
+                "x: `contract` is missing, recto/localizations was expected",
+            ),
+            (
+                "{\"contract\":\"recto/localizations\",\"version\":9}",
+                "x: version 9 of recto/localizations, this program knows 1 to 1",
+            ),
+            (
+                "\"\"",
+                "x:1:1: is not an object, recto/localizations was expected",
+            ),
+            (
+                "[]",
+                "x: is a list, but not of the localizations of m3-download: no record has `localization`",
+            ),
+        ];
+        for (text, message) in cases {
+            let error = parse::<Localizations>(text.as_bytes(), "x")
+                .unwrap_err()
+                .to_string();
+            assert_eq!(
+                error.lines().next().unwrap(),
+                format!("error: {message}"),
+                "{text}"
+            );
+        }
+    }
+}

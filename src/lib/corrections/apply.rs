@@ -1,0 +1,361 @@
+//! Applies corrections to a set of images.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use super::correction::{Change, Correction, Shape};
+use super::review_file::LocatedCorrection;
+use crate::contracts::canvas::{annotation_of, id_on_image, is_same_canvas};
+use crate::contracts::{Localization, LocalizedImage};
+use crate::summary::Reject;
+
+/// An image whose boxes can be corrected.
+pub trait Correctable {
+    /// The image with its boxes.
+    fn about(&self) -> &LocalizedImage;
+    /// The image with its boxes, to change them.
+    fn about_mut(&mut self) -> &mut LocalizedImage;
+    /// Width and height of the space that its boxes are in, if known.
+    fn size(&self) -> Option<[f64; 2]>;
+}
+
+impl Correctable for LocalizedImage {
+    fn about(&self) -> &LocalizedImage {
+        self
+    }
+
+    fn about_mut(&mut self) -> &mut LocalizedImage {
+        self
+    }
+
+    fn size(&self) -> Option<[f64; 2]> {
+        self.frame.map(|frame| [frame.width, frame.height])
+    }
+}
+
+/// Positions of images in a set, by id and by group. Corrections do not change them.
+#[derive(Clone, Debug, Default)]
+pub struct ImageIndex {
+    of_id: HashMap<String, usize>,
+    of_group: HashMap<String, Vec<usize>>,
+}
+
+impl ImageIndex {
+    /// Indexes a set. Of several images with one id, the first is meant.
+    pub fn of<'a>(images: impl Iterator<Item = (&'a str, &'a LocalizedImage)>) -> Self {
+        let mut places = ImageIndex::default();
+        for (at, (id, image)) in images.enumerate() {
+            places.of_id.entry(id.to_owned()).or_insert(at);
+            let group = places.of_group.entry(image.group.clone()).or_default();
+            group.push(at);
+        }
+        places
+    }
+}
+
+/// Applies corrections in order. Returns how many were applied, and a reject for each of the others.
+pub fn apply_all<I: Correctable>(
+    given: &[LocatedCorrection],
+    images: &mut [I],
+    places: &ImageIndex,
+) -> (u64, Vec<Reject>) {
+    let mut rejects = Vec::new();
+    for located in given {
+        if let Err(why) = apply(&located.correction, images, places) {
+            rejects.push(located.reject(&why));
+        }
+    }
+    ((given.len() - rejects.len()) as u64, rejects)
+}
+
+/// Applies a correction. Returns the id that its box has, or had, on the image it was made on.
+///
+/// # Errors
+/// The image or the box does not exist, or the new box does not fit. Nothing has changed then.
+pub fn apply<I: Correctable>(
+    correction: &Correction,
+    images: &mut [I],
+    places: &ImageIndex,
+) -> Result<String, String> {
+    let unknown = || format!("there is no image `{}`", correction.image);
+    let at = *places.of_id.get(&correction.image).ok_or_else(unknown)?;
+    let index = find(correction, images[at].about())?;
+    let shape = match &correction.change {
+        Change::Create(shape) | Change::Update(shape) => Some(shape.in_frame(images[at].size())?),
+        Change::Delete => None,
+    };
+    shape
+        .iter()
+        .try_for_each(|shape| fits(shape, images[at].size()))?;
+    let group = &places.of_group[&images[at].about().group];
+    let is_capture =
+        |p: &&usize| **p == at || is_same_canvas(images[at].about(), images[**p].about());
+    let captures: Vec<usize> = group.iter().filter(is_capture).copied().collect();
+    let is_shared = captures.len() > 1;
+    let mut id = correction.id.clone();
+    for place in captures {
+        let image = images[place].about_mut();
+        let now = match (&shape, index) {
+            (Some(shape), None) => create(image, shape, correction, is_shared),
+            (Some(shape), Some(index)) => {
+                update(&mut image.localizations[index], shape, correction)
+            }
+            (None, Some(index)) => image.localizations.remove(index).id,
+            (None, None) => continue, // `find` has returned an error for it
+        };
+        if place == at {
+            id = now;
+        }
+    }
+    Ok(id)
+}
+
+/// The position of the box, the same on every image of the canvas; none for a new one.
+fn find(correction: &Correction, image: &LocalizedImage) -> Result<Option<usize>, String> {
+    let id = &correction.id;
+    let boxes = &image.localizations;
+    let by_id = boxes.iter().position(|l| l.id == *id);
+    // Whether an id names the image too depends on which images of the canvas the set holds.
+    let is_it = |l: &Localization| {
+        let annotation = annotation_of(l);
+        annotation == id || id_on_image(annotation, &image.id) == *id
+    };
+    let found = by_id.or_else(|| boxes.iter().position(is_it));
+    match (&correction.change, found) {
+        (Change::Create(_), Some(_)) => Err(format!("there is already a box `{id}`")),
+        (Change::Update(_) | Change::Delete, None) => Err(format!("there is no box `{id}`")),
+        _ => Ok(found),
+    }
+}
+
+fn fits(shape: &Shape, size: Option<[f64; 2]>) -> Result<(), String> {
+    let b = &shape.bbox;
+    let [width, height] = size.unwrap_or([f64::INFINITY; 2]);
+    let inside = b.x >= 0.0 && b.y >= 0.0 && b.right() <= width && b.bottom() <= height;
+    match inside {
+        true => Ok(()),
+        false => Err(format!("the box extends beyond {width} x {height}")),
+    }
+}
+
+fn create(
+    image: &mut LocalizedImage,
+    shape: &Shape,
+    correction: &Correction,
+    is_shared: bool,
+) -> String {
+    let mut made = Localization {
+        id: correction.id.clone(),
+        concept: shape.class.clone(),
+        bbox: shape.bbox,
+        polygon: shape.polygon.clone(),
+        attributes: [
+            ("motivation".to_owned(), json!("tagging")),
+            ("created".to_owned(), json!(correction.when)),
+        ]
+        .into(),
+    };
+    if is_shared {
+        made.id = id_on_image(&correction.id, &image.id);
+        let annotation = json!(correction.id);
+        made.attributes.insert("annotation".into(), annotation);
+    }
+    sign(&mut made, correction);
+    let id = made.id.clone();
+    // An image without frame gets the size at which the browser showed it, where EXIF may have rotated it. Boxes
+    // that were there before stay on the pixels as stored.
+    if image.frame.is_none() && !image.in_pixels {
+        image.frame = shape.frame;
+        image.in_pixels = shape.frame.is_none();
+    }
+    image.localizations.push(made);
+    id
+}
+
+fn update(held: &mut Localization, shape: &Shape, correction: &Correction) -> String {
+    // Tags hold the class too: those of the old class no longer apply.
+    held.attributes.remove("tags");
+    let when = json!(correction.when);
+    held.attributes.insert("modified".into(), when);
+    held.concept.clone_from(&shape.class);
+    held.bbox = shape.bbox;
+    held.polygon.clone_from(&shape.polygon);
+    sign(held, correction);
+    held.id.clone()
+}
+
+fn sign(held: &mut Localization, correction: &Correction) {
+    if !correction.author.is_empty() {
+        let author = json!(correction.author);
+        held.attributes.insert("creator".into(), author);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::correction::tests::*;
+    use super::super::review_file::{line, read};
+    use super::*;
+    use crate::contracts::{BBox, Frame};
+
+    /// Two captures of one canvas and one of another, each with a box `l1`.
+    fn set() -> Vec<LocalizedImage> {
+        let image = |id: &str, canvas: &str| {
+            let mut image = LocalizedImage {
+                id: id.into(),
+                group: "g".into(),
+                frame: Some(Frame::try_from([10.0, 8.0]).unwrap()),
+                ..LocalizedImage::default()
+            };
+            image.source.canvas = Some(canvas.into());
+            create(
+                &mut image,
+                &drawn(None),
+                &correction("l1", Change::Delete),
+                false,
+            );
+            image
+        };
+        vec![image("a", "c1"), image("b", "c1"), image("x", "c2")]
+    }
+
+    fn made(corrections: &[Correction]) -> (Vec<LocalizedImage>, Vec<Result<String, String>>) {
+        let mut images = set();
+        let places = ImageIndex::of(set().iter().map(|image| (&*image.id, image)));
+        let outcome = corrections.iter().map(|c| apply(c, &mut images, &places));
+        let outcome = outcome.collect();
+        (images, outcome)
+    }
+
+    #[test]
+    fn a_new_box_is_on_every_capture_of_its_canvas_with_an_id_of_its_own() {
+        let (images, outcome) = made(&[
+            correction("review-1", Change::Create(drawn(None))),
+            correction("review-1", Change::Create(drawn(None))),
+        ]);
+        let ids: Vec<Vec<&str>> = (images.iter())
+            .map(|i| i.localizations.iter().map(|l| &*l.id).collect())
+            .collect();
+        let on = |image| id_on_image("review-1", image);
+        assert_eq!(
+            ids,
+            [vec!["l1", &on("a")], vec!["l1", &on("b")], vec!["l1"]]
+        );
+        assert_eq!(outcome[0], Ok(on("a")));
+        assert_eq!(outcome[1], Err("there is already a box `review-1`".into()));
+        // The page and older lines call it by either name.
+        for name in ["review-1", &on("a")] {
+            let create = correction("review-1", Change::Create(drawn(None)));
+            let (images, outcome) = made(&[create, correction(name, Change::Delete)]);
+            assert!(outcome[1].is_ok(), "{outcome:?}");
+            assert_eq!(images, set());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_applied_changes_nothing() {
+        let mut beyond = drawn(None);
+        beyond.bbox.x = 8.0;
+        let mut elsewhere = correction("l1", Change::Delete);
+        elsewhere.image = "none".into();
+        let cases = [
+            (correction("l2", Change::Delete), "there is no box `l2`"),
+            (
+                correction("l2", Change::Update(drawn(None))),
+                "there is no box `l2`",
+            ),
+            (
+                correction("l1", Change::Create(drawn(None))),
+                "already a box `l1`",
+            ),
+            (
+                correction("l1", Change::Update(beyond)),
+                "extends beyond 10 x 8",
+            ),
+            (elsewhere, "there is no image `none`"),
+        ];
+        for (correction, says) in cases {
+            let (images, outcome) = made(&[correction]);
+            let why = outcome[0].clone().unwrap_err();
+            assert!(why.contains(says), "{why}");
+            assert_eq!(images, set());
+        }
+    }
+
+    #[test]
+    fn a_box_is_found_by_the_name_it_has_in_a_larger_or_smaller_set() {
+        let shared = id_on_image("l1", "a");
+        let (images, outcome) = made(&[correction(&shared, Change::Delete)]);
+        assert!(outcome[0].is_ok(), "{outcome:?}");
+        assert!(images[0].localizations.is_empty() && images[1].localizations.is_empty());
+    }
+
+    #[test]
+    fn the_first_box_on_an_image_of_unknown_size_is_on_it_as_it_was_shown() {
+        let frame = Frame::try_from([20.0, 30.0]).ok();
+        for (held, shown, wanted) in [
+            (false, frame, frame),
+            (false, None, None),
+            (true, frame, None),
+        ] {
+            let mut image = LocalizedImage {
+                id: "a".into(),
+                in_pixels: held,
+                ..LocalizedImage::default()
+            };
+            let shape = Shape {
+                frame: shown,
+                ..drawn(None)
+            };
+            let places = ImageIndex::of([("a", &image.clone())].into_iter());
+            let create = correction("review-1", Change::Create(shape));
+            apply(&create, std::slice::from_mut(&mut image), &places).unwrap();
+            assert_eq!((image.frame, image.in_pixels), (wanted, wanted.is_none()));
+        }
+    }
+
+    #[test]
+    fn what_was_drawn_in_another_size_is_brought_to_that_of_the_image() {
+        let frame = |w, h| Some(Frame::try_from([w, h]).unwrap());
+        let of = |frame| {
+            let shape = Shape {
+                frame,
+                ..drawn(Some(vec![[1.0, 2.5], [4.0, 2.5], [4.0, 6.5]]))
+            };
+            made(&[correction("l1", Change::Update(shape))])
+        };
+        let (images, _) = of(frame(20.0, 16.0));
+        let held = &images[0].localizations[0];
+        assert_eq!(held.bbox, BBox::try_from([0.5, 1.25, 1.5, 2.0]).unwrap());
+        assert_eq!(held.polygon.as_ref().unwrap().points()[1], [2.0, 1.25]);
+        let (_, outcome) = of(frame(80.0, 80.0));
+        let why = outcome[0].clone().unwrap_err();
+        let wanted = "it was drawn on 80 x 80, but the frame of the image is 10 x 8";
+        assert_eq!(why, wanted);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_line_is_made_or_left_out(at in 0usize..400, byte: u8, cut in 0usize..400, outline: bool) {
+            let points = outline.then(|| vec![[1.0, 2.5], [4.0, 2.5], [4.0, 6.5]]);
+            let mut file = line(&correction("l1", Change::Update(drawn(points)))).into_bytes();
+            if let Some(held) = file.get_mut(at) {
+                *held = byte;
+            }
+            file.truncate(cut.max(1));
+            let (given, unread) = read("f", &file);
+            let lines = file.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty());
+            proptest::prop_assert_eq!(given.len() + unread.len(), lines.count());
+            let mut images = set();
+            let places = ImageIndex::of(set().iter().map(|image| (&*image.id, image)));
+            let (made, unmade) = apply_all(&given, &mut images, &places);
+            proptest::prop_assert_eq!(made as usize + unmade.len(), given.len());
+            let all = images.iter().flat_map(|image| image.localizations.iter().map(move |l| (image, l)));
+            for (image, l) in all {
+                let [w, h] = image.size().unwrap();
+                proptest::prop_assert!(l.bbox.x >= 0.0 && l.bbox.right() <= w && l.bbox.bottom() <= h);
+            }
+        }
+    }
+}

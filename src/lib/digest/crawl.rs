@@ -1,0 +1,99 @@
+//! Fetches all documents that the inputs lead to, several at a time.
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use super::fetch::Fetcher;
+use super::filter::Filter;
+use super::options::Options;
+use super::worklist::{Harvest, Worklist};
+use crate::error::Error;
+use crate::progress::{Progress, Reporter};
+use crate::signals::Signals;
+use crate::sources::Source;
+
+/// Reads the inputs and all documents that they lead to.
+///
+/// # Errors
+/// The network client cannot be set up, the run was stopped, the cache cannot be written, or the source cannot do without
+/// a document that is missing.
+pub fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Harvest, Error> {
+    let first = source.first().into_iter();
+    let named: Vec<String> = first.map(|request| request.location).collect();
+    let fetcher = Fetcher::new(
+        &options.http(),
+        &named,
+        options.cache.as_deref(),
+        options.offline,
+        source.expects(),
+    )?;
+    let work = Worklist::new(source, filter, options.limit);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime =
+        runtime.map_err(|e| Error::new("the network client cannot be set up").because(e))?;
+    let (style, quiet) = (options.progress, options.common.quiet);
+    let mut progress = Reporter::start(style, quiet, "digest", "documents", &Progress::default());
+    let outcome = runtime.block_on(async {
+        let mut signals = Signals::listen();
+        tokio::select! {
+            done = read_all(work, &fetcher, options.jobs(), &mut progress) => done,
+            signal = signals.next() => Err(stopped(signal, options.cache.as_deref())),
+        }
+    });
+    outcome.map(|mut harvest| {
+        harvest.notes.extend(fetcher.warnings());
+        harvest
+    })
+}
+
+async fn read_all<'a>(
+    mut work: Worklist<'a>,
+    fetcher: &Fetcher,
+    jobs: usize,
+    progress: &mut Reporter,
+) -> Result<Harvest, Error> {
+    let mut flight = FuturesUnordered::new();
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        while flight.len() < jobs {
+            let Some((number, request)) = work.take_next() else {
+                break;
+            };
+            flight.push(async move { (number, fetcher.read(request).await) });
+        }
+        let standing = |work: &Worklist| fetcher.standing(work.known(), work.read());
+        if work.is_done() {
+            let (now, at) = standing(&work);
+            progress.end(now, &at);
+            return Ok(work.finish());
+        }
+        tokio::select! {
+            biased;
+            _ = ticks.tick() => {
+                let (now, at) = standing(&work);
+                progress.tick(now, &at);
+            }
+            Some((number, outcome)) = flight.next() => work.take(number, outcome?)?,
+        }
+    }
+}
+
+/// How often progress is updated; it may be printed less often.
+const TICK: Duration = Duration::from_millis(200);
+
+fn stopped(signal: &str, cache: Option<&Path>) -> Error {
+    let error = Error::interrupted(format!("stopped by {signal}: nothing was written"));
+    match cache {
+        Some(cache) => error.hint(format!(
+            "run the same command again: fetched documents are in {}",
+            cache.display()
+        )),
+        None => error.hint("with --cache DIR the next run continues where this one stopped"),
+    }
+}

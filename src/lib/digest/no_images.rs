@@ -1,0 +1,110 @@
+//! Why a run ends without images, and what to do about it.
+
+use super::filter::{self, Filter};
+use crate::contracts::Observation;
+use crate::error::Error;
+use crate::summary::{Reject, Summary};
+
+/// The error for a run that would write no images: names the likely reason and what helps.
+pub fn error(filter: &Filter, seen: &[Observation], summary: &Summary) -> Error {
+    if !seen.is_empty() {
+        let labels = filter::frequent_labels(seen, 10);
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(label, n)| format!("{label} ({n})"))
+            .collect();
+        let error = Error::new(format!(
+            "no image is kept of {} found: {}",
+            seen.len(),
+            filter.blame(seen)
+        ));
+        return match labels.is_empty() {
+            true => error.hint("no image has a label: select with --where"),
+            false => error.hint(format!(
+                "the most frequent labels are {}",
+                labels.join(", ")
+            )),
+        };
+    }
+    let count = |kind: &str| summary.counts.get(kind).copied().unwrap_or(0);
+    let read = what_was_read(summary);
+    let error = match summary.rejects.as_slice() {
+        [] => Error::new(format!("no images found: {read}")),
+        [only] if only.field != "target" => {
+            Error::new(format!("{}: {}", place(only), only.problem))
+        }
+        _ if count("canvases") + count("rows") == 0 && count("annotations") > 0 => {
+            Error::new(format!("no images found: {read}"))
+                .hint("name the manifest of the annotations too")
+        }
+        many => Error::new(format!(
+            "no image can be used: {read}, {} left out",
+            many.len()
+        )),
+    };
+    let is_unboxed = count("observations") > 0 && count("boxes") == 0;
+    let unboxed =
+        is_unboxed.then_some("no observation has a box; --unboxed keeps images without boxes");
+    match advice(&summary.rejects).or(unboxed) {
+        Some(advice) => error.hint(advice),
+        None => error,
+    }
+}
+
+fn what_was_read(summary: &Summary) -> String {
+    const KINDS: [(&str, &str); 9] = [
+        ("documents", "document"),
+        ("collections", "collection"),
+        ("manifests", "manifest"),
+        ("canvases", "canvas"),
+        ("annotations", "annotation"),
+        ("rows", "row"),
+        ("observations", "observation"),
+        ("moments", "moment"),
+        ("boxes", "box"),
+    ];
+    let read = KINDS.iter().filter_map(|(kind, one)| {
+        let n = *summary.counts.get(*kind).filter(|n| **n > 0)?;
+        Some(format!("{n} {}", if n == 1 { one } else { kind }))
+    });
+    read.collect::<Vec<_>>().join(", ")
+}
+
+/// The document to blame: the one that could not be read, else the one that holds the problem.
+fn place(reject: &Reject) -> &str {
+    match reject.field.as_str() {
+        "document" | "type" => &reject.input,
+        _ => &reject.record,
+    }
+}
+
+/// What helps with these rejects, if anything is known.
+fn advice(rejects: &[Reject]) -> Option<&'static str> {
+    const ADVICE: [(&str, &str); 7] = [
+        ("--offline", "without --offline the document is fetched"),
+        (
+            "not allowed (HTTP",
+            "authenticate with --bearer TOKEN or --header 'NAME: VALUE'",
+        ),
+        (
+            "cannot be reached",
+            "check the URL and the network; --rewrite FROM=TO uses a mirror instead",
+        ),
+        (
+            "not there (HTTP",
+            "open the URL in a browser: digest needs the manifest or collection itself",
+        ),
+        ("ertificate", "--insecure accepts any certificate"),
+        (
+            "no such file",
+            "a URL starts with http:// or https://; anything else is a file",
+        ),
+        (
+            "an HTML page",
+            "use the URL of the manifest, not that of the page that shows it",
+        ),
+    ];
+    let met = |sign: &str| rejects.iter().any(|r| r.problem.contains(sign));
+    let advice = ADVICE.iter().find(|(sign, _)| met(sign));
+    advice.map(|(_, advice)| *advice)
+}

@@ -1,0 +1,210 @@
+//! The options of `recto-digest`, and what follows from them.
+
+use std::path::PathBuf;
+
+use super::filter::{self, Filter};
+use crate::conditions::Condition;
+use crate::error::Error;
+use crate::files::SafeName;
+use crate::progress::Style;
+use crate::report::Common;
+use crate::sources::fathomnet::{FathomNet, FathomNetOptions};
+use crate::sources::iiif::Iiif;
+use crate::sources::m3::{M3, M3Options, config};
+use crate::sources::table::{Table, TableOptions};
+use crate::sources::{self, ConceptOptions, Source};
+use crate::{files, http};
+
+/// Options of `recto-digest`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Options {
+    /// Kind of the source that describes the images
+    #[arg(value_name = "SOURCE", value_parser = clap::builder::PossibleValuesParser::new(sources::ALL))]
+    pub source: String,
+    /// Documents to start from: URLs, files, or - for standard input; for m3 and fathomnet: concepts
+    #[arg(value_name = "URL|FILE|CONCEPT", required_unless_present = "concept")]
+    pub inputs: Vec<String>,
+    /// Write the digest to FILE (- for standard output) [default for m3 and fathomnet: CONCEPT_digest.json, with
+    /// --descendants CONCEPT_desc_digest.json]
+    #[arg(short, long, value_name = "FILE", required_if_eq_any([("source", "iiif"), ("source", "table")]))]
+    pub output: Option<PathBuf>,
+    /// Keep images if the label of the image, canvas or manifest matches; upper and lower case are the same
+    /// (repeatable: any of them)
+    #[arg(long, value_name = "REGEX", value_parser = filter::label)]
+    pub label: Vec<regex::Regex>,
+    /// Keep images by metadata, or by label, manifest, canvas, group, rights, id, url, service; keep boxes by
+    /// box.width, box.height, box.x, box.y, box.concept, box.id and box.ATTRIBUTE. Write KEY=VALUE, KEY!=VALUE,
+    /// KEY~REGEX, or KEY with <, <=, >, >= and a number or a date: depth_meters>=500, recorded_timestamp<2020
+    /// (repeatable: all of them)
+    #[arg(long = "where", value_name = "KEY=VALUE", value_parser = Condition::parse)]
+    pub conditions: Vec<Condition>,
+    /// Copy the corrections in a file by `recto-serve --review` into the digest, if they are of images that are kept;
+    /// `recto-extract` applies them (repeatable: files are read in order)
+    #[arg(long, value_name = "FILE")]
+    pub review: Vec<PathBuf>,
+    /// Keep only the first N images
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Keep fetched documents in DIR, and fetch them again only if they have changed
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Do not use the network: read only files and the cache
+    #[arg(long)]
+    pub offline: bool,
+    /// Documents read at the same time [default: 8; 16 for m3]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// How progress is reported on stderr
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Style::Auto)]
+    pub progress: Style,
+    /// Write the list of records that were left out to FILE [default: the output's name with .rejects.csv; none with -o -]
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Do not fetch annotations in documents of their own (iiif)
+    #[arg(long)]
+    pub no_annotations: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
+    pub common: Common,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
+    pub table: TableOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
+    pub concepts: ConceptOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
+    pub m3: M3Options,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
+    pub fathomnet: FathomNetOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
+    pub http: http::Options,
+}
+
+impl Options {
+    /// The source that the options describe.
+    ///
+    /// # Errors
+    /// An option belongs to another source, or one is missing.
+    pub(super) fn source(&self) -> Result<Box<dyn Source>, Error> {
+        if let Some(option) = self.foreign() {
+            let other = format!("{option} is not an option of the source {}", self.source);
+            return Err(
+                Error::usage(other).hint("`recto-digest --help` lists the options of each source")
+            );
+        }
+        let inputs = self.inputs();
+        Ok(match self.source.as_str() {
+            "table" => {
+                self.table.naming_column()?;
+                Box::new(Table {
+                    inputs,
+                    options: self.table.clone(),
+                })
+            }
+            "m3" => Box::new(M3::new(
+                inputs,
+                self.concepts.clone(),
+                self.services()?,
+                self.m3.clone(),
+            )?),
+            "fathomnet" => Box::new(FathomNet {
+                concepts: inputs,
+                query: self.concepts.clone(),
+                options: self.fathomnet.clone(),
+            }),
+            _ => Box::new(Iiif {
+                inputs,
+                no_annotations: self.no_annotations,
+            }),
+        })
+    }
+
+    /// The first option on the command line that belongs to another source.
+    fn foreign(&self) -> Option<&'static str> {
+        let options = [
+            (&["table"][..], self.table.given()),
+            (&["iiif"], self.no_annotations.then_some("--no-annotations")),
+            (&["m3", "fathomnet"], self.concepts.given()),
+            (&["m3"], self.m3.given()),
+            (&["fathomnet"], self.fathomnet.given()),
+        ];
+        let of_others = options
+            .into_iter()
+            .filter(|(of, _)| !of.contains(&self.source.as_str()));
+        of_others.into_iter().find_map(|(_, given)| given)
+    }
+
+    /// The URLs of the services of m3: from the command line, else from the configuration file.
+    fn services(&self) -> Result<config::Services, Error> {
+        let named = self.m3.config.clone();
+        let default_file = || {
+            let path = PathBuf::from(config::DEFAULT_FILE);
+            (self.m3.anno.is_none() && files::is_there(&path)).then_some(path)
+        };
+        let file = match named.or_else(default_file) {
+            None => None,
+            Some(path) => Some((path.display().to_string(), files::read(&path)?)),
+        };
+        config::services(file, &self.m3)
+    }
+
+    /// The inputs, as arguments or with --concept.
+    pub(super) fn inputs(&self) -> Vec<String> {
+        let given = self.inputs.iter().chain(&self.concepts.concept);
+        given.cloned().collect()
+    }
+
+    /// The file of the digest, by default named after the concepts.
+    pub(super) fn output(&self) -> PathBuf {
+        let default_name = || self.default_output();
+        self.output.clone().unwrap_or_else(default_name)
+    }
+
+    /// The name of a digest of concepts: `Nanomia_bijuga_digest.json`, `Nanomia_desc_digest.json`.
+    fn default_output(&self) -> PathBuf {
+        let concepts = self.inputs().join("_");
+        let stem = match concepts.len() <= SafeName::MOST {
+            true => SafeName::readable(&concepts),
+            false => SafeName::unique(&concepts),
+        };
+        let below = if self.concepts.descendants {
+            "_desc"
+        } else {
+            ""
+        };
+        format!("{}{below}_digest.json", stem.as_str()).into()
+    }
+
+    /// Options of the HTTP client. Servers of m3 are the user's own and are used without rate limits.
+    pub(super) fn http(&self) -> http::Options {
+        match self.source.as_str() {
+            "m3" => self.http.for_own_servers(),
+            _ => self.http.clone(),
+        }
+    }
+
+    /// How many documents are read at the same time.
+    pub(super) fn jobs(&self) -> usize {
+        let default_jobs = if self.source == "m3" { 16 } else { 8 };
+        self.jobs.unwrap_or(default_jobs).into()
+    }
+
+    /// The filters.
+    pub(super) fn filter(&self) -> Filter {
+        Filter {
+            labels: self.label.clone(),
+            conditions: self.conditions.clone(),
+        }
+    }
+
+    /// The file of the rejects, if there is one.
+    pub(super) fn rejects_file(&self) -> Option<PathBuf> {
+        let output = self.output();
+        let beside = || (!files::is_dash(&output)).then(|| output.with_extension("rejects.csv"));
+        self.rejects.clone().or_else(beside)
+    }
+}

@@ -1,0 +1,118 @@
+//! What the core of `extract` takes and returns.
+
+use std::collections::HashSet;
+
+use super::concept::ConceptFrom;
+use super::options::Outside;
+use crate::contracts::{LocalizedImage, Taxonomy};
+use crate::corrections::{self, ImageIndex, LocatedCorrection};
+use crate::summary::Reject;
+
+/// The choices of the user that the core follows.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Where classes come from, in order of preference.
+    pub concept_from: Vec<ConceptFrom>,
+    /// What to do with a box that extends beyond its image.
+    pub outside: Outside,
+    /// Motivations to keep; empty: all.
+    pub motivations: Vec<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            concept_from: vec![ConceptFrom::Auto],
+            outside: Outside::Clip,
+            motivations: Vec::new(),
+        }
+    }
+}
+
+/// What the core makes of digests. `read == kept + rejects` always holds, counted in regions of annotations.
+#[derive(Debug, Default)]
+pub struct Extracted {
+    /// One entry per image, in the order in which the digests first name them.
+    pub images: Vec<LocalizedImage>,
+    /// The place of concepts in a tree. If digests disagree, the first one is used.
+    pub taxonomy: Taxonomy,
+    /// Regions, and images without URL, that cannot be used.
+    pub rejects: Vec<Reject>,
+    /// Number of regions, without those that were filtered and duplicates.
+    pub read: u64,
+    /// Number of regions that became boxes or labels.
+    pub kept: u64,
+    /// Number of regions of annotations whose motivation was not wanted.
+    pub filtered: u64,
+    /// Number of regions that repeat an earlier digest or annotation.
+    pub duplicates: u64,
+    /// Number of observations of an image that an earlier one had named.
+    pub folded: u64,
+    /// Regions of canvases with several images, until it is known whether any image holds them.
+    pub shared: SharedRegions,
+    /// Number of regions that became labels.
+    pub labels: u64,
+    /// Number of corrections that were applied; they count as read and kept too.
+    pub reviews: u64,
+    /// Boxes that were clipped to their image.
+    pub clipped: Occurrences,
+    /// Boxes that were taken from the media fragment because the SVG cannot be used.
+    pub fallbacks: Occurrences,
+    /// Images that digests put into different groups.
+    pub regrouped: Occurrences,
+    /// Images whose frames have different aspect ratios.
+    pub misshapen: Occurrences,
+}
+
+/// Regions of canvases on which several images are placed. Each is tried on every image of its canvas, and is left out
+/// only if it is on none of them.
+#[derive(Debug, Default)]
+pub struct SharedRegions {
+    /// Names of regions that are on an image.
+    pub kept: HashSet<String>,
+    /// Regions that are outside an image, with the reject if they are outside all.
+    pub outside: Vec<(String, Reject)>,
+}
+
+impl Extracted {
+    /// Applies corrections in order.
+    pub fn correct(&mut self, given: &[LocatedCorrection]) {
+        let index = ImageIndex::of(self.images.iter().map(|image| (&*image.id, image)));
+        let (applied, rejects) = corrections::apply_all(given, &mut self.images, &index);
+        self.read += given.len() as u64;
+        self.kept += applied;
+        self.reviews += applied;
+        self.rejects.extend(rejects);
+    }
+
+    /// Rejects, once each, the regions that are on no image of their canvas.
+    pub fn settle_shared(&mut self) {
+        let SharedRegions { kept, outside } = std::mem::take(&mut self.shared);
+        let mut seen = HashSet::new();
+        for (name, reject) in outside {
+            if !kept.contains(&name) && seen.insert(name) {
+                self.read += 1;
+                self.rejects.push(reject);
+            }
+        }
+    }
+}
+
+/// How often something happened that is worth a note, and where it happened first.
+#[derive(Debug, Default)]
+pub struct Occurrences {
+    /// How often.
+    pub count: u64,
+    /// The first occurrence, as a message shows it.
+    pub first: String,
+}
+
+impl Occurrences {
+    /// Counts one. `describe` is called only for the first.
+    pub fn add(&mut self, describe: impl FnOnce() -> String) {
+        if self.count == 0 {
+            self.first = describe();
+        }
+        self.count += 1;
+    }
+}

@@ -1,0 +1,107 @@
+//! What a run reports: counts, notes, the hint for the next step, and why there are no images.
+
+use std::path::Path;
+
+use super::extracted::Extracted;
+use super::options::Options;
+use crate::contracts::Digest;
+use crate::error::Error;
+use crate::files;
+use crate::summary::{Reject, Summary, counted};
+
+/// Puts counts and notes into the summary.
+pub fn fill(extracted: &Extracted, summary: &mut Summary) {
+    let boxes = extracted
+        .images
+        .iter()
+        .map(|i| i.localizations.len() as u64);
+    let negatives = boxes.clone().filter(|n| *n == 0).count() as u64;
+    summary.read = extracted.read;
+    summary.kept = extracted.kept;
+    summary.filtered = extracted.filtered;
+    summary.count("images", extracted.images.len() as u64);
+    summary.count("localizations", boxes.sum());
+    summary.count("labels", extracted.labels);
+    if extracted.reviews > 0 {
+        summary.count("reviews", extracted.reviews);
+    }
+    summary.count("clipped", extracted.clipped.count);
+    summary.count("negatives", negatives);
+    summary.count("duplicates", extracted.duplicates);
+    summary.count("folded", extracted.folded);
+    if extracted.folded > 0 {
+        let counted = counted(extracted.folded, "image", "images");
+        summary
+            .notes
+            .push(format!("{counted} named more than once: merged"));
+    }
+    let occurrences = [
+        (
+            &extracted.clipped,
+            ("box", "boxes"),
+            "clipped to the image; --outside reject leaves them out",
+        ),
+        (
+            &extracted.fallbacks,
+            ("box", "boxes"),
+            "taken from xywh, because the SVG cannot be used",
+        ),
+        (
+            &extracted.regrouped,
+            ("image", "images"),
+            "in several groups; the first group is used",
+        ),
+        (
+            &extracted.misshapen,
+            ("image", "images"),
+            "with frames of different aspect ratio",
+        ),
+    ];
+    for (occurrences, (one, many), words) in occurrences {
+        if occurrences.count > 0 {
+            let counted = counted(occurrences.count, one, many);
+            summary
+                .notes
+                .push(format!("{counted} {words}, first: {}", occurrences.first));
+        }
+    }
+    if negatives == extracted.images.len() as u64 && negatives > 0 {
+        summary.notes.push(no_boxes(extracted));
+    }
+}
+
+fn no_boxes(extracted: &Extracted) -> String {
+    match (extracted.read, extracted.filtered) {
+        (0, 0) => "no boxes: there are no annotations in the digests".into(),
+        (0, n) => format!("no boxes: --motivation filters out all {n} annotated regions"),
+        _ => "no boxes: all annotations are about whole images or were left out".into(),
+    }
+}
+
+/// The error for a run that would write no images.
+pub fn no_images(digests: &[(String, Digest)], rejects: &[Reject]) -> Error {
+    let names: Vec<&str> = digests.iter().map(|(name, _)| name.as_str()).collect();
+    let names = names.join(", ");
+    match rejects.first() {
+        None => Error::new(format!("no images: there are no observations in {names}"))
+            .hint("`recto-digest` reports what its filters left out"),
+        Some(reject) => Error::new(format!(
+            "no images: {} of {names} cannot be used, {}",
+            counted(rejects.len() as u64, "observation", "observations"),
+            reject.problem
+        )),
+    }
+}
+
+/// What to do next.
+pub fn hint(options: &Options, rejects: Option<&Path>, has_rejects: bool) -> Option<String> {
+    match rejects {
+        Some(path) if has_rejects => Some(format!("{} lists what was left out", path.display())),
+        None if has_rejects => Some("--rejects FILE lists what was left out".into()),
+        _ if files::is_dash(&options.output) => None,
+        _ => Some(format!(
+            "next: recto-download {} images",
+            options.output.display()
+        )),
+    }
+}

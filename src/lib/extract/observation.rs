@@ -1,0 +1,256 @@
+//! Reads one observation: each region of each annotation becomes a box in the observation's frame, a label, or a reject.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::canvas_to_image::{self, Fitted, Spaces};
+use super::concept;
+use super::extracted::{Extracted, Rules};
+use super::options::Outside;
+use crate::contracts::{Annotation, Frame, Observation, Region, Space};
+use crate::selectors::{self, Selection, Shape};
+use crate::summary::Reject;
+
+/// The boxes and labels of an observation, in its own frame.
+pub struct Reading {
+    /// The frame that the whole image fills.
+    pub frame: Option<Frame>,
+    /// Whether boxes are in pixels of the file, because no size is known.
+    pub in_pixels: bool,
+    /// The boxes.
+    pub boxes: Vec<FoundBox>,
+    /// Classes of the image as a whole.
+    pub labels: Vec<String>,
+    /// Ids of annotations of which at least one region was kept.
+    pub kept: BTreeSet<String>,
+}
+
+/// A box that does not have its final id yet.
+pub struct FoundBox {
+    /// Id of the annotation.
+    pub annotation: String,
+    /// Number of the region within the annotation, from 1, counted over all regions, kept or not.
+    pub region: usize,
+    /// The class.
+    pub concept: String,
+    /// Box and outline, in the frame of the reading.
+    pub shape: Shape,
+    /// All other statements of the annotation.
+    pub attributes: BTreeMap<String, Value>,
+}
+
+/// Reads an observation. Annotations in `known` were taken from an earlier observation of the same image. `input` is what
+/// rejects call the digest.
+pub fn read(
+    input: &str,
+    observation: &Observation,
+    known: &BTreeSet<String>,
+    rules: &Rules,
+    extracted: &mut Extracted,
+) -> Reading {
+    let annotations = wanted(observation, known, rules, extracted);
+    let spaces = Spaces::of(observation);
+    let drawn_on: Vec<Space> = annotations
+        .iter()
+        .flat_map(|(_, annotation)| &annotation.regions)
+        .filter(|region| is_part(region))
+        .map(|region| region.frame)
+        .collect();
+    let mut reader = Reader {
+        input,
+        place: (&observation.source.manifest, &observation.source.canvas),
+        rules,
+        extracted,
+        reading: Reading {
+            frame: spaces.frame(&drawn_on),
+            in_pixels: spaces.is_in_pixels(),
+            boxes: Vec::new(),
+            labels: Vec::new(),
+            kept: BTreeSet::new(),
+        },
+        spaces,
+    };
+    for (id, annotation) in &annotations {
+        reader.annotation(id, annotation);
+    }
+    reader.reading
+}
+
+/// The annotations to read, with their ids. Those without id get one made from their position.
+fn wanted<'a>(
+    observation: &'a Observation,
+    known: &BTreeSet<String>,
+    rules: &Rules,
+    extracted: &mut Extracted,
+) -> Vec<(String, &'a Annotation)> {
+    let mut seen: BTreeMap<&str, Vec<&Annotation>> = BTreeMap::new();
+    let mut wanted = Vec::new();
+    for (i, annotation) in observation.annotations.iter().enumerate() {
+        let regions = annotation.regions.len() as u64;
+        let id = match annotation.id.as_str() {
+            "" => format!("{}#annotation-{}", observation.id, i + 1),
+            id => id.to_owned(),
+        };
+        let twins = seen.entry(&annotation.id).or_default();
+        if !has_motivation(annotation, &rules.motivations) {
+            extracted.filtered += regions;
+        } else if known.contains(&id) || twins.contains(&annotation) {
+            extracted.duplicates += regions;
+        } else {
+            twins.push(annotation);
+            wanted.push((id, annotation));
+        }
+    }
+    wanted
+}
+
+fn has_motivation(annotation: &Annotation, wanted: &[String]) -> bool {
+    // Users copy prefixed names from documents: `oa:tagging`, `sc:painting`.
+    let plain = |m: &str| m.rsplit([':', '#', '/']).next().map(str::to_lowercase);
+    let is_wanted = |m: &String| wanted.iter().any(|w| plain(w) == plain(m));
+    wanted.is_empty() || annotation.motivation.iter().any(is_wanted)
+}
+
+fn is_part(region: &Region) -> bool {
+    region.fragment.is_some() || region.svg.is_some() || region.point.is_some()
+}
+
+struct Reader<'a> {
+    input: &'a str,
+    /// Manifest and canvas of the image.
+    place: (&'a Option<String>, &'a Option<String>),
+    rules: &'a Rules,
+    spaces: Spaces,
+    extracted: &'a mut Extracted,
+    reading: Reading,
+}
+
+impl Reader<'_> {
+    fn annotation(&mut self, id: &str, annotation: &Annotation) {
+        if annotation.regions.is_empty() {
+            self.extracted.read += 1;
+            self.reject(id, "regions", "annotation does not have any region".into());
+            return;
+        }
+        let concept = concept::concept(annotation, &self.rules.concept_from);
+        let attributes = concept::attributes(annotation);
+        for (i, region) in annotation.regions.iter().enumerate() {
+            let name = self.name_on_canvas(id, i, region);
+            let outcome = match &concept {
+                Some(concept) => self.region(id, i, region, concept, &attributes),
+                None => Err(("bodies".into(), no_class(annotation))),
+            };
+            match (outcome, name) {
+                (Ok(()), name) => {
+                    self.extracted.read += 1;
+                    self.extracted.kept += 1;
+                    self.reading.kept.insert(id.to_owned());
+                    self.extracted.shared.kept.extend(name);
+                }
+                (Err((field, problem)), Some(name))
+                    if problem.starts_with(canvas_to_image::OUTSIDE_PART) =>
+                {
+                    let reject = Reject::new(self.input, id, &field, problem);
+                    self.extracted.shared.outside.push((name, reject));
+                }
+                (Err((field, problem)), _) => {
+                    self.extracted.read += 1;
+                    self.reject(id, &field, problem);
+                }
+            }
+        }
+    }
+
+    /// A unique name for a region of a canvas on which several images are placed; none for other regions.
+    fn name_on_canvas(&self, id: &str, i: usize, region: &Region) -> Option<String> {
+        let shared = self.spaces.is_placed() && region.frame == Space::Canvas;
+        let (manifest, canvas) = self.place;
+        shared.then(|| format!("{manifest:?}\n{canvas:?}\n{id}\n{i}"))
+    }
+
+    /// Keeps a region as a box or a label; the error is the field and the problem of a reject.
+    fn region(
+        &mut self,
+        id: &str,
+        i: usize,
+        region: &Region,
+        concept: &str,
+        attributes: &BTreeMap<String, Value>,
+    ) -> Result<(), (String, String)> {
+        let field = |name: &str| format!("regions[{i}].{name}");
+        let selection = selectors::select(region, self.spaces.size(region.frame));
+        let (shape, by) = match selection.map_err(|f| (field(f.field), f.problem))? {
+            Selection::Whole => {
+                self.extracted.labels += 1;
+                self.reading.labels.push(concept.to_owned());
+                return Ok(());
+            }
+            Selection::Part(shape) if region.svg.is_some() => (shape, "svg"),
+            Selection::Part(shape) => (shape, "fragment"),
+            Selection::Fallback(shape, problem) => {
+                let describe = || format!("{id}, {problem}");
+                self.extracted.fallbacks.add(describe);
+                (shape, "fragment")
+            }
+        };
+        let fitted = self
+            .fit(&shape, region.frame)
+            .map_err(|problem| (field(by), problem))?;
+        if fitted.clipped {
+            let describe = || format!("{id}, box {}", canvas_to_image::numbers(&shape.bbox));
+            self.extracted.clipped.add(describe);
+        }
+        self.reading.boxes.push(FoundBox {
+            annotation: id.to_owned(),
+            region: i + 1,
+            concept: concept.to_owned(),
+            shape: fitted.shape,
+            attributes: attributes.clone(),
+        });
+        Ok(())
+    }
+
+    fn fit(&self, shape: &Shape, space: Space) -> Result<Fitted, String> {
+        // Without a frame `to_frame` reports why: it needs the same sizes.
+        let unknown = Frame {
+            width: 1.0,
+            height: 1.0,
+        };
+        let frame = self.reading.frame.unwrap_or(unknown);
+        let (fitted, particulars) = if self.reading.in_pixels && space == Space::Image {
+            (
+                canvas_to_image::fit_corner(shape)?,
+                canvas_to_image::numbers(&shape.bbox),
+            )
+        } else {
+            let brought = self.spaces.to_frame(shape, space, frame)?;
+            let bbox = canvas_to_image::numbers(&brought.bbox);
+            let particulars = format!("{bbox}, frame {} x {}", frame.width, frame.height);
+            (self.spaces.fit(&brought, space, frame)?, particulars)
+        };
+        if fitted.clipped && self.rules.outside == Outside::Reject {
+            return Err(format!("extends beyond the image: box {particulars}"));
+        }
+        Ok(Fitted {
+            shape: canvas_to_image::rounded(&fitted.shape)?,
+            ..fitted
+        })
+    }
+
+    fn reject(&mut self, id: &str, field: &str, problem: String) {
+        let reject = Reject::new(self.input, id, field, problem);
+        self.extracted.rejects.push(reject);
+    }
+}
+
+fn no_class(annotation: &Annotation) -> String {
+    let motivation = match annotation.motivation.join(" ") {
+        none if none.is_empty() => "none".into(),
+        motivation => motivation,
+    };
+    format!(
+        "no class found; --concept-from constant:NAME sets one: {} bodies, motivation {motivation}",
+        annotation.bodies.len()
+    )
+}

@@ -1,0 +1,52 @@
+//! The options of `recto-extract`.
+
+use std::path::PathBuf;
+
+use super::concept::ConceptFrom;
+use crate::report::Common;
+
+/// Options of `recto-extract`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Digests to merge, in this order; digests by m3-download are read too; `-` reads one from standard input
+    #[arg(value_name = "DIGEST", required = true)]
+    pub digests: Vec<PathBuf>,
+    /// Write the localizations to FILE; `-` writes them to standard output
+    #[arg(short, long, value_name = "FILE", default_value = "localizations.json")]
+    pub output: PathBuf,
+    /// Write the list of records that were left out to FILE [default: rejects.csv beside the output; none with `-o -`]
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Where the class of a box comes from: auto, tag, label, text, motivation or constant:NAME. If the option is
+    /// repeated, the next rule is tried where the one before finds nothing. `auto` takes a tag, else a label, else
+    /// the class `text` for transcriptions, else the motivation
+    #[arg(long, value_name = "RULE", default_value = "auto")]
+    pub concept_from: Vec<ConceptFrom>,
+    /// What to do with a box that extends beyond its image; a box that is completely outside is always left out
+    #[arg(long, value_name = "RULE", value_enum, default_value_t = Outside::Clip)]
+    pub outside: Outside,
+    /// In digests by m3-download: also accept boxes whose numbers have decimals or are strings, or that begin outside
+    /// their image
+    #[arg(long, alias = "mend-boxes")]
+    pub repair_boxes: bool,
+    /// Apply the corrections in a file by `recto-serve --review`, after those in the digests (repeatable: files are
+    /// applied in order)
+    #[arg(long, value_name = "FILE")]
+    pub review: Vec<PathBuf>,
+    /// Use only annotations with this motivation, such as `tagging` (repeatable: any of them)
+    #[arg(long, value_name = "MOTIVATION")]
+    pub motivation: Vec<String>,
+    /// Options of every stage
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What to do with a box that extends beyond its image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Outside {
+    /// Keep the part inside the image
+    #[default]
+    Clip,
+    /// Leave the box out
+    Reject,
+}

@@ -1,0 +1,48 @@
+//! SHA-256 in hex.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+/// The first `digits` hex digits of the SHA-256 of some bytes.
+pub fn hex_digest(bytes: &[u8], digits: usize) -> String {
+    hex(&Sha256::digest(bytes))[..digits.min(64)].to_owned()
+}
+
+/// The SHA-256 of everything that is left to read, as lower-case hex, and the number of bytes.
+///
+/// # Errors
+/// The input cannot be read.
+pub fn sha256(input: &mut impl Read) -> io::Result<(String, u64)> {
+    let (mut hash, mut buffer, mut bytes) = (Sha256::new(), vec![0; 1 << 16], 0);
+    loop {
+        match input.read(&mut buffer)? {
+            0 => return Ok((hex(&hash.finalize()), bytes)),
+            n => {
+                hash.update(&buffer[..n]);
+                bytes += n as u64;
+            }
+        }
+    }
+}
+
+/// Bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+/// The SHA-256 of a file as lower-case hex. The file is streamed.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn sha256_of_file(path: &Path) -> io::Result<String> {
+    sha256(&mut File::open(path)?).map(|(hash, _)| hash)
+}

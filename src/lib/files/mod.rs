@@ -1,0 +1,23 @@
+//! The only module that creates files: atomic publishing, safe names, and reading inputs.
+//!
+//! A half-written file never has its final name: bytes go to a temporary name in the same folder, are flushed to the
+//! disk, and are then renamed.
+
+mod atomic;
+pub mod cache_file;
+mod folder;
+mod hash;
+mod names;
+mod part;
+mod paths;
+mod read_write;
+mod system;
+
+pub use atomic::{Atomic, rehearse, write, write_through};
+pub use folder::{Folder, WrittenFile, files_below, is_same_file};
+pub use hash::{hex, hex_digest, sha256, sha256_of_file};
+pub use names::SafeName;
+pub use part::{Held, Part};
+pub use paths::{cannot_write, folder_of, is_dash, is_there, real, refuse_overwriting};
+pub use read_write::{read, start, to_csv, to_json, write_csv, write_json};
+pub use system::{most_open, move_to, open_to_append, remove_others, sync_folder};

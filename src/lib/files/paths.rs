@@ -1,0 +1,95 @@
+//! Paths: which of them are files, what lies beside what, and what must not be overwritten.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// Whether there is a file of this name.
+pub fn is_there(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Whether a path stands for standard input or output: `-`.
+pub fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Whether a path is a device or pipe, such as `/dev/stdout`: written to, never replaced.
+pub fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+}
+
+/// The folder that a file lies in; `.` for a name without folder.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// The path with all links resolved. If the file does not exist, only its folder is resolved.
+pub fn real(path: &Path) -> PathBuf {
+    let name = path.file_name();
+    let beside = || Some(fs::canonicalize(folder_of(path)).ok()?.join(name?));
+    fs::canonicalize(path)
+        .ok()
+        .or_else(beside)
+        .unwrap_or_else(|| path.to_owned())
+}
+
+/// Refuses to overwrite an input and to write two outputs into one file. `outputs` are the options that name files,
+/// with the files.
+///
+/// # Errors
+/// A usage error that names the option.
+pub fn refuse_overwriting<'a>(
+    inputs: impl IntoIterator<Item = &'a PathBuf>,
+    outputs: &[(&str, Option<&Path>)],
+) -> Result<(), Error> {
+    let is_file = |path: &Path| !is_dash(path) && !is_device(path);
+    let inputs = inputs.into_iter().filter(|path| is_file(path));
+    let mut taken: Vec<(PathBuf, Option<&str>)> = inputs.map(|path| (real(path), None)).collect();
+    for (option, path) in outputs {
+        let Some(path) = path.filter(|path| is_file(path)) else {
+            continue;
+        };
+        let place = real(path);
+        match taken.iter().find(|(other, _)| *other == place) {
+            Some((_, None)) => {
+                let what = format!("{}: is an input, and would be overwritten", path.display());
+                let hint = format!("name another file with {option}");
+                return Err(Error::usage(what).hint(hint));
+            }
+            Some((_, Some(other))) => {
+                let what = format!("{other} and {option} name the same file");
+                return Err(Error::usage(what));
+            }
+            None => taken.push((place, Some(option))),
+        }
+    }
+    Ok(())
+}
+
+/// The error for a file that cannot be written, with a hint for the frequent causes.
+pub fn cannot_write(path: &Path, e: io::Error) -> Error {
+    let hint = match e.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some space on the disk and run the same command again".to_owned())
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("choose a folder that you may write to".to_owned())
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            let file = path.ancestors().find(|above| above.is_file());
+            file.map(|file| format!("{} is a file, a folder is needed there", file.display()))
+        }
+        _ => None,
+    };
+    let error = Error::new(format!("{}: cannot be written", path.display())).because(e);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

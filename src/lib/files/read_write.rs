@@ -1,0 +1,91 @@
+//! Whole inputs and outputs: bytes, JSON and CSV.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::atomic::write;
+use super::paths::is_dash;
+use crate::error::Error;
+
+/// Reads a whole input; `-` is standard input.
+///
+/// # Errors
+/// The file does not exist or cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let outcome = if is_dash(path) {
+        io::stdin().lock().read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    match outcome {
+        Ok(_) => Ok(bytes),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            Err(Error::new(format!("{}: no such file", path.display())))
+        }
+        Err(e) => Err(Error::new(format!("{}: cannot be read", path.display())).because(e)),
+    }
+}
+
+/// The first bytes of a file, at most `most`; none if it cannot be read.
+pub fn start(path: &Path, most: u64) -> Vec<u8> {
+    let mut start = Vec::new();
+    // A file that cannot be read yields no bytes: the caller only looks at how it begins.
+    let _ = File::open(path).map(|file| file.take(most).read_to_end(&mut start));
+    start
+}
+
+/// Publishes a value as JSON with two-space indentation and a final line end.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
+    write(path, &to_json(value, &path.display().to_string())?)
+}
+
+/// A value as JSON with two-space indentation and a final line end; `name` is what messages call it.
+///
+/// # Errors
+/// The value cannot be represented in JSON.
+pub fn to_json<T: Serialize>(value: &T, name: &str) -> Result<Vec<u8>, Error> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(|e| Error::new(format!("{name}: cannot be written as JSON")).because(e))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Publishes rows as CSV (RFC 4180 quoting, LF, UTF-8 without byte-order mark), with the header even without rows.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_csv<T: Serialize>(
+    path: &Path,
+    header: &[&str],
+    rows: impl IntoIterator<Item = T>,
+) -> Result<(), Error> {
+    write(path, &to_csv(&path.display().to_string(), header, rows)?)
+}
+
+/// Rows as CSV, with the header even without rows; `name` is what messages call them.
+///
+/// # Errors
+/// A row cannot be represented in CSV.
+pub fn to_csv<T: Serialize>(
+    name: &str,
+    header: &[&str],
+    rows: impl IntoIterator<Item = T>,
+) -> Result<Vec<u8>, Error> {
+    let cannot = |e: csv::Error| Error::new(format!("{name}: cannot be written as CSV")).because(e);
+    let mut csv = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(Vec::new());
+    csv.write_record(header).map_err(cannot)?;
+    for row in rows {
+        csv.serialize(row).map_err(cannot)?;
+    }
+    csv.into_inner()
+        .map_err(|e| Error::new("CSV: cannot be flushed").because(e.into_error()))
+}

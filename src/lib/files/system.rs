@@ -1,0 +1,90 @@
+//! Single operations on the file system that need a second thought.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use super::paths::{cannot_write, folder_of};
+use crate::error::Error;
+
+/// Opens a file for reading and appending. Creates it and its folder if they are missing.
+///
+/// # Errors
+/// The file cannot be opened or created.
+pub fn open_to_append(path: &Path) -> Result<File, Error> {
+    let cannot = |e: io::Error| cannot_write(path, e);
+    fs::create_dir_all(folder_of(path)).map_err(cannot)?;
+    let file = File::options()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(cannot)?;
+    sync_folder(folder_of(path)).map_err(cannot)?;
+    Ok(file)
+}
+
+/// Removes the files of a folder whose names begin with `begin`, except those that begin with `keep`, and temporary
+/// files of such that a killed process left behind. Files that cannot be removed stay.
+pub fn remove_others(folder: &Path, begin: &str, keep: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_other = name.starts_with(begin) && !name.starts_with(keep);
+        let hidden = name
+            .strip_prefix('.')
+            .is_some_and(|name| name.starts_with(begin));
+        if is_other || hidden && is_abandoned(&name) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether a temporary file, named as `Atomic` names it, belongs to a process that has ended.
+fn is_abandoned(name: &str) -> bool {
+    let process = name
+        .strip_suffix(".part")
+        .and_then(|name| name.rsplit_once('.'));
+    let process = process.and_then(|(_, number)| number.parse::<u32>().ok());
+    let running = Path::new("/proc");
+    process.is_some_and(|n| running.join("self").exists() && !running.join(n.to_string()).exists())
+}
+
+/// Moves a file to another place on the same disk. Creates the folder.
+///
+/// # Errors
+/// The file cannot be moved.
+pub fn move_to(from: &Path, to: &Path) -> Result<(), Error> {
+    let moved = fs::create_dir_all(folder_of(to)).and_then(|()| fs::rename(from, to));
+    moved.map_err(|e| cannot_write(to, e))
+}
+
+/// Flushes the entries of a folder to the disk, so that a rename survives a power cut.
+///
+/// # Errors
+/// The folder cannot be opened or flushed.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// How many files may be open at once. Raises the limit of the process to the most that the system allows.
+#[cfg(target_os = "linux")]
+pub fn most_open() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let whole = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let granted = match setrlimit(Resource::Nofile, whole) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    granted.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
+/// How many files may be open at once: not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn most_open() -> usize {
+    usize::MAX
+}

@@ -1,0 +1,233 @@
+//! `tf`: TFRecord shards of `tf.train.Example` in the layout of the TF Object Detection API, and `label_map.pbtxt`.
+//!
+//! Corners are relative to the image, 32-bit floats within [0, 1], edges from 0; class ids from 1, since 0 is the
+//! background. JPEG and PNG are embedded unchanged, anything else as PNG, since few readers decode other formats;
+//! `image/key/sha256` is that of the embedded bytes. Keys are sorted, so that every run gives the same bytes.
+
+mod wire;
+
+use crate::error::Error;
+use crate::files::hex_digest;
+use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage};
+use crate::formats::file_names;
+use crate::formats::format::{Format, FormatInfo, FormatOptions, Written};
+use crate::formats::sink::{Sink, cannot, put};
+use crate::pixels;
+use crate::summary::counted;
+use wire::{Feature, bytes, example, floats, ints, write_record};
+
+/// The format.
+#[derive(Debug)]
+pub struct Tf;
+
+/// Maximum pixels of an image that is transcoded: 2^30, 4 GB as RGBA.
+const MOST_PIXELS: u64 = 1 << 30;
+
+/// Protocol buffers end at 2 GiB; the rest of the message fits beside the image.
+const MOST_BYTES: usize = (1 << 31) - (1 << 26);
+
+impl Format for Tf {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
+            name: "tf",
+            about: "TFRecord shards for the TF Object Detection API, and label_map.pbtxt",
+            ..FormatInfo::default()
+        }
+    }
+
+    fn conventions(&self, _: &FormatOptions) -> String {
+        "xmin, xmax, ymin, ymax relative to the image, 32-bit floats within 0..1, edges from 0; class labels from \
+         1 as in label_map.pbtxt; source_id is the image's number; images other than JPEG and PNG are embedded as \
+         PNG; sources.csv leads from numbers to the source"
+            .into()
+    }
+
+    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
+        const MAP: &str = "label_map.pbtxt";
+        put(out, MAP, &label_map(&dataset.classes))?;
+        let mut transcoded: u64 = 0;
+        for (split, pictures) in dataset.parts("data") {
+            let shards = shards(&pictures, options.shard_bytes);
+            for (i, shard) in shards.iter().enumerate() {
+                let path = format!("{split}-{i:05}-of-{:05}.tfrecord", shards.len());
+                let file = out.file(&path)?;
+                for picture in *shard {
+                    let (image, format) = embedded(picture)?;
+                    transcoded += u64::from(!is_native(picture));
+                    let message = example(features(dataset, picture, &image, format));
+                    write_record(file, &message).map_err(cannot(&path))?;
+                }
+            }
+        }
+        file_names::write_sources(dataset, |_, p| p.file.clone(), out)?;
+        Ok(match transcoded {
+            0 => Vec::new(),
+            n => vec![format!(
+                "tf: {} embedded as PNG: TensorFlow decodes JPEG and PNG",
+                counted(n, "image is", "images are")
+            )],
+        })
+    }
+}
+
+/// Images divided into runs whose files have at most `most` bytes together. A split without images is one empty shard,
+/// so that readers find its file.
+fn shards<'a, 'p>(pictures: &'a [&'p DatasetImage], most: u64) -> Vec<&'a [&'p DatasetImage]> {
+    let mut shards = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (i, picture) in pictures.iter().enumerate() {
+        if i > start && bytes + picture.bytes > most {
+            shards.push(&pictures[start..i]);
+            (start, bytes) = (i, 0);
+        }
+        bytes += picture.bytes;
+    }
+    shards.push(&pictures[start..]);
+    shards
+}
+
+fn is_native(picture: &DatasetImage) -> bool {
+    ["image/jpeg", "image/png"].contains(&picture.media_type.as_str())
+}
+
+/// The bytes to embed, and the name of their format in TensorFlow.
+fn embedded(picture: &DatasetImage) -> Result<(Vec<u8>, &'static str), Error> {
+    let stored = picture.read()?;
+    let (image, format) = match picture.media_type.as_str() {
+        "image/jpeg" => (stored, "jpeg"),
+        "image/png" => (stored, "png"),
+        _ => (as_png(picture, &stored)?, "png"),
+    };
+    if image.len() > MOST_BYTES {
+        let what = format!(
+            "{}: {} bytes, a TensorFlow example holds at most 2 GiB",
+            picture.file,
+            image.len()
+        );
+        return Err(Error::new(what).hint("download with --max-width, or choose another --format"));
+    }
+    Ok((image, format))
+}
+
+fn as_png(picture: &DatasetImage, stored: &[u8]) -> Result<Vec<u8>, Error> {
+    let fault =
+        |cause: String| {
+            Error::new(format!("{}: cannot be converted to PNG: {cause}", picture.file)).hint(
+            "remove the file and run `recto-download` again, or use `recto-download --format png`",
+        )
+        };
+    let image = pixels::decode(stored, MOST_PIXELS).map_err(fault)?;
+    pixels::to_png(&pixels::to_eight_bit(&image)).map_err(fault)
+}
+
+fn features<'a>(
+    dataset: &'a Dataset,
+    p: &'a DatasetImage,
+    image: &'a [u8],
+    format: &'a str,
+) -> Vec<(&'static str, Feature)> {
+    let count = p.boxes.len();
+    let zeros = || ints(std::iter::repeat_n(0, count));
+    let all =
+        |value: fn(&DatasetBox, &DatasetImage) -> f32| floats(p.boxes.iter().map(|b| value(b, p)));
+    let text = |text: &str| bytes([text.as_bytes()]);
+    let class = |b: &DatasetBox| dataset.classes[b.class].as_bytes();
+    vec![
+        ("image/channels", ints([i64::from(p.channels)])),
+        (
+            "image/class/text",
+            bytes(p.labels.iter().map(String::as_bytes)),
+        ),
+        ("image/encoded", bytes([image])),
+        ("image/filename", text(&p.file)),
+        ("image/format", text(format)),
+        ("image/height", ints([i64::from(p.height)])),
+        ("image/key/sha256", text(&hex_digest(image, 64))),
+        (
+            "image/object/area",
+            all(|b, _| (b.bbox.width * b.bbox.height) as f32),
+        ),
+        (
+            "image/object/bbox/xmax",
+            all(|b, p| relative(b.bbox.right(), p.width)),
+        ),
+        (
+            "image/object/bbox/xmin",
+            all(|b, p| relative(b.bbox.x, p.width)),
+        ),
+        (
+            "image/object/bbox/ymax",
+            all(|b, p| relative(b.bbox.bottom(), p.height)),
+        ),
+        (
+            "image/object/bbox/ymin",
+            all(|b, p| relative(b.bbox.y, p.height)),
+        ),
+        (
+            "image/object/class/label",
+            ints(p.boxes.iter().map(|b| b.class as i64 + 1)),
+        ),
+        ("image/object/class/text", bytes(p.boxes.iter().map(class))),
+        ("image/object/difficult", zeros()),
+        ("image/object/group_of", zeros()),
+        ("image/object/is_crowd", zeros()),
+        ("image/object/truncated", zeros()),
+        ("image/object/weight", floats(p.boxes.iter().map(|_| 1.0))),
+        ("image/source_id", text(&p.number.to_string())),
+        ("image/source_uuid", text(&p.id)),
+        ("image/width", ints([i64::from(p.width)])),
+    ]
+}
+
+/// Clamped, since rounding to 32 bits can exceed 1, which readers refuse.
+fn relative(v: f64, side: u32) -> f32 {
+    ((v / f64::from(side)) as f32).clamp(0.0, 1.0)
+}
+
+/// Only `name` and `id`: a common reader has a regular expression for exactly these two.
+fn label_map(classes: &[String]) -> String {
+    classes
+        .iter()
+        .enumerate()
+        .map(|(i, name)| format!("item {{\n  name: '{}'\n  id: {}\n}}\n", escape(name), i + 1))
+        .collect()
+}
+
+/// C escapes of the text format of protocol buffers; UTF-8 stays as it is.
+fn escape(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\\' => "\\\\".into(),
+            '\'' => "\\'".into(),
+            '"' => "\\\"".into(),
+            '\n' => "\\n".into(),
+            '\r' => "\\r".into(),
+            '\t' => "\\t".into(),
+            c if c.is_ascii_control() => format!("\\{:03o}", u32::from(c)),
+            c => c.to_string(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_shard_begins_before_one_is_too_large() {
+        let picture = |bytes: u64| DatasetImage {
+            bytes,
+            ..DatasetImage::default()
+        };
+        let pictures: Vec<DatasetImage> = [5, 5, 11, 1, 9, 1].map(picture).into();
+        let pictures: Vec<&DatasetImage> = pictures.iter().collect();
+        let sizes: Vec<usize> = shards(&pictures, 10).iter().map(|s| s.len()).collect();
+        assert_eq!(sizes, [2, 1, 2, 1]);
+        assert_eq!(shards(&[], 10).len(), 1);
+    }
+
+    #[test]
+    fn names_are_escaped_for_the_text_format() {
+        assert_eq!(escape("a'b\\c\"\n\u{1}é"), "a\\'b\\\\c\\\"\\n\\001é");
+    }
+}

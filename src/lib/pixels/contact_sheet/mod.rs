@@ -1,0 +1,277 @@
+//! Contact sheets: thumbnails in a grid, with boxes, names and captions.
+
+mod letters;
+
+use image::{Rgb, RgbImage};
+
+use super::decode::decode;
+use crate::contracts::BBox;
+
+/// One image of a sheet.
+#[derive(Debug)]
+pub struct Cell {
+    /// The image, reduced to [`side`].
+    pub thumbnail: RgbImage,
+    /// Width and height of the original image in pixels, the space of its boxes.
+    pub size: [u32; 2],
+    /// The text below it.
+    pub caption: String,
+    /// Index and name of the class, and the box in pixels of the original image.
+    pub boxes: Vec<(usize, String, BBox)>,
+}
+
+/// Longest side of a thumbnail in pixels: larger if there are few.
+pub fn side(pictures: usize) -> u32 {
+    if pictures <= 6 { 640 } else { 320 }
+}
+
+/// Up to this many boxes, each has its name beside it; above, only boxes that are wide enough.
+const MOST_TAGS: usize = 24;
+
+const MARGIN: u32 = 8;
+/// Height of a line of captions in pixels: letters of 7 dots at double size, and space.
+const LINE: u32 = 20;
+const BACKGROUND: Rgb<u8> = Rgb([24, 24, 28]);
+const INK: Rgb<u8> = Rgb([235, 235, 235]);
+/// Maximum lines of the legend; the last one counts the classes that do not fit.
+const MOST_LEGEND_LINES: u32 = 12;
+
+/// Decodes an image of at most `most_pixels` and reduces it to `side`.
+///
+/// # Errors
+/// The image has more pixels, is damaged, or is not supported.
+pub fn thumbnail(bytes: &[u8], side: u32, most_pixels: u64) -> Result<RgbImage, String> {
+    let image = decode(bytes, most_pixels)?;
+    if image.width() <= side && image.height() <= side {
+        return Ok(image.to_rgb8());
+    }
+    Ok(image.thumbnail(side, side).to_rgb8())
+}
+
+/// Draws images in an approximately square grid, above a legend of the classes.
+pub fn sheet(cells: &[Cell], classes: &[String]) -> RgbImage {
+    let columns = (1..=8).find(|c| c * c >= cells.len()).unwrap_or(8);
+    let side = side(cells.len());
+    let legend = legend(classes, columns as u32 * (side + MARGIN) - MARGIN);
+    let rows: Vec<&[Cell]> = cells.chunks(columns).collect();
+    let high = |row: &[Cell]| {
+        row.iter()
+            .map(|cell| cell.thumbnail.height())
+            .max()
+            .unwrap_or(0)
+    };
+    let pictures: u32 = rows.iter().map(|row| high(row) + LINE + MARGIN).sum();
+    let width = MARGIN + columns as u32 * (side + MARGIN);
+    let height = MARGIN + pictures + legend.len() as u32 * LINE + MARGIN;
+    let mut sheet = RgbImage::from_pixel(width, height, BACKGROUND);
+    let mut top = MARGIN;
+    for row in rows {
+        let room = [side, high(row)];
+        for (column, cell) in row.iter().enumerate() {
+            let left = MARGIN + column as u32 * (side + MARGIN);
+            draw_cell(&mut sheet, [left, top], room, cell);
+        }
+        top += room[1] + LINE + MARGIN;
+    }
+    for (i, line) in legend.iter().enumerate() {
+        let y = top + i as u32 * LINE;
+        let mut x = MARGIN;
+        for (colour, text) in line {
+            write(&mut sheet, [x, y], text, 2, *colour);
+            x += text_width(text, 2) + 2 * MARGIN;
+        }
+    }
+    sheet
+}
+
+type Line = Vec<(Rgb<u8>, String)>;
+
+fn legend(classes: &[String], width: u32) -> Vec<Line> {
+    let mut lines: Vec<Line> = vec![Vec::new()];
+    let mut x = 0;
+    for (class, name) in classes.iter().enumerate() {
+        let text = shortened(&plain(name), 40);
+        let step = text_width(&text, 2) + 2 * MARGIN;
+        if x > 0 && x + step > width {
+            if lines.len() as u32 == MOST_LEGEND_LINES {
+                lines.push(vec![(INK, format!("and {} more", classes.len() - class))]);
+                return lines;
+            }
+            lines.push(Vec::new());
+            x = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push((colour(class), text));
+        }
+        x += step;
+    }
+    lines
+}
+
+fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], room: [u32; 2], cell: &Cell) {
+    let (width, height) = cell.thumbnail.dimensions();
+    let [left, top] = [
+        left + room[0].saturating_sub(width) / 2,
+        top + room[1].saturating_sub(height) / 2,
+    ];
+    image::imageops::replace(sheet, &cell.thumbnail, left.into(), top.into());
+    let scale = [
+        f64::from(width) / f64::from(cell.size[0]),
+        f64::from(height) / f64::from(cell.size[1]),
+    ];
+    let placed: Vec<(usize, &str, [u32; 4])> = cell
+        .boxes
+        .iter()
+        .map(|(class, name, b)| {
+            let b = b.scale(scale[0], scale[1]);
+            // Boxes are inside the image: no number is negative.
+            let end = |v: f64, side: u32| (v.round() as u32).min(side.saturating_sub(1));
+            let corners = [
+                left + end(b.x, width),
+                top + end(b.y, height),
+                left + end(b.right(), width),
+                top + end(b.bottom(), height),
+            ];
+            (*class, name.as_str(), corners)
+        })
+        .collect();
+    for (class, _, corners) in &placed {
+        outline(sheet, *corners, colour(*class));
+    }
+    let crowded = placed.len() > MOST_TAGS;
+    for (class, name, corners) in &placed {
+        let fits = text_width(&plain(name), 1) + 2 <= corners[2] - corners[0];
+        if fits || !crowded {
+            tag(sheet, *corners, name, colour(*class), left + width);
+        }
+    }
+    caption(
+        sheet,
+        &cell.caption,
+        room[0],
+        [left + width / 2, top + height + 3],
+    );
+}
+
+/// Draws the name above its box, or inside if there is no space above, left of the right `edge` of the image.
+fn tag(
+    sheet: &mut RgbImage,
+    [left, top, right, _]: [u32; 4],
+    name: &str,
+    paper: Rgb<u8>,
+    edge: u32,
+) {
+    let room = (right.saturating_sub(left) / (letters::WIDTH + 1)).max(1) as usize;
+    let text = shortened(&plain(name), room.max(8));
+    let high = letters::HEIGHT + 2;
+    let left = left.min(edge.saturating_sub(text_width(&text, 1) + 2));
+    let y = if top > high + MARGIN { top - high } else { top };
+    fill(sheet, [left, y], [text_width(&text, 1) + 2, high], paper);
+    write(sheet, [left + 1, y + 1], &text, 1, ink_on(paper));
+}
+
+fn caption(sheet: &mut RgbImage, text: &str, room: u32, [centre, y]: [u32; 2]) {
+    let most = (room / (2 * (letters::WIDTH + 1))) as usize;
+    let text = shortened(&plain(text), most);
+    let left = centre.saturating_sub(text_width(&text, 2) / 2);
+    write(sheet, [left, y], &text, 2, INK);
+}
+
+/// A text with only letters that can be drawn.
+fn plain(text: &str) -> String {
+    deunicode::deunicode(text)
+        .chars()
+        .map(|c| if c.is_ascii_control() { ' ' } else { c })
+        .collect()
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(2)).collect();
+    format!("{kept}..")
+}
+
+/// A colour per class, different from its neighbours: steps of the golden angle around the colour circle.
+fn colour(class: usize) -> Rgb<u8> {
+    let hue = (class as f64 * 137.507_764) % 360.0 / 60.0;
+    let channel = |offset: f64| {
+        let distance = ((hue + offset) % 6.0 - 3.0).abs() - 1.0;
+        (90.0 + 165.0 * distance.clamp(0.0, 1.0)).round() as u8
+    };
+    Rgb([channel(0.0), channel(4.0), channel(2.0)])
+}
+
+fn ink_on(Rgb([r, g, b]): Rgb<u8>) -> Rgb<u8> {
+    let light = 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b);
+    if light > 140_000 { BACKGROUND } else { INK }
+}
+
+fn outline(sheet: &mut RgbImage, [left, top, right, bottom]: [u32; 4], colour: Rgb<u8>) {
+    let (width, height) = (right - left + 1, bottom - top + 1);
+    fill(sheet, [left, top], [width, 1], colour);
+    fill(sheet, [left, bottom], [width, 1], colour);
+    fill(sheet, [left, top], [1, height], colour);
+    fill(sheet, [right, top], [1, height], colour);
+}
+
+fn fill(sheet: &mut RgbImage, [left, top]: [u32; 2], [width, height]: [u32; 2], colour: Rgb<u8>) {
+    for y in top..(top + height).min(sheet.height()) {
+        for x in left..(left + width).min(sheet.width()) {
+            sheet.put_pixel(x, y, colour);
+        }
+    }
+}
+
+fn text_width(text: &str, size: u32) -> u32 {
+    text.chars().count() as u32 * (letters::WIDTH + 1) * size
+}
+
+fn write(sheet: &mut RgbImage, [left, top]: [u32; 2], text: &str, size: u32, ink: Rgb<u8>) {
+    for (i, c) in text.chars().enumerate() {
+        let left = left + i as u32 * (letters::WIDTH + 1) * size;
+        for (row, bits) in letters::glyph(c).into_iter().enumerate() {
+            for column in (0..letters::WIDTH).filter(|c| bits >> (letters::WIDTH - 1 - c) & 1 == 1)
+            {
+                let corner = [left + column * size, top + row as u32 * size];
+                fill(sheet, corner, [size, size], ink);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_is_drawn_where_it_is_in_the_colour_of_its_class() {
+        let cell = Cell {
+            thumbnail: RgbImage::new(100, 50),
+            size: [200, 100],
+            caption: "a".into(),
+            boxes: vec![(
+                1,
+                "b".into(),
+                BBox::try_from([100.0, 40.0, 60.0, 40.0]).unwrap(),
+            )],
+        };
+        let sheet = sheet(&[cell], &["a".into(), "b".into()]);
+        // The picture is centred in its cell; a box corner is half as far in as in the picture.
+        let at = |x: u32, y: u32| *sheet.get_pixel(MARGIN + 270 + x, MARGIN + y);
+        for (x, y) in [(50, 40), (80, 40), (80, 21), (65, 40)] {
+            assert_eq!(at(x, y), colour(1), "{x}, {y}");
+        }
+        assert_eq!(at(49, 30), Rgb([0, 0, 0]));
+        assert_eq!(at(65, 30), Rgb([0, 0, 0]));
+    }
+
+    #[test]
+    fn neighbouring_classes_have_colours_apart() {
+        let far = |a: Rgb<u8>, b: Rgb<u8>| (0..3).map(|i| a[i].abs_diff(b[i]) as u32).sum::<u32>();
+        for class in 0..200 {
+            assert!(far(colour(class), colour(class + 1)) > 100, "{class}");
+        }
+    }
+}

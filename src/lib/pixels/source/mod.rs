@@ -1,0 +1,214 @@
+//! A file to be served: decoded whole, or, if it is tiled or a large JPEG, read only in the parts that are requested.
+
+mod jpeg;
+mod large_jpeg;
+mod look;
+mod part;
+mod tiled;
+mod whole;
+
+use std::path::Path;
+
+use image::DynamicImage;
+
+use super::header;
+use super::jp2;
+use super::render::{self, UprightImage};
+use super::tiff::{Level, Tiff};
+use crate::iiif::resolve::RenderPlan;
+use crate::jpeg::Colour;
+use crate::jpeg::index::HuffmanTables;
+use crate::jpeg::pyramid::Photometric;
+use jpeg::JpegSource;
+use large_jpeg::LargeJpeg;
+pub use look::{Look, look};
+use look::{begins_as_tiff, is_large_jpeg, is_read_by_tiles};
+use tiled::TiledSource;
+use whole::{checked, upright, whole};
+
+/// A file that was opened.
+#[derive(Debug)]
+pub enum Source {
+    /// Decoded as a whole.
+    Whole(UprightImage),
+    /// A tiled TIFF, read tile by tile.
+    Tiled(TiledSource),
+    /// A large JPEG, decoded in parts.
+    Jpeg(JpegSource),
+}
+
+impl Source {
+    /// Whether it is or may be transparent: a tiled file is not read to find out.
+    pub fn is_transparent(&self) -> bool {
+        match self {
+            Source::Whole(picture) => picture.is_transparent(),
+            Source::Tiled(tiled) => tiled.tiff.levels.iter().any(Level::has_alpha),
+            Source::Jpeg(_) => false,
+        }
+    }
+
+    /// An RGB image of `[width, height]` pixels.
+    ///
+    /// # Errors
+    /// The number of bytes does not fit the size.
+    pub fn of_rgb([width, height]: [u32; 2], bytes: Vec<u8>) -> Result<Source, String> {
+        let image = image::RgbImage::from_raw(width, height, bytes);
+        let image = image.ok_or("the number of bytes does not fit the size")?;
+        Ok(Source::Whole(DynamicImage::from(image).into()))
+    }
+
+    /// Opens a file of at most `most_pixels`; pixels are in sRGB.
+    ///
+    /// # Errors
+    /// The file cannot be served: why not.
+    pub fn open(path: &Path, most_pixels: u64) -> Result<Self, String> {
+        if begins_as_tiff(path)?
+            && let Ok(tiff) = Tiff::open(path)
+        {
+            return Self::of_tiff(tiff, most_pixels);
+        }
+        let mut bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+        if jp2::is_jp2(&bytes) {
+            return jp2::decode(&bytes, most_pixels).map(|image| Source::Whole(image.into()));
+        }
+        let header = header::measure_bytes(&bytes)?;
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        if is_large_jpeg(&header) && pixels <= most_pixels {
+            match LargeJpeg::of(bytes) {
+                Ok(jpeg) => return Ok(Source::Jpeg(JpegSource::new(jpeg))),
+                Err(given_back) => bytes = given_back,
+            }
+        }
+        let is_jpeg = header.media_type == "image/jpeg";
+        let facts = match is_jpeg && pixels <= most_pixels {
+            true => checked(&bytes)?,
+            false => None,
+        };
+        let (image, is_as_stored) = whole(&bytes, &header, most_pixels)?;
+        let is_plain = facts.is_some_and(|facts| render::has_plain_colours(&facts));
+        let jpeg = (is_plain && is_as_stored).then_some(bytes);
+        Ok(Source::Whole(UprightImage::from(image).with_jpeg(jpeg)))
+    }
+
+    fn of_tiff(tiff: Tiff, most_pixels: u64) -> Result<Self, String> {
+        let [w, h] = tiff.full().size;
+        if u64::from(w) * u64::from(h) > most_pixels {
+            return Err(format!(
+                "its header declares {w} x {h} pixels, the limit is {most_pixels}"
+            ));
+        }
+        let (by_tiles, orientation) = (is_read_by_tiles(&tiff), tiff.orientation);
+        let tiled = TiledSource::new(tiff);
+        if by_tiles {
+            return Ok(Source::Tiled(tiled));
+        }
+        let image = tiled.read(tiled.tiff.full(), [0, 0, w, h])?;
+        Ok(Source::Whole(
+            upright(tiled.in_srgb(image), orientation).into(),
+        ))
+    }
+
+    /// `[width, height]` in pixels.
+    pub fn size(&self) -> [u32; 2] {
+        match self {
+            Source::Whole(picture) => picture.size(),
+            Source::Tiled(tiled) => tiled.tiff.full().size,
+            Source::Jpeg(large) => large.jpeg.size(),
+        }
+    }
+
+    /// Bytes of memory that it takes, approximately.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Source::Whole(picture) => picture.bytes(),
+            Source::Tiled(tiled) => tiled.bytes(),
+            Source::Jpeg(large) => large.jpeg.held(),
+        }
+    }
+
+    /// Bytes of memory needed to read what a plan needs, approximately.
+    pub fn cost(&self, plan: &RenderPlan) -> u64 {
+        match self {
+            Source::Whole(_) => 0,
+            Source::Tiled(tiled) => {
+                let [_, _, w, h] = tiled.part(plan).1.map(f64::ceil);
+                (w * h * 8.0) as u64
+            }
+            Source::Jpeg(large) => {
+                let [_, _, w, h] = large.part(plan).1;
+                LargeJpeg::cost(w * h)
+            }
+        }
+    }
+
+    /// The stored bytes, if they are the response to a plan: a tile, a part, or all of a JPEG.
+    pub fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
+        match self {
+            Source::Whole(picture) => picture.stored(plan),
+            Source::Tiled(tiled) => tiled.stored(plan),
+            Source::Jpeg(large) => large.stored(plan),
+        }
+    }
+
+    /// Renders the response to a plan.
+    ///
+    /// # Errors
+    /// The file is damaged, or the format cannot hold the response.
+    pub fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
+        match self {
+            Source::Whole(picture) => picture.render(plan),
+            Source::Tiled(tiled) => tiled.render(plan),
+            Source::Jpeg(large) => large.render(plan),
+        }
+    }
+
+    /// A region as a JPEG cut out without loss, filled up to a square of `filled` pixels per side; none if not possible.
+    pub fn cut(&self, region: [u32; 4], filled: Option<u32>) -> Option<Vec<u8>> {
+        match self {
+            Source::Jpeg(large) => large.jpeg.cut(region, filled, HuffmanTables::Optimal),
+            _ => None,
+        }
+    }
+
+    /// The colour space of regions that are cut out, in terms of TIFF; none if TIFF cannot hold it.
+    pub fn coding(&self) -> Option<Photometric> {
+        let Source::Jpeg(large) = self else {
+            return None;
+        };
+        // Sampling factors are at most 4.
+        let subsampling = large.jpeg.sampling().map(|n| n as u16);
+        let is_known = subsampling.iter().all(|n| [1, 2, 4].contains(n));
+        match large.jpeg.colour() {
+            Colour::Grey => Some(Photometric::Grey),
+            Colour::Rgb if subsampling == [1, 1] => Some(Photometric::Rgb),
+            Colour::YCbCr if is_known && large.jpeg.is_chroma_single() => {
+                Some(Photometric::YCbCr(subsampling))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the file contains smaller copies.
+    pub fn is_pyramid(&self) -> bool {
+        matches!(self, Source::Tiled(tiled) if tiled.tiff.levels.len() > 1)
+    }
+
+    /// A region, `[x, y, width, height]` in pixels, with 8 bits per channel in sRGB.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn region(&self, region: [u32; 4]) -> Result<DynamicImage, String> {
+        let [x, y, w, h] = region;
+        match self {
+            Source::Whole(picture) => Ok(picture.region([x, y, w, h])),
+            Source::Tiled(tiled) => {
+                let image = tiled.read(tiled.tiff.full(), region)?;
+                Ok(tiled.in_srgb(image))
+            }
+            Source::Jpeg(large) => {
+                let image = large.jpeg.region(1, region)?;
+                Ok(large.in_srgb(image))
+            }
+        }
+    }
+}

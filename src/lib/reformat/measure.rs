@@ -1,0 +1,70 @@
+//! Finds the downloaded files and reads their headers.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use rayon::prelude::*;
+
+use super::join::ImageFile;
+use crate::contracts::{ImageMap, LocalizedImage};
+use crate::error::Error;
+use crate::{files, pixels};
+
+/// Reads the header of every file that the map names for an image: image id → file, or the problem of a reject.
+pub fn measure(
+    images: &[LocalizedImage],
+    map: &ImageMap,
+    image_map: &Path,
+) -> BTreeMap<String, Result<ImageFile, String>> {
+    let folder = files::folder_of(image_map);
+    let wanted: Vec<(&String, &String)> = images
+        .iter()
+        .filter_map(|image| map.get_key_value(&image.id))
+        .collect();
+    wanted
+        .par_iter()
+        .map(|(id, file)| ((*id).clone(), measure_one(folder, file)))
+        .collect()
+}
+
+fn measure_one(folder: &Path, file: &str) -> Result<ImageFile, String> {
+    let file = &below(folder, file)?;
+    let path = folder.join(file);
+    let fault = |e: Error| format!("file cannot be used: {}", e.what());
+    Ok(ImageFile {
+        file: file.to_owned(),
+        header: pixels::measure(&path).map_err(fault)?,
+        bytes: std::fs::metadata(&path).map_or(0, |found| found.len()),
+        path,
+    })
+}
+
+/// The problem of files outside the folder of the image map.
+pub const ELSEWHERE: &str = "absolute path is not below the folder of the image map";
+
+/// A path of the image map relative to the map's folder. m3-download writes absolute paths if its output folder was
+/// given as one.
+fn below(folder: &Path, file: &str) -> Result<String, String> {
+    let relative = match Path::new(file).is_absolute() {
+        false => Some(file.to_owned()),
+        true => relative_to(folder, Path::new(file)),
+    };
+    let relative = relative.ok_or_else(|| format!("{ELSEWHERE}: {file}"))?;
+    let plain = |c: Component| matches!(c, Component::Normal(_));
+    match !relative.is_empty() && Path::new(&relative).components().all(plain) {
+        true => Ok(relative),
+        false => Err(format!("path leaves the folder of the image map: {file}")),
+    }
+}
+
+fn relative_to(folder: &Path, file: &Path) -> Option<String> {
+    let as_given = std::path::absolute(folder).ok();
+    // The same folder may have two names, such as a link to it.
+    let real = || Some((folder.canonicalize().ok()?, file.canonicalize().ok()?));
+    let relative = (as_given.as_deref())
+        .and_then(|folder| file.strip_prefix(folder).ok().map(Path::to_owned))
+        .or_else(|| {
+            real().and_then(|(folder, file)| Some(file.strip_prefix(folder).ok()?.to_owned()))
+        })?;
+    Some(relative.to_str()?.replace(std::path::MAIN_SEPARATOR, "/"))
+}

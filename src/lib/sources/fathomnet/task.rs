@@ -1,0 +1,63 @@
+//! What each document is requested for: the memo of its request.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::sources::{Referrer, Request};
+
+/// What a document is requested for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Task {
+    /// Everything below a concept. If one service fails, the other one is used.
+    Descendants {
+        /// The concept.
+        concept: String,
+        /// URL and problem of the service that failed; empty for the first service.
+        failed: String,
+    },
+    /// The concepts above a concept, with ranks.
+    Ancestors(String),
+    /// The concept directly above a concept, if the service with all of them does not answer.
+    Parent(String),
+    /// All concepts of boxes, to find those similar to an unknown one.
+    Names(String),
+    /// A page of the images of a concept.
+    Page {
+        /// The concept.
+        concept: String,
+        /// How many images come before.
+        offset: u64,
+        /// The first image of the previous page, to detect a service that returns the same page for ever.
+        before: Option<String>,
+    },
+}
+
+impl Task {
+    /// The request of a document for this task.
+    pub(super) fn ask(self, url: &str, body: Option<Value>, from: &str) -> Request {
+        let role = match &self {
+            Task::Descendants { .. } => "descendants",
+            Task::Ancestors(_) | Task::Parent(_) => "ranks",
+            Task::Names(_) => "names of concepts",
+            Task::Page { .. } => "images",
+        };
+        Request {
+            location: url.to_owned(),
+            body: body.map(|body| body.to_string()),
+            // An enum of texts and numbers is always JSON.
+            memo: serde_json::to_string(&self).unwrap_or_default(),
+            from: Some(Referrer {
+                document: from.to_owned(),
+                role,
+                manifest: None,
+                canvas: None,
+            }),
+        }
+    }
+
+    /// The task of a request.
+    pub(super) fn of(request: &Request) -> Self {
+        // All requests of this source are made by `ask`.
+        serde_json::from_str(&request.memo).unwrap_or(Task::Names(String::new()))
+    }
+}

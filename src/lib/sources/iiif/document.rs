@@ -1,0 +1,148 @@
+//! What a document is, and which method reads it.
+
+use serde_json::Value;
+
+use super::annotations::motivation;
+use super::reader::Reader;
+use super::service;
+use super::values::{self, kind, list, within};
+use crate::contracts::{ImageRef, Observation, Provenance};
+use crate::sources::is_url;
+
+impl Reader<'_> {
+    /// Reads the whole document.
+    pub(super) fn document(&mut self, document: &Value) {
+        if let Value::Array(values) = document {
+            return self.array(values);
+        }
+        match kind_of_document(document).as_str() {
+            "collection" => self.collection(document),
+            "manifest" => self.manifest(document),
+            "sequence" => self.lone_sequence(document),
+            "canvas" => self.lone_canvas(document),
+            "annotationlist" | "annotationpage" => self.annotation_list(document),
+            "annotationcollection" | "layer" => self.annotation_collection(document),
+            "annotation" => self.lone_annotation(document),
+            "imageservice" => self.image_service(document),
+            "orderedcollection" | "orderedcollectionpage" => {
+                self.refuse_document(
+                    "document is a Change Discovery stream: it lists changes and not images",
+                );
+            }
+            "" if !document.is_object() => {
+                self.refuse_document("document is not a IIIF document: it is not an object")
+            }
+            "" => self.refuse_document("document is not a IIIF document: its type is missing"),
+            other => {
+                self.refuse_document(&format!("document is of a type without images: {other}"))
+            }
+        }
+    }
+
+    fn array(&mut self, values: &[Value]) {
+        let is_annotation = |v: &Value| kind_of_document(v) == "annotation";
+        if values.is_empty() || !values.iter().any(is_annotation) {
+            return self.refuse_document("document is not a IIIF document: it is a list");
+        }
+        let values: Vec<&Value> = values.iter().collect();
+        self.annotations(&values, None);
+    }
+
+    /// The description of an image service (info.json): one image.
+    fn image_service(&mut self, info: &Value) {
+        let Some(mut service) = service::described(info) else {
+            return self
+                .refuse_document("image service cannot be used: its id or version is missing");
+        };
+        // Some services give a relative id, or one on localhost. The URL that it was fetched from is right.
+        if is_url(self.name) {
+            service.id = service::base(self.name);
+        } else if !is_url(&service.id) {
+            return self.refuse_document("image service cannot be used: its id is not a URL");
+        }
+        self.found.count("services", 1);
+        self.found.observations.push(Observation {
+            id: service.id.clone(),
+            group: service.id.clone(),
+            image: ImageRef {
+                width: values::pixels(&info["width"]),
+                height: values::pixels(&info["height"]),
+                service: Some(service),
+                ..ImageRef::default()
+            },
+            source: Provenance {
+                kind: "iiif".into(),
+                ..Provenance::default()
+            },
+            ..Observation::default()
+        });
+    }
+
+    /// A content state, or another annotation that is a document of its own.
+    fn lone_annotation(&mut self, annotation: &Value) {
+        let state = motivation(annotation).iter().any(|m| m == "contentState");
+        if !state {
+            return self.annotations(&[annotation], None);
+        }
+        let targets = list(annotation, "target");
+        let wanted: Vec<&Value> = targets
+            .into_iter()
+            .flat_map(|t| within(t, "manifest"))
+            .collect();
+        if wanted.is_empty() {
+            self.refuse_document("document is a content state without a manifest");
+        }
+        for manifest in wanted {
+            self.lead_to(manifest, "target of a content state", None, None);
+        }
+    }
+}
+
+/// The type of a document; without a type, it is guessed from the members.
+fn kind_of_document(document: &Value) -> String {
+    let named = kind(document);
+    match named.as_str() {
+        "collectionpage" => return "collection".into(),
+        k if k.starts_with("imageservice") || k == "imageprofile" => return "imageservice".into(),
+        "" => {}
+        _ if is_known(&named) => return named,
+        _ => {}
+    }
+    let has = |member: &str| !document[member].is_null();
+    let first_item = list(document, "items")
+        .first()
+        .map(|item| kind(item))
+        .unwrap_or_default();
+    let by_members = match first_item.as_str() {
+        _ if has("sequences") => "manifest",
+        "canvas" => "manifest",
+        "manifest" | "collection" => "collection",
+        "annotation" => "annotationpage",
+        "annotationpage" => "canvas",
+        _ if has("manifests") || has("collections") || has("members") => "collection",
+        _ if has("canvases") => "sequence",
+        _ if has("images") => "canvas",
+        _ if has("resources") => "annotationlist",
+        _ if has("motivation") && (has("target") || has("on")) => "annotation",
+        _ if has("width") && has("height") && service::is_image_service(document) => "imageservice",
+        _ => return named,
+    };
+    by_members.into()
+}
+
+fn is_known(kind: &str) -> bool {
+    const KNOWN: &[&str] = &[
+        "collection",
+        "manifest",
+        "sequence",
+        "canvas",
+        "annotationlist",
+        "annotationpage",
+        "annotationcollection",
+        "layer",
+        "annotation",
+        "orderedcollection",
+        "orderedcollectionpage",
+    ];
+    KNOWN.contains(&kind)
+}

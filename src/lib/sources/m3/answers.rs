@@ -1,0 +1,139 @@
+//! Reads the answers of the services and names the documents that they lead to.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::knowledge_base;
+use super::observations::ObservationRow;
+use super::requests::{M3, message};
+use super::task::Task;
+use crate::error::Error;
+use crate::sources::concept_names::{self, below, encoded, unknown};
+use crate::sources::{Found, Request, taxonomy};
+use crate::summary::Reject;
+use crate::values;
+
+impl M3 {
+    /// A concept of the knowledge base: all its names are searched.
+    pub(super) fn entry(
+        &self,
+        typed: &str,
+        document: &Value,
+        url: &str,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        let Some((entry, nodes)) = knowledge_base::entry(document, typed) else {
+            let what = format!(
+                "{url}: response is not an entry of a knowledge base{}",
+                message(document)
+            );
+            return Err(self.advise(Error::new(what), url));
+        };
+        if entry.name.trim() != typed.trim() {
+            let note = format!("\"{typed}\" is a name of \"{}\"", entry.name);
+            found.notes.push(note);
+        }
+        let mut searched = entry.own;
+        if self.query.descendants {
+            let own: BTreeSet<&String> = searched.iter().collect();
+            let others: Vec<String> = entry
+                .below
+                .into_iter()
+                .filter(|n| !own.contains(n))
+                .collect();
+            searched.extend(others);
+        }
+        let counts = searched.iter().map(|name| self.ask_count(name).after(url));
+        found.next.extend(counts);
+        if let Some(kb) = &self.services.kb {
+            let branch = format!("phylogeny/up/{}", encoded(&entry.name));
+            let branch = Task::Branch.ask(&below(&kb.url, &branch));
+            found.next.push(branch.after(url));
+        }
+        found.taxa = nodes;
+        Ok(())
+    }
+
+    /// The ranks above a concept. Boxes of all concepts need the whole tree, which is a single request too.
+    pub(super) fn branch(&self, document: &Value, url: &str, found: &mut Found) {
+        found.taxa = taxonomy::nodes(document);
+        if let (true, Some(root), Some(trees)) = (
+            self.query.all,
+            knowledge_base::root(document),
+            &self.services.trees,
+        ) {
+            let tree = Task::Tree.ask(&below(&trees.url, &encoded(root)));
+            found.next.push(tree.after(url));
+        }
+    }
+
+    /// A name that is not in a knowledge base: it is searched if observations have it.
+    pub(super) fn known(
+        &self,
+        typed: &str,
+        mut similar: Vec<String>,
+        document: &Value,
+        url: &str,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        if !document.is_array() {
+            let what = format!(
+                "{url}: response is not a list of names{}",
+                message(document)
+            );
+            return Err(self.advise(Error::new(what), url));
+        }
+        if !texts(document).any(|name| name == typed) {
+            similar.extend(concept_names::similar(typed, texts(document)));
+            return Err(unknown(typed, &similar));
+        }
+        found.notes.push(match &self.services.kb {
+            Some(_) => format!("\"{typed}\" is not in the knowledge base: searched as typed"),
+            None => "without a knowledge base, concepts are searched as typed; --kb URL finds their other names".into(),
+        });
+        found.next.push(self.ask_count(typed).after(url));
+        Ok(())
+    }
+
+    /// Everything observed at a moment.
+    pub(super) fn moment(&self, document: &Value, url: &str, found: &mut Found) {
+        if !document["observations"].is_array() {
+            let problem = format!("response is not an imaged moment{}", message(document));
+            found
+                .rejects
+                .push(Reject::new(url, "document", "observations", problem));
+        }
+        for row in ObservationRow::of_moment(document) {
+            self.row(&row, url, found);
+        }
+    }
+
+    /// Reads a row, and requests what is missing for it.
+    pub(super) fn row(&self, row: &ObservationRow, url: &str, found: &mut Found) {
+        let Some(missing) = row.read(url, &self.options, found) else {
+            return;
+        };
+        let (moment, video) = (row.moment(), row.video());
+        let ask = |uuid: &String| self.ask_reference(uuid, &moment, video.clone());
+        let urls = missing.urls.iter().map(ask);
+        let strangers = missing.strangers.iter().map(|uuid| {
+            let flat = below(&self.services.anno.url, &format!("images/{uuid}"));
+            Task::reference(&moment, video.clone()).ask(&flat)
+        });
+        let videos = self.services.vam.iter().filter_map(|vam| {
+            let video = video.clone()?;
+            let media = format!("media/videoreference/{}", encoded(&video));
+            Some(Task::Video(video).ask(&below(&vam.url, &media)))
+        });
+        let next: Vec<Request> = urls.chain(strangers).chain(videos).collect();
+        found
+            .next
+            .extend(next.into_iter().map(|request| request.after(url)));
+    }
+}
+
+/// The texts of a list.
+pub fn texts(document: &Value) -> impl Iterator<Item = &str> {
+    values::list(document).filter_map(Value::as_str)
+}

@@ -1,0 +1,74 @@
+//! The options of the source `m3`.
+
+/// Options of the source `m3`.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Source m3")]
+pub struct M3Options {
+    /// File with the URLs of the services: TOML, or the config.ini of m3-download, with a section [m3]
+    /// [default: config.ini, if it exists]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<std::path::PathBuf>,
+    /// Base URL of annosaurus, such as http://HOST/anno/v1
+    #[arg(long, value_name = "URL")]
+    pub anno: Option<String>,
+    /// Base URL of the knowledge base, such as http://HOST/kb/v1, for synonyms, descendants and ranks
+    #[arg(long, value_name = "URL")]
+    pub kb: Option<String>,
+    /// Base URL of vampire-squid, such as http://HOST/vam/v1, for dives, which become groups
+    #[arg(long, value_name = "URL")]
+    pub vam: Option<String>,
+    /// Which image of a moment its boxes are put on
+    #[arg(long, value_name = "RULE", value_enum, default_value_t = Prefer::One)]
+    pub prefer: Prefer,
+    /// Use images with burnt-in text if a moment does not have another image
+    #[arg(long)]
+    pub overlays: bool,
+    /// Name boxes around a part of an animal after the animal, without the part
+    #[arg(long)]
+    pub no_parts: bool,
+    /// Also accept boxes whose numbers have decimals or are strings, or that begin outside their image
+    #[arg(long, alias = "mend-boxes")]
+    pub repair_boxes: bool,
+    /// Also read observations of moments without an image, to list boxes that were drawn only on video; there may be
+    /// many more of them
+    #[arg(long)]
+    pub unpictured: bool,
+    /// Also keep images without boxes, with their concepts as labels of the whole image
+    #[arg(long)]
+    pub unboxed: bool,
+}
+
+/// Which image of a moment its boxes are put on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Prefer {
+    /// The image that they name; if they name several of the same size, all go on one of these, PNG before JPEG
+    #[default]
+    One,
+    /// Always the image that each box names
+    Own,
+    /// A PNG of the same size, if there is one
+    Png,
+    /// A JPEG of the same size, if there is one
+    Jpg,
+}
+
+impl M3Options {
+    /// The first of these options on the command line, as users type it.
+    pub fn given(&self) -> Option<&'static str> {
+        let options = [
+            (self.config.is_some(), "--config"),
+            (self.anno.is_some(), "--anno"),
+            (self.kb.is_some(), "--kb"),
+            (self.vam.is_some(), "--vam"),
+            (self.prefer != Prefer::One, "--prefer"),
+            (self.overlays, "--overlays"),
+            (self.no_parts, "--no-parts"),
+            (self.repair_boxes, "--repair-boxes"),
+            (self.unpictured, "--unpictured"),
+            (self.unboxed, "--unboxed"),
+        ];
+        let mut given = options.into_iter().filter(|(given, _)| *given);
+        given.next().map(|(_, name)| name)
+    }
+}

@@ -1,0 +1,218 @@
+//! What a source is, what it is given and what it returns.
+
+use std::collections::BTreeMap;
+
+use crate::contracts::{Annotation, Frame, Metadata, Observation};
+use crate::error::Error;
+use crate::summary::Reject;
+
+/// A place observations come from.
+pub trait Source: Sync {
+    /// What users type: `iiif`, `table`…
+    fn name(&self) -> &'static str;
+    /// The first requests, made from the inputs on the command line.
+    fn first(&self) -> Vec<Request>;
+    /// What messages call its documents: `JSON`.
+    fn expects(&self) -> &'static str;
+    /// The counts that its reports always have, even if they are 0.
+    fn counts(&self) -> &'static [&'static str];
+    /// Reads one document.
+    ///
+    /// # Errors
+    /// The source cannot continue at all, for example because a column does not exist. A record that cannot be used
+    /// is a reject.
+    fn read(&self, answer: &Answer) -> Result<Found, Error>;
+    /// What to use instead of a document that could not be read; none: it is rejected.
+    ///
+    /// # Errors
+    /// The other documents are of no use without this one.
+    fn failed(&self, _request: &Request, _failure: &Failure) -> Result<Option<Found>, Error> {
+        Ok(None)
+    }
+    /// Processes everything once more when all documents are read, for sources where only all documents together show
+    /// which images there are.
+    fn finish(&self, found: Found) -> Found {
+        found
+    }
+    /// Whether `finish` decides which images there are, so that a limit cannot end the run early.
+    fn decides_in_finish(&self) -> bool {
+        false
+    }
+    /// What to change when no image was found: the setting behind a URL.
+    fn hint(&self, _rejects: &[Reject]) -> Option<String> {
+        None
+    }
+}
+
+/// The role of documents that hold annotations but no images. They are fetched only for images that are kept.
+pub const ANNOTATIONS: &str = "annotations";
+
+/// A document to fetch or read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// A URL, or the path of a file (`-`: standard input).
+    pub location: String,
+    /// JSON to send by POST; without it the document is fetched by GET.
+    pub body: Option<String>,
+    /// What the source needs to know to read the answer. Only the source itself reads it.
+    pub memo: String,
+    /// What led to the document; none for inputs on the command line.
+    pub from: Option<Referrer>,
+}
+
+impl Request {
+    /// Whether the document has this role.
+    pub fn is_for(&self, role: &str) -> bool {
+        self.from.as_ref().is_some_and(|from| from.role == role)
+    }
+}
+
+/// What led to a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referrer {
+    /// URL or file of the document that names it: the `input` of the reject if it cannot be read.
+    pub document: String,
+    /// Its role: `collection member`, `annotations`, `next page`…
+    pub role: &'static str,
+    /// Id of the manifest that names it.
+    pub manifest: Option<String>,
+    /// Id of the canvas that names it.
+    pub canvas: Option<String>,
+}
+
+/// Why a document could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// HTTP status of the last attempt, if there was a response.
+    pub status: Option<u16>,
+    /// What happened, as a message for people.
+    pub problem: String,
+    /// Whether the whole service is affected: a bad certificate, a login page, a refusal.
+    pub is_of_service: bool,
+}
+
+/// A document that was read.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The request that it answers.
+    pub request: Request,
+    /// Its URL after redirects: the base of relative URLs.
+    pub url: String,
+    /// The bytes of the document.
+    pub bytes: Vec<u8>,
+}
+
+/// What a document holds.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Images, in the order of the document.
+    pub observations: Vec<Observation>,
+    /// Annotations of canvases and images that may be in other documents.
+    pub annotations: Vec<Placed>,
+    /// Names by which annotations may refer to images, besides ids and URLs.
+    pub names: Vec<ImageName>,
+    /// Records that cannot be used.
+    pub rejects: Vec<Reject>,
+    /// Documents that this one leads to.
+    pub next: Vec<Request>,
+    /// Counts for the report: `collections`, `manifests`, `canvases`, `images`, `services`, `annotations`, `rows`.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Notes for the report; the same note is printed once.
+    pub notes: Vec<String>,
+    /// Statements about whole manifests that come in documents of their own; for `finish`.
+    pub manifests: Vec<About>,
+    /// How many records a service reports, and which were found; for `finish`.
+    pub expected: Vec<Count>,
+    /// Nodes of a tree of concepts.
+    pub taxa: Vec<TreeNode>,
+}
+
+/// How many records of a name a service reports, and which were found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Count {
+    /// The name that was searched for.
+    pub name: String,
+    /// How many the service reports; none if it does not report a number.
+    pub counted: Option<u64>,
+    /// Ids of those found, once or more often.
+    pub found: Vec<String>,
+}
+
+/// Statements about all images of a manifest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct About {
+    /// Id of the manifest.
+    pub manifest: String,
+    /// Its label.
+    pub label: Option<String>,
+    /// Size in pixels, for images that do not have one of their own.
+    pub frame: Option<Frame>,
+    /// Everything else.
+    pub metadata: Metadata,
+}
+
+/// A node of a tree of concepts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TreeNode {
+    /// The concept.
+    pub name: String,
+    /// `genus`, `suborder`…
+    pub rank: Option<String>,
+    /// The concept above; none for the root, or if the document begins below it.
+    pub parent: Option<String>,
+    /// Synonyms, former names and common names.
+    pub alternatives: Vec<String>,
+}
+
+impl Found {
+    /// Adds to a count.
+    pub fn count(&mut self, kind: &'static str, n: u64) {
+        *self.counts.entry(kind).or_default() += n;
+    }
+
+    /// Adds the contents of another document.
+    pub fn extend(&mut self, other: Found) {
+        for (kind, n) in other.counts {
+            self.count(kind, n);
+        }
+        self.observations.extend(other.observations);
+        self.annotations.extend(other.annotations);
+        self.names.extend(other.names);
+        self.rejects.extend(other.rejects);
+        self.next.extend(other.next);
+        self.notes.extend(other.notes);
+        self.manifests.extend(other.manifests);
+        self.expected.extend(other.expected);
+        self.taxa.extend(other.taxa);
+    }
+}
+
+/// Another name of an image: the id of the painting annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageName {
+    /// The name.
+    pub name: String,
+    /// Id of the observation.
+    pub observation: String,
+}
+
+/// An annotation and its target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    /// The document that holds it.
+    pub document: String,
+    /// The manifest in which the target is looked up first, if known.
+    pub manifest: Option<String>,
+    /// Id of the canvas, image or image service it is about.
+    pub target: String,
+    /// The image, as the annotation itself describes it: used if no document holds it.
+    pub image: Option<Box<Observation>>,
+    /// The annotation, with its regions of this target.
+    pub annotation: Annotation,
+}
+
+/// Whether a location is a web address; anything else is a file.
+pub fn is_url(text: &str) -> bool {
+    let start = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    start.starts_with("http://") || start.starts_with("https://")
+}
