@@ -95,7 +95,7 @@ impl TiledSource {
     pub(super) fn decode(&self, level: &Level, region: [u32; 4]) -> Result<DynamicImage, String> {
         let inks = |inks: &[u8]| {
             let way = self.to_srgb.as_ref().filter(|way| way.is_cmyk());
-            let made = way.and_then(|way| way.from_cmyk(inks));
+            let made = way.and_then(|way| way.cmyk_to_rgb(inks));
             made.unwrap_or_else(|| cmyk_to_rgb(inks))
         };
         level.region(region, &inks)
