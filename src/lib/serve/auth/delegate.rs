@@ -14,7 +14,6 @@ use super::rules::{Access, Visitor};
 use super::settings::DelegateSettings;
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
-
 use crate::http::header::HeaderMap;
 use crate::http::webhook::Webhook;
 use crate::serve::cache::memory::Cache;

@@ -80,7 +80,7 @@ fn survey(disk: &DiskCache, shard: usize) -> Ages {
             }
             return;
         }
-        // An entry is never older than its last use: if that is too old, so is the entry.
+        // An entry is at least as old as its last use: if that is too long ago, the entry is too old.
         let too_old = disk.time.is_some_and(|time| since > time);
         if !(too_old && disk.remove(path, &disk.counts.expired)) {
             ages.note(used(about), size(about.len()));

@@ -20,7 +20,7 @@ for (const side of ["previous", "next"]) {
   }
 }
 
-/** A colour for a concept, the same on every page. */
+/** A colour for a class, the same on every page. */
 function colour(concept) {
   let hash = 7;
   for (const letter of concept) hash = (hash * 31 + letter.codePointAt(0)) >>> 0;
@@ -38,7 +38,7 @@ const viewer = new Viewer($("canvas"), {
   change: (box) => save(box, box.id ? "PUT" : "POST"),
 });
 
-/** Lists the concepts, each with a box to hide it. */
+/** Lists the classes, each with a checkbox that hides its boxes. */
 function legend() {
   const counts = new Map();
   for (const box of viewer.boxes) counts.set(box.concept, (counts.get(box.concept) ?? 0) + 1);
@@ -132,7 +132,7 @@ async function save(box, method) {
 
 function setDrawing(yes) {
   if (yes && !$("concept").value.trim()) {
-    showStatus("enter a concept first");
+    showStatus("enter a class first");
     return $("concept").focus();
   }
   viewer.setDraws(yes, $("concept").value.trim());

@@ -17,6 +17,7 @@ use super::base_url::BaseUrl;
 use super::message::{
     Body, Query, Request, Response, error_response, header_text, redirect, uncached,
 };
+use super::metrics;
 use crate::http::header;
 use crate::iiif::Version;
 use crate::serve::auth::Auth;
@@ -163,7 +164,7 @@ impl Router {
     fn metrics(&self) -> Response {
         let auth = self.auth.as_ref().map(Auth::metrics);
         let text = self.renderer.metrics_text() + &auth.unwrap_or_default();
-        uncached(text, "text/plain; version=0.0.4")
+        uncached(text, metrics::CONTENT_TYPE)
     }
 
     /// Requests that need neither a body nor a clock.
