@@ -79,7 +79,7 @@ await check("the tab takes a token and closes, the frame posts, the image opens"
   await tab.waitForSelector("[name=token]");
   await tab.fill("[name=token]", "wrong");
   await tab.click("button");
-  await tab.waitForFunction(() => document.querySelector("[role=status]")?.textContent.includes("nobody"));
+  await tab.waitForFunction(() => document.querySelector("[role=status]")?.textContent.includes("wrong"));
   await tab.screenshot({ path: `${out}/login.png` });
   await tab.fill("[name=token]", secret);
   await Promise.all([tab.waitForEvent("close"), tab.click("button")]);
@@ -112,7 +112,7 @@ await check("after logging out it is closed again", async () => {
 await check("our own pages lead in and out", async () => {
   await page.goto(`${url}/view/${id}`);
   await page.waitForSelector("body[data-ready]");
-  assert.equal(await page.textContent("#said"), "this image is not shown to everybody");
+  assert.equal(await page.textContent("#status"), "this image is not open to everybody");
   await page.click("#account a");
   await page.fill("[name=token]", secret);
   await page.click("button");

@@ -39,7 +39,7 @@ const colours = (page) => page.evaluate(() => {
   return seen.size;
 });
 const loaded = (page, n) => page.waitForFunction((n) => document.querySelector("canvas").dataset.loaded >= n, n);
-const saved = (page) => page.waitForFunction(() => document.getElementById("said").textContent === "saved");
+const saved = (page) => page.waitForFunction(() => document.getElementById("status").textContent === "saved");
 const boxes = async (page) => (await (await fetch(`${url}/pages/image/${page.url().split("/").pop()}.json`)).json()).boxes;
 
 const grid = await open("/", 1200, 800);
@@ -117,12 +117,12 @@ await check("a box is drawn, moved, renamed and deleted, and each is kept", asyn
   await view.screenshot({ path: `${out}/review.png` });
   await view.keyboard.press("Escape");
   await view.mouse.click(...at(5, 3));
-  await view.evaluate(() => (document.getElementById("said").textContent = ""));
+  await view.evaluate(() => (document.getElementById("status").textContent = ""));
   await drag(at(5, 3), at(45, 43));
   await saved(view);
   const moved = (await boxes(view)).at(-1);
   assert(moved.bbox[0] > drawn.bbox[0] && Math.abs(moved.bbox[2] - drawn.bbox[2]) < 0.02, `${drawn.bbox} ${moved.bbox}`);
-  await view.evaluate(() => (document.getElementById("said").textContent = ""));
+  await view.evaluate(() => (document.getElementById("status").textContent = ""));
   await view.fill("#concept", "tear");
   await view.keyboard.press("Tab");
   await saved(view);
@@ -132,7 +132,7 @@ await check("a box is drawn, moved, renamed and deleted, and each is kept", asyn
   await view.waitForTimeout(800);
   assert.equal((await boxes(view)).length, before + 1);
   await view.mouse.click(...at(45, 43));
-  assert((await view.textContent("#said")).startsWith("tear"));
+  assert((await view.textContent("#status")).startsWith("tear"));
   await view.keyboard.press("Delete");
   await saved(view);
   assert.equal((await boxes(view)).length, before);

@@ -89,7 +89,7 @@ for (const version of [3, 2]) {
 }
 
 const painted = manifest.items[0].items[0].items[0].body;
-const service = (painted.items?.[0] ?? painted).service[0]; // Several lights are a choice.
+const service = (painted.items?.[0] ?? painted).service[0]; // Several captures are a choice.
 for (const version of [3, 2]) {
   const info = `${(service.id ?? service["@id"]).replace(/\/iiif\/[23]\//, `/iiif/${version}/`)}/info.json`;
   const [page, seen] = await open("openseadragon", info);

@@ -4,12 +4,12 @@ use std::io::Cursor;
 
 use recto_jpeg::{Grid, Plan, Stitcher, SymbolCounts, WriteError, check, tiled};
 
-/// Checking any bytes ends, and says the same twice.
+/// Checking any bytes ends, with the same result twice.
 pub fn checked(bytes: &[u8]) {
     assert_eq!(check(bytes), check(bytes));
 }
 
-/// What is joined of any bytes is whole, has the size that was asked for, and is a tile that can be joined again,
+/// What is joined of any bytes is complete, has the requested size, and is a tile that can be joined again,
 /// to the same bytes.
 pub fn joined(bytes: &[u8]) {
     let Ok(facts) = check(bytes) else { return };

@@ -8,7 +8,7 @@ use recto::{report, serve};
 #[command(
     name = env!("CARGO_BIN_NAME"),
     version,
-    about = "Serve a folder of images or a downloaded set over IIIF (Image API 2.1 and 3.0, Presentation API 2.1 and 3.0, Content Search 2.0) and as pages to look at and correct boxes on"
+    about = "Serve a folder of images or a downloaded set over IIIF (Image API 2.1 and 3.0, Presentation API 2.1 and 3.0, Content Search 2.0) and as web pages where boxes can be viewed and corrected"
 )]
 struct Args {
     #[command(flatten)]

@@ -189,6 +189,7 @@ pub mod reformat;
 pub mod report;
 pub mod schemas;
 pub mod selectors;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod signals;
 pub mod sources;
@@ -202,4 +203,5 @@ pub use recto_iiif as iiif;
 pub use recto_jpeg as jpeg;
 pub use reformat::reformat;
 pub use report::Stage;
+#[cfg(feature = "serve")]
 pub use serve::serve;

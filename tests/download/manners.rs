@@ -613,7 +613,7 @@ fn nobody_waits_for_a_turn_that_the_budget_has_ended() {
     // Eight wait for the one place when the second answer is the last.
     let flags = ["--budget", "requests=2", "-j", "8", "--per-host", "1"];
     let child = work.command("download", &args(&flags)).spawn().unwrap();
-    recto_testkit::ends(&mut Running(child));
+    Running(child).ends();
     assert_eq!(server.log().len(), 2);
     assert_eq!(rows(&work, "failures.csv").len(), 10);
 }

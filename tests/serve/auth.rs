@@ -701,11 +701,11 @@ fn contradictions_keep_it_from_starting() {
         ),
         (
             "[auth]\n[[auth.rules]]\nwho = [\"user:anna\"]\nmay = \"full\"\n",
-            "recto.toml:2:1: nobody can be User",
+            "recto.toml:2:1: no visitor can be `user:anna`",
         ),
         (
             "[auth]\n\n[[auth.rules]]\nmay = \"all\"\n",
-            "recto.toml:4:7: `all` is none of hidden",
+            "recto.toml:4:7: `all` is not one of hidden",
         ),
         (
             "[auth]\n[[auth.rules]]\nwhere = \"group\"\nmay = \"full\"\n",
@@ -729,7 +729,7 @@ fn contradictions_keep_it_from_starting() {
         ),
         (
             "[auth]\nsecret = \"short\"\n",
-            "short: is shorter than the 16 bytes",
+            "short: secret is too short: 9 bytes, at least 16 are needed",
         ),
         (
             "[auth]\n[[auth.rules]]\nmay = \"full\"\n",

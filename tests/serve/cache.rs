@@ -414,7 +414,7 @@ fn what_cannot_be_kept_is_said_at_the_start() {
         ),
         (
             "[cache]\nredis = \"http://x\"\n",
-            "[cache] redis: is not a URL of a Redis server",
+            "[cache] redis: not a valid URL of a Redis server",
         ),
         ("[cache]\nredis = \"rediss://x\"\n", "[cache] redis:"),
         (
@@ -518,7 +518,7 @@ fn an_image_is_purged_without_a_server() {
     ];
     work.run("serve", &args)
         .exits(0)
-        .says(&["purged 1 answers about 2 images"]);
+        .says(&["purged 1 answer about 2 images"]);
     assert_eq!(entries(&work).len(), 1);
     work.run("serve", &["pictures", "--purge", "a"])
         .exits(2)

@@ -300,8 +300,8 @@ fn access_tokens_go_to_the_sites_that_were_named_at_the_login() {
 fn logins_that_are_wrong_or_from_elsewhere_are_refused() {
     let (_work, server) = started(RULES, &[]);
     for (form, says) in [
-        ("token=wrong", "nobody"),
-        ("user=ben&token=secret-of-anna", "nobody"),
+        ("token=wrong", "is wrong"),
+        ("user=ben&token=secret-of-anna", "is wrong"),
         ("token=", "is needed"),
         ("", "is needed"),
     ] {

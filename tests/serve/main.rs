@@ -25,8 +25,7 @@ fn it_says_where_it_listens_and_stops_when_told() {
     let (code, out, err) = server.stop();
     assert_eq!((code, out.as_str()), (0, ""), "{err}");
     assert!(
-        err.contains("3 images in 1 manifests")
-            && err.contains("1 images are not in the image map"),
+        err.contains("3 images in 1 manifest") && err.contains("1 image is not in the image map"),
         "{err}"
     );
     let report = work.json("report.json");
@@ -94,7 +93,7 @@ fn what_cannot_start_says_why() {
         (
             &["set.json", "--review", "map.json"],
             1,
-            "map.json: is no file of reviews",
+            "map.json: not a valid file of reviews",
         ),
         (&["nowhere"], 1, "nowhere: no such file"),
         (&["bad.json"], 1, "bad.json:2:"),
@@ -107,7 +106,7 @@ fn what_cannot_start_says_why() {
         (
             &["pictures", "--image-map", "image_map.json"],
             2,
-            "not with a folder",
+            "not a folder",
         ),
         (&["pictures", "--undeclared-limit"], 2, "--max-size"),
         (&["pictures", "--base-url", "scrolls"], 2, "is not a URL"),

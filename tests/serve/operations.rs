@@ -72,7 +72,7 @@ fn every_answer_is_a_line_of_the_log() {
 #[test]
 fn clients_that_stall_are_left() {
     let work = folder();
-    let server = Serving::start(&work, &["pictures", "--patience", "1"]);
+    let server = Serving::start(&work, &["pictures", "--client-timeout", "1"]);
     let silent = begun(&server, b"");
     let half = begun(&server, b"GET /health HTTP/1.1\r\nhost: x\r\n");
     let mut answered = begun(&server, b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n");
@@ -126,7 +126,13 @@ fn begun(server: &Serving, bytes: &[u8]) -> TcpStream {
 #[test]
 fn whoever_waits_longest_makes_room_for_who_has_something_to_ask() {
     let work = folder();
-    let args = ["pictures", "--patience", "600", "--max-connections", "3"];
+    let args = [
+        "pictures",
+        "--client-timeout",
+        "600",
+        "--max-connections",
+        "3",
+    ];
     let server = Serving::start(&work, &args);
     let health = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
     // Parts of a request are as good as none; who was answered begins anew.
@@ -166,7 +172,7 @@ fn connections_leave_files_to_be_opened() {
     drop(idle);
     let (code, _, err) = server.stop();
     assert_eq!(code, 0, "{err}");
-    let words = "at most 48 connections at once: the system lets a process open 64 files";
+    let words = "the limit is 48: the system allows 64 open files";
     assert!(err.contains(words), "{err}");
 }
 
@@ -197,12 +203,12 @@ fn bombs_are_refused_from_their_headers() {
     let got = server.get("/iiif/3/a/full/max/0/default.jpg");
     let body = String::from_utf8_lossy(&got.body).into_owned();
     assert!(
-        got.status == 404 && body.contains("picture is too large"),
+        got.status == 404 && body.contains("image is too large"),
         "{body}"
     );
     let (_, _, err) = server.stop();
     assert!(
-        err.contains("left out bomb.png: picture is too large: 65536 x 65536"),
+        err.contains("left out bomb.png: image is too large: 65536 x 65536"),
         "{err}"
     );
 }

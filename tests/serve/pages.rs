@@ -63,7 +63,7 @@ fn pages_know_what_is_said_of_each_image() {
         image["boxes"][0],
         json!({"id": "l1", "concept": "aleph", "bbox": [10, 20.5, 30, 40], "polygon": null})
     );
-    assert_eq!(image["lights"], json!([["NIR", "n"], ["Colour", "c"]]));
+    assert_eq!(image["captures"], json!([["NIR", "n"], ["Colour", "c"]]));
     assert_eq!(
         (&image["previous"], &image["next"]),
         (&json!("n"), &json!("other"))

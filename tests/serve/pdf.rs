@@ -310,7 +310,7 @@ fn pages_of_an_image_of_a_set_share_what_is_known_of_it() {
     );
     let (_, _, err) = server.stop();
     assert!(
-        err.contains("left out m: id is taken: its page 3 would be `m;3`"),
+        err.contains("left out m: id is taken: page 3 of the PDF would be `m;3`"),
         "{err}"
     );
 }
@@ -466,7 +466,7 @@ fn thumbnails_and_pyramids_of_pages_are_made_beforehand() {
     made.exits(0);
     let again = work.run("serve", &["papers", "--prepare", "--pyramids"]);
     assert!(
-        again.stderr().contains("4 images were done"),
+        again.stderr().contains("4 images already prepared"),
         "{}",
         again.stderr()
     );
@@ -564,7 +564,7 @@ fn a_page_that_unpacks_to_more_than_it_may_is_given_up_and_others_are_drawn() {
     let server = Serving::start(&work, &["papers"]);
     let got = server.get("/iiif/3/flood/full/max/0/default.png");
     let why = String::from_utf8_lossy(&got.body).into_owned();
-    let says = why.contains("takes more memory than it may");
+    let says = why.contains("takes too much memory");
     assert!(
         got.status == 500 && says,
         "{} {} bytes",
@@ -582,7 +582,7 @@ fn a_page_that_unpacks_to_more_than_it_may_is_given_up_and_others_are_drawn() {
 fn a_page_that_never_ends_is_given_up_and_others_are_drawn() {
     let work = work();
     work.write("papers/bomb.pdf", bomb());
-    work.write("c.toml", "[pdf]\npatience = 1\n");
+    work.write("c.toml", "[pdf]\ntimeout = 1\n");
     let server = Serving::start(&work, &["papers", "-c", "c.toml"]);
     for _ in 0..3 {
         let got = server.get("/iiif/3/bomb/full/max/0/default.png");

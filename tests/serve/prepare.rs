@@ -132,7 +132,7 @@ fn thumbnails_are_prepared_once_and_then_served() {
     let run = work.run("serve", &["pictures", "--prepare"]);
     run.exits(3).says(&[
         "2 images prepared in ",
-        "pictures.prepared: 3 thumbnails and 0 pyramids made, 0 images were done",
+        "pictures.prepared: 3 thumbnails and 0 pyramids made, 0 images already prepared",
         "cannot be prepared: ",
     ]);
     // 200 x 100 fits both boxes as it is, 1600 x 1200 makes two.
@@ -140,7 +140,7 @@ fn thumbnails_are_prepared_once_and_then_served() {
     assert_eq!(made.len(), 3, "{:?}", made.keys());
     work.run("serve", &["pictures", "--prepare", "--partial-ok"])
         .exits(0)
-        .says(&["0 thumbnails and 0 pyramids made, 2 images were done"]);
+        .says(&["0 thumbnails and 0 pyramids made, 2 images already prepared"]);
     assert_eq!(work.tree("pictures.prepared"), made);
 
     // What stands in the folder is what is answered.
@@ -168,7 +168,7 @@ fn thumbnails_are_prepared_once_and_then_served() {
     assert_eq!(server.image(thumbnail).height(), 400);
     work.run("serve", &["pictures", "--prepare", "--partial-ok"])
         .exits(0)
-        .says(&["2 thumbnails and 0 pyramids made, 1 images were done"]);
+        .says(&["2 thumbnails and 0 pyramids made, 1 image already prepared"]);
     assert!(!work.exists(&format!("pictures.prepared/{name}")));
 }
 
@@ -283,7 +283,7 @@ fn what_shows_through_is_not_made_a_pyramid() {
     work.write("pictures/clear.png", clear(77))
         .write("pictures/opaque.png", clear(255));
     let ran = work.run("serve", &["pictures", "--prepare", "--pyramids"]);
-    ran.exits(0).says(&["1 pyramids made"]);
+    ran.exits(0).says(&["1 pyramid made"]);
     let server = Serving::start(&work, &["pictures"]);
     let image = server.image("/iiif/3/clear/full/max/0/default.png");
     assert_eq!(image.to_rgba8().get_pixel(5, 5).0, [9, 8, 5, 77]);
@@ -327,7 +327,7 @@ fn a_file_of_the_same_length_and_date_is_another_all_the_same() {
     }
     work.run("serve", &prepare)
         .exits(0)
-        .says(&["1 pyramids made, 0 images were done"]);
+        .says(&["1 pyramid made, 0 images already prepared"]);
 }
 
 #[test]

@@ -140,13 +140,16 @@ fn a_configuration_that_makes_no_sense_is_named_by_its_place() {
     for (text, says) in [
         (
             "[presets.A]\nwidth = 0\n",
-            "c.toml:1:1: a preset has 1 to 65535 pixels a side",
+            "c.toml:1:1: `width` and `height` are 1 to 65535 pixels",
         ),
         (
             "\n[presets.A]\nwidht = 9\n",
             "c.toml:3:1: unknown field `widht`",
         ),
-        ("[presets.\"a/b\"]\n", "`a/b` is no name for a preset"),
+        (
+            "[presets.\"a/b\"]\n",
+            "`a/b` is not a valid name of a preset",
+        ),
     ] {
         work.write("c.toml", text);
         let code = if text.contains('/') { 2 } else { 1 };

@@ -285,7 +285,7 @@ fn a_file_of_reviews_has_one_writer_and_is_not_lost_unnoticed() {
     let server = Serving::start(&work, &args);
     work.run("serve", &[&args[..], &["--listen", "127.0.0.1:0"]].concat())
         .exits(1)
-        .says(&["review.jsonl: another recto-serve appends to it"]);
+        .says(&["review.jsonl: in use by another recto-serve"]);
     let drawn = json!({"author": "A. Reader", "concept": "gimel", "bbox": [1, 2, 30, 40]});
     let path = "/review/http%3A%2F%2Fx.example%2Fverso.png";
     assert_eq!(send(&server, "POST", path, &drawn).status, 200);

@@ -709,7 +709,7 @@ fn localized() -> impl Strategy<Value = LocalizedImage> {
 proptest! {
     #[test]
     fn digests_are_read_as_they_were_written(observations in vec_of(observation(), 0..3)) {
-        let digest = Digest::new(Asked::default(), observations);
+        let digest = Digest::new(SourceQuery::default(), observations);
         let bytes = serde_json::to_vec_pretty(&digest).unwrap();
         prop_assert_eq!(&contracts::parse::<Digest>(&bytes, "x").unwrap(), &digest);
         validate("digest", &serde_json::from_slice(&bytes).unwrap());

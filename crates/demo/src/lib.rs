@@ -56,16 +56,16 @@ pub struct Picture {
     pub image: Image,
 }
 
-/// Draws the whole archive. `write` gets each file as its path below the folder (`/` as separator) and its bytes:
+/// Draws an archive of these sides; [`sides`] has those of the demo. `write` gets each file as its path below the folder (`/` as separator) and its bytes:
 /// pictures first, from several threads at once, `localizations.json` last.
 ///
 /// # Errors
 /// The first error of `write`.
 pub fn draw<E: Send>(
-    seed: u64,
+    sides: &[Side],
     write: impl Fn(&str, &[u8]) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
-    let draw_side = |side: Side| {
+    let draw_side = |side: &Side| {
         let pictures = side.draw().into_iter();
         let written = pictures.map(|Picture { path, jpeg, image }| {
             write(&path, &jpeg)?;
@@ -73,19 +73,12 @@ pub fn draw<E: Send>(
         });
         written.collect()
     };
-    let drawn: Result<Vec<Vec<_>>, E> = sides(seed).into_par_iter().map(draw_side).collect();
+    let drawn: Result<Vec<Vec<_>>, E> = sides.par_iter().map(draw_side).collect();
     let drawn = drawn?.concat();
     let map = drawn.iter().map(|(path, image)| (&image.id, path));
     write("image_map.json", &json(&map.collect::<BTreeMap<_, _>>()))?;
-    write(
-        "localizations.json",
-        &localizations(drawn.iter().map(|(_, image)| image)),
-    )
-}
-
-/// `localizations.json` of some images.
-pub fn localizations<'a>(images: impl IntoIterator<Item = &'a Image>) -> Vec<u8> {
-    json(&Localizations::new(images.into_iter().collect()))
+    let images = drawn.iter().map(|(_, image)| image).collect();
+    write("localizations.json", &json(&Localizations::new(images)))
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {

@@ -19,7 +19,9 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    match recto_demo::draw(args.seed, |path, bytes| write(&args.out.join(path), bytes)) {
+    match recto_demo::draw(&recto_demo::sides(args.seed), |path, bytes| {
+        write(&args.out.join(path), bytes)
+    }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

@@ -1,4 +1,4 @@
-//! Joins a folder of JPEG tiles without decoding them, or checks that JPEGs are whole. `make bench-stitch` and
+//! Joins a folder of JPEG tiles without decoding them, or checks that JPEGs are complete. `make bench-stitch` and
 //! `scripts/judge_stitch.py` use it too.
 
 use std::fs::{self, File};

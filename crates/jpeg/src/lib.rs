@@ -55,7 +55,7 @@
 //! let info = check(&out)?;
 //! assert_eq!([info.width, info.height], [128, 128]);
 //!
-//! // A file that lost its end is found out, even if something closed it with an end marker.
+//! // A file that lost its end is noticed, even if something closed it with an end marker.
 //! let cut = [&out[..out.len() / 2], &[0xFF, 0xD9]].concat();
 //! let error = check(&cut).unwrap_err();
 //! assert!(error.to_string().starts_with("damaged JPEG: a scan ends after "), "{error}");
@@ -87,3 +87,8 @@ pub use format::Colour;
 pub use stitch::{Grid, MAX_SIDE, Plan, Stitcher, Tile};
 pub use strip_metadata::strip_metadata;
 pub use transcode::SymbolCounts;
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -220,7 +220,8 @@ impl<'a> Stitcher<'a> {
         }
     }
 
-    /// Writes the next row of tiles, given from left to right.
+    /// Writes the next row of tiles, given from left to right. They must have been read with the plan of this stitcher:
+    /// others were coded with other Huffman tables, which cannot be detected here.
     ///
     /// # Errors
     /// [`WriteError::Join`] if these are not the tiles of the next row, or if neighbouring tiles differ in brightness by
@@ -232,7 +233,11 @@ impl<'a> Stitcher<'a> {
             let what = format!("not the tiles of row {}", self.row);
             return Err(JoinError::Incompatible(what).into());
         }
-        for row in 0..tiles[0].symbols.rows() {
+        let rows = tiles[0].symbols.rows();
+        if tiles.iter().any(|tile| tile.symbols.rows() != rows) {
+            return Err(JoinError::Incompatible("tiles of different plans".into()).into());
+        }
+        for row in 0..rows {
             for tile in tiles {
                 self.writer.row(&tile.symbols, row, &self.plan.tables)?;
             }

@@ -82,14 +82,19 @@ impl TiffPlan {
         let frame = reader.frame()?;
         self.grid.check_size(cell, [frame.width, frame.height])?;
         let complete = [frame.width, frame.height] == self.tile;
-        // Readers of TIFF may not supply the standard tables where a tile has none.
+        // Readers of TIFF need not supply the standard tables where a tile has none.
         let bytes = match complete && is_single_scan(frame, &scan) && reader.has_tables() {
             true => stripped(&mut reader, &scan)?,
             false => self.recoded(&mut reader, scan)?,
         };
-        match self.format.check_compatible(&Format::of(&reader)?) {
-            Ok(()) | Err(JoinError::Quantization(_)) => Ok(TiffTile { cell, bytes }),
-            Err(refusal) => Err(refusal),
+        self.check_compatible(&reader)?;
+        Ok(TiffTile { cell, bytes })
+    }
+
+    fn check_compatible(&self, reader: &Reader) -> Result<(), JoinError> {
+        match self.format.check_compatible(&Format::of(reader)?) {
+            Ok(()) | Err(JoinError::Quantization(_)) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -97,6 +102,8 @@ impl TiffPlan {
         // Optimal tables for each such tile: there are few.
         let tables = EncodingTables::new(&SymbolCounts::of(reader.bytes())?, &Format::of(reader)?);
         let symbols = Symbols::read(reader, scan, &tables)?;
+        // With other MCUs than those of the plan, padding would be computed wrongly.
+        self.check_compatible(reader)?;
         let frame = reader.frame()?;
         let blocks: Vec<u32> = frame
             .components

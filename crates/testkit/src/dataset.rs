@@ -6,7 +6,8 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use serde_json::{Value, json};
 
-use super::{Ran, Workdir};
+use super::program::Ran;
+use super::workdir::Workdir;
 
 /// Names that some format trips over.
 pub const AWKWARD: [&str; 9] = [

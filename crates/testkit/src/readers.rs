@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use image::RgbImage;
 use serde_json::Value;
 
-use super::Workdir;
 use super::dataset::rows;
+use super::workdir::Workdir;
 
 /// A picture as a dataset holds it, and its boxes: class and `[left, top, right, bottom]` in pixels.
 pub type Sample = (RgbImage, Vec<(String, [f64; 4])>);

@@ -119,4 +119,24 @@ mod tests {
             "{error}"
         );
     }
+
+    #[test]
+    fn damaged_tables_are_read_or_refused_with_their_row() {
+        use recto_testkit::{mutation, samples};
+        let takes = |bytes: &[u8]| match read(bytes, "own.csv") {
+            Ok(rows) => rows
+                .iter()
+                .all(|row| row.at_once > 0 && row.per_second > 0.0),
+            Err(error) => {
+                assert!(error.to_string().starts_with("own.csv, row "), "{error}");
+                false
+            }
+        };
+        mutation::check(
+            3000,
+            |random| mutation::text(samples::ARCHIVES, random),
+            takes,
+        )
+        .is_mixed();
+    }
 }

@@ -288,4 +288,23 @@ mod tests {
             let _ = read(&text, "x");
         }
     }
+
+    #[test]
+    fn damaged_files_are_read_or_refused_with_their_line() {
+        use recto_testkit::{mutation, samples};
+        let takes = |bytes: &[u8]| match read(&String::from_utf8_lossy(bytes), "my.netrc") {
+            Ok(_) => true,
+            Err(error) => {
+                let words = error.to_string();
+                assert!(words.starts_with("my.netrc:"), "{words}");
+                // The passwords of the sample.
+                assert!(
+                    !words.contains("secret") && !words.contains("\\\"b\\\""),
+                    "{words}"
+                );
+                false
+            }
+        };
+        mutation::check(5000, |random| mutation::text(samples::NETRC, random), takes).is_mixed();
+    }
 }

@@ -158,4 +158,17 @@ mod tests {
             assert_eq!(found.as_deref(), wanted, "{name}: {value}");
         }
     }
+
+    #[test]
+    fn damaged_files_are_read_and_decide_about_any_path() {
+        use recto_testkit::{mutation, samples};
+        let takes = |bytes: &[u8]| {
+            let reservations = Reservations::read(bytes);
+            ["/", "/images/a.jpg", "/images/free/b", "", "ü"]
+                .map(|path| reservations.reserve(path))
+                .contains(&true)
+        };
+        let sound = samples::tdmrep();
+        mutation::check(5000, move |random| mutation::json(&sound, random), takes).is_mixed();
+    }
 }

@@ -405,4 +405,21 @@ mod tests {
             Robots::read(&text, "recto").allows(&path);
         }
     }
+
+    #[test]
+    fn damaged_files_are_read_and_decide_about_any_path() {
+        use recto_testkit::{mutation, samples};
+        let paths = ["/", "/private/a.jpg", "/caf%C3%A9", "/café?a=*$", ""];
+        let takes = move |bytes: &[u8]| {
+            let robots = Robots::read(&String::from_utf8_lossy(bytes), "recto");
+            assert!(
+                robots
+                    .delay
+                    .is_none_or(|delay| delay.is_finite() && delay >= 0.0)
+            );
+            paths.map(|path| robots.allows(path)).contains(&false)
+        };
+        let sound = |random: &mut mutation::Random| mutation::text(samples::ROBOTS, random);
+        mutation::check(5000, sound, takes).is_mixed();
+    }
 }

@@ -22,6 +22,7 @@ mod header;
 mod icc;
 mod jp2;
 mod orientation;
+#[cfg(feature = "serve")]
 pub mod pdf;
 pub mod pyramid;
 pub mod render;

@@ -131,14 +131,14 @@ mod tests {
     fn a_turn_is_taken_out_and_the_pixels_stay() {
         for (name, bytes) in pictures(6) {
             assert_eq!(measure_bytes(&bytes).unwrap().orientation, 6, "{name}");
-            let untagged = untag(bytes.clone());
+            let untagged = without_orientation(bytes.clone());
             let header = measure_bytes(&untagged).unwrap();
             assert_eq!((header.orientation, header.width), (1, 6), "{name}");
             let decoded = |b: &[u8]| crate::pixels::decode(b, 99).unwrap().to_rgb8();
             assert!(decoded(&untagged) == decoded(&bytes), "{name}");
         }
         let gif = b"GIF89a".to_vec();
-        assert_eq!(untag(gif.clone()), gif);
+        assert_eq!(without_orientation(gif.clone()), gif);
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
             for (_, mut bytes) in pictures(8) {
                 bytes.truncate(bytes.len().saturating_sub(cut));
                 if let Some(b) = bytes.get_mut(at) { *b = byte; }
-                untag(bytes);
+                without_orientation(bytes);
             }
         }
     }

@@ -290,7 +290,7 @@ fn check_png(input: impl io::BufRead + Seek) -> Result<(), Flaw> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pixels::write::{Decoded, Encoding, write};
+    use crate::pixels::row_writers::{Decoded, Encoding, write};
 
     fn encoded(encoding: Encoding) -> Vec<u8> {
         let noise = |x: u32, y: u32| {

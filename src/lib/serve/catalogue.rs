@@ -1,127 +1,115 @@
-//! What there is to serve, made once at the start. Requests are looked up here; none is ever joined to a path.
+//! What there is to serve, read once at the start. Requests are looked up here; no part of a request ever becomes a path.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use super::apart::{self, Fault, Page};
-use super::documents::{self, Settings};
-use super::info::Facts;
+use super::image::pdf::{self, PdfSettings};
+use super::image_record::{ImageRecord, measure};
 use crate::contracts::{self, Frame, ImageMap, LocalizedImage};
 use crate::error::Error;
 use crate::files;
-use crate::pixels::pdf;
-use crate::pixels::source::{self, Look, Source};
+use crate::pixels::pdf::is_pdf;
 use crate::summary::Reject;
 
-/// The largest picture that is decoded: half a gigapixel, 1.5 GB in colour.
-pub const MOST_PIXELS: u64 = 1 << 29;
-
-/// The side of tiles of pictures that have none of their own.
-const TILE: u32 = 512;
-
-/// Suffixes of files that are taken for images.
+/// The suffixes of image files.
 const SUFFIXES: [&str; 12] = [
     "jpg", "jpeg", "png", "tif", "tiff", "webp", "gif", "jp2", "j2k", "jpf", "jpx", "pdf",
 ];
 
-/// A file to serve.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Picture {
-    /// The identifier in its URIs, not encoded.
-    pub id: String,
-    /// Where its bytes are.
-    pub path: PathBuf,
-    /// Which part of it, where it is a PDF.
-    pub page: Option<Page>,
-    /// `[width, height]` in pixels, upright.
-    pub size: [u32; 2],
-    /// What is known of it: labels, group, boxes.
-    pub about: LocalizedImage,
-}
-
-impl Picture {
-    /// What the header of its file says; of a page, what it said at the start.
-    pub fn look(&self) -> Result<Look, String> {
-        match self.page {
-            Some(_) => Ok(documents::look(self.size)),
-            None => measure(&self.path),
-        }
-    }
-
-    /// Its pixels.
-    pub fn open(&self) -> Result<Source, Fault> {
-        match self.page {
-            Some(page) => {
-                let (size, bytes) = apart::draw(&self.path, page)?;
-                Source::of_rgb(size, bytes).map_err(Fault::Broken)
-            }
-            None => Source::open(&self.path, MOST_PIXELS).map_err(Fault::Broken),
-        }
-    }
-}
-
 /// Everything there is to serve.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalogue {
-    /// In the order of the localizations, or by name.
-    pub pictures: Vec<Picture>,
+    /// The images, in the order of the localizations, or sorted by name.
+    pub images: Vec<ImageRecord>,
     by_name: HashMap<String, usize>,
 }
 
-/// A catalogue and what is missing from it.
+/// A catalogue that was read, and what is missing from it.
 #[derive(Debug, Default)]
-pub struct Taken {
-    /// What there is.
+pub struct Loaded {
+    /// The catalogue.
     pub catalogue: Catalogue,
-    /// Files that cannot be served, records of a foreign list that cannot be used.
+    /// Files that cannot be served, and records that cannot be used.
     pub rejects: Vec<Reject>,
-    /// Images of the localizations that the image map does not hold: `recto-download` has said why.
+    /// The number of images of the localizations that are missing from the image map; `recto-download` reports why.
     pub absent: u64,
 }
 
 impl Catalogue {
-    /// A catalogue of pictures and further names for them, by position. The first who has a name keeps it.
-    pub fn new(pictures: Vec<Picture>, further: impl IntoIterator<Item = (String, usize)>) -> Self {
+    /// A catalogue of images, and further names for them by position. The first image with a name keeps it.
+    pub fn new(
+        images: Vec<ImageRecord>,
+        further: impl IntoIterator<Item = (String, usize)>,
+    ) -> Self {
         let mut by_name = HashMap::new();
-        let ids = pictures
-            .iter()
-            .enumerate()
-            .map(|(at, p)| (p.id.clone(), at));
+        let ids = images.iter().enumerate().map(|(at, p)| (p.id.clone(), at));
         for (name, at) in ids.collect::<Vec<_>>().into_iter().chain(further) {
             by_name.entry(name).or_insert(at);
         }
-        Catalogue { pictures, by_name }
+        Catalogue { images, by_name }
     }
 
-    /// The position of the picture with a name.
+    /// The position of the image with this name.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
 
-    /// Groups in order of their names, each with the positions of its pictures.
+    /// The groups, sorted by name, each with the positions of its images.
     pub fn groups(&self) -> BTreeMap<&str, Vec<usize>> {
         let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (at, picture) in self.pictures.iter().enumerate() {
-            groups.entry(&picture.about.group).or_default().push(at);
+        for (at, image) in self.images.iter().enumerate() {
+            groups.entry(&image.about.group).or_default().push(at);
         }
         groups
     }
 }
 
-/// Takes every image below a folder: its id is its path without suffix, its group the folder it lies in. A PDF is a
-/// group of its own.
+/// The catalogue that everybody reads, and that a correction replaces as a whole.
+#[derive(Debug, Default)]
+pub struct SharedCatalogue(RwLock<Arc<Catalogue>>);
+
+impl SharedCatalogue {
+    /// A shared catalogue.
+    pub fn new(catalogue: Catalogue) -> Self {
+        SharedCatalogue(RwLock::new(Arc::new(catalogue)))
+    }
+
+    /// The catalogue as it is now.
+    pub fn get(&self) -> Arc<Catalogue> {
+        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        current.clone()
+    }
+
+    /// Replaces the catalogue.
+    pub fn replace(&self, catalogue: Catalogue) {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(catalogue);
+    }
+}
+
+/// Finds every image below a folder: its id is its path without suffix, its group the folder it is in. A PDF is a group
+/// of its own.
 ///
-/// A link that leads out of the folder is left out unless `follows_links`: what lies elsewhere was not given to be served.
-pub fn of_folder(root: &Path, settings: &Settings, follows_links: bool) -> Result<Taken, Error> {
+/// A link that leads out of the folder is left out unless `follows_links`: the user did not ask to serve what is
+/// elsewhere.
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn of_folder(
+    root: &Path,
+    settings: &PdfSettings,
+    follows_links: bool,
+) -> Result<Loaded, Error> {
     let home = files::real(root);
-    // Folders that are links are not entered: only the file itself can lead out.
+    // Links to folders are not followed, so only the file itself can lead out.
     let leads_out = |path: &Path| path.is_symlink() && !files::real(path).starts_with(&home);
     let strays = |path: &Path| !follows_links && leads_out(path);
     let mut names = Vec::new();
     walk(root, "", &mut names)?;
     names.sort();
-    let mut taken = Taken::default();
-    let (mut pictures, mut full_names) = (Vec::new(), Vec::new());
+    let mut loaded = Loaded::default();
+    let (mut images, mut full_names) = (Vec::new(), Vec::new());
     let mut stems: HashMap<&str, u32> = HashMap::new();
     for name in &names {
         *stems.entry(stem(name)).or_default() += 1;
@@ -132,75 +120,78 @@ pub fn of_folder(root: &Path, settings: &Settings, follows_links: bool) -> Resul
     for name in &names {
         let path = root.join(name);
         if strays(&path) {
-            let problem = "leads out of the folder; --follow-links serves it all the same";
-            taken.rejects.push(reject(root, name, problem.into()));
+            let problem = "link leads out of the folder; --follow-links serves it";
+            loaded.rejects.push(reject(root, name, problem.into()));
             continue;
         }
-        let is_pdf = pdf::is_pdf(&path);
-        // Two files that differ by suffix only keep it: neither may take the other's place. So does a PDF beside an
-        // image that is called as if it were a page of it.
+        let is_pdf = is_pdf(&path);
+        // Two files that differ only by suffix keep it in their ids, so that neither hides the other. So does a PDF beside
+        // an image whose name looks like a page of it.
         let is_alone = stems[stem(name)] == 1 && !(is_pdf && marked.contains(stem(name)));
         let id = if is_alone { stem(name) } else { name };
         let found = match is_pdf {
-            true => documents::pages(&document(id, name), &path, settings, is_taken),
-            false => picture(id, path, described(id, name, root)).map(|picture| vec![picture]),
+            true => pdf::pages(&document(id, name), &path, settings, is_taken),
+            false => record(id, path, described(id, name, root)).map(|image| vec![image]),
         };
         match found {
             Ok(found) => {
-                full_names.extend(also(name, id, &found, pictures.len()));
-                pictures.extend(found);
+                full_names.extend(further_names(name, id, &found, images.len()));
+                images.extend(found);
             }
-            Err(problem) => taken.rejects.push(reject(root, name, problem)),
+            Err(problem) => loaded.rejects.push(reject(root, name, problem)),
         }
     }
-    taken.catalogue = Catalogue::new(pictures, full_names);
-    Ok(taken)
+    loaded.catalogue = Catalogue::new(images, full_names);
+    Ok(loaded)
 }
 
-/// Takes the images of a `localizations.json` that an `image_map.json` holds.
+/// The images of a `localizations.json` that an `image_map.json` holds.
+///
+/// # Errors
+/// A file cannot be read.
 pub fn of_localizations(
     localizations: &Path,
     map: &Path,
-    settings: &Settings,
-) -> Result<Taken, Error> {
+    settings: &PdfSettings,
+) -> Result<Loaded, Error> {
     let read = contracts::read::<contracts::Localizations>(localizations)?;
     let paths: ImageMap = contracts::read_image_map(map)?;
-    let mut taken = Taken {
+    let mut loaded = Loaded {
         rejects: read.rejects,
-        ..Taken::default()
+        ..Loaded::default()
     };
-    let (mut pictures, mut further) = (Vec::new(), Vec::new());
+    let (mut images, mut further) = (Vec::new(), Vec::new());
     let ids: HashSet<String> = read.images.iter().map(|about| about.id.clone()).collect();
     for about in read.images {
         let Some(path) = paths.get(&about.id) else {
-            taken.absent += 1;
+            loaded.absent += 1;
             continue;
         };
         let id = about.id.clone();
         let path = files::folder_of(map).join(path);
-        let found = match pdf::is_pdf(&path) {
-            true => documents::pages(&about, &path, settings, |id| ids.contains(id)),
-            false => picture(&id, path, about).map(|picture| vec![picture]),
+        let found = match is_pdf(&path) {
+            true => pdf::pages(&about, &path, settings, |id| ids.contains(id)),
+            false => record(&id, path, about).map(|image| vec![image]),
         };
         match found {
             Ok(found) => {
-                further.extend(also(&id, &id, &found, pictures.len()));
-                pictures.extend(found);
+                further.extend(further_names(&id, &id, &found, images.len()));
+                images.extend(found);
             }
-            Err(problem) => taken.rejects.push(reject(map, &id, problem)),
+            Err(problem) => loaded.rejects.push(reject(map, &id, problem)),
         }
     }
-    taken.catalogue = Catalogue::new(pictures, further);
-    Ok(taken)
+    loaded.catalogue = Catalogue::new(images, further);
+    Ok(loaded)
 }
 
-/// Names of image files, relative, `/` between. Links to folders are not followed: they may lead in circles.
+/// The paths of image files, relative, with `/` between. Links to folders are not followed: they may lead in circles.
 fn walk(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), Error> {
     let cannot = |e| Error::new(format!("{}: cannot be read", folder.display())).because(e);
     for entry in std::fs::read_dir(folder).map_err(cannot)? {
         let entry = entry.map_err(cannot)?;
         let Ok(name) = entry.file_name().into_string() else {
-            continue; // no URI names it
+            continue; // Not UTF-8: no URI could name it.
         };
         let kind = entry.file_type().map_err(cannot)?;
         if name.starts_with('.') {
@@ -241,7 +232,7 @@ fn described(id: &str, name: &str, root: &Path) -> LocalizedImage {
     about
 }
 
-/// A PDF in a folder: its pages are a group of their own.
+/// The description of a PDF in a folder: its pages are a group of their own.
 fn document(id: &str, name: &str) -> LocalizedImage {
     let mut about = LocalizedImage {
         id: id.to_owned(),
@@ -254,11 +245,16 @@ fn document(id: &str, name: &str) -> LocalizedImage {
     about
 }
 
-/// Other names of what was found in a file, which begins at a position: by its full name, and pages by number.
-fn also(name: &str, id: &str, found: &[Picture], start: usize) -> Vec<(String, usize)> {
+/// Further names of the images found in a file, the first at position `start`: the full name, and pages by number.
+fn further_names(
+    name: &str,
+    id: &str,
+    found: &[ImageRecord],
+    start: usize,
+) -> Vec<(String, usize)> {
     let mut names = vec![(name.to_owned(), start)];
-    for (at, picture) in found.iter().enumerate() {
-        let Some(page) = picture.page else { continue };
+    for (at, image) in found.iter().enumerate() {
+        let Some(page) = image.page else { continue };
         for cover in [name, id] {
             names.push((format!("{cover};{}", page.number), start + at));
         }
@@ -266,47 +262,18 @@ fn also(name: &str, id: &str, found: &[Picture], start: usize) -> Vec<(String, u
     names
 }
 
-fn picture(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<Picture, String> {
+fn record(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<ImageRecord, String> {
     let size = measure(&path)?.size;
     about.frame = about
         .frame
         .or_else(|| Frame::try_from(size.map(f64::from)).ok());
-    Ok(Picture {
+    Ok(ImageRecord {
         id: id.to_owned(),
         path,
         page: None,
         size,
         about,
     })
-}
-
-/// The header of a file that can be served. What claims too many pixels is refused here and never decoded.
-pub fn measure(path: &Path) -> Result<Look, String> {
-    let look = source::look(path).map_err(|e| format!("not an image that can be read: {e}"))?;
-    let [width, height] = look.size;
-    match u64::from(width) * u64::from(height) > MOST_PIXELS {
-        true => Err(format!(
-            "picture is too large: {width} x {height}, the limit is {MOST_PIXELS} pixels"
-        )),
-        false => Ok(look),
-    }
-}
-
-/// What the Image API needs to know of a file.
-pub fn facts(look: &Look, stamp: u64) -> Facts {
-    let [width, height] = look.size.map(u64::from);
-    Facts {
-        size: look.size,
-        stamp,
-        tile: look.tile.unwrap_or(TILE),
-        cost: match look.tile {
-            Some(_) => 0,
-            // Read, but not decoded: about half a byte to the pixel.
-            None if look.by_parts => width * height / 2,
-            // Decoded, then turned or brought to eight bits.
-            None => width * height * u64::from(look.channels) * 2,
-        },
-    }
 }
 
 fn reject(input: &Path, record: &str, problem: String) -> Reject {

@@ -1,53 +1,62 @@
-//! The configuration file of `recto-serve`: what is too much for options. TOML, a table per idea; unknown keys are
-//! refused, so that a mistyped one is not silently without effect.
+//! The configuration file of `recto-serve`, for what is too long for options. TOML, a table per subject; unknown keys are
+//! refused, so that a mistyped key is not silently ignored.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::presets::Preset;
-use super::{auth, documents, prepared, store};
+use super::auth::settings::AuthSettings;
+use super::cache::settings::CacheSettings;
+use super::image::pdf::PdfSettings;
+use super::image::prepared::PrepareSettings;
+use super::image::preset::Preset;
 use crate::error::Error;
 use crate::files;
 
-/// Everything a configuration file says. What it leaves out has its usual value.
+/// A configuration file. Tables that it leaves out have their default values.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Derivatives with names, beside those that are shipped or in their place.
+    /// Presets, in addition to the built-in ones or in their place.
     pub presets: BTreeMap<String, Preset>,
     /// How pages of PDF are drawn.
-    pub pdf: documents::Settings,
-    /// What is made before anybody asks.
-    pub prepare: prepared::Settings,
-    /// Where answers are kept beyond memory.
-    pub cache: store::settings::Settings,
+    pub pdf: PdfSettings,
+    /// What `--prepare` makes.
+    pub prepare: PrepareSettings,
+    /// Where answers are cached besides memory.
+    pub cache: CacheSettings,
     /// Who may see what.
-    pub auth: Option<auth::settings::Settings>,
+    pub auth: Option<AuthSettings>,
 }
 
 /// Reads a configuration file.
+///
+/// # Errors
+/// The file cannot be read, or is not a valid configuration; the error names line and column.
 pub fn read(path: &Path) -> Result<Config, Error> {
     let bytes = files::read(path)?;
     let name = path.display().to_string();
     let text = std::str::from_utf8(&bytes)
-        .map_err(|e| Error::new(format!("{name}: is not UTF-8")).because(e))?;
+        .map_err(|e| Error::new(format!("{name}: not UTF-8")).because(e))?;
     parse(&name, text)
 }
 
-/// Reads the text of a configuration file; the error names line and column.
+/// Reads the text of a configuration file.
+///
+/// # Errors
+/// The text is not a valid configuration; the error names line and column.
 pub fn parse(name: &str, text: &str) -> Result<Config, Error> {
     let config: Config = toml::from_str(text)
-        .map_err(|e| fault(name, text, e.span().map_or(0, |s| s.start), e.message()))?;
-    let auth = config.auth.iter().map(auth::settings::Settings::check);
+        .map_err(|e| invalid(name, text, e.span().map_or(0, |s| s.start), e.message()))?;
+    let auth = config.auth.iter().map(AuthSettings::check);
     match auth.collect::<Result<(), _>>() {
         Ok(()) => Ok(config),
-        Err((span, why)) => Err(fault(name, text, start(text, span.start), &why)),
+        Err((span, why)) => Err(invalid(name, text, start(text, span.start), &why)),
     }
 }
 
-/// Where a table of authorization begins, for what has no better place.
+/// The place of a contradiction in the text; if it is not known, the start of the tables about authorization.
 fn start(text: &str, at: usize) -> usize {
     match at {
         0 => text.find("[auth").unwrap_or_default(),
@@ -55,7 +64,7 @@ fn start(text: &str, at: usize) -> usize {
     }
 }
 
-fn fault(name: &str, text: &str, start: usize, why: &str) -> Error {
+fn invalid(name: &str, text: &str, start: usize, why: &str) -> Error {
     let before = text.get(..start.min(text.len())).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
@@ -67,9 +76,9 @@ fn fault(name: &str, text: &str, start: usize, why: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// What docs/serve.md shows can be used as it stands, with a hash of one's own.
+    /// The examples of docs/serve.md are valid, once a hash is filled in.
     #[test]
-    fn what_the_documents_show_is_read() {
+    fn examples_of_the_documentation_are_valid() {
         let text = include_str!("../../../docs/serve.md");
         let hash = format!("sha256:{}", "0".repeat(64));
         let blocks = text.split("```toml\n").skip(1);
@@ -86,15 +95,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_named_by_its_place() {
+    fn errors_name_line_and_column() {
         let cases = [
             ("", ""),
             ("\n[nothing]\n", "c.toml:2:2: unknown field `nothing`"),
             ("a = \n", "c.toml:1:"),
             (
                 "[presets.A]\nwidth = 0\n",
-                "c.toml:1:1: a preset has 1 to 65535",
+                "c.toml:1:1: `width` and `height` are 1 to 65535",
             ),
+            ("[pdf]\npatience = 1\n", ""),
             ("[cache]\ndisc = 5\n", "c.toml:2:1: unknown field `disc`"),
             ("[auth]\n[[auth.rules]]\nmay = 1\n", "c.toml:3:7: "),
             (

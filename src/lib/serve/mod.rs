@@ -1,179 +1,78 @@
 //! `serve`: a folder of images or a finished set over IIIF, and as pages for people.
 //!
-//! The shell: options, listener, limits on work, graceful stop. What is answered is decided in [`respond`].
+//! [`web`] receives a request and its router calls a handler: [`image`] renders, [`presentation`] describes, [`pages`]
+//! are for people, [`review`] takes corrections. [`auth`] decides first what the visitor may see, and [`cache`] keeps
+//! what was rendered.
 
-use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::image::link;
+use self::image::pdf::PdfSettings;
+use self::image::pdf_worker;
+use self::image::prepare::{self, PrepareJob};
+use self::image::prepared::Prepared;
+use self::image::preset::Presets;
+use self::image::renderer::{RenderLimits, Renderer};
 use crate::error::Error;
 use crate::files;
 use crate::report::{Common, Stage};
-use crate::summary::Summary;
+use crate::summary::{Summary, counted};
 use auth::Auth;
-use catalogue::{Catalogue, Taken};
+use auth::settings::AuthSettings;
+use cache::{TieredCache, purge};
+use catalogue::{Catalogue, Loaded, SharedCatalogue};
 use config::Config;
-use ids::Ids;
-use listen::Door;
-use picture::Cap;
-use prepare::Order;
-use prepared::Prepared;
-use presets::Presets;
-use reviews::Reviews;
-use service::{Means, Service};
-use store::Store;
+use presentation::uris::Uris;
+use review::file::ReviewFile;
+use web::access_log::AccessLog;
+use web::base_url::BaseUrl;
+use web::router::Router;
+use web::server::{Server, ServerSettings};
 
-pub mod annotation;
-pub mod apart;
+pub use options::Options;
+
 pub mod auth;
 pub mod cache;
 pub mod catalogue;
 pub mod config;
-pub mod documents;
-pub mod guests;
-pub mod ids;
-pub mod info;
-pub mod lanes;
-pub mod link;
-pub mod listen;
-pub mod metrics;
+pub mod image;
+pub mod image_record;
+pub mod notice;
+pub mod options;
 pub mod pages;
-pub mod patient;
-pub mod picture;
-pub mod prepare;
-pub mod prepared;
 pub mod presentation;
-pub mod presentation2;
-pub mod presets;
-pub mod purge;
-pub mod respond;
 pub mod review;
-pub mod reviews;
-pub mod search;
-pub mod service;
-pub mod sides;
-pub mod store;
+pub mod site;
+pub mod web;
 
 /// Threads that talk to clients.
 const THREADS: usize = 2;
 
-/// What to serve, and where.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Options {
-    /// A folder of images and PDFs, or a localizations.json whose images --image-map holds
-    #[arg(
-        value_name = "DIR|LOCALIZATIONS",
-        required_unless_present_any = ["hash_token", "pdf"]
-    )]
-    pub source: Option<PathBuf>,
-    /// Where the images of LOCALIZATIONS are [default: image_map.json]
-    #[arg(long, value_name = "FILE")]
-    pub image_map: Option<PathBuf>,
-    /// Serve images to which links lead out of DIR
-    #[arg(long)]
-    pub follow_links: bool,
-    /// A configuration file, TOML: who may see what, where answers are kept, presets, how PDFs are
-    /// drawn
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Read a token from standard input, print its hash for [[auth.accounts]] of the configuration, and end
-    #[arg(long)]
-    pub hash_token: bool,
-    /// Address to listen on; port 0: any free port
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// What ids begin with, where it is not http:// and the Host asked for
-    #[arg(long, value_name = "URL", value_parser = base_url)]
-    pub base_url: Option<String>,
-    /// Answer at most N pixels a side, and say so in info.json
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_size: Option<u32>,
-    /// Keep --max-size a secret and answer larger requests with a smaller picture, as some hosting does: to
-    /// rehearse a download
-    #[arg(long, requires = "max_size")]
-    pub undeclared_limit: bool,
-    /// The most pixels of an answer, said in info.json; larger pictures are had in parts or smaller
-    #[arg(long, value_name = "N", default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_pixels: u64,
-    /// Refuse `!w,h` above the region unless `^` stands before it, as the official validator of Image API 3.0
-    /// has it; the specification answers at the size of the region
-    #[arg(long)]
-    pub strict_within: bool,
-    /// About how much memory to use: a quarter each for answers and pictures kept, half for work, of which a
-    /// quarter is for tiles alone
-    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(64..))]
-    pub memory: u64,
-    /// Tiles, and apart from them large pictures, that may wait for their turn; more are answered 503
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
-    pub queue: u32,
-    /// For how many seconds browsers may show a picture without asking whether it changed
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
-    pub max_age: u32,
-    /// Connections open at once; for one more, the one is ended that has waited longest for a request. Fewer where
-    /// the system does not let so many files be open
-    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_connections: u32,
-    /// Leave a client that neither sends nor takes anything for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
-    pub patience: u64,
-    /// Let boxes be drawn, moved, renamed and deleted in the browser; every correction is a line appended to FILE,
-    /// and those that are there already are made at the start
-    #[arg(long, value_name = "FILE")]
-    pub review: Option<PathBuf>,
-    /// Remove everything that the cache of --config keeps of an image, and serve nothing; may be given again
-    #[arg(long, value_name = "ID", requires = "config")]
-    pub purge: Vec<String>,
-    /// Append a line of JSON for every answer to FILE
-    #[arg(long, value_name = "FILE")]
-    pub access_log: Option<PathBuf>,
-    /// Make thumbnails of all images, and serve nothing; what is there and fresh is not made again
-    #[arg(long)]
-    pub prepare: bool,
-    /// With --prepare: make tiled TIFFs with smaller copies too, which are then served in place of the images
-    #[arg(long, requires = "prepare")]
-    pub pyramids: bool,
-    /// Where what is prepared lies [default: beside the source, `pictures.prepared` for `pictures`]
-    #[arg(long, value_name = "FOLDER", visible_alias = "out")]
-    pub prepared: Option<PathBuf>,
-    #[command(flatten)]
-    #[allow(missing_docs)] // A comment would stand in --help.
-    pub common: Common,
-    #[command(flatten)]
-    #[allow(missing_docs)] // A comment would stand in --help.
-    pub apart: apart::Order,
-    #[command(flatten)]
-    #[allow(missing_docs)] // A comment would stand in --help.
-    pub wanted: link::Wanted,
-}
-
-fn base_url(text: &str) -> Result<String, String> {
-    match url::Url::parse(text) {
-        Ok(url)
-            if ["http", "https"].contains(&url.scheme())
-                && url.query().is_none()
-                && url.fragment().is_none() =>
-        {
-            Ok(text.trim_end_matches('/').to_owned())
-        }
-        _ => Err(format!(
-            "`{text}` is not a URL such as https://images.example"
-        )),
-    }
-}
-
-/// Serves until it is told to stop.
+/// Serves until Ctrl-C or SIGTERM, or does what `--prepare`, `--url`, `--purge` or `--hash-token` asks for instead.
 ///
 /// # Errors
 /// Why the stage could not finish, with the summary of what it had done by then.
 pub fn serve(options: &Options) -> Result<Summary, Error> {
-    Error::with_summary(|summary| stage(options, summary))
+    serve_announced(options, |_| Ok(()))
+}
+
+/// The same, with a function that is called with the address once the server listens there; an error of it ends the
+/// server.
+///
+/// # Errors
+/// Why the stage could not finish, with the summary of what it had done by then.
+pub fn serve_announced(
+    options: &Options,
+    announce: impl FnOnce(SocketAddr) -> Result<(), Error>,
+) -> Result<Summary, Error> {
+    Error::with_summary(|summary| stage(options, announce, summary))
 }
 
 impl Stage for Options {
@@ -184,133 +83,149 @@ impl Stage for Options {
     }
 
     fn run(&self) -> Result<Summary, Error> {
-        serve(self)
+        match &self.worker.pdf {
+            Some(path) => pdf_worker::run(path, &self.worker).map(|()| Summary::default()),
+            None => serve_announced(self, print_address),
+        }
     }
 }
 
-fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
-    if let Some(path) = &options.apart.pdf {
-        return apart::obey(path, &options.apart);
+/// Prints one line at once: scripts wait for it and read the port from it.
+fn print_address(address: SocketAddr) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    let printed = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
+    match printed {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new("standard output: cannot be written").because(e))
+        }
+        _ => Ok(()),
     }
+}
+
+fn stage(
+    options: &Options,
+    announce: impl FnOnce(SocketAddr) -> Result<(), Error>,
+    summary: &mut Summary,
+) -> Result<(), Error> {
     if options.hash_token {
-        summary.done = "hash made".into();
-        return hash_token();
+        return hash_token(summary);
     }
-    refuse_overwriting(options)?;
+    options.refuse_overwriting()?;
     let config = match &options.config {
         Some(path) => config::read(path)?,
         None => Config::default(),
     };
-    let presets = Presets::with(&config.presets).map_err(Error::usage)?;
-    let store = Arc::new(Store::open(&config.cache, options.common.quiet)?);
+    let presets = Presets::with_configured(&config.presets).map_err(Error::usage)?;
+    let cache = Arc::new(TieredCache::open(&config.cache, options.common.quiet)?);
     if !options.purge.is_empty() {
-        let catalogue = take(options, &config.pdf)?.catalogue;
-        let purged = purge::all(&store, &catalogue, &options.purge);
+        let catalogue = load(options, &config.pdf)?.catalogue;
+        let purged = purge::all(&cache, &catalogue, &options.purge);
         summary.done = runtime()?.block_on(purged)?;
         return Ok(());
     }
     let auth = authorization(options, config.auth)?;
-    let mut taken = take(options, &config.pdf)?;
-    if let Some(id) = &options.wanted.url {
-        return print_urls(options, id, &presets, &taken, summary);
+    let mut loaded = load(options, &config.pdf)?;
+    if let Some(id) = &options.urls.url {
+        return list_urls(options, id, &presets, &loaded, summary);
     }
-    account(&taken, summary);
-    refuse_nothing(options, &taken, summary)?;
-    let prepared = prepared_for(options, &config.prepare);
+    summarize(&loaded, summary);
+    refuse_nothing(options, &loaded)?;
+    let prepared = options.prepared(&config.prepare);
     if options.prepare {
-        let order = Order {
-            pictures: taken.catalogue.pictures,
-            prepared,
-            pyramids: options.pyramids,
-            memory: options.memory << 19,
-            quiet: options.common.quiet,
-        };
-        return prepare::prepare(order, summary);
+        return prepare_all(options, loaded.catalogue, prepared, summary);
     }
     let reviews = (options.review.as_deref())
-        .map(|file| Reviews::open(file, &mut taken.catalogue, summary))
+        .map(|file| ReviewFile::open(file, &mut loaded.catalogue, summary))
         .transpose()?;
-    if !options.common.quiet {
-        // Before the work, not after it: who waits for a picture that is left out should know now.
-        let left_out = summary
-            .rejects
-            .iter()
-            .map(|r| format!("\n  left out {}: {}", r.record, r.problem));
-        let _ = writeln!(
-            std::io::stderr(),
-            "serve: {}{}",
-            counts(summary),
-            left_out.collect::<String>()
-        );
-    }
-    let runtime = runtime()?;
-    let outcome = runtime.block_on(open(
-        options,
-        (presets, prepared),
-        taken.catalogue,
-        store,
-        reviews,
+    report_start(options, summary);
+    let prepared = prepared.folder().is_dir().then_some(prepared);
+    let renderer = renderer(options, loaded.catalogue, prepared, cache);
+    let router = Router {
+        catalogue: renderer.catalogue.clone(),
+        renderer: Arc::new(renderer),
+        presets,
+        cap: options.cap(),
+        max_age: options.max_age,
+        reviews: reviews.map(Mutex::new),
         auth,
-    ));
-    // Renders that nobody waits for any more need not end.
+        base_url: BaseUrl {
+            configured: options.base_url.clone(),
+            address: options.listen,
+        },
+        body_timeout: Duration::from_secs(options.client_timeout),
+    };
+    let runtime = runtime()?;
+    let ended = runtime.block_on(run(options, router, announce));
+    // Rendering for clients that are gone need not end.
     runtime.shutdown_background();
     summary.done = format!("stopped; served {}", counts(summary));
-    outcome
+    ended
 }
 
-fn refuse_overwriting(options: &Options) -> Result<(), Error> {
-    let inputs = [&options.source, &options.image_map, &options.config];
-    let outputs = [
-        ("--review", options.review.as_deref()),
-        ("--access-log", options.access_log.as_deref()),
-        ("--report", options.common.report.as_deref()),
-    ];
-    files::refuse_overwriting(inputs.into_iter().flatten(), &outputs)
-}
-
-/// Prints the URLs that `--url` asks for.
-fn print_urls(
+fn renderer(
     options: &Options,
-    id: &str,
-    presets: &Presets,
-    taken: &Taken,
+    catalogue: Catalogue,
+    prepared: Option<Prepared>,
+    cache: Arc<TieredCache>,
+) -> Renderer {
+    let limits = RenderLimits {
+        memory: options.memory << 20,
+        most_waiting: options.queue as usize,
+    };
+    let catalogue = Arc::new(SharedCatalogue::new(catalogue));
+    Renderer::new(catalogue, limits, prepared, cache)
+}
+
+fn prepare_all(
+    options: &Options,
+    catalogue: Catalogue,
+    prepared: Prepared,
     summary: &mut Summary,
 ) -> Result<(), Error> {
-    let base = options.base_url.clone();
-    let ids = Ids::below(&base.unwrap_or_else(|| format!("http://{}", options.listen)));
-    let Some(at) = taken.catalogue.find(id) else {
-        let error = Error::new(format!("no image is called `{id}`"));
-        return Err(match taken.rejects.iter().find(|r| r.record == id) {
-            Some(reject) => error.hint(format!("it was left out: {}", reject.problem)),
-            None => error,
-        });
+    let job = PrepareJob {
+        images: catalogue.images,
+        prepared,
+        pyramids: options.pyramids,
+        memory: options.memory << 19,
+        quiet: options.common.quiet,
     };
-    let (picture, wanted, cap) = (&taken.catalogue.pictures[at], &options.wanted, cap(options));
-    let size = picture.size;
-    let urls = match &wanted.preset {
-        _ if wanted.info => link::info(&ids, id),
-        _ if wanted.manifest => link::manifest(&ids, &picture.about.group),
-        None => link::image(wanted, &ids, id, size, &cap).map_err(Error::new)?,
-        Some(name) => {
-            let found = presets.find(name).ok_or_else(|| {
-                let names: Vec<&str> = presets.names().collect();
-                let error = Error::new(format!("no preset is called `{name}`"));
-                error.hint(format!("there are {}", names.join(", ")))
-            })?;
-            link::preset(found, &ids, id, size, &cap)
-        }
-    };
-    (summary.read, summary.kept) = (1, 1);
-    summary.done = format!("{} URLs of `{id}`", urls.len());
-    files::write(Path::new("-"), format!("{}\n", urls.join("\n")).as_bytes())
+    prepare::prepare(job, summary)
 }
 
-fn prepared_for(options: &Options, settings: &prepared::Settings) -> Prepared {
-    let named = options.prepared.clone().or_else(|| settings.folder.clone());
-    // Without a source nothing is served; `take` has said so before.
-    let source = options.source.as_deref().unwrap_or(Path::new("."));
-    let folder = named.unwrap_or_else(|| prepared::beside(source));
-    Prepared::in_folder(folder, &settings.thumbnails)
+/// Listens, announces the address, and serves until Ctrl-C or SIGTERM.
+async fn run(
+    options: &Options,
+    mut router: Router,
+    announce: impl FnOnce(SocketAddr) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let log = (options.access_log.as_deref()).map(files::open_to_append);
+    let settings = ServerSettings {
+        client_timeout: Duration::from_secs(options.client_timeout),
+        most_connections: most_connections(options, files::most_open()),
+        access_log: log.transpose()?.map(AccessLog::new),
+    };
+    let server = Server::bind(options.listen)?;
+    router.base_url.address = server.address();
+    // Signals are handled before the address is announced: a script may stop the server as soon as it reads it.
+    let stop = stop_signal()?;
+    announce(server.address())?;
+    tokio::spawn(router.renderer.cache.clone().evict());
+    server.run(router, settings, stop).await;
+    Ok(())
+}
+
+/// Completes at Ctrl-C or SIGTERM; both are handled from the call on.
+fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
+    let handle =
+        |kind| signal(kind).map_err(|e| Error::new("signals cannot be handled").because(e));
+    let mut interrupt = handle(SignalKind::interrupt())?;
+    let mut terminate = handle(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 fn runtime() -> Result<Runtime, Error> {
@@ -321,10 +236,30 @@ fn runtime() -> Result<Runtime, Error> {
         .map_err(|e| Error::new("threads cannot be started").because(e))
 }
 
-fn authorization(
-    options: &Options,
-    settings: Option<auth::settings::Settings>,
-) -> Result<Option<Auth>, Error> {
+/// The limit on connections for which there are enough files. A quarter of the files is kept for images: without them no
+/// answer is of use.
+fn most_connections(options: &Options, files: usize) -> usize {
+    let (wanted, most) = (options.max_connections as usize, files - files / 4);
+    if most < wanted && !options.common.quiet {
+        notice::print(&format!(
+            "--max-connections is {wanted}, the limit is {most}: the system allows {files} open files (ulimit -n)"
+        ));
+    }
+    wanted.min(most)
+}
+
+/// Reads a token from standard input; its hash for the configuration is the output.
+fn hash_token(summary: &mut Summary) -> Result<(), Error> {
+    let mut token = String::new();
+    let read = std::io::stdin().read_to_string(&mut token);
+    read.map_err(|e| Error::new("standard input: cannot be read").because(e))?;
+    let hash = auth::accounts::hash(token.trim_end_matches(['\r', '\n']))?;
+    summary.output = format!("{hash}\n");
+    summary.done = "hash made".into();
+    Ok(())
+}
+
+fn authorization(options: &Options, settings: Option<AuthSettings>) -> Result<Option<Auth>, Error> {
     let Some((settings, path)) = settings.zip(options.config.as_deref()) else {
         return Ok(None);
     };
@@ -333,29 +268,19 @@ fn authorization(
             "{}: --review is given, but nobody may correct anything",
             path.display()
         ))
-        .hint("a rule with may = \"review\" says who may"));
+        .hint("a rule with may = \"review\" gives permission"));
     }
     Auth::open(settings, files::folder_of(path)).map(Some)
 }
 
-/// Reads a token from standard input and prints what the configuration holds of it.
-fn hash_token() -> Result<(), Error> {
-    let mut token = String::new();
-    let read = std::io::stdin().read_to_string(&mut token);
-    read.map_err(|e| Error::new("standard input: cannot be read").because(e))?;
-    let hash = auth::accounts::hash(token.trim_end_matches(['\r', '\n']))?;
-    let written = writeln!(std::io::stdout(), "{hash}");
-    written.map_err(|e| Error::new("standard output: cannot be written").because(e))
-}
-
-fn take(options: &Options, pdf: &documents::Settings) -> Result<Taken, Error> {
+fn load(options: &Options, pdf: &PdfSettings) -> Result<Loaded, Error> {
     let Some(source) = &options.source else {
         return Err(Error::usage("a folder or a localizations.json is needed"));
     };
     if !source.exists() && !files::is_dash(source) {
         let what = format!("{}: no such file or folder", source.display());
         return Err(
-            Error::new(what).hint("name a folder of images, or what `recto-extract` writes")
+            Error::new(what).hint("name a folder of images, or the output of `recto-extract`")
         );
     }
     if !source.is_dir() {
@@ -368,183 +293,94 @@ fn take(options: &Options, pdf: &documents::Settings) -> Result<Taken, Error> {
     }
     match &options.image_map {
         Some(_) => Err(Error::usage(
-            "--image-map goes with a localizations.json, not with a folder",
+            "--image-map needs a localizations.json, not a folder",
         )),
         None => catalogue::of_folder(source, pdf, options.follow_links),
     }
 }
 
-/// Whoever names the wrong folder should know before the first request.
-fn refuse_nothing(options: &Options, taken: &Taken, summary: &Summary) -> Result<(), Error> {
-    if !taken.catalogue.pictures.is_empty() {
+/// A wrong folder is reported before the first request.
+fn refuse_nothing(options: &Options, loaded: &Loaded) -> Result<(), Error> {
+    if !loaded.catalogue.images.is_empty() {
         return Ok(());
     }
     let source = options.source.as_deref().unwrap_or(Path::new("."));
     let error = Error::new(format!("{}: no image to serve", source.display()));
-    Err(match (taken.rejects.first(), taken.absent) {
+    Err(match (loaded.rejects.first(), loaded.absent) {
         (Some(reject), _) => error.hint(format!(
-            "{} images are left out, the first: {}: {}",
-            summary.rejects.len(),
+            "{} left out, the first: {}: {}",
+            counted(loaded.rejects.len() as u64, "image", "images"),
             reject.record,
             reject.problem
         )),
         (None, 0) => error.hint(
             "name a folder that holds JPEG, PNG, TIFF, GIF, WebP or PDF files, or a localizations.json with its --image-map",
         ),
-        (None, absent) => error.hint(format!(
-            "{absent} images are not in the image map; `recto-download` fetches them"
-        )),
+        (None, absent) => error.hint(missing_from_map(absent)),
     })
 }
 
-fn account(taken: &Taken, summary: &mut Summary) {
-    summary.kept = taken.catalogue.pictures.len() as u64;
-    summary.rejects = taken.rejects.clone();
+fn missing_from_map(n: u64) -> String {
+    let images = counted(n, "image is", "images are");
+    format!("{images} not in the image map; run `recto-download` to get them")
+}
+
+fn summarize(loaded: &Loaded, summary: &mut Summary) {
+    summary.kept = loaded.catalogue.images.len() as u64;
+    summary.rejects = loaded.rejects.clone();
     summary.read = summary.kept + summary.rejects.len() as u64;
-    summary.filtered = taken.absent;
+    summary.filtered = loaded.absent;
     summary.count("images", summary.kept);
-    summary.count("manifests", taken.catalogue.groups().len() as u64);
-    if taken.absent > 0 {
-        let note = format!(
-            "{} images are not in the image map; `recto-download` fetches them",
-            taken.absent
-        );
-        summary.notes.push(note);
+    summary.count("manifests", loaded.catalogue.groups().len() as u64);
+    if loaded.absent > 0 {
+        summary.notes.push(missing_from_map(loaded.absent));
     }
+}
+
+/// Reports what is served and what is left out before the work starts: whoever waits for an image that is left out
+/// should know at once.
+fn report_start(options: &Options, summary: &Summary) {
+    if options.common.quiet {
+        return;
+    }
+    let left_out = summary
+        .rejects
+        .iter()
+        .map(|r| format!("\n  left out {}: {}", r.record, r.problem));
+    let left_out: String = left_out.collect();
+    notice::print(&format!("{}{left_out}", counts(summary)));
 }
 
 fn counts(summary: &Summary) -> String {
     let count = |kind| summary.counts.get(kind).copied().unwrap_or_default();
     format!(
-        "{} images in {} manifests",
-        count("images"),
-        count("manifests")
+        "{} in {}",
+        counted(count("images"), "image", "images"),
+        counted(count("manifests"), "manifest", "manifests")
     )
 }
 
-async fn open(
+/// The URLs of `--url`, one per line, are the output.
+fn list_urls(
     options: &Options,
-    made: (Presets, Prepared),
-    catalogue: Catalogue,
-    store: Arc<Store>,
-    reviews: Option<Reviews>,
-    auth: Option<Auth>,
+    id: &str,
+    presets: &Presets,
+    loaded: &Loaded,
+    summary: &mut Summary,
 ) -> Result<(), Error> {
-    let log = (options.access_log.as_deref())
-        .map(files::open_to_append)
-        .transpose()?;
-    let cannot = |e: std::io::Error| {
-        let in_use = e.kind() == std::io::ErrorKind::AddrInUse;
-        let error = Error::new(format!("{}: cannot listen there", options.listen)).because(e);
-        if in_use {
-            error.hint("--listen 127.0.0.1:0 takes any free port")
-        } else {
-            error
-        }
+    let base = options.base_url.clone();
+    let uris = Uris::below(&base.unwrap_or_else(|| format!("http://{}", options.listen)));
+    let Some(at) = loaded.catalogue.find(id) else {
+        let error = Error::new(format!("no image is called `{id}`"));
+        return Err(match loaded.rejects.iter().find(|r| r.record == id) {
+            Some(reject) => error.hint(format!("it was left out: {}", reject.problem)),
+            None => error,
+        });
     };
-    let listener = bound(options.listen).map_err(cannot)?;
-    let address = listener.local_addr().map_err(cannot)?;
-    // Listened for before the line is out: a script may stop the server as soon as it reads it.
-    let stopped = told_to_stop()?;
-    announce(address)?;
-    tokio::spawn(store.clone().look_after());
-    let mut door = door(options, made, catalogue, store, address, log);
-    door.reviews = reviews.map(Mutex::new);
-    door.auth = auth;
-    listen::listen(door, listener, stopped).await;
+    let image = &loaded.catalogue.images[at];
+    let urls = link::urls(&options.urls, &uris, image, presets, &options.cap())?;
+    (summary.read, summary.kept) = (1, 1);
+    summary.done = format!("{} of `{id}`", counted(urls.len() as u64, "URL", "URLs"));
+    summary.output = format!("{}\n", urls.join("\n"));
     Ok(())
-}
-
-/// Connections that the system may hold for us until they are taken; it may be bound to fewer. Those beyond knock again
-/// after a second.
-const KNOCKING: u32 = 4096;
-
-fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = match address.is_ipv4() {
-        true => TcpSocket::new_v4(),
-        false => TcpSocket::new_v6(),
-    }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(KNOCKING)
-}
-
-fn door(
-    options: &Options,
-    (presets, prepared): (Presets, Prepared),
-    catalogue: Catalogue,
-    store: Arc<Store>,
-    address: SocketAddr,
-    log: Option<File>,
-) -> Door {
-    let means = Means {
-        memory: options.memory << 20,
-        most_waiting: options.queue as usize,
-    };
-    let mut service = Service::new(catalogue, cap(options), options.max_age, means, store);
-    service.presets = presets;
-    service.prepared = prepared.folder().is_dir().then_some(prepared);
-    Door {
-        service: Arc::new(service),
-        base_url: options.base_url.clone(),
-        address,
-        patience: Duration::from_secs(options.patience),
-        most_connections: most_connections(options, files::most_open()),
-        log: log.map(Mutex::new),
-        reviews: None,
-        auth: None,
-    }
-}
-
-/// Connections for which there are files. Pictures need some too, and they come first: without them no answer is of use.
-fn most_connections(options: &Options, files: usize) -> usize {
-    let (wanted, most) = (options.max_connections as usize, files - files / 4);
-    if most < wanted && !options.common.quiet {
-        let _ = writeln!(
-            std::io::stderr(),
-            "serve: at most {most} connections at once: the system lets a process open {files} files (ulimit -n)"
-        );
-    }
-    wanted.min(most)
-}
-
-fn cap(options: &Options) -> Cap {
-    Cap {
-        side: options.max_size,
-        undeclared: options.undeclared_limit,
-        area: options.max_pixels,
-        strict_within: options.strict_within,
-    }
-}
-
-/// A strong entity tag made of what an answer depends on.
-fn tag(text: &str) -> String {
-    format!("\"{}\"", files::hex_digest(text.as_bytes(), 24))
-}
-
-/// One line, at once: scripts wait for it and read the port from it.
-fn announce(address: SocketAddr) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
-    let said = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
-    match said {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::new("standard output: cannot be written").because(e))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Ends at Ctrl-C or SIGTERM; both are heard from the call on.
-fn told_to_stop() -> Result<impl Future<Output = ()>, Error> {
-    let hear = |kind| signal(kind).map_err(|e| Error::new("signals cannot be heard").because(e));
-    let (mut interrupt, mut terminate) = (
-        hear(SignalKind::interrupt())?,
-        hear(SignalKind::terminate())?,
-    );
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

@@ -515,3 +515,19 @@ fn a_crop_is_padded_to_the_size_that_a_jpeg_can_have() {
         assert!(matches!(found, JoinError::TooLarge(_)), "{found}");
     }
 }
+
+#[test]
+fn a_tile_with_other_mcus_than_the_plan_does_not_go_into_a_tiff() {
+    let of = |shape: Shape| shape.encode(&Picture::drawn([48, 48], 3, 1));
+    let plan = Grid::even([48, 48], [48, 48])
+        .and_then(|grid| tiled::TiffPlan::new(grid, &of(Shape::default())))
+        .unwrap();
+    // Of several scans, so that it must be re-encoded; 48 is not a multiple of its MCU.
+    let other = of(Shape {
+        sampling: [4, 1],
+        progressive: true,
+        ..Shape::default()
+    });
+    let found = plan.tile([0, 0], &other).unwrap_err().to_string();
+    assert!(found.starts_with("sampling differs: "), "{found}");
+}

@@ -149,3 +149,23 @@ pub fn origin_of(uri: &str) -> &str {
 fn area([width, height]: [u32; 2]) -> u64 {
     u64::from(width) * u64::from(height)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn a_damaged_file_of_limits_is_read_or_taken_for_none() {
+        use recto_testkit::{mutation, samples};
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("limits.json");
+        let takes = move |bytes: &[u8]| {
+            let _ = &folder;
+            std::fs::write(&file, bytes).unwrap();
+            let hosts = KnownHosts::open(file.clone());
+            let cap = hosts.host("https://archive.example/iiif/a").cap();
+            hosts.caps().len() == 2 && cap.width > 0
+        };
+        let sound = samples::limits();
+        mutation::check(500, move |random| mutation::json(&sound, random), takes).is_mixed();
+    }
+}

@@ -339,4 +339,37 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn damaged_journals_are_read_or_refused_with_their_line() {
+        use recto_testkit::{mutation, samples};
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("downloads.jsonl");
+        let takes = move |bytes: &[u8]| {
+            let _ = &folder;
+            std::fs::write(&file, bytes).unwrap();
+            match Index::read(&file) {
+                Ok((index, sound, _)) => {
+                    assert!(sound <= bytes.len() as u64);
+                    // The place of an entry leads to it again.
+                    for id in ["a", "b", "žluť \"c\""] {
+                        let found = index.find(id).and_then(|slot| index.entry(slot));
+                        assert!(found.is_none_or(|entry| entry.id == id));
+                    }
+                    index.count() > 0
+                }
+                Err(error) => {
+                    let words = error.to_string();
+                    assert!(words.contains("downloads.jsonl:"), "{words}");
+                    false
+                }
+            }
+        };
+        mutation::check(
+            1000,
+            |random| mutation::text(&samples::journal(), random),
+            takes,
+        )
+        .is_mixed();
+    }
 }

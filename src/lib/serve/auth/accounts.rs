@@ -1,5 +1,5 @@
-//! Users of the configuration, and whether a secret is one of theirs. Secrets are held hashed: by Argon2id, which
-//! is slow on purpose, or, where they are long and random, by SHA-256.
+//! The users of the configuration and the hashes of their secrets: Argon2id, which is slow on purpose, or SHA-256 for
+//! secrets that are long and random.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -16,34 +16,36 @@ use crate::error::Error;
 pub struct Account {
     /// The name.
     pub user: String,
-    /// Groups the user is in.
+    /// The groups of the user.
     #[serde(default)]
     pub groups: Vec<String>,
-    /// Hash of the token, key or password.
-    pub token: Hash,
+    /// The hash of the token, key or password.
+    pub token: SecretHash,
 }
 
-/// A secret that can be recognized but not read.
+/// The hash of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hash {
-    /// In the form of the PHC: `$argon2id$v=19$…`.
+pub enum SecretHash {
+    /// Argon2id in PHC string format: `$argon2id$v=19$…`.
     Slow(String),
     /// SHA-256 of a long random secret.
     Quick([u8; 32]),
 }
 
-impl Hash {
+impl SecretHash {
     /// Reads `$argon2id$…` or `sha256:` with 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// The text is neither; it is not repeated, since it may be the secret itself.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(digits) = text.strip_prefix("sha256:") {
             return unhex(digits)
-                .map(Hash::Quick)
+                .map(SecretHash::Quick)
                 .ok_or_else(|| "`sha256:` is not followed by 64 hexadecimal digits".into());
         }
         let is_hash = PasswordHash::new(text).is_ok_and(|h| h.hash.is_some());
         match is_hash && text.starts_with("$argon2") {
-            true => Ok(Hash::Slow(text.to_owned())),
-            // The text is not repeated: it may be the secret itself.
+            true => Ok(SecretHash::Slow(text.to_owned())),
             false => Err(
                 "token is neither `$argon2id$…` nor `sha256:…`; `recto-serve --hash-token` makes one"
                     .into(),
@@ -51,14 +53,14 @@ impl Hash {
         }
     }
 
-    /// Whether it is the hash of a secret. Takes as long whether it is or not.
+    /// Whether it is the hash of a secret. Takes the same time whether it is or not.
     pub fn is_of(&self, secret: &str) -> bool {
         match self {
-            Hash::Quick(held) => {
+            SecretHash::Quick(held) => {
                 let made = digest(&SHA256, secret.as_bytes());
                 held.ct_eq(made.as_ref()).into()
             }
-            Hash::Slow(held) => {
+            SecretHash::Slow(held) => {
                 let held = PasswordHash::new(held);
                 held.is_ok_and(|h| {
                     Argon2::default()
@@ -70,13 +72,14 @@ impl Hash {
     }
 }
 
-impl<'de> Deserialize<'de> for Hash {
+impl<'de> Deserialize<'de> for SecretHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Hash::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        SecretHash::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
-/// The account that a secret opens: of one user if it is told, else of any. All are tried, found or not.
+/// The account with this secret, of one user if a name is given, else of any. All are tried even after one is found, so
+/// that the time reveals nothing.
 pub fn find<'a>(accounts: &'a [Account], user: Option<&str>, secret: &str) -> Option<&'a Account> {
     let named = |a: &&Account| user.is_none_or(|user| a.user == user);
     let mut found = None;
@@ -88,16 +91,23 @@ pub fn find<'a>(accounts: &'a [Account], user: Option<&str>, secret: &str) -> Op
     found
 }
 
-/// Whether looking for a secret takes long.
+/// Whether checking a secret takes long.
 pub fn is_slow(accounts: &[Account]) -> bool {
-    accounts.iter().any(|a| matches!(a.token, Hash::Slow(_)))
+    accounts
+        .iter()
+        .any(|a| matches!(a.token, SecretHash::Slow(_)))
 }
 
-/// A line for the configuration: the slow hash of a secret, with a salt of its own.
+/// The hash of a secret for the configuration: Argon2id with a random salt.
+///
+/// # Errors
+/// The secret is empty or has several lines, or cannot be hashed.
 pub fn hash(secret: &str) -> Result<String, Error> {
     match secret.is_empty() || secret.contains('\n') {
-        true => Err(Error::usage("--hash-token reads one token, in one line")
-            .hint("openssl rand -hex 32 | recto-serve --hash-token")),
+        true => Err(
+            Error::usage("--hash-token needs one token on one line of standard input")
+                .hint("openssl rand -hex 32 | recto-serve --hash-token"),
+        ),
         false => Argon2::default()
             .hash_password(secret.as_bytes())
             .map(|hash| hash.to_string())
@@ -128,7 +138,7 @@ mod tests {
         assert!(slow.starts_with("$argon2id$v=19$"));
         assert_ne!(hash("secret").unwrap(), slow, "a salt of its own");
         for hash in [&*slow, QUICK] {
-            let hash = Hash::parse(hash).unwrap();
+            let hash = SecretHash::parse(hash).unwrap();
             assert!(hash.is_of("secret"));
             assert!(!hash.is_of("Secret") && !hash.is_of("") && !hash.is_of("secret "));
         }
@@ -136,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hash_is_refused_and_not_repeated() {
+    fn invalid_hashes_are_refused_and_not_repeated() {
         let bad = [
             "",
             "hunter2",
@@ -147,10 +157,10 @@ mod tests {
             "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ",
         ];
         for text in bad {
-            let why = Hash::parse(text).unwrap_err();
+            let why = SecretHash::parse(text).unwrap_err();
             assert!(text.is_empty() || !why.contains("hunter2"), "{why}");
         }
-        assert!(Hash::parse(&format!("sha256:{}", "é".repeat(32))).is_err());
+        assert!(SecretHash::parse(&format!("sha256:{}", "é".repeat(32))).is_err());
     }
 
     #[test]
@@ -158,7 +168,7 @@ mod tests {
         let account = |user: &str| Account {
             user: user.into(),
             groups: Vec::new(),
-            token: Hash::parse(QUICK).unwrap(),
+            token: SecretHash::parse(QUICK).unwrap(),
         };
         let accounts = [account("anna"), account("ben")];
         let found = |user, secret| find(&accounts, user, secret).map(|a| &*a.user);

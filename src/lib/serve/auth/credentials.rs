@@ -1,24 +1,27 @@
-//! What a request brings to prove who sends it. Pure.
+//! The credentials in the headers of a request. Pure.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The cookie of a session.
+/// The name of the session cookie.
 pub const COOKIE: &str = "recto_session";
 
-/// A proof of who asks.
+/// A credential, not yet checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// `Authorization: Bearer`, or a header for API keys: a token of an account, or a JWT.
     Token(String),
-    /// `Authorization: Basic`: a name and its password.
+    /// `Authorization: Basic`: a name and a password.
     Password(String, String),
     /// The cookie of a session.
     Session(String),
 }
 
-/// The proof of a request: what its headers say comes before what a browser sends by itself. None: anonymous. The
-/// error says what cannot be read.
+/// The credential of a request; none: anonymous. Headers that a client sets on purpose come before the cookie, which
+/// browsers always send.
+///
+/// # Errors
+/// What cannot be read.
 pub fn read(
     authorization: &str,
     api_key: &str,
@@ -32,12 +35,12 @@ pub fn read(
         "bearer" if !rest.is_empty() => Ok(Some(Credential::Token(rest.to_owned()))),
         "basic" => basic(rest)
             .map(Some)
-            .ok_or("the Basic credentials cannot be read"),
-        _ => Err("Bearer and Basic are offered"),
+            .ok_or("the Basic credentials are malformed"),
+        _ => Err("the authentication scheme must be Bearer or Basic"),
     }
 }
 
-/// The value of our cookie.
+/// The value of the session cookie.
 pub fn session(cookies: &str) -> Option<&str> {
     let mut pairs = cookies.split(';').filter_map(|c| c.trim().split_once('='));
     let ours = pairs.find(|(name, _)| *name == COOKIE);

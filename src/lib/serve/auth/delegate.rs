@@ -1,98 +1,125 @@
-//! Somebody else who decides about single images: a service that is asked by POST, or a program. Silence, failure
-//! and answers that cannot be understood close the image.
+//! The delegate, which decides about single images: a web service that is called by POST, or a program. If it fails, is
+//! too slow or answers something else, the image is hidden.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::rules::{May, Visitor};
-use super::settings;
+use super::rules::{Access, Visitor};
+use super::settings::DelegateSettings;
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
+
+use crate::http::header::HeaderMap;
 use crate::http::webhook::Webhook;
-use crate::serve::cache::Cache;
+use crate::serve::cache::memory::Cache;
+use crate::serve::web::message::header_text;
 
-/// The longest answer.
+/// The longest answer, in bytes.
 const MOST_ANSWER: usize = 64 << 10;
-/// About the bytes that a kept answer takes; all of them together have 16 MiB.
-const KEPT: usize = 256;
+/// Roughly the bytes of memory that a cached decision takes.
+const BYTES_PER_DECISION: usize = 256;
+/// Bytes of memory for all cached decisions.
+const MOST_CACHED: usize = 16 << 20;
 
-/// The delegate and what it said lately.
+/// The delegate, and its latest decisions.
 #[derive(Debug)]
 pub struct Delegate {
-    settings: settings::Delegate,
+    settings: DelegateSettings,
     webhook: Option<Webhook>,
-    said: Cache<(i64, String), May>,
-    /// How often it was asked, and how often in vain.
-    pub asked: AtomicU64,
-    /// How often it could not be asked or understood.
-    pub failed: AtomicU64,
+    decisions: Cache<(i64, String), Access>,
+    /// Calls so far, successful or not.
+    calls: AtomicU64,
+    /// Decisions that could not be obtained.
+    failures: AtomicU64,
 }
 
-/// What it answers.
+/// Its answer.
 #[derive(Deserialize)]
 struct Answer {
-    may: May,
+    #[serde(rename = "may")]
+    access: Access,
 }
 
 impl Delegate {
-    /// A delegate that was not asked yet.
-    pub fn new(settings: settings::Delegate) -> Result<Self, Error> {
+    /// A delegate that has not been called yet.
+    ///
+    /// # Errors
+    /// No client for its URL can be set up.
+    pub fn new(settings: DelegateSettings) -> Result<Self, Error> {
         let timeout = Duration::from_secs_f64(settings.timeout);
         let webhook = settings.url.as_deref();
         let webhook = webhook.map(|url| Webhook::new(url, timeout)).transpose()?;
         Ok(Delegate {
             settings,
             webhook,
-            said: Cache::new(16 << 20),
-            asked: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
+            decisions: Cache::new(MOST_CACHED),
+            calls: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
         })
     }
 
-    /// Images of one document that it is asked about.
+    /// The most images of one document that it is asked about.
     pub fn most(&self) -> usize {
         self.settings.most
     }
 
-    /// The names of headers of the visitor's request that it wants to know.
-    pub fn headers(&self) -> &[String] {
-        &self.settings.headers
+    /// The headers of a visitor's request that it is to be told.
+    pub fn headers_of(&self, headers: &HeaderMap) -> Value {
+        let pairs = self.settings.headers.iter().map(|name| {
+            let name = name.to_ascii_lowercase();
+            let value = Value::from(header_text(headers, &name));
+            (name, value)
+        });
+        pairs.collect::<Map<_, _>>().into()
     }
 
-    /// What a visitor may do with an image. `headers` are those that it wants to know; `now` is in seconds.
-    pub async fn may(
+    /// What a visitor may do with an image. `headers` come from [`Delegate::headers_of`]; `now` is in seconds since 1970.
+    pub async fn access(
         &self,
         image: &LocalizedImage,
         visitor: &Visitor,
         headers: &Value,
         now: i64,
-    ) -> May {
+    ) -> Access {
         let question = question(image, visitor, headers);
         let keep = i64::from(self.settings.keep);
         let ask = async {
-            self.asked.fetch_add(1, Ordering::Relaxed);
+            self.calls.fetch_add(1, Ordering::Relaxed);
             let answer = self.ask(question.to_string()).await?;
             let answer: Answer = serde_json::from_slice(&answer).map_err(|e| e.to_string())?;
-            Ok::<_, String>((answer.may, KEPT))
+            Ok::<_, String>((answer.access, BYTES_PER_DECISION))
         };
-        // Answers of one stretch of time are kept until it ends, so none holds longer than it says.
-        let said = match keep {
-            0 => ask.await.map(|(may, _)| may),
+        // Time is cut into periods of `keep` seconds, and a decision is kept until its period ends: never longer.
+        let decision = match keep {
+            0 => ask.await.map(|(access, _)| access),
             _ => {
                 let key = (now.div_euclid(keep), question.to_string());
-                self.said.get(&key, ask).await.map(|(may, _)| may)
+                self.decisions
+                    .get(&key, ask)
+                    .await
+                    .map(|(access, _)| access)
             }
         };
-        said.unwrap_or_else(|_| {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-            May::Hidden
+        decision.unwrap_or_else(|_| {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            Access::Hidden
         })
+    }
+
+    /// Metrics in the text format of Prometheus.
+    pub fn metrics(&self) -> String {
+        format!(
+            "# TYPE recto_delegate_asked_total counter\nrecto_delegate_asked_total {}\n\
+             # TYPE recto_delegate_failed_total counter\nrecto_delegate_failed_total {}\n",
+            self.calls.load(Ordering::Relaxed),
+            self.failures.load(Ordering::Relaxed)
+        )
     }
 
     async fn ask(&self, question: String) -> Result<Vec<u8>, String> {
@@ -100,14 +127,14 @@ impl Delegate {
             Some(webhook) => webhook.post(question, MOST_ANSWER).await,
             None => {
                 let timeout = Duration::from_secs_f64(self.settings.timeout);
-                let asked = tokio::time::timeout(timeout, run(&self.settings.command, question));
-                asked.await.map_err(|_| "it took too long".to_owned())?
+                let answer = tokio::time::timeout(timeout, run(&self.settings.command, question));
+                answer.await.map_err(|_| "it took too long".to_owned())?
             }
         }
     }
 }
 
-/// The same for the same image and visitor: it is the key of the answer too.
+/// The question about an image and a visitor; also the key of the cached decision, so it holds nothing that changes.
 fn question(image: &LocalizedImage, visitor: &Visitor, headers: &Value) -> Value {
     json!({
         "id": image.id,
@@ -122,7 +149,7 @@ fn question(image: &LocalizedImage, visitor: &Visitor, headers: &Value) -> Value
 }
 
 async fn run(command: &[String], question: String) -> Result<Vec<u8>, String> {
-    let (program, arguments) = command.split_first().ok_or("there is no command")?;
+    let (program, arguments) = command.split_first().ok_or("the command is missing")?;
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -132,7 +159,7 @@ async fn run(command: &[String], question: String) -> Result<Vec<u8>, String> {
         .spawn()
         .map_err(|e| e.to_string())?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that decides without reading is as good.
+        // A program may decide without reading the question.
         let _ = stdin.write_all(question.as_bytes()).await;
     }
     let output = child.wait_with_output().await.map_err(|e| e.to_string())?;

@@ -5,189 +5,202 @@ use std::net::IpAddr;
 use ring::error::Unspecified;
 use serde_json::{Value, json};
 
-use super::credentials::{self, COOKIE, Credential};
-use super::rules::May;
-use super::settings::Origin;
-use super::sight::{CONTEXT, Sight};
-use super::tickets::{Ticket, Use, Void};
-use super::{Auth, Person};
+use super::credentials::{COOKIE, Credential};
+use super::identify::{Identities, Person};
+use super::permissions::CONTEXT;
+use super::rules::Access;
+use super::settings::{AuthSettings, Origin};
+use super::tickets::{InvalidTicket, Ticket, TicketUse};
 use crate::http::header::HeaderMap;
 use crate::iiif::Version;
-use crate::serve::catalogue::Catalogue;
-use crate::serve::ids::Ids;
-use crate::serve::respond::{Query, Response, Site, redirect, refused, text};
+use crate::serve::image::api;
+use crate::serve::presentation::uris::Uris;
+use crate::serve::site::Site;
+use crate::serve::web::message::{
+    Query, Response, error_response, header_text, redirect, uncached,
+};
 
 const LOGIN: &str = include_str!("../pages/login.html");
 const DONE: &str = include_str!("../pages/done.html");
 const TOKEN: &str = include_str!("../pages/token.html");
-/// Of the pages where people log in: nobody may put a frame around them.
+/// The content security policy of the login pages: no site may show them in a frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// The most sites that a session may give access tokens to: a cookie holds 4 kB.
+const MOST_ORIGINS: usize = 8;
+
 /// A request to one of the services.
-pub struct Call<'a> {
+pub struct LoginRequest<'a> {
     /// `GET`, `POST`…
     pub method: &'a str,
-    /// What stands after `/auth/`, decoded.
+    /// The path after `/auth/`, decoded.
     pub path: &'a str,
-    /// What stands after `?`.
+    /// The parameters of the query.
     pub query: Query,
-    /// The body of a form.
+    /// The fields of a form in the body.
     pub form: Query,
     /// All headers.
     pub headers: &'a HeaderMap,
-    /// Where it comes from.
+    /// The address of the client.
     pub address: IpAddr,
     /// Whether it came over TLS.
     pub is_secure: bool,
-    /// Whether the page that sent it is ours.
+    /// Whether it came from a page of this server, or from no page.
     pub is_own: bool,
-    /// Milliseconds since 1970.
+    /// When it arrived, in milliseconds since 1970.
     pub now: i64,
 }
 
-impl Call<'_> {
+/// The services, and a request to one of them.
+pub struct LoginFlow<'a> {
+    /// Who is who.
+    pub identities: &'a Identities,
+    /// The configuration.
+    pub settings: &'a AuthSettings,
+    /// The request.
+    pub request: &'a LoginRequest<'a>,
+}
+
+impl LoginFlow<'_> {
+    /// Answers the request.
+    pub async fn answer(&self, site: &Site<'_>, uris: &Uris) -> Response {
+        match (self.request.method, self.request.path) {
+            ("GET" | "HEAD", "login") => self.login_page(""),
+            ("POST", "login") => self.login().await,
+            ("GET" | "HEAD", "token") => self.token(),
+            ("GET" | "HEAD" | "POST", "logout") => self.logout(),
+            ("GET" | "HEAD", path) => match path.strip_prefix("probe/") {
+                Some(id) => probe(id, site, uris),
+                None => error_response(404, "no such service"),
+            },
+            _ => error_response(405, "only GET is supported here")
+                .with_header("allow", "GET, HEAD, OPTIONS"),
+        }
+    }
+
+    /// When the request arrived, in seconds since 1970.
     fn seconds(&self) -> i64 {
-        self.now / 1000
+        self.request.now / 1000
     }
 
     /// The session of the browser.
-    fn session(&self, auth: &Auth) -> Result<Ticket, Option<Void>> {
-        let cookies = super::text_of(self.headers, "cookie");
-        let sealed = credentials::session(cookies).ok_or(None)?;
-        let opened = auth.tickets.open(Use::Session, sealed, self.seconds());
-        let ticket = opened.map_err(Some)?;
-        match auth.holder(&ticket) {
-            Some(_) => Ok(ticket),
-            None => Err(Some(Void::Expired)),
-        }
-    }
-}
-
-impl Auth {
-    /// Answers what is below `/auth/`.
-    pub async fn answer(
-        &self,
-        call: &Call<'_>,
-        catalogue: &Catalogue,
-        sight: &Sight,
-        ids: &Ids,
-    ) -> Response {
-        match (call.method, call.path) {
-            ("GET" | "HEAD", "login") => self.login_page(call, ""),
-            ("POST", "login") => self.login(call).await,
-            ("GET" | "HEAD", "token") => self.token(call),
-            ("GET" | "HEAD" | "POST", "logout") => self.logout(call),
-            ("GET" | "HEAD", path) => match path.strip_prefix("probe/") {
-                Some(id) => probe(id, &Site::bare(catalogue, sight), ids),
-                None => refused(404, "no such service"),
-            },
-            _ => refused(405, "GET is offered").with("allow", "GET, HEAD, OPTIONS"),
-        }
+    fn session(&self) -> Result<Ticket, Option<InvalidTicket>> {
+        let cookies = header_text(self.request.headers, "cookie");
+        self.identities.session(cookies, self.seconds())
     }
 
-    /// The access service (§3): a form. Who is logged in already has but to agree that a further site may know.
-    fn login_page(&self, call: &Call, trouble: &str) -> Response {
-        let user = call.session(self).ok().map(|ticket| ticket.user);
-        let origin = call.query.get("origin");
+    /// The access service (§3): a form. A user who is logged in already only agrees to tell a further site. `problem` is
+    /// empty, or says why the last attempt failed.
+    fn login_page(&self, problem: &str) -> Response {
+        let user = self.session().ok().map(|ticket| ticket.user);
+        let origin = self.request.query.get("origin");
         let site = Origin::parse(origin).map(|o| o.0);
-        let said = match (&user, &site, trouble) {
-            (_, _, trouble) if !trouble.is_empty() => trouble.to_owned(),
+        let message = match (&user, &site, problem) {
+            (_, _, problem) if !problem.is_empty() => problem.to_owned(),
             (Some(user), None, _) => format!("You are logged in as {user}."),
             (Some(user), Some(site), _) => {
                 format!(
-                    "You are logged in as {user}. Go on, and {site} will show you what you may see."
+                    "You are logged in as {user}. Continue, and {site} will show you the images that are open to you."
                 )
             }
-            (None, Some(site), _) => format!("Then {site} will show you what you may see."),
+            (None, Some(site), _) => format!(
+                "After you have logged in, {site} will show you the images that are open to you."
+            ),
             (None, None, _) => String::new(),
         };
         let page = LOGIN
-            .replace("{label}", &escaped(&self.label))
-            .replace("{said}", &escaped(&said))
+            .replace("{label}", &escaped(&self.settings.label))
+            .replace("{message}", &escaped(&message))
             .replace("{origin}", &escaped(&site.unwrap_or_default()))
-            .replace("{back}", &escaped(back(call.query.get("back"))))
+            .replace("{back}", &escaped(back(self.request.query.get("back"))))
             .replace("{known}", if user.is_some() { "known" } else { "" });
-        let status = if trouble.is_empty() { 200 } else { 401 };
+        let status = if problem.is_empty() { 200 } else { 401 };
         html(page).with_status(status)
     }
 
-    async fn login(&self, call: &Call<'_>) -> Response {
-        if !call.is_own {
-            return refused(403, "people log in on the page of this server");
+    async fn login(&self) -> Response {
+        if !self.request.is_own {
+            return error_response(403, "please log in on the login page of this server");
         }
-        let (user, token) = (call.form.get("user").trim(), call.form.get("token").trim());
-        let held = call.session(self);
-        let person = match (held, token.is_empty()) {
-            (Ok(ticket), true) => Ok((self.holder(&ticket), ticket.origins)),
-            (_, true) => return self.login_page(call, "A token or password is needed."),
+        let (user, token) = (
+            self.request.form.get("user").trim(),
+            self.request.form.get("token").trim(),
+        );
+        let person = match (self.session(), token.is_empty()) {
+            (Ok(ticket), true) => Ok((self.identities.holder(&ticket), ticket.origins)),
+            (_, true) => return self.login_page("Please enter a token or password."),
             _ => {
                 let credential = match user.is_empty() {
                     true => Credential::Token(token.to_owned()),
                     false => Credential::Password(user.to_owned(), token.to_owned()),
                 };
-                let proven = self.prove(&credential, call.address, call.now).await;
+                let proven = (self.identities)
+                    .prove(&credential, self.request.address, self.request.now)
+                    .await;
                 proven.map(|person| (Some(person), Vec::new()))
             }
         };
         let (person, mut origins) = match person {
             Ok((Some(person), origins)) => (person, origins),
             Err(response) if response.status == 429 => return response,
-            _ => return self.login_page(call, "This is nobody's token or password."),
+            _ => return self.login_page("The token or password is wrong."),
         };
-        origins.extend(Origin::parse(call.form.get("origin")).map(|o| o.0));
-        // The newest stay: a cookie holds 4 kB.
-        let first = origins.len().saturating_sub(8);
-        match self.open_session(&person, origins.split_off(first), call) {
-            Ok(cookie) => self.logged_in(call).with("set-cookie", cookie),
-            Err(_) => refused(500, "no session can be made"),
+        origins.extend(Origin::parse(self.request.form.get("origin")).map(|o| o.0));
+        // The newest are kept.
+        let first = origins.len().saturating_sub(MOST_ORIGINS);
+        match self.open_session(&person, origins.split_off(first)) {
+            Ok(cookie) => self.logged_in().with_header("set-cookie", cookie),
+            Err(_) => error_response(500, "the session could not be started"),
         }
     }
 
-    /// A session as a cookie.
-    fn open_session(
-        &self,
-        person: &Person,
-        origins: Vec<String>,
-        call: &Call,
-    ) -> Result<String, Unspecified> {
+    /// The cookie of a new session.
+    fn open_session(&self, person: &Person, origins: Vec<String>) -> Result<String, Unspecified> {
         let seconds = i64::from(*self.settings.session.get_ref());
-        let ends = call.seconds() + seconds;
+        let ends = self.seconds() + seconds;
         let ends = person.vouched_until.map_or(ends, |until| ends.min(until));
         let ticket = Ticket {
-            session: self.tickets.name()?,
+            session: self.identities.tickets.name()?,
             user: person.user.clone(),
             groups: person.groups.clone(),
             vouched: person.vouched_until.is_some(),
             origins,
             ends,
         };
-        let sealed = self.tickets.seal(Use::Session, &ticket)?;
-        Ok(cookie(&sealed, ends - call.seconds(), call.is_secure))
+        let sealed = self.identities.tickets.seal(TicketUse::Session, &ticket)?;
+        Ok(cookie(
+            &sealed,
+            ends - self.seconds(),
+            self.request.is_secure,
+        ))
     }
 
-    fn logged_in(&self, call: &Call) -> Response {
-        match (call.form.get("origin"), back(call.form.get("back"))) {
-            // Opened by a viewer, which waits until the tab is closed (§3).
+    fn logged_in(&self) -> Response {
+        match (
+            self.request.form.get("origin"),
+            back(self.request.form.get("back")),
+        ) {
+            // The page was opened by a viewer, which waits until the tab is closed (§3).
             (origin, _) if !origin.is_empty() => {
-                html(DONE.replace("{said}", "You are logged in. This tab can be closed."))
+                html(DONE.replace("{message}", "You are logged in. You can close this tab."))
             }
             (_, "") => redirect("../"),
             (_, back) => redirect(&format!("..{back}")),
         }
     }
 
-    /// The token service (§4): a page that posts a message to the frame around it.
-    fn token(&self, call: &Call) -> Response {
-        let id = call.query.get("messageId");
-        let origin = Origin::parse(call.query.get("origin"));
+    /// The token service (§4): a page that posts a message to the page of the viewer around it.
+    fn token(&self) -> Response {
+        let id = self.request.query.get("messageId");
+        let origin = Origin::parse(self.request.query.get("origin"));
         let message = match &origin {
-            Some(_) if id.is_empty() => self.no_token(call, "invalidRequest"),
-            Some(origin) => self.message(call, &origin.0),
-            // Without an origin the message could reach anybody, so there is none.
+            Some(_) if id.is_empty() => self.no_token("invalidRequest"),
+            Some(origin) => self.message(&origin.0),
+            // Without an origin the message could reach any page, so none is sent.
             None => {
-                return refused(
+                return error_response(
                     400,
-                    "`origin` is not the origin of a page, nobody can be told",
+                    "`origin` must be the origin of a web page, such as https://viewer.example",
                 );
             }
         };
@@ -198,97 +211,99 @@ impl Auth {
         let policy = format!(
             "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {origin}"
         );
-        text(page, "text/html; charset=utf-8").with("content-security-policy", policy)
+        uncached(page, "text/html; charset=utf-8").with_header("content-security-policy", policy)
     }
 
-    fn message(&self, call: &Call, origin: &str) -> Value {
-        let ticket = match call.session(self) {
+    /// An access token for the site of this origin, or why there is none.
+    fn message(&self, origin: &str) -> Value {
+        let ticket = match self.session() {
             Ok(ticket) => ticket,
-            Err(None) => return self.no_token(call, "missingAspect"),
-            Err(Some(Void::Expired)) => return self.no_token(call, "expiredAspect"),
-            Err(Some(Void::Invalid)) => return self.no_token(call, "invalidAspect"),
+            Err(None) => return self.no_token("missingAspect"),
+            Err(Some(InvalidTicket::Expired)) => return self.no_token("expiredAspect"),
+            Err(Some(InvalidTicket::Invalid)) => return self.no_token("invalidAspect"),
         };
         let mut listed = self.settings.origins.iter();
         if !ticket.origins.iter().any(|o| o == origin) && !listed.any(|o| o.0 == origin) {
-            return self.no_token(call, "invalidOrigin");
+            return self.no_token("invalidOrigin");
         }
         let seconds = i64::from(*self.settings.access.get_ref());
-        let seconds = seconds.min(ticket.ends - call.seconds());
+        let seconds = seconds.min(ticket.ends - self.seconds());
         let access = Ticket {
-            ends: call.seconds() + seconds,
+            ends: self.seconds() + seconds,
             origins: Vec::new(),
             ..ticket
         };
-        match self.tickets.seal(Use::Probe, &access) {
+        match self.identities.tickets.seal(TicketUse::Probe, &access) {
             Ok(sealed) => json!({
                 "@context": CONTEXT,
                 "type": "AuthAccessToken2",
                 "accessToken": sealed,
                 "expiresIn": seconds,
-                "messageId": call.query.get("messageId"),
+                "messageId": self.request.query.get("messageId"),
             }),
-            Err(_) => self.no_token(call, "unavailable"),
+            Err(_) => self.no_token("unavailable"),
         }
     }
 
-    fn no_token(&self, call: &Call, profile: &str) -> Value {
+    /// Why there is no access token; `profile` is one of §4.4.
+    fn no_token(&self, profile: &str) -> Value {
         let note = match profile {
             "invalidOrigin" => "Log in from this site first.",
             "invalidRequest" => "`messageId` is missing.",
-            "expiredAspect" => "Your session has ended.",
+            "expiredAspect" => "Your session has expired.",
             _ => "You are not logged in.",
         };
         json!({
             "@context": CONTEXT,
             "type": "AuthAccessTokenError2",
             "profile": profile,
-            "heading": {"en": [format!("No access from {}", self.label)]},
+            "heading": {"en": [format!("No access from {}", self.settings.label)]},
             "note": {"en": [note]},
-            "messageId": call.query.get("messageId"),
+            "messageId": self.request.query.get("messageId"),
         })
     }
 
     /// The logout service (§6): the session and its access tokens end.
-    fn logout(&self, call: &Call) -> Response {
-        if let Ok(ticket) = call.session(self) {
-            self.tickets.end(&ticket, call.seconds());
+    fn logout(&self) -> Response {
+        if let Ok(ticket) = self.session() {
+            self.identities.tickets.end(&ticket, self.seconds());
         }
-        let said = DONE.replace("{said}", "You are logged out. This tab can be closed.");
-        html(said).with("set-cookie", cookie("", 0, call.is_secure))
+        let page = DONE.replace("{message}", "You are logged out. You can close this tab.");
+        html(page).with_header("set-cookie", cookie("", 0, self.request.is_secure))
     }
 }
 
-/// The probe service of an image (§5): the status that its pixels would be answered with.
-fn probe(id: &str, site: &Site, ids: &Ids) -> Response {
-    let Some(at) = site.find(id, ids) else {
-        return refused(404, &format!("no image is called `{id}`"));
+/// The probe service of an image (§5): the status with which a request for its pixels would be answered.
+fn probe(id: &str, site: &Site, uris: &Uris) -> Response {
+    let Some(at) = site.find(id, uris) else {
+        return api::not_found(id);
     };
-    let about = &site.catalogue.pictures[at].about;
+    let about = &site.catalogue.images[at].about;
     let mut result = json!({"@context": CONTEXT, "type": "AuthProbeResult2"});
-    let may = site.sight.may(about);
-    if may >= May::Full {
+    let access = site.permissions.access(about);
+    if access >= Access::Full {
         result["status"] = json!(200);
     } else {
-        let (status, note) = match site.sight.visitor.user {
+        let (status, note) = match site.permissions.visitor.user {
             Some(_) => (403, "You may not see all of this image."),
             None => (401, "Log in to see all of this image."),
         };
         result["status"] = json!(status);
-        result["heading"] = json!({"en": ["Not for everybody"]});
+        result["heading"] = json!({"en": ["Restricted image"]});
         result["note"] = json!({"en": [note]});
     }
-    if may == May::Degraded {
+    if access == Access::Degraded {
         result["substitute"] = json!([{
-            "id": ids.degraded(Version::V3, id),
+            "id": uris.degraded(Version::V3, id),
             "type": "ImageService3",
             "profile": "level2",
             "label": {"en": ["A smaller image"]},
         }]);
     }
-    text(format!("{result:#}\n"), "application/json")
+    uncached(format!("{result:#}\n"), "application/json")
 }
 
-/// A page of our own to go back to: a path, nothing that leads elsewhere.
+/// A path of this server to return to; empty if it could lead elsewhere.
 fn back(path: &str) -> &str {
     let is_ours = path.starts_with('/')
         && !path.starts_with("//")
@@ -298,7 +313,7 @@ fn back(path: &str) -> &str {
 }
 
 fn cookie(value: &str, seconds: i64, is_secure: bool) -> String {
-    // Sent from pages of other sites, as viewers are (§4.2); browsers allow that over TLS alone.
+    // Viewers on other sites need the cookie too (§4.2); browsers allow that over TLS only.
     let sent = match is_secure {
         true => "SameSite=None; Secure",
         false => "SameSite=Lax",
@@ -307,10 +322,10 @@ fn cookie(value: &str, seconds: i64, is_secure: bool) -> String {
 }
 
 fn html(page: String) -> Response {
-    text(page, "text/html; charset=utf-8")
-        .with("content-security-policy", POLICY)
-        // Stricter, and browsers would not say that the form comes from our own page.
-        .with("referrer-policy", "same-origin")
+    uncached(page, "text/html; charset=utf-8")
+        .with_header("content-security-policy", POLICY)
+        // With a stricter policy browsers would not send the origin of the form, which is checked.
+        .with_header("referrer-policy", "same-origin")
 }
 
 fn escaped(text: &str) -> String {
@@ -320,18 +335,12 @@ fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-impl Response {
-    fn with_status(self, status: u16) -> Self {
-        Response { status, ..self }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_pages_are_gone_back_to() {
+    fn only_paths_of_this_server_are_returned_to() {
         let cases = [
             ("/view/a%2Fb", "/view/a%2Fb"),
             ("/", "/"),
@@ -347,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn words_stay_words() {
+    fn text_is_escaped() {
         assert_eq!(escaped("<a b=\"&\">"), "&lt;a b=&quot;&amp;&quot;&gt;");
     }
 }

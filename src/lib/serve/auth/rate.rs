@@ -1,20 +1,23 @@
-//! How often a client may ask: a bucket of requests for each, filled as time goes by. Pure but for its memory.
+//! How many requests a client may send: a token bucket for each client. It knows no clock: callers pass the time.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
-/// The buckets that are remembered: who is forgotten begins with a full one.
+use crate::serve::web::message::{Response, error_response};
+
+/// The most buckets that are kept; a client without one starts with a full one.
 const MOST: usize = 100_000;
 
-/// How often.
+/// A rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// Requests a second in the long run.
+    /// Requests per second, on average.
     pub per_second: f64,
-    /// Requests at once after a rest.
+    /// Requests at once after a pause.
     pub burst: u32,
 }
 
@@ -28,23 +31,29 @@ pub struct Buckets {
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     left: f64,
-    /// When it was looked at, milliseconds.
+    /// When it was last filled, milliseconds since 1970.
     at: i64,
 }
 
 impl Buckets {
-    /// Full buckets for all.
+    /// Full buckets for all clients.
     pub fn new(rate: Rate) -> Self {
         let held = Mutex::default();
         Buckets { rate, held }
     }
 
-    /// Takes a request from a client's bucket; where there is none, gives the seconds until there will be.
+    /// Takes one request from a client's bucket; `now` is in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The bucket is empty: the seconds until the next request.
     pub fn take(&self, client: &str, now: i64) -> Result<(), u64> {
         self.with(client, now, |rate, bucket| bucket.take(rate))
     }
 
-    /// The seconds until there is a request in a client's bucket, if there is none.
+    /// Checks a client's bucket and takes nothing.
+    ///
+    /// # Errors
+    /// The bucket is empty: the seconds until the next request.
     pub fn look(&self, client: &str, now: i64) -> Result<(), u64> {
         self.with(client, now, |rate, bucket| {
             let mut copy = *bucket;
@@ -66,7 +75,7 @@ impl Buckets {
         work(self.rate, bucket)
     }
 
-    /// Lets the full buckets go, which changes nothing, and where there are none all of them.
+    /// Removes full buckets, which changes nothing for their clients; if none is full, removes all.
     fn forget(&self, held: &mut HashMap<String, Bucket>, now: i64) {
         held.retain(|_, bucket| {
             bucket.fill(self.rate, now);
@@ -80,7 +89,7 @@ impl Buckets {
 
 impl Bucket {
     fn fill(&mut self, rate: Rate, now: i64) {
-        // A clock that is put back fills nothing.
+        // A clock that was set back fills nothing.
         let passed = (now - self.at).max(0) as f64 / 1000.0;
         self.left = (self.left + passed * rate.per_second).min(rate.burst.into());
         self.at = now;
@@ -93,6 +102,21 @@ impl Bucket {
         }
         Err(((1.0 - self.left) / rate.per_second).ceil().max(1.0) as u64)
     }
+}
+
+/// What counts as one anonymous client: an address, or for IPv6 the network of one subscriber (/64).
+pub fn client(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{:x}", u128::from(address) >> 64),
+    }
+}
+
+/// Status 429, with the seconds to wait.
+pub fn too_many_requests(seconds: u64) -> Response {
+    error_response(429, "too many requests, try again later")
+        .with_header("retry-after", seconds.to_string())
+        .with_header("cache-control", "no-store")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! Who may see which image: rules in their order, the first that fits an image and a visitor decides. Pure.
+//! The rules about who may see which image: the first that applies to an image and a visitor decides. Pure.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::Deserialize;
@@ -9,16 +10,16 @@ use super::network::Network;
 use crate::conditions::Condition;
 use crate::contracts::LocalizedImage;
 
-/// What somebody may do with an image, from nothing up: each includes those before it.
+/// What a visitor may do with an image, in ascending order: each level includes those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum May {
-    /// It is as if it were not there.
+pub enum Access {
+    /// Nothing: the image seems not to exist.
     #[default]
     Hidden,
-    /// Know that it is there and what is said about it; no pixels.
+    /// Read what is known about it, without any pixels.
     None,
-    /// See it small.
+    /// See the degraded, smaller image.
     Degraded,
     /// See all of it.
     Full,
@@ -26,59 +27,62 @@ pub enum May {
     Review,
 }
 
-/// What a rule comes to.
+/// What a rule decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// This much.
-    May(May),
-    /// What the delegate says.
-    Ask,
+pub enum Decision {
+    /// The visitor has this access.
+    Access(Access),
+    /// The delegate decides.
+    Delegate,
 }
 
-impl<'de> Deserialize<'de> for Verdict {
+impl<'de> Deserialize<'de> for Decision {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match &*String::deserialize(deserializer)? {
-            "hidden" => Ok(Verdict::May(May::Hidden)),
-            "none" => Ok(Verdict::May(May::None)),
-            "degraded" => Ok(Verdict::May(May::Degraded)),
-            "full" => Ok(Verdict::May(May::Full)),
-            "review" => Ok(Verdict::May(May::Review)),
-            "delegate" => Ok(Verdict::Ask),
+            "hidden" => Ok(Decision::Access(Access::Hidden)),
+            "none" => Ok(Decision::Access(Access::None)),
+            "degraded" => Ok(Decision::Access(Access::Degraded)),
+            "full" => Ok(Decision::Access(Access::Full)),
+            "review" => Ok(Decision::Access(Access::Review)),
+            "delegate" => Ok(Decision::Delegate),
             other => Err(de::Error::custom(format!(
-                "`{other}` is none of hidden, none, degraded, full, review, delegate"
+                "`{other}` is not one of hidden, none, degraded, full, review, delegate"
             ))),
         }
     }
 }
 
-/// Who asks.
+/// Who sends a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Visitor {
-    /// The name of who proved to be somebody; none: anonymous.
+    /// The name of the authenticated user; none: anonymous.
     pub user: Option<String>,
-    /// The groups of that user.
+    /// The groups of the user.
     pub groups: Vec<String>,
-    /// Where the request comes from; none: nowhere in particular.
+    /// The address the request comes from; none: unknown.
     pub address: Option<IpAddr>,
 }
 
-/// A kind of visitor.
+/// A set of visitors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     /// Everybody.
     Anyone,
-    /// Everybody who proved to be somebody.
+    /// Every authenticated user.
     Known,
     /// One user.
     User(String),
-    /// Users of a group.
+    /// The users of a group.
     Group(String),
-    /// Who comes from these addresses: a reading room.
+    /// Everybody at these addresses, such as a reading room.
     Address(Network),
 }
 
 impl Who {
     /// Reads `anyone`, `known`, `user:NAME`, `group:NAME` or `address:NETWORK`.
+    ///
+    /// # Errors
+    /// The text is none of these.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("user", name)) if !name.is_empty() => Ok(Who::User(name.to_owned())),
@@ -87,13 +91,13 @@ impl Who {
             None if text == "anyone" => Ok(Who::Anyone),
             None if text == "known" => Ok(Who::Known),
             _ => Err(format!(
-                "`{text}` is none of anyone, known, user:NAME, group:NAME, address:NETWORK"
+                "`{text}` is not one of anyone, known, user:NAME, group:NAME, address:NETWORK"
             )),
         }
     }
 
-    /// Whether it is what a visitor is.
-    pub fn is(&self, visitor: &Visitor) -> bool {
+    /// Whether a visitor belongs to it.
+    pub fn includes(&self, visitor: &Visitor) -> bool {
         match self {
             Who::Anyone => true,
             Who::Known => visitor.user.is_some(),
@@ -104,24 +108,38 @@ impl Who {
     }
 }
 
+impl fmt::Display for Who {
+    /// As the configuration has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::Anyone => f.write_str("anyone"),
+            Who::Known => f.write_str("known"),
+            Who::User(name) => write!(f, "user:{name}"),
+            Who::Group(name) => write!(f, "group:{name}"),
+            Who::Address(network) => write!(f, "address:{network:?}"),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Who {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Who::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
-/// A rule: which images, which visitors, what they may.
+/// A rule: what some visitors may do with some images.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// All of these must hold for an image; none: all images.
+    /// The conditions on an image, all of which must hold; empty: every image.
     #[serde(default, rename = "where", deserialize_with = "conditions")]
     pub images: Vec<Condition>,
-    /// A visitor must be one of these.
+    /// The visitors the rule is for.
     #[serde(default = "anyone")]
     pub who: Vec<Who>,
-    /// What they may then.
-    pub may: Verdict,
+    /// What the rule decides.
+    #[serde(rename = "may")]
+    pub decision: Decision,
 }
 
 fn anyone() -> Vec<Who> {
@@ -133,7 +151,7 @@ fn conditions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Conditio
     struct Conditions;
     impl<'de> Reader<'de> for Conditions {
         type Value = Vec<Condition>;
-        fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
             f.write_str("a condition such as \"group=MS 1\", or a list of them")
         }
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -150,34 +168,34 @@ fn conditions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Conditio
     deserializer.deserialize_any(Conditions)
 }
 
-/// All rules, and what holds where none fits.
+/// All rules, and the decision where none of them applies.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// In their order.
+    /// The rules; the first that applies decides.
     pub rules: Vec<Rule>,
-    /// Where no rule fits.
-    pub otherwise: Verdict,
+    /// The decision where no rule applies.
+    pub otherwise: Decision,
 }
 
 impl Rules {
-    /// What a visitor may do with an image.
-    pub fn verdict(&self, image: &LocalizedImage, visitor: &Visitor) -> Verdict {
-        let mut fitting = self.rules.iter().filter(|rule| rule.is_about(image));
-        let rule = fitting.find(|rule| rule.who.iter().any(|who| who.is(visitor)));
-        rule.map_or(self.otherwise, |rule| rule.may)
+    /// The decision about a visitor and an image.
+    pub fn decision(&self, image: &LocalizedImage, visitor: &Visitor) -> Decision {
+        let mut applicable = self.rules.iter().filter(|rule| rule.is_about(image));
+        let rule = applicable.find(|rule| rule.who.iter().any(|who| who.includes(visitor)));
+        rule.map_or(self.otherwise, |rule| rule.decision)
     }
 
-    /// What everybody may do with an image, if it is the same for all.
-    pub fn for_all(&self, image: &LocalizedImage) -> Option<May> {
-        let mut fitting = self.rules.iter().filter(|rule| rule.is_about(image));
-        let verdict = match fitting.next() {
+    /// What everybody may do with an image; none if that depends on the visitor.
+    pub fn for_everybody(&self, image: &LocalizedImage) -> Option<Access> {
+        let mut applicable = self.rules.iter().filter(|rule| rule.is_about(image));
+        let decision = match applicable.next() {
             None => self.otherwise,
-            Some(rule) if rule.who.contains(&Who::Anyone) => rule.may,
+            Some(rule) if rule.who.contains(&Who::Anyone) => rule.decision,
             Some(_) => return None,
         };
-        match verdict {
-            Verdict::May(may) => Some(may),
-            Verdict::Ask => None,
+        match decision {
+            Decision::Access(access) => Some(access),
+            Decision::Delegate => None,
         }
     }
 }
@@ -189,12 +207,13 @@ impl Rule {
     }
 }
 
-/// The values of a key of an image: metadata as written, else in any case, and what every image has by name.
+/// The values of a key of an image: its metadata, with the key as written or else in any case, and the fields that
+/// every image has.
 fn values<'a>(image: &'a LocalizedImage, key: &str) -> Vec<&'a str> {
     let same = |(name, _): &(&String, _)| name.eq_ignore_ascii_case(key);
-    let told = image.metadata.get(key);
-    let told = told.or_else(|| image.metadata.iter().find(same).map(|(_, values)| values));
-    let mut values: Vec<&str> = told.into_iter().flatten().map(String::as_str).collect();
+    let found = image.metadata.get(key);
+    let found = found.or_else(|| image.metadata.iter().find(same).map(|(_, values)| values));
+    let mut values: Vec<&str> = found.into_iter().flatten().map(String::as_str).collect();
     let (source, labels) = (&image.source, &image.source.labels);
     let one = |value: &'a Option<String>| value.iter().map(String::as_str);
     match key.to_ascii_lowercase().as_str() {
@@ -238,12 +257,12 @@ mod tests {
         }
         Rules {
             rules: toml::from_str::<Some>(text).unwrap().rules,
-            otherwise: Verdict::May(May::None),
+            otherwise: Decision::Access(Access::None),
         }
     }
 
     #[test]
-    fn the_first_rule_that_fits_decides() {
+    fn the_first_rule_that_applies_decides() {
         let rules = rules(
             r#"
             [[rules]]
@@ -268,28 +287,40 @@ mod tests {
         };
         let mut open = closed.clone();
         open.source.rights = Some("CC0".into());
-        let may = Verdict::May;
+        let access = Decision::Access;
         let cases = [
-            (&open, visitor("", &[], ""), may(May::Full)),
-            (&closed, visitor("", &[], ""), may(May::None)),
-            (&closed, visitor("anna", &["staff"], ""), may(May::Review)),
-            (&closed, visitor("", &[], "10.1.2.3"), may(May::Review)),
-            (&closed, visitor("ben", &["staff"], ""), Verdict::Ask),
-            (&closed, visitor("ben", &[], "11.0.0.1"), may(May::Degraded)),
+            (&open, visitor("", &[], ""), access(Access::Full)),
+            (&closed, visitor("", &[], ""), access(Access::None)),
+            (
+                &closed,
+                visitor("anna", &["staff"], ""),
+                access(Access::Review),
+            ),
+            (
+                &closed,
+                visitor("", &[], "10.1.2.3"),
+                access(Access::Review),
+            ),
+            (&closed, visitor("ben", &["staff"], ""), Decision::Delegate),
+            (
+                &closed,
+                visitor("ben", &[], "11.0.0.1"),
+                access(Access::Degraded),
+            ),
         ];
         for (image, visitor, wanted) in cases {
-            assert_eq!(rules.verdict(image, &visitor), wanted, "{visitor:?}");
+            assert_eq!(rules.decision(image, &visitor), wanted, "{visitor:?}");
         }
-        assert_eq!(rules.for_all(&open), Some(May::Full));
-        assert_eq!(rules.for_all(&closed), None);
+        assert_eq!(rules.for_everybody(&open), Some(Access::Full));
+        assert_eq!(rules.for_everybody(&closed), None);
         // Groups prove nothing without a user.
-        assert!(!Who::Group("staff".into()).is(&visitor("", &["staff"], "")));
+        assert!(!Who::Group("staff".into()).includes(&visitor("", &["staff"], "")));
         closed.group = "MS 2".into();
-        assert_eq!(rules.for_all(&closed), None);
+        assert_eq!(rules.for_everybody(&closed), None);
     }
 
     #[test]
-    fn what_is_no_visitor_is_refused() {
+    fn invalid_visitors_are_refused() {
         for text in [
             "",
             "anna",

@@ -1,4 +1,4 @@
-//! `[auth]` of the configuration, and what in it contradicts itself. Pure.
+//! The table `[auth]` of the configuration, and the contradictions that it may hold. Pure.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,49 +10,49 @@ use super::accounts::Account;
 use super::jwt;
 use super::network::Network;
 use super::rate::Rate;
-use super::rules::{May, Rule, Verdict, Who};
+use super::rules::{Access, Decision, Rule, Who};
 
 /// Who may see what, and how they prove who they are.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// What the place is called where people log in.
+pub struct AuthSettings {
+    /// The name of the site, shown where people log in.
     pub label: String,
-    /// Which image, which visitor, what: the first that fits decides.
+    /// Who may do what with which images: the first rule that applies decides.
     pub rules: Vec<Spanned<Rule>>,
-    /// Where no rule fits.
-    pub otherwise: Option<Spanned<Verdict>>,
-    /// Pixels a side that those see who may see an image degraded.
+    /// The decision where no rule applies.
+    pub otherwise: Option<Spanned<Decision>>,
+    /// The longest side in pixels of degraded images.
     pub degraded: Option<Spanned<u32>>,
     /// Users and their tokens.
     pub accounts: Vec<Spanned<Account>>,
-    /// Take names and passwords in HTTP Basic.
+    /// Accept names and passwords in HTTP Basic.
     pub basic: bool,
-    /// Tokens that others have signed.
+    /// Accept JWTs signed by an identity provider.
     pub jwt: Option<Spanned<jwt::Settings>>,
-    /// Who is asked where a rule says so.
-    pub delegate: Option<Spanned<Delegate>>,
-    /// For whom pictures are made that are not there yet.
+    /// The delegate, which decides where a rule says so.
+    pub delegate: Option<Spanned<DelegateSettings>>,
+    /// For whom images are rendered that are not cached yet.
     pub derivatives: Option<Spanned<Derivatives>>,
-    /// Who is privileged.
+    /// The privileged visitors.
     pub privileged: Vec<Who>,
-    /// How often a client may ask.
+    /// How many requests a client may send.
     pub rate: Option<Spanned<Rate>>,
-    /// Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    /// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.
     pub trusted_proxies: Vec<Network>,
     /// Seconds until people must log in again.
     pub session: Spanned<u32>,
-    /// Seconds that an access token of a viewer is good for.
+    /// Seconds until an access token of a viewer expires.
     pub access: Spanned<u32>,
-    /// The file of a secret under which sessions outlive the program, and are shared by several.
+    /// The file with a secret, so that sessions outlive the program and can be shared by several servers.
     pub secret: Option<PathBuf>,
-    /// Sites whose scripts may ask with cookies, and get access tokens without having been named at the login.
+    /// Sites whose scripts may send cookies, and get access tokens although the user did not name them at login.
     pub origins: Vec<Origin>,
 }
 
-impl Default for Settings {
+impl Default for AuthSettings {
     fn default() -> Self {
-        Settings {
+        AuthSettings {
             label: "recto".into(),
             rules: Vec::new(),
             otherwise: None,
@@ -73,36 +73,36 @@ impl Default for Settings {
     }
 }
 
-/// For whom pictures are made that are not there yet.
+/// For whom images are rendered that are not cached yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Derivatives {
-    /// All who may see them.
+    /// For everybody who may see them.
     #[default]
     Everyone,
-    /// The privileged; all others see what has been made.
+    /// For privileged visitors; all others see what is cached.
     Privileged,
 }
 
-/// Who decides about single images.
+/// The delegate, which decides about single images.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Delegate {
-    /// Asked by POST.
+pub struct DelegateSettings {
+    /// Request by POST.
     pub url: Option<String>,
-    /// Or a program with its arguments, asked on standard input.
+    /// Or a program with its arguments, which reads the question on standard input.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Seconds it has for an answer.
+    /// Seconds within which it must answer.
     #[serde(default = "timeout")]
     pub timeout: f64,
-    /// Seconds an answer holds.
+    /// Seconds for which a decision is kept.
     #[serde(default = "keep")]
     pub keep: u32,
-    /// Headers of the visitor's request that it is told.
+    /// The headers of the visitor's request that it is told.
     #[serde(default)]
     pub headers: Vec<String>,
-    /// Images of a document that it is asked about at most.
+    /// The most images of one document that it is asked about.
     #[serde(default = "most")]
     pub most: usize,
 }
@@ -119,7 +119,7 @@ fn most() -> usize {
     200
 }
 
-/// Scheme, host and port of a site.
+/// The origin of a site: scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(pub String);
 
@@ -144,23 +144,26 @@ impl<'de> Deserialize<'de> for Origin {
     }
 }
 
-/// What contradicts itself, and where it stands.
-pub type Fault = (Range<usize>, String);
+/// A contradiction, and the bytes of the file where it stands.
+pub type Contradiction = (Range<usize>, String);
 
-impl Settings {
-    /// What holds where no rule fits: nothing is closed where there are no rules, else what is not opened is.
-    pub fn otherwise(&self) -> Verdict {
+impl AuthSettings {
+    /// The decision where no rule applies. Without rules everything is open; with rules, only what they open.
+    pub fn otherwise(&self) -> Decision {
         let usual = match self.rules.is_empty() {
-            true => May::Full,
-            false => May::None,
+            true => Access::Full,
+            false => Access::None,
         };
         self.otherwise
             .as_ref()
-            .map_or(Verdict::May(usual), |v| *v.get_ref())
+            .map_or(Decision::Access(usual), |v| *v.get_ref())
     }
 
-    /// Finds a contradiction.
-    pub fn check(&self) -> Result<(), Fault> {
+    /// Checks the table as a whole.
+    ///
+    /// # Errors
+    /// The first contradiction.
+    pub fn check(&self) -> Result<(), Contradiction> {
         self.check_rules()?;
         self.check_degraded()?;
         self.check_people()?;
@@ -170,18 +173,19 @@ impl Settings {
 
     /// Whether anybody may correct boxes.
     pub fn lets_review(&self) -> bool {
-        self.says(Verdict::May(May::Review)).is_some() || self.says(Verdict::Ask).is_some()
+        self.place_of(Decision::Access(Access::Review)).is_some()
+            || self.place_of(Decision::Delegate).is_some()
     }
 
-    /// Where it says what somebody may.
-    fn says(&self, wanted: Verdict) -> Option<Range<usize>> {
+    /// Where the table makes a decision, if it does.
+    fn place_of(&self, wanted: Decision) -> Option<Range<usize>> {
         let otherwise = self.otherwise.iter().map(|o| (o.span(), *o.get_ref()));
-        let rules = self.rules.iter().map(|r| (r.span(), r.get_ref().may));
+        let rules = self.rules.iter().map(|r| (r.span(), r.get_ref().decision));
         let mut all = rules.chain(otherwise);
         all.find(|(_, v)| *v == wanted).map(|(span, _)| span)
     }
 
-    fn check_rules(&self) -> Result<(), Fault> {
+    fn check_rules(&self) -> Result<(), Contradiction> {
         let takes_all = |r: &Spanned<Rule>| {
             r.get_ref().images.is_empty() && r.get_ref().who.contains(&Who::Anyone)
         };
@@ -198,30 +202,34 @@ impl Settings {
         }
     }
 
-    fn check_degraded(&self) -> Result<(), Fault> {
-        let said = self.says(Verdict::May(May::Degraded));
+    fn check_degraded(&self) -> Result<(), Contradiction> {
+        let said = self.place_of(Decision::Access(Access::Degraded));
         match (&self.degraded, said) {
             (None, Some(at)) => Err((
                 at,
-                "may = \"degraded\" needs `degraded`, the pixels a side that are left".into(),
+                "may = \"degraded\" needs `degraded`, the longest side in pixels".into(),
             )),
             (Some(n), None) if self.delegate.is_none() => Err((
                 n.span(),
-                "`degraded` is without effect: no rule says may = \"degraded\"".into(),
+                "`degraded` has no effect: no rule says may = \"degraded\"".into(),
             )),
-            (Some(n), _) if *n.get_ref() == 0 => {
-                Err((n.span(), "`degraded` is 0, which is no pixel".into()))
-            }
+            (Some(n), _) if *n.get_ref() == 0 => Err((
+                n.span(),
+                "`degraded` is 0, at least 1 pixel is needed".into(),
+            )),
             _ => Ok(()),
         }
     }
 
-    /// Rules and privileges about people whom nobody could be.
-    fn check_people(&self) -> Result<(), Fault> {
+    /// Rules and privileges for users that cannot exist.
+    fn check_people(&self) -> Result<(), Contradiction> {
         for (n, account) in self.accounts.iter().enumerate() {
             let user = &account.get_ref().user;
             if user.is_empty() || user.chars().any(char::is_control) {
-                return Err((account.span(), "an account has no name".into()));
+                return Err((
+                    account.span(),
+                    "the name of an account is missing or holds control characters".into(),
+                ));
             }
             if self.accounts[..n].iter().any(|a| a.get_ref().user == *user) {
                 return Err((account.span(), format!("a second account of `{user}`")));
@@ -235,7 +243,7 @@ impl Settings {
             if let Some(who) = who.iter().find(|who| !self.can_be(who)) {
                 return Err((
                     at,
-                    format!("nobody can be {who:?}: no account is, and there is no [auth.jwt]"),
+                    format!("no visitor can be `{who}`: no account is, and [auth.jwt] is missing"),
                 ));
             }
         }
@@ -253,21 +261,23 @@ impl Settings {
         }
     }
 
-    fn check_delegate(&self) -> Result<(), Fault> {
-        let asked = self.says(Verdict::Ask);
+    fn check_delegate(&self) -> Result<(), Contradiction> {
+        let called = self.place_of(Decision::Delegate);
         let Some(delegate) = &self.delegate else {
             let why = "may = \"delegate\" needs [auth.delegate]".to_owned();
-            return asked.map_or(Ok(()), |at| Err((at, why)));
+            return called.map_or(Ok(()), |at| Err((at, why)));
         };
         let (at, delegate) = (delegate.span(), delegate.get_ref());
         let is_web = |url: &String| {
             url::Url::parse(url).is_ok_and(|u| ["http", "https"].contains(&u.scheme()))
         };
         let why = match (&delegate.url, &delegate.command[..]) {
-            _ if asked.is_none() => "the delegate is never asked: no rule says may = \"delegate\"",
-            (Some(_), [_, ..]) => "the delegate is a `url` or a `command`, not both",
+            _ if called.is_none() => {
+                "the delegate is never called: no rule says may = \"delegate\""
+            }
+            (Some(_), [_, ..]) => "the delegate has both `url` and `command`, only one is possible",
             (None, []) => "the delegate needs a `url` or a `command`",
-            (Some(url), _) if !is_web(url) => "`url` is not a URL of http or https",
+            (Some(url), _) if !is_web(url) => "`url` is not an http or https URL",
             _ if !(delegate.timeout > 0.0 && delegate.timeout <= 60.0) => {
                 "`timeout` is not between 0 and 60 seconds"
             }
@@ -276,15 +286,16 @@ impl Settings {
         Err((at, why.to_owned()))
     }
 
-    fn check_rest(&self) -> Result<(), Fault> {
+    fn check_rest(&self) -> Result<(), Contradiction> {
         let privileged = Some(Derivatives::Privileged);
         match &self.derivatives {
             Some(d) if Some(*d.get_ref()) == privileged && self.privileged.is_empty() => {
-                let why = "derivatives = \"privileged\" needs `privileged`, who that is";
+                let why =
+                    "derivatives = \"privileged\" needs `privileged`, the list of these visitors";
                 return Err((d.span(), why.into()));
             }
             d if d.as_ref().map(|d| *d.get_ref()) != privileged && !self.privileged.is_empty() => {
-                let why = "`privileged` is without effect but with derivatives = \"privileged\"";
+                let why = "`privileged` has no effect without derivatives = \"privileged\"";
                 return Err((self.first(), why.into()));
             }
             _ => {}
@@ -294,19 +305,22 @@ impl Settings {
             if !(per_second > 0.0 && per_second.is_finite()) || burst == 0 {
                 return Err((
                     rate.span(),
-                    "a rate is more than 0, and so is a burst".into(),
+                    "`per_second` and `burst` must be more than 0".into(),
                 ));
             }
         }
         for seconds in [&self.session, &self.access] {
             if *seconds.get_ref() == 0 {
-                return Err((seconds.span(), "0 seconds are over at once".into()));
+                return Err((
+                    seconds.span(),
+                    "`session` and `access` must be more than 0 seconds".into(),
+                ));
             }
         }
         Ok(())
     }
 
-    /// Where to point for keys that hold no place of their own: the table.
+    /// The place of keys whose own place is not known: the start of the table.
     fn first(&self) -> Range<usize> {
         0..0
     }
@@ -333,18 +347,21 @@ mod tests {
                 "`otherwise` is never reached",
             ),
             ("[[rules]]\nmay = \"degraded\"", "needs `degraded`"),
-            ("degraded = 0\n[[rules]]\nmay = \"degraded\"", "no pixel"),
+            (
+                "degraded = 0\n[[rules]]\nmay = \"degraded\"",
+                "at least 1 pixel",
+            ),
             (
                 "degraded = 9\n[[rules]]\nmay = \"full\"",
-                "`degraded` is without effect",
+                "`degraded` has no effect",
             ),
             (
                 "[[rules]]\nwho = [\"known\"]\nmay = \"full\"",
-                "nobody can be Known",
+                "no visitor can be `known`",
             ),
             (
                 "[[rules]]\nwho = [\"user:ben\"]\nmay = \"full\"\nACCOUNT",
-                "nobody can be User(\"ben\")",
+                "no visitor can be `user:ben`",
             ),
             (
                 "[[rules]]\nwho = [\"group:staff\"]\nmay = \"full\"\nACCOUNT",
@@ -352,36 +369,36 @@ mod tests {
             ),
             (
                 "[[rules]]\nwho = [\"group:other\"]\nmay = \"full\"\nACCOUNT",
-                "nobody can be Group",
+                "no visitor can be `group:other`",
             ),
             ("ACCOUNTACCOUNT", "a second account of `anna`"),
             ("basic = true", "`basic` needs"),
             ("otherwise = \"delegate\"", "needs [auth.delegate]"),
-            ("[delegate]\nurl = \"http://a.example\"", "never asked"),
+            ("[delegate]\nurl = \"http://a.example\"", "never called"),
             (
                 "otherwise = \"delegate\"\n[delegate]",
                 "needs a `url` or a `command`",
             ),
             (
                 "otherwise = \"delegate\"\n[delegate]\nurl = \"file:///a\"",
-                "not a URL",
+                "not an http",
             ),
             (
                 "otherwise = \"delegate\"\n[delegate]\nurl = \"http://a\"\ncommand = [\"a\"]",
-                "not both",
+                "has both",
             ),
             (
                 "otherwise = \"delegate\"\n[delegate]\ncommand = [\"a\"]\ntimeout = 0",
                 "`timeout`",
             ),
             ("derivatives = \"privileged\"", "needs `privileged`"),
-            ("privileged = [\"anyone\"]", "without effect but"),
+            ("privileged = [\"anyone\"]", "has no effect without"),
             ("rate = {per_second = 0, burst = 1}", "more than 0"),
-            ("session = 0", "over at once"),
+            ("session = 0", "more than 0 seconds"),
         ];
         for (text, says) in cases {
             let text = text.replace("ACCOUNT", &account);
-            let settings: Settings = toml::from_str(&text).unwrap();
+            let settings: AuthSettings = toml::from_str(&text).unwrap();
             match settings.check() {
                 Ok(()) => assert_eq!(says, "", "{text}"),
                 Err((_, why)) => assert!(!says.is_empty() && why.contains(says), "{text}: {why}"),
@@ -401,7 +418,7 @@ mod tests {
             "[[rules]]\nmay = \"full\"\nwhom = []",
             "[jwt]\nalgorithm = \"none\"\nkey = \"a\"",
         ] {
-            assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
+            assert!(toml::from_str::<AuthSettings>(text).is_err(), "{text}");
         }
     }
 }

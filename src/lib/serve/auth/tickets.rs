@@ -1,5 +1,5 @@
-//! Sessions and access tokens: sealed by the server's key, so that it needs to remember none of them and nobody
-//! else can read or make one. What was logged out is remembered until it would have ended by itself.
+//! Sessions and access tokens: encrypted with the server's key, so that the server need not store them and nobody else
+//! can read or forge one. Sessions that were logged out are remembered until they would have expired.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,42 +12,42 @@ use ring::error::Unspecified;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-/// What a ticket is good for; one is never taken for the other.
+/// What a ticket is for; one kind is never accepted as the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// A cookie: whoever has it is its user.
+pub enum TicketUse {
+    /// The cookie of a session.
     Session,
-    /// An access token of IIIF: opens the probe service and nothing else.
+    /// An access token of IIIF, for the probe service only.
     Probe,
 }
 
-/// What is sealed.
+/// The content of a session or an access token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// The session, the same in its access tokens.
+    /// The id of the session, the same in its access tokens.
     pub session: String,
-    /// Whose it is.
+    /// The user.
     pub user: String,
-    /// The groups of that user when it was made.
+    /// The groups of the user when the ticket was issued.
     pub groups: Vec<String>,
-    /// Whether somebody else vouched for the user, so that no account need hold it.
+    /// Whether the user logged in with a JWT, and so needs no account.
     pub vouched: bool,
-    /// The sites that may get access tokens.
+    /// The origins of sites that may get access tokens.
     pub origins: Vec<String>,
-    /// When it ends, seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub ends: i64,
 }
 
-/// Why a ticket is no good.
+/// Why a ticket is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Void {
-    /// It is none of ours.
+pub enum InvalidTicket {
+    /// It was not issued by this server, or was changed.
     Invalid,
-    /// It was good once.
+    /// It has expired, or the session was logged out.
     Expired,
 }
 
-/// The key, and what was logged out.
+/// The key, and the sessions that were logged out.
 #[derive(Debug)]
 pub struct Tickets {
     key: LessSafeKey,
@@ -56,7 +56,10 @@ pub struct Tickets {
 }
 
 impl Tickets {
-    /// Tickets under a secret, or under a key that ends with the program.
+    /// Tickets under a secret, or under a random key that is lost when the program ends.
+    ///
+    /// # Errors
+    /// The system provides no random numbers.
     pub fn new(secret: Option<&[u8]>) -> Result<Self, Unspecified> {
         let random = SystemRandom::new();
         let mut key = [0; 32];
@@ -71,15 +74,21 @@ impl Tickets {
         })
     }
 
-    /// A name that nobody guesses.
+    /// A session id that cannot be guessed.
+    ///
+    /// # Errors
+    /// The system provides no random numbers.
     pub fn name(&self) -> Result<String, Unspecified> {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes)?;
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Seals a ticket: letters, digits, `-` and `_`.
-    pub fn seal(&self, of: Use, ticket: &Ticket) -> Result<String, Unspecified> {
+    /// Encrypts a ticket: letters, digits, `-` and `_`.
+    ///
+    /// # Errors
+    /// The system provides no random numbers.
+    pub fn seal(&self, of: TicketUse, ticket: &Ticket) -> Result<String, Unspecified> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce)?;
         let mut text = serde_json::to_vec(ticket).map_err(|_| Unspecified)?;
@@ -89,22 +98,29 @@ impl Tickets {
         Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &text].concat()))
     }
 
-    /// Opens a ticket at a time, in seconds since 1970.
-    pub fn open(&self, of: Use, sealed: &str, now: i64) -> Result<Ticket, Void> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| Void::Invalid)?;
-        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN).ok_or(Void::Invalid)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Void::Invalid)?;
+    /// Decrypts a ticket and checks it at `now`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub fn open(&self, of: TicketUse, sealed: &str, now: i64) -> Result<Ticket, InvalidTicket> {
+        let mut bytes = URL_SAFE_NO_PAD
+            .decode(sealed)
+            .map_err(|_| InvalidTicket::Invalid)?;
+        let (nonce, text) = bytes
+            .split_at_mut_checked(NONCE_LEN)
+            .ok_or(InvalidTicket::Invalid)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| InvalidTicket::Invalid)?;
         let text = self.key.open_in_place(nonce, of.aad(), text);
-        let text = text.map_err(|_| Void::Invalid)?;
-        let ticket: Ticket = serde_json::from_slice(text).map_err(|_| Void::Invalid)?;
+        let text = text.map_err(|_| InvalidTicket::Invalid)?;
+        let ticket: Ticket = serde_json::from_slice(text).map_err(|_| InvalidTicket::Invalid)?;
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         match ticket.ends <= now || ended.contains_key(&ticket.session) {
-            true => Err(Void::Expired),
+            true => Err(InvalidTicket::Expired),
             false => Ok(ticket),
         }
     }
 
-    /// Ends a session and its access tokens.
+    /// Ends a session and its access tokens at `now`, in seconds since 1970.
     pub fn end(&self, ticket: &Ticket, now: i64) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.retain(|_, ends| *ends > now);
@@ -112,11 +128,11 @@ impl Tickets {
     }
 }
 
-impl Use {
+impl TicketUse {
     fn aad(self) -> Aad<&'static [u8]> {
         Aad::from(match self {
-            Use::Session => b"session",
-            Use::Probe => b"probe",
+            TicketUse::Session => b"session",
+            TicketUse::Probe => b"probe",
         })
     }
 }
@@ -134,24 +150,39 @@ mod tests {
             ends: 100,
             ..Ticket::default()
         };
-        let sealed = tickets.seal(Use::Session, &ticket).unwrap();
+        let sealed = tickets.seal(TicketUse::Session, &ticket).unwrap();
         assert!(!sealed.contains("anna"));
-        assert_eq!(tickets.open(Use::Session, &sealed, 99), Ok(ticket.clone()));
-        assert_eq!(tickets.open(Use::Session, &sealed, 100), Err(Void::Expired));
-        assert_eq!(tickets.open(Use::Probe, &sealed, 99), Err(Void::Invalid));
+        assert_eq!(
+            tickets.open(TicketUse::Session, &sealed, 99),
+            Ok(ticket.clone())
+        );
+        assert_eq!(
+            tickets.open(TicketUse::Session, &sealed, 100),
+            Err(InvalidTicket::Expired)
+        );
+        assert_eq!(
+            tickets.open(TicketUse::Probe, &sealed, 99),
+            Err(InvalidTicket::Invalid)
+        );
         for n in 0..sealed.len() {
             let mut torn = sealed.clone().into_bytes();
             torn[n] = if torn[n] == b'A' { b'B' } else { b'A' };
             let torn = String::from_utf8(torn).unwrap();
-            assert_eq!(tickets.open(Use::Session, &torn, 99), Err(Void::Invalid));
-            let cut = tickets.open(Use::Session, &sealed[..n], 99);
-            assert_eq!(cut, Err(Void::Invalid));
+            assert_eq!(
+                tickets.open(TicketUse::Session, &torn, 99),
+                Err(InvalidTicket::Invalid)
+            );
+            let cut = tickets.open(TicketUse::Session, &sealed[..n], 99);
+            assert_eq!(cut, Err(InvalidTicket::Invalid));
         }
         let [a, b] = [0, 1].map(|_| Tickets::new(Some(b"secret")).unwrap());
-        let sealed = a.seal(Use::Session, &ticket).unwrap();
-        assert_eq!(b.open(Use::Session, &sealed, 99), Ok(ticket.clone()));
-        assert!(tickets.open(Use::Session, &sealed, 99).is_err());
+        let sealed = a.seal(TicketUse::Session, &ticket).unwrap();
+        assert_eq!(b.open(TicketUse::Session, &sealed, 99), Ok(ticket.clone()));
+        assert!(tickets.open(TicketUse::Session, &sealed, 99).is_err());
         a.end(&ticket, 99);
-        assert_eq!(a.open(Use::Session, &sealed, 99), Err(Void::Expired));
+        assert_eq!(
+            a.open(TicketUse::Session, &sealed, 99),
+            Err(InvalidTicket::Expired)
+        );
     }
 }

@@ -1,7 +1,7 @@
-// Who is logged in, where people can log in.
+// The link to log in or out, where people can log in.
 const root = document.documentElement.dataset.root;
 
-/** Shows the way in, or who is in and the way out; nothing where everybody may see everything. */
+/** Shows the link to log in, or the user and the link to log out; nothing if everybody may see everything. */
 export function showAccount(account) {
   if (!account) return;
   const place = document.getElementById("account");

@@ -1,2 +1,2 @@
-// Closes the tab that a viewer has opened: it waits for that.
+// Closes the tab: the viewer that opened it waits for that.
 window.close();

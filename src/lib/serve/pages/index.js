@@ -1,9 +1,11 @@
-// The grid: filters, thumbnails, keyboard.
+// The index page: filters, a grid of thumbnails, keyboard.
 import { showAccount } from "./account.js";
 
 const root = document.documentElement.dataset.root;
 const [form, grid, more, count] = ["filters", "grid", "more", "count"].map((id) => document.getElementById(id));
+/** Images that are added to the grid at once. */
 const PAGE = 60;
+const counted = (n, one, many) => `${n} ${n === 1 ? one : many}`;
 let images = [], found = [], shown = 0;
 
 function options(name, values) {
@@ -16,16 +18,16 @@ function card(image) {
   const item = document.createElement("li");
   const link = document.createElement("a");
   link.href = `${root}view/${image.segment}`;
-  const picture = new Image();
-  picture.loading = "lazy";
-  picture.alt = "";
-  if (image.service) picture.src = `${root}${image.service}/full/!400,400/0/default.jpg`;
+  const thumbnail = new Image();
+  thumbnail.loading = "lazy";
+  thumbnail.alt = "";
+  if (image.service) thumbnail.src = `${root}${image.service}/full/!400,400/0/default.jpg`;
   const name = document.createElement("b");
   name.textContent = image.label;
   const rest = document.createElement("span");
   const boxes = Object.values(image.concepts).reduce((a, b) => a + b, 0);
-  rest.textContent = [image.light, image.groupLabel, `${boxes} boxes`].filter(Boolean).join(" · ");
-  link.append(picture, name, rest);
+  rest.textContent = [image.capture, image.groupLabel, counted(boxes, "box", "boxes")].filter(Boolean).join(" · ");
+  link.append(thumbnail, name, rest);
   item.append(link);
   return item;
 }
@@ -47,7 +49,7 @@ function filter() {
   grid.replaceChildren();
   shown = 0;
   showMore();
-  count.textContent = found.length === images.length ? `${images.length} images` : `${found.length} of ${images.length} images`;
+  count.textContent = found.length === images.length ? counted(images.length, "image", "images") : `${found.length} of ${counted(images.length, "image", "images")}`;
   const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
   history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
 }
@@ -80,7 +82,7 @@ const data = await reply.json();
 images = data.images;
 showAccount(data.account);
 for (const image of images) {
-  image.words = [image.id, image.label, image.light, image.groupLabel, image.said].join(" ").toLowerCase();
+  image.words = [image.id, image.label, image.capture, image.groupLabel, image.metadata].join(" ").toLowerCase();
 }
 const sorted = (values) => [...new Set(values.filter(Boolean))].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
 options("concept", sorted(images.flatMap((image) => Object.keys(image.concepts))));

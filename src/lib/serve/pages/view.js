@@ -1,4 +1,4 @@
-// One image: what is said about it beside it, its boxes on it, and in review their correction.
+// The page of an image: deep zoom, its boxes, its metadata, and corrections of the boxes if they are accepted.
 import { showAccount } from "./account.js";
 import { Viewer } from "./viewer.js";
 
@@ -6,13 +6,13 @@ const root = document.documentElement.dataset.root;
 const $ = (id) => document.getElementById(id);
 const segment = location.pathname.split("/").pop();
 const data = await (await fetch(`${root}pages/image/${segment}.json`)).json();
-// Who may see no pixel sees its boxes on an empty page.
+// Without permission to see any pixels, the boxes are shown on an empty canvas.
 const service = data.service ?? `iiif/3/${segment}`;
 const info = await (await fetch(`${root}${service}/info.json`)).json();
 const hidden = new Set();
 let withBoxes = true;
 
-document.title = $("title").textContent = [data.label, data.light].filter(Boolean).join(" · ");
+document.title = $("title").textContent = [data.label, data.capture].filter(Boolean).join(" · ");
 for (const side of ["previous", "next"]) {
   if (data[side]) {
     $(side).href = data[side];
@@ -34,10 +34,11 @@ const viewer = new Viewer($("canvas"), {
   boxes: data.boxes,
   colour,
   isShown: (box) => withBoxes && !hidden.has(box.concept),
-  select: chosen,
+  select: showSelected,
   change: (box) => save(box, box.id ? "PUT" : "POST"),
 });
 
+/** Lists the concepts, each with a box to hide it. */
 function legend() {
   const counts = new Map();
   for (const box of viewer.boxes) counts.set(box.concept, (counts.get(box.concept) ?? 0) + 1);
@@ -61,8 +62,9 @@ function legend() {
   $("concepts").replaceChildren(...names.map((name) => new Option(name)));
 }
 
+/** Fills the lists beside the image. */
 function about() {
-  const rows = [["Group", data.groupLabel], ["Whole image", data.labels.join(", ")], ...data.metadata,
+  const rows = [["Group", data.groupLabel], ["Labels", data.labels.join(", ")], ...data.metadata,
     ["Rights", data.rights], ["Attribution", data.attribution], ["Size", `${info.width} × ${info.height}`]];
   const list = rows.filter(([, value]) => value).flatMap(([name, value]) => {
     const [term, words] = ["dt", "dd"].map((tag) => document.createElement(tag));
@@ -77,18 +79,18 @@ function about() {
     a.textContent = name;
     link.append(a, " ");
   }
-  const made = ["dt", "dd"].map((tag) => document.createElement(tag));
-  made[0].textContent = "Derivatives";
+  const derivatives = ["dt", "dd"].map((tag) => document.createElement(tag));
+  derivatives[0].textContent = "Derivatives";
   for (const [name, path] of data.presets) {
     const a = document.createElement("a");
     a.href = root + path;
     a.textContent = name;
-    made[1].append(a, " ");
+    derivatives[1].append(a, " ");
   }
-  $("about").replaceChildren(...list, ...(data.presets.length ? made : []), link);
-  if (data.lights.length > 1) {
-    $("lights").hidden = false;
-    $("lights").querySelector("ul").replaceChildren(...data.lights.map(([name, other]) => {
+  $("about").replaceChildren(...list, ...(data.presets.length ? derivatives : []), link);
+  if (data.captures.length > 1) {
+    $("captures").hidden = false;
+    $("captures").querySelector("ul").replaceChildren(...data.captures.map(([name, other]) => {
       const item = document.createElement("li");
       const a = document.createElement("a");
       a.href = other;
@@ -100,18 +102,18 @@ function about() {
   }
 }
 
-const say = (words) => { $("said").textContent = words; };
+const showStatus = (text) => { $("status").textContent = text; };
 
-function chosen(box) {
-  say(box ? `${box.concept} · ${box.bbox.map((n) => Math.round(n * 100) / 100).join(", ")}` : "");
+function showSelected(box) {
+  showStatus(box ? `${box.concept} · ${box.bbox.map((n) => Math.round(n * 100) / 100).join(", ")}` : "");
   $("delete").disabled = !box;
   if (box) $("concept").value = box.concept;
 }
 
 async function save(box, method) {
   const about = method === "POST" ? "" : `?of=${encodeURIComponent(box.id)}`;
-  const said = method === "DELETE" ? {} : { concept: box.concept, bbox: box.bbox, polygon: box.polygon ?? null };
-  const body = JSON.stringify({ ...said, author: $("author").value.trim() });
+  const change = method === "DELETE" ? {} : { concept: box.concept, bbox: box.bbox, polygon: box.polygon ?? null };
+  const body = JSON.stringify({ ...change, author: $("author").value.trim() });
   const headers = { "content-type": "application/json" };
   try {
     const reply = await fetch(`${root}review/${segment}${about}`, { method, headers, body });
@@ -120,17 +122,17 @@ async function save(box, method) {
     const now = JSON.parse(words);
     viewer.setBoxes(now.boxes, method === "DELETE" ? null : now.changed);
     legend();
-    say("saved");
+    showStatus("saved");
   } catch (error) {
-    say(`not saved: ${error.message}`);
+    showStatus(`not saved: ${error.message}`);
     const now = await (await fetch(`${root}pages/image/${segment}.json`)).json();
     viewer.setBoxes(now.boxes, null);
   }
 }
 
-function draws(yes) {
+function setDrawing(yes) {
   if (yes && !$("concept").value.trim()) {
-    say("name a concept first");
+    showStatus("enter a concept first");
     return $("concept").focus();
   }
   viewer.setDraws(yes, $("concept").value.trim());
@@ -146,7 +148,7 @@ const actions = {
     document.querySelector("[data-do=boxes]").setAttribute("aria-pressed", withBoxes);
     viewer.draw();
   },
-  draw: () => data.review && draws(!viewer.draws),
+  draw: () => data.review && setDrawing(!viewer.draws),
   delete: () => data.review && viewer.selected && save(viewer.selected, "DELETE"),
   next: () => data.next && (location.href = data.next),
   previous: () => data.previous && (location.href = data.previous),
@@ -156,7 +158,7 @@ const keys = { "+": "in", "=": "in", "-": "out", 0: "fit", Home: "fit", b: "boxe
 addEventListener("keydown", (event) => {
   if (["INPUT", "SELECT"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") {
-    draws(false);
+    setDrawing(false);
     return viewer.choose(null);
   }
   const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -193,5 +195,5 @@ if (data.review) {
 legend();
 about();
 showAccount(data.account);
-if (data.account && !data.service) say("this image is not shown to everybody");
+if (data.account && !data.service) showStatus("this image is not open to everybody");
 document.body.dataset.ready = "yes";

@@ -1,8 +1,11 @@
-// Deep zoom on a canvas: tiles of an IIIF image service, with boxes and outlines over them.
+// Deep zoom on a canvas: tiles of a IIIF image service, with boxes and outlines over them.
 //
-// Three spaces: the frame of the boxes, the pixels of the image, the pixels of the screen. `view` says which part
-// of the image is on the screen: screen = (image - view) * scale.
-const KEPT = 600;
+// There are three coordinate systems: the frame of the boxes, the pixels of the image, the pixels of the screen. `view` is
+// the part of the image on the screen: screen = (image - view) * scale.
+
+/** Tiles that are kept in memory. */
+const MOST_TILES = 600;
+/** The side of the handles of a selected box, in pixels of the screen. */
 const HANDLE = 7;
 
 export class Viewer {
@@ -12,7 +15,7 @@ export class Viewer {
     this.size = [info.width, info.height];
     this.tile = info.tiles[0].width;
     this.factors = [...info.tiles[0].scaleFactors].sort((a, b) => a - b);
-    this.kept = new Map();
+    this.cache = new Map();
     this.loaded = 0;
     this.view = { x: 0, y: 0, scale: 1 };
     this.selected = null;
@@ -31,9 +34,9 @@ export class Viewer {
   resize() {
     const ratio = devicePixelRatio || 1;
     const { width, height } = this.canvas.getBoundingClientRect();
-    if (this.room && this.room[0] === width && this.room[1] === height) return;
-    const first = !this.room;
-    this.room = [width, height];
+    if (this.screen && this.screen[0] === width && this.screen[1] === height) return;
+    const first = !this.screen;
+    this.screen = [width, height];
     this.canvas.width = Math.max(1, Math.round(width * ratio));
     this.canvas.height = Math.max(1, Math.round(height * ratio));
     this.ratio = ratio;
@@ -42,40 +45,40 @@ export class Viewer {
 
   fit() {
     const [w, h] = this.size;
-    const scale = Math.min(this.room[0] / w, this.room[1] / h) * 0.97 || 1;
+    const scale = Math.min(this.screen[0] / w, this.screen[1] / h) * 0.97 || 1;
     this.least = Math.min(scale / 4, 1);
-    this.view = { scale, x: (w - this.room[0] / scale) / 2, y: (h - this.room[1] / scale) / 2 };
+    this.view = { scale, x: (w - this.screen[0] / scale) / 2, y: (h - this.screen[1] / scale) / 2 };
     this.draw();
   }
 
-  zoom(by, [x, y] = this.room.map((side) => side / 2)) {
+  zoom(by, [x, y] = this.screen.map((side) => side / 2)) {
     const { view } = this;
     const scale = Math.min(16, Math.max(this.least, view.scale * by));
     view.x += x / view.scale - x / scale;
     view.y += y / view.scale - y / scale;
     view.scale = scale;
-    this.keepInSight();
+    this.keepVisible();
   }
 
   pan(dx, dy) {
     this.view.x += dx / this.view.scale;
     this.view.y += dy / this.view.scale;
-    this.keepInSight();
+    this.keepVisible();
   }
 
-  /** Some of the image stays on the screen. */
-  keepInSight() {
+  /** Keeps at least a part of the image on the screen. */
+  keepVisible() {
     const { view } = this;
     const margin = 60 / view.scale;
     const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
-    view.x = clamp(view.x, margin - this.room[0] / view.scale, this.size[0] - margin);
-    view.y = clamp(view.y, margin - this.room[1] / view.scale, this.size[1] - margin);
+    view.x = clamp(view.x, margin - this.screen[0] / view.scale, this.size[0] - margin);
+    view.y = clamp(view.y, margin - this.screen[1] / view.scale, this.size[1] - margin);
     this.draw();
   }
 
   draw() {
-    this.asked ??= requestAnimationFrame(() => {
-      this.asked = null;
+    this.scheduled ??= requestAnimationFrame(() => {
+      this.scheduled = null;
       this.paint();
     });
   }
@@ -83,9 +86,9 @@ export class Viewer {
   paint() {
     const { pen, view, ratio } = this;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, ...this.room);
+    pen.clearRect(0, 0, ...this.screen);
     pen.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, -view.x * view.scale * ratio, -view.y * view.scale * ratio);
-    // The largest factor that still has a pixel for each of the screen's, and all coarser ones below it.
+    // The largest factor that still has a pixel for each pixel of the screen; coarser tiles are painted below it.
     const wanted = [...this.factors].reverse().find((f) => f <= 1 / (view.scale * ratio)) ?? this.factors[0];
     const coarsest = this.factors.at(-1);
     for (const factor of [...this.factors].reverse()) {
@@ -101,8 +104,8 @@ export class Viewer {
     const side = this.tile * factor;
     const from = (n) => Math.max(0, Math.floor(n / side));
     const to = (n, all) => Math.min(Math.ceil(all / side), Math.ceil(n / side));
-    const right = to(view.x + this.room[0] / view.scale, size[0]);
-    const bottom = to(view.y + this.room[1] / view.scale, size[1]);
+    const right = to(view.x + this.screen[0] / view.scale, size[0]);
+    const bottom = to(view.y + this.screen[1] / view.scale, size[1]);
     for (let row = from(view.y); row < bottom; row++) {
       for (let column = from(view.x); column < right; column++) {
         const image = this.tileAt(factor, column, row, fetches);
@@ -116,11 +119,11 @@ export class Viewer {
 
   tileAt(factor, column, row, fetches) {
     const key = `${factor}/${column}/${row}`;
-    const kept = this.kept.get(key);
-    if (kept) {
-      this.kept.delete(key);
-      this.kept.set(key, kept);
-      return kept;
+    const cached = this.cache.get(key);
+    if (cached) {
+      this.cache.delete(key);
+      this.cache.set(key, cached);
+      return cached;
     }
     if (!fetches) return null;
     const side = this.tile * factor;
@@ -134,11 +137,11 @@ export class Viewer {
       this.canvas.dataset.loaded = ++this.loaded;
       this.draw();
     };
-    // Asked for again when it is next in sight.
-    image.onerror = () => setTimeout(() => this.kept.delete(key), 3000);
+    // Requested again when it is next visible.
+    image.onerror = () => setTimeout(() => this.cache.delete(key), 3000);
     image.src = `${this.tiles}/${whole ? "full" : `${x},${y},${w},${h}`}/${tw},${th}/0/default.jpg`;
-    this.kept.set(key, image);
-    if (this.kept.size > KEPT) this.kept.delete(this.kept.keys().next().value);
+    this.cache.set(key, image);
+    if (this.cache.size > MOST_TILES) this.cache.delete(this.cache.keys().next().value);
     return image;
   }
 
@@ -159,20 +162,20 @@ export class Viewer {
   paintBox(box, isDrawn = false) {
     const { pen } = this;
     const points = (box.polygon ?? this.corners(box)).map((p) => this.toScreen(p));
-    const chosen = box === this.selected;
+    const selected = box === this.selected;
     pen.beginPath();
     points.forEach((p, n) => (n ? pen.lineTo(...p) : pen.moveTo(...p)));
     pen.closePath();
     pen.strokeStyle = this.colour(box.concept);
     pen.fillStyle = pen.strokeStyle;
-    pen.globalAlpha = chosen ? 0.25 : 0.08;
+    pen.globalAlpha = selected ? 0.25 : 0.08;
     pen.fill();
     pen.globalAlpha = 1;
-    pen.lineWidth = chosen || isDrawn ? 3 : 1.6;
+    pen.lineWidth = selected || isDrawn ? 3 : 1.6;
     pen.stroke();
     const [left, top] = [Math.min(...points.map((p) => p[0])), Math.min(...points.map((p) => p[1]))];
     const width = Math.max(...points.map((p) => p[0])) - left;
-    if (chosen || width > 34) {
+    if (selected || width > 34) {
       pen.font = "12px system-ui, sans-serif";
       const text = box.concept;
       const wide = pen.measureText(text).width + 6;
@@ -180,7 +183,7 @@ export class Viewer {
       pen.fillStyle = "#000";
       pen.fillText(text, left + 3, top - 4);
     }
-    if (chosen && this.edits && !box.polygon) {
+    if (selected && this.edits && !box.polygon) {
       pen.fillStyle = "#fff";
       for (const [x, y] of this.corners(box).map((p) => this.toScreen(p))) {
         pen.fillRect(x - HANDLE / 2, y - HANDLE / 2, HANDLE, HANDLE);
@@ -240,12 +243,12 @@ export class Viewer {
     }
   }
 
-  /** What a press on the selected box is for: a corner, all of it, or nothing. */
+  /** What a press grabs: a corner of the selected box, the whole box, or the image. */
   grab(point) {
     const box = this.selected;
     if (!this.edits || !box || !this.isShown(box)) return { kind: "pan" };
     if (!box.polygon) {
-      // Small boxes keep a middle to be moved by.
+      // The corners of small boxes leave room in the middle to move the box.
       const [a, , b] = this.corners(box).map((p) => this.toScreen(p));
       const reach = Math.min(2 * HANDLE, (b[0] - a[0]) / 4, (b[1] - a[1]) / 4);
       const near = (p) => Math.hypot(p[0] - point[0], p[1] - point[1]) <= Math.max(reach, 3);
@@ -276,9 +279,9 @@ export class Viewer {
 
   pinch(id, last, point) {
     const [other] = [...this.pointers].filter(([key]) => key !== id).map(([, p]) => p);
-    const apart = (p) => Math.max(1, Math.hypot(p[0] - other[0], p[1] - other[1]));
+    const distance = (p) => Math.max(1, Math.hypot(p[0] - other[0], p[1] - other[1]));
     this.pan((last[0] - point[0]) / 2, (last[1] - point[1]) / 2);
-    this.zoom(apart(point) / apart(last), [(point[0] + other[0]) / 2, (point[1] + other[1]) / 2]);
+    this.zoom(distance(point) / distance(last), [(point[0] + other[0]) / 2, (point[1] + other[1]) / 2]);
   }
 
   up(event) {
@@ -291,7 +294,7 @@ export class Viewer {
     this.draw();
   }
 
-  /** The box between two points, inside the frame, to a hundredth. */
+  /** The box between two points, within the frame, rounded to hundredths. */
   span([ax, ay], [bx, by]) {
     const inside = (n, most) => Math.round(Math.min(most, Math.max(0, n)) * 100) / 100;
     const [l, r] = [Math.min(ax, bx), Math.max(ax, bx)].map((n) => inside(n, this.frame[0]));

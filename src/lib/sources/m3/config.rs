@@ -387,4 +387,25 @@ mod tests {
         let error = services(None, &M3Options::default()).unwrap_err();
         assert!(error.to_string().contains("--anno URL"), "{error}");
     }
+
+    #[test]
+    fn damaged_files_are_read_or_refused_with_their_name() {
+        use recto_testkit::{mutation, samples};
+        for (name, sound) in [
+            ("m3.toml", samples::M3_TOML),
+            ("config.ini", samples::M3_INI),
+        ] {
+            let takes = move |bytes: &[u8]| match services(
+                Some((name.to_owned(), bytes.to_vec())),
+                &M3Options::default(),
+            ) {
+                Ok(services) => services.all().all(|setting| is_url(&setting.url)),
+                Err(error) => {
+                    assert!(error.to_string().contains(name), "{error}");
+                    false
+                }
+            };
+            mutation::check(3000, move |random| mutation::text(sound, random), takes).is_mixed();
+        }
+    }
 }

@@ -1,0 +1,247 @@
+//! Who sends a request: tokens, passwords and sessions are checked here. Guessing is slowed down.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ring::digest::{SHA256, digest};
+use tokio::sync::Semaphore;
+
+use super::accounts::{self, Account};
+use super::credentials::{self, Credential};
+use super::jwt;
+use super::permissions::challenge;
+use super::rate::{self, Buckets, Rate};
+use super::settings::AuthSettings;
+use super::tickets::{InvalidTicket, Ticket, TicketUse, Tickets};
+use crate::error::Error;
+use crate::files;
+use crate::http::header::HeaderMap;
+use crate::serve::web::message::{Response, error_response, header_text};
+
+/// How often a client may send a wrong secret: ten times at once, then every six seconds.
+const MISTAKES: Rate = Rate {
+    per_second: 1.0 / 6.0,
+    burst: 10,
+};
+/// Secrets that are remembered as correct, so that they are not hashed slowly again.
+const MOST_PROVEN: usize = 10_000;
+/// The shortest secret that sessions are sealed with, in bytes.
+const SHORTEST_SECRET: usize = 16;
+
+/// Everything that tells who a visitor is.
+#[derive(Debug)]
+pub struct Identities {
+    accounts: Arc<Vec<Account>>,
+    jwt: Option<(jwt::Key, jwt::Settings)>,
+    /// Seals and opens sessions and access tokens.
+    pub tickets: Tickets,
+    /// Whether names and passwords are accepted in HTTP Basic.
+    basic: bool,
+    mistakes: Buckets,
+    /// The users of correct secrets that take long to check, by SHA-256 of name and secret.
+    proven: Mutex<HashMap<Vec<u8>, Person>>,
+    /// Slow hashes are computed one at a time: each takes 19 MiB.
+    slow: Semaphore,
+}
+
+/// An authenticated user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The name.
+    pub user: String,
+    /// The groups of the user.
+    pub groups: Vec<String>,
+    /// When a session of the user must end, in seconds since 1970, if a JWT says so.
+    pub vouched_until: Option<i64>,
+}
+
+impl From<&Account> for Person {
+    fn from(account: &Account) -> Self {
+        Person {
+            user: account.user.clone(),
+            groups: account.groups.clone(),
+            vouched_until: None,
+        }
+    }
+}
+
+impl Identities {
+    /// Sets up what the configuration says; paths in it are relative to `folder`.
+    ///
+    /// # Errors
+    /// A key or a secret cannot be read.
+    pub fn open(settings: &AuthSettings, folder: &Path) -> Result<Self, Error> {
+        let jwt = settings.jwt.as_ref().map(|jwt| {
+            let jwt = jwt.get_ref();
+            let path = folder.join(&jwt.key);
+            let key = jwt::Key::read(jwt.algorithm, &files::read(&path)?)
+                .map_err(|why| Error::new(format!("{}: {why}", path.display())))?;
+            Ok::<_, Error>((key, jwt.clone()))
+        });
+        let secret = (settings.secret.as_ref()).map(|path| secret(&folder.join(path)));
+        let tickets = Tickets::new(secret.transpose()?.as_deref());
+        let accounts = settings.accounts.iter().map(|a| a.get_ref().clone());
+        Ok(Identities {
+            accounts: Arc::new(accounts.collect()),
+            jwt: jwt.transpose()?,
+            tickets: tickets.map_err(|_| Error::new("the system provides no random numbers"))?,
+            basic: settings.basic,
+            mistakes: Buckets::new(MISTAKES),
+            proven: Mutex::default(),
+            slow: Semaphore::new(1),
+        })
+    }
+
+    /// The user who sends a request; none: anonymous. `now` is in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The response to a request whose credentials are wrong.
+    pub async fn person(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        address: IpAddr,
+        now: i64,
+    ) -> Result<Option<Person>, Response> {
+        let seconds = now / 1000;
+        let authorization = header_text(headers, "authorization");
+        if path.starts_with("/auth/probe/") {
+            // Access tokens are for the probe service only (§5.1); wrong ones count as anonymous there.
+            let token = authorization
+                .split_once(' ')
+                .map_or("", |(_, token)| token.trim());
+            let ticket = self.tickets.open(TicketUse::Probe, token, seconds).ok();
+            return Ok(ticket.and_then(|ticket| self.holder(&ticket)));
+        }
+        let cookies = header_text(headers, "cookie");
+        let in_session = || {
+            let ticket = self.session(cookies, seconds).ok();
+            ticket.and_then(|ticket| self.holder(&ticket))
+        };
+        if path.starts_with("/auth/") {
+            return Ok(in_session());
+        }
+        let read = credentials::read(authorization, header_text(headers, "x-api-key"), cookies);
+        match read.map_err(|why| self.unauthorized(why))? {
+            None => Ok(None),
+            Some(Credential::Session(_)) => Ok(in_session()),
+            Some(Credential::Password(..)) if !self.basic => {
+                Err(self.unauthorized("HTTP Basic is not supported here"))
+            }
+            Some(credential) => {
+                let person = self.prove(&credential, address, now).await;
+                person.map(Some)
+            }
+        }
+    }
+
+    /// The user of a token or password, sent from `address` at `now`, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The response to a secret that belongs to no user, or to too many attempts.
+    pub async fn prove(
+        &self,
+        credential: &Credential,
+        address: IpAddr,
+        now: i64,
+    ) -> Result<Person, Response> {
+        let (user, secret) = match credential {
+            Credential::Password(user, secret) => (Some(user.as_str()), secret),
+            Credential::Token(secret) => (None, secret),
+            Credential::Session(_) => return Err(self.unauthorized("a session is not a token")),
+        };
+        if let (Some((key, settings)), None, true) = (&self.jwt, user, jwt::is_one(secret)) {
+            let bearer = jwt::verify(secret, key, settings, now / 1000)
+                .map_err(|why| self.unauthorized(&format!("the token is not accepted: {why}")))?;
+            return Ok(Person {
+                user: bearer.user,
+                groups: bearer.groups,
+                vouched_until: Some(bearer.ends),
+            });
+        }
+        let client = rate::client(address);
+        let name = format!("{}\n{secret}", user.unwrap_or_default());
+        let name = digest(&SHA256, name.as_bytes()).as_ref().to_vec();
+        if let Some(person) = self.proven().get(&name) {
+            return Ok(person.clone());
+        }
+        (self.mistakes.look(&client, now)).map_err(rate::too_many_requests)?;
+        let Some(person) = self.look_up(user, secret).await else {
+            // That the client may make one more mistake was checked above.
+            let _ = self.mistakes.take(&client, now);
+            return Err(self.unauthorized("the token or password is wrong"));
+        };
+        let mut proven = self.proven();
+        if proven.len() >= MOST_PROVEN {
+            proven.clear();
+        }
+        proven.insert(name, person.clone());
+        Ok(person)
+    }
+
+    async fn look_up(&self, user: Option<&str>, secret: &str) -> Option<Person> {
+        let accounts = self.accounts.clone();
+        let (user, secret) = (user.map(str::to_owned), secret.to_owned());
+        let is_slow = accounts::is_slow(&accounts);
+        let look = move || {
+            let found = accounts::find(&accounts, user.as_deref(), &secret);
+            found.map(Person::from)
+        };
+        if !is_slow {
+            return look();
+        }
+        let _turn = self.slow.acquire().await.ok()?;
+        tokio::task::spawn_blocking(look).await.ok().flatten()
+    }
+
+    fn proven(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Person>> {
+        self.proven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session of a browser at a time in seconds since 1970.
+    ///
+    /// # Errors
+    /// Why there is none; `None`: no cookie was sent.
+    pub fn session(&self, cookies: &str, seconds: i64) -> Result<Ticket, Option<InvalidTicket>> {
+        let sealed = credentials::session(cookies).ok_or(None)?;
+        let opened = self.tickets.open(TicketUse::Session, sealed, seconds);
+        let ticket = opened.map_err(Some)?;
+        match self.holder(&ticket) {
+            Some(_) => Ok(ticket),
+            None => Err(Some(InvalidTicket::Expired)),
+        }
+    }
+
+    /// The user of a ticket, as the configuration knows the user now; none if the account was removed since.
+    pub fn holder(&self, ticket: &Ticket) -> Option<Person> {
+        if ticket.vouched {
+            return self.jwt.is_some().then(|| Person {
+                user: ticket.user.clone(),
+                groups: ticket.groups.clone(),
+                vouched_until: Some(ticket.ends),
+            });
+        }
+        let mut accounts = self.accounts.iter();
+        accounts.find(|a| a.user == ticket.user).map(Person::from)
+    }
+
+    fn unauthorized(&self, why: &str) -> Response {
+        challenge(error_response(401, why), self.basic).with_header("cache-control", "no-store")
+    }
+}
+
+/// Reads the secret that sessions are sealed with.
+fn secret(path: &Path) -> Result<Vec<u8>, Error> {
+    let bytes = files::read(path)?;
+    match bytes.len() < SHORTEST_SECRET {
+        true => Err(Error::new(format!(
+            "{}: secret is too short: {} bytes, at least {SHORTEST_SECRET} are needed",
+            path.display(),
+            bytes.len()
+        ))
+        .hint(format!("openssl rand -hex 32 > {}", path.display()))),
+        false => Ok(bytes),
+    }
+}

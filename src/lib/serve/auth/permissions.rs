@@ -1,0 +1,156 @@
+//! What one visitor may do with each image: consulted before anything is said about the image. Pure.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::rules::{Access, Decision, Rules, Visitor};
+use crate::contracts::LocalizedImage;
+use crate::iiif::Version;
+use crate::serve::presentation::uris::Uris;
+use crate::serve::web::message::{Response, error_response};
+
+/// The context of the Authorization Flow API 2.0.
+pub const CONTEXT: &str = "http://iiif.io/api/auth/2/context.json";
+
+/// A visitor, and the rules that apply.
+#[derive(Clone, Debug, Default)]
+pub struct Permissions {
+    /// The rules; none: everybody may do everything.
+    pub rules: Option<Arc<Rules>>,
+    /// The visitor.
+    pub visitor: Visitor,
+    /// The decisions of the delegate, by id of the image. Images that it was not asked about are hidden.
+    pub delegated: HashMap<String, Access>,
+    /// The longest side in pixels of a degraded image; none: there are no degraded images.
+    pub degraded: Option<u32>,
+    /// Whether only images that have been rendered before are sent.
+    pub only_cached: bool,
+    /// The name of the site, shown where people log in.
+    pub label: Arc<str>,
+    /// Whether names and passwords are accepted in HTTP Basic.
+    pub basic: bool,
+}
+
+impl Permissions {
+    /// The permissions of everybody where there are no rules.
+    pub fn all() -> Self {
+        Permissions::default()
+    }
+
+    /// What the visitor may do with an image.
+    pub fn access(&self, image: &LocalizedImage) -> Access {
+        let Some(rules) = &self.rules else {
+            return Access::Review;
+        };
+        match rules.decision(image, &self.visitor) {
+            Decision::Access(access) => access,
+            Decision::Delegate => self.delegated.get(&image.id).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Whether the visitor may know that an image exists.
+    pub fn can_list(&self, image: &LocalizedImage) -> bool {
+        self.access(image) > Access::Hidden
+    }
+
+    /// Whether the visitor may see the degraded image only.
+    pub fn sees_degraded(&self, image: &LocalizedImage) -> bool {
+        self.access(image) == Access::Degraded
+    }
+
+    /// Whether the delegate decides about an image.
+    pub fn is_delegated(&self, image: &LocalizedImage) -> bool {
+        let decision = |rules: &Arc<Rules>| rules.decision(image, &self.visitor);
+        self.rules.as_ref().map(decision) == Some(Decision::Delegate)
+    }
+
+    /// Whether other visitors may get another answer about an image: then it must not be stored by shared caches.
+    pub fn vary_by_visitor(&self, image: &LocalizedImage) -> bool {
+        let varies = |rules: &Arc<Rules>| rules.for_everybody(image).is_none();
+        self.only_cached || self.rules.as_ref().is_some_and(varies)
+    }
+
+    /// The refusal of something this visitor may not do: status 401 for anonymous visitors, who may still log in, else
+    /// 403.
+    pub fn refuse(&self, why: &str) -> Response {
+        let response = match self.visitor.user {
+            Some(_) => error_response(403, why),
+            None => challenge(error_response(401, why), self.basic),
+        };
+        response.with_header("cache-control", "no-store")
+    }
+
+    /// The description of the probe service of an image that is not open to everybody, with the access, token and
+    /// logout services within it (Authorization Flow 2.0 §2.1). `version` is that of the surrounding document.
+    pub fn probe_service(
+        &self,
+        image: &LocalizedImage,
+        version: Version,
+        uris: &Uris,
+    ) -> Option<Value> {
+        let rules = self.rules.as_ref()?;
+        if rules.for_everybody(image) >= Some(Access::Full) {
+            return None;
+        }
+        let mut probe = json!({
+            "id": uris.probe(&image.id),
+            "type": "AuthProbeService2",
+            "errorHeading": english("Restricted image"),
+            "errorNote": english("This image is not open to everybody."),
+            "service": [self.access_service(uris)],
+        });
+        if version == Version::V2 {
+            probe["@context"] = json!(CONTEXT);
+        }
+        Some(probe)
+    }
+
+    fn access_service(&self, uris: &Uris) -> Value {
+        json!({
+            "id": uris.page("/auth/login"),
+            "type": "AuthAccessService2",
+            "profile": "active",
+            "label": english(&format!("Log in to {}", self.label)),
+            "heading": english("Please log in"),
+            "note": english("This image is not open to everybody."),
+            "confirmLabel": english("Log in"),
+            "service": [
+                {
+                    "id": uris.page("/auth/token"),
+                    "type": "AuthAccessTokenService2",
+                    "errorHeading": english("You are not logged in"),
+                    "errorNote": english("Log in to see all of this image."),
+                },
+                {
+                    "id": uris.page("/auth/logout"),
+                    "type": "AuthLogoutService2",
+                    "label": english(&format!("Log out of {}", self.label)),
+                },
+            ],
+        })
+    }
+}
+
+fn english(text: &str) -> Value {
+    json!({"en": [text]})
+}
+
+/// Adds to a response how to authenticate (RFC 6750 §3, RFC 7617 §2).
+pub fn challenge(response: Response, basic: bool) -> Response {
+    let response = response.with_header("www-authenticate", "Bearer realm=\"recto\"");
+    match basic {
+        true => response.with_header(
+            "www-authenticate",
+            "Basic realm=\"recto\", charset=\"UTF-8\"",
+        ),
+        false => response,
+    }
+}
+
+/// Puts the context of authorization before the context of a document that describes its services (§2.1).
+pub fn add_context(document: &mut Value) {
+    let own = document["@context"].take();
+    document["@context"] = json!([CONTEXT, own]);
+}

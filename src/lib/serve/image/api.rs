@@ -1,0 +1,304 @@
+//! Requests of the Image API: identifier, region, size, rotation, quality and format become a plan, or the reason why
+//! there is none.
+
+use serde_json::json;
+
+use super::cap::Cap;
+use super::info;
+use crate::iiif::resolve::{RenderPlan, ServerLimits};
+use crate::iiif::{self, ImageRequest, Refusal, Version};
+use crate::serve::auth::permissions;
+use crate::serve::auth::rules::Access;
+use crate::serve::cache::entry::GENERATION;
+use crate::serve::image_record::FileFacts;
+use crate::serve::presentation::uris::Uris;
+use crate::serve::site::Site;
+use crate::serve::web::message::{
+    Body, Request, Response, entity_tag, error_response, json_response, not_modified, redirect,
+};
+
+/// Why no pixels are sent to a visitor who may see none.
+pub const NOT_FOR_YOU: &str = "this image is not open to everybody";
+/// Why no more pixels are sent to a visitor who may see a degraded image.
+pub const ONLY_SMALL: &str = "only a smaller version of this image is open to everybody";
+
+/// Answers what follows `/iiif/2/ID` or `/iiif/3/ID`: `info.json`, or region, size, rotation and quality.format.
+pub fn answer(
+    site: &Site,
+    uris: &Uris,
+    version: Version,
+    id: &str,
+    rest: &[&str],
+    request: &Request,
+) -> Response {
+    let service = ImageService {
+        site,
+        uris,
+        request,
+        version,
+        id,
+        uri: uris.service(version, id),
+        reduced_to: None,
+    };
+    service.answer(rest)
+}
+
+/// Answers what follows `/iiif/degraded/2/ID` or `/iiif/degraded/3/ID`: a smaller image, for visitors who may not see
+/// the whole.
+pub fn degraded(
+    site: &Site,
+    uris: &Uris,
+    version: Version,
+    id: &str,
+    rest: &[&str],
+    request: &Request,
+) -> Response {
+    if site.permissions.degraded.is_none() {
+        return error_response(404, "this server has no degraded images");
+    }
+    let service = ImageService {
+        site,
+        uris,
+        request,
+        version,
+        id,
+        uri: uris.degraded(version, id),
+        reduced_to: site.permissions.degraded,
+    };
+    service.answer(rest)
+}
+
+/// Status 404 for an identifier that is unknown or hidden.
+pub fn not_found(id: &str) -> Response {
+    error_response(404, &format!("no image is called `{id}`"))
+}
+
+/// Status 404 for an image whose file is missing or broken now.
+pub fn gone(id: &str, why: &str) -> Response {
+    error_response(404, &format!("`{id}` is no longer available: {why}"))
+}
+
+/// An image service, and the request to it.
+struct ImageService<'a> {
+    site: &'a Site<'a>,
+    uris: &'a Uris,
+    request: &'a Request<'a>,
+    version: Version,
+    /// The identifier, as it was requested.
+    id: &'a str,
+    /// Its base URI.
+    uri: String,
+    /// The longest side in pixels of a degraded image; none: the image as it is.
+    reduced_to: Option<u32>,
+}
+
+/// An image as its service shows it.
+struct Shown {
+    at: usize,
+    facts: FileFacts,
+    /// `[width, height]` in pixels that the service declares.
+    size: [u32; 2],
+    limits: ServerLimits,
+}
+
+impl ImageService<'_> {
+    fn answer(&self, rest: &[&str]) -> Response {
+        let (site, id) = (self.site, self.id);
+        let Some(at) = site.find(id, self.uris) else {
+            return not_found(id);
+        };
+        if let [] | [""] = *rest {
+            return redirect(&iiif::info_uri(&self.uri));
+        }
+        let access = site.permissions.access(&site.catalogue.images[at].about);
+        if rest != ["info.json"] && access < Access::Degraded {
+            return site.permissions.refuse(NOT_FOR_YOU);
+        }
+        let facts = match (site.facts)(at) {
+            Ok(facts) => facts,
+            Err(why) => return gone(id, &why),
+        };
+        let shown = self.shown(at, facts);
+        match *rest {
+            ["info.json"] => self.information(&shown),
+            [region, size, rotation, last] => {
+                self.image(&shown, access, [region, size, rotation, last])
+            }
+            _ => error_response(
+                400,
+                "the identifier must be followed by region/size/rotation/quality.format",
+            ),
+        }
+    }
+
+    fn shown(&self, at: usize, facts: FileFacts) -> Shown {
+        let size = (self.reduced_to).map_or(facts.size, |side| reduced(facts.size, side));
+        let limits = ServerLimits {
+            upscale: self.reduced_to.is_none(),
+            ..self.site.cap.declared(size)
+        };
+        Shown {
+            at,
+            facts,
+            size,
+            limits,
+        }
+    }
+
+    /// Region, size, rotation and quality.format of a request, as far as this visitor may see the image.
+    fn image(&self, shown: &Shown, access: Access, words: [&str; 4]) -> Response {
+        let request = ImageRequest::parse(self.version, words);
+        let plan = request.and_then(|request| shown.plan(self.version, &request, &self.site.cap));
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(refusal) => return error_response(refusal.status(), refusal.message()),
+        };
+        let is_limited = self.reduced_to.is_none() && access < Access::Full;
+        match self.site.permissions.degraded.filter(|_| is_limited) {
+            Some(most) if !shown.is_coarse(&plan, most) => self.degraded(shown, &plan, words),
+            _ => self.pixels(shown, plan),
+        }
+    }
+
+    /// A visitor who may see the degraded image is sent to it for the whole, and gets no part of the image.
+    fn degraded(
+        &self,
+        shown: &Shown,
+        plan: &RenderPlan,
+        [_, _, rotation, last]: [&str; 4],
+    ) -> Response {
+        if plan.region != [0, 0, shown.size[0], shown.size[1]] {
+            return self.site.permissions.refuse(ONLY_SMALL);
+        }
+        let degraded = self.uris.degraded(self.version, self.id);
+        redirect(&format!("{degraded}/full/max/{rotation}/{last}"))
+    }
+
+    fn pixels(&self, shown: &Shown, plan: RenderPlan) -> Response {
+        let canonical = plan.canonical(self.version, shown.size, &shown.limits);
+        let canonical = iiif::append_path(&self.uri, &canonical);
+        let profile = info::profile(self.version, &shown.limits);
+        let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
+        let plan = shown.in_file(plan);
+        rendered(self.site, shown.at, plan, &shown.facts, self.request).with_header("link", link)
+    }
+
+    fn information(&self, shown: &Shown) -> Response {
+        let (version, limits) = (self.version, &shown.limits);
+        let about = &self.site.catalogue.images[shown.at].about;
+        let facts = FileFacts {
+            size: shown.size,
+            ..shown.facts.clone()
+        };
+        let mut document = info::info(version, &self.uri, &facts, limits, &about.source);
+        // The degraded service is open to everybody who is sent to it, and needs no probe service.
+        let probe = (self.site.permissions).probe_service(about, version, self.uris);
+        if let Some(probe) = probe.filter(|_| self.reduced_to.is_none()) {
+            document["service"] = json!([probe]);
+            if version == Version::V3 {
+                permissions::add_context(&mut document);
+            }
+        }
+        let profile = info::profile(version, limits);
+        json_response(&document, self.info_type(), self.request)
+            .with_header("vary", "accept")
+            .with_header("link", format!(r#"<{profile}>;rel="profile""#))
+    }
+
+    /// The media type of `info.json`: 2.1 §5 answers JSON to clients that do not ask for more, 3.0 §5.1 JSON-LD to
+    /// clients that do not ask for less.
+    fn info_type(&self) -> &'static str {
+        let ld_json = self.request.accept.contains("application/ld+json");
+        let json = self.request.accept.contains("application/json");
+        match self.version {
+            Version::V2 if ld_json => "application/ld+json",
+            Version::V2 => "application/json",
+            Version::V3 if json && !ld_json => "application/json",
+            Version::V3 => {
+                r#"application/ld+json;profile="http://iiif.io/api/image/3/context.json""#
+            }
+        }
+    }
+}
+
+/// `[width, height]` reduced so that no side has more than `side` pixels.
+fn reduced(size: [u32; 2], side: u32) -> [u32; 2] {
+    let longest = u64::from(size[0].max(size[1]).max(1));
+    match longest <= u64::from(side) {
+        true => size,
+        // At most `side`, which is 32 bits wide.
+        false => size.map(|n| ((u64::from(n) * u64::from(side) / longest) as u32).max(1)),
+    }
+}
+
+impl Shown {
+    fn plan(
+        &self,
+        version: Version,
+        request: &ImageRequest,
+        cap: &Cap,
+    ) -> Result<RenderPlan, Refusal> {
+        let plan = request.resolve(version, self.size, &self.limits)?;
+        Ok(cap.cut(request, plan))
+    }
+
+    /// Whether a plan shows no more detail than an image with a longest side of `most` pixels would.
+    fn is_coarse(&self, plan: &RenderPlan, most: u32) -> bool {
+        let longest = u64::from(self.size[0].max(self.size[1]));
+        let most = u64::from(most);
+        let [_, _, w, h] = plan.region;
+        let is_coarse = |(size, region): (u32, u32)| {
+            longest <= most || u64::from(size) <= (u64::from(region) * most).div_ceil(longest)
+        };
+        [(plan.size[0], w), (plan.size[1], h)]
+            .into_iter()
+            .all(is_coarse)
+    }
+
+    /// The plan with its region in pixels of the file instead of pixels of the service.
+    fn in_file(&self, plan: RenderPlan) -> RenderPlan {
+        let lift = |n: u32, axis: usize| {
+            let (from, to) = (u64::from(self.size[axis]), u64::from(self.facts.size[axis]));
+            // At most `to`, which is 32 bits wide.
+            ((u64::from(n) * to + from / 2) / from) as u32
+        };
+        let [x, y, w, h] = plan.region;
+        let (left, top) = (lift(x, 0), lift(y, 1));
+        let (right, bottom) = (lift(x + w, 0), lift(y + h, 1));
+        let region = [left, top, (right - left).max(1), (bottom - top).max(1)];
+        RenderPlan { region, ..plan }
+    }
+}
+
+/// The rendered image of a plan, for a visitor who may see it.
+pub fn rendered(
+    site: &Site,
+    at: usize,
+    plan: RenderPlan,
+    facts: &FileFacts,
+    request: &Request,
+) -> Response {
+    // Both versions of the API share one answer, so the key holds the plan and not the words of the request.
+    let id = &site.catalogue.images[at].id;
+    let key = format!("{}{} {plan:?}", key_start(id), facts.stamp);
+    let etag = entity_tag(&format!("{} {GENERATION} {key}", env!("CARGO_PKG_VERSION")));
+    let response = match not_modified(request, &etag) {
+        Some(response) => response,
+        None => Response::new(200, Body::Image { at, plan, key })
+            .with_header("content-type", plan.format.media_type()),
+    };
+    let about = &site.catalogue.images[at].about;
+    let cache_control = match site.permissions.vary_by_visitor(about) {
+        true => "private, no-cache".to_owned(),
+        false => format!("public, max-age={}", site.max_age),
+    };
+    response
+        .with_header("cache-control", cache_control)
+        .with_header("etag", etag)
+}
+
+/// The start of the cache keys of all answers about an image.
+pub fn key_start(id: &str) -> String {
+    // Quoted, so that no id is the start of another one.
+    format!("{id:?} ")
+}

@@ -1,0 +1,219 @@
+//! PDFs: every page is served as an image. `NAME` is page 1, the cover; `NAME;2` is page 2.
+
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::pdf_worker::{self, PdfPage};
+use crate::contracts::{Frame, ImageRef, LocalizedImage};
+use crate::pixels::pdf;
+use crate::serve::image_record::ImageRecord;
+use crate::serve::presentation::uris;
+use crate::serve::web::message::Query;
+
+/// The table `[pdf]` of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PdfSettings {
+    /// Resolution in pixels per inch.
+    pub dpi: NonZeroU16,
+    /// Seconds that reading a file or drawing a page may take.
+    #[serde(alias = "patience")]
+    pub timeout: NonZeroU16,
+}
+
+impl Default for PdfSettings {
+    fn default() -> Self {
+        let number = |n| NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN);
+        PdfSettings {
+            dpi: number(200),
+            timeout: number(30),
+        }
+    }
+}
+
+impl PdfSettings {
+    fn page(&self, number: u32) -> PdfPage {
+        PdfPage {
+            number,
+            dpi: u32::from(self.dpi.get()),
+            timeout: self.timeout(),
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(u64::from(self.timeout.get()))
+    }
+}
+
+/// The pages of a PDF as images. `cover` describes the first; the others share its group, metadata and rights.
+/// `is_taken` tells which ids belong to other images.
+///
+/// # Errors
+/// The file cannot be read, or the id of a page is taken.
+pub fn pages(
+    cover: &LocalizedImage,
+    path: &Path,
+    settings: &PdfSettings,
+    is_taken: impl Fn(&str) -> bool,
+) -> Result<Vec<ImageRecord>, String> {
+    let sizes = pdf_worker::sizes(path, settings.timeout()).map_err(String::from)?;
+    let image = |(number, points)| {
+        let page = settings.page(number);
+        let about = match number {
+            1 => cover.clone(),
+            _ => further(cover, number),
+        };
+        match number > 1 && is_taken(&about.id) {
+            true => Err(format!(
+                "id is taken: page {number} of the PDF would be `{}`",
+                about.id
+            )),
+            false => Ok(record(about, path.to_owned(), page, points)),
+        }
+    };
+    (1..).zip(sizes).map(image).collect()
+}
+
+fn record(
+    mut about: LocalizedImage,
+    path: PathBuf,
+    page: PdfPage,
+    points: [f64; 2],
+) -> ImageRecord {
+    let size = pdf::pixels(points, page.dpi);
+    let own = || Frame::try_from(size.map(f64::from)).ok();
+    about.frame = about.frame.or_else(own);
+    ImageRecord {
+        id: about.id.clone(),
+        path,
+        page: Some(page),
+        size,
+        about,
+    }
+}
+
+/// The description of a further page: only what it shares with the cover.
+fn further(cover: &LocalizedImage, number: u32) -> LocalizedImage {
+    let mut about = LocalizedImage {
+        id: page_id(&cover.id, number),
+        group: cover.group.clone(),
+        metadata: cover.metadata.clone(),
+        source: cover.source.clone(),
+        image: ImageRef::default(),
+        ..LocalizedImage::default()
+    };
+    about.source.canvas = None;
+    let labels = &mut about.source.labels;
+    let name = labels.canvas.take().or(labels.image.take());
+    let name = name.unwrap_or_else(|| cover.id.clone());
+    labels.canvas = Some(format!("{name}, page {number}"));
+    about
+}
+
+/// The id of a page; page 1 has the id of the document. If that is a URI, the semicolon is encoded, as in any URI.
+pub fn page_id(cover: &str, number: u32) -> String {
+    match number {
+        0 | 1 => cover.to_owned(),
+        _ if cover.contains("://") => format!("{cover}%3B{number}"),
+        _ => format!("{cover};{number}"),
+    }
+}
+
+/// The path of page n, for a request with `?page=n`: the number is appended to the identifier. None if the path does not
+/// belong to an image, or stays as it is.
+///
+/// # Errors
+/// The value of `page` is not a page number.
+pub fn path_of_page(path: &str, query: &str) -> Result<Option<String>, String> {
+    let query = Query::read(query);
+    let mut segments: Vec<&str> = path.split('/').collect();
+    let at = match segments[..] {
+        ["", "view", _] => 2,
+        ["", "iiif", "2" | "3", _, ..] | ["", "auth", "probe", _] => 3,
+        ["", "iiif", "degraded", "2" | "3", _, ..] | ["", "iiif", "preset", _, _] => 4,
+        _ => return Ok(None),
+    };
+    let Some(page) = query.find("page") else {
+        return Ok(None);
+    };
+    let is_number = page.bytes().all(|b| b.is_ascii_digit());
+    let number = page.parse().ok().filter(|n: &u32| is_number && *n > 0);
+    let number = number.ok_or_else(|| format!("page={page}: pages are numbered from 1"))?;
+    if number == 1 {
+        return Ok(None);
+    }
+    let id = format!("{}{}", segments[at], uris::segment(&format!(";{number}")));
+    segments[at] = &id;
+    Ok(Some(segments.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_in_the_query_becomes_part_of_the_id() {
+        let cases = [
+            (
+                "/iiif/3/a/info.json",
+                "page=2",
+                Ok(Some("/iiif/3/a%3B2/info.json")),
+            ),
+            (
+                "/iiif/2/a%2Fb",
+                "x=1&page=12",
+                Ok(Some("/iiif/2/a%2Fb%3B12")),
+            ),
+            (
+                "/iiif/degraded/3/a/full/max/0/default.jpg",
+                "page=3",
+                Ok(Some("/iiif/degraded/3/a%3B3/full/max/0/default.jpg")),
+            ),
+            (
+                "/iiif/preset/Card/a",
+                "page=2",
+                Ok(Some("/iiif/preset/Card/a%3B2")),
+            ),
+            ("/view/a", "page=2", Ok(Some("/view/a%3B2"))),
+            ("/auth/probe/a", "page=2", Ok(Some("/auth/probe/a%3B2"))),
+            ("/iiif/3/a/info.json", "page=1", Ok(None)),
+            ("/iiif/3/a/info.json", "pages=2", Ok(None)),
+            ("/iiif/3/a/info.json", "", Ok(None)),
+            ("/iiif/presentation/3/a/manifest.json", "page=2", Ok(None)),
+            ("/", "page=x", Ok(None)),
+            (
+                "/iiif/3/a",
+                "page=0",
+                Err("page=0: pages are numbered from 1"),
+            ),
+            (
+                "/iiif/3/a",
+                "page=",
+                Err("page=: pages are numbered from 1"),
+            ),
+            (
+                "/iiif/3/a",
+                "page=%2B2",
+                Err("page=+2: pages are numbered from 1"),
+            ),
+            (
+                "/iiif/3/a",
+                "page=-1",
+                Err("page=-1: pages are numbered from 1"),
+            ),
+            (
+                "/iiif/3/a",
+                "page=99999999999",
+                Err("page=99999999999: pages are numbered from 1"),
+            ),
+        ];
+        for (path, query, wanted) in cases {
+            let found = path_of_page(path, query);
+            let found = found.as_ref().map(Option::as_deref);
+            assert_eq!(found.map_err(String::as_str), wanted, "{path}?{query}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! PDFs are read in a worker process: this program, started by itself with hidden options. A worker has limits on memory
+//! and time, and may crash or be killed without harm to the server.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::pixels::pdf;
+
+/// Bytes of memory for unpacked data, in addition to the file and the drawn page.
+const MEMORY: u64 = 1 << 30;
+/// The longest reply line in bytes: the sizes of all pages.
+const LINE: u64 = 64 * pdf::MOST_PAGES as u64;
+
+/// A page of a PDF, and how it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PdfPage {
+    /// The number of the page, from 1.
+    pub number: u32,
+    /// Resolution in pixels per inch.
+    pub dpi: u32,
+    /// How long drawing may take.
+    pub timeout: Duration,
+}
+
+/// The hidden options of the worker process.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
+pub struct WorkerOptions {
+    /// The file
+    #[arg(long, hide = true)]
+    pub pdf: Option<PathBuf>,
+    /// The page to draw; 0: measure all pages
+    #[arg(long, hide = true, requires = "pdf", default_value_t = 0)]
+    pub pdf_page: u32,
+    /// Resolution in pixels per inch
+    #[arg(long, hide = true, requires = "pdf", default_value_t = 72)]
+    pub pdf_dpi: u32,
+    /// Seconds of processor time that the work may take
+    #[arg(long, hide = true, requires = "pdf", default_value_t = 30)]
+    pub pdf_seconds: u64,
+}
+
+/// Why a page could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PdfError {
+    /// It takes too long.
+    TimedOut(String),
+    /// It cannot be read.
+    Broken(String),
+}
+
+impl From<PdfError> for String {
+    fn from(error: PdfError) -> Self {
+        match error {
+            PdfError::TimedOut(why) | PdfError::Broken(why) => why,
+        }
+    }
+}
+
+/// The reply of a worker, a line of JSON; the bytes of an image, RGB, follow it.
+#[derive(Debug, Deserialize, Serialize)]
+enum Reply {
+    Sizes(Vec<[f64; 2]>),
+    Image([u32; 2]),
+    Broken(String),
+}
+
+/// `[width, height]` in points of every page of a PDF, after the rotation that the page asks for.
+///
+/// # Errors
+/// The file cannot be read in time.
+pub fn sizes(path: &Path, timeout: Duration) -> Result<Vec<[f64; 2]>, PdfError> {
+    let page = PdfPage {
+        number: 0,
+        dpi: 72,
+        timeout,
+    };
+    match call(path, page)? {
+        (Reply::Sizes(sizes), _) => Ok(sizes),
+        _ => Err(PdfError::Broken(FAILED.into())),
+    }
+}
+
+/// Draws a page: `[width, height]` in pixels, and its pixels as RGB, row by row.
+///
+/// # Errors
+/// The page cannot be drawn in time.
+pub fn draw(path: &Path, page: PdfPage) -> Result<([u32; 2], Vec<u8>), PdfError> {
+    match call(path, page)? {
+        (Reply::Image(size), bytes) => Ok((size, bytes)),
+        _ => Err(PdfError::Broken(FAILED.into())),
+    }
+}
+
+const FAILED: &str = "the PDF could not be read: the worker process ended early";
+
+fn call(path: &Path, page: PdfPage) -> Result<(Reply, Vec<u8>), PdfError> {
+    let broken = |e: io::Error| PdfError::Broken(format!("{FAILED}: {e}"));
+    let mut child = start(path, page).map_err(broken)?;
+    let Some(out) = child.stdout.take() else {
+        return Err(PdfError::Broken(FAILED.into()));
+    };
+    let (send, receive) = mpsc::sync_channel(1);
+    // Without a thread no reply arrives, and the process is killed.
+    let _ = thread::Builder::new().spawn(move || send.send(read_reply(out)));
+    let received = receive.recv_timeout(page.timeout);
+    // A worker that has sent a complete reply ends by itself.
+    if !matches!(received, Ok(Ok(_))) {
+        let _ = child.kill();
+    }
+    let ended = child.wait().map_err(broken)?;
+    match received {
+        Ok(Ok((Reply::Broken(why), _))) => Err(PdfError::Broken(why)),
+        Ok(Ok(reply)) => Ok(reply),
+        Err(RecvTimeoutError::Timeout) => Err(timed_out(page.timeout)),
+        _ => Err(match ended.signal() {
+            // SIGXCPU
+            Some(24) => timed_out(page.timeout),
+            // SIGABRT: out of memory or stack.
+            Some(6) => PdfError::Broken("the PDF takes too much memory".into()),
+            _ => PdfError::Broken(FAILED.into()),
+        }),
+    }
+}
+
+fn timed_out(timeout: Duration) -> PdfError {
+    PdfError::TimedOut(format!(
+        "the PDF takes longer than {} s",
+        timeout.as_secs_f64()
+    ))
+}
+
+fn start(path: &Path, page: PdfPage) -> io::Result<Child> {
+    let mut file = OsString::from("--pdf=");
+    file.push(path);
+    // The program that is running, even if its file was replaced meanwhile.
+    let own = Path::new("/proc/self/exe");
+    let program = match own.exists() {
+        true => own.to_owned(),
+        false => std::env::current_exe()?,
+    };
+    Command::new(program)
+        .arg(file)
+        .arg(format!("--pdf-page={}", page.number))
+        .arg(format!("--pdf-dpi={}", page.dpi))
+        .arg(format!("--pdf-seconds={}", page.timeout.as_secs() + 1))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        // Ctrl-C is for the server, which finishes its answers first.
+        .process_group(0)
+        .spawn()
+}
+
+/// Reads a reply to its last byte.
+fn read_reply(out: impl Read) -> io::Result<(Reply, Vec<u8>)> {
+    let mut out = BufReader::new(out);
+    let mut line = Vec::new();
+    (&mut out).take(LINE).read_until(b'\n', &mut line)?;
+    let reply: Reply = serde_json::from_slice(&line)?;
+    let mut bytes = Vec::new();
+    if let Reply::Image([width, height]) = reply {
+        let length = u64::from(width) * u64::from(height) * 3;
+        let capacity = usize::try_from(length).map_err(io::Error::other)?;
+        bytes
+            .try_reserve_exact(capacity)
+            .map_err(io::Error::other)?;
+        if (&mut out).take(length).read_to_end(&mut bytes)? as u64 != length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok((reply, bytes))
+}
+
+/// Does the work of a worker process and writes its reply to standard output.
+///
+/// # Errors
+/// The server no longer reads the reply.
+pub fn run(path: &Path, options: &WorkerOptions) -> Result<(), Error> {
+    let length = std::fs::metadata(path).map_or(0, |file| file.len());
+    limit(MEMORY + length, options.pdf_seconds);
+    let (path, options) = (path.to_owned(), options.clone());
+    let thread = thread::Builder::new().stack_size(pdf::STACK);
+    let reply = thread.spawn(move || reply(&path, &options, MEMORY + length));
+    let reply = reply.map(|thread| thread.join());
+    let (reply, bytes) = match reply {
+        Ok(Ok(reply)) => reply,
+        _ => (Reply::Broken(FAILED.into()), Vec::new()),
+    };
+    write(&reply, &bytes).map_err(|e| Error::new("standard output: cannot be written").because(e))
+}
+
+fn reply(path: &Path, options: &WorkerOptions, memory: u64) -> (Reply, Vec<u8>) {
+    let (number, dpi) = (options.pdf_page, options.pdf_dpi);
+    let done = match number {
+        0 => pdf::sizes(path).map(|sizes| (Reply::Sizes(sizes), Vec::new())),
+        _ => {
+            let grant = |[w, h]: [u32; 2]| {
+                let image = u64::from(w) * u64::from(h) * u64::from(pdf::BYTES_TO_A_PIXEL);
+                limit(memory + image, options.pdf_seconds);
+            };
+            let drawn = pdf::draw(path, number, dpi, grant);
+            drawn.map(|image| (Reply::Image(image.dimensions().into()), image.into_raw()))
+        }
+    };
+    done.unwrap_or_else(|why| (Reply::Broken(why), Vec::new()))
+}
+
+fn write(reply: &Reply, bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, reply)?;
+    out.write_all(b"\n")?;
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// Limits this process to so many bytes of memory and seconds of processor time.
+#[cfg(target_os = "linux")]
+fn limit(memory: u64, seconds: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    // The last one: no core dump.
+    let limits = [
+        (Resource::As, memory),
+        (Resource::Cpu, seconds),
+        (Resource::Core, 0),
+    ];
+    for (resource, most) in limits {
+        let limit = getrlimit(resource);
+        let current = limit.maximum.map_or(most, |maximum| most.min(maximum));
+        let current = Some(current);
+        // If the system refuses, the process runs without this limit.
+        let _ = setrlimit(resource, Rlimit { current, ..limit });
+    }
+}
+
+/// Limits are set on Linux only.
+#[cfg(not(target_os = "linux"))]
+fn limit(_memory: u64, _seconds: u64) {}

@@ -1,0 +1,255 @@
+//! The pages for people, embedded in the program: the index of images, an image with its boxes, and the data that they
+//! show. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::auth::rules::Access;
+use super::image::api;
+use super::image_record::ImageRecord;
+use super::presentation::canvases;
+use super::presentation::uris::{self, Uris};
+use super::site::Site;
+use super::web::message::{
+    Body, Request, Response, entity_tag, error_response, json_response, not_modified,
+};
+use crate::contracts::{BBox, Localization, Number};
+use crate::iiif::Version;
+
+/// The files of the pages: name, media type, text.
+const ASSETS: [(&str, &str, &str); 7] = [
+    (
+        "style.css",
+        "text/css; charset=utf-8",
+        include_str!("style.css"),
+    ),
+    (
+        "account.js",
+        "text/javascript; charset=utf-8",
+        include_str!("account.js"),
+    ),
+    (
+        "done.js",
+        "text/javascript; charset=utf-8",
+        include_str!("done.js"),
+    ),
+    (
+        "token.js",
+        "text/javascript; charset=utf-8",
+        include_str!("token.js"),
+    ),
+    (
+        "index.js",
+        "text/javascript; charset=utf-8",
+        include_str!("index.js"),
+    ),
+    (
+        "view.js",
+        "text/javascript; charset=utf-8",
+        include_str!("view.js"),
+    ),
+    (
+        "viewer.js",
+        "text/javascript; charset=utf-8",
+        include_str!("viewer.js"),
+    ),
+];
+/// The content security policy: nothing is loaded from other sites, and no inline script runs.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
+/// The page of all images.
+pub fn index(request: &Request) -> Response {
+    page(include_str!("index.html"), request)
+}
+
+/// The page of one image.
+pub fn view(site: &Site, id: &str, uris: &Uris, request: &Request) -> Response {
+    match site.find(id, uris) {
+        Some(_) => page(include_str!("view.html"), request),
+        None => api::not_found(id),
+    }
+}
+
+/// A file of the pages.
+pub fn asset(name: &str, request: &Request) -> Response {
+    match ASSETS.iter().find(|(known, ..)| *known == name) {
+        Some((_, media_type, text)) => embedded(text, media_type, request),
+        None => error_response(404, "no such file"),
+    }
+}
+
+/// The data of the pages: `images.json`, or with an `id` `image/ID.json`.
+pub fn data(site: &Site, id: Option<&str>, uris: &Uris, request: &Request) -> Response {
+    let document = match id {
+        None => json!({
+            "images": images(site, uris),
+            "account": account(site),
+            "presets": preset_links(site, "{segment}"),
+        }),
+        Some(id) => match id.strip_suffix(".json").and_then(|id| site.find(id, uris)) {
+            Some(at) => {
+                let mut image = details(site, at, uris);
+                let segment = uris.segment_of(&site.catalogue.images[at].id);
+                image["presets"] = preset_links(site, &segment);
+                image
+            }
+            None => return error_response(404, "no such image"),
+        },
+    };
+    json_response(&document, "application/json", request)
+}
+
+/// `[name, path]` of each preset of the image with this segment; paths are relative to the root of the pages.
+fn preset_links(site: &Site, segment: &str) -> Value {
+    let links = (site.presets.names()).map(|name| json!([name, uris::preset_path(name, segment)]));
+    links.collect()
+}
+
+fn page(text: &str, request: &Request) -> Response {
+    embedded(text, "text/html; charset=utf-8", request)
+        .with_header("content-security-policy", POLICY)
+        .with_header("referrer-policy", "same-origin")
+        .with_header("vary", "accept")
+}
+
+fn embedded(text: &str, media_type: &str, request: &Request) -> Response {
+    let etag = entity_tag(text);
+    let response = not_modified(request, &etag).unwrap_or_else(|| {
+        Response::new(200, Body::Text(text.to_owned())).with_header("content-type", media_type)
+    });
+    response
+        .with_header("cache-control", "no-cache")
+        .with_header("etag", etag)
+}
+
+/// The visitor, if people can log in here; else null.
+fn account(site: &Site) -> Value {
+    let user = &site.permissions.visitor.user;
+    (site.permissions.rules.as_ref()).map_or(Value::Null, |_| json!({"user": user}))
+}
+
+/// What the index page shows of every image that the visitor may know of.
+fn images(site: &Site, uris: &Uris) -> Vec<Value> {
+    let images = site.catalogue.images.iter();
+    images
+        .filter(|image| site.permissions.can_list(&image.about))
+        .map(|image| summary(site, image, uris))
+        .collect()
+}
+
+fn summary(site: &Site, image: &ImageRecord, uris: &Uris) -> Value {
+    let about = &image.about;
+    let mut concepts: BTreeMap<&str, u64> = BTreeMap::new();
+    let boxes = about.localizations.iter().map(|l| &l.concept);
+    for concept in boxes.chain(&about.labels) {
+        *concepts.entry(concept).or_default() += 1;
+    }
+    let metadata = about.metadata.values().map(|values| values.join(" "));
+    let metadata: Vec<String> = metadata.collect();
+    let is_split = |(key, _): &(&String, _)| key.eq_ignore_ascii_case("split");
+    let split = about.metadata.iter().find(is_split);
+    json!({
+        "id": image.id,
+        "segment": segment(image, uris),
+        "service": service(site, image, uris),
+        "label": label(image),
+        "capture": about.source.labels.image,
+        "group": about.group,
+        "groupLabel": group_label(image),
+        "split": split.and_then(|(_, values)| values.first()),
+        "metadata": metadata.join(" "),
+        "concepts": concepts,
+    })
+}
+
+/// The path of the image service that the visitor may use for an image; none if the visitor may see no pixels.
+fn service(site: &Site, image: &ImageRecord, uris: &Uris) -> Option<String> {
+    let segment = segment(image, uris);
+    match site.permissions.access(&image.about) {
+        Access::Hidden | Access::None => None,
+        Access::Degraded => Some(format!("iiif/degraded/3/{segment}")),
+        Access::Full | Access::Review => Some(format!("iiif/3/{segment}")),
+    }
+}
+
+/// What the page of an image shows.
+fn details(site: &Site, at: usize, uris: &Uris) -> Value {
+    let images = &site.catalogue.images;
+    let image = &images[at];
+    let about = &image.about;
+    let frame = about.frame.map(|frame| [frame.width, frame.height]);
+    let is_listed = |image: &&ImageRecord| site.permissions.can_list(&image.about);
+    let may_review = site.permissions.access(about) == Access::Review;
+    let metadata = about
+        .metadata
+        .iter()
+        .map(|(key, values)| json!([key, values.join("; ")]));
+    // Relative to the root of the server.
+    let relative = |uri: String| uri.strip_prefix(&uris.page("/")).unwrap_or(&uri).to_owned();
+    json!({
+        "id": image.id,
+        "label": label(image),
+        "capture": about.source.labels.image,
+        "groupLabel": group_label(image),
+        "labels": about.labels,
+        "frame": frame.unwrap_or(image.size.map(f64::from)).map(Number),
+        "boxes": boxes(image),
+        "service": service(site, image, uris),
+        "account": account(site),
+        "captures": captures(site, image, uris),
+        "previous": images[..at].iter().rfind(is_listed).map(|p| segment(p, uris)),
+        "next": images[at + 1..].iter().find(is_listed).map(|p| segment(p, uris)),
+        "metadata": metadata.collect::<Vec<_>>(),
+        "rights": about.source.rights,
+        "attribution": about.source.attribution,
+        "manifest": relative(uris.manifest(Version::V3, &about.group)),
+        "review": site.takes_reviews && may_review,
+    })
+}
+
+/// The boxes of an image in the form that the pages read.
+pub fn boxes(image: &ImageRecord) -> Vec<Value> {
+    let one = |l: &Localization| {
+        let numbers = |b: &BBox| [b.x, b.y, b.width, b.height].map(Number);
+        let points = l.polygon.as_ref().map(|p| {
+            let points = p.points().iter().map(|point| point.map(Number));
+            points.collect::<Vec<_>>()
+        });
+        json!({"id": l.id, "concept": l.concept, "bbox": numbers(&l.bbox), "polygon": points})
+    };
+    image.about.localizations.iter().map(one).collect()
+}
+
+/// `[name, segment]` of all images on the same canvas: its captures and bands.
+fn captures(site: &Site, image: &ImageRecord, uris: &Uris) -> Vec<Value> {
+    let group = canvases::groups(site.catalogue)
+        .into_iter()
+        .find(|group| group.name == image.about.group);
+    let canvases = group.map(|group| group.canvases()).unwrap_or_default();
+    let canvas = canvases
+        .into_iter()
+        .find(|canvas| canvas.images.iter().any(|other| other.id == image.id));
+    let images = canvas.map(|canvas| canvas.images).unwrap_or_default();
+    let capture = |image: &&ImageRecord| {
+        let name = image.about.source.labels.image.as_ref();
+        json!([name.unwrap_or(&image.id), segment(image, uris)])
+    };
+    let listed = (images.iter()).filter(|image| site.permissions.can_list(&image.about));
+    listed.map(capture).collect()
+}
+
+fn segment(image: &ImageRecord, uris: &Uris) -> String {
+    uris.segment_of(&image.id)
+}
+
+fn label(image: &ImageRecord) -> &str {
+    let labels = &image.about.source.labels;
+    let label = labels.canvas.as_deref().or(labels.image.as_deref());
+    label.unwrap_or(&image.id)
+}
+
+fn group_label(image: &ImageRecord) -> &str {
+    let label = image.about.source.labels.manifest.as_deref();
+    label.unwrap_or(&image.about.group)
+}

@@ -1,0 +1,8 @@
+//! The Presentation API and Content Search: documents about the images of a catalogue.
+
+pub mod annotation;
+pub mod canvases;
+pub mod search;
+pub mod uris;
+pub mod v2;
+pub mod v3;

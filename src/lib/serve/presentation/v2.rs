@@ -1,0 +1,179 @@
+//! Presentation 2.1 documents of a catalogue: a collection, a manifest for each group, annotation lists. Pure.
+
+use serde_json::{Value, json};
+
+use super::annotation;
+use super::canvases::{self, Canvas, Group};
+use super::uris::Uris;
+use super::v3::{image_uri, not_found, position};
+use crate::iiif::{Size, Version};
+use crate::serve::image::info::level_2;
+use crate::serve::image_record::ImageRecord;
+use crate::serve::site::Site;
+use crate::serve::web::message::{Request, Response, json_response};
+
+const CONTEXT: &str = "http://iiif.io/api/presentation/2/context.json";
+
+/// Answers what follows `/iiif/presentation/2/`.
+pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Response {
+    let document = match rest {
+        ["collection.json"] => Some(collection(site, uris)),
+        [group, "manifest.json"] => manifest(site, group, uris),
+        [group, "canvas", n, "annotations.json"] => {
+            position(n).and_then(|n| annotations(site, group, n, uris))
+        }
+        _ => None,
+    };
+    let media_type = match request.accept.contains("application/ld+json") {
+        true => "application/ld+json",
+        false => "application/json",
+    };
+    let response = match document {
+        Some(document) => json_response(&document, media_type, request),
+        None => not_found(),
+    };
+    response.with_header("vary", "accept")
+}
+
+/// The collection of all manifests.
+fn collection(site: &Site, uris: &Uris) -> Value {
+    let manifest = |group: Group| json!({"@id": uris.manifest(Version::V2, group.name), "@type": "sc:Manifest", "label": group.label()});
+    let is_seen = |group: &Group| {
+        group
+            .images
+            .iter()
+            .any(|p| site.permissions.can_list(&p.about))
+    };
+    let groups = canvases::groups(site.catalogue).into_iter();
+    let manifests = groups.filter(is_seen).map(manifest);
+    json!({
+        "@context": CONTEXT,
+        "@id": uris.collection(Version::V2),
+        "@type": "sc:Collection",
+        "label": "Everything served here",
+        "manifests": manifests.collect::<Vec<_>>(),
+    })
+}
+
+/// The manifest of a group; none if there is no such group, or none of its images is visible.
+fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
+    let group = canvases::group(site.catalogue, group, uris)?;
+    let id = uris.manifest(Version::V2, group.name);
+    let visible = group.visible(site.permissions);
+    if visible.is_empty() {
+        return None;
+    }
+    let canvases = visible.iter().map(|(n, canvas)| {
+        canvas_document(
+            canvas,
+            &uris.canvas(Version::V2, group.name, *n),
+            site,
+            uris,
+        )
+    });
+    Some(json!({
+        "@context": CONTEXT,
+        "@id": id,
+        "@type": "sc:Manifest",
+        "label": group.label(),
+        "sequences": [{
+            "@id": format!("{id}#sequence"),
+            "@type": "sc:Sequence",
+            "canvases": canvases.collect::<Vec<_>>(),
+        }],
+    }))
+}
+
+/// The annotation list of the `n`-th canvas of a group; none if there is no such canvas.
+fn annotations(site: &Site, group: &str, n: usize, uris: &Uris) -> Option<Value> {
+    let group = canvases::group(site.catalogue, group, uris)?;
+    let visible = group.visible(site.permissions);
+    let (_, canvas) = visible.iter().find(|(at, _)| *at == n)?;
+    let [uri, uri_3] = [Version::V2, Version::V3].map(|v| uris.canvas(v, group.name, n));
+    Some(json!({
+        "@context": CONTEXT,
+        "@id": uris.annotations(&uri),
+        "@type": "sc:AnnotationList",
+        "resources": annotation::all_2(canvas, &uri, &uri_3, uris),
+    }))
+}
+
+fn canvas_document(canvas: &Canvas, id: &str, site: &Site, uris: &Uris) -> Value {
+    // 2.1 has whole numbers (§3.3). Rounded, although boxes keep the coordinates of the frame.
+    let [width, height] = canvas.size().map(|n| n.round().max(1.0) as u64);
+    let about = &canvas.first().about;
+    let mut document = json!({
+        "@id": id,
+        "@type": "sc:Canvas",
+        "label": canvas.label(),
+        "width": width,
+        "height": height,
+        "images": [{
+            "@id": format!("{id}/painting"),
+            "@type": "oa:Annotation",
+            "motivation": "sc:painting",
+            "resource": choice(canvas.images.iter().map(|p| image(p, site, uris)).collect()),
+            "on": id,
+        }],
+    });
+    let entries = about.metadata.iter();
+    let entries: Vec<Value> = entries
+        .map(|(key, values)| match &values[..] {
+            [value] => json!({"label": key, "value": value}),
+            values => json!({"label": key, "value": values}),
+        })
+        .collect();
+    if !entries.is_empty() {
+        document["metadata"] = entries.into();
+    }
+    let source = &about.source;
+    for (member, value) in [
+        ("license", source.rights_uri()),
+        ("description", source.rights_text()),
+        ("dcterms:rights", source.rights_text()),
+        ("attribution", source.attribution.as_deref()),
+    ] {
+        if let Some(value) = value {
+            document[member] = json!(value);
+        }
+    }
+    if !about.localizations.is_empty() || !about.labels.is_empty() {
+        document["otherContent"] =
+            json!([{"@id": uris.annotations(id), "@type": "sc:AnnotationList"}]);
+    }
+    document
+}
+
+fn choice(mut images: Vec<Value>) -> Value {
+    let first = images.remove(0);
+    match images.is_empty() {
+        true => first,
+        false => json!({"@type": "oa:Choice", "default": first, "item": images}),
+    }
+}
+
+fn image(record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
+    let service = uris.service(Version::V2, &record.id);
+    let mut image = json!({
+        "@id": image_uri(&service, Size::Full),
+        "@type": "dctypes:Image",
+        "format": "image/jpeg",
+        "width": record.size[0],
+        "height": record.size[1],
+        "service": {
+            "@context": "http://iiif.io/api/image/2/context.json",
+            "@id": service,
+            "profile": level_2(Version::V2),
+        },
+    });
+    if let Some(probe) = site
+        .permissions
+        .probe_service(&record.about, Version::V2, uris)
+    {
+        image["service"]["service"] = probe;
+    }
+    if let Some(name) = &record.about.source.labels.image {
+        image["label"] = json!(name);
+    }
+    image
+}

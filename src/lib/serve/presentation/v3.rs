@@ -1,0 +1,254 @@
+//! Presentation 3.0 documents of a catalogue: a collection, a manifest for each group, annotation pages. Pure.
+
+use serde_json::{Value, json};
+
+use super::canvases::{self, Canvas, Group};
+use super::uris::Uris;
+use super::{annotation, search};
+use crate::contracts::Number;
+use crate::iiif::{self, Region, Rotation, Size, Version};
+use crate::serve::auth::permissions;
+use crate::serve::image_record::ImageRecord;
+use crate::serve::site::Site;
+use crate::serve::web::message::{Query, Request, Response, error_response, json_response};
+
+const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
+const MEDIA_TYPE: &str =
+    r#"application/ld+json;profile="http://iiif.io/api/presentation/3/context.json""#;
+const SEARCH_MEDIA_TYPE: &str =
+    r#"application/ld+json;profile="http://iiif.io/api/search/2/context.json""#;
+/// The width and height in pixels that thumbnails fit into.
+const THUMBNAIL: u32 = 400;
+
+/// Answers what follows `/iiif/presentation/3/`.
+pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Response {
+    let query = Query::read(request.query);
+    let (document, media_type) = match rest {
+        ["collection.json"] => (Some(collection(site, uris)), MEDIA_TYPE),
+        [group, "manifest.json"] => (manifest(site, group, uris), MEDIA_TYPE),
+        [group, "canvas", n, "annotations.json"] => {
+            let page = position(n).and_then(|n| annotations(site, group, n, uris));
+            (page, MEDIA_TYPE)
+        }
+        [group, "search"] => (search::search(site, group, &query, uris), SEARCH_MEDIA_TYPE),
+        [group, "search", "terms"] => (search::terms(site, group, &query, uris), SEARCH_MEDIA_TYPE),
+        _ => (None, MEDIA_TYPE),
+    };
+    match document {
+        Some(document) => json_response(&document, media_type, request),
+        None => not_found(),
+    }
+}
+
+/// Status 404 for an unknown document.
+pub fn not_found() -> Response {
+    error_response(
+        404,
+        "no such document; /iiif/presentation/3/collection.json links to all documents",
+    )
+}
+
+/// The position, from 0, of the canvas with this number, from 1.
+pub fn position(n: &str) -> Option<usize> {
+    n.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// The collection of all manifests.
+fn collection(site: &Site, uris: &Uris) -> Value {
+    let manifest = |group: Group| {
+        let first = group
+            .images
+            .iter()
+            .find(|p| site.permissions.can_list(&p.about))?;
+        Some(json!({
+            "id": uris.manifest(Version::V3, group.name),
+            "type": "Manifest",
+            "label": label(group.label()),
+            "thumbnail": [thumbnail(first, site, uris)],
+        }))
+    };
+    let groups = canvases::groups(site.catalogue).into_iter();
+    let manifests = groups.filter_map(manifest);
+    json!({
+        "@context": CONTEXT,
+        "id": uris.collection(Version::V3),
+        "type": "Collection",
+        "label": label("Everything served here"),
+        "items": manifests.collect::<Vec<_>>(),
+    })
+}
+
+/// The manifest of a group; none if there is no such group, or none of its images is visible.
+fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
+    let group = canvases::group(site.catalogue, group, uris)?;
+    let visible = group.visible(site.permissions);
+    let images = visible.iter().flat_map(|(_, canvas)| canvas.images.clone());
+    let images: Vec<&ImageRecord> = images.collect();
+    let first = *images.first()?;
+    let search = uris.search(group.name);
+    let mut manifest = json!({
+        "@context": CONTEXT,
+        "id": uris.manifest(Version::V3, group.name),
+        "type": "Manifest",
+        "label": label(group.label()),
+        "thumbnail": [thumbnail(first, site, uris)],
+        "partOf": [{"id": uris.collection(Version::V3), "type": "Collection"}],
+        "service": [{
+            "id": search,
+            "type": "SearchService2",
+            "service": [{"id": format!("{search}/terms"), "type": "AutoCompleteService2"}],
+        }],
+    });
+    let shared =
+        |of: fn(&ImageRecord) -> Option<&String>| images.iter().all(|p| of(p) == of(first));
+    let (rights, attribution) = (shared(rights), shared(attribution));
+    state_rights(&mut manifest, first, rights, attribution);
+    let items = visible.iter().map(|(n, canvas)| {
+        let uri = uris.canvas(Version::V3, group.name, *n);
+        let mut item = canvas_document(canvas, &uri, site, uris);
+        state_rights(&mut item, canvas.first(), !rights, !attribution);
+        item
+    });
+    manifest["items"] = items.collect();
+    let has_probe = |image: &&ImageRecord| {
+        let probe = (site.permissions).probe_service(&image.about, Version::V3, uris);
+        probe.is_some()
+    };
+    if images.iter().any(has_probe) {
+        permissions::add_context(&mut manifest);
+    }
+    Some(manifest)
+}
+
+/// The annotation page of the `n`-th canvas of a group; none if there is no such canvas.
+fn annotations(site: &Site, group: &str, n: usize, uris: &Uris) -> Option<Value> {
+    let group = canvases::group(site.catalogue, group, uris)?;
+    let visible = group.visible(site.permissions);
+    let (_, canvas) = visible.iter().find(|(at, _)| *at == n)?;
+    let uri = uris.canvas(Version::V3, group.name, n);
+    Some(json!({
+        "@context": CONTEXT,
+        "id": uris.annotations(&uri),
+        "type": "AnnotationPage",
+        "items": annotation::all(canvas, &uri, uris),
+    }))
+}
+
+fn canvas_document(canvas: &Canvas, id: &str, site: &Site, uris: &Uris) -> Value {
+    let [width, height] = canvas.size();
+    let bodies: Vec<Value> = canvas.images.iter().map(|p| image(p, site, uris)).collect();
+    let mut item = json!({
+        "id": id,
+        "type": "Canvas",
+        "label": label(canvas.label()),
+        "width": Number(width),
+        "height": Number(height),
+        "thumbnail": [thumbnail(canvas.first(), site, uris)],
+        "items": [{
+            "id": format!("{id}/page"),
+            "type": "AnnotationPage",
+            "items": [{
+                "id": format!("{id}/painting"),
+                "type": "Annotation",
+                "motivation": "painting",
+                "body": choice(bodies),
+                "target": id,
+            }],
+        }],
+    });
+    let about = &canvas.first().about;
+    let entries = about.metadata.iter();
+    let entries: Vec<Value> = entries
+        .map(|(key, values)| json!({"label": label(key), "value": {"none": values}}))
+        .collect();
+    if !entries.is_empty() {
+        item["metadata"] = entries.into();
+    }
+    if !about.localizations.is_empty() || !about.labels.is_empty() {
+        item["annotations"] = json!([{"id": uris.annotations(id), "type": "AnnotationPage"}]);
+    }
+    item
+}
+
+fn choice(mut bodies: Vec<Value>) -> Value {
+    match bodies.len() {
+        1 => bodies.remove(0),
+        _ => json!({"type": "Choice", "items": bodies}),
+    }
+}
+
+fn image(record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
+    let service = uris.service(Version::V3, &record.id);
+    let mut body = json!({
+        "id": image_uri(&service, Size::Max),
+        "type": "Image",
+        "format": "image/jpeg",
+        "width": record.size[0],
+        "height": record.size[1],
+        "service": [image_service(&service, record, site, uris)],
+    });
+    if let Some(name) = &record.about.source.labels.image {
+        body["label"] = label(name);
+    }
+    body
+}
+
+/// The description of an image service, with its probe service if the image is not open to everybody.
+fn image_service(id: &str, record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
+    let mut service = json!({"id": id, "type": "ImageService3", "profile": "level2"});
+    if let Some(probe) = site
+        .permissions
+        .probe_service(&record.about, Version::V3, uris)
+    {
+        service["service"] = json!([probe]);
+    }
+    service
+}
+
+/// The thumbnail of an image, from the degraded service for visitors who may see no other.
+fn thumbnail(record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
+    let service = match site.permissions.sees_degraded(&record.about) {
+        true => uris.degraded(Version::V3, &record.id),
+        false => uris.service(Version::V3, &record.id),
+    };
+    json!({
+        "id": image_uri(&service, Size::Within(THUMBNAIL, THUMBNAIL)),
+        "type": "Image",
+        "format": "image/jpeg",
+        "service": [{"id": service, "type": "ImageService3", "profile": "level2"}],
+    })
+}
+
+/// The URI of the whole image in a size, as a JPEG. `service` is the base URI of its service.
+pub fn image_uri(service: &str, size: Size) -> String {
+    let upright = Rotation::default();
+    iiif::image_uri(service, Region::Full, size, upright, "default", "jpg")
+}
+
+fn state_rights(item: &mut Value, record: &ImageRecord, with_rights: bool, with_attribution: bool) {
+    let source = &record.about.source;
+    if let Some(uri) = source.rights_uri().filter(|_| with_rights) {
+        item["rights"] = json!(uri);
+    }
+    // Text about rights stands in the summary for people, and for programs in a property that the context defines.
+    if let Some(words) = source.rights_text().filter(|_| with_rights) {
+        item["summary"] = label(words);
+        item["dcterms:rights"] = json!(words);
+    }
+    if let Some(words) = attribution(record).filter(|_| with_attribution) {
+        item["requiredStatement"] =
+            json!({"label": {"en": ["Attribution"]}, "value": {"none": [words]}});
+    }
+}
+
+fn rights(record: &ImageRecord) -> Option<&String> {
+    record.about.source.rights.as_ref()
+}
+
+fn attribution(record: &ImageRecord) -> Option<&String> {
+    record.about.source.attribution.as_ref()
+}
+
+fn label(text: &str) -> Value {
+    json!({"none": [text]})
+}

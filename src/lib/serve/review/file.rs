@@ -1,0 +1,135 @@
+//! The file of reviews: its corrections are applied at the start, and every new one is appended.
+
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::contracts::{Frame, LocalizedImage};
+use crate::corrections::{self, Change, Correctable, Correction, ImageIndex};
+use crate::error::Error;
+use crate::files;
+use crate::serve::catalogue::Catalogue;
+use crate::serve::image_record::ImageRecord;
+use crate::summary::Summary;
+
+impl Correctable for ImageRecord {
+    fn about(&self) -> &LocalizedImage {
+        &self.about
+    }
+
+    fn about_mut(&mut self) -> &mut LocalizedImage {
+        &mut self.about
+    }
+
+    fn size(&self) -> Option<[f64; 2]> {
+        let frame = self.about.size();
+        Some(frame.unwrap_or(self.size.map(f64::from)))
+    }
+}
+
+/// The open file.
+#[derive(Debug)]
+pub struct ReviewFile {
+    path: PathBuf,
+    file: File,
+    /// The number of its lines, from which the id of the next new box is made.
+    lines: usize,
+    places: ImageIndex,
+}
+
+impl ReviewFile {
+    /// Opens a file, which is created if it is missing, and applies its corrections to the catalogue. Corrections that
+    /// cannot be applied become rejects.
+    ///
+    /// # Errors
+    /// It is not a file of reviews, cannot be written, or another server is using it.
+    pub fn open(
+        path: &Path,
+        catalogue: &mut Catalogue,
+        summary: &mut Summary,
+    ) -> Result<Self, Error> {
+        let held = match path.exists() {
+            true => files::read(path)?,
+            false => Vec::new(),
+        };
+        let images = catalogue.images.iter();
+        let places = ImageIndex::of(images.map(|image| (image.id.as_str(), &image.about)));
+        let (given, rejects) = corrections::read(&path.display().to_string(), &held);
+        // A single line may be the first half of one that was cut short.
+        if given.is_empty() && (rejects.len() > 1 || held.ends_with(b"\n") && !rejects.is_empty()) {
+            let what = format!("{}: not a valid file of reviews", path.display());
+            return Err(Error::new(what).hint("name another file with --review"));
+        }
+        summary.read += (given.len() + rejects.len()) as u64;
+        summary.rejects.extend(rejects);
+        let (made, rejects) = corrections::apply_all(&given, &mut catalogue.images, &places);
+        summary.kept += made;
+        summary.count("reviews", made);
+        summary.rejects.extend(rejects);
+        let mut file = files::open_to_append(path)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            let what = format!("{}: in use by another recto-serve", path.display());
+            return Err(Error::new(what).hint("name another file with --review"));
+        }
+        if !held.is_empty() && !held.ends_with(b"\n") {
+            // A line that was cut short must not be joined to the next one.
+            file.write_all(b"\n")
+                .map_err(|e| files::cannot_write(path, e))?;
+        }
+        Ok(ReviewFile {
+            path: path.to_owned(),
+            file,
+            lines: held.split_inclusive(|b| *b == b'\n').count(),
+            places,
+        })
+    }
+
+    /// Applies a correction to a copy of the catalogue and appends it to the file. Returns the new catalogue and the id of
+    /// the box.
+    ///
+    /// # Errors
+    /// The status and the reason: 409 if the correction fits no image or box, 500 if the file cannot be written.
+    pub fn apply(
+        &mut self,
+        mut correction: Correction,
+        catalogue: &Catalogue,
+    ) -> Result<(Catalogue, String), (u16, String)> {
+        let size = catalogue
+            .find(&correction.image)
+            .and_then(|at| catalogue.images[at].size());
+        if let Change::Create(shape) | Change::Update(shape) = &mut correction.change {
+            shape.frame = size.and_then(|size| Frame::try_from(size).ok());
+        }
+        if let Change::Create(_) = correction.change {
+            correction.id = corrections::new_id(&correction, self.lines + 1);
+        }
+        // The line as it will be read back is applied, so that all who read the file get the same boxes.
+        let line = corrections::line(&correction);
+        let correction = corrections::read_line(line.as_bytes()).map_err(|why| (409, why))?;
+        let mut corrected = catalogue.clone();
+        let id = corrections::apply(&correction, &mut corrected.images, &self.places)
+            .map_err(|why| (409, why))?;
+        self.append(line.as_bytes())
+            .map_err(|e| (500, files::cannot_write(&self.path, e).to_string()))?;
+        self.lines += 1;
+        Ok((corrected, id))
+    }
+
+    /// Appends a whole line or nothing: half a line would spoil the next one too.
+    fn append(&mut self, line: &[u8]) -> std::io::Result<()> {
+        let about = self.file.metadata()?;
+        if about.nlink() == 0 {
+            return Err(std::io::Error::other(
+                "the file was removed; restart the server",
+            ));
+        }
+        let before = about.len();
+        let written = self.file.write_all(line);
+        written
+            .and_then(|()| self.file.sync_data())
+            .inspect_err(|_| {
+                let _ = self.file.set_len(before);
+            })
+    }
+}

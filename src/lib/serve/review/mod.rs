@@ -1,0 +1,4 @@
+//! Corrections of boxes: the requests that make them and the file that keeps them.
+
+pub mod file;
+pub mod request;

@@ -1,0 +1,55 @@
+//! The site as one visitor sees it: the images, the visitor's permissions, and how answers are limited.
+
+use super::auth::permissions::Permissions;
+use super::catalogue::Catalogue;
+use super::image::cap::Cap;
+use super::image::preset::{self, Presets};
+use super::image_record::FileFacts;
+use super::presentation::uris::Uris;
+use crate::iiif::Version;
+
+/// Everything that answers about images are made from.
+pub struct Site<'a> {
+    /// The images and what is known about them.
+    pub catalogue: &'a Catalogue,
+    /// What the visitor may see of them.
+    pub permissions: &'a Permissions,
+    /// The limits on the size of answers.
+    pub cap: Cap,
+    /// The derivatives that have names.
+    pub presets: &'a Presets,
+    /// Whether boxes may be corrected in the browser.
+    pub takes_reviews: bool,
+    /// For how many seconds clients may reuse an image without asking again.
+    pub max_age: u32,
+    /// The file of the image at a position of the catalogue, as it is now; the error says why it cannot be read.
+    pub facts: &'a (dyn Fn(usize) -> Result<FileFacts, String> + Sync),
+}
+
+impl<'a> Site<'a> {
+    /// A site that reads no file: enough to find images and their permissions.
+    pub fn without_files(catalogue: &'a Catalogue, permissions: &'a Permissions) -> Self {
+        Site {
+            catalogue,
+            permissions,
+            cap: Cap::default(),
+            presets: &preset::NONE,
+            takes_reviews: false,
+            max_age: 0,
+            facts: &|_| Err("files are not read here".into()),
+        }
+    }
+
+    /// The position of the image of this name, or with the URI that the name leads to; none if it is hidden from the
+    /// visitor.
+    pub fn find(&self, name: &str, uris: &Uris) -> Option<usize> {
+        let found = find(self.catalogue, name, uris);
+        found.filter(|at| self.permissions.can_list(&self.catalogue.images[*at].about))
+    }
+}
+
+/// The position of the image of this name. An image that was harvested from this server has its URI as its name.
+pub fn find(catalogue: &Catalogue, name: &str, uris: &Uris) -> Option<usize> {
+    let by_uri = || catalogue.find(&uris.service(Version::V3, name));
+    catalogue.find(name).or_else(by_uri)
+}

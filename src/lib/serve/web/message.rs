@@ -1,0 +1,185 @@
+//! Messages as values: what a client asks for and what it gets. No clock, no disk, no pixels.
+
+use serde_json::Value;
+
+use crate::files;
+use crate::http::header::{AsHeaderName, HeaderMap};
+use crate::iiif::resolve::RenderPlan;
+
+/// A request, as far as most answers depend on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    /// `GET`, `HEAD`…
+    pub method: &'a str,
+    /// The path as it arrived, still percent-encoded.
+    pub path: &'a str,
+    /// The text after `?`, empty if there is none.
+    pub query: &'a str,
+    /// `Accept`, empty if there is none.
+    pub accept: &'a str,
+    /// `If-None-Match`, empty if there is none.
+    pub if_none_match: &'a str,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Headers in addition to those of every response; names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Body,
+}
+
+/// The body of a response.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// No bytes.
+    Empty,
+    /// Text, sent as UTF-8.
+    Text(String),
+    /// An image that is still to be rendered.
+    Image {
+        /// Its position in the catalogue.
+        at: usize,
+        /// How it is to be rendered.
+        plan: RenderPlan,
+        /// The key of the rendered bytes in caches: equal for equal bytes, and for no others.
+        key: String,
+    },
+}
+
+impl Response {
+    /// A response without headers of its own.
+    pub fn new(status: u16, body: Body) -> Self {
+        Response {
+            status,
+            headers: Vec::new(),
+            body,
+        }
+    }
+
+    /// The first value of a header, empty if it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        let header = self.headers.iter().find(|(n, _)| *n == name);
+        header.map_or("", |(_, value)| value)
+    }
+
+    /// Sets a header and removes its other values.
+    pub fn set_header(&mut self, name: &'static str, value: &str) {
+        self.headers.retain(|(n, _)| *n != name);
+        self.headers.push((name, value.to_owned()));
+    }
+
+    /// Adds request headers to `Vary`: `names` are separated by commas.
+    pub fn vary_by(&mut self, names: &str) {
+        let names = match self.header("vary") {
+            "" => names.to_owned(),
+            before => format!("{before}, {names}"),
+        };
+        self.set_header("vary", &names);
+    }
+
+    /// The response with one more header.
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The response with another status.
+    pub fn with_status(self, status: u16) -> Self {
+        Response { status, ..self }
+    }
+}
+
+/// A JSON document with its entity tag, or status 304 if the client has it already.
+pub fn json_response(document: &Value, media_type: &str, request: &Request) -> Response {
+    let text = format!("{document:#}\n");
+    let etag = entity_tag(&format!("{media_type} {text}"));
+    let response = not_modified(request, &etag).unwrap_or_else(|| {
+        Response::new(200, Body::Text(text)).with_header("content-type", media_type)
+    });
+    response
+        .with_header("cache-control", "no-cache")
+        .with_header("etag", etag)
+}
+
+/// Status 304 if `If-None-Match` holds this entity tag (RFC 9110 §13.1.2).
+pub fn not_modified(request: &Request, etag: &str) -> Option<Response> {
+    let mut tags = request.if_none_match.split(',').map(str::trim);
+    let matches = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
+    tags.any(matches).then(|| Response::new(304, Body::Empty))
+}
+
+/// A strong entity tag of a text that names everything an answer depends on.
+pub fn entity_tag(text: &str) -> String {
+    format!("\"{}\"", files::hex_digest(text.as_bytes(), 24))
+}
+
+/// Status 200 with a text that no cache may store.
+pub fn uncached(text: String, media_type: &str) -> Response {
+    Response::new(200, Body::Text(text))
+        .with_header("content-type", media_type)
+        .with_header("cache-control", "no-store")
+}
+
+/// Status 303.
+pub fn redirect(to: &str) -> Response {
+    Response::new(303, Body::Empty).with_header("location", to)
+}
+
+/// A status of 400 or more, with its reason as plain text.
+pub fn error_response(status: u16, why: &str) -> Response {
+    Response::new(status, Body::Text(format!("{why}\n")))
+        .with_header("content-type", "text/plain; charset=utf-8")
+}
+
+/// The value of a request header, empty if it is missing or not text.
+pub fn header_text(headers: &HeaderMap, name: impl AsHeaderName) -> &str {
+    let value = headers.get(name);
+    value.and_then(|v| v.to_str().ok()).unwrap_or_default()
+}
+
+/// The parameters of a query or a form: names and values, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads `a=1&b=2`, percent-encoded, with `+` for blanks.
+    pub fn read(text: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(text.as_bytes());
+        Query(pairs.into_owned().collect())
+    }
+
+    /// The first value of a name, empty if it is missing.
+    pub fn get(&self, name: &str) -> &str {
+        self.find(name).unwrap_or_default()
+    }
+
+    /// The first value of a name.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        let pair = self.0.iter().find(|(n, _)| n == name);
+        pair.map(|(_, value)| value.as_str())
+    }
+
+    /// Sets a name to one value and removes its other values.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.retain(|(n, _)| n != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The names that are not among `known`.
+    pub fn unknown_names(&self, known: &[&str]) -> Vec<&str> {
+        let names = self.0.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| !known.contains(name)).collect()
+    }
+}
+
+impl std::fmt::Display for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.0);
+        f.write_str(&query.finish())
+    }
+}

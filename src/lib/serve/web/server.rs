@@ -1,0 +1,236 @@
+//! The server: it listens, serves connections within their limits, and stops gracefully.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::access_log::AccessLog;
+use super::connections::{Connection, Connections};
+use super::message::Response;
+use super::router::Router;
+use super::stall::StallTimeout;
+use crate::error::Error;
+
+/// How long answers may take to be sent after the server was asked to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a new connection may be idle although others need its place. Requests mostly arrive together with their
+/// connection, and connections that the system holds back wait this long for each place.
+const GRACE: Duration = Duration::from_millis(50);
+/// The longest head of a request, in bytes.
+const MOST_HEAD: usize = 64 << 10;
+/// The number of connections that the system may hold until they are accepted; its own limit may be lower. Clients beyond
+/// it try again after a second.
+const BACKLOG: u32 = 4096;
+
+type Message = hyper::Response<Full<Bytes>>;
+
+/// How connections are treated.
+#[derive(Debug)]
+pub struct ServerSettings {
+    /// How long a client may neither send nor receive anything.
+    pub client_timeout: Duration,
+    /// The most open connections; for more, those are closed that have been idle for longest.
+    pub most_connections: usize,
+    /// Where every answer is logged.
+    pub access_log: Option<AccessLog>,
+}
+
+/// A socket that listens. Clients can connect from now on, and are answered once it runs.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Listens at an address; port 0 stands for any free port. Call it within a Tokio runtime.
+    ///
+    /// # Errors
+    /// The address is in use or not available.
+    pub fn bind(address: SocketAddr) -> Result<Self, Error> {
+        let cannot = |e: std::io::Error| {
+            let in_use = e.kind() == std::io::ErrorKind::AddrInUse;
+            let error = Error::new(format!("{address}: cannot listen there")).because(e);
+            match in_use {
+                true => error.hint("--listen 127.0.0.1:0 takes any free port"),
+                false => error,
+            }
+        };
+        let listener = listener(address).map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        Ok(Server { listener, address })
+    }
+
+    /// The address it listens at.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` completes, and then until all answers have been sent, but no longer than ten seconds.
+    pub async fn run(
+        self,
+        router: Router,
+        settings: ServerSettings,
+        stop: impl Future<Output = ()>,
+    ) {
+        let shared = Arc::new(Shared { router, settings });
+        let connections = Connections::new(shared.settings.most_connections, GRACE);
+        let graceful = GracefulShutdown::new();
+        tokio::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                accepted = accept(&self.listener, &connections) => accepted,
+            };
+            if let Some((stream, client, connection)) = accepted {
+                serve(&shared, stream, client, connection, &graceful);
+            }
+        }
+        drop(self.listener);
+        // Clients that never finish reading must not keep it from stopping.
+        let _ = tokio::time::timeout(STOP_TIMEOUT, graceful.shutdown()).await;
+        shared.router.renderer.cache.settle().await;
+    }
+}
+
+fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address.is_ipv4() {
+        true => TcpSocket::new_v4(),
+        false => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// A new connection; none if it could not be accepted.
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Connections>,
+) -> Option<(TcpStream, SocketAddr, Arc<Connection>)> {
+    match listener.accept().await {
+        Ok((stream, client)) => Some((stream, client, connections.admit().await?)),
+        Err(_) => {
+            // Out of file descriptors, most likely. If no connection can be closed now, some will end by themselves.
+            let _ = connections.close_idlest();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+/// What all connections share.
+struct Shared {
+    router: Router,
+    settings: ServerSettings,
+}
+
+/// Serves a connection in the background.
+fn serve(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    client: SocketAddr,
+    connection: Arc<Connection>,
+    graceful: &GracefulShutdown,
+) {
+    // Answers are written as a whole: waiting to fill a packet would only delay their end.
+    let _ = stream.set_nodelay(true);
+    let timeout = shared.settings.client_timeout;
+    let stream = StallTimeout::new(stream, timeout, connection.clone());
+    let answer = {
+        let (shared, connection) = (shared.clone(), connection.clone());
+        service_fn(move |request| {
+            let (shared, connection) = (shared.clone(), connection.clone());
+            async move {
+                connection.begin_request();
+                let message = shared.answer(request, client).await;
+                connection.end_request();
+                Ok::<_, Infallible>(message)
+            }
+        })
+    };
+    let http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeout)
+        .max_buf_size(MOST_HEAD)
+        .serve_connection(TokioIo::new(stream), answer);
+    let http = graceful.watch(http);
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        let open = &shared.router.renderer.metrics.connections;
+        open.inc();
+        tokio::select! {
+            // A client that breaks off is not an error of the server.
+            _ = http => {}
+            () = connection.closed() => {}
+        }
+        open.dec();
+    });
+}
+
+impl Shared {
+    async fn answer(&self, request: hyper::Request<Incoming>, client: SocketAddr) -> Message {
+        let begun = Instant::now();
+        let (mut head, body) = request.into_parts();
+        let (response, bytes) = self.router.answer(&mut head, body, client.ip()).await;
+        let is_head = head.method == Method::HEAD;
+        let sent = if is_head { 0 } else { bytes.len() as u64 };
+        let took = begun.elapsed();
+        let metrics = &self.router.renderer.metrics;
+        metrics.answered(response.status, sent, took);
+        if let Some(log) = &self.settings.access_log {
+            log.write(&head, client.ip(), response.status, sent, took);
+        }
+        message(&response, bytes, is_head)
+    }
+}
+
+fn message(response: &Response, bytes: Bytes, is_head: bool) -> Message {
+    let length = bytes.len();
+    let mut message = Message::new(Full::new(if is_head { Bytes::new() } else { bytes }));
+    *message.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = message.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(
+            "etag, link, content-length, location, retry-after, www-authenticate",
+        ),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if is_head && length > 0 {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    for (name, value) in &response.headers {
+        // Values hold encoded URIs and fixed text. If a strange `Host` got into one, the header is left out.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            let name = HeaderName::from_static(name);
+            match name {
+                // Two values would be as good as none (Fetch §3.3.4).
+                header::ACCESS_CONTROL_ALLOW_ORIGIN => drop(headers.insert(name, value)),
+                _ => drop(headers.append(name, value)),
+            }
+        }
+    }
+    message
+}
