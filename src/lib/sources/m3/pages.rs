@@ -10,7 +10,7 @@ use super::span::{Span, UNPICTURED};
 use super::task::Task;
 use crate::sources::concept_names::{below, encoded};
 use crate::sources::{Answer, Count, DocumentRequest, Found};
-use crate::summary::Reject;
+use crate::summary::{Reject, counted};
 
 /// The most pages that are planned before one of them is read.
 const MAX_PLANNED: u64 = 10_000;
@@ -151,7 +151,12 @@ impl M3 {
         match found.counts.get(UNPICTURED).copied().unwrap_or(0) {
             0 => {}
             n => found.notes.push(format!(
-                "{n} observations are of moments without an image: --unpictured lists their boxes"
+                "{}: --unpictured lists their boxes",
+                counted(
+                    n,
+                    "observation of a moment without an image",
+                    "observations of moments without an image"
+                )
             )),
         }
         for (name, (counted, met)) in names {
