@@ -98,9 +98,9 @@ fn bad_documents_among_good_ones_are_rejects() {
     ]);
     args.extend(urls.iter().map(String::as_str));
     work.run("digest", &args).exits(3).says(&[
-        "1 observations in digest.json",
+        "1 observation in digest.json",
         "left out 1: not JSON",
-        "digest.rejects.csv lists everything",
+        "digest.rejects.csv lists what was left out",
     ]);
     let rejects = work.text("digest.rejects.csv");
     let wanted = [
@@ -109,7 +109,7 @@ fn bad_documents_among_good_ones_are_rejects() {
             server.url("/cut")
         ),
         format!(
-            "{},document,type,\"document is a Change Discovery stream: it lists changes and not images\"",
+            "{},document,type,document is a Change Discovery stream: it lists changes and not images",
             server.url("/stream")
         ),
         format!(
@@ -180,11 +180,11 @@ fn the_only_document_being_bad_ends_the_run_with_its_reason() {
         ),
         (
             server.url("/secret"),
-            "hint: send what the server wants with --bearer TOKEN",
+            "hint: authenticate with --bearer TOKEN",
         ),
         (
             server.url("/list"),
-            "hint: name the manifest that the annotations are about",
+            "hint: name the manifest of the annotations too",
         ),
         (
             server.url("/empty"),
@@ -246,7 +246,10 @@ fn command_lines_that_make_no_sense_end_with_2() {
         ),
         (
             &["table", "t.csv", "-o", "y"],
-            &["no column is named", "--service-column"],
+            &[
+                "the column with the images is not given",
+                "--service-column",
+            ],
         ),
         (
             &["table", "t.csv", "-o", "y", "--id-column", "url"],
@@ -303,7 +306,7 @@ fn images_that_cannot_be_used_are_rejected_one_by_one() {
     work.write_json("m.json", &document);
     work.run("digest", &["iiif", "m.json", "-o", "digest.json"])
         .exits(3)
-        .says(&["left out 1: image has no web address"]);
+        .says(&["left out 1: URL of the image is missing"]);
     let mut wrapper = manifest("https://a.example/w", &["1"]);
     wrapper["mediaSequences"] = json!([{"elements": []}]);
     work.write_json("w.json", &wrapper);

@@ -353,7 +353,7 @@ fn storms_are_waited_out_and_what_is_no_answer_is_told() {
         (|| Answer::Status(404), "images/query: not found (HTTP 404)"),
         (
             || Answer::Serve(b"<html>".into(), "text/html"),
-            "an HTML page was answered",
+            "the response is an HTML page",
         ),
         (
             || serve(&json!({"message": "out of order"})),
@@ -365,7 +365,7 @@ fn storms_are_waited_out_and_what_is_no_answer_is_told() {
         let server = Server::start(move |_, _| answer());
         digest(&work, &server, &["Nanomia"])
             .exits(1)
-            .says(&[said, "--base names another"]);
+            .says(&[said, "--base sets another"]);
         assert!(!work.exists("digest.json"), "{said}");
     }
     let server = start(usize::MAX);

@@ -77,7 +77,7 @@ fn one_image_carries_all_that_later_stages_need() {
     work.write_json("m.json", &document);
     work.run("digest", &["iiif", "m.json", "-o", "digest.json"])
         .exits(0)
-        .says(&["1 observations in digest.json"]);
+        .says(&["1 observation in digest.json"]);
     let wanted = json!({
         "id": "https://a.example/m/service/1",
         "image": {"url": "https://a.example/m/1.jpg", "service": {"id": "https://a.example/m/service/1", "version": 2, "level": 1}},
@@ -234,7 +234,7 @@ fn annotations_are_joined_wherever_they_stand() {
     let url = server.url("/m");
     let args = with_fast(&["iiif", &url, "-o", "digest.json", "--report", "report.json"]);
     work.run("digest", &args).exits(3).says(&[
-        "left out 1: target has no image that was read",
+        "left out 1: target is not an image or canvas of the documents",
         "/m/canvas/nowhere",
     ]);
     let tags: Vec<Vec<&str>> = vec![vec!["tag 1", "tag 2"], vec!["tag 9", "tag 3"]];
@@ -410,7 +410,7 @@ fn an_alternative_listed_twice_is_counted_twice_and_kept_once() {
         ],
     )
     .exits(0)
-    .says(&["folded"]);
+    .says(&["merged"]);
     let report = work.json("report.json");
     assert_eq!(
         (&report["images"], &report["services"], &report["kept"]),

@@ -177,7 +177,7 @@ fn netrc_logs_in() {
     let call = ["iiif", &url, "-o", "digest.json"];
     work.run("digest", &with_fast(&call)).exits(1);
     let call = [&call[..], &["--netrc=netrc"]].concat();
-    let warning = "others can read the passwords";
+    let warning = "other users can read the passwords";
     work.run("digest", &with_fast(&call))
         .exits(0)
         .says(&[warning]);

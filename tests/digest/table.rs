@@ -129,7 +129,7 @@ fn rows_without_an_image_are_rejected_by_row() {
     let rejects = work.text("digest.rejects.csv");
     let wanted = [
         "t.jsonl,row 2,url,cell is empty",
-        "t.jsonl,row 3,url,line is no JSON object",
+        "t.jsonl,row 3,url,line is not a JSON object",
         "t.jsonl,row 4,url,\"image is in an earlier row: https://a.example/1.jpg, in row 1\"",
     ];
     for row in wanted {

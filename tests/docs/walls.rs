@@ -21,7 +21,7 @@ struct Wall {
 const WALLS: &[Wall] = &[
     Wall {
         holds: "only `files` creates, renames and removes files",
-        words: r"File::create|fs::write|OpenOptions|create_dir|fs::rename|fs::remove|fs::copy|hard_link|set_permissions|tempfile",
+        words: r"\bFile::create|fs::write|OpenOptions|create_dir|fs::rename|fs::remove|fs::copy|hard_link|set_permissions|tempfile",
         rooms: &["files/"],
         except: &[(
             "download/summary.rs",

@@ -79,7 +79,7 @@ fn a_netrc_file_that_is_wrong_or_open_to_all_says_so() {
         ),
         (
             "user me",
-            "netrc:1: not a netrc file: a word that is none of machine",
+            "netrc:1: not a netrc file: a word other than machine",
         ),
         (
             "machine a login \"b",

@@ -184,7 +184,7 @@ fn the_second_run_in_a_folder_is_refused() {
     wait_until(|| !server.log().is_empty());
     work.run("download", &args(&[]))
         .exits(1)
-        .says(&["another recto-download is at work in this folder"]);
+        .says(&["another recto-download is running in this folder"]);
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn devices_are_written_to_and_never_replaced() {
     work.run("download", &options).exits(1).says(&[
         "/dev/full: cannot be written",
         "No space left on device",
-        "make room on the disk",
+        "free some space on the disk",
     ]);
     work.run("download", &args(&["--failures", "/dev/null"]))
         .exits(0);

@@ -381,7 +381,7 @@ fn a_dry_run_asks_nothing_and_says_what_it_would() {
         &["localizations.json", "images", "--dry-run", "--rate", "2"],
     );
     ran.exits(0)
-        .says(&["nothing was fetched", "1 images declare no size"]);
+        .says(&["nothing was downloaded", "1 images declare no size"]);
     assert!(
         ran.stdout().contains("127.0.0.1\t2\t3-50\t"),
         "{}",

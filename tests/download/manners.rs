@@ -593,7 +593,7 @@ fn a_dry_run_leaves_out_what_is_there() {
     let images = ["a", "b"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
     work.write_json("localizations.json", &set(images.to_vec()));
     let ran = work.run("download", &args(&["--dry-run"]));
-    ran.exits(0).says(&["1 images are there already"]);
+    ran.exits(0).says(&["1 image is there already"]);
     assert!(
         ran.stdout().contains("127.0.0.1\t1\t1-1\t"),
         "{}",

@@ -65,7 +65,7 @@ fn every_box_is_an_image_of_its_own_with_its_boxes_on_it() {
     work.write_json("localizations.json", &set(pages));
     let foreseen = |work: &Workdir| {
         let ran = work.run("download", &args(&[REGIONS, &["--dry-run"]].concat()));
-        ran.exits(0).says(&["nothing was fetched"]);
+        ran.exits(0).says(&["nothing was downloaded"]);
         ran.stdout().lines().nth(1).unwrap_or_default().to_owned()
     };
     let told = foreseen(&work);

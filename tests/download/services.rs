@@ -410,6 +410,6 @@ fn an_answer_larger_than_declared_is_never_cut_to_fit() {
     );
     work.run("download", &args(&[]))
         .exits(3)
-        .says(&["boxes and regions cannot be trusted"]);
+        .says(&["boxes and regions would not fit"]);
     assert!(pictures(&work).is_empty());
 }

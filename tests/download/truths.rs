@@ -148,7 +148,7 @@ fn what_is_encoded_anew_keeps_its_profile_and_what_it_loses_is_told() {
         let lost = "re-encoded: 16 bits per sample were reduced to 8, alpha was dropped";
         assert_eq!(notes.contains(lost), format != "keep", "{format}: {notes}");
         if format != "keep" {
-            ran.says(&["1 images lost alpha or bits beyond 8 a sample"]);
+            ran.says(&["1 image lost alpha or bits beyond 8 per sample"]);
         } else {
             assert_eq!(bytes, deep());
         }

@@ -305,7 +305,7 @@ fn what_cannot_be_used_is_rejected_with_its_reason() {
             &none,
             outline("<svg>"),
             "regions[0].svg",
-            "svg is not well-formed: 1 elements are open",
+            "svg is not well-formed: elements that are not closed: 1",
         ),
         (
             &none,
@@ -329,7 +329,7 @@ fn what_cannot_be_used_is_rejected_with_its_reason() {
             &part,
             on_canvas("xywh=600,0,9,9"),
             "regions[0].fragment",
-            "outside the part of the canvas that an image covers: box 500,-50,9,9, frame 400 x 200",
+            "outside the part of the canvas that the image covers: box 500,-50,9,9, frame 400 x 200",
         ),
         (
             &askew,
@@ -422,7 +422,7 @@ fn boxes_that_reach_out_are_clipped_or_rejected_as_asked() {
     assert_eq!(work.json("report.json")["clipped"], 3);
 
     let (work, ran) = run(observations, &["--outside", "reject"]);
-    ran.exits(3).says(&["left out 3: reaches beyond the image"]);
+    ran.exits(3).says(&["left out 3: extends beyond the image"]);
     assert_eq!(all(&boxes(&work), "id"), ["a4"]);
     assert_eq!(work.json("report.json")["clipped"], 0);
 }
@@ -464,7 +464,7 @@ fn a_chain_of_rules_goes_on_where_one_finds_nothing() {
     let observations = json!([page(json!([plain]))]);
     let (work, ran) = run(observations.clone(), &["--concept-from", "tag"]);
     ran.exits(3)
-        .says(&["left out 2: nothing names a concept; --concept-from constant:NAME does"]);
+        .says(&["left out 2: no class found; --concept-from constant:NAME sets one"]);
     assert_eq!(boxes(&work), [] as [Value; 0]);
 
     let chain = ["--concept-from", "tag", "--concept-from", "constant:thing"];
@@ -601,7 +601,7 @@ fn a_box_belongs_to_the_image_of_its_canvas_that_it_lies_on() {
     );
     // Once, though two images were asked.
     let problem =
-        "outside the part of the canvas that an image covers: box 10,700,20,20, frame 500 x 400";
+        "outside the part of the canvas that the image covers: box 10,700,20,20, frame 500 x 400";
     assert_eq!(
         rejects(&work),
         [["digest.json", "none", "regions[0].fragment", problem]]
@@ -720,7 +720,7 @@ fn no_images_is_an_error_that_publishes_nothing() {
     let (work, ran) = run(json!([]), &[]);
     ran.exits(1).says(&[
         "error: no images: there are no observations in digest.json",
-        "hint: recto-digest tells",
+        "hint: `recto-digest` reports",
     ]);
     assert!(!work.exists("localizations.json"));
     let (work, ran) = run(json!([page_with(json!({"image": {}}), json!([]))]), &[]);

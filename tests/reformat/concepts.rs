@@ -152,7 +152,7 @@ fn ranks_are_written_where_a_format_holds_them() {
     );
     reformat(&work, "yolo", &["--taxonomy"])
         .exits(0)
-        .says(&["yolo holds no ranks"]);
+        .says(&["yolo cannot hold ranks"]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_saved_tree_stands_in_for_the_one_that_localizations_carry() {
         &["--taxonomy", "--taxonomy-file", "tree.json"],
     )
     .exits(0)
-    .says(&["does not know: 1 (`Nanomia bijuga`)"]);
+    .says(&["does not contain: 1 (`Nanomia bijuga`)"]);
     let table = rows(&work, "out/annotations.csv");
     assert_eq!(table[3]["rank:litter"], "trash <&>");
     assert_eq!(table[2]["rank:genus"], "Nanomia", "found by a former name");
@@ -283,7 +283,7 @@ fn an_entry_of_the_remap_holds_below_its_concept_unless_a_nearer_one_does() {
     );
     reformat(&work, "csv", &["--remap", "map.csv"])
         .exits(0)
-        .says(&["occurs nowhere: 4"]);
+        .says(&["that do not occur: 4"]);
     assert_eq!(labels(&work)[0], "Nanomia bijuga");
     reformat(&work, "csv", &["--remap", "map.csv", "--remap-descendants"])
         .exits(0)

@@ -180,7 +180,7 @@ fn voc_holds_names_lists_and_convention() {
     let (work, _) = sample();
     reformat(&work, "voc", &[])
         .exits(0)
-        .says(&["2 images are no JPEG", "no labelmap.txt"]);
+        .says(&["2 images are not JPEG", "no labelmap.txt"]);
     let root = "out/VOCdevkit/VOC2012";
     let xml = work.text(&format!("{root}/Annotations/ms_1__a.xml"));
     assert_eq!(elements(&xml, "name"), AWKWARD);

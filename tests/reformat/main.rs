@@ -39,7 +39,7 @@ fn boxes_are_mapped_from_their_frame_to_the_pixels_of_the_file() {
             [50, 25],
             [4.0, 8.0, 16.0, 4.0],
             ["1", "2", "4", "1"],
-            "not of the declared size",
+            "size differs from the declared one",
         ),
         (
             [100, 100],
@@ -85,7 +85,7 @@ fn turned(width: u32, height: u32, orientation: u8) -> Vec<u8> {
 #[test]
 fn boxes_drawn_on_the_turned_picture_are_turned_back() {
     let cases = [
-        ([50, 100], ["20", "30", "40", "10"], "as EXIF turns it"),
+        ([50, 100], ["20", "30", "40", "10"], "as rotated by EXIF"),
         (
             [100, 50],
             ["10", "20", "10", "40"],
@@ -503,7 +503,7 @@ fn only_what_recto_wrote_is_replaced() {
     .says(&["is a file, a folder is needed"]);
     work.run("reformat", &["localizations.json", "-f", "csv", "-o", "-"])
         .exits(2)
-        .says(&["name a folder"]);
+        .says(&["set the folder"]);
 }
 
 #[test]
@@ -526,7 +526,7 @@ fn a_run_that_fails_or_is_killed_leaves_the_folder_as_it_was() {
     work.write(".out.4194999.part/data", "half");
     reformat(&work, "tf", &[])
         .exits(1)
-        .says(&["images/ms_3/a.tif: cannot be turned into PNG", "hint:"]);
+        .says(&["images/ms_3/a.tif: cannot be converted to PNG", "hint:"]);
     assert!(work.tree("out") == before);
     let hidden = std::fs::read_dir(work.path(".")).unwrap().filter(|entry| {
         entry

@@ -700,11 +700,11 @@ fn the_document_shows_every_key() {
     assert_eq!(server.get(ASKED).status, 200);
     let code = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/src/lib/serve/store/settings.rs"
+        "/src/lib/serve/cache/settings.rs"
     ))
     .unwrap();
     let fields = code
-        .split("pub struct Settings {")
+        .split("pub struct CacheSettings {")
         .nth(1)
         .unwrap()
         .split("\n}")

@@ -107,7 +107,12 @@ fn what_cannot_be_had_is_refused_with_status_and_reason() {
             "no such document",
         ),
         ("GET", "/elsewhere", 404, "nothing is here"),
-        ("POST", "/iiif/3/a/info.json", 405, "POST is not offered"),
+        (
+            "POST",
+            "/iiif/3/a/info.json",
+            405,
+            "POST is not supported here",
+        ),
     ];
     for (method, path, status, says) in cases {
         let got = server.ask(method, path, "");

@@ -421,7 +421,7 @@ fn a_document_that_changes_is_drawn_anew() {
     let gone = server.get("/iiif/3/report%3B3/info.json");
     assert_eq!(gone.status, 404);
     let why = String::from_utf8_lossy(&gone.body).into_owned();
-    assert!(why.contains("it has 2 pages now"), "{why}");
+    assert!(why.contains("the file has only 2 pages now"), "{why}");
     std::fs::remove_file(work.path("papers/report.pdf")).unwrap();
     assert_eq!(server.get(path).status, 404);
 }

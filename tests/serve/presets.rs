@@ -45,7 +45,7 @@ fn presets_lead_to_requests_that_answer_what_they_say() {
         (
             "/iiif/preset/Poster/a",
             404,
-            "there are Facebook, Instagram",
+            "the presets are Facebook, Instagram",
         ),
         ("/iiif/preset/Poster", 404, "no preset is called `Poster`"),
         (

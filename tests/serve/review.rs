@@ -145,7 +145,7 @@ fn corrections_that_make_no_sense_change_nothing() {
             "/review/n",
             json!({"concept": "a", "bbox": [399, 2, 3, 4]}),
             409,
-            "reaches beyond 400 x 200",
+            "extends beyond 400 x 200",
         ),
         (
             "PUT",

@@ -108,7 +108,7 @@ fn a_list_of_something_else_is_an_error_that_says_what_was_expected() {
         ("[]", "no record has `localization`"),
         (
             r#"[{"id": 1}]"#,
-            "is a list, but not of the localizations of m3-download",
+            "is a list, but not of localizations by m3-download",
         ),
         (
             r#"[{"associations": []}]"#,
@@ -150,7 +150,7 @@ fn download_tells_of_records_that_cannot_be_used() {
     let work = Workdir::new();
     work.write_json("localizations.json", &mixed(&server.url("")));
     let words = [
-        "1 of 1 images",
+        "1 of 1 image",
         "left out 1: box is empty",
         "00000003-0000-0000-0000-00000000000a/localization",
         "`recto-reformat` lists the records",
@@ -266,7 +266,7 @@ fn the_digests_of_m3_download_are_read_as_ours() {
         ],
     )
     .exits(3)
-    .says(&["1 box cut at the edge of the image"]);
+    .says(&["1 box clipped to the image"]);
     let images = work.json("localizations.json")["images"].clone();
     let boxes = |image: usize| -> Vec<(String, Value)> {
         let list = images[image]["localizations"].as_array().unwrap().iter();
@@ -334,7 +334,7 @@ fn the_digests_of_m3_download_are_read_as_ours() {
     let strict = ["Nanomia_digest.json", "--mend-boxes", "--outside", "reject"];
     work.run("extract", &strict)
         .exits(3)
-        .says(&["reaches beyond the image"]);
+        .says(&["extends beyond the image"]);
 }
 
 #[test]
@@ -342,10 +342,7 @@ fn a_digest_that_is_a_list_of_something_else_says_what_was_expected() {
     let work = Workdir::new();
     for (text, words) in [
         ("[]", "there are no observations in digest.json"),
-        (
-            "[3]",
-            "is a list, but not of the observations of m3-download",
-        ),
+        ("[3]", "is a list, but not of observations by m3-download"),
         (
             r#"[{"localization": {}}]"#,
             "is a list of localizations, a digest was expected",

@@ -86,7 +86,7 @@ mod tests {
             ),
             (
                 "[]",
-                "x: is a list, but not of the localizations of m3-download: no record has `localization`",
+                "x: is a list, but not of localizations by m3-download: no record has `localization`",
             ),
         ];
         for (text, message) in cases {

@@ -128,7 +128,7 @@ mod tests {
                 .iter()
                 .all(|row| row.at_once > 0 && row.per_second > 0.0),
             Err(error) => {
-                assert!(error.to_string().starts_with("own.csv, row "), "{error}");
+                assert!(error.what().starts_with("own.csv, row "), "{error}");
                 false
             }
         };

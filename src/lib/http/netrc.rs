@@ -296,7 +296,7 @@ mod tests {
             Ok(_) => true,
             Err(error) => {
                 let words = error.to_string();
-                assert!(words.starts_with("my.netrc:"), "{words}");
+                assert!(error.what().starts_with("my.netrc:"), "{words}");
                 // The passwords of the sample.
                 assert!(
                     !words.contains("secret") && !words.contains("\\\"b\\\""),

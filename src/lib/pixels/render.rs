@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 
 use fast_image_resize as fir;
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3, U8x4};
 use image::DynamicImage;
 use rayon::prelude::*;
 
@@ -126,15 +128,41 @@ pub fn scaled(
     let options = fir::ResizeOptions::new()
         .crop(x, y, w, h)
         .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::CatmullRom));
-    let kind = pixel_type(image);
-    let source = fir::images::ImageRef::new(width, height, image.as_bytes(), kind)
-        .map_err(|e| e.to_string())?;
-    let mut scaled = fir::images::Image::new(size[0], size[1], kind);
-    fir::Resizer::new()
-        .resize(&source, &mut scaled, &options)
-        .map_err(|e| e.to_string())?;
-    image_from(size, scaled.into_vec(), kind)
-        .ok_or_else(|| "the scaler returned a wrong number of bytes".into())
+    // `Resizer::resize` would compile every filter for all thirteen pixel types of the library.
+    match image {
+        DynamicImage::ImageLuma8(image) => {
+            let scaled = resized::<U8>(image.as_raw(), [width, height], size, &options)?;
+            image::GrayImage::from_raw(size[0], size[1], scaled).map(Into::into)
+        }
+        DynamicImage::ImageRgb8(image) => {
+            let scaled = resized::<U8x3>(image.as_raw(), [width, height], size, &options)?;
+            image::RgbImage::from_raw(size[0], size[1], scaled).map(Into::into)
+        }
+        other => {
+            let image = other.to_rgba8();
+            let scaled = resized::<U8x4>(image.as_raw(), [width, height], size, &options)?;
+            image::RgbaImage::from_raw(size[0], size[1], scaled).map(Into::into)
+        }
+    }
+    .ok_or_else(|| "the scaler returned a wrong number of bytes".into())
+}
+
+/// Samples of 8 bits, scaled from one size in pixels to another.
+fn resized<P: fir::PixelTrait>(
+    samples: &[u8],
+    [width, height]: [u32; 2],
+    size: [u32; 2],
+    options: &fir::ResizeOptions,
+) -> Result<Vec<u8>, String> {
+    let source = TypedImageRef::<P>::from_buffer(width, height, samples);
+    let source = source.map_err(|e| e.to_string())?;
+    let mut scaled = vec![0; size[0] as usize * size[1] as usize * P::size()];
+    let target = TypedImage::<P>::from_buffer(size[0], size[1], &mut scaled);
+    let mut target = target.map_err(|e| e.to_string())?;
+    let done = fir::Resizer::new().resize_typed(&source, &mut target, options);
+    done.map_err(|e| e.to_string())?;
+    drop(target);
+    Ok(scaled)
 }
 
 /// Colours, rotates and encodes a scaled part.
@@ -205,22 +233,6 @@ pub fn in_eight_bits(image: DynamicImage) -> DynamicImage {
         DynamicImage::ImageLuma16(_) => image.to_luma8().into(),
         other if other.color().has_alpha() => other.to_rgba8().into(),
         other => other.to_rgb8().into(),
-    }
-}
-
-fn pixel_type(image: &DynamicImage) -> fir::PixelType {
-    match image.color().channel_count() {
-        1 => fir::PixelType::U8,
-        3 => fir::PixelType::U8x3,
-        _ => fir::PixelType::U8x4,
-    }
-}
-
-fn image_from([w, h]: [u32; 2], bytes: Vec<u8>, kind: fir::PixelType) -> Option<DynamicImage> {
-    match kind {
-        fir::PixelType::U8 => image::GrayImage::from_raw(w, h, bytes).map(Into::into),
-        fir::PixelType::U8x3 => image::RgbImage::from_raw(w, h, bytes).map(Into::into),
-        _ => image::RgbaImage::from_raw(w, h, bytes).map(Into::into),
     }
 }
 

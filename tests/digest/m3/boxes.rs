@@ -29,9 +29,9 @@ fn malformed() -> Vec<(Value, &'static str)> {
                 102,
                 &format!("{{\"x\":1,\"comment\":\"{}", "x".repeat(1010)),
             ),
-            "link_value was cut off by the database",
+            "link_value was truncated by the database",
         ),
-        (on(103, "[1,2,3,4]"), "link_value is no object"),
+        (on(103, "[1,2,3,4]"), "link_value is not an object"),
         (
             on(104, &with("\"x\":1,\"y\":2,\"width\":3")),
             "height of the box is missing",
@@ -46,7 +46,7 @@ fn malformed() -> Vec<(Value, &'static str)> {
         ),
         (
             on(107, &with("\"x\":\"a\",\"y\":2,\"width\":3,\"height\":4")),
-            "box has a x that is no number",
+            "x of the box is not a number",
         ),
         (
             on(114, &with("\"x\":1.5,\"y\":2,\"width\":3,\"height\":4")),
@@ -60,8 +60,8 @@ fn malformed() -> Vec<(Value, &'static str)> {
             on(116, &with("\"x\":-1,\"y\":2,\"width\":3,\"height\":4")),
             "box begins outside its image, --repair-boxes accepts it",
         ),
-        (on(108, &sized("no uuid")), "image reference is no UUID"),
-        (on(109, &sized(&stranger)), "image reference is not there"),
+        (on(108, &sized("no uuid")), "image reference is not a UUID"),
+        (on(109, &sized(&stranger)), "image reference does not exist"),
         (
             on(110, &sized(&other)),
             "image reference is of another moment",
@@ -81,7 +81,7 @@ fn malformed() -> Vec<(Value, &'static str)> {
         ),
         (
             association(113, "localization-line", "self", "{\"x\":[1,2],\"y\":[1]}"),
-            "x and y differ in number",
+            "x and y have different lengths",
         ),
     ]
 }
@@ -350,7 +350,7 @@ fn filters_compare_and_choose_boxes_too() {
         let ran = digest(&work, &server, &[&["Nanomia"], &args[..]].concat());
         if *pictures == 0 {
             ran.exits(1)
-                .says(&["none of 3 images is kept", conditions[0]]);
+                .says(&["no image is kept of 3 found", conditions[0]]);
             continue;
         }
         ran.exits(0);
@@ -363,7 +363,7 @@ fn filters_compare_and_choose_boxes_too() {
         .exits(2)
         .says(&said);
     let said = [
-        "holds for none: there is no `box.certainty`, but",
+        "does not hold for any image: there is no `box.certainty`; there are",
         "box.confidence",
     ];
     digest(&work, &server, &["Nanomia", "--where", "box.certainty>1"])

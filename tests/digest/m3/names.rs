@@ -155,7 +155,7 @@ fn without_a_knowledge_base_names_are_searched_as_typed() {
     };
     run(&["Nanomia"])
         .exits(0)
-        .says(&["no knowledge base", "--kb URL"]);
+        .says(&["without a knowledge base", "--kb URL"]);
     assert_eq!(labels(&work), ["Nanomia"]);
     assert!(work.json("digest.json").get("taxonomy").is_none());
     run(&["nanomia"])

@@ -143,7 +143,7 @@ fn a_service_that_gives_one_page_for_ever_is_found_out() {
     let work = Workdir::new();
     digest(&work, &server, &["Nanomia", "--page-size", "2"])
         .exits(3)
-        .says(&["the service counts 5 of \"Nanomia\" and gives 2"]);
+        .says(&["the service reports 5 of \"Nanomia\" and returns 2"]);
     assert_eq!(labels(&work).len(), 2);
 }
 

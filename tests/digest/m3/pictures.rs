@@ -112,7 +112,7 @@ fn an_overlay_is_taken_only_when_asked_for_and_alone() {
     .start();
     digest(&work, &alone, &["Nanomia"])
         .exits(3)
-        .says(&["image has words burnt in, --overlays takes it"]);
+        .says(&["image has burnt-in text, --overlays accepts it"]);
     assert_eq!(account(&work), [1, 0, 1]);
     digest(&work, &alone, &["Nanomia", "--overlays"]).exits(0);
     assert_eq!(account(&work), [2, 0, 0]);
@@ -148,7 +148,7 @@ fn boxes_drawn_on_video_are_put_on_the_picture_of_their_size() {
         assert_eq!(account(&work), wanted, "{width} {known}");
         if wanted[2] > 0 {
             ran.exits(3)
-                .says(&["no image of its moment is of the size of the video"]);
+                .says(&["no image of its moment has the size of the video"]);
         }
     }
 }

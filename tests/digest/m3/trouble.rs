@@ -57,11 +57,8 @@ fn a_configuration_that_is_no_use_is_named() {
             "[m3]\nanno=%(site)s/anno\n",
             "bad.ini: [m3] `anno`: `site`, which it refers to, is not set",
         ),
-        ("[m3]\n", "bad.ini: [m3] has neither `site` nor `anno`"),
-        (
-            "[m3]\nanno=lab/anno\n",
-            "`anno` in bad.ini is no web address",
-        ),
+        ("[m3]\n", "bad.ini: [m3] sets neither `site` nor `anno`"),
+        ("[m3]\nanno=lab/anno\n", "`anno` in bad.ini is not a URL"),
     ];
     for (text, said) in cases {
         work.write("bad.ini", text);
@@ -250,11 +247,11 @@ fn names_that_are_known_and_have_no_boxes_say_so() {
     let server = lab(vec![bare]).start();
     let work = Workdir::new();
     digest(&work, &server, &["Nanomia"]).exits(1).says(&[
-        "no image in what was read",
+        "no images found",
         "1 observation",
         "--unboxed",
     ]);
     digest(&work, &server, &["Apolemia"])
         .exits(1)
-        .says(&["no image in what was read"]);
+        .says(&["no images found"]);
 }

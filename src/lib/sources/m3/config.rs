@@ -363,7 +363,7 @@ mod tests {
             (
                 "c.toml",
                 "[m3]\nanno = 3\n",
-                "c.toml: [m3] `anno` is of type integer, an address in quotes is needed",
+                "c.toml: [m3] `anno` is of type integer, a URL in quotes is needed",
             ),
             (
                 "c.ini",
@@ -374,7 +374,7 @@ mod tests {
             (
                 "c.ini",
                 "[m3]\nkb=http://a\n",
-                "c.ini: [m3] has neither `site` nor `anno`",
+                "c.ini: [m3] sets neither `site` nor `anno`",
             ),
             ("c.ini", "[m3]\nsite\n", "c.ini:2: `site` is not a setting"),
             (

@@ -363,7 +363,7 @@ mod tests {
             (
                 "localization-line",
                 "{\"x\":[1,2],\"y\":[1]}",
-                "x and y differ in number: 2 and 1",
+                "x and y have different lengths: 2 and 1",
             ),
             (
                 "localization-line",
