@@ -37,7 +37,7 @@ need_commands() {
 install_packages() {
   [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || return 0
   # RUNLEVEL=1: no service is started.
-  { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } \
+  { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq "$@"; } \
     >/dev/null 2>&1 || :
 }
 

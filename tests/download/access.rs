@@ -83,7 +83,7 @@ fn a_netrc_file_that_is_wrong_or_open_to_all_says_so() {
         ),
         (
             "machine a login \"b",
-            "netrc:1: not a netrc file: a quote has no end on its line",
+            "netrc:1: not a netrc file: a quote does not end on its line",
         ),
     ];
     for (text, wanted) in cases {
@@ -100,7 +100,7 @@ fn a_netrc_file_that_is_wrong_or_open_to_all_says_so() {
     work.write("netrc", "machine 127.0.0.1 login me password \"a b\"");
     use std::os::unix::fs::PermissionsExt;
     let mode = |bits| std::fs::Permissions::from_mode(bits);
-    let warning = "netrc: others can read the passwords in it";
+    let warning = "netrc: other users can read the passwords in it";
     for (bits, warns) in [(0o644, true), (0o600, false)] {
         std::fs::set_permissions(work.path("netrc"), mode(bits)).unwrap();
         let ran = work.run("download", &args(&["--netrc=netrc", "-o"]));

@@ -320,18 +320,21 @@ fn the_pace_is_kept_and_jobs_bound_what_is_under_way() {
     let work = Workdir::new();
     let images = (0..5).map(|i| plain(&format!("i{i}"), server.url(&format!("/i{i}"))));
     work.write_json("localizations.json", &set(images.collect()));
-    waits_for_its_turn(&work, &["--rate", "0.01"]);
+    waits_for_its_turn(&work, &server, &["--rate", "0.01"]);
     assert_eq!(server.log().len(), 1, "the second is due in 100 s");
 }
 
 /// Runs until the host is waited for because of its pace, and ends the run then. How long it is waited for is tested
 /// with a clock of the test's own, in `src/lib/http`.
-fn waits_for_its_turn(work: &Workdir, more: &[&str]) {
+fn waits_for_its_turn(work: &Workdir, server: &Server, more: &[&str]) {
     let call = ["localizations.json", "images", "--progress", "json"];
     let events = std::fs::File::create(work.path("events.jsonl")).unwrap();
     let mut command = work.command("download", &[&call, more].concat());
     let _running = Running(command.stderr(events).spawn().unwrap());
-    wait_until(|| work.text("events.jsonl").contains("\"why\":\"pace\""));
+    wait_until(|| {
+        let is_waiting = work.text("events.jsonl").contains("\"why\":\"pace\"");
+        is_waiting && !server.log().is_empty()
+    });
 }
 
 #[test]
@@ -381,7 +384,7 @@ fn a_dry_run_asks_nothing_and_says_what_it_would() {
         &["localizations.json", "images", "--dry-run", "--rate", "2"],
     );
     ran.exits(0)
-        .says(&["nothing was downloaded", "1 images declare no size"]);
+        .says(&["nothing was downloaded", "1 image declares no size"]);
     assert!(
         ran.stdout().contains("127.0.0.1\t2\t3-50\t"),
         "{}",

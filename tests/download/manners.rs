@@ -338,7 +338,7 @@ fn the_users_table_of_archives_sets_the_pace() {
     work.write_json("localizations.json", &set(images.to_vec()));
     let table = "host,at_once,per_second,why\n127.0.0.1,1,0.01,agreed\n";
     work.write("archives.csv", table);
-    waits_for_its_turn(&work, &["--archives", "archives.csv"]);
+    waits_for_its_turn(&work, &server, &["--archives", "archives.csv"]);
     assert_eq!(server.log().len(), 1, "the second is due in 100 s");
     work.write("archives.csv", "host,pace\nx,1\n");
     let ran = work.run("download", &args(&["--archives", "archives.csv", "-o"]));

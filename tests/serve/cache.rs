@@ -282,11 +282,13 @@ fn answers_expire() {
     let server = start(&work);
     server.get(ASKED);
     server.stop();
-    // Made an hour earlier: the time stands behind the mark of the format.
+    // Made an hour earlier: the time stands behind the mark of the format, and a checksum closes the header.
     let path = &entries(&work)[0];
     let mut entry = std::fs::read(path).unwrap();
     let made = u64::from_le_bytes(entry[8..16].try_into().unwrap());
     entry[8..16].copy_from_slice(&(made - 3600).to_le_bytes());
+    let checksum = crc32c::crc32c(&entry[..60]);
+    entry[60..64].copy_from_slice(&checksum.to_le_bytes());
     std::fs::write(path, entry).unwrap();
     let server = start(&work);
     server.get(ASKED);

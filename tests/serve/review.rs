@@ -154,7 +154,7 @@ fn corrections_that_make_no_sense_change_nothing() {
             409,
             "there is no box `none`",
         ),
-        ("DELETE", "/review/n", json!({}), 409, "no box is called"),
+        ("DELETE", "/review/n", json!({}), 409, "there is no box `"),
         ("PATCH", "/review/n", good.clone(), 405, "PUT"),
         (
             "POST",

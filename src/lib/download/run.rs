@@ -104,7 +104,7 @@ struct Active<'a> {
 enum Event<'a> {
     Signal(&'static str),
     Tick,
-    Ended(&'a LocalizedImage, Result<Finished, http::Error>),
+    Ended(&'a LocalizedImage, Box<Result<Finished, http::Error>>),
     /// All images have ended, or the time for them after a signal.
     Over,
 }
@@ -160,7 +160,7 @@ impl Active<'_> {
                 signal = signals.next(), if grace.is_none() => Event::Signal(signal),
                 _ = ticks.tick() => Event::Tick,
                 () = end_of(&mut grace) => Event::Over,
-                next = ended.next() => next.map_or(Event::Over, |(image, of)| Event::Ended(image, of)),
+                next = ended.next() => next.map_or(Event::Over, |(image, of)| Event::Ended(image, Box::new(of))),
             };
             match event {
                 Event::Signal(signal) => {
@@ -174,7 +174,7 @@ impl Active<'_> {
                 Event::Tick => reporter.tick(self.client.elapsed(), &self.progress()),
                 Event::Ended(image, outcome) => {
                     reporter.event(|| event_of(image, &outcome));
-                    if !self.take(image, outcome) {
+                    if !self.take(image, *outcome) {
                         break;
                     }
                 }

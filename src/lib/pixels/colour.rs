@@ -83,7 +83,7 @@ impl ToSrgb {
     }
 
     /// Converts CMYK pixels, with 255 for full ink, to RGB.
-    pub fn from_cmyk(&self, inks: &[u8]) -> Option<Vec<u8>> {
+    pub fn cmyk_to_rgb(&self, inks: &[u8]) -> Option<Vec<u8>> {
         transformed(&self.opaque, inks, inks.len() / 4 * 3)
     }
 

@@ -99,7 +99,7 @@ fn assembled(
         (3, true) => image::RgbaImage::from_raw(w, h, samples).map(Into::into),
         (4, false) => {
             let way = way.filter(|way| way.is_cmyk());
-            let rgb = way.and_then(|way| way.from_cmyk(&samples));
+            let rgb = way.and_then(|way| way.cmyk_to_rgb(&samples));
             let rgb = rgb.unwrap_or_else(|| cmyk_to_rgb(&samples));
             image::RgbImage::from_raw(w, h, rgb).map(Into::into)
         }

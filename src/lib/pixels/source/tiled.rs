@@ -99,7 +99,7 @@ impl TiledSource {
     ) -> Result<DynamicImage, String> {
         let inks = |inks: &[u8]| {
             let way = self.to_srgb.as_ref().filter(|way| way.is_cmyk());
-            let made = way.and_then(|way| way.from_cmyk(inks));
+            let made = way.and_then(|way| way.cmyk_to_rgb(inks));
             made.unwrap_or_else(|| cmyk_to_rgb(inks))
         };
         level.region(region, &inks)

@@ -93,6 +93,6 @@ fn inked(bytes: &[u8], header: &Header, most_pixels: u64, way: &ToSrgb) -> Optio
     for ink in &mut inks {
         *ink = 255 - *ink;
     }
-    let rgb = way.from_cmyk(&inks)?;
+    let rgb = way.cmyk_to_rgb(&inks)?;
     image::RgbImage::from_raw(header.width, header.height, rgb).map(Into::into)
 }
