@@ -130,7 +130,7 @@ def matrix(stitch, work):
         tiff = work / "joined.tif"
         done = join(stitch, folder, tiff, size, tile)
         if mode == "CMYK":
-            assert done.returncode and "four colours" in done.stderr, f"{name}: {done.stderr}"
+            assert done.returncode and "four components" in done.stderr, f"{name}: {done.stderr}"
         else:
             assert done.returncode == 0, f"{name}: {done.stderr}"
             judge_tiff(name, tiff, folder, size, tile, work)
@@ -201,7 +201,7 @@ def tiff_cases(stitch, work):
 def refusals(stitch, work):
     folder = work / "tiles"
     cases = [
-        ((1000, 1000), {"subsampling": 2}, "no multiple of 16"),
+        ((1000, 1000), {"subsampling": 2}, "not a multiple of 16"),
         ((1000, 1000), {"subsampling": 0}, None),
     ]
     for tile, options, words in cases:
