@@ -4,7 +4,7 @@ use std::path::Path;
 
 use peak_alloc::PeakAlloc;
 use recto::pixels;
-use recto::pixels::source::{self, Source};
+use recto::pixels::source::{self, ImageSource};
 use recto_testkit::mutation::{self, Random};
 use recto_testkit::samples;
 
@@ -29,8 +29,8 @@ fn is_read(bytes: &[u8], path: &Path) -> bool {
     ALLOCATED.reset_peak_usage();
     told(pixels::measure_bytes(bytes));
     told(pixels::decode(bytes, MOST_PIXELS));
-    told(source::look(path));
-    let is_read = told(Source::open(path, MOST_PIXELS)).is_some_and(|source| {
+    told(source::inspect(path));
+    let is_read = told(ImageSource::open(path, MOST_PIXELS)).is_some_and(|source| {
         let [width, height] = source.size();
         let corner = [0, 0, width.min(20), height.min(20)];
         told(source.region(corner)).is_some()

@@ -296,7 +296,8 @@ fn the_same_file_under_two_groups_stays_together() {
         work.write(&format!("images/{to}.png"), bytes);
     }
     let ran = reformat(&work, "csv", &["--split", "train=0.5,test=0.5"]);
-    ran.exits(0).says(&["3 groups share files with others"]);
+    ran.exits(0)
+        .says(&["3 groups share files with other groups"]);
     let rows = rows(&work, "out/annotations.csv");
     let splits: Vec<&str> = rows
         .iter()

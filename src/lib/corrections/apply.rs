@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::correction::{Change, Correction, Shape};
+use super::correction::{Change, CorrectedBox, Correction};
 use super::review_file::LocatedCorrection;
 use crate::contracts::canvas::{annotation_of, id_on_image, is_same_canvas};
 use crate::contracts::{Localization, LocalizedImage};
@@ -129,7 +129,7 @@ fn find(correction: &Correction, image: &LocalizedImage) -> Result<Option<usize>
     }
 }
 
-fn fits(shape: &Shape, size: Option<[f64; 2]>) -> Result<(), String> {
+fn fits(shape: &CorrectedBox, size: Option<[f64; 2]>) -> Result<(), String> {
     let b = &shape.bbox;
     let [width, height] = size.unwrap_or([f64::INFINITY; 2]);
     let inside = b.x >= 0.0 && b.y >= 0.0 && b.right() <= width && b.bottom() <= height;
@@ -141,7 +141,7 @@ fn fits(shape: &Shape, size: Option<[f64; 2]>) -> Result<(), String> {
 
 fn create(
     image: &mut LocalizedImage,
-    shape: &Shape,
+    shape: &CorrectedBox,
     correction: &Correction,
     is_shared: bool,
 ) -> String {
@@ -173,7 +173,7 @@ fn create(
     id
 }
 
-fn update(held: &mut Localization, shape: &Shape, correction: &Correction) -> String {
+fn update(held: &mut Localization, shape: &CorrectedBox, correction: &Correction) -> String {
     // Tags hold the class too: those of the old class no longer apply.
     held.attributes.remove("tags");
     let when = json!(correction.when);
@@ -304,7 +304,7 @@ mod tests {
                 in_pixels: held,
                 ..LocalizedImage::default()
             };
-            let shape = Shape {
+            let shape = CorrectedBox {
                 frame: shown,
                 ..drawn(None)
             };
@@ -319,7 +319,7 @@ mod tests {
     fn what_was_drawn_in_another_size_is_brought_to_that_of_the_image() {
         let frame = |w, h| Some(Frame::try_from([w, h]).unwrap());
         let of = |frame| {
-            let shape = Shape {
+            let shape = CorrectedBox {
                 frame,
                 ..drawn(Some(vec![[1.0, 2.5], [4.0, 2.5], [4.0, 6.5]]))
             };

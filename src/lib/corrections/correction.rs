@@ -25,16 +25,16 @@ pub struct Correction {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// It is new.
-    Create(Shape),
+    Create(CorrectedBox),
     /// It changes to this.
-    Update(Shape),
+    Update(CorrectedBox),
     /// It is removed.
     Delete,
 }
 
 /// Class and position of a box.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shape {
+pub struct CorrectedBox {
     /// The class.
     pub class: String,
     /// The box, in units of `frame`, or of the frame of the image where that is none.
@@ -45,12 +45,12 @@ pub struct Shape {
     pub frame: Option<Frame>,
 }
 
-impl Shape {
+impl CorrectedBox {
     /// The same in units of the image's frame, whose aspect ratio has to be the same.
     ///
     /// # Errors
     /// The aspect ratios differ.
-    pub(super) fn in_frame(&self, size: Option<[f64; 2]>) -> Result<Shape, String> {
+    pub(super) fn in_frame(&self, size: Option<[f64; 2]>) -> Result<CorrectedBox, String> {
         let (Some(from), Some([width, height])) = (self.frame, size) else {
             return Ok(self.clone());
         };
@@ -66,7 +66,7 @@ impl Shape {
         }
         let (sx, sy) = (to.width / from.width, to.height / from.height);
         let polygon = self.polygon.as_ref();
-        Ok(Shape {
+        Ok(CorrectedBox {
             class: self.class.clone(),
             bbox: self.bbox.scale(sx, sy),
             polygon: polygon.map(|polygon| polygon.map(|[x, y]| [x * sx, y * sy])),
@@ -102,7 +102,7 @@ impl From<&Correction> for Review {
     }
 }
 
-fn selector(shape: &Shape) -> Selector {
+fn selector(shape: &CorrectedBox) -> Selector {
     let b = &shape.bbox;
     match &shape.polygon {
         Some(polygon) => Selector {
@@ -137,7 +137,7 @@ impl TryFrom<&Review> for Correction {
     }
 }
 
-fn shape(annotation: &Reviewed) -> Result<Shape, String> {
+fn shape(annotation: &Reviewed) -> Result<CorrectedBox, String> {
     let tag = annotation.body.first().ok_or("the tag is missing")?;
     let target = annotation
         .target
@@ -156,7 +156,7 @@ fn shape(annotation: &Reviewed) -> Result<Shape, String> {
         ..Region::default()
     };
     match selectors::select(&region, None::<Frame>) {
-        Ok(Selection::Part(shape)) => Ok(Shape {
+        Ok(Selection::Part(shape)) => Ok(CorrectedBox {
             class: class_name(&tag.value)?,
             bbox: shape.bbox,
             polygon: shape.polygon.filter(|_| is_outline),
@@ -182,8 +182,8 @@ pub fn class_name(given: &str) -> Result<String, String> {
 pub(super) mod tests {
     use super::*;
 
-    pub fn drawn(polygon: Option<Vec<[f64; 2]>>) -> Shape {
-        Shape {
+    pub fn drawn(polygon: Option<Vec<[f64; 2]>>) -> CorrectedBox {
+        CorrectedBox {
             class: "bet".into(),
             bbox: BBox::try_from([1.0, 2.5, 3.0, 4.0]).unwrap(),
             polygon: polygon.map(|points| points.try_into().unwrap()),

@@ -9,5 +9,5 @@ mod correction;
 mod review_file;
 
 pub use apply::{Correctable, ImageIndex, apply, apply_all};
-pub use correction::{Change, Correction, Shape, class_name};
+pub use correction::{Change, CorrectedBox, Correction, class_name};
 pub use review_file::{LocatedCorrection, from_digest, line, new_id, read, read_files, read_line};

@@ -9,7 +9,7 @@ use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Client, Kind, Response};
 use crate::progress::Progress;
-use crate::sources::{Answer, Failure, Request, is_url};
+use crate::sources::{Answer, DocumentRequest, FetchFailure, is_url};
 
 /// Reads documents, wherever they are.
 pub struct Fetcher {
@@ -69,7 +69,10 @@ impl Fetcher {
     ///
     /// # Errors
     /// The cache cannot be written: then no document can be read any more.
-    pub async fn read(&self, request: Request) -> Result<Result<Answer, Failure>, Error> {
+    pub async fn read(
+        &self,
+        request: DocumentRequest,
+    ) -> Result<Result<Answer, FetchFailure>, Error> {
         let location = request.location.trim();
         let had = match is_url(location) {
             true => self.fetch(location, request.body.as_deref()).await?,
@@ -88,7 +91,7 @@ impl Fetcher {
         &self,
         url: &str,
         body: Option<&str>,
-    ) -> Result<Result<(String, Vec<u8>), Failure>, Error> {
+    ) -> Result<Result<(String, Vec<u8>), FetchFailure>, Error> {
         let name = name(url, body);
         let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
@@ -203,19 +206,19 @@ fn name(url: &str, body: Option<&str>) -> String {
     }
 }
 
-fn failure(problem: impl Into<String>) -> Failure {
-    Failure {
+fn failure(problem: impl Into<String>) -> FetchFailure {
+    FetchFailure {
         problem: problem.into(),
-        ..Failure::default()
+        ..FetchFailure::default()
     }
 }
 
-fn http_failure(trouble: &http::Error) -> Failure {
+fn http_failure(trouble: &http::Error) -> FetchFailure {
     let problem = match trouble.attempts {
         0 | 1 => trouble.message.clone(),
         n => format!("{}, {n} attempts", trouble.message),
     };
-    Failure {
+    FetchFailure {
         status: trouble.status,
         problem,
         is_of_service: matches!(

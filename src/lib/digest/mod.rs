@@ -75,15 +75,14 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.counts.extend(counts);
     summary.counts.insert("documents".into(), harvest.documents);
     let join = join::join(harvest.observations, harvest.annotations, &harvest.names);
-    let folded = [
-        (
-            harvest.duplicates,
-            "images listed more than once on their canvas",
-        ),
-        (join.folded, "annotations met more than once"),
+    let repeated = [
+        (harvest.duplicates, "duplicate image", "duplicate images"),
+        (join.folded, "duplicate annotation", "duplicate annotations"),
     ];
-    for (n, what) in folded.iter().filter(|(n, _)| *n > 0) {
-        summary.notes.push(format!("{n} {what}: merged"));
+    for (n, one, many) in repeated.into_iter().filter(|(n, ..)| *n > 0) {
+        summary
+            .notes
+            .push(format!("{} merged", counted(n, one, many)));
     }
     summary.count("duplicates", harvest.duplicates + join.folded);
     summary.rejects = harvest.rejects;
@@ -136,10 +135,8 @@ fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
         summary.count("boxes_filtered", selected.boxes_filtered);
     }
     if filter.is_about_boxes() {
-        summary.notes.push(format!(
-            "{} boxes left out by --where",
-            selected.boxes_filtered
-        ));
+        let boxes = counted(selected.boxes_filtered, "box", "boxes");
+        summary.notes.push(format!("{boxes} left out by --where"));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::filter::{self, Filter};
 use crate::contracts::Observation;
 use crate::error::Error;
-use crate::summary::{Reject, Summary};
+use crate::summary::{Reject, Summary, counted};
 
 /// The error for a run that would write no images: names the likely reason and what helps.
 pub fn error(filter: &Filter, seen: &[Observation], summary: &Summary) -> Error {
@@ -14,8 +14,8 @@ pub fn error(filter: &Filter, seen: &[Observation], summary: &Summary) -> Error 
             .map(|(label, n)| format!("{label} ({n})"))
             .collect();
         let error = Error::new(format!(
-            "no image is kept of {} found: {}",
-            seen.len(),
+            "no image is kept of {}: {}",
+            counted(seen.len() as u64, "image found", "images found"),
             filter.blame(seen)
         ));
         return match labels.is_empty() {

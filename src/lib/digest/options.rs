@@ -139,7 +139,7 @@ impl Options {
     }
 
     /// The URLs of the services of m3: from the command line, else from the configuration file.
-    fn services(&self) -> Result<config::Services, Error> {
+    fn services(&self) -> Result<config::ServiceUrls, Error> {
         let named = self.m3.config.clone();
         let default_file = || {
             let path = PathBuf::from(config::DEFAULT_FILE);

@@ -9,7 +9,7 @@ use super::filter::Filter;
 use crate::contracts::Observation;
 use crate::error::Error;
 use crate::sources::{
-    ANNOTATIONS, Answer, Failure, Found, ImageName, Placed, Request, Source, TreeNode,
+    ANNOTATIONS, Answer, DocumentRequest, FetchFailure, Found, ImageName, Placed, Source, TreeNode,
 };
 use crate::summary::Reject;
 
@@ -20,7 +20,7 @@ pub struct Worklist<'a> {
     limit: usize,
     nodes: Vec<Document>,
     numbers: HashMap<String, usize>,
-    roots: Vec<(usize, Request)>,
+    roots: Vec<(usize, DocumentRequest)>,
     /// Position in the tree of discovery → document: those named first are fetched first.
     ready: BTreeMap<Vec<u32>, usize>,
     is_full: bool,
@@ -28,10 +28,10 @@ pub struct Worklist<'a> {
 }
 
 struct Document {
-    request: Request,
+    request: DocumentRequest,
     place: Vec<u32>,
     outcome: Option<Outcome>,
-    next: Vec<(usize, Request)>,
+    next: Vec<(usize, DocumentRequest)>,
 }
 
 enum Outcome {
@@ -82,7 +82,7 @@ impl<'a> Worklist<'a> {
     }
 
     /// The next document to fetch.
-    pub fn take_next(&mut self) -> Option<(usize, Request)> {
+    pub fn take_next(&mut self) -> Option<(usize, DocumentRequest)> {
         let (_, number) = self.ready.pop_first()?;
         Some((number, self.nodes[number].request.clone()))
     }
@@ -91,7 +91,11 @@ impl<'a> Worklist<'a> {
     ///
     /// # Errors
     /// The source cannot continue without it.
-    pub fn take(&mut self, number: usize, answer: Result<Answer, Failure>) -> Result<(), Error> {
+    pub fn take(
+        &mut self,
+        number: usize,
+        answer: Result<Answer, FetchFailure>,
+    ) -> Result<(), Error> {
         self.read += 1;
         let found = match &answer {
             Ok(answer) => Some(self.source.read(answer)?),
@@ -153,7 +157,11 @@ impl<'a> Worklist<'a> {
     }
 
     /// Adds documents, each once; new ones become ready to be fetched.
-    fn add(&mut self, requests: Vec<Request>, parent: &[u32]) -> Vec<(usize, Request)> {
+    fn add(
+        &mut self,
+        requests: Vec<DocumentRequest>,
+        parent: &[u32],
+    ) -> Vec<(usize, DocumentRequest)> {
         let mut named = Vec::new();
         for (at, request) in requests.into_iter().enumerate() {
             let new = self.nodes.len();
@@ -223,7 +231,7 @@ impl<'a> Worklist<'a> {
         let mut visited = HashSet::new();
         let mut seen = HashSet::new();
         let mut kept = 0;
-        let mut stack: Vec<&(usize, Request)> = self.roots.iter().rev().collect();
+        let mut stack: Vec<&(usize, DocumentRequest)> = self.roots.iter().rev().collect();
         while let Some((number, request)) = stack.pop() {
             let about_annotations = is_about_annotations(request);
             if (walk.is_full && !about_annotations) || !visited.insert(*number) {
@@ -255,17 +263,17 @@ impl<'a> Worklist<'a> {
 
 #[derive(Default)]
 struct Walk {
-    documents: Vec<(usize, Request)>,
+    documents: Vec<(usize, DocumentRequest)>,
     awaited: Vec<usize>,
     is_full: bool,
 }
 
-fn is_about_annotations(request: &Request) -> bool {
+fn is_about_annotations(request: &DocumentRequest) -> bool {
     request.is_for(ANNOTATIONS)
 }
 
 /// What a document holds, with the manifest that led to it recorded in its annotations.
-fn placed_by(mut found: Found, request: &Request) -> Found {
+fn placed_by(mut found: Found, request: &DocumentRequest) -> Found {
     let manifest = request
         .from
         .as_ref()
@@ -306,7 +314,7 @@ fn same(o: &Observation) -> String {
     )
 }
 
-fn reject(request: &Request, problem: &str) -> Reject {
+fn reject(request: &DocumentRequest, problem: &str) -> Reject {
     match &request.from {
         None => Reject::new("command line", &request.location, "location", problem),
         Some(from) => Reject::new(&from.document, &request.location, from.role, problem),
@@ -314,7 +322,7 @@ fn reject(request: &Request, problem: &str) -> Reject {
 }
 
 /// The same text for requests of the same document.
-fn identity(request: &Request) -> String {
+fn identity(request: &DocumentRequest) -> String {
     let body = request.body.as_deref().unwrap_or_default();
     format!("{}\n{body}\n{}", key(&request.location), request.memo)
 }
@@ -371,10 +379,10 @@ mod tests {
         fn name(&self) -> &'static str {
             "words"
         }
-        fn first(&self) -> Vec<Request> {
-            vec![Request {
+        fn first(&self) -> Vec<DocumentRequest> {
+            vec![DocumentRequest {
                 location: "root".into(),
-                ..Request::default()
+                ..DocumentRequest::default()
             }]
         }
         fn expects(&self) -> &'static str {
@@ -395,7 +403,7 @@ mod tests {
                         },
                         ..Observation::default()
                     }),
-                    None => found.next.push(Request {
+                    None => found.next.push(DocumentRequest {
                         location: word.into(),
                         from: Some(Referrer {
                             document: answer.url.clone(),
@@ -403,7 +411,7 @@ mod tests {
                             manifest: None,
                             canvas: None,
                         }),
-                        ..Request::default()
+                        ..DocumentRequest::default()
                     }),
                 }
             }
@@ -430,9 +438,9 @@ mod tests {
                 bytes: (*text).into(),
                 request: request.clone(),
             });
-            let failure = Failure {
+            let failure = FetchFailure {
                 problem: "not there: 404".into(),
-                ..Failure::default()
+                ..FetchFailure::default()
             };
             work.take(number, answer.ok_or(failure)).unwrap();
         }

@@ -13,7 +13,7 @@ use crate::files::{self, Part};
 use crate::http::Error;
 use crate::jpeg::WriteError;
 use crate::pixels::row_writers::{Decoded, Encoding, Rows, Shrunk, write};
-use crate::pixels::{self, Header, Sound};
+use crate::pixels::{self, Header, VerifiedFile};
 
 /// The largest image decoded in memory to be re-encoded, in pixels.
 const MAX_PIXELS: u64 = 400_000_000;
@@ -37,7 +37,7 @@ pub async fn re_encode(
     size: [u32; 2],
     encoding: Encoding,
     path: PathBuf,
-) -> Result<Sound, Error> {
+) -> Result<VerifiedFile, Error> {
     let part = part.clone();
     encode(path, move |to| {
         let bytes = part.read().map_err(std::io::Error::other)?;
@@ -60,7 +60,7 @@ pub async fn decode_and_encode(
     size: [u32; 2],
     encoding: Encoding,
     path: PathBuf,
-) -> Result<Sound, Error> {
+) -> Result<VerifiedFile, Error> {
     encode(path, move |to| {
         write_sized(Mosaic::new(&store)?, size, encoding, to)
     })
@@ -76,7 +76,7 @@ pub async fn join(
     store: Arc<RegionStore>,
     may_be_tiff: bool,
     path: PathBuf,
-) -> Result<Result<(Joined, Sound), String>, Error> {
+) -> Result<Result<(Joined, VerifiedFile), String>, Error> {
     blocking(move || {
         let mut refusal = None;
         let mut how = Joined::Jpeg;
@@ -104,7 +104,7 @@ pub async fn join(
 async fn encode(
     path: PathBuf,
     write: impl FnOnce(&mut BufWriter<Watched>) -> std::io::Result<()> + Send + 'static,
-) -> Result<Sound, Error> {
+) -> Result<VerifiedFile, Error> {
     blocking(move || written_to(&path, write).and_then(|()| measure_written(&path))).await
 }
 
@@ -163,12 +163,12 @@ impl Seek for Watched {
 }
 
 /// What was written. It was made here, so its pixels need no verification.
-fn measure_written(path: &Path) -> Result<Sound, Error> {
+fn measure_written(path: &Path) -> Result<VerifiedFile, Error> {
     let header = pixels::measure(path).map_err(|e| Error::disk(e.to_string()))?;
     let disk = |e: std::io::Error| Error::disk(e.to_string());
     let mut file = File::open(path).map_err(disk)?;
     let (sha256, bytes) = files::sha256(&mut file).map_err(disk)?;
-    Ok(Sound {
+    Ok(VerifiedFile {
         header,
         bytes,
         sha256,

@@ -17,7 +17,7 @@ use crate::contracts::{Download, LocalizedImage, Service};
 use crate::files::Part;
 use crate::http::{Error, Request, RequestLog, SavedResponse};
 use crate::pixels::row_writers::{Encoding, JPEG_LONGEST};
-use crate::pixels::{Header, Sound};
+use crate::pixels::{Header, VerifiedFile};
 use crate::progress::RegionCounter;
 
 /// The largest answer accepted, in bytes.
@@ -186,7 +186,7 @@ impl<'a> Journey<'a> {
     }
 
     /// Gives an answer its final name where it is what is wanted.
-    fn keeper(&self) -> impl FnOnce(&Sound) -> Result<(), Error> + Send + use<> {
+    fn keeper(&self) -> impl FnOnce(&VerifiedFile) -> Result<(), Error> + Send + use<> {
         let (output, part) = (self.to.output, self.part.clone());
         let (folder, stem) = (self.to.folder.path.clone(), names::stem(self.image));
         move |sound| match re_encoding(&output, &sound.header) {
@@ -286,7 +286,7 @@ impl<'a> Journey<'a> {
         &self,
         method: &str,
         part: Part,
-        sound: Sound,
+        sound: VerifiedFile,
         store: Arc<RegionStore>,
         notes: Vec<String>,
     ) -> Ready {
@@ -331,7 +331,7 @@ impl<'a> Journey<'a> {
         &self,
         method: &str,
         uri: &str,
-        sound: &Sound,
+        sound: &VerifiedFile,
         regions: u32,
         notes: Vec<String>,
     ) -> Download {
@@ -412,7 +412,7 @@ fn re_encoding(output: &OutputOptions, header: &Header) -> Option<(Encoding, [u3
 }
 
 /// Whether a file is the one that the source declares.
-fn check_sha256(sound: &Sound, declared: Option<&str>) -> Result<(), Error> {
+fn check_sha256(sound: &VerifiedFile, declared: Option<&str>) -> Result<(), Error> {
     match declared.filter(|sha256| !sha256.eq_ignore_ascii_case(&sound.sha256)) {
         None => Ok(()),
         Some(declared) => Err(Error::checksum(format!(
@@ -423,6 +423,6 @@ fn check_sha256(sound: &Sound, declared: Option<&str>) -> Result<(), Error> {
 }
 
 /// The path of an image in the output folder.
-fn path_of(stem: &str, sound: &Sound) -> String {
+fn path_of(stem: &str, sound: &VerifiedFile) -> String {
     format!("{stem}.{}", sound.header.suffix())
 }

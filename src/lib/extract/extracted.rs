@@ -10,7 +10,7 @@ use crate::summary::Reject;
 
 /// The choices of the user that the core follows.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub struct ExtractRules {
     /// Where classes come from, in order of preference.
     pub concept_from: Vec<ConceptFrom>,
     /// What to do with a box that extends beyond its image.
@@ -19,9 +19,9 @@ pub struct Rules {
     pub motivations: Vec<String>,
 }
 
-impl Default for Rules {
+impl Default for ExtractRules {
     fn default() -> Self {
-        Rules {
+        ExtractRules {
             concept_from: vec![ConceptFrom::Auto],
             outside: Outside::Clip,
             motivations: Vec::new(),

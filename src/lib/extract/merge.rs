@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::canvas_to_image;
-use super::extracted::{Extracted, Rules};
+use super::extracted::{ExtractRules, Extracted};
 use super::observation::{self, FoundBox, Reading};
 use crate::contracts::canvas::id_on_image;
 use crate::contracts::{
@@ -13,7 +13,7 @@ use crate::contracts::{
 use crate::summary::Reject;
 
 /// Merges digests, in order, into images with boxes. `digests` are pairs of name and digest.
-pub fn extract(digests: &[(String, Digest)], rules: &Rules) -> Extracted {
+pub fn extract(digests: &[(String, Digest)], rules: &ExtractRules) -> Extracted {
     let mut extracted = Extracted::default();
     let mut images = Images::default();
     for (input, digest) in digests {
@@ -74,7 +74,7 @@ impl Images {
         &mut self,
         input: &str,
         observation: &Observation,
-        rules: &Rules,
+        rules: &ExtractRules,
         extracted: &mut Extracted,
     ) {
         let next = self.entries.len();

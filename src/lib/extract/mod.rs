@@ -25,7 +25,7 @@ use crate::sources::m3;
 use crate::summary::{Reject, Summary, counted};
 
 pub use concept::ConceptFrom;
-use extracted::Rules;
+use extracted::ExtractRules;
 pub use options::{Options, Outside};
 
 /// Turns digests into localizations: writes `localizations.json` and the list of rejects.
@@ -53,7 +53,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let rejects = rejects_path(options);
     refuse_overwriting(options, rejects.as_deref())?;
     let (digests, unusable) = read_digests(&options.digests, options.repair_boxes)?;
-    let rules = Rules {
+    let rules = ExtractRules {
         concept_from: options.concept_from.clone(),
         outside: options.outside,
         motivations: options.motivation.clone(),

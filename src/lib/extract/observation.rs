@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::canvas_to_image::{self, Fitted, Spaces};
 use super::concept;
-use super::extracted::{Extracted, Rules};
+use super::extracted::{ExtractRules, Extracted};
 use super::options::Outside;
 use crate::contracts::{Annotation, Frame, Observation, Region, Space};
 use crate::selectors::{self, Selection, Shape};
@@ -46,7 +46,7 @@ pub fn read(
     input: &str,
     observation: &Observation,
     known: &BTreeSet<String>,
-    rules: &Rules,
+    rules: &ExtractRules,
     extracted: &mut Extracted,
 ) -> Reading {
     let annotations = wanted(observation, known, rules, extracted);
@@ -81,7 +81,7 @@ pub fn read(
 fn wanted<'a>(
     observation: &'a Observation,
     known: &BTreeSet<String>,
-    rules: &Rules,
+    rules: &ExtractRules,
     extracted: &mut Extracted,
 ) -> Vec<(String, &'a Annotation)> {
     let mut seen: BTreeMap<&str, Vec<&Annotation>> = BTreeMap::new();
@@ -120,7 +120,7 @@ struct Reader<'a> {
     input: &'a str,
     /// Manifest and canvas of the image.
     place: (&'a Option<String>, &'a Option<String>),
-    rules: &'a Rules,
+    rules: &'a ExtractRules,
     spaces: Spaces,
     extracted: &'a mut Extracted,
     reading: Reading,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::extracted::Rules;
+use super::extracted::ExtractRules;
 use super::{Outside, merge};
 use crate::contracts::*;
 
@@ -158,9 +158,9 @@ fn inside(localization: &Localization, frame: Frame) -> bool {
 proptest! {
     #[test]
     fn every_region_is_kept_or_rejected(observations in vec(observation(), 0..6), strict: bool) {
-        let rules = Rules {
+        let rules = ExtractRules {
             outside: if strict { Outside::Reject } else { Outside::Clip },
-            ..Rules::default()
+            ..ExtractRules::default()
         };
         let found = merge::extract(&digests(observations), &rules);
         prop_assert_eq!(found.read, found.kept + found.rejects.len() as u64);
@@ -171,7 +171,7 @@ proptest! {
 
     #[test]
     fn every_box_has_its_own_id_and_stands_in_its_frame(observations in vec(observation(), 0..6)) {
-        let found = merge::extract(&digests(observations), &Rules::default());
+        let found = merge::extract(&digests(observations), &ExtractRules::default());
         let mut ids = BTreeSet::new();
         for image in &found.images {
             for localization in &image.localizations {
@@ -189,7 +189,7 @@ proptest! {
         pages in vec(vec(annotation(), 0..4), 1..4).prop_shuffle()
     ) {
         let boxes = |observations: Vec<Observation>| {
-            let found = merge::extract(&digests(observations), &Rules::default());
+            let found = merge::extract(&digests(observations), &ExtractRules::default());
             let boxes = found.images.iter().flat_map(|i| &i.localizations);
             boxes.map(|b| serde_json::to_string(b).unwrap()).collect::<BTreeSet<String>>()
         };
@@ -200,8 +200,8 @@ proptest! {
 
     #[test]
     fn what_was_said_once_is_not_said_twice(observation in observation()) {
-        let once = merge::extract(&digests(vec![observation.clone()]), &Rules::default());
-        let twice = merge::extract(&digests(vec![observation.clone(), observation]), &Rules::default());
+        let once = merge::extract(&digests(vec![observation.clone()]), &ExtractRules::default());
+        let twice = merge::extract(&digests(vec![observation.clone(), observation]), &ExtractRules::default());
         prop_assert_eq!(once.images, twice.images);
     }
 }

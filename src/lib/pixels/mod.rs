@@ -35,4 +35,4 @@ pub use decode::{decode, to_eight_bit, to_png};
 pub use header::{Header, measure, measure_bytes, measure_in, rotated_size, sniff, suffix};
 pub use icc::icc;
 pub use orientation::without_orientation;
-pub use verify::{Flaw, Sound, verify, verify_bytes, verify_file};
+pub use verify::{Flaw, VerifiedFile, verify, verify_bytes, verify_file};

@@ -5,7 +5,7 @@ use std::io::{self, Seek, Write};
 use image::DynamicImage;
 
 use super::encode::on_white;
-use super::source::Source;
+use super::source::ImageSource;
 use crate::jpeg::pyramid::{Photometric, PyramidWriter};
 
 /// Side of the tiles in pixels.
@@ -15,16 +15,16 @@ const QUALITY: u8 = 90;
 
 /// Why a pyramid was not made.
 #[derive(Debug)]
-pub enum Failure {
+pub enum PyramidError {
     /// The image cannot be read.
     Source(String),
     /// The file cannot be written.
     Output(io::Error),
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for PyramidError {
     fn from(e: io::Error) -> Self {
-        Failure::Output(e)
+        PyramidError::Output(e)
     }
 }
 
@@ -32,7 +32,7 @@ impl From<io::Error> for Failure {
 ///
 /// # Errors
 /// The image cannot be read, or the output cannot be written.
-pub fn write<W: Write + Seek>(source: &Source, out: W) -> Result<W, Failure> {
+pub fn write<W: Write + Seek>(source: &ImageSource, out: W) -> Result<W, PyramidError> {
     let [width, height] = source.size();
     let mut file = PyramidWriter::new(out, TILE)?;
     let is_grey = strip(source, 0, height.min(8))?.color().channel_count() == 1;
@@ -53,7 +53,7 @@ pub fn write<W: Write + Seek>(source: &Source, out: W) -> Result<W, Failure> {
             false => smaller,
         };
         file.level(size, coding);
-        levels.push(Level::new(size, is_grey));
+        levels.push(PyramidLevel::new(size, is_grey));
     }
     for top in (0..height).step_by(TILE as usize) {
         let rows = TILE.min(height - top);
@@ -79,9 +79,9 @@ fn sizes(full: [u32; 2]) -> Vec<[u32; 2]> {
     std::iter::successors(Some(full), half).collect()
 }
 
-fn strip(source: &Source, top: u32, rows: u32) -> Result<DynamicImage, Failure> {
+fn strip(source: &ImageSource, top: u32, rows: u32) -> Result<DynamicImage, PyramidError> {
     let region = [0, top, source.size()[0], rows];
-    source.region(region).map_err(Failure::Source)
+    source.region(region).map_err(PyramidError::Source)
 }
 
 fn in_channels(image: DynamicImage, is_grey: bool) -> DynamicImage {
@@ -92,22 +92,22 @@ fn in_channels(image: DynamicImage, is_grey: bool) -> DynamicImage {
 }
 
 fn cut_tiles<W: Write + Seek>(
-    source: &Source,
+    source: &ImageSource,
     file: &mut PyramidWriter<W>,
     top: u32,
-) -> Result<(), Failure> {
+) -> Result<(), PyramidError> {
     let [width, height] = source.size();
     for left in (0..width).step_by(TILE as usize) {
         let region = [left, top, TILE.min(width - left), TILE.min(height - top)];
         let tile = source.cut(region, Some(TILE));
-        let tile = tile.ok_or_else(|| Failure::Source("a tile cannot be cut out".into()))?;
+        let tile = tile.ok_or_else(|| PyramidError::Source("a tile cannot be cut out".into()))?;
         file.tile(0, [left / TILE, top / TILE], &tile)?;
     }
     Ok(())
 }
 
 /// The rows of a level that are not written yet: less than a band of tiles.
-struct Level {
+struct PyramidLevel {
     size: [u32; 2],
     channels: usize,
     rows: Vec<u8>,
@@ -119,9 +119,9 @@ struct Level {
     seen: u32,
 }
 
-impl Level {
+impl PyramidLevel {
     fn new(size: [u32; 2], is_grey: bool) -> Self {
-        Level {
+        PyramidLevel {
             size,
             channels: if is_grey { 1 } else { 3 },
             rows: Vec::new(),
@@ -138,20 +138,20 @@ impl Level {
 
 /// Adds rows to a level, and their means to all smaller levels; writes bands that are complete.
 fn add<W: Write + Seek>(
-    levels: &mut [Level],
+    levels: &mut [PyramidLevel],
     number: usize,
     band: &DynamicImage,
     file: &mut PyramidWriter<W>,
-) -> Result<(), Failure> {
+) -> Result<(), PyramidError> {
     add_rows(levels, number, band.as_bytes(), file)
 }
 
 fn add_rows<W: Write + Seek>(
-    levels: &mut [Level],
+    levels: &mut [PyramidLevel],
     number: usize,
     rows: &[u8],
     file: &mut PyramidWriter<W>,
-) -> Result<(), Failure> {
+) -> Result<(), PyramidError> {
     let level = &mut levels[number];
     let line = level.line();
     level.rows.extend_from_slice(rows);
@@ -168,22 +168,22 @@ fn add_rows<W: Write + Seek>(
 }
 
 fn shrink<W: Write + Seek>(
-    levels: &mut [Level],
+    levels: &mut [PyramidLevel],
     number: usize,
     band: &DynamicImage,
     file: &mut PyramidWriter<W>,
-) -> Result<(), Failure> {
+) -> Result<(), PyramidError> {
     levels[number].seen += band.height();
     shrink_rows(levels, number, band.as_bytes(), file)
 }
 
 /// Adds the means of every two rows and columns to the next smaller level.
 fn shrink_rows<W: Write + Seek>(
-    levels: &mut [Level],
+    levels: &mut [PyramidLevel],
     number: usize,
     rows: &[u8],
     file: &mut PyramidWriter<W>,
-) -> Result<(), Failure> {
+) -> Result<(), PyramidError> {
     if number + 1 >= levels.len() {
         return Ok(());
     }
@@ -227,11 +227,11 @@ fn halve(above: &[u8], below: &[u8], channels: usize, to: &mut Vec<u8>) {
 }
 
 fn encode_band<W: Write + Seek>(
-    level: &Level,
+    level: &PyramidLevel,
     number: usize,
     rows: &[u8],
     file: &mut PyramidWriter<W>,
-) -> Result<(), Failure> {
+) -> Result<(), PyramidError> {
     for column in 0..level.size[0].div_ceil(TILE) {
         let tile = encoded(&filled(level, rows, column), level.channels)?;
         file.tile(number, [column, level.done], &tile)?;
@@ -240,7 +240,7 @@ fn encode_band<W: Write + Seek>(
 }
 
 /// A tile of a band. Pixels beyond the edge repeat the last one, which avoids ringing.
-fn filled(level: &Level, rows: &[u8], column: u32) -> Vec<u8> {
+fn filled(level: &PyramidLevel, rows: &[u8], column: u32) -> Vec<u8> {
     let (line, channels, side) = (level.line(), level.channels, TILE as usize);
     let left = column as usize * side * channels;
     let mut tile = Vec::with_capacity(side * side * channels);
@@ -257,7 +257,7 @@ fn filled(level: &Level, rows: &[u8], column: u32) -> Vec<u8> {
     tile
 }
 
-fn encoded(pixels: &[u8], channels: usize) -> Result<Vec<u8>, Failure> {
+fn encoded(pixels: &[u8], channels: usize) -> Result<Vec<u8>, PyramidError> {
     let colour = match channels {
         1 => jpeg_encoder::ColorType::Luma,
         _ => jpeg_encoder::ColorType::Rgb,
@@ -267,7 +267,7 @@ fn encoded(pixels: &[u8], channels: usize) -> Result<Vec<u8>, Failure> {
     encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
     encoder
         .encode(pixels, TILE as u16, TILE as u16, colour)
-        .map_err(|e| Failure::Source(e.to_string()))?;
+        .map_err(|e| PyramidError::Source(e.to_string()))?;
     Ok(bytes)
 }
 

@@ -27,7 +27,7 @@ const MINIMAL_HEADER: usize = 16;
 #[derive(Debug)]
 pub struct Tiff {
     /// The image and its smaller copies, the largest first.
-    pub levels: Vec<Level>,
+    pub levels: Vec<TiffLevel>,
     /// EXIF orientation, 1 to 8.
     pub orientation: u8,
     /// Its ICC profile.
@@ -70,7 +70,7 @@ impl Store {
 }
 
 /// One size of a TIFF.
-pub struct Level {
+pub struct TiffLevel {
     /// `[width, height]` in pixels.
     pub size: [u32; 2],
     /// `[width, height]` of its tiles, or of its strips.
@@ -96,7 +96,7 @@ struct Jpeg {
     tables: Vec<u8>,
 }
 
-impl std::fmt::Debug for Level {
+impl std::fmt::Debug for TiffLevel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} in pieces of {:?}", self.size, self.piece)
     }
@@ -135,7 +135,7 @@ impl Tiff {
         let icc = icc.and_then(|value| value.into_u8_vec().ok());
         let mut levels = Vec::new();
         for directory in directories(&mut main) {
-            match Level::open(&file, directory) {
+            match TiffLevel::open(&file, directory) {
                 Ok(level) if levels.is_empty() => levels.push(level),
                 Err(why) if levels.is_empty() => return Err(why),
                 // Other directories may be thumbnails, masks or further pages.
@@ -151,7 +151,7 @@ impl Tiff {
     }
 
     /// The image at full size.
-    pub fn full(&self) -> &Level {
+    pub fn full(&self) -> &TiffLevel {
         &self.levels[0]
     }
 }
@@ -197,7 +197,7 @@ fn decoder(at: At) -> Result<Decoder<BufReader<At>>, String> {
         .map_err(|e| e.to_string())
 }
 
-impl Level {
+impl TiffLevel {
     fn open(file: &Arc<Store>, directory: u64) -> Result<Self, String> {
         let mut decoder = decoder(At::new(file.clone(), Some(directory)))?;
         let text = |e: tiff::TiffError| e.to_string();
@@ -226,7 +226,7 @@ impl Level {
             _ => None,
         };
         let channels = channels(colour, jpeg.is_some())?;
-        Ok(Level {
+        Ok(TiffLevel {
             size: [width, height],
             piece,
             is_tiled,
@@ -241,7 +241,7 @@ impl Level {
     }
 
     /// Whether this is a smaller copy of the first of `levels`, smaller than all of them.
-    fn is_smaller(&self, levels: &[Level]) -> bool {
+    fn is_smaller(&self, levels: &[TiffLevel]) -> bool {
         let ([full_w, full_h], [w, h]) = (levels[0].size, self.size);
         let last = levels[levels.len() - 1].size;
         let factor = f64::from(full_w) / f64::from(w);

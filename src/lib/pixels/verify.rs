@@ -27,7 +27,7 @@ pub enum Flaw {
 
 /// A file that was checked from its first byte to its last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sound {
+pub struct VerifiedFile {
     /// Its header.
     pub header: Header,
     /// Its size in bytes.
@@ -75,8 +75,8 @@ pub fn verify(bytes: &[u8]) -> Result<Header, Flaw> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn verify_bytes(bytes: &[u8]) -> Result<Sound, Flaw> {
-    Ok(Sound {
+pub fn verify_bytes(bytes: &[u8]) -> Result<VerifiedFile, Flaw> {
+    Ok(VerifiedFile {
         header: verify(bytes)?,
         bytes: bytes.len() as u64,
         sha256: crate::files::hex_digest(bytes, 64),
@@ -88,7 +88,7 @@ pub fn verify_bytes(bytes: &[u8]) -> Result<Sound, Flaw> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
+pub fn verify_file(path: &Path) -> Result<VerifiedFile, Flaw> {
     let disk = |e: io::Error| Flaw::Disk(format!("{}: {e}", path.display()));
     let mut file = File::open(path).map_err(disk)?;
     let length = file.metadata().map_err(disk)?.len();
@@ -117,7 +117,7 @@ pub fn verify_file(path: &Path) -> Result<Sound, Flaw> {
         "image/tiff" if is_whole_tiff(BufReader::new(File::open(path).map_err(disk)?)) => {}
         _ => check_other(&std::fs::read(path).map_err(disk)?, &header)?,
     }
-    Ok(Sound {
+    Ok(VerifiedFile {
         header,
         bytes,
         sha256,

@@ -36,7 +36,7 @@ pub struct JoinRules {
 
 /// A dataset, and what was left out: `read == kept + rejects` always holds, in images and boxes.
 #[derive(Debug, Default)]
-pub struct Joined {
+pub struct JoinedDataset {
     /// The dataset, without splits.
     pub dataset: Dataset,
     /// Number of images, and of boxes on images that were downloaded.
@@ -56,14 +56,14 @@ pub fn join(
     localizations: Localizations,
     files: &BTreeMap<String, Result<ImageFile, String>>,
     rules: &JoinRules,
-) -> Joined {
+) -> JoinedDataset {
     let unusable = localizations.rejects;
     let mut joining = Joining {
         rules,
-        joined: Joined {
+        joined: JoinedDataset {
             read: unusable.len() as u64,
             rejects: unusable,
-            ..Joined::default()
+            ..JoinedDataset::default()
         },
         notes: ImageNotes::default(),
         naming: ClassNames::new(&rules.naming),
@@ -85,7 +85,7 @@ struct Draft {
 
 struct Joining<'a> {
     rules: &'a JoinRules,
-    joined: Joined,
+    joined: JoinedDataset,
     notes: ImageNotes,
     naming: ClassNames<'a>,
     drafts: Vec<Draft>,
@@ -230,7 +230,7 @@ impl Joining<'_> {
     }
 
     /// Sorts and numbers everything, independent of the order of the input.
-    fn finish(self) -> Joined {
+    fn finish(self) -> JoinedDataset {
         let Joining {
             rules,
             mut joined,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use crate::files::hex_digest;
+use crate::summary::counted;
 
 /// Names of splits and their shares, which sum to 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,13 +139,18 @@ fn notes(
         .enumerate()
         .filter(|(i, _)| !chosen.values().any(|split| split == i))
         .map(|(_, (name, _))| {
-            format!("split {name} stays empty: there are only {groups} groups, and none is divided")
+            let groups = counted(groups as u64, "group", "groups");
+            format!("split {name} stays empty: {groups} in total, and none is divided")
         })
         .collect();
     if united.len() > groups {
         notes.push(format!(
-            "{} groups share files with others and stay together with these",
-            united.len() - groups
+            "{} files with other groups: same split for all of these",
+            counted(
+                (united.len() - groups) as u64,
+                "group shares",
+                "groups share"
+            )
         ));
     }
     notes

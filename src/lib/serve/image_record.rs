@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::image::pdf_worker::{self, PdfError, PdfPage};
 use crate::contracts::LocalizedImage;
 use crate::pixels::pdf;
-use crate::pixels::source::{self, Look, Source};
+use crate::pixels::source::{self, ImageSource, SourceInfo};
 
 /// The most pixels of an image that is decoded: half a gigapixel, 1.5 GB in colour.
 pub const MOST_PIXELS: u64 = 1 << 29;
@@ -46,7 +46,7 @@ impl ImageRecord {
     ///
     /// # Errors
     /// The file cannot be read, or has too many pixels.
-    pub fn look(&self) -> Result<Look, String> {
+    pub fn look(&self) -> Result<SourceInfo, String> {
         match self.page {
             Some(_) => Ok(page_look(self.size)),
             None => measure(&self.path),
@@ -57,20 +57,20 @@ impl ImageRecord {
     ///
     /// # Errors
     /// The file cannot be decoded, or drawing a page takes too long.
-    pub fn open(&self) -> Result<Source, PdfError> {
+    pub fn open(&self) -> Result<ImageSource, PdfError> {
         match self.page {
             Some(page) => {
                 let (size, bytes) = pdf_worker::draw(&self.path, page)?;
-                Source::of_rgb(size, bytes).map_err(PdfError::Broken)
+                ImageSource::of_rgb(size, bytes).map_err(PdfError::Broken)
             }
-            None => Source::open(&self.path, MOST_PIXELS).map_err(PdfError::Broken),
+            None => ImageSource::open(&self.path, MOST_PIXELS).map_err(PdfError::Broken),
         }
     }
 }
 
 impl FileFacts {
     /// The facts of a file with this header and stamp.
-    pub fn new(look: &Look, stamp: u64) -> Self {
+    pub fn new(look: &SourceInfo, stamp: u64) -> Self {
         let [width, height] = look.size.map(u64::from);
         FileFacts {
             size: look.size,
@@ -91,8 +91,8 @@ impl FileFacts {
 ///
 /// # Errors
 /// Why the file cannot be served.
-pub fn measure(path: &Path) -> Result<Look, String> {
-    let look = source::look(path).map_err(|e| format!("not an image that can be read: {e}"))?;
+pub fn measure(path: &Path) -> Result<SourceInfo, String> {
+    let look = source::inspect(path).map_err(|e| format!("not an image that can be read: {e}"))?;
     let [width, height] = look.size;
     match u64::from(width) * u64::from(height) > MOST_PIXELS {
         true => Err(format!(
@@ -103,8 +103,8 @@ pub fn measure(path: &Path) -> Result<Look, String> {
 }
 
 /// The header that an image file with the pixels of a page would have; `size` is `[width, height]`.
-pub fn page_look(size: [u32; 2]) -> Look {
-    Look {
+pub fn page_look(size: [u32; 2]) -> SourceInfo {
+    SourceInfo {
         size,
         // `FileFacts::new` doubles it.
         channels: pdf::BYTES_TO_A_PIXEL / 2,

@@ -11,7 +11,7 @@ pub trait Source: Sync {
     /// What users type: `iiif`, `table`…
     fn name(&self) -> &'static str;
     /// The first requests, made from the inputs on the command line.
-    fn first(&self) -> Vec<Request>;
+    fn first(&self) -> Vec<DocumentRequest>;
     /// What messages call its documents: `JSON`.
     fn expects(&self) -> &'static str;
     /// The counts that its reports always have, even if they are 0.
@@ -26,7 +26,11 @@ pub trait Source: Sync {
     ///
     /// # Errors
     /// The other documents are of no use without this one.
-    fn failed(&self, _request: &Request, _failure: &Failure) -> Result<Option<Found>, Error> {
+    fn failed(
+        &self,
+        _request: &DocumentRequest,
+        _failure: &FetchFailure,
+    ) -> Result<Option<Found>, Error> {
         Ok(None)
     }
     /// Processes everything once more when all documents are read, for sources where only all documents together show
@@ -49,7 +53,7 @@ pub const ANNOTATIONS: &str = "annotations";
 
 /// A document to fetch or read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Request {
+pub struct DocumentRequest {
     /// A URL, or the path of a file (`-`: standard input).
     pub location: String,
     /// JSON to send by POST; without it the document is fetched by GET.
@@ -60,7 +64,7 @@ pub struct Request {
     pub from: Option<Referrer>,
 }
 
-impl Request {
+impl DocumentRequest {
     /// Whether the document has this role.
     pub fn is_for(&self, role: &str) -> bool {
         self.from.as_ref().is_some_and(|from| from.role == role)
@@ -82,7 +86,7 @@ pub struct Referrer {
 
 /// Why a document could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Failure {
+pub struct FetchFailure {
     /// HTTP status of the last attempt, if there was a response.
     pub status: Option<u16>,
     /// What happened, as a message for people.
@@ -95,7 +99,7 @@ pub struct Failure {
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The request that it answers.
-    pub request: Request,
+    pub request: DocumentRequest,
     /// Its URL after redirects: the base of relative URLs.
     pub url: String,
     /// The bytes of the document.
@@ -114,7 +118,7 @@ pub struct Found {
     /// Records that cannot be used.
     pub rejects: Vec<Reject>,
     /// Documents that this one leads to.
-    pub next: Vec<Request>,
+    pub next: Vec<DocumentRequest>,
     /// Counts for the report: `collections`, `manifests`, `canvases`, `images`, `services`, `annotations`, `rows`.
     pub counts: BTreeMap<&'static str, u64>,
     /// Notes for the report; the same note is printed once.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::source::{Answer, Found, Request, Source, is_url};
+use super::source::{Answer, DocumentRequest, Found, Source, is_url};
 use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance, Service};
 use crate::error::Error;
 use crate::summary::Reject;
@@ -97,10 +97,10 @@ impl Source for Table {
         "table"
     }
 
-    fn first(&self) -> Vec<Request> {
-        let request = |input: &String| Request {
+    fn first(&self) -> Vec<DocumentRequest> {
+        let request = |input: &String| DocumentRequest {
             location: input.clone(),
-            ..Request::default()
+            ..DocumentRequest::default()
         };
         self.inputs.iter().map(request).collect()
     }
@@ -419,9 +419,9 @@ mod tests {
     use super::*;
 
     fn read(options: TableOptions, name: &str, text: &str) -> Result<Found, Error> {
-        let request = Request {
+        let request = DocumentRequest {
             location: name.into(),
-            ..Request::default()
+            ..DocumentRequest::default()
         };
         let answer = Answer {
             request,

@@ -83,7 +83,7 @@ fn observations_without_a_picture_are_counted() {
         }
     }
     digest(&work, &server, &["Nanomia"]).exits(0).says(&[
-        "5 observations are of moments without an image",
+        "5 observations of moments without an image",
         "--unpictured lists their boxes",
     ]);
     assert_eq!(

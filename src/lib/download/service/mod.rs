@@ -27,7 +27,7 @@ use crate::http::{Error, Kind, Request, RequestLog, Response, SavedResponse};
 use crate::iiif;
 use crate::iiif::authorization::AccessControl;
 use crate::iiif::info::{Info, Limits};
-use crate::pixels::{self, Sound};
+use crate::pixels::{self, VerifiedFile};
 use crate::progress::RegionCounter;
 use grid::{Rect, cells};
 use plan::{
@@ -82,7 +82,7 @@ pub struct Whole {
     /// The answer; its body is in the part file.
     pub saved: SavedResponse,
     /// What its body is.
-    pub sound: Sound,
+    pub sound: VerifiedFile,
     /// What was adjusted.
     pub notes: Vec<String>,
 }
@@ -554,7 +554,7 @@ impl ServiceFetch<'_> {
         &self,
         uri: &str,
         size_retries: Option<u32>,
-    ) -> Result<(SavedResponse, Sound), Error> {
+    ) -> Result<(SavedResponse, VerifiedFile), Error> {
         let request = Request {
             size_retries,
             ..Request::image(uri, self.wanted.max_bytes).logged(&self.wanted.log)

@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 use super::grid::Rect;
 use crate::files::Part;
 use crate::http::Error;
-use crate::pixels::{self, Flaw, Sound};
+use crate::pixels::{self, Flaw, VerifiedFile};
 
 /// The size of an image in pixels. Its data are checked to the last bit if the size is the one `wanted`.
 ///
@@ -36,7 +36,7 @@ pub fn max_region_bytes(cell: Rect) -> u64 {
 /// If it is not an image, or damaged; those of `then`.
 pub async fn verify<T: Send + 'static>(
     part: &Part,
-    then: impl FnOnce(Sound) -> Result<T, Error> + Send + 'static,
+    then: impl FnOnce(VerifiedFile) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let part = part.clone();
     let look = move || match part.in_memory() {

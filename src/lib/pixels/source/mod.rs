@@ -1,8 +1,8 @@
 //! A file to be served: decoded whole, or, if it is tiled or a large JPEG, read only in the parts that are requested.
 
+mod info;
 mod jpeg;
 mod large_jpeg;
-mod look;
 mod part;
 mod tiled;
 mod whole;
@@ -14,21 +14,21 @@ use image::DynamicImage;
 use super::header;
 use super::jp2;
 use super::render::{self, UprightImage};
-use super::tiff::{Level, Tiff};
+use super::tiff::{Tiff, TiffLevel};
 use crate::iiif::resolve::RenderPlan;
 use crate::jpeg::Colour;
 use crate::jpeg::index::HuffmanTables;
 use crate::jpeg::pyramid::Photometric;
+pub use info::{SourceInfo, inspect};
+use info::{begins_as_tiff, is_large_jpeg, is_read_by_tiles};
 use jpeg::JpegSource;
 use large_jpeg::LargeJpeg;
-pub use look::{Look, look};
-use look::{begins_as_tiff, is_large_jpeg, is_read_by_tiles};
 use tiled::TiledSource;
 use whole::{checked, upright, whole};
 
 /// A file that was opened.
 #[derive(Debug)]
-pub enum Source {
+pub enum ImageSource {
     /// Decoded as a whole.
     Whole(UprightImage),
     /// A tiled TIFF, read tile by tile.
@@ -37,13 +37,13 @@ pub enum Source {
     Jpeg(JpegSource),
 }
 
-impl Source {
+impl ImageSource {
     /// Whether it is or may be transparent: a tiled file is not read to find out.
     pub fn is_transparent(&self) -> bool {
         match self {
-            Source::Whole(picture) => picture.is_transparent(),
-            Source::Tiled(tiled) => tiled.tiff.levels.iter().any(Level::has_alpha),
-            Source::Jpeg(_) => false,
+            ImageSource::Whole(picture) => picture.is_transparent(),
+            ImageSource::Tiled(tiled) => tiled.tiff.levels.iter().any(TiffLevel::has_alpha),
+            ImageSource::Jpeg(_) => false,
         }
     }
 
@@ -51,10 +51,10 @@ impl Source {
     ///
     /// # Errors
     /// The number of bytes does not fit the size.
-    pub fn of_rgb([width, height]: [u32; 2], bytes: Vec<u8>) -> Result<Source, String> {
+    pub fn of_rgb([width, height]: [u32; 2], bytes: Vec<u8>) -> Result<ImageSource, String> {
         let image = image::RgbImage::from_raw(width, height, bytes);
         let image = image.ok_or("the number of bytes does not fit the size")?;
-        Ok(Source::Whole(DynamicImage::from(image).into()))
+        Ok(ImageSource::Whole(DynamicImage::from(image).into()))
     }
 
     /// Opens a file of at most `most_pixels`; pixels are in sRGB.
@@ -69,13 +69,13 @@ impl Source {
         }
         let mut bytes = std::fs::read(path).map_err(|e| e.to_string())?;
         if jp2::is_jp2(&bytes) {
-            return jp2::decode(&bytes, most_pixels).map(|image| Source::Whole(image.into()));
+            return jp2::decode(&bytes, most_pixels).map(|image| ImageSource::Whole(image.into()));
         }
         let header = header::measure_bytes(&bytes)?;
         let pixels = u64::from(header.width) * u64::from(header.height);
         if is_large_jpeg(&header) && pixels <= most_pixels {
             match LargeJpeg::of(bytes) {
-                Ok(jpeg) => return Ok(Source::Jpeg(JpegSource::new(jpeg))),
+                Ok(jpeg) => return Ok(ImageSource::Jpeg(JpegSource::new(jpeg))),
                 Err(given_back) => bytes = given_back,
             }
         }
@@ -87,7 +87,9 @@ impl Source {
         let (image, is_as_stored) = whole(&bytes, &header, most_pixels)?;
         let is_plain = facts.is_some_and(|facts| render::has_plain_colours(&facts));
         let jpeg = (is_plain && is_as_stored).then_some(bytes);
-        Ok(Source::Whole(UprightImage::from(image).with_jpeg(jpeg)))
+        Ok(ImageSource::Whole(
+            UprightImage::from(image).with_jpeg(jpeg),
+        ))
     }
 
     fn of_tiff(tiff: Tiff, most_pixels: u64) -> Result<Self, String> {
@@ -100,10 +102,10 @@ impl Source {
         let (by_tiles, orientation) = (is_read_by_tiles(&tiff), tiff.orientation);
         let tiled = TiledSource::new(tiff);
         if by_tiles {
-            return Ok(Source::Tiled(tiled));
+            return Ok(ImageSource::Tiled(tiled));
         }
         let image = tiled.read(tiled.tiff.full(), [0, 0, w, h])?;
-        Ok(Source::Whole(
+        Ok(ImageSource::Whole(
             upright(tiled.in_srgb(image), orientation).into(),
         ))
     }
@@ -111,30 +113,30 @@ impl Source {
     /// `[width, height]` in pixels.
     pub fn size(&self) -> [u32; 2] {
         match self {
-            Source::Whole(picture) => picture.size(),
-            Source::Tiled(tiled) => tiled.tiff.full().size,
-            Source::Jpeg(large) => large.jpeg.size(),
+            ImageSource::Whole(picture) => picture.size(),
+            ImageSource::Tiled(tiled) => tiled.tiff.full().size,
+            ImageSource::Jpeg(large) => large.jpeg.size(),
         }
     }
 
     /// Bytes of memory that it takes, approximately.
     pub fn bytes(&self) -> usize {
         match self {
-            Source::Whole(picture) => picture.bytes(),
-            Source::Tiled(tiled) => tiled.bytes(),
-            Source::Jpeg(large) => large.jpeg.held(),
+            ImageSource::Whole(picture) => picture.bytes(),
+            ImageSource::Tiled(tiled) => tiled.bytes(),
+            ImageSource::Jpeg(large) => large.jpeg.held(),
         }
     }
 
     /// Bytes of memory needed to read what a plan needs, approximately.
     pub fn cost(&self, plan: &RenderPlan) -> u64 {
         match self {
-            Source::Whole(_) => 0,
-            Source::Tiled(tiled) => {
+            ImageSource::Whole(_) => 0,
+            ImageSource::Tiled(tiled) => {
                 let [_, _, w, h] = tiled.part(plan).1.map(f64::ceil);
                 (w * h * 8.0) as u64
             }
-            Source::Jpeg(large) => {
+            ImageSource::Jpeg(large) => {
                 let [_, _, w, h] = large.part(plan).1;
                 LargeJpeg::cost(w * h)
             }
@@ -144,9 +146,9 @@ impl Source {
     /// The stored bytes, if they are the response to a plan: a tile, a part, or all of a JPEG.
     pub fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         match self {
-            Source::Whole(picture) => picture.stored(plan),
-            Source::Tiled(tiled) => tiled.stored(plan),
-            Source::Jpeg(large) => large.stored(plan),
+            ImageSource::Whole(picture) => picture.stored(plan),
+            ImageSource::Tiled(tiled) => tiled.stored(plan),
+            ImageSource::Jpeg(large) => large.stored(plan),
         }
     }
 
@@ -156,23 +158,23 @@ impl Source {
     /// The file is damaged, or the format cannot hold the response.
     pub fn render(&self, plan: &RenderPlan) -> Result<Vec<u8>, String> {
         match self {
-            Source::Whole(picture) => picture.render(plan),
-            Source::Tiled(tiled) => tiled.render(plan),
-            Source::Jpeg(large) => large.render(plan),
+            ImageSource::Whole(picture) => picture.render(plan),
+            ImageSource::Tiled(tiled) => tiled.render(plan),
+            ImageSource::Jpeg(large) => large.render(plan),
         }
     }
 
     /// A region as a JPEG cut out without loss, filled up to a square of `filled` pixels per side; none if not possible.
     pub fn cut(&self, region: [u32; 4], filled: Option<u32>) -> Option<Vec<u8>> {
         match self {
-            Source::Jpeg(large) => large.jpeg.cut(region, filled, HuffmanTables::Optimal),
+            ImageSource::Jpeg(large) => large.jpeg.cut(region, filled, HuffmanTables::Optimal),
             _ => None,
         }
     }
 
     /// The colour space of regions that are cut out, in terms of TIFF; none if TIFF cannot hold it.
     pub fn coding(&self) -> Option<Photometric> {
-        let Source::Jpeg(large) = self else {
+        let ImageSource::Jpeg(large) = self else {
             return None;
         };
         // Sampling factors are at most 4.
@@ -190,7 +192,7 @@ impl Source {
 
     /// Whether the file contains smaller copies.
     pub fn is_pyramid(&self) -> bool {
-        matches!(self, Source::Tiled(tiled) if tiled.tiff.levels.len() > 1)
+        matches!(self, ImageSource::Tiled(tiled) if tiled.tiff.levels.len() > 1)
     }
 
     /// A region, `[x, y, width, height]` in pixels, with 8 bits per channel in sRGB.
@@ -200,12 +202,12 @@ impl Source {
     pub fn region(&self, region: [u32; 4]) -> Result<DynamicImage, String> {
         let [x, y, w, h] = region;
         match self {
-            Source::Whole(picture) => Ok(picture.region([x, y, w, h])),
-            Source::Tiled(tiled) => {
+            ImageSource::Whole(picture) => Ok(picture.region([x, y, w, h])),
+            ImageSource::Tiled(tiled) => {
                 let image = tiled.read(tiled.tiff.full(), region)?;
                 Ok(tiled.in_srgb(image))
             }
-            Source::Jpeg(large) => {
+            ImageSource::Jpeg(large) => {
                 let image = large.jpeg.region(1, region)?;
                 Ok(large.in_srgb(image))
             }

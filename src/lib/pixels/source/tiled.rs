@@ -8,7 +8,7 @@ use super::part::part_in_size;
 use crate::iiif::resolve::RenderPlan;
 use crate::pixels::colour::{ToSrgb, cmyk_to_rgb};
 use crate::pixels::render;
-use crate::pixels::tiff::{Level, Tiff};
+use crate::pixels::tiff::{Tiff, TiffLevel};
 
 /// A tiled TIFF.
 #[derive(Debug)]
@@ -42,16 +42,16 @@ impl TiledSource {
     }
 
     /// The smallest level that is large enough for a plan, and the part of it, in its pixels.
-    pub(super) fn part(&self, plan: &RenderPlan) -> (&Level, [f64; 4]) {
+    pub(super) fn part(&self, plan: &RenderPlan) -> (&TiffLevel, [f64; 4]) {
         let [x, y, w, h] = plan.region.map(f64::from);
         let [full_w, full_h] = self.tiff.full().size.map(f64::from);
-        let factors = |level: &Level| {
+        let factors = |level: &TiffLevel| {
             let [level_w, level_h] = level.size.map(f64::from);
             [full_w / level_w, full_h / level_h]
         };
         let asked = (w / f64::from(plan.size[0])).min(h / f64::from(plan.size[1]));
         // Sides of levels are rounded: half a pixel per tile is tolerated.
-        let enough = |level: &&Level| factors(level)[0] <= asked * 1.004;
+        let enough = |level: &&TiffLevel| factors(level)[0] <= asked * 1.004;
         let levels = &self.tiff.levels;
         let level = levels.iter().rev().find(enough).unwrap_or(&levels[0]);
         let [fx, fy] = factors(level);
@@ -66,10 +66,10 @@ impl TiledSource {
         render::finished(self.in_srgb(scaled), plan, threshold)
     }
 
-    pub(super) fn read(&self, level: &Level, region: [u32; 4]) -> Result<DynamicImage, String> {
+    pub(super) fn read(&self, level: &TiffLevel, region: [u32; 4]) -> Result<DynamicImage, String> {
         let [x, y, w, h] = region;
         let is_it =
-            |(other, _): &(&Level, _)| std::ptr::eq(*other, level) && bytes_if_small(other) > 0;
+            |(other, _): &(&TiffLevel, _)| std::ptr::eq(*other, level) && bytes_if_small(other) > 0;
         let kept = self
             .tiff
             .levels
@@ -92,7 +92,11 @@ impl TiledSource {
         Ok(image)
     }
 
-    pub(super) fn decode(&self, level: &Level, region: [u32; 4]) -> Result<DynamicImage, String> {
+    pub(super) fn decode(
+        &self,
+        level: &TiffLevel,
+        region: [u32; 4],
+    ) -> Result<DynamicImage, String> {
         let inks = |inks: &[u8]| {
             let way = self.to_srgb.as_ref().filter(|way| way.is_cmyk());
             let made = way.and_then(|way| way.cmyk_to_rgb(inks));
@@ -153,7 +157,7 @@ impl TiledSource {
 }
 
 /// Bytes of a level that is kept after it was decoded as a whole; 0 for larger levels.
-fn bytes_if_small(level: &Level) -> usize {
+fn bytes_if_small(level: &TiffLevel) -> usize {
     let pixels = level.size[0] as usize * level.size[1] as usize;
     match pixels <= MOST_SMALL {
         true => pixels * usize::from(level.channels),

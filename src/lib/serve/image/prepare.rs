@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::files::{self, Atomic};
 use crate::iiif::resolve::RenderPlan;
 use crate::iiif::{Format, Quality};
-use crate::pixels::pyramid::{self, Failure};
-use crate::pixels::source::Source;
+use crate::pixels::pyramid::{self, PyramidError};
+use crate::pixels::source::ImageSource;
 use crate::serve::image_record::{FileFacts, ImageRecord};
 use crate::signals::Signals;
 use crate::summary::{Reject, Summary, counted};
@@ -186,11 +186,11 @@ enum PrepareError {
     Folder(Error),
 }
 
-fn write_pyramid(source: &Source, to: &Path) -> Result<(), PrepareError> {
+fn write_pyramid(source: &ImageSource, to: &Path) -> Result<(), PrepareError> {
     let file = Atomic::create(to).map_err(PrepareError::Folder)?;
     let file = pyramid::write(source, file).map_err(|failure| match failure {
-        Failure::Source(why) => PrepareError::Image(why),
-        Failure::Output(e) => PrepareError::Folder(files::cannot_write(to, e)),
+        PyramidError::Source(why) => PrepareError::Image(why),
+        PyramidError::Output(e) => PrepareError::Folder(files::cannot_write(to, e)),
     })?;
     file.publish().map_err(PrepareError::Folder)
 }

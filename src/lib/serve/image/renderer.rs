@@ -16,7 +16,7 @@ use super::prepared::{self, Prepared};
 use crate::files;
 use crate::iiif::resolve::RenderPlan;
 use crate::pixels::pdf;
-use crate::pixels::source::{Look, Source};
+use crate::pixels::source::{ImageSource, SourceInfo};
 use crate::serve::cache::counts::one;
 use crate::serve::cache::entry::CacheKey;
 use crate::serve::cache::memory::Cache;
@@ -57,7 +57,7 @@ pub struct Renderer {
     slow_pages: Mutex<HashMap<(usize, u64), String>>,
     admission: Admission,
     answers: Cache<String, Bytes>,
-    sources: Cache<(usize, u64), Arc<Source>>,
+    sources: Cache<(usize, u64), Arc<ImageSource>>,
     /// The prepared files, if there are any.
     pub prepared: Option<Prepared>,
     /// The tiers of the cache below memory.
@@ -207,7 +207,7 @@ impl Renderer {
     }
 
     /// The header of a page of a PDF with this stamp. All its pages are measured at once.
-    fn measure_page(&self, path: &Path, page: &PdfPage, seen: u64) -> Result<Look, String> {
+    fn measure_page(&self, path: &Path, page: &PdfPage, seen: u64) -> Result<SourceInfo, String> {
         let known = || {
             let known = lock(&self.documents).get(path).cloned();
             known.filter(|(before, _)| *before == seen)
@@ -310,7 +310,7 @@ impl Renderer {
         self: &Arc<Self>,
         at: usize,
         plan: RenderPlan,
-        work: fn(&Source, &RenderPlan) -> Made,
+        work: fn(&ImageSource, &RenderPlan) -> Made,
     ) -> Result<Option<Bytes>, RenderError> {
         let source = self.source(at).await?;
         let cost = cost_of(&plan) + source.cost(&plan);
@@ -359,7 +359,7 @@ impl Renderer {
     }
 
     /// The pixels of an image, decoded if they are not in memory.
-    async fn source(self: &Arc<Self>, at: usize) -> Result<Arc<Source>, RenderError> {
+    async fn source(self: &Arc<Self>, at: usize) -> Result<Arc<ImageSource>, RenderError> {
         let facts = self.facts(at).map_err(RenderError::Failed)?;
         let make = async {
             let slow = lock(&self.slow_pages).get(&(at, facts.stamp)).cloned();
@@ -373,7 +373,7 @@ impl Renderer {
             let pyramid = self.pyramid_of(&image, &now);
             let work = move || {
                 let source = match pyramid {
-                    Some(path) => Source::open(&path, MOST_PIXELS).map_err(PdfError::Broken),
+                    Some(path) => ImageSource::open(&path, MOST_PIXELS).map_err(PdfError::Broken),
                     None => image.open(),
                 };
                 drop(permit);
@@ -411,12 +411,12 @@ impl Renderer {
 type Made = Result<Option<(Vec<u8>, bool)>, String>;
 
 /// The tile of a plan, if the file stores it as requested.
-fn stored(source: &Source, plan: &RenderPlan) -> Made {
+fn stored(source: &ImageSource, plan: &RenderPlan) -> Made {
     Ok(source.stored(plan).map(|bytes| (bytes, true)))
 }
 
 /// The stored tile of a plan, or else its rendered image.
-fn stored_or_rendered(source: &Source, plan: &RenderPlan) -> Made {
+fn stored_or_rendered(source: &ImageSource, plan: &RenderPlan) -> Made {
     match stored(source, plan)? {
         None => source.render(plan).map(|bytes| Some((bytes, false))),
         made => Ok(made),

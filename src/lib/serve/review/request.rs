@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::file::ReviewFile;
 use crate::contracts::{BBox, Polygon};
-use crate::corrections::{self, Change, Correction, Shape};
+use crate::corrections::{self, Change, CorrectedBox, Correction};
 use crate::serve::auth::rules::Access;
 use crate::serve::catalogue::SharedCatalogue;
 use crate::serve::image::api;
@@ -94,9 +94,9 @@ fn read(request: ReviewRequest, image: &str) -> Result<Correction, String> {
     })
 }
 
-fn shape(sent: Sent) -> Result<Shape, String> {
+fn shape(sent: Sent) -> Result<CorrectedBox, String> {
     let around = |outline: &Polygon| BBox::around(outline.points().iter().copied());
-    Ok(Shape {
+    Ok(CorrectedBox {
         class: corrections::class_name(&sent.concept)?,
         bbox: match &sent.polygon {
             Some(outline) => around(outline)?,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::concept_names::{self, below, encoded};
 use super::concept_options::ConceptOptions;
-use super::source::{Answer, Failure, Found, Placed, Request, Source, is_url};
+use super::source::{Answer, DocumentRequest, FetchFailure, Found, Placed, Source, is_url};
 use super::taxonomy;
 use crate::contracts::Observation;
 use crate::error::Error;
@@ -37,7 +37,7 @@ impl Source for FathomNet {
         "fathomnet"
     }
 
-    fn first(&self) -> Vec<Request> {
+    fn first(&self) -> Vec<DocumentRequest> {
         let first = |concept: &String| match self.query.descendants {
             true => self.ask_descendants(concept),
             false => self.ask_page(concept, 0, None, "command line"),
@@ -104,7 +104,11 @@ impl Source for FathomNet {
         Ok(found)
     }
 
-    fn failed(&self, request: &Request, failure: &Failure) -> Result<Option<Found>, Error> {
+    fn failed(
+        &self,
+        request: &DocumentRequest,
+        failure: &FetchFailure,
+    ) -> Result<Option<Found>, Error> {
         let url = &request.location;
         let cannot = || Error::new(format!("{url}: {}", failure.problem));
         match Task::of(request) {
@@ -178,7 +182,7 @@ impl FathomNet {
         format!("check the URL {}; --base sets another", self.options.base())
     }
 
-    fn ask_descendants(&self, concept: &str) -> Request {
+    fn ask_descendants(&self, concept: &str) -> DocumentRequest {
         let provider = self.options.provider();
         let path = format!("taxa/query/{}/{}", encoded(provider), encoded(concept));
         let task = Task::Descendants {
@@ -189,7 +193,7 @@ impl FathomNet {
     }
 
     /// Requests the concepts above a concept: from the service that returns all at once, unless a taxonomy was chosen.
-    fn ask_ranks(&self, concept: &str, from: &str) -> Request {
+    fn ask_ranks(&self, concept: &str, from: &str) -> DocumentRequest {
         match self.options.provider {
             Some(_) => self.ask_parent(concept, from),
             None => {
@@ -200,7 +204,7 @@ impl FathomNet {
         }
     }
 
-    fn ask_parent(&self, concept: &str, from: &str) -> Request {
+    fn ask_parent(&self, concept: &str, from: &str) -> DocumentRequest {
         let provider = self.options.provider();
         let path = format!(
             "taxa/query/parent/{}/{}",
@@ -210,7 +214,13 @@ impl FathomNet {
         Task::Parent(concept.to_owned()).ask(&below(self.options.base(), &path), None, from)
     }
 
-    fn ask_page(&self, concept: &str, offset: u64, before: Option<String>, from: &str) -> Request {
+    fn ask_page(
+        &self,
+        concept: &str,
+        offset: u64,
+        before: Option<String>,
+        from: &str,
+    ) -> DocumentRequest {
         let body = json!({"concept": concept, "includeUnverified": true, "includeVerified": true,
             "limit": self.query.page_size(), "offset": offset});
         let task = Task::Page {
@@ -289,7 +299,7 @@ impl FathomNet {
         let taxa: BTreeSet<&str> = boxes
             .filter_map(|b| b.annotation.attributes.get("taxon")?.as_str())
             .collect();
-        let ranks: Vec<Request> = taxa
+        let ranks: Vec<DocumentRequest> = taxa
             .iter()
             .map(|taxon| self.ask_ranks(taxon, url))
             .collect();

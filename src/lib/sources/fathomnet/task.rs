@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::sources::{Referrer, Request};
+use crate::sources::{DocumentRequest, Referrer};
 
 /// What a document is requested for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,14 +34,14 @@ pub enum Task {
 
 impl Task {
     /// The request of a document for this task.
-    pub(super) fn ask(self, url: &str, body: Option<Value>, from: &str) -> Request {
+    pub(super) fn ask(self, url: &str, body: Option<Value>, from: &str) -> DocumentRequest {
         let role = match &self {
             Task::Descendants { .. } => "descendants",
             Task::Ancestors(_) | Task::Parent(_) => "ranks",
             Task::Names(_) => "names of concepts",
             Task::Page { .. } => "images",
         };
-        Request {
+        DocumentRequest {
             location: url.to_owned(),
             body: body.map(|body| body.to_string()),
             // An enum of texts and numbers is always JSON.
@@ -56,7 +56,7 @@ impl Task {
     }
 
     /// The task of a request.
-    pub(super) fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &DocumentRequest) -> Self {
         // All requests of this source are made by `ask`.
         serde_json::from_str(&request.memo).unwrap_or(Task::Names(String::new()))
     }

@@ -40,7 +40,7 @@ impl Reader<'_> {
     /// Reads one annotation.
     pub(super) fn annotation(&mut self, value: &Value, manifest: Option<&str>) {
         self.annotations_read += 1;
-        let place = annotations::Place {
+        let place = annotations::AnnotationPlace {
             document: self.name,
             base: &self.base,
             manifest,

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::targets::{Part, part, targets};
+use super::targets::{TargetPart, part, targets};
 use super::values::{all, id, kind, label, list, local_name, texts};
 use crate::contracts::{Annotation, Body};
 use crate::sources::{Placed, is_url};
 use crate::summary::Reject;
 
 /// Where an annotation was found.
-pub struct Place<'a> {
+pub struct AnnotationPlace<'a> {
     /// URL or file of the document, as it was requested.
     pub document: &'a str,
     /// Base of relative references. Annotations without id are named after it, so that a saved copy gives the same names.
@@ -26,13 +26,13 @@ pub struct Place<'a> {
 ///
 /// # Errors
 /// The annotation does not have a target, or its selector cannot be used.
-pub fn read(value: &Value, place: &Place) -> Result<Vec<Placed>, Reject> {
+pub fn read(value: &Value, place: &AnnotationPlace) -> Result<Vec<Placed>, Reject> {
     let name = match id(value).filter(|_| value.is_object()) {
         Some(id) => id.to_owned(),
         None => format!("{}#annotation-{}", place.base, place.number),
     };
     let refuse = |field: &str, problem: String| Reject::new(place.document, &name, field, problem);
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<TargetPart> = Vec::new();
     for target in targets(value) {
         parts.extend(part(target, place.base).map_err(|problem| refuse("target", problem))?);
     }
@@ -215,7 +215,7 @@ mod tests {
     use serde_json::json;
 
     fn read_one(value: Value) -> Result<Vec<Placed>, Reject> {
-        let place = Place {
+        let place = AnnotationPlace {
             document: "d",
             base: "d",
             manifest: None,

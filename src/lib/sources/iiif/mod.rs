@@ -16,7 +16,7 @@ mod values;
 
 use serde_json::Value;
 
-use super::source::{ANNOTATIONS, Answer, Found, Request, Source};
+use super::source::{ANNOTATIONS, Answer, DocumentRequest, Found, Source};
 use crate::error::Error;
 use crate::summary::Reject;
 use reader::Reader;
@@ -35,10 +35,10 @@ impl Source for Iiif {
         "iiif"
     }
 
-    fn first(&self) -> Vec<Request> {
-        let request = |input: &String| Request {
+    fn first(&self) -> Vec<DocumentRequest> {
+        let request = |input: &String| DocumentRequest {
             location: input.clone(),
-            ..Request::default()
+            ..DocumentRequest::default()
         };
         self.inputs.iter().map(request).collect()
     }
@@ -178,7 +178,7 @@ mod tests {
     proptest! {
         #[test]
         fn anything_is_read_without_panic_and_every_image_is_accounted_for(document in document()) {
-            let request = Request { location: "https://a/m".into(), ..Request::default() };
+            let request = DocumentRequest { location: "https://a/m".into(), ..DocumentRequest::default() };
             let answer = Answer { request, url: "https://a/m".into(), bytes: document.to_string().into_bytes() };
             let found = Iiif::default().read(&answer).unwrap();
             let images = found.counts.get("images").copied().unwrap_or(0) as usize;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::values::{self, id};
-use crate::sources::{Answer, Found, Referrer, Request, is_url};
+use crate::sources::{Answer, DocumentRequest, Found, Referrer, is_url};
 use crate::summary::Reject;
 
 /// Reads one document into what was found.
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         };
         let inherited =
             |of: fn(&Referrer) -> &Option<String>| self.from.and_then(|from| of(from).clone());
-        self.found.next.push(Request {
+        self.found.next.push(DocumentRequest {
             location,
             from: Some(Referrer {
                 document: self.name.to_owned(),
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
                     .map(str::to_owned)
                     .or_else(|| inherited(|f| &f.canvas)),
             }),
-            ..Request::default()
+            ..DocumentRequest::default()
         });
     }
 }

@@ -20,7 +20,7 @@ pub fn targets(value: &Value) -> Vec<&Value> {
 }
 
 /// Parts of one resource that an annotation is about.
-pub struct Part {
+pub struct TargetPart {
     /// Id of the resource.
     pub target: String,
     /// Which parts of it.
@@ -33,7 +33,7 @@ pub struct Part {
 ///
 /// # Errors
 /// A selector cannot be used.
-pub fn part(target: &Value, document: &str) -> Result<Option<Part>, String> {
+pub fn part(target: &Value, document: &str) -> Result<Option<TargetPart>, String> {
     let resource = ["full", "source"]
         .iter()
         .map(|m| &target[*m])
@@ -68,7 +68,7 @@ pub fn part(target: &Value, document: &str) -> Result<Option<Part>, String> {
         Some(image) => image.id.clone(),
         None => base.to_owned(),
     };
-    Ok(Some(Part {
+    Ok(Some(TargetPart {
         target,
         regions,
         image,

@@ -10,7 +10,7 @@ use super::requests::{M3, message};
 use super::task::Task;
 use crate::error::Error;
 use crate::sources::concept_names::{self, below, encoded, unknown};
-use crate::sources::{Found, Request, taxonomy};
+use crate::sources::{DocumentRequest, Found, taxonomy};
 use crate::summary::Reject;
 use crate::values;
 
@@ -126,7 +126,7 @@ impl M3 {
             let media = format!("media/videoreference/{}", encoded(&video));
             Some(Task::Video(video).ask(&below(&vam.url, &media)))
         });
-        let next: Vec<Request> = urls.chain(strangers).chain(videos).collect();
+        let next: Vec<DocumentRequest> = urls.chain(strangers).chain(videos).collect();
         found
             .next
             .extend(next.into_iter().map(|request| request.after(url)));

@@ -27,7 +27,7 @@ pub struct ServiceUrl {
 
 /// The URLs of the services. Those of parts of annosaurus are followed by a name or a UUID.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Services {
+pub struct ServiceUrls {
     /// annosaurus: observations.
     pub anno: ServiceUrl,
     /// annosaurus: observations with images, by concept.
@@ -44,7 +44,7 @@ pub struct Services {
     pub vam: Option<ServiceUrl>,
 }
 
-impl Services {
+impl ServiceUrls {
     /// All URLs.
     pub fn all(&self) -> impl Iterator<Item = &ServiceUrl> {
         let required = [&self.anno, &self.images, &self.moments, &self.references];
@@ -76,7 +76,10 @@ impl Services {
 ///
 /// # Errors
 /// The file cannot be parsed, a value is not a URL, or annosaurus is not set.
-pub fn services(file: Option<(String, Vec<u8>)>, options: &M3Options) -> Result<Services, Error> {
+pub fn services(
+    file: Option<(String, Vec<u8>)>,
+    options: &M3Options,
+) -> Result<ServiceUrls, Error> {
     let settings = match &file {
         Some((name, bytes)) => read(name, bytes)?,
         None => ConfigFile::default(),
@@ -96,7 +99,7 @@ pub fn services(file: Option<(String, Vec<u8>)>, options: &M3Options) -> Result<
         own.unwrap_or_else(|| base.below(path))
     };
     let trees = settings.own("kbdesc").filter(|_| options.kb.is_none());
-    let services = Services {
+    let services = ServiceUrls {
         images: part("fastconceptimages", "fast/concept/images"),
         moments: part("imagedmoment", "imagedmoments"),
         references: part("imagereference", "imagereferences"),
@@ -298,7 +301,7 @@ mod tests {
         ; a comment\nfastconceptimages=%(anno)s/fast/concept/images\nkbdesc=%(kb)s/phylogeny/down/\n\
         imagedmoment=%(anno)s/imagedmoments\nImageReference: %(anno)s/refs\n";
 
-    fn of(name: &str, text: &str, options: &M3Options) -> Result<Services, String> {
+    fn of(name: &str, text: &str, options: &M3Options) -> Result<ServiceUrls, String> {
         services(Some((name.into(), text.into())), options).map_err(|e| e.to_string())
     }
 

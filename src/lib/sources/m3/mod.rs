@@ -20,7 +20,7 @@ mod task;
 use serde_json::Value;
 
 use super::concept_names::{self, below, encoded, unknown};
-use super::source::{About, Answer, Failure, Found, Request, Source};
+use super::source::{About, Answer, DocumentRequest, FetchFailure, Found, Source};
 use super::taxonomy;
 use crate::error::Error;
 use crate::summary::Reject;
@@ -34,7 +34,7 @@ impl Source for M3 {
         "m3"
     }
 
-    fn first(&self) -> Vec<Request> {
+    fn first(&self) -> Vec<DocumentRequest> {
         let first = |typed: &String| match &self.services.trees {
             Some(trees) => Task::Entry(typed.clone()).ask(&below(&trees.url, &encoded(typed))),
             None => self.ask_known(typed, &[]),
@@ -110,10 +110,14 @@ impl Source for M3 {
         Ok(found)
     }
 
-    fn failed(&self, request: &Request, failure: &Failure) -> Result<Option<Found>, Error> {
+    fn failed(
+        &self,
+        request: &DocumentRequest,
+        failure: &FetchFailure,
+    ) -> Result<Option<Found>, Error> {
         let url = &request.location;
         let is_missing = failure.status == Some(404);
-        let instead = |next: Vec<Request>| {
+        let instead = |next: Vec<DocumentRequest>| {
             let next = next.into_iter().map(|request| request.after(url));
             Some(Found {
                 next: next.collect(),
@@ -179,7 +183,7 @@ fn note(text: String) -> Found {
     }
 }
 
-fn unreadable(request: &Request, field: &str, problem: &str) -> Found {
+fn unreadable(request: &DocumentRequest, field: &str, problem: &str) -> Found {
     let input = request
         .from
         .as_ref()

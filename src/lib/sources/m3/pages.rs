@@ -9,15 +9,15 @@ use super::requests::{M3, message};
 use super::span::{Span, UNPICTURED};
 use super::task::Task;
 use crate::sources::concept_names::{below, encoded};
-use crate::sources::{Answer, Count, Found, Request};
-use crate::summary::Reject;
+use crate::sources::{Answer, Count, DocumentRequest, Found};
+use crate::summary::{Reject, counted};
 
 /// The most pages that are planned before one of them is read.
 const MAX_PLANNED: u64 = 10_000;
 
 impl M3 {
     /// Requests how many observations have a name.
-    pub(super) fn ask_count(&self, name: &str) -> Request {
+    pub(super) fn ask_count(&self, name: &str) -> DocumentRequest {
         let path = match self.options.unpictured {
             true => format!("observations/concept/count/{}", encoded(name)),
             false => format!("observations/concept/images/count/{}", encoded(name)),
@@ -26,13 +26,13 @@ impl M3 {
     }
 
     /// Requests how many observations have a name, including those without an image.
-    pub(super) fn ask_count_all(&self, name: &str, pictured: u64) -> Request {
+    pub(super) fn ask_count_all(&self, name: &str, pictured: u64) -> DocumentRequest {
         let path = format!("observations/concept/count/{}", encoded(name));
         Task::CountAll { pictured }.ask(&below(&self.services.anno.url, &path))
     }
 
     /// The pages of a name: all at once if their number is known, else one after the other.
-    pub(super) fn plan(&self, name: &str, counted: Option<u64>, url: &str) -> Vec<Request> {
+    pub(super) fn plan(&self, name: &str, counted: Option<u64>, url: &str) -> Vec<DocumentRequest> {
         let limit = self.query.page_size();
         // As many pages as the service reports are requested at once; the last of them leads to the rest.
         let pages = counted.unwrap_or(0).div_ceil(limit).clamp(1, MAX_PLANNED);
@@ -48,7 +48,7 @@ impl M3 {
             .collect()
     }
 
-    fn ask_page(&self, name: &str, span: Span) -> Request {
+    fn ask_page(&self, name: &str, span: Span) -> DocumentRequest {
         let url = match self.options.unpictured {
             true => below(
                 &self.services.anno.url,
@@ -65,7 +65,7 @@ impl M3 {
     }
 
     /// Requests the same page by a search with the name in the request body. It also finds names that contain it.
-    pub(super) fn ask_search(&self, name: &str, span: Span) -> Request {
+    pub(super) fn ask_search(&self, name: &str, span: Span) -> DocumentRequest {
         let body =
             json!({"concepts": [name], "limit": span.limit, "offset": span.offset, "data": true});
         let name = name.to_owned();
@@ -75,7 +75,7 @@ impl M3 {
             ..span
         };
         let page = Task::Page { name, span };
-        Request {
+        DocumentRequest {
             body: Some(body.to_string()),
             ..page.ask(&below(&self.services.anno.url, "fast"))
         }
@@ -151,7 +151,12 @@ impl M3 {
         match found.counts.get(UNPICTURED).copied().unwrap_or(0) {
             0 => {}
             n => found.notes.push(format!(
-                "{n} observations are of moments without an image: --unpictured lists their boxes"
+                "{}: --unpictured lists their boxes",
+                counted(
+                    n,
+                    "observation of a moment without an image",
+                    "observations of moments without an image"
+                )
             )),
         }
         for (name, (counted, met)) in names {

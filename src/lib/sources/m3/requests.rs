@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::config::{ServiceUrl, Services};
+use super::config::{ServiceUrl, ServiceUrls};
 use super::options::M3Options;
 use super::task::Task;
 use crate::error::Error;
 use crate::sources::concept_names::{below, encoded};
-use crate::sources::{ConceptOptions, Failure, Request};
+use crate::sources::{ConceptOptions, DocumentRequest, FetchFailure};
 use crate::values;
 
 /// The source `m3`.
@@ -18,7 +18,7 @@ pub struct M3 {
     /// What to search for besides the concepts.
     pub query: ConceptOptions,
     /// URLs of the services.
-    pub services: Services,
+    pub services: ServiceUrls,
     /// How images and labels are chosen.
     pub options: M3Options,
 }
@@ -31,7 +31,7 @@ impl M3 {
     pub fn new(
         concepts: Vec<String>,
         query: ConceptOptions,
-        services: Services,
+        services: ServiceUrls,
         options: M3Options,
     ) -> Result<Self, Error> {
         if query.descendants && services.trees.is_none() {
@@ -49,7 +49,7 @@ impl M3 {
 
 impl M3 {
     /// Requests all names that observations have.
-    pub(super) fn ask_known(&self, typed: &str, similar: &[String]) -> Request {
+    pub(super) fn ask_known(&self, typed: &str, similar: &[String]) -> DocumentRequest {
         let task = Task::Known {
             typed: typed.to_owned(),
             similar: similar.to_vec(),
@@ -58,24 +58,29 @@ impl M3 {
     }
 
     /// Requests all names of the knowledge base, if there is one.
-    pub(super) fn ask_names(&self, typed: &str) -> Vec<Request> {
+    pub(super) fn ask_names(&self, typed: &str) -> Vec<DocumentRequest> {
         let kb = self.services.kb.iter();
         kb.map(|kb| Task::Names(typed.to_owned()).ask(&below(&kb.url, "concept")))
             .collect()
     }
 
     /// Requests an image reference.
-    pub(super) fn ask_reference(&self, uuid: &str, moment: &str, video: Option<String>) -> Request {
+    pub(super) fn ask_reference(
+        &self,
+        uuid: &str,
+        moment: &str,
+        video: Option<String>,
+    ) -> DocumentRequest {
         Task::reference(moment, video).ask(&below(&self.services.references.url, uuid))
     }
 
     /// Requests everything observed at a moment.
-    pub(super) fn ask_moment(&self, uuid: &str) -> Request {
+    pub(super) fn ask_moment(&self, uuid: &str) -> DocumentRequest {
         Task::Moment.ask(&below(&self.services.moments.url, &encoded(uuid)))
     }
 
     /// The error for a document without which the run cannot continue.
-    pub(super) fn cannot_read(&self, url: &str, failure: &Failure) -> Error {
+    pub(super) fn cannot_read(&self, url: &str, failure: &FetchFailure) -> Error {
         self.advise(Error::new(format!("{url}: {}", failure.problem)), url)
     }
 

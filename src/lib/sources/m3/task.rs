@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::span::Span;
-use crate::sources::{Referrer, Request};
+use crate::sources::{DocumentRequest, Referrer};
 
 /// What a document is requested for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,8 +60,8 @@ impl Task {
     }
 
     /// The request of a document for this task.
-    pub fn ask(self, url: &str) -> Request {
-        Request {
+    pub fn ask(self, url: &str) -> DocumentRequest {
+        DocumentRequest {
             location: url.to_owned(),
             // An enum of texts and numbers is always JSON.
             memo: serde_json::to_string(&self).unwrap_or_default(),
@@ -71,12 +71,12 @@ impl Task {
                 manifest: None,
                 canvas: None,
             }),
-            ..Request::default()
+            ..DocumentRequest::default()
         }
     }
 
     /// The task of a request.
-    pub fn of(request: &Request) -> Self {
+    pub fn of(request: &DocumentRequest) -> Self {
         // All requests of this source are made by `ask`.
         serde_json::from_str(&request.memo).unwrap_or(Task::Tree)
     }
@@ -95,7 +95,7 @@ impl Task {
     }
 }
 
-impl Request {
+impl DocumentRequest {
     /// The same request, with the document that led to it.
     pub(super) fn after(mut self, document: &str) -> Self {
         if let Some(from) = &mut self.from {

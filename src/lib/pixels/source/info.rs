@@ -12,7 +12,7 @@ use crate::pixels::tiff::{self, Tiff, is_tiff};
 
 /// What the header of a file declares, as far as a server needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct SourceInfo {
     /// `[width, height]` in pixels, after EXIF orientation is applied.
     pub size: [u32; 2],
     /// Colour channels, as an estimate of memory.
@@ -27,12 +27,12 @@ pub struct Look {
 ///
 /// # Errors
 /// The file cannot be served: why not.
-pub fn look(path: &Path) -> Result<Look, String> {
+pub fn inspect(path: &Path) -> Result<SourceInfo, String> {
     if begins_as_tiff(path)? {
         tiff::check_compression(path)?;
         if let Ok(tiff) = Tiff::open(path) {
             let full = tiff.full();
-            return Ok(Look {
+            return Ok(SourceInfo {
                 size: rotated_size(full.size, tiff.orientation),
                 channels: full.channels,
                 tile: is_read_by_tiles(&tiff).then(|| full.piece[0].max(full.piece[1])),
@@ -41,7 +41,7 @@ pub fn look(path: &Path) -> Result<Look, String> {
         }
     }
     if begins_as_jp2(path)? {
-        return look_at_jp2(path);
+        return inspect_jp2(path);
     }
     let open = || File::open(path).map_err(|e| e.to_string());
     let header = header::measure_in(BufReader::new(open()?))?;
@@ -52,7 +52,7 @@ pub fn look(path: &Path) -> Result<Look, String> {
         let read = open()?.take(START).read_to_end(&mut start);
         read.is_ok() && index::is_indexable(&start)
     };
-    Ok(Look {
+    Ok(SourceInfo {
         size: rotated_size([header.width, header.height], header.orientation),
         channels: header.channels,
         tile: None,
@@ -66,7 +66,7 @@ pub fn is_large_jpeg(header: &Header) -> bool {
     header.media_type == "image/jpeg" && header.orientation == 1 && pixels >= LEAST_PIXELS
 }
 
-fn look_at_jp2(path: &Path) -> Result<Look, String> {
+fn inspect_jp2(path: &Path) -> Result<SourceInfo, String> {
     // Boxes before the codestream hold at most a profile and metadata.
     const START: u64 = 1 << 20;
     let mut start = Vec::new();
@@ -74,7 +74,7 @@ fn look_at_jp2(path: &Path) -> Result<Look, String> {
     let read = file.take(START).read_to_end(&mut start);
     read.map_err(|e| e.to_string())?;
     let (size, components) = jp2::measure(&start)?;
-    Ok(Look {
+    Ok(SourceInfo {
         size,
         // The decoder needs 32 bits per sample.
         channels: u8::try_from(components)
