@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use recto::error::Error;
 use recto::sources::iiif::Iiif;
 use recto::sources::table::{Table, TableOptions};
-use recto::sources::{Answer, Found, Request, Source};
+use recto::sources::{Answer, DocumentRequest, Found, Source};
 use recto::summary::Summary;
 use recto::{Stage, corrections, digest, download, extract, reformat, serve};
 use recto_testkit::mutation::{self, Outcome, Random};
@@ -147,9 +147,9 @@ fn iiif_samples() -> Vec<Value> {
 
 /// What a source finds in one document.
 fn found(source: &dyn Source, name: &str, bytes: &[u8]) -> Result<Found, Error> {
-    let request = Request {
+    let request = DocumentRequest {
         location: name.to_owned(),
-        ..Request::default()
+        ..DocumentRequest::default()
     };
     source.read(&Answer {
         request,
@@ -216,7 +216,7 @@ fn tables() {
                 found.rejects.is_empty()
             }
             Err(error) => {
-                assert!(error.to_string().starts_with(name), "{error}");
+                assert!(error.what().starts_with(name), "{error}");
                 false
             }
         };

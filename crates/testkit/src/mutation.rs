@@ -67,6 +67,27 @@ fn seeds(cases: u64) -> impl Iterator<Item = u64> {
     first..first.saturating_add(cases)
 }
 
+/// Runs a check once for each of the seeds 0 to `cases`, with the numbers of that seed.
+///
+/// # Panics
+/// When the check does; the seed is printed.
+pub fn with_seeds(cases: u64, check: impl Fn(&mut Random)) {
+    struct OnPanic(u64);
+
+    impl Drop for OnPanic {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("to repeat: RECTO_SEED={}", self.0);
+            }
+        }
+    }
+
+    for seed in seeds(cases) {
+        let _printed = OnPanic(seed);
+        check(&mut Random::of(seed));
+    }
+}
+
 /// Panics of any thread, those that a program catches too: none of them may be left to what catches it.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 

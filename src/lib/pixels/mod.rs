@@ -24,6 +24,10 @@ mod jp2;
 mod orientation;
 #[cfg(feature = "serve")]
 pub mod pdf;
+#[cfg(feature = "pdf")]
+pub mod pdf_reader;
+#[cfg(all(feature = "serve", not(feature = "pdf")))]
+pub mod pdf_unsupported;
 pub mod pyramid;
 pub mod render;
 pub mod row_writers;

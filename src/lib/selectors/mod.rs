@@ -75,6 +75,8 @@ fn by_fragment(text: &str, space: Option<Frame>) -> Result<Shape, String> {
 
 #[cfg(test)]
 mod tests {
+    use recto_testkit::mutation::{Random, with_seeds};
+
     use super::*;
     use crate::contracts::BBox;
 
@@ -178,65 +180,27 @@ mod tests {
         "\u{fffd}",
     ];
 
-    /// SplitMix64: the same numbers for the same seed.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, end: usize) -> usize {
-            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mut z = self.0;
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            ((z ^ (z >> 31)) % end as u64) as usize
-        }
-
-        /// A text of some, with one to four mutations: bytes flipped, cut, repeated or inserted.
-        fn mutated(&mut self, texts: &[&str]) -> String {
-            let mut bytes = texts[self.below(texts.len())].as_bytes().to_vec();
-            for _ in 0..=self.below(4) {
-                let at = self.below(bytes.len() + 1);
-                let end = (at + 1 + self.below(20)).min(bytes.len());
-                match self.below(5) {
-                    0 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
-                    1 => drop(bytes.drain(at..end)),
-                    2 => bytes.truncate(at),
-                    3 => {
-                        let again = bytes[at..end].repeat(1 + self.below(60));
-                        bytes.splice(at..at, again);
-                    }
-                    _ => {
-                        let chunk = CHUNKS[self.below(CHUNKS.len())].repeat(1 + self.below(3));
-                        bytes.splice(at..at, chunk.into_bytes());
-                    }
+    /// A text of some, with one to four mutations: bytes flipped, cut, repeated or inserted.
+    fn mutated(random: &mut Random, texts: &[&str]) -> String {
+        let mut bytes = random.choose(texts).as_bytes().to_vec();
+        for _ in 0..=random.below(4) {
+            let at = random.below(bytes.len() + 1);
+            let end = (at + 1 + random.below(20)).min(bytes.len());
+            match random.below(5) {
+                0 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
+                1 => drop(bytes.drain(at..end)),
+                2 => bytes.truncate(at),
+                3 => {
+                    let again = bytes[at..end].repeat(1 + random.below(60));
+                    bytes.splice(at..at, again);
+                }
+                _ => {
+                    let chunk = random.choose(&CHUNKS).repeat(1 + random.below(3));
+                    bytes.splice(at..at, chunk.into_bytes());
                 }
             }
-            String::from_utf8_lossy(&bytes).into_owned()
         }
-    }
-
-    struct OnPanic(u64);
-
-    impl Drop for OnPanic {
-        fn drop(&mut self) {
-            if std::thread::panicking() {
-                eprintln!("to repeat: RECTO_SEED={}", self.0);
-            }
-        }
-    }
-
-    /// Runs a check with seeds 0 to `runs`. The environment variable `RECTO_SEED` names the first seed, and alone the only
-    /// one; `RECTO_CASES` says how many there are.
-    fn with_seeds(runs: u64, check: impl Fn(&mut Random)) {
-        let number = |name| {
-            let text = std::env::var(name).ok();
-            text.map(|text| text.parse::<u64>().expect("a number"))
-        };
-        let first = number("RECTO_SEED");
-        let cases = number("RECTO_CASES").unwrap_or(if first.is_some() { 1 } else { runs });
-        for seed in (first.unwrap_or(0)..).take(cases as usize) {
-            let _printed = OnPanic(seed);
-            check(&mut Random(seed));
-        }
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     const SPACE: Option<Frame> = Some(Frame {
@@ -247,7 +211,7 @@ mod tests {
     #[test]
     fn mutated_fragments_are_read_or_refused() {
         with_seeds(20_000, |random| {
-            let (outer, inner) = (random.mutated(&FRAGMENTS), random.mutated(&FRAGMENTS));
+            let (outer, inner) = (mutated(random, &FRAGMENTS), mutated(random, &FRAGMENTS));
             if let Ok(read) = fragment::bbox(&outer, SPACE) {
                 let printed = format!("xywh={},{},{},{}", read.x, read.y, read.width, read.height);
                 assert_eq!(fragment::bbox(&printed, None), Ok(read), "{outer}");
@@ -259,7 +223,7 @@ mod tests {
     #[test]
     fn mutated_drawings_are_read_or_refused() {
         with_seeds(5_000, |random| {
-            let text = random.mutated(&DRAWINGS);
+            let text = mutated(random, &DRAWINGS);
             let Ok(shape) = svg::shape(&text, SPACE) else {
                 return;
             };

@@ -14,6 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::pixels::pdf;
+#[cfg(feature = "pdf")]
+use crate::pixels::pdf_reader;
+#[cfg(not(feature = "pdf"))]
+use crate::pixels::pdf_unsupported as pdf_reader;
 
 /// Bytes of memory for unpacked data, in addition to the file and the drawn page.
 const MEMORY: u64 = 1 << 30;
@@ -202,13 +206,13 @@ pub fn run(path: &Path, options: &WorkerOptions) -> Result<(), Error> {
 fn reply(path: &Path, options: &WorkerOptions, memory: u64) -> (Reply, Vec<u8>) {
     let (number, dpi) = (options.pdf_page, options.pdf_dpi);
     let done = match number {
-        0 => pdf::sizes(path).map(|sizes| (Reply::Sizes(sizes), Vec::new())),
+        0 => pdf_reader::sizes(path).map(|sizes| (Reply::Sizes(sizes), Vec::new())),
         _ => {
             let grant = |[w, h]: [u32; 2]| {
                 let image = u64::from(w) * u64::from(h) * u64::from(pdf::BYTES_TO_A_PIXEL);
                 limit(memory + image, options.pdf_seconds);
             };
-            let drawn = pdf::draw(path, number, dpi, grant);
+            let drawn = pdf_reader::draw(path, number, dpi, grant);
             drawn.map(|image| (Reply::Image(image.dimensions().into()), image.into_raw()))
         }
     };
