@@ -4,13 +4,16 @@ PYTHON ?= python3
 .PHONY: help demo check test schemas docs bench-stitch bench-download bench-serve
 SHARED ?= ../shared
 BENCH ?=
+# The demo is small: it is built without optimization of recto and without PDF, in half the time of a release.
+PROFILE ?= dev
+FEATURES ?= recto/serve
 
 help: ## list these
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 
 demo: ## build, then harvest an archive drawn on this machine into training sets; no network
-	cargo build --locked --release -p recto -p recto-demo --bins
-	$(MAKE) --no-print-directory -C examples/scrolls BIN="$(CURDIR)/target/release" OUT="$(CURDIR)/build/demo"
+	cargo build --locked --profile $(PROFILE) -p recto -p recto-demo --bins --no-default-features --features $(FEATURES)
+	$(MAKE) --no-print-directory -C examples/scrolls BIN="$(CURDIR)/target/$(PROFILE:dev=debug)" OUT="$(CURDIR)/build/demo"
 
 check: ## formatting, lints, tests
 	cargo fmt --all --check

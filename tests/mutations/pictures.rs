@@ -113,11 +113,11 @@ fn pdf() {
     let takes = move |bytes: &[u8]| {
         let _ = &folder;
         std::fs::write(&path, bytes).unwrap();
-        let sizes = told(pixels::pdf::sizes(&path));
+        let sizes = told(pixels::pdf_reader::sizes(&path));
         let first = sizes.and_then(|sizes| sizes.first().copied());
         // Pages that damage has made large are drawn in a process of their own in serve.
         let is_small = first.is_some_and(|size| size.iter().all(|side| *side < 500.0));
-        is_small && told(pixels::pdf::draw(&path, 1, 36, |_| {})).is_some()
+        is_small && told(pixels::pdf_reader::draw(&path, 1, 36, |_| {})).is_some()
     };
     mutation::check(
         200,
