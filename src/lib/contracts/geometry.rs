@@ -155,6 +155,12 @@ impl TryFrom<[f64; 2]> for Frame {
 }
 
 impl Frame {
+    /// The space of percentages, for boxes relative to an image of unknown size.
+    pub const PERCENT: Frame = Frame {
+        width: 100.0,
+        height: 100.0,
+    };
+
     /// Whether both spaces have the same aspect ratio, within one unit of the coarser of the two: either size may have
     /// been rounded.
     pub fn has_shape_of(self, other: Frame) -> bool {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
 
-use crate::contracts::{Annotation, Observation, Region, Space};
+use crate::contracts::{Annotation, ImageRef, Observation, Provenance, Region, Space};
 use crate::iiif::QuotedRequest;
 use crate::selectors;
 use crate::sources::{ImageName, Placed};
@@ -31,6 +31,7 @@ pub fn join(observations: Vec<Observation>, annotations: Vec<Placed>, names: &[I
     for name in names {
         joiner.paintings.add_all(name, &joiner.ids);
     }
+    joiner.is_without_images = joiner.join.observations.is_empty();
     for placed in annotations {
         joiner.place(placed);
     }
@@ -40,6 +41,8 @@ pub fn join(observations: Vec<Observation>, annotations: Vec<Placed>, names: &[I
 #[derive(Default)]
 struct Joiner {
     join: Join,
+    /// No document holds an image: annotations alone, whose images another digest holds.
+    is_without_images: bool,
     ids: HashMap<String, Vec<usize>>,
     canvases: NameIndex,
     images: NameIndex,
@@ -92,6 +95,9 @@ impl Joiner {
         for name in service.into_iter().chain(url) {
             self.images.add(name, number);
         }
+        for name in &observation.image.names {
+            self.canvases.add(name, number);
+        }
         self.join.observations.push(observation);
     }
 
@@ -120,6 +126,9 @@ impl Joiner {
             (Ok(None), Some(mut observation)) => {
                 observation.annotations.push(annotation);
                 return self.add(*observation);
+            }
+            (Ok(None), None) if self.is_without_images => {
+                return self.add(nameless(document, target, annotation));
             }
             (Ok(None), None) => {
                 format!("target is not an image or canvas of the documents: {target}")
@@ -203,6 +212,25 @@ impl Joiner {
     }
 }
 
+/// What a list of annotations says of a target when no document holds images: `extract` finds the canvas or image in
+/// another digest.
+fn nameless(document: String, target: String, annotation: Annotation) -> Observation {
+    Observation {
+        id: target.clone(),
+        image: ImageRef {
+            names: vec![target],
+            ..ImageRef::default()
+        },
+        source: Provenance {
+            kind: "iiif".into(),
+            manifest: Some(document),
+            ..Provenance::default()
+        },
+        annotations: vec![annotation],
+        ..Observation::default()
+    }
+}
+
 fn is_whole(region: &Region) -> bool {
     region.fragment.is_none() && region.svg.is_none() && region.point.is_none()
 }
@@ -250,7 +278,7 @@ fn normal(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contracts::{ImageRef, Provenance, Region, Service};
+    use crate::contracts::Service;
 
     fn on(manifest: &str, canvas: &str) -> Observation {
         let service = Service {

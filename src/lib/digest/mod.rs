@@ -5,6 +5,7 @@
 //! annotations with images, filters. Around them documents are fetched, cached and written. The output does not depend
 //! on the order in which answers arrive.
 
+mod boxes;
 mod cache;
 mod crawl;
 mod fetch;
@@ -19,7 +20,7 @@ mod worklist;
 
 use std::path::{Path, PathBuf};
 
-use crate::contracts::{Digest, SourceQuery};
+use crate::contracts::{Digest, Observation, SourceQuery};
 use crate::error::Error;
 use crate::progress::Style;
 use crate::report::{self, Common, Stage};
@@ -95,6 +96,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.kept = selected.kept.len() as u64;
     summary.read = summary.kept + summary.rejects.len() as u64;
     count_boxes(&selected, &filter, summary);
+    summary.notes.extend(nameless(&selected));
     if selected.kept.is_empty() {
         write_rejects(options.rejects.as_deref(), summary)?;
         let error = no_images::error(&filter, &selected.filtered, summary);
@@ -138,6 +140,15 @@ fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
         let boxes = counted(selected.boxes_filtered, "box", "boxes");
         summary.notes.push(format!("{boxes} left out by --where"));
     }
+}
+
+/// The note about images that do not have an address: another digest must have it.
+fn nameless(selected: &Selected) -> Option<String> {
+    let has_address = |o: &&Observation| o.image.url.is_some() || o.image.service.is_some();
+    let n = selected.kept.iter().filter(|o| !has_address(o)).count() as u64;
+    let images = counted(n, "image is known by name only", "images are known by name only");
+    let note = format!("{images}: give recto-extract the digest of their archive too");
+    (n > 0).then_some(note)
 }
 
 /// The query, so that the digest can be made again.

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::boxes;
 use super::filter::{self, Filter};
 use crate::conditions::Condition;
 use crate::error::Error;
 use crate::files::SafeName;
 use crate::progress::Style;
 use crate::report::Common;
+use crate::sources::boxes::BoxesOptions;
 use crate::sources::fathomnet::{FathomNet, FathomNetOptions};
 use crate::sources::iiif::Iiif;
 use crate::sources::m3::{M3, M3Options, config};
@@ -22,12 +24,16 @@ pub struct Options {
     /// Kind of the source that describes the images
     #[arg(value_name = "SOURCE", value_parser = clap::builder::PossibleValuesParser::new(sources::ALL))]
     pub source: String,
-    /// Documents to start from: URLs, files, or - for standard input; for m3 and fathomnet: concepts
+    /// Documents to start from: URLs, files, or - for standard input; for m3 and fathomnet: concepts; for coco, yolo, voc,
+    /// via and labelstudio also folders
     #[arg(value_name = "URL|FILE|CONCEPT", required_unless_present = "concept")]
     pub inputs: Vec<String>,
     /// Write the digest to FILE (- for standard output) [default for m3 and fathomnet: CONCEPT_digest.json, with
     /// --descendants CONCEPT_desc_digest.json]
-    #[arg(short, long, value_name = "FILE", required_if_eq_any([("source", "iiif"), ("source", "table")]))]
+    #[arg(short, long, value_name = "FILE", required_if_eq_any([
+        ("source", "iiif"), ("source", "table"), ("source", "coco"), ("source", "yolo"), ("source", "voc"),
+        ("source", "via"), ("source", "labelstudio"),
+    ]))]
     pub output: Option<PathBuf>,
     /// Keep images if the label of the image, canvas or manifest matches; upper and lower case are the same
     /// (repeatable: any of them)
@@ -70,6 +76,9 @@ pub struct Options {
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub table: TableOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
+    pub boxes: BoxesOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub concepts: ConceptOptions,
@@ -116,10 +125,11 @@ impl Options {
                 query: self.concepts.clone(),
                 options: self.fathomnet.clone(),
             }),
-            _ => Box::new(Iiif {
+            "iiif" => Box::new(Iiif {
                 inputs,
                 no_annotations: self.no_annotations,
             }),
+            kind => Box::new(boxes::source(kind, &inputs, &self.boxes)?),
         })
     }
 
@@ -135,7 +145,8 @@ impl Options {
         let of_others = options
             .into_iter()
             .filter(|(of, _)| !of.contains(&self.source.as_str()));
-        of_others.into_iter().find_map(|(_, given)| given)
+        let given = of_others.into_iter().find_map(|(_, given)| given);
+        given.or_else(|| self.boxes.foreign_to(&self.source))
     }
 
     /// The URLs of the services of m3: from the command line, else from the configuration file.

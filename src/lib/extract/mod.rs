@@ -7,6 +7,7 @@
 mod canvas_to_image;
 pub mod concept;
 mod extracted;
+mod matching;
 mod merge;
 mod notes;
 mod observation;

@@ -10,6 +10,7 @@ use super::extracted::{ExtractRules, Extracted};
 use super::options::Outside;
 use crate::contracts::{Annotation, Frame, Observation, Region, Space};
 use crate::selectors::{self, Selection, Shape};
+use crate::sources::boxes::KINDS;
 use crate::summary::Reject;
 
 /// The boxes and labels of an observation, in its own frame.
@@ -60,6 +61,7 @@ pub fn read(
     let mut reader = Reader {
         input,
         place: (&observation.source.manifest, &observation.source.canvas),
+        has_own_boxes: KINDS.contains(&observation.source.kind.as_str()),
         rules,
         extracted,
         reading: Reading {
@@ -120,6 +122,8 @@ struct Reader<'a> {
     input: &'a str,
     /// Manifest and canvas of the image.
     place: (&'a Option<String>, &'a Option<String>),
+    /// Whether a region has a box of its own beside its outline.
+    has_own_boxes: bool,
     rules: &'a ExtractRules,
     spaces: Spaces,
     extracted: &'a mut Extracted,
@@ -186,7 +190,7 @@ impl Reader<'_> {
                 self.reading.labels.push(concept.to_owned());
                 return Ok(());
             }
-            Selection::Part(shape) if region.svg.is_some() => (shape, "svg"),
+            Selection::Part(shape) if region.svg.is_some() => (self.with_own_box(shape, region), "svg"),
             Selection::Part(shape) => (shape, "fragment"),
             Selection::Fallback(shape, problem) => {
                 let describe = || format!("{id}, {problem}");
@@ -209,6 +213,17 @@ impl Reader<'_> {
             attributes: attributes.clone(),
         });
         Ok(())
+    }
+
+    /// Boxes from elsewhere state box and outline, and both are kept: the box may be larger than the part that is seen.
+    fn with_own_box(&self, shape: Shape, region: &Region) -> Shape {
+        let fragment = region.fragment.as_deref().filter(|_| self.has_own_boxes);
+        let space = self.spaces.size(region.frame);
+        let own = fragment.and_then(|text| selectors::fragment::bbox(text, space).ok());
+        Shape {
+            bbox: own.unwrap_or(shape.bbox),
+            ..shape
+        }
     }
 
     fn fit(&self, shape: &Shape, space: Space) -> Result<Fitted, String> {

@@ -5,6 +5,7 @@
 //! the answer leads to. Cycles, duplicates, concurrency, caching and retries are handled in `digest`, once for all
 //! sources.
 
+pub mod boxes;
 mod concept_names;
 mod concept_options;
 pub mod fathomnet;
@@ -21,4 +22,14 @@ pub use source::{
 };
 
 /// Names of all sources, in the order in which help and errors list them.
-pub const ALL: &[&str] = &["iiif", "table", "m3", "fathomnet"];
+pub const ALL: &[&str] = &[
+    "iiif",
+    "table",
+    "m3",
+    "fathomnet",
+    "coco",
+    "yolo",
+    "voc",
+    "via",
+    "labelstudio",
+];

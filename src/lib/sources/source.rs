@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::boxes::model::BoxDocument;
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
 use crate::summary::Reject;
@@ -129,6 +130,8 @@ pub struct Found {
     pub expected: Vec<Count>,
     /// Nodes of a tree of concepts.
     pub taxa: Vec<TreeNode>,
+    /// Documents of boxes that refer to each other; for `finish`.
+    pub boxes: Vec<BoxDocument>,
 }
 
 /// How many records of a name a service reports, and which were found.
@@ -188,6 +191,7 @@ impl Found {
         self.manifests.extend(other.manifests);
         self.expected.extend(other.expected);
         self.taxa.extend(other.taxa);
+        self.boxes.extend(other.boxes);
     }
 }
 
