@@ -156,8 +156,10 @@ pub fn stem(name: &str) -> &str {
 
 /// Whether a name ends like that of an image file.
 pub fn is_image(name: &str) -> bool {
-    let name = name.split(['?', '#']).next().unwrap_or(name);
-    name.rsplit_once('.')
+    let is_url = name.contains("://");
+    let path = name.split(['?', '#']).next().filter(|_| is_url);
+    path.unwrap_or(name)
+        .rsplit_once('.')
         .is_some_and(|(_, suffix)| is_image_suffix(suffix))
 }
 

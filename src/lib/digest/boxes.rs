@@ -15,14 +15,24 @@ use crate::sources::is_url;
 use crate::{files, pixels};
 
 /// Files that hold the names of classes, in a folder above labels.
-const CLASS_FILES: [&str; 5] = ["data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names"];
+const CLASS_FILES: [&str; 5] = [
+    "data.yaml",
+    "data.yml",
+    "dataset.yaml",
+    "classes.txt",
+    "obj.names",
+];
 
 /// The source of boxes with this name.
 ///
 /// # Errors
 /// A folder or a file that an option names cannot be read, or is not what it should be.
 pub fn source(kind: &str, inputs: &[String], options: &BoxesOptions) -> Result<Boxes, Error> {
-    let kind = KINDS.iter().find(|name| **name == kind).copied().unwrap_or(KINDS[0]);
+    let kind = KINDS
+        .iter()
+        .find(|name| **name == kind)
+        .copied()
+        .unwrap_or(KINDS[0]);
     let mut around = Surroundings::default();
     for input in inputs {
         around.input(kind, input, options.classes.is_some())?;
@@ -36,14 +46,22 @@ pub fn source(kind: &str, inputs: &[String], options: &BoxesOptions) -> Result<B
             around.files.extend(listed(path, "")?);
         } else {
             let list = read(path, "--images", read_image_list)?;
-            let named = list.addresses.iter().map(|address| address.file.clone()).collect();
-            around.files.extend(measured(files::folder_of(path), "", named));
+            let named = list
+                .addresses
+                .iter()
+                .map(|address| address.file.clone())
+                .collect();
+            around
+                .files
+                .extend(measured(files::folder_of(path), "", named));
             addresses.extend(list.addresses.iter().cloned());
             lists.push(list);
         }
     }
     let classes = options.classes.as_deref();
-    let classes = classes.map(|path| read(path, "--classes", read_classes)).transpose()?;
+    let classes = classes
+        .map(|path| read(path, "--classes", read_classes))
+        .transpose()?;
     Ok(Boxes {
         kind,
         inputs: around.documents,
@@ -63,7 +81,9 @@ fn read(
 ) -> Result<BoxDocument, Error> {
     let name = path.display().to_string();
     let hint = match option {
-        "--images" => "--images takes the beginning of a URL, a folder of images, image_map.json, a table with the columns file and url, or a COCO file",
+        "--images" => {
+            "--images takes the beginning of a URL, a folder of images, image_map.json, a table with the columns file and url, or a COCO file"
+        }
         _ => "--classes takes data.yaml, or a file with the name of a class per line",
     };
     let bytes = files::read(path).map_err(|e| e.hint(hint))?;
@@ -84,27 +104,41 @@ impl Surroundings {
         let folder = match path.is_dir() {
             true => path.to_owned(),
             // The settings of a set stand in its folder.
-            false if kind == "yolo" && is_settings(input) && !is_url(input) => files::folder_of(path).to_owned(),
+            false if kind == "yolo" && is_settings(input) && !is_url(input) => {
+                files::folder_of(path).to_owned()
+            }
             false => {
                 self.add(input.to_owned());
                 return Ok(());
             }
         };
         let all = files::files_below(&folder).map_err(|e| unreadable(&folder, e))?;
-        let documents: Vec<&String> = all.iter().filter(|path| boxes::is_document(kind, path)).collect();
+        let documents: Vec<&String> = all
+            .iter()
+            .filter(|path| boxes::is_document(kind, path))
+            .collect();
         if documents.is_empty() {
-            let what = format!("{}: folder does not hold a document of {kind}", folder.display());
+            let what = format!(
+                "{}: folder does not hold a document of {kind}",
+                folder.display()
+            );
             return Err(Error::usage(what));
         }
-        let documents: Vec<String> = documents.into_iter().map(|path| below(&folder, path)).collect();
+        let documents: Vec<String> = documents
+            .into_iter()
+            .map(|path| below(&folder, path))
+            .collect();
         let is_class_file = |path: &String| CLASS_FILES.iter().any(|name| path.ends_with(name));
         if kind == "yolo" && !has_classes && !documents.iter().any(is_class_file) {
             self.documents.extend(class_file_above(&folder));
         }
-        documents.into_iter().for_each(|document| self.add(document));
+        documents
+            .into_iter()
+            .for_each(|document| self.add(document));
         if kind == "yolo" {
             let images = all.into_iter().filter(|path| is_image(path)).collect();
-            self.files.extend(measured(&folder, &below(&folder, ""), images));
+            self.files
+                .extend(measured(&folder, &below(&folder, ""), images));
             if let Some(images) = images_beside(&folder) {
                 self.files.extend(listed(&images, &below(&images, ""))?);
             }
@@ -142,7 +176,9 @@ fn class_file_above(folder: &Path) -> Option<String> {
 /// The folder `images` that belongs to a folder of labels.
 fn images_beside(folder: &Path) -> Option<PathBuf> {
     let parts: Vec<_> = folder.components().collect();
-    let at = parts.iter().rposition(|part| part.as_os_str() == "labels")?;
+    let at = parts
+        .iter()
+        .rposition(|part| part.as_os_str() == "labels")?;
     let mut images: PathBuf = parts[..at].iter().collect();
     images.push("images");
     images.extend(&parts[at + 1..]);

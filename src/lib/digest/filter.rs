@@ -120,6 +120,11 @@ impl Condition {
         if seen.iter().any(|o| !values(o, &self.key).is_empty()) {
             return String::new();
         }
+        let is_key = |name: &String| name.eq_ignore_ascii_case(&self.key);
+        let mut boxes = seen.iter().flat_map(|o| &o.annotations);
+        if boxes.any(|b| b.attributes.keys().any(is_key)) {
+            return format!(": it is a key of boxes: write {BOX}{}", self.text);
+        }
         let mut keys: Vec<&str> = seen
             .iter()
             .flat_map(|o| o.metadata.keys())

@@ -146,7 +146,11 @@ fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
 fn nameless(selected: &Selected) -> Option<String> {
     let has_address = |o: &&Observation| o.image.url.is_some() || o.image.service.is_some();
     let n = selected.kept.iter().filter(|o| !has_address(o)).count() as u64;
-    let images = counted(n, "image is known by name only", "images are known by name only");
+    let images = counted(
+        n,
+        "image is known by name only",
+        "images are known by name only",
+    );
     let note = format!("{images}: give recto-extract the digest of their archive too");
     (n > 0).then_some(note)
 }

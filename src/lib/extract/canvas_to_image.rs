@@ -239,7 +239,10 @@ pub fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
             clipped: false,
         });
     }
-    let polygon = shape.polygon.as_ref().map(|polygon| selectors::clip(polygon, frame));
+    let polygon = shape
+        .polygon
+        .as_ref()
+        .map(|polygon| selectors::clip(polygon, frame));
     let (bbox, polygon) = match polygon {
         None => (bbox, None),
         // A box of its own stays one.
@@ -259,8 +262,13 @@ pub fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
 fn is_alike(a: BBox, b: BBox) -> bool {
     const NOISE: f64 = 1e-6;
     let sides = |b: BBox| [b.x, b.y, b.right(), b.bottom()];
-    let most = sides(a).into_iter().fold(1.0, |most: f64, v| most.max(v.abs()));
-    sides(a).iter().zip(sides(b)).all(|(a, b)| (a - b).abs() <= NOISE * most)
+    let most = sides(a)
+        .into_iter()
+        .fold(1.0, |most: f64, v| most.max(v.abs()));
+    sides(a)
+        .iter()
+        .zip(sides(b))
+        .all(|(a, b)| (a - b).abs() <= NOISE * most)
 }
 
 /// Whether a box extends beyond a frame by more than rounding errors.

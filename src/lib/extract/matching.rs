@@ -9,10 +9,13 @@ use crate::contracts::{Digest, Frame, ImageRef, Observation, Provenance, Space};
 use crate::iiif::QuotedRequest;
 use crate::image_names::{FileIndex, NameMatch, is_image, parts, stem};
 use crate::sources::boxes::KINDS;
-use crate::{values, summary::counted};
+use crate::{summary::counted, values};
 
 /// Metadata that holds names of files.
 const FILE_KEYS: [&str; 6] = ["file", "file_name", "filename", "image", "path", "name"];
+
+/// The problem of an image that no digest has an address of.
+pub const UNKNOWN: &str = "image is not in any digest with addresses of images";
 
 /// The images of all digests that have an address, by all their names.
 pub struct AddressedImages<'a> {
@@ -52,14 +55,18 @@ impl<'a> AddressedImages<'a> {
             by_file: FileIndex::default(),
             by_id: HashMap::new(),
         };
-        let all = digests.iter().flat_map(|(_, digest)| &digest.observations);
-        for observation in all.filter(|o| has_address(o) && !o.id.trim().is_empty()) {
-            images.add(observation);
+        let all = || digests.iter().flat_map(|(_, digest)| &digest.observations);
+        let has_nameless = all().any(|o| !has_address(o));
+        // Within one digest nothing is joined by name, and names of a million images take their time.
+        if digests.len() > 1 || has_nameless {
+            let addressed = all().filter(|o| has_address(o) && !o.id.trim().is_empty());
+            addressed.for_each(|observation| images.add(observation, has_nameless));
         }
         images
     }
 
-    fn add(&mut self, observation: &'a Observation) {
+    /// Adds an image, and its file names if there is something to find by them.
+    fn add(&mut self, observation: &'a Observation, with_files: bool) {
         let number = self.observations.len();
         self.observations.push(observation);
         self.by_id.entry(&observation.id).or_insert(number);
@@ -69,17 +76,37 @@ impl<'a> AddressedImages<'a> {
         let whole = service.filter(|service| service.region.is_none());
         let mut names: BTreeSet<String> = BTreeSet::from([normal(&observation.id)]);
         names.extend(whole.map(|service| normal(&service.id)));
-        names.extend(image.url.as_deref().filter(|_| service.is_none() || whole.is_some()).map(normal));
+        names.extend(
+            image
+                .url
+                .as_deref()
+                .filter(|_| service.is_none() || whole.is_some())
+                .map(normal),
+        );
         names.extend(values::uuid(&observation.id));
-        let given = observation.metadata.iter().filter(|(key, _)| key.eq_ignore_ascii_case("uuid"));
-        names.extend(given.flat_map(|(_, texts)| texts).filter_map(|text| values::uuid(text)));
+        let given = observation
+            .metadata
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case("uuid"));
+        names.extend(
+            given
+                .flat_map(|(_, texts)| texts)
+                .filter_map(|text| values::uuid(text)),
+        );
         for name in names {
             self.by_name.entry(name).or_default().push(number);
         }
         if let Some(canvas) = &observation.source.canvas {
-            self.by_canvas.entry(normal(canvas)).or_default().push(number);
+            self.by_canvas
+                .entry(normal(canvas))
+                .or_default()
+                .push(number);
         }
-        for name in file_names(observation) {
+        for name in with_files
+            .then(|| file_names(observation))
+            .into_iter()
+            .flatten()
+        {
             self.by_file.add(name, &observation.id);
         }
     }
@@ -106,7 +133,8 @@ impl<'a> AddressedImages<'a> {
         let base = request.map(|request| normal(request.base));
         let same = others(&normal(url)).chain(base.iter().flat_map(|base| others(base)));
         let mut same = same.map(|number| self.observations[*number]);
-        same.find(is_whole).map_or(&observation.id, |other| &other.id)
+        same.find(is_whole)
+            .map_or(&observation.id, |other| &other.id)
     }
 
     /// The images that an observation without address is about.
@@ -121,7 +149,9 @@ impl<'a> AddressedImages<'a> {
         for name in names() {
             match self.by_file.find(name) {
                 NameMatch::One(id, agreement) => {
-                    let Some(number) = self.by_id.get(id) else { continue };
+                    let Some(number) = self.by_id.get(id) else {
+                        continue;
+                    };
                     let image = self.observations[*number];
                     return match other_shape(observation, image) {
                         Some(problem) => Found::Nothing(problem),
@@ -133,8 +163,11 @@ impl<'a> AddressedImages<'a> {
             }
         }
         Found::Nothing(match several {
-            Some(ids) => format!("several images have this file name: {}", ids[..ids.len().min(5)].join(", ")),
-            None => "image is not in any digest with addresses of images".into(),
+            Some(ids) => format!(
+                "several images have this file name: {}",
+                ids[..ids.len().min(5)].join(", ")
+            ),
+            None => UNKNOWN.into(),
         })
     }
 
@@ -164,15 +197,24 @@ impl<'a> AddressedImages<'a> {
 /// Names by which an image's file may be called: the last parts of its URL or service, its label, metadata.
 fn file_names(observation: &Observation) -> Vec<&str> {
     let image = &observation.image;
-    let request = image.url.as_deref().filter(|url| QuotedRequest::parse(url).is_none());
+    let request = image
+        .url
+        .as_deref()
+        .filter(|url| QuotedRequest::parse(url).is_none());
     let service = image.service.as_ref().map(|service| service.id.as_str());
     let mut names: Vec<&str> = request.into_iter().chain(service).collect();
     let labels = &observation.source.labels;
     let label = [&labels.image, &labels.canvas].into_iter().flatten();
     names.extend(label.map(String::as_str).filter(|label| is_image(label)));
     let metadata = observation.metadata.iter();
-    let given = metadata.filter(|(key, _)| FILE_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name)));
-    names.extend(given.flat_map(|(_, texts)| texts).map(String::as_str).filter(|text| is_image(text)));
+    let given =
+        metadata.filter(|(key, _)| FILE_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name)));
+    names.extend(
+        given
+            .flat_map(|(_, texts)| texts)
+            .map(String::as_str)
+            .filter(|text| is_image(text)),
+    );
     names
 }
 
@@ -184,7 +226,13 @@ fn other_shape(observation: &Observation, image: &Observation) -> Option<String>
         Some(Frame { width, height })
     };
     let given = size(observation)?;
-    let known = size(image).filter(|_| image.image.service.as_ref().is_none_or(|s| s.region.is_none()))?;
+    let known = size(image).filter(|_| {
+        image
+            .image
+            .service
+            .as_ref()
+            .is_none_or(|s| s.region.is_none())
+    })?;
     let ratio = (given.width * known.height) / (given.height * known.width);
     ((ratio - 1.0).abs() > MOST).then(|| {
         format!(
@@ -227,7 +275,11 @@ pub fn placed(about: &Observation, image: &Observation, space: Space) -> Observa
         };
     }
     // Drawn on the file itself, which holds no more than the part of the service that is meant.
-    let part = image.image.service.as_ref().and_then(|service| service.region);
+    let part = image
+        .image
+        .service
+        .as_ref()
+        .and_then(|service| service.region);
     let size = match part {
         Some([_, _, width, height]) => Some([width, height]),
         None => image.image.declared(),
@@ -268,8 +320,12 @@ pub fn find_all<'a>(
             Found::Images(images, space) => Ok((images, space)),
             Found::Nothing(problem) => Err(format!("{problem}: {}", with_boxes(observation))),
             Found::ByFileName(image, agreement) => {
-                let others = claims.get(&(*digest, image.id.as_str())).into_iter().flatten();
-                let is_rival = |(most, id): &&(usize, &str)| *most >= agreement && *id != observation.id;
+                let others = claims
+                    .get(&(*digest, image.id.as_str()))
+                    .into_iter()
+                    .flatten();
+                let is_rival =
+                    |(most, id): &&(usize, &str)| *most >= agreement && *id != observation.id;
                 match others.into_iter().find(is_rival) {
                     None => Ok((vec![image], Space::Image)),
                     Some((_, other)) => Err(format!(
@@ -285,9 +341,16 @@ pub fn find_all<'a>(
 }
 
 fn with_boxes(observation: &Observation) -> String {
-    let regions: usize = observation.annotations.iter().map(|a| a.regions.len()).sum();
+    let regions: usize = observation
+        .annotations
+        .iter()
+        .map(|a| a.regions.len())
+        .sum();
     let name = observation.image.names.first().unwrap_or(&observation.id);
-    format!("{name}, {} with it", counted(regions as u64, "box", "boxes"))
+    format!(
+        "{name}, {} with it",
+        counted(regions as u64, "box", "boxes")
+    )
 }
 
 /// A name without the parts that are often written differently: scheme, default port, percent-encoding, fragment, final

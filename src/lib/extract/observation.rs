@@ -190,7 +190,9 @@ impl Reader<'_> {
                 self.reading.labels.push(concept.to_owned());
                 return Ok(());
             }
-            Selection::Part(shape) if region.svg.is_some() => (self.with_own_box(shape, region), "svg"),
+            Selection::Part(shape) if region.svg.is_some() => {
+                (self.with_own_box(shape, region), "svg")
+            }
             Selection::Part(shape) => (shape, "fragment"),
             Selection::Fallback(shape, problem) => {
                 let describe = || format!("{id}, {problem}");

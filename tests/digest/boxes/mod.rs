@@ -17,7 +17,11 @@ fn digest(work: &Workdir, args: &[&str]) -> Ran {
     if work.exists("report.json") {
         let report = work.json("report.json");
         let number = |key: &str| report[key].as_u64().unwrap();
-        assert_eq!(number("read"), number("kept") + number("rejected"), "{report}");
+        assert_eq!(
+            number("read"),
+            number("kept") + number("rejected"),
+            "{report}"
+        );
     }
     ran
 }
@@ -43,7 +47,10 @@ fn annotations(work: &Workdir) -> Vec<Value> {
 /// The class and the fragment of each annotation.
 fn boxes(work: &Workdir) -> Vec<String> {
     let text = |a: Value| {
-        let fragment = a["regions"][0]["fragment"].as_str().unwrap_or("whole").to_owned();
+        let fragment = a["regions"][0]["fragment"]
+            .as_str()
+            .unwrap_or("whole")
+            .to_owned();
         format!("{} {fragment}", a["bodies"][0]["value"].as_str().unwrap())
     };
     annotations(work).into_iter().map(text).collect()

@@ -21,12 +21,28 @@ fn a_folder_is_read_in_order_with_the_sizes_of_its_images() {
         work.write(&label.replace("a.txt", "b.txt"), "");
         picture(&work, image, 200, 100);
         digest(&work, &["yolo", input]).exits(0);
-        assert_eq!(boxes(&work), ["fish xywh=80,30,40,40", "no xywh=0,0,100,100"], "{label}");
-        assert_eq!(annotations(&work)[1]["attributes"]["confidence"], 0.75, "{label}");
+        assert_eq!(
+            boxes(&work),
+            ["fish xywh=80,30,40,40", "no xywh=0,0,100,100"],
+            "{label}"
+        );
+        assert_eq!(
+            annotations(&work)[1]["attributes"]["confidence"],
+            0.75,
+            "{label}"
+        );
         assert_eq!(annotations(&work)[1]["id"], format!("{label}#line 3"));
         let seen = observations(&work);
-        assert_eq!((seen.len(), &seen[0]["image"]["width"]), (2, &200.into()), "{label}");
-        assert_eq!(seen[1].get("annotations"), None, "an empty file is an image without boxes");
+        assert_eq!(
+            (seen.len(), &seen[0]["image"]["width"]),
+            (2, &200.into()),
+            "{label}"
+        );
+        assert_eq!(
+            seen[1].get("annotations"),
+            None,
+            "an empty file is an image without boxes"
+        );
     }
 }
 
@@ -35,17 +51,67 @@ fn rows_are_read_by_their_number_of_numbers() {
     let pose = format!("{SETTINGS}kpt_shape: [2, 3]\n");
     let cases = [
         (SETTINGS, "0 .1 .1 .3 .1 .3 .5", "xywh=10,5,20,20", "{}"),
-        (SETTINGS, "0 .1 .1 .3 .1 .3 .5 .1 .5 .8", "xywh=10,5,20,20", r#"{"confidence":0.8}"#),
-        (SETTINGS, "0 .5 .5 .2 .4 .6 17", "xywh=40,15,20,20", r#"{"confidence":0.6,"track":17.0}"#),
-        (&*pose, "0 .5 .5 .2 .4 .4 .4 2 .6 .6 1", "xywh=40,15,20,20", r#"{"keypoints":[0.4,0.4,2.0,0.6,0.6,1.0]}"#),
+        (
+            SETTINGS,
+            "0 .1 .1 .3 .1 .3 .5 .1 .5 .8",
+            "xywh=10,5,20,20",
+            r#"{"confidence":0.8}"#,
+        ),
+        (
+            SETTINGS,
+            "0 .5 .5 .2 .4 .6 17",
+            "xywh=40,15,20,20",
+            r#"{"confidence":0.6,"track":17.0}"#,
+        ),
+        (
+            &*pose,
+            "0 .5 .5 .2 .4 .4 .4 2 .6 .6 1",
+            "xywh=40,15,20,20",
+            r#"{"keypoints":[0.4,0.4,2.0,0.6,0.6,1.0]}"#,
+        ),
         (SETTINGS, "0.0 .5 .5 1.1 .4", "xywh=-5,15,110,20", "{}"),
-        (SETTINGS, "0 .5 .5 .2", "line 1 line line has too few numbers: 3 behind the class, at least 4 are needed", ""),
-        (SETTINGS, "0 .5 .5 .2 nan", "line 1 line line contains something that is not a number: nan", ""),
-        (SETTINGS, "fish .5 .5 .2 .2", "line 1 line class is not a whole number: fish", ""),
-        (SETTINGS, "-1 .5 .5 .2 .2", "line 1 line class is not a whole number: -1", ""),
-        (SETTINGS, "0 50 50 20 20", "line 1 line numbers are not relative to the image: 50, between 0 and 1 was expected", ""),
-        (SETTINGS, "0 .5 .5 0 .2", "line 1 line box is empty: 0 x 0.2", ""),
-        (SETTINGS, "1 .5 .5 .2 .2", "line 1 category_id class does not have a name: 1 is not in the list of classes", ""),
+        (
+            SETTINGS,
+            "0 .5 .5 .2",
+            "line 1 line line has too few numbers: 3 behind the class, at least 4 are needed",
+            "",
+        ),
+        (
+            SETTINGS,
+            "0 .5 .5 .2 nan",
+            "line 1 line line contains something that is not a number: nan",
+            "",
+        ),
+        (
+            SETTINGS,
+            "fish .5 .5 .2 .2",
+            "line 1 line class is not a whole number: fish",
+            "",
+        ),
+        (
+            SETTINGS,
+            "-1 .5 .5 .2 .2",
+            "line 1 line class is not a whole number: -1",
+            "",
+        ),
+        (
+            SETTINGS,
+            "0 50 50 20 20",
+            "line 1 line numbers are not relative to the image: 50, between 0 and 1 was expected",
+            "",
+        ),
+        (
+            SETTINGS,
+            "0 .5 .5 0 .2",
+            "line 1 line box is empty: 0 x 0.2",
+            "",
+        ),
+        (
+            SETTINGS,
+            "1 .5 .5 .2 .2",
+            "line 1 category_id class does not have a name: 1 is not in the list of classes",
+            "",
+        ),
     ];
     for (settings, row, wanted, attributes) in cases {
         let work = Workdir::new();
@@ -61,8 +127,13 @@ fn rows_are_read_by_their_number_of_numbers() {
                     text[5..].split(',').map(|n| n.parse().unwrap()).collect()
                 };
                 let pairs = numbers(fragment).into_iter().zip(numbers(wanted));
-                assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6), "{row}: {fragment}");
-                let given = found.get("attributes").map_or("{}".into(), |a| a.to_string());
+                assert!(
+                    pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6),
+                    "{row}: {fragment}"
+                );
+                let given = found
+                    .get("attributes")
+                    .map_or("{}".into(), |a| a.to_string());
                 assert_eq!(given, attributes, "{row}");
             }
             false => assert_eq!(rejects(&work), [wanted], "{row}"),
@@ -112,12 +183,20 @@ fn without_sizes_boxes_are_in_percent_and_that_is_said() {
 #[test]
 fn what_is_no_label_file_is_said() {
     let work = Workdir::new();
-    work.write("set/classes.txt", "fish\n").write("set/labels/a.txt", "0 .5 .5 .5 .25");
+    work.write("set/classes.txt", "fish\n")
+        .write("set/labels/a.txt", "0 .5 .5 .5 .25");
     work.write("set/train.txt", "images/a.jpg\nimages/b.jpg\n");
-    digest(&work, &["yolo", "set"]).exits(0).says(&["set/train.txt: a list of images, which is not read"]);
+    digest(&work, &["yolo", "set"])
+        .exits(0)
+        .says(&["set/train.txt: a list of images, which is not read"]);
     assert_eq!(observations(&work).len(), 1);
     work.write("none/readme.md", "x");
-    digest(&work, &["yolo", "none"]).exits(2).says(&["none: folder does not hold a document of yolo"]);
-    work.write("bad/data.yaml", "names: [a").write("bad/a.txt", "0 .5 .5 .5 .5");
-    digest(&work, &["yolo", "bad"]).exits(1).says(&["document cannot be read as YAML"]);
+    digest(&work, &["yolo", "none"])
+        .exits(2)
+        .says(&["none: folder does not hold a document of yolo"]);
+    work.write("bad/data.yaml", "names: [a")
+        .write("bad/a.txt", "0 .5 .5 .5 .5");
+    digest(&work, &["yolo", "bad"])
+        .exits(1)
+        .says(&["document cannot be read as YAML"]);
 }

@@ -70,7 +70,11 @@ impl Addresses {
         for (number, address) in addresses.iter().enumerate() {
             by_file.add(&address.file, number);
         }
-        for (number, file) in files.iter().enumerate().filter(|(_, file)| is_image(&file.path)) {
+        for (number, file) in files
+            .iter()
+            .enumerate()
+            .filter(|(_, file)| is_image(&file.path))
+        {
             by_path.add(&file.path, number);
         }
         Addresses {
@@ -99,14 +103,29 @@ impl Addresses {
             names.insert(0, file.path.clone());
         }
         let address = self.address(&names)?;
-        let id = image.id.clone().or_else(|| address.map(|address| address.image.clone()));
-        let url = address.filter(|address| address.is_url).map(|address| address.image.clone());
-        let url = url.or_else(|| self.below_base(&names, file)).or_else(|| image.url.clone());
-        let id = id.or_else(|| url.clone()).or_else(|| names.first().cloned());
-        let id = id.filter(|id| !id.trim().is_empty()).ok_or("name of the image is missing")?;
+        let id = image
+            .id
+            .clone()
+            .or_else(|| address.map(|address| address.image.clone()));
+        let url = address
+            .filter(|address| address.is_url)
+            .map(|address| address.image.clone());
+        let url = url
+            .or_else(|| self.below_base(&names, file))
+            .or_else(|| image.url.clone());
+        let id = id
+            .or_else(|| url.clone())
+            .or_else(|| names.first().cloned());
+        let id = id
+            .filter(|id| !id.trim().is_empty())
+            .ok_or("name of the image is missing")?;
         names.retain(|name| *name != id && Some(name) != url.as_ref());
         // What another digest calls the image, if this one has an address of its own.
-        names.extend(address.map(|address| address.image.clone()).filter(|name| *name != id));
+        names.extend(
+            address
+                .map(|address| address.image.clone())
+                .filter(|name| *name != id),
+        );
         if url.is_none() && names.is_empty() {
             names.push(id.clone());
         }
@@ -116,17 +135,23 @@ impl Addresses {
             url,
             names,
             size: image.size.or(measured),
-            misshapen: image.size.zip(measured).and_then(|(given, there)| differ(given, there)),
+            misshapen: image
+                .size
+                .zip(measured)
+                .and_then(|(given, there)| differ(given, there)),
         })
     }
 
-    /// The file of an image, if its folder is known.
+    /// The file of an image, if its folder is known. Of an image with an id of its own it only tells the size.
     fn file(&self, image: &GivenImage) -> Result<Option<&ListedFile>, String> {
-        let found = find(&self.by_path, &image.names).map_err(|numbers| {
-            let paths: Vec<&str> = numbers.iter().map(|n| self.files[*n].path.as_str()).collect();
-            several("files", &image.names, &paths)
-        })?;
-        Ok(found.map(|number| &self.files[number]))
+        match find(&self.by_path, &image.names) {
+            Ok(found) => Ok(found.map(|number| &self.files[number])),
+            Err(_) if image.id.is_some() => Ok(None),
+            Err(numbers) => {
+                let files = numbers.iter().map(|n| self.files[*n].path.as_str());
+                Err(several("files", &image.names, &files.collect::<Vec<_>>()))
+            }
+        }
     }
 
     /// The id or URL that a list gives to a file.
@@ -135,7 +160,10 @@ impl Addresses {
         let number = match found {
             Ok(found) => found,
             Err(numbers) => {
-                let images: Vec<&str> = numbers.iter().map(|n| self.addresses[*n].image.as_str()).collect();
+                let images: Vec<&str> = numbers
+                    .iter()
+                    .map(|n| self.addresses[*n].image.as_str())
+                    .collect();
                 match images.windows(2).all(|pair| pair[0] == pair[1]) {
                     true => numbers.first().copied(),
                     false => return Err(several("images", names, &images)),
@@ -150,7 +178,8 @@ impl Addresses {
     fn below_base(&self, names: &[String], file: Option<&ListedFile>) -> Option<String> {
         let base = self.bases.first()?;
         let below = file.map(|file| file.below.as_str());
-        let name = below.or_else(|| names.iter().map(String::as_str).find(|name| is_image(name)))?;
+        let name =
+            below.or_else(|| names.iter().map(String::as_str).find(|name| is_image(name)))?;
         if is_url(name) {
             return Some(name.to_owned());
         }
@@ -160,7 +189,10 @@ impl Addresses {
             true => &all[all.len().saturating_sub(1)..],
             false => &all[..],
         };
-        let own: Vec<String> = own.iter().map(|part| utf8_percent_encode(part, PATH).to_string()).collect();
+        let own: Vec<String> = own
+            .iter()
+            .map(|part| utf8_percent_encode(part, PATH).to_string())
+            .collect();
         let slash = if base.ends_with(['/', '=']) { "" } else { "/" };
         Some(format!("{base}{slash}{}", own.join("/")))
     }
@@ -181,14 +213,20 @@ fn find(index: &FileIndex<usize>, names: &[String]) -> Result<Option<usize>, Vec
 
 fn several(what: &str, names: &[String], found: &[&str]) -> String {
     let name = names.first().map_or("", String::as_str);
-    format!("several {what} have this name: {name}, {}", found[..found.len().min(5)].join(", "))
+    format!(
+        "several {what} have this name: {name}, {}",
+        found[..found.len().min(5)].join(", ")
+    )
 }
 
 /// The sizes as a text, if their shapes differ by more than rounding.
 fn differ(given: [u32; 2], there: [u32; 2]) -> Option<String> {
     let frame = |size: [u32; 2]| Frame::try_from(size.map(f64::from)).ok();
     let (a, b) = (frame(given)?, frame(there)?);
-    let text = format!("{} x {} and {} x {}", given[0], given[1], there[0], there[1]);
+    let text = format!(
+        "{} x {} and {} x {}",
+        given[0], given[1], there[0], there[1]
+    );
     (!a.has_shape_of(b)).then_some(text)
 }
 
@@ -206,17 +244,45 @@ mod tests {
     #[test]
     fn files_get_urls_below_a_prefix() {
         let cases = [
-            ("https://x.example/i", "a b.jpg", "https://x.example/i/a%20b.jpg"),
-            ("https://x.example/i/", "./f/ä#.jpg", "https://x.example/i/f/%C3%A4%23.jpg"),
-            ("https://x.example/?f=", "f\\a.jpg", "https://x.example/?f=f/a.jpg"),
-            ("https://x.example/i", "/home/me/f/a.jpg", "https://x.example/i/a.jpg"),
-            ("https://x.example/i", "C:\\f\\a.JPG", "https://x.example/i/a.JPG"),
-            ("https://x.example/i", "http://y.example/a.jpg", "http://y.example/a.jpg"),
+            (
+                "https://x.example/i",
+                "a b.jpg",
+                "https://x.example/i/a%20b.jpg",
+            ),
+            (
+                "https://x.example/i/",
+                "./f/ä#.jpg",
+                "https://x.example/i/f/%C3%A4%23.jpg",
+            ),
+            (
+                "https://x.example/?f=",
+                "f\\a.jpg",
+                "https://x.example/?f=f/a.jpg",
+            ),
+            (
+                "https://x.example/i",
+                "/home/me/f/a.jpg",
+                "https://x.example/i/a.jpg",
+            ),
+            (
+                "https://x.example/i",
+                "C:\\f\\a.JPG",
+                "https://x.example/i/a.JPG",
+            ),
+            (
+                "https://x.example/i",
+                "http://y.example/a.jpg",
+                "http://y.example/a.jpg",
+            ),
         ];
         for (base, name, wanted) in cases {
             let addresses = Addresses::of(vec![base.into()], vec![], vec![]);
             let found = addresses.of_image(&named(&[name])).unwrap();
-            assert_eq!((found.id.as_str(), found.url.as_deref()), (wanted, Some(wanted)), "{name}");
+            assert_eq!(
+                (found.id.as_str(), found.url.as_deref()),
+                (wanted, Some(wanted)),
+                "{name}"
+            );
         }
     }
 
@@ -227,7 +293,10 @@ mod tests {
             image: image.into(),
             is_url: false,
         };
-        let list = vec![address("images/b1/0001.jpg", "id 1"), address("images/b2/0001.jpg", "id 2")];
+        let list = vec![
+            address("images/b1/0001.jpg", "id 1"),
+            address("images/b2/0001.jpg", "id 2"),
+        ];
         let files = vec![ListedFile {
             path: "images/b2/0001.jpg".into(),
             below: "b2/0001.jpg".into(),
@@ -235,10 +304,22 @@ mod tests {
         }];
         let addresses = Addresses::of(vec![], list, files);
         let found = addresses.of_image(&named(&["b2/0001.jpg"])).unwrap();
-        assert_eq!((found.id.as_str(), found.url, found.size), ("id 2", None, Some([30, 20])));
-        let problem = Addresses::of(vec![], addresses.addresses, vec![]).of_image(&named(&["0001.jpg"]));
-        assert_eq!(problem.unwrap_err(), "several images have this name: 0001.jpg, id 1, id 2");
-        let other = Addresses::default().of_image(&named(&["x/c.jpg", "c.jpg"])).unwrap();
-        assert_eq!((other.id.as_str(), other.names), ("x/c.jpg", vec!["c.jpg".to_owned()]));
+        assert_eq!(
+            (found.id.as_str(), found.url, found.size),
+            ("id 2", None, Some([30, 20]))
+        );
+        let problem =
+            Addresses::of(vec![], addresses.addresses, vec![]).of_image(&named(&["0001.jpg"]));
+        assert_eq!(
+            problem.unwrap_err(),
+            "several images have this name: 0001.jpg, id 1, id 2"
+        );
+        let other = Addresses::default()
+            .of_image(&named(&["x/c.jpg", "c.jpg"]))
+            .unwrap();
+        assert_eq!(
+            (other.id.as_str(), other.names),
+            ("x/c.jpg", vec!["c.jpg".to_owned()])
+        );
     }
 }

@@ -43,22 +43,39 @@ impl ClassList {
     fn name(&self, number: &str) -> Result<String, String> {
         match self.names.get(number).map(Vec::as_slice) {
             Some([name]) => Ok(name.clone()),
-            Some(names) => Err(format!("class has several names: {number} is {}", names.join(", "))),
-            None => Err(format!("class does not have a name: {number} is not in the list of classes")),
+            Some(names) => Err(format!(
+                "class has several names: {number} is {}",
+                names.join(", ")
+            )),
+            None => Err(format!(
+                "class does not have a name: {number} is not in the list of classes"
+            )),
         }
     }
 }
 
 impl ClassLists {
     /// The lists of documents, of the files of `--images`, and of `--classes`.
-    pub fn of(documents: &[BoxDocument], images: &[BoxDocument], named: Option<&BoxDocument>) -> Self {
+    pub fn of(
+        documents: &[BoxDocument],
+        images: &[BoxDocument],
+        named: Option<&BoxDocument>,
+    ) -> Self {
         let mut lists = ClassLists {
             named: named.map(ClassList::of),
             ..ClassLists::default()
         };
-        for document in documents.iter().chain(images).filter(|d| !d.classes.is_empty()) {
+        for document in documents
+            .iter()
+            .chain(images)
+            .filter(|d| !d.classes.is_empty())
+        {
             match document.is_about_names() {
-                true => lists.by_folder.entry(folder(&document.name)).or_default().add(document),
+                true => lists
+                    .by_folder
+                    .entry(folder(&document.name))
+                    .or_default()
+                    .add(document),
                 false => lists.others.push(ClassList::of(document)),
             }
         }
@@ -80,15 +97,25 @@ impl ClassLists {
             return list.name(number);
         }
         match self.others.as_slice() {
-            [] => Err(format!("names of the classes are not known: {number}; --classes FILE names data.yaml or a class per line")),
+            [] => Err(format!(
+                "names of the classes are not known: {number}; --classes FILE names data.yaml or a class per line"
+            )),
             lists => {
-                let mut names: Vec<String> = lists.iter().filter_map(|list| list.name(number).ok()).collect();
+                let mut names: Vec<String> = lists
+                    .iter()
+                    .filter_map(|list| list.name(number).ok())
+                    .collect();
                 names.sort();
                 names.dedup();
                 match names.as_slice() {
                     [name] => Ok(name.clone()),
-                    [] => Err(format!("class does not have a name: {number} is not in the list of classes")),
-                    names => Err(format!("class has several names: {number} is {}", names.join(", "))),
+                    [] => Err(format!(
+                        "class does not have a name: {number} is not in the list of classes"
+                    )),
+                    names => Err(format!(
+                        "class has several names: {number} is {}",
+                        names.join(", ")
+                    )),
                 }
             }
         }
@@ -105,7 +132,12 @@ impl ClassLists {
         let folder = folder(document);
         let mut above = (0..=folder.len()).rev().map(|n| &folder[..n]);
         let nearest = above.find_map(|folder| self.by_folder.get(folder));
-        let only = || self.by_folder.values().next().filter(|_| self.by_folder.len() == 1);
+        let only = || {
+            self.by_folder
+                .values()
+                .next()
+                .filter(|_| self.by_folder.len() == 1)
+        };
         nearest.or_else(only)
     }
 }

@@ -93,7 +93,10 @@ fn licenses(records: Vec<&RawValue>) -> HashMap<String, String> {
     let license = |record: &RawValue| {
         let members = members(record).ok()?;
         let text = |name: &str| members.get(name).and_then(values::text);
-        Some((key(members.get("id")?)?, text("url").or_else(|| text("name"))?))
+        Some((
+            key(members.get("id")?)?,
+            text("url").or_else(|| text("name"))?,
+        ))
     };
     records.into_iter().filter_map(license).collect()
 }
@@ -128,10 +131,17 @@ fn image(
     let mut names: Vec<String> = file.iter().cloned().collect();
     // Roboflow renames files and keeps the name that they had.
     let extra = take("extra");
-    names.extend(extra.as_ref().and_then(|extra| values::text(&extra["name"])));
+    names.extend(
+        extra
+            .as_ref()
+            .and_then(|extra| values::text(&extra["name"])),
+    );
     names.extend(urls.iter().flatten().cloned());
     if names.is_empty() && id.is_none() {
-        return Err(("file_name", "image has neither file_name nor coco_url".into()));
+        return Err((
+            "file_name",
+            "image has neither file_name nor coco_url".into(),
+        ));
     }
     let mut metadata = given_metadata(take("metadata"));
     for (name, text) in [("manifest", manifest), ("canvas", canvas)] {
@@ -165,7 +175,9 @@ fn is_picture(url: &str) -> bool {
 fn given_metadata(value: Option<Value>) -> Metadata {
     match value {
         Some(Value::Object(members)) => {
-            let entries = members.into_iter().map(|(name, value)| (name, texts(&value)));
+            let entries = members
+                .into_iter()
+                .map(|(name, value)| (name, texts(&value)));
             entries.filter(|(_, texts)| !texts.is_empty()).collect()
         }
         _ => Metadata::new(),
@@ -192,7 +204,11 @@ fn annotation(document: &mut BoxDocument, place: &str, record: &RawValue) {
         for (i, segment) in segments.iter().enumerate() {
             let place = format!("{place}.segments_info[{i}]");
             let Value::Object(mut segment) = segment.clone() else {
-                document.reject(&place, "record", format!("record is not an object: {}", shown(segment)));
+                document.reject(
+                    &place,
+                    "record",
+                    format!("record is not an object: {}", shown(segment)),
+                );
                 continue;
             };
             if let Some(image) = members.get("image_id") {
@@ -244,7 +260,11 @@ fn given_box(
     if let Some(Value::Object(given)) = given {
         attributes.extend(given);
     } else {
-        attributes.extend(given.filter(|v| !v.is_null()).map(|v| ("attributes".to_owned(), v)));
+        attributes.extend(
+            given
+                .filter(|v| !v.is_null())
+                .map(|v| ("attributes".to_owned(), v)),
+        );
     }
     attributes.extend(members.into_iter().filter(|(_, value)| !value.is_null()));
     if let Some(crowd) = crowd {
@@ -252,7 +272,10 @@ fn given_box(
     }
     if let Some(confidence) = confidence {
         let number = values::number(&confidence).and_then(serde_json::Number::from_f64);
-        attributes.insert("confidence".into(), number.map_or(confidence, Value::Number));
+        attributes.insert(
+            "confidence".into(),
+            number.map_or(confidence, Value::Number),
+        );
     }
     let (shape, lost) = shape(bbox, segmentation)?;
     let given = GivenBox {
@@ -296,13 +319,19 @@ fn shape(
     match (own, outlines) {
         (Some(own), None) => Ok((own, None)),
         (Some(own), Some(Ok(outlines))) => Ok((GivenShape { outlines, ..own }, None)),
-        (Some(own), Some(Err(problem))) => Ok((own, Some(format!("the box is kept without outline, {problem}")))),
+        (Some(own), Some(Err(problem))) => Ok((
+            own,
+            Some(format!("the box is kept without outline, {problem}")),
+        )),
         (None, Some(Ok(outlines))) => {
             let shape = GivenShape::of_outlines(outlines, Unit::Pixel);
             Ok((shape.map_err(|problem| ("segmentation", problem))?, None))
         }
         (None, Some(Err(problem))) => Err(("segmentation", problem)),
-        (None, None) => Err(("bbox", "annotation has neither bbox nor segmentation".into())),
+        (None, None) => Err((
+            "bbox",
+            "annotation has neither bbox nor segmentation".into(),
+        )),
     }
 }
 

@@ -12,7 +12,9 @@ use crate::contracts::{Frame, Observation, Region, Space};
 pub fn region(shape: &GivenShape, observation: &mut Observation) -> Region {
     let (frame, [sx, sy]) = match (shape.unit, observation.image.declared()) {
         (Unit::Pixel, _) => (Space::Image, [1.0, 1.0]),
-        (Unit::Share, Some([width, height])) => (Space::Image, [f64::from(width), f64::from(height)]),
+        (Unit::Share, Some([width, height])) => {
+            (Space::Image, [f64::from(width), f64::from(height)])
+        }
         (Unit::Share, None) => {
             observation.canvas = Some(Frame::PERCENT);
             (Space::Canvas, [Frame::PERCENT.width, Frame::PERCENT.height])

@@ -3,15 +3,32 @@
 
 use serde_json::{Map, Value};
 
-use super::{coco, loose_json};
 use super::model::{Address, BoxDocument};
+use super::{coco, loose_json};
 use crate::image_names::is_image;
 use crate::values;
 
 /// Columns that name the file, and columns that name its image, the best first.
-const FILES: [&str; 7] = ["file", "file_name", "filename", "path", "image_path", "name", "image_file"];
+const FILES: [&str; 7] = [
+    "file",
+    "file_name",
+    "filename",
+    "path",
+    "image_path",
+    "name",
+    "image_file",
+];
 const URLS: [&str; 3] = ["url", "image_url", "uri"];
-const IMAGES: [&str; 8] = ["image", "url", "image_url", "uri", "id", "uuid", "service", "origin"];
+const IMAGES: [&str; 8] = [
+    "image",
+    "url",
+    "image_url",
+    "uri",
+    "id",
+    "uuid",
+    "service",
+    "origin",
+];
 
 /// Reads such a file.
 ///
@@ -57,7 +74,11 @@ fn directed(key: &str, value: &str) -> Address {
         (true, _) => false,
         (false, false) => is_image(key) && !is_image(value),
     };
-    let (file, image) = if is_file_first { (key, value) } else { (value, key) };
+    let (file, image) = if is_file_first {
+        (key, value)
+    } else {
+        (value, key)
+    };
     Address {
         file: file.to_owned(),
         image: image.to_owned(),
@@ -68,13 +89,21 @@ fn directed(key: &str, value: &str) -> Address {
 fn of_records(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
     let records: Vec<Map<String, Value>> = loose_json::parse(bytes)?;
     let find = |record: &Map<String, Value>, names: &[&'static str]| {
-        names.iter().find_map(|name| Some((*name, values::text(record.get(*name)?)?)))
+        names
+            .iter()
+            .find_map(|name| Some((*name, values::text(record.get(*name)?)?)))
     };
     let mut document = BoxDocument::of(name);
     for (i, record) in records.iter().enumerate() {
         match (find(record, &FILES), find(record, &IMAGES)) {
-            (Some((_, file)), Some((column, image))) => document.addresses.push(address(column, &file, &image)),
-            _ => document.reject(&format!("[{i}]"), "record", "record does not name a file and its image"),
+            (Some((_, file)), Some((column, image))) => {
+                document.addresses.push(address(column, &file, &image))
+            }
+            _ => document.reject(
+                &format!("[{i}]"),
+                "record",
+                "record does not name a file and its image",
+            ),
         }
     }
     Ok(document)
@@ -98,15 +127,28 @@ pub fn table(text: &str) -> Result<Vec<Address>, String> {
         .into_iter()
         .max_by_key(|d| header.bytes().filter(|b| b == d).count())
         .unwrap_or(b',');
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(text.as_bytes());
-    let columns = reader.headers().map_err(|e| format!("table cannot be read: {e}"))?.clone();
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let columns = reader
+        .headers()
+        .map_err(|e| format!("table cannot be read: {e}"))?
+        .clone();
     let place = |names: &[&'static str]| {
-        let at = |name: &str| columns.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
+        let at = |name: &str| {
+            columns
+                .iter()
+                .position(|column| column.trim().eq_ignore_ascii_case(name))
+        };
         names.iter().find_map(|name| Some((*name, at(name)?)))
     };
     let missing = |what: &str| {
         let columns: Vec<&str> = columns.iter().collect();
-        format!("table does not have a column of {what}: there are {}", columns.join(", "))
+        format!(
+            "table does not have a column of {what}: there are {}",
+            columns.join(", ")
+        )
     };
     let (_, file) = place(&FILES).ok_or_else(|| missing("files (file, file_name, path)"))?;
     let (column, image) = place(&IMAGES).ok_or_else(|| missing("images (image, url, id, uuid)"))?;
@@ -134,15 +176,37 @@ mod tests {
         };
         let url = "https://x.example/iiif/a";
         let cases = [
-            (r#"{"https://x.example/iiif/a": "images/a.jpg"}"#, address(url, false)),
-            (r#"{"images/a.jpg": "https://x.example/iiif/a"}"#, address(url, true)),
-            (r#"[{"file": "images/a.jpg", "url": "https://x.example/iiif/a"}]"#, address(url, true)),
-            ("image_id,file,image\n1,images/a.jpg,https://x.example/iiif/a\n", address(url, false)),
-            ("Path;URL\nimages/a.jpg;https://x.example/iiif/a\n", address(url, true)),
-            (r#"{"013dd38c": "images/a.jpg"}"#, address("013dd38c", false)),
+            (
+                r#"{"https://x.example/iiif/a": "images/a.jpg"}"#,
+                address(url, false),
+            ),
+            (
+                r#"{"images/a.jpg": "https://x.example/iiif/a"}"#,
+                address(url, true),
+            ),
+            (
+                r#"[{"file": "images/a.jpg", "url": "https://x.example/iiif/a"}]"#,
+                address(url, true),
+            ),
+            (
+                "image_id,file,image\n1,images/a.jpg,https://x.example/iiif/a\n",
+                address(url, false),
+            ),
+            (
+                "Path;URL\nimages/a.jpg;https://x.example/iiif/a\n",
+                address(url, true),
+            ),
+            (
+                r#"{"013dd38c": "images/a.jpg"}"#,
+                address("013dd38c", false),
+            ),
         ];
         for (text, wanted) in cases {
-            assert_eq!(read("m", text.as_bytes()).unwrap().addresses, [wanted], "{text}");
+            assert_eq!(
+                read("m", text.as_bytes()).unwrap().addresses,
+                [wanted],
+                "{text}"
+            );
         }
     }
 

@@ -13,6 +13,7 @@ use super::model::{
     BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Unit, corners, ellipse, turned,
 };
 use crate::contracts::Metadata;
+use crate::summary::counted;
 use crate::values;
 
 /// Reads a document.
@@ -33,7 +34,8 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
     let mut both = 0;
     for (i, task) in tasks.into_iter().enumerate() {
         let place = format!("[{i}]");
-        let task = serde_json::from_str(task.get()).map_err(|e| format!("record cannot be read: {e}"));
+        let task =
+            serde_json::from_str(task.get()).map_err(|e| format!("record cannot be read: {e}"));
         match task.and_then(loose_json::object) {
             Ok(task) => both += u64::from(read_task(&mut document, &place, task)),
             Err(problem) => document.reject(&place, "task", problem),
@@ -41,7 +43,8 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
     }
     if both > 0 {
         document.notes.push(format!(
-            "{name}: {both} tasks have annotations and predictions: --where 'box.predicted!=true' keeps annotations alone"
+            "{name}: {} annotations and predictions: --where 'box.predicted!=true' keeps annotations alone",
+            counted(both, "task has", "tasks have")
         ));
     }
     Ok(document)
@@ -66,7 +69,11 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
         for (i, item) in list.into_iter().enumerate() {
             let place = format!("{place}.{name}[{i}]");
             let n = reading.statement(&place, item, name == "predictions");
-            *(if name == "predictions" { &mut predicted } else { &mut given }) += n;
+            *(if name == "predictions" {
+                &mut predicted
+            } else {
+                &mut given
+            }) += n;
         }
     }
     if !task.contains_key("data") {
@@ -101,15 +108,22 @@ fn image_of(task: &Map<String, Value>) -> Option<String> {
         Some(Value::Object(data)) => data,
         _ => task,
     };
-    let named = ["image", "img", "image_url", "url"].iter().find_map(|name| data.get(*name)?.as_str());
-    let any = || data.values().filter_map(Value::as_str).find(|text| crate::image_names::is_image(text));
+    let named = ["image", "img", "image_url", "url"]
+        .iter()
+        .find_map(|name| data.get(*name)?.as_str());
+    let any = || {
+        data.values()
+            .filter_map(Value::as_str)
+            .find(|text| crate::image_names::is_image(text))
+    };
     let image = named.filter(|text| !text.trim().is_empty()).or_else(any)?;
     Some(image.trim().to_owned())
 }
 
 /// The names of a task's image. An upload gets eight digits before its name.
 fn names(url: &str, task: &Map<String, Value>) -> Vec<String> {
-    let storage = ["storage_filename", "file_upload"].map(|name| task.get(name).and_then(values::text));
+    let storage =
+        ["storage_filename", "file_upload"].map(|name| task.get(name).and_then(values::text));
     let mut names = vec![url.to_owned()];
     names.extend(storage.into_iter().flatten());
     let last = crate::image_names::parts(url).pop().unwrap_or_default();
@@ -163,7 +177,11 @@ impl Reading<'_> {
         let results = take_list(&mut item, &["result"]);
         let count = results.len();
         if item.get("was_cancelled") == Some(&Value::Bool(true)) {
-            self.document.reject(place, "was_cancelled", "annotation was cancelled by its author");
+            self.document.reject(
+                place,
+                "was_cancelled",
+                "annotation was cancelled by its author",
+            );
             return count;
         }
         let mut common: BTreeMap<String, Value> = BTreeMap::new();
@@ -175,10 +193,18 @@ impl Reading<'_> {
         if predicted {
             keep("predicted", Some(&Value::Bool(true)));
             keep("model_version", item.get("model_version"));
-            keep("confidence", item.get("score").filter(|score| values::number(score).is_some()));
+            keep(
+                "confidence",
+                item.get("score")
+                    .filter(|score| values::number(score).is_some()),
+            );
         } else {
             keep("annotator", annotator(&item).as_ref());
-            keep("ground_truth", item.get("ground_truth").filter(|is| **is == Value::Bool(true)));
+            keep(
+                "ground_truth",
+                item.get("ground_truth")
+                    .filter(|is| **is == Value::Bool(true)),
+            );
         }
         self.regions(place, results, &common);
         count
@@ -196,7 +222,10 @@ impl Reading<'_> {
                     continue;
                 }
             };
-            let id = result.get("id").and_then(key).unwrap_or_else(|| place.clone());
+            let id = result
+                .get("id")
+                .and_then(key)
+                .unwrap_or_else(|| place.clone());
             let next = regions.len();
             let number = *numbers.entry(id).or_insert(next);
             if number == next {
@@ -216,8 +245,15 @@ impl Reading<'_> {
     }
 
     /// Adds to a region what a result says of it. The error is that of a result that is not read.
-    fn result(&mut self, region: &mut Region, result: &Map<String, Value>) -> Result<(), (&'static str, String)> {
-        let kind = result.get("type").and_then(Value::as_str).unwrap_or_default();
+    fn result(
+        &mut self,
+        region: &mut Region,
+        result: &Map<String, Value>,
+    ) -> Result<(), (&'static str, String)> {
+        let kind = result
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let empty = Value::Null;
         let value = result.get("value").unwrap_or(&empty);
         let size = loose_json::size(result.get("original_width"), result.get("original_height"));
@@ -228,9 +264,13 @@ impl Reading<'_> {
         let shape_of = kind.strip_suffix("labels").unwrap_or(kind);
         match shape_of {
             "rectangle" | "polygon" | "ellipse" => {
-                let rotated = result.get("image_rotation").and_then(values::number).unwrap_or(0.0);
+                let rotated = result
+                    .get("image_rotation")
+                    .and_then(values::number)
+                    .unwrap_or(0.0);
                 if rotated.rem_euclid(360.0) != 0.0 {
-                    region.shape = Some(Err(format!("image was shown turned: by {rotated} degrees")));
+                    region.shape =
+                        Some(Err(format!("image was shown turned: by {rotated} degrees")));
                 } else {
                     region.shape = Some(shape(shape_of, value, size));
                 }
@@ -240,10 +280,13 @@ impl Reading<'_> {
             }
             "keypoint" => region.shape = Some(Err("a point has no extent: keypoint".into())),
             "brush" | "bitmask" => {
-                region.shape = Some(Err(format!("mask is not read: {kind}; export polygons or COCO")));
+                region.shape = Some(Err(format!(
+                    "mask is not read: {kind}; export polygons or COCO"
+                )));
             }
             // `labels` beside a shape, without place of its own.
-            "" | "choices" | "taxonomy" | "textarea" | "number" | "rating" | "pairwise" | "datetime" => {}
+            "" | "choices" | "taxonomy" | "textarea" | "number" | "rating" | "pairwise"
+            | "datetime" => {}
             "relation" => return Err(("type", "relation between regions is not read".into())),
             other => return Err(("type", format!("type of result is not read: {other}"))),
         }
@@ -264,7 +307,10 @@ impl Reading<'_> {
                 return self.labels.append(&mut labels);
             }
             let kinds: Vec<&str> = attributes.keys().map(String::as_str).collect();
-            let problem = format!("statement about the whole image is not a class: {}", kinds.join(", "));
+            let problem = format!(
+                "statement about the whole image is not a class: {}",
+                kinds.join(", ")
+            );
             return self.document.reject(&place, "value", problem);
         };
         let shape = match shape {
@@ -294,7 +340,8 @@ impl Reading<'_> {
     }
 
     fn lose(&mut self, place: &str, problem: String) {
-        self.document.reject_box(place, "value", problem, &self.image);
+        self.document
+            .reject_box(place, "value", problem, &self.image);
     }
 
     /// The JSON-MIN form: every list of objects in the task with places is one of regions.
@@ -342,11 +389,14 @@ fn annotator(item: &Map<String, Value>) -> Option<Value> {
 fn statements(region: &mut Region, result: &Map<String, Value>, kind: &str, value: &Value) {
     let texts = |value: &Value| -> Vec<String> {
         match value {
-            Value::Array(items) => items.iter().filter_map(|item| match item {
-                // Taxonomies: the path to a class, whose last part is the class.
-                Value::Array(path) => path.last().and_then(values::text),
-                item => values::text(item),
-            }).collect(),
+            Value::Array(items) => items
+                .iter()
+                .filter_map(|item| match item {
+                    // Taxonomies: the path to a class, whose last part is the class.
+                    Value::Array(path) => path.last().and_then(values::text),
+                    item => values::text(item),
+                })
+                .collect(),
             value => values::text(value).into_iter().collect(),
         }
     };
@@ -354,14 +404,19 @@ fn statements(region: &mut Region, result: &Map<String, Value>, kind: &str, valu
         "textarea" => {
             let text = texts(&value["text"]);
             if !text.is_empty() {
-                region.attributes.insert("text".into(), text.join("\n").into());
+                region
+                    .attributes
+                    .insert("text".into(), text.join("\n").into());
             }
         }
         "choices" | "taxonomy" if region.shape.is_none() && region.labels.is_empty() => {
             region.labels.extend(texts(&value[kind]));
         }
         "choices" | "taxonomy" | "number" | "rating" | "datetime" => {
-            let name = result.get("from_name").and_then(values::text).unwrap_or_else(|| kind.to_owned());
+            let name = result
+                .get("from_name")
+                .and_then(values::text)
+                .unwrap_or_else(|| kind.to_owned());
             let mut given = texts(&value[kind]);
             let given = match given.len() {
                 1 => Value::from(given.remove(0)),
@@ -370,13 +425,21 @@ fn statements(region: &mut Region, result: &Map<String, Value>, kind: &str, valu
             region.attributes.insert(name, given);
         }
         kind => {
-            let key = if kind.ends_with("labels") { kind } else { "labels" };
+            let key = if kind.ends_with("labels") {
+                kind
+            } else {
+                "labels"
+            };
             let labels = texts(&value[key]);
-            region.labels.extend(labels.into_iter().filter(|label| !label.is_empty()));
+            region
+                .labels
+                .extend(labels.into_iter().filter(|label| !label.is_empty()));
             // A transcription that stands beside its box.
             let text = texts(&value["text"]);
             if !text.is_empty() {
-                region.attributes.insert("text".into(), text.join("\n").into());
+                region
+                    .attributes
+                    .insert("text".into(), text.join("\n").into());
             }
         }
     }
@@ -389,17 +452,30 @@ fn shape(kind: &str, value: &Value, size: Option<[u32; 2]>) -> Result<GivenShape
         let number = values::number(&value[name]);
         number.ok_or_else(|| format!("{name} is not a finite number: {}", shown(&value[name])))
     };
-    let rotation = values::number(&value["rotation"]).unwrap_or(0.0).rem_euclid(360.0);
+    let rotation = values::number(&value["rotation"])
+        .unwrap_or(0.0)
+        .rem_euclid(360.0);
     let (sx, sy, unit) = match size {
-        Some([width, height]) => (f64::from(width) / 100.0, f64::from(height) / 100.0, Unit::Pixel),
+        Some([width, height]) => (
+            f64::from(width) / 100.0,
+            f64::from(height) / 100.0,
+            Unit::Pixel,
+        ),
         None if rotation != 0.0 => {
-            return Err("turned shape on an image of unknown size: original_width is missing".into());
+            return Err(
+                "turned shape on an image of unknown size: original_width is missing".into(),
+            );
         }
         None => (0.01, 0.01, Unit::Share),
     };
     match kind {
         "rectangle" => {
-            let numbers = [number("x")? * sx, number("y")? * sy, number("width")? * sx, number("height")? * sy];
+            let numbers = [
+                number("x")? * sx,
+                number("y")? * sy,
+                number("width")? * sx,
+                number("height")? * sy,
+            ];
             let upright = GivenShape::of_box(numbers, unit)?;
             if rotation == 0.0 {
                 return Ok(upright);
@@ -409,21 +485,32 @@ fn shape(kind: &str, value: &Value, size: Option<[u32; 2]>) -> Result<GivenShape
         }
         "ellipse" => {
             let centre = [number("x")? * sx, number("y")? * sy];
-            ellipse(centre, [number("radiusX")? * sx, number("radiusY")? * sy], rotation, unit)
+            ellipse(
+                centre,
+                [number("radiusX")? * sx, number("radiusY")? * sy],
+                rotation,
+                unit,
+            )
         }
-        _ => {
-            let Value::Array(points) = &value["points"] else {
-                return Err(format!("points are not a list: {}", shown(&value["points"])));
-            };
-            if value["closed"] == Value::Bool(false) {
-                return Err("a line has no extent: polygon is not closed".into());
-            }
-            let mut numbers = Vec::new();
-            for (i, point) in points.iter().enumerate() {
-                let [x, y] = loose_json::numbers::<2>(point, &format!("points[{i}]"))?;
-                numbers.extend([x * sx, y * sy]);
-            }
-            GivenShape::of_outlines(vec![super::model::points(&numbers)?], unit)
-        }
+        _ => polygon(value, [sx, sy], unit),
     }
+}
+
+/// A closed outline, its points as parts of width and height.
+fn polygon(value: &Value, [sx, sy]: [f64; 2], unit: Unit) -> Result<GivenShape, String> {
+    let Value::Array(points) = &value["points"] else {
+        return Err(format!(
+            "points are not a list: {}",
+            shown(&value["points"])
+        ));
+    };
+    if value["closed"] == Value::Bool(false) {
+        return Err("a line has no extent: polygon is not closed".into());
+    }
+    let mut numbers = Vec::new();
+    for (i, point) in points.iter().enumerate() {
+        let [x, y] = loose_json::numbers::<2>(point, &format!("points[{i}]"))?;
+        numbers.extend([x * sx, y * sy]);
+    }
+    GivenShape::of_outlines(vec![super::model::points(&numbers)?], unit)
 }

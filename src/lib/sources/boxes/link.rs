@@ -50,7 +50,11 @@ impl KnownImages {
         let mut known = KnownImages::default();
         for image in documents.flat_map(|document| &document.images) {
             let number = known.images.len();
-            known.by_key.entry(image.key.clone()).or_default().insert(number);
+            known
+                .by_key
+                .entry(image.key.clone())
+                .or_default()
+                .insert(number);
             for name in &image.names {
                 known.by_name.add(name, number);
             }
@@ -63,7 +67,8 @@ impl KnownImages {
     fn find(&self, key: &str) -> Result<GivenImage, String> {
         let same = |numbers: Vec<usize>| {
             let first = numbers.first().map(|n| &self.images[*n])?;
-            let is_same = |n: &usize| self.images[*n].names == first.names && self.images[*n].id == first.id;
+            let is_same =
+                |n: &usize| self.images[*n].names == first.names && self.images[*n].id == first.id;
             numbers.iter().all(is_same).then(|| first.clone())
         };
         let several = |n: usize| format!("image_id is that of several images: {key}, of {n} files");
@@ -102,8 +107,8 @@ struct Linker<'a> {
 /// The images of a document as they become observations.
 #[derive(Default)]
 struct Images {
-    /// Key → number of the observation; none: several images have this key.
-    by_key: HashMap<String, Option<usize>>,
+    /// Key → the observation.
+    by_key: HashMap<String, KeyOf>,
     by_id: HashMap<String, usize>,
     observations: Vec<Observation>,
     places: Vec<String>,
@@ -111,11 +116,33 @@ struct Images {
     lost: Vec<u64>,
 }
 
+/// What a key of boxes stands for.
+#[derive(Clone, Copy)]
+enum KeyOf {
+    /// The image with this number.
+    Image(usize),
+    /// Several images, of which the first has this number.
+    Several(usize),
+    /// An image that cannot be used.
+    Nothing,
+}
+
+impl KeyOf {
+    /// The number of its image.
+    fn number(self) -> Option<usize> {
+        match self {
+            KeyOf::Image(number) | KeyOf::Several(number) => Some(number),
+            KeyOf::Nothing => None,
+        }
+    }
+}
+
 impl Linker<'_> {
     fn document(&mut self, mut document: BoxDocument) {
         self.found.notes.append(&mut document.notes);
         self.found.count("boxes", document.lost.len() as u64);
-        self.found.count("boxes_rejected", document.lost.len() as u64);
+        self.found
+            .count("boxes_rejected", document.lost.len() as u64);
         self.read_rows(&mut document);
         let mut images = Images::default();
         let own = std::mem::take(&mut document.images);
@@ -124,8 +151,8 @@ impl Linker<'_> {
             self.image(&document.name, image, &mut images);
         }
         for key in &document.lost {
-            if let Some(Some(number)) = images.by_key.get(key) {
-                images.lost[*number] += 1;
+            if let Some(number) = images.by_key.get(key).and_then(|key| key.number()) {
+                images.lost[number] += 1;
             }
         }
         for given in std::mem::take(&mut document.boxes) {
@@ -133,7 +160,11 @@ impl Linker<'_> {
             if !has_images && !images.by_key.contains_key(&given.image) {
                 match self.known.find(&given.image) {
                     Ok(image) => {
-                        let image = GivenImage { key: given.image.clone(), labels: Vec::new(), ..image };
+                        let image = GivenImage {
+                            key: given.image.clone(),
+                            labels: Vec::new(),
+                            ..image
+                        };
                         self.image(&document.name, image, &mut images);
                     }
                     Err(problem) => {
@@ -165,7 +196,9 @@ impl Linker<'_> {
 
     fn lose(&mut self, document: &str, place: &str, field: &str, problem: String) {
         self.found.count("boxes_rejected", 1);
-        self.found.rejects.push(Reject::new(document, place, field, problem));
+        self.found
+            .rejects
+            .push(Reject::new(document, place, field, problem));
     }
 
     /// Adds an image, or joins it with another of the document that is the same.
@@ -174,7 +207,7 @@ impl Linker<'_> {
         let addressed = match self.addresses.of_image(&image) {
             Ok(addressed) => addressed,
             Err(problem) => {
-                images.by_key.insert(image.key, None);
+                images.by_key.insert(image.key, KeyOf::Nothing);
                 let reject = Reject::new(document, image.place, "file_name", problem);
                 return self.found.rejects.push(reject);
             }
@@ -186,34 +219,48 @@ impl Linker<'_> {
         let observation = observation(self.kind, document, image, addressed);
         let next = images.observations.len();
         let number = *images.by_id.entry(observation.id.clone()).or_insert(next);
-        let taken = images.by_key.get(&key).copied();
-        match taken {
-            Some(other) if other != Some(number) => {
-                images.by_key.insert(key.clone(), None);
+        match images.by_key.get(&key).copied() {
+            None => drop(images.by_key.insert(key, KeyOf::Image(number))),
+            Some(KeyOf::Nothing) => drop(images.by_key.insert(key, KeyOf::Several(number))),
+            Some(KeyOf::Image(first) | KeyOf::Several(first)) if first != number => {
+                images.by_key.insert(key.clone(), KeyOf::Several(first));
                 let problem = format!("id is that of another image too: {key}");
-                return self.found.rejects.push(Reject::new(document, place, "id", problem));
+                let reject = Reject::new(document, place, "id", problem);
+                return self.found.rejects.push(reject);
             }
-            _ => images.by_key.insert(key, Some(number)),
-        };
+            Some(_) => {}
+        }
         if number == next {
             images.observations.push(observation);
             images.places.push(place);
             images.lost.push(0);
         } else {
             let own = &mut images.observations[number].annotations;
-            own.extend(observation.annotations.into_iter().filter(|a| !own.contains(a)).collect::<Vec<_>>());
+            own.extend(
+                observation
+                    .annotations
+                    .into_iter()
+                    .filter(|a| !own.contains(a))
+                    .collect::<Vec<_>>(),
+            );
         }
     }
 
     fn given_box(&mut self, document: &BoxDocument, given: GivenBox, images: &mut Images) {
         let number = match images.by_key.get(&given.image) {
-            Some(Some(number)) => *number,
-            Some(None) => {
-                let problem = format!("image of the box cannot be used: {}", given.image);
-                return self.lose(&document.name, &given.place, "image_id", problem);
+            Some(KeyOf::Image(number)) => Ok(*number),
+            Some(unclear) => {
+                if let Some(number) = unclear.number() {
+                    images.lost[number] += 1;
+                }
+                Err("image of the box cannot be used")
             }
-            None => {
-                let problem = format!("image_id is not that of an image: {}", given.image);
+            None => Err("image_id is not that of an image"),
+        };
+        let number = match number {
+            Ok(number) => number,
+            Err(problem) => {
+                let problem = format!("{problem}: {}", given.image);
                 return self.lose(&document.name, &given.place, "image_id", problem);
             }
         };
@@ -246,12 +293,19 @@ impl Linker<'_> {
     /// Keeps the images of a document. One all of whose boxes were lost is left out: as an image without boxes it would
     /// claim that there is nothing on it.
     fn keep(&mut self, document: &str, images: Images) {
-        let Images { observations, places, lost, .. } = images;
+        let Images {
+            observations,
+            places,
+            lost,
+            ..
+        } = images;
         for ((observation, place), lost) in observations.into_iter().zip(places).zip(lost) {
             if observation.annotations.is_empty() && lost > 0 {
                 let boxes = counted(lost, "box", "boxes");
                 let problem = format!("none of the boxes of the image can be used: {boxes}");
-                self.found.rejects.push(Reject::new(document, place, "boxes", problem));
+                self.found
+                    .rejects
+                    .push(Reject::new(document, place, "boxes", problem));
                 continue;
             }
             self.unsized_images += u64::from(drawing::is_relative(&observation));
@@ -264,7 +318,11 @@ impl Linker<'_> {
         if self.unsized_images > 0 {
             found.notes.push(format!(
                 "{} not known: their boxes are relative to the image; --images FOLDER gives sizes",
-                counted(self.unsized_images, "size of an image is", "sizes of images are")
+                counted(
+                    self.unsized_images,
+                    "size of an image is",
+                    "sizes of images are"
+                )
             ));
         }
         if let Some(first) = self.misshapen.first() {
@@ -289,13 +347,17 @@ fn named(class: String) -> Body {
 
 fn observation(kind: &str, document: &str, image: GivenImage, addressed: Addressed) -> Observation {
     let label = image.names.first().and_then(|name| parts(name).pop());
-    let labels = image.labels.iter().enumerate().map(|(i, label)| Annotation {
-        id: format!("{document}#{}.labels[{i}]", image.place),
-        bodies: vec![named(label.clone())],
-        regions: vec![Region::default()],
-        attributes: BTreeMap::new(),
-        ..Annotation::default()
-    });
+    let labels = image
+        .labels
+        .iter()
+        .enumerate()
+        .map(|(i, label)| Annotation {
+            id: format!("{document}#{}.labels[{i}]", image.place),
+            bodies: vec![named(label.clone())],
+            regions: vec![Region::default()],
+            attributes: BTreeMap::new(),
+            ..Annotation::default()
+        });
     Observation {
         id: addressed.id,
         annotations: labels.collect(),

@@ -136,7 +136,10 @@ pub fn number_list(value: &Value, name: &str) -> Result<Vec<f64>, String> {
         Value::Array(items) => {
             let number = |(i, item): (usize, &Value)| {
                 values::number(item).ok_or_else(|| {
-                    format!("{name} has a member that is not a finite number: [{i}] is {}", shown(item))
+                    format!(
+                        "{name} has a member that is not a finite number: [{i}] is {}",
+                        shown(item)
+                    )
                 })
             };
             items.iter().enumerate().map(number).collect()
@@ -146,7 +149,9 @@ pub fn number_list(value: &Value, name: &str) -> Result<Vec<f64>, String> {
             let words = inner.split([',', ' ', ';']).filter(|word| !word.is_empty());
             let numbers = words.map(|word| word.parse().ok().filter(|v: &f64| v.is_finite()));
             let numbers: Option<Vec<f64>> = numbers.collect();
-            numbers.ok_or_else(|| format!("{name} is not a list of numbers: {}", values::excerpt(text)))
+            numbers.ok_or_else(|| {
+                format!("{name} is not a list of numbers: {}", values::excerpt(text))
+            })
         }
         other => Err(format!("{name} is not a list of numbers: {}", shown(other))),
     }
@@ -181,7 +186,10 @@ mod tests {
     #[test]
     fn what_python_writes_beyond_json_becomes_null() {
         let cases = [
-            (r#"{"a":NaN,"b":[-Infinity,Infinity,1]}"#, Some(r#"{"a":null,"b":[null,null,1]}"#)),
+            (
+                r#"{"a":NaN,"b":[-Infinity,Infinity,1]}"#,
+                Some(r#"{"a":null,"b":[null,null,1]}"#),
+            ),
             (r#"{"NaN":"NaN \"NaN"}"#, None),
             (r#"["\\",NaN]"#, Some(r#"["\\",null]"#)),
             ("\"\\", None),
@@ -205,12 +213,19 @@ mod tests {
     #[test]
     fn numbers_are_read_from_lists_and_texts() {
         let wanted = [1.0, 2.5, 3.0, 4.0];
-        for value in [json!([1, 2.5, "3", " 4 "]), json!("[1, 2.5, 3, 4]"), json!("1 2.5 3 4")] {
+        for value in [
+            json!([1, 2.5, "3", " 4 "]),
+            json!("[1, 2.5, 3, 4]"),
+            json!("1 2.5 3 4"),
+        ] {
             assert_eq!(numbers(&value, "bbox"), Ok(wanted), "{value}");
         }
         let cases = [
             (json!([1, 2, 3]), "bbox has 3 numbers: 4 are needed"),
-            (json!([1, null, 3, 4]), "bbox has a member that is not a finite number: [1] is null"),
+            (
+                json!([1, null, 3, 4]),
+                "bbox has a member that is not a finite number: [1] is null",
+            ),
             (json!("1,2,x,4"), "bbox is not a list of numbers: 1,2,x,4"),
             (json!({"x": 1}), "bbox is not a list of numbers: {\"x\":1}"),
         ];
@@ -224,12 +239,28 @@ mod tests {
         use std::io::Write;
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all("\u{feff}[1]".as_bytes()).unwrap();
-        let wide: Vec<u8> = "\u{feff}[1]".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let big: Vec<u8> = "\u{feff}[1]".encode_utf16().flat_map(u16::to_be_bytes).collect();
-        let wrapped = [b"[1]".to_vec(), b"\xef\xbb\xbf[1]".to_vec(), packed.finish().unwrap(), wide, big];
+        let wide: Vec<u8> = "\u{feff}[1]"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let big: Vec<u8> = "\u{feff}[1]"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        let wrapped = [
+            b"[1]".to_vec(),
+            b"\xef\xbb\xbf[1]".to_vec(),
+            packed.finish().unwrap(),
+            wide,
+            big,
+        ];
         for bytes in &wrapped {
             assert_eq!(*text(bytes).unwrap(), *b"[1]");
         }
-        assert!(text(&wrapped[2][..12]).unwrap_err().starts_with("gzip file is damaged"));
+        assert!(
+            text(&wrapped[2][..12])
+                .unwrap_err()
+                .starts_with("gzip file is damaged")
+        );
     }
 }

@@ -60,7 +60,11 @@ pub fn is_document(kind: &str, path: &str) -> bool {
         "voc" => name.ends_with(".xml"),
         "via" => name.ends_with(".json") || name.ends_with(".csv"),
         // Label Studio puts a description of its export beside it.
-        "labelstudio" | "coco" => name.ends_with(".json") && !name.ends_with("dataset.json") && !name.ends_with("notes.json"),
+        "labelstudio" | "coco" => {
+            name.ends_with(".json")
+                && !name.ends_with("dataset.json")
+                && !name.ends_with("notes.json")
+        }
         _ => false,
     }
 }
@@ -140,7 +144,9 @@ impl Source for Boxes {
         let mut found = Found::default();
         match self.document(name, &answer.bytes) {
             Ok(document) => found.boxes.push(document),
-            Err(problem) => found.rejects.push(Reject::new(name, "document", "document", problem)),
+            Err(problem) => found
+                .rejects
+                .push(Reject::new(name, "document", "document", problem)),
         }
         Ok(found)
     }
@@ -148,7 +154,9 @@ impl Source for Boxes {
     fn finish(&self, mut found: Found) -> Found {
         let documents = std::mem::take(&mut found.boxes);
         let classes = ClassLists::of(&documents, &self.lists, self.classes.as_ref());
-        let own = documents.iter().flat_map(|document| document.addresses.iter().cloned());
+        let own = documents
+            .iter()
+            .flat_map(|document| document.addresses.iter().cloned());
         let addresses = self.addresses.with(own);
         let linked = link::link(self.kind, documents, &self.lists, &addresses, &classes);
         found.extend(linked);

@@ -50,7 +50,13 @@ impl BoxDocument {
     }
 
     /// Adds a box that cannot be used, on the image with this key.
-    pub fn reject_box(&mut self, place: &str, field: &str, problem: impl Into<String>, image: &str) {
+    pub fn reject_box(
+        &mut self,
+        place: &str,
+        field: &str,
+        problem: impl Into<String>,
+        image: &str,
+    ) {
         self.reject(place, field, problem);
         self.lost.push(image.to_owned());
     }

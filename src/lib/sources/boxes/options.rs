@@ -36,10 +36,19 @@ impl BoxesOptions {
         let is_of_boxes = KINDS.contains(&source);
         let options = [
             (!self.images.is_empty() && !is_of_boxes, "--images"),
-            (self.classes.is_some() && !["coco", "yolo"].contains(&source), "--classes"),
-            (self.class_attribute.is_some() && source != "via", "--class-attribute"),
+            (
+                self.classes.is_some() && !["coco", "yolo"].contains(&source),
+                "--classes",
+            ),
+            (
+                self.class_attribute.is_some() && source != "via",
+                "--class-attribute",
+            ),
             (self.voc_inclusive && source != "voc", "--voc-inclusive"),
         ];
-        options.into_iter().find(|(is_foreign, _)| *is_foreign).map(|(_, name)| name)
+        options
+            .into_iter()
+            .find(|(is_foreign, _)| *is_foreign)
+            .map(|(_, name)| name)
     }
 }

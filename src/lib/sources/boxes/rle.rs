@@ -32,7 +32,10 @@ pub fn outlines(mask: &Value) -> Result<Vec<Vec<[f64; 2]>>, String> {
     let [height, width] = numbers::<2>(&mask["size"], "size of the mask")?;
     let is_side = |n: f64| (1.0..=f64::from(u32::MAX)).contains(&n) && n.fract() == 0.0;
     if !is_side(height) || !is_side(width) || height * width > MOST_PIXELS as f64 {
-        return Err(format!("size of the mask cannot be used: {}", shown(&mask["size"])));
+        return Err(format!(
+            "size of the mask cannot be used: {}",
+            shown(&mask["size"])
+        ));
     }
     let runs = match &mask["counts"] {
         Value::Array(counts) => {
@@ -55,7 +58,10 @@ fn digits(text: &str) -> Result<Vec<u64>, String> {
     while bytes.peek().is_some() {
         let (mut run, mut shift) = (0_i64, 0_u32);
         loop {
-            let digit = bytes.next().and_then(|b| b.checked_sub(48)).ok_or_else(wrong)?;
+            let digit = bytes
+                .next()
+                .and_then(|b| b.checked_sub(48))
+                .ok_or_else(wrong)?;
             if digit > 63 || shift > 55 {
                 return Err(wrong());
             }
@@ -129,7 +135,10 @@ fn traced(runs: &[u64], height: u32, width: u64) -> Result<Vec<Vec<[f64; 2]>>, S
         }
         seen = Some(x);
         let here = columns.get(&x).unwrap_or(&empty);
-        let left = x.checked_sub(1).and_then(|x| columns.get(&x)).unwrap_or(&empty);
+        let left = x
+            .checked_sub(1)
+            .and_then(|x| columns.get(&x))
+            .unwrap_or(&empty);
         for [top, bottom, side] in differences(left, here) {
             let is_fine = match side {
                 // Inside is to the right: upwards.
@@ -219,7 +228,11 @@ fn leave(edges: &mut BTreeMap<Point, Vec<Point>>, at: Point, came: Option<Point>
 fn without_straight(ring: &[Point]) -> Vec<[f64; 2]> {
     let count = ring.len();
     let is_corner = |i: &usize| {
-        let [a, b, c] = [ring[(i + count - 1) % count], ring[*i], ring[(i + 1) % count]];
+        let [a, b, c] = [
+            ring[(i + count - 1) % count],
+            ring[*i],
+            ring[(i + 1) % count],
+        ];
         !((a[0] == b[0] && b[0] == c[0]) || (a[1] == b[1] && b[1] == c[1]))
     };
     let corners = (0..count).filter(is_corner);
@@ -247,7 +260,11 @@ mod tests {
 
     fn area(ring: &[[f64; 2]]) -> f64 {
         let next = ring.iter().cycle().skip(1);
-        ring.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum::<f64>() / 2.0
+        ring.iter()
+            .zip(next)
+            .map(|(a, b)| a[0] * b[1] - b[0] * a[1])
+            .sum::<f64>()
+            / 2.0
     }
 
     #[test]
@@ -268,7 +285,10 @@ mod tests {
         }
         let square = outlines(&drawn(&["....", ".##.", ".##."])).unwrap();
         let corners = [[1.0, 3.0], [1.0, 1.0], [3.0, 1.0], [3.0, 3.0]];
-        assert!(corners.iter().all(|corner| square[0].contains(corner)), "{square:?}");
+        assert!(
+            corners.iter().all(|corner| square[0].contains(corner)),
+            "{square:?}"
+        );
         assert_eq!(square[0].len(), 4);
     }
 
@@ -281,14 +301,32 @@ mod tests {
     #[test]
     fn what_is_no_mask_is_refused_with_a_reason() {
         let cases = [
-            (json!({"size": [2, 2], "counts": [9]}), "counts of the mask are more than its size"),
+            (
+                json!({"size": [2, 2], "counts": [9]}),
+                "counts of the mask are more than its size",
+            ),
             (json!({"size": [2, 2], "counts": [4]}), "mask is empty"),
-            (json!({"size": [2, 2], "counts": [-1, 5]}), "counts of the mask are not whole numbers"),
-            (json!({"size": [2, 2], "counts": " "}), "counts of the mask cannot be read"),
-            (json!({"size": [2, 2]}), "counts of the mask are missing: null"),
-            (json!({"size": [1e9, 1e9], "counts": [1]}), "size of the mask cannot be used: [1000000000.0,1000000000.0]"),
+            (
+                json!({"size": [2, 2], "counts": [-1, 5]}),
+                "counts of the mask are not whole numbers",
+            ),
+            (
+                json!({"size": [2, 2], "counts": " "}),
+                "counts of the mask cannot be read",
+            ),
+            (
+                json!({"size": [2, 2]}),
+                "counts of the mask are missing: null",
+            ),
+            (
+                json!({"size": [1e9, 1e9], "counts": [1]}),
+                "size of the mask cannot be used: [1000000000.0,1000000000.0]",
+            ),
             (json!({}), "size of the mask is not a list of numbers: null"),
-            (json!("x"), "segmentation is neither a list nor a mask in runs: \"x\""),
+            (
+                json!("x"),
+                "segmentation is neither a list nor a mask in runs: \"x\"",
+            ),
         ];
         for (mask, problem) in cases {
             assert_eq!(outlines(&mask), Err(problem.into()), "{mask}");

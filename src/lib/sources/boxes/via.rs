@@ -14,7 +14,9 @@ use crate::contracts::Metadata;
 use crate::values;
 
 /// Attributes that are the class where none is named, the best first.
-const CLASSES: [&str; 8] = ["class", "label", "concept", "category", "type", "name", "object", "tag"];
+const CLASSES: [&str; 8] = [
+    "class", "label", "concept", "category", "type", "name", "object", "tag",
+];
 
 /// Reads a document. `class` is the attribute of regions that is their class.
 ///
@@ -54,16 +56,27 @@ fn of_json(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<Entry>, Strin
     let metadata = root.shift_remove("_via_img_metadata");
     let (entries, above) = match metadata {
         Some(Value::Object(entries)) => (entries, "_via_img_metadata."),
-        Some(other) => return Err(format!("_via_img_metadata is not an object: {}", shown(&other))),
+        Some(other) => {
+            return Err(format!(
+                "_via_img_metadata is not an object: {}",
+                shown(&other)
+            ));
+        }
         None if root.contains_key("metadata") && root.contains_key("file") => {
-            return Err("document is a project of VIA 3, which is not read: export COCO from VIA".into());
+            return Err(
+                "document is a project of VIA 3, which is not read: export COCO from VIA".into(),
+            );
         }
         None => (root, ""),
     };
-    let is_entry = |value: &Value| value.get("filename").is_some() || value.get("regions").is_some();
+    let is_entry =
+        |value: &Value| value.get("filename").is_some() || value.get("regions").is_some();
     if !entries.is_empty() && !entries.values().any(is_entry) {
         let names: Vec<&str> = entries.keys().take(10).map(String::as_str).collect();
-        return Err(format!("document is not by VIA: it holds {}", names.join(", ")));
+        return Err(format!(
+            "document is not by VIA: it holds {}",
+            names.join(", ")
+        ));
     }
     let mut found = Vec::new();
     for (key, value) in entries {
@@ -114,13 +127,28 @@ fn object(value: Value) -> Map<String, Value> {
 /// A table with a row per region; rows of an image without regions have empty cells.
 fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<Entry>, String> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-    let columns = reader.headers().map_err(|e| format!("table cannot be read: {e}"))?.clone();
-    let at = |name: &str| columns.iter().position(|c| c.trim().trim_start_matches('#').eq_ignore_ascii_case(name));
+    let columns = reader
+        .headers()
+        .map_err(|e| format!("table cannot be read: {e}"))?
+        .clone();
+    let at = |name: &str| {
+        columns
+            .iter()
+            .position(|c| c.trim().trim_start_matches('#').eq_ignore_ascii_case(name))
+    };
     let file = at("filename").ok_or_else(|| {
         let columns: Vec<&str> = columns.iter().collect();
-        format!("table is not by VIA: there is no column filename but {}", columns.join(", "))
+        format!(
+            "table is not by VIA: there is no column filename but {}",
+            columns.join(", ")
+        )
     })?;
-    let places = ["file_attributes", "region_shape_attributes", "region_attributes"].map(at);
+    let places = [
+        "file_attributes",
+        "region_shape_attributes",
+        "region_attributes",
+    ]
+    .map(at);
     let mut entries: Vec<Entry> = Vec::new();
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     for (row, record) in (1..).zip(reader.records()) {
@@ -132,7 +160,8 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<Entry>, String
                 continue;
             }
         };
-        let Some(name) = cells.get(file).map(str::trim).filter(|name| !name.is_empty()) else {
+        let name = cells.get(file).map(str::trim);
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
             document.reject(&place, "filename", "filename is missing");
             continue;
         };
@@ -140,49 +169,83 @@ fn of_csv(document: &mut BoxDocument, bytes: &[u8]) -> Result<Vec<Entry>, String
         let next = entries.len();
         let number = *numbers.entry(name.to_owned()).or_insert(next);
         if number == next {
+            if let Some(Err(problem)) = &of_file {
+                document.reject(&place, "file_attributes", problem);
+            }
             entries.push(Entry {
                 place: place.clone(),
                 file: name.to_owned(),
-                attributes: object(of_file.and_then(Result::ok).unwrap_or_default()),
+                attributes: members(of_file),
                 regions: Vec::new(),
             });
         }
         match shape {
-            Some(Err(problem)) => document.reject(&place, "region_shape_attributes", problem),
-            Some(Ok(Value::Object(shape))) if !shape.is_empty() => entries[number].regions.push(Region {
-                place,
-                shape: Value::Object(shape),
-                attributes: object(attributes.and_then(Result::ok).unwrap_or_default()),
-            }),
+            Some(Err(problem)) => {
+                let image = &entries[number].place;
+                document.reject_box(&place, "region_shape_attributes", problem, image);
+            }
+            Some(Ok(Value::Object(shape))) if !shape.is_empty() => {
+                entries[number].regions.push(Region {
+                    place,
+                    shape: Value::Object(shape),
+                    attributes: members(attributes),
+                });
+            }
             _ => {}
         }
     }
     Ok(entries)
 }
 
+/// The members of a cell with an object; none of what is not one.
+fn members(cell: Option<Result<Value, String>>) -> Map<String, Value> {
+    object(cell.and_then(Result::ok).unwrap_or_default())
+}
+
 /// The JSON of a cell; none if the cell is empty.
 fn cell(text: &str) -> Option<Result<Value, String>> {
     let text = text.trim();
-    let value = serde_json::from_str(text).map_err(|e| format!("cell is not JSON: {e}, {}", values::excerpt(text)));
+    let value = serde_json::from_str(text)
+        .map_err(|e| format!("cell is not JSON: {e}, {}", values::excerpt(text)));
     (!text.is_empty()).then_some(value)
 }
 
 /// The attribute that is the class: the one named, the only one, or the one with the best name.
 fn class_attribute(entries: &[Entry], named: Option<&str>) -> Result<Option<String>, String> {
     let regions = || entries.iter().flat_map(|entry| &entry.regions);
-    let names: BTreeSet<&str> = regions().flat_map(|r| r.attributes.keys()).map(String::as_str).collect();
-    let listed = || names.iter().take(20).copied().collect::<Vec<_>>().join(", ");
+    let names: BTreeSet<&str> = regions()
+        .flat_map(|r| r.attributes.keys())
+        .map(String::as_str)
+        .collect();
+    let listed = || {
+        names
+            .iter()
+            .take(20)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match named {
         Some(name) if names.contains(name) || names.is_empty() => return Ok(Some(name.to_owned())),
-        Some(name) => return Err(format!("no region has the attribute `{name}` of --class-attribute: there are {}", listed())),
+        Some(name) => {
+            return Err(format!(
+                "no region has the attribute `{name}` of --class-attribute: there are {}",
+                listed()
+            ));
+        }
         None => {}
     }
-    let known = CLASSES.iter().find_map(|class| names.iter().find(|name| name.eq_ignore_ascii_case(class)));
+    let known = CLASSES
+        .iter()
+        .find_map(|class| names.iter().find(|name| name.eq_ignore_ascii_case(class)));
     match (names.len(), known) {
         (0, _) => Ok(None),
         (1, _) => Ok(names.first().map(|name| (*name).to_owned())),
         (_, Some(name)) => Ok(Some((*name).to_owned())),
-        (_, None) => Err(format!("regions have several attributes; --class-attribute NAME says which is the class: {}", listed())),
+        (_, None) => Err(format!(
+            "regions have several attributes; --class-attribute NAME says which is the class: {}",
+            listed()
+        )),
     }
 }
 
@@ -201,10 +264,13 @@ fn take(document: &mut BoxDocument, entry: Entry, class: Option<&str>) {
 fn image(key: &str, entry: &Entry) -> GivenImage {
     let text = |name: &str| entry.attributes.get(name).and_then(values::text);
     // What recto writes into its table.
-    let by_recto = entry.attributes.contains_key("origin") && entry.attributes.contains_key("image");
+    let by_recto =
+        entry.attributes.contains_key("origin") && entry.attributes.contains_key("image");
     let own = |name: &str| by_recto.then(|| text(name)).flatten();
     let metadata: Metadata = match (by_recto, entry.attributes.get("metadata")) {
-        (true, Some(Value::Object(given))) => given.iter().map(|(k, v)| (k.clone(), texts(v))).collect(),
+        (true, Some(Value::Object(given))) => {
+            given.iter().map(|(k, v)| (k.clone(), texts(v))).collect()
+        }
         (true, _) => Metadata::new(),
         (false, _) => {
             let texts = entry.attributes.iter().map(|(k, v)| (k.clone(), texts(v)));
@@ -212,7 +278,10 @@ fn image(key: &str, entry: &Entry) -> GivenImage {
         }
     };
     let size = match by_recto {
-        true => loose_json::size(entry.attributes.get("width"), entry.attributes.get("height")),
+        true => loose_json::size(
+            entry.attributes.get("width"),
+            entry.attributes.get("height"),
+        ),
         false => None,
     };
     GivenImage {
@@ -225,7 +294,12 @@ fn image(key: &str, entry: &Entry) -> GivenImage {
         group: own("group"),
         rights: own("rights"),
         metadata,
-        labels: entry.attributes.get("labels").filter(|_| by_recto).map(texts).unwrap_or_default(),
+        labels: entry
+            .attributes
+            .get("labels")
+            .filter(|_| by_recto)
+            .map(texts)
+            .unwrap_or_default(),
     }
 }
 
@@ -234,27 +308,45 @@ fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(texts).collect(),
         Value::Object(members) => {
-            let set = members.iter().filter(|(_, value)| **value == Value::Bool(true));
+            let set = members
+                .iter()
+                .filter(|(_, value)| **value == Value::Bool(true));
             set.map(|(name, _)| name.clone()).collect()
         }
         value => values::text(value).into_iter().collect(),
     }
 }
 
-fn given_box(image: &str, region: &Region, class: Option<&str>) -> Result<GivenBox, (&'static str, String)> {
+fn given_box(
+    image: &str,
+    region: &Region,
+    class: Option<&str>,
+) -> Result<GivenBox, (&'static str, String)> {
     let shape = shape(&region.shape).map_err(|problem| ("shape_attributes", problem))?;
-    let names = class.and_then(|class| region.attributes.get(class)).map(texts).unwrap_or_default();
+    let names = class
+        .and_then(|class| region.attributes.get(class))
+        .map(texts)
+        .unwrap_or_default();
     let mut names = names.into_iter();
     let name = names.next().ok_or_else(|| {
         let attribute = class.unwrap_or("class");
-        ("region_attributes", format!("region does not have a class: attribute `{attribute}` is missing or empty"))
+        (
+            "region_attributes",
+            format!("region does not have a class: attribute `{attribute}` is missing or empty"),
+        )
     })?;
     let mut attributes: BTreeMap<String, Value> = BTreeMap::new();
-    let others = region.attributes.iter().filter(|(name, _)| Some(name.as_str()) != class);
+    let others = region
+        .attributes
+        .iter()
+        .filter(|(name, _)| Some(name.as_str()) != class);
     attributes.extend(others.map(|(name, value)| (name.clone(), value.clone())));
     let more: Vec<String> = names.collect();
     if !more.is_empty() {
-        attributes.insert("labels".into(), std::iter::once(name.clone()).chain(more).collect());
+        attributes.insert(
+            "labels".into(),
+            std::iter::once(name.clone()).chain(more).collect(),
+        );
     }
     for name in ["confidence", "score"] {
         if let Some(number) = attributes.get(name).and_then(values::number) {
@@ -279,7 +371,12 @@ fn shape(shape: &Value) -> Result<GivenShape, String> {
     };
     match shape["name"].as_str() {
         Some("rect" | "rectangle") => {
-            let numbers = [number("x")?, number("y")?, number("width")?, number("height")?];
+            let numbers = [
+                number("x")?,
+                number("y")?,
+                number("width")?,
+                number("height")?,
+            ];
             GivenShape::of_box(numbers, Unit::Pixel)
         }
         Some("circle") => {
@@ -289,7 +386,12 @@ fn shape(shape: &Value) -> Result<GivenShape, String> {
         Some("ellipse") => {
             // In radians since version 2.0.5.
             let degrees = values::number(&shape["theta"]).unwrap_or(0.0).to_degrees();
-            ellipse([number("cx")?, number("cy")?], [number("rx")?, number("ry")?], degrees, Unit::Pixel)
+            ellipse(
+                [number("cx")?, number("cy")?],
+                [number("rx")?, number("ry")?],
+                degrees,
+                Unit::Pixel,
+            )
         }
         Some("polygon") => {
             let xs = number_list(&shape["all_points_x"], "all_points_x")?;

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::model::{BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Unit, corners, points, turned};
+use super::model::{
+    BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Unit, corners, points, turned,
+};
 use super::xml::{self, Element};
 use crate::contracts::Metadata;
 use crate::values;
@@ -19,9 +21,14 @@ use crate::values;
 pub fn read(name: &str, bytes: &[u8], inclusive: bool) -> Result<BoxDocument, String> {
     let root = xml::read(bytes)?;
     if root.name != "annotation" {
-        return Err(format!("document is not VOC: its root is <{}>, <annotation> was expected", root.name));
+        return Err(format!(
+            "document is not VOC: its root is <{}>, <annotation> was expected",
+            root.name
+        ));
     }
-    let convention = root.child("source").and_then(|source| source.text_of("annotation"));
+    let convention = root
+        .child("source")
+        .and_then(|source| source.text_of("annotation"));
     let inclusive = inclusive || convention.is_some_and(|text| text.starts_with("inclusive1"));
     let mut document = BoxDocument::of(name);
     document.images.push(image(&root, name));
@@ -32,7 +39,11 @@ pub fn read(name: &str, bytes: &[u8], inclusive: bool) -> Result<BoxDocument, St
             Ok((given, lost)) => {
                 document.boxes.push(given);
                 if let Some((field, problem)) = lost {
-                    document.reject(&place, field, format!("the box is kept without it, {problem}"));
+                    document.reject(
+                        &place,
+                        field,
+                        format!("the box is kept without it, {problem}"),
+                    );
                 }
             }
             Err((field, problem)) => document.reject_box(&place, field, problem, ""),
@@ -43,14 +54,22 @@ pub fn read(name: &str, bytes: &[u8], inclusive: bool) -> Result<BoxDocument, St
 
 fn image(root: &Element, name: &str) -> GivenImage {
     let source = root.child("source");
-    let of_source = |name: &str| source.and_then(|source| source.text_of(name)).map(str::to_owned);
+    let of_source = |name: &str| {
+        source
+            .and_then(|source| source.text_of(name))
+            .map(str::to_owned)
+    };
     let folder = root.text_of("folder");
     let file = root.text_of("filename").filter(|text| !text.is_empty());
     let mut names = Vec::new();
     if let (Some(folder), Some(file)) = (folder.filter(|folder| *folder != "VOC2012"), file) {
         names.push(format!("{folder}/{file}"));
     }
-    names.extend(root.text_of("path").filter(|text| *text != "Unknown").map(str::to_owned));
+    names.extend(
+        root.text_of("path")
+            .filter(|text| *text != "Unknown")
+            .map(str::to_owned),
+    );
     names.extend(file.map(str::to_owned));
     // A file without `filename` is about the image of its own name.
     if names.is_empty() {
@@ -58,9 +77,8 @@ fn image(root: &Element, name: &str) -> GivenImage {
         let own = own.strip_suffix(".gz").unwrap_or(&own);
         names.push(own.strip_suffix(".xml").unwrap_or(own).to_owned());
     }
-    let url = of_source("image").filter(|url| {
-        crate::sources::source::is_url(url) && crate::image_names::is_image(url)
-    });
+    let url = of_source("image")
+        .filter(|url| crate::sources::source::is_url(url) && crate::image_names::is_image(url));
     let size = root.child("size").and_then(|size| {
         let side = |name: &str| values::side(&Value::from(size.text_of(name)?));
         Some([side("width")?, side("height")?])
@@ -82,11 +100,23 @@ type Problem = (&'static str, String);
 
 /// Members of an object with a meaning of their own.
 const KNOWN: [&str; 9] = [
-    "name", "bndbox", "robndbox", "polygon", "uuid", "attributes", "confidence", "score", "part",
+    "name",
+    "bndbox",
+    "robndbox",
+    "polygon",
+    "uuid",
+    "attributes",
+    "confidence",
+    "score",
+    "part",
 ];
 
 /// Values that say nothing: what the format wants where nothing is known.
-const SILENT: [(&str, &str); 3] = [("pose", "Unspecified"), ("truncated", "0"), ("difficult", "0")];
+const SILENT: [(&str, &str); 3] = [
+    ("pose", "Unspecified"),
+    ("truncated", "0"),
+    ("difficult", "0"),
+];
 
 /// A box, and what of it was lost.
 fn given_box(
@@ -102,7 +132,10 @@ fn given_box(
         (Some(bndbox), _, outline) => {
             let own = of_corners(bndbox, inclusive).map_err(|problem| ("bndbox", problem))?;
             match outline {
-                Some(Ok(outline)) => GivenShape { outlines: vec![outline], ..own },
+                Some(Ok(outline)) => GivenShape {
+                    outlines: vec![outline],
+                    ..own
+                },
                 Some(Err(problem)) => {
                     lost = Some(("polygon", problem));
                     own
@@ -112,7 +145,8 @@ fn given_box(
         }
         (None, Some(turned), _) => of_turned(turned).map_err(|problem| ("robndbox", problem))?,
         (None, None, Some(outline)) => {
-            let shape = outline.and_then(|outline| GivenShape::of_outlines(vec![outline], Unit::Pixel));
+            let shape =
+                outline.and_then(|outline| GivenShape::of_outlines(vec![outline], Unit::Pixel));
             shape.map_err(|problem| ("polygon", problem))?
         }
         (None, None, None) => return Err(("bndbox", "bndbox is missing".into())),
@@ -122,7 +156,10 @@ fn given_box(
     }
     let given = GivenBox {
         place: place.to_owned(),
-        id: object.text_of("uuid").filter(|id| !id.is_empty()).map(str::to_owned),
+        id: object
+            .text_of("uuid")
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned),
         image: String::new(),
         class: GivenClass::Name(name.to_owned()),
         shape: Some(shape),
@@ -147,29 +184,40 @@ fn attributes(object: &Element) -> BTreeMap<String, Value> {
         attributes.insert(child.name.clone(), value);
     }
     // CVAT: <attributes><attribute><name>…</name><value>…</value></attribute></attributes>.
-    let given = object.child("attributes").into_iter().flat_map(|all| &all.children);
+    let given = object
+        .child("attributes")
+        .into_iter()
+        .flat_map(|all| &all.children);
     for attribute in given {
         if let (Some(name), Some(value)) = (attribute.text_of("name"), attribute.text_of("value")) {
             attributes.insert(name.to_owned(), Value::from(value));
         }
     }
-    let confidence = object.text_of("confidence").or_else(|| object.text_of("score"));
+    let confidence = object
+        .text_of("confidence")
+        .or_else(|| object.text_of("score"));
     if let Some(text) = confidence {
         let number: Option<f64> = text.parse().ok().filter(|n: &f64| n.is_finite());
-        attributes.insert("confidence".into(), number.map_or(Value::from(text), Value::from));
+        attributes.insert(
+            "confidence".into(),
+            number.map_or(Value::from(text), Value::from),
+        );
     }
     attributes
 }
 
 fn number(element: &Element, name: &str) -> Result<f64, String> {
-    let text = element.text_of(name).ok_or_else(|| format!("{name} is missing"))?;
+    let text = element
+        .text_of(name)
+        .ok_or_else(|| format!("{name} is missing"))?;
     let number = text.parse().ok().filter(|n: &f64| n.is_finite());
     number.ok_or_else(|| format!("{name} is not a number: {}", values::excerpt(text)))
 }
 
 fn of_corners(bndbox: &Element, inclusive: bool) -> Result<GivenShape, String> {
     let first = if inclusive { 1.0 } else { 0.0 };
-    let [left, top, right, bottom] = ["xmin", "ymin", "xmax", "ymax"].map(|name| number(bndbox, name));
+    let [left, top, right, bottom] =
+        ["xmin", "ymin", "xmax", "ymax"].map(|name| number(bndbox, name));
     let (left, top) = (left? - first, top? - first);
     GivenShape::of_box([left, top, right? - left, bottom? - top], Unit::Pixel)
 }
@@ -187,7 +235,11 @@ fn of_turned(element: &Element) -> Result<GivenShape, String> {
 /// The points of a polygon: `x1`, `y1`, `x2`…, or `pt` with `x` and `y`, or `point` with a pair.
 fn polygon(element: &Element) -> Result<Vec<[f64; 2]>, String> {
     let mut numbers = Vec::new();
-    let listed: Vec<&Element> = element.children.iter().filter(|c| !c.children.is_empty()).collect();
+    let listed: Vec<&Element> = element
+        .children
+        .iter()
+        .filter(|c| !c.children.is_empty())
+        .collect();
     if listed.is_empty() {
         for n in 1..=element.children.len() {
             let [x, y] = [format!("x{n}"), format!("y{n}")];

@@ -82,7 +82,9 @@ pub fn read(bytes: &[u8]) -> Result<Element, String> {
             _ => {}
         }
     }
-    let root = open.pop().and_then(|document| document.children.into_iter().next());
+    let root = open
+        .pop()
+        .and_then(|document| document.children.into_iter().next());
     root.ok_or_else(|| "document does not have any element".into())
 }
 

@@ -21,7 +21,10 @@ impl Node {
     /// The member of a map.
     pub fn member(&self, name: &str) -> Option<&Node> {
         match self {
-            Node::Map(members) => members.iter().find(|(key, _)| key == name).map(|(_, node)| node),
+            Node::Map(members) => members
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, node)| node),
             _ => None,
         }
     }
@@ -91,7 +94,10 @@ mod tests {
 
     #[test]
     fn names_stay_as_they_are_written() {
-        let root = read("# set\ntrain: ../train\nnc: 3\nnames:\n  0: no\n  1: '1e3'\n  7: \"a: \\u00e9\"\n").unwrap();
+        let root = read(
+            "# set\ntrain: ../train\nnc: 3\nnames:\n  0: no\n  1: '1e3'\n  7: \"a: \\u00e9\"\n",
+        )
+        .unwrap();
         let wanted = [("0", "no"), ("1", "1e3"), ("7", "a: é")];
         let names = wanted.map(|(key, name)| (key.to_owned(), Node::Text(name.to_owned())));
         assert_eq!(root.member("names"), Some(&Node::Map(names.to_vec())));

@@ -62,7 +62,10 @@ fn is_list(file: &str) -> bool {
 pub fn is_read(path: &str) -> bool {
     let file = file_name(path);
     let is_other = file == "requirements.txt" || file.starts_with("readme");
-    is_yaml(&file) || is_list(&file) || file == "sources.csv" || (file.ends_with(".txt") && !is_other)
+    is_yaml(&file)
+        || is_list(&file)
+        || file == "sources.csv"
+        || (file.ends_with(".txt") && !is_other)
 }
 
 /// Classes of `data.yaml`, `classes.txt` or a table in the same form, for `--classes`.
@@ -86,7 +89,9 @@ pub fn classes(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
 fn listed(text: &str) -> Vec<(String, String)> {
     let lines = text.trim_end().lines().map(str::trim).enumerate();
     let named = lines.filter(|(_, name)| !name.is_empty());
-    named.map(|(i, name)| (i.to_string(), name.to_owned())).collect()
+    named
+        .map(|(i, name)| (i.to_string(), name.to_owned()))
+        .collect()
 }
 
 fn settings(document: &mut BoxDocument, text: &str) -> Result<(), String> {
@@ -104,17 +109,28 @@ fn settings(document: &mut BoxDocument, text: &str) -> Result<(), String> {
             }
         }
         Some(Node::Text(text)) if !text.trim().is_empty() => {
-            document.reject("names", "names", format!("names are not a list: {}", excerpt(text)));
+            document.reject(
+                "names",
+                "names",
+                format!("names are not a list: {}", excerpt(text)),
+            );
         }
         _ => document.reject("names", "names", "names of the classes are missing"),
     }
     if let Some(Node::List(numbers)) = root.member("kpt_shape") {
-        let numbers: Vec<usize> = numbers.iter().filter_map(|n| n.text()?.trim().parse().ok()).collect();
+        let numbers: Vec<usize> = numbers
+            .iter()
+            .filter_map(|n| n.text()?.trim().parse().ok())
+            .collect();
         match <[usize; 2]>::try_from(numbers) {
             Ok([count, of_each]) if count <= 10_000 && (2..=3).contains(&of_each) => {
                 document.keypoints = Some([count, of_each]);
             }
-            _ => document.reject("kpt_shape", "kpt_shape", "kpt_shape is not two whole numbers"),
+            _ => document.reject(
+                "kpt_shape",
+                "kpt_shape",
+                "kpt_shape is not two whole numbers",
+            ),
         }
     }
     Ok(())
@@ -123,15 +139,26 @@ fn settings(document: &mut BoxDocument, text: &str) -> Result<(), String> {
 fn class(document: &mut BoxDocument, number: String, name: &Node) {
     match name.text().map(str::trim) {
         Some(name) if !name.is_empty() => document.classes.push((number, name.to_owned())),
-        _ => document.reject(&format!("names[{number}]"), "names", "name of the class is missing"),
+        _ => document.reject(
+            &format!("names[{number}]"),
+            "names",
+            "name of the class is missing",
+        ),
     }
 }
 
 /// The rows of a label file.
 fn labels(document: &mut BoxDocument, file: &str, text: &str) {
-    let lines = || (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let lines = || {
+        (1..)
+            .zip(text.lines())
+            .filter(|(_, line)| !line.trim().is_empty())
+    };
     if lines().next().is_some() && lines().all(|(_, line)| image_names::is_image(line.trim())) {
-        let note = format!("{}: a list of images, which is not read: name the folder of the labels", document.name);
+        let note = format!(
+            "{}: a list of images, which is not read: name the folder of the labels",
+            document.name
+        );
         return document.notes.push(note);
     }
     for (number, line) in lines() {
@@ -168,16 +195,23 @@ fn row(place: &str, line: &str) -> Result<Row, String> {
     let (class, rest) = words.split_first().ok_or("line is empty")?;
     let number: Option<f64> = class.parse().ok();
     let number = number.filter(|n: &f64| *n >= 0.0 && n.fract() == 0.0 && *n < 1e9);
-    let number = number.ok_or_else(|| format!("class is not a whole number: {}", excerpt(class)))?;
+    let number =
+        number.ok_or_else(|| format!("class is not a whole number: {}", excerpt(class)))?;
     let numbers = rest.iter().map(|word| {
         let number: Option<f64> = word.parse().ok();
-        number
-            .filter(|n| n.is_finite())
-            .ok_or_else(|| format!("line contains something that is not a number: {}", excerpt(word)))
+        number.filter(|n| n.is_finite()).ok_or_else(|| {
+            format!(
+                "line contains something that is not a number: {}",
+                excerpt(word)
+            )
+        })
     });
     let numbers: Vec<f64> = numbers.collect::<Result<_, _>>()?;
     match numbers.len() {
-        0..4 => Err(format!("line has too few numbers: {} behind the class, at least 4 are needed", numbers.len())),
+        0..4 => Err(format!(
+            "line has too few numbers: {} behind the class, at least 4 are needed",
+            numbers.len()
+        )),
         _ => Ok(Row {
             place: place.to_owned(),
             class: number.to_string(),
@@ -221,7 +255,9 @@ pub fn given_box(row: &Row, keypoints: Option<[usize; 2]>) -> Result<GivenBox, S
 fn split(n: &[f64], keypoints: Option<[usize; 2]>) -> (&[f64], &[f64]) {
     let is_track = |v: &f64| v.fract() == 0.0 && *v > 1.0;
     match (n.len(), keypoints) {
-        (_, Some([count, of_each])) if (4..=5).any(|more| n.len() == count * of_each + more) => n.split_at(4),
+        (_, Some([count, of_each])) if (4..=5).any(|more| n.len() == count * of_each + more) => {
+            n.split_at(4)
+        }
         (4 | 5, _) => n.split_at(4),
         (6, _) if n.last().is_some_and(is_track) => n.split_at(4),
         (len, _) if len % 2 == 1 => n.split_at(len - 1),
@@ -239,7 +275,9 @@ fn put_confidence(rest: &[f64], put: &mut impl FnMut(&str, Value) -> Option<Valu
 
 fn check(numbers: &[f64]) -> Result<(), String> {
     match numbers.iter().find(|v| v.abs() > MOST) {
-        Some(v) => Err(format!("numbers are not relative to the image: {v}, between 0 and 1 was expected")),
+        Some(v) => Err(format!(
+            "numbers are not relative to the image: {v}, between 0 and 1 was expected"
+        )),
         None => Ok(()),
     }
 }
@@ -247,9 +285,10 @@ fn check(numbers: &[f64]) -> Result<(), String> {
 fn centred(numbers: &[f64]) -> Result<GivenShape, String> {
     check(numbers)?;
     match numbers {
-        &[cx, cy, width, height] => {
-            GivenShape::of_box([cx - width / 2.0, cy - height / 2.0, width, height], Unit::Share)
-        }
+        &[cx, cy, width, height] => GivenShape::of_box(
+            [cx - width / 2.0, cy - height / 2.0, width, height],
+            Unit::Share,
+        ),
         _ => Err("line does not have four numbers".into()),
     }
 }
