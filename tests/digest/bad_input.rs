@@ -330,9 +330,7 @@ fn annotations_alone_are_kept_for_the_digest_that_has_their_images() {
     work.write_json("list.json", &list);
     work.run("digest", &["iiif", "list.json", "-o", "digest.json"])
         .exits(0)
-        .says(&[
-            "1 image is known by name only: give recto-extract the digest of their archive too",
-        ]);
+        .says(&["1 image is known by name only: give recto-extract the archive's digest too"]);
     let seen = &super::observations(&work)[0];
     assert_eq!(seen["image"], json!({"names": ["https://a.example/c/1"]}));
     assert_eq!(seen["annotations"].as_array().unwrap().len(), 2);

@@ -1,6 +1,7 @@
 //! What the sources of boxes need from the disk before documents are read: the files of folders, the sizes of images, and
 //! the files that `--images` and `--classes` name.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -94,6 +95,7 @@ fn read(
 #[derive(Default)]
 struct Surroundings {
     documents: Vec<String>,
+    known: HashSet<String>,
     files: Vec<ListedFile>,
 }
 
@@ -130,7 +132,9 @@ impl Surroundings {
             .collect();
         let is_class_file = |path: &String| CLASS_FILES.iter().any(|name| path.ends_with(name));
         if kind == "yolo" && !has_classes && !documents.iter().any(is_class_file) {
-            self.documents.extend(class_file_above(&folder));
+            class_file_above(&folder)
+                .into_iter()
+                .for_each(|file| self.add(file));
         }
         documents
             .into_iter()
@@ -147,7 +151,7 @@ impl Surroundings {
     }
 
     fn add(&mut self, document: String) {
-        if !self.documents.contains(&document) || document == "-" {
+        if self.known.insert(document.clone()) || document == "-" {
             self.documents.push(document);
         }
     }

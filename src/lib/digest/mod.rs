@@ -151,7 +151,7 @@ fn nameless(selected: &Selected) -> Option<String> {
         "image is known by name only",
         "images are known by name only",
     );
-    let note = format!("{images}: give recto-extract the digest of their archive too");
+    let note = format!("{images}: give recto-extract the archive's digest too");
     (n > 0).then_some(note)
 }
 

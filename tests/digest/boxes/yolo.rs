@@ -172,8 +172,8 @@ fn without_sizes_boxes_are_in_percent_and_that_is_said() {
     work.write("set/classes.txt", "fish\n");
     work.write("set/labels/a.txt", "0 .5 .5 .5 .25");
     digest(&work, &["yolo", "set"]).exits(0).says(&[
-        "1 size of an image is not known: their boxes are relative to the image; --images FOLDER gives sizes",
-        "1 image is known by name only: give recto-extract the digest of their archive too",
+        "1 size of an image is not known: boxes are in percent of the image; --images FOLDER gives sizes",
+        "1 image is known by name only: give recto-extract the archive's digest too",
     ]);
     let seen = &observations(&work)[0];
     assert_eq!(seen["canvas"], serde_json::json!([100, 100]));

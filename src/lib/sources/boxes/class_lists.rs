@@ -1,6 +1,7 @@
 //! Names of classes by their numbers: those of the document itself, of a list beside it, or of `--classes`.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::BoxDocument;
 use crate::image_names::parts;
@@ -39,18 +40,45 @@ impl ClassList {
         list.add(document);
         list
     }
+}
 
-    fn name(&self, number: &str) -> Result<String, String> {
-        match self.names.get(number).map(Vec::as_slice) {
-            Some([name]) => Ok(name.clone()),
-            Some(names) => Err(format!(
-                "class has several names: {number} is {}",
-                names.join(", ")
+/// The lists of classes that hold for one document.
+#[derive(Debug)]
+pub struct DocumentClasses<'a> {
+    lists: Vec<Cow<'a, ClassList>>,
+}
+
+impl DocumentClasses<'_> {
+    /// The name of a class.
+    ///
+    /// # Errors
+    /// The problem of a reject: there is no list, the number is not in it, or it has several names there.
+    pub fn name(&self, number: &str) -> Result<String, String> {
+        let lists = self.lists.iter();
+        let names = lists.filter_map(|list| list.names.get(number)).flatten();
+        let names: BTreeSet<&str> = names.map(String::as_str).collect();
+        let mut all = names.iter();
+        match (all.next(), all.next()) {
+            (Some(name), None) => Ok((*name).to_owned()),
+            (Some(_), Some(_)) => {
+                let names: Vec<&str> = names.into_iter().collect();
+                Err(format!(
+                    "class has several names: {number} is {}",
+                    names.join(", ")
+                ))
+            }
+            (None, _) if self.lists.is_empty() => Err(format!(
+                "names of the classes are not known: {number}; --classes FILE names data.yaml or a class per line"
             )),
-            None => Err(format!(
+            (None, _) => Err(format!(
                 "class does not have a name: {number} is not in the list of classes"
             )),
         }
+    }
+
+    /// Number of keypoints of each box, and of numbers for each keypoint.
+    pub fn keypoints(&self) -> Option<[usize; 2]> {
+        self.lists.iter().find_map(|list| list.keypoints)
     }
 }
 
@@ -82,49 +110,18 @@ impl ClassLists {
         lists
     }
 
-    /// The name of a class in a document.
-    ///
-    /// # Errors
-    /// The problem of a reject: there is no list, the number is not in it, or it has several names there.
-    pub fn name(&self, document: &BoxDocument, number: &str) -> Result<String, String> {
-        if let Some(named) = &self.named {
-            return named.name(number);
-        }
-        if !document.classes.is_empty() {
-            return ClassList::of(document).name(number);
-        }
-        if let Some(list) = self.beside(&document.name) {
-            return list.name(number);
-        }
-        match self.others.as_slice() {
-            [] => Err(format!(
-                "names of the classes are not known: {number}; --classes FILE names data.yaml or a class per line"
-            )),
-            lists => {
-                let mut names: Vec<String> = lists
-                    .iter()
-                    .filter_map(|list| list.name(number).ok())
-                    .collect();
-                names.sort();
-                names.dedup();
-                match names.as_slice() {
-                    [name] => Ok(name.clone()),
-                    [] => Err(format!(
-                        "class does not have a name: {number} is not in the list of classes"
-                    )),
-                    names => Err(format!(
-                        "class has several names: {number} is {}",
-                        names.join(", ")
-                    )),
-                }
+    /// The lists that hold for a document: that of `--classes`, its own, the nearest beside or above it, else those of all
+    /// other documents.
+    pub fn of_document(&self, document: &BoxDocument) -> DocumentClasses<'_> {
+        let lists = match (&self.named, self.beside(&document.name)) {
+            (Some(named), _) => vec![Cow::Borrowed(named)],
+            (None, _) if !document.classes.is_empty() => {
+                vec![Cow::Owned(ClassList::of(document))]
             }
-        }
-    }
-
-    /// Number of keypoints of boxes in a document, and of numbers for each.
-    pub fn keypoints(&self, document: &str) -> Option<[usize; 2]> {
-        let list = self.named.as_ref().or_else(|| self.beside(document));
-        list.and_then(|list| list.keypoints)
+            (None, Some(list)) => vec![Cow::Borrowed(list)],
+            (None, None) => self.others.iter().map(Cow::Borrowed).collect(),
+        };
+        DocumentClasses { lists }
     }
 
     /// The list in the folder of a document or the nearest above it, else the only one there is.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::addresses::{Addressed, Addresses};
-use super::class_lists::ClassLists;
+use super::class_lists::{ClassLists, DocumentClasses};
 use super::drawing;
 use super::model::{BoxDocument, GivenBox, GivenClass, GivenImage};
 use super::yolo;
@@ -26,7 +26,7 @@ pub fn link(
         kind,
         addresses,
         classes,
-        known: KnownImages::of(documents.iter().chain(lists)),
+        known: KnownImages::of(&documents, lists),
         found: Found::default(),
         unsized_images: 0,
         misshapen: Vec::new(),
@@ -46,8 +46,14 @@ struct KnownImages {
 }
 
 impl KnownImages {
-    fn of<'a>(documents: impl Iterator<Item = &'a BoxDocument>) -> Self {
+    /// The images of documents and lists, if some document has boxes without images.
+    fn of(documents: &[BoxDocument], lists: &[BoxDocument]) -> Self {
         let mut known = KnownImages::default();
+        let is_of_results = |d: &BoxDocument| d.images.is_empty() && !d.boxes.is_empty();
+        if !documents.iter().any(is_of_results) {
+            return known;
+        }
+        let documents = documents.iter().chain(lists);
         for image in documents.flat_map(|document| &document.images) {
             let number = known.images.len();
             known
@@ -143,7 +149,8 @@ impl Linker<'_> {
         self.found.count("boxes", document.lost.len() as u64);
         self.found
             .count("boxes_rejected", document.lost.len() as u64);
-        self.read_rows(&mut document);
+        let classes = self.classes.of_document(&document);
+        self.read_rows(&mut document, &classes);
         let mut images = Images::default();
         let own = std::mem::take(&mut document.images);
         let has_images = !own.is_empty();
@@ -173,15 +180,15 @@ impl Linker<'_> {
                     }
                 }
             }
-            self.given_box(&document, given, &mut images);
+            self.given_box(&document, given, &classes, &mut images);
         }
         self.found.rejects.append(&mut document.rejects);
         self.keep(&document.name, images);
     }
 
     /// The boxes of rows, whose numbers mean what the list of classes says.
-    fn read_rows(&mut self, document: &mut BoxDocument) {
-        let keypoints = self.classes.keypoints(&document.name);
+    fn read_rows(&mut self, document: &mut BoxDocument, classes: &DocumentClasses) {
+        let keypoints = classes.keypoints();
         for row in std::mem::take(&mut document.rows) {
             match yolo::given_box(&row, keypoints) {
                 Ok(given) => document.boxes.push(given),
@@ -246,7 +253,13 @@ impl Linker<'_> {
         }
     }
 
-    fn given_box(&mut self, document: &BoxDocument, given: GivenBox, images: &mut Images) {
+    fn given_box(
+        &mut self,
+        document: &BoxDocument,
+        given: GivenBox,
+        classes: &DocumentClasses,
+        images: &mut Images,
+    ) {
         let number = match images.by_key.get(&given.image) {
             Some(KeyOf::Image(number)) => Ok(*number),
             Some(unclear) => {
@@ -266,7 +279,7 @@ impl Linker<'_> {
         };
         let class = match &given.class {
             GivenClass::Name(name) => Ok(name.clone()),
-            GivenClass::Number(number) => self.classes.name(document, number),
+            GivenClass::Number(number) => classes.name(number),
         };
         let class = match class {
             Ok(class) => class,
@@ -317,7 +330,7 @@ impl Linker<'_> {
         let mut found = self.found;
         if self.unsized_images > 0 {
             found.notes.push(format!(
-                "{} not known: their boxes are relative to the image; --images FOLDER gives sizes",
+                "{} not known: boxes are in percent of the image; --images FOLDER gives sizes",
                 counted(
                     self.unsized_images,
                     "size of an image is",
