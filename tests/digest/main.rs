@@ -182,7 +182,11 @@ fn documents_are_read_however_they_are_shaped() {
         let work = Workdir::new();
         work.write_json("m.json", &document);
         // What is beside an image and is none is listed.
-        let code = if ["body array", "members null"].contains(&name) { 3 } else { 0 };
+        let code = if ["body array", "members null"].contains(&name) {
+            3
+        } else {
+            0
+        };
         work.run("digest", &["iiif", "m.json", "-o", "digest.json"])
             .exits(code);
         assert_eq!(observations(&work).len(), n, "{name}");

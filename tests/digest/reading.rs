@@ -341,8 +341,11 @@ fn svgs_of_another_size_are_scaled_where_it_fits_and_told_where_not() {
             svg(3, "width='300' height='300'"),
         ])),
     );
-    work.run("digest", &["iiif", "m.json", "--offline", "-o", "digest.json"])
-        .exits(0);
+    work.run(
+        "digest",
+        &["iiif", "m.json", "--offline", "-o", "digest.json"],
+    )
+    .exits(0);
     work.run("extract", &["digest.json"])
         .exits(0)
         .says(&["1 box from SVGs whose size does not fit"]);
@@ -518,8 +521,11 @@ fn the_same_id_with_other_content_is_another_annotation() {
     first["annotations"] = json!([{"type": "AnnotationPage", "items": [tag(1, json!("cat"), json!(format!("{HOME}/canvas/1#xywh=10,20,30,40")))]}]);
     let work = Workdir::new();
     work.write_json("m.json", &manifest(json!([first, second])));
-    work.run("digest", &["iiif", "m.json", "--offline", "-o", "digest.json"])
-        .exits(0);
+    work.run(
+        "digest",
+        &["iiif", "m.json", "--offline", "-o", "digest.json"],
+    )
+    .exits(0);
     work.run("extract", &["digest.json", "digest.json"])
         .exits(0)
         .says(&["1 annotation with the id of another annotation of the same image"]);

@@ -130,7 +130,9 @@ fn fingerprint(annotation: &Annotation, spaces: &Spaces) -> u64 {
     let mut hasher = DefaultHasher::new();
     // `Debug` of values without maps whose order could change.
     format!("{motivation:?}\n{bodies:?}").hash(&mut hasher);
-    regions.iter().for_each(|r| place(r, spaces).hash(&mut hasher));
+    regions
+        .iter()
+        .for_each(|r| place(r, spaces).hash(&mut hasher));
     says.for_each(|(name, value)| format!("{name}={value}").hash(&mut hasher));
     hasher.finish()
 }
@@ -143,7 +145,13 @@ fn place(region: &Region, spaces: &Spaces) -> String {
     match bbox.zip(size) {
         Some((b, size)) => {
             let (w, h) = (size.width, size.height);
-            format!("{:.3} {:.3} {:.3} {:.3}", b.x / w, b.y / h, b.width / w, b.height / h)
+            format!(
+                "{:.3} {:.3} {:.3} {:.3}",
+                b.x / w,
+                b.y / h,
+                b.width / w,
+                b.height / h
+            )
         }
         None => format!("{region:?}"),
     }

@@ -263,11 +263,9 @@ fn attributes(
         ("creator", creator(&value["creator"])),
         ("granularity", granularity),
         ("text_direction", of_bodies("textDirection")),
-        ("annotation_page", place.page.label.clone()),
     ] {
         attributes.extend(text.map(|text| (name.to_owned(), Value::String(text))));
     }
-    attributes.extend(place.order.map(|order| ("order".to_owned(), order.into())));
     let structured = bodies
         .iter()
         .filter(|b| b.is_object() && body(b).is_empty() && is_structured(b));
@@ -281,6 +279,16 @@ fn attributes(
     for (name, value) in others.filter(|(name, _)| *name != "annotation") {
         let entry = attributes.entry(name.clone());
         entry.or_insert_with(|| value.clone());
+    }
+    // What `recto-serve` writes says where an annotation stood before.
+    let page = place.page.label.clone().map(Value::String);
+    for (name, value) in [
+        ("annotation_page", page),
+        ("order", place.order.map(Value::from)),
+    ] {
+        if let Some(value) = value {
+            attributes.entry(name.into()).or_insert(value);
+        }
     }
     attributes
 }
