@@ -37,6 +37,7 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
     let mut document = BoxDocument::of(name);
     if bytes.trim_ascii_start().starts_with(b"[") {
         let results: Vec<&RawValue> = loose_json::parse(bytes)?;
+        refuse_others(&results)?;
         for (i, record) in results.into_iter().enumerate() {
             annotation(&mut document, &format!("[{i}]"), record);
         }
@@ -66,6 +67,22 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
         annotation(&mut document, &format!("annotations[{i}]"), record);
     }
     Ok(document)
+}
+
+/// Refuses lists of other formats, none of whose records names an image as COCO does.
+fn refuse_others(results: &[&RawValue]) -> Result<(), String> {
+    let first = results.first().and_then(|record| members(record).ok());
+    let is_result = |record: &&RawValue| record.get().contains("\"image_id\"");
+    match first {
+        Some(first) if !results.iter().any(is_result) => {
+            let names: Vec<&str> = first.keys().take(10).map(String::as_str).collect();
+            Err(format!(
+                "document is not a list of results of COCO: no record has image_id, the first has {}",
+                names.join(", ")
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn categories(document: &mut BoxDocument, records: Vec<&RawValue>) {
