@@ -292,6 +292,24 @@ fn a_url_of_the_whole_image_is_the_image_of_its_service() {
     }
 }
 
+/// Boxes may have an address, such as that of a mirror, and still say which image of the archive they are about.
+#[test]
+fn boxes_with_an_address_are_joined_by_id_and_not_by_file_name() {
+    let mirror = "https://mirror.example/P1.jpg";
+    for (names, wanted) in [
+        (
+            json!(["P1.jpg", "https://x.example/iiif/P1"]),
+            "https://x.example/iiif/P1",
+        ),
+        (json!(["P1.jpg"]), mirror),
+    ] {
+        let image = json!({"url": mirror, "width": 200, "height": 150, "names": names});
+        let region = json!({"frame": "image", "fragment": "xywh=10,20,30,40"});
+        let work = join(json!([about(mirror, image, region)]));
+        assert_eq!(boxed(&work)[0].0, wanted);
+    }
+}
+
 /// A list of annotations without its manifest: its target is a canvas, or an image.
 #[test]
 fn annotations_without_manifest_are_joined_with_canvas_or_image() {

@@ -188,3 +188,33 @@ fn masks_in_runs_become_outlines_of_the_same_area() {
         / 2.0;
     assert_eq!(area, 70.0, "{fish}");
 }
+
+/// Neither the archive nor the labels say how large the images are: the files do, once they are there.
+#[test]
+fn boxes_in_percent_find_their_pixels_in_the_file() {
+    let work = archive();
+    let mut digest = work.json("digest.json");
+    for observation in digest["observations"].as_array_mut().unwrap() {
+        let url = observation["image"]["url"].clone();
+        observation["image"] = json!({ "url": url });
+    }
+    work.write_json("digest.json", &digest);
+    work.write("labels/u1.txt", "0 .5 .5 .5 .25\n0 .25 .25 .5 .25 .5 .75\n");
+    let names = ["yolo", "labels", "--classes", "c.txt", "-o", "boxes.json"];
+    work.write("c.txt", "fish\n");
+    work.run("digest", &names)
+        .exits(0)
+        .says(&["1 size of an image is not known"]);
+    work.run("extract", &["digest.json", "boxes.json"]).exits(0);
+    let ran = reformat(&work, "coco", &[]);
+    ran.exits(0);
+    assert!(!ran.stderr().contains("aspect"), "{}", ran.stderr());
+    let set = work.json("out/annotations/instances_default.json");
+    let boxes: Vec<Vec<f64>> = set["annotations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| numbers(&a["bbox"]))
+        .collect();
+    assert_eq!(boxes, [[50.0, 37.5, 100.0, 25.0], [50.0, 25.0, 50.0, 50.0]]);
+}

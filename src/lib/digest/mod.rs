@@ -119,7 +119,13 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
         .inputs
         .iter()
         .filter(|input| !sources::is_url(input));
-    let inputs: Vec<PathBuf> = files_read.map(PathBuf::from).collect();
+    let named = options
+        .boxes
+        .images
+        .iter()
+        .filter(|images| !sources::is_url(images));
+    let mut inputs: Vec<PathBuf> = files_read.chain(named).map(PathBuf::from).collect();
+    inputs.extend(options.boxes.classes.clone());
     let (output, rejects) = (options.output(), options.rejects_file());
     let outputs = [
         ("-o", Some(output.as_path())),

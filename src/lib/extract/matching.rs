@@ -118,6 +118,9 @@ impl<'a> AddressedImages<'a> {
         let Some(url) = image.url.as_deref().filter(|_| image.service.is_none()) else {
             return &observation.id;
         };
+        if let Some(id) = self.id_by_names(observation) {
+            return id;
+        }
         let others = |name: &str| self.by_name.get(name).into_iter().flatten();
         let is_whole = |o: &&Observation| {
             let service = o.image.service.as_ref();
@@ -135,6 +138,19 @@ impl<'a> AddressedImages<'a> {
         let mut same = same.map(|number| self.observations[*number]);
         same.find(is_whole)
             .map_or(&observation.id, |other| &other.id)
+    }
+
+    /// The id of an image that another digest knows by an id, URL or UUID that boxes from elsewhere state beside an address.
+    /// File names are not enough for that: the address may be that of another file.
+    fn id_by_names(&self, observation: &Observation) -> Option<&'a str> {
+        let is_of_boxes = KINDS.contains(&observation.source.kind.as_str());
+        let names = observation.image.names.iter().filter(|_| is_of_boxes);
+        let exact = |name: &String| match self.exact(name)? {
+            (numbers, Space::Image) => numbers.first().copied(),
+            _ => None,
+        };
+        let number = names.into_iter().find_map(exact)?;
+        Some(&self.observations[number].id)
     }
 
     /// The images that an observation without address is about.

@@ -252,6 +252,10 @@ fn documents_are_read_as_tools_write_them() {
             "document is not COCO: it has neither images nor annotations but regions",
         ),
         (
+            "[{\"id\": 1, \"data\": {}}]".into(),
+            "document is not a list of results of COCO: no record has image_id, the first has id, data",
+        ),
+        (
             String::new(),
             "document cannot be read as JSON: line 1, column 0",
         ),

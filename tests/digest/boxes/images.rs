@@ -136,3 +136,16 @@ fn options_of_other_sources_and_wrong_files_are_refused() {
         .exits(2)
         .says(&["--output"]);
 }
+
+#[test]
+fn what_options_name_is_not_overwritten() {
+    let work = Workdir::new();
+    work.write_json("i.json", &coco(&["a.jpg"]))
+        .write_json("m.json", &json!({"id-a": "a.jpg"}));
+    work.run(
+        "digest",
+        &["coco", "i.json", "--images", "m.json", "-o", "m.json"],
+    )
+    .exits(2);
+    assert_eq!(work.json("m.json"), json!({"id-a": "a.jpg"}));
+}
