@@ -270,7 +270,7 @@ fn given_box(
     let _own = take("id");
     let _derived = take("area");
     let (bbox, segmentation) = (take("bbox"), take("segmentation"));
-    let crowd = take("iscrowd").filter(|crowd| is_true(crowd));
+    let crowd = take("iscrowd").filter(is_true);
     let confidence = take("score").or_else(|| take("confidence"));
     let given = take("attributes");
     let mut attributes: BTreeMap<String, Value> = BTreeMap::new();
