@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod fathomnet;
+mod large;
 mod m3;
 mod network;
 mod table;
+mod table_files;
 
 use recto_testkit::Workdir;
 use recto_testkit::server::{Answer, Server};

@@ -1,6 +1,8 @@
 //! The core: joins annotations with the images that they are about, in whatever document either was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
@@ -10,40 +12,32 @@ use crate::selectors;
 use crate::sources::{ImageName, Placed};
 use crate::summary::Reject;
 
-/// The result of the join.
-#[derive(Debug, Default)]
-pub struct Join {
-    /// Images with their annotations.
-    pub observations: Vec<Observation>,
+/// The names of images that annotations are about, and which annotation is on which image. Images are numbered in the order
+/// in which they are added.
+#[derive(Default)]
+pub struct Joiner {
     /// Annotations without an image.
     pub rejects: Vec<Reject>,
-    /// Number of annotations that were met more than once: one list may be reached in two ways.
-    pub folded: u64,
-}
-
-/// Puts each annotation on its images. If the target is an image that no document holds, it becomes an observation; if
-/// the target is unknown, the annotation is rejected.
-pub fn join(observations: Vec<Observation>, annotations: Vec<Placed>, names: &[ImageName]) -> Join {
-    let mut joiner = Joiner::default();
-    for observation in observations {
-        joiner.add(observation);
-    }
-    for name in names {
-        joiner.paintings.add_all(name, &joiner.ids);
-    }
-    for placed in annotations {
-        joiner.place(placed);
-    }
-    joiner.join
-}
-
-#[derive(Default)]
-struct Joiner {
-    join: Join,
+    /// Images that only an annotation describes; they come after all others.
+    pub described: Vec<Observation>,
+    images_added: usize,
+    /// Hashes of names and ids: two with one hash cost some memory and nothing else.
+    wanted: HashSet<u64>,
+    wanted_ids: HashSet<u64>,
     ids: HashMap<String, Vec<usize>>,
+    manifests: HashMap<usize, Option<Arc<str>>>,
     canvases: NameIndex,
     images: NameIndex,
     paintings: NameIndex,
+}
+
+/// An annotation on its images: by their numbers.
+#[derive(Debug, PartialEq)]
+pub struct Joined {
+    /// Numbers of the images.
+    pub images: Vec<usize>,
+    /// The annotation, with its regions in the right space.
+    pub annotation: Annotation,
 }
 
 /// Names → indices of observations, by exact name and by normalized name.
@@ -62,12 +56,6 @@ impl NameIndex {
         }
     }
 
-    fn add_all(&mut self, name: &ImageName, ids: &HashMap<String, Vec<usize>>) {
-        for number in ids.get(&name.observation).into_iter().flatten() {
-            self.add(&name.name, *number);
-        }
-    }
-
     fn find(&self, name: &str) -> Option<&[usize]> {
         let found = self
             .exact
@@ -78,24 +66,60 @@ impl NameIndex {
 }
 
 impl Joiner {
-    fn add(&mut self, observation: Observation) {
-        let number = self.join.observations.len();
-        let ids = self.ids.entry(observation.id.clone()).or_default();
-        ids.push(number);
-        if let Some(canvas) = &observation.source.canvas {
+    /// Takes note of what an annotation is about. All of them come first: no other name of an image is held in memory.
+    pub fn expect(&mut self, placed: &Placed) {
+        self.wanted.insert(hash(&normal(&placed.target)));
+        if let Some(asked) = QuotedRequest::parse(&placed.target) {
+            self.wanted.insert(hash(&normal(asked.base)));
+        }
+    }
+
+    /// Takes note of the image that another name stands for. All of them come second.
+    pub fn expect_name(&mut self, name: &ImageName) {
+        if self.is_wanted(&name.name) {
+            self.wanted_ids.insert(hash(&name.observation));
+        }
+    }
+
+    /// Adds an image. All of them come third.
+    pub fn add(&mut self, observation: &Observation) {
+        let number = self.images_added;
+        self.images_added += 1;
+        if self.wanted_ids.contains(&hash(&observation.id)) {
+            let ids = self.ids.entry(observation.id.clone()).or_default();
+            ids.push(number);
+            self.set_manifest(number, observation);
+        }
+        let canvas = observation.source.canvas.as_ref();
+        if let Some(canvas) = canvas.filter(|canvas| self.is_wanted(canvas)) {
             self.canvases.add(canvas, number);
+            self.set_manifest(number, observation);
         }
         let service = observation.image.service.as_ref().map(|s| &s.id);
         // A URL that requests a part or a size from the service is parsed later, when an annotation names it.
         let url = observation.image.url.as_ref();
         let url = url.filter(|url| service.is_none() || QuotedRequest::parse(url).is_none());
         for name in service.into_iter().chain(url) {
-            self.images.add(name, number);
+            if self.is_wanted(name) {
+                self.images.add(name, number);
+                self.set_manifest(number, observation);
+            }
         }
-        self.join.observations.push(observation);
     }
 
-    fn place(&mut self, placed: Placed) {
+    /// Adds another name of an image. All of them come fourth.
+    pub fn add_name(&mut self, name: &ImageName) {
+        if !self.is_wanted(&name.name) {
+            return;
+        }
+        for number in self.ids.get(&name.observation).into_iter().flatten() {
+            self.paintings.add(&name.name, *number);
+        }
+    }
+
+    /// Puts an annotation on its images. If the target is an image that no document holds, it becomes an observation; if
+    /// the target is unknown, the annotation is rejected.
+    pub fn place(&mut self, placed: Placed) -> Option<Joined> {
         let Placed {
             document,
             manifest,
@@ -112,14 +136,14 @@ impl Joiner {
                 for region in &mut annotation.regions {
                     region.frame = frame;
                 }
-                for number in self.nearest(&numbers, manifest.as_deref()) {
-                    self.push(number, annotation.clone());
-                }
-                return;
+                let images = self.nearest(&numbers, manifest.as_deref());
+                return Some(Joined { images, annotation });
             }
             (Ok(None), Some(mut observation)) => {
                 observation.annotations.push(annotation);
-                return self.add(*observation);
+                self.add(&observation);
+                self.described.push(*observation);
+                return None;
             }
             (Ok(None), None) => {
                 format!("target is not an image or canvas of the documents: {target}")
@@ -127,19 +151,20 @@ impl Joiner {
             (Err(problem), _) => problem,
         };
         let reject = Reject::new(document, annotation.id, "target", problem);
-        self.join.rejects.push(reject);
+        self.rejects.push(reject);
+        None
     }
 
-    /// Adds an annotation, unless the image has it already.
-    fn push(&mut self, number: usize, annotation: Annotation) {
-        let annotations = &mut self.join.observations[number].annotations;
-        match annotations
-            .iter()
-            .any(|a| a.id == annotation.id && *a == annotation)
-        {
-            true => self.join.folded += 1,
-            false => annotations.push(annotation),
-        }
+    /// Whether an annotation may be about an image of this name.
+    fn is_wanted(&self, name: &str) -> bool {
+        !self.wanted.is_empty() && self.wanted.contains(&hash(&normal(name)))
+    }
+
+    fn set_manifest(&mut self, number: usize, observation: &Observation) {
+        let manifest = observation.source.manifest.as_deref();
+        self.manifests
+            .entry(number)
+            .or_insert_with(|| manifest.map(Arc::from));
     }
 
     /// A canvas whose own id ends like a media fragment: then the fragment belongs to the id and is not a region.
@@ -192,7 +217,8 @@ impl Joiner {
     /// Of these observations those in the manifest that led to the annotation; if there are none, all.
     fn nearest(&self, numbers: &[usize], manifest: Option<&str>) -> Vec<usize> {
         let is_near = |n: &&usize| {
-            manifest.is_some() && self.join.observations[**n].source.manifest.as_deref() == manifest
+            let own = self.manifests.get(n).and_then(Option::as_deref);
+            manifest.is_some() && own == manifest
         };
         let near: Vec<usize> = numbers.iter().filter(is_near).copied().collect();
         if near.is_empty() {
@@ -201,6 +227,34 @@ impl Joiner {
             near
         }
     }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Adds annotations to an image, except those that it has already, since one list may be reached in two ways. Returns how
+/// many those are.
+pub fn attach(observation: &mut Observation, annotations: Vec<Annotation>) -> u64 {
+    let mut folded = 0;
+    let mut ids: HashSet<String> = match annotations.is_empty() {
+        true => HashSet::new(),
+        false => observation
+            .annotations
+            .iter()
+            .map(|a| a.id.clone())
+            .collect(),
+    };
+    for annotation in annotations {
+        let is_known = !ids.insert(annotation.id.clone());
+        match is_known && observation.annotations.contains(&annotation) {
+            true => folded += 1,
+            false => observation.annotations.push(annotation),
+        }
+    }
+    folded
 }
 
 fn is_whole(region: &Region) -> bool {
@@ -251,6 +305,34 @@ fn normal(id: &str) -> String {
 mod tests {
     use super::*;
     use crate::contracts::{ImageRef, Provenance, Region, Service};
+
+    struct All {
+        observations: Vec<Observation>,
+        rejects: Vec<Reject>,
+        folded: u64,
+    }
+
+    fn join(mut observations: Vec<Observation>, placed: Vec<Placed>, names: &[ImageName]) -> All {
+        let mut joiner = Joiner::default();
+        placed.iter().for_each(|placed| joiner.expect(placed));
+        names.iter().for_each(|name| joiner.expect_name(name));
+        observations.iter().for_each(|image| joiner.add(image));
+        names.iter().for_each(|name| joiner.add_name(name));
+        let joined: Vec<Joined> = placed.into_iter().filter_map(|p| joiner.place(p)).collect();
+        observations.append(&mut joiner.described);
+        let mut folded = 0;
+        for joined in joined {
+            for number in joined.images {
+                let annotations = vec![joined.annotation.clone()];
+                folded += attach(&mut observations[number], annotations);
+            }
+        }
+        All {
+            observations,
+            rejects: joiner.rejects,
+            folded,
+        }
+    }
 
     fn on(manifest: &str, canvas: &str) -> Observation {
         let service = Service {

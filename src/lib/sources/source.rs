@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
 use crate::summary::Reject;
@@ -14,6 +16,10 @@ pub trait Source: Sync {
     fn first(&self) -> Vec<DocumentRequest>;
     /// What messages call its documents: `JSON`.
     fn expects(&self) -> &'static str;
+    /// Whether it reads each document into one tree of JSON, whose size in memory is limited then.
+    fn reads_trees(&self) -> bool {
+        true
+    }
     /// The counts that its reports always have, even if they are 0.
     fn counts(&self) -> &'static [&'static str];
     /// Reads one document.
@@ -33,6 +39,8 @@ pub trait Source: Sync {
     ) -> Result<Option<Found>, Error> {
         Ok(None)
     }
+    /// Whether `finish` does anything: then all that was found is held in memory for it, else it is put aside on the disk.
+    fn finishes(&self) -> bool;
     /// Processes everything once more when all documents are read, for sources where only all documents together show
     /// which images there are.
     fn finish(&self, found: Found) -> Found {
@@ -192,7 +200,7 @@ impl Found {
 }
 
 /// Another name of an image: the id of the painting annotation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageName {
     /// The name.
     pub name: String,
@@ -201,7 +209,7 @@ pub struct ImageName {
 }
 
 /// An annotation and its target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placed {
     /// The document that holds it.
     pub document: String,

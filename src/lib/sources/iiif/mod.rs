@@ -47,6 +47,10 @@ impl Source for Iiif {
         "JSON"
     }
 
+    fn finishes(&self) -> bool {
+        false
+    }
+
     fn counts(&self) -> &'static [&'static str] {
         &[
             "collections",
