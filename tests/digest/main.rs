@@ -2,10 +2,12 @@
 
 mod bad_input;
 mod fathomnet;
+mod large;
 mod m3;
 mod network;
 mod reading;
 mod table;
+mod table_files;
 
 use recto_testkit::Workdir;
 use recto_testkit::server::{Answer, Server};

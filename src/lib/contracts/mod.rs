@@ -34,7 +34,7 @@ mod taxonomy;
 
 pub use annotation::{Annotation, Body, Region, Space};
 pub use dataset::{ClassCount, DatasetEntry, DatasetFile, PartCount};
-pub use digest::{Digest, Observation, SourceQuery};
+pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use download::{Download, Failure, ImageMap, read_image_map, write_image_map};
 pub use each_image::each_image;
 pub use envelope::{Contract, is_contract, parse, read};

@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use super::fetch::Fetcher;
 use super::filter::Filter;
 use super::options::Options;
+use super::spool::Spool;
 use super::worklist::{Harvest, Worklist};
 use crate::error::Error;
 use crate::progress::{Progress, Reporter};
@@ -28,9 +29,11 @@ pub fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Resul
         &named,
         options.cache.as_deref(),
         options.offline,
+        options.document_limits(source),
         source.expects(),
     )?;
-    let work = Worklist::new(source, filter, options.limit);
+    let spool = Spool::beside(&options.output());
+    let work = Worklist::new(source, filter, options.limit, spool);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -71,7 +74,7 @@ async fn read_all<'a>(
         if work.is_done() {
             let (now, at) = standing(&work);
             progress.end(now, &at);
-            return Ok(work.finish());
+            return work.finish();
         }
         tokio::select! {
             biased;

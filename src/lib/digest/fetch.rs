@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::cache::{Cache, CachedDocument};
+use super::document_limits::DocumentLimits;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -16,6 +17,7 @@ pub struct Fetcher {
     http: Client,
     cache: Option<Cache>,
     is_offline: bool,
+    limits: DocumentLimits,
     expects: &'static str,
 }
 
@@ -29,6 +31,7 @@ impl Fetcher {
         inputs: &[String],
         cache: Option<&Path>,
         is_offline: bool,
+        limits: DocumentLimits,
         expects: &'static str,
     ) -> Result<Self, Error> {
         let cache = cache.map(Cache::new);
@@ -41,6 +44,7 @@ impl Fetcher {
             http: Client::new(options, &hosts)?,
             cache,
             is_offline,
+            limits,
             expects,
         })
     }
@@ -76,15 +80,30 @@ impl Fetcher {
         let location = request.location.trim();
         let had = match is_url(location) {
             true => self.fetch(location, request.body.as_deref()).await?,
-            false => read_file(location)
+            false => self
+                .read_file(location)
                 .map(|bytes| (location.to_owned(), bytes))
                 .map_err(failure),
         };
-        Ok(had.map(|(url, bytes)| Answer {
-            url,
-            bytes,
-            request,
+        Ok(had.and_then(|(url, bytes)| {
+            self.limits.check(&bytes).map_err(failure)?;
+            Ok(Answer {
+                url,
+                bytes,
+                request,
+            })
         }))
+    }
+
+    fn read_file(&self, location: &str) -> Result<Vec<u8>, String> {
+        let path = location.strip_prefix("file://").unwrap_or(location);
+        let read = files::read_within(Path::new(path), self.limits.bytes).map_err(|e| {
+            let text = e.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let text = text.strip_prefix(&format!("{path}: ")).unwrap_or(text);
+            text.replace("\n  because ", ": ")
+        });
+        read.and_then(|bytes| bytes.ok_or_else(|| self.limits.exceeded()))
     }
 
     async fn fetch(
@@ -107,12 +126,13 @@ impl Fetcher {
                 "the server answered HTTP 304, although nothing is cached",
             ))),
             (Ok(reply), _) => {
-                let entry = CachedDocument::of(&reply);
+                let entry = CachedDocument::of(reply);
                 if let Some(cache) = &self.cache {
                     cache.put(&name, &entry)?;
                 }
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
+            (Err(trouble), _) if trouble.is_too_large() => Ok(Err(failure(self.limits.exceeded()))),
             (Err(trouble), _) => Ok(Err(http_failure(&trouble))),
         }
     }
@@ -126,6 +146,7 @@ impl Fetcher {
         let request = http::Request {
             headers: conditions(kept),
             body: body.map(str::to_owned),
+            max_bytes: self.limits.bytes,
             ..http::Request::document(url)
         };
         let outcome = self
@@ -186,16 +207,6 @@ fn conditions(kept: Option<&CachedDocument>) -> HeaderMap {
         }
     }
     headers
-}
-
-fn read_file(location: &str) -> Result<Vec<u8>, String> {
-    let path = location.strip_prefix("file://").unwrap_or(location);
-    files::read(Path::new(path)).map_err(|e| {
-        let text = e.to_string();
-        let text = text.strip_prefix("error: ").unwrap_or(&text);
-        let text = text.strip_prefix(&format!("{path}: ")).unwrap_or(text);
-        text.replace("\n  because ", ": ")
-    })
 }
 
 /// The cache key of a document: its URL and the body of the request.

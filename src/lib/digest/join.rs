@@ -1,6 +1,8 @@
 //! The core: joins annotations with the images that they are about, in whatever document either was.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
@@ -10,55 +12,40 @@ use crate::selectors;
 use crate::sources::{Hung, ImageName, Placed};
 use crate::summary::Reject;
 
-/// The result of the join.
-#[derive(Debug, Default)]
-pub struct Join {
-    /// Images with their annotations.
-    pub observations: Vec<Observation>,
+/// The names of images that annotations are about, and which annotation is on which image. Images are numbered in the order
+/// in which they are added.
+#[derive(Default)]
+pub struct Joiner {
     /// Annotations without an image.
     pub rejects: Vec<Reject>,
-    /// Number of annotations that were met more than once: one list may be reached in two ways.
-    pub folded: u64,
-}
-
-/// Puts each annotation on its images. If the target is an image that no document holds, it becomes an observation; if
-/// the target is unknown, the annotation is rejected.
-pub fn join(observations: Vec<Observation>, annotations: Vec<Placed>, names: &[ImageName]) -> Join {
-    let mut joiner = Joiner::default();
-    for observation in observations {
-        joiner.add(observation);
-    }
-    joiner.add_names(names);
-    joiner.spoken_of = spoken_of(&annotations);
-    let open = joiner.place_all(annotations, Joiner::place);
-    let open = joiner.place_all(open, Joiner::place_around);
-    for placed in open {
-        joiner.reject(placed);
-    }
-    joiner.join
-}
-
-/// The ids of annotations that other annotations are about.
-fn spoken_of(annotations: &[Placed]) -> HashSet<String> {
-    let ids: HashSet<&str> = annotations.iter().map(|p| &*p.annotation.id).collect();
-    let targets = annotations.iter().filter(|p| p.target != p.annotation.id);
-    let spoken_of = targets.filter(|p| ids.contains(&*p.target));
-    spoken_of.map(|p| p.target.clone()).collect()
-}
-
-#[derive(Default)]
-struct Joiner {
-    join: Join,
+    /// Images that only an annotation describes; they come after all others.
+    pub described: Vec<Observation>,
+    images_added: usize,
+    /// Hashes of names and ids: two with one hash cost some memory and nothing else.
+    wanted: HashSet<u64>,
+    wanted_ids: HashSet<u64>,
+    /// Hashes of what annotations are about.
+    targets: HashSet<u64>,
     ids: HashMap<String, Vec<usize>>,
+    origins: HashMap<usize, Origin>,
     canvases: NameIndex,
     images: NameIndex,
     paintings: NameIndex,
     /// Other ids of canvases, in what paints them.
     aliases: NameIndex,
-    /// Ids of annotations that other annotations are about.
-    spoken_of: HashSet<String>,
-    /// Those of them that were placed: on which images, and on which parts of them.
+    /// The canvases that are painted by such an id: one of several canvases is that of none of them.
+    painted_by: HashMap<String, HashSet<u64>>,
+    /// Annotations that others are about: on which images, and on which parts of them.
     placed: HashMap<String, Vec<PlacedOn>>,
+    /// Annotations whose target is not known yet: it may be an annotation that comes later.
+    open: Vec<Placed>,
+}
+
+/// Where an image comes from.
+struct Origin {
+    manifest: Option<Arc<str>>,
+    canvas: Option<u64>,
+    id: u64,
 }
 
 /// The images that an annotation is about, and the parts of them.
@@ -66,6 +53,15 @@ struct Joiner {
 struct PlacedOn {
     images: Vec<usize>,
     regions: Vec<Region>,
+}
+
+/// An annotation on its images: by their numbers.
+#[derive(Debug, PartialEq)]
+pub struct Joined {
+    /// Numbers of the images.
+    pub images: Vec<usize>,
+    /// The annotation, with its regions in the right space.
+    pub annotation: Annotation,
 }
 
 /// Names → indices of observations, by exact name and by normalized name.
@@ -84,12 +80,6 @@ impl NameIndex {
         }
     }
 
-    fn add_all(&mut self, name: &ImageName, ids: &HashMap<String, Vec<usize>>) {
-        for number in ids.get(&name.observation).into_iter().flatten() {
-            self.add(&name.name, *number);
-        }
-    }
-
     fn find(&self, name: &str) -> Option<&[usize]> {
         let found = self
             .exact
@@ -100,56 +90,117 @@ impl NameIndex {
 }
 
 impl Joiner {
-    fn add(&mut self, observation: Observation) {
-        let number = self.join.observations.len();
-        let ids = self.ids.entry(observation.id.clone()).or_default();
-        ids.push(number);
-        if let Some(canvas) = &observation.source.canvas {
+    /// Takes note of what an annotation is about. All of them come first: no other name of an image is held in memory.
+    pub fn expect(&mut self, placed: &Placed) {
+        self.wanted.insert(hash(&normal(&placed.target)));
+        self.wanted
+            .insert(hash(&normal(service_of(&placed.target))));
+        let Hung { canvas, image } = &placed.hung;
+        self.wanted
+            .extend(canvas.as_ref().map(|canvas| hash(&normal(canvas))));
+        self.wanted_ids
+            .extend(image.as_ref().map(|image| hash(image)));
+        self.targets.insert(hash(&placed.target));
+        if let Some(asked) = QuotedRequest::parse(&placed.target) {
+            self.wanted.insert(hash(&normal(asked.base)));
+        }
+    }
+
+    /// Takes note of the image that another name stands for. All of them come second.
+    pub fn expect_name(&mut self, name: &ImageName) {
+        if self.is_wanted(&name.name) {
+            self.wanted_ids.insert(hash(&name.observation));
+            if let Some(canvas) = &name.canvas {
+                let canvases = self.painted_by.entry(name.name.clone()).or_default();
+                canvases.insert(hash(canvas));
+            }
+        }
+    }
+
+    /// Adds an image. All of them come third.
+    pub fn add(&mut self, observation: &Observation) {
+        let number = self.images_added;
+        self.images_added += 1;
+        if self.wanted_ids.contains(&hash(&observation.id)) {
+            let ids = self.ids.entry(observation.id.clone()).or_default();
+            ids.push(number);
+            self.set_origin(number, observation);
+        }
+        let canvas = observation.source.canvas.as_ref();
+        if let Some(canvas) = canvas.filter(|canvas| self.is_wanted(canvas)) {
             self.canvases.add(canvas, number);
+            self.set_origin(number, observation);
         }
         let service = observation.image.service.as_ref().map(|s| &s.id);
         // A URL that requests a part or a size from the service is parsed later, when an annotation names it.
         let url = observation.image.url.as_ref();
         let url = url.filter(|url| service.is_none() || QuotedRequest::parse(url).is_none());
         for name in service.into_iter().chain(url) {
-            self.images.add(name, number);
-        }
-        self.join.observations.push(observation);
-    }
-
-    /// Adds names of images. An id that several canvases are painted by is that of none of them.
-    fn add_names(&mut self, names: &[ImageName]) {
-        let mut canvases: HashMap<&str, HashSet<&str>> = HashMap::new();
-        for name in names {
-            let of = canvases.entry(&name.name).or_default();
-            of.extend(name.canvas.as_deref());
-        }
-        for name in names {
-            match &name.canvas {
-                None => self.paintings.add_all(name, &self.ids),
-                Some(_) if canvases[name.name.as_str()].len() > 1 => {}
-                Some(_) => self.aliases.add_all(name, &self.ids),
+            if self.is_wanted(name) {
+                self.images.add(name, number);
+                self.set_origin(number, observation);
             }
         }
     }
 
-    /// Places annotations, again and again, since one may be about another that comes later. Returns those that remain.
-    fn place_all(
-        &mut self,
-        mut open: Vec<Placed>,
-        place: impl Fn(&mut Self, Placed) -> Option<Placed>,
-    ) -> Vec<Placed> {
-        loop {
-            let before = open.len();
-            open = open.into_iter().filter_map(|p| place(self, p)).collect();
-            if open.is_empty() || open.len() == before {
-                return open;
-            }
+    /// Adds another name of an image. All of them come fourth.
+    pub fn add_name(&mut self, name: &ImageName) {
+        if !self.is_wanted(&name.name) {
+            return;
+        }
+        let names = match &name.canvas {
+            None => &mut self.paintings,
+            Some(_) if self.painted_by[&name.name].len() > 1 => return,
+            Some(_) => &mut self.aliases,
+        };
+        for number in self.ids.get(&name.observation).into_iter().flatten() {
+            names.add(&name.name, *number);
         }
     }
 
-    /// Places an annotation on its images, or rejects it; returns it if its target is not known (yet).
-    fn place(&mut self, mut placed: Placed) -> Option<Placed> {
+    /// Puts an annotation on its images. If the target is an image that no document holds, it becomes an observation. If
+    /// the target is not known (yet), the annotation is kept for [`Joiner::settle`].
+    pub fn place(&mut self, placed: Placed) -> Vec<Joined> {
+        let (joined, open) = self.try_to_place(placed);
+        self.open.extend(open);
+        joined
+    }
+
+    /// Puts the remaining annotations on what they are about: on other annotations, in whatever order they came, else on what
+    /// holds them. Those of which nothing is known are rejected.
+    pub fn settle(&mut self) -> Vec<Joined> {
+        let mut joined = Vec::new();
+        for may_be_around in [false, true] {
+            loop {
+                let open = std::mem::take(&mut self.open);
+                let before = open.len();
+                for placed in open {
+                    let (found, open) = self.try_to_place(placed);
+                    joined.extend(found);
+                    let open = match open {
+                        Some(open) if may_be_around => self.place_around(open, &mut joined),
+                        open => open,
+                    };
+                    self.open.extend(open);
+                }
+                if self.open.len() == before || self.open.is_empty() {
+                    break;
+                }
+            }
+        }
+        for placed in std::mem::take(&mut self.open) {
+            let problem = format!(
+                "target is not an image, canvas or annotation of the documents: {}",
+                placed.target
+            );
+            let reject = Reject::new(placed.document, placed.annotation.id, "target", problem);
+            self.rejects.push(reject);
+        }
+        joined
+    }
+
+    /// The annotation on its images, or the annotation if its target is not known.
+    fn try_to_place(&mut self, mut placed: Placed) -> (Vec<Joined>, Option<Placed>) {
         let annotation = &mut placed.annotation;
         let found = match self.whole_target(&placed.target, annotation) {
             Some(numbers) => Ok(Some((numbers, Space::Canvas))),
@@ -160,95 +211,80 @@ impl Joiner {
                 for region in &mut placed.annotation.regions {
                     region.frame = frame;
                 }
-                let numbers = self.nearest(&numbers, &placed);
-                self.put(&numbers, placed.annotation);
-                None
+                let images = self.nearest(&numbers, &placed);
+                (vec![self.on(images, placed.annotation)], None)
             }
-            Ok(None) => self.place_elsewhere(placed),
+            Ok(None) => self.place_on_annotation(placed),
             Err(problem) => {
                 let id = placed.annotation.id;
                 let reject = Reject::new(placed.document, id, "target", problem);
-                self.join.rejects.push(reject);
-                None
+                self.rejects.push(reject);
+                (Vec::new(), None)
             }
         }
     }
 
-    /// Places an annotation whose target is neither an image nor a canvas of the documents.
-    fn place_elsewhere(&mut self, mut placed: Placed) -> Option<Placed> {
-        if placed.target != placed.annotation.id
-            && let Some(about) = self.placed.get(&placed.target).cloned()
-        {
-            for on in about {
+    /// An annotation about another one is about what that one is about. Else its target may be an image that no document
+    /// holds.
+    fn place_on_annotation(&mut self, mut placed: Placed) -> (Vec<Joined>, Option<Placed>) {
+        let about = self.placed.get(&placed.target).cloned();
+        if let Some(about) = about.filter(|_| placed.target != placed.annotation.id) {
+            let joined = about.into_iter().map(|on| {
                 let mut annotation = placed.annotation.clone();
-                // The part of a text or of a box cannot be known: it is about all that the other one is about.
+                // A part of a text or of a box cannot be known: it is about all that the other one is about.
                 annotation.regions = on.regions;
                 let attributes = &mut annotation.attributes;
                 attributes.insert("about".into(), placed.target.clone().into());
-                self.put(&on.images, annotation);
-            }
-            return None;
+                self.on(on.images, annotation)
+            });
+            return (joined.collect(), None);
         }
-        if let Some(observation) = placed.image.take() {
-            let number = self.join.observations.len();
-            self.add(*observation);
-            self.put(&[number], placed.annotation);
-            return None;
+        if let Some(mut observation) = placed.image.take() {
+            observation.annotations.push(placed.annotation);
+            self.add(&observation);
+            self.described.push(*observation);
+            return (Vec::new(), None);
         }
-        Some(placed)
+        (Vec::new(), Some(placed))
     }
 
-    /// Places an annotation, else on what holds it.
-    fn place_around(&mut self, placed: Placed) -> Option<Placed> {
-        let placed = self.place(placed)?;
+    /// Puts an annotation on what holds it.
+    fn place_around(&mut self, placed: Placed, joined: &mut Vec<Joined>) -> Option<Placed> {
         let Hung { canvas, image } = &placed.hung;
-        let around = image
-            .as_ref()
-            .and_then(|image| self.ids.get(image))
-            .or_else(|| self.canvases.exact.get(canvas.as_ref()?));
-        match around.cloned() {
-            Some(numbers) => {
-                let numbers = self.nearest(&numbers, &placed);
-                self.put(&numbers, placed.annotation);
-                None
-            }
-            None => Some(placed),
-        }
+        let of_image = image.as_ref().and_then(|image| self.ids.get(image));
+        let around = of_image.or_else(|| self.canvases.exact.get(canvas.as_ref()?));
+        let Some(numbers) = around.cloned() else {
+            return Some(placed);
+        };
+        let images = self.nearest(&numbers, &placed);
+        joined.push(self.on(images, placed.annotation));
+        None
     }
 
-    fn reject(&mut self, placed: Placed) {
-        let problem = format!(
-            "target is not an image, canvas or annotation of the documents: {}",
-            placed.target
-        );
-        let reject = Reject::new(placed.document, placed.annotation.id, "target", problem);
-        self.join.rejects.push(reject);
-    }
-
-    /// Puts an annotation on images.
-    fn put(&mut self, numbers: &[usize], annotation: Annotation) {
-        if self.spoken_of.contains(&annotation.id) {
+    /// Takes note of where an annotation was put, if another is about it.
+    fn on(&mut self, images: Vec<usize>, annotation: Annotation) -> Joined {
+        if self.targets.contains(&hash(&annotation.id)) {
             let known = self.placed.entry(annotation.id.clone()).or_default();
             known.push(PlacedOn {
-                images: numbers.to_vec(),
+                images: images.clone(),
                 regions: annotation.regions.clone(),
             });
         }
-        for number in numbers {
-            self.push(*number, annotation.clone());
-        }
+        Joined { images, annotation }
     }
 
-    /// Adds an annotation, unless the image has it already.
-    fn push(&mut self, number: usize, annotation: Annotation) {
-        let annotations = &mut self.join.observations[number].annotations;
-        match annotations
-            .iter()
-            .any(|a| a.id == annotation.id && *a == annotation)
-        {
-            true => self.join.folded += 1,
-            false => annotations.push(annotation),
-        }
+    /// Whether an annotation may be about an image of this name.
+    fn is_wanted(&self, name: &str) -> bool {
+        !self.wanted.is_empty() && self.wanted.contains(&hash(&normal(name)))
+    }
+
+    fn set_origin(&mut self, number: usize, observation: &Observation) {
+        let source = &observation.source;
+        self.origins.entry(number).or_insert_with(|| Origin {
+            manifest: source.manifest.as_deref().map(Arc::from),
+            canvas: source.canvas.as_ref().map(|canvas| hash(canvas)),
+            id: hash(&observation.id),
+        });
     }
 
     /// A canvas whose own id ends like a media fragment: then the fragment belongs to the id and is not a region.
@@ -273,8 +309,7 @@ impl Joiner {
         if let Some(numbers) = self.canvases.find(target) {
             return found(numbers, Space::Canvas);
         }
-        let service = target.trim_end_matches('/').strip_suffix("/info.json");
-        if let Some(numbers) = self.images.find(service.unwrap_or(target)) {
+        if let Some(numbers) = self.images.find(service_of(target)) {
             return found(numbers, Space::Image);
         }
         if let Some(numbers) = self.aliases.find(target) {
@@ -302,30 +337,61 @@ impl Joiner {
         }
     }
 
-    /// Of these observations those in the manifest that led to the annotation, and of those the image that holds it; if
-    /// there are none, all.
+    /// Of these observations those in the manifest that led to the annotation, of these those on the canvas that holds it,
+    /// of these the image that holds it; where there are none, all.
     fn nearest(&self, numbers: &[usize], placed: &Placed) -> Vec<usize> {
-        let closer = |numbers: Vec<usize>, is_near: &dyn Fn(&Observation) -> bool| {
-            let near = numbers.iter().copied();
-            let near = near.filter(|n| is_near(&self.join.observations[*n]));
-            let near: Vec<usize> = near.collect();
+        let closer = |numbers: Vec<usize>, is_near: &dyn Fn(&Origin) -> bool| {
+            let of = |n: &usize| self.origins.get(n).is_some_and(is_near);
+            let near: Vec<usize> = numbers.iter().copied().filter(of).collect();
             if near.is_empty() { numbers } else { near }
         };
-        let numbers = match placed.manifest.as_deref() {
-            Some(manifest) => closer(numbers.to_vec(), &|o| {
-                o.source.manifest.as_deref() == Some(manifest)
-            }),
-            None => numbers.to_vec(),
-        };
-        let numbers = match placed.hung.canvas.as_deref() {
-            Some(canvas) => closer(numbers, &|o| o.source.canvas.as_deref() == Some(canvas)),
-            None => numbers,
-        };
-        match placed.hung.image.as_deref() {
-            Some(image) => closer(numbers, &|o| o.id == image),
-            None => numbers,
+        let Hung { canvas, image } = &placed.hung;
+        let mut numbers = numbers.to_vec();
+        if let Some(manifest) = placed.manifest.as_deref() {
+            numbers = closer(numbers, &|o| o.manifest.as_deref() == Some(manifest));
+        }
+        if let Some(canvas) = canvas.as_ref().map(|canvas| hash(canvas)) {
+            numbers = closer(numbers, &|o| o.canvas == Some(canvas));
+        }
+        if let Some(image) = image.as_ref().map(|image| hash(image)) {
+            numbers = closer(numbers, &|o| o.id == image);
+        }
+        numbers
+    }
+}
+
+/// The service whose description a URL is.
+fn service_of(url: &str) -> &str {
+    let url = url.trim_end_matches('/');
+    url.strip_suffix("/info.json").unwrap_or(url)
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Adds annotations to an image, except those that it has already, since one list may be reached in two ways. Returns how
+/// many those are.
+pub fn attach(observation: &mut Observation, annotations: Vec<Annotation>) -> u64 {
+    let mut folded = 0;
+    let mut ids: HashSet<String> = match annotations.is_empty() {
+        true => HashSet::new(),
+        false => observation
+            .annotations
+            .iter()
+            .map(|a| a.id.clone())
+            .collect(),
+    };
+    for annotation in annotations {
+        let is_known = !ids.insert(annotation.id.clone());
+        match is_known && observation.annotations.contains(&annotation) {
+            true => folded += 1,
+            false => observation.annotations.push(annotation),
         }
     }
+    folded
 }
 
 fn is_whole(region: &Region) -> bool {
@@ -376,6 +442,35 @@ fn normal(id: &str) -> String {
 mod tests {
     use super::*;
     use crate::contracts::{ImageRef, Provenance, Region, Service};
+
+    struct All {
+        observations: Vec<Observation>,
+        rejects: Vec<Reject>,
+        folded: u64,
+    }
+
+    fn join(mut observations: Vec<Observation>, placed: Vec<Placed>, names: &[ImageName]) -> All {
+        let mut joiner = Joiner::default();
+        placed.iter().for_each(|placed| joiner.expect(placed));
+        names.iter().for_each(|name| joiner.expect_name(name));
+        observations.iter().for_each(|image| joiner.add(image));
+        names.iter().for_each(|name| joiner.add_name(name));
+        let mut joined: Vec<Joined> = placed.into_iter().flat_map(|p| joiner.place(p)).collect();
+        joined.extend(joiner.settle());
+        observations.append(&mut joiner.described);
+        let mut folded = 0;
+        for joined in joined {
+            for number in joined.images {
+                let annotations = vec![joined.annotation.clone()];
+                folded += attach(&mut observations[number], annotations);
+            }
+        }
+        All {
+            observations,
+            rejects: joiner.rejects,
+            folded,
+        }
+    }
 
     fn on(manifest: &str, canvas: &str) -> Observation {
         let service = Service {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::document_limits::DocumentLimits;
 use super::filter::{self, Filter};
 use crate::conditions::Condition;
 use crate::error::Error;
@@ -49,6 +50,10 @@ pub struct Options {
     /// Keep fetched documents in DIR, and fetch them again only if they have changed
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Largest document that is read, in MB (10⁶ bytes), after unpacking; larger ones are rejected. Documents whose JSON would
+    /// take more than 8 times as much memory are rejected too [default: 64; 1000 for table]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub max_document: Option<u64>,
     /// Do not use the network: read only files and the cache
     #[arg(long)]
     pub offline: bool,
@@ -98,13 +103,11 @@ impl Options {
         }
         let inputs = self.inputs();
         Ok(match self.source.as_str() {
-            "table" => {
-                self.table.naming_column()?;
-                Box::new(Table {
-                    inputs,
-                    options: self.table.clone(),
-                })
-            }
+            "table" => Box::new(Table {
+                inputs,
+                options: self.table.clone(),
+                max_bytes: self.max_document_bytes(),
+            }),
             "m3" => Box::new(M3::new(
                 inputs,
                 self.concepts.clone(),
@@ -191,6 +194,20 @@ impl Options {
     pub(super) fn jobs(&self) -> usize {
         let default_jobs = if self.source == "m3" { 16 } else { 8 };
         self.jobs.unwrap_or(default_jobs).into()
+    }
+
+    fn max_document_bytes(&self) -> u64 {
+        let default = if self.source == "table" { 1000 } else { 64 };
+        self.max_document.unwrap_or(default) * 1_000_000
+    }
+
+    /// How large documents may be.
+    pub(super) fn document_limits(&self, source: &dyn Source) -> DocumentLimits {
+        let bytes = self.max_document_bytes();
+        DocumentLimits {
+            bytes,
+            tree: source.reads_trees().then_some(bytes.saturating_mul(8)),
+        }
     }
 
     /// The filters.

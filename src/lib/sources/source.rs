@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use super::text_resource::TextResource;
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
 use crate::summary::Reject;
@@ -14,6 +17,10 @@ pub trait Source: Sync {
     fn first(&self) -> Vec<DocumentRequest>;
     /// What messages call its documents: `JSON`.
     fn expects(&self) -> &'static str;
+    /// Whether it reads each document into one tree of JSON, whose size in memory is limited then.
+    fn reads_trees(&self) -> bool {
+        true
+    }
     /// The counts that its reports always have, even if they are 0.
     fn counts(&self) -> &'static [&'static str];
     /// Reads one document.
@@ -33,6 +40,8 @@ pub trait Source: Sync {
     ) -> Result<Option<Found>, Error> {
         Ok(None)
     }
+    /// Whether `finish` does anything: then all that was found is held in memory for it, else it is put aside on the disk.
+    fn finishes(&self) -> bool;
     /// Processes everything once more when all documents are read, for sources where only all documents together show
     /// which images there are.
     fn finish(&self, found: Found) -> Found {
@@ -129,19 +138,8 @@ pub struct Found {
     pub expected: Vec<Count>,
     /// Nodes of a tree of concepts.
     pub taxa: Vec<TreeNode>,
-    /// Texts of annotations in documents of their own, by URL; for `finish`.
+    /// Texts of annotations in documents of their own, by URL; which other documents name.
     pub texts: Vec<(String, TextResource)>,
-}
-
-/// A text in a document of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TextResource {
-    /// The text.
-    pub text: String,
-    /// Its media type, if it is known.
-    pub format: Option<String>,
-    /// Its language, as the source writes it.
-    pub language: Option<String>,
 }
 
 /// How many records of a name a service reports, and which were found.
@@ -206,7 +204,7 @@ impl Found {
 }
 
 /// Another name of an image, or of the canvas that it is on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageName {
     /// The name: the id of the annotation that paints the image, or the id that this annotation has for its canvas.
     pub name: String,
@@ -217,7 +215,7 @@ pub struct ImageName {
 }
 
 /// An annotation and its target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placed {
     /// The document that holds it.
     pub document: String,
@@ -234,7 +232,7 @@ pub struct Placed {
 }
 
 /// What holds an annotation: it is about that, unless it names something else that is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hung {
     /// Id of the canvas in which it is embedded.
     pub canvas: Option<String>,

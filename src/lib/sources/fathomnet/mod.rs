@@ -167,6 +167,10 @@ impl Source for FathomNet {
         found
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn decides_in_finish(&self) -> bool {
         // With several concepts, each page has only the boxes of its own concept.
         !self.query.all && (self.concepts.len() > 1 || self.query.descendants)

@@ -50,6 +50,10 @@ impl Source for Iiif {
         "JSON"
     }
 
+    fn finishes(&self) -> bool {
+        false
+    }
+
     fn counts(&self) -> &'static [&'static str] {
         &[
             "collections",
@@ -88,11 +92,6 @@ impl Source for Iiif {
             found.next.retain(|request| !request.is_for(ANNOTATIONS));
         }
         Ok(found)
-    }
-
-    fn finish(&self, mut found: Found) -> Found {
-        texts::fill(&mut found);
-        found
     }
 }
 

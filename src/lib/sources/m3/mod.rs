@@ -165,6 +165,10 @@ impl Source for M3 {
         pictures::choose(found, &self.options)
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn decides_in_finish(&self) -> bool {
         true
     }
