@@ -5,6 +5,7 @@ mod fathomnet;
 mod m3;
 mod network;
 mod table;
+mod text;
 
 use recto_testkit::Workdir;
 use recto_testkit::server::{Answer, Server};

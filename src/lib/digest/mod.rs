@@ -15,6 +15,7 @@ mod options;
 mod reviews;
 mod select;
 mod taxonomy;
+mod text_files;
 mod worklist;
 
 use std::path::{Path, PathBuf};
@@ -74,7 +75,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         .collect();
     summary.counts.extend(counts);
     summary.counts.insert("documents".into(), harvest.documents);
-    let join = join::join(harvest.observations, harvest.annotations, &harvest.names);
+    let mut join = join::join(harvest.observations, harvest.annotations, &harvest.names);
     let repeated = [
         (harvest.duplicates, "duplicate image", "duplicate images"),
         (join.folded, "duplicate annotation", "duplicate annotations"),
@@ -87,6 +88,12 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.count("duplicates", harvest.duplicates + join.folded);
     summary.rejects = harvest.rejects;
     summary.rejects.extend(join.rejects);
+    text_files::add(
+        &options.text,
+        options.limit.is_some(),
+        &mut join.observations,
+        summary,
+    )?;
     let selected = select::select(join.observations, &filter, options.limit);
     let (reviews, unplaced) = reviews::of_kept(&corrections, &selected, summary);
     summary.rejects.extend(unusable.into_iter().chain(unplaced));
@@ -124,7 +131,11 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
         ("--rejects", rejects.as_deref()),
         ("--report", options.common.report.as_deref()),
     ];
-    files::refuse_overwriting(inputs.iter().chain(&options.review), &outputs)
+    let read = inputs
+        .iter()
+        .chain(&options.review)
+        .chain(&options.text.text_files);
+    files::refuse_overwriting(read, &outputs)
 }
 
 /// If the source counts boxes, counts what happened to them: boxes = boxes_kept + boxes_filtered + boxes_rejected.
@@ -144,6 +155,7 @@ fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
 fn query(options: &Options, filter: &Filter) -> SourceQuery {
     let mut filters = options.concepts.texts();
     filters.extend(filter.texts());
+    filters.extend(options.text.texts());
     filters.extend(options.limit.map(|n| format!("--limit {n}")));
     SourceQuery {
         kind: options.source.clone(),

@@ -12,7 +12,7 @@ use crate::sources::fathomnet::{FathomNet, FathomNetOptions};
 use crate::sources::iiif::Iiif;
 use crate::sources::m3::{M3, M3Options, config};
 use crate::sources::table::{Table, TableOptions};
-use crate::sources::{self, ConceptOptions, Source};
+use crate::sources::{self, ConceptOptions, Source, TextOptions};
 use crate::{files, http};
 
 /// Options of `recto-digest`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
@@ -72,6 +72,9 @@ pub struct Options {
     pub table: TableOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
+    pub text: TextOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub concepts: ConceptOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
@@ -119,6 +122,7 @@ impl Options {
             _ => Box::new(Iiif {
                 inputs,
                 no_annotations: self.no_annotations,
+                text: self.text.choice(),
             }),
         })
     }
@@ -128,6 +132,8 @@ impl Options {
         let options = [
             (&["table"][..], self.table.given()),
             (&["iiif"], self.no_annotations.then_some("--no-annotations")),
+            (&["iiif"], self.text.text.map(|_| "--text")),
+            (&["iiif", "table"], self.text.files_given()),
             (&["m3", "fathomnet"], self.concepts.given()),
             (&["m3"], self.m3.given()),
             (&["fathomnet"], self.fathomnet.given()),

@@ -9,7 +9,8 @@ use super::filter::Filter;
 use crate::contracts::Observation;
 use crate::error::Error;
 use crate::sources::{
-    ANNOTATIONS, Answer, DocumentRequest, FetchFailure, Found, ImageName, Placed, Source, TreeNode,
+    ANNOTATIONS, Answer, DocumentRequest, FetchFailure, Found, ImageName, Placed, Source, TEXT,
+    TreeNode,
 };
 use crate::summary::Reject;
 
@@ -269,7 +270,7 @@ struct Walk {
 }
 
 fn is_about_annotations(request: &DocumentRequest) -> bool {
-    request.is_for(ANNOTATIONS)
+    request.is_for(ANNOTATIONS) || request.is_for(TEXT)
 }
 
 /// What a document holds, with the manifest that led to it recorded in its annotations.

@@ -9,6 +9,7 @@ use super::observation::{self, FoundBox, Reading};
 use crate::contracts::canvas::id_on_image;
 use crate::contracts::{
     Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Observation, Provenance,
+    map_baseline,
 };
 use crate::summary::Reject;
 
@@ -187,6 +188,8 @@ impl MergedImage {
         for mut found in reading.boxes {
             if from != to {
                 found.shape = canvas_to_image::rescale(&found.shape, from, to);
+                let (sx, sy) = (to.width / from.width, to.height / from.height);
+                map_baseline(&mut found.attributes, |[x, y]| [x * sx, y * sy]);
             }
             self.boxes.push(found);
         }

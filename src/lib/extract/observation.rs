@@ -8,7 +8,7 @@ use super::canvas_to_image::{self, Fitted, Spaces};
 use super::concept;
 use super::extracted::{ExtractRules, Extracted};
 use super::options::Outside;
-use crate::contracts::{Annotation, Frame, Observation, Region, Space};
+use crate::contracts::{Annotation, Frame, Observation, Region, Space, map_baseline};
 use crate::selectors::{self, Selection, Shape};
 use crate::summary::Reject;
 
@@ -206,9 +206,25 @@ impl Reader<'_> {
             region: i + 1,
             concept: concept.to_owned(),
             shape: fitted.shape,
-            attributes: attributes.clone(),
+            attributes: self.attributes(region.frame, attributes),
         });
         Ok(())
+    }
+
+    /// The attributes of a box, their coordinates in the frame of the boxes.
+    fn attributes(
+        &self,
+        space: Space,
+        attributes: &BTreeMap<String, Value>,
+    ) -> BTreeMap<String, Value> {
+        let mut attributes = attributes.clone();
+        let is_mapped = !(self.reading.in_pixels && space == Space::Image);
+        if let (true, Some(frame)) = (is_mapped, self.reading.frame)
+            && let Ok(mapping) = self.spaces.mapping(space, frame)
+        {
+            map_baseline(&mut attributes, mapping);
+        }
+        attributes
     }
 
     fn fit(&self, shape: &Shape, space: Space) -> Result<Fitted, String> {

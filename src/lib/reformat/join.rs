@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use super::box_to_pixels::{Mapping, clip, clip_polygon};
 use super::class_names::{ClassNames, ClassRules, NamedClass};
-use crate::contracts::{BBox, Frame, Localization, Localizations, LocalizedImage, Polygon};
+use crate::contracts::{
+    BBox, Frame, Localization, Localizations, LocalizedImage, Polygon, map_baseline,
+};
 use crate::formats::{Dataset, DatasetBox, DatasetImage};
 use crate::pixels::Header;
 use crate::summary::Reject;
@@ -206,13 +208,17 @@ impl Joining<'_> {
             Ok((bbox, polygon, clipped)) => {
                 self.joined.kept += 1;
                 self.notes.clipped += u64::from(clipped);
+                let mut attributes = localization.attributes;
+                if let Some(mapping) = mapping {
+                    map_baseline(&mut attributes, |point| mapping.point(point));
+                }
                 let labelled = DatasetBox {
                     number: 0,
                     id: localization.id,
                     class: 0,
                     bbox,
                     polygon,
-                    attributes: localization.attributes,
+                    attributes,
                 };
                 Some((labelled, named))
             }

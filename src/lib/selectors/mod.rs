@@ -14,7 +14,7 @@ pub mod svg;
 
 pub use fragment::nested_fragment;
 pub use rings::clip;
-pub use shape::Shape;
+pub use shape::{MAX_COORDINATE, Shape};
 
 /// What a region selects.
 #[derive(Clone, Debug, PartialEq)]

@@ -51,6 +51,9 @@ pub trait Source: Sync {
 /// The role of documents that hold annotations but no images. They are fetched only for images that are kept.
 pub const ANNOTATIONS: &str = "annotations";
 
+/// The role of transcriptions (ALTO, PAGE, hOCR), which are annotations in XML or HTML.
+pub const TEXT: &str = "transcription";
+
 /// A document to fetch or read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentRequest {

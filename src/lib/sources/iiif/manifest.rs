@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::annotations;
 use super::images::{self, Painted, PaintedImage};
 use super::reader::Reader;
+use super::text_links;
 use super::values::{
     all, annotations_of, id, kind, label, list, resolve, size, split_fragment, texts, within, xywh,
 };
@@ -50,6 +51,7 @@ impl Reader<'_> {
         object.group.clone_from(&name);
         object.manifest = Some(name);
         let mut seen = Vec::new();
+        let first = self.found.observations.len();
         // Canvases are in `items` in Presentation 3, and in `sequences` before and in its drafts.
         for canvas in list(manifest, "items") {
             self.canvas_of(canvas, &object, &mut seen);
@@ -58,6 +60,7 @@ impl Reader<'_> {
             self.sequence(sequence, &object, &mut seen);
         }
         self.annotations_on(manifest, object.manifest.as_deref(), None);
+        self.text_of_manifest(manifest, object.manifest.as_deref(), first);
     }
 
     /// Reads a sequence that is a document of its own.
@@ -132,6 +135,7 @@ impl Reader<'_> {
     fn canvas(&mut self, canvas: &Value, object: &Object, number: usize) {
         self.found.count("canvases", 1);
         let page = page(canvas, object, number);
+        let first = self.found.observations.len();
         // `images`, before version 1 `resources`, since version 3 `items`.
         for member in ["images", "resources"] {
             for annotation in list(canvas, member) {
@@ -142,7 +146,9 @@ impl Reader<'_> {
             self.painting_page(painting, &page);
         }
         self.draft_content(canvas, &page);
-        self.annotations_on(canvas, object.manifest.as_deref(), Some(&page.id));
+        let manifest = object.manifest.as_deref();
+        self.annotations_on(canvas, manifest, Some(&page.id));
+        self.text_of_canvas(canvas, (&page.id, manifest), page.frame, first);
     }
 
     /// A page of `items`: painting annotations, and other annotations that some publishers put there.
@@ -208,6 +214,9 @@ impl Reader<'_> {
             .iter()
             .flat_map(|m| list(resource, m));
         for page in pages.collect::<Vec<_>>() {
+            if text_links::is_text(page) {
+                continue;
+            }
             if kind(page) == "annotation" {
                 self.embedded_annotations(&[page], manifest);
                 continue;
@@ -306,7 +315,7 @@ fn observation(found: PaintedImage, annotation: &Value, page: &Page) -> Observat
         canvas: page.frame,
         placement: placement(annotation, page),
         rotation,
-        annotations: Vec::new(),
+        ..Observation::default()
     }
 }
 

@@ -12,11 +12,15 @@ mod manifest;
 mod reader;
 mod service;
 mod targets;
+mod text_files;
+mod text_links;
 mod values;
 
 use serde_json::Value;
 
-use super::source::{ANNOTATIONS, Answer, DocumentRequest, Found, Source};
+use super::source::{ANNOTATIONS, Answer, DocumentRequest, Found, Source, TEXT};
+use super::text;
+use super::text_options::TextChoice;
 use crate::error::Error;
 use crate::summary::Reject;
 use reader::Reader;
@@ -28,6 +32,8 @@ pub struct Iiif {
     pub inputs: Vec<String>,
     /// Do not fetch annotations that documents only refer to.
     pub no_annotations: bool,
+    /// Which transcriptions are read.
+    pub text: TextChoice,
 }
 
 impl Source for Iiif {
@@ -55,10 +61,14 @@ impl Source for Iiif {
             "images",
             "services",
             "annotations",
+            "text_files",
         ]
     }
 
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
+        if answer.request.is_for(TEXT) {
+            return Ok(text_files::read(answer, self.text));
+        }
         let mut found = Found::default();
         let bytes = answer
             .bytes
@@ -69,9 +79,16 @@ impl Source for Iiif {
             Ok(document) => Reader::new(answer, &document, &mut found).document(&document),
         }
         if self.no_annotations {
-            found.next.retain(|request| !request.is_for(ANNOTATIONS));
+            let is_wanted = |r: &DocumentRequest| !r.is_for(ANNOTATIONS) && !r.is_for(TEXT);
+            found.next.retain(is_wanted);
         }
+        text_files::choose(self.text, &mut found);
         Ok(found)
+    }
+
+    fn finish(&self, mut found: Found) -> Found {
+        text::unite_notes(&mut found.notes);
+        found
     }
 }
 
@@ -81,6 +98,9 @@ fn not_json(answer: &Answer, bytes: &[u8], e: &serde_json::Error) -> Reject {
     let text = e.to_string();
     let text = text.split(" at line ").next().unwrap_or(&text);
     let problem = match start.first() {
+        _ if text::kind_of(bytes).is_some() => {
+            "a transcription was found where JSON was expected: name its manifest, and files with --text-files".to_owned()
+        }
         None => "nothing was found where JSON was expected".to_owned(),
         Some(b'<') => "an HTML page was found where JSON was expected".to_owned(),
         Some(_) => format!("not JSON: {text}, {place}"),
