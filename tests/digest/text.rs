@@ -121,7 +121,7 @@ fn a_linked_transcription_is_read_in_the_units_of_its_canvas() {
 #[test]
 fn links_are_found_wherever_they_stand() {
     type Place = fn(&str) -> Value;
-    let places: [Place; 8] = [
+    let places: [Place; 9] = [
         |home| json!({"seeAlso": [alto_link(home, "/1.xml")]}),
         |home| json!({"seeAlso": format!("{home}/alto/1.xml")}),
         |home| json!({"seeAlso": {"@id": format!("{home}/1.xml"), "format": "application/xml"}}),
@@ -132,6 +132,15 @@ fn links_are_found_wherever_they_stand() {
         |home| {
             let resource = json!({"@id": format!("{home}/1.jpg"), "@type": "dctypes:Image", "seeAlso": alto_link(home, "/1.xml")});
             json!({"images": [{"motivation": "sc:painting", "resource": resource}]})
+        },
+        |home| {
+            let image =
+                |name: &str| json!({"@id": format!("{home}/{name}.jpg"), "@type": "dctypes:Image"});
+            let mut alternative = image("2");
+            alternative["seeAlso"] = alto_link(home, "/1.xml");
+            let choice =
+                json!({"@type": "oa:Choice", "default": image("1"), "item": [alternative]});
+            json!({"images": [{"motivation": "sc:painting", "resource": choice}]})
         },
     ];
     for place in places {

@@ -187,19 +187,26 @@ impl TextCanvas {
     }
 }
 
-/// The resources that are painted on a canvas.
+/// The resources that are painted on a canvas, alternatives and parts of images included.
 fn painted(canvas: &Value) -> Vec<&Value> {
     let pages = list(canvas, "items").into_iter();
     let paintings = pages.flat_map(|page| list(page, "items"));
     let paintings = paintings.chain(list(canvas, "images"));
-    paintings
-        .flat_map(|painting| {
-            ["body", "resource"]
-                .into_iter()
-                .flat_map(|m| list(painting, m))
-        })
-        .filter(|body| body.is_object())
-        .collect()
+    let mut resources = Vec::new();
+    let mut left: Vec<&Value> = paintings.flat_map(bodies).collect();
+    while let Some(resource) = left.pop() {
+        let inside = ["items", "item", "default", "source", "full"].into_iter();
+        left.extend(inside.flat_map(|member| list(resource, member)));
+        resources.push(resource);
+    }
+    resources.reverse();
+    resources
+}
+
+fn bodies(painting: &Value) -> impl Iterator<Item = &Value> {
+    let members = ["body", "resource"].into_iter();
+    let bodies = members.flat_map(|member| list(painting, member));
+    bodies.filter(|body| body.is_object())
 }
 
 /// Leaves out the requests for transcriptions that are not wanted: of each canvas those of one kind are read, and files of
