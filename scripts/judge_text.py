@@ -38,10 +38,10 @@ def main() -> int:
 
 
 def judge(digest, path):
-    size, expected = read(path)
+    size, image, expected = read(path)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        (folder / "m.json").write_text(json.dumps(manifest(path.stem, size)))
+        (folder / "m.json").write_text(json.dumps(manifest(image or path.name, size)))
         command = [digest, "iiif", "m.json", "--offline", "-o", "d.json", "--text-files", path.resolve()]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if run.returncode not in (0, 3):
@@ -72,14 +72,14 @@ def around(points):
 
 
 def manifest(name, size):
-    base = f"https://a.example/{name.split('.')[0]}"
+    base = f"https://a.example/{name.rsplit('/')[-1].split('.')[0]}"
     canvas = {"@id": base, "@type": "sc:Canvas", "width": size[0], "height": size[1], "images": [
         {"motivation": "sc:painting", "on": base, "resource": {"@id": f"{base}.jpg", "@type": "dctypes:Image"}}]}
     return {"@id": "https://a.example/m", "@type": "sc:Manifest", "label": "m", "sequences": [{"canvases": [canvas]}]}
 
 
 def read(path):
-    """Size of the page, and element, box and text (of words) of each item."""
+    """Size of the page, name of its image, and element, box and text (of words) of each item."""
     data = path.read_bytes()
     try:
         root = ElementTree.fromstring(data)
@@ -115,7 +115,7 @@ def read_alto(root):
         else:
             continue
         items.append((local(e.tag), place, e.get("CONTENT") if local(e.tag) == "String" else None))
-    return [float(page.get(n)) for n in ("WIDTH", "HEIGHT")], items
+    return [float(page.get(n)) for n in ("WIDTH", "HEIGHT")], None, items
 
 
 def read_page(root):
@@ -139,7 +139,7 @@ def read_page(root):
         best = min(texts, key=lambda t: int(t.get("index", -1)), default=None)
         text = below(best, "Unicode")[0].text if name == "Word" and best is not None else None
         items.append((name, place, text))
-    return [float(page.get(n)) for n in ("imageWidth", "imageHeight")], items
+    return [float(page.get(n)) for n in ("imageWidth", "imageHeight")], None, items
 
 
 class Soup(html.parser.HTMLParser):
@@ -147,7 +147,7 @@ class Soup(html.parser.HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.items, self.size, self.pages, self.words = [], None, 0, []
+        self.items, self.size, self.image, self.pages, self.words = [], None, None, 0, []
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
@@ -157,6 +157,8 @@ class Soup(html.parser.HTMLParser):
         place = tuple(map(float, numbers[1].split())) if numbers else None
         if "ocr_page" in names and self.pages == 1:
             self.size = place[2:]
+            image = re.search(r"""image ["']([^"']*)["']""", title)
+            self.image = image and image[1]
         name = HOCR.search(names)
         is_item = name and place and self.pages == 1 and place[0] < place[2] and place[1] < place[3]
         if tag not in VOID:
@@ -179,7 +181,7 @@ def read_hocr(text):
     soup = Soup()
     soup.feed(text)
     joined = [(name, place, " ".join("".join(words).split()) if words else None) for name, place, words in soup.items]
-    return soup.size, joined
+    return soup.size, soup.image, joined
 
 
 if __name__ == "__main__":
