@@ -1,6 +1,7 @@
 //! The core: joins annotations with the images that they are about, in whatever document either was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use percent_encoding::percent_decode_str;
 
@@ -44,6 +45,8 @@ struct Joiner {
     canvases: NameIndex,
     images: NameIndex,
     paintings: NameIndex,
+    /// Number of an image and hash of the id of an annotation that it has.
+    ids_on_image: HashSet<(usize, u64)>,
 }
 
 /// Names → indices of observations, by exact name and by normalized name.
@@ -80,6 +83,11 @@ impl NameIndex {
 impl Joiner {
     fn add(&mut self, observation: Observation) {
         let number = self.join.observations.len();
+        let ids = observation
+            .annotations
+            .iter()
+            .map(|a| (number, hash(&a.id)));
+        self.ids_on_image.extend(ids);
         let ids = self.ids.entry(observation.id.clone()).or_default();
         ids.push(number);
         if let Some(canvas) = &observation.source.canvas {
@@ -132,11 +140,11 @@ impl Joiner {
 
     /// Adds an annotation, unless the image has it already.
     fn push(&mut self, number: usize, annotation: Annotation) {
+        // Pages of newspapers have ten thousand words, too many to compare each with all others.
+        let is_new = self.ids_on_image.insert((number, hash(&annotation.id)));
         let annotations = &mut self.join.observations[number].annotations;
-        match annotations
-            .iter()
-            .any(|a| a.id == annotation.id && *a == annotation)
-        {
+        let is_there = |a: &Annotation| a.id == annotation.id && *a == annotation;
+        match !is_new && annotations.iter().any(is_there) {
             true => self.join.folded += 1,
             false => annotations.push(annotation),
         }
@@ -201,6 +209,12 @@ impl Joiner {
             near
         }
     }
+}
+
+fn hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn is_whole(region: &Region) -> bool {

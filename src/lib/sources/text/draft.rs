@@ -185,7 +185,8 @@ impl Drafts {
         (children, roots)
     }
 
-    /// Gives a text to items without, from what they contain. What is contained has a larger number.
+    /// Gives a text to items without, from the finer parts that they contain: blocks within blocks keep their texts to
+    /// themselves, so that no text is repeated for every level of nesting. What is contained has a larger number.
     fn join_texts(&mut self) {
         let (children, _) = self.children();
         for (n, inside) in children.into_iter().enumerate().rev() {
@@ -198,9 +199,9 @@ impl Drafts {
             if draft.text.is_some() || inside.is_empty() {
                 continue;
             }
-            let texts = inside
-                .iter()
-                .filter_map(|n| self.drafts[*n].text.as_deref());
+            let parts = inside.iter().map(|n| &self.drafts[*n]);
+            let finer = parts.filter(|part| part.granularity > draft.granularity);
+            let texts = finer.filter_map(|part| part.text.as_deref());
             let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
             if !texts.is_empty() {
                 self.drafts[n].text = Some(texts.join(between));

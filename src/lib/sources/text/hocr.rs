@@ -87,8 +87,8 @@ enum Role {
     Hidden,
 }
 
-#[derive(Default)]
 struct ItemText {
+    granularity: Granularity,
     /// All of its text.
     all: String,
     /// Whether some of it stands beside the items in it.
@@ -190,27 +190,40 @@ impl Hocr {
         draft.language = attribute(tag, "lang").or_else(|| attribute(tag, "xml:lang"));
         title.describe(&mut draft);
         self.drafts.open(draft)?;
-        self.texts.push(ItemText::default());
+        self.texts.push(ItemText {
+            granularity,
+            all: String::new(),
+            has_own: false,
+            has_items: false,
+        });
         Ok(Role::Item)
     }
 
     fn leave(&mut self, role: Role) {
         match role {
             Role::Item => {
-                let text = self.texts.pop().unwrap_or_default();
-                if let Some(draft) = self.drafts.current() {
-                    let is_whole = !text.has_items || text.has_own;
-                    let collapsed = text.all.split_whitespace().collect::<Vec<_>>().join(" ");
-                    draft.text = Some(collapsed).filter(|text| is_whole && !text.is_empty());
-                }
-                self.drafts.close();
-                if let Some(around) = self.texts.last_mut() {
-                    around.has_items = true;
-                    around.all.push_str(&text.all);
+                if let Some(text) = self.texts.pop() {
+                    self.end_item(text);
                 }
             }
             Role::Page => self.end_page(),
             Role::Other | Role::Hidden => {}
+        }
+    }
+
+    fn end_item(&mut self, text: ItemText) {
+        if let Some(draft) = self.drafts.current() {
+            let is_whole = !text.has_items || text.has_own;
+            let collapsed = text.all.split_whitespace().collect::<Vec<_>>().join(" ");
+            draft.text = Some(collapsed).filter(|text| is_whole && !text.is_empty());
+        }
+        self.drafts.close();
+        if let Some(around) = self.texts.last_mut() {
+            around.has_items = true;
+            // Only into coarser items: a text is not repeated for every level of nesting.
+            if around.granularity < text.granularity {
+                around.all.push_str(&text.all);
+            }
         }
     }
 
