@@ -108,6 +108,13 @@ fn a_linked_transcription_is_read_in_the_units_of_its_canvas() {
     let words = [&args[..4], &["--where", "box.granularity=word"]].concat();
     work.run("digest", &with_fast(&words)).exits(0);
     assert_eq!(annotations(&observations(&work)[0]).len(), 2);
+    let lines = [&args[..4], &["--text-granularity", "line"]].concat();
+    work.run("digest", &with_fast(&lines)).exits(0);
+    assert_eq!(
+        annotations(&observations(&work)[0]),
+        ["line line one two canvas xywh=2,1,40,10"]
+    );
+    work.run("digest", &with_fast(&words)).exits(0);
     work.run("extract", &["digest.json"]).exits(0);
     let image = &work.json("localizations.json")["images"][0];
     let first = &image["localizations"][0];

@@ -123,6 +123,7 @@ impl Options {
                 inputs,
                 no_annotations: self.no_annotations,
                 text: self.text.choice(),
+                granularity: self.text.text_granularity.clone(),
             }),
         })
     }
@@ -133,7 +134,7 @@ impl Options {
             (&["table"][..], self.table.given()),
             (&["iiif"], self.no_annotations.then_some("--no-annotations")),
             (&["iiif"], self.text.text.map(|_| "--text")),
-            (&["iiif", "table"], self.text.files_given()),
+            (&["iiif", "table"], self.text.common_given()),
             (&["m3", "fathomnet"], self.concepts.given()),
             (&["m3"], self.m3.given()),
             (&["fathomnet"], self.fathomnet.given()),

@@ -10,7 +10,7 @@ use crate::contracts::{Frame, Observation};
 use crate::error::Error;
 use crate::files;
 use crate::iiif::QuotedRequest;
-use crate::sources::text::{self, Names, TextKind, TextPage};
+use crate::sources::text::{self, Granularity, Names, TextKind, TextPage};
 use crate::sources::{TextChoice, TextOptions};
 use crate::summary::{Reject, Summary, counted};
 
@@ -44,7 +44,7 @@ pub fn add(
         reading.choose(&images, found, options.choice());
     }
     for (file, pages) in std::mem::take(&mut reading.chosen) {
-        reading.annotate(&file, &pages, observations);
+        reading.annotate(&file, &pages, &options.text_granularity, observations);
     }
     reading.tell(summary);
     Ok(())
@@ -195,20 +195,22 @@ impl Reading {
         &mut self,
         file: &TextPath,
         pages: &BTreeMap<usize, Vec<usize>>,
+        granularity: &[Granularity],
         observations: &mut [Observation],
     ) {
         let shown = file.path.display().to_string();
         let read = files::read(&file.path).ok();
-        let Some(Ok(read)) = read.map(|bytes| text::read(&bytes)) else {
+        let Some(Ok(mut read)) = read.map(|bytes| text::read(&bytes)) else {
             let problem = "the file changed while it was read";
             self.rejects
                 .push(Reject::new(shown, "document", "document", problem));
             return;
         };
         for (number, images) in pages {
-            let Some(page) = read.pages.get(*number) else {
+            let Some(page) = read.pages.get_mut(*number) else {
                 continue;
             };
+            page.keep(granularity);
             self.annotations += (page.items.len() + page.problems.len()) as u64;
             for problem in &page.problems {
                 let (item, field) = (problem.item.as_str(), problem.field);

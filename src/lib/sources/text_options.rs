@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::text::TextKind;
+use super::text::{Granularity, TextKind};
 
 /// Options of transcriptions with coordinates.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -12,6 +12,10 @@ pub struct TextOptions {
     /// Which transcriptions of an archive are read, where it links to them (iiif) [default: auto]
     #[arg(long, value_enum, value_name = "KIND")]
     pub text: Option<TextChoice>,
+    /// Read only these parts of transcriptions, which saves memory; --where box.granularity=LEVEL chooses among what was
+    /// read (iiif, table; repeatable)
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub text_granularity: Vec<Granularity>,
     /// Also read ALTO, PAGE or hOCR from a file or from all files below a folder; each is of the image whose file name,
     /// service, label or canvas has the name of the file or the name of the image in it (iiif, table; repeatable)
     #[arg(long, value_name = "PATH")]
@@ -35,9 +39,10 @@ pub enum TextChoice {
 }
 
 impl TextOptions {
-    /// The option of files on the command line, as users type it.
-    pub fn files_given(&self) -> Option<&'static str> {
-        (!self.text_files.is_empty()).then_some("--text-files")
+    /// The first of the options that are not of `iiif` alone on the command line, as users type it.
+    pub fn common_given(&self) -> Option<&'static str> {
+        let files = (!self.text_files.is_empty()).then_some("--text-files");
+        files.or((!self.text_granularity.is_empty()).then_some("--text-granularity"))
     }
 
     /// The options as users type them.
@@ -45,9 +50,11 @@ impl TextOptions {
         let named = |choice: &TextChoice| clap::ValueEnum::to_possible_value(choice);
         let text = self.text.as_ref().and_then(named);
         let text = text.map(|value| format!("--text {}", value.get_name()));
+        let levels = self.text_granularity.iter().map(|level| level.name());
+        let levels = levels.map(|name| format!("--text-granularity {name}"));
         let files = self.text_files.iter();
         let files = files.map(|path| format!("--text-files {}", path.display()));
-        text.into_iter().chain(files).collect()
+        text.into_iter().chain(levels).chain(files).collect()
     }
 
     /// Which transcriptions of an archive are read.

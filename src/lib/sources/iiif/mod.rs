@@ -19,7 +19,7 @@ mod values;
 use serde_json::Value;
 
 use super::source::{ANNOTATIONS, Answer, DocumentRequest, Found, Source, TEXT};
-use super::text;
+use super::text::{self, Granularity};
 use super::text_options::TextChoice;
 use crate::error::Error;
 use crate::summary::Reject;
@@ -34,6 +34,8 @@ pub struct Iiif {
     pub no_annotations: bool,
     /// Which transcriptions are read.
     pub text: TextChoice,
+    /// Which parts of them; all if none is given.
+    pub granularity: Vec<Granularity>,
 }
 
 impl Source for Iiif {
@@ -67,7 +69,7 @@ impl Source for Iiif {
 
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
         if answer.request.is_for(TEXT) {
-            return Ok(text_files::read(answer, self.text));
+            return Ok(text_files::read(answer, self.text, &self.granularity));
         }
         let mut found = Found::default();
         let bytes = answer

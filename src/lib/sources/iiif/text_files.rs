@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::text_links::{Declared, declared, links};
 use super::values::{id, list, resolve};
 use crate::contracts::{Annotation, Frame, Observation, Space};
-use crate::sources::text::{self, Names, TextFile, TextKind, TextPage};
+use crate::sources::text::{self, Granularity, Names, TextFile, TextKind, TextPage};
 use crate::sources::text_options::TextChoice;
 use crate::sources::{Answer, DocumentRequest, Found, Placed, Referrer, TEXT};
 use crate::summary::Reject;
@@ -249,11 +249,11 @@ pub fn choose(choice: TextChoice, found: &mut Found) {
 }
 
 /// Reads a transcription that a document links to.
-pub fn read(answer: &Answer, choice: TextChoice) -> Found {
+pub fn read(answer: &Answer, choice: TextChoice, granularity: &[Granularity]) -> Found {
     let mut found = Found::default();
     let name = &answer.request.location;
     let memo: TextMemo = serde_json::from_str(&answer.request.memo).unwrap_or_default();
-    let file = match text::read(&answer.bytes) {
+    let mut file = match text::read(&answer.bytes) {
         Ok(file) => file,
         // The link did not say that it is one.
         Err(problem) if memo.declared.is_none() && text::kind_of(&answer.bytes).is_none() => {
@@ -272,6 +272,9 @@ pub fn read(answer: &Answer, choice: TextChoice) -> Found {
     if !choice.takes(file.kind) {
         return found;
     }
+    file.pages
+        .iter_mut()
+        .for_each(|page| page.keep(granularity));
     found.count("text_files", 1);
     found
         .notes

@@ -243,6 +243,7 @@ fn item(draft: Draft, order: usize, parent: Option<String>) -> Result<Item, Item
     let id = draft.id.clone().unwrap_or_default();
     let (bbox, polygon) = place(&draft).map_err(|(field, problem)| ItemProblem {
         item: id.clone(),
+        granularity: draft.granularity,
         field,
         problem,
     })?;

@@ -68,6 +68,16 @@ pub struct TextPage {
     pub problems: Vec<ItemProblem>,
 }
 
+impl TextPage {
+    /// Keeps the items of some granularities; all if none is given.
+    pub fn keep(&mut self, wanted: &[Granularity]) {
+        let is_wanted = |granularity| wanted.is_empty() || wanted.contains(&granularity);
+        self.items.retain(|item| is_wanted(item.granularity));
+        self.problems
+            .retain(|problem| is_wanted(problem.granularity));
+    }
+}
+
 /// A region, line, word or glyph, in the coordinates of its page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
@@ -100,19 +110,19 @@ pub struct Item {
 }
 
 /// The parts of a text, as in the Text Granularity extension of IIIF.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Granularity {
-    /// All of the page, or its border.
+    /// Borders of pages
     Page,
-    /// A region: of text, or an illustration, a table, a separator.
+    /// Regions: of text, illustrations, tables, separators
     Block,
-    /// A paragraph within a region.
+    /// Paragraphs within regions
     Paragraph,
-    /// A line.
+    /// Lines
     Line,
-    /// A word.
+    /// Words
     Word,
-    /// A character.
+    /// Characters
     Glyph,
 }
 
@@ -135,6 +145,8 @@ impl Granularity {
 pub struct ItemProblem {
     /// Its id.
     pub item: String,
+    /// How much of the page it is.
+    pub granularity: Granularity,
     /// The member at fault.
     pub field: &'static str,
     /// What is wrong, in the manner of [`Reject::problem`](crate::summary::Reject::problem).
