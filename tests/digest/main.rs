@@ -8,6 +8,7 @@ mod network;
 mod reading;
 mod table;
 mod table_files;
+mod text;
 
 use recto_testkit::Workdir;
 use recto_testkit::server::{Answer, Server};

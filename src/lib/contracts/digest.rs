@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::annotation::Annotation;
 use super::envelope::Contract;
 use super::geometry::{BBox, Frame, as_plain_number};
-use super::image_ref::{ImageRef, Metadata, Provenance};
+use super::image_ref::{ImageRef, Metadata, Provenance, SeeAlso};
 use super::review::Review;
 use super::taxonomy::Taxonomy;
 use crate::error::Error;
@@ -157,6 +157,9 @@ pub struct Observation {
         serialize_with = "as_plain_number"
     )]
     pub rotation: Option<f64>,
+    /// Other documents about the image or its canvas: transcriptions, descriptions, other forms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub see_also: Vec<SeeAlso>,
     /// Statements about the image or parts of it. Annotations of a canvas are repeated with each of its images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub annotations: Vec<Annotation>,

@@ -18,6 +18,7 @@ mod reviews;
 mod select;
 mod spool;
 mod taxonomy;
+mod text_files;
 mod worklist;
 
 use std::io;
@@ -82,6 +83,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.rejects = harvest.rejects;
     let (mut images, unjoined) = Images::join(harvest.contents)?;
     summary.rejects.extend(unjoined);
+    text_files::add(&options.text, options.limit.is_some(), &mut images, summary)?;
     let asked = reviews::images(&corrections);
     let selected = select::select(&mut images, &filter, options.limit, &asked)?;
     count_repeated(images.repeated(), selected.folded, summary);
@@ -134,7 +136,11 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
         ("--rejects", rejects.as_deref()),
         ("--report", options.common.report.as_deref()),
     ];
-    files::refuse_overwriting(inputs.iter().chain(&options.review), &outputs)
+    let read = inputs
+        .iter()
+        .chain(&options.review)
+        .chain(&options.text.text_files);
+    files::refuse_overwriting(read, &outputs)
 }
 
 /// If the source counts boxes, counts what happened to them: boxes = boxes_kept + boxes_filtered + boxes_rejected.
@@ -155,6 +161,7 @@ fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
 fn query(options: &Options, filter: &Filter) -> SourceQuery {
     let mut filters = options.concepts.texts();
     filters.extend(filter.texts());
+    filters.extend(options.text.texts());
     filters.extend(options.limit.map(|n| format!("--limit {n}")));
     SourceQuery {
         kind: options.source.clone(),

@@ -13,7 +13,7 @@ use crate::sources::fathomnet::{FathomNet, FathomNetOptions};
 use crate::sources::iiif::Iiif;
 use crate::sources::m3::{M3, M3Options, config};
 use crate::sources::table::{Table, TableOptions};
-use crate::sources::{self, ConceptOptions, Source};
+use crate::sources::{self, ConceptOptions, Source, TextOptions};
 use crate::{files, http};
 
 /// Options of `recto-digest`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
@@ -77,6 +77,9 @@ pub struct Options {
     pub table: TableOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
+    pub text: TextOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub concepts: ConceptOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
@@ -122,6 +125,8 @@ impl Options {
             _ => Box::new(Iiif {
                 inputs,
                 no_annotations: self.no_annotations,
+                text: self.text.choice(),
+                granularity: self.text.text_granularity.clone(),
             }),
         })
     }
@@ -131,6 +136,8 @@ impl Options {
         let options = [
             (&["table"][..], self.table.given()),
             (&["iiif"], self.no_annotations.then_some("--no-annotations")),
+            (&["iiif"], self.text.text.map(|_| "--text")),
+            (&["iiif", "table"], self.text.common_given()),
             (&["m3", "fathomnet"], self.concepts.given()),
             (&["m3"], self.m3.given()),
             (&["fathomnet"], self.fathomnet.given()),

@@ -8,8 +8,8 @@ use super::extracted::{ExtractRules, Extracted};
 use super::observation::{self, FoundBox, KnownAnnotations, Reading};
 use crate::contracts::canvas::id_on_image;
 use crate::contracts::{
-    Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Number, Observation,
-    Provenance,
+    Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Observation, Provenance,
+    map_baseline,
 };
 use crate::summary::Reject;
 
@@ -190,6 +190,8 @@ impl MergedImage {
         for mut found in reading.boxes {
             if from != to {
                 found.shape = canvas_to_image::rescale(&found.shape, from, to);
+                let (sx, sy) = (to.width / from.width, to.height / from.height);
+                map_baseline(&mut found.attributes, |[x, y]| [x * sx, y * sy]);
             }
             self.boxes.push(found);
         }
@@ -304,11 +306,6 @@ impl BoxIds {
     fn localization(&mut self, image: &str, found: FoundBox) -> Localization {
         let id = self.unique(image, &found);
         let mut attributes = found.attributes;
-        if let Some(baseline) = &found.shape.baseline {
-            let points = baseline.iter().map(|point| point.map(Number));
-            let points: Vec<[Number; 2]> = points.collect();
-            attributes.insert("baseline".into(), serde_json::json!(points));
-        }
         if id != found.annotation {
             attributes.insert("annotation".into(), found.annotation.into());
         }

@@ -51,6 +51,8 @@ pub trait Source: Sync {
     fn decides_in_finish(&self) -> bool {
         false
     }
+    /// Makes one note of notes that differ only in what they name.
+    fn unite_notes(&self, _notes: &mut Vec<String>) {}
     /// What to change when no image was found: the setting behind a URL.
     fn hint(&self, _rejects: &[Reject]) -> Option<String> {
         None
@@ -59,6 +61,9 @@ pub trait Source: Sync {
 
 /// The role of documents that hold annotations but no images. They are fetched only for images that are kept.
 pub const ANNOTATIONS: &str = "annotations";
+
+/// The role of transcriptions (ALTO, PAGE, hOCR), which are annotations in XML or HTML.
+pub const TEXT: &str = "transcription";
 
 /// A document to fetch or read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::annotations::{self, AnnotationPlace, ReadAnnotation};
 use super::reader::Reader;
+use super::text_links;
 use super::values::{
     annotations_of, described, has, id, kind, label, list, local_name, members_of,
 };
@@ -72,7 +73,9 @@ impl<'a> Reader<'a> {
         if kind(resource) == "range" {
             names.push("supplementary");
         }
-        for page in members_of(resource, &names) {
+        // Transcriptions may be named here too: they are followed beside those of `seeAlso`.
+        let pages = members_of(resource, &names).into_iter();
+        for page in pages.filter(|page| !text_links::is_text(page)) {
             self.page_or_annotation(page, on);
         }
     }
@@ -204,7 +207,7 @@ impl<'a> Reader<'a> {
         );
         self.found.annotations.append(&mut read.placed);
         for url in std::mem::take(&mut read.texts) {
-            self.lead_to_text(url, on);
+            self.follow_text(url, on);
         }
         read
     }
