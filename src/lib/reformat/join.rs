@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use super::box_to_pixels::{Mapping, clip, clip_polygon};
 use super::class_names::{ClassNames, ClassRules, NamedClass};
-use crate::contracts::{
-    BBox, Frame, Localization, Localizations, LocalizedImage, Polygon, map_baseline,
-};
+use crate::contracts::{BBox, Frame, Localization, Localizations, LocalizedImage, Polygon};
 use crate::formats::{Dataset, DatasetBox, DatasetImage};
 use crate::pixels::Header;
 use crate::summary::Reject;
@@ -209,8 +207,9 @@ impl Joining<'_> {
                 self.joined.kept += 1;
                 self.notes.clipped += u64::from(clipped);
                 let mut attributes = localization.attributes;
-                if let Some(mapping) = mapping {
-                    map_baseline(&mut attributes, |point| mapping.point(point));
+                let mapped = mapping.zip(attributes.get("baseline"));
+                if let Some(line) = mapped.and_then(|(mapping, line)| mapping.line(line)) {
+                    attributes.insert("baseline".into(), line);
                 }
                 let labelled = DatasetBox {
                     number: 0,

@@ -18,8 +18,8 @@ mod text_options;
 
 pub use concept_options::ConceptOptions;
 pub use source::{
-    ANNOTATIONS, About, Answer, Count, DocumentRequest, FetchFailure, Found, ImageName, Placed,
-    Referrer, Source, TEXT, TreeNode, is_url,
+    ANNOTATIONS, About, Answer, Count, DocumentRequest, FetchFailure, Found, Hung, ImageName,
+    Placed, Referrer, Source, TEXT, TextResource, TreeNode, is_url,
 };
 pub use text_options::{TextChoice, TextOptions};
 
