@@ -21,7 +21,6 @@ pub mod m3_download;
 pub mod review;
 
 mod annotation;
-mod baseline;
 mod dataset;
 mod digest;
 mod download;
@@ -34,7 +33,6 @@ mod localizations;
 mod taxonomy;
 
 pub use annotation::{Annotation, Body, Region, Space};
-pub use baseline::{BASELINE, map_baseline};
 pub use dataset::{ClassCount, DatasetEntry, DatasetFile, PartCount};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use download::{Download, Failure, ImageMap, read_image_map, write_image_map};

@@ -96,30 +96,22 @@ impl Spaces {
     /// # Errors
     /// A size is not known, the rotation is not a multiple of 90 degrees, or the box is empty.
     pub fn to_frame(&self, shape: &Shape, space: Space, frame: Frame) -> Result<Shape, String> {
-        map(shape, self.mapping(space, frame)?)
-    }
-
-    /// The mapping of points from a space to `frame`, which covers the same pixels.
-    ///
-    /// # Errors
-    /// A size is not known, or the rotation is not a multiple of 90 degrees.
-    pub fn mapping(
-        &self,
-        space: Space,
-        frame: Frame,
-    ) -> Result<impl Fn([f64; 2]) -> [f64; 2] + '_, String> {
-        let (from, painted) = match space {
-            Space::Canvas => (self.stored_size()?, self.painted),
-            Space::Image => (self.image.ok_or("size of the image is not known")?, None),
+        let (moved, from) = match space {
+            Space::Canvas => {
+                let from = self.stored_size()?;
+                let painted = self.painted.ok_or_else(no_size)?;
+                let at =
+                    |[x, y]: [f64; 2]| self.undo_rotation([x - painted.x, y - painted.y], painted);
+                (map(shape, at)?, from)
+            }
+            Space::Image => {
+                let from = self.image.ok_or("size of the image is not known")?;
+                let [left, top] = self.corner;
+                (map(shape, |[x, y]| [x - left, y - top])?, from)
+            }
         };
         let (sx, sy) = (frame.width / from.width, frame.height / from.height);
-        Ok(move |[x, y]: [f64; 2]| {
-            let [x, y] = match painted {
-                Some(painted) => self.undo_rotation([x - painted.x, y - painted.y], painted),
-                None => [x - self.corner[0], y - self.corner[1]],
-            };
-            [x * sx, y * sy]
-        })
+        map(&moved, |[x, y]| [x * sx, y * sy])
     }
 
     /// Clips a shape to the frame.

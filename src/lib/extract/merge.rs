@@ -190,8 +190,6 @@ impl MergedImage {
         for mut found in reading.boxes {
             if from != to {
                 found.shape = canvas_to_image::rescale(&found.shape, from, to);
-                let (sx, sy) = (to.width / from.width, to.height / from.height);
-                map_baseline(&mut found.attributes, |[x, y]| [x * sx, y * sy]);
             }
             self.boxes.push(found);
         }

@@ -67,7 +67,7 @@ impl Mapping {
     }
 
     /// Maps a point. EXIF orientation describes how the stored image becomes the shown one; this is the inverse.
-    pub fn point(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+    fn point(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         let [x, y] = [x * self.scale[0], y * self.scale[1]];
         let (width, height) = (self.file.width, self.file.height);
         match self.orientation {

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use super::box_to_pixels::{Mapping, clip, clip_polygon};
 use super::class_names::{ClassNames, ClassRules, NamedClass};
-use crate::contracts::{
-    BBox, Frame, Localization, Localizations, LocalizedImage, Polygon, map_baseline,
-};
+use crate::contracts::{BBox, Frame, Localization, Localizations, LocalizedImage, Polygon};
 use crate::formats::{Dataset, DatasetBox, DatasetImage};
 use crate::pixels::Header;
 use crate::summary::Reject;

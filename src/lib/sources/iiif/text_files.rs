@@ -92,11 +92,11 @@ impl Reader<'_> {
         };
         for (link, kind) in followed(resource, canvas.is_some()) {
             memo.declared = kind.map(|kind| kind.word().to_owned());
-            self.lead_to_text(link, &memo, manifest, canvas);
+            self.lead_to_transcription(link, &memo, manifest, canvas);
         }
     }
 
-    fn lead_to_text(
+    fn lead_to_transcription(
         &mut self,
         link: &Value,
         memo: &TextMemo,
@@ -130,7 +130,13 @@ impl Reader<'_> {
 /// The links of a resource that are worth following, each with the format that it declares.
 fn followed(resource: &Value, is_canvas: bool) -> Vec<(&Value, Option<TextKind>)> {
     let mut followed = Vec::new();
-    for member in ["seeAlso", "rendering", "annotations", "otherContent"] {
+    for member in [
+        "seeAlso",
+        "rendering",
+        "annotations",
+        "otherContent",
+        "hasAnnotations",
+    ] {
         // Records about an object are XML too: then only canvases are worth a try, and not by what shows them to people.
         let is_tried = match member {
             "seeAlso" => is_canvas,

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::page::{Item, TextPage};
 use super::place::Fit;
-use crate::contracts::{Annotation, BASELINE, BBox, Body, Number, Region};
-use crate::selectors;
+use crate::contracts::{Annotation, BBox, Body, Number, Region};
+use crate::selectors::svg;
 
 /// The annotations of a page. Their ids are those of the items behind that of the file.
 pub fn annotations(page: &TextPage, fit: &Fit, file: &str) -> Vec<Annotation> {
@@ -31,20 +31,24 @@ fn annotation(item: &Item, fit: &Fit, file: &str) -> Annotation {
         motivation: vec!["supplementing".into()],
         bodies: [class].into_iter().chain(text).collect(),
         regions: vec![region(item, fit)],
-        attributes: attributes(item, fit, file)
+        attributes: attributes(item, file)
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
     }
 }
 
+/// Box, outline and baseline. A line beside a box or an outline is the baseline of what is in it.
 fn region(item: &Item, fit: &Fit) -> Region {
     let scaled = |[x, y]: [f64; 2]| [rounded(x * fit.sx), rounded(y * fit.sy)];
-    let svg = item.polygon.as_ref().map(|polygon| polygon.map(scaled));
+    let polygon = item.polygon.as_ref().map(|polygon| polygon.map(scaled));
+    let line: Vec<[f64; 2]> = item.baseline.iter().copied().map(scaled).collect();
+    let is_drawn = polygon.is_some() || !line.is_empty();
+    let bbox = item.bbox.filter(|_| polygon.is_none());
     Region {
         frame: fit.space,
-        fragment: svg.is_none().then(|| fragment(&item.bbox, fit)),
-        svg: svg.as_ref().map(selectors::svg::print),
+        fragment: bbox.map(|bbox| fragment(&bbox, fit)),
+        svg: is_drawn.then(|| svg::print_with_line(polygon.as_ref(), &line)),
         point: None,
     }
 }
@@ -62,7 +66,7 @@ fn rounded(v: f64) -> f64 {
     (v * 1000.0).round() / 1000.0
 }
 
-fn attributes(item: &Item, fit: &Fit, file: &str) -> Vec<(&'static str, Value)> {
+fn attributes(item: &Item, file: &str) -> Vec<(&'static str, Value)> {
     let mut attributes: Vec<(&str, Value)> = Vec::new();
     for (name, value) in &item.attributes {
         attributes.push((name, value.clone()));
@@ -78,11 +82,6 @@ fn attributes(item: &Item, fit: &Fit, file: &str) -> Vec<(&'static str, Value)> 
     }
     if let Some(language) = item.language.as_ref().filter(|_| item.text.is_some()) {
         attributes.push(("language", language.as_str().into()));
-    }
-    if !item.baseline.is_empty() {
-        let scaled = |[x, y]: &[f64; 2]| [x * fit.sx, y * fit.sy].map(|v| Number(rounded(v)));
-        let points: Vec<[Number; 2]> = item.baseline.iter().map(scaled).collect();
-        attributes.push((BASELINE, json!(points)));
     }
     attributes
 }

@@ -264,29 +264,27 @@ fn item(draft: Draft, order: usize, parent: Option<String>) -> Result<Item, Item
     })
 }
 
-/// Box and outline of an item. An outline that encloses nothing does not matter where there is a box.
-fn place(draft: &Draft) -> Result<(BBox, Option<Polygon>), (&'static str, String)> {
+/// Box and outline of an item. An outline that encloses nothing does not matter where there is a box, and neither matters
+/// where there is a baseline.
+type Place = (Option<BBox>, Option<Polygon>);
+
+fn place(draft: &Draft) -> Result<Place, (&'static str, String)> {
     if let Some((field, problem)) = &draft.problem {
         return Err((field, problem.clone()));
     }
     let stated = draft.bbox.clone();
     let stated = stated.map(|numbers| numbers.and_then(BBox::try_from));
-    if !draft.outline.is_empty() {
-        let polygon = Polygon::try_from(draft.outline.clone());
-        let around = BBox::around(draft.outline.iter().copied());
-        match (polygon, around, &stated) {
-            (Ok(polygon), Ok(bbox), _) => return Ok((bbox, Some(polygon))),
-            (_, _, Some(Ok(_))) => {}
-            (Err(problem), _, _) | (_, Err(problem), _) => return Err(("outline", problem)),
-        }
-    }
-    match stated {
-        Some(Ok(bbox)) => Ok((bbox, None)),
-        Some(Err(problem)) => Err(("position", problem)),
-        None if !draft.baseline.is_empty() => Err((
-            "position",
-            "a baseline without outline has no extent".into(),
-        )),
-        None => Err(("position", "position is missing".into())),
+    let drawn = (!draft.outline.is_empty()).then(|| {
+        let polygon = Polygon::try_from(draft.outline.clone())?;
+        let bbox = BBox::around(draft.outline.iter().copied())?;
+        Ok::<_, String>((bbox, polygon))
+    });
+    match (drawn, stated) {
+        (Some(Ok((bbox, polygon))), _) => Ok((Some(bbox), Some(polygon))),
+        (_, Some(Ok(bbox))) => Ok((Some(bbox), None)),
+        _ if draft.baseline.len() > 1 => Ok((None, None)),
+        (Some(Err(problem)), _) => Err(("outline", problem)),
+        (None, Some(Err(problem))) => Err(("position", problem)),
+        (None, None) => Err(("position", "position is missing".into())),
     }
 }

@@ -89,8 +89,8 @@ pub struct Item {
     pub granularity: Granularity,
     /// Its class: the type that the file states, else what it is.
     pub class: String,
-    /// Its bounding box.
-    pub bbox: BBox,
+    /// Its bounding box; none if only its baseline is known.
+    pub bbox: Option<BBox>,
     /// Its outline, where the file has one.
     pub polygon: Option<Polygon>,
     /// The line that its letters stand on, from its start to its end; empty where the file has none.

@@ -76,8 +76,12 @@ fn without_size(page: &TextPage, known: &[(Space, Frame)]) -> Result<Fit, String
             "size of the page is missing: its unit of length cannot be converted to pixels".into(),
         );
     }
-    let (right, bottom) = page.items.iter().fold((0.0_f64, 0.0_f64), |(x, y), item| {
-        (x.max(item.bbox.right()), y.max(item.bbox.bottom()))
+    let corners = page.items.iter().flat_map(|item| {
+        let corner = item.bbox.map(|bbox| [bbox.right(), bbox.bottom()]);
+        corner.into_iter().chain(item.baseline.iter().copied())
+    });
+    let (right, bottom) = corners.fold((0.0_f64, 0.0_f64), |(right, bottom), [x, y]| {
+        (right.max(x), bottom.max(y))
     });
     let holds = |frame: &Frame| {
         right <= frame.width * (1.0 + SAME_SHAPE) && bottom <= frame.height * (1.0 + SAME_SHAPE)
