@@ -8,8 +8,8 @@ use super::extracted::{ExtractRules, Extracted};
 use super::observation::{self, FoundBox, KnownAnnotations, Reading};
 use crate::contracts::canvas::id_on_image;
 use crate::contracts::{
-    Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Observation, Provenance,
-    map_baseline,
+    Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Number, Observation,
+    Provenance,
 };
 use crate::summary::Reject;
 
@@ -304,6 +304,11 @@ impl BoxIds {
     fn localization(&mut self, image: &str, found: FoundBox) -> Localization {
         let id = self.unique(image, &found);
         let mut attributes = found.attributes;
+        if let Some(baseline) = &found.shape.baseline {
+            let points = baseline.iter().map(|point| point.map(Number));
+            let points: Vec<[Number; 2]> = points.collect();
+            attributes.insert("baseline".into(), serde_json::json!(points));
+        }
         if id != found.annotation {
             attributes.insert("annotation".into(), found.annotation.into());
         }

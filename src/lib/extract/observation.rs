@@ -9,9 +9,7 @@ use super::canvas_to_image::{self, Fitted, Spaces};
 use super::concept;
 use super::extracted::{ExtractRules, Extracted};
 use super::options::Outside;
-use crate::contracts::{
-    Annotation, BASELINE, BBox, Frame, Number, Observation, Polygon, Region, Space, map_baseline,
-};
+use crate::contracts::{Annotation, BBox, Frame, Observation, Polygon, Region, Space};
 use crate::selectors::{self, Doubt, Selection, Shape, fragment};
 use crate::summary::Reject;
 
@@ -268,32 +266,9 @@ impl Reader<'_> {
             region: i + 1,
             concept: concept.to_owned(),
             shape: fitted.shape,
-            attributes: self.attributes(region.frame, &shape, attributes),
+            attributes: attributes.clone(),
         });
         Ok(())
-    }
-
-    /// The attributes of a box, their coordinates in the frame of the boxes. A line that is drawn beside the box is its
-    /// baseline.
-    fn attributes(
-        &self,
-        space: Space,
-        shape: &Shape,
-        attributes: &BTreeMap<String, Value>,
-    ) -> BTreeMap<String, Value> {
-        let mut attributes = attributes.clone();
-        if let Some(line) = &shape.baseline {
-            let points = line.iter().map(|point| point.map(Number));
-            let points: Vec<[Number; 2]> = points.collect();
-            attributes.insert(BASELINE.into(), serde_json::json!(points));
-        }
-        let is_mapped = !(self.reading.in_pixels && space == Space::Image);
-        if let (true, Some(frame)) = (is_mapped, self.reading.frame)
-            && let Ok(mapping) = self.spaces.mapping(space, frame)
-        {
-            map_baseline(&mut attributes, mapping);
-        }
-        attributes
     }
 
     /// Notes that a part may be wrong; the part, and the member of the region that it was read from.

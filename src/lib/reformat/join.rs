@@ -207,8 +207,9 @@ impl Joining<'_> {
                 self.joined.kept += 1;
                 self.notes.clipped += u64::from(clipped);
                 let mut attributes = localization.attributes;
-                if let Some(mapping) = mapping {
-                    map_baseline(&mut attributes, |point| mapping.point(point));
+                let mapped = mapping.zip(attributes.get("baseline"));
+                if let Some(line) = mapped.and_then(|(mapping, line)| mapping.line(line)) {
+                    attributes.insert("baseline".into(), line);
                 }
                 let labelled = DatasetBox {
                     number: 0,

@@ -73,10 +73,14 @@ impl<'a> Reader<'a> {
         if kind(resource) == "range" {
             names.push("supplementary");
         }
-        // Transcriptions may be named here too: they are followed beside those of `seeAlso`.
-        let pages = members_of(resource, &names).into_iter();
-        for page in pages.filter(|page| !text_links::is_text(page)) {
-            self.page_or_annotation(page, on);
+        // Transcriptions of manifests, canvases and images are followed with what else is known of these.
+        let is_text = |page: &Value| {
+            !matches!(kind(resource).as_str(), "range" | "collection") && text_links::is_text(page)
+        };
+        for page in members_of(resource, &names) {
+            if !is_text(page) {
+                self.page_or_annotation(page, on);
+            }
         }
     }
 
