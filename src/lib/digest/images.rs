@@ -8,7 +8,7 @@ use super::spool::{Spool, Stored};
 use super::worklist::{Contents, ImageKey, manifest_key};
 use crate::contracts::{Annotation, Observation};
 use crate::error::Error;
-use crate::sources::{ImageName, Placed};
+use crate::sources::{ImageName, Placed, Source, TextResource};
 use crate::summary::Reject;
 
 /// Images and their annotations, put aside.
@@ -29,7 +29,7 @@ impl Images {
     ///
     /// # Errors
     /// What was put aside cannot be read.
-    pub fn join(stored: Contents) -> Result<(Self, Vec<Reject>), Error> {
+    pub fn join(stored: Contents, source: &dyn Source) -> Result<(Self, Vec<Reject>), Error> {
         let mut images = Images {
             spool: stored.spool,
             lists: Vec::new(),
@@ -38,7 +38,7 @@ impl Images {
             folded: 0,
         };
         images.find_repeated(stored.observations, &stored.manifests)?;
-        let rejects = images.annotate(stored.annotations, &stored.names)?;
+        let rejects = images.annotate(source, stored.annotations, &stored.names, &stored.texts)?;
         Ok((images, rejects))
     }
 
@@ -89,8 +89,10 @@ impl Images {
 
     fn annotate(
         &mut self,
+        source: &dyn Source,
         annotations: Vec<(Stored, Option<String>)>,
         names: &[Stored],
+        texts: &HashMap<String, Stored>,
     ) -> Result<Vec<Reject>, Error> {
         if annotations.is_empty() {
             return Ok(Vec::new());
@@ -112,19 +114,69 @@ impl Images {
             names.iter().for_each(|name| joiner.add_name(name));
         }
         let mut pages = Pages::default();
+        let mut open = Vec::new();
         for (stored, manifest) in annotations {
             for mut placed in self.spool.get::<Placed>(stored)? {
                 placed.manifest = placed.manifest.or_else(|| manifest.clone());
-                if let Some(joined) = joiner.place(placed) {
-                    self.put(pages.add(joined))?;
-                }
+                self.fill(source, &mut placed, texts, &mut joiner.rejects)?;
+                open.extend(joiner.place(placed));
+                self.put_joined(&mut joiner, &mut pages)?;
             }
         }
+        // One may be about another that came later; those that remain are about what holds them.
+        let open = self.place_all(&mut joiner, &mut pages, open, Joiner::place)?;
+        let open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_around)?;
+        open.into_iter().for_each(|placed| joiner.reject(placed));
         self.put(Some(pages))?;
         for image in joiner.described {
             self.lists.push(self.spool.put(&[image])?);
         }
         Ok(joiner.rejects)
+    }
+
+    /// Places annotations, again and again, since one may be about another that comes later. Returns those that remain.
+    fn place_all(
+        &mut self,
+        joiner: &mut Joiner,
+        pages: &mut Pages,
+        mut open: Vec<Placed>,
+        place: impl Fn(&mut Joiner, Placed) -> Option<Placed>,
+    ) -> Result<Vec<Placed>, Error> {
+        loop {
+            let before = open.len();
+            open = open.into_iter().filter_map(|p| place(joiner, p)).collect();
+            self.put_joined(joiner, pages)?;
+            if open.is_empty() || open.len() == before {
+                return Ok(open);
+            }
+        }
+    }
+
+    /// Puts texts that were fetched in the place of their URLs.
+    fn fill(
+        &mut self,
+        source: &dyn Source,
+        placed: &mut Placed,
+        texts: &HashMap<String, Stored>,
+        rejects: &mut Vec<Reject>,
+    ) -> Result<(), Error> {
+        let bodies = placed.annotation.bodies.iter();
+        let named = bodies.filter_map(|body| texts.get_key_value(location(&body.value)));
+        let named: Vec<(&String, &Stored)> = named.collect();
+        let mut found = HashMap::new();
+        for (url, stored) in named {
+            let text = self.spool.get::<TextResource>(*stored)?.pop();
+            found.insert(url.clone(), text.unwrap_or_default());
+        }
+        if !found.is_empty() {
+            rejects.extend(source.fill_texts(placed, &found));
+        }
+        Ok(())
+    }
+
+    fn put_joined(&mut self, joiner: &mut Joiner, pages: &mut Pages) -> Result<(), Error> {
+        let mut joined = std::mem::take(&mut joiner.joined).into_iter();
+        joined.try_for_each(|joined| self.put(pages.add(joined)))
     }
 
     fn put(&mut self, page: Option<Pages>) -> Result<(), Error> {
@@ -138,6 +190,11 @@ impl Images {
         }
         Ok(())
     }
+}
+
+/// A URL without the part that it names.
+fn location(url: &str) -> &str {
+    url.split('#').next().unwrap_or(url)
 }
 
 /// Annotations of the same images that follow one another: they are put aside together.

@@ -2,42 +2,76 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
 use crate::contracts::{Annotation, Observation, Region, Space};
 use crate::iiif::QuotedRequest;
 use crate::selectors;
-use crate::sources::{ImageName, Placed};
+use crate::sources::{Hung, ImageName, Placed};
 use crate::summary::Reject;
 
-/// The names of images that annotations are about, and which annotation is on which image. Images are numbered in the order
-/// in which they are added.
+/// Puts annotations on images. Of the names of images only those are held that an annotation may mean, so that memory does
+/// not grow with the number of images. Therefore everything is given in this order: what is expected, images, names,
+/// annotations, and those of them again that remain.
 #[derive(Default)]
 pub struct Joiner {
     /// Annotations without an image.
     pub rejects: Vec<Reject>,
     /// Images that only an annotation describes; they come after all others.
     pub described: Vec<Observation>,
+    /// Annotations that were placed, to be taken away after each call.
+    pub joined: Vec<Joined>,
     images_added: usize,
-    /// Hashes of names and ids: two with one hash cost some memory and nothing else.
-    wanted: HashSet<u64>,
-    wanted_ids: HashSet<u64>,
+    expected: Expected,
     ids: HashMap<String, Vec<usize>>,
-    manifests: HashMap<usize, Option<Arc<str>>>,
+    /// What is known of the images that have a name here.
+    origins: HashMap<usize, Origin>,
     canvases: NameIndex,
     images: NameIndex,
     paintings: NameIndex,
+    /// Other ids of canvases, in what paints them.
+    aliases: NameIndex,
+    /// Annotations that other annotations are about and that were placed: on which images, and on which parts of them.
+    placed: HashMap<String, Vec<PlacedOn>>,
 }
 
-/// An annotation on its images: by their numbers.
+/// An annotation on its images: by their numbers, in the order in which images were added.
 #[derive(Debug, PartialEq)]
 pub struct Joined {
     /// Numbers of the images.
     pub images: Vec<usize>,
     /// The annotation, with its regions in the right space.
     pub annotation: Annotation,
+}
+
+/// Hashes of what annotations mean: two names with one hash cost some memory and nothing else.
+#[derive(Default)]
+struct Expected {
+    /// Normalized names of images and canvases.
+    names: HashSet<u64>,
+    /// Ids of images.
+    ids: HashSet<u64>,
+    /// Ids of annotations, and targets that are not the id of the annotation itself.
+    annotations: HashSet<u64>,
+    targets: HashSet<u64>,
+    /// Other ids of canvases: the canvas, and whether it is that of several.
+    canvases: HashMap<u64, (u64, bool)>,
+}
+
+/// Hashes of where an image is from.
+#[derive(Clone, Copy)]
+struct Origin {
+    manifest: Option<u64>,
+    canvas: Option<u64>,
+    id: u64,
+}
+
+/// The images that an annotation is about, and the parts of them.
+#[derive(Clone)]
+struct PlacedOn {
+    images: Vec<usize>,
+    regions: Vec<Region>,
 }
 
 /// Names → indices of observations, by exact name and by normalized name.
@@ -66,18 +100,49 @@ impl NameIndex {
 }
 
 impl Joiner {
-    /// Takes note of what an annotation is about. All of them come first: no other name of an image is held in memory.
+    /// Takes note of what an annotation is about. All of them come first.
     pub fn expect(&mut self, placed: &Placed) {
-        self.wanted.insert(hash(&normal(&placed.target)));
-        if let Some(asked) = QuotedRequest::parse(&placed.target) {
-            self.wanted.insert(hash(&normal(asked.base)));
+        let Placed {
+            target,
+            hung,
+            annotation,
+            ..
+        } = placed;
+        let mut expect = |name: &str| self.expected.names.insert(hash(&normal(name)));
+        expect(target);
+        expect(service_of(target));
+        if let Some(asked) = QuotedRequest::parse(target) {
+            expect(asked.base);
+        }
+        if let [
+            Region {
+                fragment: Some(fragment),
+                ..
+            },
+        ] = annotation.regions.as_slice()
+        {
+            expect(&format!("{target}#{fragment}"));
+        }
+        if let Some(canvas) = &hung.canvas {
+            expect(canvas);
+        }
+        self.expected.ids.extend(hung.image.as_deref().map(hash));
+        self.expected.annotations.insert(hash(&annotation.id));
+        if *target != annotation.id {
+            self.expected.targets.insert(hash(target));
         }
     }
 
     /// Takes note of the image that another name stands for. All of them come second.
     pub fn expect_name(&mut self, name: &ImageName) {
-        if self.is_wanted(&name.name) {
-            self.wanted_ids.insert(hash(&name.observation));
+        if !self.is_expected(&name.name) {
+            return;
+        }
+        self.expected.ids.insert(hash(&name.observation));
+        if let Some(canvas) = name.canvas.as_deref().map(hash) {
+            let known = self.expected.canvases.entry(hash(&name.name));
+            let (first, has_several) = known.or_insert((canvas, false));
+            *has_several |= *first != canvas;
         }
     }
 
@@ -85,86 +150,153 @@ impl Joiner {
     pub fn add(&mut self, observation: &Observation) {
         let number = self.images_added;
         self.images_added += 1;
-        if self.wanted_ids.contains(&hash(&observation.id)) {
+        let mut is_named = false;
+        if self.expected.ids.contains(&hash(&observation.id)) {
             let ids = self.ids.entry(observation.id.clone()).or_default();
             ids.push(number);
-            self.set_manifest(number, observation);
+            is_named = true;
         }
         let canvas = observation.source.canvas.as_ref();
-        if let Some(canvas) = canvas.filter(|canvas| self.is_wanted(canvas)) {
+        if let Some(canvas) = canvas.filter(|canvas| self.is_expected(canvas)) {
             self.canvases.add(canvas, number);
-            self.set_manifest(number, observation);
+            is_named = true;
         }
         let service = observation.image.service.as_ref().map(|s| &s.id);
         // A URL that requests a part or a size from the service is parsed later, when an annotation names it.
         let url = observation.image.url.as_ref();
         let url = url.filter(|url| service.is_none() || QuotedRequest::parse(url).is_none());
         for name in service.into_iter().chain(url) {
-            if self.is_wanted(name) {
+            if self.is_expected(name) {
                 self.images.add(name, number);
-                self.set_manifest(number, observation);
+                is_named = true;
             }
+        }
+        if is_named {
+            let origin = Origin {
+                manifest: observation.source.manifest.as_deref().map(hash),
+                canvas: observation.source.canvas.as_deref().map(hash),
+                id: hash(&observation.id),
+            };
+            self.origins.insert(number, origin);
         }
     }
 
-    /// Adds another name of an image. All of them come fourth.
+    /// Adds another name of an image. All of them come fourth. An id that several canvases are painted by is that of none
+    /// of them.
     pub fn add_name(&mut self, name: &ImageName) {
-        if !self.is_wanted(&name.name) {
+        if !self.is_expected(&name.name) {
             return;
         }
+        let canvases = self.expected.canvases.get(&hash(&name.name));
+        let has_several = canvases.is_some_and(|(_, has_several)| *has_several);
+        let index = match &name.canvas {
+            None => &mut self.paintings,
+            Some(_) if has_several => return,
+            Some(_) => &mut self.aliases,
+        };
         for number in self.ids.get(&name.observation).into_iter().flatten() {
-            self.paintings.add(&name.name, *number);
+            index.add(&name.name, *number);
         }
     }
 
-    /// Puts an annotation on its images. If the target is an image that no document holds, it becomes an observation; if
-    /// the target is unknown, the annotation is rejected.
-    pub fn place(&mut self, placed: Placed) -> Option<Joined> {
-        let Placed {
-            document,
-            manifest,
-            target,
-            image,
-            mut annotation,
-        } = placed;
-        let found = match self.whole_target(&target, &mut annotation) {
+    /// Whether an annotation may mean an image or canvas by this name.
+    fn is_expected(&self, name: &str) -> bool {
+        self.expected.names.contains(&hash(&normal(name)))
+    }
+
+    /// Places an annotation on its images, or rejects it; returns it if its target is not known (yet).
+    pub fn place(&mut self, mut placed: Placed) -> Option<Placed> {
+        let annotation = &mut placed.annotation;
+        let found = match self.whole_target(&placed.target, annotation) {
             Some(numbers) => Ok(Some((numbers, Space::Canvas))),
-            None => self.find(&target, &mut annotation),
+            None => self.find(&placed.target, annotation),
         };
-        let problem = match (found, image) {
-            (Ok(Some((numbers, frame))), _) => {
-                for region in &mut annotation.regions {
+        match found {
+            Ok(Some((numbers, frame))) => {
+                for region in &mut placed.annotation.regions {
                     region.frame = frame;
                 }
-                let images = self.nearest(&numbers, manifest.as_deref());
-                return Some(Joined { images, annotation });
+                let numbers = self.nearest(&numbers, &placed);
+                self.put(&numbers, placed.annotation);
+                None
             }
-            (Ok(None), Some(mut observation)) => {
-                observation.annotations.push(annotation);
-                self.add(&observation);
-                self.described.push(*observation);
-                return None;
+            Ok(None) => self.place_elsewhere(placed),
+            Err(problem) => {
+                let id = placed.annotation.id;
+                let reject = Reject::new(placed.document, id, "target", problem);
+                self.rejects.push(reject);
+                None
             }
-            (Ok(None), None) => {
-                format!("target is not an image or canvas of the documents: {target}")
+        }
+    }
+
+    /// Places an annotation whose target is neither an image nor a canvas of the documents.
+    fn place_elsewhere(&mut self, mut placed: Placed) -> Option<Placed> {
+        if placed.target != placed.annotation.id
+            && let Some(about) = self.placed.get(&placed.target).cloned()
+        {
+            for on in about {
+                let mut annotation = placed.annotation.clone();
+                // The part of a text or of a box cannot be known: it is about all that the other one is about.
+                annotation.regions = on.regions;
+                let attributes = &mut annotation.attributes;
+                attributes.insert("about".into(), placed.target.clone().into());
+                self.put(&on.images, annotation);
             }
-            (Err(problem), _) => problem,
-        };
-        let reject = Reject::new(document, annotation.id, "target", problem);
+            return None;
+        }
+        if let Some(observation) = placed.image.take() {
+            let number = self.images_added;
+            self.add(&observation);
+            self.described.push(*observation);
+            self.put(&[number], placed.annotation);
+            return None;
+        }
+        Some(placed)
+    }
+
+    /// Places an annotation, else on what holds it.
+    pub fn place_around(&mut self, placed: Placed) -> Option<Placed> {
+        let placed = self.place(placed)?;
+        let Hung { canvas, image } = &placed.hung;
+        let around = image
+            .as_ref()
+            .and_then(|image| self.ids.get(image))
+            .or_else(|| self.canvases.exact.get(canvas.as_ref()?));
+        match around.cloned() {
+            Some(numbers) => {
+                let numbers = self.nearest(&numbers, &placed);
+                self.put(&numbers, placed.annotation);
+                None
+            }
+            None => Some(placed),
+        }
+    }
+
+    /// Rejects an annotation that could not be placed.
+    pub fn reject(&mut self, placed: Placed) {
+        let problem = format!(
+            "target is not an image, canvas or annotation of the documents: {}",
+            placed.target
+        );
+        let reject = Reject::new(placed.document, placed.annotation.id, "target", problem);
         self.rejects.push(reject);
-        None
     }
 
-    /// Whether an annotation may be about an image of this name.
-    fn is_wanted(&self, name: &str) -> bool {
-        !self.wanted.is_empty() && self.wanted.contains(&hash(&normal(name)))
-    }
-
-    fn set_manifest(&mut self, number: usize, observation: &Observation) {
-        let manifest = observation.source.manifest.as_deref();
-        self.manifests
-            .entry(number)
-            .or_insert_with(|| manifest.map(Arc::from));
+    /// Puts an annotation on images.
+    fn put(&mut self, numbers: &[usize], annotation: Annotation) {
+        let id = hash(&annotation.id);
+        if self.expected.targets.contains(&id) && self.expected.annotations.contains(&id) {
+            let known = self.placed.entry(annotation.id.clone()).or_default();
+            known.push(PlacedOn {
+                images: numbers.to_vec(),
+                regions: annotation.regions.clone(),
+            });
+        }
+        self.joined.push(Joined {
+            images: numbers.to_vec(),
+            annotation,
+        });
     }
 
     /// A canvas whose own id ends like a media fragment: then the fragment belongs to the id and is not a region.
@@ -189,8 +321,11 @@ impl Joiner {
         if let Some(numbers) = self.canvases.find(target) {
             return found(numbers, Space::Canvas);
         }
-        if let Some(numbers) = self.images.find(target) {
+        if let Some(numbers) = self.images.find(service_of(target)) {
             return found(numbers, Space::Image);
+        }
+        if let Some(numbers) = self.aliases.find(target) {
+            return found(numbers, Space::Canvas);
         }
         if let Some(numbers) = self.paintings.find(target) {
             return match annotation.regions.iter().all(is_whole) {
@@ -214,19 +349,34 @@ impl Joiner {
         }
     }
 
-    /// Of these observations those in the manifest that led to the annotation; if there are none, all.
-    fn nearest(&self, numbers: &[usize], manifest: Option<&str>) -> Vec<usize> {
-        let is_near = |n: &&usize| {
-            let own = self.manifests.get(n).and_then(Option::as_deref);
-            manifest.is_some() && own == manifest
+    /// Of these observations those in the manifest that led to the annotation, and of those the image that holds it; if
+    /// there are none, all.
+    fn nearest(&self, numbers: &[usize], placed: &Placed) -> Vec<usize> {
+        let closer = |numbers: Vec<usize>, is_near: &dyn Fn(&Origin) -> bool| {
+            let near = numbers.iter().copied();
+            let near = near.filter(|n| self.origins.get(n).is_some_and(is_near));
+            let near: Vec<usize> = near.collect();
+            if near.is_empty() { numbers } else { near }
         };
-        let near: Vec<usize> = numbers.iter().filter(is_near).copied().collect();
-        if near.is_empty() {
-            numbers.to_vec()
-        } else {
-            near
+        let numbers = match placed.manifest.as_deref().map(hash) {
+            Some(manifest) => closer(numbers.to_vec(), &|o| o.manifest == Some(manifest)),
+            None => numbers.to_vec(),
+        };
+        let numbers = match placed.hung.canvas.as_deref().map(hash) {
+            Some(canvas) => closer(numbers, &|o| o.canvas == Some(canvas)),
+            None => numbers,
+        };
+        match placed.hung.image.as_deref().map(hash) {
+            Some(image) => closer(numbers, &|o| o.id == image),
+            None => numbers,
         }
     }
+}
+
+/// A target without the end that makes an id of an image service the URL of its description.
+fn service_of(target: &str) -> &str {
+    let service = target.trim_end_matches('/').strip_suffix("/info.json");
+    service.unwrap_or(target)
 }
 
 fn hash(text: &str) -> u64 {
@@ -318,10 +468,14 @@ mod tests {
         names.iter().for_each(|name| joiner.expect_name(name));
         observations.iter().for_each(|image| joiner.add(image));
         names.iter().for_each(|name| joiner.add_name(name));
-        let joined: Vec<Joined> = placed.into_iter().filter_map(|p| joiner.place(p)).collect();
+        for placed in placed {
+            if let Some(placed) = joiner.place(placed) {
+                joiner.reject(placed);
+            }
+        }
         observations.append(&mut joiner.described);
         let mut folded = 0;
-        for joined in joined {
+        for joined in joiner.joined {
             for number in joined.images {
                 let annotations = vec![joined.annotation.clone()];
                 folded += attach(&mut observations[number], annotations);
@@ -369,6 +523,7 @@ mod tests {
         Placed {
             document: "d".into(),
             manifest: manifest.map(Into::into),
+            hung: Hung::default(),
             target: target.into(),
             image: None,
             annotation,
@@ -451,6 +606,7 @@ mod tests {
         let names = [ImageName {
             name: "https://a/painting".into(),
             observation: image.id.clone(),
+            canvas: None,
         }];
         let place = |target: &str, fragment: Option<&str>| {
             let about = vec![about(target, fragment, None)];

@@ -80,7 +80,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.counts.extend(counts);
     summary.counts.insert("documents".into(), harvest.documents);
     summary.rejects = harvest.rejects;
-    let (mut images, unjoined) = Images::join(harvest.contents)?;
+    let (mut images, unjoined) = Images::join(harvest.contents, &*source)?;
     summary.rejects.extend(unjoined);
     let asked = reviews::images(&corrections);
     let selected = select::select(&mut images, &filter, options.limit, &asked)?;

@@ -62,6 +62,7 @@ struct Spooled {
     observations: Vec<Stored>,
     annotations: Vec<Stored>,
     names: Vec<Stored>,
+    texts: Vec<(String, Stored)>,
     rejects: Vec<Reject>,
     counts: Vec<(&'static str, u64)>,
     notes: Vec<String>,
@@ -107,6 +108,8 @@ pub struct Contents {
     pub annotations: Vec<(Stored, Option<String>)>,
     /// Other names of images.
     pub names: Vec<Stored>,
+    /// Texts of annotations in documents of their own, by URL.
+    pub texts: HashMap<String, Stored>,
 }
 
 impl<'a> Worklist<'a> {
@@ -237,7 +240,12 @@ impl<'a> Worklist<'a> {
             let is_known = self.manifests.contains_key(&manifest);
             self.manifests.insert(manifest, is_known);
         }
+        let mut texts = Vec::with_capacity(found.texts.len());
+        for (url, text) in found.texts {
+            texts.push((url, self.spool.put(&[text])?));
+        }
         Ok(Spooled {
+            texts,
             observations: self.spool.put_all(&found.observations)?,
             annotations: self.spool.put_all(&found.annotations)?,
             names: self.spool.put_all(&found.names)?,
@@ -422,6 +430,7 @@ fn merge(
         observations: Vec::new(),
         annotations: Vec::new(),
         names: Vec::new(),
+        texts: HashMap::new(),
     };
     let (mut rejects, mut notes, mut taxa) = (Vec::new(), Vec::new(), Vec::new());
     let mut counts = BTreeMap::new();
@@ -433,6 +442,7 @@ fn merge(
         contents.annotations.extend(annotations);
         contents.observations.push(part.observations);
         contents.names.extend(part.names);
+        contents.texts.extend(part.texts);
         for (kind, n) in part.counts {
             *counts.entry(kind).or_default() += n;
         }

@@ -10,7 +10,7 @@ use super::options::M3Options;
 use crate::contracts::{
     Annotation, ImageRef, Labels, Metadata, Observation, Provenance, Region, Space,
 };
-use crate::sources::{About, Found, Placed, is_url};
+use crate::sources::{About, Found, Hung, Placed, is_url};
 use crate::summary::Reject;
 use crate::values::{id, list, side, text, uuid};
 
@@ -159,6 +159,7 @@ impl<'a> ObservationRow<'a> {
         Placed {
             document: document.to_owned(),
             manifest: self.video(),
+            hung: Hung::default(),
             target: self.moment(),
             image: None,
             annotation: Annotation {
