@@ -275,6 +275,19 @@ fn a_quote_that_is_not_closed_costs_its_row_and_no_other() {
         "{rejects}"
     );
     assert_eq!(work.json("report.json")["rows"], 4);
+    // As GBIF writes multimedia.txt: nothing is ever quoted.
+    let title = |n: usize| match n {
+        3 => "\"Type specimen",
+        7 => "leaf 5\" wide",
+        8 => "leaf 5\"",
+        _ => "leaf",
+    };
+    let rows = (0..10).map(|n| format!("{n}\thttps://a/{n}.jpg\t{}\n", title(n)));
+    let text = format!("gbifID\tidentifier\ttitle\n{}", rows.collect::<String>());
+    work.write("multimedia.txt", text);
+    digest(&work, "multimedia.txt", &["--url-column", "identifier"]).exits(0);
+    let titles: Vec<&str> = (0..10).map(title).collect();
+    assert_eq!(texts(&work, "/metadata/title/0"), titles);
 }
 
 #[test]

@@ -252,7 +252,10 @@ fn packed_and_foreign_tables() {
     if cfg!(feature = "parquet") {
         sound.push(include_bytes!("../digest/pictures.parquet").to_vec());
     }
-    let make = move |random: &mut Random| mutation::bytes(random.choose(&sound), random);
+    let make = move |random: &mut Random| {
+        let sound: &Vec<u8> = random.choose(&sound);
+        mutation::bytes(sound, random)
+    };
     mutation::check(3000, make, takes).is_mixed();
 }
 

@@ -32,7 +32,7 @@ impl Images {
     ///
     /// # Errors
     /// What was put aside cannot be read.
-    pub fn join(stored: Contents) -> Result<(Self, Vec<Reject>), Error> {
+    pub fn join(stored: Contents, source: &dyn Source) -> Result<(Self, Vec<Reject>), Error> {
         let mut images = Images {
             spool: stored.spool,
             lists: Vec::new(),
@@ -127,6 +127,7 @@ impl Images {
 
     fn annotate(
         &mut self,
+        source: &dyn Source,
         annotations: Vec<(Stored, Option<String>)>,
         names: &[Stored],
         texts: &HashMap<String, Stored>,
@@ -151,6 +152,7 @@ impl Images {
             names.iter().for_each(|name| joiner.add_name(name));
         }
         let mut pages = Pages::default();
+        let mut open = Vec::new();
         for (stored, manifest) in annotations {
             for mut placed in self.spool.get::<Placed>(stored)? {
                 placed.manifest = placed.manifest.or_else(|| manifest.clone());
@@ -197,6 +199,11 @@ impl Images {
         }
         Ok(())
     }
+}
+
+/// A URL without the part that it names.
+fn location(url: &str) -> &str {
+    url.split('#').next().unwrap_or(url)
 }
 
 /// Annotations of the same images that follow one another: they are put aside together.

@@ -12,14 +12,17 @@ use crate::selectors;
 use crate::sources::{Hung, ImageName, Placed};
 use crate::summary::Reject;
 
-/// The names of images that annotations are about, and which annotation is on which image. Images are numbered in the order
-/// in which they are added.
+/// Puts annotations on images. Of the names of images only those are held that an annotation may mean, so that memory does
+/// not grow with the number of images. Therefore everything is given in this order: what is expected, images, names,
+/// annotations, and those of them again that remain.
 #[derive(Default)]
 pub struct Joiner {
     /// Annotations without an image.
     pub rejects: Vec<Reject>,
     /// Images that only an annotation describes; they come after all others.
     pub described: Vec<Observation>,
+    /// Annotations that were placed, to be taken away after each call.
+    pub joined: Vec<Joined>,
     images_added: usize,
     /// Hashes of names and ids: two with one hash cost some memory and nothing else.
     wanted: HashSet<u64>,
@@ -48,20 +51,42 @@ struct Origin {
     id: u64,
 }
 
-/// The images that an annotation is about, and the parts of them.
-#[derive(Clone)]
-struct PlacedOn {
-    images: Vec<usize>,
-    regions: Vec<Region>,
-}
-
-/// An annotation on its images: by their numbers.
+/// An annotation on its images: by their numbers, in the order in which images were added.
 #[derive(Debug, PartialEq)]
 pub struct Joined {
     /// Numbers of the images.
     pub images: Vec<usize>,
     /// The annotation, with its regions in the right space.
     pub annotation: Annotation,
+}
+
+/// Hashes of what annotations mean: two names with one hash cost some memory and nothing else.
+#[derive(Default)]
+struct Expected {
+    /// Normalized names of images and canvases.
+    names: HashSet<u64>,
+    /// Ids of images.
+    ids: HashSet<u64>,
+    /// Ids of annotations, and targets that are not the id of the annotation itself.
+    annotations: HashSet<u64>,
+    targets: HashSet<u64>,
+    /// Other ids of canvases: the canvas, and whether it is that of several.
+    canvases: HashMap<u64, (u64, bool)>,
+}
+
+/// Hashes of where an image is from.
+#[derive(Clone, Copy)]
+struct Origin {
+    manifest: Option<u64>,
+    canvas: Option<u64>,
+    id: u64,
+}
+
+/// The images that an annotation is about, and the parts of them.
+#[derive(Clone)]
+struct PlacedOn {
+    images: Vec<usize>,
+    regions: Vec<Region>,
 }
 
 /// Names → indices of observations, by exact name and by normalized name.
@@ -90,7 +115,7 @@ impl NameIndex {
 }
 
 impl Joiner {
-    /// Takes note of what an annotation is about. All of them come first: no other name of an image is held in memory.
+    /// Takes note of what an annotation is about. All of them come first.
     pub fn expect(&mut self, placed: &Placed) {
         self.wanted.insert(hash(&normal(&placed.target)));
         self.wanted
@@ -121,13 +146,14 @@ impl Joiner {
     pub fn add(&mut self, observation: &Observation) {
         let number = self.images_added;
         self.images_added += 1;
-        if self.wanted_ids.contains(&hash(&observation.id)) {
+        let mut is_named = false;
+        if self.expected.ids.contains(&hash(&observation.id)) {
             let ids = self.ids.entry(observation.id.clone()).or_default();
             ids.push(number);
             self.set_origin(number, observation);
         }
         let canvas = observation.source.canvas.as_ref();
-        if let Some(canvas) = canvas.filter(|canvas| self.is_wanted(canvas)) {
+        if let Some(canvas) = canvas.filter(|canvas| self.is_expected(canvas)) {
             self.canvases.add(canvas, number);
             self.set_origin(number, observation);
         }
@@ -136,16 +162,24 @@ impl Joiner {
         let url = observation.image.url.as_ref();
         let url = url.filter(|url| service.is_none() || QuotedRequest::parse(url).is_none());
         for name in service.into_iter().chain(url) {
-            if self.is_wanted(name) {
+            if self.is_expected(name) {
                 self.images.add(name, number);
                 self.set_origin(number, observation);
             }
+        }
+        if is_named {
+            let origin = Origin {
+                manifest: observation.source.manifest.as_deref().map(hash),
+                canvas: observation.source.canvas.as_deref().map(hash),
+                id: hash(&observation.id),
+            };
+            self.origins.insert(number, origin);
         }
     }
 
     /// Adds another name of an image. All of them come fourth.
     pub fn add_name(&mut self, name: &ImageName) {
-        if !self.is_wanted(&name.name) {
+        if !self.is_expected(&name.name) {
             return;
         }
         let names = match &name.canvas {
@@ -459,7 +493,7 @@ mod tests {
         joined.extend(joiner.settle());
         observations.append(&mut joiner.described);
         let mut folded = 0;
-        for joined in joined {
+        for joined in joiner.joined {
             for number in joined.images {
                 let annotations = vec![joined.annotation.clone()];
                 folded += attach(&mut observations[number], annotations);

@@ -81,7 +81,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.counts.extend(counts);
     summary.counts.insert("documents".into(), harvest.documents);
     summary.rejects = harvest.rejects;
-    let (mut images, unjoined) = Images::join(harvest.contents)?;
+    let (mut images, unjoined) = Images::join(harvest.contents, &*source)?;
     summary.rejects.extend(unjoined);
     text_files::add(&options.text, options.limit.is_some(), &mut images, summary)?;
     let asked = reviews::images(&corrections);

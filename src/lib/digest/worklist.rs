@@ -64,6 +64,7 @@ struct Spooled {
     observations: Vec<Stored>,
     annotations: Vec<Stored>,
     names: Vec<Stored>,
+    texts: Vec<(String, Stored)>,
     rejects: Vec<Reject>,
     counts: Vec<(&'static str, u64)>,
     notes: Vec<String>,
@@ -249,6 +250,7 @@ impl<'a> Worklist<'a> {
             texts.push((url, self.spool.put(&[text])?));
         }
         Ok(Spooled {
+            texts,
             observations: self.spool.put_all(&found.observations)?,
             annotations: self.spool.put_all(&found.annotations)?,
             names: self.spool.put_all(&found.names)?,

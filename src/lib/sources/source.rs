@@ -1,6 +1,6 @@
 //! What a source is, what it is given and what it returns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,15 @@ pub trait Source: Sync {
     }
     /// Whether `finish` does anything: then all that was found is held in memory for it, else it is put aside on the disk.
     fn finishes(&self) -> bool;
+    /// Puts texts that came in documents of their own, by URL, into an annotation that names them. Returns what cannot be
+    /// used.
+    fn fill_texts(
+        &self,
+        _placed: &mut Placed,
+        _texts: &HashMap<String, TextResource>,
+    ) -> Vec<Reject> {
+        Vec::new()
+    }
     /// Processes everything once more when all documents are read, for sources where only all documents together show
     /// which images there are.
     fn finish(&self, found: Found) -> Found {

@@ -19,6 +19,8 @@ mod text_links;
 mod texts;
 mod values;
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::source::{ANNOTATIONS, Answer, DocumentRequest, Found, Source, TEXT};

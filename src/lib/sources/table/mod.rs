@@ -11,6 +11,7 @@ mod lines;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod records;
 mod rows;
 mod separated;
 mod text;

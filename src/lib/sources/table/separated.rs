@@ -1,13 +1,11 @@
 //! CSV and its relatives: cells separated by a character, quoted where they hold it (RFC 4180), as Excel writes them in all
 //! countries.
-//!
-//! A quote that is not closed would make the rest of the table one cell. Where each record ends is found first, therefore; a
-//! record with such a quote is one line, which is rejected, and the next line begins a record of its own.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::options::{Decimal, TableOptions};
+use super::records::Records;
 use super::rows::{Row, RowProblem, Rows};
 use crate::sources::is_url;
 
@@ -29,22 +27,22 @@ pub fn read(name: &str, text: &[u8], options: &TableOptions) -> Result<Rows, Str
         .or(told)
         .unwrap_or_else(|| delimiter(name, text));
     let mut records = Records::new(text, delimiter);
-    let header = records.next().map(|record| record.outcome);
-    let header = match header {
-        Some(Ok(bytes)) => bytes,
-        Some(Err(problem)) => return Err(format!("header cannot be read: {problem}")),
+    let header = match records.next() {
+        Some(record) => match record.unclosed {
+            None => record.bytes,
+            Some(line) => {
+                return Err(format!(
+                    "header cannot be read: line {line} has a quote that is not closed"
+                ));
+            }
+        },
         None => return Err("table cannot be read: its header is missing".into()),
     };
     let columns = columns(&text[header], delimiter)?;
+    records.columns = columns.len();
     let mut rows = Rows::default();
-    let runs = Runs {
-        records,
-        text,
-        delimiter,
-    };
-    for (number, row) in (1..).zip(runs.rows(&columns)) {
-        rows.rows.push((number, row));
-    }
+    let read = read_rows(text, records, delimiter, &columns);
+    rows.rows = (1..).zip(read).collect();
     rows.columns = columns;
     let default = match delimiter {
         b';' => Decimal::Comma,
@@ -121,141 +119,52 @@ fn outside_quotes(line: &[u8], delimiter: u8) -> usize {
     outside.count()
 }
 
-/// Where each record begins and ends. Empty lines are no records.
-struct Records<'a> {
-    text: &'a [u8],
-    at: usize,
+/// The rows below the header. Records between those with an unclosed quote are read in one go.
+fn read_rows(
+    text: &[u8],
+    records: Records,
     delimiter: u8,
-}
-
-struct Record {
-    /// Its bytes, or why it cannot be read.
-    outcome: Result<Range<usize>, String>,
-}
-
-enum State {
-    /// At the start of a cell.
-    Start,
-    /// In a cell that does not begin with a quote, or after a closing quote.
-    Plain,
-    /// Within quotes.
-    Quoted,
-    /// After a quote within quotes: it closes the cell, or it stands for a quote.
-    Quote,
-}
-
-impl<'a> Records<'a> {
-    fn new(text: &'a [u8], delimiter: u8) -> Self {
-        Records {
-            text,
-            at: 0,
-            delimiter,
-        }
-    }
-
-    /// The end of the record that begins here; none if it has a quote that is not closed, or is closed on another line by a
-    /// quote within a cell.
-    fn end(&self, start: usize) -> Option<usize> {
-        let (mut state, mut has_lines) = (State::Start, false);
-        for (at, byte) in self.text.iter().enumerate().skip(start) {
-            let is_end = matches!(byte, b'\n' | b'\r');
-            state = match state {
-                State::Quoted if *byte == b'"' => State::Quote,
-                State::Quoted => {
-                    has_lines |= is_end;
-                    State::Quoted
-                }
-                State::Quote if *byte == b'"' => State::Quoted,
-                _ if is_end => return Some(at),
-                _ if *byte == self.delimiter => {
-                    has_lines = false;
-                    State::Start
-                }
-                State::Start if *byte == b'"' => State::Quoted,
-                State::Quote if has_lines && *byte != b' ' => return None,
-                State::Quote | State::Start | State::Plain => State::Plain,
-            };
-        }
-        match state {
-            State::Quoted => None,
-            _ => Some(self.text.len()),
-        }
-    }
-
-    fn line_end(&self, start: usize) -> usize {
-        let line = self.text[start..].iter();
-        let end = line.clone().position(|b| b"\r\n".contains(b));
-        end.map_or(self.text.len(), |n| start + n)
-    }
-
-    fn line_number(&self, at: usize) -> usize {
-        let before = &self.text[..at];
-        let ends = memchr::memchr_iter(b'\n', before).count();
-        let only_returns = || memchr::memchr_iter(b'\r', before).count();
-        1 + if ends == 0 { only_returns() } else { ends }
-    }
-}
-
-impl Iterator for Records<'_> {
-    type Item = Record;
-
-    fn next(&mut self) -> Option<Record> {
-        let rest = &self.text[self.at..];
-        self.at += rest.iter().position(|b| !b"\r\n".contains(b))?;
-        let start = self.at;
-        let outcome = match self.end(start) {
-            Some(end) => {
-                self.at = end;
-                Ok(start..end)
-            }
-            None => {
-                self.at = self.line_end(start);
-                let line: String = String::from_utf8_lossy(&self.text[start..self.at])
-                    .chars()
-                    .take(200)
-                    .collect();
-                Err(format!(
-                    "quote is not closed: line {}: {line}",
-                    self.line_number(start)
-                ))
-            }
+    columns: &[String],
+) -> Vec<Result<Row, RowProblem>> {
+    let mut rows = Vec::new();
+    let mut run: Option<Range<usize>> = None;
+    let read = |run: Option<Range<usize>>, rows: &mut Vec<_>| {
+        let bytes = run.map_or(&[][..], |run| &text[run]);
+        let mut reader = reader(bytes, delimiter);
+        rows.extend(reader.byte_records().map(|record| row(record, columns)));
+    };
+    for record in records {
+        let Some(line) = record.unclosed else {
+            let start = run.as_ref().map_or(record.bytes.start, |run| run.start);
+            run = Some(start..record.bytes.end);
+            continue;
         };
-        Some(Record { outcome })
+        read(run.take(), &mut rows);
+        rows.push(unclosed(&text[record.bytes], line, delimiter, columns));
     }
+    read(run, &mut rows);
+    rows
 }
 
-/// Records between those that cannot be read, which the CSV reader takes in one go.
-struct Runs<'a> {
-    records: Records<'a>,
-    text: &'a [u8],
+/// A line with a quote that is not closed. Many programs write tabs without ever quoting a cell: there it is a quote.
+fn unclosed(
+    line: &[u8],
+    number: usize,
     delimiter: u8,
-}
-
-impl<'a> Runs<'a> {
-    fn rows(self, columns: &[String]) -> Vec<Result<Row, RowProblem>> {
-        let (text, delimiter) = (self.text, self.delimiter);
-        let mut rows = Vec::new();
-        let mut run: Option<Range<usize>> = None;
-        let read = |run: Option<Range<usize>>, rows: &mut Vec<_>| {
-            let bytes = run.map_or(&[][..], |run| &text[run]);
-            let mut reader = reader(bytes, delimiter);
-            rows.extend(reader.byte_records().map(|record| row(record, columns)));
-        };
-        for record in self.records {
-            match record.outcome {
-                Ok(bytes) => {
-                    let start = run.as_ref().map_or(bytes.start, |run| run.start);
-                    run = Some(start..bytes.end);
-                }
-                Err(problem) => {
-                    read(run.take(), &mut rows);
-                    rows.push(Err(problem.into()));
-                }
-            }
-        }
-        read(run, &mut rows);
-        rows
+    columns: &[String],
+) -> Result<Row, RowProblem> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .has_headers(false)
+        .quoting(false)
+        .from_reader(line);
+    if let (b'\t', Some(record)) = (delimiter, reader.byte_records().next()) {
+        return row(record, columns);
     }
+    let line = String::from_utf8_lossy(line);
+    let start: String = line.chars().take(200).collect();
+    Err(format!("quote is not closed: line {number}: {start}").into())
 }
 
 fn row(record: Result<csv::ByteRecord, csv::Error>, columns: &[String]) -> Result<Row, RowProblem> {
@@ -356,7 +265,7 @@ fn with_point(cell: &str) -> Option<Cow<'_, str>> {
 mod tests {
     use super::*;
 
-    fn read_rows(text: &str) -> Rows {
+    fn table(text: &str) -> Rows {
         read("t.csv", text.as_bytes(), &TableOptions::default()).unwrap()
     }
 
@@ -377,25 +286,17 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_not_closed_costs_one_line() {
-        let cases = [
-            ("a,b\n1,\"x\n2,y\n3,z\n", vec![1], 3),
-            ("a,b\n1,\"x\n2,\"y\"\n3,z\n", vec![1], 3),
-            ("a,b\r\n1,x\r\n2,y\r\n3,\"z", vec![3], 3),
-            ("a,b\n1,\"x\ny\"\n2,\"z\n", vec![2], 2),
-            ("a,b\n1,\"x \"\"q\"\"\n y\"\n2,z\n", vec![], 2),
-            ("a,b\n1,\"x\" y\n2,5\" disk\n", vec![], 2),
-            ("a,b\r1,\"x\ry\"\r2,z\r", vec![], 2),
-        ];
-        for (text, bad, all) in cases {
-            let rows = read_rows(text).rows;
-            let failed = rows.iter().filter(|(_, row)| row.is_err());
-            assert_eq!(failed.map(|(n, _)| *n).collect::<Vec<_>>(), bad, "{text}");
-            assert_eq!(rows.len(), all, "{text}");
-        }
-        let rows = read_rows("a,b\n1,x\n2,\"y\n");
+    fn a_quote_that_is_not_closed_costs_one_line_and_with_tabs_nothing() {
+        let rows = table("a,b\n1,x\n2,\"y\n3,z\n");
         let problem = &rows.rows[1].1.as_ref().unwrap_err().problem;
         assert_eq!(problem, "quote is not closed: line 3: 2,\"y");
+        assert_eq!(rows.rows.len(), 3);
+        let rows = table("a\tb\n1\t\"x\n2\ty 5\"\n");
+        let cells = rows
+            .rows
+            .iter()
+            .map(|(_, row)| row.as_ref().unwrap()[1].1[0].as_str());
+        assert_eq!(cells.collect::<Vec<_>>(), ["\"x", "y 5\""]);
     }
 
     #[test]
@@ -416,7 +317,7 @@ mod tests {
         for (cell, wanted) in cases {
             assert_eq!(with_point(cell).as_deref(), wanted, "{cell}");
         }
-        let rows = read_rows("a;depth;pages\n1;1,5;1,2\n2;-200;3 to 4\n");
+        let rows = table("a;depth;pages\n1;1,5;1,2\n2;-200;3 to 4\n");
         let row = rows.rows[0].1.as_ref().unwrap();
         assert_eq!(row[1].1, ["1.5"]);
         assert_eq!(row[2].1, ["1,2"], "a column of texts stays as it is");
@@ -425,7 +326,7 @@ mod tests {
 
     #[test]
     fn excel_says_its_delimiter_in_a_line_above_the_header() {
-        let rows = read_rows("sep=|\r\na|b;c\r\n1|2\r\n");
+        let rows = table("sep=|\r\na|b;c\r\n1|2\r\n");
         assert_eq!(rows.columns, ["a", "b;c"]);
         assert_eq!(rows.rows.len(), 1);
     }
