@@ -8,8 +8,7 @@ use super::spool::{Spool, Stored};
 use super::worklist::{Contents, ImageKey, manifest_key};
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
-use crate::sources::text_resource::{self, TextResource};
-use crate::sources::{ImageName, Placed};
+use crate::sources::{ImageName, Placed, Source, TextResource};
 use crate::summary::Reject;
 
 /// Images and their annotations, put aside.
@@ -42,7 +41,7 @@ impl Images {
             folded: 0,
         };
         images.find_repeated(stored.observations, &stored.manifests)?;
-        let rejects = images.annotate(stored.annotations, &stored.names, &stored.texts)?;
+        let rejects = images.annotate(source, stored.annotations, &stored.names, &stored.texts)?;
         Ok((images, rejects))
     }
 
@@ -156,15 +155,15 @@ impl Images {
         for (stored, manifest) in annotations {
             for mut placed in self.spool.get::<Placed>(stored)? {
                 placed.manifest = placed.manifest.or_else(|| manifest.clone());
-                joiner.rejects.extend(self.fill(&mut placed, texts)?);
-                for joined in joiner.place(placed) {
-                    self.put(pages.add(joined))?;
-                }
+                self.fill(source, &mut placed, texts, &mut joiner.rejects)?;
+                open.extend(joiner.place(placed));
+                self.put_joined(&mut joiner, &mut pages)?;
             }
         }
-        for joined in joiner.settle() {
-            self.put(pages.add(joined))?;
-        }
+        // One may be about another that came later; those that remain are about what holds them.
+        let open = self.place_all(&mut joiner, &mut pages, open, Joiner::place)?;
+        let open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_around)?;
+        open.into_iter().for_each(|placed| joiner.reject(placed));
         self.put(Some(pages))?;
         for image in joiner.described {
             self.lists.push(self.spool.put(&[image])?);
@@ -172,20 +171,49 @@ impl Images {
         Ok(joiner.rejects)
     }
 
-    /// Puts the texts that an annotation names in their place.
+    /// Places annotations, again and again, since one may be about another that comes later. Returns those that remain.
+    fn place_all(
+        &mut self,
+        joiner: &mut Joiner,
+        pages: &mut Pages,
+        mut open: Vec<Placed>,
+        place: impl Fn(&mut Joiner, Placed) -> Option<Placed>,
+    ) -> Result<Vec<Placed>, Error> {
+        loop {
+            let before = open.len();
+            open = open.into_iter().filter_map(|p| place(joiner, p)).collect();
+            self.put_joined(joiner, pages)?;
+            if open.is_empty() || open.len() == before {
+                return Ok(open);
+            }
+        }
+    }
+
+    /// Puts texts that were fetched in the place of their URLs.
     fn fill(
         &mut self,
+        source: &dyn Source,
         placed: &mut Placed,
         texts: &HashMap<String, Stored>,
-    ) -> Result<Vec<Reject>, Error> {
-        let text_of = |url: &str| match texts.get(url) {
-            Some(stored) => Ok(self.spool.get::<TextResource>(*stored)?.pop()),
-            None => Ok(None),
-        };
-        let problems = text_resource::fill(&mut placed.annotation, text_of)?;
-        let reject =
-            |problem| Reject::new(&placed.document, &placed.annotation.id, "body", problem);
-        Ok(problems.into_iter().map(reject).collect())
+        rejects: &mut Vec<Reject>,
+    ) -> Result<(), Error> {
+        let bodies = placed.annotation.bodies.iter();
+        let named = bodies.filter_map(|body| texts.get_key_value(location(&body.value)));
+        let named: Vec<(&String, &Stored)> = named.collect();
+        let mut found = HashMap::new();
+        for (url, stored) in named {
+            let text = self.spool.get::<TextResource>(*stored)?.pop();
+            found.insert(url.clone(), text.unwrap_or_default());
+        }
+        if !found.is_empty() {
+            rejects.extend(source.fill_texts(placed, &found));
+        }
+        Ok(())
+    }
+
+    fn put_joined(&mut self, joiner: &mut Joiner, pages: &mut Pages) -> Result<(), Error> {
+        let mut joined = std::mem::take(&mut joiner.joined).into_iter();
+        joined.try_for_each(|joined| self.put(pages.add(joined)))
     }
 
     fn put(&mut self, page: Option<Pages>) -> Result<(), Error> {

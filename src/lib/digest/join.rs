@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
@@ -24,31 +23,17 @@ pub struct Joiner {
     /// Annotations that were placed, to be taken away after each call.
     pub joined: Vec<Joined>,
     images_added: usize,
-    /// Hashes of names and ids: two with one hash cost some memory and nothing else.
-    wanted: HashSet<u64>,
-    wanted_ids: HashSet<u64>,
-    /// Hashes of what annotations are about.
-    targets: HashSet<u64>,
+    expected: Expected,
     ids: HashMap<String, Vec<usize>>,
+    /// What is known of the images that have a name here.
     origins: HashMap<usize, Origin>,
     canvases: NameIndex,
     images: NameIndex,
     paintings: NameIndex,
     /// Other ids of canvases, in what paints them.
     aliases: NameIndex,
-    /// The canvases that are painted by such an id: one of several canvases is that of none of them.
-    painted_by: HashMap<String, HashSet<u64>>,
-    /// Annotations that others are about: on which images, and on which parts of them.
+    /// Annotations that other annotations are about and that were placed: on which images, and on which parts of them.
     placed: HashMap<String, Vec<PlacedOn>>,
-    /// Annotations whose target is not known yet: it may be an annotation that comes later.
-    open: Vec<Placed>,
-}
-
-/// Where an image comes from.
-struct Origin {
-    manifest: Option<Arc<str>>,
-    canvas: Option<u64>,
-    id: u64,
 }
 
 /// An annotation on its images: by their numbers, in the order in which images were added.
@@ -117,28 +102,47 @@ impl NameIndex {
 impl Joiner {
     /// Takes note of what an annotation is about. All of them come first.
     pub fn expect(&mut self, placed: &Placed) {
-        self.wanted.insert(hash(&normal(&placed.target)));
-        self.wanted
-            .insert(hash(&normal(service_of(&placed.target))));
-        let Hung { canvas, image } = &placed.hung;
-        self.wanted
-            .extend(canvas.as_ref().map(|canvas| hash(&normal(canvas))));
-        self.wanted_ids
-            .extend(image.as_ref().map(|image| hash(image)));
-        self.targets.insert(hash(&placed.target));
-        if let Some(asked) = QuotedRequest::parse(&placed.target) {
-            self.wanted.insert(hash(&normal(asked.base)));
+        let Placed {
+            target,
+            hung,
+            annotation,
+            ..
+        } = placed;
+        let mut expect = |name: &str| self.expected.names.insert(hash(&normal(name)));
+        expect(target);
+        expect(service_of(target));
+        if let Some(asked) = QuotedRequest::parse(target) {
+            expect(asked.base);
+        }
+        if let [
+            Region {
+                fragment: Some(fragment),
+                ..
+            },
+        ] = annotation.regions.as_slice()
+        {
+            expect(&format!("{target}#{fragment}"));
+        }
+        if let Some(canvas) = &hung.canvas {
+            expect(canvas);
+        }
+        self.expected.ids.extend(hung.image.as_deref().map(hash));
+        self.expected.annotations.insert(hash(&annotation.id));
+        if *target != annotation.id {
+            self.expected.targets.insert(hash(target));
         }
     }
 
     /// Takes note of the image that another name stands for. All of them come second.
     pub fn expect_name(&mut self, name: &ImageName) {
-        if self.is_wanted(&name.name) {
-            self.wanted_ids.insert(hash(&name.observation));
-            if let Some(canvas) = &name.canvas {
-                let canvases = self.painted_by.entry(name.name.clone()).or_default();
-                canvases.insert(hash(canvas));
-            }
+        if !self.is_expected(&name.name) {
+            return;
+        }
+        self.expected.ids.insert(hash(&name.observation));
+        if let Some(canvas) = name.canvas.as_deref().map(hash) {
+            let known = self.expected.canvases.entry(hash(&name.name));
+            let (first, has_several) = known.or_insert((canvas, false));
+            *has_several |= *first != canvas;
         }
     }
 
@@ -150,12 +154,12 @@ impl Joiner {
         if self.expected.ids.contains(&hash(&observation.id)) {
             let ids = self.ids.entry(observation.id.clone()).or_default();
             ids.push(number);
-            self.set_origin(number, observation);
+            is_named = true;
         }
         let canvas = observation.source.canvas.as_ref();
         if let Some(canvas) = canvas.filter(|canvas| self.is_expected(canvas)) {
             self.canvases.add(canvas, number);
-            self.set_origin(number, observation);
+            is_named = true;
         }
         let service = observation.image.service.as_ref().map(|s| &s.id);
         // A URL that requests a part or a size from the service is parsed later, when an annotation names it.
@@ -164,7 +168,7 @@ impl Joiner {
         for name in service.into_iter().chain(url) {
             if self.is_expected(name) {
                 self.images.add(name, number);
-                self.set_origin(number, observation);
+                is_named = true;
             }
         }
         if is_named {
@@ -177,64 +181,31 @@ impl Joiner {
         }
     }
 
-    /// Adds another name of an image. All of them come fourth.
+    /// Adds another name of an image. All of them come fourth. An id that several canvases are painted by is that of none
+    /// of them.
     pub fn add_name(&mut self, name: &ImageName) {
         if !self.is_expected(&name.name) {
             return;
         }
-        let names = match &name.canvas {
+        let canvases = self.expected.canvases.get(&hash(&name.name));
+        let has_several = canvases.is_some_and(|(_, has_several)| *has_several);
+        let index = match &name.canvas {
             None => &mut self.paintings,
-            Some(_) if self.painted_by[&name.name].len() > 1 => return,
+            Some(_) if has_several => return,
             Some(_) => &mut self.aliases,
         };
         for number in self.ids.get(&name.observation).into_iter().flatten() {
-            names.add(&name.name, *number);
+            index.add(&name.name, *number);
         }
     }
 
-    /// Puts an annotation on its images. If the target is an image that no document holds, it becomes an observation. If
-    /// the target is not known (yet), the annotation is kept for [`Joiner::settle`].
-    pub fn place(&mut self, placed: Placed) -> Vec<Joined> {
-        let (joined, open) = self.try_to_place(placed);
-        self.open.extend(open);
-        joined
+    /// Whether an annotation may mean an image or canvas by this name.
+    fn is_expected(&self, name: &str) -> bool {
+        self.expected.names.contains(&hash(&normal(name)))
     }
 
-    /// Puts the remaining annotations on what they are about: on other annotations, in whatever order they came, else on what
-    /// holds them. Those of which nothing is known are rejected.
-    pub fn settle(&mut self) -> Vec<Joined> {
-        let mut joined = Vec::new();
-        for may_be_around in [false, true] {
-            loop {
-                let open = std::mem::take(&mut self.open);
-                let before = open.len();
-                for placed in open {
-                    let (found, open) = self.try_to_place(placed);
-                    joined.extend(found);
-                    let open = match open {
-                        Some(open) if may_be_around => self.place_around(open, &mut joined),
-                        open => open,
-                    };
-                    self.open.extend(open);
-                }
-                if self.open.len() == before || self.open.is_empty() {
-                    break;
-                }
-            }
-        }
-        for placed in std::mem::take(&mut self.open) {
-            let problem = format!(
-                "target is not an image, canvas or annotation of the documents: {}",
-                placed.target
-            );
-            let reject = Reject::new(placed.document, placed.annotation.id, "target", problem);
-            self.rejects.push(reject);
-        }
-        joined
-    }
-
-    /// The annotation on its images, or the annotation if its target is not known.
-    fn try_to_place(&mut self, mut placed: Placed) -> (Vec<Joined>, Option<Placed>) {
+    /// Places an annotation on its images, or rejects it; returns it if its target is not known (yet).
+    pub fn place(&mut self, mut placed: Placed) -> Option<Placed> {
         let annotation = &mut placed.annotation;
         let found = match self.whole_target(&placed.target, annotation) {
             Some(numbers) => Ok(Some((numbers, Space::Canvas))),
@@ -245,79 +216,86 @@ impl Joiner {
                 for region in &mut placed.annotation.regions {
                     region.frame = frame;
                 }
-                let images = self.nearest(&numbers, &placed);
-                (vec![self.on(images, placed.annotation)], None)
+                let numbers = self.nearest(&numbers, &placed);
+                self.put(&numbers, placed.annotation);
+                None
             }
-            Ok(None) => self.place_on_annotation(placed),
+            Ok(None) => self.place_elsewhere(placed),
             Err(problem) => {
                 let id = placed.annotation.id;
                 let reject = Reject::new(placed.document, id, "target", problem);
                 self.rejects.push(reject);
-                (Vec::new(), None)
+                None
             }
         }
     }
 
-    /// An annotation about another one is about what that one is about. Else its target may be an image that no document
-    /// holds.
-    fn place_on_annotation(&mut self, mut placed: Placed) -> (Vec<Joined>, Option<Placed>) {
-        let about = self.placed.get(&placed.target).cloned();
-        if let Some(about) = about.filter(|_| placed.target != placed.annotation.id) {
-            let joined = about.into_iter().map(|on| {
+    /// Places an annotation whose target is neither an image nor a canvas of the documents.
+    fn place_elsewhere(&mut self, mut placed: Placed) -> Option<Placed> {
+        if placed.target != placed.annotation.id
+            && let Some(about) = self.placed.get(&placed.target).cloned()
+        {
+            for on in about {
                 let mut annotation = placed.annotation.clone();
-                // A part of a text or of a box cannot be known: it is about all that the other one is about.
+                // The part of a text or of a box cannot be known: it is about all that the other one is about.
                 annotation.regions = on.regions;
                 let attributes = &mut annotation.attributes;
                 attributes.insert("about".into(), placed.target.clone().into());
-                self.on(on.images, annotation)
-            });
-            return (joined.collect(), None);
+                self.put(&on.images, annotation);
+            }
+            return None;
         }
-        if let Some(mut observation) = placed.image.take() {
-            observation.annotations.push(placed.annotation);
+        if let Some(observation) = placed.image.take() {
+            let number = self.images_added;
             self.add(&observation);
             self.described.push(*observation);
-            return (Vec::new(), None);
+            self.put(&[number], placed.annotation);
+            return None;
         }
-        (Vec::new(), Some(placed))
+        Some(placed)
     }
 
-    /// Puts an annotation on what holds it.
-    fn place_around(&mut self, placed: Placed, joined: &mut Vec<Joined>) -> Option<Placed> {
+    /// Places an annotation, else on what holds it.
+    pub fn place_around(&mut self, placed: Placed) -> Option<Placed> {
+        let placed = self.place(placed)?;
         let Hung { canvas, image } = &placed.hung;
-        let of_image = image.as_ref().and_then(|image| self.ids.get(image));
-        let around = of_image.or_else(|| self.canvases.exact.get(canvas.as_ref()?));
-        let Some(numbers) = around.cloned() else {
-            return Some(placed);
-        };
-        let images = self.nearest(&numbers, &placed);
-        joined.push(self.on(images, placed.annotation));
-        None
+        let around = image
+            .as_ref()
+            .and_then(|image| self.ids.get(image))
+            .or_else(|| self.canvases.exact.get(canvas.as_ref()?));
+        match around.cloned() {
+            Some(numbers) => {
+                let numbers = self.nearest(&numbers, &placed);
+                self.put(&numbers, placed.annotation);
+                None
+            }
+            None => Some(placed),
+        }
     }
 
-    /// Takes note of where an annotation was put, if another is about it.
-    fn on(&mut self, images: Vec<usize>, annotation: Annotation) -> Joined {
-        if self.targets.contains(&hash(&annotation.id)) {
+    /// Rejects an annotation that could not be placed.
+    pub fn reject(&mut self, placed: Placed) {
+        let problem = format!(
+            "target is not an image, canvas or annotation of the documents: {}",
+            placed.target
+        );
+        let reject = Reject::new(placed.document, placed.annotation.id, "target", problem);
+        self.rejects.push(reject);
+    }
+
+    /// Puts an annotation on images.
+    fn put(&mut self, numbers: &[usize], annotation: Annotation) {
+        let id = hash(&annotation.id);
+        if self.expected.targets.contains(&id) && self.expected.annotations.contains(&id) {
             let known = self.placed.entry(annotation.id.clone()).or_default();
             known.push(PlacedOn {
-                images: images.clone(),
+                images: numbers.to_vec(),
                 regions: annotation.regions.clone(),
             });
         }
-        Joined { images, annotation }
-    }
-
-    /// Whether an annotation may be about an image of this name.
-    fn is_wanted(&self, name: &str) -> bool {
-        !self.wanted.is_empty() && self.wanted.contains(&hash(&normal(name)))
-    }
-
-    fn set_origin(&mut self, number: usize, observation: &Observation) {
-        let source = &observation.source;
-        self.origins.entry(number).or_insert_with(|| Origin {
-            manifest: source.manifest.as_deref().map(Arc::from),
-            canvas: source.canvas.as_ref().map(|canvas| hash(canvas)),
-            id: hash(&observation.id),
+        self.joined.push(Joined {
+            images: numbers.to_vec(),
+            annotation,
         });
     }
 
@@ -371,33 +349,34 @@ impl Joiner {
         }
     }
 
-    /// Of these observations those in the manifest that led to the annotation, of these those on the canvas that holds it,
-    /// of these the image that holds it; where there are none, all.
+    /// Of these observations those in the manifest that led to the annotation, and of those the image that holds it; if
+    /// there are none, all.
     fn nearest(&self, numbers: &[usize], placed: &Placed) -> Vec<usize> {
         let closer = |numbers: Vec<usize>, is_near: &dyn Fn(&Origin) -> bool| {
-            let of = |n: &usize| self.origins.get(n).is_some_and(is_near);
-            let near: Vec<usize> = numbers.iter().copied().filter(of).collect();
+            let near = numbers.iter().copied();
+            let near = near.filter(|n| self.origins.get(n).is_some_and(is_near));
+            let near: Vec<usize> = near.collect();
             if near.is_empty() { numbers } else { near }
         };
-        let Hung { canvas, image } = &placed.hung;
-        let mut numbers = numbers.to_vec();
-        if let Some(manifest) = placed.manifest.as_deref() {
-            numbers = closer(numbers, &|o| o.manifest.as_deref() == Some(manifest));
+        let numbers = match placed.manifest.as_deref().map(hash) {
+            Some(manifest) => closer(numbers.to_vec(), &|o| o.manifest == Some(manifest)),
+            None => numbers.to_vec(),
+        };
+        let numbers = match placed.hung.canvas.as_deref().map(hash) {
+            Some(canvas) => closer(numbers, &|o| o.canvas == Some(canvas)),
+            None => numbers,
+        };
+        match placed.hung.image.as_deref().map(hash) {
+            Some(image) => closer(numbers, &|o| o.id == image),
+            None => numbers,
         }
-        if let Some(canvas) = canvas.as_ref().map(|canvas| hash(canvas)) {
-            numbers = closer(numbers, &|o| o.canvas == Some(canvas));
-        }
-        if let Some(image) = image.as_ref().map(|image| hash(image)) {
-            numbers = closer(numbers, &|o| o.id == image);
-        }
-        numbers
     }
 }
 
-/// The service whose description a URL is.
-fn service_of(url: &str) -> &str {
-    let url = url.trim_end_matches('/');
-    url.strip_suffix("/info.json").unwrap_or(url)
+/// A target without the end that makes an id of an image service the URL of its description.
+fn service_of(target: &str) -> &str {
+    let service = target.trim_end_matches('/').strip_suffix("/info.json");
+    service.unwrap_or(target)
 }
 
 fn hash(text: &str) -> u64 {
@@ -489,8 +468,11 @@ mod tests {
         names.iter().for_each(|name| joiner.expect_name(name));
         observations.iter().for_each(|image| joiner.add(image));
         names.iter().for_each(|name| joiner.add_name(name));
-        let mut joined: Vec<Joined> = placed.into_iter().flat_map(|p| joiner.place(p)).collect();
-        joined.extend(joiner.settle());
+        for placed in placed {
+            if let Some(placed) = joiner.place(placed) {
+                joiner.reject(placed);
+            }
+        }
         observations.append(&mut joiner.described);
         let mut folded = 0;
         for joined in joiner.joined {

@@ -69,7 +69,6 @@ struct Spooled {
     counts: Vec<(&'static str, u64)>,
     notes: Vec<String>,
     taxa: Vec<TreeNode>,
-    texts: Vec<(String, Stored)>,
 }
 
 /// How far documents are read without a gap, and how many images are wanted so far.
@@ -111,7 +110,7 @@ pub struct Contents {
     pub annotations: Vec<(Stored, Option<String>)>,
     /// Other names of images.
     pub names: Vec<Stored>,
-    /// Texts that annotations name, by URL.
+    /// Texts of annotations in documents of their own, by URL.
     pub texts: HashMap<String, Stored>,
 }
 
@@ -258,7 +257,6 @@ impl<'a> Worklist<'a> {
             counts: found.counts.into_iter().collect(),
             notes: found.notes,
             taxa: found.taxa,
-            texts,
         })
     }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::text_resource::TextResource;
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
 use crate::summary::Reject;
@@ -152,8 +151,19 @@ pub struct Found {
     pub expected: Vec<Count>,
     /// Nodes of a tree of concepts.
     pub taxa: Vec<TreeNode>,
-    /// Texts of annotations in documents of their own, by URL; which other documents name.
+    /// Texts of annotations in documents of their own, by URL; for `fill_texts`.
     pub texts: Vec<(String, TextResource)>,
+}
+
+/// A text in a document of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextResource {
+    /// The text.
+    pub text: String,
+    /// Its media type, if it is known.
+    pub format: Option<String>,
+    /// Its language, as the source writes it.
+    pub language: Option<String>,
 }
 
 /// How many records of a name a service reports, and which were found.

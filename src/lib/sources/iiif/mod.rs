@@ -23,7 +23,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::source::{ANNOTATIONS, Answer, DocumentRequest, Found, Source, TEXT};
+use super::source::{
+    ANNOTATIONS, Answer, DocumentRequest, Found, Placed, Source, TEXT, TextResource,
+};
 use super::text::{self, Granularity};
 use super::text_options::TextChoice;
 use crate::error::Error;
@@ -112,6 +114,14 @@ impl Source for Iiif {
 
     fn unite_notes(&self, notes: &mut Vec<String>) {
         text::unite_notes(notes);
+    }
+
+    fn fill_texts(
+        &self,
+        placed: &mut Placed,
+        texts: &HashMap<String, TextResource>,
+    ) -> Vec<Reject> {
+        texts::fill(placed, texts)
     }
 }
 

@@ -1,11 +1,16 @@
 //! Texts that annotations name instead of holding them: text resources of their own, and parts of them.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::annotation_pages::Hanging;
 use super::reader::Reader;
 use super::values::{id, kind, list, texts, types};
-use crate::sources::{ANNOTATIONS, Answer, DocumentRequest, Found, Referrer, TextResource, is_url};
+use crate::contracts::Body;
+use crate::sources::{
+    ANNOTATIONS, Answer, DocumentRequest, Found, Placed, Referrer, TextResource, is_url,
+};
 use crate::summary::Reject;
 
 /// The memo of requests for texts.
@@ -113,10 +118,96 @@ fn of_resource(value: &Value) -> Option<(String, Option<String>)> {
     Some((text, language.map(str::to_owned)))
 }
 
+/// Puts texts that were fetched in the place of their URLs. Returns the parts of texts that cannot be used.
+pub fn fill(placed: &mut Placed, texts: &HashMap<String, TextResource>) -> Vec<Reject> {
+    let mut rejects = Vec::new();
+    for body in &mut placed.annotation.bodies {
+        let url = body.value.clone();
+        let (location, part) = url.split_once('#').unwrap_or((&url, ""));
+        let Some(resource) = texts.get(location) else {
+            continue;
+        };
+        match part_of(&resource.text, part) {
+            Ok(text) => {
+                put(body, resource, text);
+                let attributes = &mut placed.annotation.attributes;
+                attributes.insert("text_source".into(), url.into());
+            }
+            Err(problem) => rejects.push(Reject::new(
+                &placed.document,
+                &placed.annotation.id,
+                "body",
+                format!("{problem}: {url}"),
+            )),
+        }
+    }
+    rejects
+}
+
+fn put(body: &mut Body, resource: &TextResource, text: String) {
+    body.value = text;
+    body.label = None;
+    body.format = resource.format.clone();
+    if body.language.is_none() {
+        body.language.clone_from(&resource.language);
+    }
+}
+
+/// The part of a text that a fragment selects (RFC 5147, section 2.1.1): `char=start,end` between characters, from 0. All of
+/// it without a fragment.
+fn part_of(text: &str, fragment: &str) -> Result<String, String> {
+    let Some(range) = fragment.strip_prefix("char=") else {
+        return match fragment.is_empty() {
+            true => Ok(text.trim().to_owned()),
+            false => Err("part of a text is not understood".into()),
+        };
+    };
+    // Checks of length follow after `;`.
+    let range = range.split(';').next().unwrap_or(range);
+    let (start, end) = range.split_once(',').unwrap_or((range, range));
+    let number = |text: &str, missing: usize| match text.trim() {
+        "" => Ok(missing),
+        digits => digits.parse::<usize>(),
+    };
+    let length = text.chars().count();
+    match (number(start, 0), number(end, length)) {
+        (Ok(start), Ok(end)) if start < end && end <= length => {
+            let part: String = text.chars().skip(start).take(end - start).collect();
+            Ok(part.trim().to_owned())
+        }
+        (Ok(_), Ok(_)) => Err(format!(
+            "part of a text of {length} characters does not exist"
+        )),
+        _ => Err("part of a text is not understood".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn parts_of_texts_are_counted_in_characters() {
+        let text = "\u{5d0}\u{5d1} in principio";
+        let cases = [
+            ("", Ok(text)),
+            ("char=0,2", Ok("\u{5d0}\u{5d1}")),
+            ("char=3,", Ok("in principio")),
+            ("char=,2", Ok("\u{5d0}\u{5d1}")),
+            ("char=3,5;length=14,UTF-8", Ok("in")),
+            (
+                "char=3,99",
+                Err("part of a text of 15 characters does not exist"),
+            ),
+            ("line=1", Err("part of a text is not understood")),
+            ("char=a,b", Err("part of a text is not understood")),
+        ];
+        for (fragment, wanted) in cases {
+            let wanted = wanted.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(part_of(text, fragment), wanted, "{fragment}");
+        }
+    }
 
     #[test]
     fn only_texts_are_followed_and_not_links() {
