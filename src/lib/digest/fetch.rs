@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::cache::{Cache, CachedDocument};
+use super::weight;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -80,11 +81,28 @@ impl Fetcher {
                 .map(|bytes| (location.to_owned(), bytes))
                 .map_err(failure),
         };
+        let had = had.and_then(|(url, bytes)| match self.is_too_heavy(&bytes) {
+            None => Ok((url, bytes)),
+            Some(problem) => Err(failure(problem)),
+        });
         Ok(had.map(|(url, bytes)| Answer {
             url,
             bytes,
             request,
         }))
+    }
+
+    /// Why a document is not read: it would take too much memory. Tables are read row by row.
+    fn is_too_heavy(&self, bytes: &[u8]) -> Option<String> {
+        let is_json = self.expects == "JSON";
+        let values = is_json.then(|| weight::values(bytes))?;
+        (values > weight::MOST).then(|| {
+            let most = weight::MOST;
+            format!(
+                "document is too large: {values} values in {} bytes, at most {most} are read",
+                bytes.len()
+            )
+        })
     }
 
     async fn fetch(
@@ -225,5 +243,11 @@ fn http_failure(trouble: &http::Error) -> FetchFailure {
             trouble.kind,
             Kind::Certificate | Kind::Info | Kind::Forbidden
         ),
+        may_be_size: match trouble.status {
+            // Busy, not asked for too much.
+            Some(429 | 503) => false,
+            Some(400 | 413 | 414 | 416 | 422) => true,
+            _ => matches!(trouble.kind, Kind::Server | Kind::Timeout | Kind::Truncated),
+        },
     }
 }

@@ -1,6 +1,6 @@
 //! Filters of images and boxes: `--label`, `--where`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
@@ -67,9 +67,23 @@ impl Filter {
                 .any(|regex| labels.iter().any(|l| regex.is_match(l)))
     }
 
+    /// Whether `--label` alone matches none of the images found.
+    pub fn blames_labels(&self, seen: &[Observation]) -> bool {
+        !self.labels.is_empty() && !seen.iter().any(|o| self.wants_label(o))
+    }
+
+    /// A condition that may be meant, where the key of one does not exist.
+    pub fn suggestion(&self, seen: &[Observation]) -> Option<String> {
+        let unknown = |c: &&Condition| !seen.iter().any(|o| c.has_key(o));
+        let condition = self.conditions.iter().find(unknown)?;
+        let key = condition.similar_key(seen)?;
+        let meant = condition.text.replacen(&condition.key, &key, 1);
+        Some(format!("did you mean --where '{meant}'?"))
+    }
+
     /// Why no image is left of those found: the filter that matches none even alone, else all filters together.
     pub fn blame(&self, seen: &[Observation]) -> String {
-        if !self.labels.is_empty() && !seen.iter().any(|o| self.wants_label(o)) {
+        if self.blames_labels(seen) {
             let given: Vec<String> = self
                 .labels
                 .iter()
@@ -103,6 +117,43 @@ impl Condition {
         }
         let mut boxes = observation.annotations.iter();
         boxes.any(|b| self.holds_for(&box_values(observation, b, self.box_key())))
+    }
+
+    /// Whether an image, or any of its boxes, has a value for its key.
+    fn has_key(&self, observation: &Observation) -> bool {
+        let mut boxes = observation.annotations.iter();
+        match self.is_about_boxes() {
+            false => !values(observation, &self.key).is_empty(),
+            true => boxes.any(|b| !box_values(observation, b, self.box_key()).is_empty()),
+        }
+    }
+
+    /// The known key that is most like its own: one that continues it or contains it, else one with few other letters.
+    fn similar_key(&self, seen: &[Observation]) -> Option<String> {
+        let wanted = self.key.to_lowercase();
+        let boxes = seen.iter().flat_map(|o| &o.annotations);
+        let known: BTreeSet<String> = match self.is_about_boxes() {
+            false => seen
+                .iter()
+                .flat_map(|o| o.metadata.keys().cloned())
+                .chain(NAMED.iter().map(|key| (*key).to_owned()))
+                .collect(),
+            true => boxes
+                .flat_map(|b| b.attributes.keys().cloned())
+                .chain(BOX_NAMED.iter().map(|key| (*key).to_owned()))
+                .map(|key| format!("{BOX}{key}"))
+                .collect(),
+        };
+        let distance = |key: &str| {
+            let key = key.to_lowercase();
+            let is_longer = key.contains(&wanted) && wanted.len() > 2;
+            let letters = strsim::osa_distance(&wanted, &key);
+            (is_longer || letters <= 2).then_some((!is_longer, letters))
+        };
+        let near = known
+            .into_iter()
+            .filter_map(|key| Some((distance(&key)?, key)));
+        near.min().map(|(_, key)| key)
     }
 
     fn is_about_boxes(&self) -> bool {

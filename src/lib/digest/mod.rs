@@ -6,6 +6,7 @@
 //! on the order in which answers arrive.
 
 mod cache;
+mod connection;
 mod crawl;
 mod fetch;
 pub mod filter;
@@ -15,6 +16,7 @@ mod options;
 mod reviews;
 mod select;
 mod taxonomy;
+mod weight;
 mod worklist;
 
 use std::path::{Path, PathBuf};
@@ -55,7 +57,8 @@ impl Stage for Options {
 }
 
 fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
-    let source = options.source()?;
+    let http = connection::http(options)?;
+    let source = connection::source(options, &http)?;
     refuse_overwriting(options)?;
     files::rehearse(&options.output())?;
     options
@@ -65,7 +68,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let filter = options.filter();
     // Before hours of harvesting, not after them.
     let (corrections, unusable) = corrections::read_files(&options.review)?;
-    let harvest = crawl::harvest(options, &*source, &filter)?;
+    let harvest = crawl::harvest(options, &http, &*source, &filter)?;
     summary.notes.extend(harvest.notes);
     let counts: Vec<(String, u64)> = harvest
         .counts
@@ -98,7 +101,9 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     if selected.kept.is_empty() {
         write_rejects(options.rejects.as_deref(), summary)?;
         let error = no_images::error(&filter, &selected.filtered, summary);
-        return Err(match source.hint(&summary.rejects) {
+        // Where images were found, their source is the right one, and the filter is to blame.
+        let of_source = source.hint(&summary.rejects);
+        return Err(match of_source.filter(|_| selected.filtered.is_empty()) {
             Some(hint) => error.hint(hint),
             None => error,
         });
@@ -162,10 +167,7 @@ fn publish(options: &Options, digest: &Digest, summary: &mut Summary) -> Result<
         true => "standard output".into(),
         false => output.display().to_string(),
     };
-    summary.done = format!(
-        "{} in {place}",
-        counted(summary.kept, "observation", "observations")
-    );
+    summary.done = format!("{} in {place}", counted(summary.kept, "image", "images"));
     if let (Some(file), false) = (rejects, summary.rejects.is_empty()) {
         summary.hint = Some(format!("{} lists what was left out", file.display()));
     }

@@ -8,22 +8,14 @@ use crate::summary::{Reject, Summary, counted};
 /// The error for a run that would write no images: names the likely reason and what helps.
 pub fn error(filter: &Filter, seen: &[Observation], summary: &Summary) -> Error {
     if !seen.is_empty() {
-        let labels = filter::frequent_labels(seen, 10);
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(label, n)| format!("{label} ({n})"))
-            .collect();
         let error = Error::new(format!(
             "no image is kept of {}: {}",
             counted(seen.len() as u64, "image found", "images found"),
             filter.blame(seen)
         ));
-        return match labels.is_empty() {
-            true => error.hint("no image has a label: select with --where"),
-            false => error.hint(format!(
-                "the most frequent labels are {}",
-                labels.join(", ")
-            )),
+        return match hint(filter, seen) {
+            Some(hint) => error.hint(hint),
+            None => error,
         };
     }
     let count = |kind: &str| summary.counts.get(kind).copied().unwrap_or(0);
@@ -49,6 +41,22 @@ pub fn error(filter: &Filter, seen: &[Observation], summary: &Summary) -> Error 
         Some(advice) => error.hint(advice),
         None => error,
     }
+}
+
+/// What to filter by instead: labels where `--label` failed, keys where `--where` did.
+fn hint(filter: &Filter, seen: &[Observation]) -> Option<String> {
+    if !filter.blames_labels(seen) {
+        return filter.suggestion(seen);
+    }
+    let labels = filter::frequent_labels(seen, 10);
+    let labels: Vec<String> = labels
+        .iter()
+        .map(|(label, n)| format!("{label} ({n})"))
+        .collect();
+    Some(match labels.is_empty() {
+        true => "no image has a label: select with --where".into(),
+        false => format!("the most frequent labels are {}", labels.join(", ")),
+    })
 }
 
 fn what_was_read(summary: &Summary) -> String {
