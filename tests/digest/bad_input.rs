@@ -98,7 +98,7 @@ fn bad_documents_among_good_ones_are_rejects() {
     ]);
     args.extend(urls.iter().map(String::as_str));
     work.run("digest", &args).exits(3).says(&[
-        "1 observation in digest.json",
+        "1 image in digest.json",
         "left out 1: not JSON",
         "digest.rejects.csv lists what was left out",
     ]);

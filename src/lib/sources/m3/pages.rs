@@ -110,22 +110,27 @@ impl M3 {
             .first()
             .map(|row| ObservationRow::flat(row).name());
         let is_repeated = first.is_some() && first == span.before;
-        let meant = page.rows.iter().filter(is_meant).map(ObservationRow::flat);
-        let meant: Vec<ObservationRow> = meant.filter(|_| !is_repeated).collect();
+        let meant = page.rows.iter().filter(is_meant);
+        let meant: Vec<ObservationRow> = match is_repeated {
+            true => Vec::new(),
+            false => meant.map(ObservationRow::flat).collect(),
+        };
+        let sound = meant.iter().filter(|row| row.problem().is_none());
+        let ids: Vec<String> = sound.map(ObservationRow::name).collect();
         found.expected.push(Count {
             name: name.to_owned(),
             counted: span.counted,
-            found: meant.iter().map(ObservationRow::name).collect(),
-            unread: 0,
+            unread: (meant.len() - ids.len()) as u64,
+            found: ids,
         });
         if is_repeated {
             return found;
         }
-        for row in meant {
-            if self.query.all {
-                self.ask_whole_moment(&row, url, &mut found);
+        for row in &meant {
+            if self.query.all && row.problem().is_none() {
+                self.ask_whole_moment(row, url, &mut found);
             }
-            self.row(&row, url, &mut found);
+            self.row(row, url, &mut found);
         }
         let read = page.rows.len() as u64;
         if let Some(rest) = span.rest(read, first, self.query.page_size()) {
