@@ -163,7 +163,7 @@ pub fn number(value: &Value) -> Option<f64> {
 
 /// A count, also where it is written as a text or with separators between thousands: `12`, `12.0`, `"1,234"`.
 pub fn count(value: &Value) -> Option<u64> {
-    let whole = |number: f64| (number >= 0.0 && number < 1e15).then_some(number as u64);
+    let whole = |number: f64| (0.0..1e15).contains(&number).then_some(number as u64);
     match value {
         Value::Number(number) => number.as_u64().or_else(|| number.as_f64().and_then(whole)),
         Value::String(text) => {

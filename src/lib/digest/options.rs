@@ -161,6 +161,8 @@ impl Options {
         };
         match named.or_else(default_file) {
             None => Ok(None),
+            // That of raziel.
+            Some(path) if sources::is_url(&path.display().to_string()) => Ok(None),
             Some(path) => Ok(Some((path.display().to_string(), files::read(&path)?))),
         }
     }

@@ -92,7 +92,8 @@ fn names_host(text: &str, service: Option<&Url>) -> bool {
         let is_country = end.len() == 2 && end.bytes().all(|b| b.is_ascii_lowercase());
         is_country || ENDS.contains(&end.as_str())
     });
-    let is_ip = name.parse::<std::net::Ipv4Addr>().is_ok();
+    let is_byte = |part: &str| part.parse::<u8>().is_ok();
+    let is_ip = name.split('.').count() == 4 && name.split('.').all(is_byte);
     // A folder named by a UUID and the like is no host.
     is_service
         || (is_port && !name.is_empty() && name.chars().all(is_name))

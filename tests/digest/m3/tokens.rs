@@ -155,6 +155,7 @@ fn raziel_is_the_only_url_that_is_needed() {
     netrc(&work, "127.0.0.1", "secret");
     run(&work, &login).exits(0);
     assert_eq!(account(&work), [2, 0, 0]);
+    run(&work, &["-c", &config, "--login", "raziel"]).exits(0);
     // Named in a file, and derived from the site.
     for key in [
         "raziel = \"HOME/config\"",

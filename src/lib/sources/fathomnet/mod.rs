@@ -153,7 +153,13 @@ impl Source for FathomNet {
             // Ranks are optional: boxes are kept without them.
             Task::Names(_) | Task::Parent(_) => Ok(Some(Found::default())),
             Task::Page { .. } if failure.is_of_service || failure.status == Some(404) => {
-                Err(cannot().hint(self.advice()))
+                Err(cannot().hint(match failure.status {
+                    Some(401 | 403) => format!(
+                        "give a key with --header 'X-API-Key: KEY'; {}",
+                        self.advice()
+                    ),
+                    _ => self.advice(),
+                }))
             }
             Task::Page { concept, span } if failure.may_be_size => {
                 Ok(Some(self.divided(&concept, &span, &failure.problem, url)))

@@ -83,7 +83,12 @@ pub type File = (String, Vec<u8>);
 /// The file cannot be parsed, or the value is not a URL; or `--login` is given, and raziel is not known.
 pub fn raziel(file: Option<&File>, options: &M3Options) -> Result<Option<ServiceUrl>, Error> {
     let settings = settings(file)?;
+    let as_config = options
+        .config
+        .as_ref()
+        .map(|path| path.display().to_string());
     let own = given("--raziel", &options.raziel)
+        .or_else(|| given("--config", &as_config.filter(|path| is_url(path))))
         .or_else(|| settings.own("raziel"))
         .or_else(|| settings.own("config"));
     let usual = || Some(settings.own("site")?.below("config"));
@@ -120,17 +125,27 @@ pub fn endpoints(bytes: &[u8], url: &str) -> Result<BTreeMap<&'static str, Strin
             "vampiresquid" | "vam" => "vam",
             _ => continue,
         };
+        let written = values::text(&row["url"]).filter(|written| !is_of_container(written, url));
         let proxied = || {
-            Some(format!(
-                "{}/v1",
-                values::text(&row["proxy_path"])?.trim_end_matches('/')
-            ))
+            let path = values::text(&row["proxy_path"])?;
+            Some(format!("{}/v1", path.trim_end_matches('/')))
         };
-        let written = values::text(&row["url"]).or_else(proxied);
-        let address = written.map(|written| absolute(&written, Some(url)));
+        let address = written.or_else(proxied);
+        let address = address.map(|written| absolute(&written, Some(url)));
         services.extend(address.map(|address| (key, address)));
     }
     Ok(services)
+}
+
+/// Whether a URL names a host that only other containers know: a bare name that is not raziel's own. raziel forwards what is
+/// requested of it below `proxyPath`.
+fn is_of_container(written: &str, raziel: &str) -> bool {
+    let host = |url: &str| Some(url::Url::parse(url).ok()?.host_str()?.to_owned());
+    let own = host(raziel);
+    host(written).is_some_and(|host| {
+        let is_bare = !host.contains('.') && !host.starts_with('[') && host != "localhost";
+        is_bare && Some(&host) != own.as_ref()
+    })
 }
 
 /// The URLs from the command line, the others from a file, then from what raziel names (see [`endpoints`]).
@@ -462,7 +477,7 @@ mod tests {
     #[test]
     fn raziel_names_what_is_not_set_otherwise() {
         let document = br#"[{"name": "annosaurus", "url": "http://m3.example/anno/v1", "proxyPath": "/anno"},
-            {"name": "vars-kb-server", "proxyPath": "/kb"}, {"name": "vampire-squid", "url": "/vam/v1"},
+            {"name": "vars-kb-server", "url": "http://kb:8080/v1", "proxyPath": "/kb"}, {"name": "vampire-squid", "url": "/vam/v1"},
             {"name": "panoptes", "url": "http://m3.example/panoptes"}]"#;
         let told = endpoints(document, "http://lab.example:8080/config").unwrap();
         let wanted = [

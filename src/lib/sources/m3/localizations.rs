@@ -32,7 +32,7 @@ pub struct ParsedLocalization {
     /// All other members.
     pub attributes: BTreeMap<String, Value>,
     /// How it was read, where that is not certain.
-    pub note: Option<&'static str>,
+    pub notes: Vec<String>,
 }
 
 /// What an association gives the position of; none for associations of another kind. `bounding box`,
@@ -81,9 +81,12 @@ pub fn read(
         };
         return Err(format!("{oddity}, {REPAIR}: {written}"));
     }
-    let mut note = None;
+    let mut notes: Vec<String> = oddities
+        .iter()
+        .map(|oddity| format!("{oddity}: read nevertheless"))
+        .collect();
     let regions = match kind {
-        LinkKind::Box => vec![bounding_box(&members, repair, &mut note)?],
+        LinkKind::Box => vec![bounding_box(&members, repair, &mut notes)?],
         LinkKind::Shape(shape) => self::shape(shape, &members)?,
     };
     let reference = reference(&members)?;
@@ -103,14 +106,14 @@ pub fn read(
         regions,
         reference,
         attributes,
-        note,
+        notes,
     })
 }
 
 fn bounding_box(
     members: &Map<String, Value>,
     repair: bool,
-    note: &mut Option<&'static str>,
+    notes: &mut Vec<String>,
 ) -> Result<Region, String> {
     let shares = shares(members);
     if let (Some(shares), false) = (shares, repair) {
@@ -142,7 +145,7 @@ fn bounding_box(
     let fragment = match shares {
         None => fragment(&bbox),
         Some(shares) => {
-            *note = Some("boxes with sides from 0 to 1 are read as shares of their image");
+            notes.push("boxes with sides from 0 to 1 are read as shares of their image".into());
             // Without the noise of the last binary digits.
             let [x, y, w, h] = shares.map(|share| (share * 1e11).round() / 1e9);
             format!("xywh=percent:{x},{y},{w},{h}")
@@ -300,7 +303,7 @@ mod tests {
             let found = repaired("bounding box", value).unwrap();
             (
                 found.regions[0].fragment.clone().unwrap(),
-                found.note.is_some(),
+                !found.notes.is_empty(),
             )
         };
         let share = |text: &str| (text.to_owned(), true);

@@ -73,7 +73,7 @@ impl Source for M3 {
         };
         let is_tree = matches!(task, Task::Entry(_) | Task::Branch | Task::Tree);
         if let Some(problem) = is_tree.then(|| taxonomy::too_large(&document)).flatten() {
-            return Ok(unreadable(&answer.request, "document", &problem));
+            return Ok(unreadable(&answer.request, "tree", &problem));
         }
         let mut found = Found::default();
         match task {
@@ -115,12 +115,16 @@ impl Source for M3 {
                     .observations
                     .extend(observations::picture(&document, &moment, video));
             }
-            Task::Video(video) => found
-                .manifests
-                .extend(pictures::about(&document).map(|about| About {
-                    manifest: video,
-                    ..about
-                })),
+            Task::Video(video) => {
+                let first = paging::page(&document).and_then(|page| page.rows.first());
+                match pictures::about(first.unwrap_or(&document)) {
+                    Some(about) => found.manifests.push(About {
+                        manifest: video,
+                        ..about
+                    }),
+                    None => found.notes.push(UNKNOWN_VIDEOS.into()),
+                }
+            }
         }
         Ok(found)
     }
@@ -171,9 +175,7 @@ impl Source for M3 {
                 let other_form = uuid.map(|uuid| self.ask_reference(uuid, &moment, video));
                 Ok(instead(other_form.into_iter().collect()))
             }
-            Task::Video(_) if is_missing => Ok(Some(note(
-                "some videos are not in vampire-squid: their images are grouped by folder".into(),
-            ))),
+            Task::Video(_) if is_missing => Ok(Some(note(UNKNOWN_VIDEOS.into()))),
             _ => Ok(None),
         }
     }
@@ -218,6 +220,9 @@ impl Source for M3 {
         })
     }
 }
+
+const UNKNOWN_VIDEOS: &str =
+    "some videos are not in vampire-squid: their images are grouped by folder";
 
 /// Options that accept boxes that are left out without them.
 const OPTIONS: [&str; 2] = ["--repair-boxes", "--overlays"];

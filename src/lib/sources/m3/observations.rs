@@ -190,8 +190,8 @@ impl<'a> ObservationRow<'a> {
         found: &mut Found,
     ) {
         match read {
-            Ok(localization) => {
-                found.notes.extend(localization.note.map(str::to_owned));
+            Ok(mut localization) => {
+                found.notes.append(&mut localization.notes);
                 let part = text(&association["to_concept"]);
                 let placed = self.placed(document, id, localization, part);
                 found.annotations.push(placed);

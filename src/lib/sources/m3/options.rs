@@ -8,9 +8,9 @@ pub const RAZIEL: &str = "raziel";
 #[group(skip)]
 #[command(next_help_heading = "Source m3")]
 pub struct M3Options {
-    /// File with the URLs of the services: TOML, or the config.ini of m3-download, with a section [m3]
-    /// [default: config.ini, if it exists]
-    #[arg(short, long, value_name = "FILE")]
+    /// File with the URLs of the services: TOML, or the config.ini of m3-download, with a section [m3]; or the URL of
+    /// raziel [default: config.ini, if it exists]
+    #[arg(short, long, value_name = "FILE|URL")]
     pub config: Option<std::path::PathBuf>,
     /// Base URL of annosaurus, such as http://HOST/anno/v1
     #[arg(long, value_name = "URL")]
