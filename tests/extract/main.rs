@@ -134,8 +134,8 @@ fn a_page_becomes_an_image_with_boxes() {
                     "id": "a2", "concept": "text", "bbox": [100, 100, 100, 50],
                     "polygon": [[100, 100], [200, 100], [200, 150]],
                     "attributes": {
-                        "confidence": 0.9, "language": "en", "motivation": "supplementing",
-                        "text": "<b>in the</b> beginning",
+                        "confidence": 0.9, "html": "<b>in the</b> beginning", "language": "en",
+                        "motivation": "supplementing", "text": "in the beginning",
                     },
                 },
             ],
@@ -311,7 +311,7 @@ fn what_cannot_be_used_is_rejected_with_its_reason() {
             &none,
             outline("<line x2='3' y2='3'/>"),
             "regions[0].svg",
-            "svg encloses no area: <line x2='3' y2='3'/>",
+            "line, not an area: --line-height HEIGHT makes a band of it",
         ),
         (
             &none,

@@ -270,7 +270,8 @@ fn bounds(observation: &Observation, annotation: &Annotation) -> Vec<BBox> {
             Space::Image => whole,
         };
         match selectors::select(region, space).ok()? {
-            Selection::Part(shape) | Selection::Fallback(shape, _) => Some(shape.bbox),
+            Selection::Part(shape) | Selection::Doubtful(shape, _) => Some(shape.bbox),
+            Selection::Line(points) => BBox::around(points).ok(),
             Selection::Whole => None,
         }
     });

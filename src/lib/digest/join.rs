@@ -1,13 +1,13 @@
 //! The core: joins annotations with the images that they are about, in whatever document either was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use percent_encoding::percent_decode_str;
 
 use crate::contracts::{Annotation, Observation, Region, Space};
 use crate::iiif::QuotedRequest;
 use crate::selectors;
-use crate::sources::{ImageName, Placed};
+use crate::sources::{Hung, ImageName, Placed};
 use crate::summary::Reject;
 
 /// The result of the join.
@@ -28,13 +28,22 @@ pub fn join(observations: Vec<Observation>, annotations: Vec<Placed>, names: &[I
     for observation in observations {
         joiner.add(observation);
     }
-    for name in names {
-        joiner.paintings.add_all(name, &joiner.ids);
-    }
-    for placed in annotations {
-        joiner.place(placed);
+    joiner.add_names(names);
+    joiner.spoken_of = spoken_of(&annotations);
+    let open = joiner.place_all(annotations, Joiner::place);
+    let open = joiner.place_all(open, Joiner::place_around);
+    for placed in open {
+        joiner.reject(placed);
     }
     joiner.join
+}
+
+/// The ids of annotations that other annotations are about.
+fn spoken_of(annotations: &[Placed]) -> HashSet<String> {
+    let ids: HashSet<&str> = annotations.iter().map(|p| &*p.annotation.id).collect();
+    let targets = annotations.iter().filter(|p| p.target != p.annotation.id);
+    let spoken_of = targets.filter(|p| ids.contains(&*p.target));
+    spoken_of.map(|p| p.target.clone()).collect()
 }
 
 #[derive(Default)]
@@ -44,6 +53,19 @@ struct Joiner {
     canvases: NameIndex,
     images: NameIndex,
     paintings: NameIndex,
+    /// Other ids of canvases, in what paints them.
+    aliases: NameIndex,
+    /// Ids of annotations that other annotations are about.
+    spoken_of: HashSet<String>,
+    /// Those of them that were placed: on which images, and on which parts of them.
+    placed: HashMap<String, Vec<PlacedOn>>,
+}
+
+/// The images that an annotation is about, and the parts of them.
+#[derive(Clone)]
+struct PlacedOn {
+    images: Vec<usize>,
+    regions: Vec<Region>,
 }
 
 /// Names → indices of observations, by exact name and by normalized name.
@@ -95,39 +117,126 @@ impl Joiner {
         self.join.observations.push(observation);
     }
 
-    fn place(&mut self, placed: Placed) {
-        let Placed {
-            document,
-            manifest,
-            target,
-            image,
-            mut annotation,
-        } = placed;
-        let found = match self.whole_target(&target, &mut annotation) {
+    /// Adds names of images. An id that several canvases are painted by is that of none of them.
+    fn add_names(&mut self, names: &[ImageName]) {
+        let mut canvases: HashMap<&str, HashSet<&str>> = HashMap::new();
+        for name in names {
+            let of = canvases.entry(&name.name).or_default();
+            of.extend(name.canvas.as_deref());
+        }
+        for name in names {
+            match &name.canvas {
+                None => self.paintings.add_all(name, &self.ids),
+                Some(_) if canvases[name.name.as_str()].len() > 1 => {}
+                Some(_) => self.aliases.add_all(name, &self.ids),
+            }
+        }
+    }
+
+    /// Places annotations, again and again, since one may be about another that comes later. Returns those that remain.
+    fn place_all(
+        &mut self,
+        mut open: Vec<Placed>,
+        place: impl Fn(&mut Self, Placed) -> Option<Placed>,
+    ) -> Vec<Placed> {
+        loop {
+            let before = open.len();
+            open = open.into_iter().filter_map(|p| place(self, p)).collect();
+            if open.is_empty() || open.len() == before {
+                return open;
+            }
+        }
+    }
+
+    /// Places an annotation on its images, or rejects it; returns it if its target is not known (yet).
+    fn place(&mut self, mut placed: Placed) -> Option<Placed> {
+        let annotation = &mut placed.annotation;
+        let found = match self.whole_target(&placed.target, annotation) {
             Some(numbers) => Ok(Some((numbers, Space::Canvas))),
-            None => self.find(&target, &mut annotation),
+            None => self.find(&placed.target, annotation),
         };
-        let problem = match (found, image) {
-            (Ok(Some((numbers, frame))), _) => {
-                for region in &mut annotation.regions {
+        match found {
+            Ok(Some((numbers, frame))) => {
+                for region in &mut placed.annotation.regions {
                     region.frame = frame;
                 }
-                for number in self.nearest(&numbers, manifest.as_deref()) {
-                    self.push(number, annotation.clone());
-                }
-                return;
+                let numbers = self.nearest(&numbers, &placed);
+                self.put(&numbers, placed.annotation);
+                None
             }
-            (Ok(None), Some(mut observation)) => {
-                observation.annotations.push(annotation);
-                return self.add(*observation);
+            Ok(None) => self.place_elsewhere(placed),
+            Err(problem) => {
+                let id = placed.annotation.id;
+                let reject = Reject::new(placed.document, id, "target", problem);
+                self.join.rejects.push(reject);
+                None
             }
-            (Ok(None), None) => {
-                format!("target is not an image or canvas of the documents: {target}")
+        }
+    }
+
+    /// Places an annotation whose target is neither an image nor a canvas of the documents.
+    fn place_elsewhere(&mut self, mut placed: Placed) -> Option<Placed> {
+        if placed.target != placed.annotation.id
+            && let Some(about) = self.placed.get(&placed.target).cloned()
+        {
+            for on in about {
+                let mut annotation = placed.annotation.clone();
+                // The part of a text or of a box cannot be known: it is about all that the other one is about.
+                annotation.regions = on.regions;
+                let attributes = &mut annotation.attributes;
+                attributes.insert("about".into(), placed.target.clone().into());
+                self.put(&on.images, annotation);
             }
-            (Err(problem), _) => problem,
-        };
-        let reject = Reject::new(document, annotation.id, "target", problem);
+            return None;
+        }
+        if let Some(observation) = placed.image.take() {
+            let number = self.join.observations.len();
+            self.add(*observation);
+            self.put(&[number], placed.annotation);
+            return None;
+        }
+        Some(placed)
+    }
+
+    /// Places an annotation, else on what holds it.
+    fn place_around(&mut self, placed: Placed) -> Option<Placed> {
+        let placed = self.place(placed)?;
+        let Hung { canvas, image } = &placed.hung;
+        let around = image
+            .as_ref()
+            .and_then(|image| self.ids.get(image))
+            .or_else(|| self.canvases.exact.get(canvas.as_ref()?));
+        match around.cloned() {
+            Some(numbers) => {
+                let numbers = self.nearest(&numbers, &placed);
+                self.put(&numbers, placed.annotation);
+                None
+            }
+            None => Some(placed),
+        }
+    }
+
+    fn reject(&mut self, placed: Placed) {
+        let problem = format!(
+            "target is not an image, canvas or annotation of the documents: {}",
+            placed.target
+        );
+        let reject = Reject::new(placed.document, placed.annotation.id, "target", problem);
         self.join.rejects.push(reject);
+    }
+
+    /// Puts an annotation on images.
+    fn put(&mut self, numbers: &[usize], annotation: Annotation) {
+        if self.spoken_of.contains(&annotation.id) {
+            let known = self.placed.entry(annotation.id.clone()).or_default();
+            known.push(PlacedOn {
+                images: numbers.to_vec(),
+                regions: annotation.regions.clone(),
+            });
+        }
+        for number in numbers {
+            self.push(*number, annotation.clone());
+        }
     }
 
     /// Adds an annotation, unless the image has it already.
@@ -164,8 +273,12 @@ impl Joiner {
         if let Some(numbers) = self.canvases.find(target) {
             return found(numbers, Space::Canvas);
         }
-        if let Some(numbers) = self.images.find(target) {
+        let service = target.trim_end_matches('/').strip_suffix("/info.json");
+        if let Some(numbers) = self.images.find(service.unwrap_or(target)) {
             return found(numbers, Space::Image);
+        }
+        if let Some(numbers) = self.aliases.find(target) {
+            return found(numbers, Space::Canvas);
         }
         if let Some(numbers) = self.paintings.find(target) {
             return match annotation.regions.iter().all(is_whole) {
@@ -189,16 +302,28 @@ impl Joiner {
         }
     }
 
-    /// Of these observations those in the manifest that led to the annotation; if there are none, all.
-    fn nearest(&self, numbers: &[usize], manifest: Option<&str>) -> Vec<usize> {
-        let is_near = |n: &&usize| {
-            manifest.is_some() && self.join.observations[**n].source.manifest.as_deref() == manifest
+    /// Of these observations those in the manifest that led to the annotation, and of those the image that holds it; if
+    /// there are none, all.
+    fn nearest(&self, numbers: &[usize], placed: &Placed) -> Vec<usize> {
+        let closer = |numbers: Vec<usize>, is_near: &dyn Fn(&Observation) -> bool| {
+            let near = numbers.iter().copied();
+            let near = near.filter(|n| is_near(&self.join.observations[*n]));
+            let near: Vec<usize> = near.collect();
+            if near.is_empty() { numbers } else { near }
         };
-        let near: Vec<usize> = numbers.iter().filter(is_near).copied().collect();
-        if near.is_empty() {
-            numbers.to_vec()
-        } else {
-            near
+        let numbers = match placed.manifest.as_deref() {
+            Some(manifest) => closer(numbers.to_vec(), &|o| {
+                o.source.manifest.as_deref() == Some(manifest)
+            }),
+            None => numbers.to_vec(),
+        };
+        let numbers = match placed.hung.canvas.as_deref() {
+            Some(canvas) => closer(numbers, &|o| o.source.canvas.as_deref() == Some(canvas)),
+            None => numbers,
+        };
+        match placed.hung.image.as_deref() {
+            Some(image) => closer(numbers, &|o| o.id == image),
+            None => numbers,
         }
     }
 }
@@ -287,6 +412,7 @@ mod tests {
         Placed {
             document: "d".into(),
             manifest: manifest.map(Into::into),
+            hung: Hung::default(),
             target: target.into(),
             image: None,
             annotation,
@@ -369,6 +495,7 @@ mod tests {
         let names = [ImageName {
             name: "https://a/painting".into(),
             observation: image.id.clone(),
+            canvas: None,
         }];
         let place = |target: &str, fragment: Option<&str>| {
             let about = vec![about(target, fragment, None)];

@@ -15,7 +15,8 @@ use super::service::{self, Fetched, Wanted, Whole, grid};
 use super::state::journal::Journal;
 use crate::contracts::{Download, LocalizedImage, Service};
 use crate::files::Part;
-use crate::http::{Error, Request, RequestLog, SavedResponse};
+use crate::http::{Error, Kind, Request, RequestLog, SavedResponse};
+use crate::iiif::QuotedRequest;
 use crate::pixels::row_writers::{Encoding, JPEG_LONGEST};
 use crate::pixels::{Header, VerifiedFile};
 use crate::progress::RegionCounter;
@@ -101,9 +102,12 @@ impl<'a> Journey<'a> {
         let fetched = match (&self.image.image.service, &self.image.image.url) {
             (Some(service), _) => {
                 let resumed = self.resume().await;
-                self.fetch_service(service, resumed).await?
+                match self.fetch_service(service, resumed).await {
+                    Err(error) => self.fetch_own_url(service, error).await?,
+                    Ok(fetched) => fetched,
+                }
             }
-            (None, Some(url)) => Fetched::Whole(self.fetch_file(url).await?),
+            (None, Some(url)) => Fetched::Whole(self.fetch_file(url, None).await?),
             (None, None) => {
                 return Err(Error::unsupported(
                     "the image has neither a service nor a URL",
@@ -161,14 +165,48 @@ impl<'a> Journey<'a> {
         service::fetch(self.to.servers, &wanted, resumed).await
     }
 
-    /// Fetches a plain file. Where it is what is wanted, the thread that verifies it also gives it its final name.
-    async fn fetch_file(&self, url: &str) -> Result<Whole, Error> {
+    /// Fetches the image by its own URL where its service cannot give it: the file must have the size that the source
+    /// declares.
+    ///
+    /// # Errors
+    /// The error of the service, with that of the URL.
+    async fn fetch_own_url(&self, service: &Service, error: Error) -> Result<Fetched, Error> {
+        let image = &self.image.image;
+        // Requests for a size of their own are answered in that size.
+        let is_whole = |url: &&String| {
+            let request = QuotedRequest::parse(url);
+            image.declared().is_some() || request.is_none_or(|r| r.is_full_size())
+        };
+        let url = image.url.as_ref().filter(is_whole);
+        let Some(url) = url.filter(|_| service.region.is_none() && is_of_service(error.kind))
+        else {
+            return Err(error);
+        };
+        match self.fetch_file(url, image.declared()).await {
+            Ok(whole) => Ok(Fetched::Whole(Whole {
+                notes: vec![format!(
+                    "taken from the URL of the image, because its service cannot be used: {}",
+                    error.message
+                )],
+                ..whole
+            })),
+            Err(other) => Err(Error {
+                message: format!("{}; its own URL: {}", error.message, other.message),
+                ..error
+            }),
+        }
+    }
+
+    /// Fetches a plain file, of this size if one is given. Where it is what is wanted, the thread that verifies it also gives
+    /// it its final name.
+    async fn fetch_file(&self, url: &str, size: Option<[u32; 2]>) -> Result<Whole, Error> {
         let request = Request::image(url, MAX_BYTES).logged(&self.log);
         let check = async |_: &SavedResponse| {
             let declared = self.image.image.sha256.clone();
             let keep = self.keeper();
             verify(&self.part, move |sound| {
                 check_sha256(&sound, declared.as_deref())?;
+                check_size(&sound, size)?;
                 keep(&sound)?;
                 Ok(sound)
             })
@@ -420,6 +458,31 @@ fn check_sha256(sound: &VerifiedFile, declared: Option<&str>) -> Result<(), Erro
             sound.sha256
         ))),
     }
+}
+
+fn check_size(sound: &VerifiedFile, declared: Option<[u32; 2]>) -> Result<(), Error> {
+    let [width, height] = [sound.header.width, sound.header.height];
+    match declared.filter(|size| *size != [width, height]) {
+        None => Ok(()),
+        Some([w, h]) => Err(Error::wrong_size(format!(
+            "it has {width} x {height} pixels, the source declares {w} x {h}"
+        ))),
+    }
+}
+
+/// Whether an error says something about the service of an image and not about its host, its owner or this computer.
+fn is_of_service(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::NotFound
+            | Kind::Forbidden
+            | Kind::Status
+            | Kind::Server
+            | Kind::WrongSize
+            | Kind::NotAnImage
+            | Kind::Info
+            | Kind::Unsupported
+    )
 }
 
 /// The path of an image in the output folder.

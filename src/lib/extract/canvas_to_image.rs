@@ -206,21 +206,23 @@ fn map(shape: &Shape, f: impl Fn([f64; 2]) -> [f64; 2]) -> Result<Shape, String>
     let b = &shape.bbox;
     let bbox = BBox::around([f([b.x, b.y]), f([b.right(), b.bottom()])])
         .map_err(|_| format!("box is empty in its frame: {}", numbers(b)))?;
+    let line = |points: &Vec<[f64; 2]>| points.iter().map(|point| f(*point)).collect();
     Ok(Shape {
         bbox,
         polygon: shape.polygon.as_ref().map(|p| p.map(&f)),
+        baseline: shape.baseline.as_ref().map(line),
     })
 }
 
 /// Maps a shape to another frame over the same pixels.
 pub fn rescale(shape: &Shape, from: Frame, to: Frame) -> Shape {
     let (sx, sy) = (to.width / from.width, to.height / from.height);
+    let scale = |[x, y]: [f64; 2]| [x * sx, y * sy];
+    let line = |points: &Vec<[f64; 2]>| points.iter().copied().map(scale).collect();
     let scaled = Shape {
         bbox: shape.bbox.scale(sx, sy),
-        polygon: shape
-            .polygon
-            .as_ref()
-            .map(|p| p.map(|[x, y]| [x * sx, y * sy])),
+        polygon: shape.polygon.as_ref().map(|p| p.map(scale)),
+        baseline: shape.baseline.as_ref().map(line),
     };
     // A box too small for rounding stays as it is.
     rounded(&scaled).unwrap_or(scaled)
@@ -248,7 +250,11 @@ pub fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
     };
     Some(Fitted {
         clipped: extends_beyond(&shape.bbox, frame),
-        shape: Shape { bbox, polygon },
+        shape: Shape {
+            bbox,
+            polygon,
+            baseline: shape.baseline.clone(),
+        },
     })
 }
 
@@ -273,7 +279,13 @@ pub fn rounded(shape: &Shape) -> Result<Shape, String> {
         .map_err(|_| format!("box is empty in its frame: {}", numbers(b)))?;
     let points = shape.polygon.as_ref().map(|p| p.map(|p| p.map(round)));
     let polygon = points.and_then(|p: Polygon| Polygon::try_from(p.points().to_vec()).ok());
-    Ok(Shape { bbox, polygon })
+    let line = |points: &Vec<[f64; 2]>| points.iter().map(|point| point.map(round)).collect();
+    let baseline = shape.baseline.as_ref().map(line);
+    Ok(Shape {
+        bbox,
+        polygon,
+        baseline,
+    })
 }
 
 #[cfg(test)]
@@ -289,6 +301,7 @@ mod tests {
         Shape {
             bbox: bbox(numbers),
             polygon: None,
+            baseline: None,
         }
     }
 

@@ -4,11 +4,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde_json::Value;
 
+use super::html;
 use crate::contracts::{Annotation, Body};
 
 /// Where the class of a box comes from: the values of `--concept-from`.
@@ -39,7 +38,7 @@ impl FromStr for ConceptFrom {
             "motivation" => Ok(ConceptFrom::Motivation),
             _ => match text.split_once(':') {
                 Some(("constant", name)) if !name.trim().is_empty() => {
-                    Ok(ConceptFrom::Constant(plain(name, false)))
+                    Ok(ConceptFrom::Constant(html::one_line(name, false)))
                 }
                 _ => Err("expected auto, tag, label, text, motivation or constant:NAME".into()),
             },
@@ -62,23 +61,34 @@ fn by(annotation: &Annotation, rule: &ConceptFrom) -> Option<String> {
         ConceptFrom::Text => texts(annotation).find_map(name),
         ConceptFrom::Motivation => {
             let mut motivations = annotation.motivation.iter();
-            motivations.find_map(|m| Some(plain(m, false)).filter(|m| !m.is_empty()))
+            motivations.find_map(|m| Some(html::one_line(m, false)).filter(|m| !m.is_empty()))
         }
         ConceptFrom::Constant(name) => Some(name.clone()),
         ConceptFrom::Auto => by(annotation, &ConceptFrom::Tag)
             .or_else(|| by(annotation, &ConceptFrom::Label))
             .or_else(|| is_transcription(annotation).then(|| "text".to_owned()))
-            .or_else(|| by(annotation, &ConceptFrom::Motivation)),
+            .or_else(|| {
+                // That something is tagged is no name for it.
+                let names = ["tagging", "classifying", "identifying"];
+                let motivation = by(annotation, &ConceptFrom::Motivation);
+                motivation.filter(|m| !names.contains(&m.as_str()))
+            }),
     }
 }
 
-/// The attributes of a box: `text`, `tags`, `links`, `language`, `motivation`, and all others that the source gives.
+/// The attributes of a box: `text` (without markup; with it in `html`), `tags`, `links`, `language`, `motivation`, and all
+/// others that the source gives.
 pub fn attributes(annotation: &Annotation) -> BTreeMap<String, Value> {
     let mut attributes = annotation.attributes.clone();
-    let words: Vec<&str> = texts(annotation).map(|b| b.value.as_str()).collect();
+    let words: Vec<Cow<str>> = texts(annotation).map(html::text).collect();
+    let markup = texts(annotation).filter(|body| html::is_html(body));
+    let markup: Vec<&str> = markup.map(|body| body.value.as_str()).collect();
     let mut put = |key: &str, value: Value| attributes.insert(key.to_owned(), value);
     if !words.is_empty() {
         put("text", words.join("\n").into());
+    }
+    if !markup.is_empty() {
+        put("html", markup.join("\n").into());
     }
     let languages = texts(annotation).chain(&annotation.bodies);
     if let Some(language) = languages.into_iter().find_map(|b| b.language.clone()) {
@@ -167,46 +177,18 @@ fn is_link(value: &str) -> bool {
 fn name(body: &Body) -> Option<String> {
     let format = body.format.as_deref();
     let is_html = format == Some("text/html");
-    let label = body.label.as_deref().map(|label| plain(label, is_html));
+    let label = body
+        .label
+        .as_deref()
+        .map(|label| html::one_line(label, is_html));
     let name = label
         .filter(|label| !label.is_empty())
         .unwrap_or_else(|| match format {
             // Declared not to be HTML.
-            Some("text/plain") => on_one_line(&body.value),
-            _ => plain(&body.value, is_html),
+            Some("text/plain") => html::collapsed(&body.value),
+            _ => html::one_line(&body.value, is_html),
         });
     Some(name).filter(|name| !name.is_empty())
-}
-
-/// A text on one line, without HTML. Many texts are HTML without being declared as such, so tags are always removed;
-/// references such as `&amp;` are resolved only if HTML is declared or evident.
-pub fn plain(text: &str, is_html: bool) -> String {
-    let mut text = Cow::Borrowed(text);
-    if is_html || TAG.is_match(&text) {
-        for (pattern, instead) in [(&INVISIBLE, ""), (&BLOCK, " "), (&TAG, "")] {
-            text = Cow::Owned(pattern.replace_all(&text, instead).into_owned());
-        }
-        if let Ok(read) = quick_xml::escape::unescape(&text) {
-            text = Cow::Owned(read.into_owned());
-        }
-    }
-    on_one_line(&text)
-}
-
-fn on_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-static INVISIBLE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?is)<!--.*?-->|<(script|style)\b.*?</(script|style)\s*>"));
-static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)</?(p|div|br|hr|li|ul|ol|dl|dt|dd|h[1-6]|tr|td|th|table|section)\b[^>]*>")
-});
-static TAG: LazyLock<Regex> = LazyLock::new(|| pattern(r"</?[a-zA-Z][^>]*>"));
-
-fn pattern(text: &str) -> Regex {
-    // The patterns above are constant, and a test uses each.
-    Regex::new(text).expect("a pattern of this file is a regular expression")
 }
 
 #[cfg(test)]
@@ -308,7 +290,7 @@ mod tests {
             ("1 < 2 > 0", false, "1 < 2 > 0"),
         ];
         for (text, is_html, wanted) in cases {
-            assert_eq!(plain(text, is_html), wanted, "{text}");
+            assert_eq!(html::one_line(text, is_html), wanted, "{text}");
         }
     }
 

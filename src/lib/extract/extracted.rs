@@ -17,6 +17,8 @@ pub struct ExtractRules {
     pub outside: Outside,
     /// Motivations to keep; empty: all.
     pub motivations: Vec<String>,
+    /// Height of the band that a line without an area becomes, in units of what it is drawn on; none: lines are rejected.
+    pub line_height: Option<f64>,
 }
 
 impl Default for ExtractRules {
@@ -25,6 +27,7 @@ impl Default for ExtractRules {
             concept_from: vec![ConceptFrom::Auto],
             outside: Outside::Clip,
             motivations: Vec::new(),
+            line_height: None,
         }
     }
 }
@@ -58,6 +61,10 @@ pub struct Extracted {
     pub clipped: Occurrences,
     /// Boxes that were taken from the media fragment because the SVG cannot be used.
     pub fallbacks: Occurrences,
+    /// Boxes from SVGs that declare another size than that of what they are drawn on, which were not scaled.
+    pub not_scaled: Occurrences,
+    /// Annotations of an image that have the id of another one and say something else. Both are kept.
+    pub clashes: Occurrences,
     /// Images that digests put into different groups.
     pub regrouped: Occurrences,
     /// Images whose frames have different aspect ratios.

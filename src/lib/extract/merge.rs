@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::canvas_to_image;
 use super::extracted::{ExtractRules, Extracted};
-use super::observation::{self, FoundBox, Reading};
+use super::observation::{self, FoundBox, KnownAnnotations, Reading};
 use crate::contracts::canvas::id_on_image;
 use crate::contracts::{
-    Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Observation, Provenance,
+    Digest, Frame, ImageRef, Localization, LocalizedImage, Metadata, Number, Observation,
+    Provenance,
 };
 use crate::summary::Reject;
 
@@ -65,8 +66,8 @@ struct Images {
 struct MergedImage {
     image: LocalizedImage,
     boxes: Vec<FoundBox>,
-    /// Ids of annotations that were taken already.
-    known: BTreeSet<String>,
+    /// The annotations that were taken already.
+    known: KnownAnnotations,
 }
 
 impl Images {
@@ -125,7 +126,7 @@ impl MergedImage {
         MergedImage {
             image,
             boxes: Vec::new(),
-            known: BTreeSet::new(),
+            known: KnownAnnotations::new(),
         }
     }
 
@@ -145,7 +146,9 @@ impl MergedImage {
 
     /// Adds boxes and labels, in the frame of the first observation that has one.
     fn take(&mut self, input: &str, reading: Reading, extracted: &mut Extracted) {
-        self.known.extend(reading.kept);
+        for (id, says) in reading.kept {
+            self.known.entry(id).or_default().extend(says);
+        }
         self.image.labels.extend(reading.labels);
         if reading.in_pixels && reading.boxes.is_empty() {
             return;
@@ -301,6 +304,11 @@ impl BoxIds {
     fn localization(&mut self, image: &str, found: FoundBox) -> Localization {
         let id = self.unique(image, &found);
         let mut attributes = found.attributes;
+        if let Some(baseline) = &found.shape.baseline {
+            let points = baseline.iter().map(|point| point.map(Number));
+            let points: Vec<[Number; 2]> = points.collect();
+            attributes.insert("baseline".into(), serde_json::json!(points));
+        }
         if id != found.annotation {
             attributes.insert("annotation".into(), found.annotation.into());
         }

@@ -7,6 +7,7 @@
 mod canvas_to_image;
 pub mod concept;
 mod extracted;
+mod html;
 mod merge;
 mod notes;
 mod observation;
@@ -62,6 +63,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         concept_from: options.concept_from.clone(),
         outside: options.outside,
         motivations: options.motivation.clone(),
+        line_height: options.line_height,
     };
     let mut extracted = merge::extract(&digests, &rules);
     extracted.read += unusable.len() as u64;

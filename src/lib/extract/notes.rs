@@ -47,6 +47,16 @@ pub fn fill(extracted: &Extracted, summary: &mut Summary) {
             "taken from xywh, because the SVG cannot be used",
         ),
         (
+            &extracted.not_scaled,
+            ("box", "boxes"),
+            "from SVGs whose size does not fit, taken to be in units of the canvas",
+        ),
+        (
+            &extracted.clashes,
+            ("annotation", "annotations"),
+            "with the id of another annotation of the same image, which says something else; both are kept",
+        ),
+        (
             &extracted.regrouped,
             ("image", "images"),
             "in several groups; the first group is used",

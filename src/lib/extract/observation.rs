@@ -1,6 +1,7 @@
 //! Reads one observation: each region of each annotation becomes a box in the observation's frame, a label, or a reject.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
@@ -8,8 +9,8 @@ use super::canvas_to_image::{self, Fitted, Spaces};
 use super::concept;
 use super::extracted::{ExtractRules, Extracted};
 use super::options::Outside;
-use crate::contracts::{Annotation, Frame, Observation, Region, Space};
-use crate::selectors::{self, Selection, Shape};
+use crate::contracts::{Annotation, BBox, Frame, Observation, Polygon, Region, Space};
+use crate::selectors::{self, Doubt, Selection, Shape, fragment};
 use crate::summary::Reject;
 
 /// The boxes and labels of an observation, in its own frame.
@@ -22,9 +23,12 @@ pub struct Reading {
     pub boxes: Vec<FoundBox>,
     /// Classes of the image as a whole.
     pub labels: Vec<String>,
-    /// Ids of annotations of which at least one region was kept.
-    pub kept: BTreeSet<String>,
+    /// The annotations of which at least one region was kept.
+    pub kept: KnownAnnotations,
 }
+
+/// Ids of annotations, each with the fingerprints of what annotations of this id say.
+pub type KnownAnnotations = BTreeMap<String, Vec<u64>>;
 
 /// A box that does not have its final id yet.
 pub struct FoundBox {
@@ -45,12 +49,12 @@ pub struct FoundBox {
 pub fn read(
     input: &str,
     observation: &Observation,
-    known: &BTreeSet<String>,
+    known: &KnownAnnotations,
     rules: &ExtractRules,
     extracted: &mut Extracted,
 ) -> Reading {
-    let annotations = wanted(observation, known, rules, extracted);
     let spaces = Spaces::of(observation);
+    let annotations = wanted(observation, &spaces, known, rules, extracted);
     let drawn_on: Vec<Space> = annotations
         .iter()
         .flat_map(|(_, annotation)| &annotation.regions)
@@ -67,7 +71,7 @@ pub fn read(
             in_pixels: spaces.is_in_pixels(),
             boxes: Vec::new(),
             labels: Vec::new(),
-            kept: BTreeSet::new(),
+            kept: KnownAnnotations::new(),
         },
         spaces,
     };
@@ -80,11 +84,12 @@ pub fn read(
 /// The annotations to read, with their ids. Those without id get one made from their position.
 fn wanted<'a>(
     observation: &'a Observation,
-    known: &BTreeSet<String>,
+    spaces: &Spaces,
+    known: &KnownAnnotations,
     rules: &ExtractRules,
     extracted: &mut Extracted,
 ) -> Vec<(String, &'a Annotation)> {
-    let mut seen: BTreeMap<&str, Vec<&Annotation>> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     let mut wanted = Vec::new();
     for (i, annotation) in observation.annotations.iter().enumerate() {
         let regions = annotation.regions.len() as u64;
@@ -93,16 +98,63 @@ fn wanted<'a>(
             id => id.to_owned(),
         };
         let twins = seen.entry(&annotation.id).or_default();
+        let says = fingerprint(annotation, spaces);
+        let earlier = known.get(&id).map(Vec::as_slice).unwrap_or_default();
         if !has_motivation(annotation, &rules.motivations) {
             extracted.filtered += regions;
-        } else if known.contains(&id) || twins.contains(&annotation) {
+        } else if earlier.contains(&says) || twins.contains(&says) {
             extracted.duplicates += regions;
         } else {
-            twins.push(annotation);
+            if !(earlier.is_empty() && twins.is_empty()) {
+                extracted.clashes.add(|| id.clone());
+            }
+            twins.push(says);
             wanted.push((id, annotation));
         }
     }
     wanted
+}
+
+/// The same number for annotations that say the same of the same regions, wherever they were listed.
+fn fingerprint(annotation: &Annotation, spaces: &Spaces) -> u64 {
+    let Annotation {
+        id: _,
+        motivation,
+        bodies,
+        regions,
+        attributes,
+    } = annotation;
+    let says = attributes
+        .iter()
+        .filter(|(name, _)| !["order", "annotation_page"].contains(&name.as_str()));
+    let mut hasher = DefaultHasher::new();
+    // `Debug` of values without maps whose order could change.
+    format!("{motivation:?}\n{bodies:?}").hash(&mut hasher);
+    regions
+        .iter()
+        .for_each(|r| place(r, spaces).hash(&mut hasher));
+    says.for_each(|(name, value)| format!("{name}={value}").hash(&mut hasher));
+    hasher.finish()
+}
+
+/// Where a region is, in the same words for regions of canvases of different sizes.
+fn place(region: &Region, spaces: &Spaces) -> String {
+    let size = spaces.size(region.frame);
+    let fragment = region.fragment.as_ref().filter(|_| region.svg.is_none());
+    let bbox = fragment.and_then(|text| fragment::bbox(text, size).ok());
+    match bbox.zip(size) {
+        Some((b, size)) => {
+            let (w, h) = (size.width, size.height);
+            format!(
+                "{:.3} {:.3} {:.3} {:.3}",
+                b.x / w,
+                b.y / h,
+                b.width / w,
+                b.height / h
+            )
+        }
+        None => format!("{region:?}"),
+    }
 }
 
 fn has_motivation(annotation: &Annotation, wanted: &[String]) -> bool {
@@ -133,6 +185,7 @@ impl Reader<'_> {
             self.reject(id, "regions", "annotation does not have any region".into());
             return;
         }
+        let mut is_kept = false;
         let concept = concept::concept(annotation, &self.rules.concept_from);
         let attributes = concept::attributes(annotation);
         for (i, region) in annotation.regions.iter().enumerate() {
@@ -145,7 +198,7 @@ impl Reader<'_> {
                 (Ok(()), name) => {
                     self.extracted.read += 1;
                     self.extracted.kept += 1;
-                    self.reading.kept.insert(id.to_owned());
+                    is_kept = true;
                     self.extracted.shared.kept.extend(name);
                 }
                 (Err((field, problem)), Some(name))
@@ -159,6 +212,10 @@ impl Reader<'_> {
                     self.reject(id, &field, problem);
                 }
             }
+        }
+        if is_kept {
+            let kept = self.reading.kept.entry(id.to_owned()).or_default();
+            kept.push(fingerprint(annotation, &self.spaces));
         }
     }
 
@@ -188,10 +245,13 @@ impl Reader<'_> {
             }
             Selection::Part(shape) if region.svg.is_some() => (shape, "svg"),
             Selection::Part(shape) => (shape, "fragment"),
-            Selection::Fallback(shape, problem) => {
-                let describe = || format!("{id}, {problem}");
-                self.extracted.fallbacks.add(describe);
-                (shape, "fragment")
+            Selection::Doubtful(shape, doubt) => self.doubtful(id, shape, doubt),
+            Selection::Line(line) => {
+                let problem = "line, not an area: --line-height HEIGHT makes a band of it";
+                let height = self.rules.line_height;
+                let height = height.ok_or_else(|| (field("svg"), problem.to_owned()))?;
+                let band = band(line, height).map_err(|problem| (field("svg"), problem))?;
+                (band, "svg")
             }
         };
         let fitted = self
@@ -209,6 +269,16 @@ impl Reader<'_> {
             attributes: attributes.clone(),
         });
         Ok(())
+    }
+
+    /// Notes that a part may be wrong; the part, and the member of the region that it was read from.
+    fn doubtful(&mut self, id: &str, shape: Shape, doubt: Doubt) -> (Shape, &'static str) {
+        let (occurrences, problem, by) = match doubt {
+            Doubt::Fallback(problem) => (&mut self.extracted.fallbacks, problem, "fragment"),
+            Doubt::NotScaled(problem) => (&mut self.extracted.not_scaled, problem, "svg"),
+        };
+        occurrences.add(|| format!("{id}, {problem}"));
+        (shape, by)
     }
 
     fn fit(&self, shape: &Shape, space: Space) -> Result<Fitted, String> {
@@ -242,6 +312,19 @@ impl Reader<'_> {
         let reject = Reject::new(self.input, id, field, problem);
         self.extracted.rejects.push(reject);
     }
+}
+
+/// The band of a line of text: three quarters of its height above the baseline, a quarter below.
+fn band(baseline: Vec<[f64; 2]>, height: f64) -> Result<Shape, String> {
+    let above = baseline.iter().map(|[x, y]| [*x, y - 0.75 * height]);
+    let below = baseline.iter().rev().map(|[x, y]| [*x, y + 0.25 * height]);
+    let outline: Vec<[f64; 2]> = above.chain(below).collect();
+    let bbox = BBox::around(outline.iter().copied());
+    Ok(Shape {
+        bbox: bbox.map_err(|_| "line is vertical or a point: no band can be made of it")?,
+        polygon: Polygon::try_from(outline).ok(),
+        baseline: Some(baseline),
+    })
 }
 
 fn no_class(annotation: &Annotation) -> String {

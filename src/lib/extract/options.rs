@@ -25,6 +25,10 @@ pub struct Options {
     /// What to do with a box that extends beyond its image; a box that is completely outside is always left out
     #[arg(long, value_name = "RULE", value_enum, default_value_t = Outside::Clip)]
     pub outside: Outside,
+    /// Make a band of this height of a line without an area, such as the baseline of a line of text: three quarters above
+    /// the line, a quarter below, in units of the canvas. Without the option such lines are left out
+    #[arg(long, value_name = "HEIGHT", value_parser = height)]
+    pub line_height: Option<f64>,
     /// In digests by m3-download: also accept boxes whose numbers have decimals, are strings or are shares of the image,
     /// that begin outside their image, or whose JSON is encoded twice, nested or similar to JSON
     #[arg(long, alias = "mend-boxes")]
@@ -43,6 +47,12 @@ pub struct Options {
     /// Options of every stage
     #[command(flatten)]
     pub common: Common,
+}
+
+fn height(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse().ok();
+    let valid = number.filter(|n: &f64| n.is_finite() && *n > 0.0);
+    valid.ok_or_else(|| "expected a number above 0".into())
 }
 
 /// What to do with a box that extends beyond its image.

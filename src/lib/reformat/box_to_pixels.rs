@@ -1,6 +1,8 @@
 //! Maps boxes from the frame of their image to pixels of the downloaded file: scales, undoes the EXIF orientation, clips.
 
-use crate::contracts::{BBox, Frame, LocalizedImage, Polygon};
+use serde_json::Value;
+
+use crate::contracts::{BBox, Frame, LocalizedImage, Number, Polygon};
 use crate::pixels::Header;
 
 /// The mapping from the frame of an image's boxes to stored pixels of its file.
@@ -64,6 +66,15 @@ impl Mapping {
     /// Maps an outline to pixels of the file.
     pub fn polygon(&self, polygon: &Polygon) -> Polygon {
         polygon.map(|p| self.point(p))
+    }
+
+    /// Maps a line, `[[x, y], …]` as it stands in attributes, to pixels of the file, to thousandths; none if it is
+    /// something else.
+    pub fn line(&self, line: &Value) -> Option<Value> {
+        let points: Vec<[f64; 2]> = serde_json::from_value(line.clone()).ok()?;
+        let rounded = |v: f64| Number((v * 1000.0).round() / 1000.0);
+        let mapped = points.into_iter().map(|p| self.point(p).map(rounded));
+        serde_json::to_value(mapped.collect::<Vec<_>>()).ok()
     }
 
     /// Maps a point. EXIF orientation describes how the stored image becomes the shown one; this is the inverse.

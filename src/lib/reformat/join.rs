@@ -206,13 +206,18 @@ impl Joining<'_> {
             Ok((bbox, polygon, clipped)) => {
                 self.joined.kept += 1;
                 self.notes.clipped += u64::from(clipped);
+                let mut attributes = localization.attributes;
+                let mapped = mapping.zip(attributes.get("baseline"));
+                if let Some(line) = mapped.and_then(|(mapping, line)| mapping.line(line)) {
+                    attributes.insert("baseline".into(), line);
+                }
                 let labelled = DatasetBox {
                     number: 0,
                     id: localization.id,
                     class: 0,
                     bbox,
                     polygon,
-                    attributes: localization.attributes,
+                    attributes,
                 };
                 Some((labelled, named))
             }

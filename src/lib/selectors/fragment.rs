@@ -1,4 +1,5 @@
-//! Media fragments (W3C Media Fragments URI 1.0, section 4.2.2): `xywh=` in pixels or in percent.
+//! Media fragments (W3C Media Fragments URI 1.0, section 4.2.2), `xywh=` in pixels or in percent, and the regions of the
+//! Image API, which say the same in other words. All code that reads either reads it here.
 
 use percent_encoding::percent_decode_str;
 
@@ -6,115 +7,192 @@ use super::shape::MAX_COORDINATE;
 use crate::contracts::{BBox, Frame};
 use crate::values::excerpt;
 
-/// Reads the box of a media fragment, `xywh=1,2,3,4`: alone, after a `#`, at the end of a URL, or among other `name=value`
-/// pairs. The box is in pixels of the space that the fragment is written for, and may extend beyond it; `space` is the
-/// size of that space, which percentages need.
+/// The part of an image that a fragment or region selects.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Part {
+    /// All of it: `full`, or a fragment that selects a time only.
+    All,
+    /// The largest square in the middle (Image API 3.0, section 4.1).
+    Square,
+    /// `[x, y, width, height]` in pixels.
+    Pixels([f64; 4]),
+    /// `[x, y, width, height]` in percent of the width and the height.
+    Percent([f64; 4]),
+}
+
+impl Part {
+    /// `[x, y, width, height]` in pixels of an image or canvas of this size; none if the size is needed and not known.
+    pub fn in_pixels(self, space: Option<Frame>) -> Option<[f64; 4]> {
+        match (self, space) {
+            (Part::Pixels(numbers), _) => Some(numbers),
+            (_, None) => None,
+            (Part::All, Some(space)) => Some([0.0, 0.0, space.width, space.height]),
+            (Part::Square, Some(space)) => {
+                let side = space.width.min(space.height);
+                let middle = |length: f64| ((length - side) / 2.0).floor();
+                Some([middle(space.width), middle(space.height), side, side])
+            }
+            (Part::Percent([x, y, width, height]), Some(space)) => {
+                let (sx, sy) = (space.width / 100.0, space.height / 100.0);
+                Some([x * sx, y * sy, width * sx, height * sy])
+            }
+        }
+    }
+}
+
+/// Reads a fragment or region in every spelling in which it is published: `xywh=1,2,3,4` alone, after a `#`, at the end of
+/// a URL or among other `name=value` pairs, with capitals, blanks, percent-encoding or a colon; `pixel:`, `px:`, `percent:`
+/// and `pct:`; four bare numbers; `square` and `full`.
 ///
 /// # Errors
 /// The problem, in the manner of [`Reject::problem`](crate::summary::Reject::problem): no `xywh`, another unit, anything
-/// but four finite numbers, a number above [`MAX_COORDINATE`], no area, percentages without a `space`.
-pub fn bbox(text: &str, space: Option<Frame>) -> Result<BBox, String> {
-    let value = xywh(text)?;
+/// but four finite numbers.
+pub fn part(text: &str) -> Result<Part, String> {
+    let Some(value) = xywh(text)? else {
+        return Ok(Part::All);
+    };
+    match value.to_ascii_lowercase().as_str() {
+        "square" => return Ok(Part::Square),
+        "full" => return Ok(Part::All),
+        _ => {}
+    }
     let (unit, list) = match value.split_once(':') {
         Some((unit, list)) => (unit.trim().to_ascii_lowercase(), list),
         None => ("pixel".into(), value.as_str()),
     };
-    let [x, y, width, height] =
-        four_numbers(list).map_err(|problem| with_excerpt(&problem, text))?;
-    let (sx, sy) = match unit.as_str() {
-        "pixel" => (1.0, 1.0),
-        "percent" => {
-            let space = space.ok_or_else(|| with_excerpt("percent of an unknown size", text))?;
-            (space.width / 100.0, space.height / 100.0)
-        }
-        _ => {
-            return Err(with_excerpt(
-                "fragment is neither in pixels nor in percent",
-                text,
-            ));
-        }
-    };
-    let numbers = [x * sx, y * sy, width * sx, height * sy];
-    if numbers.iter().any(|v| v.abs() > MAX_COORDINATE) {
-        return Err(with_excerpt(
-            "fragment contains a number that is too large",
+    let numbers = four_numbers(list).map_err(|problem| with_excerpt(&problem, text))?;
+    match unit.as_str() {
+        "pixel" | "pixels" | "px" => Ok(Part::Pixels(numbers)),
+        "percent" | "pct" => Ok(Part::Percent(numbers)),
+        _ => Err(with_excerpt(
+            "fragment is neither in pixels nor in percent",
             text,
-        ));
+        )),
     }
-    BBox::try_from(numbers).map_err(|_| with_excerpt("fragment has no extent", text))
+}
+
+/// Reads the box of a fragment or region as [`part`] does. The box is in pixels of the space that the fragment is written
+/// for, and may extend beyond it; `space` is the size of that space, which percentages need.
+///
+/// # Errors
+/// As for [`part`]; also only a time, a number above [`MAX_COORDINATE`], no area, percentages without a `space`.
+pub fn bbox(text: &str, space: Option<Frame>) -> Result<BBox, String> {
+    let problem = |problem| with_excerpt(problem, text);
+    if xywh(text)?.is_none() {
+        return Err(problem("a time selects no part of an image"));
+    }
+    let numbers = part(text)?.in_pixels(space);
+    let numbers = numbers.ok_or_else(|| problem("percent of an unknown size"))?;
+    if numbers.iter().any(|v| v.abs() > MAX_COORDINATE) {
+        return Err(problem("fragment contains a number that is too large"));
+    }
+    BBox::try_from(numbers).map_err(|_| problem("fragment has no extent"))
+}
+
+/// The part of a fragment that selects an area, spelt `xywh=…`; none if it selects a time, or all. Its numbers are not
+/// read.
+///
+/// # Errors
+/// It is not known what the fragment selects.
+pub fn spatial(text: &str) -> Result<Option<String>, String> {
+    let value = xywh(text)?.filter(|value| !value.eq_ignore_ascii_case("full"));
+    Ok(value.map(|value| match value.split_once(':') {
+        Some((unit, list)) if unit.trim().eq_ignore_ascii_case("pct") => {
+            format!("xywh=percent:{}", list.trim())
+        }
+        _ => format!("xywh={value}"),
+    }))
+}
+
+/// Whether the text after a `#` selects an area or a time, and is not a part of an id.
+pub fn is_media_fragment(fragment: &str) -> bool {
+    pairs(fragment).any(|(name, _)| ["xywh", "t"].contains(&name.as_str()))
 }
 
 /// The fragment `inner`, which is relative to the part that `outer` selects, as a fragment of the whole. None where one of
 /// them cannot be read, and for pixels within percentages: how many pixels the part has is not known here.
 pub fn nested_fragment(outer: &str, inner: &str) -> Option<String> {
-    let (of_all, [x, y, width, height]) = numbers(outer)?;
-    let (of_part, inner) = numbers(inner)?;
-    let [ix, iy, w, h] = match (of_all, of_part) {
-        (Unit::Pixel, Unit::Pixel) => inner,
-        (_, Unit::Percent) => {
+    let (unit, [x, y, width, height]) = match part(outer).ok()? {
+        Part::Pixels(numbers) => ("", numbers),
+        Part::Percent(numbers) => ("percent:", numbers),
+        Part::All | Part::Square => return None,
+    };
+    let [ix, iy, w, h] = match part(inner).ok()? {
+        Part::Pixels(inner) if unit.is_empty() => inner,
+        Part::Percent(inner) => {
             let [ix, iy, w, h] = inner.map(|n| n / 100.0);
             [ix * width, iy * height, w * width, h * height]
         }
-        (Unit::Percent, Unit::Pixel) => return None,
-    };
-    let unit = match of_all {
-        Unit::Pixel => "",
-        Unit::Percent => "percent:",
-    };
-    Some(format!("xywh={unit}{},{},{w},{h}", x + ix, y + iy))
-}
-
-#[derive(Clone, Copy)]
-enum Unit {
-    Pixel,
-    Percent,
-}
-
-fn numbers(text: &str) -> Option<(Unit, [f64; 4])> {
-    let value = xywh(text).ok()?;
-    let (unit, list) = value.split_once(':').unwrap_or(("pixel", &value));
-    let unit = match unit.trim().to_ascii_lowercase().as_str() {
-        "pixel" => Unit::Pixel,
-        "percent" => Unit::Percent,
         _ => return None,
     };
-    Some((unit, four_numbers(list).ok()?))
+    Some(format!("xywh={unit}{},{},{w},{h}", x + ix, y + iy))
 }
 
 fn with_excerpt(problem: &str, text: &str) -> String {
     format!("{problem}: {}", excerpt(text))
 }
 
-/// The value of the last `xywh`, percent-decoded: of several the last counts (section 4.2).
-fn xywh(text: &str) -> Result<String, String> {
-    let pairs = text.rsplit_once('#').map_or(text, |(_, after)| after);
-    let decoded = |s: &str| percent_decode_str(s).decode_utf8_lossy().trim().to_owned();
-    let mut names = Vec::new();
-    let mut found = None;
-    for pair in pairs.split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = decoded(name).to_ascii_lowercase();
+/// The value of the last `xywh`, percent-decoded: of several the last counts (section 4.2). None if the fragment selects a
+/// time only.
+fn xywh(text: &str) -> Result<Option<String>, String> {
+    let fragment = text.rsplit_once('#').map_or(text, |(_, after)| after);
+    let (mut names, mut found) = (Vec::new(), None);
+    for (name, value) in pairs(fragment) {
         if name == "xywh" {
-            found = Some(decoded(value));
-        }
-        names.push(name);
-    }
-    found.ok_or_else(|| {
-        let only_time = names.iter().all(|name| name == "t");
-        let problem = if only_time {
-            "a time selects no part of an image"
+            found = Some(value);
         } else {
-            "xywh is missing from the fragment"
-        };
-        with_excerpt(problem, text)
+            names.push(name);
+        }
+    }
+    if found.is_some() {
+        return Ok(found);
+    }
+    let bare = decoded(fragment);
+    if is_region(&bare) {
+        return Ok(Some(bare));
+    }
+    if !names.is_empty() && names.iter().all(|name| name == "t") {
+        return Ok(None);
+    }
+    Err(with_excerpt("xywh is missing from the fragment", text))
+}
+
+/// The `name=value` pairs of a fragment, decoded, names in lower case. Some write `xywh:` for `xywh=`.
+fn pairs(fragment: &str) -> impl Iterator<Item = (String, String)> {
+    fragment.split('&').map(|pair| {
+        let pair = decoded(pair);
+        let at = pair.find(['=', ':']).unwrap_or(pair.len());
+        let (name, value) = pair.split_at(at);
+        let value = value.get(1..).unwrap_or_default().trim();
+        (name.trim().to_ascii_lowercase(), value.to_owned())
     })
 }
 
+/// Whether a text without a name is a region: a word of the Image API, or four numbers.
+fn is_region(text: &str) -> bool {
+    let numbers = text.split_once(':').map_or(text, |(_, numbers)| numbers);
+    let word = text.to_ascii_lowercase();
+    word == "full" || word == "square" || four_numbers(numbers).is_ok()
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text)
+        .decode_utf8_lossy()
+        .trim()
+        .to_owned()
+}
+
 fn four_numbers(list: &str) -> Result<[f64; 4], String> {
-    let numbers: Vec<Option<f64>> = list
-        .split(',')
-        .map(|s| s.trim().parse().ok().filter(|v: &f64| v.is_finite()))
-        .collect();
+    let list = list.trim().trim_start_matches(['[', '(']);
+    let list = list.trim_end_matches([']', ')']);
+    let number = |text: &str| {
+        let text = text.trim().trim_end_matches("px").trim_end();
+        text.parse().ok().filter(|v: &f64| v.is_finite())
+    };
+    let numbers: Vec<Option<f64>> = match list.contains([',', ';']) {
+        true => list.split([',', ';']).map(number).collect(),
+        false => list.split_whitespace().map(number).collect(),
+    };
     match numbers[..] {
         [Some(x), Some(y), Some(width), Some(height)] => Ok([x, y, width, height]),
         [_, _, _, _] => Err("fragment contains something that is not a number".into()),
@@ -150,6 +228,17 @@ mod tests {
                 Ok([100.0, 100.0, 500.0, 250.0]),
             ),
             ("xywh=-5,-6,10,10", Ok([-5.0, -6.0, 10.0, 10.0])),
+            ("10,20,30,40", Ok([10.0, 20.0, 30.0, 40.0])),
+            ("pct:10,20,50,50", Ok([100.0, 100.0, 500.0, 250.0])),
+            ("#xywh%3D10,20,30,40", Ok([10.0, 20.0, 30.0, 40.0])),
+            ("XYWH=10,20,30,40", Ok([10.0, 20.0, 30.0, 40.0])),
+            ("xywh:10,20,30,40", Ok([10.0, 20.0, 30.0, 40.0])),
+            ("xywh:pixel:10,20,30,40", Ok([10.0, 20.0, 30.0, 40.0])),
+            ("xywh=10px,20px,30px,40px", Ok([10.0, 20.0, 30.0, 40.0])),
+            ("xywh=[10; 20; 30; 40]", Ok([10.0, 20.0, 30.0, 40.0])),
+            ("xywh=10 20 30 40", Ok([10.0, 20.0, 30.0, 40.0])),
+            ("square", Ok([250.0, 0.0, 500.0, 500.0])),
+            ("full", Ok([0.0, 0.0, 1000.0, 500.0])),
             ("xywh=1,2,3,4&xywh=5,6,7,8", Ok([5.0, 6.0, 7.0, 8.0])),
             (
                 "xywh=1,2,3",

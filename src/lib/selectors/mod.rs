@@ -12,9 +12,10 @@ mod rings;
 mod shape;
 pub mod svg;
 
-pub use fragment::nested_fragment;
+pub use fragment::{Part, nested_fragment};
 pub use rings::clip;
 pub use shape::Shape;
+use svg::Outline;
 
 /// What a region selects.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +24,19 @@ pub enum Selection {
     Whole,
     /// A part of it.
     Part(Shape),
-    /// A part of it by its media fragment: its SVG, which is preferred, cannot be read for the reason given.
-    Fallback(Shape, String),
+    /// A part of it that may be wrong.
+    Doubtful(Shape, Doubt),
+    /// A line, such as the one that a text stands on: it encloses no area. At least two points.
+    Line(Vec<[f64; 2]>),
+}
+
+/// Why a part may be wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Doubt {
+    /// It is selected by the media fragment, since the SVG, which is preferred, cannot be read for the reason given.
+    Fallback(String),
+    /// The SVG declares a size that does not fit its canvas or its drawing, and is taken to be in pixels of the canvas.
+    NotScaled(String),
 }
 
 /// Why a region selects nothing.
@@ -44,20 +56,29 @@ pub struct SelectorError {
 /// A point has no extent; a fragment or SVG cannot be read, or encloses no area.
 pub fn select(region: &Region, space: Option<Frame>) -> Result<Selection, SelectorError> {
     let error = |field, problem| SelectorError { field, problem };
+    let by_fragment = |text: &str| {
+        let bbox = fragment::bbox(text, space)?;
+        Ok(Shape {
+            bbox,
+            polygon: None,
+            baseline: None,
+        })
+    };
     match (&region.svg, &region.fragment, region.point) {
-        (Some(text), None, _) => svg::shape(text, space)
-            .map(Selection::Part)
-            .map_err(|problem| error("svg", problem)),
-        (None, Some(text), _) => by_fragment(text, space)
+        (None, Some(text), _) => by_fragment(text)
             .map(Selection::Part)
             .map_err(|problem| error("fragment", problem)),
         // The outline says more than the box around it; the box is better than nothing.
-        (Some(outline), Some(text), _) => match svg::shape(outline, space) {
-            Ok(shape) => Ok(Selection::Part(shape)),
-            Err(problem) => by_fragment(text, space)
-                .map(|shape| Selection::Fallback(shape, problem.clone()))
-                .map_err(|_| error("svg", problem)),
-        },
+        (Some(outline), text, _) => {
+            let around = text.as_deref().map(by_fragment);
+            match (svg::read(outline, space), around) {
+                (Ok(drawn), around) => Ok(drawing(drawn, around.and_then(Result::ok))),
+                (Err(problem), Some(Ok(shape))) => {
+                    Ok(Selection::Doubtful(shape, Doubt::Fallback(problem)))
+                }
+                (Err(problem), _) => Err(error("svg", problem)),
+            }
+        }
         (None, None, Some([x, y])) => {
             Err(error("point", format!("a point has no extent: {x},{y}")))
         }
@@ -65,12 +86,20 @@ pub fn select(region: &Region, space: Option<Frame>) -> Result<Selection, Select
     }
 }
 
-fn by_fragment(text: &str, space: Option<Frame>) -> Result<Shape, String> {
-    let bbox = fragment::bbox(text, space)?;
-    Ok(Shape {
-        bbox,
-        polygon: None,
-    })
+/// What an SVG selects, with the box of the fragment beside it. A line beside a box is the baseline of what is in it.
+fn drawing(drawn: svg::Drawn, around: Option<Shape>) -> Selection {
+    let shape = match (drawn.outline, around) {
+        (Outline::Area(shape), _) => shape,
+        (Outline::Line(line), Some(shape)) => Shape {
+            baseline: Some(line),
+            ..shape
+        },
+        (Outline::Line(line), None) => return Selection::Line(line),
+    };
+    match drawn.doubt {
+        Some(problem) => Selection::Doubtful(shape, Doubt::NotScaled(problem)),
+        None => Selection::Part(shape),
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +133,7 @@ mod tests {
         assert!(shape.polygon.is_some());
 
         let broken = select(&region(Some("xywh=0,0,9,9"), Some("<rect"), None), None).unwrap();
-        let Selection::Fallback(shape, problem) = broken else {
+        let Selection::Doubtful(shape, Doubt::Fallback(problem)) = broken else {
             panic!("{broken:?}");
         };
         assert_eq!(shape.bbox, bbox([0.0, 0.0, 9.0, 9.0]));
@@ -224,13 +253,19 @@ mod tests {
     fn mutated_drawings_are_read_or_refused() {
         with_seeds(5_000, |random| {
             let text = mutated(random, &DRAWINGS);
-            let Ok(shape) = svg::shape(&text, SPACE) else {
+            let Ok(drawn) = svg::read(&text, SPACE) else {
+                return;
+            };
+            let Outline::Area(shape) = drawn.outline else {
                 return;
             };
             let Some(polygon) = shape.polygon else {
                 return;
             };
-            let again = svg::shape(&svg::print(&polygon), None).unwrap();
+            let again = svg::read(&svg::print(&polygon), None).unwrap().outline;
+            let Outline::Area(again) = again else {
+                panic!("{text}: {again:?}");
+            };
             assert_eq!(again.polygon, Some(polygon.clone()), "{text}");
             clip(&polygon, SPACE.unwrap());
         });

@@ -31,6 +31,7 @@ pub fn shape(rings: Vec<Vec<Point>>) -> Option<Shape> {
     Some(Shape {
         bbox,
         polygon: outer_ring(polygons),
+        baseline: None,
     })
 }
 
@@ -40,8 +41,8 @@ fn without_repeats(mut ring: Vec<Point>) -> Vec<Point> {
     ring
 }
 
-/// Whether all points lie on one line. Not the same as a shoelace area of 0: a bow tie has that too.
-fn is_flat(points: &[Point]) -> bool {
+/// Whether all points lie on one straight line. Not the same as a shoelace area of 0: a bow tie has that too.
+pub fn is_flat(points: &[Point]) -> bool {
     let Some((&a, rest)) = points.split_first() else {
         return true;
     };

@@ -13,4 +13,7 @@ pub struct Shape {
     pub bbox: BBox,
     /// Its outline, where the selector has one that a single polygon can express.
     pub polygon: Option<Polygon>,
+    /// The line that the text of the part stands on, from its start to its end, where the selector draws one. At least
+    /// two points.
+    pub baseline: Option<Vec<[f64; 2]>>,
 }

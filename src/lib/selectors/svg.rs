@@ -1,9 +1,14 @@
 //! SVG selectors (SVG 1.1 and 2, the shapes): rect, circle, ellipse, polygon, polyline and path, in groups with
 //! transforms, to a polygon and the box around it.
 //!
-//! Lengths are pixels of the space annotated. A root's `viewBox`, `width` and `height` do not scale: the tools
-//! that write them still draw in canvas pixels. Fill rules, strokes and rounded corners do not change an outline.
-//! Open outlines count as closed, as when filled. Curves become lines that are at most [`TOLERANCE`] away from them.
+//! The drawing is scaled to the space annotated, as Web Annotation 4.2.7 has it, by the `viewBox`, else the `width` and
+//! `height`, of the root. Many tools write sizes there that have nothing to do with what they draw, in pixels of the
+//! canvas: a size with another aspect ratio than the space, or one that the drawing exceeds, does not scale, and that is
+//! reported.
+//!
+//! Fill rules, strokes and rounded corners do not change an outline. An open outline counts as closed, as when filled,
+//! unless it says that it is not filled or lies on one straight line: then it is a line, such as the baseline of a text.
+//! Curves become lines that are at most [`TOLERANCE`] away from them.
 
 use kurbo::{Affine, PathEl, Point};
 use quick_xml::events::{BytesStart, Event};
@@ -43,28 +48,72 @@ const NOT_DRAWN: [&str; 17] = [
 
 type Ring = Vec<[f64; 2]>;
 
-/// Reads an SVG document, an element, or several elements side by side, into the area that they draw, in pixels of the
-/// space annotated. `space` is the size of that space, which lengths in percent need.
+/// What an SVG selector draws, in pixels of the space annotated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawn {
+    /// The area or line.
+    pub outline: Outline,
+    /// What is doubtful: the drawing declares another size, which does not fit the space or what is drawn.
+    pub doubt: Option<String>,
+}
+
+/// An area or a line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outline {
+    /// An area. A single line drawn beside it is its baseline.
+    Area(Shape),
+    /// A line without an area, of at least two points.
+    Line(Vec<[f64; 2]>),
+}
+
+/// Reads an SVG document, an element, or several elements side by side, into what they draw. `space` is the size of the
+/// space annotated, in pixels, which scaling and lengths in percent need.
 ///
 /// # Errors
-/// The problem, in the manner of [`Reject::problem`](crate::summary::Reject::problem): not well-formed, no shape, no area,
-/// a length in another unit, or one of the limits on bytes, depth, points and coordinates.
-pub fn shape(text: &str, space: Option<Frame>) -> Result<Shape, String> {
+/// The problem, in the manner of [`Reject::problem`](crate::summary::Reject::problem): not well-formed, no shape, neither
+/// area nor line, a length in another unit, or one of the limits on bytes, depth, points and coordinates.
+pub fn read(text: &str, space: Option<Frame>) -> Result<Drawn, String> {
     if text.len() > MAX_BYTES {
         return Err(format!(
             "svg is too large: {} bytes, the limit is {MAX_BYTES}",
             text.len()
         ));
     }
-    let mut drawing = Drawing::new(space);
-    drawing.read(text.trim_start_matches('\u{feff}'))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let mut drawing = Drawing::new(space, true);
+    drawing.read(text)?;
+    if drawing.exceeds_its_size() {
+        let doubt = format!(
+            "svg draws beyond its own size, so it is not scaled: {}",
+            excerpt(text)
+        );
+        drawing = Drawing::new(space, false);
+        drawing.read(text)?;
+        drawing.doubt = Some(doubt);
+    }
     if drawing.shapes == 0 {
         return Err(format!("svg contains no shape: {}", excerpt(text)));
     }
-    rings::shape(drawing.rings).ok_or_else(|| format!("svg encloses no area: {}", excerpt(text)))
+    let number = drawing.lines.len();
+    let line = drawing.lines.pop().filter(|_| number == 1);
+    let outline = match (rings::shape(drawing.rings), line) {
+        (Some(shape), baseline) => Outline::Area(Shape { baseline, ..shape }),
+        (None, Some(line)) => Outline::Line(line),
+        (None, None) if number > 1 => {
+            return Err(format!(
+                "svg draws several lines and no area: {}",
+                excerpt(text)
+            ));
+        }
+        (None, None) => return Err(format!("svg encloses no area: {}", excerpt(text))),
+    };
+    Ok(Drawn {
+        outline,
+        doubt: drawing.doubt,
+    })
 }
 
-/// A polygon as an SVG document, which [`shape`] reads back.
+/// A polygon as an SVG document, which [`read`] reads back.
 pub fn print(polygon: &Polygon) -> String {
     let points = polygon.points().iter().map(|[x, y]| format!("{x},{y}"));
     let points = points.collect::<Vec<_>>().join(" ");
@@ -72,7 +121,17 @@ pub fn print(polygon: &Polygon) -> String {
 }
 
 struct Drawing {
+    /// The size of what lengths in percent are parts of: of the space, or of the `viewBox`.
     space: Option<Frame>,
+    /// Whether the size of the root may scale the drawing.
+    may_scale: bool,
+    /// The space, if the drawing was scaled to it.
+    scaled_to: Option<Frame>,
+    doubt: Option<String>,
+    /// For each open element, whether what it draws is not filled.
+    unfilled: Vec<bool>,
+    /// Open outlines that are lines and not areas.
+    lines: Vec<Ring>,
     /// The transform of each open element, those of the elements around it included; the first is the identity.
     transforms: Vec<Affine>,
     /// How many open elements there are within one that is not drawn, itself included.
@@ -83,9 +142,14 @@ struct Drawing {
 }
 
 impl Drawing {
-    fn new(space: Option<Frame>) -> Self {
+    fn new(space: Option<Frame>, may_scale: bool) -> Self {
         Drawing {
             space,
+            may_scale,
+            scaled_to: None,
+            doubt: None,
+            unfilled: vec![false],
+            lines: Vec::new(),
             transforms: vec![Affine::IDENTITY],
             hidden: 0,
             rings: Vec::new(),
@@ -142,9 +206,49 @@ impl Drawing {
             return Ok(());
         }
         let around = self.transforms.last().copied().unwrap_or_default();
-        let transform = around * attributes.transform()?;
+        let mut transform = around * attributes.transform()?;
+        if self.transforms.len() == 1 && name.as_ref() == "svg" && self.may_scale {
+            transform *= self.scale(&attributes);
+        }
+        let around = self.unfilled.last().copied().unwrap_or_default();
+        self.unfilled
+            .push(attributes.is_unfilled().unwrap_or(around));
         self.transforms.push(transform);
         self.draw(name.as_ref(), &attributes, transform)
+    }
+
+    /// The transform from the units of the root to pixels of the space.
+    fn scale(&mut self, root: &Attributes) -> Affine {
+        let (Some(space), Some([x, y, width, height])) = (self.space, root.size()) else {
+            return Affine::IDENTITY;
+        };
+        const SAME: f64 = 0.5;
+        if (width - space.width).abs() <= SAME && (height - space.height).abs() <= SAME {
+            return Affine::translate((-x, -y));
+        }
+        let (sx, sy) = (space.width / width, space.height / height);
+        const MOST: f64 = 0.02;
+        let stretches = root.get("preserveAspectRatio").trim() == "none";
+        if (sx / sy - 1.0).abs() > MOST && !stretches {
+            self.doubt = Some(format!(
+                "svg has another shape than its canvas, so it is not scaled: {width} x {height}"
+            ));
+            return Affine::IDENTITY;
+        }
+        self.scaled_to = Some(space);
+        self.space = Some(Frame { width, height });
+        Affine::scale_non_uniform(sx, sy) * Affine::translate((-x, -y))
+    }
+
+    /// Whether a scaled drawing reaches far beyond the space: then it was not drawn in the size that it declares.
+    fn exceeds_its_size(&self) -> bool {
+        const SLACK: f64 = 0.05;
+        let Some(Frame { width, height }) = self.scaled_to else {
+            return false;
+        };
+        let is_outside = |v: f64, length: f64| v < -SLACK * length || v > (1.0 + SLACK) * length;
+        let mut points = self.rings.iter().chain(&self.lines).flatten();
+        points.any(|[x, y]| is_outside(*x, width) || is_outside(*y, height))
     }
 
     fn close(&mut self) {
@@ -152,6 +256,7 @@ impl Drawing {
             self.hidden -= 1;
         } else if self.transforms.len() > 1 {
             self.transforms.pop();
+            self.unfilled.pop();
         }
     }
 
@@ -176,21 +281,34 @@ impl Drawing {
                 let path = outlines::path(a.get("d"))?;
                 path.into_iter().map(|el| transform * el).collect()
             }
-            "line" => Vec::new(),
+            "line" => {
+                let ends = [(x("x1")?, y("y1")?), (x("x2")?, y("y2")?)].map(Point::from);
+                vec![
+                    transform * PathEl::MoveTo(ends[0]),
+                    transform * PathEl::LineTo(ends[1]),
+                ]
+            }
             _ => return Ok(()),
         };
         self.shapes += 1;
-        self.flatten(&outline)
+        let closes = matches!(name, "rect" | "circle" | "ellipse" | "polygon");
+        self.flatten(&outline, closes)
     }
 
-    /// Adds the rings of an outline, its curves flattened to lines.
-    fn flatten(&mut self, outline: &[PathEl]) -> Result<(), String> {
+    /// Adds the rings and lines of an outline, its curves flattened to lines. `closes` says that every part is closed.
+    fn flatten(&mut self, outline: &[PathEl], closes: bool) -> Result<(), String> {
         let mut at = Point::ZERO;
         let mut ring: Ring = Vec::new();
+        let mut is_closed = closes;
         for &element in outline {
             check(element)?;
-            if let PathEl::MoveTo(_) = element {
-                self.rings.push(std::mem::take(&mut ring));
+            match element {
+                PathEl::MoveTo(_) => {
+                    self.add(std::mem::take(&mut ring), is_closed);
+                    is_closed = closes;
+                }
+                PathEl::ClosePath => is_closed = true,
+                _ => {}
             }
             // One by one, so that the limit stops a path whose every curve is as long as can be.
             let from = PathEl::MoveTo(at);
@@ -211,8 +329,19 @@ impl Drawing {
             }
             at = element.end_point().unwrap_or(at);
         }
-        self.rings.push(ring);
+        self.add(ring, is_closed);
         Ok(())
+    }
+
+    fn add(&mut self, mut ring: Ring, is_closed: bool) {
+        let is_unfilled = self.unfilled.last().copied().unwrap_or_default();
+        let is_closed = is_closed || (ring.len() > 2 && ring.first() == ring.last());
+        let is_line = !is_closed && (is_unfilled || rings::is_flat(&ring));
+        ring.dedup();
+        match is_line && ring.len() > 1 {
+            true => self.lines.push(ring),
+            false => self.rings.push(ring),
+        }
     }
 }
 
@@ -231,9 +360,7 @@ impl Attributes {
         for attribute in element.attributes() {
             let attribute = attribute.map_err(|e| faulty(&e))?;
             let name: &str = attribute.key.as_ref();
-            if ["d", "points", "style", "display", "transform"].contains(&name)
-                || LENGTHS.contains(&name)
-            {
+            if WORDS.contains(&name) || LENGTHS.contains(&name) {
                 let value = attribute
                     .normalized_value(XmlVersion::Implicit1_0)
                     .map_err(|e| faulty(&e))?;
@@ -251,6 +378,32 @@ impl Attributes {
     fn is_hidden(&self) -> bool {
         let style: String = self.get("style").split_whitespace().collect();
         self.get("display").trim() == "none" || style.split(';').any(|s| s == "display:none")
+    }
+
+    /// Whether the element says that it is not filled; none if it says nothing of it.
+    fn is_unfilled(&self) -> Option<bool> {
+        let style: String = self.get("style").split_whitespace().collect();
+        let styled = style.split(';').find_map(|s| s.strip_prefix("fill:"));
+        let fill = styled.unwrap_or(self.get("fill").trim());
+        match fill {
+            "" | "inherit" => None,
+            fill => Some(fill == "none" || fill == "transparent"),
+        }
+    }
+
+    /// `[x, y, width, height]` of the drawing in its own units: `viewBox`, else `width` and `height` in pixels.
+    fn size(&self) -> Option<[f64; 4]> {
+        let listed = self.get("viewBox").split([',', ' ', '\t', '\n', '\r']);
+        let numbers = listed.filter(|n| !n.is_empty()).map(str::parse);
+        let numbers: Result<Vec<f64>, _> = numbers.collect();
+        let by_box = numbers.ok().and_then(|n| <[f64; 4]>::try_from(n).ok());
+        let by_sides = || {
+            let side = |name| self.length(name, None).ok();
+            Some([0.0, 0.0, side("width")?, side("height")?])
+        };
+        let size = by_box.or_else(by_sides)?;
+        let is_valid = size.iter().all(|n| n.is_finite()) && size[2] > 0.0 && size[3] > 0.0;
+        is_valid.then_some(size)
     }
 
     fn transform(&self) -> Result<Affine, String> {
@@ -284,7 +437,20 @@ impl Attributes {
     }
 }
 
-const LENGTHS: [&str; 9] = ["x", "y", "width", "height", "cx", "cy", "r", "rx", "ry"];
+const LENGTHS: [&str; 13] = [
+    "x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2",
+];
+
+const WORDS: [&str; 8] = [
+    "d",
+    "points",
+    "style",
+    "display",
+    "transform",
+    "fill",
+    "viewBox",
+    "preserveAspectRatio",
+];
 
 #[cfg(test)]
 mod tests {
@@ -295,6 +461,139 @@ mod tests {
         width: 1000.0,
         height: 500.0,
     };
+
+    fn area(text: &str, space: Option<Frame>) -> Result<Shape, String> {
+        match read(text, space)?.outline {
+            Outline::Area(shape) => Ok(shape),
+            Outline::Line(line) => Err(format!("a line: {line:?}")),
+        }
+    }
+
+    #[test]
+    fn a_drawing_is_scaled_to_what_it_is_drawn_on_where_its_size_fits() {
+        const RECT: &str = "<rect x='10' y='20' width='30' height='20'/></svg>";
+        let cases = [
+            (
+                "<svg width='500' height='250'>",
+                [20.0, 40.0, 60.0, 40.0],
+                false,
+            ),
+            (
+                "<svg width='500px' height='250px'>",
+                [20.0, 40.0, 60.0, 40.0],
+                false,
+            ),
+            (
+                "<svg viewBox='0 0 500 250'>",
+                [20.0, 40.0, 60.0, 40.0],
+                false,
+            ),
+            (
+                "<svg viewBox='0,0,500,250' width='9' height='9'>",
+                [20.0, 40.0, 60.0, 40.0],
+                false,
+            ),
+            (
+                "<svg viewBox='10 20 500 250'>",
+                [0.0, 0.0, 60.0, 40.0],
+                false,
+            ),
+            (
+                "<svg viewBox='0 0 100 100' preserveAspectRatio='none'>",
+                [100.0, 100.0, 300.0, 100.0],
+                false,
+            ),
+            // Of the same size.
+            (
+                "<svg width='1000' height='500'>",
+                [10.0, 20.0, 30.0, 20.0],
+                false,
+            ),
+            // Of another shape: a toolbar's or a screen's.
+            (
+                "<svg width='300' height='300'>",
+                [10.0, 20.0, 30.0, 20.0],
+                true,
+            ),
+            (
+                "<svg viewBox='0 0 100 100'>",
+                [10.0, 20.0, 30.0, 20.0],
+                true,
+            ),
+            // Drawn beyond its own size: a thumbnail's.
+            (
+                "<svg width='20' height='10'>",
+                [10.0, 20.0, 30.0, 20.0],
+                true,
+            ),
+            (
+                "<svg width='100%' height='100%'>",
+                [10.0, 20.0, 30.0, 20.0],
+                false,
+            ),
+            (
+                "<svg width='0' height='0' viewBox='x'>",
+                [10.0, 20.0, 30.0, 20.0],
+                false,
+            ),
+        ];
+        for (start, wanted, is_doubtful) in cases {
+            let drawn = read(&format!("{start}{RECT}"), Some(FRAME)).unwrap();
+            let Outline::Area(shape) = drawn.outline else {
+                panic!("{start}: a line");
+            };
+            let b = shape.bbox;
+            assert_eq!([b.x, b.y, b.width, b.height], wanted, "{start}");
+            assert_eq!(drawn.doubt.is_some(), is_doubtful, "{start}");
+        }
+    }
+
+    #[test]
+    fn open_outlines_that_are_not_filled_are_lines() {
+        let bent = vec![[1.0, 9.0], [5.0, 8.0], [9.0, 9.5]];
+        let straight = vec![[1.0, 9.0], [9.0, 9.0]];
+        let cases = [
+            (
+                "<polyline fill='none' points='1,9 5,8 9,9.5'/>",
+                Some(&bent),
+            ),
+            (
+                "<path style='stroke: red; fill: none' d='M1,9 5,8 9,9.5'/>",
+                Some(&bent),
+            ),
+            (
+                "<g fill='none'><path d='M1,9 L5,8 L9,9.5'/></g>",
+                Some(&bent),
+            ),
+            ("<path fill='none' d='M1,9 H9'/>", Some(&straight)),
+            ("<path d='M1,9 H9'/>", Some(&straight)),
+            ("<line x1='1' y1='9' x2='9' y2='9'/>", Some(&straight)),
+            // Filled, or closed: areas.
+            ("<polyline points='1,9 5,8 9,9.5'/>", None),
+            ("<path fill='none' d='M1,9 5,8 9,9.5z'/>", None),
+            ("<path fill='none' d='M1,9 5,8 9,9.5 1,9'/>", None),
+            ("<polygon fill='none' points='1,9 5,8 9,9.5'/>", None),
+            (
+                "<g fill='none'><path fill='red' d='M1,9 5,8 9,9.5'/></g>",
+                None,
+            ),
+        ];
+        for (text, line) in cases {
+            match read(text, Some(FRAME)).unwrap().outline {
+                Outline::Line(drawn) => assert_eq!(Some(&drawn), line, "{text}"),
+                Outline::Area(shape) => assert_eq!((line, shape.baseline), (None, None), "{text}"),
+            }
+        }
+        let both = "<rect width='9' height='9'/><polyline fill='none' points='1,9 5,8 9,9.5'/>";
+        let shape = area(both, None).unwrap();
+        assert_eq!((shape.bbox.height, shape.baseline), (9.0, Some(bent)));
+        let two = "<path d='M1,9 H9'/><path d='M1,19 H9'/>";
+        assert!(
+            area(two, None)
+                .unwrap_err()
+                .starts_with("svg draws several lines and no area: ")
+        );
+    }
 
     /// (name, svg, box within a quarter pixel, points of the polygon where known)
     #[test]
@@ -488,7 +787,7 @@ mod tests {
             ),
         ];
         for (name, text, wanted, points) in cases {
-            let shape = shape(text, Some(FRAME)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let shape = area(text, Some(FRAME)).unwrap_or_else(|e| panic!("{name}: {e}"));
             let numbers = |b: BBox| [b.x, b.y, b.right(), b.bottom()];
             let wanted = numbers(BBox::try_from(wanted).unwrap());
             for (found, wanted) in numbers(shape.bbox).iter().zip(wanted) {
@@ -522,11 +821,7 @@ mod tests {
                 "svg is not well-formed: ",
             ),
             ("<svg><path .../></svg>", "svg attribute cannot be read: "),
-            (
-                "<line x1='0' y1='0' x2='9' y2='9'/>",
-                "svg encloses no area: ",
-            ),
-            ("<polyline points='0,0 5,5 9,9'/>", "svg encloses no area: "),
+            ("<polygon points='0,0 5,5 9,9'/>", "svg encloses no area: "),
             ("<polygon points=''/>", "svg encloses no area: "),
             ("<polygon points='1,2,3'/>", "points cannot be read: "),
             ("<polygon points='1,2 x,4 5,6'/>", "points cannot be read: "),
@@ -564,14 +859,14 @@ mod tests {
             (&large, "svg is too large: "),
         ];
         for (text, wanted) in cases {
-            let problem = shape(text, None).unwrap_err();
+            let problem = area(text, None).unwrap_err();
             assert!(problem.starts_with(wanted), "{}: {problem}", excerpt(text));
         }
     }
 
     #[test]
     fn a_curve_is_followed_within_the_tolerance() {
-        let shape = shape("<circle cx='5000' cy='5000' r='3000'/>", None).unwrap();
+        let shape = area("<circle cx='5000' cy='5000' r='3000'/>", None).unwrap();
         let polygon = shape.polygon.unwrap();
         let points = polygon.points();
         for (a, b) in points.iter().zip(points.iter().cycle().skip(1)) {

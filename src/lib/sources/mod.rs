@@ -18,8 +18,8 @@ mod taxonomy;
 
 pub use concept_options::ConceptOptions;
 pub use source::{
-    ANNOTATIONS, About, Answer, Count, DocumentRequest, FetchFailure, Found, ImageName, Placed,
-    Referrer, Source, TreeNode, is_url,
+    ANNOTATIONS, About, Answer, Count, DocumentRequest, FetchFailure, Found, Hung, ImageName,
+    Placed, Referrer, Source, TextResource, TreeNode, is_url,
 };
 
 /// Names of all sources, in the order in which help and errors list them.

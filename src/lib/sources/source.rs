@@ -137,6 +137,19 @@ pub struct Found {
     pub expected: Vec<Count>,
     /// Nodes of a tree of concepts.
     pub taxa: Vec<TreeNode>,
+    /// Texts of annotations in documents of their own, by URL; for `finish`.
+    pub texts: Vec<(String, TextResource)>,
+}
+
+/// A text in a document of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextResource {
+    /// The text.
+    pub text: String,
+    /// Its media type, if it is known.
+    pub format: Option<String>,
+    /// Its language, as the source writes it.
+    pub language: Option<String>,
 }
 
 /// How many records of a name a service reports, and which were found.
@@ -198,16 +211,19 @@ impl Found {
         self.manifests.extend(other.manifests);
         self.expected.extend(other.expected);
         self.taxa.extend(other.taxa);
+        self.texts.extend(other.texts);
     }
 }
 
-/// Another name of an image: the id of the painting annotation.
+/// Another name of an image, or of the canvas that it is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageName {
-    /// The name.
+    /// The name: the id of the annotation that paints the image, or the id that this annotation has for its canvas.
     pub name: String,
     /// Id of the observation.
     pub observation: String,
+    /// Id of the canvas, if the name is one of the canvas.
+    pub canvas: Option<String>,
 }
 
 /// An annotation and its target.
@@ -217,12 +233,23 @@ pub struct Placed {
     pub document: String,
     /// The manifest in which the target is looked up first, if known.
     pub manifest: Option<String>,
+    /// What holds it.
+    pub hung: Hung,
     /// Id of the canvas, image or image service it is about.
     pub target: String,
     /// The image, as the annotation itself describes it: used if no document holds it.
     pub image: Option<Box<Observation>>,
     /// The annotation, with its regions of this target.
     pub annotation: Annotation,
+}
+
+/// What holds an annotation: it is about that, unless it names something else that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hung {
+    /// Id of the canvas in which it is embedded.
+    pub canvas: Option<String>,
+    /// Id of the observation, if it is embedded in one image of that canvas.
+    pub image: Option<String>,
 }
 
 /// Whether a location is a web address; anything else is a file.

@@ -224,10 +224,18 @@ impl ServiceFetch<'_> {
         let is_probe = has_regions && !known.has_given(self.target);
         let size_retries = is_probe.then_some(1);
         let is_canonical = |d: &Dialect| d.both_sides == (self.info.version >= 3);
-        let mut dialects = dialects(&self.info, self.wanted.format);
-        dialects.retain(is_canonical);
-        for dialect in dialects {
-            match self.whole_in(&dialect, size_retries).await? {
+        let dialects = dialects(&self.info, self.wanted.format);
+        let scaled = (self.target != self.size).then_some(self.target);
+        let canonical = dialects.iter().filter(|d| is_canonical(d));
+        let mut ways: Vec<(&Dialect, Option<[u32; 2]>)> = canonical.map(|d| (d, scaled)).collect();
+        // A size that is listed has to be there in the words of the list (3.0 §5.3, 2.1.1 §5.3), also at level 0, where
+        // nothing else has to be.
+        let is_listed = self.is_all() && self.info.sizes.contains(&self.target);
+        if is_listed && self.info.level == 0 && scaled.is_none() {
+            ways.extend(dialects.iter().map(|d| (d, Some(self.target))));
+        }
+        for (dialect, scaled) in ways {
+            match self.whole_in(dialect, scaled, size_retries).await? {
                 WholeAnswer::Fits(whole) => return Ok(Some(*whole)),
                 WholeAnswer::Smaller => return Ok(None),
                 WholeAnswer::Refused => {}
@@ -240,6 +248,7 @@ impl ServiceFetch<'_> {
     async fn whole_in(
         &mut self,
         dialect: &Dialect,
+        scaled: Option<[u32; 2]>,
         size_retries: Option<u32>,
     ) -> Result<WholeAnswer, Error> {
         let part = (!self.is_all()).then_some(Rect {
@@ -248,7 +257,6 @@ impl ServiceFetch<'_> {
             width: self.size[0],
             height: self.size[1],
         });
-        let scaled = (self.target != self.size).then_some(self.target);
         let uri = whole_uri(&self.base, part, scaled, dialect);
         let mut smaller = None;
         for _ in 0..2 {

@@ -14,7 +14,7 @@ use super::addresses::{absolute, is_incomplete};
 use super::concept_names::{self, below, encoded};
 use super::concept_options::ConceptOptions;
 use super::paging::{self, Divided, Span};
-use super::source::{Answer, DocumentRequest, FetchFailure, Found, Placed, Source, is_url};
+use super::source::{Answer, DocumentRequest, FetchFailure, Found, Hung, Placed, Source, is_url};
 use super::taxonomy;
 use crate::contracts::Observation;
 use crate::error::Error;
@@ -431,6 +431,7 @@ impl FathomNet {
                 Ok(annotation) => found.annotations.push(Placed {
                     document: url.to_owned(),
                     manifest: None,
+                    hung: Hung::default(),
                     target: id.clone(),
                     image: None,
                     annotation,

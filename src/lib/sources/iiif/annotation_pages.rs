@@ -1,54 +1,260 @@
-//! Lists, pages and collections of annotations.
+//! Lists, pages and collections of annotations, and the members of resources that hold or name them.
 
 use serde_json::Value;
 
-use super::annotations;
+use super::annotations::{self, AnnotationPlace, ReadAnnotation};
 use super::reader::Reader;
-use super::values::{all, annotations_of, list};
-use crate::sources;
+use super::values::{
+    annotations_of, described, has, id, kind, label, list, local_name, members_of,
+};
+use crate::sources::ANNOTATIONS;
 
-impl Reader<'_> {
-    /// A list or page of annotations, and the pages that follow it.
-    pub(super) fn annotation_list(&mut self, list_: &Value) {
-        self.annotations(&annotations_of(list_), None);
-        if let Some(next) = all(&list_["next"]).first() {
-            self.lead_to(next, sources::ANNOTATIONS, None, None);
+/// What annotations hang on: they are about it unless they say something else.
+#[derive(Clone, Copy, Default)]
+pub struct Hanging<'h> {
+    /// Id of the manifest.
+    pub manifest: Option<&'h str>,
+    /// Id of the canvas.
+    pub canvas: Option<&'h str>,
+    /// Id of the observation, for annotations of one image of a canvas.
+    pub image: Option<&'h str>,
+}
+
+/// What a page says about all its annotations.
+#[derive(Clone, Default)]
+pub struct PageStatements {
+    /// Its label, such as the name of a layer.
+    pub label: Option<String>,
+    /// Its granularity (IIIF Text Granularity extension), for annotations without one.
+    pub granularity: Option<String>,
+}
+
+impl PageStatements {
+    fn of(page: &Value) -> Self {
+        PageStatements {
+            label: label(&page["label"]),
+            granularity: granularity(page),
         }
+    }
+}
+
+/// `page`, `block`, `line`, `word`…: `textGranularity`, or the type of Dublin Core that stands for it.
+pub fn granularity(value: &Value) -> Option<String> {
+    let members = ["textGranularity", "dcType", "dc:type", "dcterms:type"];
+    let given = members.iter().flat_map(|member| list(value, member));
+    let named = given
+        .filter_map(id)
+        .map(|text| local_name(text).to_lowercase());
+    named.into_iter().find(|name| !name.is_empty())
+}
+
+impl<'a> Reader<'a> {
+    /// A document that is a list or page of annotations, and the pages that follow it.
+    pub(super) fn annotation_list(&mut self, list_: &'a Value) {
+        self.page(list_, Hanging::default());
     }
 
     /// A collection of annotation pages, or a layer of annotation lists.
-    pub(super) fn annotation_collection(&mut self, collection: &Value) {
-        let pages = ["first", "otherContent", "items"]
-            .iter()
-            .flat_map(|m| list(collection, m));
-        for page in pages.collect::<Vec<_>>() {
-            match annotations_of(page).is_empty() {
-                true => self.lead_to(page, sources::ANNOTATIONS, None, None),
-                false => self.annotation_list(page),
-            }
+    pub(super) fn annotation_collection(&mut self, collection: &'a Value, on: Hanging) {
+        let pages = ["first", "otherContent", "items", "contains", "ldp:contains"];
+        for page in members_of(collection, &pages) {
+            self.page_or_annotation(page, on);
         }
     }
 
-    /// Reads and counts annotations.
-    pub(super) fn annotations(&mut self, values: &[&Value], manifest: Option<&str>) {
-        for value in values {
-            self.found.count("annotations", 1);
-            self.annotation(value, manifest);
+    /// The annotations of a manifest, canvas, range, collection or content resource: embedded ones are read, others are
+    /// followed.
+    pub(super) fn annotations_on(&mut self, resource: &'a Value, on: Hanging) {
+        if !resource.is_object() {
+            return;
         }
+        let mut names = vec!["annotations", "otherContent", "hasAnnotations"];
+        if kind(resource) == "range" {
+            names.push("supplementary");
+        }
+        for page in members_of(resource, &names) {
+            self.page_or_annotation(page, on);
+        }
+    }
+
+    /// What stands where annotations, their pages and their collections may stand.
+    fn page_or_annotation(&mut self, value: &'a Value, on: Hanging) {
+        match kind(value).as_str() {
+            _ if value.is_string() => self.lead_to(value, ANNOTATIONS, on.manifest, on.canvas),
+            _ if !value.is_object() => self.not_a(value, "a page of annotations"),
+            "annotation" => self.member_of_page(value, on, &PageStatements::default(), None),
+            "annotationcollection" | "layer" if holds_pages(value) => {
+                self.annotation_collection(value, on);
+            }
+            kind if !PAGES.contains(&kind) => self.not_a(value, "a page of annotations"),
+            _ => self.page(value, on),
+        }
+    }
+
+    /// A page that may be embedded or only named.
+    fn page(&mut self, page: &'a Value, on: Hanging) {
+        let is_embedded = ["resources", "items", "contains", "ldp:contains"]
+            .iter()
+            .any(|member| has(page, member));
+        let is_answer = self.from.is_some_and(|from| from.role == ANNOTATIONS);
+        if !is_embedded && !has(page, "next") {
+            return match id(page) {
+                Some(named) if !(is_answer && self.is_this_document(named)) => {
+                    self.lead_to(page, ANNOTATIONS, on.manifest, on.canvas);
+                }
+                _ => self.not_a(page, "a page of annotations"),
+            };
+        }
+        if on.manifest.is_none() {
+            self.manifests_named_by(page);
+        }
+        let statements = PageStatements::of(page);
+        for (at, value) in annotations_of(page).into_iter().enumerate() {
+            self.member_of_page(value, on, &statements, Some(at + 1));
+        }
+        for next in members_of(page, &["next"]) {
+            self.lead_to(next, ANNOTATIONS, on.manifest, on.canvas);
+        }
+    }
+
+    fn is_this_document(&self, named: &str) -> bool {
+        named == self.name || named == self.base
+    }
+
+    /// What stands in a page: an annotation, the name of one, or another page. `order` is its position, from 1.
+    pub(super) fn member_of_page(
+        &mut self,
+        value: &'a Value,
+        on: Hanging,
+        page: &PageStatements,
+        order: Option<usize>,
+    ) {
+        if value.is_string() {
+            return self.lead_to(value, ANNOTATIONS, on.manifest, on.canvas);
+        }
+        if !value.is_object() {
+            return self.not_a(value, "an annotation");
+        }
+        match kind(value).as_str() {
+            "annotationpage" | "annotationlist" => return self.page(value, on),
+            "" | "annotation" => {}
+            _ if has(value, "target") || has(value, "on") => {}
+            _ => return self.not_a(value, "an annotation"),
+        }
+        let is_named = ["target", "on", "body", "resource", "bodyValue"]
+            .iter()
+            .all(|member| !has(value, member));
+        if is_named && id(value).is_some_and(|named| !self.is_this_document(named)) {
+            return self.lead_to(value, ANNOTATIONS, on.manifest, on.canvas);
+        }
+        // Transcriptions may be painted too: they are read, but only the others are counted.
+        let is_counted = on.manifest.is_none() || !annotations::is_painting(value);
+        self.found.count("annotations", is_counted.into());
+        self.annotation(value, on, page, order);
     }
 
     /// Reads one annotation.
-    pub(super) fn annotation(&mut self, value: &Value, manifest: Option<&str>) {
-        self.annotations_read += 1;
-        let place = annotations::AnnotationPlace {
-            document: self.name,
-            base: &self.base,
-            manifest,
-            number: self.annotations_read,
-        };
-        match annotations::read(value, &place) {
-            Ok(placed) => self.found.annotations.extend(placed),
-            Err(reject) => self.found.rejects.push(reject),
+    pub(super) fn annotation(
+        &mut self,
+        value: &'a Value,
+        on: Hanging,
+        page: &PageStatements,
+        order: Option<usize>,
+    ) {
+        let read = self.read_annotation(value, on, page, order);
+        for (part, problem) in read.unused {
+            self.part_not_used(&read.id, part, problem);
         }
     }
+
+    /// Reads an annotation that was made of something else that stands in the document.
+    pub(super) fn made_annotation(
+        &mut self,
+        made: &Value,
+        of: &'a Value,
+        on: Hanging,
+        page: &PageStatements,
+        order: usize,
+    ) {
+        self.found.count("annotations", 1);
+        let read = self.read_annotation(made, on, page, Some(order));
+        for (_, problem) in read.unused {
+            self.part_not_used(&read.id, of, problem);
+        }
+    }
+
+    fn read_annotation<'v>(
+        &mut self,
+        value: &'v Value,
+        on: Hanging,
+        page: &PageStatements,
+        order: Option<usize>,
+    ) -> ReadAnnotation<'v> {
+        self.annotations_read += 1;
+        let mut read = annotations::read(
+            value,
+            &AnnotationPlace {
+                document: self.name,
+                base: &self.base,
+                on,
+                page,
+                order,
+                number: self.annotations_read,
+            },
+        );
+        self.found.annotations.append(&mut read.placed);
+        for url in std::mem::take(&mut read.texts) {
+            self.lead_to_text(url, on);
+        }
+        read
+    }
+
+    /// Follows the manifests that the targets of annotations name, if the annotations are an input of their own: then no
+    /// manifest led to them, and they hold no image.
+    pub(super) fn manifests_named_by(&mut self, page: &'a Value) {
+        if self.from.is_some() {
+            return;
+        }
+        let mut named: Vec<&Value> = super::values::within(page, "manifest");
+        let around = match kind(page).as_str() {
+            "annotation" => vec![page],
+            _ => annotations_of(page),
+        };
+        for annotation in around {
+            for target in super::targets::targets(annotation) {
+                named.extend(super::targets::manifests_of(target));
+            }
+        }
+        let mut seen = Vec::new();
+        for manifest in named {
+            let Some(name) = id(manifest) else {
+                self.not_used(
+                    manifest,
+                    format!("manifest without id: {}", described(manifest)),
+                );
+                continue;
+            };
+            if !seen.contains(&name) {
+                seen.push(name);
+                self.lead_to(manifest, "manifest of an annotation", Some(name), None);
+            }
+        }
+    }
+}
+
+/// Types of what holds annotations, or names it.
+const PAGES: [&str; 7] = [
+    "",
+    "annotationpage",
+    "annotationlist",
+    "annotationcollection",
+    "layer",
+    "list",
+    "choice",
+];
+
+fn holds_pages(collection: &Value) -> bool {
+    ["first", "otherContent", "items", "contains", "ldp:contains"]
+        .iter()
+        .any(|member| has(collection, member))
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::annotation_pages::{Hanging, PageStatements, granularity};
 use super::targets::{TargetPart, part, targets};
-use super::values::{all, id, kind, label, list, local_name, texts};
+use super::texts::names_a_text;
+use super::values::{all, id, kind, label, list, local_name, members_of, texts};
 use crate::contracts::{Annotation, Body};
-use crate::sources::{Placed, is_url};
-use crate::summary::Reject;
+use crate::sources::{Hung, Placed, is_url};
 
 /// Where an annotation was found.
 pub struct AnnotationPlace<'a> {
@@ -16,60 +17,103 @@ pub struct AnnotationPlace<'a> {
     pub document: &'a str,
     /// Base of relative references. Annotations without id are named after it, so that a saved copy gives the same names.
     pub base: &'a str,
-    /// Id of the manifest that contains it, if any.
-    pub manifest: Option<&'a str>,
+    /// What holds it.
+    pub on: Hanging<'a>,
+    /// What its page says.
+    pub page: &'a PageStatements,
+    /// Its position on its page, counted from 1.
+    pub order: Option<usize>,
     /// Its position in the document, counted from 1.
     pub number: usize,
 }
 
-/// Reads one annotation: one [`Placed`] per resource that it is about.
-///
-/// # Errors
-/// The annotation does not have a target, or its selector cannot be used.
-pub fn read(value: &Value, place: &AnnotationPlace) -> Result<Vec<Placed>, Reject> {
-    let name = match id(value).filter(|_| value.is_object()) {
-        Some(id) => id.to_owned(),
-        None => format!("{}#annotation-{}", place.base, place.number),
+/// What was read of an annotation.
+#[derive(Default)]
+pub struct ReadAnnotation<'v> {
+    /// Its id, or one made from its position.
+    pub id: String,
+    /// One for each resource that it is about.
+    pub placed: Vec<Placed>,
+    /// Parts that cannot be used, with the reason. Not empty if `placed` is empty.
+    pub unused: Vec<(&'v Value, String)>,
+    /// URLs of texts that are its bodies.
+    pub texts: Vec<String>,
+}
+
+/// Reads one annotation. A target that cannot be used does not affect the others.
+pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v> {
+    let mut read = ReadAnnotation {
+        id: match id(value).filter(|_| value.is_object()) {
+            Some(id) => id.to_owned(),
+            None => format!("{}#annotation-{}", place.base, place.number),
+        },
+        ..ReadAnnotation::default()
     };
-    let refuse = |field: &str, problem: String| Reject::new(place.document, &name, field, problem);
     let mut parts: Vec<TargetPart> = Vec::new();
     for target in targets(value) {
-        parts.extend(part(target, place.base).map_err(|problem| refuse("target", problem))?);
+        match part(target, place.base) {
+            Ok(found) => {
+                read.unused.extend(found.unused.iter().cloned());
+                parts.push(found);
+            }
+            Err(problem) => read.unused.push((target, problem)),
+        }
+    }
+    if parts.is_empty() && read.unused.is_empty() {
+        let problem = "target of the annotation is missing";
+        read.unused.push((value, problem.into()));
     }
     if parts.is_empty() {
-        return Err(refuse(
-            "target",
-            "target of the annotation is missing".into(),
-        ));
+        return read;
     }
-    let bodies = ["body", "resource", "bodyValue"]
-        .iter()
-        .flat_map(|m| list(value, m));
-    let bodies: Vec<&Value> = bodies.collect();
+    let bodies = members_of(value, &["body", "resource", "bodyValue"]);
     let annotation = Annotation {
-        id: name.clone(),
+        id: read.id.clone(),
         motivation: motivation(value),
         bodies: bodies.iter().flat_map(|b| body(b)).collect(),
         regions: Vec::new(),
-        attributes: attributes(value, &bodies),
+        attributes: attributes(value, &bodies, place),
     };
-    let mut placed: Vec<Placed> = Vec::new();
+    for body in bodies {
+        match names_a_text(body, &annotation.motivation) {
+            Some(url) => read.texts.extend(super::values::resolve(place.base, url)),
+            None => read.unused.extend(unread(body)),
+        }
+    }
     for part in parts {
-        match placed.iter_mut().find(|p| p.target == part.target) {
-            Some(same) => same.annotation.regions.extend(part.regions),
-            None => placed.push(Placed {
+        match read.placed.iter_mut().find(|p| p.target == part.target) {
+            Some(same) => same.annotation.regions.push(part.region),
+            None => read.placed.push(Placed {
                 document: place.document.to_owned(),
-                manifest: place.manifest.map(str::to_owned),
+                manifest: place.on.manifest.map(str::to_owned),
+                hung: Hung {
+                    canvas: place.on.canvas.map(str::to_owned),
+                    image: place.on.image.map(str::to_owned),
+                },
                 target: part.target,
                 image: part.image.map(Box::new),
                 annotation: Annotation {
-                    regions: part.regions,
+                    regions: vec![part.region],
                     ..annotation.clone()
                 },
             }),
         }
     }
-    Ok(placed)
+    read
+}
+
+/// A body of which nothing is kept, with the reason.
+fn unread(value: &Value) -> Option<(&Value, String)> {
+    let is_empty = match value {
+        Value::String(text) => text.trim().is_empty(),
+        Value::Object(members) => members.is_empty() || !is_structured(value),
+        _ => true,
+    };
+    let is_textual = ["value", "chars", "cnt:chars"]
+        .iter()
+        .any(|m| matches!(&value[*m], Value::String(text) if text.trim().is_empty()));
+    let problem = || format!("body says nothing: {}", super::values::described(value));
+    (is_empty && !is_textual && body(value).is_empty()).then(|| (value, problem()))
 }
 
 /// The motivations of an annotation, without the prefixes of vocabularies.
@@ -102,10 +146,17 @@ pub fn is_painting(value: &Value) -> bool {
         .any(|m| m.eq_ignore_ascii_case("painting"))
 }
 
-/// The bodies: texts, tags, or names of things.
+/// The bodies: texts, tags, or names of things. A value may have any of the shapes in which labels are published.
 fn body(value: &Value) -> Vec<Body> {
-    if let Value::String(text) = value {
-        return text_body(text, None).into_iter().collect();
+    match value {
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => {
+            return texts(value)
+                .iter()
+                .filter_map(|text| text_body(text, None))
+                .collect();
+        }
+        Value::Array(values) => return values.iter().flat_map(body).collect(),
+        _ => {}
     }
     if matches!(kind(value).as_str(), "choice" | "list" | "composite") {
         let alternatives = ["default", "item", "items"]
@@ -113,35 +164,57 @@ fn body(value: &Value) -> Vec<Body> {
             .flat_map(|m| list(value, m));
         return alternatives.flat_map(body).collect();
     }
-    let text = ["chars", "value", "cnt:chars"]
-        .iter()
-        .find_map(|m| value[*m].as_str());
     let source = match &value["source"] {
         Value::Null => &value["full"],
         source => source,
     };
+    let mut stated = stated_texts(value);
+    if stated.is_empty() {
+        stated = stated_texts(source);
+    }
     let named = label(&value["label"]).or_else(|| label(&source["label"]));
-    let stated = match text {
-        Some(text) => Some(text),
-        None => id(source).or_else(|| id(value).filter(|id| !id.starts_with("_:"))),
-    };
-    let Some(body_text) = stated.or(named.as_deref()) else {
-        return Vec::new();
-    };
-    let made = Body {
+    if stated.is_empty() {
+        let name = id(source).or_else(|| id(value).filter(|id| !id.starts_with("_:")));
+        stated.extend(name.map(str::to_owned).or_else(|| named.clone()));
+    }
+    let made = |text: &String| Body {
         purpose: purpose(value),
-        label: named.clone().filter(|label| label != body_text),
-        format: value["format"]
-            .as_str()
-            .filter(|f| !f.is_empty())
-            .map(str::to_owned),
-        language: list(value, "language")
-            .into_iter()
-            .find_map(Value::as_str)
-            .map(str::to_owned),
+        label: named.clone().filter(|label| label != text),
+        format: first_text(value, source, &["format", "dc:format"]),
+        language: first_text(value, source, &["language", "dc:language", "@language"])
+            .or_else(|| language_of_value(value)),
         ..Body::default()
     };
-    text_body(body_text, Some(made)).into_iter().collect()
+    stated
+        .iter()
+        .filter_map(|text| text_body(text, Some(made(text))))
+        .collect()
+}
+
+/// The texts that a body consists of, in one language.
+fn stated_texts(value: &Value) -> Vec<String> {
+    if !value.is_object() {
+        return Vec::new();
+    }
+    ["chars", "value", "cnt:chars", "rdf:value", "@value"]
+        .iter()
+        .map(|member| texts(&value[*member]))
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+fn first_text(value: &Value, source: &Value, members: &[&str]) -> Option<String> {
+    let held = [value, source].into_iter().filter(|v| v.is_object());
+    let mut found = held.flat_map(|v| members.iter().flat_map(|m| list(v, m)));
+    let text = found.find_map(|v| v.as_str().map(str::trim).filter(|text| !text.is_empty()));
+    text.map(str::to_owned)
+}
+
+/// `{"value": {"@value": "…", "@language": "la"}}`.
+fn language_of_value(value: &Value) -> Option<String> {
+    let held = ["value", "chars"].iter().flat_map(|m| list(value, m));
+    let mut languages = held.filter_map(|v| v["@language"].as_str());
+    languages.next().map(str::to_owned)
 }
 
 fn text_body(text: &str, made: Option<Body>) -> Option<Body> {
@@ -160,7 +233,11 @@ fn purpose(value: &Value) -> Option<String> {
 }
 
 /// Everything else worth keeping. A body without text, such as the control points of a map, is kept as it is.
-fn attributes(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
+fn attributes(
+    value: &Value,
+    bodies: &[&Value],
+    place: &AnnotationPlace,
+) -> BTreeMap<String, Value> {
     let mut attributes = BTreeMap::new();
     for (name, member) in [
         ("created", "created"),
@@ -174,9 +251,18 @@ fn attributes(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
             attributes.insert(name.into(), value[member].clone());
         }
     }
+    let of_bodies = |member: &str| {
+        let mut held = bodies.iter().flat_map(|body| list(body, member));
+        held.find_map(Value::as_str).map(str::to_owned)
+    };
+    let granularity = granularity(value)
+        .or_else(|| bodies.iter().find_map(|body| granularity(body)))
+        .or_else(|| place.page.granularity.clone());
     for (name, text) in [
         ("label", label(&value["label"])),
         ("creator", creator(&value["creator"])),
+        ("granularity", granularity),
+        ("text_direction", of_bodies("textDirection")),
     ] {
         attributes.extend(text.map(|text| (name.to_owned(), Value::String(text))));
     }
@@ -193,6 +279,16 @@ fn attributes(value: &Value, bodies: &[&Value]) -> BTreeMap<String, Value> {
     for (name, value) in others.filter(|(name, _)| *name != "annotation") {
         let entry = attributes.entry(name.clone());
         entry.or_insert_with(|| value.clone());
+    }
+    // What `recto-serve` writes says where an annotation stood before.
+    let page = place.page.label.clone().map(Value::String);
+    for (name, value) in [
+        ("annotation_page", page),
+        ("order", place.order.map(Value::from)),
+    ] {
+        if let Some(value) = value {
+            attributes.entry(name.into()).or_insert(value);
+        }
     }
     attributes
 }
@@ -214,14 +310,20 @@ mod tests {
     use crate::contracts::{Region, Space};
     use serde_json::json;
 
-    fn read_one(value: Value) -> Result<Vec<Placed>, Reject> {
+    fn read_one(value: Value) -> Result<Vec<Placed>, String> {
         let place = AnnotationPlace {
             document: "d",
             base: "d",
-            manifest: None,
+            on: Hanging::default(),
+            page: &PageStatements::default(),
+            order: None,
             number: 1,
         };
-        read(&value, &place)
+        let mut read = read(&value, &place);
+        match read.unused.is_empty() {
+            true => Ok(read.placed),
+            false => Err(read.unused.remove(0).1),
+        }
     }
 
     fn region(fragment: Option<&str>, svg: Option<&str>, point: Option<[f64; 2]>) -> Region {
@@ -285,6 +387,15 @@ mod tests {
             (
                 json!({"source": "c", "selector": refined("xywh=percent:50,50,50,50", "xywh=percent:50,0,50,50")}),
                 region(Some("xywh=percent:75,50,25,25"), None, None),
+            ),
+            (
+                json!({"source": "c", "selector": {"type": "FragmentSelector", "value": "xywh=100,50,200,100",
+                    "refinedBy": {"type": "SvgSelector", "value": "<?xml version='1.0'?><svg/>"}}}),
+                region(
+                    None,
+                    Some(r#"<g transform="translate(100 50)"><svg/></g>"#),
+                    None,
+                ),
             ),
             (
                 json!({"source": "c", "selector": refined("t=1,2", "xywh=1,2,3,4")}),
@@ -386,6 +497,18 @@ mod tests {
         let cases = [
             (json!({}), "target of the annotation is missing"),
             (
+                json!({"target": 7}),
+                "target does not have an id: the value 7",
+            ),
+            (
+                json!({"target": {"source": "c", "selector": {"type": "FragmentSelector", "value": "somewhere"}}}),
+                "xywh is missing from the fragment: somewhere",
+            ),
+            (
+                json!({"target": {"source": "c", "selector": {}}}),
+                "selector cannot be read: an object without type",
+            ),
+            (
                 json!({"target": null}),
                 "target of the annotation is missing",
             ),
@@ -395,16 +518,12 @@ mod tests {
             ),
             (
                 json!({"target": {"source": "c", "selector": {"type": "FragmentSelector", "value": "xywh=1,2,3,4",
-                    "refinedBy": {"type": "SvgSelector", "value": "<svg/>"}}}}),
+                    "refinedBy": {"type": "PointSelector", "x": 1, "y": 2}}}}),
                 "selector is refined by another (refinedBy) in a way that a box cannot express",
             ),
         ];
         for (value, problem) in cases {
-            assert_eq!(
-                read_one(value.clone()).unwrap_err().problem,
-                problem,
-                "{value}"
-            );
+            assert_eq!(read_one(value.clone()).unwrap_err(), problem, "{value}");
         }
     }
 }

@@ -2,38 +2,37 @@
 
 use serde_json::Value;
 
+use super::annotation_pages::Hanging;
 use super::reader::Reader;
-use super::values::{all, kind, list};
+use super::values::{kind, list, members_of};
 
-impl Reader<'_> {
+const MEMBERS: &[&str] = &["collections", "manifests", "members", "items"];
+
+impl<'a> Reader<'a> {
     /// A collection or a page of one. Embedded members are read at once, references are followed.
-    pub(super) fn collection(&mut self, collection: &Value) {
+    pub(super) fn collection(&mut self, collection: &'a Value) {
         self.found.count("collections", 1);
-        let members = ["collections", "manifests", "members", "items"];
-        for member in members
-            .iter()
-            .flat_map(|m| list(collection, m))
-            .collect::<Vec<_>>()
-        {
+        for member in members_of(collection, MEMBERS) {
             self.member(member);
         }
-        for page in ["first", "next"]
-            .iter()
-            .filter_map(|m| all(&collection[*m]).first().copied())
-        {
+        for page in members_of(collection, &["first", "next"]) {
             match is_embedded_collection(page) {
                 true => self.collection(page),
                 false => self.lead_to(page, "next page", None, None),
             }
         }
+        self.annotations_on(collection, Hanging::default());
     }
 
-    fn member(&mut self, member: &Value) {
+    /// A member of a collection.
+    pub(super) fn member(&mut self, member: &'a Value) {
         if is_embedded_manifest(member) {
             self.manifest(member);
         } else if is_embedded_collection(member) {
             self.collection(member);
-        } else if !matches!(kind(member).as_str(), "canvas" | "range" | "annotation") {
+        } else if matches!(kind(member).as_str(), "canvas" | "range" | "annotation") {
+            self.not_a(member, "a manifest or collection");
+        } else {
             self.lead_to(member, "collection member", None, None);
         }
     }
@@ -45,6 +44,5 @@ fn is_embedded_manifest(value: &Value) -> bool {
 }
 
 fn is_embedded_collection(value: &Value) -> bool {
-    let lists = ["collections", "manifests", "members", "items"];
-    kind(value).starts_with("collection") && lists.iter().any(|m| !list(value, m).is_empty())
+    kind(value).starts_with("collection") && MEMBERS.iter().any(|m| !list(value, m).is_empty())
 }

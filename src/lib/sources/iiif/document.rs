@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::annotation_pages::{Hanging, PageStatements};
 use super::annotations::motivation;
 use super::reader::Reader;
 use super::service;
@@ -9,9 +10,9 @@ use super::values::{self, kind, list, within};
 use crate::contracts::{ImageRef, Observation, Provenance};
 use crate::sources::is_url;
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// Reads the whole document.
-    pub(super) fn document(&mut self, document: &Value) {
+    pub(super) fn document(&mut self, document: &'a Value) {
         if let Value::Array(values) = document {
             return self.array(values);
         }
@@ -21,7 +22,11 @@ impl Reader<'_> {
             "sequence" => self.lone_sequence(document),
             "canvas" => self.lone_canvas(document),
             "annotationlist" | "annotationpage" => self.annotation_list(document),
-            "annotationcollection" | "layer" => self.annotation_collection(document),
+            "range" => self.lone_range(document),
+            "curation" => self.curation(document),
+            "annotationcollection" | "layer" => {
+                self.annotation_collection(document, Hanging::default());
+            }
             "annotation" => self.lone_annotation(document),
             "imageservice" => self.image_service(document),
             "orderedcollection" | "orderedcollectionpage" => {
@@ -39,17 +44,20 @@ impl Reader<'_> {
         }
     }
 
-    fn array(&mut self, values: &[Value]) {
+    fn array(&mut self, values: &'a [Value]) {
         let is_annotation = |v: &Value| kind_of_document(v) == "annotation";
         if values.is_empty() || !values.iter().any(is_annotation) {
             return self.refuse_document("document is not a IIIF document: it is a list");
         }
-        let values: Vec<&Value> = values.iter().collect();
-        self.annotations(&values, None);
+        for (at, value) in values.iter().enumerate() {
+            self.manifests_named_by(value);
+            let page = PageStatements::default();
+            self.member_of_page(value, Hanging::default(), &page, Some(at + 1));
+        }
     }
 
     /// The description of an image service (info.json): one image.
-    fn image_service(&mut self, info: &Value) {
+    fn image_service(&mut self, info: &'a Value) {
         let Some(mut service) = service::described(info) else {
             return self
                 .refuse_document("image service cannot be used: its id or version is missing");
@@ -79,10 +87,12 @@ impl Reader<'_> {
     }
 
     /// A content state, or another annotation that is a document of its own.
-    fn lone_annotation(&mut self, annotation: &Value) {
+    fn lone_annotation(&mut self, annotation: &'a Value) {
         let state = motivation(annotation).iter().any(|m| m == "contentState");
         if !state {
-            return self.annotations(&[annotation], None);
+            self.manifests_named_by(annotation);
+            let page = PageStatements::default();
+            return self.member_of_page(annotation, Hanging::default(), &page, None);
         }
         let targets = list(annotation, "target");
         let wanted: Vec<&Value> = targets
@@ -119,6 +129,7 @@ fn kind_of_document(document: &Value) -> String {
         "manifest" | "collection" => "collection",
         "annotation" => "annotationpage",
         "annotationpage" => "canvas",
+        _ if has("selections") => "curation",
         _ if has("manifests") || has("collections") || has("members") => "collection",
         _ if has("canvases") => "sequence",
         _ if has("images") => "canvas",
@@ -141,6 +152,8 @@ fn is_known(kind: &str) -> bool {
         "annotationcollection",
         "layer",
         "annotation",
+        "range",
+        "curation",
         "orderedcollection",
         "orderedcollectionpage",
     ];

@@ -3,18 +3,32 @@
 use serde_json::Value;
 
 use super::service;
-use super::values::{all, id, kind, label, list, pixels, resolve, split_fragment, xywh};
-use crate::contracts::{ImageRef, Service};
+use super::values::{
+    all, described, has, id, kind, label, list, members_of, pixels, resolve, split_fragment, types,
+};
+use crate::contracts::{Frame, ImageRef, Service};
 use crate::iiif::QuotedRequest;
+use crate::selectors::{Part, fragment};
 use crate::sources::is_url;
 
-/// One image that is painted on a canvas.
+/// What is painted on a canvas.
 #[derive(Debug)]
-pub struct Painted {
+pub struct Painted<'v> {
+    /// Where it stands in the document.
+    pub value: &'v Value,
     /// Number of image services of its resource.
     pub services: u64,
     /// The image, or why it cannot be used.
-    pub image: Result<PaintedImage, ImageProblem>,
+    pub image: Result<PaintedImage, Unusable>,
+}
+
+/// Why something that is painted cannot be used.
+#[derive(Debug)]
+pub enum Unusable {
+    /// An image with a problem.
+    Image(ImageProblem),
+    /// Not an image: what it is.
+    NoImage(String),
 }
 
 /// An image that can be downloaded.
@@ -39,27 +53,47 @@ pub struct ImageProblem {
     pub problem: String,
 }
 
-/// All images in the body of a painting annotation. Sound, video, text and models are skipped. `base` is the base of
-/// relative URLs.
-pub fn painted(body: &Value, base: &str) -> Vec<Painted> {
-    all(body)
-        .into_iter()
-        .flat_map(|body| one_body(body, base))
-        .collect()
+/// Everything that a body of a painting annotation paints. `base` is the base of relative URLs.
+pub fn painted<'v>(body: &'v Value, base: &str) -> Vec<Painted<'v>> {
+    match kind(body).as_str() {
+        "choice" | "alternatives" | "list" | "composite" => {
+            let items = members_of(body, &["default", "item", "items", "members"]);
+            match items.is_empty() {
+                true => vec![no_image(body, "body does not have an item".into())],
+                false => items
+                    .into_iter()
+                    .filter(|item| !is_nil(item))
+                    .flat_map(|item| painted(item, base))
+                    .collect(),
+            }
+        }
+        _ if !source(body).is_null() => specific(body, base),
+        _ if is_nil(body) => Vec::new(),
+        _ => vec![one(body, body, &Value::Null, base)],
+    }
 }
 
-fn one_body(body: &Value, base: &str) -> Vec<Painted> {
-    match kind(body).as_str() {
-        "choice" | "alternatives" | "list" | "composite" => ["default", "item", "items", "members"]
-            .iter()
-            .flat_map(|member| painted(&body[*member], base))
-            .collect(),
-        _ if !source(body).is_null() => specific(body, base),
-        _ if is_image(body) => vec![Painted {
-            services: service::services(body).published,
-            image: image(body, &Value::Null, base),
-        }],
-        _ => Vec::new(),
+fn no_image(value: &Value, problem: String) -> Painted<'_> {
+    Painted {
+        value,
+        services: 0,
+        image: Err(Unusable::NoImage(problem)),
+    }
+}
+
+/// What one resource paints, of which a selector selects a part.
+fn one<'v>(value: &'v Value, resource: &Value, selector: &Value, base: &str) -> Painted<'v> {
+    if !is_image(resource) {
+        let problem = match kind(resource).as_str() {
+            "canvas" => "a canvas is painted on a canvas, which is not supported".into(),
+            _ => format!("an image was expected: found {}", described(resource)),
+        };
+        return no_image(value, problem);
+    }
+    Painted {
+        value,
+        services: service::services(resource).published,
+        image: image(resource, selector, base).map_err(Unusable::Image),
     }
 }
 
@@ -71,18 +105,13 @@ fn source(body: &Value) -> &Value {
     }
 }
 
-fn specific(body: &Value, base: &str) -> Vec<Painted> {
+fn specific<'v>(body: &'v Value, base: &str) -> Vec<Painted<'v>> {
     let own = label(&body["label"]);
-    let sources = all(source(body));
-    let mut found: Vec<Painted> = sources
+    let mut found: Vec<Painted> = members_of(body, &["source", "full"])
         .into_iter()
-        .flat_map(|source| match is_choice(source) {
-            true => one_body(source, base),
-            false if is_image(source) => vec![Painted {
-                services: service::services(source).published,
-                image: image(source, &body["selector"], base),
-            }],
-            false => Vec::new(),
+        .flat_map(|source| match kind(source) == "choice" {
+            true => painted(source, base),
+            false => vec![one(source, source, &body["selector"], base)],
         })
         .collect();
     for image in found.iter_mut().filter_map(|p| p.image.as_mut().ok()) {
@@ -91,25 +120,90 @@ fn specific(body: &Value, base: &str) -> Vec<Painted> {
     found
 }
 
-fn is_choice(value: &Value) -> bool {
-    kind(value) == "choice"
+/// `rdf:nil` is the empty alternative of a choice.
+fn is_nil(resource: &Value) -> bool {
+    let nil = |text: &str| text == "rdf:nil" || text.ends_with("#nil");
+    kind(resource) == "nil" || id(resource).is_some_and(nil)
 }
 
-/// Whether a resource is an image: by type, else by media type, else by having a service. A plain URL counts, since in
-/// Presentation 2 only images are painted; `rdf:nil` is the empty alternative of a choice.
-fn is_image(resource: &Value) -> bool {
-    let nil = |text: &str| text == "rdf:nil" || text.ends_with("#nil");
-    if id(resource).is_some_and(nil) {
+/// Whether a resource is an image: by its type, else by its media type, else by having an image service or the URL of an
+/// image. A plain URL counts, since in Presentation 2 only images are painted.
+pub fn is_image(resource: &Value) -> bool {
+    let url = id(resource).unwrap_or_default();
+    if resource.is_string() {
+        return is_url(url) || is_image_url(url);
+    }
+    if !resource.is_object() {
         return false;
     }
-    match kind(resource).as_str() {
-        "" => match resource["format"].as_str() {
-            Some(format) if !format.is_empty() => format.starts_with("image/"),
-            _ => resource.is_string() || !resource["service"].is_null() || id(resource).is_some(),
-        },
-        "nil" => false,
-        kind => kind == "image" || kind == "stillimage" || kind == "imageobject",
+    let is_typed = types(resource).any(|name| {
+        let kind = super::values::local_name(name).to_ascii_lowercase();
+        IMAGES.contains(&kind.as_str()) || name.to_ascii_lowercase().starts_with("image/")
+    });
+    let kind = kind(resource);
+    if is_typed || OTHERS.contains(&kind.as_str()) {
+        return is_typed;
     }
+    let format = resource["format"].as_str().unwrap_or_default().trim();
+    if format.to_ascii_lowercase().starts_with("image/") || has_image_service(resource) {
+        return true;
+    }
+    match (kind.as_str(), format) {
+        ("", "") => has(resource, "service") || id(resource).is_some(),
+        (_, "") => is_image_url(url),
+        _ => false,
+    }
+}
+
+fn has_image_service(resource: &Value) -> bool {
+    let described = list(resource, "service").into_iter();
+    described.filter(|s| service::is_image_service(s)).count() > 0
+}
+
+/// Types of images, by the vocabularies and by habit.
+const IMAGES: &[&str] = &[
+    "image",
+    "stillimage",
+    "imageobject",
+    "picture",
+    "photo",
+    "photograph",
+];
+
+/// Types of what is not an image, whatever else is said of it.
+const OTHERS: &[&str] = &[
+    "annotation",
+    "annotationcollection",
+    "annotationpage",
+    "audio",
+    "canvas",
+    "collection",
+    "contentastext",
+    "manifest",
+    "model",
+    "movingimage",
+    "physicalobject",
+    "range",
+    "scene",
+    "sound",
+    "text",
+    "textualbody",
+    "timeline",
+    "video",
+];
+
+/// Whether a URL requests an image by the Image API, or ends like the name of an image file.
+pub fn is_image_url(url: &str) -> bool {
+    const SUFFIXES: &[&str] = &[
+        ".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".jp2", ".jpx", ".webp", ".gif", ".bmp",
+        ".avif", ".jxl",
+    ];
+    let path = url
+        .split(['?', '#'])
+        .next()
+        .unwrap_or(url)
+        .to_ascii_lowercase();
+    SUFFIXES.iter().any(|suffix| path.ends_with(suffix)) || QuotedRequest::parse(url).is_some()
 }
 
 fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage, ImageProblem> {
@@ -140,19 +234,14 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage,
         problem,
     };
     apply_own_url(&mut found);
-    if let Some(part) = fragment.and_then(xywh) {
-        if found
-            .image
-            .service
-            .as_ref()
-            .is_some_and(|s| s.region.is_some())
-        {
-            return Err(refuse((
-                "id",
-                format!("image is a part of a part of an image: {part}"),
-            )));
+    let part = fragment.map(fragment::spatial).transpose();
+    if let Some(part) = part.map_err(|problem| refuse(("id", problem)))?.flatten() {
+        let service = found.image.service.as_ref();
+        if service.is_some_and(|s| s.region.is_some()) {
+            let problem = format!("image is a part of a part of an image: {part}");
+            return Err(refuse(("id", problem)));
         }
-        take_part(&mut found, &as_image_api_region(part), "id").map_err(refuse)?;
+        take_part(&mut found, &part, "id").map_err(refuse)?;
     }
     all(selector)
         .into_iter()
@@ -173,41 +262,54 @@ fn fetchable(service: Service, base: &str) -> Option<Service> {
     Some(Service { id, ..service })
 }
 
-/// A resource id that is itself an Image API request may select a part of the image, or rotate it.
+/// A resource id that is itself an Image API request may select a part of the image, or rotate it. It names its service,
+/// which can give more than that request.
 fn apply_own_url(found: &mut PaintedImage) {
     let Some(asked) = found.image.url.as_deref().and_then(QuotedRequest::parse) else {
         return;
     };
-    let Some(service) = &mut found.image.service else {
+    let part = part_of(asked.region, None);
+    let turn = asked.rotation.parse::<f64>();
+    let (Ok(part), Ok(turn)) = (part, turn) else {
+        // Percentages of an image of unknown size, or mirroring: only the URL itself returns the right pixels.
+        found.image.service = None;
         return;
     };
-    let part = part_of(asked.region, None);
-    match (part, asked.rotation.parse::<f64>()) {
-        (Ok(part), Ok(turn)) => {
-            service.region = part;
-            found.rotation = Some(turn).filter(|t| *t != 0.0);
-        }
-        // Percentages of an image of unknown size, or mirroring: only the URL itself returns the right pixels.
-        _ => found.image.service = None,
-    }
+    let named = || Service {
+        id: asked.base.to_owned(),
+        version: 2,
+        level: None,
+        region: None,
+    };
+    found.image.service.get_or_insert_with(named).region = part;
+    found.rotation = Some(turn).filter(|t| *t != 0.0);
 }
 
 type FieldProblem = (&'static str, String);
 
 fn apply_selector(found: &mut PaintedImage, selector: &Value) -> Result<(), FieldProblem> {
+    let text = |member: &str| match &selector[member] {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        other => Err((
+            "selector",
+            format!("selector cannot be read: {member} is {}", described(other)),
+        )),
+    };
     let region = match kind(selector).as_str() {
-        "imageapiselector" => selector["region"].as_str().map(str::to_owned),
-        "fragmentselector" => selector["value"]
-            .as_str()
-            .and_then(xywh)
-            .map(as_image_api_region),
-        _ => None,
+        "imageapiselector" => text("region")?,
+        "fragmentselector" => text("value")?,
+        "" if selector.is_string() => selector.as_str().map(str::to_owned),
+        _ => {
+            let problem = "selector does not select a part of an image";
+            return Err(("selector", format!("{problem}: {}", described(selector))));
+        }
     };
     if !selector["refinedBy"].is_null() {
         let problem = "image is a part of a part of an image (refinedBy)";
         return Err(("selector.refinedBy", problem.into()));
     }
-    if let Some(region) = region.filter(|r| r != "full") {
+    if let Some(region) = region {
         take_part(found, &region, "selector.region")?;
     }
     let rotation = match &selector["rotation"] {
@@ -250,56 +352,34 @@ fn take_part(
     Ok(())
 }
 
-/// `xywh=percent:1,2,3,4` in the syntax of the Image API: `pct:1,2,3,4`.
-fn as_image_api_region(xywh: &str) -> String {
-    let numbers = xywh.trim_start_matches("xywh=");
-    match numbers.split_once(':') {
-        Some(("percent", numbers)) => format!("pct:{numbers}"),
-        Some((_, numbers)) => numbers.to_owned(),
-        None => numbers.to_owned(),
-    }
-}
-
-/// A region of the Image API, `[x, y, width, height]` in pixels; none for the whole image. `whole` is the size in pixels.
+/// A region of the Image API or a media fragment, `[x, y, width, height]` in pixels; none for the whole image. `whole` is
+/// the size in pixels.
 fn part_of(region: &str, whole: Option<(u32, u32)>) -> Result<Option<[u32; 4]>, String> {
-    if region == "full" {
+    let unclear = || format!("region cannot be converted to pixels: {region}");
+    let part = fragment::part(region).map_err(|_| unclear())?;
+    let whole = whole.map(|(width, height)| Frame {
+        width: width.into(),
+        height: height.into(),
+    });
+    if part == Part::All {
         return Ok(None);
     }
-    let unclear = || format!("region cannot be converted to pixels: {region}");
-    let numbers = |text: &str| -> Option<[f64; 4]> {
-        let numbers: Result<Vec<f64>, _> = text.split(',').map(|n| n.trim().parse()).collect();
-        numbers.ok()?.try_into().ok()
-    };
-    let [x, y, width, height] = match (region.strip_prefix("pct:"), whole) {
-        (Some(share), Some((w, h))) => {
-            let [x, y, width, height] = numbers(share).ok_or_else(unclear)?;
-            let (w, h) = (f64::from(w) / 100.0, f64::from(h) / 100.0);
-            [x * w, y * h, width * w, height * h]
-        }
-        (Some(_), None) => return Err(unclear()),
-        (None, Some((w, h))) if region == "square" => {
-            let side = w.min(h);
-            [(w - side) / 2, (h - side) / 2, side, side].map(f64::from)
-        }
-        (None, _) => numbers(region).ok_or_else(unclear)?,
-    };
-    let usable = [x, y, width, height].iter().all(|n| (0.0..4e9).contains(n))
-        && width >= 0.5
-        && height >= 0.5;
-    if !usable {
-        return Err(unclear());
-    }
-    Ok(Some([x, y, width, height].map(|n| n.round() as u32)))
+    let numbers = part.in_pixels(whole).ok_or_else(unclear)?;
+    let [_, _, width, height] = numbers;
+    let usable = numbers.iter().all(|n| (0.0..4e9).contains(n)) && width >= 0.5 && height >= 0.5;
+    usable
+        .then(|| Some(numbers.map(|n| n.round() as u32)))
+        .ok_or_else(unclear)
 }
 
-/// Whether one of an annotation's bodies is an image.
+/// Whether one of an annotation's bodies is evidently an image.
 pub fn has_image(body: &Value) -> bool {
     all(body).into_iter().any(|body| match kind(body).as_str() {
         "choice" => ["default", "item", "items"]
             .iter()
             .any(|m| list(body, m).into_iter().any(has_image)),
         _ if !source(body).is_null() => has_image(source(body)),
-        kind => kind == "image" || (kind.is_empty() && is_image(body) && !body.is_string()),
+        _ => body.is_object() && is_image(body),
     })
 }
 
@@ -385,7 +465,7 @@ mod tests {
         let cases = [
             (
                 json!({"id": "https://a.example/x.jpg#xywh=1,2,3,4", "type": "Image"}),
-                "image is a part of an image without image service: 1,2,3,4",
+                "image is a part of an image without image service: xywh=1,2,3,4",
             ),
             (
                 with_service("https://a.example/i/1/5,5,90,90/max/0/default.jpg#xywh=1,2,3,4"),
@@ -404,11 +484,10 @@ mod tests {
         ];
         for (body, problem) in cases {
             let found = painted(&body, BASE);
-            assert_eq!(
-                found[0].image.as_ref().unwrap_err().problem,
-                problem,
-                "{body}"
-            );
+            let Err(Unusable::Image(found)) = &found[0].image else {
+                panic!("{body}: {:?}", found[0].image);
+            };
+            assert_eq!(found.problem, problem, "{body}");
         }
     }
 
@@ -441,7 +520,6 @@ mod tests {
                 json!({"type": "Choice", "items": [item(1), item(2), item(3)]}),
                 3,
             ),
-            (json!([item(1), {"type": "TextualBody", "value": "x"}]), 1),
             (json!({"id": "https://a.example/a.mp4", "type": "Video"}), 0),
             (json!({"id": "https://a.example/a.glb", "type": "Model"}), 0),
             (
@@ -451,15 +529,26 @@ mod tests {
             (json!(null), 0),
         ];
         for (body, n) in cases {
-            assert_eq!(painted(&body, BASE).len(), n, "{body}");
+            let found = painted(&body, BASE);
+            let images = found.iter().filter(|p| p.image.is_ok()).count();
+            assert_eq!(images, n, "{body}");
+            // What is not an image is there too, with the reason.
+            assert_eq!(
+                found.is_empty(),
+                body == json!({"@id": "rdf:nil"}),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn an_image_without_url_is_reported() {
         for id in ["data:image/png;base64,AAAA", "urn:x:1", ""] {
-            let found = painted(&json!({"id": id, "type": "Image"}), "m.json");
-            let problem = found[0].image.as_ref().unwrap_err();
+            let body = json!({"id": id, "type": "Image"});
+            let found = painted(&body, "m.json");
+            let Err(Unusable::Image(problem)) = &found[0].image else {
+                panic!("{id}: {:?}", found[0].image);
+            };
             assert!(
                 problem.problem.starts_with("URL of the image is missing: "),
                 "{id}"

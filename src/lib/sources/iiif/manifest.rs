@@ -2,15 +2,21 @@
 
 use serde_json::Value;
 
+use super::annotation_pages::{Hanging, PageStatements};
 use super::annotations;
-use super::images::{self, Painted, PaintedImage};
+use super::images::{self, Painted, PaintedImage, Unusable};
 use super::reader::Reader;
 use super::values::{
-    all, annotations_of, id, kind, label, list, resolve, size, split_fragment, texts, within, xywh,
+    annotations_of, has, id, kind, label, list, members, members_of, resolve, size, split_fragment,
+    texts, within,
 };
 use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
-use crate::sources::{self, ImageName};
+use crate::selectors::fragment;
+use crate::sources::ImageName;
 use crate::summary::Reject;
+
+/// The role of documents that hold painting annotations of a canvas. They cannot be left out as annotations can.
+pub const PAINTING: &str = "painting annotations";
 
 /// Properties of a manifest that apply to all its canvases.
 struct Object {
@@ -20,6 +26,8 @@ struct Object {
     metadata: Metadata,
     rights: Option<String>,
     attribution: Option<String>,
+    /// Those of its members that say this, for documents that hold more of it.
+    statements: Value,
     /// Whether its canvases are placeholders, because the content (audio, video, a document) is in mediaSequences.
     is_wrapper: bool,
 }
@@ -33,11 +41,23 @@ struct Page<'a> {
     metadata: Metadata,
     rights: Option<String>,
     attribution: Option<String>,
+    /// Those of its members that say this, for documents that hold more of it.
+    statements: Value,
 }
 
-impl Reader<'_> {
+impl Page<'_> {
+    fn hanging(&self) -> Hanging<'_> {
+        Hanging {
+            manifest: self.object.manifest.as_deref(),
+            canvas: Some(&self.id),
+            image: None,
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
     /// Reads a manifest.
-    pub(super) fn manifest(&mut self, manifest: &Value) {
+    pub(super) fn manifest(&mut self, manifest: &'a Value) {
         self.found.count("manifests", 1);
         let mut object = object(manifest);
         let name = id(manifest).and_then(|id| resolve(&self.base, id));
@@ -51,25 +71,72 @@ impl Reader<'_> {
         object.manifest = Some(name);
         let mut seen = Vec::new();
         // Canvases are in `items` in Presentation 3, and in `sequences` before and in its drafts.
-        for canvas in list(manifest, "items") {
+        for canvas in members_of(manifest, &["items", "canvases"]) {
             self.canvas_of(canvas, &object, &mut seen);
         }
-        for sequence in list(manifest, "sequences") {
+        for sequence in members(manifest, "sequences") {
             self.sequence(sequence, &object, &mut seen);
         }
-        self.annotations_on(manifest, object.manifest.as_deref(), None);
+        let holds = ["items", "canvases", "sequences", "mediaSequences"];
+        if holds.iter().all(|member| !has(manifest, member)) {
+            self.not_used(manifest, "manifest does not have canvases");
+        }
+        let on = Hanging {
+            manifest: object.manifest.as_deref(),
+            ..Hanging::default()
+        };
+        self.annotations_on(manifest, on);
+        for range in members(manifest, "structures") {
+            self.range(range, on);
+        }
+    }
+
+    /// The annotations of a range and of the ranges in it.
+    fn range(&mut self, range: &'a Value, on: Hanging) {
+        self.annotations_on(range, on);
+        for inner in members_of(range, &["items", "members", "ranges"]) {
+            if kind(inner) == "range" {
+                self.range(inner, on);
+            }
+        }
     }
 
     /// Reads a sequence that is a document of its own.
-    pub(super) fn lone_sequence(&mut self, sequence: &Value) {
+    pub(super) fn lone_sequence(&mut self, sequence: &'a Value) {
         let object = self.surroundings(sequence);
         self.sequence(sequence, &object, &mut Vec::new());
     }
 
     /// Reads a canvas that is a document of its own.
-    pub(super) fn lone_canvas(&mut self, canvas: &Value) {
+    pub(super) fn lone_canvas(&mut self, canvas: &'a Value) {
         let object = self.surroundings(canvas);
         self.canvas_of(canvas, &object, &mut Vec::new());
+    }
+
+    /// Reads a range that is a document of its own: canvases may be embedded in it.
+    pub(super) fn lone_range(&mut self, range: &'a Value) {
+        let object = self.surroundings(range);
+        let (manifest, mut seen) = (object.manifest.clone(), Vec::new());
+        for canvas in members_of(range, &["canvases", "items", "members"]) {
+            match kind(canvas).as_str() {
+                "range" => self.lone_range(canvas),
+                _ => self.canvas_of(canvas, &object, &mut seen),
+            }
+        }
+        let on = Hanging {
+            manifest: manifest.as_deref(),
+            ..Hanging::default()
+        };
+        self.annotations_on(range, on);
+    }
+
+    /// Reads painting annotations of a canvas that are a document of their own. `memo` describes the canvas.
+    pub(super) fn painting_document(&mut self, document: &'a Value, memo: &Value) {
+        let mut object = object(&memo["manifest"]);
+        object.group = texts(&memo["group"]).pop().unwrap_or_default();
+        object.manifest = self.from.and_then(|from| from.manifest.clone());
+        let page = page(&memo["canvas"], &object, 0);
+        self.painting_page(document, &page);
     }
 
     /// The manifest of a sequence or canvas that is a document of its own, as far as it describes it.
@@ -89,149 +156,240 @@ impl Reader<'_> {
         object
     }
 
-    fn sequence(&mut self, sequence: &Value, object: &Object, seen: &mut Vec<String>) {
-        let canvases: Vec<&Value> = ["canvases", "items"]
-            .iter()
-            .flat_map(|m| list(sequence, m))
-            .collect();
-        if canvases.is_empty() && id(sequence).is_some() && sequence["canvases"].is_null() {
-            let is_followed = self.from.is_some_and(|from| from.role == "sequence");
-            if !is_followed {
-                self.lead_to(sequence, "sequence", object.manifest.as_deref(), None);
+    /// What stands where a sequence was expected.
+    fn sequence(&mut self, sequence: &'a Value, object: &Object, seen: &mut Vec<String>) {
+        let canvases = members_of(sequence, &["canvases", "items"]);
+        let is_followed = self.from.is_some_and(|from| from.role == "sequence");
+        if !canvases.is_empty() && !has(sequence, "images") && !holds_painting_pages(sequence) {
+            for canvas in canvases {
+                self.canvas_of(canvas, object, seen);
             }
-        }
-        for canvas in canvases {
-            self.canvas_of(canvas, object, seen);
+        } else if kind(sequence) == "canvas" || holds_images(sequence) {
+            self.canvas_of(sequence, object, seen);
+        } else if !matches!(kind(sequence).as_str(), "" | "sequence") {
+            self.not_a(sequence, "a sequence");
+        } else if id(sequence).is_some() && !has(sequence, "canvases") && !is_followed {
+            self.lead_to(sequence, "sequence", object.manifest.as_deref(), None);
+        } else if !has(sequence, "canvases") && !has(sequence, "items") {
+            self.not_a(sequence, "a sequence of canvases");
         }
     }
 
-    /// Reads a canvas, unless it is only a reference to one that was read already.
-    fn canvas_of(&mut self, canvas: &Value, object: &Object, seen: &mut Vec<String>) {
-        let kind = kind(canvas);
-        if !canvas.is_object() || !(kind.is_empty() || kind == "canvas") {
-            return;
-        }
+    /// What stands where a canvas was expected: a canvas, by its type or by what it holds, or a reference to one that was
+    /// read already.
+    fn canvas_of(&mut self, canvas: &'a Value, object: &Object, seen: &mut Vec<String>) {
         let name = id(canvas).unwrap_or_default().to_owned();
-        let holds = [
-            "images",
-            "resources",
-            "items",
-            "content",
-            "width",
-            "height",
-            "otherContent",
-        ];
-        let is_reference = holds.iter().all(|m| canvas[*m].is_null());
+        let is_reference = CONTENT.iter().all(|member| !has(canvas, member));
         if is_reference && seen.contains(&name) {
             return;
+        }
+        match kind(canvas).as_str() {
+            _ if !canvas.is_object() => return self.not_a(canvas, "a canvas"),
+            "canvas" => {}
+            "" if !is_reference => {}
+            "manifest" | "collection" => return self.member(canvas),
+            "sequence" if has(canvas, "canvases") => return self.sequence(canvas, object, seen),
+            _ if holds_images(canvas) => {}
+            _ => return self.not_a(canvas, "a canvas"),
+        }
+        if is_reference {
+            self.not_used(canvas, "canvas is empty: it has neither a size nor content");
         }
         seen.push(name);
         self.canvas(canvas, object, seen.len());
     }
 
-    fn canvas(&mut self, canvas: &Value, object: &Object, number: usize) {
+    fn canvas(&mut self, canvas: &'a Value, object: &Object, number: usize) {
         self.found.count("canvases", 1);
         let page = page(canvas, object, number);
         // `images`, before version 1 `resources`, since version 3 `items`.
-        for member in ["images", "resources"] {
-            for annotation in list(canvas, member) {
-                self.paint(annotation, &page);
-            }
+        for annotation in members_of(canvas, &["images", "resources"]) {
+            self.painting_annotation(annotation, &page);
         }
-        for painting in list(canvas, "items") {
+        for painting in members(canvas, "items") {
             self.painting_page(painting, &page);
         }
         self.draft_content(canvas, &page);
-        self.annotations_on(canvas, object.manifest.as_deref(), Some(&page.id));
+        self.annotations_on(canvas, page.hanging());
     }
 
-    /// A page of `items`: painting annotations, and other annotations that some publishers put there.
-    fn painting_page(&mut self, page: &Value, on: &Page) {
-        for annotation in annotations_of(page) {
-            let motivation = annotations::motivation(annotation);
-            let unstated = motivation.is_empty() && images::has_image(&annotation["body"]);
-            if annotations::is_painting(annotation) || unstated {
-                self.paint(annotation, on);
-            } else {
-                self.found.count("annotations", 1);
-                self.annotation(annotation, on.object.manifest.as_deref());
+    /// What stands in `items`: a page of painting annotations, and other annotations that some publishers put there.
+    fn painting_page(&mut self, page: &'a Value, on: &Page) {
+        let is_answer = self.from.is_some_and(|from| from.role == PAINTING);
+        let holds = |member: &&str| has(page, member);
+        match kind(page).as_str() {
+            _ if page.is_string() && !is_answer => self.follow_painting(page, on),
+            _ if !page.is_object() => self.not_a(page, "a page of annotations"),
+            "annotation" => self.painting_annotation(page, on),
+            "annotationpage" | "annotationlist" | "" if PAGE_LISTS.iter().any(|m| holds(m)) => {
+                for annotation in annotations_of(page) {
+                    self.painting_annotation(annotation, on);
+                }
+                for next in members(page, "next") {
+                    self.follow_painting(next, on);
+                }
             }
+            "annotationpage" | "annotationlist" | "" if id(page).is_some() && !is_answer => {
+                self.follow_painting(page, on);
+            }
+            _ if holds(&"body") || holds(&"resource") => self.painting_annotation(page, on),
+            kind if kind != "annotationpage" && images::is_image(page) => {
+                self.paint(page, &Value::Null, on);
+            }
+            _ => self.not_a(page, "a page of annotations"),
         }
+    }
+
+    /// What stands where a painting annotation was expected.
+    fn painting_annotation(&mut self, annotation: &'a Value, on: &Page) {
+        let is_answer = self.from.is_some_and(|from| from.role == PAINTING);
+        if annotation.is_string() {
+            return self.follow_painting(annotation, on);
+        }
+        if !annotation.is_object() {
+            return self.not_a(annotation, "a painting annotation");
+        }
+        let bodies = members_of(annotation, &["resource", "body"]);
+        let motivation = annotations::motivation(annotation);
+        let kind = kind(annotation);
+        let is_typed_image =
+            kind != "annotation" && !kind.is_empty() && images::is_image(annotation);
+        if bodies.is_empty() && (is_typed_image || has(annotation, "service")) {
+            return self.paint(annotation, &Value::Null, on);
+        }
+        if matches!(kind.as_str(), "annotationpage" | "annotationlist") {
+            return self.painting_page(annotation, on);
+        }
+        let shows_image = bodies
+            .iter()
+            .any(|body| images::has_image(body) || body.is_string());
+        let is_painted = annotations::is_painting(annotation)
+            || (motivation.is_empty() && (shows_image || !has(annotation, "target")));
+        if !is_painted {
+            self.found.count("annotations", 1);
+            let page = PageStatements::default();
+            return self.annotation(annotation, on.hanging(), &page, None);
+        }
+        if bodies.is_empty() {
+            return match id(annotation).is_some() && !is_answer {
+                true => self.follow_painting(annotation, on),
+                false => self.not_used(annotation, "painting annotation does not have a body"),
+            };
+        }
+        for body in bodies {
+            self.paint(body, annotation, on);
+        }
+    }
+
+    /// Follows a reference to painting annotations, with what is known of their canvas.
+    fn follow_painting(&mut self, reference: &'a Value, on: &Page) {
+        let memo = serde_json::json!({
+            "group": on.object.group,
+            "manifest": on.object.statements,
+            "canvas": on.statements,
+        });
+        let manifest = on.object.manifest.as_deref();
+        self.lead_to_with(
+            reference,
+            PAINTING,
+            manifest,
+            Some(&on.id),
+            memo.to_string(),
+        );
     }
 
     /// `content`, the name of `items` in drafts of version 3. No final version has it: its images are used, but not
     /// counted.
-    fn draft_content(&mut self, canvas: &Value, page: &Page) {
+    fn draft_content(&mut self, canvas: &'a Value, page: &Page) {
         let counts = self.found.counts.clone();
-        for painting in list(canvas, "content") {
+        for painting in members(canvas, "content") {
             self.painting_page(painting, page);
         }
         self.found.counts = counts;
     }
 
-    fn paint(&mut self, annotation: &Value, page: &Page) {
-        let bodies = ["resource", "body"]
-            .iter()
-            .flat_map(|m| images::painted(&annotation[*m], &self.base));
-        for Painted { services, image } in bodies.collect::<Vec<_>>() {
+    /// The images of a body of a painting annotation.
+    fn paint(&mut self, body: &'a Value, annotation: &Value, page: &Page) {
+        for Painted {
+            value,
+            services,
+            image,
+        } in images::painted(body, &self.base)
+        {
+            let image = match image {
+                Err(Unusable::NoImage(problem)) => {
+                    self.not_used(value, problem);
+                    continue;
+                }
+                image => image,
+            };
             self.found.count("images", 1);
             self.found.count("services", services);
-            let refuse = |record: &str, field: &str, problem: &str| {
-                Reject::new(self.name, record, field, problem)
-            };
-            let outcome = match image {
-                Err(p) => Err(refuse(&p.record, p.field, &p.problem)),
-                Ok(_) if page.object.is_wrapper => Err(refuse(
-                    &page.id,
-                    "images",
-                    "placeholder image: the content is not an image, it is in mediaSequences",
-                )),
-                Ok(image) => Ok(observation(image, annotation, page)),
-            };
-            match outcome {
+            let outcome = image.map_err(|unusable| match unusable {
+                Unusable::Image(p) => (p.record, p.field, p.problem),
+                Unusable::NoImage(problem) => (page.id.clone(), "body", problem),
+            });
+            match outcome.and_then(|image| observation(image, annotation, page)) {
                 Ok(observation) => {
-                    let named = id(annotation).filter(|_| annotation.is_object());
-                    self.found.names.extend(named.map(|name| ImageName {
-                        name: name.to_owned(),
-                        observation: observation.id.clone(),
-                    }));
+                    self.names_of(annotation, page, &observation);
+                    self.annotations_on(
+                        value,
+                        Hanging {
+                            image: Some(&observation.id),
+                            ..page.hanging()
+                        },
+                    );
                     self.found.observations.push(observation);
                 }
-                Err(reject) => self.found.rejects.push(reject),
+                Err((record, field, problem)) => {
+                    let reject = Reject::new(self.name, record, field, problem);
+                    self.found.rejects.push(reject);
+                }
             }
         }
     }
 
-    /// Annotations of a manifest or canvas: embedded ones are read, others are followed.
-    fn annotations_on(&mut self, resource: &Value, manifest: Option<&str>, canvas: Option<&str>) {
-        let pages = ["annotations", "otherContent"]
-            .iter()
-            .flat_map(|m| list(resource, m));
-        for page in pages.collect::<Vec<_>>() {
-            if kind(page) == "annotation" {
-                self.embedded_annotations(&[page], manifest);
-                continue;
-            }
-            let held = annotations_of(page);
-            let is_empty_list = page["items"].is_array() || page["resources"].is_array();
-            if held.is_empty() && !is_empty_list && id(page).is_some() {
-                self.lead_to(page, sources::ANNOTATIONS, manifest, canvas);
-            }
-            self.embedded_annotations(&held, manifest);
-            if let Some(next) = all(&page["next"]).first().filter(|_| page.is_object()) {
-                self.lead_to(next, sources::ANNOTATIONS, manifest, canvas);
-            }
+    /// Other names of an image: the id of the annotation that paints it, and the canvas that this annotation names.
+    fn names_of(&mut self, annotation: &Value, page: &Page, observation: &Observation) {
+        if !annotation.is_object() {
+            return;
         }
+        let of = |name: &str, is_canvas: bool| ImageName {
+            name: name.to_owned(),
+            observation: observation.id.clone(),
+            canvas: is_canvas.then(|| page.id.clone()),
+        };
+        self.found
+            .names
+            .extend(id(annotation).map(|name| of(name, false)));
+        let target = whole_target(annotation, page);
+        let alias = target.filter(|target| !target.is_empty() && *target != page.id);
+        self.found.names.extend(alias.map(|name| of(name, true)));
     }
+}
 
-    fn embedded_annotations(&mut self, annotations: &[&Value], manifest: Option<&str>) {
-        for annotation in annotations {
-            // Transcriptions may be painted too: they are read, but only the others are counted.
-            let counted = !annotations::is_painting(annotation);
-            self.found.count("annotations", counted.into());
-            self.annotation(annotation, manifest);
-        }
-    }
+/// Members of a canvas that show that it is one, and not a reference.
+const CONTENT: [&str; 7] = [
+    "images",
+    "resources",
+    "items",
+    "content",
+    "width",
+    "height",
+    "otherContent",
+];
+
+const PAGE_LISTS: [&str; 2] = ["items", "resources"];
+
+/// Whether a value holds what only canvases hold, whatever its type says.
+fn holds_images(value: &Value) -> bool {
+    has(value, "images") || holds_painting_pages(value)
+}
+
+fn holds_painting_pages(value: &Value) -> bool {
+    let items = list(value, "items");
+    let is_page = |item: &&Value| matches!(kind(item).as_str(), "annotationpage" | "annotation");
+    items.first().is_some_and(is_page)
 }
 
 fn object(manifest: &Value) -> Object {
@@ -242,6 +400,7 @@ fn object(manifest: &Value) -> Object {
         metadata: metadata(manifest),
         rights: rights(manifest),
         attribution: attribution(manifest),
+        statements: statements(manifest),
         is_wrapper: !list(manifest, "mediaSequences").is_empty(),
     }
 }
@@ -258,10 +417,51 @@ fn page<'a>(canvas: &Value, object: &'a Object, number: usize) -> Page<'a> {
         metadata: metadata(canvas),
         rights: rights(canvas),
         attribution: attribution(canvas),
+        statements: statements(canvas),
     }
 }
 
-fn observation(found: PaintedImage, annotation: &Value, page: &Page) -> Observation {
+/// What a manifest or canvas says of itself, without what it holds.
+fn statements(resource: &Value) -> Value {
+    const SAID: [&str; 14] = [
+        "@id",
+        "id",
+        "@type",
+        "type",
+        "label",
+        "width",
+        "height",
+        "metadata",
+        "rights",
+        "license",
+        "dcterms:rights",
+        "requiredStatement",
+        "attribution",
+        "mediaSequences",
+    ];
+    let said = SAID.iter().filter(|member| has(resource, member));
+    let said = said.map(|member| ((*member).to_owned(), resource[*member].clone()));
+    Value::Object(said.collect())
+}
+
+/// Record, field and problem of a reject.
+type Refusal = (String, &'static str, String);
+
+fn observation(
+    found: PaintedImage,
+    annotation: &Value,
+    page: &Page,
+) -> Result<Observation, Refusal> {
+    if page.object.is_wrapper {
+        let problem =
+            "placeholder image: the content is not an image, it is in mediaSequences".to_owned();
+        return Err((page.id.clone(), "images", problem));
+    }
+    let placement = placement(annotation, page).map_err(|problem| {
+        let record = id(annotation).unwrap_or(&page.id);
+        (record.to_owned(), "target", problem)
+    })?;
+
     let PaintedImage {
         image,
         label: own,
@@ -283,7 +483,7 @@ fn observation(found: PaintedImage, annotation: &Value, page: &Page) -> Observat
         (Some(service), _) => service.name(),
         (None, url) => url.clone().unwrap_or_default(),
     };
-    Observation {
+    Ok(Observation {
         id,
         image,
         source: Provenance {
@@ -304,38 +504,67 @@ fn observation(found: PaintedImage, annotation: &Value, page: &Page) -> Observat
         group: object.group.clone(),
         metadata,
         canvas: page.frame,
-        placement: placement(annotation, page),
+        placement,
         rotation,
         annotations: Vec::new(),
+    })
+}
+
+/// What a painting annotation says that it is painted on.
+fn whole_target<'v>(annotation: &'v Value, page: &Page) -> Option<&'v str> {
+    let target = target_of(annotation)?;
+    let whole = id(resource_of(target)).unwrap_or_default();
+    // The id of the canvas itself may end like a fragment.
+    match whole.strip_prefix(page.id.as_str()) {
+        Some(_) => None,
+        None => Some(split_fragment(whole).0),
     }
+}
+
+fn target_of(annotation: &Value) -> Option<&Value> {
+    ["target", "on"]
+        .iter()
+        .flat_map(|m| list(annotation, m))
+        .next()
+}
+
+fn resource_of(target: &Value) -> &Value {
+    let resource = ["full", "source"].iter().map(|m| &target[*m]);
+    resource
+        .into_iter()
+        .find(|resource| !resource.is_null())
+        .unwrap_or(target)
 }
 
 /// The part of the canvas, in its units, that the target of a painting annotation names; none for the whole canvas. It
 /// is the canvas that holds the annotation, since targets often name another or none.
-fn placement(annotation: &Value, page: &Page) -> Option<BBox> {
-    let target = ["target", "on"]
-        .iter()
-        .flat_map(|m| list(annotation, m))
-        .next()?;
-    let resource = ["full", "source"]
-        .iter()
-        .map(|m| &target[*m])
-        .find(|r| !r.is_null());
-    let whole = id(resource.unwrap_or(target)).unwrap_or_default();
+///
+/// # Errors
+/// It is not known which part is named.
+fn placement(annotation: &Value, page: &Page) -> Result<Option<BBox>, String> {
+    let Some(target) = target_of(annotation) else {
+        return Ok(None);
+    };
+    let whole = id(resource_of(target)).unwrap_or_default();
     // The id of the canvas itself may end like a fragment.
     let rest = whole.strip_prefix(page.id.as_str());
-    let fragment = match rest {
+    let named = match rest {
         Some(rest) => split_fragment(rest).1,
         None => split_fragment(whole).1,
     };
-    let selectors = list(target, "selector").into_iter();
-    let selected = selectors.filter_map(|s| {
-        s["value"]
-            .as_str()
-            .or_else(|| s["default"]["value"].as_str())
+    let selected = list(target, "selector").into_iter().filter_map(|selector| {
+        let value = selector["value"].as_str();
+        value
+            .or_else(|| selector["default"]["value"].as_str())
+            .or_else(|| selector["region"].as_str())
     });
-    let text = selected.chain(fragment).find_map(xywh)?;
-    let bbox = in_canvas(text, page.frame)?;
+    let Some(text) = selected.chain(named).next() else {
+        return Ok(None);
+    };
+    if fragment::spatial(text)?.is_none() {
+        return Ok(None);
+    }
+    let bbox = fragment::bbox(text, page.frame)?;
     let all = page.frame.is_some_and(|f| {
         bbox == BBox {
             x: 0.0,
@@ -344,19 +573,7 @@ fn placement(annotation: &Value, page: &Page) -> Option<BBox> {
             height: f.height,
         }
     });
-    (!all).then_some(bbox)
-}
-
-fn in_canvas(xywh: &str, frame: Option<Frame>) -> Option<BBox> {
-    let text = xywh.trim_start_matches("xywh=");
-    let (unit, numbers) = text.split_once(':').unwrap_or(("pixel", text));
-    let numbers: Result<Vec<f64>, _> = numbers.split(',').map(|n| n.trim().parse()).collect();
-    let bbox = BBox::try_from(<[f64; 4]>::try_from(numbers.ok()?).ok()?).ok()?;
-    match (unit, frame) {
-        ("percent", Some(f)) => Some(bbox.scale(f.width / 100.0, f.height / 100.0)),
-        ("percent", None) => None,
-        _ => Some(bbox),
-    }
+    Ok((!all).then_some(bbox))
 }
 
 fn metadata(resource: &Value) -> Metadata {
@@ -431,7 +648,8 @@ mod tests {
         ];
         for (canvas, annotation, wanted) in cases {
             let wanted = wanted.map(|b| BBox::try_from(b).unwrap());
-            assert_eq!(placement(&annotation, &on(canvas)), wanted, "{annotation}");
+            let found = placement(&annotation, &on(canvas));
+            assert_eq!(found, Ok(wanted), "{annotation}");
         }
     }
 }

@@ -6,12 +6,15 @@
 mod annotation_pages;
 mod annotations;
 mod collection;
+mod curation;
 mod document;
 mod images;
 mod manifest;
+mod paths;
 mod reader;
 mod service;
 mod targets;
+mod texts;
 mod values;
 
 use serde_json::Value;
@@ -60,18 +63,36 @@ impl Source for Iiif {
 
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
         let mut found = Found::default();
+        if answer.request.memo == texts::MEMO {
+            texts::read(answer, &mut found);
+            return Ok(found);
+        }
         let bytes = answer
             .bytes
             .strip_prefix(b"\xef\xbb\xbf")
             .unwrap_or(&answer.bytes);
         match serde_json::from_slice::<Value>(bytes) {
             Err(e) => found.rejects.push(not_json(answer, bytes, &e)),
-            Ok(document) => Reader::new(answer, &document, &mut found).document(&document),
+            Ok(document) => {
+                let mut reader = Reader::new(answer, &document, &mut found);
+                match serde_json::from_str::<Value>(&answer.request.memo) {
+                    Ok(memo) if answer.request.is_for(manifest::PAINTING) => {
+                        reader.painting_document(&document, &memo);
+                    }
+                    _ => reader.document(&document),
+                }
+                reader.finish(&document);
+            }
         }
         if self.no_annotations {
             found.next.retain(|request| !request.is_for(ANNOTATIONS));
         }
         Ok(found)
+    }
+
+    fn finish(&self, mut found: Found) -> Found {
+        texts::fill(&mut found);
+        found
     }
 }
 
@@ -92,6 +113,7 @@ fn not_json(answer: &Answer, bytes: &[u8], e: &serde_json::Error) -> Reject {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     /// Members that documents of IIIF have.
     const WORDS: &[&str] = &[
@@ -175,12 +197,156 @@ mod tests {
         })
     }
 
+    /// Valid documents, in which each kind of member stands.
+    fn documents() -> Vec<Value> {
+        let image = |n: u8| json!({"id": format!("https://a/i/{n}.jpg"), "type": "Image", "format": "image/jpeg"});
+        let tag = |n: u8, target: Value| {
+            json!({"id": format!("https://a/tag/{n}"), "type": "Annotation",
+            "motivation": "tagging", "body": [{"type": "TextualBody", "value": "x"}], "target": target})
+        };
+        let page = |items: Value| json!({"id": "https://a/page", "type": "AnnotationPage", "items": items});
+        let painting = |n: u8, body: Value| {
+            json!({"id": format!("https://a/painting/{n}"), "type": "Annotation",
+            "motivation": "painting", "body": body, "target": format!("https://a/c/{n}")})
+        };
+        let canvas = |n: u8, body: Value| {
+            json!({"id": format!("https://a/c/{n}"), "type": "Canvas", "width": 100, "height": 80,
+            "items": [page(json!([painting(n, body)]))],
+            "annotations": [page(json!([tag(n, json!(format!("https://a/c/{n}#xywh=1,2,3,4")))]))]})
+        };
+        let choice = json!({"type": "Choice", "items": [image(2), image(3)]});
+        let manifest = json!({"id": "https://a/m", "type": "Manifest", "label": {"none": ["m"]},
+            "items": [canvas(1, json!([image(1)])), canvas(2, choice)],
+            "annotations": [page(json!([tag(9, json!(["https://a/c/1", "https://a/c/2"]))]))]});
+        let old_canvas = |n: u8| {
+            json!({"@id": format!("https://a/c/{n}"), "@type": "sc:Canvas", "width": 100, "height": 80,
+            "images": [{"@type": "oa:Annotation", "motivation": "sc:painting", "on": format!("https://a/c/{n}"),
+                "resource": {"@id": format!("https://a/i/{n}.jpg"), "@type": "dctypes:Image"}}],
+            "otherContent": [{"@type": "sc:AnnotationList", "resources": [{"@type": "oa:Annotation", "motivation": "oa:tagging",
+                "resource": {"@type": "oa:Tag", "chars": "x"}, "on": format!("https://a/c/{n}")}]}]})
+        };
+        let old = json!({"@id": "https://a/old", "@type": "sc:Manifest", "label": "old",
+            "sequences": [{"@type": "sc:Sequence", "canvases": [old_canvas(1), old_canvas(2)]}]});
+        let collection = json!({"id": "https://a/top", "type": "Collection",
+            "items": [{"id": "https://a/m/1", "type": "Manifest"}, manifest.clone()]});
+        let old_collection = json!({"@id": "https://a/top", "@type": "sc:Collection",
+            "members": [{"@id": "https://a/m/1", "@type": "sc:Manifest"}, old.clone()]});
+        vec![manifest, old, collection, old_collection]
+    }
+
+    /// The pointers of all members that stand where canvases, images, bodies and annotations stand.
+    fn members_in(value: &Value, at: &str, found: &mut Vec<String>) {
+        const LISTS: &[&str] = &[
+            "canvases",
+            "items",
+            "images",
+            "body",
+            "resource",
+            "annotations",
+            "members",
+            "sequences",
+            "otherContent",
+            "resources",
+        ];
+        match value {
+            Value::Array(values) => {
+                for (n, value) in values.iter().enumerate() {
+                    members_in(value, &format!("{at}/{n}"), found);
+                }
+            }
+            Value::Object(members) => {
+                for (name, value) in members {
+                    let at = format!("{at}/{name}");
+                    match value {
+                        Value::Array(values) if LISTS.contains(&name.as_str()) => {
+                            found.extend((0..values.len()).map(|n| format!("{at}/{n}")));
+                        }
+                        _ if LISTS.contains(&name.as_str()) => found.push(at.clone()),
+                        _ => {}
+                    }
+                    members_in(value, &at, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `/items/3/body` as rejects write it: `items[3].body`.
+    fn path(pointer: &str) -> String {
+        let mut path = String::new();
+        for step in pointer.split('/').skip(1) {
+            match step.parse::<usize>() {
+                Ok(n) => path.push_str(&format!("[{n}]")),
+                Err(_) if path.is_empty() => path.push_str(step),
+                Err(_) => path.push_str(&format!(".{step}")),
+            }
+        }
+        path
+    }
+
+    fn read_document(document: &Value) -> Found {
+        let request = DocumentRequest {
+            location: "https://a/m".into(),
+            ..DocumentRequest::default()
+        };
+        let answer = Answer {
+            request,
+            url: "https://a/m".into(),
+            bytes: document.to_string().into_bytes(),
+        };
+        Iiif::default().read(&answer).unwrap()
+    }
+
+    #[test]
+    fn whatever_stands_in_a_document_is_used_or_listed_with_its_path() {
+        let others = [
+            json!(7),
+            json!(true),
+            json!(""),
+            json!({}),
+            json!([[]]),
+            json!({"type": "Scene", "items": []}),
+            json!({"type": "Timeline", "items": [7]}),
+            json!({"@type": ["x:Thing", "y:Other"], "value": 1}),
+        ];
+        let mut tried = 0;
+        for document in documents() {
+            let whole = read_document(&document);
+            assert!(whole.rejects.is_empty(), "{:?}", whole.rejects);
+            let mut members = Vec::new();
+            members_in(&document, "", &mut members);
+            for pointer in members {
+                for other in &others {
+                    let mut changed = document.clone();
+                    *changed.pointer_mut(&pointer).unwrap() = other.clone();
+                    let found = read_document(&changed);
+                    let path = path(&pointer);
+                    let is_listed = found.rejects.iter().any(|r| r.field.starts_with(&path));
+                    // Where the body of a tag stands, a number is a text, and what is no text is kept as it is.
+                    let is_tag = pointer.ends_with("/body/0") || pointer.ends_with("/resource");
+                    let is_text = is_tag
+                        && found.annotations.iter().any(|p| {
+                            p.annotation
+                                .bodies
+                                .iter()
+                                .any(|b| b.value == other.to_string())
+                        });
+                    assert!(
+                        is_listed || is_text,
+                        "{path} = {other}: {:?}",
+                        found.rejects
+                    );
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 400, "{tried}");
+    }
+
     proptest! {
         #[test]
         fn anything_is_read_without_panic_and_every_image_is_accounted_for(document in document()) {
-            let request = DocumentRequest { location: "https://a/m".into(), ..DocumentRequest::default() };
-            let answer = Answer { request, url: "https://a/m".into(), bytes: document.to_string().into_bytes() };
-            let found = Iiif::default().read(&answer).unwrap();
+            let found = read_document(&document);
             let images = found.counts.get("images").copied().unwrap_or(0) as usize;
             prop_assert!(found.observations.len() + found.rejects.len() >= images);
         }

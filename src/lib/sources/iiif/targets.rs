@@ -2,38 +2,64 @@
 
 use serde_json::Value;
 
+use super::images::is_image_url;
 use super::service;
-use super::values::{all, id, kind, label, list, pixels, resolve, split_fragment, xywh};
+use super::values::{
+    all, described, id, kind, label, list, members, members_of, pixels, resolve, split_fragment,
+};
 use crate::contracts::{ImageRef, Observation, Provenance, Region, Service, Space};
 use crate::iiif::QuotedRequest;
-use crate::selectors;
+use crate::selectors::{self, Part, fragment};
+use crate::sources::is_url;
 
 /// All targets of an annotation: one, several, or several in a list.
 pub fn targets(value: &Value) -> Vec<&Value> {
-    let named = ["target", "on"].iter().flat_map(|m| list(value, m));
-    named
+    members_of(value, &["target", "on"])
+        .into_iter()
         .flat_map(|target| match kind(target).as_str() {
-            "list" | "composite" | "independents" | "choice" => list(target, "items"),
+            "list" | "composite" | "independents" | "choice" => members(target, "items"),
             _ => vec![target],
         })
         .collect()
 }
 
-/// Parts of one resource that an annotation is about.
-pub struct TargetPart {
-    /// Id of the resource.
-    pub target: String,
-    /// Which parts of it.
-    pub regions: Vec<Region>,
-    /// The resource itself, if it is an image.
-    pub image: Option<Observation>,
+/// The manifests that a target says it is a part of.
+pub fn manifests_of(target: &Value) -> Vec<&Value> {
+    let mut found = Vec::new();
+    if !target.is_object() {
+        return found;
+    }
+    for around in ["partOf", "within"].iter().flat_map(|m| list(target, m)) {
+        match kind(around).as_str() {
+            "manifest" => found.push(around),
+            // Mirador and SimpleAnnotationServer name the manifest of a canvas by its id alone.
+            "" if is_url(id(around).unwrap_or_default()) => found.push(around),
+            _ => found.extend(manifests_of(around)),
+        }
+    }
+    for resource in ["full", "source"].iter().flat_map(|m| list(target, m)) {
+        found.extend(manifests_of(resource));
+    }
+    found
 }
 
-/// Reads a target; none if it does not have an id. `document` is the base of relative URLs.
+/// The part of one resource that an annotation is about.
+pub struct TargetPart<'v> {
+    /// Id of the resource.
+    pub target: String,
+    /// Which part of it.
+    pub region: Region,
+    /// The resource itself, if it is an image.
+    pub image: Option<Observation>,
+    /// Selectors that are not used, with the reason.
+    pub unused: Vec<(&'v Value, String)>,
+}
+
+/// Reads a target. `document` is the base of relative URLs.
 ///
 /// # Errors
-/// A selector cannot be used.
-pub fn part(target: &Value, document: &str) -> Result<Option<TargetPart>, String> {
+/// It does not have an id, or it is not known which part it selects.
+pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, String> {
     let resource = ["full", "source"]
         .iter()
         .map(|m| &target[*m])
@@ -41,63 +67,82 @@ pub fn part(target: &Value, document: &str) -> Result<Option<TargetPart>, String
     let resource = resource
         .and_then(|r| all(r).into_iter().next())
         .unwrap_or(target);
-    let Some(whole) = id(resource).or_else(|| id(target)) else {
-        return Ok(None);
-    };
-    let (base, fragment) = split_fragment(whole);
+    let whole = id(resource).or_else(|| id(target));
+    let whole =
+        whole.ok_or_else(|| format!("target does not have an id: {}", described(target)))?;
+    let (base, named) = split_fragment(whole);
     let selectors: Vec<&Value> = [target, resource]
         .into_iter()
         .filter(|v| v.is_object())
         .flat_map(|v| list(v, "selector"))
         .collect();
-    let mut regions = regions(&selectors)?;
-    if regions.is_empty() {
-        regions.push(Region {
-            fragment: fragment.and_then(xywh).map(str::to_owned),
+    let (mut region, unused) = most_exact(&selectors)?;
+    if selectors.is_empty() {
+        region = Region {
+            fragment: named.map(fragment::spatial).transpose()?.flatten(),
             ..Region::default()
-        });
+        };
     }
     let image = image(target, resource, base, document);
-    let frame = if image.is_some() {
-        Space::Image
-    } else {
-        Space::Canvas
-    };
-    regions.iter_mut().for_each(|region| region.frame = frame);
+    if image.is_some() {
+        region.frame = Space::Image;
+    }
     let target = match &image {
         Some(image) => image.id.clone(),
         None => base.to_owned(),
     };
-    Ok(Some(TargetPart {
+    Ok(TargetPart {
         target,
-        regions,
+        region,
         image,
-    }))
+        unused,
+    })
 }
 
-/// The regions of selectors. Selectors of different kinds side by side describe the same region.
-fn regions(selectors: &[&Value]) -> Result<Vec<Region>, String> {
-    let mut regions: Vec<Region> = Vec::new();
+/// What a selector could not be used for, and which.
+type UnusedSelectors<'v> = Vec<(&'v Value, String)>;
+
+/// The region of selectors side by side. They select the same (Web Annotation 4.2), so one of each kind is used: the
+/// outline, and the box for where the outline cannot be read; a point only alone. Selectors of other kinds are no loss
+/// beside one that can be used.
+fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v>), String> {
+    let mut best = Region::default();
+    let (mut unused, mut problem, mut found) = (Vec::new(), None, false);
     for selector in selectors {
-        let Some(region) = region(selector)? else {
-            continue;
+        let next = match region(selector) {
+            Ok(next) => next.unwrap_or_default(),
+            Err(reason) => {
+                problem.get_or_insert(reason);
+                continue;
+            }
         };
-        match regions
-            .last_mut()
-            .filter(|last| are_compatible(last, &region))
+        found = true;
+        if let (Some(first), Some(other)) = (&best.fragment, &next.fragment)
+            && are_apart(first, other)
         {
-            Some(last) => *last = merged(std::mem::take(last), region),
-            None => regions.push(region),
+            let problem = format!(
+                "selectors side by side select different parts, the first is used: {other}"
+            );
+            unused.push((*selector, problem));
         }
+        best = merged(best, next);
     }
-    Ok(regions)
+    if best.fragment.is_some() || best.svg.is_some() {
+        best.point = None;
+    }
+    match problem {
+        Some(problem) if !found => Err(problem),
+        _ => Ok((best, unused)),
+    }
 }
 
-fn are_compatible(a: &Region, b: &Region) -> bool {
-    !(a.fragment.is_some() && b.fragment.is_some()
-        || a.svg.is_some() && b.svg.is_some()
-        || a.point.is_some()
-        || b.point.is_some())
+/// Whether two boxes in pixels do not overlap.
+fn are_apart(a: &str, b: &str) -> bool {
+    let (Ok(Part::Pixels(a)), Ok(Part::Pixels(b))) = (fragment::part(a), fragment::part(b)) else {
+        return false;
+    };
+    let along = |at: usize| a[at] + a[at + 2] <= b[at] || b[at] + b[at + 2] <= a[at];
+    along(0) || along(1)
 }
 
 fn merged(a: Region, b: Region) -> Region {
@@ -109,8 +154,8 @@ fn merged(a: Region, b: Region) -> Region {
     }
 }
 
-/// The region that a selector selects. A selector that refines it selects within that region, in its coordinates (Web
-/// Annotation §4.2.9).
+/// The region that a selector selects; none for all of the resource. A selector that refines it selects within that region,
+/// in its coordinates (Web Annotation 4.2.9).
 fn region(selector: &Value) -> Result<Option<Region>, String> {
     let outer = plain_region(selector)?;
     let mut inner = Vec::new();
@@ -126,96 +171,120 @@ fn region(selector: &Value) -> Result<Option<Region>, String> {
 }
 
 fn within(outer: &Region, inner: &Region) -> Result<Region, String> {
-    let fragment = match (&outer.fragment, &inner.fragment, &outer.svg, &inner.svg) {
-        (Some(outer), Some(inner), None, None) => selectors::nested_fragment(outer, inner),
-        _ => None,
+    let problem = "selector is refined by another (refinedBy) in a way that a box cannot express";
+    match (&outer.fragment, &inner.fragment, &outer.svg, &inner.svg) {
+        (Some(outer), Some(inner), None, None) => Ok(Region {
+            fragment: Some(selectors::nested_fragment(outer, inner).ok_or(problem)?),
+            ..Region::default()
+        }),
+        (Some(outer), _, None, Some(inner)) => match fragment::part(outer)? {
+            Part::Pixels([x, y, ..]) => Ok(Region {
+                svg: Some(moved(inner, [x, y])),
+                ..Region::default()
+            }),
+            _ => Err(problem.into()),
+        },
+        _ => Err(problem.into()),
+    }
+}
+
+/// A drawing moved to the right and down.
+fn moved(svg: &str, [x, y]: [f64; 2]) -> String {
+    let svg = svg.trim_start_matches('\u{feff}').trim_start();
+    let svg = match svg.strip_prefix("<?xml") {
+        Some(rest) => rest.split_once("?>").map_or(rest, |(_, rest)| rest),
+        None => svg,
     };
-    let fragment = fragment
-        .ok_or("selector is refined by another (refinedBy) in a way that a box cannot express")?;
-    Ok(Region {
-        fragment: Some(fragment),
-        ..Region::default()
-    })
+    format!(r#"<g transform="translate({x} {y})">{svg}</g>"#)
 }
 
 fn plain_region(selector: &Value) -> Result<Option<Region>, String> {
-    let text = || {
-        ["value", "chars", "cnt:chars"]
-            .iter()
-            .find_map(|m| selector[*m].as_str())
+    let unread = || format!("selector cannot be read: {}", described(selector));
+    let by_fragment = |text: &str| -> Result<Option<Region>, String> {
+        let fragment = fragment::spatial(text)?;
+        Ok(fragment.map(|fragment| Region {
+            fragment: Some(fragment),
+            ..Region::default()
+        }))
     };
+    let by_svg = |text: String| {
+        Ok(Some(Region {
+            svg: Some(text),
+            ..Region::default()
+        }))
+    };
+    let is_drawing = |text: &str| {
+        text.trim_start()
+            .trim_start_matches('\u{feff}')
+            .starts_with('<')
+    };
+    match kind(selector).as_str() {
+        "fragmentselector" => by_fragment(&value_of(selector).ok_or_else(unread)?),
+        "svgselector" => by_svg(value_of(selector).ok_or("value of the SVG selector is missing")?),
+        "pointselector" => point(selector),
+        "imageapiselector" => match &selector["region"] {
+            Value::Null => Ok(None),
+            region => by_fragment(&written(region).ok_or_else(unread)?),
+        },
+        "choice" => {
+            let alternatives = members_of(selector, &["default", "item", "items"]);
+            if alternatives.is_empty() {
+                return Err(unread());
+            }
+            let (region, _) = most_exact(&alternatives)?;
+            Ok(Some(region).filter(|region| *region != Region::default()))
+        }
+        other => match value_of(selector) {
+            Some(text) if is_drawing(&text) => by_svg(text),
+            Some(text) if other.is_empty() || fragment::spatial(&text).is_ok() => {
+                by_fragment(&text)
+            }
+            _ if other.is_empty() => Err(unread()),
+            _ => Err(format!(
+                "selector does not select a part of an image: {other}"
+            )),
+        },
+    }
+}
+
+/// A point. One of a time only (`t`) selects all of the image.
+fn point(selector: &Value) -> Result<Option<Region>, String> {
     let number = |member: &str| match &selector[member] {
         Value::String(text) => text.trim().parse().ok(),
         value => value.as_f64(),
     };
-    let made = match kind(selector).as_str() {
-        "fragmentselector" => Region {
-            fragment: text().and_then(xywh).map(str::to_owned),
+    match (number("x"), number("y")) {
+        (Some(x), Some(y)) => Ok(Some(Region {
+            point: Some([x, y]),
             ..Region::default()
-        },
-        "svgselector" => Region {
-            svg: Some(
-                text()
-                    .ok_or("value of the SVG selector is missing")?
-                    .to_owned(),
-            ),
-            ..Region::default()
-        },
-        "pointselector" => match (number("x"), number("y")) {
-            (Some(x), Some(y)) => Region {
-                point: Some([x, y]),
-                ..Region::default()
-            },
-            _ => return Ok(None),
-        },
-        "imageapiselector" => Region {
-            fragment: selector["region"].as_str().and_then(as_fragment),
-            ..Region::default()
-        },
-        "choice" => return choice(selector),
-        "" if selector.is_string() => Region {
-            fragment: selector.as_str().and_then(xywh).map(str::to_owned),
-            ..Region::default()
-        },
-        "" if text().is_some_and(|t| t.trim_start().starts_with('<')) => Region {
-            svg: text().map(str::to_owned),
-            ..Region::default()
-        },
-        "" => Region {
-            fragment: text().and_then(xywh).map(str::to_owned),
-            ..Region::default()
-        },
-        other => {
-            return Err(format!(
-                "selector does not select a part of an image: {other}"
-            ));
-        }
-    };
-    // Times (`t=3`) and empty values do not select a part: the region is the whole image.
-    Ok((made != Region::default()).then_some(made))
-}
-
-/// A Choice of selectors in Open Annotation: a box as default, and its outline.
-fn choice(selector: &Value) -> Result<Option<Region>, String> {
-    let alternatives: Vec<&Value> = ["default", "item", "items"]
-        .iter()
-        .flat_map(|m| list(selector, m))
-        .collect();
-    let mut whole: Option<Region> = None;
-    for alternative in alternatives {
-        let next = region(alternative)?;
-        whole = match (whole, next) {
-            (Some(a), Some(b)) => Some(merged(a, b)),
-            (a, b) => a.or(b),
-        };
+        })),
+        (None, None) if number("t").is_some() => Ok(None),
+        _ => Err("point does not have two numbers".into()),
     }
-    Ok(whole)
 }
 
-fn as_fragment(region: &str) -> Option<String> {
-    match region.strip_prefix("pct:") {
-        Some(share) => Some(format!("xywh=percent:{share}")),
-        None => region.contains(',').then(|| format!("xywh={region}")),
+/// The text of a selector.
+fn value_of(selector: &Value) -> Option<String> {
+    match selector {
+        Value::String(text) => Some(text.clone()),
+        Value::Object(_) => ["value", "chars", "cnt:chars"]
+            .iter()
+            .find_map(|member| written(&selector[*member])),
+        _ => None,
+    }
+}
+
+/// A text as selectors write it: also in a list, as four numbers, or with `@value`.
+fn written(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(values) if values.len() == 4 && values.iter().all(Value::is_number) => {
+            let numbers: Vec<String> = values.iter().map(Value::to_string).collect();
+            Some(numbers.join(","))
+        }
+        Value::Array(values) => values.iter().find_map(written),
+        Value::Object(_) => written(&value["@value"]),
+        _ => None,
     }
 }
 
@@ -230,10 +299,11 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
         None if resource.is_object() && kind(resource).starts_with("imageservice") => {
             service::described(resource)
         }
-        None if !(is_image(resource) || is_image(target)) => return None,
+        None if !(is_image(resource) || is_image(target) || is_image_url(base)) => return None,
         None => service_of_request(base),
     };
     let url = service.is_none().then(|| resolve(document, base)).flatten();
+    let url = url.filter(|url| is_url(url));
     let name = service
         .as_ref()
         .map(|s| s.id.clone())

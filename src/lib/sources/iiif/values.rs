@@ -3,7 +3,9 @@
 use serde_json::Value;
 use url::Url;
 
+use crate::selectors::fragment;
 use crate::sources::is_url;
+use crate::values::excerpt;
 
 /// The id of a resource, or the text of a reference, without white space around it.
 pub fn id(value: &Value) -> Option<&str> {
@@ -14,12 +16,58 @@ pub fn id(value: &Value) -> Option<&str> {
     id.map(str::trim).filter(|id| !id.is_empty())
 }
 
-/// The type of a resource in lower case and without prefix: `sc:Manifest`, `Manifest` and the URI are `manifest`.
+/// The type of a resource in lower case and without prefix: `sc:Manifest`, `Manifest` and the URI are `manifest`. Of
+/// several types the first that this source knows, else the first.
 pub fn kind(value: &Value) -> String {
-    let types = [&value["@type"], &value["type"]];
-    let first = types.into_iter().flat_map(all).find_map(Value::as_str);
-    local_name(first.unwrap_or_default()).to_ascii_lowercase()
+    let kinds: Vec<String> = types(value).map(name_of_type).collect();
+    let known = kinds.iter().find(|kind| KNOWN.contains(&kind.as_str()));
+    let kind = known.or(kinds.first());
+    kind.cloned().unwrap_or_default()
 }
+
+/// The types of a resource as they are written.
+pub fn types(value: &Value) -> impl Iterator<Item = &str> {
+    let members = [&value["@type"], &value["type"]];
+    members.into_iter().flat_map(all).filter_map(Value::as_str)
+}
+
+fn name_of_type(text: &str) -> String {
+    let name = local_name(text).to_ascii_lowercase();
+    // LDP containers hold annotations (Web Annotation Protocol 4).
+    match name.as_str() {
+        "basiccontainer" | "directcontainer" | "indirectcontainer" => "annotationcollection".into(),
+        _ => name,
+    }
+}
+
+/// Types that decide what a resource is, of the Presentation API, its extensions and the Web Annotation model.
+const KNOWN: &[&str] = &[
+    "annotation",
+    "annotationcollection",
+    "annotationlist",
+    "annotationpage",
+    "canvas",
+    "choice",
+    "collection",
+    "collectionpage",
+    "composite",
+    "curation",
+    "fragmentselector",
+    "image",
+    "imageapiselector",
+    "layer",
+    "list",
+    "manifest",
+    "orderedcollection",
+    "orderedcollectionpage",
+    "pointselector",
+    "range",
+    "sequence",
+    "specificresource",
+    "svgselector",
+    "tag",
+    "textualbody",
+];
 
 /// A name without its prefix: the part after the last `:`, `#` or `/`.
 pub fn local_name(name: &str) -> &str {
@@ -36,6 +84,25 @@ pub fn all(value: &Value) -> Vec<&Value> {
         Value::Array(values) => values.iter().filter(|v| !v.is_null()).collect(),
         value => vec![value],
     }
+}
+
+/// Everything that stands in a member of a resource: as [`list`], but an element of an array may be null.
+pub fn members<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
+    match &value[member] {
+        Value::Null => Vec::new(),
+        Value::Array(values) => values.iter().collect(),
+        value => vec![value],
+    }
+}
+
+/// Everything that stands in one of some members.
+pub fn members_of<'a>(value: &'a Value, names: &[&str]) -> Vec<&'a Value> {
+    names.iter().flat_map(|name| members(value, name)).collect()
+}
+
+/// Whether anything stands in a member. An empty list is there, null is not.
+pub fn has(value: &Value, member: &str) -> bool {
+    !value[member].is_null()
 }
 
 /// The member of a resource as a list.
@@ -152,24 +219,9 @@ pub fn resolve(base: &str, reference: &str) -> Option<String> {
 /// Splits a media fragment (`#xywh=…`, `#t=…`) from an id. Other fragments belong to the id: canvases have them.
 pub fn split_fragment(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('#') {
-        Some((id, fragment)) if is_media_fragment(fragment) => (id, Some(fragment)),
+        Some((id, fragment)) if fragment::is_media_fragment(fragment) => (id, Some(fragment)),
         _ => (text, None),
     }
-}
-
-fn is_media_fragment(fragment: &str) -> bool {
-    fragment
-        .split('&')
-        .any(|part| part.starts_with("xywh=") || part.starts_with("t="))
-}
-
-/// The `xywh=…` part of a media fragment, if it has one.
-pub fn xywh(fragment: &str) -> Option<&str> {
-    let fragment = fragment.trim().rsplit('#').next().unwrap_or_default();
-    fragment
-        .split('&')
-        .map(str::trim)
-        .find(|part| part.starts_with("xywh="))
 }
 
 /// Resources of a type: the value itself, or those that it is part of.
@@ -183,10 +235,26 @@ pub fn within<'a>(value: &'a Value, wanted: &str) -> Vec<&'a Value> {
     around.flat_map(|v| within(v, wanted)).collect()
 }
 
-/// The annotations that are embedded in a list or page.
+/// What stands in a list or page of annotations, whatever it is.
 pub fn annotations_of(page: &Value) -> Vec<&Value> {
-    let held = ["resources", "items"].iter().flat_map(|m| list(page, m));
-    held.filter(|v| v.is_object()).collect()
+    if !page.is_object() {
+        return Vec::new();
+    }
+    members_of(page, &["resources", "items", "contains", "ldp:contains"])
+}
+
+/// What a value is, in messages: `a text`, `a list`, `a Scene`.
+pub fn described(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(_) | Value::Number(_) => format!("the value {value}"),
+        Value::String(text) => format!("the text {}", excerpt(text)),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => match types(value).next() {
+            Some(name) => format!("an object of the type {}", excerpt(name)),
+            None => "an object without type".into(),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -271,10 +339,5 @@ mod tests {
         for (text, wanted) in cases {
             assert_eq!(split_fragment(text), wanted, "{text}");
         }
-        assert_eq!(
-            xywh("t=1&xywh=percent:1,2,3,4"),
-            Some("xywh=percent:1,2,3,4")
-        );
-        assert_eq!(xywh("t=1"), None);
     }
 }

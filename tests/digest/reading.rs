@@ -1,0 +1,635 @@
+//! What stands in published documents becomes boxes and labels, or is listed: one table of documents for each kind.
+
+use std::collections::BTreeSet;
+
+use recto_testkit::Workdir;
+use serde_json::{Value, json};
+
+use super::{archive, serve, with_fast};
+
+const HOME: &str = "https://a.example";
+
+fn image(name: &str) -> Value {
+    json!({"id": format!("{HOME}/img/{name}/full/max/0/default.jpg"), "type": "Image", "format": "image/jpeg",
+           "width": 1000, "height": 800,
+           "service": [{"id": format!("{HOME}/img/{name}"), "type": "ImageService3", "profile": "level2"}]})
+}
+
+fn canvas(n: u8, body: Value) -> Value {
+    let id = format!("{HOME}/canvas/{n}");
+    json!({"id": id, "type": "Canvas", "width": 1000, "height": 800, "items": [{"id": format!("{id}/page"),
+        "type": "AnnotationPage", "items": [{"id": format!("{id}/painting"), "type": "Annotation", "motivation": "painting",
+        "target": id, "body": body}]}]})
+}
+
+fn manifest(canvases: Value) -> Value {
+    json!({"id": format!("{HOME}/m"), "type": "Manifest", "label": {"none": ["Book"]}, "items": canvases})
+}
+
+/// A manifest of one canvas with these annotations.
+fn annotated(annotations: Value) -> Value {
+    let mut canvas = canvas(1, image("1"));
+    canvas["annotations"] =
+        json!([{"id": format!("{HOME}/page"), "type": "AnnotationPage", "items": annotations}]);
+    manifest(json!([canvas]))
+}
+
+fn tag(n: u8, value: Value, target: Value) -> Value {
+    json!({"id": format!("{HOME}/anno/{n}"), "type": "Annotation", "motivation": "tagging",
+           "body": {"type": "TextualBody", "purpose": "tagging", "value": value}, "target": target})
+}
+
+fn on(selector: Value) -> Value {
+    json!({"type": "SpecificResource", "source": format!("{HOME}/canvas/1"), "selector": selector})
+}
+
+/// What became of documents.
+#[derive(Debug, Default, PartialEq)]
+struct Account {
+    images: usize,
+    /// Class and box of each localization.
+    boxes: Vec<(String, Vec<f64>)>,
+    labels: Vec<String>,
+    attributes: Vec<Value>,
+    /// Field and problem of each reject of both stages.
+    rejects: Vec<(String, String)>,
+}
+
+fn account(work: &Workdir, digest: &[&str], extract: &[&str]) -> Account {
+    let digest: Vec<&str> = ["iiif"].iter().chain(digest).copied().collect();
+    let digest: Vec<&str> = digest.into_iter().chain(["-o", "digest.json"]).collect();
+    work.run("digest", &digest);
+    let mut account = Account::default();
+    let mut tables = vec!["digest.rejects.csv"];
+    if work.exists("digest.json") {
+        let extract: Vec<&str> = ["digest.json"].iter().chain(extract).copied().collect();
+        work.run("extract", &extract);
+        tables.push("rejects.csv");
+        let set = work.json("localizations.json");
+        for image in set["images"].as_array().unwrap() {
+            account.images += 1;
+            let labels = image["labels"].as_array().into_iter().flatten();
+            let texts = labels.filter_map(Value::as_str).map(str::to_owned);
+            account.labels.extend(texts);
+            for found in image["localizations"].as_array().into_iter().flatten() {
+                let numbers = found["bbox"].as_array().unwrap();
+                let numbers = numbers.iter().filter_map(Value::as_f64).collect();
+                let class = found["concept"].as_str().unwrap().to_owned();
+                account.boxes.push((class, numbers));
+                account.attributes.push(found["attributes"].clone());
+            }
+        }
+    }
+    for table in tables.into_iter().filter(|table| work.exists(table)) {
+        let text = work.text(table);
+        let mut rows = csv::Reader::from_reader(text.as_bytes());
+        for row in rows.records().map(Result::unwrap) {
+            account.rejects.push((row[2].to_owned(), row[3].to_owned()));
+        }
+    }
+    account
+}
+
+fn offline(document: &Value, extract: &[&str]) -> Account {
+    let work = Workdir::new();
+    work.write_json("m.json", document);
+    account(&work, &["m.json", "--offline"], extract)
+}
+
+#[test]
+fn what_is_not_an_image_is_listed_with_its_place() {
+    let two = |second: Value| manifest(json!([canvas(1, image("1")), second]));
+    let mut mistyped = canvas(2, image("2"));
+    mistyped["type"] = json!("Sequence");
+    let typed = |kind: &str| {
+        let mut body = image("2");
+        body["type"] = json!(kind);
+        canvas(2, body)
+    };
+    let inner = canvas(7, image("7"));
+    // Document; images kept; path and problem of the reject.
+    let cases = [
+        (two(mistyped), 2, None),
+        (two(typed("image/jpeg")), 2, None),
+        (two(typed("Picture")), 2, None),
+        (
+            two(canvas(2, inner)),
+            1,
+            Some((
+                "items[1].items[0].items[0].body",
+                "a canvas is painted on a canvas",
+            )),
+        ),
+        (
+            two(json!("https://a.example/canvas/2")),
+            1,
+            Some(("items[1]", "a canvas was expected: found the text")),
+        ),
+        (
+            two(json!({"type": "Scene", "id": "https://a.example/scene"})),
+            1,
+            Some((
+                "items[1]",
+                "a canvas was expected: found an object of the type Scene",
+            )),
+        ),
+        (
+            two(canvas(
+                2,
+                json!({"id": "https://a.example/a.mp4", "type": "Video"}),
+            )),
+            1,
+            Some((
+                "items[1].items[0].items[0].body",
+                "an image was expected: found an object of the type Video",
+            )),
+        ),
+        (
+            two(canvas(
+                2,
+                json!({"type": "Choice", "items": [image("2"), 7]}),
+            )),
+            2,
+            Some((
+                "items[1].items[0].items[0].body.items[1]",
+                "an image was expected: found the value 7",
+            )),
+        ),
+        (
+            two(json!({"id": "https://a.example/canvas/2", "type": "Canvas"})),
+            1,
+            Some(("items[1]", "canvas is empty")),
+        ),
+    ];
+    for (document, images, reject) in cases {
+        let found = offline(&document, &[]);
+        assert_eq!(found.images, images, "{document}");
+        let listed: Vec<(&str, &str)> = found.rejects.iter().map(|(f, p)| (&**f, &**p)).collect();
+        match reject {
+            None => assert!(listed.is_empty(), "{listed:?}"),
+            Some((field, problem)) => {
+                assert_eq!(listed.len(), 1, "{listed:?}");
+                assert_eq!(listed[0].0, field);
+                assert!(listed[0].1.starts_with(problem), "{listed:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_selector_is_read_in_every_spelling_or_listed_and_never_the_whole() {
+    let fragment = |value: Value| on(json!({"type": "FragmentSelector", "value": value}));
+    let region = |region: &str| on(json!({"type": "ImageApiSelector", "region": region}));
+    let svg = |value: &str| json!({"type": "SvgSelector", "value": value});
+    let part = Some([10.0, 20.0, 30.0, 40.0]);
+    let (rect, path) = (
+        "<svg><rect x='10' y='20' width='30' height='40'/></svg>",
+        "<svg><path d='M10,20h30v40h-30z'/></svg>",
+    );
+    let cases = [
+        (json!(format!("{HOME}/canvas/1#XYWH=10,20,30,40")), part),
+        (json!(format!("{HOME}/canvas/1#xywh%3D10,20,30,40")), part),
+        (fragment(json!("10,20,30,40")), part),
+        (fragment(json!("#xywh%3D10,20,30,40")), part),
+        (fragment(json!("xywh = 10, 20, 30, 40")), part),
+        (fragment(json!("xywh:10,20,30,40")), part),
+        (fragment(json!([10, 20, 30, 40])), part),
+        (fragment(json!(["xywh=10,20,30,40"])), part),
+        (fragment(json!("percent:1,2.5,3,5")), part),
+        (region("10,20,30,40"), part),
+        (region("square"), Some([100.0, 0.0, 800.0, 800.0])),
+        (on(json!("xywh=10,20,30,40")), part),
+        (on(json!([svg(rect), svg(path)])), part),
+        (
+            on(json!([{"type": "TextQuoteSelector", "exact": "x"}, svg(rect)])),
+            part,
+        ),
+        (
+            on(
+                json!({"type": "FragmentSelector", "value": "xywh=10,20,300,400", "refinedBy": {"type": "SvgSelector",
+            "value": "<svg><rect width='30' height='40'/></svg>"}}),
+            ),
+            part,
+        ),
+        (fragment(json!("over there")), None),
+        (fragment(json!("")), None),
+        (fragment(json!({"x": 1})), None),
+        (on(json!({"type": "SvgSelector"})), None),
+        (on(json!({"type": "TextQuoteSelector", "exact": "x"})), None),
+        (on(json!({})), None),
+        (region("somewhere"), None),
+        (on(json!({"type": "PointSelector", "x": "left"})), None),
+    ];
+    for (target, wanted) in cases {
+        let found = offline(&annotated(json!([tag(1, json!("x"), target.clone())])), &[]);
+        assert!(found.labels.is_empty(), "{target}: {found:?}");
+        let boxes: Vec<Vec<f64>> = found
+            .boxes
+            .into_iter()
+            .map(|(_, numbers)| numbers)
+            .collect();
+        let wanted: Vec<Vec<f64>> = wanted.into_iter().map(Vec::from).collect();
+        assert_eq!(boxes, wanted, "{target}: {:?}", found.rejects);
+        assert_eq!(
+            found.rejects.len(),
+            usize::from(wanted.is_empty()),
+            "{target}: {:?}",
+            found.rejects
+        );
+    }
+    // A time is understood, and is about all of the image.
+    let found = offline(
+        &annotated(json!([tag(
+            1,
+            json!("x"),
+            json!(format!("{HOME}/canvas/1#t=1,2"))
+        )])),
+        &[],
+    );
+    assert_eq!(
+        (found.labels, found.rejects),
+        (vec!["x".to_owned()], vec![])
+    );
+}
+
+#[test]
+fn selectors_that_contradict_each_other_are_listed() {
+    let fragment = |value: &str| json!({"type": "FragmentSelector", "value": value});
+    let target = on(json!([
+        fragment("xywh=1,2,3,4"),
+        fragment("xywh=500,500,3,4")
+    ]));
+    let found = offline(&annotated(json!([tag(1, json!("x"), target)])), &[]);
+    assert_eq!(found.boxes.len(), 1);
+    let [(field, problem)] = &found.rejects[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(field, "items[0].annotations[0].items[0].target.selector[1]");
+    assert!(
+        problem.starts_with("selectors side by side select different parts"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_baseline_is_a_line_and_becomes_a_band_only_when_asked() {
+    let line = |n: u8, drawing: &str| {
+        let selector = json!({"type": "SvgSelector", "value": format!("<svg xmlns='http://www.w3.org/2000/svg'>{drawing}</svg>")});
+        json!({"id": format!("{HOME}/anno/{n}"), "type": "Annotation", "motivation": "supplementing",
+            "body": {"type": "TextualBody", "value": "in principio"}, "target": on(selector)})
+    };
+    let document = annotated(json!([
+        line(
+            1,
+            "<polyline fill='none' points='100,300 500,303 900,310'/>"
+        ),
+        line(2, "<path fill='none' d='M100,400 L900,400'/>"),
+        line(
+            3,
+            "<polygon points='100,460 900,460 900,520 100,520'/><polyline fill='none' points='100,510 900,510'/>"
+        ),
+    ]));
+    let found = offline(&document, &[]);
+    assert_eq!(
+        found.boxes,
+        [("text".to_owned(), vec![100.0, 460.0, 800.0, 60.0])]
+    );
+    assert_eq!(
+        found.attributes[0]["baseline"],
+        json!([[100, 510], [900, 510]])
+    );
+    assert_eq!(found.rejects.len(), 2, "{:?}", found.rejects);
+    assert!(
+        found
+            .rejects
+            .iter()
+            .all(|(_, p)| p.starts_with("line, not an area: "))
+    );
+
+    let found = offline(&document, &["--line-height", "40"]);
+    let boxes: Vec<&[f64]> = found.boxes.iter().map(|(_, b)| &**b).collect();
+    assert_eq!(
+        boxes,
+        [
+            [100.0, 270.0, 800.0, 50.0],
+            [100.0, 370.0, 800.0, 40.0],
+            [100.0, 460.0, 800.0, 60.0]
+        ]
+    );
+    assert_eq!(
+        found.attributes[1]["baseline"],
+        json!([[100, 400], [900, 400]])
+    );
+}
+
+#[test]
+fn svgs_of_another_size_are_scaled_where_it_fits_and_told_where_not() {
+    let svg = |n: u8, root: &str| {
+        tag(
+            n,
+            json!("x"),
+            on(json!({"type": "SvgSelector",
+        "value": format!("<svg {root}><rect x='10' y='20' width='30' height='40'/></svg>")})),
+        )
+    };
+    let work = Workdir::new();
+    work.write_json(
+        "m.json",
+        &annotated(json!([
+            svg(1, "width='500' height='400'"),
+            svg(2, "viewBox='0 0 100 100' preserveAspectRatio='none'"),
+            svg(3, "width='300' height='300'"),
+        ])),
+    );
+    work.run(
+        "digest",
+        &["iiif", "m.json", "--offline", "-o", "digest.json"],
+    )
+    .exits(0);
+    work.run("extract", &["digest.json"])
+        .exits(0)
+        .says(&["1 box from SVGs whose size does not fit"]);
+    let set = work.json("localizations.json");
+    let boxes: Vec<&Value> = set["images"][0]["localizations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|b| &b["bbox"])
+        .collect();
+    assert_eq!(
+        boxes,
+        [
+            &json!([20, 40, 60, 80]),
+            &json!([100, 160, 300, 320]),
+            &json!([10, 20, 30, 40])
+        ]
+    );
+}
+
+#[test]
+fn tags_and_texts_are_read_in_every_shape_of_labels() {
+    let region = |n: u8| json!(format!("{HOME}/canvas/1#xywh={n},0,5,5"));
+    let document = annotated(json!([
+        tag(1, json!(["cat"]), region(1)),
+        tag(2, json!({"en": ["dog"], "de": ["Hund"]}), region(2)),
+        tag(3, json!({"@value": "cow", "@language": "en"}), region(3)),
+        tag(4, json!(42), region(4)),
+        tag(5, json!(""), region(5)),
+    ]));
+    let found = offline(&document, &[]);
+    let classes: Vec<&str> = found.boxes.iter().map(|(class, _)| &**class).collect();
+    assert_eq!(classes, ["cat", "dog", "cow", "42"]);
+    // A tag that says nothing is no class `tagging`.
+    assert_eq!(found.rejects.len(), 1, "{:?}", found.rejects);
+
+    let mut text = tag(
+        1,
+        json!("<p>in <b>principio</b></p><p>&amp; erat</p>"),
+        region(1),
+    );
+    text["motivation"] = json!("supplementing");
+    text["body"]["purpose"] = json!("transcribing");
+    text["body"]["format"] = json!("text/html");
+    text["body"]["language"] = json!("la");
+    text["body"]["textDirection"] = json!("ltr");
+    text["textGranularity"] = json!("block");
+    let mut document = annotated(json!([text]));
+    document["items"][0]["annotations"][0]["label"] = json!({"en": ["Transcription"]});
+    let found = offline(&document, &[]);
+    assert_eq!(
+        found.attributes,
+        [json!({
+        "annotation_page": "Transcription", "granularity": "block", "html": "<p>in <b>principio</b></p><p>&amp; erat</p>",
+        "language": "la", "motivation": "supplementing", "order": 1, "text": "in principio\n& erat", "text_direction": "ltr"})]
+    );
+    assert_eq!(found.boxes[0].0, "text");
+}
+
+#[test]
+fn annotations_are_found_wherever_they_hang() {
+    let page = |annotation: Value| json!([{"type": "AnnotationPage", "items": [annotation]}]);
+    let part = |of: &str| json!(format!("{HOME}/{of}#xywh=10,20,30,40"));
+    let mut layer = image("xray");
+    layer["annotations"] = page(tag(
+        1,
+        json!("skull"),
+        json!({"source": layer["id"],
+        "selector": {"type": "FragmentSelector", "value": "xywh=10,20,30,40"}}),
+    ));
+    let mut document = manifest(json!([canvas(
+        1,
+        json!({"type": "Choice", "items": [image("1"), layer]})
+    )]));
+    document["structures"] = json!([{"type": "Range", "id": format!("{HOME}/r"), "items": [{"type": "Range",
+        "annotations": page(tag(2, json!("chapter"), part("canvas/1")))}]}]);
+    document["annotations"] = page(tag(3, json!("service"), part("img/1/info.json")));
+    let found = offline(&document, &[]);
+    let classes: BTreeSet<&str> = found.boxes.iter().map(|(class, _)| &**class).collect();
+    assert_eq!(classes, BTreeSet::from(["skull", "chapter", "service"]));
+    // The chapter is about the canvas, that is about both layers.
+    assert_eq!((found.boxes.len(), found.rejects), (4, vec![]));
+}
+
+#[test]
+fn a_canvas_answers_to_the_ids_that_its_own_annotations_use() {
+    let mut document = annotated(json!([tag(
+        1,
+        json!("x"),
+        json!(format!("{HOME}/alias/1#xywh=1,2,3,4"))
+    )]));
+    assert_eq!(
+        offline(&document, &[]).boxes.len(),
+        1,
+        "what holds an annotation"
+    );
+    document["items"][0]["items"][0]["items"][0]["target"] = json!(format!("{HOME}/alias/1"));
+    let list = json!([
+        tag(2, json!("y"), json!(format!("{HOME}/alias/1#xywh=1,2,3,4"))),
+        tag(
+            3,
+            json!("z"),
+            json!("http://a.example/canvas/1/#xywh=1,2,3,4")
+        )
+    ]);
+    let work = Workdir::new();
+    work.write_json("m.json", &document)
+        .write_json("list.json", &list);
+    let found = account(&work, &["m.json", "list.json", "--offline"], &[]);
+    assert_eq!((found.boxes.len(), found.rejects), (3, vec![]));
+}
+
+#[test]
+fn one_bad_target_costs_that_target_alone() {
+    let tei = json!({"source": "https://a.example/t.xml", "selector": {"type": "XPathSelector", "value": "//p"}});
+    let found = offline(
+        &annotated(json!([tag(
+            1,
+            json!("x"),
+            json!([format!("{HOME}/canvas/1#xywh=1,2,3,4"), tei])
+        )])),
+        &[],
+    );
+    assert_eq!(found.boxes.len(), 1);
+    assert_eq!(
+        found.rejects,
+        [(
+            "items[0].annotations[0].items[0].target[1]".to_owned(),
+            "selector does not select a part of an image: xpathselector".to_owned()
+        )]
+    );
+}
+
+#[test]
+fn an_annotation_about_an_annotation_is_about_its_region() {
+    let mut reply = tag(
+        2,
+        json!("in the beginning"),
+        json!(format!("{HOME}/anno/1")),
+    );
+    reply["motivation"] = json!("commenting");
+    let first = tag(
+        1,
+        json!("x"),
+        json!(format!("{HOME}/canvas/1#xywh=10,20,30,40")),
+    );
+    let third = tag(3, json!("y"), json!(format!("{HOME}/anno/2")));
+    // In any order.
+    let found = offline(&annotated(json!([third, reply, first])), &[]);
+    assert_eq!((found.boxes.len(), &found.rejects), (3, &vec![]));
+    assert!(
+        found
+            .boxes
+            .iter()
+            .all(|(_, b)| *b == [10.0, 20.0, 30.0, 40.0])
+    );
+    let about: Vec<&Value> = found.attributes.iter().map(|a| &a["about"]).collect();
+    assert_eq!(
+        about,
+        [
+            &Value::Null,
+            &json!(format!("{HOME}/anno/1")),
+            &json!(format!("{HOME}/anno/2"))
+        ]
+    );
+}
+
+#[test]
+fn the_same_id_with_other_content_is_another_annotation() {
+    let mut second = canvas(2, image("1"));
+    second["annotations"] = json!([{"type": "AnnotationPage", "items": [tag(1, json!("dog"), json!(format!("{HOME}/canvas/2#xywh=500,20,30,40")))]}]);
+    let mut first = canvas(1, image("1"));
+    first["annotations"] = json!([{"type": "AnnotationPage", "items": [tag(1, json!("cat"), json!(format!("{HOME}/canvas/1#xywh=10,20,30,40")))]}]);
+    let work = Workdir::new();
+    work.write_json("m.json", &manifest(json!([first, second])));
+    work.run(
+        "digest",
+        &["iiif", "m.json", "--offline", "-o", "digest.json"],
+    )
+    .exits(0);
+    work.run("extract", &["digest.json", "digest.json"])
+        .exits(0)
+        .says(&["1 annotation with the id of another annotation of the same image"]);
+    let set = work.json("localizations.json");
+    let boxes = set["images"][0]["localizations"].as_array().unwrap();
+    let classes: Vec<&str> = boxes
+        .iter()
+        .map(|b| b["concept"].as_str().unwrap())
+        .collect();
+    assert_eq!(classes, ["cat", "dog"]);
+}
+
+#[test]
+fn parts_of_documents_by_reference_are_followed() {
+    let server = archive(|home| {
+        let mut first = canvas(1, image("1"));
+        first["items"] = json!([{"id": format!("{home}/painting"), "type": "AnnotationPage"}]);
+        first["annotations"] = json!([{"id": format!("{home}/page"), "type": "AnnotationPage",
+            "items": [format!("{home}/anno"), {"id": format!("{home}/gone"), "type": "Annotation"}]}]);
+        let mut painting = canvas(1, image("1"))["items"][0].clone();
+        painting["id"] = json!(format!("{home}/painting"));
+        let mut text = tag(
+            1,
+            json!(null),
+            json!(format!("{HOME}/canvas/1#xywh=10,20,30,40")),
+        );
+        text["motivation"] = json!("transcribing");
+        text["body"] =
+            json!({"id": format!("{home}/text#char=3,12"), "type": "Text", "format": "text/plain"});
+        let mut document = manifest(json!([first]));
+        document["items"][0]["label"] = json!({"none": ["p. 1"]});
+        vec![
+            ("/m", serve(&document)),
+            ("/painting", serve(&painting)),
+            ("/anno", serve(&text)),
+            (
+                "/text",
+                recto_testkit::server::Answer::Serve(b"in principio erat".to_vec(), "text/plain"),
+            ),
+        ]
+    });
+    let work = Workdir::new();
+    let found = account(&work, &with_fast(&[&server.url("/m")]), &[]);
+    assert_eq!(
+        found.boxes,
+        [("text".to_owned(), vec![10.0, 20.0, 30.0, 40.0])],
+        "{found:?}"
+    );
+    assert_eq!(found.attributes[0]["text"], "principio");
+    assert_eq!(found.rejects.len(), 1, "{:?}", found.rejects);
+    assert!(found.rejects[0].1.contains("404"), "{:?}", found.rejects);
+    let digest = work.json("digest.json");
+    assert_eq!(
+        digest["observations"][0]["source"]["labels"],
+        json!({"manifest": "Book", "canvas": "p. 1"})
+    );
+    assert_eq!(digest["observations"][0]["canvas"], json!([1000, 800]));
+}
+
+#[test]
+fn annotations_alone_lead_to_what_they_are_about() {
+    let server = archive(|home| {
+        let document = manifest(json!([canvas(1, image("1"))]));
+        let part = json!({"type": "FragmentSelector", "value": "xywh=10,20,30,40"});
+        let by_canvas = json!({"type": "SpecificResource", "selector": part, "source": {"id": format!("{HOME}/canvas/1"),
+            "type": "Canvas", "partOf": [{"id": format!("{home}/m"), "type": "Manifest"}]}});
+        let plain = json!([tag(
+            1,
+            json!("x"),
+            json!({"source": "https://b.example/1.jpg", "selector": part})
+        )]);
+        let curation = json!({"@type": "cr:Curation", "@id": format!("{home}/curation"), "selections": [{"@type": "sc:Range",
+            "label": "Characters", "within": {"@id": format!("{home}/m"), "@type": "sc:Manifest"},
+            "members": [{"@id": format!("{HOME}/canvas/1#xywh=10,20,30,40"), "@type": "sc:Canvas", "label": "ka",
+                "metadata": [{"label": "Script", "value": "kana"}]}]}]});
+        let annos =
+            json!({"type": "AnnotationPage", "items": [tag(1, json!("x"), by_canvas.clone())]});
+        let container = json!({"@type": ["ldp:BasicContainer", "AnnotationCollection"], "id": format!("{home}/container"),
+            "first": {"type": "AnnotationPage", "items": [tag(1, json!("x"), by_canvas)]}});
+        vec![
+            ("/m", serve(&document)),
+            ("/annos", serve(&annos)),
+            ("/plain", serve(&plain)),
+            ("/curation", serve(&curation)),
+            ("/container", serve(&container)),
+        ]
+    });
+    for (path, class) in [
+        ("/annos", "x"),
+        ("/plain", "x"),
+        ("/curation", "ka"),
+        ("/container", "x"),
+    ] {
+        let work = Workdir::new();
+        let found = account(&work, &with_fast(&[&server.url(path)]), &[]);
+        assert_eq!(
+            found.boxes,
+            [(class.to_owned(), vec![10.0, 20.0, 30.0, 40.0])],
+            "{path}: {found:?}"
+        );
+        assert_eq!((found.images, found.rejects), (1, vec![]), "{path}");
+        if class == "ka" {
+            assert_eq!(found.attributes[0]["Script"], "kana");
+            assert_eq!(found.attributes[0]["annotation_page"], "Characters");
+        }
+    }
+}
