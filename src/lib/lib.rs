@@ -185,6 +185,7 @@ pub mod formats;
 pub mod http;
 pub mod pixels;
 pub mod progress;
+pub mod prompt;
 pub mod reformat;
 pub mod report;
 pub mod schemas;

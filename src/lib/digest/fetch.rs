@@ -250,5 +250,11 @@ fn http_failure(trouble: &http::Error) -> FetchFailure {
             trouble.kind,
             Kind::Certificate | Kind::Info | Kind::Forbidden
         ),
+        may_be_size: match trouble.status {
+            // Busy, not asked for too much.
+            Some(429 | 503) => false,
+            Some(400 | 413 | 414 | 416 | 422) => true,
+            _ => matches!(trouble.kind, Kind::Server | Kind::Timeout | Kind::Truncated),
+        },
     }
 }

@@ -6,6 +6,7 @@
 //! [`spool`] until the digest is written. The output does not depend on the order in which answers arrive.
 
 mod cache;
+mod connection;
 mod crawl;
 mod document_limits;
 mod fetch;
@@ -61,7 +62,8 @@ impl Stage for Options {
 }
 
 fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
-    let source = options.source()?;
+    let http = connection::http(options)?;
+    let source = connection::source(options, &http)?;
     refuse_overwriting(options)?;
     files::rehearse(&options.output())?;
     options
@@ -71,7 +73,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let filter = options.filter();
     // Before hours of harvesting, not after them.
     let (corrections, unusable) = corrections::read_files(&options.review)?;
-    let harvest = crawl::harvest(options, &*source, &filter)?;
+    let harvest = crawl::harvest(options, &http, &*source, &filter)?;
     summary.notes.extend(harvest.notes);
     let counts: Vec<(String, u64)> = harvest
         .counts
@@ -184,10 +186,7 @@ fn publish(
         true => "standard output".into(),
         false => output.display().to_string(),
     };
-    summary.done = format!(
-        "{} in {place}",
-        counted(summary.kept, "observation", "observations")
-    );
+    summary.done = format!("{} in {place}", counted(summary.kept, "image", "images"));
     if let (Some(file), false) = (rejects, summary.rejects.is_empty()) {
         summary.hint = Some(format!("{} lists what was left out", file.display()));
     }

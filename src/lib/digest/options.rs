@@ -93,31 +93,41 @@ pub struct Options {
 }
 
 impl Options {
-    /// The source that the options describe.
+    /// Refuses options of other sources.
+    ///
+    /// # Errors
+    /// An option belongs to another source.
+    pub(super) fn refuse_foreign(&self) -> Result<(), Error> {
+        let Some(option) = self.foreign() else {
+            return Ok(());
+        };
+        let other = format!("{option} is not an option of the source {}", self.source);
+        Err(Error::usage(other).hint("`recto-digest --help` lists the options of each source"))
+    }
+
+    /// The source that the options describe; `services` are those of m3.
     ///
     /// # Errors
     /// An option belongs to another source, or one is missing.
-    pub(super) fn source(&self) -> Result<Box<dyn Source>, Error> {
-        if let Some(option) = self.foreign() {
-            let other = format!("{option} is not an option of the source {}", self.source);
-            return Err(
-                Error::usage(other).hint("`recto-digest --help` lists the options of each source")
-            );
-        }
+    pub(super) fn source(
+        &self,
+        services: Option<config::ServiceUrls>,
+    ) -> Result<Box<dyn Source>, Error> {
+        self.refuse_foreign()?;
         let inputs = self.inputs();
-        Ok(match self.source.as_str() {
-            "table" => Box::new(Table {
+        Ok(match (self.source.as_str(), services) {
+            ("table", _) => Box::new(Table {
                 inputs,
                 options: self.table.clone(),
                 max_bytes: self.max_document_bytes(),
             }),
-            "m3" => Box::new(M3::new(
+            (_, Some(services)) => Box::new(M3::new(
                 inputs,
                 self.concepts.clone(),
-                self.services()?,
+                services,
                 self.m3.clone(),
             )?),
-            "fathomnet" => Box::new(FathomNet {
+            ("fathomnet", _) => Box::new(FathomNet {
                 concepts: inputs,
                 query: self.concepts.clone(),
                 options: self.fathomnet.clone(),
@@ -148,18 +158,23 @@ impl Options {
         of_others.into_iter().find_map(|(_, given)| given)
     }
 
-    /// The URLs of the services of m3: from the command line, else from the configuration file.
-    fn services(&self) -> Result<config::ServiceUrls, Error> {
+    /// The configuration file of m3: the one named, else that of m3-download where it lies here.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn config_file(&self) -> Result<Option<config::File>, Error> {
         let named = self.m3.config.clone();
         let default_file = || {
             let path = PathBuf::from(config::DEFAULT_FILE);
-            (self.m3.anno.is_none() && files::is_there(&path)).then_some(path)
+            let is_set = self.m3.anno.is_some() || self.m3.raziel.is_some();
+            (!is_set && files::is_there(&path)).then_some(path)
         };
-        let file = match named.or_else(default_file) {
-            None => None,
-            Some(path) => Some((path.display().to_string(), files::read(&path)?)),
-        };
-        config::services(file, &self.m3)
+        match named.or_else(default_file) {
+            None => Ok(None),
+            // That of raziel.
+            Some(path) if sources::is_url(&path.display().to_string()) => Ok(None),
+            Some(path) => Ok(Some((path.display().to_string(), files::read(&path)?))),
+        }
     }
 
     /// The inputs, as arguments or with --concept.

@@ -5,11 +5,13 @@
 //! the answer leads to. Cycles, duplicates, concurrency, caching and retries are handled in `digest`, once for all
 //! sources.
 
+mod addresses;
 mod concept_names;
 mod concept_options;
 pub mod fathomnet;
 pub mod iiif;
 pub mod m3;
+mod paging;
 mod source;
 pub mod table;
 mod taxonomy;

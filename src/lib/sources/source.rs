@@ -14,6 +14,12 @@ pub trait Source: Sync {
     fn name(&self) -> &'static str;
     /// The first requests, made from the inputs on the command line.
     fn first(&self) -> Vec<DocumentRequest>;
+    /// URLs that the user named, by options and inputs: their hosts may receive tokens and keys. Hosts that only documents
+    /// name may not.
+    fn named(&self) -> Vec<String> {
+        let first = self.first().into_iter();
+        first.map(|request| request.location).collect()
+    }
     /// What messages call its documents: `JSON`.
     fn expects(&self) -> &'static str;
     /// Whether it reads each document into one tree of JSON, whose size in memory is limited then.
@@ -115,6 +121,8 @@ pub struct FetchFailure {
     pub problem: String,
     /// Whether the whole service is affected: a bad certificate, a login page, a refusal.
     pub is_of_service: bool,
+    /// Whether the service may answer if less is requested: it refused the request, failed, or did not end its answer.
+    pub may_be_size: bool,
 }
 
 /// A document that was read.
@@ -175,6 +183,8 @@ pub struct Count {
     pub counted: Option<u64>,
     /// Ids of those found, once or more often.
     pub found: Vec<String>,
+    /// How many could not be read, and are rejected.
+    pub unread: u64,
 }
 
 /// Statements about all images of a manifest.
