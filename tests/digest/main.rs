@@ -1,6 +1,7 @@
 //! `recto-digest` as people run it: documents in, digest.json out, and what is said when they are bad.
 
 mod bad_input;
+mod boxes;
 mod fathomnet;
 mod large;
 mod m3;

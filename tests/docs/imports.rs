@@ -20,7 +20,7 @@ const ORDERS: &[Order] = &[
             &["values", "summary", "error"],
             &["files"],
             &["report", "progress", "prompt", "signals"],
-            &["contracts", "selectors", "conditions"],
+            &["contracts", "selectors", "conditions", "image_names"],
             &["http", "pixels", "corrections", "schemas"],
             &["sources", "formats"],
             &STAGES,

@@ -73,7 +73,7 @@ fn service() -> Value {
 
 fn image() -> Value {
     json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg",
-        "sha256": "0123456789abcdef".repeat(4)})
+        "sha256": "0123456789abcdef".repeat(4), "names": ["a.jpg"]})
 }
 
 fn taxonomy() -> Value {
@@ -605,11 +605,13 @@ fn image_ref() -> impl Strategy<Value = ImageRef> {
         maybe(1u32..9999),
         maybe(text()),
         maybe("[0-9a-f]{64}"),
+        vec_of(text(), 0..2),
     )
         .prop_map(
-            |(url, service, width, height, media_type, sha256)| ImageRef {
+            |(url, service, width, height, media_type, sha256, names)| ImageRef {
                 url: Some(url),
                 service,
+                names,
                 width,
                 height,
                 media_type,

@@ -192,7 +192,9 @@ impl Fetcher {
         }
         // What a transcription is instead of the one expected, its source says.
         let is_markup = start.starts_with(b"<");
-        let is_page = is_markup && (!is_text || is_html(start)) && text::kind_of(start).is_none();
+        let may_be_xml = is_text || self.expects == "XML";
+        let is_page =
+            is_markup && (!may_be_xml || is_html(start)) && text::kind_of(start).is_none();
         if is_page {
             return Err(http::Error::info(format!(
                 "the response is an HTML page where {expects} was expected"

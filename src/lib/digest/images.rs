@@ -150,6 +150,7 @@ impl Images {
             let names = self.spool.get::<ImageName>(*stored)?;
             names.iter().for_each(|name| joiner.add_name(name));
         }
+        let is_without_images = joiner.is_empty();
         let mut pages = Pages::default();
         let mut open = Vec::new();
         for (stored, manifest) in annotations {
@@ -162,7 +163,10 @@ impl Images {
         }
         // One may be about another that came later; those that remain are about what holds them.
         let open = self.place_all(&mut joiner, &mut pages, open, Joiner::place)?;
-        let open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_around)?;
+        let mut open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_around)?;
+        if is_without_images {
+            open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_nameless)?;
+        }
         open.into_iter().for_each(|placed| joiner.reject(placed));
         self.put(Some(pages))?;
         for image in joiner.described {

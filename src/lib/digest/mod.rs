@@ -5,6 +5,7 @@
 //! annotations with images, filters. Around them documents are fetched, cached and written; what they hold is put aside in a
 //! [`spool`] until the digest is written. The output does not depend on the order in which answers arrive.
 
+mod boxes;
 mod cache;
 mod connection;
 mod crawl;
@@ -96,6 +97,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.kept = selected.kept;
     summary.read = summary.kept + summary.rejects.len() as u64;
     count_boxes(&selected, &filter, summary);
+    summary.notes.extend(nameless(&selected));
     if selected.kept == 0 {
         write_rejects(options.rejects.as_deref(), summary)?;
         let error = no_images::error(&filter, &selected.blame, summary);
@@ -131,7 +133,13 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
         .inputs
         .iter()
         .filter(|input| !sources::is_url(input));
-    let inputs: Vec<PathBuf> = files_read.map(PathBuf::from).collect();
+    let named = options
+        .boxes
+        .images
+        .iter()
+        .filter(|images| !sources::is_url(images));
+    let mut inputs: Vec<PathBuf> = files_read.chain(named).map(PathBuf::from).collect();
+    inputs.extend(options.boxes.classes.clone());
     let (output, rejects) = (options.output(), options.rejects_file());
     let outputs = [
         ("-o", Some(output.as_path())),
@@ -157,6 +165,18 @@ fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
         let boxes = counted(selected.boxes_filtered, "box", "boxes");
         summary.notes.push(format!("{boxes} left out by --where"));
     }
+}
+
+/// The note about images that do not have an address: another digest must have it.
+fn nameless(selected: &Selected) -> Option<String> {
+    let n = selected.nameless;
+    let images = counted(
+        n,
+        "image is known by name only",
+        "images are known by name only",
+    );
+    let note = format!("{images}: give recto-extract the archive's digest too");
+    (n > 0).then_some(note)
 }
 
 /// The query, so that the digest can be made again.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::boxes;
 use super::document_limits::DocumentLimits;
 use super::filter::{self, Filter};
 use crate::conditions::Condition;
@@ -9,6 +10,7 @@ use crate::error::Error;
 use crate::files::SafeName;
 use crate::progress::Style;
 use crate::report::Common;
+use crate::sources::boxes::BoxesOptions;
 use crate::sources::fathomnet::{FathomNet, FathomNetOptions};
 use crate::sources::iiif::Iiif;
 use crate::sources::m3::{M3, M3Options, config};
@@ -23,12 +25,16 @@ pub struct Options {
     /// Kind of the source that describes the images
     #[arg(value_name = "SOURCE", value_parser = clap::builder::PossibleValuesParser::new(sources::ALL))]
     pub source: String,
-    /// Documents to start from: URLs, files, or - for standard input; for m3 and fathomnet: concepts
+    /// Documents to start from: URLs, files, or - for standard input; for m3 and fathomnet: concepts; for coco, yolo, voc,
+    /// via and labelstudio also folders
     #[arg(value_name = "URL|FILE|CONCEPT", required_unless_present = "concept")]
     pub inputs: Vec<String>,
     /// Write the digest to FILE (- for standard output) [default for m3 and fathomnet: CONCEPT_digest.json, with
     /// --descendants CONCEPT_desc_digest.json]
-    #[arg(short, long, value_name = "FILE", required_if_eq_any([("source", "iiif"), ("source", "table")]))]
+    #[arg(short, long, value_name = "FILE", required_if_eq_any([
+        ("source", "iiif"), ("source", "table"), ("source", "coco"), ("source", "yolo"), ("source", "voc"),
+        ("source", "via"), ("source", "labelstudio"),
+    ]))]
     pub output: Option<PathBuf>,
     /// Keep images if the label of the image, canvas or manifest matches; upper and lower case are the same
     /// (repeatable: any of them)
@@ -78,6 +84,7 @@ pub struct Options {
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub text: TextOptions,
+    pub boxes: BoxesOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub concepts: ConceptOptions,
@@ -132,12 +139,13 @@ impl Options {
                 query: self.concepts.clone(),
                 options: self.fathomnet.clone(),
             }),
-            _ => Box::new(Iiif {
+            "iiif" => Box::new(Iiif {
                 inputs,
                 no_annotations: self.no_annotations,
                 text: self.text.choice(),
                 granularity: self.text.text_granularity.clone(),
             }),
+            kind => Box::new(boxes::source(kind, &inputs, &self.boxes)?),
         })
     }
 
@@ -155,7 +163,8 @@ impl Options {
         let of_others = options
             .into_iter()
             .filter(|(of, _)| !of.contains(&self.source.as_str()));
-        of_others.into_iter().find_map(|(_, given)| given)
+        let given = of_others.into_iter().find_map(|(_, given)| given);
+        given.or_else(|| self.boxes.foreign_to(&self.source))
     }
 
     /// The configuration file of m3: the one named, else that of m3-download where it lies here.
@@ -219,7 +228,10 @@ impl Options {
     }
 
     fn max_document_bytes(&self) -> u64 {
-        let default = if self.source == "table" { 1000 } else { 64 };
+        let default = match self.source.as_str() {
+            "iiif" | "m3" | "fathomnet" => 64,
+            _ => 1000,
+        };
         self.max_document.unwrap_or(default) * 1_000_000
     }
 

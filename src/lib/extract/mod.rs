@@ -8,6 +8,7 @@ mod canvas_to_image;
 pub mod concept;
 mod extracted;
 mod html;
+mod matching;
 mod merge;
 mod notes;
 mod observation;

@@ -6,6 +6,7 @@
 //! sources.
 
 mod addresses;
+pub mod boxes;
 mod concept_names;
 mod concept_options;
 pub mod fathomnet;
@@ -26,4 +27,14 @@ pub use source::{
 pub use text_options::{TextChoice, TextOptions};
 
 /// Names of all sources, in the order in which help and errors list them.
-pub const ALL: &[&str] = &["iiif", "table", "m3", "fathomnet"];
+pub const ALL: &[&str] = &[
+    "iiif",
+    "table",
+    "m3",
+    "fathomnet",
+    "coco",
+    "yolo",
+    "voc",
+    "via",
+    "labelstudio",
+];

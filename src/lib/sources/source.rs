@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::boxes::model::BoxDocument;
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
 use crate::summary::Reject;
@@ -159,6 +160,8 @@ pub struct Found {
     pub expected: Vec<Count>,
     /// Nodes of a tree of concepts.
     pub taxa: Vec<TreeNode>,
+    /// Documents of boxes that refer to each other; for `finish`.
+    pub boxes: Vec<BoxDocument>,
     /// Texts of annotations in documents of their own, by URL; for `fill_texts`.
     pub texts: Vec<(String, TextResource)>,
 }
@@ -233,6 +236,7 @@ impl Found {
         self.manifests.extend(other.manifests);
         self.expected.extend(other.expected);
         self.taxa.extend(other.taxa);
+        self.boxes.extend(other.boxes);
         self.texts.extend(other.texts);
     }
 }
