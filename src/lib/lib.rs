@@ -186,6 +186,7 @@ pub mod http;
 pub mod image_names;
 pub mod pixels;
 pub mod progress;
+pub mod prompt;
 pub mod reformat;
 pub mod report;
 pub mod schemas;

@@ -98,7 +98,7 @@ fn bad_documents_among_good_ones_are_rejects() {
     ]);
     args.extend(urls.iter().map(String::as_str));
     work.run("digest", &args).exits(3).says(&[
-        "1 observation in digest.json",
+        "1 image in digest.json",
         "left out 1: not JSON",
         "digest.rejects.csv lists what was left out",
     ]);
@@ -315,6 +315,21 @@ fn any_cut_of_a_document_ends_in_words() {
             .exits(1)
             .says(&["error: m.json: "]);
     }
+}
+
+#[test]
+fn a_document_that_unpacks_to_millions_of_values_is_a_reject() {
+    let work = Workdir::new();
+    let bomb = format!("{{\"items\":[{}[]]}}", "[],".repeat(2_500_001));
+    work.write("bomb.json", bomb);
+    let good = manifest("https://a.example/m", &["1"]);
+    work.write_json("good.json", &good);
+    work.run(
+        "digest",
+        &["iiif", "good.json", "bomb.json", "-o", "digest.json"],
+    )
+    .exits(3)
+    .says(&["1 image in digest.json", "document is too large"]);
 }
 
 /// The images stand in another digest, by which `recto-extract` finds them.

@@ -35,6 +35,7 @@ fn every_command_shown_is_taken() {
         "docs/boxes.md",
         "docs/contracts.md",
         "docs/from-m3-download.md",
+        "docs/transcriptions.md",
         "ARCHITECTURE.md",
     ] {
         for line in lines(name) {

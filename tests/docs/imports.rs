@@ -19,7 +19,7 @@ const ORDERS: &[Order] = &[
         levels: &[
             &["values", "summary", "error"],
             &["files"],
-            &["report", "progress", "signals"],
+            &["report", "progress", "prompt", "signals"],
             &["contracts", "selectors", "conditions", "image_names"],
             &["http", "pixels", "corrections", "schemas"],
             &["sources", "formats"],

@@ -7,3 +7,4 @@ mod contracts;
 mod exit_codes;
 mod m3download;
 mod pipeline;
+mod transcriptions;

@@ -9,8 +9,10 @@ use futures::stream::FuturesUnordered;
 use super::fetch::Fetcher;
 use super::filter::Filter;
 use super::options::Options;
+use super::spool::Spool;
 use super::worklist::{Harvest, Worklist};
 use crate::error::Error;
+use crate::http;
 use crate::progress::{Progress, Reporter};
 use crate::signals::Signals;
 use crate::sources::Source;
@@ -20,17 +22,22 @@ use crate::sources::Source;
 /// # Errors
 /// The network client cannot be set up, the run was stopped, the cache cannot be written, or the source cannot do without
 /// a document that is missing.
-pub fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Harvest, Error> {
-    let first = source.first().into_iter();
-    let named: Vec<String> = first.map(|request| request.location).collect();
+pub fn harvest(
+    options: &Options,
+    http: &http::Options,
+    source: &dyn Source,
+    filter: &Filter,
+) -> Result<Harvest, Error> {
     let fetcher = Fetcher::new(
-        &options.http(),
-        &named,
+        http,
+        &source.named(),
         options.cache.as_deref(),
         options.offline,
+        options.document_limits(source),
         source.expects(),
     )?;
-    let work = Worklist::new(source, filter, options.limit);
+    let spool = Spool::beside(&options.output());
+    let work = Worklist::new(source, filter, options.limit, spool);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -71,7 +78,7 @@ async fn read_all<'a>(
         if work.is_done() {
             let (now, at) = standing(&work);
             progress.end(now, &at);
-            return Ok(work.finish());
+            return work.finish();
         }
         tokio::select! {
             biased;

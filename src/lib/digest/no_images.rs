@@ -1,29 +1,18 @@
 //! Why a run ends without images, and what to do about it.
 
-use super::filter::{self, Filter};
-use crate::contracts::Observation;
+use super::filter::{Blame, Filter};
 use crate::error::Error;
 use crate::summary::{Reject, Summary, counted};
 
 /// The error for a run that would write no images: names the likely reason and what helps.
-pub fn error(filter: &Filter, seen: &[Observation], summary: &Summary) -> Error {
-    if !seen.is_empty() {
-        let labels = filter::frequent_labels(seen, 10);
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(label, n)| format!("{label} ({n})"))
-            .collect();
-        let error = Error::new(format!(
-            "no image is kept of {}: {}",
-            counted(seen.len() as u64, "image found", "images found"),
-            filter.blame(seen)
-        ));
-        return match labels.is_empty() {
-            true => error.hint("no image has a label: select with --where"),
-            false => error.hint(format!(
-                "the most frequent labels are {}",
-                labels.join(", ")
-            )),
+pub fn error(filter: &Filter, blame: &Blame, summary: &Summary) -> Error {
+    if blame.images > 0 {
+        let (why, hint) = blame.reason(filter);
+        let found = counted(blame.images, "image found", "images found");
+        let error = Error::new(format!("no image is kept of {found}: {why}"));
+        return match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
         };
     }
     let count = |kind: &str| summary.counts.get(kind).copied().unwrap_or(0);
@@ -80,7 +69,11 @@ fn place(reject: &Reject) -> &str {
 
 /// What helps with these rejects, if anything is known.
 fn advice(rejects: &[Reject]) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 7] = [
+    const ADVICE: [(&str, &str); 8] = [
+        (
+            "--max-document",
+            "a higher --max-document MB reads it, if the machine has the memory",
+        ),
         ("--offline", "without --offline the document is fetched"),
         (
             "not allowed (HTTP",

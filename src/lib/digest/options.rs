@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::boxes;
+use super::document_limits::DocumentLimits;
 use super::filter::{self, Filter};
 use crate::conditions::Condition;
 use crate::error::Error;
@@ -14,7 +15,7 @@ use crate::sources::fathomnet::{FathomNet, FathomNetOptions};
 use crate::sources::iiif::Iiif;
 use crate::sources::m3::{M3, M3Options, config};
 use crate::sources::table::{Table, TableOptions};
-use crate::sources::{self, ConceptOptions, Source};
+use crate::sources::{self, ConceptOptions, Source, TextOptions};
 use crate::{files, http};
 
 /// Options of `recto-digest`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
@@ -55,6 +56,10 @@ pub struct Options {
     /// Keep fetched documents in DIR, and fetch them again only if they have changed
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Largest document that is read, in MB (10⁶ bytes), after unpacking; larger ones are rejected. Documents whose JSON would
+    /// take more than 8 times as much memory are rejected too [default: 64; 1000 for table]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub max_document: Option<u64>,
     /// Do not use the network: read only files and the cache
     #[arg(long)]
     pub offline: bool,
@@ -78,6 +83,7 @@ pub struct Options {
     pub table: TableOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
+    pub text: TextOptions,
     pub boxes: BoxesOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
@@ -94,33 +100,41 @@ pub struct Options {
 }
 
 impl Options {
-    /// The source that the options describe.
+    /// Refuses options of other sources.
+    ///
+    /// # Errors
+    /// An option belongs to another source.
+    pub(super) fn refuse_foreign(&self) -> Result<(), Error> {
+        let Some(option) = self.foreign() else {
+            return Ok(());
+        };
+        let other = format!("{option} is not an option of the source {}", self.source);
+        Err(Error::usage(other).hint("`recto-digest --help` lists the options of each source"))
+    }
+
+    /// The source that the options describe; `services` are those of m3.
     ///
     /// # Errors
     /// An option belongs to another source, or one is missing.
-    pub(super) fn source(&self) -> Result<Box<dyn Source>, Error> {
-        if let Some(option) = self.foreign() {
-            let other = format!("{option} is not an option of the source {}", self.source);
-            return Err(
-                Error::usage(other).hint("`recto-digest --help` lists the options of each source")
-            );
-        }
+    pub(super) fn source(
+        &self,
+        services: Option<config::ServiceUrls>,
+    ) -> Result<Box<dyn Source>, Error> {
+        self.refuse_foreign()?;
         let inputs = self.inputs();
-        Ok(match self.source.as_str() {
-            "table" => {
-                self.table.naming_column()?;
-                Box::new(Table {
-                    inputs,
-                    options: self.table.clone(),
-                })
-            }
-            "m3" => Box::new(M3::new(
+        Ok(match (self.source.as_str(), services) {
+            ("table", _) => Box::new(Table {
+                inputs,
+                options: self.table.clone(),
+                max_bytes: self.max_document_bytes(),
+            }),
+            (_, Some(services)) => Box::new(M3::new(
                 inputs,
                 self.concepts.clone(),
-                self.services()?,
+                services,
                 self.m3.clone(),
             )?),
-            "fathomnet" => Box::new(FathomNet {
+            ("fathomnet", _) => Box::new(FathomNet {
                 concepts: inputs,
                 query: self.concepts.clone(),
                 options: self.fathomnet.clone(),
@@ -128,6 +142,8 @@ impl Options {
             "iiif" => Box::new(Iiif {
                 inputs,
                 no_annotations: self.no_annotations,
+                text: self.text.choice(),
+                granularity: self.text.text_granularity.clone(),
             }),
             kind => Box::new(boxes::source(kind, &inputs, &self.boxes)?),
         })
@@ -138,6 +154,8 @@ impl Options {
         let options = [
             (&["table"][..], self.table.given()),
             (&["iiif"], self.no_annotations.then_some("--no-annotations")),
+            (&["iiif"], self.text.text.map(|_| "--text")),
+            (&["iiif", "table"], self.text.common_given()),
             (&["m3", "fathomnet"], self.concepts.given()),
             (&["m3"], self.m3.given()),
             (&["fathomnet"], self.fathomnet.given()),
@@ -149,18 +167,23 @@ impl Options {
         given.or_else(|| self.boxes.foreign_to(&self.source))
     }
 
-    /// The URLs of the services of m3: from the command line, else from the configuration file.
-    fn services(&self) -> Result<config::ServiceUrls, Error> {
+    /// The configuration file of m3: the one named, else that of m3-download where it lies here.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn config_file(&self) -> Result<Option<config::File>, Error> {
         let named = self.m3.config.clone();
         let default_file = || {
             let path = PathBuf::from(config::DEFAULT_FILE);
-            (self.m3.anno.is_none() && files::is_there(&path)).then_some(path)
+            let is_set = self.m3.anno.is_some() || self.m3.raziel.is_some();
+            (!is_set && files::is_there(&path)).then_some(path)
         };
-        let file = match named.or_else(default_file) {
-            None => None,
-            Some(path) => Some((path.display().to_string(), files::read(&path)?)),
-        };
-        config::services(file, &self.m3)
+        match named.or_else(default_file) {
+            None => Ok(None),
+            // That of raziel.
+            Some(path) if sources::is_url(&path.display().to_string()) => Ok(None),
+            Some(path) => Ok(Some((path.display().to_string(), files::read(&path)?))),
+        }
     }
 
     /// The inputs, as arguments or with --concept.
@@ -202,6 +225,23 @@ impl Options {
     pub(super) fn jobs(&self) -> usize {
         let default_jobs = if self.source == "m3" { 16 } else { 8 };
         self.jobs.unwrap_or(default_jobs).into()
+    }
+
+    fn max_document_bytes(&self) -> u64 {
+        let default = match self.source.as_str() {
+            "iiif" | "m3" | "fathomnet" => 64,
+            _ => 1000,
+        };
+        self.max_document.unwrap_or(default) * 1_000_000
+    }
+
+    /// How large documents may be.
+    pub(super) fn document_limits(&self, source: &dyn Source) -> DocumentLimits {
+        let bytes = self.max_document_bytes();
+        DocumentLimits {
+            bytes,
+            tree: source.reads_trees().then_some(bytes.saturating_mul(8)),
+        }
     }
 
     /// The filters.

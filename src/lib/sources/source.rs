@@ -1,6 +1,8 @@
 //! What a source is, what it is given and what it returns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
 
 use super::boxes::model::BoxDocument;
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
@@ -13,8 +15,18 @@ pub trait Source: Sync {
     fn name(&self) -> &'static str;
     /// The first requests, made from the inputs on the command line.
     fn first(&self) -> Vec<DocumentRequest>;
+    /// URLs that the user named, by options and inputs: their hosts may receive tokens and keys. Hosts that only documents
+    /// name may not.
+    fn named(&self) -> Vec<String> {
+        let first = self.first().into_iter();
+        first.map(|request| request.location).collect()
+    }
     /// What messages call its documents: `JSON`.
     fn expects(&self) -> &'static str;
+    /// Whether it reads each document into one tree of JSON, whose size in memory is limited then.
+    fn reads_trees(&self) -> bool {
+        true
+    }
     /// The counts that its reports always have, even if they are 0.
     fn counts(&self) -> &'static [&'static str];
     /// Reads one document.
@@ -34,6 +46,17 @@ pub trait Source: Sync {
     ) -> Result<Option<Found>, Error> {
         Ok(None)
     }
+    /// Whether `finish` does anything: then all that was found is held in memory for it, else it is put aside on the disk.
+    fn finishes(&self) -> bool;
+    /// Puts texts that came in documents of their own, by URL, into an annotation that names them. Returns what cannot be
+    /// used.
+    fn fill_texts(
+        &self,
+        _placed: &mut Placed,
+        _texts: &HashMap<String, TextResource>,
+    ) -> Vec<Reject> {
+        Vec::new()
+    }
     /// Processes everything once more when all documents are read, for sources where only all documents together show
     /// which images there are.
     fn finish(&self, found: Found) -> Found {
@@ -43,6 +66,8 @@ pub trait Source: Sync {
     fn decides_in_finish(&self) -> bool {
         false
     }
+    /// Makes one note of notes that differ only in what they name.
+    fn unite_notes(&self, _notes: &mut Vec<String>) {}
     /// What to change when no image was found: the setting behind a URL.
     fn hint(&self, _rejects: &[Reject]) -> Option<String> {
         None
@@ -51,6 +76,9 @@ pub trait Source: Sync {
 
 /// The role of documents that hold annotations but no images. They are fetched only for images that are kept.
 pub const ANNOTATIONS: &str = "annotations";
+
+/// The role of transcriptions (ALTO, PAGE, hOCR), which are annotations in XML or HTML.
+pub const TEXT: &str = "transcription";
 
 /// A document to fetch or read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +122,8 @@ pub struct FetchFailure {
     pub problem: String,
     /// Whether the whole service is affected: a bad certificate, a login page, a refusal.
     pub is_of_service: bool,
+    /// Whether the service may answer if less is requested: it refused the request, failed, or did not end its answer.
+    pub may_be_size: bool,
 }
 
 /// A document that was read.
@@ -132,12 +162,12 @@ pub struct Found {
     pub taxa: Vec<TreeNode>,
     /// Documents of boxes that refer to each other; for `finish`.
     pub boxes: Vec<BoxDocument>,
-    /// Texts of annotations in documents of their own, by URL; for `finish`.
+    /// Texts of annotations in documents of their own, by URL; for `fill_texts`.
     pub texts: Vec<(String, TextResource)>,
 }
 
 /// A text in a document of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextResource {
     /// The text.
     pub text: String,
@@ -156,6 +186,8 @@ pub struct Count {
     pub counted: Option<u64>,
     /// Ids of those found, once or more often.
     pub found: Vec<String>,
+    /// How many could not be read, and are rejected.
+    pub unread: u64,
 }
 
 /// Statements about all images of a manifest.
@@ -210,7 +242,7 @@ impl Found {
 }
 
 /// Another name of an image, or of the canvas that it is on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageName {
     /// The name: the id of the annotation that paints the image, or the id that this annotation has for its canvas.
     pub name: String,
@@ -221,7 +253,7 @@ pub struct ImageName {
 }
 
 /// An annotation and its target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placed {
     /// The document that holds it.
     pub document: String,
@@ -238,7 +270,7 @@ pub struct Placed {
 }
 
 /// What holds an annotation: it is about that, unless it names something else that is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hung {
     /// Id of the canvas in which it is embedded.
     pub canvas: Option<String>,

@@ -139,6 +139,14 @@ impl Source for Boxes {
         &["images", "boxes", "boxes_rejected"]
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
+    fn reads_trees(&self) -> bool {
+        false
+    }
+
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
         let name = &answer.request.location;
         let mut found = Found::default();
