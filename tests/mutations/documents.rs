@@ -291,6 +291,7 @@ fn documents_of_boxes_keep_or_reject_every_box() {
         let classes = recto::sources::boxes::read_classes("c.txt", b"a\nb\n").unwrap();
         let source = Boxes {
             kind,
+            max_bytes: 1_000_000,
             classes: Some(classes).filter(|_| kind == "yolo"),
             ..Boxes::default()
         };

@@ -28,7 +28,12 @@ const CLASS_FILES: [&str; 5] = [
 ///
 /// # Errors
 /// A folder or a file that an option names cannot be read, or is not what it should be.
-pub fn source(kind: &str, inputs: &[String], options: &BoxesOptions) -> Result<Boxes, Error> {
+pub fn source(
+    kind: &str,
+    inputs: &[String],
+    options: &BoxesOptions,
+    max_bytes: u64,
+) -> Result<Boxes, Error> {
     let kind = KINDS
         .iter()
         .find(|name| **name == kind)
@@ -71,6 +76,7 @@ pub fn source(kind: &str, inputs: &[String], options: &BoxesOptions) -> Result<B
         classes,
         class_attribute: options.class_attribute.clone(),
         voc_inclusive: options.voc_inclusive,
+        max_bytes,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::document_limits::DocumentLimits;
 use super::fetch::Fetcher;
 use super::options::Options;
 use crate::error::Error;
@@ -87,6 +88,7 @@ fn endpoints(
         &named,
         options.cache.as_deref(),
         options.offline,
+        DocumentLimits::new(1_000_000, true),
         "JSON",
     )?;
     let runtime = tokio::runtime::Builder::new_current_thread()

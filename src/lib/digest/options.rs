@@ -57,7 +57,7 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
     /// Largest document that is read, in MB (10⁶ bytes), after unpacking; larger ones are rejected. Documents whose JSON would
-    /// take more than 8 times as much memory are rejected too [default: 64; 1000 for table]
+    /// take more than 8 times as much memory are rejected too [default: 64; 1000 for tables and boxes]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub max_document: Option<u64>,
     /// Do not use the network: read only files and the cache
@@ -84,6 +84,8 @@ pub struct Options {
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub text: TextOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub boxes: BoxesOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
@@ -139,13 +141,18 @@ impl Options {
                 query: self.concepts.clone(),
                 options: self.fathomnet.clone(),
             }),
-            "iiif" => Box::new(Iiif {
+            ("iiif", _) => Box::new(Iiif {
                 inputs,
                 no_annotations: self.no_annotations,
                 text: self.text.choice(),
                 granularity: self.text.text_granularity.clone(),
             }),
-            kind => Box::new(boxes::source(kind, &inputs, &self.boxes)?),
+            (kind, _) => Box::new(boxes::source(
+                kind,
+                &inputs,
+                &self.boxes,
+                self.max_document_bytes(),
+            )?),
         })
     }
 
@@ -237,11 +244,7 @@ impl Options {
 
     /// How large documents may be.
     pub(super) fn document_limits(&self, source: &dyn Source) -> DocumentLimits {
-        let bytes = self.max_document_bytes();
-        DocumentLimits {
-            bytes,
-            tree: source.reads_trees().then_some(bytes.saturating_mul(8)),
-        }
+        DocumentLimits::new(self.max_document_bytes(), source.reads_trees())
     }
 
     /// The filters.

@@ -9,16 +9,13 @@ use serde_json::{Map, Value};
 
 use crate::values;
 
-/// The most that a compressed document may hold, in bytes: beyond the largest published sets of annotations.
-const MOST: u64 = 4 << 30;
-
 /// The text of a document: unpacked if it is a gzip file, without byte-order mark, from UTF-16 if it has one of that.
 ///
 /// # Errors
-/// The gzip file is damaged or unpacks to more than 4 GiB; UTF-16 is not well-formed.
-pub fn text(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+/// The gzip file is damaged or unpacks to more than `most` bytes; UTF-16 is not well-formed.
+pub fn text(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
     let bytes = match bytes.starts_with(&[0x1f, 0x8b]) {
-        true => Cow::Owned(unpacked(bytes)?),
+        true => Cow::Owned(unpacked(bytes, most)?),
         false => Cow::Borrowed(bytes),
     };
     let units = |from: fn([u8; 2]) -> u16| {
@@ -42,14 +39,17 @@ pub fn text(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     }
 }
 
-fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn unpacked(bytes: &[u8], most: u64) -> Result<Vec<u8>, String> {
     let mut all = Vec::new();
-    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(MOST + 1);
+    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(most.saturating_add(1));
     reader
         .read_to_end(&mut all)
         .map_err(|e| format!("gzip file is damaged: {e}"))?;
-    match all.len() as u64 > MOST {
-        true => Err("gzip file is too large: it unpacks to more than 4 GiB".into()),
+    match all.len() as u64 > most {
+        true => Err(format!(
+            "document is too large: it unpacks to more than {} MB; --max-document MB raises this limit",
+            most / 1_000_000
+        )),
         false => Ok(all),
     }
 }
@@ -255,12 +255,14 @@ mod tests {
             big,
         ];
         for bytes in &wrapped {
-            assert_eq!(*text(bytes).unwrap(), *b"[1]");
+            assert_eq!(*text(bytes, 100).unwrap(), *b"[1]");
         }
         assert!(
-            text(&wrapped[2][..12])
+            text(&wrapped[2][..12], 100)
                 .unwrap_err()
                 .starts_with("gzip file is damaged")
         );
+        let problem = text(&wrapped[2], 5).unwrap_err();
+        assert!(problem.starts_with("document is too large"), "{problem}");
     }
 }

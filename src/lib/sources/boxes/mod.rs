@@ -49,6 +49,8 @@ pub struct Boxes {
     pub class_attribute: Option<String>,
     /// Whether corners are counted as in the devkit (voc).
     pub voc_inclusive: bool,
+    /// The most bytes that a compressed document may hold.
+    pub max_bytes: u64,
 }
 
 /// Whether a file in a folder is a document of a source.
@@ -69,12 +71,15 @@ pub fn is_document(kind: &str, path: &str) -> bool {
     }
 }
 
+/// The most bytes that a compressed file of an option may hold.
+const MOST: u64 = 4 << 30;
+
 /// Reads a file of `--images`: pairs of files and images, or a COCO file.
 ///
 /// # Errors
 /// What it is instead.
 pub fn read_image_list(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
-    image_list::read(name, &loose_json::text(bytes)?)
+    image_list::read(name, &loose_json::text(bytes, MOST)?)
 }
 
 /// Reads a file of `--classes`: `data.yaml`, a class per line, or a COCO file.
@@ -82,7 +87,7 @@ pub fn read_image_list(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> 
 /// # Errors
 /// What it is instead.
 pub fn read_classes(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
-    let text = loose_json::text(bytes)?;
+    let text = loose_json::text(bytes, MOST)?;
     match text.trim_ascii_start().first() {
         Some(b'{') => coco::read(name, &text),
         _ => yolo::classes(name, &text),
@@ -91,7 +96,7 @@ pub fn read_classes(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
 
 impl Boxes {
     fn document(&self, name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
-        let text = loose_json::text(bytes)?;
+        let text = loose_json::text(bytes, self.max_bytes)?;
         match self.read_text(name, &text) {
             // Python writes NaN, which JSON does not have: then only the records with it are lost.
             Err(problem) if problem.starts_with("document cannot be read as JSON") => {
@@ -143,8 +148,9 @@ impl Source for Boxes {
         true
     }
 
+    /// Records are read one by one, but for the objects of VIA.
     fn reads_trees(&self) -> bool {
-        false
+        self.kind == "via"
     }
 
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
