@@ -149,12 +149,9 @@ fn what_is_put_aside_on_the_disk_comes_back_in_order_and_leaves_nothing() {
     }
     args.extend(["-o", "digest.json", "--report", "report.json"].map(str::to_owned));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    // The notes of the last manifest's pages point at pages of a manifest that is not there.
-    work.run("digest", &args).exits(3);
+    work.run("digest", &args).exits(0);
     let report = work.json("report.json");
     assert_eq!(report["images"], manifests * pages);
-    let rejects = work.text("digest.rejects.csv");
-    assert_eq!(rejects.lines().count(), pages + 1);
     let ids = texts(&work, "/id");
     let wanted = (0..manifests).flat_map(|number| {
         (0..pages).map(move |n| format!("https://a.example/{number}/canvas/{n}.jpg"))
@@ -163,7 +160,10 @@ fn what_is_put_aside_on_the_disk_comes_back_in_order_and_leaves_nothing() {
     let seen = observations(&work);
     for (at, image) in seen.iter().enumerate() {
         let notes = image["annotations"].as_array().unwrap();
-        assert_eq!(notes.len(), if at < pages { 2 } else { 3 }, "{at}");
+        // What points at the pages of a manifest that is not there is about the page that holds it.
+        let is_last = at >= (manifests - 1) * pages;
+        let wanted = 2 + usize::from(at >= pages) + usize::from(is_last);
+        assert_eq!(notes.len(), wanted, "{at}");
         let of = |note: &Value| {
             note["id"]
                 .as_str()
@@ -174,7 +174,10 @@ fn what_is_put_aside_on_the_disk_comes_back_in_order_and_leaves_nothing() {
                 .to_owned()
         };
         let page = image["source"]["canvas"].as_str().unwrap();
-        assert!(notes.iter().all(|note| of(note) == page), "{image}");
+        assert!(
+            is_last || notes.iter().all(|note| of(note) == page),
+            "{image}"
+        );
     }
     let left = work
         .tree(".")
@@ -200,7 +203,7 @@ fn numbers_are_written_as_documents_write_them() {
     document["items"][0]["height"] = json!(0.1);
     work.write_json("m.json", &document);
     work.run("digest", &["iiif", "m.json", "-o", "digest.json"])
-        .exits(3);
+        .exits(0);
     let canvas = &observations(&work)[0]["canvas"];
     assert_eq!(canvas.to_string(), "[1234.5678901234567,0.1]");
 }

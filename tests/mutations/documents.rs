@@ -358,7 +358,7 @@ fn documents_of_boxes_through_two_stages() {
 }
 
 #[test]
-fn packed_and_foreign_tables() {
+fn packed_tables() {
     let table = Table {
         options: TableOptions {
             id_column: Some("label".into()),
@@ -380,10 +380,7 @@ fn packed_and_foreign_tables() {
     );
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(samples::CSV.as_bytes()).unwrap();
-    let mut sound = vec![zstd, gzip.finish().unwrap()];
-    if cfg!(feature = "parquet") {
-        sound.push(include_bytes!("../digest/pictures.parquet").to_vec());
-    }
+    let sound = vec![zstd, gzip.finish().unwrap()];
     let make = move |random: &mut Random| {
         let sound: &Vec<u8> = random.choose(&sound);
         mutation::bytes(sound, random)

@@ -89,16 +89,18 @@ impl<'a> Records<'a> {
         is_closed.then_some(self.text.len())
     }
 
-    /// Whether a cell of several lines has a line that looks like a row: as many cells as there are columns, and separated by
-    /// tabs, which texts do not hold, or with a URL among them.
+    /// Whether a cell of several lines has rows in it: tabs where these separate cells, since texts do not hold them; else a line
+    /// with as many cells as there are columns, and a URL among them.
     fn has_rows(&self, cell: Range<usize>) -> bool {
-        let lines: Vec<&[u8]> = self.text[cell].split(|b| b"\r\n".contains(b)).collect();
-        let inner = lines.get(1..lines.len() - 1).unwrap_or_default();
-        inner.iter().any(|line| {
+        let cell = &self.text[cell];
+        if self.delimiter == b'\t' {
+            return cell.contains(&b'\t');
+        }
+        let mut lines = cell.split(|b| b"\r\n".contains(b)).skip(1);
+        lines.any(|line| {
             let cells: Vec<&[u8]> = line.split(|b| *b == self.delimiter).collect();
             let is_of_url = |cell: &&[u8]| std::str::from_utf8(cell).is_ok_and(is_url);
-            let is_clear = self.delimiter == b'\t' || cells.iter().any(is_of_url);
-            cells.len() > 1 && cells.len() == self.columns && is_clear
+            cells.len() > 1 && cells.len() == self.columns && cells.iter().any(is_of_url)
         })
     }
 
