@@ -1,7 +1,7 @@
 # What there is to do. `make` alone lists it.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-.PHONY: help demo check test schemas docs bench-stitch bench-download bench-serve
+.PHONY: help demo check test schemas docs bench-stitch bench-download bench-digest bench-serve
 SHARED ?= ../shared
 BENCH ?=
 # The demo is small: it is built without optimization of recto and without PDF, in half the time of a release.
@@ -37,6 +37,10 @@ bench-stitch: ## joining tiles against decoding and encoding them; PYTHON= one w
 bench-download: ## recto-download beside other programs; PYTHON= as scripts/bench_download.py says, BENCH= its options
 	cargo build --locked --release --bin recto-download
 	$(PYTHON) scripts/bench_download.py target/release --shared $(SHARED) $(BENCH)
+
+bench-digest: ## harvests of many manifests, time and memory; BENCH= options of scripts/bench_digest.py
+	cargo build --locked --release --bin recto-digest
+	$(PYTHON) scripts/bench_digest.py target/release $(BENCH)
 
 bench-serve: ## recto-serve beside other image servers; PYTHON= as scripts/bench_serve.py says, BENCH= its options
 	cargo build --locked --release --bin recto-serve

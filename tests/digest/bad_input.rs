@@ -326,21 +326,3 @@ fn any_cut_of_a_document_ends_in_words() {
             .says(&["error: m.json: "]);
     }
 }
-
-#[test]
-fn a_document_that_unpacks_to_millions_of_values_is_a_reject() {
-    let work = Workdir::new();
-    let bomb = format!("{{\"items\":[{}[]]}}", "[],".repeat(2_500_001));
-    work.write("bomb.json", bomb);
-    let good = manifest("https://a.example/m", &["1"]);
-    work.write_json("good.json", &good);
-    work.run(
-        "digest",
-        &["iiif", "good.json", "bomb.json", "-o", "digest.json"],
-    )
-    .exits(3)
-    .says(&[
-        "1 image in digest.json",
-        "document is too large: 5000006 values",
-    ]);
-}

@@ -2,10 +2,13 @@
 
 mod bad_input;
 mod fathomnet;
+mod large;
 mod m3;
 mod network;
 mod reading;
 mod table;
+mod table_files;
+mod text;
 
 use recto_testkit::Workdir;
 use recto_testkit::server::{Answer, Server};

@@ -34,6 +34,7 @@ fn every_command_shown_is_taken() {
         "README.md",
         "docs/contracts.md",
         "docs/from-m3-download.md",
+        "docs/transcriptions.md",
         "ARCHITECTURE.md",
     ] {
         for line in lines(name) {

@@ -1,5 +1,6 @@
 //! Documents, tables and contracts, each before the stages that read it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use recto::error::Error;
@@ -201,8 +202,8 @@ fn tables() {
     ] {
         let sound = sound.to_owned();
         let table = Table {
-            inputs: Vec::new(),
             options: options(),
+            ..Table::default()
         };
         let takes = move |bytes: &[u8]| match found(&table, name, bytes) {
             Ok(found) => {
@@ -222,6 +223,40 @@ fn tables() {
         };
         mutation::check(2000, move |random| mutation::text(&sound, random), takes).is_mixed();
     }
+}
+
+#[test]
+fn packed_and_foreign_tables() {
+    let table = Table {
+        options: TableOptions {
+            id_column: Some("label".into()),
+            service_prefix: Some("https://archive.example/iiif".into()),
+            ..TableOptions::default()
+        },
+        ..Table::default()
+    };
+    let takes = move |bytes: &[u8]| {
+        let ended = found(&table, "t", bytes);
+        ended.is_ok_and(|found| {
+            say_why(&found);
+            found.rejects.is_empty()
+        })
+    };
+    let zstd = ruzstd::encoding::compress_to_vec(
+        samples::CSV.as_bytes(),
+        ruzstd::encoding::CompressionLevel::Fastest,
+    );
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(samples::CSV.as_bytes()).unwrap();
+    let mut sound = vec![zstd, gzip.finish().unwrap()];
+    if cfg!(feature = "parquet") {
+        sound.push(include_bytes!("../digest/pictures.parquet").to_vec());
+    }
+    let make = move |random: &mut Random| {
+        let sound: &Vec<u8> = random.choose(&sound);
+        mutation::bytes(sound, random)
+    };
+    mutation::check(3000, make, takes).is_mixed();
 }
 
 #[test]

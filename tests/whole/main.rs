@@ -6,3 +6,4 @@ mod contracts;
 mod exit_codes;
 mod m3download;
 mod pipeline;
+mod transcriptions;

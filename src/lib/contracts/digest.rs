@@ -1,16 +1,20 @@
 //! `digest.json`, written by `recto-digest` and read by `recto-extract`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::ser::{Error as _, SerializeSeq};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::annotation::Annotation;
 use super::envelope::Contract;
 use super::geometry::{BBox, Frame, as_plain_number};
-use super::image_ref::{ImageRef, Metadata, Provenance};
+use super::image_ref::{ImageRef, Metadata, Provenance, SeeAlso};
 use super::review::Review;
 use super::taxonomy::Taxonomy;
+use crate::error::Error;
 
 /// `digest.json`: what a source reports, with everything that later stages need, so that they do not have to ask it
 /// again.
@@ -51,6 +55,64 @@ impl Digest {
             reviews: Vec::new(),
         }
     }
+}
+
+/// A digest whose images are made while it is written, so that they are never all in memory.
+#[derive(Serialize)]
+struct Streamed<'a, I: Iterator<Item = Result<Observation, Error>>> {
+    contract: &'a str,
+    version: u32,
+    source: &'a SourceQuery,
+    #[serde(serialize_with = "one_by_one")]
+    observations: RefCell<I>,
+    #[serde(skip_serializing_if = "is_without_taxa")]
+    taxonomy: &'a Taxonomy,
+    #[serde(skip_serializing_if = "is_without_reviews")]
+    reviews: &'a [Review],
+}
+
+// Serde passes references to the members, which are references.
+fn is_without_taxa(taxonomy: &&Taxonomy) -> bool {
+    taxonomy.is_empty()
+}
+
+fn is_without_reviews(reviews: &&[Review]) -> bool {
+    reviews.is_empty()
+}
+
+fn one_by_one<S: Serializer, I: Iterator<Item = Result<Observation, Error>>>(
+    observations: &RefCell<I>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut list = serializer.serialize_seq(None)?;
+    for observation in &mut *observations.borrow_mut() {
+        let observation = observation.map_err(|e| S::Error::custom(e.what()))?;
+        list.serialize_element(&observation)?;
+    }
+    list.end()
+}
+
+/// Writes a digest as `files::write_json` writes a [`Digest`], without holding all of its images in memory.
+///
+/// # Errors
+/// An image cannot be made, or nothing can be written to `out`.
+pub fn write_digest(
+    out: &mut dyn io::Write,
+    source: &SourceQuery,
+    observations: impl Iterator<Item = Result<Observation, Error>>,
+    taxonomy: &Taxonomy,
+    reviews: &[Review],
+) -> io::Result<()> {
+    let digest = Streamed {
+        contract: Digest::NAME,
+        version: Digest::VERSION,
+        source,
+        observations: RefCell::new(observations),
+        taxonomy,
+        reviews,
+    };
+    serde_json::to_writer_pretty(&mut *out, &digest)?;
+    out.write_all(b"\n")
 }
 
 /// The query that a source was asked, so that the digest can be made again.
@@ -95,7 +157,63 @@ pub struct Observation {
         serialize_with = "as_plain_number"
     )]
     pub rotation: Option<f64>,
+    /// Other documents about the image or its canvas: transcriptions, descriptions, other forms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub see_also: Vec<SeeAlso>,
     /// Statements about the image or parts of it. Annotations of a canvas are repeated with each of its images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub annotations: Vec<Annotation>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contracts::{Labels, Taxon};
+
+    #[test]
+    fn a_digest_is_the_same_whether_its_images_are_held_or_made() {
+        let image = |id: &str| Observation {
+            id: id.into(),
+            source: Provenance {
+                labels: Labels {
+                    image: Some("é".into()),
+                    ..Labels::default()
+                },
+                ..Provenance::default()
+            },
+            rotation: Some(0.1 + 0.2),
+            ..Observation::default()
+        };
+        let review: Review = serde_json::from_value(serde_json::json!({
+            "type": "Delete", "target": "https://a.example/1", "endTime": "2026-01-01T00:00:00Z", "object": {"id": "l"}
+        }))
+        .unwrap();
+        for (images, taxa, reviews) in [
+            (vec![], Taxonomy::new(), vec![]),
+            (
+                vec![image("a"), image("b")],
+                [("x".to_owned(), Taxon::default())].into(),
+                vec![review],
+            ),
+        ] {
+            let digest = Digest {
+                taxonomy: taxa,
+                reviews,
+                ..Digest::new(SourceQuery::default(), images)
+            };
+            let mut held = serde_json::to_vec_pretty(&digest).unwrap();
+            held.push(b'\n');
+            let mut made = Vec::new();
+            let images = digest.observations.iter().cloned().map(Ok);
+            write_digest(
+                &mut made,
+                &digest.source,
+                images,
+                &digest.taxonomy,
+                &digest.reviews,
+            )
+            .unwrap();
+            assert_eq!(String::from_utf8(made), String::from_utf8(held));
+        }
+    }
 }

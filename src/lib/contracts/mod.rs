@@ -34,12 +34,12 @@ mod taxonomy;
 
 pub use annotation::{Annotation, Body, Region, Space};
 pub use dataset::{ClassCount, DatasetEntry, DatasetFile, PartCount};
-pub use digest::{Digest, Observation, SourceQuery};
+pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use download::{Download, Failure, ImageMap, read_image_map, write_image_map};
 pub use each_image::each_image;
 pub use envelope::{Contract, is_contract, parse, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
-pub use image_ref::{ImageRef, Labels, Metadata, Provenance, Service};
+pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};
 pub use localizations::{Localization, Localizations, LocalizedImage};
 pub use review::Review;

@@ -39,12 +39,12 @@ struct Meta {
 
 impl CachedDocument {
     /// The document of a response.
-    pub fn of(reply: &Response) -> Self {
+    pub fn of(reply: Response) -> Self {
         CachedDocument {
-            final_url: reply.url.clone(),
             etag: reply.header("etag").map(str::to_owned),
             last_modified: reply.header("last-modified").map(str::to_owned),
-            bytes: reply.body.to_vec(),
+            final_url: reply.url,
+            bytes: reply.body.into(),
         }
     }
 }

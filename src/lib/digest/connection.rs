@@ -82,13 +82,9 @@ fn endpoints(
     };
     let url = request.location.clone();
     let named = [url.clone()];
-    let fetcher = Fetcher::new(
-        http,
-        &named,
-        options.cache.as_deref(),
-        options.offline,
-        "JSON",
-    )?;
+    let cache = options.cache.as_deref();
+    let limits = options.document_limits(true);
+    let fetcher = Fetcher::new(http, &named, cache, options.offline, limits, "JSON")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

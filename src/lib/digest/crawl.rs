@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use super::fetch::Fetcher;
 use super::filter::Filter;
 use super::options::Options;
+use super::spool::Spool;
 use super::worklist::{Harvest, Worklist};
 use crate::error::Error;
 use crate::http;
@@ -32,9 +33,11 @@ pub fn harvest(
         &source.named(),
         options.cache.as_deref(),
         options.offline,
+        options.document_limits(source.reads_trees()),
         source.expects(),
     )?;
-    let work = Worklist::new(source, filter, options.limit);
+    let spool = Spool::beside(&options.output());
+    let work = Worklist::new(source, filter, options.limit, spool);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -75,7 +78,7 @@ async fn read_all<'a>(
         if work.is_done() {
             let (now, at) = standing(&work);
             progress.end(now, &at);
-            return Ok(work.finish());
+            return work.finish();
         }
         tokio::select! {
             biased;

@@ -4,19 +4,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::cache::{Cache, CachedDocument};
-use super::weight;
+use super::document_limits::DocumentLimits;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Client, Kind, Response};
 use crate::progress::Progress;
-use crate::sources::{Answer, DocumentRequest, FetchFailure, is_url};
+use crate::sources::{Answer, DocumentRequest, FetchFailure, TEXT, is_url, text};
 
 /// Reads documents, wherever they are.
 pub struct Fetcher {
     http: Client,
     cache: Option<Cache>,
     is_offline: bool,
+    limits: DocumentLimits,
     expects: &'static str,
 }
 
@@ -30,6 +31,7 @@ impl Fetcher {
         inputs: &[String],
         cache: Option<&Path>,
         is_offline: bool,
+        limits: DocumentLimits,
         expects: &'static str,
     ) -> Result<Self, Error> {
         let cache = cache.map(Cache::new);
@@ -42,6 +44,7 @@ impl Fetcher {
             http: Client::new(options, &hosts)?,
             cache,
             is_offline,
+            limits,
             expects,
         })
     }
@@ -76,48 +79,50 @@ impl Fetcher {
     ) -> Result<Result<Answer, FetchFailure>, Error> {
         let location = request.location.trim();
         let had = match is_url(location) {
-            true => self.fetch(location, request.body.as_deref()).await?,
-            false => read_file(location)
+            true => self.fetch(location, &request).await?,
+            false => self
+                .read_file(location)
                 .map(|bytes| (location.to_owned(), bytes))
                 .map_err(failure),
         };
-        let had = had.and_then(|(url, bytes)| match self.is_too_heavy(&bytes) {
-            None => Ok((url, bytes)),
-            Some(problem) => Err(failure(problem)),
-        });
-        Ok(had.map(|(url, bytes)| Answer {
-            url,
-            bytes,
-            request,
+        Ok(had.and_then(|(url, bytes)| {
+            let too_large = |problem| FetchFailure {
+                may_be_size: true,
+                ..failure(problem)
+            };
+            self.limits.check(&bytes).map_err(too_large)?;
+            Ok(Answer {
+                url,
+                bytes,
+                request,
+            })
         }))
     }
 
-    /// Why a document is not read: it would take too much memory. Tables are read row by row.
-    fn is_too_heavy(&self, bytes: &[u8]) -> Option<String> {
-        let is_json = self.expects == "JSON";
-        let values = is_json.then(|| weight::values(bytes))?;
-        (values > weight::MOST).then(|| {
-            let most = weight::MOST;
-            format!(
-                "document is too large: {values} values in {} bytes, at most {most} are read",
-                bytes.len()
-            )
-        })
+    fn read_file(&self, location: &str) -> Result<Vec<u8>, String> {
+        let path = location.strip_prefix("file://").unwrap_or(location);
+        let read = files::read_within(Path::new(path), self.limits.bytes).map_err(|e| {
+            let text = e.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let text = text.strip_prefix(&format!("{path}: ")).unwrap_or(text);
+            text.replace("\n  because ", ": ")
+        });
+        read.and_then(|bytes| bytes.ok_or_else(|| self.limits.exceeded()))
     }
 
     async fn fetch(
         &self,
         url: &str,
-        body: Option<&str>,
+        request: &DocumentRequest,
     ) -> Result<Result<(String, Vec<u8>), FetchFailure>, Error> {
-        let name = name(url, body);
+        let name = name(url, request.body.as_deref());
         let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
             return Ok(kept
                 .map(|entry| (entry.final_url, entry.bytes))
                 .ok_or_else(|| failure("is not in the cache, and --offline forbids to fetch it")));
         }
-        match (self.ask(url, body, kept.as_ref()).await, kept) {
+        match (self.ask(url, request, kept.as_ref()).await, kept) {
             (Ok(reply), Some(entry)) if reply.status == 304 => {
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
@@ -125,12 +130,13 @@ impl Fetcher {
                 "the server answered HTTP 304, although nothing is cached",
             ))),
             (Ok(reply), _) => {
-                let entry = CachedDocument::of(&reply);
+                let entry = CachedDocument::of(reply);
                 if let Some(cache) = &self.cache {
                     cache.put(&name, &entry)?;
                 }
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
+            (Err(trouble), _) if trouble.is_too_large() => Ok(Err(failure(self.limits.exceeded()))),
             (Err(trouble), _) => Ok(Err(http_failure(&trouble))),
         }
     }
@@ -138,17 +144,22 @@ impl Fetcher {
     async fn ask(
         &self,
         url: &str,
-        body: Option<&str>,
+        document: &DocumentRequest,
         kept: Option<&CachedDocument>,
     ) -> Result<Response, http::Error> {
+        let is_text = document.is_for(TEXT);
+        let accept = is_text.then_some("application/xml, text/xml, text/html;q=0.8, */*;q=0.5");
+        let standard = http::Request::document(url);
         let request = http::Request {
             headers: conditions(kept),
-            body: body.map(str::to_owned),
-            ..http::Request::document(url)
+            body: document.body.clone(),
+            accept: accept.or(standard.accept),
+            max_bytes: self.limits.bytes,
+            ..standard
         };
         let outcome = self
             .http
-            .get_checked(&request, async |reply| self.check(reply))
+            .get_checked(&request, async |reply| self.check(reply, is_text))
             .await;
         match outcome {
             // Some servers answer 404 or 406 to any specific Accept header.
@@ -161,7 +172,7 @@ impl Fetcher {
                     ..request
                 };
                 self.http
-                    .get_checked(&plain, async |reply| self.check(reply))
+                    .get_checked(&plain, async |reply| self.check(reply, is_text))
                     .await
             }
             outcome => outcome,
@@ -169,25 +180,35 @@ impl Fetcher {
     }
 
     /// Servers with problems return error pages for people with status 200.
-    fn check(&self, reply: &Response) -> Result<(), http::Error> {
+    fn check(&self, reply: &Response, is_text: bool) -> Result<(), http::Error> {
         let start = reply.body.trim_ascii_start();
+        let expects = match is_text {
+            true => "ALTO, PAGE or hOCR",
+            false => self.expects,
+        };
         if reply.status == 304 {
             return Ok(());
         }
         if start.is_empty() {
             return Err(http::Error::info(format!(
-                "the response is empty where {} was expected",
-                self.expects
+                "the response is empty where {expects} was expected"
             )));
         }
-        if start.starts_with(b"<") {
+        // What a transcription is instead of the one expected, its source says.
+        let is_markup = start.starts_with(b"<");
+        let is_page = is_markup && (!is_text || is_html(start)) && text::kind_of(start).is_none();
+        if is_page {
             return Err(http::Error::info(format!(
-                "the response is an HTML page where {} was expected",
-                self.expects
+                "the response is an HTML page where {expects} was expected"
             )));
         }
         Ok(())
     }
+}
+
+fn is_html(start: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(&start[..start.len().min(1024)]).to_ascii_lowercase();
+    start.contains("<!doctype html") || start.contains("<html")
 }
 
 fn conditions(kept: Option<&CachedDocument>) -> HeaderMap {
@@ -204,16 +225,6 @@ fn conditions(kept: Option<&CachedDocument>) -> HeaderMap {
         }
     }
     headers
-}
-
-fn read_file(location: &str) -> Result<Vec<u8>, String> {
-    let path = location.strip_prefix("file://").unwrap_or(location);
-    files::read(Path::new(path)).map_err(|e| {
-        let text = e.to_string();
-        let text = text.strip_prefix("error: ").unwrap_or(&text);
-        let text = text.strip_prefix(&format!("{path}: ")).unwrap_or(text);
-        text.replace("\n  because ", ": ")
-    })
 }
 
 /// The cache key of a document: its URL and the body of the request.
@@ -247,6 +258,8 @@ fn http_failure(trouble: &http::Error) -> FetchFailure {
             // Busy, not asked for too much.
             Some(429 | 503) => false,
             Some(400 | 413 | 414 | 416 | 422) => true,
+            // The answer is larger than a document may be.
+            Some(200) if trouble.kind == Kind::Unsupported => true,
             _ => matches!(trouble.kind, Kind::Server | Kind::Timeout | Kind::Truncated),
         },
     }

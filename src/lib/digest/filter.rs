@@ -66,45 +66,227 @@ impl Filter {
                 .iter()
                 .any(|regex| labels.iter().any(|l| regex.is_match(l)))
     }
+}
 
-    /// Whether `--label` alone matches none of the images found.
-    pub fn blames_labels(&self, seen: &[Observation]) -> bool {
-        !self.labels.is_empty() && !seen.iter().any(|o| self.wants_label(o))
+/// Why filters leave no image: what was seen of the images that they leave out.
+#[derive(Debug)]
+pub struct Blame {
+    /// Number of images seen.
+    pub images: u64,
+    /// Whether `--label` matches any of them.
+    is_labelled: bool,
+    /// For each condition what was seen.
+    conditions: Vec<Seen>,
+    labels: Tally,
+    /// Keys of metadata, and of boxes.
+    keys: BTreeSet<String>,
+    box_keys: BTreeSet<String>,
+    has_boxes: bool,
+}
+
+/// What was seen of one condition.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Whether it holds for an image.
+    holds: bool,
+    /// The values of its key.
+    values: Tally,
+}
+
+/// How often texts occur: the first of them, so that memory does not grow with the number of images.
+#[derive(Debug, Default)]
+struct Tally(BTreeMap<String, usize>);
+
+impl Tally {
+    /// The most texts that are told apart.
+    const MOST: usize = 10_000;
+
+    fn add(&mut self, text: &str) {
+        if let Some(n) = self.0.get_mut(text) {
+            *n += 1;
+        } else if self.0.len() < Self::MOST {
+            self.0.insert(text.to_owned(), 1);
+        }
     }
 
-    /// A condition that may be meant, where the key of one does not exist.
-    pub fn suggestion(&self, seen: &[Observation]) -> Option<String> {
-        let unknown = |c: &&Condition| !seen.iter().any(|o| c.has_key(o));
-        let condition = self.conditions.iter().find(unknown)?;
-        let key = condition.similar_key(seen)?;
+    /// The most frequent texts, each with how often it occurs.
+    fn most_frequent(&self, most: usize) -> String {
+        let mut counts: Vec<(&String, &usize)> = self.0.iter().collect();
+        counts.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        let first = counts.into_iter().take(most);
+        let first = first.map(|(text, n)| format!("{} ({n})", shortened(text)));
+        first.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The least and the greatest, if all are numbers.
+    fn range(&self) -> Option<(f64, f64)> {
+        let numbers = self.0.keys().map(|text| text.trim().parse::<f64>().ok());
+        let numbers: Vec<f64> = numbers.collect::<Option<_>>()?;
+        let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+        let greatest = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        (least <= greatest).then_some((least, greatest))
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// Keys that are listed at most.
+const KEYS: usize = 40;
+
+impl Blame {
+    /// Nothing seen yet.
+    pub fn new(filter: &Filter) -> Self {
+        Blame {
+            images: 0,
+            is_labelled: filter.labels.is_empty(),
+            conditions: filter.conditions.iter().map(|_| Seen::default()).collect(),
+            labels: Tally::default(),
+            keys: BTreeSet::new(),
+            box_keys: BTreeSet::new(),
+            has_boxes: false,
+        }
+    }
+
+    /// Looks at an image that is left out.
+    pub fn see(&mut self, filter: &Filter, image: &Observation) {
+        self.images += 1;
+        self.is_labelled = self.is_labelled || filter.wants_label(image);
+        if let Some(label) = labels(image).first() {
+            self.labels.add(label);
+        }
+        self.has_boxes |= !image.annotations.is_empty();
+        add_keys(&mut self.keys, image.metadata.keys());
+        let boxes = image.annotations.iter();
+        add_keys(&mut self.box_keys, boxes.flat_map(|b| b.attributes.keys()));
+        for (condition, seen) in filter.conditions.iter().zip(&mut self.conditions) {
+            seen.holds = seen.holds || condition.holds(image);
+            if condition.is_about_boxes() {
+                let boxes = image.annotations.iter();
+                let values = boxes.flat_map(|b| box_values(image, b, condition.box_key()));
+                values.for_each(|value| seen.values.add(&value));
+            } else {
+                let values = values(image, &condition.key);
+                values.into_iter().for_each(|value| seen.values.add(value));
+            }
+        }
+    }
+
+    /// Why no image is left: the filter that matches none even alone, else all filters together; and what helps.
+    pub fn reason(&self, filter: &Filter) -> (String, Option<String>) {
+        if !self.is_labelled {
+            let given = filter.labels.iter().map(|l| format!("--label '{l}'"));
+            let given: Vec<String> = given.collect();
+            let why = format!("{} does not match any label", given.join(" or "));
+            let hint = match self.labels.0.is_empty() {
+                true => "no image has a label: select with --where".to_owned(),
+                false => format!(
+                    "the most frequent labels are {}",
+                    self.labels.most_frequent(10)
+                ),
+            };
+            return (why, Some(hint));
+        }
+        let mut conditions = filter.conditions.iter().zip(&self.conditions);
+        match conditions.find(|(_, seen)| !seen.holds) {
+            Some((condition, seen)) => (
+                format!(
+                    "--where '{}' does not hold for any image{}",
+                    condition.text,
+                    self.missing_key(condition, seen)
+                ),
+                values_hint(condition, seen).or_else(|| self.suggestion(condition)),
+            ),
+            None => (
+                format!(
+                    "{} together do not hold for any image",
+                    filter.texts().join(", ")
+                ),
+                Some("each of them holds for some image: leave one out".to_owned()),
+            ),
+        }
+    }
+
+    /// That there is no such key, and which there are.
+    fn missing_key(&self, condition: &Condition, seen: &Seen) -> String {
+        if !seen.values.0.is_empty() {
+            return String::new();
+        }
+        if condition.is_about_boxes() && !self.has_boxes {
+            return ": there are no boxes".into();
+        }
+        let keys: Vec<String> = if condition.is_about_boxes() {
+            let own = self.box_keys.iter().map(String::as_str);
+            let mut keys: Vec<&str> = own.chain(BOX_NAMED.iter().copied()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            let keys = keys.iter().take(KEYS);
+            keys.map(|k| format!("{BOX}{k}")).collect()
+        } else {
+            let own = self.keys.iter().map(String::as_str);
+            let keys = own.chain(NAMED.iter().copied()).take(KEYS);
+            keys.map(str::to_owned).collect()
+        };
+        format!(
+            ": there is no `{}`; there are {}",
+            condition.key,
+            keys.join(", ")
+        )
+    }
+}
+
+impl Blame {
+    /// The condition that may be meant, with a known key instead of an unknown one: the key that contains it, else one with
+    /// few other letters.
+    fn suggestion(&self, condition: &Condition) -> Option<String> {
+        let wanted = condition.key.to_lowercase();
+        let own = |keys: &BTreeSet<String>, named: &[&str], prefix: &str| -> Vec<String> {
+            let all = keys.iter().map(String::as_str).chain(named.iter().copied());
+            all.map(|key| format!("{prefix}{key}")).collect()
+        };
+        let known = match condition.is_about_boxes() {
+            false => own(&self.keys, NAMED, ""),
+            true => own(&self.box_keys, BOX_NAMED, BOX),
+        };
+        let distance = |key: &str| {
+            let key = key.to_lowercase();
+            let is_longer = wanted.len() > 2 && key.contains(&wanted);
+            let letters = strsim::osa_distance(&wanted, &key);
+            (key != wanted && (is_longer || letters <= 2)).then_some((!is_longer, letters))
+        };
+        let near = known
+            .into_iter()
+            .filter_map(|key| Some((distance(&key)?, key)));
+        let (_, key) = near.min()?;
         let meant = condition.text.replacen(&condition.key, &key, 1);
         Some(format!("did you mean --where '{meant}'?"))
     }
+}
 
-    /// Why no image is left of those found: the filter that matches none even alone, else all filters together.
-    pub fn blame(&self, seen: &[Observation]) -> String {
-        if self.blames_labels(seen) {
-            let given: Vec<String> = self
-                .labels
-                .iter()
-                .map(|l| format!("--label '{l}'"))
-                .collect();
-            return format!("{} does not match any label", given.join(" or "));
-        }
-        let alone = self
-            .conditions
-            .iter()
-            .find(|c| !seen.iter().any(|o| c.holds(o)));
-        match alone {
-            Some(c) => format!(
-                "--where '{}' does not hold for any image{}",
-                c.text,
-                c.known_keys(seen)
-            ),
-            None => format!(
-                "{} together do not hold for any image",
-                self.texts().join(", ")
-            ),
+/// The values that the key of a condition has, if it has any.
+fn values_hint(condition: &Condition, seen: &Seen) -> Option<String> {
+    let key = &condition.key;
+    if let Some((least, greatest)) = seen.values.range() {
+        return Some(format!(
+            "the values of {key} are from {least} to {greatest}"
+        ));
+    }
+    let values = seen.values.most_frequent(10);
+    (!values.is_empty()).then(|| format!("the most frequent values of {key} are {values}"))
+}
+
+/// Adds keys, as many as are ever listed.
+fn add_keys<'a>(all: &mut BTreeSet<String>, keys: impl Iterator<Item = &'a String>) {
+    for key in keys {
+        if !all.contains(key) {
+            all.insert(key.clone());
+            if all.len() > KEYS {
+                all.pop_last();
+            }
         }
     }
 }
@@ -119,104 +301,12 @@ impl Condition {
         boxes.any(|b| self.holds_for(&box_values(observation, b, self.box_key())))
     }
 
-    /// Whether an image, or any of its boxes, has a value for its key.
-    fn has_key(&self, observation: &Observation) -> bool {
-        let mut boxes = observation.annotations.iter();
-        match self.is_about_boxes() {
-            false => !values(observation, &self.key).is_empty(),
-            true => boxes.any(|b| !box_values(observation, b, self.box_key()).is_empty()),
-        }
-    }
-
-    /// The known key that is most like its own: one that continues it or contains it, else one with few other letters.
-    fn similar_key(&self, seen: &[Observation]) -> Option<String> {
-        let wanted = self.key.to_lowercase();
-        let boxes = seen.iter().flat_map(|o| &o.annotations);
-        let known: BTreeSet<String> = match self.is_about_boxes() {
-            false => seen
-                .iter()
-                .flat_map(|o| o.metadata.keys().cloned())
-                .chain(NAMED.iter().map(|key| (*key).to_owned()))
-                .collect(),
-            true => boxes
-                .flat_map(|b| b.attributes.keys().cloned())
-                .chain(BOX_NAMED.iter().map(|key| (*key).to_owned()))
-                .map(|key| format!("{BOX}{key}"))
-                .collect(),
-        };
-        let distance = |key: &str| {
-            let key = key.to_lowercase();
-            let is_longer = key.contains(&wanted) && wanted.len() > 2;
-            let letters = strsim::osa_distance(&wanted, &key);
-            (is_longer || letters <= 2).then_some((!is_longer, letters))
-        };
-        let near = known
-            .into_iter()
-            .filter_map(|key| Some((distance(&key)?, key)));
-        near.min().map(|(_, key)| key)
-    }
-
     fn is_about_boxes(&self) -> bool {
         self.key.starts_with(BOX)
     }
 
     fn box_key(&self) -> &str {
         self.key.strip_prefix(BOX).unwrap_or(&self.key)
-    }
-
-    fn known_keys(&self, seen: &[Observation]) -> String {
-        if self.is_about_boxes() {
-            return self.known_box_keys(seen);
-        }
-        if seen.iter().any(|o| !values(o, &self.key).is_empty()) {
-            return String::new();
-        }
-        let mut keys: Vec<&str> = seen
-            .iter()
-            .flat_map(|o| o.metadata.keys())
-            .map(String::as_str)
-            .collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let keys: Vec<&str> = keys
-            .into_iter()
-            .chain(NAMED.iter().copied())
-            .take(40)
-            .collect();
-        format!(
-            ": there is no `{}`; there are {}",
-            self.key,
-            keys.join(", ")
-        )
-    }
-}
-
-impl Condition {
-    fn known_box_keys(&self, seen: &[Observation]) -> String {
-        let mut boxes = seen
-            .iter()
-            .flat_map(|o| o.annotations.iter().map(move |b| (o, b)));
-        if boxes
-            .clone()
-            .any(|(o, b)| !box_values(o, b, self.box_key()).is_empty())
-        {
-            return String::new();
-        }
-        if boxes.next().is_none() {
-            return ": there are no boxes".into();
-        }
-        let mut keys: Vec<&str> = boxes
-            .flat_map(|(_, b)| b.attributes.keys().map(String::as_str))
-            .chain(BOX_NAMED.iter().copied())
-            .collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let keys: Vec<String> = keys.iter().take(40).map(|k| format!("{BOX}{k}")).collect();
-        format!(
-            ": there is no `{}`; there are {}",
-            self.key,
-            keys.join(", ")
-        )
     }
 }
 
@@ -342,19 +432,6 @@ fn named<'a>(observation: &'a Observation, key: &str) -> Vec<&'a str> {
         "kind" => vec![&source.kind],
         _ => Vec::new(),
     }
-}
-
-/// The most frequent labels, each with how often it occurs.
-pub fn frequent_labels(seen: &[Observation], most: usize) -> Vec<(String, usize)> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for label in seen.iter().flat_map(|o| labels(o).into_iter().take(1)) {
-        *counts.entry(label).or_default() += 1;
-    }
-    let mut counts: Vec<(String, usize)> =
-        counts.into_iter().map(|(l, n)| (l.to_owned(), n)).collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    counts.truncate(most);
-    counts
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The core: joins annotations with the images that they are about, in whatever document either was.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use percent_encoding::percent_decode_str;
 
@@ -10,55 +11,60 @@ use crate::selectors;
 use crate::sources::{Hung, ImageName, Placed};
 use crate::summary::Reject;
 
-/// The result of the join.
-#[derive(Debug, Default)]
-pub struct Join {
-    /// Images with their annotations.
-    pub observations: Vec<Observation>,
+/// Puts annotations on images. Of the names of images only those are held that an annotation may mean, so that memory does
+/// not grow with the number of images. Therefore everything is given in this order: what is expected, images, names,
+/// annotations, and those of them again that remain.
+#[derive(Default)]
+pub struct Joiner {
     /// Annotations without an image.
     pub rejects: Vec<Reject>,
-    /// Number of annotations that were met more than once: one list may be reached in two ways.
-    pub folded: u64,
-}
-
-/// Puts each annotation on its images. If the target is an image that no document holds, it becomes an observation; if
-/// the target is unknown, the annotation is rejected.
-pub fn join(observations: Vec<Observation>, annotations: Vec<Placed>, names: &[ImageName]) -> Join {
-    let mut joiner = Joiner::default();
-    for observation in observations {
-        joiner.add(observation);
-    }
-    joiner.add_names(names);
-    joiner.spoken_of = spoken_of(&annotations);
-    let open = joiner.place_all(annotations, Joiner::place);
-    let open = joiner.place_all(open, Joiner::place_around);
-    for placed in open {
-        joiner.reject(placed);
-    }
-    joiner.join
-}
-
-/// The ids of annotations that other annotations are about.
-fn spoken_of(annotations: &[Placed]) -> HashSet<String> {
-    let ids: HashSet<&str> = annotations.iter().map(|p| &*p.annotation.id).collect();
-    let targets = annotations.iter().filter(|p| p.target != p.annotation.id);
-    let spoken_of = targets.filter(|p| ids.contains(&*p.target));
-    spoken_of.map(|p| p.target.clone()).collect()
-}
-
-#[derive(Default)]
-struct Joiner {
-    join: Join,
+    /// Images that only an annotation describes; they come after all others.
+    pub described: Vec<Observation>,
+    /// Annotations that were placed, to be taken away after each call.
+    pub joined: Vec<Joined>,
+    images_added: usize,
+    expected: Expected,
     ids: HashMap<String, Vec<usize>>,
+    /// What is known of the images that have a name here.
+    origins: HashMap<usize, Origin>,
     canvases: NameIndex,
     images: NameIndex,
     paintings: NameIndex,
     /// Other ids of canvases, in what paints them.
     aliases: NameIndex,
-    /// Ids of annotations that other annotations are about.
-    spoken_of: HashSet<String>,
-    /// Those of them that were placed: on which images, and on which parts of them.
+    /// Annotations that other annotations are about and that were placed: on which images, and on which parts of them.
     placed: HashMap<String, Vec<PlacedOn>>,
+}
+
+/// An annotation on its images: by their numbers, in the order in which images were added.
+#[derive(Debug, PartialEq)]
+pub struct Joined {
+    /// Numbers of the images.
+    pub images: Vec<usize>,
+    /// The annotation, with its regions in the right space.
+    pub annotation: Annotation,
+}
+
+/// Hashes of what annotations mean: two names with one hash cost some memory and nothing else.
+#[derive(Default)]
+struct Expected {
+    /// Normalized names of images and canvases.
+    names: HashSet<u64>,
+    /// Ids of images.
+    ids: HashSet<u64>,
+    /// Ids of annotations, and targets that are not the id of the annotation itself.
+    annotations: HashSet<u64>,
+    targets: HashSet<u64>,
+    /// Other ids of canvases: the canvas, and whether it is that of several.
+    canvases: HashMap<u64, (u64, bool)>,
+}
+
+/// Hashes of where an image is from.
+#[derive(Clone, Copy)]
+struct Origin {
+    manifest: Option<u64>,
+    canvas: Option<u64>,
+    id: u64,
 }
 
 /// The images that an annotation is about, and the parts of them.
@@ -84,12 +90,6 @@ impl NameIndex {
         }
     }
 
-    fn add_all(&mut self, name: &ImageName, ids: &HashMap<String, Vec<usize>>) {
-        for number in ids.get(&name.observation).into_iter().flatten() {
-            self.add(&name.name, *number);
-        }
-    }
-
     fn find(&self, name: &str) -> Option<&[usize]> {
         let found = self
             .exact
@@ -100,56 +100,112 @@ impl NameIndex {
 }
 
 impl Joiner {
-    fn add(&mut self, observation: Observation) {
-        let number = self.join.observations.len();
-        let ids = self.ids.entry(observation.id.clone()).or_default();
-        ids.push(number);
-        if let Some(canvas) = &observation.source.canvas {
+    /// Takes note of what an annotation is about. All of them come first.
+    pub fn expect(&mut self, placed: &Placed) {
+        let Placed {
+            target,
+            hung,
+            annotation,
+            ..
+        } = placed;
+        let mut expect = |name: &str| self.expected.names.insert(hash(&normal(name)));
+        expect(target);
+        expect(service_of(target));
+        if let Some(asked) = QuotedRequest::parse(target) {
+            expect(asked.base);
+        }
+        if let [
+            Region {
+                fragment: Some(fragment),
+                ..
+            },
+        ] = annotation.regions.as_slice()
+        {
+            expect(&format!("{target}#{fragment}"));
+        }
+        if let Some(canvas) = &hung.canvas {
+            expect(canvas);
+        }
+        self.expected.ids.extend(hung.image.as_deref().map(hash));
+        self.expected.annotations.insert(hash(&annotation.id));
+        if *target != annotation.id {
+            self.expected.targets.insert(hash(target));
+        }
+    }
+
+    /// Takes note of the image that another name stands for. All of them come second.
+    pub fn expect_name(&mut self, name: &ImageName) {
+        if !self.is_expected(&name.name) {
+            return;
+        }
+        self.expected.ids.insert(hash(&name.observation));
+        if let Some(canvas) = name.canvas.as_deref().map(hash) {
+            let known = self.expected.canvases.entry(hash(&name.name));
+            let (first, has_several) = known.or_insert((canvas, false));
+            *has_several |= *first != canvas;
+        }
+    }
+
+    /// Adds an image. All of them come third.
+    pub fn add(&mut self, observation: &Observation) {
+        let number = self.images_added;
+        self.images_added += 1;
+        let mut is_named = false;
+        if self.expected.ids.contains(&hash(&observation.id)) {
+            let ids = self.ids.entry(observation.id.clone()).or_default();
+            ids.push(number);
+            is_named = true;
+        }
+        let canvas = observation.source.canvas.as_ref();
+        if let Some(canvas) = canvas.filter(|canvas| self.is_expected(canvas)) {
             self.canvases.add(canvas, number);
+            is_named = true;
         }
         let service = observation.image.service.as_ref().map(|s| &s.id);
         // A URL that requests a part or a size from the service is parsed later, when an annotation names it.
         let url = observation.image.url.as_ref();
         let url = url.filter(|url| service.is_none() || QuotedRequest::parse(url).is_none());
         for name in service.into_iter().chain(url) {
-            self.images.add(name, number);
-        }
-        self.join.observations.push(observation);
-    }
-
-    /// Adds names of images. An id that several canvases are painted by is that of none of them.
-    fn add_names(&mut self, names: &[ImageName]) {
-        let mut canvases: HashMap<&str, HashSet<&str>> = HashMap::new();
-        for name in names {
-            let of = canvases.entry(&name.name).or_default();
-            of.extend(name.canvas.as_deref());
-        }
-        for name in names {
-            match &name.canvas {
-                None => self.paintings.add_all(name, &self.ids),
-                Some(_) if canvases[name.name.as_str()].len() > 1 => {}
-                Some(_) => self.aliases.add_all(name, &self.ids),
+            if self.is_expected(name) {
+                self.images.add(name, number);
+                is_named = true;
             }
+        }
+        if is_named {
+            let origin = Origin {
+                manifest: observation.source.manifest.as_deref().map(hash),
+                canvas: observation.source.canvas.as_deref().map(hash),
+                id: hash(&observation.id),
+            };
+            self.origins.insert(number, origin);
         }
     }
 
-    /// Places annotations, again and again, since one may be about another that comes later. Returns those that remain.
-    fn place_all(
-        &mut self,
-        mut open: Vec<Placed>,
-        place: impl Fn(&mut Self, Placed) -> Option<Placed>,
-    ) -> Vec<Placed> {
-        loop {
-            let before = open.len();
-            open = open.into_iter().filter_map(|p| place(self, p)).collect();
-            if open.is_empty() || open.len() == before {
-                return open;
-            }
+    /// Adds another name of an image. All of them come fourth. An id that several canvases are painted by is that of none
+    /// of them.
+    pub fn add_name(&mut self, name: &ImageName) {
+        if !self.is_expected(&name.name) {
+            return;
         }
+        let canvases = self.expected.canvases.get(&hash(&name.name));
+        let has_several = canvases.is_some_and(|(_, has_several)| *has_several);
+        let index = match &name.canvas {
+            None => &mut self.paintings,
+            Some(_) if has_several => return,
+            Some(_) => &mut self.aliases,
+        };
+        for number in self.ids.get(&name.observation).into_iter().flatten() {
+            index.add(&name.name, *number);
+        }
+    }
+
+    /// Whether an annotation may mean an image or canvas by this name.
+    fn is_expected(&self, name: &str) -> bool {
+        self.expected.names.contains(&hash(&normal(name)))
     }
 
     /// Places an annotation on its images, or rejects it; returns it if its target is not known (yet).
-    fn place(&mut self, mut placed: Placed) -> Option<Placed> {
+    pub fn place(&mut self, mut placed: Placed) -> Option<Placed> {
         let annotation = &mut placed.annotation;
         let found = match self.whole_target(&placed.target, annotation) {
             Some(numbers) => Ok(Some((numbers, Space::Canvas))),
@@ -168,7 +224,7 @@ impl Joiner {
             Err(problem) => {
                 let id = placed.annotation.id;
                 let reject = Reject::new(placed.document, id, "target", problem);
-                self.join.rejects.push(reject);
+                self.rejects.push(reject);
                 None
             }
         }
@@ -190,8 +246,9 @@ impl Joiner {
             return None;
         }
         if let Some(observation) = placed.image.take() {
-            let number = self.join.observations.len();
-            self.add(*observation);
+            let number = self.images_added;
+            self.add(&observation);
+            self.described.push(*observation);
             self.put(&[number], placed.annotation);
             return None;
         }
@@ -199,7 +256,7 @@ impl Joiner {
     }
 
     /// Places an annotation, else on what holds it.
-    fn place_around(&mut self, placed: Placed) -> Option<Placed> {
+    pub fn place_around(&mut self, placed: Placed) -> Option<Placed> {
         let placed = self.place(placed)?;
         let Hung { canvas, image } = &placed.hung;
         let around = image
@@ -216,39 +273,30 @@ impl Joiner {
         }
     }
 
-    fn reject(&mut self, placed: Placed) {
+    /// Rejects an annotation that could not be placed.
+    pub fn reject(&mut self, placed: Placed) {
         let problem = format!(
             "target is not an image, canvas or annotation of the documents: {}",
             placed.target
         );
         let reject = Reject::new(placed.document, placed.annotation.id, "target", problem);
-        self.join.rejects.push(reject);
+        self.rejects.push(reject);
     }
 
     /// Puts an annotation on images.
     fn put(&mut self, numbers: &[usize], annotation: Annotation) {
-        if self.spoken_of.contains(&annotation.id) {
+        let id = hash(&annotation.id);
+        if self.expected.targets.contains(&id) && self.expected.annotations.contains(&id) {
             let known = self.placed.entry(annotation.id.clone()).or_default();
             known.push(PlacedOn {
                 images: numbers.to_vec(),
                 regions: annotation.regions.clone(),
             });
         }
-        for number in numbers {
-            self.push(*number, annotation.clone());
-        }
-    }
-
-    /// Adds an annotation, unless the image has it already.
-    fn push(&mut self, number: usize, annotation: Annotation) {
-        let annotations = &mut self.join.observations[number].annotations;
-        match annotations
-            .iter()
-            .any(|a| a.id == annotation.id && *a == annotation)
-        {
-            true => self.join.folded += 1,
-            false => annotations.push(annotation),
-        }
+        self.joined.push(Joined {
+            images: numbers.to_vec(),
+            annotation,
+        });
     }
 
     /// A canvas whose own id ends like a media fragment: then the fragment belongs to the id and is not a region.
@@ -273,8 +321,7 @@ impl Joiner {
         if let Some(numbers) = self.canvases.find(target) {
             return found(numbers, Space::Canvas);
         }
-        let service = target.trim_end_matches('/').strip_suffix("/info.json");
-        if let Some(numbers) = self.images.find(service.unwrap_or(target)) {
+        if let Some(numbers) = self.images.find(service_of(target)) {
             return found(numbers, Space::Image);
         }
         if let Some(numbers) = self.aliases.find(target) {
@@ -305,27 +352,59 @@ impl Joiner {
     /// Of these observations those in the manifest that led to the annotation, and of those the image that holds it; if
     /// there are none, all.
     fn nearest(&self, numbers: &[usize], placed: &Placed) -> Vec<usize> {
-        let closer = |numbers: Vec<usize>, is_near: &dyn Fn(&Observation) -> bool| {
+        let closer = |numbers: Vec<usize>, is_near: &dyn Fn(&Origin) -> bool| {
             let near = numbers.iter().copied();
-            let near = near.filter(|n| is_near(&self.join.observations[*n]));
+            let near = near.filter(|n| self.origins.get(n).is_some_and(is_near));
             let near: Vec<usize> = near.collect();
             if near.is_empty() { numbers } else { near }
         };
-        let numbers = match placed.manifest.as_deref() {
-            Some(manifest) => closer(numbers.to_vec(), &|o| {
-                o.source.manifest.as_deref() == Some(manifest)
-            }),
+        let numbers = match placed.manifest.as_deref().map(hash) {
+            Some(manifest) => closer(numbers.to_vec(), &|o| o.manifest == Some(manifest)),
             None => numbers.to_vec(),
         };
-        let numbers = match placed.hung.canvas.as_deref() {
-            Some(canvas) => closer(numbers, &|o| o.source.canvas.as_deref() == Some(canvas)),
+        let numbers = match placed.hung.canvas.as_deref().map(hash) {
+            Some(canvas) => closer(numbers, &|o| o.canvas == Some(canvas)),
             None => numbers,
         };
-        match placed.hung.image.as_deref() {
+        match placed.hung.image.as_deref().map(hash) {
             Some(image) => closer(numbers, &|o| o.id == image),
             None => numbers,
         }
     }
+}
+
+/// A target without the end that makes an id of an image service the URL of its description.
+fn service_of(target: &str) -> &str {
+    let service = target.trim_end_matches('/').strip_suffix("/info.json");
+    service.unwrap_or(target)
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Adds annotations to an image, except those that it has already, since one list may be reached in two ways. Returns how
+/// many those are.
+pub fn attach(observation: &mut Observation, annotations: Vec<Annotation>) -> u64 {
+    let mut folded = 0;
+    let mut ids: HashSet<String> = match annotations.is_empty() {
+        true => HashSet::new(),
+        false => observation
+            .annotations
+            .iter()
+            .map(|a| a.id.clone())
+            .collect(),
+    };
+    for annotation in annotations {
+        let is_known = !ids.insert(annotation.id.clone());
+        match is_known && observation.annotations.contains(&annotation) {
+            true => folded += 1,
+            false => observation.annotations.push(annotation),
+        }
+    }
+    folded
 }
 
 fn is_whole(region: &Region) -> bool {
@@ -376,6 +455,38 @@ fn normal(id: &str) -> String {
 mod tests {
     use super::*;
     use crate::contracts::{ImageRef, Provenance, Region, Service};
+
+    struct All {
+        observations: Vec<Observation>,
+        rejects: Vec<Reject>,
+        folded: u64,
+    }
+
+    fn join(mut observations: Vec<Observation>, placed: Vec<Placed>, names: &[ImageName]) -> All {
+        let mut joiner = Joiner::default();
+        placed.iter().for_each(|placed| joiner.expect(placed));
+        names.iter().for_each(|name| joiner.expect_name(name));
+        observations.iter().for_each(|image| joiner.add(image));
+        names.iter().for_each(|name| joiner.add_name(name));
+        for placed in placed {
+            if let Some(placed) = joiner.place(placed) {
+                joiner.reject(placed);
+            }
+        }
+        observations.append(&mut joiner.described);
+        let mut folded = 0;
+        for joined in joiner.joined {
+            for number in joined.images {
+                let annotations = vec![joined.annotation.clone()];
+                folded += attach(&mut observations[number], annotations);
+            }
+        }
+        All {
+            observations,
+            rejects: joiner.rejects,
+            folded,
+        }
+    }
 
     fn on(manifest: &str, canvas: &str) -> Observation {
         let service = Service {

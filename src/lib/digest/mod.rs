@@ -2,32 +2,37 @@
 //! the source again.
 //!
 //! The cores are pure: a [`worklist`] over the answers of a [`Source`](crate::sources::Source), the [`join`] of
-//! annotations with images, filters. Around them documents are fetched, cached and written. The output does not depend
-//! on the order in which answers arrive.
+//! annotations with images, filters. Around them documents are fetched, cached and written; what they hold is put aside in a
+//! [`spool`] until the digest is written. The output does not depend on the order in which answers arrive.
 
 mod cache;
 mod connection;
 mod crawl;
+mod document_limits;
 mod fetch;
 pub mod filter;
+mod images;
 mod join;
 mod no_images;
 mod options;
 mod reviews;
 mod select;
+mod spool;
 mod taxonomy;
-mod weight;
+mod text_files;
 mod worklist;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::contracts::{Digest, SourceQuery};
+use crate::contracts::{self, SourceQuery};
 use crate::error::Error;
 use crate::progress::Style;
 use crate::report::{self, Common, Stage};
 use crate::summary::{Summary, counted};
 use crate::{corrections, files, sources};
 use filter::Filter;
+use images::Images;
 pub use options::Options;
 use select::Selected;
 
@@ -77,44 +82,48 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         .collect();
     summary.counts.extend(counts);
     summary.counts.insert("documents".into(), harvest.documents);
-    let join = join::join(harvest.observations, harvest.annotations, &harvest.names);
+    summary.rejects = harvest.rejects;
+    let (mut images, unjoined) = Images::join(harvest.contents, &*source)?;
+    summary.rejects.extend(unjoined);
+    text_files::add(&options.text, options.limit.is_some(), &mut images, summary)?;
+    let asked = reviews::images(&corrections);
+    let selected = select::select(&mut images, &filter, options.limit, &asked)?;
+    count_repeated(images.repeated(), selected.folded, summary);
+    let (reviews, unplaced) = reviews::of_kept(&corrections, &selected, summary);
+    summary.rejects.extend(unusable.into_iter().chain(unplaced));
+    summary.rejects.sort();
+    summary.filtered = selected.filtered;
+    summary.kept = selected.kept;
+    summary.read = summary.kept + summary.rejects.len() as u64;
+    count_boxes(&selected, &filter, summary);
+    if selected.kept == 0 {
+        write_rejects(options.rejects.as_deref(), summary)?;
+        let error = no_images::error(&filter, &selected.blame, summary);
+        // A source knows what helps where nothing was found, not where filters left out what was found.
+        let hint = source.hint(&summary.rejects);
+        return Err(match hint.filter(|_| selected.blame.images == 0) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        });
+    }
+    let taxonomy = taxonomy::taxonomy(&selected.concepts, &harvest.taxa);
+    let images = selected.images(&mut images, &filter);
+    publish(options, summary, |out| {
+        contracts::write_digest(out, &query(options, &filter), images, &taxonomy, &reviews)
+    })
+}
+
+fn count_repeated(images: u64, annotations: u64, summary: &mut Summary) {
     let repeated = [
-        (harvest.duplicates, "duplicate image", "duplicate images"),
-        (join.folded, "duplicate annotation", "duplicate annotations"),
+        (images, "duplicate image", "duplicate images"),
+        (annotations, "duplicate annotation", "duplicate annotations"),
     ];
     for (n, one, many) in repeated.into_iter().filter(|(n, ..)| *n > 0) {
         summary
             .notes
             .push(format!("{} merged", counted(n, one, many)));
     }
-    summary.count("duplicates", harvest.duplicates + join.folded);
-    summary.rejects = harvest.rejects;
-    summary.rejects.extend(join.rejects);
-    let selected = select::select(join.observations, &filter, options.limit);
-    let (reviews, unplaced) = reviews::of_kept(&corrections, &selected, summary);
-    summary.rejects.extend(unusable.into_iter().chain(unplaced));
-    summary.rejects.sort();
-    summary.filtered = selected.filtered.len() as u64;
-    summary.kept = selected.kept.len() as u64;
-    summary.read = summary.kept + summary.rejects.len() as u64;
-    count_boxes(&selected, &filter, summary);
-    if selected.kept.is_empty() {
-        write_rejects(options.rejects.as_deref(), summary)?;
-        let error = no_images::error(&filter, &selected.filtered, summary);
-        // Where images were found, their source is the right one, and the filter is to blame.
-        let of_source = source.hint(&summary.rejects);
-        return Err(match of_source.filter(|_| selected.filtered.is_empty()) {
-            Some(hint) => error.hint(hint),
-            None => error,
-        });
-    }
-    let taxonomy = taxonomy::taxonomy(&selected.kept, &harvest.taxa);
-    let digest = Digest {
-        taxonomy,
-        reviews,
-        ..Digest::new(query(options, &filter), selected.kept)
-    };
-    publish(options, &digest, summary)
+    summary.count("duplicates", images + annotations);
 }
 
 fn refuse_overwriting(options: &Options) -> Result<(), Error> {
@@ -129,14 +138,19 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
         ("--rejects", rejects.as_deref()),
         ("--report", options.common.report.as_deref()),
     ];
-    files::refuse_overwriting(inputs.iter().chain(&options.review), &outputs)
+    let read = inputs
+        .iter()
+        .chain(&options.review)
+        .chain(&options.text.text_files);
+    files::refuse_overwriting(read, &outputs)
 }
 
 /// If the source counts boxes, counts what happened to them: boxes = boxes_kept + boxes_filtered + boxes_rejected.
 fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
-    let kept = selected.kept.iter().map(select::boxes).sum();
     if summary.counts.contains_key("boxes") {
-        summary.counts.insert("boxes_kept".into(), kept);
+        summary
+            .counts
+            .insert("boxes_kept".into(), selected.boxes_kept);
         summary.count("boxes_filtered", selected.boxes_filtered);
     }
     if filter.is_about_boxes() {
@@ -149,6 +163,7 @@ fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
 fn query(options: &Options, filter: &Filter) -> SourceQuery {
     let mut filters = options.concepts.texts();
     filters.extend(filter.texts());
+    filters.extend(options.text.texts());
     filters.extend(options.limit.map(|n| format!("--limit {n}")));
     SourceQuery {
         kind: options.source.clone(),
@@ -158,11 +173,15 @@ fn query(options: &Options, filter: &Filter) -> SourceQuery {
 }
 
 /// Writes the rejects, then the digest.
-fn publish(options: &Options, digest: &Digest, summary: &mut Summary) -> Result<(), Error> {
+fn publish(
+    options: &Options,
+    summary: &mut Summary,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), Error> {
     let rejects = options.rejects_file();
     write_rejects(rejects.as_deref(), summary)?;
     let output = options.output();
-    files::write_json(&output, digest)?;
+    files::write_through(&output, write)?;
     let place = match files::is_dash(&output) {
         true => "standard output".into(),
         false => output.display().to_string(),

@@ -1,19 +1,16 @@
 //! Why a run ends without images, and what to do about it.
 
-use super::filter::{self, Filter};
-use crate::contracts::Observation;
+use super::filter::{Blame, Filter};
 use crate::error::Error;
 use crate::summary::{Reject, Summary, counted};
 
 /// The error for a run that would write no images: names the likely reason and what helps.
-pub fn error(filter: &Filter, seen: &[Observation], summary: &Summary) -> Error {
-    if !seen.is_empty() {
-        let error = Error::new(format!(
-            "no image is kept of {}: {}",
-            counted(seen.len() as u64, "image found", "images found"),
-            filter.blame(seen)
-        ));
-        return match hint(filter, seen) {
+pub fn error(filter: &Filter, blame: &Blame, summary: &Summary) -> Error {
+    if blame.images > 0 {
+        let (why, hint) = blame.reason(filter);
+        let found = counted(blame.images, "image found", "images found");
+        let error = Error::new(format!("no image is kept of {found}: {why}"));
+        return match hint {
             Some(hint) => error.hint(hint),
             None => error,
         };
@@ -41,22 +38,6 @@ pub fn error(filter: &Filter, seen: &[Observation], summary: &Summary) -> Error 
         Some(advice) => error.hint(advice),
         None => error,
     }
-}
-
-/// What to filter by instead: labels where `--label` failed, keys where `--where` did.
-fn hint(filter: &Filter, seen: &[Observation]) -> Option<String> {
-    if !filter.blames_labels(seen) {
-        return filter.suggestion(seen);
-    }
-    let labels = filter::frequent_labels(seen, 10);
-    let labels: Vec<String> = labels
-        .iter()
-        .map(|(label, n)| format!("{label} ({n})"))
-        .collect();
-    Some(match labels.is_empty() {
-        true => "no image has a label: select with --where".into(),
-        false => format!("the most frequent labels are {}", labels.join(", ")),
-    })
 }
 
 fn what_was_read(summary: &Summary) -> String {
@@ -88,7 +69,11 @@ fn place(reject: &Reject) -> &str {
 
 /// What helps with these rejects, if anything is known.
 fn advice(rejects: &[Reject]) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 7] = [
+    const ADVICE: [(&str, &str); 8] = [
+        (
+            "--max-document",
+            "a higher --max-document MB reads it, if the machine has the memory",
+        ),
         ("--offline", "without --offline the document is fetched"),
         (
             "not allowed (HTTP",

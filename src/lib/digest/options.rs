@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::document_limits::DocumentLimits;
 use super::filter::{self, Filter};
 use crate::conditions::Condition;
 use crate::error::Error;
@@ -12,7 +13,7 @@ use crate::sources::fathomnet::{FathomNet, FathomNetOptions};
 use crate::sources::iiif::Iiif;
 use crate::sources::m3::{M3, M3Options, config};
 use crate::sources::table::{Table, TableOptions};
-use crate::sources::{self, ConceptOptions, Source};
+use crate::sources::{self, ConceptOptions, Source, TextOptions};
 use crate::{files, http};
 
 /// Options of `recto-digest`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
@@ -49,6 +50,10 @@ pub struct Options {
     /// Keep fetched documents in DIR, and fetch them again only if they have changed
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Largest document that is read, in MB (10⁶ bytes), after unpacking; larger ones are rejected. Documents whose JSON would
+    /// take more than 8 times as much memory are rejected too [default: 64; 1000 for table]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub max_document: Option<u64>,
     /// Do not use the network: read only files and the cache
     #[arg(long)]
     pub offline: bool,
@@ -70,6 +75,9 @@ pub struct Options {
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub table: TableOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
+    pub text: TextOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
     pub concepts: ConceptOptions,
@@ -108,13 +116,11 @@ impl Options {
         self.refuse_foreign()?;
         let inputs = self.inputs();
         Ok(match (self.source.as_str(), services) {
-            ("table", _) => {
-                self.table.naming_column()?;
-                Box::new(Table {
-                    inputs,
-                    options: self.table.clone(),
-                })
-            }
+            ("table", _) => Box::new(Table {
+                inputs,
+                options: self.table.clone(),
+                max_bytes: self.max_document_bytes(),
+            }),
             (_, Some(services)) => Box::new(M3::new(
                 inputs,
                 self.concepts.clone(),
@@ -129,6 +135,8 @@ impl Options {
             _ => Box::new(Iiif {
                 inputs,
                 no_annotations: self.no_annotations,
+                text: self.text.choice(),
+                granularity: self.text.text_granularity.clone(),
             }),
         })
     }
@@ -138,6 +146,8 @@ impl Options {
         let options = [
             (&["table"][..], self.table.given()),
             (&["iiif"], self.no_annotations.then_some("--no-annotations")),
+            (&["iiif"], self.text.text.map(|_| "--text")),
+            (&["iiif", "table"], self.text.common_given()),
             (&["m3", "fathomnet"], self.concepts.given()),
             (&["m3"], self.m3.given()),
             (&["fathomnet"], self.fathomnet.given()),
@@ -206,6 +216,20 @@ impl Options {
     pub(super) fn jobs(&self) -> usize {
         let default_jobs = if self.source == "m3" { 16 } else { 8 };
         self.jobs.unwrap_or(default_jobs).into()
+    }
+
+    fn max_document_bytes(&self) -> u64 {
+        let default = if self.source == "table" { 1000 } else { 64 };
+        self.max_document.unwrap_or(default) * 1_000_000
+    }
+
+    /// How large documents may be, as bytes and, if they become trees, in memory.
+    pub(super) fn document_limits(&self, are_trees: bool) -> DocumentLimits {
+        let bytes = self.max_document_bytes();
+        DocumentLimits {
+            bytes,
+            tree: are_trees.then_some(bytes.saturating_mul(8)),
+        }
     }
 
     /// The filters.

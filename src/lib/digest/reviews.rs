@@ -3,9 +3,15 @@
 use std::collections::HashSet;
 
 use super::select::Selected;
-use crate::contracts::{Observation, Review};
+use crate::contracts::Review;
 use crate::corrections::LocatedCorrection;
 use crate::summary::{Reject, Summary, counted};
+
+/// The images that corrections are about.
+pub fn images(corrections: &[LocatedCorrection]) -> HashSet<&str> {
+    let images = corrections.iter().map(|located| &located.correction.image);
+    images.map(String::as_str).collect()
+}
 
 /// The corrections of images that are kept, and a reject for each one of an image that was not found. Whether the box
 /// exists is checked by `extract`, which gives boxes their ids.
@@ -14,8 +20,7 @@ pub fn of_kept(
     selected: &Selected,
     summary: &mut Summary,
 ) -> (Vec<Review>, Vec<Reject>) {
-    let ids = |of: &'_ [Observation]| of.iter().map(|o| o.id.clone()).collect::<HashSet<_>>();
-    let (kept, filtered) = (ids(&selected.kept), ids(&selected.filtered));
+    let (kept, filtered) = (&selected.kept_ids, &selected.filtered_ids);
     let (mut reviews, mut unplaced) = (Vec::new(), Vec::new());
     let mut of_filtered = 0;
     for located in corrections {

@@ -1,45 +1,121 @@
-//! Which of the images that were found go into the digest. Pure.
+//! Which of the images that were found go into the digest.
 
-use super::filter::Filter;
+use std::collections::{BTreeSet, HashSet};
+
+use super::filter::{Blame, Filter};
+use super::images::Images;
+use super::taxonomy;
 use crate::contracts::{Observation, Region};
+use crate::error::Error;
 
-/// Images that are kept, and the rest.
+/// Images that are kept, and what is known about the rest.
 pub struct Selected {
-    /// Images for the digest, in order.
-    pub kept: Vec<Observation>,
-    /// Images that a filter or the limit left out.
-    pub filtered: Vec<Observation>,
+    /// By number: whether the image is kept.
+    is_kept: Vec<bool>,
+    /// Number of images that are kept.
+    pub kept: u64,
+    /// Number of images that a filter or the limit left out.
+    pub filtered: u64,
+    /// Number of boxes of images that are kept.
+    pub boxes_kept: u64,
     /// Number of boxes left out by filters, alone or with their image.
     pub boxes_filtered: u64,
+    /// Number of annotations that were met more than once.
+    pub folded: u64,
+    /// Concepts of the boxes that are kept.
+    pub concepts: BTreeSet<String>,
+    /// Why no image is kept, if none is.
+    pub blame: Blame,
+    /// Of the images asked for, those that are kept.
+    pub kept_ids: HashSet<String>,
+    /// Of the images asked for, those that are left out.
+    pub filtered_ids: HashSet<String>,
 }
 
 /// Applies filters and limit. An image that had boxes of which none is wanted is left out too: in training data it
-/// would claim that there is nothing on it.
-pub fn select(seen: Vec<Observation>, filter: &Filter, limit: Option<u64>) -> Selected {
-    let wants = |o: &Observation| {
-        let mut boxes = o.annotations.iter();
-        filter.wants(o) && (boxes.len() == 0 || boxes.any(|b| filter.wants_box(o, b)))
+/// would claim that there is nothing on it. `asked` are ids of images of which is to be told whether they are kept.
+///
+/// # Errors
+/// The images cannot be read.
+pub fn select(
+    images: &mut Images,
+    filter: &Filter,
+    limit: Option<u64>,
+    asked: &HashSet<&str>,
+) -> Result<Selected, Error> {
+    let mut selected = Selected {
+        is_kept: Vec::new(),
+        kept: 0,
+        filtered: 0,
+        boxes_kept: 0,
+        boxes_filtered: 0,
+        folded: 0,
+        concepts: BTreeSet::new(),
+        blame: Blame::new(filter),
+        kept_ids: HashSet::new(),
+        filtered_ids: HashSet::new(),
     };
-    let (mut kept, mut filtered): (Vec<_>, Vec<_>) = seen.into_iter().partition(wants);
-    let most = limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    filtered.extend(kept.drain(most.min(kept.len())..));
-    let mut boxes_filtered: u64 = filtered.iter().map(boxes).sum();
-    for observation in &mut kept {
-        boxes_filtered += boxes(observation);
-        let mut all = std::mem::take(&mut observation.annotations);
-        all.retain(|b| filter.wants_box(observation, b));
-        observation.annotations = all;
-        boxes_filtered -= boxes(observation);
+    for image in images.iter() {
+        let (_, mut image) = image?;
+        let is_kept = selected.kept < limit.unwrap_or(u64::MAX) && is_wanted(filter, &image);
+        selected.is_kept.push(is_kept);
+        let all = boxes(&image);
+        if is_kept {
+            keep_boxes(filter, &mut image);
+            let kept = boxes(&image);
+            selected.kept += 1;
+            selected.boxes_kept += kept;
+            selected.boxes_filtered += all - kept;
+            let concepts = image.annotations.iter().filter_map(taxonomy::concept);
+            selected.concepts.extend(concepts);
+        } else {
+            selected.filtered += 1;
+            selected.boxes_filtered += all;
+            if selected.kept == 0 {
+                selected.blame.see(filter, &image);
+            }
+        }
+        if asked.contains(&*image.id) {
+            match is_kept {
+                true => selected.kept_ids.insert(image.id),
+                false => selected.filtered_ids.insert(image.id),
+            };
+        }
     }
-    Selected {
-        kept,
-        filtered,
-        boxes_filtered,
+    selected.folded = images.folded;
+    Ok(selected)
+}
+
+impl Selected {
+    /// The images that are kept, with the boxes that are wanted.
+    pub fn images<'a>(
+        &'a self,
+        images: &'a mut Images,
+        filter: &'a Filter,
+    ) -> impl Iterator<Item = Result<Observation, Error>> + 'a {
+        images.iter().filter_map(|image| match image {
+            Ok((number, mut image)) => {
+                keep_boxes(filter, &mut image);
+                self.is_kept[number].then_some(Ok(image))
+            }
+            Err(error) => Some(Err(error)),
+        })
     }
 }
 
+fn is_wanted(filter: &Filter, image: &Observation) -> bool {
+    let mut boxes = image.annotations.iter();
+    filter.wants(image) && (boxes.len() == 0 || boxes.any(|b| filter.wants_box(image, b)))
+}
+
+fn keep_boxes(filter: &Filter, image: &mut Observation) {
+    let mut all = std::mem::take(&mut image.annotations);
+    all.retain(|b| filter.wants_box(image, b));
+    image.annotations = all;
+}
+
 /// How many annotations are boxes: about a part of the image, not about all of it.
-pub fn boxes(observation: &Observation) -> u64 {
+fn boxes(observation: &Observation) -> u64 {
     let is_part = |r: &Region| r.fragment.is_some() || r.svg.is_some() || r.point.is_some();
     let boxes = observation.annotations.iter();
     boxes.filter(|a| a.regions.iter().any(is_part)).count() as u64

@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::contracts::{Annotation, LineageStep, Observation, Taxon, Taxonomy};
+use crate::contracts::{Annotation, LineageStep, Taxon, Taxonomy};
 use crate::sources::TreeNode;
 
-/// The lineages of every concept that a box of these images names.
-pub fn taxonomy(observations: &[Observation], nodes: &[TreeNode]) -> Taxonomy {
+/// The lineages of these concepts, as far as they are in the tree.
+pub fn taxonomy(concepts: &BTreeSet<String>, nodes: &[TreeNode]) -> Taxonomy {
     let tree = tree(nodes);
-    let boxes = observations.iter().flat_map(|o| &o.annotations);
-    let named: BTreeSet<String> = boxes.filter_map(concept).collect();
-    let taxon = |name: String| Some((name.clone(), taxon(&name, &tree)?));
-    named.into_iter().filter_map(taxon).collect()
+    let taxon = |name: &String| Some((name.clone(), taxon(name, &tree)?));
+    concepts.iter().filter_map(taxon).collect()
 }
 
-fn concept(annotation: &Annotation) -> Option<String> {
+/// The concept that a box names.
+pub fn concept(annotation: &Annotation) -> Option<String> {
     let taxon = annotation.attributes.get("taxon").and_then(|t| t.as_str());
     let first = || annotation.bodies.first().map(|body| body.value.as_str());
     taxon.or_else(first).map(plain)

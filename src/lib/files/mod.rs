@@ -11,6 +11,7 @@ mod names;
 mod part;
 mod paths;
 mod read_write;
+mod scratch;
 mod system;
 
 pub use atomic::{Atomic, rehearse, write, write_through};
@@ -19,5 +20,6 @@ pub use hash::{hex, hex_digest, sha256, sha256_of_file};
 pub use names::SafeName;
 pub use part::{Held, Part};
 pub use paths::{cannot_write, folder_of, is_dash, is_there, real, refuse_overwriting};
-pub use read_write::{read, start, to_csv, to_json, write_csv, write_json};
+pub use read_write::{read, read_within, start, to_csv, to_json, write_csv, write_json};
+pub use scratch::{Scratch, Span};
 pub use system::{most_open, move_to, open_to_append, remove_others, sync_folder};

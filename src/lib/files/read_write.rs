@@ -15,11 +15,25 @@ use crate::error::Error;
 /// # Errors
 /// The file does not exist or cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    start_of(path, u64::MAX)
+}
+
+/// Reads a whole input of at most `most` bytes; none if it is larger. `-` is standard input.
+///
+/// # Errors
+/// The file does not exist or cannot be read.
+pub fn read_within(path: &Path, most: u64) -> Result<Option<Vec<u8>>, Error> {
+    let bytes = start_of(path, most.saturating_add(1))?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
+}
+
+/// The first `most` bytes of an input.
+fn start_of(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let outcome = if is_dash(path) {
-        io::stdin().lock().read_to_end(&mut bytes)
+        io::stdin().lock().take(most).read_to_end(&mut bytes)
     } else {
-        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+        File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
     };
     match outcome {
         Ok(_) => Ok(bytes),

@@ -93,8 +93,7 @@ impl<'a> Flow<'a> {
     }
 
     fn too_large(&self) -> Error {
-        let message = format!("the answer is larger than {} bytes", self.request.max_bytes);
-        Error::unsupported(message).with_status(self.status)
+        Error::too_large(self.request.max_bytes).with_status(self.status)
     }
 }
 

@@ -90,6 +90,16 @@ impl Error {
         Error::new(Kind::Unsupported, message)
     }
 
+    /// The body is larger than the request accepts.
+    pub fn too_large(max_bytes: u64) -> Self {
+        Error::unsupported(format!("{TOO_LARGE} {max_bytes} bytes"))
+    }
+
+    /// Whether the body is larger than the request accepts.
+    pub fn is_too_large(&self) -> bool {
+        self.kind == Kind::Unsupported && self.message.starts_with(TOO_LARGE)
+    }
+
     /// The file is not the one that the source declares.
     pub fn checksum(message: impl Into<String>) -> Self {
         Error::new(Kind::Checksum, message)
@@ -146,6 +156,8 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+const TOO_LARGE: &str = "the answer is larger than";
 
 /// Classes of errors; `failures.csv` and `--retry-failed` name them by [`Kind::name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

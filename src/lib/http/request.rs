@@ -63,7 +63,7 @@ impl RequestLog {
 }
 
 impl Request {
-    /// A JSON document of up to 256 MiB.
+    /// A document of up to 256 MiB, JSON where the server has a choice.
     pub fn document(url: impl Into<String>) -> Self {
         let accept = Some("application/ld+json, application/json;q=0.9, */*;q=0.5");
         Request {

@@ -1,6 +1,8 @@
 //! What a source is, what it is given and what it returns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
 
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
@@ -20,6 +22,10 @@ pub trait Source: Sync {
     }
     /// What messages call its documents: `JSON`.
     fn expects(&self) -> &'static str;
+    /// Whether it reads each document into one tree of JSON, whose size in memory is limited then.
+    fn reads_trees(&self) -> bool {
+        true
+    }
     /// The counts that its reports always have, even if they are 0.
     fn counts(&self) -> &'static [&'static str];
     /// Reads one document.
@@ -39,6 +45,17 @@ pub trait Source: Sync {
     ) -> Result<Option<Found>, Error> {
         Ok(None)
     }
+    /// Whether `finish` does anything: then all that was found is held in memory for it, else it is put aside on the disk.
+    fn finishes(&self) -> bool;
+    /// Puts texts that came in documents of their own, by URL, into an annotation that names them. Returns what cannot be
+    /// used.
+    fn fill_texts(
+        &self,
+        _placed: &mut Placed,
+        _texts: &HashMap<String, TextResource>,
+    ) -> Vec<Reject> {
+        Vec::new()
+    }
     /// Processes everything once more when all documents are read, for sources where only all documents together show
     /// which images there are.
     fn finish(&self, found: Found) -> Found {
@@ -48,6 +65,8 @@ pub trait Source: Sync {
     fn decides_in_finish(&self) -> bool {
         false
     }
+    /// Makes one note of notes that differ only in what they name.
+    fn unite_notes(&self, _notes: &mut Vec<String>) {}
     /// What to change when no image was found: the setting behind a URL.
     fn hint(&self, _rejects: &[Reject]) -> Option<String> {
         None
@@ -56,6 +75,9 @@ pub trait Source: Sync {
 
 /// The role of documents that hold annotations but no images. They are fetched only for images that are kept.
 pub const ANNOTATIONS: &str = "annotations";
+
+/// The role of transcriptions (ALTO, PAGE, hOCR), which are annotations in XML or HTML.
+pub const TEXT: &str = "transcription";
 
 /// A document to fetch or read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,12 +159,12 @@ pub struct Found {
     pub expected: Vec<Count>,
     /// Nodes of a tree of concepts.
     pub taxa: Vec<TreeNode>,
-    /// Texts of annotations in documents of their own, by URL; for `finish`.
+    /// Texts of annotations in documents of their own, by URL; for `fill_texts`.
     pub texts: Vec<(String, TextResource)>,
 }
 
 /// A text in a document of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextResource {
     /// The text.
     pub text: String,
@@ -216,7 +238,7 @@ impl Found {
 }
 
 /// Another name of an image, or of the canvas that it is on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageName {
     /// The name: the id of the annotation that paints the image, or the id that this annotation has for its canvas.
     pub name: String,
@@ -227,7 +249,7 @@ pub struct ImageName {
 }
 
 /// An annotation and its target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placed {
     /// The document that holds it.
     pub document: String,
@@ -244,7 +266,7 @@ pub struct Placed {
 }
 
 /// What holds an annotation: it is about that, unless it names something else that is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hung {
     /// Id of the canvas in which it is embedded.
     pub canvas: Option<String>,

@@ -8,7 +8,9 @@ use super::annotation_pages::Hanging;
 use super::reader::Reader;
 use super::values::{id, kind, list, texts, types};
 use crate::contracts::Body;
-use crate::sources::{ANNOTATIONS, Answer, DocumentRequest, Found, Referrer, TextResource, is_url};
+use crate::sources::{
+    ANNOTATIONS, Answer, DocumentRequest, Found, Placed, Referrer, TextResource, is_url,
+};
 use crate::summary::Reject;
 
 /// The memo of requests for texts.
@@ -45,7 +47,7 @@ pub fn names_a_text<'v>(body: &'v Value, motivation: &[String]) -> Option<&'v st
 
 impl<'a> Reader<'a> {
     /// Follows the URL of a text.
-    pub(super) fn lead_to_text(&mut self, url: String, on: Hanging) {
+    pub(super) fn follow_text(&mut self, url: String, on: Hanging) {
         let inherited =
             |of: fn(&Referrer) -> &Option<String>| self.from.and_then(|from| of(from).clone());
         let location = url.split('#').next().unwrap_or(&url).to_owned();
@@ -116,35 +118,30 @@ fn of_resource(value: &Value) -> Option<(String, Option<String>)> {
     Some((text, language.map(str::to_owned)))
 }
 
-/// Puts texts that were fetched in the place of their URLs.
-pub fn fill(found: &mut Found) {
-    let texts: HashMap<String, TextResource> =
-        std::mem::take(&mut found.texts).into_iter().collect();
-    if texts.is_empty() {
-        return;
-    }
-    for placed in &mut found.annotations {
-        for body in &mut placed.annotation.bodies {
-            let url = body.value.clone();
-            let (location, part) = url.split_once('#').unwrap_or((&url, ""));
-            let Some(resource) = texts.get(location) else {
-                continue;
-            };
-            match part_of(&resource.text, part) {
-                Ok(text) => {
-                    put(body, resource, text);
-                    let attributes = &mut placed.annotation.attributes;
-                    attributes.insert("text_source".into(), url.into());
-                }
-                Err(problem) => found.rejects.push(Reject::new(
-                    &placed.document,
-                    &placed.annotation.id,
-                    "body",
-                    format!("{problem}: {url}"),
-                )),
+/// Puts texts that were fetched in the place of their URLs. Returns the parts of texts that cannot be used.
+pub fn fill(placed: &mut Placed, texts: &HashMap<String, TextResource>) -> Vec<Reject> {
+    let mut rejects = Vec::new();
+    for body in &mut placed.annotation.bodies {
+        let url = body.value.clone();
+        let (location, part) = url.split_once('#').unwrap_or((&url, ""));
+        let Some(resource) = texts.get(location) else {
+            continue;
+        };
+        match part_of(&resource.text, part) {
+            Ok(text) => {
+                put(body, resource, text);
+                let attributes = &mut placed.annotation.attributes;
+                attributes.insert("text_source".into(), url.into());
             }
+            Err(problem) => rejects.push(Reject::new(
+                &placed.document,
+                &placed.annotation.id,
+                "body",
+                format!("{problem}: {url}"),
+            )),
         }
     }
+    rejects
 }
 
 fn put(body: &mut Body, resource: &TextResource, text: String) {

@@ -1,0 +1,386 @@
+//! The source `table`: an image per row, in CSV and its relatives, JSON Lines, Parquet, or a plain list of URLs, packed or
+//! not. Each row becomes an observation; all other columns become metadata.
+//!
+//! A row is a record and not a line, since cells may contain line breaks. Rows are counted from 1 below the header; in
+//! JSON Lines and lists of URLs a row is a line. What a table is, is decided by its bytes; its name decides only that
+//! `.tsv` and `.tab` have tabs.
+
+mod columns;
+mod images;
+mod lines;
+mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod records;
+mod rows;
+mod separated;
+mod text;
+mod unpack;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::source::{Answer, DocumentRequest, Found, Source};
+use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance};
+use crate::error::Error;
+use crate::summary::Reject;
+use columns::Columns;
+pub use options::TableOptions;
+use rows::{Row, Rows};
+
+/// The source `table`.
+#[derive(Debug)]
+pub struct Table {
+    /// Files and URLs on the command line.
+    pub inputs: Vec<String>,
+    /// Which columns are used for what.
+    pub options: TableOptions,
+    /// The most bytes that a packed table may unpack to.
+    pub max_bytes: u64,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Table {
+            inputs: Vec::new(),
+            options: TableOptions::default(),
+            max_bytes: 1_000_000_000,
+        }
+    }
+}
+
+impl Source for Table {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn first(&self) -> Vec<DocumentRequest> {
+        let request = |input: &String| DocumentRequest {
+            location: input.clone(),
+            ..DocumentRequest::default()
+        };
+        self.inputs.iter().map(request).collect()
+    }
+
+    fn expects(&self) -> &'static str {
+        "a table"
+    }
+
+    fn reads_trees(&self) -> bool {
+        false
+    }
+
+    fn finishes(&self) -> bool {
+        false
+    }
+
+    fn counts(&self) -> &'static [&'static str] {
+        &["rows", "images"]
+    }
+
+    fn read(&self, answer: &Answer) -> Result<Found, Error> {
+        let name = &answer.request.location;
+        let mut found = Found::default();
+        let table = match self.rows(name, &answer.bytes) {
+            Ok(table) => table,
+            Err(problem) => {
+                let reject = Reject::new(name, "document", "document", problem);
+                found.rejects.push(reject);
+                return Ok(found);
+            }
+        };
+        let columns = Columns::of(&self.options, name, &table)?;
+        let mut reader = Reader {
+            name,
+            columns: &columns,
+            options: &self.options,
+            seen: HashMap::new(),
+            found: &mut found,
+        };
+        for (number, row) in table.rows {
+            match row {
+                Ok(row) => reader.row(number, row),
+                Err(bad) => {
+                    let column = bad.column.as_deref().unwrap_or(&columns.image);
+                    reader.reject(number, column, bad.problem);
+                }
+            }
+        }
+        found.count("images", found.observations.len() as u64);
+        found.notes.extend(table.notes);
+        found
+            .notes
+            .extend(columns.one_group(name, &found.observations));
+        Ok(found)
+    }
+}
+
+impl Table {
+    /// Parses a table, whatever kind it is.
+    ///
+    /// # Errors
+    /// It is no table: the problem of the document's reject.
+    fn rows(&self, name: &str, bytes: &[u8]) -> Result<Rows, String> {
+        let bytes = unpack::unpack(bytes, self.max_bytes)?;
+        if bytes.starts_with(b"PAR1") {
+            return parquet_rows(name, bytes.into_owned(), self.max_bytes);
+        }
+        let text = text::decode(name, &bytes, self.options.encoding);
+        let mut rows = text_rows(name, &text.bytes, &self.options)?;
+        rows.notes.extend(text.note);
+        Ok(rows)
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_rows(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows, String> {
+    parquet::read(name, bytes, max_bytes)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_rows(_: &str, _: Vec<u8>, _: u64) -> Result<Rows, String> {
+    Err("document is a Parquet file, which this recto was built without: build it with --features parquet".into())
+}
+
+fn text_rows(name: &str, text: &[u8], options: &TableOptions) -> Result<Rows, String> {
+    let start = text.trim_ascii_start();
+    let is_page = |word: &[u8]| start.get(..5).is_some_and(|s| s.eq_ignore_ascii_case(word));
+    match start.first() {
+        None => Err("document is empty: a table was expected".into()),
+        Some(b'{') if lines::is_one_object(start) => {
+            Err("document is one JSON object: an object per line was expected".into())
+        }
+        Some(b'{') => Ok(lines::json_lines(text)),
+        Some(b'[') => lines::json_list(text),
+        Some(b'<') if is_page(b"<html") || is_page(b"<!doc") => {
+            Err("document is an HTML page: a table was expected".into())
+        }
+        Some(b'"') if lines::is_json_text(start) => Ok(lines::json_lines(text)),
+        _ if options.delimiter.is_none() && lines::is_list(text) => Ok(lines::list(text)),
+        _ => separated::read(name, text, options),
+    }
+}
+
+/// Reads the rows of a table, one after the other.
+struct Reader<'a> {
+    name: &'a str,
+    columns: &'a Columns,
+    options: &'a TableOptions,
+    /// Ids of images, and the rows that they are in.
+    seen: HashMap<String, usize>,
+    found: &'a mut Found,
+}
+
+impl Reader<'_> {
+    fn reject(&mut self, number: usize, column: &str, problem: String) {
+        self.found.count("rows", 1);
+        self.reject_part(number, column, problem);
+    }
+
+    fn reject_part(&mut self, number: usize, column: &str, problem: String) {
+        let record = format!("row {number}");
+        let reject = Reject::new(self.name, record, column, problem);
+        self.found.rejects.push(reject);
+    }
+
+    fn row(&mut self, number: usize, mut row: Row) {
+        let column = &self.columns.image;
+        let at = row.iter().position(|(name, _)| name == column);
+        let values = at.map(|at| row.remove(at).1).unwrap_or_default();
+        let named = images::of_cell(&values, self.options);
+        if named.is_empty() {
+            let problem = "cell is empty: it should name the image".to_owned();
+            return self.reject(number, column, problem);
+        }
+        self.found.count("rows", 1);
+        let model = self.observation(number, row, &values);
+        for image in named {
+            let outcome = image.and_then(|(id, image)| match self.seen.get(&id) {
+                Some(first) => Err(format!("image is in an earlier row: {id}, in row {first}")),
+                None => Ok((id, image)),
+            });
+            match outcome {
+                Ok((id, image)) => {
+                    self.seen.insert(id.clone(), number);
+                    self.found.observations.push(of(&model, id, image));
+                }
+                Err(problem) => self.reject_part(number, column, problem),
+            }
+        }
+    }
+
+    /// What the images of a row have in common. `images` is what names them, which may be their group too.
+    fn observation(&self, number: usize, row: Row, images: &[String]) -> Observation {
+        let cell = |column: &Option<String>| {
+            if column.as_ref() == Some(&self.columns.image) {
+                return images.first().cloned();
+            }
+            let named = row.iter().find(|(c, _)| Some(c) == column.as_ref());
+            named.and_then(|(_, values)| values.first()).cloned()
+        };
+        let group = cell(&self.columns.group);
+        let label = cell(&self.columns.label);
+        let mut metadata = Metadata::new();
+        for (column, values) in row.into_iter().filter(|(_, values)| !values.is_empty()) {
+            // Columns of the same name are values of one key.
+            metadata.entry(column).or_default().extend(values);
+        }
+        Observation {
+            source: Provenance {
+                kind: "table".into(),
+                manifest: Some(self.name.to_owned()),
+                canvas: Some(format!("row {number}")),
+                labels: Labels {
+                    image: label,
+                    ..Labels::default()
+                },
+                ..Provenance::default()
+            },
+            group: group.unwrap_or_else(|| file_name(self.name)),
+            metadata,
+            ..Observation::default()
+        }
+    }
+}
+
+fn of(model: &Observation, id: String, image: ImageRef) -> Observation {
+    Observation {
+        id,
+        image,
+        ..model.clone()
+    }
+}
+
+fn file_name(name: &str) -> String {
+    let path = PathBuf::from(name);
+    path.file_name().map_or_else(
+        || name.to_owned(),
+        |file| file.to_string_lossy().into_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(options: TableOptions, name: &str, text: &str) -> Result<Found, Error> {
+        let request = DocumentRequest {
+            location: name.into(),
+            ..DocumentRequest::default()
+        };
+        let answer = Answer {
+            request,
+            url: name.into(),
+            bytes: text.into(),
+        };
+        let table = Table {
+            options,
+            ..Table::default()
+        };
+        table.read(&answer)
+    }
+
+    fn by_url(group: Option<&str>) -> TableOptions {
+        TableOptions {
+            url_column: Some("url".into()),
+            group_column: group.map(Into::into),
+            ..TableOptions::default()
+        }
+    }
+
+    #[test]
+    fn csv_tsv_and_json_lines_say_the_same() {
+        let tables = [
+            (
+                "t.csv",
+                "\u{feff}url,label,note\r\nhttps://a/1.jpg,x,\"a\nb\"\r\n",
+            ),
+            ("t.tsv", "url\tlabel\tnote\nhttps://a/1.jpg\tx\t\"a\nb\"\n"),
+            ("t.txt", "url\tlabel\tnote\nhttps://a/1.jpg\tx\t\"a\nb\"\n"),
+            (
+                "t.jsonl",
+                "{\"url\":\"https://a/1.jpg\",\"label\":\"x\",\"note\":\"a\\nb\"}\n\n",
+            ),
+        ];
+        for (name, text) in tables {
+            let found = read(by_url(None), name, text).unwrap();
+            assert_eq!(found.observations.len(), 1, "{name}");
+            let first = &found.observations[0];
+            assert_eq!(first.metadata["note"], ["a\nb"], "{name}");
+            assert_eq!(first.source.labels.image.as_deref(), Some("x"), "{name}");
+            assert_eq!(first.source.canvas.as_deref(), Some("row 1"), "{name}");
+            assert_eq!(first.group, name);
+        }
+    }
+
+    #[test]
+    fn rows_that_cannot_be_used_are_rejected_by_row() {
+        let text =
+            "url,manuscript\nhttps://a/1.jpg,m\n,m\nhttps://a/1.jpg,n\nx.jpg,m\nhttps://a/2.jpg\n";
+        let found = read(by_url(None), "t.csv", text).unwrap();
+        assert_eq!(found.observations.len(), 1);
+        assert_eq!(found.observations[0].group, "m");
+        let seen: Vec<(&str, &str)> = found
+            .rejects
+            .iter()
+            .map(|r| (r.record.as_str(), r.reason()))
+            .collect();
+        let wanted = [
+            ("row 2", "cell is empty"),
+            ("row 3", "image is in an earlier row"),
+            ("row 4", "cell is not a URL"),
+            ("row 5", "row and header differ in number of cells"),
+        ];
+        assert_eq!(seen, wanted);
+        assert_eq!(found.counts["rows"], 5);
+    }
+
+    #[test]
+    fn rows_of_json_lines_are_numbered_by_line() {
+        let text = "{\"url\":\"https://a/1.jpg\"}\n\n{\"url\":\"x\"}\n{broken\n";
+        let found = read(by_url(None), "t.jsonl", text).unwrap();
+        let records: Vec<&str> = found.rejects.iter().map(|r| r.record.as_str()).collect();
+        assert_eq!(records, ["row 3", "row 4"]);
+    }
+
+    #[test]
+    fn columns_of_one_name_keep_all_their_values() {
+        let text = "url,note,note\nhttps://a/1.jpg,x,y\n";
+        let found = read(by_url(None), "t.csv", text).unwrap();
+        assert_eq!(found.observations[0].metadata["note"], ["x", "y"]);
+        for header in ["url,url,note", "url,label,label", "url,group,group"] {
+            let error = read(
+                by_url(None),
+                "t.csv",
+                &format!("{header}\nhttps://a/1.jpg,x,y\n"),
+            );
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("t.csv: there are 2 columns `"), "{error}");
+        }
+    }
+
+    #[test]
+    fn prefix_and_identifier_meet_with_one_slash() {
+        for prefix in ["https://a/iiif", "https://a/iiif/", "https://a/iiif//"] {
+            let options = TableOptions {
+                id_column: Some("i".into()),
+                service_prefix: Some(prefix.into()),
+                ..TableOptions::default()
+            };
+            let found = read(options, "t.csv", "i\n12\n").unwrap();
+            assert_eq!(found.observations[0].id, "https://a/iiif/12", "{prefix}");
+        }
+    }
+
+    #[test]
+    fn a_missing_column_is_reported_with_the_existing_ones() {
+        let error = read(by_url(Some("dive")), "t.csv", "url,x\nhttps://a/1.jpg,1\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("column `dive` does not exist")
+                && error.contains("--group-column: url, x"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,333 @@
+//! CSV and its relatives: cells separated by a character, quoted where they hold it (RFC 4180), as Excel writes them in all
+//! countries.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::options::{Decimal, TableOptions};
+use super::records::Records;
+use super::rows::{Row, RowProblem, Rows};
+use crate::sources::is_url;
+
+/// What cells are separated by if not told.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+/// Separates the cells of a table with one column: no text holds it.
+const NOTHING: u8 = 0x1f;
+/// How many lines are looked at to find out what separates cells.
+const LINES: usize = 50;
+
+/// Reads a table whose first record is its header.
+///
+/// # Errors
+/// There is no usable header: the problem of the document's reject.
+pub fn read(name: &str, text: &[u8], options: &TableOptions) -> Result<Rows, String> {
+    let (told, text) = excel_delimiter(text);
+    let delimiter = options
+        .delimiter
+        .or(told)
+        .unwrap_or_else(|| delimiter(name, text));
+    let mut records = Records::new(text, delimiter);
+    let header = match records.next() {
+        Some(record) => match record.unclosed {
+            None => record.bytes,
+            Some(line) => {
+                return Err(format!(
+                    "header cannot be read: line {line} has a quote that is not closed"
+                ));
+            }
+        },
+        None => return Err("table cannot be read: its header is missing".into()),
+    };
+    let columns = columns(&text[header], delimiter)?;
+    records.columns = columns.len();
+    let mut rows = Rows::default();
+    let read = read_rows(text, records, delimiter, &columns);
+    rows.rows = (1..).zip(read).collect();
+    rows.columns = columns;
+    let default = match delimiter {
+        b';' => Decimal::Comma,
+        _ => Decimal::Point,
+    };
+    if options.decimal.unwrap_or(default) == Decimal::Comma {
+        decimal_points(name, &mut rows);
+    }
+    Ok(rows)
+}
+
+/// Names of the columns.
+fn columns(header: &[u8], delimiter: u8) -> Result<Vec<String>, String> {
+    let mut reader = reader(header, delimiter);
+    let header = match reader.byte_records().next() {
+        Some(Ok(header)) => header,
+        Some(Err(e)) => return Err(format!("table cannot be read: {e}")),
+        None => return Err("table cannot be read: its header is missing".into()),
+    };
+    let cells = header.iter().map(String::from_utf8_lossy);
+    let columns: Vec<String> = cells.map(|cell| cell.trim().to_owned()).collect();
+    match columns.iter().find(|cell| is_url(cell)) {
+        Some(url) => Err(format!(
+            "first line is not a header, since it holds a URL: put names of the columns above {url}"
+        )),
+        None => Ok(columns),
+    }
+}
+
+fn reader(text: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .has_headers(false)
+        .from_reader(text)
+}
+
+/// The line `sep=;` that Excel takes for a setting and not for a header, and the text after it.
+fn excel_delimiter(text: &[u8]) -> (Option<u8>, &[u8]) {
+    let line = text.split(|b| b"\r\n".contains(b)).next().unwrap_or(text);
+    match line.get(..4).zip(line.get(4..)) {
+        Some((word, [one])) if word.eq_ignore_ascii_case(b"sep=") => {
+            (Some(*one), text[5..].trim_ascii_start())
+        }
+        _ => (None, text),
+    }
+}
+
+/// The delimiter that divides the first lines most evenly; where several do, the one with the most columns.
+fn delimiter(name: &str, text: &[u8]) -> u8 {
+    let is_named = |suffix: &str| name.to_ascii_lowercase().ends_with(suffix);
+    if [".tsv", ".tab"].iter().any(|suffix| is_named(suffix)) {
+        return b'\t';
+    }
+    let lines = text.split(|b| b"\r\n".contains(b));
+    let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).take(LINES).collect();
+    let evenness = |delimiter: u8| {
+        let mut counts = lines.iter().map(|line| outside_quotes(line, delimiter));
+        let of_header = counts.next().filter(|n| *n > 0)?;
+        let even = counts.filter(|n| *n == of_header).count();
+        Some((even, of_header))
+    };
+    let known = DELIMITERS.into_iter().rev();
+    let found = known.filter_map(|delimiter| Some((evenness(delimiter)?, delimiter)));
+    found.max().map_or(NOTHING, |(_, delimiter)| delimiter)
+}
+
+fn outside_quotes(line: &[u8], delimiter: u8) -> usize {
+    let mut is_quoted = false;
+    let outside = line.iter().filter(|byte| {
+        is_quoted ^= **byte == b'"';
+        !is_quoted && **byte == delimiter
+    });
+    outside.count()
+}
+
+/// The rows below the header. Records between those with an unclosed quote are read in one go.
+fn read_rows(
+    text: &[u8],
+    records: Records,
+    delimiter: u8,
+    columns: &[String],
+) -> Vec<Result<Row, RowProblem>> {
+    let mut rows = Vec::new();
+    let mut run: Option<Range<usize>> = None;
+    let read = |run: Option<Range<usize>>, rows: &mut Vec<_>| {
+        let bytes = run.map_or(&[][..], |run| &text[run]);
+        let mut reader = reader(bytes, delimiter);
+        rows.extend(reader.byte_records().map(|record| row(record, columns)));
+    };
+    for record in records {
+        let Some(line) = record.unclosed else {
+            let start = run.as_ref().map_or(record.bytes.start, |run| run.start);
+            run = Some(start..record.bytes.end);
+            continue;
+        };
+        read(run.take(), &mut rows);
+        rows.push(unclosed(&text[record.bytes], line, delimiter, columns));
+    }
+    read(run, &mut rows);
+    rows
+}
+
+/// A line with a quote that is not closed. Many programs write tabs without ever quoting a cell: there it is a quote.
+fn unclosed(
+    line: &[u8],
+    number: usize,
+    delimiter: u8,
+    columns: &[String],
+) -> Result<Row, RowProblem> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .has_headers(false)
+        .quoting(false)
+        .from_reader(line);
+    if let (b'\t', Some(record)) = (delimiter, reader.byte_records().next()) {
+        return row(record, columns);
+    }
+    let line = String::from_utf8_lossy(line);
+    let start: String = line.chars().take(200).collect();
+    Err(format!("quote is not closed: line {number}: {start}").into())
+}
+
+fn row(record: Result<csv::ByteRecord, csv::Error>, columns: &[String]) -> Result<Row, RowProblem> {
+    let record = record.map_err(|e| format!("row cannot be read: {e}"))?;
+    // Excel writes empty cells behind the last column where some row once had a cell.
+    let surplus = record.iter().skip(columns.len());
+    let is_too_long = surplus
+        .into_iter()
+        .any(|cell| !cell.trim_ascii().is_empty());
+    if record.len() < columns.len() || is_too_long {
+        return Err(format!(
+            "row and header differ in number of cells: {} and {}",
+            record.len(),
+            columns.len()
+        )
+        .into());
+    }
+    let mut row: Row = Vec::with_capacity(columns.len());
+    for (column, cell) in columns.iter().zip(&record) {
+        if cell.trim_ascii().is_empty() {
+            continue;
+        }
+        let text = std::str::from_utf8(cell).map_err(|_| RowProblem {
+            column: Some(column.clone()),
+            problem: format!("cell is not UTF-8: column {column}; --encoding NAME sets another"),
+        })?;
+        row.push((column.clone(), vec![text.to_owned()]));
+    }
+    Ok(row)
+}
+
+/// Writes the numbers of columns that hold numbers with decimal commas, and nothing else, with points.
+fn decimal_points(name: &str, rows: &mut Rows) {
+    let is_changed: Vec<bool> = {
+        let cells = |column: &str| {
+            let good = rows.rows.iter().filter_map(|(_, row)| row.as_ref().ok());
+            let of_column = good.flatten().filter(|(c, _)| c == column);
+            of_column.flat_map(|(_, values)| values).collect::<Vec<_>>()
+        };
+        let is_decimal = |column: &String| {
+            let cells = cells(column);
+            cells.iter().any(|cell| cell.contains(','))
+                && cells.iter().all(|cell| with_point(cell).is_some())
+        };
+        rows.columns.iter().map(is_decimal).collect()
+    };
+    let names = rows.columns.iter().zip(is_changed);
+    let changed: Vec<String> = names
+        .filter(|(_, is_changed)| *is_changed)
+        .map(|(column, _)| column.clone())
+        .collect();
+    if changed.is_empty() {
+        return;
+    }
+    let good = rows
+        .rows
+        .iter_mut()
+        .filter_map(|(_, row)| row.as_mut().ok());
+    for (_, values) in good.flatten().filter(|(c, _)| changed.contains(c)) {
+        for value in values {
+            *value = with_point(value).map_or_else(|| value.clone(), Cow::into_owned);
+        }
+    }
+    rows.notes.push(format!(
+        "{name}: decimal commas are written as points in {}; --decimal point leaves them as they are",
+        changed.join(", ")
+    ));
+}
+
+/// A number that may have a decimal comma and points or blanks between thousands, with a point: `-1.234,5` is `-1234.5`.
+/// None if it is no such number.
+fn with_point(cell: &str) -> Option<Cow<'_, str>> {
+    let cell = cell.trim();
+    let unsigned = cell.strip_prefix(['-', '+']).unwrap_or(cell);
+    let (whole, decimals) = match unsigned.split_once(',') {
+        Some((whole, decimals)) => (whole, Some(decimals)),
+        None => (unsigned, None),
+    };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let mut groups = whole.split(['.', ' ', '\u{a0}', '\u{202f}']);
+    let first = groups.next()?;
+    let mut rest = groups.clone();
+    let are_thousands = rest.all(|group| group.len() == 3 && is_digits(group));
+    let is_number = is_digits(first)
+        && are_thousands
+        && (groups.next().is_none() || first.len() <= 3)
+        && decimals.is_none_or(is_digits);
+    if !is_number {
+        return None;
+    }
+    let sign = if cell.starts_with('-') { "-" } else { "" };
+    let digits: String = whole.chars().filter(char::is_ascii_digit).collect();
+    let decimals = decimals.map(|d| format!(".{d}")).unwrap_or_default();
+    Some(Cow::Owned(format!("{sign}{digits}{decimals}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> Rows {
+        read("t.csv", text.as_bytes(), &TableOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn the_delimiter_is_the_one_that_divides_lines_evenly() {
+        let cases = [
+            ("a,b\n1,2\n", b','),
+            ("a;b\n1,5;2,5\n", b';'),
+            ("a;b (c, d)\n1;2\n3;4\n", b';'),
+            ("a|b\n1|2\n", b'|'),
+            ("a\tb, c\n1\t2\n", b'\t'),
+            ("\"a;b;c\",d\n1,2\n", b','),
+            ("url\nhttps://a/1,2,3,4/max/0/default.jpg\n", NOTHING),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(delimiter("t.csv", text.as_bytes()), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_costs_one_line_and_with_tabs_nothing() {
+        let rows = table("a,b\n1,x\n2,\"y\n3,z\n");
+        let problem = &rows.rows[1].1.as_ref().unwrap_err().problem;
+        assert_eq!(problem, "quote is not closed: line 3: 2,\"y");
+        assert_eq!(rows.rows.len(), 3);
+        let rows = table("a\tb\n1\t\"x\n2\ty 5\"\n");
+        let cells = rows
+            .rows
+            .iter()
+            .map(|(_, row)| row.as_ref().unwrap()[1].1[0].as_str());
+        assert_eq!(cells.collect::<Vec<_>>(), ["\"x", "y 5\""]);
+    }
+
+    #[test]
+    fn decimal_commas_become_points_in_columns_of_numbers() {
+        let cases = [
+            ("1,5", Some("1.5")),
+            ("-1.234,5", Some("-1234.5")),
+            ("12 345,25", Some("12345.25")),
+            ("7", Some("7")),
+            ("1.5", None),
+            ("1,2,3", None),
+            ("1,", None),
+            (",5", None),
+            ("x", None),
+            ("12.3456,1", None),
+            ("1234.567,8", None),
+        ];
+        for (cell, wanted) in cases {
+            assert_eq!(with_point(cell).as_deref(), wanted, "{cell}");
+        }
+        let rows = table("a;depth;pages\n1;1,5;1,2\n2;-200;3 to 4\n");
+        let row = rows.rows[0].1.as_ref().unwrap();
+        assert_eq!(row[1].1, ["1.5"]);
+        assert_eq!(row[2].1, ["1,2"], "a column of texts stays as it is");
+        assert_eq!(rows.notes.len(), 1);
+    }
+
+    #[test]
+    fn excel_says_its_delimiter_in_a_line_above_the_header() {
+        let rows = table("sep=|\r\na|b;c\r\n1|2\r\n");
+        assert_eq!(rows.columns, ["a", "b;c"]);
+        assert_eq!(rows.rows.len(), 1);
+    }
+}

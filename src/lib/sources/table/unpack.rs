@@ -1,0 +1,81 @@
+//! Tables in gzip and Zstandard, recognised by their first bytes and not by their names.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// Files that are no tables, or packed in a way that is not read: their first bytes, and what they are.
+const OTHERS: &[(&[u8], &str)] = &[
+    (
+        b"PK\x03\x04",
+        "a ZIP archive or an Excel workbook: unpack it, or save it as CSV",
+    ),
+    (b"BZh", "packed with bzip2: unpack it"),
+    (b"\xfd7zXZ", "packed with xz: unpack it"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save it as CSV"),
+    (
+        b"SQLite format 3",
+        "a SQLite database: export the table as CSV",
+    ),
+    (b"ARROW1", "an Arrow file: save it as Parquet or CSV"),
+    (b"%PDF", "a PDF file: a table was expected"),
+];
+
+/// The bytes of a table, unpacked if they are packed; at most `most`.
+///
+/// # Errors
+/// They are damaged or too many, or of a kind that is not read: the problem of the reject.
+pub fn unpack(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
+    let other = OTHERS.iter().find(|(start, _)| bytes.starts_with(start));
+    if let Some((_, what)) = other {
+        return Err(format!("document is {what}"));
+    }
+    if bytes.starts_with(GZIP) {
+        return read(MultiGzDecoder::new(bytes), "gzip", most).map(Cow::Owned);
+    }
+    if bytes.starts_with(ZSTD) {
+        return zstd(bytes, most).map(Cow::Owned);
+    }
+    Ok(Cow::Borrowed(bytes))
+}
+
+/// All frames of a file: `zstd a b` and `pzstd` write several (RFC 8878 §3.1).
+fn zstd(mut bytes: &[u8], most: u64) -> Result<Vec<u8>, String> {
+    let mut all = Vec::new();
+    while !bytes.is_empty() {
+        if let Some(rest) = after_skippable(bytes) {
+            bytes = rest;
+            continue;
+        }
+        let frame = StreamingDecoder::new(&mut bytes);
+        let frame = frame.map_err(|e| format!("document cannot be unpacked from zstd: {e}"))?;
+        all.extend(read(frame, "zstd", most - all.len() as u64)?);
+    }
+    Ok(all)
+}
+
+/// What follows a skippable frame (RFC 8878 §3.1.2); none if there is no such frame.
+fn after_skippable(bytes: &[u8]) -> Option<&[u8]> {
+    let (head, rest) = bytes.split_at_checked(8)?;
+    let magic = u32::from_le_bytes(head[..4].try_into().ok()?);
+    let size = u32::from_le_bytes(head[4..].try_into().ok()?);
+    let is_skippable = (0x184d_2a50..=0x184d_2a5f).contains(&magic);
+    is_skippable.then(|| rest.get(size as usize..).unwrap_or_default())
+}
+
+fn read(packed: impl Read, how: &str, most: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = packed.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|e| format!("document cannot be unpacked from {how}: {e}"))?;
+    match bytes.len() as u64 > most {
+        true => Err(format!(
+            "document is too large: it unpacks to more than {} MB; --max-document MB raises this limit",
+            most / 1_000_000
+        )),
+        false => Ok(bytes),
+    }
+}
