@@ -140,12 +140,7 @@ impl Lab {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let home = format!("http://{}", request.headers["host"]);
         if path.starts_with("/pictures/") {
-            let seed = path.bytes().map(u32::from).sum();
-            let (format, kind) = match path.ends_with("png") {
-                true => (image::ImageFormat::Png, "image/png"),
-                false => (image::ImageFormat::Jpeg, "image/jpeg"),
-            };
-            return Answer::Serve(super::dataset::picture(64, 48, seed, format), kind);
+            return picture(path);
         }
         let last = path.rsplit('/').next().unwrap_or_default();
         let too_many = |most: usize| number(query, "limit").is_some_and(|limit| limit > most);
@@ -324,6 +319,16 @@ impl Lab {
             .chain(shown.filter(|r| r["url"].is_string()));
         all.find(|r| r["uuid"] == uuid).cloned()
     }
+}
+
+/// A picture whose pixels depend on its path.
+fn picture(path: &str) -> Answer {
+    let seed = path.bytes().map(u32::from).sum();
+    let (format, kind) = match path.ends_with("png") {
+        true => (image::ImageFormat::Png, "image/png"),
+        false => (image::ImageFormat::Jpeg, "image/jpeg"),
+    };
+    Answer::Serve(super::dataset::picture(64, 48, seed, format), kind)
 }
 
 /// The same with names of members in camel case.

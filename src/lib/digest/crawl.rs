@@ -33,7 +33,7 @@ pub fn harvest(
         &source.named(),
         options.cache.as_deref(),
         options.offline,
-        options.document_limits(source),
+        options.document_limits(source.reads_trees()),
         source.expects(),
     )?;
     let spool = Spool::beside(&options.output());

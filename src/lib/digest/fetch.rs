@@ -86,7 +86,11 @@ impl Fetcher {
                 .map_err(failure),
         };
         Ok(had.and_then(|(url, bytes)| {
-            self.limits.check(&bytes).map_err(failure)?;
+            let too_large = |problem| FetchFailure {
+                may_be_size: true,
+                ..failure(problem)
+            };
+            self.limits.check(&bytes).map_err(too_large)?;
             Ok(Answer {
                 url,
                 bytes,
@@ -256,6 +260,8 @@ fn http_failure(trouble: &http::Error) -> FetchFailure {
             // Busy, not asked for too much.
             Some(429 | 503) => false,
             Some(400 | 413 | 414 | 416 | 422) => true,
+            // The answer is larger than a document may be.
+            Some(200) if trouble.kind == Kind::Unsupported => true,
             _ => matches!(trouble.kind, Kind::Server | Kind::Timeout | Kind::Truncated),
         },
     }

@@ -24,7 +24,7 @@ const BOXES: [&str; 5] = [
 ];
 
 /// The field of a box that is wrong, and why.
-type FieldProblem = (&'static str, String);
+pub type FieldProblem = (&'static str, String);
 
 /// The id of an image: that of the service, else one of what identifies the file.
 pub fn id(image: &Value) -> String {

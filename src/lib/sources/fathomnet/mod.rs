@@ -16,7 +16,7 @@ use super::concept_options::ConceptOptions;
 use super::paging::{self, Divided, Span};
 use super::source::{Answer, DocumentRequest, FetchFailure, Found, Hung, Placed, Source, is_url};
 use super::taxonomy;
-use crate::contracts::Observation;
+use crate::contracts::{Annotation, Observation};
 use crate::error::Error;
 use crate::summary::Reject;
 use crate::values::{self, excerpt, list, text};
@@ -413,11 +413,6 @@ impl FathomNet {
             if !is_asked {
                 continue;
             }
-            if values::is_content_id(&box_id) {
-                found
-                    .notes
-                    .push("some boxes have no uuid: ids are made from their content".into());
-            }
             let (_, is_rejected) = images::review(value);
             if is_rejected && !self.options.include_rejected {
                 found.count("boxes", 1);
@@ -431,28 +426,43 @@ impl FathomNet {
                     format!("URL of the image is missing: {}", image["url"]),
                 )),
             };
-            match outcome {
-                Ok(annotation) => found.annotations.push(Placed {
-                    document: url.to_owned(),
-                    manifest: None,
-                    hung: Hung::default(),
-                    target: id.clone(),
-                    image: None,
-                    annotation,
-                }),
-                Err((field, problem)) => {
-                    found.count("boxes", 1);
-                    found.count("boxes_rejected", 1);
-                    let field = format!("{box_id}/{field}");
-                    found.rejects.push(Reject::new(url, &id, &field, problem));
-                }
-            }
+            place(outcome, &box_id, &id, url, found);
         }
         // In training data an image without boxes would claim that there is nothing on it.
         if found.annotations.len() > before {
             found
                 .observations
                 .push(images::observation(&id, image, address));
+        }
+    }
+}
+
+/// Puts a box on its image, or rejects it.
+fn place(
+    outcome: Result<Annotation, images::FieldProblem>,
+    box_id: &str,
+    image: &str,
+    url: &str,
+    found: &mut Found,
+) {
+    if values::is_content_id(box_id) {
+        let note = "some boxes have no uuid: ids are made from their content";
+        found.notes.push(note.into());
+    }
+    match outcome {
+        Ok(annotation) => found.annotations.push(Placed {
+            document: url.to_owned(),
+            manifest: None,
+            hung: Hung::default(),
+            target: image.to_owned(),
+            image: None,
+            annotation,
+        }),
+        Err((field, problem)) => {
+            found.count("boxes", 1);
+            found.count("boxes_rejected", 1);
+            let field = format!("{box_id}/{field}");
+            found.rejects.push(Reject::new(url, image, &field, problem));
         }
     }
 }

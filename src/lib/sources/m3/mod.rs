@@ -17,6 +17,8 @@ mod pictures;
 mod requests;
 mod task;
 
+use serde_json::Value;
+
 use super::concept_names::{below, encoded, unknown};
 use super::source::{About, Answer, DocumentRequest, FetchFailure, Found, Source};
 use super::{paging, taxonomy};
@@ -59,22 +61,10 @@ impl Source for M3 {
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
         let url = &answer.request.location;
         let task = Task::of(&answer.request);
-        let document = match serde_json::from_slice(&answer.bytes) {
-            Ok(document) => observations::in_snake_case(document),
-            Err(e) => {
-                let problem = format!("not JSON: {e}");
-                return Ok(match task {
-                    Task::Page { name, span } => {
-                        self.divided(&name, &span, &problem, &answer.request)
-                    }
-                    _ => unreadable(&answer.request, "document", &problem),
-                });
-            }
+        let document = match self.document(&task, answer) {
+            Ok(document) => document,
+            Err(instead) => return Ok(*instead),
         };
-        let is_tree = matches!(task, Task::Entry(_) | Task::Branch | Task::Tree);
-        if let Some(problem) = is_tree.then(|| taxonomy::too_large(&document)).flatten() {
-            return Ok(unreadable(&answer.request, "tree", &problem));
-        }
         let mut found = Found::default();
         match task {
             Task::Entry(typed) => self.entry(&typed, &document, url, &mut found)?,
@@ -94,11 +84,7 @@ impl Source for M3 {
                 offset,
             } => self.known(&typed, similar, offset, &document, url, &mut found)?,
             Task::Count(name) => {
-                let count = paging::total(&document);
-                found.next = self.plan(&name, count, url);
-                let rest = count.filter(|_| !self.options.unpictured);
-                let all = rest.map(|pictured| self.ask_count_all(&name, pictured).after(url));
-                found.next.extend(all);
+                found.next = self.counted(&name, paging::total(&document), url);
             }
             Task::CountAll { pictured } => {
                 let all = paging::total(&document).unwrap_or(pictured);
@@ -230,6 +216,29 @@ const UNKNOWN_VIDEOS: &str =
 
 /// Options that accept boxes that are left out without them.
 const OPTIONS: [&str; 2] = ["--repair-boxes", "--overlays"];
+
+impl M3 {
+    /// The document of an answer, with names in snake case.
+    ///
+    /// # Errors
+    /// It cannot be used: what follows instead.
+    fn document(&self, task: &Task, answer: &Answer) -> Result<Value, Box<Found>> {
+        let request = &answer.request;
+        let document = serde_json::from_slice(&answer.bytes).map_err(|e| {
+            let problem = format!("not JSON: {e}");
+            Box::new(match task {
+                Task::Page { name, span } => self.divided(name, span, &problem, request),
+                _ => unreadable(request, "document", &problem),
+            })
+        })?;
+        let document = observations::in_snake_case(document);
+        let is_tree = matches!(task, Task::Entry(_) | Task::Branch | Task::Tree);
+        match is_tree.then(|| taxonomy::too_large(&document)).flatten() {
+            Some(problem) => Err(Box::new(unreadable(request, "tree", &problem))),
+            None => Ok(document),
+        }
+    }
+}
 
 fn note(text: String) -> Found {
     Found {

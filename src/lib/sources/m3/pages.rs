@@ -46,6 +46,20 @@ impl M3 {
             .collect()
     }
 
+    /// What follows from the number of observations of a name: its pages, and the number of those without an image.
+    pub(super) fn counted(
+        &self,
+        name: &str,
+        counted: Option<u64>,
+        url: &str,
+    ) -> Vec<DocumentRequest> {
+        let mut next = self.plan(name, counted, url);
+        let pictured = counted.filter(|_| !self.options.unpictured);
+        let all = pictured.map(|pictured| self.ask_count_all(name, pictured).after(url));
+        next.extend(all);
+        next
+    }
+
     fn ask_page(&self, name: &str, span: Span) -> DocumentRequest {
         let url = match self.options.unpictured {
             true => below(
@@ -111,18 +125,9 @@ impl M3 {
             .map(|row| ObservationRow::flat(row).name());
         let is_repeated = first.is_some() && first == span.before;
         let meant = page.rows.iter().filter(is_meant);
-        let meant: Vec<ObservationRow> = match is_repeated {
-            true => Vec::new(),
-            false => meant.map(ObservationRow::flat).collect(),
-        };
-        let sound = meant.iter().filter(|row| row.problem().is_none());
-        let ids: Vec<String> = sound.map(ObservationRow::name).collect();
-        found.expected.push(Count {
-            name: name.to_owned(),
-            counted: span.counted,
-            unread: (meant.len() - ids.len()) as u64,
-            found: ids,
-        });
+        let meant = meant.filter(|_| !is_repeated).map(ObservationRow::flat);
+        let meant: Vec<ObservationRow> = meant.collect();
+        found.expected.push(count(name, span.counted, &meant));
         if is_repeated {
             return found;
         }
@@ -245,6 +250,18 @@ impl M3 {
                 found.rejects.push(Reject::new(url, name, "count", problem));
             }
         }
+    }
+}
+
+/// The observations of a page, for the comparison with the number that the service reports.
+fn count(name: &str, counted: Option<u64>, rows: &[ObservationRow]) -> Count {
+    let sound = rows.iter().filter(|row| row.problem().is_none());
+    let found: Vec<String> = sound.map(ObservationRow::name).collect();
+    Count {
+        name: name.to_owned(),
+        counted,
+        unread: (rows.len() - found.len()) as u64,
+        found,
     }
 }
 
