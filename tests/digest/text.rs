@@ -135,7 +135,7 @@ fn links_are_found_wherever_they_stand() {
         |home| json!({"rendering": {"@id": format!("{home}/1.xml"), "label": "ALTO", "format": "text/xml"}}),
         |home| json!({"seeAlso": alto_link(home, "/1.xml"), "rendering": alto_link(home, "/1.xml")}),
         |home| json!({"annotations": [{"id": format!("{home}/1.xml"), "format": "application/xml"}]}),
-        |home| json!({"otherContent": {"@id": format!("{home}/1.xml"), "label": "ALTO"}}),
+        |home| json!({"otherContent": format!("{home}/1.xml")}),
         |home| {
             let resource = json!({"@id": format!("{home}/1.jpg"), "@type": "dctypes:Image", "seeAlso": alto_link(home, "/1.xml")});
             json!({"images": [{"motivation": "sc:painting", "resource": resource}]})
@@ -167,6 +167,25 @@ fn links_are_found_wherever_they_stand() {
         let observation = &observations(&work)[0];
         assert_eq!(annotations(observation).len(), 4, "{}", place(""));
     }
+}
+
+#[test]
+fn a_page_of_annotations_behind_a_link_to_a_transcription_is_read_too() {
+    let server = archive(|home| {
+        let list = json!({"@id": format!("{home}/1.xml"), "@type": "sc:AnnotationList", "resources": [
+            {"@type": "oa:Annotation", "on": format!("{home}/m/canvas/1#xywh=1,2,3,4"), "resource": {"@type": "oa:Tag", "chars": "alef"}}]});
+        let members =
+            json!({"otherContent": {"@id": format!("{home}/1.xml"), "format": "application/xml"}});
+        vec![
+            ("/m", serve(&linked(home, members))),
+            ("/1.xml", serve(&list)),
+        ]
+    });
+    let work = Workdir::new();
+    let args = ["iiif", &server.url("/m"), "-o", "digest.json"];
+    work.run("digest", &with_fast(&args)).exits(0);
+    let annotations = &observations(&work)[0]["annotations"];
+    assert_eq!(annotations[0]["bodies"][0]["value"], json!("alef"));
 }
 
 #[test]
@@ -344,7 +363,7 @@ fn items_without_a_place_are_listed_one_by_one() {
     let server = archive(|home| {
         let text = samples::ALTO_HANDWRITTEN.replace(
             "WIDTH=\"1200\" HEIGHT=\"1600\"",
-            "WIDTH=\"1000\" HEIGHT=\"500\"",
+            "WIDTH=\"1800\" HEIGHT=\"900\"",
         );
         vec![
             (

@@ -79,7 +79,9 @@ impl Source for Iiif {
     }
 
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
-        if answer.request.is_for(TEXT) {
+        // What was taken for a transcription may be a page of annotations.
+        let is_json = answer.bytes.trim_ascii_start().starts_with(b"{");
+        if answer.request.is_for(TEXT) && !is_json {
             return Ok(text_files::read(answer, self.text, &self.granularity));
         }
         let mut found = Found::default();

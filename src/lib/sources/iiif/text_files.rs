@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::reader::Reader;
-use super::text_links::{Declared, declared, links};
+use super::text_links::{Declared, among_annotations, declared, links};
 use super::values::{id, list, resolve};
 use crate::contracts::{Annotation, Frame, Observation, Space};
 use crate::sources::text::{self, Granularity, Names, TextFile, TextKind, TextPage};
@@ -144,7 +144,11 @@ fn followed(resource: &Value, is_canvas: bool) -> Vec<(&Value, Option<TextKind>)
             _ => true,
         };
         for link in list(resource, member) {
-            match declared(link) {
+            let declared = match member {
+                "seeAlso" | "rendering" => declared(link),
+                _ => among_annotations(link),
+            };
+            match declared {
                 Declared::Kind(kind) => followed.push((link, Some(kind))),
                 Declared::Perhaps if is_tried => followed.push((link, None)),
                 _ => {}

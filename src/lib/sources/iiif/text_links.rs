@@ -34,9 +34,23 @@ pub fn links(resource: &Value, base: &str) -> Vec<SeeAlso> {
     read.collect()
 }
 
-/// Whether a link leads to a transcription, or may: then it is not one to a page of annotations.
+/// Whether a link that stands where pages of annotations stand leads to a transcription, or may.
 pub fn is_text(link: &Value) -> bool {
-    declared(link) != Declared::Other
+    among_annotations(link) != Declared::Other
+}
+
+/// What such a link declares. Addresses of annotations may have any words in them: only a suffix counts.
+pub fn among_annotations(link: &Value) -> Declared {
+    let says = |member: &str| !texts(&link[member]).is_empty();
+    let address = id(link).unwrap_or_default().to_ascii_lowercase();
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    let is_file = [".xml", ".hocr"]
+        .iter()
+        .any(|suffix| path.ends_with(suffix));
+    match is_file || says("format") || says("profile") {
+        true => declared(link),
+        false => Declared::Other,
+    }
 }
 
 /// What a link declares, by its profile, format, label and address. Annotation pages are JSON and are none of them.
@@ -151,6 +165,34 @@ fn has_word(text: &str, word: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn pages_of_annotations_are_not_taken_for_transcriptions() {
+        let cases = [
+            (json!("https://a/alto/1"), false),
+            (json!({"id": "https://a/1", "label": "ALTO"}), false),
+            (
+                json!({"id": "https://a/alto/1", "type": "AnnotationPage"}),
+                false,
+            ),
+            (
+                json!({"id": "https://a/alto/1", "format": "application/ld+json"}),
+                false,
+            ),
+            (json!("https://a/1.xml"), true),
+            (
+                json!({"id": "https://a/1", "format": "application/xml"}),
+                true,
+            ),
+            (
+                json!({"id": "https://a/1.xml", "type": "AnnotationPage", "items": []}),
+                false,
+            ),
+        ];
+        for (link, wanted) in cases {
+            assert_eq!(is_text(&link), wanted, "{link}");
+        }
+    }
 
     #[test]
     fn transcriptions_are_known_by_what_links_say() {

@@ -264,10 +264,11 @@ fn item(draft: Draft, order: usize, parent: Option<String>) -> Result<Item, Item
     })
 }
 
-/// Box and outline of an item. An outline that encloses nothing does not matter where there is a box, and neither matters
-/// where there is a baseline.
+/// Box and outline of an item.
 type Place = (Option<BBox>, Option<Polygon>);
 
+/// Where an item is. An outline that encloses nothing does not matter where there is a box, and neither matters where there is
+/// a baseline.
 fn place(draft: &Draft) -> Result<Place, (&'static str, String)> {
     if let Some((field, problem)) = &draft.problem {
         return Err((field, problem.clone()));
