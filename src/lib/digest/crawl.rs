@@ -33,7 +33,7 @@ pub fn harvest(
         &source.named(),
         options.cache.as_deref(),
         options.offline,
-        options.document_limits(source.reads_trees()),
+        options.document_limits(source),
         source.expects(),
     )?;
     let spool = Spool::beside(&options.output());
