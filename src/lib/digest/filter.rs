@@ -211,37 +211,6 @@ impl Blame {
         }
     }
 
-    /// The condition that may be meant, where its key does not exist: with the known key that is most like it, one that
-    /// contains it, else one with few other letters.
-    fn suggestion(&self, condition: &Condition) -> Option<String> {
-        let wanted = condition.key.to_lowercase();
-        let known: Vec<String> = match condition.is_about_boxes() {
-            false => {
-                let own = self.keys.iter().map(String::as_str);
-                own.chain(NAMED.iter().copied())
-                    .map(str::to_owned)
-                    .collect()
-            }
-            true => {
-                let own = self.box_keys.iter().map(String::as_str);
-                let all = own.chain(BOX_NAMED.iter().copied());
-                all.map(|key| format!("{BOX}{key}")).collect()
-            }
-        };
-        let distance = |key: &str| {
-            let key = key.to_lowercase();
-            let is_longer = key.contains(&wanted) && wanted.len() > 2;
-            let letters = strsim::osa_distance(&wanted, &key);
-            (is_longer || letters <= 2).then_some((!is_longer, letters))
-        };
-        let near = known
-            .into_iter()
-            .filter_map(|key| Some((distance(&key)?, key)));
-        let (_, key) = near.min()?;
-        let meant = condition.text.replacen(&condition.key, &key, 1);
-        Some(format!("did you mean --where '{meant}'?"))
-    }
-
     /// That there is no such key, and which there are.
     fn missing_key(&self, condition: &Condition, seen: &Seen) -> String {
         if !seen.values.0.is_empty() {
