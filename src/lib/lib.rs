@@ -168,7 +168,7 @@
 //! | values | [`error`], [`summary`], [`values`], the crates [`iiif`] (Image API) and [`jpeg`] (joining without loss) |
 //! | disk | [`files`]: the only module that creates files |
 //! | reports | [`report`], [`progress`], [`signals`] |
-//! | data between stages | [`contracts`], [`selectors`], [`conditions`] |
+//! | data between stages | [`contracts`], [`selectors`], [`conditions`], [`image_names`] |
 //! | shared by stages | [`http`]: the only module that opens connections; [`pixels`]: the only module that decodes pixels; [`corrections`], [`schemas`] |
 //! | plug-ins | [`sources`], [`formats`] |
 //! | stages | [`mod@digest`], [`mod@extract`], [`mod@download`], [`mod@reformat`], [`mod@serve`] |
@@ -183,8 +183,10 @@ pub mod extract;
 pub mod files;
 pub mod formats;
 pub mod http;
+pub mod image_names;
 pub mod pixels;
 pub mod progress;
+pub mod prompt;
 pub mod reformat;
 pub mod report;
 pub mod schemas;

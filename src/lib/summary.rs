@@ -57,7 +57,7 @@ pub struct Summary {
     pub counts: BTreeMap<String, u64>,
     /// Notes for the user: adjusted limits, clipped boxes, aspect ratios that differ.
     pub notes: Vec<String>,
-    /// One line that names what was published: `2275 observations in digest.json`.
+    /// One line that names what was published: `2275 images in digest.json`.
     pub done: String,
     /// What to run next, or how to get what is missing.
     pub hint: Option<String>,

@@ -1,7 +1,13 @@
 //! Values as databases and services write them: UUIDs in any case, numbers as texts, members that are null or missing;
 //! and texts as messages quote them.
 
-use serde_json::Value;
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+/// What identifiers begin with that are made from content, because a service gives none.
+const MADE: &str = "content-";
 
 /// A UUID in lower case with its hyphens. Version and variant are not checked: those of old databases have none. None
 /// where the text is not 32 hexadecimal digits, hyphens and white space around it aside.
@@ -19,10 +25,119 @@ pub fn uuid(text: &str) -> Option<String> {
     ))
 }
 
-/// The identifier under the first of some keys that has a text: a UUID in lower case, any other text as it is.
+/// The identifier under the first of some keys that has one: a UUID in lower case, any other text as it is. A UUID of
+/// zeros alone identifies nothing.
 pub fn id(value: &Value, keys: &[&str]) -> Option<String> {
-    let text = keys.iter().find_map(|key| text(&value[key]))?;
-    Some(uuid(&text).unwrap_or(text))
+    let is_nil = |id: &String| id.chars().all(|c| matches!(c, '0' | '-'));
+    let id = |key: &&str| {
+        let text = text(&value[*key])?;
+        let uuid = uuid(&text);
+        match uuid.as_ref().is_some_and(is_nil) {
+            true => None,
+            false => Some(uuid.unwrap_or(text)),
+        }
+    };
+    keys.iter().find_map(id)
+}
+
+/// An identifier made from content: the same for the same members in any order, another for any other content.
+pub fn content_id(content: &[&Value]) -> String {
+    let mut text = String::new();
+    for value in content {
+        canonical(value, &mut text);
+        text.push('\n');
+    }
+    let hash = Sha256::digest(text.as_bytes());
+    hash[..16].iter().fold(MADE.to_owned(), |mut id, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
+
+/// Whether an identifier is one of [`content_id`].
+pub fn is_content_id(id: &str) -> bool {
+    id.starts_with(MADE)
+}
+
+/// A value as text, with the members of objects sorted and without those that are null.
+fn canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Array(list) => {
+            text.push('[');
+            for value in list {
+                canonical(value, text);
+                text.push(',');
+            }
+            text.push(']');
+        }
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().filter(|(_, v)| !v.is_null()).collect();
+            members.sort_by_key(|(key, _)| *key);
+            text.push('{');
+            for (key, value) in members {
+                let _ = write!(text, "{key:?}:");
+                canonical(value, text);
+                text.push(',');
+            }
+            text.push('}');
+        }
+        other => {
+            let _ = write!(text, "{other}");
+        }
+    }
+}
+
+/// A name in snake case: `depthMeters`, `DepthMeters`, `depth-meters` and `Depth Meters` are `depth_meters`. A run of
+/// capitals is one word: `imageReferenceUUID` is `image_reference_uuid`.
+pub fn snake(name: &str) -> String {
+    let characters: Vec<char> = name.trim().chars().collect();
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (at, c) in characters.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| characters[at]);
+        let after = characters.get(at + 1);
+        let begins_word = c.is_uppercase()
+            && before.is_some_and(|b| {
+                let ends_capitals = b.is_uppercase() && after.is_some_and(|a| a.is_lowercase());
+                b.is_lowercase() || b.is_numeric() || ends_capitals
+            });
+        let is_separator = c.is_whitespace() || matches!(c, '-' | '_');
+        if (begins_word || is_separator) && !snake.is_empty() && !snake.ends_with('_') {
+            snake.push('_');
+        }
+        if !is_separator {
+            snake.extend(c.to_lowercase());
+        }
+    }
+    snake
+}
+
+/// A document with all names of members in snake case, except within the members called `opaque`. Where two names of one
+/// object become the same, a value that is not null wins, then the one whose name was in snake case.
+pub fn in_snake_case(value: Value, opaque: &[&str]) -> Value {
+    match value {
+        Value::Array(list) => list
+            .into_iter()
+            .map(|value| in_snake_case(value, opaque))
+            .collect(),
+        Value::Object(members) => {
+            let mut renamed = Map::with_capacity(members.len());
+            for (key, value) in members {
+                let name = snake(&key);
+                let is_known = renamed.get(&name).is_some_and(|known| !known.is_null());
+                if is_known && (name != key || value.is_null()) {
+                    continue;
+                }
+                let value = match opaque.contains(&name.as_str()) {
+                    true => value,
+                    false => in_snake_case(value, opaque),
+                };
+                renamed.insert(name, value);
+            }
+            Value::Object(renamed)
+        }
+        other => other,
+    }
 }
 
 /// A text that is not empty, trimmed; numbers and booleans as they are printed.
@@ -44,6 +159,29 @@ pub fn number(value: &Value) -> Option<f64> {
         _ => None,
     };
     number.filter(|v| v.is_finite())
+}
+
+/// A count, also where it is written as a text or with separators between thousands: `12`, `12.0`, `"1,234"`.
+pub fn count(value: &Value) -> Option<u64> {
+    let whole = |number: f64| (0.0..1e15).contains(&number).then_some(number as u64);
+    match value {
+        Value::Number(number) => number.as_u64().or_else(|| number.as_f64().and_then(whole)),
+        Value::String(text) => {
+            let is_separator = |c: char| c.is_whitespace() || matches!(c, ',' | '\'' | '_');
+            let digits: String = text.chars().filter(|c| !is_separator(*c)).collect();
+            digits.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// A truth value, also where it is written as a number or a text.
+pub fn truth(value: &Value) -> Option<bool> {
+    match text(value)?.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "1" => Some(true),
+        "false" | "no" | "n" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 /// The width or height of an image in whole pixels, rounded down. None below 1 and above 2³² − 1.
@@ -79,6 +217,67 @@ pub fn excerpt(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_are_the_same_in_every_case() {
+        let cases = [
+            ("observation_uuid", "observation_uuid"),
+            ("observationUuid", "observation_uuid"),
+            ("ObservationUUID", "observation_uuid"),
+            ("UUIDOfImage", "uuid_of_image"),
+            ("Link Name", "link_name"),
+            ("link-name", "link_name"),
+            ("oxygenMlL", "oxygen_ml_l"),
+            ("sha256", "sha256"),
+            ("x", "x"),
+            ("X", "x"),
+            ("_links", "links"),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(snake(name), wanted, "{name}");
+        }
+        let both = json!({"depthMeters": 1, "depth_meters": 2, "linkValue": {"aB": 1}, "a_b": null, "aB": [{"cD": 3}]});
+        let wanted = json!({"depth_meters": 2, "link_value": {"aB": 1}, "a_b": [{"c_d": 3}]});
+        assert_eq!(in_snake_case(both, &["link_value"]), wanted);
+    }
+
+    #[test]
+    fn ids_of_content_depend_on_content_alone() {
+        let id = |value: Value| content_id(&[&value]);
+        let one = id(json!({"a": 1, "b": {"c": [1, 2]}}));
+        assert_eq!(one, id(json!({"b": {"c": [1, 2]}, "d": null, "a": 1})));
+        assert!(is_content_id(&one) && one.len() == MADE.len() + 32, "{one}");
+        for other in [
+            json!({"a": 1, "b": {"c": [2, 1]}}),
+            json!({"a": "1", "b": {"c": [1, 2]}}),
+            json!({"a": 1}),
+        ] {
+            assert_ne!(one, id(other));
+        }
+    }
+
+    #[test]
+    fn counts_and_truths_are_read_however_they_are_written() {
+        for (value, wanted) in [
+            (json!(12), Some(12)),
+            (json!(12.0), Some(12)),
+            (json!(" 1,234 "), Some(1234)),
+            (json!(-1), None),
+            (json!("many"), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(count(&value), wanted, "{value}");
+        }
+        for (value, wanted) in [
+            (json!(true), Some(true)),
+            (json!("True"), Some(true)),
+            (json!(0), Some(false)),
+            (json!(""), None),
+        ] {
+            assert_eq!(truth(&value), wanted, "{value}");
+        }
+    }
 
     #[test]
     fn uuids_are_the_same_however_they_are_written() {

@@ -98,7 +98,7 @@ fn bad_documents_among_good_ones_are_rejects() {
     ]);
     args.extend(urls.iter().map(String::as_str));
     work.run("digest", &args).exits(3).says(&[
-        "1 observation in digest.json",
+        "1 image in digest.json",
         "left out 1: not JSON",
         "digest.rejects.csv lists what was left out",
     ]);
@@ -161,12 +161,6 @@ fn the_only_document_being_bad_ends_the_run_with_its_reason() {
         vec![
             ("/html", Answer::Serve(b"<html>".to_vec(), "text/html")),
             ("/secret", Answer::Status(401)),
-            (
-                "/list",
-                serve(
-                    &json!({"@type": "sc:AnnotationList", "resources": [{"on": "https://a.example/c"}]}),
-                ),
-            ),
             ("/empty", serve(&json!({"@type": "sc:Collection"}))),
             ("/word", serve(&json!("word"))),
         ]
@@ -181,10 +175,6 @@ fn the_only_document_being_bad_ends_the_run_with_its_reason() {
         (
             server.url("/secret"),
             "hint: authenticate with --bearer TOKEN",
-        ),
-        (
-            server.url("/list"),
-            "hint: name the manifest of the annotations too",
         ),
         (
             server.url("/empty"),
@@ -325,4 +315,38 @@ fn any_cut_of_a_document_ends_in_words() {
             .exits(1)
             .says(&["error: m.json: "]);
     }
+}
+
+#[test]
+fn a_document_that_unpacks_to_millions_of_values_is_a_reject() {
+    let work = Workdir::new();
+    let bomb = format!("{{\"items\":[{}[]]}}", "[],".repeat(2_500_001));
+    work.write("bomb.json", bomb);
+    let good = manifest("https://a.example/m", &["1"]);
+    work.write_json("good.json", &good);
+    work.run(
+        "digest",
+        &["iiif", "good.json", "bomb.json", "-o", "digest.json"],
+    )
+    .exits(3)
+    .says(&["1 image in digest.json", "document is too large"]);
+}
+
+/// The images stand in another digest, by which `recto-extract` finds them.
+#[test]
+fn annotations_alone_are_kept_for_the_digest_that_has_their_images() {
+    let on = |id: &str, fragment: &str| {
+        json!({"@id": id, "@type": "oa:Annotation", "motivation": "oa:tagging", "resource": {"@type": "oa:Tag", "chars": "alef"},
+            "on": format!("https://a.example/c/1#xywh={fragment}")})
+    };
+    let list = json!({"@id": "https://a.example/list", "@type": "sc:AnnotationList",
+        "resources": [on("a1", "1,2,3,4"), on("a2", "5,6,7,8")]});
+    let work = Workdir::new();
+    work.write_json("list.json", &list);
+    work.run("digest", &["iiif", "list.json", "-o", "digest.json"])
+        .exits(0)
+        .says(&["1 image is known by name only: give recto-extract the archive's digest too"]);
+    let seen = &super::observations(&work)[0];
+    assert_eq!(seen["image"], json!({"names": ["https://a.example/c/1"]}));
+    assert_eq!(seen["annotations"].as_array().unwrap().len(), 2);
 }

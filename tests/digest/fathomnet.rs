@@ -373,3 +373,155 @@ fn storms_are_waited_out_and_what_is_no_answer_is_told() {
         .exits(1)
         .says(&["no such concept: \"Nanomai\"", "did you mean \"Nanomia\"?"]);
 }
+
+/// Answers at another address whatever `/api` was asked for, by a redirect with this status.
+fn moved(status: u16) -> (Server, Server) {
+    let home = start(usize::MAX);
+    let base = home.url("");
+    let old = Server::start(move |request, _| {
+        let to = format!("{base}{}", request.path);
+        Answer::Full(status, vec![("location".into(), to)], vec![])
+    });
+    (old, home)
+}
+
+#[test]
+fn searches_follow_the_service_to_its_new_home() {
+    for status in [301, 302, 307, 308] {
+        let (old, home) = moved(status);
+        let work = Workdir::new();
+        digest(&work, &old, &["Nanomia", "--header", "X-API-Key: k"]).exits(3);
+        assert_eq!(boxes(&work).len(), 2, "{status}");
+        let posted = |server: &Server| server.log().iter().filter(|r| r.method == "POST").count();
+        assert!(posted(&home) > 0 && posted(&old) > 0, "{status}");
+        let keys = |server: &Server| {
+            let log = server.log();
+            log.iter()
+                .filter(|r| r.headers.contains_key("x-api-key"))
+                .count()
+        };
+        assert_eq!(keys(&home), 0, "{status}: a key stays with its host");
+        assert_eq!(keys(&old), old.log().len(), "{status}");
+    }
+}
+
+#[test]
+fn pages_in_objects_and_limits_of_the_service_are_read() {
+    let answer = service(images(), usize::MAX);
+    let server = Server::start(move |request, _| {
+        if request.path != "/api/images/query" {
+            return answer(request);
+        }
+        let asked: Value = serde_json::from_slice(&request.body).unwrap();
+        if asked["limit"].as_u64().unwrap() > 1 {
+            return Answer::Status(422);
+        }
+        let Answer::Serve(rows, _) = answer(request) else {
+            unreachable!()
+        };
+        let rows: Value = serde_json::from_slice(&rows).unwrap();
+        serve(&json!({"content": rows, "totalElements": "3", "number": asked["offset"]}))
+    });
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia"])
+        .exits(3)
+        .says(&["requested again in smaller parts"]);
+    assert_eq!(boxes(&work).len(), 2);
+}
+
+#[test]
+fn regions_of_interest_are_boxes_and_need_no_ids() {
+    let mut older = image(1, vec![]);
+    let plain =
+        json!({"concept": "Nanomia", "x": 1, "y": 2, "width": 10, "height": 8, "verified": true});
+    let members = older.as_object_mut().unwrap();
+    members.remove("uuid");
+    members.remove("boundingBoxes");
+    members.insert("regionsOfInterest".into(), json!([
+        plain, plain, {"concept": "Nanomia", "points": [[1, 2], [9, 2], [9, 7]], "reviewState": "verified"},
+        {"concept": "Nanomia", "xmin": 1, "ymin": 2, "xmax": 11, "ymax": 10, "rejected": "true"},
+        {"concept": "Nanomia", "x": 1, "y": 2, "width": 3}]));
+    let mut other = older.clone();
+    other["url"] = "pictures/other 1.png".into();
+    other["sha256"] = json!(null);
+    let answer = service(vec![], usize::MAX);
+    let page = json!([older, other]);
+    let server = Server::start(move |request, _| {
+        let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        match (request.path.as_str(), asked["offset"].as_u64()) {
+            ("/api/images/query", Some(0)) => serve(&page),
+            _ => answer(request),
+        }
+    });
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia"]).exits(3).says(&[
+        "some images have no uuid: ids are made from their content",
+        "some boxes have no uuid: ids are made from their content",
+        "left out 2: height of the box is not a number",
+    ]);
+    assert_eq!(account(&work), [6, 2, 2]);
+    let digest = work.json("digest.json");
+    let images = digest["observations"].as_array().unwrap();
+    assert_eq!(images.len(), 2, "images without uuid are not one");
+    assert_eq!(
+        images[1]["image"]["url"],
+        server.url("/api/pictures/other%201.png")
+    );
+    let verified = |o: &Value| {
+        let boxes = o["annotations"].as_array().unwrap().iter();
+        boxes
+            .filter(|b| b["attributes"]["verified"] == true)
+            .count()
+    };
+    assert_eq!(images.iter().map(verified).sum::<usize>(), 6);
+    work.run("extract", &["digest.json"]).exits(0);
+    let images = work.json("localizations.json")["images"].clone();
+    assert_eq!(images[0]["localizations"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_taxonomy_that_there_is_not_is_named() {
+    let answer = service(images(), usize::MAX);
+    let server = Server::start(move |request, _| match request.path.as_str() {
+        "/api/taxa/list/providers" => serve(&json!(["fathomnet", "mbari", "worms"])),
+        _ => answer(request),
+    });
+    let work = Workdir::new();
+    digest(&work, &server, &["Physonectae", "-d", "--provider", "wrms"])
+        .exits(2)
+        .says(&[
+            "no such taxonomy: --provider wrms",
+            "the service has fathomnet, mbari, worms",
+        ]);
+    // One that there is and that fails is told.
+    digest(
+        &work,
+        &server,
+        &["Physonectae", "-d", "--provider", "mbari"],
+    )
+    .exits(3)
+    .says(&["descendants of \"Physonectae\" are those of WoRMS, not of \"mbari\""]);
+    assert_eq!(boxes(&work).len(), 4);
+}
+
+#[test]
+fn a_pause_that_the_service_asks_for_is_kept() {
+    let answer = service(images(), usize::MAX);
+    let server = Server::start(move |request, before| match before {
+        0 => Answer::Full(429, vec![("retry-after".into(), "0".into())], vec![]),
+        _ => answer(request),
+    });
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia"]).exits(3);
+    assert_eq!(boxes(&work).len(), 2);
+}
+
+#[test]
+fn what_failed_is_what_the_hint_is_about() {
+    let server = start(usize::MAX);
+    let work = Workdir::new();
+    let ran = digest(&work, &server, &["Nanomia", "--where", "depth>=100"]);
+    ran.exits(1)
+        .says(&["did you mean --where 'depth_meters>=100'?"]);
+    assert!(!ran.stderr().contains("check the URL"), "{}", ran.stderr());
+}

@@ -3,9 +3,11 @@
 #![allow(clippy::type_complexity)]
 
 mod boxes;
+mod habits;
 mod names;
 mod paging;
 mod pictures;
+mod tokens;
 mod trouble;
 
 use recto_testkit::m3::{Lab, boxed, reference, row};

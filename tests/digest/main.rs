@@ -1,6 +1,7 @@
 //! `recto-digest` as people run it: documents in, digest.json out, and what is said when they are bad.
 
 mod bad_input;
+mod boxes;
 mod fathomnet;
 mod large;
 mod m3;
@@ -8,6 +9,7 @@ mod network;
 mod reading;
 mod table;
 mod table_files;
+mod text;
 
 use recto_testkit::Workdir;
 use recto_testkit::server::{Answer, Server};
@@ -80,7 +82,7 @@ fn one_image_carries_all_that_later_stages_need() {
     work.write_json("m.json", &document);
     work.run("digest", &["iiif", "m.json", "-o", "digest.json"])
         .exits(0)
-        .says(&["1 observation in digest.json"]);
+        .says(&["1 image in digest.json"]);
     let wanted = json!({
         "id": "https://a.example/m/service/1",
         "image": {"url": "https://a.example/m/1.jpg", "service": {"id": "https://a.example/m/service/1", "version": 2, "level": 1}},

@@ -32,8 +32,10 @@ fn every_command_shown_is_taken() {
     let mut shown = std::collections::BTreeMap::new();
     for name in [
         "README.md",
+        "docs/boxes.md",
         "docs/contracts.md",
         "docs/from-m3-download.md",
+        "docs/transcriptions.md",
         "ARCHITECTURE.md",
     ] {
         for line in lines(name) {

@@ -19,8 +19,8 @@ const ORDERS: &[Order] = &[
         levels: &[
             &["values", "summary", "error"],
             &["files"],
-            &["report", "progress", "signals"],
-            &["contracts", "selectors", "conditions"],
+            &["report", "progress", "prompt", "signals"],
+            &["contracts", "selectors", "conditions", "image_names"],
             &["http", "pixels", "corrections", "schemas"],
             &["sources", "formats"],
             &STAGES,

@@ -16,7 +16,7 @@ use recto_testkit::Workdir;
 use regex::Regex;
 
 const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -30,6 +30,7 @@ const DOCUMENTS: [&str; 14] = [
     "docs/decisions.md",
     "docs/from-m3-download.md",
     "docs/lossless.md",
+    "docs/boxes.md",
     "docs/serve.md",
 ];
 

@@ -1,5 +1,7 @@
 //! `recto-extract` as its users meet it: digests in, localizations, rejects, report and exit code out.
 
+mod matching;
+
 use recto_testkit::{Ran, Workdir, schemas};
 use serde_json::{Value, json};
 

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use recto::error::Error;
+use recto::sources::boxes::Boxes;
 use recto::sources::iiif::Iiif;
 use recto::sources::table::{Table, TableOptions};
 use recto::sources::{Answer, DocumentRequest, Found, Source};
@@ -223,6 +224,137 @@ fn tables() {
         };
         mutation::check(2000, move |random| mutation::text(&sound, random), takes).is_mixed();
     }
+}
+
+/// A sound document of boxes of a kind: JSON, or text.
+enum Sound {
+    Json(Value),
+    Text(&'static str),
+}
+
+fn documents_of_boxes() -> Vec<(&'static str, &'static str, Sound)> {
+    use serde_json::json;
+    let coco = json!({"licenses": [{"id": 1, "url": "x"}], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 90, "height": 60, "license": 1}, {"id": 2, "file_name": "b.jpg"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "segmentation": [[1, 2, 9, 2, 9, 9]], "score": 0.5},
+            {"id": 2, "image_id": 2, "category_id": 2, "bbox": [1, 2, 3, 4], "segmentation": {"size": [4, 5], "counts": "5220003"}},
+            {"id": 3, "image_id": 2, "segments_info": [{"category_id": 2, "bbox": [1, 2, 3, 4]}],
+                "segmentation": {"size": [4, 5], "counts": [5, 2, 2, 2, 9]}}]});
+    let results = json!([{"image_id": "a", "category_name": "x", "bbox": [1, 2, 3, 4], "score": 0.5},
+        {"image_id": "b", "category_name": "x", "segmentation": {"size": [4, 5], "counts": [5, 2, 2, 2, 9]}}]);
+    let rect = json!({"shape_attributes": {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4}, "region_attributes": {"c": "d"}});
+    let ellipse = json!({"shape_attributes": {"name": "ellipse", "cx": 9, "cy": 9, "rx": 3, "ry": 4, "theta": 1}, "region_attributes": {"c": {"d": true}}});
+    let via = json!({"_via_img_metadata": {"a1": {"filename": "a", "regions": [rect, ellipse], "file_attributes": {"k": "v"}},
+        "b1": {"filename": "b", "regions": {"0": rect}}}});
+    let result = |kind: &str, value: Value| json!({"id": kind, "type": kind, "value": value, "original_width": 90, "original_height": 60});
+    let studio = json!([{"id": 1, "data": {"image": "a.jpg"}, "predictions": [{"score": 0.5, "result": [
+            result("rectanglelabels", json!({"x": 1, "y": 2, "width": 3, "height": 4, "rotation": 9, "rectanglelabels": ["a"]}))]}],
+        "annotations": [{"result": [
+            result("polygonlabels", json!({"points": [[1, 2], [9, 2], [9, 9]], "polygonlabels": ["a"]})),
+            result("ellipselabels", json!({"x": 50, "y": 50, "radiusX": 3, "radiusY": 4, "ellipselabels": ["a"]}))]}]},
+        {"image": "b.jpg", "label": [{"x": 1, "y": 2, "width": 3, "height": 4, "rectanglelabels": ["a"]}]}]);
+    let voc = "<?xml version=\"1.0\"?>\n<annotation>\n<filename>a.jpg</filename>\n<size><width>90</width><height>60</height></size>\n\
+        <object><name>a &amp; b</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>5</xmax><ymax>7</ymax></bndbox></object>\n\
+        <object><name>b</name><polygon><x1>1</x1><y1>2</y1><x2>5</x2><y2>2</y2><x3>5</x3><y3>9</y3></polygon></object>\n</annotation>\n";
+    let table = "filename,file_attributes,region_shape_attributes,region_attributes\n\
+        a.jpg,{},\"{\"\"name\"\":\"\"circle\"\",\"\"cx\"\":9,\"\"cy\"\":9,\"\"r\"\":3}\",\"{\"\"c\"\":\"\"d\"\"}\"\nb.jpg,{},{},{}\n";
+    vec![
+        ("coco", "i.json", Sound::Json(coco)),
+        ("coco", "r.json", Sound::Json(results)),
+        ("via", "v.json", Sound::Json(via)),
+        ("via", "v.csv", Sound::Text(table)),
+        ("labelstudio", "t.json", Sound::Json(studio)),
+        ("voc", "a.xml", Sound::Text(voc)),
+        (
+            "yolo",
+            "a.txt",
+            Sound::Text("0 .5 .5 .2 .2\n1 .1 .1 .9 .1 .9 .9\n0 .5 .5 .2 .2 .75\n"),
+        ),
+        (
+            "yolo",
+            "data.yaml",
+            Sound::Text("path: x\nnames:\n  0: a\n  1: 'b'\nkpt_shape: [2, 3]\n"),
+        ),
+        ("yolo", "classes.txt", Sound::Text("a\nb\n")),
+        (
+            "yolo",
+            "sources.csv",
+            Sound::Text("image_id,file,image\n1,a.jpg,x\n2,b.jpg,y\n"),
+        ),
+    ]
+}
+
+#[test]
+fn documents_of_boxes_keep_or_reject_every_box() {
+    for (kind, name, sound) in documents_of_boxes() {
+        let classes = recto::sources::boxes::read_classes("c.txt", b"a\nb\n").unwrap();
+        let source = Boxes {
+            kind,
+            max_bytes: 1_000_000,
+            classes: Some(classes).filter(|_| kind == "yolo"),
+            ..Boxes::default()
+        };
+        let takes = move |bytes: &[u8]| {
+            let found = source.finish(found(&source, name, bytes).unwrap());
+            say_why(&found);
+            let count = |kind: &str| found.counts.get(kind).copied().unwrap_or(0);
+            let annotations = found.observations.iter().flat_map(|o| &o.annotations);
+            let kept = annotations
+                .filter(|a| a.regions[0].fragment.is_some())
+                .count() as u64;
+            assert_eq!(count("boxes"), kept + count("boxes_rejected"));
+            found.rejects.is_empty()
+        };
+        let make = move |random: &mut Random| match &sound {
+            Sound::Json(value) => mutation::json(value, random),
+            Sound::Text(text) => mutation::text(text, random),
+        };
+        let outcome = mutation::check(1000, make, takes);
+        // Nearly any text is a list of names.
+        assert!(
+            name == "classes.txt" || outcome.refused > 0,
+            "{name}: {outcome:?}"
+        );
+        assert!(outcome.taken > 0, "{name}: {outcome:?}");
+    }
+}
+
+#[test]
+fn documents_of_boxes_through_two_stages() {
+    let folder = Folder::new();
+    let archive = serde_json::json!({"contract": "recto/digest", "version": 1, "source": {"kind": "table", "inputs": []},
+        "observations": [{"id": "https://x.example/a.jpg", "image": {"url": "https://x.example/a.jpg", "width": 90, "height": 60},
+            "group": "g", "source": {"kind": "table"}}]});
+    folder.write("archive.json", archive.to_string());
+    let input = folder.at("i.json");
+    let sound = documents_of_boxes().swap_remove(0).2;
+    let Sound::Json(sound) = sound else {
+        panic!("the first is JSON")
+    };
+    let takes = move |bytes: &[u8]| {
+        folder.write("i.json", bytes);
+        let _ = std::fs::remove_file(folder.path("digest.json"));
+        kept(folder.digest(&["coco", &input]));
+        let [archive, boxes, out] =
+            ["archive.json", "digest.json", "localizations.json"].map(|name| folder.at(name));
+        let inputs = [&*archive, &*boxes];
+        let given = if folder.path("digest.json").exists() {
+            &inputs[..]
+        } else {
+            &inputs[..1]
+        };
+        let args = [given, &["-o", &out, "--quiet"]].concat();
+        let ended = extract(&extract::Options::parse(args).unwrap());
+        let found = ended
+            .as_ref()
+            .is_ok_and(|summary| summary.counts["localizations"] > 0);
+        if ended.is_ok() {
+            kept(ended);
+        }
+        found
+    };
+    documents(60, [sound], takes).is_mixed();
 }
 
 #[test]

@@ -6,3 +6,4 @@
 
 mod documents;
 mod pictures;
+mod transcriptions;

@@ -520,3 +520,130 @@ fn corrections_that_fit_no_image_or_box_are_listed() {
     )
     .exits(2);
 }
+
+/// Predict, look at the doubtful, correct, train again: the boxes of a model through digest, extract, the browser and back.
+#[test]
+fn predictions_are_looked_at_corrected_and_trained_on() {
+    let work = Workdir::new();
+    let image = |id: &str| {
+        json!({"id": id, "image": {"url": format!("https://x.example/{id}.png"), "width": 64, "height": 48},
+        "group": id, "source": {"kind": "table", "manifest": "t.csv"}})
+    };
+    let archive = json!({"contract": "recto/digest", "version": 1, "source": {"kind": "table", "inputs": []},
+        "observations": [image("a"), image("b")]});
+    work.write_json("digest.json", &archive);
+    for name in ["a", "b"] {
+        let pixels = recto_testkit::dataset::picture(64, 48, 1, image::ImageFormat::Png);
+        work.write(&format!("images/{name}.png"), pixels);
+    }
+    work.write_json(
+        "image_map.json",
+        &json!({"a": "images/a.png", "b": "images/b.png"}),
+    );
+    work.run("extract", &["digest.json"]).exits(0);
+    work.run(
+        "reformat",
+        &["localizations.json", "-f", "coco", "-o", "set"],
+    )
+    .exits(0);
+    let set = work.json("set/annotations/instances_default.json");
+    let number = |name: &str| {
+        let images = set["images"].as_array().unwrap();
+        images.iter().find(|image| image["uuid"] == name).unwrap()["id"].clone()
+    };
+    let predicted = |name: &str, class: u32, bbox: Value, score: f64| json!({"image_id": number(name), "category_id": class, "bbox": bbox, "score": score});
+    work.write_json(
+        "predictions.json",
+        &json!([
+            predicted("a", 1, json!([1, 2, 10, 10]), 0.95),
+            predicted("a", 1, json!([20, 2, 10, 10]), 0.3),
+            predicted("b", 1, json!([5, 5, 20, 20]), 0.1),
+        ]),
+    );
+    work.write(
+        "classes.json",
+        r#"{"images": [], "categories": [{"id": 1, "name": "fish"}]}"#,
+    );
+    let call = [
+        "coco",
+        "predictions.json",
+        "--images",
+        "set/annotations/instances_default.json",
+        "--classes",
+        "classes.json",
+        "-o",
+    ];
+    let doubtful = ["doubtful.json", "--where", "box.confidence<0.5"];
+    work.run("digest", &[&call[..], &doubtful].concat())
+        .exits(0)
+        .says(&["1 box left out by --where"]);
+    work.run(
+        "digest",
+        &[&call[..], &["predictions_digest.json"]].concat(),
+    )
+    .exits(0);
+    work.run(
+        "extract",
+        &["digest.json", "doubtful.json", "-o", "doubtful_set.json"],
+    )
+    .exits(0);
+
+    let server = Serving::start(
+        &work,
+        &[
+            "doubtful_set.json",
+            "--image-map",
+            "image_map.json",
+            "--review",
+            "review.jsonl",
+        ],
+    );
+    let boxes = server.json("/pages/image/a.json")["boxes"].clone();
+    assert_eq!(boxes.as_array().unwrap().len(), 1, "{boxes}");
+    let of = |n: u32| format!("of=predictions.json%23%5B{n}%5D");
+    let better = json!({"author": "A. Reader", "concept": "eel", "bbox": [21, 3, 10, 10]});
+    told(&send(
+        &server,
+        "PUT",
+        &format!("/review/a?{}", of(1)),
+        &better,
+    ));
+    told(&send(
+        &server,
+        "DELETE",
+        &format!("/review/b?{}", of(2)),
+        &json!({"author": "A. Reader"}),
+    ));
+    drop(server);
+
+    let call = [
+        "digest.json",
+        "predictions_digest.json",
+        "--review",
+        "review.jsonl",
+        "-o",
+        "corrected.json",
+    ];
+    work.run("extract", &call).exits(0);
+    work.run("reformat", &["corrected.json", "-f", "coco", "-o", "again"])
+        .exits(0);
+    let again = work.json("again/annotations/instances_default.json");
+    let found: Vec<(&Value, &Value)> = again["annotations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| {
+            (
+                &a["bbox"],
+                &again["categories"][a["category_id"].as_u64().unwrap() as usize - 1]["name"],
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (&json!([1, 2, 10, 10]), &json!("fish")),
+            (&json!([21, 3, 10, 10]), &json!("eel"))
+        ]
+    );
+}

@@ -73,7 +73,7 @@ fn service() -> Value {
 
 fn image() -> Value {
     json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg",
-        "sha256": "0123456789abcdef".repeat(4)})
+        "sha256": "0123456789abcdef".repeat(4), "names": ["a.jpg"]})
 }
 
 fn taxonomy() -> Value {
@@ -96,6 +96,7 @@ fn digest() -> Value {
         "observations": [{
             "id": "https://example.org/iiif/a", "image": image(), "source": provenance(), "group": "Psalter",
             "metadata": {"Date": ["1200", ""]}, "canvas": [1000, 800.5], "placement": [-1, 0, 10.5, 20], "rotation": -90.5,
+            "see_also": [{"url": "https://example.org/1.xml", "format": "text/xml", "profile": "http://www.loc.gov/standards/alto/v3/alto.xsd", "label": "ALTO"}],
             "annotations": [{
                 "id": "a1", "motivation": ["tagging"],
                 "bodies": [{"purpose": "tagging", "value": "alef", "label": "Alef", "format": "text/plain", "language": "en"}],
@@ -346,6 +347,7 @@ fn what_is_not_a_contract_is_refused_by_schema_and_type() {
             format!("{observation}/placement"),
             json!([0, 0, 0, 1]),
         ),
+        ("digest", format!("{observation}/see_also/0/url"), json!(3)),
         (
             "digest",
             format!("{observation}/annotations/0/regions"),
@@ -603,11 +605,13 @@ fn image_ref() -> impl Strategy<Value = ImageRef> {
         maybe(1u32..9999),
         maybe(text()),
         maybe("[0-9a-f]{64}"),
+        vec_of(text(), 0..2),
     )
         .prop_map(
-            |(url, service, width, height, media_type, sha256)| ImageRef {
+            |(url, service, width, height, media_type, sha256, names)| ImageRef {
                 url: Some(url),
                 service,
+                names,
                 width,
                 height,
                 media_type,
@@ -663,19 +667,37 @@ fn observation() -> impl Strategy<Value = Observation> {
     let metadata = proptest::collection::btree_map(text(), vec_of(text(), 0..3), 0..3);
     let annotations = vec_of(annotation(), 0..3);
     let numbers = (maybe(frame()), maybe(bbox()), maybe(-360.0..720.0f64));
-    (text(), image_ref(), text(), metadata, numbers, annotations).prop_map(
-        |(id, image, group, metadata, (canvas, placement, rotation), annotations)| Observation {
-            id,
-            image,
-            source: Provenance::default(),
-            group,
-            metadata,
-            canvas,
-            placement,
-            rotation,
-            annotations,
-        },
+    let link = (text(), maybe(text()), maybe(text()), maybe(text()));
+    let link = link.prop_map(|(url, format, profile, label)| SeeAlso {
+        url,
+        format,
+        profile,
+        label,
+    });
+    let links = vec_of(link, 0..2);
+    (
+        text(),
+        image_ref(),
+        text(),
+        metadata,
+        numbers,
+        links,
+        annotations,
     )
+        .prop_map(
+            |(id, image, group, metadata, numbers, see_also, annotations)| Observation {
+                id,
+                image,
+                source: Provenance::default(),
+                group,
+                metadata,
+                canvas: numbers.0,
+                placement: numbers.1,
+                rotation: numbers.2,
+                see_also,
+                annotations,
+            },
+        )
 }
 
 fn localized() -> impl Strategy<Value = LocalizedImage> {

@@ -2,7 +2,9 @@
 //! m3-download through every stage that reads them.
 
 mod accounts;
+mod boxes;
 mod contracts;
 mod exit_codes;
 mod m3download;
 mod pipeline;
+mod transcriptions;

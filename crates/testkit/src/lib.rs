@@ -14,6 +14,7 @@ pub mod readers;
 pub mod samples;
 pub mod schemas;
 pub mod server;
+pub mod transcriptions;
 mod workdir;
 
 pub use program::{Ran, Running, binary, wait_until};

@@ -27,6 +27,12 @@ pub struct Lab {
     pub overcount: u64,
     /// Whether a `/` in a name is lost on the way, as behind some proxies.
     pub loses_slashes: bool,
+    /// Whether names of members are in camel case, as some deployments give them.
+    pub camel: bool,
+    /// Whether lists come as pages in objects, of names too: `{"content": […], "limit", "offset"}`.
+    pub wrapped: bool,
+    /// The most rows that may be requested at a time; more is refused. None: any number.
+    pub refuses_above: Option<usize>,
     /// What answers instead; see [`Lab::with_fault`].
     pub fault: Box<Fault>,
 }
@@ -41,6 +47,9 @@ impl Default for Lab {
             cap: usize::MAX,
             overcount: 0,
             loses_slashes: false,
+            camel: false,
+            wrapped: false,
+            refuses_above: None,
             fault: Box::new(|_, _| None),
         }
     }
@@ -131,22 +140,24 @@ impl Lab {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let home = format!("http://{}", request.headers["host"]);
         if path.starts_with("/pictures/") {
-            let seed = path.bytes().map(u32::from).sum();
-            let (format, kind) = match path.ends_with("png") {
-                true => (image::ImageFormat::Png, "image/png"),
-                false => (image::ImageFormat::Jpeg, "image/jpeg"),
-            };
-            return Answer::Serve(super::dataset::picture(64, 48, seed, format), kind);
+            return picture(path);
         }
         let last = path.rsplit('/').next().unwrap_or_default();
+        let too_many = |most: usize| number(query, "limit").is_some_and(|limit| limit > most);
+        if self.refuses_above.is_some_and(too_many) {
+            return Answer::Status(400);
+        }
         let is_lost = self.loses_slashes && last.contains("%2F");
         let last = percent_decode_str(last).decode_utf8_lossy().into_owned();
         let found = match path.rsplit_once('/').map_or("", |(folder, _)| folder) {
             _ if is_lost => None,
             "/kb/v1/phylogeny/down" => below(&self.tree, &last).cloned(),
             "/kb/v1/phylogeny/up" => branch(&self.tree, &last),
-            "/kb/v1" if last == "concept" => Some(json!(names(&self.tree))),
-            "/anno/v1/observations" => Some(json!(self.concepts())),
+            "/kb/v1" if last == "concept" => Some(self.listed(names(&self.tree), query)),
+            "/anno/v1/observations" => {
+                let names = self.concepts().into_iter().map(Value::from);
+                Some(self.listed(names.collect(), query))
+            }
             "/anno/v1/observations/concept/images/count" => {
                 let n = self.rows_of(&last).len() as u64;
                 Some(json!({"concept": last, "count": if n > 0 { n + self.overcount } else { 0 }}))
@@ -175,6 +186,7 @@ impl Lab {
             _ => None,
         };
         let json = |status, value: Value| {
+            let value = if self.camel { camel_case(value) } else { value };
             let text = value.to_string().replace("HOME", &home);
             let headers = vec![("content-type".into(), "application/json".into())];
             Answer::Full(status, headers, text.into())
@@ -206,8 +218,23 @@ impl Lab {
 
     fn page(&self, rows: &[&Value], number: impl Fn(&str) -> Option<usize>) -> Value {
         let limit = number("limit").unwrap_or(usize::MAX).min(self.cap);
-        let rows = rows.iter().skip(number("offset").unwrap_or(0)).take(limit);
-        Value::Array(rows.map(|row| (*row).clone()).collect())
+        let offset = number("offset").unwrap_or(0);
+        let rows = rows.iter().skip(offset).take(limit);
+        let rows: Value = rows.map(|row| (*row).clone()).collect();
+        match self.wrapped {
+            false => rows,
+            true => json!({"content": rows, "limit": limit, "offset": offset}),
+        }
+    }
+
+    /// A list of names: all at once, or as a page.
+    fn listed(&self, names: Vec<Value>, query: &str) -> Value {
+        match self.wrapped {
+            false => names.into(),
+            true => self.page(&names.iter().collect::<Vec<_>>(), |key| {
+                number(query, key).or((key == "limit").then_some(3))
+            }),
+        }
     }
 
     fn search(&self, body: &[u8]) -> Option<Value> {
@@ -219,7 +246,10 @@ impl Lab {
             .filter(|row| row["concept"] == concept)
             .collect();
         let content = self.page(&rows, |key| Some(asked[key].as_u64()? as usize));
-        Some(json!({"query_constraints": asked, "content": content}))
+        match self.wrapped {
+            false => Some(json!({"query_constraints": asked, "content": content})),
+            true => Some(content),
+        }
     }
 
     fn moment(&self, uuid: &str) -> Option<Value> {
@@ -288,6 +318,40 @@ impl Lab {
             .iter()
             .chain(shown.filter(|r| r["url"].is_string()));
         all.find(|r| r["uuid"] == uuid).cloned()
+    }
+}
+
+/// A picture whose pixels depend on its path.
+fn picture(path: &str) -> Answer {
+    let seed = path.bytes().map(u32::from).sum();
+    let (format, kind) = match path.ends_with("png") {
+        true => (image::ImageFormat::Png, "image/png"),
+        false => (image::ImageFormat::Jpeg, "image/jpeg"),
+    };
+    Answer::Serve(super::dataset::picture(64, 48, seed, format), kind)
+}
+
+/// The same with names of members in camel case.
+pub fn camel_case(value: Value) -> Value {
+    match value {
+        Value::Array(list) => list.into_iter().map(camel_case).collect(),
+        Value::Object(members) => {
+            let camel = |key: &str| {
+                let mut words = key.split('_');
+                let first = words.next().unwrap_or_default().to_owned();
+                words.fold(first, |name, word| {
+                    let (head, tail) = word.split_at(word.len().min(1));
+                    name + &head.to_uppercase() + tail
+                })
+            };
+            let members = members.into_iter();
+            Value::Object(
+                members
+                    .map(|(key, value)| (camel(&key), camel_case(value)))
+                    .collect(),
+            )
+        }
+        other => other,
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::annotation::Annotation;
 use super::envelope::Contract;
 use super::geometry::{BBox, Frame, as_plain_number};
-use super::image_ref::{ImageRef, Metadata, Provenance};
+use super::image_ref::{ImageRef, Metadata, Provenance, SeeAlso};
 use super::review::Review;
 use super::taxonomy::Taxonomy;
 use crate::error::Error;
@@ -118,7 +118,7 @@ pub fn write_digest(
 /// The query that a source was asked, so that the digest can be made again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceQuery {
-    /// The source: `iiif`, `table`, `m3`, `fathomnet`.
+    /// The source: `iiif`, `table`, `m3`, `fathomnet`, `coco`, `yolo`, `voc`, `via`, `labelstudio`.
     pub kind: String,
     /// The inputs as typed: URLs, file names or concepts.
     pub inputs: Vec<String>,
@@ -131,7 +131,8 @@ pub struct SourceQuery {
 /// One image as a source reports it, with its annotations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
-    /// Stable id of the image: its service (with the region, if it is a part), else its URL.
+    /// Stable id of the image: its service (with the region, if it is a part), else its URL; of boxes from elsewhere its
+    /// file name, if nothing else is known.
     pub id: String,
     /// Where its pixels are.
     pub image: ImageRef,
@@ -143,7 +144,7 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: Metadata,
     /// Size of the canvas in its own units: the space of regions whose `frame` is `canvas`. Often not the size of the
-    /// image in pixels.
+    /// image in pixels; `[100, 100]` where regions are in percent of an image of unknown size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canvas: Option<Frame>,
     /// The part of the canvas that the image covers, in canvas units; absent: the whole canvas.
@@ -157,6 +158,9 @@ pub struct Observation {
         serialize_with = "as_plain_number"
     )]
     pub rotation: Option<f64>,
+    /// Other documents about the image or its canvas: transcriptions, descriptions, other forms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub see_also: Vec<SeeAlso>,
     /// Statements about the image or parts of it. Annotations of a canvas are repeated with each of its images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub annotations: Vec<Annotation>,

@@ -155,9 +155,18 @@ impl TryFrom<[f64; 2]> for Frame {
 }
 
 impl Frame {
+    /// The space of percentages, for boxes relative to an image of unknown size.
+    pub const PERCENT: Frame = Frame {
+        width: 100.0,
+        height: 100.0,
+    };
+
     /// Whether both spaces have the same aspect ratio, within one unit of the coarser of the two: either size may have
-    /// been rounded.
+    /// been rounded. A space of percentages has no shape of its own, and that of any.
     pub fn has_shape_of(self, other: Frame) -> bool {
+        if [self, other].contains(&Frame::PERCENT) {
+            return true;
+        }
         let (sx, sy) = (other.width / self.width, other.height / self.height);
         let within = |a: f64, b: f64, scale: f64| (a - b).abs() <= scale.max(1.0);
         within(other.width, self.width * sy, sy) || within(other.height, self.height * sx, sx)

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 /// Metadata: key → values as the source gives them, HTML included.
 pub type Metadata = BTreeMap<String, Vec<String>>;
 
-/// Where the pixels of an image are. At least one of `url` and `service` is present.
+/// Where the pixels of an image are. At least one of `url` and `service` is present; in digests of boxes from elsewhere
+/// `names` may stand instead.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(extend("anyOf" = [{"required": ["url"]}, {"required": ["service"]}]))]
+#[schemars(extend("anyOf" = [{"required": ["url"]}, {"required": ["service"]}, {"required": ["names"]}]))]
 pub struct ImageRef {
     /// A URL that returns image bytes. Beside a service it is often a reduced copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,6 +19,10 @@ pub struct ImageRef {
     /// A IIIF image service, preferred over `url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// What else the image is called: file names, a UUID, the id of its canvas. Only in digests: of an image without `url`
+    /// and `service`, `extract` looks for one with such a name in all digests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// Width in pixels as the source declares it. The downloaded file may have another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
@@ -70,9 +75,10 @@ impl Service {
 /// Where an image was found, and who owns it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Provenance {
-    /// The source: `iiif`, `table`, `m3`, `fathomnet`.
+    /// The source: `iiif`, `table`, `m3`, `fathomnet`, `coco`, `yolo`, `voc`, `via`, `labelstudio`.
     pub kind: String,
-    /// URL of the manifest (iiif), name of the table (table) or UUID of the video (m3).
+    /// URL of the manifest (iiif), name of the table (table), UUID of the video (m3), name of the document (boxes from
+    /// elsewhere).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
     /// Id of the canvas (iiif), row of the table (table), UUID of the moment in the video (m3).
@@ -119,4 +125,20 @@ pub struct Labels {
     /// Label of the image, such as the spectral band of a capture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+}
+
+/// A link to another document about an image.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SeeAlso {
+    /// Where it is.
+    pub url: String,
+    /// Its media type, as the source declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// The schema that it follows, as the source declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Label for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }

@@ -75,8 +75,26 @@ pub struct LocalizedImage {
 impl LocalizedImage {
     /// Its size in pixels as far as the source reports one: declared, else that of the frame of its boxes.
     pub fn reported_size(&self) -> Option<[u32; 2]> {
-        let framed = || self.frame.map(|f| [f.width as u32, f.height as u32]);
+        let frame = self.frame.filter(|frame| *frame != Frame::PERCENT);
+        let framed = || frame.map(|f| [f.width as u32, f.height as u32]);
         self.image.declared().or_else(framed)
+    }
+
+    /// Turns boxes in percent of the image into boxes in its pixels; all others stay as they are.
+    pub fn resolve_percent(&mut self, size: Frame) {
+        if self.frame != Some(Frame::PERCENT) {
+            return;
+        }
+        let [sx, sy] = [
+            size.width / Frame::PERCENT.width,
+            size.height / Frame::PERCENT.height,
+        ];
+        for localization in &mut self.localizations {
+            localization.bbox = localization.bbox.scale(sx, sy);
+            let polygon = localization.polygon.as_ref();
+            localization.polygon = polygon.map(|p| p.map(|[x, y]| [x * sx, y * sy]));
+        }
+        self.frame = Some(size);
     }
 }
 

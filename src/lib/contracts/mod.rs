@@ -39,7 +39,7 @@ pub use download::{Download, Failure, ImageMap, read_image_map, write_image_map}
 pub use each_image::each_image;
 pub use envelope::{Contract, is_contract, parse, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
-pub use image_ref::{ImageRef, Labels, Metadata, Provenance, Service};
+pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};
 pub use localizations::{Localization, Localizations, LocalizedImage};
 pub use review::Review;

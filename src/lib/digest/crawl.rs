@@ -12,6 +12,7 @@ use super::options::Options;
 use super::spool::Spool;
 use super::worklist::{Harvest, Worklist};
 use crate::error::Error;
+use crate::http;
 use crate::progress::{Progress, Reporter};
 use crate::signals::Signals;
 use crate::sources::Source;
@@ -21,12 +22,15 @@ use crate::sources::Source;
 /// # Errors
 /// The network client cannot be set up, the run was stopped, the cache cannot be written, or the source cannot do without
 /// a document that is missing.
-pub fn harvest(options: &Options, source: &dyn Source, filter: &Filter) -> Result<Harvest, Error> {
-    let first = source.first().into_iter();
-    let named: Vec<String> = first.map(|request| request.location).collect();
+pub fn harvest(
+    options: &Options,
+    http: &http::Options,
+    source: &dyn Source,
+    filter: &Filter,
+) -> Result<Harvest, Error> {
     let fetcher = Fetcher::new(
-        &options.http(),
-        &named,
+        http,
+        &source.named(),
         options.cache.as_deref(),
         options.offline,
         options.document_limits(source),

@@ -15,6 +15,14 @@ const VALUE: u64 = 72;
 const OBJECT: u64 = 480;
 
 impl DocumentLimits {
+    /// The limits for documents of so many bytes; `is_tree` says that each becomes one tree of JSON.
+    pub fn new(bytes: u64, is_tree: bool) -> Self {
+        DocumentLimits {
+            bytes,
+            tree: is_tree.then_some(bytes.saturating_mul(8)),
+        }
+    }
+
     /// Whether a document is small enough.
     ///
     /// # Errors

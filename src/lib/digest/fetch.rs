@@ -10,7 +10,7 @@ use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Client, Kind, Response};
 use crate::progress::Progress;
-use crate::sources::{Answer, DocumentRequest, FetchFailure, is_url};
+use crate::sources::{Answer, DocumentRequest, FetchFailure, TEXT, is_url, text};
 
 /// Reads documents, wherever they are.
 pub struct Fetcher {
@@ -79,14 +79,18 @@ impl Fetcher {
     ) -> Result<Result<Answer, FetchFailure>, Error> {
         let location = request.location.trim();
         let had = match is_url(location) {
-            true => self.fetch(location, request.body.as_deref()).await?,
+            true => self.fetch(location, &request).await?,
             false => self
                 .read_file(location)
                 .map(|bytes| (location.to_owned(), bytes))
                 .map_err(failure),
         };
         Ok(had.and_then(|(url, bytes)| {
-            self.limits.check(&bytes).map_err(failure)?;
+            let too_large = |problem| FetchFailure {
+                may_be_size: true,
+                ..failure(problem)
+            };
+            self.limits.check(&bytes).map_err(too_large)?;
             Ok(Answer {
                 url,
                 bytes,
@@ -109,16 +113,16 @@ impl Fetcher {
     async fn fetch(
         &self,
         url: &str,
-        body: Option<&str>,
+        request: &DocumentRequest,
     ) -> Result<Result<(String, Vec<u8>), FetchFailure>, Error> {
-        let name = name(url, body);
+        let name = name(url, request.body.as_deref());
         let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
             return Ok(kept
                 .map(|entry| (entry.final_url, entry.bytes))
                 .ok_or_else(|| failure("is not in the cache, and --offline forbids to fetch it")));
         }
-        match (self.ask(url, body, kept.as_ref()).await, kept) {
+        match (self.ask(url, request, kept.as_ref()).await, kept) {
             (Ok(reply), Some(entry)) if reply.status == 304 => {
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
@@ -140,18 +144,22 @@ impl Fetcher {
     async fn ask(
         &self,
         url: &str,
-        body: Option<&str>,
+        document: &DocumentRequest,
         kept: Option<&CachedDocument>,
     ) -> Result<Response, http::Error> {
+        let is_text = document.is_for(TEXT);
+        let accept = is_text.then_some("application/xml, text/xml, text/html;q=0.8, */*;q=0.5");
+        let standard = http::Request::document(url);
         let request = http::Request {
             headers: conditions(kept),
-            body: body.map(str::to_owned),
+            body: document.body.clone(),
+            accept: accept.or(standard.accept),
             max_bytes: self.limits.bytes,
-            ..http::Request::document(url)
+            ..standard
         };
         let outcome = self
             .http
-            .get_checked(&request, async |reply| self.check(reply))
+            .get_checked(&request, async |reply| self.check(reply, is_text))
             .await;
         match outcome {
             // Some servers answer 404 or 406 to any specific Accept header.
@@ -164,7 +172,7 @@ impl Fetcher {
                     ..request
                 };
                 self.http
-                    .get_checked(&plain, async |reply| self.check(reply))
+                    .get_checked(&plain, async |reply| self.check(reply, is_text))
                     .await
             }
             outcome => outcome,
@@ -172,25 +180,37 @@ impl Fetcher {
     }
 
     /// Servers with problems return error pages for people with status 200.
-    fn check(&self, reply: &Response) -> Result<(), http::Error> {
+    fn check(&self, reply: &Response, is_text: bool) -> Result<(), http::Error> {
         let start = reply.body.trim_ascii_start();
+        let expects = match is_text {
+            true => "ALTO, PAGE or hOCR",
+            false => self.expects,
+        };
         if reply.status == 304 {
             return Ok(());
         }
         if start.is_empty() {
             return Err(http::Error::info(format!(
-                "the response is empty where {} was expected",
-                self.expects
+                "the response is empty where {expects} was expected"
             )));
         }
-        if start.starts_with(b"<") {
+        // What a transcription is instead of the one expected, its source says.
+        let is_markup = start.starts_with(b"<");
+        let may_be_xml = is_text || self.expects == "XML";
+        let is_page =
+            is_markup && (!may_be_xml || is_html(start)) && text::kind_of(start).is_none();
+        if is_page {
             return Err(http::Error::info(format!(
-                "the response is an HTML page where {} was expected",
-                self.expects
+                "the response is an HTML page where {expects} was expected"
             )));
         }
         Ok(())
     }
+}
+
+fn is_html(start: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(&start[..start.len().min(1024)]).to_ascii_lowercase();
+    start.contains("<!doctype html") || start.contains("<html")
 }
 
 fn conditions(kept: Option<&CachedDocument>) -> HeaderMap {
@@ -236,5 +256,13 @@ fn http_failure(trouble: &http::Error) -> FetchFailure {
             trouble.kind,
             Kind::Certificate | Kind::Info | Kind::Forbidden
         ),
+        may_be_size: match trouble.status {
+            // Busy, not asked for too much.
+            Some(429 | 503) => false,
+            Some(400 | 413 | 414 | 416 | 422) => true,
+            // The answer is larger than a document may be.
+            Some(200) if trouble.kind == Kind::Unsupported => true,
+            _ => matches!(trouble.kind, Kind::Server | Kind::Timeout | Kind::Truncated),
+        },
     }
 }

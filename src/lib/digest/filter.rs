@@ -199,7 +199,7 @@ impl Blame {
                     condition.text,
                     self.missing_key(condition, seen)
                 ),
-                values_hint(condition, seen),
+                values_hint(condition, seen).or_else(|| self.suggestion(condition)),
             ),
             None => (
                 format!(
@@ -236,6 +236,34 @@ impl Blame {
             condition.key,
             keys.join(", ")
         )
+    }
+}
+
+impl Blame {
+    /// The condition that may be meant, with a known key instead of an unknown one: the key that contains it, else one with
+    /// few other letters.
+    fn suggestion(&self, condition: &Condition) -> Option<String> {
+        let wanted = condition.key.to_lowercase();
+        let own = |keys: &BTreeSet<String>, named: &[&str], prefix: &str| -> Vec<String> {
+            let all = keys.iter().map(String::as_str).chain(named.iter().copied());
+            all.map(|key| format!("{prefix}{key}")).collect()
+        };
+        let known = match condition.is_about_boxes() {
+            false => own(&self.keys, NAMED, ""),
+            true => own(&self.box_keys, BOX_NAMED, BOX),
+        };
+        let distance = |key: &str| {
+            let key = key.to_lowercase();
+            let is_longer = wanted.len() > 2 && key.contains(&wanted);
+            let letters = strsim::osa_distance(&wanted, &key);
+            (key != wanted && (is_longer || letters <= 2)).then_some((!is_longer, letters))
+        };
+        let near = known
+            .into_iter()
+            .filter_map(|key| Some((distance(&key)?, key)));
+        let (_, key) = near.min()?;
+        let meant = condition.text.replacen(&condition.key, &key, 1);
+        Some(format!("did you mean --where '{meant}'?"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::vec::IntoIter;
 use super::join::{self, Joined, Joiner};
 use super::spool::{Spool, Stored};
 use super::worklist::{Contents, ImageKey, manifest_key};
-use crate::contracts::{Annotation, Observation};
+use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
 use crate::sources::{ImageName, Placed, Source, TextResource};
 use crate::summary::Reject;
@@ -20,6 +20,8 @@ pub struct Images {
     repeated: HashSet<usize>,
     /// Annotations by the number of their image.
     annotations: HashMap<usize, Vec<Stored>>,
+    /// Sizes of canvases that documents do not give, by the number of their image.
+    canvases: HashMap<usize, Frame>,
     /// Number of annotations that were met more than once: one list may be reached in two ways.
     pub folded: u64,
 }
@@ -35,6 +37,7 @@ impl Images {
             lists: Vec::new(),
             repeated: HashSet::new(),
             annotations: HashMap::new(),
+            canvases: HashMap::new(),
             folded: 0,
         };
         images.find_repeated(stored.observations, &stored.manifests)?;
@@ -57,6 +60,40 @@ impl Images {
             position: 0,
             number: 0,
         }
+    }
+
+    /// Every image without its annotations and metadata: what it is called and how large it is.
+    ///
+    /// # Errors
+    /// The images cannot be read.
+    pub fn outlines(&mut self) -> Result<Vec<Observation>, Error> {
+        let outline = |image: Result<(usize, Observation), Error>| {
+            let (_, image) = image?;
+            Ok(Observation {
+                annotations: Vec::new(),
+                metadata: Metadata::new(),
+                see_also: Vec::new(),
+                ..image
+            })
+        };
+        self.iter().map(outline).collect()
+    }
+
+    /// Adds annotations to an image, and the size of its canvas if it does not have one.
+    ///
+    /// # Errors
+    /// The annotations cannot be put aside.
+    pub fn annotate_image(
+        &mut self,
+        number: usize,
+        annotations: &[Annotation],
+        canvas: Option<Frame>,
+    ) -> Result<(), Error> {
+        for stored in self.spool.put_all(annotations)? {
+            self.annotations.entry(number).or_default().push(stored);
+        }
+        self.canvases.extend(canvas.map(|canvas| (number, canvas)));
+        Ok(())
     }
 
     /// Finds images that are listed again. Those of a manifest that is in one document only are compared within it.
@@ -113,6 +150,7 @@ impl Images {
             let names = self.spool.get::<ImageName>(*stored)?;
             names.iter().for_each(|name| joiner.add_name(name));
         }
+        let is_without_images = joiner.is_empty();
         let mut pages = Pages::default();
         let mut open = Vec::new();
         for (stored, manifest) in annotations {
@@ -125,7 +163,10 @@ impl Images {
         }
         // One may be about another that came later; those that remain are about what holds them.
         let open = self.place_all(&mut joiner, &mut pages, open, Joiner::place)?;
-        let open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_around)?;
+        let mut open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_around)?;
+        if is_without_images {
+            open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_nameless)?;
+        }
         open.into_iter().for_each(|placed| joiner.reject(placed));
         self.put(Some(pages))?;
         for image in joiner.described {
@@ -244,6 +285,7 @@ impl Iter<'_> {
             }
             let number = self.number;
             self.number += 1;
+            image.canvas = image.canvas.or(self.images.canvases.get(&number).copied());
             let lists = self.images.annotations.get(&number).cloned();
             for stored in lists.unwrap_or_default() {
                 let annotations = self.images.spool.get(stored)?;

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use percent_encoding::percent_decode_str;
 
-use crate::contracts::{Annotation, Observation, Region, Space};
+use crate::contracts::{Annotation, ImageRef, Observation, Provenance, Region, Space};
 use crate::iiif::QuotedRequest;
 use crate::selectors;
 use crate::sources::{Hung, ImageName, Placed};
@@ -171,6 +171,12 @@ impl Joiner {
                 is_named = true;
             }
         }
+        for name in &observation.image.names {
+            if self.is_expected(name) {
+                self.canvases.add(name, number);
+                is_named = true;
+            }
+        }
         if is_named {
             let origin = Origin {
                 manifest: observation.source.manifest.as_deref().map(hash),
@@ -273,6 +279,28 @@ impl Joiner {
         }
     }
 
+    /// Whether no image was added: annotations alone, whose images another digest holds.
+    pub fn is_empty(&self) -> bool {
+        self.images_added == 0
+    }
+
+    /// Places an annotation, else on an image that is made of what its target is called, unless that is another annotation:
+    /// `extract` finds the image in another digest.
+    pub fn place_nameless(&mut self, placed: Placed) -> Option<Placed> {
+        let placed = self.place(placed)?;
+        let is_about_another = placed.target != placed.annotation.id
+            && self.expected.annotations.contains(&hash(&placed.target));
+        if is_about_another {
+            return Some(placed);
+        }
+        let number = self.images_added;
+        let image = nameless(placed.document, placed.target);
+        self.add(&image);
+        self.described.push(image);
+        self.put(&[number], placed.annotation);
+        None
+    }
+
     /// Rejects an annotation that could not be placed.
     pub fn reject(&mut self, placed: Placed) {
         let problem = format!(
@@ -373,6 +401,23 @@ impl Joiner {
     }
 }
 
+/// What a list of annotations says of a target when no document holds images.
+fn nameless(document: String, target: String) -> Observation {
+    Observation {
+        id: target.clone(),
+        image: ImageRef {
+            names: vec![target],
+            ..ImageRef::default()
+        },
+        source: Provenance {
+            kind: "iiif".into(),
+            manifest: Some(document),
+            ..Provenance::default()
+        },
+        ..Observation::default()
+    }
+}
+
 /// A target without the end that makes an id of an image service the URL of its description.
 fn service_of(target: &str) -> &str {
     let service = target.trim_end_matches('/').strip_suffix("/info.json");
@@ -454,7 +499,7 @@ fn normal(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contracts::{ImageRef, Provenance, Region, Service};
+    use crate::contracts::Service;
 
     struct All {
         observations: Vec<Observation>,

@@ -5,7 +5,9 @@
 //! annotations with images, filters. Around them documents are fetched, cached and written; what they hold is put aside in a
 //! [`spool`] until the digest is written. The output does not depend on the order in which answers arrive.
 
+mod boxes;
 mod cache;
+mod connection;
 mod crawl;
 mod document_limits;
 mod fetch;
@@ -18,6 +20,7 @@ mod reviews;
 mod select;
 mod spool;
 mod taxonomy;
+mod text_files;
 mod worklist;
 
 use std::io;
@@ -60,7 +63,8 @@ impl Stage for Options {
 }
 
 fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
-    let source = options.source()?;
+    let http = connection::http(options)?;
+    let source = connection::source(options, &http)?;
     refuse_overwriting(options)?;
     files::rehearse(&options.output())?;
     options
@@ -70,7 +74,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let filter = options.filter();
     // Before hours of harvesting, not after them.
     let (corrections, unusable) = corrections::read_files(&options.review)?;
-    let harvest = crawl::harvest(options, &*source, &filter)?;
+    let harvest = crawl::harvest(options, &http, &*source, &filter)?;
     summary.notes.extend(harvest.notes);
     let counts: Vec<(String, u64)> = harvest
         .counts
@@ -82,6 +86,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.rejects = harvest.rejects;
     let (mut images, unjoined) = Images::join(harvest.contents, &*source)?;
     summary.rejects.extend(unjoined);
+    text_files::add(&options.text, options.limit.is_some(), &mut images, summary)?;
     let asked = reviews::images(&corrections);
     let selected = select::select(&mut images, &filter, options.limit, &asked)?;
     count_repeated(images.repeated(), selected.folded, summary);
@@ -92,6 +97,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.kept = selected.kept;
     summary.read = summary.kept + summary.rejects.len() as u64;
     count_boxes(&selected, &filter, summary);
+    summary.notes.extend(nameless(&selected));
     if selected.kept == 0 {
         write_rejects(options.rejects.as_deref(), summary)?;
         let error = no_images::error(&filter, &selected.blame, summary);
@@ -127,14 +133,24 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
         .inputs
         .iter()
         .filter(|input| !sources::is_url(input));
-    let inputs: Vec<PathBuf> = files_read.map(PathBuf::from).collect();
+    let named = options
+        .boxes
+        .images
+        .iter()
+        .filter(|images| !sources::is_url(images));
+    let mut inputs: Vec<PathBuf> = files_read.chain(named).map(PathBuf::from).collect();
+    inputs.extend(options.boxes.classes.clone());
     let (output, rejects) = (options.output(), options.rejects_file());
     let outputs = [
         ("-o", Some(output.as_path())),
         ("--rejects", rejects.as_deref()),
         ("--report", options.common.report.as_deref()),
     ];
-    files::refuse_overwriting(inputs.iter().chain(&options.review), &outputs)
+    let read = inputs
+        .iter()
+        .chain(&options.review)
+        .chain(&options.text.text_files);
+    files::refuse_overwriting(read, &outputs)
 }
 
 /// If the source counts boxes, counts what happened to them: boxes = boxes_kept + boxes_filtered + boxes_rejected.
@@ -151,10 +167,23 @@ fn count_boxes(selected: &Selected, filter: &Filter, summary: &mut Summary) {
     }
 }
 
+/// The note about images that do not have an address: another digest must have it.
+fn nameless(selected: &Selected) -> Option<String> {
+    let n = selected.nameless;
+    let images = counted(
+        n,
+        "image is known by name only",
+        "images are known by name only",
+    );
+    let note = format!("{images}: give recto-extract the archive's digest too");
+    (n > 0).then_some(note)
+}
+
 /// The query, so that the digest can be made again.
 fn query(options: &Options, filter: &Filter) -> SourceQuery {
     let mut filters = options.concepts.texts();
     filters.extend(filter.texts());
+    filters.extend(options.text.texts());
     filters.extend(options.limit.map(|n| format!("--limit {n}")));
     SourceQuery {
         kind: options.source.clone(),
@@ -177,10 +206,7 @@ fn publish(
         true => "standard output".into(),
         false => output.display().to_string(),
     };
-    summary.done = format!(
-        "{} in {place}",
-        counted(summary.kept, "observation", "observations")
-    );
+    summary.done = format!("{} in {place}", counted(summary.kept, "image", "images"));
     if let (Some(file), false) = (rejects, summary.rejects.is_empty()) {
         summary.hint = Some(format!("{} lists what was left out", file.display()));
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::boxes;
 use super::document_limits::DocumentLimits;
 use super::filter::{self, Filter};
 use crate::conditions::Condition;
@@ -9,11 +10,12 @@ use crate::error::Error;
 use crate::files::SafeName;
 use crate::progress::Style;
 use crate::report::Common;
+use crate::sources::boxes::BoxesOptions;
 use crate::sources::fathomnet::{FathomNet, FathomNetOptions};
 use crate::sources::iiif::Iiif;
 use crate::sources::m3::{M3, M3Options, config};
 use crate::sources::table::{Table, TableOptions};
-use crate::sources::{self, ConceptOptions, Source};
+use crate::sources::{self, ConceptOptions, Source, TextOptions};
 use crate::{files, http};
 
 /// Options of `recto-digest`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
@@ -23,12 +25,16 @@ pub struct Options {
     /// Kind of the source that describes the images
     #[arg(value_name = "SOURCE", value_parser = clap::builder::PossibleValuesParser::new(sources::ALL))]
     pub source: String,
-    /// Documents to start from: URLs, files, or - for standard input; for m3 and fathomnet: concepts
+    /// Documents to start from: URLs, files, or - for standard input; for m3 and fathomnet: concepts; for coco, yolo, voc,
+    /// via and labelstudio also folders
     #[arg(value_name = "URL|FILE|CONCEPT", required_unless_present = "concept")]
     pub inputs: Vec<String>,
     /// Write the digest to FILE (- for standard output) [default for m3 and fathomnet: CONCEPT_digest.json, with
     /// --descendants CONCEPT_desc_digest.json]
-    #[arg(short, long, value_name = "FILE", required_if_eq_any([("source", "iiif"), ("source", "table")]))]
+    #[arg(short, long, value_name = "FILE", required_if_eq_any([
+        ("source", "iiif"), ("source", "table"), ("source", "coco"), ("source", "yolo"), ("source", "voc"),
+        ("source", "via"), ("source", "labelstudio"),
+    ]))]
     pub output: Option<PathBuf>,
     /// Keep images if the label of the image, canvas or manifest matches; upper and lower case are the same
     /// (repeatable: any of them)
@@ -51,7 +57,7 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
     /// Largest document that is read, in MB (10⁶ bytes), after unpacking; larger ones are rejected. Documents whose JSON would
-    /// take more than 8 times as much memory are rejected too [default: 64; 1000 for table]
+    /// take more than 8 times as much memory are rejected too [default: 64; 1000 for tables and boxes]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub max_document: Option<u64>,
     /// Do not use the network: read only files and the cache
@@ -77,6 +83,12 @@ pub struct Options {
     pub table: TableOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
+    pub text: TextOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
+    pub boxes: BoxesOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)] // A comment would stand in --help.
     pub concepts: ConceptOptions,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.
@@ -90,39 +102,57 @@ pub struct Options {
 }
 
 impl Options {
-    /// The source that the options describe.
+    /// Refuses options of other sources.
+    ///
+    /// # Errors
+    /// An option belongs to another source.
+    pub(super) fn refuse_foreign(&self) -> Result<(), Error> {
+        let Some(option) = self.foreign() else {
+            return Ok(());
+        };
+        let other = format!("{option} is not an option of the source {}", self.source);
+        Err(Error::usage(other).hint("`recto-digest --help` lists the options of each source"))
+    }
+
+    /// The source that the options describe; `services` are those of m3.
     ///
     /// # Errors
     /// An option belongs to another source, or one is missing.
-    pub(super) fn source(&self) -> Result<Box<dyn Source>, Error> {
-        if let Some(option) = self.foreign() {
-            let other = format!("{option} is not an option of the source {}", self.source);
-            return Err(
-                Error::usage(other).hint("`recto-digest --help` lists the options of each source")
-            );
-        }
+    pub(super) fn source(
+        &self,
+        services: Option<config::ServiceUrls>,
+    ) -> Result<Box<dyn Source>, Error> {
+        self.refuse_foreign()?;
         let inputs = self.inputs();
-        Ok(match self.source.as_str() {
-            "table" => Box::new(Table {
+        Ok(match (self.source.as_str(), services) {
+            ("table", _) => Box::new(Table {
                 inputs,
                 options: self.table.clone(),
                 max_bytes: self.max_document_bytes(),
             }),
-            "m3" => Box::new(M3::new(
+            (_, Some(services)) => Box::new(M3::new(
                 inputs,
                 self.concepts.clone(),
-                self.services()?,
+                services,
                 self.m3.clone(),
             )?),
-            "fathomnet" => Box::new(FathomNet {
+            ("fathomnet", _) => Box::new(FathomNet {
                 concepts: inputs,
                 query: self.concepts.clone(),
                 options: self.fathomnet.clone(),
             }),
-            _ => Box::new(Iiif {
+            ("iiif", _) => Box::new(Iiif {
                 inputs,
                 no_annotations: self.no_annotations,
+                text: self.text.choice(),
+                granularity: self.text.text_granularity.clone(),
             }),
+            (kind, _) => Box::new(boxes::source(
+                kind,
+                &inputs,
+                &self.boxes,
+                self.max_document_bytes(),
+            )?),
         })
     }
 
@@ -131,6 +161,8 @@ impl Options {
         let options = [
             (&["table"][..], self.table.given()),
             (&["iiif"], self.no_annotations.then_some("--no-annotations")),
+            (&["iiif"], self.text.text.map(|_| "--text")),
+            (&["iiif", "table"], self.text.common_given()),
             (&["m3", "fathomnet"], self.concepts.given()),
             (&["m3"], self.m3.given()),
             (&["fathomnet"], self.fathomnet.given()),
@@ -138,21 +170,27 @@ impl Options {
         let of_others = options
             .into_iter()
             .filter(|(of, _)| !of.contains(&self.source.as_str()));
-        of_others.into_iter().find_map(|(_, given)| given)
+        let given = of_others.into_iter().find_map(|(_, given)| given);
+        given.or_else(|| self.boxes.foreign_to(&self.source))
     }
 
-    /// The URLs of the services of m3: from the command line, else from the configuration file.
-    fn services(&self) -> Result<config::ServiceUrls, Error> {
+    /// The configuration file of m3: the one named, else that of m3-download where it lies here.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn config_file(&self) -> Result<Option<config::File>, Error> {
         let named = self.m3.config.clone();
         let default_file = || {
             let path = PathBuf::from(config::DEFAULT_FILE);
-            (self.m3.anno.is_none() && files::is_there(&path)).then_some(path)
+            let is_set = self.m3.anno.is_some() || self.m3.raziel.is_some();
+            (!is_set && files::is_there(&path)).then_some(path)
         };
-        let file = match named.or_else(default_file) {
-            None => None,
-            Some(path) => Some((path.display().to_string(), files::read(&path)?)),
-        };
-        config::services(file, &self.m3)
+        match named.or_else(default_file) {
+            None => Ok(None),
+            // That of raziel.
+            Some(path) if sources::is_url(&path.display().to_string()) => Ok(None),
+            Some(path) => Ok(Some((path.display().to_string(), files::read(&path)?))),
+        }
     }
 
     /// The inputs, as arguments or with --concept.
@@ -197,17 +235,16 @@ impl Options {
     }
 
     fn max_document_bytes(&self) -> u64 {
-        let default = if self.source == "table" { 1000 } else { 64 };
+        let default = match self.source.as_str() {
+            "iiif" | "m3" | "fathomnet" => 64,
+            _ => 1000,
+        };
         self.max_document.unwrap_or(default) * 1_000_000
     }
 
     /// How large documents may be.
     pub(super) fn document_limits(&self, source: &dyn Source) -> DocumentLimits {
-        let bytes = self.max_document_bytes();
-        DocumentLimits {
-            bytes,
-            tree: source.reads_trees().then_some(bytes.saturating_mul(8)),
-        }
+        DocumentLimits::new(self.max_document_bytes(), source.reads_trees())
     }
 
     /// The filters.

@@ -16,6 +16,8 @@ pub struct Selected {
     pub kept: u64,
     /// Number of images that a filter or the limit left out.
     pub filtered: u64,
+    /// Number of images that are kept of which only a name is known.
+    pub nameless: u64,
     /// Number of boxes of images that are kept.
     pub boxes_kept: u64,
     /// Number of boxes left out by filters, alone or with their image.
@@ -47,6 +49,7 @@ pub fn select(
         is_kept: Vec::new(),
         kept: 0,
         filtered: 0,
+        nameless: 0,
         boxes_kept: 0,
         boxes_filtered: 0,
         folded: 0,
@@ -64,6 +67,8 @@ pub fn select(
             keep_boxes(filter, &mut image);
             let kept = boxes(&image);
             selected.kept += 1;
+            let has_address = image.image.url.is_some() || image.image.service.is_some();
+            selected.nameless += u64::from(!has_address);
             selected.boxes_kept += kept;
             selected.boxes_filtered += all - kept;
             let concepts = image.annotations.iter().filter_map(taxonomy::concept);

@@ -13,7 +13,9 @@ use super::filter::Filter;
 use super::spool::{Spool, Stored};
 use crate::contracts::Observation;
 use crate::error::Error;
-use crate::sources::{ANNOTATIONS, Answer, DocumentRequest, FetchFailure, Found, Source, TreeNode};
+use crate::sources::{
+    ANNOTATIONS, Answer, DocumentRequest, FetchFailure, Found, Source, TEXT, TreeNode,
+};
 use crate::summary::Reject;
 
 /// Documents to fetch, being fetched, and read.
@@ -222,7 +224,9 @@ impl<'a> Worklist<'a> {
         let whole = self.source.finish(whole);
         let made = self.put_aside(whole)?;
         parts.push((made, Arc::default()));
-        Ok(merge(self.spool, self.manifests, parts, documents))
+        let mut harvest = merge(self.spool, self.manifests, parts, documents);
+        self.source.unite_notes(&mut harvest.notes);
+        Ok(harvest)
     }
 
     fn set(&mut self, number: usize, outcome: Outcome) {
@@ -402,7 +406,7 @@ struct Walk {
 }
 
 fn is_about_annotations(request: &DocumentRequest) -> bool {
-    request.is_for(ANNOTATIONS)
+    request.is_for(ANNOTATIONS) || request.is_for(TEXT)
 }
 
 /// What a document holds, with the manifest that led to it recorded in its annotations.

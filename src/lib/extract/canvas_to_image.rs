@@ -231,22 +231,28 @@ pub fn rescale(shape: &Shape, from: Frame, to: Frame) -> Shape {
 /// Clips a shape to a frame; none if it is completely outside.
 pub fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
     let bbox = shape.bbox.clip(frame)?;
-    if bbox == shape.bbox {
+    let around = |polygon: &Polygon| BBox::around(polygon.points().iter().copied()).ok();
+    let outer = shape.polygon.as_ref().and_then(around);
+    let is_inside = outer.is_none_or(|outer| outer.clip(frame) == Some(outer));
+    if bbox == shape.bbox && is_inside {
         let shape = shape.clone();
         return Some(Fitted {
             shape,
             clipped: false,
         });
     }
-    let (bbox, polygon) = match &shape.polygon {
-        Some(polygon) => {
-            let left = selectors::clip(polygon, frame)?;
-            (
-                BBox::around(left.points().iter().copied()).ok()?,
-                Some(left),
-            )
-        }
+    let polygon = shape
+        .polygon
+        .as_ref()
+        .map(|polygon| selectors::clip(polygon, frame));
+    let (bbox, polygon) = match polygon {
         None => (bbox, None),
+        // A box of its own stays one.
+        Some(left) if !outer.is_some_and(|outer| is_alike(outer, shape.bbox)) => (bbox, left),
+        Some(left) => {
+            let left = left?;
+            (around(&left)?, Some(left))
+        }
     };
     Some(Fitted {
         clipped: extends_beyond(&shape.bbox, frame),
@@ -256,6 +262,19 @@ pub fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
             baseline: shape.baseline.clone(),
         },
     })
+}
+
+/// Whether two boxes are the same but for rounding errors.
+fn is_alike(a: BBox, b: BBox) -> bool {
+    const NOISE: f64 = 1e-6;
+    let sides = |b: BBox| [b.x, b.y, b.right(), b.bottom()];
+    let most = sides(a)
+        .into_iter()
+        .fold(1.0, |most: f64, v| most.max(v.abs()));
+    sides(a)
+        .iter()
+        .zip(sides(b))
+        .all(|(a, b)| (a - b).abs() <= NOISE * most)
 }
 
 /// Whether a box extends beyond a frame by more than rounding errors.

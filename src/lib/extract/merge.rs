@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::canvas_to_image;
 use super::extracted::{ExtractRules, Extracted};
+use super::matching::{self, AddressedImages, has_address};
 use super::observation::{self, FoundBox, KnownAnnotations, Reading};
 use crate::contracts::canvas::id_on_image;
 use crate::contracts::{
@@ -17,16 +18,25 @@ use crate::summary::Reject;
 pub fn extract(digests: &[(String, Digest)], rules: &ExtractRules) -> Extracted {
     let mut extracted = Extracted::default();
     let mut images = Images::default();
-    for (input, digest) in digests {
+    for (_, digest) in digests {
         for (concept, taxon) in &digest.taxonomy {
             let taxonomy = &mut extracted.taxonomy;
             taxonomy
                 .entry(concept.clone())
                 .or_insert_with(|| taxon.clone());
         }
+    }
+    let addressed = AddressedImages::of(digests);
+    // Those without address come last: the images that they are about are then known.
+    let mut nameless = Vec::new();
+    for (number, (input, digest)) in digests.iter().enumerate() {
         for (i, observation) in digest.observations.iter().enumerate() {
             match missing_address(observation) {
-                None => images.add(input, observation, rules, &mut extracted),
+                None if has_address(observation) => {
+                    let id = addressed.id_of(observation);
+                    images.add(id, input, observation, rules, &mut extracted);
+                }
+                None => nameless.push((number, observation)),
                 Some((field, problem)) => {
                     extracted.read += 1;
                     let record = match observation.id.trim() {
@@ -36,6 +46,21 @@ pub fn extract(digests: &[(String, Digest)], rules: &ExtractRules) -> Extracted 
                     let reject = Reject::new(input, record, field, problem);
                     extracted.rejects.push(reject);
                 }
+            }
+        }
+    }
+    for (number, observation, about) in matching::find_all(&addressed, &nameless) {
+        let input = &digests[number].0;
+        match about {
+            Ok((about, space)) => about.into_iter().for_each(|image| {
+                let placed = matching::placed(observation, image, space);
+                let id = addressed.id_of(image);
+                images.add(id, input, &placed, rules, &mut extracted);
+            }),
+            Err(problem) => {
+                extracted.read += 1;
+                let reject = Reject::new(input, &observation.id, "image", problem);
+                extracted.rejects.push(reject);
             }
         }
     }
@@ -49,7 +74,7 @@ fn missing_address(observation: &Observation) -> Option<(&'static str, &'static 
     let image = &observation.image;
     if observation.id.trim().is_empty() {
         Some(("id", "id of the observation is missing"))
-    } else if image.url.is_none() && image.service.is_none() {
+    } else if !has_address(observation) && image.names.is_empty() {
         Some(("image", "image has neither url nor service"))
     } else {
         None
@@ -71,17 +96,19 @@ struct MergedImage {
 }
 
 impl Images {
+    /// Adds an observation of the image with this id.
     fn add(
         &mut self,
+        id: &str,
         input: &str,
         observation: &Observation,
         rules: &ExtractRules,
         extracted: &mut Extracted,
     ) {
         let next = self.entries.len();
-        let place = *self.places.entry(observation.id.clone()).or_insert(next);
+        let place = *self.places.entry(id.to_owned()).or_insert(next);
         if place == next {
-            self.entries.push(MergedImage::of(observation));
+            self.entries.push(MergedImage::of(id, observation));
         }
         let entry = &mut self.entries[place];
         let reading = observation::read(input, observation, &entry.known, rules, extracted);
@@ -114,10 +141,13 @@ impl Images {
 }
 
 impl MergedImage {
-    fn of(observation: &Observation) -> Self {
+    fn of(id: &str, observation: &Observation) -> Self {
         let image = LocalizedImage {
-            id: observation.id.clone(),
-            image: observation.image.clone(),
+            id: id.to_owned(),
+            image: ImageRef {
+                names: Vec::new(),
+                ..observation.image.clone()
+            },
             source: observation.source.clone(),
             group: observation.group.clone(),
             metadata: observation.metadata.clone(),
@@ -243,9 +273,13 @@ fn leave_out(input: &str, boxes: &[FoundBox], problem: &str, extracted: &mut Ext
     }));
 }
 
-/// Whether the aspect ratios of two frames differ by more than rounding: they cannot show the same image.
+/// Whether the aspect ratios of two frames differ by more than rounding: they cannot show the same image. A frame of
+/// percentages has no shape of its own.
 fn disagree(a: Frame, b: Frame) -> bool {
     const MOST: f64 = 0.01;
+    if [a, b].contains(&Frame::PERCENT) {
+        return false;
+    }
     let ratio = (a.width * b.height) / (a.height * b.width);
     (ratio - 1.0).abs() > MOST
 }
@@ -259,8 +293,10 @@ fn unite_address(image: &mut ImageRef, other: &ImageRef) {
     fill(&mut image.service, &other.service);
     fill(&mut image.media_type, &other.media_type);
     fill(&mut image.sha256, &other.sha256);
-    // Both from one observation: a width and a height that do not belong together are not a size.
-    if image.width.is_none() && image.height.is_none() {
+    // Both from one observation: a width and a height that do not belong together are not a size. Boxes from elsewhere may
+    // be drawn on a reduced copy.
+    let has_address = other.url.is_some() || other.service.is_some();
+    if has_address && image.width.is_none() && image.height.is_none() {
         (image.width, image.height) = (other.width, other.height);
     }
 }

@@ -8,6 +8,7 @@ mod canvas_to_image;
 pub mod concept;
 mod extracted;
 mod html;
+mod matching;
 mod merge;
 mod notes;
 mod observation;
@@ -53,7 +54,12 @@ impl Stage for Options {
 fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let rejects = rejects_path(options);
     refuse_overwriting(options, rejects.as_deref())?;
-    let (digests, unusable) = read_digests(&options.digests, options.repair_boxes)?;
+    let choices = m3::M3Options {
+        repair_boxes: options.repair_boxes,
+        box_link: options.box_link.clone(),
+        ..m3::M3Options::default()
+    };
+    let (digests, unusable) = read_digests(&options.digests, &choices)?;
     let rules = ExtractRules {
         concept_from: options.concept_from.clone(),
         outside: options.outside,
@@ -113,11 +119,7 @@ fn refuse_overwriting(options: &Options, rejects: Option<&Path>) -> Result<(), E
 /// Digests by name, and the records of lists by m3-download that cannot be used.
 type Digests = (Vec<(String, Digest)>, Vec<Reject>);
 
-fn read_digests(paths: &[PathBuf], repair_boxes: bool) -> Result<Digests, Error> {
-    let choices = m3::M3Options {
-        repair_boxes,
-        ..m3::M3Options::default()
-    };
+fn read_digests(paths: &[PathBuf], choices: &m3::M3Options) -> Result<Digests, Error> {
     let (mut digests, mut unusable) = (Vec::new(), Vec::new());
     for path in paths {
         let (name, bytes) = (path.display().to_string(), files::read(path)?);
@@ -125,7 +127,7 @@ fn read_digests(paths: &[PathBuf], repair_boxes: bool) -> Result<Digests, Error>
             false => contracts::parse(&bytes, &name)?,
             true => {
                 let list: Vec<serde_json::Value> = contracts::parse_json(&bytes, &name)?;
-                let (digest, rejects) = m3::m3_download::digest(&name, &list, &choices)?;
+                let (digest, rejects) = m3::m3_download::digest(&name, list, choices)?;
                 unusable.extend(rejects);
                 digest
             }

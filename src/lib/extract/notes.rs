@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::extracted::Extracted;
+use super::matching;
 use super::options::Options;
 use crate::contracts::Digest;
 use crate::error::Error;
@@ -95,11 +96,19 @@ pub fn no_images(digests: &[(String, Digest)], rejects: &[Reject]) -> Error {
     match rejects.first() {
         None => Error::new(format!("no images: there are no observations in {names}"))
             .hint("`recto-digest` reports what its filters left out"),
-        Some(reject) => Error::new(format!(
-            "no images: {} of {names} cannot be used, {}",
-            counted(rejects.len() as u64, "observation", "observations"),
-            reject.problem
-        )),
+        Some(reject) => {
+            let error = Error::new(format!(
+                "no images: {} of {names} cannot be used, {}",
+                counted(rejects.len() as u64, "observation", "observations"),
+                reject.problem
+            ));
+            match reject.problem.starts_with(matching::UNKNOWN) {
+                true => error.hint(
+                    "give the digest of the archive too: recto-extract digest.json boxes.json; with --images recto-digest adds URLs",
+                ),
+                false => error,
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::extracted::{ExtractRules, Extracted};
 use super::options::Outside;
 use crate::contracts::{Annotation, BBox, Frame, Observation, Polygon, Region, Space};
 use crate::selectors::{self, Doubt, Selection, Shape, fragment};
+use crate::sources::boxes::KINDS;
 use crate::summary::Reject;
 
 /// The boxes and labels of an observation, in its own frame.
@@ -64,6 +65,7 @@ pub fn read(
     let mut reader = Reader {
         input,
         place: (&observation.source.manifest, &observation.source.canvas),
+        has_own_boxes: KINDS.contains(&observation.source.kind.as_str()),
         rules,
         extracted,
         reading: Reading {
@@ -172,6 +174,8 @@ struct Reader<'a> {
     input: &'a str,
     /// Manifest and canvas of the image.
     place: (&'a Option<String>, &'a Option<String>),
+    /// Whether a region has a box of its own beside its outline.
+    has_own_boxes: bool,
     rules: &'a ExtractRules,
     spaces: Spaces,
     extracted: &'a mut Extracted,
@@ -243,7 +247,9 @@ impl Reader<'_> {
                 self.reading.labels.push(concept.to_owned());
                 return Ok(());
             }
-            Selection::Part(shape) if region.svg.is_some() => (shape, "svg"),
+            Selection::Part(shape) if region.svg.is_some() => {
+                (self.with_own_box(shape, region), "svg")
+            }
             Selection::Part(shape) => (shape, "fragment"),
             Selection::Doubtful(shape, doubt) => self.doubtful(id, shape, doubt),
             Selection::Line(line) => {
@@ -269,6 +275,17 @@ impl Reader<'_> {
             attributes: attributes.clone(),
         });
         Ok(())
+    }
+
+    /// Boxes from elsewhere state box and outline, and both are kept: the box may be larger than the part that is seen.
+    fn with_own_box(&self, shape: Shape, region: &Region) -> Shape {
+        let fragment = region.fragment.as_deref().filter(|_| self.has_own_boxes);
+        let space = self.spaces.size(region.frame);
+        let own = fragment.and_then(|text| selectors::fragment::bbox(text, space).ok());
+        Shape {
+            bbox: own.unwrap_or(shape.bbox),
+            ..shape
+        }
     }
 
     /// Notes that a part may be wrong; the part, and the member of the region that it was read from.

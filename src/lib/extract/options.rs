@@ -29,10 +29,14 @@ pub struct Options {
     /// the line, a quarter below, in units of the canvas. Without the option such lines are left out
     #[arg(long, value_name = "HEIGHT", value_parser = height)]
     pub line_height: Option<f64>,
-    /// In digests by m3-download: also accept boxes whose numbers have decimals or are strings, or that begin outside
-    /// their image
+    /// In digests by m3-download: also accept boxes whose numbers have decimals, are strings or are shares of the image,
+    /// that begin outside their image, or whose JSON is encoded twice, nested or similar to JSON
     #[arg(long, alias = "mend-boxes")]
     pub repair_boxes: bool,
+    /// In digests by m3-download: link name of associations that hold boxes, besides `bounding box`; upper and lower
+    /// case, blanks, - and _ are the same (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub box_link: Vec<String>,
     /// Apply the corrections in a file by `recto-serve --review`, after those in the digests (repeatable: files are
     /// applied in order)
     #[arg(long, value_name = "FILE")]

@@ -10,6 +10,7 @@ use super::body;
 use super::credentials::Credentials;
 use super::error::{Error, Kind};
 use super::hosts::Hosts;
+use super::login::Session;
 use super::options::Options;
 use super::proxies;
 use super::request::{Request, Response, SavedResponse};
@@ -36,7 +37,11 @@ impl Client {
         proxies::refuse_unusable()?;
         let credentials = Credentials::new(options, hosts)?;
         let archives = Archives::open(options.archives.as_deref())?;
-        let sender = Sender::new(options, credentials, Hosts::new(archives))?;
+        let session = options.login.as_ref();
+        let session = session
+            .map(|login| Session::new(login, hosts))
+            .transpose()?;
+        let sender = Sender::new(options, credentials, session, Hosts::new(archives))?;
         Ok(Client { sender })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::host_header::{HostHeader, value_of};
 use super::netrc::{Login, Netrc};
@@ -31,7 +31,7 @@ impl Credentials {
     pub fn new(options: &Options, hosts: &BTreeSet<String>) -> Result<Self, Error> {
         let mut credentials = Credentials::default();
         for HostHeader { host, name, value } in options.headers.iter().chain(&options.bearers) {
-            let is_secret = name == AUTHORIZATION || name == COOKIE;
+            let is_secret = is_secret(name);
             let mut hosts: Vec<&String> = host
                 .iter()
                 .chain(hosts.iter().filter(|_| host.is_none()))
@@ -123,12 +123,30 @@ impl Credentials {
             .for_all
             .keys()
             .chain(self.meant_for(host, port).map(|(name, _)| name));
-        names.any(|name| name == AUTHORIZATION || name == COOKIE)
+        names.any(is_secret)
     }
 }
 
+/// Whether a header tells a host who the user is: `Authorization`, `Cookie`, API keys and tokens such as `X-API-Key`.
+fn is_secret(name: &HeaderName) -> bool {
+    const WORDS: [&str; 8] = [
+        "auth",
+        "cookie",
+        "credential",
+        "key",
+        "password",
+        "secret",
+        "session",
+        "token",
+    ];
+    WORDS.iter().any(|word| name.as_str().contains(word))
+}
+
 /// `Basic` of RFC 7617.
-fn basic(login: &Login) -> Result<HeaderValue, Error> {
+///
+/// # Errors
+/// A header cannot hold it.
+pub fn basic(login: &Login) -> Result<HeaderValue, Error> {
     let pair = format!("{}:{}", login.name, login.password);
     value_of(&format!("Basic {}", STANDARD.encode(pair)), "a login").map_err(Error::new)
 }
@@ -145,6 +163,23 @@ mod tests {
             password: "open sesame".into(),
         };
         assert_eq!(basic(&login).unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    }
+
+    #[test]
+    fn keys_and_tokens_are_secret_under_every_name() {
+        for name in [
+            "authorization",
+            "cookie",
+            "x-api-key",
+            "apikey",
+            "x-auth-token",
+            "private-token",
+        ] {
+            assert!(is_secret(&HeaderName::from_static(name)), "{name}");
+        }
+        for name in ["accept", "x-study", "user-agent", "referer"] {
+            assert!(!is_secret(&HeaderName::from_static(name)), "{name}");
+        }
     }
 
     #[test]

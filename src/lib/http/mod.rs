@@ -13,6 +13,7 @@ mod credentials;
 mod error;
 mod host_header;
 mod hosts;
+mod login;
 mod netrc;
 mod opt_out;
 mod options;
@@ -24,15 +25,17 @@ mod retry;
 mod robots;
 mod send;
 mod stats;
+mod token_login;
 pub mod webhook;
 
 pub use archives::Archives;
 pub use client::Client;
 pub use error::{Error, Kind};
-pub use netrc::NetrcFile;
+pub use netrc::{Login, NetrcFile, login_for};
 pub use options::{Budget, Options, host_of};
 pub use pacing::RequestLimit;
 pub use request::{Request, RequestLog, Response, SavedResponse};
 /// Names and values of headers, in the types of the client.
 pub use reqwest::header;
 pub use stats::HostStats;
+pub use token_login::TokenLogin;

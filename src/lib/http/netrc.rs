@@ -58,6 +58,34 @@ impl Netrc {
     }
 }
 
+/// The name and password for a host in a netrc file: the one that the user names, else the usual one if it exists. With a
+/// warning if others can read the file too.
+///
+/// # Errors
+/// The file cannot be read, or is not a netrc file.
+pub fn login_for(
+    host: &str,
+    file: Option<&NetrcFile>,
+) -> Result<(Option<Login>, Option<String>), Error> {
+    let usual = NetrcFile::Usual;
+    let is_there = || path(&usual).is_ok_and(|path| files::is_there(&path));
+    let Some(file) = file.or_else(|| is_there().then_some(&usual)) else {
+        return Ok((None, None));
+    };
+    let (netrc, warning) = Netrc::open(file)?;
+    let is_host = |machine: &str| {
+        machine == host
+            || host
+                .rsplit_once(':')
+                .is_some_and(|(name, _)| machine == name)
+    };
+    let mut machines = netrc.machines.into_iter();
+    let own = machines
+        .find(|(machine, _)| is_host(machine))
+        .map(|(_, login)| login);
+    Ok((own.or(netrc.default), warning))
+}
+
 /// The file meant: the one named, else `$NETRC`, else the one in the home folder.
 fn path(file: &NetrcFile) -> Result<PathBuf, Error> {
     if let NetrcFile::Named(path) = file {

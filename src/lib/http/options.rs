@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::host_header::{self, HostHeader};
 use super::netrc::NetrcFile;
+use super::token_login::TokenLogin;
 
 /// Network options: which servers are asked how much, and who asks.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,7 +35,8 @@ pub struct Options {
     /// Accept any TLS certificate, unverified
     #[arg(long, global = true)]
     pub insecure: bool,
-    /// Send a header, such as 'Cookie: a=b'; cookies and tokens go to the only host requested, or to HOST (repeatable)
+    /// Send a header, such as 'X-API-Key: K'; keys, cookies and tokens go to the only host requested, or to HOST
+    /// (repeatable)
     #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = host_header::header, global = true)]
     pub headers: Vec<HostHeader>,
     /// Send 'Authorization: Bearer TOKEN' to the only host requested, or to HOST (repeatable); also for IIIF access tokens
@@ -76,6 +78,9 @@ pub struct Options {
     /// Replace a URL prefix in requests; ids are not changed (repeatable, first match wins)
     #[arg(long, value_name = "FROM=TO", value_parser = rewrite, global = true)]
     pub rewrite: Vec<(String, String)>,
+    /// A login whose token is sent; stages that have one set it.
+    #[arg(skip)]
+    pub login: Option<TokenLogin>,
 }
 
 impl Options {

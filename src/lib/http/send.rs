@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use url::Url;
 
 use super::address::{is_public, is_same_host, resolves_to_private};
@@ -13,6 +13,7 @@ use super::budget::Spent;
 use super::credentials::Credentials;
 use super::error::{Error, Kind};
 use super::hosts::{Host, Hosts, Slot};
+use super::login::Session;
 use super::opt_out;
 use super::options::Options;
 use super::permission::{self, check_reservations, check_robots, opted_out};
@@ -44,6 +45,8 @@ pub struct Sender {
     pub options: Options,
     /// What each host is told to identify the user.
     pub credentials: Credentials,
+    /// The login whose token some hosts receive.
+    session: Option<Session>,
     /// The hosts that were asked.
     pub hosts: Hosts,
     /// What the run has cost.
@@ -61,6 +64,7 @@ impl Sender {
     pub fn new(
         options: &Options,
         credentials: Credentials,
+        session: Option<Session>,
         hosts: Hosts,
     ) -> Result<Self, crate::error::Error> {
         // A second call finds the provider already installed, which is what it wants.
@@ -69,6 +73,7 @@ impl Sender {
             documents: client(options, true)?,
             images: client(options, false)?,
             credentials,
+            session,
             hosts,
             options: options.clone(),
             spent: Spent::new(options.budget),
@@ -151,12 +156,14 @@ impl Sender {
                 // Headers meant for an encrypted connection are not sent over an open one.
                 is_downgraded: first.scheme() == "https" && url.scheme() != "https",
                 is_redirected,
+                token: None,
             };
             let (response, wait) = self.exchange(&host, &hop, &conditions).await?;
             let status = response.status().as_u16();
             if let Some(location) = redirect(&response) {
                 (published, url) = self.target(&first, &url, location).await?;
-                as_get |= status < 307;
+                // Browsers turn a POST into a GET on 301 and 302 too, but an API that has moved still wants its query.
+                as_get |= status == 303;
                 drop(slot);
                 continue;
             }
@@ -180,8 +187,39 @@ impl Sender {
         Err(FailedAttempt::from(Error::network(message)).at_most(1))
     }
 
-    /// Sends one request and waits for the head of its answer, and for how long the host asks to be left alone.
+    /// Sends one request, with a token where the host receives one. A token that is refused is renewed once.
     async fn exchange(
+        &self,
+        host: &Host,
+        hop: &Hop<'_>,
+        conditions: &HeaderMap,
+    ) -> Result<(reqwest::Response, Option<Duration>), FailedAttempt> {
+        let is_for = |session: &&Session| session.is_for(hop.url) && !hop.is_downgraded;
+        let Some(session) = self.session.as_ref().filter(is_for) else {
+            return self.exchange_once(host, hop, conditions).await;
+        };
+        let login = self.resolve(session.url())?;
+        let mut is_renewed = false;
+        loop {
+            let token = session.token(&self.documents, &login).await?;
+            let with_token = Hop {
+                token: Some(&token.value),
+                ..*hop
+            };
+            let answer = self.exchange_once(host, &with_token, conditions).await?;
+            match answer.0.status().as_u16() {
+                401 if !is_renewed && session.is_worth_renewing(&token) => is_renewed = true,
+                401 => return Ok(answer),
+                _ => {
+                    session.accepted(&token);
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+
+    /// Sends one request and waits for the head of its answer, and for how long the host asks to be left alone.
+    async fn exchange_once(
         &self,
         host: &Host,
         hop: &Hop<'_>,
@@ -230,6 +268,12 @@ impl Sender {
             for (name, value) in meant {
                 headers.append(name, value.clone());
             }
+        }
+        // A login of a netrc file is what the token was given for.
+        let is_basic = |value: &HeaderValue| value.as_bytes().starts_with(b"Basic ");
+        let is_free = headers.get(AUTHORIZATION).is_none_or(is_basic);
+        if let Some(token) = hop.token.filter(|_| is_free) {
+            headers.insert(AUTHORIZATION, token.clone());
         }
         builder.headers(headers).headers(request.headers.clone())
     }
@@ -357,6 +401,8 @@ struct Hop<'a> {
     is_downgraded: bool,
     /// Whether only a redirect led to this host.
     is_redirected: bool,
+    /// The token of a login, for this host.
+    token: Option<&'a HeaderValue>,
 }
 
 fn client(options: &Options, decodes: bool) -> Result<reqwest::Client, crate::error::Error> {

@@ -14,7 +14,7 @@ pub mod svg;
 
 pub use fragment::{Part, nested_fragment};
 pub use rings::clip;
-pub use shape::Shape;
+pub use shape::{MAX_COORDINATE, Shape};
 use svg::Outline;
 
 /// What a region selects.

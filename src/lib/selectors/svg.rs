@@ -115,9 +115,23 @@ pub fn read(text: &str, space: Option<Frame>) -> Result<Drawn, String> {
 
 /// A polygon as an SVG document, which [`read`] reads back.
 pub fn print(polygon: &Polygon) -> String {
-    let points = polygon.points().iter().map(|[x, y]| format!("{x},{y}"));
-    let points = points.collect::<Vec<_>>().join(" ");
-    format!(r#"<svg xmlns="http://www.w3.org/2000/svg"><polygon points="{points}"/></svg>"#)
+    print_with_line(Some(polygon), &[])
+}
+
+/// A polygon and a line, such as the baseline of what is in it, as an SVG document, which [`read`] reads back. Either may be
+/// missing.
+pub fn print_with_line(polygon: Option<&Polygon>, line: &[[f64; 2]]) -> String {
+    let list = |points: &[[f64; 2]]| {
+        let points = points.iter().map(|[x, y]| format!("{x},{y}"));
+        points.collect::<Vec<_>>().join(" ")
+    };
+    let area = polygon.map(|polygon| format!(r#"<polygon points="{}"/>"#, list(polygon.points())));
+    let line = match line {
+        [] => String::new(),
+        line => format!(r#"<polyline fill="none" points="{}"/>"#, list(line)),
+    };
+    let area = area.unwrap_or_default();
+    format!(r#"<svg xmlns="http://www.w3.org/2000/svg">{area}{line}</svg>"#)
 }
 
 struct Drawing {

@@ -264,9 +264,11 @@ fn further_names(
 
 fn record(id: &str, path: PathBuf, mut about: LocalizedImage) -> Result<ImageRecord, String> {
     let size = measure(&path)?.size;
-    about.frame = about
-        .frame
-        .or_else(|| Frame::try_from(size.map(f64::from)).ok());
+    let pixels = Frame::try_from(size.map(f64::from)).ok();
+    if let Some(pixels) = pixels {
+        about.resolve_percent(pixels);
+    }
+    about.frame = about.frame.or(pixels);
     Ok(ImageRecord {
         id: id.to_owned(),
         path,

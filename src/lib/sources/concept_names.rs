@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
 use crate::error::Error;
 
@@ -21,6 +22,17 @@ pub fn encoded(name: &str) -> String {
 /// The URL of a path below a base URL.
 pub fn below(base: &str, path: &str) -> String {
     format!("{}/{path}", base.trim_end_matches('/'))
+}
+
+/// The names in a list of a service: texts, or objects with a name.
+pub fn listed_in(rows: &[Value]) -> impl Iterator<Item = &str> {
+    fn name(row: &Value) -> Option<&str> {
+        let of = |key: &str| row.get(key).and_then(Value::as_str);
+        row.as_str()
+            .or_else(|| of("name"))
+            .or_else(|| of("concept"))
+    }
+    rows.iter().filter_map(name)
 }
 
 /// The known names most similar to an unknown one, the most similar first.

@@ -5,20 +5,36 @@
 //! the answer leads to. Cycles, duplicates, concurrency, caching and retries are handled in `digest`, once for all
 //! sources.
 
+mod addresses;
+pub mod boxes;
 mod concept_names;
 mod concept_options;
 pub mod fathomnet;
 pub mod iiif;
 pub mod m3;
+mod paging;
 mod source;
 pub mod table;
 mod taxonomy;
+pub mod text;
+mod text_options;
 
 pub use concept_options::ConceptOptions;
 pub use source::{
     ANNOTATIONS, About, Answer, Count, DocumentRequest, FetchFailure, Found, Hung, ImageName,
-    Placed, Referrer, Source, TextResource, TreeNode, is_url,
+    Placed, Referrer, Source, TEXT, TextResource, TreeNode, is_url,
 };
+pub use text_options::{TextChoice, TextOptions};
 
 /// Names of all sources, in the order in which help and errors list them.
-pub const ALL: &[&str] = &["iiif", "table", "m3", "fathomnet"];
+pub const ALL: &[&str] = &[
+    "iiif",
+    "table",
+    "m3",
+    "fathomnet",
+    "coco",
+    "yolo",
+    "voc",
+    "via",
+    "labelstudio",
+];

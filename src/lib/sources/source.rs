@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::boxes::model::BoxDocument;
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
 use crate::summary::Reject;
@@ -14,6 +15,12 @@ pub trait Source: Sync {
     fn name(&self) -> &'static str;
     /// The first requests, made from the inputs on the command line.
     fn first(&self) -> Vec<DocumentRequest>;
+    /// URLs that the user named, by options and inputs: their hosts may receive tokens and keys. Hosts that only documents
+    /// name may not.
+    fn named(&self) -> Vec<String> {
+        let first = self.first().into_iter();
+        first.map(|request| request.location).collect()
+    }
     /// What messages call its documents: `JSON`.
     fn expects(&self) -> &'static str;
     /// Whether it reads each document into one tree of JSON, whose size in memory is limited then.
@@ -59,6 +66,8 @@ pub trait Source: Sync {
     fn decides_in_finish(&self) -> bool {
         false
     }
+    /// Makes one note of notes that differ only in what they name.
+    fn unite_notes(&self, _notes: &mut Vec<String>) {}
     /// What to change when no image was found: the setting behind a URL.
     fn hint(&self, _rejects: &[Reject]) -> Option<String> {
         None
@@ -67,6 +76,9 @@ pub trait Source: Sync {
 
 /// The role of documents that hold annotations but no images. They are fetched only for images that are kept.
 pub const ANNOTATIONS: &str = "annotations";
+
+/// The role of transcriptions (ALTO, PAGE, hOCR), which are annotations in XML or HTML.
+pub const TEXT: &str = "transcription";
 
 /// A document to fetch or read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +122,8 @@ pub struct FetchFailure {
     pub problem: String,
     /// Whether the whole service is affected: a bad certificate, a login page, a refusal.
     pub is_of_service: bool,
+    /// Whether the service may answer if less is requested: it refused the request, failed, or did not end its answer.
+    pub may_be_size: bool,
 }
 
 /// A document that was read.
@@ -146,6 +160,8 @@ pub struct Found {
     pub expected: Vec<Count>,
     /// Nodes of a tree of concepts.
     pub taxa: Vec<TreeNode>,
+    /// Documents of boxes that refer to each other; for `finish`.
+    pub boxes: Vec<BoxDocument>,
     /// Texts of annotations in documents of their own, by URL; for `fill_texts`.
     pub texts: Vec<(String, TextResource)>,
 }
@@ -170,6 +186,8 @@ pub struct Count {
     pub counted: Option<u64>,
     /// Ids of those found, once or more often.
     pub found: Vec<String>,
+    /// How many could not be read, and are rejected.
+    pub unread: u64,
 }
 
 /// Statements about all images of a manifest.
@@ -218,6 +236,7 @@ impl Found {
         self.manifests.extend(other.manifests);
         self.expected.extend(other.expected);
         self.taxa.extend(other.taxa);
+        self.boxes.extend(other.boxes);
         self.texts.extend(other.texts);
     }
 }

@@ -5,8 +5,34 @@ use serde_json::Value;
 use super::source::TreeNode;
 use crate::values::{list, text};
 
-/// The members with other names of a concept: of the knowledge base, and of FathomNet's WoRMS service.
-const ALTERNATIVES: [&str; 2] = ["alternativeNames", "alternateNames"];
+/// The members with other names of a concept: of the knowledge base, and of FathomNet's WoRMS service; as they are saved,
+/// and in snake case.
+const ALTERNATIVES: [&str; 4] = [
+    "alternativeNames",
+    "alternateNames",
+    "alternative_names",
+    "alternate_names",
+];
+
+/// The most nodes of a tree that are read: more than all species of the sea.
+const MOST: usize = 500_000;
+
+/// Why a tree cannot be read: it is too large.
+pub fn too_large(document: &Value) -> Option<String> {
+    let mut open: Vec<&Value> = vec![document];
+    let mut nodes = 0;
+    while let Some(value) = open.pop() {
+        open.extend(list(value));
+        open.extend(list(&value["children"]));
+        nodes += 1;
+        if nodes > MOST {
+            return Some(format!(
+                "tree of concepts is too large: more than {MOST} concepts"
+            ));
+        }
+    }
+    None
+}
 
 /// The nodes of a tree or of a list of nodes, sorted, because the order of children has no meaning.
 pub fn nodes(document: &Value) -> Vec<TreeNode> {

@@ -255,3 +255,44 @@ fn names_that_are_known_and_have_no_boxes_say_so() {
         .exits(1)
         .says(&["no images found"]);
 }
+
+#[test]
+fn a_service_that_wants_a_login_is_answered_with_how_to_log_in() {
+    let wants = |r: &Arrived, _: usize| r.path.starts_with("/kb").then_some(Answer::Status(401));
+    let server = lab(vec![plain(1, "Nanomia")]).with_fault(wants).start();
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia"]).exits(1).says(&[
+        "not allowed (HTTP 401)",
+        "--login raziel, --bearer TOKEN",
+        "is set by --kb",
+    ]);
+}
+
+#[test]
+fn a_tree_without_measure_and_one_without_end_are_refused() {
+    let nodes: Vec<String> = (0..500_001)
+        .map(|n| format!("{{\"name\":\"n{n}\"}}"))
+        .collect();
+    let wide = format!(
+        "{{\"name\":\"Nanomia\",\"children\":[{}]}}",
+        nodes.join(",")
+    );
+    let deep = "{\"name\":\"a\",\"children\":[".repeat(100_000);
+    for (tree, said) in [
+        (
+            wide,
+            "tree of concepts is too large: more than 500000 concepts",
+        ),
+        (deep, "recursion limit exceeded"),
+    ] {
+        let fault = move |r: &Arrived, _: usize| {
+            let is_tree = r.path.contains("/phylogeny/down/");
+            is_tree.then(|| Answer::Serve(tree.clone().into(), "application/json"))
+        };
+        let server = lab(vec![plain(1, "Nanomia")]).with_fault(fault).start();
+        let work = Workdir::new();
+        digest(&work, &server, &["Nanomia", "-d"])
+            .exits(1)
+            .says(&[said]);
+    }
+}

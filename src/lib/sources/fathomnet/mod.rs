@@ -10,14 +10,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
+use super::addresses::{absolute, is_incomplete};
 use super::concept_names::{self, below, encoded};
 use super::concept_options::ConceptOptions;
+use super::paging::{self, Divided, Span};
 use super::source::{Answer, DocumentRequest, FetchFailure, Found, Hung, Placed, Source, is_url};
 use super::taxonomy;
-use crate::contracts::Observation;
+use crate::contracts::{Annotation, Observation};
 use crate::error::Error;
 use crate::summary::Reject;
-use crate::values::{list, text};
+use crate::values::{self, excerpt, list, text};
 pub use options::FathomNetOptions;
 use task::Task;
 
@@ -40,7 +42,7 @@ impl Source for FathomNet {
     fn first(&self) -> Vec<DocumentRequest> {
         let first = |concept: &String| match self.query.descendants {
             true => self.ask_descendants(concept),
-            false => self.ask_page(concept, 0, None, "command line"),
+            false => self.ask_first_page(concept, "command line"),
         };
         self.concepts.iter().map(first).collect()
     }
@@ -62,17 +64,29 @@ impl Source for FathomNet {
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
         let url = &answer.request.location;
         let document: Value = serde_json::from_slice(&answer.bytes).unwrap_or_default();
+        let document = values::in_snake_case(document, &[]);
         let mut found = Found::default();
         let task = Task::of(&answer.request);
         let is_ranks = matches!(task, Task::Ancestors(_) | Task::Parent(_));
-        if !is_ranks && !document.is_array() && !document["children"].is_array() {
+        let page = paging::page(&document);
+        if !is_ranks && page.is_none() && !document["children"].is_array() {
             let said =
                 text(&document["message"]).map(|said| format!(": the service reports \"{said}\""));
             let problem = format!("response is not a list{}", said.unwrap_or_default());
+            if let Task::Page { concept, span } = task {
+                return Ok(self.divided(&concept, &span, &problem, url));
+            }
             let reject = Reject::new("command line", url, "document", problem);
             found.rejects.push(reject);
             return Ok(found);
         }
+        let is_tree = matches!(task, Task::Descendants { .. } | Task::Ancestors(_));
+        if let Some(problem) = is_tree.then(|| taxonomy::too_large(&document)).flatten() {
+            let reject = Reject::new("command line", url, "document", problem);
+            found.rejects.push(reject);
+            return Ok(found);
+        }
+        let rows = page.map_or(&[][..], |page| page.rows);
         match task {
             Task::Descendants { concept, .. } => {
                 self.descendants(&concept, &document, url, &mut found)
@@ -87,7 +101,7 @@ impl Source for FathomNet {
                 found.next.extend(above);
             }
             Task::Names(typed) => {
-                let known = || list(&document).filter_map(Value::as_str);
+                let known = || concept_names::listed_in(rows);
                 if !known().any(|name| name == typed) {
                     return Err(concept_names::unknown(
                         &typed,
@@ -95,11 +109,14 @@ impl Source for FathomNet {
                     ));
                 }
             }
-            Task::Page {
-                concept,
-                offset,
-                before,
-            } => self.page(&concept, offset, before, &document, url, &mut found),
+            Task::Providers { concept, failed } => {
+                let provider = self.options.provider();
+                if !concept_names::listed_in(rows).any(|name| name == provider) {
+                    return Err(no_provider(provider, rows));
+                }
+                found = self.ask_worms(concept, failed, url);
+            }
+            Task::Page { concept, span } => self.page(&concept, &span, rows, url, &mut found),
         }
         Ok(found)
     }
@@ -114,14 +131,17 @@ impl Source for FathomNet {
         match Task::of(request) {
             // The service answers 500 for large branches (fathomnet-py issues 35 and 36).
             Task::Descendants { concept, failed } if failed.is_empty() => {
-                let path = format!("descendants/{}?accepted=true", encoded(&concept));
                 let failed = format!("{url}: {}", failure.problem);
-                let task = Task::Descendants { concept, failed };
-                Ok(Some(Found {
-                    next: vec![task.ask(&below(&self.options.worms(), &path), None, url)],
-                    ..Found::default()
+                Ok(Some(match self.options.provider {
+                    None => self.ask_worms(concept, failed, url),
+                    // It may be that there is no such taxonomy.
+                    Some(_) => Found {
+                        next: vec![self.ask_providers(concept, failed, url)],
+                        ..Found::default()
+                    },
                 }))
             }
+            Task::Providers { concept, failed } => Ok(Some(self.ask_worms(concept, failed, url))),
             Task::Descendants { concept, failed } => Err(cannot().hint(format!(
                 "the other service failed too: {failed}; --provider NAME uses another taxonomy, and without \
                  --descendants only \"{concept}\" itself is searched"
@@ -133,7 +153,16 @@ impl Source for FathomNet {
             // Ranks are optional: boxes are kept without them.
             Task::Names(_) | Task::Parent(_) => Ok(Some(Found::default())),
             Task::Page { .. } if failure.is_of_service || failure.status == Some(404) => {
-                Err(cannot().hint(self.advice()))
+                Err(cannot().hint(match failure.status {
+                    Some(401 | 403) => format!(
+                        "give a key with --header 'X-API-Key: KEY'; {}",
+                        self.advice()
+                    ),
+                    _ => self.advice(),
+                }))
+            }
+            Task::Page { concept, span } if failure.may_be_size => {
+                Ok(Some(self.divided(&concept, &span, &failure.problem, url)))
             }
             Task::Page { .. } => Ok(None),
         }
@@ -151,7 +180,7 @@ impl Source for FathomNet {
         }
         let mut seen = HashSet::new();
         for placed in std::mem::take(&mut found.annotations) {
-            let is_new = seen.insert(placed.annotation.id.clone());
+            let is_new = seen.insert((placed.target.clone(), placed.annotation.id.clone()));
             if let (true, Some(at)) = (is_new, places.get(&placed.target)) {
                 images[*at].annotations.push(placed.annotation);
             }
@@ -177,7 +206,9 @@ impl Source for FathomNet {
     }
 
     fn hint(&self, rejects: &[Reject]) -> Option<String> {
-        (!rejects.is_empty()).then(|| self.advice())
+        // Rejects of documents, not those of images and boxes within them.
+        let is_document = |r: &Reject| is_url(&r.record) || r.field == "images";
+        rejects.iter().any(is_document).then(|| self.advice())
     }
 }
 
@@ -218,25 +249,44 @@ impl FathomNet {
         Task::Parent(concept.to_owned()).ask(&below(self.options.base(), &path), None, from)
     }
 
-    fn ask_page(
-        &self,
-        concept: &str,
-        offset: u64,
-        before: Option<String>,
-        from: &str,
-    ) -> DocumentRequest {
+    fn ask_first_page(&self, concept: &str, from: &str) -> DocumentRequest {
+        let span = Span::planned(0, 1, self.query.page_size(), None);
+        self.ask_page(concept, span, from)
+    }
+
+    fn ask_page(&self, concept: &str, span: Span, from: &str) -> DocumentRequest {
         let body = json!({"concept": concept, "includeUnverified": true, "includeVerified": true,
-            "limit": self.query.page_size(), "offset": offset});
+            "limit": span.limit, "offset": span.offset});
         let task = Task::Page {
             concept: concept.to_owned(),
-            offset,
-            before,
+            span,
         };
         task.ask(
             &below(self.options.base(), "images/query"),
             Some(body),
             from,
         )
+    }
+
+    fn ask_providers(&self, concept: String, failed: String, from: &str) -> DocumentRequest {
+        let list = below(self.options.base(), "taxa/list/providers");
+        Task::Providers { concept, failed }.ask(&list, None, from)
+    }
+
+    /// Requests the descendants from the WoRMS service on the same host.
+    fn ask_worms(&self, concept: String, failed: String, from: &str) -> Found {
+        let path = format!("descendants/{}?accepted=true", encoded(&concept));
+        let note = self.options.provider.as_ref().map(|provider| {
+            format!(
+                "descendants of \"{concept}\" are those of WoRMS, not of \"{provider}\": {failed}"
+            )
+        });
+        let task = Task::Descendants { concept, failed };
+        Found {
+            next: vec![task.ask(&below(&self.options.worms(), &path), None, from)],
+            notes: note.into_iter().collect(),
+            ..Found::default()
+        }
     }
 
     /// The concept and all concepts below it: each is searched.
@@ -248,30 +298,22 @@ impl FathomNet {
             if let Some(name) = name {
                 names.insert(name.to_owned(), text(&value["rank"]));
             }
-            open.extend(list(value));
+            open.extend(paging::page(value).into_iter().flat_map(|page| page.rows));
             open.extend(list(&value["children"]));
         }
         let rank = names.remove(concept).flatten();
         let node = ranks::node;
         found.taxa.push(node(concept, rank, None));
-        found.next.push(self.ask_page(concept, 0, None, url));
+        found.next.push(self.ask_first_page(concept, url));
         for (name, rank) in names {
-            found.next.push(self.ask_page(&name, 0, None, url));
+            found.next.push(self.ask_first_page(&name, url));
             found.taxa.push(node(&name, rank, Some(concept)));
         }
     }
 
-    fn page(
-        &self,
-        concept: &str,
-        offset: u64,
-        before: Option<String>,
-        document: &Value,
-        url: &str,
-        found: &mut Found,
-    ) {
-        let read = list(document).count() as u64;
-        let first = list(document).next().and_then(|image| text(&image["uuid"]));
+    fn page(&self, concept: &str, span: &Span, rows: &[Value], url: &str, found: &mut Found) {
+        let (read, offset) = (rows.len() as u64, span.offset);
+        let first = rows.first().map(images::id);
         if offset == 0 {
             found.count("names", 1);
         }
@@ -284,9 +326,9 @@ impl FathomNet {
         if read == 0 {
             return;
         }
-        if first.is_some() && first == before {
+        if first.is_some() && first == span.before {
             // A short list that is returned at any offset is complete.
-            if read >= self.query.page_size() {
+            if read >= span.limit {
                 let problem = format!(
                     "images are missing: the service returns the same page at any offset after {offset}"
                 );
@@ -296,7 +338,7 @@ impl FathomNet {
             }
             return;
         }
-        for image in list(document) {
+        for image in rows {
             self.image(concept, image, url, found);
         }
         let boxes = found.annotations.iter();
@@ -309,46 +351,82 @@ impl FathomNet {
             .collect();
         found.next.extend(ranks);
         // A short page may be due to a limit of the service: only an empty page is the end.
+        let rest = span.rest(read, first, self.query.page_size());
         found
             .next
-            .push(self.ask_page(concept, offset + read, first, url));
+            .extend(rest.map(|span| self.ask_page(concept, span, url)));
+    }
+
+    /// What to do after a page could not be read, although the service can be reached: fewer images are requested at a
+    /// time, and one that fails even alone is rejected.
+    fn divided(&self, concept: &str, span: &Span, problem: &str, url: &str) -> Found {
+        let mut found = Found::default();
+        let from = span.offset + 1;
+        let (next, which) = match span.divided(self.query.page_size()) {
+            Divided::Smaller(smaller) => {
+                found.notes.push(format!(
+                    "a page of images of \"{concept}\" was requested again in smaller parts: {problem}"
+                ));
+                (Some(smaller), None)
+            }
+            Divided::Lost(next) => (next, Some(format!("image {from}"))),
+            Divided::Hopeless(_) => (None, Some(format!("images from {from} on"))),
+        };
+        let lost = which.map(|which| {
+            let problem =
+                format!("{problem}: {which} of \"{concept}\", in the order of the service");
+            Reject::new(url, concept, "images", problem)
+        });
+        found.rejects.extend(lost);
+        let next = next.map(|span| self.ask_page(concept, span, url));
+        found.next.extend(next);
+        found
     }
 
     fn image(&self, concept: &str, image: &Value, url: &str, found: &mut Found) {
-        let id = text(&image["uuid"]).unwrap_or_else(|| "image without uuid".into());
-        let address = text(&image["url"]).filter(|url| is_url(url));
+        if !image.is_object() {
+            let shown = excerpt(&image.to_string());
+            let problem = format!("image is not an object: {shown}");
+            found
+                .rejects
+                .push(Reject::new(url, concept, "images", problem));
+            return;
+        }
+        let id = images::id(image);
+        if values::is_content_id(&id) {
+            found
+                .notes
+                .push("some images have no uuid: ids are made from their content".into());
+        }
+        let written = text(&image["url"]);
+        if written.as_deref().is_some_and(is_incomplete) {
+            let base = self.options.base();
+            let note = format!("URLs of images that are not complete are resolved against {base}");
+            found.notes.push(note);
+        }
+        let address = written.map(|url| absolute(&url, Some(self.options.base())));
+        let address = address.filter(|url| is_url(url));
         let before = found.annotations.len();
-        let is_asked = |b: &&Value| self.query.all || b["concept"].as_str() == Some(concept);
-        for value in list(&image["boundingBoxes"]).filter(is_asked) {
-            let is_rejected = value["rejected"] == true || value["reviewState"] == "REJECTED";
+        for (box_id, value) in images::boxes(image) {
+            let is_asked =
+                self.query.all || images::concept(value).is_some_and(|c| c == concept.trim());
+            if !is_asked {
+                continue;
+            }
+            let (_, is_rejected) = images::review(value);
             if is_rejected && !self.options.include_rejected {
                 found.count("boxes", 1);
                 found.count("boxes_filtered", 1);
                 continue;
             }
             let outcome = match &address {
-                Some(_) => images::annotation(value),
+                Some(_) => images::annotation(box_id.clone(), value),
                 None => Err((
                     "url",
                     format!("URL of the image is missing: {}", image["url"]),
                 )),
             };
-            match outcome {
-                Ok(annotation) => found.annotations.push(Placed {
-                    document: url.to_owned(),
-                    manifest: None,
-                    hung: Hung::default(),
-                    target: id.clone(),
-                    image: None,
-                    annotation,
-                }),
-                Err((field, problem)) => {
-                    found.count("boxes", 1);
-                    found.count("boxes_rejected", 1);
-                    let field = format!("{}/{field}", text(&value["uuid"]).unwrap_or_default());
-                    found.rejects.push(Reject::new(url, &id, &field, problem));
-                }
-            }
+            place(outcome, &box_id, &id, url, found);
         }
         // In training data an image without boxes would claim that there is nothing on it.
         if found.annotations.len() > before {
@@ -356,5 +434,46 @@ impl FathomNet {
                 .observations
                 .push(images::observation(&id, image, address));
         }
+    }
+}
+
+/// Puts a box on its image, or rejects it.
+fn place(
+    outcome: Result<Annotation, images::FieldProblem>,
+    box_id: &str,
+    image: &str,
+    url: &str,
+    found: &mut Found,
+) {
+    if values::is_content_id(box_id) {
+        let note = "some boxes have no uuid: ids are made from their content";
+        found.notes.push(note.into());
+    }
+    match outcome {
+        Ok(annotation) => found.annotations.push(Placed {
+            document: url.to_owned(),
+            manifest: None,
+            hung: Hung::default(),
+            target: image.to_owned(),
+            image: None,
+            annotation,
+        }),
+        Err((field, problem)) => {
+            found.count("boxes", 1);
+            found.count("boxes_rejected", 1);
+            let field = format!("{box_id}/{field}");
+            found.rejects.push(Reject::new(url, image, &field, problem));
+        }
+    }
+}
+
+/// The error for a taxonomy that the service does not have.
+fn no_provider(provider: &str, rows: &[Value]) -> Error {
+    let mut known: Vec<&str> = concept_names::listed_in(rows).collect();
+    known.sort_unstable();
+    let error = Error::usage(format!("no such taxonomy: --provider {provider}"));
+    match known.is_empty() {
+        true => error,
+        false => error.hint(format!("the service has {}", known.join(", "))),
     }
 }

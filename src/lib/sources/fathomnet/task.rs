@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::sources::paging::Span;
 use crate::sources::{DocumentRequest, Referrer};
 
 /// What a document is requested for.
@@ -21,14 +22,19 @@ pub enum Task {
     Parent(String),
     /// All concepts of boxes, to find those similar to an unknown one.
     Names(String),
+    /// The taxonomies that there are, after one that was chosen has failed.
+    Providers {
+        /// The concept whose descendants are searched.
+        concept: String,
+        /// URL and problem of the service that failed.
+        failed: String,
+    },
     /// A page of the images of a concept.
     Page {
         /// The concept.
         concept: String,
-        /// How many images come before.
-        offset: u64,
-        /// The first image of the previous page, to detect a service that returns the same page for ever.
-        before: Option<String>,
+        /// Which of them.
+        span: Span,
     },
 }
 
@@ -39,6 +45,7 @@ impl Task {
             Task::Descendants { .. } => "descendants",
             Task::Ancestors(_) | Task::Parent(_) => "ranks",
             Task::Names(_) => "names of concepts",
+            Task::Providers { .. } => "taxonomies",
             Task::Page { .. } => "images",
         };
         DocumentRequest {

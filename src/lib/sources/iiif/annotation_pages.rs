@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::annotations::{self, AnnotationPlace, ReadAnnotation};
 use super::reader::Reader;
+use super::text_links;
 use super::values::{
     annotations_of, described, has, id, kind, label, list, local_name, members_of,
 };
@@ -72,8 +73,14 @@ impl<'a> Reader<'a> {
         if kind(resource) == "range" {
             names.push("supplementary");
         }
+        // Transcriptions of manifests, canvases and images are followed with what else is known of these.
+        let is_text = |page: &Value| {
+            !matches!(kind(resource).as_str(), "range" | "collection") && text_links::is_text(page)
+        };
         for page in members_of(resource, &names) {
-            self.page_or_annotation(page, on);
+            if !is_text(page) {
+                self.page_or_annotation(page, on);
+            }
         }
     }
 
@@ -204,7 +211,7 @@ impl<'a> Reader<'a> {
         );
         self.found.annotations.append(&mut read.placed);
         for url in std::mem::take(&mut read.texts) {
-            self.lead_to_text(url, on);
+            self.follow_text(url, on);
         }
         read
     }

@@ -221,6 +221,7 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage,
                 .filter(|f| !f.is_empty())
                 .map(str::to_owned),
             sha256: None,
+            names: Vec::new(),
             url,
             service,
         },

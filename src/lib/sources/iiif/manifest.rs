@@ -70,6 +70,7 @@ impl<'a> Reader<'a> {
         object.group.clone_from(&name);
         object.manifest = Some(name);
         let mut seen = Vec::new();
+        let first = self.found.observations.len();
         // Canvases are in `items` in Presentation 3, and in `sequences` before and in its drafts.
         for canvas in members_of(manifest, &["items", "canvases"]) {
             self.canvas_of(canvas, &object, &mut seen);
@@ -89,6 +90,7 @@ impl<'a> Reader<'a> {
         for range in members(manifest, "structures") {
             self.range(range, on);
         }
+        self.text_of_manifest(manifest, object.manifest.as_deref(), first);
     }
 
     /// The annotations of a range and of the ranges in it.
@@ -202,6 +204,7 @@ impl<'a> Reader<'a> {
     fn canvas(&mut self, canvas: &'a Value, object: &Object, number: usize) {
         self.found.count("canvases", 1);
         let page = page(canvas, object, number);
+        let first = self.found.observations.len();
         // `images`, before version 1 `resources`, since version 3 `items`.
         for annotation in members_of(canvas, &["images", "resources"]) {
             self.painting_annotation(annotation, &page);
@@ -211,6 +214,8 @@ impl<'a> Reader<'a> {
         }
         self.draft_content(canvas, &page);
         self.annotations_on(canvas, page.hanging());
+        let manifest = object.manifest.as_deref();
+        self.text_of_canvas(canvas, (&page.id, manifest), page.frame, first);
     }
 
     /// What stands in `items`: a page of painting annotations, and other annotations that some publishers put there.
@@ -506,7 +511,7 @@ fn observation(
         canvas: page.frame,
         placement,
         rotation,
-        annotations: Vec::new(),
+        ..Observation::default()
     })
 }
 

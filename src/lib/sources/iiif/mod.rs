@@ -14,6 +14,8 @@ mod paths;
 mod reader;
 mod service;
 mod targets;
+mod text_files;
+mod text_links;
 mod texts;
 mod values;
 
@@ -21,7 +23,11 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::source::{ANNOTATIONS, Answer, DocumentRequest, Found, Placed, Source, TextResource};
+use super::source::{
+    ANNOTATIONS, Answer, DocumentRequest, Found, Placed, Source, TEXT, TextResource,
+};
+use super::text::{self, Granularity};
+use super::text_options::TextChoice;
 use crate::error::Error;
 use crate::summary::Reject;
 use reader::Reader;
@@ -33,6 +39,10 @@ pub struct Iiif {
     pub inputs: Vec<String>,
     /// Do not fetch annotations that documents only refer to.
     pub no_annotations: bool,
+    /// Which transcriptions are read.
+    pub text: TextChoice,
+    /// Which parts of them; all if none is given.
+    pub granularity: Vec<Granularity>,
 }
 
 impl Source for Iiif {
@@ -64,10 +74,16 @@ impl Source for Iiif {
             "images",
             "services",
             "annotations",
+            "text_files",
         ]
     }
 
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
+        // What was taken for a transcription may be a page of annotations.
+        let is_json = answer.bytes.trim_ascii_start().starts_with(b"{");
+        if answer.request.is_for(TEXT) && !is_json {
+            return Ok(text_files::read(answer, self.text, &self.granularity));
+        }
         let mut found = Found::default();
         if answer.request.memo == texts::MEMO {
             texts::read(answer, &mut found);
@@ -91,9 +107,15 @@ impl Source for Iiif {
             }
         }
         if self.no_annotations {
-            found.next.retain(|request| !request.is_for(ANNOTATIONS));
+            let is_wanted = |r: &DocumentRequest| !r.is_for(ANNOTATIONS) && !r.is_for(TEXT);
+            found.next.retain(is_wanted);
         }
+        text_files::choose(self.text, &mut found);
         Ok(found)
+    }
+
+    fn unite_notes(&self, notes: &mut Vec<String>) {
+        text::unite_notes(notes);
     }
 
     fn fill_texts(
@@ -111,6 +133,9 @@ fn not_json(answer: &Answer, bytes: &[u8], e: &serde_json::Error) -> Reject {
     let text = e.to_string();
     let text = text.split(" at line ").next().unwrap_or(&text);
     let problem = match start.first() {
+        _ if text::kind_of(bytes).is_some() => {
+            "a transcription was found where JSON was expected: name its manifest, and files with --text-files".to_owned()
+        }
         None => "nothing was found where JSON was expected".to_owned(),
         Some(b'<') => "an HTML page was found where JSON was expected".to_owned(),
         Some(_) => format!("not JSON: {text}, {place}"),

@@ -341,6 +341,7 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
             height: pixels(&resource["height"]),
             media_type: None,
             sha256: None,
+            names: Vec::new(),
         },
         source,
         ..Observation::default()

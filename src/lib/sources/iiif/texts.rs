@@ -47,7 +47,7 @@ pub fn names_a_text<'v>(body: &'v Value, motivation: &[String]) -> Option<&'v st
 
 impl<'a> Reader<'a> {
     /// Follows the URL of a text.
-    pub(super) fn lead_to_text(&mut self, url: String, on: Hanging) {
+    pub(super) fn follow_text(&mut self, url: String, on: Hanging) {
         let inherited =
             |of: fn(&Referrer) -> &Option<String>| self.from.and_then(|from| of(from).clone());
         let location = url.split('#').next().unwrap_or(&url).to_owned();

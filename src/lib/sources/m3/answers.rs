@@ -10,6 +10,7 @@ use super::requests::{M3, message};
 use super::task::Task;
 use crate::error::Error;
 use crate::sources::concept_names::{self, below, encoded, unknown};
+use crate::sources::paging::{self, Page};
 use crate::sources::{DocumentRequest, Found, taxonomy};
 use crate::summary::Reject;
 use crate::values;
@@ -68,25 +69,55 @@ impl M3 {
         }
     }
 
+    /// Names of the knowledge base: those similar to one that is not among them.
+    pub(super) fn names(
+        &self,
+        typed: &str,
+        mut similar: Vec<String>,
+        offset: u64,
+        document: &Value,
+    ) -> Vec<DocumentRequest> {
+        let page = paging::page(document);
+        let rows = page.as_ref().map_or(&[][..], |page| page.rows);
+        similar.extend(concept_names::similar(
+            typed,
+            concept_names::listed_in(rows),
+        ));
+        match page.and_then(|page| after_names(document, &page, offset)) {
+            Some(offset) => self.ask_names(typed, similar, offset),
+            None => vec![self.ask_known(typed, &similar, 0)],
+        }
+    }
+
     /// A name that is not in a knowledge base: it is searched if observations have it.
     pub(super) fn known(
         &self,
         typed: &str,
         mut similar: Vec<String>,
+        offset: u64,
         document: &Value,
         url: &str,
         found: &mut Found,
     ) -> Result<(), Error> {
-        if !document.is_array() {
+        let Some(page) = paging::page(document) else {
             let what = format!(
                 "{url}: response is not a list of names{}",
                 message(document)
             );
             return Err(self.advise(Error::new(what), url));
-        }
-        if !texts(document).any(|name| name == typed) {
-            similar.extend(concept_names::similar(typed, texts(document)));
-            return Err(unknown(typed, &similar));
+        };
+        if !concept_names::listed_in(page.rows).any(|name| name == typed) {
+            similar.extend(concept_names::similar(
+                typed,
+                concept_names::listed_in(page.rows),
+            ));
+            let Some(next) = after_names(document, &page, offset) else {
+                return Err(unknown(typed, &similar));
+            };
+            found
+                .next
+                .push(self.ask_known(typed, &similar, next).after(url));
+            return Ok(());
         }
         found.notes.push(match &self.services.kb {
             Some(_) => format!("\"{typed}\" is not in the knowledge base: searched as typed"),
@@ -111,6 +142,11 @@ impl M3 {
 
     /// Reads a row, and requests what is missing for it.
     pub(super) fn row(&self, row: &ObservationRow, url: &str, found: &mut Found) {
+        if let Some(problem) = row.problem() {
+            let reject = Reject::new(url, row.name(), "observation", problem);
+            found.rejects.push(reject);
+            return;
+        }
         let Some(missing) = row.read(url, &self.options, found) else {
             return;
         };
@@ -133,7 +169,14 @@ impl M3 {
     }
 }
 
-/// The texts of a list.
-pub fn texts(document: &Value) -> impl Iterator<Item = &str> {
-    values::list(document).filter_map(Value::as_str)
+/// How many names are before the page that follows this one; none at the end. A plain list is the only page.
+fn after_names(document: &Value, page: &Page, offset: u64) -> Option<u64> {
+    let read = page.rows.len() as u64;
+    let next = offset + read;
+    let told = |key: &str| values::count(&document[key]);
+    let is_same_page = told("offset").is_some_and(|told| told != offset);
+    let is_last = told("limit").is_some_and(|limit| read < limit)
+        || page.total.is_some_and(|total| next >= total);
+    let can_go_on = told("limit").is_some() || page.total.is_some();
+    (read > 0 && can_go_on && !is_last && !is_same_page).then_some(next)
 }

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::options::M3Options;
 use crate::error::Error;
+use crate::sources::addresses::absolute;
 use crate::sources::concept_names::below;
-use crate::sources::is_url;
+use crate::sources::{is_url, paging};
+use crate::values;
 
 /// The configuration file that is read if none is named and it exists: that of m3-download.
 pub const DEFAULT_FILE: &str = "config.ini";
@@ -23,6 +26,8 @@ pub struct ServiceUrl {
     pub url: String,
     /// The setting: "`anno` in config.ini", "--anno".
     pub name: String,
+    /// Whether the user named it, by an option or in a file; otherwise only raziel did.
+    pub is_named: bool,
 }
 
 /// The URLs of the services. Those of parts of annosaurus are followed by a name or a UUID.
@@ -42,13 +47,15 @@ pub struct ServiceUrls {
     pub trees: Option<ServiceUrl>,
     /// vampire-squid: videos and dives.
     pub vam: Option<ServiceUrl>,
+    /// raziel: which services there are, and logins.
+    pub raziel: Option<ServiceUrl>,
 }
 
 impl ServiceUrls {
     /// All URLs.
     pub fn all(&self) -> impl Iterator<Item = &ServiceUrl> {
         let required = [&self.anno, &self.images, &self.moments, &self.references];
-        let optional = [&self.kb, &self.trees, &self.vam];
+        let optional = [&self.kb, &self.trees, &self.vam, &self.raziel];
         required.into_iter().chain(optional.into_iter().flatten())
     }
 
@@ -61,38 +68,116 @@ impl ServiceUrls {
 
     /// Checks that all are web URLs.
     fn check(self) -> Result<Self, Error> {
-        let wrong = self.all().find(|setting| !is_url(&setting.url)).cloned();
-        match wrong {
-            None => Ok(self),
-            Some(ServiceUrl { url, name }) => {
-                let what = format!("{name} is not a URL: `{url}`");
-                Err(Error::new(what).hint("a URL begins with http:// or https://"))
-            }
-        }
+        let all: Vec<ServiceUrl> = self.all().cloned().collect();
+        all.into_iter().try_for_each(|url| url.check().map(drop))?;
+        Ok(self)
     }
 }
 
-/// The URLs from the command line, and the others from a file (its name and bytes).
+/// A configuration file: its name and bytes.
+pub type File = (String, Vec<u8>);
+
+/// The URL of raziel, from the command line or a file. With `--login` alone it is looked for at the usual place.
+///
+/// # Errors
+/// The file cannot be parsed, or the value is not a URL; or `--login` is given, and raziel is not known.
+pub fn raziel(file: Option<&File>, options: &M3Options) -> Result<Option<ServiceUrl>, Error> {
+    let settings = settings(file)?;
+    let as_config = options
+        .config
+        .as_ref()
+        .map(|path| path.display().to_string());
+    let own = given("--raziel", &options.raziel)
+        .or_else(|| given("--config", &as_config.filter(|path| is_url(path))))
+        .or_else(|| settings.own("raziel"))
+        .or_else(|| settings.own("config"));
+    let usual = || Some(settings.own("site")?.below("config"));
+    let raziel = match (&options.login, own) {
+        (Some(_), None) => usual(),
+        (_, own) => own,
+    };
+    match raziel {
+        Some(raziel) => raziel.check().map(Some),
+        None if options.login.is_some() => Err(Error::usage("--login raziel: its URL is not set")
+            .hint("set it with --raziel URL, or with `raziel` or `site` in the file of -c FILE")),
+        None => Ok(None),
+    }
+}
+
+/// The services that raziel names (`GET endpoints`), by the keys of the configuration file; `url` is that of raziel.
+/// Services under other names are passed over.
+///
+/// # Errors
+/// The document is not a list of services.
+pub fn endpoints(bytes: &[u8], url: &str) -> Result<BTreeMap<&'static str, String>, Error> {
+    let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let document = values::in_snake_case(document, &[]);
+    let page = paging::page(&document)
+        .ok_or_else(|| Error::new(format!("{url}: response is not a list of services")))?;
+    let mut services = BTreeMap::new();
+    for row in page.rows {
+        let name = values::text(&row["name"])
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let key = match name.replace(['-', '_', ' '], "").as_str() {
+            "annosaurus" | "anno" => "anno",
+            "oni" | "varskbserver" | "kb" => "kb",
+            "vampiresquid" | "vam" => "vam",
+            _ => continue,
+        };
+        let written = values::text(&row["url"]).filter(|written| !is_of_container(written, url));
+        let proxied = || {
+            let path = values::text(&row["proxy_path"])?;
+            Some(format!("{}/v1", path.trim_end_matches('/')))
+        };
+        let address = written.or_else(proxied);
+        let address = address.map(|written| absolute(&written, Some(url)));
+        services.extend(address.map(|address| (key, address)));
+    }
+    Ok(services)
+}
+
+/// Whether a URL names a host that only other containers know: a bare name that is not raziel's own. raziel forwards what is
+/// requested of it below `proxyPath`.
+fn is_of_container(written: &str, raziel: &str) -> bool {
+    let host = |url: &str| Some(url::Url::parse(url).ok()?.host_str()?.to_owned());
+    let own = host(raziel);
+    host(written).is_some_and(|host| {
+        let is_bare = !host.contains('.') && !host.starts_with('[') && host != "localhost";
+        is_bare && Some(&host) != own.as_ref()
+    })
+}
+
+/// The URLs from the command line, the others from a file, then from what raziel names (see [`endpoints`]).
 ///
 /// # Errors
 /// The file cannot be parsed, a value is not a URL, or annosaurus is not set.
 pub fn services(
-    file: Option<(String, Vec<u8>)>,
+    file: Option<&File>,
     options: &M3Options,
+    raziel: Option<ServiceUrl>,
+    endpoints: &BTreeMap<&'static str, String>,
 ) -> Result<ServiceUrls, Error> {
-    let settings = match &file {
-        Some((name, bytes)) => read(name, bytes)?,
-        None => ConfigFile::default(),
-    };
-    let given = |option: &str, url: &Option<String>| {
-        url.clone().map(|url| ServiceUrl {
+    let settings = settings(file)?;
+    let told = |key: &str| {
+        let url = endpoints.get(key)?.clone();
+        let by = raziel.as_ref().map_or("raziel", |raziel| &raziel.url);
+        Some(ServiceUrl {
             url,
-            name: option.to_owned(),
+            name: format!("raziel at {by}"),
+            is_named: false,
         })
     };
+    let get = |key: &str, usual: &str| {
+        settings
+            .own(key)
+            .or_else(|| told(key))
+            .or_else(|| settings.get(key, usual))
+    };
     let anno = given("--anno", &options.anno);
-    let kb = given("--kb", &options.kb).or_else(|| settings.get("kb", "kb/v1"));
-    let base = settings.anno(&anno).ok_or_else(|| missing(&settings))?;
+    let kb = given("--kb", &options.kb).or_else(|| get("kb", "kb/v1"));
+    let base = settings.anno(&anno, told("anno"));
+    let base = base.ok_or_else(|| missing(&settings, raziel.as_ref()))?;
     let part = |key: &str, path: &str| {
         // A URL on the command line also sets all those below it.
         let own = settings.own(key).filter(|_| anno.is_none());
@@ -106,16 +191,43 @@ pub fn services(
         trees: trees.or_else(|| Some(kb.as_ref()?.below("phylogeny/down"))),
         anno: base,
         kb,
-        vam: given("--vam", &options.vam).or_else(|| settings.get("vam", "vam/v1")),
+        vam: given("--vam", &options.vam).or_else(|| get("vam", "vam/v1")),
+        raziel,
     };
     services.check()
+}
+
+fn settings(file: Option<&File>) -> Result<ConfigFile, Error> {
+    match file {
+        Some((name, bytes)) => read(name, bytes),
+        None => Ok(ConfigFile::default()),
+    }
+}
+
+/// The URL of an option.
+fn given(option: &str, url: &Option<String>) -> Option<ServiceUrl> {
+    Some(ServiceUrl {
+        url: url.clone()?,
+        name: option.to_owned(),
+        is_named: true,
+    })
 }
 
 impl ServiceUrl {
     fn below(&self, path: &str) -> Self {
         ServiceUrl {
             url: below(&self.url, path),
-            name: self.name.clone(),
+            ..self.clone()
+        }
+    }
+
+    fn check(self) -> Result<Self, Error> {
+        match is_url(&self.url) {
+            true => Ok(self),
+            false => {
+                let what = format!("{} is not a URL: `{}`", self.name, self.url);
+                Err(Error::new(what).hint("a URL begins with http:// or https://"))
+            }
         }
     }
 }
@@ -134,6 +246,7 @@ impl ConfigFile {
         Some(ServiceUrl {
             url: url.clone(),
             name: format!("`{key}` in {}", self.file),
+            is_named: true,
         })
     }
 
@@ -144,7 +257,8 @@ impl ConfigFile {
         self.own(key).or_else(usual)
     }
 
-    fn anno(&self, given: &Option<ServiceUrl>) -> Option<ServiceUrl> {
+    /// annosaurus: given by an option, in the file, or told by raziel.
+    fn anno(&self, given: &Option<ServiceUrl>, told: Option<ServiceUrl>) -> Option<ServiceUrl> {
         // Some files set only the one URL that the scripts of m3-download use.
         let stem = || {
             let mut own = self.own("fastconceptimages")?;
@@ -156,18 +270,23 @@ impl ConfigFile {
             .clone()
             .or_else(|| self.own("anno"))
             .or_else(stem)
+            .or(told)
             .or_else(|| self.get("anno", "anno/v1"))
     }
 }
 
-fn missing(settings: &ConfigFile) -> Error {
-    let error = match settings.file.as_str() {
-        "" => Error::usage("the URLs of the M3 services are not set"),
-        file => Error::new(format!(
+fn missing(settings: &ConfigFile, raziel: Option<&ServiceUrl>) -> Error {
+    let error = match (settings.file.as_str(), raziel) {
+        (_, Some(raziel)) => Error::new(format!(
+            "{}: annosaurus is not among the services",
+            raziel.url
+        )),
+        ("", _) => Error::usage("the URLs of the M3 services are not set"),
+        (file, _) => Error::new(format!(
             "{file}: [{SECTION}] sets neither `site` nor `anno`"
         )),
     };
-    error.hint("set annosaurus with --anno URL, or `site` or `anno` in the file of -c FILE")
+    error.hint("set annosaurus with --anno URL, all services with --raziel URL, or `site` or `anno` in the file of -c FILE")
 }
 
 fn read(name: &str, bytes: &[u8]) -> Result<ConfigFile, Error> {
@@ -302,7 +421,8 @@ mod tests {
         imagedmoment=%(anno)s/imagedmoments\nImageReference: %(anno)s/refs\n";
 
     fn of(name: &str, text: &str, options: &M3Options) -> Result<ServiceUrls, String> {
-        services(Some((name.into(), text.into())), options).map_err(|e| e.to_string())
+        let file = (name.to_owned(), text.into());
+        services(Some(&file), options, None, &BTreeMap::new()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -349,9 +469,65 @@ mod tests {
             "http://other.example/k/phylogeny/down"
         );
         let page = "http://other.example/a/fast/concept/images/x";
-        let found = services(None, &options).unwrap();
+        let found = services(None, &options, None, &BTreeMap::new()).unwrap();
         assert_eq!(found.behind(page).unwrap().name, "--anno");
         assert_eq!(found.behind("http://else.example/"), None);
+    }
+
+    #[test]
+    fn raziel_names_what_is_not_set_otherwise() {
+        let document = br#"[{"name": "annosaurus", "url": "http://m3.example/anno/v1", "proxyPath": "/anno"},
+            {"name": "vars-kb-server", "url": "http://kb:8080/v1", "proxyPath": "/kb"}, {"name": "vampire-squid", "url": "/vam/v1"},
+            {"name": "panoptes", "url": "http://m3.example/panoptes"}]"#;
+        let told = endpoints(document, "http://lab.example:8080/config").unwrap();
+        let wanted = [
+            ("anno", "http://m3.example/anno/v1"),
+            ("kb", "http://lab.example:8080/kb/v1"),
+            ("vam", "http://lab.example:8080/vam/v1"),
+        ];
+        let shown: Vec<(&str, &str)> = told.iter().map(|(key, url)| (*key, url.as_str())).collect();
+        assert_eq!(shown, wanted);
+        let options = M3Options {
+            kb: Some("http://other.example/k".into()),
+            ..M3Options::default()
+        };
+        let file = (
+            "lab.toml".to_owned(),
+            b"[m3]\nconfig = 'http://lab.example:8080/config'\n".to_vec(),
+        );
+        let raziel = raziel(Some(&file), &options).unwrap();
+        let found = services(Some(&file), &options, raziel, &told).unwrap();
+        assert_eq!(
+            found.images.url,
+            "http://m3.example/anno/v1/fast/concept/images"
+        );
+        assert_eq!(found.anno.name, "raziel at http://lab.example:8080/config");
+        let named: Vec<&str> = found
+            .all()
+            .filter(|s| s.is_named)
+            .map(|s| s.url.as_str())
+            .collect();
+        let own = [
+            "http://other.example/k",
+            "http://other.example/k/phylogeny/down",
+            "http://lab.example:8080/config",
+        ];
+        assert_eq!(named, own, "what only raziel names receives no token");
+        let error = endpoints(b"{\"message\": \"no\"}", "http://lab.example").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("response is not a list of services"),
+            "{error}"
+        );
+        let empty = BTreeMap::new();
+        let error = services(Some(&file), &M3Options::default(), found.raziel, &empty).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("annosaurus is not among the services"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -387,7 +563,7 @@ mod tests {
             let error = of(name, text, &M3Options::default()).unwrap_err();
             assert!(error.contains(wanted), "{text}: {error}");
         }
-        let error = services(None, &M3Options::default()).unwrap_err();
+        let error = services(None, &M3Options::default(), None, &BTreeMap::new()).unwrap_err();
         assert!(error.to_string().contains("--anno URL"), "{error}");
     }
 
@@ -399,8 +575,10 @@ mod tests {
             ("config.ini", samples::M3_INI),
         ] {
             let takes = move |bytes: &[u8]| match services(
-                Some((name.to_owned(), bytes.to_vec())),
+                Some(&(name.to_owned(), bytes.to_vec())),
                 &M3Options::default(),
+                None,
+                &BTreeMap::new(),
             ) {
                 Ok(services) => services.all().all(|setting| is_url(&setting.url)),
                 Err(error) => {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::sources::TreeNode;
 use crate::sources::taxonomy::nodes;
+use crate::sources::{TreeNode, paging};
 
 /// A concept of the knowledge base.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub struct ConceptEntry {
 /// Reads a tree (`phylogeny/down`, `phylogeny/up`) or a list of its nodes (`phylogeny/taxa`). In a list, the node that
 /// was searched for is recognised by its names.
 pub fn entry(document: &Value, typed: &str) -> Option<(ConceptEntry, Vec<TreeNode>)> {
+    if let (Some(page), true) = (paging::page(document), document.is_object()) {
+        let is_node = document["name"].is_string();
+        return entry(&Value::Array(page.rows.to_vec()), typed).filter(|_| !is_node);
+    }
     let nodes = nodes(document);
     let is_typed = |name: &str| name.trim().eq_ignore_ascii_case(typed.trim());
     let root = match document {
@@ -65,7 +69,8 @@ mod tests {
         let tree = json!({"name": "Sebastes", "rank": "genus", "alternativeNames": ["rockfish"],
             "children": [{"name": "b ", "rank": ""}, {"name": "a", "children": []}]});
         let list = json!([{"name": "a"}, {"name": "b "}, {"name": "Sebastes", "alternativeNames": ["rockfish"]}]);
-        for document in [tree, list] {
+        let page = json!({"content": list, "limit": 3, "offset": 0});
+        for document in [tree, list, page] {
             let (entry, nodes) = entry(&document, "Rockfish").unwrap();
             assert_eq!(entry.name, "Sebastes");
             assert_eq!(entry.own, ["Sebastes", "rockfish"]);

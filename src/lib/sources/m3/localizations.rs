@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::link_value::{self, LinkValue};
 use crate::contracts::{BBox, Region, Space};
-use crate::values::{number, text, uuid};
+use crate::values::{excerpt, number, snake, text, uuid};
 
-/// The link name of boxes.
-const BOX: &str = "bounding box";
-/// What the link names of other shapes begin with.
-const SHAPE: &str = "localization-";
-/// Names of the member with the image reference: the usual one, a misspelling by one tool, an early proposal.
-const REFERENCES: &[&str] = &[
-    "image_reference_uuid",
-    "image_reference_uuuid",
-    "imageReferenceUuid",
-];
+/// Names of the member with the image reference, in snake case: the usual one, and a misspelling by one tool.
+const REFERENCES: [&str; 2] = ["image_reference_uuid", "image_reference_uuuid"];
 /// Ends the problem of a box that is unusual but can be used.
 const REPAIR: &str = "--repair-boxes accepts it";
-/// The longest text that the database stores, in characters.
-const COLUMN: usize = 1024;
+
+/// What an association gives the position of.
+#[derive(Debug, PartialEq)]
+pub enum LinkKind {
+    /// A box.
+    Box,
+    /// Another shape: `polygon`, `line`, `point`.
+    Shape(String),
+}
 
 /// A position on an image, in its pixels.
 #[derive(Debug, PartialEq)]
@@ -31,75 +31,96 @@ pub struct ParsedLocalization {
     pub reference: Option<String>,
     /// All other members.
     pub attributes: BTreeMap<String, Value>,
+    /// How it was read, where that is not certain.
+    pub notes: Vec<String>,
 }
 
-/// Whether an association gives a position.
-pub fn is_localization(association: &Value) -> bool {
-    let link = association["link_name"].as_str().unwrap_or_default().trim();
-    link == BOX || link.starts_with(SHAPE)
+/// What an association gives the position of; none for associations of another kind. `bounding box`,
+/// `localization-polygon` and `boxes`, the names that boxes have besides, are recognized in capitals, and with blanks,
+/// underscores or hyphens.
+pub fn kind(association: &Value, boxes: &[String]) -> Option<LinkKind> {
+    let link = letters(association["link_name"].as_str()?);
+    if link == "boundingbox" || boxes.iter().any(|name| letters(name) == link) {
+        return Some(LinkKind::Box);
+    }
+    let shape = link.strip_prefix("localization")?;
+    Some(match shape {
+        "" | "box" | "boundingbox" | "rectangle" => LinkKind::Box,
+        shape => LinkKind::Shape(shape.to_owned()),
+    })
 }
 
-/// Reads an association for which [`is_localization`] holds. The tools that draw boxes write whole numbers and begin on the
-/// image; `repair` also accepts other boxes.
+/// A name without what differs from service to service.
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// Reads an association of a [`kind`]. The tools that draw boxes write JSON with whole numbers, and begin on the image;
+/// `repair` also accepts other boxes.
 ///
 /// # Errors
 /// The problem of a reject.
-pub fn read(association: &Value, repair: bool) -> Result<ParsedLocalization, String> {
-    let link = association["link_name"].as_str().unwrap_or_default().trim();
-    let mut members = members(&association["link_value"])?;
-    let regions = match link.strip_prefix(SHAPE) {
-        None => vec![bounding_box(&members, repair)?],
-        Some(kind) => shape(kind, &members)?,
+pub fn read(
+    association: &Value,
+    kind: &LinkKind,
+    repair: bool,
+) -> Result<ParsedLocalization, String> {
+    let LinkValue { members, oddities } = link_value::read(&association["link_value"])?;
+    let mut members: Map<String, Value> = members
+        .into_iter()
+        .map(|(key, value)| match snake(&key) {
+            name if REFERENCES.contains(&name.as_str()) => (name, value),
+            _ => (key, value),
+        })
+        .collect();
+    if let (Some(oddity), false) = (oddities.first(), repair) {
+        let written = match &association["link_value"] {
+            Value::String(text) => excerpt(text),
+            other => excerpt(&other.to_string()),
+        };
+        return Err(format!("{oddity}, {REPAIR}: {written}"));
+    }
+    let mut notes: Vec<String> = oddities
+        .iter()
+        .map(|oddity| format!("{oddity}: read nevertheless"))
+        .collect();
+    let regions = match kind {
+        LinkKind::Box => vec![bounding_box(&members, repair, &mut notes)?],
+        LinkKind::Shape(shape) => self::shape(shape, &members)?,
     };
     let reference = reference(&members)?;
     members.retain(|key, _| {
-        let is_place = ["x", "y", "width", "height"].contains(&key.as_str());
-        !is_place && !REFERENCES.contains(&key.as_str())
+        !link_value::SIDES.contains(&key.as_str()) && !REFERENCES.contains(&key.as_str())
     });
     let mut attributes: BTreeMap<String, Value> = members.into_iter().collect();
-    if link == BOX {
+    if *kind == LinkKind::Box {
         // The name of a verifier shows that the box was verified.
         let verified = attributes.get("verifier").and_then(text).is_some();
         attributes.insert("verified".into(), verified.into());
     } else {
-        attributes.insert("link_name".into(), link.into());
+        let link = association["link_name"].as_str().unwrap_or_default();
+        attributes.insert("link_name".into(), link.trim().into());
     }
     Ok(ParsedLocalization {
         regions,
         reference,
         attributes,
+        notes,
     })
 }
 
-fn members(link_value: &Value) -> Result<Map<String, Value>, String> {
-    let json = match link_value {
-        // Some services send the stored JSON as JSON, not as a string.
-        Value::Object(members) => return Ok(members.clone()),
-        Value::String(json) => json,
-        _ => return Err("link_value is missing".into()),
-    };
-    // Some tools do not escape tabs and line ends in comments.
-    let parsed = serde_json::from_str(json)
-        .or_else(|_| serde_json::from_str(&json.replace(|c: char| c.is_control(), " ")));
-    match parsed {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(other) => Err(format!(
-            "link_value is not an object: {}",
-            excerpt(&other.to_string())
-        )),
-        Err(_) if json.chars().count() >= COLUMN => Err(format!(
-            "link_value was truncated by the database: {COLUMN} characters of {}",
-            excerpt(json)
-        )),
-        Err(_) => Err(format!("link_value is not JSON: {}", excerpt(json))),
+fn bounding_box(
+    members: &Map<String, Value>,
+    repair: bool,
+    notes: &mut Vec<String>,
+) -> Result<Region, String> {
+    let shares = shares(members);
+    if let (Some(shares), false) = (shares, repair) {
+        return Err(format!(
+            "box is given in shares of its image, {REPAIR}: {shares:?}"
+        ));
     }
-}
-
-fn excerpt(text: &str) -> String {
-    crate::values::excerpt(text)
-}
-
-fn bounding_box(members: &Map<String, Value>, repair: bool) -> Result<Region, String> {
     let side = |key: &str| match members.get(key) {
         None | Some(Value::Null) => Err(format!("{key} of the box is missing: {}", keys(members))),
         Some(value) => {
@@ -121,11 +142,37 @@ fn bounding_box(members: &Map<String, Value>, repair: bool) -> Result<Region, St
         let at = format!("{}, {}", bbox.x, bbox.y);
         return Err(format!("box begins outside its image, {REPAIR}: {at}"));
     }
+    let fragment = match shares {
+        None => fragment(&bbox),
+        Some(shares) => {
+            notes.push("boxes with sides from 0 to 1 are read as shares of their image".into());
+            // Without the noise of the last binary digits.
+            let [x, y, w, h] = shares.map(|share| (share * 1e11).round() / 1e9);
+            format!("xywh=percent:{x},{y},{w},{h}")
+        }
+    };
     Ok(Region {
         frame: Space::Image,
-        fragment: Some(fragment(&bbox)),
+        fragment: Some(fragment),
         ..Region::default()
     })
+}
+
+/// The sides of a box that is given in shares of its image: all from 0 to 1, and not all whole numbers. A box of one pixel
+/// is written in whole numbers.
+fn shares(members: &Map<String, Value>) -> Option<[f64; 4]> {
+    let mut shares = [0.0; 4];
+    let mut is_whole = true;
+    for (share, side) in shares.iter_mut().zip(link_value::SIDES) {
+        let value = members.get(side)?;
+        *share = number(value).filter(|share| (0.0..=1.0).contains(share))?;
+        is_whole &= match value {
+            Value::String(text) => !text.contains('.'),
+            other => other.is_u64(),
+        };
+    }
+    let is_box = shares[2] > 0.0 && shares[3] > 0.0;
+    (is_box && !is_whole).then_some(shares)
 }
 
 fn keys(members: &Map<String, Value>) -> String {
@@ -165,7 +212,7 @@ fn shape(kind: &str, members: &Map<String, Value>) -> Result<Vec<Region>, String
             around.as_ref().map(fragment),
             None,
         )]),
-        _ => Err(format!("unknown kind of localization: {SHAPE}{kind}")),
+        _ => Err(format!("unknown kind of localization: localization-{kind}")),
     }
 }
 
@@ -210,12 +257,72 @@ mod tests {
 
     fn of(link: &str, value: &str) -> Result<ParsedLocalization, String> {
         let association = json!({"link_name": link, "link_value": value});
-        assert!(is_localization(&association));
-        read(&association, false)
+        read(&association, &kind(&association, &[]).unwrap(), false)
     }
 
     fn repaired(link: &str, value: &str) -> Result<ParsedLocalization, String> {
-        read(&json!({"link_name": link, "link_value": value}), true)
+        let association = json!({"link_name": link, "link_value": value});
+        read(&association, &kind(&association, &[]).unwrap(), true)
+    }
+
+    #[test]
+    fn link_names_are_known_however_they_are_written() {
+        let of = |link: &str| {
+            kind(
+                &json!({"link_name": link}),
+                &["Region of Interest".to_owned()],
+            )
+        };
+        for link in [
+            "bounding box",
+            "Bounding Box",
+            "bounding_box",
+            "bounding-box",
+            "boundingBox",
+            " BOUNDING  BOX ",
+            "region_of_interest",
+            "localization-box",
+        ] {
+            assert_eq!(of(link), Some(LinkKind::Box), "{link}");
+        }
+        for link in [
+            "localization-polygon",
+            "Localization_Polygon",
+            "localization polygon",
+        ] {
+            assert_eq!(of(link), Some(LinkKind::Shape("polygon".into())), "{link}");
+        }
+        for link in ["population-quantity", "bounding boxer", ""] {
+            assert_eq!(of(link), None, "{link}");
+        }
+    }
+
+    #[test]
+    fn shares_of_an_image_are_told_from_pixels() {
+        let of = |value: &str| {
+            let found = repaired("bounding box", value).unwrap();
+            (
+                found.regions[0].fragment.clone().unwrap(),
+                !found.notes.is_empty(),
+            )
+        };
+        let share = |text: &str| (text.to_owned(), true);
+        assert_eq!(
+            of(r#"{"x":0.1,"y":0.25,"width":0.7,"height":0.5}"#),
+            share("xywh=percent:10,25,70,50")
+        );
+        assert_eq!(
+            of(r#"{"x":"0.0","y":0.0,"width":1.0,"height":1}"#),
+            share("xywh=percent:0,0,100,100")
+        );
+        assert_eq!(
+            of(r#"{"x":0,"y":0,"width":1,"height":1}"#),
+            ("xywh=0,0,1,1".into(), false)
+        );
+        assert_eq!(
+            of(r#"{"x":0.5,"y":1,"width":1,"height":9}"#),
+            ("xywh=0.5,1,1,9".into(), false)
+        );
     }
 
     #[test]
@@ -283,7 +390,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_refused_with_a_reason() {
-        let long = format!("{{\"x\":1,\"comment\":\"{}", "x".repeat(COLUMN));
+        let long = format!("{{\"x\":1,\"comment\":\"{}", "x".repeat(1024));
         let cases = [
             (
                 "bounding box",
@@ -386,7 +493,7 @@ mod tests {
             assert!(problem.starts_with(wanted), "{value}: {problem}");
         }
         assert_eq!(
-            read(&json!({"link_name": "bounding box"}), false).unwrap_err(),
+            read(&json!({"link_name": "bounding box"}), &LinkKind::Box, false).unwrap_err(),
             "link_value is missing"
         );
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::observations::ObservationRow;
+use super::observations::{ObservationRow, in_snake_case};
 use super::options::M3Options;
 use super::pictures;
 use crate::contracts::{Digest, SourceQuery};
@@ -16,25 +16,30 @@ use crate::summary::Reject;
 /// The list holds something else than observations.
 pub fn digest(
     name: &str,
-    list: &[Value],
+    list: Vec<Value>,
     options: &M3Options,
 ) -> Result<(Digest, Vec<Reject>), Error> {
-    check_kind(name, list)?;
+    // Services that give names in camel case do so in the lists that m3-download saves of them.
+    let list: Vec<Value> = list.into_iter().map(in_snake_case).collect();
+    check_kind(name, &list)?;
     let mut found = Found::default();
     for (i, record) in list.iter().enumerate() {
-        if record["observations"].is_array() {
-            for row in ObservationRow::of_moment(record) {
-                row.read(name, options, &mut found);
+        let rows: Vec<ObservationRow> = match record["observations"].is_array() {
+            true => ObservationRow::of_moment(record).collect(),
+            false => vec![ObservationRow::flat(record)],
+        };
+        for row in rows {
+            match row.problem() {
+                None => drop(row.read(name, options, &mut found)),
+                Some(problem) => {
+                    let place = format!("record {}", i + 1);
+                    let reject = Reject::new(name, place, "associations", problem);
+                    found.rejects.push(reject);
+                }
             }
-        } else if record["associations"].is_array() {
-            ObservationRow::flat(record).read(name, options, &mut found);
-        } else if let Some(problem) = problem_of(record) {
-            let place = format!("record {}", i + 1);
-            found
-                .rejects
-                .push(Reject::new(name, place, "associations", problem));
         }
     }
+    pictures::resolve(&mut found, None);
     let found = pictures::choose(found, options);
     let query = SourceQuery {
         kind: "m3".into(),
@@ -42,21 +47,6 @@ pub fn digest(
         filters: Vec::new(),
     };
     Ok((Digest::new(query, found.observations), found.rejects))
-}
-
-/// Why a record is not an observation; none for one without associations, which is fine: it does not have boxes.
-fn problem_of(record: &Value) -> Option<String> {
-    match (record.is_object(), &record["associations"]) {
-        (false, _) => Some(format!(
-            "observation is not an object: {}",
-            crate::values::excerpt(&record.to_string())
-        )),
-        (true, Value::Null) => None,
-        (true, other) => Some(format!(
-            "associations are not a list: {}",
-            crate::values::excerpt(&other.to_string())
-        )),
-    }
 }
 
 fn check_kind(name: &str, list: &[Value]) -> Result<(), Error> {

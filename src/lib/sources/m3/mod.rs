@@ -7,6 +7,7 @@
 mod answers;
 pub mod config;
 mod knowledge_base;
+mod link_value;
 mod localizations;
 pub mod m3_download;
 mod observations;
@@ -14,14 +15,13 @@ mod options;
 mod pages;
 mod pictures;
 mod requests;
-mod span;
 mod task;
 
 use serde_json::Value;
 
-use super::concept_names::{self, below, encoded, unknown};
+use super::concept_names::{below, encoded, unknown};
 use super::source::{About, Answer, DocumentRequest, FetchFailure, Found, Source};
-use super::taxonomy;
+use super::{paging, taxonomy};
 use crate::error::Error;
 use crate::summary::Reject;
 use crate::values;
@@ -37,7 +37,7 @@ impl Source for M3 {
     fn first(&self) -> Vec<DocumentRequest> {
         let first = |typed: &String| match &self.services.trees {
             Some(trees) => Task::Entry(typed.clone()).ask(&below(&trees.url, &encoded(typed))),
-            None => self.ask_known(typed, &[]),
+            None => self.ask_known(typed, &[], 0),
         };
         self.concepts.iter().map(first).collect()
     }
@@ -50,7 +50,7 @@ impl Source for M3 {
         &[
             "names",
             "observations",
-            span::UNPICTURED,
+            pages::UNPICTURED,
             "moments",
             "boxes",
             "boxes_rejected",
@@ -61,37 +61,38 @@ impl Source for M3 {
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
         let url = &answer.request.location;
         let task = Task::of(&answer.request);
-        let document: Value = match serde_json::from_slice(&answer.bytes) {
+        let document = match self.document(&task, answer) {
             Ok(document) => document,
-            Err(e) => {
-                let problem = format!("not JSON: {e}");
-                return Ok(unreadable(&answer.request, "document", &problem));
-            }
+            Err(instead) => return Ok(*instead),
         };
         let mut found = Found::default();
         match task {
             Task::Entry(typed) => self.entry(&typed, &document, url, &mut found)?,
             Task::Branch => self.branch(&document, url, &mut found),
             Task::Tree => found.taxa = taxonomy::nodes(&document),
-            Task::Names(typed) => {
-                let similar = concept_names::similar(&typed, answers::texts(&document));
-                found.next.push(self.ask_known(&typed, &similar).after(url));
+            Task::Names {
+                typed,
+                similar,
+                offset,
+            } => {
+                let next = self.names(&typed, similar, offset, &document).into_iter();
+                found.next.extend(next.map(|request| request.after(url)));
             }
-            Task::Known { typed, similar } => {
-                self.known(&typed, similar, &document, url, &mut found)?
-            }
+            Task::Known {
+                typed,
+                similar,
+                offset,
+            } => self.known(&typed, similar, offset, &document, url, &mut found)?,
             Task::Count(name) => {
-                let count = document["count"].as_u64();
-                found.next = self.plan(&name, count, url);
-                let rest = count.filter(|_| !self.options.unpictured);
-                let all = rest.map(|pictured| self.ask_count_all(&name, pictured).after(url));
-                found.next.extend(all);
+                found.next = self.counted(&name, paging::total(&document), url);
             }
             Task::CountAll { pictured } => {
-                let all = document["count"].as_u64().unwrap_or(pictured);
-                found.count(span::UNPICTURED, all.saturating_sub(pictured));
+                let all = paging::total(&document).unwrap_or(pictured);
+                found.count(pages::UNPICTURED, all.saturating_sub(pictured));
             }
-            Task::Page { name, span } => return Ok(self.page(&name, &span, &document, answer)),
+            Task::Page { name, span } => {
+                return Ok(self.page(&name, &span, &document, &answer.request));
+            }
             Task::Moment => self.moment(&document, url, &mut found),
             Task::Reference { moment, video } => {
                 // The flat form names its moment; the other form is taken to be of the moment that led to it.
@@ -100,12 +101,16 @@ impl Source for M3 {
                     .observations
                     .extend(observations::picture(&document, &moment, video));
             }
-            Task::Video(video) => found
-                .manifests
-                .extend(pictures::about(&document).map(|about| About {
-                    manifest: video,
-                    ..about
-                })),
+            Task::Video(video) => {
+                let first = paging::page(&document).and_then(|page| page.rows.first());
+                match pictures::about(first.unwrap_or(&document)) {
+                    Some(about) => found.manifests.push(About {
+                        manifest: video,
+                        ..about
+                    }),
+                    None => found.notes.push(UNKNOWN_VIDEOS.into()),
+                }
+            }
         }
         Ok(found)
     }
@@ -126,11 +131,11 @@ impl Source for M3 {
         };
         match Task::of(request) {
             Task::Entry(typed) if is_missing && self.services.kb.is_some() => {
-                Ok(instead(self.ask_names(&typed)))
+                Ok(instead(self.ask_names(&typed, Vec::new(), 0)))
             }
             Task::Entry(_) => Err(self.cannot_read(url, failure)),
-            Task::Names(_) => Err(self.cannot_read(url, failure)),
-            Task::Known { typed, similar } => match self.services.kb {
+            Task::Names { .. } => Err(self.cannot_read(url, failure)),
+            Task::Known { typed, similar, .. } => match self.services.kb {
                 Some(_) => Err(unknown(&typed, &similar)),
                 None => Ok(instead(vec![self.ask_count(&typed)])),
             },
@@ -148,20 +153,33 @@ impl Source for M3 {
             Task::Count(_) | Task::Page { .. } if failure.is_of_service || is_missing => {
                 Err(self.cannot_read(url, failure))
             }
+            Task::Page { name, span } if failure.may_be_size => {
+                Ok(Some(self.divided(&name, &span, &failure.problem, request)))
+            }
             Task::Reference { moment, video } if is_missing => {
                 let uuid = url.rsplit_once("/images/").map(|(_, uuid)| uuid);
                 let other_form = uuid.map(|uuid| self.ask_reference(uuid, &moment, video));
                 Ok(instead(other_form.into_iter().collect()))
             }
-            Task::Video(_) if is_missing => Ok(Some(note(
-                "some videos are not in vampire-squid: their images are grouped by folder".into(),
-            ))),
+            Task::Video(_) if is_missing => Ok(Some(note(UNKNOWN_VIDEOS.into()))),
             _ => Ok(None),
         }
     }
 
+    fn named(&self) -> Vec<String> {
+        let named = self.services.all().filter(|setting| setting.is_named);
+        named.map(|setting| setting.url.clone()).collect()
+    }
+
     fn finish(&self, mut found: Found) -> Found {
         self.reconcile(&mut found);
+        found.notes.extend(self.untold());
+        if self.services.vam.is_none() {
+            found.notes.push(
+                "no video service is set: groups are folders of images instead of dives, and metadata names no dive; --vam URL, or `vam` in the file of -c, adds them".into(),
+            );
+        }
+        pictures::resolve(&mut found, Some(&self.services.anno.url));
         pictures::choose(found, &self.options)
     }
 
@@ -174,9 +192,51 @@ impl Source for M3 {
     }
 
     fn hint(&self, rejects: &[Reject]) -> Option<String> {
-        let urls = rejects.iter().flat_map(|r| [&r.record, &r.input]);
-        let mut settings = urls.filter_map(|url| self.services.behind(url));
-        settings.next().map(requests::hint)
+        // Rejects of documents, not those of records within them.
+        let document = |r: &Reject| match r.field.as_str() {
+            "observations" => self.services.behind(&r.input).cloned(),
+            _ => self.services.behind(&r.record).cloned(),
+        };
+        let setting = rejects.iter().find_map(document);
+        setting.map(|setting| requests::hint(&setting)).or_else(|| {
+            OPTIONS.iter().find_map(|option| {
+                let accepts = format!("{option} accepts it");
+                let n = rejects
+                    .iter()
+                    .filter(|r| r.problem.contains(&accepts))
+                    .count() as u64;
+                (n > 0).then(|| format!("{option} accepts {n} of the boxes that were left out"))
+            })
+        })
+    }
+}
+
+const UNKNOWN_VIDEOS: &str =
+    "some videos are not in vampire-squid: their images are grouped by folder";
+
+/// Options that accept boxes that are left out without them.
+const OPTIONS: [&str; 2] = ["--repair-boxes", "--overlays"];
+
+impl M3 {
+    /// The document of an answer, with names in snake case.
+    ///
+    /// # Errors
+    /// It cannot be used: what follows instead.
+    fn document(&self, task: &Task, answer: &Answer) -> Result<Value, Box<Found>> {
+        let request = &answer.request;
+        let document = serde_json::from_slice(&answer.bytes).map_err(|e| {
+            let problem = format!("not JSON: {e}");
+            Box::new(match task {
+                Task::Page { name, span } => self.divided(name, span, &problem, request),
+                _ => unreadable(request, "document", &problem),
+            })
+        })?;
+        let document = observations::in_snake_case(document);
+        let is_tree = matches!(task, Task::Entry(_) | Task::Branch | Task::Tree);
+        match is_tree.then(|| taxonomy::too_large(&document)).flatten() {
+            Some(problem) => Err(Box::new(unreadable(request, "tree", &problem))),
+            None => Ok(document),
+        }
     }
 }
 

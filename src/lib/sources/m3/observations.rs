@@ -1,10 +1,11 @@
 //! Observations as annosaurus returns them, flat (`fast`) or within their moment: all images and boxes, before an image
-//! is chosen.
+//! is chosen. All names of members are in snake case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
+use super::link_value;
 use super::localizations::{self, ParsedLocalization};
 use super::options::M3Options;
 use crate::contracts::{
@@ -12,7 +13,7 @@ use crate::contracts::{
 };
 use crate::sources::{About, Found, Hung, Placed, is_url};
 use crate::summary::Reject;
-use crate::values::{id, list, side, text, uuid};
+use crate::values::{self, content_id, excerpt, id, list, side, text, uuid};
 
 /// Attribute: the image reference that a box names.
 pub const REFERENCE: &str = "image_reference_uuid";
@@ -22,6 +23,21 @@ pub const OBSERVATION: &str = "observation_uuid";
 pub const TAXON: &str = "taxon";
 /// Attribute: the part of the organism that a box is around.
 pub const PART: &str = "part";
+
+/// When a moment is, in the order in which names of its time are preferred. Very old services name it `recorded_date`.
+const TIMES: [&str; 5] = [
+    "recorded_timestamp",
+    "recorded_date",
+    "timestamp",
+    "timecode",
+    "elapsed_time_millis",
+];
+
+/// A document with names in snake case, as annosaurus gives them today and some deployments do not. What a box says in its
+/// own JSON stays as it is.
+pub fn in_snake_case(document: Value) -> Value {
+    values::in_snake_case(document, &["link_value"])
+}
 
 /// One observation and its moment. In the flat form both are the same object.
 #[derive(Clone, Copy)]
@@ -56,10 +72,27 @@ impl<'a> ObservationRow<'a> {
         })
     }
 
-    /// UUID of the moment. An observation without moment counts as its own.
+    /// Id of the moment. An observation that says nothing of its moment counts as its own.
     pub fn moment(&self) -> String {
-        let named = id(self.moment, &["imaged_moment_uuid", "uuid"]);
-        named.unwrap_or_else(|| self.name())
+        self.moment_id().unwrap_or_else(|| self.name())
+    }
+
+    /// UUID of the moment, as the service gives it.
+    pub fn moment_uuid(&self) -> Option<String> {
+        uuid(&text(&self.moment["imaged_moment_uuid"]).or_else(|| text(&self.moment["uuid"]))?)
+    }
+
+    /// Id of the moment: that of the service, else one of its video, time and images.
+    fn moment_id(&self) -> Option<String> {
+        let own = || {
+            let [video, references] =
+                ["video_reference_uuid", "image_references"].map(|key| &self.moment[key]);
+            let times = TIMES.map(|key| &self.moment[key]);
+            let has_time = times.iter().any(|time| text(time).is_some());
+            let is_told = has_time || list(references).next().is_some();
+            is_told.then(|| content_id(&[&[video, references], &times[..]].concat()))
+        };
+        id(self.moment, &["imaged_moment_uuid", "uuid"]).or_else(own)
     }
 
     /// UUID of the video.
@@ -67,48 +100,98 @@ impl<'a> ObservationRow<'a> {
         id(self.moment, &["video_reference_uuid"])
     }
 
-    /// UUID of the observation.
+    /// Id of the observation: that of the service, else one of what both forms say of it.
     pub fn name(&self) -> String {
-        let named = id(self.observation, &["observation_uuid", "uuid"]);
-        named.unwrap_or_else(|| "observation without uuid".into())
+        const CONTENT: [&str; 6] = [
+            "concept",
+            "observer",
+            "observation_timestamp",
+            "group",
+            "activity",
+            "associations",
+        ];
+        id(self.observation, &["observation_uuid", "uuid"]).unwrap_or_else(|| {
+            let moment = Value::from(self.moment_id());
+            let content = CONTENT.map(|key| &self.observation[key]);
+            content_id(&[&[&moment], &content[..]].concat())
+        })
+    }
+
+    /// Why the row cannot be read at all.
+    pub fn problem(&self) -> Option<String> {
+        let shown = |value: &Value| excerpt(&value.to_string());
+        match (
+            self.observation.is_object(),
+            &self.observation["associations"],
+        ) {
+            (false, _) => Some(format!(
+                "observation is not an object: {}",
+                shown(self.observation)
+            )),
+            (true, Value::Null | Value::Array(_)) => None,
+            (true, other) => Some(format!("associations are not a list: {}", shown(other))),
+        }
     }
 
     /// Reads images and boxes, and with `--unboxed` also observations without boxes, as labels of the whole image.
     /// Returns what is missing to choose an image; none if the row does not have boxes.
     pub fn read(&self, document: &str, options: &M3Options, found: &mut Found) -> Option<Missing> {
         let before = found.annotations.len();
-        let associations = list(&self.observation["associations"]);
-        let boxes: Vec<&Value> = associations
-            .filter(|a| localizations::is_localization(a))
-            .collect();
-        for (at, association) in boxes.iter().enumerate() {
-            self.localization(document, at, association, options.repair_boxes, found);
+        let mut has_boxes = false;
+        let mut ids = HashSet::new();
+        for association in list(&self.observation["associations"]) {
+            match localizations::kind(association, &options.box_link) {
+                Some(kind) => {
+                    has_boxes = true;
+                    let id = self.association_id(association, &mut ids);
+                    let read = localizations::read(association, &kind, options.repair_boxes);
+                    self.localization(document, id, association, read, found);
+                }
+                None => found.notes.extend(overlooked(association)),
+            }
         }
-        if boxes.is_empty() && options.unboxed {
+        if !has_boxes && options.unboxed {
             found.annotations.push(self.about_all(document));
         }
         if found.annotations.len() == before {
             return None;
         }
-        let pictures = self.pictures();
+        let pictures = self.pictures(document, found);
         let missing = self.missing(&pictures, &found.annotations[before..]);
         found.observations.extend(pictures);
         found.manifests.push(self.about_moment());
         Some(missing)
     }
 
+    /// Id of an association: that of the service, else one of its content, with a number where an observation has the same
+    /// content more than once.
+    fn association_id(&self, association: &Value, ids: &mut HashSet<String>) -> String {
+        let own = || {
+            let observation = Value::from(self.name());
+            let content = ["link_name", "to_concept", "link_value"].map(|key| &association[key]);
+            content_id(&[&[&observation], &content[..]].concat())
+        };
+        let first = id(association, &["uuid", "association_uuid"]).unwrap_or_else(own);
+        if uuid(&first).is_some() || ids.insert(first.clone()) {
+            return first;
+        }
+        let mut numbered = (2..).map(|n| format!("{first}-{n}"));
+        // The numbers do not end.
+        let new = numbered.find(|id| ids.insert(id.clone()));
+        new.unwrap_or(first)
+    }
+
     fn localization(
         &self,
         document: &str,
-        at: usize,
+        id: String,
         association: &Value,
-        repair: bool,
+        read: Result<ParsedLocalization, String>,
         found: &mut Found,
     ) {
-        let id =
-            id(association, &["uuid"]).unwrap_or_else(|| format!("{}#{}", self.name(), at + 1));
-        match localizations::read(association, repair) {
-            Ok(localization) => {
+        match read {
+            Ok(mut localization) => {
+                found.notes.append(&mut localization.notes);
                 let part = text(&association["to_concept"]);
                 let placed = self.placed(document, id, localization, part);
                 found.annotations.push(placed);
@@ -191,18 +274,29 @@ impl<'a> ObservationRow<'a> {
         attributes
     }
 
-    /// All image references of the moment, with or without URL.
-    fn pictures(&self) -> Vec<Observation> {
-        let references = list(&self.moment["image_references"]);
+    /// All image references of the moment, with or without URL. One that has neither id nor URL is rejected.
+    fn pictures(&self, document: &str, found: &mut Found) -> Vec<Observation> {
         let moment = self.moment();
-        references
-            .filter_map(|reference| {
-                let mut picture = picture(reference, &moment, self.video())?;
-                // Until groups are assigned: marks the image as listed by its moment.
-                picture.group.clone_from(&moment);
-                Some(picture)
-            })
-            .collect()
+        let mut pictures = Vec::new();
+        for reference in list(&self.moment["image_references"]) {
+            match picture(reference, &moment, self.video()) {
+                Some(mut picture) => {
+                    // Until groups are assigned: marks the image as listed by its moment.
+                    picture.group.clone_from(&moment);
+                    pictures.push(picture);
+                }
+                None => {
+                    let shown = excerpt(&reference.to_string());
+                    let problem = format!("image reference has neither uuid nor url: {shown}");
+                    let reject = Reject::new(document, &moment, "image_references", problem);
+                    // Each observation of the moment lists it.
+                    if !found.rejects.contains(&reject) {
+                        found.rejects.push(reject);
+                    }
+                }
+            }
+        }
+        pictures
     }
 
     /// Metadata of the moment, for each of its images.
@@ -222,9 +316,7 @@ impl<'a> ObservationRow<'a> {
             }
         };
         let (moment, observation) = (self.moment, self.observation);
-        // Very old services name it `recorded_date`.
-        let recorded =
-            text(&moment["recorded_timestamp"]).or_else(|| text(&moment["recorded_date"]));
+        let recorded = TIMES[..3].iter().find_map(|key| text(&moment[*key]));
         put("recorded_timestamp", recorded);
         for key in ["elapsed_time_millis", "timecode"] {
             put(key, text(&moment[key]));
@@ -249,8 +341,10 @@ impl<'a> ObservationRow<'a> {
             .iter()
             .filter_map(|placed| reference(&placed.annotation));
         let strangers = named.filter(|name| pictures.iter().all(|p| p.id != *name));
+        // Ids that are made here are not known to the service.
+        let is_known = |p: &&Observation| uuid(&p.id).is_some();
         Missing {
-            urls: urls.map(|p| p.id.clone()).collect(),
+            urls: urls.filter(is_known).map(|p| p.id.clone()).collect(),
             strangers: strangers.map(str::to_owned).collect(),
         }
     }
@@ -261,17 +355,26 @@ pub fn reference(annotation: &Annotation) -> Option<&str> {
     annotation.attributes.get(REFERENCE)?.as_str()
 }
 
-/// An image reference as an observation of a moment; none if it does not have a UUID.
+/// What a user may want to know of an association that is not read: it looks like a box.
+fn overlooked(association: &Value) -> Option<String> {
+    let link = text(&association["link_name"])?;
+    link_value::is_box(&association["link_value"]).then(|| {
+        format!("associations \"{link}\" look like boxes and are not read: --box-link '{link}' reads them")
+    })
+}
+
+/// An image reference as an observation of a moment; none if it has neither an id nor a URL.
 pub fn picture(reference: &Value, moment: &str, video: Option<String>) -> Option<Observation> {
-    let id = id(reference, &["image_reference_uuid", "uuid"]).filter(|id| uuid(id).is_some())?;
-    let url = text(&reference["url"]);
+    let url = text(&reference["url"]).or_else(|| text(&reference["uri"]));
+    let own = || Some(content_id(&[&Value::from(url.clone()?)]));
+    let id = id(reference, &["image_reference_uuid", "uuid"]).or_else(own)?;
     let media_type = media_type(reference, url.as_deref());
     Some(Observation {
         id,
         image: ImageRef {
             url,
-            width: side(&reference["width_pixels"]),
-            height: side(&reference["height_pixels"]),
+            width: side(&reference["width_pixels"]).or_else(|| side(&reference["width"])),
+            height: side(&reference["height_pixels"]).or_else(|| side(&reference["height"])),
             media_type,
             ..ImageRef::default()
         },

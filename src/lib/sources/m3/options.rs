@@ -1,13 +1,16 @@
 //! The options of the source `m3`.
 
+/// The service that `--login` knows.
+pub const RAZIEL: &str = "raziel";
+
 /// Options of the source `m3`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Source m3")]
 pub struct M3Options {
-    /// File with the URLs of the services: TOML, or the config.ini of m3-download, with a section [m3]
-    /// [default: config.ini, if it exists]
-    #[arg(short, long, value_name = "FILE")]
+    /// File with the URLs of the services: TOML, or the config.ini of m3-download, with a section [m3]; or the URL of
+    /// raziel [default: config.ini, if it exists]
+    #[arg(short, long, value_name = "FILE|URL")]
     pub config: Option<std::path::PathBuf>,
     /// Base URL of annosaurus, such as http://HOST/anno/v1
     #[arg(long, value_name = "URL")]
@@ -18,6 +21,17 @@ pub struct M3Options {
     /// Base URL of vampire-squid, such as http://HOST/vam/v1, for dives, which become groups
     #[arg(long, value_name = "URL")]
     pub vam: Option<String>,
+    /// Base URL of raziel, such as http://HOST/config, which names the services that are not set otherwise
+    #[arg(long, value_name = "URL")]
+    pub raziel: Option<String>,
+    /// Log in to a service first, with a name and password from a netrc file or typed in; its token goes to its host and to
+    /// hosts that options or the file of -c name
+    #[arg(long, value_name = "SERVICE", value_parser = clap::builder::PossibleValuesParser::new([RAZIEL]))]
+    pub login: Option<String>,
+    /// Link name of associations that hold boxes, besides `bounding box`; upper and lower case, blanks, - and _ are the
+    /// same (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub box_link: Vec<String>,
     /// Which image of a moment its boxes are put on
     #[arg(long, value_name = "RULE", value_enum, default_value_t = Prefer::One)]
     pub prefer: Prefer,
@@ -27,7 +41,8 @@ pub struct M3Options {
     /// Name boxes around a part of an animal after the animal, without the part
     #[arg(long)]
     pub no_parts: bool,
-    /// Also accept boxes whose numbers have decimals or are strings, or that begin outside their image
+    /// Also accept boxes whose numbers have decimals, are strings or are shares of the image, that begin outside their
+    /// image, or whose JSON is encoded twice, nested or similar to JSON
     #[arg(long, alias = "mend-boxes")]
     pub repair_boxes: bool,
     /// Also read observations of moments without an image, to list boxes that were drawn only on video; there may be
@@ -61,6 +76,9 @@ impl M3Options {
             (self.anno.is_some(), "--anno"),
             (self.kb.is_some(), "--kb"),
             (self.vam.is_some(), "--vam"),
+            (self.raziel.is_some(), "--raziel"),
+            (self.login.is_some(), "--login"),
+            (!self.box_link.is_empty(), "--box-link"),
             (self.prefer != Prefer::One, "--prefer"),
             (self.overlays, "--overlays"),
             (self.no_parts, "--no-parts"),

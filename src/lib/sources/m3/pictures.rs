@@ -6,22 +6,43 @@ use serde_json::Value;
 
 use super::observations::{self, OBSERVATION, PART, TAXON};
 use super::options::{M3Options, Prefer};
-use crate::contracts::{Annotation, Body, Frame, Observation};
+use crate::contracts::{Annotation, Body, Frame, Observation, Region};
+use crate::sources::addresses::{absolute, is_incomplete};
 use crate::sources::{About, Found, Placed, TreeNode};
-use crate::summary::Reject;
+use crate::summary::{Reject, counted};
 use crate::values::{id, side, text};
 
 /// The end of the field of rejected localizations.
 const FIELD: &str = "/link_value";
 
+/// Makes the addresses of images absolute URLs, resolved against the URL of the service that gives them.
+pub fn resolve(found: &mut Found, service: Option<&str>) {
+    let mut incomplete = 0;
+    for picture in &mut found.observations {
+        if let Some(url) = &mut picture.image.url {
+            incomplete += u64::from(is_incomplete(url));
+            *url = absolute(url, service);
+        }
+    }
+    if let (Some(service), 1..) = (service, incomplete) {
+        let note = format!("URLs of images that are not complete are resolved against {service}");
+        found.notes.push(note);
+    }
+}
+
 /// Puts every box on an image or rejects it. Images without boxes are dropped.
 pub fn choose(mut found: Found, options: &M3Options) -> Found {
     let former = PrimaryNames::of(&found.taxa);
     let abouts = abouts(std::mem::take(&mut found.manifests));
-    let moments = moments(
+    let (moments, clashes) = moments(
         std::mem::take(&mut found.observations),
         std::mem::take(&mut found.annotations),
     );
+    if clashes > 0 {
+        let boxes = counted(clashes, "box has", "boxes have");
+        let note = format!("{boxes} the id of another box: a number is added to the id");
+        found.notes.push(note);
+    }
     let listed: BTreeSet<String> = moments
         .iter()
         .flat_map(|moment| moment.pictures.iter().filter(|p| is_listed(p)))
@@ -85,11 +106,14 @@ struct Moment {
     boxes: Vec<Placed>,
 }
 
-/// Moments in the order in which they were first found. Repeated records are ignored.
-fn moments(pictures: Vec<Observation>, boxes: Vec<Placed>) -> Vec<Moment> {
+/// Moments in the order in which they were first found, and the number of boxes with the id of another box. Repeated
+/// records are ignored.
+fn moments(pictures: Vec<Observation>, boxes: Vec<Placed>) -> (Vec<Moment>, u64) {
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut moments: Vec<Moment> = Vec::new();
-    let mut seen = HashSet::new();
+    // Id → what is known to have it.
+    let mut seen: HashMap<String, Vec<(String, Vec<Region>)>> = HashMap::new();
+    let mut clashes = 0;
     let mut place = |name: &str, moments: &mut Vec<Moment>| {
         let next = moments.len();
         let at = *places.entry(name.to_owned()).or_insert(next);
@@ -103,11 +127,19 @@ fn moments(pictures: Vec<Observation>, boxes: Vec<Placed>) -> Vec<Moment> {
         let at = place(&canvas, &mut moments);
         moments[at].add(picture);
     }
-    for placed in boxes {
-        if seen.insert(placed.annotation.id.clone()) {
-            let at = place(&placed.target, &mut moments);
-            moments[at].boxes.push(placed);
+    for mut placed in boxes {
+        let known = seen.entry(placed.annotation.id.clone()).or_default();
+        let this = (placed.target.clone(), placed.annotation.regions.clone());
+        if known.contains(&this) {
+            continue;
         }
+        known.push(this);
+        if known.len() > 1 {
+            clashes += 1;
+            placed.annotation.id = format!("{}-{}", placed.annotation.id, known.len());
+        }
+        let at = place(&placed.target, &mut moments);
+        moments[at].boxes.push(placed);
     }
     for moment in &mut moments {
         moment.pictures.sort_by(|a, b| a.id.cmp(&b.id));
@@ -115,7 +147,7 @@ fn moments(pictures: Vec<Observation>, boxes: Vec<Placed>) -> Vec<Moment> {
             .boxes
             .sort_by(|a, b| a.annotation.id.cmp(&b.annotation.id));
     }
-    moments
+    (moments, clashes)
 }
 
 impl Moment {

@@ -1,5 +1,7 @@
 //! The source as a value, and the requests that it makes.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::config::{ServiceUrl, ServiceUrls};
@@ -48,20 +50,69 @@ impl M3 {
 }
 
 impl M3 {
-    /// Requests all names that observations have.
-    pub(super) fn ask_known(&self, typed: &str, similar: &[String]) -> DocumentRequest {
+    /// Requests the names that observations have, after `offset` of them.
+    pub(super) fn ask_known(
+        &self,
+        typed: &str,
+        similar: &[String],
+        offset: u64,
+    ) -> DocumentRequest {
         let task = Task::Known {
             typed: typed.to_owned(),
             similar: similar.to_vec(),
+            offset,
         };
-        task.ask(&below(&self.services.anno.url, "observations/concepts"))
+        let names = below(&self.services.anno.url, "observations/concepts");
+        task.ask(&page_of_names(names, offset))
     }
 
-    /// Requests all names of the knowledge base, if there is one.
-    pub(super) fn ask_names(&self, typed: &str) -> Vec<DocumentRequest> {
+    /// Requests the names of the knowledge base, after `offset` of them, if there is one.
+    pub(super) fn ask_names(
+        &self,
+        typed: &str,
+        similar: Vec<String>,
+        offset: u64,
+    ) -> Vec<DocumentRequest> {
+        let task = Task::Names {
+            typed: typed.to_owned(),
+            similar,
+            offset,
+        };
         let kb = self.services.kb.iter();
-        kb.map(|kb| Task::Names(typed.to_owned()).ask(&below(&kb.url, "concept")))
-            .collect()
+        kb.map(|kb| {
+            let names = below(&kb.url, "concept");
+            task.clone().ask(&page_of_names(names, offset))
+        })
+        .collect()
+    }
+
+    /// Which hosts receive no token of `--login`, because only raziel names them.
+    pub(super) fn untold(&self) -> Option<String> {
+        self.options.login.as_ref()?;
+        let host = |url: &str| {
+            let url = url::Url::parse(url).ok()?;
+            Some(format!(
+                "{}:{}",
+                url.host_str()?,
+                url.port_or_known_default()?
+            ))
+        };
+        let all = || self.services.all();
+        let named: BTreeSet<String> = all()
+            .filter(|s| s.is_named)
+            .filter_map(|s| host(&s.url))
+            .collect();
+        let others: BTreeSet<String> = all()
+            .filter_map(|s| host(&s.url))
+            .filter(|host| !named.contains(host))
+            .collect();
+        (!others.is_empty()).then(|| {
+            let others: Vec<String> = others.into_iter().collect();
+            format!(
+                "the token of --login is not sent to {}, which only raziel names: --anno, --kb and --vam name services yourself",
+                others.join(", ")
+            )
+        })
     }
 
     /// Requests an image reference.
@@ -81,7 +132,14 @@ impl M3 {
 
     /// The error for a document without which the run cannot continue.
     pub(super) fn cannot_read(&self, url: &str, failure: &FetchFailure) -> Error {
-        self.advise(Error::new(format!("{url}: {}", failure.problem)), url)
+        let error = Error::new(format!("{url}: {}", failure.problem));
+        match (failure.status, self.services.behind(url)) {
+            (Some(401 | 403), Some(setting)) => error.hint(format!(
+                "log in with --login raziel, --bearer TOKEN or --header 'X-API-Key: KEY'; the URL {} is set by {}",
+                setting.url, setting.name
+            )),
+            _ => self.advise(error, url),
+        }
     }
 
     /// Adds the setting behind a URL as a hint.
@@ -90,6 +148,17 @@ impl M3 {
             Some(setting) => error.hint(hint(setting)),
             None => error,
         }
+    }
+}
+
+/// The most names that are requested at a time, of services that do not give all at once.
+pub const NAMES_AT_ONCE: u64 = 1000;
+
+/// The URL of a list of names; the first request leaves it to the service how many there are.
+fn page_of_names(url: String, offset: u64) -> String {
+    match offset {
+        0 => url,
+        offset => format!("{url}?limit={NAMES_AT_ONCE}&offset={offset}"),
     }
 }
 

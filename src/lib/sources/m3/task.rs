@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::span::Span;
+use crate::sources::paging::Span;
 use crate::sources::{DocumentRequest, Referrer};
 
 /// What a document is requested for.
@@ -15,13 +15,22 @@ pub enum Task {
     /// The whole tree of the knowledge base.
     Tree,
     /// All names of the knowledge base, to find those similar to an unknown one.
-    Names(String),
+    Names {
+        /// The name as typed.
+        typed: String,
+        /// Similar names on the pages before.
+        similar: Vec<String>,
+        /// How many names are on the pages before.
+        offset: u64,
+    },
     /// All names that observations have, to find one as typed.
     Known {
         /// The name as typed.
         typed: String,
-        /// Similar names in the knowledge base.
+        /// Similar names in the knowledge base, and on the pages before.
         similar: Vec<String>,
+        /// How many names are on the pages before.
+        offset: u64,
     },
     /// How many observations of moments with an image have a name.
     Count(String),
@@ -85,7 +94,7 @@ impl Task {
         match self {
             Task::Entry(_) => "concept",
             Task::Branch | Task::Tree => "tree of concepts",
-            Task::Names(_) | Task::Known { .. } => "names of concepts",
+            Task::Names { .. } | Task::Known { .. } => "names of concepts",
             Task::Count(_) | Task::CountAll { .. } => "count of observations",
             Task::Page { .. } => "observations",
             Task::Moment => "imaged moment",

@@ -1,0 +1,388 @@
+//! Which image an observation is about. Boxes from elsewhere know their images by file names, UUIDs, URLs or ids of canvases;
+//! the image itself stands in another digest. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use percent_encoding::percent_decode_str;
+
+use crate::contracts::{Digest, Frame, ImageRef, Observation, Provenance, Space};
+use crate::iiif::QuotedRequest;
+use crate::image_names::{FileIndex, NameMatch, is_image, parts, stem};
+use crate::sources::boxes::KINDS;
+use crate::{summary::counted, values};
+
+/// Metadata that holds names of files.
+const FILE_KEYS: [&str; 6] = ["file", "file_name", "filename", "image", "path", "name"];
+
+/// The problem of an image that no digest has an address of.
+pub const UNKNOWN: &str = "image is not in any digest with addresses of images";
+
+/// The images of all digests that have an address, by all their names.
+pub struct AddressedImages<'a> {
+    observations: Vec<&'a Observation>,
+    /// Id, URL, service or UUID → observations.
+    by_name: HashMap<String, Vec<usize>>,
+    /// Id of a canvas → observations.
+    by_canvas: HashMap<String, Vec<usize>>,
+    /// File name → id of the image.
+    by_file: FileIndex<&'a str>,
+    by_id: HashMap<&'a str, usize>,
+}
+
+/// What an observation without address was found to be about.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// These images: those of a canvas, or one. With the space of regions that do not say so themselves.
+    Images(Vec<&'a Observation>, Space),
+    /// The image of this file name, of which so many parts are the same.
+    ByFileName(&'a Observation, usize),
+    /// Nothing; the problem of a reject.
+    Nothing(String),
+}
+
+/// Whether an observation says where its image is.
+pub fn has_address(observation: &Observation) -> bool {
+    observation.image.url.is_some() || observation.image.service.is_some()
+}
+
+impl<'a> AddressedImages<'a> {
+    /// The images of digests.
+    pub fn of(digests: &'a [(String, Digest)]) -> Self {
+        let mut images = AddressedImages {
+            observations: Vec::new(),
+            by_name: HashMap::new(),
+            by_canvas: HashMap::new(),
+            by_file: FileIndex::default(),
+            by_id: HashMap::new(),
+        };
+        let all = || digests.iter().flat_map(|(_, digest)| &digest.observations);
+        let has_nameless = all().any(|o| !has_address(o));
+        // Within one digest nothing is joined by name, and names of a million images take their time.
+        if digests.len() > 1 || has_nameless {
+            let addressed = all().filter(|o| has_address(o) && !o.id.trim().is_empty());
+            addressed.for_each(|observation| images.add(observation, has_nameless));
+        }
+        images
+    }
+
+    /// Adds an image, and its file names if there is something to find by them.
+    fn add(&mut self, observation: &'a Observation, with_files: bool) {
+        let number = self.observations.len();
+        self.observations.push(observation);
+        self.by_id.entry(&observation.id).or_insert(number);
+        let image = &observation.image;
+        let service = image.service.as_ref();
+        // A service of which only a part is meant is not the image.
+        let whole = service.filter(|service| service.region.is_none());
+        let mut names: BTreeSet<String> = BTreeSet::from([normal(&observation.id)]);
+        names.extend(whole.map(|service| normal(&service.id)));
+        names.extend(
+            image
+                .url
+                .as_deref()
+                .filter(|_| service.is_none() || whole.is_some())
+                .map(normal),
+        );
+        names.extend(values::uuid(&observation.id));
+        let given = observation
+            .metadata
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case("uuid"));
+        names.extend(
+            given
+                .flat_map(|(_, texts)| texts)
+                .filter_map(|text| values::uuid(text)),
+        );
+        for name in names {
+            self.by_name.entry(name).or_default().push(number);
+        }
+        if let Some(canvas) = &observation.source.canvas {
+            self.by_canvas
+                .entry(normal(canvas))
+                .or_default()
+                .push(number);
+        }
+        for name in with_files
+            .then(|| file_names(observation))
+            .into_iter()
+            .flatten()
+        {
+            self.by_file.add(name, &observation.id);
+        }
+    }
+
+    /// The id under which an image with an address is known: that of its service, if it is named by a URL of the whole
+    /// image there; else its own.
+    pub fn id_of(&self, observation: &'a Observation) -> &'a str {
+        let image = &observation.image;
+        let Some(url) = image.url.as_deref().filter(|_| image.service.is_none()) else {
+            return &observation.id;
+        };
+        if let Some(id) = self.id_by_names(observation) {
+            return id;
+        }
+        let others = |name: &str| self.by_name.get(name).into_iter().flatten();
+        let is_whole = |o: &&Observation| {
+            let service = o.image.service.as_ref();
+            service.is_some_and(|service| service.region.is_none())
+        };
+        let request = QuotedRequest::parse(url);
+        let request = request.filter(|request| request.region == "full" && request.rotation == "0");
+        // Boxes on a reduced copy can be mapped only if its size is known.
+        let is_full = request.as_ref().is_some_and(QuotedRequest::is_full_size);
+        if !is_full && image.declared().is_none() {
+            return &observation.id;
+        }
+        let base = request.map(|request| normal(request.base));
+        let same = others(&normal(url)).chain(base.iter().flat_map(|base| others(base)));
+        let mut same = same.map(|number| self.observations[*number]);
+        same.find(is_whole)
+            .map_or(&observation.id, |other| &other.id)
+    }
+
+    /// The id of an image that another digest knows by an id, URL or UUID that boxes from elsewhere state beside an address.
+    /// File names are not enough for that: the address may be that of another file.
+    fn id_by_names(&self, observation: &Observation) -> Option<&'a str> {
+        let is_of_boxes = KINDS.contains(&observation.source.kind.as_str());
+        let names = observation.image.names.iter().filter(|_| is_of_boxes);
+        let exact = |name: &String| match self.exact(name)? {
+            (numbers, Space::Image) => numbers.first().copied(),
+            _ => None,
+        };
+        let number = names.into_iter().find_map(exact)?;
+        Some(&self.observations[number].id)
+    }
+
+    /// The images that an observation without address is about.
+    pub fn find(&self, observation: &Observation) -> Found<'a> {
+        let names = || std::iter::once(&observation.id).chain(&observation.image.names);
+        for name in names() {
+            if let Some((numbers, space)) = self.exact(name) {
+                return Found::Images(self.each_once(numbers), space);
+            }
+        }
+        let mut several = None;
+        for name in names() {
+            match self.by_file.find(name) {
+                NameMatch::One(id, agreement) => {
+                    let Some(number) = self.by_id.get(id) else {
+                        continue;
+                    };
+                    let image = self.observations[*number];
+                    return match other_shape(observation, image) {
+                        Some(problem) => Found::Nothing(problem),
+                        None => Found::ByFileName(image, agreement),
+                    };
+                }
+                NameMatch::Many(ids) => several = several.or(Some(ids)),
+                NameMatch::None => {}
+            }
+        }
+        Found::Nothing(match several {
+            Some(ids) => format!(
+                "several images have this file name: {}",
+                ids[..ids.len().min(5)].join(", ")
+            ),
+            None => UNKNOWN.into(),
+        })
+    }
+
+    fn exact(&self, name: &str) -> Option<(&[usize], Space)> {
+        let by_name = |name: &str| self.by_name.get(name);
+        let uuid = || {
+            let last = parts(name).pop()?;
+            values::uuid(stem(&last))
+        };
+        let named = normal(name);
+        let found = by_name(&named)
+            .or_else(|| by_name(&normal(QuotedRequest::parse(name)?.base)))
+            .or_else(|| by_name(&uuid()?))
+            .map(|numbers| (numbers, Space::Image));
+        let found = found.or_else(|| Some((self.by_canvas.get(&named)?, Space::Canvas)));
+        found.map(|(numbers, space)| (numbers.as_slice(), space))
+    }
+
+    /// Observations of each image once: digests may share images.
+    fn each_once(&self, numbers: &[usize]) -> Vec<&'a Observation> {
+        let mut seen = BTreeSet::new();
+        let all = numbers.iter().map(|number| self.observations[*number]);
+        all.filter(|o| seen.insert(&o.id)).collect()
+    }
+}
+
+/// Names by which an image's file may be called: the last parts of its URL or service, its label, metadata.
+fn file_names(observation: &Observation) -> Vec<&str> {
+    let image = &observation.image;
+    let request = image
+        .url
+        .as_deref()
+        .filter(|url| QuotedRequest::parse(url).is_none());
+    let service = image.service.as_ref().map(|service| service.id.as_str());
+    let mut names: Vec<&str> = request.into_iter().chain(service).collect();
+    let labels = &observation.source.labels;
+    let label = [&labels.image, &labels.canvas].into_iter().flatten();
+    names.extend(label.map(String::as_str).filter(|label| is_image(label)));
+    let metadata = observation.metadata.iter();
+    let given =
+        metadata.filter(|(key, _)| FILE_KEYS.iter().any(|name| key.eq_ignore_ascii_case(name)));
+    names.extend(
+        given
+            .flat_map(|(_, texts)| texts)
+            .map(String::as_str)
+            .filter(|text| is_image(text)),
+    );
+    names
+}
+
+/// Why an image that only shares a file name is another: the shapes of the two differ.
+fn other_shape(observation: &Observation, image: &Observation) -> Option<String> {
+    const MOST: f64 = 0.02;
+    let size = |o: &Observation| {
+        let [width, height] = o.image.declared()?.map(f64::from);
+        Some(Frame { width, height })
+    };
+    let given = size(observation)?;
+    let known = size(image).filter(|_| {
+        image
+            .image
+            .service
+            .as_ref()
+            .is_none_or(|s| s.region.is_none())
+    })?;
+    let ratio = (given.width * known.height) / (given.height * known.width);
+    ((ratio - 1.0).abs() > MOST).then(|| {
+        format!(
+            "image with this file name has another shape: {} x {}, not {} x {}, {}",
+            known.width, known.height, given.width, given.height, image.id
+        )
+    })
+}
+
+/// An observation as one of the image that it is about: with the address, place and spaces of that, as far as it does not
+/// have spaces of its own. Annotations without manifest are drawn in `space`.
+pub fn placed(about: &Observation, image: &Observation, space: Space) -> Observation {
+    let source = Provenance {
+        kind: about.source.kind.clone(),
+        manifest: image.source.manifest.clone(),
+        canvas: image.source.canvas.clone(),
+        ..Provenance::default()
+    };
+    let own = Observation {
+        id: image.id.clone(),
+        source,
+        group: String::new(),
+        ..about.clone()
+    };
+    let has_space = about.canvas.is_some() || about.image.declared().is_some();
+    if has_space {
+        return own;
+    }
+    if !KINDS.contains(&about.source.kind.as_str()) {
+        let mut annotations = about.annotations.clone();
+        let regions = annotations.iter_mut().flat_map(|a| &mut a.regions);
+        regions.for_each(|region| region.frame = space);
+        return Observation {
+            annotations,
+            image: image.image.clone(),
+            canvas: image.canvas,
+            placement: image.placement,
+            rotation: image.rotation,
+            ..own
+        };
+    }
+    // Drawn on the file itself, which holds no more than the part of the service that is meant.
+    let part = image
+        .image
+        .service
+        .as_ref()
+        .and_then(|service| service.region);
+    let size = match part {
+        Some([_, _, width, height]) => Some([width, height]),
+        None => image.image.declared(),
+    };
+    Observation {
+        image: ImageRef {
+            width: size.map(|[width, _]| width),
+            height: size.map(|[_, height]| height),
+            ..ImageRef::default()
+        },
+        ..own
+    }
+}
+
+/// An observation, the number of its digest, and the images that it is about or why there is none.
+pub type Nameless<'a> = (
+    usize,
+    &'a Observation,
+    Result<(Vec<&'a Observation>, Space), String>,
+);
+
+/// The images that observations without address are about. `observations` come with the numbers of their digests.
+pub fn find_all<'a>(
+    images: &AddressedImages<'a>,
+    observations: &[(usize, &'a Observation)],
+) -> Vec<Nameless<'a>> {
+    let found: Vec<Found> = observations.iter().map(|(_, o)| images.find(o)).collect();
+    // Two files of one digest with the same name are two images, of which at most one is this.
+    let mut claims: BTreeMap<(usize, &str), Vec<(usize, &str)>> = BTreeMap::new();
+    for ((digest, observation), found) in observations.iter().zip(&found) {
+        if let Found::ByFileName(image, agreement) = found {
+            let claim = (*agreement, observation.id.as_str());
+            claims.entry((*digest, &image.id)).or_default().push(claim);
+        }
+    }
+    let settle = |((digest, observation), found): (&(usize, &'a Observation), Found<'a>)| {
+        let about = match found {
+            Found::Images(images, space) => Ok((images, space)),
+            Found::Nothing(problem) => Err(format!("{problem}: {}", with_boxes(observation))),
+            Found::ByFileName(image, agreement) => {
+                let others = claims
+                    .get(&(*digest, image.id.as_str()))
+                    .into_iter()
+                    .flatten();
+                let is_rival =
+                    |(most, id): &&(usize, &str)| *most >= agreement && *id != observation.id;
+                match others.into_iter().find(is_rival) {
+                    None => Ok((vec![image], Space::Image)),
+                    Some((_, other)) => Err(format!(
+                        "image of this file name may be that of another record: {other}, {}",
+                        with_boxes(observation)
+                    )),
+                }
+            }
+        };
+        (*digest, *observation, about)
+    };
+    observations.iter().zip(found).map(settle).collect()
+}
+
+fn with_boxes(observation: &Observation) -> String {
+    let regions: usize = observation
+        .annotations
+        .iter()
+        .map(|a| a.regions.len())
+        .sum();
+    let name = observation.image.names.first().unwrap_or(&observation.id);
+    format!(
+        "{name}, {} with it",
+        counted(regions as u64, "box", "boxes")
+    )
+}
+
+/// A name without the parts that are often written differently: scheme, default port, percent-encoding, fragment, final
+/// slash and `info.json`; a file name as it is.
+fn normal(name: &str) -> String {
+    let name = name.trim();
+    let (port, rest) = match name.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (":80", rest),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (":443", rest),
+        _ => return name.to_owned(),
+    };
+    // Ids of parts of a service differ by their fragments alone.
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix(port).unwrap_or(&host);
+    let path = path.strip_suffix("/info.json").unwrap_or(path);
+    let path = percent_decode_str(path.trim_end_matches('/')).decode_utf8_lossy();
+    format!("{host}{path}")
+}

@@ -1,0 +1,220 @@
+//! File names as people and tools write them, and an index that finds what a name belongs to: by its last parts, in any
+//! case, with or without the suffix of an image. Pure.
+
+use std::collections::{BTreeSet, HashMap};
+
+use percent_encoding::percent_decode_str;
+use unicode_normalization::UnicodeNormalization;
+
+/// The suffixes by which a name is known to be that of an image file.
+const SUFFIXES: [&str; 20] = [
+    "avif", "bmp", "cr2", "dng", "gif", "heic", "j2c", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpf",
+    "jpg", "jpx", "png", "svg", "tif", "tiff", "webp",
+];
+
+/// What a name was found to belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameMatch<T> {
+    /// Nothing has this name.
+    None,
+    /// One thing has it, and so many of its last parts are the same.
+    One(T, usize),
+    /// Several things have it alike.
+    Many(Vec<T>),
+}
+
+/// An index of things by their file names. A thing may have several names.
+#[derive(Debug)]
+pub struct FileIndex<T> {
+    names: Vec<(Path, T)>,
+    /// Last part of a name, folded → names.
+    by_file: HashMap<String, Vec<usize>>,
+    /// The same without the suffix of an image.
+    by_stem: HashMap<String, Vec<usize>>,
+}
+
+/// A path for comparing.
+#[derive(Debug)]
+struct Path {
+    /// Its parts as they are written.
+    exact: Vec<String>,
+    /// Its parts in lower case, the last without the suffix of an image.
+    folded: Vec<String>,
+}
+
+impl Path {
+    /// The path, and its last part in lower case; none without parts.
+    fn of(name: &str) -> Option<(Self, String)> {
+        let exact = parts(name);
+        let mut folded: Vec<String> = exact.iter().map(|part| part.to_lowercase()).collect();
+        let last = folded.pop()?;
+        folded.push(stem(&last).to_owned());
+        Some((Path { exact, folded }, last))
+    }
+
+    /// How many of the last parts of two paths are the same in any case, and how many exactly.
+    fn agreement(&self, other: &Path) -> (usize, usize) {
+        let same = |a: &[String], b: &[String]| {
+            let pairs = a.iter().rev().zip(b.iter().rev());
+            pairs.take_while(|(a, b)| a == b).count()
+        };
+        let exactly = same(&self.exact, &other.exact);
+        (same(&self.folded, &other.folded), exactly)
+    }
+}
+
+impl<T> Default for FileIndex<T> {
+    fn default() -> Self {
+        FileIndex {
+            names: Vec::new(),
+            by_file: HashMap::new(),
+            by_stem: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Clone + Ord> FileIndex<T> {
+    /// Whether it holds no name.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Adds a name of a thing: a file name, a path or a URL.
+    pub fn add(&mut self, name: &str, thing: T) {
+        let Some((path, last)) = Path::of(name) else {
+            return;
+        };
+        let number = self.names.len();
+        let stem = stem(&last).to_owned();
+        self.by_file.entry(last).or_default().push(number);
+        self.by_stem.entry(stem).or_default().push(number);
+        self.names.push((path, thing));
+    }
+
+    /// What a name belongs to: of several files with this name the one whose folders agree furthest.
+    pub fn find(&self, name: &str) -> NameMatch<T> {
+        let Some((wanted, last)) = Path::of(name) else {
+            return NameMatch::None;
+        };
+        let of_file = self.by_file.get(&last);
+        let numbers = of_file.or_else(|| self.by_stem.get(stem(&last)));
+        let mut best: BTreeSet<T> = BTreeSet::new();
+        let mut most = (0, 0);
+        for (path, thing) in numbers.into_iter().flatten().map(|n| &self.names[*n]) {
+            let agreement = path.agreement(&wanted);
+            if agreement > most {
+                (most, best) = (agreement, BTreeSet::new());
+            }
+            if agreement == most {
+                best.insert(thing.clone());
+            }
+        }
+        match best.len() {
+            0 => NameMatch::None,
+            1 => best
+                .pop_first()
+                .map_or(NameMatch::None, |thing| NameMatch::One(thing, most.0)),
+            _ => NameMatch::Many(best.into_iter().collect()),
+        }
+    }
+}
+
+/// The parts of a path: separated by `/` or `\`, without drive, `.` and `..`. Of a URL those of its path,
+/// percent-decoded; of `…?d=PATH`, as local files have it in Label Studio, those of PATH.
+pub fn parts(name: &str) -> Vec<String> {
+    let name = name.trim();
+    let is_url = name.contains("://");
+    let (name, is_encoded) = match name.split_once("?d=") {
+        Some((_, path)) => (path.split('&').next().unwrap_or(path), true),
+        None if is_url => {
+            let path = name.split_once("://").map_or(name, |(_, rest)| rest);
+            let path = path.split_once('/').map_or("", |(_, path)| path);
+            (path.split(['?', '#']).next().unwrap_or(path), true)
+        }
+        None => (name, false),
+    };
+    let decoded = match is_encoded {
+        true => percent_decode_str(name).decode_utf8_lossy().into_owned(),
+        false => name.to_owned(),
+    };
+    let parts = decoded.split(['/', '\\']).map(str::trim);
+    let is_drive = |part: &str| part.len() == 2 && part.ends_with(':');
+    let parts = parts.filter(|part| !part.is_empty() && *part != "." && *part != "..");
+    parts
+        .filter(|part| !is_drive(part))
+        .map(|part| part.nfc().collect())
+        .collect()
+}
+
+/// A name without the suffix of an image; any other dot belongs to the name.
+pub fn stem(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, suffix)) if !stem.is_empty() && is_image_suffix(suffix) => stem,
+        _ => name,
+    }
+}
+
+/// Whether a name ends like that of an image file.
+pub fn is_image(name: &str) -> bool {
+    let is_url = name.contains("://");
+    let path = name.split(['?', '#']).next().filter(|_| is_url);
+    path.unwrap_or(name)
+        .rsplit_once('.')
+        .is_some_and(|(_, suffix)| is_image_suffix(suffix))
+}
+
+fn is_image_suffix(suffix: &str) -> bool {
+    let suffix = suffix.to_ascii_lowercase();
+    SUFFIXES.contains(&suffix.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_apart_however_it_is_written() {
+        let cases = [
+            ("a.jpg", vec!["a.jpg"]),
+            ("./images//a.jpg", vec!["images", "a.jpg"]),
+            ("C:\\Users\\x\\a b.JPG", vec!["Users", "x", "a b.JPG"]),
+            ("../a.jpg", vec!["a.jpg"]),
+            ("https://x.example/a%20b/c.jpg?x=1#y", vec!["a b", "c.jpg"]),
+            ("/data/local-files/?d=set/a%20b.jpg", vec!["set", "a b.jpg"]),
+            ("e\u{301}.jpg", vec!["é.jpg"]),
+            ("100%.jpg", vec!["100%.jpg"]),
+            ("https://x.example", vec![]),
+            ("", vec![]),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(parts(name), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_file_whose_folders_agree_furthest_is_found() {
+        let mut index = FileIndex::default();
+        let names = [
+            ("book1/0001.jpg", 1),
+            ("book2/0001.jpg", 2),
+            ("x/a.tif", 3),
+            ("b.jpg", 4),
+            ("B.jpg", 5),
+        ];
+        for (name, thing) in names {
+            index.add(name, thing);
+        }
+        let cases = [
+            ("images/book2/0001.JPG", NameMatch::One(2, 2)),
+            ("0001.jpg", NameMatch::Many(vec![1, 2])),
+            ("a.jpg", NameMatch::One(3, 1)),
+            ("x/a", NameMatch::One(3, 2)),
+            ("b.jpg", NameMatch::One(4, 1)),
+            ("c.jpg", NameMatch::None),
+            ("", NameMatch::None),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(index.find(name), wanted, "{name}");
+        }
+    }
+}

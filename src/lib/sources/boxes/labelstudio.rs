@@ -1,0 +1,516 @@
+//! The source `labelstudio`: Label Studio's JSON and JSON-MIN exports, a list of tasks with annotations and predictions.
+//!
+//! Places are in percent of the image, turned clockwise about the upper left corner. What is said of one region stands in
+//! several results with one id: its shape, its labels, its transcription.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::loose_json::{self, key, shown};
+use super::model::{
+    BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Unit, corners, ellipse, turned,
+};
+use crate::contracts::Metadata;
+use crate::summary::counted;
+use crate::values;
+
+/// Reads a document.
+///
+/// # Errors
+/// It is not JSON.
+pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
+    let mut document = BoxDocument::of(name);
+    let tasks: Vec<&RawValue> = match bytes.trim_ascii_start().first() {
+        Some(b'[') => loose_json::parse(bytes)?,
+        // One task, or one per line.
+        _ => {
+            let stream = serde_json::Deserializer::from_slice(bytes).into_iter::<&RawValue>();
+            let tasks: Result<_, _> = stream.collect();
+            tasks.map_err(|e| format!("document cannot be read as JSON: {e}"))?
+        }
+    };
+    let mut both = 0;
+    for (i, task) in tasks.into_iter().enumerate() {
+        let place = format!("[{i}]");
+        let task =
+            serde_json::from_str(task.get()).map_err(|e| format!("record cannot be read: {e}"));
+        match task.and_then(loose_json::object) {
+            Ok(task) => both += u64::from(read_task(&mut document, &place, task)),
+            Err(problem) => document.reject(&place, "task", problem),
+        }
+    }
+    if both > 0 {
+        document.notes.push(format!(
+            "{name}: {} annotations and predictions: --where 'box.predicted!=true' keeps annotations alone",
+            counted(both, "task has", "tasks have")
+        ));
+    }
+    Ok(document)
+}
+
+/// Reads a task; whether it has both annotations and predictions.
+fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Value>) -> bool {
+    let Some(url) = image_of(&task) else {
+        document.reject(place, "data", "task does not have an image");
+        return false;
+    };
+    let mut reading = Reading {
+        document,
+        image: place.to_owned(),
+        size: None,
+        labels: Vec::new(),
+    };
+    let annotations = take_list(&mut task, &["annotations", "completions"]);
+    let predictions = take_list(&mut task, &["predictions"]);
+    let (mut given, mut predicted) = (0, 0);
+    for (name, list) in [("annotations", annotations), ("predictions", predictions)] {
+        for (i, item) in list.into_iter().enumerate() {
+            let place = format!("{place}.{name}[{i}]");
+            let n = reading.statement(&place, item, name == "predictions");
+            *(if name == "predictions" {
+                &mut predicted
+            } else {
+                &mut given
+            }) += n;
+        }
+    }
+    if !task.contains_key("data") {
+        given += reading.minimal(place, &task);
+    }
+    let (size, labels) = (reading.size, std::mem::take(&mut reading.labels));
+    document.images.push(GivenImage {
+        place: place.to_owned(),
+        key: place.to_owned(),
+        url: Some(url.clone()).filter(|url| crate::sources::source::is_url(url)),
+        names: names(&url, &task),
+        size,
+        metadata: metadata(&task, &url),
+        labels,
+        ..GivenImage::default()
+    });
+    given > 0 && predicted > 0
+}
+
+fn take_list(task: &mut Map<String, Value>, names: &[&str]) -> Vec<Value> {
+    let lists = names.iter().filter_map(|name| task.shift_remove(*name));
+    let items = |list: Value| match list {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    };
+    lists.flat_map(items).collect()
+}
+
+/// The image of a task: `data.image`, else the first text of its data that is the name of an image file.
+fn image_of(task: &Map<String, Value>) -> Option<String> {
+    let data = match task.get("data") {
+        Some(Value::Object(data)) => data,
+        _ => task,
+    };
+    let named = ["image", "img", "image_url", "url"]
+        .iter()
+        .find_map(|name| data.get(*name)?.as_str());
+    let any = || {
+        data.values()
+            .filter_map(Value::as_str)
+            .find(|text| crate::image_names::is_image(text))
+    };
+    let image = named.filter(|text| !text.trim().is_empty()).or_else(any)?;
+    Some(image.trim().to_owned())
+}
+
+/// The names of a task's image. An upload gets eight digits before its name.
+fn names(url: &str, task: &Map<String, Value>) -> Vec<String> {
+    let storage =
+        ["storage_filename", "file_upload"].map(|name| task.get(name).and_then(values::text));
+    let mut names = vec![url.to_owned()];
+    names.extend(storage.into_iter().flatten());
+    let last = crate::image_names::parts(url).pop().unwrap_or_default();
+    if let Some((digits, name)) = last.split_once('-')
+        && digits.len() == 8
+        && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    {
+        names.push(name.to_owned());
+    }
+    names.dedup();
+    names
+}
+
+fn metadata(task: &Map<String, Value>, url: &str) -> Metadata {
+    let Some(Value::Object(data)) = task.get("data") else {
+        return Metadata::new();
+    };
+    let texts = data.iter().filter_map(|(name, value)| {
+        let text = values::text(value).filter(|text| text != url)?;
+        Some((name.clone(), vec![text]))
+    });
+    texts.collect()
+}
+
+struct Reading<'a> {
+    document: &'a mut BoxDocument,
+    image: String,
+    size: Option<[u32; 2]>,
+    labels: Vec<String>,
+}
+
+/// What results with one id say of a region.
+#[derive(Default)]
+struct Region {
+    place: String,
+    shape: Option<Result<GivenShape, String>>,
+    labels: Vec<String>,
+    attributes: BTreeMap<String, Value>,
+}
+
+impl Reading<'_> {
+    /// Reads an annotation or a prediction; returns how many results it has.
+    fn statement(&mut self, place: &str, item: Value, predicted: bool) -> usize {
+        let mut item = match loose_json::object(item) {
+            Ok(item) => item,
+            Err(problem) => {
+                self.document.reject(place, "result", problem);
+                return 0;
+            }
+        };
+        let results = take_list(&mut item, &["result"]);
+        let count = results.len();
+        if item.get("was_cancelled") == Some(&Value::Bool(true)) {
+            self.document.reject(
+                place,
+                "was_cancelled",
+                "annotation was cancelled by its author",
+            );
+            return count;
+        }
+        let mut common: BTreeMap<String, Value> = BTreeMap::new();
+        let mut keep = |name: &str, value: Option<&Value>| {
+            if let Some(value) = value.filter(|value| !value.is_null()) {
+                common.insert(name.to_owned(), value.clone());
+            }
+        };
+        if predicted {
+            keep("predicted", Some(&Value::Bool(true)));
+            keep("model_version", item.get("model_version"));
+            keep(
+                "confidence",
+                item.get("score")
+                    .filter(|score| values::number(score).is_some()),
+            );
+        } else {
+            keep("annotator", annotator(&item).as_ref());
+            keep(
+                "ground_truth",
+                item.get("ground_truth")
+                    .filter(|is| **is == Value::Bool(true)),
+            );
+        }
+        self.regions(place, results, &common);
+        count
+    }
+
+    fn regions(&mut self, place: &str, results: Vec<Value>, common: &BTreeMap<String, Value>) {
+        let mut regions: Vec<Region> = Vec::new();
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        for (i, result) in results.into_iter().enumerate() {
+            let place = format!("{place}.result[{i}]");
+            let result = match loose_json::object(result) {
+                Ok(result) => result,
+                Err(problem) => {
+                    self.document.reject(&place, "result", problem);
+                    continue;
+                }
+            };
+            let id = result
+                .get("id")
+                .and_then(key)
+                .unwrap_or_else(|| place.clone());
+            let next = regions.len();
+            let number = *numbers.entry(id).or_insert(next);
+            if number == next {
+                regions.push(Region {
+                    place: place.clone(),
+                    attributes: common.clone(),
+                    ..Region::default()
+                });
+            }
+            if let Err((field, problem)) = self.result(&mut regions[number], &result) {
+                self.document.reject(&place, field, problem);
+            }
+        }
+        for region in regions {
+            self.finish(region);
+        }
+    }
+
+    /// Adds to a region what a result says of it. The error is that of a result that is not read.
+    fn result(
+        &mut self,
+        region: &mut Region,
+        result: &Map<String, Value>,
+    ) -> Result<(), (&'static str, String)> {
+        let kind = result
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let empty = Value::Null;
+        let value = result.get("value").unwrap_or(&empty);
+        let size = loose_json::size(result.get("original_width"), result.get("original_height"));
+        self.size = self.size.or(size);
+        if let Some(score) = result.get("score").and_then(values::number) {
+            region.attributes.insert("confidence".into(), score.into());
+        }
+        let shape_of = kind.strip_suffix("labels").unwrap_or(kind);
+        match shape_of {
+            "rectangle" | "polygon" | "ellipse" => {
+                let rotated = result
+                    .get("image_rotation")
+                    .and_then(values::number)
+                    .unwrap_or(0.0);
+                if rotated.rem_euclid(360.0) != 0.0 {
+                    region.shape =
+                        Some(Err(format!("image was shown turned: by {rotated} degrees")));
+                } else {
+                    region.shape = Some(shape(shape_of, value, size));
+                }
+                if let Some(turn) = values::number(&value["rotation"]).filter(|turn| *turn != 0.0) {
+                    region.attributes.insert("rotation".into(), turn.into());
+                }
+            }
+            "keypoint" => region.shape = Some(Err("a point has no extent: keypoint".into())),
+            "brush" | "bitmask" => {
+                region.shape = Some(Err(format!(
+                    "mask is not read: {kind}; export polygons or COCO"
+                )));
+            }
+            // `labels` beside a shape, without place of its own.
+            "" | "choices" | "taxonomy" | "textarea" | "number" | "rating" | "pairwise"
+            | "datetime" => {}
+            "relation" => return Err(("type", "relation between regions is not read".into())),
+            other => return Err(("type", format!("type of result is not read: {other}"))),
+        }
+        statements(region, result, kind, value);
+        Ok(())
+    }
+
+    fn finish(&mut self, region: Region) {
+        let Region {
+            place,
+            shape,
+            mut labels,
+            mut attributes,
+        } = region;
+        let Some(shape) = shape else {
+            // A choice about the whole image.
+            if !labels.is_empty() {
+                return self.labels.append(&mut labels);
+            }
+            let kinds: Vec<&str> = attributes.keys().map(String::as_str).collect();
+            let problem = format!(
+                "statement about the whole image is not a class: {}",
+                kinds.join(", ")
+            );
+            return self.document.reject(&place, "value", problem);
+        };
+        let shape = match shape {
+            Ok(shape) => shape,
+            Err(problem) => return self.lose(&place, problem),
+        };
+        let mut names = labels.iter().cloned();
+        let name = match (names.next(), attributes.contains_key("text")) {
+            (Some(name), _) => name,
+            // What is transcribed and has no label.
+            (None, true) => "text".into(),
+            (None, false) => {
+                return self.lose(&place, "region does not have a label".into());
+            }
+        };
+        if labels.len() > 1 {
+            attributes.insert("labels".into(), labels.into());
+        }
+        self.document.boxes.push(GivenBox {
+            place,
+            id: None,
+            image: self.image.clone(),
+            class: GivenClass::Name(name),
+            shape: Some(shape),
+            attributes,
+        });
+    }
+
+    fn lose(&mut self, place: &str, problem: String) {
+        self.document
+            .reject_box(place, "value", problem, &self.image);
+    }
+
+    /// The JSON-MIN form: every list of objects in the task with places is one of regions.
+    fn minimal(&mut self, place: &str, task: &Map<String, Value>) -> usize {
+        let mut count = 0;
+        for (name, list) in task {
+            let Value::Array(items) = list else { continue };
+            for (i, item) in items.iter().enumerate() {
+                let place = format!("{place}.{name}[{i}]");
+                let Value::Object(members) = item else {
+                    let text = values::text(item).unwrap_or_else(|| shown(item));
+                    self.labels.push(text);
+                    continue;
+                };
+                count += 1;
+                let labelled = members.keys().find(|key| key.ends_with("labels"));
+                let kind = labelled.cloned().unwrap_or_else(|| "rectangle".into());
+                let mut result: Map<String, Value> = members.clone();
+                result.insert("type".into(), kind.into());
+                result.insert("value".into(), item.clone());
+                let mut region = Region {
+                    place: place.clone(),
+                    ..Region::default()
+                };
+                match self.result(&mut region, &result) {
+                    Ok(()) => self.finish(region),
+                    Err((field, problem)) => self.document.reject(&place, field, problem),
+                }
+            }
+        }
+        count
+    }
+}
+
+fn annotator(item: &Map<String, Value>) -> Option<Value> {
+    let by = item.get("completed_by")?;
+    let name = match by {
+        Value::Object(person) => person.get("email").or_else(|| person.get("id"))?,
+        other => other,
+    };
+    values::text(name).map(Value::from)
+}
+
+/// Labels, texts and other statements of a result.
+fn statements(region: &mut Region, result: &Map<String, Value>, kind: &str, value: &Value) {
+    let texts = |value: &Value| -> Vec<String> {
+        match value {
+            Value::Array(items) => items
+                .iter()
+                .filter_map(|item| match item {
+                    // Taxonomies: the path to a class, whose last part is the class.
+                    Value::Array(path) => path.last().and_then(values::text),
+                    item => values::text(item),
+                })
+                .collect(),
+            value => values::text(value).into_iter().collect(),
+        }
+    };
+    match kind {
+        "textarea" => {
+            let text = texts(&value["text"]);
+            if !text.is_empty() {
+                region
+                    .attributes
+                    .insert("text".into(), text.join("\n").into());
+            }
+        }
+        "choices" | "taxonomy" if region.shape.is_none() && region.labels.is_empty() => {
+            region.labels.extend(texts(&value[kind]));
+        }
+        "choices" | "taxonomy" | "number" | "rating" | "datetime" => {
+            let name = result
+                .get("from_name")
+                .and_then(values::text)
+                .unwrap_or_else(|| kind.to_owned());
+            let mut given = texts(&value[kind]);
+            let given = match given.len() {
+                1 => Value::from(given.remove(0)),
+                _ => Value::from(given),
+            };
+            region.attributes.insert(name, given);
+        }
+        kind => {
+            let key = if kind.ends_with("labels") {
+                kind
+            } else {
+                "labels"
+            };
+            let labels = texts(&value[key]);
+            region
+                .labels
+                .extend(labels.into_iter().filter(|label| !label.is_empty()));
+            // A transcription that stands beside its box.
+            let text = texts(&value["text"]);
+            if !text.is_empty() {
+                region
+                    .attributes
+                    .insert("text".into(), text.join("\n").into());
+            }
+        }
+    }
+    region.labels.dedup();
+}
+
+/// A shape in parts of the image. Turned shapes need the size of the image: a percent of its width is not one of its height.
+fn shape(kind: &str, value: &Value, size: Option<[u32; 2]>) -> Result<GivenShape, String> {
+    let number = |name: &str| {
+        let number = values::number(&value[name]);
+        number.ok_or_else(|| format!("{name} is not a finite number: {}", shown(&value[name])))
+    };
+    let rotation = values::number(&value["rotation"])
+        .unwrap_or(0.0)
+        .rem_euclid(360.0);
+    let (sx, sy, unit) = match size {
+        Some([width, height]) => (
+            f64::from(width) / 100.0,
+            f64::from(height) / 100.0,
+            Unit::Pixel,
+        ),
+        None if rotation != 0.0 => {
+            return Err(
+                "turned shape on an image of unknown size: original_width is missing".into(),
+            );
+        }
+        None => (0.01, 0.01, Unit::Share),
+    };
+    match kind {
+        "rectangle" => {
+            let numbers = [
+                number("x")? * sx,
+                number("y")? * sy,
+                number("width")? * sx,
+                number("height")? * sy,
+            ];
+            let upright = GivenShape::of_box(numbers, unit)?;
+            if rotation == 0.0 {
+                return Ok(upright);
+            }
+            let outline = turned(corners(numbers), [numbers[0], numbers[1]], rotation);
+            GivenShape::of_outlines(vec![outline], unit)
+        }
+        "ellipse" => {
+            let centre = [number("x")? * sx, number("y")? * sy];
+            ellipse(
+                centre,
+                [number("radiusX")? * sx, number("radiusY")? * sy],
+                rotation,
+                unit,
+            )
+        }
+        _ => polygon(value, [sx, sy], unit),
+    }
+}
+
+/// A closed outline, its points as parts of width and height.
+fn polygon(value: &Value, [sx, sy]: [f64; 2], unit: Unit) -> Result<GivenShape, String> {
+    let Value::Array(points) = &value["points"] else {
+        return Err(format!(
+            "points are not a list: {}",
+            shown(&value["points"])
+        ));
+    };
+    if value["closed"] == Value::Bool(false) {
+        return Err("a line has no extent: polygon is not closed".into());
+    }
+    let mut numbers = Vec::new();
+    for (i, point) in points.iter().enumerate() {
+        let [x, y] = loose_json::numbers::<2>(point, &format!("points[{i}]"))?;
+        numbers.extend([x * sx, y * sy]);
+    }
+    GivenShape::of_outlines(vec![super::model::points(&numbers)?], unit)
+}

@@ -1,0 +1,398 @@
+//! Puts documents of boxes together: boxes with their images, numbers of classes with their names, images with what
+//! `--images` says of them. What finds nothing is rejected.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::addresses::{Addressed, Addresses};
+use super::class_lists::{ClassLists, DocumentClasses};
+use super::drawing;
+use super::model::{BoxDocument, GivenBox, GivenClass, GivenImage};
+use super::yolo;
+use crate::contracts::{Annotation, Body, ImageRef, Labels, Observation, Provenance, Region};
+use crate::image_names::{FileIndex, NameMatch, parts};
+use crate::sources::source::Found;
+use crate::summary::{Reject, counted};
+
+/// Puts documents together: observations, rejects, counts and notes. `kind` is the name of the source; `lists` are documents
+/// that only describe images and classes.
+pub fn link(
+    kind: &str,
+    documents: Vec<BoxDocument>,
+    lists: &[BoxDocument],
+    addresses: &Addresses,
+    classes: &ClassLists,
+) -> Found {
+    let mut linker = Linker {
+        kind,
+        addresses,
+        classes,
+        known: KnownImages::of(&documents, lists),
+        found: Found::default(),
+        unsized_images: 0,
+        misshapen: Vec::new(),
+    };
+    for document in documents {
+        linker.document(document);
+    }
+    linker.finish()
+}
+
+/// Images of all documents, for documents that have boxes and no images.
+#[derive(Default)]
+struct KnownImages {
+    images: Vec<GivenImage>,
+    by_key: HashMap<String, BTreeSet<usize>>,
+    by_name: FileIndex<usize>,
+}
+
+impl KnownImages {
+    /// The images of documents and lists, if some document has boxes without images.
+    fn of(documents: &[BoxDocument], lists: &[BoxDocument]) -> Self {
+        let mut known = KnownImages::default();
+        let is_of_results = |d: &BoxDocument| d.images.is_empty() && !d.boxes.is_empty();
+        if !documents.iter().any(is_of_results) {
+            return known;
+        }
+        let documents = documents.iter().chain(lists);
+        for image in documents.flat_map(|document| &document.images) {
+            let number = known.images.len();
+            known
+                .by_key
+                .entry(image.key.clone())
+                .or_default()
+                .insert(number);
+            for name in &image.names {
+                known.by_name.add(name, number);
+            }
+            known.images.push(image.clone());
+        }
+        known
+    }
+
+    /// The image with a key, else with a name; without any image a name stands for itself.
+    fn find(&self, key: &str) -> Result<GivenImage, String> {
+        let same = |numbers: Vec<usize>| {
+            let first = numbers.first().map(|n| &self.images[*n])?;
+            let is_same =
+                |n: &usize| self.images[*n].names == first.names && self.images[*n].id == first.id;
+            numbers.iter().all(is_same).then(|| first.clone())
+        };
+        let several = |n: usize| format!("image_id is that of several images: {key}, of {n} files");
+        if let Some(numbers) = self.by_key.get(key) {
+            let count = numbers.len();
+            return same(numbers.iter().copied().collect()).ok_or_else(|| several(count));
+        }
+        match self.by_name.find(key) {
+            NameMatch::One(number, _) => Ok(self.images[number].clone()),
+            NameMatch::Many(numbers) => Err(several(numbers.len())),
+            NameMatch::None if key.parse::<f64>().is_ok() => Err(format!(
+                "image_id is not that of a known image: {key}; --images FILE names the COCO file with the images"
+            )),
+            NameMatch::None => Ok(GivenImage {
+                place: "image_id".into(),
+                key: key.to_owned(),
+                names: vec![key.to_owned()],
+                ..GivenImage::default()
+            }),
+        }
+    }
+}
+
+struct Linker<'a> {
+    kind: &'a str,
+    addresses: &'a Addresses,
+    classes: &'a ClassLists,
+    known: KnownImages,
+    found: Found,
+    /// Number of images whose boxes are relative to a size that is not known.
+    unsized_images: u64,
+    /// Images whose file has another shape than the document says.
+    misshapen: Vec<String>,
+}
+
+/// The images of a document as they become observations.
+#[derive(Default)]
+struct Images {
+    /// Key → the observation.
+    by_key: HashMap<String, KeyOf>,
+    by_id: HashMap<String, usize>,
+    observations: Vec<Observation>,
+    places: Vec<String>,
+    /// How many boxes of each image were lost.
+    lost: Vec<u64>,
+}
+
+/// What a key of boxes stands for.
+#[derive(Clone, Copy)]
+enum KeyOf {
+    /// The image with this number.
+    Image(usize),
+    /// Several images, of which the first has this number.
+    Several(usize),
+    /// An image that cannot be used.
+    Nothing,
+}
+
+impl KeyOf {
+    /// The number of its image.
+    fn number(self) -> Option<usize> {
+        match self {
+            KeyOf::Image(number) | KeyOf::Several(number) => Some(number),
+            KeyOf::Nothing => None,
+        }
+    }
+}
+
+impl Linker<'_> {
+    fn document(&mut self, mut document: BoxDocument) {
+        self.found.notes.append(&mut document.notes);
+        self.found.count("boxes", document.lost.len() as u64);
+        self.found
+            .count("boxes_rejected", document.lost.len() as u64);
+        let classes = self.classes.of_document(&document);
+        self.read_rows(&mut document, &classes);
+        let mut images = Images::default();
+        let own = std::mem::take(&mut document.images);
+        let has_images = !own.is_empty();
+        for image in own {
+            self.image(&document.name, image, &mut images);
+        }
+        for key in &document.lost {
+            if let Some(number) = images.by_key.get(key).and_then(|key| key.number()) {
+                images.lost[number] += 1;
+            }
+        }
+        for given in std::mem::take(&mut document.boxes) {
+            self.found.count("boxes", 1);
+            if !has_images && !images.by_key.contains_key(&given.image) {
+                match self.known.find(&given.image) {
+                    Ok(image) => {
+                        let image = GivenImage {
+                            key: given.image.clone(),
+                            labels: Vec::new(),
+                            ..image
+                        };
+                        self.image(&document.name, image, &mut images);
+                    }
+                    Err(problem) => {
+                        self.lose(&document.name, &given.place, "image_id", problem);
+                        continue;
+                    }
+                }
+            }
+            self.given_box(&document, given, &classes, &mut images);
+        }
+        self.found.rejects.append(&mut document.rejects);
+        self.keep(&document.name, images);
+    }
+
+    /// The boxes of rows, whose numbers mean what the list of classes says.
+    fn read_rows(&mut self, document: &mut BoxDocument, classes: &DocumentClasses) {
+        let keypoints = classes.keypoints();
+        for row in std::mem::take(&mut document.rows) {
+            match yolo::given_box(&row, keypoints) {
+                Ok(given) => document.boxes.push(given),
+                Err(problem) => {
+                    document.lost.push(String::new());
+                    self.found.count("boxes", 1);
+                    self.lose(&document.name, &row.place, "line", problem);
+                }
+            }
+        }
+    }
+
+    fn lose(&mut self, document: &str, place: &str, field: &str, problem: String) {
+        self.found.count("boxes_rejected", 1);
+        self.found
+            .rejects
+            .push(Reject::new(document, place, field, problem));
+    }
+
+    /// Adds an image, or joins it with another of the document that is the same.
+    fn image(&mut self, document: &str, image: GivenImage, images: &mut Images) {
+        self.found.count("images", 1);
+        let addressed = match self.addresses.of_image(&image) {
+            Ok(addressed) => addressed,
+            Err(problem) => {
+                images.by_key.insert(image.key, KeyOf::Nothing);
+                let reject = Reject::new(document, image.place, "file_name", problem);
+                return self.found.rejects.push(reject);
+            }
+        };
+        if let Some(sizes) = &addressed.misshapen {
+            self.misshapen.push(format!("{}, {sizes}", addressed.id));
+        }
+        let (key, place) = (image.key.clone(), image.place.clone());
+        let observation = observation(self.kind, document, image, addressed);
+        let next = images.observations.len();
+        let number = *images.by_id.entry(observation.id.clone()).or_insert(next);
+        match images.by_key.get(&key).copied() {
+            None => drop(images.by_key.insert(key, KeyOf::Image(number))),
+            Some(KeyOf::Nothing) => drop(images.by_key.insert(key, KeyOf::Several(number))),
+            Some(KeyOf::Image(first) | KeyOf::Several(first)) if first != number => {
+                images.by_key.insert(key.clone(), KeyOf::Several(first));
+                let problem = format!("id is that of another image too: {key}");
+                let reject = Reject::new(document, place, "id", problem);
+                return self.found.rejects.push(reject);
+            }
+            Some(_) => {}
+        }
+        if number == next {
+            images.observations.push(observation);
+            images.places.push(place);
+            images.lost.push(0);
+        } else {
+            let own = &mut images.observations[number].annotations;
+            own.extend(
+                observation
+                    .annotations
+                    .into_iter()
+                    .filter(|a| !own.contains(a))
+                    .collect::<Vec<_>>(),
+            );
+        }
+    }
+
+    fn given_box(
+        &mut self,
+        document: &BoxDocument,
+        given: GivenBox,
+        classes: &DocumentClasses,
+        images: &mut Images,
+    ) {
+        let number = match images.by_key.get(&given.image) {
+            Some(KeyOf::Image(number)) => Ok(*number),
+            Some(unclear) => {
+                if let Some(number) = unclear.number() {
+                    images.lost[number] += 1;
+                }
+                Err("image of the box cannot be used")
+            }
+            None => Err("image_id is not that of an image"),
+        };
+        let number = match number {
+            Ok(number) => number,
+            Err(problem) => {
+                let problem = format!("{problem}: {}", given.image);
+                return self.lose(&document.name, &given.place, "image_id", problem);
+            }
+        };
+        let class = match &given.class {
+            GivenClass::Name(name) => Ok(name.clone()),
+            GivenClass::Number(number) => classes.name(number),
+        };
+        let class = match class {
+            Ok(class) => class,
+            Err(problem) => {
+                images.lost[number] += 1;
+                return self.lose(&document.name, &given.place, "category_id", problem);
+            }
+        };
+        let observation = &mut images.observations[number];
+        let region = match &given.shape {
+            Some(shape) => drawing::region(shape, observation),
+            None => Region::default(),
+        };
+        let place = format!("{}#{}", document.name, given.place);
+        observation.annotations.push(Annotation {
+            id: given.id.unwrap_or(place),
+            bodies: vec![named(class)],
+            regions: vec![region],
+            attributes: given.attributes,
+            ..Annotation::default()
+        });
+    }
+
+    /// Keeps the images of a document. One all of whose boxes were lost is left out: as an image without boxes it would
+    /// claim that there is nothing on it.
+    fn keep(&mut self, document: &str, images: Images) {
+        let Images {
+            observations,
+            places,
+            lost,
+            ..
+        } = images;
+        for ((observation, place), lost) in observations.into_iter().zip(places).zip(lost) {
+            if observation.annotations.is_empty() && lost > 0 {
+                let boxes = counted(lost, "box", "boxes");
+                let problem = format!("none of the boxes of the image can be used: {boxes}");
+                self.found
+                    .rejects
+                    .push(Reject::new(document, place, "boxes", problem));
+                continue;
+            }
+            self.unsized_images += u64::from(drawing::is_relative(&observation));
+            self.found.observations.push(observation);
+        }
+    }
+
+    fn finish(self) -> Found {
+        let mut found = self.found;
+        if self.unsized_images > 0 {
+            found.notes.push(format!(
+                "{} not known: boxes are in percent of the image; --images FOLDER gives sizes",
+                counted(
+                    self.unsized_images,
+                    "size of an image is",
+                    "sizes of images are"
+                )
+            ));
+        }
+        if let Some(first) = self.misshapen.first() {
+            found.notes.push(format!(
+                "{} of another shape than the document says, first: {first}",
+                counted(self.misshapen.len() as u64, "file is", "files are")
+            ));
+        }
+        found
+    }
+}
+
+/// A class as the body of an annotation. Names of classes are plain text, whatever looks like HTML in them.
+fn named(class: String) -> Body {
+    Body {
+        purpose: Some("classifying".into()),
+        value: class,
+        format: Some("text/plain".into()),
+        ..Body::default()
+    }
+}
+
+fn observation(kind: &str, document: &str, image: GivenImage, addressed: Addressed) -> Observation {
+    let label = image.names.first().and_then(|name| parts(name).pop());
+    let labels = image
+        .labels
+        .iter()
+        .enumerate()
+        .map(|(i, label)| Annotation {
+            id: format!("{document}#{}.labels[{i}]", image.place),
+            bodies: vec![named(label.clone())],
+            regions: vec![Region::default()],
+            attributes: BTreeMap::new(),
+            ..Annotation::default()
+        });
+    Observation {
+        id: addressed.id,
+        annotations: labels.collect(),
+        image: ImageRef {
+            url: addressed.url,
+            names: addressed.names,
+            width: addressed.size.map(|[width, _]| width),
+            height: addressed.size.map(|[_, height]| height),
+            ..ImageRef::default()
+        },
+        source: Provenance {
+            kind: kind.to_owned(),
+            manifest: Some(document.to_owned()),
+            labels: Labels {
+                image: label,
+                ..Labels::default()
+            },
+            rights: image.rights,
+            ..Provenance::default()
+        },
+        group: image.group.unwrap_or_default(),
+        metadata: image.metadata,
+        ..Observation::default()
+    }
+}

@@ -1,0 +1,264 @@
+//! What documents of boxes hold, whatever their format. Documents refer to each other: predictions to the images of
+//! another file, label files to a list of classes. [`link`](super::link) puts them together.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::contracts::{BBox, Metadata};
+use crate::selectors::MAX_COORDINATE;
+use crate::summary::Reject;
+
+/// What one document holds. Records that cannot be used are in `rejects`, each with its place in the document.
+#[derive(Clone, Debug, Default)]
+pub struct BoxDocument {
+    /// Its URL or file, as it was named.
+    pub name: String,
+    /// Images, with or without boxes.
+    pub images: Vec<GivenImage>,
+    /// Boxes, each of an image by its key.
+    pub boxes: Vec<GivenBox>,
+    /// Numbers of classes and their names, in the order of the document.
+    pub classes: Vec<(String, String)>,
+    /// Which image a file holds.
+    pub addresses: Vec<Address>,
+    /// Rows of a YOLO label file: what their numbers mean depends on another document.
+    pub rows: Vec<Row>,
+    /// Number of keypoints of each box and of numbers for each, in rows for which this list of classes holds.
+    pub keypoints: Option<[usize; 2]>,
+    /// Records that cannot be used.
+    pub rejects: Vec<Reject>,
+    /// The images of the boxes among these records, by their keys; empty keys where that is not known.
+    pub lost: Vec<String>,
+    /// Notes for the report.
+    pub notes: Vec<String>,
+}
+
+impl BoxDocument {
+    /// A document without content.
+    pub fn of(name: &str) -> Self {
+        BoxDocument {
+            name: name.to_owned(),
+            ..BoxDocument::default()
+        }
+    }
+
+    /// Adds a record that cannot be used.
+    pub fn reject(&mut self, place: &str, field: &str, problem: impl Into<String>) {
+        self.rejects
+            .push(Reject::new(&self.name, place, field, problem));
+    }
+
+    /// Adds a box that cannot be used, on the image with this key.
+    pub fn reject_box(
+        &mut self,
+        place: &str,
+        field: &str,
+        problem: impl Into<String>,
+        image: &str,
+    ) {
+        self.reject(place, field, problem);
+        self.lost.push(image.to_owned());
+    }
+
+    /// Whether it only gives names to what other documents hold.
+    pub fn is_about_names(&self) -> bool {
+        self.images.is_empty() && self.boxes.is_empty()
+    }
+}
+
+/// Which image a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The name or path of the file.
+    pub file: String,
+    /// The id or the URL of its image.
+    pub image: String,
+    /// Whether that is a URL of image bytes.
+    pub is_url: bool,
+}
+
+/// A row of numbers behind a class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its place in the document: `line 3`.
+    pub place: String,
+    /// Number of the class.
+    pub class: String,
+    /// The numbers.
+    pub numbers: Vec<f64>,
+}
+
+/// An image as a document describes it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GivenImage {
+    /// Its place in the document: `images[3]`.
+    pub place: String,
+    /// What boxes of the document call it.
+    pub key: String,
+    /// The id that recto gave it, where recto wrote the document.
+    pub id: Option<String>,
+    /// A URL of the image file.
+    pub url: Option<String>,
+    /// File names, paths and other names, the best first.
+    pub names: Vec<String>,
+    /// Width and height in pixels.
+    pub size: Option<[u32; 2]>,
+    /// Images of one group never go to different splits.
+    pub group: Option<String>,
+    /// Licence or rights statement.
+    pub rights: Option<String>,
+    /// All else that the document says of it.
+    pub metadata: Metadata,
+    /// Classes of the image as a whole.
+    pub labels: Vec<String>,
+}
+
+/// A box as a document describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenBox {
+    /// Its place in the document: `annotations[3]`.
+    pub place: String,
+    /// Its id, if it is one that other documents know too.
+    pub id: Option<String>,
+    /// The key of its image.
+    pub image: String,
+    /// Its class.
+    pub class: GivenClass,
+    /// Where it is; none: the statement is about the whole image.
+    pub shape: Option<GivenShape>,
+    /// All else that the document says of it.
+    pub attributes: BTreeMap<String, Value>,
+}
+
+/// The class of a box.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GivenClass {
+    /// Its name.
+    Name(String),
+    /// Its number in a list of classes.
+    Number(String),
+}
+
+/// A box and its outlines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenShape {
+    /// The box.
+    pub bbox: BBox,
+    /// Outlines of its parts; empty for a box alone.
+    pub outlines: Vec<Vec<[f64; 2]>>,
+    /// The unit of all numbers.
+    pub unit: Unit,
+}
+
+/// The unit of coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Pixels of the image file.
+    Pixel,
+    /// Parts of width and height: 1 is the whole.
+    Share,
+}
+
+impl GivenShape {
+    /// A box `[x, y, width, height]` without outlines.
+    ///
+    /// # Errors
+    /// The problem of a reject: a number that is not finite or beyond all images, or a box without extent.
+    pub fn of_box(numbers: [f64; 4], unit: Unit) -> Result<Self, String> {
+        let shape = GivenShape {
+            bbox: BBox::try_from(numbers)?,
+            outlines: Vec::new(),
+            unit,
+        };
+        let most = numbers.iter().fold(0.0_f64, |most, n| most.max(n.abs()));
+        match most > MAX_COORDINATE {
+            true => Err(format!("box has a number that is too large: {most}")),
+            false => Ok(shape),
+        }
+    }
+
+    /// The box around outlines, each of at least three points.
+    ///
+    /// # Errors
+    /// The same, or there is no outline.
+    pub fn of_outlines(outlines: Vec<Vec<[f64; 2]>>, unit: Unit) -> Result<Self, String> {
+        let points = || outlines.iter().flatten().copied();
+        if points().next().is_none() {
+            return Err("outline does not have any point".into());
+        }
+        let bbox = BBox::around(points())?;
+        let whole = GivenShape::of_box([bbox.x, bbox.y, bbox.width, bbox.height], unit)?;
+        Ok(GivenShape { outlines, ..whole })
+    }
+}
+
+/// Points of an outline from numbers in pairs.
+///
+/// # Errors
+/// There is an odd number of numbers, or there are fewer than three points.
+pub fn points(numbers: &[f64]) -> Result<Vec<[f64; 2]>, String> {
+    let (pairs, rest) = numbers.as_chunks::<2>();
+    match (rest.is_empty(), pairs.len()) {
+        (false, _) => Err(format!(
+            "outline has an odd number of coordinates: {}",
+            numbers.len()
+        )),
+        (true, 0..3) => Err(format!(
+            "outline has too few points: {}, at least 3 are needed",
+            pairs.len()
+        )),
+        (true, _) => Ok(pairs.to_vec()),
+    }
+}
+
+/// The corners of a box turned clockwise by degrees about a point.
+pub fn turned(corners: [[f64; 2]; 4], [cx, cy]: [f64; 2], degrees: f64) -> Vec<[f64; 2]> {
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let turn = |[x, y]: [f64; 2]| {
+        let (x, y) = (x - cx, y - cy);
+        [cx + x * cos - y * sin, cy + x * sin + y * cos]
+    };
+    corners.map(turn).to_vec()
+}
+
+/// The corners of a box `[x, y, width, height]`, clockwise from the upper left.
+pub fn corners([x, y, width, height]: [f64; 4]) -> [[f64; 2]; 4] {
+    [
+        [x, y],
+        [x + width, y],
+        [x + width, y + height],
+        [x, y + height],
+    ]
+}
+
+/// An ellipse turned clockwise by degrees about its centre: the box around it, and an outline of 72 points, which is at most
+/// 0.1 % of a radius within the ellipse.
+///
+/// # Errors
+/// The box has no extent, or a number is not finite.
+pub fn ellipse(
+    [cx, cy]: [f64; 2],
+    [rx, ry]: [f64; 2],
+    degrees: f64,
+    unit: Unit,
+) -> Result<GivenShape, String> {
+    const POINTS: u32 = 72;
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let (half_width, half_height) = ((rx * cos).hypot(ry * sin), (rx * sin).hypot(ry * cos));
+    let numbers = [
+        cx - half_width,
+        cy - half_height,
+        2.0 * half_width,
+        2.0 * half_height,
+    ];
+    let point = |n: u32| {
+        let angle = f64::from(n) / f64::from(POINTS) * std::f64::consts::TAU;
+        let (x, y) = (rx * angle.cos(), ry * angle.sin());
+        [cx + x * cos - y * sin, cy + x * sin + y * cos]
+    };
+    Ok(GivenShape {
+        outlines: vec![(0..POINTS).map(point).collect()],
+        ..GivenShape::of_box(numbers, unit)?
+    })
+}

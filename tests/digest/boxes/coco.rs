@@ -1,0 +1,338 @@
+//! COCO: instances files and lists of results.
+
+use recto_testkit::Workdir;
+use serde_json::{Value, json};
+
+use super::{annotations, boxes, digest, observations, picture, rejects};
+
+/// Two images, two classes with a hole between their ids.
+fn instances(annotations: Value) -> Value {
+    json!({
+        "info": {}, "licenses": [{"id": 1, "name": "CC0", "url": "https://cc.example/0"}],
+        "images": [
+            {"id": 7, "file_name": "a.jpg", "width": 100, "height": 50, "license": 1, "date_captured": "2020"},
+            {"id": "8", "file_name": "b.jpg", "width": 100, "height": 50},
+        ],
+        "categories": [{"id": 1, "name": "fish"}, {"id": 90, "name": "<a & b>"}],
+        "annotations": annotations,
+    })
+}
+
+fn read(annotations: Value) -> Workdir {
+    let work = Workdir::new();
+    work.write_json("i.json", &instances(annotations));
+    digest(
+        &work,
+        &["coco", "i.json", "--images", "https://x.example/i"],
+    );
+    work
+}
+
+/// An annotation that is as it should be, with members changed.
+fn annotation(changes: Value) -> Value {
+    let mut annotation = json!({"id": 1, "image_id": 7, "category_id": 1, "bbox": [1, 2, 30, 20.5], "area": 615, "iscrowd": 0,
+        "segmentation": []});
+    for (key, value) in changes.as_object().unwrap() {
+        annotation[key] = value.clone();
+    }
+    annotation
+}
+
+#[test]
+fn an_instances_file_becomes_images_with_boxes() {
+    let work = read(json!([
+        annotation(
+            json!({"attributes": {"occluded": true}, "score": "0.25", "track_id": 5, "uuid": "u-1"})
+        ),
+        annotation(
+            json!({"id": 2, "image_id": 8.0, "category_id": "90", "iscrowd": 1,
+            "segmentation": {"size": [50, 100], "counts": [100, 10, 40, 10, 4840]}})
+        ),
+    ]));
+    let seen = observations(&work);
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0]["id"], "https://x.example/i/a.jpg");
+    assert_eq!(
+        seen[0]["image"],
+        json!({"url": "https://x.example/i/a.jpg", "names": ["a.jpg"], "width": 100, "height": 50})
+    );
+    assert_eq!(seen[0]["source"]["rights"], "https://cc.example/0");
+    assert_eq!(seen[0]["metadata"], json!({"date_captured": ["2020"]}));
+    let wanted = json!({"id": "u-1", "bodies": [{"purpose": "classifying", "value": "fish", "format": "text/plain"}],
+        "regions": [{"frame": "image", "fragment": "xywh=1,2,30,20.5"}],
+        "attributes": {"confidence": 0.25, "occluded": true, "track_id": 5}});
+    let found = annotations(&work);
+    assert_eq!(found[0], wanted);
+    assert_eq!(found[1]["id"], "i.json#annotations[1]");
+    assert_eq!(found[1]["attributes"], json!({"iscrowd": 1}));
+    let svg = found[1]["regions"][0]["svg"].as_str().unwrap();
+    assert!(svg.contains("d=\"M") && svg.contains("2,0"), "{svg}");
+    assert_eq!(boxes(&work)[1], "<a & b> xywh=1,2,30,20.5");
+}
+
+/// What becomes of one annotation: its fragment, or the place, field and problem of its reject.
+#[test]
+fn an_annotation_is_a_box_or_a_reject_with_its_place() {
+    let cases = [
+        (json!({"bbox": ["1", "2", "3.5", "4"]}), "xywh=1,2,3.5,4"),
+        (json!({"bbox": "[1, 2, 3, 4]"}), "xywh=1,2,3,4"),
+        (json!({"bbox": [-5, -5, 30, 20]}), "xywh=-5,-5,30,20"),
+        (
+            json!({"bbox": [], "segmentation": [[1, 2, 11, 2, 11, 22]]}),
+            "xywh=1,2,10,20",
+        ),
+        (
+            json!({"bbox": null, "segmentation": [1, 2, 11, 2, 11, 22]}),
+            "xywh=1,2,10,20",
+        ),
+        (
+            json!({"category_id": null, "category_name": "eel"}),
+            "xywh=1,2,30,20.5",
+        ),
+        (
+            json!({"bbox": [1, 2, 3]}),
+            "annotations[1] bbox bbox has 3 numbers: 4 are needed",
+        ),
+        (
+            json!({"bbox": [1, 2, null, 4]}),
+            "annotations[1] bbox bbox has a member that is not a finite number: [2] is null",
+        ),
+        (
+            json!({"bbox": [1, 2, 0, 4]}),
+            "annotations[1] bbox box is empty: 0 x 4",
+        ),
+        (
+            json!({"bbox": [1, 2, -3, 4]}),
+            "annotations[1] bbox box is empty: -3 x 4",
+        ),
+        (
+            json!({"bbox": [1, 2, 1e12, 4]}),
+            "annotations[1] bbox box has a number that is too large: 1000000000000",
+        ),
+        (
+            json!({"bbox": {"x": 1}}),
+            "annotations[1] bbox bbox is not a list of numbers: {\"x\":1}",
+        ),
+        (
+            json!({"bbox": null}),
+            "annotations[1] bbox annotation has neither bbox nor segmentation",
+        ),
+        (
+            json!({"image_id": null}),
+            "annotations[1] image_id image_id is missing",
+        ),
+        (
+            json!({"image_id": 99}),
+            "annotations[1] image_id image_id is not that of an image: 99",
+        ),
+        (
+            json!({"category_id": 2}),
+            "annotations[1] category_id class does not have a name: 2 is not in the list of classes",
+        ),
+        (
+            json!({"category_id": null}),
+            "annotations[1] category_id category_id is missing",
+        ),
+        (
+            json!({"segmentation": [[1, 2, 3]]}),
+            "annotations[1] segmentation the box is kept without outline, outline has an odd number of coordinates: 3",
+        ),
+        (
+            json!({"segmentation": {"size": [9, 9], "counts": " "}}),
+            "annotations[1] segmentation the box is kept without outline, counts of the mask cannot be read",
+        ),
+    ];
+    for (changes, wanted) in cases {
+        let sound = annotation(json!({"bbox": [9, 9, 9, 9]}));
+        let work = read(json!([sound, annotation(changes.clone())]));
+        let found = boxes(&work);
+        assert_eq!(found[0], "fish xywh=9,9,9,9", "{changes}");
+        let rejects = rejects(&work);
+        match wanted.starts_with("xywh") {
+            true => {
+                assert!(found[1].ends_with(wanted), "{changes}: {found:?}");
+                assert_eq!(rejects.len(), 0, "{changes}: {rejects:?}");
+            }
+            false => {
+                assert_eq!(rejects, [wanted], "{changes}");
+                let keeps = wanted.contains("is kept");
+                assert_eq!(found.len(), 1 + usize::from(keeps), "{changes}: {found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn records_that_are_no_records_cost_only_themselves() {
+    let sound = annotation(json!({}));
+    let mut document = instances(json!(["x", sound, 3, annotation(json!({"image_id": 1}))]));
+    document["images"].as_array_mut().unwrap().extend([
+        json!([]),
+        json!({"id": 1}),
+        json!({"file_name": "x.jpg"}),
+        json!({"id": 7, "file_name": "other.jpg"}),
+    ]);
+    let categories = document["categories"].as_array_mut().unwrap();
+    categories.extend([json!({"id": 3}), json!({"name": "y"}), json!(null)]);
+    let work = Workdir::new();
+    work.write_json("i.json", &document);
+    digest(&work, &["coco", "i.json"]).exits(3);
+    let wanted = [
+        "annotations[0] record record is not an object: \"x\"",
+        "annotations[1] image_id image of the box cannot be used: 7",
+        "annotations[2] record record is not an object: 3",
+        "annotations[3] image_id image_id is not that of an image: 1",
+        "categories[2] name name of the category is missing",
+        "categories[3] id id of the category is missing",
+        "categories[4] record record is not an object: null",
+        "images[0] boxes none of the boxes of the image can be used: 1 box",
+        "images[2] record record is not an object: []",
+        "images[3] file_name image has neither file_name nor coco_url",
+        "images[4] id id of the image is missing",
+        "images[5] id id is that of another image too: 7",
+    ];
+    assert_eq!(rejects(&work), wanted);
+}
+
+#[test]
+fn a_class_with_two_names_and_an_image_without_usable_boxes_are_left_out() {
+    let mut document = instances(json!([
+        annotation(json!({})),
+        annotation(json!({"image_id": 8, "category_id": 90}))
+    ]));
+    document["categories"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"id": 1, "name": "shark"}));
+    let work = Workdir::new();
+    work.write_json("i.json", &document);
+    digest(&work, &["coco", "i.json"]).exits(3);
+    let wanted = [
+        "annotations[0] category_id class has several names: 1 is fish, shark",
+        "images[0] boxes none of the boxes of the image can be used: 1 box",
+    ];
+    assert_eq!(rejects(&work), wanted);
+    assert_eq!(boxes(&work), ["<a & b> xywh=1,2,30,20.5"]);
+}
+
+#[test]
+fn documents_are_read_as_tools_write_them() {
+    use std::io::Write;
+    let text = instances(json!([annotation(json!({}))])).to_string();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    let with_nan = text.replace("[1,2,30,20.5]", "[1,2,30,20.5],\"score\":NaN");
+    let wide: Vec<u8> = format!("\u{feff}{text}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let cases = [
+        ("i.json", format!("\u{feff}{text}").into_bytes()),
+        ("i.json.gz", packed.finish().unwrap()),
+        ("I.JSON", with_nan.into_bytes()),
+        ("w.json", wide),
+    ];
+    for (name, bytes) in cases {
+        let work = Workdir::new();
+        work.write(name, bytes);
+        digest(&work, &["coco", name]).exits(0);
+        assert_eq!(boxes(&work), ["fish xywh=1,2,30,20.5"], "{name}");
+    }
+    let damaged = [
+        (
+            text[..200].to_owned(),
+            "i.json: document cannot be read as JSON: line 1, column 200, EOF",
+        ),
+        (
+            "[".into(),
+            "document cannot be read as JSON: line 1, column 1",
+        ),
+        (
+            "{\"regions\": []}".into(),
+            "document is not COCO: it has neither images nor annotations but regions",
+        ),
+        (
+            "[{\"id\": 1, \"data\": {}}]".into(),
+            "document is not a list of results of COCO: no record has image_id, the first has id, data",
+        ),
+        (
+            String::new(),
+            "document cannot be read as JSON: line 1, column 0",
+        ),
+    ];
+    for (text, problem) in damaged {
+        let work = Workdir::new();
+        work.write("i.json", &text);
+        digest(&work, &["coco", "i.json"]).exits(1).says(&[problem]);
+    }
+}
+
+#[test]
+fn predictions_find_their_images_and_classes_in_another_file() {
+    let results = json!([
+        {"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9},
+        {"image_id": "b", "category_id": 90, "bbox": [5, 6, 7, 8], "score": 0.2},
+        {"image_id": 5, "category_id": 90, "bbox": [5, 6, 7, 8], "score": 0.2},
+    ]);
+    let truth = instances(json!([annotation(json!({}))]));
+    let ways: [&[&str]; 2] = [&["r.json", "--images", "i.json"], &["r.json", "i.json"]];
+    for (way, truths) in ways.into_iter().zip([0, 1]) {
+        let work = Workdir::new();
+        work.write_json("r.json", &results)
+            .write_json("i.json", &truth);
+        digest(&work, &[&["coco"], way].concat()).exits(3);
+        let wanted = ["fish xywh=1,2,3,4", "<a & b> xywh=5,6,7,8"];
+        assert_eq!(boxes(&work)[..2], wanted, "{way:?}");
+        assert_eq!(boxes(&work).len(), 2 + truths, "{way:?}");
+        assert_eq!(annotations(&work)[0]["attributes"]["confidence"], 0.9);
+        assert_eq!(
+            rejects(&work),
+            [
+                "[2] image_id image_id is not that of a known image: 5; --images FILE names the COCO file with the images"
+            ]
+        );
+    }
+    let work = Workdir::new();
+    work.write_json("r.json", &results)
+        .write_json("i.json", &truth);
+    let filtered = [
+        "coco",
+        "r.json",
+        "--images",
+        "i.json",
+        "--where",
+        "box.confidence>=0.5",
+    ];
+    digest(&work, &filtered)
+        .exits(3)
+        .says(&["1 box left out by --where"]);
+    assert_eq!(boxes(&work), ["fish xywh=1,2,3,4"]);
+}
+
+#[test]
+fn the_size_of_the_file_is_compared_with_the_declared_one() {
+    let work = Workdir::new();
+    work.write_json("i.json", &instances(json!([annotation(json!({}))])));
+    picture(&work, "p/a.jpg", 200, 100);
+    picture(&work, "p/b.jpg", 50, 100);
+    digest(&work, &["coco", "i.json", "--images", "p"])
+        .exits(0)
+        .says(&["1 file is of another shape than the document says, first: b.jpg, 100 x 50 and 50 x 100"]);
+    assert_eq!(
+        observations(&work)[0]["image"]["width"],
+        100,
+        "boxes are in declared pixels"
+    );
+}
+
+#[test]
+fn a_key_of_boxes_is_told_from_one_of_images() {
+    let work = Workdir::new();
+    work.write_json(
+        "i.json",
+        &instances(json!([annotation(json!({"score": 0.5}))])),
+    );
+    digest(&work, &["coco", "i.json", "--where", "confidence>=0.5"])
+        .exits(1)
+        .says(&["it is a key of boxes: write box.confidence>=0.5"]);
+}

@@ -1,0 +1,151 @@
+//! `--images`: from file names to images.
+
+use recto_testkit::Workdir;
+use serde_json::{Value, json};
+
+use super::{digest, observations, picture, rejects};
+
+fn coco(names: &[&str]) -> Value {
+    let image =
+        |(i, name): (usize, &&str)| json!({"id": i, "file_name": name, "width": 10, "height": 10});
+    let images: Vec<Value> = names.iter().enumerate().map(image).collect();
+    json!({"images": images, "annotations": [], "categories": []})
+}
+
+#[test]
+fn names_lead_to_urls_ids_and_files() {
+    let map = json!({"https://x.example/iiif/a": "images/b1/a.jpg", "id-b": "images/b2/a.jpg"})
+        .to_string();
+    let cases = [
+        (
+            "m.json",
+            map.as_str(),
+            "b1/a.jpg",
+            json!({"id": "https://x.example/iiif/a", "url": null}),
+        ),
+        (
+            "m.json",
+            &map,
+            "C:\\data\\B2\\A.JPG",
+            json!({"id": "id-b", "url": null}),
+        ),
+        (
+            "m.csv",
+            "file;url\nb1/a.jpg;https://x.example/1.jpg\n",
+            "a.jpg",
+            json!({"id": "https://x.example/1.jpg", "url": "https://x.example/1.jpg"}),
+        ),
+        (
+            "m.json",
+            r#"{"a.jpg": "https://x.example/2"}"#,
+            "a.jpg",
+            json!({"id": "https://x.example/2", "url": "https://x.example/2"}),
+        ),
+        ("m.json", &map, "c.jpg", json!({"id": "c.jpg", "url": null})),
+    ];
+    for (file, text, name, wanted) in cases {
+        let work = Workdir::new();
+        work.write(file, text).write_json("i.json", &coco(&[name]));
+        digest(&work, &["coco", "i.json", "--images", file]).exits(0);
+        let seen = &observations(&work)[0];
+        let found = json!({"id": seen["id"], "url": seen["image"].get("url")});
+        assert_eq!(found, wanted, "{text} {name}");
+    }
+}
+
+#[test]
+fn a_name_of_several_images_is_rejected() {
+    let work = Workdir::new();
+    let map = json!({"id-1": "images/b1/a.jpg", "id-2": "images/b2/a.jpg"});
+    work.write_json("m.json", &map)
+        .write_json("i.json", &coco(&["a.jpg", "b1/a.jpg"]));
+    digest(&work, &["coco", "i.json", "--images", "m.json"]).exits(3);
+    assert_eq!(
+        rejects(&work),
+        [
+            "images[0] file_name several files have this name: a.jpg, images/b1/a.jpg, images/b2/a.jpg"
+        ]
+    );
+}
+
+#[test]
+fn a_url_and_a_folder_serve_together() {
+    let work = Workdir::new();
+    picture(&work, "p/f/a b.png", 30, 20);
+    work.write("labels/a b.txt", "0 .5 .5 1 1")
+        .write("c.txt", "fish\n");
+    let args = [
+        "yolo",
+        "labels",
+        "--classes",
+        "c.txt",
+        "--images",
+        "https://x.example/i/",
+        "--images",
+        "p",
+    ];
+    digest(&work, &args).exits(0);
+    let image = &observations(&work)[0]["image"];
+    assert_eq!(
+        (&image["url"], &image["width"]),
+        (&json!("https://x.example/i/f/a%20b.png"), &json!(30))
+    );
+}
+
+#[test]
+fn options_of_other_sources_and_wrong_files_are_refused() {
+    let work = Workdir::new();
+    work.write_json("i.json", &coco(&["a.jpg"]))
+        .write("m.csv", "x,y\n1,2\n");
+    let cases: [(&[&str], i32, &str); 6] = [
+        (
+            &["iiif", "i.json", "--images", "x"],
+            2,
+            "--images is not an option of the source iiif",
+        ),
+        (
+            &["voc", "i.json", "--classes", "x"],
+            2,
+            "--classes is not an option of the source voc",
+        ),
+        (
+            &["coco", "i.json", "--voc-inclusive"],
+            2,
+            "--voc-inclusive is not an option of the source coco",
+        ),
+        (
+            &["coco", "i.json", "--images", "m.csv"],
+            1,
+            "m.csv: table does not have a column of files",
+        ),
+        (
+            &["coco", "i.json", "--images", "none"],
+            1,
+            "none: no such file",
+        ),
+        (
+            &["coco", "i.json", "--images", "m.csv"],
+            1,
+            "hint: --images takes the beginning of a URL, a folder",
+        ),
+    ];
+    for (args, code, words) in cases {
+        digest(&work, args).exits(code).says(&[words]);
+    }
+    work.run("digest", &["coco", "i.json"])
+        .exits(2)
+        .says(&["--output"]);
+}
+
+#[test]
+fn what_options_name_is_not_overwritten() {
+    let work = Workdir::new();
+    work.write_json("i.json", &coco(&["a.jpg"]))
+        .write_json("m.json", &json!({"id-a": "a.jpg"}));
+    work.run(
+        "digest",
+        &["coco", "i.json", "--images", "m.json", "-o", "m.json"],
+    )
+    .exits(2);
+    assert_eq!(work.json("m.json"), json!({"id-a": "a.jpg"}));
+}

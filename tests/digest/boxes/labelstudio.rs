@@ -1,0 +1,196 @@
+//! Label Studio: tasks with annotations and predictions, in percent.
+
+use recto_testkit::Workdir;
+use serde_json::{Value, json};
+
+use super::{annotations, boxes, digest, observations, rejects};
+
+fn task(annotations: Value) -> Value {
+    json!({"id": 1, "data": {"image": "/data/upload/3/0123abcd-a.jpg", "page": 3}, "annotations": annotations})
+}
+
+/// A result on an image of 200 × 100.
+fn result(kind: &str, value: Value) -> Value {
+    json!({"id": "r", "type": kind, "from_name": "x", "value": value, "original_width": 200, "original_height": 100})
+}
+
+fn rectangle(changes: Value) -> Value {
+    let mut value = json!({"x": 10, "y": 20, "width": 25, "height": 50, "rotation": 0, "rectanglelabels": ["fish"]});
+    for (key, changed) in changes.as_object().unwrap() {
+        value[key] = changed.clone();
+    }
+    result("rectanglelabels", value)
+}
+
+fn read(tasks: Value) -> Workdir {
+    let work = Workdir::new();
+    work.write_json("t.json", &tasks);
+    digest(&work, &["labelstudio", "t.json"]);
+    work
+}
+
+#[test]
+fn results_are_boxes_or_rejects() {
+    let turned_image = |degrees: u32| {
+        let mut result = rectangle(json!({}));
+        result["image_rotation"] = degrees.into();
+        result
+    };
+    let cases = [
+        (rectangle(json!({})), "fish xywh=20,20,50,50"),
+        (rectangle(json!({"rotation": 90})), "fish xywh=-30,20,50,50"),
+        (rectangle(json!({"x": "10"})), "fish xywh=20,20,50,50"),
+        (
+            result(
+                "polygonlabels",
+                json!({"points": [[10, 10], [20, 10], [20, 30]], "polygonlabels": ["eel"]}),
+            ),
+            "eel xywh=20,10,20,20",
+        ),
+        (
+            result(
+                "ellipselabels",
+                json!({"x": 50, "y": 50, "radiusX": 10, "radiusY": 10, "ellipselabels": ["eel"]}),
+            ),
+            "eel xywh=80,40,40,20",
+        ),
+        (turned_image(0), "fish xywh=20,20,50,50"),
+        (
+            turned_image(90),
+            "value image was shown turned: by 90 degrees",
+        ),
+        (rectangle(json!({"width": 0})), "value box is empty: 0 x 50"),
+        (
+            rectangle(json!({"x": null})),
+            "value x is not a finite number: null",
+        ),
+        (
+            rectangle(json!({"rectanglelabels": []})),
+            "value region does not have a label",
+        ),
+        (
+            result(
+                "keypointlabels",
+                json!({"x": 1, "y": 1, "keypointlabels": ["eye"]}),
+            ),
+            "value a point has no extent: keypoint",
+        ),
+        (
+            result(
+                "brushlabels",
+                json!({"format": "rle", "rle": [0], "brushlabels": ["x"]}),
+            ),
+            "value mask is not read: brushlabels; export polygons or COCO",
+        ),
+        (
+            result("videorectangle", json!({})),
+            "type type of result is not read: videorectangle",
+        ),
+    ];
+    for (given, wanted) in cases {
+        let mut other = rectangle(json!({"x": 0, "y": 0}));
+        other["id"] = "other".into();
+        let work = read(json!([task(json!([{"result": [given.clone(), other]}]))]));
+        match wanted.starts_with("value") || wanted.starts_with("type") {
+            true => {
+                let wanted = format!("[0].annotations[0].result[0] {wanted}");
+                assert!(
+                    rejects(&work).contains(&wanted),
+                    "{given}: {:?}",
+                    rejects(&work)
+                );
+                assert_eq!(boxes(&work).len(), 1, "{given}");
+            }
+            false => {
+                let found = &boxes(&work)[0];
+                let numbers = |text: &str| -> Vec<f64> {
+                    text.rsplit('=')
+                        .next()
+                        .unwrap()
+                        .split(',')
+                        .map(|n| n.parse().unwrap())
+                        .collect()
+                };
+                let close = numbers(found)
+                    .iter()
+                    .zip(numbers(wanted))
+                    .all(|(a, b)| (a - b).abs() < 1e-9);
+                assert!(close && found[..4] == wanted[..4], "{given}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn results_with_one_id_are_one_region() {
+    let shape = result(
+        "rectangle",
+        json!({"x": 10, "y": 20, "width": 25, "height": 50}),
+    );
+    let labels = result(
+        "labels",
+        json!({"x": 10, "y": 20, "width": 25, "height": 50, "labels": ["line", "red"]}),
+    );
+    let text = result(
+        "textarea",
+        json!({"x": 10, "y": 20, "width": 25, "height": 50, "text": ["in the", "beginning"]}),
+    );
+    let page =
+        json!({"id": "p", "type": "choices", "from_name": "kind", "value": {"choices": ["recto"]}});
+    let work = read(json!([task(
+        json!([{"completed_by": {"email": "a@x.example"}, "result": [shape, labels, text, page]}])
+    )]));
+    let found = annotations(&work);
+    let wanted =
+        json!({"annotator": "a@x.example", "labels": ["line", "red"], "text": "in the\nbeginning"});
+    assert_eq!(found[1]["attributes"], wanted);
+    assert_eq!(boxes(&work), ["recto whole", "line xywh=20,20,50,50"]);
+    let seen = &observations(&work)[0];
+    assert_eq!(seen["image"]["names"], json!(["a.jpg"]));
+    assert_eq!(seen["metadata"], json!({"page": ["3"]}));
+}
+
+#[test]
+fn predictions_have_a_confidence_and_are_told_apart() {
+    let mut scored = rectangle(json!({}));
+    scored["score"] = json!(0.75);
+    let mut task = task(
+        json!([{"result": [rectangle(json!({}))]}, {"was_cancelled": true, "result": [rectangle(json!({}))]}]),
+    );
+    task["predictions"] = json!([{"model_version": "m1", "score": 0.5, "result": [scored]}]);
+    let work = Workdir::new();
+    work.write_json("t.json", &json!([task, "x", {"data": {}}]));
+    digest(&work, &["labelstudio", "t.json"])
+        .exits(3)
+        .says(&["1 task has annotations and predictions: --where 'box.predicted!=true' keeps annotations alone"]);
+    let wanted = json!({"confidence": 0.75, "model_version": "m1", "predicted": true});
+    assert_eq!(annotations(&work)[1]["attributes"], wanted);
+    let wanted = [
+        "[0].annotations[1] was_cancelled annotation was cancelled by its author",
+        "[1] task record is not an object: \"x\"",
+        "[2] data task does not have an image",
+    ];
+    assert_eq!(rejects(&work), wanted);
+    digest(
+        &work,
+        &["labelstudio", "t.json", "--where", "box.predicted!=true"],
+    )
+    .exits(3);
+    assert_eq!(annotations(&work).len(), 1);
+}
+
+#[test]
+fn the_short_form_is_read_too() {
+    let tasks = json!([{"id": 1, "image": "https://x.example/a.jpg", "label": [
+        {"x": 10, "y": 20, "width": 25, "height": 50, "rotation": 0, "rectanglelabels": ["fish"], "original_width": 200, "original_height": 100},
+        {"points": [[10, 10], [20, 10], [20, 30]], "polygonlabels": ["eel"], "original_width": 200, "original_height": 100}]}]);
+    let work = read(tasks);
+    assert_eq!(
+        boxes(&work),
+        ["fish xywh=20,20,50,50", "eel xywh=20,10,20,20"]
+    );
+    assert_eq!(
+        observations(&work)[0]["image"]["url"],
+        "https://x.example/a.jpg"
+    );
+}

@@ -1,0 +1,171 @@
+//! The VGG Image Annotator: JSON of versions 1 and 2, CSV.
+
+use recto_testkit::Workdir;
+use serde_json::{Value, json};
+
+use super::{annotations, boxes, digest, observations, rejects};
+
+fn image(regions: Value) -> Value {
+    json!({"a.jpg123": {"filename": "a.jpg", "size": 123, "regions": regions, "file_attributes": {"page": "3"}}})
+}
+
+fn region(shape: Value, attributes: Value) -> Value {
+    json!({"shape_attributes": shape, "region_attributes": attributes})
+}
+
+fn rect() -> Value {
+    json!({"name": "rect", "x": 1, "y": 2, "width": "3", "height": 4})
+}
+
+#[test]
+fn regions_are_boxes_or_rejects() {
+    let cases = [
+        (rect(), "fish xywh=1,2,3,4"),
+        (
+            json!({"name": "circle", "cx": 10, "cy": 10, "r": 5}),
+            "fish xywh=5,5,10,10",
+        ),
+        (
+            json!({"name": "ellipse", "cx": 10, "cy": 10, "rx": 5, "ry": 2}),
+            "fish xywh=5,8,10,4",
+        ),
+        (
+            json!({"name": "polygon", "all_points_x": [1, 11, 11], "all_points_y": [2, 2, 12]}),
+            "fish xywh=1,2,10,10",
+        ),
+        (
+            json!({"name": "polygon", "all_points_x": [1, 11], "all_points_y": [2]}),
+            "polygon has 2 x and 1 y",
+        ),
+        (
+            json!({"name": "polyline", "all_points_x": [1], "all_points_y": [2]}),
+            "a line has no extent: polyline",
+        ),
+        (
+            json!({"name": "point", "cx": 1, "cy": 2}),
+            "a point has no extent: point",
+        ),
+        (
+            json!({"name": "rect", "x": 1, "y": 2, "width": null, "height": 4}),
+            "width is not a finite number: null",
+        ),
+        (
+            json!({"name": "rect", "x": 1, "y": 2, "width": 0, "height": 4}),
+            "box is empty: 0 x 4",
+        ),
+        (json!({"name": "star"}), "shape is not known: star"),
+        (json!(null), "shape is missing"),
+    ];
+    for (shape, wanted) in cases {
+        let class = json!({"label": "fish"});
+        let regions = json!([region(shape.clone(), class.clone()), region(rect(), class)]);
+        let work = Workdir::new();
+        work.write_json(
+            "v.json",
+            &json!({"_via_settings": {}, "_via_img_metadata": image(regions)}),
+        );
+        digest(&work, &["via", "v.json"]);
+        match wanted.starts_with("fish") {
+            true => assert_eq!(boxes(&work)[0], wanted, "{shape}"),
+            false => {
+                let place = "_via_img_metadata.a.jpg123.regions[0] shape_attributes";
+                assert_eq!(rejects(&work), [format!("{place} {wanted}")], "{shape}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_attribute_is_the_class() {
+    let cases: [(Value, &[&str], Result<&str, &str>); 6] = [
+        (json!({"anything": "eel"}), &[], Ok("eel")),
+        (json!({"Class": "eel", "quality": "good"}), &[], Ok("eel")),
+        (
+            json!({"kind": {"eel": true, "fish": false}}),
+            &[],
+            Ok("eel"),
+        ),
+        (
+            json!({"a": "x", "b": "eel"}),
+            &["--class-attribute", "b"],
+            Ok("eel"),
+        ),
+        (
+            json!({"a": "x", "b": "eel"}),
+            &[],
+            Err("--class-attribute NAME says which is the class: a, b"),
+        ),
+        (
+            json!({"a": "x"}),
+            &["--class-attribute", "c"],
+            Err("no region has the attribute `c` of --class-attribute: there are a"),
+        ),
+    ];
+    for (attributes, flags, wanted) in cases {
+        let work = Workdir::new();
+        // Version 1 has regions as an object, and no project around them.
+        work.write_json(
+            "v.json",
+            &image(json!({"0": region(rect(), attributes.clone())})),
+        );
+        let ran = digest(&work, &[&["via", "v.json"], flags].concat());
+        match wanted {
+            Ok(class) => assert_eq!(
+                boxes(&work),
+                [format!("{class} xywh=1,2,3,4")],
+                "{attributes}"
+            ),
+            Err(problem) => drop(ran.exits(1).says(&[problem])),
+        }
+    }
+}
+
+#[test]
+fn a_table_has_a_row_per_region() {
+    let work = Workdir::new();
+    let table = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes\n\
+        a.jpg,1,\"{\"\"page\"\":\"\"3\"\"}\",2,0,\"{\"\"name\"\":\"\"rect\"\",\"\"x\"\":1,\"\"y\"\":2,\"\"width\"\":3,\"\"height\"\":4}\",\"{\"\"label\"\":\"\"fish\"\",\"\"score\"\":\"\"0.5\"\"}\"\n\
+        a.jpg,1,{},2,1,\"{\"\"name\"\":\",{}\n\
+        b.jpg,1,{},0,0,{},{}\n\
+        ,1,{},0,0,{},{}\n";
+    work.write("v.csv", table);
+    digest(&work, &["via", "v.csv"]).exits(3);
+    assert_eq!(boxes(&work), ["fish xywh=1,2,3,4"]);
+    assert_eq!(
+        annotations(&work)[0]["attributes"],
+        json!({"confidence": 0.5})
+    );
+    let seen = observations(&work);
+    assert_eq!(
+        (seen.len(), &seen[0]["metadata"]),
+        (2, &json!({"page": ["3"]}))
+    );
+    let rejects = rejects(&work);
+    assert!(
+        rejects[0].starts_with("row 2 region_shape_attributes cell is not JSON: "),
+        "{rejects:?}"
+    );
+    assert_eq!(rejects[1], "row 4 filename filename is missing");
+}
+
+#[test]
+fn other_json_is_refused_with_what_it_holds() {
+    for (document, problem) in [
+        (
+            json!({"project": {}, "metadata": {}, "file": {}}),
+            "document is a project of VIA 3, which is not read",
+        ),
+        (
+            json!({"images": [], "annotations": []}),
+            "document is not by VIA: it holds images, annotations",
+        ),
+        (
+            json!({"_via_img_metadata": []}),
+            "_via_img_metadata is not an object: []",
+        ),
+    ] {
+        let work = Workdir::new();
+        work.write_json("v.json", &document);
+        digest(&work, &["via", "v.json"]).exits(1).says(&[problem]);
+    }
+}

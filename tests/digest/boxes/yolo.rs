@@ -1,0 +1,202 @@
+//! YOLO: folders of labels, lists of classes, rows of every kind.
+
+use recto_testkit::Workdir;
+
+use super::{annotations, boxes, digest, observations, picture, rejects};
+
+const SETTINGS: &str = "path: ../x\ntrain: images/train\nnc: 2\nnames:\n  0: fish\n  2: 'no'\n";
+
+#[test]
+fn a_folder_is_read_in_order_with_the_sizes_of_its_images() {
+    let layouts: [(&str, &str, &str); 4] = [
+        ("set/images/train/a.png", "set/labels/train/a.txt", "set"),
+        ("set/train/images/a.png", "set/train/labels/a.txt", "set"),
+        ("set/a.PNG", "set/a.txt", "set"),
+        ("set/images/a.png", "set/labels/a.txt", "set/labels"),
+    ];
+    for (image, label, input) in layouts {
+        let work = Workdir::new();
+        work.write("set/data.yaml", SETTINGS);
+        work.write(label, "0 0.5 0.5 0.2 0.4\n\n2 0.25 0.5 0.5 1 0.75\n");
+        work.write(&label.replace("a.txt", "b.txt"), "");
+        picture(&work, image, 200, 100);
+        digest(&work, &["yolo", input]).exits(0);
+        assert_eq!(
+            boxes(&work),
+            ["fish xywh=80,30,40,40", "no xywh=0,0,100,100"],
+            "{label}"
+        );
+        assert_eq!(
+            annotations(&work)[1]["attributes"]["confidence"],
+            0.75,
+            "{label}"
+        );
+        assert_eq!(annotations(&work)[1]["id"], format!("{label}#line 3"));
+        let seen = observations(&work);
+        assert_eq!(
+            (seen.len(), &seen[0]["image"]["width"]),
+            (2, &200.into()),
+            "{label}"
+        );
+        assert_eq!(
+            seen[1].get("annotations"),
+            None,
+            "an empty file is an image without boxes"
+        );
+    }
+}
+
+#[test]
+fn rows_are_read_by_their_number_of_numbers() {
+    let pose = format!("{SETTINGS}kpt_shape: [2, 3]\n");
+    let cases = [
+        (SETTINGS, "0 .1 .1 .3 .1 .3 .5", "xywh=10,5,20,20", "{}"),
+        (
+            SETTINGS,
+            "0 .1 .1 .3 .1 .3 .5 .1 .5 .8",
+            "xywh=10,5,20,20",
+            r#"{"confidence":0.8}"#,
+        ),
+        (
+            SETTINGS,
+            "0 .5 .5 .2 .4 .6 17",
+            "xywh=40,15,20,20",
+            r#"{"confidence":0.6,"track":17.0}"#,
+        ),
+        (
+            &*pose,
+            "0 .5 .5 .2 .4 .4 .4 2 .6 .6 1",
+            "xywh=40,15,20,20",
+            r#"{"keypoints":[0.4,0.4,2.0,0.6,0.6,1.0]}"#,
+        ),
+        (SETTINGS, "0.0 .5 .5 1.1 .4", "xywh=-5,15,110,20", "{}"),
+        (
+            SETTINGS,
+            "0 .5 .5 .2",
+            "line 1 line line has too few numbers: 3 behind the class, at least 4 are needed",
+            "",
+        ),
+        (
+            SETTINGS,
+            "0 .5 .5 .2 nan",
+            "line 1 line line contains something that is not a number: nan",
+            "",
+        ),
+        (
+            SETTINGS,
+            "fish .5 .5 .2 .2",
+            "line 1 line class is not a whole number: fish",
+            "",
+        ),
+        (
+            SETTINGS,
+            "-1 .5 .5 .2 .2",
+            "line 1 line class is not a whole number: -1",
+            "",
+        ),
+        (
+            SETTINGS,
+            "0 50 50 20 20",
+            "line 1 line numbers are not relative to the image: 50, between 0 and 1 was expected",
+            "",
+        ),
+        (
+            SETTINGS,
+            "0 .5 .5 0 .2",
+            "line 1 line box is empty: 0 x 0.2",
+            "",
+        ),
+        (
+            SETTINGS,
+            "1 .5 .5 .2 .2",
+            "line 1 category_id class does not have a name: 1 is not in the list of classes",
+            "",
+        ),
+    ];
+    for (settings, row, wanted, attributes) in cases {
+        let work = Workdir::new();
+        work.write("set/data.yaml", settings);
+        work.write("set/labels/a.txt", format!("{row}\n0 .5 .5 .1 .1"));
+        picture(&work, "set/images/a.png", 100, 50);
+        digest(&work, &["yolo", "set"]);
+        match wanted.starts_with("xywh") {
+            true => {
+                let found = &annotations(&work)[0];
+                let fragment = found["regions"][0]["fragment"].as_str().unwrap();
+                let numbers = |text: &str| -> Vec<f64> {
+                    text[5..].split(',').map(|n| n.parse().unwrap()).collect()
+                };
+                let pairs = numbers(fragment).into_iter().zip(numbers(wanted));
+                assert!(
+                    pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6),
+                    "{row}: {fragment}"
+                );
+                let given = found
+                    .get("attributes")
+                    .map_or("{}".into(), |a| a.to_string());
+                assert_eq!(given, attributes, "{row}");
+            }
+            false => assert_eq!(rejects(&work), [wanted], "{row}"),
+        }
+    }
+}
+
+#[test]
+fn names_of_classes_come_from_wherever_tools_put_them() {
+    let cases: [(&str, &str, &[&str]); 5] = [
+        ("set/classes.txt", "fish\neel\n", &["set/labels"]),
+        ("set/obj.names", "fish\r\neel", &["set"]),
+        ("set/labels/classes.txt", "fish\n", &["set/labels"]),
+        ("set/data.yaml", "names: [fish, eel]", &["set/data.yaml"]),
+        ("names.txt", "fish\n", &["set", "--classes", "names.txt"]),
+    ];
+    for (file, text, args) in cases {
+        let work = Workdir::new();
+        work.write(file, text);
+        work.write("set/labels/a.txt", "0 .5 .5 .2 .2");
+        picture(&work, "set/images/a.png", 100, 100);
+        digest(&work, &[&["yolo"], args].concat()).exits(0);
+        assert_eq!(boxes(&work).len(), 1, "{file}");
+        assert!(boxes(&work)[0].starts_with("fish "), "{file}");
+    }
+    let work = Workdir::new();
+    work.write("labels/a.txt", "0 .5 .5 .2 .2");
+    digest(&work, &["yolo", "labels"]).exits(1).says(&[
+        "names of the classes are not known: 0; --classes FILE names data.yaml or a class per line",
+    ]);
+}
+
+#[test]
+fn without_sizes_boxes_are_in_percent_and_that_is_said() {
+    let work = Workdir::new();
+    work.write("set/classes.txt", "fish\n");
+    work.write("set/labels/a.txt", "0 .5 .5 .5 .25");
+    digest(&work, &["yolo", "set"]).exits(0).says(&[
+        "1 size of an image is not known: boxes are in percent of the image; --images FOLDER gives sizes",
+        "1 image is known by name only: give recto-extract the archive's digest too",
+    ]);
+    let seen = &observations(&work)[0];
+    assert_eq!(seen["canvas"], serde_json::json!([100, 100]));
+    assert_eq!(boxes(&work), ["fish xywh=25,37.5,50,25"]);
+}
+
+#[test]
+fn what_is_no_label_file_is_said() {
+    let work = Workdir::new();
+    work.write("set/classes.txt", "fish\n")
+        .write("set/labels/a.txt", "0 .5 .5 .5 .25");
+    work.write("set/train.txt", "images/a.jpg\nimages/b.jpg\n");
+    digest(&work, &["yolo", "set"])
+        .exits(0)
+        .says(&["set/train.txt: a list of images, which is not read"]);
+    assert_eq!(observations(&work).len(), 1);
+    work.write("none/readme.md", "x");
+    digest(&work, &["yolo", "none"])
+        .exits(2)
+        .says(&["none: folder does not hold a document of yolo"]);
+    work.write("bad/data.yaml", "names: [a")
+        .write("bad/a.txt", "0 .5 .5 .5 .5");
+    digest(&work, &["yolo", "bad"])
+        .exits(1)
+        .says(&["document cannot be read as YAML"]);
+}

@@ -1,0 +1,568 @@
+//! Transcriptions: those that documents link to, and those kept at home.
+
+use serde_json::{Value, json};
+
+use super::{FAST, archive, manifest, observations, serve, with_fast};
+use recto_testkit::server::Answer;
+use recto_testkit::{Workdir, transcriptions as samples};
+
+/// ALTO of a page of any size with one line of two words, at a hundredth of it.
+fn alto(width: u32, height: u32) -> String {
+    let (x, y) = (width / 100, height / 100);
+    let place = format!(
+        "HPOS='{x}' VPOS='{y}' WIDTH='{}' HEIGHT='{}'",
+        20 * x,
+        10 * y
+    );
+    let word = |text: &str| format!("<String {place} CONTENT='{text}'/>");
+    format!(
+        "<alto><Layout><Page WIDTH='{width}' HEIGHT='{height}'><PrintSpace><TextBlock ID='b' {place}><TextLine ID='l' {place}>{}<SP/>{}</TextLine></TextBlock></PrintSpace></Page></Layout></alto>",
+        word("one"),
+        word("two")
+    )
+}
+
+fn xml(text: &str) -> Answer {
+    Answer::Serve(text.as_bytes().to_vec(), "text/xml")
+}
+
+fn html(text: &str) -> Answer {
+    Answer::Serve(text.as_bytes().to_vec(), "text/html")
+}
+
+/// A manifest of one page of 200 x 100 with members of its canvas.
+fn linked(home: &str, members: Value) -> Value {
+    let mut manifest = manifest(&format!("{home}/m"), &["1"]);
+    let canvas = &mut manifest["sequences"][0]["canvases"][0];
+    for (name, value) in members.as_object().unwrap() {
+        canvas[name] = value.clone();
+    }
+    manifest
+}
+
+fn alto_link(home: &str, path: &str) -> Value {
+    json!({"@id": format!("{home}{path}"), "format": "text/xml", "profile": "http://www.loc.gov/standards/alto/v3/alto.xsd"})
+}
+
+/// Granularity, class, text and fragment of each annotation of an image.
+fn annotations(observation: &Value) -> Vec<String> {
+    let all = observation["annotations"].as_array().into_iter().flatten();
+    all.map(|a| {
+        let text = a["bodies"][1]["value"].as_str().unwrap_or("-");
+        let region = &a["regions"][0];
+        let place = region["fragment"].as_str().or(region["svg"].as_str());
+        let level = a["attributes"]["granularity"].as_str().unwrap();
+        let frame = region["frame"].as_str().unwrap();
+        format!(
+            "{level} {} {text} {frame} {}",
+            a["bodies"][0]["value"].as_str().unwrap(),
+            place.unwrap()
+        )
+    })
+    .collect()
+}
+
+fn rejects(work: &Workdir) -> String {
+    match work.exists("digest.rejects.csv") {
+        true => work.text("digest.rejects.csv"),
+        false => String::new(),
+    }
+}
+
+#[test]
+fn a_linked_transcription_is_read_in_the_units_of_its_canvas() {
+    let server = archive(|home| {
+        vec![
+            (
+                "/m",
+                serve(&linked(home, json!({"seeAlso": alto_link(home, "/1.xml")}))),
+            ),
+            ("/1.xml", xml(&alto(4000, 2000))),
+        ]
+    });
+    let work = Workdir::new();
+    let url = server.url("/m");
+    let args = ["iiif", &url, "-o", "digest.json", "--report", "report.json"];
+    work.run("digest", &with_fast(&args)).exits(0);
+    let observation = &observations(&work)[0];
+    assert_eq!(
+        annotations(observation),
+        [
+            "block block one two canvas xywh=2,1,40,10",
+            "line line one two canvas xywh=2,1,40,10",
+            "word word one canvas xywh=2,1,40,10",
+            "word word two canvas xywh=2,1,40,10",
+        ]
+    );
+    let link = &observation["see_also"][0];
+    assert_eq!(link["url"], json!(server.url("/1.xml")));
+    assert_eq!(
+        link["profile"],
+        json!("http://www.loc.gov/standards/alto/v3/alto.xsd")
+    );
+    let report = work.json("report.json");
+    assert_eq!(
+        (&report["text_files"], &report["annotations"]),
+        (&json!(1), &json!(4))
+    );
+    let words = [&args[..4], &["--where", "box.granularity=word"]].concat();
+    work.run("digest", &with_fast(&words)).exits(0);
+    assert_eq!(annotations(&observations(&work)[0]).len(), 2);
+    let lines = [&args[..4], &["--text-granularity", "line"]].concat();
+    work.run("digest", &with_fast(&lines)).exits(0);
+    assert_eq!(
+        annotations(&observations(&work)[0]),
+        ["line line one two canvas xywh=2,1,40,10"]
+    );
+    work.run("digest", &with_fast(&words)).exits(0);
+    work.run("extract", &["digest.json"]).exits(0);
+    let image = &work.json("localizations.json")["images"][0];
+    let first = &image["localizations"][0];
+    assert_eq!(
+        (&first["concept"], &first["bbox"]),
+        (&json!("word"), &json!([2, 1, 40, 10]))
+    );
+    assert_eq!(first["attributes"]["text"], json!("one"));
+}
+
+#[test]
+fn links_are_found_wherever_they_stand() {
+    type Place = fn(&str) -> Value;
+    let places: [Place; 9] = [
+        |home| json!({"seeAlso": [alto_link(home, "/1.xml")]}),
+        |home| json!({"seeAlso": format!("{home}/alto/1.xml")}),
+        |home| json!({"seeAlso": {"@id": format!("{home}/1.xml"), "format": "application/xml"}}),
+        |home| json!({"rendering": {"@id": format!("{home}/1.xml"), "label": "ALTO", "format": "text/xml"}}),
+        |home| json!({"seeAlso": alto_link(home, "/1.xml"), "rendering": alto_link(home, "/1.xml")}),
+        |home| json!({"annotations": [{"id": format!("{home}/1.xml"), "format": "application/xml"}]}),
+        |home| json!({"otherContent": format!("{home}/1.xml")}),
+        |home| {
+            let resource = json!({"@id": format!("{home}/1.jpg"), "@type": "dctypes:Image", "seeAlso": alto_link(home, "/1.xml")});
+            json!({"images": [{"motivation": "sc:painting", "resource": resource}]})
+        },
+        |home| {
+            let image =
+                |name: &str| json!({"@id": format!("{home}/{name}.jpg"), "@type": "dctypes:Image"});
+            let mut alternative = image("2");
+            alternative["seeAlso"] = alto_link(home, "/1.xml");
+            let choice =
+                json!({"@type": "oa:Choice", "default": image("1"), "item": [alternative]});
+            json!({"images": [{"motivation": "sc:painting", "resource": choice}]})
+        },
+    ];
+    for place in places {
+        let server = archive(move |home| {
+            vec![
+                ("/m", serve(&linked(home, place(home)))),
+                ("/1.xml", xml(&alto(200, 100))),
+                ("/alto/1.xml", xml(&alto(200, 100))),
+            ]
+        });
+        let work = Workdir::new();
+        work.run(
+            "digest",
+            &with_fast(&["iiif", &server.url("/m"), "-o", "digest.json"]),
+        )
+        .exits(0);
+        let observation = &observations(&work)[0];
+        assert_eq!(annotations(observation).len(), 4, "{}", place(""));
+    }
+}
+
+#[test]
+fn a_page_of_annotations_behind_a_link_to_a_transcription_is_read_too() {
+    let server = archive(|home| {
+        let list = json!({"@id": format!("{home}/1.xml"), "@type": "sc:AnnotationList", "resources": [
+            {"@type": "oa:Annotation", "on": format!("{home}/m/canvas/1#xywh=1,2,3,4"), "resource": {"@type": "oa:Tag", "chars": "alef"}}]});
+        let members =
+            json!({"otherContent": {"@id": format!("{home}/1.xml"), "format": "application/xml"}});
+        vec![
+            ("/m", serve(&linked(home, members))),
+            ("/1.xml", serve(&list)),
+        ]
+    });
+    let work = Workdir::new();
+    let args = ["iiif", &server.url("/m"), "-o", "digest.json"];
+    work.run("digest", &with_fast(&args)).exits(0);
+    let annotations = &observations(&work)[0]["annotations"];
+    assert_eq!(annotations[0]["bodies"][0]["value"], json!("alef"));
+}
+
+#[test]
+fn a_manifest_links_to_a_transcription_of_all_its_pages() {
+    let pages: [(&'static [&'static str], i32, [usize; 2]); 2] = [
+        // By position, since no image has a name that the file knows.
+        (&["a", "b"], 3, [8, 2]),
+        // By name: the first page names an image that is not there.
+        (&["page2", "b"], 3, [2, 0]),
+    ];
+    for (pages, exit, wanted) in pages {
+        let server = archive(move |home| {
+            let mut manifest = manifest(&format!("{home}/m"), pages);
+            manifest["seeAlso"] =
+                json!({"@id": format!("{home}/book.hocr"), "format": "text/vnd.hocr+html"});
+            let hocr = samples::HOCR_XHTML.replace("bbox 0 0 1000 800", "bbox 0 0 1000 500");
+            let hocr = hocr.replace("bbox 0 0 500 400", "bbox 0 0 400 200");
+            vec![("/m", serve(&manifest)), ("/book.hocr", html(&hocr))]
+        });
+        let work = Workdir::new();
+        let args = ["iiif", &server.url("/m"), "-o", "digest.json"];
+        work.run("digest", &with_fast(&args)).exits(exit);
+        let found = observations(&work);
+        let counts: Vec<usize> = found.iter().map(|o| annotations(o).len()).collect();
+        assert_eq!(counts, wanted, "{pages:?}");
+        let all: Vec<String> = found.iter().flat_map(annotations).collect();
+        assert!(
+            all.contains(&"line line zwei canvas xywh=2.5,3,27.5,7".to_owned()),
+            "{all:?}"
+        );
+    }
+}
+
+#[test]
+fn of_several_kinds_one_is_read() {
+    let server = archive(|home| {
+        let links = json!([
+            alto_link(home, "/alto"),
+            {"@id": format!("{home}/hocr"), "format": "text/vnd.hocr+html"},
+            {"@id": format!("{home}/page"), "label": "PAGE XML"},
+            {"@id": format!("{home}/unknown"), "format": "application/xml"},
+        ]);
+        let line = "<div class=ocr_page title='bbox 0 0 200 100'><span class=ocr_line title='bbox 1 2 3 4'>h</span></div>";
+        let page = "<PcGts><Page imageWidth='200' imageHeight='100'><TextRegion><Coords points='1,2 9,2 9,8'/></TextRegion></Page></PcGts>";
+        vec![
+            ("/m", serve(&linked(home, json!({"seeAlso": links})))),
+            ("/alto", xml(&alto(200, 100))),
+            ("/hocr", html(line)),
+            ("/page", xml(page)),
+            ("/unknown", xml("<mods/>")),
+        ]
+    });
+    let url = server.url("/m");
+    let cases: [(&[&str], &str); 5] = [
+        (&[], "block block - canvas <svg"),
+        (
+            &["--text", "alto"],
+            "block block one two canvas xywh=2,1,40,10",
+        ),
+        (&["--text", "hocr"], "line line h canvas xywh=1,2,2,2"),
+        (&["--text", "page"], "block block - canvas <svg"),
+        (&["--text", "none"], ""),
+    ];
+    for (choice, wanted) in cases {
+        let work = Workdir::new();
+        let args = [&["iiif", &url, "-o", "digest.json"][..], choice, &FAST].concat();
+        work.run("digest", &args).exits(0);
+        let found = annotations(&observations(&work)[0]);
+        let first = found.first().map_or("", String::as_str);
+        assert!(
+            first.starts_with(wanted) && first.is_empty() == wanted.is_empty(),
+            "{first}"
+        );
+    }
+    assert_eq!(server.hits("/unknown"), 0);
+    let work = Workdir::new();
+    let args = ["iiif", &url, "-o", "digest.json", "--no-annotations"];
+    work.run("digest", &with_fast(&args)).exits(0);
+    assert_eq!(
+        observations(&work)[0]["see_also"].as_array().unwrap().len(),
+        4
+    );
+    assert!(annotations(&observations(&work)[0]).is_empty());
+}
+
+#[test]
+fn what_cannot_be_read_is_listed_and_its_link_kept() {
+    let deep = format!("<alto>{}", "<x>".repeat(1000));
+    let other_shape = alto(100, 900);
+    let cases: Vec<(Answer, &str)> = vec![
+        (Answer::Status(404), "not found (HTTP 404)"),
+        (
+            html("<!DOCTYPE html><html>Sign in</html>"),
+            "the response is an HTML page where ALTO, PAGE or hOCR was expected",
+        ),
+        (
+            xml("<mets/>"),
+            "document is not ALTO, PAGE or hOCR: an element `mets` was found",
+        ),
+        (xml("<alto><Layout>"), "not well-formed XML"),
+        (xml(&deep), "XML is nested too deeply"),
+        (
+            xml(&other_shape),
+            "page of the transcription has another shape than its image: 100 x 900, canvas 200 x 100",
+        ),
+        (
+            xml(
+                "<alto><Description><MeasurementUnit>mm10</MeasurementUnit></Description><Layout><Page/></Layout></alto>",
+            ),
+            "size of the page is missing",
+        ),
+    ];
+    for (answer, problem) in cases {
+        let server = archive(move |home| {
+            vec![
+                (
+                    "/m",
+                    serve(&linked(home, json!({"seeAlso": alto_link(home, "/1.xml")}))),
+                ),
+                ("/1.xml", answer.clone()),
+            ]
+        });
+        let work = Workdir::new();
+        let args = [
+            "iiif",
+            &server.url("/m"),
+            "-o",
+            "digest.json",
+            "--retries",
+            "0",
+            "--report",
+            "report.json",
+        ];
+        work.run("digest", &with_fast(&args)).exits(3);
+        let (listed, location) = (rejects(&work), server.url("/1.xml"));
+        assert!(
+            listed.contains(problem) && listed.contains(&location),
+            "{problem}: {listed}"
+        );
+        assert_eq!(listed.lines().count(), 2, "{listed}");
+        assert_eq!(
+            observations(&work)[0]["see_also"][0]["url"],
+            json!(location)
+        );
+        let report = work.json("report.json");
+        assert_eq!(
+            (&report["read"], &report["kept"], &report["rejected"]),
+            (&json!(2), &json!(1), &json!(1))
+        );
+    }
+}
+
+#[test]
+fn offline_the_link_is_kept_and_the_file_is_listed() {
+    let work = Workdir::new();
+    let home = "https://a.example";
+    work.write_json(
+        "m.json",
+        &linked(home, json!({"seeAlso": alto_link(home, "/1.xml")})),
+    );
+    work.run(
+        "digest",
+        &["iiif", "m.json", "-o", "digest.json", "--offline"],
+    )
+    .exits(3);
+    assert!(rejects(&work).contains("https://a.example/1.xml,transcription,\"is not in the cache"));
+    assert_eq!(
+        observations(&work)[0]["see_also"][0]["url"],
+        json!("https://a.example/1.xml")
+    );
+}
+
+#[test]
+fn items_without_a_place_are_listed_one_by_one() {
+    let server = archive(|home| {
+        let text = samples::ALTO_HANDWRITTEN.replace(
+            "WIDTH=\"1200\" HEIGHT=\"1600\"",
+            "WIDTH=\"1800\" HEIGHT=\"900\"",
+        );
+        vec![
+            (
+                "/m",
+                serve(&linked(home, json!({"seeAlso": alto_link(home, "/1.xml")}))),
+            ),
+            ("/1.xml", xml(&text)),
+        ]
+    });
+    let work = Workdir::new();
+    let args = [
+        "iiif",
+        &server.url("/m"),
+        "-o",
+        "digest.json",
+        "--report",
+        "report.json",
+    ];
+    work.run("digest", &with_fast(&args)).exits(3);
+    let listed = rejects(&work);
+    assert!(
+        listed.contains("/1.xml#String-4,position,position is missing"),
+        "{listed}"
+    );
+    let report = work.json("report.json");
+    assert_eq!(
+        (&report["annotations"], &report["rejected"]),
+        (&json!(10), &json!(1))
+    );
+    assert_eq!(
+        observations(&work)[0]["annotations"]
+            .as_array()
+            .unwrap()
+            .len(),
+        9
+    );
+    // A line of which only the baseline is known becomes a band where its height is given.
+    let band = ["digest.json", "--line-height", "20"];
+    work.run("extract", &["digest.json"]).exits(3);
+    work.run("extract", &band).exits(0);
+}
+
+#[test]
+fn files_at_home_find_their_images_by_name() {
+    let work = Workdir::new();
+    let mut document = manifest(
+        "https://a.example/m",
+        &["0001", "0002", "0003", "0004", "0005", "0006"],
+    );
+    let canvases = document["sequences"][0]["canvases"].as_array_mut().unwrap();
+    canvases[2]["label"] = json!("f. 12r");
+    canvases[4]["label"] = json!("twice");
+    canvases[5]["label"] = json!("twice");
+    work.write_json("m.json", &document);
+    // By the service; by the image named in the file; by the label; by the id of the canvas comes last.
+    work.write("text/0001.alto.xml", alto(200, 100));
+    let named = samples::PAGE_OLD
+        .replace("00001.tif", "C:\\scans\\0002.tif")
+        .replace("imageHeight=\"400\"", "imageHeight=\"250\"");
+    work.write("text/export/page_17.xml", named);
+    work.write("text/F. 12R.xml", alto(200, 100));
+    work.write("text/mets.xml", "<mets/>");
+    work.write("text/0001.jpg", "no picture");
+    work.write("text/9999.xml", alto(200, 100));
+    work.write("text/twice.xml", alto(200, 100));
+    work.write("text/0004.xml", alto(200, 100));
+    work.write("text/more/0004.xml", alto(400, 200));
+    work.write("text/broken.xml", "<alto>");
+    let args = [
+        "iiif",
+        "m.json",
+        "-o",
+        "digest.json",
+        "--text-files",
+        "text",
+        "--report",
+        "report.json",
+    ];
+    work.run("digest", &args)
+        .exits(3)
+        .says(&["2 files not read: not ALTO, PAGE or hOCR, first text/0001.jpg"]);
+    let found = observations(&work);
+    let counts: Vec<usize> = found.iter().map(|o| annotations(o).len()).collect();
+    assert_eq!(counts, [4, 2, 4, 0, 0, 0]);
+    assert_eq!(found[0]["annotations"][1]["id"], json!("0001.alto.xml#l"));
+    assert!(
+        annotations(&found[1])[0].contains("4,8 44,8 44,24 4,24"),
+        "{:?}",
+        annotations(&found[1])
+    );
+    let listed = rejects(&work);
+    for row in [
+        "text/9999.xml,page 1,name,no image has this name: 9999",
+        "text/twice.xml,page 1,name,\"several images have this name: 2 images, ",
+        "text/0004.xml,0004.xml,name,\"several files are named like one image: 0004.xml, more/0004.xml\"",
+        "text/more/0004.xml,more/0004.xml,name,\"several files are named like one image: ",
+        "text/broken.xml,document,document,not well-formed XML",
+        "text/export/page_17.xml,r1,outline,not a number: x",
+    ] {
+        assert!(listed.contains(row), "{row}\nin\n{listed}");
+    }
+    assert_eq!(listed.lines().count(), 7, "{listed}");
+    let report = work.json("report.json");
+    assert_eq!(
+        (&report["text_files"], &report["read"]),
+        (&json!(3), &json!(12))
+    );
+}
+
+#[test]
+fn of_two_files_for_one_image_the_kind_decides() {
+    let work = Workdir::new();
+    work.write_json("m.json", &manifest("https://a.example/m", &["7"]));
+    work.write("alto/7.xml", alto(200, 100));
+    work.write("page/7.xml", "<PcGts><Page imageWidth='200' imageHeight='100'><TextRegion><Coords points='1,2 9,2 9,8'/></TextRegion></Page></PcGts>");
+    for (choice, count) in [("auto", 1), ("alto", 4), ("hocr", 1)] {
+        let args = [
+            "iiif",
+            "m.json",
+            "-o",
+            "digest.json",
+            "--text",
+            choice,
+            "--text-files",
+            "alto",
+            "--text-files",
+            "page",
+        ];
+        work.run("digest", &args).exits(0).says(&[
+            "1 file not read: the image has a transcription in another format, --text chooses",
+        ]);
+        assert_eq!(
+            annotations(&observations(&work)[0]).len(),
+            count,
+            "{choice}"
+        );
+    }
+}
+
+#[test]
+fn files_at_home_give_tables_their_boxes_and_sizes() {
+    let work = Workdir::new();
+    work.write("t.csv", "url,label\nhttps://a.example/scans/page2.png,second\nhttps://a.example/scans/page;1.png,first\n");
+    work.write("book.hocr", samples::HOCR_XHTML);
+    let args = [
+        "table",
+        "t.csv",
+        "--url-column",
+        "url",
+        "-o",
+        "digest.json",
+        "--text-files",
+        "book.hocr",
+    ];
+    work.run("digest", &args).exits(3);
+    let found = observations(&work);
+    assert_eq!(
+        (&found[0]["canvas"], &found[1]["canvas"]),
+        (&json!([500, 400]), &json!([1000, 800]))
+    );
+    assert_eq!(
+        (annotations(&found[0]).len(), annotations(&found[1]).len()),
+        (2, 8)
+    );
+    assert_eq!(rejects(&work).lines().count(), 2);
+    // The programs that follow know the frame of the boxes.
+    work.run("extract", &["digest.json"]).exits(0);
+    assert_eq!(
+        work.json("localizations.json")["images"][0]["frame"],
+        json!([500, 400])
+    );
+}
+
+#[test]
+fn options_that_fit_nothing_are_refused() {
+    let work = Workdir::new();
+    work.write_json("m.json", &manifest("https://a.example/m", &["7"]));
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["iiif", "m.json", "--text-files", "nowhere"],
+            "nowhere: no such file or folder",
+        ),
+        (
+            &["table", "t.csv", "--text", "alto"],
+            "--text is not an option of the source table",
+        ),
+        (
+            &["m3", "Nanomia", "--text-files", "x"],
+            "--text-files is not an option of the source m3",
+        ),
+        (&["iiif", "m.json", "--text", "tei"], "invalid value 'tei'"),
+    ];
+    for (args, problem) in cases {
+        let args = [args, &["-o", "digest.json"]].concat();
+        work.run("digest", &args).exits(2).says(&[problem]);
+    }
+    // A transcription alone has no image.
+    work.write("1.xml", alto(200, 100));
+    work.run("digest", &["iiif", "1.xml", "-o", "digest.json"])
+        .exits(1)
+        .says(&["a transcription was found where JSON was expected"]);
+}

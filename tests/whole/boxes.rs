@@ -1,0 +1,220 @@
+//! What `recto-reformat` wrote comes back through `recto-digest`: the same boxes, classes, outlines and attributes.
+
+use std::collections::BTreeMap;
+
+use recto_testkit::Workdir;
+use recto_testkit::dataset::{AWKWARD, boxed, image, lay_out, picture, reformat};
+use serde_json::{Value, json};
+
+/// Three images on an archive, one without boxes, and their digest.
+fn archive() -> Workdir {
+    let awkward = AWKWARD.iter().enumerate();
+    let awkward = awkward.map(|(i, name)| {
+        boxed(
+            &format!("box {i}"),
+            name,
+            [i as f64 * 10.0 + 0.25, 5.5, 20.0, 30.5],
+        )
+    });
+    let mut outlined = boxed("o", "plain", [10.5, 10.0, 60.0, 40.25]);
+    outlined["polygon"] = json!([[10.5, 10], [70.5, 10], [70.5, 50.25], [30, 45.5]]);
+    outlined["attributes"] = json!({"text": "in the\nbeginning <b>", "confidence": 0.75, "tags": ["x"], "depth": {"m": 3}});
+    let images = [
+        image("u1", "ms 1", [200, 100], awkward.collect()),
+        image("u2", "ms 1", [100, 50], vec![]),
+        image(
+            "https://example.org/iiif/u3",
+            "ms 2",
+            [120, 80],
+            vec![outlined],
+        ),
+    ];
+    let format = image::ImageFormat::Png;
+    let files = [
+        ("u1", "images/ms 1/a.png", picture(200, 100, 1, format)),
+        ("u2", "images/ms 1/b.png", picture(100, 50, 2, format)),
+        (
+            "https://example.org/iiif/u3",
+            "images/ms_2/a.png",
+            picture(120, 80, 3, format),
+        ),
+    ];
+    let work = Workdir::new();
+    lay_out(&work, &images, &files);
+    let observation = |image: &Value| {
+        json!({"id": image["id"], "image": image["image"], "source": image["source"], "group": image["group"],
+            "metadata": image["metadata"]})
+    };
+    let observations: Vec<Value> = images.iter().map(observation).collect();
+    let digest = json!({"contract": "recto/digest", "version": 1, "source": {"kind": "iiif", "inputs": []}, "observations": observations});
+    work.write_json("digest.json", &digest);
+    work
+}
+
+/// Image and class → the box, outline and attributes, of a localizations.json.
+fn placed(work: &Workdir, name: &str) -> BTreeMap<(String, String), Value> {
+    let mut found = BTreeMap::new();
+    for image in work.json(name)["images"].as_array().unwrap() {
+        for localization in image["localizations"].as_array().unwrap() {
+            let class = localization["concept"]
+                .as_str()
+                .unwrap()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
+            found.insert(
+                (image["id"].as_str().unwrap().to_owned(), class),
+                localization.clone(),
+            );
+        }
+    }
+    found
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        value => value.as_f64().into_iter().collect(),
+    }
+}
+
+#[track_caller]
+fn assert_close(a: &Value, b: &Value, most: f64, what: &str) {
+    let (left, right) = (numbers(a), numbers(b));
+    assert_eq!(left.len(), right.len(), "{what}: {a} and {b}");
+    assert!(
+        left.iter().zip(&right).all(|(a, b)| (a - b).abs() <= most),
+        "{what}: {a} and {b}"
+    );
+}
+
+#[test]
+fn sets_come_back_as_the_same_boxes() {
+    let cases: [(&str, &[&str], &[&str], f64); 4] = [
+        (
+            "coco",
+            &[],
+            &["coco", "out/annotations/instances_default.json"],
+            1e-6,
+        ),
+        ("voc", &[], &["voc", "out"], 0.5),
+        ("voc", &["--voc-inclusive"], &["voc", "out"], 0.5),
+        ("yolo", &[], &["yolo", "out"], 1e-3),
+    ];
+    for (format, flags, args, most) in cases {
+        let work = archive();
+        reformat(&work, format, flags).exits(0);
+        work.run("digest", &[args, &["-o", "boxes.json"]].concat())
+            .exits(0);
+        let call = ["digest.json", "boxes.json", "-o", "back.json"];
+        work.run("extract", &call)
+            .exits(0)
+            .says(&["3 images with 10 boxes in back.json"]);
+        let (before, after) = (
+            placed(&work, "localizations.json"),
+            placed(&work, "back.json"),
+        );
+        assert_eq!(
+            before.keys().collect::<Vec<_>>(),
+            after.keys().collect::<Vec<_>>(),
+            "{format}"
+        );
+        for (key, wanted) in &before {
+            let found = &after[key];
+            assert_close(
+                &wanted["bbox"],
+                &found["bbox"],
+                most,
+                &format!("{format} {key:?}"),
+            );
+            if format == "coco" {
+                assert_eq!(found["id"], wanted["id"]);
+                assert_close(&wanted["polygon"], &found["polygon"], most, "polygon");
+                let attributes = wanted.get("attributes").cloned().unwrap_or(json!({}));
+                assert_eq!(found["attributes"], attributes, "{key:?}");
+            }
+            if format == "voc" {
+                assert_eq!(
+                    found["attributes"].get("text"),
+                    wanted["attributes"].get("text")
+                );
+            }
+        }
+        let image = &work.json("back.json")["images"][0];
+        assert_eq!(
+            (&image["group"], &image["metadata"]["Date"]),
+            (&json!("ms 1"), &json!(["1200", "1250"]))
+        );
+    }
+}
+
+#[test]
+fn a_table_of_vgg_comes_back_as_images_with_their_metadata() {
+    let work = archive();
+    reformat(&work, "vgg", &[]).exits(0);
+    work.run("digest", &["via", "out/metadata.csv", "-o", "boxes.json"])
+        .exits(0);
+    work.run("extract", &["boxes.json", "digest.json", "-o", "back.json"])
+        .exits(0)
+        .says(&["3 images with 0 boxes"]);
+}
+
+/// Every mask is an outline around exactly its pixels: its area is that of the mask.
+#[test]
+fn masks_in_runs_become_outlines_of_the_same_area() {
+    let work = archive();
+    let mask = json!({"size": [80, 120], "counts": [810, 20, 60, 20, 60, 30, 8600]});
+    let set = json!({
+        "images": [{"id": 1, "file_name": "u3.jpg", "width": 120, "height": 80}], "categories": [{"id": 1, "name": "fish"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 3, 30], "segmentation": mask, "iscrowd": 1}],
+    });
+    work.write_json("i.json", &set);
+    work.run("digest", &["coco", "i.json", "-o", "boxes.json"])
+        .exits(0);
+    work.run("extract", &["digest.json", "boxes.json"]).exits(0);
+    let found = placed(&work, "localizations.json");
+    let (_, fish) = found
+        .iter()
+        .find(|((_, class), _)| class == "fish")
+        .unwrap();
+    let points: Vec<f64> = numbers(&fish["polygon"]);
+    let points = points.as_chunks::<2>().0;
+    let next = points.iter().cycle().skip(1);
+    let area: f64 = points
+        .iter()
+        .zip(next)
+        .map(|(a, b)| a[0] * b[1] - b[0] * a[1])
+        .sum::<f64>()
+        / 2.0;
+    assert_eq!(area, 70.0, "{fish}");
+}
+
+/// Neither the archive nor the labels say how large the images are: the files do, once they are there.
+#[test]
+fn boxes_in_percent_find_their_pixels_in_the_file() {
+    let work = archive();
+    let mut digest = work.json("digest.json");
+    for observation in digest["observations"].as_array_mut().unwrap() {
+        let url = observation["image"]["url"].clone();
+        observation["image"] = json!({ "url": url });
+    }
+    work.write_json("digest.json", &digest);
+    work.write("labels/u1.txt", "0 .5 .5 .5 .25\n0 .25 .25 .5 .25 .5 .75\n");
+    let names = ["yolo", "labels", "--classes", "c.txt", "-o", "boxes.json"];
+    work.write("c.txt", "fish\n");
+    work.run("digest", &names)
+        .exits(0)
+        .says(&["1 size of an image is not known"]);
+    work.run("extract", &["digest.json", "boxes.json"]).exits(0);
+    let ran = reformat(&work, "coco", &[]);
+    ran.exits(0);
+    assert!(!ran.stderr().contains("aspect"), "{}", ran.stderr());
+    let set = work.json("out/annotations/instances_default.json");
+    let boxes: Vec<Vec<f64>> = set["annotations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| numbers(&a["bbox"]))
+        .collect();
+    assert_eq!(boxes, [[50.0, 37.5, 100.0, 25.0], [50.0, 25.0, 50.0, 50.0]]);
+}
