@@ -3,51 +3,11 @@
 use serde_json::Value;
 
 use super::annotations::{self, AnnotationPlace, ReadAnnotation};
+use super::hanging::{Hanging, PageStatements};
 use super::reader::Reader;
 use super::text_links;
-use super::values::{
-    annotations_of, described, has, id, kind, label, list, local_name, members_of,
-};
+use super::values::{annotations_of, described, has, id, kind, members_of};
 use crate::sources::ANNOTATIONS;
-
-/// What annotations hang on: they are about it unless they say something else.
-#[derive(Clone, Copy, Default)]
-pub struct Hanging<'h> {
-    /// Id of the manifest.
-    pub manifest: Option<&'h str>,
-    /// Id of the canvas.
-    pub canvas: Option<&'h str>,
-    /// Id of the observation, for annotations of one image of a canvas.
-    pub image: Option<&'h str>,
-}
-
-/// What a page says about all its annotations.
-#[derive(Clone, Default)]
-pub struct PageStatements {
-    /// Its label, such as the name of a layer.
-    pub label: Option<String>,
-    /// Its granularity (IIIF Text Granularity extension), for annotations without one.
-    pub granularity: Option<String>,
-}
-
-impl PageStatements {
-    fn of(page: &Value) -> Self {
-        PageStatements {
-            label: label(&page["label"]),
-            granularity: granularity(page),
-        }
-    }
-}
-
-/// `page`, `block`, `line`, `word`…: `textGranularity`, or the type of Dublin Core that stands for it.
-pub fn granularity(value: &Value) -> Option<String> {
-    let members = ["textGranularity", "dcType", "dc:type", "dcterms:type"];
-    let given = members.iter().flat_map(|member| list(value, member));
-    let named = given
-        .filter_map(id)
-        .map(|text| local_name(text).to_lowercase());
-    named.into_iter().find(|name| !name.is_empty())
-}
 
 impl<'a> Reader<'a> {
     /// A document that is a list or page of annotations, and the pages that follow it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::annotation_pages::{Hanging, PageStatements, granularity};
+use super::hanging::{Hanging, PageStatements, granularity};
 use super::targets::{TargetPart, part, targets};
 use super::texts::names_a_text;
 use super::values::{all, id, kind, label, list, local_name, members_of, texts};

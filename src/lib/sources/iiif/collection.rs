@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::annotation_pages::Hanging;
+use super::hanging::Hanging;
 use super::reader::Reader;
 use super::values::{kind, list, members_of};
 

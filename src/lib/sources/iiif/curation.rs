@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::annotation_pages::{Hanging, PageStatements};
+use super::hanging::{Hanging, PageStatements};
 use super::reader::Reader;
 use super::values::{all, id, kind, label, list, members_of, split_fragment, texts};
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::annotation_pages::{Hanging, PageStatements};
 use super::annotations::motivation;
+use super::hanging::{Hanging, PageStatements};
 use super::reader::Reader;
 use super::service;
 use super::values::{self, kind, list, within};

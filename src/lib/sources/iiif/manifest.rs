@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::annotation_pages::{Hanging, PageStatements};
 use super::annotations;
+use super::hanging::{Hanging, PageStatements};
 use super::images::{self, Painted, PaintedImage, Unusable};
 use super::reader::Reader;
 use super::values::{
@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
             _ if page.is_string() && !is_answer => self.follow_painting(page, on),
             _ if !page.is_object() => self.not_a(page, "a page of annotations"),
             "annotation" => self.painting_annotation(page, on),
-            "annotationpage" | "annotationlist" | "" if PAGE_LISTS.iter().any(|m| holds(m)) => {
+            "annotationpage" | "annotationlist" | "" if PAGE_LISTS.iter().any(holds) => {
                 for annotation in annotations_of(page) {
                     self.painting_annotation(annotation, on);
                 }

@@ -8,6 +8,7 @@ mod annotations;
 mod collection;
 mod curation;
 mod document;
+mod hanging;
 mod images;
 mod manifest;
 mod paths;
@@ -362,8 +363,9 @@ mod tests {
                         && found.annotations.iter().any(|p| {
                             let kept = p.annotation.attributes.get("body");
                             let mut bodies = p.annotation.bodies.iter();
+                            let text = other.to_string();
                             kept.is_some_and(|kept| kept[0] == *other)
-                                || bodies.any(|b| b.value == other.to_string())
+                                || bodies.any(|b| b.value == text)
                         });
                     assert!(
                         is_listed || is_text,

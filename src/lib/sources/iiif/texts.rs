@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::annotation_pages::Hanging;
+use super::hanging::Hanging;
 use super::reader::Reader;
 use super::values::{id, kind, list, texts, types};
 use crate::contracts::Body;

@@ -1,0 +1,45 @@
+//! What holds annotations, and what their page says of all of them.
+
+use serde_json::Value;
+
+use super::values::{id, label, list, local_name};
+
+/// What annotations hang on: they are about it unless they say something else.
+#[derive(Clone, Copy, Default)]
+pub struct Hanging<'h> {
+    /// Id of the manifest.
+    pub manifest: Option<&'h str>,
+    /// Id of the canvas.
+    pub canvas: Option<&'h str>,
+    /// Id of the observation, for annotations of one image of a canvas.
+    pub image: Option<&'h str>,
+}
+
+/// What a page says about all its annotations.
+#[derive(Clone, Default)]
+pub struct PageStatements {
+    /// Its label, such as the name of a layer.
+    pub label: Option<String>,
+    /// Its granularity (IIIF Text Granularity extension), for annotations without one.
+    pub granularity: Option<String>,
+}
+
+impl PageStatements {
+    /// What a page says.
+    pub fn of(page: &Value) -> Self {
+        PageStatements {
+            label: label(&page["label"]),
+            granularity: granularity(page),
+        }
+    }
+}
+
+/// `page`, `block`, `line`, `word`…: `textGranularity`, or the type of Dublin Core that stands for it.
+pub fn granularity(value: &Value) -> Option<String> {
+    let members = ["textGranularity", "dcType", "dc:type", "dcterms:type"];
+    let given = members.iter().flat_map(|member| list(value, member));
+    let named = given
+        .filter_map(id)
+        .map(|text| local_name(text).to_lowercase());
+    named.into_iter().find(|name| !name.is_empty())
+}
