@@ -219,6 +219,10 @@ impl Blame {
         if condition.is_about_boxes() && !self.has_boxes {
             return ": there are no boxes".into();
         }
+        let is_key = |name: &String| name.eq_ignore_ascii_case(&condition.key);
+        if !condition.is_about_boxes() && self.box_keys.iter().any(is_key) {
+            return format!(": it is a key of boxes: write {BOX}{}", condition.text);
+        }
         let keys: Vec<String> = if condition.is_about_boxes() {
             let own = self.box_keys.iter().map(String::as_str);
             let mut keys: Vec<&str> = own.chain(BOX_NAMED.iter().copied()).collect();
