@@ -47,7 +47,7 @@ def judge(digest, path):
         if run.returncode not in (0, 3):
             return [f"exit {run.returncode}: {run.stderr}"]
         found = json.loads((folder / "d.json").read_text())["observations"][0].get("annotations", [])
-    boxes = Counter((a["attributes"]["element"], box(a["regions"][0])) for a in found)
+    boxes = Counter((a["attributes"]["element"], box(a["regions"][0])) for a in found if box(a["regions"][0]))
     texts = Counter(a["bodies"][1]["value"] for a in found if a["attributes"]["granularity"] == "word" and len(a["bodies"]) > 1)
     wanted = Counter((element, tuple(place)) for element, place, _ in expected)
     words = Counter(text for _, _, text in expected if text)
@@ -58,9 +58,12 @@ def judge(digest, path):
 
 
 def box(region):
-    """Left, top, right, bottom; of an outline, around its points."""
-    if "svg" in region:
-        return around(re.search(r'points="([^"]*)"', region["svg"])[1])
+    """Left, top, right, bottom; of an outline, around its points; none of a line of which only the baseline is known."""
+    polygon = re.search(r'<polygon points="([^"]*)"', region.get("svg", ""))
+    if polygon:
+        return around(polygon[1])
+    if "fragment" not in region:
+        return None
     x, y, width, height = map(float, region["fragment"].removeprefix("xywh=").split(","))
     return tuple(round(v, 2) for v in (x, y, x + width, y + height))
 

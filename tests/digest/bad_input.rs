@@ -317,21 +317,6 @@ fn any_cut_of_a_document_ends_in_words() {
     }
 }
 
-#[test]
-fn a_document_that_unpacks_to_millions_of_values_is_a_reject() {
-    let work = Workdir::new();
-    let bomb = format!("{{\"items\":[{}[]]}}", "[],".repeat(2_500_001));
-    work.write("bomb.json", bomb);
-    let good = manifest("https://a.example/m", &["1"]);
-    work.write_json("good.json", &good);
-    work.run(
-        "digest",
-        &["iiif", "good.json", "bomb.json", "-o", "digest.json"],
-    )
-    .exits(3)
-    .says(&["1 image in digest.json", "document is too large"]);
-}
-
 /// The images stand in another digest, by which `recto-extract` finds them.
 #[test]
 fn annotations_alone_are_kept_for_the_digest_that_has_their_images() {

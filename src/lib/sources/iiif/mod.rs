@@ -360,10 +360,10 @@ mod tests {
                     let is_tag = pointer.ends_with("/body/0") || pointer.ends_with("/resource");
                     let is_text = is_tag
                         && found.annotations.iter().any(|p| {
-                            p.annotation
-                                .bodies
-                                .iter()
-                                .any(|b| b.value == other.to_string())
+                            let kept = p.annotation.attributes.get("body");
+                            let mut bodies = p.annotation.bodies.iter();
+                            kept.is_some_and(|kept| kept[0] == *other)
+                                || bodies.any(|b| b.value == other.to_string())
                         });
                     assert!(
                         is_listed || is_text,

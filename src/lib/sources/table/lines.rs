@@ -78,10 +78,8 @@ fn json_rows(values: impl Iterator<Item = (usize, Result<Value, String>)>, what:
 
 /// Whether a text is a list of URLs: no header, and a URL in its first line that is not a comment.
 pub fn is_list(text: &[u8]) -> bool {
-    let lines = text.split(|b| b"\r\n".contains(b)).map(<[u8]>::trim_ascii);
-    let first = lines
-        .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
-        .next();
+    let mut lines = text.split(|b| b"\r\n".contains(b)).map(<[u8]>::trim_ascii);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(b"#"));
     let first = first.and_then(|line| std::str::from_utf8(line).ok());
     first.is_some_and(|line| is_url(line) && !has_more_cells(line))
 }
