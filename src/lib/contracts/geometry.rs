@@ -161,12 +161,14 @@ impl Frame {
         height: 100.0,
     };
 
+    /// Whether this may be the space of percentages, which has no shape of its own, or that of `other`.
+    pub fn may_have_shape_of(self, other: Frame) -> bool {
+        [self, other].contains(&Frame::PERCENT) || self.has_shape_of(other)
+    }
+
     /// Whether both spaces have the same aspect ratio, within one unit of the coarser of the two: either size may have
-    /// been rounded. A space of percentages has no shape of its own, and that of any.
+    /// been rounded.
     pub fn has_shape_of(self, other: Frame) -> bool {
-        if [self, other].contains(&Frame::PERCENT) {
-            return true;
-        }
         let (sx, sy) = (other.width / self.width, other.height / self.height);
         let within = |a: f64, b: f64, scale: f64| (a - b).abs() <= scale.max(1.0);
         within(other.width, self.width * sy, sy) || within(other.height, self.height * sx, sx)

@@ -58,7 +58,7 @@ impl CorrectedBox {
         if from == to {
             return Ok(self.clone());
         }
-        if !from.has_shape_of(to) {
+        if !from.may_have_shape_of(to) {
             return Err(format!(
                 "it was drawn on {} x {}, but the frame of the image is {width} x {height}",
                 from.width, from.height

@@ -27,7 +27,13 @@ impl Mapping {
         let stored = [header.width, header.height].map(f64::from);
         let stored = image.in_pixels.then(|| Frame::try_from(stored).ok());
         let frame = image.frame.or(stored.flatten())?;
-        Some(Mapping::new(frame, header))
+        let mapping = Mapping::new(frame, header);
+        // Percentages of an image whose size no source knows fit every file.
+        let is_share = frame == Frame::PERCENT && image.image.declared().is_none();
+        Some(Mapping {
+            fits: mapping.fits || is_share,
+            ..mapping
+        })
     }
 
     /// The mapping from a frame to a file. The EXIF orientation is used only if the frame fits the rotated image and not

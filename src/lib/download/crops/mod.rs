@@ -97,7 +97,7 @@ fn sheet(image: &LocalizedImage, size: [u32; 2]) -> Result<(&Service, Sheet), St
         None if image.in_pixels => pixels,
         None => return Err("the coordinate space of its boxes is not known".into()),
     };
-    if !frame.has_shape_of(pixels) {
+    if !frame.may_have_shape_of(pixels) {
         return Err(format!(
             "its boxes are in a coordinate space of {} x {}, which does not have the aspect ratio of the image of {width} x {height}",
             frame.width, frame.height

@@ -342,7 +342,7 @@ mod tests {
             json!([[]]),
             json!({"type": "Scene", "items": []}),
             json!({"type": "Timeline", "items": [7]}),
-            json!({"@type": ["x:Thing", "y:Other"], "value": 1}),
+            json!({"@type": ["x:Thing", "y:Other"], "state": [1]}),
         ];
         let mut tried = 0;
         for document in documents() {
