@@ -30,6 +30,9 @@ const DOCUMENTS: [&str; 15] = [
     "docs/decisions.md",
     "docs/from-m3-download.md",
     "docs/lossless.md",
+    "docs/reading.md",
+    "docs/tables.md",
+    "docs/transcriptions.md",
     "docs/boxes.md",
     "docs/serve.md",
 ];

@@ -24,6 +24,8 @@ pub struct Images {
     canvases: HashMap<usize, Frame>,
     /// Number of annotations that were met more than once: one list may be reached in two ways.
     pub folded: u64,
+    /// Number of images that stand in no document: only annotations name them.
+    pub described: u64,
 }
 
 impl Images {
@@ -39,6 +41,7 @@ impl Images {
             annotations: HashMap::new(),
             canvases: HashMap::new(),
             folded: 0,
+            described: 0,
         };
         images.find_repeated(stored.observations, &stored.manifests)?;
         let rejects = images.annotate(source, stored.annotations, &stored.names, &stored.texts)?;
@@ -169,6 +172,7 @@ impl Images {
         }
         open.into_iter().for_each(|placed| joiner.reject(placed));
         self.put(Some(pages))?;
+        self.described = joiner.described.len() as u64;
         for image in joiner.described {
             self.lists.push(self.spool.put(&[image])?);
         }

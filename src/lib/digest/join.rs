@@ -290,7 +290,8 @@ impl Joiner {
         let placed = self.place(placed)?;
         let is_about_another = placed.target != placed.annotation.id
             && self.expected.annotations.contains(&hash(&placed.target));
-        if is_about_another {
+        // The manifest of an annotation holds its images, if there are any.
+        if is_about_another || placed.manifest.is_some() {
             return Some(placed);
         }
         let number = self.images_added;

@@ -86,6 +86,11 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.rejects = harvest.rejects;
     let (mut images, unjoined) = Images::join(harvest.contents, &*source)?;
     summary.rejects.extend(unjoined);
+    if images.described > 0 {
+        let named = counted(images.described, "image is", "images are");
+        let note = "named by annotations only, and taken from them";
+        summary.notes.push(format!("{named} {note}"));
+    }
     text_files::add(&options.text, options.limit.is_some(), &mut images, summary)?;
     let asked = reviews::images(&corrections);
     let selected = select::select(&mut images, &filter, options.limit, &asked)?;

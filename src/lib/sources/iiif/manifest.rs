@@ -122,6 +122,12 @@ impl<'a> Reader<'a> {
         for canvas in members_of(range, &["canvases", "items", "members"]) {
             match kind(canvas).as_str() {
                 "range" => self.lone_range(canvas),
+                _ if CONTENT.iter().all(|member| !has(canvas, member)) => {
+                    self.not_used(
+                        canvas,
+                        "canvas of a range is only named: its manifest holds it",
+                    );
+                }
                 _ => self.canvas_of(canvas, &object, &mut seen),
             }
         }
@@ -263,6 +269,8 @@ impl<'a> Reader<'a> {
             return self.paint(annotation, &Value::Null, on);
         }
         if matches!(kind.as_str(), "annotationpage" | "annotationlist") {
+            // A page that stands in a page is counted as what should stand there.
+            self.found.count("annotations", 1);
             return self.painting_page(annotation, on);
         }
         let shows_image = bodies
