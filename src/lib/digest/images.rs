@@ -172,7 +172,9 @@ impl Images {
         }
         open.into_iter().for_each(|placed| joiner.reject(placed));
         self.put(Some(pages))?;
-        self.described = joiner.described.len() as u64;
+        let described = joiner.described.iter();
+        let has_address = |o: &&Observation| o.image.url.is_some() || o.image.service.is_some();
+        self.described = described.filter(has_address).count() as u64;
         for image in joiner.described {
             self.lists.push(self.spool.put(&[image])?);
         }
