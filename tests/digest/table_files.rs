@@ -38,7 +38,9 @@ fn tables_of_excel_are_read_in_every_encoding() {
     let (old, ..) = encoding_rs::WINDOWS_1252.encode(&latin);
     let (czech, ..) = encoding_rs::WINDOWS_1250.encode(EXCEL);
     let marked = |mark: &[u8], bytes: Vec<u8>| [mark, &bytes].concat();
-    let cases: [(Vec<u8>, &[&str], &str, &[&str]); 8] = [
+    /// Bytes, options, the name in the first row, what is said.
+    type Case<'a> = (Vec<u8>, &'a [&'a str], &'a str, &'a [&'a str]);
+    let cases: [Case; 8] = [
         (EXCEL.into(), &[], "Žďár", &[]),
         (marked(b"\xef\xbb\xbf", EXCEL.into()), &[], "Žďár", &[]),
         (

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::hanging::Hanging;
 use super::reader::Reader;
-use super::values::{kind, list, members_of};
+use super::values::{kind, members, members_of};
 
 const MEMBERS: &[&str] = &["collections", "manifests", "members", "items"];
 
@@ -39,10 +39,10 @@ impl<'a> Reader<'a> {
 }
 
 fn is_embedded_manifest(value: &Value) -> bool {
-    let holds = |member: &str| list(value, member).iter().any(|v| v.is_object());
+    let holds = |member: &str| !members(value, member).is_empty();
     holds("sequences") || (kind(value) == "manifest" && holds("items"))
 }
 
 fn is_embedded_collection(value: &Value) -> bool {
-    kind(value).starts_with("collection") && MEMBERS.iter().any(|m| !list(value, m).is_empty())
+    kind(value).starts_with("collection") && MEMBERS.iter().any(|m| !members(value, m).is_empty())
 }
