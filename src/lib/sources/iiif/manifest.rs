@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
             for canvas in canvases {
                 self.canvas_of(canvas, object, seen);
             }
-        } else if kind(sequence) == "canvas" || holds_images(sequence) {
+        } else if holds_images(sequence) {
             self.canvas_of(sequence, object, seen);
         } else if !matches!(kind(sequence).as_str(), "" | "sequence") {
             self.not_a(sequence, "a sequence");
