@@ -6,13 +6,13 @@ SHARED ?= ../shared
 BENCH ?=
 # The demo is small: it is built without optimization of recto and without PDF, in half the time of a release.
 PROFILE ?= dev
-FEATURES ?= recto/serve
+FEATURES ?= --no-default-features --features recto/serve
 
 help: ## list these
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 
 demo: ## build, then harvest an archive drawn on this machine into training sets; no network
-	cargo build --locked --profile $(PROFILE) -p recto -p recto-demo --bins --no-default-features --features $(FEATURES)
+	cargo build --locked --profile $(PROFILE) -p recto -p recto-demo --bins $(FEATURES)
 	$(MAKE) --no-print-directory -C examples/scrolls BIN="$(CURDIR)/target/$(PROFILE:dev=debug)" OUT="$(CURDIR)/build/demo"
 
 check: ## formatting, lints, tests
