@@ -94,6 +94,15 @@ pub struct DocumentRequest {
 }
 
 impl DocumentRequest {
+    /// The requests for the inputs on the command line, in their order.
+    pub fn of_inputs(inputs: &[String]) -> Vec<Self> {
+        let request = |input: &String| DocumentRequest {
+            location: input.clone(),
+            ..DocumentRequest::default()
+        };
+        inputs.iter().map(request).collect()
+    }
+
     /// Whether the document has this role.
     pub fn is_for(&self, role: &str) -> bool {
         self.from.as_ref().is_some_and(|from| from.role == role)

@@ -124,11 +124,7 @@ impl Source for Boxes {
     }
 
     fn first(&self) -> Vec<DocumentRequest> {
-        let request = |input: &String| DocumentRequest {
-            location: input.clone(),
-            ..DocumentRequest::default()
-        };
-        self.inputs.iter().map(request).collect()
+        DocumentRequest::of_inputs(&self.inputs)
     }
 
     fn expects(&self) -> &'static str {

@@ -52,11 +52,7 @@ impl Source for Iiif {
     }
 
     fn first(&self) -> Vec<DocumentRequest> {
-        let request = |input: &String| DocumentRequest {
-            location: input.clone(),
-            ..DocumentRequest::default()
-        };
-        self.inputs.iter().map(request).collect()
+        DocumentRequest::of_inputs(&self.inputs)
     }
 
     fn expects(&self) -> &'static str {
