@@ -18,6 +18,7 @@ pub mod table;
 mod taxonomy;
 pub mod text;
 mod text_options;
+mod unpack;
 
 pub use concept_options::ConceptOptions;
 pub use source::{

@@ -2,22 +2,19 @@
 //! texts. Records are kept as text until they are read one by one, so that one bad record is not that of the others.
 
 use std::borrow::Cow;
-use std::io::Read;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::sources::unpack::unpack;
 use crate::values;
 
-/// The text of a document: unpacked if it is a gzip file, without byte-order mark, from UTF-16 if it has one of that.
+/// The text of a document: unpacked if it is packed, without byte-order mark, from UTF-16 if it has one of that.
 ///
 /// # Errors
-/// The gzip file is damaged or unpacks to more than `most` bytes; UTF-16 is not well-formed.
+/// It is damaged or unpacks to more than `most` bytes; UTF-16 is not well-formed.
 pub fn text(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
-    let bytes = match bytes.starts_with(&[0x1f, 0x8b]) {
-        true => Cow::Owned(unpacked(bytes, most)?),
-        false => Cow::Borrowed(bytes),
-    };
+    let bytes = unpack(bytes, most)?;
     let units = |from: fn([u8; 2]) -> u16| {
         let (pairs, _) = bytes[2..].as_chunks::<2>();
         let units = pairs.iter().map(|pair| from(*pair));
@@ -36,21 +33,6 @@ pub fn text(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
             }
         }),
         _ => Ok(bytes),
-    }
-}
-
-fn unpacked(bytes: &[u8], most: u64) -> Result<Vec<u8>, String> {
-    let mut all = Vec::new();
-    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(most.saturating_add(1));
-    reader
-        .read_to_end(&mut all)
-        .map_err(|e| format!("gzip file is damaged: {e}"))?;
-    match all.len() as u64 > most {
-        true => Err(format!(
-            "document is too large: it unpacks to more than {} MB; --max-document MB raises this limit",
-            most / 1_000_000
-        )),
-        false => Ok(all),
     }
 }
 
@@ -260,7 +242,7 @@ mod tests {
         assert!(
             text(&wrapped[2][..12], 100)
                 .unwrap_err()
-                .starts_with("gzip file is damaged")
+                .starts_with("document cannot be unpacked from gzip: ")
         );
         let problem = text(&wrapped[2], 5).unwrap_err();
         assert!(problem.starts_with("document is too large"), "{problem}");

@@ -15,12 +15,12 @@ mod records;
 mod rows;
 mod separated;
 mod text;
-mod unpack;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::source::{Answer, DocumentRequest, Found, Source};
+use super::unpack::unpack;
 use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance};
 use crate::error::Error;
 use crate::summary::Reject;
@@ -46,6 +46,31 @@ impl Default for Table {
             options: TableOptions::default(),
             max_bytes: 1_000_000_000,
         }
+    }
+}
+
+/// Files that are not tables, or are packed in a way that is not read: their first bytes, and what they are.
+const OTHERS: &[(&[u8], &str)] = &[
+    (
+        b"PK\x03\x04",
+        "a ZIP archive or an Excel workbook: unpack it, or save it as CSV",
+    ),
+    (b"BZh", "packed with bzip2: unpack it"),
+    (b"\xfd7zXZ", "packed with xz: unpack it"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save it as CSV"),
+    (
+        b"SQLite format 3",
+        "a SQLite database: export the table as CSV",
+    ),
+    (b"ARROW1", "an Arrow file: save it as Parquet or CSV"),
+    (b"%PDF", "a PDF file: a table was expected"),
+];
+
+/// Refuses what is known not to be a table by its first bytes.
+fn refuse_others(bytes: &[u8]) -> Result<(), String> {
+    match OTHERS.iter().find(|(start, _)| bytes.starts_with(start)) {
+        Some((_, what)) => Err(format!("document is {what}")),
+        None => Ok(()),
     }
 }
 
@@ -117,7 +142,8 @@ impl Table {
     /// # Errors
     /// It is no table: the problem of the document's reject.
     fn rows(&self, name: &str, bytes: &[u8]) -> Result<Rows, String> {
-        let bytes = unpack::unpack(bytes, self.max_bytes)?;
+        refuse_others(bytes)?;
+        let bytes = unpack(bytes, self.max_bytes)?;
         if bytes.starts_with(b"PAR1") {
             return parquet_rows(name, bytes.into_owned(), self.max_bytes);
         }

@@ -1,4 +1,4 @@
-//! Tables in gzip and Zstandard, recognised by their first bytes and not by their names.
+//! Documents packed with gzip or Zstandard, recognised by their first bytes and not by their names.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -8,32 +8,11 @@ use ruzstd::decoding::StreamingDecoder;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// Files that are no tables, or packed in a way that is not read: their first bytes, and what they are.
-const OTHERS: &[(&[u8], &str)] = &[
-    (
-        b"PK\x03\x04",
-        "a ZIP archive or an Excel workbook: unpack it, or save it as CSV",
-    ),
-    (b"BZh", "packed with bzip2: unpack it"),
-    (b"\xfd7zXZ", "packed with xz: unpack it"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save it as CSV"),
-    (
-        b"SQLite format 3",
-        "a SQLite database: export the table as CSV",
-    ),
-    (b"ARROW1", "an Arrow file: save it as Parquet or CSV"),
-    (b"%PDF", "a PDF file: a table was expected"),
-];
-
-/// The bytes of a table, unpacked if they are packed; at most `most`.
+/// The bytes of a document, unpacked if they are packed; at most `most`.
 ///
 /// # Errors
-/// They are damaged or too many, or of a kind that is not read: the problem of the reject.
+/// They are damaged or too many: the problem of the reject.
 pub fn unpack(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
-    let other = OTHERS.iter().find(|(start, _)| bytes.starts_with(start));
-    if let Some((_, what)) = other {
-        return Err(format!("document is {what}"));
-    }
     if bytes.starts_with(GZIP) {
         return read(MultiGzDecoder::new(bytes), "gzip", most).map(Cow::Owned);
     }
