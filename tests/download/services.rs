@@ -251,6 +251,85 @@ fn info_json_that_lies_or_breaks_is_a_failure_after_retries() {
 }
 
 #[test]
+fn an_image_whose_service_cannot_be_used_comes_from_its_own_url_if_that_is_of_the_declared_size() {
+    // What info.json answers, the declared size; the class of the failure.
+    let broken = Answer::Serve(b"{\"width\": 3".to_vec(), "application/json");
+    let cases = [
+        ("gone", Answer::Status(404), [48, 32], None),
+        ("barred", Answer::Status(403), [48, 32], None),
+        ("broken", broken, [48, 32], None),
+        ("larger", Answer::Status(404), [96, 64], Some("not-found")),
+    ];
+    for (name, info, size, failure) in cases {
+        let picture = Answer::Serve(jpeg(9), "image/jpeg");
+        let paths = [
+            (format!("/{name}/info.json"), vec![info]),
+            ("/own.jpg".to_owned(), vec![picture]),
+        ];
+        let server = Server::table(paths);
+        let mut image = service(name, server.url(&format!("/{name}")), 2);
+        image["image"]["url"] = json!(server.url("/own.jpg"));
+        (image["image"]["width"], image["image"]["height"]) = (json!(size[0]), json!(size[1]));
+        let work = Workdir::new();
+        work.write_json("localizations.json", &set(vec![image]));
+        let ran = work.run("download", &args(&["--retries", "1"]));
+        match failure {
+            None => {
+                ran.exits(0);
+                assert_eq!(file(&work, name), jpeg(9), "{name}");
+                let line = &journal(&work)[0];
+                assert_eq!(
+                    (&line["method"], &line["uri"]),
+                    (&json!("bytes"), &json!(server.url("/own.jpg")))
+                );
+                let note = line["notes"][0].as_str().unwrap();
+                assert!(
+                    note.starts_with("taken from the URL of the image, because its service"),
+                    "{note}"
+                );
+            }
+            Some(class) => {
+                ran.exits(3);
+                let row = &rows(&work, "failures.csv")[0];
+                assert_eq!(row[3], class, "{row:?}");
+                assert!(
+                    row[6].contains(
+                        "its own URL: it has 48 x 32 pixels, the source declares 96 x 64"
+                    ),
+                    "{row:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Image API 3.0 §5.3 and 2.1 §5.3: a size that is listed has to be given, in these words.
+#[test]
+fn a_size_listed_at_level_0_is_requested_as_it_is_listed() {
+    for (version, size) in [(3, "48,32"), (2, "48,")] {
+        let context = format!("http://iiif.io/api/image/{version}/context.json");
+        let info = json!({"@context": context, "@id": "x", "id": "x", "type": "ImageService3", "protocol": "http://iiif.io/api/image",
+            "profile": if version == 3 { json!("level0") } else { json!(["http://iiif.io/api/image/2/level0.json"]) },
+            "width": 48, "height": 32, "sizes": [{"width": 24, "height": 16}, {"width": 48, "height": 32}]});
+        let info = Answer::Serve(info.to_string().into_bytes(), "application/json");
+        let picture = Answer::Serve(jpeg(7), "image/jpeg");
+        let path = format!("/a/full/{size}/0/default.jpg");
+        let server = Server::table([
+            ("/a/info.json".to_owned(), vec![info]),
+            (path.clone(), vec![picture]),
+        ]);
+        let work = Workdir::new();
+        work.write_json(
+            "localizations.json",
+            &set(vec![service("a", server.url("/a"), version)]),
+        );
+        work.run("download", &args(&[])).exits(0);
+        assert_eq!(file(&work, "a"), jpeg(7));
+        assert_eq!(server.hits(&path), 1);
+    }
+}
+
+#[test]
 fn files_are_made_what_was_asked_for() {
     let origin = Origin {
         cap: Some(100),
