@@ -211,6 +211,20 @@ fn a_selector_is_read_in_every_spelling_or_listed_and_never_the_whole() {
             ),
             part,
         ),
+        (
+            on(
+                json!({"type": "FragmentSelector", "value": "xywh=5,10,100,100", "refinedBy": [
+                {"type": "FragmentSelector", "value": "xywh=5,10,30,40"}, {"type": "SvgSelector", "value": "<rect x='5' y='10' width='30' height='40'/>"}]}),
+            ),
+            part,
+        ),
+        // A time beside what is not understood.
+        (
+            on(
+                json!([{"type": "FragmentSelector", "value": "t=1"}, {"type": "XPathSelector", "value": "//p"}]),
+            ),
+            None,
+        ),
         (fragment(json!("over there")), None),
         (fragment(json!("")), None),
         (fragment(json!({"x": 1})), None),

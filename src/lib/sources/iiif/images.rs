@@ -461,6 +461,22 @@ mod tests {
     }
 
     #[test]
+    fn a_request_names_its_service_where_no_other_is_named() {
+        let bare =
+            |id: &str| one(json!({"id": format!("https://a.example/i/1/{id}"), "type": "Image"}));
+        let service = |id: &str| bare(id).image.service.map(|s| (s.id, s.region));
+        let base = || "https://a.example/i/1".to_owned();
+        assert_eq!(service("full/max/0/default.jpg"), Some((base(), None)));
+        assert_eq!(
+            service("1,2,3,4/max/0/default.jpg"),
+            Some((base(), Some([1, 2, 3, 4])))
+        );
+        assert_eq!(bare("full/max/90/default.jpg").rotation, Some(90.0));
+        assert_eq!(service("full/max/!0/default.jpg"), None);
+        assert_eq!(service("picture.jpg"), None);
+    }
+
+    #[test]
     fn parts_and_rotations_that_are_not_supported_are_refused() {
         let by = |selector: Value| json!({"type": "SpecificResource", "source": with_service("https://a.example/x.jpg"), "selector": selector});
         let cases = [

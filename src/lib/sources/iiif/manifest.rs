@@ -6,12 +6,13 @@ use super::annotations;
 use super::hanging::{Hanging, PageStatements};
 use super::images::{self, Painted, PaintedImage, Unusable};
 use super::reader::Reader;
+use super::targets;
 use super::values::{
     annotations_of, has, id, kind, label, list, members, members_of, resolve, size, split_fragment,
     texts, within,
 };
-use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
-use crate::selectors::fragment;
+use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance, Region};
+use crate::selectors::{self, Selection, fragment};
 use crate::sources::ImageName;
 use crate::summary::Reject;
 
@@ -565,19 +566,23 @@ fn placement(annotation: &Value, page: &Page) -> Result<Option<BBox>, String> {
         Some(rest) => split_fragment(rest).1,
         None => split_fragment(whole).1,
     };
-    let selected = list(target, "selector").into_iter().filter_map(|selector| {
-        let value = selector["value"].as_str();
-        value
-            .or_else(|| selector["default"]["value"].as_str())
-            .or_else(|| selector["region"].as_str())
-    });
-    let Some(text) = selected.chain(named).next() else {
-        return Ok(None);
+    let selectors = match target.is_object() {
+        true => list(target, "selector"),
+        false => Vec::new(),
     };
-    if fragment::spatial(text)?.is_none() {
-        return Ok(None);
-    }
-    let bbox = fragment::bbox(text, page.frame)?;
+    let region = match selectors.is_empty() {
+        false => targets::most_exact(&selectors)?.0,
+        true => Region {
+            fragment: named.map(fragment::spatial).transpose()?.flatten(),
+            ..Region::default()
+        },
+    };
+    let selection = selectors::select(&region, page.frame).map_err(|error| error.problem)?;
+    let bbox = match selection {
+        Selection::Whole => return Ok(None),
+        Selection::Part(shape) | Selection::Doubtful(shape, _) => shape.bbox,
+        Selection::Line(_) => return Err("image is placed on a line".into()),
+    };
     let all = page.frame.is_some_and(|f| {
         bbox == BBox {
             x: 0.0,
@@ -656,6 +661,16 @@ mod tests {
                 json!({"target": {"source": "c", "selector": {"type": "FragmentSelector", "value": "xywh=1,2,3,4"}}}),
                 Some([1.0, 2.0, 3.0, 4.0]),
             ),
+            (
+                "c",
+                json!({"on": {"full": "c", "selector": {"@type": "oa:Choice", "default": {"@type": "oa:FragmentSelector", "value": "xywh=1,2,3,4"}}}}),
+                Some([1.0, 2.0, 3.0, 4.0]),
+            ),
+            (
+                "c",
+                json!({"target": {"source": "c", "selector": {"type": "SvgSelector", "value": "<rect x='1' y='2' width='3' height='4'/>"}}}),
+                Some([1.0, 2.0, 3.0, 4.0]),
+            ),
             ("c#xywh=1,2,3,4", json!({"on": "c#xywh=1,2,3,4"}), None),
             ("c", json!({"on": "c#t=1,2"}), None),
         ];
@@ -664,5 +679,8 @@ mod tests {
             let found = placement(&annotation, &on(canvas));
             assert_eq!(found, Ok(wanted), "{annotation}");
         }
+        // A part that is not understood is not the whole canvas.
+        let unread = json!({"target": {"source": "c", "selector": {"type": "FragmentSelector", "value": ["somewhere"]}}});
+        assert!(placement(&unread, &on("c")).is_err());
     }
 }

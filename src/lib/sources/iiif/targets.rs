@@ -64,9 +64,11 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
         .iter()
         .map(|m| &target[*m])
         .find(|r| !r.is_null());
-    let resource = resource
-        .and_then(|r| all(r).into_iter().next())
-        .unwrap_or(target);
+    let resources = resource.map(all).unwrap_or_default();
+    let (resource, others) = match resources.split_first() {
+        Some((first, others)) => (*first, others),
+        None => (target, &[][..]),
+    };
     let whole = id(resource).or_else(|| id(target));
     let whole =
         whole.ok_or_else(|| format!("target does not have an id: {}", described(target)))?;
@@ -76,7 +78,9 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
         .filter(|v| v.is_object())
         .flat_map(|v| list(v, "selector"))
         .collect();
-    let (mut region, unused) = most_exact(&selectors)?;
+    let (mut region, mut unused) = most_exact(&selectors)?;
+    let several = "target has several sources, the first is used";
+    unused.extend(others.iter().map(|other| (*other, several.to_owned())));
     if selectors.is_empty() {
         region = Region {
             fragment: named.map(fragment::spatial).transpose()?.flatten(),
@@ -100,14 +104,14 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
 }
 
 /// What a selector could not be used for, and which.
-type UnusedSelectors<'v> = Vec<(&'v Value, String)>;
+pub type UnusedSelectors<'v> = Vec<(&'v Value, String)>;
 
 /// The region of selectors side by side. They select the same (Web Annotation 4.2), so one of each kind is used: the
 /// outline, and the box for where the outline cannot be read; a point only alone. Selectors of other kinds are no loss
 /// beside one that can be used.
-fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v>), String> {
+pub fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v>), String> {
     let mut best = Region::default();
-    let (mut unused, mut problem, mut found) = (Vec::new(), None, false);
+    let (mut unused, mut problem) = (Vec::new(), None);
     for selector in selectors {
         let next = match region(selector) {
             Ok(next) => next.unwrap_or_default(),
@@ -116,7 +120,6 @@ fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v
                 continue;
             }
         };
-        found = true;
         if let (Some(first), Some(other)) = (&best.fragment, &next.fragment)
             && are_apart(first, other)
         {
@@ -131,7 +134,8 @@ fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v
         best.point = None;
     }
     match problem {
-        Some(problem) if !found => Err(problem),
+        // A time beside a selector that is not understood does not make it the whole.
+        Some(problem) if best == Region::default() => Err(problem),
         _ => Ok((best, unused)),
     }
 }
@@ -158,12 +162,12 @@ fn merged(a: Region, b: Region) -> Region {
 /// in its coordinates (Web Annotation 4.2.9).
 fn region(selector: &Value) -> Result<Option<Region>, String> {
     let outer = plain_region(selector)?;
-    let mut inner = Vec::new();
-    for refining in list(selector, "refinedBy") {
-        // Selectors of times and styles may refine too; they do not select a part of the image.
-        inner.extend(region(refining)?);
-    }
-    match (outer, inner.pop()) {
+    // Selectors of times may refine too; they do not select a part of the image.
+    let (inner, _) = most_exact(&list(selector, "refinedBy"))?;
+    match (
+        outer,
+        Some(inner).filter(|inner| *inner != Region::default()),
+    ) {
         (outer, None) => Ok(outer),
         (None, inner) => Ok(inner),
         (Some(outer), Some(inner)) => within(&outer, &inner).map(Some),
