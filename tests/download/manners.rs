@@ -88,9 +88,12 @@ fn redirects_are_counted_and_end() {
     let row = &rows(&work, "failures.csv")[0];
     assert_eq!(
         (&*row[3], &*row[6]),
-        ("network", "redirected more than 5 times")
+        (
+            "network",
+            "redirected more than 10 times; --max-redirects follows more"
+        )
     );
-    assert_eq!(server.hits("/loop"), 6);
+    assert_eq!(server.hits("/loop"), 11);
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a_whole_picture_that_is_too_much_for_its_server_is_not_asked_for_to_the_last(
         assert_eq!(whole.count(), 2, "gives regions: {gives_regions}");
         if gives_regions {
             let notes = journal(&work)[0]["notes"].to_string();
-            let told = notes.contains("(HTTP 500); covered by regions instead");
+            let told = notes.contains("(HTTP 500)") && notes.contains("covered by regions instead");
             assert!(told, "{notes}");
         } else {
             let row = &rows(&work, "failures.csv")[0];

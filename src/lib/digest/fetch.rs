@@ -8,7 +8,7 @@ use super::document_limits::DocumentLimits;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use crate::http::{self, Client, Kind, Response};
+use crate::http::{self, Client, Kind, RequestLog, Response};
 use crate::progress::Progress;
 use crate::sources::{Answer, DocumentRequest, FetchFailure, TEXT, is_url, text};
 
@@ -155,6 +155,7 @@ impl Fetcher {
             body: document.body.clone(),
             accept: accept.or(standard.accept),
             max_bytes: self.limits.bytes,
+            log: RequestLog::of(document.from.as_ref().map(|from| &*from.document), None),
             ..standard
         };
         let outcome = self

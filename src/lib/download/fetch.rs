@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::encode::{decode_and_encode, join, loss_note, re_encode};
-use super::names::{self, OutputFolder};
+use super::names::{self, OutputFolder, source_uri};
 use super::network::Servers;
 use super::options::{Format, Lossless, OutputOptions, Tiles};
 use super::service::lossless::{Joined, fits_jpeg};
@@ -51,9 +51,18 @@ impl Downloader<'_> {
     ///
     /// # Errors
     /// Why it could not be downloaded, with the number of requests it took.
-    pub async fn download(&self, image: &LocalizedImage) -> Result<Finished, Error> {
-        let journey = Journey::new(self, image);
+    pub async fn download(
+        &self,
+        image: &LocalizedImage,
+        log: RequestLog,
+    ) -> Result<Finished, Error> {
+        let journey = Journey::new(self, image, log);
         let finished = journey.run().await;
+        let (client, uri) = (&self.servers.client, source_uri(image).unwrap_or_default());
+        match &finished {
+            Ok(_) => client.succeeded(uri),
+            Err(error) => client.failed(uri, &journey.log, error),
+        }
         finished.map_err(|error| error.with_attempts(journey.log.requests()))
     }
 }
@@ -84,7 +93,7 @@ enum Leftover {
 }
 
 impl<'a> Journey<'a> {
-    fn new(to: &'a Downloader<'a>, image: &'a LocalizedImage) -> Self {
+    fn new(to: &'a Downloader<'a>, image: &'a LocalizedImage, log: RequestLog) -> Self {
         let request = to.output.request_for(image);
         let work = to.folder.work.join(names::work(&image.id, &request));
         Journey {
@@ -93,7 +102,7 @@ impl<'a> Journey<'a> {
             part: Part::new(work.with_extension("part")),
             request,
             work,
-            log: RequestLog::default(),
+            log,
         }
     }
 

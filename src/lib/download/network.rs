@@ -61,6 +61,7 @@ impl Network {
             .enable_all()
             .build();
         let mut client = Client::new(&options.http, hosts)?;
+        client.for_images(options.jobs);
         client.continue_anonymous(anonymous(&folder.work));
         Ok(Network {
             runtime: runtime

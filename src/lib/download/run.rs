@@ -118,8 +118,8 @@ impl Active<'_> {
         self.before = done.len() as u64;
         self.results.there = done;
         let is_closed = AtomicBool::new(false);
-        let job = |image| downloader.download(image);
-        let ended = schedule(missing, self.options.jobs, &is_closed, job);
+        let job = |image, log| downloader.download(image, log);
+        let ended = schedule(self.client, missing, &is_closed, job);
         self.follow(ended, &mut signals, &is_closed).await;
     }
 

@@ -1,25 +1,263 @@
-//! Which image is downloaded next: in the order of the set, so many at a time. What happens to one image is `fetch`.
+//! Which image is downloaded next: each host has a queue of its own, and an image is started when its host can be asked.
+//! So the order of a set does not matter, and no host waits for another. What happens to one image is `fetch`.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use futures::stream::{self, Stream, StreamExt};
+use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
 
+use super::names::source_uri;
+use super::service::limits::origin_of;
 use crate::contracts::LocalizedImage;
+use crate::http::{Client, Host, Place, RequestLog, Turn};
 
-/// Starts `job` for each image, `at_once` at a time; the stream yields images as they end, with what came of them. Once
-/// `is_closed` is set, no further image is started.
-pub fn schedule<'a, T, Job: Future<Output = T>>(
-    images: Vec<&'a LocalizedImage>,
-    at_once: u16,
+/// Images that are started and have not ended, in all: most of them wait for a retry.
+const MAX_OPEN: usize = 1024;
+/// The same for one host, so that others have room.
+const MAX_OPEN_PER_HOST: usize = 256;
+
+/// The images of one host.
+struct Queue<'a> {
+    /// None for images without a URL that can be requested: they end at once.
+    host: Option<Arc<Host>>,
+    images: VecDeque<&'a LocalizedImage>,
+    open: usize,
+    /// Whether it is among those to be looked at, or has a time to be.
+    is_listed: bool,
+}
+
+/// An image in progress: the number of its queue, the image, and what came of it.
+type Running<'a, T> = Pin<Box<dyn Future<Output = (usize, &'a LocalizedImage, T)> + 'a>>;
+
+/// The queues of a run.
+struct Queues<'a, T, Job> {
+    client: &'a Client,
     is_closed: &'a AtomicBool,
-    job: impl Fn(&'a LocalizedImage) -> Job + Copy,
-) -> impl Stream<Item = (&'a LocalizedImage, T)> {
-    let jobs = stream::iter(images).map(move |image| async move {
-        match is_closed.load(Ordering::Relaxed) {
-            true => None,
-            false => Some((image, job(image).await)),
+    job: Job,
+    queues: Vec<Queue<'a>>,
+    /// Queues by the number of their host.
+    by_host: HashMap<usize, usize>,
+    /// Queues to be looked at.
+    listed: VecDeque<usize>,
+    /// Queues whose hosts can be asked later.
+    later: BinaryHeap<Reverse<(Instant, usize)>>,
+    running: FuturesUnordered<Running<'a, T>>,
+    left: usize,
+}
+
+/// Starts `job` for each image when its host can be asked; the stream yields images as they end, with what came of them.
+/// Once `is_closed` is set, no further image is started.
+pub fn schedule<'a, T: 'a, Job, Done>(
+    client: &'a Client,
+    images: Vec<&'a LocalizedImage>,
+    is_closed: &'a AtomicBool,
+    job: Job,
+) -> impl Stream<Item = (&'a LocalizedImage, T)>
+where
+    Job: Fn(&'a LocalizedImage, RequestLog) -> Done + 'a,
+    Done: Future<Output = T> + 'a,
+{
+    let queues = queues_of(client, images);
+    let host_numbers = queues.iter().enumerate();
+    let by_host = host_numbers
+        .filter_map(|(at, queue)| Some((queue.host.as_ref()?.number, at)))
+        .collect();
+    let queues = Queues {
+        client,
+        is_closed,
+        job,
+        listed: (0..queues.len()).collect(),
+        left: queues.iter().map(|queue| queue.images.len()).sum(),
+        queues,
+        by_host,
+        later: BinaryHeap::new(),
+        running: FuturesUnordered::new(),
+    };
+    stream::unfold(queues, |mut queues| async {
+        let ended = queues.next().await?;
+        Some((ended, queues))
+    })
+}
+
+/// The images by the host that is asked first for them, hosts in the order in which they come.
+fn queues_of<'a>(client: &Client, images: Vec<&'a LocalizedImage>) -> Vec<Queue<'a>> {
+    let mut by_origin: BTreeMap<String, usize> = BTreeMap::new();
+    let mut queues: Vec<Queue> = Vec::new();
+    let mut by_number: HashMap<Option<usize>, usize> = HashMap::new();
+    for image in images {
+        let uri = source_uri(image).unwrap_or_default();
+        let uri = client.options().rewritten(uri);
+        let origin = origin_of(&uri);
+        let at = match by_origin.get(origin) {
+            Some(at) => *at,
+            None => {
+                let host = client.host(origin);
+                // http and https, or two spellings, may be one host.
+                let number = host.as_ref().map(|host| host.number);
+                let at = *by_number.entry(number).or_insert_with(|| {
+                    queues.push(Queue {
+                        host,
+                        images: VecDeque::new(),
+                        open: 0,
+                        is_listed: true,
+                    });
+                    queues.len() - 1
+                });
+                by_origin.insert(origin.to_owned(), at);
+                at
+            }
+        };
+        queues[at].images.push_back(image);
+    }
+    queues
+}
+
+/// What a queue waits for.
+enum Event<'a, T> {
+    Ended((usize, &'a LocalizedImage, T)),
+    /// Hosts that may be asked again; none: any.
+    Freed(Option<Vec<usize>>),
+    Due,
+}
+
+impl<'a, T: 'a, Job, Done> Queues<'a, T, Job>
+where
+    Job: Fn(&'a LocalizedImage, RequestLog) -> Done + 'a,
+    Done: Future<Output = T> + 'a,
+{
+    /// The next image that ends; none when all have.
+    async fn next(&mut self) -> Option<(&'a LocalizedImage, T)> {
+        loop {
+            self.start();
+            if self.running.is_empty() && (self.left == 0 || self.is_closed()) {
+                return None;
+            }
+            let due = self.later.peek().map(|Reverse((due, _))| *due);
+            let due = due.filter(|_| !self.is_closed());
+            let client = self.client;
+            let event = tokio::select! {
+                biased;
+                Some(ended) = self.running.next() => Event::Ended(ended),
+                freed = client.freed() => Event::Freed(freed),
+                () = until(due) => Event::Due,
+            };
+            match event {
+                Event::Ended((at, image, outcome)) => {
+                    self.queues[at].open -= 1;
+                    self.list(at);
+                    return Some((image, outcome));
+                }
+                Event::Freed(Some(hosts)) => {
+                    for host in hosts {
+                        if let Some(at) = self.by_host.get(&host) {
+                            self.list(*at);
+                        }
+                    }
+                }
+                Event::Freed(None) => (0..self.queues.len()).for_each(|at| self.list(at)),
+                Event::Due => self.list_due(),
+            }
         }
-    });
-    let ended = jobs.buffer_unordered(at_once.into());
-    ended.filter_map(async |ended| ended)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Has a queue looked at, unless it will be.
+    fn list(&mut self, at: usize) {
+        let queue = &mut self.queues[at];
+        if !queue.is_listed && !queue.images.is_empty() {
+            queue.is_listed = true;
+            self.listed.push_back(at);
+        }
+    }
+
+    fn list_due(&mut self) {
+        let now = Instant::now();
+        while let Some(Reverse((due, at))) = self.later.peek().copied() {
+            if due > now {
+                break;
+            }
+            self.later.pop();
+            // Its mark is that of the time; now it is looked at.
+            self.listed.push_back(at);
+        }
+    }
+
+    /// Starts images of the queues that are listed, in turns, as long as their hosts can be asked.
+    fn start(&mut self) {
+        if self.is_closed() {
+            return;
+        }
+        while self.running.len() < MAX_OPEN {
+            let Some(at) = self.listed.pop_front() else {
+                break;
+            };
+            let queue = &mut self.queues[at];
+            queue.is_listed = false;
+            if queue.images.is_empty() || queue.open >= MAX_OPEN_PER_HOST {
+                continue;
+            }
+            let now = Instant::now();
+            let turn = match &queue.host {
+                // All that are left fail at once.
+                _ if self.client.is_over_budget() => Turn::Go,
+                None => Turn::Go,
+                Some(host) => host.pacing().wants(now),
+            };
+            match turn {
+                Turn::Go | Turn::Stopped(_) => self.start_one(at),
+                Turn::Wait(due) => {
+                    queue.is_listed = true;
+                    self.later.push(Reverse((due, at)));
+                }
+                Turn::Full => {}
+            }
+        }
+    }
+
+    fn start_one(&mut self, at: usize) {
+        let queue = &mut self.queues[at];
+        let Some(image) = queue.take() else {
+            return;
+        };
+        queue.open += 1;
+        self.left -= 1;
+        let place = queue.host.as_ref().map(|host| Place::at(host, false));
+        let log = RequestLog::of(image.source.manifest.as_deref(), place);
+        let done = (self.job)(image, log);
+        self.running
+            .push(Box::pin(async move { (at, image, done.await) }));
+        self.list(at);
+    }
+}
+
+impl<'a> Queue<'a> {
+    /// The next image: the first one, or one from anywhere where many in a row were refused.
+    fn take(&mut self) -> Option<&'a LocalizedImage> {
+        let sample = self.host.as_ref();
+        let sample = sample.and_then(|host| host.pacing().judgment.wants_sample());
+        match sample {
+            None => self.images.pop_front(),
+            Some(n) => {
+                // Multiples of the golden ratio lie evenly between 0 and 1, however many there are.
+                let share = (f64::from(n + 1) * 0.618_033_988_749_895).fract();
+                let at = (share * self.images.len() as f64) as usize;
+                self.images.remove(at)
+            }
+        }
+    }
+}
+
+/// Waits until then; for ever where there is no time.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
 }

@@ -1,7 +1,7 @@
 //! Unfinished downloads: the bytes so far, on the disk or in memory, until they get their final name.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -79,6 +79,38 @@ impl Part {
             Some(all) => Ok(all),
             None => fs::read(&self.path).map(Bytes::from),
         }
+    }
+
+    /// Its first bytes, for messages; none where they cannot be read.
+    pub fn start(&self) -> Bytes {
+        const ENOUGH: usize = 4096;
+        match self.in_memory() {
+            Some(all) => all.slice(..all.len().min(ENOUGH)),
+            None => {
+                let mut start = Vec::new();
+                if let Ok(file) = File::open(&self.path) {
+                    // Of a file that ends early the rest is not needed.
+                    let _ = file.take(ENOUGH as u64).read_to_end(&mut start);
+                }
+                start.into()
+            }
+        }
+    }
+
+    /// Writes the file anew as `write` makes it from what it holds.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn rewrite<T>(
+        &self,
+        write: impl FnOnce(BufReader<File>, &mut BufWriter<File>) -> T,
+    ) -> io::Result<T> {
+        let other = self.path.with_extension("out");
+        let mut out = BufWriter::new(File::create(&other)?);
+        let written = write(BufReader::new(File::open(&self.path)?), &mut out);
+        out.into_inner()?.sync_all()?;
+        fs::rename(&other, &self.path)?;
+        Ok(written)
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {

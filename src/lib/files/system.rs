@@ -88,3 +88,8 @@ pub fn most_open() -> usize {
 pub fn most_open() -> usize {
     usize::MAX
 }
+
+/// Whether a file could not be opened because too many are open, in this process or in the system (EMFILE, ENFILE).
+pub fn are_too_many_open(e: &io::Error) -> bool {
+    matches!(e.raw_os_error(), Some(23 | 24))
+}

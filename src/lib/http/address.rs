@@ -1,6 +1,7 @@
 //! Addresses: which are public, and which are of the same host.
 
-use std::net::IpAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use url::{Host as Name, Url};
@@ -28,30 +29,101 @@ pub fn is_public(url: &Url) -> bool {
     }
 }
 
-fn is_public_ip(ip: IpAddr) -> bool {
+/// Whether an address is of the public Internet: none of the special ones of the IANA registries (RFC 6890), also as an
+/// IPv4 address in an IPv6 one.
+pub fn is_public_ip(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            !(ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_unspecified()
-                || ip.is_broadcast()
-                || shared)
+            // https://www.iana.org/assignments/iana-ipv4-special-registry
+            const SPECIAL: [([u8; 4], u32); 16] = [
+                ([0, 0, 0, 0], 8),
+                ([10, 0, 0, 0], 8),
+                ([100, 64, 0, 0], 10),
+                ([127, 0, 0, 0], 8),
+                ([169, 254, 0, 0], 16),
+                ([172, 16, 0, 0], 12),
+                ([192, 0, 0, 0], 24),
+                ([192, 0, 2, 0], 24),
+                ([192, 88, 99, 0], 24),
+                ([192, 168, 0, 0], 16),
+                ([198, 18, 0, 0], 15),
+                ([198, 51, 100, 0], 24),
+                ([203, 0, 113, 0], 24),
+                // Multicast, reserved, broadcast.
+                ([224, 0, 0, 0], 4),
+                ([240, 0, 0, 0], 4),
+                ([255, 255, 255, 255], 32),
+            ];
+            let bits = ip.to_bits();
+            !SPECIAL
+                .iter()
+                .any(|(prefix, length)| (bits ^ u32::from_be_bytes(*prefix)) >> (32 - length) == 0)
         }
-        // NAT64 (RFC 6052): an IPv4 address in the last four bytes.
-        IpAddr::V6(ip) if ip.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0] => {
-            let [.., a, b, c, d] = ip.octets();
-            is_public_ip(IpAddr::from([a, b, c, d]))
-        }
-        IpAddr::V6(ip) => {
-            !(ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local())
+        IpAddr::V6(ip) => match ip.segments() {
+            // NAT64 (RFC 6052), 6to4 (RFC 3056): an IPv4 address within.
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+                let bits = u32::from(high) << 16 | u32::from(low);
+                is_public_ip(Ipv4Addr::from_bits(bits).into())
+            }
+            // Teredo, ORCHID, benchmarks, AMT and others below 2001::/23; documentation; local NAT64.
+            [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
+            [0x3fff, second, ..] if second < 0x1000 => false,
+            // Only these are given out as addresses of the Internet.
+            [first, ..] => first & 0xe000 == 0x2000,
+        },
+    }
+}
+
+/// A URL for lists and messages: without the password, and without the signatures and keys of its query.
+pub fn without_secrets(url: &str) -> Cow<'_, str> {
+    const WORDS: [&str; 9] = [
+        "auth",
+        "credential",
+        "key",
+        "passw",
+        "policy",
+        "secret",
+        "session",
+        "sig",
+        "token",
+    ];
+    let is_secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        WORDS.iter().any(|word| name.contains(word))
+    };
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let names = query
+        .split(['&', ';'])
+        .filter_map(|pair| pair.split_once('='));
+    let has_query = names.into_iter().any(|(name, _)| is_secret(name));
+    let host = url.split_once("://").map_or("", |(_, rest)| rest);
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    let has_password = host.contains('@');
+    if !has_query && !has_password {
+        return url.into();
+    }
+    let (mut text, mut rest) = (String::new(), url);
+    if has_password && let Some((scheme, after)) = url.split_once("://") {
+        let at = after[..host.len()].rfind('@').unwrap_or_default();
+        text += &format!("{scheme}://…");
+        rest = &after[at..];
+    }
+    let Some((before, query)) = rest.split_once('?').filter(|_| has_query) else {
+        return (text + rest).into();
+    };
+    text += before;
+    let (query, fragment) = match query.split_once('#') {
+        Some((query, fragment)) => (query, format!("#{fragment}")),
+        None => (query, String::new()),
+    };
+    for (i, pair) in query.split('&').enumerate() {
+        text.push(if i == 0 { '?' } else { '&' });
+        match pair.split_once('=').filter(|(name, _)| is_secret(name)) {
+            Some((name, _)) => text += &format!("{name}=…"),
+            None => text += pair,
         }
     }
+    (text + &fragment).into()
 }
 
 /// Whether a public name resolves to a private address.
@@ -73,6 +145,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn passwords_and_signatures_are_left_out() {
+        let cases = [
+            ("https://a.org/x.jpg?page=2", "https://a.org/x.jpg?page=2"),
+            ("https://anna:word@a.org/x", "https://…@a.org/x"),
+            (
+                "https://a.org/x?X-Amz-Date=7&X-Amz-Signature=ab%2F&w=3#f",
+                "https://a.org/x?X-Amz-Date=7&X-Amz-Signature=…&w=3#f",
+            ),
+            (
+                "https://u:p@a.org/x?api_key=7",
+                "https://…@a.org/x?api_key=…",
+            ),
+            ("https://a.org/@me?x=1", "https://a.org/@me?x=1"),
+            ("no URL", "no URL"),
+        ];
+        for (url, wanted) in cases {
+            assert_eq!(without_secrets(url), wanted);
+        }
+    }
+
+    #[test]
     fn public_addresses_are_told_from_private_ones() {
         let cases = [
             ("https://iiif.archive.org/x", true),
@@ -91,6 +184,20 @@ mod tests {
             ("http://[64:ff9b::7f00:1]/", false),
             ("http://[64:ff9b::808:808]/", true),
             ("http://2130706433/", false),
+            ("http://198.18.0.1/", false),
+            ("http://192.0.2.7/", false),
+            ("http://224.0.0.1/", false),
+            ("http://0.1.2.3/", false),
+            ("http://172.31.0.1/", false),
+            ("http://172.32.0.1/", true),
+            ("http://[2002:7f00:1::]/", false),
+            ("http://[2002:808:808::]/", true),
+            ("http://[2001::1]/", false),
+            ("http://[2001:db8::1]/", false),
+            ("http://[fec0::1]/", false),
+            ("http://[ff02::1]/", false),
+            ("http://[64:ff9b:1::1]/", false),
+            ("http://[2a00:1450::1]/", true),
         ];
         for (url, wanted) in cases {
             assert_eq!(is_public(&Url::parse(url).unwrap()), wanted, "{url}");

@@ -8,15 +8,19 @@ use futures::StreamExt;
 use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::budget::Spent;
-use super::error::Error;
+use super::codings::{self, Coding};
+use super::error::{Error, Kind};
+use super::hosts::Active;
 use super::request::{Request, Response, SavedResponse};
 use super::retry::FailedAttempt;
 use super::send::{Opened, Sender};
-use crate::files::{Held, Part};
+use crate::files::{self, Held, Part};
 
 /// Bodies are written to the disk in pieces of at least this many bytes, off the async workers; smaller ones stay in
 /// memory.
 const WRITE_SIZE: usize = 512 << 10;
+/// So many bytes show what a body is.
+const ENOUGH: usize = 64 << 10;
 /// A body of which fewer bytes than this arrive within the timeout counts as stalled.
 const MIN_BYTES: u64 = 1024;
 
@@ -59,6 +63,9 @@ impl<'a> Flow<'a> {
         }
         self.spent.add_bytes(chunk.len() as u64);
         self.check_speed(chunk.len())?;
+        if let Some(error) = self.spent.over_budget_within(self.got) {
+            return Err(error);
+        }
         Ok(chunk)
     }
 
@@ -105,7 +112,7 @@ pub async fn read(
     sender: &Sender,
     request: &Request,
     again: bool,
-) -> Result<Response, FailedAttempt> {
+) -> Result<(Response, Active), FailedAttempt> {
     let opened = sender.open(request, HeaderMap::new(), again).await?;
     let mut flow = Flow::new(sender, request, &opened, 0);
     if flow.announced.is_some_and(|n| n > request.max_bytes) {
@@ -115,8 +122,8 @@ pub async fn read(
         response,
         host,
         url,
-        slot: _held,
-        ..
+        slot,
+        coding,
     } = opened;
     let headers = response.headers().clone();
     let mut body = Vec::with_capacity(flow.announced.unwrap_or(0).min(1 << 24) as usize);
@@ -126,13 +133,47 @@ pub async fn read(
         host.pacing().stats.bytes += chunk.len() as u64;
         body.extend_from_slice(&chunk);
     }
-    Ok(Response {
-        status: flow.status,
+    let active = slot.end();
+    let status = flow.status;
+    if let Some(coding) = coding {
+        let decoded = in_memory(coding, body.into(), request.max_bytes).await;
+        body = decoded.map_err(|error| error.with_status(status))?;
+    }
+    let response = Response {
+        status,
         url,
         headers,
         body: body.into(),
         attempts: 0,
-    })
+    };
+    Ok((response, active))
+}
+
+/// A body without its content coding.
+async fn in_memory(coding: Coding, body: Bytes, max_bytes: u64) -> Result<Vec<u8>, Error> {
+    let decode = move || {
+        let mut plain = Vec::new();
+        codings::decode(coding, &*body, &mut plain, max_bytes).map(|_| plain)
+    };
+    let decoded = tokio::task::spawn_blocking(decode).await;
+    decoded.unwrap_or_else(|e| Err(Error::truncated(e.to_string())))
+}
+
+/// The body in a part file without its content coding; returns its size.
+async fn in_part(coding: Coding, part: &Part, max_bytes: u64) -> Result<u64, Error> {
+    if let Some(body) = part.in_memory() {
+        let plain = in_memory(coding, body, max_bytes).await?;
+        let bytes = plain.len() as u64;
+        part.keep_in_memory(plain.into());
+        return Ok(bytes);
+    }
+    let part = part.clone();
+    let decode = move || {
+        let decoded = part.rewrite(|body, out| codings::decode(coding, body, out, max_bytes));
+        decoded.unwrap_or_else(|e| Err(Error::disk(part.cannot_write(e))))
+    };
+    let decoded = tokio::task::spawn_blocking(decode).await;
+    decoded.unwrap_or_else(|e| Err(Error::truncated(e.to_string())))
 }
 
 /// One attempt at a body in a part file, resumed where an earlier one stopped if the server proves that it is still the
@@ -145,7 +186,7 @@ pub async fn save(
     request: &Request,
     part: &Part,
     again: bool,
-) -> Result<SavedResponse, FailedAttempt> {
+) -> Result<(SavedResponse, Active), FailedAttempt> {
     let there = part.held();
     let was_begun = there.is_some();
     let held = there.filter(|held| held.url == request.url);
@@ -159,7 +200,9 @@ pub async fn save(
         attempts: 0,
     };
     let (start, expected) = match Range::of(&saved, held) {
-        Range::Complete(bytes) => return Ok(SavedResponse { bytes, ..saved }),
+        Range::Complete(bytes) => {
+            return Ok((SavedResponse { bytes, ..saved }, opened.slot.end()));
+        }
         Range::Mismatch => {
             part.discard();
             let error =
@@ -174,7 +217,17 @@ pub async fn save(
             (0, whole)
         }
     };
-    let bytes = pour(sender, request, part, opened, start).await?;
+    let coding = opened.coding;
+    let poured = pour(sender, request, part, opened, start).await;
+    let (mut bytes, active) = poured.inspect_err(|error| {
+        // What does not fit on the disk must not stay there, or nothing else fits either.
+        if matches!(
+            error.kind,
+            Kind::Disk | Kind::Unsupported | Kind::NotAnImage
+        ) {
+            part.discard();
+        }
+    })?;
     if let Some(whole) = expected.filter(|whole| bytes < *whole) {
         // On the disk it is kept: the next attempt resumes here.
         if part.in_memory().is_some() {
@@ -183,7 +236,14 @@ pub async fn save(
         let error = Error::truncated(format!("{bytes} of {whole} bytes were answered"));
         return Err(error.with_status(saved.status).into());
     }
-    Ok(SavedResponse { bytes, ..saved })
+    if let Some(coding) = coding {
+        let decoded = in_part(coding, part, request.max_bytes).await;
+        bytes = decoded.map_err(|error| {
+            part.discard();
+            error.with_status(saved.status)
+        })?;
+    }
+    Ok((SavedResponse { bytes, ..saved }, active))
 }
 
 /// The headers that ask for the rest of a file, if it is still the same (RFC 9110 §13.1.5).
@@ -246,17 +306,23 @@ async fn pour(
     part: &Part,
     opened: Opened,
     start: u64,
-) -> Result<u64, Error> {
+) -> Result<(u64, Active), Error> {
     let mut flow = Flow::new(sender, request, &opened, start);
+    if flow.announced.is_some_and(|n| n > request.max_bytes) && request.check_start.is_none() {
+        return Err(flow.too_large());
+    }
     let Opened {
         response,
         host,
-        was_encoded,
-        slot: _held,
+        coding,
+        slot,
         ..
     } = opened;
     // Parts of what was encoded on the way are not parts of the file.
-    let tag = validator(response.headers()).filter(|_| !was_encoded);
+    let tag = validator(response.headers()).filter(|_| coding.is_none());
+    let mut unchecked = request
+        .check_start
+        .filter(|_| coding.is_none() && start == 0);
     let expected = flow.announced.map_or(0, |n| n - start);
     let mut buffer = Vec::with_capacity(expected.min(WRITE_SIZE as u64) as usize);
     let mut file = None;
@@ -265,7 +331,15 @@ async fn pour(
         let chunk = stream.next().await;
         if chunk.is_none() && start == 0 && file.is_none() {
             part.keep_in_memory(buffer.into());
-            return Ok(flow.got);
+            return Ok((flow.got, slot.end()));
+        }
+        if buffer.len() >= ENOUGH
+            && let Some(check) = unchecked.take()
+        {
+            check(&buffer).map_err(|error| error.with_status(flow.status))?;
+            if flow.announced.is_some_and(|n| n > request.max_bytes) {
+                return Err(flow.too_large());
+            }
         }
         let is_over = !matches!(&chunk, Some(Ok(_)));
         if is_over && (file.is_some() || !buffer.is_empty()) || buffer.len() >= WRITE_SIZE {
@@ -281,10 +355,13 @@ async fn pour(
             };
             let wrote = tokio::task::spawn_blocking(write).await;
             let wrote = wrote.unwrap_or_else(|e| Err(std::io::Error::other(e)));
-            file = Some(wrote.map_err(|e| Error::disk(name.cannot_write(e)))?);
+            file = Some(wrote.map_err(|e| match files::are_too_many_open(&e) {
+                true => Error::network(format!("too many files are open here: {e}")),
+                false => Error::disk(name.cannot_write(e)),
+            })?);
         }
         let Some(chunk) = chunk else {
-            return Ok(flow.got);
+            return Ok((flow.got, slot.end()));
         };
         let chunk = flow.take(chunk)?;
         host.pacing().stats.bytes += chunk.len() as u64;

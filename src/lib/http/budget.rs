@@ -47,6 +47,16 @@ impl Spent {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// The error of a body of which `got` bytes have come, once the budget's bytes or its time are used up. A small body
+    /// may end.
+    pub fn over_budget_within(&self, got: u64) -> Option<Error> {
+        const SMALL: u64 = 1 << 20;
+        let budget = self.budget.filter(|_| got > SMALL)?;
+        let is_over = budget.bytes.is_some_and(|most| self.read().1 > most)
+            || budget.time.is_some_and(|most| self.start.elapsed() >= most);
+        is_over.then(|| self.over_budget()).flatten()
+    }
+
     /// The error of further requests, once the budget is used up.
     pub fn over_budget(&self) -> Option<Error> {
         let budget = self.budget?;

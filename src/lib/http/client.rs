@@ -1,19 +1,22 @@
 //! The client: requests repeated until there is an answer, or no reason to hope for one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 
+use super::answer;
 use super::archives::Archives;
 use super::body;
 use super::credentials::Credentials;
 use super::error::{Error, Kind};
-use super::hosts::Hosts;
+use super::hosts::{Host, Hosts};
+use super::jobs::Jobs;
 use super::login::Session;
 use super::options::Options;
 use super::proxies;
-use super::request::{Request, Response, SavedResponse};
+use super::request::{Request, RequestLog, Response, SavedResponse};
 use super::retry::{FailedAttempt, LONGEST_WAIT, Next, after};
 use super::send::Sender;
 use super::stats::HostStats;
@@ -24,6 +27,8 @@ use crate::progress::Wait;
 #[derive(Debug)]
 pub struct Client {
     sender: Sender,
+    /// Whether each request is judged by itself; else who sends them judges images.
+    judges_requests: bool,
 }
 
 impl Client {
@@ -42,7 +47,10 @@ impl Client {
             .map(|login| Session::new(login, hosts))
             .transpose()?;
         let sender = Sender::new(options, credentials, session, Hosts::new(archives))?;
-        Ok(Client { sender })
+        Ok(Client {
+            sender,
+            judges_requests: true,
+        })
     }
 
     /// Requests a document or an image into memory.
@@ -63,11 +71,14 @@ impl Client {
         check: impl AsyncFn(&Response) -> Result<(), Error>,
     ) -> Result<Response, Error> {
         self.persist(request, async |attempt| {
-            let mut response = body::read(&self.sender, request, attempt > 1).await?;
+            let (mut response, _active) = body::read(&self.sender, request, attempt > 1).await?;
             response.attempts = attempt;
             match check(&response).await {
                 Ok(()) => Ok(response),
-                Err(error) => Err(error.with_status(response.status).into()),
+                Err(error) => {
+                    let error = error.with_status(response.status);
+                    Err(told(error, request, &response.url, &response.body).into())
+                }
             }
         })
         .await
@@ -101,13 +112,15 @@ impl Client {
         check: impl AsyncFn(&SavedResponse) -> Result<T, Error>,
     ) -> Result<(SavedResponse, T), Error> {
         self.persist(request, async |attempt| {
-            let mut saved = body::save(&self.sender, request, part, attempt > 1).await?;
+            let (mut saved, _active) = body::save(&self.sender, request, part, attempt > 1).await?;
             saved.attempts = attempt;
             match check(&saved).await {
                 Ok(value) => Ok((saved, value)),
                 Err(error) => {
+                    let start = part.start();
                     part.discard();
-                    Err(error.with_status(saved.status).into())
+                    let error = error.with_status(saved.status);
+                    Err(told(error, request, &saved.url, &start).into())
                 }
             }
         })
@@ -124,7 +137,12 @@ impl Client {
         loop {
             attempt += 1;
             let failed = match once(attempt).await {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    if self.judges_requests {
+                        self.succeeded(&request.url);
+                    }
+                    return Ok(value);
+                }
                 Err(failed) => failed,
             };
             let (kind, wait) = (failed.error.kind, failed.retry_after);
@@ -140,6 +158,7 @@ impl Client {
             had_other_file |= is_other_file;
             let retries = most
                 .min(failed.max_retries)
+                .min(request.max_retries.unwrap_or(u32::MAX))
                 .min(self.sender.options.retries);
             match after(kind, wait, attempt, retries, self.sender.backoff()) {
                 Next::Retry(wait) => tokio::time::sleep(wait).await,
@@ -148,10 +167,57 @@ impl Client {
                     if let Some(wait) = wait.filter(|wait| *wait > LONGEST_WAIT) {
                         error.message += &format!(": it asks for a pause of {} s", wait.as_secs());
                     }
+                    if self.judges_requests {
+                        self.failed(&request.url, &request.log, &error);
+                    }
                     return Err(error);
                 }
             }
         }
+    }
+
+    /// Works on so many images at once; what becomes of each is told by [`Client::succeeded`] and [`Client::failed`].
+    pub fn for_images(&mut self, jobs: u16) {
+        self.sender.jobs = Jobs::at_once(jobs);
+        self.judges_requests = false;
+    }
+
+    /// The host of a URL, if it has one.
+    pub fn host(&self, url: &str) -> Option<Arc<Host>> {
+        let url = self.sender.resolve(url).ok()?;
+        Some(self.sender.hosts.of(&url, &self.sender.options))
+    }
+
+    /// An image, or a document, was had of the host of this URL.
+    pub fn succeeded(&self, url: &str) {
+        if let Some(host) = self.host(url) {
+            host.pacing().judgment.succeeded();
+        }
+    }
+
+    /// An image, or a document, could not be had of the host of this URL. Where the reason may be that of all others too,
+    /// the host is given up after many of them in a row.
+    pub fn failed(&self, url: &str, log: &RequestLog, error: &Error) {
+        let is_telling = matches!(
+            error.kind,
+            Kind::Forbidden | Kind::TooMany | Kind::Server | Kind::NotAnImage
+        );
+        if let Some(host) = self
+            .host(url)
+            .filter(|_| is_telling && error.status.is_some())
+        {
+            host.pacing().refused(log.id(), error.kind, error.status);
+        }
+    }
+
+    /// The hosts at which a request may be sent again, since the last call; none where it may be any.
+    pub async fn freed(&self) -> Option<Vec<usize>> {
+        self.sender.hosts.freed.wait().await
+    }
+
+    /// Whether the budget is used up.
+    pub fn is_over_budget(&self) -> bool {
+        self.sender.spent.over_budget().is_some()
     }
 
     /// The options it follows.
@@ -166,11 +232,9 @@ impl Client {
 
     /// Whether the host of a URL receives a token, a password or a cookie of the user.
     pub fn identifies_user(&self, url: &str) -> bool {
-        self.sender.resolve(url).is_ok_and(|url| {
-            let host = url.host_str().unwrap_or_default();
-            let port = url.port_or_known_default();
-            self.sender.credentials.identify_user(host, port)
-        })
+        self.sender
+            .resolve(url)
+            .is_ok_and(|url| self.sender.credentials.identify_user(&url))
     }
 
     /// Which public hosts were asked without a look at their robots.txt, in words.
@@ -213,5 +277,14 @@ impl Client {
     /// The hosts whose requests wait now, by name.
     pub fn waiting(&self) -> Vec<Wait> {
         self.sender.hosts.waiting()
+    }
+}
+
+/// The error of an answer that is not what was requested, with what it says instead.
+fn told(error: Error, request: &Request, url: &str, body: &[u8]) -> Error {
+    let moved = (url != request.url).then_some(url);
+    match error.kind {
+        Kind::NotAnImage => error.with_words(&answer::first_words(body), moved),
+        _ => error.with_words("", moved),
     }
 }

@@ -7,6 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
+use url::Url;
+
+use super::address::is_public;
 use super::host_header::{HostHeader, value_of};
 use super::netrc::{Login, Netrc};
 use super::options::Options;
@@ -18,6 +21,8 @@ pub struct Credentials {
     /// Headers that are not secret; hosts to which only a redirect leads do not receive them.
     pub for_all: HeaderMap,
     by_host: Vec<(String, HeaderName, HeaderValue)>,
+    /// Those that the user requests, `name:port`.
+    requested: BTreeSet<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -29,7 +34,10 @@ impl Credentials {
     /// # Errors
     /// If it is not clear which host is meant, or the netrc file cannot be read.
     pub fn new(options: &Options, hosts: &BTreeSet<String>) -> Result<Self, Error> {
-        let mut credentials = Credentials::default();
+        let mut credentials = Credentials {
+            requested: hosts.clone(),
+            ..Credentials::default()
+        };
         for HostHeader { host, name, value } in options.headers.iter().chain(&options.bearers) {
             let is_secret = is_secret(name);
             let mut hosts: Vec<&String> = host
@@ -103,26 +111,33 @@ impl Credentials {
         Ok(())
     }
 
-    /// The headers that are meant for this host.
+    /// The headers that are meant for the host of a URL. What is given for a host that is requested by https does not go
+    /// over an open connection, whatever leads there.
     pub fn meant_for<'a>(
         &'a self,
-        host: &str,
-        port: Option<u16>,
+        url: &Url,
     ) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> + use<'a> {
-        let host = host.to_ascii_lowercase();
-        let with_port = port.map(|port| format!("{host}:{port}"));
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        let with_port = url
+            .port_or_known_default()
+            .map(|port| format!("{host}:{port}"));
+        let is_requested = with_port
+            .as_ref()
+            .is_some_and(|name| self.requested.contains(name));
+        let is_safe = url.scheme() == "https" || is_requested || !is_public(url);
         let by_host = self.by_host.iter();
-        let meant =
-            by_host.filter(move |(meant, ..)| *meant == host || Some(meant) == with_port.as_ref());
+        let meant = by_host.filter(move |(meant, ..)| {
+            Some(meant) == with_port.as_ref() || is_safe && *meant == host
+        });
         meant.map(|(_, name, value)| (name, value))
     }
 
     /// Whether a host receives something that identifies the user.
-    pub fn identify_user(&self, host: &str, port: Option<u16>) -> bool {
+    pub fn identify_user(&self, url: &Url) -> bool {
         let mut names = self
             .for_all
             .keys()
-            .chain(self.meant_for(host, port).map(|(name, _)| name));
+            .chain(self.meant_for(url).map(|(name, _)| name));
         names.any(is_secret)
     }
 }
@@ -194,11 +209,19 @@ mod tests {
         };
         let hosts = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
         let one = Credentials::new(&options("t"), &hosts(&["a.org"])).unwrap();
-        assert_eq!(one.meant_for("A.org", Some(443)).count(), 1);
-        assert_eq!(one.meant_for("b.org", Some(443)).count(), 0);
+        let count = |of: &Credentials, url| of.meant_for(&Url::parse(url).unwrap()).count();
+        assert_eq!(count(&one, "https://A.org/"), 1);
+        assert_eq!(count(&one, "https://b.org/"), 0);
+        assert_eq!(
+            count(&one, "http://a.org/"),
+            0,
+            "not over an open connection"
+        );
         assert!(Credentials::new(&options("t"), &hosts(&["a.org", "b.org"])).is_err());
         let named = Credentials::new(&options("b.org=t"), &hosts(&["a.org", "b.org"])).unwrap();
-        assert_eq!(named.meant_for("a.org", None).count(), 0);
-        assert_eq!(named.meant_for("b.org", Some(8443)).count(), 1);
+        assert_eq!(count(&named, "https://a.org/"), 0);
+        assert_eq!(count(&named, "https://b.org:8443/"), 1);
+        let open = Credentials::new(&options("b.org=t"), &hosts(&["b.org:80"])).unwrap();
+        assert_eq!(count(&open, "http://b.org/"), 1, "the user requests it so");
     }
 }

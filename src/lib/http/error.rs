@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::address::without_secrets;
+
 /// Why there is no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -127,6 +129,17 @@ impl Error {
     /// The disk failed.
     pub fn disk(message: impl Into<String>) -> Self {
         Error::new(Kind::Disk, message)
+    }
+
+    /// The same, with what the server says about it and, where redirects led to another URL, that URL.
+    pub fn with_words(mut self, said: &str, moved: Option<&str>) -> Self {
+        if !said.is_empty() {
+            self.message += &format!("; the server says: {said}");
+        }
+        if let Some(url) = moved {
+            self.message += &format!("; redirected to {}", without_secrets(url));
+        }
+        self
     }
 
     /// The same, about an answer with this status.

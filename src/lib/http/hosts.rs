@@ -9,9 +9,11 @@ use tokio::sync::{Notify, OnceCell};
 use super::address::is_public;
 use super::archives::Archives;
 use super::error::Error;
+use super::freed::Freed;
+use super::jobs::{Job, Jobs};
 use super::opt_out::Reservations;
 use super::options::Options;
-use super::pacing::{Pacing, Turn};
+use super::pacing::{BEHIND, Pacing, Turn};
 use super::retry::FailedAttempt;
 use super::robots::Robots;
 use super::stats::HostStats;
@@ -24,11 +26,16 @@ pub struct Hosts {
     by_name: Mutex<HashMap<String, Arc<Host>>>,
     /// Requests of earlier runs without `--contact`, by host.
     anonymous: BTreeMap<String, u64>,
+    /// The hosts where a place has become free.
+    pub freed: Arc<Freed>,
 }
 
 /// One host, `name:port`.
 #[derive(Debug)]
 pub struct Host {
+    /// Tells it from the others of the run.
+    pub number: usize,
+    all: Arc<Freed>,
     pacing: Mutex<Pacing>,
     /// Wakes a request that waits for one in flight to end.
     freed: Notify,
@@ -49,6 +56,7 @@ impl Hosts {
             archives,
             by_name: Mutex::default(),
             anonymous: BTreeMap::new(),
+            freed: Arc::default(),
         }
     }
 
@@ -62,10 +70,14 @@ impl Hosts {
         let domain = url.host_str().unwrap_or_default();
         let name = format!("{domain}:{}", url.port_or_known_default().unwrap_or(0));
         let anonymous = self.anonymous.get(&name).copied().unwrap_or_default();
+        let mut hosts = self.lock();
+        let number = hosts.len();
         let new = || {
             let limit = self.archives.limit_for(options, domain);
             Arc::new(Host {
-                pacing: Mutex::new(Pacing::new(Instant::now(), limit)),
+                number,
+                all: self.freed.clone(),
+                pacing: Mutex::new(Pacing::new(Instant::now(), limit, options.give_up)),
                 freed: Notify::new(),
                 robots: OnceCell::new(),
                 reservations: OnceCell::new(),
@@ -73,7 +85,7 @@ impl Hosts {
                 anonymous,
             })
         };
-        self.lock().entry(name).or_insert_with(new).clone()
+        hosts.entry(name).or_insert_with(new).clone()
     }
 
     /// Requests without `--contact` in this run and earlier ones, by public host; `is_anonymous` says whether this run
@@ -93,7 +105,10 @@ impl Hosts {
     /// The names of the public hosts that were asked, sorted.
     pub fn public_names(&self) -> Vec<String> {
         let hosts = self.lock();
-        let public = hosts.iter().filter(|(_, host)| host.is_public);
+        let was_asked = |host: &Host| host.pacing().stats.requests > 0;
+        let public = hosts
+            .iter()
+            .filter(|(_, host)| host.is_public && was_asked(host));
         let mut names: Vec<String> = public.map(|(name, _)| name.clone()).collect();
         names.sort();
         names
@@ -105,6 +120,7 @@ impl Hosts {
         let mut stats: Vec<_> = hosts
             .iter()
             .map(|(name, host)| (name.clone(), host.pacing().stats.clone()))
+            .filter(|(_, stats)| stats.requests > 0 || stats.stopped.is_some())
             .collect();
         stats.sort_by(|a, b| a.0.cmp(&b.0));
         stats
@@ -142,34 +158,45 @@ impl Host {
         self.anonymous + self.pacing().stats.requests
     }
 
-    /// Waits until a request may be sent. `again`: it failed before. `over_budget` ends the wait.
+    /// Waits in a place until a request of a job may be sent. `over_budget` ends the wait.
     ///
     /// # Errors
     /// If the host was given up, or the budget is used up.
     pub async fn slot(
         self: &Arc<Self>,
-        again: bool,
+        place: Place,
+        job: &Arc<Job>,
+        jobs: &Jobs,
         over_budget: impl Fn() -> Option<Error>,
     ) -> Result<Slot, FailedAttempt> {
         let start = Instant::now();
         let mut paused = Duration::ZERO;
-        let _queued = (!again).then(|| Queued::at(self));
+        let again = place.again;
+        let mut yielded = 0;
         loop {
             if let Some(error) = over_budget() {
                 self.freed.notify_one();
                 return Err(error.into());
             }
             let freed = self.freed.notified();
-            let turn = match again {
-                true => self.pacing().turn_again(Instant::now()),
-                false => self.pacing().turn(Instant::now()),
-            };
+            let yields = yielded < MAX_YIELDS;
+            let now = Instant::now();
+            let mut turn = self.pacing().outlook(now, again, yields);
+            if matches!(turn, Turn::Go) {
+                // The wait for a job may take its turn away.
+                jobs.start(job).await;
+                turn = self.pacing().turn(Instant::now(), again, yields);
+                if !matches!(turn, Turn::Go) {
+                    job.end();
+                }
+            }
             match turn {
                 Turn::Go => break,
                 Turn::Wait(until) => {
                     let now = Instant::now();
-                    if self.pacing().is_paused(now) {
-                        paused += until.saturating_duration_since(now);
+                    match self.pacing().is_paused(now) {
+                        true => paused += until.saturating_duration_since(now),
+                        false => yielded += u32::from(until <= now + BEHIND),
                     }
                     // Passed on before sleeping: a request that is dropped while asleep would take the wake-up along.
                     self.freed.notify_one();
@@ -182,38 +209,91 @@ impl Host {
                 }
             }
         }
+        drop(place);
         // The window may have grown: another may be sent too.
         self.freed.notify_one();
         let stats = &mut self.pacing().stats;
         stats.retries += u64::from(again);
         stats.paused += paused;
         stats.waited += start.elapsed().saturating_sub(paused);
-        Ok(Slot(self.clone()))
+        Ok(Slot {
+            host: self.clone(),
+            active: Active(job.clone()),
+        })
+    }
+
+    /// Says that a place may have become free here.
+    pub fn frees_a_place(&self) {
+        self.all.add(self.number);
     }
 }
 
+/// A request that waits for its turn at a host, or an image whose first request will.
+#[derive(Debug)]
+pub struct Place {
+    host: Arc<Host>,
+    again: bool,
+}
+
+impl Place {
+    /// At a host; `again`: for a request that failed before.
+    pub fn at(host: &Arc<Host>, again: bool) -> Self {
+        host.pacing().joined(again);
+        Place {
+            host: host.clone(),
+            again,
+        }
+    }
+
+    /// Whether it is at this host.
+    pub fn is_at(&self, host: &Arc<Host>) -> bool {
+        Arc::ptr_eq(&self.host, host)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.host.pacing().left_queue(self.again);
+        self.host.frees_a_place();
+    }
+}
+
+/// How often a request leaves its turn to another one, [`BEHIND`] each.
+const MAX_YIELDS: u32 = 5;
+
 /// A place among the requests in flight to a host.
-pub struct Slot(Arc<Host>);
+pub struct Slot {
+    host: Arc<Host>,
+    active: Active,
+}
+
+impl Slot {
+    /// The image stays active while its answer is checked; the request is no longer in flight.
+    pub fn end(self) -> Active {
+        self.active.clone()
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.pacing().ended();
-        self.0.freed.notify_one();
+        self.host.pacing().ended();
+        self.host.freed.notify_one();
+        self.host.frees_a_place();
     }
 }
 
-/// A request that waits for its first turn.
-struct Queued<'a>(&'a Host);
+/// An image that counts among the jobs.
+pub struct Active(Arc<Job>);
 
-impl<'a> Queued<'a> {
-    fn at(host: &'a Host) -> Self {
-        host.pacing().joined();
-        Queued(host)
+impl Clone for Active {
+    fn clone(&self) -> Self {
+        self.0.add();
+        Active(self.0.clone())
     }
 }
 
-impl Drop for Queued<'_> {
+impl Drop for Active {
     fn drop(&mut self) {
-        self.0.pacing().left_queue();
+        self.0.end();
     }
 }

@@ -5,14 +5,20 @@
 //! `Retry-After` for all requests to it. `body` reads what is answered. Waits and retries are bounded.
 
 mod address;
+mod answer;
 mod archives;
 mod body;
 mod budget;
 mod client;
+mod codings;
+mod connections;
 mod credentials;
 mod error;
+mod freed;
 mod host_header;
 mod hosts;
+mod jobs;
+mod judgment;
 mod login;
 mod netrc;
 mod opt_out;
@@ -21,6 +27,7 @@ mod pacing;
 mod permission;
 mod proxies;
 mod request;
+mod resolver;
 mod retry;
 mod robots;
 mod send;
@@ -28,12 +35,16 @@ mod stats;
 mod token_login;
 pub mod webhook;
 
+pub use address::without_secrets;
+pub use answer::first_words;
 pub use archives::Archives;
 pub use client::Client;
 pub use error::{Error, Kind};
+pub use hosts::Host;
+pub use hosts::Place;
 pub use netrc::{Login, NetrcFile, login_for};
 pub use options::{Budget, Options, host_of};
-pub use pacing::RequestLimit;
+pub use pacing::{RequestLimit, Turn};
 pub use request::{Request, RequestLog, Response, SavedResponse};
 /// Names and values of headers, in the types of the client.
 pub use reqwest::header;

@@ -26,9 +26,19 @@ pub struct Options {
     /// Seconds to wait before the first retry; doubles with each further one
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds, global = true)]
     pub backoff: f64,
-    /// Seconds to wait for a connection, and for the next byte of an answer
+    /// Seconds to wait for the next byte of an answer; a host that has never answered is left after so many in all
     #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = some_seconds, global = true)]
     pub timeout: f64,
+    /// Seconds to wait for a connection, at most those of --timeout
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = some_seconds, global = true)]
+    pub connect_timeout: f64,
+    /// Leave a host for this run after N different images in a row that it refuses or fails to give, and 12 more taken
+    /// from all over the set; 0: never
+    #[arg(long, value_name = "N", default_value_t = 20, global = true)]
+    pub give_up: u32,
+    /// Redirects to follow
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=50), global = true)]
+    pub max_redirects: u16,
     /// Your email address or web page, sent as part of the User-Agent: archives want to know who harvests
     #[arg(long, value_name = "EMAIL", env = "RECTO_CONTACT", global = true)]
     pub contact: Option<String>,
@@ -69,9 +79,9 @@ pub struct Options {
     /// Download images although their owners opt out of text and data mining (X-Robots-Tag, TDM reservation)
     #[arg(long, global = true)]
     pub ignore_opt_out: bool,
-    /// Follow redirects from public to private addresses
-    #[arg(long, global = true)]
-    pub allow_private: bool,
+    /// Request private addresses (this machine, the local network) that public documents and servers name
+    #[arg(long, alias = "allow-private", global = true)]
+    pub private_hosts: bool,
     /// Stop sending requests after requests=N, bytes=SIZE or time=LENGTH (500MB, 90m), separated by commas
     #[arg(long, value_name = "LIMITS", value_parser = budget, global = true)]
     pub budget: Option<Budget>,
@@ -99,6 +109,11 @@ impl Options {
     pub fn hosts<'a>(&self, urls: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
         let urls = urls.into_iter().map(|url| self.rewritten(url));
         urls.filter_map(|url| host_of(&url)).collect()
+    }
+
+    /// How long to wait for a connection.
+    pub fn connect_timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.connect_timeout.min(self.timeout).max(0.001))
     }
 
     /// Requests in flight to one host.

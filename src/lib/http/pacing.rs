@@ -2,11 +2,15 @@
 //! when the next request may be sent. 429, 503 and `Retry-After` are handled here.
 //!
 //! A host first receives few requests: two at a time and two per second. Both limits grow while its answers come as fast
-//! as before, up to what the user and the known limits of archives allow; both are halved when it is overloaded.
+//! as before, up to what the user and the known limits of archives allow; both are halved when it is overloaded. After a
+//! pause one request is sent, alone, and repeated requests and new ones take turns.
+//!
+//! What one URL does is not what its host does: `judgment` tells them apart.
 
 use std::time::{Duration, Instant};
 
 use super::error::{Error, Kind};
+use super::judgment::{Blame, Judgment};
 use super::retry::LONGEST_WAIT;
 use super::stats::HostStats;
 
@@ -22,7 +26,7 @@ pub struct RequestLimit {
 /// Whether a request may be sent.
 #[derive(Debug)]
 pub enum Turn {
-    /// Now; it counts as in flight until [`Pacing::ended`].
+    /// Now; with [`Pacing::turn`] it counts as in flight until [`Pacing::ended`].
     Go,
     /// Not before then.
     Wait(Instant),
@@ -30,6 +34,15 @@ pub enum Turn {
     Full,
     /// Not in this run any more.
     Stopped(Error),
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// The image, or the document, that requests are for.
+    pub id: u64,
+    /// Whether the request repeats one that failed.
+    pub again: bool,
 }
 
 /// What a host answered so far, and what follows for the next request.
@@ -43,20 +56,27 @@ pub struct Pacing {
     rate: f64,
     /// Whether the host was overloaded before: then both grow slowly.
     is_wary: bool,
+    /// Window and rate before the host was overloaded.
+    before: Option<(f64, f64)>,
+    /// Whether nothing but errors came since the last pause: one request at a time.
+    is_probing: bool,
+    /// Whether the next request of those is a repeated one.
+    probes_again: bool,
     recent: Latency,
     next_slot: Instant,
     paused_until: Instant,
     /// Why it is paused, in the words of [`Pacing::hold`].
     why_paused: &'static str,
     stopped: Option<(Kind, String)>,
-    /// Requests that wait for their first turn.
-    waiting: u32,
+    /// Requests that wait for a turn: new ones, and repeated ones.
+    waiting: [u32; 2],
     /// Pauses in a row because the host was overloaded.
     overloads: u32,
-    /// Answers in a row that refuse: 401, 403, 429.
-    refusals: u32,
+    /// Whose fault errors are.
+    pub judgment: Judgment,
     /// Since when, and how often, the host could not be reached.
     unreachable: Option<(Instant, u32)>,
+    silence: Silence,
     /// Statistics of this run.
     pub stats: HostStats,
 }
@@ -69,6 +89,15 @@ struct Latency {
     before: Option<Duration>,
 }
 
+/// How long a host has not answered at all.
+#[derive(Debug, Default)]
+struct Silence {
+    /// Whether it answered before.
+    has_answered: bool,
+    /// When the first request was sent of those that it left without an answer, and how many they are.
+    since: Option<(Instant, u32)>,
+}
+
 /// Requests in flight at first.
 const FIRST_WINDOW: f64 = 2.0;
 /// Requests per second at first.
@@ -79,76 +108,109 @@ const SLOWEST: f64 = 0.1;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Answers that come this much later than before do not mean that the host is overloaded.
 const SLACK: Duration = Duration::from_millis(50);
-/// How far a request that failed is put behind one that was not answered yet.
-const BEHIND: Duration = Duration::from_millis(20);
-/// Refusals in a row after which a host is given up.
-const MAX_REFUSALS: u32 = 20;
+/// How long a request waits for one whose turn it is.
+pub const BEHIND: Duration = Duration::from_millis(20);
 /// Pauses in a row, each longer than the one before, after which a host that is still overloaded is given up.
 const MAX_OVERLOADS: u32 = 10;
 /// A host is given up when it could not be reached this often in a row…
 const MAX_UNREACHED: u32 = 8;
 /// …over at least this many times the first wait between retries.
 const UNREACHED_FOR: u32 = 30;
+/// A host that answered before is given up after so many requests in a row without an answer.
+const MAX_SILENT: u32 = 3;
 
 impl Pacing {
-    /// For a host of which nothing is known yet.
-    pub fn new(now: Instant, limit: RequestLimit) -> Self {
+    /// For a host of which nothing is known yet. `give_up` is the number of different images in a row that fail before
+    /// it is given up; 0: never.
+    pub fn new(now: Instant, limit: RequestLimit, give_up: u32) -> Self {
         Pacing {
             limit,
             window: FIRST_WINDOW.min(limit.at_once.into()),
             in_flight: 0,
             rate: FIRST_RATE.min(limit.per_second),
             is_wary: false,
+            before: None,
+            is_probing: false,
+            probes_again: true,
             recent: Latency::default(),
             next_slot: now,
             paused_until: now,
             why_paused: "strain",
             stopped: None,
-            waiting: 0,
+            waiting: [0, 0],
             overloads: 0,
-            refusals: 0,
+            judgment: Judgment::new(give_up),
             unreachable: None,
+            silence: Silence::default(),
             stats: HostStats::default(),
         }
     }
 
-    /// Another request waits for its first turn.
-    pub fn joined(&mut self) {
-        self.waiting += 1;
+    /// Another request waits for a turn.
+    pub fn joined(&mut self, again: bool) {
+        self.waiting[usize::from(again)] += 1;
     }
 
-    /// One of those that waited for their first turn does so no longer.
-    pub fn left_queue(&mut self) {
-        self.waiting = self.waiting.saturating_sub(1);
+    /// One of those that waited for a turn does so no longer.
+    pub fn left_queue(&mut self, again: bool) {
+        let waiting = &mut self.waiting[usize::from(again)];
+        *waiting = waiting.saturating_sub(1);
     }
 
-    /// Takes the next turn for a request that failed before. At an overloaded host those that were not answered yet go
-    /// first: it may be this one that the host cannot answer.
-    pub fn turn_again(&mut self, now: Instant) -> Turn {
-        if self.overloads == 0 || self.waiting == 0 || self.stopped.is_some() {
-            return self.turn(now);
-        }
-        Turn::Wait(self.next_slot.max(self.paused_until).max(now) + BEHIND)
-    }
-
-    /// Takes the next turn, if there is one.
-    pub fn turn(&mut self, now: Instant) -> Turn {
+    /// Whether a request could be sent. `yields`: whether it leaves its turn to one of the other kind, new or repeated,
+    /// where only one request at a time is sent.
+    pub fn outlook(&self, now: Instant, again: bool, yields: bool) -> Turn {
         if let Some((kind, message)) = &self.stopped {
             return Turn::Stopped(Error::host_stopped(*kind, message));
         }
-        let free = self.next_slot.max(self.paused_until);
-        if f64::from(self.in_flight) >= self.window.floor().max(1.0) {
+        if self.in_flight >= self.room() {
             return Turn::Full;
         }
+        let free = self.next_slot.max(self.paused_until);
         if free > now {
             return Turn::Wait(free);
         }
-        if self.rate > 0.0 {
-            self.next_slot = now + Duration::from_secs_f64(1.0 / self.rate);
+        let has_rival = self.waiting[usize::from(!again)] > 0;
+        if yields && self.is_probing && has_rival && self.probes_again != again {
+            return Turn::Wait(now + BEHIND);
         }
-        self.in_flight += 1;
-        self.stats.requests += 1;
         Turn::Go
+    }
+
+    /// Takes the next turn, if there is one.
+    pub fn turn(&mut self, now: Instant, again: bool, yields: bool) -> Turn {
+        let turn = self.outlook(now, again, yields);
+        if matches!(turn, Turn::Go) {
+            if self.rate > 0.0 {
+                self.next_slot = now + Duration::from_secs_f64(1.0 / self.rate);
+            }
+            self.probes_again = !again;
+            self.in_flight += 1;
+            self.stats.requests += 1;
+        }
+        turn
+    }
+
+    /// Whether another image should be started: only where its request can be sent at once.
+    pub fn wants(&self, now: Instant) -> Turn {
+        let [new, again] = self.waiting;
+        // A repeated request must not keep the host from being tried with a new one, which waits for its turn with it.
+        if self.is_probing && new == 0 && self.stopped.is_none() {
+            return Turn::Go;
+        }
+        let ahead = if self.is_probing { new } else { new + again };
+        match self.outlook(now, false, false) {
+            Turn::Go | Turn::Wait(_) if self.in_flight + ahead >= self.room() => Turn::Full,
+            turn => turn,
+        }
+    }
+
+    /// How many requests may be in flight now.
+    fn room(&self) -> u32 {
+        match self.is_probing {
+            true => 1,
+            false => self.window.max(1.0) as u32,
+        }
     }
 
     /// A request that was sent has ended, however it did.
@@ -167,7 +229,7 @@ impl Pacing {
             at_once: 1,
             per_second: allowed,
         };
-        (self.window, self.rate) = (1.0, allowed);
+        (self.window, self.rate, self.before) = (1.0, allowed, None);
     }
 
     /// Whether the host is paused, rather than only limited in rate.
@@ -236,6 +298,7 @@ impl Pacing {
     }
 
     fn shrink(&mut self) {
+        self.before.get_or_insert((self.window, self.rate));
         self.is_wary = true;
         self.window = (self.window / 2.0).max(1.0);
         self.rate = match self.limit.per_second > 0.0 {
@@ -245,33 +308,87 @@ impl Pacing {
         self.recent = Latency::default();
     }
 
-    /// The host answered with a status; `wait` is its `Retry-After`, `pause` the first wait between retries.
-    pub fn answered(&mut self, now: Instant, status: u16, wait: Option<Duration>, pause: Duration) {
+    /// Takes back what was concluded from errors that were not the host's.
+    fn restore(&mut self) {
+        if let Some((window, rate)) = self.before.take() {
+            (self.window, self.rate) = (self.window.max(window), self.rate.max(rate));
+            (self.is_probing, self.overloads) = (false, 0);
+        }
+    }
+
+    /// The host answered with a status; `wait` is its `Retry-After`, `pause` the first wait between retries. Returns whose
+    /// fault it is that it is overloaded, if it says so.
+    pub fn answered(
+        &mut self,
+        now: Instant,
+        asker: Asker,
+        status: u16,
+        wait: Option<Duration>,
+        pause: Duration,
+    ) -> Option<Blame> {
         self.unreachable = None;
-        match status {
-            429 | 503 => self.slow_down(now, status, wait, pause),
-            _ => self.overloads = 0,
+        self.silence = Silence {
+            has_answered: true,
+            since: None,
+        };
+        if !matches!(status, 429 | 503) {
+            self.overloads = 0;
+            self.is_probing = false;
+            self.judgment.answered(asker);
+            return None;
         }
-        match status {
-            401 | 403 | 429 => self.refusals += 1,
-            _ => self.refusals = 0,
+        let blame = self.judgment.overloaded(asker);
+        match blame {
+            Blame::Url => self.restore(),
+            Blame::Host => self.slow_down(now, status, wait, pause),
         }
-        if self.refusals >= MAX_REFUSALS {
-            let kind = if status == 429 {
-                Kind::TooMany
-            } else {
-                Kind::Forbidden
+        Some(blame)
+    }
+
+    /// An image failed, or was refused, for a reason that may be that of all images of the host.
+    pub fn refused(&mut self, id: u64, kind: Kind, status: Option<u16>) {
+        if let Some(images) = self.judgment.refused(id) {
+            let status = status.map(|s| format!(" (HTTP {s})")).unwrap_or_default();
+            let what = match kind {
+                Kind::Forbidden | Kind::TooMany => "it refused",
+                _ => "it failed for",
             };
             self.stop(
                 kind,
-                format!("it refused {MAX_REFUSALS} times in a row (HTTP {status})"),
+                format!(
+                    "{what} {images} images in a row{status}, the last of them taken from all over the set; --give-up 0 goes on"
+                ),
             );
         }
     }
 
-    /// No answer came in time.
-    pub fn timed_out(&mut self) {
+    /// No answer came in time to a request that was sent at `sent`; `timeout` is the longest that is waited for one host.
+    pub fn timed_out(&mut self, now: Instant, sent: Instant, timeout: Duration) {
         self.shrink();
+        self.is_probing = true;
+        let (since, before) = self.silence.since.unwrap_or((sent, 0));
+        let (since, times) = (since.min(sent), before + 1);
+        self.silence.since = Some((since, times));
+        let waited = now.saturating_duration_since(since);
+        let is_over = match self.silence.has_answered {
+            false => times >= MAX_SILENT || waited >= timeout.mul_f64(0.95),
+            true => times >= MAX_SILENT,
+        };
+        if is_over {
+            let seconds = waited.as_secs_f64();
+            self.stop(
+                Kind::Timeout,
+                format!("it did not answer {times} requests in a row within {seconds:.0} s in all"),
+            );
+        }
+    }
+
+    /// How long an answer is waited for, where `timeout` is what the user allows: less at a host that fell silent.
+    pub fn patience(&self, timeout: Duration) -> Duration {
+        match self.silence.since {
+            None => timeout,
+            Some(_) => timeout / 4,
+        }
     }
 
     /// The host could not be reached. `for_good`: its name cannot be resolved. `pause` is the first wait between retries.
@@ -299,6 +416,7 @@ impl Pacing {
             429 => Kind::TooMany,
             _ => Kind::Server,
         };
+        self.is_probing = true;
         // Requests that were in flight together receive the same answer, which counts once.
         let is_news = now >= self.paused_until;
         self.overloads += u32::from(is_news);
@@ -350,9 +468,14 @@ mod tests {
         per_second: 0.0,
     };
 
+    const NEW: Asker = Asker {
+        id: 0,
+        again: false,
+    };
+
     /// When the next request may go, counted from `start`.
     fn next(host: &mut Pacing, start: Instant, now: Duration) -> Result<Duration, Error> {
-        match host.turn(start + now) {
+        match host.turn(start + now, false, false) {
             Turn::Go => {
                 host.ended();
                 Ok(now)
@@ -370,7 +493,7 @@ mod tests {
             at_once: 4,
             per_second: 8.0,
         };
-        let mut host = Pacing::new(start, limit);
+        let mut host = Pacing::new(start, limit, 20);
         let mut now = Duration::ZERO;
         let mut rates = Vec::new();
         for _ in 0..5 {
@@ -386,10 +509,10 @@ mod tests {
     #[test]
     fn the_window_grows_while_answers_are_quick_and_is_halved_by_overload() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY);
+        let mut host = Pacing::new(start, FREELY, 20);
         let fill = |host: &mut Pacing, at: Instant| {
             let mut sent = 0;
-            while let Turn::Go = host.turn(at) {
+            while let Turn::Go = host.turn(at, false, false) {
                 sent += 1;
             }
             (0..sent).for_each(|_| host.ended());
@@ -401,7 +524,9 @@ mod tests {
             windows.push(fill(&mut host, start));
         }
         assert_eq!(windows, [2, 4, 8, 16, 16]);
-        host.answered(start, 503, None, SECOND);
+        host.answered(start, NEW, 503, None, SECOND);
+        assert_eq!(fill(&mut host, start + SECOND), 1, "to see how it is");
+        host.answered(start + SECOND, NEW, 200, None, SECOND);
         assert_eq!(fill(&mut host, start + SECOND), 8);
         (0..8).for_each(|_| host.succeeded(SECOND / 10));
         assert_eq!(fill(&mut host, start + SECOND), 9, "wary now");
@@ -412,24 +537,24 @@ mod tests {
     #[test]
     fn an_overloaded_host_is_paused_for_longer_and_longer() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY);
+        let mut host = Pacing::new(start, FREELY, 20);
         for (at, until) in [(0, 1), (1, 3), (3, 7), (7, 15)] {
-            host.answered(start + at * SECOND, 503, None, SECOND);
+            host.answered(start + at * SECOND, NEW, 503, None, SECOND);
             let free = next(&mut host, start, at * SECOND).unwrap();
             assert_eq!(free, until * SECOND);
         }
-        host.answered(start + 15 * SECOND, 200, None, SECOND);
-        host.answered(start + 15 * SECOND, 503, None, SECOND);
+        host.answered(start + 15 * SECOND, NEW, 200, None, SECOND);
+        host.answered(start + 15 * SECOND, NEW, 503, None, SECOND);
         assert_eq!(next(&mut host, start, 15 * SECOND).unwrap(), 16 * SECOND);
     }
 
     #[test]
     fn retry_after_holds_for_the_host_and_too_long_a_wait_ends_it() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY);
-        host.answered(start, 429, Some(9 * SECOND), SECOND);
+        let mut host = Pacing::new(start, FREELY, 20);
+        host.answered(start, NEW, 429, Some(9 * SECOND), SECOND);
         assert_eq!(next(&mut host, start, SECOND).unwrap(), 9 * SECOND);
-        host.answered(start, 503, Some(3600 * SECOND), SECOND);
+        host.answered(start, NEW, 503, Some(3600 * SECOND), SECOND);
         let error = next(&mut host, start, SECOND).unwrap_err();
         assert_eq!(error.kind, Kind::Server);
         assert!(
@@ -440,37 +565,61 @@ mod tests {
     }
 
     #[test]
-    fn at_an_overloaded_host_requests_without_an_answer_go_first() {
+    fn after_a_pause_repeated_and_new_requests_take_turns_one_at_a_time() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY);
-        host.joined();
-        host.answered(start, 503, None, SECOND);
-        let Turn::Wait(until) = host.turn_again(start) else {
-            panic!("it goes behind");
-        };
-        assert_eq!(until, start + SECOND + BEHIND);
-        assert!(matches!(host.turn(until), Turn::Go));
-        host.left_queue();
+        let mut host = Pacing::new(start, FREELY, 20);
+        host.joined(false);
+        host.joined(true);
+        host.answered(start, NEW, 503, None, SECOND);
+        let then = start + SECOND;
+        assert!(matches!(host.turn(then, true, true), Turn::Go));
+        assert!(matches!(host.turn(then, false, true), Turn::Full));
         host.ended();
-        host.answered(until, 200, None, SECOND);
-        host.joined();
+        host.answered(then, NEW, 503, None, SECOND);
+        let then = then + 2 * SECOND;
+        let Turn::Wait(until) = host.turn(then, true, true) else {
+            panic!("a new one is next");
+        };
+        assert_eq!(until, then + BEHIND);
+        assert!(matches!(host.outlook(then, true, false), Turn::Go));
+        assert!(matches!(host.turn(then, false, true), Turn::Go));
+        host.ended();
+        host.answered(then, NEW, 200, None, SECOND);
+        assert!(matches!(host.turn(then, false, true), Turn::Go), "calm");
+    }
+
+    #[test]
+    fn an_image_is_started_only_where_its_request_can_be_sent() {
+        let start = Instant::now();
+        let mut host = Pacing::new(start, FREELY, 20);
+        assert!(matches!(host.wants(start), Turn::Go));
+        host.joined(false);
+        assert!(matches!(host.wants(start), Turn::Go));
+        host.joined(true);
+        assert!(matches!(host.wants(start), Turn::Full));
+        host.answered(start, NEW, 429, Some(9 * SECOND), SECOND);
+        assert!(matches!(host.wants(start), Turn::Full));
+        host.left_queue(false);
         assert!(
-            matches!(host.turn_again(until), Turn::Go),
-            "not overloaded any more"
+            matches!(host.wants(start), Turn::Go),
+            "it waits beside the repeated one"
         );
+        host.stop(Kind::Network, "x".into());
+        assert!(matches!(host.wants(start), Turn::Stopped(_)));
     }
 
     #[test]
     fn a_host_that_stays_overloaded_is_given_up() {
         let start = Instant::now();
         for (status, wait) in [(503, None), (429, None), (503, Some(9 * SECOND))] {
-            let mut host = Pacing::new(start, FREELY);
+            let mut host = Pacing::new(start, FREELY, 20);
             let mut now = Duration::ZERO;
             for pauses in 0..=MAX_OVERLOADS {
                 assert!(next(&mut host, start, now).is_ok(), "{status} {pauses}");
                 // Two in flight together receive the same answer; refusals have a rule of their own.
                 let answers = if status == 503 { 2 } else { 1 };
-                (0..answers).for_each(|_| host.answered(start + now, status, wait, SECOND));
+                (0..answers)
+                    .for_each(|_| drop(host.answered(start + now, NEW, status, wait, SECOND)));
                 now = next(&mut host, start, now).unwrap_or(now);
             }
             let error = next(&mut host, start, now).unwrap_err();
@@ -482,7 +631,7 @@ mod tests {
     #[test]
     fn why_requests_to_a_host_wait_is_reported() {
         let start = Instant::now();
-        let new = || Pacing::new(start, FREELY);
+        let new = || Pacing::new(start, FREELY, 20);
         let hold = |met: &dyn Fn(&mut Pacing)| {
             let mut host = new();
             met(&mut host);
@@ -491,11 +640,11 @@ mod tests {
         let of = |seconds: u32| Some(seconds * SECOND);
         assert_eq!(new().hold(start), None);
         assert_eq!(
-            hold(&|h| h.answered(start, 429, of(9), SECOND)),
+            hold(&|h| drop(h.answered(start, NEW, 429, of(9), SECOND))),
             Some(("retry-after", of(8)))
         );
         assert_eq!(
-            hold(&|h| h.answered(start, 503, None, 3 * SECOND)),
+            hold(&|h| drop(h.answered(start, NEW, 503, None, 3 * SECOND))),
             Some(("strain", of(2)))
         );
         assert_eq!(
@@ -516,31 +665,66 @@ mod tests {
                 at_once: 1,
                 per_second: 0.2,
             },
+            20,
         );
-        assert!(matches!(slow.turn(start), Turn::Go));
+        assert!(matches!(slow.turn(start, false, false), Turn::Go));
         assert_eq!(slow.hold(start + SECOND), Some(("pace", of(4))));
         assert_eq!(slow.hold(start + 5 * SECOND), None);
     }
 
     #[test]
-    fn a_host_that_only_refuses_is_given_up() {
+    fn a_host_that_refuses_all_images_is_given_up() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY);
-        (0..19).for_each(|_| host.answered(start, 403, None, SECOND));
+        let mut host = Pacing::new(start, FREELY, 20);
+        (0..31).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
         assert!(next(&mut host, start, SECOND).is_ok());
-        host.answered(start, 200, None, SECOND);
-        (0..20).for_each(|_| host.answered(start, 403, None, SECOND));
+        host.judgment.succeeded();
+        (0..32).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
         let error = next(&mut host, start, SECOND).unwrap_err();
         assert_eq!(error.kind, Kind::Forbidden);
     }
 
     #[test]
+    fn a_host_that_never_answers_is_left_after_one_timeout() {
+        let start = Instant::now();
+        let timeout = 60 * SECOND;
+        let mut host = Pacing::new(start, FREELY, 20);
+        assert_eq!(host.patience(timeout), timeout);
+        host.timed_out(start + timeout, start, timeout);
+        assert!(next(&mut host, start, timeout).is_err());
+        // Connections that are not made take less.
+        let mut host = Pacing::new(start, FREELY, 20);
+        host.timed_out(start + 10 * SECOND, start, timeout);
+        host.timed_out(start + 10 * SECOND, start, timeout);
+        assert!(next(&mut host, start, 10 * SECOND).is_ok());
+        host.timed_out(start + 21 * SECOND, start + 11 * SECOND, timeout);
+        assert!(next(&mut host, start, 21 * SECOND).is_err());
+    }
+
+    #[test]
+    fn one_url_that_hangs_is_not_its_host() {
+        let start = Instant::now();
+        let timeout = 60 * SECOND;
+        let mut host = Pacing::new(start, FREELY, 20);
+        host.answered(start, NEW, 200, None, SECOND);
+        for _ in 0..9 {
+            host.timed_out(start + timeout, start, timeout);
+            assert_eq!(host.patience(timeout), timeout / 4);
+            host.timed_out(start + timeout, start, timeout);
+            host.answered(start + timeout, NEW, 200, None, SECOND);
+        }
+        assert!(next(&mut host, start, timeout).is_ok());
+        (0..3).for_each(|_| host.timed_out(start + timeout, start, timeout));
+        assert!(next(&mut host, start, timeout).is_err());
+    }
+
+    #[test]
     fn a_short_outage_is_waited_out_and_a_long_one_ends_it() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY);
+        let mut host = Pacing::new(start, FREELY, 20);
         (0..12).for_each(|i| host.not_reached(start + i * SECOND / 2, SECOND, false));
         assert!(next(&mut host, start, SECOND).is_ok());
-        host.answered(start + 7 * SECOND, 200, None, SECOND);
+        host.answered(start + 7 * SECOND, NEW, 200, None, SECOND);
         (0..12).for_each(|i| host.not_reached(start + (10 + 4 * i) * SECOND, SECOND, false));
         let error = next(&mut host, start, SECOND).unwrap_err();
         assert_eq!(error.kind, Kind::Network);

@@ -8,7 +8,7 @@ use super::hosts::Host;
 use super::opt_out::{self, Reservations};
 use super::options::Options;
 use super::request::Request;
-use super::retry::FailedAttempt;
+use super::retry::{FailedAttempt, LONGEST_WAIT};
 use super::robots::Robots;
 
 /// The most bytes read of a file in which a host declares its rules (RFC 9309 §2.5 asks for at least 500 KiB of
@@ -43,8 +43,16 @@ pub async fn check_robots(
     }
     let read = async || {
         let robots = robots_of(fetch("/robots.txt").await)?;
-        if let Some(delay) = robots.delay {
-            host.pacing().slow_to(1.0 / delay);
+        match robots.delay {
+            Some(delay) if delay > LONGEST_WAIT.as_secs_f64() => {
+                let why = format!(
+                    "its robots.txt asks for {delay:.0} s between requests (Crawl-delay), more than the {} s that are waited; --ignore-robots does not wait",
+                    LONGEST_WAIT.as_secs()
+                );
+                host.pacing().stop(Kind::Robots, why);
+            }
+            Some(delay) => host.pacing().slow_to(1.0 / delay),
+            None => {}
         }
         Ok::<_, FailedAttempt>(robots)
     };

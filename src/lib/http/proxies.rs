@@ -29,6 +29,21 @@ pub fn refuse_unusable() -> Result<(), Error> {
     }
 }
 
+/// The hosts of the proxies that the environment names.
+pub fn hosts() -> Vec<String> {
+    let values = NAMES
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok());
+    let host = |value: String| {
+        let url = match value.contains("://") {
+            true => Url::parse(&value),
+            false => Url::parse(&format!("http://{value}")),
+        };
+        Some(url.ok()?.host_str()?.to_owned())
+    };
+    values.filter_map(host).collect()
+}
+
 /// Whether a value is the URL of a proxy; without a scheme it is an HTTP proxy.
 fn is_usable(value: &str) -> bool {
     let url = match value.contains("://") {

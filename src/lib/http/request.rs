@@ -1,10 +1,17 @@
 //! What is asked and what is answered, as values.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
+
+use url::Url;
+
+use super::address::is_public;
+use super::error::Error;
+use super::hosts::{Host, Place};
+use super::jobs::Job;
 
 /// A request: for a document, or for an image.
 #[derive(Clone, Debug, Default)]
@@ -26,23 +33,80 @@ pub struct Request {
     /// Retries after an error that may come of the size of the answer, for when something smaller can be requested
     /// instead; none: as after other errors.
     pub size_retries: Option<u32>,
+    /// The most retries after any error, where fewer than usual make sense.
+    pub max_retries: Option<u32>,
     /// Whether only a redirect leads to this host; then it receives no header but those that name it.
     pub is_redirected: bool,
+    /// Looks at the first bytes of the body; what it refuses is not read further.
+    pub check_start: Option<fn(&[u8]) -> Result<(), Error>>,
     /// Counts the requests that this leads to.
     pub log: RequestLog,
 }
 
-/// What the requests for one image led to; clones count together.
+/// The requests for one image: they are counted together, they are one job, and hosts judge them as one. Clones are the
+/// same.
 #[derive(Clone, Debug, Default)]
 pub struct RequestLog(Arc<Log>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Log {
+    /// Tells it from the others of the program.
+    id: u64,
     requests: AtomicU32,
     ignored_opt_out: OnceLock<String>,
+    job: Arc<Job>,
+    /// The place at its host that was taken for it before its first request.
+    place: Mutex<Option<Place>>,
+    /// The URL or file of the document that names it; none where the user does.
+    named_by: Option<String>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        Log {
+            id: COUNT.fetch_add(1, Ordering::Relaxed),
+            requests: AtomicU32::default(),
+            ignored_opt_out: OnceLock::default(),
+            job: Arc::default(),
+            place: Mutex::default(),
+            named_by: None,
+        }
+    }
 }
 
 impl RequestLog {
+    /// For what a document names, by its URL or file, and which waits in a place.
+    pub fn of(named_by: Option<&str>, place: Option<Place>) -> Self {
+        RequestLog(Arc::new(Log {
+            place: Mutex::new(place),
+            named_by: named_by.map(str::to_owned),
+            ..Log::default()
+        }))
+    }
+
+    /// The URL or file of the document that names it.
+    pub(super) fn named_by(&self) -> Option<&str> {
+        self.0.named_by.as_deref()
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    pub(super) fn job(&self) -> &Arc<Job> {
+        &self.0.job
+    }
+
+    /// Where its next request waits for a host: in the place that was taken for the first one, else in another. `again`:
+    /// the request failed before.
+    pub(super) fn place_at(&self, host: &Arc<Host>, again: bool) -> Place {
+        let mut taken = self.0.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fit = |place: &mut Place| !again && place.is_at(host);
+        let place = taken.take_if(is_fit);
+        place.unwrap_or_else(|| Place::at(host, again))
+    }
+
     /// Requests made so far, counted when they are sent.
     pub fn requests(&self) -> u32 {
         self.0.requests.load(Ordering::Relaxed)
@@ -83,6 +147,12 @@ impl Request {
             max_bytes,
             ..Request::default()
         }
+    }
+
+    /// Whether only public addresses may be asked for it: a public document of another host names it.
+    pub(super) fn is_confined(&self, url: &Url) -> bool {
+        let document = self.log.named_by().and_then(|by| Url::parse(by).ok());
+        document.is_some_and(|by| is_public(&by) && by.host_str() != url.host_str())
     }
 
     /// The same, counted in `log`.

@@ -1,13 +1,13 @@
 //! robots.txt as RFC 9309 reads it: groups of agents, the longest rule that matches, `*` and `$`. Pure.
 
-/// The longest pause between requests that a robots.txt can ask for, in seconds.
-const LONGEST_DELAY: f64 = 86_400.0;
+/// Longer pauses between requests, in seconds, count as this one.
+const LONGEST_DELAY: f64 = 1e9;
 
 /// What a robots.txt says to one agent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Robots {
     rules: Vec<Rule>,
-    /// Seconds between requests, at most a day, where it asks for that. Not part of the RFC, and used by libraries.
+    /// Seconds between requests, where it asks for that. Not part of the RFC, and used by libraries.
     pub delay: Option<f64>,
     /// The status of the server that did not give it.
     pub unread: Option<u16>,

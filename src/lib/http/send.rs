@@ -9,15 +9,22 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use url::Url;
 
 use super::address::{is_public, is_same_host, resolves_to_private};
+use super::answer;
 use super::budget::Spent;
+use super::codings::{self, Coding};
+use super::connections::{Connections, Way};
 use super::credentials::Credentials;
-use super::error::{Error, Kind};
+use super::error::Error;
 use super::hosts::{Host, Hosts, Slot};
+use super::jobs::Jobs;
+use super::judgment::Blame;
 use super::login::Session;
 use super::opt_out;
 use super::options::Options;
+use super::pacing::Asker;
 use super::permission::{self, check_reservations, check_robots, opted_out};
 use super::request::Request;
+use super::resolver;
 use super::retry::{FailedAttempt, Next, after, quota_wait, retry_after, server_time};
 
 /// An answer whose body is still to come.
@@ -28,8 +35,8 @@ pub struct Opened {
     pub host: Arc<Host>,
     /// Where it came from in the end: after redirects, before `--rewrite`.
     pub url: String,
-    /// Whether the body was encoded on the way: a part of it is not a part of the file.
-    pub was_encoded: bool,
+    /// The coding that the body is said to be in: a part of it is not a part of the file.
+    pub coding: Option<Coding>,
     /// Held until the body is read.
     pub slot: Slot,
 }
@@ -37,10 +44,7 @@ pub struct Opened {
 /// What it takes to send requests, whatever becomes of the answers.
 #[derive(Debug)]
 pub struct Sender {
-    /// Decodes content encodings: for documents.
-    documents: reqwest::Client,
-    /// Gives bytes as they come: for images.
-    images: reqwest::Client,
+    connections: Connections,
     /// The options it follows.
     pub options: Options,
     /// What each host is told to identify the user.
@@ -49,12 +53,14 @@ pub struct Sender {
     session: Option<Session>,
     /// The hosts that were asked.
     pub hosts: Hosts,
+    /// How many images are worked on at once.
+    pub jobs: Jobs,
     /// What the run has cost.
     pub spent: Spent,
 }
 
-/// The most redirects that are followed.
-const MAX_REDIRECTS: usize = 5;
+/// Retries for a URL that is refused as too much while its host answers others.
+const RETRIES_OF_URL: u32 = 2;
 
 impl Sender {
     /// A sender that follows the options.
@@ -70,8 +76,8 @@ impl Sender {
         // A second call finds the provider already installed, which is what it wants.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Sender {
-            documents: client(options, true)?,
-            images: client(options, false)?,
+            connections: Connections::new(options)?,
+            jobs: Jobs::default(),
             credentials,
             session,
             hosts,
@@ -91,21 +97,7 @@ impl Sender {
         conditions: HeaderMap,
         again: bool,
     ) -> Result<Opened, FailedAttempt> {
-        let opened = self.follow(request, conditions, again, true).await?;
-        // Some servers encode what they were asked to send as it is.
-        if request.identity && is_encoded(&opened.response) {
-            let decoding = Request {
-                identity: false,
-                ..request.clone()
-            };
-            drop(opened);
-            let opened = self.follow(&decoding, HeaderMap::new(), true, true).await?;
-            return Ok(Opened {
-                was_encoded: true,
-                ..opened
-            });
-        }
-        Ok(opened)
+        self.follow(request, conditions, again, true).await
     }
 
     /// The URL that is really requested: after `--rewrite`, blanks and non-ASCII characters encoded, otherwise unchanged.
@@ -139,7 +131,9 @@ impl Sender {
     ) -> Result<Opened, FailedAttempt> {
         let first = self.resolve(&request.url)?;
         let (mut published, mut url, mut as_get) = (request.url.clone(), first.clone(), false);
-        for hop in 0..=MAX_REDIRECTS {
+        self.check_address(request, &first)?;
+        let max_redirects = self.options.max_redirects;
+        for hop in 0..=max_redirects {
             let host = self.hosts.of(&url, &self.options);
             let is_redirected = request.is_redirected || !is_same_host(&first, &url);
             if with_permission {
@@ -148,7 +142,10 @@ impl Sender {
                 check_reservations(&self.options, &host, &url, request, &declared).await?;
             }
             let over_budget = || self.spent.over_budget();
-            let slot = host.slot(again && hop == 0, over_budget).await?;
+            let place = request.log.place_at(&host, again && hop == 0);
+            let slot = host
+                .slot(place, request.log.job(), &self.jobs, over_budget)
+                .await?;
             let hop = Hop {
                 request,
                 url: &url,
@@ -157,32 +154,49 @@ impl Sender {
                 is_downgraded: first.scheme() == "https" && url.scheme() != "https",
                 is_redirected,
                 token: None,
+                asker: Asker {
+                    id: request.log.id(),
+                    again: again && hop == 0,
+                },
             };
-            let (response, wait) = self.exchange(&host, &hop, &conditions).await?;
+            let answered = self.exchange(&host, &hop, &conditions).await?;
+            let Answered {
+                response,
+                wait,
+                blame,
+            } = answered;
             let status = response.status().as_u16();
             if let Some(location) = redirect(&response) {
-                (published, url) = self.target(&first, &url, location).await?;
+                (published, url) = self.target(&first, &url, &location).await?;
                 // Browsers turn a POST into a GET on 301 and 302 too, but an API that has moved still wants its query.
                 as_get |= status == 303;
                 drop(slot);
                 continue;
             }
             if !is_answer(status, &conditions) && !is_accepted_refusal(request, status) {
+                let moved = (published != request.url).then_some(&*published);
+                let said = answer::words_of(response).await;
+                let error = Error::of_status(status).with_words(&said, moved);
+                let retries = match blame {
+                    Some(Blame::Url) => RETRIES_OF_URL,
+                    _ => u32::MAX,
+                };
                 return Err(FailedAttempt {
                     retry_after: wait,
-                    ..Error::of_status(status).into()
+                    ..FailedAttempt::from(error).at_most(retries)
                 });
             }
             self.check_opt_out(request, response.headers())?;
             return Ok(Opened {
+                coding: codings::declared(response.headers()),
                 response,
                 host,
                 url: published,
-                was_encoded: false,
                 slot,
             });
         }
-        let message = format!("redirected more than {MAX_REDIRECTS} times");
+        let message =
+            format!("redirected more than {max_redirects} times; --max-redirects follows more");
         // Seldom a passing fault: one retry is enough.
         Err(FailedAttempt::from(Error::network(message)).at_most(1))
     }
@@ -193,21 +207,22 @@ impl Sender {
         host: &Host,
         hop: &Hop<'_>,
         conditions: &HeaderMap,
-    ) -> Result<(reqwest::Response, Option<Duration>), FailedAttempt> {
+    ) -> Result<Answered, FailedAttempt> {
         let is_for = |session: &&Session| session.is_for(hop.url) && !hop.is_downgraded;
         let Some(session) = self.session.as_ref().filter(is_for) else {
             return self.exchange_once(host, hop, conditions).await;
         };
         let login = self.resolve(session.url())?;
+        let client = self.connections.client(host.number, Way::default());
         let mut is_renewed = false;
         loop {
-            let token = session.token(&self.documents, &login).await?;
+            let token = session.token(&client, &login).await?;
             let with_token = Hop {
                 token: Some(&token.value),
                 ..*hop
             };
             let answer = self.exchange_once(host, &with_token, conditions).await?;
-            match answer.0.status().as_u16() {
+            match answer.response.status().as_u16() {
                 401 if !is_renewed && session.is_worth_renewing(&token) => is_renewed = true,
                 401 => return Ok(answer),
                 _ => {
@@ -218,31 +233,68 @@ impl Sender {
         }
     }
 
-    /// Sends one request and waits for the head of its answer, and for how long the host asks to be left alone.
+    /// Sends one request and waits for the head of its answer. A connection that its host had closed meanwhile, and a host
+    /// that does not speak HTTP/2 after all, are no failures: the request is sent again at once.
     async fn exchange_once(
         &self,
         host: &Host,
         hop: &Hop<'_>,
         conditions: &HeaderMap,
-    ) -> Result<(reqwest::Response, Option<Duration>), FailedAttempt> {
-        self.spent.add_request();
-        hop.request.log.add_request();
-        let start = Instant::now();
-        let response = self.build(hop).headers(conditions.clone()).send().await;
-        let response = response.map_err(|e| self.no_connection(host, hop.url, &e))?;
+    ) -> Result<Answered, FailedAttempt> {
+        let (mut is_fresh, mut way) = (false, self.way(hop));
+        let sent = Instant::now();
+        let response = loop {
+            self.spent.add_request();
+            hop.request.log.add_request();
+            let patience = host.pacing().patience(self.timeout());
+            let request = self.build(host, hop, way).headers(conditions.clone());
+            let Ok(answer) = tokio::time::timeout(patience, request.send()).await else {
+                return Err(self.no_answer(host, hop.url, sent, patience).into());
+            };
+            match answer {
+                Ok(response) => break response,
+                Err(e) if !way.is_old && says(&e, "HTTP_1_1_REQUIRED") => way.is_old = true,
+                Err(e) if !is_fresh && hop.as_get_only() && is_stale(&e, host) => is_fresh = true,
+                Err(e) => return Err(self.no_connection(host, hop.url, sent, &e).into()),
+            }
+        };
         let now = server_time(response.headers(), SystemTime::now());
         let wait = retry_after(response.headers(), now);
-        self.note(host, &response, start.elapsed(), wait);
-        Ok((response, wait))
+        let blame = self.note(host, hop, &response, sent.elapsed(), wait);
+        Ok(Answered {
+            response,
+            wait,
+            blame,
+        })
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.options.timeout.max(0.001))
+    }
+
+    fn way(&self, hop: &Hop) -> Way {
+        Way {
+            is_confined: !self.options.private_hosts
+                && (hop.request.is_confined(hop.url) || hop.is_redirected && is_public(hop.url)),
+            is_old: false,
+        }
+    }
+
+    /// Whether the address of a URL may be asked: what a public document names on private addresses is not.
+    fn check_address(&self, request: &Request, url: &Url) -> Result<(), Error> {
+        if self.options.private_hosts || !request.is_confined(url) || is_public(url) {
+            return Ok(());
+        }
+        let document = request.log.named_by().unwrap_or_default();
+        Err(Error::unsupported(format!(
+            "a public document names a private address, which is not requested: {url} in {document}; --private-hosts requests it"
+        )))
     }
 
     /// The request as it is sent.
-    fn build(&self, hop: &Hop) -> reqwest::RequestBuilder {
+    fn build(&self, host: &Host, hop: &Hop, way: Way) -> reqwest::RequestBuilder {
         let Hop { request, url, .. } = *hop;
-        let client = match request.identity {
-            true => &self.images,
-            false => &self.documents,
-        };
+        let client = self.connections.client(host.number, way);
         let mut builder = match request.body.as_ref().filter(|_| !hop.as_get) {
             None => client.get(url.clone()),
             Some(json) => client
@@ -253,18 +305,19 @@ impl Sender {
         if let Some(accept) = request.accept {
             builder = builder.header("accept", accept);
         }
-        if request.identity {
-            builder = builder.header("accept-encoding", "identity");
-        }
+        builder = builder.header(
+            "accept-encoding",
+            match request.identity {
+                true => "identity",
+                false => codings::ACCEPTED,
+            },
+        );
         let mut headers = match hop.is_redirected {
             true => HeaderMap::new(),
             false => self.credentials.for_all.clone(),
         };
         if !hop.is_downgraded {
-            let host = url.host_str().unwrap_or_default();
-            let meant = self
-                .credentials
-                .meant_for(host, url.port_or_known_default());
+            let meant = self.credentials.meant_for(url);
             for (name, value) in meant {
                 headers.append(name, value.clone());
             }
@@ -278,18 +331,19 @@ impl Sender {
         builder.headers(headers).headers(request.headers.clone())
     }
 
-    /// Tells the host's pacing what was answered.
+    /// Tells the host's pacing what was answered; returns whose fault it is that the host is overloaded, if it says so.
     fn note(
         &self,
         host: &Host,
+        hop: &Hop,
         response: &reqwest::Response,
         latency: Duration,
         wait: Option<Duration>,
-    ) {
+    ) -> Option<Blame> {
         let (now, status) = (Instant::now(), response.status().as_u16());
         let mut pacing = host.pacing();
         pacing.stats.answered_after(latency);
-        pacing.answered(now, status, wait, self.backoff());
+        let blame = pacing.answered(now, hop.asker, status, wait, self.backoff());
         if status < 400 {
             pacing.succeeded(latency);
         }
@@ -297,6 +351,7 @@ impl Sender {
         if let Some(wait) = quota_wait(headers, server_time(headers, SystemTime::now())) {
             pacing.quota_used_up(now, wait);
         }
+        blame
     }
 
     /// The start of a file in which a host declares its rules. A server that fails is asked again, as for an image; one
@@ -345,10 +400,10 @@ impl Sender {
         })?;
         let target = self.resolve(published.as_str())?;
         // A public server must not make recto ask servers of the user's own network.
-        let is_confined = is_public(first) && !self.options.allow_private;
+        let is_confined = is_public(first) && !self.options.private_hosts;
         if is_confined && (!is_public(&target) || resolves_to_private(&target).await) {
             return Err(Error::unsupported(format!(
-                "redirected from a public address to a private one: {target}; --allow-private follows"
+                "redirected from a public address to a private one: {target}; --private-hosts follows"
             )));
         }
         Ok((published.into(), target))
@@ -362,32 +417,62 @@ impl Sender {
         }
     }
 
+    /// The error of a request that was not answered in time.
+    fn no_answer(&self, host: &Host, url: &Url, sent: Instant, patience: Duration) -> Error {
+        let mut pacing = host.pacing();
+        pacing.timed_out(Instant::now(), sent, self.timeout());
+        let name = url.host_str().unwrap_or_default();
+        let seconds = patience.as_secs_f64();
+        Error::timeout(format!("{name} did not answer within {seconds} s"))
+    }
+
     /// The error of a request without an answer.
-    fn no_connection(&self, host: &Host, url: &Url, e: &reqwest::Error) -> Error {
+    fn no_connection(&self, host: &Host, url: &Url, sent: Instant, e: &reqwest::Error) -> Error {
         let causes: Vec<_> = std::iter::successors(e.source(), |&cause| cause.source()).collect();
         let name = url.host_str().unwrap_or_default();
         let cause = causes.last().map(|c| format!(": {c}")).unwrap_or_default();
-        let error = if causes.iter().any(|cause| is_about_a_certificate(*cause)) {
-            Error::certificate(format!("{name} cannot be trusted{cause}"))
-        } else if e.is_timeout() {
-            let seconds = self.options.timeout;
-            Error::timeout(format!("{name} did not answer within {seconds} s"))
-        } else if e.is_connect() {
-            Error::network(format!("{name} cannot be reached{cause}"))
-        } else {
-            Error::network(format!("{name} closed the connection{cause}"))
-        };
         let mut pacing = host.pacing();
-        if e.is_connect() {
-            let no_such_host = causes
-                .iter()
-                .any(|cause| cause.to_string().contains("dns error"));
-            pacing.not_reached(Instant::now(), self.backoff(), no_such_host);
-        } else if error.kind == Kind::Timeout {
-            pacing.timed_out();
+        if causes.iter().any(|cause| is_about_a_certificate(*cause)) {
+            return Error::certificate(format!("{name} cannot be trusted{cause}"));
         }
-        error
+        if says(e, resolver::PRIVATE) {
+            return Error::unsupported(format!(
+                "{name} is named in public, but {}; --private-hosts requests it",
+                resolver::PRIVATE
+            ));
+        }
+        if e.is_timeout() {
+            pacing.timed_out(Instant::now(), sent, self.timeout());
+            return Error::timeout(match e.is_connect() {
+                true => format!(
+                    "{name} did not accept a connection within {} s",
+                    self.options.connect_timeout().as_secs_f64()
+                ),
+                false => format!("{name} did not answer within {} s", self.options.timeout),
+            });
+        }
+        if !e.is_connect() {
+            return Error::network(format!("{name} closed the connection{cause}"));
+        }
+        // That is not the host's fault, and passes when other requests have ended.
+        if says(e, "os error 24") {
+            return Error::network("too many files and connections are open here");
+        }
+        let no_such_host = causes
+            .iter()
+            .any(|cause| cause.to_string().contains("dns error"));
+        pacing.not_reached(Instant::now(), self.backoff(), no_such_host);
+        Error::network(format!("{name} cannot be reached{cause}"))
     }
+}
+
+/// The head of an answer, with what follows from it.
+struct Answered {
+    response: reqwest::Response,
+    /// How long the host asks to be left alone.
+    wait: Option<Duration>,
+    /// Whose fault it is that the host is overloaded, if it says so.
+    blame: Option<Blame>,
 }
 
 /// One request on the way along redirects.
@@ -403,30 +488,26 @@ struct Hop<'a> {
     is_redirected: bool,
     /// The token of a login, for this host.
     token: Option<&'a HeaderValue>,
+    asker: Asker,
 }
 
-fn client(options: &Options, decodes: bool) -> Result<reqwest::Client, crate::error::Error> {
-    let agent = match &options.contact {
-        Some(contact) => format!("recto/{} (+{contact})", env!("CARGO_PKG_VERSION")),
-        None => format!("recto/{}", env!("CARGO_PKG_VERSION")),
-    };
-    let timeout = Duration::from_secs_f64(options.timeout.max(0.001));
-    reqwest::Client::builder()
-        .user_agent(agent)
-        .connect_timeout(timeout)
-        .read_timeout(timeout)
-        .pool_max_idle_per_host(options.per_host().into())
-        .redirect(reqwest::redirect::Policy::none())
-        .tls_danger_accept_invalid_certs(options.insecure)
-        .cookie_store(true)
-        .referer(false)
-        .gzip(decodes)
-        .build()
-        .map_err(|e| {
-            crate::error::Error::new("the network client cannot be set up")
-                .because(e)
-                .hint("check --contact")
-        })
+impl Hop<'_> {
+    /// Whether it changes nothing at the server, so that it may be sent twice.
+    fn as_get_only(&self) -> bool {
+        self.request.body.is_none() || self.as_get
+    }
+}
+
+/// Whether a connection broke that had been kept since an earlier answer of the host.
+fn is_stale(e: &reqwest::Error, host: &Host) -> bool {
+    let is_broken = !e.is_timeout() && !e.is_connect();
+    is_broken && host.pacing().stats.percentile(0.5).is_some()
+}
+
+/// Whether an error, or a cause of it, says something.
+fn says(e: &reqwest::Error, words: &str) -> bool {
+    let mut causes = std::iter::successors(e.source(), |&cause| cause.source());
+    causes.any(|cause| cause.to_string().contains(words))
 }
 
 /// The start of a body, as far as it can be read.
@@ -452,15 +533,15 @@ fn is_accepted_refusal(request: &Request, status: u16) -> bool {
     request.accepts_refusal && matches!(status, 401 | 403)
 }
 
-fn redirect(response: &reqwest::Response) -> Option<&str> {
+/// Where a redirect leads. Octets outside of ASCII are escaped as they are: some servers write Latin-1 there.
+fn redirect(response: &reqwest::Response) -> Option<String> {
     let is_one = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     let location = response.headers().get("location").filter(|_| is_one)?;
-    std::str::from_utf8(location.as_bytes()).ok()
-}
-
-fn is_encoded(response: &reqwest::Response) -> bool {
-    let encoding = response.headers().get("content-encoding");
-    encoding.is_some_and(|e| !e.is_empty() && e != "identity")
+    let octet = |&byte: &u8| match byte.is_ascii() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    Some(location.as_bytes().iter().map(octet).collect())
 }
 
 fn is_about_a_certificate(cause: &(dyn std::error::Error + 'static)) -> bool {

@@ -25,28 +25,35 @@ pub struct KnownHost {
     known: Mutex<AnswerSizes>,
 }
 
-/// What the answers of a host have shown about their size.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the answers of a host have shown about their size. A single image may be restricted for reasons of its own, so
+/// what is concluded for others needs two.
+#[derive(Clone, Debug, Default)]
 pub struct AnswerSizes {
-    /// The largest answer, proven by a region that was answered in its full size.
+    /// The largest answer, proven by regions of two images that were answered in their full size.
     cap: Option<Limits>,
+    /// Services whose images have shown a cap, with it.
+    capped: BTreeMap<String, Limits>,
     /// The most pixels that came in one answer.
     given: u64,
-    /// The fewest pixels that were refused in one answer without a smaller image in their place.
-    refused: Option<u64>,
+    /// Services whose images were refused in one answer without a smaller image in their place, with their pixels.
+    refused: BTreeMap<String, u64>,
 }
 
+/// Images that have to show the same before it is believed of others.
+const WITNESSES: usize = 2;
+
 impl AnswerSizes {
-    /// Whether nothing is known yet.
+    /// Whether nothing is known yet that holds for other images.
     pub fn is_new(&self) -> bool {
-        self.cap.is_none() && self.given == 0 && self.refused.is_none()
+        self.cap.is_none() && self.given == 0 && self.refused.len() < WITNESSES
     }
 
     /// Whether an answer of this size is worth requesting.
     pub fn may_give(&self, [width, height]: [u32; 2]) -> bool {
         let pixels = area([width, height]);
         let capped = self.cap.is_some_and(|cap| !cap.allow(width, height));
-        pixels <= self.given || !(capped || self.refused.is_some_and(|refused| pixels >= refused))
+        let refused = self.refused.values().filter(|refused| pixels >= **refused);
+        pixels <= self.given || !(capped || refused.count() >= WITNESSES)
     }
 
     /// Whether as many pixels came in one answer before.
@@ -54,16 +61,44 @@ impl AnswerSizes {
         area(size) <= self.given
     }
 
-    /// An answer of this size came.
-    pub fn gave(&mut self, size: [u32; 2]) {
-        self.given = self.given.max(area(size));
+    /// An answer of this size came. A cap that it contradicts holds for some images only.
+    pub fn gave(&mut self, [width, height]: [u32; 2]) {
+        self.given = self.given.max(area([width, height]));
+        if self.cap.is_some_and(|cap| !cap.allow(width, height)) {
+            self.cap = None;
+            self.capped.clear();
+        }
     }
 
-    /// An answer of this size was refused, and no smaller image came in its place.
-    pub fn refused(&mut self, size: [u32; 2]) {
-        self.refused = Some(self.refused.unwrap_or(u64::MAX).min(area(size)));
+    /// An answer of this size was refused for the image of a service, and no smaller image came in its place.
+    pub fn refused(&mut self, service: &str, size: [u32; 2]) {
+        if self.refused.len() < MAX_WITNESSES {
+            let refused = self.refused.entry(service.to_owned()).or_insert(u64::MAX);
+            *refused = area(size).min(*refused);
+        }
+    }
+
+    /// Regions of the image of a service have shown a cap. Returns whether it is believed of the host from now on.
+    fn capped(&mut self, service: &str, cap: &Limits) -> bool {
+        if self.capped.len() < MAX_WITNESSES {
+            let known = self.capped.entry(service.to_owned()).or_insert(*cap);
+            *known = known.and(cap);
+        }
+        if self.cap.is_none() && self.capped.len() < WITNESSES {
+            return false;
+        }
+        // Where images differ, the larger cap is that of the host, and the smaller one that of its image.
+        let largest = self.capped.values().max_by_key(|cap| (cap.width, cap.area));
+        let before = self.cap;
+        self.cap = largest
+            .copied()
+            .map(|cap| before.map_or(cap, |before| before.and(&cap)));
+        self.cap != before
     }
 }
+
+/// The most images that are remembered as witnesses.
+const MAX_WITNESSES: usize = 8;
 
 impl KnownHosts {
     /// What earlier runs saved in `file`, where this run saves what it learns.
@@ -74,7 +109,7 @@ impl KnownHosts {
             .unwrap_or_default();
         let host = |cap| {
             let host = KnownHost::default();
-            host.lower(&cap);
+            host.learn(|known| known.cap = Some(cap));
             Arc::new(host)
         };
         let hosts = caps.into_iter().map(|(name, cap)| (name, host(cap)));
@@ -85,9 +120,28 @@ impl KnownHosts {
         }
     }
 
-    /// Notes a cap that a region has proven, and saves it. If that fails, the next run finds it out again.
+    /// Notes a cap that a region of a service's image has proven, and saves what is believed of hosts. If that fails, the
+    /// next run finds it out again.
     pub async fn lower(&self, service: &str, cap: &Limits) {
-        self.host(service).lower(cap);
+        let mut is_news = false;
+        let host = self.host(service);
+        host.learn(|known| is_news = known.capped(service, cap));
+        if is_news {
+            self.save().await;
+        }
+    }
+
+    /// Notes that an answer of this size came.
+    pub async fn gave(&self, service: &str, size: [u32; 2]) {
+        let host = self.host(service);
+        let before = host.known().cap;
+        host.learn(|known| known.gave(size));
+        if host.known().cap != before {
+            self.save().await;
+        }
+    }
+
+    async fn save(&self) {
         let Some(path) = self.file.clone() else {
             return;
         };
@@ -121,7 +175,8 @@ impl KnownHosts {
 impl KnownHost {
     /// What is known now.
     pub fn known(&self) -> AnswerSizes {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
     }
 
     /// The largest answer, as far as is known.
@@ -132,10 +187,6 @@ impl KnownHost {
     /// Notes what an answer has shown.
     pub fn learn(&self, note: impl FnOnce(&mut AnswerSizes)) {
         note(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn lower(&self, to: &Limits) {
-        self.learn(|known| known.cap = Some(known.cap.unwrap_or(Limits::NONE).and(to)));
     }
 }
 
@@ -153,6 +204,38 @@ fn area([width, height]: [u32; 2]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn square(side: u32) -> Limits {
+        Limits {
+            width: side,
+            height: side,
+            area: u64::MAX,
+        }
+    }
+
+    #[test]
+    fn one_image_says_nothing_about_the_others() {
+        let mut host = AnswerSizes::default();
+        assert!(!host.capped("a", &square(600)));
+        assert!(host.may_give([3000, 2400]) && host.is_new());
+        assert!(!host.capped("a", &square(500)), "the same image");
+        assert!(host.capped("b", &square(1000)));
+        assert_eq!(host.cap, Some(square(1000)));
+        assert!(!host.may_give([3000, 2400]) && !host.is_new());
+        host.gave([3000, 2400]);
+        assert_eq!(host.cap, None, "contradicted");
+        assert!(host.may_give([3000, 2400]));
+    }
+
+    #[test]
+    fn what_two_images_are_refused_is_not_requested_again() {
+        let mut host = AnswerSizes::default();
+        host.refused("a", [300, 200]);
+        assert!(host.may_give([300, 200]));
+        host.refused("b", [400, 200]);
+        assert!(!host.may_give([400, 200]) && host.may_give([350, 200]));
+    }
+
     #[test]
     fn a_damaged_file_of_limits_is_read_or_taken_for_none() {
         use recto_testkit::{mutation, samples};

@@ -57,6 +57,10 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     let (found, unusable) = each_image(source, |image| {
         let uri = source_uri(&image).unwrap_or_default();
         origins.add(origin_of(&options.http.rewritten(uri)));
+        // A secret that is given without a host is meant for the archive, not for whatever hosts its documents name.
+        if let Some(manifest) = &image.source.manifest {
+            origins.add(origin_of(&options.http.rewritten(manifest)));
+        }
         match lookup.settled(index, &image) {
             Some(slot) if !keeps_all => Ok(slot),
             // Boxed: most images are settled, and a slot is small.

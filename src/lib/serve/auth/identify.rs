@@ -107,33 +107,38 @@ impl Identities {
     ) -> Result<Option<Person>, Response> {
         let seconds = now / 1000;
         let authorization = header_text(headers, "authorization");
-        if path.starts_with("/auth/probe/") {
-            // Access tokens are for the probe service only (§5.1); wrong ones count as anonymous there.
-            let token = authorization
-                .split_once(' ')
-                .map_or("", |(_, token)| token.trim());
-            let ticket = self.tickets.open(TicketUse::Probe, token, seconds).ok();
-            return Ok(ticket.and_then(|ticket| self.holder(&ticket)));
-        }
         let cookies = header_text(headers, "cookie");
         let in_session = || {
             let ticket = self.session(cookies, seconds).ok();
             ticket.and_then(|ticket| self.holder(&ticket))
         };
-        if path.starts_with("/auth/") {
+        let is_probe = path.starts_with("/auth/probe/");
+        if is_probe {
+            // Access tokens are for the probe service only (§5.1).
+            let token = authorization
+                .split_once(' ')
+                .map_or("", |(_, token)| token.trim());
+            let ticket = self.tickets.open(TicketUse::Probe, token, seconds).ok();
+            if let Some(person) = ticket.and_then(|ticket| self.holder(&ticket)) {
+                return Ok(Some(person));
+            }
+        } else if path.starts_with("/auth/") {
             return Ok(in_session());
         }
         let read = credentials::read(authorization, header_text(headers, "x-api-key"), cookies);
-        match read.map_err(|why| self.unauthorized(why))? {
-            None => Ok(None),
-            Some(Credential::Session(_)) => Ok(in_session()),
-            Some(Credential::Password(..)) if !self.basic => {
+        let person = match read.map_err(|why| self.unauthorized(why)) {
+            Ok(None) => Ok(None),
+            Ok(Some(Credential::Session(_))) => Ok(in_session()),
+            Ok(Some(Credential::Password(..))) if !self.basic => {
                 Err(self.unauthorized("HTTP Basic is not supported here"))
             }
-            Some(credential) => {
-                let person = self.prove(&credential, address, now).await;
-                person.map(Some)
-            }
+            Ok(Some(credential)) => self.prove(&credential, address, now).await.map(Some),
+            Err(refused) => Err(refused),
+        };
+        match person {
+            // The probe service says what a request with these credentials would see; wrong ones are as good as none.
+            Err(_) if is_probe => Ok(None),
+            person => person,
         }
     }
 

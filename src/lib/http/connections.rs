@@ -1,0 +1,136 @@
+//! Connections: one client for all requests, so that a session cookie that came with `info.json` goes with the images, and
+//! idle connections to hosts that are done are closed before the files that may be open run out.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::cookie::Jar;
+
+use super::options::Options;
+use super::proxies;
+use super::resolver::PublicOnly;
+use crate::error::Error;
+use crate::files;
+
+/// The connections of a run.
+#[derive(Debug)]
+pub struct Connections {
+    options: Options,
+    cookies: Arc<Jar>,
+    /// The client in use, with the hosts that it has connections to.
+    current: Mutex<(Clients, HashSet<usize>)>,
+    /// For hosts that refuse HTTP/2.
+    old: OnceLock<Option<Clients>>,
+    most_hosts: usize,
+}
+
+/// A client that connects to any address, and one that connects to public ones alone.
+#[derive(Clone, Debug)]
+struct Clients {
+    any: Client,
+    public: Client,
+}
+
+/// How a request is sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Way {
+    /// Only to public addresses.
+    pub is_confined: bool,
+    /// Without HTTP/2.
+    pub is_old: bool,
+}
+
+impl Connections {
+    /// None yet.
+    ///
+    /// # Errors
+    /// If the network client cannot be set up as the options say.
+    pub fn new(options: &Options) -> Result<Self, Error> {
+        let cookies = Arc::new(Jar::default());
+        let clients = Clients::new(options, &cookies, false)?;
+        Ok(Connections {
+            options: options.clone(),
+            cookies,
+            current: Mutex::new((clients, HashSet::new())),
+            old: OnceLock::new(),
+            // A host may have several connections, and images need files too.
+            most_hosts: (files::most_open() / 8).clamp(4, 256),
+        })
+    }
+
+    /// The client for a request to a host, by its number. Where it would keep connections to too many hosts, another one
+    /// begins; the old one's are closed when the last request by them has ended.
+    pub fn client(&self, host: usize, way: Way) -> Client {
+        if way.is_old {
+            let new = || Clients::new(&self.options, &self.cookies, true).ok();
+            if let Some(clients) = self.old.get_or_init(new) {
+                return clients.of(way);
+            }
+        }
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let (clients, hosts) = &mut *current;
+        hosts.insert(host);
+        if hosts.len() > self.most_hosts
+            && let Ok(new) = Clients::new(&self.options, &self.cookies, false)
+        {
+            (*clients, *hosts) = (new, HashSet::from([host]));
+        }
+        clients.of(way)
+    }
+}
+
+impl Clients {
+    fn new(options: &Options, cookies: &Arc<Jar>, is_old: bool) -> Result<Self, Error> {
+        let client = |is_public: bool| {
+            let builder = builder(options, cookies);
+            let builder = match is_old {
+                true => builder.http1_only(),
+                false => builder,
+            };
+            let builder = match is_public {
+                true => builder.dns_resolver(Arc::new(PublicOnly {
+                    proxies: proxies::hosts(),
+                })),
+                false => builder,
+            };
+            builder.build().map_err(|e| {
+                Error::new("the network client cannot be set up")
+                    .because(e)
+                    .hint("check --contact")
+            })
+        };
+        Ok(Clients {
+            any: client(false)?,
+            public: client(true)?,
+        })
+    }
+
+    fn of(&self, way: Way) -> Client {
+        match way.is_confined {
+            true => self.public.clone(),
+            false => self.any.clone(),
+        }
+    }
+}
+
+fn builder(options: &Options, cookies: &Arc<Jar>) -> reqwest::ClientBuilder {
+    let agent = match &options.contact {
+        Some(contact) => format!("recto/{} (+{contact})", env!("CARGO_PKG_VERSION")),
+        None => format!("recto/{}", env!("CARGO_PKG_VERSION")),
+    };
+    Client::builder()
+        .user_agent(agent)
+        .connect_timeout(options.connect_timeout())
+        .read_timeout(Duration::from_secs_f64(options.timeout.max(0.001)))
+        .pool_max_idle_per_host(options.per_host().into())
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_danger_accept_invalid_certs(options.insecure)
+        .cookie_provider(cookies.clone())
+        .referer(false)
+        // What curl and browsers forgive: lines among the headers that are none, folded lines, blanks before a colon.
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+}

@@ -1,0 +1,186 @@
+//! Whose fault errors are: of one URL, or of its host. Values, no clock.
+//!
+//! A host that is overloaded answers 429 or 503 to whoever comes; a URL that is refused for good receives the same
+//! status, while its host answers others. So a host is slowed down when it says that it is overloaded, until it is shown
+//! that it says so of single URLs. It is given up when many different images in a row are refused, and only after
+//! images from all over the set were tried too ([`Judgment::wants_sample`]).
+
+use std::collections::{HashMap, HashSet};
+
+use super::pacing::Asker;
+
+/// Who caused an answer that says that the host is overloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The URL: the host answers others meanwhile.
+    Url,
+    /// The host.
+    Host,
+}
+
+/// What the answers of one host have shown.
+#[derive(Debug)]
+pub struct Judgment {
+    /// Different images in a row that are refused before others are sampled; 0: never.
+    give_up: u32,
+    /// Those that were refused since the last success.
+    refused: HashSet<u64>,
+    /// Answers that were no sign of overload.
+    calm: u64,
+    /// Images that met an overloaded host, with the number of calm answers before that.
+    overloaded: HashMap<u64, u64>,
+    /// Images that met an overloaded host again although it answered others in between.
+    proven: u32,
+    /// Images that met an overloaded host and were answered later.
+    resolved: u32,
+    /// New requests that met an overloaded host since one was answered.
+    new_overloaded: u32,
+    /// Repeated requests that were answered since then, none being refused again.
+    again_answered: u32,
+}
+
+/// Images from all over the set that have to be refused too before a host is given up.
+const SAMPLES: u32 = 12;
+/// The most images whose meetings with an overloaded host are remembered.
+const MAX_REMEMBERED: usize = 4096;
+
+impl Judgment {
+    /// Nothing is known yet.
+    pub fn new(give_up: u32) -> Self {
+        Judgment {
+            give_up,
+            refused: HashSet::new(),
+            calm: 0,
+            overloaded: HashMap::new(),
+            proven: 0,
+            resolved: 0,
+            new_overloaded: 0,
+            again_answered: 0,
+        }
+    }
+
+    /// A request was answered with anything but an overload.
+    pub fn answered(&mut self, asker: Asker) {
+        self.calm += 1;
+        if self.overloaded.remove(&asker.id).is_some() {
+            self.resolved += 1;
+        }
+        match asker.again {
+            true => self.again_answered += 1,
+            false => (self.new_overloaded, self.again_answered) = (0, 0),
+        }
+    }
+
+    /// A request was answered with 429 or 503.
+    pub fn overloaded(&mut self, asker: Asker) -> Blame {
+        if self.overloaded.len() > MAX_REMEMBERED {
+            self.overloaded.clear();
+        }
+        let first = *self.overloaded.entry(asker.id).or_insert(self.calm);
+        let is_proven = self.calm >= first + 2;
+        self.proven += u32::from(is_proven);
+        match asker.again {
+            true => (self.new_overloaded, self.again_answered) = (0, 0),
+            false => self.new_overloaded += 1,
+        }
+        // Some hosts refuse each URL the first time, whatever the pace, and answer the second time.
+        let is_first_only = !asker.again && self.new_overloaded >= 4 && self.again_answered >= 3;
+        let is_habit = self.proven >= 3 && self.proven > 2 * self.resolved;
+        match is_proven || is_first_only || is_habit {
+            true => Blame::Url,
+            false => Blame::Host,
+        }
+    }
+
+    /// An image was refused for a reason that may be its own or that of the host. Returns how many in a row, when that is
+    /// enough to give up the host.
+    pub fn refused(&mut self, id: u64) -> Option<u32> {
+        self.refused.insert(id);
+        let images = u32::try_from(self.refused.len()).unwrap_or(u32::MAX);
+        (self.give_up > 0 && images >= self.give_up.saturating_add(SAMPLES)).then_some(images)
+    }
+
+    /// An image was had, so the host does not refuse everything.
+    pub fn succeeded(&mut self) {
+        self.refused.clear();
+    }
+
+    /// Whether the next images should be taken from all over the set, to see whether the host refuses everything: which
+    /// of the samples comes next.
+    pub fn wants_sample(&self) -> Option<u32> {
+        let images = u32::try_from(self.refused.len()).unwrap_or(u32::MAX);
+        let beyond = images.checked_sub(self.give_up);
+        beyond.filter(|_| self.give_up > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(id: u64) -> Asker {
+        Asker { id, again: false }
+    }
+
+    fn again(id: u64) -> Asker {
+        Asker { id, again: true }
+    }
+
+    #[test]
+    fn a_url_that_is_refused_while_others_are_answered_is_to_blame() {
+        let mut host = Judgment::new(20);
+        assert_eq!(host.overloaded(new(1)), Blame::Host);
+        assert_eq!(host.overloaded(again(1)), Blame::Host, "nothing else came");
+        host.answered(new(2));
+        host.answered(new(3));
+        assert_eq!(host.overloaded(again(1)), Blame::Url);
+        assert_eq!(host.overloaded(new(4)), Blame::Host, "one URL is no habit");
+        for id in 5..8 {
+            host.overloaded(new(id));
+            host.answered(new(100 + id));
+            host.answered(new(200 + id));
+            host.overloaded(again(id));
+        }
+        assert_eq!(host.overloaded(new(9)), Blame::Url);
+    }
+
+    #[test]
+    fn a_host_that_refuses_each_url_once_is_not_overloaded() {
+        let mut host = Judgment::new(20);
+        for id in 0..3 {
+            assert_eq!(host.overloaded(new(id)), Blame::Host);
+            host.answered(again(id));
+        }
+        assert_eq!(host.overloaded(new(3)), Blame::Url);
+        host.answered(new(4));
+        assert_eq!(host.overloaded(new(5)), Blame::Host, "it answers new ones");
+    }
+
+    #[test]
+    fn a_limit_that_waiting_resolves_is_the_hosts() {
+        let mut host = Judgment::new(20);
+        for id in 0..50 {
+            (0..9).for_each(|i| host.answered(new(1000 + 10 * id + i)));
+            assert_eq!(host.overloaded(new(id)), Blame::Host, "{id}");
+            host.answered(again(id));
+        }
+    }
+
+    #[test]
+    fn a_host_is_given_up_after_samples() {
+        let mut host = Judgment::new(3);
+        assert_eq!(host.refused(1), None);
+        assert_eq!(host.refused(1), None, "the same image");
+        assert_eq!(host.wants_sample(), None);
+        host.refused(2);
+        host.refused(3);
+        assert_eq!(host.wants_sample(), Some(0));
+        let given_up = (4..40).find_map(|id| host.refused(id));
+        assert_eq!(given_up, Some(3 + SAMPLES));
+        host.succeeded();
+        assert_eq!((host.refused(50), host.wants_sample()), (None, None));
+        let mut never = Judgment::new(0);
+        assert_eq!((0..999).find_map(|id| never.refused(id)), None);
+        assert_eq!(never.wants_sample(), None);
+    }
+}
