@@ -42,6 +42,9 @@ pub struct ReportFile {
     pub rejected: u64,
     /// How often each reason occurs among the rejects.
     pub reasons: BTreeMap<String, u64>,
+    /// With `recto-download --refresh`, ids of images by what has become of them: `new`, `changed`, `gone`, `unknown`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changes: BTreeMap<String, Vec<String>>,
     /// Notes for the user.
     pub notes: Vec<String>,
     /// Wall time of the stage, in seconds.
@@ -243,6 +246,7 @@ impl End<'_> {
             kept: summary.kept,
             rejected: summary.rejects.len() as u64,
             reasons: summary.reasons(),
+            changes: summary.changes.clone(),
             notes: summary.notes.clone(),
             elapsed_seconds,
             counts: summary.counts.clone(),

@@ -7,7 +7,9 @@ use regex::Regex;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::contracts::{DatasetFile, Digest, Download, Failure, ImageMap, Localizations, Review};
+use crate::contracts::{
+    Change, DatasetFile, Digest, Download, Failure, ImageMap, Localizations, Review,
+};
 use crate::report::ReportFile;
 use crate::summary::Reject;
 
@@ -33,6 +35,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
             "review",
             object::<Review>("A line of a file of reviews, written by recto-serve --review"),
         ),
+        ("changes", table::<Change>("changes.csv")),
         ("failures", table::<Failure>("failures.csv")),
         ("rejects", table::<Reject>("rejects.csv")),
     ]

@@ -55,6 +55,8 @@ pub struct Summary {
     pub rejects: Vec<Reject>,
     /// Counts by kind: `manifests`, `requests`, `boxes`…
     pub counts: BTreeMap<String, u64>,
+    /// Ids of images by what has become of them since an earlier run: `new`, `changed`, `gone`, `unknown`.
+    pub changes: BTreeMap<String, Vec<String>>,
     /// Notes for the user: adjusted limits, clipped boxes, aspect ratios that differ.
     pub notes: Vec<String>,
     /// One line that names what was published: `2275 images in digest.json`.

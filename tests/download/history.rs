@@ -55,11 +55,12 @@ fn a_cap_is_remembered_from_run_to_run() {
     let server = Server::start(move |request, _| served.answer(request));
     let image = |id: &str| service(id, server.url(&format!("/iiif/{id}")), 2);
     let work = Workdir::new();
-    work.write_json("localizations.json", &set(vec![image("a")]));
+    // One image says nothing about the others.
+    work.write_json("localizations.json", &set(vec![image("a"), image("c")]));
     work.run("download", &args(&["--format", "png"])).exits(0);
     let whole = |id: &str| format!("/iiif/{id}/full/full/0/default.png");
     assert!(server.hits(&whole("a")) > 0, "the cap had to be found out");
-    work.write_json("localizations.json", &set(vec![image("a"), image("b")]));
+    work.write_json("localizations.json", &set(vec![image("a"), image("b"), image("c")]));
     work.run("download", &args(&["--format", "png"])).exits(0);
     assert_eq!(server.hits(&whole("b")), 0);
     is_the_picture(&work, "b", &origin);
@@ -251,8 +252,8 @@ fn what_was_found_altered_is_not_believed_by_a_later_run() {
     let ran = work.run("download", &args(&["--verify"]));
     ran.exits(3).says(&[
         "--verify: 1 of 4 files unchanged",
-        "1 file altered and moved to images/.recto/altered: 0 downloaded again",
-        "2 files missing or of another length: 2 downloaded again",
+        "2 files altered and moved to images/.recto/altered: 1 downloaded again",
+        "1 file missing: 1 downloaded again",
     ]);
     for again in [&[][..], &["--overwrite"]] {
         assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 3);

@@ -559,7 +559,7 @@ fn what_a_server_changed_is_fetched_anew_when_asked_for() {
     assert_eq!(file(&work, "b"), jpeg(0), "nobody asked");
     let ran = work.run("download", &args(&["--refresh"]));
     ran.exits(0)
-        .says(&["1 unchanged, 1 changed, 1 no longer at the server and kept here"]);
+        .says(&["1 unchanged, 1 changed, 1 gone from the server"]);
     assert_eq!(file(&work, "b"), jpeg(1));
     assert_eq!(file(&work, "c"), jpeg(0));
 }

@@ -130,7 +130,7 @@ fn a_secret_cap_is_learnt_once_per_host() {
         .iter()
         .filter(|r| r.path.contains("/full/"))
         .count();
-    assert_eq!(whole, 2, "the whole image was asked of more than the first");
+    assert_eq!(whole, 3, "twice of the first image, once of the second");
 }
 
 #[test]

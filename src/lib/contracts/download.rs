@@ -87,6 +87,12 @@ pub struct Download {
     /// Last-Modified of the response, if there was a single response and it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<String>,
+    /// The URL that redirects led to, where that is another one; passwords and signatures are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirected_to: Option<String>,
+    /// Of an image of joined regions: one of them, by which a later run sees whether the image has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<SampledRegion>,
     /// Time when it was finished, RFC 3339, UTC.
     pub when: String,
     /// What was adjusted: a wrong declared size, a size limit of the server that was discovered.
@@ -95,6 +101,24 @@ pub struct Download {
     /// The request with size and format. With other options it differs, and the image is downloaded again.
     #[serde(default)]
     pub asked: String,
+}
+
+/// One region of an image that was joined from several.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SampledRegion {
+    /// The URI requested.
+    pub uri: String,
+    /// SHA-256 of the response, lower-case hex.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
+    /// ETag of the response, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Last-Modified of the response, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+    /// Width and height in pixels that `info.json` declared for the whole image of the service.
+    pub size: [u32; 2],
 }
 
 impl Download {
@@ -107,13 +131,13 @@ impl Download {
 pub struct Failure {
     /// Image id.
     pub id: String,
-    /// The URL of the last attempt.
+    /// The URL of the last attempt; passwords and signatures are left out.
     pub url: String,
     /// The path the file would have had.
     pub path: String,
     /// The kind of failure: `not-found`, `forbidden`, `too-many`, `server`, `network`, `certificate`, `timeout`,
     /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`, `reserved`, `budget`,
-    /// `disk`.
+    /// `disk`, `placeholder`, `status` (any other HTTP status).
     pub kind: String,
     /// HTTP status of the last attempt, if there was a response.
     pub status: Option<u16>,
@@ -126,4 +150,28 @@ pub struct Failure {
 impl Failure {
     /// The header of `failures.csv`.
     pub const HEADER: [&str; 7] = ["id", "url", "path", "kind", "status", "attempts", "message"];
+}
+
+/// One row of `changes.csv`: what `--refresh` found out about an image that is not the same as before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// Image id.
+    pub id: String,
+    /// What was requested for it: a URL, or the base URI of its service.
+    pub url: String,
+    /// `new` (downloaded for the first time), `changed` (at the server, and downloaded again), `gone` (from the server) or
+    /// `unknown` (the server did not say).
+    #[schemars(extend("enum" = ["new", "changed", "gone", "unknown"]))]
+    pub change: String,
+    /// Path of its file, if there is one.
+    pub path: String,
+    /// SHA-256 of the file before, lower-case hex.
+    pub old_sha256: String,
+    /// SHA-256 of the file now, where it was downloaded in this run.
+    pub new_sha256: String,
+}
+
+impl Change {
+    /// The header of `changes.csv`.
+    pub const HEADER: [&str; 6] = ["id", "url", "change", "path", "old_sha256", "new_sha256"];
 }

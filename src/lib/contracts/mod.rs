@@ -7,6 +7,7 @@
 //! | `localizations.json` | `recto-extract` | `recto-download`, `recto-reformat`, `recto-serve` | [`Localizations`] |
 //! | `image_map.json` | `recto-download` | `recto-reformat`, `recto-serve` | [`ImageMap`] |
 //! | `downloads.jsonl`, a line | `recto-download` | `recto-download` | [`Download`] |
+//! | `changes.csv`, a row | `recto-download --refresh` | people, programs | [`Change`] |
 //! | `failures.csv`, a row | `recto-download` | people | [`Failure`] |
 //! | `dataset.json` | `recto-reformat` | people, `recto-reformat` | [`DatasetFile`] |
 //! | a file of reviews, a line | `recto-serve --review` | `recto-digest`, `recto-extract` | [`Review`] |
@@ -35,7 +36,9 @@ mod taxonomy;
 pub use annotation::{Annotation, Body, Region, Space};
 pub use dataset::{ClassCount, DatasetEntry, DatasetFile, PartCount};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
-pub use download::{Download, Failure, ImageMap, read_image_map, write_image_map};
+pub use download::{
+    Change, Download, Failure, ImageMap, SampledRegion, read_image_map, write_image_map,
+};
 pub use each_image::each_image;
 pub use envelope::{Contract, is_contract, parse, read};
 pub use geometry::{BBox, Frame, Number, Polygon};

@@ -1,28 +1,28 @@
 //! The journey of one image, from its server to its final name and its line in the journal.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::encode::{decode_and_encode, join, loss_note, re_encode};
-use super::names::{self, OutputFolder, source_uri};
+use super::names::{self, Naming, OutputFolder, source_uri};
 use super::network::Servers;
 use super::options::{Format, Lossless, OutputOptions, Tiles};
 use super::service::lossless::{Joined, fits_jpeg};
-use super::service::plan::{RegionPlan, output_size};
+use super::service::plan::{RegionPlan, Sample, output_size};
 use super::service::region_store::RegionStore;
-use super::service::verify::verify;
+use super::service::verify::{error_of, verify};
 use super::service::{self, Fetched, Wanted, Whole, grid};
 use super::state::journal::Journal;
-use crate::contracts::{Download, LocalizedImage, Service};
-use crate::files::Part;
-use crate::http::{Error, Kind, Request, RequestLog, SavedResponse};
+use crate::contracts::{Download, LocalizedImage, SampledRegion, Service};
+use crate::files::{self, Part, SafeName};
+use crate::http::{self, Error, Kind, Request, RequestLog, SavedResponse};
 use crate::iiif::QuotedRequest;
 use crate::pixels::row_writers::{Encoding, JPEG_LONGEST};
-use crate::pixels::{Header, VerifiedFile};
+use crate::pixels::{self, Header, VerifiedFile};
 use crate::progress::RegionCounter;
 
-/// The largest answer accepted, in bytes.
-const MAX_BYTES: u64 = 16 << 30;
+/// TIFF files may be so many times as large as others: they hold uncompressed pixels.
+const TIFF: u64 = 8;
 
 /// Downloads images; shared by all that are in progress.
 pub struct Downloader<'a> {
@@ -34,6 +34,12 @@ pub struct Downloader<'a> {
     pub output: OutputOptions,
     /// Where finished ones are noted.
     pub journal: &'a Journal,
+    /// How they are named.
+    pub naming: &'a Naming,
+    /// The most bytes of a file, but for TIFF.
+    pub max_bytes: u64,
+    /// Whether files of types that cannot be decoded are kept.
+    pub keeps_unread: bool,
     /// Counts regions.
     pub regions: &'a RegionCounter,
 }
@@ -77,6 +83,8 @@ struct Journey<'a> {
     work: PathBuf,
     /// The answer that is the whole image.
     part: Part,
+    /// What is noted of the region that a later run asks about.
+    sampled: Mutex<Sample>,
     log: RequestLog,
 }
 
@@ -102,6 +110,7 @@ impl<'a> Journey<'a> {
             part: Part::new(work.with_extension("part")),
             request,
             work,
+            sampled: Mutex::default(),
             log,
         }
     }
@@ -165,10 +174,11 @@ impl<'a> Journey<'a> {
             is_canonical: output.tiles == Tiles::Canonical,
             format: output.server_format(),
             declared: self.image.image.declared(),
-            max_bytes: MAX_BYTES,
+            max_bytes: self.to.max_bytes,
             part: &self.part,
             new_store: &new_store,
             regions: self.to.regions,
+            sampled: &self.sampled,
             log: self.log.clone(),
         };
         service::fetch(self.to.servers, &wanted, resumed).await
@@ -209,17 +219,27 @@ impl<'a> Journey<'a> {
     /// Fetches a plain file, of this size if one is given. Where it is what is wanted, the thread that verifies it also gives
     /// it its final name.
     async fn fetch_file(&self, url: &str, size: Option<[u32; 2]>) -> Result<Whole, Error> {
-        let request = Request::image(url, MAX_BYTES).logged(&self.log);
+        let request = Request {
+            check_start: Some(match self.to.keeps_unread {
+                true => check_start_of_any_image,
+                false => check_start,
+            }),
+            ..Request::image(url, self.to.max_bytes.saturating_mul(TIFF)).logged(&self.log)
+        };
         let check = async |_: &SavedResponse| {
             let declared = self.image.image.sha256.clone();
-            let keep = self.keeper();
-            verify(&self.part, move |sound| {
+            let (keep, most) = (self.keeper(), self.to.max_bytes);
+            let verified = verify(&self.part, move |sound| {
+                if sound.bytes > most && sound.header.media_type != "image/tiff" {
+                    return Err(Error::too_large(most));
+                }
                 check_sha256(&sound, declared.as_deref())?;
                 check_size(&sound, size)?;
                 keep(&sound)?;
                 Ok(sound)
             })
-            .await
+            .await;
+            verified.map_err(|error| self.keep_unread(error))
         };
         let client = &self.to.servers.client;
         let (saved, sound) = client.save(&request, &self.part, check).await?;
@@ -232,10 +252,34 @@ impl<'a> Journey<'a> {
         })
     }
 
+    /// Keeps a file that cannot be decoded beside the images, if the user wants that.
+    fn keep_unread(&self, error: Error) -> Error {
+        if error.kind != Kind::Unsupported || !self.to.keeps_unread || error.is_too_large() {
+            return error;
+        }
+        let name = source_uri(self.image).unwrap_or_default();
+        let name = name.split(['?', '#']).next().unwrap_or_default();
+        let suffix = name.rsplit_once('.').map_or("bin", |(_, suffix)| suffix);
+        let suffix = match suffix.len() {
+            1..=4 => suffix,
+            _ => "bin",
+        };
+        let stem = self.to.naming.stem(self.image);
+        let suffix = SafeName::readable(suffix);
+        let path = format!("unread/{stem}.{}", suffix.as_str());
+        match self.part.publish(&self.to.folder.work.join(&path)) {
+            Ok(()) => Error {
+                message: format!("{}; kept as .recto/{path}", error.message),
+                ..error
+            },
+            Err(e) => Error::disk(e.line()),
+        }
+    }
+
     /// Gives an answer its final name where it is what is wanted.
     fn keeper(&self) -> impl FnOnce(&VerifiedFile) -> Result<(), Error> + Send + use<> {
         let (output, part) = (self.to.output, self.part.clone());
-        let (folder, stem) = (self.to.folder.path.clone(), names::stem(self.image));
+        let (folder, stem) = (self.to.folder.path.clone(), self.to.naming.stem(self.image));
         move |sound| match re_encoding(&output, &sound.header) {
             None => part
                 .publish(&folder.join(path_of(&stem, sound)))
@@ -254,6 +298,7 @@ impl<'a> Journey<'a> {
                 download: Download {
                     etag: whole.saved.header("etag").map(str::to_owned),
                     last_modified: whole.saved.header("last-modified").map(str::to_owned),
+                    redirected_to: redirected_to(&whole.saved.url, &whole.uri),
                     ..download
                 },
                 leftover: None,
@@ -339,9 +384,13 @@ impl<'a> Journey<'a> {
     ) -> Ready {
         let plan = store.plan();
         let regions = grid::count(plan.size, plan.tile) as u32;
+        let download = self.entry(method, &plan.service, &sound, regions, notes);
         Ready {
             part,
-            download: self.entry(method, &plan.service, &sound, regions, notes),
+            download: Download {
+                region: sampled(&store, &self.sampled),
+                ..download
+            },
             leftover: Some(Leftover::Store(store)),
         }
     }
@@ -385,7 +434,7 @@ impl<'a> Journey<'a> {
         Download {
             recto: Download::NAME.into(),
             id: self.image.id.clone(),
-            path: path_of(&names::stem(self.image), sound),
+            path: path_of(&self.to.naming.stem(self.image), sound),
             uri: uri.into(),
             bytes: sound.bytes,
             sha256: sound.sha256.clone(),
@@ -442,6 +491,39 @@ impl<'a> Journey<'a> {
         })?;
         Ok(Finished { download, line })
     }
+}
+
+/// Refuses what its first bytes show to be no image, before the rest of it is read.
+fn check_start(start: &[u8]) -> Result<(), Error> {
+    pixels::check_start(start).map_err(error_of)
+}
+
+/// The same where images of other types are kept.
+fn check_start_of_any_image(start: &[u8]) -> Result<(), Error> {
+    match pixels::is_unread_image(start) {
+        true => Ok(()),
+        false => check_start(start),
+    }
+}
+
+/// Where redirects led, for the journal; none where the URL requested answered.
+fn redirected_to(answered: &str, requested: &str) -> Option<String> {
+    (answered != requested).then(|| http::without_secrets(answered).into_owned())
+}
+
+/// The region by which a later run sees whether an image has changed.
+fn sampled(store: &RegionStore, sample: &Mutex<Sample>) -> Option<SampledRegion> {
+    let plan = store.plan();
+    let cell = plan.sample()?;
+    let bytes = store.read(cell).ok()?;
+    let sample = sample.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(SampledRegion {
+        uri: plan.uri(cell),
+        sha256: files::hex_digest(&bytes, 64),
+        etag: sample.etag.clone(),
+        last_modified: sample.last_modified.clone(),
+        size: sample.size,
+    })
 }
 
 /// What an answer is re-encoded as, and its size in pixels; none where it is what is wanted.

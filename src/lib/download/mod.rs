@@ -24,16 +24,17 @@ use crate::error::Error;
 use crate::files;
 use crate::progress::Style;
 use crate::report::{Common, Stage};
-use crate::summary::Summary;
+use crate::summary::{Summary, counted};
 use crops::sizes::{self, CroppedSet};
 use names::OutputFolder;
-pub use options::Options;
+pub use options::{Options, Orphans};
 use run::Run;
 use state::index::Index;
+use state::input::Set;
 use state::journal::Journal;
 use state::settled::Lookup;
-use state::{input, resume};
-use summary::{Verified, add_unusable, publish, tidy};
+use state::{input, moves, refresh, resume};
+use summary::{Results, Verified, add_unusable, publish, set_placeholders_apart, tidy};
 
 /// Downloads the images of a `localizations.json`, and writes the image map and the failures.
 ///
@@ -79,6 +80,7 @@ fn refuse_overwriting(options: &Options) -> Result<(), Error> {
         ("--image-map", Some(options.image_map.as_path())),
         ("--failures", Some(options.failures.as_path())),
         ("--downloaded-images", options.downloaded_images.as_deref()),
+        ("--changes", options.refresh.then_some(&*options.changes)),
         ("--report", options.common.report.as_deref()),
     ];
     files::refuse_overwriting(&inputs, &outputs)
@@ -116,19 +118,34 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         files::rehearse(list)?;
     }
     let (journal, mut index) = Journal::open(&folder.path, &folder.work)?;
-    let set = match early {
+    let mut set = match early {
         Some(set) => set,
         None => input::read(source, &index, &lookup)?,
     };
+    let renamed = std::mem::take(&mut set.renamed);
+    let renamed = moves::rename(&folder, &journal, &mut index, &renamed)?;
     let mut sorted = resume::sort(&set, &index, &lookup)?;
     let left = std::mem::take(&mut sorted.left);
     let verified = Verified::of(&mut sorted);
     verified.set_aside(&folder)?;
+    if renamed > 0 {
+        let files = counted(renamed, "file was", "files were");
+        summary
+            .notes
+            .push(format!("{files} renamed as its image is now"));
+    }
+    if !options.verify {
+        let altered: Vec<&str> = verified.altered.iter().map(String::as_str).collect();
+        summary
+            .notes
+            .extend(Verified::note_of_altered(&folder, &altered));
+    }
     let run = Run {
         options,
         folder: &folder,
         journal: &journal,
         index: &mut index,
+        naming: &set.naming,
     };
     let mut results = run.download(crops.network, &set, sorted)?;
     let images = set.count() + crops.failures.len();
@@ -144,7 +161,16 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     }
     let there = &mut results.there;
     there.sort_by(|&a, &b| index.id(a).cmp(index.id(b)));
-    publish(options, &index, there, &results.failures)?;
+    let alike = set_placeholders_apart(options, &index, there, &mut results.failures);
+    results.notes.extend(alike);
+    if results.stopped.is_none() {
+        let notes = tidy_set(options, &folder, &index, &set, &mut results)?;
+        results.notes.extend(notes);
+    }
+    publish(options, &index, &results.there, &results.failures)?;
+    if let Some(changes) = &mut results.changes {
+        refresh::write_changes(&options.changes, changes, &index)?;
+    }
     if results.stopped.is_none() {
         tidy(&folder, &set.images, options, &results.failures);
     }
@@ -155,3 +181,60 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     );
     results.stopped.map_or(Ok(()), Err)
 }
+
+/// What becomes of files that are no longer in the set, or no longer at the server: they are told, listed or moved.
+fn tidy_set(
+    options: &Options,
+    folder: &OutputFolder,
+    index: &Index,
+    set: &Set,
+    results: &mut Results,
+) -> Result<Vec<String>, Error> {
+    let mut in_set = vec![false; index.count()];
+    let known = set.images.iter().filter_map(|image| index.find(&image.id));
+    for slot in known.chain(set.settled.iter().copied()) {
+        in_set[slot.index()] = true;
+    }
+    let mut notes = Vec::new();
+    let orphans = moves::orphans(folder, index, &in_set);
+    let paths: Vec<&str> = orphans.iter().map(|slot| index.path(*slot)).collect();
+    let files = counted(
+        paths.len() as u64,
+        "file is of an image that is no longer in the set",
+        "files are of images that are no longer in the set",
+    );
+    let moves = options.prune || options.orphans == Orphans::Move;
+    match (paths.is_empty(), moves, options.orphans) {
+        (true, ..) => {}
+        (_, true, _) => {
+            let name = if options.prune { PRUNED } else { ORPHANS };
+            moves::set_aside(folder, name, paths.iter().copied())?;
+            let place = folder.work.join(name);
+            notes.push(format!("{files}: moved to {}", place.display()));
+        }
+        (_, _, Orphans::List) => {
+            notes.push(format!("{files}:"));
+            notes.extend(paths.iter().map(|path| format!("  {path}")));
+        }
+        _ => notes.push(format!("{files}; --orphans list names them")),
+    }
+    if options.prune && !results.gone.is_empty() {
+        let gone = std::mem::take(&mut results.gone);
+        let paths = gone.iter().map(|slot| index.path(*slot));
+        moves::set_aside(folder, PRUNED, paths)?;
+        let files = counted(gone.len() as u64, "file", "files");
+        notes.push(format!(
+            "--prune: {files} gone from the server moved to {}",
+            folder.work.join(PRUNED).display()
+        ));
+        results
+            .failures
+            .extend(gone.iter().map(|slot| summary::gone(index, *slot)));
+        results.there.retain(|slot| !gone.contains(slot));
+    }
+    Ok(notes)
+}
+
+/// Folders below that for work in progress, for files that are no longer in the set.
+const ORPHANS: &str = "orphans";
+const PRUNED: &str = "pruned";

@@ -1,8 +1,11 @@
 //! Where each image goes: a folder per group, a readable name, a hash so that no two images share a name.
 //!
-//! A name depends on the image alone: it is the same whatever else is in the set, and in any order.
+//! A name depends on the image alone: it is the same whatever else is in the set, and in any order. With `--name` the user
+//! chooses, and only names that several images would have get a hash.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
@@ -33,6 +36,148 @@ impl OutputFolder {
 pub fn source_uri(image: &LocalizedImage) -> Option<&str> {
     let service = image.image.service.as_ref().map(|service| &*service.id);
     service.or(image.image.url.as_deref())
+}
+
+/// How files are named: by label and hash, or by a template of `--name`.
+#[derive(Clone, Debug, Default)]
+pub struct Naming {
+    template: Option<Template>,
+    /// Hashes of the names that the template gives to several images.
+    shared: HashSet<u64>,
+}
+
+impl Naming {
+    /// By this template, if there is one. Until [`Naming::share`] has been told of all images, no name counts as shared.
+    pub fn new(template: Option<&Template>) -> Self {
+        Naming {
+            template: template.cloned(),
+            shared: HashSet::new(),
+        }
+    }
+
+    /// Counts the names of all images of a set: those that several have get a hash. Without a template there is nothing
+    /// to count.
+    pub fn share(&mut self, names: impl IntoIterator<Item = u64>) {
+        let mut seen = HashSet::new();
+        let shared = names.into_iter().filter(|name| !seen.insert(*name));
+        self.shared = shared.collect();
+    }
+
+    /// What the template makes of an image; none without one.
+    pub fn template_name(&self, image: &LocalizedImage) -> Option<String> {
+        Some(self.template.as_ref()?.name(image))
+    }
+
+    /// What [`Naming::share`] needs to know of a name.
+    pub fn key(name: &str) -> u64 {
+        hash_of(name)
+    }
+
+    /// The path of an image below the output folder, without suffix: `group/label-hash`, or as the template says; then
+    /// with a hash only where several images would have the same.
+    pub fn stem(&self, image: &LocalizedImage) -> String {
+        match &self.template {
+            None => stem(image),
+            Some(template) => self.unique(template.name(image), &image.id),
+        }
+    }
+
+    /// A name of the template, with a hash where several images have it.
+    pub fn unique(&self, name: String, id: &str) -> String {
+        match self.shared.contains(&hash_of(&name)) {
+            true => format!("{name}-{}", hex_digest(id.as_bytes(), 10)),
+            false => name,
+        }
+    }
+}
+
+/// Names differ for file systems only if they differ in more than case.
+fn hash_of(name: &str) -> u64 {
+    let digits = hex_digest(name.to_lowercase().as_bytes(), 16);
+    u64::from_str_radix(&digits, 16).unwrap_or_default()
+}
+
+/// A template of `--name`: text with fields in braces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Field(String),
+}
+
+impl FromStr for Template {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (mut pieces, mut rest) = (Vec::new(), text);
+        while let Some((before, after)) = rest.split_once('{') {
+            let (field, after) = after
+                .split_once('}')
+                .ok_or_else(|| format!("`{text}` has a brace that is not closed"))?;
+            if field.trim().is_empty() {
+                return Err(format!("`{text}` has a field without a name"));
+            }
+            pieces.push(Piece::Text(before.to_owned()));
+            pieces.push(Piece::Field(field.trim().to_owned()));
+            rest = after;
+        }
+        pieces.push(Piece::Text(rest.to_owned()));
+        match pieces.iter().any(|piece| matches!(piece, Piece::Field(_))) {
+            true => Ok(Template(pieces)),
+            false => Err(format!(
+                "`{text}` names no field: a key of the metadata, label, canvas, image, manifest, file, group or id, in braces"
+            )),
+        }
+    }
+}
+
+impl Template {
+    /// The path that it gives an image, without suffix: below the folder of its group, unless it has folders of its own.
+    fn name(&self, image: &LocalizedImage) -> String {
+        let mut text = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(words) => text += words,
+                // A slash in a value is no folder.
+                Piece::Field(field) => text += &value_of(image, field).replace(['/', '\\'], "_"),
+            }
+        }
+        let parts: Vec<String> = text
+            .split('/')
+            .filter(|part| !part.trim().is_empty())
+            .map(|part| SafeName::readable(part).as_str().to_owned())
+            .collect();
+        match parts.len() {
+            0 => stem(image),
+            1 => format!("{}/{}", folder(image), parts[0]),
+            _ => parts.join("/"),
+        }
+    }
+}
+
+/// The value of a field of a template: of the metadata first, upper and lower case alike; empty where there is none.
+fn value_of(image: &LocalizedImage, field: &str) -> String {
+    let has_name = |key: &&String| key.eq_ignore_ascii_case(field);
+    if let Some(key) = image.metadata.keys().find(has_name) {
+        return image.metadata[key].join(" ");
+    }
+    let labels = &image.source.labels;
+    let label = |label: &Option<String>| label.clone().unwrap_or_default();
+    match &*field.to_ascii_lowercase() {
+        "label" => [label(&labels.canvas), label(&labels.image)]
+            .join(" ")
+            .trim()
+            .to_owned(),
+        "canvas" => label(&labels.canvas),
+        "image" => label(&labels.image),
+        "manifest" => label(&labels.manifest),
+        "file" => base_name(image),
+        "group" => image.group.clone(),
+        "id" => image.id.clone(),
+        _ => String::new(),
+    }
 }
 
 /// The path of an image below the output folder, without suffix: `group/label-hash`.
@@ -147,6 +292,37 @@ mod tests {
             image.source.labels = Labels::default();
             image.image.url = Some(url.into());
             assert_eq!(stem(&image), format!("g/{name}-ca978112ca"), "{url}");
+        }
+    }
+
+    #[test]
+    fn templates_name_by_metadata_and_tell_apart_what_they_give_the_same_name() {
+        let template: Template = "{plate}_{frag} {label}".parse().unwrap();
+        let with = |id: &str, plate: &str| {
+            let mut image = image(id, "4Q1", "recto");
+            let values = [("Plate", plate), ("frag", "a/b")];
+            let values = values.map(|(key, value)| (key.to_owned(), vec![value.to_owned()]));
+            image.metadata = values.into_iter().collect();
+            image
+        };
+        let images = [with("1", "600"), with("2", "601"), with("3", "601")];
+        let mut naming = Naming::new(Some(&template));
+        let names = images
+            .iter()
+            .map(|image| Naming::key(&template.name(image)));
+        naming.share(names.collect::<Vec<_>>());
+        let names = images.each_ref().map(|image| naming.stem(image));
+        assert_eq!(names[0], "4Q1/600_a_b_recto_NIR_Recto");
+        assert!(
+            names[1].starts_with("4Q1/601_a_b_recto_NIR_Recto-"),
+            "{}",
+            names[1]
+        );
+        assert_ne!(names[1], names[2]);
+        let folders: Template = "{plate}/../{frag}".parse().unwrap();
+        assert_eq!(folders.name(&images[0]), "600/unnamed/a_b");
+        for bad in ["{a", "plain", "{}"] {
+            assert!(bad.parse::<Template>().is_err(), "{bad}");
         }
     }
 

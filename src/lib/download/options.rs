@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::crops::Margin;
+use super::names::Template;
 use crate::contracts::LocalizedImage;
 use crate::http::{self, Kind};
 use crate::pixels::row_writers::Encoding;
@@ -44,6 +45,30 @@ pub struct Options {
     /// Pixels to add around each box, or a share of its sides such as 10%
     #[arg(long, value_name = "N|N%", default_value = "0", requires = "regions")]
     pub margin: Margin,
+    /// Name files by fields in braces, such as '{plate}_{frag}_{side}': keys of the metadata, label, canvas, image,
+    /// manifest, file (of the URL), group, id; a hash is added where several images would have the same name
+    #[arg(long, value_name = "TEMPLATE")]
+    pub name: Option<Template>,
+    /// What becomes of files of images that are no longer in the set: list them, or move them to `.recto/orphans`
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Orphans::Count)]
+    pub orphans: Orphans,
+    /// Move files that are no longer in the set or, with --refresh, no longer at the server to `.recto/pruned`, and leave
+    /// them out of the image map
+    #[arg(long)]
+    pub prune: bool,
+    /// With --refresh, list what is new, changed, gone or unknown in FILE
+    #[arg(long, value_name = "FILE", default_value = "changes.csv")]
+    pub changes: PathBuf,
+    /// Leave out an image of which the file has this SHA-256, or which N or more images of the set have in common: a
+    /// placeholder (repeatable)
+    #[arg(long, value_name = "SHA256|N", value_parser = placeholder)]
+    pub drop_placeholder: Vec<Placeholder>,
+    /// The largest file accepted, such as 500MB; TIFF may be eight times as large
+    #[arg(long, value_name = "SIZE", default_value = "2GB", value_parser = http::size)]
+    pub max_bytes: u64,
+    /// Keep files of types that recto cannot decode in `.recto/unread`
+    #[arg(long)]
+    pub keep_unread: bool,
     /// Scale wider images down to this width in pixels
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_width: Option<u32>,
@@ -71,6 +96,38 @@ pub struct Options {
     /// Network options
     #[command(flatten)]
     pub http: http::Options,
+}
+
+/// What becomes of files of images that are no longer in the set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Orphans {
+    /// Their number is told
+    #[default]
+    Count,
+    /// They are listed
+    List,
+    /// They are moved to `.recto/orphans`
+    Move,
+}
+
+/// What shows that a file is a placeholder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// Its SHA-256 begins so, in lower-case hex.
+    Hash(String),
+    /// So many images have it in common.
+    Shared(u64),
+}
+
+fn placeholder(text: &str) -> Result<Placeholder, String> {
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match text.parse() {
+        _ if text.len() >= 16 && is_hex => Ok(Placeholder::Hash(text.to_ascii_lowercase())),
+        Ok(n) if n >= 2 => Ok(Placeholder::Shared(n)),
+        _ => Err(format!(
+            "`{text}` is neither a SHA-256 (16 digits or more) nor a number from 2 on"
+        )),
+    }
 }
 
 /// Which regions cover an image that the server does not give whole.
@@ -151,6 +208,8 @@ impl OutputOptions {
             .max_width
             .map(|w| format!(" max-width={w}"))
             .unwrap_or_default();
+        // The same file has another signature tomorrow.
+        let source = http::without_signature(&source);
         format!("{source} format={}{width}", self.format.name())
     }
 

@@ -8,15 +8,18 @@ use futures::stream::{Stream, StreamExt};
 use tokio::time::{MissedTickBehavior, Sleep};
 
 use super::fetch::{Downloader, Finished};
-use super::names::OutputFolder;
+use super::names::{Naming, OutputFolder};
 use super::network::{GRACE, Network};
 use super::options::Options;
 use super::schedule::schedule;
 use super::state::index::{Index, Slot};
 use super::state::input::Set;
 use super::state::journal::Journal;
-use super::state::resume::{self, Sorted};
-use super::summary::{Results, failure};
+use super::state::moves;
+use super::state::refresh::refresh;
+use super::state::resume::Sorted;
+use super::state::settled::Lookup;
+use super::summary::{Results, Verified, failure};
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
 use crate::http::{self, Kind};
@@ -36,6 +39,8 @@ pub struct Run<'a> {
     pub journal: &'a Journal,
     /// What the journal says.
     pub index: &'a mut Index,
+    /// How files are named.
+    pub naming: &'a Naming,
 }
 
 impl Run<'_> {
@@ -66,6 +71,8 @@ impl Run<'_> {
             regions: &regions,
             options: self.options,
             index: self.index,
+            naming: self.naming,
+            folder,
             results: Results {
                 notes: network.servers.client.warnings().to_vec(),
                 ..Results::default()
@@ -78,6 +85,9 @@ impl Run<'_> {
             folder,
             output: self.options.output(),
             journal: self.journal,
+            naming: self.naming,
+            max_bytes: self.options.max_bytes,
+            keeps_unread: self.options.keep_unread,
             regions: &regions,
         };
         network.block_on(active.run(&downloader, set, sorted));
@@ -93,6 +103,8 @@ struct Active<'a> {
     regions: &'a RegionCounter,
     options: &'a Options,
     index: &'a mut Index,
+    naming: &'a Naming,
+    folder: &'a OutputFolder,
     results: Results,
     /// Images in all.
     total: u64,
@@ -114,6 +126,10 @@ impl Active<'_> {
     async fn run(&mut self, downloader: &Downloader<'_>, set: &Set, sorted: Sorted<'_>) {
         let mut signals = Signals::listen();
         let (done, missing) = self.refresh(set, sorted).await;
+        if self.results.stopped.is_some() {
+            self.results.there = done;
+            return;
+        }
         self.total = (missing.len() + done.len()) as u64;
         self.before = done.len() as u64;
         self.results.there = done;
@@ -135,10 +151,26 @@ impl Active<'_> {
         if !self.options.refresh {
             return (done, missing);
         }
-        let (same, notes) =
-            resume::refresh(self.client, self.index, done, &set.images, &mut missing).await;
-        self.results.notes.extend(notes);
-        (same, missing)
+        let refreshed = refresh(self.client, self.index, done, &missing).await;
+        let is_changed = |image: &&LocalizedImage| refreshed.changed.contains(&image.id);
+        let changed: Vec<&LocalizedImage> = set.images.iter().filter(is_changed).collect();
+        // What a person altered is not overwritten.
+        let lookup = Lookup::new(self.options, &self.folder.path);
+        let altered = changed.iter();
+        let altered = altered.filter_map(|image| lookup.is_altered(self.index, &image.id));
+        let paths: Vec<&str> = altered.map(|slot| self.index.path(slot)).collect();
+        if let Err(error) = moves::set_aside(self.folder, Verified::ASIDE, paths.iter().copied()) {
+            self.results.stopped = Some(error);
+            return (refreshed.there, Vec::new());
+        }
+        self.results.notes.extend(refreshed.notes);
+        self.results
+            .notes
+            .extend(Verified::note_of_altered(self.folder, &paths));
+        self.results.changes = Some(refreshed.changes);
+        self.results.gone = refreshed.gone;
+        missing.extend(changed);
+        (refreshed.there, missing)
     }
 
     /// Takes in images as they end, until all have or something stops the run.
@@ -193,7 +225,10 @@ impl Active<'_> {
                 self.results.stopped = Some(Error::new(error.message).hint(hint));
                 return false;
             }
-            Err(error) => self.results.failures.push(failure(image, error)),
+            Err(error) => self
+                .results
+                .failures
+                .push(failure(image, self.naming, error)),
         }
         true
     }

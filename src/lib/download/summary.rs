@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::encode::RE_ENCODED;
-use super::names::{self, OutputFolder, source_uri};
+use super::names::{self, Naming, OutputFolder, source_uri};
 use super::network::NetworkSummary;
-use super::options::Options;
-use super::state::index::{Index, Slot};
+use super::options::{Options, Placeholder};
+use super::state::index::{Index, Slot, sha256_start};
+use super::state::moves;
 use super::state::resume::Sorted;
-use crate::contracts::{self, Download, Failure, LocalizedImage};
+use crate::contracts::{self, Change, Download, Failure, LocalizedImage};
 use crate::error::Error;
 use crate::files;
 use crate::http::{self, HostStats, Kind};
@@ -36,6 +37,10 @@ pub struct Results {
     pub hosts: Vec<(String, HostStats)>,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// With `--refresh`, what is not the same as before, by id.
+    pub changes: Option<BTreeMap<String, Change>>,
+    /// With `--refresh`, images that are no longer at the server.
+    pub gone: Vec<Slot>,
     /// What ended the run early.
     pub stopped: Option<Error>,
 }
@@ -89,6 +94,10 @@ impl Results {
         };
         summary.kept = summary.read - self.failures.len() as u64;
         summary.rejects = self.failures.iter().map(reject).collect();
+        for change in self.changes.iter().flat_map(BTreeMap::values) {
+            let of_kind = summary.changes.entry(change.change.clone()).or_default();
+            of_kind.push(change.id.clone());
+        }
         self.count(summary, index);
         self.note(summary);
         // An image that could not be downloaded again and is there from before is in the map and among the failures.
@@ -153,11 +162,12 @@ fn count(n: u64, noun: &str) -> String {
 }
 
 /// An image that could not be downloaded, as a row of `failures.csv`.
-pub fn failure(image: &LocalizedImage, error: http::Error) -> Failure {
+pub fn failure(image: &LocalizedImage, naming: &Naming, error: http::Error) -> Failure {
+    let url = source_uri(image).unwrap_or_default();
     Failure {
         id: image.id.clone(),
-        url: source_uri(image).unwrap_or_default().to_owned(),
-        path: names::stem(image),
+        url: http::without_secrets(url).into_owned(),
+        path: naming.stem(image),
         kind: error.kind.name().into(),
         status: error.status,
         attempts: error.attempts,
@@ -171,6 +181,77 @@ fn reject(failure: &Failure) -> Reject {
     let requests = count(failure.attempts.into(), "request");
     let problem = format!("{}: {}{status}, {requests}", failure.kind, failure.message);
     Reject::new(&failure.url, &failure.id, "image", problem)
+}
+
+/// Takes images out of those that are there whose files are placeholders, as `--drop-placeholder` says; says which files
+/// several images have in common.
+pub fn set_placeholders_apart(
+    options: &Options,
+    index: &Index,
+    there: &mut Vec<Slot>,
+    failures: &mut Vec<Failure>,
+) -> Vec<String> {
+    let mut by_hash: BTreeMap<u64, Vec<Slot>> = BTreeMap::new();
+    for slot in there.iter().filter(|slot| index.sha256(**slot) != 0) {
+        by_hash.entry(index.sha256(*slot)).or_default().push(*slot);
+    }
+    let is_dropped = |hash: u64, images: usize| {
+        options.drop_placeholder.iter().any(|shown| match shown {
+            Placeholder::Hash(wanted) => sha256_start(wanted) == hash,
+            Placeholder::Shared(n) => images as u64 >= *n,
+        })
+    };
+    let mut notes = Vec::new();
+    let mut dropped = HashSet::new();
+    for (hash, slots) in by_hash {
+        let is_dropped = is_dropped(hash, slots.len());
+        if is_dropped {
+            dropped.extend(slots.iter().copied());
+            failures.extend(slots.iter().map(|slot| placeholder_at(index, *slot)));
+        } else if slots.len() > 1 {
+            notes.push((slots.len(), hash, index.path(slots[0])));
+        }
+    }
+    there.retain(|slot| !dropped.contains(slot));
+    notes.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.2.cmp(b.2)));
+    let more = notes.len().saturating_sub(MAX_ADJUSTED);
+    let told = notes.iter().take(MAX_ADJUSTED);
+    let mut told: Vec<String> = told
+        .map(|(n, hash, path)| {
+            format!("{n} images have the same file, such as {path}: --drop-placeholder {hash:016x} leaves them out")
+        })
+        .collect();
+    if more > 0 {
+        told.push(format!("{more} more files are those of several images"));
+    }
+    told
+}
+
+fn placeholder_at(index: &Index, slot: Slot) -> Failure {
+    let entry = index.entry(slot).unwrap_or_default();
+    Failure {
+        id: index.id(slot).to_owned(),
+        url: http::without_secrets(&entry.uri).into_owned(),
+        path: entry.path,
+        kind: Kind::Placeholder.name().into(),
+        status: None,
+        attempts: entry.attempts,
+        message: format!("its file is a placeholder, SHA-256 {}", entry.sha256),
+    }
+}
+
+/// An image that is gone from its server and is left out with `--prune`.
+pub fn gone(index: &Index, slot: Slot) -> Failure {
+    let entry = index.entry(slot).unwrap_or_default();
+    Failure {
+        id: index.id(slot).to_owned(),
+        url: http::without_secrets(&entry.uri).into_owned(),
+        path: entry.path,
+        kind: Kind::NotFound.name().into(),
+        status: Some(404),
+        attempts: 1,
+        message: "gone from the server since it was downloaded".into(),
+    }
 }
 
 /// Writes the image map, the list of failures, and what else the options name.
@@ -323,7 +404,7 @@ pub struct Verified {
     pub unchanged: usize,
     /// Paths of files whose content is another.
     pub altered: Vec<String>,
-    /// Paths of files that are missing, or of another length.
+    /// Paths of files that are missing.
     pub gone: Vec<String>,
 }
 
@@ -337,19 +418,33 @@ impl Verified {
         }
     }
 
-    /// Moves altered files out of the way, so that no later run counts them as finished.
+    /// The folder that altered files are moved to, below that for work in progress.
+    pub const ASIDE: &'static str = "altered";
+
+    /// Moves altered files out of the way, so that they are not overwritten, and no later run counts them as finished.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn set_aside(&self, folder: &OutputFolder) -> Result<(), Error> {
-        let aside = Self::aside(folder);
-        let mut paths = self.altered.iter();
-        paths.try_for_each(|path| files::move_to(&folder.path.join(path), &aside.join(path)))
+        moves::set_aside(folder, Self::ASIDE, self.altered.iter().map(String::as_str))
     }
 
     /// Where altered files are moved to.
     fn aside(folder: &OutputFolder) -> PathBuf {
-        folder.work.join("altered")
+        folder.work.join(Self::ASIDE)
+    }
+
+    /// Says which files were altered and are kept elsewhere; none if there are none.
+    pub fn note_of_altered(folder: &OutputFolder, paths: &[&str]) -> Option<String> {
+        let first = paths.first()?;
+        Some(format!(
+            "{} edited or replaced since the download, and moved to {}: the first is {first}",
+            match paths.len() {
+                1 => "1 file was".to_owned(),
+                n => format!("{n} files were"),
+            },
+            Self::aside(folder).display()
+        ))
     }
 
     /// Notes for the user; `there` are the paths of the files that are there in the end.
@@ -369,7 +464,7 @@ impl Verified {
                 &self.altered,
                 format!("altered and moved to {}", Self::aside(folder).display()),
             ),
-            (&self.gone, "missing or of another length".to_owned()),
+            (&self.gone, "missing".to_owned()),
         ];
         for (paths, what) in kinds {
             if let Some(first) = paths.first() {

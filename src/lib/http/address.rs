@@ -126,6 +126,56 @@ pub fn without_secrets(url: &str) -> Cow<'_, str> {
     (text + &fragment).into()
 }
 
+/// A URL without the parameters that sign it for a time (AWS, Google, Azure, CloudFront, Akamai), which another signature
+/// of the same file has too. What follows a blank is left as it is.
+pub fn without_signature(url: &str) -> Cow<'_, str> {
+    const FAMILIES: [&str; 3] = ["x-amz-", "x-goog-", "x-oss-"];
+    const NAMES: [&str; 10] = [
+        "signature",
+        "expires",
+        "key-pair-id",
+        "policy",
+        "awsaccesskeyid",
+        "googleaccessid",
+        "ossaccesskeyid",
+        "security-token",
+        "hdnea",
+        "hdnts",
+    ];
+    // Short names, which mean something else elsewhere: of a shared access signature only where all its marks are.
+    const AZURE: [&str; 13] = [
+        "sig", "sv", "se", "sp", "sr", "st", "spr", "ske", "skoid", "sks", "skt", "sktid", "skv",
+    ];
+    let Some((path, rest)) = url.split_once('?') else {
+        return url.into();
+    };
+    let end = rest.find([' ', '#']).unwrap_or(rest.len());
+    let (query, end) = rest.split_at(end);
+    let name = |pair: &str| {
+        pair.split('=')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    let has = |wanted: &str| query.split('&').any(|pair| name(pair) == wanted);
+    let is_azure = has("sig") && has("sv");
+    let is_signed = is_azure || has("signature") || has("hdnea") || has("hdnts");
+    let signs = |pair: &&str| {
+        let name = name(pair);
+        FAMILIES.iter().any(|family| name.starts_with(family))
+            || is_signed && NAMES.contains(&&*name)
+            || is_azure && AZURE.contains(&&*name)
+    };
+    if !query.split('&').any(|pair| signs(&pair)) {
+        return url.into();
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !signs(pair)).collect();
+    match kept.is_empty() {
+        true => format!("{path}{end}").into(),
+        false => format!("{path}?{}{end}", kept.join("&")).into(),
+    }
+}
+
 /// Whether a public name resolves to a private address.
 pub async fn resolves_to_private(url: &Url) -> bool {
     let (Some(Name::Domain(name)), Some(port)) = (url.host(), url.port_or_known_default()) else {
@@ -162,6 +212,30 @@ mod tests {
         ];
         for (url, wanted) in cases {
             assert_eq!(without_secrets(url), wanted);
+        }
+    }
+
+    #[test]
+    fn another_signature_is_the_same_url() {
+        let cases = [
+            (
+                "https://b.s3.org/a.jpg?X-Amz-Date=1&X-Amz-Signature=2 format=keep",
+                "https://b.s3.org/a.jpg format=keep",
+            ),
+            (
+                "https://a.org/x?page=2&Expires=1&Signature=3",
+                "https://a.org/x?page=2",
+            ),
+            ("https://a.org/x?expires=1", "https://a.org/x?expires=1"),
+            (
+                "https://a.org/x?sv=1&sig=2&id=3#f",
+                "https://a.org/x?id=3#f",
+            ),
+            ("https://a.org/x?sp=1", "https://a.org/x?sp=1"),
+            ("https://a.org/x", "https://a.org/x"),
+        ];
+        for (url, wanted) in cases {
+            assert_eq!(without_signature(url), wanted);
         }
     }
 

@@ -211,11 +211,13 @@ pub enum Kind {
     Budget,
     /// The disk failed.
     Disk,
+    /// The file is a placeholder, which the user leaves out.
+    Placeholder,
 }
 
 impl Kind {
     /// All classes.
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 19] = [
         Kind::NotFound,
         Kind::Forbidden,
         Kind::TooMany,
@@ -234,6 +236,7 @@ impl Kind {
         Kind::Reserved,
         Kind::Budget,
         Kind::Disk,
+        Kind::Placeholder,
     ];
 
     /// The word in `failures.csv`.
@@ -257,6 +260,7 @@ impl Kind {
             Kind::Reserved => "reserved",
             Kind::Budget => "budget",
             Kind::Disk => "disk",
+            Kind::Placeholder => "placeholder",
         }
     }
 

@@ -35,7 +35,7 @@ mod stats;
 mod token_login;
 pub mod webhook;
 
-pub use address::without_secrets;
+pub use address::{without_secrets, without_signature};
 pub use answer::first_words;
 pub use archives::Archives;
 pub use client::Client;
@@ -43,7 +43,7 @@ pub use error::{Error, Kind};
 pub use hosts::Host;
 pub use hosts::Place;
 pub use netrc::{Login, NetrcFile, login_for};
-pub use options::{Budget, Options, host_of};
+pub use options::{Budget, Options, host_of, size};
 pub use pacing::{RequestLimit, Turn};
 pub use request::{Request, RequestLog, Response, SavedResponse};
 /// Names and values of headers, in the types of the client.

@@ -184,6 +184,14 @@ fn budget(text: &str) -> Result<Budget, String> {
     Ok(budget)
 }
 
+/// A number of bytes, with a unit: `500MB`.
+///
+/// # Errors
+/// The text is not a number above 0 with a unit.
+pub fn size(text: &str) -> Result<u64, String> {
+    Ok(amount(text, SIZES)? as u64)
+}
+
 const SIZES: &[(&str, f64)] = &[
     ("", 1.0),
     ("KB", 1e3),

@@ -619,7 +619,7 @@ mod tests {
                 // Two in flight together receive the same answer; refusals have a rule of their own.
                 let answers = if status == 503 { 2 } else { 1 };
                 (0..answers)
-                    .for_each(|_| drop(host.answered(start + now, NEW, status, wait, SECOND)));
+                    .for_each(|_| _ = host.answered(start + now, NEW, status, wait, SECOND));
                 now = next(&mut host, start, now).unwrap_or(now);
             }
             let error = next(&mut host, start, now).unwrap_err();
@@ -640,11 +640,11 @@ mod tests {
         let of = |seconds: u32| Some(seconds * SECOND);
         assert_eq!(new().hold(start), None);
         assert_eq!(
-            hold(&|h| drop(h.answered(start, NEW, 429, of(9), SECOND))),
+            hold(&|h| _ = h.answered(start, NEW, 429, of(9), SECOND)),
             Some(("retry-after", of(8)))
         );
         assert_eq!(
-            hold(&|h| drop(h.answered(start, NEW, 503, None, 3 * SECOND))),
+            hold(&|h| _ = h.answered(start, NEW, 503, None, 3 * SECOND)),
             Some(("strain", of(2)))
         );
         assert_eq!(

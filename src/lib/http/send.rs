@@ -23,7 +23,7 @@ use super::opt_out;
 use super::options::Options;
 use super::pacing::Asker;
 use super::permission::{self, check_reservations, check_robots, opted_out};
-use super::request::Request;
+use super::request::{Request, RequestLog};
 use super::resolver;
 use super::retry::{FailedAttempt, Next, after, quota_wait, retry_after, server_time};
 
@@ -137,7 +137,10 @@ impl Sender {
             let host = self.hosts.of(&url, &self.options);
             let is_redirected = request.is_redirected || !is_same_host(&first, &url);
             if with_permission {
-                let declared = async |path: &str| self.declared(&url, path, is_redirected).await;
+                let declared = async |path: &str| {
+                    let named_by = request.log.named_by();
+                    self.declared(&url, path, is_redirected, named_by).await
+                };
                 check_robots(&self.options, &host, &url, &declared).await?;
                 check_reservations(&self.options, &host, &url, request, &declared).await?;
             }
@@ -361,11 +364,13 @@ impl Sender {
         url: &Url,
         path: &str,
         is_redirected: bool,
+        named_by: Option<&str>,
     ) -> Result<Vec<u8>, FailedAttempt> {
         let request = Request {
             url: url.join(path).map_or_else(|_| String::new(), String::from),
             max_bytes: permission::MAX_BYTES as u64,
             is_redirected,
+            log: RequestLog::of(named_by, None),
             ..Request::default()
         };
         let mut attempt = 0;

@@ -112,7 +112,7 @@ fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, Stri
         let read = input.by_ref().take(most).read_to_end(&mut head);
         input.rewind().ok()?;
         let is_all = (read.ok()? as u64) < most;
-        let header = header_of(Cursor::new(head));
+        let header = of_rare_jpeg(&head).map_or_else(|| header_of(Cursor::new(head)), Ok);
         let is_enough = header.is_ok() || is_all;
         found = Some(header);
         if is_enough {
@@ -120,6 +120,44 @@ fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, Stri
         }
     }
     found
+}
+
+/// The header of a JPEG that the decoder does not read: arithmetic coding, lossless or differential frames (ITU-T T.81
+/// table B.1). Such files are kept as they are.
+fn of_rare_jpeg(head: &[u8]) -> Option<Header> {
+    const RARE: [u8; 11] = [
+        0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7,
+    ];
+    let mut rest = head.get(2..)?;
+    loop {
+        let [0xFF, marker, high, low, ..] = *rest else {
+            return None;
+        };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let body = rest.get(4..2 + length)?;
+        if RARE.contains(&marker) {
+            let [depth, y1, y0, x1, x0, channels, ..] = *body else {
+                return None;
+            };
+            let (width, height) = (u16::from_be_bytes([x1, x0]), u16::from_be_bytes([y1, y0]));
+            return (width > 0 && height > 0).then(|| Header {
+                width: width.into(),
+                height: height.into(),
+                channels,
+                depth: if depth > 8 { 16 } else { 8 },
+                media_type: "image/jpeg",
+                orientation: 1,
+            });
+        }
+        if matches!(marker, 0xC0..=0xC2 | 0xDA) {
+            return None;
+        }
+        rest = rest.get(2 + length..)?;
+        // Fill bytes.
+        while let [0xFF, 0xFF, ..] = rest {
+            rest = &rest[1..];
+        }
+    }
 }
 
 fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {

@@ -39,4 +39,6 @@ pub use decode::{decode, to_eight_bit, to_png};
 pub use header::{Header, measure, measure_bytes, measure_in, rotated_size, sniff, suffix};
 pub use icc::icc;
 pub use orientation::without_orientation;
-pub use verify::{Flaw, VerifiedFile, verify, verify_bytes, verify_file};
+pub use verify::{
+    Flaw, VerifiedFile, check_start, is_unread_image, verify, verify_bytes, verify_file,
+};

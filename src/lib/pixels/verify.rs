@@ -158,6 +158,11 @@ fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
         // Messages of decoders may have several lines.
         let cause: Vec<&str> = cause.split_whitespace().collect();
         let cause = cause.join(" ");
+        if is_unsupported(&cause) {
+            return Flaw::Refused(format!(
+                "{media_type} of a kind that is not supported: {cause}"
+            ));
+        }
         return Flaw::Damaged(format!(
             "{media_type} with a header that cannot be read: {cause}"
         ));
@@ -175,25 +180,92 @@ fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
     })
 }
 
-/// The name of an image type that recto does not read, by its first bytes.
+/// Looks at the first bytes of a file that is still to come.
+///
+/// # Errors
+/// What it is instead of an image that may be read: a page, a video, an archive.
+pub fn check_start(start: &[u8]) -> Result<(), Flaw> {
+    match sniff(start) {
+        Some(_) => Ok(()),
+        None => Err(not_an_image(
+            start,
+            "its first bytes are not those of a known image type",
+        )),
+    }
+}
+
+/// Whether a file is an image of a type that is not read, by its first bytes.
+pub fn is_unread_image(start: &[u8]) -> bool {
+    let is_image = |name: &str| !OTHERS.iter().any(|(_, _, other)| *other == name);
+    unsupported_type(start).is_some_and(is_image)
+}
+
+/// Image types that recto does not read, by their first bytes.
+const UNREAD: [(usize, &[u8], &str); 17] = [
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftypavis", "AVIF"),
+    (4, b"ftypheic", "HEIC"),
+    (4, b"ftypheix", "HEIC"),
+    (4, b"ftypmif1", "HEIF"),
+    (4, b"ftypmsf1", "HEIF"),
+    (4, b"ftypcrx ", "Canon CR3"),
+    (4, b"jP  \r\n", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (4, b"JXL \r\n", "JPEG XL"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
+    (0, b"\0\0\x01\0", "ICO"),
+    (0, b"SIMPLE  =", "FITS"),
+    (128, b"DICM", "DICOM"),
+    (0, b"AT&TFORM", "DjVu"),
+];
+
+/// Types that are no images, by their first bytes.
+const OTHERS: [(usize, &[u8], &str); 14] = [
+    (4, b"ftyp", "MP4 or QuickTime video"),
+    (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM video"),
+    (8, b"AVI ", "AVI video"),
+    (0, b"FLV\x01", "Flash video"),
+    (0, b"\0\0\x01\xba", "MPEG video"),
+    (0, b"OggS", "Ogg"),
+    (0, b"ID3", "MP3"),
+    (0, b"%PDF-", "PDF"),
+    (0, b"PK\x03\x04", "ZIP"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"7z\xbc\xaf", "7-Zip"),
+    (0, b"Rar!", "RAR"),
+    (0, b"\xfd7zXZ", "xz"),
+    (257, b"ustar", "tar"),
+];
+
+/// The name of a type that recto does not read, by the first bytes.
 fn unsupported_type(bytes: &[u8]) -> Option<&'static str> {
-    const TYPES: [(usize, &[u8], &str); 9] = [
-        (4, b"ftypavif", "AVIF"),
-        (4, b"ftypavis", "AVIF"),
-        (4, b"ftypheic", "HEIC"),
-        (4, b"ftypmif1", "HEIF"),
-        (4, b"jP  \r\n", "JPEG 2000"),
-        (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
-        (4, b"JXL \r\n", "JPEG XL"),
-        (0, b"8BPS", "Photoshop"),
-        (0, b"%PDF-", "PDF"),
-    ];
     let is_bmp = bytes.starts_with(b"BM") && bytes.get(6..10) == Some(&[0; 4]);
-    let found = TYPES
+    let found = UNREAD
         .iter()
+        .chain(&OTHERS)
         .find(|(at, magic, _)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)));
     let found = found.map(|(_, _, name)| *name);
-    found.or_else(|| is_bmp.then_some("BMP"))
+    found
+        .or_else(|| is_bmp.then_some("BMP"))
+        .or_else(|| is_svg(bytes).then_some("SVG"))
+}
+
+/// Whether the root element of a text is `svg`, which comes after a declaration, comments and a document type.
+fn is_svg(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = text.trim_ascii_start();
+    let start = &text[..text.len().min(4096)];
+    let is_xml = start.starts_with(b"<?xml")
+        || start.starts_with(b"<!--")
+        || start.starts_with(b"<!DOCTYPE svg");
+    start.starts_with(b"<svg")
+        || is_xml
+            && start.windows(4).any(|part| part == b"<svg")
+            && !start
+                .windows(5)
+                .any(|part| part.eq_ignore_ascii_case(b"<html"))
 }
 
 /// Reads every MCU of every scan down to its symbols; rare kinds are decoded instead.
@@ -207,7 +279,13 @@ fn check_jpeg(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
     match jpeg::check(bytes) {
         Ok(_) => Ok(()),
         Err(JpegError::Unsupported(_)) if pixels_of(header) <= DECODED => {
-            decoded_jpeg(bytes).map_err(damaged)
+            match decoded_jpeg(bytes) {
+                // Kept by its markers: from the first to the end of the image.
+                Err(e) if is_unsupported(&e) => {
+                    ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..])
+                }
+                decoded => decoded.map_err(damaged),
+            }
         }
         Err(JpegError::Unsupported(_)) => ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..]),
         Err(error) => Err(damaged(error.to_string())),
@@ -268,7 +346,28 @@ fn check_other(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
     if pixels_of(header) > DECODED {
         return Ok(());
     }
-    decode(bytes, DECODED).map(|_| ()).map_err(|e| damaged(&e))
+    decode(bytes, DECODED)
+        .map(|_| ())
+        .map_err(|e| match is_unsupported(&e) {
+            true => Flaw::Refused(format!(
+                "{} of a kind that is not supported: {e}",
+                header.media_type
+            )),
+            false => damaged(&e),
+        })
+}
+
+/// Whether a decoder says that it does not support what a sound file holds.
+fn is_unsupported(cause: &str) -> bool {
+    let cause = cause.to_ascii_lowercase();
+    [
+        "not support",
+        "unsupported",
+        "unimplemented",
+        "not implemented",
+    ]
+    .iter()
+    .any(|words| cause.contains(words))
 }
 
 fn riff_size(bytes: &[u8]) -> u64 {

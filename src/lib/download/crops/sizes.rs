@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::crop;
 use crate::contracts::{self, BBox, Failure, Localizations, LocalizedImage};
-use crate::download::names::{OutputFolder, source_uri};
+use crate::download::names::{Naming, OutputFolder, source_uri};
 use crate::download::network::{Network, Servers};
 use crate::download::options::Options;
 use crate::download::service::auth;
@@ -206,7 +206,7 @@ impl Known {
         let mut failures = Vec::new();
         for image in images {
             if let Some(error) = self.failed.get(source_uri(image).unwrap_or_default()) {
-                failures.push(failure(image, error.clone()));
+                failures.push(failure(image, &Naming::default(), error.clone()));
                 continue;
             }
             // Without a service there is no size, and the core says so.
@@ -217,7 +217,11 @@ impl Known {
                 .into_iter()
                 .for_each(|region| add(&mut regions, region));
             failures.extend(crops.rejects.into_iter().map(|(id, why)| {
-                failure(image, http::Error::unsupported(format!("box {id}: {why}")))
+                failure(
+                    image,
+                    &Naming::default(),
+                    http::Error::unsupported(format!("box {id}: {why}")),
+                )
             }));
         }
         (regions.into_values().collect(), failures)

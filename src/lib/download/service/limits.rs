@@ -56,6 +56,11 @@ impl AnswerSizes {
         pixels <= self.given || !(capped || refused.count() >= WITNESSES)
     }
 
+    /// Whether another image has shown this cap on its longer side: then one answer of that size is no accident.
+    pub fn was_shown(&self, side: u32) -> bool {
+        self.capped.values().any(|cap| cap.width.max(cap.height) == side)
+    }
+
     /// Whether as many pixels came in one answer before.
     pub fn has_given(&self, size: [u32; 2]) -> bool {
         area(size) <= self.given

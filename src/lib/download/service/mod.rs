@@ -4,7 +4,7 @@
 //! What a server declares is a hint. An answer of another size than requested is never used: it is requested once more,
 //! and if it is smaller again, that is the cap of the host, found once for all images.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,7 +31,8 @@ use crate::pixels::{self, VerifiedFile};
 use crate::progress::RegionCounter;
 use grid::{Rect, cells};
 use plan::{
-    Dialect, RegionPlan, dialects, fingerprint, fits, may_give_whole, output_size, part, whole_uri,
+    Dialect, RegionPlan, Sample, dialects, fingerprint, fits, may_give_whole, output_size, part,
+    whole_uri,
 };
 use region_store::RegionStore;
 use verify::{max_region_bytes, size_of, verify};
@@ -56,6 +57,8 @@ pub struct Wanted<'a> {
     pub new_store: &'a dyn Fn(RegionPlan) -> Result<RegionStore, Error>,
     /// Counts the regions.
     pub regions: &'a RegionCounter,
+    /// What is noted of the region that a later run asks about.
+    pub sampled: &'a Mutex<Sample>,
     /// Counts the requests.
     pub log: RequestLog,
 }
@@ -128,6 +131,7 @@ pub async fn fetch(
         cap: Limits::NONE,
         size_retries: None,
     };
+    lock(wanted.sampled).size = [fetch.info.width, fetch.info.height];
     let fetched = fetch.run(resumed).await;
     fetched.map_err(|error| match &fetch.access {
         // A login that info.json asks for is also that of the images.
@@ -314,7 +318,9 @@ impl ServiceFetch<'_> {
             if found[0] > self.target[0] || found[1] > self.target[1] {
                 return Err(larger_than_declared(&uri, self.target, found));
             }
-            if is_same {
+            let host = self.servers.known.host(&self.wanted.service.id);
+            if is_same || host.known().was_shown(found[0].max(found[1])) {
+                smaller = Some(found);
                 self.learn_from_whole(found);
                 break;
             }
@@ -476,6 +482,7 @@ impl ServiceFetch<'_> {
             };
             let (reply, found) = self.ask_twice(&plan, first).await?;
             if found == [first.width, first.height] {
+                self.note_sample(&plan, first, &reply);
                 if self.cap != Limits::NONE {
                     let service = &self.wanted.service.id;
                     self.servers.known.lower(service, &self.cap).await;
@@ -605,7 +612,18 @@ impl ServiceFetch<'_> {
             // Once more: an accident passes, a rule of the server does not.
             reply = client.get_checked(&request, check).await;
         }
-        Ok(reply?.body)
+        let reply = reply?;
+        self.note_sample(plan, cell, &reply);
+        Ok(reply.body)
+    }
+
+    /// Notes by what a later run sees whether the image has changed.
+    fn note_sample(&self, plan: &RegionPlan, cell: Rect, reply: &Response) {
+        if plan.sample() == Some(cell) {
+            let mut sampled = lock(self.wanted.sampled);
+            sampled.etag = reply.header("etag").map(str::to_owned);
+            sampled.last_modified = reply.header("last-modified").map(str::to_owned);
+        }
     }
 
     /// Requests a region, and once more if it is not of the size requested.
@@ -678,6 +696,10 @@ impl ServiceFetch<'_> {
     fn is_barred(&self, error: &Error) -> bool {
         self.access.is_some() && error.kind == Kind::Forbidden && error.status != Some(403)
     }
+}
+
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What came of a request for the whole image.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::Rect;
+use super::grid::{self, Rect};
 use crate::contracts::Service;
 use crate::files::hex_digest;
 use crate::http::Error;
@@ -46,7 +46,25 @@ pub fn fingerprint(info: &Info) -> String {
     hex_digest(format!("{info:?}").as_bytes(), 16)
 }
 
+/// What a later run needs to see whether an image has changed, besides the bytes of one of its regions.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// Width and height in pixels of the service's image, as `info.json` declares it.
+    pub size: [u32; 2],
+    /// ETag of the answer.
+    pub etag: Option<String>,
+    /// Last-Modified of the answer.
+    pub last_modified: Option<String>,
+}
+
 impl RegionPlan {
+    /// The region that a later run asks about: one in the middle, where images have content.
+    pub fn sample(&self) -> Option<Rect> {
+        let all = grid::count(self.size, self.tile);
+        let middle = usize::try_from(all / 2).ok()?;
+        grid::cells(self.origin, self.size, self.tile).nth(middle)
+    }
+
     /// The URI of a region at full scale, in the canonical form of the version (Image API 3.0 §4.7, 2.1.1 §4.7).
     pub fn uri(&self, cell: Rect) -> String {
         let size = match self.dialect.both_sides {

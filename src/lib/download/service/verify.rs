@@ -46,7 +46,8 @@ pub async fn verify<T: Send + 'static>(
     blocking_then(move || look().map_err(error_of), then).await
 }
 
-fn error_of(flaw: Flaw) -> Error {
+/// What is wrong with an image, as the error of its download.
+pub fn error_of(flaw: Flaw) -> Error {
     match flaw {
         Flaw::NotAnImage(what) => Error::not_an_image(what),
         Flaw::Damaged(what) => Error::truncated(what),

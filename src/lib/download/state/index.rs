@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::contracts::{self, Download};
 use crate::error::Error;
+use crate::http::without_signature;
 
 /// The place of an image in an [`Index`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +46,8 @@ struct Record {
     /// Hash of what was requested.
     request: u64,
     bytes: u64,
+    /// The first 16 digits of its SHA-256.
+    sha256: u64,
     /// Where its line begins in the journal, in bytes.
     line: u64,
 }
@@ -59,6 +62,8 @@ struct Line<'a> {
     #[serde(borrow)]
     path: Cow<'a, str>,
     bytes: u64,
+    #[serde(borrow, default)]
+    sha256: Cow<'a, str>,
     #[serde(borrow, default, rename = "asked")]
     request: Cow<'a, str>,
 }
@@ -145,6 +150,7 @@ impl Index {
                 id: (&*download.id).into(),
                 path: (&*download.path).into(),
                 bytes: download.bytes,
+                sha256: (&*download.sha256).into(),
                 request: (&*download.asked).into(),
             },
             line,
@@ -157,8 +163,9 @@ impl Index {
             // No line is as long as 4 GB.
             id: line.id.len() as u32,
             path: line.path.len() as u32,
-            request: self.hash(&line.request),
+            request: self.hash(&without_signature(&line.request)),
             bytes: line.bytes,
+            sha256: sha256_start(&line.sha256),
             line: at,
         };
         self.text.push_str(&line.id);
@@ -212,6 +219,16 @@ impl Index {
         self.record(slot).bytes
     }
 
+    /// The first 16 digits of the SHA-256 of its file, as a number.
+    pub fn sha256(&self, slot: Slot) -> u64 {
+        self.record(slot).sha256
+    }
+
+    /// All images.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (0..self.records.len() as u32).map(Slot)
+    }
+
     /// Whether it came of this request.
     pub fn was_requested(&self, slot: Slot, request: &str) -> bool {
         self.record(slot).request == self.hash(request)
@@ -231,6 +248,12 @@ impl Index {
         // Slots are only made here, and records are never removed.
         &self.records[slot.index()]
     }
+}
+
+/// The first 16 digits of a SHA-256 as a number.
+pub fn sha256_start(hex: &str) -> u64 {
+    let digits = hex.get(..16).unwrap_or_default();
+    u64::from_str_radix(digits, 16).unwrap_or_default()
 }
 
 fn parse(line: &[u8]) -> Option<Line<'_>> {

@@ -1,15 +1,15 @@
 //! The images of a set as they are read: of those that are there already only a number is kept, so that millions fit in
 //! memory.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::index::{Index, Slot};
 use super::settled::Lookup;
 use crate::contracts::LocalizedImage;
 use crate::contracts::each_image;
-use crate::download::names::source_uri;
+use crate::download::names::{self, Naming, source_uri};
 use crate::download::service::limits::origin_of;
 use crate::error::Error;
 use crate::summary::Reject;
@@ -25,12 +25,24 @@ pub struct Set {
     pub unusable: Vec<Reject>,
     /// The hosts of all images, `name:port`.
     pub hosts: BTreeSet<String>,
+    /// How files are named.
+    pub naming: Naming,
+    /// Images that are there under another name than they have now, with that, without suffix.
+    pub renamed: Vec<(Slot, String)>,
 }
 
 impl Set {
     /// A set of images with different ids.
     pub fn of(all: Vec<LocalizedImage>, index: &Index, lookup: &Lookup) -> Self {
-        let mut set = Set::default();
+        let mut set = Set {
+            naming: Naming::new(lookup.options().name.as_ref()),
+            ..Set::default()
+        };
+        let names = all
+            .iter()
+            .filter_map(|image| set.naming.template_name(image));
+        let keys: Vec<u64> = names.map(|name| Naming::key(&name)).collect();
+        set.naming.share(keys);
         for image in all {
             match lookup.settled(index, &image) {
                 Some(slot) => set.settled.push(slot),
@@ -54,6 +66,23 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     let options = lookup.options();
     let keeps_all = options.overwrite || options.refresh;
     let origins = Origins::default();
+    let mut naming = Naming::new(options.name.as_ref());
+    let (keys, named) = (Mutex::new(BTreeMap::new()), Mutex::new(Vec::new()));
+    let note_name = |slot: Option<Slot>, image: &LocalizedImage| {
+        let template = naming.template_name(image);
+        if let Some(name) = &template {
+            // A file that is no stream is read twice: each image counts once.
+            lock(&keys).insert(Naming::key(&image.id), Naming::key(name));
+        }
+        let Some(slot) = slot else {
+            return;
+        };
+        let is_new = template.is_some() || names::stem(image) != stem_of(index.path(slot));
+        if is_new {
+            let name = template.unwrap_or_else(|| names::stem(image));
+            lock(&named).push((slot, name, image.id.clone()));
+        }
+    };
     let (found, unusable) = each_image(source, |image| {
         let uri = source_uri(&image).unwrap_or_default();
         origins.add(origin_of(&options.http.rewritten(uri)));
@@ -61,15 +90,25 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         if let Some(manifest) = &image.source.manifest {
             origins.add(origin_of(&options.http.rewritten(manifest)));
         }
+        note_name(index.find(&image.id), &image);
         match lookup.settled(index, &image) {
             Some(slot) if !keeps_all => Ok(slot),
             // Boxed: most images are settled, and a slot is small.
             _ => Err(Box::new(image)),
         }
     })?;
+    naming.share(into_inner(keys).into_values());
+    let renamed = into_inner(named).into_iter();
+    let renamed = renamed.map(|(slot, name, id)| (slot, naming.unique(name, &id)));
+    let is_another = |(slot, stem): &(Slot, String)| stem_of(index.path(*slot)) != *stem;
+    let mut renamed: Vec<(Slot, String)> = renamed.filter(is_another).collect();
+    renamed.sort_by_key(|(slot, _)| slot.index());
+    renamed.dedup();
     let mut set = Set {
         hosts: origins.hosts(),
         unusable,
+        naming,
+        renamed,
         ..Set::default()
     };
     for image in found {
@@ -80,6 +119,21 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     }
     check_unique(&set, index)?;
     Ok(set)
+}
+
+fn lock<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn into_inner<T>(list: Mutex<T>) -> T {
+    list.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A path without its suffix.
+fn stem_of(path: &str) -> &str {
+    let name = path.rfind('/').map_or(0, |at| at + 1);
+    let end = path[name..].rfind('.').map_or(path.len(), |at| name + at);
+    &path[..end]
 }
 
 /// Ids are unique by contract; a file that breaks it would lose an image.

@@ -98,6 +98,20 @@ impl Journal {
     /// # Errors
     /// Those of the disk; after one, every further line fails.
     pub async fn append(&self, line: &Download) -> io::Result<u64> {
+        let outcome = self.send(line)?.await.map_err(|_| gone())?;
+        outcome.map_err(|(kind, words)| io::Error::new(kind, words))
+    }
+
+    /// The same outside of the network's thread.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_now(&self, line: &Download) -> io::Result<u64> {
+        let outcome = self.send(line)?.blocking_recv().map_err(|_| gone())?;
+        outcome.map_err(|(kind, words)| io::Error::new(kind, words))
+    }
+
+    fn send(&self, line: &Download) -> io::Result<oneshot::Receiver<Written>> {
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
         let (done, outcome) = oneshot::channel();
@@ -107,12 +121,14 @@ impl Journal {
             folder,
             done,
         };
-        let gone = || io::Error::other("the journal is closed");
         let sender = self.sender.as_ref().ok_or_else(gone)?;
         sender.send(line).map_err(|_| gone())?;
-        let outcome = outcome.await.map_err(|_| gone())?;
-        outcome.map_err(|(kind, words)| io::Error::new(kind, words))
+        Ok(outcome)
     }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the journal is closed")
 }
 
 impl Drop for Journal {

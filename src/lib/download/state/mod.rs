@@ -3,5 +3,7 @@
 pub mod index;
 pub mod input;
 pub mod journal;
+pub mod moves;
+pub mod refresh;
 pub mod resume;
 pub mod settled;

@@ -2,18 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures::stream::{self, StreamExt};
 use rayon::prelude::*;
 
 use super::index::{Index, Slot};
 use super::input::Set;
 use super::settled::{FileState, Lookup};
-use crate::contracts::{Download, Failure, LocalizedImage};
+use crate::contracts::{Failure, LocalizedImage};
 use crate::download::options::Options;
 use crate::error::Error;
 use crate::files;
-use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use crate::http::{Client, Kind, Request};
 
 /// Images by what is to be done with them.
 #[derive(Debug, Default)]
@@ -24,9 +21,9 @@ pub struct Sorted<'a> {
     pub missing: Vec<&'a LocalizedImage>,
     /// Failed before, in a way that is not to be tried again now.
     pub left: Vec<Failure>,
-    /// Paths of files whose content is not what was written.
+    /// Paths of files whose content is not what was written, and that would be overwritten.
     pub altered: Vec<String>,
-    /// Paths of files that are missing, or of another length.
+    /// Paths of files that are missing.
     pub gone: Vec<String>,
 }
 
@@ -40,9 +37,19 @@ pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'
         ..Sorted::default()
     };
     let mut failed = not_retried(lookup.options())?;
-    let find = |image| lookup.find(index, image);
+    // What was never tried comes first, what failed before last.
+    let failed_before = failed_before(lookup.options());
+    let mut again = Vec::new();
+    let find = |image: &LocalizedImage| match lookup.find(index, image) {
+        // It is downloaded again in any case, in the place of what is there.
+        None => (None, lookup.is_altered(index, &image.id)),
+        found => (found, None),
+    };
     let states: Vec<_> = set.images.par_iter().map(find).collect();
-    for (image, state) in set.images.iter().zip(states) {
+    for (image, (state, altered)) in set.images.iter().zip(states) {
+        if let Some(slot) = altered {
+            sorted.altered.push(index.path(slot).to_owned());
+        }
         match state {
             Some((slot, FileState::Unchanged)) => sorted.done.push(slot),
             Some((slot, FileState::Altered)) => {
@@ -55,12 +62,23 @@ pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'
                 }
                 match failed.remove(&image.id) {
                     Some(failure) => sorted.left.push(failure),
+                    None if failed_before.contains(&*image.id) => again.push(image),
                     None => sorted.missing.push(image),
                 }
             }
         }
     }
+    sorted.missing.append(&mut again);
     Ok(sorted)
+}
+
+/// The ids in the list of failures of an earlier run; none where it cannot be read: they only order what is to be done.
+fn failed_before(options: &Options) -> HashSet<String> {
+    let file = Some(&options.failures).filter(|path| files::is_there(path));
+    let reader = file.and_then(|path| csv::Reader::from_path(path).ok());
+    let rows = reader.into_iter().flat_map(csv::Reader::into_records);
+    rows.filter_map(|row| row.ok()?.get(0).map(str::to_owned))
+        .collect()
 }
 
 /// With `--retry-failed`, the failures of other kinds, by image id.
@@ -100,102 +118,4 @@ pub fn kept_from_before(
         (state == FileState::Unchanged).then_some(slot)
     };
     images.iter().filter_map(still_there).collect()
-}
-
-/// What a server says about a file that was downloaded before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Since {
-    /// It has not changed.
-    Same,
-    /// It has changed, or nothing proves that it has not.
-    Changed,
-    /// It is not there any more.
-    Gone,
-    /// The server did not say.
-    Unknown,
-}
-
-/// Asks servers what has changed since; those images are then missing. Returns what has not changed, and notes for the
-/// user.
-pub async fn refresh<'a>(
-    client: &Client,
-    index: &Index,
-    done: Vec<Slot>,
-    images: &'a [LocalizedImage],
-    missing: &mut Vec<&'a LocalizedImage>,
-) -> (Vec<Slot>, Vec<String>) {
-    let ask = |slot| async move { (since(client, index.entry(slot)).await, slot) };
-    let in_flight = usize::from(client.options().per_host());
-    let mut answers: Vec<(Since, Slot)> = stream::iter(done)
-        .map(ask)
-        .buffer_unordered(in_flight)
-        .collect()
-        .await;
-    answers.sort_by(|(_, a), (_, b)| index.id(*a).cmp(index.id(*b)));
-    let of = |kind: Since| -> Vec<&str> {
-        let of_kind = answers.iter().filter(|(since, _)| *since == kind);
-        of_kind.map(|(_, slot)| index.id(*slot)).collect()
-    };
-    let [same, changed, gone, unknown] =
-        [Since::Same, Since::Changed, Since::Gone, Since::Unknown].map(of);
-    let mut notes = vec![format!(
-        "--refresh: {} unchanged, {} changed, {} no longer at the server and kept here, {} could not be checked (no ETag or date, or no answer); {} new",
-        same.len(),
-        changed.len(),
-        gone.len(),
-        unknown.len(),
-        missing.len()
-    )];
-    for (ids, what) in [
-        (&changed, "changed"),
-        (&gone, "no longer at the server"),
-        (&unknown, "could not be checked"),
-    ] {
-        notes.extend(list_of(ids).map(|ids| format!("--refresh: {what}: {ids}")));
-    }
-    let changed: HashSet<&str> = changed.into_iter().collect();
-    missing.extend(images.iter().filter(|image| changed.contains(&*image.id)));
-    let kept = answers.iter().filter(|(since, _)| *since != Since::Changed);
-    (kept.map(|(_, slot)| *slot).collect(), notes)
-}
-
-/// Asks whether a file has changed since it was downloaded, by its ETag or date. Images of joined regions have neither.
-async fn since(client: &Client, entry: Option<Download>) -> Since {
-    let Some(entry) = entry else {
-        return Since::Unknown;
-    };
-    let mut headers = HeaderMap::new();
-    let tags = [
-        (IF_NONE_MATCH, &entry.etag),
-        (IF_MODIFIED_SINCE, &entry.last_modified),
-    ];
-    for (name, tag) in tags {
-        if let Some(Ok(tag)) = tag.as_deref().map(HeaderValue::from_str) {
-            headers.insert(name, tag);
-        }
-    }
-    if headers.is_empty() {
-        return Since::Unknown;
-    }
-    let request = Request {
-        headers,
-        ..Request::image(&entry.uri, u64::MAX)
-    };
-    match client.status(&request).await {
-        Ok(304) => Since::Same,
-        Ok(_) => Since::Changed,
-        Err(error) if error.kind == Kind::NotFound => Since::Gone,
-        Err(_) => Since::Unknown,
-    }
-}
-
-/// Some ids for people to read, and how many more there are.
-fn list_of(ids: &[&str]) -> Option<String> {
-    const SHOWN: usize = 20;
-    let shown = ids[..ids.len().min(SHOWN)].join(", ");
-    match ids.len() {
-        0 => None,
-        1..=SHOWN => Some(shown),
-        all => Some(format!("{shown} and {} more", all - SHOWN)),
-    }
 }

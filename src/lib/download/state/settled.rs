@@ -19,9 +19,9 @@ pub struct Lookup<'a> {
 pub enum FileState {
     /// It is there, with the length in the journal, and the SHA-256 where that is checked.
     Unchanged,
-    /// Its content is another.
+    /// Its content is another: a person edited or replaced it.
     Altered,
-    /// It is missing, or of another length.
+    /// It is missing.
     Missing,
 }
 
@@ -59,15 +59,22 @@ impl<'a> Lookup<'a> {
     pub fn find_old(&self, index: &Index, image: &LocalizedImage) -> Option<(Slot, FileState)> {
         let slot = index.find(&image.id)?;
         let is_same_request = index.was_requested(slot, &self.output.request_for(image));
-        is_same_request.then(|| (slot, self.state(index, slot)))
+        is_same_request.then(|| (slot, self.state(index, slot, self.options.verify)))
     }
 
-    /// The SHA-256 was computed before the file got its name; only `--verify` computes it again.
-    fn state(&self, index: &Index, slot: Slot) -> FileState {
+    /// Whether the file that a download of an image would take the place of is not what recto wrote there.
+    pub fn is_altered(&self, index: &Index, id: &str) -> Option<Slot> {
+        let slot = index.find(id)?;
+        (self.state(index, slot, true) == FileState::Altered).then_some(slot)
+    }
+
+    /// The SHA-256 was computed before the file got its name; it is computed again only where that is asked for.
+    fn state(&self, index: &Index, slot: Slot, by_hash: bool) -> FileState {
         let path = self.folder.join(index.path(slot));
         match std::fs::metadata(&path) {
             Ok(file) if file.len() == index.bytes(slot) => {}
-            _ => return FileState::Missing,
+            Ok(_) => return FileState::Altered,
+            Err(_) => return FileState::Missing,
         }
         let is_same = || {
             let file = std::fs::File::open(&path).ok();
@@ -75,7 +82,7 @@ impl<'a> Lookup<'a> {
             let found = found.map(|(sha256, _)| sha256);
             found.is_some() && found == index.entry(slot).map(|entry| entry.sha256)
         };
-        match !self.options.verify || is_same() {
+        match !by_hash || is_same() {
             true => FileState::Unchanged,
             false => FileState::Altered,
         }

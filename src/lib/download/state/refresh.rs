@@ -1,0 +1,260 @@
+//! `--refresh`: asks servers what has changed since an image was downloaded: by ETag and date, by the size that `info.json`
+//! declares, by one region of an image that was joined.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use futures::stream::{self, StreamExt};
+
+use super::index::{Index, Slot};
+use crate::contracts::{Change, Download, LocalizedImage};
+use crate::error::Error;
+use crate::files;
+use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use crate::http::{Client, Kind, Request, RequestLog};
+use crate::iiif::{self, info::Info};
+
+/// What servers say about images that were downloaded before.
+#[derive(Debug, Default)]
+pub struct Refreshed {
+    /// Images whose files stay: unchanged, gone, or not checked.
+    pub there: Vec<Slot>,
+    /// Ids of those that are to be downloaded again.
+    pub changed: HashSet<String>,
+    /// Those that are no longer at the server.
+    pub gone: Vec<Slot>,
+    /// All that are not the same, by id.
+    pub changes: BTreeMap<String, Change>,
+    /// Notes for the user.
+    pub notes: Vec<String>,
+}
+
+/// What a server says about one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    /// It has not changed.
+    Same,
+    /// It has changed, or nothing proves that it has not.
+    Changed,
+    /// It is not there any more.
+    Gone,
+    /// The server did not say.
+    Unknown,
+}
+
+impl Since {
+    /// The word in `changes.csv`.
+    fn name(self) -> &'static str {
+        match self {
+            Since::Same => "same",
+            Since::Changed => "changed",
+            Since::Gone => "gone",
+            Since::Unknown => "unknown",
+        }
+    }
+}
+
+/// Asks servers about images that were downloaded before. `new` are the images that never were.
+pub async fn refresh(
+    client: &Client,
+    index: &Index,
+    done: Vec<Slot>,
+    new: &[&LocalizedImage],
+) -> Refreshed {
+    let ask = |slot| async move {
+        let entry = index.entry(slot);
+        (since(client, entry.as_ref()).await, slot, entry)
+    };
+    let in_flight = usize::from(client.options().per_host());
+    let mut answers: Vec<(Since, Slot, Option<Download>)> = stream::iter(done)
+        .map(ask)
+        .buffer_unordered(in_flight)
+        .collect()
+        .await;
+    answers.sort_by(|(_, a, _), (_, b, _)| index.id(*a).cmp(index.id(*b)));
+    let mut refreshed = Refreshed::default();
+    for (since, slot, entry) in &answers {
+        let entry = entry.clone().unwrap_or_default();
+        let id = index.id(*slot).to_owned();
+        match since {
+            Since::Changed => drop(refreshed.changed.insert(id.clone())),
+            _ => refreshed.there.push(*slot),
+        }
+        if *since == Since::Gone {
+            refreshed.gone.push(*slot);
+        }
+        if *since != Since::Same {
+            let change = Change {
+                id: id.clone(),
+                url: entry.uri,
+                change: since.name().into(),
+                path: entry.path,
+                old_sha256: entry.sha256,
+                new_sha256: String::new(),
+            };
+            refreshed.changes.insert(id, change);
+        }
+    }
+    for image in new {
+        let change = Change {
+            id: image.id.clone(),
+            url: crate::download::names::source_uri(image)
+                .unwrap_or_default()
+                .to_owned(),
+            change: "new".into(),
+            ..Change::default()
+        };
+        refreshed.changes.insert(image.id.clone(), change);
+    }
+    let count = |kind: Since| answers.iter().filter(|(since, ..)| *since == kind).count();
+    let [same, changed, gone, unknown] =
+        [Since::Same, Since::Changed, Since::Gone, Since::Unknown].map(count);
+    refreshed.notes.push(format!(
+        "--refresh: {same} unchanged, {changed} changed, {gone} gone from the server, {unknown} could not be checked (no ETag or date, or no answer); {} new",
+        new.len()
+    ));
+    let list = [
+        (Since::Changed, "changed"),
+        (Since::Gone, "gone from the server, and kept here"),
+        (Since::Unknown, "could not be checked"),
+    ];
+    for (kind, what) in list {
+        let of_kind = answers.iter().filter(|(since, ..)| *since == kind);
+        let ids: Vec<&str> = of_kind.map(|(_, slot, _)| index.id(*slot)).collect();
+        let listed = list_of(&ids).map(|ids| format!("--refresh: {what}: {ids}"));
+        refreshed.notes.extend(listed);
+    }
+    refreshed
+}
+
+/// Whether a file has changed since it was downloaded.
+async fn since(client: &Client, entry: Option<&Download>) -> Since {
+    let Some(entry) = entry else {
+        return Since::Unknown;
+    };
+    match &entry.region {
+        Some(region) => {
+            let known = Known {
+                uri: &region.uri,
+                etag: region.etag.as_deref(),
+                last_modified: region.last_modified.as_deref(),
+                sha256: Some(&region.sha256),
+            };
+            match has_size(client, entry, region.size).await {
+                Since::Same => ask(client, &known).await,
+                other => other,
+            }
+        }
+        None => {
+            let known = Known {
+                uri: &entry.uri,
+                etag: entry.etag.as_deref(),
+                last_modified: entry.last_modified.as_deref(),
+                sha256: None,
+            };
+            match known.etag.or(known.last_modified).is_some() {
+                true => ask(client, &known).await,
+                false => Since::Unknown,
+            }
+        }
+    }
+}
+
+/// What is known of something that was downloaded before.
+struct Known<'a> {
+    uri: &'a str,
+    etag: Option<&'a str>,
+    last_modified: Option<&'a str>,
+    /// Of its bytes, where few enough of them are to be requested again.
+    sha256: Option<&'a str>,
+}
+
+/// Whether `info.json` still declares the size of an image that was joined.
+async fn has_size(client: &Client, entry: &Download, size: [u32; 2]) -> Since {
+    let request = Request::document(iiif::info_uri(&entry.uri));
+    match client.get(&request).await {
+        Ok(reply) => match Info::parse(&reply.body) {
+            Ok(info) if [info.width, info.height] == size => Since::Same,
+            Ok(_) => Since::Changed,
+            Err(_) => Since::Unknown,
+        },
+        Err(error) if error.kind == Kind::NotFound => Since::Gone,
+        Err(_) => Since::Unknown,
+    }
+}
+
+/// Asks by ETag and date; where that does not say, by the bytes.
+async fn ask(client: &Client, known: &Known<'_>) -> Since {
+    let mut headers = HeaderMap::new();
+    let tags = [
+        (IF_NONE_MATCH, known.etag),
+        (IF_MODIFIED_SINCE, known.last_modified),
+    ];
+    for (name, tag) in tags {
+        if let Some(Ok(tag)) = tag.map(HeaderValue::from_str) {
+            headers.insert(name, tag);
+        }
+    }
+    let request = Request {
+        headers,
+        log: RequestLog::default(),
+        ..Request::image(known.uri, MAX_REGION)
+    };
+    let Some(sha256) = known.sha256 else {
+        return match client.status(&request).await {
+            Ok(304) => Since::Same,
+            Ok(_) => Since::Changed,
+            Err(error) => unanswered(&error),
+        };
+    };
+    match client.get(&request).await {
+        Ok(reply) if reply.status == 304 => Since::Same,
+        Ok(reply) if files::hex_digest(&reply.body, 64) == sha256 => Since::Same,
+        Ok(_) => Since::Changed,
+        Err(error) => unanswered(&error),
+    }
+}
+
+/// More bytes than a region has.
+const MAX_REGION: u64 = 256 << 20;
+
+fn unanswered(error: &crate::http::Error) -> Since {
+    match error.kind {
+        Kind::NotFound => Since::Gone,
+        _ => Since::Unknown,
+    }
+}
+
+/// Some ids for people to read, and how many more there are.
+pub fn list_of(ids: &[&str]) -> Option<String> {
+    const SHOWN: usize = 20;
+    let shown = ids[..ids.len().min(SHOWN)].join(", ");
+    match ids.len() {
+        0 => None,
+        1..=SHOWN => Some(shown),
+        all => Some(format!("{shown} and {} more", all - SHOWN)),
+    }
+}
+
+/// Writes `changes.csv`, with the hashes of what was downloaded again.
+///
+/// # Errors
+/// Those of the disk.
+pub fn write_changes(
+    path: &Path,
+    changes: &mut BTreeMap<String, Change>,
+    index: &Index,
+) -> Result<(), Error> {
+    for change in changes.values_mut() {
+        let is_fetched = matches!(&*change.change, "new" | "changed");
+        let slot = index.find(&change.id).filter(|_| is_fetched);
+        if let Some(entry) = slot.and_then(|slot| index.entry(slot)) {
+            (change.path, change.new_sha256) = (entry.path, entry.sha256);
+        }
+        if change.change == "changed" && change.new_sha256 == change.old_sha256 {
+            // The server could not say so, and the bytes are the same, or they could not be had.
+            change.new_sha256 = change.old_sha256.clone();
+        }
+    }
+    files::write_csv(path, &Change::HEADER, changes.values())
+}
