@@ -356,6 +356,7 @@ mod tests {
     use super::*;
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use recto_testkit::mutation::{self, Random};
     use ring::rand::SystemRandom;
     use ring::signature::{
         ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
@@ -632,6 +633,78 @@ mod tests {
         let rsa = set(&[json!({"kty": "RSA", "n": n, "e": e})]);
         let rsa = Key::read(Algorithm::RS256, rsa.as_bytes()).unwrap();
         assert!(verify(RSA_TOKEN, &rsa, &settings(Algorithm::RS256), NOW).is_ok());
+    }
+
+    #[test]
+    fn damaged_tokens_are_nobodys() {
+        let key = Key::read(Algorithm::HS256, SECRET).unwrap();
+        let settings = settings(Algorithm::HS256);
+        let head = json!({"alg": "HS256", "typ": "JWT"});
+        let claims =
+            json!({"sub": "anna", "exp": NOW + 1, "nbf": 0, "groups": ["staff"], "aud": null});
+        let whole = token(head.clone(), claims.clone(), hs256);
+        let make = move |random: &mut Random| match random.below(3) {
+            0 => mutation::text(&whole, random),
+            // Signed all the same: whoever has the secret may write anything.
+            kind => {
+                let part = |value: &Value, random: &mut Random, is_damaged: bool| match is_damaged {
+                    true => mutation::json(value, random),
+                    false => value.to_string().into_bytes(),
+                };
+                let parts = [
+                    part(&head, random, kind == 1),
+                    part(&claims, random, kind == 2),
+                ];
+                let [head, claims] = parts.map(|part| URL_SAFE_NO_PAD.encode(part));
+                let message = format!("{head}.{claims}");
+                let signature = URL_SAFE_NO_PAD.encode(hs256(message.as_bytes()));
+                format!("{message}.{signature}").into_bytes()
+            }
+        };
+        let takes = move |bytes: &[u8]| {
+            let token = String::from_utf8_lossy(bytes);
+            match verify(&token, &key, &settings, NOW) {
+                Ok(bearer) => {
+                    assert!(
+                        !bearer.user.is_empty() && bearer.ends > NOW - 30,
+                        "{bearer:?}"
+                    );
+                    true
+                }
+                Err(_) => false,
+            }
+        };
+        mutation::check(5000, make, takes).is_mixed();
+    }
+
+    #[test]
+    fn damaged_keys_are_refused_or_are_keys() {
+        let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "use": "sig", "alg": "EdDSA",
+            "x": URL_SAFE_NO_PAD.encode([7; 32])});
+        let point = URL_SAFE_NO_PAD.encode([7; 32]);
+        let curve = json!({"kty": "EC", "crv": "P-256", "x": point, "y": point});
+        let rsa = json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode([7; 256]), "e": "AQAB"});
+        let set = json!({ "keys": [jwk, curve, rsa] });
+        let make = move |random: &mut Random| match random.once_in(2) {
+            true => mutation::json(&set, random),
+            false => mutation::text(RSA_KEY, random),
+        };
+        let takes = |bytes: &[u8]| {
+            let all = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+            let all = all.map(|algorithm| match Key::read(algorithm, bytes) {
+                // A key of whatever numbers refuses what others have signed, but for the one it was made from.
+                Ok(key) => {
+                    let _ = verify(RSA_TOKEN, &key, &settings(algorithm), NOW);
+                    true
+                }
+                Err(why) => {
+                    assert!(!why.is_empty());
+                    false
+                }
+            });
+            all.contains(&true)
+        };
+        mutation::check(5000, make, takes).is_mixed();
     }
 
     /// Made with `openssl genrsa`; the private half is gone.
