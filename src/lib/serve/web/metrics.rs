@@ -140,11 +140,16 @@ impl Metrics {
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = prometheus_text::encode(&mut text, &self.registry);
-        text
+        text(&self.registry)
     }
+}
+
+/// What a registry lists, as text.
+pub fn text(registry: &Registry) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = prometheus_text::encode(&mut text, registry);
+    text
 }
 
 /// Adds a metric to the list of those that are printed.
@@ -153,7 +158,8 @@ fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metri
     metric
 }
 
-fn new<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+/// A metric at zero that a registry lists; a counter's name gets `_total`.
+pub fn new<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     add(registry, name, help, M::default())
 }
 
