@@ -210,7 +210,10 @@ impl TiffLevel {
             return Err("it declares no pixels".into());
         }
         if u64::from(w) * u64::from(piece[1]) * 4 > MOST_PIECE {
-            return Err(format!("its tiles or strips are too large: {w} x {}", piece[1]));
+            return Err(format!(
+                "its tiles or strips are too large: {w} x {}",
+                piece[1]
+            ));
         }
         let planar = decoder
             .find_tag_unsigned::<u16>(Tag::PlanarConfiguration)
