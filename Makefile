@@ -23,11 +23,11 @@ check: ## formatting, lints, tests
 test: ## all tests; no network
 	cargo test --locked --workspace
 
-schemas: ## write schemas/ anew from the types
+schemas: ## write schemas/ again from the types
 	RECTO_ACCEPT=1 cargo test --locked --test whole contracts::the_published_schemas
 	cargo test --locked --test whole contracts::
 
-docs: ## write docs/cli.md anew from --help, then check all documents
+docs: ## write docs/cli.md again from --help, then check all documents
 	RECTO_ACCEPT=1 cargo test --locked --test docs
 
 bench-stitch: ## joining tiles against decoding and encoding them; PYTHON= one with numpy, Pillow, imagecodecs

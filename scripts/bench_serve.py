@@ -9,7 +9,7 @@ build/bench). --quick: two seconds and one round each. --only: some of tiles, ti
 Prints a table for each case: answers a second as the median of alternated rounds (least to most), the time that half
 of them and 99 of 100 took at most, CPU seconds of the server for a thousand answers, its peak memory (all its
 processes), and how many times more recto-serve answered. Then what was looked at after the clock, and the targets, met
-or missed. Every server starts anew for every measurement, and everything is on loopback: servers and `wrk` (one
+or missed. Every server is started again for every measurement, and everything is on loopback: servers and `wrk` (one
 thread, eight connections) share the processor. PRIO=-15 puts the servers before the rest of a busy machine.
 
 This Python needs numpy and OpenCV. Programs: Debian's wrk, libvips-tools, and for iipsrv iipimage-server and

@@ -22,8 +22,8 @@ iiif=()
 has_iipsrv() { [ -x /usr/lib/iipimage-server/iipsrv.fcgi ] && [ -x /usr/sbin/nginx ]; }
 has_iipsrv || install_packages iipimage-server nginx-light curl
 if has_iipsrv; then
-    mkdir -p "$work/data/src"
-    [ -f "$work/data/src/picture.tif" ] || "$python" - "$work/data/src/picture.tif" <<'PY'
+  mkdir -p "$work/data/src"
+  [ -f "$work/data/src/picture.tif" ] || "$python" - "$work/data/src/picture.tif" <<'PY'
 import sys
 import numpy
 import tifffile
@@ -32,12 +32,12 @@ planes = [128 + 70 * numpy.sin(x / (9 + c)) * numpy.cos(y / 13) + 40 * ((x // 37
 picture = numpy.stack(planes, -1).clip(0, 255).astype(numpy.uint8)
 tifffile.imwrite(sys.argv[1], picture, tile=(256, 256), photometric="rgb")
 PY
-    port=$("$python" scripts/free_port.py)
-    trap '"$servers/iipsrv.sh" stop "$work/iipsrv" >/dev/null' EXIT
-    DATA="$work/data" MAX_CVT=1000 PORT=$port LIFE=1800 "$servers/iipsrv.sh" start "$work/iipsrv" >/dev/null
-    iiif=(--iiif "http://127.0.0.1:$port/iiif/picture.tif")
+  port=$("$python" scripts/free_port.py)
+  trap '"$servers/iipsrv.sh" stop "$work/iipsrv" >/dev/null' EXIT
+  DATA="$work/data" MAX_CVT=1000 PORT=$port LIFE=1800 "$servers/iipsrv.sh" start "$work/iipsrv" >/dev/null
+  iiif=(--iiif "http://127.0.0.1:$port/iiif/picture.tif")
 else
-    # Ends the script with CI=true only.
-    (skip "there is no iipsrv (Debian: iipimage-server, nginx-light): plain files and static tiles only")
+  # Ends the script with CI=true only.
+  (skip "there is no iipsrv (Debian: iipimage-server, nginx-light): plain files and static tiles only")
 fi
 "$python" scripts/judge_faults.py "$programs" "$servers/faultproxy.py" "$work/runs" "${iiif[@]}"

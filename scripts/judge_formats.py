@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Lets other programs' readers judge datasets that recto-reformat wrote.
 
-    judge_formats.py LOCALIZATIONS IMAGE_MAP OUTPUTS [--judge FOLDER] [--need coco,csv,tf,vgg,voc,yolo]
+    judge_formats.py LOCALIZATIONS IMAGE_MAP OUTPUTS [--judge FOLDER] [--need coco,csv,tf,vgg,voc,yolo] [--datasets N]
 
 OUTPUTS is a folder of dataset folders, each with its dataset.json, all made from LOCALIZATIONS and IMAGE_MAP without
 --remap and --negatives. Writes OUTPUTS/truth.json: what the boxes are in pixels of the files, worked out here from
 the inputs alone. coco, csv and tf go to verify.py of --judge (pycocotools, TensorFlow, pandas, polars); vgg, voc and yolo
-to the readers beside this file. Needs Pillow. Exit 0: every dataset passes; 1: one does not, or one of --need is not
-there; 77: the judge is not there.
+to the readers beside this file. Needs Pillow. Exit 0: every dataset passes; 1: one does not, one of --need is not
+there, or there are not as many as --datasets says; 77: the judge is not there.
 """
 import argparse
 import hashlib
@@ -37,6 +37,7 @@ def main():
     parser.add_argument("outputs", type=Path)
     parser.add_argument("--judge", type=Path, default=HERE.parent.parent / "shared/judges/formats")
     parser.add_argument("--need", default="", help="formats that must be among the outputs")
+    parser.add_argument("--datasets", type=int, help="number of datasets that must be among the outputs")
     options = parser.parse_args()
     if not (options.judge / "verify.py").is_file():
         print(f"SKIPPED: no verify.py in {options.judge}; name its folder with --judge", file=sys.stderr)
@@ -46,7 +47,8 @@ def main():
     write(truth_file, truth)
     write(names_file, names)
     bad, seen = 0, set()
-    for card in sorted(options.outputs.glob("*/dataset.json")):
+    cards = sorted(options.outputs.glob("*/dataset.json"))
+    for card in cards:
         format = json.loads(card.read_text(encoding="utf-8"))["format"]
         seen.add(format)
         command = judge_of(format, card.parent, options.judge, truth_file, names_file)
@@ -54,6 +56,9 @@ def main():
         bad += not files_agree(card)
     for format in filter(None, set(options.need.split(",")) - seen):
         print(f"FAIL  {format}: no such dataset in {options.outputs}")
+        bad += 1
+    if options.datasets not in (None, len(cards)):
+        print(f"FAIL  {len(cards)} datasets in {options.outputs}, expected {options.datasets}")
         bad += 1
     return 1 if bad or not seen else 0
 

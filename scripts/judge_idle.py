@@ -143,7 +143,7 @@ async def main():
     passed = 0
     for name, options, files in cases:
         passed += await judge(name, Server(program, folder, *options, files=files), count)
-    print(f"idle connections: {passed} passed, {len(cases) - passed} failed")
+    print(f"idle connections: {passed} passed, {len(cases) - passed} failed, with {count} connections each")
     sys.exit(passed < len(cases))
 
 

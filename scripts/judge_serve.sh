@@ -98,9 +98,11 @@ say() { # outcome version test words
   case $1 in PASS) passed=$((passed + 1)) ;; *) failed=$((failed + 1)) ;; esac
 }
 
-judge() { # version: all tests but those that are done apart
-  local name out
-  for name in $(tests "$1"); do
+judge() { # version number: all tests but those that are done apart; the validator has so many for this version
+  local names name out
+  names=$(tests "$1")
+  if [[ $(wc -w <<<"$names") != "$2" ]]; then say FAIL "$1" "list of tests" "is not of $2: $names"; fi
+  for name in $names; do
     case $name in
       format_jp2 | format_pdf | format_webp) out=$(ours "$1" "${name#format_}" 2>&1) && ok=1 || ok=0 ;;
       size_noup) out=$(official "$1" "$name") && ok=0 || ok=1 ;;
@@ -132,8 +134,8 @@ PY
 }
 
 start
-judge 2.0
-judge 3.0
+judge 2.0 42
+judge 3.0 45
 stop
 mkdir "$work/set"
 cat >"$work/set/localizations.json" <<'JSON'

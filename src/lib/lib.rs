@@ -161,13 +161,13 @@
 //!
 //! # Modules, from the lowest level up
 //!
-//! A module imports only modules of its own level and below.
+//! A module imports only from its own level and lower ones.
 //!
 //! | level | modules |
 //! |---|---|
 //! | values | [`error`], [`summary`], [`values`], the crates [`iiif`] (Image API) and [`jpeg`] (joining without loss) |
 //! | disk | [`files`]: the only module that creates files |
-//! | reports | [`report`], [`progress`], [`signals`] |
+//! | reports | [`report`], [`progress`], [`prompt`], [`signals`] |
 //! | data between stages | [`contracts`], [`selectors`], [`conditions`], [`image_names`] |
 //! | shared by stages | [`http`]: the only module that opens connections; [`pixels`]: the only module that decodes pixels; [`corrections`], [`schemas`] |
 //! | plug-ins | [`sources`], [`formats`] |

@@ -20,7 +20,7 @@ pub struct ReportFile {
     /// Always `recto/report`.
     #[schemars(extend("const" = "recto/report"))]
     pub contract: String,
-    /// Version of this shape.
+    /// Version of the contract.
     pub version: u32,
     /// The stage that ran: digest, extract, download, reformat, serve.
     #[schemars(extend("enum" = ["digest", "extract", "download", "reformat", "serve"]))]

@@ -55,8 +55,8 @@ fn object<T: JsonSchema>(title: &str) -> Value {
 fn image_map() -> Value {
     let mut schema = object::<ImageMap>("image_map.json");
     schema["description"] =
-        "Image id to path, relative to the map's own folder, `/` as separator. Only files \
-                             that exist and verify."
+        "Image id to path, relative to the map's own folder, `/` as separator. It lists only \
+                             files that exist and were verified."
             .into();
     // Neither absolute nor on a drive, and not outside the folder.
     schema["additionalProperties"] = json!({

@@ -14,7 +14,7 @@ fn no_match_is_news_and_nothing_is_written() {
         (
             &["--label", "verso"],
             &[
-                "no image is kept of 2 images found: --label 'verso' does not match any label",
+                "filters left out all images (2 found): --label 'verso' does not match any label",
                 "the most frequent labels are band of 1 (1), band of 2 (1)",
             ],
         ),

@@ -280,7 +280,7 @@ fn selectors_that_contradict_each_other_are_listed() {
     };
     assert_eq!(field, "items[0].annotations[0].items[0].target.selector[1]");
     assert!(
-        problem.starts_with("selectors side by side select different parts"),
+        problem.starts_with("several selectors select different parts"),
         "{problem}"
     );
 }

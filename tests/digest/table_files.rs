@@ -341,14 +341,14 @@ fn files_that_are_no_tables_are_named_for_what_they_are() {
     let cases: [(&[u8], &str); 9] = [
         (b"PK\x03\x04xl/", "a ZIP archive or an Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1", "an old Excel workbook"),
-        (b"BZh91AY", "packed with bzip2"),
+        (b"BZh91AY", "compressed with bzip2"),
         (
             b"\x1f\x8b\x08\x00junk",
-            "document cannot be unpacked from gzip",
+            "document cannot be decompressed from gzip",
         ),
         (
             b"\x28\xb5\x2f\xfdjunk",
-            "document cannot be unpacked from zstd",
+            "document cannot be decompressed from zstd",
         ),
         (
             b"{\n \"images\": []\n}\n",
@@ -362,7 +362,10 @@ fn files_that_are_no_tables_are_named_for_what_they_are() {
             b"PAR1 and nothing else",
             "document is not a Parquet file that can be read",
         ),
-        (&large, "it unpacks to more than 2 MB; --max-document MB"),
+        (
+            &large,
+            "it has more than 2 MB when decompressed; --max-document MB",
+        ),
     ];
     for (bytes, words) in cases {
         let work = Workdir::new();

@@ -1,4 +1,4 @@
-//! Transcriptions: those that documents link to, and those kept at home.
+//! Transcriptions: those that documents link to, and local files.
 
 use serde_json::{Value, json};
 
@@ -289,7 +289,7 @@ fn what_cannot_be_read_is_listed_and_its_link_kept() {
         (xml(&deep), "XML is nested too deeply"),
         (
             xml(&other_shape),
-            "page of the transcription has another shape than its image: 100 x 900, canvas 200 x 100",
+            "page of the transcription has another aspect ratio than its image: 100 x 900, canvas 200 x 100",
         ),
         (
             xml(

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use regex::Regex;
+
 use super::reader::{self, Code, Module};
 use super::{document, files_below, root};
 
@@ -65,6 +67,25 @@ const ORDERS: &[Order] = &[
             &["mod"],
         ],
     },
+];
+
+/// Imports that the levels allow or that matter more than the levels, and that are forbidden: from, to, and why.
+const FORBIDDEN: &[(&str, &[&str], &str)] = &[
+    (
+        "sources",
+        &["http", "files"],
+        "a source never fetches and never opens a file",
+    ),
+    (
+        "formats",
+        &["http"],
+        "a format writes to its sink and does not use the network",
+    ),
+    (
+        "selectors",
+        &["http", "files", "pixels"],
+        "selectors are pure",
+    ),
 ];
 
 const STAGES: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
@@ -249,6 +270,17 @@ fn among_stages(imports: &Imports) -> Vec<String> {
         .collect()
 }
 
+/// The imports of [`FORBIDDEN`].
+fn forbidden(imports: &Imports) -> Vec<String> {
+    let arrows = ORDERS[0].arrows(imports);
+    let mut faults = Vec::new();
+    for (from, others, why) in FORBIDDEN {
+        let found = others.iter().filter_map(|to| arrows.get(&[*from, *to]));
+        faults.extend(found.map(|[file, other]| format!("{why}, but {file} imports {other}")));
+    }
+    faults
+}
+
 #[test]
 fn no_ring_of_imports_and_none_upward() {
     let mut faults = Vec::new();
@@ -267,6 +299,7 @@ fn no_ring_of_imports_and_none_upward() {
             assert!(arrows > 400, "only {arrows} imports were found");
             faults.extend(ORDERS.iter().flat_map(|order| disorder(&imports, order)));
             faults.extend(among_stages(&imports));
+            faults.extend(forbidden(&imports));
         }
     }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
@@ -384,4 +417,39 @@ fn what_stands_on_a_wrong_level_is_found() {
     ]);
     let faults = ["extract/mod.rs imports digest/mod.rs, of another stage"];
     assert_eq!(among_stages(&imports), faults);
+    let imports = invented(&[
+        ("sources/a.rs", "use crate::{contracts, http};"),
+        ("sources/b.rs", "fn read() { crate::files::read() }"),
+        ("formats/a.rs", "use crate::files::SafeName;"),
+        ("contracts.rs", ""),
+        ("http/mod.rs", ""),
+        ("files.rs", ""),
+    ]);
+    let why = "a source never fetches and never opens a file";
+    let faults = [
+        format!("{why}, but sources/a.rs imports http/mod.rs"),
+        format!("{why}, but sources/b.rs imports files.rs"),
+    ];
+    assert_eq!(forbidden(&imports), faults);
+}
+
+/// ARCHITECTURE.md lists what stands directly in src/lib level by level, with blank lines between levels.
+#[test]
+fn the_map_lists_the_levels() {
+    let text = document("ARCHITECTURE.md");
+    let (_, map) = text.split_once("\nsrc/lib/\n").unwrap();
+    let map = map.split("```").next().unwrap();
+    let name = Regex::new(r"(?:^  |\s{3,})(\w+)(?:/|\.rs)\s").unwrap();
+    let names = |block: &str| -> BTreeSet<String> {
+        let lines = block.lines().filter(|line| !line.starts_with("   "));
+        let found = lines.flat_map(|line| name.captures_iter(line));
+        found.map(|found| found[1].to_owned()).collect()
+    };
+    let listed: Vec<BTreeSet<String>> = map.split("\n\n").map(names).collect();
+    let levels = ORDERS[0].levels.iter();
+    let levels = levels.filter(|level| **level != ["lib"]);
+    let wanted: Vec<BTreeSet<String>> = levels
+        .map(|level| level.iter().map(|name| (*name).to_owned()).collect())
+        .collect();
+    assert_eq!(listed, wanted);
 }

@@ -1,5 +1,5 @@
 //! The documents compared with the program. `make docs` writes docs/cli.md and the tables made from the program
-//! anew; without it a test says what has drifted.
+//! again; without it a test says what is out of date.
 
 mod commands;
 mod dependencies;
@@ -75,7 +75,7 @@ fn is_or_becomes(name: &str, wanted: &str) {
     let differs = found.lines().zip(wanted.lines()).find(|(a, b)| a != b);
     assert!(
         found == wanted,
-        "{name} has drifted; `make docs` writes it anew; first at {differs:?}"
+        "{name} is out of date; `make docs` writes it again; first at {differs:?}"
     );
 }
 

@@ -115,7 +115,7 @@ fn a_page_becomes_an_image_with_boxes() {
     let (work, ran) = run(json!([page(annotations)]), &[]);
     ran.exits(0).says(&[
         "extract: 1 image with 2 boxes in localizations.json",
-        "hint: next: recto-download localizations.json images",
+        "hint: `recto-download localizations.json images` downloads the images",
     ]);
     let wanted = json!({
         "contract": "recto/localizations", "version": 1,
@@ -442,16 +442,14 @@ fn the_concept_comes_from_where_it_was_asked() {
     });
     let cases: [(&[&str], &str); 8] = [
         (&[], "alef"),
+        // Its former name.
         (&["--concept-from", "auto"], "alef"),
-        (&["--concept-from", "tag"], "alef"),
-        (&["--concept-from", "label"], "Letter"),
-        (&["--concept-from", "text"], "a fine hand"),
-        (&["--concept-from", "motivation"], "commenting"),
-        (&["--concept-from", "constant:letter form"], "letter form"),
-        (
-            &["--concept-from", "label", "--concept-from", "tag"],
-            "Letter",
-        ),
+        (&["--class-from", "tag"], "alef"),
+        (&["--class-from", "label"], "Letter"),
+        (&["--class-from", "text"], "a fine hand"),
+        (&["--class-from", "motivation"], "commenting"),
+        (&["--class-from", "constant:letter form"], "letter form"),
+        (&["--class-from", "label", "--class-from", "tag"], "Letter"),
     ];
     for (args, wanted) in cases {
         let (work, ran) = run(json!([page(json!([annotation]))]), args);
@@ -464,12 +462,12 @@ fn the_concept_comes_from_where_it_was_asked() {
 fn a_chain_of_rules_goes_on_where_one_finds_nothing() {
     let plain = json!({"id": "a1", "bodies": [{"value": "words"}], "regions": [on_canvas("xywh=1,2,3,4"), {"frame": "canvas"}]});
     let observations = json!([page(json!([plain]))]);
-    let (work, ran) = run(observations.clone(), &["--concept-from", "tag"]);
+    let (work, ran) = run(observations.clone(), &["--class-from", "tag"]);
     ran.exits(3)
-        .says(&["left out 2: no class found; --concept-from constant:NAME sets one"]);
+        .says(&["left out 2: no class found; --class-from constant:NAME sets one"]);
     assert_eq!(boxes(&work), [] as [Value; 0]);
 
-    let chain = ["--concept-from", "tag", "--concept-from", "constant:thing"];
+    let chain = ["--class-from", "tag", "--class-from", "constant:thing"];
     let (work, ran) = run(observations, &chain);
     ran.exits(0);
     assert_eq!(boxes(&work)[0]["concept"], "thing");
@@ -740,7 +738,11 @@ fn inputs_that_are_no_digests_are_named_and_nothing_is_damaged() {
             "error: digest.json:1:1: EOF while parsing an object",
             &[],
         ),
-        ("<html>", "error: digest.json:1:1: expected value", &[]),
+        (
+            "url,label\nhttps://a.example/1.jpg,a\n",
+            "error: digest.json: is not JSON, recto/digest was expected",
+            &["`recto-digest table` reads tables"],
+        ),
         (
             "[]",
             "error: no images: there are no observations in digest.json",
@@ -787,11 +789,11 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
     let cases: [(&[&str], &str); 8] = [
         (&[], "<DIGEST>..."),
         (
-            &["digest.json", "--concept-from", "colour"],
+            &["digest.json", "--class-from", "colour"],
             "expected auto, tag, label, text, motivation or constant:NAME",
         ),
         (
-            &["digest.json", "--concept-from", "constant:"],
+            &["digest.json", "--class-from", "constant:"],
             "expected auto, tag, label, text, motivation or constant:NAME",
         ),
         (

@@ -197,7 +197,7 @@ fn what_names_no_image_or_several_is_rejected_with_its_boxes() {
         ),
         (
             json!([other_shape]),
-            "image with this file name has another shape: 400 x 300, not 300 x 400, https://x.example/iiif/P1: P1.jpg, 1 box with it",
+            "image with this file name has another aspect ratio: 400 x 300, not 300 x 400, https://x.example/iiif/P1: P1.jpg, 1 box with it",
         ),
     ];
     for (observations, problem) in cases {

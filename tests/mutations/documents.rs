@@ -77,7 +77,7 @@ impl Folder {
     }
 
     /// What would be downloaded, without a request.
-    fn estimate(&self, input: &str) -> Result<Summary, Error> {
+    fn estimate(&self, input: &str, more: &[&str]) -> Result<Summary, Error> {
         let (input, images) = (self.at(input), self.at("images"));
         let (map, failures) = (self.at("other_map.json"), self.at("failures.csv"));
         let own = [
@@ -89,7 +89,7 @@ impl Folder {
             "--quiet",
         ];
         download(&download::Options::parse(
-            [&[&*input, &images], &own[..]].concat(),
+            [&[&*input, &images], &own[..], more].concat(),
         )?)
     }
 
@@ -410,7 +410,7 @@ fn localizations() {
         let format = formats[bytes.len() % formats.len()];
         let ends = [
             folder.reformat("set.json", format),
-            folder.estimate("set.json"),
+            folder.estimate("set.json", &[]),
             folder.link("set.json", &[]),
         ];
         ends.map(kept)[0]
@@ -498,7 +498,7 @@ fn journals_of_downloads() {
     folder.write("images/book/a.jpg", "");
     let takes = move |bytes: &[u8]| {
         folder.write("images/downloads.jsonl", bytes);
-        let ended = folder.estimate("set.json");
+        let ended = folder.estimate("set.json", &[]);
         let is_taken = ended.is_ok();
         kept(ended);
         assert_eq!(
@@ -514,6 +514,22 @@ fn journals_of_downloads() {
         takes,
     )
     .is_mixed();
+}
+
+#[test]
+fn lists_of_failures_that_are_tried_again() {
+    let folder = Folder::with_set();
+    let sound = "id,url,path,kind,status,attempts,message\n\
+        a,https://archive.example/a.jpg,book/a.jpg,server,503,3,\"busy, HTTP 503\"\n\
+        b,https://archive.example/b.jpg,b.jpg,timeout,,1,no byte\n";
+    let takes = move |bytes: &[u8]| {
+        folder.write("failures.csv", bytes);
+        let ended = folder.estimate("set.json", &["--retry-failed", "server"]);
+        let is_taken = ended.is_ok();
+        kept(ended);
+        is_taken
+    };
+    mutation::check(300, |random| mutation::text(sound, random), takes).is_mixed();
 }
 
 fn journal(folder: &Path) -> PathBuf {

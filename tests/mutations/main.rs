@@ -6,4 +6,5 @@
 
 mod documents;
 mod pictures;
+mod services;
 mod transcriptions;

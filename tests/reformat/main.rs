@@ -385,7 +385,7 @@ fn negatives_are_kept_unless_they_are_not_wanted() {
     let none = one([10, 10], [10, 10], vec![]);
     reformat(&none, "csv", &["--negatives", "drop"])
         .exits(1)
-        .says(&["no image is left to write", "--negatives keep"]);
+        .says(&["no images to write", "--negatives keep"]);
     assert!(!none.exists("out"));
 }
 
@@ -591,7 +591,7 @@ fn nothing_downloaded_is_an_error_that_says_so() {
     let (work, _) = sample();
     work.write("image_map.json", "{}");
     reformat(&work, "csv", &[]).exits(1).says(&[
-        "no image is left to write: 4 left out, not downloaded",
+        "no images to write; 4 records were left out: not downloaded",
         "recto-download",
     ]);
     lay_out(&work, &[], &[]);

@@ -609,7 +609,11 @@ fn a_service_is_asked_and_its_answer_kept_for_a_while() {
         "{listed}"
     );
     let counts = words(&server.get("/metrics"));
-    assert!(counts.contains("recto_delegate_failed_total"), "{counts}");
+    assert!(counts.contains("\nrecto_delegate_asked_total "), "{counts}");
+    assert!(
+        counts.contains("\nrecto_delegate_failed_total "),
+        "{counts}"
+    );
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn whoever_waits_longest_makes_room_for_who_has_something_to_ask() {
     ];
     let server = Serving::start(&work, &args);
     let health = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
-    // Parts of a request are as good as none; who was answered begins anew.
+    // Parts of a request are as good as none; who was answered begins again.
     let idle = begun(&server, b"");
     let mut slow = begun(&server, b"GET /health HTTP/1.1\r\nhost: x\r\n");
     let mut asked = begun(&server, health);

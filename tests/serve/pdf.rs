@@ -405,7 +405,7 @@ fn text_in_a_standard_font_is_drawn() {
 }
 
 #[test]
-fn a_document_that_changes_is_drawn_anew() {
+fn a_document_that_changes_is_drawn_again() {
     let work = work();
     let server = Serving::start(&work, &["papers"]);
     let path = "/iiif/3/report%3B2/full/max/0/default.png";

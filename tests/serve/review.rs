@@ -81,7 +81,7 @@ fn corrections_are_kept_served_and_harvested() {
     assert_eq!(lines[0]["object"]["body"][0]["value"], "gimel");
     assert!(lines[0]["endTime"].as_str().unwrap().ends_with('Z'));
 
-    // Started anew, it is as it was left; and what is harvested is what was corrected.
+    // Started again, it is as it was left; and what is harvested is what was corrected.
     server.stop();
     let server = Serving::start(&work, &args);
     assert_eq!(server.json("/pages/image/c.json")["boxes"], boxes);

@@ -10,8 +10,8 @@
 //! - [`strip_metadata`] removes metadata and copies the rest.
 //!
 //! Bytes in, bytes out: the crate opens no files, starts no threads and computes no pixels. It contains no `unsafe` code.
-//! No input makes it panic; memory is bounded by the size of the input, as each function states. It follows ITU-T T.81
-//! (JPEG), T.86 (APPn markers), T.871 (JFIF), T.872 (Adobe's APP14) and TIFF 6.0 with Technical Note 2; the code refers to their
+//! Damaged input is meant to end in an error, not in a panic: tests try thousands of damaged files with every function.
+//! Memory is bounded by the size of the input, as each function states. It follows ITU-T T.81 (JPEG), T.86 (APPn markers), T.871 (JFIF), T.872 (Adobe's APP14) and TIFF 6.0 with Technical Note 2; the code refers to their
 //! sections. An *MCU* is the smallest unit that a scan contains: 8 x 8 pixels, or up to 32 x 32 where chroma is
 //! subsampled.
 //!

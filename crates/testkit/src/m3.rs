@@ -136,7 +136,8 @@ impl Lab {
         })
     }
 
-    fn answer(&self, request: &Arrived) -> Answer {
+    /// What the services answer, without a fault.
+    pub fn answer(&self, request: &Arrived) -> Answer {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let home = format!("http://{}", request.headers["host"]);
         if path.starts_with("/pictures/") {

@@ -4,9 +4,10 @@
 //! neither panic nor hang. A failure names the seed and shows the input. `RECTO_SEED=n` repeats that case alone,
 //! `RECTO_CASES=n` says how many seeds are tried, from `RECTO_SEED` or from 0 on.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Once, mpsc};
+use std::sync::{Mutex, Once, PoisonError, mpsc};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -88,25 +89,58 @@ pub fn with_seeds(cases: u64, check: impl Fn(&mut Random)) {
     }
 }
 
-/// Panics of any thread, those that a program catches too: none of them may be left to what catches it.
-static PANICS: AtomicUsize = AtomicUsize::new(0);
+/// Panics so far, those that a program catches too: none of them may be left to what catches it.
+static PANICS: Mutex<Panics> = Mutex::new(Panics {
+    of_workers: BTreeMap::new(),
+    of_program: 0,
+});
 
+struct Panics {
+    /// On the thread of a [`check`], by its name.
+    of_workers: BTreeMap<String, u64>,
+    /// On threads that a program started, for whichever check.
+    of_program: u64,
+}
+
+impl Panics {
+    /// Panics that concern the check whose worker has this name.
+    fn concerning(worker: &str) -> u64 {
+        let panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner);
+        panics.of_workers.get(worker).unwrap_or(&0) + panics.of_program
+    }
+}
+
+/// Counts panics from now on. Those of other tests of this binary, which may panic on purpose, do not count: the test
+/// harness names its threads after the tests. Threads of the program have no name, or one that tokio gives them.
 fn count_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            PANICS.fetch_add(1, Ordering::SeqCst);
+            let thread = std::thread::current();
+            let mut panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner);
+            match thread.name() {
+                Some(name) if name.starts_with(WORKER) => {
+                    *panics.of_workers.entry(name.to_owned()).or_default() += 1;
+                }
+                Some(name) if !name.starts_with("tokio") => {}
+                _ => panics.of_program += 1,
+            }
+            drop(panics);
             before(panic);
         }));
     });
 }
 
+/// How the names of threads of [`check`] begin; a number follows.
+const WORKER: &str = "damaged inputs ";
+
 /// Makes inputs from the seeds 0 to `cases` and gives each to a parser, which says whether it took the input. Returns how
 /// many were taken and how many refused.
 ///
 /// # Panics
-/// When the parser or a thread that it started panics, or when one input takes a minute.
+/// When the parser or a thread that it started panics, or when one input takes a minute. A thread that another check
+/// started meanwhile counts too: the message shows the thread.
 pub fn check(
     cases: u64,
     make: impl Fn(&mut Random) -> Vec<u8> + Send + 'static,
@@ -114,16 +148,19 @@ pub fn check(
 ) -> Outcome {
     count_panics();
     let (tell, told) = mpsc::channel();
+    static WORKERS: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("{WORKER}{}", WORKERS.fetch_add(1, Ordering::Relaxed));
     // A thread of its own, which is left behind when it hangs.
-    let worker = std::thread::spawn(move || {
+    let worker = std::thread::Builder::new().name(name.clone());
+    let worker = worker.spawn(move || {
         let mut outcome = Outcome::default();
         for seed in seeds(cases) {
             let input = make(&mut Random::of(seed));
             let case = format!("RECTO_SEED={seed}: {}", shown(&input));
             tell.send(case.clone()).expect("the test waits");
-            let before = PANICS.load(Ordering::SeqCst);
+            let before = Panics::concerning(&name);
             let took = catch_unwind(AssertUnwindSafe(|| takes(&input)));
-            let panics = PANICS.load(Ordering::SeqCst) - before;
+            let panics = Panics::concerning(&name) - before;
             match took {
                 Ok(took) if panics == 0 => match took {
                     true => outcome.taken += 1,
@@ -138,6 +175,7 @@ pub fn check(
         }
         outcome
     });
+    let worker = worker.expect("a thread can be started");
     let mut last = String::new();
     loop {
         match told.recv_timeout(HANGS) {
@@ -477,5 +515,20 @@ mod tests {
         outcome.is_mixed();
         let fails = catch_unwind(|| check(100, byte, |input| input[0] / input[0] == 1));
         assert!(fails.is_err());
+        // Beside a case: the thread of another test, and one that the program started.
+        let beside = |name: Option<&'static str>| {
+            let takes = move |_: &[u8]| {
+                let thread = std::thread::Builder::new();
+                let thread = match name {
+                    Some(name) => thread.name(name.into()),
+                    None => thread,
+                };
+                let thread = thread.spawn(|| panic!("on purpose")).unwrap();
+                thread.join().is_err()
+            };
+            catch_unwind(|| check(1, byte, takes))
+        };
+        assert_eq!(beside(Some("another::tests::panics")).unwrap().taken, 1);
+        assert!(beside(None).is_err());
     }
 }

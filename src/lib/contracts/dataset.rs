@@ -14,7 +14,7 @@ pub struct DatasetFile {
     /// Always `recto/dataset`.
     #[schemars(extend("const" = "recto/dataset"))]
     pub contract: String,
-    /// Version of this shape: 1.
+    /// Version of the contract: 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// The format: `coco`, `voc`…

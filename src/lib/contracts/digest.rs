@@ -23,7 +23,7 @@ pub struct Digest {
     /// Always `recto/digest`.
     #[schemars(extend("const" = "recto/digest"))]
     pub contract: String,
-    /// Version of this shape: 1.
+    /// Version of the contract: 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// The query that the source was asked.

@@ -51,7 +51,7 @@ pub fn write_image_map<'a>(
 /// One line of `downloads.jsonl`, the journal of finished images. Of several lines with one id the last one holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Download {
-    /// Always `download/1`: the name and version of this shape.
+    /// Always `download/1`: the name and version of the contract.
     #[schemars(extend("const" = "download/1"))]
     pub recto: String,
     /// Image id.
@@ -135,9 +135,9 @@ pub struct Failure {
     pub url: String,
     /// The path the file would have had.
     pub path: String,
-    /// The kind of failure: `not-found`, `forbidden`, `too-many`, `server`, `network`, `certificate`, `timeout`,
-    /// `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`, `reserved`, `budget`,
-    /// `disk`, `placeholder`, `status` (any other HTTP status).
+    /// The kind of failure: `not-found`, `forbidden`, `too-many`, `server`, `status` (any other status), `network`,
+    /// `certificate`, `timeout`, `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`,
+    /// `reserved`, `budget`, `disk`, `placeholder`.
     pub kind: String,
     /// HTTP status of the last attempt, if there was a response.
     pub status: Option<u16>,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::json::{first, parse_json};
@@ -32,7 +32,11 @@ fn not_an_object<T: Contract>(name: &str) -> Error {
 }
 
 fn written_by<T: Contract>() -> String {
-    format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME)
+    let written = format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME);
+    match T::WRITTEN_BY {
+        "recto-digest" => format!("{written}; `recto-digest table` reads tables"),
+        _ => written,
+    }
 }
 
 /// The two members that every contract has.
@@ -47,10 +51,7 @@ struct Envelope {
 /// # Errors
 /// The file cannot be read or is not this contract. The message names file, line, column and member.
 pub fn read<T: Contract>(path: &Path) -> Result<T, Error> {
-    let bytes = files::read(path).map_err(|e| {
-        let writes = format!("`{}` writes {} files", T::WRITTEN_BY, T::NAME);
-        e.hint(writes)
-    })?;
+    let bytes = files::read(path).map_err(|e| e.hint(written_by::<T>()))?;
     parse(&bytes, &path.display().to_string())
 }
 
@@ -63,8 +64,14 @@ pub fn parse<T: Contract>(bytes: &[u8], name: &str) -> Result<T, Error> {
     let hint = written_by::<T>();
     match first(bytes) {
         Some(b'[') => return T::parse_list(bytes, name),
-        Some(b'"') => return Err(not_an_object::<T>(name)),
-        _ => {}
+        Some(b'{') => {}
+        _ if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
+            return Err(not_an_object::<T>(name));
+        }
+        _ => {
+            let what = format!("{name}: is not JSON, {} was expected", T::NAME);
+            return Err(Error::new(what).hint(hint));
+        }
     }
     let Envelope { contract, version } = parse_json(bytes, name)?;
     match contract.as_deref() {

@@ -17,7 +17,7 @@ pub struct Localizations {
     /// Always `recto/localizations`.
     #[schemars(extend("const" = "recto/localizations"))]
     pub contract: String,
-    /// Version of this shape: 1.
+    /// Version of the contract: 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// One entry per image, ids unique.
@@ -46,7 +46,7 @@ impl Localizations {
 /// One image with its boxes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LocalizedImage {
-    /// Stable, unique id: see `Observation::id`.
+    /// Stable, unique id: that of the observation in the digest.
     pub id: String,
     /// Where its pixels are.
     pub image: ImageRef,

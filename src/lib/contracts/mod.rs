@@ -88,6 +88,15 @@ mod tests {
                 "x:1:1: is not an object, recto/localizations was expected",
             ),
             (
+                "3",
+                "x:1:1: is not an object, recto/localizations was expected",
+            ),
+            ("", "x: is not JSON, recto/localizations was expected"),
+            (
+                "url,label",
+                "x: is not JSON, recto/localizations was expected",
+            ),
+            (
                 "[]",
                 "x: is a list, but not of localizations by m3-download: no record has `localization`",
             ),

@@ -127,7 +127,7 @@ impl Surroundings {
             .collect();
         if documents.is_empty() {
             let what = format!(
-                "{}: folder does not hold a document of {kind}",
+                "{}: there are no {kind} annotation files in this folder",
                 folder.display()
             );
             return Err(Error::usage(what));

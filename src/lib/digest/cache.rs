@@ -101,6 +101,8 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    use recto_testkit::mutation::{self, Random};
+
     use super::*;
 
     #[test]
@@ -118,5 +120,29 @@ mod tests {
         assert_eq!(cache.get("a"), Some(entry));
         std::fs::write(cache.paths("a").0, b"{").unwrap();
         assert_eq!(cache.get("a"), None);
+    }
+
+    #[test]
+    fn damaged_headers_are_none_or_those_of_the_document() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path());
+        let meta = Meta {
+            url: "a".into(),
+            final_url: "b".into(),
+            etag: Some("\"1\"".into()),
+            last_modified: None,
+            sha256: files::hex_digest(b"{}", 64),
+        };
+        let (body, file) = cache.paths("a");
+        files::write(&body, b"{}").unwrap();
+        let sound = serde_json::to_value(&meta).unwrap();
+        let make = move |random: &mut Random| mutation::json(&sound, random);
+        let takes = move |bytes: &[u8]| {
+            // What the folder of the test goes with.
+            let _folder = &folder;
+            std::fs::write(&file, bytes).unwrap();
+            cache.get("a").is_some_and(|found| found.bytes == b"{}")
+        };
+        mutation::check(1000, make, takes).is_mixed();
     }
 }

@@ -74,16 +74,16 @@ async fn read_all<'a>(
             };
             flight.push(async move { (number, fetcher.read(request).await) });
         }
-        let standing = |work: &Worklist| fetcher.standing(work.known(), work.read());
+        let reached = |work: &Worklist| fetcher.progress(work.known(), work.read());
         if work.is_done() {
-            let (now, at) = standing(&work);
+            let (now, at) = reached(&work);
             progress.end(now, &at);
             return work.finish();
         }
         tokio::select! {
             biased;
             _ = ticks.tick() => {
-                let (now, at) = standing(&work);
+                let (now, at) = reached(&work);
                 progress.tick(now, &at);
             }
             Some((number, outcome)) = flight.next() => work.take(number, outcome?)?,

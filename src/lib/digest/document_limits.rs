@@ -3,7 +3,7 @@
 /// Limits for each document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DocumentLimits {
-    /// The most bytes, after unpacking.
+    /// The most bytes, after decompression.
     pub bytes: u64,
     /// The most bytes that its JSON may take as a tree in memory; none: it does not become a tree.
     pub tree: Option<u64>,

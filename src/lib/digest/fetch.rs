@@ -56,9 +56,9 @@ impl Fetcher {
     }
 
     /// The time since the start, and the progress when `read` of `known` documents are read.
-    pub fn standing(&self, known: u64, read: u64) -> (Duration, Progress) {
+    pub fn progress(&self, known: u64, read: u64) -> (Duration, Progress) {
         let (requests, bytes) = self.http.spent();
-        let standing = Progress {
+        let progress = Progress {
             total: known,
             finished: read,
             requests,
@@ -66,7 +66,7 @@ impl Fetcher {
             waiting: self.http.waiting(),
             ..Progress::default()
         };
-        (self.http.elapsed(), standing)
+        (self.http.elapsed(), progress)
     }
 
     /// Reads a document; the inner error says why that failed.
@@ -136,8 +136,8 @@ impl Fetcher {
                 }
                 Ok(Ok((entry.final_url, entry.bytes)))
             }
-            (Err(trouble), _) if trouble.is_too_large() => Ok(Err(failure(self.limits.exceeded()))),
-            (Err(trouble), _) => Ok(Err(http_failure(&trouble))),
+            (Err(error), _) if error.is_too_large() => Ok(Err(failure(self.limits.exceeded()))),
+            (Err(error), _) => Ok(Err(http_failure(&error))),
         }
     }
 
@@ -245,25 +245,22 @@ fn failure(problem: impl Into<String>) -> FetchFailure {
     }
 }
 
-fn http_failure(trouble: &http::Error) -> FetchFailure {
-    let problem = match trouble.attempts {
-        0 | 1 => trouble.message.clone(),
-        n => format!("{}, {n} attempts", trouble.message),
+fn http_failure(error: &http::Error) -> FetchFailure {
+    let problem = match error.attempts {
+        0 | 1 => error.message.clone(),
+        n => format!("{}, {n} attempts", error.message),
     };
     FetchFailure {
-        status: trouble.status,
+        status: error.status,
         problem,
-        is_of_service: matches!(
-            trouble.kind,
-            Kind::Certificate | Kind::Info | Kind::Forbidden
-        ),
-        may_be_size: match trouble.status {
+        is_of_service: matches!(error.kind, Kind::Certificate | Kind::Info | Kind::Forbidden),
+        may_be_size: match error.status {
             // Busy, not asked for too much.
             Some(429 | 503) => false,
             Some(400 | 413 | 414 | 416 | 422) => true,
             // The answer is larger than a document may be.
-            Some(200) if trouble.kind == Kind::Unsupported => true,
-            _ => matches!(trouble.kind, Kind::Server | Kind::Timeout | Kind::Truncated),
+            Some(200) if error.kind == Kind::Unsupported => true,
+            _ => matches!(error.kind, Kind::Server | Kind::Timeout | Kind::Truncated),
         },
     }
 }

@@ -77,7 +77,7 @@ pub struct Blame {
     is_labelled: bool,
     /// For each condition what was seen.
     conditions: Vec<Seen>,
-    labels: Tally,
+    labels: ValueCounts,
     /// Keys of metadata, and of boxes.
     keys: BTreeSet<String>,
     box_keys: BTreeSet<String>,
@@ -90,14 +90,14 @@ struct Seen {
     /// Whether it holds for an image.
     holds: bool,
     /// The values of its key.
-    values: Tally,
+    values: ValueCounts,
 }
 
 /// How often texts occur: the first of them, so that memory does not grow with the number of images.
 #[derive(Debug, Default)]
-struct Tally(BTreeMap<String, usize>);
+struct ValueCounts(BTreeMap<String, usize>);
 
-impl Tally {
+impl ValueCounts {
     /// The most texts that are told apart.
     const MOST: usize = 10_000;
 
@@ -145,7 +145,7 @@ impl Blame {
             images: 0,
             is_labelled: filter.labels.is_empty(),
             conditions: filter.conditions.iter().map(|_| Seen::default()).collect(),
-            labels: Tally::default(),
+            labels: ValueCounts::default(),
             keys: BTreeSet::new(),
             box_keys: BTreeSet::new(),
             has_boxes: false,

@@ -111,8 +111,8 @@ impl Joiner {
         let mut expect = |name: &str| self.expected.names.insert(hash(&normal(name)));
         expect(target);
         expect(service_of(target));
-        if let Some(asked) = QuotedRequest::parse(target) {
-            expect(asked.base);
+        if let Some(request) = QuotedRequest::parse(target) {
+            expect(request.base);
         }
         if let [
             Region {
@@ -364,11 +364,12 @@ impl Joiner {
                 )),
             };
         }
-        let asked = QuotedRequest::parse(target).and_then(|a| Some((a, self.images.find(a.base)?)));
-        match asked {
-            Some((asked, numbers)) => {
+        let request =
+            QuotedRequest::parse(target).and_then(|a| Some((a, self.images.find(a.base)?)));
+        match request {
+            Some((request, numbers)) => {
                 for region in &mut annotation.regions {
-                    *region = in_service(&asked, region).ok_or_else(|| {
+                    *region = in_service(&request, region).ok_or_else(|| {
                         format!("target is a part of a scaled or rotated image: {target}")
                     })?;
                 }
@@ -458,18 +459,18 @@ fn is_whole(region: &Region) -> bool {
 }
 
 /// Maps a region of the image that a request returns to pixels of the service's image; none if that is not possible.
-fn in_service(asked: &QuotedRequest, region: &Region) -> Option<Region> {
-    let of_all = asked.region == "full";
-    let in_words = match asked.region.strip_prefix("pct:") {
+fn in_service(request: &QuotedRequest, region: &Region) -> Option<Region> {
+    let of_all = request.region == "full";
+    let in_words = match request.region.strip_prefix("pct:") {
         Some(share) => format!("xywh=percent:{share}"),
-        None => format!("xywh={}", asked.region),
+        None => format!("xywh={}", request.region),
     };
     let fragment = match (&region.fragment, of_all) {
         _ if is_whole(region) && of_all => None,
-        _ if is_whole(region) && asked.region != "square" => Some(in_words),
-        _ if of_all && asked.is_full_size() => return Some(region.clone()),
+        _ if is_whole(region) && request.region != "square" => Some(in_words),
+        _ if of_all && request.is_full_size() => return Some(region.clone()),
         (Some(part), true) if part.starts_with("xywh=percent:") => Some(part.clone()),
-        (Some(part), false) if asked.is_full_size() && region.svg.is_none() => {
+        (Some(part), false) if request.is_full_size() && region.svg.is_none() => {
             Some(selectors::nested_fragment(&in_words, part)?)
         }
         _ => return None,

@@ -2,14 +2,16 @@
 
 use super::filter::{Blame, Filter};
 use crate::error::Error;
-use crate::summary::{Reject, Summary, counted};
+use crate::summary::{Reject, Summary};
 
 /// The error for a run that would write no images: names the likely reason and what helps.
 pub fn error(filter: &Filter, blame: &Blame, summary: &Summary) -> Error {
     if blame.images > 0 {
         let (why, hint) = blame.reason(filter);
-        let found = counted(blame.images, "image found", "images found");
-        let error = Error::new(format!("no image is kept of {found}: {why}"));
+        let error = Error::new(format!(
+            "filters left out all images ({} found): {why}",
+            blame.images
+        ));
         return match hint {
             Some(hint) => error.hint(hint),
             None => error,

@@ -56,7 +56,7 @@ pub struct Options {
     /// Keep fetched documents in DIR, and fetch them again only if they have changed
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
-    /// Largest document that is read, in MB (10⁶ bytes), after unpacking; larger ones are rejected. Documents whose JSON would
+    /// Largest document that is read, in MB (10⁶ bytes), after decompression; larger ones are rejected. Documents whose JSON would
     /// take more than 8 times as much memory are rejected too [default: 64; 1000 for tables and boxes]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub max_document: Option<u64>,

@@ -1,4 +1,4 @@
-//! Transcriptions kept at home: each file is matched to an image by its name, and its items become annotations.
+//! Transcriptions in local files: each file is matched to an image by its name, and its items become annotations.
 //!
 //! Files are read twice, so that no more than one is in memory: first to learn which image each is of, since two files for
 //! one image contradict each other, then for what they hold.
@@ -36,8 +36,8 @@ pub fn add(
     }
     if is_limited {
         let n = reading.unmatched.len() as u64;
-        let files = counted(n, "file is", "files are");
-        let note = format!("{files} of none of the images; --limit leaves images out");
+        let files = counted(n, "file does", "files do");
+        let note = format!("{files} not match any image; --limit leaves images out");
         reading.notes.extend((n > 0).then_some(note));
     } else {
         reading.rejects.append(&mut reading.unmatched);

@@ -1,4 +1,4 @@
-//! The class of an annotation's boxes, by the rules of `--concept-from`, and their attributes. Contracts store the class
+//! The class of an annotation's boxes, by the rules of `--class-from`, and their attributes. Contracts store the class
 //! as `concept`.
 
 use std::borrow::Cow;
@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::html;
 use crate::contracts::{Annotation, Body};
 
-/// Where the class of a box comes from: the values of `--concept-from`.
+/// Where the class of a box comes from: the values of `--class-from`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConceptFrom {
+pub enum ClassFrom {
     /// A tag, else a label, else `text` for transcriptions, else the motivation.
     Auto,
     /// The first tag.
@@ -27,18 +27,18 @@ pub enum ConceptFrom {
     Constant(String),
 }
 
-impl FromStr for ConceptFrom {
+impl FromStr for ClassFrom {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text.to_ascii_lowercase().as_str() {
-            "auto" => Ok(ConceptFrom::Auto),
-            "tag" => Ok(ConceptFrom::Tag),
-            "label" => Ok(ConceptFrom::Label),
-            "text" => Ok(ConceptFrom::Text),
-            "motivation" => Ok(ConceptFrom::Motivation),
+            "auto" => Ok(ClassFrom::Auto),
+            "tag" => Ok(ClassFrom::Tag),
+            "label" => Ok(ClassFrom::Label),
+            "text" => Ok(ClassFrom::Text),
+            "motivation" => Ok(ClassFrom::Motivation),
             _ => match text.split_once(':') {
                 Some(("constant", name)) if !name.trim().is_empty() => {
-                    Ok(ConceptFrom::Constant(html::one_line(name, false)))
+                    Ok(ClassFrom::Constant(html::one_line(name, false)))
                 }
                 _ => Err("expected auto, tag, label, text, motivation or constant:NAME".into()),
             },
@@ -47,30 +47,30 @@ impl FromStr for ConceptFrom {
 }
 
 /// The class of an annotation, by the first rule that gives one.
-pub fn concept(annotation: &Annotation, rules: &[ConceptFrom]) -> Option<String> {
+pub fn concept(annotation: &Annotation, rules: &[ClassFrom]) -> Option<String> {
     rules.iter().find_map(|rule| by(annotation, rule))
 }
 
-fn by(annotation: &Annotation, rule: &ConceptFrom) -> Option<String> {
+fn by(annotation: &Annotation, rule: &ClassFrom) -> Option<String> {
     match rule {
-        ConceptFrom::Tag => tags(annotation).into_iter().next(),
-        ConceptFrom::Label => {
+        ClassFrom::Tag => tags(annotation).into_iter().next(),
+        ClassFrom::Label => {
             let mut labels = annotation.bodies.iter().filter(|b| is_label(b, annotation));
             labels.find_map(name)
         }
-        ConceptFrom::Text => texts(annotation).find_map(name),
-        ConceptFrom::Motivation => {
+        ClassFrom::Text => texts(annotation).find_map(name),
+        ClassFrom::Motivation => {
             let mut motivations = annotation.motivation.iter();
             motivations.find_map(|m| Some(html::one_line(m, false)).filter(|m| !m.is_empty()))
         }
-        ConceptFrom::Constant(name) => Some(name.clone()),
-        ConceptFrom::Auto => by(annotation, &ConceptFrom::Tag)
-            .or_else(|| by(annotation, &ConceptFrom::Label))
+        ClassFrom::Constant(name) => Some(name.clone()),
+        ClassFrom::Auto => by(annotation, &ClassFrom::Tag)
+            .or_else(|| by(annotation, &ClassFrom::Label))
             .or_else(|| is_transcription(annotation).then(|| "text".to_owned()))
             .or_else(|| {
                 // That something is tagged is no name for it.
                 let names = ["tagging", "classifying", "identifying"];
-                let motivation = by(annotation, &ConceptFrom::Motivation);
+                let motivation = by(annotation, &ClassFrom::Motivation);
                 motivation.filter(|m| !names.contains(&m.as_str()))
             }),
     }
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn each_rule_finds_its_concept() {
-        use ConceptFrom::{Auto, Constant, Label, Motivation, Tag, Text};
+        use ClassFrom::{Auto, Constant, Label, Motivation, Tag, Text};
         let tagged = annotation(
             &["commenting"],
             &[
@@ -262,11 +262,11 @@ mod tests {
     #[test]
     fn rules_are_read_as_users_type_them() {
         let cases = [
-            ("auto", Some(ConceptFrom::Auto)),
-            ("Tag", Some(ConceptFrom::Tag)),
+            ("auto", Some(ClassFrom::Auto)),
+            ("Tag", Some(ClassFrom::Tag)),
             (
                 "constant:Lamed, tall",
-                Some(ConceptFrom::Constant("Lamed, tall".into())),
+                Some(ClassFrom::Constant("Lamed, tall".into())),
             ),
             ("constant:", None),
             ("constant", None),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::concept::ConceptFrom;
+use super::concept::ClassFrom;
 use super::options::Outside;
 use crate::contracts::{LocalizedImage, Taxonomy};
 use crate::corrections::{self, ImageIndex, LocatedCorrection};
@@ -12,7 +12,7 @@ use crate::summary::Reject;
 #[derive(Clone, Debug)]
 pub struct ExtractRules {
     /// Where classes come from, in order of preference.
-    pub concept_from: Vec<ConceptFrom>,
+    pub class_from: Vec<ClassFrom>,
     /// What to do with a box that extends beyond its image.
     pub outside: Outside,
     /// Motivations to keep; empty: all.
@@ -24,7 +24,7 @@ pub struct ExtractRules {
 impl Default for ExtractRules {
     fn default() -> Self {
         ExtractRules {
-            concept_from: vec![ConceptFrom::Auto],
+            class_from: vec![ClassFrom::Auto],
             outside: Outside::Clip,
             motivations: Vec::new(),
             line_height: None,

@@ -252,7 +252,7 @@ fn other_shape(observation: &Observation, image: &Observation) -> Option<String>
     let ratio = (given.width * known.height) / (given.height * known.width);
     ((ratio - 1.0).abs() > MOST).then(|| {
         format!(
-            "image with this file name has another shape: {} x {}, not {} x {}, {}",
+            "image with this file name has another aspect ratio: {} x {}, not {} x {}, {}",
             known.width, known.height, given.width, given.height, image.id
         )
     })

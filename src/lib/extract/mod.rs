@@ -26,7 +26,7 @@ use crate::report::{self, Common, Stage};
 use crate::sources::m3;
 use crate::summary::{Reject, Summary, counted};
 
-pub use concept::ConceptFrom;
+pub use concept::ClassFrom;
 use extracted::ExtractRules;
 pub use options::{Options, Outside};
 
@@ -61,7 +61,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     };
     let (digests, unusable) = read_digests(&options.digests, &choices)?;
     let rules = ExtractRules {
-        concept_from: options.concept_from.clone(),
+        class_from: options.class_from.clone(),
         outside: options.outside,
         motivations: options.motivation.clone(),
         line_height: options.line_height,

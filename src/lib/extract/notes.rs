@@ -119,7 +119,7 @@ pub fn hint(options: &Options, rejects: Option<&Path>, has_rejects: bool) -> Opt
         None if has_rejects => Some("--rejects FILE lists what was left out".into()),
         _ if files::is_dash(&options.output) => None,
         _ => Some(format!(
-            "next: recto-download {} images",
+            "`recto-download {} images` downloads the images",
             options.output.display()
         )),
     }

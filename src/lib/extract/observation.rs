@@ -190,7 +190,7 @@ impl Reader<'_> {
             return;
         }
         let mut is_kept = false;
-        let concept = concept::concept(annotation, &self.rules.concept_from);
+        let concept = concept::concept(annotation, &self.rules.class_from);
         let attributes = concept::attributes(annotation);
         for (i, region) in annotation.regions.iter().enumerate() {
             let name = self.name_on_canvas(id, i, region);
@@ -350,7 +350,7 @@ fn no_class(annotation: &Annotation) -> String {
         motivation => motivation,
     };
     format!(
-        "no class found; --concept-from constant:NAME sets one: {} bodies, motivation {motivation}",
+        "no class found; --class-from constant:NAME sets one: {} bodies, motivation {motivation}",
         annotation.bodies.len()
     )
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::concept::ConceptFrom;
+use super::concept::ClassFrom;
 use crate::report::Common;
 
 /// Options of `recto-extract`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
@@ -20,8 +20,13 @@ pub struct Options {
     /// Where the class of a box comes from: auto, tag, label, text, motivation or constant:NAME. If the option is
     /// repeated, the next rule is tried where the one before finds nothing. `auto` takes a tag, else a label, else
     /// the class `text` for transcriptions, else the motivation
-    #[arg(long, value_name = "RULE", default_value = "auto")]
-    pub concept_from: Vec<ConceptFrom>,
+    #[arg(
+        long,
+        alias = "concept-from",
+        value_name = "RULE",
+        default_value = "auto"
+    )]
+    pub class_from: Vec<ClassFrom>,
     /// What to do with a box that extends beyond its image; a box that is completely outside is always left out
     #[arg(long, value_name = "RULE", value_enum, default_value_t = Outside::Clip)]
     pub outside: Outside,
@@ -33,8 +38,8 @@ pub struct Options {
     /// that begin outside their image, or whose JSON is encoded twice, nested or similar to JSON
     #[arg(long, alias = "mend-boxes")]
     pub repair_boxes: bool,
-    /// In digests by m3-download: link name of associations that hold boxes, besides `bounding box`; upper and lower
-    /// case, blanks, - and _ are the same (repeatable)
+    /// In digests by m3-download: also read boxes from associations with this link name, besides `bounding box`; upper
+    /// and lower case, blanks, - and _ are the same (repeatable)
     #[arg(long, value_name = "NAME")]
     pub box_link: Vec<String>,
     /// Apply the corrections in a file by `recto-serve --review`, after those in the digests (repeatable: files are

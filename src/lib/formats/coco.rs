@@ -16,7 +16,7 @@ use super::ranks;
 use super::sink::{Sink, cannot, place_image};
 use crate::contracts::Number;
 
-/// The format.
+/// The format `coco`: COCO instances JSON.
 #[derive(Debug)]
 pub struct Coco;
 

@@ -9,7 +9,7 @@ use super::format::{Format, FormatInfo, FormatOptions, Written};
 use super::ranks;
 use super::sink::{Sink, put, put_rows};
 
-/// The format.
+/// The format `counts`: how often each class occurs.
 #[derive(Debug)]
 pub struct Counts;
 

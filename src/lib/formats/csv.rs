@@ -13,7 +13,7 @@ use super::format::{Format, FormatInfo, FormatOptions, Written};
 use super::ranks;
 use super::sink::{Sink, put_rows};
 
-/// The format.
+/// The format `csv`: one table, a row per box.
 #[derive(Debug)]
 pub struct Csv;
 

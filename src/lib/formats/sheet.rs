@@ -8,7 +8,7 @@ use crate::pixels;
 use crate::pixels::contact_sheet::{self, Cell};
 use crate::summary::counted;
 
-/// The format.
+/// The format `sheet`: a contact sheet.
 #[derive(Debug)]
 pub struct Sheet;
 

@@ -8,7 +8,7 @@ use super::dataset::{Dataset, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Written};
 use super::sink::{Sink, put_rows};
 
-/// The format.
+/// The format `vgg`: the metadata table of VGG's image tools.
 #[derive(Debug)]
 pub struct Vgg;
 

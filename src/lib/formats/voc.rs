@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::files::SafeName;
 use crate::summary::counted;
 
-/// The format.
+/// The format `voc`: Pascal VOC.
 #[derive(Debug)]
 pub struct Voc;
 

@@ -11,7 +11,7 @@ use super::format::{Format, FormatInfo, FormatOptions, Written};
 use super::sink::{Sink, place_image, put};
 use crate::summary::counted;
 
-/// The format.
+/// The format `yolo`: Ultralytics' detection layout.
 #[derive(Debug)]
 pub struct Yolo;
 

@@ -98,7 +98,7 @@ struct Jpeg {
 
 impl std::fmt::Debug for TiffLevel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} in pieces of {:?}", self.size, self.piece)
+        write!(f, "{:?} in tiles or strips of {:?}", self.size, self.piece)
     }
 }
 
@@ -168,7 +168,7 @@ pub fn check_compression(path: &Path) -> Result<(), String> {
     let mut main = decoder(At::new(file, None))?;
     match main.find_tag_unsigned::<u16>(Tag::Compression) {
         Ok(Some(packing)) if !KNOWN.contains(&packing) => Err(format!(
-            "its compression is not supported: TIFF number {packing}"
+            "its compression is not supported: compression tag {packing}"
         )),
         _ => Ok(()),
     }
@@ -210,7 +210,10 @@ impl TiffLevel {
             return Err("it declares no pixels".into());
         }
         if u64::from(w) * u64::from(piece[1]) * 4 > MOST_PIECE {
-            return Err(format!("its pieces are too large: {w} x {}", piece[1]));
+            return Err(format!(
+                "its tiles or strips are too large: {w} x {}",
+                piece[1]
+            ));
         }
         let planar = decoder
             .find_tag_unsigned::<u16>(Tag::PlanarConfiguration)

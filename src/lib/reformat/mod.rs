@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::files;
 use crate::formats::{self, Dataset, Format};
 use crate::report::{Common, Stage};
-use crate::summary::Summary;
+use crate::summary::{Summary, counted};
 pub use class_options::ClassOptions;
 use join::JoinRules;
 pub use options::{Negatives, Options};
@@ -103,7 +103,10 @@ fn no_images(summary: &Summary, options: &Options) -> Error {
     let reasons = summary.reasons();
     let (why, hint) = match reasons.iter().max_by_key(|(_, n)| **n) {
         Some((reason, n)) => (
-            format!(": {n} left out, {reason}"),
+            format!(
+                "; {} left out: {reason}",
+                counted(*n, "record was", "records were")
+            ),
             match reasons.contains_key(measure::ELSEWHERE) {
                 true => "the image map has absolute paths: copy it to the folder above the images and set \
                          it with --image-map"
@@ -116,15 +119,18 @@ fn no_images(summary: &Summary, options: &Options) -> Error {
             },
         ),
         None if summary.filtered > 0 => (
-            format!(": {} filtered out", summary.filtered),
+            format!(
+                "; {} filtered out",
+                counted(summary.filtered, "image was", "images were")
+            ),
             "--negatives keep also writes images without boxes".to_owned(),
         ),
         None => (
-            format!(": there are none in {}", options.localizations.display()),
+            format!("; there are none in {}", options.localizations.display()),
             "`recto-extract` writes them from digests".to_owned(),
         ),
     };
-    Error::new(format!("no image is left to write{why}")).hint(hint)
+    Error::new(format!("no images to write{why}")).hint(hint)
 }
 
 /// Whether the output is a single file, by its suffix.

@@ -107,6 +107,8 @@ fn from_csv(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
 
 #[cfg(test)]
 mod tests {
+    use recto_testkit::mutation;
+
     use super::*;
 
     #[test]
@@ -153,6 +155,23 @@ mod tests {
         for (text, message) in cases {
             let error = parse(text.as_bytes(), "m").unwrap_err();
             assert_eq!(error.what(), message, "{text}");
+        }
+    }
+
+    #[test]
+    fn damaged_maps_are_refused_with_the_name_of_the_file() {
+        for sound in [
+            "from,to,count\na,b,1\n\"c, d\",,2\n",
+            r#"{"a": "b", "c": null}"#,
+        ] {
+            let takes = |bytes: &[u8]| match parse(bytes, "map") {
+                Ok(_) => true,
+                Err(error) => {
+                    assert!(error.what().starts_with("map:"), "{error}");
+                    false
+                }
+            };
+            mutation::check(2000, move |random| mutation::text(sound, random), takes).is_mixed();
         }
     }
 }

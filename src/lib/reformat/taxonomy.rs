@@ -156,6 +156,9 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 
 #[cfg(test)]
 mod tests {
+    use recto_testkit::mutation::{self, Random};
+    use serde_json::json;
+
     use super::*;
 
     fn names(tree: &Tree, name: &str) -> String {
@@ -210,5 +213,28 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn damaged_trees_are_refused_with_the_name_of_the_file() {
+        let tree = json!({"name": "object", "rank": null, "alternativeNames": ["thing"], "children": [
+            {"name": "Nanomia", "rank": "genus", "children": [{"name": "Nanomia bijuga"}]}]});
+        let contract = json!({"contract": "recto/localizations", "version": 1, "images": [],
+            "taxonomy": {"Nanomia": [{"rank": "order", "name": "Siphonophorae"}, {"rank": "genus", "name": "Nanomia"}]}});
+        let make = move |random: &mut Random| {
+            let sound = random.choose(&[&tree, &contract]).to_owned();
+            mutation::json(sound, random)
+        };
+        let takes = |bytes: &[u8]| match parse(bytes, "t") {
+            Ok(tree) => {
+                let _ = tree.ranks();
+                true
+            }
+            Err(error) => {
+                assert!(error.what().starts_with("t:"), "{error}");
+                false
+            }
+        };
+        mutation::check(3000, make, takes).is_mixed();
     }
 }

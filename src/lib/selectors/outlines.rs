@@ -29,6 +29,9 @@ pub fn rect([x, y, width, height]: [f64; 4], transform: Affine) -> Vec<PathEl> {
 
 /// The outline of an ellipse, transformed, as curves: any affine transform makes it another ellipse, exactly. Empty for
 /// one without area, which is not drawn.
+///
+/// # Errors
+/// A coordinate is not finite or beyond [`MAX_COORDINATE`].
 pub fn ellipse(
     cx: f64,
     cy: f64,
@@ -54,6 +57,9 @@ pub fn ellipse(
 }
 
 /// The outline of a polygon or polyline, of its attribute `points`: an even number of coordinates.
+///
+/// # Errors
+/// It is not a list of numbers, their number is odd, or one of them is beyond [`MAX_COORDINATE`].
 pub fn points(text: &str) -> Result<Vec<PathEl>, String> {
     let unreadable = |why: &str| format!("points cannot be read: {why}, {}", excerpt(text));
     let mut numbers = Vec::new();
@@ -82,6 +88,9 @@ pub fn points(text: &str) -> Result<Vec<PathEl>, String> {
 }
 
 /// The outline that the attribute `d` of a path draws: commands made absolute, arcs made curves.
+///
+/// # Errors
+/// It is not path data (SVG 1.1 §8.3), an arc is too flat, or a coordinate is beyond [`MAX_COORDINATE`].
 pub fn path(text: &str) -> Result<Vec<PathEl>, String> {
     let unreadable = |e: svgtypes::Error| format!("path cannot be read: {e}, {}", excerpt(text));
     check_arcs(text)?;
@@ -130,7 +139,10 @@ fn check_arcs(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses coordinates that are not finite or beyond [`MAX_COORDINATE`].
+/// Checks the coordinates of an element.
+///
+/// # Errors
+/// One of them is not finite or beyond [`MAX_COORDINATE`].
 pub fn check(element: PathEl) -> Result<(), String> {
     let points = match element {
         PathEl::MoveTo(p) | PathEl::LineTo(p) => [p, p, p],

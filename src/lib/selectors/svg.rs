@@ -245,7 +245,7 @@ impl Drawing {
         let stretches = root.get("preserveAspectRatio").trim() == "none";
         if (sx / sy - 1.0).abs() > MOST && !stretches {
             self.doubt = Some(format!(
-                "svg has another shape than its canvas, so it is not scaled: {width} x {height}"
+                "svg has another aspect ratio than its canvas, so it is not scaled: {width} x {height}"
             ));
             return Affine::IDENTITY;
         }

@@ -1,4 +1,4 @@
-//! Options of transcriptions: which of those that an archive offers are read, and those kept at home.
+//! Options of transcriptions: which of those that an archive offers are read, and local files.
 
 use std::path::PathBuf;
 
@@ -9,15 +9,16 @@ use super::text::{Granularity, TextKind};
 #[group(skip)]
 #[command(next_help_heading = "Transcriptions (ALTO, PAGE, hOCR)")]
 pub struct TextOptions {
-    /// Which transcriptions of an archive are read, where it links to them (iiif) [default: auto]
+    /// Which of the transcriptions are read that manifests and canvases link to (iiif) [default: auto]
     #[arg(long, value_enum, value_name = "KIND")]
     pub text: Option<TextChoice>,
     /// Read only these parts of transcriptions, which saves memory; --where box.granularity=LEVEL chooses among what was
     /// read (iiif, table; repeatable)
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub text_granularity: Vec<Granularity>,
-    /// Also read ALTO, PAGE or hOCR from a file or from all files below a folder; each is of the image whose file name,
-    /// service, label or canvas has the name of the file or the name of the image in it (iiif, table; repeatable)
+    /// Also read ALTO, PAGE or hOCR from a file or from all files below a folder. A file is matched to an image by its own
+    /// name or by the image name that it contains: these are compared with the image's file name, service, label and
+    /// canvas (iiif, table; repeatable)
     #[arg(long, value_name = "PATH")]
     pub text_files: Vec<PathBuf>,
 }

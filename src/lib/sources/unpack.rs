@@ -1,4 +1,4 @@
-//! Documents packed with gzip or Zstandard, recognised by their first bytes and not by their names.
+//! Documents compressed with gzip or Zstandard, recognised by their first bytes and not by their names.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -8,11 +8,12 @@ use ruzstd::decoding::StreamingDecoder;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// The bytes of a document, unpacked if they are packed; at most `most`.
+
+/// The bytes of a document, decompressed if they are compressed; at most `most`.
 ///
 /// # Errors
 /// They are damaged or too many: the problem of the reject.
-pub fn unpack(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
+pub fn decompressed(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
     if bytes.starts_with(GZIP) {
         return read(MultiGzDecoder::new(bytes), "gzip", most).map(Cow::Owned);
     }
@@ -31,7 +32,7 @@ fn zstd(mut bytes: &[u8], most: u64) -> Result<Vec<u8>, String> {
             continue;
         }
         let frame = StreamingDecoder::new(&mut bytes);
-        let frame = frame.map_err(|e| format!("document cannot be unpacked from zstd: {e}"))?;
+        let frame = frame.map_err(|e| format!("document cannot be decompressed from zstd: {e}"))?;
         all.extend(read(frame, "zstd", most - all.len() as u64)?);
     }
     Ok(all)
@@ -46,13 +47,13 @@ fn after_skippable(bytes: &[u8]) -> Option<&[u8]> {
     is_skippable.then(|| rest.get(size as usize..).unwrap_or_default())
 }
 
-fn read(packed: impl Read, how: &str, most: u64) -> Result<Vec<u8>, String> {
+fn read(stream: impl Read, how: &str, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let read = packed.take(most.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|e| format!("document cannot be unpacked from {how}: {e}"))?;
+    let read = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|e| format!("document cannot be decompressed from {how}: {e}"))?;
     match bytes.len() as u64 > most {
         true => Err(format!(
-            "document is too large: it unpacks to more than {} MB; --max-document MB raises this limit",
+            "document is too large: it has more than {} MB when decompressed; --max-document MB raises this limit",
             most / 1_000_000
         )),
         false => Ok(bytes),

@@ -317,7 +317,7 @@ fn the_size_of_the_file_is_compared_with_the_declared_one() {
     picture(&work, "p/b.jpg", 50, 100);
     digest(&work, &["coco", "i.json", "--images", "p"])
         .exits(0)
-        .says(&["1 file is of another shape than the document says, first: b.jpg, 100 x 50 and 50 x 100"]);
+        .says(&["1 file has another aspect ratio than the document says, first: b.jpg, 100 x 50 and 50 x 100"]);
     assert_eq!(
         observations(&work)[0]["image"]["width"],
         100,

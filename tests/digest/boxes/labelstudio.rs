@@ -57,7 +57,7 @@ fn results_are_boxes_or_rejects() {
         (turned_image(0), "fish xywh=20,20,50,50"),
         (
             turned_image(90),
-            "value image was shown turned: by 90 degrees",
+            "value image was shown rotated: by 90 degrees",
         ),
         (rectangle(json!({"width": 0})), "value box is empty: 0 x 50"),
         (

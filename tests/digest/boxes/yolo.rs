@@ -73,7 +73,7 @@ fn rows_are_read_by_their_number_of_numbers() {
         (
             SETTINGS,
             "0 .5 .5 .2",
-            "line 1 line line has too few numbers: 3 behind the class, at least 4 are needed",
+            "line 1 line line has too few numbers: 3 after the class, at least 4 are needed",
             "",
         ),
         (
@@ -193,7 +193,7 @@ fn what_is_no_label_file_is_said() {
     work.write("none/readme.md", "x");
     digest(&work, &["yolo", "none"])
         .exits(2)
-        .says(&["none: folder does not hold a document of yolo"]);
+        .says(&["none: there are no yolo annotation files in this folder"]);
     work.write("bad/data.yaml", "names: [a")
         .write("bad/a.txt", "0 .5 .5 .5 .5");
     digest(&work, &["yolo", "bad"])

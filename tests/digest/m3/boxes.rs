@@ -350,7 +350,7 @@ fn filters_compare_and_choose_boxes_too() {
         let ran = digest(&work, &server, &[&["Nanomia"], &args[..]].concat());
         if *pictures == 0 {
             ran.exits(1)
-                .says(&["no image is kept of 3 images found", conditions[0]]);
+                .says(&["filters left out all images (3 found)", conditions[0]]);
             continue;
         }
         ran.exits(0);

@@ -389,7 +389,7 @@ fn what_failed_is_what_the_hint_is_about() {
     let work = Workdir::new();
     let ran = digest(&work, &server, &["Nanomia", "--where", "depth>=100"]);
     ran.exits(1).says(&[
-        "no image is kept of 3 images found",
+        "filters left out all images (3 found)",
         "there is no `depth`",
         "did you mean --where 'depth_meters>=100'?",
     ]);

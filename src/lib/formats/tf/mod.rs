@@ -16,7 +16,7 @@ use crate::pixels;
 use crate::summary::counted;
 use wire::{Feature, bytes, example, floats, ints, write_record};
 
-/// The format.
+/// The format `tf`: TFRecord shards for the TF Object Detection API.
 #[derive(Debug)]
 pub struct Tf;
 

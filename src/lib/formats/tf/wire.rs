@@ -75,6 +75,9 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// A TFRecord: length, masked CRC of it, data, masked CRC of it; little endian.
+///
+/// # Errors
+/// `out` cannot be written.
 pub fn write_record(out: &mut dyn Write, data: &[u8]) -> io::Result<()> {
     let length = (data.len() as u64).to_le_bytes();
     out.write_all(&length)?;

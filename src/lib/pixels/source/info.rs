@@ -91,6 +91,10 @@ fn begins_as_jp2(path: &Path) -> Result<bool, String> {
     Ok(file.read_exact(&mut start).is_ok() && jp2::is_jp2(&start))
 }
 
+/// Whether a file is a TIFF, by its first four bytes.
+///
+/// # Errors
+/// The file cannot be opened.
 pub fn begins_as_tiff(path: &Path) -> Result<bool, String> {
     let mut start = [0; 4];
     let mut file = File::open(path).map_err(|e| e.to_string())?;

@@ -2,9 +2,10 @@
 //! too slow or answers something else, the image is hidden.
 
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -18,6 +19,7 @@ use crate::http::header::HeaderMap;
 use crate::http::webhook::Webhook;
 use crate::serve::cache::memory::Cache;
 use crate::serve::web::message::header_text;
+use crate::serve::web::metrics;
 
 /// The longest answer, in bytes.
 const MOST_ANSWER: usize = 64 << 10;
@@ -33,9 +35,11 @@ pub struct Delegate {
     webhook: Option<Webhook>,
     decisions: Cache<(i64, String), Access>,
     /// Calls so far, successful or not.
-    calls: AtomicU64,
+    calls: Counter,
     /// Decisions that could not be obtained.
-    failures: AtomicU64,
+    failures: Counter,
+    /// Lists both.
+    registry: Registry,
 }
 
 /// Its answer.
@@ -54,12 +58,15 @@ impl Delegate {
         let timeout = Duration::from_secs_f64(settings.timeout);
         let webhook = settings.url.as_deref();
         let webhook = webhook.map(|url| Webhook::new(url, timeout)).transpose()?;
+        let mut registry = Registry::with_prefix("recto_delegate");
+        let list = &mut registry;
         Ok(Delegate {
             settings,
             webhook,
             decisions: Cache::new(MOST_CACHED),
-            calls: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
+            calls: metrics::new(list, "asked", "Calls of the delegate"),
+            failures: metrics::new(list, "failed", "Decisions that could not be obtained"),
+            registry,
         })
     }
 
@@ -89,7 +96,7 @@ impl Delegate {
         let question = question(image, visitor, headers);
         let keep = i64::from(self.settings.keep);
         let ask = async {
-            self.calls.fetch_add(1, Ordering::Relaxed);
+            self.calls.inc();
             let answer = self.ask(question.to_string()).await?;
             let answer: Answer = serde_json::from_slice(&answer).map_err(|e| e.to_string())?;
             Ok::<_, String>((answer.access, BYTES_PER_DECISION))
@@ -106,19 +113,14 @@ impl Delegate {
             }
         };
         decision.unwrap_or_else(|_| {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+            self.failures.inc();
             Access::Hidden
         })
     }
 
     /// Metrics in the text format of Prometheus.
     pub fn metrics(&self) -> String {
-        format!(
-            "# TYPE recto_delegate_asked_total counter\nrecto_delegate_asked_total {}\n\
-             # TYPE recto_delegate_failed_total counter\nrecto_delegate_failed_total {}\n",
-            self.calls.load(Ordering::Relaxed),
-            self.failures.load(Ordering::Relaxed)
-        )
+        metrics::text(&self.registry)
     }
 
     async fn ask(&self, question: String) -> Result<Vec<u8>, String> {

@@ -53,9 +53,9 @@ pub struct LoginRequest<'a> {
 
 /// The services, and a request to one of them.
 pub struct LoginFlow<'a> {
-    /// Who is who.
+    /// Authenticates the users who log in.
     pub identities: &'a Identities,
-    /// The configuration.
+    /// The section `[auth]` of the configuration.
     pub settings: &'a AuthSettings,
     /// The request.
     pub request: &'a LoginRequest<'a>,

@@ -202,14 +202,14 @@ pub fn verify(
     let head = jsonwebtoken::decode_header(token).map_err(|e| match e.kind() {
         ErrorKind::InvalidToken => "it is not a token",
         // An algorithm that is not one of RFC 7518, as `none`.
-        ErrorKind::Json(e) if e.is_data() => "it is signed in another way",
-        _ => "its head cannot be read",
+        ErrorKind::Json(e) if e.is_data() => "its algorithm is not accepted",
+        _ => "its header cannot be read",
     })?;
     if head.alg != settings.algorithm.into() {
-        return Err("it is signed in another way");
+        return Err("its algorithm is not accepted");
     }
     if head.crit.is_some() {
-        return Err("it needs something that is not understood");
+        return Err("its header has an unknown critical parameter");
     }
     let key = key.of(&head).ok_or("its key is not known")?;
     // Another call has installed it before.
@@ -251,15 +251,15 @@ fn why(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Base64(_) => "its signature cannot be read",
         ErrorKind::InvalidSignature => "its signature is wrong",
-        ErrorKind::InvalidIssuer => "it is from somebody else",
-        ErrorKind::InvalidAudience => "it is for somebody else",
+        ErrorKind::InvalidIssuer => "its issuer does not match",
+        ErrorKind::InvalidAudience => "its audience does not match",
         ErrorKind::MissingRequiredClaim(name) | ErrorKind::InvalidClaimFormat(name) => {
             match &**name {
-                "iss" => "it is from somebody else",
-                _ => "it is for somebody else",
+                "iss" => "its issuer does not match",
+                _ => "its audience does not match",
             }
         }
-        ErrorKind::InvalidAlgorithm => "it is signed in another way",
+        ErrorKind::InvalidAlgorithm => "its algorithm is not accepted",
         _ => "its claims cannot be read",
     }
 }
@@ -275,7 +275,7 @@ fn judge_times(
     match time("exp") {
         Some(Some(end)) if now < end + leeway => {}
         Some(Some(_)) => return Err("it has expired"),
-        _ => return Err("it never expires"),
+        _ => return Err("`exp` is missing or not a number"),
     }
     match time("nbf") {
         None => Ok(()),
@@ -356,6 +356,7 @@ mod tests {
     use super::*;
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use recto_testkit::mutation::{self, Random};
     use ring::rand::SystemRandom;
     use ring::signature::{
         ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
@@ -400,11 +401,15 @@ mod tests {
         };
         let cases = [
             (&plain, json!({"sub": "anna", "exp": NOW + 1}), ""),
-            (&plain, json!({"sub": "anna"}), "it never expires"),
+            (
+                &plain,
+                json!({"sub": "anna"}),
+                "`exp` is missing or not a number",
+            ),
             (
                 &plain,
                 json!({"sub": "anna", "exp": "soon"}),
-                "it never expires",
+                "`exp` is missing or not a number",
             ),
             (&plain, json!({"sub": "anna", "exp": NOW - 29}), ""),
             (
@@ -430,20 +435,24 @@ mod tests {
             (
                 &plain,
                 json!({"sub": "anna", "exp": NOW + 1, "aud": "x"}),
-                "it is for somebody else",
+                "its audience does not match",
             ),
             (&strict, full.clone(), ""),
             (&strict, with("aud", json!("recto")), ""),
             (
                 &strict,
                 with("aud", json!("rect")),
-                "it is for somebody else",
+                "its audience does not match",
             ),
-            (&strict, with("aud", json!(null)), "it is for somebody else"),
+            (
+                &strict,
+                with("aud", json!(null)),
+                "its audience does not match",
+            ),
             (
                 &strict,
                 with("iss", json!("http://issuer.example")),
-                "it is from somebody else",
+                "its issuer does not match",
             ),
         ];
         for (settings, claims, wanted) in cases {
@@ -476,13 +485,13 @@ mod tests {
         let (message, _) = good.rsplit_once('.').unwrap();
         let other = token(json!({"alg": "HS512"}), claims, hs256);
         let cases = [
-            (none, "it is signed in another way"),
-            (other, "it is signed in another way"),
-            (crit, "it needs something that is not understood"),
+            (none, "its algorithm is not accepted"),
+            (other, "its algorithm is not accepted"),
+            (crit, "its header has an unknown critical parameter"),
             (format!("{message}."), "its signature is wrong"),
             (message.to_owned(), "its signature is wrong"),
             ("a".repeat(MOST + 1), "it is too long"),
-            ("..".into(), "its head cannot be read"),
+            ("..".into(), "its header cannot be read"),
             (String::new(), "it is not a token"),
         ];
         for (token, why) in cases {
@@ -624,6 +633,78 @@ mod tests {
         let rsa = set(&[json!({"kty": "RSA", "n": n, "e": e})]);
         let rsa = Key::read(Algorithm::RS256, rsa.as_bytes()).unwrap();
         assert!(verify(RSA_TOKEN, &rsa, &settings(Algorithm::RS256), NOW).is_ok());
+    }
+
+    #[test]
+    fn damaged_tokens_are_nobodys() {
+        let key = Key::read(Algorithm::HS256, SECRET).unwrap();
+        let settings = settings(Algorithm::HS256);
+        let head = json!({"alg": "HS256", "typ": "JWT"});
+        let claims =
+            json!({"sub": "anna", "exp": NOW + 1, "nbf": 0, "groups": ["staff"], "aud": null});
+        let whole = token(head.clone(), claims.clone(), hs256);
+        let make = move |random: &mut Random| match random.below(3) {
+            0 => mutation::text(&whole, random),
+            // Signed all the same: whoever has the secret may write anything.
+            kind => {
+                let part = |value: &Value, random: &mut Random, is_damaged: bool| match is_damaged {
+                    true => mutation::json(value, random),
+                    false => value.to_string().into_bytes(),
+                };
+                let parts = [
+                    part(&head, random, kind == 1),
+                    part(&claims, random, kind == 2),
+                ];
+                let [head, claims] = parts.map(|part| URL_SAFE_NO_PAD.encode(part));
+                let message = format!("{head}.{claims}");
+                let signature = URL_SAFE_NO_PAD.encode(hs256(message.as_bytes()));
+                format!("{message}.{signature}").into_bytes()
+            }
+        };
+        let takes = move |bytes: &[u8]| {
+            let token = String::from_utf8_lossy(bytes);
+            match verify(&token, &key, &settings, NOW) {
+                Ok(bearer) => {
+                    assert!(
+                        !bearer.user.is_empty() && bearer.ends > NOW - 30,
+                        "{bearer:?}"
+                    );
+                    true
+                }
+                Err(_) => false,
+            }
+        };
+        mutation::check(5000, make, takes).is_mixed();
+    }
+
+    #[test]
+    fn damaged_keys_are_refused_or_are_keys() {
+        let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "use": "sig", "alg": "EdDSA",
+            "x": URL_SAFE_NO_PAD.encode([7; 32])});
+        let point = URL_SAFE_NO_PAD.encode([7; 32]);
+        let curve = json!({"kty": "EC", "crv": "P-256", "x": point, "y": point});
+        let rsa = json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode([7; 256]), "e": "AQAB"});
+        let set = json!({ "keys": [jwk, curve, rsa] });
+        let make = move |random: &mut Random| match random.once_in(2) {
+            true => mutation::json(&set, random),
+            false => mutation::text(RSA_KEY, random),
+        };
+        let takes = |bytes: &[u8]| {
+            let all = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+            let all = all.map(|algorithm| match Key::read(algorithm, bytes) {
+                // A key of whatever numbers refuses what others have signed, but for the one it was made from.
+                Ok(key) => {
+                    let _ = verify(RSA_TOKEN, &key, &settings(algorithm), NOW);
+                    true
+                }
+                Err(why) => {
+                    assert!(!why.is_empty());
+                    false
+                }
+            });
+            all.contains(&true)
+        };
+        mutation::check(5000, make, takes).is_mixed();
     }
 
     /// Made with `openssl genrsa`; the private half is gone.

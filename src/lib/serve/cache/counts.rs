@@ -1,88 +1,120 @@
-//! What happened in each tier of the cache, in the text format of Prometheus.
+//! Metrics of the cache: what happened in each of its tiers.
 
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 
-/// The counts of a tier.
-#[derive(Debug, Default)]
+use crate::serve::web::metrics;
+
+/// The counts of a tier, which [`CacheMetrics`] lists.
+#[derive(Clone, Debug)]
 pub struct TierCounts {
     /// Answers that were found.
-    pub hits: AtomicU64,
+    pub hits: Counter,
     /// Answers that were not found.
-    pub misses: AtomicU64,
+    pub misses: Counter,
     /// Bytes of the answers that were found.
-    pub hit_bytes: AtomicU64,
+    pub hit_bytes: Counter,
     /// Answers that were stored.
-    pub stored: AtomicU64,
+    pub stored: Counter,
     /// Answers that were not stored: the tier is full or out of order, or too many writes are waiting.
-    pub skipped: AtomicU64,
+    pub skipped: Counter,
     /// Reads and writes that failed.
-    pub errors: AtomicU64,
+    pub errors: Counter,
     /// Damaged entries, which were removed.
-    pub damaged: AtomicU64,
+    pub damaged: Counter,
     /// Entries that were removed because they were too old.
-    pub expired: AtomicU64,
+    pub expired: Counter,
     /// Entries that were removed to free space.
-    pub evicted: AtomicU64,
+    pub evicted: Counter,
 }
 
 impl TierCounts {
     /// Counts an answer of so many bytes that was found.
     pub fn hit(&self, bytes: usize) {
         one(&self.hits);
-        self.hit_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    fn list(&self) -> [(&'static str, &'static str, &AtomicU64); 9] {
-        [
-            ("hits", "Answers that were found", &self.hits),
-            ("misses", "Answers that were not found", &self.misses),
-            (
-                "hit_bytes",
-                "Bytes of the answers that were found",
-                &self.hit_bytes,
-            ),
-            ("stored", "Answers that were stored", &self.stored),
-            (
-                "skipped",
-                "Answers that were not stored: tier full, out of order or busy",
-                &self.skipped,
-            ),
-            ("errors", "Reads and writes that failed", &self.errors),
-            (
-                "damaged",
-                "Damaged entries that were removed",
-                &self.damaged,
-            ),
-            (
-                "expired",
-                "Entries removed because they were too old",
-                &self.expired,
-            ),
-            ("evicted", "Entries removed to free space", &self.evicted),
-        ]
+        self.hit_bytes.inc_by(bytes as u64);
     }
 }
 
 /// Adds one to a count.
-pub fn one(count: &AtomicU64) {
-    count.fetch_add(1, Ordering::Relaxed);
+pub fn one(count: &Counter) {
+    count.inc();
 }
 
-/// The counts of named tiers, one metric after the other.
-pub fn print(tiers: &[(&str, &TierCounts)]) -> String {
-    let mut text = String::new();
-    let first = tiers.first().map(|(_, counts)| counts.list());
-    for (at, (name, help, _)) in first.into_iter().flatten().enumerate() {
-        let name = format!("recto_cache_{name}_total");
-        text += &format!("# HELP {name} {help}\n# TYPE {name} counter\n");
-        for (tier, counts) in tiers {
-            let value = counts.list()[at].2.load(Ordering::Relaxed);
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{name}{{tier=\"{tier}\"}} {value}");
+/// Names, without `recto_cache_` before and `_total` after them, and what they count, in the order of [`TierCounts`].
+const NAMES: [(&str, &str); 9] = [
+    ("hits", "Answers that were found"),
+    ("misses", "Answers that were not found"),
+    ("hit_bytes", "Bytes of the answers that were found"),
+    ("stored", "Answers that were stored"),
+    (
+        "skipped",
+        "Answers that were not stored: tier full, out of order or busy",
+    ),
+    ("errors", "Reads and writes that failed"),
+    ("damaged", "Damaged entries that were removed"),
+    ("expired", "Entries removed because they were too old"),
+    ("evicted", "Entries removed to free space"),
+];
+
+/// The label that names the tier.
+type Tier = [(&'static str, &'static str); 1];
+
+/// The metrics of all tiers.
+#[derive(Debug)]
+pub struct CacheMetrics {
+    registry: Registry,
+    counts: [Family<Tier, Counter>; 9],
+}
+
+impl Default for CacheMetrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("recto_cache");
+        let counts = NAMES.map(|(name, help)| metrics::new(&mut registry, name, help));
+        CacheMetrics { registry, counts }
+    }
+}
+
+impl CacheMetrics {
+    /// The counts of the tier of this name, which are listed from now on.
+    pub fn tier(&self, name: &'static str) -> TierCounts {
+        let count = |family: &Family<Tier, Counter>| family.get_or_create_owned(&[("tier", name)]);
+        let [
+            hits,
+            misses,
+            hit_bytes,
+            stored,
+            skipped,
+            errors,
+            damaged,
+            expired,
+            evicted,
+        ] = self.counts.each_ref().map(count);
+        TierCounts {
+            hits,
+            misses,
+            hit_bytes,
+            stored,
+            skipped,
+            errors,
+            damaged,
+            expired,
+            evicted,
         }
     }
-    text
+
+    /// The disk space that cached answers take, which is listed from now on.
+    pub fn disk_bytes(&mut self) -> Gauge {
+        let help = "Disk space that cached answers take, approximately";
+        metrics::new(&mut self.registry, "disk_bytes", help)
+    }
+
+    /// All of it as text.
+    pub fn print(&self) -> String {
+        metrics::text(&self.registry)
+    }
 }
 
 #[cfg(test)]
@@ -91,14 +123,26 @@ mod tests {
 
     #[test]
     fn every_tier_stands_below_the_name_of_the_metric() {
-        let (memory, disk) = (TierCounts::default(), TierCounts::default());
+        let mut metrics = CacheMetrics::default();
+        let [memory, disk] = ["memory", "disk"].map(|name| metrics.tier(name));
+        metrics.disk_bytes().set(4096);
         memory.hit(10);
         one(&disk.damaged);
-        let text = print(&[("memory", &memory), ("disk", &disk)]);
-        let wanted = "# TYPE recto_cache_hits_total counter\nrecto_cache_hits_total{tier=\"memory\"} 1\n\
-            recto_cache_hits_total{tier=\"disk\"} 0\n";
-        assert!(text.contains(wanted), "{text}");
-        assert!(text.contains("recto_cache_hit_bytes_total{tier=\"memory\"} 10\n"));
-        assert!(text.contains("recto_cache_damaged_total{tier=\"disk\"} 1\n"));
+        let text = metrics.print();
+        for line in [
+            "# HELP recto_cache_hits_total Answers that were found.",
+            "# TYPE recto_cache_hits_total counter",
+            "recto_cache_hits_total{tier=\"memory\"} 1",
+            "recto_cache_hits_total{tier=\"disk\"} 0",
+            "recto_cache_hit_bytes_total{tier=\"memory\"} 10",
+            "recto_cache_damaged_total{tier=\"disk\"} 1",
+            "# TYPE recto_cache_disk_bytes gauge",
+            "recto_cache_disk_bytes 4096",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+        // Each name has one header, whatever the number of tiers.
+        let headers = text.lines().filter(|line| line.starts_with("# TYPE"));
+        assert_eq!(headers.count(), NAMES.len() + 1);
     }
 }

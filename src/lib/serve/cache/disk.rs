@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Notify;
 
 use super::counts::{TierCounts, one};
@@ -40,7 +41,7 @@ pub struct DiskCache {
     pub low_water: f64,
     /// How long an entry is valid; none: for ever.
     pub time: Option<Duration>,
-    /// What happened.
+    /// Hits, misses and failures of this tier, for `/metrics`.
     pub counts: TierCounts,
     /// Bytes in each of the [`SHARDS`]: what the last survey found, plus what was written since.
     pub shards: [AtomicU64; SHARDS],
@@ -57,7 +58,12 @@ impl DiskCache {
     ///
     /// # Errors
     /// Nothing can be written there.
-    pub fn open(folder: &Path, settings: &CacheSettings, quiet: bool) -> Result<Self, Error> {
+    pub fn open(
+        folder: &Path,
+        settings: &CacheSettings,
+        counts: TierCounts,
+        quiet: bool,
+    ) -> Result<Self, Error> {
         // Backup programs skip folders with this file: https://bford.info/cachedir.
         let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# Cache of recto-serve; may be removed at any time.\n";
         files::write(&folder.join("CACHEDIR.TAG"), tag.as_bytes())
@@ -67,7 +73,7 @@ impl DiskCache {
             most: settings.most_on_disk(),
             low_water: settings.low_water.unwrap_or(LOW_WATER),
             time: settings.kept_for(),
-            counts: TierCounts::default(),
+            counts,
             shards: [const { AtomicU64::new(0) }; SHARDS],
             full: Notify::new(),
             paused: AtomicU64::default(),
@@ -162,7 +168,7 @@ impl DiskCache {
     }
 
     /// Removes a file and adds to `count`; returns whether the file existed.
-    pub fn remove(&self, path: &Path, count: &AtomicU64) -> bool {
+    pub fn remove(&self, path: &Path, count: &Counter) -> bool {
         match cache_file::remove(path) {
             Ok(true) => one(count),
             Ok(false) => return false,

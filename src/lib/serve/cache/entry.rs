@@ -64,6 +64,8 @@ pub fn open(key: &CacheKey, entry: &Bytes) -> Option<(u64, Bytes)> {
 
 #[cfg(test)]
 mod tests {
+    use recto_testkit::mutation::{self, Random};
+
     use super::*;
 
     fn entry(key: &CacheKey) -> Vec<u8> {
@@ -87,6 +89,20 @@ mod tests {
             );
         }
         assert_eq!(open(&key, &[&whole[..], b"!"].concat().into()), None);
+    }
+
+    #[test]
+    fn damaged_entries_are_refused() {
+        let key = CacheKey::new("a", "full/max");
+        let whole = entry(&key);
+        let sound = whole.clone();
+        let make = move |random: &mut Random| mutation::bytes(&sound, random);
+        let takes = move |bytes: &[u8]| {
+            let opened = open(&key, &Bytes::copy_from_slice(bytes));
+            assert_eq!(opened.is_some(), bytes == whole);
+            opened.is_some()
+        };
+        assert!(mutation::check(5000, make, takes).refused > 0);
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Semaphore;
 
-use self::counts::{TierCounts, one};
+use self::counts::{CacheMetrics, TierCounts, one};
 use self::disk::DiskCache;
 use self::entry::{CacheKey, GENERATION};
 use self::redis::RedisCache;
@@ -36,6 +37,9 @@ pub struct TieredCache {
     writes: Arc<Semaphore>,
     /// What happened in the tier above, memory.
     pub memory: TierCounts,
+    metrics: CacheMetrics,
+    /// The disk space that the folder takes, if there is one.
+    disk_bytes: Option<Gauge>,
     /// The configuration.
     pub settings: CacheSettings,
 }
@@ -47,19 +51,24 @@ impl TieredCache {
     /// The settings contradict each other, or the folder cannot be written.
     pub fn open(settings: &CacheSettings, quiet: bool) -> Result<Self, Error> {
         settings.check()?;
+        let mut metrics = CacheMetrics::default();
+        let memory = metrics.tier("memory");
         let disk = settings
             .folder
             .as_deref()
-            .map(|folder| DiskCache::open(folder, settings, quiet));
+            .map(|folder| DiskCache::open(folder, settings, metrics.tier("disk"), quiet));
         let redis = settings
             .redis
             .as_deref()
-            .map(|url| RedisCache::new(url, settings, quiet));
+            .map(|url| RedisCache::new(url, settings, metrics.tier("redis"), quiet));
+        let disk_bytes = disk.is_some().then(|| metrics.disk_bytes());
         Ok(TieredCache {
             disk: disk.transpose()?.map(Arc::new),
             redis: redis.transpose()?,
             writes: Arc::new(Semaphore::new(MOST_WRITES as usize)),
-            memory: TierCounts::default(),
+            memory,
+            metrics,
+            disk_bytes,
             settings: settings.clone(),
         })
     }
@@ -163,16 +172,9 @@ impl TieredCache {
 
     /// Metrics of all tiers in the text format of Prometheus.
     pub fn metrics(&self) -> String {
-        let mut tiers = vec![("memory", &self.memory)];
-        tiers.extend(self.disk.as_ref().map(|disk| ("disk", &disk.counts)));
-        tiers.extend(self.redis.as_ref().map(|redis| ("redis", &redis.counts)));
-        let mut text = counts::print(&tiers);
-        if let Some(disk) = &self.disk {
-            let bytes = disk.bytes();
-            text += "# HELP recto_cache_disk_bytes Disk space that cached answers take, approximately\n";
-            text +=
-                &format!("# TYPE recto_cache_disk_bytes gauge\nrecto_cache_disk_bytes {bytes}\n");
+        if let (Some(disk), Some(gauge)) = (&self.disk, &self.disk_bytes) {
+            gauge.set(i64::try_from(disk.bytes()).unwrap_or(i64::MAX));
         }
-        text
+        self.metrics.print()
     }
 }

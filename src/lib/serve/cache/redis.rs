@@ -29,7 +29,7 @@ pub struct RedisCache {
     timeout: Duration,
     retry: Duration,
     state: Mutex<State>,
-    /// What happened.
+    /// Hits, misses and failures of this tier, for `/metrics`.
     pub counts: TierCounts,
     quiet: bool,
 }
@@ -46,7 +46,12 @@ impl RedisCache {
     ///
     /// # Errors
     /// The URL is invalid, or asks for TLS.
-    pub fn new(url: &str, settings: &CacheSettings, quiet: bool) -> Result<Self, Error> {
+    pub fn new(
+        url: &str,
+        settings: &CacheSettings,
+        counts: TierCounts,
+        quiet: bool,
+    ) -> Result<Self, Error> {
         // The URL may hold a password, and so may what the parser says of it.
         let cannot = |_: RedisError| {
             Error::new("[cache] redis: not a valid URL of a Redis server")
@@ -69,7 +74,7 @@ impl RedisCache {
             timeout: settings.redis_timeout.unwrap_or(TIMEOUT),
             retry: settings.redis_retry.unwrap_or(RETRY),
             state: Mutex::new(State::NotConnected),
-            counts: TierCounts::default(),
+            counts,
             quiet,
         })
     }

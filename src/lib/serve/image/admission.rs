@@ -1,4 +1,4 @@
-//! Admission of rendering work: a budget of memory in two lanes, so that tiles are rendered while large images wait for
+//! Admission of rendering work: a budget of memory for two queues, so that tiles are rendered while large images wait for
 //! each other, and a limit on how many may wait.
 
 use std::sync::Arc;
@@ -9,21 +9,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Memory is granted in pieces of this many bytes.
 const PIECE: u64 = 64 << 10;
-/// The most bytes of memory that work in the lane of tiles may take.
+/// The most bytes of memory that work in the queue of tiles may take.
 const TILE: u64 = 48 << 20;
-/// The lane of tiles has one part in this many of the budget.
+/// The queue of tiles has one part in this many of the budget.
 const SHARE_OF_TILES: u64 = 4;
 
-/// The two lanes of work.
+/// The two queues of work.
 #[derive(Debug)]
 pub struct Admission {
-    tiles: Lane,
-    large: Lane,
+    tiles: WorkQueue,
+    large: WorkQueue,
     timeout: Duration,
 }
 
 #[derive(Debug)]
-struct Lane {
+struct WorkQueue {
     pieces: u32,
     memory: Arc<Semaphore>,
     threads: Arc<Semaphore>,
@@ -43,14 +43,14 @@ pub struct Permit {
 pub struct Busy;
 
 impl Admission {
-    /// Admission to `bytes` of memory and so many threads. At most `most_waiting` wait in each lane, none longer than
+    /// Admission to `bytes` of memory and so many threads. At most `most_waiting` wait in each queue, none longer than
     /// `timeout`.
     pub fn new(bytes: u64, threads: usize, most_waiting: usize, timeout: Duration) -> Self {
         let of_tiles = bytes / SHARE_OF_TILES;
         Admission {
-            tiles: Lane::new(of_tiles, threads, most_waiting),
+            tiles: WorkQueue::new(of_tiles, threads, most_waiting),
             // One thread is always left for tiles.
-            large: Lane::new(
+            large: WorkQueue::new(
                 bytes - of_tiles,
                 threads.saturating_sub(1).max(1),
                 most_waiting,
@@ -59,31 +59,32 @@ impl Admission {
         }
     }
 
-    /// Waits for a permit to use this many bytes. Work that needs more than a lane has takes all of it, and so runs alone.
+    /// Waits for a permit to use this many bytes. Work that needs more than there is for its queue takes
+    /// all of it, and so runs alone.
     ///
     /// # Errors
     /// Too many wait already, or the permit was not granted in time.
     pub async fn enter(&self, bytes: u64) -> Result<Permit, Busy> {
-        let lane = match bytes <= TILE {
+        let queue = match bytes <= TILE {
             true => &self.tiles,
             false => &self.large,
         };
-        tokio::time::timeout(self.timeout, lane.enter(bytes))
+        tokio::time::timeout(self.timeout, queue.enter(bytes))
             .await
             .unwrap_or(Err(Busy))
     }
 
-    /// How many wait in each lane: `[tiles, large images]`.
+    /// How many wait in each queue: `[tiles, large images]`.
     pub fn waiting(&self) -> [usize; 2] {
-        [&self.tiles, &self.large].map(|lane| lane.waiting.load(Ordering::Relaxed))
+        [&self.tiles, &self.large].map(|queue| queue.waiting.load(Ordering::Relaxed))
     }
 }
 
-impl Lane {
+impl WorkQueue {
     fn new(bytes: u64, threads: usize, most_waiting: usize) -> Self {
         let pieces = u32::try_from(bytes / PIECE).unwrap_or(u32::MAX).max(1);
         let pieces = pieces.min(u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
-        Lane {
+        WorkQueue {
             pieces,
             memory: Arc::new(Semaphore::new(pieces as usize)),
             threads: Arc::new(Semaphore::new(threads)),
@@ -120,10 +121,10 @@ impl Lane {
 struct Waits<'a>(&'a AtomicUsize);
 
 impl<'a> Waits<'a> {
-    fn begin(lane: &'a Lane) -> Result<Self, Busy> {
-        let before = lane.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Waits(&lane.waiting);
-        match before < lane.most_waiting {
+    fn begin(queue: &'a WorkQueue) -> Result<Self, Busy> {
+        let before = queue.waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Waits(&queue.waiting);
+        match before < queue.most_waiting {
             true => Ok(place),
             false => Err(Busy),
         }
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tiles_are_admitted_while_a_large_image_has_its_lane() {
+    async fn tiles_are_admitted_while_a_large_image_has_its_memory() {
         let admission = admission(10);
         let large = admission.enter(4000 * MIB).await;
         assert!(large.is_ok(), "work for more than there is runs alone");

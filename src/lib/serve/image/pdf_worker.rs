@@ -19,7 +19,7 @@ use crate::pixels::pdf_reader;
 #[cfg(not(feature = "pdf"))]
 use crate::pixels::pdf_unsupported as pdf_reader;
 
-/// Bytes of memory for unpacked data, in addition to the file and the drawn page.
+/// Bytes of memory for decompressed data, in addition to the file and the drawn page.
 const MEMORY: u64 = 1 << 30;
 /// The longest reply line in bytes: the sizes of all pages.
 const LINE: u64 = 64 * pdf::MOST_PAGES as u64;

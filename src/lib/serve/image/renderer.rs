@@ -39,7 +39,7 @@ const ADMISSION_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct RenderLimits {
     /// Bytes of memory: a quarter for cached answers, a quarter for decoded images, the rest for work.
     pub memory: u64,
-    /// The most requests that wait in each lane.
+    /// The most requests that wait in each queue.
     pub most_waiting: usize,
 }
 

@@ -109,6 +109,9 @@ fn shape(sent: Sent) -> Result<CorrectedBox, String> {
 
 #[cfg(test)]
 mod tests {
+    use recto_testkit::mutation::{self, Random};
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -130,5 +133,37 @@ mod tests {
             let why = read(request, "i").unwrap_err();
             assert!(why.contains(says), "{why}");
         }
+    }
+
+    #[test]
+    fn damaged_bodies_are_refused_or_hold_a_correction() {
+        let sound = [
+            json!({"author": "anna", "concept": "alef", "bbox": [1, 2, 3, 4]}),
+            json!({"concept": "alef", "polygon": [[1, 2], [9, 2], [9, 9]]}),
+        ];
+        let make = move |random: &mut Random| {
+            let sound = random.choose(&sound).clone();
+            mutation::json(&sound, random)
+        };
+        let takes = |body: &[u8]| {
+            let ends = ["POST", "PUT", "DELETE"].map(|method| {
+                let request = ReviewRequest {
+                    method,
+                    image: "i",
+                    of: "l",
+                    body,
+                    when: String::new(),
+                };
+                read(request, "i")
+            });
+            let is_told = |why: &String| !why.is_empty();
+            assert!(
+                ends.iter()
+                    .filter_map(|end| end.as_ref().err())
+                    .all(is_told)
+            );
+            ends[0].is_ok()
+        };
+        mutation::check(5000, make, takes).is_mixed();
     }
 }

@@ -1,4 +1,4 @@
-//! What happened so far, counted, as Prometheus reads it (text format 0.0.4).
+//! Metrics of the server, in the text format of Prometheus (0.0.4).
 
 use std::time::Duration;
 
@@ -31,15 +31,15 @@ pub struct Metrics {
     took: Histogram,
     /// Connections open now.
     pub connections: Gauge,
-    /// Answers that were kept from an earlier request.
+    /// Responses found in memory.
     pub answers_kept: Counter,
     /// Answers that were rendered.
     pub answers_made: Counter,
     /// Files that were decoded whole, or made ready to be read by tiles.
     pub opened: Counter,
-    /// Tiles handed on as they are stored.
+    /// Tiles sent as stored.
     pub passed: Counter,
-    /// Answers read from what was prepared.
+    /// Answers from prepared files.
     pub prepared: Counter,
     images: Gauge,
     answer_bytes: Gauge,
@@ -53,11 +53,11 @@ pub struct Metrics {
 pub struct Now {
     /// Images in the catalogue.
     pub images: usize,
-    /// Bytes of answers kept.
+    /// Bytes of cached responses.
     pub answer_bytes: usize,
-    /// Bytes of decoded pictures kept.
+    /// Bytes of decoded images.
     pub picture_bytes: usize,
-    /// Tiles and large pictures that wait for their turn.
+    /// Tiles and large images that are queued.
     pub waiting: [usize; 2],
 }
 
@@ -75,18 +75,10 @@ impl Default for Metrics {
                 Histogram::new(SECONDS),
             ),
             body_bytes: new(list, "answer_bytes", "Bytes of bodies"),
-            answers_kept: new(list, "answers_from_memory", "Pictures answered from memory"),
-            answers_made: new(list, "answers_rendered", "Pictures rendered"),
-            passed: new(
-                list,
-                "answers_passed_through",
-                "Stored tiles handed on untouched",
-            ),
-            prepared: new(
-                list,
-                "answers_prepared",
-                "Answers read from what was prepared",
-            ),
+            answers_kept: new(list, "answers_from_memory", "Images answered from memory"),
+            answers_made: new(list, "answers_rendered", "Images rendered"),
+            passed: new(list, "answers_passed_through", "Tiles sent as stored"),
+            prepared: new(list, "answers_prepared", "Answers from prepared files"),
             opened: new(
                 list,
                 "files_opened",
@@ -94,14 +86,10 @@ impl Default for Metrics {
             ),
             images: new(list, "images", "Images served"),
             connections: new(list, "connections", "Connections open"),
-            answer_bytes: new(list, "answer_memory_bytes", "Memory of kept answers"),
-            picture_bytes: new(list, "picture_memory_bytes", "Memory of kept pictures"),
-            tiles_waiting: new(list, "tiles_waiting", "Tiles that wait for their turn"),
-            pictures_waiting: new(
-                list,
-                "pictures_waiting",
-                "Large pictures that wait for their turn",
-            ),
+            answer_bytes: new(list, "answer_memory_bytes", "Memory of cached responses"),
+            picture_bytes: new(list, "picture_memory_bytes", "Memory of decoded images"),
+            tiles_waiting: new(list, "tiles_waiting", "Tiles queued"),
+            pictures_waiting: new(list, "pictures_waiting", "Large images queued"),
             registry,
         }
         .with_all_statuses()
@@ -140,11 +128,16 @@ impl Metrics {
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = prometheus_text::encode(&mut text, &self.registry);
-        text
+        text(&self.registry)
     }
+}
+
+/// What a registry lists, as text.
+pub fn text(registry: &Registry) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = prometheus_text::encode(&mut text, registry);
+    text
 }
 
 /// Adds a metric to the list of those that are printed.
@@ -153,7 +146,8 @@ fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metri
     metric
 }
 
-fn new<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+/// A metric at zero that a registry lists; a counter's name gets `_total`.
+pub fn new<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     add(registry, name, help, M::default())
 }
 

@@ -352,7 +352,7 @@ fn shape(
     }
 }
 
-/// The outlines of a segmentation: lists of coordinates, one list of them, or a mask in runs.
+/// The outlines of a segmentation: lists of coordinates, one list of them, or an RLE mask.
 fn outlines(segmentation: &Value) -> Result<Vec<Vec<[f64; 2]>>, String> {
     let Value::Array(parts) = segmentation else {
         return rle::outlines(segmentation);

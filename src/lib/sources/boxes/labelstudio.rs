@@ -1,6 +1,6 @@
 //! The source `labelstudio`: Label Studio's JSON and JSON-MIN exports, a list of tasks with annotations and predictions.
 //!
-//! Places are in percent of the image, turned clockwise about the upper left corner. What is said of one region stands in
+//! Places are in percent of the image, rotated clockwise about the upper left corner. What is said of one region stands in
 //! several results with one id: its shape, its labels, its transcription.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::loose_json::{self, key, shown};
 use super::model::{
-    BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Unit, corners, ellipse, turned,
+    BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Unit, corners, ellipse, rotated,
 };
 use crate::contracts::Metadata;
 use crate::summary::counted;
@@ -269,8 +269,9 @@ impl Reading<'_> {
                     .and_then(values::number)
                     .unwrap_or(0.0);
                 if rotated.rem_euclid(360.0) != 0.0 {
-                    region.shape =
-                        Some(Err(format!("image was shown turned: by {rotated} degrees")));
+                    region.shape = Some(Err(format!(
+                        "image was shown rotated: by {rotated} degrees"
+                    )));
                 } else {
                     region.shape = Some(shape(shape_of, value, size));
                 }
@@ -463,7 +464,7 @@ fn shape(kind: &str, value: &Value, size: Option<[u32; 2]>) -> Result<GivenShape
         ),
         None if rotation != 0.0 => {
             return Err(
-                "turned shape on an image of unknown size: original_width is missing".into(),
+                "rotated shape on an image of unknown size: original_width is missing".into(),
             );
         }
         None => (0.01, 0.01, Unit::Share),
@@ -480,7 +481,7 @@ fn shape(kind: &str, value: &Value, size: Option<[u32; 2]>) -> Result<GivenShape
             if rotation == 0.0 {
                 return Ok(upright);
             }
-            let outline = turned(corners(numbers), [numbers[0], numbers[1]], rotation);
+            let outline = rotated(corners(numbers), [numbers[0], numbers[1]], rotation);
             GivenShape::of_outlines(vec![outline], unit)
         }
         "ellipse" => {

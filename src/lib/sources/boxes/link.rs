@@ -106,7 +106,7 @@ struct Linker<'a> {
     found: Found,
     /// Number of images whose boxes are relative to a size that is not known.
     unsized_images: u64,
-    /// Images whose file has another shape than the document says.
+    /// Images whose file has another aspect ratio than the document says.
     misshapen: Vec<String>,
 }
 
@@ -340,8 +340,8 @@ impl Linker<'_> {
         }
         if let Some(first) = self.misshapen.first() {
             found.notes.push(format!(
-                "{} of another shape than the document says, first: {first}",
-                counted(self.misshapen.len() as u64, "file is", "files are")
+                "{} another aspect ratio than the document says, first: {first}",
+                counted(self.misshapen.len() as u64, "file has", "files have")
             ));
         }
         found

@@ -6,15 +6,15 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::sources::unpack::unpack;
+use crate::sources::unpack::decompressed;
 use crate::values;
 
-/// The text of a document: unpacked if it is packed, without byte-order mark, from UTF-16 if it has one of that.
+/// The text of a document: decompressed if it is compressed, without byte-order mark, from UTF-16 if it has one of that.
 ///
 /// # Errors
-/// It is damaged or unpacks to more than `most` bytes; UTF-16 is not well-formed.
+/// It is damaged or has more than `most` bytes when decompressed; UTF-16 is not well-formed.
 pub fn text(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>, String> {
-    let bytes = unpack(bytes, most)?;
+    let bytes = decompressed(bytes, most)?;
     let units = |from: fn([u8; 2]) -> u16| {
         let (pairs, _) = bytes[2..].as_chunks::<2>();
         let units = pairs.iter().map(|pair| from(*pair));
@@ -242,7 +242,7 @@ mod tests {
         assert!(
             text(&wrapped[2][..12], 100)
                 .unwrap_err()
-                .starts_with("document cannot be unpacked from gzip: ")
+                .starts_with("document cannot be decompressed from gzip: ")
         );
         let problem = text(&wrapped[2], 5).unwrap_err();
         assert!(problem.starts_with("document is too large"), "{problem}");

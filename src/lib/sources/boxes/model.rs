@@ -143,7 +143,7 @@ pub enum GivenClass {
 /// A box and its outlines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GivenShape {
-    /// The box.
+    /// The box around all of it, in `unit`.
     pub bbox: BBox,
     /// Outlines of its parts; empty for a box alone.
     pub outlines: Vec<Vec<[f64; 2]>>,
@@ -212,8 +212,8 @@ pub fn points(numbers: &[f64]) -> Result<Vec<[f64; 2]>, String> {
     }
 }
 
-/// The corners of a box turned clockwise by degrees about a point.
-pub fn turned(corners: [[f64; 2]; 4], [cx, cy]: [f64; 2], degrees: f64) -> Vec<[f64; 2]> {
+/// The corners of a box rotated clockwise by degrees about a point.
+pub fn rotated(corners: [[f64; 2]; 4], [cx, cy]: [f64; 2], degrees: f64) -> Vec<[f64; 2]> {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let turn = |[x, y]: [f64; 2]| {
         let (x, y) = (x - cx, y - cy);
@@ -232,7 +232,7 @@ pub fn corners([x, y, width, height]: [f64; 4]) -> [[f64; 2]; 4] {
     ]
 }
 
-/// An ellipse turned clockwise by degrees about its centre: the box around it, and an outline of 72 points, which is at most
+/// An ellipse rotated clockwise by degrees about its centre: the box around it, and an outline of 72 points, which is at most
 /// 0.1 % of a radius within the ellipse.
 ///
 /// # Errors

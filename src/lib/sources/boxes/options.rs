@@ -10,10 +10,10 @@ pub const KINDS: &[&str] = &["coco", "yolo", "voc", "via", "labelstudio"];
 #[group(skip)]
 #[command(next_help_heading = "Sources coco, yolo, voc, via and labelstudio")]
 pub struct BoxesOptions {
-    /// Where the images are: the URL to which file names are added; a folder of image files, which gives their sizes;
-    /// image_map.json of recto-download, another map or table of files and their URLs, or a COCO file, which leads from
-    /// file names to images. Without it images are known by their names, by which recto-extract finds them in other
-    /// digests (repeatable)
+    /// Where the images are: the URL to which file names are added; a folder of image files, which gives their sizes; or a
+    /// list that has the image for each file name: image_map.json of recto-download, another map or table of files and
+    /// their URLs, or a COCO file. Without this option images are known by name only, and recto-extract finds them by name
+    /// in other digests (repeatable)
     #[arg(long, value_name = "URL|FOLDER|FILE")]
     pub images: Vec<String>,
     /// Names of classes by number: data.yaml, or a class per line, the first with number 0 [default: data.yaml, classes.txt

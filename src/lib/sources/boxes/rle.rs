@@ -1,4 +1,4 @@
-//! Masks in runs, as COCO has them for crowds and as models write them: `{"size": [height, width], "counts": …}`, columns
+//! RLE masks, as COCO has them for crowds and as models write them: `{"size": [height, width], "counts": …}`, columns
 //! from left to right, runs of 0 and 1 in turn, as a list or as a text of six-bit digits (cocoapi, `maskApi.c`).
 //!
 //! The outlines of a mask run along the edges of its pixels, so that they enclose exactly its pixels.
@@ -25,7 +25,7 @@ type Point = [u32; 2];
 pub fn outlines(mask: &Value) -> Result<Vec<Vec<[f64; 2]>>, String> {
     if !mask.is_object() {
         return Err(format!(
-            "segmentation is neither a list nor a mask in runs: {}",
+            "segmentation is neither a list nor an RLE mask: {}",
             shown(mask)
         ));
     }
@@ -325,7 +325,7 @@ mod tests {
             (json!({}), "size of the mask is not a list of numbers: null"),
             (
                 json!("x"),
-                "segmentation is neither a list nor a mask in runs: \"x\"",
+                "segmentation is neither a list nor an RLE mask: \"x\"",
             ),
         ];
         for (mask, problem) in cases {

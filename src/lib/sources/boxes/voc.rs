@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::model::{
-    BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Unit, corners, points, turned,
+    BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Unit, corners, points, rotated,
 };
 use super::xml::{self, Element};
 use crate::contracts::Metadata;
@@ -143,7 +143,7 @@ fn given_box(
                 None => own,
             }
         }
-        (None, Some(turned), _) => of_turned(turned).map_err(|problem| ("robndbox", problem))?,
+        (None, Some(rotated), _) => of_rotated(rotated).map_err(|problem| ("robndbox", problem))?,
         (None, None, Some(outline)) => {
             let shape =
                 outline.and_then(|outline| GivenShape::of_outlines(vec![outline], Unit::Pixel));
@@ -222,13 +222,13 @@ fn of_corners(bndbox: &Element, inclusive: bool) -> Result<GivenShape, String> {
     GivenShape::of_box([left, top, right? - left, bottom? - top], Unit::Pixel)
 }
 
-/// A turned box of roLabelImg: centre, size, and the angle in radians.
-fn of_turned(element: &Element) -> Result<GivenShape, String> {
+/// A rotated box of roLabelImg: centre, size, and the angle in radians.
+fn of_rotated(element: &Element) -> Result<GivenShape, String> {
     let [cx, cy, w, h, angle] = ["cx", "cy", "w", "h", "angle"].map(|name| number(element, name));
     let (cx, cy, w, h) = (cx?, cy?, w?, h?);
     let box_around = [cx - w / 2.0, cy - h / 2.0, w, h];
     GivenShape::of_box(box_around, Unit::Pixel)?;
-    let outline = turned(corners(box_around), [cx, cy], angle?.to_degrees());
+    let outline = rotated(corners(box_around), [cx, cy], angle?.to_degrees());
     GivenShape::of_outlines(vec![outline], Unit::Pixel)
 }
 

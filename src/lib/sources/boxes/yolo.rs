@@ -1,5 +1,5 @@
 //! The source `yolo`: a label file per image, whose rows are `class cx cy w h` relative to the image, or `class x1 y1 x2
-//! y2 …` for outlines and turned boxes; predictions have their confidence at the end (Ultralytics' `save_txt`, `save_conf`).
+//! y2 …` for outlines and rotated boxes; predictions have their confidence at the end (Ultralytics' `save_txt`, `save_conf`).
 //!
 //! The names of the classes stand in `data.yaml`, or one per line in `classes.txt` (labelImg, Label Studio) or `obj.names`
 //! (darknet), the first of which is class 0. `sources.csv`, which recto writes beside a set, leads from files to images.
@@ -209,7 +209,7 @@ fn row(place: &str, line: &str) -> Result<Row, String> {
     let numbers: Vec<f64> = numbers.collect::<Result<_, _>>()?;
     match numbers.len() {
         0..4 => Err(format!(
-            "line has too few numbers: {} behind the class, at least 4 are needed",
+            "line has too few numbers: {} after the class, at least 4 are needed",
             numbers.len()
         )),
         _ => Ok(Row {

@@ -112,7 +112,7 @@ fn unread(value: &Value) -> Option<(&Value, String)> {
     let is_textual = ["value", "chars", "cnt:chars"]
         .iter()
         .any(|m| matches!(&value[*m], Value::String(text) if text.trim().is_empty()));
-    let problem = || format!("body says nothing: {}", super::values::described(value));
+    let problem = || format!("body without content: {}", super::values::described(value));
     (is_empty && !is_textual && body(value).is_empty()).then(|| (value, problem()))
 }
 

@@ -106,9 +106,12 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
 /// What a selector could not be used for, and which.
 pub type UnusedSelectors<'v> = Vec<(&'v Value, String)>;
 
-/// The region of selectors side by side. They select the same (Web Annotation 4.2), so one of each kind is used: the
+/// The region of several selectors of one target. They select the same (Web Annotation 4.2), so one of each kind is used: the
 /// outline, and the box for where the outline cannot be read; a point only alone. Selectors of other kinds are no loss
 /// beside one that can be used.
+///
+/// # Errors
+/// No selector can be used: the problem of the first.
 pub fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v>), String> {
     let mut best = Region::default();
     let (mut unused, mut problem) = (Vec::new(), None);
@@ -123,9 +126,8 @@ pub fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelector
         if let (Some(first), Some(other)) = (&best.fragment, &next.fragment)
             && are_apart(first, other)
         {
-            let problem = format!(
-                "selectors side by side select different parts, the first is used: {other}"
-            );
+            let problem =
+                format!("several selectors select different parts, the first is used: {other}");
             unused.push((*selector, problem));
         }
         best = merged(best, next);

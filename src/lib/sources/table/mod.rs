@@ -1,4 +1,4 @@
-//! The source `table`: an image per row, in CSV and its relatives, JSON Lines, Parquet, or a plain list of URLs, packed or
+//! The source `table`: an image per row, in CSV and its relatives, JSON Lines, Parquet, or a plain list of URLs, compressed or
 //! not. Each row becomes an observation; all other columns become metadata.
 //!
 //! A row is a record and not a line, since cells may contain line breaks. Rows are counted from 1 below the header; in
@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::source::{Answer, DocumentRequest, Found, Source};
-use super::unpack::unpack;
+use super::unpack::decompressed;
 use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance};
 use crate::error::Error;
 use crate::summary::Reject;
@@ -35,7 +35,7 @@ pub struct Table {
     pub inputs: Vec<String>,
     /// Which columns are used for what.
     pub options: TableOptions,
-    /// The most bytes that a packed table may unpack to.
+    /// The most bytes of a table, decompressed.
     pub max_bytes: u64,
 }
 
@@ -49,14 +49,14 @@ impl Default for Table {
     }
 }
 
-/// Files that are not tables, or are packed in a way that is not read: their first bytes, and what they are.
+/// Files that are not tables, or are compressed in a way that is not read: their first bytes, and what they are.
 const OTHERS: &[(&[u8], &str)] = &[
     (
         b"PK\x03\x04",
-        "a ZIP archive or an Excel workbook: unpack it, or save it as CSV",
+        "a ZIP archive or an Excel workbook: extract it, or save it as CSV",
     ),
-    (b"BZh", "packed with bzip2: unpack it"),
-    (b"\xfd7zXZ", "packed with xz: unpack it"),
+    (b"BZh", "compressed with bzip2: decompress it"),
+    (b"\xfd7zXZ", "compressed with xz: decompress it"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save it as CSV"),
     (
         b"SQLite format 3",
@@ -143,7 +143,7 @@ impl Table {
     /// It is no table: the problem of the document's reject.
     fn rows(&self, name: &str, bytes: &[u8]) -> Result<Rows, String> {
         refuse_others(bytes)?;
-        let bytes = unpack(bytes, self.max_bytes)?;
+        let bytes = decompressed(bytes, self.max_bytes)?;
         if bytes.starts_with(b"PAR1") {
             return parquet_rows(name, bytes.into_owned(), self.max_bytes);
         }

@@ -1,4 +1,4 @@
-//! Which image a transcription kept at home is of: by file names, labels and ids.
+//! Which image a transcription in a local file is of: by file names, labels and ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,11 +11,11 @@ use crate::contracts::{Frame, Space};
 pub struct Fit {
     /// The space that coordinates are in afterwards.
     pub space: Space,
-    /// Factor of x.
+    /// What horizontal coordinates and widths are multiplied by.
     pub sx: f64,
-    /// Factor of y.
+    /// What vertical coordinates and heights are multiplied by.
     pub sy: f64,
-    /// What had to be assumed.
+    /// A note for the user: what had to be assumed, such as that the page was stretched.
     pub assumed: Option<&'static str>,
 }
 
@@ -61,7 +61,7 @@ pub fn fit(page: &TextPage, canvas: Option<Frame>, image: Option<Frame>) -> Resu
             Ok(onto((*space, *frame), Some(assumed)))
         }
         _ => Err(format!(
-            "page of the transcription has another shape than its image: {} x {}, {}",
+            "page of the transcription has another aspect ratio than its image: {} x {}, {}",
             size.width,
             size.height,
             sizes(&known)
