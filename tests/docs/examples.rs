@@ -24,6 +24,7 @@ fn examples() -> BTreeMap<String, String> {
 fn every_contract_has_an_example_and_a_schema() {
     let names: Vec<String> = examples().into_keys().collect();
     let wanted = [
+        "changes.csv",
         "dataset.json",
         "digest.json",
         "downloads.jsonl",

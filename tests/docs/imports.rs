@@ -32,13 +32,13 @@ const ORDERS: &[Order] = &[
     Order {
         folder: "download/",
         levels: &[
-            &["schedule", "service", "state/index", "state/journal"],
+            &["service", "state/index", "state/journal"],
             &["names", "crops"],
             &["options"],
             &["encode", "network"],
             &["service/mod", "state"],
             &["fetch"],
-            &["estimate", "summary"],
+            &["estimate", "schedule", "summary"],
             &["run", "crops/sizes"],
             &["mod"],
         ],

@@ -16,7 +16,7 @@ use recto_testkit::Workdir;
 use regex::Regex;
 
 const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 18] = [
+const DOCUMENTS: [&str; 19] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -28,6 +28,7 @@ const DOCUMENTS: [&str; 18] = [
     "docs/cli.md",
     "docs/contracts.md",
     "docs/decisions.md",
+    "docs/download.md",
     "docs/from-m3-download.md",
     "docs/lossless.md",
     "docs/reading.md",

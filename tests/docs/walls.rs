@@ -41,7 +41,10 @@ const WALLS: &[Wall] = &[
         holds: "only `serve` listens",
         words: r"\b(TcpListener|hyper)\b",
         rooms: &["serve/web/"],
-        except: &[],
+        except: &[(
+            "http/answer.rs",
+            "reads the reason in the status line of an answer, which only this type holds",
+        )],
     },
     Wall {
         holds: "only `pixels` meets pixels",
@@ -54,6 +57,10 @@ const WALLS: &[Wall] = &[
         words: r"\b(SystemTime|Instant|Timestamp::now)\b",
         rooms: &["http/", "report.rs"],
         except: &[
+            (
+                "download/schedule.rs",
+                "waits until a host can be asked, which http says",
+            ),
             (
                 "download/fetch.rs",
                 "stamps a line of the journal when the file has its final name",

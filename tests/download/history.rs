@@ -60,7 +60,10 @@ fn a_cap_is_remembered_from_run_to_run() {
     work.run("download", &args(&["--format", "png"])).exits(0);
     let whole = |id: &str| format!("/iiif/{id}/full/full/0/default.png");
     assert!(server.hits(&whole("a")) > 0, "the cap had to be found out");
-    work.write_json("localizations.json", &set(vec![image("a"), image("b"), image("c")]));
+    work.write_json(
+        "localizations.json",
+        &set(vec![image("a"), image("b"), image("c")]),
+    );
     work.run("download", &args(&["--format", "png"])).exits(0);
     assert_eq!(server.hits(&whole("b")), 0);
     is_the_picture(&work, "b", &origin);

@@ -3,8 +3,10 @@
 #![allow(clippy::type_complexity)]
 
 mod access;
+mod changes;
 mod ends;
 mod history;
+mod hosts;
 mod joined;
 mod killed;
 mod manners;

@@ -6,6 +6,7 @@
 //! into images of their own.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 pub mod crops;
 pub mod encode;
@@ -108,15 +109,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         None => CroppedSet::default(),
     };
     let source = options.regions.as_ref().unwrap_or(&options.localizations);
-    // A set that cannot be read leaves no folder behind.
-    let early = match Journal::is_in(&folder.path) {
-        true => None,
-        false => Some(input::read(source, &Index::default(), &lookup)?),
-    };
-    let lists = [&options.image_map, &options.failures];
-    for list in lists.into_iter().chain(&options.downloaded_images) {
-        files::rehearse(list)?;
-    }
+    let early = prepare(options, &folder, source, &lookup)?;
     let (journal, mut index) = Journal::open(&folder.path, &folder.work)?;
     let mut set = match early {
         Some(set) => set,
@@ -134,12 +127,9 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
             .notes
             .push(format!("{files} renamed as its image is now"));
     }
-    if !options.verify {
-        let altered: Vec<&str> = verified.altered.iter().map(String::as_str).collect();
-        summary
-            .notes
-            .extend(Verified::note_of_altered(&folder, &altered));
-    }
+    summary
+        .notes
+        .extend(verified.note_of_moved(options, &folder));
     let run = Run {
         options,
         folder: &folder,
@@ -180,6 +170,30 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         set.unusable.into_iter().chain(crops.unusable).collect(),
     );
     results.stopped.map_or(Ok(()), Err)
+}
+
+/// Reads the set before anything is written, where nothing is there yet, and checks that the lists can be written.
+fn prepare(
+    options: &Options,
+    folder: &OutputFolder,
+    source: &Path,
+    lookup: &Lookup,
+) -> Result<Option<Set>, Error> {
+    // A set that cannot be read leaves no folder behind.
+    let early = match Journal::is_in(&folder.path) {
+        true => None,
+        false => Some(input::read(source, &Index::default(), lookup)?),
+    };
+    let lists = [&options.image_map, &options.failures];
+    let changes = options.refresh.then_some(&options.changes);
+    for list in lists
+        .into_iter()
+        .chain(&options.downloaded_images)
+        .chain(changes)
+    {
+        files::rehearse(list)?;
+    }
+    Ok(early)
 }
 
 /// What becomes of files that are no longer in the set, or no longer at the server: they are told, listed or moved.

@@ -434,6 +434,13 @@ impl Verified {
         folder.work.join(Self::ASIDE)
     }
 
+    /// The same of those that were found altered; none with `--verify`, which says more.
+    pub fn note_of_moved(&self, options: &Options, folder: &OutputFolder) -> Option<String> {
+        let altered: Vec<&str> = self.altered.iter().map(String::as_str).collect();
+        let note = Self::note_of_altered(folder, &altered);
+        note.filter(|_| !options.verify)
+    }
+
     /// Says which files were altered and are kept elsewhere; none if there are none.
     pub fn note_of_altered(folder: &OutputFolder, paths: &[&str]) -> Option<String> {
         let first = paths.first()?;

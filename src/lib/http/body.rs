@@ -1,5 +1,6 @@
 //! Bodies: into memory, or into a part file that a later attempt resumes.
 
+use std::fs::File;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -228,22 +229,34 @@ pub async fn save(
             part.discard();
         }
     })?;
+    bytes = complete(bytes, expected, coding, request, part)
+        .await
+        .map_err(|error| error.with_status(saved.status))?;
+    Ok((SavedResponse { bytes, ..saved }, active))
+}
+
+/// What has to hold of a part file when its body has ended: all of it is there, and its content coding is undone. Returns
+/// its size.
+async fn complete(
+    bytes: u64,
+    expected: Option<u64>,
+    coding: Option<Coding>,
+    request: &Request,
+    part: &Part,
+) -> Result<u64, Error> {
     if let Some(whole) = expected.filter(|whole| bytes < *whole) {
         // On the disk it is kept: the next attempt resumes here.
         if part.in_memory().is_some() {
             part.discard();
         }
-        let error = Error::truncated(format!("{bytes} of {whole} bytes were answered"));
-        return Err(error.with_status(saved.status).into());
+        let what = format!("{bytes} of {whole} bytes were answered");
+        return Err(Error::truncated(what));
     }
-    if let Some(coding) = coding {
-        let decoded = in_part(coding, part, request.max_bytes).await;
-        bytes = decoded.map_err(|error| {
-            part.discard();
-            error.with_status(saved.status)
-        })?;
-    }
-    Ok((SavedResponse { bytes, ..saved }, active))
+    let Some(coding) = coding else {
+        return Ok(bytes);
+    };
+    let decoded = in_part(coding, part, request.max_bytes).await;
+    decoded.inspect_err(|_| part.discard())
 }
 
 /// The headers that ask for the rest of a file, if it is still the same (RFC 9110 §13.1.5).
@@ -344,21 +357,8 @@ async fn pour(
         let is_over = !matches!(&chunk, Some(Ok(_)));
         if is_over && (file.is_some() || !buffer.is_empty()) || buffer.len() >= WRITE_SIZE {
             let bytes = std::mem::take(&mut buffer);
-            let (part, url, before) = (part.clone(), request.url.clone(), file.take());
-            let (name, proof) = (part.clone(), tag.clone());
-            let write = move || {
-                let mut file = match before {
-                    Some(file) => file,
-                    None => part.open(start > 0, &url, proof.as_deref())?,
-                };
-                file.write_all(&bytes).map(|()| file)
-            };
-            let wrote = tokio::task::spawn_blocking(write).await;
-            let wrote = wrote.unwrap_or_else(|e| Err(std::io::Error::other(e)));
-            file = Some(wrote.map_err(|e| match files::are_too_many_open(&e) {
-                true => Error::network(format!("too many files are open here: {e}")),
-                false => Error::disk(name.cannot_write(e)),
-            })?);
+            let opens = (start > 0, request.url.clone(), tag.clone());
+            file = Some(write(part.clone(), file.take(), opens, bytes).await?);
         }
         let Some(chunk) = chunk else {
             return Ok((flow.got, slot.end()));
@@ -367,6 +367,30 @@ async fn pour(
         host.pacing().stats.bytes += chunk.len() as u64;
         buffer.extend_from_slice(&chunk);
     }
+}
+
+/// Writes bytes to a part file, off the async workers. Where it is not open yet, `opens` says how: whether it goes on, what
+/// URL it is of, and what proves that.
+async fn write(
+    part: Part,
+    file: Option<File>,
+    opens: (bool, String, Option<String>),
+    bytes: Vec<u8>,
+) -> Result<File, Error> {
+    let name = part.clone();
+    let write = move || {
+        let mut file = match file {
+            Some(file) => file,
+            None => part.open(opens.0, &opens.1, opens.2.as_deref())?,
+        };
+        file.write_all(&bytes).map(|()| file)
+    };
+    let wrote = tokio::task::spawn_blocking(write).await;
+    let wrote = wrote.unwrap_or_else(|e| Err(std::io::Error::other(e)));
+    wrote.map_err(|e| match files::are_too_many_open(&e) {
+        true => Error::network(format!("too many files are open here: {e}")),
+        false => Error::disk(name.cannot_write(e)),
+    })
 }
 
 /// What proves that a file is still the same: a strong ETag, else Last-Modified (RFC 9110 §13.1.5).

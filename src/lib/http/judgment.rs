@@ -7,7 +7,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::pacing::Asker;
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// The image, or the document, that requests are for.
+    pub id: u64,
+    /// Whether the request repeats one that failed.
+    pub again: bool,
+}
 
 /// Who caused an answer that says that the host is overloaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::{Error, Kind};
-use super::judgment::{Blame, Judgment};
+use super::judgment::{Asker, Blame, Judgment};
 use super::retry::LONGEST_WAIT;
 use super::stats::HostStats;
 
@@ -34,15 +34,6 @@ pub enum Turn {
     Full,
     /// Not in this run any more.
     Stopped(Error),
-}
-
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asker {
-    /// The image, or the document, that requests are for.
-    pub id: u64,
-    /// Whether the request repeats one that failed.
-    pub again: bool,
 }
 
 /// What a host answered so far, and what follows for the next request.

@@ -17,11 +17,10 @@ use super::credentials::Credentials;
 use super::error::Error;
 use super::hosts::{Host, Hosts, Slot};
 use super::jobs::Jobs;
-use super::judgment::Blame;
+use super::judgment::{Asker, Blame};
 use super::login::Session;
 use super::opt_out;
 use super::options::Options;
-use super::pacing::Asker;
 use super::permission::{self, check_reservations, check_robots, opted_out};
 use super::request::{Request, RequestLog};
 use super::resolver;
@@ -178,16 +177,7 @@ impl Sender {
             }
             if !is_answer(status, &conditions) && !is_accepted_refusal(request, status) {
                 let moved = (published != request.url).then_some(&*published);
-                let said = answer::words_of(response).await;
-                let error = Error::of_status(status).with_words(&said, moved);
-                let retries = match blame {
-                    Some(Blame::Url) => RETRIES_OF_URL,
-                    _ => u32::MAX,
-                };
-                return Err(FailedAttempt {
-                    retry_after: wait,
-                    ..FailedAttempt::from(error).at_most(retries)
-                });
+                return Err(refused(response, wait, blame, moved).await);
             }
             self.check_opt_out(request, response.headers())?;
             return Ok(Opened {
@@ -468,6 +458,26 @@ impl Sender {
             .any(|cause| cause.to_string().contains("dns error"));
         pacing.not_reached(Instant::now(), self.backoff(), no_such_host);
         Error::network(format!("{name} cannot be reached{cause}"))
+    }
+}
+
+/// The error of an answer that is none: its status, and what the server says about it.
+async fn refused(
+    response: reqwest::Response,
+    wait: Option<Duration>,
+    blame: Option<Blame>,
+    moved: Option<&str>,
+) -> FailedAttempt {
+    let status = response.status().as_u16();
+    let said = answer::words_of(response).await;
+    let error = Error::of_status(status).with_words(&said, moved);
+    let retries = match blame {
+        Some(Blame::Url) => RETRIES_OF_URL,
+        _ => u32::MAX,
+    };
+    FailedAttempt {
+        retry_after: wait,
+        ..FailedAttempt::from(error).at_most(retries)
     }
 }
 

@@ -58,7 +58,9 @@ impl AnswerSizes {
 
     /// Whether another image has shown this cap on its longer side: then one answer of that size is no accident.
     pub fn was_shown(&self, side: u32) -> bool {
-        self.capped.values().any(|cap| cap.width.max(cap.height) == side)
+        self.capped
+            .values()
+            .any(|cap| cap.width.max(cap.height) == side)
     }
 
     /// Whether as many pixels came in one answer before.

@@ -259,12 +259,7 @@ impl ServiceFetch<'_> {
         scaled: Option<[u32; 2]>,
         size_retries: Option<u32>,
     ) -> Result<WholeAnswer, Error> {
-        let part = (!self.is_all()).then_some(Rect {
-            x: self.origin[0],
-            y: self.origin[1],
-            width: self.size[0],
-            height: self.size[1],
-        });
+        let part = self.part_of_image();
         let uri = whole_uri(&self.base, part, scaled, dialect);
         let mut smaller = None;
         for _ in 0..2 {
@@ -279,8 +274,13 @@ impl ServiceFetch<'_> {
                 Err(error) => return Err(error),
             };
             let found = [sound.header.width, sound.header.height];
-            if fits(found, self.target, self.size) {
+            // The same twice: not an accident, but what this server does.
+            let is_same = smaller == Some(found);
+            let is_near = scaled.is_none() && part.is_none() && is_nearly(found, self.size);
+            let is_off = is_near && is_same && self.is_all_there_is(dialect, found).await;
+            if fits(found, self.target, self.size) || is_off {
                 self.note_format(dialect);
+                self.note_other_size(found, is_off);
                 return Ok(WholeAnswer::Fits(Box::new(Whole {
                     method: "whole",
                     uri,
@@ -289,32 +289,14 @@ impl ServiceFetch<'_> {
                     notes: std::mem::take(&mut self.notes),
                 })));
             }
-            // The same twice: not an accident, but what this server does.
-            let is_same = smaller == Some(found);
-            let is_unscaled = scaled.is_none() && part.is_none();
-            if is_unscaled && is_nearly(found, self.size) {
-                if is_same && self.is_all_there_is(dialect, found).await {
-                    self.note_format(dialect);
-                    self.notes.push(format!(
-                        "info.json declares {} x {} pixels, the image has {} x {}",
-                        self.size[0], self.size[1], found[0], found[1]
-                    ));
-                    return Ok(WholeAnswer::Fits(Box::new(Whole {
-                        method: "whole",
-                        uri,
-                        saved,
-                        sound,
-                        notes: std::mem::take(&mut self.notes),
-                    })));
-                }
-                self.wanted.part.discard();
+            self.wanted.part.discard();
+            if is_near {
                 if is_same {
                     break;
                 }
                 smaller = Some(found);
                 continue;
             }
-            self.wanted.part.discard();
             if found[0] > self.target[0] || found[1] > self.target[1] {
                 return Err(larger_than_declared(&uri, self.target, found));
             }
@@ -368,6 +350,26 @@ impl ServiceFetch<'_> {
         let answer = self.servers.client.get_checked(&request, read).await;
         // Only an answer shows that there is something; servers refuse what lies outside in many ways.
         answer.is_err()
+    }
+
+    /// Where the image lies in the service's image; none where it is all of it.
+    fn part_of_image(&self) -> Option<Rect> {
+        (!self.is_all()).then_some(Rect {
+            x: self.origin[0],
+            y: self.origin[1],
+            width: self.size[0],
+            height: self.size[1],
+        })
+    }
+
+    fn note_other_size(&mut self, found: [u32; 2], is_off: bool) {
+        let note = is_off.then(|| {
+            format!(
+                "info.json declares {} x {} pixels, the image has {} x {}",
+                self.size[0], self.size[1], found[0], found[1]
+            )
+        });
+        self.notes.extend(note);
     }
 
     fn note_refusal(&mut self, error: Error) {

@@ -41,6 +41,17 @@ pub fn rename(
     Ok(count)
 }
 
+/// Says how many files got another name; none if none did.
+pub fn note_of_renamed(renamed: u64) -> Option<String> {
+    match renamed {
+        0 => None,
+        1 => Some("1 file was renamed: its image has another name now".into()),
+        n => Some(format!(
+            "{n} files were renamed: their images have other names now"
+        )),
+    }
+}
+
 /// Files of images that are in the journal and not in the set, in the order of their paths. `in_set` has a mark for each
 /// image of the journal.
 pub fn orphans(folder: &OutputFolder, index: &Index, in_set: &[bool]) -> Vec<Slot> {

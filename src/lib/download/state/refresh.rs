@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt};
 
 use super::index::{Index, Slot};
 use crate::contracts::{Change, Download, LocalizedImage};
+use crate::download::names::source_uri;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -95,36 +96,45 @@ pub async fn refresh(
             refreshed.changes.insert(id, change);
         }
     }
-    for image in new {
-        let change = Change {
-            id: image.id.clone(),
-            url: crate::download::names::source_uri(image)
-                .unwrap_or_default()
-                .to_owned(),
-            change: "new".into(),
-            ..Change::default()
-        };
-        refreshed.changes.insert(image.id.clone(), change);
-    }
-    let count = |kind: Since| answers.iter().filter(|(since, ..)| *since == kind).count();
-    let [same, changed, gone, unknown] =
-        [Since::Same, Since::Changed, Since::Gone, Since::Unknown].map(count);
-    refreshed.notes.push(format!(
-        "--refresh: {same} unchanged, {changed} changed, {gone} gone from the server, {unknown} could not be checked (no ETag or date, or no answer); {} new",
-        new.len()
-    ));
-    let list = [
-        (Since::Changed, "changed"),
-        (Since::Gone, "gone from the server, and kept here"),
-        (Since::Unknown, "could not be checked"),
-    ];
-    for (kind, what) in list {
-        let of_kind = answers.iter().filter(|(since, ..)| *since == kind);
-        let ids: Vec<&str> = of_kind.map(|(_, slot, _)| index.id(*slot)).collect();
-        let listed = list_of(&ids).map(|ids| format!("--refresh: {what}: {ids}"));
-        refreshed.notes.extend(listed);
-    }
+    refreshed.add_new(new);
+    refreshed.note(&answers, index, new.len());
     refreshed
+}
+
+impl Refreshed {
+    fn add_new(&mut self, new: &[&LocalizedImage]) {
+        for image in new {
+            let change = Change {
+                id: image.id.clone(),
+                url: source_uri(image).unwrap_or_default().to_owned(),
+                change: "new".into(),
+                ..Change::default()
+            };
+            self.changes.insert(image.id.clone(), change);
+        }
+    }
+
+    /// Says how many are what, and which.
+    fn note(&mut self, answers: &[(Since, Slot, Option<Download>)], index: &Index, new: usize) {
+        let count = |kind: Since| answers.iter().filter(|(since, ..)| *since == kind).count();
+        let [same, changed, gone, unknown] =
+            [Since::Same, Since::Changed, Since::Gone, Since::Unknown].map(count);
+        self.notes.push(format!(
+            "--refresh: {same} unchanged, {changed} changed, {gone} gone from the server, {unknown} could not be checked (no ETag or date, or no answer); {} new",
+            new
+        ));
+        let list = [
+            (Since::Changed, "changed"),
+            (Since::Gone, "gone from the server, and kept here"),
+            (Since::Unknown, "could not be checked"),
+        ];
+        for (kind, what) in list {
+            let of_kind = answers.iter().filter(|(since, ..)| *since == kind);
+            let ids: Vec<&str> = of_kind.map(|(_, slot, _)| index.id(*slot)).collect();
+            let listed = list_of(&ids).map(|ids| format!("--refresh: {what}: {ids}"));
+            self.notes.extend(listed);
+        }
+    }
 }
 
 /// Whether a file has changed since it was downloaded.

@@ -1,0 +1,197 @@
+//! What changed since an earlier run, and whose file it is.
+
+use super::*;
+
+fn jpegs(work: &Workdir) -> Vec<String> {
+    pictures(work).into_keys().collect()
+}
+
+#[test]
+fn images_joined_from_regions_are_asked_by_size_and_by_one_region() {
+    let origin = Origin {
+        cap: Some(100),
+        ..Origin::default()
+    };
+    let other = Origin {
+        width: origin.width,
+        height: origin.height - 10,
+        ..origin.clone()
+    };
+    let later = Arc::new(AtomicUsize::new(0));
+    let (now, served) = (later.clone(), origin.clone());
+    let server =
+        Server::start(
+            move |request, _| match (now.load(Ordering::Relaxed), &*request.path) {
+                (1, path) if path.starts_with("/iiif/b/") => Answer::Status(404),
+                (1, path) if path.starts_with("/iiif/c/") => other.answer(request),
+                _ => served.answer(request),
+            },
+        );
+    let work = Workdir::new();
+    let images = ["a", "b", "c"].map(|id| service(id, server.url(&format!("/iiif/{id}")), 2));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&["--format", "png"])).exits(0);
+    later.store(1, Ordering::Relaxed);
+    let before = server.log().len();
+    let call = args(&["--format", "png", "--refresh", "--report", "r.json"]);
+    work.run("download", &call)
+        .exits(0)
+        .says(&["--refresh: 1 unchanged, 1 changed, 1 gone from the server"]);
+    assert!(server.log().len() > before);
+    let changes = rows(&work, "changes.csv");
+    let told: Vec<[&str; 2]> = changes.iter().map(|row| [&*row[0], &*row[2]]).collect();
+    assert_eq!(told, [["b", "gone"], ["c", "changed"]]);
+    assert!(
+        changes[1][4] != changes[1][5] && changes[1][5].len() == 64,
+        "{changes:?}"
+    );
+    assert_eq!(
+        work.json("r.json")["changes"],
+        json!({"gone": ["b"], "changed": ["c"]})
+    );
+    let call = args(&["--format", "png", "--refresh", "--prune"]);
+    work.run("download", &call)
+        .exits(3)
+        .says(&["--prune: 1 file gone from the server moved to"]);
+    assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn a_file_that_a_person_edited_is_kept_elsewhere() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = one_of(plain("a", server.url("/a.jpg")));
+    work.run("download", &args(&[])).exits(0);
+    let path = work.json("image_map.json")["a"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut same_length = jpeg(1);
+    same_length[400] ^= 1;
+    for (edited, options) in [
+        (jpeg(9)[..700].to_vec(), &[][..]),
+        (same_length, &["-o"][..]),
+    ] {
+        work.write(&path, &edited);
+        let ran = work.run("download", &args(options));
+        ran.exits(0)
+            .says(&["1 file was edited or replaced since the download"]);
+        let aside = path.replacen("images/", "images/.recto/altered/", 1);
+        assert_eq!(work.read(&aside), edited);
+        assert_eq!(work.read(&path), jpeg(1));
+    }
+}
+
+#[test]
+fn a_file_moves_with_the_name_of_its_image() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let labelled = |label: &str| {
+        let mut image = plain("a", server.url("/a.jpg"));
+        image["source"]["labels"]["canvas"] = json!(label);
+        set(vec![image])
+    };
+    let work = Workdir::new();
+    work.write_json("localizations.json", &labelled("old name"));
+    work.run("download", &args(&[])).exits(0);
+    work.write_json("localizations.json", &labelled("new name"));
+    for options in [&[][..], &["-o"]] {
+        work.run("download", &args(options)).exits(0);
+        let files = jpegs(&work);
+        assert!(
+            files.len() == 1 && files[0].contains("new_name"),
+            "{files:?}"
+        );
+    }
+    assert_eq!(server.log().len(), 2, "the first time, and with -o");
+    let call = args(&["--name", "{label}"]);
+    work.run("download", &call).exits(0);
+    assert_eq!(jpegs(&work), ["reef/new_name.jpg"]);
+}
+
+#[test]
+fn files_of_images_that_left_the_set_are_told_and_moved_when_asked() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let image = |id: &str| plain(id, server.url(&format!("/{id}.jpg")));
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(vec![image("a"), image("b")]));
+    work.run("download", &args(&[])).exits(0);
+    work.write_json("localizations.json", &set(vec![image("a")]));
+    let told = "1 file is of an image that is no longer in the set";
+    work.run("download", &args(&[])).exits(0).says(&[told]);
+    work.run("download", &args(&["--orphans", "list"]))
+        .exits(0)
+        .says(&[told, "reef/b-"]);
+    work.run("download", &args(&["--orphans", "move"]))
+        .exits(0)
+        .says(&["moved to"]);
+    assert_eq!(jpegs(&work).len(), 1);
+    assert!(
+        work.tree("images")
+            .keys()
+            .any(|name| name.starts_with(".recto/orphans/reef/b-"))
+    );
+}
+
+#[test]
+fn one_file_behind_many_urls_is_told_and_left_out_when_asked() {
+    let server = Server::start(|request, _| match &*request.path {
+        path if path.contains("gone") => Answer::Full(
+            302,
+            vec![("location".into(), "/unavailable.jpg".into())],
+            vec![],
+        ),
+        "/unavailable.jpg" => Answer::Serve(jpeg(7), "image/jpeg"),
+        _ => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let names = ["gone1", "gone2", "gone3", "ok"];
+    let images = names.map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    let ran = work.run("download", &args(&[]));
+    ran.exits(0)
+        .says(&["3 images have the same file", "--drop-placeholder"]);
+    let entry = journal(&work)
+        .into_iter()
+        .find(|entry| entry["id"] == "gone1")
+        .unwrap();
+    assert_eq!(entry["redirected_to"], server.url("/unavailable.jpg"));
+    let hash = entry["sha256"].as_str().unwrap().to_owned();
+    for shown in ["3", &hash] {
+        work.run("download", &args(&["--drop-placeholder", shown]))
+            .exits(3);
+        assert_eq!(
+            work.json("image_map.json").as_object().unwrap().len(),
+            1,
+            "{shown}"
+        );
+        let failures = rows(&work, "failures.csv");
+        assert!(failures.len() == 3 && failures.iter().all(|row| row[3] == "placeholder"));
+    }
+    assert_eq!(server.log().len(), 7, "nothing is requested again");
+}
+
+#[test]
+fn another_signature_is_no_other_image_and_no_list_shows_it() {
+    let server = Server::start(|request, _| match request.path.contains("/b.jpg") {
+        true => Answer::Status(403),
+        false => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let signed = |signature: &str| {
+        let query = format!("?X-Amz-Date=1&X-Amz-Signature={signature}");
+        let image = |id: &str| plain(id, server.url(&format!("/{id}.jpg{query}")));
+        set(vec![image("a"), image("b")])
+    };
+    let work = Workdir::new();
+    for signature in ["abc", "def"] {
+        work.write_json("localizations.json", &signed(signature));
+        work.run("download", &args(&[])).exits(3);
+        assert!(!work.text("failures.csv").contains(signature));
+    }
+    assert_eq!(
+        server
+            .log()
+            .iter()
+            .filter(|r| r.path.contains("/a.jpg"))
+            .count(),
+        1
+    );
+}

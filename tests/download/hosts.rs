@@ -1,0 +1,296 @@
+//! A queue per host, and faults that are told apart: those of a URL, and those of its host.
+
+use std::sync::Condvar;
+
+use super::*;
+
+/// A set of images of one server, by their paths.
+fn of(server: &Server, paths: impl IntoIterator<Item = String>) -> Vec<Value> {
+    let image = |path: String| plain(&path, server.url(&format!("/{path}.jpg")));
+    paths.into_iter().map(image).collect()
+}
+
+fn downloaded(work: &Workdir) -> usize {
+    work.json("image_map.json").as_object().unwrap().len()
+}
+
+#[test]
+fn a_host_whose_answers_are_waited_for_does_not_keep_others_from_being_asked() {
+    let was_asked = Arc::new((Mutex::new(false), Condvar::new()));
+    let told = was_asked.clone();
+    let quick = Server::start(move |_, _| {
+        *told.0.lock().unwrap() = true;
+        told.1.notify_all();
+        Answer::Serve(jpeg(2), "image/jpeg")
+    });
+    // It answers once the other was asked, which an order of rows would put after all of its own.
+    let slow = Server::start(move |_, _| {
+        let asked = was_asked.0.lock().unwrap();
+        let longest = Duration::from_secs(10);
+        let waited = was_asked
+            .1
+            .wait_timeout_while(asked, longest, |asked| !*asked);
+        match waited.unwrap().1.timed_out() {
+            true => Answer::Status(404),
+            false => Answer::Serve(jpeg(1), "image/jpeg"),
+        }
+    });
+    let work = Workdir::new();
+    let mut images = of(&slow, (0..20).map(|n| format!("a{n:02}")));
+    images.extend(of(&quick, (0..5).map(|n| format!("b{n}"))));
+    work.write_json("localizations.json", &set(images));
+    let call = [
+        "localizations.json",
+        "images",
+        "--rate",
+        "0",
+        "-j",
+        "3",
+        "--timeout",
+        "20",
+    ];
+    work.run("download", &call).exits(0);
+    assert_eq!(downloaded(&work), 25);
+}
+
+#[test]
+fn images_that_wait_for_a_retry_hold_no_job() {
+    let bad = Server::start(|_, _| Answer::Status(500));
+    let good = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = Workdir::new();
+    let mut images = of(&bad, (0..8).map(|n| format!("a{n}")));
+    images.extend(of(&good, (0..8).map(|n| format!("b{n}"))));
+    work.write_json("localizations.json", &set(images));
+    // A retry is due in ten minutes: the run is ended before.
+    let call = [
+        "localizations.json",
+        "images",
+        "--rate",
+        "0",
+        "-j",
+        "2",
+        "--backoff",
+        "600",
+    ];
+    let run = Running(work.command("download", &call).spawn().unwrap());
+    wait_until(|| work.exists("images/downloads.jsonl") && journal(&work).len() == 8);
+    drop(run);
+}
+
+#[test]
+fn a_silent_host_is_left_after_one_timeout_and_the_other_is_done() {
+    let silent =
+        Server::start(|_, _| Answer::Late(Duration::from_secs(20), Box::new(Answer::Reset)));
+    let good = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = Workdir::new();
+    let mut images = of(&silent, (0..12).map(|n| format!("a{n:02}")));
+    images.extend(of(&good, (0..8).map(|n| format!("b{n}"))));
+    work.write_json("localizations.json", &set(images));
+    let call = [
+        "localizations.json",
+        "images",
+        "--rate",
+        "0",
+        "--timeout",
+        "0.5",
+    ];
+    let ran = work.run("download", &call);
+    ran.exits(3)
+        .says(&["not asked any more before the end: it did not answer"]);
+    assert_eq!(downloaded(&work), 8);
+    assert!(silent.log().len() <= 4, "{} requests", silent.log().len());
+    let kinds = rows(&work, "failures.csv");
+    assert!(kinds.len() == 12 && kinds.iter().all(|row| row[3] == "timeout"));
+}
+
+#[test]
+fn images_that_are_refused_in_a_row_do_not_cost_the_others() {
+    let server = Server::start(|request, _| {
+        let number: usize = request.path[2..5].parse().unwrap();
+        match (10..40).contains(&number) {
+            true => Answer::Status(403),
+            false => Answer::Serve(jpeg(1), "image/jpeg"),
+        }
+    });
+    let work = Workdir::new();
+    let images = of(&server, (0..120).map(|n| format!("p{n:03}")));
+    work.write_json("localizations.json", &set(images));
+    work.run("download", &args(&["-j", "1", "--per-host", "1"]))
+        .exits(3);
+    assert_eq!(downloaded(&work), 90);
+    let shut = Server::start(|_, _| Answer::Status(403));
+    let work = Workdir::new();
+    let images = of(&shut, (0..120).map(|n| format!("p{n:03}")));
+    work.write_json("localizations.json", &set(images));
+    let ran = work.run(
+        "download",
+        &args(&["-j", "1", "--per-host", "1", "--give-up", "5"]),
+    );
+    ran.exits(3)
+        .says(&["it refused 17 images in a row (HTTP 403)"]);
+    assert_eq!(shut.log().len(), 17, "5 in a row and 12 samples");
+    let last = shut.log().iter().map(|r| r.path.clone()).max().unwrap();
+    assert!(
+        *last > *"/p100.jpg",
+        "samples from all over the set: {last}"
+    );
+    work.run("download", &args(&["--give-up", "0"])).exits(3);
+    assert_eq!(shut.log().len(), 137);
+}
+
+#[test]
+fn a_server_that_refuses_each_url_the_first_time_gives_all_its_images() {
+    let server = Server::start(|_, before| match before {
+        0 => Answer::Status(503),
+        _ => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let images = of(&server, (0..60).map(|n| format!("p{n:02}")));
+    work.write_json("localizations.json", &set(images));
+    work.run("download", &args(&[])).exits(0);
+    assert_eq!(downloaded(&work), 60);
+    assert_eq!(server.log().len(), 120);
+}
+
+#[test]
+fn a_url_that_is_429_for_good_is_told_from_its_host() {
+    let server = Server::start(|request, _| match request.path.contains("odd") {
+        true => Answer::Full(
+            429,
+            vec![("content-type".into(), "text/html".into())],
+            b"<html><title>Use listed sizes</title></html>".to_vec(),
+        ),
+        false => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let name = |n: usize| {
+        if n % 5 == 0 {
+            format!("odd{n}")
+        } else {
+            format!("p{n}")
+        }
+    };
+    work.write_json("localizations.json", &set(of(&server, (0..40).map(name))));
+    work.run("download", &args(&[])).exits(3);
+    assert_eq!(downloaded(&work), 32);
+    let failures = rows(&work, "failures.csv");
+    assert!(
+        failures
+            .iter()
+            .all(|row| row[6].contains("Use listed sizes"))
+    );
+    // After some of them it is known that the host says so of single images.
+    assert!(
+        failures
+            .iter()
+            .all(|row| row[5].parse::<u32>().unwrap() <= 5)
+    );
+}
+
+#[test]
+fn bodies_are_decoded_by_what_they_are() {
+    use std::io::Write;
+    let plain_bytes = jpeg(1);
+    let packed = |zlib: bool| {
+        let level = flate2::Compression::fast();
+        match zlib {
+            true => {
+                let mut out = flate2::write::ZlibEncoder::new(Vec::new(), level);
+                out.write_all(&jpeg(1)).unwrap();
+                out.finish().unwrap()
+            }
+            false => {
+                let mut out = flate2::write::GzEncoder::new(Vec::new(), level);
+                out.write_all(&jpeg(1)).unwrap();
+                out.finish().unwrap()
+            }
+        }
+    };
+    let cases = [
+        ("gzip", packed(false)),
+        ("x-gzip", packed(false)),
+        ("deflate", packed(true)),
+        ("gzip", plain_bytes.clone()),
+        ("aws-chunked", plain_bytes.clone()),
+        ("utf-8", plain_bytes.clone()),
+    ];
+    let count = cases.len();
+    let served = cases.clone();
+    let server = Server::start(move |request, _| {
+        let (coding, body) = &served[request.path[1..2].parse::<usize>().unwrap()];
+        let headers = vec![("content-encoding".into(), (*coding).into())];
+        Answer::Full(200, headers, body.clone())
+    });
+    let work = Workdir::new();
+    let images = of(&server, (0..count).map(|n| n.to_string()));
+    work.write_json("localizations.json", &set(images));
+    work.run("download", &args(&[])).exits(0);
+    for n in 0..count {
+        assert_eq!(file(&work, &n.to_string()), plain_bytes, "{:?}", cases[n].0);
+    }
+    assert_eq!(server.log().len(), count, "one request each");
+}
+
+#[test]
+fn what_is_no_image_is_not_read_to_its_end() {
+    let video = [b"\0\0\0\x18ftypmp42".to_vec(), vec![0; 40 << 20]].concat();
+    let server = Server::start(move |request, _| match &*request.path {
+        "/a.jpg" => Answer::Serve(video.clone(), "video/mp4"),
+        _ => Answer::Serve(b"\0\0\0\x1cftypavif".repeat(10_000), "image/avif"),
+    });
+    let work = Workdir::new();
+    work.write_json(
+        "localizations.json",
+        &set(of(&server, ["a".into(), "b".into()])),
+    );
+    work.run("download", &args(&["--report", "r.json"]))
+        .exits(3);
+    let failures = rows(&work, "failures.csv");
+    let told: Vec<&str> = failures.iter().map(|row| &*row[6]).collect();
+    assert!(
+        told[0].contains("MP4") && told[1].contains("AVIF"),
+        "{told:?}"
+    );
+    assert!(
+        failures
+            .iter()
+            .all(|row| row[3] == "unsupported" && row[5] == "1")
+    );
+    let kept = work.run("download", &args(&["--keep-unread"]));
+    kept.exits(3);
+    let tree = work.tree("images");
+    let unread: Vec<&String> = tree
+        .keys()
+        .filter(|name| name.starts_with(".recto/unread/"))
+        .collect();
+    assert_eq!(unread.len(), 1, "{unread:?}");
+}
+
+#[test]
+fn a_secret_stays_with_the_archive_whatever_its_documents_name() {
+    let other = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = Workdir::new();
+    let mut image = plain("a", other.url("/a.jpg"));
+    image["source"]["manifest"] = json!("http://archive.example/m.json");
+    work.write_json("localizations.json", &set(vec![image]));
+    let ran = work.run("download", &args(&["--header", "X-API-Key: s3cret"]));
+    ran.exits(2).says(&["x-api-key would be sent to 2 hosts"]);
+    assert!(other.log().is_empty());
+}
+
+#[test]
+fn private_addresses_that_a_public_document_names_are_not_requested() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = Workdir::new();
+    let mut image = plain("a", server.url("/a.jpg"));
+    image["source"]["manifest"] = json!("https://iiif.museum.org/m.json");
+    work.write_json("localizations.json", &set(vec![image]));
+    work.run("download", &args(&[])).exits(3);
+    let row = &rows(&work, "failures.csv")[0];
+    assert!(
+        row[3] == "unsupported" && row[6].contains("--private-hosts"),
+        "{row:?}"
+    );
+    assert!(server.log().is_empty());
+    work.run("download", &args(&["--private-hosts"])).exits(0);
+}
