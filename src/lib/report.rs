@@ -174,7 +174,24 @@ fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
 
 fn say(text: &str) {
     // A closed stderr is not a failure of the stage.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
+}
+
+/// A text without what would change a terminal: labels, URLs and messages of servers are other people's. Control characters
+/// and those that reverse the direction of text are shown by their code.
+fn printable(text: &str) -> std::borrow::Cow<'_, str> {
+    let changes = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(changes) {
+        return text.into();
+    }
+    let shown = text.chars().map(|c| match changes(c) {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
+    });
+    shown.collect::<String>().into()
 }
 
 const EXAMPLES: usize = 3;
@@ -270,4 +287,15 @@ pub fn rejects_csv(rejects: &[Reject]) -> Result<Vec<u8>, Error> {
     let mut rejects: Vec<&Reject> = rejects.iter().collect();
     rejects.sort();
     files::to_csv("rejects", &["input", "record", "field", "problem"], rejects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\n\tb žluť"), "a\n\tb žluť");
+        assert_eq!(printable("a\u{1b}[31m\u{202e}"), "a\\u{1b}[31m\\u{202e}");
+    }
 }

@@ -294,3 +294,60 @@ fn private_addresses_that_a_public_document_names_are_not_requested() {
     assert!(server.log().is_empty());
     work.run("download", &args(&["--private-hosts"])).exits(0);
 }
+
+#[test]
+fn parts_of_a_set_are_all_of_it_and_share_the_pace() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = Workdir::new();
+    work.write_json(
+        "localizations.json",
+        &set(of(&server, (0..40).map(|n| format!("p{n}")))),
+    );
+    let mut all = std::collections::BTreeSet::new();
+    for n in 0..3 {
+        let (folder, shard, map) = (format!("im{n}"), format!("{n}/3"), format!("m{n}.json"));
+        let call = [
+            "localizations.json",
+            &folder,
+            "--shard",
+            &shard,
+            "--image-map",
+            &map,
+            "--rate",
+            "0",
+        ];
+        work.run("download", &call).exits(0);
+        let ids: Vec<String> = work
+            .json(&map)
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        assert!(
+            ids.len() > 5 && ids.iter().all(|id| all.insert(id.clone())),
+            "{n}: {ids:?}"
+        );
+    }
+    assert_eq!((all.len(), server.log().len()), (40, 40));
+    let call = ["localizations.json", "x", "--dry-run", "--rate", "8"];
+    let seconds = |more: &[&str]| {
+        let ran = work.run("download", &[&call[..], more].concat());
+        ran.exits(0);
+        ran.stdout()
+            .lines()
+            .nth(1)
+            .unwrap()
+            .split('\t')
+            .nth(4)
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(seconds(&[]), "5-5");
+    for bad in ["3/3", "x", "1"] {
+        let call = ["localizations.json", "x", "--shard", bad];
+        work.run("download", &call)
+            .exits(2)
+            .says(&["is not a part such as 0/4"]);
+    }
+}

@@ -1,14 +1,18 @@
-//! `--dry-run`: how many requests, bytes and seconds a download takes per host, before anything is requested.
+//! `--dry-run`: how many requests, bytes and seconds a download takes per host, before any image is requested. Of public
+//! hosts robots.txt is read: it may ask for a pace.
 //!
 //! Nobody knows a server's cap before asking, so requests are given from the fewest (each image in one answer) to
 //! the most (regions of 1000 × 1000 pixels, the smallest cap met in practice).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::source_uri;
+use futures::stream::{self, StreamExt};
+
+use super::names::{OutputFolder, source_uri};
+use super::network::Network;
 use super::options::Options;
 use super::service::grid;
-use super::service::plan::output_size;
+use super::service::plan::{Scaling, output_size};
 use super::state::resume::Sorted;
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
@@ -38,18 +42,26 @@ struct HostEstimate<'a> {
     bytes: f64,
     /// Images without a declared size.
     guessed: u64,
+    /// What is requested of it first.
+    url: Option<&'a str>,
 }
 
 /// Puts the estimate into the summary: a table with a line per host, for standard output, and notes.
 ///
 /// # Errors
 /// If the user's table of archives cannot be read.
-pub fn estimate(sorted: &Sorted, options: &Options, summary: &mut Summary) -> Result<(), Error> {
+pub fn estimate(
+    sorted: &Sorted,
+    options: &Options,
+    folder: &OutputFolder,
+    summary: &mut Summary,
+) -> Result<(), Error> {
     let mut hosts: BTreeMap<String, HostEstimate> = BTreeMap::new();
     for &image in &sorted.missing {
         let estimate = hosts.entry(host(image, options)).or_default();
-        estimate.add(image, options.max_width);
+        estimate.add(image, options.output().scaling);
     }
+    let delays = delays(&hosts, options, folder)?;
     let archives = Archives::open(options.http.archives.as_deref())?;
     let mut table = String::from("host\timages\trequests\tbytes\tseconds\n");
     for (host, estimate) in &hosts {
@@ -59,7 +71,12 @@ pub fn estimate(sorted: &Sorted, options: &Options, summary: &mut Summary) -> Re
                 limit.at_once, limit.per_second
             ));
         }
-        table += &estimate.line(host, archives.limit_for(&options.http, host).per_second);
+        let limit = archives.limit_for(&options.http, host).per_second;
+        let (per_second, note) = paced(limit, delays.get(host));
+        summary
+            .notes
+            .extend(note.map(|note| format!("{host}: {note}")));
+        table += &estimate.line(host, per_second);
         summary.count("requests_fewest", estimate.fewest_requests);
         summary.count("requests_most", estimate.most_requests);
         summary.count("bytes", estimate.bytes as u64);
@@ -86,6 +103,55 @@ pub fn estimate(sorted: &Sorted, options: &Options, summary: &mut Summary) -> Re
     Ok(())
 }
 
+/// The requests per second that a host receives, 0 for no limit, with what its robots.txt says about that.
+fn paced(limit: f64, delay: Option<&Result<f64, String>>) -> (f64, Option<String>) {
+    match delay {
+        None => (limit, None),
+        Some(Err(why)) => (limit, Some(why.clone())),
+        Some(Ok(delay)) => {
+            let slowest = 1.0 / delay;
+            let note = format!("its robots.txt asks for {delay} s between requests (Crawl-delay)");
+            let per_second = if limit > 0.0 {
+                limit.min(slowest)
+            } else {
+                slowest
+            };
+            (per_second, Some(note))
+        }
+    }
+}
+
+/// What the robots.txt of each public host says about the pace, or why nothing is requested of it. Hosts that ask for
+/// nothing are left out.
+fn delays(
+    hosts: &BTreeMap<String, HostEstimate>,
+    options: &Options,
+    folder: &OutputFolder,
+) -> Result<BTreeMap<String, Result<f64, String>>, Error> {
+    let urls = hosts.iter().filter_map(|(host, of)| Some((host, of.url?)));
+    let urls: Vec<(&String, &str)> = urls.collect();
+    if urls.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let network = Network::open(options, &BTreeSet::new(), folder)?;
+    let client = &network.servers.client;
+    let ask = |(host, url): (&String, &str)| {
+        let (host, url) = (host.clone(), url.to_owned());
+        async move {
+            let delay = match client.crawl_delay(&url).await {
+                Ok(delay) => Ok(delay?),
+                Err(error) => Err(error.message),
+            };
+            Some((host, delay))
+        }
+    };
+    let asked = stream::iter(urls)
+        .map(ask)
+        .buffer_unordered(usize::from(options.jobs));
+    let delays: Vec<_> = network.block_on(asked.collect());
+    Ok(delays.into_iter().flatten().collect())
+}
+
 fn note_of_finished(sorted: &Sorted, options: &Options) -> Option<String> {
     let refresh = match options.refresh {
         true => "; --refresh sends a request for each of them that came in one answer",
@@ -99,11 +165,12 @@ fn note_of_finished(sorted: &Sorted, options: &Options) -> Option<String> {
 }
 
 impl<'a> HostEstimate<'a> {
-    fn add(&mut self, image: &'a LocalizedImage, max_width: Option<u32>) {
+    fn add(&mut self, image: &'a LocalizedImage, scaling: Scaling) {
         let size = image.reported_size();
         let full = size.unwrap_or(USUAL);
-        let [width, height] = output_size(full, max_width);
+        let [width, height] = output_size(full, scaling);
         self.images += 1;
+        self.url = self.url.or_else(|| source_uri(image));
         self.guessed += u64::from(size.is_none());
         self.bytes += f64::from(width) * f64::from(height) * BYTES_PER_PIXEL;
         let Some(service) = &image.image.service else {

@@ -38,6 +38,8 @@ pub struct Downloader<'a> {
     pub naming: &'a Naming,
     /// The most bytes of a file, but for TIFF.
     pub max_bytes: u64,
+    /// The fewest pixels of a side.
+    pub min_size: u32,
     /// Whether files of types that cannot be decoded are kept.
     pub keeps_unread: bool,
     /// Counts regions.
@@ -132,6 +134,11 @@ impl<'a> Journey<'a> {
                 ));
             }
         };
+        let size = match &fetched {
+            Fetched::Whole(whole) => [whole.sound.header.width, whole.sound.header.height],
+            Fetched::Regions { store, .. } => store.plan().size,
+        };
+        check_min_size(size, self.to.min_size)?;
         let ready = match fetched {
             Fetched::Whole(whole) => self.keep_or_re_encode(whole).await?,
             Fetched::Regions { store, notes } => self.assemble(Arc::new(store), notes).await?,
@@ -170,7 +177,7 @@ impl<'a> Journey<'a> {
         };
         let wanted = Wanted {
             service,
-            max_width: output.max_width,
+            scaling: output.scaling,
             is_canonical: output.tiles == Tiles::Canonical,
             format: output.server_format(),
             declared: self.image.image.declared(),
@@ -228,11 +235,12 @@ impl<'a> Journey<'a> {
         };
         let check = async |_: &SavedResponse| {
             let declared = self.image.image.sha256.clone();
-            let (keep, most) = (self.keeper(), self.to.max_bytes);
+            let (keep, most, least) = (self.keeper(), self.to.max_bytes, self.to.min_size);
             let verified = verify(&self.part, move |sound| {
                 if sound.bytes > most && sound.header.media_type != "image/tiff" {
                     return Err(Error::too_large(most));
                 }
+                check_min_size([sound.header.width, sound.header.height], least)?;
                 check_sha256(&sound, declared.as_deref())?;
                 check_size(&sound, size)?;
                 keep(&sound)?;
@@ -354,7 +362,7 @@ impl<'a> Journey<'a> {
         mut notes: Vec<String>,
     ) -> Result<Ready, Error> {
         let plan = store.plan();
-        let size = output_size(plan.size, self.to.output.max_width);
+        let size = output_size(plan.size, self.to.output.scaling);
         let usual = match plan.dialect.format == "png" {
             true => Encoding::Png,
             false => Encoding::Jpeg,
@@ -403,7 +411,7 @@ impl<'a> Journey<'a> {
     /// joined.
     fn re_encoding_reason(&self, plan: &RegionPlan) -> Option<&'static str> {
         let output = &self.to.output;
-        let shrinks = output_size(plan.size, output.max_width) != plan.size;
+        let shrinks = output_size(plan.size, output.scaling) != plan.size;
         match output.format {
             _ if output.lossless == Lossless::Off => Some("--lossless off"),
             Format::Png | Format::Tif => Some("only JPEG regions are joined without decoding them"),
@@ -529,7 +537,7 @@ fn sampled(store: &RegionStore, sample: &Mutex<Sample>) -> Option<SampledRegion>
 /// What an answer is re-encoded as, and its size in pixels; none where it is what is wanted.
 fn re_encoding(output: &OutputOptions, header: &Header) -> Option<(Encoding, [u32; 2])> {
     let stored = [header.width, header.height];
-    let size = output_size(stored, output.max_width);
+    let size = output_size(stored, output.scaling);
     let wanted = output.format.encoding();
     let target = wanted.filter(|e| e.media_type() != header.media_type);
     let same = || match header.media_type {
@@ -548,6 +556,16 @@ fn check_sha256(sound: &VerifiedFile, declared: Option<&str>) -> Result<(), Erro
             "not the file that the source declares: its SHA-256 is {}, not {declared}",
             sound.sha256
         ))),
+    }
+}
+
+/// Whether an image is not smaller than the user wants.
+fn check_min_size([width, height]: [u32; 2], least: u32) -> Result<(), Error> {
+    match width.min(height) < least {
+        true => Err(Error::too_small(format!(
+            "it has {width} x {height} pixels, --min-size is {least}"
+        ))),
+        false => Ok(()),
     }
 }
 

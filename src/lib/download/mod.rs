@@ -96,7 +96,7 @@ fn estimate_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         None => input::read(&options.localizations, &index, &lookup)?,
     };
     let sorted = resume::sort(&set, &index, &lookup)?;
-    estimate::estimate(&sorted, options, summary)?;
+    estimate::estimate(&sorted, options, &folder, summary)?;
     add_unusable(summary, set.unusable);
     Ok(())
 }
@@ -115,6 +115,10 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         Some(set) => set,
         None => input::read(source, &index, &lookup)?,
     };
+    if !journal.is_locked {
+        let what = "this file system has no locks: no other recto-download may run in the folder";
+        summary.notes.push(what.into());
+    }
     let renamed = std::mem::take(&mut set.renamed);
     let renamed = moves::rename(&folder, &journal, &mut index, &renamed)?;
     let mut sorted = resume::sort(&set, &index, &lookup)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::names::OutputFolder;
-use super::options::Options;
+use super::options::{Options, Shard};
 use super::service::auth::Admissions;
 use super::service::limits::KnownHosts;
 use crate::error::Error;
@@ -60,7 +60,8 @@ impl Network {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        let mut client = Client::new(&options.http, hosts)?;
+        let workers = options.shard.map_or(1, Shard::workers);
+        let mut client = Client::new(&options.http.shared_by(workers), hosts)?;
         client.for_images(options.jobs);
         client.continue_anonymous(anonymous(&folder.work));
         Ok(Network {

@@ -1,10 +1,13 @@
 //! Options of `recto-download`, and those that decide what file an image becomes.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::crops::Margin;
 use super::names::Template;
+use super::service::plan::Scaling;
 use crate::contracts::LocalizedImage;
+use crate::files;
 use crate::http::{self, Kind};
 use crate::pixels::row_writers::Encoding;
 use crate::progress::Style;
@@ -20,6 +23,10 @@ pub struct Options {
     /// Images to download at the same time
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
+    /// Download part I of N of the set, I from 0 to N-1: for N workers, each with its own folder and lists; the pace of each
+    /// host is divided among them
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
     /// Download everything again; without it only what is missing
     #[arg(short, long)]
     pub overwrite: bool,
@@ -72,6 +79,15 @@ pub struct Options {
     /// Scale wider images down to this width in pixels
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_width: Option<u32>,
+    /// Scale images down to this length of their longer side in pixels
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub longest_side: Option<u32>,
+    /// Scale images down to this length of their shorter side in pixels
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub shortest_side: Option<u32>,
+    /// Leave out images of which a side has fewer pixels than this
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub min_size: u32,
     /// File type of the images
     #[arg(long, value_enum, default_value_t = Format::Keep)]
     pub format: Format,
@@ -84,7 +100,8 @@ pub struct Options {
     /// Write the paths of the images, one per line, to FILE (downloaded_images.txt of VGG's tool)
     #[arg(long, value_name = "FILE")]
     pub downloaded_images: Option<PathBuf>,
-    /// Print how many requests, bytes and seconds this takes per host, and download nothing
+    /// Print how many requests, bytes and seconds this takes per host, and download nothing; of public hosts only robots.txt
+    /// is requested
     #[arg(long)]
     pub dry_run: bool,
     /// How progress is shown on stderr
@@ -108,6 +125,42 @@ pub enum Orphans {
     List,
     /// They are moved to `.recto/orphans`
     Move,
+}
+
+/// One of several parts of a set, which workers download side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which one, from 0.
+    index: u64,
+    /// How many there are.
+    count: u64,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/');
+        let parts =
+            parts.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match parts {
+            Some((index, count)) if index < count && count <= 10_000 => Ok(Shard { index, count }),
+            _ => Err(format!("`{text}` is not a part such as 0/4 or 3/4")),
+        }
+    }
+}
+
+impl Shard {
+    /// Whether an image is in it, by a hash of its id: the same whatever else is in the set.
+    pub fn has(self, id: &str) -> bool {
+        let digits = files::hex_digest(id.as_bytes(), 15);
+        u64::from_str_radix(&digits, 16).unwrap_or_default() % self.count == self.index
+    }
+
+    /// How many workers share the pace of each host.
+    pub fn workers(self) -> u64 {
+        self.count
+    }
 }
 
 /// What shows that a file is a placeholder.
@@ -175,7 +228,11 @@ impl Options {
         OutputOptions {
             restarts: self.overwrite,
             format: self.format,
-            max_width: self.max_width,
+            scaling: Scaling {
+                max_width: self.max_width,
+                longest_side: self.longest_side,
+                shortest_side: self.shortest_side,
+            },
             tiles: self.tiles,
             lossless: self.lossless,
         }
@@ -189,8 +246,8 @@ pub struct OutputOptions {
     pub restarts: bool,
     /// The file type.
     pub format: Format,
-    /// The largest width in pixels.
-    pub max_width: Option<u32>,
+    /// How far they are scaled down.
+    pub scaling: Scaling,
     /// Which regions are requested of a service.
     pub tiles: Tiles,
     /// Whether regions are joined without loss.
@@ -204,13 +261,13 @@ impl OutputOptions {
             (Some(service), _) => service.name(),
             (None, url) => url.clone().unwrap_or_default(),
         };
-        let width = self
-            .max_width
-            .map(|w| format!(" max-width={w}"))
-            .unwrap_or_default();
         // The same file has another signature tomorrow.
         let source = http::without_signature(&source);
-        format!("{source} format={}{width}", self.format.name())
+        format!(
+            "{source} format={}{}",
+            self.format.name(),
+            self.scaling.name()
+        )
     }
 
     /// The file type to request of a service; none: its usual one. PNG where PNG or TIFF is wanted, so that no loss is

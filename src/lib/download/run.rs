@@ -87,6 +87,7 @@ impl Run<'_> {
             journal: self.journal,
             naming: self.naming,
             max_bytes: self.options.max_bytes,
+            min_size: self.options.min_size,
             keeps_unread: self.options.keep_unread,
             regions: &regions,
         };

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::owner;
 use super::paths::{cannot_write, folder_of, is_dash, is_device};
 use super::system::sync_folder;
 use crate::error::Error;
@@ -26,7 +27,7 @@ impl Atomic {
         fs::create_dir_all(folder).map_err(|e| cannot_write(folder, e))?;
         let mut name = std::ffi::OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
-        name.push(format!(".{}.part", std::process::id()));
+        name.push(format!(".{}.part", owner::mark()));
         let temporary = folder.join(name);
         let file = File::create(&temporary).map_err(|e| cannot_write(target, e))?;
         Ok(Atomic {

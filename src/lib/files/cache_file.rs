@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::owner;
 use super::paths::folder_of;
 
 /// The ending of the names of unfinished files.
@@ -64,6 +65,6 @@ fn temporary(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    name.push(format!(".{}.{number}{UNFINISHED}", std::process::id()));
+    name.push(format!(".{}.{number}{UNFINISHED}", owner::mark()));
     folder_of(path).join(name)
 }

@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::hash::hex;
+use super::owner;
 use super::paths::{cannot_write, folder_of};
 use super::system::sync_folder;
 use crate::error::Error;
@@ -51,7 +52,7 @@ impl Folder {
         let parent = folder_of(target);
         fs::create_dir_all(parent).map_err(|e| cannot_write(parent, e))?;
         remove_leftovers(target);
-        let temporary = sibling(target, &std::process::id().to_string());
+        let temporary = sibling(target, &owner::mark());
         fs::create_dir(&temporary).map_err(|e| cannot_write(target, e))?;
         Ok(Folder {
             target: target.to_owned(),
@@ -265,14 +266,10 @@ fn remove_leftovers(target: &Path) {
         .flatten()
     {
         let found = entry.file_name().to_string_lossy().into_owned();
-        let process = found
+        let mark = found
             .strip_prefix(&prefix)
-            .and_then(|rest| rest.strip_suffix(".part"))
-            .and_then(|process| process.parse::<u32>().ok());
-        let gone = |process: u32| {
-            Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{process}")).exists()
-        };
-        if process.is_some_and(gone) {
+            .and_then(|rest| rest.strip_suffix(".part"));
+        if mark.is_some_and(|mark| owner::is_gone(mark, &entry.path())) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

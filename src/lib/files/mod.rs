@@ -8,6 +8,7 @@ pub mod cache_file;
 mod folder;
 mod hash;
 mod names;
+mod owner;
 mod part;
 mod paths;
 mod read_write;

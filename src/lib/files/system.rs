@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use super::owner;
 use super::paths::{cannot_write, folder_of};
 use crate::error::Error;
 
@@ -34,20 +35,17 @@ pub fn remove_others(folder: &Path, begin: &str, keep: &str) {
         let hidden = name
             .strip_prefix('.')
             .is_some_and(|name| name.starts_with(begin));
-        if is_other || hidden && is_abandoned(&name) {
+        if is_other || hidden && is_abandoned(&name, &entry.path()) {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
 /// Whether a temporary file, named as `Atomic` names it, belongs to a process that has ended.
-fn is_abandoned(name: &str) -> bool {
-    let process = name
-        .strip_suffix(".part")
-        .and_then(|name| name.rsplit_once('.'));
-    let process = process.and_then(|(_, number)| number.parse::<u32>().ok());
-    let running = Path::new("/proc");
-    process.is_some_and(|n| running.join("self").exists() && !running.join(n.to_string()).exists())
+fn is_abandoned(name: &str, path: &Path) -> bool {
+    let name = name.strip_suffix(".part");
+    let mark = name.and_then(|name| name.rsplit_once('.'));
+    mark.is_some_and(|(_, mark)| owner::is_gone(mark, path))
 }
 
 /// Moves a file to another place on the same disk. Creates the folder.

@@ -38,6 +38,18 @@ impl Archives {
 
     /// The limit of a host: that of its archive where it is known, and never more than the user allows.
     pub fn limit_for(&self, options: &Options, host: &str) -> RequestLimit {
+        let limit = self.whole_limit_for(options, host);
+        let workers = options.workers.max(1);
+        RequestLimit {
+            at_once: u16::try_from(u64::from(limit.at_once) / workers)
+                .unwrap_or(u16::MAX)
+                .max(1),
+            per_second: limit.per_second / workers as f64,
+        }
+    }
+
+    /// The limit of a host for all programs that share it.
+    fn whole_limit_for(&self, options: &Options, host: &str) -> RequestLimit {
         let Some((known, _)) = self.find(host) else {
             return RequestLimit {
                 at_once: options.per_host(),

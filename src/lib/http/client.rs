@@ -210,6 +210,14 @@ impl Client {
         }
     }
 
+    /// The seconds between requests that the robots.txt of a URL's host asks for, if it does.
+    ///
+    /// # Errors
+    /// Why the host may not be asked, or the file cannot be fetched.
+    pub async fn crawl_delay(&self, url: &str) -> Result<Option<f64>, Error> {
+        self.sender.crawl_delay(url).await
+    }
+
     /// The hosts at which a request may be sent again, since the last call; none where it may be any.
     pub async fn freed(&self) -> Option<Vec<usize>> {
         self.sender.hosts.freed.wait().await

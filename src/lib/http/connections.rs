@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::Client;
 use reqwest::cookie::Jar;
 
+use super::cookies;
 use super::options::Options;
 use super::proxies;
 use super::resolver::PublicOnly;
@@ -48,7 +49,7 @@ impl Connections {
     /// # Errors
     /// If the network client cannot be set up as the options say.
     pub fn new(options: &Options) -> Result<Self, Error> {
-        let cookies = Arc::new(Jar::default());
+        let cookies = Arc::new(cookies::open(options.cookies.as_deref())?);
         let clients = Clients::new(options, &cookies, false)?;
         Ok(Connections {
             options: options.clone(),

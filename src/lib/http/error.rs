@@ -77,6 +77,11 @@ impl Error {
         Error::new(Kind::WrongSize, message)
     }
 
+    /// The image is smaller than the user wants.
+    pub fn too_small(message: impl Into<String>) -> Self {
+        Error::new(Kind::TooSmall, message)
+    }
+
     /// The answer is not an image.
     pub fn not_an_image(message: impl Into<String>) -> Self {
         Error::new(Kind::NotAnImage, message)
@@ -213,11 +218,13 @@ pub enum Kind {
     Disk,
     /// The file is a placeholder, which the user leaves out.
     Placeholder,
+    /// The image is smaller than the user wants.
+    TooSmall,
 }
 
 impl Kind {
     /// All classes.
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 20] = [
         Kind::NotFound,
         Kind::Forbidden,
         Kind::TooMany,
@@ -237,6 +244,7 @@ impl Kind {
         Kind::Budget,
         Kind::Disk,
         Kind::Placeholder,
+        Kind::TooSmall,
     ];
 
     /// The word in `failures.csv`.
@@ -261,6 +269,7 @@ impl Kind {
             Kind::Budget => "budget",
             Kind::Disk => "disk",
             Kind::Placeholder => "placeholder",
+            Kind::TooSmall => "too-small",
         }
     }
 

@@ -12,6 +12,7 @@ mod budget;
 mod client;
 mod codings;
 mod connections;
+mod cookies;
 mod credentials;
 mod error;
 mod freed;

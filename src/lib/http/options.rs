@@ -70,6 +70,9 @@ pub struct Options {
         global = true
     )]
     pub netrc: Option<NetrcFile>,
+    /// Send the cookies of a file in Netscape's format, as browsers' extensions and curl write it, each to its own host
+    #[arg(long, value_name = "FILE", global = true)]
+    pub cookies: Option<PathBuf>,
     /// Request limits of archives, before those that recto knows: a table with columns host,at_once,per_second,why
     #[arg(long, value_name = "FILE", global = true)]
     pub archives: Option<PathBuf>,
@@ -88,6 +91,9 @@ pub struct Options {
     /// Replace a URL prefix in requests; ids are not changed (repeatable, first match wins)
     #[arg(long, value_name = "FROM=TO", value_parser = rewrite, global = true)]
     pub rewrite: Vec<(String, String)>,
+    /// Programs that ask the same hosts side by side and share their pace; 0 and 1: this one alone.
+    #[arg(skip)]
+    pub workers: u64,
     /// A login whose token is sent; stages that have one set it.
     #[arg(skip)]
     pub login: Option<TokenLogin>,
@@ -124,6 +130,14 @@ impl Options {
     /// Requests per second to one host; 0: no limit.
     pub fn rate(&self) -> f64 {
         self.rate.unwrap_or(10.0)
+    }
+
+    /// For one of several programs that ask the same hosts side by side.
+    pub fn shared_by(&self, workers: u64) -> Self {
+        Options {
+            workers,
+            ..self.clone()
+        }
     }
 
     /// For servers of the user's own institution: many requests at once, without a rate limit, unless the user sets one.

@@ -120,6 +120,23 @@ impl Sender {
         Duration::from_secs_f64(self.options.backoff)
     }
 
+    /// The seconds between requests that the robots.txt of a URL's host asks for, if it does.
+    ///
+    /// # Errors
+    /// Why the host may not be asked, or the file cannot be fetched.
+    pub async fn crawl_delay(&self, url: &str) -> Result<Option<f64>, Error> {
+        let url = self.resolve(url)?;
+        let host = self.hosts.of(&url, &self.options);
+        let declared = async |path: &str| self.declared(&url, path, false, None).await;
+        let checked = check_robots(&self.options, &host, &url, &declared).await;
+        let delay = host.robots.get().and_then(|robots| robots.delay);
+        match (checked, delay) {
+            (_, Some(delay)) => Ok(Some(delay)),
+            (Ok(()), None) => Ok(None),
+            (Err(failed), None) => Err(failed.error),
+        }
+    }
+
     /// Follows redirects to an answer.
     async fn follow(
         &self,

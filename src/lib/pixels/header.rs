@@ -6,6 +6,7 @@ use std::path::Path;
 
 use image::{ImageDecoder, ImageFormat, ImageReader};
 
+use super::palette;
 use super::tiff::is_tiff;
 use crate::error::Error;
 
@@ -92,6 +93,16 @@ pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     let mut input = input;
     if let Some(header) = of_jpeg_tiles(&mut input) {
         return Ok(header);
+    }
+    if let Some(found) = palette::header(&mut input) {
+        return Ok(Header {
+            width: found.size[0],
+            height: found.size[1],
+            channels: 3,
+            depth: 8,
+            media_type: "image/tiff",
+            orientation: found.orientation,
+        });
     }
     of_jpeg_head(&mut input).unwrap_or_else(|| header_of(input))
 }

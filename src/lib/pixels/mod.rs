@@ -22,6 +22,7 @@ mod header;
 mod icc;
 mod jp2;
 mod orientation;
+mod palette;
 #[cfg(feature = "serve")]
 pub mod pdf;
 #[cfg(feature = "pdf")]

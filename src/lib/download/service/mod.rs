@@ -31,8 +31,8 @@ use crate::pixels::{self, VerifiedFile};
 use crate::progress::RegionCounter;
 use grid::{Rect, cells};
 use plan::{
-    Dialect, RegionPlan, Sample, dialects, fingerprint, fits, may_give_whole, output_size, part,
-    whole_uri,
+    Dialect, RegionPlan, Sample, Scaling, dialects, fingerprint, fits, may_give_whole, output_size,
+    part, whole_uri,
 };
 use region_store::RegionStore;
 use verify::{max_region_bytes, size_of, verify};
@@ -41,8 +41,8 @@ use verify::{max_region_bytes, size_of, verify};
 pub struct Wanted<'a> {
     /// The service.
     pub service: &'a Service,
-    /// The largest width in pixels, if the image may be scaled down.
-    pub max_width: Option<u32>,
+    /// How far the image is scaled down.
+    pub scaling: Scaling,
     /// Whether only what `info.json` lists is requested.
     pub is_canonical: bool,
     /// The file type to request where the server has it; none: the server's usual one.
@@ -125,7 +125,7 @@ pub async fn fetch(
         access: admission.access,
         origin,
         size,
-        target: output_size(size, wanted.max_width),
+        target: output_size(size, wanted.scaling),
         notes: Vec::new(),
         whole_error: None,
         cap: Limits::NONE,

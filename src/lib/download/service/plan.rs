@@ -146,15 +146,59 @@ pub fn part(service: &Service, whole: [u32; 2]) -> Result<([u32; 2], [u32; 2]), 
     Err(Error::info(message))
 }
 
-/// The size of the resulting file; the height rounded as the Image API rounds it.
-pub fn output_size([width, height]: [u32; 2], max_width: Option<u32>) -> [u32; 2] {
-    match max_width {
-        Some(most) if most < width => {
-            let scaled = (f64::from(height) * f64::from(most) / f64::from(width)).round() as u32;
-            [most, scaled.max(1)]
-        }
-        _ => [width, height],
+/// How far images are scaled down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scaling {
+    /// The largest width in pixels.
+    pub max_width: Option<u32>,
+    /// The largest length of the longer side in pixels.
+    pub longest_side: Option<u32>,
+    /// The largest length of the shorter side in pixels.
+    pub shortest_side: Option<u32>,
+}
+
+impl Scaling {
+    /// The options that say so, as a text that differs where they differ; empty where nothing is scaled.
+    pub fn name(&self) -> String {
+        let named = [
+            ("max-width", self.max_width),
+            ("longest-side", self.longest_side),
+            ("shortest-side", self.shortest_side),
+        ];
+        let named = named
+            .into_iter()
+            .filter_map(|(name, side)| Some((name, side?)));
+        named
+            .map(|(name, side)| format!(" {name}={side}"))
+            .collect()
     }
+}
+
+/// The size of the resulting file; the other side is rounded as the Image API rounds it.
+pub fn output_size([width, height]: [u32; 2], scaling: Scaling) -> [u32; 2] {
+    let is_wide = width >= height;
+    let limits = [
+        (scaling.max_width, true),
+        (scaling.longest_side, is_wide),
+        (scaling.shortest_side, !is_wide),
+    ];
+    let scaled = limits.into_iter().filter_map(|(most, is_width)| {
+        let (side, other) = if is_width {
+            (width, height)
+        } else {
+            (height, width)
+        };
+        let most = most.filter(|most| *most < side)?;
+        let rounded = (f64::from(other) * f64::from(most) / f64::from(side)).round() as u32;
+        let other = rounded.max(1);
+        Some(if is_width {
+            [most, other]
+        } else {
+            [other, most]
+        })
+    });
+    let smallest = scaled.min_by_key(|[w, h]| u64::from(*w) * u64::from(*h));
+    smallest.unwrap_or([width, height])
 }
 
 /// Whether an answer has the size requested. Servers round a scaled height up, down or to the nearest pixel; at full size
@@ -205,6 +249,28 @@ fn region(rect: Rect) -> Region {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_are_scaled_to_the_smallest_of_what_is_wanted() {
+        let scaling = |max_width, longest_side, shortest_side| Scaling {
+            max_width,
+            longest_side,
+            shortest_side,
+        };
+        let cases = [
+            (scaling(None, None, None), [300, 200]),
+            (scaling(Some(150), None, None), [150, 100]),
+            (scaling(None, Some(150), None), [150, 100]),
+            (scaling(None, None, Some(50)), [75, 50]),
+            (scaling(Some(120), Some(90), Some(100)), [90, 60]),
+            (scaling(Some(900), Some(900), Some(900)), [300, 200]),
+        ];
+        for (scaling, wanted) in cases {
+            assert_eq!(output_size([300, 200], scaling), wanted, "{scaling:?}");
+        }
+        let longest = scaling(None, Some(150), None);
+        assert_eq!(output_size([200, 300], longest), [100, 150]);
+    }
 
     #[test]
     fn png_is_requested_where_it_is_listed_or_required() {

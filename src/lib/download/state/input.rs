@@ -84,6 +84,9 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         }
     };
     let (found, unusable) = each_image(source, |image| {
+        if options.shard.is_some_and(|shard| !shard.has(&image.id)) {
+            return None;
+        }
         let uri = source_uri(&image).unwrap_or_default();
         origins.add(origin_of(&options.http.rewritten(uri)));
         // A secret that is given without a host is meant for the archive, not for whatever hosts its documents name.
@@ -91,11 +94,11 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
             origins.add(origin_of(&options.http.rewritten(manifest)));
         }
         note_name(index.find(&image.id), &image);
-        match lookup.settled(index, &image) {
+        Some(match lookup.settled(index, &image) {
             Some(slot) if !keeps_all => Ok(slot),
             // Boxed: most images are settled, and a slot is small.
             _ => Err(Box::new(image)),
-        }
+        })
     })?;
     naming.share(into_inner(keys).into_values());
     let renamed = into_inner(named).into_iter();
@@ -111,7 +114,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         renamed,
         ..Set::default()
     };
-    for image in found {
+    for image in found.into_iter().flatten() {
         match image {
             Ok(slot) => set.settled.push(slot),
             Err(image) => set.images.push(*image),

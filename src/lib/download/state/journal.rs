@@ -25,6 +25,8 @@ pub struct Journal {
     sender: Option<Sender<Line>>,
     writer: Option<JoinHandle<()>>,
     _lock: File,
+    /// Whether the file system has locks, so that no other run can be in the folder.
+    pub is_locked: bool,
 }
 
 /// A line to be written, and who waits for it.
@@ -53,7 +55,7 @@ impl Journal {
     /// # Errors
     /// If another run has the lock; if a line is not of a journal; those of the disk.
     pub fn open(folder: &Path, work: &Path) -> Result<(Self, Index), Error> {
-        let lock = lock(&work.join("lock"), folder)?;
+        let (lock, is_locked) = lock(&work.join("lock"), folder)?;
         let path = folder.join(Self::NAME);
         let mut file = files::open_to_append(&path)?;
         let (index, mut end, has_line_end) = Index::read(&path)?;
@@ -71,6 +73,7 @@ impl Journal {
             sender: Some(sender),
             writer: Some(std::thread::spawn(move || writer.serve(&receiver))),
             _lock: lock,
+            is_locked,
         };
         Ok((journal, index))
     }
@@ -154,17 +157,17 @@ fn repair(file: &mut File, end: &mut u64, has_line_end: bool) -> io::Result<()> 
     Ok(())
 }
 
-fn lock(path: &Path, folder: &Path) -> Result<File, Error> {
+fn lock(path: &Path, folder: &Path) -> Result<(File, bool), Error> {
     let lock = files::open_to_append(path)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok((lock, true)),
         Err(TryLockError::WouldBlock) => Err(Error::new(format!(
             "{}: another recto-download is running in this folder",
             folder.display()
         ))
         .hint("wait until it has finished, or name another output folder")),
-        // Some network filesystems have no locks: continue without one.
-        Err(TryLockError::Error(_)) => Ok(lock),
+        // Some network filesystems have no locks: continue without one, and say so.
+        Err(TryLockError::Error(_)) => Ok((lock, false)),
     }
 }
 

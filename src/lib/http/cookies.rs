@@ -1,0 +1,112 @@
+//! Cookies of a file in Netscape's format, which browsers' extensions, curl and yt-dlp write: seven columns between tabs.
+
+use std::path::Path;
+
+use reqwest::cookie::Jar;
+use url::Url;
+
+use crate::error::Error;
+use crate::files;
+
+/// A cookie as a server would set it, and the URL of that server.
+#[derive(Debug, PartialEq, Eq)]
+struct SetCookie {
+    url: String,
+    text: String,
+}
+
+/// A jar with the cookies of a file; without a file it is empty.
+///
+/// # Errors
+/// The file cannot be read, or a line is not a cookie.
+pub fn open(path: Option<&Path>) -> Result<Jar, Error> {
+    let jar = Jar::default();
+    let Some(path) = path else {
+        return Ok(jar);
+    };
+    let name = path.display().to_string();
+    for cookie in read(&files::read(path)?, &name)? {
+        if let Ok(url) = Url::parse(&cookie.url) {
+            jar.add_cookie_str(&cookie.text, &url);
+        }
+    }
+    Ok(jar)
+}
+
+fn read(bytes: &[u8], name: &str) -> Result<Vec<SetCookie>, Error> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut cookies = Vec::new();
+    for (i, line) in text.lines().enumerate() {
+        // Cookies that scripts cannot see are marked by a prefix that looks like a comment.
+        let line = line.strip_prefix("#HttpOnly_").unwrap_or(line);
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let columns: Vec<&str> = line.split('\t').collect();
+        let [
+            domain,
+            has_subdomains,
+            path,
+            is_secure,
+            _expires,
+            key,
+            value,
+        ] = columns[..]
+        else {
+            let what = format!("{name}:{}: not a cookie in Netscape's format", i + 1);
+            return Err(Error::new(what).hint(
+                "a line has seven columns between tabs: domain, subdomains, path, secure, expires, name, value",
+            ));
+        };
+        let host = domain.trim_start_matches('.');
+        let is_secure = is_secure.eq_ignore_ascii_case("true");
+        let mut text = format!("{key}={value}; Path={path}");
+        if has_subdomains.eq_ignore_ascii_case("true") {
+            text += &format!("; Domain={host}");
+        }
+        if is_secure {
+            text += "; Secure";
+        }
+        let scheme = if is_secure { "https" } else { "http" };
+        cookies.push(SetCookie {
+            url: format!("{scheme}://{host}{path}"),
+            text,
+        });
+    }
+    Ok(cookies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "# Netscape HTTP Cookie File\n\n.a.org\tTRUE\t/\tTRUE\t0\tsid\tx=1\n#HttpOnly_b.org\tFALSE\t/i\tFALSE\t9\tk\tv\n";
+
+    #[test]
+    fn each_cookie_is_of_its_host_and_path() {
+        let wanted = [
+            ("https://a.org/", "sid=x=1; Path=/; Domain=a.org; Secure"),
+            ("http://b.org/i", "k=v; Path=/i"),
+        ];
+        let wanted = wanted.map(|(url, text)| SetCookie {
+            url: url.into(),
+            text: text.into(),
+        });
+        assert_eq!(read(FILE.as_bytes(), "c.txt").unwrap(), wanted);
+        let error = read(b"a.org TRUE / TRUE 0 sid x", "c.txt").unwrap_err();
+        assert!(error.what().starts_with("c.txt:1: not a cookie"), "{error}");
+    }
+
+    #[test]
+    fn damaged_files_are_read_or_refused_with_their_line() {
+        use recto_testkit::mutation;
+        let takes = |bytes: &[u8]| match read(bytes, "c.txt") {
+            Ok(cookies) => !cookies.is_empty(),
+            Err(error) => {
+                assert!(error.what().starts_with("c.txt:"), "{error}");
+                false
+            }
+        };
+        mutation::check(1000, |random| mutation::text(FILE, random), takes).is_mixed();
+    }
+}
