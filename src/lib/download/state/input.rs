@@ -101,12 +101,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         })
     })?;
     naming.share(into_inner(keys).into_values());
-    let renamed = into_inner(named).into_iter();
-    let renamed = renamed.map(|(slot, name, id)| (slot, naming.unique(name, &id)));
-    let is_another = |(slot, stem): &(Slot, String)| stem_of(index.path(*slot)) != *stem;
-    let mut renamed: Vec<(Slot, String)> = renamed.filter(is_another).collect();
-    renamed.sort_by_key(|(slot, _)| slot.index());
-    renamed.dedup();
+    let renamed = renamed(into_inner(named), &naming, index);
     let mut set = Set {
         hosts: origins.hosts(),
         unusable,
@@ -122,6 +117,21 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     }
     check_unique(&set, index)?;
     Ok(set)
+}
+
+/// The images whose names are others now: of all that may be, with what the template or their label makes of them.
+fn renamed(
+    named: Vec<(Slot, String, String)>,
+    naming: &Naming,
+    index: &Index,
+) -> Vec<(Slot, String)> {
+    let named = named.into_iter();
+    let named = named.map(|(slot, name, id)| (slot, naming.unique(name, &id)));
+    let is_another = |(slot, stem): &(Slot, String)| stem_of(index.path(*slot)) != *stem;
+    let mut renamed: Vec<(Slot, String)> = named.filter(is_another).collect();
+    renamed.sort_by_key(|(slot, _)| slot.index());
+    renamed.dedup();
+    renamed
 }
 
 fn lock<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
