@@ -575,3 +575,59 @@ mod parquet_files {
         }
     }
 }
+
+#[test]
+fn ids_urls_and_hashes_come_from_columns() {
+    let work = Workdir::new();
+    let hash = "ab".repeat(32);
+    let table = format!(
+        "photo_id,extension,name,sum,mirror\n7,jpg,first,{hash},https://b.example/7.jpg\n8 é,png,second,,\n,jpg,third,,\n9,jpg,fourth,abc,\n"
+    );
+    work.write("t.csv", table);
+    let call = [
+        "table",
+        "t.csv",
+        "--url-template",
+        "https://a.example/{photo_id}/medium.{extension}",
+        "--id-column",
+        "name",
+        "--sha256-column",
+        "sum",
+        "--fallback-column",
+        "mirror",
+        "-o",
+        "d.json",
+    ];
+    work.run("digest", &call).exits(3);
+    let digest = work.json("d.json");
+    let images: Vec<[&serde_json::Value; 4]> = digest["observations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| {
+            let image = &o["image"];
+            [&o["id"], &image["url"], &image["sha256"], &image["fallbacks"]]
+        })
+        .collect();
+    let wanted = [
+        [
+            json!("first"),
+            json!("https://a.example/7/medium.jpg"),
+            json!(hash),
+            json!(["https://b.example/7.jpg"]),
+        ],
+        [
+            json!("second"),
+            json!("https://a.example/8%20%C3%A9/medium.png"),
+            serde_json::Value::Null,
+            serde_json::Value::Null,
+        ],
+    ];
+    assert_eq!(images, wanted.each_ref().map(|row| row.each_ref()));
+    assert_eq!(
+        digest["observations"][0]["metadata"]["photo_id"],
+        json!(["7"])
+    );
+    let rejects = work.text("d.rejects.csv");
+    assert!(rejects.contains("row 3") && rejects.contains("not a SHA-256"), "{rejects}");
+}

@@ -16,6 +16,9 @@ pub struct ImageRef {
     /// A URL that returns image bytes. Beside a service it is often a reduced copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Other URLs of the same file, tried in this order where `url` cannot be downloaded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
     /// A IIIF image service, preferred over `url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,

@@ -127,7 +127,7 @@ impl<'a> Journey<'a> {
                     Ok(fetched) => fetched,
                 }
             }
-            (None, Some(url)) => Fetched::Whole(self.fetch_file(url, None).await?),
+            (None, Some(url)) => Fetched::Whole(self.fetch_one_of(url).await?),
             (None, None) => {
                 return Err(Error::unsupported(
                     "the image has neither a service nor a URL",
@@ -189,6 +189,36 @@ impl<'a> Journey<'a> {
             log: self.log.clone(),
         };
         service::fetch(self.to.servers, &wanted, resumed).await
+    }
+
+    /// Fetches a plain file from its URL, else from the other URLs that it has.
+    ///
+    /// # Errors
+    /// That of its URL, with those of the others.
+    async fn fetch_one_of(&self, url: &str) -> Result<Whole, Error> {
+        let mut first = match self.fetch_file(url, None).await {
+            Err(error) if !matches!(error.kind, Kind::Disk | Kind::Budget) => error,
+            had => return had,
+        };
+        for other in &self.image.image.fallbacks {
+            match self.fetch_file(other, None).await {
+                Ok(whole) => {
+                    let note = format!(
+                        "taken from another URL, because of the first: {}",
+                        first.message
+                    );
+                    return Ok(Whole {
+                        notes: vec![note],
+                        ..whole
+                    });
+                }
+                Err(error) => {
+                    let other = http::without_secrets(other);
+                    first.message += &format!("; {other}: {}", error.message);
+                }
+            }
+        }
+        Err(first)
     }
 
     /// Fetches the image by its own URL where its service cannot give it: the file must have the size that the source

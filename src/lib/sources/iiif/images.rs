@@ -214,6 +214,7 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage,
         .and_then(|service| fetchable(service, base));
     let mut found = PaintedImage {
         image: ImageRef {
+            fallbacks: Vec::new(),
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
             media_type: resource["format"]

@@ -341,6 +341,7 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
             .unwrap_or_else(|| document.to_owned()),
         id: name,
         image: ImageRef {
+            fallbacks: Vec::new(),
             url,
             service,
             width: pixels(&resource["width"]),

@@ -44,6 +44,9 @@ impl Columns {
             None if table.is_list => LIST.to_owned(),
             None => return Err(unnamed(name, table)),
         };
+        for (option, column) in options.other_columns() {
+            find(option, column)?;
+        }
         let group = optional("--group-column", &options.group_column, GROUPS)?;
         let others = table
             .columns

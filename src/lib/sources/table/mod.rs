@@ -23,6 +23,7 @@ use super::source::{Answer, DocumentRequest, Found, Source};
 use super::unpack::decompressed;
 use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance};
 use crate::error::Error;
+use crate::sources::is_url;
 use crate::summary::Reject;
 use columns::Columns;
 pub use options::TableOptions;
@@ -207,16 +208,29 @@ impl Reader<'_> {
 
     fn row(&mut self, number: usize, mut row: Row) {
         let column = &self.columns.image;
-        let at = row.iter().position(|(name, _)| name == column);
-        let values = at.map(|at| row.remove(at).1).unwrap_or_default();
+        let values = match &self.options.url_template {
+            Some(template) => template
+                .fill(|column| cell_of(&row, column))
+                .into_iter()
+                .collect(),
+            None => {
+                let at = row.iter().position(|(name, _)| name == column);
+                at.map(|at| row.remove(at).1).unwrap_or_default()
+            }
+        };
         let named = images::of_cell(&values, self.options);
         if named.is_empty() {
             let problem = "cell is empty: it should name the image".to_owned();
             return self.reject(number, column, problem);
         }
         self.found.count("rows", 1);
+        let more = match More::of(&row, self.options) {
+            Ok(more) => more,
+            Err((column, problem)) => return self.reject_part(number, column, problem),
+        };
         let model = self.observation(number, row, &values);
-        for image in named {
+        for (n, image) in named.into_iter().enumerate() {
+            let image = image.map(|(id, image)| more.complete(n, id, image));
             let outcome = image.and_then(|(id, image)| match self.seen.get(&id) {
                 Some(first) => Err(format!("image is in an earlier row: {id}, in row {first}")),
                 None => Ok((id, image)),
@@ -263,6 +277,73 @@ impl Reader<'_> {
             ..Observation::default()
         }
     }
+}
+
+/// What further columns say about the images of a row.
+struct More {
+    id: Option<String>,
+    sha256: Option<String>,
+    fallbacks: Vec<String>,
+}
+
+impl More {
+    /// Of a row; the error is the column, and what is wrong in it.
+    fn of<'a>(row: &Row, options: &'a TableOptions) -> Result<Self, (&'a str, String)> {
+        let id = match options.own_ids() {
+            None => None,
+            Some(column) => Some(cell_of(row, column).ok_or_else(|| {
+                (
+                    column,
+                    "cell is empty: it should hold the id of the image".to_owned(),
+                )
+            })?),
+        };
+        let sha256 = options.sha256_column.as_deref();
+        let sha256 = sha256.and_then(|column| Some((column, cell_of(row, column)?)));
+        let is_one = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if let Some((column, text)) = sha256.as_ref().filter(|(_, text)| !is_one(text)) {
+            return Err((
+                column,
+                format!("not a SHA-256 of 64 hexadecimal digits: {text}"),
+            ));
+        }
+        let fallbacks = options.fallback_column.iter();
+        let fallbacks = fallbacks.filter_map(|column| Some((column, cell_of(row, column)?)));
+        let mut urls = Vec::new();
+        for (column, url) in fallbacks {
+            match is_url(&url) {
+                true => urls.push(url),
+                false => return Err((column, format!("cell is not a URL: {url}"))),
+            }
+        }
+        Ok(More {
+            id,
+            sha256: sha256.map(|(_, text)| text.to_ascii_lowercase()),
+            fallbacks: urls,
+        })
+    }
+
+    /// An image of the row, the `n`th from 0, with its id.
+    fn complete(&self, n: usize, id: String, image: ImageRef) -> (String, ImageRef) {
+        let id = match (&self.id, n) {
+            (None, _) => id,
+            (Some(own), 0) => own.clone(),
+            (Some(own), n) => format!("{own}/{n}"),
+        };
+        let image = ImageRef {
+            sha256: self.sha256.clone().or(image.sha256),
+            fallbacks: self.fallbacks.clone(),
+            ..image
+        };
+        (id, image)
+    }
+}
+
+/// The first value of a column, without blanks around it; none if it is empty.
+fn cell_of(row: &Row, column: &str) -> Option<String> {
+    let found = row.iter().find(|(name, _)| name == column);
+    let value = found.and_then(|(_, values)| values.first())?.trim();
+    (!value.is_empty()).then(|| value.to_owned())
 }
 
 fn of(model: &Observation, id: String, image: ImageRef) -> Observation {

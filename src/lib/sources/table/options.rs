@@ -1,25 +1,38 @@
 //! The options of the source `table`.
 
+use std::str::FromStr;
+
 use encoding_rs::Encoding;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Options of the source `table`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Source table")]
 pub struct TableOptions {
-    /// Column with identifiers of a IIIF image server; needs --service-prefix
-    #[arg(long, value_name = "COLUMN", requires = "service_prefix")]
+    /// Column with identifiers of a IIIF image server, with --service-prefix; otherwise with ids of the images, which stay
+    /// the same when their URLs change
+    #[arg(long, value_name = "COLUMN")]
     pub id_column: Option<String>,
     /// URL to put before the identifiers to get the base URLs of image services
     #[arg(long, value_name = "URL", requires = "id_column")]
     pub service_prefix: Option<String>,
     /// Column with the base URLs of IIIF image services
-    #[arg(long, value_name = "COLUMN", conflicts_with = "id_column")]
+    #[arg(long, value_name = "COLUMN", conflicts_with = "service_prefix")]
     pub service_column: Option<String>,
     /// Column with URLs of image files. The URL of an info.json, or of an image request for a whole image or a part in
     /// pixels, is a service. A member of a member is written image.url. Not needed for a list of URLs, one per line
-    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["id_column", "service_column"])]
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["service_prefix", "service_column"])]
     pub url_column: Option<String>,
+    /// URL of the image file with columns in braces, such as 'https://host/{photo_id}/medium.{extension}'
+    #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["service_prefix", "service_column", "url_column"])]
+    pub url_template: Option<UrlTemplate>,
+    /// Column with another URL of the same image, tried where the first cannot be downloaded (repeatable, in this order)
+    #[arg(long, value_name = "COLUMN")]
+    pub fallback_column: Vec<String>,
+    /// Column with the SHA-256 of the image file
+    #[arg(long, value_name = "COLUMN")]
+    pub sha256_column: Option<String>,
     /// Column with the group of the image; images of one group never go to different splits
     /// [default: the first that exists of group, manuscript, manifest, dive, video_sequence; else the file name]
     #[arg(long, value_name = "COLUMN")]
@@ -64,6 +77,9 @@ impl TableOptions {
             (self.service_prefix.is_some(), "--service-prefix"),
             (self.service_column.is_some(), "--service-column"),
             (self.url_column.is_some(), "--url-column"),
+            (self.url_template.is_some(), "--url-template"),
+            (!self.fallback_column.is_empty(), "--fallback-column"),
+            (self.sha256_column.is_some(), "--sha256-column"),
             (self.group_column.is_some(), "--group-column"),
             (self.label_column.is_some(), "--label-column"),
             (self.service_version.is_some(), "--service-version"),
@@ -78,16 +94,101 @@ impl TableOptions {
             .map(|(_, name)| name)
     }
 
-    /// The option and the column that name the images; none if no such option was given.
+    /// The option and the column that name the images; none if no such option was given. Of a template it is the first
+    /// column that it names.
     pub fn naming_column(&self) -> Option<(&'static str, &str)> {
+        let identifiers = self
+            .id_column
+            .as_ref()
+            .filter(|_| self.service_prefix.is_some());
+        let template = self.url_template.as_ref().and_then(UrlTemplate::first);
         let columns = [
-            ("--id-column", &self.id_column),
-            ("--service-column", &self.service_column),
-            ("--url-column", &self.url_column),
+            ("--id-column", identifiers.map(String::as_str)),
+            ("--service-column", self.service_column.as_deref()),
+            ("--url-column", self.url_column.as_deref()),
+            ("--url-template", template),
         ];
         columns
             .into_iter()
-            .find_map(|(option, column)| Some((option, column.as_deref()?)))
+            .find_map(|(option, column)| Some((option, column?)))
+    }
+
+    /// The column with the ids of the images, where it does not name the images too.
+    pub fn own_ids(&self) -> Option<&str> {
+        let column = self.id_column.as_deref();
+        column.filter(|_| self.service_prefix.is_none())
+    }
+
+    /// Options that name a column besides those that name the image, its label and its group, with the column.
+    pub fn other_columns(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let template = self.url_template.iter().flat_map(UrlTemplate::columns);
+        let fallbacks = self.fallback_column.iter();
+        template
+            .map(|column| ("--url-template", column))
+            .chain(self.own_ids().map(|column| ("--id-column", column)))
+            .chain(
+                self.sha256_column
+                    .as_deref()
+                    .map(|column| ("--sha256-column", column)),
+            )
+            .chain(fallbacks.map(|column| ("--fallback-column", &**column)))
+    }
+}
+
+/// A URL with columns in braces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlTemplate(Vec<(String, Option<String>)>);
+
+impl FromStr for UrlTemplate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (mut parts, mut rest) = (Vec::new(), text);
+        while let Some((before, after)) = rest.split_once('{') {
+            let field = after
+                .split_once('}')
+                .filter(|(column, _)| !column.is_empty());
+            let (column, after) =
+                field.ok_or_else(|| format!("`{text}`: a column is missing in braces"))?;
+            parts.push((before.to_owned(), Some(column.to_owned())));
+            rest = after;
+        }
+        if parts.is_empty() {
+            return Err(format!("`{text}` names no column in braces"));
+        }
+        parts.push((rest.to_owned(), None));
+        Ok(UrlTemplate(parts))
+    }
+}
+
+impl UrlTemplate {
+    fn columns(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|(_, column)| column.as_deref())
+    }
+
+    fn first(&self) -> Option<&str> {
+        self.columns().next()
+    }
+
+    /// The URL with the values that `value_of` gives of columns, escaped as parts of a path; none where one is empty.
+    pub fn fill(&self, value_of: impl Fn(&str) -> Option<String>) -> Option<String> {
+        let mut url = String::new();
+        for (before, column) in &self.0 {
+            url += before;
+            if let Some(column) = column {
+                let value = value_of(column).filter(|value| !value.trim().is_empty())?;
+                // Slashes in a value are those of a path.
+                const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+                    .remove(b'-')
+                    .remove(b'_')
+                    .remove(b'.')
+                    .remove(b'~')
+                    .remove(b'/')
+                    .remove(b'%');
+                url += &utf8_percent_encode(value.trim(), KEPT).to_string();
+            }
+        }
+        Some(url)
     }
 }
 
