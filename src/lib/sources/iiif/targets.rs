@@ -343,9 +343,7 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
             service,
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
-            media_type: None,
-            sha256: None,
-            names: Vec::new(),
+            ..ImageRef::default()
         },
         source,
         ..Observation::default()
