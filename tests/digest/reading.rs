@@ -107,11 +107,12 @@ fn what_is_not_an_image_is_listed_with_its_place() {
         canvas(2, body)
     };
     let inner = canvas(7, image("7"));
-    let painted_on = |end: &str| {
+    let painted_at = |target: Value| {
         let mut canvas = canvas(2, image("2"));
-        canvas["items"][0]["items"][0]["target"] = json!(format!("{HOME}/canvas/2{end}"));
+        canvas["items"][0]["items"][0]["target"] = target;
         canvas
     };
+    let painted_on = |end: &str| painted_at(json!(format!("{HOME}/canvas/2{end}")));
     // Document; images kept; path and problem of the reject.
     let cases = [
         (two(mistyped), 2, None),
@@ -206,6 +207,39 @@ fn what_is_not_an_image_is_listed_with_its_place() {
             )),
         ),
         (two(painted_on("#0,0,500,400")), 2, None),
+        (
+            two(canvas(
+                2,
+                json!({"id": "https://a.example/2.jpg#rect=1,2,3,4", "type": "Image"}),
+            )),
+            1,
+            Some((
+                "items[1].items[0].items[0].body.id",
+                "part of an image is not understood: rect=1,2,3,4",
+            )),
+        ),
+        (
+            two(painted_at(
+                json!({"source": format!("{HOME}/canvas/2#xywh=0,0,500,400"),
+                "selector": {"type": "FragmentSelector", "value": "xywh=500,400,500,400"}}),
+            )),
+            1,
+            Some((
+                "items[1].items[0].items[0].target",
+                "target has a fragment and a selector that differ",
+            )),
+        ),
+        (
+            two(painted_at(json!([
+                format!("{HOME}/canvas/2#xywh=0,0,500,400"),
+                format!("{HOME}/canvas/2#xywh=500,0,500,400")
+            ]))),
+            2,
+            Some((
+                "items[1].items[0].items[0].target[1]",
+                "painting annotation has several targets",
+            )),
+        ),
         (
             two(painted_on("#xywh=0,0,500")),
             1,
@@ -308,6 +342,20 @@ fn a_selector_is_read_in_every_spelling_or_listed_and_never_the_whole() {
         (on(json!({"type": "TextQuoteSelector", "exact": "x"})), None),
         (on(json!({})), None),
         (region("somewhere"), None),
+        (
+            on(
+                json!({"type": "ImageApiSelector", "region": "100,100,400,400", "rotation": "90",
+                "refinedBy": {"type": "FragmentSelector", "value": "xywh=10,20,30,40"}}),
+            ),
+            None,
+        ),
+        (
+            on(
+                json!({"type": "ImageApiSelector", "region": "5,10,400,400", "size": "max",
+                "refinedBy": {"type": "FragmentSelector", "value": "xywh=5,10,30,40"}}),
+            ),
+            part,
+        ),
         (on(json!({"type": "PointSelector", "x": "left"})), None),
     ];
     for (target, wanted) in cases {

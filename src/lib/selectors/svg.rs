@@ -470,7 +470,9 @@ fn check_style(sheet: &str) -> Result<(), String> {
             match name.trim() {
                 "fill" => is_transparent(&value),
                 "fill-opacity" => is_zero(&value),
-                "display" => value == "none",
+                "display" | "visibility" => {
+                    ["none", "hidden", "collapse"].contains(&value.as_str())
+                }
                 "transform" | "translate" | "rotate" | "scale" | "d" => value != "none",
                 _ => false,
             }
@@ -559,6 +561,7 @@ impl Attributes {
 
     fn is_hidden(&self) -> bool {
         self.property("display") == "none"
+            || ["hidden", "collapse"].contains(&self.property("visibility").as_str())
     }
 
     /// Whether the element says that it is not filled; none if it says nothing of it.
@@ -650,11 +653,12 @@ const LENGTHS: [&str; 13] = [
     "x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2",
 ];
 
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 10] = [
     "d",
     "points",
     "style",
     "display",
+    "visibility",
     "transform",
     "fill",
     "fill-opacity",

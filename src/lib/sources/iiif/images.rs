@@ -234,7 +234,15 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage,
         field,
         problem,
     };
-    apply_own_url(&mut found);
+    match fragment::unread_end(own).filter(|_| found.image.url.is_some()) {
+        Some(end) if own.contains('#') => {
+            let problem = format!("part of an image is not understood: {end}");
+            return Err(refuse(("id", problem)));
+        }
+        // Only the URL itself returns the part.
+        Some(_) => found.image.service = None,
+        None => apply_own_url(&mut found),
+    }
     settle_size(&mut found.image);
     let part = fragment.map(fragment::spatial).transpose();
     if let Some(part) = part.map_err(|problem| refuse(("id", problem)))?.flatten() {

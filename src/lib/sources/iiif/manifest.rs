@@ -11,7 +11,7 @@ use super::values::{
     annotations_of, has, id, kind, label, list, members, members_of, resolve, size, split_fragment,
     texts, within,
 };
-use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance, Region};
+use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
 use crate::selectors::{self, Selection, fragment};
 use crate::sources::ImageName;
 
@@ -293,6 +293,14 @@ impl<'a> Reader<'a> {
         }
         for body in bodies {
             self.paint(body, annotation, on);
+        }
+        let targets = members_of(annotation, &["target", "on"]);
+        let others = targets.iter().skip(1).filter(|other| **other != targets[0]);
+        for other in others {
+            self.not_used(
+                other,
+                "painting annotation has several targets, the first is used",
+            );
         }
     }
 
@@ -579,17 +587,8 @@ fn placement(annotation: &Value, page: &Page) -> Result<Option<BBox>, String> {
     {
         return Err(format!("part of a canvas is not understood: {end}"));
     }
-    let selectors = match target.is_object() {
-        true => list(target, "selector"),
-        false => Vec::new(),
-    };
-    let region = match selectors.is_empty() {
-        false => targets::most_exact(&selectors)?.0,
-        true => Region {
-            fragment: named.map(fragment::spatial).transpose()?.flatten(),
-            ..Region::default()
-        },
-    };
+    let selectors = targets::selectors_of(target, resource_of(target));
+    let (region, _) = targets::selected(&selectors, named)?;
     let selection = selectors::select(&region, page.frame).map_err(|error| error.problem)?;
     let bbox = match selection {
         Selection::Whole => return Ok(None),

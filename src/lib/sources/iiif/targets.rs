@@ -77,15 +77,10 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
     let whole =
         whole.ok_or_else(|| format!("target does not have an id: {}", described(target)))?;
     let (base, named) = split_fragment(whole);
-    let selectors: Vec<&Value> = match std::ptr::eq(target, resource) {
-        true => selectors_of(target),
-        false => [selectors_of(target), selectors_of(resource)].concat(),
-    };
-    let (mut region, mut unused) = most_exact(&selectors)?;
+    let selectors = selectors_of(target, resource);
+    let (mut region, mut unused) = selected(&selectors, named)?;
     let several = "target has several sources, the first is used";
     unused.extend(others.iter().map(|other| (*other, several.to_owned())));
-    let named_part = named.map(fragment::spatial).transpose()?.flatten();
-    region.fragment = one_part(region.fragment.take(), named_part, whole)?;
     let image = image(target, resource, base, document);
     if image.is_some() {
         if let Some(end) = fragment::unread_end(base) {
@@ -122,8 +117,23 @@ fn is_bare(resource: &Value) -> bool {
     }
 }
 
-/// The selectors of a target or source. A state may be refined by a selector too (Web Annotation 4.3.3).
-fn selectors_of(value: &Value) -> Vec<&Value> {
+/// The part of a resource that selectors select, and a fragment of its id.
+///
+/// # Errors
+/// It is not known which part that is.
+pub fn selected<'v>(
+    selectors: &[&'v Value],
+    named: Option<&str>,
+) -> Result<(Region, UnusedSelectors<'v>), String> {
+    let (mut region, unused) = most_exact(selectors)?;
+    let named = named.map(fragment::spatial).transpose()?.flatten();
+    region.fragment = one_part(region.fragment.take(), named)?;
+    Ok((region, unused))
+}
+
+/// The selectors of a target and of its source, which may be the target itself. A state may be refined by a selector too
+/// (Web Annotation 4.3.3).
+pub fn selectors_of<'v>(target: &'v Value, source: &'v Value) -> Vec<&'v Value> {
     fn refining(state: &Value) -> Vec<&Value> {
         let refined = list(state, "refinedBy").into_iter();
         refined
@@ -133,26 +143,25 @@ fn selectors_of(value: &Value) -> Vec<&Value> {
             })
             .collect()
     }
-    if !value.is_object() {
-        return Vec::new();
-    }
-    let states = list(value, "state").into_iter();
-    let mut selectors = list(value, "selector");
-    selectors.extend(states.filter(|s| s.is_object()).flat_map(refining));
-    selectors
+    let of = |value: &'v Value| {
+        let states = list(value, "state").into_iter();
+        let mut selectors = list(value, "selector");
+        selectors.extend(states.filter(|s| s.is_object()).flat_map(refining));
+        selectors
+    };
+    let is_same = std::ptr::eq(target, source);
+    let values = [Some(target), Some(source).filter(|_| !is_same)];
+    let objects = values.into_iter().flatten().filter(|v| v.is_object());
+    objects.flat_map(of).collect()
 }
 
 /// The box of a selector, or that of a fragment of the target's id. Many write the same in both; whether a selector
 /// selects within the fragment or within the whole is not known where they differ.
-fn one_part(
-    selected: Option<String>,
-    named: Option<String>,
-    target: &str,
-) -> Result<Option<String>, String> {
+fn one_part(selected: Option<String>, named: Option<String>) -> Result<Option<String>, String> {
     match (selected, named) {
         (Some(selected), Some(named)) if fragment::part(&selected)? != fragment::part(&named)? => {
             Err(format!(
-                "target has a fragment and a selector that differ: {target}, {selected}"
+                "target has a fragment and a selector that differ: {named}, {selected}"
             ))
         }
         (selected, named) => Ok(selected.or(named)),
@@ -165,7 +174,7 @@ pub type UnusedSelectors<'v> = Vec<(&'v Value, String)>;
 /// The region of selectors side by side. They select the same (Web Annotation 4.2), so one of each kind is used: the
 /// outline, and the box for where the outline cannot be read; a point only alone. Selectors of other kinds are no loss
 /// beside one that can be used.
-pub fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v>), String> {
+fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v>), String> {
     let mut best = Region::default();
     let (mut unused, mut problem) = (Vec::new(), None);
     for selector in selectors {
@@ -242,6 +251,9 @@ fn region(selector: &Value) -> Result<Option<Region>, String> {
     let outer = plain_region(selector)?;
     // Selectors of times may refine too; they do not select a part of the image.
     let (inner, _) = most_exact(&list(selector, "refinedBy"))?;
+    if inner != Region::default() && !is_one_to_one(selector) {
+        return Err("selector refines a part of a scaled or rotated image".into());
+    }
     match (
         outer,
         Some(inner).filter(|inner| *inner != Region::default()),
@@ -250,6 +262,17 @@ fn region(selector: &Value) -> Result<Option<Region>, String> {
         (None, inner) => Ok(inner),
         (Some(outer), Some(inner)) => within(&outer, &inner).map(Some),
     }
+}
+
+/// Whether what refines a selector is in the pixels of the image itself, and not of a scaled or turned one.
+fn is_one_to_one(selector: &Value) -> bool {
+    let is = |member: &str, wanted: &[&str]| match &selector[member] {
+        Value::Null => true,
+        Value::String(text) => wanted.contains(&text.trim()),
+        value => wanted.contains(&value.to_string().as_str()),
+    };
+    kind(selector) != "imageapiselector"
+        || (is("size", &["full", "max"]) && is("rotation", &["0", "0.0"]))
 }
 
 fn within(outer: &Region, inner: &Region) -> Result<Region, String> {

@@ -78,11 +78,17 @@ impl Reader<'_> {
                 .map(|o| TextCanvas::of_image(canvas_id, size, o))
                 .collect(),
         };
-        for resource in of_canvas {
-            self.follow(resource, vec![about.clone()], manifest, Some(canvas_id));
+        for resource in &of_canvas {
+            let links = followed(resource, true);
+            self.follow(links, vec![about.clone()], manifest, Some(canvas_id));
         }
+        // What the canvas links to is about each of its images already.
+        let known = of_canvas.iter().flat_map(|r| followed(r, true));
+        let known: Vec<&str> = known.filter_map(|(link, _)| id(link)).collect();
         for ((image, _), about) in painted.iter().zip(about_images) {
-            self.follow(image, vec![about], manifest, Some(canvas_id));
+            let mut links = followed(image, true);
+            links.retain(|(link, _)| id(link).is_none_or(|id| !known.contains(&id)));
+            self.follow(links, vec![about], manifest, Some(canvas_id));
         }
     }
 
@@ -93,7 +99,8 @@ impl Reader<'_> {
             let from = request.from.as_ref();
             from.is_some_and(|f| f.role == TEXT && f.manifest.as_deref() == id)
         });
-        if of_canvases || followed(manifest, false).is_empty() {
+        let links = followed(manifest, false);
+        if of_canvases || links.is_empty() {
             return;
         }
         let mut canvases: Vec<TextCanvas> = Vec::new();
@@ -104,12 +111,12 @@ impl Reader<'_> {
                 canvases.push(TextCanvas::of(name, observations[0].canvas, observations));
             }
         }
-        self.follow(manifest, canvases, id, None);
+        self.follow(links, canvases, id, None);
     }
 
     fn follow(
         &mut self,
-        resource: &Value,
+        links: Vec<(&Value, Option<TextKind>)>,
         canvases: Vec<TextCanvas>,
         manifest: Option<&str>,
         canvas: Option<&str>,
@@ -118,7 +125,7 @@ impl Reader<'_> {
             declared: None,
             canvases,
         };
-        for (link, kind) in followed(resource, canvas.is_some()) {
+        for (link, kind) in links {
             memo.declared = kind.map(|kind| kind.word().to_owned());
             self.lead_to_transcription(link, &memo, manifest, canvas);
         }

@@ -86,6 +86,7 @@ pub fn declared(link: &Value) -> Declared {
                 "page_xml",
                 "pagecontent",
                 "prima.page",
+                "page+xml",
                 "primaresearch",
                 "pcgts",
             ],
