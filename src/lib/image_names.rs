@@ -1,5 +1,6 @@
-//! File names as people and tools write them, and an index that finds what a name belongs to: by its last parts, in any
-//! case, with or without the suffix of an image. Pure.
+//! Names of images. File names as people and tools write them, and an index that finds what a name belongs to: by its last
+//! parts, in any case, with or without the suffix of an image. Ids and URLs as documents spell them, and the same for these.
+//! Pure.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -166,6 +167,103 @@ pub fn is_image(name: &str) -> bool {
 fn is_image_suffix(suffix: &str) -> bool {
     let suffix = suffix.to_ascii_lowercase();
     SUFFIXES.contains(&suffix.as_str())
+}
+
+/// Ids and URLs → numbers of observations. Documents spell one id in several ways: the nearest spelling that is known is meant.
+#[derive(Debug, Default)]
+pub struct IdIndex {
+    exact: HashMap<String, Vec<usize>>,
+    near: HashMap<String, Vec<usize>>,
+    /// By furthest spelling: the near spellings there are of it.
+    far: HashMap<String, Vec<String>>,
+}
+
+impl IdIndex {
+    /// Adds an id of an observation.
+    pub fn add(&mut self, name: &str, number: usize) {
+        let named = self.exact.entry(name.to_owned()).or_default();
+        if named.last() != Some(&number) {
+            named.push(number);
+            let near = near(name);
+            let known = self.far.entry(far(name)).or_default();
+            if !known.contains(&near) {
+                known.push(near.clone());
+            }
+            self.near.entry(near).or_default().push(number);
+        }
+    }
+
+    /// The observations of an id in exactly this spelling.
+    pub fn exactly(&self, name: &str) -> Option<&[usize]> {
+        self.exact.get(name).map(Vec::as_slice)
+    }
+
+    /// The observations of an id.
+    ///
+    /// # Errors
+    /// Several ids are spelt like it, and none of them is nearer.
+    pub fn find(&self, name: &str) -> Result<Option<&[usize]>, String> {
+        let found = self.exact.get(name).or_else(|| self.near.get(&near(name)));
+        let found = match (found, self.far.get(&far(name)).map(Vec::as_slice)) {
+            (None, Some([only])) => self.near.get(only),
+            (None, Some(several)) => {
+                let several = several.join(", ");
+                return Err(format!("id is spelt like several: {name}, {several}"));
+            }
+            (found, _) => found,
+        };
+        Ok(found.map(Vec::as_slice))
+    }
+}
+
+/// An id as all write it who mean the same by RFC 3986, whatever the scheme: host in lower case, no default port, only
+/// those characters escaped that mean something else without (section 2.2), in capitals (6.2.2.1).
+fn near(id: &str) -> String {
+    let Some((port, rest)) = after_scheme(id) else {
+        return id.trim().to_owned();
+    };
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix(port).unwrap_or(&host);
+    let mut written = Vec::with_capacity(path.len());
+    let mut parts = path.trim_end_matches('#').split('%');
+    written.extend(parts.next().unwrap_or_default().as_bytes());
+    for part in parts {
+        let hex = part
+            .get(..2)
+            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        let escaped = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match escaped {
+            Some(byte) if b":/?#[]@!$&'()*+,;=%".contains(&byte) => {
+                written.extend(format!("%{byte:02X}").as_bytes());
+            }
+            Some(byte) => written.push(byte),
+            None => written.push(b'%'),
+        }
+        let rest = if escaped.is_some() { &part[2..] } else { part };
+        written.extend(rest.as_bytes());
+    }
+    format!("{host}{}", String::from_utf8_lossy(&written))
+}
+
+/// An id without all that is often written differently: as [`near`], nothing escaped, and no slash at its end.
+pub fn far(id: &str) -> String {
+    let near = near(id);
+    if after_scheme(id).is_none() {
+        return near;
+    }
+    let (path, fragment) = near.split_at(near.find('#').unwrap_or(near.len()));
+    let path = percent_decode_str(path.trim_end_matches('/')).decode_utf8_lossy();
+    format!("{path}{fragment}")
+}
+
+/// What follows the scheme of a web address, and the port that it stands for.
+fn after_scheme(id: &str) -> Option<(&'static str, &str)> {
+    match id.trim().split_once("://")? {
+        (scheme, rest) if scheme.eq_ignore_ascii_case("http") => Some((":80", rest)),
+        (scheme, rest) if scheme.eq_ignore_ascii_case("https") => Some((":443", rest)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -107,6 +107,12 @@ fn what_is_not_an_image_is_listed_with_its_place() {
         canvas(2, body)
     };
     let inner = canvas(7, image("7"));
+    let painted_at = |target: Value| {
+        let mut canvas = canvas(2, image("2"));
+        canvas["items"][0]["items"][0]["target"] = target;
+        canvas
+    };
+    let painted_on = |end: &str| painted_at(json!(format!("{HOME}/canvas/2{end}")));
     // Document; images kept; path and problem of the reject.
     let cases = [
         (two(mistyped), 2, None),
@@ -159,6 +165,88 @@ fn what_is_not_an_image_is_listed_with_its_place() {
             two(json!({"id": "https://a.example/canvas/2", "type": "Canvas"})),
             1,
             Some(("items[1]", "canvas is empty")),
+        ),
+        (
+            two(canvas(2, json!({"type": "Image", "format": "image/jpeg"}))),
+            1,
+            Some((
+                "items[1].items[0].items[0].body.id",
+                "URL of the image is missing",
+            )),
+        ),
+        (
+            two(canvas(2, json!({"id": "", "type": "Image"}))),
+            1,
+            Some((
+                "items[1].items[0].items[0].body.id",
+                "URL of the image is missing",
+            )),
+        ),
+        (
+            two(canvas(2, json!({"id": "#a", "type": "Image"}))),
+            1,
+            Some((
+                "items[1].items[0].items[0].body.id",
+                "URL of the image is missing",
+            )),
+        ),
+        (
+            two(canvas(2, json!({"id": 5, "type": "Image"}))),
+            1,
+            Some((
+                "items[1].items[0].items[0].body.id",
+                "URL of the image is missing",
+            )),
+        ),
+        (
+            two(painted_on("#rect=0,0,500,400")),
+            1,
+            Some((
+                "items[1].items[0].items[0].target",
+                "part of a canvas is not understood: rect=0,0,500,400",
+            )),
+        ),
+        (two(painted_on("#0,0,500,400")), 2, None),
+        (
+            two(canvas(
+                2,
+                json!({"id": "https://a.example/2.jpg#rect=1,2,3,4", "type": "Image"}),
+            )),
+            1,
+            Some((
+                "items[1].items[0].items[0].body.id",
+                "part of an image is not understood: rect=1,2,3,4",
+            )),
+        ),
+        (
+            two(painted_at(
+                json!({"source": format!("{HOME}/canvas/2#xywh=0,0,500,400"),
+                "selector": {"type": "FragmentSelector", "value": "xywh=500,400,500,400"}}),
+            )),
+            1,
+            Some((
+                "items[1].items[0].items[0].target",
+                "target has a fragment and a selector that differ",
+            )),
+        ),
+        (
+            two(painted_at(json!([
+                format!("{HOME}/canvas/2#xywh=0,0,500,400"),
+                format!("{HOME}/canvas/2#xywh=500,0,500,400")
+            ]))),
+            2,
+            Some((
+                "items[1].items[0].items[0].target[1]",
+                "painting annotation has several targets",
+            )),
+        ),
+        (
+            two(painted_on("#xywh=0,0,500")),
+            1,
+            Some((
+                "items[1].items[0].items[0].target",
+                "fragment does not have four numbers",
+            )),
         ),
     ];
     for (document, images, reject) in cases {
@@ -225,6 +313,28 @@ fn a_selector_is_read_in_every_spelling_or_listed_and_never_the_whole() {
             ),
             None,
         ),
+        (
+            on(svg(
+                "<svg><svg x='10' y='20' width='30' height='40' viewBox='0 0 3 4'><rect width='3' height='4'/></svg></svg>",
+            )),
+            part,
+        ),
+        (
+            on(svg(
+                "<rect style='transform: translate(10px, 20px)' width='30' height='40'/>",
+            )),
+            part,
+        ),
+        (
+            on(svg(
+                "<style>.a{fill:none}</style><path class='a' d='M10,20 L40,60 L40,20'/>",
+            )),
+            None,
+        ),
+        (
+            on(svg("<path fill='rgba(0,0,0,0)' d='M10,20 L40,60 L40,20'/>")),
+            None,
+        ),
         (fragment(json!("over there")), None),
         (fragment(json!("")), None),
         (fragment(json!({"x": 1})), None),
@@ -232,6 +342,20 @@ fn a_selector_is_read_in_every_spelling_or_listed_and_never_the_whole() {
         (on(json!({"type": "TextQuoteSelector", "exact": "x"})), None),
         (on(json!({})), None),
         (region("somewhere"), None),
+        (
+            on(
+                json!({"type": "ImageApiSelector", "region": "100,100,400,400", "rotation": "90",
+                "refinedBy": {"type": "FragmentSelector", "value": "xywh=10,20,30,40"}}),
+            ),
+            None,
+        ),
+        (
+            on(
+                json!({"type": "ImageApiSelector", "region": "5,10,400,400", "size": "max",
+                "refinedBy": {"type": "FragmentSelector", "value": "xywh=5,10,30,40"}}),
+            ),
+            part,
+        ),
         (on(json!({"type": "PointSelector", "x": "left"})), None),
     ];
     for (target, wanted) in cases {
@@ -337,6 +461,40 @@ fn a_baseline_is_a_line_and_becomes_a_band_only_when_asked() {
 }
 
 #[test]
+fn a_polygon_and_its_baseline_are_one_in_any_order() {
+    let svg = |drawing: &str| json!({"type": "SvgSelector", "value": format!("<svg xmlns='http://www.w3.org/2000/svg'>{drawing}</svg>")});
+    let polygon = svg("<polygon points='20,20 300,22 300,60 22,58'/>");
+    let line = svg("<polyline fill='none' points='24,50 150,52 290,50'/>");
+    let bbox = json!({"type": "FragmentSelector", "value": "xywh=20,20,280,40"});
+    for selectors in [
+        json!([polygon, line]),
+        json!([line, polygon]),
+        json!([bbox, polygon, line]),
+        json!([line, bbox, polygon]),
+        json!([polygon, polygon, line]),
+        json!({"type": "Choice", "items": [line, polygon]}),
+    ] {
+        let work = Workdir::new();
+        let document = annotated(json!([tag(1, json!("x"), on(selectors.clone()))]));
+        work.write_json("m.json", &document);
+        let found = account(&work, &["m.json", "--offline"], &[]);
+        assert_eq!(found.rejects, [], "{selectors}");
+        let set = work.json("localizations.json");
+        let found = &set["images"][0]["localizations"][0];
+        assert_eq!(
+            found["polygon"],
+            json!([[20, 20], [300, 22], [300, 60], [22, 58]]),
+            "{selectors}"
+        );
+        assert_eq!(
+            found["attributes"]["baseline"],
+            json!([[24, 50], [150, 52], [290, 50]]),
+            "{selectors}"
+        );
+    }
+}
+
+#[test]
 fn svgs_of_another_size_are_scaled_where_it_fits_and_told_where_not() {
     let svg = |n: u8, root: &str| {
         tag(
@@ -420,6 +578,55 @@ fn tags_and_texts_are_read_in_every_shape_of_labels() {
 }
 
 #[test]
+fn a_body_is_read_with_its_purpose_language_and_markup() {
+    let said = |motivation: &str, body: Value| {
+        let mut annotation = tag(
+            1,
+            json!(null),
+            json!([
+                format!("{HOME}/canvas/1#xywh=1,2,3,4"),
+                format!("{HOME}/canvas/1#xywh=1,2,3,4")
+            ]),
+        );
+        annotation["motivation"] = json!(motivation);
+        annotation["body"] = body;
+        let mut found = offline(&annotated(json!([annotation])), &[]);
+        // The same target twice is one.
+        assert_eq!(
+            (found.boxes.len(), found.rejects.len()),
+            (1, 0),
+            "{found:?}"
+        );
+        (found.boxes.remove(0).0, found.attributes.remove(0))
+    };
+    let (class, _) = said(
+        "commenting",
+        json!({"type": "TextualBody", "value": "dog", "purpose": "http://www.w3.org/ns/oa#tagging"}),
+    );
+    assert_eq!(class, "dog");
+    let both = json!([{"@value": "Hund", "@language": "de"}, {"@value": "dog", "@language": "en"}]);
+    for value in [both, json!({"de": ["Hund"], "en": ["dog"]})] {
+        let (_, found) = said("commenting", json!({"type": "TextualBody", "value": value}));
+        assert_eq!(
+            (&found["text"], &found["language"]),
+            (&json!("dog"), &json!("en"))
+        );
+    }
+    for (html, text) in [
+        ("one<br>two &amp; <b>three</b>", "one\ntwo & three"),
+        ("<pre>one\ntwo</pre>", "one\ntwo"),
+    ] {
+        let body =
+            json!({"type": "TextualBody", "value": html, "format": "text/html; charset=utf-8"});
+        let (_, found) = said("commenting", body);
+        assert_eq!(
+            (&found["text"], &found["html"]),
+            (&json!(text), &json!(html))
+        );
+    }
+}
+
+#[test]
 fn annotations_are_found_wherever_they_hang() {
     let page = |annotation: Value| json!([{"type": "AnnotationPage", "items": [annotation]}]);
     let part = |of: &str| json!(format!("{HOME}/{of}#xywh=10,20,30,40"));
@@ -451,11 +658,8 @@ fn a_canvas_answers_to_the_ids_that_its_own_annotations_use() {
         json!("x"),
         json!(format!("{HOME}/alias/1#xywh=1,2,3,4"))
     )]));
-    assert_eq!(
-        offline(&document, &[]).boxes.len(),
-        1,
-        "what holds an annotation"
-    );
+    let unknown = offline(&document, &[]);
+    assert_eq!((unknown.boxes.len(), unknown.rejects.len()), (0, 1));
     document["items"][0]["items"][0]["items"][0]["target"] = json!(format!("{HOME}/alias/1"));
     let list = json!([
         tag(2, json!("y"), json!(format!("{HOME}/alias/1#xywh=1,2,3,4"))),
@@ -470,6 +674,292 @@ fn a_canvas_answers_to_the_ids_that_its_own_annotations_use() {
         .write_json("list.json", &list);
     let found = account(&work, &["m.json", "list.json", "--offline"], &[]);
     assert_eq!((found.boxes.len(), found.rejects), (3, vec![]));
+}
+
+#[test]
+fn what_a_target_does_not_name_is_listed_and_never_the_whole() {
+    let own = |end: &str| json!(format!("{HOME}/canvas/1{end}"));
+    let fragment = |value: &str| json!({"type": "FragmentSelector", "value": value});
+    let state = |refined: Value| json!({"type": "SpecificResource", "source": own(""), "state": {"type": "HttpRequestState", "value": "Accept: image/png", "refinedBy": refined}});
+    let part_of = |end: &str, selector: Value| json!({"source": own(end), "selector": selector});
+    let part = || Ok([10.0, 20.0, 30.0, 40.0]);
+    let unknown = Err("target is not an image, canvas or annotation of the documents: ");
+    let of_image = Err("part of an image is not understood: ");
+    let cases: Vec<(Value, Result<[f64; 4], &str>)> = vec![
+        (own("#10,20,30,40"), part()),
+        (own("#percent:1,2.5,3,5"), part()),
+        (own("#xyhw=10,20,30,40"), unknown),
+        (own("#rect=10,20,30,40"), unknown),
+        (own("#x=10&y=20&w=30&h=40"), unknown),
+        (own("#svgView(viewBox(10,20,30,40))"), unknown),
+        (own("#xywh%253D10%252C20%252C30%252C40"), unknown),
+        (own("#char=0,10"), unknown),
+        (own("#foo"), unknown),
+        (own("?xywh=10,20,30,40"), unknown),
+        (
+            json!({"source": own("#rect=10,20,30,40"), "type": "SpecificResource"}),
+            unknown,
+        ),
+        (
+            json!(format!("{HOME}/img/1/full/max/0/default.jpg#rect=1,2,3,4")),
+            of_image,
+        ),
+        (
+            json!(format!("{HOME}/img/1/full/max/0/default.jpg?xywh=1,2,3,4")),
+            of_image,
+        ),
+        (json!("https://b.example/1.jpg#rect=1,2,3,4"), of_image),
+        // Elsewhere, or no canvas.
+        (
+            json!("https://b.example/canvas/9#xywh=10,20,30,40"),
+            unknown,
+        ),
+        (json!("https://b.example/canvas/9#t=3"), unknown),
+        (
+            json!({"id": "https://b.example/scene", "type": "Scene"}),
+            unknown,
+        ),
+        (
+            json!({"id": "https://b.example/page.html", "type": "Text", "format": "text/html"}),
+            unknown,
+        ),
+        (
+            json!({"id": "https://b.example/part", "type": "SpecificResource"}),
+            unknown,
+        ),
+        (
+            json!({"source": "https://b.example/canvas/9", "state": {"type": "TimeState"}}),
+            unknown,
+        ),
+        (json!(format!("{HOME}/m")), unknown),
+        // Selectors beside other things that select.
+        (state(fragment("xywh=10,20,30,40")), part()),
+        (
+            state(json!({"type": "TimeState", "refinedBy": fragment("xywh=10,20,30,40")})),
+            part(),
+        ),
+        (
+            state(fragment("rect=10,20,30,40")),
+            Err("xywh is missing from the fragment: "),
+        ),
+        (
+            part_of("#xywh=10,20,30,40", fragment("xywh=pixel:10,20,30,40")),
+            part(),
+        ),
+        (
+            part_of(
+                "#xywh=1,1,500,500",
+                json!({"type": "SvgSelector", "value": "<rect x='10' y='20' width='30' height='40'/>"}),
+            ),
+            part(),
+        ),
+        (
+            part_of("#xywh=100,100,50,50", fragment("xywh=5,5,10,10")),
+            Err("target has a fragment and a selector that differ: "),
+        ),
+    ];
+    for (target, wanted) in cases {
+        let found = offline(&annotated(json!([tag(1, json!("x"), target.clone())])), &[]);
+        assert!(found.labels.is_empty(), "{target}: {found:?}");
+        match wanted {
+            Ok(numbers) => assert_eq!(
+                (found.boxes, found.rejects),
+                (vec![("x".to_owned(), numbers.to_vec())], vec![]),
+                "{target}"
+            ),
+            Err(problem) => {
+                let [(field, listed)] = &found.rejects[..] else {
+                    panic!("{target}: {found:?}");
+                };
+                assert_eq!(field, "items[0].annotations[0].items[0].target", "{target}");
+                assert!(listed.starts_with(problem), "{target}: {listed}");
+                assert!(found.boxes.is_empty(), "{target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_id_that_nothing_has_may_be_another_name_of_what_holds_the_annotation() {
+    let alias = json!(format!("{HOME}/alias/1"));
+    let labels = |target: Value| offline(&annotated(json!([tag(1, json!("x"), target)])), &[]);
+    let bare = labels(alias.clone());
+    assert_eq!((bare.labels, bare.rejects.len()), (vec!["x".to_owned()], 0));
+    // The annotation says itself what it is about.
+    let listed = labels(json!([format!("{HOME}/canvas/1#xywh=1,2,3,4"), alias]));
+    assert_eq!((listed.labels.len(), listed.boxes.len()), (0, 1));
+    assert_eq!(
+        listed.rejects[0].0,
+        "items[0].annotations[0].items[0].target[1]"
+    );
+
+    let work = Workdir::new();
+    work.write_json(
+        "m.json",
+        &annotated(json!([tag(
+            1,
+            json!("x"),
+            json!(format!("{HOME}/alias/1"))
+        )])),
+    );
+    work.run(
+        "digest",
+        &["iiif", "m.json", "--offline", "-o", "digest.json"],
+    )
+    .exits(0);
+    let annotation = &work.json("digest.json")["observations"][0]["annotations"][0];
+    assert_eq!(
+        annotation["attributes"]["target"],
+        json!(format!("{HOME}/alias/1"))
+    );
+}
+
+#[test]
+fn of_ids_that_are_alike_the_nearest_is_meant() {
+    // Ids of two canvases, a target, and which of them it is.
+    let cases = [
+        (["c/1", "c/1/"], "http://a.example/c/1", Some(0)),
+        (["c/1", "c/1/"], "http://a.example:80/c/1/", Some(1)),
+        (["c/a%2Fb", "c/a/b"], "https://a.example/c/a%2fb", Some(0)),
+        (["c/a%2Fb", "c/a/b"], "https://A.example/c/%61/b", Some(1)),
+        (["c/a%2Fb", "c/2"], "https://a.example/c/a/b/", Some(0)),
+        (["c/a%2Fb", "c/a/b"], "https://a.example/c/a/b/", None),
+    ];
+    for (ids, target, wanted) in cases {
+        let canvases = ids.iter().zip(["1", "2"]).map(|(id, name)| {
+            let mut canvas = canvas(1, image(name));
+            canvas["id"] = json!(format!("{HOME}/{id}"));
+            canvas["items"][0]["items"][0]["target"] = canvas["id"].clone();
+            canvas
+        });
+        let mut document = manifest(canvases.collect());
+        document["annotations"] = json!([{"type": "AnnotationPage", "items": [tag(1, json!("x"), json!(format!("{target}#xywh=1,2,3,4")))]}]);
+        let work = Workdir::new();
+        work.write_json("m.json", &document);
+        let found = account(&work, &["m.json", "--offline"], &[]);
+        let set = work.json("localizations.json");
+        let count = |n: usize| {
+            set["images"][n]["localizations"]
+                .as_array()
+                .map_or(0, Vec::len)
+        };
+        let on: Vec<usize> = (0..2).filter(|n| count(*n) > 0).collect();
+        assert_eq!(on, Vec::from_iter(wanted), "{target}: {found:?}");
+        assert_eq!(
+            found.rejects.len(),
+            usize::from(wanted.is_none()),
+            "{target}: {found:?}"
+        );
+        if let Some((field, problem)) = found.rejects.first() {
+            assert_eq!(field, "annotations[0].items[0].target");
+            assert!(
+                problem.starts_with("id is spelt like several: "),
+                "{problem}"
+            );
+        }
+    }
+}
+
+#[test]
+fn pixels_of_a_service_are_those_of_its_image_and_not_of_a_copy() {
+    let service = |size: Value| {
+        let mut service = json!({"id": format!("{HOME}/img/1"), "type": "ImageService3"});
+        service
+            .as_object_mut()
+            .unwrap()
+            .extend(size.as_object().unwrap().clone());
+        service
+    };
+    let copy = |described: Value| {
+        json!({"id": format!("{HOME}/img/1/full/500,400/0/default.jpg"), "type": "Image", "format": "image/jpeg",
+        "width": 500, "height": 400, "service": [service(described)]})
+    };
+    let cut = json!({"type": "SpecificResource", "source": image("1"), "selector": {"type": "ImageApiSelector", "region": "200,100,400,300"}});
+    let on_service = |part: &str| format!("{HOME}/img/1#xywh={part}");
+    let on_copy = |part: &str| format!("{HOME}/img/1/full/500,400/0/default.jpg#xywh={part}");
+    let full = || json!({"width": 2000, "height": 1600});
+    let cases = [
+        (
+            copy(full()),
+            on_service("200,160,400,320"),
+            Ok([100.0, 80.0, 200.0, 160.0]),
+        ),
+        (
+            copy(full()),
+            on_copy("50,40,100,80"),
+            Ok([100.0, 80.0, 200.0, 160.0]),
+        ),
+        (
+            copy(full()),
+            on_service("percent:10,10,20,20"),
+            Ok([100.0, 80.0, 200.0, 160.0]),
+        ),
+        (
+            copy(json!({})),
+            on_service("200,160,400,320"),
+            Err("size of the image is not known"),
+        ),
+        (
+            cut.clone(),
+            on_service("300,160,40,30"),
+            Ok([250.0, 160.0, 100.0, 80.0]),
+        ),
+        (
+            cut,
+            on_service("percent:30,20,4,3.75"),
+            Ok([250.0, 160.0, 100.0, 80.0]),
+        ),
+    ];
+    for (body, target, wanted) in cases {
+        let mut canvas = canvas(1, body.clone());
+        // Something on the canvas, so that boxes are in its units.
+        canvas["annotations"] = json!([{"type": "AnnotationPage", "items": [tag(1, json!("x"), json!(target)), tag(2, json!("y"), json!(format!("{HOME}/canvas/1#xywh=1,2,3,4")))]}]);
+        let found = offline(&manifest(json!([canvas])), &[]);
+        let boxes: Vec<&Vec<f64>> = found
+            .boxes
+            .iter()
+            .filter(|(class, _)| class == "x")
+            .map(|(_, b)| b)
+            .collect();
+        match wanted {
+            Ok(numbers) => assert_eq!(
+                (boxes, &found.rejects),
+                (vec![&numbers.to_vec()], &vec![]),
+                "{body} {target}"
+            ),
+            Err(problem) => assert_eq!(
+                (boxes.len(), found.rejects[0].1.as_str()),
+                (0, problem),
+                "{body} {target}"
+            ),
+        }
+    }
+    // Two pages cut out of one image: each box is on one of them.
+    let half = |n: u8, x: u32| {
+        canvas(
+            n,
+            json!({"type": "SpecificResource", "source": image("1"), "selector": {"type": "ImageApiSelector", "region": format!("{x},0,500,800")}}),
+        )
+    };
+    let mut document = manifest(json!([half(1, 0), half(2, 500)]));
+    document["annotations"] = json!([{"type": "AnnotationPage", "items": [
+        tag(1, json!("left"), json!(on_service("10,20,30,40"))), tag(2, json!("right"), json!(on_service("510,20,30,40"))),
+        tag(3, json!("nowhere"), json!(on_service("1510,20,30,40")))]}]);
+    let found = offline(&document, &[]);
+    let box_ = vec![10.0, 20.0, 30.0, 40.0];
+    assert_eq!(
+        found.boxes,
+        [
+            ("left".to_owned(), box_.clone()),
+            ("right".to_owned(), box_)
+        ]
+    );
+    assert_eq!(found.rejects.len(), 1, "{:?}", found.rejects);
+    assert!(
+        found.rejects[0]
+            .1
+            .starts_with("outside the part of the service's image")
+    );
 }
 
 #[test]
@@ -597,6 +1087,135 @@ fn parts_of_documents_by_reference_are_followed() {
         json!({"manifest": "Book", "canvas": "p. 1"})
     );
     assert_eq!(digest["observations"][0]["canvas"], json!([1000, 800]));
+}
+
+#[test]
+fn texts_by_reference_are_read_in_part_in_any_encoding_or_listed() {
+    use recto_testkit::server::Answer::Serve;
+    let text =
+        |end: &str| json!({"id": format!("HOME/{end}"), "type": "Text", "format": "text/plain"});
+    let part = |selector: Value| json!({"type": "SpecificResource", "source": text("t.txt"), "selector": selector});
+    // Body; members of the attributes, or the problem.
+    let cases = [
+        (text("t.txt#char=3,12"), Ok(json!({"text": "principio"}))),
+        (
+            part(json!({"type": "TextPositionSelector", "start": 3, "end": 12})),
+            Ok(json!({"text": "principio"})),
+        ),
+        (
+            part(json!({"type": "FragmentSelector", "value": "char=3,12"})),
+            Ok(json!({"text": "principio"})),
+        ),
+        (
+            part(json!({"type": "TextQuoteSelector", "exact": "principio"})),
+            Ok(json!({"text": "principio"})),
+        ),
+        (
+            part(json!({"type": "XPathSelector", "value": "//p"})),
+            Err("part of a text is not understood: "),
+        ),
+        (
+            part(json!({"type": "TextPositionSelector", "start": 3, "end": 99})),
+            Err("part of a text of 17 characters does not exist: "),
+        ),
+        (
+            text("page.html"),
+            Ok(json!({"text": "one\ntwo", "html": "<p>one</p><p>two</p>"})),
+        ),
+        (text("latin1.txt"), Ok(json!({"text": "M\u{fc}ller"}))),
+        (
+            text("damaged.txt"),
+            Err("text is not in the encoding that it states, or not UTF-8"),
+        ),
+        (
+            json!({"id": "HOME/body.json", "type": "TextualBody"}),
+            Ok(json!({"text": "shalom", "language": "he", "text_direction": "rtl"})),
+        ),
+        (
+            json!({"type": "Choice", "items": [text("t.txt#char=0,2")]}),
+            Ok(json!({"text": "in"})),
+        ),
+        (
+            text("gone.txt"),
+            Err("text cannot be fetched: not found (HTTP 404), body of "),
+        ),
+    ];
+    for (body, wanted) in cases {
+        let given = body.to_string();
+        let server = archive(move |home| {
+            let mut annotation = tag(
+                1,
+                json!(null),
+                json!(format!("{HOME}/canvas/1#xywh=10,20,30,40")),
+            );
+            annotation["motivation"] = json!("supplementing");
+            annotation["body"] = serde_json::from_str(&given.replace("HOME", home)).unwrap();
+            let in_json = json!({"type": "TextualBody", "value": "shalom", "language": "he", "textDirection": "rtl"});
+            vec![
+                ("/m", serve(&annotated(json!([annotation])))),
+                ("/t.txt", Serve(b"in principio erat".to_vec(), "text/plain")),
+                (
+                    "/page.html",
+                    Serve(b"<p>one</p><p>two</p>".to_vec(), "text/html"),
+                ),
+                (
+                    "/latin1.txt",
+                    Serve(b"M\xfcller".to_vec(), "text/plain; charset=iso-8859-1"),
+                ),
+                ("/damaged.txt", Serve(b"M\xfcller".to_vec(), "text/plain")),
+                ("/body.json", serve(&in_json)),
+            ]
+        });
+        let work = Workdir::new();
+        let found = account(&work, &with_fast(&[&server.url("/m")]), &[]);
+        match wanted {
+            Ok(members) => {
+                assert_eq!(found.rejects, [], "{body}");
+                for (name, value) in members.as_object().unwrap() {
+                    assert_eq!(found.attributes[0][name], *value, "{body}");
+                }
+            }
+            Err(problem) => {
+                let [(field, listed)] = &found.rejects[..] else {
+                    panic!("{body}: {found:?}");
+                };
+                assert_eq!(field, "items[0].annotations[0].items[0].body");
+                assert!(listed.starts_with(problem), "{body}: {listed}");
+                // Neither the whole text nor its address stands for it.
+                assert_eq!(found.boxes[0].0, "supplementing", "{body}");
+                assert!(found.attributes[0]["text"].is_null(), "{body}");
+            }
+        }
+    }
+}
+
+#[test]
+fn annotations_that_a_page_names_keep_what_it_says_of_them() {
+    let server = archive(|home| {
+        let about = json!(format!("{HOME}/canvas/1#xywh=10,20,30,40"));
+        let mut document = annotated(json!([
+            format!("{home}/1"),
+            {"id": format!("{home}/2"), "type": "Annotation"},
+            tag(3, json!("c"), about.clone())
+        ]));
+        let page = &mut document["items"][0]["annotations"][0];
+        page["label"] = json!({"none": ["Words"]});
+        page["textGranularity"] = json!("word");
+        vec![
+            ("/m", serve(&document)),
+            ("/1", serve(&tag(1, json!("a"), about.clone()))),
+            ("/2", serve(&tag(2, json!("b"), about))),
+        ]
+    });
+    let found = account(&Workdir::new(), &with_fast(&[&server.url("/m")]), &[]);
+    let mut said: Vec<(&str, u64)> = Vec::new();
+    for ((class, _), attributes) in found.boxes.iter().zip(&found.attributes) {
+        assert_eq!(attributes["annotation_page"], "Words", "{class}");
+        assert_eq!(attributes["granularity"], "word", "{class}");
+        said.push((class, attributes["order"].as_u64().unwrap()));
+    }
+    said.sort_unstable();
+    assert_eq!(said, [("a", 1), ("b", 2), ("c", 3)]);
 }
 
 #[test]

@@ -164,9 +164,133 @@ fn links_are_found_wherever_they_stand() {
             &with_fast(&["iiif", &server.url("/m"), "-o", "digest.json"]),
         )
         .exits(0);
-        let observation = &observations(&work)[0];
-        assert_eq!(annotations(observation).len(), 4, "{}", place(""));
+        let all: Vec<String> = observations(&work).iter().flat_map(annotations).collect();
+        assert_eq!(all.len(), 4, "{}", place(""));
     }
+}
+
+#[test]
+fn a_link_on_an_image_is_about_that_image_alone_and_in_its_pixels() {
+    // Painting: target and image; in what pixels the first line of the second image is.
+    let image = |home: &str, name: &str, [width, height]: [u32; 2]| {
+        let mut body = json!({"@id": format!("{home}/{name}.jpg"), "@type": "dctypes:Image", "width": width, "height": height,
+            "service": {"@id": format!("{home}/i/{name}"), "profile": "http://iiif.io/api/image/2/level1.json"}});
+        body["seeAlso"] = alto_link(home, &format!("/{name}.xml"));
+        body
+    };
+    let painting = |home: &str, part: &str, body: Value| json!({"motivation": "sc:painting", "resource": body, "on": format!("{home}/m/canvas/1{part}")});
+    type Images = Box<dyn Fn(&str) -> Value + Send + Sync>;
+    let cases: [(&str, Images, [&str; 2]); 3] = [
+        (
+            "two pages side by side",
+            Box::new(move |home| {
+                json!([
+                    painting(home, "#xywh=0,0,100,100", image(home, "l", [1000, 1000])),
+                    painting(home, "#xywh=100,0,100,100", image(home, "r", [2000, 2000]))
+                ])
+            }),
+            ["image xywh=10,10,200,100", "image xywh=20,20,400,200"],
+        ),
+        (
+            "two layers of a choice",
+            Box::new(move |home| {
+                let choice = json!({"@type": "oa:Choice", "default": image(home, "l", [2000, 1000]), "item": [image(home, "r", [4000, 1000])]});
+                json!([painting(home, "", choice)])
+            }),
+            ["canvas xywh=2,1,40,10", "image xywh=40,10,800,100"],
+        ),
+        (
+            "two halves of one image",
+            Box::new(move |home| {
+                let half = |x: u32| {
+                    json!({"@type": "oa:SpecificResource", "full": image(home, "l", [2000, 1000]),
+                    "selector": {"@type": "iiif:ImageApiSelector", "region": format!("{x},0,1000,1000")}})
+                };
+                json!([
+                    painting(home, "#xywh=0,0,100,100", half(0)),
+                    painting(home, "#xywh=100,0,100,100", half(1000))
+                ])
+            }),
+            ["image xywh=20,10,400,100", "image xywh=20,10,400,100"],
+        ),
+    ];
+    for (name, images, wanted) in cases {
+        let server = archive(move |home| {
+            let mut document = manifest(&format!("{home}/m"), &["1"]);
+            document["sequences"][0]["canvases"][0]["images"] = images(home);
+            let of = |path: &'static str| {
+                (
+                    path,
+                    xml(&alto(4000, if path == "/l.xml" { 2000 } else { 1000 })),
+                )
+            };
+            let of_pages = match name {
+                "two pages side by side" => vec![
+                    ("/l.xml", xml(&alto(1000, 1000))),
+                    ("/r.xml", xml(&alto(2000, 2000))),
+                ],
+                _ => vec![of("/l.xml"), of("/r.xml")],
+            };
+            [vec![("/m", serve(&document))], of_pages].concat()
+        });
+        let work = Workdir::new();
+        let args = ["iiif", &server.url("/m"), "-o", "digest.json"];
+        work.run("digest", &with_fast(&args)).exits(0);
+        let found = observations(&work);
+        let lines = found.iter().map(|observation| {
+            let all = annotations(observation);
+            let lines: Vec<&String> = all.iter().filter(|a| a.starts_with("line ")).collect();
+            assert_eq!(lines.len(), 1, "{name}: {all:?}");
+            lines[0].replace("line line one two ", "")
+        });
+        assert_eq!(lines.collect::<Vec<_>>(), wanted, "{name}");
+        let links = found
+            .iter()
+            .map(|o| o["see_also"].as_array().unwrap().len());
+        assert!(links.into_iter().all(|n| n == 1), "{name}");
+    }
+}
+
+#[test]
+fn packed_transcriptions_are_read_wherever_they_are() {
+    let packed = |text: &str| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut gzip, text.as_bytes()).unwrap();
+        gzip.finish().unwrap()
+    };
+    let alto = packed(&alto(200, 100));
+    for format in ["application/gzip", "application/xml"] {
+        let alto = alto.clone();
+        let server = archive(move |home| {
+            let mut link = alto_link(home, "/1.xml.gz");
+            link["format"] = json!(format);
+            vec![
+                ("/m", serve(&linked(home, json!({"seeAlso": link})))),
+                ("/1.xml.gz", Answer::Serve(alto.clone(), format)),
+            ]
+        });
+        let work = Workdir::new();
+        let args = ["iiif", &server.url("/m"), "-o", "digest.json"];
+        work.run("digest", &with_fast(&args)).exits(0);
+        assert_eq!(annotations(&observations(&work)[0]).len(), 4, "{format}");
+    }
+    let work = Workdir::new();
+    work.write_json("m.json", &manifest("https://a.example/m", &["1"]))
+        .write("home/1.xml.gz", &alto);
+    work.run(
+        "digest",
+        &[
+            "iiif",
+            "m.json",
+            "--offline",
+            "--text-files",
+            "home",
+            "-o",
+            "digest.json",
+        ],
+    )
+    .exits(0);
+    assert_eq!(annotations(&observations(&work)[0]).len(), 4);
 }
 
 #[test]

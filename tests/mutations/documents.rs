@@ -157,6 +157,7 @@ fn found(source: &dyn Source, name: &str, bytes: &[u8]) -> Result<Found, Error> 
         request,
         url: name.to_owned(),
         bytes: bytes.to_vec(),
+        media_type: None,
     })
 }
 

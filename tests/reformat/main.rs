@@ -525,6 +525,11 @@ fn a_run_that_fails_or_is_killed_leaves_the_folder_as_it_was() {
     work.write("images/ms_3/a.tif", broken);
     // What a killed run leaves: a folder named for a process that is gone.
     work.write(".out.4194999.part/data", "half");
+    // Nobody can see whether a process elsewhere runs: what it began is left for a week.
+    let week = std::time::Duration::from_secs(8 * 86_400);
+    let folder = std::fs::File::open(work.path(".out.4194999.part")).unwrap();
+    let long_ago = std::time::SystemTime::now() - week;
+    folder.set_modified(long_ago).unwrap();
     reformat(&work, "tf", &[])
         .exits(1)
         .says(&["images/ms_3/a.tif: cannot be converted to PNG", "hint:"]);

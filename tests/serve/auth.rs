@@ -150,7 +150,7 @@ fn every_way_to_an_image_is_decided_for_who_asks() {
         ("/iiif/3/secret", [404, 404, 303]),
         ("/view/secret", [404, 404, 200]),
         ("/pages/image/secret.json", [404, 404, 200]),
-        ("/auth/probe/secret", [404, 404, 404]),
+        ("/auth/probe/secret", [404, 404, 200]),
         ("/iiif/presentation/3/Secret/manifest.json", [404, 404, 200]),
         (
             "/iiif/presentation/3/Secret/canvas/1/annotations.json",

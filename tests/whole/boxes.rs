@@ -189,6 +189,55 @@ fn masks_in_runs_become_outlines_of_the_same_area() {
     assert_eq!(area, 70.0, "{fish}");
 }
 
+/// Holes are no parts.
+#[test]
+fn the_parts_of_an_outline_stay_together_and_come_back_as_parts() {
+    let work = archive();
+    let parts = json!([
+        [10, 10, 40, 10, 40, 50, 10, 50],
+        [60, 20, 60, 40, 80, 40],
+        [90, 60, 100, 60, 100, 70]
+    ]);
+    let hole = [12, 12, 20, 12, 20, 20];
+    let mut given = parts.as_array().unwrap().clone();
+    given.insert(1, json!(hole));
+    let set = json!({
+        "images": [{"id": 1, "file_name": "u3.jpg", "width": 120, "height": 80}], "categories": [{"id": 1, "name": "fish"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 90, 60], "segmentation": given}],
+    });
+    work.write_json("i.json", &set);
+    work.run("digest", &["coco", "i.json", "-o", "boxes.json"])
+        .exits(0);
+    work.run("extract", &["digest.json", "boxes.json"]).exits(0);
+    reformat(&work, "coco", &[]).exits(0);
+    let written = work.json("out/annotations/instances_default.json");
+    let fish = &written["annotations"][0];
+    assert_eq!(fish["area"], 1200 + 200 + 50, "{fish}");
+    let lengths = fish["segmentation"].as_array().unwrap().iter();
+    let lengths: Vec<usize> = lengths.map(|part| part.as_array().unwrap().len()).collect();
+    assert_eq!(lengths, [8, 6, 6], "{fish}");
+    // Each part turns the same way; their corners are those that were given.
+    let pairs = |part: &Value| {
+        let numbers = numbers(part);
+        let mut pairs: Vec<[u64; 2]> = numbers
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|p| p.map(|n| n as u64))
+            .collect();
+        pairs.sort_unstable();
+        pairs
+    };
+    for (found, wanted) in fish["segmentation"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(parts.as_array().unwrap())
+    {
+        assert_eq!(pairs(found), pairs(wanted), "{fish}");
+    }
+}
+
 /// Neither the archive nor the labels say how large the images are: the files do, once they are there.
 #[test]
 fn boxes_in_percent_find_their_pixels_in_the_file() {

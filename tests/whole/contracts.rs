@@ -73,7 +73,7 @@ fn service() -> Value {
 
 fn image() -> Value {
     json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg",
-        "sha256": "0123456789abcdef".repeat(4), "names": ["a.jpg"]})
+        "sha256": "0123456789abcdef".repeat(4), "names": ["a.jpg"], "whole": [3000, 4000]})
 }
 
 fn taxonomy() -> Value {
@@ -606,9 +606,10 @@ fn image_ref() -> impl Strategy<Value = ImageRef> {
         maybe(text()),
         maybe("[0-9a-f]{64}"),
         vec_of(text(), 0..2),
+        maybe(any::<[u32; 2]>()),
     )
         .prop_map(
-            |(url, service, width, height, media_type, sha256, names)| ImageRef {
+            |(url, service, width, height, media_type, sha256, names, whole)| ImageRef {
                 url: Some(url),
                 service,
                 names,
@@ -616,6 +617,7 @@ fn image_ref() -> impl Strategy<Value = ImageRef> {
                 height,
                 media_type,
                 sha256,
+                whole,
             },
         )
 }

@@ -54,6 +54,19 @@ impl<'a> QuotedRequest<'a> {
     /// Whether the answer has the pixels of the region one for one, in the orientation of the stored image: size `full`
     /// or `max`, rotation 0, not mirrored. A server with a size limit may still answer `max` smaller.
     pub fn is_full_size(&self) -> bool {
-        ["full", "max"].contains(&self.size) && self.rotation.parse() == Ok(0.0)
+        ["full", "max"].contains(&self.size) && self.is_upright()
+    }
+
+    /// Whether the answer is in the orientation of the stored image: rotation 0, not mirrored.
+    pub fn is_upright(&self) -> bool {
+        self.rotation.parse() == Ok(0.0)
+    }
+
+    /// Width and height of the answer in pixels, as far as the size parameter states them: `w,h`, `w,`, `,h`. Of `!w,h`
+    /// either may be less.
+    pub fn asked_size(&self) -> (Option<u32>, Option<u32>) {
+        let size = self.size.trim_start_matches(['^', '!']);
+        let (width, height) = size.split_once(',').unwrap_or_default();
+        (width.parse().ok(), height.parse().ok())
     }
 }

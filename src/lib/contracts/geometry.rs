@@ -1,6 +1,8 @@
 //! Numbers, boxes, sizes and outlines of contracts: `f64`, checked once when they are read. Units are those of the
 //! coordinate space that a box belongs to; y grows downwards.
 
+use std::collections::HashMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -181,7 +183,8 @@ impl From<Frame> for [Number; 2] {
     }
 }
 
-/// A closed outline of at least three finite points; the last is not repeated.
+/// A closed outline of at least three finite points; the last is not repeated. An outline of several parts is one: from its
+/// first point a line leads to each other part and back again, so that it encloses the parts and nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<[f64; 2]>", into = "Vec<[Number; 2]>")]
 #[schemars(extend("minItems" = 3))]
@@ -222,6 +225,11 @@ impl Polygon {
 
     /// Area in square units by the shoelace formula, never negative.
     pub fn area(&self) -> f64 {
+        self.signed_area().abs()
+    }
+
+    /// The same, negative if the points turn against the clock: y grows downwards.
+    pub fn signed_area(&self) -> f64 {
         let next = self.0.iter().cycle().skip(1);
         let twice: f64 = self
             .0
@@ -229,13 +237,53 @@ impl Polygon {
             .zip(next)
             .map(|(a, b)| a[0] * b[1] - b[0] * a[1])
             .sum();
-        twice.abs() / 2.0
+        twice / 2.0
+    }
+
+    /// The parts of the outline, in their order; itself if it has only one.
+    pub fn parts(&self) -> Vec<Polygon> {
+        let mut parts: Vec<Polygon> = rings(&self.0)
+            .into_iter()
+            .filter_map(|ring| Polygon::try_from(ring).ok())
+            .collect();
+        // What is left of a part that was cut off encloses nothing.
+        parts.retain(|part| BBox::around(part.0.iter().copied()).is_ok());
+        let areas: f64 = parts.iter().map(Polygon::area).sum();
+        let is_whole = (areas - self.area()).abs() <= 1e-6 * areas;
+        match parts.len() > 1 && is_whole {
+            true => parts,
+            false => vec![self.clone()],
+        }
     }
 
     /// The outline with `f` applied to every point. `f` must keep points finite.
     pub fn map(&self, f: impl Fn([f64; 2]) -> [f64; 2]) -> Self {
         Polygon(self.0.iter().map(|&p| f(p)).collect())
     }
+}
+
+/// The rings of which an outline is joined: what lies between a line from the first point and the way back.
+fn rings(points: &[[f64; 2]]) -> Vec<Vec<[f64; 2]>> {
+    let bits = |p: [f64; 2]| p.map(f64::to_bits);
+    let edge = |at: usize| (bits(points[at]), bits(points[(at + 1) % points.len()]));
+    let last: HashMap<_, usize> = (0..points.len()).map(|at| (edge(at), at)).collect();
+    let (mut first, mut others) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while at < points.len() {
+        first.push(points[at]);
+        let (from, to) = edge(at);
+        let back = last.get(&(to, from)).filter(|back| **back > at);
+        match back.filter(|_| at > 0 && from == bits(points[0])) {
+            Some(back) => {
+                others.push(points[at + 1..=*back].to_vec());
+                // The way back ends where the line began.
+                first.pop();
+                at = back + 1;
+            }
+            None => at += 1,
+        }
+    }
+    [vec![first], others].concat()
 }
 
 #[cfg(test)]

@@ -26,12 +26,17 @@ pub struct ImageRef {
     /// and `service`, `extract` looks for one with such a name in all digests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
-    /// Width in pixels as the source declares it. The downloaded file may have another.
+    /// Width in pixels as the source declares it, of the service's image or its region where there is a service. The
+    /// downloaded file may have another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
     /// Height in pixels as the source declares it. The downloaded file may have another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
+    /// Size of the service's image, `[width, height]` in pixels, where only a `region` of it is meant and the source declares
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<[u32; 2]>,
     /// Media type as the source declares it, such as `image/jpeg`. `download` decides by the bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,

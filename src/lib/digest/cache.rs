@@ -15,7 +15,7 @@ pub struct Cache {
 }
 
 /// A document as it was received.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct CachedDocument {
     /// Its URL after redirects.
     pub final_url: String,
@@ -23,6 +23,8 @@ pub struct CachedDocument {
     pub etag: Option<String>,
     /// The Last-Modified header.
     pub last_modified: Option<String>,
+    /// The Content-Type header.
+    pub media_type: Option<String>,
     /// The body.
     pub bytes: Vec<u8>,
 }
@@ -34,6 +36,8 @@ struct Meta {
     final_url: String,
     etag: Option<String>,
     last_modified: Option<String>,
+    #[serde(default)]
+    media_type: Option<String>,
     sha256: String,
 }
 
@@ -43,6 +47,7 @@ impl CachedDocument {
         CachedDocument {
             etag: reply.header("etag").map(str::to_owned),
             last_modified: reply.header("last-modified").map(str::to_owned),
+            media_type: reply.header("content-type").map(str::to_owned),
             final_url: reply.url,
             bytes: reply.body.into(),
         }
@@ -67,6 +72,7 @@ impl Cache {
             final_url: meta.final_url,
             etag: meta.etag,
             last_modified: meta.last_modified,
+            media_type: meta.media_type,
             bytes,
         })
     }
@@ -82,6 +88,7 @@ impl Cache {
             final_url: entry.final_url.clone(),
             etag: entry.etag.clone(),
             last_modified: entry.last_modified.clone(),
+            media_type: entry.media_type.clone(),
             sha256: files::hex_digest(&entry.bytes, 64),
         };
         files::write(&body, &entry.bytes)?;
@@ -113,6 +120,7 @@ mod tests {
             final_url: "b".into(),
             etag: Some("\"1\"".into()),
             last_modified: None,
+            media_type: Some("application/json".into()),
             bytes: b"{}".into(),
         };
         assert_eq!(cache.get("a"), None);

@@ -10,7 +10,7 @@ use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use crate::http::{self, Client, Kind, RequestLog, Response};
 use crate::progress::Progress;
-use crate::sources::{Answer, DocumentRequest, FetchFailure, TEXT, is_url, text};
+use crate::sources::{Answer, BODY_TEXT, DocumentRequest, FetchFailure, TEXT, is_url, text};
 
 /// Reads documents, wherever they are.
 pub struct Fetcher {
@@ -82,18 +82,23 @@ impl Fetcher {
             true => self.fetch(location, &request).await?,
             false => self
                 .read_file(location)
-                .map(|bytes| (location.to_owned(), bytes))
+                .map(|bytes| CachedDocument {
+                    final_url: location.to_owned(),
+                    bytes,
+                    ..CachedDocument::default()
+                })
                 .map_err(failure),
         };
-        Ok(had.and_then(|(url, bytes)| {
+        Ok(had.and_then(|document| {
             let too_large = |problem| FetchFailure {
                 may_be_size: true,
                 ..failure(problem)
             };
-            self.limits.check(&bytes).map_err(too_large)?;
+            self.limits.check(&document.bytes).map_err(too_large)?;
             Ok(Answer {
-                url,
-                bytes,
+                url: document.final_url,
+                bytes: document.bytes,
+                media_type: document.media_type,
                 request,
             })
         }))
@@ -114,18 +119,15 @@ impl Fetcher {
         &self,
         url: &str,
         request: &DocumentRequest,
-    ) -> Result<Result<(String, Vec<u8>), FetchFailure>, Error> {
+    ) -> Result<Result<CachedDocument, FetchFailure>, Error> {
         let name = name(url, request.body.as_deref());
         let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
             return Ok(kept
-                .map(|entry| (entry.final_url, entry.bytes))
                 .ok_or_else(|| failure("is not in the cache, and --offline forbids to fetch it")));
         }
         match (self.ask(url, request, kept.as_ref()).await, kept) {
-            (Ok(reply), Some(entry)) if reply.status == 304 => {
-                Ok(Ok((entry.final_url, entry.bytes)))
-            }
+            (Ok(reply), Some(entry)) if reply.status == 304 => Ok(Ok(entry)),
             (Ok(reply), None) if reply.status == 304 => Ok(Err(failure(
                 "the server answered HTTP 304, although nothing is cached",
             ))),
@@ -134,7 +136,7 @@ impl Fetcher {
                 if let Some(cache) = &self.cache {
                     cache.put(&name, &entry)?;
                 }
-                Ok(Ok((entry.final_url, entry.bytes)))
+                Ok(Ok(entry))
             }
             (Err(error), _) if error.is_too_large() => Ok(Err(failure(self.limits.exceeded()))),
             (Err(error), _) => Ok(Err(http_failure(&error))),
@@ -147,8 +149,13 @@ impl Fetcher {
         document: &DocumentRequest,
         kept: Option<&CachedDocument>,
     ) -> Result<Response, http::Error> {
-        let is_text = document.is_for(TEXT);
-        let accept = is_text.then_some("application/xml, text/xml, text/html;q=0.8, */*;q=0.5");
+        let accept = match document {
+            _ if document.is_for(TEXT) => {
+                Some("application/xml, text/xml, text/html;q=0.8, */*;q=0.5")
+            }
+            _ if document.is_for(BODY_TEXT) => Some("text/plain, text/html;q=0.9, */*;q=0.8"),
+            _ => None,
+        };
         let standard = http::Request::document(url);
         let request = http::Request {
             headers: conditions(kept),
@@ -160,7 +167,7 @@ impl Fetcher {
         };
         let outcome = self
             .http
-            .get_checked(&request, async |reply| self.check(reply, is_text))
+            .get_checked(&request, async |reply| self.check(reply, document))
             .await;
         match outcome {
             // Some servers answer 404 or 406 to any specific Accept header.
@@ -173,7 +180,7 @@ impl Fetcher {
                     ..request
                 };
                 self.http
-                    .get_checked(&plain, async |reply| self.check(reply, is_text))
+                    .get_checked(&plain, async |reply| self.check(reply, document))
                     .await
             }
             outcome => outcome,
@@ -181,8 +188,13 @@ impl Fetcher {
     }
 
     /// Servers with problems return error pages for people with status 200.
-    fn check(&self, reply: &Response, is_text: bool) -> Result<(), http::Error> {
+    fn check(&self, reply: &Response, document: &DocumentRequest) -> Result<(), http::Error> {
         let start = reply.body.trim_ascii_start();
+        let is_text = document.is_for(TEXT);
+        // Any text may be one, a page for people and an empty one too.
+        if document.is_for(BODY_TEXT) {
+            return Ok(());
+        }
         let expects = match is_text {
             true => "ALTO, PAGE or hOCR",
             false => self.expects,

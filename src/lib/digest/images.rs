@@ -8,7 +8,7 @@ use super::spool::{Spool, Stored};
 use super::worklist::{Contents, ImageKey, manifest_key};
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
-use crate::sources::{ImageName, Placed, Source, TextResource};
+use crate::sources::{FetchedText, ImageName, Placed, Source};
 use crate::summary::Reject;
 
 /// Images and their annotations, put aside.
@@ -207,13 +207,15 @@ impl Images {
         texts: &HashMap<String, Stored>,
         rejects: &mut Vec<Reject>,
     ) -> Result<(), Error> {
-        let bodies = placed.annotation.bodies.iter();
-        let named = bodies.filter_map(|body| texts.get_key_value(location(&body.value)));
-        let named: Vec<(&String, &Stored)> = named.collect();
+        let named = placed
+            .texts
+            .keys()
+            .filter_map(|url| texts.get_key_value(location(url)));
         let mut found = HashMap::new();
         for (url, stored) in named {
-            let text = self.spool.get::<TextResource>(*stored)?.pop();
-            found.insert(url.clone(), text.unwrap_or_default());
+            if let Some(text) = self.spool.get::<FetchedText>(*stored)?.pop() {
+                found.insert(url.clone(), text);
+            }
         }
         if !found.is_empty() {
             rejects.extend(source.fill_texts(placed, &found));

@@ -3,11 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use percent_encoding::percent_decode_str;
-
 use crate::contracts::{Annotation, ImageRef, Observation, Provenance, Region, Space};
 use crate::iiif::QuotedRequest;
-use crate::selectors;
+use crate::image_names::{IdIndex, far};
+use crate::selectors::{self, Part, fragment};
 use crate::sources::{Hung, ImageName, Placed};
 use crate::summary::Reject;
 
@@ -27,11 +26,11 @@ pub struct Joiner {
     ids: HashMap<String, Vec<usize>>,
     /// What is known of the images that have a name here.
     origins: HashMap<usize, Origin>,
-    canvases: NameIndex,
-    images: NameIndex,
-    paintings: NameIndex,
+    canvases: IdIndex,
+    images: IdIndex,
+    paintings: IdIndex,
     /// Other ids of canvases, in what paints them.
-    aliases: NameIndex,
+    aliases: IdIndex,
     /// Annotations that other annotations are about and that were placed: on which images, and on which parts of them.
     placed: HashMap<String, Vec<PlacedOn>>,
 }
@@ -48,7 +47,7 @@ pub struct Joined {
 /// Hashes of what annotations mean: two names with one hash cost some memory and nothing else.
 #[derive(Default)]
 struct Expected {
-    /// Normalized names of images and canvases.
+    /// Names of images and canvases in their furthest spelling.
     names: HashSet<u64>,
     /// Ids of images.
     ids: HashSet<u64>,
@@ -74,31 +73,6 @@ struct PlacedOn {
     regions: Vec<Region>,
 }
 
-/// Names → indices of observations, by exact name and by normalized name.
-#[derive(Default)]
-struct NameIndex {
-    exact: HashMap<String, Vec<usize>>,
-    normal: HashMap<String, Vec<usize>>,
-}
-
-impl NameIndex {
-    fn add(&mut self, name: &str, number: usize) {
-        let named = self.exact.entry(name.to_owned()).or_default();
-        if named.last() != Some(&number) {
-            named.push(number);
-            self.normal.entry(normal(name)).or_default().push(number);
-        }
-    }
-
-    fn find(&self, name: &str) -> Option<&[usize]> {
-        let found = self
-            .exact
-            .get(name)
-            .or_else(|| self.normal.get(&normal(name)));
-        found.map(Vec::as_slice)
-    }
-}
-
 impl Joiner {
     /// Takes note of what an annotation is about. All of them come first.
     pub fn expect(&mut self, placed: &Placed) {
@@ -108,7 +82,7 @@ impl Joiner {
             annotation,
             ..
         } = placed;
-        let mut expect = |name: &str| self.expected.names.insert(hash(&normal(name)));
+        let mut expect = |name: &str| self.expected.names.insert(hash(&far(name)));
         expect(target);
         expect(service_of(target));
         if let Some(request) = QuotedRequest::parse(target) {
@@ -207,7 +181,7 @@ impl Joiner {
 
     /// Whether an annotation may mean an image or canvas by this name.
     fn is_expected(&self, name: &str) -> bool {
-        self.expected.names.contains(&hash(&normal(name)))
+        self.expected.names.contains(&hash(&far(name)))
     }
 
     /// Places an annotation on its images, or rejects it; returns it if its target is not known (yet).
@@ -228,9 +202,7 @@ impl Joiner {
             }
             Ok(None) => self.place_elsewhere(placed),
             Err(problem) => {
-                let id = placed.annotation.id;
-                let reject = Reject::new(placed.document, id, "target", problem);
-                self.rejects.push(reject);
+                self.rejects.push(placed.reject(problem));
                 None
             }
         }
@@ -261,17 +233,24 @@ impl Joiner {
         Some(placed)
     }
 
-    /// Places an annotation, else on what holds it.
+    /// Places an annotation, else on what holds it, if its target may be another name of that: then `attributes.target` has
+    /// it.
     pub fn place_around(&mut self, placed: Placed) -> Option<Placed> {
-        let placed = self.place(placed)?;
+        let mut placed = self.place(placed)?;
+        let is_manifest = placed.manifest.as_ref() == Some(&placed.target);
+        if !placed.is_bare || is_manifest {
+            return Some(placed);
+        }
         let Hung { canvas, image } = &placed.hung;
         let around = image
             .as_ref()
-            .and_then(|image| self.ids.get(image))
-            .or_else(|| self.canvases.exact.get(canvas.as_ref()?));
-        match around.cloned() {
+            .and_then(|image| self.ids.get(image).map(Vec::as_slice))
+            .or_else(|| self.canvases.exactly(canvas.as_ref()?));
+        match around.map(<[usize]>::to_vec) {
             Some(numbers) => {
                 let numbers = self.nearest(&numbers, &placed);
+                let attributes = &mut placed.annotation.attributes;
+                attributes.insert("target".into(), placed.target.into());
                 self.put(&numbers, placed.annotation);
                 None
             }
@@ -308,8 +287,7 @@ impl Joiner {
             "target is not an image, canvas or annotation of the documents: {}",
             placed.target
         );
-        let reject = Reject::new(placed.document, placed.annotation.id, "target", problem);
-        self.rejects.push(reject);
+        self.rejects.push(placed.reject(problem));
     }
 
     /// Puts an annotation on images.
@@ -334,7 +312,7 @@ impl Joiner {
             return None;
         };
         let whole = format!("{target}#{}", region.fragment.as_ref()?);
-        let found = self.canvases.exact.get(&whole)?.clone();
+        let found = self.canvases.exactly(&whole)?.to_vec();
         region.fragment = None;
         Some(found)
     }
@@ -347,16 +325,16 @@ impl Joiner {
         annotation: &mut Annotation,
     ) -> Result<Option<(Vec<usize>, Space)>, String> {
         let found = |numbers: &[usize], space| Ok(Some((numbers.to_vec(), space)));
-        if let Some(numbers) = self.canvases.find(target) {
+        if let Some(numbers) = self.canvases.find(target)? {
             return found(numbers, Space::Canvas);
         }
-        if let Some(numbers) = self.images.find(service_of(target)) {
+        if let Some(numbers) = self.images.find(service_of(target))? {
             return found(numbers, Space::Image);
         }
-        if let Some(numbers) = self.aliases.find(target) {
+        if let Some(numbers) = self.aliases.find(target)? {
             return found(numbers, Space::Canvas);
         }
-        if let Some(numbers) = self.paintings.find(target) {
+        if let Some(numbers) = self.paintings.find(target)? {
             return match annotation.regions.iter().all(is_whole) {
                 true => found(numbers, Space::Canvas),
                 false => Err(format!(
@@ -364,10 +342,11 @@ impl Joiner {
                 )),
             };
         }
-        let request =
-            QuotedRequest::parse(target).and_then(|a| Some((a, self.images.find(a.base)?)));
-        match request {
-            Some((request, numbers)) => {
+        let Some(request) = QuotedRequest::parse(target) else {
+            return Ok(None);
+        };
+        match self.images.find(request.base)? {
+            Some(numbers) => {
                 for region in &mut annotation.regions {
                     *region = in_service(&request, region).ok_or_else(|| {
                         format!("target is a part of a scaled or rotated image: {target}")
@@ -465,13 +444,19 @@ fn in_service(request: &QuotedRequest, region: &Region) -> Option<Region> {
         Some(share) => format!("xywh=percent:{share}"),
         None => format!("xywh={}", request.region),
     };
-    let fragment = match (&region.fragment, of_all) {
+    let fragment = match &region.fragment {
         _ if is_whole(region) && of_all => None,
         _ if is_whole(region) && request.region != "square" => Some(in_words),
         _ if of_all && request.is_full_size() => return Some(region.clone()),
-        (Some(part), true) if part.starts_with("xywh=percent:") => Some(part.clone()),
-        (Some(part), false) if request.is_full_size() && region.svg.is_none() => {
-            Some(selectors::nested_fragment(&in_words, part)?)
+        Some(part) if region.svg.is_none() && request.is_upright() => {
+            let part = match request.is_full_size() {
+                true => part.clone(),
+                false => share(request, part)?,
+            };
+            match of_all {
+                true => Some(part),
+                false => Some(selectors::nested_fragment(&in_words, &part)?),
+            }
         }
         _ => return None,
     };
@@ -481,21 +466,23 @@ fn in_service(request: &QuotedRequest, region: &Region) -> Option<Region> {
     })
 }
 
-/// An id without the parts that are often written differently: scheme, default port, percent-encoding, fragment,
-/// final slash.
-fn normal(id: &str) -> String {
-    let id = id.trim();
-    let (port, rest) = match id.split_once("://") {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (":80", rest),
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (":443", rest),
-        _ => return id.to_owned(),
+/// A part of what a request returns, as a share of it; none if it is in pixels, and it is not known how many there are.
+fn share(asked: &QuotedRequest, part: &str) -> Option<String> {
+    let [x, y, width, height] = match fragment::part(part).ok()? {
+        Part::Percent(_) => return Some(part.to_owned()),
+        Part::Pixels(numbers) => numbers,
+        Part::All | Part::Square => return None,
     };
-    let rest = rest.split('#').next().unwrap_or(rest);
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = host.to_ascii_lowercase();
-    let host = host.strip_suffix(port).unwrap_or(&host);
-    let path = percent_decode_str(path.trim_end_matches('/')).decode_utf8_lossy();
-    format!("{host}{path}")
+    let (Some(w), Some(h)) = asked.asked_size() else {
+        return None;
+    };
+    // The answer is at most as large.
+    if asked.size.contains('!') {
+        return None;
+    }
+    let (sx, sy) = (100.0 / f64::from(w), 100.0 / f64::from(h));
+    let (x, y, width, height) = (x * sx, y * sy, width * sx, height * sy);
+    Some(format!("xywh=percent:{x},{y},{width},{height}"))
 }
 
 #[cfg(test)]
@@ -570,10 +557,9 @@ mod tests {
         Placed {
             document: "d".into(),
             manifest: manifest.map(Into::into),
-            hung: Hung::default(),
             target: target.into(),
-            image: None,
             annotation,
+            ..Placed::default()
         }
     }
 
@@ -585,14 +571,27 @@ mod tests {
             "http://a.example/c/2#xywh=1,1,1,1",
             "c%2F3",
             "https://a.example/%E4/",
+            "https://a.example/d",
+            "https://a.example/d/",
+            "https://a.example/e%2Ff",
+            "https://a.example/e/f",
         ];
         let cases = [
             ("http://a.example/c/1", None, vec![0]),
-            ("https://A.example:443/c/1/", None, vec![0, 1]),
+            ("https://A.example:443/c/1/", None, vec![0]),
+            ("https://a.example/c/1#", None, vec![0]),
+            ("https://a.example/c/1#y", None, vec![]),
             ("http://a.example/c/1#x", None, vec![1]),
             ("http://a.example/c/2", Some("xywh=1,1,1,1"), vec![2]),
             ("c%2F3", None, vec![3]),
             ("http://a.example/ä", None, vec![]),
+            // Of two spellings the nearer one.
+            ("http://a.example/d", None, vec![5]),
+            ("http://a.example/d/", None, vec![6]),
+            ("http://a.example/e%2ff", None, vec![7]),
+            ("http://a.example/e%2Ff", None, vec![7]),
+            ("http://a.example/%65/f", None, vec![8]),
+            ("http://a.example/e/f/", None, vec![]),
             ("https://a/i/m/c%2F3", None, vec![3]),
         ];
         for (target, fragment, wanted) in cases {
@@ -696,6 +695,23 @@ mod tests {
                 "pct:10,20,40,40/max/0/default.jpg",
                 share,
                 found(0, Space::Image, Some("xywh=percent:30,20,20,20")),
+            ),
+            (
+                "full/50,20/0/default.jpg",
+                part,
+                found(0, Space::Image, Some("xywh=percent:2,10,6,20")),
+            ),
+            (
+                "10,20,100,60/50,30/0/default.jpg",
+                part,
+                found(0, Space::Image, Some("xywh=12,24,6,8")),
+            ),
+            (
+                "full/!50,20/0/default.jpg",
+                part,
+                refused(
+                    "target is a part of a scaled or rotated image: https://a/i/m/c/full/!50,20/0/default.jpg",
+                ),
             ),
             (
                 "full/90,/0/default.jpg",

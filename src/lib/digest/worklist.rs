@@ -13,9 +13,7 @@ use super::filter::Filter;
 use super::spool::{Spool, Stored};
 use crate::contracts::Observation;
 use crate::error::Error;
-use crate::sources::{
-    ANNOTATIONS, Answer, DocumentRequest, FetchFailure, Found, Source, TEXT, TreeNode,
-};
+use crate::sources::{Answer, DocumentRequest, FetchFailure, Found, Source, TreeNode};
 use crate::summary::Reject;
 
 /// Documents to fetch, being fetched, and read.
@@ -231,7 +229,7 @@ impl<'a> Worklist<'a> {
 
     fn set(&mut self, number: usize, outcome: Outcome) {
         let node = &mut self.nodes[number];
-        if node.outcome.is_none() && is_about_annotations(&node.request) {
+        if node.outcome.is_none() && node.request.is_about_annotations() {
             self.awaited -= 1;
         }
         node.outcome = Some(outcome);
@@ -278,7 +276,7 @@ impl<'a> Worklist<'a> {
             if number == new {
                 let mut place = parent.to_vec();
                 place.push(at as u32);
-                let is_awaited = is_about_annotations(&request);
+                let is_awaited = request.is_about_annotations();
                 if !self.is_full || is_awaited {
                     self.ready.insert(place.clone(), number);
                 }
@@ -310,7 +308,7 @@ impl<'a> Worklist<'a> {
                 .from
                 .as_ref()
                 .and_then(|from| from.canvas.as_deref());
-            !is_about_annotations(request)
+            !request.is_about_annotations()
                 || canvas.is_none_or(|c| wanted.contains(c) || !there.contains(c))
         });
     }
@@ -349,7 +347,7 @@ impl<'a> Worklist<'a> {
             let Some((number, request)) = front.stack.pop() else {
                 break;
             };
-            if is_about_annotations(&request) || front.visited.contains(&number) {
+            if request.is_about_annotations() || front.visited.contains(&number) {
                 continue;
             }
             let node = &self.nodes[number];
@@ -373,7 +371,7 @@ impl<'a> Worklist<'a> {
         let mut kept = 0;
         let mut stack: Vec<&Reference> = self.roots.iter().rev().collect();
         while let Some((number, request)) = stack.pop() {
-            let about_annotations = is_about_annotations(request);
+            let about_annotations = request.is_about_annotations();
             if (walk.is_full && !about_annotations) || !visited.insert(*number) {
                 continue;
             }
@@ -403,10 +401,6 @@ struct Walk {
     documents: Vec<Reference>,
     awaited: Vec<usize>,
     is_full: bool,
-}
-
-fn is_about_annotations(request: &DocumentRequest) -> bool {
-    request.is_for(ANNOTATIONS) || request.is_for(TEXT)
 }
 
 /// What a document holds, with the manifest that led to it recorded in its annotations.
@@ -620,6 +614,7 @@ mod tests {
                 url: (*name).into(),
                 bytes: (*text).into(),
                 request: request.clone(),
+                media_type: None,
             });
             let failure = FetchFailure {
                 problem: "not there: 404".into(),

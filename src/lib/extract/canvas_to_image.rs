@@ -13,18 +13,24 @@ pub struct Spaces {
     /// The part of the canvas that the image covers, in canvas units.
     painted: Option<BBox>,
     is_placed: bool,
+    /// Whether the image is a region of its service's image.
+    is_cut_out: bool,
     /// Clockwise rotation of the image on the canvas, in degrees, 0 to below 360.
     rotation: f64,
     /// Size of the stored image in pixels: that of the service's region, else the declared size.
     image: Option<Frame>,
-    /// Size of the whole image of the service in pixels, for percentages; none if only a region is used.
+    /// Size of the whole image of the service in pixels, for percentages.
     whole: Option<Frame>,
     /// Top-left corner of the service's region, in pixels.
     corner: [f64; 2],
 }
 
-/// The problem of a region that is outside the part of the canvas that an image covers. Another image may cover it.
-pub const OUTSIDE_PART: &str = "outside the part of the canvas that the image covers";
+/// The problems of a region that is outside the part of the canvas that an image covers, or the part of the service's image
+/// that it is. Another image may hold it.
+pub const OUTSIDE_PART: [&str; 2] = [
+    "outside the part of the canvas that the image covers",
+    "outside the part of the service's image that is used",
+];
 
 /// A shape that was clipped to a frame.
 pub struct Fitted {
@@ -52,19 +58,29 @@ impl Spaces {
             canvas,
             painted: observation.placement.or(canvas.and_then(whole)),
             is_placed,
+            is_cut_out: region.is_some(),
             rotation: observation.rotation.unwrap_or(0.0).rem_euclid(360.0),
             image: match region {
                 Some([_, _, width, height]) => Frame::try_from([width, height]).ok(),
                 None => declared,
             },
-            whole: declared.filter(|_| region.is_none()),
+            whole: match region {
+                Some(_) => image
+                    .whole
+                    .and_then(|s| Frame::try_from(s.map(f64::from)).ok()),
+                None => declared,
+            },
             corner: region.map_or([0.0, 0.0], |[x, y, ..]| [x, y]),
         }
     }
 
-    /// Whether the image covers only a part of its canvas.
-    pub fn is_placed(&self) -> bool {
-        self.is_placed
+    /// Whether others may hold what this image does not of a space: it covers only a part of its canvas, or is only a part
+    /// of its service's image.
+    pub fn is_part_of(&self, space: Space) -> bool {
+        match space {
+            Space::Canvas => self.is_placed,
+            Space::Image => self.is_cut_out,
+        }
     }
 
     /// The size of a space in its units, for percentages.
@@ -120,7 +136,8 @@ impl Spaces {
     /// The shape is completely outside.
     pub fn fit(&self, shape: &Shape, space: Space, frame: Frame) -> Result<Fitted, String> {
         let outside = || match space {
-            Space::Canvas if self.is_placed => OUTSIDE_PART,
+            Space::Canvas if self.is_placed => OUTSIDE_PART[0],
+            Space::Image if self.is_cut_out => OUTSIDE_PART[1],
             _ => "outside the image",
         };
         fit(shape, frame).ok_or_else(|| {

@@ -175,15 +175,18 @@ fn is_link(value: &str) -> bool {
 
 /// The label or text of a body on one line; none if it is empty.
 fn name(body: &Body) -> Option<String> {
-    let format = body.format.as_deref();
-    let is_html = format == Some("text/html");
+    let format = html::format(body);
+    let is_html = matches!(
+        format.as_deref(),
+        Some("text/html" | "application/xhtml+xml")
+    );
     let label = body
         .label
         .as_deref()
         .map(|label| html::one_line(label, is_html));
     let name = label
         .filter(|label| !label.is_empty())
-        .unwrap_or_else(|| match format {
+        .unwrap_or_else(|| match format.as_deref() {
             // Declared not to be HTML.
             Some("text/plain") => html::collapsed(&body.value),
             _ => html::one_line(&body.value, is_html),

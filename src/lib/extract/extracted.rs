@@ -51,7 +51,7 @@ pub struct Extracted {
     pub duplicates: u64,
     /// Number of observations of an image that an earlier one had named.
     pub folded: u64,
-    /// Regions of canvases with several images, until it is known whether any image holds them.
+    /// Regions that several images may hold, until it is known whether any does.
     pub shared: SharedRegions,
     /// Number of regions that became labels.
     pub labels: u64,
@@ -71,8 +71,8 @@ pub struct Extracted {
     pub misshapen: Occurrences,
 }
 
-/// Regions of canvases on which several images are placed. Each is tried on every image of its canvas, and is left out
-/// only if it is on none of them.
+/// Regions of canvases on which several images are placed, and of services' images of which parts are used. Each is tried on
+/// every such image, and is left out only if it is on none of them.
 #[derive(Debug, Default)]
 pub struct SharedRegions {
     /// Names of regions that are on an image.
@@ -92,7 +92,7 @@ impl Extracted {
         self.rejects.extend(rejects);
     }
 
-    /// Rejects, once each, the regions that are on no image of their canvas.
+    /// Rejects, once each, the regions that are on no image.
     pub fn settle_shared(&mut self) {
         let SharedRegions { kept, outside } = std::mem::take(&mut self.shared);
         let mut seen = HashSet::new();

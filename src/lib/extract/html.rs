@@ -10,16 +10,17 @@ use crate::contracts::Body;
 /// Whether the text of a body is HTML: declared, or evident from elements that HTML has. A text that is declared to be
 /// something else is not.
 pub fn is_html(body: &Body) -> bool {
-    match body
-        .format
-        .as_deref()
-        .map(str::to_ascii_lowercase)
-        .as_deref()
-    {
+    match format(body).as_deref() {
         Some("text/html" | "application/xhtml+xml") => true,
         Some(_) => false,
         None => ELEMENT.is_match(&body.value),
     }
+}
+
+/// The media type that is declared for a body, in lower case, without parameters such as `charset`.
+pub fn format(body: &Body) -> Option<String> {
+    let format = body.format.as_deref()?.split(';').next()?;
+    Some(format.trim().to_ascii_lowercase())
 }
 
 /// The text of a body. HTML loses its markup: what is a line of its own there ends with a line end, references such as
@@ -28,8 +29,12 @@ pub fn text(body: &Body) -> Cow<'_, str> {
     if !is_html(body) {
         return Cow::Borrowed(&body.value);
     }
-    // Line ends of the source mean nothing in HTML.
-    let source = collapsed(&INVISIBLE.replace_all(&body.value, ""));
+    // Line ends of the source mean nothing in HTML, but for those of preformatted text.
+    let visible = INVISIBLE.replace_all(&body.value, "");
+    let broken = PREFORMATTED.replace_all(&visible, |found: &Captures| {
+        LINE_END.replace_all(&found[0], "<br>").into_owned()
+    });
+    let source = collapsed(&broken);
     let broken = BLOCK.replace_all(&source, "\n");
     let bare = TAG.replace_all(&broken, "");
     let read = resolved(&bare);
@@ -69,6 +74,10 @@ fn resolved(text: &str) -> Cow<'_, str> {
 
 static INVISIBLE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?is)<!--.*?-->|<(script|style)\b.*?</(script|style)\s*>"));
+static PREFORMATTED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?is)<(pre|textarea|listing)\b[^>]*>.*?</(pre|textarea|listing)\s*>")
+});
+static LINE_END: LazyLock<Regex> = LazyLock::new(|| pattern(r"\r\n?|\n"));
 static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?i)</?(p|div|br|hr|li|ul|ol|dl|dt|dd|h[1-6]|tr|td|th|table|section|blockquote|pre)\b[^>]*>",
@@ -101,6 +110,13 @@ mod tests {
             ),
             (None, "<p>one</p>\n<p>two<br/>three</p>", "one\ntwo\nthree"),
             (None, "one<br>two\nthree", "one\ntwo three"),
+            (
+                Some("text/html; charset=utf-8"),
+                "<pre>one\n  two\r\nthree</pre> four\nfive",
+                "one\ntwo\nthree\nfour five",
+            ),
+            (Some("Text/HTML;charset=utf-8"), "a&amp;b", "a&b"),
+            (Some("text/plain; charset=utf-8"), "<b>x</b>", "<b>x</b>"),
             (
                 Some("text/html"),
                 "a &lt;b&gt; &nosuch; & c&#x2019;",

@@ -3,11 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use percent_encoding::percent_decode_str;
-
 use crate::contracts::{Digest, Frame, ImageRef, Observation, Provenance, Space};
 use crate::iiif::QuotedRequest;
-use crate::image_names::{FileIndex, NameMatch, is_image, parts, stem};
+use crate::image_names::{FileIndex, IdIndex, NameMatch, is_image, parts, stem};
 use crate::sources::boxes::KINDS;
 use crate::{summary::counted, values};
 
@@ -21,9 +19,9 @@ pub const UNKNOWN: &str = "image is not in any digest with addresses of images";
 pub struct AddressedImages<'a> {
     observations: Vec<&'a Observation>,
     /// Id, URL, service or UUID → observations.
-    by_name: HashMap<String, Vec<usize>>,
+    by_name: IdIndex,
     /// Id of a canvas → observations.
-    by_canvas: HashMap<String, Vec<usize>>,
+    by_canvas: IdIndex,
     /// File name → id of the image.
     by_file: FileIndex<&'a str>,
     by_id: HashMap<&'a str, usize>,
@@ -50,8 +48,8 @@ impl<'a> AddressedImages<'a> {
     pub fn of(digests: &'a [(String, Digest)]) -> Self {
         let mut images = AddressedImages {
             observations: Vec::new(),
-            by_name: HashMap::new(),
-            by_canvas: HashMap::new(),
+            by_name: IdIndex::default(),
+            by_canvas: IdIndex::default(),
             by_file: FileIndex::default(),
             by_id: HashMap::new(),
         };
@@ -74,14 +72,13 @@ impl<'a> AddressedImages<'a> {
         let service = image.service.as_ref();
         // A service of which only a part is meant is not the image.
         let whole = service.filter(|service| service.region.is_none());
-        let mut names: BTreeSet<String> = BTreeSet::from([normal(&observation.id)]);
-        names.extend(whole.map(|service| normal(&service.id)));
+        let mut names: BTreeSet<String> = BTreeSet::from([observation.id.clone()]);
+        names.extend(whole.map(|service| service.id.clone()));
         names.extend(
             image
                 .url
-                .as_deref()
-                .filter(|_| service.is_none() || whole.is_some())
-                .map(normal),
+                .clone()
+                .filter(|_| service.is_none() || whole.is_some()),
         );
         names.extend(values::uuid(&observation.id));
         let given = observation
@@ -94,13 +91,10 @@ impl<'a> AddressedImages<'a> {
                 .filter_map(|text| values::uuid(text)),
         );
         for name in names {
-            self.by_name.entry(name).or_default().push(number);
+            self.by_name.add(whole_name(&name), number);
         }
         if let Some(canvas) = &observation.source.canvas {
-            self.by_canvas
-                .entry(normal(canvas))
-                .or_default()
-                .push(number);
+            self.by_canvas.add(canvas.trim(), number);
         }
         for name in with_files
             .then(|| file_names(observation))
@@ -121,7 +115,10 @@ impl<'a> AddressedImages<'a> {
         if let Some(id) = self.id_by_names(observation) {
             return id;
         }
-        let others = |name: &str| self.by_name.get(name).into_iter().flatten();
+        let others = |name: &str| {
+            let found = self.by_name.find(whole_name(name));
+            found.ok().flatten().into_iter().flatten()
+        };
         let is_whole = |o: &&Observation| {
             let service = o.image.service.as_ref();
             service.is_some_and(|service| service.region.is_none())
@@ -133,8 +130,8 @@ impl<'a> AddressedImages<'a> {
         if !is_full && image.declared().is_none() {
             return &observation.id;
         }
-        let base = request.map(|request| normal(request.base));
-        let same = others(&normal(url)).chain(base.iter().flat_map(|base| others(base)));
+        let base = request.map(|request| request.base);
+        let same = others(url).chain(base.into_iter().flat_map(others));
         let mut same = same.map(|number| self.observations[*number]);
         same.find(is_whole)
             .map_or(&observation.id, |other| &other.id)
@@ -145,7 +142,7 @@ impl<'a> AddressedImages<'a> {
     fn id_by_names(&self, observation: &Observation) -> Option<&'a str> {
         let is_of_boxes = KINDS.contains(&observation.source.kind.as_str());
         let names = observation.image.names.iter().filter(|_| is_of_boxes);
-        let exact = |name: &String| match self.exact(name)? {
+        let exact = |name: &String| match self.exact(name).ok()?? {
             (numbers, Space::Image) => numbers.first().copied(),
             _ => None,
         };
@@ -157,8 +154,12 @@ impl<'a> AddressedImages<'a> {
     pub fn find(&self, observation: &Observation) -> Found<'a> {
         let names = || std::iter::once(&observation.id).chain(&observation.image.names);
         for name in names() {
-            if let Some((numbers, space)) = self.exact(name) {
-                return Found::Images(self.each_once(numbers), space);
+            match self.exact(name) {
+                Ok(Some((numbers, space))) => {
+                    return Found::Images(self.each_once(numbers), space);
+                }
+                Ok(None) => {}
+                Err(problem) => return Found::Nothing(problem),
             }
         }
         let mut several = None;
@@ -187,19 +188,19 @@ impl<'a> AddressedImages<'a> {
         })
     }
 
-    fn exact(&self, name: &str) -> Option<(&[usize], Space)> {
-        let by_name = |name: &str| self.by_name.get(name);
-        let uuid = || {
-            let last = parts(name).pop()?;
-            values::uuid(stem(&last))
-        };
-        let named = normal(name);
-        let found = by_name(&named)
-            .or_else(|| by_name(&normal(QuotedRequest::parse(name)?.base)))
-            .or_else(|| by_name(&uuid()?))
-            .map(|numbers| (numbers, Space::Image));
-        let found = found.or_else(|| Some((self.by_canvas.get(&named)?, Space::Canvas)));
-        found.map(|(numbers, space)| (numbers.as_slice(), space))
+    /// The images with this id, URL, UUID or canvas. The error says that it may be that of several.
+    fn exact(&self, name: &str) -> Result<Option<(&[usize], Space)>, String> {
+        let last = parts(name).pop();
+        let uuid = last.and_then(|last| values::uuid(stem(&last)));
+        let base = QuotedRequest::parse(name).map(|request| request.base);
+        let tried = [Some(whole_name(name)), base, uuid.as_deref()];
+        for name in tried.into_iter().flatten() {
+            if let Some(numbers) = self.by_name.find(name)? {
+                return Ok(Some((numbers, Space::Image)));
+            }
+        }
+        let on_canvas = self.by_canvas.find(name.trim())?;
+        Ok(on_canvas.map(|numbers| (numbers, Space::Canvas)))
     }
 
     /// Observations of each image once: digests may share images.
@@ -369,20 +370,9 @@ fn with_boxes(observation: &Observation) -> String {
     )
 }
 
-/// A name without the parts that are often written differently: scheme, default port, percent-encoding, fragment, final
-/// slash and `info.json`; a file name as it is.
-fn normal(name: &str) -> String {
+/// A name without the end that makes an id of an image service the URL of its description.
+fn whole_name(name: &str) -> &str {
     let name = name.trim();
-    let (port, rest) = match name.split_once("://") {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (":80", rest),
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (":443", rest),
-        _ => return name.to_owned(),
-    };
-    // Ids of parts of a service differ by their fragments alone.
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = host.to_ascii_lowercase();
-    let host = host.strip_suffix(port).unwrap_or(&host);
-    let path = path.strip_suffix("/info.json").unwrap_or(path);
-    let path = percent_decode_str(path.trim_end_matches('/')).decode_utf8_lossy();
-    format!("{host}{path}")
+    let service = name.trim_end_matches('/').strip_suffix("/info.json");
+    service.unwrap_or(name)
 }

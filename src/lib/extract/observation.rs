@@ -193,7 +193,7 @@ impl Reader<'_> {
         let concept = concept::concept(annotation, &self.rules.class_from);
         let attributes = concept::attributes(annotation);
         for (i, region) in annotation.regions.iter().enumerate() {
-            let name = self.name_on_canvas(id, i, region);
+            let name = self.name_of_shared(id, i, region);
             let outcome = match &concept {
                 Some(concept) => self.region(id, i, region, concept, &attributes),
                 None => Err(("bodies".into(), no_class(annotation))),
@@ -206,7 +206,9 @@ impl Reader<'_> {
                     self.extracted.shared.kept.extend(name);
                 }
                 (Err((field, problem)), Some(name))
-                    if problem.starts_with(canvas_to_image::OUTSIDE_PART) =>
+                    if canvas_to_image::OUTSIDE_PART
+                        .iter()
+                        .any(|outside| problem.starts_with(outside)) =>
                 {
                     let reject = Reject::new(self.input, id, &field, problem);
                     self.extracted.shared.outside.push((name, reject));
@@ -223,11 +225,13 @@ impl Reader<'_> {
         }
     }
 
-    /// A unique name for a region of a canvas on which several images are placed; none for other regions.
-    fn name_on_canvas(&self, id: &str, i: usize, region: &Region) -> Option<String> {
-        let shared = self.spaces.is_placed() && region.frame == Space::Canvas;
+    /// A unique name for a region of a canvas on which several images are placed, or of a service's image of which several
+    /// parts may be used; none for other regions.
+    fn name_of_shared(&self, id: &str, i: usize, region: &Region) -> Option<String> {
         let (manifest, canvas) = self.place;
-        shared.then(|| format!("{manifest:?}\n{canvas:?}\n{id}\n{i}"))
+        let canvas = canvas.as_ref().filter(|_| region.frame == Space::Canvas);
+        let is_shared = self.spaces.is_part_of(region.frame);
+        is_shared.then(|| format!("{manifest:?}\n{canvas:?}\n{id}\n{i}"))
     }
 
     /// Keeps a region as a box or a label; the error is the field and the problem of a reject.

@@ -3,7 +3,8 @@
 //! Boxes are `[x, y, width, height]`, floats at pixel edges with origin 0 (the format's author: a box over the
 //! first pixel is `[0, 0, 1, 1]`). Ids of images, annotations and categories are dense 32-bit numbers from 1,
 //! because 0 reads as "unmatched" in COCOeval and as background in detectors, and larger ones lose digits in
-//! several readers; the source's ids are in `uuid`. `area` is that of the polygon, if there is one.
+//! several readers; the source's ids are in `uuid`. `area` is that of the polygon, if there is one; each part of an outline
+//! is a polygon of `segmentation`.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Written};
 use super::ranks;
 use super::sink::{Sink, cannot, place_image};
-use crate::contracts::Number;
+use crate::contracts::{Number, Polygon};
 
 /// The format `coco`: COCO instances JSON.
 #[derive(Debug)]
@@ -150,15 +151,12 @@ fn image(root: &str, rights: &[&str], p: &DatasetImage) -> Value {
 }
 
 fn annotation(picture: &DatasetImage, b: &DatasetBox) -> Value {
-    let outline = |polygon: &crate::contracts::Polygon| -> Vec<Number> {
-        polygon
-            .points()
-            .iter()
-            .flatten()
-            .map(|&v| Number(v))
-            .collect()
+    let outline = |polygon: Polygon| -> Vec<Number> {
+        let points = polygon.points().iter().flatten();
+        points.map(|&v| Number(v)).collect()
     };
-    let segmentation: Vec<Vec<Number>> = b.polygon.iter().map(outline).collect();
+    let parts = b.polygon.iter().flat_map(Polygon::parts);
+    let segmentation: Vec<Vec<Number>> = parts.map(outline).collect();
     let area = b
         .polygon
         .as_ref()

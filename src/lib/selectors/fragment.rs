@@ -106,7 +106,20 @@ pub fn spatial(text: &str) -> Result<Option<String>, String> {
 
 /// Whether the text after a `#` selects an area or a time, and is not a part of an id.
 pub fn is_media_fragment(fragment: &str) -> bool {
-    pairs(fragment).any(|(name, _)| ["xywh", "t"].contains(&name.as_str()))
+    let is_named = |(name, _): (String, String)| ["xywh", "t"].contains(&name.as_str());
+    pairs(fragment).any(is_named) || is_four_numbers(&decoded(fragment))
+}
+
+/// The end of a reference that may select a part in a way that is not known here: a fragment that is no media fragment,
+/// or a query that asks for an area (Media Fragments 1.0, section 3). Ids have such ends too.
+pub fn unread_end(reference: &str) -> Option<&str> {
+    if let Some((_, fragment)) = reference.rsplit_once('#') {
+        return Some(fragment).filter(|f| !f.is_empty() && !is_media_fragment(f));
+    }
+    let (_, query) = reference.rsplit_once('?')?;
+    pairs(query)
+        .any(|(name, _)| name == "xywh")
+        .then_some(query)
 }
 
 /// The fragment `inner`, which is relative to the part that `outer` selects, as a fragment of the whole. None where one of
@@ -170,9 +183,14 @@ fn pairs(fragment: &str) -> impl Iterator<Item = (String, String)> {
 
 /// Whether a text without a name is a region: a word of the Image API, or four numbers.
 fn is_region(text: &str) -> bool {
-    let numbers = text.split_once(':').map_or(text, |(_, numbers)| numbers);
     let word = text.to_ascii_lowercase();
-    word == "full" || word == "square" || four_numbers(numbers).is_ok()
+    word == "full" || word == "square" || is_four_numbers(text)
+}
+
+/// Whether a text is four numbers, with or without a unit before them.
+fn is_four_numbers(text: &str) -> bool {
+    let numbers = text.split_once(':').map_or(text, |(_, numbers)| numbers);
+    four_numbers(numbers).is_ok()
 }
 
 fn decoded(text: &str) -> String {
@@ -288,6 +306,33 @@ mod tests {
                 .map(|numbers| BBox::try_from(numbers).unwrap())
                 .map_err(str::to_owned);
             assert_eq!(found, wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ends_of_references_select_or_belong_to_ids() {
+        for (fragment, selects) in [
+            ("xywh=1,2,3,4", true),
+            ("t=3", true),
+            ("1,2,3,4", true),
+            ("pct:1,2,3,4", true),
+            ("xyhw=1,2,3,4", false),
+            ("xywh%253D1,2,3,4", false),
+            ("canvas-1", false),
+            ("full", false),
+        ] {
+            let reference = format!("https://a.example/c/1#{fragment}");
+            assert_eq!(is_media_fragment(fragment), selects, "{fragment}");
+            let unread = unread_end(&reference);
+            assert_eq!(unread, (!selects).then_some(fragment), "{fragment}");
+        }
+        for (reference, wanted) in [
+            ("https://a.example/c/1", None),
+            ("https://a.example/c/1#", None),
+            ("https://a.example/c?page=1", None),
+            ("https://a.example/c/1?xywh=1,2,3,4", Some("xywh=1,2,3,4")),
+        ] {
+            assert_eq!(unread_end(reference), wanted, "{reference}");
         }
     }
 

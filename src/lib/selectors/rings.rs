@@ -1,15 +1,17 @@
-//! Closed outlines: which of them enclose an area, which lie inside another, what is left of one inside a frame.
+//! Closed outlines: which of them enclose an area, which lie inside another, how several become one, what is left of one
+//! inside a frame.
 
 use super::shape::Shape;
 use crate::contracts::{BBox, Frame, Polygon};
 
 type Point = [f64; 2];
 
-/// The largest number of tests of a point against an edge for finding the outer ring: about a second of work.
+/// The largest number of tests of a point against an edge for finding holes: about a second of work. Of more, all count as
+/// areas, and a hole adds nothing to the area around it.
 const MAX_EDGE_TESTS: usize = 100_000_000;
 
-/// The bounding box of some rings, and the one polygon that expresses them: the ring itself, or the outer one when all
-/// others lie inside it (holes are dropped). None when no ring encloses an area.
+/// The bounding box of some rings, and the one polygon that expresses them: rings inside another are holes, which are
+/// dropped, and what remains is joined. None when no ring encloses an area.
 pub fn shape(rings: Vec<Vec<Point>>) -> Option<Shape> {
     let mut polygons: Vec<(BBox, Polygon)> = Vec::new();
     for ring in rings {
@@ -30,7 +32,7 @@ pub fn shape(rings: Vec<Vec<Point>>) -> Option<Shape> {
     let bbox = BBox::around(corners).ok()?;
     Some(Shape {
         bbox,
-        polygon: outer_ring(polygons),
+        polygon: joined(without_holes(polygons)),
         baseline: None,
     })
 }
@@ -66,27 +68,55 @@ fn cross(a: Point, b: Point, p: Point) -> f64 {
     (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
 }
 
-/// The largest ring, if all others lie inside it.
-fn outer_ring(mut polygons: Vec<(BBox, Polygon)>) -> Option<Polygon> {
-    let area = |(b, _): &(BBox, Polygon)| b.width * b.height;
-    let largest =
-        (0..polygons.len()).max_by(|&i, &j| area(&polygons[i]).total_cmp(&area(&polygons[j])))?;
-    let (bbox, candidate) = polygons.swap_remove(largest);
-    let others = polygons
-        .iter()
-        .map(|(_, p)| p.points().len())
-        .sum::<usize>();
-    if others * candidate.points().len() > MAX_EDGE_TESTS {
-        return None;
-    }
-    let inside = |(b, p): &(BBox, Polygon)| {
-        b.x >= bbox.x
-            && b.y >= bbox.y
-            && b.right() <= bbox.right()
-            && b.bottom() <= bbox.bottom()
-            && p.points().iter().all(|&q| contains(candidate.points(), q))
+/// Those that do not lie inside another.
+fn without_holes(polygons: Vec<(BBox, Polygon)>) -> Vec<Polygon> {
+    let points: usize = polygons.iter().map(|(_, p)| p.points().len()).sum();
+    let is_searched = polygons.len() > 1 && points * points <= MAX_EDGE_TESTS;
+    let is_inside = |(b, p): &(BBox, Polygon), (around, ring): &(BBox, Polygon)| {
+        b.x >= around.x
+            && b.y >= around.y
+            && b.right() <= around.right()
+            && b.bottom() <= around.bottom()
+            && p.points().iter().all(|&q| contains(ring.points(), q))
     };
-    polygons.iter().all(inside).then_some(candidate)
+    let is_hole = |n: usize| {
+        let mut others = polygons.iter().enumerate().filter(|(m, _)| *m != n);
+        others.any(|(_, other)| is_inside(&polygons[n], other))
+    };
+    let kept: Vec<bool> = (0..polygons.len())
+        .map(|n| !(is_searched && is_hole(n)))
+        .collect();
+    let kept = polygons.into_iter().zip(kept).filter(|(_, kept)| *kept);
+    kept.map(|((_, polygon), _)| polygon).collect()
+}
+
+/// Several rings as one polygon, as [`Polygon::parts`] takes it apart again: all turn the same way, and from the first point
+/// of the first a line leads to each of the others and back.
+fn joined(polygons: Vec<Polygon>) -> Option<Polygon> {
+    let (first, others) = polygons.split_first()?;
+    if others.is_empty() {
+        return polygons.into_iter().next();
+    }
+    let mut points = clockwise(first);
+    let start = points[0];
+    for other in others {
+        points.push(start);
+        let ring = clockwise(other);
+        points.extend(&ring);
+        points.push(ring[0]);
+    }
+    // A part that touches the first point needs no line.
+    points.dedup();
+    Polygon::try_from(points).ok()
+}
+
+/// The points of a polygon, from its first, in the direction of a clock.
+fn clockwise(polygon: &Polygon) -> Vec<Point> {
+    let mut points = polygon.points().to_vec();
+    if polygon.signed_area() < 0.0 {
+        points[1..].reverse();
+    }
+    points
 }
 
 /// Whether a point lies inside a ring, by the even-odd rule.
@@ -147,33 +177,52 @@ mod tests {
     }
 
     #[test]
-    fn several_rings_are_one_polygon_only_when_one_holds_the_others() {
+    fn several_rings_are_one_polygon_of_as_many_parts() {
         let cases = [
-            ("one", vec![square(0.0, 0.0, 10.0)], Some(4)),
+            ("one", vec![square(0.0, 0.0, 10.0)], vec![100.0]),
             (
                 "a hole",
                 vec![square(2.0, 2.0, 3.0), square(0.0, 0.0, 10.0)],
-                Some(4),
+                vec![100.0],
             ),
             (
                 "the same twice",
                 vec![square(0.0, 0.0, 10.0), square(0.0, 0.0, 10.0)],
-                Some(4),
+                vec![100.0],
             ),
             (
                 "apart",
                 vec![square(0.0, 0.0, 10.0), square(20.0, 0.0, 5.0)],
-                None,
+                vec![100.0, 25.0],
+            ),
+            (
+                "apart, turning the other way, one with a hole",
+                vec![
+                    square(20.0, 0.0, 5.0),
+                    square(0.0, 0.0, 10.0).into_iter().rev().collect(),
+                    square(1.0, 1.0, 2.0),
+                    square(50.0, 0.0, 2.0),
+                ],
+                vec![25.0, 100.0, 4.0],
             ),
             (
                 "overlapping",
                 vec![square(0.0, 0.0, 10.0), square(8.0, 8.0, 5.0)],
-                None,
+                vec![100.0, 25.0],
             ),
         ];
-        for (name, rings, points) in cases {
-            let shape = shape(rings).unwrap();
-            assert_eq!(shape.polygon.map(|p| p.points().len()), points, "{name}");
+        for (name, rings, areas) in cases {
+            let polygon = shape(rings).unwrap().polygon.unwrap();
+            let parts: Vec<f64> = polygon.parts().iter().map(Polygon::area).collect();
+            assert_eq!(parts, areas, "{name}");
+            assert_eq!(polygon.area(), areas.iter().sum::<f64>(), "{name}");
+            // Taken apart and joined again it is the same.
+            let rings = polygon
+                .parts()
+                .iter()
+                .map(|p| p.points().to_vec())
+                .collect();
+            assert_eq!(shape(rings).unwrap().polygon, Some(polygon), "{name}");
         }
     }
 
@@ -197,5 +246,15 @@ mod tests {
         let corner = clip(&polygon(square(-5.0, -5.0, 10.0)), frame).unwrap();
         assert_eq!(corner.area(), 25.0);
         assert_eq!(clip(&polygon(square(10.0, 0.0, 5.0)), frame), None);
+        // Of two parts the one that is left, or what is left of both.
+        for (second, areas) in [
+            (square(20.0, 2.0, 5.0), vec![9.0]),
+            (square(8.0, 2.0, 4.0), vec![9.0, 8.0]),
+        ] {
+            let two = shape(vec![square(1.0, 1.0, 3.0), second]).unwrap();
+            let left = clip(&two.polygon.unwrap(), frame).unwrap();
+            let parts: Vec<f64> = left.parts().iter().map(Polygon::area).collect();
+            assert_eq!(parts, areas);
+        }
     }
 }

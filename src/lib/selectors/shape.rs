@@ -11,7 +11,7 @@ pub const MAX_COORDINATE: f64 = 10_000_000.0;
 pub struct Shape {
     /// The bounding box of the part.
     pub bbox: BBox,
-    /// Its outline, where the selector has one that a single polygon can express.
+    /// Its outline, where the selector has one; holes are not in it.
     pub polygon: Option<Polygon>,
     /// The line that the text of the part stands on, from its start to its end, where the selector draws one. At least
     /// two points.

@@ -6,7 +6,8 @@
 //! canvas: a size with another aspect ratio than the space, or one that the drawing exceeds, does not scale, and that is
 //! reported.
 //!
-//! Fill rules, strokes and rounded corners do not change an outline. An open outline counts as closed, as when filled,
+//! Fill rules, strokes and rounded corners do not change an outline. What attributes and `style` say of fill, transform and
+//! display is read; a style sheet that says something of them is refused. An open outline counts as closed, as when filled,
 //! unless it says that it is not filled or lies on one straight line: then it is a line, such as the baseline of a text.
 //! Curves become lines that are at most [`TOLERANCE`] away from them.
 
@@ -125,47 +126,95 @@ pub fn print_with_line(polygon: Option<&Polygon>, line: &[[f64; 2]]) -> String {
         let points = points.iter().map(|[x, y]| format!("{x},{y}"));
         points.collect::<Vec<_>>().join(" ")
     };
-    let area = polygon.map(|polygon| format!(r#"<polygon points="{}"/>"#, list(polygon.points())));
+    let parts = polygon.map(Polygon::parts).unwrap_or_default();
+    let area: String = parts
+        .iter()
+        .map(|part| format!(r#"<polygon points="{}"/>"#, list(part.points())))
+        .collect();
     let line = match line {
         [] => String::new(),
         line => format!(r#"<polyline fill="none" points="{}"/>"#, list(line)),
     };
-    let area = area.unwrap_or_default();
     format!(r#"<svg xmlns="http://www.w3.org/2000/svg">{area}{line}</svg>"#)
 }
 
+/// Two drawings that select one thing: an area and its baseline as one drawing, in either order; else the first.
+pub fn beside(first: &str, other: &str) -> String {
+    // Only what each of them draws matters here, not where: any space does.
+    let nominal = Frame {
+        width: 1000.0,
+        height: 1000.0,
+    };
+    let [a, b] = [first, other].map(|text| Some(read(text, Some(nominal)).ok()?.outline));
+    let has_line = |area: &Shape| area.baseline.is_some();
+    match (a, b) {
+        (Some(Outline::Area(area)), Some(Outline::Line(_)))
+        | (Some(Outline::Line(_)), Some(Outline::Area(area)))
+            if !has_line(&area) =>
+        {
+            format!("{}{}", bare(first), bare(other))
+        }
+        (Some(Outline::Line(_)), Some(Outline::Area(_))) => other.to_owned(),
+        _ => first.to_owned(),
+    }
+}
+
+/// A drawing without byte order mark and declaration, as it may stand among others.
+pub fn bare(svg: &str) -> &str {
+    let svg = svg.trim_start_matches('\u{feff}').trim_start();
+    match svg.strip_prefix("<?xml") {
+        Some(rest) => rest.split_once("?>").map_or(rest, |(_, rest)| rest),
+        None => svg,
+    }
+}
+
 struct Drawing {
-    /// The size of what lengths in percent are parts of: of the space, or of the `viewBox`.
-    space: Option<Frame>,
     /// Whether the size of the root may scale the drawing.
     may_scale: bool,
     /// The space, if the drawing was scaled to it.
     scaled_to: Option<Frame>,
     doubt: Option<String>,
-    /// For each open element, whether what it draws is not filled.
-    unfilled: Vec<bool>,
     /// Open outlines that are lines and not areas.
     lines: Vec<Ring>,
-    /// The transform of each open element, those of the elements around it included; the first is the identity.
-    transforms: Vec<Affine>,
+    /// What holds in each open element; the first is what is around all.
+    open: Vec<Surroundings>,
     /// How many open elements there are within one that is not drawn, itself included.
     hidden: usize,
+    /// Whether the outermost of these is a style sheet.
+    is_style: bool,
     rings: Vec<Ring>,
     points: usize,
     shapes: usize,
 }
 
+/// What holds in an element.
+#[derive(Clone, Copy, Debug, Default)]
+struct Surroundings {
+    /// From its units to pixels of the space.
+    transform: Affine,
+    /// The size of what lengths in percent are parts of: of the space, or of the innermost `viewBox`.
+    viewport: Option<Frame>,
+    /// Whether it is within an `svg`.
+    is_in_svg: bool,
+    /// Whether `fill` and `fill-opacity` leave what it draws without a fill.
+    has_no_fill: bool,
+    is_clear: bool,
+}
+
 impl Drawing {
     fn new(space: Option<Frame>, may_scale: bool) -> Self {
+        let around_all = Surroundings {
+            viewport: space,
+            ..Surroundings::default()
+        };
         Drawing {
-            space,
             may_scale,
             scaled_to: None,
             doubt: None,
-            unfilled: vec![false],
             lines: Vec::new(),
-            transforms: vec![Affine::IDENTITY],
+            open: vec![around_all],
             hidden: 0,
+            is_style: false,
             rings: Vec::new(),
             points: 0,
             shapes: 0,
@@ -197,6 +246,8 @@ impl Drawing {
                     depth -= 1;
                     self.close();
                 }
+                Event::Text(text) if self.is_style => check_style(&text)?,
+                Event::CData(text) if self.is_style => check_style(&text)?,
                 Event::Eof if depth > 0 => {
                     return Err(format!(
                         "svg is not well-formed: elements that are not closed: {depth}"
@@ -211,6 +262,7 @@ impl Drawing {
     fn open(&mut self, element: &BytesStart) -> Result<(), String> {
         let name = element.local_name();
         if self.hidden > 0 || NOT_DRAWN.contains(&name.as_ref()) {
+            self.is_style |= self.hidden == 0 && name.as_ref() == "style";
             self.hidden += 1;
             return Ok(());
         }
@@ -219,26 +271,36 @@ impl Drawing {
             self.hidden += 1;
             return Ok(());
         }
-        let around = self.transforms.last().copied().unwrap_or_default();
-        let mut transform = around * attributes.transform()?;
-        if self.transforms.len() == 1 && name.as_ref() == "svg" && self.may_scale {
-            transform *= self.scale(&attributes);
+        let around = self.open.last().copied().unwrap_or_default();
+        let mut inner = Surroundings {
+            transform: around.transform * attributes.transform()?,
+            has_no_fill: attributes.has_no_fill().unwrap_or(around.has_no_fill),
+            is_clear: attributes.is_clear().unwrap_or(around.is_clear),
+            ..around
+        };
+        if name.as_ref() == "svg" {
+            inner.is_in_svg = true;
+            match around.is_in_svg {
+                true => nest(&attributes, &mut inner)?,
+                false if self.open.len() == 1 && self.may_scale => {
+                    self.scale(&attributes, &mut inner);
+                }
+                false => {}
+            }
         }
-        let around = self.unfilled.last().copied().unwrap_or_default();
-        self.unfilled
-            .push(attributes.is_unfilled().unwrap_or(around));
-        self.transforms.push(transform);
-        self.draw(name.as_ref(), &attributes, transform)
+        self.open.push(inner);
+        self.draw(name.as_ref(), &attributes, inner)
     }
 
-    /// The transform from the units of the root to pixels of the space.
-    fn scale(&mut self, root: &Attributes) -> Affine {
-        let (Some(space), Some([x, y, width, height])) = (self.space, root.size()) else {
-            return Affine::IDENTITY;
+    /// Brings the units of the root to pixels of the space.
+    fn scale(&mut self, root: &Attributes, inner: &mut Surroundings) {
+        let (Some(space), Some([x, y, width, height])) = (inner.viewport, root.size()) else {
+            return;
         };
         const SAME: f64 = 0.5;
         if (width - space.width).abs() <= SAME && (height - space.height).abs() <= SAME {
-            return Affine::translate((-x, -y));
+            inner.transform *= Affine::translate((-x, -y));
+            return;
         }
         let (sx, sy) = (space.width / width, space.height / height);
         const MOST: f64 = 0.02;
@@ -247,11 +309,11 @@ impl Drawing {
             self.doubt = Some(format!(
                 "svg has another aspect ratio than its canvas, so it is not scaled: {width} x {height}"
             ));
-            return Affine::IDENTITY;
+            return;
         }
         self.scaled_to = Some(space);
-        self.space = Some(Frame { width, height });
-        Affine::scale_non_uniform(sx, sy) * Affine::translate((-x, -y))
+        inner.viewport = Some(Frame { width, height });
+        inner.transform *= Affine::scale_non_uniform(sx, sy) * Affine::translate((-x, -y));
     }
 
     /// Whether a scaled drawing reaches far beyond the space: then it was not drawn in the size that it declares.
@@ -268,14 +330,14 @@ impl Drawing {
     fn close(&mut self) {
         if self.hidden > 0 {
             self.hidden -= 1;
-        } else if self.transforms.len() > 1 {
-            self.transforms.pop();
-            self.unfilled.pop();
+            self.is_style &= self.hidden > 0;
+        } else if self.open.len() > 1 {
+            self.open.pop();
         }
     }
 
-    fn draw(&mut self, name: &str, a: &Attributes, transform: Affine) -> Result<(), String> {
-        let space = self.space;
+    fn draw(&mut self, name: &str, a: &Attributes, within: Surroundings) -> Result<(), String> {
+        let (space, transform) = (within.viewport, within.transform);
         let x = |name| a.length(name, space.map(|s| s.width));
         let y = |name| a.length(name, space.map(|s| s.height));
         // SVG 2, section 8.9: percentages that are neither of width nor of height.
@@ -302,6 +364,7 @@ impl Drawing {
                     transform * PathEl::LineTo(ends[1]),
                 ]
             }
+            "use" => return Err("svg draws by reference (use), which is not read".into()),
             _ => return Ok(()),
         };
         self.shapes += 1;
@@ -348,7 +411,8 @@ impl Drawing {
     }
 
     fn add(&mut self, mut ring: Ring, is_closed: bool) {
-        let is_unfilled = self.unfilled.last().copied().unwrap_or_default();
+        let within = self.open.last().copied().unwrap_or_default();
+        let is_unfilled = within.has_no_fill || within.is_clear;
         let is_closed = is_closed || (ring.len() > 2 && ring.first() == ring.last());
         let is_line = !is_closed && (is_unfilled || rings::is_flat(&ring));
         ring.dedup();
@@ -357,6 +421,98 @@ impl Drawing {
             false => self.rings.push(ring),
         }
     }
+}
+
+/// Places an `svg` that is within another: its viewport, and the units of its `viewBox` in it (SVG 2, section 8.2).
+fn nest(a: &Attributes, inner: &mut Surroundings) -> Result<(), String> {
+    let full = inner.viewport;
+    let corner = (
+        a.length("x", full.map(|f| f.width))?,
+        a.length("y", full.map(|f| f.height))?,
+    );
+    inner.transform *= Affine::translate(corner);
+    let side = |name: &str, full: Option<f64>| match a.get(name).trim() {
+        "" | "auto" => Ok(full),
+        _ => a.length(name, full).map(Some),
+    };
+    let size = side("width", full.map(|f| f.width))?.zip(side("height", full.map(|f| f.height))?);
+    let size = size.and_then(|(width, height)| Frame::try_from([width, height]).ok());
+    inner.viewport = size;
+    let Some([x, y, width, height]) = a.view_box() else {
+        return Ok(());
+    };
+    let unread = |why: &str| format!("svg within svg cannot be placed: {why}");
+    let size = size.ok_or_else(|| unread("its size is not known"))?;
+    let (sx, sy) = (size.width / width, size.height / height);
+    let aligned = a.get("preserveAspectRatio").trim();
+    let (sx, sy) = match aligned {
+        "none" => (sx, sy),
+        "" | "xMidYMid" | "xMidYMid meet" => (sx.min(sy), sx.min(sy)),
+        _ => return Err(unread(&format!("preserveAspectRatio is {aligned}"))),
+    };
+    let margin = (
+        (size.width - width * sx) / 2.0,
+        (size.height - height * sy) / 2.0,
+    );
+    inner.transform *=
+        Affine::translate(margin) * Affine::scale_non_uniform(sx, sy) * Affine::translate((-x, -y));
+    inner.viewport = Some(Frame { width, height });
+    Ok(())
+}
+
+/// Refuses a style sheet that decides what is drawn, or where: only attributes are read.
+fn check_style(sheet: &str) -> Result<(), String> {
+    let declarations = sheet.split(['{', '}', ';']);
+    let decides = declarations
+        .filter_map(|d| d.split_once(':'))
+        .any(|(name, value)| {
+            let value = plain(value);
+            match name.trim() {
+                "fill" => is_transparent(&value),
+                "fill-opacity" => is_zero(&value),
+                "display" | "visibility" => {
+                    ["none", "hidden", "collapse"].contains(&value.as_str())
+                }
+                "transform" | "translate" | "rotate" | "scale" | "d" => value != "none",
+                _ => false,
+            }
+        });
+    match decides {
+        true => Err(format!(
+            "svg is drawn by a style sheet, which is not read: {}",
+            excerpt(sheet.trim())
+        )),
+        false => Ok(()),
+    }
+}
+
+/// A value of CSS in lower case, without blanks and mark of importance.
+fn plain(value: &str) -> String {
+    let value: String = value.to_ascii_lowercase().split_whitespace().collect();
+    value.trim_end_matches("!important").to_owned()
+}
+
+/// Whether a paint is no paint: `none`, or a colour whose fourth part, alpha, is 0 (CSS Color 4).
+fn is_transparent(paint: &str) -> bool {
+    if let Some(digits) = paint.strip_prefix('#') {
+        return (digits.len() == 4 && digits.ends_with('0'))
+            || (digits.len() == 8 && digits.ends_with("00"));
+    }
+    let is_function = ["rgb", "hsl", "hwb", "lab", "lch", "oklab", "oklch", "color"];
+    let parts = paint.strip_suffix(')').and_then(|p| p.split_once('('));
+    match parts.filter(|(name, _)| is_function.contains(&name.trim_end_matches('a'))) {
+        Some((_, parts)) => {
+            let alpha = parts.split_once('/').map(|(_, alpha)| alpha);
+            alpha
+                .or_else(|| parts.split(',').nth(3))
+                .is_some_and(is_zero)
+        }
+        None => paint == "none" || paint == "transparent",
+    }
+}
+
+fn is_zero(value: &str) -> bool {
+    value.trim_end_matches('%').parse() == Ok(0.0)
 }
 
 /// Rounded far below the tolerance, to remove the noise in the last bits of sines and cosines.
@@ -389,39 +545,81 @@ impl Attributes {
         found.map_or("", |(_, value)| value.as_str())
     }
 
+    /// A property: as the style of the element has it, else its attribute.
+    fn property(&self, name: &str) -> String {
+        let styled = self.styled(name);
+        plain(styled.unwrap_or(self.get(name)))
+    }
+
+    /// A property of the style of the element; of several the last.
+    fn styled(&self, name: &str) -> Option<&str> {
+        let declarations = self.get("style").split(';');
+        let pairs = declarations.filter_map(|d| d.split_once(':'));
+        let mut named = pairs.filter(|(n, _)| n.trim().eq_ignore_ascii_case(name));
+        named.next_back().map(|(_, value)| value.trim())
+    }
+
     fn is_hidden(&self) -> bool {
-        let style: String = self.get("style").split_whitespace().collect();
-        self.get("display").trim() == "none" || style.split(';').any(|s| s == "display:none")
+        self.property("display") == "none"
+            || ["hidden", "collapse"].contains(&self.property("visibility").as_str())
     }
 
     /// Whether the element says that it is not filled; none if it says nothing of it.
-    fn is_unfilled(&self) -> Option<bool> {
-        let style: String = self.get("style").split_whitespace().collect();
-        let styled = style.split(';').find_map(|s| s.strip_prefix("fill:"));
-        let fill = styled.unwrap_or(self.get("fill").trim());
-        match fill {
+    fn has_no_fill(&self) -> Option<bool> {
+        match self.property("fill").as_str() {
             "" | "inherit" => None,
-            fill => Some(fill == "none" || fill == "transparent"),
+            fill => Some(is_transparent(fill)),
+        }
+    }
+
+    /// Whether the element says that its fill cannot be seen; none if it says nothing of it.
+    fn is_clear(&self) -> Option<bool> {
+        match self.property("fill-opacity").as_str() {
+            "" | "inherit" => None,
+            opacity => Some(is_zero(opacity)),
         }
     }
 
     /// `[x, y, width, height]` of the drawing in its own units: `viewBox`, else `width` and `height` in pixels.
     fn size(&self) -> Option<[f64; 4]> {
-        let listed = self.get("viewBox").split([',', ' ', '\t', '\n', '\r']);
-        let numbers = listed.filter(|n| !n.is_empty()).map(str::parse);
-        let numbers: Result<Vec<f64>, _> = numbers.collect();
-        let by_box = numbers.ok().and_then(|n| <[f64; 4]>::try_from(n).ok());
+        if !self.get("viewBox").trim().is_empty() && self.view_box().is_none() {
+            return None;
+        }
         let by_sides = || {
             let side = |name| self.length(name, None).ok();
             Some([0.0, 0.0, side("width")?, side("height")?])
         };
-        let size = by_box.or_else(by_sides)?;
-        let is_valid = size.iter().all(|n| n.is_finite()) && size[2] > 0.0 && size[3] > 0.0;
-        is_valid.then_some(size)
+        let size = self.view_box().or_else(by_sides)?;
+        (size[2] > 0.0 && size[3] > 0.0).then_some(size)
+    }
+
+    /// `[x, y, width, height]` of the `viewBox`, if it is one.
+    fn view_box(&self) -> Option<[f64; 4]> {
+        let listed = self.get("viewBox").split([',', ' ', '\t', '\n', '\r']);
+        let numbers = listed.filter(|n| !n.is_empty()).map(str::parse);
+        let numbers: Result<Vec<f64>, _> = numbers.collect();
+        let view = <[f64; 4]>::try_from(numbers.ok()?).ok()?;
+        let is_valid = view.iter().all(|n| n.is_finite()) && view[2] > 0.0 && view[3] > 0.0;
+        is_valid.then_some(view)
     }
 
     fn transform(&self) -> Result<Affine, String> {
-        let text = self.get("transform").trim();
+        let of_style = self
+            .styled("transform")
+            .map(|t| t.replace("px", "").replace("deg", ""));
+        let moved = [
+            "transform-origin",
+            "transform-box",
+            "translate",
+            "rotate",
+            "scale",
+        ];
+        if let Some(name) = moved.into_iter().find(|name| self.styled(name).is_some()) {
+            return Err(format!(
+                "svg is transformed by a property that is not read: {name}"
+            ));
+        }
+        let text = of_style.as_deref().unwrap_or(self.get("transform")).trim();
         if text.is_empty() || text == "none" {
             return Ok(Affine::IDENTITY);
         }
@@ -455,13 +653,15 @@ const LENGTHS: [&str; 13] = [
     "x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2",
 ];
 
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 10] = [
     "d",
     "points",
     "style",
     "display",
+    "visibility",
     "transform",
     "fill",
+    "fill-opacity",
     "viewBox",
     "preserveAspectRatio",
 ];
@@ -579,11 +779,29 @@ mod tests {
                 "<g fill='none'><path d='M1,9 L5,8 L9,9.5'/></g>",
                 Some(&bent),
             ),
+            (
+                "<path fill='rgba(0, 0, 0, 0)' d='M1,9 5,8 9,9.5'/>",
+                Some(&bent),
+            ),
+            ("<path fill='#f000' d='M1,9 5,8 9,9.5'/>", Some(&bent)),
+            (
+                "<path style='fill:rgb(1 2 3 / 0%)!important' d='M1,9 5,8 9,9.5'/>",
+                Some(&bent),
+            ),
+            (
+                "<g fill-opacity='0.0'><path fill='red' d='M1,9 5,8 9,9.5'/></g>",
+                Some(&bent),
+            ),
             ("<path fill='none' d='M1,9 H9'/>", Some(&straight)),
             ("<path d='M1,9 H9'/>", Some(&straight)),
             ("<line x1='1' y1='9' x2='9' y2='9'/>", Some(&straight)),
             // Filled, or closed: areas.
             ("<polyline points='1,9 5,8 9,9.5'/>", None),
+            (
+                "<polyline fill='rgba(0,0,0,.1)' points='1,9 5,8 9,9.5'/>",
+                None,
+            ),
+            ("<polyline fill='#f00' points='1,9 5,8 9,9.5'/>", None),
             ("<path fill='none' d='M1,9 5,8 9,9.5z'/>", None),
             ("<path fill='none' d='M1,9 5,8 9,9.5 1,9'/>", None),
             ("<polygon fill='none' points='1,9 5,8 9,9.5'/>", None),
@@ -731,7 +949,37 @@ mod tests {
                 "path, two islands",
                 "<path d='M0,0h10v10h-10z M20,0h5v5h-5z'/>",
                 [0.0, 0.0, 25.0, 10.0],
-                None,
+                Some(10),
+            ),
+            (
+                "svg within svg",
+                "<svg><svg x='100' y='50' width='100' height='50' viewBox='0 0 10 10'><rect width='5' height='5'/></svg></svg>",
+                [125.0, 50.0, 25.0, 25.0],
+                Some(4),
+            ),
+            (
+                "svg within svg, stretched and moved",
+                "<svg><svg x='10%' y='0' width='100' height='50' preserveAspectRatio='none' viewBox='5 0 10 10'><rect x='5' width='50%' height='5'/></svg></svg>",
+                [100.0, 0.0, 50.0, 25.0],
+                Some(4),
+            ),
+            (
+                "svg within svg without a size is as large as that around it",
+                "<svg><svg y='5' viewBox='0 0 10 5'><rect width='1' height='1'/></svg><rect x='0' y='5' width='100' height='100'/></svg>",
+                [0.0, 5.0, 100.0, 100.0],
+                Some(4),
+            ),
+            (
+                "transform of style",
+                "<rect style='fill: red; transform: translate(100px, 50px) rotate(90deg)' width='20' height='10'/>",
+                [90.0, 50.0, 10.0, 20.0],
+                Some(4),
+            ),
+            (
+                "a style sheet of colours",
+                "<svg><style>.a{fill:#f00;stroke:none}</style><rect class='a' width='3' height='4'/></svg>",
+                [0.0, 0.0, 3.0, 4.0],
+                Some(4),
             ),
             (
                 "two elements, one outside",
@@ -866,6 +1114,26 @@ mod tests {
                 "<path d='M0,0 A1e6,1e-6 0 1 1 5,5 Z'/>",
                 "arc is too flat: ",
             ),
+            (
+                "<svg><style>.a { fill: none }</style><path class='a' d='M0,0 5,5 9,0'/></svg>",
+                "svg is drawn by a style sheet, which is not read: ",
+            ),
+            (
+                "<svg><style><![CDATA[rect{transform:scale(2)}]]></style><rect width='1' height='1'/></svg>",
+                "svg is drawn by a style sheet, which is not read: ",
+            ),
+            (
+                "<rect style='transform-origin:center;transform:rotate(9deg)' width='1' height='1'/>",
+                "svg is transformed by a property that is not read: ",
+            ),
+            (
+                "<svg><svg viewBox='0 0 9 9'><rect width='1' height='1'/></svg></svg>",
+                "svg within svg cannot be placed: ",
+            ),
+            (
+                "<rect width='1' height='1'/><use href='#a'/>",
+                "svg draws by reference",
+            ),
             (laughs, "svg attribute cannot be read: "),
             (&deep, "svg is nested too deeply: "),
             (&many, "svg has too many points: "),
@@ -876,6 +1144,28 @@ mod tests {
             let problem = area(text, None).unwrap_err();
             assert!(problem.starts_with(wanted), "{}: {problem}", excerpt(text));
         }
+    }
+
+    #[test]
+    fn an_area_and_its_baseline_side_by_side_are_one_drawing() {
+        let area =
+            "<?xml version='1.0'?><svg viewBox='0 0 100 50'><rect width='9' height='5'/></svg>";
+        let other = "<svg><rect x='50' width='9' height='5'/></svg>";
+        let line = "<svg viewBox='0 0 100 50'><path fill='none' d='M1,4 5,3 9,4'/></svg>";
+        for (first, second) in [(area, line), (line, area)] {
+            let drawn = read(&beside(first, second), Some(FRAME)).unwrap().outline;
+            let Outline::Area(shape) = drawn else {
+                panic!("{drawn:?}");
+            };
+            assert_eq!([shape.bbox.width, shape.bbox.height], [90.0, 50.0]);
+            let scaled = vec![[10.0, 40.0], [50.0, 30.0], [90.0, 40.0]];
+            assert_eq!(shape.baseline, Some(scaled));
+        }
+        assert_eq!(beside(area, other), area);
+        assert_eq!(beside(line, "<g/>"), line);
+        let both = beside(area, line);
+        assert_eq!(beside(&both, line), both);
+        assert_eq!(beside(line, &both), both);
     }
 
     #[test]

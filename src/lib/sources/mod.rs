@@ -22,8 +22,8 @@ mod unpack;
 
 pub use concept_options::ConceptOptions;
 pub use source::{
-    ANNOTATIONS, About, Answer, Count, DocumentRequest, FetchFailure, Found, Hung, ImageName,
-    Placed, Referrer, Source, TEXT, TextResource, TreeNode, is_url,
+    ANNOTATIONS, About, Answer, BODY_TEXT, Count, DocumentRequest, FetchFailure, FetchedText,
+    Found, Hung, ImageName, Placed, Referrer, Source, TEXT, TextResource, TreeNode, is_url,
 };
 pub use text_options::{TextChoice, TextOptions};
 

@@ -53,7 +53,7 @@ pub trait Source: Sync {
     fn fill_texts(
         &self,
         _placed: &mut Placed,
-        _texts: &HashMap<String, TextResource>,
+        _texts: &HashMap<String, FetchedText>,
     ) -> Vec<Reject> {
         Vec::new()
     }
@@ -80,6 +80,9 @@ pub const ANNOTATIONS: &str = "annotations";
 /// The role of transcriptions (ALTO, PAGE, hOCR), which are annotations in XML or HTML.
 pub const TEXT: &str = "transcription";
 
+/// The role of texts that are bodies of annotations: plain, HTML, or in JSON.
+pub const BODY_TEXT: &str = "text of an annotation";
+
 /// A document to fetch or read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentRequest {
@@ -101,6 +104,12 @@ impl DocumentRequest {
             ..DocumentRequest::default()
         };
         inputs.iter().map(request).collect()
+    }
+
+    /// Whether it holds annotations or their texts, and no images.
+    pub fn is_about_annotations(&self) -> bool {
+        let roles = [ANNOTATIONS, TEXT, BODY_TEXT];
+        roles.into_iter().any(|role| self.is_for(role))
     }
 
     /// Whether the document has this role.
@@ -144,6 +153,8 @@ pub struct Answer {
     pub url: String,
     /// The bytes of the document.
     pub bytes: Vec<u8>,
+    /// Its media type, with parameters, as the server states it.
+    pub media_type: Option<String>,
 }
 
 /// What a document holds.
@@ -171,9 +182,12 @@ pub struct Found {
     pub taxa: Vec<TreeNode>,
     /// Documents of boxes that refer to each other; for `finish`.
     pub boxes: Vec<BoxDocument>,
-    /// Texts of annotations in documents of their own, by URL; for `fill_texts`.
-    pub texts: Vec<(String, TextResource)>,
+    /// Texts of annotations in documents of their own, by URL, or why they cannot be read; for `fill_texts`.
+    pub texts: Vec<(String, FetchedText)>,
 }
+
+/// A text in a document of its own, or the problem with it.
+pub type FetchedText = Result<TextResource, String>;
 
 /// A text in a document of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +198,8 @@ pub struct TextResource {
     pub format: Option<String>,
     /// Its language, as the source writes it.
     pub language: Option<String>,
+    /// Its direction: `ltr`, `rtl`, `auto`.
+    pub direction: Option<String>,
 }
 
 /// How many records of a name a service reports, and which were found.
@@ -262,20 +278,37 @@ pub struct ImageName {
 }
 
 /// An annotation and its target.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Placed {
     /// The document that holds it.
     pub document: String,
+    /// Where the target stands in the document: `items[0].annotations[0].items[2].target`; empty: not known.
+    pub place: String,
     /// The manifest in which the target is looked up first, if known.
     pub manifest: Option<String>,
     /// What holds it.
     pub hung: Hung,
     /// Id of the canvas, image or image service it is about.
     pub target: String,
+    /// Whether all that is said of the target is its id: then it may be another name of what holds the annotation.
+    pub is_bare: bool,
     /// The image, as the annotation itself describes it: used if no document holds it.
     pub image: Option<Box<Observation>>,
+    /// Its bodies that are texts in documents of their own: their URLs, and where they stand in the document.
+    pub texts: BTreeMap<String, String>,
     /// The annotation, with its regions of this target.
     pub annotation: Annotation,
+}
+
+impl Placed {
+    /// A reject of its target.
+    pub fn reject(self, problem: String) -> Reject {
+        let field = match self.place.is_empty() {
+            true => "target".to_owned(),
+            false => self.place,
+        };
+        Reject::new(self.document, self.annotation.id, &field, problem)
+    }
 }
 
 /// What holds an annotation: it is about that, unless it names something else that is known.

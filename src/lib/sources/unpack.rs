@@ -9,6 +9,23 @@ use ruzstd::decoding::StreamingDecoder;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
+/// The first bytes of a document, at most `most`, decompressed if they are compressed, as far as that goes.
+pub fn beginning(bytes: &[u8], most: usize) -> Cow<'_, [u8]> {
+    let mut unpacked = Vec::new();
+    // Whatever comes after a fault, the bytes before it are there.
+    let _ = match bytes {
+        _ if bytes.starts_with(GZIP) => MultiGzDecoder::new(bytes)
+            .take(most as u64)
+            .read_to_end(&mut unpacked),
+        _ if bytes.starts_with(ZSTD) => match StreamingDecoder::new(bytes) {
+            Ok(frame) => frame.take(most as u64).read_to_end(&mut unpacked),
+            Err(_) => Ok(0),
+        },
+        _ => return Cow::Borrowed(&bytes[..bytes.len().min(most)]),
+    };
+    Cow::Owned(unpacked)
+}
+
 /// The bytes of a document, decompressed if they are compressed; at most `most`.
 ///
 /// # Errors

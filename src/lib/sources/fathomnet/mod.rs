@@ -14,7 +14,7 @@ use super::addresses::{absolute, is_incomplete};
 use super::concept_names::{self, below, encoded};
 use super::concept_options::ConceptOptions;
 use super::paging::{self, Divided, Span};
-use super::source::{Answer, DocumentRequest, FetchFailure, Found, Hung, Placed, Source, is_url};
+use super::source::{Answer, DocumentRequest, FetchFailure, Found, Placed, Source, is_url};
 use super::taxonomy;
 use crate::contracts::{Annotation, Observation};
 use crate::error::Error;
@@ -452,11 +452,9 @@ fn place(
     match outcome {
         Ok(annotation) => found.annotations.push(Placed {
             document: url.to_owned(),
-            manifest: None,
-            hung: Hung::default(),
             target: image.to_owned(),
-            image: None,
             annotation,
+            ..Placed::default()
         }),
         Err((field, problem)) => {
             found.count("boxes", 1);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::annotations::{self, AnnotationPlace, ReadAnnotation};
-use super::hanging::{Hanging, PageStatements};
+use super::hanging::{Hanging, PageEntry, PageStatements};
 use super::reader::Reader;
 use super::text_links;
 use super::values::{annotations_of, described, has, id, kind, members_of};
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
         order: Option<usize>,
     ) {
         if value.is_string() {
-            return self.lead_to(value, ANNOTATIONS, on.manifest, on.canvas);
+            return self.lead_to_annotation(value, on, page, order);
         }
         if !value.is_object() {
             return self.not_a(value, "an annotation");
@@ -112,12 +112,25 @@ impl<'a> Reader<'a> {
             .iter()
             .all(|member| !has(value, member));
         if is_named && id(value).is_some_and(|named| !self.is_this_document(named)) {
-            return self.lead_to(value, ANNOTATIONS, on.manifest, on.canvas);
+            return self.lead_to_annotation(value, on, page, order);
         }
         // Transcriptions may be painted too: they are read, but only the others are counted.
         let is_counted = on.manifest.is_none() || !annotations::is_painting(value);
         self.found.count("annotations", is_counted.into());
         self.annotation(value, on, page, order);
+    }
+
+    /// Follows an annotation that a page only names, with what the page says of it.
+    fn lead_to_annotation(
+        &mut self,
+        named: &'a Value,
+        on: Hanging,
+        page: &PageStatements,
+        order: Option<usize>,
+    ) {
+        let page = page.clone();
+        let memo = serde_json::to_string(&PageEntry { page, order }).unwrap_or_default();
+        self.lead_to_with(named, ANNOTATIONS, on.manifest, on.canvas, memo);
     }
 
     /// Reads one annotation.
@@ -129,9 +142,7 @@ impl<'a> Reader<'a> {
         order: Option<usize>,
     ) {
         let read = self.read_annotation(value, on, page, order);
-        for (part, problem) in read.unused {
-            self.part_not_used(&read.id, part, problem);
-        }
+        self.keep(read, |part| part);
     }
 
     /// Reads an annotation that was made of something else that stands in the document.
@@ -145,9 +156,7 @@ impl<'a> Reader<'a> {
     ) {
         self.found.count("annotations", 1);
         let read = self.read_annotation(made, on, page, Some(order));
-        for (_, problem) in read.unused {
-            self.part_not_used(&read.id, of, problem);
-        }
+        self.keep(read, |_| of);
     }
 
     fn read_annotation<'v>(
@@ -158,22 +167,31 @@ impl<'a> Reader<'a> {
         order: Option<usize>,
     ) -> ReadAnnotation<'v> {
         self.annotations_read += 1;
-        let mut read = annotations::read(
-            value,
-            &AnnotationPlace {
-                document: self.name,
-                base: &self.base,
-                on,
-                page,
-                order,
-                number: self.annotations_read,
-            },
-        );
-        self.found.annotations.append(&mut read.placed);
-        for url in std::mem::take(&mut read.texts) {
+        let place = AnnotationPlace {
+            document: self.name,
+            base: &self.base,
+            on,
+            page,
+            order,
+            number: self.annotations_read,
+        };
+        let read = annotations::read(value, &place);
+        for (url, _) in &read.texts {
             self.follow_text(url, on);
         }
         read
+    }
+
+    /// Keeps what was read of an annotation. `stands` says what of the document a part of it is.
+    fn keep<'v>(&mut self, read: ReadAnnotation<'v>, stands: impl Fn(&'v Value) -> &'a Value) {
+        for (part, problem) in read.unused {
+            self.part_not_used(&read.id, stands(part), problem);
+        }
+        for (placed, target) in read.placed {
+            let texts = read.texts.iter();
+            let texts = texts.map(|(url, body)| (url.clone(), stands(body)));
+            self.annotation_found(placed, stands(target), texts.collect());
+        }
     }
 
     /// Follows the manifests that the targets of annotations name, if the annotations are an input of their own: then no

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::hanging::{Hanging, PageStatements, granularity};
 use super::targets::{TargetPart, part, targets};
-use super::texts::names_a_text;
-use super::values::{all, id, kind, label, list, local_name, members_of, texts};
+use super::texts::{named_text, quoted};
+use super::values::{all, id, kind, label, language_of_texts, list, local_name, members_of, texts};
 use crate::contracts::{Annotation, Body};
 use crate::sources::{Hung, Placed, is_url};
 
@@ -32,12 +32,12 @@ pub struct AnnotationPlace<'a> {
 pub struct ReadAnnotation<'v> {
     /// Its id, or one made from its position.
     pub id: String,
-    /// One for each resource that it is about.
-    pub placed: Vec<Placed>,
+    /// One for each resource that it is about, with the target that names it.
+    pub placed: Vec<(Placed, &'v Value)>,
     /// Parts that cannot be used, with the reason. Not empty if `placed` is empty.
     pub unused: Vec<(&'v Value, String)>,
-    /// URLs of texts that are its bodies.
-    pub texts: Vec<String>,
+    /// Bodies that are texts in documents of their own, with their URLs.
+    pub texts: Vec<(String, &'v Value)>,
 }
 
 /// Reads one annotation. A target that cannot be used does not affect the others.
@@ -49,12 +49,13 @@ pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v>
         },
         ..ReadAnnotation::default()
     };
-    let mut parts: Vec<TargetPart> = Vec::new();
-    for target in targets(value) {
+    let targets = targets(value);
+    let mut parts: Vec<(TargetPart, &Value)> = Vec::new();
+    for target in &targets {
         match part(target, place.base) {
             Ok(found) => {
                 read.unused.extend(found.unused.iter().cloned());
-                parts.push(found);
+                parts.push((found, target));
             }
             Err(problem) => read.unused.push((target, problem)),
         }
@@ -67,39 +68,96 @@ pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v>
         return read;
     }
     let bodies = members_of(value, &["body", "resource", "bodyValue"]);
+    let bodies: Vec<&Value> = bodies.into_iter().flat_map(each_body).collect();
+    let motivation = motivation(value);
     let annotation = Annotation {
         id: read.id.clone(),
-        motivation: motivation(value),
-        bodies: bodies.iter().flat_map(|b| body(b)).collect(),
-        regions: Vec::new(),
         attributes: attributes(value, &bodies, place),
+        bodies: read_bodies(bodies, &motivation, &mut read),
+        motivation,
+        regions: Vec::new(),
     };
-    for body in bodies {
-        match names_a_text(body, &annotation.motivation) {
-            Some(url) => read.texts.extend(super::values::resolve(place.base, url)),
-            None => read.unused.extend(unread(body)),
-        }
-    }
-    for part in parts {
-        match read.placed.iter_mut().find(|p| p.target == part.target) {
-            Some(same) => same.annotation.regions.push(part.region),
-            None => read.placed.push(Placed {
-                document: place.document.to_owned(),
-                manifest: place.on.manifest.map(str::to_owned),
-                hung: Hung {
-                    canvas: place.on.canvas.map(str::to_owned),
-                    image: place.on.image.map(str::to_owned),
-                },
-                target: part.target,
-                image: part.image.map(Box::new),
-                annotation: Annotation {
-                    regions: vec![part.region],
-                    ..annotation.clone()
-                },
-            }),
+    let is_only = targets.len() == 1;
+    for (part, target) in parts {
+        let mut known = read.placed.iter_mut().map(|(placed, _)| placed);
+        match known.find(|placed| placed.target == part.target) {
+            Some(same) => {
+                let regions = &mut same.annotation.regions;
+                if !regions.contains(&part.region) {
+                    regions.push(part.region);
+                }
+            }
+            None => {
+                let placed = placed(part, annotation.clone(), is_only, place);
+                read.placed.push((placed, target));
+            }
         }
     }
     read
+}
+
+/// What bodies say. Of a text in a document of its own its URL stands there until it is fetched.
+fn read_bodies<'v>(
+    bodies: Vec<&'v Value>,
+    motivation: &[String],
+    read: &mut ReadAnnotation<'v>,
+) -> Vec<Body> {
+    let mut said = Vec::new();
+    for value in bodies {
+        match named_text(value, motivation) {
+            Ok(Some(url)) => {
+                said.extend(body(value).into_iter().map(|body| Body {
+                    value: url.clone(),
+                    ..body
+                }));
+                read.texts.push((url, value));
+            }
+            Ok(None) => {
+                said.extend(body(value));
+                read.unused.extend(unread(value));
+            }
+            Err(problem) => read.unused.push((value, problem)),
+        }
+    }
+    said
+}
+
+/// An annotation with one target. One that names several says all that it is about: then none of them is another name of
+/// what holds it.
+fn placed(part: TargetPart, said: Annotation, is_only: bool, place: &AnnotationPlace) -> Placed {
+    Placed {
+        document: place.document.to_owned(),
+        manifest: place.on.manifest.map(str::to_owned),
+        hung: Hung {
+            canvas: place.on.canvas.map(str::to_owned),
+            image: place.on.image.map(str::to_owned),
+        },
+        target: part.target,
+        is_bare: part.is_bare && is_only,
+        image: part.image.map(Box::new),
+        annotation: Annotation {
+            regions: vec![part.region],
+            ..said
+        },
+        ..Placed::default()
+    }
+}
+
+/// The bodies that a body consists of: those of a list, the alternatives of a choice.
+fn each_body(value: &Value) -> Vec<&Value> {
+    let inner: Vec<&Value> = match value {
+        Value::Array(values) => values.iter().collect(),
+        _ if is_choice(value) => members_of(value, &["default", "item", "items"]),
+        _ => Vec::new(),
+    };
+    match inner.is_empty() {
+        true => vec![value],
+        false => inner.into_iter().flat_map(each_body).collect(),
+    }
+}
+
+fn is_choice(value: &Value) -> bool {
+    matches!(kind(value).as_str(), "choice" | "list" | "composite")
 }
 
 /// A body of which nothing is kept, with the reason.
@@ -118,25 +176,25 @@ fn unread(value: &Value) -> Option<(&Value, String)> {
 
 /// The motivations of an annotation, without the prefixes of vocabularies.
 pub fn motivation(value: &Value) -> Vec<String> {
-    let plain = |text: &str| match text {
-        text if is_url(text) => local_name(text).to_owned(),
-        text => text
-            .trim()
-            .trim_start_matches("oa:")
-            .trim_start_matches("sc:")
-            .to_owned(),
-    };
+    let given = list(value, "motivation").into_iter();
     let mut motivation: Vec<String> = Vec::new();
-    for text in list(value, "motivation")
-        .into_iter()
-        .filter_map(Value::as_str)
-        .map(plain)
-    {
+    for text in given.filter_map(Value::as_str).map(plain_word) {
         if !text.is_empty() && !motivation.contains(&text) {
             motivation.push(text);
         }
     }
     motivation
+}
+
+/// A word of a vocabulary without the prefix or the IRI of that.
+fn plain_word(text: &str) -> String {
+    match text.trim() {
+        text if is_url(text) => local_name(text).to_owned(),
+        text => text
+            .trim_start_matches("oa:")
+            .trim_start_matches("sc:")
+            .to_owned(),
+    }
 }
 
 /// Whether the motivation is `painting`, in any spelling.
@@ -146,7 +204,7 @@ pub fn is_painting(value: &Value) -> bool {
         .any(|m| m.eq_ignore_ascii_case("painting"))
 }
 
-/// The bodies: texts, tags, or names of things. A value may have any of the shapes in which labels are published.
+/// What a body says: texts, tags, or names of things. A value may have any of the shapes in which labels are published.
 fn body(value: &Value) -> Vec<Body> {
     match value {
         Value::String(_) | Value::Number(_) | Value::Bool(_) => {
@@ -155,14 +213,8 @@ fn body(value: &Value) -> Vec<Body> {
                 .filter_map(|text| text_body(text, None))
                 .collect();
         }
-        Value::Array(values) => return values.iter().flat_map(body).collect(),
-        _ => {}
-    }
-    if matches!(kind(value).as_str(), "choice" | "list" | "composite") {
-        let alternatives = ["default", "item", "items"]
-            .iter()
-            .flat_map(|m| list(value, m));
-        return alternatives.flat_map(body).collect();
+        Value::Object(_) if !is_choice(value) => {}
+        _ => return Vec::new(),
     }
     let source = match &value["source"] {
         Value::Null => &value["full"],
@@ -175,14 +227,15 @@ fn body(value: &Value) -> Vec<Body> {
     let named = label(&value["label"]).or_else(|| label(&source["label"]));
     if stated.is_empty() {
         let name = id(source).or_else(|| id(value).filter(|id| !id.starts_with("_:")));
-        stated.extend(name.map(str::to_owned).or_else(|| named.clone()));
+        let name = quoted(value).or_else(|| name.map(str::to_owned));
+        stated.extend(name.or_else(|| named.clone()));
     }
     let made = |text: &String| Body {
         purpose: purpose(value),
         label: named.clone().filter(|label| label != text),
         format: first_text(value, source, &["format", "dc:format"]),
-        language: first_text(value, source, &["language", "dc:language", "@language"])
-            .or_else(|| language_of_value(value)),
+        language: language_of_value(value)
+            .or_else(|| first_text(value, source, &["language", "dc:language", "@language"])),
         ..Body::default()
     };
     stated
@@ -210,11 +263,12 @@ fn first_text(value: &Value, source: &Value, members: &[&str]) -> Option<String>
     text.map(str::to_owned)
 }
 
-/// `{"value": {"@value": "…", "@language": "la"}}`.
+/// The language of the text that [`stated_texts`] takes, where it stands beside it.
 fn language_of_value(value: &Value) -> Option<String> {
-    let held = ["value", "chars"].iter().flat_map(|m| list(value, m));
-    let mut languages = held.filter_map(|v| v["@language"].as_str());
-    languages.next().map(str::to_owned)
+    let held = ["chars", "value", "cnt:chars", "rdf:value"].iter();
+    let held = held.map(|member| &value[*member]);
+    let language = held.into_iter().find(|v| !texts(v).is_empty());
+    language.and_then(language_of_texts).map(str::to_owned)
 }
 
 fn text_body(text: &str, made: Option<Body>) -> Option<Body> {
@@ -227,7 +281,7 @@ fn text_body(text: &str, made: Option<Body>) -> Option<Body> {
 
 fn purpose(value: &Value) -> Option<String> {
     let given = list(value, "purpose").into_iter().find_map(Value::as_str);
-    let given = given.map(|p| p.trim_start_matches("oa:").to_owned());
+    let given = given.map(plain_word).filter(|purpose| !purpose.is_empty());
     let tag = ["tag", "semantictag"].contains(&kind(value).as_str());
     given.or_else(|| tag.then(|| "tagging".into()))
 }
@@ -321,7 +375,7 @@ mod tests {
         };
         let mut read = read(&value, &place);
         match read.unused.is_empty() {
-            true => Ok(read.placed),
+            true => Ok(read.placed.into_iter().map(|(placed, _)| placed).collect()),
             false => Err(read.unused.remove(0).1),
         }
     }

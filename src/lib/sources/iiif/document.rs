@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::annotations::motivation;
-use super::hanging::{Hanging, PageStatements};
+use super::hanging::{Hanging, PageEntry, PageStatements};
 use super::reader::Reader;
 use super::service;
 use super::values::{self, kind, list, within};
@@ -91,8 +91,8 @@ impl<'a> Reader<'a> {
         let state = motivation(annotation).iter().any(|m| m == "contentState");
         if !state {
             self.manifests_named_by(annotation);
-            let page = PageStatements::default();
-            return self.member_of_page(annotation, Hanging::default(), &page, None);
+            let named: PageEntry = serde_json::from_str(self.memo).unwrap_or_default();
+            return self.member_of_page(annotation, Hanging::default(), &named.page, named.order);
         }
         let targets = list(annotation, "target");
         let wanted: Vec<&Value> = targets

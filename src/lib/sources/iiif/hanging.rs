@@ -1,5 +1,6 @@
 //! What holds annotations, and what their page says of all of them.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::values::{id, label, list, local_name};
@@ -16,12 +17,21 @@ pub struct Hanging<'h> {
 }
 
 /// What a page says about all its annotations.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PageStatements {
     /// Its label, such as the name of a layer.
     pub label: Option<String>,
     /// Its granularity (IIIF Text Granularity extension), for annotations without one.
     pub granularity: Option<String>,
+}
+
+/// Where a page names an annotation: the memo of the request for it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PageEntry {
+    /// What the page says.
+    pub page: PageStatements,
+    /// The position on the page, from 1.
+    pub order: Option<usize>,
 }
 
 impl PageStatements {

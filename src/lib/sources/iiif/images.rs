@@ -209,14 +209,14 @@ pub fn is_image_url(url: &str) -> bool {
 fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage, ImageProblem> {
     let (own, fragment) = id(resource).map_or(("", None), split_fragment);
     let url = resolve(base, own).filter(|url| is_url(url));
-    let service = service::services(resource)
-        .best
-        .and_then(|service| fetchable(service, base));
+    let services = service::services(resource);
+    let service = services.best.and_then(|service| fetchable(service, base));
     let mut found = PaintedImage {
         image: ImageRef {
             fallbacks: Vec::new(),
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
+            whole: services.size,
             media_type: resource["format"]
                 .as_str()
                 .filter(|f| !f.is_empty())
@@ -235,7 +235,16 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage,
         field,
         problem,
     };
-    apply_own_url(&mut found);
+    match fragment::unread_end(own).filter(|_| found.image.url.is_some()) {
+        Some(end) if own.contains('#') => {
+            let problem = format!("part of an image is not understood: {end}");
+            return Err(refuse(("id", problem)));
+        }
+        // Only the URL itself returns the part.
+        Some(_) => found.image.service = None,
+        None => apply_own_url(&mut found),
+    }
+    settle_size(&mut found.image);
     let part = fragment.map(fragment::spatial).transpose();
     if let Some(part) = part.map_err(|problem| refuse(("id", problem)))?.flatten() {
         let service = found.image.service.as_ref();
@@ -285,6 +294,33 @@ fn apply_own_url(found: &mut PaintedImage) {
     };
     found.image.service.get_or_insert_with(named).region = part;
     found.rotation = Some(turn).filter(|t| *t != 0.0);
+}
+
+/// Makes the declared size that of the service's image: a resource may declare that of the smaller copy that its URL
+/// requests. What the description of the service says is certain.
+fn settle_size(image: &mut ImageRef) {
+    let Some(service) = &image.service else {
+        image.whole = None;
+        return;
+    };
+    let asked = image.url.as_deref().and_then(QuotedRequest::parse);
+    let is_of_copy = asked.is_some_and(|asked| {
+        let (width, height) = asked.asked_size();
+        (width.is_some() && width == image.width) || (height.is_some() && height == image.height)
+    });
+    let declared = image.declared().filter(|_| !is_of_copy);
+    match service.region {
+        // A resource declares the size of the part that its URL requests.
+        Some([_, _, width, height]) => {
+            (image.width, image.height) = (Some(width), Some(height));
+        }
+        None => {
+            let size = image.whole.take().or(declared);
+            if is_of_copy || size.is_some() {
+                (image.width, image.height) = (size.map(|s| s[0]), size.map(|s| s[1]));
+            }
+        }
+    }
 }
 
 type FieldProblem = (&'static str, String);
@@ -349,6 +385,7 @@ fn take_part(
     };
     service.region = part;
     if let Some([_, _, width, height]) = part {
+        found.image.whole = whole.map(|(width, height)| [width, height]);
         (found.image.width, found.image.height) = (Some(width), Some(height));
     }
     Ok(())
@@ -459,6 +496,47 @@ mod tests {
             one(by(json!({"type": "ImageApiSelector", "rotation": "90"}))).rotation,
             Some(90.0)
         );
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_service_and_not_of_a_smaller_copy() {
+        let with = |id: &str, size: [u32; 2], described: Value| {
+            let mut service = json!({"id": "https://a.example/i/1", "type": "ImageService3"});
+            let all = described.as_object().cloned().unwrap_or_default();
+            service.as_object_mut().unwrap().extend(all);
+            one(
+                json!({"id": format!("https://a.example/i/1/{id}/0/default.jpg"), "type": "Image",
+                "width": size[0], "height": size[1], "service": [service]}),
+            )
+            .image
+        };
+        let full = json!({"width": 600, "height": 400});
+        let cases = [
+            ("full/max", [600, 400], json!({}), Some([600, 400]), None),
+            // The size of the image beside the URL of a copy.
+            ("full/300,", [600, 400], json!({}), Some([600, 400]), None),
+            (
+                "full/300,200",
+                [300, 200],
+                full.clone(),
+                Some([600, 400]),
+                None,
+            ),
+            ("full/300,", [300, 200], json!({}), None, None),
+            ("full/,200", [300, 200], json!({}), None, None),
+            ("full/!300,300", [300, 200], json!({}), None, None),
+            (
+                "10,20,100,60/max",
+                [100, 60],
+                full,
+                Some([100, 60]),
+                Some([600, 400]),
+            ),
+        ];
+        for (id, size, described, declared, whole) in cases {
+            let image = with(id, size, described);
+            assert_eq!((image.declared(), image.whole), (declared, whole), "{id}");
+        }
     }
 
     #[test]

@@ -4,17 +4,16 @@ use serde_json::Value;
 
 use super::annotations;
 use super::hanging::{Hanging, PageStatements};
-use super::images::{self, Painted, PaintedImage, Unusable};
+use super::images::{self, ImageProblem, Painted, PaintedImage, Unusable};
 use super::reader::Reader;
 use super::targets;
 use super::values::{
     annotations_of, has, id, kind, label, list, members, members_of, resolve, size, split_fragment,
     texts, within,
 };
-use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance, Region};
+use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
 use crate::selectors::{self, Selection, fragment};
 use crate::sources::ImageName;
-use crate::summary::Reject;
 
 /// The role of documents that hold painting annotations of a canvas. They cannot be left out as annotations can.
 pub const PAINTING: &str = "painting annotations";
@@ -146,6 +145,8 @@ impl<'a> Reader<'a> {
         object.manifest = self.from.and_then(|from| from.manifest.clone());
         let page = page(&memo["canvas"], &object, 0);
         self.painting_page(document, &page);
+        let manifest = object.manifest.as_deref();
+        self.text_of_canvas(&Value::Null, (&page.id, manifest), page.frame, 0);
     }
 
     /// The manifest of a sequence or canvas that is a document of its own, as far as it describes it.
@@ -246,7 +247,7 @@ impl<'a> Reader<'a> {
             }
             _ if holds(&"body") || holds(&"resource") => self.painting_annotation(page, on),
             kind if kind != "annotationpage" && images::is_image(page) => {
-                self.paint(page, &Value::Null, on);
+                self.paint(page, &NO_ANNOTATION, on);
             }
             _ => self.not_a(page, "a page of annotations"),
         }
@@ -267,7 +268,7 @@ impl<'a> Reader<'a> {
         let is_typed_image =
             kind != "annotation" && !kind.is_empty() && images::is_image(annotation);
         if bodies.is_empty() && (is_typed_image || has(annotation, "service")) {
-            return self.paint(annotation, &Value::Null, on);
+            return self.paint(annotation, &NO_ANNOTATION, on);
         }
         if matches!(kind.as_str(), "annotationpage" | "annotationlist") {
             // A page that stands in a page is counted as what should stand there.
@@ -292,6 +293,14 @@ impl<'a> Reader<'a> {
         }
         for body in bodies {
             self.paint(body, annotation, on);
+        }
+        let targets = members_of(annotation, &["target", "on"]);
+        let others = targets.iter().skip(1).filter(|other| **other != targets[0]);
+        for other in others {
+            self.not_used(
+                other,
+                "painting annotation has several targets, the first is used",
+            );
         }
     }
 
@@ -323,7 +332,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The images of a body of a painting annotation.
-    fn paint(&mut self, body: &'a Value, annotation: &Value, page: &Page) {
+    fn paint(&mut self, body: &'a Value, annotation: &'a Value, page: &Page) {
         for Painted {
             value,
             services,
@@ -335,15 +344,27 @@ impl<'a> Reader<'a> {
                     self.not_used(value, problem);
                     continue;
                 }
-                image => image,
+                Err(Unusable::Image(ImageProblem {
+                    record,
+                    field,
+                    problem,
+                })) => {
+                    self.found.count("images", 1);
+                    self.found.count("services", services);
+                    self.member_not_used(&record, value, field, problem);
+                    continue;
+                }
+                Ok(image) => image,
             };
             self.found.count("images", 1);
             self.found.count("services", services);
-            let outcome = image.map_err(|unusable| match unusable {
-                Unusable::Image(p) => (p.record, p.field, p.problem),
-                Unusable::NoImage(problem) => (page.id.clone(), "body", problem),
-            });
-            match outcome.and_then(|image| observation(image, annotation, page)) {
+            if page.object.is_wrapper {
+                let problem =
+                    "placeholder image: the content is not an image, it is in mediaSequences";
+                self.part_not_used(&page.id, value, problem.into());
+                continue;
+            }
+            match observation(image, annotation, page) {
                 Ok(observation) => {
                     self.names_of(annotation, page, &observation);
                     self.annotations_on(
@@ -353,11 +374,12 @@ impl<'a> Reader<'a> {
                             ..page.hanging()
                         },
                     );
+                    self.painted.push((value, self.found.observations.len()));
                     self.found.observations.push(observation);
                 }
-                Err((record, field, problem)) => {
-                    let reject = Reject::new(self.name, record, field, problem);
-                    self.found.rejects.push(reject);
+                Err(problem) => {
+                    let record = id(annotation).unwrap_or(&page.id);
+                    self.member_not_used(record, annotation, "target", problem);
                 }
             }
         }
@@ -392,6 +414,9 @@ const CONTENT: [&str; 7] = [
     "height",
     "otherContent",
 ];
+
+/// What paints an image that stands alone.
+static NO_ANNOTATION: Value = Value::Null;
 
 const PAGE_LISTS: [&str; 2] = ["items", "resources"];
 
@@ -458,24 +483,16 @@ fn statements(resource: &Value) -> Value {
     Value::Object(said.collect())
 }
 
-/// Record, field and problem of a reject.
-type Refusal = (String, &'static str, String);
-
+/// An image on its canvas.
+///
+/// # Errors
+/// It is not known which part of the canvas its target names.
 fn observation(
     found: PaintedImage,
     annotation: &Value,
     page: &Page,
-) -> Result<Observation, Refusal> {
-    if page.object.is_wrapper {
-        let problem =
-            "placeholder image: the content is not an image, it is in mediaSequences".to_owned();
-        return Err((page.id.clone(), "images", problem));
-    }
-    let placement = placement(annotation, page).map_err(|problem| {
-        let record = id(annotation).unwrap_or(&page.id);
-        (record.to_owned(), "target", problem)
-    })?;
-
+) -> Result<Observation, String> {
+    let placement = placement(annotation, page)?;
     let PaintedImage {
         image,
         label: own,
@@ -561,22 +578,17 @@ fn placement(annotation: &Value, page: &Page) -> Result<Option<BBox>, String> {
     };
     let whole = id(resource_of(target)).unwrap_or_default();
     // The id of the canvas itself may end like a fragment.
-    let rest = whole.strip_prefix(page.id.as_str());
-    let named = match rest {
-        Some(rest) => split_fragment(rest).1,
-        None => split_fragment(whole).1,
-    };
-    let selectors = match target.is_object() {
-        true => list(target, "selector"),
-        false => Vec::new(),
-    };
-    let region = match selectors.is_empty() {
-        false => targets::most_exact(&selectors)?.0,
-        true => Region {
-            fragment: named.map(fragment::spatial).transpose()?.flatten(),
-            ..Region::default()
-        },
-    };
+    let own = whole.strip_prefix(page.id.as_str());
+    let rest = own.unwrap_or(whole);
+    let named = split_fragment(rest).1;
+    // Where ids of canvases have fragments, that of another id is a part of it.
+    if let Some(end) = fragment::unread_end(rest)
+        && (own.is_some_and(|rest| rest.starts_with('#')) || !page.id.contains('#'))
+    {
+        return Err(format!("part of a canvas is not understood: {end}"));
+    }
+    let selectors = targets::selectors_of(target, resource_of(target));
+    let (region, _) = targets::selected(&selectors, named)?;
     let selection = selectors::select(&region, page.frame).map_err(|error| error.problem)?;
     let bbox = match selection {
         Selection::Whole => return Ok(None),
@@ -679,7 +691,19 @@ mod tests {
             let found = placement(&annotation, &on(canvas));
             assert_eq!(found, Ok(wanted), "{annotation}");
         }
-        // A part that is not understood is not the whole canvas.
+        // A part that is not understood is not the whole canvas; ids have fragments too.
+        for (canvas, target, is_read) in [
+            ("c", "c#rect=1,2,3,4", false),
+            ("c", "c#1,2,3,4", true),
+            ("c", "c?xywh=1,2,3,4", false),
+            ("c", "other#here", false),
+            ("m#1", "m#1", true),
+            ("m#1", "https://a/m#1", true),
+            ("m#1", "m#1#here", false),
+        ] {
+            let found = placement(&json!({"on": target}), &on(canvas));
+            assert_eq!(found.is_ok(), is_read, "{canvas} {target}");
+        }
         let unread = json!({"target": {"source": "c", "selector": {"type": "FragmentSelector", "value": ["somewhere"]}}});
         assert!(placement(&unread, &on("c")).is_err());
     }

@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::source::{
-    ANNOTATIONS, Answer, DocumentRequest, Found, Placed, Source, TEXT, TextResource,
+    Answer, BODY_TEXT, DocumentRequest, FetchFailure, FetchedText, Found, Placed, Source, TEXT,
 };
 use super::text::{self, Granularity};
 use super::text_options::TextChoice;
@@ -82,8 +82,9 @@ impl Source for Iiif {
             return Ok(text_files::read(answer, self.text, &self.granularity));
         }
         let mut found = Found::default();
-        if answer.request.memo == texts::MEMO {
-            texts::read(answer, &mut found);
+        if answer.request.is_for(BODY_TEXT) {
+            let text = texts::read(answer);
+            found.texts.push((answer.request.location.clone(), text));
             return Ok(found);
         }
         let bytes = answer
@@ -104,22 +105,33 @@ impl Source for Iiif {
             }
         }
         if self.no_annotations {
-            let is_wanted = |r: &DocumentRequest| !r.is_for(ANNOTATIONS) && !r.is_for(TEXT);
-            found.next.retain(is_wanted);
+            found.next.retain(|request| !request.is_about_annotations());
         }
         text_files::choose(self.text, &mut found);
         Ok(found)
+    }
+
+    fn failed(
+        &self,
+        request: &DocumentRequest,
+        failure: &FetchFailure,
+    ) -> Result<Option<Found>, Error> {
+        // The annotations that need the text tell of it.
+        let lost = request.is_for(BODY_TEXT).then(|| Found {
+            texts: vec![(
+                request.location.clone(),
+                Err(format!("text cannot be fetched: {}", failure.problem)),
+            )],
+            ..Found::default()
+        });
+        Ok(lost)
     }
 
     fn unite_notes(&self, notes: &mut Vec<String>) {
         text::unite_notes(notes);
     }
 
-    fn fill_texts(
-        &self,
-        placed: &mut Placed,
-        texts: &HashMap<String, TextResource>,
-    ) -> Vec<Reject> {
+    fn fill_texts(&self, placed: &mut Placed, texts: &HashMap<String, FetchedText>) -> Vec<Reject> {
         texts::fill(placed, texts)
     }
 }
@@ -324,6 +336,7 @@ mod tests {
             request,
             url: "https://a/m".into(),
             bytes: document.to_string().into_bytes(),
+            media_type: None,
         };
         Iiif::default().read(&answer).unwrap()
     }

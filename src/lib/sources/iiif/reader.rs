@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::paths::paths;
 use super::values::{self, id};
-use crate::sources::{Answer, DocumentRequest, Found, Referrer, is_url};
+use crate::sources::{Answer, DocumentRequest, Found, Placed, Referrer, is_url};
 use crate::summary::Reject;
 
 /// Reads one document into what was found.
@@ -15,16 +15,31 @@ pub struct Reader<'a> {
     pub(super) base: String,
     /// What led to the document.
     pub(super) from: Option<&'a Referrer>,
+    /// What the document that led to it knew of it.
+    pub(super) memo: &'a str,
     /// What was found so far.
     pub(super) found: &'a mut Found,
     /// Number of annotations read so far: names those that do not have an id.
     pub(super) annotations_read: usize,
+    /// Images that stand in the document, and the numbers of the observations that they became.
+    pub(super) painted: Vec<(&'a Value, usize)>,
     /// What stands in the document and is not used.
     unused: Vec<Unused<'a>>,
+    /// Where what was found of annotations stands: a target, and bodies by the URLs of their texts.
+    located: Vec<Located<'a>>,
+}
+
+struct Located<'a> {
+    /// Number of the annotation among those found.
+    number: usize,
+    target: &'a Value,
+    texts: Vec<(String, &'a Value)>,
 }
 
 struct Unused<'a> {
     value: &'a Value,
+    /// The member of it that is at fault; empty: all of it.
+    member: &'static str,
     /// What the reject calls it; none: its id, else its path.
     record: Option<String>,
     problem: String,
@@ -40,9 +55,12 @@ impl<'a> Reader<'a> {
             name: &answer.request.location,
             base: own.unwrap_or(&answer.url).to_owned(),
             from: answer.request.from.as_ref(),
+            memo: &answer.request.memo,
             found,
             annotations_read: 0,
+            painted: Vec::new(),
             unused: Vec::new(),
+            located: Vec::new(),
         }
     }
 
@@ -57,6 +75,7 @@ impl<'a> Reader<'a> {
     pub(super) fn not_used(&mut self, value: &'a Value, problem: impl Into<String>) {
         self.unused.push(Unused {
             value,
+            member: "",
             record: None,
             problem: problem.into(),
         });
@@ -64,11 +83,38 @@ impl<'a> Reader<'a> {
 
     /// Lists a part of a record that is not used.
     pub(super) fn part_not_used(&mut self, record: &str, value: &'a Value, problem: String) {
+        self.member_not_used(record, value, "", problem);
+    }
+
+    /// Lists a part of a record that is not used because of one of its members.
+    pub(super) fn member_not_used(
+        &mut self,
+        record: &str,
+        value: &'a Value,
+        member: &'static str,
+        problem: String,
+    ) {
         self.unused.push(Unused {
             value,
+            member,
             record: Some(record.to_owned()),
             problem,
         });
+    }
+
+    /// Takes an annotation, and what of the document its target and the bodies are that are texts elsewhere.
+    pub(super) fn annotation_found(
+        &mut self,
+        placed: Placed,
+        target: &'a Value,
+        texts: Vec<(String, &'a Value)>,
+    ) {
+        self.located.push(Located {
+            number: self.found.annotations.len(),
+            target,
+            texts,
+        });
+        self.found.annotations.push(placed);
     }
 
     /// Lists something that stands where another kind of resource was expected.
@@ -80,17 +126,42 @@ impl<'a> Reader<'a> {
         self.not_used(value, problem);
     }
 
-    /// Makes rejects of what was not used, with their paths in the document.
+    /// Makes rejects of what was not used, with their paths in the document, and gives annotations theirs.
     pub(super) fn finish(self, document: &Value) {
-        let values: Vec<&Value> = self.unused.iter().map(|unused| unused.value).collect();
+        let unused = self.unused.iter().map(|unused| unused.value);
+        let located = self.located.iter().flat_map(|located| {
+            let texts = located.texts.iter().map(|(_, body)| *body);
+            texts.chain([located.target])
+        });
+        let values: Vec<&Value> = unused.chain(located).collect();
         let paths = paths(document, &values);
+        let path = |value: &Value| -> &str {
+            let path = paths.get(&std::ptr::from_ref(value));
+            path.map_or("", String::as_str)
+        };
+        for Located {
+            number,
+            target,
+            texts,
+        } in self.located
+        {
+            let placed = &mut self.found.annotations[number];
+            placed.place = path(target).to_owned();
+            let texts = texts.into_iter();
+            placed.texts = texts
+                .map(|(url, body)| (url, path(body).to_owned()))
+                .collect();
+        }
         for unused in self.unused {
-            let path = paths.get(&std::ptr::from_ref(unused.value));
-            let path = path.filter(|path| !path.is_empty());
-            let path = path.map_or("document", String::as_str);
+            let path = match (path(unused.value), unused.member) {
+                ("", "") => "document".to_owned(),
+                ("", member) => member.to_owned(),
+                (path, "") => path.to_owned(),
+                (path, member) => format!("{path}.{member}"),
+            };
             let own = id(unused.value).filter(|_| unused.value.is_object());
-            let record = unused.record.as_deref().or(own).unwrap_or(path);
-            let reject = Reject::new(self.name, record, path, unused.problem);
+            let record = unused.record.as_deref().or(own).unwrap_or(&path);
+            let reject = Reject::new(self.name, record, &path, unused.problem);
             self.found.rejects.push(reject);
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::values::{all, id, kind, list, local_name};
+use super::values::{all, id, kind, list, local_name, pixels};
 use crate::contracts::Service;
 
 /// The image services of a resource.
@@ -12,6 +12,8 @@ pub struct Services {
     pub published: u64,
     /// The one to use: the highest version.
     pub best: Option<Service>,
+    /// The size of its image in pixels, if the resource describes the service that far.
+    pub size: Option<[u32; 2]>,
 }
 
 /// Reads `service`: an object, array, plain id or nested service.
@@ -35,7 +37,14 @@ pub fn services(resource: &Value) -> Services {
     };
     // The first of the highest version.
     let best = usable.into_iter().rev().max_by_key(|s| s.version);
-    Services { published, best }
+    let of_best = |value: &&Value| id(value).map(base).as_ref() == best.as_ref().map(|s| &s.id);
+    let described = list(resource, "service").into_iter().filter(of_best);
+    let size = described.filter_map(|v| Some([pixels(&v["width"])?, pixels(&v["height"])?]));
+    Services {
+        published,
+        size: size.into_iter().next(),
+        best,
+    }
 }
 
 /// A service from its description, also from `info.json`; none if it is not marked as an image service.

@@ -5,12 +5,14 @@ use serde_json::Value;
 use super::images::is_image_url;
 use super::service;
 use super::values::{
-    all, described, id, kind, label, list, members, members_of, pixels, resolve, split_fragment,
+    all, described, has, id, kind, label, list, members, members_of, pixels, resolve,
+    split_fragment,
 };
-use crate::contracts::{ImageRef, Observation, Provenance, Region, Service, Space};
+use crate::contracts::{BBox, ImageRef, Observation, Provenance, Region, Service, Space};
 use crate::iiif::QuotedRequest;
-use crate::selectors::{self, Part, fragment};
+use crate::selectors::{self, Part, Selection, fragment, svg};
 use crate::sources::is_url;
+use crate::values::excerpt;
 
 /// All targets of an annotation: one, several, or several in a list.
 pub fn targets(value: &Value) -> Vec<&Value> {
@@ -49,6 +51,8 @@ pub struct TargetPart<'v> {
     pub target: String,
     /// Which part of it.
     pub region: Region,
+    /// Whether all that is said of it is its id, or that it is a canvas.
+    pub is_bare: bool,
     /// The resource itself, if it is an image.
     pub image: Option<Observation>,
     /// Selectors that are not used, with the reason.
@@ -73,24 +77,22 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
     let whole =
         whole.ok_or_else(|| format!("target does not have an id: {}", described(target)))?;
     let (base, named) = split_fragment(whole);
-    let selectors: Vec<&Value> = [target, resource]
-        .into_iter()
-        .filter(|v| v.is_object())
-        .flat_map(|v| list(v, "selector"))
-        .collect();
-    let (mut region, mut unused) = most_exact(&selectors)?;
+    let selectors = selectors_of(target, resource);
+    let (mut region, mut unused) = selected(&selectors, named)?;
     let several = "target has several sources, the first is used";
     unused.extend(others.iter().map(|other| (*other, several.to_owned())));
-    if selectors.is_empty() {
-        region = Region {
-            fragment: named.map(fragment::spatial).transpose()?.flatten(),
-            ..Region::default()
-        };
-    }
     let image = image(target, resource, base, document);
     if image.is_some() {
+        if let Some(end) = fragment::unread_end(base) {
+            return Err(format!("part of an image is not understood: {end}"));
+        }
         region.frame = Space::Image;
     }
+    let is_bare = selectors.is_empty()
+        && named.is_none()
+        && fragment::unread_end(base).is_none()
+        && (is_bare(resource) || resource == target)
+        && is_bare(target);
     let target = match &image {
         Some(image) => image.id.clone(),
         None => base.to_owned(),
@@ -98,9 +100,72 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
     Ok(TargetPart {
         target,
         region,
+        is_bare,
         image,
         unused,
     })
+}
+
+/// Whether a target or its source says no more than its id, or that it is a canvas. A specific resource says it of its source.
+fn is_bare(resource: &Value) -> bool {
+    let has_source = has(resource, "source") || has(resource, "full");
+    match kind(resource).as_str() {
+        _ if resource.is_string() => true,
+        "" | "canvas" => !has(resource, "state"),
+        "specificresource" => has_source && !has(resource, "state"),
+        _ => false,
+    }
+}
+
+/// The part of a resource that selectors select, and a fragment of its id.
+///
+/// # Errors
+/// It is not known which part that is.
+pub fn selected<'v>(
+    selectors: &[&'v Value],
+    named: Option<&str>,
+) -> Result<(Region, UnusedSelectors<'v>), String> {
+    let (mut region, unused) = most_exact(selectors)?;
+    let named = named.map(fragment::spatial).transpose()?.flatten();
+    region.fragment = one_part(region.fragment.take(), named)?;
+    Ok((region, unused))
+}
+
+/// The selectors of a target and of its source, which may be the target itself. A state may be refined by a selector too
+/// (Web Annotation 4.3.3).
+pub fn selectors_of<'v>(target: &'v Value, source: &'v Value) -> Vec<&'v Value> {
+    fn refining(state: &Value) -> Vec<&Value> {
+        let refined = list(state, "refinedBy").into_iter();
+        refined
+            .flat_map(|value| match kind(value).ends_with("state") {
+                true => refining(value),
+                false => vec![value],
+            })
+            .collect()
+    }
+    let of = |value: &'v Value| {
+        let states = list(value, "state").into_iter();
+        let mut selectors = list(value, "selector");
+        selectors.extend(states.filter(|s| s.is_object()).flat_map(refining));
+        selectors
+    };
+    let is_same = std::ptr::eq(target, source);
+    let values = [Some(target), Some(source).filter(|_| !is_same)];
+    let objects = values.into_iter().flatten().filter(|v| v.is_object());
+    objects.flat_map(of).collect()
+}
+
+/// The box of a selector, or that of a fragment of the target's id. Many write the same in both; whether a selector
+/// selects within the fragment or within the whole is not known where they differ.
+fn one_part(selected: Option<String>, named: Option<String>) -> Result<Option<String>, String> {
+    match (selected, named) {
+        (Some(selected), Some(named)) if fragment::part(&selected)? != fragment::part(&named)? => {
+            Err(format!(
+                "target has a fragment and a selector that differ: {named}, {selected}"
+            ))
+        }
+        (selected, named) => Ok(selected.or(named)),
+    }
 }
 
 /// What a selector could not be used for, and which.
@@ -109,10 +174,7 @@ pub type UnusedSelectors<'v> = Vec<(&'v Value, String)>;
 /// The region of several selectors of one target. They select the same (Web Annotation 4.2), so one of each kind is used: the
 /// outline, and the box for where the outline cannot be read; a point only alone. Selectors of other kinds are no loss
 /// beside one that can be used.
-///
-/// # Errors
-/// No selector can be used: the problem of the first.
-pub fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v>), String> {
+fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelectors<'v>), String> {
     let mut best = Region::default();
     let (mut unused, mut problem) = (Vec::new(), None);
     for selector in selectors {
@@ -123,11 +185,12 @@ pub fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelector
                 continue;
             }
         };
-        if let (Some(first), Some(other)) = (&best.fragment, &next.fragment)
-            && are_apart(first, other)
-        {
-            let problem =
-                format!("several selectors select different parts, the first is used: {other}");
+        if are_apart(&best, &next) {
+            let other = next.fragment.as_ref().or(next.svg.as_ref());
+            let problem = format!(
+                "several selectors select different parts, the first is used: {}",
+                excerpt(other.map_or("", String::as_str))
+            );
             unused.push((*selector, problem));
         }
         best = merged(best, next);
@@ -142,20 +205,42 @@ pub fn most_exact<'v>(selectors: &[&'v Value]) -> Result<(Region, UnusedSelector
     }
 }
 
-/// Whether two boxes in pixels do not overlap.
-fn are_apart(a: &str, b: &str) -> bool {
-    let (Ok(Part::Pixels(a)), Ok(Part::Pixels(b))) = (fragment::part(a), fragment::part(b)) else {
-        return false;
+/// Whether two regions of one kind, boxes or drawings of areas, do not overlap.
+fn are_apart(a: &Region, b: &Region) -> bool {
+    let boxes = |region: &Region| {
+        let without = |fragment, svg| Region {
+            fragment,
+            svg,
+            ..Region::default()
+        };
+        [
+            without(region.fragment.clone(), None),
+            without(None, region.svg.clone()),
+        ]
+        .map(|region| match selectors::select(&region, None) {
+            Ok(Selection::Part(shape) | Selection::Doubtful(shape, _)) => Some(shape.bbox),
+            _ => None,
+        })
     };
-    let along = |at: usize| a[at] + a[at + 2] <= b[at] || b[at] + b[at + 2] <= a[at];
-    along(0) || along(1)
+    let apart = |(a, b): (Option<BBox>, Option<BBox>)| match (a, b) {
+        (Some(a), Some(b)) => {
+            a.right() <= b.x || b.right() <= a.x || a.bottom() <= b.y || b.bottom() <= a.y
+        }
+        _ => false,
+    };
+    boxes(a).into_iter().zip(boxes(b)).any(apart)
 }
 
+/// The first of each kind, but for drawings of an area and of its baseline, which belong together.
 fn merged(a: Region, b: Region) -> Region {
+    let svg = match (&a.svg, &b.svg) {
+        (Some(first), Some(other)) => Some(svg::beside(first, other)),
+        _ => None,
+    };
     Region {
         frame: a.frame,
         fragment: a.fragment.or(b.fragment),
-        svg: a.svg.or(b.svg),
+        svg: svg.or(a.svg).or(b.svg),
         point: a.point.or(b.point),
     }
 }
@@ -166,6 +251,9 @@ fn region(selector: &Value) -> Result<Option<Region>, String> {
     let outer = plain_region(selector)?;
     // Selectors of times may refine too; they do not select a part of the image.
     let (inner, _) = most_exact(&list(selector, "refinedBy"))?;
+    if inner != Region::default() && !is_one_to_one(selector) {
+        return Err("selector refines a part of a scaled or rotated image".into());
+    }
     match (
         outer,
         Some(inner).filter(|inner| *inner != Region::default()),
@@ -174,6 +262,17 @@ fn region(selector: &Value) -> Result<Option<Region>, String> {
         (None, inner) => Ok(inner),
         (Some(outer), Some(inner)) => within(&outer, &inner).map(Some),
     }
+}
+
+/// Whether what refines a selector is in the pixels of the image itself, and not of a scaled or turned one.
+fn is_one_to_one(selector: &Value) -> bool {
+    let is = |member: &str, wanted: &[&str]| match &selector[member] {
+        Value::Null => true,
+        Value::String(text) => wanted.contains(&text.trim()),
+        value => wanted.contains(&value.to_string().as_str()),
+    };
+    kind(selector) != "imageapiselector"
+        || (is("size", &["full", "max"]) && is("rotation", &["0", "0.0"]))
 }
 
 fn within(outer: &Region, inner: &Region) -> Result<Region, String> {
@@ -195,13 +294,9 @@ fn within(outer: &Region, inner: &Region) -> Result<Region, String> {
 }
 
 /// A drawing moved to the right and down.
-fn moved(svg: &str, [x, y]: [f64; 2]) -> String {
-    let svg = svg.trim_start_matches('\u{feff}').trim_start();
-    let svg = match svg.strip_prefix("<?xml") {
-        Some(rest) => rest.split_once("?>").map_or(rest, |(_, rest)| rest),
-        None => svg,
-    };
-    format!(r#"<g transform="translate({x} {y})">{svg}</g>"#)
+fn moved(drawing: &str, [x, y]: [f64; 2]) -> String {
+    let drawing = svg::bare(drawing);
+    format!(r#"<g transform="translate({x} {y})">{drawing}</g>"#)
 }
 
 fn plain_region(selector: &Value) -> Result<Option<Region>, String> {
@@ -346,9 +441,7 @@ fn image(target: &Value, resource: &Value, base: &str, document: &str) -> Option
             service,
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
-            media_type: None,
-            sha256: None,
-            names: Vec::new(),
+            ..ImageRef::default()
         },
         source,
         ..Observation::default()

@@ -24,20 +24,34 @@ struct TextMemo {
     canvases: Vec<TextCanvas>,
 }
 
-/// A canvas that a transcription may be about.
+/// A canvas that a transcription may be about, or an image on it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct TextCanvas {
     id: String,
+    /// Its size; of an image only where that fills it.
     size: Option<Frame>,
-    /// Its image, if it has only one: id and size in pixels.
-    image: Option<(String, Option<Frame>)>,
+    /// Its image, if it has only one, or the image that is meant.
+    image: Option<TextImage>,
+    /// Whether that image alone is meant.
+    is_image_alone: bool,
     /// Names of its images.
     names: Vec<String>,
 }
 
+/// An image that a transcription may be about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct TextImage {
+    /// Id of its observation.
+    observation: String,
+    /// What its pixels are those of: its service, else its URL.
+    id: String,
+    /// Size in pixels.
+    size: Option<Frame>,
+}
+
 impl Reader<'_> {
-    /// Follows the transcriptions of a canvas and of the images painted on it, and keeps all links with its observations,
-    /// which are those from number `first` on.
+    /// Follows the transcriptions of a canvas and of the images painted on it, and keeps all links with the observations that
+    /// they are about. Those of the canvas are those from number `first` on.
     pub(super) fn text_of_canvas(
         &mut self,
         canvas: &Value,
@@ -45,16 +59,36 @@ impl Reader<'_> {
         size: Option<Frame>,
         first: usize,
     ) {
-        let resources = [canvas].into_iter().chain(painted(canvas));
-        let resources: Vec<&Value> = resources.collect();
-        let (base, observations) = (&self.base, &mut self.found.observations[first..]);
-        let kept: Vec<_> = resources.iter().flat_map(|r| links(r, base)).collect();
-        for observation in observations.iter_mut() {
-            observation.see_also.clone_from(&kept);
+        let of_canvas: Vec<&Value> = [canvas].into_iter().chain(wrappers(canvas)).collect();
+        let start = self.painted.partition_point(|(_, number)| *number < first);
+        let painted = self.painted.split_off(start);
+        let (base, observations) = (&self.base, &mut self.found.observations);
+        let kept: Vec<_> = of_canvas.iter().flat_map(|r| links(r, base)).collect();
+        for (image, number) in &painted {
+            let own = links(image, base);
+            observations[*number].see_also = kept.iter().cloned().chain(own).collect();
         }
+        let observations = &observations[first..];
         let about = TextCanvas::of(canvas_id, size, observations);
-        for resource in resources {
-            self.follow(resource, vec![about.clone()], manifest, Some(canvas_id));
+        let about_images: Vec<TextCanvas> = match observations {
+            // What an image says that fills the canvas alone is of both.
+            [only] if fills_canvas(only) => vec![about.clone()],
+            all => all
+                .iter()
+                .map(|o| TextCanvas::of_image(canvas_id, size, o))
+                .collect(),
+        };
+        for resource in &of_canvas {
+            let links = followed(resource, true);
+            self.follow(links, vec![about.clone()], manifest, Some(canvas_id));
+        }
+        // What the canvas links to is about each of its images already.
+        let known = of_canvas.iter().flat_map(|r| followed(r, true));
+        let known: Vec<&str> = known.filter_map(|(link, _)| id(link)).collect();
+        for ((image, _), about) in painted.iter().zip(about_images) {
+            let mut links = followed(image, true);
+            links.retain(|(link, _)| id(link).is_none_or(|id| !known.contains(&id)));
+            self.follow(links, vec![about], manifest, Some(canvas_id));
         }
     }
 
@@ -65,7 +99,8 @@ impl Reader<'_> {
             let from = request.from.as_ref();
             from.is_some_and(|f| f.role == TEXT && f.manifest.as_deref() == id)
         });
-        if of_canvases || followed(manifest, false).is_empty() {
+        let links = followed(manifest, false);
+        if of_canvases || links.is_empty() {
             return;
         }
         let mut canvases: Vec<TextCanvas> = Vec::new();
@@ -76,12 +111,12 @@ impl Reader<'_> {
                 canvases.push(TextCanvas::of(name, observations[0].canvas, observations));
             }
         }
-        self.follow(manifest, canvases, id, None);
+        self.follow(links, canvases, id, None);
     }
 
     fn follow(
         &mut self,
-        resource: &Value,
+        links: Vec<(&Value, Option<TextKind>)>,
         canvases: Vec<TextCanvas>,
         manifest: Option<&str>,
         canvas: Option<&str>,
@@ -90,7 +125,7 @@ impl Reader<'_> {
             declared: None,
             canvases,
         };
-        for (link, kind) in followed(resource, canvas.is_some()) {
+        for (link, kind) in links {
             memo.declared = kind.map(|kind| kind.word().to_owned());
             self.lead_to_transcription(link, &memo, manifest, canvas);
         }
@@ -158,59 +193,103 @@ fn followed(resource: &Value, is_canvas: bool) -> Vec<(&Value, Option<TextKind>)
     followed
 }
 
-impl TextCanvas {
-    fn of(id: &str, size: Option<Frame>, observations: &[Observation]) -> Self {
-        // A part of a service's image is not what a transcription is made from.
-        let image = match observations {
-            [only]
-                if only
-                    .image
-                    .service
-                    .as_ref()
-                    .is_none_or(|s| s.region.is_none()) =>
-            {
-                let declared = only.image.declared().map(|size| size.map(f64::from));
-                Some((
-                    only.id.clone(),
-                    declared.and_then(|size| Frame::try_from(size).ok()),
-                ))
-            }
-            _ => None,
+impl TextImage {
+    fn of(observation: &Observation) -> Self {
+        let image = &observation.image;
+        let is_part = image.service.as_ref().is_some_and(|s| s.region.is_some());
+        let size = if is_part {
+            image.whole
+        } else {
+            image.declared()
         };
-        let names = observations.iter().flat_map(|o| {
-            let service = o.image.service.as_ref().map(|s| s.id.clone());
-            service.into_iter().chain(o.image.url.clone())
-        });
-        TextCanvas {
-            id: id.to_owned(),
-            size,
-            image,
-            names: names.collect(),
-        }
-    }
-
-    fn placed(&self, space: Space) -> &str {
-        match (space, &self.image) {
-            (Space::Image, Some((id, _))) => id,
-            _ => &self.id,
+        TextImage {
+            observation: observation.id.clone(),
+            id: match &image.service {
+                Some(service) => service.id.clone(),
+                None => observation.id.clone(),
+            },
+            size: size.and_then(|size| Frame::try_from(size.map(f64::from)).ok()),
         }
     }
 }
 
-/// The resources that are painted on a canvas, alternatives and parts of images included.
-fn painted(canvas: &Value) -> Vec<&Value> {
+impl TextCanvas {
+    fn of(id: &str, size: Option<Frame>, observations: &[Observation]) -> Self {
+        let is_part =
+            |o: &Observation| o.image.service.as_ref().is_some_and(|s| s.region.is_some());
+        let image = match observations {
+            // A part of a service's image is not what a transcription of the canvas is made from.
+            [only] if !is_part(only) => Some(TextImage::of(only)),
+            _ => None,
+        };
+        TextCanvas {
+            id: id.to_owned(),
+            size,
+            image,
+            is_image_alone: false,
+            names: observations.iter().flat_map(names).collect(),
+        }
+    }
+
+    /// One image of a canvas, of which others say nothing (Presentation 3.0, sections 3.1 and 3.3.1).
+    fn of_image(id: &str, size: Option<Frame>, observation: &Observation) -> Self {
+        TextCanvas {
+            id: id.to_owned(),
+            size: size.filter(|_| fills_canvas(observation)),
+            image: Some(TextImage::of(observation)),
+            is_image_alone: true,
+            names: names(observation).collect(),
+        }
+    }
+
+    /// What a page in this space is about, and the image that it is confined to.
+    fn placed(&self, space: Space) -> (&str, Hung) {
+        let image = self.image.as_ref();
+        let of_image = image.filter(|_| self.is_image_alone);
+        let hung = Hung {
+            canvas: Some(self.id.clone()),
+            image: of_image.map(|image| image.observation.clone()),
+        };
+        match (space, image) {
+            (Space::Image, Some(image)) => (&image.id, hung),
+            _ => (&self.id, hung),
+        }
+    }
+}
+
+/// Whether an image is all of its canvas: the whole image, not turned, on the whole canvas.
+fn fills_canvas(observation: &Observation) -> bool {
+    let is_part = observation
+        .image
+        .service
+        .as_ref()
+        .is_some_and(|s| s.region.is_some());
+    observation.placement.is_none() && observation.rotation.is_none() && !is_part
+}
+
+fn names(observation: &Observation) -> impl Iterator<Item = String> {
+    let image = &observation.image;
+    let service = image.service.as_ref().map(|service| service.id.clone());
+    service.into_iter().chain(image.url.clone())
+}
+
+/// What stands around the resources that are painted on a canvas: choices, specific resources.
+fn wrappers(canvas: &Value) -> Vec<&Value> {
+    const INSIDE: [&str; 5] = ["items", "item", "default", "source", "full"];
     let pages = list(canvas, "items").into_iter();
     let paintings = pages.flat_map(|page| list(page, "items"));
     let paintings = paintings.chain(list(canvas, "images"));
-    let mut resources = Vec::new();
+    let mut found = Vec::new();
     let mut left: Vec<&Value> = paintings.flat_map(bodies).collect();
     while let Some(resource) = left.pop() {
-        let inside = ["items", "item", "default", "source", "full"].into_iter();
-        left.extend(inside.flat_map(|member| list(resource, member)));
-        resources.push(resource);
+        let inside: Vec<&Value> = INSIDE.iter().flat_map(|m| list(resource, m)).collect();
+        if !inside.is_empty() {
+            found.push(resource);
+        }
+        left.extend(inside);
     }
-    resources.reverse();
-    resources
+    found.reverse();
+    found
 }
 
 fn bodies(painting: &Value) -> impl Iterator<Item = &Value> {
@@ -219,43 +298,72 @@ fn bodies(painting: &Value) -> impl Iterator<Item = &Value> {
     bodies.filter(|body| body.is_object())
 }
 
-/// Leaves out the requests for transcriptions that are not wanted: of each canvas those of one kind are read, and files of
+/// Leaves out the requests for transcriptions that are not wanted: of each image those of one kind are read, and files of
 /// unknown kind only where no link declares one.
 pub fn choose(choice: TextChoice, found: &mut Found) {
-    let declared = |request: &DocumentRequest| -> Option<TextKind> {
-        let memo: TextMemo = serde_json::from_str(&request.memo).unwrap_or_default();
-        TextKind::ALL
-            .into_iter()
-            .find(|kind| memo.declared.as_deref() == Some(kind.word()))
-    };
-    let place = |request: &DocumentRequest| {
-        let from = request.from.as_ref();
-        from.map(|from| (from.manifest.clone(), from.canvas.clone()))
-    };
-    let mut offered: HashMap<_, Vec<TextKind>> = HashMap::new();
-    for request in found.next.iter().filter(|request| request.is_for(TEXT)) {
-        let kinds = offered.entry(place(request)).or_default();
-        kinds.extend(declared(request));
+    let wanted = |request: &&DocumentRequest| request.is_for(TEXT);
+    let offers: Vec<Offer> = found.next.iter().filter(wanted).map(Offer::of).collect();
+    let mut offered: HashMap<_, Vec<(&Option<String>, TextKind)>> = HashMap::new();
+    for offer in &offers {
+        let kinds = offered.entry(&offer.place).or_default();
+        kinds.extend(offer.kind.map(|kind| (&offer.image, kind)));
     }
-    found.next.retain(|request| {
-        if !request.is_for(TEXT) {
-            return true;
+    let mut notes = Vec::new();
+    let mut is_chosen = offers.iter().map(|offer| {
+        let kinds = offered.get(&offer.place).into_iter().flatten();
+        // What is offered for the canvas is offered for each image on it.
+        let is_same = |image: &Option<String>| {
+            image.is_none() || offer.image.is_none() || *image == offer.image
+        };
+        let kinds: Vec<TextKind> = kinds
+            .filter(|(image, _)| is_same(image))
+            .map(|(_, kind)| *kind)
+            .collect();
+        let chosen = choice.among(&kinds);
+        let Some(kind) = offer.kind else {
+            return choice != TextChoice::None && chosen.is_none();
+        };
+        if let Some(chosen) = chosen.filter(|c| choice == TextChoice::Auto && *c != kind) {
+            notes.push(format!(
+                "transcriptions are offered in several formats: {} is read, --text chooses another",
+                chosen.name()
+            ));
         }
-        let kinds = offered.get(&place(request)).map_or(&[][..], Vec::as_slice);
-        match declared(request) {
-            Some(kind) => {
-                let chosen = choice.among(kinds);
-                if let Some(chosen) = chosen.filter(|_| choice == TextChoice::Auto && chosen != Some(kind)) {
-                    found.notes.push(format!(
-                        "transcriptions are offered in several formats: {} is read, --text chooses another",
-                        chosen.name()
-                    ));
-                }
-                chosen == Some(kind)
-            }
-            None => choice != TextChoice::None && choice.among(kinds).is_none(),
-        }
+        chosen == Some(kind)
     });
+    found
+        .next
+        .retain(|request| !request.is_for(TEXT) || is_chosen.next().unwrap_or_default());
+    drop(is_chosen);
+    found.notes.extend(notes);
+}
+
+/// What a request for a transcription is about.
+struct Offer {
+    /// Manifest and canvas.
+    place: (Option<String>, Option<String>),
+    /// The image on the canvas, if it is about that alone.
+    image: Option<String>,
+    /// The format that its link declares.
+    kind: Option<TextKind>,
+}
+
+impl Offer {
+    fn of(request: &DocumentRequest) -> Self {
+        let memo: TextMemo = serde_json::from_str(&request.memo).unwrap_or_default();
+        let from = request.from.as_ref();
+        let declared = |kind: &TextKind| memo.declared.as_deref() == Some(kind.word());
+        let alone = memo.canvases.iter().filter(|canvas| canvas.is_image_alone);
+        Offer {
+            place: from
+                .map(|from| (from.manifest.clone(), from.canvas.clone()))
+                .unwrap_or_default(),
+            image: alone
+                .filter_map(|canvas| Some(canvas.image.as_ref()?.observation.clone()))
+                .next(),
+            kind: TextKind::ALL.into_iter().find(declared),
+        }
+    }
 }
 
 /// Reads a transcription that a document links to.
@@ -335,8 +443,12 @@ fn assigned<'a>(file: &TextFile, canvases: &'a [TextCanvas]) -> Vec<Option<&'a T
 
 fn place(page: &TextPage, canvas: &TextCanvas, answer: &Answer, found: &mut Found) {
     let name = &answer.request.location;
-    let image = canvas.image.as_ref().and_then(|(_, size)| *size);
-    let fit = match text::fit(page, canvas.size, image) {
+    let image = canvas.image.as_ref().and_then(|image| image.size);
+    let fit = match canvas.is_image_alone && canvas.size.or(image).is_none() {
+        true => Err("size of the image is not known, which covers a part of its canvas".into()),
+        false => text::fit(page, canvas.size, image),
+    };
+    let fit = match fit {
         Ok(fit) => fit,
         Err(problem) => {
             found.count("annotations", 1);
@@ -364,13 +476,14 @@ fn place(page: &TextPage, canvas: &TextCanvas, answer: &Answer, found: &mut Foun
         .from
         .as_ref()
         .and_then(|from| from.manifest.clone());
+    let (target, hung) = canvas.placed(fit.space);
     let placed = |annotation: Annotation| Placed {
         document: name.clone(),
         manifest: manifest.clone(),
-        hung: Hung::default(),
-        target: canvas.placed(fit.space).to_owned(),
-        image: None,
+        hung: hung.clone(),
+        target: target.to_owned(),
         annotation,
+        ..Placed::default()
     };
     let annotations = text::annotations(page, &fit, name);
     found

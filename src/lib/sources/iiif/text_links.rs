@@ -43,7 +43,7 @@ pub fn is_text(link: &Value) -> bool {
 pub fn among_annotations(link: &Value) -> Declared {
     let says = |member: &str| !texts(&link[member]).is_empty();
     let address = id(link).unwrap_or_default().to_ascii_lowercase();
-    let path = address.split(['?', '#']).next().unwrap_or_default();
+    let path = unpacked(address.split(['?', '#']).next().unwrap_or_default());
     let is_file = [".xml", ".hocr"]
         .iter()
         .any(|suffix| path.ends_with(suffix));
@@ -62,9 +62,15 @@ pub fn declared(link: &Value) -> Declared {
     let address = id(link).unwrap_or_default().to_ascii_lowercase();
     let format = texts(&link["format"]).join(" ").to_ascii_lowercase();
     let path = address.split(['?', '#']).next().unwrap_or_default();
-    let is_xml = format.contains("xml") || (format.is_empty() && path.ends_with(".xml"));
+    let path = unpacked(path);
+    let is_packed = ["gzip", "zstd"].iter().any(|word| format.contains(word));
+    let is_xml =
+        format.contains("xml") || ((format.is_empty() || is_packed) && path.ends_with(".xml"));
     let is_html = format.contains("html") || (format.is_empty() && path.ends_with("html"));
-    let is_unsaid = format.is_empty() || format.contains("octet-stream") || format.contains("alto");
+    let is_unsaid = format.is_empty()
+        || is_packed
+        || format.contains("octet-stream")
+        || format.contains("alto");
     if !(is_xml || is_html || is_unsaid || format.contains("hocr")) || is_json(link, path) {
         return Declared::Other;
     }
@@ -79,6 +85,8 @@ pub fn declared(link: &Value) -> Declared {
                 "page xml",
                 "page_xml",
                 "pagecontent",
+                "prima.page",
+                "page+xml",
                 "primaresearch",
                 "pcgts",
             ],
@@ -103,6 +111,14 @@ pub fn declared(link: &Value) -> Declared {
         true => Declared::Perhaps,
         false => Declared::Other,
     }
+}
+
+/// The name of a file without what says that it is packed.
+fn unpacked(path: &str) -> &str {
+    let packed = [".gz", ".zst"]
+        .iter()
+        .find_map(|suffix| path.strip_suffix(suffix));
+    packed.unwrap_or(path)
 }
 
 /// Words that stand for descriptions of objects.
@@ -243,10 +259,19 @@ mod tests {
                 page,
             ),
             (
+                json!({"id": "https://a/1", "format": "application/vnd.prima.page+xml"}),
+                page,
+            ),
+            (
+                json!({"id": "https://a/1", "format": "application/gzip", "profile": "http://www.loc.gov/standards/alto/ns-v4#"}),
+                alto,
+            ),
+            (
                 json!({"id": "https://a/1", "format": "application/xml"}),
                 Declared::Perhaps,
             ),
             (json!("https://a/1.xml"), Declared::Perhaps),
+            (json!("https://a/1.xml.gz"), Declared::Perhaps),
             (
                 json!({"id": "https://a/1", "format": "text/xml", "label": "METS/MODS"}),
                 Declared::Other,

@@ -6,57 +6,118 @@ use serde_json::Value;
 
 use super::hanging::Hanging;
 use super::reader::Reader;
-use super::values::{id, kind, list, texts, types};
+use super::values::{described, id, kind, list, texts, types};
 use crate::contracts::Body;
+use crate::sources::text::stated_text;
 use crate::sources::{
-    ANNOTATIONS, Answer, DocumentRequest, Found, Placed, Referrer, TextResource, is_url,
+    Answer, BODY_TEXT, DocumentRequest, FetchedText, Placed, Referrer, TextResource, is_url,
 };
 use crate::summary::Reject;
 
-/// The memo of requests for texts.
-pub const MEMO: &str = "text";
+/// The memo of requests for texts: a document may be asked for as something else too.
+const MEMO: &str = "text";
 
-/// The URL of the text that a body is, if it does not hold the text.
-pub fn names_a_text<'v>(body: &'v Value, motivation: &[String]) -> Option<&'v str> {
+/// Members that hold a text.
+const HELD: [&str; 5] = ["value", "chars", "cnt:chars", "@value", "rdf:value"];
+
+/// The URL of the text that a body is, with the part of it, if it does not hold the text.
+///
+/// # Errors
+/// It is not known which part of the text the body is.
+pub fn named_text(body: &Value, motivation: &[String]) -> Result<Option<String>, String> {
     let source = match &body["source"] {
         Value::Null => body,
         source => source,
     };
-    let url = id(source).filter(|url| is_url(url))?;
-    let holds = ["value", "chars", "cnt:chars", "@value", "rdf:value"];
-    if [body, source]
-        .iter()
-        .any(|v| v.is_object() && holds.iter().any(|m| !v[*m].is_null()))
-    {
+    let holds = |v: &Value| v.is_object() && HELD.iter().any(|m| !v[*m].is_null());
+    let Some(url) = id(source).filter(|url| is_url(url)) else {
+        return Ok(None);
+    };
+    if holds(body) || holds(source) || quoted(body).is_some() {
+        return Ok(None);
+    }
+    let selectors: Vec<&Value> = [body, source]
+        .into_iter()
+        .filter(|v| v.is_object())
+        .flat_map(|v| list(v, "selector"))
+        .collect();
+    let range = selectors.iter().find_map(|selector| characters(selector));
+    let (location, part) = url.split_once('#').unwrap_or((url, ""));
+    let is_text = range.is_some()
+        || part.starts_with("char=")
+        || is_text_resource(source)
+        || (motivation
+            .iter()
+            .any(|m| TRANSCRIBING.contains(&m.as_str()))
+            && location.ends_with(".txt"));
+    match (is_text, range) {
+        (false, _) => Ok(None),
+        (true, Some(range)) if part.is_empty() => Ok(Some(format!("{location}#{range}"))),
+        (true, None) if selectors.is_empty() => Ok(Some(url.to_owned())),
+        (true, _) => {
+            let selector = selectors.first().map_or("none".into(), |s| described(s));
+            Err(format!("part of a text is not understood: {selector}"))
+        }
+    }
+}
+
+/// Motivations of annotations whose bodies are the text on the image.
+const TRANSCRIBING: [&str; 2] = ["transcribing", "supplementing"];
+
+/// Whether a resource says that it is a text, in a format that is read.
+fn is_text_resource(source: &Value) -> bool {
+    let format = list(source, "format").into_iter().find_map(Value::as_str);
+    let format = format.map(str::to_ascii_lowercase);
+    let is_plain = format
+        .as_deref()
+        .is_some_and(|f| f.starts_with("text/plain") || f.starts_with("text/html"));
+    let kind = kind(source);
+    let texts = ["text", "textualbody", "contentastext", "fulltextresource"];
+    let is_typed = types(source).next().is_some() && texts.contains(&kind.as_str());
+    (is_typed && (format.is_none() || is_plain)) || (is_plain && kind.is_empty())
+}
+
+/// The text that a body selects by quoting it (Web Annotation 4.2.4).
+pub fn quoted(body: &Value) -> Option<String> {
+    if !body.is_object() {
         return None;
     }
-    let part_of_text = url
-        .rsplit_once('#')
-        .is_some_and(|(_, part)| part.starts_with("char="));
-    let format = list(source, "format").into_iter().find_map(Value::as_str);
-    let is_plain =
-        format.is_some_and(|f| f.starts_with("text/plain") || f.starts_with("text/html"));
-    let kind = kind(source);
-    let is_text = types(source).next().is_some()
-        && ["text", "textualbody", "contentastext", "fulltextresource"].contains(&kind.as_str())
-        && (format.is_none() || is_plain);
-    let transcribes = |m: &String| ["transcribing", "supplementing"].contains(&m.as_str());
-    let is_text_file = motivation.iter().any(transcribes) && url.ends_with(".txt");
-    (part_of_text || is_text || is_text_file || (is_plain && kind.is_empty())).then_some(url)
+    let selectors = list(body, "selector").into_iter();
+    let mut quotes = selectors.filter(|s| s.is_object() && kind(s) == "textquoteselector");
+    let exact = quotes.find_map(|quote| texts(&quote["exact"]).into_iter().next());
+    exact.filter(|_| !body["source"].is_null())
+}
+
+/// The range of characters that a selector of texts selects, as a fragment (RFC 5147, Web Annotation 4.2.1 and 4.2.5).
+fn characters(selector: &Value) -> Option<String> {
+    if !selector.is_object() || !selector["refinedBy"].is_null() {
+        return None;
+    }
+    match kind(selector).as_str() {
+        "textpositionselector" => {
+            let (start, end) = (selector["start"].as_u64()?, selector["end"].as_u64()?);
+            Some(format!("char={start},{end}"))
+        }
+        "fragmentselector" => {
+            let value = selector["value"].as_str()?.trim().trim_start_matches('#');
+            value.starts_with("char=").then(|| value.to_owned())
+        }
+        _ => None,
+    }
 }
 
 impl<'a> Reader<'a> {
     /// Follows the URL of a text.
-    pub(super) fn follow_text(&mut self, url: String, on: Hanging) {
+    pub(super) fn follow_text(&mut self, url: &str, on: Hanging) {
         let inherited =
             |of: fn(&Referrer) -> &Option<String>| self.from.and_then(|from| of(from).clone());
-        let location = url.split('#').next().unwrap_or(&url).to_owned();
+        let location = url.split('#').next().unwrap_or(url).to_owned();
         let request = DocumentRequest {
             location,
             memo: MEMO.into(),
             from: Some(Referrer {
                 document: self.name.to_owned(),
-                role: ANNOTATIONS,
+                role: BODY_TEXT,
                 manifest: on
                     .manifest
                     .map(str::to_owned)
@@ -75,70 +136,81 @@ impl<'a> Reader<'a> {
 }
 
 /// Reads a document that is a text: plain, HTML, or a JSON resource that holds it.
-pub fn read(answer: &Answer, found: &mut Found) {
-    let url = &answer.request.location;
-    let bytes = &answer.bytes;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let refuse = |problem: &str| Reject::new(url, "document", "document", problem);
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return found.rejects.push(refuse("text is not UTF-8"));
-    };
-    let start = text.trim_start().to_ascii_lowercase();
-    let resource = match start.as_bytes() {
-        [b'{' | b'[', ..] => serde_json::from_str(text)
-            .ok()
-            .and_then(|v: Value| of_resource(&v)),
-        _ => None,
-    };
-    let is_html = start.starts_with("<!doctype html") || start.starts_with("<html");
-    if resource.is_none() && start.starts_with('<') && !is_html {
-        return found.rejects.push(refuse("text was expected: found XML"));
+///
+/// # Errors
+/// The problem: it is something else, or not in the encoding that it states.
+pub fn read(answer: &Answer) -> FetchedText {
+    let media_type = answer.media_type.as_deref().map(str::to_ascii_lowercase);
+    let is_stated = |kind: &str| media_type.as_deref().is_some_and(|m| m.starts_with(kind));
+    let (text, is_damaged) = stated_text(&answer.bytes, answer.media_type.as_deref());
+    if is_damaged {
+        return Err("text is not in the encoding that it states, or not UTF-8".into());
     }
-    let (text, language) = resource.unwrap_or((text.to_owned(), None));
-    found.texts.push((
-        url.clone(),
-        TextResource {
-            text,
-            format: Some(if is_html { "text/html" } else { "text/plain" }.to_owned()),
-            language,
-        },
-    ));
+    let start = text.trim_start().to_ascii_lowercase();
+    if start.starts_with(['{', '['])
+        && let Ok(value) = serde_json::from_str::<Value>(&text)
+        && let Some(resource) = of_resource(&value)
+    {
+        return Ok(resource);
+    }
+    let is_html =
+        is_stated("text/html") || start.starts_with("<!doctype html") || start.starts_with("<html");
+    if start.starts_with('<') && !is_html && !is_stated("text/plain") {
+        return Err("text was expected: found XML".into());
+    }
+    Ok(TextResource {
+        text: text.into_owned(),
+        format: Some(if is_html { "text/html" } else { "text/plain" }.to_owned()),
+        ..TextResource::default()
+    })
 }
 
-fn of_resource(value: &Value) -> Option<(String, Option<String>)> {
-    let held = ["value", "chars", "cnt:chars", "rdf:value", "@value"];
-    let text = held.iter().find_map(|member| match &value[*member] {
+fn of_resource(value: &Value) -> Option<TextResource> {
+    let text = HELD.iter().find_map(|member| match &value[*member] {
         Value::String(text) => Some(text.clone()),
         value => texts(value).into_iter().next(),
     })?;
-    let language = ["language", "@language", "dc:language"]
-        .iter()
-        .flat_map(|member| list(value, member))
-        .find_map(Value::as_str);
-    Some((text, language.map(str::to_owned)))
+    let said = |members: &[&str]| {
+        let mut said = members.iter().flat_map(|member| list(value, member));
+        said.find_map(Value::as_str).map(str::to_owned)
+    };
+    Some(TextResource {
+        text,
+        format: said(&["format", "dc:format"]),
+        language: said(&["language", "@language", "dc:language"]),
+        direction: said(&["textDirection"]),
+    })
 }
 
-/// Puts texts that were fetched in the place of their URLs. Returns the parts of texts that cannot be used.
-pub fn fill(placed: &mut Placed, texts: &HashMap<String, TextResource>) -> Vec<Reject> {
+/// Puts texts that were fetched in the place of their URLs. Where a text cannot be used, its URL stays as a link. Returns what
+/// is lost: the record is the text, the field where the body stands.
+pub fn fill(placed: &mut Placed, texts: &HashMap<String, FetchedText>) -> Vec<Reject> {
     let mut rejects = Vec::new();
-    for body in &mut placed.annotation.bodies {
+    let annotation = &mut placed.annotation;
+    for body in &mut annotation.bodies {
         let url = body.value.clone();
         let (location, part) = url.split_once('#').unwrap_or((&url, ""));
-        let Some(resource) = texts.get(location) else {
+        let (Some(place), Some(fetched)) = (placed.texts.get(&url), texts.get(location)) else {
             continue;
         };
-        match part_of(&resource.text, part) {
-            Ok(text) => {
+        let fetched = fetched.as_ref().map_err(String::clone);
+        match fetched.and_then(|resource| Ok((resource, part_of(&resource.text, part)?))) {
+            Ok((resource, text)) => {
                 put(body, resource, text);
-                let attributes = &mut placed.annotation.attributes;
+                let attributes = &mut annotation.attributes;
+                if let Some(direction) = &resource.direction {
+                    let entry = attributes.entry("text_direction".into());
+                    entry.or_insert_with(|| direction.as_str().into());
+                }
                 attributes.insert("text_source".into(), url.into());
             }
-            Err(problem) => rejects.push(Reject::new(
-                &placed.document,
-                &placed.annotation.id,
-                "body",
-                format!("{problem}: {url}"),
-            )),
+            Err(problem) => {
+                body.purpose = Some("linking".into());
+                let field = if place.is_empty() { "body" } else { place };
+                let joint = if problem.contains(": ") { "," } else { ":" };
+                let problem = format!("{problem}{joint} body of {}", annotation.id);
+                rejects.push(Reject::new(&placed.document, url, field, problem));
+            }
         }
     }
     rejects
@@ -147,7 +219,9 @@ pub fn fill(placed: &mut Placed, texts: &HashMap<String, TextResource>) -> Vec<R
 fn put(body: &mut Body, resource: &TextResource, text: String) {
     body.value = text;
     body.label = None;
-    body.format = resource.format.clone();
+    if resource.format.is_some() {
+        body.format.clone_from(&resource.format);
+    }
     if body.language.is_none() {
         body.language.clone_from(&resource.language);
     }
@@ -211,9 +285,7 @@ mod tests {
 
     #[test]
     fn only_texts_are_followed_and_not_links() {
-        let of = |motivation: &str, body: Value| {
-            names_a_text(&body, &[motivation.to_owned()]).map(str::to_owned)
-        };
+        let of = |motivation: &str, body: Value| named_text(&body, &[motivation.to_owned()]);
         let followed = [
             json!({"id": "https://a/1", "type": "Text"}),
             json!({"id": "https://a/1#char=0,7"}),
@@ -223,7 +295,8 @@ mod tests {
             json!("https://a/1.txt"),
         ];
         for body in followed {
-            assert!(of("transcribing", body.clone()).is_some(), "{body}");
+            let named = of("transcribing", body.clone()).unwrap();
+            assert!(named.is_some(), "{body}");
         }
         let left = [
             json!("https://a/1"),
@@ -234,7 +307,38 @@ mod tests {
             json!({"id": "urn:x", "type": "Text"}),
         ];
         for body in left {
-            assert_eq!(of("transcribing", body.clone()), None, "{body}");
+            assert_eq!(of("transcribing", body.clone()), Ok(None), "{body}");
+        }
+        let part = |selector: Value| json!({"type": "SpecificResource", "source": "https://a/1.txt", "selector": selector});
+        let cases = [
+            (
+                json!({"type": "TextPositionSelector", "start": 3, "end": 7}),
+                Ok(Some("https://a/1.txt#char=3,7")),
+            ),
+            (
+                json!({"type": "FragmentSelector", "value": "char=3,7"}),
+                Ok(Some("https://a/1.txt#char=3,7")),
+            ),
+            // It says the text itself.
+            (
+                json!({"type": "TextQuoteSelector", "exact": "in principio"}),
+                Ok(None),
+            ),
+            (
+                json!({"type": "XPathSelector", "value": "//p"}),
+                Err("part of a text is not understood: an object of the type XPathSelector"),
+            ),
+            (
+                json!({"type": "TextPositionSelector", "start": 3}),
+                Err("part of a text is not understood: an object of the type TextPositionSelector"),
+            ),
+        ];
+        for (selector, wanted) in cases {
+            let found = of("transcribing", part(selector.clone()));
+            let wanted = wanted
+                .map(|url| url.map(str::to_owned))
+                .map_err(str::to_owned);
+            assert_eq!(found, wanted, "{selector}");
         }
     }
 }

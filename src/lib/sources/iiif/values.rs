@@ -144,6 +144,40 @@ fn texts_of_list(values: &[Value]) -> Vec<String> {
         .collect()
 }
 
+/// The language of the texts that [`texts`] returns, where the value states it: in a list, an object or a language map.
+pub fn language_of_texts(value: &Value) -> Option<&str> {
+    let best = |languages: Vec<&'_ str>| -> Option<usize> {
+        let languages = languages.into_iter().enumerate();
+        let best = languages.min_by_key(|(_, language)| preference(language));
+        best.map(|(at, _)| at)
+    };
+    match value {
+        Value::Array(values) => {
+            let languages: Option<Vec<&str>> =
+                values.iter().map(|v| v["@language"].as_str()).collect();
+            let languages = languages?;
+            languages.get(best(languages.clone())?).copied()
+        }
+        Value::Object(_) if !value["@value"].is_null() => value["@language"].as_str(),
+        Value::Object(map) => {
+            let words = map.iter().filter(|(_, words)| !texts(words).is_empty());
+            let languages: Vec<&str> = words.map(|(language, _)| language.as_str()).collect();
+            let is_language = |name: &&str| !matches!(*name, "none" | "@none" | "und" | "");
+            let is_map = languages.iter().all(|name| is_tag(name));
+            let best = *languages.get(best(languages.clone())?)?;
+            Some(best).filter(|_| is_map).filter(is_language)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a name may be a language tag (BCP 47), or a word that stands where one does.
+fn is_tag(name: &str) -> bool {
+    let first = name.split('-').next().unwrap_or_default();
+    let is_code = (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic());
+    is_code || matches!(name, "none" | "@none" | "")
+}
+
 fn texts_of_object(value: &Value) -> Vec<String> {
     if !value["@value"].is_null() {
         return texts(&value["@value"]);
@@ -196,6 +230,10 @@ pub fn pixels(value: &Value) -> Option<u32> {
 /// parsing would change escapes. Relative ones are resolved against a URL, or against the folder of a file.
 pub fn resolve(base: &str, reference: &str) -> Option<String> {
     let reference = reference.trim();
+    // An empty one, or a fragment alone, names the document itself.
+    if reference.is_empty() || reference.starts_with('#') {
+        return None;
+    }
     if is_url(reference) {
         return Some(reference.to_owned());
     }
@@ -203,9 +241,9 @@ pub fn resolve(base: &str, reference: &str) -> Option<String> {
         let url = Url::parse(base).ok()?.join(reference).ok()?;
         return is_url(url.as_str()).then(|| url.into());
     }
-    // Other schemes (`urn:`, `info:`, `data:`) and empty names cannot be read.
+    // Other schemes (`urn:`, `info:`, `data:`) cannot be read.
     let has_scheme = Url::parse(reference).is_ok();
-    if reference.is_empty() || has_scheme || base == "-" {
+    if has_scheme || base == "-" {
         return None;
     }
     let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -216,7 +254,7 @@ pub fn resolve(base: &str, reference: &str) -> Option<String> {
     }
 }
 
-/// Splits a media fragment (`#xywh=…`, `#t=…`) from an id. Other fragments belong to the id: canvases have them.
+/// Splits a media fragment (`#xywh=…`, `#t=…`, four bare numbers) from an id. Other fragments belong to the id: canvases have them.
 pub fn split_fragment(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('#') {
         Some((id, fragment)) if fragment::is_media_fragment(fragment) => (id, Some(fragment)),
@@ -290,6 +328,26 @@ mod tests {
     }
 
     #[test]
+    fn the_language_is_that_of_the_texts_that_are_taken() {
+        let cases = [
+            (
+                json!([{"@value": "Hund", "@language": "de"}, {"@value": "dog", "@language": "en"}]),
+                Some("en"),
+            ),
+            (json!([{"@value": "Hund", "@language": "de"}, "dog"]), None),
+            (json!({"@value": "canis", "@language": "la"}), Some("la")),
+            (json!({"de": ["Hund"], "la": []}), Some("de")),
+            (json!({"de": ["Hund"], "en-GB": ["dog"]}), Some("en-GB")),
+            (json!({"none": ["dog"]}), None),
+            (json!({"id": "https://a/1", "label": "dog"}), None),
+            (json!("dog"), None),
+        ];
+        for (value, wanted) in cases {
+            assert_eq!(language_of_texts(&value), wanted, "{value}");
+        }
+    }
+
+    #[test]
     fn references_are_resolved_and_absolute_ones_left_alone() {
         let cases = [
             (
@@ -310,6 +368,8 @@ mod tests {
             ),
             ("folder/c.json", "m.json#x", Some("folder/m.json")),
             ("c.json", "m.json", Some("m.json")),
+            ("https://a.example/c.json", "", None),
+            ("https://a.example/c.json", "#x", None),
             ("c.json", "urn:x:1", None),
             ("-", "m.json", None),
         ];
@@ -335,6 +395,7 @@ mod tests {
                 ("https://a/c#1", Some("xywh=1,2,3,4")),
             ),
             ("https://a/c#t=3", ("https://a/c", Some("t=3"))),
+            ("https://a/c#1,2,3,4", ("https://a/c", Some("1,2,3,4"))),
         ];
         for (text, wanted) in cases {
             assert_eq!(split_fragment(text), wanted, "{text}");

@@ -11,7 +11,7 @@ use super::options::M3Options;
 use crate::contracts::{
     Annotation, ImageRef, Labels, Metadata, Observation, Provenance, Region, Space,
 };
-use crate::sources::{About, Found, Hung, Placed, is_url};
+use crate::sources::{About, Found, Placed, is_url};
 use crate::summary::Reject;
 use crate::values::{self, content_id, excerpt, id, list, side, text, uuid};
 
@@ -242,9 +242,7 @@ impl<'a> ObservationRow<'a> {
         Placed {
             document: document.to_owned(),
             manifest: self.video(),
-            hung: Hung::default(),
             target: self.moment(),
-            image: None,
             annotation: Annotation {
                 id,
                 motivation: vec!["identifying".into()],
@@ -252,6 +250,7 @@ impl<'a> ObservationRow<'a> {
                 attributes,
                 ..Annotation::default()
             },
+            ..Placed::default()
         }
     }
 

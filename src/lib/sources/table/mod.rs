@@ -375,6 +375,7 @@ mod tests {
             request,
             url: name.into(),
             bytes: text.into(),
+            media_type: None,
         };
         let table = Table {
             options,

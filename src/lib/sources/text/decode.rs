@@ -18,6 +18,24 @@ pub fn text(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     (text, is_damaged)
 }
 
+/// The same of a document whose server states a media type: the character set that this names counts before what the document
+/// declares, which only markup does.
+pub fn stated_text<'b>(bytes: &'b [u8], media_type: Option<&str>) -> (Cow<'b, str>, bool) {
+    let stated = media_type.and_then(|stated| {
+        let mut parameters = stated.split(';').skip(1).filter_map(|p| p.split_once('='));
+        let (_, set) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+        Encoding::for_label(set.trim().trim_matches(['"', '\'']).as_bytes())
+    });
+    let encoding = match stated {
+        _ if Encoding::for_bom(bytes).is_some() => return text(bytes),
+        Some(encoding) => encoding,
+        None if bytes.trim_ascii_start().starts_with(b"<") => return text(bytes),
+        None => UTF_8,
+    };
+    let (text, _, is_damaged) = encoding.decode(bytes);
+    (text, is_damaged)
+}
+
 /// UTF-16 without a byte order mark begins with `<` and a zero.
 fn without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     match bytes {
@@ -82,6 +100,33 @@ mod tests {
         for (bytes, wanted) in cases {
             let (text, is_damaged) = text(&bytes);
             assert_eq!((text.as_ref(), is_damaged), (wanted, false));
+        }
+        for (bytes, media_type, wanted) in [
+            (&b"\xe9"[..], "text/plain; charset=iso-8859-1", ("é", false)),
+            (
+                b"\xe9",
+                "text/plain;format=flowed;CHARSET=\"windows-1252\"",
+                ("é", false),
+            ),
+            ("é".as_bytes(), "text/plain", ("é", false)),
+            (
+                "\u{feff}é".as_bytes(),
+                "text/plain; charset=iso-8859-1",
+                ("é", false),
+            ),
+            (
+                b"\xe9 charset=iso-8859-1",
+                "text/plain",
+                ("\u{fffd} charset=iso-8859-1", true),
+            ),
+            (
+                b"<meta charset=latin1>\xe9",
+                "text/html",
+                ("<meta charset=latin1>é", false),
+            ),
+        ] {
+            let (text, is_damaged) = stated_text(bytes, Some(media_type));
+            assert_eq!((text.as_ref(), is_damaged), wanted, "{media_type}");
         }
         assert_eq!(text(b"<a>\xe9</a>"), (Cow::from("<a>\u{fffd}</a>"), true));
     }

@@ -16,7 +16,9 @@ mod page_xml;
 mod place;
 mod xml;
 
+use super::unpack::{beginning, decompressed};
 pub use annotations::annotations;
+pub use decode::stated_text;
 pub use names::{Names, stem, words};
 pub use notes::unite_notes;
 pub use page::{Granularity, Item, ItemProblem, TextFile, TextKind, TextPage};
@@ -30,14 +32,12 @@ pub const START: usize = 64 << 10;
 
 /// The format of a document, by its root element; none if it is not a transcription.
 pub fn kind_of(bytes: &[u8]) -> Option<TextKind> {
-    let start = &bytes[..bytes.len().min(START)];
-    kind(&decode::text(start).0)
+    kind(&decode::text(&beginning(bytes, START)).0)
 }
 
 /// Whether a document has elements at all, of whatever kind.
 pub fn is_markup(bytes: &[u8]) -> bool {
-    let start = &bytes[..bytes.len().min(START)];
-    xml::root(&decode::text(start).0).is_some()
+    xml::root(&decode::text(&beginning(bytes, START)).0).is_some()
 }
 
 fn kind(text: &str) -> Option<TextKind> {
@@ -48,7 +48,7 @@ fn kind(text: &str) -> Option<TextKind> {
     }
 }
 
-/// Reads a transcription.
+/// Reads a transcription, which may be packed.
 ///
 /// # Errors
 /// What is wrong with the document as a whole, in the manner of [`Reject::problem`](crate::summary::Reject::problem): it is
@@ -60,7 +60,8 @@ pub fn read(bytes: &[u8]) -> Result<TextFile, String> {
             bytes.len()
         ));
     }
-    let (text, is_damaged) = decode::text(bytes);
+    let bytes = decompressed(bytes, MAX_BYTES as u64)?;
+    let (text, is_damaged) = decode::text(&bytes);
     let mut file = match kind(&text) {
         Some(TextKind::Alto) => alto::read(&text)?,
         Some(TextKind::Page) => page_xml::read(&text)?,
