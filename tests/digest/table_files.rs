@@ -606,7 +606,12 @@ fn ids_urls_and_hashes_come_from_columns() {
         .iter()
         .map(|o| {
             let image = &o["image"];
-            [&o["id"], &image["url"], &image["sha256"], &image["fallbacks"]]
+            [
+                &o["id"],
+                &image["url"],
+                &image["sha256"],
+                &image["fallbacks"],
+            ]
         })
         .collect();
     let wanted = [
@@ -629,5 +634,8 @@ fn ids_urls_and_hashes_come_from_columns() {
         json!(["7"])
     );
     let rejects = work.text("d.rejects.csv");
-    assert!(rejects.contains("row 3") && rejects.contains("not a SHA-256"), "{rejects}");
+    assert!(
+        rejects.contains("row 3") && rejects.contains("not a SHA-256"),
+        "{rejects}"
+    );
 }

@@ -73,7 +73,8 @@ fn service() -> Value {
 
 fn image() -> Value {
     json!({"url": "https://example.org/a.jpg", "service": service(), "width": 30, "height": 40, "media_type": "image/jpeg",
-        "sha256": "0123456789abcdef".repeat(4), "names": ["a.jpg"], "whole": [3000, 4000]})
+        "sha256": "0123456789abcdef".repeat(4), "names": ["a.jpg"], "whole": [3000, 4000],
+        "fallbacks": ["https://mirror.example/a.jpg"]})
 }
 
 fn taxonomy() -> Value {
@@ -168,6 +169,9 @@ fn download() -> Value {
         "id": "https://example.org/iiif/a", "path": "images/a.jpg", "uri": "https://example.org/iiif/a/full/max/0/default.jpg",
         "bytes": 12345, "sha256": "0123456789abcdef".repeat(4), "width": 30, "height": 40, "media_type": "image/jpeg",
         "method": "stitched", "attempts": 3, "regions": 2, "etag": "\"x\"", "last_modified": "Tue, 15 Nov 1994 12:45:26 GMT",
+        "redirected_to": "https://example.org/b.jpg",
+        "region": {"uri": "https://example.org/iiif/a/0,0,9,9/max/0/default.jpg", "sha256": "0123456789abcdef".repeat(4),
+            "etag": "\"y\"", "last_modified": "Tue, 15 Nov 1994 12:45:26 GMT", "size": [30, 40]},
         "when": "2024-05-06T07:08:09Z", "notes": ["cap 1000 x 1000"], "asked": "full/max jpg",
     })
 }
@@ -176,7 +180,7 @@ fn report() -> Value {
     json!({
         "contract": "recto/report", "version": 1, "stage": "extract", "exit": 3, "error": "what happened",
         "seen": 4, "filtered": 1, "read": 3, "kept": 2, "rejected": 1, "reasons": {"fragment has no extent": 1},
-        "notes": ["news"], "elapsed_seconds": 0.25, "images": 1, "localizations": 2,
+        "changes": {"gone": ["a"]}, "notes": ["news"], "elapsed_seconds": 0.25, "images": 1, "localizations": 2,
     })
 }
 
@@ -607,10 +611,12 @@ fn image_ref() -> impl Strategy<Value = ImageRef> {
         maybe("[0-9a-f]{64}"),
         vec_of(text(), 0..2),
         maybe(any::<[u32; 2]>()),
+        vec_of(text(), 0..2),
     )
         .prop_map(
-            |(url, service, width, height, media_type, sha256, names, whole)| ImageRef {
+            |(url, service, width, height, media_type, sha256, names, whole, fallbacks)| ImageRef {
                 url: Some(url),
+                fallbacks,
                 service,
                 names,
                 width,

@@ -283,7 +283,7 @@ fn answer(output: &mut impl Write, request: &Arrived, answer: Answer) -> bool {
             return false;
         }
     };
-    let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
+    let mut head = format!("HTTP/1.1 {status} \r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
