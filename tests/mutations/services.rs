@@ -28,6 +28,7 @@ fn search(
             Some(bytes) => {
                 let url = request.location.clone();
                 answers.push(Answer {
+                    media_type: None,
                     request,
                     url,
                     bytes,

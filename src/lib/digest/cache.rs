@@ -135,6 +135,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path());
         let meta = Meta {
+            media_type: None,
             url: "a".into(),
             final_url: "b".into(),
             etag: Some("\"1\"".into()),
