@@ -255,3 +255,22 @@ fn the_hint_about_sizes_does_not_ask_for_what_was_given() {
         .exits(0)
         .says(&["a second --images, the folder of the files, gives sizes and suffixes"]);
 }
+
+/// Results may name images by file names, of which a list may have one.
+#[test]
+fn predictions_of_another_file_are_not_put_on_the_image_of_one() {
+    let work = Workdir::new();
+    let mut list = coco(&["a/x.jpg"]);
+    list["categories"] = json!([{"id": 1, "name": "fish"}]);
+    let result = |image: &str| json!({"image_id": image, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5});
+    work.write_json("i.json", &list).write_json(
+        "r.json",
+        &json!([result("b/x.jpg"), result("a/x"), result("A/x.jpg")]),
+    );
+    digest(&work, &["coco", "r.json", "--images", "i.json"]).exits(3);
+    assert_eq!(super::boxes(&work).len(), 2);
+    assert_eq!(
+        rejects(&work),
+        ["[0] image_id image of this file name may be that of another record: a/x, b/x.jpg"]
+    );
+}

@@ -7,7 +7,7 @@ use super::addresses::{Addressed, Addresses};
 use super::class_lists::{ClassLists, DocumentClasses};
 use super::drawing;
 use super::model::{BoxDocument, GivenBox, GivenClass, GivenImage};
-use super::rivals::Rivals;
+use super::rivals::{self, BestTwo, Rivals};
 use super::yolo::{self, RowHabits};
 use crate::contracts::{Annotation, Body, ImageRef, Labels, Observation, Provenance, Region};
 use crate::image_names::{FileIndex, NameMatch, parts};
@@ -75,8 +75,26 @@ impl KnownImages {
         known
     }
 
-    /// The image with a key, else with a name; without any image a name stands for itself.
-    fn find(&self, key: &str) -> Result<GivenImage, String> {
+    /// By which names boxes of a document mean images: number of an image → names.
+    fn rivals(&self, boxes: &[GivenBox]) -> HashMap<usize, BestTwo> {
+        let mut rivals: HashMap<usize, BestTwo> = HashMap::new();
+        let keys: BTreeSet<&String> = boxes.iter().map(|given| &given.image).collect();
+        for key in keys {
+            if self.by_key.contains_key(key) {
+                continue;
+            }
+            if let (NameMatch::One(number, agreement), Some(name)) =
+                (self.by_name.find(key), rivals::compared(key))
+            {
+                rivals.entry(number).or_default().add(agreement, &name);
+            }
+        }
+        rivals
+    }
+
+    /// The image with a key, else with a name, unless another name is rather that of the image; without any image a name
+    /// stands for itself.
+    fn find(&self, key: &str, rivals: &HashMap<usize, BestTwo>) -> Result<GivenImage, String> {
         let same = |numbers: Vec<usize>| {
             let first = numbers.first().map(|n| &self.images[*n])?;
             let is_same =
@@ -89,7 +107,14 @@ impl KnownImages {
             return same(numbers.iter().copied().collect()).ok_or_else(|| several(count));
         }
         match self.by_name.find(key) {
-            NameMatch::One(number, _) => Ok(self.images[number].clone()),
+            NameMatch::One(number, agreement) => {
+                let names = rivals.get(&number).zip(rivals::compared(key));
+                let rival = names.and_then(|(names, name)| names.beside(&name));
+                match rival.filter(|(most, _)| *most >= agreement) {
+                    Some((_, rival)) => Err(rivals::problem(rival, key)),
+                    None => Ok(self.images[number].clone()),
+                }
+            }
             NameMatch::Many(numbers) => Err(several(numbers.len())),
             NameMatch::None if key.parse::<f64>().is_ok() => Err(format!(
                 "image_id is not that of a known image: {key}; --images FILE names the COCO file with the images"
@@ -170,10 +195,14 @@ impl Linker<'_> {
                 images.lost[number] += 1;
             }
         }
+        let rivals = match has_images {
+            true => HashMap::new(),
+            false => self.known.rivals(&document.boxes),
+        };
         for given in std::mem::take(&mut document.boxes) {
             self.found.count("boxes", 1);
             if !has_images && !images.by_key.contains_key(&given.image) {
-                match self.known.find(&given.image) {
+                match self.known.find(&given.image, &rivals) {
                     Ok(image) => {
                         let image = GivenImage {
                             key: given.image.clone(),

@@ -17,13 +17,14 @@ pub struct Rivals {
 
 /// The file whose name agrees furthest, and the best that has another name: each with how many parts agree.
 #[derive(Default)]
-struct BestTwo {
+pub struct BestTwo {
     best: Option<(usize, String)>,
     other: Option<(usize, String)>,
 }
 
 impl BestTwo {
-    fn add(&mut self, agreement: usize, name: &str) {
+    /// Adds a file by its name as it is [`compared`].
+    pub fn add(&mut self, agreement: usize, name: &str) {
         let own = (agreement, name.to_owned());
         match &self.best {
             Some((most, best)) if best == name => {
@@ -40,7 +41,7 @@ impl BestTwo {
     }
 
     /// The best that has another name than this.
-    fn beside(&self, name: &str) -> Option<&(usize, String)> {
+    pub fn beside(&self, name: &str) -> Option<&(usize, String)> {
         let best = self.best.as_ref().filter(|(_, best)| best != name);
         best.or(self.other.as_ref())
     }
@@ -89,10 +90,7 @@ impl Rivals {
             let rival = here.filter(|(most, _)| most >= agreement);
             let rival = rival.or(anywhere.filter(|(most, _)| most > agreement));
             if let Some((_, rival)) = rival {
-                return Err(format!(
-                    "image of this file name may be that of another record: {rival}, {}",
-                    image.names.first().map_or("", String::as_str)
-                ));
+                return Err(problem(rival, image.names.first().map_or("", |name| name)));
             }
         }
         Ok(())
@@ -101,7 +99,16 @@ impl Rivals {
 
 /// The name of an image's file as it is compared; none if the image has an id, which tells it from others.
 fn name_of(image: &GivenImage) -> Option<String> {
-    let name = image.names.first().filter(|_| image.id.is_none())?;
+    compared(image.names.first().filter(|_| image.id.is_none())?)
+}
+
+/// The problem of a file that is not what it was found as.
+pub fn problem(rival: &str, name: &str) -> String {
+    format!("image of this file name may be that of another record: {rival}, {name}")
+}
+
+/// A file name as it is compared: in any case, with or without suffix.
+pub fn compared(name: &str) -> Option<String> {
     let mut parts = parts(&name.to_lowercase());
     let last = parts.pop()?;
     parts.push(stem(&last).to_owned());
