@@ -156,7 +156,7 @@ class Soup(html.parser.HTMLParser):
         attrs = dict(attrs)
         names, title = attrs.get("class") or "", attrs.get("title") or ""
         self.pages += "ocr_page" in names
-        numbers = re.search(r"\bbbox ((?:-?[\d.]+ ?){4})", title)
+        numbers = re.search(r"\b(?:bbox|x_bboxes) ((?:-?[\d.]+ ?){4})", title)
         place = tuple(map(float, numbers[1].split())) if numbers else None
         if "ocr_page" in names and self.pages == 1:
             self.size = place[2:]

@@ -243,7 +243,7 @@ fn command_lines_that_make_no_sense_end_with_2() {
         ),
         (
             &["table", "t.csv", "-o", "y", "--id-column", "url"],
-            &["--service-prefix"],
+            &["the column with the images is not given"],
         ),
         (
             &["table", "t.csv", "-o", "y", "--url-column", "uri"],

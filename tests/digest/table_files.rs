@@ -639,3 +639,32 @@ fn ids_urls_and_hashes_come_from_columns() {
         "{rejects}"
     );
 }
+
+#[test]
+fn one_cell_does_not_cost_the_numbers_of_its_column() {
+    let stays = "decimal commas of Tiefe stay as they are, since not all cells are numbers, first: ca. 3; --decimal comma";
+    let points = "decimal commas are written as points in Tiefe";
+    let cases: [(&str, &[&str], &[&str], &str); 5] = [
+        ("n/a", &[], &["2.5", "n/a", "7.25"], points),
+        ("k. A.", &[], &["2.5", "k. A.", "7.25"], points),
+        ("–", &[], &["2.5", "–", "7.25"], points),
+        ("ca. 3", &[], &["2,5", "ca. 3", "7,25"], stays),
+        (
+            "ca. 3",
+            &["--decimal", "comma"],
+            &["2.5", "ca. 3", "7.25"],
+            points,
+        ),
+    ];
+    for (cell, flags, wanted, said) in cases {
+        let work = Workdir::new();
+        let cells = (1..).zip(["2,5", cell, "7,25"]);
+        let rows: Vec<String> = cells
+            .map(|(i, cell)| format!("https://a.example/{i}.jpg;{cell}\n"))
+            .collect();
+        work.write("t.csv", format!("url;Tiefe\n{}", rows.concat()));
+        let flags = [&["--url-column", "url"], flags].concat();
+        digest(&work, "t.csv", &flags).exits(0).says(&[said]);
+        assert_eq!(texts(&work, "/metadata/Tiefe/0"), wanted, "{cell}");
+    }
+}

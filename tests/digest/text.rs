@@ -690,3 +690,193 @@ fn options_that_fit_nothing_are_refused() {
         .exits(1)
         .says(&["a transcription was found where JSON was expected"]);
 }
+
+/// What of an item cannot be read, elements that the format does not have: listed, with all else kept.
+#[test]
+fn parts_and_elements_that_cannot_be_read_are_listed_one_by_one() {
+    let place = "HPOS='20' VPOS='10' WIDTH='40' HEIGHT='20'";
+    let alto = |inside: &str| {
+        format!(
+            "<alto><Layout><Page WIDTH='200' HEIGHT='100'><PrintSpace>{inside}</PrintSpace></Page></Layout></alto>"
+        )
+    };
+    let page = |inside: &str| {
+        format!("<PcGts><Page imageWidth='200' imageHeight='100'>{inside}</Page></PcGts>")
+    };
+    let hocr =
+        |inside: &str| format!("<div class='ocr_page' title='bbox 0 0 200 100'>{inside}</div>");
+    let coords = "<Coords points='1,2 9,2 9,8'/>";
+    let cases: [(String, usize, &[&str]); 14] = [
+        (
+            alto(&format!(
+                "<TextBlock ID='b' {place}><Shape><Polygon POINTS='20,10 60,10 x,30'/></Shape></TextBlock>"
+            )),
+            1,
+            &["b,outline,outline is left out: not a number: x"],
+        ),
+        (
+            alto(&format!(
+                "<TextBlock ID='b' {place}><TextLine ID='l' {place} BASELINE='20,24 x,24'/></TextBlock>"
+            )),
+            2,
+            &["l,baseline,baseline is left out: not a number: x"],
+        ),
+        (
+            alto(
+                "<TextBlock ID='b' HPOS='NaN' VPOS='1' WIDTH='1' HEIGHT='1'><Shape><Polygon POINTS='20,10 60,10 60,30'/></Shape></TextBlock>",
+            ),
+            1,
+            &["b,position,position is left out: HPOS is not a number: NaN"],
+        ),
+        (
+            alto("<TextBlock ID='b' HPOS='NaN' VPOS='1' WIDTH='1' HEIGHT='1'/>"),
+            0,
+            &["b,position,HPOS is not a number: NaN"],
+        ),
+        (
+            alto("<TextBlock ID='b' HPOS='1e9' VPOS='1' WIDTH='1' HEIGHT='1'/>"),
+            0,
+            &["b,position,HPOS is too large: 1e9"],
+        ),
+        (
+            alto(&format!(
+                "<textBlock ID='b' {place}><TextLine {place}/></textBlock><Advert {place}/><Layer/>"
+            )),
+            1,
+            &[
+                "Advert-1,element,element is not read: Advert",
+                "b,element,element is not read: textBlock",
+            ],
+        ),
+        // What stands in an unknown element is no part of the item around it.
+        (
+            alto(&format!(
+                "<TextBlock ID='b' {place}><Advert ID='a' {place}><Shape><Polygon POINTS='x'/></Shape></Advert></TextBlock>"
+            )),
+            1,
+            &["a,element,element is not read: Advert"],
+        ),
+        (
+            page(&format!(
+                "<TextRegion id='r'>{coords}<Zone id='z'>{coords}<TextEquiv><Unicode>x</Unicode></TextEquiv></Zone></TextRegion>"
+            )),
+            1,
+            &["z,element,element is not read: Zone"],
+        ),
+        (
+            page(&format!(
+                "<TextRegion id='r'>{coords}<TextLine id='l'>{coords}<Baseline points='1,8 x,8'/></TextLine></TextRegion>"
+            )),
+            2,
+            &["l,baseline,baseline is left out: not a number: x"],
+        ),
+        (
+            page(&format!(
+                "<PrintSpace>{coords}</PrintSpace><Zone id='r'>{coords}</Zone>"
+            )),
+            0,
+            &["r,element,element is not read: Zone"],
+        ),
+        (
+            hocr("<span class='ocr_line' id='l' title='bbox 1 2 9 8; baseline x 1'>a</span>"),
+            1,
+            &["l,baseline,baseline is left out: not numbers: x 1"],
+        ),
+        (
+            hocr("<span class='ocr_line' id='l' title='bbox 1 2 9 8; poly 1 2 9 x'>a</span>"),
+            1,
+            &["l,outline,outline is left out: not a number: x"],
+        ),
+        (
+            hocr(
+                "<span class='orc_line' id='l' title='bbox 1 2 9 8'>a</span><b title='bold'>b</b>",
+            ),
+            0,
+            &["l,element,element is not read: span"],
+        ),
+        (
+            hocr(
+                "<span class='ocrx_cinfo' id='c' title='x_bboxes 1 2 3 4 5 6 7 8'>ab</span><span class='ocrx_cinfo' id='d' title='x_conf 9'>c</span>",
+            ),
+            0,
+            &[
+                "c,position,x_bboxes does not have four numbers: 1 2 3 4 5 6 7 8",
+                "d,position,position is missing",
+            ],
+        ),
+    ];
+    for (text, kept, wanted) in cases {
+        let work = Workdir::new();
+        work.write_json("m.json", &manifest("https://a.example/m", &["1"]));
+        work.write("1.xml", &text);
+        let args = [
+            "iiif",
+            "m.json",
+            "-o",
+            "digest.json",
+            "--text-files",
+            "1.xml",
+        ];
+        work.run("digest", &args).exits(3);
+        let found = annotations(&observations(&work)[0]);
+        assert_eq!(found.len(), kept, "{text}");
+        assert!(
+            found.iter().all(|a| a.contains(" - ") || a.contains(" a ")),
+            "{found:?}"
+        );
+        let listed = rejects(&work);
+        let listed: Vec<&str> = listed.lines().skip(1).collect();
+        let wanted: Vec<String> = wanted.iter().map(|row| format!("1.xml,{row}")).collect();
+        assert_eq!(listed, wanted, "{text}");
+    }
+}
+
+/// Tesseract writes boxes of characters as `x_bboxes`.
+#[test]
+fn characters_of_hocr_are_glyphs() {
+    let work = Workdir::new();
+    work.write_json("m.json", &manifest("https://a.example/m", &["1"]));
+    work.write("1.hocr", "<div class='ocr_page' title='bbox 0 0 200 100'><span class='ocrx_word' title='bbox 20 10 60 30; x_wconf 93'>\
+        <span class='ocrx_cinfo' title='x_bboxes 20 10 40 30; x_conf 98.5'>a</span>\
+        <span class='ocrx_cinfo' title='x_bboxes 40 10 60 30; x_conf 88.1'>b</span></span></div>");
+    let args = [
+        "iiif",
+        "m.json",
+        "-o",
+        "digest.json",
+        "--text-files",
+        "1.hocr",
+    ];
+    work.run("digest", &args).exits(0);
+    let image = &observations(&work)[0];
+    assert_eq!(
+        annotations(image),
+        [
+            "word word ab canvas xywh=20,10,40,20",
+            "glyph glyph a canvas xywh=20,10,20,20",
+            "glyph glyph b canvas xywh=40,10,20,20",
+        ]
+    );
+    let confidences = [1, 2].map(|i| image["annotations"][i]["attributes"]["confidence"].clone());
+    assert_eq!(confidences, [json!(0.985), json!(0.881)]);
+}
+
+#[test]
+fn a_file_named_like_one_image_that_names_another_is_told() {
+    let work = Workdir::new();
+    work.write_json("m.json", &manifest("https://a.example/m", &["1", "2"]));
+    let page = "<PcGts><Page imageFilename='2.jpg' imageWidth='200' imageHeight='100'><TextRegion><Coords points='1,2 9,2 9,8'/></TextRegion></Page></PcGts>";
+    work.write("1.xml", page);
+    let args = [
+        "iiif",
+        "m.json",
+        "-o",
+        "digest.json",
+        "--text-files",
+        "1.xml",
+    ];
+    work.run("digest", &args).exits(0).says(&[
+        "transcription named like one image says that it is of another; its own name counts: 1.xml, 2.jpg",
+    ]);
+    assert_eq!(annotations(&observations(&work)[0]).len(), 1);
+}

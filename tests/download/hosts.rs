@@ -164,7 +164,7 @@ fn a_url_that_is_429_for_good_is_told_from_its_host() {
     });
     let work = Workdir::new();
     let name = |n: usize| {
-        if n % 5 == 0 {
+        if n.is_multiple_of(5) {
             format!("odd{n}")
         } else {
             format!("p{n}")
@@ -225,8 +225,8 @@ fn bodies_are_decoded_by_what_they_are() {
     let images = of(&server, (0..count).map(|n| n.to_string()));
     work.write_json("localizations.json", &set(images));
     work.run("download", &args(&[])).exits(0);
-    for n in 0..count {
-        assert_eq!(file(&work, &n.to_string()), plain_bytes, "{:?}", cases[n].0);
+    for (n, (coding, _)) in cases.iter().enumerate() {
+        assert_eq!(file(&work, &n.to_string()), plain_bytes, "{coding}");
     }
     assert_eq!(server.log().len(), count, "one request each");
 }

@@ -347,3 +347,41 @@ fn a_box_and_its_outline_are_both_kept_as_they_are() {
     let work = join(json!([about("P1", sized(), beyond)]));
     assert_eq!(boxes(&work)[0]["bbox"][2], 40, "clipped to the image");
 }
+
+/// A record with an address of its own has the image of that address, whatever other records of its digest are called.
+#[test]
+fn another_record_of_the_digest_may_have_the_image_of_a_file_name() {
+    let with_address = |url: &str, names: Value| {
+        let image = json!({"url": url, "width": 200, "height": 150, "names": names});
+        about(
+            url,
+            image,
+            json!({"frame": "image", "fragment": "xywh=10,20,30,40"}),
+        )
+    };
+    let mirror = "https://mirror.example/x.jpg";
+    let archive = "https://x.example/b1/0001.jpg";
+    let cases = [
+        (with_address(mirror, json!(["a/x.jpg"])), "b/x.jpg", 1),
+        (with_address(mirror, json!(["a/x.jpg"])), "x.jpg", 1),
+        (
+            with_address(archive, json!(["c/0001.jpg"])),
+            "b1/0001.jpg",
+            1,
+        ),
+        // The same file, in another document of the digest.
+        (with_address(mirror, json!(["a/x.jpg"])), "a/x.jpg", 0),
+        (with_address(mirror, json!([])), "x.jpg", 0),
+    ];
+    for (other, name, lost) in cases {
+        let work = join(json!([other, named(name, json!([name]))]));
+        let listed = rejects(&work);
+        assert_eq!(listed.len(), lost, "{name}: {listed:?}");
+        let reason = "image of this file name may be that of another record: ";
+        assert!(
+            listed.iter().all(|row| row[3].starts_with(reason)),
+            "{listed:?}"
+        );
+        assert_eq!(boxes(&work).len(), 2 - lost, "{name}");
+    }
+}

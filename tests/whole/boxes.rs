@@ -18,7 +18,7 @@ fn archive() -> Workdir {
     });
     let mut outlined = boxed("o", "plain", [10.5, 10.0, 60.0, 40.25]);
     outlined["polygon"] = json!([[10.5, 10], [70.5, 10], [70.5, 50.25], [30, 45.5]]);
-    outlined["attributes"] = json!({"text": "in the\nbeginning <b>", "confidence": 0.75, "tags": ["x"], "depth": {"m": 3}});
+    outlined["attributes"] = json!({"text": "in the\nbeginning <b>", "confidence": 0.75, "tags": ["x"], "depth": {"m": 3}, "iscrowd": 1});
     let images = [
         image("u1", "ms 1", [200, 100], awkward.collect()),
         image("u2", "ms 1", [100, 50], vec![]),
@@ -104,6 +104,11 @@ fn sets_come_back_as_the_same_boxes() {
     for (format, flags, args, most) in cases {
         let work = archive();
         reformat(&work, format, flags).exits(0);
+        if format == "coco" {
+            let all = work.json("out/annotations/instances_default.json")["annotations"].clone();
+            let crowds = all.as_array().unwrap().iter().filter(|a| a["iscrowd"] == 1);
+            assert_eq!(crowds.count(), 1);
+        }
         work.run("digest", &[args, &["-o", "boxes.json"]].concat())
             .exits(0);
         let call = ["digest.json", "boxes.json", "-o", "back.json"];

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::vec::IntoIter;
 
-use super::join::{self, Joined, Joiner};
+use super::join::{Attached, Joined, Joiner};
 use super::spool::{Spool, Stored};
 use super::worklist::{Contents, ImageKey, manifest_key};
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
@@ -295,9 +295,10 @@ impl Iter<'_> {
             self.number += 1;
             image.canvas = image.canvas.or(self.images.canvases.get(&number).copied());
             let lists = self.images.annotations.get(&number).cloned();
+            let mut attached = Attached::default();
             for stored in lists.unwrap_or_default() {
                 let annotations = self.images.spool.get(stored)?;
-                self.images.folded += join::attach(&mut image, annotations);
+                self.images.folded += attached.add(&mut image, annotations);
             }
             return Ok(Some((number, image)));
         }

@@ -165,6 +165,7 @@ impl Reading {
             let of_image = page.image_file.as_deref().map(text::stem);
             let tried: Vec<String> = of_file.into_iter().chain(of_image).collect();
             let images = names.find(&tried);
+            self.compare_names(&shown, page, &images, names);
             match is_one(&images, observations) {
                 None => self.unmatched.push(nameless(&shown, page, number, &tried)),
                 Some(false) => self
@@ -176,6 +177,19 @@ impl Reading {
                     kind: read.kind,
                 }),
             }
+        }
+    }
+
+    /// Notes that a file has the name of one image and names another.
+    fn compare_names(&mut self, shown: &str, page: &TextPage, images: &[usize], names: &Names) {
+        let Some(file) = &page.image_file else {
+            return;
+        };
+        let named = names.find(&[text::stem(file)]);
+        if !named.is_empty() && !named.iter().any(|image| images.contains(image)) {
+            self.notes.push(format!(
+                "transcription named like one image says that it is of another; its own name counts: {shown}, {file}"
+            ));
         }
     }
 

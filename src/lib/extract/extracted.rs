@@ -63,6 +63,8 @@ pub struct Extracted {
     pub fallbacks: Occurrences,
     /// Boxes from SVGs that declare another size than that of what they are drawn on, which were not scaled.
     pub not_scaled: Occurrences,
+    /// Boxes around several areas of one SVG, whose outlines are not one polygon and are not kept.
+    pub in_parts: Occurrences,
     /// Annotations of an image that have the id of another one and say something else. Both are kept.
     pub clashes: Occurrences,
     /// Images that digests put into different groups.

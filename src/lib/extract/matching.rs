@@ -321,32 +321,25 @@ pub type Nameless<'a> = (
 /// The images that observations without address are about. `observations` come with the numbers of their digests.
 pub fn find_all<'a>(
     images: &AddressedImages<'a>,
+    digests: &'a [(String, Digest)],
     observations: &[(usize, &'a Observation)],
 ) -> Vec<Nameless<'a>> {
     let found: Vec<Found> = observations.iter().map(|(_, o)| images.find(o)).collect();
-    // Two files of one digest with the same name are two images, of which at most one is this.
-    let mut claims: BTreeMap<(usize, &str), Vec<(usize, &str)>> = BTreeMap::new();
-    for ((digest, observation), found) in observations.iter().zip(&found) {
-        if let Found::ByFileName(image, agreement) = found {
-            let claim = (*agreement, observation.id.as_str());
-            claims.entry((*digest, &image.id)).or_default().push(claim);
-        }
-    }
+    let claims = claims(images, digests, observations, &found);
     let settle = |((digest, observation), found): (&(usize, &'a Observation), Found<'a>)| {
         let about = match found {
             Found::Images(images, space) => Ok((images, space)),
             Found::Nothing(problem) => Err(format!("{problem}: {}", with_boxes(observation))),
             Found::ByFileName(image, agreement) => {
-                let others = claims
-                    .get(&(*digest, image.id.as_str()))
-                    .into_iter()
-                    .flatten();
-                let is_rival =
-                    |(most, id): &&(usize, &str)| *most >= agreement && *id != observation.id;
-                match others.into_iter().find(is_rival) {
+                let others = claims.get(&(*digest, image.id.as_str()));
+                let is_rival = |(most, other): &&(usize, &Observation)| {
+                    *most >= agreement && is_another(other, observation)
+                };
+                match others.into_iter().flatten().find(is_rival) {
                     None => Ok((vec![image], Space::Image)),
                     Some((_, other)) => Err(format!(
-                        "image of this file name may be that of another record: {other}, {}",
+                        "image of this file name may be that of another record: {}, {}",
+                        other.id,
                         with_boxes(observation)
                     )),
                 }
@@ -355,6 +348,51 @@ pub fn find_all<'a>(
         (*digest, *observation, about)
     };
     observations.iter().zip(found).map(settle).collect()
+}
+
+/// Number of a digest and id of an image → the observations of the digest that would be this image, and how many parts of
+/// their file names agree; of those with an address of their own, all.
+type Claims<'a> = BTreeMap<(usize, &'a str), Vec<(usize, &'a Observation)>>;
+
+/// Two files of one digest with the same name are two images, of which at most one is that of the name.
+fn claims<'a>(
+    images: &AddressedImages<'a>,
+    digests: &'a [(String, Digest)],
+    observations: &[(usize, &'a Observation)],
+    found: &[Found<'a>],
+) -> Claims<'a> {
+    let mut claims = Claims::new();
+    for ((digest, observation), found) in observations.iter().zip(found) {
+        if let Found::ByFileName(image, agreement) = found {
+            let claim = (*agreement, *observation);
+            claims.entry((*digest, &image.id)).or_default().push(claim);
+        }
+    }
+    let of_names: BTreeSet<usize> = claims.keys().map(|(digest, _)| *digest).collect();
+    for number in of_names {
+        let all = digests[number].1.observations.iter();
+        for observation in all.filter(|o| has_address(o)) {
+            let image = (number, images.id_of(observation));
+            if let Some(claims) = claims.get_mut(&image) {
+                claims.push((usize::MAX, observation));
+            }
+        }
+    }
+    claims
+}
+
+/// Whether two records of a digest are of different files. One with an address is called by its names, else by its id.
+fn is_another(claim: &Observation, observation: &Observation) -> bool {
+    if !has_address(claim) {
+        return claim.id != observation.id;
+    }
+    let own: &[String] = match claim.image.names.as_slice() {
+        [] => std::slice::from_ref(&claim.id),
+        names => names,
+    };
+    let names = || std::iter::once(&observation.id).chain(&observation.image.names);
+    let is_one = |name: &String| names().any(|other| parts(other) == parts(name));
+    !own.iter().any(is_one)
 }
 
 fn with_boxes(observation: &Observation) -> String {

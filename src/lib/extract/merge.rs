@@ -49,7 +49,7 @@ pub fn extract(digests: &[(String, Digest)], rules: &ExtractRules) -> Extracted 
             }
         }
     }
-    for (number, observation, about) in matching::find_all(&addressed, &nameless) {
+    for (number, observation, about) in matching::find_all(&addressed, digests, &nameless) {
         let input = &digests[number].0;
         match about {
             Ok((about, space)) => about.into_iter().for_each(|image| {

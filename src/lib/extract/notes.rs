@@ -53,6 +53,11 @@ pub fn fill(extracted: &Extracted, summary: &mut Summary) {
             "from SVGs whose size does not fit, taken to be in units of the canvas",
         ),
         (
+            &extracted.in_parts,
+            ("box", "boxes"),
+            "around several areas of one outline, which no single polygon can express: the outline is not kept",
+        ),
+        (
             &extracted.clashes,
             ("annotation", "annotations"),
             "with the id of another annotation of the same image, which says something else; both are kept",
@@ -104,7 +109,7 @@ pub fn no_images(digests: &[(String, Digest)], rejects: &[Reject]) -> Error {
             ));
             match reject.problem.starts_with(matching::UNKNOWN) {
                 true => error.hint(
-                    "give the digest of the archive too: recto-extract digest.json boxes.json; with --images recto-digest adds URLs",
+                    "give the digest of the archive too: recto-extract digest.json boxes.json; a table of files and URLs as --images of recto-digest adds URLs",
                 ),
                 false => error,
             }

@@ -252,6 +252,9 @@ impl Reader<'_> {
                 return Ok(());
             }
             Selection::Part(shape) if region.svg.is_some() => {
+                if shape.polygon.is_none() && shape.baseline.is_none() {
+                    self.extracted.in_parts.add(|| id.to_owned());
+                }
                 (self.with_own_box(shape, region), "svg")
             }
             Selection::Part(shape) => (shape, "fragment"),

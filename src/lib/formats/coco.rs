@@ -6,7 +6,7 @@
 //! several readers; the source's ids are in `uuid`. `area` is that of the polygon, if there is one; each part of an outline
 //! is a polygon of `segmentation`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use super::format::{Format, FormatInfo, FormatOptions, Written};
 use super::ranks;
 use super::sink::{Sink, cannot, place_image};
 use crate::contracts::{Number, Polygon};
+use crate::values;
 
 /// The format `coco`: COCO instances JSON.
 #[derive(Debug)]
@@ -163,10 +164,22 @@ fn annotation(picture: &DatasetImage, b: &DatasetBox) -> Value {
         .map_or(b.bbox.width * b.bbox.height, |polygon| polygon.area());
     let mut record = json!({
         "id": b.number, "image_id": picture.number, "category_id": b.class + 1, "bbox": b.bbox,
-        "area": Number(area), "iscrowd": 0, "segmentation": segmentation, "uuid": b.id,
+        "area": Number(area), "iscrowd": u8::from(is_crowd(b)), "segmentation": segmentation, "uuid": b.id,
     });
-    if !b.attributes.is_empty() {
-        record["attributes"] = json!(b.attributes);
+    let others = b.attributes.iter().filter(|(name, _)| *name != CROWD);
+    let others: BTreeMap<&String, &Value> = others.collect();
+    if !others.is_empty() {
+        record["attributes"] = json!(others);
     }
     record
+}
+
+/// The attribute of boxes around several things at once, which has a member of its own.
+const CROWD: &str = "iscrowd";
+
+fn is_crowd(b: &DatasetBox) -> bool {
+    match b.attributes.get(CROWD) {
+        Some(Value::Bool(is)) => *is,
+        given => given.and_then(values::number).is_some_and(|n| n != 0.0),
+    }
 }

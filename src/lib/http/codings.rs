@@ -35,7 +35,7 @@ pub fn declared(headers: &HeaderMap) -> Option<Coding> {
         b"zstd" => Some(Coding::Zstd),
         _ => None,
     });
-    codings.last()
+    codings.reduce(|_, last| last)
 }
 
 /// What undoes a coding, where the first bytes show that it was applied.
@@ -133,7 +133,7 @@ mod tests {
             // An uncompressed block (RFC 7932 §9.2), and the last, empty one.
             Coding::Brotli => {
                 let length = u32::try_from(plain.len() - 1).unwrap();
-                let head = 0b0 | length << 4 | 1 << 20;
+                let head = length << 4 | 1 << 20;
                 // WBITS 16, not the last block, MNIBBLES 4, MLEN - 1, uncompressed.
                 let mut bytes = (head & 0xff_ffff).to_le_bytes()[..3].to_vec();
                 bytes.extend_from_slice(plain);

@@ -13,6 +13,9 @@ use super::error::Error;
 use super::hosts::{Host, Place};
 use super::jobs::Job;
 
+/// Refuses a body by its first bytes, or lets it pass.
+pub type CheckStart = fn(&[u8]) -> Result<(), Error>;
+
 /// A request: for a document, or for an image.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -38,7 +41,7 @@ pub struct Request {
     /// Whether only a redirect leads to this host; then it receives no header but those that name it.
     pub is_redirected: bool,
     /// Looks at the first bytes of the body; what it refuses is not read further.
-    pub check_start: Option<fn(&[u8]) -> Result<(), Error>>,
+    pub check_start: Option<CheckStart>,
     /// Counts the requests that this leads to.
     pub log: RequestLog,
 }

@@ -336,3 +336,51 @@ fn a_key_of_boxes_is_told_from_one_of_images() {
         .exits(1)
         .says(&["it is a key of boxes: write box.confidence>=0.5"]);
 }
+
+/// Models make masks of reduced copies: a mask of 40 × 50 on an image of 80 × 100.
+#[test]
+fn a_mask_of_another_size_is_scaled_to_its_image() {
+    let mask = |size: [u32; 2]| json!({"size": size, "counts": [1020, 2, 38, 2, 938]});
+    let no_outline = "annotations[0] segmentation the box is kept without outline, mask has another aspect ratio than its image: 50 x 40 and 100 x 100";
+    let nothing = "annotations[0] segmentation mask has another aspect ratio than its image: 50 x 40 and 100 x 100";
+    let image = "images[0] boxes none of the boxes of the image can be used: 1 box";
+    /// Size of the image, bbox, the fragment and whether there is an outline, rejects.
+    type Case<'a> = ([u32; 2], Value, Option<(&'a str, bool)>, &'a [&'a str]);
+    let cases: [Case; 5] = [
+        ([100, 80], Value::Null, Some(("xywh=50,40,4,4", true)), &[]),
+        (
+            [100, 80],
+            json!([49, 39, 6, 6]),
+            Some(("xywh=49,39,6,6", true)),
+            &[],
+        ),
+        ([50, 40], Value::Null, Some(("xywh=25,20,2,2", true)), &[]),
+        (
+            [100, 100],
+            json!([49, 39, 6, 6]),
+            Some(("xywh=49,39,6,6", false)),
+            &[no_outline],
+        ),
+        ([100, 100], Value::Null, None, &[nothing, image]),
+    ];
+    for ([width, height], bbox, wanted, listed) in cases {
+        let mut document = instances(json!([annotation(
+            json!({"bbox": bbox, "segmentation": mask([40, 50])})
+        )]));
+        document["images"][0]["width"] = width.into();
+        document["images"][0]["height"] = height.into();
+        let work = Workdir::new();
+        work.write_json("i.json", &document);
+        digest(&work, &["coco", "i.json"]);
+        let found = annotations(&work);
+        let found = found.first().map(|a| {
+            let region = &a["regions"][0];
+            let svg = region["svg"].as_str();
+            let is_scaled = svg.is_some_and(|svg| svg.contains("M50,40") || svg.contains("M25,20"));
+            assert_eq!(is_scaled, svg.is_some(), "{svg:?}");
+            (region["fragment"].as_str().unwrap(), svg.is_some())
+        });
+        assert_eq!(found, wanted, "{width} x {height} {bbox}");
+        assert_eq!(rejects(&work), listed, "{width} x {height} {bbox}");
+    }
+}

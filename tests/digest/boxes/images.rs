@@ -149,3 +149,128 @@ fn what_options_name_is_not_overwritten() {
     .exits(2);
     assert_eq!(work.json("m.json"), json!({"id-a": "a.jpg"}));
 }
+
+/// Of several files that a list or a folder has one of, at most one is it: the others must not be put on its image.
+#[test]
+fn a_file_is_not_taken_for_another_of_the_same_name() {
+    let url = "https://x.example/1.jpg";
+    let rival = |n: usize, other: &str, name: &str| {
+        format!(
+            "images[{n}] file_name image of this file name may be that of another record: {other}, {name}"
+        )
+    };
+    /// File names, `--images`, names that have the URL, rejects.
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], &'a [&'a str], Vec<String>);
+    let cases: [Case; 6] = [
+        (
+            &["b/x.jpg", "a/x.jpg"],
+            &["m.csv"],
+            &["a/x.jpg"],
+            vec![rival(0, "a/x", "b/x.jpg")],
+        ),
+        (
+            &["a/x.jpg", "b/x.jpg"],
+            &["m.csv"],
+            &["a/x.jpg"],
+            vec![rival(1, "a/x", "b/x.jpg")],
+        ),
+        (
+            &["b/x.jpg", "c/x.jpg"],
+            &["m.csv"],
+            &[],
+            vec![rival(0, "c/x", "b/x.jpg"), rival(1, "b/x", "c/x.jpg")],
+        ),
+        (&["a/x.jpg", "./A/X.jpg"], &["m.csv"], &["a/x.jpg"], vec![]),
+        (
+            &["a/x.jpg", "b/x.jpg"],
+            &["p", "https://x.example/"],
+            &["a/x.jpg"],
+            vec![rival(1, "a/x", "b/x.jpg")],
+        ),
+        (
+            &["/d/a/1.jpg", "/d/b/1.jpg"],
+            &["https://x.example/"],
+            &[],
+            vec![
+                rival(0, "d/b/1", "/d/a/1.jpg"),
+                rival(1, "d/a/1", "/d/b/1.jpg"),
+            ],
+        ),
+    ];
+    for (names, images, wanted, listed) in cases {
+        let work = Workdir::new();
+        work.write("m.csv", format!("file,url\na/x.jpg,{url}\n"));
+        picture(&work, "p/a/x.jpg", 10, 10);
+        work.write_json("i.json", &coco(names));
+        let mut args = vec!["coco", "i.json", "--rejects", "digest.rejects.csv"];
+        images
+            .iter()
+            .for_each(|image| args.extend(["--images", image]));
+        digest(&work, &args);
+        let found = match wanted {
+            [] => Vec::new(),
+            _ => observations(&work),
+        };
+        assert_eq!(found.len(), wanted.len(), "{names:?} {images:?}");
+        assert!(
+            found.iter().all(|o| o["image"]["url"].is_string()),
+            "{names:?} {images:?}"
+        );
+        assert_eq!(rejects(&work), listed, "{names:?} {images:?}");
+    }
+}
+
+#[test]
+fn label_files_of_other_folders_do_not_take_the_image_of_one() {
+    let work = Workdir::new();
+    work.write("set/classes.txt", "fish\n").write(
+        "set/sources.csv",
+        "file,image\nimages/a/x.jpg,https://x.example/iiif/x\n",
+    );
+    work.write("set/labels/a/x.txt", "0 .5 .5 .2 .2");
+    work.write("set/labels/b/x.txt", "0 .5 .5 .4 .4");
+    digest(&work, &["yolo", "set"]).exits(3);
+    assert_eq!(super::boxes(&work).len(), 1);
+    assert!(
+        rejects(&work)[0].contains("may be that of another record"),
+        "{:?}",
+        rejects(&work)
+    );
+}
+
+#[test]
+fn the_hint_about_sizes_does_not_ask_for_what_was_given() {
+    let work = Workdir::new();
+    work.write("c.txt", "fish\n")
+        .write("labels/a.txt", "0 .5 .5 .2 .2");
+    let args = [
+        "yolo",
+        "labels",
+        "--classes",
+        "c.txt",
+        "--images",
+        "https://x.example/",
+    ];
+    digest(&work, &args)
+        .exits(0)
+        .says(&["a second --images, the folder of the files, gives sizes and suffixes"]);
+}
+
+/// Results may name images by file names, of which a list may have one.
+#[test]
+fn predictions_of_another_file_are_not_put_on_the_image_of_one() {
+    let work = Workdir::new();
+    let mut list = coco(&["a/x.jpg"]);
+    list["categories"] = json!([{"id": 1, "name": "fish"}]);
+    let result = |image: &str| json!({"image_id": image, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5});
+    work.write_json("i.json", &list).write_json(
+        "r.json",
+        &json!([result("b/x.jpg"), result("a/x"), result("A/x.jpg")]),
+    );
+    digest(&work, &["coco", "r.json", "--images", "i.json"]).exits(3);
+    assert_eq!(super::boxes(&work).len(), 2);
+    assert_eq!(
+        rejects(&work),
+        ["[0] image_id image of this file name may be that of another record: a/x, b/x.jpg"]
+    );
+}

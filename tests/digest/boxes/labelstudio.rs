@@ -194,3 +194,34 @@ fn the_short_form_is_read_too() {
         "https://x.example/a.jpg"
     );
 }
+
+/// A result that cannot be used is one record: one reject.
+#[test]
+fn a_result_is_listed_once() {
+    let by = json!({"email": "a@x.example"});
+    let cases = [
+        (
+            json!({"from_id": "r1", "to_id": "r2", "type": "relation", "direction": "right"}),
+            "type relation between regions is not read",
+        ),
+        (
+            json!({"id": "q", "type": "number", "from_name": "depth", "value": {"number": 3}}),
+            "value statement about the whole image is not a class: depth",
+        ),
+        (
+            json!({"id": "q", "type": "choices", "from_name": "kind", "value": {"choices": []}}),
+            "value result does not say anything",
+        ),
+    ];
+    for (given, wanted) in cases {
+        let work = read(json!([task(json!([
+            {"completed_by": by, "result": [rectangle(json!({})), given]}
+        ]))]));
+        let wanted = format!("[0].annotations[0].result[1] {wanted}");
+        assert_eq!(rejects(&work), [wanted]);
+        assert_eq!(
+            annotations(&work)[0]["attributes"],
+            json!({"annotator": "a@x.example"})
+        );
+    }
+}

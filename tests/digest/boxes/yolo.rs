@@ -1,6 +1,7 @@
 //! YOLO: folders of labels, lists of classes, rows of every kind.
 
 use recto_testkit::Workdir;
+use serde_json::{Value, json};
 
 use super::{annotations, boxes, digest, observations, picture, rejects};
 
@@ -199,4 +200,85 @@ fn what_is_no_label_file_is_said() {
     digest(&work, &["yolo", "bad"])
         .exits(1)
         .says(&["document cannot be read as YAML"]);
+}
+
+/// Rows that could be read in two ways are read as the others of the run are.
+#[test]
+fn numbers_of_tracks_are_told_from_coordinates() {
+    let pose = "names: [fish]\nkpt_shape: [2, 3]\n";
+    let plain = "names: [fish]\n";
+    let track = |n: f64| json!({"track": n});
+    let sure = |n: f64| json!({"confidence": 0.9, "track": n});
+    let few = |n: usize| {
+        format!(
+            "line 1 line line does not have the keypoints of kpt_shape: {n} numbers after the class, 10 are needed"
+        )
+    };
+    let outlined = "0 .1 .1 .3 .1 .3 .5 .1 .5";
+    /// Settings, the rows of one file, and of each row the attributes of its box, or its reject.
+    type Case<'a> = (&'a str, &'a [&'a str], Vec<Result<Value, String>>);
+    let cases: [Case; 10] = [
+        // One object alone has the number 1.
+        (plain, &["0 .5 .5 .2 .2 .9 1"], vec![Ok(sure(1.0))]),
+        (
+            plain,
+            &["0 .5 .5 .2 .2 .9 1", "0 .5 .5 .2 .2 .9 2"],
+            vec![Ok(sure(1.0)), Ok(sure(2.0))],
+        ),
+        (
+            plain,
+            &["0 .5 .5 .2 .2 1", "0 .5 .5 .2 .2 7"],
+            vec![Ok(track(1.0)), Ok(track(7.0))],
+        ),
+        (
+            plain,
+            &["0 .5 .5 .2 .2 1"],
+            vec![Ok(json!({"confidence": 1.0}))],
+        ),
+        // Outlines with confidence and track; a triangle at the lower edge among outlines.
+        (
+            plain,
+            &["0 .1 .1 .3 .1 .3 .5 .9 1", "0 .1 .1 .3 .1 .3 .5 .9 2"],
+            vec![Ok(sure(1.0)), Ok(sure(2.0))],
+        ),
+        (
+            plain,
+            &["0 .1 .1 .3 .1 .3 1", outlined],
+            vec![Ok(Value::Null), Ok(Value::Null)],
+        ),
+        (
+            pose,
+            &["0 .5 .5 .2 .2 .4 .4 2 .6 .6 1 .9 1"],
+            vec![Ok(
+                json!({"confidence": 0.9, "track": 1.0, "keypoints": [0.4, 0.4, 2.0, 0.6, 0.6, 1.0]}),
+            )],
+        ),
+        (pose, &["0 .5 .5 .2 .2 .5 .5 2"], vec![Err(few(7))]),
+        (pose, &["0 .5 .5 .2 .2 .5 .5"], vec![Err(few(6))]),
+        (pose, &["0 .5 .5 .2 .2"], vec![Ok(Value::Null)]),
+    ];
+    for (settings, rows, wanted) in cases {
+        let work = Workdir::new();
+        work.write("set/data.yaml", settings);
+        work.write("set/labels/a.txt", rows.join("\n"));
+        // Another file of the run, which is kept.
+        work.write("set/labels/b.txt", "0 .5 .5 .1 .1");
+        digest(&work, &["yolo", "set"]);
+        let found = annotations(&work);
+        let (kept, lost): (Vec<_>, Vec<_>) = wanted.into_iter().partition(Result::is_ok);
+        let found = found.iter().take(kept.len());
+        let found: Vec<_> = found
+            .map(|a| Ok(a.get("attributes").cloned().unwrap_or_default()))
+            .collect();
+        assert_eq!(found, kept, "{rows:?}");
+        let listed: Vec<_> = match lost.is_empty() {
+            true => Vec::new(),
+            false => rejects(&work)
+                .into_iter()
+                .filter(|r| r.starts_with("line"))
+                .map(Err)
+                .collect(),
+        };
+        assert_eq!(listed, lost, "{rows:?}");
+    }
 }

@@ -42,6 +42,8 @@ pub struct Addressed {
     pub size: Option<[u32; 2]>,
     /// The sizes by the document and by the file, if their shapes differ.
     pub misshapen: Option<String>,
+    /// The files and URLs that it was found as by its name, each with how many of the last parts of the name agree.
+    pub found_as: Vec<(String, usize)>,
 }
 
 /// What stays as it is in a part of a path (RFC 3986, section 3.3).
@@ -92,17 +94,28 @@ impl Addresses {
         Addresses::of(self.bases.clone(), addresses, self.files.clone())
     }
 
+    /// Whether file names are added to a URL.
+    pub fn has_base(&self) -> bool {
+        !self.bases.is_empty()
+    }
+
     /// Where an image is.
     ///
     /// # Errors
     /// The problem of a reject: its name is that of several files or images.
     pub fn of_image(&self, image: &GivenImage) -> Result<Addressed, String> {
-        let file = self.file(image)?;
+        let (file, by_file) = self.file(image)?.unzip();
         let mut names = image.names.clone();
         if let Some(file) = file.filter(|file| !names.contains(&file.path)) {
             names.insert(0, file.path.clone());
         }
-        let address = self.address(&names)?;
+        let (address, by_list) = self.address(&names)?.unzip();
+        // What is found by the path of the file is not closer than the file itself.
+        let by_list = by_list.map(|agreement| agreement.min(by_file.unwrap_or(agreement)));
+        let paths = [file.map(|file| &file.path), address.map(|a| &a.file)];
+        let found = paths.into_iter().zip([by_file, by_list]);
+        let found = found.filter_map(|(path, agreement)| Some((path?.clone(), agreement?)));
+        let mut found_as: Vec<(String, usize)> = found.filter(|(_, n)| *n > 0).collect();
         let id = image
             .id
             .clone()
@@ -110,9 +123,13 @@ impl Addresses {
         let url = address
             .filter(|address| address.is_url)
             .map(|address| address.image.clone());
-        let url = url
-            .or_else(|| self.below_base(&names, file))
-            .or_else(|| image.url.clone());
+        let url = url.or_else(|| {
+            let (url, agreement) = self.below_base(&names, file)?;
+            // A file of a folder was found by its name already.
+            found_as.extend(file.is_none().then(|| (url.clone(), agreement)));
+            Some(url)
+        });
+        let url = url.or_else(|| image.url.clone());
         let id = id
             .or_else(|| url.clone())
             .or_else(|| names.first().cloned());
@@ -139,13 +156,15 @@ impl Addresses {
                 .size
                 .zip(measured)
                 .and_then(|(given, there)| differ(given, there)),
+            found_as,
         })
     }
 
-    /// The file of an image, if its folder is known. Of an image with an id of its own it only tells the size.
-    fn file(&self, image: &GivenImage) -> Result<Option<&ListedFile>, String> {
+    /// The file of an image, if its folder is known, and how far the names agree. Of an image with an id of its own it only
+    /// tells the size.
+    fn file(&self, image: &GivenImage) -> Result<Option<(&ListedFile, usize)>, String> {
         match find(&self.by_path, &image.names) {
-            Ok(found) => Ok(found.map(|number| &self.files[number])),
+            Ok(found) => Ok(found.map(|(number, agreement)| (&self.files[number], agreement))),
             Err(_) if image.id.is_some() => Ok(None),
             Err(numbers) => {
                 let files = numbers.iter().map(|n| self.files[*n].path.as_str());
@@ -154,10 +173,9 @@ impl Addresses {
         }
     }
 
-    /// The id or URL that a list gives to a file.
-    fn address(&self, names: &[String]) -> Result<Option<&Address>, String> {
-        let found = find(&self.by_file, names);
-        let number = match found {
+    /// The id or URL that a list gives to a file, and how far the names agree: 0 if several have it alike, all of one image.
+    fn address(&self, names: &[String]) -> Result<Option<(&Address, usize)>, String> {
+        let found = match find(&self.by_file, names) {
             Ok(found) => found,
             Err(numbers) => {
                 let images: Vec<&str> = numbers
@@ -165,23 +183,23 @@ impl Addresses {
                     .map(|n| self.addresses[*n].image.as_str())
                     .collect();
                 match images.windows(2).all(|pair| pair[0] == pair[1]) {
-                    true => numbers.first().copied(),
+                    true => numbers.first().map(|number| (*number, 0)),
                     false => return Err(several("images", names, &images)),
                 }
             }
         };
-        Ok(number.map(|number| &self.addresses[number]))
+        Ok(found.map(|(number, agreement)| (&self.addresses[number], agreement)))
     }
 
     /// The URL of a file below the first prefix. A path from the root of somebody's disk is none of the archive: its last
-    /// part counts.
-    fn below_base(&self, names: &[String], file: Option<&ListedFile>) -> Option<String> {
+    /// part counts. With the number of parts that do.
+    fn below_base(&self, names: &[String], file: Option<&ListedFile>) -> Option<(String, usize)> {
         let base = self.bases.first()?;
         let below = file.map(|file| file.below.as_str());
         let name =
             below.or_else(|| names.iter().map(String::as_str).find(|name| is_image(name)))?;
         if is_url(name) {
-            return Some(name.to_owned());
+            return Some((name.to_owned(), parts(name).len()));
         }
         let all = parts(name);
         let is_absolute = name.starts_with(['/', '\\']) || name.get(1..2) == Some(":");
@@ -194,16 +212,16 @@ impl Addresses {
             .map(|part| utf8_percent_encode(part, PATH).to_string())
             .collect();
         let slash = if base.ends_with(['/', '=']) { "" } else { "/" };
-        Some(format!("{base}{slash}{}", own.join("/")))
+        Some((format!("{base}{slash}{}", own.join("/")), own.len()))
     }
 }
 
-/// What the first of some names belongs to; the error holds all candidates.
-fn find(index: &FileIndex<usize>, names: &[String]) -> Result<Option<usize>, Vec<usize>> {
+/// What the first of some names belongs to, and how many of its last parts agree; the error holds all candidates.
+fn find(index: &FileIndex<usize>, names: &[String]) -> Result<Option<(usize, usize)>, Vec<usize>> {
     let mut ambiguous = None;
     for name in names {
         match index.find(name) {
-            NameMatch::One(number, _) => return Ok(Some(number)),
+            NameMatch::One(number, agreement) => return Ok(Some((number, agreement))),
             NameMatch::Many(numbers) => ambiguous = ambiguous.or(Some(numbers)),
             NameMatch::None => {}
         }

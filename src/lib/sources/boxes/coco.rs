@@ -335,14 +335,22 @@ fn shape(
     };
     match (own, outlines) {
         (Some(own), None) => Ok((own, None)),
-        (Some(own), Some(Ok(outlines))) => Ok((GivenShape { outlines, ..own }, None)),
+        (Some(own), Some(Ok((outlines, mask)))) => {
+            let shape = GivenShape {
+                outlines,
+                mask,
+                ..own
+            };
+            Ok((shape, None))
+        }
         (Some(own), Some(Err(problem))) => Ok((
             own,
             Some(format!("the box is kept without outline, {problem}")),
         )),
-        (None, Some(Ok(outlines))) => {
+        (None, Some(Ok((outlines, mask)))) => {
             let shape = GivenShape::of_outlines(outlines, Unit::Pixel);
-            Ok((shape.map_err(|problem| ("segmentation", problem))?, None))
+            let shape = shape.map_err(|problem| ("segmentation", problem))?;
+            Ok((GivenShape { mask, ..shape }, None))
         }
         (None, Some(Err(problem))) => Err(("segmentation", problem)),
         (None, None) => Err((
@@ -352,18 +360,21 @@ fn shape(
     }
 }
 
-/// The outlines of a segmentation: lists of coordinates, one list of them, or an RLE mask.
-fn outlines(segmentation: &Value) -> Result<Vec<Vec<[f64; 2]>>, String> {
+/// The outlines of a segmentation, lists of coordinates, one list of them, or an RLE mask; and the size of the mask.
+fn outlines(segmentation: &Value) -> Result<(rle::Outlines, Option<[f64; 2]>), String> {
     let Value::Array(parts) = segmentation else {
-        return rle::outlines(segmentation);
+        let (outlines, size) = rle::outlines(segmentation)?;
+        return Ok((outlines, Some(size)));
     };
     // One outline that is not in a list of its own is often met.
     if parts.first().is_some_and(Value::is_number) {
-        return Ok(vec![points(&number_list(segmentation, "segmentation")?)?]);
+        let only = points(&number_list(segmentation, "segmentation")?)?;
+        return Ok((vec![only], None));
     }
     let part = |(i, part): (usize, &Value)| {
         let numbers = number_list(part, &format!("segmentation[{i}]"))?;
         points(&numbers)
     };
-    parts.iter().enumerate().map(part).collect()
+    let outlines: Result<_, _> = parts.iter().enumerate().map(part).collect();
+    Ok((outlines?, None))
 }

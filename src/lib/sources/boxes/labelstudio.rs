@@ -162,6 +162,8 @@ struct Region {
     shape: Option<Result<GivenShape, String>>,
     labels: Vec<String>,
     attributes: BTreeMap<String, Value>,
+    /// Whether a result about it was rejected.
+    is_listed: bool,
 }
 
 impl Reading<'_> {
@@ -231,16 +233,16 @@ impl Reading<'_> {
             if number == next {
                 regions.push(Region {
                     place: place.clone(),
-                    attributes: common.clone(),
                     ..Region::default()
                 });
             }
             if let Err((field, problem)) = self.result(&mut regions[number], &result) {
+                regions[number].is_listed = true;
                 self.document.reject(&place, field, problem);
             }
         }
         for region in regions {
-            self.finish(region);
+            self.finish(region, common);
         }
     }
 
@@ -295,25 +297,33 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn finish(&mut self, region: Region) {
+    /// Adds a region, or what is said of the whole image. `common` is said of all regions of an annotation.
+    fn finish(&mut self, region: Region, common: &BTreeMap<String, Value>) {
         let Region {
             place,
             shape,
             mut labels,
-            mut attributes,
+            attributes: own,
+            is_listed,
         } = region;
         let Some(shape) = shape else {
             // A choice about the whole image.
             if !labels.is_empty() {
                 return self.labels.append(&mut labels);
             }
-            let kinds: Vec<&str> = attributes.keys().map(String::as_str).collect();
-            let problem = format!(
-                "statement about the whole image is not a class: {}",
-                kinds.join(", ")
-            );
+            let kinds: Vec<&str> = own.keys().map(String::as_str).collect();
+            let problem = match kinds.is_empty() {
+                true if is_listed => return,
+                true => "result does not say anything".to_owned(),
+                false => format!(
+                    "statement about the whole image is not a class: {}",
+                    kinds.join(", ")
+                ),
+            };
             return self.document.reject(&place, "value", problem);
         };
+        let mut attributes = common.clone();
+        attributes.extend(own);
         let shape = match shape {
             Ok(shape) => shape,
             Err(problem) => return self.lose(&place, problem),
@@ -368,7 +378,7 @@ impl Reading<'_> {
                     ..Region::default()
                 };
                 match self.result(&mut region, &result) {
-                    Ok(()) => self.finish(region),
+                    Ok(()) => self.finish(region, &BTreeMap::new()),
                     Err((field, problem)) => self.document.reject(&place, field, problem),
                 }
             }

@@ -7,7 +7,8 @@ use super::addresses::{Addressed, Addresses};
 use super::class_lists::{ClassLists, DocumentClasses};
 use super::drawing;
 use super::model::{BoxDocument, GivenBox, GivenClass, GivenImage};
-use super::yolo;
+use super::rivals::{self, BestTwo, Rivals};
+use super::yolo::{self, RowHabits};
 use crate::contracts::{Annotation, Body, ImageRef, Labels, Observation, Provenance, Region};
 use crate::image_names::{FileIndex, NameMatch, parts};
 use crate::sources::source::Found;
@@ -27,6 +28,11 @@ pub fn link(
         addresses,
         classes,
         known: KnownImages::of(&documents, lists),
+        rivals: Rivals::of(&documents, addresses),
+        habits: RowHabits::of(documents.iter().flat_map(|d| {
+            let has_keypoints = classes.of_document(d).keypoints().is_some();
+            d.rows.iter().filter(move |_| !has_keypoints)
+        })),
         found: Found::default(),
         unsized_images: 0,
         misshapen: Vec::new(),
@@ -69,8 +75,26 @@ impl KnownImages {
         known
     }
 
-    /// The image with a key, else with a name; without any image a name stands for itself.
-    fn find(&self, key: &str) -> Result<GivenImage, String> {
+    /// By which names boxes of a document mean images: number of an image → names.
+    fn rivals(&self, boxes: &[GivenBox]) -> HashMap<usize, BestTwo> {
+        let mut rivals: HashMap<usize, BestTwo> = HashMap::new();
+        let keys: BTreeSet<&String> = boxes.iter().map(|given| &given.image).collect();
+        for key in keys {
+            if self.by_key.contains_key(key) {
+                continue;
+            }
+            if let (NameMatch::One(number, agreement), Some(name)) =
+                (self.by_name.find(key), rivals::compared(key))
+            {
+                rivals.entry(number).or_default().add(agreement, &name);
+            }
+        }
+        rivals
+    }
+
+    /// The image with a key, else with a name, unless another name is rather that of the image; without any image a name
+    /// stands for itself.
+    fn find(&self, key: &str, rivals: &HashMap<usize, BestTwo>) -> Result<GivenImage, String> {
         let same = |numbers: Vec<usize>| {
             let first = numbers.first().map(|n| &self.images[*n])?;
             let is_same =
@@ -83,7 +107,14 @@ impl KnownImages {
             return same(numbers.iter().copied().collect()).ok_or_else(|| several(count));
         }
         match self.by_name.find(key) {
-            NameMatch::One(number, _) => Ok(self.images[number].clone()),
+            NameMatch::One(number, agreement) => {
+                let names = rivals.get(&number).zip(rivals::compared(key));
+                let rival = names.and_then(|(names, name)| names.beside(&name));
+                match rival.filter(|(most, _)| *most >= agreement) {
+                    Some((_, rival)) => Err(rivals::problem(rival, key)),
+                    None => Ok(self.images[number].clone()),
+                }
+            }
             NameMatch::Many(numbers) => Err(several(numbers.len())),
             NameMatch::None if key.parse::<f64>().is_ok() => Err(format!(
                 "image_id is not that of a known image: {key}; --images FILE names the COCO file with the images"
@@ -103,6 +134,8 @@ struct Linker<'a> {
     addresses: &'a Addresses,
     classes: &'a ClassLists,
     known: KnownImages,
+    rivals: Rivals,
+    habits: RowHabits,
     found: Found,
     /// Number of images whose boxes are relative to a size that is not known.
     unsized_images: u64,
@@ -162,10 +195,14 @@ impl Linker<'_> {
                 images.lost[number] += 1;
             }
         }
+        let rivals = match has_images {
+            true => HashMap::new(),
+            false => self.known.rivals(&document.boxes),
+        };
         for given in std::mem::take(&mut document.boxes) {
             self.found.count("boxes", 1);
             if !has_images && !images.by_key.contains_key(&given.image) {
-                match self.known.find(&given.image) {
+                match self.known.find(&given.image, &rivals) {
                     Ok(image) => {
                         let image = GivenImage {
                             key: given.image.clone(),
@@ -190,7 +227,7 @@ impl Linker<'_> {
     fn read_rows(&mut self, document: &mut BoxDocument, classes: &DocumentClasses) {
         let keypoints = classes.keypoints();
         for row in std::mem::take(&mut document.rows) {
-            match yolo::given_box(&row, keypoints) {
+            match yolo::given_box(&row, keypoints, self.habits) {
                 Ok(given) => document.boxes.push(given),
                 Err(problem) => {
                     document.lost.push(String::new());
@@ -211,7 +248,11 @@ impl Linker<'_> {
     /// Adds an image, or joins it with another of the document that is the same.
     fn image(&mut self, document: &str, image: GivenImage, images: &mut Images) {
         self.found.count("images", 1);
-        let addressed = match self.addresses.of_image(&image) {
+        let addressed = self.addresses.of_image(&image).and_then(|addressed| {
+            let refused = self.rivals.refuse(document, &image, &addressed);
+            refused.map(|()| addressed)
+        });
+        let addressed = match addressed {
             Ok(addressed) => addressed,
             Err(problem) => {
                 images.by_key.insert(image.key, KeyOf::Nothing);
@@ -253,6 +294,23 @@ impl Linker<'_> {
         }
     }
 
+    /// The number of the image that a box is on; if there is none, the box is rejected.
+    fn image_of(&mut self, document: &str, given: &GivenBox, images: &mut Images) -> Option<usize> {
+        let problem = match images.by_key.get(&given.image) {
+            Some(KeyOf::Image(number)) => return Some(*number),
+            Some(unclear) => {
+                if let Some(number) = unclear.number() {
+                    images.lost[number] += 1;
+                }
+                "image of the box cannot be used"
+            }
+            None => "image_id is not that of an image",
+        };
+        let problem = format!("{problem}: {}", given.image);
+        self.lose(document, &given.place, "image_id", problem);
+        None
+    }
+
     fn given_box(
         &mut self,
         document: &BoxDocument,
@@ -260,22 +318,8 @@ impl Linker<'_> {
         classes: &DocumentClasses,
         images: &mut Images,
     ) {
-        let number = match images.by_key.get(&given.image) {
-            Some(KeyOf::Image(number)) => Ok(*number),
-            Some(unclear) => {
-                if let Some(number) = unclear.number() {
-                    images.lost[number] += 1;
-                }
-                Err("image of the box cannot be used")
-            }
-            None => Err("image_id is not that of an image"),
-        };
-        let number = match number {
-            Ok(number) => number,
-            Err(problem) => {
-                let problem = format!("{problem}: {}", given.image);
-                return self.lose(&document.name, &given.place, "image_id", problem);
-            }
+        let Some(number) = self.image_of(&document.name, &given, images) else {
+            return;
         };
         let class = match &given.class {
             GivenClass::Name(name) => Ok(name.clone()),
@@ -289,9 +333,21 @@ impl Linker<'_> {
             }
         };
         let observation = &mut images.observations[number];
-        let region = match &given.shape {
-            Some(shape) => drawing::region(shape, observation),
-            None => Region::default(),
+        let size = observation.image.declared();
+        let shape = given.shape.map(|shape| shape.on_image(size)).transpose();
+        let region = match shape {
+            Ok(None) => Region::default(),
+            Ok(Some((shape, lost))) => {
+                self.found.rejects.extend(lost.map(|problem| {
+                    let problem = format!("the box is kept without outline, {problem}");
+                    Reject::new(&document.name, &given.place, "segmentation", problem)
+                }));
+                drawing::region(&shape, observation)
+            }
+            Err(problem) => {
+                images.lost[number] += 1;
+                return self.lose(&document.name, &given.place, "segmentation", problem);
+            }
         };
         let place = format!("{}#{}", document.name, given.place);
         observation.annotations.push(Annotation {
@@ -329,8 +385,12 @@ impl Linker<'_> {
     fn finish(self) -> Found {
         let mut found = self.found;
         if self.unsized_images > 0 {
+            let sizes = match self.addresses.has_base() {
+                true => "a second --images, the folder of the files, gives sizes and suffixes",
+                false => "--images FOLDER gives sizes",
+            };
             found.notes.push(format!(
-                "{} not known: boxes are in percent of the image; --images FOLDER gives sizes",
+                "{} not known: boxes are in percent of the image; {sizes}",
                 counted(
                     self.unsized_images,
                     "size of an image is",

@@ -15,6 +15,7 @@ mod link;
 mod loose_json;
 pub mod model;
 mod options;
+mod rivals;
 mod rle;
 mod via;
 mod voc;

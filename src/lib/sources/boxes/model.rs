@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::contracts::{BBox, Metadata};
+use crate::contracts::{BBox, Frame, Metadata};
 use crate::selectors::MAX_COORDINATE;
 use crate::summary::Reject;
 
@@ -149,6 +149,8 @@ pub struct GivenShape {
     pub outlines: Vec<Vec<[f64; 2]>>,
     /// The unit of all numbers.
     pub unit: Unit,
+    /// Width and height of the mask that the outlines come from; none if they do not come from one.
+    pub mask: Option<[f64; 2]>,
 }
 
 /// The unit of coordinates.
@@ -170,6 +172,7 @@ impl GivenShape {
             bbox: BBox::try_from(numbers)?,
             outlines: Vec::new(),
             unit,
+            mask: None,
         };
         let most = numbers.iter().fold(0.0_f64, |most, n| most.max(n.abs()));
         match most > MAX_COORDINATE {
@@ -190,6 +193,39 @@ impl GivenShape {
         let bbox = BBox::around(points())?;
         let whole = GivenShape::of_box([bbox.x, bbox.y, bbox.width, bbox.height], unit)?;
         Ok(GivenShape { outlines, ..whole })
+    }
+
+    /// The shape on an image of this size, and why its outlines are left out. Models make masks of reduced copies.
+    ///
+    /// # Errors
+    /// The mask is not one of this image, and the box is only the one around it.
+    pub fn on_image(mut self, size: Option<[u32; 2]>) -> Result<(Self, Option<String>), String> {
+        let size = size.map(|size| size.map(f64::from));
+        let (Some([width, height]), Some(size)) = (self.mask, size) else {
+            return Ok((self, None));
+        };
+        let around = BBox::around(self.outlines.iter().flatten().copied());
+        let is_around = around.is_ok_and(|around| around == self.bbox);
+        let frame = |[width, height]: [f64; 2]| Frame { width, height };
+        if !frame([width, height]).has_shape_of(frame(size)) {
+            let problem = format!(
+                "mask has another aspect ratio than its image: {width} x {height} and {} x {}",
+                size[0], size[1]
+            );
+            self.outlines.clear();
+            return match is_around {
+                true => Err(problem),
+                false => Ok((self, Some(problem))),
+            };
+        }
+        let (sx, sy) = (size[0] / width, size[1] / height);
+        if is_around {
+            self.bbox = self.bbox.scale(sx, sy);
+        }
+        for point in self.outlines.iter_mut().flatten() {
+            *point = [point[0] * sx, point[1] * sy];
+        }
+        Ok((self, None))
     }
 }
 

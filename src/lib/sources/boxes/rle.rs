@@ -18,11 +18,14 @@ const MOST_CORNERS: usize = 100_000;
 
 type Point = [u32; 2];
 
-/// The outlines of a mask.
+/// Closed lines of points.
+pub type Outlines = Vec<Vec<[f64; 2]>>;
+
+/// The outlines of a mask, and its width and height.
 ///
 /// # Errors
 /// It cannot be read, is empty, or is too large.
-pub fn outlines(mask: &Value) -> Result<Vec<Vec<[f64; 2]>>, String> {
+pub fn outlines(mask: &Value) -> Result<(Outlines, [f64; 2]), String> {
     if !mask.is_object() {
         return Err(format!(
             "segmentation is neither a list nor an RLE mask: {}",
@@ -46,7 +49,8 @@ pub fn outlines(mask: &Value) -> Result<Vec<Vec<[f64; 2]>>, String> {
         Value::String(text) => digits(text)?,
         other => return Err(format!("counts of the mask are missing: {}", shown(other))),
     };
-    traced(&runs, height as u32, width as u64)
+    let outlines = traced(&runs, height as u32, width as u64)?;
+    Ok((outlines, [width, height]))
 }
 
 /// Runs from a text: digits of six bits from `0` on, of which the sixth says that more follow and the fifth of the last is
@@ -278,12 +282,12 @@ mod tests {
             (&["#..#", "#..#"], 2, 4.0),
         ];
         for (rows, rings, wanted) in cases {
-            let found = outlines(&drawn(rows)).unwrap();
+            let (found, _) = outlines(&drawn(rows)).unwrap();
             assert_eq!(found.len(), rings, "{rows:?}: {found:?}");
             let all: f64 = found.iter().map(|ring| area(ring)).sum();
             assert_eq!(all, wanted, "{rows:?}: {found:?}");
         }
-        let square = outlines(&drawn(&["....", ".##.", ".##."])).unwrap();
+        let (square, _) = outlines(&drawn(&["....", ".##.", ".##."])).unwrap();
         let corners = [[1.0, 3.0], [1.0, 1.0], [3.0, 1.0], [3.0, 3.0]];
         assert!(
             corners.iter().all(|corner| square[0].contains(corner)),

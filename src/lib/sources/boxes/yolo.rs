@@ -220,26 +220,78 @@ fn row(place: &str, line: &str) -> Result<Row, String> {
     }
 }
 
+/// What the rows of a run have in common: a row alone does not say whether its last number is a coordinate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RowHabits {
+    /// Whether rows end with the number of a track: some end with a number that is nothing else.
+    has_tracks: bool,
+    /// Whether some rows are outlines.
+    has_outlines: bool,
+}
+
+impl RowHabits {
+    /// The habits of all rows of a run. Rows with keypoints say nothing: theirs end with a visibility.
+    pub fn of<'a>(rows: impl Iterator<Item = &'a Row>) -> Self {
+        rows.fold(RowHabits::default(), |habits, row| RowHabits {
+            has_tracks: habits.has_tracks || (row.numbers.len() > 4 && ends_with_track(row, 2.0)),
+            has_outlines: habits.has_outlines || row.numbers.len() > 6,
+        })
+    }
+
+    /// How many numbers of a row without keypoints tell its place: a box or an outline. Trackers count from 1, which may
+    /// also be the last coordinate of an outline at the lower edge.
+    fn place(self, row: &Row) -> usize {
+        let is_tracked = ends_with_track(row, if self.has_tracks { 1.0 } else { 2.0 });
+        match row.numbers.len() {
+            0..=5 => 4,
+            6 if is_tracked || (!self.has_outlines && ends_with_track(row, 1.0)) => 4,
+            count if count % 2 == 1 => count - 1,
+            count if is_tracked => count - 2,
+            count => count,
+        }
+    }
+}
+
+/// Whether the last number of a row may be that of a track: a whole number from `least` on.
+fn ends_with_track(row: &Row, least: f64) -> bool {
+    let last = row.numbers.last();
+    last.is_some_and(|v| v.fract() == 0.0 && *v >= least)
+}
+
 /// The box of a row, on the image of its document.
 ///
 /// # Errors
 /// The problem of a reject.
-pub fn given_box(row: &Row, keypoints: Option<[usize; 2]>) -> Result<GivenBox, String> {
+pub fn given_box(
+    row: &Row,
+    keypoints: Option<[usize; 2]>,
+    habits: RowHabits,
+) -> Result<GivenBox, String> {
     let mut attributes = std::collections::BTreeMap::new();
-    let mut put = |name: &str, value: Value| attributes.insert(name.to_owned(), value);
-    let n = &row.numbers;
-    let (numbers, rest) = split(n, keypoints);
-    let shape = match numbers.len() {
+    let mut put = |name: &str, value: Value| drop(attributes.insert(name.to_owned(), value));
+    let keypoints = keypoints.map(|[count, of_each]| count * of_each);
+    let (place, points) = match keypoints {
+        Some(points) => posed(row, points)?,
+        None => (habits.place(row), 0),
+    };
+    let (numbers, rest) = row.numbers.split_at(place);
+    let shape = match place {
         4 => centred(numbers)?,
         _ => of_outline(numbers)?,
     };
-    match (keypoints, rest) {
-        (Some([count, of_each]), rest) if rest.len() >= count * of_each => {
-            let (points, rest) = rest.split_at(count * of_each);
-            put("keypoints", points.to_vec().into());
-            put_confidence(rest, &mut put);
+    let (points, rest) = rest.split_at(points);
+    if !points.is_empty() {
+        put("keypoints", points.to_vec().into());
+    }
+    // Ultralytics puts the number of the track last.
+    match *rest {
+        [confidence, track] => {
+            put("confidence", confidence.into());
+            put("track", track.into());
         }
-        (_, rest) => put_confidence(rest, &mut put),
+        [track] if track > 1.0 || (habits.has_tracks && track == 1.0) => put("track", track.into()),
+        [confidence] => put("confidence", confidence.into()),
+        _ => {}
     }
     Ok(GivenBox {
         place: row.place.clone(),
@@ -251,25 +303,17 @@ pub fn given_box(row: &Row, keypoints: Option<[usize; 2]>) -> Result<GivenBox, S
     })
 }
 
-/// The numbers of the place, and those behind them: keypoints, confidence, the number of a track.
-fn split(n: &[f64], keypoints: Option<[usize; 2]>) -> (&[f64], &[f64]) {
-    let is_track = |v: &f64| v.fract() == 0.0 && *v > 1.0;
-    match (n.len(), keypoints) {
-        (_, Some([count, of_each])) if (4..=5).any(|more| n.len() == count * of_each + more) => {
-            n.split_at(4)
-        }
-        (4 | 5, _) => n.split_at(4),
-        (6, _) if n.last().is_some_and(is_track) => n.split_at(4),
-        (len, _) if len % 2 == 1 => n.split_at(len - 1),
-        (len, _) => n.split_at(len),
-    }
-}
-
-fn put_confidence(rest: &[f64], put: &mut impl FnMut(&str, Value) -> Option<Value>) {
-    for value in rest {
-        // Ultralytics' trackers put the number of the track last.
-        let name = if *value > 1.0 { "track" } else { "confidence" };
-        put(name, (*value).into());
+/// How many numbers of a row tell the place and the keypoints of a box, where each box has so many numbers of keypoints.
+/// Boxes without keypoints are read too, since other models may have found them.
+fn posed(row: &Row, points: usize) -> Result<(usize, usize), String> {
+    let with_points = 4 + points;
+    match row.numbers.len() {
+        count if (with_points..=with_points + 2).contains(&count) => Ok((4, points)),
+        4 | 5 => Ok((4, 0)),
+        6 if ends_with_track(row, 1.0) => Ok((4, 0)),
+        count => Err(format!(
+            "line does not have the keypoints of kpt_shape: {count} numbers after the class, {with_points} are needed"
+        )),
     }
 }
 

@@ -41,6 +41,12 @@ impl Columns {
         };
         let image = match options.naming_column() {
             Some((option, column)) => find(option, column)?,
+            None if options.id_column.is_some() && !table.is_list && of_urls(table).is_empty() => {
+                let what = format!("{name}: --id-column holds ids only; what holds the images?");
+                return Err(Error::usage(what).hint(
+                    "with --service-prefix URL they are identifiers of an image server; --url-column or --url-template names the images otherwise",
+                ));
+            }
             None if table.is_list => LIST.to_owned(),
             None => return Err(unnamed(name, table)),
         };

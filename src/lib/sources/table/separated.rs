@@ -8,6 +8,7 @@ use super::options::{Decimal, TableOptions};
 use super::records::Records;
 use super::rows::{Row, RowProblem, Rows};
 use crate::sources::is_url;
+use crate::values::excerpt;
 
 /// What cells are separated by if not told.
 const DELIMITERS: [u8; 4] = *b",;\t|";
@@ -49,7 +50,7 @@ pub fn read(name: &str, text: &[u8], options: &TableOptions) -> Result<Rows, Str
         _ => Decimal::Point,
     };
     if options.decimal.unwrap_or(default) == Decimal::Comma {
-        decimal_points(name, &mut rows);
+        decimal_points(name, &mut rows, options.decimal.is_some());
     }
     Ok(rows)
 }
@@ -196,26 +197,25 @@ fn row(record: Result<csv::ByteRecord, csv::Error>, columns: &[String]) -> Resul
     Ok(row)
 }
 
-/// Writes the numbers of columns that hold numbers with decimal commas, and nothing else, with points.
-fn decimal_points(name: &str, rows: &mut Rows) {
-    let is_changed: Vec<bool> = {
-        let cells = |column: &str| {
-            let good = rows.rows.iter().filter_map(|(_, row)| row.as_ref().ok());
-            let of_column = good.flatten().filter(|(c, _)| c == column);
-            of_column.flat_map(|(_, values)| values).collect::<Vec<_>>()
-        };
-        let is_decimal = |column: &String| {
-            let cells = cells(column);
-            cells.iter().any(|cell| cell.contains(','))
-                && cells.iter().all(|cell| with_point(cell).is_some())
-        };
-        rows.columns.iter().map(is_decimal).collect()
-    };
-    let names = rows.columns.iter().zip(is_changed);
-    let changed: Vec<String> = names
-        .filter(|(_, is_changed)| *is_changed)
-        .map(|(column, _)| column.clone())
-        .collect();
+/// Writes numbers with points in columns that hold numbers with decimal commas and nothing else, or if told, in all. Columns
+/// with other cells are told.
+fn decimal_points(name: &str, rows: &mut Rows, is_told: bool) {
+    let mut changed: Vec<&str> = Vec::new();
+    for column in &rows.columns {
+        let good = rows.rows.iter().filter_map(|(_, row)| row.as_ref().ok());
+        let cells = good.flatten().filter(|(c, _)| c == column);
+        let kinds = CellKinds::of(cells.flat_map(|(_, values)| values));
+        if !kinds.has_comma {
+            continue;
+        }
+        match kinds.first_other.filter(|_| !is_told) {
+            None => changed.push(column),
+            Some(cell) => rows.notes.push(format!(
+                "{name}: decimal commas of {column} stay as they are, since not all cells are numbers, first: {}; --decimal comma writes those with points that are",
+                excerpt(&cell)
+            )),
+        }
+    }
     if changed.is_empty() {
         return;
     }
@@ -223,7 +223,10 @@ fn decimal_points(name: &str, rows: &mut Rows) {
         .rows
         .iter_mut()
         .filter_map(|(_, row)| row.as_mut().ok());
-    for (_, values) in good.flatten().filter(|(c, _)| changed.contains(c)) {
+    for (_, values) in good
+        .flatten()
+        .filter(|(c, _)| changed.contains(&c.as_str()))
+    {
         for value in values {
             *value = with_point(value).map_or_else(|| value.clone(), Cow::into_owned);
         }
@@ -232,6 +235,58 @@ fn decimal_points(name: &str, rows: &mut Rows) {
         "{name}: decimal commas are written as points in {}; --decimal point leaves them as they are",
         changed.join(", ")
     ));
+}
+
+/// What the cells of a column are.
+#[derive(Default)]
+struct CellKinds {
+    /// Whether some number has a decimal comma.
+    has_comma: bool,
+    /// The first that is neither such a number nor says that there is none.
+    first_other: Option<String>,
+}
+
+impl CellKinds {
+    fn of<'a>(cells: impl Iterator<Item = &'a String>) -> Self {
+        let mut kinds = CellKinds::default();
+        for cell in cells {
+            match with_point(cell) {
+                Some(_) => kinds.has_comma |= cell.contains(','),
+                None if is_missing(cell) => {}
+                None => drop(kinds.first_other.get_or_insert_with(|| cell.clone())),
+            }
+        }
+        kinds
+    }
+}
+
+/// Whether a cell says that a value is missing, as people and programs write it.
+fn is_missing(cell: &str) -> bool {
+    const WORDS: [&str; 18] = [
+        "n/a",
+        "#n/a",
+        "na",
+        "n.a.",
+        "#nv",
+        "nan",
+        "null",
+        "none",
+        "nil",
+        "k.a.",
+        "n.d.",
+        "s.d.",
+        "unknown",
+        "unbekannt",
+        "inconnu",
+        "?",
+        "..",
+        "...",
+    ];
+    let cell = cell.to_lowercase().replace(char::is_whitespace, "");
+    let is_dash = cell
+        .chars()
+        .all(|c| "-\u{2010}\u{2013}\u{2014}\u{2212}/".contains(c));
+    is_dash || WORDS.contains(&cell.as_str())
 }
 
 /// A number that may have a decimal comma and points or blanks between thousands, with a point: `-1.234,5` is `-1234.5`.
@@ -321,7 +376,13 @@ mod tests {
         let row = rows.rows[0].1.as_ref().unwrap();
         assert_eq!(row[1].1, ["1.5"]);
         assert_eq!(row[2].1, ["1,2"], "a column of texts stays as it is");
-        assert_eq!(rows.notes.len(), 1);
+        assert_eq!(
+            rows.notes,
+            [
+                "t.csv: decimal commas of pages stay as they are, since not all cells are numbers, first: 3 to 4; --decimal comma writes those with points that are",
+                "t.csv: decimal commas are written as points in depth; --decimal point leaves them as they are",
+            ]
+        );
     }
 
     #[test]

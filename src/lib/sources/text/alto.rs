@@ -104,7 +104,8 @@ impl Visitor for Alto {
             }
             "HYP" => self.line.hyphen(element.get(&["CONTENT"]).unwrap_or("-")),
             "Polygon" | "Ellipse" | "Circle" => self.shape(element),
-            "ALTERNATIVE" => {}
+            "ALTERNATIVE" | "Variant" => {}
+            name if role(name).is_none() => return self.unknown(element),
             _ => return self.item(element),
         }
         Ok(())
@@ -139,6 +140,8 @@ impl Visitor for Alto {
                 self.drafts.close();
             }
             name if role(name).is_some() && self.page.is_some() => self.drafts.close(),
+            // What stands in an unknown element is no part of the item around it.
+            name if self.drafts.current().is_some_and(|d| d.element == name) => self.drafts.close(),
             _ => {}
         }
     }
@@ -224,7 +227,10 @@ impl Alto {
         match granularity {
             Granularity::Line => {
                 self.line = LineText::default();
-                draft.baseline = baseline(element, draft.bbox.as_ref());
+                match baseline(element, draft.bbox.as_ref()) {
+                    Ok(points) => draft.baseline = points,
+                    Err(problem) => draft.lose("baseline", &problem),
+                }
             }
             Granularity::Word => {
                 draft.confidence = confidence(element.get(&["WC"]));
@@ -243,6 +249,15 @@ impl Alto {
             }
         }
         self.drafts.open(draft)
+    }
+
+    /// Lists an element that ALTO does not have, if it says that something is on the page. What it contains is read.
+    fn unknown(&mut self, element: &Element) -> Result<(), String> {
+        let is_record = ["HPOS", "VPOS", "WIDTH", "HEIGHT", "BASELINE", "CONTENT"];
+        if self.page.is_none() || element.get(&is_record).is_none() {
+            return Ok(());
+        }
+        self.drafts.list(element.name, element.get(&["ID"]))
     }
 
     /// The class, by the type or the tag that the file states, and further statements.
@@ -295,7 +310,7 @@ impl Alto {
         };
         match outline {
             Ok(outline) => draft.outline = outline,
-            Err(_) if draft.bbox.as_ref().is_some_and(Result::is_ok) => {}
+            Err(problem) if draft.is_placed() => draft.lose("outline", &problem),
             Err(problem) => draft.fail("outline", problem),
         }
     }
@@ -348,12 +363,16 @@ fn position(element: &Element) -> Option<Result<[f64; 4], String>> {
 }
 
 /// The baseline: points since ALTO 4.1, before that the height at which it runs from one side of the line to the other.
-fn baseline(element: &Element, bbox: Option<&Result<[f64; 4], String>>) -> Vec<[f64; 2]> {
+fn baseline(
+    element: &Element,
+    bbox: Option<&Result<[f64; 4], String>>,
+) -> Result<Vec<[f64; 2]>, String> {
     let text = element.get(&["BASELINE"]).unwrap_or_default();
     match (number(text), bbox) {
-        (Ok(y), Some(Ok([x, _, width, _]))) if !text.contains(',') => vec![[*x, y], [x + width, y]],
-        (Ok(_), _) if !text.contains(',') => Vec::new(),
-        _ => points(text).unwrap_or_default(),
+        _ if text.contains(',') => points(text),
+        (Ok(y), Some(Ok([x, _, width, _]))) => Ok(vec![[*x, y], [x + width, y]]),
+        (Ok(y), _) => Err(format!("the line has no sides: {y}")),
+        _ => points(text),
     }
 }
 

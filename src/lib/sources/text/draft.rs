@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::page::{Granularity, Item, ItemProblem, TextPage};
 use crate::contracts::{BBox, Polygon};
+use crate::values::excerpt;
 
 /// The largest number of items of a file: the fullest pages of newspapers have some ten thousand words, books of a thousand
 /// pages in one hOCR file some hundred thousand.
@@ -40,6 +41,8 @@ pub struct Draft {
     pub attributes: BTreeMap<&'static str, Value>,
     /// Why it cannot be used: field and problem.
     pub problem: Option<(&'static str, String)>,
+    /// What of it is left out, while the rest is kept: fields and problems.
+    pub lost: Vec<(&'static str, String)>,
     parent: Option<usize>,
 }
 
@@ -60,6 +63,7 @@ impl Draft {
             index: None,
             attributes: BTreeMap::new(),
             problem: None,
+            lost: Vec::new(),
             parent: None,
         }
     }
@@ -69,8 +73,14 @@ impl Draft {
         self.problem.get_or_insert((field, problem));
     }
 
+    /// Remembers that a part of it is left out: an outline, a baseline.
+    pub fn lose(&mut self, field: &'static str, problem: &str) {
+        let problem = format!("{field} is left out: {problem}");
+        self.lost.push((field, problem));
+    }
+
     /// Whether the file says anywhere where it is.
-    fn is_placed(&self) -> bool {
+    pub fn is_placed(&self) -> bool {
         self.bbox.is_some() || !self.outline.is_empty()
     }
 }
@@ -97,6 +107,20 @@ impl Drafts {
         self.open.push(self.drafts.len());
         self.drafts.push(draft);
         Ok(())
+    }
+
+    /// Adds an element that is listed and not read, since nothing is known of such elements, and opens it.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub fn list(&mut self, element: &str, id: Option<&str>) -> Result<(), String> {
+        let mut draft = Draft::new(element, Granularity::Block, "block");
+        draft.id = id.map(str::to_owned);
+        draft.fail(
+            "element",
+            format!("element is not read: {}", excerpt(element)),
+        );
+        self.open(draft)
     }
 
     /// Closes the innermost open item.
@@ -137,10 +161,7 @@ impl Drafts {
             }
             holder.push(Some(n));
             let parent = above.map(|n| ids[n].clone());
-            match item(draft, orders[n], parent) {
-                Ok(item) => page.items.push(item),
-                Err(problem) => page.problems.push(problem),
-            }
+            complete(draft, orders[n], parent, page);
         }
     }
 
@@ -233,59 +254,73 @@ impl Drafts {
             }
         }
         let is_frame = |(draft, holds): (&Draft, bool)| {
-            holds && !draft.is_placed() && draft.baseline.is_empty() && draft.problem.is_none()
+            let says_nothing = draft.problem.is_none() && draft.lost.is_empty();
+            holds && !draft.is_placed() && draft.baseline.is_empty() && says_nothing
         };
         self.drafts.iter().zip(holds_placed).map(is_frame).collect()
     }
 }
 
-fn item(draft: Draft, order: usize, parent: Option<String>) -> Result<Item, ItemProblem> {
+/// Puts an item on the page, or why it cannot be used, and what of it is left out.
+fn complete(mut draft: Draft, order: usize, parent: Option<String>, page: &mut TextPage) {
     let id = draft.id.clone().unwrap_or_default();
-    let (bbox, polygon) = place(&draft).map_err(|(field, problem)| ItemProblem {
+    let placed = place(&mut draft);
+    let mut problems = std::mem::take(&mut draft.lost);
+    match placed {
+        Ok((bbox, polygon)) => page.items.push(Item {
+            id: id.clone(),
+            element: draft.element,
+            granularity: draft.granularity,
+            class: draft.class,
+            bbox,
+            polygon,
+            baseline: draft.baseline,
+            text: draft.text.filter(|text| !text.trim().is_empty()),
+            confidence: draft.confidence,
+            language: draft.language,
+            order,
+            parent,
+            attributes: draft.attributes,
+        }),
+        // Nothing is left of it: one problem is enough.
+        Err(problem) => problems = vec![problem],
+    }
+    let problem = |(field, problem)| ItemProblem {
         item: id.clone(),
         granularity: draft.granularity,
         field,
         problem,
-    })?;
-    Ok(Item {
-        id,
-        element: draft.element,
-        granularity: draft.granularity,
-        class: draft.class,
-        bbox,
-        polygon,
-        baseline: draft.baseline,
-        text: draft.text.filter(|text| !text.trim().is_empty()),
-        confidence: draft.confidence,
-        language: draft.language,
-        order,
-        parent,
-        attributes: draft.attributes,
-    })
+    };
+    page.problems.extend(problems.into_iter().map(problem));
 }
 
 /// Box and outline of an item.
 type Place = (Option<BBox>, Option<Polygon>);
 
-/// Where an item is. An outline that encloses nothing does not matter where there is a box, and neither matters where there is
-/// a baseline.
-fn place(draft: &Draft) -> Result<Place, (&'static str, String)> {
-    if let Some((field, problem)) = &draft.problem {
-        return Err((field, problem.clone()));
+/// Where an item is: its outline, else its box, else its baseline alone. An outline or a box that encloses nothing does not
+/// matter beside another, but numbers that cannot be read do.
+fn place(draft: &mut Draft) -> Result<Place, (&'static str, String)> {
+    if let Some(problem) = draft.problem.take() {
+        return Err(problem);
     }
-    let stated = draft.bbox.clone();
-    let stated = stated.map(|numbers| numbers.and_then(BBox::try_from));
+    let numbers = draft.bbox.take();
+    let unreadable = numbers.as_ref().and_then(|numbers| numbers.clone().err());
+    let stated = numbers.map(|numbers| numbers.and_then(BBox::try_from));
     let drawn = (!draft.outline.is_empty()).then(|| {
         let polygon = Polygon::try_from(draft.outline.clone())?;
         let bbox = BBox::around(draft.outline.iter().copied())?;
         Ok::<_, String>((bbox, polygon))
     });
-    match (drawn, stated) {
-        (Some(Ok((bbox, polygon))), _) => Ok((Some(bbox), Some(polygon))),
-        (_, Some(Ok(bbox))) => Ok((Some(bbox), None)),
-        _ if draft.baseline.len() > 1 => Ok((None, None)),
-        (Some(Err(problem)), _) => Err(("outline", problem)),
-        (None, Some(Err(problem))) => Err(("position", problem)),
-        (None, None) => Err(("position", "position is missing".into())),
+    let place = match (&drawn, &stated) {
+        (Some(Ok((bbox, polygon))), _) => (Some(*bbox), Some(polygon.clone())),
+        (_, Some(Ok(bbox))) => (Some(*bbox), None),
+        _ if draft.baseline.len() > 1 => (None, None),
+        (Some(Err(problem)), _) => return Err(("outline", problem.clone())),
+        (None, Some(Err(problem))) => return Err(("position", problem.clone())),
+        (None, None) => return Err(("position", "position is missing".into())),
+    };
+    if let Some(problem) = unreadable {
+        draft.lose("position", &problem);
     }
+    Ok(place)
 }

@@ -9,6 +9,7 @@ use super::draft::{Draft, Drafts};
 use super::numbers::{number, points};
 use super::page::{Granularity, TextFile, TextKind, TextPage};
 use crate::contracts::Frame;
+use crate::values::excerpt;
 
 /// How deep elements may be nested.
 const MAX_DEPTH: usize = 256;
@@ -163,10 +164,15 @@ impl Hocr {
         }
         let classes = attribute(tag, "class").unwrap_or_default();
         let mut classes = classes.split_whitespace();
-        let Some(class) = classes.find(|c| c.starts_with("ocr_") || c.starts_with("ocrx_")) else {
+        let class = classes.find(|c| c.starts_with("ocr_") || c.starts_with("ocrx_"));
+        let title = Title::read(&attribute(tag, "title").unwrap_or_default());
+        let Some(class) = class else {
+            if self.page.is_some() && title.is_placed() {
+                self.drafts.list(name, attribute(tag, "id").as_deref())?;
+                self.drafts.close();
+            }
             return Ok(Role::Other);
         };
-        let title = Title::read(&attribute(tag, "title").unwrap_or_default());
         if class == "ocr_page" {
             self.begin_page(tag, &title);
             return Ok(Role::Page);
@@ -179,9 +185,7 @@ impl Hocr {
             });
         }
         let (granularity, class_name) = meaning(class);
-        let is_placed = title.get("bbox").is_some() || title.get("poly").is_some();
-        let is_structure = granularity.is_none() || granularity == Some(Granularity::Glyph);
-        if !is_placed && is_structure {
+        if granularity.is_none() && !title.is_placed() {
             return Ok(Role::Other);
         }
         let granularity = granularity.unwrap_or(Granularity::Block);
@@ -333,36 +337,54 @@ impl Title {
         texts.map(|text| number(text).ok()).collect()
     }
 
+    /// The property with the box: `bbox`; of a character `x_bboxes`, as Tesseract writes it.
+    fn bbox(&self) -> Option<(&'static str, &str)> {
+        let named = |name| Some((name, self.get(name)?));
+        named("bbox").or_else(|| named("x_bboxes"))
+    }
+
+    /// Whether it says where on the page something is.
+    fn is_placed(&self) -> bool {
+        self.bbox().is_some() || self.get("poly").is_some()
+    }
+
     /// Puts position, baseline, confidence and angle into an item.
     fn describe(&self, draft: &mut Draft) {
-        if let Some(text) = self.get("bbox") {
-            draft.bbox = Some(match self.numbers("bbox").as_deref() {
+        if let Some((name, text)) = self.bbox() {
+            draft.bbox = Some(match self.numbers(name).as_deref() {
                 Some(&[x, y, right, bottom]) => Ok([x, y, right - x, bottom - y]),
                 _ => Err(format!(
-                    "bbox does not have four numbers: {}",
-                    crate::values::excerpt(text)
+                    "{name} does not have four numbers: {}",
+                    excerpt(text)
                 )),
             });
         }
         match self.get("poly").map(points) {
             Some(Ok(outline)) => draft.outline = outline,
             Some(Err(problem)) if draft.bbox.is_none() => draft.fail("outline", problem),
-            _ => {}
+            Some(Err(problem)) => draft.lose("outline", &problem),
+            None => {}
         }
-        let percent = self.numbers("x_wconf").and_then(|n| n.first().copied());
+        // Of a word, of a character, of each character.
+        let confidences = ["x_wconf", "x_conf", "x_confs"].into_iter();
+        let mut confidences = confidences.filter_map(|name| self.numbers(name));
+        let percent = confidences.next().and_then(|n| n.first().copied());
         draft.confidence = percent
             .filter(|percent| (0.0..=100.0).contains(percent))
-            .map(|percent| percent / 100.0);
+            .map(|percent| (percent * 1e4).round() / 1e6);
         draft.index = self.get("order").and_then(|text| text.trim().parse().ok());
         let angle = self.numbers("textangle").and_then(|n| n.first().copied());
         if let Some(angle) = angle.filter(|angle| *angle != 0.0) {
             draft.attributes.insert("rotation", angle.into());
             return;
         }
-        if let (Some(Ok([x, y, width, height])), Some(polynomial)) =
-            (&draft.bbox, self.numbers("baseline"))
-        {
-            draft.baseline = baseline([*x, *y, *width, *height], &polynomial);
+        let Some(text) = self.get("baseline") else {
+            return;
+        };
+        match (&draft.bbox, self.numbers("baseline")) {
+            (Some(Ok(bbox)), Some(polynomial)) => draft.baseline = baseline(*bbox, &polynomial),
+            (_, Some(_)) => draft.lose("baseline", "it is relative to a bbox, which is missing"),
+            _ => draft.lose("baseline", &format!("not numbers: {}", excerpt(text))),
         }
     }
 }

@@ -16,11 +16,11 @@ pub fn number(text: &str) -> Result<f64, String> {
         Some((whole, part)) => format!("{whole}.{part}").parse(),
         None => text.trim_end_matches("px").trim_end().parse(),
     };
-    let number: f64 = read.map_err(|_| format!("not a number: {}", excerpt(text)))?;
-    // Written so that NaN is refused too.
+    let number = read.ok().filter(|number: &f64| number.is_finite());
+    let number = number.ok_or_else(|| format!("not a number: {}", excerpt(text)))?;
     match number.abs() <= MAX_COORDINATE {
         true => Ok(number),
-        false => Err(format!("number is too large: {}", excerpt(text))),
+        false => Err(format!("too large: {}", excerpt(text))),
     }
 }
 

@@ -32,8 +32,8 @@ struct PageXml {
     drafts: Drafts,
     /// The groups of the reading order that are open.
     groups: Vec<Group>,
-    /// Names of the open elements.
-    open: Vec<String>,
+    /// Names and ids of the open elements.
+    open: Vec<(String, Option<String>)>,
     /// The texts of each open item.
     equivalents: Vec<Vec<TextEquiv>>,
     capture: Option<String>,
@@ -97,15 +97,17 @@ fn role(name: &str) -> Option<(Granularity, &'static str)> {
 
 impl Visitor for PageXml {
     fn open(&mut self, element: &Element) -> Result<(), String> {
-        let around = self.open.last().cloned().unwrap_or_default();
-        self.open.push(element.name.to_owned());
+        let (around, id) = self.open.last().cloned().unwrap_or_default();
+        let own_id = element.get(&["id"]).map(str::to_owned);
+        self.open.push((element.name.to_owned(), own_id));
         match element.name {
             "Page" => self.begin_page(element),
             "Coords" if role(&around).is_some() => self.coords(element),
+            "Coords" if around != "PrintSpace" => return self.unknown(&around, id),
             "Baseline" if role(&around).is_some() => self.baseline(element),
-            "Point" => self.point(element, &around),
-            "TextEquiv" => self.begin_text(element),
-            "Unicode" | "PlainText" => self.capture = Some(String::new()),
+            "Point" if self.is_of_item() => self.point(element, &around),
+            "TextEquiv" if role(&around).is_some() => self.begin_text(element),
+            "Unicode" | "PlainText" if self.is_of_item() => self.capture = Some(String::new()),
             "TableCellRole" => self.cell(element),
             name if name.ends_with("Group") || name.ends_with("GroupIndexed") => {
                 let place = place_of(element, self.groups.last());
@@ -213,6 +215,22 @@ impl PageXml {
         Ok(())
     }
 
+    /// Lists an element of the page that has a place and is not known.
+    fn unknown(&mut self, name: &str, id: Option<String>) -> Result<(), String> {
+        if self.page.is_none() {
+            return Ok(());
+        }
+        self.drafts.list(name, id.as_deref())?;
+        self.drafts.close();
+        Ok(())
+    }
+
+    /// Whether the element that is read stands in a member of an item, and not of an unknown element in it.
+    fn is_of_item(&self) -> bool {
+        let above = self.open.len().checked_sub(3).map(|n| &self.open[n]);
+        above.is_some_and(|(name, _)| role(name).is_some())
+    }
+
     fn coords(&mut self, element: &Element) {
         let Some(draft) = self.drafts.current() else {
             return;
@@ -226,9 +244,13 @@ impl PageXml {
     }
 
     fn baseline(&mut self, element: &Element) {
-        let points = element.get(&["points"]).map(points);
-        if let (Some(draft), Some(Ok(points))) = (self.drafts.current(), points) {
-            draft.baseline = points;
+        let Some(draft) = self.drafts.current() else {
+            return;
+        };
+        match element.get(&["points"]).map(points) {
+            Some(Ok(points)) => draft.baseline = points,
+            Some(Err(problem)) => draft.lose("baseline", &problem),
+            None => {}
         }
     }
 
@@ -243,6 +265,9 @@ impl PageXml {
             (Ok(x), Ok(y), "Baseline") => draft.baseline.push([x, y]),
             (Err(problem), _, "Coords") | (_, Err(problem), "Coords") => {
                 draft.fail("outline", problem);
+            }
+            (Err(problem), _, "Baseline") | (_, Err(problem), "Baseline") => {
+                draft.lose("baseline", &problem);
             }
             _ => {}
         }
@@ -278,7 +303,7 @@ impl PageXml {
     fn end_text(&mut self, name: &str) {
         let text = self.capture.take().map(|text| text.trim().to_owned());
         let last = self.equivalents.last_mut().and_then(|e| e.last_mut());
-        if let Some(last) = last {
+        if let (Some(last), Some(_)) = (last, &text) {
             match name {
                 "Unicode" => last.unicode = text,
                 _ => last.plain = text,
