@@ -8,6 +8,9 @@ BENCH ?=
 PROFILE ?= dev
 FEATURES ?= --no-default-features --features recto/serve
 
+# Many tests wait for servers and time limits more than they compute.
+export RUST_TEST_THREADS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 4) * 3 )))
+
 help: ## list these
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 
