@@ -66,6 +66,9 @@ pub struct Common {
     /// Print only errors on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// In CSV files, put an apostrophe before cells that spreadsheets would calculate: those that begin with = + - @
+    #[arg(long, global = true)]
+    pub csv_safe: bool,
 }
 
 /// A stage as its program sees it: options that can be run.
@@ -275,18 +278,19 @@ impl End<'_> {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_rejects(path: &Path, rejects: &[Reject]) -> Result<(), Error> {
-    files::write(path, &rejects_csv(rejects)?)
+pub fn write_rejects(path: &Path, rejects: &[Reject], common: &Common) -> Result<(), Error> {
+    files::write(path, &rejects_csv(rejects, common)?)
 }
 
 /// Rejects as CSV, sorted, with the header even without rejects.
 ///
 /// # Errors
 /// A reject cannot be represented in CSV.
-pub fn rejects_csv(rejects: &[Reject]) -> Result<Vec<u8>, Error> {
+pub fn rejects_csv(rejects: &[Reject], common: &Common) -> Result<Vec<u8>, Error> {
     let mut rejects: Vec<&Reject> = rejects.iter().collect();
     rejects.sort();
-    files::to_csv("rejects", &["input", "record", "field", "problem"], rejects)
+    let bytes = files::to_csv("rejects", &["input", "record", "field", "problem"], rejects)?;
+    files::safe_csv(bytes, common.csv_safe)
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     count_boxes(&selected, &filter, summary);
     summary.notes.extend(nameless(&selected));
     if selected.kept == 0 {
-        write_rejects(options.rejects.as_deref(), summary)?;
+        write_rejects(options.rejects.as_deref(), options, summary)?;
         let error = no_images::error(&filter, &selected.blame, summary);
         // A source knows what helps where nothing was found, not where filters left out what was found.
         let hint = source.hint(&summary.rejects);
@@ -204,7 +204,7 @@ fn publish(
     write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
 ) -> Result<(), Error> {
     let rejects = options.rejects_file();
-    write_rejects(rejects.as_deref(), summary)?;
+    write_rejects(rejects.as_deref(), options, summary)?;
     let output = options.output();
     files::write_through(&output, write)?;
     let place = match files::is_dash(&output) {
@@ -218,6 +218,7 @@ fn publish(
     Ok(())
 }
 
-fn write_rejects(file: Option<&Path>, summary: &Summary) -> Result<(), Error> {
-    file.map_or(Ok(()), |file| report::write_rejects(file, &summary.rejects))
+fn write_rejects(file: Option<&Path>, options: &Options, summary: &Summary) -> Result<(), Error> {
+    let write = |file| report::write_rejects(file, &summary.rejects, &options.common);
+    file.map_or(Ok(()), write)
 }

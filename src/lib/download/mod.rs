@@ -163,7 +163,8 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     }
     publish(options, &index, &results.there, &results.failures)?;
     if let Some(changes) = &mut results.changes {
-        refresh::write_changes(&options.changes, changes, &index)?;
+        let is_safe = options.common.csv_safe;
+        refresh::write_changes(&options.changes, changes, &index, is_safe)?;
     }
     if results.stopped.is_none() {
         tidy(&folder, &set.images, options, &results.failures);

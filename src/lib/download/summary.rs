@@ -269,7 +269,8 @@ pub fn publish(
     contracts::write_image_map(&options.image_map, there.iter().map(path))?;
     let mut failures: Vec<&Failure> = failures.iter().collect();
     failures.sort();
-    files::write_csv(&options.failures, &Failure::HEADER, failures)?;
+    let is_safe = options.common.csv_safe;
+    files::write_csv(&options.failures, &Failure::HEADER, failures, is_safe)?;
     if let Some(list) = &options.downloaded_images {
         let names: BTreeSet<&str> = there.iter().map(|slot| index.path(*slot)).collect();
         let text: String = names.iter().map(|name| format!("{name}\n")).collect();

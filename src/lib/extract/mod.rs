@@ -86,7 +86,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     );
     summary.hint = notes::hint(options, rejects.as_deref(), !summary.rejects.is_empty());
     if let Some(path) = &rejects {
-        report::write_rejects(path, &summary.rejects)?;
+        report::write_rejects(path, &summary.rejects, &options.common)?;
     }
     let localizations = Localizations {
         taxonomy: extracted.taxonomy,

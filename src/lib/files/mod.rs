@@ -21,7 +21,9 @@ pub use hash::{hex, hex_digest, sha256, sha256_of_file};
 pub use names::SafeName;
 pub use part::{Held, Part};
 pub use paths::{cannot_write, folder_of, is_dash, is_there, real, refuse_overwriting};
-pub use read_write::{read, read_within, start, to_csv, to_json, write_csv, write_json};
+pub use read_write::{
+    read, read_within, safe_cell, safe_csv, start, to_csv, to_json, write_csv, write_json,
+};
 pub use scratch::{Scratch, Span};
 pub use system::{
     are_too_many_open, most_open, move_to, open_to_append, remove_others, sync_folder,

@@ -1,5 +1,6 @@
 //! Whole inputs and outputs: bytes, JSON and CSV.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -71,7 +72,46 @@ pub fn to_json<T: Serialize>(value: &T, name: &str) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Publishes rows as CSV (RFC 4180 quoting, LF, UTF-8 without byte-order mark), with the header even without rows.
+/// A cell that spreadsheets show and do not calculate: what begins as a formula, and is not a number, gets an apostrophe in
+/// front, which they take for the mark of a text.
+pub fn safe_cell(cell: &str) -> Cow<'_, str> {
+    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    match is_formula && cell.trim().parse::<f64>().is_err() {
+        true => format!("'{cell}").into(),
+        false => cell.into(),
+    }
+}
+
+/// CSV with every cell as [`safe_cell`] makes it, where `is_safe`; otherwise as it is.
+///
+/// # Errors
+/// The bytes are not CSV.
+pub fn safe_csv(bytes: Vec<u8>, is_safe: bool) -> Result<Vec<u8>, Error> {
+    if !is_safe {
+        return Ok(bytes);
+    }
+    let cannot = |e: csv::Error| Error::new("CSV: cannot be read again").because(e);
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(&bytes[..]);
+    let mut writer = csv::WriterBuilder::new()
+        .flexible(true)
+        .from_writer(Vec::new());
+    for row in reader.records() {
+        let row = row.map_err(cannot)?;
+        let cells = row.iter().map(|cell| safe_cell(cell).into_owned());
+        writer
+            .write_record(cells.collect::<Vec<_>>())
+            .map_err(cannot)?;
+    }
+    writer
+        .into_inner()
+        .map_err(|e| Error::new("CSV: cannot be flushed").because(e.into_error()))
+}
+
+/// Publishes rows as CSV (RFC 4180 quoting, LF, UTF-8 without byte-order mark), with the header even without rows. `is_safe`: as
+/// [`safe_csv`].
 ///
 /// # Errors
 /// The file cannot be written.
@@ -79,8 +119,10 @@ pub fn write_csv<T: Serialize>(
     path: &Path,
     header: &[&str],
     rows: impl IntoIterator<Item = T>,
+    is_safe: bool,
 ) -> Result<(), Error> {
-    write(path, &to_csv(&path.display().to_string(), header, rows)?)
+    let bytes = to_csv(&path.display().to_string(), header, rows)?;
+    write(path, &safe_csv(bytes, is_safe)?)
 }
 
 /// Rows as CSV, with the header even without rows; `name` is what messages call them.
@@ -102,4 +144,27 @@ pub fn to_csv<T: Serialize>(
     }
     csv.into_inner()
         .map_err(|e| Error::new("CSV: cannot be flushed").because(e.into_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_become_texts_and_numbers_stay() {
+        let cases = [
+            ("=1+1", "'=1+1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("-1.5", "-1.5"),
+            ("+49 30", "'+49 30"),
+            ("a=1", "a=1"),
+            ("", ""),
+        ];
+        for (cell, wanted) in cases {
+            assert_eq!(safe_cell(cell), wanted);
+        }
+        let csv = b"id,x\n\"=1,2\",-3\n".to_vec();
+        assert_eq!(safe_csv(csv.clone(), false).unwrap(), csv);
+        assert_eq!(safe_csv(csv, true).unwrap(), b"id,x\n\"'=1,2\",-3\n");
+    }
 }

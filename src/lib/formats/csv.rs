@@ -12,6 +12,7 @@ use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Written};
 use super::ranks;
 use super::sink::{Sink, put_rows};
+use crate::files;
 
 /// The format `csv`: one table, a row per box.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Format for Csv {
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, _: &FormatOptions, out: &mut dyn Sink) -> Written {
+    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
         let columns = Columns::of(dataset);
         let rows = dataset.images.iter().flat_map(|picture| {
             let boxes = picture.boxes.iter().map(Some);
@@ -73,7 +74,13 @@ impl Format for Csv {
             let row = |labelled| columns.row(dataset, picture, labelled);
             boxes.chain(none).map(row)
         });
-        put_rows(out, PATH, std::iter::once(columns.header()).chain(rows))?;
+        let rows = std::iter::once(columns.header()).chain(rows);
+        let safe = |cell: String| match options.csv_safe {
+            true => files::safe_cell(&cell).into_owned(),
+            false => cell,
+        };
+        let rows = rows.map(|row| row.into_iter().map(safe).collect::<Vec<String>>());
+        put_rows(out, PATH, rows)?;
         Ok(Vec::new())
     }
 }

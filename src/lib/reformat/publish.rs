@@ -30,6 +30,7 @@ pub fn publish(
         voc_inclusive: options.voc_inclusive,
         shard_bytes: options.shard_mb * 1_000_000,
         sheet_images: options.sheet_images as usize,
+        csv_safe: options.common.csv_safe,
     };
     if single {
         let note = rebase_paths(&mut dataset, files::folder_of(&options.output));
@@ -90,7 +91,7 @@ fn publish_file(
         PathBuf::from(name)
     };
     let rejects = options.rejects.clone().unwrap_or_else(beside);
-    report::write_rejects(&rejects, &summary.rejects)?;
+    report::write_rejects(&rejects, &summary.rejects, &options.common)?;
     out.publish()?;
     summary.hint = where_rejects_are(summary, &rejects);
     Ok(())
@@ -113,7 +114,7 @@ fn publish_folder(
     let rejects = match &options.rejects {
         Some(path) => path.clone(),
         None => {
-            let bytes = report::rejects_csv(&summary.rejects)?;
+            let bytes = report::rejects_csv(&summary.rejects, &options.common)?;
             let fault = |e| files::cannot_write(&options.output.join(REJECTS), e);
             out.file(REJECTS)?.write_all(&bytes).map_err(fault)?;
             options.output.join(REJECTS)
@@ -124,7 +125,7 @@ fn publish_folder(
     let fault = |e| files::cannot_write(&options.output.join(MARKER), e);
     out.file(MARKER)?.write_all(&json).map_err(fault)?;
     if options.rejects.is_some() {
-        report::write_rejects(&rejects, &summary.rejects)?;
+        report::write_rejects(&rejects, &summary.rejects, &options.common)?;
     }
     out.publish()?;
     summary.hint = where_rejects_are(summary, &rejects);

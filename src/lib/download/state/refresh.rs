@@ -254,6 +254,7 @@ pub fn write_changes(
     path: &Path,
     changes: &mut BTreeMap<String, Change>,
     index: &Index,
+    is_safe: bool,
 ) -> Result<(), Error> {
     for change in changes.values_mut() {
         let is_fetched = matches!(&*change.change, "new" | "changed");
@@ -266,5 +267,5 @@ pub fn write_changes(
             change.new_sha256 = change.old_sha256.clone();
         }
     }
-    files::write_csv(path, &Change::HEADER, changes.values())
+    files::write_csv(path, &Change::HEADER, changes.values(), is_safe)
 }
