@@ -195,3 +195,37 @@ fn another_signature_is_no_other_image_and_no_list_shows_it() {
         1
     );
 }
+
+#[test]
+fn names_that_change_places_take_their_files_along_and_nothing_is_overwritten() {
+    let server = Server::start(|request, _| match &*request.path {
+        "/a.jpg" => Answer::Serve(jpeg(1), "image/jpeg"),
+        "/b.jpg" => Answer::Serve(jpeg(2), "image/jpeg"),
+        _ => Answer::Serve(jpeg(3), "image/jpeg"),
+    });
+    let image = |id: &str, label: &str| {
+        let mut image = plain(id, server.url(&format!("/{id}.jpg")));
+        image["source"]["labels"]["canvas"] = json!(label);
+        image
+    };
+    let call = args(&["--name", "{label}"]);
+    let work = Workdir::new();
+    work.write_json(
+        "localizations.json",
+        &set(vec![image("a", "x"), image("b", "y")]),
+    );
+    work.run("download", &call).exits(0);
+    // Of a person, where an image will go.
+    work.write("images/reef/z.jpg", "mine");
+    let turned = vec![image("a", "y"), image("b", "z"), image("c", "x")];
+    work.write_json("localizations.json", &set(turned));
+    for options in [&[][..], &["-o"]] {
+        work.run("download", &[&call[..], options].concat())
+            .exits(0);
+        assert_eq!(jpegs(&work), ["reef/x.jpg", "reef/y.jpg", "reef/z.jpg"]);
+        for (id, shade) in [("a", 1), ("b", 2), ("c", 3)] {
+            assert_eq!(file(&work, id), jpeg(shade), "{id}");
+        }
+    }
+    assert_eq!(work.text("images/.recto/altered/reef/z.jpg"), "mine");
+}

@@ -1,5 +1,6 @@
 //! The journey of one image, from its server to its final name and its line in the journal.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,7 @@ use super::service::region_store::RegionStore;
 use super::service::verify::{error_of, verify};
 use super::service::{self, Fetched, Wanted, Whole, grid};
 use super::state::journal::Journal;
+use super::state::moves;
 use crate::contracts::{Download, LocalizedImage, SampledRegion, Service};
 use crate::files::{self, Part, SafeName};
 use crate::http::{self, Error, Kind, Request, RequestLog, SavedResponse};
@@ -36,6 +38,8 @@ pub struct Downloader<'a> {
     pub journal: &'a Journal,
     /// How they are named.
     pub naming: &'a Naming,
+    /// Paths of the files of earlier downloads, by image id: they alone may be overwritten.
+    pub own_paths: HashMap<String, String>,
     /// The most bytes of a file, but for TIFF.
     pub max_bytes: u64,
     /// The fewest pixels of a side.
@@ -317,11 +321,15 @@ impl<'a> Journey<'a> {
     /// Gives an answer its final name where it is what is wanted.
     fn keeper(&self) -> impl FnOnce(&VerifiedFile) -> Result<(), Error> + Send + use<> {
         let (output, part) = (self.to.output, self.part.clone());
-        let (folder, stem) = (self.to.folder.path.clone(), self.to.naming.stem(self.image));
+        let (folder, stem) = (self.to.folder.clone(), self.to.naming.stem(self.image));
+        let own = self.to.own_paths.get(&self.image.id).cloned();
         move |sound| match re_encoding(&output, &sound.header) {
-            None => part
-                .publish(&folder.join(path_of(&stem, sound)))
-                .map_err(|e| Error::disk(e.line())),
+            None => {
+                let path = path_of(&stem, sound);
+                moves::make_room(&folder, &path, own.as_deref())
+                    .and_then(|()| part.publish(&folder.path.join(path)))
+                    .map_err(|e| Error::disk(e.line()))
+            }
             Some(_) => Ok(()),
         }
     }
@@ -497,8 +505,13 @@ impl<'a> Journey<'a> {
         if part.is_published() {
             return Ok(download);
         }
-        let target = self.to.folder.path.join(&download.path);
-        let published = tokio::task::spawn_blocking(move || part.publish(&target)).await;
+        let (folder, path) = (self.to.folder.clone(), download.path.clone());
+        let own = self.to.own_paths.get(&self.image.id).cloned();
+        let publish = move || {
+            moves::make_room(&folder, &path, own.as_deref())?;
+            part.publish(&folder.path.join(path))
+        };
+        let published = tokio::task::spawn_blocking(publish).await;
         match published {
             Ok(Ok(())) => {}
             Ok(Err(e)) => return Err(Error::disk(e.line())),

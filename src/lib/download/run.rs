@@ -65,6 +65,11 @@ impl Run<'_> {
             None => Network::open(self.options, &set.hosts, self.folder)?,
         };
         let folder = self.folder;
+        let own_paths = set.images.iter().filter_map(|image| {
+            let slot = self.index.find(&image.id)?;
+            Some((image.id.clone(), self.index.path(slot).to_owned()))
+        });
+        let own_paths = own_paths.collect();
         let regions = RegionCounter::default();
         let mut active = Active {
             client: &network.servers.client,
@@ -86,6 +91,7 @@ impl Run<'_> {
             output: self.options.output(),
             journal: self.journal,
             naming: self.naming,
+            own_paths,
             max_bytes: self.options.max_bytes,
             min_size: self.options.min_size,
             keeps_unread: self.options.keep_unread,

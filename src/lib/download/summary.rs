@@ -420,7 +420,7 @@ impl Verified {
     }
 
     /// The folder that altered files are moved to, below that for work in progress.
-    pub const ASIDE: &'static str = "altered";
+    pub const ASIDE: &'static str = moves::ALTERED;
 
     /// Moves altered files out of the way, so that they are not overwritten, and no later run counts them as finished.
     ///

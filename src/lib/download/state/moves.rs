@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::index::{Index, Slot};
 use super::journal::Journal;
+use crate::contracts::Download;
 use crate::download::names::OutputFolder;
 use crate::error::Error;
 use crate::files;
@@ -19,27 +20,46 @@ pub fn rename(
     index: &mut Index,
     renamed: &[(Slot, String)],
 ) -> Result<u64, Error> {
-    let mut count = 0;
+    // What moves may stand where another is to go: all leave their places first.
+    let waiting = folder.work.join("renaming");
+    let mut moves = Vec::new();
     for (slot, stem) in renamed {
         let (from, Some(entry)) = (index.path(*slot).to_owned(), index.entry(*slot)) else {
             continue;
         };
         let suffix = Path::new(&from).extension().unwrap_or_default();
         let to = format!("{stem}.{}", suffix.to_string_lossy());
-        let (old, new) = (folder.path.join(&from), folder.path.join(&to));
-        if to == from || new.exists() || !old.exists() {
-            continue;
+        let place = waiting.join(moves.len().to_string());
+        if to != from && folder.path.join(&from).exists() {
+            files::move_to(&folder.path.join(&from), &place)?;
+            moves.push((place, Download { path: to, ..entry }));
         }
-        files::move_to(&old, &new)?;
-        let line = crate::contracts::Download { path: to, ..entry };
-        let place = folder.path.join(Journal::NAME);
+    }
+    let count = moves.len() as u64;
+    for (place, line) in moves {
+        make_room(folder, &line.path, None)?;
+        files::move_to(&place, &folder.path.join(&line.path))?;
         let at = journal.append_now(&line);
-        let at = at.map_err(|e| files::cannot_write(&place, e))?;
+        let at = at.map_err(|e| files::cannot_write(&folder.path.join(Journal::NAME), e))?;
         index.add(&line, at);
-        count += 1;
     }
     Ok(count)
 }
+
+/// Moves a file out of the way of another one that gets its name, unless it is that image's own: `own` is the path of its
+/// earlier download. Nobody else's file is overwritten.
+///
+/// # Errors
+/// The file cannot be moved.
+pub fn make_room(folder: &OutputFolder, path: &str, own: Option<&str>) -> Result<(), Error> {
+    match own != Some(path) && folder.path.join(path).exists() {
+        true => set_aside(folder, ALTERED, [path]),
+        false => Ok(()),
+    }
+}
+
+/// The folder, below that for work in progress, for files that stood where others go.
+pub const ALTERED: &str = "altered";
 
 /// Says how many files got another name; none if none did.
 pub fn note_of_renamed(renamed: u64) -> Option<String> {
