@@ -75,8 +75,8 @@ fn a_file_that_a_person_edited_is_kept_elsewhere() {
         let ran = work.run("download", &args(options));
         ran.exits(0)
             .says(&["1 file was edited or replaced since the download"]);
-        let aside = path.replacen("images/", "images/.recto/altered/", 1);
-        assert_eq!(work.read(&aside), edited);
+        let kept: Vec<Vec<u8>> = work.tree("images/.recto/altered").into_values().collect();
+        assert!(kept.contains(&edited), "beside those of earlier runs");
         assert_eq!(work.read(&path), jpeg(1));
     }
 }

@@ -128,7 +128,7 @@ fn a_secret_cap_is_learnt_once_per_host() {
     let whole = server
         .log()
         .iter()
-        .filter(|r| r.path.contains("/full/"))
+        .filter(|r| r.path.contains("/full/full/"))
         .count();
     assert_eq!(whole, 3, "twice of the first image, once of the second");
 }

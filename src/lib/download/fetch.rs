@@ -40,6 +40,8 @@ pub struct Downloader<'a> {
     pub naming: &'a Naming,
     /// Paths of the files of earlier downloads, by image id: they alone may be overwritten.
     pub own_paths: HashMap<String, String>,
+    /// Paths at which files of others stood, which were moved.
+    pub moved: Arc<Mutex<Vec<String>>>,
     /// The most bytes of a file, but for TIFF.
     pub max_bytes: u64,
     /// The fewest pixels of a side.
@@ -323,10 +325,11 @@ impl<'a> Journey<'a> {
         let (output, part) = (self.to.output, self.part.clone());
         let (folder, stem) = (self.to.folder.clone(), self.to.naming.stem(self.image));
         let own = self.to.own_paths.get(&self.image.id).cloned();
+        let moved = self.to.moved.clone();
         move |sound| match re_encoding(&output, &sound.header) {
             None => {
                 let path = path_of(&stem, sound);
-                moves::make_room(&folder, &path, own.as_deref())
+                make_room(&folder, &path, own.as_deref(), &moved)
                     .and_then(|()| part.publish(&folder.path.join(path)))
                     .map_err(|e| Error::disk(e.line()))
             }
@@ -481,7 +484,7 @@ impl<'a> Journey<'a> {
             recto: Download::NAME.into(),
             id: self.image.id.clone(),
             path: path_of(&self.to.naming.stem(self.image), sound),
-            uri: uri.into(),
+            uri: http::without_secrets(uri).into_owned(),
             bytes: sound.bytes,
             sha256: sound.sha256.clone(),
             width: sound.header.width,
@@ -507,8 +510,9 @@ impl<'a> Journey<'a> {
         }
         let (folder, path) = (self.to.folder.clone(), download.path.clone());
         let own = self.to.own_paths.get(&self.image.id).cloned();
+        let moved = self.to.moved.clone();
         let publish = move || {
-            moves::make_room(&folder, &path, own.as_deref())?;
+            make_room(&folder, &path, own.as_deref(), &moved)?;
             part.publish(&folder.path.join(path))
         };
         let published = tokio::task::spawn_blocking(publish).await;
@@ -542,6 +546,20 @@ impl<'a> Journey<'a> {
         })?;
         Ok(Finished { download, line })
     }
+}
+
+/// Moves what others have put where a file goes, and notes that.
+fn make_room(
+    folder: &OutputFolder,
+    path: &str,
+    own: Option<&str>,
+    moved: &Mutex<Vec<String>>,
+) -> Result<(), crate::error::Error> {
+    if moves::make_room(folder, path, own)? {
+        let mut moved = moved.lock().unwrap_or_else(PoisonError::into_inner);
+        moved.push(path.to_owned());
+    }
+    Ok(())
 }
 
 /// Refuses what its first bytes show to be no image, before the rest of it is read.

@@ -1,7 +1,9 @@
 //! The run over all images that are missing: it starts them, reports progress, and ends early on a signal or a full disk.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{Stream, StreamExt};
@@ -65,11 +67,8 @@ impl Run<'_> {
             None => Network::open(self.options, &set.hosts, self.folder)?,
         };
         let folder = self.folder;
-        let own_paths = set.images.iter().filter_map(|image| {
-            let slot = self.index.find(&image.id)?;
-            Some((image.id.clone(), self.index.path(slot).to_owned()))
-        });
-        let own_paths = own_paths.collect();
+        let own_paths = own_paths(self.index, set);
+        let moved = Arc::new(Mutex::new(Vec::new()));
         let regions = RegionCounter::default();
         let mut active = Active {
             client: &network.servers.client,
@@ -92,6 +91,7 @@ impl Run<'_> {
             journal: self.journal,
             naming: self.naming,
             own_paths,
+            moved: moved.clone(),
             max_bytes: self.options.max_bytes,
             min_size: self.options.min_size,
             keeps_unread: self.options.keep_unread,
@@ -99,9 +99,27 @@ impl Run<'_> {
         };
         network.block_on(active.run(&downloader, set, sorted));
         let mut results = active.results;
+        results.notes.extend(note_of_moved(folder, &moved));
         results.end(network.close(folder));
         Ok(results)
     }
+}
+
+/// Paths of the files of earlier downloads, by image id.
+fn own_paths(index: &Index, set: &Set) -> HashMap<String, String> {
+    let own = set.images.iter().filter_map(|image| {
+        let slot = index.find(&image.id)?;
+        Some((image.id.clone(), index.path(slot).to_owned()))
+    });
+    own.collect()
+}
+
+/// Says which files of others were moved out of the way.
+fn note_of_moved(folder: &OutputFolder, moved: &Mutex<Vec<String>>) -> Option<String> {
+    let mut moved = moved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    moved.sort();
+    let paths: Vec<&str> = moved.iter().map(String::as_str).collect();
+    Verified::note_of_altered(folder, &paths)
 }
 
 /// A run while it asks servers.
@@ -158,7 +176,7 @@ impl Active<'_> {
         if !self.options.refresh {
             return (done, missing);
         }
-        let refreshed = refresh(self.client, self.index, done, &missing).await;
+        let refreshed = refresh(self.client, self.index, done, &missing, &set.images).await;
         let is_changed = |image: &&LocalizedImage| refreshed.changed.contains(&image.id);
         let changed: Vec<&LocalizedImage> = set.images.iter().filter(is_changed).collect();
         // What a person altered is not overwritten.

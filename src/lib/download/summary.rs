@@ -180,7 +180,12 @@ fn reject(failure: &Failure) -> Reject {
     let status = status.map(|s| format!(", HTTP {s}")).unwrap_or_default();
     let requests = count(failure.attempts.into(), "request");
     let problem = format!("{}: {}{status}, {requests}", failure.kind, failure.message);
-    Reject::new(&failure.url, &failure.id, "image", problem)
+    Reject::new(
+        &failure.url,
+        http::without_secrets(&failure.id),
+        "image",
+        problem,
+    )
 }
 
 /// Takes images out of those that are there whose files are placeholders, as `--drop-placeholder` says; says which files

@@ -290,18 +290,19 @@ impl ServiceFetch<'_> {
                 })));
             }
             self.wanted.part.discard();
-            if is_near {
-                if is_same {
-                    break;
-                }
-                smaller = Some(found);
-                continue;
+            if is_near && is_same {
+                break;
             }
-            if found[0] > self.target[0] || found[1] > self.target[1] {
-                return Err(larger_than_declared(&uri, self.target, found));
+            // A limit makes images smaller, and leaves them their shape.
+            let is_larger = found[0] > self.target[0] || found[1] > self.target[1];
+            if !is_near
+                && (is_larger || is_same && part.is_none() && !has_shape_of(found, self.size))
+            {
+                return Err(other_than_declared(&uri, self.target, found));
             }
             let host = self.servers.known.host(&self.wanted.service.id);
-            if is_same || host.known().was_shown(found[0].max(found[1])) {
+            let is_known = host.known().was_shown(found[0].max(found[1]));
+            if !is_near && (is_same || is_known) {
                 smaller = Some(found);
                 self.learn_from_whole(found);
                 break;
@@ -510,6 +511,7 @@ impl ServiceFetch<'_> {
             tile: advertised.unwrap_or_else(|| self.region_size()),
             dialect: dialect.clone(),
             whole: self.is_all(),
+            has_open_edges: advertised.is_none() && self.info.level >= 1,
             info: fingerprint(&self.info),
         };
         if grid::count(plan.size, plan.tile) > MAX_REGIONS {
@@ -739,7 +741,16 @@ fn is_nearly(found: [u32; 2], declared: [u32; 2]) -> bool {
         && is_near(found[1], declared[1])
 }
 
-fn larger_than_declared(uri: &str, declared: [u32; 2], found: [u32; 2]) -> Error {
+/// Whether a smaller image may be a larger one scaled down: the aspect ratio is the same, but for rounding.
+fn has_shape_of(found: [u32; 2], declared: [u32; 2]) -> bool {
+    let [w, h] = found.map(f64::from);
+    let [width, height] = declared.map(f64::from);
+    let by_width = (h - w * height / width).abs();
+    let by_height = (w - h * width / height).abs();
+    by_width.min(by_height) <= 1.5
+}
+
+fn other_than_declared(uri: &str, declared: [u32; 2], found: [u32; 2]) -> Error {
     let message = format!(
         "{uri}: info.json declares {} x {} pixels, the answer has {} x {}: boxes and regions would not fit",
         declared[0], declared[1], found[0], found[1]

@@ -24,6 +24,10 @@ pub struct RegionPlan {
     pub dialect: Dialect,
     /// Whether the image is all of the service's image.
     pub whole: bool,
+    /// Whether regions at the right and bottom edge are requested without a size: where `info.json` declares too much, they
+    /// are answered smaller, and not scaled up to a size that does not exist.
+    #[serde(default)]
+    pub has_open_edges: bool,
     /// The [`fingerprint`] of the info.json that this was planned by.
     pub info: String,
 }
@@ -65,14 +69,21 @@ impl RegionPlan {
         grid::cells(self.origin, self.size, self.tile).nth(middle)
     }
 
-    /// The URI of a region at full scale, in the canonical form of the version (Image API 3.0 §4.7, 2.1.1 §4.7).
+    /// The URI of a region at full scale, in the canonical form of the version (Image API 3.0 §4.7, 2.1.1 §4.7) but for
+    /// open edges.
     pub fn uri(&self, cell: Rect) -> String {
+        // The canonical name of the whole image is `full`, and static files have no other.
+        let all = self.whole && [cell.width, cell.height] == self.size;
+        let [right, bottom] = [0, 1].map(|axis| self.origin[axis] + self.size[axis]);
+        let is_edge = cell.x + cell.width == right || cell.y + cell.height == bottom;
         let size = match self.dialect.both_sides {
+            _ if self.has_open_edges && is_edge && !all => match self.dialect.version {
+                3.. => Size::Max,
+                _ => Size::Full,
+            },
             true => Size::Exact(cell.width, cell.height),
             false => Size::Width(cell.width),
         };
-        // The canonical name of the whole image is `full`, and static files have no other.
-        let all = self.whole && [cell.width, cell.height] == self.size;
         let region = if all { Region::Full } else { region(cell) };
         self.dialect.uri(&self.service, region, size)
     }

@@ -1,7 +1,7 @@
 //! Files that move: those whose image has another label now, those that a person altered, and those that are no longer in
 //! the set. None is removed, and none is left where it would be taken for another.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::index::{Index, Slot};
 use super::journal::Journal;
@@ -47,15 +47,16 @@ pub fn rename(
 }
 
 /// Moves a file out of the way of another one that gets its name, unless it is that image's own: `own` is the path of its
-/// earlier download. Nobody else's file is overwritten.
+/// earlier download. Nobody else's file is overwritten. Returns whether there was one.
 ///
 /// # Errors
 /// The file cannot be moved.
-pub fn make_room(folder: &OutputFolder, path: &str, own: Option<&str>) -> Result<(), Error> {
-    match own != Some(path) && folder.path.join(path).exists() {
-        true => set_aside(folder, ALTERED, [path]),
-        false => Ok(()),
+pub fn make_room(folder: &OutputFolder, path: &str, own: Option<&str>) -> Result<bool, Error> {
+    let is_others = own != Some(path) && folder.path.join(path).exists();
+    if is_others {
+        set_aside(folder, ALTERED, [path])?;
     }
+    Ok(is_others)
 }
 
 /// The folder, below that for work in progress, for files that stood where others go.
@@ -92,6 +93,23 @@ pub fn set_aside<'a>(
     paths: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), Error> {
     let aside = folder.work.join(name);
-    let mut paths = paths.into_iter();
-    paths.try_for_each(|path| files::move_to(&folder.path.join(path), &aside.join(path)))
+    for path in paths {
+        files::move_to(&folder.path.join(path), &free(&aside.join(path)))?;
+    }
+    Ok(())
+}
+
+/// The path, or where that is taken the first free one with a number before the suffix: what was set aside before stays.
+fn free(path: &Path) -> PathBuf {
+    let suffix = path
+        .extension()
+        .map(|suffix| suffix.to_string_lossy().into_owned());
+    let numbered = |n: u32| match &suffix {
+        Some(suffix) => path.with_extension(format!("{n}.{suffix}")),
+        None => path.with_extension(n.to_string()),
+    };
+    let mut places = std::iter::once(path.to_owned()).chain((2..).map(numbered));
+    places
+        .find(|place| !place.exists())
+        .unwrap_or_else(|| path.to_owned())
 }

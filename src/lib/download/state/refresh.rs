@@ -1,7 +1,7 @@
 //! `--refresh`: asks servers what has changed since an image was downloaded: by ETag and date, by the size that `info.json`
 //! declares, by one region of an image that was joined.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use futures::stream::{self, StreamExt};
@@ -12,7 +12,7 @@ use crate::download::names::source_uri;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use crate::http::{Client, Kind, Request, RequestLog};
+use crate::http::{Client, Kind, Request, RequestLog, without_secrets};
 use crate::iiif::{self, info::Info};
 
 /// What servers say about images that were downloaded before.
@@ -61,9 +61,22 @@ pub async fn refresh(
     index: &Index,
     done: Vec<Slot>,
     new: &[&LocalizedImage],
+    images: &[LocalizedImage],
 ) -> Refreshed {
+    // The journal has URLs without passwords and signatures, and yesterday's signatures are of no use.
+    let urls = images.iter();
+    let urls: HashMap<&str, &str> = urls
+        .filter_map(|image| Some((&*image.id, &**image.image.url.as_ref()?)))
+        .collect();
+    let urls = &urls;
     let ask = |slot| async move {
-        let entry = index.entry(slot);
+        let mut entry = index.entry(slot);
+        let url = urls.get(index.id(slot));
+        if let (Some(entry), Some(url)) = (&mut entry, url)
+            && entry.method == "bytes"
+        {
+            entry.uri = (*url).to_owned();
+        }
         (since(client, entry.as_ref()).await, slot, entry)
     };
     let in_flight = usize::from(client.options().per_host());
@@ -87,7 +100,7 @@ pub async fn refresh(
         if *since != Since::Same {
             let change = Change {
                 id: id.clone(),
-                url: entry.uri,
+                url: without_secrets(&entry.uri).into_owned(),
                 change: since.name().into(),
                 path: entry.path,
                 old_sha256: entry.sha256,

@@ -72,12 +72,15 @@ pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'
     Ok(sorted)
 }
 
-/// The ids in the list of failures of an earlier run; none where it cannot be read: they only order what is to be done.
+/// The ids in the list of failures of an earlier run, of images for which something was requested; none where it cannot be read: they only order what is to be done.
 fn failed_before(options: &Options) -> HashSet<String> {
     let file = Some(&options.failures).filter(|path| files::is_there(path));
     let reader = file.and_then(|path| csv::Reader::from_path(path).ok());
     let rows = reader.into_iter().flat_map(csv::Reader::into_records);
-    rows.filter_map(|row| row.ok()?.get(0).map(str::to_owned))
+    let was_tried = |row: &csv::StringRecord| row.get(5) != Some("0");
+    let tried = rows.filter_map(Result::ok).filter(was_tried);
+    tried
+        .filter_map(|row| row.get(0).map(str::to_owned))
         .collect()
 }
 

@@ -213,7 +213,6 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage,
     let service = services.best.and_then(|service| fetchable(service, base));
     let mut found = PaintedImage {
         image: ImageRef {
-            fallbacks: Vec::new(),
             width: pixels(&resource["width"]),
             height: pixels(&resource["height"]),
             whole: services.size,
@@ -221,10 +220,9 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage,
                 .as_str()
                 .filter(|f| !f.is_empty())
                 .map(str::to_owned),
-            sha256: None,
-            names: Vec::new(),
             url,
             service,
+            ..ImageRef::default()
         },
         label: label(&resource["label"]),
         rotation: None,
