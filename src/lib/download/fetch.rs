@@ -323,17 +323,18 @@ impl<'a> Journey<'a> {
     /// Gives an answer its final name where it is what is wanted.
     fn keeper(&self) -> impl FnOnce(&VerifiedFile) -> Result<(), Error> + Send + use<> {
         let (output, part) = (self.to.output, self.part.clone());
-        let (folder, stem) = (self.to.folder.clone(), self.to.naming.stem(self.image));
-        let own = self.to.own_paths.get(&self.image.id).cloned();
-        let moved = self.to.moved.clone();
+        let (to, stem) = (self.destination(), self.to.naming.stem(self.image));
         move |sound| match re_encoding(&output, &sound.header) {
-            None => {
-                let path = path_of(&stem, sound);
-                make_room(&folder, &path, own.as_deref(), &moved)
-                    .and_then(|()| part.publish(&folder.path.join(path)))
-                    .map_err(|e| Error::disk(e.line()))
-            }
+            None => to.publish(&part, &path_of(&stem, sound), &sound.sha256),
             Some(_) => Ok(()),
+        }
+    }
+
+    fn destination(&self) -> Destination {
+        Destination {
+            folder: self.to.folder.clone(),
+            own: self.to.own_paths.get(&self.image.id).cloned(),
+            moved: self.to.moved.clone(),
         }
     }
 
@@ -508,19 +509,14 @@ impl<'a> Journey<'a> {
         if part.is_published() {
             return Ok(download);
         }
-        let (folder, path) = (self.to.folder.clone(), download.path.clone());
-        let own = self.to.own_paths.get(&self.image.id).cloned();
-        let moved = self.to.moved.clone();
-        let publish = move || {
-            make_room(&folder, &path, own.as_deref(), &moved)?;
-            part.publish(&folder.path.join(path))
-        };
+        let (to, path, sha256) = (
+            self.destination(),
+            download.path.clone(),
+            download.sha256.clone(),
+        );
+        let publish = move || to.publish(&part, &path, &sha256);
         let published = tokio::task::spawn_blocking(publish).await;
-        match published {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(Error::disk(e.line())),
-            Err(e) => return Err(Error::disk(e.to_string())),
-        }
+        published.unwrap_or_else(|e| Err(Error::disk(e.to_string())))?;
         match leftover {
             None => {}
             Some(Leftover::Part(part)) => part.discard(),
@@ -548,18 +544,27 @@ impl<'a> Journey<'a> {
     }
 }
 
-/// Moves what others have put where a file goes, and notes that.
-fn make_room(
-    folder: &OutputFolder,
-    path: &str,
-    own: Option<&str>,
-    moved: &Mutex<Vec<String>>,
-) -> Result<(), crate::error::Error> {
-    if moves::make_room(folder, path, own)? {
-        let mut moved = moved.lock().unwrap_or_else(PoisonError::into_inner);
-        moved.push(path.to_owned());
+/// Where the file of an image goes.
+struct Destination {
+    folder: OutputFolder,
+    /// The path of its earlier download, which may be overwritten.
+    own: Option<String>,
+    /// Paths at which files of others stood, which were moved.
+    moved: Arc<Mutex<Vec<String>>>,
+}
+
+impl Destination {
+    /// Gives a file its final name; a file of others that has it is moved.
+    fn publish(&self, part: &Part, path: &str, sha256: &str) -> Result<(), Error> {
+        let publish = || {
+            if moves::make_room(&self.folder, path, sha256, self.own.as_deref())? {
+                let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+                moved.push(path.to_owned());
+            }
+            part.publish(&self.folder.path.join(path))
+        };
+        publish().map_err(|e: crate::error::Error| Error::disk(e.line()))
     }
-    Ok(())
 }
 
 /// Refuses what its first bytes show to be no image, before the rest of it is read.

@@ -125,12 +125,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let left = std::mem::take(&mut sorted.left);
     let verified = Verified::of(&mut sorted);
     verified.set_aside(&folder)?;
-    if renamed > 0 {
-        let files = counted(renamed, "file was", "files were");
-        summary
-            .notes
-            .push(format!("{files} renamed as its image is now"));
-    }
+    summary.notes.extend(moves::note_of_renamed(renamed));
     summary
         .notes
         .extend(verified.note_of_moved(options, &folder));
@@ -164,7 +159,13 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     publish(options, &index, &results.there, &results.failures)?;
     if let Some(changes) = &mut results.changes {
         let is_safe = options.common.csv_safe;
-        refresh::write_changes(&options.changes, changes, &index, is_safe)?;
+        let failed = results
+            .failures
+            .iter()
+            .map(|failure| &*failure.id)
+            .collect();
+        refresh::complete(changes, &index, &failed);
+        refresh::write_changes(&options.changes, changes, is_safe)?;
     }
     if results.stopped.is_none() {
         tidy(&folder, &set.images, options, &results.failures);
@@ -211,7 +212,8 @@ fn tidy_set(
 ) -> Result<Vec<String>, Error> {
     let mut in_set = vec![false; index.count()];
     let known = set.images.iter().filter_map(|image| index.find(&image.id));
-    for slot in known.chain(set.settled.iter().copied()) {
+    let elsewhere = set.elsewhere.iter().copied();
+    for slot in known.chain(set.settled.iter().copied()).chain(elsewhere) {
         in_set[slot.index()] = true;
     }
     let mut notes = Vec::new();

@@ -176,8 +176,10 @@ pub fn failure(image: &LocalizedImage, naming: &Naming, error: http::Error) -> F
 }
 
 fn reject(failure: &Failure) -> Reject {
-    let status = failure.status;
-    let status = status.map(|s| format!(", HTTP {s}")).unwrap_or_default();
+    // Most messages have it already.
+    let status = failure.status.map(|s| format!("HTTP {s}"));
+    let status = status.filter(|status| !failure.message.contains(status));
+    let status = status.map(|s| format!(", {s}")).unwrap_or_default();
     let requests = count(failure.attempts.into(), "request");
     let problem = format!("{}: {}{status}, {requests}", failure.kind, failure.message);
     Reject::new(

@@ -1,6 +1,7 @@
 //! Cookies of a file in Netscape's format, which browsers' extensions, curl and yt-dlp write: seven columns between tabs.
 
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use reqwest::cookie::Jar;
 use url::Url;
@@ -43,16 +44,7 @@ fn read(bytes: &[u8], name: &str) -> Result<Vec<SetCookie>, Error> {
             continue;
         }
         let columns: Vec<&str> = line.split('\t').collect();
-        let [
-            domain,
-            has_subdomains,
-            path,
-            is_secure,
-            _expires,
-            key,
-            value,
-        ] = columns[..]
-        else {
+        let [domain, has_subdomains, path, is_secure, expires, key, value] = columns[..] else {
             let what = format!("{name}:{}: not a cookie in Netscape's format", i + 1);
             return Err(Error::new(what).hint(
                 "a line has seven columns between tabs: domain, subdomains, path, secure, expires, name, value",
@@ -63,6 +55,15 @@ fn read(bytes: &[u8], name: &str) -> Result<Vec<SetCookie>, Error> {
         let mut text = format!("{key}={value}; Path={path}");
         if has_subdomains.eq_ignore_ascii_case("true") {
             text += &format!("; Domain={host}");
+        }
+        // 0 is a cookie of the session.
+        if let Some(seconds) = expires.parse().ok().filter(|seconds| *seconds > 0) {
+            let then = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+            // The date format ends with the year 9999.
+            let then = then.filter(|_| seconds < 253_402_300_800);
+            text += &then.map_or_else(String::new, |then| {
+                format!("; Expires={}", httpdate::fmt_http_date(then))
+            });
         }
         if is_secure {
             text += "; Secure";
@@ -86,7 +87,10 @@ mod tests {
     fn each_cookie_is_of_its_host_and_path() {
         let wanted = [
             ("https://a.org/", "sid=x=1; Path=/; Domain=a.org; Secure"),
-            ("http://b.org/i", "k=v; Path=/i"),
+            (
+                "http://b.org/i",
+                "k=v; Path=/i; Expires=Thu, 01 Jan 1970 00:00:09 GMT",
+            ),
         ];
         let wanted = wanted.map(|(url, text)| SetCookie {
             url: url.into(),

@@ -66,6 +66,12 @@ impl Judgment {
         }
     }
 
+    /// Whether an image met an overloaded host and was not answered since: its further requests repeat it, whatever their
+    /// URLs are.
+    pub fn has_failed(&self, id: u64) -> bool {
+        self.overloaded.contains_key(&id)
+    }
+
     /// A request was answered with anything but an overload.
     pub fn answered(&mut self, asker: Asker) {
         self.calm += 1;
@@ -93,6 +99,8 @@ impl Judgment {
         // Some hosts refuse each URL the first time, whatever the pace, and answer the second time.
         let is_first_only = !asker.again && self.new_overloaded >= 4 && self.again_answered >= 3;
         let is_habit = self.proven >= 3 && self.proven > 2 * self.resolved;
+        // A host that answers others after a pause may only limit: then one image refused twice proves little.
+        let is_proven = is_proven && self.proven > self.resolved;
         match is_proven || is_first_only || is_habit {
             true => Blame::Url,
             false => Blame::Host,

@@ -32,12 +32,7 @@ pub async fn check_robots(
     if !host.is_public {
         return Ok(());
     }
-    if options.contact.is_none() && host.requests_so_far() >= MAX_ANONYMOUS {
-        let why = format!(
-            "it received {MAX_ANONYMOUS} requests without a contact address; give --contact EMAIL"
-        );
-        host.pacing().stop(Kind::Forbidden, why);
-    }
+    check_contact(options, host);
     if options.ignore_robots {
         return Ok(());
     }
@@ -72,6 +67,17 @@ pub async fn check_robots(
     };
     let message = format!("{why}; --ignore-robots sends the request anyway");
     Err(Error::robots(message).into())
+}
+
+/// Gives up a public host that has received enough requests from a client that does not say who it is. Asked before each
+/// request is sent, so that those that wait for their turn together do not all go.
+pub fn check_contact(options: &Options, host: &Host) {
+    if host.is_public && options.contact.is_none() && host.requests_so_far() >= MAX_ANONYMOUS {
+        let why = format!(
+            "it received {MAX_ANONYMOUS} requests without a contact address; give --contact EMAIL"
+        );
+        host.pacing().stop(Kind::Forbidden, why);
+    }
 }
 
 /// A robots.txt that is missing allows everything; one that a server in trouble does not give forbids everything.

@@ -21,7 +21,7 @@ use super::judgment::{Asker, Blame};
 use super::login::Session;
 use super::opt_out;
 use super::options::Options;
-use super::permission::{self, check_reservations, check_robots, opted_out};
+use super::permission::{self, check_contact, check_reservations, check_robots, opted_out};
 use super::request::{Request, RequestLog};
 use super::resolver;
 use super::retry::{FailedAttempt, Next, after, quota_wait, retry_after, server_time};
@@ -160,8 +160,12 @@ impl Sender {
                 check_robots(&self.options, &host, &url, &declared).await?;
                 check_reservations(&self.options, &host, &url, request, &declared).await?;
             }
-            let over_budget = || self.spent.over_budget();
-            let place = request.log.place_at(&host, again && hop == 0);
+            let over_budget = || {
+                check_contact(&self.options, &host);
+                self.spent.over_budget()
+            };
+            let again = again && hop == 0 || host.pacing().judgment.has_failed(request.log.id());
+            let place = request.log.place_at(&host, again);
             let slot = host
                 .slot(place, request.log.job(), &self.jobs, over_budget)
                 .await?;
@@ -175,7 +179,7 @@ impl Sender {
                 token: None,
                 asker: Asker {
                     id: request.log.id(),
-                    again: again && hop == 0,
+                    again,
                 },
             };
             let answered = self.exchange(&host, &hop, &conditions).await?;

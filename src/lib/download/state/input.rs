@@ -25,6 +25,8 @@ pub struct Set {
     pub unusable: Vec<Reject>,
     /// The hosts of all images, `name:port`.
     pub hosts: BTreeSet<String>,
+    /// Images of other parts of the set that are there.
+    pub elsewhere: Vec<Slot>,
     /// How files are named.
     pub naming: Naming,
     /// Images that are there under another name than they have now, with that, without suffix.
@@ -67,6 +69,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     let keeps_all = options.overwrite || options.refresh;
     let origins = Origins::default();
     let mut naming = Naming::new(options.name.as_ref());
+    let elsewhere = Mutex::new(Vec::new());
     let (keys, named) = (Mutex::new(BTreeMap::new()), Mutex::new(Vec::new()));
     let note_name = |slot: Option<Slot>, image: &LocalizedImage| {
         let template = naming.template_name(image);
@@ -77,14 +80,15 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         let Some(slot) = slot else {
             return;
         };
-        let is_new = template.is_some() || names::stem(image) != stem_of(index.path(slot));
-        if is_new {
-            let name = template.unwrap_or_else(|| names::stem(image));
+        let has_template = template.is_some();
+        let name = template.unwrap_or_else(|| names::stem(image));
+        if has_template || name != stem_of(index.path(slot)) {
             lock(&named).push((slot, name, image.id.clone()));
         }
     };
     let (found, unusable) = each_image(source, |image| {
         if options.shard.is_some_and(|shard| !shard.has(&image.id)) {
+            lock(&elsewhere).extend(index.find(&image.id));
             return None;
         }
         let uri = source_uri(&image).unwrap_or_default();
@@ -105,6 +109,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     let mut set = Set {
         hosts: origins.hosts(),
         unusable,
+        elsewhere: into_inner(elsewhere),
         naming,
         renamed,
         ..Set::default()

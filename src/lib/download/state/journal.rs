@@ -105,13 +105,18 @@ impl Journal {
         outcome.map_err(|(kind, words)| io::Error::new(kind, words))
     }
 
-    /// The same outside of the network's thread.
+    /// The same of several lines, outside of the network's thread; they share waits for the disk.
     ///
     /// # Errors
     /// As [`Journal::append`].
-    pub fn append_now(&self, line: &Download) -> io::Result<u64> {
-        let outcome = self.send(line)?.blocking_recv().map_err(|_| gone())?;
-        outcome.map_err(|(kind, words)| io::Error::new(kind, words))
+    pub fn append_now(&self, lines: &[Download]) -> io::Result<Vec<u64>> {
+        let sent = lines.iter().map(|line| self.send(line));
+        let sent: Vec<oneshot::Receiver<Written>> = sent.collect::<io::Result<_>>()?;
+        let wait = |outcome: oneshot::Receiver<Written>| {
+            let outcome = outcome.blocking_recv().map_err(|_| gone())?;
+            outcome.map_err(|(kind, words)| io::Error::new(kind, words))
+        };
+        sent.into_iter().map(wait).collect()
     }
 
     fn send(&self, line: &Download) -> io::Result<oneshot::Receiver<Written>> {

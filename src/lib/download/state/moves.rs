@@ -20,7 +20,8 @@ pub fn rename(
     index: &mut Index,
     renamed: &[(Slot, String)],
 ) -> Result<u64, Error> {
-    // What moves may stand where another is to go: all leave their places first.
+    // What moves may stand where another is to go: all leave their places first. Where a run is stopped in between, the
+    // next one finds them by the ids of their images.
     let waiting = folder.work.join("renaming");
     let mut moves = Vec::new();
     for (slot, stem) in renamed {
@@ -29,34 +30,50 @@ pub fn rename(
         };
         let suffix = Path::new(&from).extension().unwrap_or_default();
         let to = format!("{stem}.{}", suffix.to_string_lossy());
-        let place = waiting.join(moves.len().to_string());
-        if to != from && folder.path.join(&from).exists() {
-            files::move_to(&folder.path.join(&from), &place)?;
+        let place = waiting.join(files::hex_digest(entry.id.as_bytes(), 24));
+        let from = folder.path.join(from);
+        if from.exists() && !place.exists() {
+            files::move_to(&from, &place)?;
+        }
+        if place.exists() || is_same(&folder.path.join(&to), &entry.sha256) {
             moves.push((place, Download { path: to, ..entry }));
         }
     }
-    let count = moves.len() as u64;
-    for (place, line) in moves {
-        make_room(folder, &line.path, None)?;
-        files::move_to(&place, &folder.path.join(&line.path))?;
-        let at = journal.append_now(&line);
-        let at = at.map_err(|e| files::cannot_write(&folder.path.join(Journal::NAME), e))?;
-        index.add(&line, at);
+    for (place, line) in moves.iter().filter(|(place, _)| place.exists()) {
+        make_room(folder, &line.path, &line.sha256, None)?;
+        files::move_to(place, &folder.path.join(&line.path))?;
     }
-    Ok(count)
+    let lines: Vec<Download> = moves.into_iter().map(|(_, line)| line).collect();
+    let places = journal.append_now(&lines);
+    let places = places.map_err(|e| files::cannot_write(&folder.path.join(Journal::NAME), e))?;
+    for (line, at) in lines.iter().zip(places) {
+        index.add(line, at);
+    }
+    Ok(lines.len() as u64)
 }
 
-/// Moves a file out of the way of another one that gets its name, unless it is that image's own: `own` is the path of its
-/// earlier download. Nobody else's file is overwritten. Returns whether there was one.
+/// Moves a file out of the way of one that gets its name, unless it is that image's own (`own` is the path of its earlier
+/// download) or holds the same. Nobody else's file is overwritten. Returns whether there was one.
 ///
 /// # Errors
 /// The file cannot be moved.
-pub fn make_room(folder: &OutputFolder, path: &str, own: Option<&str>) -> Result<bool, Error> {
-    let is_others = own != Some(path) && folder.path.join(path).exists();
+pub fn make_room(
+    folder: &OutputFolder,
+    path: &str,
+    sha256: &str,
+    own: Option<&str>,
+) -> Result<bool, Error> {
+    let place = folder.path.join(path);
+    let is_others = own != Some(path) && place.exists() && !is_same(&place, sha256);
     if is_others {
         set_aside(folder, ALTERED, [path])?;
     }
     Ok(is_others)
+}
+
+/// Whether there is a file with this hash: the same one, of which a run that was killed could not note that it is there.
+fn is_same(path: &Path, sha256: &str) -> bool {
+    files::sha256_of_file(path).is_ok_and(|found| found == sha256)
 }
 
 /// The folder, below that for work in progress, for files that stood where others go.

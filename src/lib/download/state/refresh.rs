@@ -12,7 +12,7 @@ use crate::download::names::source_uri;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use crate::http::{Client, Kind, Request, RequestLog, without_secrets};
+use crate::http::{Client, Kind, Request, without_secrets};
 use crate::iiif::{self, info::Info};
 
 /// What servers say about images that were downloaded before.
@@ -119,7 +119,7 @@ impl Refreshed {
         for image in new {
             let change = Change {
                 id: image.id.clone(),
-                url: source_uri(image).unwrap_or_default().to_owned(),
+                url: without_secrets(source_uri(image).unwrap_or_default()).into_owned(),
                 change: "new".into(),
                 ..Change::default()
             };
@@ -133,8 +133,7 @@ impl Refreshed {
         let [same, changed, gone, unknown] =
             [Since::Same, Since::Changed, Since::Gone, Since::Unknown].map(count);
         self.notes.push(format!(
-            "--refresh: {same} unchanged, {changed} changed, {gone} gone from the server, {unknown} could not be checked (no ETag or date, or no answer); {} new",
-            new
+            "--refresh: {same} unchanged, {changed} changed, {gone} gone from the server, {unknown} could not be checked (no ETag or date, or no answer); {new} new"
         ));
         let list = [
             (Since::Changed, "changed"),
@@ -220,7 +219,6 @@ async fn ask(client: &Client, known: &Known<'_>) -> Since {
     }
     let request = Request {
         headers,
-        log: RequestLog::default(),
         ..Request::image(known.uri, MAX_REGION)
     };
     let Some(sha256) = known.sha256 else {
@@ -249,7 +247,7 @@ fn unanswered(error: &crate::http::Error) -> Since {
 }
 
 /// Some ids for people to read, and how many more there are.
-pub fn list_of(ids: &[&str]) -> Option<String> {
+fn list_of(ids: &[&str]) -> Option<String> {
     const SHOWN: usize = 20;
     let shown = ids[..ids.len().min(SHOWN)].join(", ");
     match ids.len() {
@@ -259,26 +257,26 @@ pub fn list_of(ids: &[&str]) -> Option<String> {
     }
 }
 
-/// Writes `changes.csv`, with the hashes of what was downloaded again.
+/// Adds the hashes of what was downloaded again; `failed` are the ids of what could not be.
+pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &HashSet<&str>) {
+    for change in changes.values_mut() {
+        let is_fetched =
+            matches!(&*change.change, "new" | "changed") && !failed.contains(&*change.id);
+        let slot = index.find(&change.id).filter(|_| is_fetched);
+        if let Some(entry) = slot.and_then(|slot| index.entry(slot)) {
+            (change.path, change.new_sha256) = (entry.path, entry.sha256);
+        }
+    }
+}
+
+/// Writes `changes.csv`.
 ///
 /// # Errors
 /// Those of the disk.
 pub fn write_changes(
     path: &Path,
-    changes: &mut BTreeMap<String, Change>,
-    index: &Index,
+    changes: &BTreeMap<String, Change>,
     is_safe: bool,
 ) -> Result<(), Error> {
-    for change in changes.values_mut() {
-        let is_fetched = matches!(&*change.change, "new" | "changed");
-        let slot = index.find(&change.id).filter(|_| is_fetched);
-        if let Some(entry) = slot.and_then(|slot| index.entry(slot)) {
-            (change.path, change.new_sha256) = (entry.path, entry.sha256);
-        }
-        if change.change == "changed" && change.new_sha256 == change.old_sha256 {
-            // The server could not say so, and the bytes are the same, or they could not be had.
-            change.new_sha256 = change.old_sha256.clone();
-        }
-    }
     files::write_csv(path, &Change::HEADER, changes.values(), is_safe)
 }
