@@ -229,3 +229,64 @@ fn names_that_change_places_take_their_files_along_and_nothing_is_overwritten() 
     }
     assert_eq!(work.text("images/.recto/altered/reef/z.jpg"), "mine");
 }
+
+#[test]
+fn what_a_killed_run_could_not_note_is_found_again() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let labelled = |label: &str| {
+        let mut image = plain("a", server.url("/a.jpg"));
+        image["source"]["labels"]["canvas"] = json!(label);
+        set(vec![image])
+    };
+    let work = Workdir::new();
+    work.write_json("localizations.json", &labelled("x"));
+    let call = args(&["--name", "{label}"]);
+    work.run("download", &call).exits(0);
+    // Killed while it renamed: the file has left its place.
+    let waiting = recto::files::hex_digest(b"a", 24);
+    std::fs::create_dir_all(work.path("images/.recto/renaming")).unwrap();
+    let waiting = work.path("images/.recto/renaming").join(waiting);
+    std::fs::rename(work.path("images/reef/x.jpg"), waiting).unwrap();
+    work.write_json("localizations.json", &labelled("y"));
+    work.run("download", &call).exits(0);
+    assert_eq!(jpegs(&work), ["reef/y.jpg"]);
+    // Killed after a file got its name, before its line was written.
+    std::fs::remove_file(work.path("images/downloads.jsonl")).unwrap();
+    let ran = work.run("download", &call);
+    ran.exits(0);
+    assert!(
+        !ran.stderr().contains("edited or replaced"),
+        "{}",
+        ran.stderr()
+    );
+    assert!(!work.exists("images/.recto/altered"));
+    assert_eq!(server.log().len(), 2);
+}
+
+#[test]
+fn changes_list_hashes_of_this_run_only() {
+    let later = Arc::new(AtomicUsize::new(0));
+    let now = later.clone();
+    let server = Server::start(move |request, _| {
+        let tag = |tag: &str| vec![("etag".into(), format!("\"{tag}\""))];
+        match (
+            now.load(Ordering::Relaxed),
+            request.headers.get("if-none-match"),
+        ) {
+            (0, _) => Answer::Full(200, tag("old"), jpeg(1)),
+            // It has changed, and then it is not to be had.
+            (_, Some(_)) => Answer::Full(200, tag("new"), jpeg(2)),
+            _ => Answer::Status(403),
+        }
+    });
+    let work = one_of(plain("a", server.url("/a.jpg")));
+    work.run("download", &args(&[])).exits(0);
+    later.store(1, Ordering::Relaxed);
+    work.run("download", &args(&["--refresh"])).exits(3);
+    let row = &rows(&work, "changes.csv")[0];
+    assert_eq!(
+        (&*row[2], row[4].len(), &*row[5]),
+        ("changed", 64, ""),
+        "{row:?}"
+    );
+}

@@ -127,7 +127,7 @@ fn images_that_are_refused_in_a_row_do_not_cost_the_others() {
         &args(&["-j", "1", "--per-host", "1", "--give-up", "5"]),
     );
     ran.exits(3)
-        .says(&["it refused 17 images in a row (HTTP 403)"]);
+        .says(&["it refused 17 different URLs in a row (HTTP 403)"]);
     assert_eq!(shut.log().len(), 17, "5 in a row and 12 samples");
     let last = shut.log().iter().map(|r| r.path.clone()).max().unwrap();
     assert!(
@@ -344,10 +344,60 @@ fn parts_of_a_set_are_all_of_it_and_share_the_pace() {
             .to_owned()
     };
     assert_eq!(seconds(&[]), "5-5");
+    // In one folder, a part does not take the files of another for left behind.
+    for n in 0..3 {
+        let shard = format!("{n}/3");
+        let call = args(&["--shard", &shard, "--prune"]);
+        let ran = work.run("download", &call);
+        ran.exits(0);
+        assert!(
+            !ran.stderr().contains("no longer in the set"),
+            "{}",
+            ran.stderr()
+        );
+    }
     for bad in ["3/3", "x", "1"] {
         let call = ["localizations.json", "x", "--shard", bad];
         work.run("download", &call)
             .exits(2)
             .says(&["is not a part such as 0/4"]);
     }
+}
+
+#[test]
+fn asking_what_changed_does_not_wait_for_a_silent_host() {
+    let was_had = Arc::new(AtomicUsize::new(0));
+    let later = was_had.clone();
+    let silent = Server::start(move |_, _| match later.load(Ordering::Relaxed) {
+        0 => Answer::Full(200, vec![("etag".into(), "\"1\"".into())], jpeg(1)),
+        _ => Answer::Late(Duration::from_secs(20), Box::new(Answer::Reset)),
+    });
+    let good = Server::start(
+        |request, _| match request.headers.contains_key("if-none-match") {
+            true => Answer::Status(304),
+            false => Answer::Full(200, vec![("etag".into(), "\"2\"".into())], jpeg(2)),
+        },
+    );
+    let work = Workdir::new();
+    let mut images = of(&silent, (0..12).map(|n| format!("a{n:02}")));
+    images.extend(of(&good, (0..8).map(|n| format!("b{n}"))));
+    work.write_json("localizations.json", &set(images));
+    work.run("download", &args(&[])).exits(0);
+    was_had.store(1, Ordering::Relaxed);
+    let before = silent.log().len();
+    let call = [
+        "localizations.json",
+        "images",
+        "--rate",
+        "0",
+        "--timeout",
+        "0.5",
+        "--refresh",
+    ];
+    let ran = work.run("download", &call);
+    ran.exits(0).says(&[
+        "--refresh: 8 unchanged, 0 changed, 0 gone from the server, 12 could not be checked",
+    ]);
+    let asked = silent.log().len() - before;
+    assert!(asked <= 8, "{asked} requests");
 }

@@ -1,6 +1,6 @@
 //! The run over all images that are missing: it starts them, reports progress, and ends early on a signal or a full disk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use super::state::index::{Index, Slot};
 use super::state::input::Set;
 use super::state::journal::Journal;
 use super::state::moves;
-use super::state::refresh::refresh;
+use super::state::refresh::{self, Refreshed};
 use super::state::resume::Sorted;
 use super::state::settled::Lookup;
 use super::summary::{Results, Verified, failure};
@@ -176,7 +176,18 @@ impl Active<'_> {
         if !self.options.refresh {
             return (done, missing);
         }
-        let refreshed = refresh(self.client, self.index, done, &missing, &set.images).await;
+        // Each host has a queue of its own here too.
+        let (client, index) = (self.client, &*self.index);
+        let finished: HashSet<&str> = done.iter().map(|slot| index.id(*slot)).collect();
+        let finished = set
+            .images
+            .iter()
+            .filter(|image| finished.contains(&*image.id));
+        let never = AtomicBool::new(false);
+        let ask = |image, log| refresh::ask(client, index, image, log);
+        let asked = schedule(client, finished.collect(), &never, ask);
+        let asked = asked.filter_map(async |(_, asked)| asked);
+        let refreshed = Refreshed::of(asked.collect().await, index, &missing);
         let is_changed = |image: &&LocalizedImage| refreshed.changed.contains(&image.id);
         let changed: Vec<&LocalizedImage> = set.images.iter().filter(is_changed).collect();
         // What a person altered is not overwritten.

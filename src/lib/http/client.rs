@@ -13,6 +13,7 @@ use super::credentials::Credentials;
 use super::error::{Error, Kind};
 use super::hosts::{Host, Hosts};
 use super::jobs::Jobs;
+use super::judgment::SAMPLES;
 use super::login::Session;
 use super::options::Options;
 use super::proxies;
@@ -179,6 +180,7 @@ impl Client {
     /// Works on so many images at once; what becomes of each is told by [`Client::succeeded`] and [`Client::failed`].
     pub fn for_images(&mut self, jobs: u16) {
         self.sender.jobs = Jobs::at_once(jobs);
+        self.sender.hosts.samples = SAMPLES;
         self.judges_requests = false;
     }
 

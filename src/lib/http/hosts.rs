@@ -11,6 +11,7 @@ use super::archives::Archives;
 use super::error::Error;
 use super::freed::Freed;
 use super::jobs::{Job, Jobs};
+use super::judgment::Judgment;
 use super::opt_out::Reservations;
 use super::options::Options;
 use super::pacing::{BEHIND, Pacing, Turn};
@@ -28,6 +29,8 @@ pub struct Hosts {
     anonymous: BTreeMap<String, u64>,
     /// The hosts where a place has become free.
     pub freed: Arc<Freed>,
+    /// Images from all over the set that have to be refused too before a host is given up.
+    pub samples: u32,
 }
 
 /// One host, `name:port`.
@@ -57,6 +60,7 @@ impl Hosts {
             by_name: Mutex::default(),
             anonymous: BTreeMap::new(),
             freed: Arc::default(),
+            samples: 0,
         }
     }
 
@@ -74,10 +78,11 @@ impl Hosts {
         let number = hosts.len();
         let new = || {
             let limit = self.archives.limit_for(options, domain);
+            let judgment = Judgment::new(options.give_up, self.samples);
             Arc::new(Host {
                 number,
                 all: self.freed.clone(),
-                pacing: Mutex::new(Pacing::new(Instant::now(), limit, options.give_up)),
+                pacing: Mutex::new(Pacing::new(Instant::now(), limit, judgment)),
                 freed: Notify::new(),
                 robots: OnceCell::new(),
                 reservations: OnceCell::new(),

@@ -28,8 +28,10 @@ pub enum Blame {
 /// What the answers of one host have shown.
 #[derive(Debug)]
 pub struct Judgment {
-    /// Different images in a row that are refused before others are sampled; 0: never.
+    /// Different images, or documents, in a row that are refused before others are sampled; 0: never.
     give_up: u32,
+    /// How many of those from all over the set have to be refused too.
+    samples: u32,
     /// Those that were refused since the last success.
     refused: HashSet<u64>,
     /// Answers that were no sign of overload.
@@ -46,16 +48,17 @@ pub struct Judgment {
     again_answered: u32,
 }
 
-/// Images from all over the set that have to be refused too before a host is given up.
-const SAMPLES: u32 = 12;
+/// Images from all over a set that have to be refused too before a host is given up.
+pub const SAMPLES: u32 = 12;
 /// The most images whose meetings with an overloaded host are remembered.
 const MAX_REMEMBERED: usize = 4096;
 
 impl Judgment {
     /// Nothing is known yet.
-    pub fn new(give_up: u32) -> Self {
+    pub fn new(give_up: u32, samples: u32) -> Self {
         Judgment {
             give_up,
+            samples,
             refused: HashSet::new(),
             calm: 0,
             overloaded: HashMap::new(),
@@ -112,7 +115,7 @@ impl Judgment {
     pub fn refused(&mut self, id: u64) -> Option<u32> {
         self.refused.insert(id);
         let images = u32::try_from(self.refused.len()).unwrap_or(u32::MAX);
-        (self.give_up > 0 && images >= self.give_up.saturating_add(SAMPLES)).then_some(images)
+        (self.give_up > 0 && images >= self.give_up.saturating_add(self.samples)).then_some(images)
     }
 
     /// An image was had, so the host does not refuse everything.
@@ -143,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_url_that_is_refused_while_others_are_answered_is_to_blame() {
-        let mut host = Judgment::new(20);
+        let mut host = Judgment::new(20, SAMPLES);
         assert_eq!(host.overloaded(new(1)), Blame::Host);
         assert_eq!(host.overloaded(again(1)), Blame::Host, "nothing else came");
         host.answered(new(2));
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_host_that_refuses_each_url_once_is_not_overloaded() {
-        let mut host = Judgment::new(20);
+        let mut host = Judgment::new(20, SAMPLES);
         for id in 0..3 {
             assert_eq!(host.overloaded(new(id)), Blame::Host);
             host.answered(again(id));
@@ -173,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_waiting_resolves_is_the_hosts() {
-        let mut host = Judgment::new(20);
+        let mut host = Judgment::new(20, SAMPLES);
         for id in 0..50 {
             (0..9).for_each(|i| host.answered(new(1000 + 10 * id + i)));
             assert_eq!(host.overloaded(new(id)), Blame::Host, "{id}");
@@ -183,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_host_is_given_up_after_samples() {
-        let mut host = Judgment::new(3);
+        let mut host = Judgment::new(3, SAMPLES);
         assert_eq!(host.refused(1), None);
         assert_eq!(host.refused(1), None, "the same image");
         assert_eq!(host.wants_sample(), None);
@@ -194,7 +197,7 @@ mod tests {
         assert_eq!(given_up, Some(3 + SAMPLES));
         host.succeeded();
         assert_eq!((host.refused(50), host.wants_sample()), (None, None));
-        let mut never = Judgment::new(0);
+        let mut never = Judgment::new(0, SAMPLES);
         assert_eq!((0..999).find_map(|id| never.refused(id)), None);
         assert_eq!(never.wants_sample(), None);
     }

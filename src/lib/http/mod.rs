@@ -2,7 +2,9 @@
 //!
 //! `client` repeats a request until there is an answer; `retry` decides when. `send` makes one attempt, redirects
 //! included, after `permission` and a slot of the host's queue (`hosts`), whose `pacing` handles 429, 503 and
-//! `Retry-After` for all requests to it. `body` reads what is answered. Waits and retries are bounded.
+//! `Retry-After` for all requests to it, and whose `judgment` tells the faults of URLs from those of their host. `jobs`
+//! counts images with requests in flight. `connections` has the client, `body` and `codings` read what is answered.
+//! Waits and retries are bounded.
 
 mod address;
 mod answer;

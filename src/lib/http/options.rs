@@ -32,8 +32,8 @@ pub struct Options {
     /// Seconds to wait for a connection, at most those of --timeout
     #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = some_seconds, global = true)]
     pub connect_timeout: f64,
-    /// Leave a host for this run after N different images in a row that it refuses or fails to give, and 12 more taken
-    /// from all over the set; 0: never
+    /// Leave a host for this run after N different URLs in a row that it refuses or fails to answer; of images 12 more from
+    /// all over the set are tried first; 0: never
     #[arg(long, value_name = "N", default_value_t = 20, global = true)]
     pub give_up: u32,
     /// Redirects to follow

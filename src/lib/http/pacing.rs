@@ -111,9 +111,8 @@ const UNREACHED_FOR: u32 = 30;
 const MAX_SILENT: u32 = 3;
 
 impl Pacing {
-    /// For a host of which nothing is known yet. `give_up` is the number of different images in a row that fail before
-    /// it is given up; 0: never.
-    pub fn new(now: Instant, limit: RequestLimit, give_up: u32) -> Self {
+    /// For a host of which nothing is known yet.
+    pub fn new(now: Instant, limit: RequestLimit, judgment: Judgment) -> Self {
         Pacing {
             limit,
             window: FIRST_WINDOW.min(limit.at_once.into()),
@@ -130,7 +129,7 @@ impl Pacing {
             stopped: None,
             waiting: [0, 0],
             overloads: 0,
-            judgment: Judgment::new(give_up),
+            judgment,
             unreachable: None,
             silence: Silence::default(),
             stats: HostStats::default(),
@@ -338,18 +337,15 @@ impl Pacing {
 
     /// An image failed, or was refused, for a reason that may be that of all images of the host.
     pub fn refused(&mut self, id: u64, kind: Kind, status: Option<u16>) {
-        if let Some(images) = self.judgment.refused(id) {
+        if let Some(different) = self.judgment.refused(id) {
             let status = status.map(|s| format!(" (HTTP {s})")).unwrap_or_default();
             let what = match kind {
                 Kind::Forbidden | Kind::TooMany => "it refused",
-                _ => "it failed for",
+                _ => "it failed at",
             };
-            self.stop(
-                kind,
-                format!(
-                    "{what} {images} images in a row{status}, the last of them taken from all over the set; --give-up 0 goes on"
-                ),
-            );
+            let why =
+                format!("{what} {different} different URLs in a row{status}; --give-up 0 goes on");
+            self.stop(kind, why);
         }
     }
 
@@ -484,7 +480,7 @@ mod tests {
             at_once: 4,
             per_second: 8.0,
         };
-        let mut host = Pacing::new(start, limit, 20);
+        let mut host = Pacing::new(start, limit, Judgment::new(20, 12));
         let mut now = Duration::ZERO;
         let mut rates = Vec::new();
         for _ in 0..5 {
@@ -500,7 +496,7 @@ mod tests {
     #[test]
     fn the_window_grows_while_answers_are_quick_and_is_halved_by_overload() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         let fill = |host: &mut Pacing, at: Instant| {
             let mut sent = 0;
             while let Turn::Go = host.turn(at, false, false) {
@@ -528,7 +524,7 @@ mod tests {
     #[test]
     fn an_overloaded_host_is_paused_for_longer_and_longer() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         for (at, until) in [(0, 1), (1, 3), (3, 7), (7, 15)] {
             host.answered(start + at * SECOND, NEW, 503, None, SECOND);
             let free = next(&mut host, start, at * SECOND).unwrap();
@@ -542,7 +538,7 @@ mod tests {
     #[test]
     fn retry_after_holds_for_the_host_and_too_long_a_wait_ends_it() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         host.answered(start, NEW, 429, Some(9 * SECOND), SECOND);
         assert_eq!(next(&mut host, start, SECOND).unwrap(), 9 * SECOND);
         host.answered(start, NEW, 503, Some(3600 * SECOND), SECOND);
@@ -558,7 +554,7 @@ mod tests {
     #[test]
     fn after_a_pause_repeated_and_new_requests_take_turns_one_at_a_time() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         host.joined(false);
         host.joined(true);
         host.answered(start, NEW, 503, None, SECOND);
@@ -582,7 +578,7 @@ mod tests {
     #[test]
     fn an_image_is_started_only_where_its_request_can_be_sent() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         assert!(matches!(host.wants(start), Turn::Go));
         host.joined(false);
         assert!(matches!(host.wants(start), Turn::Go));
@@ -603,7 +599,7 @@ mod tests {
     fn a_host_that_stays_overloaded_is_given_up() {
         let start = Instant::now();
         for (status, wait) in [(503, None), (429, None), (503, Some(9 * SECOND))] {
-            let mut host = Pacing::new(start, FREELY, 20);
+            let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
             let mut now = Duration::ZERO;
             for pauses in 0..=MAX_OVERLOADS {
                 assert!(next(&mut host, start, now).is_ok(), "{status} {pauses}");
@@ -622,7 +618,7 @@ mod tests {
     #[test]
     fn why_requests_to_a_host_wait_is_reported() {
         let start = Instant::now();
-        let new = || Pacing::new(start, FREELY, 20);
+        let new = || Pacing::new(start, FREELY, Judgment::new(20, 12));
         let hold = |met: &dyn Fn(&mut Pacing)| {
             let mut host = new();
             met(&mut host);
@@ -656,7 +652,7 @@ mod tests {
                 at_once: 1,
                 per_second: 0.2,
             },
-            20,
+            Judgment::new(20, 12),
         );
         assert!(matches!(slow.turn(start, false, false), Turn::Go));
         assert_eq!(slow.hold(start + SECOND), Some(("pace", of(4))));
@@ -666,7 +662,7 @@ mod tests {
     #[test]
     fn a_host_that_refuses_all_images_is_given_up() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         (0..31).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
         assert!(next(&mut host, start, SECOND).is_ok());
         host.judgment.succeeded();
@@ -679,12 +675,12 @@ mod tests {
     fn a_host_that_never_answers_is_left_after_one_timeout() {
         let start = Instant::now();
         let timeout = 60 * SECOND;
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         assert_eq!(host.patience(timeout), timeout);
         host.timed_out(start + timeout, start, timeout);
         assert!(next(&mut host, start, timeout).is_err());
         // Connections that are not made take less.
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         host.timed_out(start + 10 * SECOND, start, timeout);
         host.timed_out(start + 10 * SECOND, start, timeout);
         assert!(next(&mut host, start, 10 * SECOND).is_ok());
@@ -696,7 +692,7 @@ mod tests {
     fn one_url_that_hangs_is_not_its_host() {
         let start = Instant::now();
         let timeout = 60 * SECOND;
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         host.answered(start, NEW, 200, None, SECOND);
         for _ in 0..9 {
             host.timed_out(start + timeout, start, timeout);
@@ -712,7 +708,7 @@ mod tests {
     #[test]
     fn a_short_outage_is_waited_out_and_a_long_one_ends_it() {
         let start = Instant::now();
-        let mut host = Pacing::new(start, FREELY, 20);
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         (0..12).for_each(|i| host.not_reached(start + i * SECOND / 2, SECOND, false));
         assert!(next(&mut host, start, SECOND).is_ok());
         host.answered(start + 7 * SECOND, NEW, 200, None, SECOND);

@@ -21,6 +21,7 @@ use super::judgment::{Asker, Blame};
 use super::login::Session;
 use super::opt_out;
 use super::options::Options;
+use super::pacing::Turn;
 use super::permission::{self, check_contact, check_reservations, check_robots, opted_out};
 use super::request::{Request, RequestLog};
 use super::resolver;
@@ -130,6 +131,9 @@ impl Sender {
         let declared = async |path: &str| self.declared(&url, path, false, None).await;
         let checked = check_robots(&self.options, &host, &url, &declared).await;
         let delay = host.robots.get().and_then(|robots| robots.delay);
+        if let Turn::Stopped(error) = host.pacing().wants(Instant::now()) {
+            return Err(error);
+        }
         match (checked, delay) {
             (_, Some(delay)) => Ok(Some(delay)),
             (Ok(()), None) => Ok(None),

@@ -1,10 +1,8 @@
 //! `--refresh`: asks servers what has changed since an image was downloaded: by ETag and date, by the size that `info.json`
 //! declares, by one region of an image that was joined.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-
-use futures::stream::{self, StreamExt};
 
 use super::index::{Index, Slot};
 use crate::contracts::{Change, Download, LocalizedImage};
@@ -12,7 +10,7 @@ use crate::download::names::source_uri;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use crate::http::{Client, Kind, Request, without_secrets};
+use crate::http::{Client, Kind, Request, RequestLog, without_secrets};
 use crate::iiif::{self, info::Info};
 
 /// What servers say about images that were downloaded before.
@@ -55,66 +53,60 @@ impl Since {
     }
 }
 
-/// Asks servers about images that were downloaded before. `new` are the images that never were.
-pub async fn refresh(
+/// What a server said about an image, and what the journal says.
+pub struct Asked {
+    since: Since,
+    slot: Slot,
+    entry: Download,
+}
+
+/// Asks the server of an image that was downloaded before; none where the journal has no such image.
+pub async fn ask(
     client: &Client,
     index: &Index,
-    done: Vec<Slot>,
-    new: &[&LocalizedImage],
-    images: &[LocalizedImage],
-) -> Refreshed {
+    image: &LocalizedImage,
+    log: RequestLog,
+) -> Option<Asked> {
+    let slot = index.find(&image.id)?;
+    let mut entry = index.entry(slot)?;
     // The journal has URLs without passwords and signatures, and yesterday's signatures are of no use.
-    let urls = images.iter();
-    let urls: HashMap<&str, &str> = urls
-        .filter_map(|image| Some((&*image.id, &**image.image.url.as_ref()?)))
-        .collect();
-    let urls = &urls;
-    let ask = |slot| async move {
-        let mut entry = index.entry(slot);
-        let url = urls.get(index.id(slot));
-        if let (Some(entry), Some(url)) = (&mut entry, url)
-            && entry.method == "bytes"
-        {
-            entry.uri = (*url).to_owned();
-        }
-        (since(client, entry.as_ref()).await, slot, entry)
-    };
-    let in_flight = usize::from(client.options().per_host());
-    let mut answers: Vec<(Since, Slot, Option<Download>)> = stream::iter(done)
-        .map(ask)
-        .buffer_unordered(in_flight)
-        .collect()
-        .await;
-    answers.sort_by(|(_, a, _), (_, b, _)| index.id(*a).cmp(index.id(*b)));
-    let mut refreshed = Refreshed::default();
-    for (since, slot, entry) in &answers {
-        let entry = entry.clone().unwrap_or_default();
-        let id = index.id(*slot).to_owned();
-        match since {
-            Since::Changed => drop(refreshed.changed.insert(id.clone())),
-            _ => refreshed.there.push(*slot),
-        }
-        if *since == Since::Gone {
-            refreshed.gone.push(*slot);
-        }
-        if *since != Since::Same {
-            let change = Change {
-                id: id.clone(),
-                url: without_secrets(&entry.uri).into_owned(),
-                change: since.name().into(),
-                path: entry.path,
-                old_sha256: entry.sha256,
-                new_sha256: String::new(),
-            };
-            refreshed.changes.insert(id, change);
-        }
+    if let Some(url) = image.image.url.as_ref().filter(|_| entry.method == "bytes") {
+        entry.uri.clone_from(url);
     }
-    refreshed.add_new(new);
-    refreshed.note(&answers, index, new.len());
-    refreshed
+    let since = since(client, &entry, &log).await;
+    Some(Asked { since, slot, entry })
 }
 
 impl Refreshed {
+    /// From what servers said, in any order. `new` are the images that were never downloaded.
+    pub fn of(mut asked: Vec<Asked>, index: &Index, new: &[&LocalizedImage]) -> Self {
+        asked.sort_by(|a, b| index.id(a.slot).cmp(index.id(b.slot)));
+        let mut refreshed = Refreshed::default();
+        refreshed.note(&asked, index, new.len());
+        for Asked { since, slot, entry } in asked {
+            match since {
+                Since::Changed => drop(refreshed.changed.insert(entry.id.clone())),
+                _ => refreshed.there.push(slot),
+            }
+            if since == Since::Gone {
+                refreshed.gone.push(slot);
+            }
+            if since != Since::Same {
+                let change = Change {
+                    id: entry.id.clone(),
+                    url: without_secrets(&entry.uri).into_owned(),
+                    change: since.name().into(),
+                    path: entry.path,
+                    old_sha256: entry.sha256,
+                    new_sha256: String::new(),
+                };
+                refreshed.changes.insert(entry.id, change);
+            }
+        }
+        refreshed.add_new(new);
+        refreshed
+    }
+
     fn add_new(&mut self, new: &[&LocalizedImage]) {
         for image in new {
             let change = Change {
@@ -128,8 +120,8 @@ impl Refreshed {
     }
 
     /// Says how many are what, and which.
-    fn note(&mut self, answers: &[(Since, Slot, Option<Download>)], index: &Index, new: usize) {
-        let count = |kind: Since| answers.iter().filter(|(since, ..)| *since == kind).count();
+    fn note(&mut self, all: &[Asked], index: &Index, new: usize) {
+        let count = |kind: Since| all.iter().filter(|asked| asked.since == kind).count();
         let [same, changed, gone, unknown] =
             [Since::Same, Since::Changed, Since::Gone, Since::Unknown].map(count);
         self.notes.push(format!(
@@ -141,8 +133,8 @@ impl Refreshed {
             (Since::Unknown, "could not be checked"),
         ];
         for (kind, what) in list {
-            let of_kind = answers.iter().filter(|(since, ..)| *since == kind);
-            let ids: Vec<&str> = of_kind.map(|(_, slot, _)| index.id(*slot)).collect();
+            let of_kind = all.iter().filter(|asked| asked.since == kind);
+            let ids: Vec<&str> = of_kind.map(|asked| index.id(asked.slot)).collect();
             let listed = list_of(&ids).map(|ids| format!("--refresh: {what}: {ids}"));
             self.notes.extend(listed);
         }
@@ -150,10 +142,7 @@ impl Refreshed {
 }
 
 /// Whether a file has changed since it was downloaded.
-async fn since(client: &Client, entry: Option<&Download>) -> Since {
-    let Some(entry) = entry else {
-        return Since::Unknown;
-    };
+async fn since(client: &Client, entry: &Download, log: &RequestLog) -> Since {
     match &entry.region {
         Some(region) => {
             let known = Known {
@@ -162,8 +151,8 @@ async fn since(client: &Client, entry: Option<&Download>) -> Since {
                 last_modified: region.last_modified.as_deref(),
                 sha256: Some(&region.sha256),
             };
-            match has_size(client, entry, region.size).await {
-                Since::Same => ask(client, &known).await,
+            match has_size(client, entry, region.size, log).await {
+                Since::Same => compare(client, &known, log).await,
                 other => other,
             }
         }
@@ -175,7 +164,7 @@ async fn since(client: &Client, entry: Option<&Download>) -> Since {
                 sha256: None,
             };
             match known.etag.or(known.last_modified).is_some() {
-                true => ask(client, &known).await,
+                true => compare(client, &known, log).await,
                 false => Since::Unknown,
             }
         }
@@ -192,8 +181,8 @@ struct Known<'a> {
 }
 
 /// Whether `info.json` still declares the size of an image that was joined.
-async fn has_size(client: &Client, entry: &Download, size: [u32; 2]) -> Since {
-    let request = Request::document(iiif::info_uri(&entry.uri));
+async fn has_size(client: &Client, entry: &Download, size: [u32; 2], log: &RequestLog) -> Since {
+    let request = Request::document(iiif::info_uri(&entry.uri)).logged(log);
     match client.get(&request).await {
         Ok(reply) => match Info::parse(&reply.body) {
             Ok(info) if [info.width, info.height] == size => Since::Same,
@@ -206,7 +195,7 @@ async fn has_size(client: &Client, entry: &Download, size: [u32; 2]) -> Since {
 }
 
 /// Asks by ETag and date; where that does not say, by the bytes.
-async fn ask(client: &Client, known: &Known<'_>) -> Since {
+async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since {
     let mut headers = HeaderMap::new();
     let tags = [
         (IF_NONE_MATCH, known.etag),
@@ -219,7 +208,7 @@ async fn ask(client: &Client, known: &Known<'_>) -> Since {
     }
     let request = Request {
         headers,
-        ..Request::image(known.uri, MAX_REGION)
+        ..Request::image(known.uri, MAX_REGION).logged(log)
     };
     let Some(sha256) = known.sha256 else {
         return match client.status(&request).await {

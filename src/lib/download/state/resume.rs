@@ -72,7 +72,8 @@ pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'
     Ok(sorted)
 }
 
-/// The ids in the list of failures of an earlier run, of images for which something was requested; none where it cannot be read: they only order what is to be done.
+/// The ids in the list of failures of an earlier run, of images for which something was requested; none where it cannot be
+/// read: they only order what is to be done.
 fn failed_before(options: &Options) -> HashSet<String> {
     let file = Some(&options.failures).filter(|path| files::is_there(path));
     let reader = file.and_then(|path| csv::Reader::from_path(path).ok());
