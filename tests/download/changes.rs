@@ -290,3 +290,29 @@ fn changes_list_hashes_of_this_run_only() {
         "{row:?}"
     );
 }
+
+#[test]
+fn an_image_with_the_name_of_one_that_left_the_set_keeps_its_file() {
+    let server = Server::start(|request, _| match &*request.path {
+        "/a.jpg" => Answer::Serve(jpeg(1), "image/jpeg"),
+        _ => Answer::Serve(jpeg(2), "image/jpeg"),
+    });
+    let image = |id: &str, label: &str| {
+        let mut image = plain(id, server.url(&format!("/{id}.jpg")));
+        image["source"]["labels"]["canvas"] = json!(label);
+        image
+    };
+    let call = args(&["--name", "{label}", "--prune"]);
+    let work = Workdir::new();
+    work.write_json(
+        "localizations.json",
+        &set(vec![image("a", "x"), image("b", "y")]),
+    );
+    work.run("download", &call).exits(0);
+    work.write_json("localizations.json", &set(vec![image("a", "y")]));
+    for _ in 0..2 {
+        work.run("download", &call).exits(0);
+        assert_eq!(file(&work, "a"), jpeg(1));
+        assert_eq!(jpegs(&work), ["reef/y.jpg"]);
+    }
+}

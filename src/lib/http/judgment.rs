@@ -21,8 +21,18 @@ pub struct Asker {
 pub enum Blame {
     /// The URL: the host answers others meanwhile.
     Url,
+    /// The URL as it seems, which one answer does not prove: the host is left alone once more.
+    Doubtful,
     /// The host.
     Host,
+}
+
+/// How often an image met an overloaded host.
+#[derive(Clone, Copy, Debug)]
+struct Meeting {
+    /// Answers that were no sign of overload before the first time.
+    calm: u64,
+    times: u32,
 }
 
 /// What the answers of one host have shown.
@@ -36,10 +46,10 @@ pub struct Judgment {
     refused: HashSet<u64>,
     /// Answers that were no sign of overload.
     calm: u64,
-    /// Images that met an overloaded host, with the number of calm answers before that.
-    overloaded: HashMap<u64, u64>,
+    /// Images that met an overloaded host and were not answered since.
+    overloaded: HashMap<u64, Meeting>,
     /// Images that met an overloaded host again although it answered others in between.
-    proven: u32,
+    proven: HashSet<u64>,
     /// Images that met an overloaded host and were answered later.
     resolved: u32,
     /// New requests that met an overloaded host since one was answered.
@@ -62,7 +72,7 @@ impl Judgment {
             refused: HashSet::new(),
             calm: 0,
             overloaded: HashMap::new(),
-            proven: 0,
+            proven: HashSet::new(),
             resolved: 0,
             new_overloaded: 0,
             again_answered: 0,
@@ -92,20 +102,30 @@ impl Judgment {
         if self.overloaded.len() > MAX_REMEMBERED {
             self.overloaded.clear();
         }
-        let first = *self.overloaded.entry(asker.id).or_insert(self.calm);
-        let is_proven = self.calm >= first + 2;
-        self.proven += u32::from(is_proven);
+        let calm = self.calm;
+        let meeting = self
+            .overloaded
+            .entry(asker.id)
+            .or_insert(Meeting { calm, times: 0 });
+        meeting.times += 1;
+        let Meeting { calm: first, times } = *meeting;
+        let is_alone = times > 1 && calm > first;
+        if is_alone && self.proven.len() < MAX_REMEMBERED {
+            self.proven.insert(asker.id);
+        }
+        let proven = u32::try_from(self.proven.len()).unwrap_or(u32::MAX);
         match asker.again {
             true => (self.new_overloaded, self.again_answered) = (0, 0),
             false => self.new_overloaded += 1,
         }
         // Some hosts refuse each URL the first time, whatever the pace, and answer the second time.
         let is_first_only = !asker.again && self.new_overloaded >= 4 && self.again_answered >= 3;
-        let is_habit = self.proven >= 3 && self.proven > 2 * self.resolved;
-        // A host that answers others after a pause may only limit: then one image refused twice proves little.
-        let is_proven = is_proven && self.proven > self.resolved;
-        match is_proven || is_first_only || is_habit {
-            true => Blame::Url,
+        let is_habit = proven >= 3 && proven > 2 * self.resolved;
+        // A host that answers images after a pause limits them: then it is no wonder that one meets it twice.
+        match is_alone && proven > self.resolved {
+            _ if is_first_only || is_habit => Blame::Url,
+            true if calm >= first + 2 && (times > 2 || proven > 1) => Blame::Url,
+            true => Blame::Doubtful,
             false => Blame::Host,
         }
     }
@@ -148,8 +168,10 @@ mod tests {
     fn a_url_that_is_refused_while_others_are_answered_is_to_blame() {
         let mut host = Judgment::new(20, SAMPLES);
         assert_eq!(host.overloaded(new(1)), Blame::Host);
-        assert_eq!(host.overloaded(again(1)), Blame::Host, "nothing else came");
+        assert_eq!(host.overloaded(new(10)), Blame::Host);
+        assert_eq!(host.overloaded(again(10)), Blame::Host, "nothing else came");
         host.answered(new(2));
+        assert_eq!(host.overloaded(again(1)), Blame::Doubtful);
         host.answered(new(3));
         assert_eq!(host.overloaded(again(1)), Blame::Url);
         assert_eq!(host.overloaded(new(4)), Blame::Host, "one URL is no habit");

@@ -331,6 +331,10 @@ impl Pacing {
         match blame {
             Blame::Url => self.restore(),
             Blame::Host => self.slow_down(now, status, wait, pause),
+            Blame::Doubtful => {
+                self.slow_down(now, status, wait, pause);
+                self.restore();
+            }
         }
         Some(blame)
     }
@@ -403,6 +407,8 @@ impl Pacing {
             429 => Kind::TooMany,
             _ => Kind::Server,
         };
+        // A new request shows more than one that was refused already: whether the host answers others.
+        self.probes_again &= self.is_probing;
         self.is_probing = true;
         // Requests that were in flight together receive the same answer, which counts once.
         let is_news = now >= self.paused_until;
@@ -559,17 +565,17 @@ mod tests {
         host.joined(true);
         host.answered(start, NEW, 503, None, SECOND);
         let then = start + SECOND;
-        assert!(matches!(host.turn(then, true, true), Turn::Go));
-        assert!(matches!(host.turn(then, false, true), Turn::Full));
+        assert!(matches!(host.turn(then, false, true), Turn::Go));
+        assert!(matches!(host.turn(then, true, true), Turn::Full));
         host.ended();
         host.answered(then, NEW, 503, None, SECOND);
         let then = then + 2 * SECOND;
-        let Turn::Wait(until) = host.turn(then, true, true) else {
-            panic!("a new one is next");
+        let Turn::Wait(until) = host.turn(then, false, true) else {
+            panic!("a repeated one is next");
         };
         assert_eq!(until, then + BEHIND);
-        assert!(matches!(host.outlook(then, true, false), Turn::Go));
-        assert!(matches!(host.turn(then, false, true), Turn::Go));
+        assert!(matches!(host.outlook(then, false, false), Turn::Go));
+        assert!(matches!(host.turn(then, true, true), Turn::Go));
         host.ended();
         host.answered(then, NEW, 200, None, SECOND);
         assert!(matches!(host.turn(then, false, true), Turn::Go), "calm");

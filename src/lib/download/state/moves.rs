@@ -1,6 +1,7 @@
 //! Files that move: those whose image has another label now, those that a person altered, and those that are no longer in
 //! the set. None is removed, and none is left where it would be taken for another.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::index::{Index, Slot};
@@ -93,9 +94,18 @@ pub fn note_of_renamed(renamed: u64) -> Option<String> {
 /// Files of images that are in the journal and not in the set, in the order of their paths. `in_set` has a mark for each
 /// image of the journal.
 pub fn orphans(folder: &OutputFolder, index: &Index, in_set: &[bool]) -> Vec<Slot> {
-    let is_left =
-        |slot: &Slot| !in_set[slot.index()] && folder.path.join(index.path(*slot)).exists();
-    let mut left: Vec<Slot> = index.slots().filter(is_left).collect();
+    let (of_set, others): (Vec<Slot>, Vec<Slot>) =
+        index.slots().partition(|slot| in_set[slot.index()]);
+    if others.is_empty() {
+        return others;
+    }
+    // An image of the set may have the name that one had which has left it.
+    let taken: HashSet<&str> = of_set.iter().map(|slot| index.path(*slot)).collect();
+    let is_left = |slot: &Slot| {
+        let path = index.path(*slot);
+        !taken.contains(path) && folder.path.join(path).exists()
+    };
+    let mut left: Vec<Slot> = others.into_iter().filter(is_left).collect();
     left.sort_by(|a, b| index.path(*a).cmp(index.path(*b)));
     left
 }
