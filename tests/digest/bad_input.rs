@@ -109,8 +109,9 @@ fn bad_documents_among_good_ones_are_rejects() {
             server.url("/cut")
         ),
         format!(
-            "{},document,type,document is a Change Discovery stream: it lists changes and not images",
-            server.url("/stream")
+            "{},{},page of a stream of activities,not found (HTTP 404)",
+            server.url("/stream"),
+            server.url("/x")
         ),
         format!(
             "command line,{},location,\"the response is an HTML page where JSON was expected, 3 attempts\"",

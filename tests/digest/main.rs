@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod boxes;
+mod changes;
 mod fathomnet;
 mod large;
 mod m3;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -25,6 +26,8 @@ pub struct CachedDocument {
     pub last_modified: Option<String>,
     /// The Content-Type header.
     pub media_type: Option<String>,
+    /// When it was fetched, or said to be the same, by the server's clock.
+    pub fetched: Option<Timestamp>,
     /// The body.
     pub bytes: Vec<u8>,
 }
@@ -38,6 +41,9 @@ struct Meta {
     last_modified: Option<String>,
     #[serde(default)]
     media_type: Option<String>,
+    /// Seconds since 1970.
+    #[serde(default)]
+    fetched: Option<i64>,
     sha256: String,
 }
 
@@ -48,6 +54,7 @@ impl CachedDocument {
             etag: reply.header("etag").map(str::to_owned),
             last_modified: reply.header("last-modified").map(str::to_owned),
             media_type: reply.header("content-type").map(str::to_owned),
+            fetched: Timestamp::try_from(reply.time()).ok(),
             final_url: reply.url,
             bytes: reply.body.into(),
         }
@@ -73,6 +80,7 @@ impl Cache {
             etag: meta.etag,
             last_modified: meta.last_modified,
             media_type: meta.media_type,
+            fetched: meta.fetched.and_then(|s| Timestamp::from_second(s).ok()),
             bytes,
         })
     }
@@ -82,16 +90,26 @@ impl Cache {
     /// # Errors
     /// A file cannot be written.
     pub fn put(&self, url: &str, entry: &CachedDocument) -> Result<(), Error> {
-        let (body, meta) = self.paths(url);
+        let (body, _) = self.paths(url);
+        files::write(&body, &entry.bytes)?;
+        self.put_headers(url, entry)
+    }
+
+    /// Stores what is known of a document whose bytes are stored.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn put_headers(&self, url: &str, entry: &CachedDocument) -> Result<(), Error> {
+        let (_, meta) = self.paths(url);
         let about = Meta {
             url: url.to_owned(),
             final_url: entry.final_url.clone(),
             etag: entry.etag.clone(),
             last_modified: entry.last_modified.clone(),
             media_type: entry.media_type.clone(),
+            fetched: entry.fetched.map(Timestamp::as_second),
             sha256: files::hex_digest(&entry.bytes, 64),
         };
-        files::write(&body, &entry.bytes)?;
         files::write_json(&meta, &about)
     }
 
@@ -121,6 +139,7 @@ mod tests {
             etag: Some("\"1\"".into()),
             last_modified: None,
             media_type: Some("application/json".into()),
+            fetched: Timestamp::from_second(1_700_000_000).ok(),
             bytes: b"{}".into(),
         };
         assert_eq!(cache.get("a"), None);
@@ -136,6 +155,7 @@ mod tests {
         let cache = Cache::new(folder.path());
         let meta = Meta {
             media_type: None,
+            fetched: None,
             url: "a".into(),
             final_url: "b".into(),
             etag: Some("\"1\"".into()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::changes::Changes;
 use super::document_limits::DocumentLimits;
 use super::fetch::Fetcher;
 use super::options::Options;
@@ -90,6 +91,7 @@ fn endpoints(
         options.offline,
         DocumentLimits::new(1_000_000, true),
         "JSON",
+        Changes::default(),
     )?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::fetch::Fetcher;
+use super::activity_streams;
+use super::changes::Changes;
+use super::fetch::{FetchCounts, Fetcher};
 use super::filter::Filter;
 use super::options::Options;
 use super::spool::Spool;
@@ -16,6 +18,7 @@ use crate::http;
 use crate::progress::{Progress, Reporter};
 use crate::signals::Signals;
 use crate::sources::Source;
+use crate::summary::counted;
 
 /// Reads the inputs and all documents that they lead to.
 ///
@@ -35,6 +38,7 @@ pub fn harvest(
         options.offline,
         options.document_limits(source),
         source.expects(),
+        Changes::since(options.since),
     )?;
     let spool = Spool::beside(&options.output());
     let work = Worklist::new(source, filter, options.limit, spool);
@@ -48,22 +52,41 @@ pub fn harvest(
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen();
         tokio::select! {
-            done = read_all(work, &fetcher, options.jobs(), &mut progress) => done,
+            done = read_all(work, &fetcher, options, &mut progress) => done,
             signal = signals.next() => Err(stopped(signal, options.cache.as_deref())),
         }
     });
     outcome.map(|mut harvest| {
         harvest.notes.extend(fetcher.warnings());
+        let (counts, changes) = fetcher.finish();
+        let (rejects, named) = changes.finish();
+        harvest.rejects.extend(rejects);
+        if let Some(named) = named {
+            harvest.notes.push(what_was_asked(named, counts));
+        }
         harvest
     })
+}
+
+fn what_was_asked(named: usize, counts: FetchCounts) -> String {
+    let resources = counted(named as u64, "changed document", "changed documents");
+    format!(
+        "activities name {resources}; {} fetched, {} unchanged (HTTP 304), {} from the cache without a request",
+        counts.fetched, counts.unchanged, counts.not_requested
+    )
 }
 
 async fn read_all<'a>(
     mut work: Worklist<'a>,
     fetcher: &Fetcher,
-    jobs: usize,
+    options: &Options,
     progress: &mut Reporter,
 ) -> Result<Harvest, Error> {
+    for stream in &options.activities {
+        activity_streams::follow(fetcher, stream).await?;
+    }
+    let jobs = options.jobs();
+    let has_streams = options.source == "iiif";
     let mut flight = FuturesUnordered::new();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -72,7 +95,15 @@ async fn read_all<'a>(
             let Some((number, request)) = work.take_next() else {
                 break;
             };
-            flight.push(async move { (number, fetcher.read(request).await) });
+            flight.push(async move {
+                let read = match fetcher.read(request).await {
+                    Ok(Ok(answer)) if has_streams => {
+                        activity_streams::resolve(fetcher, answer).await.map(Ok)
+                    }
+                    read => read,
+                };
+                (number, read)
+            });
         }
         let reached = |work: &Worklist| fetcher.progress(work.known(), work.read());
         if work.is_done() {

@@ -1,9 +1,11 @@
 //! Reads documents from files, servers and the cache.
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::cache::{Cache, CachedDocument};
+use super::changes::Changes;
 use super::document_limits::DocumentLimits;
 use crate::error::Error;
 use crate::files;
@@ -19,6 +21,19 @@ pub struct Fetcher {
     is_offline: bool,
     limits: DocumentLimits,
     expects: &'static str,
+    changes: Changes,
+    counts: Mutex<FetchCounts>,
+}
+
+/// Documents by how they were had.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FetchCounts {
+    /// Fetched.
+    pub fetched: u64,
+    /// In the cache, and the server said that they had not changed.
+    pub unchanged: u64,
+    /// In the cache, and not asked for: no activity says that they changed.
+    pub not_requested: u64,
 }
 
 impl Fetcher {
@@ -33,6 +48,7 @@ impl Fetcher {
         is_offline: bool,
         limits: DocumentLimits,
         expects: &'static str,
+        changes: Changes,
     ) -> Result<Self, Error> {
         let cache = cache.map(Cache::new);
         let named = inputs
@@ -46,6 +62,8 @@ impl Fetcher {
             is_offline,
             limits,
             expects,
+            changes,
+            counts: Mutex::default(),
         })
     }
 
@@ -53,6 +71,21 @@ impl Fetcher {
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let given = self.http.warnings().iter().cloned();
         given.chain(self.http.ignored_robots())
+    }
+
+    /// What streams of activities say.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// How the documents were had, and what streams of activities say.
+    pub fn finish(self) -> (FetchCounts, Changes) {
+        let counts = self.counts.into_inner();
+        (counts.unwrap_or_else(|e| e.into_inner()), self.changes)
+    }
+
+    fn count(&self, add: impl FnOnce(&mut FetchCounts)) {
+        add(&mut self.counts.lock().unwrap_or_else(|e| e.into_inner()));
     }
 
     /// The time since the start, and the progress when `read` of `known` documents are read.
@@ -126,13 +159,28 @@ impl Fetcher {
             return Ok(kept
                 .ok_or_else(|| failure("is not in the cache, and --offline forbids to fetch it")));
         }
+        // Inputs are asked for anyway.
+        let fetched = kept.as_ref().and_then(|entry| entry.fetched);
+        let is_current = |fetched| self.changes.is_current(url, fetched);
+        if request.from.is_some() && fetched.is_some_and(is_current) {
+            self.count(|counts| counts.not_requested += 1);
+            return Ok(kept.ok_or_else(FetchFailure::default));
+        }
         match (self.ask(url, request, kept.as_ref()).await, kept) {
-            (Ok(reply), Some(entry)) if reply.status == 304 => Ok(Ok(entry)),
+            (Ok(reply), Some(mut entry)) if reply.status == 304 => {
+                self.count(|counts| counts.unchanged += 1);
+                entry.fetched = jiff::Timestamp::try_from(reply.time()).ok();
+                if let Some(cache) = &self.cache {
+                    cache.put_headers(&name, &entry)?;
+                }
+                Ok(Ok(entry))
+            }
             (Ok(reply), None) if reply.status == 304 => Ok(Err(failure(
                 "the server answered HTTP 304, although nothing is cached",
             ))),
             (Ok(reply), _) => {
                 let entry = CachedDocument::of(reply);
+                self.count(|counts| counts.fetched += 1);
                 if let Some(cache) = &self.cache {
                     cache.put(&name, &entry)?;
                 }
@@ -226,12 +274,19 @@ fn is_html(start: &[u8]) -> bool {
     start.contains("<!doctype html") || start.contains("<html")
 }
 
+/// What makes a server answer 304 if the document is the one in the cache.
 fn conditions(kept: Option<&CachedDocument>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let values = kept.map(|entry| {
+        // A server that names no validator may still know when the document changed (RFC 9110, 13.1.3).
+        let fetched = entry
+            .fetched
+            .map(|time| httpdate::fmt_http_date(time.into()));
+        let date = entry.last_modified.clone();
+        let date = date.or_else(|| fetched.filter(|_| entry.etag.is_none()));
         [
-            (IF_NONE_MATCH, &entry.etag),
-            (IF_MODIFIED_SINCE, &entry.last_modified),
+            (IF_NONE_MATCH, entry.etag.clone()),
+            (IF_MODIFIED_SINCE, date),
         ]
     });
     for (name, value) in values.into_iter().flatten() {

@@ -5,8 +5,10 @@
 //! annotations with images, filters. Around them documents are fetched, cached and written; what they hold is put aside in a
 //! [`spool`] until the digest is written. The output does not depend on the order in which answers arrive.
 
+mod activity_streams;
 mod boxes;
 mod cache;
+mod changes;
 mod connection;
 mod crawl;
 mod document_limits;

@@ -56,6 +56,15 @@ pub struct Options {
     /// Keep fetched documents in DIR, and fetch them again only if they have changed
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Read a stream of activities (IIIF Change Discovery) back to --since: documents in --cache that it does not say to have
+    /// changed afterwards are used without a request (repeatable; iiif). A stream may be an input too: then its resources
+    /// are read
+    #[arg(long, value_name = "URL", requires = "cache", requires = "since")]
+    pub activities: Vec<String>,
+    /// When the cache was last filled, a date or a time in RFC 3339, such as 2026-03-01: what changed before is not asked for
+    /// again, as far as --activities and streams among the inputs tell (iiif)
+    #[arg(long, value_name = "TIME", requires = "cache", value_parser = since)]
+    pub since: Option<jiff::Timestamp>,
     /// Largest document that is read, in MB (10⁶ bytes), after decompression; larger ones are rejected. Documents whose JSON would
     /// take more than 8 times as much memory are rejected too [default: 64; 1000 for tables and boxes]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -161,6 +170,7 @@ impl Options {
         let options = [
             (&["table"][..], self.table.given()),
             (&["iiif"], self.no_annotations.then_some("--no-annotations")),
+            (&["iiif"], self.since.map(|_| "--since")),
             (&["iiif"], self.text.text.map(|_| "--text")),
             (&["iiif", "table"], self.text.common_given()),
             (&["m3", "fathomnet"], self.concepts.given()),
@@ -261,4 +271,10 @@ impl Options {
         let beside = || (!files::is_dash(&output)).then(|| output.with_extension("rejects.csv"));
         self.rejects.clone().or_else(beside)
     }
+}
+
+fn since(text: &str) -> Result<jiff::Timestamp, String> {
+    sources::iiif::change_discovery::timestamp(text).ok_or_else(|| {
+        "write a date (2026-03-01) or a time with its offset (2026-03-01T12:00:00Z)".into()
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
@@ -12,6 +13,7 @@ use super::address::is_public;
 use super::error::Error;
 use super::hosts::{Host, Place};
 use super::jobs::Job;
+use super::retry::server_time;
 
 /// Refuses a body by its first bytes, or lets it pass.
 pub type CheckStart = fn(&[u8]) -> Result<(), Error>;
@@ -186,6 +188,11 @@ impl Response {
     /// A header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// When it was made, by the server's clock if it tells.
+    pub fn time(&self) -> SystemTime {
+        server_time(&self.headers, SystemTime::now())
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod annotation_pages;
 mod annotations;
+pub mod change_discovery;
 mod collection;
 mod curation;
 mod document;
