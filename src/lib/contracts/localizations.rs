@@ -1,6 +1,7 @@
 //! `localizations.json`, written by `recto-extract` and read by `recto-download`, `recto-reformat` and `recto-serve`.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,50 @@ impl Localizations {
             rejects: Vec::new(),
         }
     }
+}
+
+/// An image as it stands in the list of a `localizations.json`, for [`write_localizations`].
+///
+/// # Errors
+/// It cannot be represented in JSON.
+pub fn image_as_element(image: &LocalizedImage) -> serde_json::Result<Vec<u8>> {
+    let plain = serde_json::to_vec_pretty(image)?;
+    let mut element = Vec::with_capacity(plain.len() * 5 / 4);
+    // Line ends within texts are escaped: these are all between members.
+    for (n, line) in plain.split(|byte| *byte == b'\n').enumerate() {
+        element.extend_from_slice(if n == 0 { b"" } else { b"\n    " });
+        element.extend_from_slice(line);
+    }
+    Ok(element)
+}
+
+/// Writes a `localizations.json` as `files::write_json` writes a [`Localizations`], without holding all of its images in memory:
+/// `images` calls what it is given with each of them, as [`image_as_element`] makes it.
+///
+/// # Errors
+/// Those of `images`, and nothing can be written to `out`.
+pub fn write_localizations(
+    out: &mut dyn io::Write,
+    taxonomy: &Taxonomy,
+    images: impl FnOnce(&mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>,
+) -> io::Result<()> {
+    let (name, version) = (Localizations::NAME, Localizations::VERSION);
+    write!(
+        out,
+        "{{\n  \"contract\": \"{name}\",\n  \"version\": {version},\n  \"images\": ["
+    )?;
+    let mut is_first = true;
+    images(&mut |element| {
+        out.write_all(if is_first { b"\n    " } else { b",\n    " })?;
+        is_first = false;
+        out.write_all(element)
+    })?;
+    out.write_all(if is_first { b"]" } else { b"\n  ]" })?;
+    if !taxonomy.is_empty() {
+        let taxonomy = serde_json::to_string_pretty(taxonomy)?.replace('\n', "\n  ");
+        write!(out, ",\n  \"taxonomy\": {taxonomy}")?;
+    }
+    out.write_all(b"\n}\n")
 }
 
 /// One image with its boxes.
@@ -113,4 +158,42 @@ pub struct Localization {
     /// Text, motivation, confidence…
     #[serde(default)]
     pub attributes: BTreeMap<String, serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contracts::Taxon;
+
+    #[test]
+    fn a_set_is_the_same_whether_its_images_are_held_or_made() {
+        let image = |id: &str| LocalizedImage {
+            id: id.into(),
+            metadata: [("a\nb".to_owned(), vec!["c\nd".to_owned()])].into(),
+            ..LocalizedImage::default()
+        };
+        let taxa: Taxonomy = [("x".to_owned(), Taxon::default())].into();
+        for (images, taxonomy) in [
+            (vec![], Taxonomy::new()),
+            (vec![image("é")], Taxonomy::new()),
+            (vec![image("a"), image("b")], taxa),
+        ] {
+            let set = Localizations {
+                taxonomy,
+                ..Localizations::new(images)
+            };
+            let mut held = serde_json::to_vec_pretty(&set).unwrap();
+            held.push(b'\n');
+            let mut made = Vec::new();
+            write_localizations(&mut made, &set.taxonomy, |put| {
+                let elements = set
+                    .images
+                    .iter()
+                    .map(|image| image_as_element(image).unwrap());
+                elements.into_iter().try_for_each(|element| put(&element))
+            })
+            .unwrap();
+            assert_eq!(String::from_utf8(made), String::from_utf8(held));
+        }
+    }
 }

@@ -24,8 +24,10 @@ pub mod review;
 mod annotation;
 mod dataset;
 mod digest;
+mod digest_reader;
 mod download;
 mod each_image;
+mod elements;
 mod envelope;
 mod geometry;
 mod image_ref;
@@ -36,6 +38,7 @@ mod taxonomy;
 pub use annotation::{Annotation, Body, Region, Space};
 pub use dataset::{ClassCount, DatasetEntry, DatasetFile, PartCount};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
+pub use digest_reader::DigestReader;
 pub use download::{
     Change, Download, Failure, ImageMap, SampledRegion, read_image_map, write_image_map,
 };
@@ -44,7 +47,9 @@ pub use envelope::{Contract, is_contract, parse, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
 pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};
-pub use localizations::{Localization, Localizations, LocalizedImage};
+pub use localizations::{
+    Localization, Localizations, LocalizedImage, image_as_element, write_localizations,
+};
 pub use review::Review;
 pub use taxonomy::{LineageStep, Taxon, Taxonomy};
 

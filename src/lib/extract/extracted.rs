@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use super::concept::ClassFrom;
 use super::options::Outside;
-use crate::contracts::{LocalizedImage, Taxonomy};
-use crate::corrections::{self, ImageIndex, LocatedCorrection};
+use crate::contracts::Taxonomy;
 use crate::summary::Reject;
 
 /// The choices of the user that the core follows.
@@ -35,8 +34,6 @@ impl Default for ExtractRules {
 /// What the core makes of digests. `read == kept + rejects` always holds, counted in regions of annotations.
 #[derive(Debug, Default)]
 pub struct Extracted {
-    /// One entry per image, in the order in which the digests first name them.
-    pub images: Vec<LocalizedImage>,
     /// The place of concepts in a tree. If digests disagree, the first one is used.
     pub taxonomy: Taxonomy,
     /// Regions, and images without URL, that cannot be used.
@@ -77,18 +74,56 @@ pub struct Extracted {
 /// every such image, and is left out only if it is on none of them.
 #[derive(Debug, Default)]
 pub struct SharedRegions {
-    /// Names of regions that are on an image.
-    pub kept: HashSet<String>,
+    /// Regions that are on an image, each by a hash of its name.
+    pub kept: HashSet<u64>,
     /// Regions that are outside an image, with the reject if they are outside all.
-    pub outside: Vec<(String, Reject)>,
+    pub outside: Vec<(u64, Reject)>,
 }
 
 impl Extracted {
-    /// Applies corrections in order.
-    pub fn correct(&mut self, given: &[LocatedCorrection]) {
-        let index = ImageIndex::of(self.images.iter().map(|image| (&*image.id, image)));
-        let (applied, rejects) = corrections::apply_all(given, &mut self.images, &index);
-        self.read += given.len() as u64;
+    /// Adds what was made of later observations.
+    pub fn absorb(&mut self, later: Extracted) {
+        let Extracted {
+            taxonomy: _,
+            rejects,
+            read,
+            kept,
+            filtered,
+            duplicates,
+            folded,
+            shared,
+            labels,
+            reviews,
+            clipped,
+            fallbacks,
+            not_scaled,
+            in_parts,
+            clashes,
+            regrouped,
+            misshapen,
+        } = later;
+        self.rejects.extend(rejects);
+        self.read += read;
+        self.kept += kept;
+        self.filtered += filtered;
+        self.duplicates += duplicates;
+        self.folded += folded;
+        self.shared.kept.extend(shared.kept);
+        self.shared.outside.extend(shared.outside);
+        self.labels += labels;
+        self.reviews += reviews;
+        self.clipped.absorb(clipped);
+        self.fallbacks.absorb(fallbacks);
+        self.not_scaled.absorb(not_scaled);
+        self.in_parts.absorb(in_parts);
+        self.clashes.absorb(clashes);
+        self.regrouped.absorb(regrouped);
+        self.misshapen.absorb(misshapen);
+    }
+
+    /// Counts corrections, of which some were applied and the others are rejects.
+    pub fn corrected(&mut self, given: u64, applied: u64, rejects: Vec<Reject>) {
+        self.read += given;
         self.kept += applied;
         self.reviews += applied;
         self.rejects.extend(rejects);
@@ -117,6 +152,14 @@ pub struct Occurrences {
 }
 
 impl Occurrences {
+    /// Adds what happened later.
+    fn absorb(&mut self, later: Occurrences) {
+        if self.count == 0 {
+            self.first = later.first;
+        }
+        self.count += later.count;
+    }
+
     /// Counts one. `describe` is called only for the first.
     pub fn add(&mut self, describe: impl FnOnce() -> String) {
         if self.count == 0 {

@@ -2,8 +2,12 @@
 //! the image itself stands in another digest. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use crate::contracts::{Digest, Frame, ImageRef, Observation, Provenance, Space};
+use rayon::prelude::*;
+
+use crate::contracts::{DigestReader, Frame, ImageRef, Observation, Provenance, Space};
+use crate::error::Error;
 use crate::iiif::QuotedRequest;
 use crate::image_names::{FileIndex, IdIndex, NameMatch, is_image, parts, stem};
 use crate::sources::boxes::KINDS;
@@ -12,28 +16,33 @@ use crate::{summary::counted, values};
 /// Metadata that holds names of files.
 const FILE_KEYS: [&str; 6] = ["file", "file_name", "filename", "image", "path", "name"];
 
+/// Metadata that holds UUIDs.
+const UUID_KEY: &str = "uuid";
+
 /// The problem of an image that no digest has an address of.
 pub const UNKNOWN: &str = "image is not in any digest with addresses of images";
 
 /// The images of all digests that have an address, by all their names.
-pub struct AddressedImages<'a> {
-    observations: Vec<&'a Observation>,
-    /// Id, URL, service or UUID → observations.
+#[derive(Default)]
+pub struct AddressedImages {
+    /// The number of a digest, and an image of it without what is said of it.
+    images: Vec<(usize, Observation)>,
+    /// Id, URL, service or UUID → images.
     by_name: IdIndex,
-    /// Id of a canvas → observations.
+    /// Id of a canvas → images.
     by_canvas: IdIndex,
     /// File name → id of the image.
-    by_file: FileIndex<&'a str>,
-    by_id: HashMap<&'a str, usize>,
+    by_file: FileIndex<Arc<str>>,
+    by_id: HashMap<Arc<str>, usize>,
 }
 
-/// What an observation without address was found to be about.
+/// What an observation without address was found to be about. Images are told by their numbers.
 #[derive(Debug)]
-pub enum Found<'a> {
+enum Found {
     /// These images: those of a canvas, or one. With the space of regions that do not say so themselves.
-    Images(Vec<&'a Observation>, Space),
+    Images(Vec<usize>, Space),
     /// The image of this file name, of which so many parts are the same.
-    ByFileName(&'a Observation, usize),
+    ByFileName(usize, usize),
     /// Nothing; the problem of a reject.
     Nothing(String),
 }
@@ -43,31 +52,52 @@ pub fn has_address(observation: &Observation) -> bool {
     observation.image.url.is_some() || observation.image.service.is_some()
 }
 
-impl<'a> AddressedImages<'a> {
+/// What an image is known by, without what is said of it.
+fn names_only(observation: Observation) -> Observation {
+    let is_name = |key: &String| {
+        let names = FILE_KEYS.iter().chain([&UUID_KEY]);
+        names.into_iter().any(|name| key.eq_ignore_ascii_case(name))
+    };
+    let mut metadata = observation.metadata;
+    metadata.retain(|key, _| is_name(key));
+    Observation {
+        metadata,
+        annotations: Vec::new(),
+        see_also: Vec::new(),
+        ..observation
+    }
+}
+
+impl AddressedImages {
     /// The images of digests.
-    pub fn of(digests: &'a [(String, Digest)]) -> Self {
-        let mut images = AddressedImages {
-            observations: Vec::new(),
-            by_name: IdIndex::default(),
-            by_canvas: IdIndex::default(),
-            by_file: FileIndex::default(),
-            by_id: HashMap::new(),
-        };
-        let all = || digests.iter().flat_map(|(_, digest)| &digest.observations);
-        let has_nameless = all().any(|o| !has_address(o));
+    ///
+    /// # Errors
+    /// A digest cannot be read.
+    pub fn of(digests: &[(String, DigestReader)]) -> Result<Self, Error> {
+        let mut images = AddressedImages::default();
+        let has_nameless = digests.iter().any(|(_, digest)| digest.without_address > 0);
         // Within one digest nothing is joined by name, and names of a million images take their time.
-        if digests.len() > 1 || has_nameless {
-            let addressed = all().filter(|o| has_address(o) && !o.id.trim().is_empty());
-            addressed.for_each(|observation| images.add(observation, has_nameless));
+        if digests.len() == 1 && !has_nameless {
+            return Ok(images);
         }
-        images
+        for (number, (_, digest)) in digests.iter().enumerate() {
+            digest.each(|observations| {
+                let addressed = observations.into_iter();
+                addressed
+                    .filter(|o| has_address(o) && !o.id.trim().is_empty())
+                    .for_each(|observation| images.add(number, observation, has_nameless));
+                Ok(())
+            })?;
+        }
+        Ok(images)
     }
 
-    /// Adds an image, and its file names if there is something to find by them.
-    fn add(&mut self, observation: &'a Observation, with_files: bool) {
-        let number = self.observations.len();
-        self.observations.push(observation);
-        self.by_id.entry(&observation.id).or_insert(number);
+    /// Adds an image of a digest, and its file names if there is something to find by them.
+    fn add(&mut self, digest: usize, observation: Observation, with_files: bool) {
+        let observation = names_only(observation);
+        let number = self.images.len();
+        let id: Arc<str> = observation.id.as_str().into();
+        self.by_id.entry(id.clone()).or_insert(number);
         let image = &observation.image;
         let service = image.service.as_ref();
         // A service of which only a part is meant is not the image.
@@ -84,7 +114,7 @@ impl<'a> AddressedImages<'a> {
         let given = observation
             .metadata
             .iter()
-            .filter(|(key, _)| key.eq_ignore_ascii_case("uuid"));
+            .filter(|(key, _)| key.eq_ignore_ascii_case(UUID_KEY));
         names.extend(
             given
                 .flat_map(|(_, texts)| texts)
@@ -97,17 +127,23 @@ impl<'a> AddressedImages<'a> {
             self.by_canvas.add(canvas.trim(), number);
         }
         for name in with_files
-            .then(|| file_names(observation))
+            .then(|| file_names(&observation))
             .into_iter()
             .flatten()
         {
-            self.by_file.add(name, &observation.id);
+            self.by_file.add(name, id.clone());
         }
+        self.images.push((digest, observation));
+    }
+
+    /// The image with a number, without what is said of it.
+    pub fn get(&self, number: usize) -> &Observation {
+        &self.images[number].1
     }
 
     /// The id under which an image with an address is known: that of its service, if it is named by a URL of the whole
     /// image there; else its own.
-    pub fn id_of(&self, observation: &'a Observation) -> &'a str {
+    pub fn id_of<'a>(&'a self, observation: &'a Observation) -> &'a str {
         let image = &observation.image;
         let Some(url) = image.url.as_deref().filter(|_| image.service.is_none()) else {
             return &observation.id;
@@ -132,14 +168,14 @@ impl<'a> AddressedImages<'a> {
         }
         let base = request.map(|request| request.base);
         let same = others(url).chain(base.into_iter().flat_map(others));
-        let mut same = same.map(|number| self.observations[*number]);
+        let mut same = same.map(|number| self.get(*number));
         same.find(is_whole)
             .map_or(&observation.id, |other| &other.id)
     }
 
     /// The id of an image that another digest knows by an id, URL or UUID that boxes from elsewhere state beside an address.
     /// File names are not enough for that: the address may be that of another file.
-    fn id_by_names(&self, observation: &Observation) -> Option<&'a str> {
+    fn id_by_names(&self, observation: &Observation) -> Option<&str> {
         let is_of_boxes = KINDS.contains(&observation.source.kind.as_str());
         let names = observation.image.names.iter().filter(|_| is_of_boxes);
         let exact = |name: &String| match self.exact(name).ok()?? {
@@ -147,11 +183,11 @@ impl<'a> AddressedImages<'a> {
             _ => None,
         };
         let number = names.into_iter().find_map(exact)?;
-        Some(&self.observations[number].id)
+        Some(&self.get(number).id)
     }
 
     /// The images that an observation without address is about.
-    pub fn find(&self, observation: &Observation) -> Found<'a> {
+    fn find(&self, observation: &Observation) -> Found {
         let names = || std::iter::once(&observation.id).chain(&observation.image.names);
         for name in names() {
             match self.exact(name) {
@@ -166,13 +202,12 @@ impl<'a> AddressedImages<'a> {
         for name in names() {
             match self.by_file.find(name) {
                 NameMatch::One(id, agreement) => {
-                    let Some(number) = self.by_id.get(id) else {
+                    let Some(number) = self.by_id.get(&id) else {
                         continue;
                     };
-                    let image = self.observations[*number];
-                    return match other_shape(observation, image) {
+                    return match other_shape(observation, self.get(*number)) {
                         Some(problem) => Found::Nothing(problem),
-                        None => Found::ByFileName(image, agreement),
+                        None => Found::ByFileName(*number, agreement),
                     };
                 }
                 NameMatch::Many(ids) => several = several.or(Some(ids)),
@@ -203,11 +238,12 @@ impl<'a> AddressedImages<'a> {
         Ok(on_canvas.map(|numbers| (numbers, Space::Canvas)))
     }
 
-    /// Observations of each image once: digests may share images.
-    fn each_once(&self, numbers: &[usize]) -> Vec<&'a Observation> {
+    /// The numbers of images, each image once: digests may share images.
+    fn each_once(&self, numbers: &[usize]) -> Vec<usize> {
         let mut seen = BTreeSet::new();
-        let all = numbers.iter().map(|number| self.observations[*number]);
-        all.filter(|o| seen.insert(&o.id)).collect()
+        let all = numbers.iter().copied();
+        all.filter(|number| seen.insert(&self.get(*number).id))
+            .collect()
     }
 }
 
@@ -311,43 +347,54 @@ pub fn placed(about: &Observation, image: &Observation, space: Space) -> Observa
     }
 }
 
-/// An observation, the number of its digest, and the images that it is about or why there is none.
-pub type Nameless<'a> = (
-    usize,
-    &'a Observation,
-    Result<(Vec<&'a Observation>, Space), String>,
-);
+/// An observation without address, as far as it is needed to find its image.
+pub struct NamelessImage {
+    /// The number of its digest.
+    digest: usize,
+    /// What it is known by.
+    names: Observation,
+    /// Regions of its annotations.
+    regions: usize,
+}
 
-/// The images that observations without address are about. `observations` come with the numbers of their digests.
-pub fn find_all<'a>(
-    images: &AddressedImages<'a>,
-    digests: &'a [(String, Digest)],
-    observations: &[(usize, &'a Observation)],
-) -> Vec<Nameless<'a>> {
-    let found: Vec<Found> = observations.iter().map(|(_, o)| images.find(o)).collect();
-    let claims = claims(images, digests, observations, &found);
-    let settle = |((digest, observation), found): (&(usize, &'a Observation), Found<'a>)| {
-        let about = match found {
-            Found::Images(images, space) => Ok((images, space)),
-            Found::Nothing(problem) => Err(format!("{problem}: {}", with_boxes(observation))),
-            Found::ByFileName(image, agreement) => {
-                let others = claims.get(&(*digest, image.id.as_str()));
-                let is_rival = |(most, other): &&(usize, &Observation)| {
-                    *most >= agreement && is_another(other, observation)
-                };
-                match others.into_iter().flatten().find(is_rival) {
-                    None => Ok((vec![image], Space::Image)),
-                    Some((_, other)) => Err(format!(
-                        "image of this file name may be that of another record: {}, {}",
-                        other.id,
-                        with_boxes(observation)
-                    )),
-                }
+impl NamelessImage {
+    /// An observation of a digest.
+    pub fn of(digest: usize, observation: Observation) -> Self {
+        let annotations = observation.annotations.iter();
+        NamelessImage {
+            digest,
+            regions: annotations.map(|a| a.regions.len()).sum(),
+            names: names_only(observation),
+        }
+    }
+}
+
+/// The numbers of the images that an observation is about and the space of its regions, or the problem of a reject.
+pub type About = Result<(Vec<usize>, Space), String>;
+
+/// The images that observations without address are about.
+pub fn find_all(images: &AddressedImages, nameless: &[NamelessImage]) -> Vec<About> {
+    let found: Vec<Found> = nameless.par_iter().map(|n| images.find(&n.names)).collect();
+    let claims = claims(images, nameless, &found);
+    let settle = |(nameless, found): (&NamelessImage, Found)| match found {
+        Found::Images(images, space) => Ok((images, space)),
+        Found::Nothing(problem) => Err(format!("{problem}: {}", with_boxes(nameless))),
+        Found::ByFileName(number, agreement) => {
+            let others = claims.get(&(nameless.digest, images.get(number).id.as_str()));
+            let is_rival = |(most, other): &&(usize, &Observation)| {
+                *most >= agreement && is_another(other, &nameless.names)
+            };
+            match others.into_iter().flatten().find(is_rival) {
+                None => Ok((vec![number], Space::Image)),
+                Some((_, other)) => Err(format!(
+                    "image of this file name may be that of another record: {}, {}",
+                    other.id,
+                    with_boxes(nameless)
+                )),
             }
-        };
-        (*digest, *observation, about)
+        }
     };
-    observations.iter().zip(found).map(settle).collect()
+    nameless.iter().zip(found).map(settle).collect()
 }
 
 /// Number of a digest and id of an image → the observations of the digest that would be this image, and how many parts of
@@ -356,26 +403,22 @@ type Claims<'a> = BTreeMap<(usize, &'a str), Vec<(usize, &'a Observation)>>;
 
 /// Two files of one digest with the same name are two images, of which at most one is that of the name.
 fn claims<'a>(
-    images: &AddressedImages<'a>,
-    digests: &'a [(String, Digest)],
-    observations: &[(usize, &'a Observation)],
-    found: &[Found<'a>],
+    images: &'a AddressedImages,
+    nameless: &'a [NamelessImage],
+    found: &[Found],
 ) -> Claims<'a> {
     let mut claims = Claims::new();
-    for ((digest, observation), found) in observations.iter().zip(found) {
-        if let Found::ByFileName(image, agreement) = found {
-            let claim = (*agreement, *observation);
-            claims.entry((*digest, &image.id)).or_default().push(claim);
+    for (nameless, found) in nameless.iter().zip(found) {
+        if let Found::ByFileName(number, agreement) = found {
+            let claim = (*agreement, &nameless.names);
+            let image = (nameless.digest, images.get(*number).id.as_str());
+            claims.entry(image).or_default().push(claim);
         }
     }
-    let of_names: BTreeSet<usize> = claims.keys().map(|(digest, _)| *digest).collect();
-    for number in of_names {
-        let all = digests[number].1.observations.iter();
-        for observation in all.filter(|o| has_address(o)) {
-            let image = (number, images.id_of(observation));
-            if let Some(claims) = claims.get_mut(&image) {
-                claims.push((usize::MAX, observation));
-            }
+    for (digest, observation) in &images.images {
+        let image = (*digest, images.id_of(observation));
+        if let Some(claims) = claims.get_mut(&image) {
+            claims.push((usize::MAX, observation));
         }
     }
     claims
@@ -395,17 +438,11 @@ fn is_another(claim: &Observation, observation: &Observation) -> bool {
     !own.iter().any(is_one)
 }
 
-fn with_boxes(observation: &Observation) -> String {
-    let regions: usize = observation
-        .annotations
-        .iter()
-        .map(|a| a.regions.len())
-        .sum();
-    let name = observation.image.names.first().unwrap_or(&observation.id);
-    format!(
-        "{name}, {} with it",
-        counted(regions as u64, "box", "boxes")
-    )
+fn with_boxes(nameless: &NamelessImage) -> String {
+    let NamelessImage { names, regions, .. } = nameless;
+    let name = names.image.names.first().unwrap_or(&names.id);
+    let boxes = counted(*regions as u64, "box", "boxes");
+    format!("{name}, {boxes} with it")
 }
 
 /// A name without the end that makes an id of an image service the URL of its description.

@@ -4,21 +4,28 @@
 //! The core, [`merge`], is pure. It does not know the true size of any image: boxes stay in a frame that the whole image
 //! fills, and `reformat` maps the frame to the pixels of the downloaded file.
 
+mod box_ids;
 mod canvas_to_image;
 pub mod concept;
 mod extracted;
+mod finished;
 mod html;
+mod image_store;
 mod matching;
 mod merge;
+mod merged_image;
 mod notes;
 mod observation;
 mod options;
 #[cfg(test)]
 mod properties;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::contracts::{self, Digest, Localizations};
+use rayon::prelude::*;
+
+use crate::contracts::{self, DigestReader};
 use crate::corrections::{self, LocatedCorrection};
 use crate::error::Error;
 use crate::files;
@@ -28,6 +35,9 @@ use crate::summary::{Reject, Summary, counted};
 
 pub use concept::ClassFrom;
 use extracted::ExtractRules;
+use finished::FinishedImages;
+use image_store::ImageStore;
+use notes::Written;
 pub use options::{Options, Outside};
 
 /// Turns digests into localizations: writes `localizations.json` and the list of rejects.
@@ -66,33 +76,68 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         motivations: options.motivation.clone(),
         line_height: options.line_height,
     };
-    let mut extracted = merge::extract(&digests, &rules);
+    let scratch = files::Scratch::beside(&options.output);
+    let mut store = ImageStore::new(scratch);
+    let mut extracted = merge::extract(&digests, &rules, &mut store)?;
     extracted.read += unusable.len() as u64;
     extracted.rejects.splice(0..0, unusable);
     let (given, unusable) = read_reviews(&digests, &options.review)?;
-    extracted.correct(&given);
+    let mut images = FinishedImages::of(store, &given, &mut extracted)?;
     extracted.read += unusable.len() as u64;
     extracted.rejects.extend(unusable);
-    notes::fill(&extracted, summary);
-    summary.rejects = extracted.rejects;
-    if extracted.images.is_empty() {
+    summary.rejects = std::mem::take(&mut extracted.rejects);
+    if images.len() == 0 {
+        notes::fill(&extracted, &Written::default(), summary);
         return Err(notes::no_images(&digests, &summary.rejects));
     }
-    summary.done = format!(
-        "{} with {} in {}",
-        counted(extracted.images.len() as u64, "image", "images"),
-        counted(summary.counts["localizations"], "box", "boxes"),
-        options.output.display()
-    );
-    summary.hint = notes::hint(options, rejects.as_deref(), !summary.rejects.is_empty());
     if let Some(path) = &rejects {
         report::write_rejects(path, &summary.rejects, &options.common)?;
     }
-    let localizations = Localizations {
-        taxonomy: extracted.taxonomy,
-        ..Localizations::new(extracted.images)
-    };
-    files::write_json(&options.output, &localizations)
+    let written = write(&options.output, &mut images, &extracted.taxonomy)?;
+    notes::fill(&extracted, &written, summary);
+    summary.done = format!(
+        "{} with {} in {}",
+        counted(written.images, "image", "images"),
+        counted(written.boxes, "box", "boxes"),
+        options.output.display()
+    );
+    summary.hint = notes::hint(options, rejects.as_deref(), !summary.rejects.is_empty());
+    Ok(())
+}
+
+/// Writes the images, some of which are in memory at a time.
+fn write(
+    path: &Path,
+    images: &mut FinishedImages,
+    taxonomy: &contracts::Taxonomy,
+) -> Result<Written, Error> {
+    let mut written = Written::default();
+    // What is told is what happened to the images, if that is why nothing can be written.
+    let mut failed = None;
+    let published = files::write_through(path, |out| {
+        contracts::write_localizations(out, taxonomy, |put| {
+            let outcome = images.each(|images| {
+                let elements: Result<Vec<Vec<u8>>, serde_json::Error> =
+                    images.par_iter().map(contracts::image_as_element).collect();
+                let elements = elements
+                    .map_err(|e| Error::new("an image cannot be written as JSON").because(e))?;
+                for (image, element) in images.iter().zip(elements) {
+                    written.add(image);
+                    put(&element).map_err(|e| files::cannot_write(path, e))?;
+                }
+                Ok(())
+            });
+            outcome.map_err(|error| {
+                let what = error.what().to_owned();
+                failed = Some(error);
+                io::Error::other(what)
+            })
+        })
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => published.map(|()| written),
+    }
 }
 
 fn rejects_path(options: &Options) -> Option<PathBuf> {
@@ -117,19 +162,29 @@ fn refuse_overwriting(options: &Options, rejects: Option<&Path>) -> Result<(), E
 }
 
 /// Digests by name, and the records of lists by m3-download that cannot be used.
-type Digests = (Vec<(String, Digest)>, Vec<Reject>);
+type Digests = (Vec<(String, DigestReader)>, Vec<Reject>);
+
+/// Bytes at the start of a file that show what it is.
+const START: u64 = 4096;
 
 fn read_digests(paths: &[PathBuf], choices: &m3::M3Options) -> Result<Digests, Error> {
     let (mut digests, mut unusable) = (Vec::new(), Vec::new());
     for path in paths {
-        let (name, bytes) = (path.display().to_string(), files::read(path)?);
-        let digest = match contracts::is_list(&bytes) {
-            false => contracts::parse(&bytes, &name)?,
-            true => {
-                let list: Vec<serde_json::Value> = contracts::parse_json(&bytes, &name)?;
-                let (digest, rejects) = m3::m3_download::digest(&name, list, choices)?;
-                unusable.extend(rejects);
-                digest
+        let name = path.display().to_string();
+        let is_list = path.is_file() && contracts::is_list(&files::start(path, START));
+        let digest = match path.is_file() && !is_list {
+            true => DigestReader::open(path)?,
+            false => {
+                let bytes = files::read(path)?;
+                match contracts::is_list(&bytes) {
+                    false => DigestReader::held(contracts::parse(&bytes, &name)?),
+                    true => {
+                        let list: Vec<serde_json::Value> = contracts::parse_json(&bytes, &name)?;
+                        let (digest, rejects) = m3::m3_download::digest(&name, list, choices)?;
+                        unusable.extend(rejects);
+                        DigestReader::held(digest)
+                    }
+                }
             }
         };
         digests.push((name, digest));
@@ -139,13 +194,13 @@ fn read_digests(paths: &[PathBuf], choices: &m3::M3Options) -> Result<Digests, E
 
 /// The corrections in the digests, then those in files, and the lines that cannot be used.
 fn read_reviews(
-    digests: &[(String, Digest)],
+    digests: &[(String, DigestReader)],
     paths: &[PathBuf],
 ) -> Result<(Vec<LocatedCorrection>, Vec<Reject>), Error> {
     let (mut given, mut unusable) = (Vec::new(), Vec::new());
     let in_digests = digests
         .iter()
-        .map(|(name, digest)| corrections::from_digest(name, &digest.reviews));
+        .map(|(name, digest)| corrections::from_digest(name, &digest.about.reviews));
     for (more, rejects) in in_digests.chain([corrections::read_files(paths)?]) {
         given.extend(more);
         unusable.extend(rejects);

@@ -5,23 +5,39 @@ use std::path::Path;
 use super::extracted::Extracted;
 use super::matching;
 use super::options::Options;
-use crate::contracts::Digest;
+use crate::contracts::{DigestReader, LocalizedImage};
 use crate::error::Error;
 use crate::files;
 use crate::summary::{Reject, Summary, counted};
 
+/// What was written.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Images.
+    pub images: u64,
+    /// Their boxes.
+    pub boxes: u64,
+    /// Images without boxes.
+    pub negatives: u64,
+}
+
+impl Written {
+    /// Counts an image.
+    pub fn add(&mut self, image: &LocalizedImage) {
+        self.images += 1;
+        self.boxes += image.localizations.len() as u64;
+        self.negatives += u64::from(image.localizations.is_empty());
+    }
+}
+
 /// Puts counts and notes into the summary.
-pub fn fill(extracted: &Extracted, summary: &mut Summary) {
-    let boxes = extracted
-        .images
-        .iter()
-        .map(|i| i.localizations.len() as u64);
-    let negatives = boxes.clone().filter(|n| *n == 0).count() as u64;
+pub fn fill(extracted: &Extracted, written: &Written, summary: &mut Summary) {
+    let negatives = written.negatives;
     summary.read = extracted.read;
     summary.kept = extracted.kept;
     summary.filtered = extracted.filtered;
-    summary.count("images", extracted.images.len() as u64);
-    summary.count("localizations", boxes.sum());
+    summary.count("images", written.images);
+    summary.count("localizations", written.boxes);
     summary.count("labels", extracted.labels);
     if extracted.reviews > 0 {
         summary.count("reviews", extracted.reviews);
@@ -81,7 +97,7 @@ pub fn fill(extracted: &Extracted, summary: &mut Summary) {
                 .push(format!("{counted} {words}, first: {}", occurrences.first));
         }
     }
-    if negatives == extracted.images.len() as u64 && negatives > 0 {
+    if negatives == written.images && negatives > 0 {
         summary.notes.push(no_boxes(extracted));
     }
 }
@@ -95,7 +111,7 @@ fn no_boxes(extracted: &Extracted) -> String {
 }
 
 /// The error for a run that would write no images.
-pub fn no_images(digests: &[(String, Digest)], rejects: &[Reject]) -> Error {
+pub fn no_images(digests: &[(String, DigestReader)], rejects: &[Reject]) -> Error {
     let names: Vec<&str> = digests.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(", ");
     match rejects.first() {

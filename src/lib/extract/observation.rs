@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::box_ids::hash;
 use super::canvas_to_image::{self, Fitted, Spaces};
 use super::concept;
 use super::extracted::{ExtractRules, Extracted};
@@ -32,6 +34,7 @@ pub struct Reading {
 pub type KnownAnnotations = BTreeMap<String, Vec<u64>>;
 
 /// A box that does not have its final id yet.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct FoundBox {
     /// Id of the annotation.
     pub annotation: String,
@@ -225,13 +228,13 @@ impl Reader<'_> {
         }
     }
 
-    /// A unique name for a region of a canvas on which several images are placed, or of a service's image of which several
+    /// A hash of a unique name for a region of a canvas on which several images are placed, or of a service's image of which several
     /// parts may be used; none for other regions.
-    fn name_of_shared(&self, id: &str, i: usize, region: &Region) -> Option<String> {
+    fn name_of_shared(&self, id: &str, i: usize, region: &Region) -> Option<u64> {
         let (manifest, canvas) = self.place;
         let canvas = canvas.as_ref().filter(|_| region.frame == Space::Canvas);
         let is_shared = self.spaces.is_part_of(region.frame);
-        is_shared.then(|| format!("{manifest:?}\n{canvas:?}\n{id}\n{i}"))
+        is_shared.then(|| hash(&format!("{manifest:?}\n{canvas:?}\n{id}\n{i}")))
     }
 
     /// Keeps a region as a box or a label; the error is the field and the problem of a reject.

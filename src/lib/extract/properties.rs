@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::extracted::ExtractRules;
+use super::extracted::{ExtractRules, Extracted};
+use super::finished::FinishedImages;
+use super::image_store::ImageStore;
 use super::{Outside, merge};
 use crate::contracts::*;
 
@@ -114,14 +116,27 @@ fn observation() -> impl Strategy<Value = Observation> {
         )
 }
 
-fn digests(observations: Vec<Observation>) -> Vec<(String, Digest)> {
+/// What is made of observations, each in a digest of its own, and the images.
+fn extract(
+    observations: Vec<Observation>,
+    rules: &ExtractRules,
+) -> (Extracted, Vec<LocalizedImage>) {
     let digest = |o| {
-        (
-            "d.json".to_owned(),
-            Digest::new(SourceQuery::default(), vec![o]),
-        )
+        let digest = Digest::new(SourceQuery::default(), vec![o]);
+        ("d.json".to_owned(), DigestReader::held(digest))
     };
-    observations.into_iter().map(digest).collect()
+    let digests: Vec<(String, DigestReader)> = observations.into_iter().map(digest).collect();
+    let mut store = ImageStore::new(crate::files::Scratch::beside(std::path::Path::new("-")));
+    let mut extracted = merge::extract(&digests, rules, &mut store).unwrap();
+    let mut images = Vec::new();
+    let mut finished = FinishedImages::of(store, &[], &mut extracted).unwrap();
+    finished
+        .each(|some| {
+            images.extend(some);
+            Ok(())
+        })
+        .unwrap();
+    (extracted, images)
 }
 
 /// A page whose annotations have ids of their own, as archives mostly have it.
@@ -162,18 +177,18 @@ proptest! {
             outside: if strict { Outside::Reject } else { Outside::Clip },
             ..ExtractRules::default()
         };
-        let found = merge::extract(&digests(observations), &rules);
+        let (found, images) = extract(observations, &rules);
         prop_assert_eq!(found.read, found.kept + found.rejects.len() as u64);
-        let boxes: usize = found.images.iter().map(|i| i.localizations.len()).sum();
+        let boxes: usize = images.iter().map(|i| i.localizations.len()).sum();
         prop_assert_eq!(found.kept, found.labels + boxes as u64);
         prop_assert!(found.rejects.iter().all(|r| !r.reason().is_empty()));
     }
 
     #[test]
     fn every_box_has_its_own_id_and_stands_in_its_frame(observations in vec(observation(), 0..6)) {
-        let found = merge::extract(&digests(observations), &ExtractRules::default());
+        let (_, images) = extract(observations, &ExtractRules::default());
         let mut ids = BTreeSet::new();
-        for image in &found.images {
+        for image in &images {
             for localization in &image.localizations {
                 prop_assert!(ids.insert(localization.id.clone()), "{} twice", localization.id);
                 match image.frame {
@@ -189,8 +204,8 @@ proptest! {
         pages in vec(vec(annotation(), 0..4), 1..4).prop_shuffle()
     ) {
         let boxes = |observations: Vec<Observation>| {
-            let found = merge::extract(&digests(observations), &ExtractRules::default());
-            let boxes = found.images.iter().flat_map(|i| &i.localizations);
+            let (_, images) = extract(observations, &ExtractRules::default());
+            let boxes = images.iter().flat_map(|i| &i.localizations);
             boxes.map(|b| serde_json::to_string(b).unwrap()).collect::<BTreeSet<String>>()
         };
         let pages: Vec<Observation> = pages.into_iter().enumerate().map(|(i, a)| page(i, a)).collect();
@@ -200,8 +215,8 @@ proptest! {
 
     #[test]
     fn what_was_said_once_is_not_said_twice(observation in observation()) {
-        let once = merge::extract(&digests(vec![observation.clone()]), &ExtractRules::default());
-        let twice = merge::extract(&digests(vec![observation.clone(), observation]), &ExtractRules::default());
-        prop_assert_eq!(once.images, twice.images);
+        let (_, once) = extract(vec![observation.clone()], &ExtractRules::default());
+        let (_, twice) = extract(vec![observation.clone(), observation], &ExtractRules::default());
+        prop_assert_eq!(once, twice);
     }
 }

@@ -1,5 +1,7 @@
 //! The part of an image that a selector describes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::contracts::{BBox, Polygon};
 
 /// The largest absolute value of a coordinate, in pixels, that is accepted: ten times the side of the largest images there
@@ -7,7 +9,7 @@ use crate::contracts::{BBox, Polygon};
 pub const MAX_COORDINATE: f64 = 10_000_000.0;
 
 /// A part of an image, in the pixels of the space that its selector is written for, not clipped.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
     /// The bounding box of the part.
     pub bbox: BBox,

@@ -1,0 +1,297 @@
+//! Reads the elements of the long list of a contract one by one: of a file with a million images a program then holds only what
+//! it makes of each, and one block of the file.
+
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+
+/// Bytes of a file that are read at a time.
+const BLOCK: usize = 4 << 20;
+
+/// Calls `visit` with the elements of the list `list` of a JSON object, those of a block of the file at a time and in their order.
+/// Returns the object without them, with an empty list.
+///
+/// None if the file is not an object with such a list of objects, down to its last byte, or if `visit` returns none.
+pub fn each_element(
+    path: &Path,
+    list: &str,
+    mut visit: impl FnMut(Vec<&[u8]>) -> Option<()>,
+) -> Option<Vec<u8>> {
+    let mut file = File::open(path).ok()?;
+    let (mut splitter, mut bytes) = (Splitter::of(list), Vec::new());
+    let mut envelope = Vec::new();
+    loop {
+        let before = bytes.len();
+        (&mut file)
+            .take(BLOCK as u64)
+            .read_to_end(&mut bytes)
+            .ok()?;
+        if bytes.len() == before {
+            break;
+        }
+        let elements = splitter.elements(&bytes, &mut envelope)?;
+        visit(elements.into_iter().map(|range| &bytes[range]).collect())?;
+        bytes.drain(..splitter.forget());
+    }
+    (splitter.state == State::After).then_some(envelope)
+}
+
+/// Finds the elements of a list in a JSON object that arrives in blocks.
+#[derive(Default)]
+struct Splitter<'a> {
+    /// The member that is the list.
+    list: &'a str,
+    state: State,
+    /// How many objects and lists are open.
+    depth: u32,
+    in_string: bool,
+    is_escaped: bool,
+    /// Where the open element begins in the buffer.
+    element: Option<usize>,
+    /// Where to continue in the buffer.
+    at: usize,
+    /// Commas since the last element.
+    commas: u32,
+    is_first: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Before,
+    Within,
+    After,
+}
+
+impl<'a> Splitter<'a> {
+    fn of(list: &'a str) -> Self {
+        Splitter {
+            list,
+            ..Splitter::default()
+        }
+    }
+
+    /// The elements that end in the new bytes; none if it is not a list of objects.
+    fn elements(&mut self, bytes: &[u8], envelope: &mut Vec<u8>) -> Option<Vec<Range<usize>>> {
+        let mut elements = Vec::new();
+        while self.at < bytes.len() {
+            if self.in_string && !self.is_escaped && self.element.is_some() {
+                // Most of a file is text inside elements: skip it quickly.
+                let rest = memchr::memchr2(b'"', b'\\', &bytes[self.at..]);
+                self.at += rest.unwrap_or(bytes.len() - self.at);
+            }
+            let Some(&byte) = bytes.get(self.at) else {
+                break;
+            };
+            self.at += 1;
+            if self.element.is_none() && self.state != State::Within {
+                envelope.push(byte);
+            }
+            if self.in_string {
+                self.within_string(byte);
+                continue;
+            }
+            match byte {
+                b'"' if self.is_between() => return None,
+                b'"' => self.in_string = true,
+                b'{' | b'[' => self.open(byte, envelope)?,
+                b'}' | b']' => elements.extend(self.close(byte, envelope)?),
+                b',' if self.is_between() => self.commas += 1,
+                _ if self.is_between() && !byte.is_ascii_whitespace() => return None,
+                _ => {}
+            }
+        }
+        Some(elements)
+    }
+
+    fn is_between(&self) -> bool {
+        self.state == State::Within && self.depth == 2
+    }
+
+    fn within_string(&mut self, byte: u8) {
+        match byte {
+            _ if self.is_escaped => self.is_escaped = false,
+            b'\\' => self.is_escaped = true,
+            b'"' => self.in_string = false,
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, byte: u8, envelope: &[u8]) -> Option<()> {
+        self.depth += 1;
+        if self.state == State::Before && self.depth == 2 && ends_in_member(envelope, self.list) {
+            (self.state, self.is_first) = (State::Within, true);
+        } else if self.state == State::Within && self.depth == 3 {
+            let wanted = u32::from(!self.is_first);
+            if byte != b'{' || self.commas != wanted {
+                return None;
+            }
+            (self.element, self.commas, self.is_first) = (Some(self.at - 1), 0, false);
+        }
+        Some(())
+    }
+
+    fn close(&mut self, byte: u8, envelope: &mut Vec<u8>) -> Option<Option<Range<usize>>> {
+        self.depth = self.depth.checked_sub(1)?;
+        if self.state != State::Within {
+            return Some(None);
+        }
+        match self.depth {
+            1 if byte == b']' && self.commas == 0 => {
+                self.state = State::After;
+                envelope.push(byte);
+                Some(None)
+            }
+            1 => None,
+            2 => Some(self.element.take().map(|from| from..self.at)),
+            _ => Some(None),
+        }
+    }
+
+    /// How many bytes at the start of the buffer are no longer needed.
+    fn forget(&mut self) -> usize {
+        let done = self.element.unwrap_or(self.at);
+        self.element = self.element.map(|from| from - done);
+        self.at -= done;
+        done
+    }
+}
+
+/// Whether the list that opens at the end of these bytes is the value of this member.
+fn ends_in_member(envelope: &[u8], member: &str) -> bool {
+    let before = envelope.strip_suffix(b"[").unwrap_or_default();
+    let before = before.trim_ascii_end().strip_suffix(b":");
+    let name = format!("\"{member}\"");
+    before.is_some_and(|before| before.trim_ascii_end().ends_with(name.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contracts::{Localization, Localizations, LocalizedImage, Metadata, parse};
+    use proptest::prelude::*;
+
+    fn ids(text: &str) -> Option<Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, text).unwrap();
+        let mut ids = Vec::new();
+        let envelope = each_element(&path, "images", |elements| {
+            let images = elements
+                .into_iter()
+                .map(serde_json::from_slice::<LocalizedImage>);
+            ids.extend(images.map(|image| image.unwrap().id));
+            Some(())
+        })?;
+        let set = parse::<Localizations>(&envelope, "").ok()?;
+        set.images.is_empty().then_some(ids)
+    }
+
+    const IMAGE: &str =
+        r#"{"id": "a]}\"", "group": "g", "image": {"url": "u"}, "source": {"kind": "table"}}"#;
+
+    #[test]
+    fn only_valid_files_are_streamed() {
+        let cases = [
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": [#, #]}"#,
+                Some(2),
+            ),
+            (
+                r#"{"images" : [ # ] , "version": 1, "contract": "recto/localizations"} "#,
+                Some(1),
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": []}"#,
+                Some(0),
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": [#,]}"#,
+                None,
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": [# #]}"#,
+                None,
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": [#, 1]}"#,
+                None,
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": [#, "x"]}"#,
+                None,
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": [[#]]}"#,
+                None,
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 9, "images": [#]}"#,
+                None,
+            ),
+            (
+                r#"{"contract": "recto/digest", "version": 1, "images": [#]}"#,
+                None,
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": [#]"#,
+                None,
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": [#]}}"#,
+                None,
+            ),
+            (
+                r#"{"contract": "recto/localizations", "version": 1, "images": [#"#,
+                None,
+            ),
+            (
+                r#"{"version": 1, "x": {"images": [#]}, "contract": "recto/localizations"}"#,
+                None,
+            ),
+            ("[#]", None),
+            ("", None),
+        ];
+        for (text, wanted) in cases {
+            let found = ids(&text.replace('#', IMAGE));
+            assert_eq!(found.as_ref().map(Vec::len), wanted, "{text}");
+            assert!(found.unwrap_or_default().iter().all(|id| id == "a]}\""));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_image_is_found_wherever_blocks_end(
+            ids in prop::collection::vec("[\\PC\"\\\\{}\\[\\],]{0,8}", 0..8),
+            cut in 1usize..40,
+        ) {
+            let image = |id: &String| LocalizedImage {
+                id: id.clone(),
+                metadata: Metadata::from([(id.clone(), vec![id.clone()])]),
+                localizations: vec![Localization {
+                    id: id.clone(),
+                    concept: id.clone(),
+                    bbox: crate::contracts::BBox { x: 1.0, y: 2.0, width: 3.0, height: 4.0 },
+                    polygon: None,
+                    attributes: Default::default(),
+                }],
+                ..LocalizedImage::default()
+            };
+            let set = Localizations::new(ids.iter().map(image).collect());
+            let text = serde_json::to_vec(&set).unwrap();
+            let (mut splitter, mut bytes, mut envelope) = (Splitter::of("images"), Vec::new(), Vec::new());
+            let mut found = Vec::new();
+            for block in text.chunks(cut) {
+                bytes.extend_from_slice(block);
+                for element in splitter.elements(&bytes, &mut envelope).unwrap() {
+                    let image: LocalizedImage = serde_json::from_slice(&bytes[element]).unwrap();
+                    found.push(image.id);
+                }
+                bytes.drain(..splitter.forget());
+            }
+            prop_assert_eq!(found, ids);
+            prop_assert_eq!(splitter.state, State::After);
+        }
+    }
+}
