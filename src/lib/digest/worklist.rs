@@ -69,6 +69,19 @@ struct Spooled {
     taxa: Vec<TreeNode>,
 }
 
+impl Spooled {
+    fn extend(&mut self, more: Spooled) {
+        self.observations.extend(more.observations);
+        self.annotations.extend(more.annotations);
+        self.names.extend(more.names);
+        self.texts.extend(more.texts);
+        self.rejects.extend(more.rejects);
+        self.counts.extend(more.counts);
+        self.notes.extend(more.notes);
+        self.taxa.extend(more.taxa);
+    }
+}
+
 /// How far documents are read without a gap, and how many images are wanted so far.
 #[derive(Default)]
 struct Front {
@@ -136,7 +149,7 @@ impl<'a> Worklist<'a> {
             read: 0,
             awaited: 0,
         };
-        work.roots = work.add(source.first(), &[]);
+        work.roots = work.add(source.first(), &[], 0);
         work.front.stack = work.roots.iter().rev().cloned().collect();
         work
     }
@@ -157,28 +170,53 @@ impl<'a> Worklist<'a> {
         answer: Result<Answer, FetchFailure>,
     ) -> Result<(), Error> {
         self.read += 1;
+        let source = self.source;
         let found = match &answer {
-            Ok(answer) => Some(self.source.read(answer)?),
-            Err(failure) => self.source.failed(&self.nodes[number].request, failure)?,
-        };
-        let outcome = match (found, answer) {
-            (Some(mut found), _) => {
-                self.prune(&mut found);
-                let place = self.nodes[number].place.clone();
-                self.nodes[number].next = self.add(std::mem::take(&mut found.next), &place);
-                self.nodes[number].wanted = self.wanted(&found);
-                match self.source.finishes() {
-                    true => Outcome::Held(Box::new(found)),
-                    false => Outcome::Spooled(Box::new(self.put_aside(found)?)),
-                }
+            Ok(answer) if !source.finishes() => {
+                let mut all = Spooled::default();
+                source.read_parts(answer, &mut |found| {
+                    let found = self.lead_on(number, found);
+                    all.extend(self.put_aside(found)?);
+                    Ok(())
+                })?;
+                Some(Outcome::Spooled(Box::new(all)))
             }
-            (None, answer) => Outcome::Failed(answer.err().unwrap_or_default().problem),
+            Ok(answer) => Some(self.held(number, source.read(answer)?)?),
+            Err(failure) => {
+                let request = self.nodes[number].request.clone();
+                let instead = source.failed(&request, failure)?;
+                instead.map(|found| self.held(number, found)).transpose()?
+            }
         };
+        let outcome = found.unwrap_or_else(|| {
+            let failure = answer.err().unwrap_or_default();
+            Outcome::Failed(failure.problem)
+        });
         self.set(number, outcome);
         if self.limit < usize::MAX && !self.is_full {
             self.stop_when_full();
         }
         Ok(())
+    }
+
+    /// Adds the documents that one leads to; what else it holds is returned.
+    fn lead_on(&mut self, number: usize, mut found: Found) -> Found {
+        self.prune(&mut found);
+        let place = self.nodes[number].place.clone();
+        let first = self.nodes[number].next.len();
+        let next = self.add(std::mem::take(&mut found.next), &place, first);
+        self.nodes[number].next.extend(next);
+        let wanted = self.wanted(&found);
+        self.nodes[number].wanted.extend(wanted);
+        found
+    }
+
+    fn held(&mut self, number: usize, found: Found) -> Result<Outcome, Error> {
+        let found = self.lead_on(number, found);
+        Ok(match self.source.finishes() {
+            true => Outcome::Held(Box::new(found)),
+            false => Outcome::Spooled(Box::new(self.put_aside(found)?)),
+        })
     }
 
     /// Whether there is nothing left to fetch.
@@ -266,8 +304,13 @@ impl<'a> Worklist<'a> {
         wanted.map(ImageKey::of).collect()
     }
 
-    /// Adds documents, each once; new ones become ready to be fetched.
-    fn add(&mut self, requests: Vec<DocumentRequest>, parent: &[u32]) -> Vec<Reference> {
+    /// Adds documents, each once; new ones become ready to be fetched. `first` is how many their parent led to before.
+    fn add(
+        &mut self,
+        requests: Vec<DocumentRequest>,
+        parent: &[u32],
+        first: usize,
+    ) -> Vec<Reference> {
         let mut named = Vec::with_capacity(requests.len());
         for (at, request) in requests.into_iter().enumerate() {
             let new = self.nodes.len();
@@ -275,7 +318,7 @@ impl<'a> Worklist<'a> {
             let request = Arc::new(request);
             if number == new {
                 let mut place = parent.to_vec();
-                place.push(at as u32);
+                place.push((first + at) as u32);
                 let is_awaited = request.is_about_annotations();
                 if !self.is_full || is_awaited {
                     self.ready.insert(place.clone(), number);

@@ -35,6 +35,18 @@ pub trait Source: Sync {
     /// The source cannot continue at all, for example because a column does not exist. A record that cannot be used
     /// is a reject.
     fn read(&self, answer: &Answer) -> Result<Found, Error>;
+    /// Reads one document and gives what it holds to `put`, in parts and in its order: a long table is never in memory as a
+    /// whole.
+    ///
+    /// # Errors
+    /// Those of [`read`](Source::read) and of `put`.
+    fn read_parts(
+        &self,
+        answer: &Answer,
+        put: &mut dyn FnMut(Found) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        put(self.read(answer)?)
+    }
     /// What to use instead of a document that could not be read; none: it is rejected.
     ///
     /// # Errors

@@ -2,14 +2,11 @@
 
 use super::options::TableOptions;
 use super::rows::{LIST, Rows};
-use crate::contracts::Observation;
 use crate::error::Error;
 use crate::sources::is_url;
 
 /// Columns with the group of an image, if none is named.
 const GROUPS: &[&str] = &["group", "manuscript", "manifest", "dive", "video_sequence"];
-/// How many rows are looked at to find columns that hold URLs.
-const ROWS: usize = 100;
 
 /// Names of the columns with a meaning.
 #[derive(Debug)]
@@ -29,7 +26,7 @@ impl Columns {
     ///
     /// # Errors
     /// No column with the images is named, or a column does not exist or is there twice.
-    pub fn of(options: &TableOptions, name: &str, table: &Rows) -> Result<Self, Error> {
+    pub fn of(options: &TableOptions, name: &str, table: &Rows<'_>) -> Result<Self, Error> {
         let find = |option: &str, column: &str| find(name, table, option, column);
         let optional = |option: &str, column: &Option<String>, defaults: &[&str]| match column {
             Some(column) => find(option, column).map(Some),
@@ -68,12 +65,9 @@ impl Columns {
     }
 
     /// A note that a table is one group, if that is only because no column is used for groups.
-    pub fn one_group(&self, name: &str, images: &[Observation]) -> Option<String> {
-        let others = self.others.as_ref().filter(|_| images.len() > 1)?;
-        let all = format!(
-            "{name}: all {} images are one group, which splits do not divide",
-            images.len()
-        );
+    pub fn one_group(&self, name: &str, images: u64) -> Option<String> {
+        let others = self.others.as_ref().filter(|_| images > 1)?;
+        let all = format!("{name}: all {images} images are one group, which splits do not divide");
         Some(match others.is_empty() {
             true => format!(
                 "{all}; --group-column {} makes each a group of its own",
@@ -87,7 +81,7 @@ impl Columns {
     }
 }
 
-fn find(name: &str, table: &Rows, option: &str, column: &str) -> Result<String, Error> {
+fn find(name: &str, table: &Rows<'_>, option: &str, column: &str) -> Result<String, Error> {
     match table.columns.iter().filter(|c| *c == column).count() {
         1 => Ok(column.to_owned()),
         0 => {
@@ -110,11 +104,11 @@ fn find(name: &str, table: &Rows, option: &str, column: &str) -> Result<String, 
 }
 
 /// No column is named that holds the images: lists all, and those first that hold URLs.
-fn unnamed(name: &str, table: &Rows) -> Error {
+fn unnamed(name: &str, table: &Rows<'_>) -> Error {
     Error::usage(format!("{name}: the column with the images is not given")).hint(suggestion(table))
 }
 
-fn suggestion(table: &Rows) -> String {
+fn suggestion(table: &Rows<'_>) -> String {
     let columns = listed(&table.columns);
     let of_urls = of_urls(table);
     match of_urls.is_empty() {
@@ -128,7 +122,7 @@ fn suggestion(table: &Rows) -> String {
 }
 
 /// The option with each column that holds URLs, as it is typed.
-fn of_urls(table: &Rows) -> String {
+fn of_urls(table: &Rows<'_>) -> String {
     let columns = table
         .columns
         .iter()
@@ -138,10 +132,9 @@ fn of_urls(table: &Rows) -> String {
 }
 
 /// Whether most cells of a column are URLs, as far as its first rows show.
-fn holds_urls(table: &Rows, column: &str) -> bool {
-    let good = table.rows.iter().filter_map(|(_, row)| row.as_ref().ok());
+fn holds_urls(table: &Rows<'_>, column: &str) -> bool {
+    let good = table.first.iter().filter_map(|(_, row)| row.as_ref().ok());
     let cells = good
-        .take(ROWS)
         .filter_map(|row| row.iter().find(|(c, _)| c == column))
         .filter_map(|(_, values)| values.first());
     let (urls, others): (Vec<&String>, Vec<&String>) = cells.partition(|cell| is_url(cell.trim()));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rows::{LIST, Row, RowProblem, Rows, cells};
+use super::rows::{LIST, NumberedRow, Row, RowProblem, Rows, cells, name_columns};
 use crate::sources::is_url;
 
 /// What ends the URL of a file, behind which a comma is none of the URL.
@@ -20,25 +20,51 @@ const ENDINGS: [&str; 10] = [
 ];
 
 /// JSON Lines: an object per line, or a URL in quotes.
-pub fn json_lines(text: &[u8]) -> Rows {
-    let lines = (1..).zip(text.split(|b| *b == b'\n'));
-    let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
-    let values = lines.map(|(number, line)| {
+pub fn json_lines(text: &[u8]) -> Rows<'_> {
+    // What columns there are, only all lines show.
+    let (mut columns, mut is_named) = (Vec::new(), false);
+    for (_, line) in lines_of(text) {
+        let value = serde_json::from_slice::<Value>(line);
+        is_named |= value.as_ref().is_ok_and(Value::is_object);
+        if let Ok(row) = json_row(value.map_err(|e| e.to_string()), "line") {
+            name_columns(&mut columns, &row);
+        }
+    }
+    let rows = lines_of(text).map(|(number, line)| {
         let value = serde_json::from_slice::<Value>(line);
         let value = value.map_err(|e| format!("line is not a JSON object: {e}"));
-        (number, value)
+        (number, json_row(value, "line"))
     });
-    json_rows(values, "line")
+    Rows {
+        is_list: !is_named && columns == [LIST],
+        ..Rows::new(columns, rows)
+    }
+}
+
+fn lines_of(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let lines = (1..).zip(text.split(|b| *b == b'\n'));
+    lines.filter(|(_, line)| !line.trim_ascii().is_empty())
 }
 
 /// A JSON list of objects or of URLs.
 ///
 /// # Errors
 /// It is not JSON, or another thing than a list.
-pub fn json_list(text: &[u8]) -> Result<Rows, String> {
+pub fn json_list(text: &[u8]) -> Result<Rows<'static>, String> {
     let items: Vec<Value> =
         serde_json::from_slice(text).map_err(|e| format!("document is not a JSON list: {e}"))?;
-    Ok(json_rows((1..).zip(items.into_iter().map(Ok)), "item"))
+    let is_named = items.iter().any(Value::is_object);
+    let rows: Vec<NumberedRow> = (1..)
+        .zip(items)
+        .map(|(number, item)| (number, json_row(Ok(item), "item")))
+        .collect();
+    let mut columns = Vec::new();
+    let good = rows.iter().filter_map(|(_, row)| row.as_ref().ok());
+    good.for_each(|row| name_columns(&mut columns, row));
+    Ok(Rows {
+        is_list: !is_named && columns == [LIST],
+        ..Rows::new(columns, rows.into_iter())
+    })
 }
 
 /// Whether a text that begins like JSON Lines is one JSON object over several lines.
@@ -54,26 +80,13 @@ pub fn is_json_text(text: &[u8]) -> bool {
     serde_json::from_slice::<String>(first).is_ok_and(|url| is_url(url.trim()))
 }
 
-fn json_rows(values: impl Iterator<Item = (usize, Result<Value, String>)>, what: &str) -> Rows {
-    let mut rows = Rows::default();
-    let mut is_named = false;
-    for (number, value) in values {
-        let row: Result<Row, RowProblem> = match value {
-            Ok(Value::Object(object)) => {
-                is_named = true;
-                Ok(cells(object))
-            }
-            Ok(Value::String(text)) => Ok(vec![(LIST.to_owned(), vec![text])]),
-            Ok(_) => Err(format!("{what} is not a JSON object or a URL").into()),
-            Err(problem) => Err(problem.into()),
-        };
-        if let Ok(row) = &row {
-            rows.name_columns(row);
-        }
-        rows.rows.push((number, row));
+/// The row of a JSON value; `what` is what messages call it.
+fn json_row(value: Result<Value, String>, what: &str) -> Result<Row, RowProblem> {
+    match value? {
+        Value::Object(object) => Ok(cells(object)),
+        Value::String(text) => Ok(vec![(LIST.to_owned(), vec![text])]),
+        _ => Err(format!("{what} is not a JSON object or a URL").into()),
     }
-    rows.is_list = !is_named && rows.columns == [LIST];
-    rows
 }
 
 /// Whether a text is a list of URLs: no header, and a URL in its first line that is not a comment.
@@ -94,32 +107,28 @@ fn has_more_cells(line: &str) -> bool {
 }
 
 /// A list of URLs, one per line. Lines that begin with # are comments.
-pub fn list(text: &[u8]) -> Rows {
-    let mut rows = Rows {
-        columns: vec![LIST.to_owned()],
-        is_list: true,
-        ..Rows::default()
-    };
+pub fn list(text: &[u8]) -> Rows<'_> {
     // Files of old Macs end their lines with a carriage return alone.
     let lines = text.split(|b| *b == b'\n');
     let lines = lines.flat_map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         line.split(|b| *b == b'\r')
     });
-    for (number, line) in (1..).zip(lines) {
-        let line = line.trim_ascii();
-        if line.is_empty() || line.starts_with(b"#") {
-            continue;
-        }
+    let lines = (1..).zip(lines.map(<[u8]>::trim_ascii));
+    let rows = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"));
+    let rows = rows.map(|(number, line)| {
         let row = match std::str::from_utf8(line) {
             Ok(url) => Ok(vec![(LIST.to_owned(), vec![url.to_owned()])]),
             Err(_) => Err("line is not UTF-8; --encoding NAME sets another"
                 .to_owned()
                 .into()),
         };
-        rows.rows.push((number, row));
+        (number, row)
+    });
+    Rows {
+        is_list: true,
+        ..Rows::new(vec![LIST.to_owned()], rows)
     }
-    rows
 }
 
 #[cfg(test)]

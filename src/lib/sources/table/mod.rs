@@ -19,6 +19,8 @@ mod text;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use sha2::{Digest as _, Sha256};
+
 use super::source::{Answer, DocumentRequest, Found, Source};
 use super::unpack::decompressed;
 use crate::contracts::{ImageRef, Labels, Metadata, Observation, Provenance};
@@ -101,25 +103,72 @@ impl Source for Table {
     }
 
     fn read(&self, answer: &Answer) -> Result<Found, Error> {
+        let mut all = Found::default();
+        self.read_parts(answer, &mut |found| {
+            all.extend(found);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    fn read_parts(
+        &self,
+        answer: &Answer,
+        put: &mut dyn FnMut(Found) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let name = &answer.request.location;
-        let mut found = Found::default();
-        let table = match self.rows(name, &answer.bytes) {
-            Ok(table) => table,
-            Err(problem) => {
-                let reject = Reject::new(name, "document", "document", problem);
-                found.rejects.push(reject);
-                return Ok(found);
+        let refuse = |problem: String| {
+            let reject = Reject::new(name, "document", "document", problem);
+            Found {
+                rejects: vec![reject],
+                ..Found::default()
             }
         };
+        let bytes =
+            refuse_others(&answer.bytes).and_then(|()| decompressed(&answer.bytes, self.max_bytes));
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(problem) => return put(refuse(problem)),
+        };
+        if bytes.starts_with(b"PAR1") {
+            let rows = parquet_rows(name, bytes.into_owned(), self.max_bytes);
+            return match rows {
+                Ok(rows) => self.read_rows(name, rows, put),
+                Err(problem) => put(refuse(problem)),
+            };
+        }
+        let text = text::decode(name, &bytes, self.options.encoding);
+        match text_rows(name, &text.bytes, &self.options) {
+            Ok(mut rows) => {
+                rows.notes.extend(text.note);
+                self.read_rows(name, rows, put)
+            }
+            Err(problem) => put(refuse(problem)),
+        }
+    }
+}
+
+/// Images that are put aside in one go.
+const PART: usize = 4096;
+
+impl Table {
+    fn read_rows(
+        &self,
+        name: &str,
+        mut table: Rows,
+        put: &mut dyn FnMut(Found) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let columns = Columns::of(&self.options, name, &table)?;
+        let notes = std::mem::take(&mut table.notes);
+        let mut images = 0;
         let mut reader = Reader {
             name,
             columns: &columns,
             options: &self.options,
             seen: HashMap::new(),
-            found: &mut found,
+            found: Found::default(),
         };
-        for (number, row) in table.rows {
+        for (number, row) in table.into_rows() {
             match row {
                 Ok(row) => reader.row(number, row),
                 Err(bad) => {
@@ -127,45 +176,31 @@ impl Source for Table {
                     reader.reject(number, column, bad.problem);
                 }
             }
+            if reader.found.observations.len() >= PART {
+                images += reader.found.observations.len() as u64;
+                put(std::mem::take(&mut reader.found))?;
+            }
         }
-        found.count("images", found.observations.len() as u64);
-        found.notes.extend(table.notes);
-        found
-            .notes
-            .extend(columns.one_group(name, &found.observations));
-        Ok(found)
-    }
-}
-
-impl Table {
-    /// Parses a table, whatever kind it is.
-    ///
-    /// # Errors
-    /// It is no table: the problem of the document's reject.
-    fn rows(&self, name: &str, bytes: &[u8]) -> Result<Rows, String> {
-        refuse_others(bytes)?;
-        let bytes = decompressed(bytes, self.max_bytes)?;
-        if bytes.starts_with(b"PAR1") {
-            return parquet_rows(name, bytes.into_owned(), self.max_bytes);
-        }
-        let text = text::decode(name, &bytes, self.options.encoding);
-        let mut rows = text_rows(name, &text.bytes, &self.options)?;
-        rows.notes.extend(text.note);
-        Ok(rows)
+        let mut last = reader.found;
+        images += last.observations.len() as u64;
+        last.count("images", images);
+        last.notes.extend(notes);
+        last.notes.extend(columns.one_group(name, images));
+        put(last)
     }
 }
 
 #[cfg(feature = "parquet")]
-fn parquet_rows(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows, String> {
+fn parquet_rows(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows<'static>, String> {
     parquet::read(name, bytes, max_bytes)
 }
 
 #[cfg(not(feature = "parquet"))]
-fn parquet_rows(_: &str, _: Vec<u8>, _: u64) -> Result<Rows, String> {
+fn parquet_rows(_: &str, _: Vec<u8>, _: u64) -> Result<Rows<'static>, String> {
     Err("document is a Parquet file, which this recto was built without: build it with --features parquet".into())
 }
 
-fn text_rows(name: &str, text: &[u8], options: &TableOptions) -> Result<Rows, String> {
+fn text_rows<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Rows<'a>, String> {
     let start = text.trim_ascii_start();
     let is_page = |word: &[u8]| start.get(..5).is_some_and(|s| s.eq_ignore_ascii_case(word));
     match start.first() {
@@ -189,9 +224,9 @@ struct Reader<'a> {
     name: &'a str,
     columns: &'a Columns,
     options: &'a TableOptions,
-    /// Ids of images, and the rows that they are in.
-    seen: HashMap<String, usize>,
-    found: &'a mut Found,
+    /// Hashes of ids of images, and the rows that they are in.
+    seen: HashMap<[u8; 16], usize>,
+    found: Found,
 }
 
 impl Reader<'_> {
@@ -231,13 +266,13 @@ impl Reader<'_> {
         let model = self.observation(number, row, &values);
         for (n, image) in named.into_iter().enumerate() {
             let image = image.map(|(id, image)| more.complete(n, id, image));
-            let outcome = image.and_then(|(id, image)| match self.seen.get(&id) {
+            let outcome = image.and_then(|(id, image)| match self.seen.get(&hash(&id)) {
                 Some(first) => Err(format!("image is in an earlier row: {id}, in row {first}")),
                 None => Ok((id, image)),
             });
             match outcome {
                 Ok((id, image)) => {
-                    self.seen.insert(id.clone(), number);
+                    self.seen.insert(hash(&id), number);
                     self.found.observations.push(of(&model, id, image));
                 }
                 Err(problem) => self.reject_part(number, column, problem),
@@ -337,6 +372,13 @@ impl More {
         };
         (id, image)
     }
+}
+
+/// Half of the SHA-256 of a text: equal ones are of equal texts.
+fn hash(text: &str) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&Sha256::digest(text)[..16]);
+    half
 }
 
 /// The first value of a column, without blanks around it; none if it is empty.

@@ -26,7 +26,7 @@ const BATCH: usize = 1024;
 ///
 /// # Errors
 /// The file is damaged, too large, or of a kind that is not read: the problem of the document's reject.
-pub fn read(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows, String> {
+pub fn read(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows<'static>, String> {
     // The decoders of the crate panic at some damage, such as a dictionary that is missing. Nothing that they hold is used
     // afterwards.
     let read = AssertUnwindSafe(|| read_file(name, bytes, max_bytes));
@@ -35,16 +35,16 @@ pub fn read(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows, String> 
     })
 }
 
-fn read_file(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows, String> {
+fn read_file(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows<'static>, String> {
     let damaged = |e: &dyn Display| format!("document is not a Parquet file that can be read: {e}");
     let file = SerializedFileReader::new(Bytes::from(bytes)).map_err(|e| damaged(&e))?;
     check(file.metadata(), max_bytes)?;
-    let mut rows = Rows::default();
+    let (mut names, mut rows, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let schema = file.metadata().file_metadata().schema_descr();
     let columns: Vec<Column> = schema.columns().iter().map(|c| Column::of(c)).collect();
     for column in &columns {
-        if !rows.columns.contains(&column.name) {
-            rows.columns.push(column.name.clone());
+        if !names.contains(&column.name) {
+            names.push(column.name.clone());
         }
     }
     let mut binaries = BTreeSet::new();
@@ -53,23 +53,26 @@ fn read_file(name: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Rows, String>
         let read = read_group(&*group, &columns, &mut binaries);
         let announced = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
         if read.len() < announced {
-            rows.notes.push(format!(
+            notes.push(format!(
                 "{name}: {} rows of part {} of the file are missing",
                 announced - read.len(),
                 number + 1
             ));
         }
-        let first = rows.rows.len() + 1;
-        rows.rows.extend((first..).zip(read));
+        let first = rows.len() + 1;
+        rows.extend((first..).zip(read));
     }
     if !binaries.is_empty() {
-        let names: Vec<String> = binaries.into_iter().collect();
-        rows.notes.push(format!(
+        let binaries: Vec<String> = binaries.into_iter().collect();
+        notes.push(format!(
             "{name}: left out columns with binary data: {}",
-            names.join(", ")
+            binaries.join(", ")
         ));
     }
-    Ok(rows)
+    Ok(Rows {
+        notes,
+        ..Rows::new(names, rows.into_iter())
+    })
 }
 
 /// Whether the file, as it describes itself, can be read.

@@ -8,6 +8,7 @@ use std::ops::Range;
 use crate::sources::is_url;
 
 /// The records of a text. Empty lines are no records.
+#[derive(Clone)]
 pub struct Records<'a> {
     text: &'a [u8],
     at: usize,

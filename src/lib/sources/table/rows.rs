@@ -5,13 +5,17 @@ use serde_json::Value;
 /// The non-empty cells of a row, each with the name of its column. A cell of a list has several values.
 pub type Row = Vec<(String, Vec<String>)>;
 
-/// A table: names of columns, and rows.
-#[derive(Debug, Default)]
-pub struct Rows {
+/// A row with its number: of the row below the header, in lists and JSON Lines of the line.
+pub type NumberedRow = (usize, Result<Row, RowProblem>);
+
+/// A table: names of columns, and rows, which are read when they are needed.
+pub struct Rows<'a> {
     /// Names of the columns, in the order in which they are met.
     pub columns: Vec<String>,
-    /// Each with its number: of the row below the header, in lists and JSON Lines of the line.
-    pub rows: Vec<(usize, Result<Row, RowProblem>)>,
+    /// The first rows, which show what the columns hold.
+    pub first: Vec<NumberedRow>,
+    /// The rows after them.
+    pub(super) rest: Box<dyn Iterator<Item = NumberedRow> + 'a>,
     /// Whether there is only one column, without a name: a list.
     pub is_list: bool,
     /// Notes for the report.
@@ -39,13 +43,32 @@ impl From<String> for RowProblem {
 /// The name of the column of a list, in which columns have no names.
 pub const LIST: &str = "url";
 
-impl Rows {
-    /// Makes the names of the columns known, in their order.
-    pub fn name_columns(&mut self, row: &Row) {
-        for (name, _) in row {
-            if !self.columns.contains(name) {
-                self.columns.push(name.clone());
-            }
+/// How many rows are looked at to find what columns hold.
+const FIRST: usize = 100;
+
+impl<'a> Rows<'a> {
+    /// A table with these rows.
+    pub fn new(columns: Vec<String>, mut rows: impl Iterator<Item = NumberedRow> + 'a) -> Self {
+        Rows {
+            columns,
+            first: rows.by_ref().take(FIRST).collect(),
+            rest: Box::new(rows),
+            is_list: false,
+            notes: Vec::new(),
+        }
+    }
+
+    /// All rows, in their order.
+    pub fn into_rows(self) -> impl Iterator<Item = NumberedRow> + 'a {
+        self.first.into_iter().chain(self.rest)
+    }
+}
+
+/// Makes the names of a row's columns known, in their order.
+pub fn name_columns(columns: &mut Vec<String>, row: &Row) {
+    for (name, _) in row {
+        if !columns.contains(name) {
+            columns.push(name.clone());
         }
     }
 }

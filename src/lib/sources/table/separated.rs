@@ -2,6 +2,7 @@
 //! countries.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::options::{Decimal, TableOptions};
@@ -21,7 +22,7 @@ const LINES: usize = 50;
 ///
 /// # Errors
 /// There is no usable header: the problem of the document's reject.
-pub fn read(name: &str, text: &[u8], options: &TableOptions) -> Result<Rows, String> {
+pub fn read<'a>(name: &str, text: &'a [u8], options: &TableOptions) -> Result<Rows<'a>, String> {
     let (told, text) = excel_delimiter(text);
     let delimiter = options
         .delimiter
@@ -41,18 +42,26 @@ pub fn read(name: &str, text: &[u8], options: &TableOptions) -> Result<Rows, Str
     };
     let columns = columns(&text[header], delimiter)?;
     records.columns = columns.len();
-    let mut rows = Rows::default();
-    let read = read_rows(text, records, delimiter, &columns);
-    rows.rows = (1..).zip(read).collect();
-    rows.columns = columns;
+    let read = |records| ReadRows::of(text, records, delimiter, columns.clone());
     let default = match delimiter {
         b';' => Decimal::Comma,
         _ => Decimal::Point,
     };
+    let (mut with_points, mut notes) = (Vec::new(), Vec::new());
     if options.decimal.unwrap_or(default) == Decimal::Comma {
-        decimal_points(name, &mut rows, options.decimal.is_some());
+        let kinds = CellKinds::of_columns(&columns, read(records.clone()));
+        (with_points, notes) = decimal_points(name, kinds, options.decimal.is_some());
     }
-    Ok(rows)
+    let rows = read(records).map(move |mut row| {
+        if let Ok(row) = &mut row {
+            write_points(row, &with_points);
+        }
+        row
+    });
+    Ok(Rows {
+        notes,
+        ..Rows::new(columns, (1..).zip(rows))
+    })
 }
 
 /// Names of the columns.
@@ -121,30 +130,66 @@ fn outside_quotes(line: &[u8], delimiter: u8) -> usize {
 }
 
 /// The rows below the header. Records between those with an unclosed quote are read in one go.
-fn read_rows(
-    text: &[u8],
-    records: Records,
+struct ReadRows<'a> {
+    text: &'a [u8],
+    records: Records<'a>,
     delimiter: u8,
-    columns: &[String],
-) -> Vec<Result<Row, RowProblem>> {
-    let mut rows = Vec::new();
-    let mut run: Option<Range<usize>> = None;
-    let read = |run: Option<Range<usize>>, rows: &mut Vec<_>| {
-        let bytes = run.map_or(&[][..], |run| &text[run]);
-        let mut reader = reader(bytes, delimiter);
-        rows.extend(reader.byte_records().map(|record| row(record, columns)));
-    };
-    for record in records {
-        let Some(line) = record.unclosed else {
-            let start = run.as_ref().map_or(record.bytes.start, |run| run.start);
-            run = Some(start..record.bytes.end);
-            continue;
-        };
-        read(run.take(), &mut rows);
-        rows.push(unclosed(&text[record.bytes], line, delimiter, columns));
+    columns: Vec<String>,
+    /// Rows that were read and not yet taken.
+    ready: VecDeque<Result<Row, RowProblem>>,
+}
+
+/// Bytes of records that are read in one go.
+const RUN: usize = 1 << 16;
+
+impl<'a> ReadRows<'a> {
+    fn of(text: &'a [u8], records: Records<'a>, delimiter: u8, columns: Vec<String>) -> Self {
+        ReadRows {
+            text,
+            records,
+            delimiter,
+            columns,
+            ready: VecDeque::new(),
+        }
     }
-    read(run, &mut rows);
-    rows
+
+    /// Reads records up to one with an unclosed quote, or a run of them.
+    fn fill(&mut self) {
+        let mut run: Option<Range<usize>> = None;
+        let mut last = None;
+        while run.as_ref().is_none_or(|run| run.len() < RUN) {
+            let Some(record) = self.records.next() else {
+                break;
+            };
+            if record.unclosed.is_some() {
+                last = Some(record);
+                break;
+            }
+            let start = run.map_or(record.bytes.start, |run| run.start);
+            run = Some(start..record.bytes.end);
+        }
+        let bytes = run.map_or(&[][..], |run| &self.text[run]);
+        let mut reader = reader(bytes, self.delimiter);
+        let rows = reader
+            .byte_records()
+            .map(|record| row(record, &self.columns));
+        self.ready.extend(rows);
+        if let Some((record, line)) = last.and_then(|r| r.unclosed.map(|line| (r.bytes, line))) {
+            let row = unclosed(&self.text[record], line, self.delimiter, &self.columns);
+            self.ready.push_back(row);
+        }
+    }
+}
+
+impl Iterator for ReadRows<'_> {
+    type Item = Result<Row, RowProblem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ready.is_empty() {
+            self.fill();
+        }
+        self.ready.pop_front()
+    }
 }
 
 /// A line with a quote that is not closed. Many programs write tabs without ever quoting a cell: there it is a quote.
@@ -197,48 +242,43 @@ fn row(record: Result<csv::ByteRecord, csv::Error>, columns: &[String]) -> Resul
     Ok(row)
 }
 
-/// Writes numbers with points in columns that hold numbers with decimal commas and nothing else, or if told, in all. Columns
-/// with other cells are told.
-fn decimal_points(name: &str, rows: &mut Rows, is_told: bool) {
-    let mut changed: Vec<&str> = Vec::new();
-    for column in &rows.columns {
-        let good = rows.rows.iter().filter_map(|(_, row)| row.as_ref().ok());
-        let cells = good.flatten().filter(|(c, _)| c == column);
-        let kinds = CellKinds::of(cells.flat_map(|(_, values)| values));
-        if !kinds.has_comma {
-            continue;
-        }
+/// The columns whose numbers are written with points, and notes: those that hold numbers with decimal commas and nothing else, or
+/// if told, all. Columns with other cells are told.
+fn decimal_points(
+    name: &str,
+    columns: Vec<(String, CellKinds)>,
+    is_told: bool,
+) -> (Vec<String>, Vec<String>) {
+    let (mut changed, mut notes): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    for (column, kinds) in columns.into_iter().filter(|(_, kinds)| kinds.has_comma) {
         match kinds.first_other.filter(|_| !is_told) {
             None => changed.push(column),
-            Some(cell) => rows.notes.push(format!(
+            Some(cell) => notes.push(format!(
                 "{name}: decimal commas of {column} stay as they are, since not all cells are numbers, first: {}; --decimal comma writes those with points that are",
                 excerpt(&cell)
             )),
         }
     }
-    if changed.is_empty() {
-        return;
+    if !changed.is_empty() {
+        notes.push(format!(
+            "{name}: decimal commas are written as points in {}; --decimal point leaves them as they are",
+            changed.join(", ")
+        ));
     }
-    let good = rows
-        .rows
-        .iter_mut()
-        .filter_map(|(_, row)| row.as_mut().ok());
-    for (_, values) in good
-        .flatten()
-        .filter(|(c, _)| changed.contains(&c.as_str()))
-    {
+    (changed, notes)
+}
+
+/// Writes the numbers of some columns with points.
+fn write_points(row: &mut Row, columns: &[String]) {
+    for (_, values) in row.iter_mut().filter(|(c, _)| columns.contains(c)) {
         for value in values {
             *value = with_point(value).map_or_else(|| value.clone(), Cow::into_owned);
         }
     }
-    rows.notes.push(format!(
-        "{name}: decimal commas are written as points in {}; --decimal point leaves them as they are",
-        changed.join(", ")
-    ));
 }
 
 /// What the cells of a column are.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct CellKinds {
     /// Whether some number has a decimal comma.
     has_comma: bool,
@@ -247,16 +287,25 @@ struct CellKinds {
 }
 
 impl CellKinds {
-    fn of<'a>(cells: impl Iterator<Item = &'a String>) -> Self {
-        let mut kinds = CellKinds::default();
-        for cell in cells {
-            match with_point(cell) {
-                Some(_) => kinds.has_comma |= cell.contains(','),
-                None if is_missing(cell) => {}
-                None => drop(kinds.first_other.get_or_insert_with(|| cell.clone())),
+    /// Those of all columns.
+    fn of_columns(columns: &[String], rows: ReadRows) -> Vec<(String, Self)> {
+        let kinds = columns.iter().map(|c| (c.clone(), CellKinds::default()));
+        let mut kinds: Vec<(String, CellKinds)> = kinds.collect();
+        for (column, values) in rows.filter_map(Result::ok).flatten() {
+            // Columns of one name have their cells in common.
+            for (_, kinds) in kinds.iter_mut().filter(|(name, _)| *name == column) {
+                values.iter().for_each(|cell| kinds.add(cell));
             }
         }
         kinds
+    }
+
+    fn add(&mut self, cell: &String) {
+        match with_point(cell) {
+            Some(_) => self.has_comma |= cell.contains(','),
+            None if is_missing(cell) => {}
+            None => drop(self.first_other.get_or_insert_with(|| cell.clone())),
+        }
     }
 }
 
@@ -320,7 +369,7 @@ fn with_point(cell: &str) -> Option<Cow<'_, str>> {
 mod tests {
     use super::*;
 
-    fn table(text: &str) -> Rows {
+    fn table(text: &str) -> Rows<'_> {
         read("t.csv", text.as_bytes(), &TableOptions::default()).unwrap()
     }
 
@@ -343,12 +392,12 @@ mod tests {
     #[test]
     fn a_quote_that_is_not_closed_costs_one_line_and_with_tabs_nothing() {
         let rows = table("a,b\n1,x\n2,\"y\n3,z\n");
-        let problem = &rows.rows[1].1.as_ref().unwrap_err().problem;
+        let problem = &rows.first[1].1.as_ref().unwrap_err().problem;
         assert_eq!(problem, "quote is not closed: line 3: 2,\"y");
-        assert_eq!(rows.rows.len(), 3);
+        assert_eq!(rows.first.len(), 3);
         let rows = table("a\tb\n1\t\"x\n2\ty 5\"\n");
         let cells = rows
-            .rows
+            .first
             .iter()
             .map(|(_, row)| row.as_ref().unwrap()[1].1[0].as_str());
         assert_eq!(cells.collect::<Vec<_>>(), ["\"x", "y 5\""]);
@@ -373,7 +422,7 @@ mod tests {
             assert_eq!(with_point(cell).as_deref(), wanted, "{cell}");
         }
         let rows = table("a;depth;pages\n1;1,5;1,2\n2;-200;3 to 4\n");
-        let row = rows.rows[0].1.as_ref().unwrap();
+        let row = rows.first[0].1.as_ref().unwrap();
         assert_eq!(row[1].1, ["1.5"]);
         assert_eq!(row[2].1, ["1,2"], "a column of texts stays as it is");
         assert_eq!(
@@ -389,6 +438,6 @@ mod tests {
     fn excel_says_its_delimiter_in_a_line_above_the_header() {
         let rows = table("sep=|\r\na|b;c\r\n1|2\r\n");
         assert_eq!(rows.columns, ["a", "b;c"]);
-        assert_eq!(rows.rows.len(), 1);
+        assert_eq!(rows.first.len(), 1);
     }
 }
