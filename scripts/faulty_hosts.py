@@ -15,7 +15,6 @@ import time
 # Addresses of loopback; where several judges run at once, none asks for the host of another.
 ADDRESSES = (f"127.{os.getpid() % 200 + 20}.{n // 250 + 1}.{n % 250 + 1}" for n in itertools.count())
 LATENCY = 0.005
-PIECE = 16 << 10
 
 
 @dataclasses.dataclass
@@ -36,6 +35,8 @@ class Answer:
     raw: bytes = b""
     then: str = "keep"
     more: bytes = b""
+    # Seconds between pieces of it: others have their turn, and no disk is filled before somebody looks.
+    every: float = 0.002
     # What a log calls it.
     fault: str = "fault"
 
@@ -59,8 +60,8 @@ def reply(body=b"", status="200 OK", kind="image/jpeg", *headers):
 class Host:
     """A host."""
 
-    def __init__(self, loop, fault=None, is_deaf=False):
-        self.loop, self.fault, self.is_deaf = loop, fault, is_deaf
+    def __init__(self, loop, fault=None, is_deaf=False, latency=LATENCY):
+        self.loop, self.fault, self.is_deaf, self.latency = loop, fault, is_deaf, latency
         self.files, self.log, self.counts = {}, [], {}
         self.is_faulty, self.in_flight, self.most_in_flight = True, 0, 0
         self.address, self.server, self.crowd = next(ADDRESSES), None, []
@@ -107,14 +108,14 @@ class Host:
         try:
             for before_here in itertools.count():
                 head = await reader.readuntil(b"\r\n\r\n")
-                if not await self.answer(head, before_here, writer):
+                if not await self.answer(head, before_here, reader, writer):
                     return
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
             writer.close()
 
-    async def answer(self, head, before_here, writer):
+    async def answer(self, head, before_here, reader, writer):
         """Answers a request; whether the connection stays open."""
         first, *lines = head.decode("latin-1").split("\r\n")
         target = first.split(" ")[1]
@@ -128,8 +129,8 @@ class Host:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            await asyncio.sleep(LATENCY)
-            return await self.send(said or self.sound(path), entry, writer)
+            await asyncio.sleep(self.latency)
+            return await self.send(said or self.sound(path), entry, reader, writer)
         finally:
             self.in_flight -= 1
             entry.end = time.monotonic()
@@ -140,7 +141,7 @@ class Host:
             return Answer(reply(b"no such page", "404 Not Found", "text/plain"))
         return Answer(body if kind == "raw" else reply(body, "200 OK", kind))
 
-    async def send(self, answer, entry, writer):
+    async def send(self, answer, entry, reader, writer):
         entry.sent = len(answer.raw)
         writer.write(answer.raw)
         await writer.drain()
@@ -149,10 +150,10 @@ class Host:
                 writer.write(answer.more)
                 await writer.drain()
                 entry.sent += len(answer.more)
-                # Others have their turn, and no disk is filled before the judge looks.
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(answer.every)
         if answer.then == "silence":
-            await asyncio.sleep(120)
+            # Until the client has had enough.
+            await reader.read(1)
         if answer.then == "reset":
             # With a linger of 0 s a connection is not closed, but reset.
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
