@@ -190,6 +190,7 @@ class Trial:
         env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")} | self.env
         self.ran = subprocess.run([str(part) for part in command], cwd=self.folder, env=env, capture_output=True, text=True,
                                   timeout=LONGEST)
+        assert self.ran.returncode in (0, 3), f"exit code {self.ran.returncode}: {self.ran.stderr[-300:]}"
         return self.ran
 
     def time_of_undisturbed(self, start):
