@@ -567,16 +567,18 @@ impl Destination {
     }
 }
 
-/// Refuses what its first bytes show to be no image, before the rest of it is read.
-fn check_start(start: &[u8]) -> Result<(), Error> {
-    pixels::check_start(start).map_err(error_of)
+/// Refuses what its first bytes show to be no image, before the rest of it is read. Only a TIFF may have `most` bytes.
+fn check_start(start: &[u8], most: u64) -> Result<u64, Error> {
+    pixels::check_start(start).map_err(error_of)?;
+    let is_tiff = [b"II", b"MM"].iter().any(|order| start.starts_with(*order));
+    Ok(if is_tiff { most } else { most / TIFF })
 }
 
 /// The same where images of other types are kept.
-fn check_start_of_any_image(start: &[u8]) -> Result<(), Error> {
+fn check_start_of_any_image(start: &[u8], most: u64) -> Result<u64, Error> {
     match pixels::is_unread_image(start) {
-        true => Ok(()),
-        false => check_start(start),
+        true => Ok(most / TIFF),
+        false => check_start(start, most),
     }
 }
 

@@ -21,7 +21,7 @@ use super::request::{Request, RequestLog, Response, SavedResponse};
 use super::retry::{FailedAttempt, LONGEST_WAIT, Next, after};
 use super::send::Sender;
 use super::stats::HostStats;
-use crate::files::Part;
+use crate::files::{self, Part};
 use crate::progress::Wait;
 
 /// The client of a run. Requests to one host share its pace, whoever makes them.
@@ -179,7 +179,7 @@ impl Client {
 
     /// Works on so many images at once; what becomes of each is told by [`Client::succeeded`] and [`Client::failed`].
     pub fn for_images(&mut self, jobs: u16) {
-        self.sender.jobs = Jobs::at_once(jobs);
+        self.sender.jobs = Jobs::at_once(jobs, (files::most_open() / 4).clamp(8, 256));
         self.sender.hosts.samples = SAMPLES;
         self.judges_requests = false;
     }

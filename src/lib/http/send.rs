@@ -259,20 +259,24 @@ impl Sender {
         hop: &Hop<'_>,
         conditions: &HeaderMap,
     ) -> Result<Answered, FailedAttempt> {
-        let (mut is_fresh, mut way) = (false, self.way(hop));
+        let mut way = self.way(hop);
         let sent = Instant::now();
         let response = loop {
             self.spent.add_request();
             hop.request.log.add_request();
             let patience = host.pacing().patience(self.timeout());
             let request = self.build(host, hop, way).headers(conditions.clone());
-            let Ok(answer) = tokio::time::timeout(patience, request.send()).await else {
+            let coming = tokio::time::timeout(patience, request.send());
+            let answer = self.jobs.await_bytes(hop.request.log.job(), coming).await;
+            let Ok(answer) = answer else {
                 return Err(self.no_answer(host, hop.url, sent, patience).into());
             };
             match answer {
                 Ok(response) => break response,
                 Err(e) if !way.is_old && says(&e, "HTTP_1_1_REQUIRED") => way.is_old = true,
-                Err(e) if !is_fresh && hop.as_get_only() && is_stale(&e, host) => is_fresh = true,
+                Err(e) if !way.is_fresh && hop.as_get_only() && is_stale(&e, host) => {
+                    way.is_fresh = true;
+                }
                 Err(e) => return Err(self.no_connection(host, hop.url, sent, &e).into()),
             }
         };
@@ -286,7 +290,8 @@ impl Sender {
         })
     }
 
-    fn timeout(&self) -> Duration {
+    /// How long anything is waited for.
+    pub fn timeout(&self) -> Duration {
         Duration::from_secs_f64(self.options.timeout.max(0.001))
     }
 
@@ -294,7 +299,7 @@ impl Sender {
         Way {
             is_confined: !self.options.private_hosts
                 && (hop.request.is_confined(hop.url) || hop.is_redirected && is_public(hop.url)),
-            is_old: false,
+            ..Way::default()
         }
     }
 
