@@ -74,7 +74,7 @@ impl Downloader<'_> {
         let finished = journey.run().await;
         let (client, uri) = (&self.servers.client, source_uri(image).unwrap_or_default());
         match &finished {
-            Ok(_) => client.succeeded(uri),
+            Ok(_) => client.succeeded(uri, &journey.log),
             Err(error) => client.failed(uri, &journey.log, error),
         }
         finished.map_err(|error| error.with_attempts(journey.log.requests()))
@@ -540,6 +540,9 @@ impl<'a> Journey<'a> {
             let journal = self.to.folder.path.join(Journal::NAME);
             Error::disk(format!("{}: cannot be written: {e}", journal.display()))
         })?;
+        if self.destination().own.as_deref() == Some(&*download.path) {
+            moves::replaced(&self.to.folder.work, &download.path);
+        }
         Ok(Finished { download, line })
     }
 }
@@ -560,6 +563,10 @@ impl Destination {
             if moves::make_room(&self.folder, path, sha256, self.own.as_deref())? {
                 let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
                 moved.push(path.to_owned());
+            }
+            // If the run ends before that is in the journal, the next one knows whose file it is.
+            if self.own.as_deref() == Some(path) {
+                moves::note_replacing(&self.folder.work, path, sha256)?;
             }
             part.publish(&self.folder.path.join(path))
         };
@@ -658,6 +665,8 @@ fn is_of_service(kind: Kind) -> bool {
             | Kind::WrongSize
             | Kind::NotAnImage
             | Kind::Info
+            | Kind::Network
+            | Kind::Timeout
             | Kind::Unsupported
     )
 }

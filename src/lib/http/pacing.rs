@@ -737,7 +737,7 @@ mod tests {
         let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         (0..31).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
         assert!(next(&mut host, start, SECOND).is_ok());
-        host.judgment.succeeded();
+        host.judgment.succeeded(0);
         (0..32).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
         let error = next(&mut host, start, SECOND).unwrap_err();
         assert_eq!(error.kind, Kind::Forbidden);

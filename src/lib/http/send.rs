@@ -59,6 +59,8 @@ pub struct Sender {
     pub spent: Spent,
 }
 
+/// How the HTTP/2 library calls the error HTTP_1_1_REQUIRED (RFC 9113 §7).
+const HTTP_1_1_REQUIRED: &str = "endpoint requires HTTP/1.1";
 /// Retries for a URL that is refused as too much while its host answers others.
 const RETRIES_OF_URL: u32 = 2;
 
@@ -273,7 +275,7 @@ impl Sender {
             };
             match answer {
                 Ok(response) => break response,
-                Err(e) if !way.is_old && says(&e, "HTTP_1_1_REQUIRED") => way.is_old = true,
+                Err(e) if !way.is_old && says(&e, HTTP_1_1_REQUIRED) => way.is_old = true,
                 Err(e) if !way.is_fresh && hop.as_get_only() && is_stale(&e, host) => {
                     way.is_fresh = true;
                 }
@@ -368,6 +370,7 @@ impl Sender {
         pacing.stats.answered_after(latency);
         let blame = pacing.answered(now, hop.asker, status, wait, self.backoff());
         if status < 400 {
+            pacing.judgment.promised(hop.asker.id);
             pacing.succeeded(latency);
         }
         let headers = response.headers();

@@ -25,6 +25,8 @@ pub struct Sorted<'a> {
     pub altered: Vec<String>,
     /// Paths of files that are missing.
     pub gone: Vec<String>,
+    /// Requests of earlier runs for images that failed, by id.
+    pub tried: HashMap<String, u32>,
 }
 
 /// Sorts the images of a set.
@@ -62,27 +64,28 @@ pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'
                 }
                 match failed.remove(&image.id) {
                     Some(failure) => sorted.left.push(failure),
-                    None if failed_before.contains(&*image.id) => again.push(image),
+                    None if failed_before.contains_key(&image.id) => again.push(image),
                     None => sorted.missing.push(image),
                 }
             }
         }
     }
     sorted.missing.append(&mut again);
+    sorted.tried = failed_before;
     Ok(sorted)
 }
 
-/// The ids in the list of failures of an earlier run, of images for which something was requested; none where it cannot be
+/// Requests for images in the list of failures of an earlier run, by id, where there were any; none where the list cannot be
 /// read: they only order what is to be done.
-fn failed_before(options: &Options) -> HashSet<String> {
+fn failed_before(options: &Options) -> HashMap<String, u32> {
     let file = Some(&options.failures).filter(|path| files::is_there(path));
     let reader = file.and_then(|path| csv::Reader::from_path(path).ok());
     let rows = reader.into_iter().flat_map(csv::Reader::into_records);
-    let was_tried = |row: &csv::StringRecord| row.get(5) != Some("0");
-    let tried = rows.filter_map(Result::ok).filter(was_tried);
-    tried
-        .filter_map(|row| row.get(0).map(str::to_owned))
-        .collect()
+    let requests = |row: csv::StringRecord| {
+        let requests: u32 = row.get(5)?.parse().ok()?;
+        Some((row.get(0)?.to_owned(), requests)).filter(|_| requests > 0)
+    };
+    rows.filter_map(Result::ok).filter_map(requests).collect()
 }
 
 /// With `--retry-failed`, the failures of other kinds, by image id.
