@@ -86,8 +86,8 @@ pub struct SharedRegions {
 impl Extracted {
     /// Applies corrections in order.
     pub fn correct(&mut self, given: &[LocatedCorrection]) {
-        let index = ImageIndex::of(self.images.iter().map(|image| (&*image.id, image)));
-        let (applied, rejects) = corrections::apply_all(given, &mut self.images, &index);
+        let mut index = ImageIndex::of(self.images.iter().map(|image| (&*image.id, image)));
+        let (applied, rejects) = corrections::apply_all(given, &mut self.images, &mut index);
         self.read += given.len() as u64;
         self.kept += applied;
         self.reviews += applied;
