@@ -148,6 +148,7 @@ fn stage(
         classes,
         cap: options.cap(),
         max_age: options.max_age,
+        review_key: reviews.as_ref().map(ReviewFile::key),
         reviews: reviews.map(Mutex::new),
         auth,
         base_url: BaseUrl {

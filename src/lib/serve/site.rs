@@ -22,8 +22,8 @@ pub struct Site<'a> {
     pub presets: &'a Presets,
     /// What boxes can be called.
     pub classes: &'a Classes,
-    /// Whether boxes may be corrected in the browser.
-    pub takes_reviews: bool,
+    /// What tells the file of reviews from those of other servers; none: boxes cannot be corrected in the browser.
+    pub reviews: Option<&'a str>,
     /// For how many seconds clients may reuse an image without asking again.
     pub max_age: u32,
     /// The file of the image at a position of the catalogue, as it is now; the error says why it cannot be read.
@@ -75,7 +75,7 @@ impl<'a> Site<'a> {
             cap: Cap::default(),
             presets: &preset::NONE,
             classes: &NO_CLASSES,
-            takes_reviews: false,
+            reviews: None,
             max_age: 0,
             facts: &|_| Err("files are not read here".into()),
         }

@@ -90,7 +90,7 @@ const say = (text) => {
   $("problem").textContent = text;
   $("problem").hidden = !text;
 };
-const outbox = new Outbox({
+const outbox = new Outbox(known.reviews, {
   answer: () => {},
   refused: (draft) => say(`a correction is not saved: ${draft.why}`),
   stale: () => {},

@@ -93,7 +93,7 @@ pub fn asset(name: &str, request: &Request) -> Response {
 pub fn data(site: &Site, id: Option<&str>, uris: &Uris, request: &Request) -> Response {
     let document = match id {
         None => json!({
-            "reviews": site.takes_reviews,
+            "reviews": site.reviews.is_some(),
             "images": images(site, uris),
             "account": account(site),
             "presets": preset_links(site, "{segment}"),
@@ -117,9 +117,9 @@ fn preset_links(site: &Site, segment: &str) -> Value {
     links.collect()
 }
 
-/// `classes.json`: what boxes can be called.
+/// `classes.json`: what boxes can be called, and which file of reviews corrections are for.
 pub fn class_list(site: &Site, request: &Request) -> Response {
-    let document = json!({"classes": classes(site)});
+    let document = json!({"classes": classes(site), "reviews": site.reviews});
     json_response(&document, "application/json", request)
 }
 
@@ -242,7 +242,7 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
         "rights": about.source.rights,
         "attribution": about.source.attribution,
         "manifest": relative(uris.manifest(Version::V3, &about.group)),
-        "review": site.takes_reviews && may_review,
+        "review": site.reviews.is_some() && may_review,
     });
     let all = details.as_object_mut().zip(match reviewed(image) {
         Value::Object(reviewed) => Some(reviewed),

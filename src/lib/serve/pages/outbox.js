@@ -6,7 +6,6 @@
 import { root } from "./dom.js";
 import { KEPT, same } from "./shapes.js";
 
-const PREFIX = `recto-draft ${new URL(root, location.href).pathname} `;
 /** Statuses after which the same request may succeed by itself. */
 const isPassing = (status) => status === 0 || status === 408 || status === 429 || status >= 500;
 const mostWait = 30_000;
@@ -16,18 +15,21 @@ const sameState = (id, a, b) => (id ? same(a, b) : JSON.stringify([a.state ?? ""
 
 export class Outbox {
   /**
+   * @param reviews what tells the file of reviews from others.
    * @param on `answer(segment, answer, draft)` when the server has a correction, `refused(draft)` when it does not take one,
    *   `stale(segment)` when an image has to be read again, `change()` whenever drafts change.
    */
-  constructor(on) {
+  constructor(reviews, on) {
     this.on = on;
+    // Drafts for another server that was under this address are not for this one.
+    this.prefix = `recto-draft ${new URL(root, location.href).pathname} ${reviews} `;
     this.drafts = new Map();
     this.keeps = true;
     this.restore();
     addEventListener("online", () => this.flush(true));
     // Whoever comes back may have logged in in the meantime.
     addEventListener("focus", () => this.flush(true));
-    addEventListener("storage", (event) => event.key?.startsWith(PREFIX) && !event.newValue && this.forget(event.key));
+    addEventListener("storage", (event) => event.key?.startsWith(this.prefix) && !event.newValue && this.forget(event.key));
     addEventListener("beforeunload", (event) => {
       if (!this.keeps && this.drafts.size) event.preventDefault();
     });
@@ -35,7 +37,7 @@ export class Outbox {
 
   restore() {
     try {
-      for (const key of Object.keys(localStorage).filter((key) => key.startsWith(PREFIX))) {
+      for (const key of Object.keys(localStorage).filter((key) => key.startsWith(this.prefix))) {
         const draft = JSON.parse(localStorage.getItem(key));
         this.drafts.set(key, { ...draft, state: draft.state === "conflict" ? "conflict" : "waiting", due: 0, tries: 0 });
       }
@@ -81,7 +83,7 @@ export class Outbox {
    * the correction was made on, empty for a new box.
    */
   put({ segment, id, want, base, seen, author, pause = 0 }) {
-    const key = `${PREFIX}${segment} ${id}`;
+    const key = this.keyOf({ segment, id });
     const held = this.drafts.get(key);
     const draft = held ?? { segment, id, base, seen, made: Date.now() + Math.random(), tries: 0, wasTried: false };
     Object.assign(draft, { want, author, due: Date.now() + pause, version: (draft.version ?? 0) + 1 });
@@ -106,7 +108,7 @@ export class Outbox {
   }
 
   keyOf(draft) {
-    return `${PREFIX}${draft.segment} ${draft.id}`;
+    return `${this.prefix}${draft.segment} ${draft.id}`;
   }
 
   /** Sends what is due, one after the other: answers cannot overtake each other. `all`: also what was refused before. */
@@ -116,7 +118,7 @@ export class Outbox {
     if (this.busy) return;
     this.busy = true;
     for (let draft; (draft = this.nextDue());) {
-      await alone(() => this.send(draft)).catch((error) => this.refuse(draft, { status: 0, why: error.message }));
+      await alone(this.prefix, () => this.send(draft)).catch((error) => this.refuse(draft, { status: 0, why: error.message }));
     }
     this.busy = false;
     clearTimeout(this.timer);
@@ -161,6 +163,7 @@ export class Outbox {
       return this.on.stale(draft.segment);
     }
     draft.tries++;
+    draft.status = status;
     if (isPassing(status)) {
       Object.assign(draft, { state: "waiting", due: Date.now() + Math.min(mostWait, 1000 * 2 ** draft.tries) });
     } else {
@@ -173,7 +176,7 @@ export class Outbox {
 }
 
 /** Runs work that no other tab of the server does at the same time. */
-const alone = (work) => (navigator.locks ? navigator.locks.request(PREFIX, work) : work());
+const alone = (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work());
 
 /** The requests that make a draft true: `{method, query, body}`. */
 export function requests({ id, want, base, seen }) {

@@ -136,6 +136,7 @@ export class Pointer {
     if (Math.min(w, h) < LEAST_SIDE) return viewer.say("too thin for a box: draw a line with l");
     const shape = shapeOf("box", [gesture.start, viewer.camera.toFrame(point)], viewer.camera.frame);
     if (shape.bbox[2] > 0 && shape.bbox[3] > 0) viewer.drawn(shape);
+    else viewer.say("the box is not on the image");
   }
 
   doubleClick(event) {

@@ -6,7 +6,7 @@ import { hold, say } from "./messages.js";
 import { area, GRIP_NAMES, grips, holds, isSuggestion, middles, moved, points, withGrip, withNewPoint, withoutPoint } from "./shapes.js";
 
 /** How long the server waits for steps of an arrow key. */
-const PAUSE = 500;
+const PAUSE = 250;
 
 /** An id for a new box: whoever sends it twice, because no answer came, makes one box. */
 function newId() {

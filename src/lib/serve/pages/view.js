@@ -19,18 +19,19 @@ import { takeKeys } from "./typing.js";
 import { Viewer } from "./viewer.js";
 
 /** How often the page asks what others have changed, and how old a page read ahead may be. */
-const AGAIN = 20_000, AHEAD = 10_000;
+const AGAIN = 10_000, AHEAD = 10_000;
 
 const filter = filterOf(location.search);
 const query = queryOf(filter);
-const classes = new Classes((await read("pages/classes.json")).classes);
+const known = await read("pages/classes.json");
+const classes = new Classes(known.classes);
 const queue = new Queue(filter);
 let data, info, sheet, onlyChosen = null, showsBoxes = true;
 /** Sheets of images seen before: what was done on them can still be undone. */
 const sheets = new Map();
 const ahead = new Map();
 
-const outbox = new Outbox({
+const outbox = new Outbox(known.reviews, {
   answer(segment, answer, draft) {
     const known = sheets.get(segment);
     known?.adopt(answer, draft);
@@ -89,7 +90,7 @@ function render() {
   boxList.show();
   showChoice();
   labels.show(image.labels);
-  showConflicts(outbox, sheet.drafts);
+  showConflicts(outbox, data, query);
   for (const state of ["accepted", "reviewed", "doubtful"]) $(`state-${state}`).setAttribute("aria-pressed", image.state === state);
   $("by").textContent = image.state && image.by ? `${image.state} by ${image.by}, ${image.at?.slice(0, 16).replace("T", " ")}` : "";
   for (const [name, steps] of [["undo", sheet.done], ["redo", sheet.undone]]) document.querySelector(`[data-do=${name}]`).disabled = !steps.length;

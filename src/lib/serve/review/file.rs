@@ -127,6 +127,13 @@ impl ReviewFile {
         })
     }
 
+    /// What tells this file from those of other servers that a browser may know under the same address.
+    pub fn key(&self) -> String {
+        const DIGITS: usize = 12;
+        let path = files::real(&self.path);
+        files::hex_digest(path.as_os_str().as_encoded_bytes(), DIGITS)
+    }
+
     /// Applies a correction to a copy of the catalogue and appends it to the file. Returns the new catalogue and the id of
     /// the box. `seen` is the revision of the box that the correction was made on; empty: whatever it is now. A new box
     /// that the file holds already, because the answer to the first request was lost, is not made twice.

@@ -55,6 +55,8 @@ pub struct Router {
     pub max_age: u32,
     /// The file that corrections are appended to; none: corrections are not accepted.
     pub reviews: Option<Mutex<ReviewFile>>,
+    /// What tells that file from those of other servers.
+    pub review_key: Option<String>,
     /// The rules about who may see what; none: everybody may see everything.
     pub auth: Option<Auth>,
     /// The base of all URIs.
@@ -176,7 +178,7 @@ impl Router {
             catalogue: &catalogue,
             permissions: &call.permissions,
             classes: &self.classes,
-            takes_reviews: self.reviews.is_some(),
+            reviews: self.review_key.as_deref(),
             presets: &self.presets,
             cap: self.cap,
             max_age: self.max_age,
