@@ -3,7 +3,7 @@
 //
 //   node scripts/judge_review.mjs URL OUT      URL: a server of scripts/review_set.mjs with --review; OUT: for screenshots
 import assert from "node:assert/strict";
-import { axe, check, end, faults, Reviewer, wait } from "./reviewer.mjs";
+import { axe, check, end, Reviewer, wait } from "./reviewer.mjs";
 
 const [url, out] = process.argv.slice(2);
 const near = (a, b, by = 4) => a.every((n, at) => Math.abs(n - b[at]) <= by);
@@ -99,6 +99,34 @@ await check("two reviewers: who changes what the other has changed sees both and
   await b.click("text=Keep mine");
   await b.saved();
   assert((await b.boxes())[0].bbox[1] > box.bbox[1]);
+  await a.close();
+  await b.close();
+});
+
+await check("to undo takes nothing back that somebody else has made, and what others make appears", async () => {
+  const [a, b] = [await Reviewer.at(url, "/view/p15"), await Reviewer.at(url, "/view/p15")];
+  const move = async (r, key) => {
+    await r.click(await r.middle((await r.boxes())[0].bbox));
+    await r.press(key);
+    await wait(400);
+    await r.saved();
+  };
+  await move(a, "ArrowRight");
+  await b.page.reload();
+  await b.ready();
+  await move(b, "ArrowDown");
+  const [theirs] = await b.boxes();
+  await a.press("Control+z");
+  await a.page.waitForSelector("#conflicts:not([hidden])");
+  assert.deepEqual((await a.boxes())[0], theirs);
+  await a.click("text=Take theirs");
+  await a.saved();
+  await wait(200);
+  assert.deepEqual((await a.boxes())[0], theirs);
+  await b.drawing("novum");
+  const at = await b.place([1500, 1100]);
+  await b.drag(at, [at[0] + 40, at[1] + 40]);
+  await a.page.waitForFunction(() => document.getElementById("legend").textContent.includes("novum (1)"), null, { timeout: 15_000 });
   await a.close();
   await b.close();
 });

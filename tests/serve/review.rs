@@ -205,12 +205,13 @@ fn nobody_overwrites_or_removes_what_they_have_not_seen() {
     let server = Serving::start(&work, &["set.json", "--review", "review.jsonl"]);
     let seen = held(&server, "n", "l1")["revision"].clone();
     let change = |concept: &str, revision: &Value| json!({"author": "A. Reader", "concept": concept, "bbox": [1, 2, 3, 4], "revision": revision});
-    told(&send(
-        &server,
-        "PUT",
-        "/review/n?of=l1",
-        &change("a", &seen),
-    ));
+    let mut first = change("a", &seen);
+    first["brief"] = json!(true);
+    let brief = told(&send(&server, "PUT", "/review/n?of=l1", &first));
+    assert_eq!(
+        (&brief["box"]["concept"], brief.get("boxes")),
+        (&json!("a"), None)
+    );
     for (method, body) in [
         ("PUT", change("b", &seen)),
         ("PUT", json!({"accepted": true, "revision": seen})),

@@ -122,8 +122,10 @@ pub fn apply<I: Correctable>(
             }
             (None, Some(index)) if correction.change == Change::Delete => {
                 let gone = image.localizations.remove(index);
-                removed.push((index, gone.clone()));
-                gone.id
+                let id = gone.id.clone();
+                removed.retain(|(_, l)| l.id != id);
+                removed.push((index, gone));
+                id
             }
             (None, Some(index)) => judge(&mut image.localizations[index], correction),
             (None, None) => continue, // `find` has returned an error for it
@@ -186,15 +188,14 @@ fn say(image: &mut LocalizedImage, change: &ImageChange, correction: &Correction
 
 /// Brings back the box of an annotation that was removed last: its position, if there is one.
 fn take_back(
-    removed: &mut Vec<(usize, Localization)>,
+    removed: &[(usize, Localization)],
     annotation: Option<&str>,
     image: &mut LocalizedImage,
 ) -> Option<usize> {
-    let is_it = |(_, l): &(usize, Localization)| Some(annotation_of(l)) == annotation;
-    let last = removed.iter().rposition(is_it)?;
-    let (at, localization) = removed.remove(last);
-    let at = at.min(image.localizations.len());
-    image.localizations.insert(at, localization);
+    let is_it = |(_, l): &&(usize, Localization)| Some(annotation_of(l)) == annotation;
+    let (at, localization) = removed.iter().rfind(is_it)?;
+    let at = (*at).min(image.localizations.len());
+    image.localizations.insert(at, localization.clone());
     Some(at)
 }
 

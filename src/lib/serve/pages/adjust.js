@@ -1,5 +1,6 @@
 // How the pixels are shown: brightness, contrast, gamma, inversion, and another capture of the same side over them.
 import { $, make, root } from "./dom.js";
+import { say } from "./messages.js";
 
 const SLIDERS = [
   ["brightness", "Brightness", 0.2, 3, 1],
@@ -65,7 +66,9 @@ export class Adjust {
     const segment = this.capture.value;
     if (!segment) return this.viewer.uncover();
     const url = `${root}iiif/3/${segment}`;
-    const info = await (await fetch(`${url}/info.json`)).json();
+    const reply = await fetch(`${url}/info.json`);
+    if (!reply.ok) return say("this capture is not open to everybody");
+    const info = await reply.json();
     if (this.capture.value === segment) this.viewer.cover(url, info, Number(this.share.value));
   }
 }

@@ -256,10 +256,24 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
 
 /// What corrections change: the boxes, the labels, and how far the review is.
 pub fn reviewed(image: &ImageRecord) -> Value {
+    let mut reviewed = reviewed_image(image);
+    let boxes = image.about.localizations.iter().map(of_box);
+    reviewed["boxes"] = boxes.collect();
+    reviewed
+}
+
+/// The same with one box alone, null if it is not there.
+pub fn reviewed_box(image: &ImageRecord, id: &str) -> Value {
+    let mut reviewed = reviewed_image(image);
+    let found = image.about.localizations.iter().find(|l| l.id == id);
+    reviewed["box"] = found.map_or(Value::Null, of_box);
+    reviewed
+}
+
+fn reviewed_image(image: &ImageRecord) -> Value {
     let about = &image.about;
     let [state, by, at] = STATE.map(|key| about.metadata.get(key).and_then(|v| v.first()));
     json!({
-        "boxes": about.localizations.iter().map(of_box).collect::<Vec<_>>(),
         "labels": about.labels,
         "state": state,
         "by": by,

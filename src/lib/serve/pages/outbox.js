@@ -147,7 +147,7 @@ export class Outbox {
       this.drafts.delete(key);
     } else {
       // It was changed again in the meantime: that is a change of what the server has now.
-      const held = draft.id ? answer?.boxes.find((box) => box.id === answer.changed) ?? null : answer;
+      const held = draft.id ? answer.box : answer;
       Object.assign(draft, { base: held, seen: held?.revision ?? "", state: "waiting" });
     }
     this.store(key);
@@ -214,7 +214,7 @@ function changed(want, base) {
 async function ask({ method, query, body }, { segment, author }) {
   try {
     const reply = await fetch(`${root}review/${segment}${query}`, {
-      method, headers: { "content-type": "application/json" }, body: JSON.stringify({ ...body, author }),
+      method, headers: { "content-type": "application/json" }, body: JSON.stringify({ ...body, author, brief: true }),
       signal: AbortSignal.timeout(30_000),
     });
     const words = await reply.text();

@@ -36,6 +36,8 @@ export class Review {
     $("author").value = user ?? ($("author").value || setting.get("author") || "");
     $("author").readOnly = Boolean(user);
     this.showMode();
+    // Classes that are new since then are proposed too.
+    if ($("concepts").hidden) this.concept.fill("");
   }
 
   get sheet() {

@@ -25,8 +25,13 @@ export class Sheet {
   /** The answer to a correction of this image. */
   adopt(answer, draft) {
     if (draft.id && draft.want && answer.changed !== draft.id) this.aliases.set(draft.id, answer.changed);
-    this.take(answer, performance.now());
-    if (draft.id) this.own.set(answer.changed, this.held.get(answer.changed)?.revision ?? "");
+    const { labels, state, by, at, box } = answer;
+    this.heldImage = { labels, state, by, at };
+    this.since = performance.now();
+    if (!draft.id) return;
+    if (box) this.held.set(box.id, box);
+    else this.held.delete(answer.changed);
+    this.own.set(answer.changed, box?.revision ?? "");
   }
 
   /** The id that the server has given to a box in the meantime. */
@@ -59,17 +64,15 @@ export class Sheet {
     return draft ? { ...this.heldImage, ...draft.want } : this.heldImage;
   }
 
-  box(id) {
-    return this.boxes.find((box) => box.id === this.now(id)) ?? null;
-  }
-
   /**
    * Changes boxes, or the image as a whole (an empty id).
    * @param changes `[{id, want}]`; want null: removed.
    * @param author who does it; `pause`: how long the server may wait for it; `kind`: steps of one kind are undone together.
    */
   put(changes, { author, pause = 0, kind = null }) {
-    const entries = changes.map(({ id, want }) => ({ id, before: this.state(id), after: plain(want) }));
+    const held = new Map(this.boxes.map((box) => [box.id, box]));
+    const before = (id) => (id ? plain(held.get(this.now(id))) : { state: this.image.state, labels: this.image.labels });
+    const entries = changes.map(({ id, want }) => ({ id, before: before(id), after: plain(want) }));
     const last = this.done.at(-1);
     const isStep = kind && last?.kind === kind && Date.now() - last.at < TOGETHER && ids(last.entries) === ids(entries);
     if (isStep) last.entries.forEach((entry, n) => (entry.after = entries[n].after));
@@ -79,19 +82,15 @@ export class Sheet {
     this.send(entries.map(({ id, after }) => ({ id, want: after })), author, pause);
   }
 
-  state(id) {
-    if (!id) return { state: this.image.state, labels: this.image.labels };
-    return plain(this.box(id));
-  }
-
   send(changes, author, pause = 0) {
+    // A draft is known by the id under which it was made.
+    const made = new Map(this.drafts.map((draft) => [this.now(draft.id), draft.id]));
     for (const { id, want } of changes) {
       const now = this.now(id);
       const base = id ? this.held.get(now) ?? null : this.heldImage;
-      // A draft is known by the id under which it was made.
-      const made = this.drafts.find((draft) => this.now(draft.id) === now)?.id ?? now;
+      const name = made.get(now) ?? now;
       const seen = this.seen(now, want, base);
-      this.outbox.put({ segment: this.segment, id: made, want: want && { ...want, id: made }, base, seen, author, pause });
+      this.outbox.put({ segment: this.segment, id: name, want: want && { ...want, id: name }, base, seen, author, pause });
     }
   }
 

@@ -170,13 +170,11 @@ impl ReviewFile {
         let correction =
             corrections::read_line(line.as_bytes()).map_err(|why| Refusal::of(409, why))?;
         let mut corrected = catalogue.clone();
-        let mut places = self.places.clone();
-        let id = corrections::apply(&correction, &mut corrected.images, &mut places)
+        let id = corrections::apply(&correction, &mut corrected.images, &mut self.places)
             .map_err(|why| Refusal::of(409, why))?;
         self.append(line.as_bytes())
             .map_err(|e| Refusal::of(500, files::cannot_write(&self.path, e).to_string()))?;
         self.lines += 1;
-        self.places = places;
         Ok((corrected, id))
     }
 

@@ -46,7 +46,11 @@ pub fn answer(
     if site.permissions.access(&image.about) < Access::Review {
         return (site.permissions).refuse("you do not have permission to correct this image");
     }
-    let (mut correction, seen) = match read(request, &image.id) {
+    let Read {
+        mut correction,
+        seen,
+        is_brief,
+    } = match read(request, &image.id) {
         Ok(read) => read,
         Err(why) => return error_response(400, &why),
     };
@@ -58,7 +62,11 @@ pub fn answer(
     match file.apply(correction, &seen, &shared.get()) {
         Err(refusal) => refused(&refusal),
         Ok((corrected, changed)) => {
-            let mut answer = pages::reviewed(&corrected.images[at]);
+            let image = &corrected.images[at];
+            let mut answer = match is_brief {
+                true => pages::reviewed_box(image, &changed),
+                false => pages::reviewed(image),
+            };
             shared.replace(corrected);
             answer["changed"] = json!(changed);
             uncached(format!("{answer}\n"), "application/json")
@@ -101,14 +109,27 @@ struct Sent {
     add: Option<String>,
     /// Of an image: a class that it does not have.
     remove: Option<String>,
+    /// Whether the answer need not hold the other boxes.
+    #[serde(default)]
+    brief: bool,
 }
 
-/// Reads a correction of the image with this id, and the revision that it was made on.
-fn read(request: ReviewRequest, image: &str) -> Result<(Correction, String), String> {
+/// A request, understood.
+#[derive(Debug)]
+struct Read {
+    correction: Correction,
+    /// The revision of the box that it was made on; empty if that does not matter.
+    seen: String,
+    is_brief: bool,
+}
+
+/// Reads a correction of the image with this id.
+fn read(request: ReviewRequest, image: &str) -> Result<Read, String> {
     let mut sent: Sent =
         serde_json::from_slice(request.body).map_err(|e| format!("not a valid review: {e}"))?;
     let author = sent.author.trim().to_owned();
     let seen = std::mem::take(&mut sent.revision);
+    let is_brief = sent.brief;
     let mut id = request.of.to_owned();
     let change = match (request.method, sent.accepted) {
         ("POST", _) => Change::Create(shape(sent)?),
@@ -133,7 +154,11 @@ fn read(request: ReviewRequest, image: &str) -> Result<(Correction, String), Str
         author,
         when: request.when,
     };
-    Ok((correction, seen))
+    Ok(Read {
+        correction,
+        seen,
+        is_brief,
+    })
 }
 
 /// What a request says of the image as a whole, if it does.
