@@ -56,7 +56,7 @@ export class Reviewer {
 
   /** Until the server has everything. */
   saved() {
-    return this.page.waitForSelector("body[data-drafts='0']", { timeout: 20_000 });
+    return this.page.waitForSelector("body[data-drafts='0']", { timeout: 60_000 });
   }
 
   async press(...keys) {

@@ -105,6 +105,7 @@ export class Outbox {
   discard(draft) {
     this.drafts.delete(this.keyOf(draft));
     this.store(this.keyOf(draft));
+    this.on.stale(draft.segment);
   }
 
   keyOf(draft) {
@@ -143,7 +144,9 @@ export class Outbox {
       if (reply.status !== 200) return this.refuse(draft, reply);
       answer = reply.answer;
     }
-    if (draft.version === version) {
+    // A new box whose first answer was lost is at the server as it was then.
+    const isOld = draft.want && !draft.seen && answer.box && place(answer.box) !== place(draft.want);
+    if (draft.version === version && !isOld) {
       this.drafts.delete(key);
     } else {
       // It was changed again in the meantime: that is a change of what the server has now.
@@ -151,7 +154,7 @@ export class Outbox {
       Object.assign(draft, { base: held, seen: held?.revision ?? "", state: "waiting" });
     }
     this.store(key);
-    if (answer) this.on.answer(draft.segment, answer, draft);
+    this.on.answer(draft.segment, answer, draft);
   }
 
   refuse(draft, { status, why, theirs }) {
@@ -175,6 +178,9 @@ export class Outbox {
   }
 }
 
+/** Class and place of a box, to compare. */
+const place = ({ concept, bbox, polygon }) => JSON.stringify([concept, bbox, polygon ?? null]);
+
 /** Runs work that no other tab of the server does at the same time. */
 const alone = (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work());
 
@@ -187,7 +193,7 @@ export function requests({ id, want, base, seen }) {
   const attributes = changed(want.attributes ?? {}, base?.attributes ?? {});
   const shape = { concept: want.concept, bbox: want.bbox, polygon: want.polygon ?? null };
   if (!seen) return [{ method: "POST", query, body: { ...shape, attributes } }];
-  const { verified, ...others } = attributes;
+  const { verified } = attributes;
   const isJudged = Object.keys(attributes).length === 1 && verified !== undefined;
   if (isJudged && base && same({ ...want, attributes: {} }, { ...base, attributes: {} })) {
     return [{ method: "PUT", query, body: { accepted: verified === true, revision } }];

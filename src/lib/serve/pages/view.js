@@ -21,6 +21,9 @@ import { Viewer } from "./viewer.js";
 /** How often the page asks what others have changed, and how old a page read ahead may be. */
 const AGAIN = 10_000, AHEAD = 10_000;
 
+/** On how many images one can go back and undo. */
+const MOST_SHEETS = 100;
+
 const filter = filterOf(location.search);
 const query = queryOf(filter);
 const known = await read("pages/classes.json");
@@ -41,12 +44,11 @@ const outbox = new Outbox(known.reviews, {
   },
   refused(draft) {
     warn(`not saved: ${draft.why}`);
-    if (segmentIs(draft)) render();
+    later();
   },
   stale: (segment) => segment === data?.segment && refresh(),
   change: () => later(),
 });
-const segmentIs = (draft) => draft.segment === data?.segment;
 
 const viewer = new Viewer({
   canvas: $("canvas"),
@@ -139,7 +141,9 @@ async function open(segment, enters) {
   if (enters) history.pushState(null, "", segment + query);
   sheet = sheets.get(segment) ?? new Sheet(segment, data, outbox);
   sheet.take(data, page.asked);
+  sheets.delete(segment);
   sheets.set(segment, sheet);
+  if (sheets.size > MOST_SHEETS) sheets.delete(sheets.keys().next().value);
   onlyChosen = null;
   viewer.edits = data.review;
   viewer.open({ url: data.url, info, frame: data.frame, boxes: sheet.boxes });
