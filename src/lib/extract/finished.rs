@@ -128,8 +128,8 @@ impl FinishedImages {
             }
             Ok(())
         })?;
-        let index = ImageIndex::of(touched.iter().map(|image| (&*image.id, image)));
-        let (applied, rejects) = corrections::apply_all(given, &mut touched, &index);
+        let mut index = ImageIndex::of(touched.iter().map(|image| (&*image.id, image)));
+        let (applied, rejects) = corrections::apply_all(given, &mut touched, &mut index);
         extracted.corrected(given.len() as u64, applied, rejects);
         self.corrected = numbers.into_iter().zip(touched).collect();
         Ok(())

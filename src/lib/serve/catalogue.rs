@@ -34,6 +34,8 @@ pub struct Loaded {
     pub rejects: Vec<Reject>,
     /// The number of images of the localizations that are missing from the image map; `recto-download` reports why.
     pub absent: u64,
+    /// The names of the taxonomy of the localizations, and of the steps that lead to them.
+    pub taxonomy: Vec<String>,
 }
 
 impl Catalogue {
@@ -156,7 +158,10 @@ pub fn of_localizations(
 ) -> Result<Loaded, Error> {
     let read = contracts::read::<contracts::Localizations>(localizations)?;
     let paths: ImageMap = contracts::read_image_map(map)?;
+    let steps = read.taxonomy.values().flat_map(|taxon| &taxon.lineage);
+    let steps = steps.map(|step| step.name.clone());
     let mut loaded = Loaded {
+        taxonomy: read.taxonomy.keys().cloned().chain(steps).collect(),
         rejects: read.rejects,
         ..Loaded::default()
     };

@@ -30,7 +30,9 @@ use cache::{TieredCache, purge};
 use catalogue::{Catalogue, Loaded, SharedCatalogue};
 use config::Config;
 use presentation::uris::Uris;
+use review::classes;
 use review::file::ReviewFile;
+use site::Classes;
 use web::access_log::AccessLog;
 use web::base_url::BaseUrl;
 use web::router::Router;
@@ -134,9 +136,8 @@ fn stage(
     if options.prepare {
         return prepare_all(options, loaded.catalogue, prepared, summary);
     }
-    let reviews = (options.review.as_deref())
-        .map(|file| ReviewFile::open(file, &mut loaded.catalogue, summary))
-        .transpose()?;
+    let classes = class_list(options, &loaded)?;
+    let reviews = reviews(options, &mut loaded.catalogue, summary)?;
     report_start(options, summary);
     let prepared = prepared.folder().is_dir().then_some(prepared);
     let renderer = renderer(options, loaded.catalogue, prepared, cache);
@@ -144,8 +145,10 @@ fn stage(
         catalogue: renderer.catalogue.clone(),
         renderer: Arc::new(renderer),
         presets,
+        classes,
         cap: options.cap(),
         max_age: options.max_age,
+        review_key: reviews.as_ref().map(ReviewFile::key),
         reviews: reviews.map(Mutex::new),
         auth,
         base_url: BaseUrl {
@@ -160,6 +163,24 @@ fn stage(
     runtime.shutdown_background();
     summary.done = format!("stopped; served {}", counts(summary));
     ended
+}
+
+/// The file of reviews, whose corrections are applied to the catalogue; none: corrections are not accepted.
+fn reviews(
+    options: &Options,
+    catalogue: &mut Catalogue,
+    summary: &mut Summary,
+) -> Result<Option<ReviewFile>, Error> {
+    let file = options.review.as_deref();
+    file.map(|file| ReviewFile::open(file, catalogue, summary))
+        .transpose()
+}
+
+/// What boxes can be called.
+fn class_list(options: &Options, loaded: &Loaded) -> Result<Classes, Error> {
+    let listed = options.classes.as_deref().map(classes::read).transpose()?;
+    let listed = listed.unwrap_or_default();
+    Ok(Classes::of(&listed, &loaded.taxonomy, &loaded.catalogue))
 }
 
 fn renderer(

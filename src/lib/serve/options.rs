@@ -73,6 +73,10 @@ pub struct Options {
     /// corrections that are in FILE already are applied at the start
     #[arg(long, value_name = "FILE")]
     pub review: Option<PathBuf>,
+    /// The classes of boxes, in the order of their keys and colours: a data.yaml, a class per line, or a COCO file; those of
+    /// the set and of its taxonomy follow
+    #[arg(long, value_name = "FILE")]
+    pub classes: Option<PathBuf>,
     /// Remove everything that the caches of --config hold about an image, and exit; may be repeated
     #[arg(long, value_name = "ID", requires = "config")]
     pub purge: Vec<String>,
@@ -139,7 +143,7 @@ impl Options {
     /// # Errors
     /// An option for an output names an input.
     pub fn refuse_overwriting(&self) -> Result<(), Error> {
-        let inputs = [&self.source, &self.image_map, &self.config];
+        let inputs = [&self.source, &self.image_map, &self.config, &self.classes];
         let outputs = [
             ("--review", self.review.as_deref()),
             ("--access-log", self.access_log.as_deref()),

@@ -34,7 +34,7 @@ use crate::serve::presentation::uris::Uris;
 use crate::serve::presentation::{canvases, v2, v3};
 use crate::serve::review::file::ReviewFile;
 use crate::serve::review::request::{self, ReviewRequest};
-use crate::serve::site::{self, Site};
+use crate::serve::site::{self, Classes, Site};
 
 /// The longest body of a request, in bytes.
 const MOST_BODY: usize = 64 << 10;
@@ -47,12 +47,16 @@ pub struct Router {
     pub renderer: Arc<Renderer>,
     /// The derivatives that have names.
     pub presets: Presets,
+    /// What boxes can be called.
+    pub classes: Classes,
     /// The limits on the size of answers.
     pub cap: Cap,
     /// For how many seconds clients may reuse an image without asking again.
     pub max_age: u32,
     /// The file that corrections are appended to; none: corrections are not accepted.
     pub reviews: Option<Mutex<ReviewFile>>,
+    /// What tells that file from those of other servers.
+    pub review_key: Option<String>,
     /// The rules about who may see what; none: everybody may see everything.
     pub auth: Option<Auth>,
     /// The base of all URIs.
@@ -173,7 +177,8 @@ impl Router {
         let site = Site {
             catalogue: &catalogue,
             permissions: &call.permissions,
-            takes_reviews: self.reviews.is_some(),
+            classes: &self.classes,
+            reviews: self.review_key.as_deref(),
             presets: &self.presets,
             cap: self.cap,
             max_age: self.max_age,
@@ -351,6 +356,7 @@ fn concerned(catalogue: &Catalogue, uris: &Uris, path: &str) -> Vec<usize> {
             let at = site::find(catalogue, id.strip_suffix(".json").unwrap_or(id), uris);
             of_group(at.map(|at| catalogue.images[at].about.group.as_str()))
         }
+        ["pages", "boxes", id] => one(id.strip_suffix(".json").unwrap_or(id)),
         ["iiif", "degraded" | "preset", _, id, ..] | ["iiif", "2" | "3", id, ..] => one(id),
         ["auth", "probe", id] | ["view" | "review", id] => one(id),
         _ => (0..catalogue.images.len()).collect(),
@@ -389,6 +395,8 @@ fn get(site: &Site, uris: &Uris, request: &Request) -> Response {
         ["view", id] => pages::view(site, id, uris, request),
         ["assets", name] => pages::asset(name, request),
         ["pages", "images.json"] => pages::data(site, None, uris, request),
+        ["pages", "classes.json"] => pages::class_list(site, request),
+        ["pages", "boxes", id] => pages::thumbnail_boxes(site, id, uris, request),
         ["pages", "image", id] => pages::data(site, Some(id), uris, request),
         ["iiif", "presentation", "3", ref rest @ ..] => v3::answer(site, uris, rest, request),
         ["iiif", "presentation", "2", ref rest @ ..] => v2::answer(site, uris, rest, request),
