@@ -42,7 +42,7 @@ impl From<Unboxed> for LocalizedImage {
 }
 
 /// Bytes of a file that are read at a time.
-const BLOCK: usize = 8 << 20;
+pub(super) const BLOCK: usize = 8 << 20;
 
 /// Calls `make` for each image and returns the results in the order of the file, with the records of a file by
 /// m3-download that cannot be used.
@@ -101,8 +101,8 @@ fn streamed<T: Send>(path: &Path, make: &(impl Fn(LocalizedImage) -> T + Sync)) 
 
 /// Finds the elements of the list `images` in a JSON object that arrives in blocks.
 #[derive(Default)]
-struct Splitter {
-    state: State,
+pub(super) struct Splitter {
+    pub(super) state: State,
     /// How many objects and lists are open.
     depth: u32,
     in_string: bool,
@@ -117,7 +117,7 @@ struct Splitter {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     #[default]
     Before,
     Within,
@@ -126,7 +126,11 @@ enum State {
 
 impl Splitter {
     /// The elements that end in the new bytes; none if `images` is not a list of objects.
-    fn elements(&mut self, bytes: &[u8], envelope: &mut Vec<u8>) -> Option<Vec<Range<usize>>> {
+    pub(super) fn elements(
+        &mut self,
+        bytes: &[u8],
+        envelope: &mut Vec<u8>,
+    ) -> Option<Vec<Range<usize>>> {
         let mut elements = Vec::new();
         while self.at < bytes.len() {
             if self.in_string && !self.is_escaped && self.element.is_some() {
@@ -203,7 +207,7 @@ impl Splitter {
     }
 
     /// How many bytes at the start of the buffer are no longer needed.
-    fn forget(&mut self) -> usize {
+    pub(super) fn forget(&mut self) -> usize {
         let done = self.element.unwrap_or(self.at);
         self.element = self.element.map(|from| from - done);
         self.at -= done;
@@ -317,6 +321,7 @@ mod tests {
                     concept: id.clone(),
                     bbox: crate::contracts::BBox { x: 1.0, y: 2.0, width: 3.0, height: 4.0 },
                     polygon: None,
+                    holes: Vec::new(),
                     attributes: Default::default(),
                 }],
                 ..LocalizedImage::default()

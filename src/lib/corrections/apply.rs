@@ -150,6 +150,7 @@ fn create(
         concept: shape.class.clone(),
         bbox: shape.bbox,
         polygon: shape.polygon.clone(),
+        holes: Vec::new(),
         attributes: [
             ("motivation".to_owned(), json!("tagging")),
             ("created".to_owned(), json!(correction.when)),
@@ -180,6 +181,9 @@ fn update(held: &mut Localization, shape: &CorrectedBox, correction: &Correction
     held.attributes.insert("modified".into(), when);
     held.concept.clone_from(&shape.class);
     held.bbox = shape.bbox;
+    if held.polygon != shape.polygon {
+        held.holes.clear();
+    }
     held.polygon.clone_from(&shape.polygon);
     sign(held, correction);
     held.id.clone()

@@ -353,6 +353,7 @@ impl BoxIds {
             concept: found.concept,
             bbox: found.shape.bbox,
             polygon: found.shape.polygon,
+            holes: found.shape.holes,
             attributes,
         }
     }

@@ -5,10 +5,14 @@
 //! tools drop an image that mixes boxes and outlines as corrupt. `data.yaml` does not have `path`, so that the set can
 //! be moved; without it the tools use the folder of the file.
 
+use std::fmt::Write as _;
+
+use super::ascii_json;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
-use super::format::{Format, FormatInfo, FormatOptions, Written};
-use super::sink::{Sink, place_image, put};
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::sink::{Sink, place_image};
+use crate::error::Error;
 use crate::summary::counted;
 
 /// The format `yolo`: Ultralytics' detection layout.
@@ -20,6 +24,10 @@ impl Format for Yolo {
         FormatInfo {
             name: "yolo",
             about: "Ultralytics' images/, labels/ and data.yaml, detection rows",
+            is_detection: true,
+            holds_images: true,
+            is_written_into: true,
+            needs_val: true,
             ..FormatInfo::default()
         }
     }
@@ -31,69 +39,99 @@ impl Format for Yolo {
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, _: &FormatOptions, out: &mut dyn Sink) -> Written {
-        let stems = file_names::stems(dataset);
-        let folder =
-            |p: &DatasetImage| split_name(p.split.as_deref().unwrap_or("train")).to_owned();
-        let stem = |p: &DatasetImage| stems[p.number as usize - 1].as_str();
-        let file = |p: &DatasetImage| format!("images/{}/{}.{}", folder(p), stem(p), p.suffix());
-        put(out, "data.yaml", &data_yaml(dataset))?;
-        file_names::write_sources(dataset, |_, p| file(p), out)?;
-        for p in &dataset.images {
-            place_image(p, &file(p), dataset, out)?;
-            let path = format!("labels/{}/{}.txt", folder(p), stem(p));
-            let lines: String = p.boxes.iter().map(|b| line(p, b)).collect();
-            put(out, &path, &lines)?;
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
+        out.put("data.yaml", data_yaml(dataset, options).as_bytes())?;
+        file_names::begin_sources(out)?;
+        Ok(Box::new(YoloWriter {
+            dataset,
+            stems: file_names::stems(dataset),
+            rows: String::new(),
+        }))
+    }
+}
+
+struct YoloWriter<'a> {
+    dataset: &'a Dataset,
+    stems: Vec<String>,
+    rows: String,
+}
+
+impl Writer for YoloWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        let split = split_name(image.split.as_deref().unwrap_or("train"));
+        let stem = &self.stems[image.index()];
+        let file = format!("images/{split}/{stem}.{}", image.suffix());
+        file_names::add_source(image, &file, out)?;
+        place_image(image, &file, self.dataset, out)?;
+        self.rows.clear();
+        for labelled in &image.boxes {
+            add_row(&mut self.rows, image, labelled);
         }
-        Ok(notes(dataset))
+        out.put(&format!("labels/{split}/{stem}.txt"), self.rows.as_bytes())
+    }
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        out.close(file_names::SOURCES)?;
+        Ok(notes(self.dataset))
     }
 }
 
 /// The names that Ultralytics uses: `train`, `val` and `test`.
 fn split_name(split: &str) -> &str {
     match split.to_ascii_lowercase().as_str() {
-        "validation" | "valid" | "dev" => "val",
-        "training" => "train",
-        "testing" => "test",
+        "train" | "training" => "train",
+        "val" | "validation" | "valid" | "dev" => "val",
+        "test" | "testing" => "test",
         _ => split,
     }
 }
 
-fn line(p: &DatasetImage, b: &DatasetBox) -> String {
+fn add_row(rows: &mut String, p: &DatasetImage, b: &DatasetBox) {
     let (width, height) = (f64::from(p.width), f64::from(p.height));
     let centre = (
         b.bbox.x + b.bbox.width / 2.0,
         b.bbox.y + b.bbox.height / 2.0,
     );
-    format!(
-        "{} {:.10} {:.10} {:.10} {:.10}\n",
+    let _ = writeln!(
+        rows,
+        "{} {:.10} {:.10} {:.10} {:.10}",
         b.class,
         centre.0 / width,
         centre.1 / height,
         b.bbox.width / width,
         b.bbox.height / height
-    )
+    );
+}
+
+/// The splits with images under the names that Ultralytics uses.
+fn filled(dataset: &Dataset) -> Vec<&str> {
+    let parts = dataset.parts("train").into_iter().enumerate();
+    parts
+        .filter(|(part, _)| dataset.facts_of(*part).next().is_some())
+        .map(|(_, split)| split_name(split))
+        .collect()
 }
 
 /// JSON is YAML: every name is a quoted scalar, so that `no`, `1e3` and `a: b` stay names.
-fn data_yaml(dataset: &Dataset) -> String {
-    let parts = dataset.parts("train");
-    let filled: Vec<&str> = parts
-        .iter()
-        .filter(|(_, images)| !images.is_empty())
-        .map(|(split, _)| split_name(split))
-        .collect();
+fn data_yaml(dataset: &Dataset, options: &FormatOptions) -> String {
+    let filled = filled(dataset);
     let mut yaml = String::new();
     for needed in ["train", "val"] {
         match filled.iter().find(|&&split| split == needed) {
             Some(split) => yaml += &format!("{needed}: images/{split}\n"),
-            None => {
+            None if options.no_val => {
                 let instead = filled.first().unwrap_or(&"train");
                 yaml += &format!(
                     "# {needed} is required, but there are no images for it: it names {instead}\n"
                 );
                 yaml += &format!("{needed}: images/{instead}\n");
             }
+            None => yaml += &format!("# {needed} is required, but there are no images for it\n"),
         }
     }
     for other in filled.iter().filter(|s| !["train", "val"].contains(s)) {
@@ -101,7 +139,7 @@ fn data_yaml(dataset: &Dataset) -> String {
     }
     yaml += &format!("nc: {}\nnames:\n", dataset.classes.len());
     for name in &dataset.classes {
-        yaml += &format!("  - {}\n", yaml_scalar(name));
+        yaml += &format!("  - {}\n", ascii_json::string(name));
     }
     if dataset.classes.is_empty() {
         yaml = yaml.replace("names:\n", "names: []\n");
@@ -109,48 +147,30 @@ fn data_yaml(dataset: &Dataset) -> String {
     yaml
 }
 
-/// A double-quoted scalar. Escapes a few characters more than JSON: those that are not printable in YAML 1.2 or are line
-/// ends there.
-fn yaml_scalar(text: &str) -> String {
-    let json = serde_json::Value::from(text).to_string();
-    json.chars()
-        .map(|c| match c {
-            '\u{7f}'..='\u{9f}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{feff}'
-            | '\u{fffe}'
-            | '\u{ffff}' => {
-                format!("\\u{:04x}", u32::from(c))
-            }
-            c => c.to_string(),
-        })
-        .collect()
-}
+/// The sides, in pixels, below which Ultralytics passes over an image.
+const SMALLEST_SIDE: u32 = 10;
 
 fn notes(dataset: &Dataset) -> Vec<String> {
-    let outlines = dataset
-        .images
-        .iter()
-        .flat_map(|p| &p.boxes)
-        .filter(|b| b.polygon.is_some())
-        .count();
-    let strange = dataset
-        .images
-        .iter()
-        .filter(|p| p.media_type == "image/gif")
-        .count();
+    let strange = dataset.count(|p| p.media_type == "image/gif");
+    let small = dataset.count(|p| p.size[0].min(p.size[1]) < SMALLEST_SIDE);
     let mut notes = Vec::new();
+    let outlines = dataset.outlines();
     if outlines > 0 {
         notes.push(format!(
-            "yolo: {} left out, only boxes are written",
-            counted(outlines as u64, "outline", "outlines")
+            "yolo: {} left out, only boxes are written; -f yolo-seg writes them",
+            counted(outlines, "outline", "outlines")
+        ));
+    }
+    if small > 0 {
+        notes.push(format!(
+            "yolo: {} less than {SMALLEST_SIDE} pixels wide or high, too small for Ultralytics, which leaves such out",
+            counted(small, "image is", "images are")
         ));
     }
     if strange > 0 {
         notes.push(format!(
             "yolo: {} GIF, which Ultralytics does not read",
-            counted(strange as u64, "image is", "images are")
+            counted(strange, "image is", "images are")
         ));
     }
     notes

@@ -9,7 +9,7 @@
 //! | read parts of large images, for `serve` | [`source`], `tiff`, `jp2`, [`pdf`] |
 //! | crop, scale, rotate, colour and encode, for `serve` | [`render`], [`encode`], `colour` |
 //! | make pyramids, for `serve` | [`pyramid`] |
-//! | draw contact sheets, for `reformat` | [`contact_sheet`] |
+//! | draw contact sheets, find images that look alike, for `reformat` | [`contact_sheet`], `fingerprint` |
 //!
 //! Everything is decoded within a limit that the caller states. A small file that claims a huge image is refused by its
 //! header.
@@ -18,6 +18,7 @@ mod colour;
 pub mod contact_sheet;
 mod decode;
 pub mod encode;
+mod fingerprint;
 mod header;
 mod icc;
 mod jp2;
@@ -37,6 +38,7 @@ mod tiff;
 mod verify;
 
 pub use decode::{decode, to_eight_bit, to_png};
+pub use fingerprint::{Fingerprint, fingerprint};
 pub use header::{Header, measure, measure_bytes, measure_in, rotated_size, sniff, suffix};
 pub use icc::icc;
 pub use orientation::without_orientation;
