@@ -483,7 +483,10 @@ fn every_format_holds_the_same_boxes_whatever_their_names() {
             }
         }
     }
-    assert_eq!(read, 5, "coco, csv, tf, voc and yolo are read back");
+    assert_eq!(
+        read, 8,
+        "coco, csv, hf, tf, voc and the three of yolo are read back"
+    );
 }
 
 #[test]

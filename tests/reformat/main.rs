@@ -2,6 +2,8 @@
 
 mod concepts;
 mod formats;
+mod splits;
+mod told;
 
 use std::collections::BTreeMap;
 

@@ -30,8 +30,9 @@ enum Store {
     Held(Vec<LocalizedImage>),
 }
 
-/// How many images are parsed at a time, at most, and how many bytes of them.
-const AT_ONCE: usize = 2048;
+/// How many images are parsed at a time, at most, and how many bytes of them: parsed they take several times as many.
+const AT_ONCE: usize = 1024;
+const BYTES_AT_ONCE: usize = 1 << 20;
 
 impl ImageRecords {
     /// Finds the images in a file. Standard input and files by m3-download are held in memory.
@@ -107,7 +108,7 @@ impl ImageRecords {
             let read = read_at(file, offset, length as usize, &mut bytes);
             read.map_err(|e| self.unreadable().because(e))?;
             some.push((at, start..bytes.len()));
-            if some.len() == AT_ONCE || bytes.len() >= BLOCK {
+            if some.len() == AT_ONCE || bytes.len() >= BYTES_AT_ONCE {
                 break;
             }
         }

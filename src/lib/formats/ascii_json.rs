@@ -15,9 +15,14 @@ pub fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
-/// A text as a JSON string in ASCII.
-pub fn string(text: &str) -> String {
-    escaped(&Value::from(text).to_string())
+/// A text as a double-quoted scalar of YAML in ASCII. As in JSON, but for characters beyond 16 bits: YAML has no pairs.
+pub fn yaml_scalar(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    let escape = |c: char| match c {
+        '\u{10000}'.. => format!("\\U{:08x}", u32::from(c)),
+        c => escaped(c.encode_utf8(&mut [0; 4])),
+    };
+    quoted.chars().map(escape).collect()
 }
 
 /// Text within a JSON string, or all of a JSON text, with everything but ASCII escaped.
@@ -63,7 +68,8 @@ mod tests {
         let mut bytes = Vec::new();
         write(&mut bytes, &text).unwrap();
         assert_eq!(bytes, br#""a\"\u05d0\ud83d\udc09\\\n\u2028""#);
-        assert_eq!(string(text).as_bytes(), bytes);
+        let yaml = r#""a\"\u05d0\U0001f409\\\n\u2028""#;
+        assert_eq!(yaml_scalar(text), yaml);
         assert_eq!(serde_json::from_slice::<String>(&bytes).unwrap(), text);
     }
 }

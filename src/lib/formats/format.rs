@@ -20,6 +20,10 @@ pub trait Format: Sync {
         options: &'a FormatOptions,
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error>;
+    /// What `README.md` has to begin with for the tools that read the format; none if they do not read it.
+    fn front_matter(&self, _: &Dataset) -> Option<String> {
+        None
+    }
     /// What users type after `--format`, lower case.
     fn name(&self) -> &'static str {
         self.info().name
@@ -68,7 +72,7 @@ pub struct FormatInfo {
 pub type Written = Result<Vec<String>, Error>;
 
 /// Options of the formats.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FormatOptions {
     /// coco: the rank whose taxon is the supercategory; none: the taxon directly above the class.
     pub supercategory: Option<String>,
@@ -80,6 +84,10 @@ pub struct FormatOptions {
     pub voc_inclusive: bool,
     /// yolo: whether the training images are named for validation where there are no others.
     pub no_val: bool,
+    /// crops: how much of each side goes around a box, as a part of that side.
+    pub crop_margin: f64,
+    /// crops: whether they are square.
+    pub crop_square: bool,
     /// tf: maximum bytes of images per shard.
     pub shard_bytes: u64,
     /// sheet: maximum number of images.

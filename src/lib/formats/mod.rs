@@ -7,10 +7,12 @@
 mod ascii_json;
 pub mod coco;
 pub mod counts;
+pub mod crops;
 pub mod csv;
 mod dataset;
 mod file_names;
 mod format;
+pub mod hf;
 mod outline;
 pub mod ranks;
 pub mod sheet;
@@ -19,6 +21,7 @@ pub mod tf;
 pub mod vgg;
 pub mod voc;
 pub mod yolo;
+mod yolo_rows;
 
 pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts};
 pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -31,7 +34,11 @@ pub const ALL: &[&dyn Format] = &[
     &coco::Coco,
     &voc::Voc,
     &tf::Tf,
-    &yolo::Yolo,
+    &yolo::Yolo::Detection,
+    &yolo::Yolo::Segmentation,
+    &yolo::Yolo::Turned,
+    &hf::Hf,
+    &crops::Crops,
     &vgg::Vgg,
     &counts::Counts,
     &sheet::Sheet,

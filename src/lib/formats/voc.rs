@@ -202,8 +202,8 @@ fn whole(from: f64, to: f64, most: u32) -> (u32, u32) {
     }
 }
 
-/// Text for XML, with characters replaced that XML 1.0 cannot hold. Carriage returns are references, since readers would
-/// normalize them.
+/// Text for XML in ASCII, with characters replaced that XML 1.0 cannot hold. Carriage returns are references, since readers
+/// would normalize them, and so is what is not ASCII, for readers that open files in the encoding of their system.
 fn escape(text: &str) -> String {
     text.chars()
         .fold(String::with_capacity(text.len()), |mut xml, c| {
@@ -213,8 +213,11 @@ fn escape(text: &str) -> String {
                 '>' => xml.push_str("&gt;"),
                 '"' => xml.push_str("&quot;"),
                 '\r' => xml.push_str("&#13;"),
-                c if is_xml(c) => xml.push(c),
-                _ => xml.push('\u{fffd}'),
+                c if is_xml(c) && c.is_ascii() => xml.push(c),
+                c => {
+                    let c = if is_xml(c) { c } else { '\u{fffd}' };
+                    let _ = write!(xml, "&#{};", u32::from(c));
+                }
             }
             xml
         })
@@ -422,7 +425,7 @@ mod tests {
     fn text_survives_xml_but_for_what_it_cannot_hold() {
         assert_eq!(
             escape("a & <b> \"c\"\r\n\u{1}é"),
-            "a &amp; &lt;b&gt; &quot;c&quot;&#13;\n\u{fffd}é"
+            "a &amp; &lt;b&gt; &quot;c&quot;&#13;\n&#65533;&#233;"
         );
     }
 

@@ -1,29 +1,45 @@
-//! `yolo`: Ultralytics' detection layout, `images/<split>`, `labels/<split>`, `data.yaml`.
+//! `yolo`, `yolo-seg`, `yolo-obb`: Ultralytics' layout, `images/<split>`, `labels/<split>`, `data.yaml`.
 //!
-//! A line is `class cx cy w h`, relative to the image, classes from 0, ten decimals (with six, large scans are off by
-//! pixels). Boxes are clipped before, since the tools drop an image with any value above 1. Only detection rows: the
-//! tools drop an image that mixes boxes and outlines as corrupt. `data.yaml` does not have `path`, so that the set can
-//! be moved; without it the tools use the folder of the file.
-
-use std::fmt::Write as _;
+//! The three differ in their rows, which are in `yolo_rows`; a file never mixes them, since the tools drop an image that mixes
+//! boxes and outlines as corrupt. Classes are from 0. Boxes are clipped before, since the tools drop an image with any value
+//! above 1. `data.yaml` does not have `path`, so that the set can be moved; without it the tools use the folder of the file.
 
 use super::ascii_json;
-use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, place_image};
+use super::yolo_rows;
 use crate::error::Error;
 use crate::summary::counted;
 
-/// The format `yolo`: Ultralytics' detection layout.
-#[derive(Debug)]
-pub struct Yolo;
+/// The formats of Ultralytics' tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yolo {
+    /// Boxes.
+    Detection,
+    /// Outlines.
+    Segmentation,
+    /// Boxes that are turned.
+    Turned,
+}
 
 impl Format for Yolo {
     fn info(&self) -> FormatInfo {
+        let (name, about) = match self {
+            Yolo::Detection => (
+                "yolo",
+                "Ultralytics' images/, labels/ and data.yaml, detection rows",
+            ),
+            Yolo::Segmentation => ("yolo-seg", "the same with outlines, segmentation rows"),
+            Yolo::Turned => (
+                "yolo-obb",
+                "the same with the smallest turned rectangles around outlines",
+            ),
+        };
         FormatInfo {
-            name: "yolo",
-            about: "Ultralytics' images/, labels/ and data.yaml, detection rows",
+            name,
+            about,
             is_detection: true,
             holds_images: true,
             is_written_into: true,
@@ -33,10 +49,21 @@ impl Format for Yolo {
     }
 
     fn conventions(&self, _: &FormatOptions) -> String {
-        "class cx cy w h relative to the image, classes from 0 in the order of data.yaml, ten decimals, clipped \
-         to the image; an image without boxes has an empty label file; outlines are left out; sources.csv leads \
-         from file names to the source"
-            .into()
+        let row = match self {
+            Yolo::Detection => "class cx cy w h",
+            Yolo::Segmentation => {
+                "class x1 y1 x2 y2 …, corners for boxes without outline, lines to and fro between parts and holes,"
+            }
+            Yolo::Turned => "class x1 y1 … x4 y4, the corners of the box without outline,",
+        };
+        let left_out = match self {
+            Yolo::Detection => "; outlines are left out",
+            _ => "",
+        };
+        format!(
+            "{row} relative to the image, classes from 0 in the order of data.yaml, ten decimals, clipped to the image; \
+             an image without boxes has an empty label file{left_out}; sources.csv leads from file names to the source"
+        )
     }
 
     fn begin<'a>(
@@ -48,17 +75,22 @@ impl Format for Yolo {
         out.put("data.yaml", data_yaml(dataset, options).as_bytes())?;
         file_names::begin_sources(out)?;
         Ok(Box::new(YoloWriter {
+            format: *self,
             dataset,
             stems: file_names::stems(dataset),
             rows: String::new(),
+            bridged: 0,
         }))
     }
 }
 
 struct YoloWriter<'a> {
+    format: Yolo,
     dataset: &'a Dataset,
     stems: Vec<String>,
     rows: String,
+    /// How many outlines have several parts or holes.
+    bridged: u64,
 }
 
 impl Writer for YoloWriter<'_> {
@@ -70,14 +102,21 @@ impl Writer for YoloWriter<'_> {
         place_image(image, &file, self.dataset, out)?;
         self.rows.clear();
         for labelled in &image.boxes {
-            add_row(&mut self.rows, image, labelled);
+            let row = match self.format {
+                Yolo::Detection => yolo_rows::detection,
+                Yolo::Segmentation => yolo_rows::segment,
+                Yolo::Turned => yolo_rows::turned,
+            };
+            row(&mut self.rows, image, labelled);
+            let outline = labelled.outline.as_ref();
+            self.bridged += u64::from(outline.is_some_and(yolo_rows::has_bridges));
         }
         out.put(&format!("labels/{split}/{stem}.txt"), self.rows.as_bytes())
     }
 
     fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
         out.close(file_names::SOURCES)?;
-        Ok(notes(self.dataset))
+        Ok(self.notes())
     }
 }
 
@@ -89,23 +128,6 @@ fn split_name(split: &str) -> &str {
         "test" | "testing" => "test",
         _ => split,
     }
-}
-
-fn add_row(rows: &mut String, p: &DatasetImage, b: &DatasetBox) {
-    let (width, height) = (f64::from(p.width), f64::from(p.height));
-    let centre = (
-        b.bbox.x + b.bbox.width / 2.0,
-        b.bbox.y + b.bbox.height / 2.0,
-    );
-    let _ = writeln!(
-        rows,
-        "{} {:.10} {:.10} {:.10} {:.10}",
-        b.class,
-        centre.0 / width,
-        centre.1 / height,
-        b.bbox.width / width,
-        b.bbox.height / height
-    );
 }
 
 /// The splits with images under the names that Ultralytics uses.
@@ -139,7 +161,7 @@ fn data_yaml(dataset: &Dataset, options: &FormatOptions) -> String {
     }
     yaml += &format!("nc: {}\nnames:\n", dataset.classes.len());
     for name in &dataset.classes {
-        yaml += &format!("  - {}\n", ascii_json::string(name));
+        yaml += &format!("  - {}\n", ascii_json::yaml_scalar(name));
     }
     if dataset.classes.is_empty() {
         yaml = yaml.replace("names:\n", "names: []\n");
@@ -150,28 +172,44 @@ fn data_yaml(dataset: &Dataset, options: &FormatOptions) -> String {
 /// The sides, in pixels, below which Ultralytics passes over an image.
 const SMALLEST_SIDE: u32 = 10;
 
-fn notes(dataset: &Dataset) -> Vec<String> {
-    let strange = dataset.count(|p| p.media_type == "image/gif");
-    let small = dataset.count(|p| p.size[0].min(p.size[1]) < SMALLEST_SIDE);
-    let mut notes = Vec::new();
-    let outlines = dataset.outlines();
-    if outlines > 0 {
-        notes.push(format!(
-            "yolo: {} left out, only boxes are written; -f yolo-seg writes them",
-            counted(outlines, "outline", "outlines")
-        ));
+impl YoloWriter<'_> {
+    fn notes(&self) -> Vec<String> {
+        let (dataset, name) = (self.dataset, self.format.name());
+        let boxes: u64 = dataset.facts.iter().map(|p| u64::from(p.boxes())).sum();
+        let (outlines, bare) = (dataset.outlines(), boxes - dataset.outlines());
+        let strange = dataset.count(|p| p.media_type == "image/gif");
+        let small = dataset.count(|p| p.size[0].min(p.size[1]) < SMALLEST_SIDE);
+        let notes = [
+            (
+                (self.format == Yolo::Detection, outlines),
+                ["outline", "outlines"],
+                "left out, only boxes are written; -f yolo-seg writes them",
+            ),
+            (
+                (self.format != Yolo::Detection, bare),
+                ["box has no outline", "boxes have no outline"],
+                "and stand as their corners",
+            ),
+            (
+                (self.format == Yolo::Segmentation, self.bridged),
+                ["outline has", "outlines have"],
+                "several parts or holes, joined by lines that lead to and fro",
+            ),
+            (
+                (true, small),
+                ["image is", "images are"],
+                "less than 10 pixels wide or high, too small for Ultralytics, which leaves such out; --min-image 10 does too",
+            ),
+            (
+                (true, strange),
+                ["image is", "images are"],
+                "GIF, which Ultralytics does not read",
+            ),
+        ];
+        let told = notes.iter().filter(|((is, n), ..)| *is && *n > 0);
+        let text = told.map(|((_, n), [one, many], what)| {
+            format!("{name}: {} {what}", counted(*n, one, many))
+        });
+        text.collect()
     }
-    if small > 0 {
-        notes.push(format!(
-            "yolo: {} less than {SMALLEST_SIDE} pixels wide or high, too small for Ultralytics, which leaves such out",
-            counted(small, "image is", "images are")
-        ));
-    }
-    if strange > 0 {
-        notes.push(format!(
-            "yolo: {} GIF, which Ultralytics does not read",
-            counted(strange, "image is", "images are")
-        ));
-    }
-    notes
 }

@@ -9,13 +9,14 @@
 //! | read parts of large images, for `serve` | [`source`], `tiff`, `jp2`, [`pdf`] |
 //! | crop, scale, rotate, colour and encode, for `serve` | [`render`], [`encode`], `colour` |
 //! | make pyramids, for `serve` | [`pyramid`] |
-//! | draw contact sheets, find images that look alike, for `reformat` | [`contact_sheet`], `fingerprint` |
+//! | cut out boxes, draw contact sheets, find images that look alike, for `reformat` | `crop`, [`contact_sheet`], `fingerprint` |
 //!
 //! Everything is decoded within a limit that the caller states. A small file that claims a huge image is refused by its
 //! header.
 
 mod colour;
 pub mod contact_sheet;
+mod crop;
 mod decode;
 pub mod encode;
 mod fingerprint;
@@ -37,6 +38,7 @@ pub mod source;
 mod tiff;
 mod verify;
 
+pub use crop::Crop;
 pub use decode::{decode, to_eight_bit, to_png};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use header::{Header, measure, measure_bytes, measure_in, rotated_size, sniff, suffix};

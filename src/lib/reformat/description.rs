@@ -170,6 +170,8 @@ fn of_boxes(options: &Options) -> Vec<Given> {
         ("images", word(options.images)),
         ("no-val", flag(options.no_val)),
         ("voc-inclusive", flag(options.voc_inclusive)),
+        ("crop-margin", number(options.crop_margin)),
+        ("crop-square", flag(options.crop_square)),
     ]
 }
 

@@ -36,6 +36,12 @@ pub struct Options {
     /// voc: corners as in the devkit, first pixel 1 and xmax the last pixel
     #[arg(long)]
     pub voc_inclusive: bool,
+    /// crops: cut out so much of each side around a box too, such as 0.1
+    #[arg(long, value_name = "PART", default_value_t = 0.0)]
+    pub crop_margin: f64,
+    /// crops: make them square; what lies outside the image is black
+    #[arg(long)]
+    pub crop_square: bool,
     /// tf: maximum megabytes of images per shard
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub shard_mb: u64,

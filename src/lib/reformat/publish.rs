@@ -65,6 +65,8 @@ impl Set<'_> {
             single: self.single,
             voc_inclusive: options.voc_inclusive,
             no_val: options.no_val,
+            crop_margin: options.crop_margin.clamp(0.0, 10.0),
+            crop_square: options.crop_square,
             shard_bytes: options.shard_mb * 1_000_000,
             sheet_images: options.sheet_images as usize,
             csv_safe: options.common.csv_safe,
@@ -149,7 +151,20 @@ impl Set<'_> {
             assembled,
             summary,
         };
-        out.put(card::README, card::card(&made).as_bytes())?;
+        let card = card::card(&made);
+        for format in &self.formats {
+            let front = format.front_matter(&assembled.dataset);
+            if let (Some(front), false) = (front, self.formats.len() == 1) {
+                out.go_below(format.name(), Placing::None);
+                out.put(card::README, (front + &card).as_bytes())?;
+            }
+        }
+        out.go_below("", Placing::None);
+        let front = match self.formats[..] {
+            [format] => format.front_matter(&assembled.dataset),
+            _ => None,
+        };
+        out.put(card::README, (front.unwrap_or_default() + &card).as_bytes())?;
         let description = description::description(&made, out.written()?)?;
         out.put(MARKER, &description)?;
         if self.options.rejects.is_some() {

@@ -148,14 +148,12 @@ pub fn survey(
         groups: HashMap::new(),
         ids: HashSet::new(),
         files: HashMap::new(),
+        records,
     };
     records.visit(
         0..records.len(),
         |record, image| look(record, image, names, rules),
-        |looked| {
-            taking.take(looked);
-            Ok(())
-        },
+        |looked| taking.take(looked),
     )?;
     Ok(taking.survey)
 }
@@ -281,27 +279,38 @@ struct Taking<'a> {
     rules: &'a SurveyRules<'a>,
     survey: Survey,
     groups: HashMap<String, u32>,
-    ids: HashSet<String>,
-    /// File → the image it belongs to.
-    files: HashMap<Box<str>, String>,
+    /// Ids, as numbers made of them: of a million texts only these are held.
+    ids: HashSet<u64>,
+    /// File, as a number made of its path → the image it belongs to.
+    files: HashMap<u64, u32>,
+    records: &'a ImageRecords,
 }
 
 impl Taking<'_> {
-    fn take(&mut self, looked: Looked) {
+    fn take(&mut self, looked: Looked) -> Result<(), Error> {
+        let id = files::hash_number(looked.id.as_bytes());
         let fault = match looked.found {
-            _ if self.ids.contains(&looked.id) => {
+            _ if self.ids.contains(&id) => {
                 let problem = "id occurs more than once: only the first is used";
                 ("id", problem.to_owned())
             }
             Err(fault) => fault,
-            Ok(found) => match self.files.get(&found.image.file) {
-                None => return self.keep(looked.id, *found),
-                Some(other) => {
-                    let file = &found.image.file;
-                    let problem = format!("file belongs to another image: {file} to {other}");
-                    ("file", problem)
+            Ok(found) => {
+                let file = files::hash_number(found.image.file.as_bytes());
+                match self.files.get(&file) {
+                    None => {
+                        self.ids.insert(id);
+                        self.files.insert(file, found.image.record);
+                        self.keep(looked.id, *found);
+                        return Ok(());
+                    }
+                    Some(&other) => {
+                        let (file, other) = (&found.image.file, self.id_of(other)?);
+                        let problem = format!("file belongs to another image: {file} to {other}");
+                        ("file", problem)
+                    }
                 }
-            },
+            }
         };
         let with = match looked.boxes {
             0 => String::new(),
@@ -309,6 +318,20 @@ impl Taking<'_> {
             n => format!(", {n} boxes with it"),
         };
         self.reject(&looked.id, fault.0, fault.1 + &with);
+        Ok(())
+    }
+
+    fn id_of(&self, record: u32) -> Result<String, Error> {
+        let mut id = String::new();
+        self.records.visit(
+            std::iter::once(record as usize),
+            |_, image| image.id,
+            |found| {
+                id = found;
+                Ok(())
+            },
+        )?;
+        Ok(id)
     }
 
     fn keep(&mut self, id: String, found: Found) {
@@ -318,7 +341,6 @@ impl Taking<'_> {
             grouped,
             ..
         } = found;
-        self.files.insert(image.file.clone(), id.clone());
         let survey = &mut self.survey;
         for key in grouped.lacks {
             *survey.lacking.entry(key).or_default() += 1;
@@ -335,7 +357,6 @@ impl Taking<'_> {
         }
         if found.is_small {
             survey.filtered += 1 + placed.concepts.len() as u64;
-            self.ids.insert(id);
             return;
         }
         survey.filtered += u64::from(placed.dropped + placed.small + placed.merged);
@@ -359,7 +380,6 @@ impl Taking<'_> {
         for (localization, field, problem) in placed.rejects {
             self.reject(&format!("{id} {localization}"), field, problem);
         }
-        self.ids.insert(id);
     }
 
     fn reject(&mut self, record: &str, field: &str, problem: String) {
