@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Training sets as other people's readers take them: scripts/judge_sets.py draws images, writes a localizations.json with
-# outlines, holes, names in several scripts and splits of which one has no boxes, and judges what recto-reformat writes with
-# pycocotools (masks, areas), PyYAML (data.yaml) and Hugging Face's datasets (features, classes, splits).
+# outlines, holes, names in several scripts and images without boxes, and judges what recto-reformat writes with
+# pycocotools (masks, areas), PyYAML (data.yaml) and Hugging Face's datasets (boxes, classes, splits).
 #
 #   scripts/judge_sets.sh [BIN]    BIN: folder with the programs [default: target/release]
 #

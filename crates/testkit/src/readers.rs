@@ -128,12 +128,6 @@ fn yolo(work: &Workdir) -> Vec<Sample> {
 }
 
 fn hf(work: &Workdir) -> Vec<Sample> {
-    let card = work.text("out/README.md");
-    let names: Vec<String> = card
-        .lines()
-        .filter_map(|line| line.strip_prefix("            '")?.split_once("': "))
-        .map(|(_, name)| serde_json::from_str(name).unwrap())
-        .collect();
     let rows = work.text("out/train/metadata.jsonl");
     let sample = |row: &str| {
         let row: Value = serde_json::from_str(row).unwrap();
@@ -141,8 +135,8 @@ fn hf(work: &Workdir) -> Vec<Sample> {
         let boxes = objects["bbox"].as_array().unwrap().iter().enumerate();
         let boxes = boxes.map(|(i, bbox)| {
             let [x, y, w, h] = [0, 1, 2, 3].map(|i| bbox[i].as_f64().unwrap());
-            let class = objects["category"][i].as_u64().unwrap();
-            (names[class as usize].clone(), [x, y, x + w, y + h])
+            let label = objects["label"][i].as_str().unwrap().to_owned();
+            (label, [x, y, x + w, y + h])
         });
         let file = format!("out/train/{}", row["file_name"].as_str().unwrap());
         (decode(&work.read(&file)), boxes.collect())

@@ -1,9 +1,9 @@
-//! `hf`: an image folder as Hugging Face's `datasets` reads it: a folder per split with `metadata.jsonl`, and the features in
-//! the front matter of `README.md`.
+//! `hf`: an image folder as Hugging Face's `datasets` reads it: a folder per split with `metadata.jsonl`, named in the front
+//! matter of `README.md`.
 //!
-//! Boxes are `[x, y, width, height]` in pixels, as in COCO; `category` is the number of a class of the features, from 0. Every
-//! split has a folder, and the front matter names it: words such as `test` in file names would make splits otherwise. Types are
-//! stated, since a split without boxes would have others.
+//! Boxes are `[x, y, width, height]` in pixels, as in COCO; `category` is the number of a class, from 0, and `label` its name:
+//! `datasets` makes no class labels of JSON. Every split has a folder, and the front matter names it: words such as `test` in
+//! file names would make splits otherwise.
 
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ impl Format for Hf {
     fn info(&self) -> FormatInfo {
         FormatInfo {
             name: "hf",
-            about: "Hugging Face's image folder: images and metadata.jsonl per split, features in README.md",
+            about: "Hugging Face's image folder: images and metadata.jsonl per split",
             is_detection: true,
             holds_images: true,
             ..FormatInfo::default()
@@ -31,8 +31,8 @@ impl Format for Hf {
 
     fn conventions(&self, _: &FormatOptions) -> String {
         "objects.bbox [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, decimals kept, \
-         clipped to the image; objects.category from 0 in the order of the features in README.md; objects.area of the outline \
-         where there is one, else of the box; ASCII"
+         clipped to the image; objects.category from 0 in the order of the classes, objects.label their names; objects.area of \
+         the outline where there is one, else of the box; ASCII"
             .into()
     }
 
@@ -63,37 +63,9 @@ impl Format for Hf {
                 yaml += &format!("  - split: {folder}\n    path: {folder}/**\n");
             }
         }
-        yaml += "dataset_info:\n  features:\n  - name: image\n    dtype: image\n";
-        for (name, dtype) in COLUMNS {
-            yaml += &format!("  - name: {name}\n    dtype: {dtype}\n");
-        }
-        yaml += "  - name: objects\n    struct:\n    - name: id\n      list: int64\n    - name: bbox\n      list:\n        \
-                 list: float64\n        length: 4\n    - name: area\n      list: float64\n    - name: iscrowd\n      list: \
-                 bool\n    - name: text\n      list: string\n    - name: category\n      list:\n        class_label:\n          \
-                 names:\n";
-        for (class, name) in dataset.classes.iter().enumerate() {
-            yaml += &format!("            '{class}': {}\n", ascii_json::yaml_scalar(name));
-        }
-        if dataset.classes.is_empty() {
-            yaml = yaml.replace(
-                "        class_label:\n          names:\n",
-                "        int64\n",
-            );
-        }
         Some(yaml + "---\n\n")
     }
 }
-
-const COLUMNS: [(&str, &str); 8] = [
-    ("image_id", "int64"),
-    ("width", "int64"),
-    ("height", "int64"),
-    ("source", "string"),
-    ("origin", "string"),
-    ("group", "string"),
-    ("rights", "string"),
-    ("attribution", "string"),
-];
 
 /// The name of a split as `datasets` calls it.
 fn folder(split: &str) -> String {
@@ -134,6 +106,7 @@ struct Objects<'a> {
     iscrowd: Vec<bool>,
     text: Vec<&'a str>,
     category: Vec<usize>,
+    label: Vec<&'a str>,
 }
 
 impl Writer for HfWriter<'_> {
@@ -150,7 +123,7 @@ impl Writer for HfWriter<'_> {
             group: &image.group,
             rights: image.source.rights.as_deref().unwrap_or_default(),
             attribution: image.source.attribution.as_deref().unwrap_or_default(),
-            objects: objects(image),
+            objects: objects(image, self.dataset),
         };
         let path = format!("{folder}/metadata.jsonl");
         self.line.clear();
@@ -161,14 +134,22 @@ impl Writer for HfWriter<'_> {
     }
 
     fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
-        for folder in &self.folders {
+        let mut notes = Vec::new();
+        for (part, folder) in self.folders.iter().enumerate() {
             out.close(&format!("{folder}/metadata.jsonl"))?;
+            let mut facts = self.dataset.facts_of(part).peekable();
+            if facts.peek().is_some() && facts.all(|p| p.boxes() == 0) && self.folders.len() > 1 {
+                notes.push(format!(
+                    "hf: {folder} has no box: `datasets` takes its empty lists for lists of nothing and refuses to load it \
+                     with splits that have boxes; --stratify class or another --seed may help"
+                ));
+            }
         }
-        Ok(Vec::new())
+        Ok(notes)
     }
 }
 
-fn objects(image: &DatasetImage) -> Objects<'_> {
+fn objects<'a>(image: &'a DatasetImage, dataset: &'a Dataset) -> Objects<'a> {
     let boxes = || image.boxes.iter();
     Objects {
         id: boxes().map(|b| b.number).collect(),
@@ -184,5 +165,6 @@ fn objects(image: &DatasetImage) -> Objects<'_> {
         iscrowd: boxes().map(|b| b.flags.is_crowd).collect(),
         text: boxes().map(|b| b.text().unwrap_or_default()).collect(),
         category: boxes().map(|b| b.class).collect(),
+        label: boxes().map(|b| dataset.classes[b.class].as_str()).collect(),
     }
 }

@@ -240,13 +240,15 @@ mod tests {
             groups in proptest::collection::vec((1u64..30, proptest::collection::vec((0u32..6, 1u32..9), 0..4)), 1..40),
             places: u64,
         ) {
-            let unit = |(i, (images, classes)): (usize, &(u64, Vec<(u32, u32)>))| Unit {
-                place: places.wrapping_mul(i as u64 * 2 + 1),
-                images: *images,
-                fixed: None,
-                classes: classes.clone(),
-            };
-            let units: Vec<Unit> = groups.iter().enumerate().map(unit).collect();
+            let mut units = Vec::new();
+            for (images, classes) in groups {
+                units.push(Unit {
+                    place: places.wrapping_mul(units.len() as u64 * 2 + 1),
+                    images,
+                    fixed: None,
+                    classes,
+                });
+            }
             let of = deal(&units, &[0.6, 0.2, 0.2], 0);
             let classes = |train: bool| -> std::collections::BTreeSet<u32> {
                 let some = units.iter().zip(&of).filter(|(_, of)| !train || **of == 0);
