@@ -164,7 +164,8 @@ fn localizations() -> Value {
             "metadata": {"Date": ["1200"]}, "labels": ["recto"], "frame": [1000, 800], "in_pixels": true,
             "localizations": [{
                 "id": "a1", "concept": "alef", "bbox": [1, 2, 3, 4.5],
-                "polygon": [[1, 2], [4, 2], [4, 6.5]], "attributes": {"text": "words"},
+                "polygon": [[1, 2], [4, 2], [4, 6.5]],
+                "holes": [[[3, 3], [3.5, 3], [3.5, 3.5]]], "attributes": {"text": "words"},
             }],
         }],
         "taxonomy": taxonomy(),
@@ -200,7 +201,10 @@ fn dataset() -> Value {
     let count = json!({"images": 2, "boxes": 3, "negatives": 1, "groups": 2});
     json!({
         "contract": "recto/dataset", "version": 1, "format": "coco", "conventions": "boxes in pixels",
+        "recto": "0.1.0", "command": "recto-reformat l.json -f coco",
+        "inputs": [{"name": "l.json", "sha256": "fedcba9876543210".repeat(4)}],
         "classes": [{"name": "alef", "boxes": 3}], "total": count, "splits": {"train": count},
+        "groups": {"manuscript": "train"}, "left_out": {"not downloaded": 2}, "filtered": 1, "notes": ["one"],
         "files": [{"path": "images/a.jpg", "bytes": 12345, "sha256": "0123456789abcdef".repeat(4)}],
     })
 }
@@ -527,7 +531,8 @@ fn extend(value: &mut Value) {
         Value::Object(members) => {
             for (key, member) in members.iter_mut() {
                 match key.as_str() {
-                    "metadata" | "attributes" | "splits" => {}
+                    "metadata" | "attributes" | "splits" | "left_out" => {}
+                    "groups" if member.is_object() => {}
                     "taxonomy" => member
                         .as_object_mut()
                         .unwrap()
@@ -726,6 +731,7 @@ fn localized() -> impl Strategy<Value = LocalizedImage> {
                 concept,
                 bbox,
                 polygon,
+                holes: Vec::new(),
                 attributes: [("text".to_owned(), json!("x"))].into(),
             }
         });

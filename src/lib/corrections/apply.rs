@@ -257,6 +257,7 @@ fn create(
         concept: shape.class.clone(),
         bbox: shape.bbox,
         polygon: shape.polygon.clone(),
+        holes: Vec::new(),
         attributes: [
             ("motivation".to_owned(), json!("tagging")),
             ("created".to_owned(), json!(correction.when)),
@@ -297,6 +298,9 @@ fn update(held: &mut Localization, shape: &CorrectedBox, correction: &Correction
 fn reshape(held: &mut Localization, shape: &CorrectedBox) -> String {
     held.concept.clone_from(&shape.class);
     held.bbox = shape.bbox;
+    if held.polygon != shape.polygon {
+        held.holes.clear();
+    }
     held.polygon.clone_from(&shape.polygon);
     change_attributes(held, shape);
     held.id.clone()

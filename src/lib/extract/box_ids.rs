@@ -115,6 +115,7 @@ impl BoxIds {
             concept: found.concept,
             bbox: found.shape.bbox,
             polygon: found.shape.polygon,
+            holes: found.shape.holes,
             attributes,
         }
     }
@@ -176,6 +177,7 @@ mod tests {
             shape: Shape {
                 bbox: BBox::try_from([0.0, 0.0, 1.0, 1.0]).unwrap(),
                 polygon: None,
+                holes: Vec::new(),
                 baseline: None,
             },
             attributes: Default::default(),

@@ -350,6 +350,7 @@ fn band(baseline: Vec<[f64; 2]>, height: f64) -> Result<Shape, String> {
     Ok(Shape {
         bbox: bbox.map_err(|_| "line is vertical or a point: no band can be made of it")?,
         polygon: Polygon::try_from(outline).ok(),
+        holes: Vec::new(),
         baseline: Some(baseline),
     })
 }
