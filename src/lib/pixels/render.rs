@@ -48,6 +48,11 @@ impl UprightImage {
             .then(|| jpeg::strip_metadata(file))?
     }
 
+    /// Its pixels.
+    pub fn into_image(self) -> DynamicImage {
+        self.pixels
+    }
+
     /// `[width, height]` in pixels.
     pub fn size(&self) -> [u32; 2] {
         [self.pixels.width(), self.pixels.height()]

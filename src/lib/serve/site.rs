@@ -4,7 +4,7 @@ use super::auth::permissions::Permissions;
 use super::catalogue::Catalogue;
 use super::image::cap::Cap;
 use super::image::preset::{self, Presets};
-use super::image_record::FileFacts;
+use super::image_record::{FileError, FileFacts};
 use super::presentation::uris::Uris;
 use crate::iiif::Version;
 
@@ -22,8 +22,8 @@ pub struct Site<'a> {
     pub takes_reviews: bool,
     /// For how many seconds clients may reuse an image without asking again.
     pub max_age: u32,
-    /// The file of the image at a position of the catalogue, as it is now; the error says why it cannot be read.
-    pub facts: &'a (dyn Fn(usize) -> Result<FileFacts, String> + Sync),
+    /// The file of the image that the request is about, as it is now, if the answer depends on it.
+    pub file: Result<FileFacts, FileError>,
 }
 
 impl<'a> Site<'a> {
@@ -36,7 +36,7 @@ impl<'a> Site<'a> {
             presets: &preset::NONE,
             takes_reviews: false,
             max_age: 0,
-            facts: &|_| Err("files are not read here".into()),
+            file: Err(FileError::Gone("files are not read here".into())),
         }
     }
 

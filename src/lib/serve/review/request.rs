@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::file::ReviewFile;
@@ -16,15 +17,15 @@ use crate::serve::site::Site;
 use crate::serve::web::message::{Response, error_response, uncached};
 
 /// A correction, as it was sent.
-pub struct ReviewRequest<'a> {
+pub struct ReviewRequest {
     /// `POST` for a new box, `PUT` to change and `DELETE` to remove one.
-    pub method: &'a str,
+    pub method: String,
     /// The identifier of the image, decoded.
-    pub image: &'a str,
+    pub image: String,
     /// The id of the box; empty for a new one.
-    pub of: &'a str,
+    pub of: String,
     /// The body, JSON.
-    pub body: &'a [u8],
+    pub body: Bytes,
     /// When it arrived, as RFC 3339.
     pub when: String,
 }
@@ -37,8 +38,8 @@ pub fn answer(
     uris: &Uris,
     request: ReviewRequest,
 ) -> Response {
-    let Some(at) = site.find(request.image, uris) else {
-        return api::not_found(request.image);
+    let Some(at) = site.find(&request.image, uris) else {
+        return api::not_found(&request.image);
     };
     let image = &site.catalogue.images[at];
     if site.permissions.access(&image.about) < Access::Review {
@@ -51,13 +52,18 @@ pub fn answer(
     if let Some(user) = &site.permissions.visitor.user {
         correction.author.clone_from(user);
     }
-    // Held until the catalogue is replaced: corrections are applied one after the other.
+    // Corrections are applied one after the other.
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-    match file.apply(correction, &shared.get()) {
+    let id = image.id.clone();
+    let changed = shared.change(|catalogue| {
+        let (corrected, changed) = file.apply(correction, catalogue)?;
+        let at = corrected.find(&id);
+        let boxes = at.map(|at| pages::boxes(&corrected.images[at]));
+        Ok((corrected, (changed, boxes)))
+    });
+    match changed {
         Err((status, why)) => error_response(status, &why),
-        Ok((corrected, changed)) => {
-            let boxes = pages::boxes(&corrected.images[at]);
-            shared.replace(corrected);
+        Ok((changed, boxes)) => {
             let answer = serde_json::json!({"changed": changed, "boxes": boxes});
             uncached(format!("{answer}\n"), "application/json")
         }
@@ -78,16 +84,16 @@ struct Sent {
 /// Reads a correction of the image with this id.
 fn read(request: ReviewRequest, image: &str) -> Result<Correction, String> {
     let sent: Sent =
-        serde_json::from_slice(request.body).map_err(|e| format!("not a valid review: {e}"))?;
+        serde_json::from_slice(&request.body).map_err(|e| format!("not a valid review: {e}"))?;
     let author = sent.author.trim().to_owned();
-    let change = match request.method {
+    let change = match &*request.method {
         "POST" => Change::Create(shape(sent)?),
         "PUT" => Change::Update(shape(sent)?),
         _ => Change::Delete,
     };
     Ok(Correction {
         image: image.to_owned(),
-        id: request.of.to_owned(),
+        id: request.of,
         change,
         author,
         when: request.when,
@@ -116,7 +122,7 @@ mod tests {
 
     #[test]
     fn invalid_reviews_are_refused() {
-        let cases: [(&[u8], &str); 4] = [
+        let cases: [(&'static [u8], &str); 4] = [
             (b"[", "not a valid review"),
             (br#"{"bbox": [1, 2, 3, 4]}"#, "a class name is needed"),
             (br#"{"concept": "a"}"#, "a box is needed"),
@@ -124,10 +130,10 @@ mod tests {
         ];
         for (body, says) in cases {
             let request = ReviewRequest {
-                method: "POST",
-                image: "i",
-                of: "l",
-                body,
+                method: "POST".into(),
+                image: "i".into(),
+                of: "l".into(),
+                body: Bytes::from_static(body),
                 when: String::new(),
             };
             let why = read(request, "i").unwrap_err();
@@ -148,10 +154,10 @@ mod tests {
         let takes = |body: &[u8]| {
             let ends = ["POST", "PUT", "DELETE"].map(|method| {
                 let request = ReviewRequest {
-                    method,
-                    image: "i",
-                    of: "l",
-                    body,
+                    method: method.into(),
+                    image: "i".into(),
+                    of: "l".into(),
+                    body: Bytes::copy_from_slice(body),
                     when: String::new(),
                 };
                 read(request, "i")
