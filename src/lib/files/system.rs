@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::owner;
-use super::paths::{cannot_write, folder_of};
+use super::paths::{cannot_write, folder_of, real};
 use crate::error::Error;
 
 /// Opens a file for reading and appending. Creates it and its folder if they are missing.
@@ -61,13 +61,13 @@ fn without_waiting() -> fs::OpenOptions {
 pub fn place_of(file: &File, path: &Path) -> PathBuf {
     use std::os::fd::AsRawFd as _;
     let link = format!("/proc/self/fd/{}", file.as_raw_fd());
-    fs::read_link(link).unwrap_or_else(|_| super::real(path))
+    fs::read_link(link).unwrap_or_else(|_| real(path))
 }
 
 /// Where a file really is, all links resolved.
 #[cfg(not(target_os = "linux"))]
 pub fn place_of(_file: &File, path: &Path) -> PathBuf {
-    super::real(path)
+    real(path)
 }
 
 /// Removes the files of a folder whose names begin with `begin`, except those that begin with `keep`, and temporary

@@ -22,6 +22,10 @@ const PALETTE: u64 = 3;
 const INKS: u64 = 5;
 const YCBCR: u64 = 6;
 
+/// How much red, green and blue make luma, and the values of black and white, where a file does not say (section 21).
+const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
+const REFERENCE: [f64; 6] = [0.0, 255.0, 128.0, 255.0, 128.0, 255.0];
+
 /// How the samples of an image are stored.
 struct Plan {
     size: [u32; 2],
@@ -91,79 +95,88 @@ pub fn decode(
         .ok_or_else(|| "its pixels do not fill it".into())
 }
 
+/// Where the tiles or strips of an image are.
+struct Pieces {
+    size: [u32; 2],
+    are_tiles: bool,
+    offsets: Vec<u64>,
+    lengths: Vec<u64>,
+}
+
+impl Pieces {
+    fn read(store: &Store, directory: &Directory, image: [u32; 2]) -> Result<Self, String> {
+        let tiles = directory.numbers(store, tag::TILE_OFFSETS);
+        let are_tiles = tiles.is_some();
+        let side = |tag, default: u32| {
+            let side = directory.number(store, tag, default.into());
+            (side.min(u64::from(u32::MAX)) as u32).max(1)
+        };
+        let size = match are_tiles {
+            true => [side(tag::TILE_WIDTH, 0), side(tag::TILE_LENGTH, 0)],
+            false => [image[0], side(tag::ROWS_PER_STRIP, u32::MAX).min(image[1])],
+        };
+        let lengths = match are_tiles {
+            true => tag::TILE_BYTE_COUNTS,
+            false => tag::STRIP_BYTE_COUNTS,
+        };
+        let strips = || directory.numbers(store, tag::STRIP_OFFSETS);
+        Ok(Pieces {
+            size,
+            are_tiles,
+            offsets: tiles.or_else(strips).ok_or("its pixels are missing")?,
+            lengths: directory.numbers(store, lengths).unwrap_or_default(),
+        })
+    }
+}
+
 impl Plan {
     fn read(store: &Store, directory: &Directory) -> Result<Self, String> {
         let one = |tag, default| directory.number(store, tag, default);
+        let list = |tag| directory.numbers(store, tag);
         let size = directory.size(store);
         if size.contains(&0) {
             return Err("it declares no pixels".into());
         }
-        let is_tiled = directory.numbers(store, tag::TILE_OFFSETS).is_some();
-        let side = |tag, default: u32| {
-            let side = one(tag, default.into()).min(u64::from(u32::MAX));
-            (side as u32).max(1)
-        };
-        let piece = match is_tiled {
-            true => [side(tag::TILE_WIDTH, 0), side(tag::TILE_LENGTH, 0)],
-            false => [size[0], side(tag::ROWS_PER_STRIP, u32::MAX).min(size[1])],
-        };
-        let (offsets, lengths) = match is_tiled {
-            true => (tag::TILE_OFFSETS, tag::TILE_BYTE_COUNTS),
-            false => (tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS),
-        };
-        let offsets = directory
-            .numbers(store, offsets)
-            .ok_or("its pixels are missing")?;
+        let pieces = Pieces::read(store, directory, size)?;
         let samples = one(tag::SAMPLES_PER_PIXEL, 1) as usize;
-        let bits = directory
-            .numbers(store, tag::BITS_PER_SAMPLE)
-            .unwrap_or_else(|| vec![1]);
-        let formats = directory
-            .numbers(store, tag::SAMPLE_FORMAT)
-            .unwrap_or_else(|| vec![1]);
-        let photometric = one(tag::PHOTOMETRIC, BLACK_IS_ZERO);
-        let extra = directory
-            .numbers(store, tag::EXTRA_SAMPLES)
-            .unwrap_or_default();
-        let fractions = |tag| directory.fractions(store, tag);
-        let subsampling = directory.numbers(store, tag::YCBCR_SUBSAMPLING);
-        let reference = fractions(tag::REFERENCE_BLACK_WHITE).unwrap_or_default();
-        let luma = fractions(tag::YCBCR_COEFFICIENTS).unwrap_or_default();
+        let bits = list(tag::BITS_PER_SAMPLE).unwrap_or_else(|| vec![1]);
         let bits_of_first = bits.first().copied().unwrap_or(1) as u32;
+        if bits.iter().any(|b| *b != u64::from(bits_of_first)) {
+            return Err("its samples have different numbers of bits".into());
+        }
+        let fractions = |tag| directory.fractions(store, tag).unwrap_or_default();
         let plan = Plan {
             size,
-            piece,
-            is_tiled,
+            piece: pieces.size,
+            is_tiled: pieces.are_tiles,
             is_planar: one(tag::PLANAR_CONFIGURATION, 1) == 2 && samples > 1,
             samples,
             bits: bits_of_first,
-            format: match formats.first() {
-                Some(2) => Format::Signed,
-                Some(3) => Format::Float,
+            format: match one(tag::SAMPLE_FORMAT, 1) {
+                2 => Format::Signed,
+                3 => Format::Float,
                 _ => Format::Unsigned,
             },
             compression: one(tag::COMPRESSION, 1),
             fill_reversed: one(tag::FILL_ORDER, 1) == 2,
             two_dimensional: one(tag::T4_OPTIONS, 0) & 1 == 1,
             predictor: one(tag::PREDICTOR, 1),
-            photometric,
-            has_alpha: matches!(extra.last(), Some(1 | 2)),
-            subsampling: match subsampling.as_deref() {
+            photometric: one(tag::PHOTOMETRIC, BLACK_IS_ZERO),
+            has_alpha: matches!(
+                list(tag::EXTRA_SAMPLES).unwrap_or_default().last(),
+                Some(1 | 2)
+            ),
+            subsampling: match list(tag::YCBCR_SUBSAMPLING).as_deref() {
                 Some([x, y]) => [*x as u32, *y as u32],
                 _ => [2, 2],
             },
-            luma: luma.try_into().unwrap_or([0.299, 0.587, 0.114]),
-            reference: reference
-                .try_into()
-                .unwrap_or([0.0, 255.0, 128.0, 255.0, 128.0, 255.0]),
-            palette: directory.numbers(store, tag::COLOR_MAP).unwrap_or_default(),
-            lengths: directory.numbers(store, lengths).unwrap_or_default(),
-            offsets,
+            luma: (fractions(tag::YCBCR_COEFFICIENTS).try_into()).unwrap_or(LUMA),
+            reference: (fractions(tag::REFERENCE_BLACK_WHITE).try_into()).unwrap_or(REFERENCE),
+            palette: list(tag::COLOR_MAP).unwrap_or_default(),
+            offsets: pieces.offsets,
+            lengths: pieces.lengths,
             layout: directory.layout,
         };
-        if bits.iter().any(|b| *b != u64::from(bits_of_first)) {
-            return Err("its samples have different numbers of bits".into());
-        }
         plan.check()?;
         check_claim(store, directory)?;
         Ok(plan)
@@ -370,7 +383,7 @@ impl Plan {
         };
         match self.compression {
             1 => Ok(packed),
-            2..=4 => Ok(self.from_fax(&packed, rows)),
+            2..=4 => Ok(self.unpacked_fax(&packed, rows)),
             5 => lzw(&packed, most),
             32_773 => Ok(pack_bits(&packed, most)),
             50_000 => {
@@ -383,7 +396,7 @@ impl Plan {
     }
 
     /// CCITT codings (sections 10 and 11): 1 is black here, as photometric interpretation 0 has it.
-    fn from_fax(&self, packed: &[u8], rows: usize) -> Vec<u8> {
+    fn unpacked_fax(&self, packed: &[u8], rows: usize) -> Vec<u8> {
         let encoding = match (self.compression, self.two_dimensional) {
             (4, _) => EncodingMode::Group4,
             (3, true) => EncodingMode::Group3_2D,
@@ -511,12 +524,12 @@ impl Plan {
                 };
                 piece.chunks_exact(each).map(scaled).collect()
             }
-            _ => self.from_bits(piece, width, rows),
+            _ => self.unpacked_bits(piece, width, rows),
         }
     }
 
     /// Samples that do not fill bytes: rows begin at bytes.
-    fn from_bits(&self, piece: &[u8], width: usize, rows: usize) -> Vec<u8> {
+    fn unpacked_bits(&self, piece: &[u8], width: usize, rows: usize) -> Vec<u8> {
         let (bits, row) = (self.bits as usize, self.row_bytes() as usize);
         let top = (1_u32 << bits) - 1;
         let is_index = self.photometric == PALETTE;

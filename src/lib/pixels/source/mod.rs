@@ -149,6 +149,11 @@ impl ImageSource {
         ))
     }
 
+    /// Whether its file is read again for every answer.
+    pub fn reads_file(&self) -> bool {
+        matches!(self, ImageSource::Tiled(_))
+    }
+
     /// `[width, height]` in pixels.
     pub fn size(&self) -> [u32; 2] {
         match self {

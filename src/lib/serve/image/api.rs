@@ -329,9 +329,12 @@ pub fn rendered(site: &Site, subject: Subject, plan: RenderPlan, request: &Reque
     let name = file_name::disposition(&image.id, plan.format.name());
     let response = match not_modified(request, &etag).or_else(|| unmodified(request, &date)) {
         Some(response) => response,
-        None => Response::new(200, Body::Image { subject, plan, key })
-            .with_header("content-type", plan.format.media_type())
-            .with_header("content-disposition", name),
+        None => {
+            let subject = Box::new(subject);
+            Response::new(200, Body::Image { subject, plan, key })
+                .with_header("content-type", plan.format.media_type())
+                .with_header("content-disposition", name)
+        }
     };
     let cache_control = match site.permissions.vary_by_visitor(&image.about) {
         true => "private, no-cache".to_owned(),

@@ -41,8 +41,8 @@ const THREADS: usize = 2;
 const SLOW_FILE_PAUSE: Duration = Duration::from_secs(300);
 /// How long a request may wait for admission.
 const ADMISSION_TIMEOUT: Duration = Duration::from_secs(30);
-/// A file that is decoded may take this many times longer than one that is only looked at.
-const DECODING: u32 = 6;
+/// A file that is read and decoded may take this many times longer than one that is only looked at.
+const DECODING: u32 = 12;
 
 /// The limits of a renderer.
 #[derive(Clone, Copy, Debug)]
@@ -423,8 +423,10 @@ impl Renderer {
         let source = self.source(subject).await?;
         let cost = cost_of(&plan) + source.cost(&plan);
         let permit = self.admission.enter(cost).await?;
+        // What is in memory waits for no file: it is only slow.
+        let limit = source.reads_file().then(|| self.reading_limit(subject));
         let made = self
-            .off_thread(subject, permit, move || work(&source, &plan))
+            .off_thread(subject, permit, limit, move || work(&source, &plan))
             .await?;
         if let Some((_, passed)) = made {
             self.metrics.answers_made.inc();
@@ -483,8 +485,9 @@ impl Renderer {
                 .admission
                 .enter(cost_of(&plan) + whole.cost(&plan))
                 .await?;
+            let limit = whole.reads_file().then(|| self.reading_limit(subject));
             let reduce = move || ImageSource::of_png(&whole.render(&plan)?);
-            let source = self.off_thread(subject, permit, reduce).await?;
+            let source = self.off_thread(subject, permit, limit, reduce).await?;
             let bytes = source.bytes();
             Ok((Arc::new(source), bytes))
         };
@@ -508,7 +511,8 @@ impl Renderer {
         let permit = self.admission.enter(subject.facts.cost).await?;
         let (renderer, image) = (self.clone(), subject.image.clone());
         let open = move || renderer.open(&image);
-        let source = self.off_thread(subject, permit, open).await?;
+        let limit = Some(self.reading_limit(subject));
+        let source = self.off_thread(subject, permit, limit, open).await?;
         self.metrics.opened.inc();
         // The file was written while it was read, so the pixels may be a mixture of the old image and the new one.
         let now = self.facts_now(&subject.image).await;
@@ -540,20 +544,26 @@ impl Renderer {
         });
     }
 
+    /// How long reading and decoding an image may take.
+    fn reading_limit(&self, subject: &Subject) -> Duration {
+        let limit = self.looks.timeout() * DECODING;
+        match subject.image.page {
+            // Pages of PDF have a limit of their own.
+            Some(Page::Pdf(page)) => limit.max(page.timeout * 2),
+            _ => limit,
+        }
+    }
+
     /// Runs work on a thread for blocking work. It runs to its end even if the client disconnects, and holds its permit
-    /// until then. If it hangs, because its file does not answer, only its memory stays taken.
+    /// until then. If it takes longer than a limit, because its file does not answer, only its memory stays taken.
     async fn off_thread<T: Send + 'static, E: Into<RenderError> + Send + 'static>(
         self: &Arc<Self>,
         subject: &Subject,
         permit: Permit,
+        limit: Option<Duration>,
         work: impl FnOnce() -> Result<T, E> + Send + 'static,
     ) -> Result<T, RenderError> {
-        let limit = self.looks.timeout() * DECODING;
-        // Pages of PDF have a limit of their own.
-        let limit = match subject.image.page {
-            Some(Page::Pdf(page)) => limit.max(page.timeout * 2),
-            _ => limit,
-        };
+        let limit = limit.unwrap_or(Duration::MAX);
         let (send, receive) = oneshot::channel();
         tokio::spawn(async move {
             let mut work = tokio::task::spawn_blocking(work);

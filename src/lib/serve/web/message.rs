@@ -45,7 +45,7 @@ pub enum Body {
     /// An image that is still to be rendered.
     Image {
         /// The image.
-        subject: Subject,
+        subject: Box<Subject>,
         /// How it is to be rendered.
         plan: RenderPlan,
         /// The key of the rendered bytes in caches: equal for equal bytes, and for no others.
