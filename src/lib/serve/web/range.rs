@@ -62,7 +62,8 @@ fn span(wanted: &str, length: usize) -> Span {
             Span::Part(first, last.saturating_add(1).min(length))
         }
         (Some(first), Some(last)) if first > last => Span::All,
-        (Some(_), _) => Span::Beyond,
+        (Some(_), Some(_)) => Span::Beyond,
+        (Some(_), None) if last.is_empty() => Span::Beyond,
         _ => Span::All,
     }
 }
