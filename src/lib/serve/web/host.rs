@@ -143,17 +143,20 @@ mod tests {
         assert_eq!((host.name(), host.has_port()), ("[::1]", true));
     }
 
+    /// The authority of the target, the `Host` lines, whether there must be one, and what is found.
+    type Case = (
+        Option<&'static str>,
+        &'static [&'static str],
+        bool,
+        Result<Option<&'static str>, ()>,
+    );
+
     #[test]
     fn a_request_has_one_host() {
         let lines = |texts: &[&'static str]| -> Vec<HeaderValue> {
             texts.iter().map(|t| HeaderValue::from_static(t)).collect()
         };
-        let cases: [(
-            Option<&str>,
-            &[&'static str],
-            bool,
-            Result<Option<&str>, ()>,
-        ); 7] = [
+        let cases: [Case; 7] = [
             (None, &["a"], true, Ok(Some("a"))),
             (Some("b:1"), &["a"], true, Ok(Some("b:1"))),
             (None, &[], true, Err(())),
