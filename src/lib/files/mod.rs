@@ -26,5 +26,6 @@ pub use read_write::{
 };
 pub use scratch::{Scratch, Span};
 pub use system::{
-    are_too_many_open, most_open, move_to, open_to_append, remove_others, sync_folder,
+    are_too_many_open, most_open, move_to, open_regular, open_to_append, place_of, remove_others,
+    sync_folder,
 };

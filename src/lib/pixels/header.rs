@@ -133,6 +133,11 @@ fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, Stri
     found
 }
 
+/// Whether a file, by its first bytes, is a JPEG that the decoder does not read.
+pub fn is_rare_jpeg(head: &[u8]) -> bool {
+    head.starts_with(&[0xFF, 0xD8]) && of_rare_jpeg(head).is_some()
+}
+
 /// The header of a JPEG that the decoder does not read: arithmetic coding, lossless or differential frames (ITU-T T.81
 /// table B.1). Such files are kept as they are.
 fn of_rare_jpeg(head: &[u8]) -> Option<Header> {

@@ -6,7 +6,7 @@
 //! | check that an image is complete | [`mod@verify`] |
 //! | remove the EXIF orientation | `orientation` |
 //! | write images row by row, for `download` | [`row_writers`] |
-//! | read parts of large images, for `serve` | [`source`], `tiff`, `jp2`, [`pdf`] |
+//! | read parts of large images, for `serve` | [`source`], `tiff`, `tiff_plain`, `jp2`, [`pdf`] |
 //! | crop, scale, rotate, colour and encode, for `serve` | [`render`], [`encode`], `colour` |
 //! | make pyramids, for `serve` | [`pyramid`] |
 //! | cut out boxes, draw contact sheets, find images that look alike, for `reformat` | `crop`, [`contact_sheet`], `fingerprint` |
@@ -14,6 +14,7 @@
 //! Everything is decoded within a limit that the caller states. A small file that claims a huge image is refused by its
 //! header.
 
+mod bmp;
 mod colour;
 pub mod contact_sheet;
 mod crop;
@@ -36,6 +37,9 @@ pub mod render;
 pub mod row_writers;
 pub mod source;
 mod tiff;
+mod tiff_directory;
+mod tiff_plain;
+mod tiff_whole;
 mod verify;
 
 pub use crop::Crop;

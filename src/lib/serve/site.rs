@@ -6,7 +6,7 @@ use super::auth::permissions::Permissions;
 use super::catalogue::Catalogue;
 use super::image::cap::Cap;
 use super::image::preset::{self, Presets};
-use super::image_record::FileFacts;
+use super::image_record::{FileError, FileFacts};
 use super::presentation::uris::Uris;
 use crate::iiif::Version;
 
@@ -26,8 +26,8 @@ pub struct Site<'a> {
     pub reviews: Option<&'a str>,
     /// For how many seconds clients may reuse an image without asking again.
     pub max_age: u32,
-    /// The file of the image at a position of the catalogue, as it is now; the error says why it cannot be read.
-    pub facts: &'a (dyn Fn(usize) -> Result<FileFacts, String> + Sync),
+    /// The file of the image that the request is about, as it is now, if the answer depends on it.
+    pub file: Result<FileFacts, FileError>,
 }
 
 /// What boxes can be called, in the order of colours and keys.
@@ -77,7 +77,7 @@ impl<'a> Site<'a> {
             classes: &NO_CLASSES,
             reviews: None,
             max_age: 0,
-            facts: &|_| Err("files are not read here".into()),
+            file: Err(FileError::Gone("files are not read here".into())),
         }
     }
 

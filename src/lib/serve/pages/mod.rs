@@ -2,6 +2,7 @@
 //! show. Pure.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -216,7 +217,7 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
     let image = &images[at];
     let about = &image.about;
     let frame = about.frame.map(|frame| [frame.width, frame.height]);
-    let is_listed = |image: &&ImageRecord| site.permissions.can_list(&image.about);
+    let is_listed = |image: &&Arc<ImageRecord>| site.permissions.can_list(&image.about);
     let may_review = site.permissions.access(about) == Access::Review;
     let metadata = about
         .metadata
@@ -235,7 +236,7 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
         "frame": frame.unwrap_or(image.size.map(f64::from)).map(Number),
         "service": service(site, image, uris),
         "account": account(site),
-        "captures": captures(site, image, uris),
+        "captures": captures(site, at, uris),
         "previous": images[..at].iter().rfind(is_listed).map(|p| segment(p, uris)),
         "next": images[at + 1..].iter().find(is_listed).map(|p| segment(p, uris)),
         "metadata": metadata.collect::<Vec<_>>(),
@@ -343,21 +344,18 @@ fn classes(site: &Site) -> Value {
 }
 
 /// `[name, segment]` of all images on the same canvas: its captures and bands.
-fn captures(site: &Site, image: &ImageRecord, uris: &Uris) -> Vec<Value> {
-    let group = canvases::groups(site.catalogue)
-        .into_iter()
-        .find(|group| group.name == image.about.group);
-    let canvases = group.map(|group| group.canvases()).unwrap_or_default();
-    let canvas = canvases
-        .into_iter()
-        .find(|canvas| canvas.images.iter().any(|other| other.id == image.id));
+fn captures(site: &Site, at: usize, uris: &Uris) -> Vec<Value> {
+    let image = &site.catalogue.images[at];
+    let place = (site.catalogue.group(&image.about.group)).and_then(|group| group.place(at));
+    let group = canvases::group(site.catalogue, &image.about.group, uris);
+    let canvas = group.zip(place);
+    let canvas = canvas.and_then(|(group, place)| group.canvas(place.canvas, site.permissions));
     let images = canvas.map(|canvas| canvas.images).unwrap_or_default();
     let capture = |image: &&ImageRecord| {
         let name = image.about.source.labels.image.as_ref();
         json!([name.unwrap_or(&image.id), segment(image, uris)])
     };
-    let listed = (images.iter()).filter(|image| site.permissions.can_list(&image.about));
-    listed.map(capture).collect()
+    images.iter().map(capture).collect()
 }
 
 fn segment(image: &ImageRecord, uris: &Uris) -> String {

@@ -1,32 +1,17 @@
 //! The file of reviews: its corrections are applied at the start, and every new one is appended.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::contracts::{Frame, Localization, LocalizedImage};
-use crate::corrections::{self, Change, Correctable, Correction, ImageIndex};
+use crate::contracts::{Frame, Localization};
+use crate::corrections::{self, Change, Correctable as _, Correction, ImageIndex};
 use crate::error::Error;
 use crate::files;
 use crate::serve::catalogue::Catalogue;
-use crate::serve::image_record::ImageRecord;
 use crate::summary::Summary;
-
-impl Correctable for ImageRecord {
-    fn about(&self) -> &LocalizedImage {
-        &self.about
-    }
-
-    fn about_mut(&mut self) -> &mut LocalizedImage {
-        &mut self.about
-    }
-
-    fn size(&self) -> Option<[f64; 2]> {
-        let frame = self.about.size();
-        Some(frame.unwrap_or(self.size.map(f64::from)))
-    }
-}
 
 /// The open file.
 #[derive(Debug)]
@@ -106,6 +91,7 @@ impl ReviewFile {
         summary.read += (given.len() + rejects.len()) as u64;
         summary.rejects.extend(rejects);
         let (made, rejects) = corrections::apply_all(&given, &mut catalogue.images, &mut places);
+        index_again(&given, catalogue);
         summary.kept += made;
         summary.count("reviews", made);
         summary.rejects.extend(rejects);
@@ -175,7 +161,23 @@ impl ReviewFile {
         self.append(line.as_bytes())
             .map_err(|e| Refusal::of(500, files::cannot_write(&self.path, e).to_string()))?;
         self.lines += 1;
+        index_groups(&[&correction], &mut corrected);
         Ok((corrected, id))
+    }
+
+    /// Applies all corrections of the file to a catalogue that was read again.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn apply_again(&mut self, catalogue: &mut Catalogue) -> Result<(), Error> {
+        let held = files::read(&self.path)?;
+        let images = catalogue.images.iter();
+        self.places = ImageIndex::of(images.map(|image| (image.id.as_str(), &image.about)));
+        let (given, _) = corrections::read(&self.path.display().to_string(), &held);
+        // What fits no image was said at the start, or when it was sent.
+        corrections::apply_all(&given, &mut catalogue.images, &mut self.places);
+        index_again(&given, catalogue);
+        Ok(())
     }
 
     /// Appends a whole line or nothing: half a line would spoil the next one too.
@@ -194,4 +196,17 @@ impl ReviewFile {
                 let _ = self.file.set_len(before);
             })
     }
+}
+
+/// Finds the canvases again of all groups that corrections changed.
+fn index_again(given: &[corrections::LocatedCorrection], catalogue: &mut Catalogue) {
+    let given: Vec<&Correction> = given.iter().map(|located| &located.correction).collect();
+    index_groups(&given, catalogue);
+}
+
+fn index_groups(given: &[&Correction], catalogue: &mut Catalogue) {
+    let images = given.iter().filter_map(|c| catalogue.find(&c.image));
+    let groups = images.map(|at| catalogue.images[at].about.group.clone());
+    let groups: BTreeSet<String> = groups.collect();
+    catalogue.index_again(groups.iter().map(String::as_str));
 }

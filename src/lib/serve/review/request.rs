@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,15 +19,15 @@ use crate::serve::site::Site;
 use crate::serve::web::message::{Response, error_response, uncached};
 
 /// A correction, as it was sent.
-pub struct ReviewRequest<'a> {
+pub struct ReviewRequest {
     /// `POST` for a new box or one that comes back, `PUT` to change one or the image, `DELETE` to remove a box.
-    pub method: &'a str,
+    pub method: String,
     /// The identifier of the image, decoded.
-    pub image: &'a str,
+    pub image: String,
     /// The id of the box. For a new one the client may choose it; empty if it does not, or for the image as a whole.
-    pub of: &'a str,
+    pub of: String,
     /// The body, JSON.
-    pub body: &'a [u8],
+    pub body: Bytes,
     /// When it arrived, as RFC 3339.
     pub when: String,
 }
@@ -39,8 +40,8 @@ pub fn answer(
     uris: &Uris,
     request: ReviewRequest,
 ) -> Response {
-    let Some(at) = site.find(request.image, uris) else {
-        return api::not_found(request.image);
+    let Some(at) = site.find(&request.image, uris) else {
+        return api::not_found(&request.image);
     };
     let image = &site.catalogue.images[at];
     if site.permissions.access(&image.about) < Access::Review {
@@ -57,17 +58,24 @@ pub fn answer(
     if let Some(user) = &site.permissions.visitor.user {
         correction.author.clone_from(user);
     }
-    // Held until the catalogue is replaced: corrections are applied one after the other.
+    // Corrections are applied one after the other.
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-    match file.apply(correction, &seen, &shared.get()) {
-        Err(refusal) => refused(&refusal),
-        Ok((corrected, changed)) => {
+    let id = image.id.clone();
+    let changed = shared.change(|catalogue| {
+        let (corrected, changed) = file.apply(correction, &seen, catalogue)?;
+        let answer = corrected.find(&id).map(|at| {
             let image = &corrected.images[at];
-            let mut answer = match is_brief {
+            match is_brief {
                 true => pages::reviewed_box(image, &changed),
                 false => pages::reviewed(image),
-            };
-            shared.replace(corrected);
+            }
+        });
+        Ok((corrected, (changed, answer)))
+    });
+    match changed {
+        Err(refusal) => refused(&refusal),
+        Ok((changed, answer)) => {
+            let mut answer = answer.unwrap_or_else(|| json!({}));
             answer["changed"] = json!(changed);
             uncached(format!("{answer}\n"), "application/json")
         }
@@ -126,12 +134,12 @@ struct Read {
 /// Reads a correction of the image with this id.
 fn read(request: ReviewRequest, image: &str) -> Result<Read, String> {
     let mut sent: Sent =
-        serde_json::from_slice(request.body).map_err(|e| format!("not a valid review: {e}"))?;
+        serde_json::from_slice(&request.body).map_err(|e| format!("not a valid review: {e}"))?;
     let author = sent.author.trim().to_owned();
     let seen = std::mem::take(&mut sent.revision);
     let is_brief = sent.brief;
-    let mut id = request.of.to_owned();
-    let change = match (request.method, sent.accepted) {
+    let mut id = request.of;
+    let change = match (&*request.method, sent.accepted) {
         ("POST", _) => Change::Create(shape(sent)?),
         ("PUT", Some(true)) => Change::Accept,
         ("PUT", Some(false)) => Change::Withdraw,
@@ -204,7 +212,7 @@ mod tests {
 
     #[test]
     fn invalid_reviews_are_refused() {
-        let cases: [(&[u8], &str); 6] = [
+        let cases: [(&'static [u8], &str); 6] = [
             (b"[", "not a valid review"),
             (br#"{"bbox": [1, 2, 3, 4]}"#, "a class name is needed"),
             (br#"{"concept": "a"}"#, "a box is needed"),
@@ -220,10 +228,10 @@ mod tests {
         ];
         for (body, says) in cases {
             let request = ReviewRequest {
-                method: "POST",
-                image: "i",
-                of: "l",
-                body,
+                method: "POST".into(),
+                image: "i".into(),
+                of: "l".into(),
+                body: Bytes::from_static(body),
                 when: String::new(),
             };
             let why = read(request, "i").unwrap_err();
@@ -245,10 +253,10 @@ mod tests {
         let takes = |body: &[u8]| {
             let ends = ["POST", "PUT", "DELETE"].map(|method| {
                 let request = ReviewRequest {
-                    method,
-                    image: "i",
-                    of: "l",
-                    body,
+                    method: method.into(),
+                    image: "i".into(),
+                    of: "l".into(),
+                    body: Bytes::copy_from_slice(body),
                     when: String::new(),
                 };
                 read(request, "i")
