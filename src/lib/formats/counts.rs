@@ -31,12 +31,12 @@ impl Format for Counts {
 
     fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
         let counts = classes(dataset, options.total);
-        put_rows(out, "counts.csv", &counts)?;
+        put_rows(out, "counts.csv", &counts, options.csv_safe)?;
         if !options.single {
             let splits = splits(dataset, options.total);
             let text = format!("{}\n{}", markdown(&counts), markdown(&splits));
             put(out, "counts.md", &text)?;
-            put_rows(out, "splits.csv", &splits)?;
+            put_rows(out, "splits.csv", &splits, options.csv_safe)?;
         }
         Ok(Vec::new())
     }

@@ -12,7 +12,6 @@ use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Written};
 use super::ranks;
 use super::sink::{Sink, put_rows};
-use crate::files;
 
 /// The format `csv`: one table, a row per box.
 #[derive(Debug)]
@@ -75,12 +74,7 @@ impl Format for Csv {
             boxes.chain(none).map(row)
         });
         let rows = std::iter::once(columns.header()).chain(rows);
-        let safe = |cell: String| match options.csv_safe {
-            true => files::safe_cell(&cell).into_owned(),
-            false => cell,
-        };
-        let rows = rows.map(|row| row.into_iter().map(safe).collect::<Vec<String>>());
-        put_rows(out, PATH, rows)?;
+        put_rows(out, PATH, rows, options.csv_safe)?;
         Ok(Vec::new())
     }
 }

@@ -56,6 +56,7 @@ fn readable(path: &str) -> String {
 pub fn write_sources(
     dataset: &Dataset,
     named: impl Fn(usize, &DatasetImage) -> String,
+    is_safe: bool,
     out: &mut dyn Sink,
 ) -> Result<(), Error> {
     const PATH: &str = "sources.csv";
@@ -93,5 +94,6 @@ pub fn write_sources(
         out,
         PATH,
         std::iter::once(HEADER.map(str::to_owned)).chain(rows),
+        is_safe,
     )
 }

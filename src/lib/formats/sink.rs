@@ -53,7 +53,8 @@ pub fn put(out: &mut dyn Sink, path: &str, text: &str) -> Result<(), Error> {
         .map_err(cannot(path))
 }
 
-/// Writes a CSV file, row by row: RFC 4180 quoting, LF, UTF-8 without byte-order mark.
+/// Writes a CSV file, row by row: RFC 4180 quoting, LF, UTF-8 without byte-order mark. `is_safe`: cells that spreadsheets would
+/// calculate become texts.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -61,13 +62,22 @@ pub fn put_rows<R>(
     out: &mut dyn Sink,
     path: &str,
     rows: impl IntoIterator<Item = R>,
+    is_safe: bool,
 ) -> Result<(), Error>
 where
-    R: IntoIterator<Item: AsRef<[u8]>>,
+    R: IntoIterator<Item: AsRef<str>>,
 {
     let mut csv = ::csv::Writer::from_writer(out.file(path)?);
     for row in rows {
-        csv.write_record(row).map_err(cannot_row(path))?;
+        for cell in row {
+            let cell = cell.as_ref();
+            let written = match is_safe {
+                true => csv.write_field(&*files::safe_cell(cell)),
+                false => csv.write_field(cell),
+            };
+            written.map_err(cannot_row(path))?;
+        }
+        csv.write_record(None::<&[u8]>).map_err(cannot_row(path))?;
     }
     csv.flush().map_err(cannot(path))
 }

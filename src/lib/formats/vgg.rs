@@ -29,7 +29,7 @@ impl Format for Vgg {
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, _: &FormatOptions, out: &mut dyn Sink) -> Written {
+    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
         let header = ["filename".to_owned(), "file_attributes".to_owned()];
         let row = |picture: &DatasetImage| {
             [
@@ -38,7 +38,12 @@ impl Format for Vgg {
             ]
         };
         let rows = dataset.images.iter().map(row);
-        put_rows(out, PATH, std::iter::once(header).chain(rows))?;
+        put_rows(
+            out,
+            PATH,
+            std::iter::once(header).chain(rows),
+            options.csv_safe,
+        )?;
         Ok(Vec::new())
     }
 }

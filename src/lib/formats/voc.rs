@@ -61,6 +61,7 @@ impl Format for Voc {
         file_names::write_sources(
             dataset,
             |_, p| format!("{ROOT}/JPEGImages/{}", file(p)),
+            options.csv_safe,
             out,
         )?;
         notes.extend(other_notes(dataset));

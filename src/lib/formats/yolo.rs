@@ -31,14 +31,14 @@ impl Format for Yolo {
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, _: &FormatOptions, out: &mut dyn Sink) -> Written {
+    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
         let stems = file_names::stems(dataset);
         let folder =
             |p: &DatasetImage| split_name(p.split.as_deref().unwrap_or("train")).to_owned();
         let stem = |p: &DatasetImage| stems[p.number as usize - 1].as_str();
         let file = |p: &DatasetImage| format!("images/{}/{}.{}", folder(p), stem(p), p.suffix());
         put(out, "data.yaml", &data_yaml(dataset))?;
-        file_names::write_sources(dataset, |_, p| file(p), out)?;
+        file_names::write_sources(dataset, |_, p| file(p), options.csv_safe, out)?;
         for p in &dataset.images {
             place_image(p, &file(p), dataset, out)?;
             let path = format!("labels/{}/{}.txt", folder(p), stem(p));

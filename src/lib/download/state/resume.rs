@@ -11,6 +11,7 @@ use crate::contracts::{Failure, LocalizedImage};
 use crate::download::options::Options;
 use crate::error::Error;
 use crate::files;
+use crate::http::id_without_secrets;
 
 /// Images by what is to be done with them.
 #[derive(Debug, Default)]
@@ -60,9 +61,13 @@ pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'
                 if let Some((slot, _)) = other {
                     sorted.gone.push(index.path(slot).to_owned());
                 }
-                match failed.remove(&image.id) {
-                    Some(failure) => sorted.left.push(failure),
-                    None if failed_before.contains(&*image.id) => again.push(image),
+                let listed = id_without_secrets(&image.id);
+                match failed.remove(&listed) {
+                    Some(failure) => sorted.left.push(Failure {
+                        id: image.id.clone(),
+                        ..failure
+                    }),
+                    None if failed_before.contains(&listed) => again.push(image),
                     None => sorted.missing.push(image),
                 }
             }

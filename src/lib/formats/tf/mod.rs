@@ -59,7 +59,7 @@ impl Format for Tf {
                 }
             }
         }
-        file_names::write_sources(dataset, |_, p| p.file.clone(), out)?;
+        file_names::write_sources(dataset, |_, p| p.file.clone(), options.csv_safe, out)?;
         Ok(match transcoded {
             0 => Vec::new(),
             n => vec![format!(
