@@ -242,11 +242,6 @@ fn what_a_killed_run_could_not_note_is_found_again() {
     work.write_json("localizations.json", &labelled("x"));
     let call = args(&["--name", "{label}"]);
     work.run("download", &call).exits(0);
-    // Killed while it renamed: the file has left its place.
-    let waiting = recto::files::hex_digest(b"a", 24);
-    std::fs::create_dir_all(work.path("images/.recto/renaming")).unwrap();
-    let waiting = work.path("images/.recto/renaming").join(waiting);
-    std::fs::rename(work.path("images/reef/x.jpg"), waiting).unwrap();
     work.write_json("localizations.json", &labelled("y"));
     work.run("download", &call).exits(0);
     assert_eq!(jpegs(&work), ["reef/y.jpg"]);
@@ -315,4 +310,146 @@ fn an_image_with_the_name_of_one_that_left_the_set_keeps_its_file() {
         assert_eq!(file(&work, "a"), jpeg(1));
         assert_eq!(jpegs(&work), ["reef/y.jpg"]);
     }
+}
+
+#[test]
+fn names_of_metadata_are_those_of_the_images() {
+    let server = Server::start(|request, _| {
+        let seed = request.path.len() as u8;
+        Answer::Serve(jpeg(seed), "image/jpeg")
+    });
+    let with = |id: &str, plate: &str, frag: &str| {
+        let mut image = plain(id, server.url(&format!("/{id}.jpg")));
+        image["metadata"] = json!({"Plate": [plate], "frag": [frag]});
+        image
+    };
+    let work = Workdir::new();
+    let images = vec![
+        with("a", "600", "1"),
+        with("bb", "600", "2"),
+        with("ccc", "600", "2"),
+    ];
+    work.write_json("localizations.json", &set(images));
+    work.run("download", &args(&["--name", "{plate}_{frag}"]))
+        .exits(0);
+    let files = jpegs(&work);
+    assert_eq!(files[0], "reef/600_1.jpg");
+    let told_apart = files[1..]
+        .iter()
+        .all(|name| name.starts_with("reef/600_2-"));
+    assert!(files.len() == 3 && told_apart, "{files:?}");
+}
+
+/// Two images that change their names with each other.
+fn swapped() -> (Server, Workdir) {
+    let server = Server::start(|request, _| {
+        let seed = if request.path.contains("/a") { 1 } else { 2 };
+        Answer::Serve(jpeg(seed), "image/jpeg")
+    });
+    let work = Workdir::new();
+    let write = |labels: [&str; 2]| {
+        let labelled = |(id, label): (&str, &str)| {
+            let mut image = plain(id, server.url(&format!("/{id}.jpg")));
+            image["source"]["labels"]["canvas"] = json!(label);
+            image
+        };
+        let images = ["a", "b"].into_iter().zip(labels).map(labelled);
+        work.write_json("localizations.json", &set(images.collect()));
+    };
+    write(["one", "two"]);
+    work.run("download", &args(&["--name", "{label}"])).exits(0);
+    write(["two", "one"]);
+    (server, work)
+}
+
+#[test]
+fn renames_that_were_killed_are_ended_wherever_they_were() {
+    let waiting = |id: &str| {
+        let hash = <sha2::Sha256 as sha2::Digest>::digest(id);
+        let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("images/.recto/renaming/{}", &digits[..24])
+    };
+    // Whether all have left, which files wait, which have their new names.
+    let states: [(bool, &[&str], &[&str]); 6] = [
+        (false, &[], &[]),
+        (false, &["a"], &[]),
+        (false, &["a", "b"], &[]),
+        (true, &["a", "b"], &[]),
+        (true, &["b"], &["a"]),
+        (true, &[], &["a", "b"]),
+    ];
+    for (have_left, wait, arrived) in states {
+        let (server, work) = swapped();
+        let old = |id: &str| format!("images/reef/{}.jpg", if id == "a" { "one" } else { "two" });
+        let new = |id: &str| old(if id == "a" { "b" } else { "a" });
+        let moves: Vec<Value> = work
+            .text("images/downloads.jsonl")
+            .lines()
+            .map(|line| {
+                let mut line: Value = serde_json::from_str(line).unwrap();
+                let from = line["path"].clone();
+                let to = new(line["id"].as_str().unwrap());
+                line["path"] = json!(to.strip_prefix("images/").unwrap());
+                json!({"from": from, "line": line})
+            })
+            .collect();
+        let bytes = ["a", "b"].map(|id| (id, work.read(&old(id))));
+        for (id, bytes) in &bytes {
+            if have_left || wait.contains(id) {
+                std::fs::remove_file(work.path(&old(id))).unwrap();
+            }
+            if wait.contains(id) {
+                work.write(&waiting(id), bytes);
+            }
+        }
+        for (id, bytes) in bytes.iter().filter(|(id, _)| arrived.contains(id)) {
+            work.write(&new(id), bytes);
+        }
+        let plan = json!({"have_left": have_left, "moves": moves});
+        work.write_json("images/.recto/renaming.json", &plan);
+        let before = server.log().len();
+        work.run("download", &args(&["--name", "{label}"])).exits(0);
+        let map = work.json("image_map.json");
+        for (id, bytes) in &bytes {
+            let path = map[id].as_str().unwrap();
+            assert_eq!(path, new(id), "{have_left} {wait:?} {arrived:?}");
+            assert!(
+                work.read(path) == *bytes,
+                "{id}: {have_left} {wait:?} {arrived:?}"
+            );
+        }
+        assert_eq!(
+            server.log().len(),
+            before,
+            "{have_left} {wait:?} {arrived:?}"
+        );
+        assert!(!work.exists("images/.recto/renaming.json"));
+        assert!(!work.exists("images/.recto/altered"));
+    }
+}
+
+#[test]
+fn a_file_that_a_killed_refresh_replaced_is_nobodys_edit() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let work = one_of(plain("a", server.url("/a.jpg")));
+    work.run("download", &args(&[])).exits(0);
+    let path = work.json("image_map.json")["a"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // What the run had published when it was killed, before the journal.
+    let newer = jpeg(7);
+    work.write(&path, &newer);
+    let digits = |bytes: &[u8]| -> String {
+        let hash = <sha2::Sha256 as sha2::Digest>::digest(bytes);
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let name = path.strip_prefix("images/").unwrap().as_bytes();
+    let note = format!("images/.recto/replacing/{}", &digits(name)[..24]);
+    work.write(&note, digits(&newer).as_bytes());
+    let ran = work.run("download", &args(&["--verify"]));
+    ran.exits(0);
+    assert!(!ran.stderr().contains("edited"), "{}", ran.stderr());
+    assert_eq!(work.read(&path), jpeg(1));
+    assert!(!work.exists("images/.recto/altered"));
 }

@@ -250,3 +250,38 @@ fn a_dry_run_reckons_with_every_part_of_a_service() {
     let told = ran.stdout();
     assert!(told.contains("127.0.0.1\t2\t3-3\t"), "{told}");
 }
+
+#[test]
+fn a_service_that_is_down_while_refreshing_takes_nothing_out_of_the_set() {
+    let origin = Origin::default();
+    let down = Arc::new(AtomicUsize::new(0));
+    let (now, served) = (down.clone(), origin.clone());
+    let server = Server::start(move |request, _| match now.load(Ordering::Relaxed) {
+        0 => served.answer(request),
+        status => Answer::Status(status as u16),
+    });
+    let work = Workdir::new();
+    let page = |id: &str| {
+        let mut image = service(id, server.url(&format!("/iiif/{id}")), 2);
+        image["frame"] = json!([origin.width, origin.height]);
+        image["localizations"] = json!([boxed(id, "bird", [10.0, 5.0, 20.0, 15.0])]);
+        image
+    };
+    work.write_json("localizations.json", &set(vec![page("a"), page("b")]));
+    work.run("download", &args(REGIONS)).exits(0);
+    let before = work.json("image_map.json");
+    // (status, what is told of the regions, images that stay)
+    for (status, change, stay) in [(500, "unknown", 2), (404, "gone", 0)] {
+        down.store(status, Ordering::Relaxed);
+        let call = [REGIONS, &["--refresh", "--prune", "--retries", "0"]].concat();
+        work.run("download", &args(&call));
+        let map = work.json("image_map.json");
+        assert_eq!(map.as_object().unwrap().len(), stay, "{status}");
+        let changes = rows(&work, "changes.csv");
+        let told: Vec<&str> = changes.iter().map(|row| &*row[2]).collect();
+        assert_eq!(told, [change; 2], "{status}");
+        for path in before.as_object().unwrap().values() {
+            assert_eq!(work.exists(path.as_str().unwrap()), stay > 0, "{status}");
+        }
+    }
+}

@@ -141,7 +141,7 @@ pub struct Failure {
     pub kind: String,
     /// HTTP status of the last attempt, if there was a response.
     pub status: Option<u16>,
-    /// Number of requests made for this image.
+    /// Number of requests made for this image, in the last run that made any.
     pub attempts: u32,
     /// What happened, as a message for people.
     pub message: String,

@@ -74,7 +74,7 @@ impl Downloader<'_> {
         let finished = journey.run().await;
         let (client, uri) = (&self.servers.client, source_uri(image).unwrap_or_default());
         match &finished {
-            Ok(_) => client.succeeded(uri),
+            Ok(_) => client.succeeded(uri, &journey.log),
             Err(error) => client.failed(uri, &journey.log, error),
         }
         finished.map_err(|error| error.with_attempts(journey.log.requests()))
@@ -465,9 +465,13 @@ impl<'a> Journey<'a> {
         let plan = store.plan();
         let regions = grid::count(plan.size, plan.tile) as u32;
         let download = self.entry(method, &plan.service, &sound, regions, notes);
+        let sample = self.sampled.lock().unwrap_or_else(PoisonError::into_inner);
+        let redirected_to = sample.redirected_to.clone();
+        drop(sample);
         Ready {
             part,
             download: Download {
+                redirected_to,
                 region: sampled(&store, &self.sampled),
                 ..download
             },
@@ -570,6 +574,9 @@ impl<'a> Journey<'a> {
             let journal = self.to.folder.path.join(Journal::NAME);
             Error::disk(format!("{}: cannot be written: {e}", journal.display()))
         })?;
+        if self.destination().own.as_deref() == Some(&*download.path) {
+            moves::replaced(&self.to.folder.work, &download.path);
+        }
         Ok(Finished { download, line })
     }
 }
@@ -591,22 +598,28 @@ impl Destination {
                 let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
                 moved.push(path.to_owned());
             }
+            // If the run ends before that is in the journal, the next one knows whose file it is.
+            if self.own.as_deref() == Some(path) {
+                moves::note_replacing(&self.folder.work, path, sha256)?;
+            }
             part.publish(&self.folder.path.join(path))
         };
         publish().map_err(|e: crate::error::Error| Error::disk(e.line()))
     }
 }
 
-/// Refuses what its first bytes show to be no image, before the rest of it is read.
-fn check_start(start: &[u8]) -> Result<(), Error> {
-    pixels::check_start(start).map_err(error_of)
+/// Refuses what its first bytes show to be no image, before the rest of it is read. Only a TIFF may have `most` bytes.
+fn check_start(start: &[u8], most: u64) -> Result<u64, Error> {
+    pixels::check_start(start).map_err(error_of)?;
+    let is_tiff = [b"II", b"MM"].iter().any(|order| start.starts_with(*order));
+    Ok(if is_tiff { most } else { most / TIFF })
 }
 
 /// The same where images of other types are kept.
-fn check_start_of_any_image(start: &[u8]) -> Result<(), Error> {
+fn check_start_of_any_image(start: &[u8], most: u64) -> Result<u64, Error> {
     match pixels::is_unread_image(start) {
-        true => Ok(()),
-        false => check_start(start),
+        true => Ok(most / TIFF),
+        false => check_start(start, most),
     }
 }
 
@@ -704,6 +717,8 @@ fn is_of_service(kind: Kind) -> bool {
             | Kind::WrongSize
             | Kind::NotAnImage
             | Kind::Info
+            | Kind::Network
+            | Kind::Timeout
             | Kind::Unsupported
     )
 }

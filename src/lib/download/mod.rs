@@ -23,6 +23,7 @@ pub mod summary;
 
 use crate::error::Error;
 use crate::files;
+use crate::http;
 use crate::progress::Style;
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
@@ -34,7 +35,7 @@ use state::index::Index;
 use state::input::Set;
 use state::journal::Journal;
 use state::settled::Lookup;
-use state::{input, moves, refresh, resume};
+use state::{input, moves, refresh, renames, resume};
 use summary::{Results, Verified, add_unusable, publish, set_placeholders_apart, tidy};
 
 /// Downloads the images of a `localizations.json`, and writes the image map and the failures.
@@ -111,6 +112,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let source = options.regions.as_ref().unwrap_or(&options.localizations);
     let early = prepare(options, &folder, source, &lookup)?;
     let (journal, mut index) = Journal::open(&folder.path, &folder.work)?;
+    let mut renamed = renames::resume(&folder, &journal, &mut index)?;
     let mut set = match early {
         Some(set) => set,
         None => input::read(source, &index, &lookup)?,
@@ -119,13 +121,18 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         let what = "this file system has no locks: no other recto-download may run in the folder";
         summary.notes.push(what.into());
     }
-    let renamed = std::mem::take(&mut set.renamed);
-    let renamed = moves::rename(&folder, &journal, &mut index, &renamed)?;
+    let renames = std::mem::take(&mut set.renamed);
+    renamed.extend(renames::rename(&folder, &journal, &mut index, &renames)?);
     let mut sorted = resume::sort(&set, &index, &lookup)?;
     let left = std::mem::take(&mut sorted.left);
+    let tried = std::mem::take(&mut sorted.tried);
     let verified = Verified::of(&mut sorted);
     verified.set_aside(&folder)?;
-    summary.notes.extend(moves::note_of_renamed(renamed));
+    summary.notes.extend(moves::note_of_renamed(renamed.files));
+    let in_the_way: Vec<&str> = renamed.moved.iter().map(String::as_str).collect();
+    summary
+        .notes
+        .extend(Verified::note_of_altered(&folder, &in_the_way));
     summary
         .notes
         .extend(verified.note_of_moved(options, &folder));
@@ -138,8 +145,13 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     };
     let mut results = run.download(crops.network, &set, sorted)?;
     let images = set.count() + crops.failures.len();
+    // What was not requested now, and was before, is not taken for new by the next run.
+    for failure in results.failures.iter_mut().filter(|f| f.attempts == 0) {
+        let listed = http::id_without_secrets(&failure.id);
+        failure.attempts = tried.get(&listed).copied().unwrap_or_default();
+    }
     results.failures.extend(left);
-    results.failures.extend(crops.failures);
+    results.failures.extend(crops.failures.iter().cloned());
     if options.overwrite || options.refresh {
         let kept = resume::kept_from_before(&set.images, &index, &lookup, &results.there);
         results.there.extend(kept);
@@ -153,7 +165,8 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let alike = set_placeholders_apart(options, &index, there, &mut results.failures);
     results.notes.extend(alike);
     if results.stopped.is_none() {
-        let notes = tidy_set(options, &folder, &index, &set, &mut results)?;
+        let is_whole = crops.failures.is_empty();
+        let notes = tidy_set(options, &folder, &index, &set, is_whole, &mut results)?;
         results.notes.extend(notes);
     }
     publish(options, &index, &results.there, &results.failures)?;
@@ -202,12 +215,14 @@ fn prepare(
     Ok(early)
 }
 
-/// What becomes of files that are no longer in the set, or no longer at the server: they are told, listed or moved.
+/// What becomes of files that are no longer in the set, or no longer at the server: they are told, listed or moved. `is_whole`:
+/// whether the set is known; if not, its files are not told from others.
 fn tidy_set(
     options: &Options,
     folder: &OutputFolder,
     index: &Index,
     set: &Set,
+    is_whole: bool,
     results: &mut Results,
 ) -> Result<Vec<String>, Error> {
     let mut in_set = vec![false; index.count()];
@@ -217,7 +232,10 @@ fn tidy_set(
         in_set[slot.index()] = true;
     }
     let mut notes = Vec::new();
-    let orphans = moves::orphans(folder, index, &in_set);
+    let orphans = match is_whole {
+        true => moves::orphans(folder, index, &in_set),
+        false => Vec::new(),
+    };
     let paths: Vec<&str> = orphans.iter().map(|slot| index.path(*slot)).collect();
     let files = counted(
         paths.len() as u64,

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 use reqwest::header::{HeaderMap, HeaderValue};
 
+use super::answer;
 use super::budget::Spent;
 use super::codings::{self, Coding};
 use super::error::{Error, Kind};
-use super::hosts::Active;
+use super::hosts::{Active, Host};
 use super::request::{Request, Response, SavedResponse};
 use super::retry::FailedAttempt;
 use super::send::{Opened, Sender};
@@ -27,7 +28,6 @@ const MIN_BYTES: u64 = 1024;
 
 /// Watches one body as it arrives: its size, its speed, what it costs.
 struct Flow<'a> {
-    request: &'a Request,
     spent: &'a Spent,
     status: u16,
     /// The size of the whole body, as far as the server declares it.
@@ -37,6 +37,9 @@ struct Flow<'a> {
     got_since: u64,
     /// How long the body may stall.
     timeout: Duration,
+    /// The most bytes that are taken.
+    max_bytes: u64,
+    began: Instant,
 }
 
 impl<'a> Flow<'a> {
@@ -44,22 +47,23 @@ impl<'a> Flow<'a> {
     fn new(sender: &'a Sender, request: &'a Request, opened: &Opened, start: u64) -> Self {
         let announced = opened.response.content_length();
         Flow {
-            request,
             spent: &sender.spent,
             status: opened.response.status().as_u16(),
             announced: announced.map(|n| n + start),
             got: start,
             since: Instant::now(),
             got_since: 0,
-            timeout: Duration::from_secs_f64(sender.options.timeout),
+            timeout: opened.host.pacing().patience(sender.timeout()),
+            max_bytes: request.max_bytes,
+            began: Instant::now(),
         }
     }
 
     /// Takes some bytes, or the error in their place.
-    fn take(&mut self, chunk: reqwest::Result<Bytes>) -> Result<Bytes, Error> {
-        let chunk = chunk.map_err(|e| self.interrupted(&e))?;
+    fn take(&mut self, chunk: Result<Bytes, Error>) -> Result<Bytes, Error> {
+        let chunk = chunk?;
         self.got += chunk.len() as u64;
-        if self.got > self.request.max_bytes {
+        if self.got > self.max_bytes {
             return Err(self.too_large());
         }
         self.spent.add_bytes(chunk.len() as u64);
@@ -87,13 +91,13 @@ impl<'a> Flow<'a> {
         }
     }
 
-    fn interrupted(&self, e: &reqwest::Error) -> Error {
+    fn interrupted(&self, is_timeout: bool) -> Error {
         let of = self
             .announced
             .map(|n| format!(" of {n}"))
             .unwrap_or_default();
         let (got, seconds) = (self.got, self.timeout.as_secs_f64());
-        let error = match e.is_timeout() {
+        let error = match is_timeout {
             true => Error::timeout(format!("no byte came for {seconds} s after {got} bytes")),
             false => Error::truncated(format!("cut short at {got}{of} bytes")),
         };
@@ -101,7 +105,29 @@ impl<'a> Flow<'a> {
     }
 
     fn too_large(&self) -> Error {
-        Error::too_large(self.request.max_bytes).with_status(self.status)
+        Error::too_large(self.max_bytes).with_status(self.status)
+    }
+}
+
+/// The next bytes of a body, or the error in their place; nothing at its end.
+async fn next(
+    sender: &Sender,
+    request: &Request,
+    flow: &Flow<'_>,
+    stream: &mut (impl futures::Stream<Item = reqwest::Result<Bytes>> + Unpin),
+) -> Option<Result<Bytes, Error>> {
+    let coming = tokio::time::timeout(flow.timeout, stream.next());
+    match sender.jobs.await_bytes(request.log.job(), coming).await {
+        Ok(chunk) => chunk.map(|chunk| chunk.map_err(|e| flow.interrupted(e.is_timeout()))),
+        Err(_) => Some(Err(flow.interrupted(true))),
+    }
+}
+
+/// Tells a host's pacing of a body that stalled.
+fn blame(error: &Error, flow: &Flow, host: &Host, request: &Request) {
+    if error.kind == Kind::Timeout {
+        let mut pacing = host.pacing();
+        pacing.stalled(Instant::now(), flow.began, request.log.id());
     }
 }
 
@@ -129,11 +155,13 @@ pub async fn read(
     let headers = response.headers().clone();
     let mut body = Vec::with_capacity(flow.announced.unwrap_or(0).min(1 << 24) as usize);
     let mut stream = response.bytes_stream();
-    while let Some(chunk) = stream.next().await {
-        let chunk = flow.take(chunk)?;
+    while let Some(chunk) = next(sender, request, &flow, &mut stream).await {
+        let chunk = flow.take(chunk);
+        let chunk = chunk.inspect_err(|e| blame(e, &flow, &host, request))?;
         host.pacing().stats.bytes += chunk.len() as u64;
         body.extend_from_slice(&chunk);
     }
+    host.pacing().body_ended();
     let active = slot.end();
     let status = flow.status;
     if let Some(coding) = coding {
@@ -341,7 +369,10 @@ async fn pour(
     let mut file = None;
     let mut stream = response.bytes_stream();
     loop {
-        let chunk = stream.next().await;
+        let chunk = next(sender, request, &flow, &mut stream).await;
+        if chunk.is_none() {
+            host.pacing().body_ended();
+        }
         if chunk.is_none() && start == 0 && file.is_none() {
             part.keep_in_memory(buffer.into());
             return Ok((flow.got, slot.end()));
@@ -349,8 +380,15 @@ async fn pour(
         if buffer.len() >= ENOUGH
             && let Some(check) = unchecked.take()
         {
-            check(&buffer).map_err(|error| error.with_status(flow.status))?;
-            if flow.announced.is_some_and(|n| n > request.max_bytes) {
+            let checked = check(&buffer, request.max_bytes);
+            flow.max_bytes = checked.map_err(|error| {
+                let said = match error.kind {
+                    Kind::NotAnImage => answer::first_words(&buffer),
+                    _ => String::new(),
+                };
+                error.with_words(&said, None).with_status(flow.status)
+            })?;
+            if flow.got.max(flow.announced.unwrap_or(0)) > flow.max_bytes {
                 return Err(flow.too_large());
             }
         }
@@ -363,7 +401,8 @@ async fn pour(
         let Some(chunk) = chunk else {
             return Ok((flow.got, slot.end()));
         };
-        let chunk = flow.take(chunk)?;
+        let chunk = flow.take(chunk);
+        let chunk = chunk.inspect_err(|e| blame(e, &flow, &host, request))?;
         host.pacing().stats.bytes += chunk.len() as u64;
         buffer.extend_from_slice(&chunk);
     }

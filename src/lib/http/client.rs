@@ -21,7 +21,7 @@ use super::request::{Request, RequestLog, Response, SavedResponse};
 use super::retry::{FailedAttempt, LONGEST_WAIT, Next, after};
 use super::send::Sender;
 use super::stats::HostStats;
-use crate::files::Part;
+use crate::files::{self, Part};
 use crate::progress::Wait;
 
 /// The client of a run. Requests to one host share its pace, whoever makes them.
@@ -85,17 +85,19 @@ impl Client {
         .await
     }
 
-    /// Requests an answer for its status alone; its body is not read.
+    /// Requests an answer for its status, and the length of its body in bytes where that is said; the body is not read.
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn status(&self, request: &Request) -> Result<u16, Error> {
+    pub async fn head(&self, request: &Request) -> Result<(u16, Option<u64>), Error> {
         self.persist(request, async |attempt| {
             let opened = self
                 .sender
                 .open(request, HeaderMap::new(), attempt > 1)
                 .await?;
-            Ok(opened.response.status().as_u16())
+            let length = opened.response.content_length();
+            let length = length.filter(|_| opened.coding.is_none());
+            Ok((opened.response.status().as_u16(), length))
         })
         .await
     }
@@ -140,7 +142,7 @@ impl Client {
             let failed = match once(attempt).await {
                 Ok(value) => {
                     if self.judges_requests {
-                        self.succeeded(&request.url);
+                        self.succeeded(&request.url, &request.log);
                     }
                     return Ok(value);
                 }
@@ -179,7 +181,7 @@ impl Client {
 
     /// Works on so many images at once; what becomes of each is told by [`Client::succeeded`] and [`Client::failed`].
     pub fn for_images(&mut self, jobs: u16) {
-        self.sender.jobs = Jobs::at_once(jobs);
+        self.sender.jobs = Jobs::at_once(jobs, (files::most_open() / 4).clamp(8, 256));
         self.sender.hosts.samples = SAMPLES;
         self.judges_requests = false;
     }
@@ -191,9 +193,9 @@ impl Client {
     }
 
     /// An image, or a document, was had of the host of this URL.
-    pub fn succeeded(&self, url: &str) {
+    pub fn succeeded(&self, url: &str, log: &RequestLog) {
         if let Some(host) = self.host(url) {
-            host.pacing().judgment.succeeded();
+            host.pacing().judgment.succeeded(log.id());
         }
     }
 
@@ -204,11 +206,12 @@ impl Client {
             error.kind,
             Kind::Forbidden | Kind::TooMany | Kind::Server | Kind::NotAnImage
         );
-        if let Some(host) = self
-            .host(url)
-            .filter(|_| is_telling && error.status.is_some())
-        {
-            host.pacing().refused(log.id(), error.kind, error.status);
+        let Some(host) = self.host(url) else {
+            return;
+        };
+        match is_telling && error.status.is_some() {
+            true => host.pacing().refused(log.id(), error.kind, error.status),
+            false => host.pacing().judgment.ended(log.id()),
         }
     }
 

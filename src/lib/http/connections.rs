@@ -23,6 +23,8 @@ pub struct Connections {
     current: Mutex<(Clients, HashSet<usize>)>,
     /// For hosts that refuse HTTP/2.
     old: OnceLock<Option<Clients>>,
+    /// Connects for each request anew.
+    fresh: OnceLock<Option<Clients>>,
     most_hosts: usize,
 }
 
@@ -40,6 +42,8 @@ pub struct Way {
     pub is_confined: bool,
     /// Without HTTP/2.
     pub is_old: bool,
+    /// By a connection of its own.
+    pub is_fresh: bool,
 }
 
 impl Connections {
@@ -49,12 +53,13 @@ impl Connections {
     /// If the network client cannot be set up as the options say.
     pub fn new(options: &Options) -> Result<Self, Error> {
         let cookies = Arc::new(cookies::open(options.cookies.as_deref())?);
-        let clients = Clients::new(options, &cookies, false)?;
+        let clients = Clients::new(options, &cookies, Way::default())?;
         Ok(Connections {
             options: options.clone(),
             cookies,
             current: Mutex::new((clients, HashSet::new())),
             old: OnceLock::new(),
+            fresh: OnceLock::new(),
             // A host may have several connections, and images need files too.
             most_hosts: (files::most_open() / 8).clamp(4, 256),
         })
@@ -63,17 +68,20 @@ impl Connections {
     /// The client for a request to a host, by its number. Where it would keep connections to too many hosts, another one
     /// begins; the old one's are closed when the last request by them has ended.
     pub fn client(&self, host: usize, way: Way) -> Client {
-        if way.is_old {
-            let new = || Clients::new(&self.options, &self.cookies, true).ok();
-            if let Some(clients) = self.old.get_or_init(new) {
-                return clients.of(way);
-            }
+        let special = match way {
+            Way { is_fresh: true, .. } => Some(&self.fresh),
+            Way { is_old: true, .. } => Some(&self.old),
+            _ => None,
+        };
+        let new = || Clients::new(&self.options, &self.cookies, way).ok();
+        if let Some(clients) = special.and_then(|clients| clients.get_or_init(new).as_ref()) {
+            return clients.of(way);
         }
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let (clients, hosts) = &mut *current;
         hosts.insert(host);
         if hosts.len() > self.most_hosts
-            && let Ok(new) = Clients::new(&self.options, &self.cookies, false)
+            && let Ok(new) = Clients::new(&self.options, &self.cookies, way)
         {
             (*clients, *hosts) = (new, HashSet::from([host]));
         }
@@ -82,13 +90,16 @@ impl Connections {
 }
 
 impl Clients {
-    fn new(options: &Options, cookies: &Arc<Jar>, is_old: bool) -> Result<Self, Error> {
+    fn new(options: &Options, cookies: &Arc<Jar>, way: Way) -> Result<Self, Error> {
         let client = |is_public: bool| {
-            let builder = builder(options, cookies);
-            let builder = match is_old {
-                true => builder.http1_only(),
-                false => builder,
-            };
+            let mut builder = builder(options, cookies);
+            // HTTP/2 has one connection for everything.
+            if way.is_old || way.is_fresh {
+                builder = builder.http1_only();
+            }
+            if way.is_fresh {
+                builder = builder.pool_max_idle_per_host(0);
+            }
             let builder = match is_public {
                 true => builder.dns_resolver(Arc::new(PublicOnly {
                     proxies: proxies::hosts(),

@@ -59,7 +59,7 @@ pub fn value_of(text: &str, what: &str) -> Result<HeaderValue, String> {
 /// counts as one. With a URL the port is that of its scheme, so that what is given for https does not go over http.
 fn split_host(text: &str) -> Result<(Option<String>, &str), String> {
     let text = text.trim_start();
-    let scheme = text.split("://").next().unwrap_or_default();
+    let scheme = text.split(':').next().unwrap_or_default();
     if scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http") {
         let (url, rest) = text.split_once('=').unwrap_or((text, ""));
         let host = host_of_url(url).filter(|_| !rest.is_empty());

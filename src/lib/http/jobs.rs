@@ -2,12 +2,21 @@
 //! one is checked; while all its requests wait, for the pace of a host or for a retry, another image takes its place.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The jobs of a run.
 #[derive(Debug, Default)]
-pub struct Jobs(Option<Arc<Semaphore>>);
+pub struct Jobs {
+    /// So many at once; without it there is no limit.
+    all: Option<Arc<Semaphore>>,
+    /// Requests that may be in flight beside them because nothing comes.
+    quiet: Option<Arc<Semaphore>>,
+}
+
+/// After so long without a byte a request no longer keeps others waiting.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// One image among them.
 #[derive(Debug, Default)]
@@ -23,9 +32,33 @@ struct Share {
 }
 
 impl Jobs {
-    /// So many at once; without it there is no limit.
-    pub fn at_once(jobs: u16) -> Self {
-        Jobs(Some(Arc::new(Semaphore::new(jobs.into()))))
+    /// So many at once, and beside them at most `quiet` requests to which nothing comes.
+    pub fn at_once(jobs: u16, quiet: usize) -> Self {
+        Jobs {
+            all: Some(Arc::new(Semaphore::new(jobs.into()))),
+            quiet: Some(Arc::new(Semaphore::new(quiet))),
+        }
+    }
+
+    /// Waits for what a host sends, and lets another image take the place of this one while nothing comes: a host that is
+    /// silent must not keep the others waiting.
+    pub async fn await_bytes<T>(&self, job: &Arc<Job>, coming: impl Future<Output = T>) -> T {
+        let mut coming = std::pin::pin!(coming);
+        if let Ok(came) = tokio::time::timeout(QUIET, &mut coming).await {
+            return came;
+        }
+        let permit = self
+            .quiet
+            .as_ref()
+            .map(|quiet| quiet.clone().try_acquire_owned());
+        let Some(Ok(_permit)) = permit else {
+            return coming.await;
+        };
+        let aside = Aside::of(job);
+        let came = coming.await;
+        self.start(job).await;
+        aside.is_over();
+        came
     }
 
     /// Waits until `job` may be active, and notes that it is.
@@ -33,7 +66,7 @@ impl Jobs {
         if job.is_active_then_add() {
             return;
         }
-        let permit = match &self.0 {
+        let permit = match &self.all {
             // Never closed, so this cannot fail.
             Some(all) => all.clone().acquire_owned().await.ok(),
             None => None,
@@ -42,6 +75,29 @@ impl Jobs {
         share.active += 1;
         if share.permit.is_none() {
             share.permit = permit;
+        }
+    }
+}
+
+/// A request that does not count while nothing comes.
+struct Aside(Option<Arc<Job>>);
+
+impl Aside {
+    fn of(job: &Arc<Job>) -> Self {
+        job.end();
+        Aside(Some(job.clone()))
+    }
+
+    fn is_over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Aside {
+    /// If it was dropped meanwhile: whoever holds the request ends what it counts for.
+    fn drop(&mut self) {
+        if let Some(job) = self.0.take() {
+            job.add();
         }
     }
 }
@@ -77,12 +133,11 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use tokio::time::timeout;
 
     #[tokio::test]
     async fn requests_of_one_image_are_one_job() {
-        let (jobs, one, other) = (Jobs::at_once(1), Job::default(), Job::default());
+        let (jobs, one, other) = (Jobs::at_once(1, 1), Job::default(), Job::default());
         jobs.start(&one).await;
         jobs.start(&one).await;
         let soon = Duration::from_millis(5);
@@ -92,5 +147,33 @@ mod tests {
         one.end();
         jobs.start(&other).await;
         Jobs::default().start(&one).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_request_lets_others_take_its_place() {
+        let jobs = Arc::new(Jobs::at_once(1, 1));
+        let (silent, second, other) =
+            (Arc::<Job>::default(), Arc::<Job>::default(), Job::default());
+        jobs.start(&silent).await;
+        let waits = {
+            let (jobs, silent) = (jobs.clone(), silent.clone());
+            let minute = Duration::from_secs(60);
+            tokio::spawn(async move { jobs.await_bytes(&silent, tokio::time::sleep(minute)).await })
+        };
+        assert!(timeout(2 * QUIET, jobs.start(&other)).await.is_ok());
+        other.end();
+        // Only so many are silent beside the jobs; the next one keeps its place.
+        jobs.start(&second).await;
+        let never = jobs.await_bytes(&second, std::future::pending::<()>());
+        assert!(timeout(2 * QUIET, never).await.is_err());
+        assert!(timeout(QUIET, jobs.start(&other)).await.is_err());
+        second.end();
+        waits.await.unwrap();
+        assert!(
+            timeout(QUIET, jobs.start(&other)).await.is_err(),
+            "it is active again"
+        );
+        silent.end();
+        jobs.start(&other).await;
     }
 }

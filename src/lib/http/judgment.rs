@@ -44,6 +44,8 @@ pub struct Judgment {
     samples: u32,
     /// Those that were refused since the last success.
     refused: HashSet<u64>,
+    /// Those that were answered without an error and are not judged yet.
+    promising: HashSet<u64>,
     /// Answers that were no sign of overload.
     calm: u64,
     /// Images that met an overloaded host and were not answered since.
@@ -70,6 +72,7 @@ impl Judgment {
             give_up,
             samples,
             refused: HashSet::new(),
+            promising: HashSet::new(),
             calm: 0,
             overloaded: HashMap::new(),
             proven: HashSet::new(),
@@ -130,16 +133,34 @@ impl Judgment {
         }
     }
 
+    /// An image was answered without an error: whether it is what was wanted, [`Judgment::succeeded`] or
+    /// [`Judgment::refused`] say later.
+    pub fn promised(&mut self, id: u64) {
+        if self.promising.len() < MAX_REMEMBERED {
+            self.promising.insert(id);
+        }
+    }
+
     /// An image was refused for a reason that may be its own or that of the host. Returns how many in a row, when that is
     /// enough to give up the host.
     pub fn refused(&mut self, id: u64) -> Option<u32> {
+        self.promising.remove(&id);
         self.refused.insert(id);
         let images = u32::try_from(self.refused.len()).unwrap_or(u32::MAX);
-        (self.give_up > 0 && images >= self.give_up.saturating_add(self.samples)).then_some(images)
+        (self.promising.is_empty()
+            && self.give_up > 0
+            && images >= self.give_up.saturating_add(self.samples))
+        .then_some(images)
+    }
+
+    /// An image ended in a way that says nothing of its host.
+    pub fn ended(&mut self, id: u64) {
+        self.promising.remove(&id);
     }
 
     /// An image was had, so the host does not refuse everything.
-    pub fn succeeded(&mut self) {
+    pub fn succeeded(&mut self, id: u64) {
+        self.promising.remove(&id);
         self.refused.clear();
     }
 
@@ -217,7 +238,9 @@ mod tests {
         assert_eq!(host.wants_sample(), Some(0));
         let given_up = (4..40).find_map(|id| host.refused(id));
         assert_eq!(given_up, Some(3 + SAMPLES));
-        host.succeeded();
+        host.promised(60);
+        (100..200).for_each(|id| assert_eq!(host.refused(id), None, "one may be had"));
+        host.succeeded(60);
         assert_eq!((host.refused(50), host.wants_sample()), (None, None));
         let mut never = Judgment::new(0, SAMPLES);
         assert_eq!((0..999).find_map(|id| never.refused(id)), None);

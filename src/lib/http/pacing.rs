@@ -7,6 +7,7 @@
 //!
 //! What one URL does is not what its host does: `judgment` tells them apart.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::error::{Error, Kind};
@@ -47,8 +48,10 @@ pub struct Pacing {
     rate: f64,
     /// Whether the host was overloaded before: then both grow slowly.
     is_wary: bool,
-    /// Window and rate before the host was overloaded.
-    before: Option<(f64, f64)>,
+    /// Window, rate and wariness before the host was overloaded.
+    before: Option<(f64, f64, bool)>,
+    /// Whether both were halved since they last grew: once is enough for all pauses that follow one another.
+    is_halved: bool,
     /// Whether nothing but errors came since the last pause: one request at a time.
     is_probing: bool,
     /// Whether the next request of those is a repeated one.
@@ -68,6 +71,8 @@ pub struct Pacing {
     /// Since when, and how often, the host could not be reached.
     unreachable: Option<(Instant, u32)>,
     silence: Silence,
+    /// Whether a body has ended, and how many stalled since.
+    stalls: Stalls,
     /// Statistics of this run.
     pub stats: HostStats,
 }
@@ -85,8 +90,21 @@ struct Latency {
 struct Silence {
     /// Whether it answered before.
     has_answered: bool,
-    /// When the first request was sent of those that it left without an answer, and how many they are.
-    since: Option<(Instant, u32)>,
+    /// When the first request was sent of those that it left without an answer, how many there were one after the other, and
+    /// when the last of these ended.
+    since: Option<(Instant, u32, Instant)>,
+}
+
+/// How often bodies of a host began and did not end.
+#[derive(Debug, Default)]
+struct Stalls {
+    /// Whether any ended.
+    has_ended: bool,
+    /// Those that stalled since, each image once.
+    images: HashSet<u64>,
+    /// How often that was, those at the same time being once.
+    times: u32,
+    last: Option<Instant>,
 }
 
 /// Requests in flight at first.
@@ -120,6 +138,7 @@ impl Pacing {
             rate: FIRST_RATE.min(limit.per_second),
             is_wary: false,
             before: None,
+            is_halved: false,
             is_probing: false,
             probes_again: true,
             recent: Latency::default(),
@@ -132,6 +151,7 @@ impl Pacing {
             judgment,
             unreachable: None,
             silence: Silence::default(),
+            stalls: Stalls::default(),
             stats: HostStats::default(),
         }
     }
@@ -279,6 +299,7 @@ impl Pacing {
     }
 
     fn grow(&mut self) {
+        self.is_halved = false;
         let (window, rate) = match self.is_wary {
             true => (self.window + 1.0, self.rate * 1.25),
             false => (self.window * 2.0, self.rate * 2.0),
@@ -288,7 +309,11 @@ impl Pacing {
     }
 
     fn shrink(&mut self) {
-        self.before.get_or_insert((self.window, self.rate));
+        if std::mem::replace(&mut self.is_halved, true) {
+            return;
+        }
+        self.before
+            .get_or_insert((self.window, self.rate, self.is_wary));
         self.is_wary = true;
         self.window = (self.window / 2.0).max(1.0);
         self.rate = match self.limit.per_second > 0.0 {
@@ -300,8 +325,9 @@ impl Pacing {
 
     /// Takes back what was concluded from errors that were not the host's.
     fn restore(&mut self) {
-        if let Some((window, rate)) = self.before.take() {
+        if let Some((window, rate, is_wary)) = self.before.take() {
             (self.window, self.rate) = (self.window.max(window), self.rate.max(rate));
+            (self.is_wary, self.is_halved) = (is_wary, false);
             (self.is_probing, self.overloads) = (false, 0);
         }
     }
@@ -357,9 +383,15 @@ impl Pacing {
     pub fn timed_out(&mut self, now: Instant, sent: Instant, timeout: Duration) {
         self.shrink();
         self.is_probing = true;
-        let (since, before) = self.silence.since.unwrap_or((sent, 0));
-        let (since, times) = (since.min(sent), before + 1);
-        self.silence.since = Some((since, times));
+        let (since, times) = match self.silence.since {
+            None => (sent, 1),
+            // One that was in flight at the same time, at a host that does answer.
+            Some((since, times, last)) if self.silence.has_answered && sent <= last => {
+                (since.min(sent), times)
+            }
+            Some((since, times, _)) => (since.min(sent), times + 1),
+        };
+        self.silence.since = Some((since, times, now));
         let waited = now.saturating_duration_since(since);
         let is_over = match self.silence.has_answered {
             false => times >= MAX_SILENT || waited >= timeout.mul_f64(0.95),
@@ -374,11 +406,45 @@ impl Pacing {
         }
     }
 
+    /// The body of an image that began at `began` stalled.
+    pub fn stalled(&mut self, now: Instant, began: Instant, id: u64) {
+        self.shrink();
+        self.is_probing = true;
+        let stalls = &mut self.stalls;
+        stalls.images.insert(id);
+        if stalls.last.is_none_or(|last| began > last) {
+            (stalls.times, stalls.last) = (stalls.times + 1, Some(now));
+        }
+        let different = stalls.images.len();
+        // One image may be to blame, where nothing else was tried.
+        let is_over = match stalls.has_ended {
+            false => different > 1,
+            true => different > 1 && stalls.times >= MAX_SILENT,
+        };
+        if is_over {
+            let times = stalls.times;
+            self.stop(
+                Kind::Timeout,
+                format!(
+                    "{times} answers in a row, to {different} different images, did not end in time"
+                ),
+            );
+        }
+    }
+
+    /// A body ended.
+    pub fn body_ended(&mut self) {
+        self.stalls = Stalls {
+            has_ended: true,
+            ..Stalls::default()
+        };
+    }
+
     /// How long an answer is waited for, where `timeout` is what the user allows: less at a host that fell silent.
     pub fn patience(&self, timeout: Duration) -> Duration {
-        match self.silence.since {
-            None => timeout,
-            Some(_) => timeout / 4,
+        match self.silence.since.is_some() || self.stalls.times > 0 {
+            false => timeout,
+            true => timeout / 4,
         }
     }
 
@@ -671,7 +737,7 @@ mod tests {
         let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
         (0..31).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
         assert!(next(&mut host, start, SECOND).is_ok());
-        host.judgment.succeeded();
+        host.judgment.succeeded(0);
         (0..32).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
         let error = next(&mut host, start, SECOND).unwrap_err();
         assert_eq!(error.kind, Kind::Forbidden);
@@ -707,8 +773,36 @@ mod tests {
             host.answered(start + timeout, NEW, 200, None, SECOND);
         }
         assert!(next(&mut host, start, timeout).is_ok());
+        // Those in flight together are one.
         (0..3).for_each(|_| host.timed_out(start + timeout, start, timeout));
-        assert!(next(&mut host, start, timeout).is_err());
+        assert!(next(&mut host, start, timeout).is_ok());
+        for n in 1..3 {
+            let sent = start + n * timeout + SECOND;
+            host.timed_out(sent + timeout / 4, sent, timeout);
+        }
+        assert!(next(&mut host, start, 3 * timeout).is_err());
+    }
+
+    #[test]
+    fn bodies_that_stall_one_after_the_other_end_it_and_one_image_that_does_so_does_not() {
+        let start = Instant::now();
+        let at = |n: u32| start + n * 20 * SECOND;
+        let new = || Pacing::new(start, FREELY, Judgment::new(20, 12));
+        let mut one = new();
+        (0..9).for_each(|n| one.stalled(at(n) + SECOND, at(n), 7));
+        assert!(next(&mut one, start, 200 * SECOND).is_ok());
+        let mut never = new();
+        never.stalled(at(1), at(0), 1);
+        assert!(next(&mut never, start, 20 * SECOND).is_ok());
+        never.stalled(at(3), at(2), 2);
+        assert!(next(&mut never, start, 60 * SECOND).is_err());
+        let mut often = new();
+        often.body_ended();
+        (0..9).for_each(|id| often.stalled(at(1), at(0), id));
+        often.stalled(at(3), at(2), 2);
+        assert!(next(&mut often, start, 60 * SECOND).is_ok());
+        often.stalled(at(5), at(4), 3);
+        assert!(next(&mut often, start, 100 * SECOND).is_err());
     }
 
     #[test]

@@ -15,8 +15,8 @@ use super::hosts::{Host, Place};
 use super::jobs::Job;
 use super::retry::server_time;
 
-/// Refuses a body by its first bytes, or lets it pass.
-pub type CheckStart = fn(&[u8]) -> Result<(), Error>;
+/// Refuses a body by its first bytes, or says how many it may have: it is given them, and the most that any may have.
+pub type CheckStart = fn(&[u8], u64) -> Result<u64, Error>;
 
 /// A request: for a document, or for an image.
 #[derive(Clone, Debug, Default)]

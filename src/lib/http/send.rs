@@ -23,6 +23,7 @@ use super::opt_out;
 use super::options::Options;
 use super::pacing::Turn;
 use super::permission::{self, check_contact, check_reservations, check_robots, opted_out};
+use super::proxies;
 use super::request::{Request, RequestLog};
 use super::resolver;
 use super::retry::{FailedAttempt, Next, after, quota_wait, retry_after, server_time};
@@ -59,6 +60,8 @@ pub struct Sender {
     pub spent: Spent,
 }
 
+/// How the HTTP/2 library calls the error HTTP_1_1_REQUIRED (RFC 9113 §7).
+const HTTP_1_1_REQUIRED: &str = "endpoint requires HTTP/1.1";
 /// Retries for a URL that is refused as too much while its host answers others.
 const RETRIES_OF_URL: u32 = 2;
 
@@ -259,20 +262,24 @@ impl Sender {
         hop: &Hop<'_>,
         conditions: &HeaderMap,
     ) -> Result<Answered, FailedAttempt> {
-        let (mut is_fresh, mut way) = (false, self.way(hop));
+        let mut way = self.way(hop);
         let sent = Instant::now();
         let response = loop {
             self.spent.add_request();
             hop.request.log.add_request();
             let patience = host.pacing().patience(self.timeout());
             let request = self.build(host, hop, way).headers(conditions.clone());
-            let Ok(answer) = tokio::time::timeout(patience, request.send()).await else {
+            let coming = tokio::time::timeout(patience, request.send());
+            let answer = self.jobs.await_bytes(hop.request.log.job(), coming).await;
+            let Ok(answer) = answer else {
                 return Err(self.no_answer(host, hop.url, sent, patience).into());
             };
             match answer {
                 Ok(response) => break response,
-                Err(e) if !way.is_old && says(&e, "HTTP_1_1_REQUIRED") => way.is_old = true,
-                Err(e) if !is_fresh && hop.as_get_only() && is_stale(&e, host) => is_fresh = true,
+                Err(e) if !way.is_old && says(&e, HTTP_1_1_REQUIRED) => way.is_old = true,
+                Err(e) if !way.is_fresh && hop.as_get_only() && is_stale(&e, host) => {
+                    way.is_fresh = true;
+                }
                 Err(e) => return Err(self.no_connection(host, hop.url, sent, &e).into()),
             }
         };
@@ -286,7 +293,8 @@ impl Sender {
         })
     }
 
-    fn timeout(&self) -> Duration {
+    /// How long anything is waited for.
+    pub fn timeout(&self) -> Duration {
         Duration::from_secs_f64(self.options.timeout.max(0.001))
     }
 
@@ -294,7 +302,7 @@ impl Sender {
         Way {
             is_confined: !self.options.private_hosts
                 && (hop.request.is_confined(hop.url) || hop.is_redirected && is_public(hop.url)),
-            is_old: false,
+            ..Way::default()
         }
     }
 
@@ -363,6 +371,7 @@ impl Sender {
         pacing.stats.answered_after(latency);
         let blame = pacing.answered(now, hop.asker, status, wait, self.backoff());
         if status < 400 {
+            pacing.judgment.promised(hop.asker.id);
             pacing.succeeded(latency);
         }
         let headers = response.headers();
@@ -461,6 +470,10 @@ impl Sender {
                 resolver::PRIVATE
             ));
         }
+        let name = match e.is_connect() {
+            true => proxies::peer_of(url),
+            false => name.to_owned(),
+        };
         if e.is_timeout() {
             pacing.timed_out(Instant::now(), sent, self.timeout());
             return Error::timeout(match e.is_connect() {

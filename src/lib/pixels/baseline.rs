@@ -323,6 +323,132 @@ mod tests {
         }
     }
 
+    /// A TIFF of one strip with these entries beside those that all have.
+    fn strip(size: [u16; 2], bits: &[u16], more: &[(u16, u16)], data: &[u8]) -> Vec<u8> {
+        let entries = 7 + more.len() as u32;
+        let start = 8 + 2 + 12 * entries + 4;
+        let end = start + data.len() as u32;
+        let short = |value: u16| (3, 1, u32::from(value));
+        let bits_entry = match *bits {
+            [one] => short(one),
+            [a, b] => (3, 2, u32::from(b) << 16 | u32::from(a)),
+            _ => (3, bits.len() as u32, end),
+        };
+        let mut all = vec![
+            (256, short(size[0])),
+            (257, short(size[1])),
+            (258, bits_entry),
+            (273, (4, 1, start)),
+            (277, short(bits.len() as u16)),
+            (278, short(size[1])),
+            (279, (4, 1, data.len() as u32)),
+        ];
+        all.extend(more.iter().map(|(tag, value)| match tag {
+            // Two numbers, of which both are this one.
+            530 => (*tag, (3, 2, u32::from(*value) << 16 | u32::from(*value))),
+            _ => (*tag, short(*value)),
+        }));
+        all.sort_unstable();
+        let mut out = b"II*\0\x08\0\0\0".to_vec();
+        out.extend((all.len() as u16).to_le_bytes());
+        for (tag, (kind, count, value)) in all {
+            out.extend(u16::to_le_bytes(tag));
+            out.extend(u16::to_le_bytes(kind));
+            out.extend(u32::to_le_bytes(count));
+            out.extend(value.to_le_bytes());
+        }
+        out.extend([0; 4]);
+        out.extend(data);
+        out.extend(bits.iter().flat_map(|bits| bits.to_le_bytes()));
+        out
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        (0..text.len()).step_by(2).map(byte).collect()
+    }
+
+    #[test]
+    fn grey_of_few_bits_and_either_direction_is_read() {
+        let cases: [(u16, u16, &[u8], [u8; 3]); 4] = [
+            (4, 1, &[0x0f, 0x10, 0, 0], [0, 255, 17]),
+            (4, 0, &[0x0f, 0x10, 0, 0], [255, 0, 238]),
+            (2, 1, &[0b0011_0100, 0], [0, 255, 85]),
+            (2, 0, &[0b0011_0100, 0], [255, 0, 170]),
+        ];
+        for (bits, colours, data, wanted) in cases {
+            let more = [(259, 1), (262, colours)];
+            let bytes = strip([3, 2], &[bits], &more, data);
+            let header = super::super::measure_bytes(&bytes).unwrap();
+            assert_eq!((header.width, header.height, header.channels), (3, 2, 1));
+            let image = super::super::decode(&bytes, 100).unwrap().into_luma8();
+            assert_eq!(
+                image.as_raw()[..3],
+                wanted,
+                "{bits} bits, colours {colours}"
+            );
+        }
+    }
+
+    #[test]
+    fn ycbcr_and_grey_with_alpha_are_read_without_jpeg() {
+        for (colours, first) in [(1, [9, 255]), (0, [246, 255])] {
+            let more = [(259, 1), (262, colours), (338, 2)];
+            let bytes = strip([2, 1], &[8, 8], &more, &[9, 255, 7, 0]);
+            let header = super::super::measure_bytes(&bytes).unwrap();
+            assert_eq!((header.width, header.channels, header.depth), (2, 2, 8));
+            let image = super::super::decode(&bytes, 100).unwrap();
+            assert_eq!(image.as_luma_alpha8().unwrap().get_pixel(0, 0).0, first);
+        }
+        // Red as JFIF has it.
+        let ycbcr = |subsampling| {
+            let more = [(259, 1), (262, 6), (530, subsampling)];
+            let bytes = strip([2, 1], &[8, 8, 8], &more, &[76, 85, 255, 255, 128, 128]);
+            super::super::decode(&bytes, 100)
+        };
+        let image = ycbcr(1).unwrap().into_rgb8();
+        assert_eq!(image.as_raw()[..], [254, 0, 0, 255, 255, 255]);
+        assert!(ycbcr(2).unwrap_err().contains("not supported"));
+    }
+
+    /// 24 x 3 pixels, written by libtiff: black are 5 to 11 of the first row, every third of the second, 20 to 23 of the third.
+    #[test]
+    fn fax_coding_gives_its_runs() {
+        let black = |x: usize, y: usize| match y {
+            0 => (5..12).contains(&x),
+            1 => x.is_multiple_of(3),
+            _ => (20..24).contains(&x),
+        };
+        let cases = [
+            (2, "353f0e1f1f1f1f1f1f1f1f350d16"),
+            (3, "001353f0e0023e3e3e3e3e3e3e3e0026a1a2c0"),
+        ];
+        for (coding, data) in cases {
+            let data = hex(data);
+            let more = [(259, coding), (262, 1)];
+            for mirrored in [false, true] {
+                let data: Vec<u8> = match mirrored {
+                    true => data.iter().map(|byte| byte.reverse_bits()).collect(),
+                    false => data.clone(),
+                };
+                let more = [&more[..], &[(266, if mirrored { 2 } else { 1 })]].concat();
+                let whole = strip([24, 3], &[1], &more, &data);
+                let image = super::super::decode(&whole, 100).unwrap().into_luma8();
+                for (x, y, pixel) in image.enumerate_pixels() {
+                    // Black is zero: what fax calls black, the runs of ones, is white.
+                    let wanted = if black(x as usize, y as usize) {
+                        0
+                    } else {
+                        255
+                    };
+                    assert_eq!(pixel.0, [wanted], "coding {coding} at {x},{y}");
+                }
+                let cut = strip([24, 3], &[1], &more, &data[..data.len() - 5]);
+                assert!(super::super::decode(&cut, 100).is_err(), "coding {coding}");
+            }
+        }
+    }
+
     #[test]
     fn damaged_files_are_decoded_or_refused() {
         use recto_testkit::mutation;

@@ -33,7 +33,7 @@ const UNREAD: [Mark; 50] = [
     (0, b"%!PS-Adobe", "EPS or PostScript"),
     (0, b"\xc5\xd0\xd3\xc6", "EPS"),
     (0, b"II\xbc\x01", "JPEG XR"),
-    (0, b"\0\0\x02\0", "Windows cursor"),
+    (0, b"\0\0\x02\0", CURSOR),
     (0, b"qoif", "QOI"),
     (0, b"farbfeld", "farbfeld"),
     (0, b"#?RADIANCE", "Radiance HDR"),
@@ -84,6 +84,7 @@ const OTHERS: [Mark; 14] = [
 const PNM: &str = "PBM, PGM or PPM";
 const SGI: &str = "SGI";
 const PCX: &str = "PCX";
+const CURSOR: &str = "Windows cursor";
 
 /// The name of a type that recto does not read, by the first bytes.
 pub fn unsupported_type(bytes: &[u8]) -> Option<&'static str> {
@@ -109,6 +110,8 @@ fn is_believable(name: &str, bytes: &[u8]) -> bool {
         SGI => matches!(bytes, [_, _, 0 | 1, 1 | 2, 0, 1..=3, ..]),
         // Its version, run lengths, and bits per channel.
         PCX => matches!(bytes, [_, 0..=5, 0 | 1, 1 | 2 | 4 | 8, ..]),
+        // How many images it holds.
+        CURSOR => bytes.get(4).is_some_and(|count| *count > 0),
         _ => true,
     }
 }

@@ -399,7 +399,15 @@ mod tests {
 
     #[test]
     fn file_types_that_no_stage_reads_are_called_by_their_names() {
-        let cases: [(&[u8], &str); 4] = [
+        let cases: [(&[u8], &str); 12] = [
+            (b"P6\n64 48\n255\n", "PBM, PGM or PPM"),
+            (b"P5 64 48 255\n", "PBM, PGM or PPM"),
+            (b"DDS \x7c\0\0\0", "DDS"),
+            (b"icns\0\0\x12\x34", "ICNS"),
+            (b"\x01\xda\x01\x01\0\x03\0\x40\0\x30", "SGI"),
+            (b"\x0a\x05\x01\x08\0\0\0\0", "PCX"),
+            (b"\0\0\x02\0\0\0\0\0\0\0\0\0\x40\0\x30\0\x18\0", "TGA"),
+            (b"II\xbc\x01\x20\0\0\0", "JPEG XR"),
             (b"BM\x36\0\0\0\0\0\0\0\x36\0\0\0", "BMP"),
             (b"\0\0\0\x20ftypavif\0\0\0\0", "AVIF"),
             (b"\0\0\0\x0cjP  \r\n\x87\n\0\0", "JPEG 2000"),
@@ -409,6 +417,54 @@ mod tests {
             let found = verify(bytes);
             let is_told = matches!(&found, Err(Flaw::Refused(words)) if words.starts_with(name));
             assert!(is_told, "{name}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_gif_is_no_part_of_it() {
+        let image = image::DynamicImage::new_rgb8(60, 50);
+        let mut out = io::Cursor::new(Vec::new());
+        image.write_to(&mut out, image::ImageFormat::Gif).unwrap();
+        let whole = out.into_inner();
+        for more in [&b"\r\n"[..], b"trailing", &[0; 512], b"\x2c\x21\xff"] {
+            let longer = [&whole, more].concat();
+            assert!(verify(&longer).is_ok(), "{more:?}");
+        }
+        for cut in 1..whole.len() {
+            assert!(verify(&whole[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_jpeg_of_a_rare_kind_is_kept_or_refused_and_cut_only_where_its_end_is_missing() {
+        let jpeg = encoded(Encoding::Jpeg);
+        let frame = jpeg
+            .windows(2)
+            .position(|pair| pair == [0xff, 0xc0])
+            .unwrap();
+        let of = |marker: u8, depth: u8| {
+            let mut other = jpeg.clone();
+            (other[frame + 1], other[frame + 4]) = (marker, depth);
+            other
+        };
+        let cases = [
+            (0xc9, 8, None),
+            (0xca, 8, None),
+            (0xc1, 12, Some("more than 8 bits per sample")),
+            (0xc3, 8, Some("lossless coding")),
+            (0xc5, 8, Some("hierarchical coding")),
+            (0xcb, 8, Some("lossless arithmetic coding")),
+            (0xf7, 8, Some("JPEG-LS")),
+        ];
+        for (marker, depth, refused) in cases {
+            let bytes = of(marker, depth);
+            match (verify(&bytes), refused) {
+                (Ok(header), None) => assert_eq!((header.width, header.height), (120, 90)),
+                (Err(Flaw::Refused(why)), Some(words)) => assert!(why.contains(words), "{why}"),
+                (found, _) => panic!("{marker:x}: {found:?}"),
+            }
+            let cut = verify(&bytes[..bytes.len() / 2]);
+            assert!(matches!(cut, Err(Flaw::Damaged(_))), "{marker:x}: {cut:?}");
         }
     }
 

@@ -158,10 +158,11 @@ fn ask_missing(
     images: &[LocalizedImage],
 ) -> Result<(Known, Option<Network>), Error> {
     let file = folder.work.join(SIZES);
+    let before = saved(&file);
     let mut known = Known {
         sizes: match options.overwrite || options.refresh {
             true => Sizes::new(),
-            false => saved(&file),
+            false => before.clone(),
         },
         failed: BTreeMap::new(),
     };
@@ -182,6 +183,13 @@ fn ask_missing(
         file: &file,
     };
     let stopped = network.block_on(survey.run(&mut known));
+    // A service that does not answer now says nothing of the regions that were downloaded: they stay in the set.
+    known
+        .failed
+        .retain(|service, _| !before.contains_key(service));
+    for (service, size) in before {
+        known.sizes.entry(service).or_insert(size);
+    }
     files::write_json(&file, &known.sizes)?;
     match stopped {
         None => Ok((known, Some(network))),

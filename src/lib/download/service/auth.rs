@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::http::{Client, Error, Request, RequestLog, Response};
+use crate::http::{Client, Error, Request, RequestLog, Response, first_words};
 use crate::iiif;
 use crate::iiif::authorization::{AccessControl, ProbeResult};
 use crate::iiif::info::Info;
@@ -82,7 +82,9 @@ impl Asking<'_> {
             (Some(info), None) => Ok(open(info, None)),
             (None, None) => {
                 let what = format!("info.json: not allowed (HTTP {})", reply.status);
-                Err(Error::forbidden(what).with_status(reply.status))
+                let said = first_words(&reply.body);
+                let error = Error::forbidden(what).with_status(reply.status);
+                Err(error.with_words(&said, None))
             }
             (None, Some(access)) if access.probe.is_none() => {
                 let error = Error::forbidden("not allowed").with_status(reply.status);

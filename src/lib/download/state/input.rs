@@ -86,7 +86,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
             lock(&named).push((slot, name, image.id.clone()));
         }
     };
-    let (found, unusable) = each_image(source, |image| {
+    let (found, unusable) = each_image(source, options.name.is_some(), |image| {
         if options.shard.is_some_and(|shard| !shard.has(&image.id)) {
             lock(&elsewhere).extend(index.find(&image.id));
             return None;

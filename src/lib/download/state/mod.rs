@@ -5,5 +5,6 @@ pub mod input;
 pub mod journal;
 pub mod moves;
 pub mod refresh;
+pub mod renames;
 pub mod resume;
 pub mod settled;

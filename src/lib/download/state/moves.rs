@@ -1,57 +1,13 @@
-//! Files that move: those whose image has another label now, those that a person altered, and those that are no longer in
-//! the set. None is removed, and none is left where it would be taken for another.
+//! Files that are moved aside: those that a person altered, those in the way of others, and those that are no longer in the
+//! set. None is removed, and none is left where it would be taken for another.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::index::{Index, Slot};
-use super::journal::Journal;
-use crate::contracts::Download;
 use crate::download::names::OutputFolder;
 use crate::error::Error;
 use crate::files;
-
-/// Gives files the names that their images have now, and notes that in the journal. Returns how many got another.
-///
-/// # Errors
-/// A file cannot be moved, or the journal not be written.
-pub fn rename(
-    folder: &OutputFolder,
-    journal: &Journal,
-    index: &mut Index,
-    renamed: &[(Slot, String)],
-) -> Result<u64, Error> {
-    // What moves may stand where another is to go: all leave their places first. Where a run is stopped in between, the
-    // next one finds them by the ids of their images.
-    let waiting = folder.work.join("renaming");
-    let mut moves = Vec::new();
-    for (slot, stem) in renamed {
-        let (from, Some(entry)) = (index.path(*slot).to_owned(), index.entry(*slot)) else {
-            continue;
-        };
-        let suffix = Path::new(&from).extension().unwrap_or_default();
-        let to = format!("{stem}.{}", suffix.to_string_lossy());
-        let place = waiting.join(files::hex_digest(entry.id.as_bytes(), 24));
-        let from = folder.path.join(from);
-        if from.exists() && !place.exists() {
-            files::move_to(&from, &place)?;
-        }
-        if place.exists() || is_same(&folder.path.join(&to), &entry.sha256) {
-            moves.push((place, Download { path: to, ..entry }));
-        }
-    }
-    for (place, line) in moves.iter().filter(|(place, _)| place.exists()) {
-        make_room(folder, &line.path, &line.sha256, None)?;
-        files::move_to(place, &folder.path.join(&line.path))?;
-    }
-    let lines: Vec<Download> = moves.into_iter().map(|(_, line)| line).collect();
-    let places = journal.append_now(&lines);
-    let places = places.map_err(|e| files::cannot_write(&folder.path.join(Journal::NAME), e))?;
-    for (line, at) in lines.iter().zip(places) {
-        index.add(line, at);
-    }
-    Ok(lines.len() as u64)
-}
 
 /// Moves a file out of the way of one that gets its name, unless it is that image's own (`own` is the path of its earlier
 /// download) or holds the same. Nobody else's file is overwritten. Returns whether there was one.
@@ -73,8 +29,33 @@ pub fn make_room(
 }
 
 /// Whether there is a file with this hash: the same one, of which a run that was killed could not note that it is there.
-fn is_same(path: &Path, sha256: &str) -> bool {
+pub fn is_same(path: &Path, sha256: &str) -> bool {
     files::sha256_of_file(path).is_ok_and(|found| found == sha256)
+}
+
+/// Notes, before it happens, that the file of an image is replaced by one with this hash.
+///
+/// # Errors
+/// The note cannot be written.
+pub fn note_replacing(work: &Path, path: &str, sha256: &str) -> Result<(), Error> {
+    files::write(&replacing(work, path), sha256.as_bytes())
+}
+
+/// Removes the note: the journal has it.
+pub fn replaced(work: &Path, path: &str) {
+    // If it stays, nothing follows from it: the file is as the journal says.
+    let _ = files::cache_file::remove(&replacing(work, path));
+}
+
+/// Whether a file was put there by a run that was killed before it could note that in the journal.
+pub fn was_replaced(work: &Path, path: &str, place: &Path) -> bool {
+    let noted = std::fs::read_to_string(replacing(work, path));
+    noted.is_ok_and(|sha256| is_same(place, &sha256))
+}
+
+fn replacing(work: &Path, path: &str) -> PathBuf {
+    work.join("replacing")
+        .join(files::hex_digest(path.as_bytes(), 24))
 }
 
 /// The folder, below that for work in progress, for files that stood where others go.

@@ -129,7 +129,7 @@ impl Refreshed {
         ));
         let list = [
             (Since::Changed, "changed"),
-            (Since::Gone, "gone from the server, and kept here"),
+            (Since::Gone, "gone from the server"),
             (Since::Unknown, "could not be checked"),
         ];
         for (kind, what) in list {
@@ -165,9 +165,10 @@ async fn since(client: &Client, entry: &Download, log: &RequestLog) -> Since {
                 last_modified: entry.last_modified.as_deref(),
                 sha256: None,
             };
+            let length = (entry.method == "bytes").then_some(entry.bytes);
             match known.etag.or(known.last_modified).is_some() {
                 true => compare(client, &known, log).await,
-                false => Since::Unknown,
+                false => by_length(client, &known, length, log).await,
             }
         }
     }
@@ -213,8 +214,8 @@ async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since 
         ..Request::image(known.uri, MAX_REGION).logged(log)
     };
     let Some(sha256) = known.sha256 else {
-        return match client.status(&request).await {
-            Ok(304) => Since::Same,
+        return match client.head(&request).await {
+            Ok((304, _)) => Since::Same,
             Ok(_) => Since::Changed,
             Err(error) => unanswered(&error),
         };
@@ -223,6 +224,21 @@ async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since 
         Ok(reply) if reply.status == 304 => Since::Same,
         Ok(reply) if files::hex_digest(&reply.body, 64) == sha256 => Since::Same,
         Ok(_) => Since::Changed,
+        Err(error) => unanswered(&error),
+    }
+}
+
+/// Without anything that would prove that nothing changed: whether it is still there, and as long as before.
+async fn by_length(
+    client: &Client,
+    known: &Known<'_>,
+    length: Option<u64>,
+    log: &RequestLog,
+) -> Since {
+    let request = Request::image(known.uri, MAX_REGION).logged(log);
+    match client.head(&request).await {
+        Ok((_, Some(now))) if length.is_some_and(|length| length != now) => Since::Changed,
+        Ok(_) => Since::Unknown,
         Err(error) => unanswered(&error),
     }
 }

@@ -8,10 +8,11 @@ use super::index::{Index, Slot};
 use super::input::Set;
 use super::settled::{FileState, Lookup};
 use crate::contracts::{Failure, LocalizedImage};
+use crate::download::names::source_uri;
 use crate::download::options::Options;
 use crate::error::Error;
 use crate::files;
-use crate::http::id_without_secrets;
+use crate::http::{Kind, id_without_secrets, without_secrets};
 
 /// Images by what is to be done with them.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Sorted<'a> {
     pub altered: Vec<String>,
     /// Paths of files that are missing.
     pub gone: Vec<String>,
+    /// Requests of earlier runs for images that failed, by id.
+    pub tried: HashMap<String, u32>,
 }
 
 /// Sorts the images of a set.
@@ -62,54 +65,76 @@ pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'
                     sorted.gone.push(index.path(slot).to_owned());
                 }
                 let listed = id_without_secrets(&image.id);
-                match failed.remove(&listed) {
+                let url = without_secrets(source_uri(image).unwrap_or_default());
+                match failed.remove(&listed).filter(|failure| failure.url == url) {
                     Some(failure) => sorted.left.push(Failure {
                         id: image.id.clone(),
                         ..failure
                     }),
-                    None if failed_before.contains(&listed) => again.push(image),
+                    None if failed_before.contains_key(&listed) => again.push(image),
                     None => sorted.missing.push(image),
                 }
             }
         }
     }
     sorted.missing.append(&mut again);
+    sorted.tried = failed_before;
     Ok(sorted)
 }
 
-/// The ids in the list of failures of an earlier run, of images for which something was requested; none where it cannot be
+/// Requests for images in the list of failures of an earlier run, by id, where there were any; none where the list cannot be
 /// read: they only order what is to be done.
-fn failed_before(options: &Options) -> HashSet<String> {
+fn failed_before(options: &Options) -> HashMap<String, u32> {
     let file = Some(&options.failures).filter(|path| files::is_there(path));
     let reader = file.and_then(|path| csv::Reader::from_path(path).ok());
     let rows = reader.into_iter().flat_map(csv::Reader::into_records);
-    let was_tried = |row: &csv::StringRecord| row.get(5) != Some("0");
-    let tried = rows.filter_map(Result::ok).filter(was_tried);
-    tried
-        .filter_map(|row| row.get(0).map(str::to_owned))
-        .collect()
+    let requests = |row: csv::StringRecord| {
+        let requests: u32 = row.get(5)?.parse().ok()?;
+        Some((row.get(0)?.to_owned(), requests)).filter(|_| requests > 0)
+    };
+    rows.filter_map(Result::ok).filter_map(requests).collect()
 }
 
-/// With `--retry-failed`, the failures of other kinds, by image id.
+/// Failures that are not tried again, by image id: with `--retry-failed` those of other kinds, else those of files that cannot
+/// be decoded.
 fn not_retried(options: &Options) -> Result<HashMap<String, Failure>, Error> {
-    if options.retry_failed.is_empty() || !options.failures.exists() {
-        return Ok(HashMap::new());
+    let mut left = HashMap::new();
+    if !options.failures.exists() {
+        return Ok(left);
     }
+    let is_named = !options.retry_failed.is_empty();
     let name = options.failures.display();
     let bytes = files::read(&options.failures)?;
     let mut reader = csv::Reader::from_reader(&bytes[..]);
-    let mut left = HashMap::new();
     for failure in reader.deserialize() {
-        let failure: Failure = failure.map_err(|e| {
-            Error::new(format!("{name}: not a list of failures"))
-                .because(e)
-                .hint("--failures names the list that recto-download wrote")
-        })?;
-        if !options.retry_failed.contains(&failure.kind) {
+        let failure: Failure = match failure {
+            Ok(failure) => failure,
+            Err(e) if is_named => {
+                return Err(Error::new(format!("{name}: not a list of failures"))
+                    .because(e)
+                    .hint("--failures names the list that recto-download wrote"));
+            }
+            // It is written anew.
+            Err(_) => break,
+        };
+        let is_left = match is_named {
+            true => !options.retry_failed.contains(&failure.kind),
+            false => !options.overwrite && is_undecodable(&failure, options),
+        };
+        if is_left {
             left.insert(failure.id.clone(), failure);
         }
     }
     Ok(left)
+}
+
+/// Whether a file was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.
+fn is_undecodable(failure: &Failure, options: &Options) -> bool {
+    let is_kept = failure.message.contains("; kept as ");
+    failure.kind == Kind::Unsupported.name()
+        && failure.status == Some(200)
+        && failure.message.contains("not supported")
+        && (is_kept || !options.keep_unread)
 }
 
 /// With `--overwrite` and `--refresh`, images that could not be downloaded again and are still there from before: they

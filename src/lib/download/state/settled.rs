@@ -1,15 +1,19 @@
 //! Whether a finished image is still there, as the journal says and the options want it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::index::{Index, Slot};
+use super::moves;
 use crate::contracts::LocalizedImage;
+use crate::download::names::OutputFolder;
 use crate::download::options::{Options, OutputOptions};
 use crate::files;
 
 /// How finished images are looked up on the disk.
 pub struct Lookup<'a> {
     folder: &'a Path,
+    /// The folder for work in progress.
+    work: PathBuf,
     output: OutputOptions,
     options: &'a Options,
 }
@@ -30,6 +34,7 @@ impl<'a> Lookup<'a> {
     pub fn new(options: &'a Options, folder: &'a Path) -> Self {
         Lookup {
             folder,
+            work: OutputFolder::new(folder.to_owned()).work,
             output: options.output(),
             options,
         }
@@ -71,9 +76,14 @@ impl<'a> Lookup<'a> {
     /// The SHA-256 was computed before the file got its name; it is computed again only where that is asked for.
     fn state(&self, index: &Index, slot: Slot, by_hash: bool) -> FileState {
         let path = self.folder.join(index.path(slot));
+        // What a killed run put there is downloaded again, and is nobody's work.
+        let altered = || match moves::was_replaced(&self.work, index.path(slot), &path) {
+            true => FileState::Missing,
+            false => FileState::Altered,
+        };
         match std::fs::metadata(&path) {
             Ok(file) if file.len() == index.bytes(slot) => {}
-            Ok(_) => return FileState::Altered,
+            Ok(_) => return altered(),
             Err(_) => return FileState::Missing,
         }
         let is_same = || {
@@ -84,7 +94,7 @@ impl<'a> Lookup<'a> {
         };
         match !by_hash || is_same() {
             true => FileState::Unchanged,
-            false => FileState::Altered,
+            false => altered(),
         }
     }
 }
