@@ -125,7 +125,14 @@ fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, Stri
         input.rewind().ok()?;
         let is_all = (read.ok()? as u64) < most;
         let header = match RareJpeg::of(&head) {
-            Some(rare) => Ok(rare.header()),
+            Some(rare) => Ok(Header {
+                width: rare.size[0].into(),
+                height: rare.size[1].into(),
+                channels: rare.channels,
+                depth: if rare.depth > 8 { 16 } else { 8 },
+                media_type: "image/jpeg",
+                orientation: 1,
+            }),
             None => header_of(Cursor::new(head)),
         };
         let is_enough = header.is_ok() || is_all;

@@ -1,13 +1,14 @@
 //! JPEGs of kinds that decoders leave out: arithmetic, lossless and hierarchical coding, other than 8 bits per sample, JPEG-LS.
 
-use super::header::Header;
-
 /// A JPEG that is not decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RareJpeg {
-    size: [u16; 2],
-    channels: u8,
-    depth: u8,
+    /// Width and height in pixels.
+    pub size: [u16; 2],
+    /// Colour channels.
+    pub channels: u8,
+    /// Bits per sample.
+    pub depth: u8,
     /// How it is coded, in words.
     pub coding: &'static str,
     /// Whether it is kept as it is, proven by its markers: usual readers decode it.
@@ -61,17 +62,5 @@ impl RareJpeg {
             coding,
             is_kept,
         })
-    }
-
-    /// What it declares.
-    pub fn header(&self) -> Header {
-        Header {
-            width: self.size[0].into(),
-            height: self.size[1].into(),
-            channels: self.channels,
-            depth: if self.depth > 8 { 16 } else { 8 },
-            media_type: "image/jpeg",
-            orientation: 1,
-        }
     }
 }
