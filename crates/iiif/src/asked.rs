@@ -51,6 +51,9 @@ impl QuotedRequest<'_> {
             };
             match holds {
                 true => AnswerSize::Requested,
+                false if degrees.rem_euclid(180.0) == 90.0 => {
+                    AnswerSize::Other(words([wanted[1], wanted[0]]))
+                }
                 false => AnswerSize::Other(words(wanted)),
             }
         };

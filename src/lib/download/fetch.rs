@@ -701,7 +701,7 @@ fn check_size(sound: &VerifiedFile, url: &str, known: KnownSize) -> Result<(), E
     }
     let request = QuotedRequest::parse(url);
     match request.map(|request| request.size_of_answer([width, height], known.service)) {
-        Some(AnswerSize::Other(wanted)) => other(format!("{wanted} was requested")),
+        Some(AnswerSize::Other(wanted)) => other(format!("the request is for {wanted}")),
         _ => Ok(()),
     }
 }
