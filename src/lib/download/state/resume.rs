@@ -99,7 +99,7 @@ fn failed_before(options: &Options) -> HashMap<String, u32> {
 /// be decoded.
 fn not_retried(options: &Options) -> Result<HashMap<String, Failure>, Error> {
     let mut left = HashMap::new();
-    if !options.failures.exists() {
+    if !files::is_there(&options.failures) {
         return Ok(left);
     }
     let is_named = !options.retry_failed.is_empty();
