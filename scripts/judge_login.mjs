@@ -112,13 +112,13 @@ await check("after logging out it is closed again", async () => {
 await check("our own pages lead in and out", async () => {
   await page.goto(`${url}/view/${id}`);
   await page.waitForSelector("body[data-ready]");
-  assert.equal(await page.textContent("#status"), "this image is not open to everybody");
+  assert.equal(await page.textContent("#said"), "this image is not open to everybody");
   await page.click("#account a");
   await page.fill("[name=token]", secret);
   await page.click("button");
   await page.waitForSelector("body.view[data-ready]");
   assert(page.url().endsWith(`/view/${id}`), page.url());
-  await page.waitForFunction(() => document.querySelector("canvas")?.dataset.loaded > 0);
+  await page.waitForFunction(() => document.querySelector("#canvas")?.dataset.loaded > 0);
   assert.match(await page.textContent("#account"), /^Log out /);
   await page.screenshot({ path: `${out}/view-logged-in.png` });
 });

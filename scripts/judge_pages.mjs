@@ -32,14 +32,14 @@ async function check(name, work) {
 }
 
 const colours = (page) => page.evaluate(() => {
-  const canvas = document.querySelector("canvas");
+  const canvas = document.getElementById("pixels");
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const seen = new Set();
   for (let i = 0; i < data.length; i += 4) seen.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
   return seen.size;
 });
-const loaded = (page, n) => page.waitForFunction((n) => document.querySelector("canvas").dataset.loaded >= n, n);
-const saved = (page) => page.waitForFunction(() => document.getElementById("status").textContent === "saved");
+const loaded = (page, n) => page.waitForFunction((n) => document.getElementById("canvas").dataset.loaded >= n, n);
+const saved = (page) => page.waitForFunction(() => document.getElementById("said").textContent === "saved");
 const boxes = async (page) => (await (await fetch(`${url}/pages/image/${page.url().split("/").pop()}.json`)).json()).boxes;
 
 const grid = await open("/", 1200, 800);
@@ -76,7 +76,7 @@ await check("deep zoom paints tiles, and more of them closer", async () => {
   await view.screenshot({ path: `${out}/view.png` });
   const tiles = [];
   view.on("response", (reply) => reply.url().includes("/0/default.jpg") && tiles.push(reply.url()));
-  await view.focus("canvas");
+  await view.focus("#canvas");
   for (let i = 0; i < 5; i++) await view.keyboard.press("+");
   await view.keyboard.press("ArrowRight");
   await loaded(view, 8);
@@ -86,7 +86,7 @@ await check("deep zoom paints tiles, and more of them closer", async () => {
 });
 await check("concepts are switched off and on", async () => {
   await view.keyboard.press("0");
-  const picture = () => view.evaluate(() => document.querySelector("canvas").toDataURL().length + document.querySelector("canvas").toDataURL());
+  const picture = () => view.evaluate(() => document.getElementById("canvas").toDataURL());
   await view.waitForTimeout(500);
   const before = await picture();
   await view.locator("#legend input").first().click();
@@ -98,7 +98,7 @@ await check("concepts are switched off and on", async () => {
 });
 await check("a box is drawn, moved, renamed and deleted, and each is kept", async () => {
   const before = (await boxes(view)).length;
-  const place = await view.locator("canvas").boundingBox();
+  const place = await view.locator("#canvas").boundingBox();
   const at = (dx, dy) => [place.x + place.width / 2 + dx, place.y + place.height / 2 + dy];
   const drag = async (from, to) => {
     await view.mouse.move(...from);
@@ -117,14 +117,15 @@ await check("a box is drawn, moved, renamed and deleted, and each is kept", asyn
   await view.screenshot({ path: `${out}/review.png` });
   await view.keyboard.press("Escape");
   await view.mouse.click(...at(5, 3));
-  await view.evaluate(() => (document.getElementById("status").textContent = ""));
+  await view.evaluate(() => (document.getElementById("said").textContent = ""));
   await drag(at(5, 3), at(45, 43));
   await saved(view);
   const moved = (await boxes(view)).at(-1);
   assert(moved.bbox[0] > drawn.bbox[0] && Math.abs(moved.bbox[2] - drawn.bbox[2]) < 0.02, `${drawn.bbox} ${moved.bbox}`);
-  await view.evaluate(() => (document.getElementById("status").textContent = ""));
-  await view.fill("#concept", "tear");
-  await view.keyboard.press("Tab");
+  await view.evaluate(() => (document.getElementById("said").textContent = ""));
+  await view.keyboard.press("c");
+  await view.fill("#rename", "tear");
+  await view.keyboard.press("Enter");
   await saved(view);
   assert.equal((await boxes(view)).at(-1).concept, "tear");
   await view.reload();
@@ -132,7 +133,7 @@ await check("a box is drawn, moved, renamed and deleted, and each is kept", asyn
   await view.waitForTimeout(800);
   assert.equal((await boxes(view)).length, before + 1);
   await view.mouse.click(...at(45, 43));
-  assert((await view.textContent("#status")).startsWith("tear"));
+  assert((await view.textContent("#said")).startsWith("tear"));
   await view.keyboard.press("Delete");
   await saved(view);
   assert.equal((await boxes(view)).length, before);

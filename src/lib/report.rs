@@ -170,6 +170,7 @@ fn print_output(summary: Summary) -> Result<Summary, Error> {
 fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
     match error {
         Some(error) => error.exit(),
+        None if summary.is_incomplete => Exit::Partial,
         None if !summary.rejects.is_empty() && !partial_ok => Exit::Partial,
         None => Exit::Complete,
     }

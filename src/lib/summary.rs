@@ -63,6 +63,8 @@ pub struct Summary {
     pub done: String,
     /// What to run next, or how to get what is missing.
     pub hint: Option<String>,
+    /// Whether what was published lacks something that it needs to be of use, as a note says: then the exit code is not 0.
+    pub is_incomplete: bool,
     /// Text for standard output, for runs whose result is not a file. Programs print it, the library does not.
     pub output: String,
 }

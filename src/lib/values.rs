@@ -2,12 +2,20 @@
 //! and texts as messages quote them.
 
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 /// What identifiers begin with that are made from content, because a service gives none.
 const MADE: &str = "content-";
+
+/// The same number for equal texts, in every run of this program.
+pub fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
 
 /// A UUID in lower case with its hyphens. Version and variant are not checked: those of old databases have none. None
 /// where the text is not 32 hexadecimal digits, hyphens and white space around it aside.

@@ -77,8 +77,8 @@ fn the_example_of_a_correction_is_of_the_example_of_localizations() {
         .unwrap()
         .images;
     let (given, rejects) = corrections::read("review.jsonl", examples["review.jsonl"].as_bytes());
-    let places = ImageIndex::of(images.iter().map(|image| (&*image.id, image)));
-    let (made, unmade) = corrections::apply_all(&given, &mut images, &places);
+    let mut places = ImageIndex::of(images.iter().map(|image| (&*image.id, image)));
+    let (made, unmade) = corrections::apply_all(&given, &mut images, &mut places);
     assert_eq!((made, rejects, unmade), (1, Vec::new(), Vec::new()));
 }
 

@@ -16,7 +16,7 @@ use recto_testkit::Workdir;
 use regex::Regex;
 
 const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 19] = [
+const DOCUMENTS: [&str; 20] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -33,6 +33,7 @@ const DOCUMENTS: [&str; 19] = [
     "docs/lossless.md",
     "docs/reading.md",
     "docs/tables.md",
+    "docs/training-sets.md",
     "docs/transcriptions.md",
     "docs/boxes.md",
     "docs/serve.md",

@@ -69,6 +69,14 @@ const WALLS: &[Wall] = &[
                 "download/fetch.rs",
                 "stamps a line of the journal when the file has its final name",
             ),
+            (
+                "serve/image/answer_memory.rs",
+                "gives clients the time to receive an answer before it makes room for others",
+            ),
+            (
+                "serve/image/file_looks.rs",
+                "knows when a file was last looked at",
+            ),
             ("serve/web/server.rs", "times answers"),
             ("serve/web/access_log.rs", "stamps the lines of the log"),
             (

@@ -29,8 +29,10 @@ fn is_read(bytes: &[u8], path: &Path) -> bool {
     ALLOCATED.reset_peak_usage();
     told(pixels::measure_bytes(bytes));
     told(pixels::decode(bytes, MOST_PIXELS));
-    told(source::inspect(path));
-    let is_read = told(ImageSource::open(path, MOST_PIXELS)).is_some_and(|source| {
+    let open = || std::fs::File::open(path).unwrap();
+    told(source::inspect(&open(), 1));
+    told(source::count_pages(&open()));
+    let is_read = told(ImageSource::open(open(), 1, MOST_PIXELS)).is_some_and(|source| {
         let [width, height] = source.size();
         let corner = [0, 0, width.min(20), height.min(20)];
         told(source.region(corner)).is_some()

@@ -96,7 +96,7 @@ fn every_way_to_an_image_is_decided_for_who_asks() {
         ("/iiif/3/closed/full/9,/0/default.jpg", [401, 403, 200]),
         ("/iiif/3/closed/nonsense", [401, 403, 400]),
         ("/iiif/3/closed/info.json", [200, 200, 200]),
-        ("/iiif/2/closed/info.json", [200, 200, 200]),
+        ("/iiif/2/closed/info.json", [401, 403, 200]),
         ("/iiif/3/closed", [303, 303, 303]),
         ("/view/closed", [200, 200, 200]),
         ("/pages/image/closed.json", [200, 200, 200]),

@@ -358,7 +358,7 @@ fn a_full_disk_costs_the_cache_and_not_the_answer() {
     let work = work(ON_DISK);
     // A limit on file sizes is the wall that also stops root: writes beyond it fail as on a full disk.
     let limited = format!(
-        "trap '' XFSZ; ulimit -f 1; exec {} pictures -c c.toml --listen 127.0.0.1:0",
+        "trap '' XFSZ; ulimit -f 1; exec {} pictures -c c.toml --listen 127.0.0.1:0 --allow-host '*'",
         recto_testkit::binary("serve")
     );
     let mut shell = std::process::Command::new("sh");

@@ -12,6 +12,7 @@ mod presentation;
 mod presets;
 mod redis;
 mod review;
+mod robust;
 mod running;
 mod sources;
 

@@ -157,7 +157,8 @@ fn whoever_waits_longest_makes_room_for_who_has_something_to_ask() {
 #[test]
 fn connections_leave_files_to_be_opened() {
     let work = folder();
-    let own = work.command("serve", &["pictures", "--listen", "127.0.0.1:0"]);
+    let listen = ["--listen", "127.0.0.1:0", "--allow-host", "*"];
+    let own = work.command("serve", &[&["pictures"], &listen[..]].concat());
     let mut bound = Command::new("sh");
     bound
         .args(["-c", "ulimit -n 64; exec \"$@\"", "sh"])

@@ -59,9 +59,15 @@ fn pages_know_what_is_said_of_each_image() {
         )
     );
     let image = server.json("/pages/image/c.json");
+    let first = &image["boxes"][0];
     assert_eq!(
-        image["boxes"][0],
-        json!({"id": "l1", "concept": "aleph", "bbox": [10, 20.5, 30, 40], "polygon": null})
+        (&first["id"], &first["bbox"], &first["polygon"]),
+        (&json!("l1"), &json!([10, 20.5, 30, 40]), &json!(null))
+    );
+    assert_eq!(first["attributes"], json!({"text": "A"}));
+    assert_eq!(
+        server.json("/pages/boxes/c.json")["boxes"][0],
+        json!(["aleph", 0.025, 0.1025, 0.075, 0.2, false])
     );
     assert_eq!(image["captures"], json!([["NIR", "n"], ["Colour", "c"]]));
     assert_eq!(
@@ -76,5 +82,40 @@ fn pages_know_what_is_said_of_each_image() {
         image["manifest"],
         "iiif/presentation/3/MS%201/manifest.json"
     );
-    assert_eq!(server.get("/pages/image/none.json").status, 404);
+    for path in ["/pages/image/none.json", "/pages/boxes/none.json"] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
+}
+
+/// Names and places of the classes, as the pages give them colours and keys.
+fn classes(server: &Serving) -> Vec<(String, u64, u64)> {
+    let listed = server.json("/pages/classes.json")["classes"].clone();
+    let one = |class: &serde_json::Value| {
+        let number = |name: &str| class[name].as_u64().unwrap();
+        let name = class["name"].as_str().unwrap().to_owned();
+        (name, number("order"), number("count"))
+    };
+    listed.as_array().unwrap().iter().map(one).collect()
+}
+
+#[test]
+fn classes_are_those_of_the_list_the_set_and_its_taxonomy_in_this_order() {
+    let work = set();
+    let held = |name: &str, order, count| (name.to_owned(), order, count);
+    let server = Serving::start(&work, &["set.json"]);
+    assert_eq!(classes(&server), [held("aleph", 0, 2), held("bet", 1, 2)]);
+    let mut with_taxonomy = work.json("set.json");
+    with_taxonomy["taxonomy"] = json!({"bet": {"lineage": [{"name": "letter"}, {"name": "bet"}]}});
+    work.write_json("taxonomy.json", &with_taxonomy);
+    work.write("classes.txt", "gimel\nbet\n");
+    let args = ["taxonomy.json", "--classes", "classes.txt"];
+    let server = Serving::start(&work, &args);
+    assert_eq!(
+        classes(&server),
+        [held("gimel", 0, 0), held("bet", 1, 2), held("aleph", 2, 2)]
+    );
+    work.write("none.txt", "");
+    work.run("serve", &["set.json", "--classes", "none.txt"])
+        .exits(1)
+        .says(&["none.txt: "]);
 }

@@ -310,7 +310,7 @@ fn pages_of_an_image_of_a_set_share_what_is_known_of_it() {
     );
     let (_, _, err) = server.stop();
     assert!(
-        err.contains("left out m: id is taken: page 3 of the PDF would be `m;3`"),
+        err.contains("left out m: id is taken: page 3 of the file would be `m;3`"),
         "{err}"
     );
 }

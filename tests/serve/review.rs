@@ -192,6 +192,167 @@ fn corrections_that_make_no_sense_change_nothing() {
     assert_eq!(send(&server, "POST", "/review/n", &good).status, 405);
 }
 
+/// The box of this id on an image, as the pages show it.
+fn held(server: &Serving, image: &str, id: &str) -> Value {
+    let boxes = server.json(&format!("/pages/image/{image}.json"))["boxes"].clone();
+    let found = boxes.as_array().unwrap().iter().find(|b| b["id"] == id);
+    found.cloned().unwrap_or(Value::Null)
+}
+
+#[test]
+fn nobody_overwrites_or_removes_what_they_have_not_seen() {
+    let work = set();
+    let server = Serving::start(&work, &["set.json", "--review", "review.jsonl"]);
+    let seen = held(&server, "n", "l1")["revision"].clone();
+    let change = |concept: &str, revision: &Value| json!({"author": "A. Reader", "concept": concept, "bbox": [1, 2, 3, 4], "revision": revision});
+    let mut first = change("a", &seen);
+    first["brief"] = json!(true);
+    let brief = told(&send(&server, "PUT", "/review/n?of=l1", &first));
+    assert_eq!(
+        (&brief["box"]["concept"], brief.get("boxes")),
+        (&json!("a"), None)
+    );
+    for (method, body) in [
+        ("PUT", change("b", &seen)),
+        ("PUT", json!({"accepted": true, "revision": seen})),
+        ("DELETE", json!({"revision": seen})),
+    ] {
+        let got = send(&server, method, "/review/n?of=l1", &body);
+        let answer: Value = serde_json::from_slice(&got.body).unwrap();
+        assert_eq!(
+            (got.status, &answer["box"]["concept"]),
+            (409, &json!("a")),
+            "{method} {body}"
+        );
+        let why = answer["problem"].as_str().unwrap();
+        assert_eq!(why, "the box has been changed, last by A. Reader");
+    }
+    let now = held(&server, "n", "l1")["revision"].clone();
+    told(&send(
+        &server,
+        "DELETE",
+        "/review/n?of=l1",
+        &json!({"revision": now}),
+    ));
+    let got = send(&server, "PUT", "/review/n?of=l1", &change("b", &now));
+    let answer: Value = serde_json::from_slice(&got.body).unwrap();
+    assert_eq!((got.status, &answer["box"]), (409, &Value::Null));
+    // Two corrections were made, whatever was refused.
+    assert_eq!(work.text("review.jsonl").lines().count(), 2);
+}
+
+#[test]
+fn a_new_box_that_is_sent_twice_is_one_and_a_removed_one_comes_back_as_it_was() {
+    let work = harvested();
+    let args = ["set.json", "--review", "review.jsonl"];
+    let server = Serving::start(&work, &args);
+    let path = "/review/http%3A%2F%2Fx.example%2Fnir.png";
+    let drawn =
+        json!({"concept": "gimel", "bbox": [1, 2, 30, 40], "attributes": {"text": "gimel"}});
+    let new = format!("{path}?of=review-6f1d");
+    let made = told(&send(&server, "POST", &new, &drawn));
+    assert_eq!(told(&send(&server, "POST", &new, &drawn)), made);
+    assert_eq!(made["boxes"].as_array().unwrap().len(), 3);
+    let before = boxes(&server);
+    for name in ["review-6f1d", made["changed"].as_str().unwrap()] {
+        let of = format!("{path}?of={name}");
+        told(&send(&server, "DELETE", &of, &json!({})));
+        assert_ne!(boxes(&server), before);
+        told(&send(&server, "POST", &of, &drawn));
+        assert_eq!(boxes(&server), before, "{name}");
+    }
+    // The server that is started again and the set have the same boxes.
+    server.stop();
+    assert_eq!(boxes(&Serving::start(&work, &args)), before);
+    let made = ["digest.json", "--review", "review.jsonl", "-o", "l.json"];
+    work.run("extract", &made).exits(0);
+    let localizations = work.json("l.json")["images"][0]["localizations"].clone();
+    let texts: Vec<&Value> = (localizations.as_array().unwrap().iter())
+        .map(|l| &l["attributes"]["text"])
+        .collect();
+    assert_eq!(texts, [&json!(null), &json!(null), &json!("gimel")]);
+}
+
+#[test]
+fn suggestions_are_accepted_and_what_is_said_of_an_image_goes_into_the_set() {
+    let work = set();
+    let mut suggested = work.json("set.json");
+    suggested["images"][0]["localizations"][0]["attributes"]["confidence"] = json!(0.25);
+    work.write_json("set.json", &suggested);
+    let args = ["set.json", "--review", "review.jsonl"];
+    let server = Serving::start(&work, &args);
+    let summary = |server: &Serving| {
+        let image = server.json("/pages/images.json")["images"][0].clone();
+        ["suggestions", "least", "state", "by"].map(|name| image[name].clone())
+    };
+    assert_eq!(
+        summary(&server),
+        [json!(1), json!(0.25), json!(null), json!(null)]
+    );
+    let put = |of: &str, body: Value| {
+        let mut body = body;
+        body["author"] = json!("A. Reader");
+        told(&send(&server, "PUT", &format!("/review/n{of}"), &body))
+    };
+    put("?of=l1", json!({"accepted": true}));
+    let attributes = held(&server, "n", "l1")["attributes"].clone();
+    assert_eq!(
+        (
+            &attributes["verified"],
+            &attributes["verifier"],
+            attributes.get("creator")
+        ),
+        (&json!(true), &json!("A. Reader"), None)
+    );
+    put("?of=l1", json!({"accepted": false}));
+    assert_eq!(held(&server, "n", "l1")["attributes"].get("verified"), None);
+    // Who changes a suggestion agrees with the rest of it; who takes the change back does not.
+    let shape = |attributes: Value| json!({"concept": "bet", "bbox": [10, 20.5, 30, 40], "attributes": attributes});
+    put(
+        "?of=l1",
+        shape(json!({"text": "b", "baseline": [[1, 2], [3, 4]]})),
+    );
+    let attributes = held(&server, "n", "l1")["attributes"].clone();
+    assert_eq!(
+        (&attributes["verified"], &attributes["text"]),
+        (&json!(true), &json!("b"))
+    );
+    put("?of=l1", shape(json!({"verified": null, "text": null})));
+    let attributes = held(&server, "n", "l1")["attributes"].clone();
+    assert_eq!(
+        (attributes.get("verified"), attributes.get("text")),
+        (None, None)
+    );
+
+    put("", json!({"add": "damaged"}));
+    put("", json!({"add": "torn"}));
+    put("", json!({"remove": "torn"}));
+    put("", json!({"state": "doubtful"}));
+    let said = put("", json!({"state": "accepted"}));
+    assert_eq!(
+        (&said["state"], &said["by"], &said["labels"]),
+        (&json!("accepted"), &json!("A. Reader"), &json!(["damaged"]))
+    );
+    assert_eq!(
+        summary(&server)[2..],
+        [json!("accepted"), json!("A. Reader")]
+    );
+    let kinds: Vec<Value> = (work.text("review.jsonl").lines())
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["type"].clone())
+        .collect();
+    let wanted = [
+        "Accept", "Undo", "Update", "Update", "Add", "Add", "Remove", "Flag", "Accept",
+    ];
+    assert_eq!(kinds, wanted);
+    server.stop();
+    let server = Serving::start(&work, &args);
+    assert_eq!(summary(&server)[2], "accepted");
+    told(&send(&server, "PUT", "/review/n", &json!({"state": ""})));
+    assert_eq!(summary(&server)[2], Value::Null);
+    let got = send(&server, "PUT", "/review/n", &json!({"state": "fine"}));
+    assert_eq!(got.status, 400);
+}
+
 #[test]
 fn a_line_that_cannot_be_read_is_left_out_and_said() {
     let work = set();

@@ -29,7 +29,12 @@ pub struct Got {
 impl Serving {
     pub fn start(work: &Workdir, args: &[&str]) -> Self {
         let mut command = work.command("serve", args);
-        command.args(["--listen", "127.0.0.1:0"]);
+        command.args([
+            "--listen",
+            "127.0.0.1:0",
+            "--allow-host",
+            "pictures.example",
+        ]);
         Serving::of(command)
     }
 

@@ -113,8 +113,8 @@ fn digest() -> Value {
     })
 }
 
-/// A correction of each kind, the parts of images named in each way.
-fn reviews() -> [Value; 3] {
+/// A correction of each kind, what is said of images, the parts of images named in each way.
+fn reviews() -> Vec<Value> {
     let person = json!({"type": "Person", "name": "A. Reader"});
     let line = |kind: &str, object: Value| {
         json!({
@@ -129,18 +129,30 @@ fn reviews() -> [Value; 3] {
             "body": [{"type": "TextualBody", "purpose": "tagging", "value": "bet"}],
             "target": {"type": "SpecificResource", "source": "https://example.org/iiif/a", "frame": [1000, 800.5],
                 "selector": selector},
+            "attributes": {"text": "b", "note": null},
             "creator": person, "created": "2024-05-06T07:08:09Z",
         })
     };
+    let image =
+        |body: Value| json!({"id": "https://example.org/iiif/a", "type": "Image", "body": body});
+    let class = json!([{"type": "TextualBody", "purpose": "tagging", "value": "torn"}]);
+    let whole = json!({"id": "https://example.org/iiif/a", "type": "Image"});
     let conforms = "http://www.w3.org/TR/media-frags/";
     let fragment =
         json!({"type": "FragmentSelector", "conformsTo": conforms, "value": "xywh=1,2,3,4.5"});
     let outline =
         json!({"type": "SvgSelector", "value": "<svg><polygon points=\"1,2 4,2 4,6.5\"/></svg>"});
-    [
+    let known = json!({"id": "review-1", "type": "Annotation"});
+    vec![
         line("Create", drawn(fragment)),
         line("Update", drawn(outline)),
-        line("Delete", json!({"id": "review-1", "type": "Annotation"})),
+        line("Accept", known.clone()),
+        line("Delete", known),
+        line("View", whole.clone()),
+        line("Flag", whole.clone()),
+        line("Undo", whole),
+        line("Add", image(class.clone())),
+        line("Remove", image(class)),
     ]
 }
 
@@ -152,7 +164,8 @@ fn localizations() -> Value {
             "metadata": {"Date": ["1200"]}, "labels": ["recto"], "frame": [1000, 800], "in_pixels": true,
             "localizations": [{
                 "id": "a1", "concept": "alef", "bbox": [1, 2, 3, 4.5],
-                "polygon": [[1, 2], [4, 2], [4, 6.5]], "attributes": {"text": "words"},
+                "polygon": [[1, 2], [4, 2], [4, 6.5]],
+                "holes": [[[3, 3], [3.5, 3], [3.5, 3.5]]], "attributes": {"text": "words"},
             }],
         }],
         "taxonomy": taxonomy(),
@@ -188,7 +201,10 @@ fn dataset() -> Value {
     let count = json!({"images": 2, "boxes": 3, "negatives": 1, "groups": 2});
     json!({
         "contract": "recto/dataset", "version": 1, "format": "coco", "conventions": "boxes in pixels",
+        "recto": "0.1.0", "command": "recto-reformat l.json -f coco",
+        "inputs": [{"name": "l.json", "sha256": "fedcba9876543210".repeat(4)}],
         "classes": [{"name": "alef", "boxes": 3}], "total": count, "splits": {"train": count},
+        "groups": {"manuscript": "train"}, "left_out": {"not downloaded": 2}, "filtered": 1, "notes": ["one"],
         "files": [{"path": "images/a.jpg", "bytes": 12345, "sha256": "0123456789abcdef".repeat(4)}],
     })
 }
@@ -216,19 +232,17 @@ fn reread(name: &str, sample: &Value) -> Result<Value, String> {
     }
 }
 
-fn samples() -> [(&'static str, Value); 9] {
-    let [create, update, delete] = reviews();
-    [
-        ("review", create),
-        ("review", update),
-        ("review", delete),
+fn samples() -> Vec<(&'static str, Value)> {
+    let further = [
         ("digest", digest()),
         ("localizations", localizations()),
         ("image_map", image_map()),
         ("downloads", download()),
         ("dataset", dataset()),
         ("report", report()),
-    ]
+    ];
+    let reviews = reviews().into_iter().map(|line| ("review", line));
+    reviews.chain(further).collect()
 }
 
 #[test]
@@ -315,7 +329,7 @@ fn what_is_not_a_contract_is_refused_by_schema_and_type() {
         ),
         ("digest", "/contract".into(), Value::Null),
         ("digest", "/reviews".into(), json!({})),
-        ("digest", "/reviews/0/type".into(), json!("Add")),
+        ("digest", "/reviews/0/type".into(), json!("Move")),
         ("review", "/type".into(), Value::Null),
         ("review", "/target".into(), json!(3)),
         ("review", "/endTime".into(), Value::Null),
@@ -517,7 +531,8 @@ fn extend(value: &mut Value) {
         Value::Object(members) => {
             for (key, member) in members.iter_mut() {
                 match key.as_str() {
-                    "metadata" | "attributes" | "splits" => {}
+                    "metadata" | "attributes" | "splits" | "left_out" => {}
+                    "groups" if member.is_object() => {}
                     "taxonomy" => member
                         .as_object_mut()
                         .unwrap()
@@ -716,6 +731,7 @@ fn localized() -> impl Strategy<Value = LocalizedImage> {
                 concept,
                 bbox,
                 polygon,
+                holes: Vec::new(),
                 attributes: [("text".to_owned(), json!("x"))].into(),
             }
         });

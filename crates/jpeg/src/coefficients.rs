@@ -107,14 +107,15 @@ impl Coefficients {
         &plane.blocks[place.row as usize * plane.stride + place.column as usize]
     }
 
-    fn at(&mut self, place: Place) -> &mut Block {
+    /// The block at a position, to change it.
+    pub fn block_mut(&mut self, place: Place) -> &mut Block {
         let plane = &mut self.planes[place.component];
         &mut plane.blocks[place.row as usize * plane.stride + place.column as usize]
     }
 
     fn put(&mut self, place: Place, index: u32, value: i32) {
         match i16::try_from(value) {
-            Ok(value) => self.at(place)[index as usize] = value,
+            Ok(value) => self.block_mut(place)[index as usize] = value,
             Err(_) => self.overflow = true,
         }
     }
@@ -142,7 +143,7 @@ impl Keep for Coefficients {
     }
 
     fn refine_dc(&mut self, place: Place, bit: i32) {
-        let before = i32::from(self.at(place)[0]);
+        let before = i32::from(self.block_mut(place)[0]);
         self.put(place, 0, before | bit);
     }
 
@@ -152,7 +153,7 @@ impl Keep for Coefficients {
             which &= which - 1;
             bits.fill();
             if bits.take(1) == 1 {
-                let before = i32::from(self.at(place)[index as usize]);
+                let before = i32::from(self.block_mut(place)[index as usize]);
                 // The bit is not set yet: scans that come twice are refused before.
                 self.put(place, index, before + unit * before.signum());
             }

@@ -80,6 +80,7 @@ mod stitch;
 mod strip_metadata;
 pub mod tiled;
 mod transcode;
+mod turn;
 
 pub use check::{ComponentInfo, Info, check};
 pub use error::{JoinError, JpegError, WriteError};
@@ -87,6 +88,7 @@ pub use format::Colour;
 pub use stitch::{Grid, MAX_SIDE, Plan, Stitcher, Tile};
 pub use strip_metadata::strip_metadata;
 pub use transcode::SymbolCounts;
+pub use turn::{Turn, turned};
 
 /// The example of the README compiles.
 #[cfg(doctest)]

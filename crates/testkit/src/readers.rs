@@ -18,8 +18,9 @@ pub fn read_dataset(work: &Workdir, format: &str) -> Option<Vec<Sample>> {
         "csv" => Some(csv(work)),
         "tf" => Some(tf(work)),
         "voc" => Some(voc(work)),
-        "yolo" => Some(yolo(work)),
-        "vgg" | "sheet" | "counts" => None,
+        "yolo" | "yolo-seg" | "yolo-obb" => Some(yolo(work)),
+        "hf" => Some(hf(work)),
+        "vgg" | "sheet" | "counts" | "crops" => None,
         other => panic!("no test can read {other}"),
     }
 }
@@ -100,6 +101,15 @@ fn yolo(work: &Workdir) -> Vec<Sample> {
         let text = String::from_utf8(text).unwrap();
         let boxes = text.lines().map(|line| {
             let n: Vec<f64> = line.split(' ').map(|n| n.parse().unwrap()).collect();
+            if n.len() > 5 {
+                let side = |first: usize, scale: f64| {
+                    let values = n[first..].iter().step_by(2).map(move |v| v * scale);
+                    let least = values.clone().fold(f64::INFINITY, f64::min);
+                    (least, values.fold(0.0, f64::max))
+                };
+                let ((left, right), (top, bottom)) = (side(1, width), side(2, height));
+                return (names[n[0] as usize].clone(), [left, top, right, bottom]);
+            }
             let [cx, cy, w, h] = [
                 n[1] * width,
                 n[2] * height,
@@ -115,6 +125,23 @@ fn yolo(work: &Workdir) -> Vec<Sample> {
         (picture, boxes)
     };
     pairs.map(sample).collect()
+}
+
+fn hf(work: &Workdir) -> Vec<Sample> {
+    let rows = work.text("out/train/metadata.jsonl");
+    let sample = |row: &str| {
+        let row: Value = serde_json::from_str(row).unwrap();
+        let objects = &row["objects"];
+        let boxes = objects["bbox"].as_array().unwrap().iter().enumerate();
+        let boxes = boxes.map(|(i, bbox)| {
+            let [x, y, w, h] = [0, 1, 2, 3].map(|i| bbox[i].as_f64().unwrap());
+            let label = objects["label"][i].as_str().unwrap().to_owned();
+            (label, [x, y, x + w, y + h])
+        });
+        let file = format!("out/train/{}", row["file_name"].as_str().unwrap());
+        (decode(&work.read(&file)), boxes.collect())
+    };
+    rows.lines().map(sample).collect()
 }
 
 fn tf(work: &Workdir) -> Vec<Sample> {

@@ -1,5 +1,7 @@
 //! Which images are captures of one canvas: the spectral bands of a page, for example, which share all boxes.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use serde_json::Value;
 
 use super::localizations::{Localization, LocalizedImage};
@@ -17,6 +19,27 @@ pub fn is_same_canvas(a: &LocalizedImage, b: &LocalizedImage) -> bool {
         && a.labels == b.labels
         && a.localizations.len() == b.localizations.len()
         && (a.localizations.iter().zip(&b.localizations)).all(|(a, b)| is_same_annotation(a, b))
+}
+
+/// A number that images of one canvas share, and that few others do: to compare only those that have it in common.
+pub fn fingerprint(image: &LocalizedImage) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let source = &image.source;
+    (&source.canvas, &source.labels.canvas).hash(&mut hasher);
+    (&source.rights, &source.attribution).hash(&mut hasher);
+    let sides = image.frame.map(|frame| [frame.width, frame.height]);
+    sides.map(|sides| sides.map(f64::to_bits)).hash(&mut hasher);
+    for (key, values) in &image.metadata {
+        (key, values).hash(&mut hasher);
+    }
+    (&image.labels, image.localizations.len()).hash(&mut hasher);
+    for l in &image.localizations {
+        let b = &l.bbox;
+        // Adding zero makes -0.0, which equals 0.0, the same bits.
+        let corners = [b.x, b.y, b.width, b.height].map(|n| (n + 0.0).to_bits());
+        (annotation_of(l), &l.concept, corners).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// Whether two boxes on two images are one annotation of their canvas.

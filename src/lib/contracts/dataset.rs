@@ -17,10 +17,19 @@ pub struct DatasetFile {
     /// Version of the contract: 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
-    /// The format: `coco`, `voc`…
+    /// The format: `coco`, `voc`…; several with commas between, each in a folder of its name.
     pub format: String,
     /// The conventions of the numbers, as a text: origin, edges, rounding, ids.
     pub conventions: String,
+    /// The version of recto that wrote it.
+    #[serde(default)]
+    pub recto: String,
+    /// The command that makes it again, with the options that are not the usual ones; files without their folders.
+    #[serde(default)]
+    pub command: String,
+    /// The files that it was made from.
+    #[serde(default)]
+    pub inputs: Vec<DatasetInput>,
     /// Classes in the order of their ids.
     pub classes: Vec<ClassCount>,
     /// Counts over all splits.
@@ -28,6 +37,18 @@ pub struct DatasetFile {
     /// Counts per split, if there are any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub splits: BTreeMap<String, PartCount>,
+    /// The split of each group, if there are splits. `--split-like` reads it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, String>,
+    /// How many records could not be used, by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, u64>,
+    /// How many records the user's options left out.
+    #[serde(default)]
+    pub filtered: u64,
+    /// What people were told: what was changed, what a format cannot hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Every other file of the folder, in path order.
     pub files: Vec<DatasetEntry>,
 }
@@ -35,6 +56,16 @@ pub struct DatasetFile {
 impl Contract for DatasetFile {
     const NAME: &'static str = "recto/dataset";
     const WRITTEN_BY: &'static str = "recto-reformat";
+}
+
+/// A file that a dataset was made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DatasetInput {
+    /// Its name without folders.
+    pub name: String,
+    /// SHA-256, lower-case hex.
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
 }
 
 /// How often a class occurs.

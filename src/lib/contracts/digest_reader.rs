@@ -78,7 +78,7 @@ impl DigestReader {
         let envelope = each_element(path, LIST, |elements| {
             let count: Option<u64> = elements
                 .into_par_iter()
-                .map(|element| {
+                .map(|(_, element)| {
                     let Probe { image } = serde_json::from_slice(element).ok()?;
                     Some(u64::from(image.url.is_none() && image.service.is_none()))
                 })
@@ -114,7 +114,7 @@ impl DigestReader {
             for elements in elements.chunks(HELD_AT_ONCE) {
                 let images = elements
                     .par_iter()
-                    .map(|element| serde_json::from_slice(element).ok());
+                    .map(|(_, element)| serde_json::from_slice(element).ok());
                 let images: Option<Vec<Observation>> = images.collect();
                 stopped = visit(images?).err();
                 if stopped.is_some() {

@@ -78,7 +78,7 @@ fn streamed<T: Send>(
     let envelope = each_element(path, "images", |elements| {
         let parsed: Option<Vec<T>> = elements
             .into_par_iter()
-            .map(|element| {
+            .map(|(_, element)| {
                 let image: Unboxed = serde_json::from_slice(element).ok()?;
                 let mut image = LocalizedImage::from(image);
                 if with_metadata {

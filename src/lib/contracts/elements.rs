@@ -9,6 +9,9 @@ use std::path::Path;
 /// Bytes of a file that are read at a time.
 const BLOCK: usize = 4 << 20;
 
+/// An element: where it begins in the file, and its bytes.
+pub type Element<'a> = (u64, &'a [u8]);
+
 /// Calls `visit` with the elements of the list `list` of a JSON object, those of a block of the file at a time and in their order.
 /// Returns the object without them, with an empty list.
 ///
@@ -16,11 +19,11 @@ const BLOCK: usize = 4 << 20;
 pub fn each_element(
     path: &Path,
     list: &str,
-    mut visit: impl FnMut(Vec<&[u8]>) -> Option<()>,
+    mut visit: impl FnMut(Vec<Element>) -> Option<()>,
 ) -> Option<Vec<u8>> {
     let mut file = File::open(path).ok()?;
     let (mut splitter, mut bytes) = (Splitter::of(list), Vec::new());
-    let mut envelope = Vec::new();
+    let (mut envelope, mut offset) = (Vec::new(), 0);
     loop {
         let before = bytes.len();
         (&mut file)
@@ -31,8 +34,11 @@ pub fn each_element(
             break;
         }
         let elements = splitter.elements(&bytes, &mut envelope)?;
-        visit(elements.into_iter().map(|range| &bytes[range]).collect())?;
-        bytes.drain(..splitter.forget());
+        let place = |range: Range<usize>| (offset + range.start as u64, &bytes[range]);
+        visit(elements.into_iter().map(place).collect())?;
+        let done = splitter.forget();
+        bytes.drain(..done);
+        offset += done as u64;
     }
     (splitter.state == State::After).then_some(envelope)
 }
@@ -178,9 +184,8 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let mut ids = Vec::new();
         let envelope = each_element(&path, "images", |elements| {
-            let images = elements
-                .into_iter()
-                .map(serde_json::from_slice::<LocalizedImage>);
+            let parse = |(_, bytes)| serde_json::from_slice::<LocalizedImage>(bytes);
+            let images = elements.into_iter().map(parse);
             ids.extend(images.map(|image| image.unwrap().id));
             Some(())
         })?;
@@ -274,6 +279,7 @@ mod tests {
                     concept: id.clone(),
                     bbox: crate::contracts::BBox { x: 1.0, y: 2.0, width: 3.0, height: 4.0 },
                     polygon: None,
+                    holes: Vec::new(),
                     attributes: Default::default(),
                 }],
                 ..LocalizedImage::default()

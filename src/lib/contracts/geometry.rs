@@ -256,6 +256,36 @@ impl Polygon {
         }
     }
 
+    /// Several rings as one polygon, as [`Polygon::parts`] takes it apart again: all turn the same way, and from the first
+    /// point of the first a line leads to each of the others and back. There must be one.
+    pub fn joined(parts: &[Polygon]) -> Polygon {
+        let (first, others) = match parts {
+            [] => return Polygon(Vec::new()),
+            [only] => return only.clone(),
+            [first, others @ ..] => (first, others),
+        };
+        let mut points = first.clockwise();
+        let start = points[0];
+        for other in others {
+            points.push(start);
+            let ring = other.clockwise();
+            points.extend(&ring);
+            points.push(ring[0]);
+        }
+        // A part that touches the first point needs no line.
+        points.dedup();
+        Polygon::try_from(points).unwrap_or_else(|_| first.clone())
+    }
+
+    /// Its points, from the first, in the direction of a clock.
+    fn clockwise(&self) -> Vec<[f64; 2]> {
+        let mut points = self.0.clone();
+        if self.signed_area() < 0.0 {
+            points[1..].reverse();
+        }
+        points
+    }
+
     /// The outline with `f` applied to every point. `f` must keep points finite.
     pub fn map(&self, f: impl Fn([f64; 2]) -> [f64; 2]) -> Self {
         Polygon(self.0.iter().map(|&p| f(p)).collect())

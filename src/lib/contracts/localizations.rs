@@ -138,6 +138,9 @@ impl LocalizedImage {
             localization.bbox = localization.bbox.scale(sx, sy);
             let polygon = localization.polygon.as_ref();
             localization.polygon = polygon.map(|p| p.map(|[x, y]| [x * sx, y * sy]));
+            for hole in &mut localization.holes {
+                *hole = hole.map(|[x, y]| [x * sx, y * sy]);
+            }
         }
         self.frame = Some(size);
     }
@@ -155,6 +158,9 @@ pub struct Localization {
     /// Outline `[[x, y], …]` in units of the image's `frame`, where the source has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polygon: Option<Polygon>,
+    /// Rings inside the outline around what does not belong to it, `[[[x, y], …], …]` in units of the image's `frame`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<Polygon>,
     /// Text, motivation, confidence…
     #[serde(default)]
     pub attributes: BTreeMap<String, serde_json::Value>,

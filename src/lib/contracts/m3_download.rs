@@ -87,6 +87,7 @@ impl List {
             concept: concept.trim().to_owned(),
             bbox,
             polygon: None,
+            holes: Vec::new(),
             attributes: attributes(members, record),
         };
         let next = self.images.len();

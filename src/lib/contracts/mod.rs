@@ -30,13 +30,14 @@ mod each_image;
 mod elements;
 mod envelope;
 mod geometry;
+mod image_records;
 mod image_ref;
 mod json;
 mod localizations;
 mod taxonomy;
 
 pub use annotation::{Annotation, Body, Region, Space};
-pub use dataset::{ClassCount, DatasetEntry, DatasetFile, PartCount};
+pub use dataset::{ClassCount, DatasetEntry, DatasetFile, DatasetInput, PartCount};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use digest_reader::DigestReader;
 pub use download::{
@@ -45,6 +46,7 @@ pub use download::{
 pub use each_image::each_image;
 pub use envelope::{Contract, is_contract, parse, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
+pub use image_records::ImageRecords;
 pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};
 pub use localizations::{

@@ -1,18 +1,21 @@
 //! A line of a file of reviews: a correction that somebody made in the browser, as `recto-serve --review` writes it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::geometry::Frame;
 
-/// A correction of a box: an activity (ActivityStreams 2.0, as in IIIF Change Discovery) about a W3C annotation. Lines
-/// are only ever appended; applied from first to last they give the current state.
+/// A correction of a box, or what somebody says of an image as a whole: an activity (ActivityStreams 2.0, as in IIIF Change
+/// Discovery) about a W3C annotation or an image. Lines are only ever appended; applied from first to last they give the
+/// current state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Review {
     /// The JSON-LD contexts of Web Annotation and ActivityStreams.
     #[serde(rename = "@context", default = "context")]
     pub context: Vec<String>,
-    /// Whether the box was created, changed or deleted.
+    /// What happened to the box or the image.
     #[serde(rename = "type")]
     pub kind: ReviewKind,
     /// Who made the correction.
@@ -23,19 +26,41 @@ pub struct Review {
     pub end_time: String,
     /// Id of the image that it was made on. It applies to every image of the same canvas.
     pub target: String,
-    /// The box after the correction.
+    /// The box after the correction, or the image.
     pub object: Reviewed,
 }
 
-/// Whether a box was created, changed or deleted.
+/// What happened to a box or an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ReviewKind {
-    /// A new box.
+    /// A new box, or one that comes back after it was removed.
     Create,
     /// The box has changed.
     Update,
     /// The box was removed.
     Delete,
+    /// The box is right, or all of the image is.
+    Accept,
+    /// The image was looked through.
+    View,
+    /// The image is doubtful.
+    Flag,
+    /// What was said by `Accept`, `View` or `Flag` no longer holds.
+    Undo,
+    /// The image as a whole has this class.
+    Add,
+    /// The image as a whole no longer has this class.
+    Remove,
+}
+
+/// What a correction is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ReviewedKind {
+    /// A box.
+    #[default]
+    Annotation,
+    /// An image as a whole.
+    Image,
 }
 
 /// The person who made a correction.
@@ -50,24 +75,26 @@ pub struct Person {
     pub name: String,
 }
 
-/// A box as an annotation. Of a removed box only the id is present.
+/// A box as an annotation, or an image. Of a removed or accepted box only the id is present.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reviewed {
-    /// Id of the localization on that image; for a new box, the id that it gets.
+    /// Id of the localization on that image; for a new box, the id that it gets; or the id of the image.
     pub id: String,
-    /// Always `Annotation`.
-    #[serde(rename = "type", default = "annotation")]
-    #[schemars(extend("const" = "Annotation"))]
-    pub kind: String,
+    /// What it is.
+    #[serde(rename = "type", default)]
+    pub kind: ReviewedKind,
     /// Always `tagging`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motivation: Option<String>,
-    /// The class of the box is the value of the first tag.
+    /// The class of the box or the image is the value of the first tag.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<Tag>,
     /// Where the box is, in units of the image's frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Part>,
+    /// Attributes that change with the correction, such as `text`; null removes one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, serde_json::Value>,
     /// Who drew the box.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator: Option<Person>,
@@ -146,10 +173,6 @@ fn person() -> String {
     "Person".into()
 }
 
-fn annotation() -> String {
-    "Annotation".into()
-}
-
 fn textual_body() -> String {
     "TextualBody".into()
 }
@@ -192,14 +215,15 @@ impl Part {
 }
 
 impl Reviewed {
-    /// A box of which only the id is given, as in deletions.
-    pub fn removed(id: &str) -> Self {
+    /// A box or an image of which only the id is given, as in deletions.
+    pub fn named(kind: ReviewedKind, id: &str) -> Self {
         Reviewed {
             id: id.to_owned(),
-            kind: annotation(),
+            kind,
             motivation: None,
             body: Vec::new(),
             target: None,
+            attributes: BTreeMap::new(),
             creator: None,
             created: None,
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::correction::{Change, CorrectedBox, Correction};
+use super::correction::{Change, CorrectedBox, Correction, ImageChange, ReviewState};
 use super::review_file::LocatedCorrection;
 use crate::contracts::canvas::{annotation_of, id_on_image, is_same_canvas};
 use crate::contracts::{Localization, LocalizedImage};
@@ -34,11 +34,17 @@ impl Correctable for LocalizedImage {
     }
 }
 
-/// Positions of images in a set, by id and by group. Corrections do not change them.
+/// Keys of the metadata of an image that say how far its review is, who said so, and when.
+pub const STATE: [&str; 3] = ["review_state", "reviewed_by", "reviewed_at"];
+
+/// Positions of images in a set, by id and by group, which corrections do not change; and the boxes that corrections have
+/// removed, which may come back.
 #[derive(Clone, Debug, Default)]
 pub struct ImageIndex {
     of_id: HashMap<String, usize>,
     of_group: HashMap<String, Vec<usize>>,
+    /// By position of the image: the place that the box had among the boxes, and the box.
+    removed: HashMap<usize, Vec<(usize, Localization)>>,
 }
 
 impl ImageIndex {
@@ -58,7 +64,7 @@ impl ImageIndex {
 pub fn apply_all<I: Correctable>(
     given: &[LocatedCorrection],
     images: &mut [I],
-    places: &ImageIndex,
+    places: &mut ImageIndex,
 ) -> (u64, Vec<Reject>) {
     let mut rejects = Vec::new();
     for located in given {
@@ -76,32 +82,52 @@ pub fn apply_all<I: Correctable>(
 pub fn apply<I: Correctable>(
     correction: &Correction,
     images: &mut [I],
-    places: &ImageIndex,
+    places: &mut ImageIndex,
 ) -> Result<String, String> {
     let unknown = || format!("there is no image `{}`", correction.image);
     let at = *places.of_id.get(&correction.image).ok_or_else(unknown)?;
+    let captures = captures(at, images, places);
+    if let Change::OfImage(change) = &correction.change {
+        for place in captures {
+            say(images[place].about_mut(), change, correction);
+        }
+        return Ok(correction.id.clone());
+    }
     let index = find(correction, images[at].about())?;
     let shape = match &correction.change {
         Change::Create(shape) | Change::Update(shape) => Some(shape.in_frame(images[at].size())?),
-        Change::Delete => None,
+        _ => None,
     };
     shape
         .iter()
         .try_for_each(|shape| fits(shape, images[at].size()))?;
-    let group = &places.of_group[&images[at].about().group];
-    let is_capture =
-        |p: &&usize| **p == at || is_same_canvas(images[at].about(), images[**p].about());
-    let captures: Vec<usize> = group.iter().filter(is_capture).copied().collect();
     let is_shared = captures.len() > 1;
     let mut id = correction.id.clone();
+    // Each capture may have removed it under another id.
+    let removed = places.removed.get(&at).into_iter().flatten().rev();
+    let annotation = removed
+        .map(|(_, l)| l)
+        .find(|l| is_called(l, &id, &images[at].about().id))
+        .map(|l| annotation_of(l).to_owned());
     for place in captures {
         let image = images[place].about_mut();
+        let removed = places.removed.entry(place).or_default();
         let now = match (&shape, index) {
-            (Some(shape), None) => create(image, shape, correction, is_shared),
+            (Some(shape), None) => match take_back(removed, annotation.as_deref(), image) {
+                Some(at) => reshape(&mut image.localizations[at], shape),
+                None => create(image, shape, correction, is_shared),
+            },
             (Some(shape), Some(index)) => {
                 update(&mut image.localizations[index], shape, correction)
             }
-            (None, Some(index)) => image.localizations.remove(index).id,
+            (None, Some(index)) if correction.change == Change::Delete => {
+                let gone = image.localizations.remove(index);
+                let id = gone.id.clone();
+                removed.retain(|(_, l)| l.id != id);
+                removed.push((index, gone));
+                id
+            }
+            (None, Some(index)) => judge(&mut image.localizations[index], correction),
             (None, None) => continue, // `find` has returned an error for it
         };
         if place == at {
@@ -111,22 +137,103 @@ pub fn apply<I: Correctable>(
     Ok(id)
 }
 
+/// The positions of all images of the canvas of the image at a position.
+fn captures<I: Correctable>(at: usize, images: &[I], places: &ImageIndex) -> Vec<usize> {
+    let group = &places.of_group[&images[at].about().group];
+    let is_capture =
+        |p: &&usize| **p == at || is_same_canvas(images[at].about(), images[**p].about());
+    group.iter().filter(is_capture).copied().collect()
+}
+
+/// A box on an image, to read.
+///
+/// # Errors
+/// The image or the box does not exist.
+pub fn held<'a, I: Correctable>(
+    correction: &Correction,
+    images: &'a [I],
+    places: &ImageIndex,
+) -> Result<&'a Localization, String> {
+    let unknown = || format!("there is no image `{}`", correction.image);
+    let at = *places.of_id.get(&correction.image).ok_or_else(unknown)?;
+    let image = images[at].about();
+    let missing = || format!("there is no box `{}`", correction.id);
+    let index = position(&correction.id, &image.id, &image.localizations).ok_or_else(missing)?;
+    Ok(&image.localizations[index])
+}
+
+/// Puts what is said of an image as a whole into its metadata and labels.
+fn say(image: &mut LocalizedImage, change: &ImageChange, correction: &Correction) {
+    match change {
+        ImageChange::State(state) => {
+            let said = [
+                state.map_or("", ReviewState::name),
+                &correction.author,
+                &correction.when,
+            ];
+            for (key, value) in STATE.into_iter().zip(said) {
+                match state.is_none() || value.is_empty() {
+                    true => image.metadata.remove(key),
+                    false => image.metadata.insert(key.into(), vec![value.to_owned()]),
+                };
+            }
+        }
+        ImageChange::AddLabel(class) if !image.labels.contains(class) => {
+            image.labels.push(class.clone());
+        }
+        ImageChange::AddLabel(_) => {}
+        ImageChange::RemoveLabel(class) => image.labels.retain(|label| label != class),
+    }
+}
+
+/// Brings back the box of an annotation that was removed last: its position, if there is one.
+fn take_back(
+    removed: &[(usize, Localization)],
+    annotation: Option<&str>,
+    image: &mut LocalizedImage,
+) -> Option<usize> {
+    let is_it = |(_, l): &&(usize, Localization)| Some(annotation_of(l)) == annotation;
+    let (at, localization) = removed.iter().rfind(is_it)?;
+    let at = (*at).min(image.localizations.len());
+    image.localizations.insert(at, localization.clone());
+    Some(at)
+}
+
+/// Says that a box is right, or no longer.
+fn judge(held: &mut Localization, correction: &Correction) -> String {
+    held.attributes.remove("verified");
+    held.attributes.remove("verifier");
+    if correction.change == Change::Accept {
+        held.attributes.insert("verified".into(), json!(true));
+        if !correction.author.is_empty() {
+            let author = json!(correction.author);
+            held.attributes.insert("verifier".into(), author);
+        }
+    }
+    held.id.clone()
+}
+
 /// The position of the box, the same on every image of the canvas; none for a new one.
 fn find(correction: &Correction, image: &LocalizedImage) -> Result<Option<usize>, String> {
     let id = &correction.id;
-    let boxes = &image.localizations;
-    let by_id = boxes.iter().position(|l| l.id == *id);
-    // Whether an id names the image too depends on which images of the canvas the set holds.
-    let is_it = |l: &Localization| {
-        let annotation = annotation_of(l);
-        annotation == id || id_on_image(annotation, &image.id) == *id
-    };
-    let found = by_id.or_else(|| boxes.iter().position(is_it));
+    let found = position(id, &image.id, &image.localizations);
     match (&correction.change, found) {
         (Change::Create(_), Some(_)) => Err(format!("there is already a box `{id}`")),
-        (Change::Update(_) | Change::Delete, None) => Err(format!("there is no box `{id}`")),
-        _ => Ok(found),
+        (Change::Create(_), None) | (_, Some(_)) => Ok(found),
+        (_, None) => Err(format!("there is no box `{id}`")),
     }
+}
+
+fn position(id: &str, image: &str, boxes: &[Localization]) -> Option<usize> {
+    let by_id = boxes.iter().position(|l| l.id == *id);
+    by_id.or_else(|| boxes.iter().position(|l| is_called(l, id, image)))
+}
+
+/// Whether a box on an image has this id. Whether an id names the image too depends on which images of the canvas the
+/// set holds.
+fn is_called(l: &Localization, id: &str, image: &str) -> bool {
+    let annotation = annotation_of(l);
+    l.id == id || annotation == id || id_on_image(annotation, image) == id
 }
 
 fn fits(shape: &CorrectedBox, size: Option<[f64; 2]>) -> Result<(), String> {
@@ -150,6 +257,7 @@ fn create(
         concept: shape.class.clone(),
         bbox: shape.bbox,
         polygon: shape.polygon.clone(),
+        holes: Vec::new(),
         attributes: [
             ("motivation".to_owned(), json!("tagging")),
             ("created".to_owned(), json!(correction.when)),
@@ -162,6 +270,7 @@ fn create(
         made.attributes.insert("annotation".into(), annotation);
     }
     sign(&mut made, correction);
+    change_attributes(&mut made, shape);
     let id = made.id.clone();
     // An image without frame gets the size at which the browser showed it, where EXIF may have rotated it. Boxes
     // that were there before stay on the pixels as stored.
@@ -178,11 +287,32 @@ fn update(held: &mut Localization, shape: &CorrectedBox, correction: &Correction
     held.attributes.remove("tags");
     let when = json!(correction.when);
     held.attributes.insert("modified".into(), when);
+    // What a person has changed is no longer a suggestion of a model.
+    if held.attributes.contains_key("confidence") {
+        held.attributes.insert("verified".into(), json!(true));
+    }
+    sign(held, correction);
+    reshape(held, shape)
+}
+
+fn reshape(held: &mut Localization, shape: &CorrectedBox) -> String {
     held.concept.clone_from(&shape.class);
     held.bbox = shape.bbox;
+    if held.polygon != shape.polygon {
+        held.holes.clear();
+    }
     held.polygon.clone_from(&shape.polygon);
-    sign(held, correction);
+    change_attributes(held, shape);
     held.id.clone()
+}
+
+fn change_attributes(held: &mut Localization, shape: &CorrectedBox) {
+    for (name, value) in &shape.attributes {
+        match value.is_null() {
+            true => held.attributes.remove(name),
+            false => held.attributes.insert(name.clone(), value.clone()),
+        };
+    }
 }
 
 fn sign(held: &mut Localization, correction: &Correction) {
@@ -222,8 +352,10 @@ mod tests {
 
     fn made(corrections: &[Correction]) -> (Vec<LocalizedImage>, Vec<Result<String, String>>) {
         let mut images = set();
-        let places = ImageIndex::of(set().iter().map(|image| (&*image.id, image)));
-        let outcome = corrections.iter().map(|c| apply(c, &mut images, &places));
+        let mut places = ImageIndex::of(set().iter().map(|image| (&*image.id, image)));
+        let outcome = corrections
+            .iter()
+            .map(|c| apply(c, &mut images, &mut places));
         let outcome = outcome.collect();
         (images, outcome)
     }
@@ -308,9 +440,9 @@ mod tests {
                 frame: shown,
                 ..drawn(None)
             };
-            let places = ImageIndex::of([("a", &image.clone())].into_iter());
+            let mut places = ImageIndex::of([("a", &image.clone())].into_iter());
             let create = correction("review-1", Change::Create(shape));
-            apply(&create, std::slice::from_mut(&mut image), &places).unwrap();
+            apply(&create, std::slice::from_mut(&mut image), &mut places).unwrap();
             assert_eq!((image.frame, image.in_pixels), (wanted, wanted.is_none()));
         }
     }
@@ -348,8 +480,8 @@ mod tests {
             let lines = file.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty());
             proptest::prop_assert_eq!(given.len() + unread.len(), lines.count());
             let mut images = set();
-            let places = ImageIndex::of(set().iter().map(|image| (&*image.id, image)));
-            let (made, unmade) = apply_all(&given, &mut images, &places);
+            let mut places = ImageIndex::of(set().iter().map(|image| (&*image.id, image)));
+            let (made, unmade) = apply_all(&given, &mut images, &mut places);
             proptest::prop_assert_eq!(made as usize + unmade.len(), given.len());
             let all = images.iter().flat_map(|image| image.localizations.iter().map(move |l| (image, l)));
             for (image, l) in all {

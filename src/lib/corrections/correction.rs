@@ -1,19 +1,23 @@
 //! A correction as a value, and the review that says the same in a file.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
 use crate::contracts::review::{
-    self, Part, Person, Review, ReviewKind, Reviewed, Selector, SelectorKind, Tag,
+    self, Part, Person, Review, ReviewKind, Reviewed, ReviewedKind, Selector, SelectorKind, Tag,
 };
-use crate::contracts::{BBox, Frame, Polygon, Region};
+use crate::contracts::{BBox, Frame, Number, Polygon, Region};
 use crate::selectors::{self, Selection};
 
-/// A correction of one box.
+/// A correction of one box, or what somebody says of an image as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Correction {
     /// The image it was made on. It applies to all images of the same canvas.
     pub image: String,
-    /// Id of the box on that image; for a new box, the id that it gets.
+    /// Id of the box on that image; for a new box, the id that it gets; the id of the image if it is about that.
     pub id: String,
-    /// What happens to the box.
+    /// What happens to the box or the image.
     pub change: Change,
     /// Who made the correction; empty if unknown.
     pub author: String,
@@ -21,18 +25,68 @@ pub struct Correction {
     pub when: String,
 }
 
-/// What happens to a box.
+/// Attributes that say who made a box, when, and from what: no correction may claim them.
+const KEPT: [&str; 4] = ["annotation", "created", "creator", "modified"];
+
+/// What happens to a box or an image.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// It is new.
+    /// The box is new, or it comes back after it was removed.
     Create(CorrectedBox),
-    /// It changes to this.
+    /// The box changes to this.
     Update(CorrectedBox),
-    /// It is removed.
+    /// The box is removed.
     Delete,
+    /// The box is right as it is.
+    Accept,
+    /// Nobody says any longer that the box is right.
+    Withdraw,
+    /// Something is said of the image as a whole.
+    OfImage(ImageChange),
 }
 
-/// Class and position of a box.
+/// What is said of an image as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ImageChange {
+    /// How far its review is; none: nobody has looked through it.
+    State(Option<ReviewState>),
+    /// It has this class.
+    AddLabel(String),
+    /// It does not have this class.
+    RemoveLabel(String),
+}
+
+/// How far the review of an image is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewState {
+    /// Somebody looked through it.
+    Reviewed,
+    /// All of it is right.
+    Accepted,
+    /// Somebody else should look at it.
+    Doubtful,
+}
+
+impl ReviewState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Reviewed, Self::Accepted, Self::Doubtful];
+
+    /// Its name in metadata and requests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reviewed => "reviewed",
+            Self::Accepted => "accepted",
+            Self::Doubtful => "doubtful",
+        }
+    }
+
+    /// The state of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// Class, position and attributes of a box.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CorrectedBox {
     /// The class.
@@ -43,6 +97,8 @@ pub struct CorrectedBox {
     pub polygon: Option<Polygon>,
     /// The size of the space that they were drawn in, if it was recorded.
     pub frame: Option<Frame>,
+    /// Attributes that change; null removes one. All others stay.
+    pub attributes: BTreeMap<String, Value>,
 }
 
 impl CorrectedBox {
@@ -71,25 +127,52 @@ impl CorrectedBox {
             bbox: self.bbox.scale(sx, sy),
             polygon: polygon.map(|polygon| polygon.map(|[x, y]| [x * sx, y * sy])),
             frame: Some(to),
+            attributes: scaled(&self.attributes, sx, sy),
         })
     }
+}
+
+/// Attributes with their baseline, if there is one, in another frame.
+fn scaled(attributes: &BTreeMap<String, Value>, sx: f64, sy: f64) -> BTreeMap<String, Value> {
+    let mut attributes = attributes.clone();
+    if let Some(line) = attributes.get_mut("baseline") {
+        let points = serde_json::from_value::<Vec<[f64; 2]>>(line.take()).unwrap_or_default();
+        let points = points
+            .into_iter()
+            .map(|[x, y]| [Number(x * sx), Number(y * sy)]);
+        *line = json!(points.collect::<Vec<_>>());
+    }
+    attributes
 }
 
 impl From<&Correction> for Review {
     fn from(correction: &Correction) -> Self {
         let author = Person::named(&correction.author);
-        let (kind, shape) = match &correction.change {
-            Change::Create(shape) => (ReviewKind::Create, Some(shape)),
-            Change::Update(shape) => (ReviewKind::Update, Some(shape)),
-            Change::Delete => (ReviewKind::Delete, None),
+        let mut object = Reviewed::named(ReviewedKind::Annotation, &correction.id);
+        let kind = match &correction.change {
+            Change::Create(_) => ReviewKind::Create,
+            Change::Update(_) => ReviewKind::Update,
+            Change::Delete => ReviewKind::Delete,
+            Change::Accept => ReviewKind::Accept,
+            Change::Withdraw => ReviewKind::Undo,
+            Change::OfImage(change) => {
+                object.kind = ReviewedKind::Image;
+                kind_of(change)
+            }
         };
-        let mut object = Reviewed::removed(&correction.id);
-        if let Some(shape) = shape {
-            object.motivation = Some("tagging".into());
-            object.body = vec![Tag::of(&shape.class)];
-            object.target = Some(Part::of(&correction.image, shape.frame, selector(shape)));
-            object.creator = Some(author.clone());
-            object.created = Some(correction.when.clone());
+        match &correction.change {
+            Change::Create(shape) | Change::Update(shape) => {
+                object.motivation = Some("tagging".into());
+                object.body = vec![Tag::of(&shape.class)];
+                object.target = Some(Part::of(&correction.image, shape.frame, selector(shape)));
+                object.attributes.clone_from(&shape.attributes);
+                object.creator = Some(author.clone());
+                object.created = Some(correction.when.clone());
+            }
+            Change::OfImage(ImageChange::AddLabel(class) | ImageChange::RemoveLabel(class)) => {
+                object.body = vec![Tag::of(class)];
+            }
+            _ => {}
         }
         Review {
             context: review::context(),
@@ -99,6 +182,17 @@ impl From<&Correction> for Review {
             target: correction.image.clone(),
             object,
         }
+    }
+}
+
+fn kind_of(change: &ImageChange) -> ReviewKind {
+    match change {
+        ImageChange::State(Some(ReviewState::Reviewed)) => ReviewKind::View,
+        ImageChange::State(Some(ReviewState::Accepted)) => ReviewKind::Accept,
+        ImageChange::State(Some(ReviewState::Doubtful)) => ReviewKind::Flag,
+        ImageChange::State(None) => ReviewKind::Undo,
+        ImageChange::AddLabel(_) => ReviewKind::Add,
+        ImageChange::RemoveLabel(_) => ReviewKind::Remove,
     }
 }
 
@@ -122,10 +216,9 @@ impl TryFrom<&Review> for Correction {
     type Error = String;
 
     fn try_from(review: &Review) -> Result<Self, String> {
-        let change = match review.kind {
-            ReviewKind::Create => Change::Create(shape(&review.object)?),
-            ReviewKind::Update => Change::Update(shape(&review.object)?),
-            ReviewKind::Delete => Change::Delete,
+        let change = match review.object.kind {
+            ReviewedKind::Annotation => change_of_box(review)?,
+            ReviewedKind::Image => Change::OfImage(change_of_image(review)?),
         };
         Ok(Correction {
             image: review.target.clone(),
@@ -135,6 +228,33 @@ impl TryFrom<&Review> for Correction {
             when: review.end_time.clone(),
         })
     }
+}
+
+fn change_of_box(review: &Review) -> Result<Change, String> {
+    Ok(match review.kind {
+        ReviewKind::Create => Change::Create(shape(&review.object)?),
+        ReviewKind::Update => Change::Update(shape(&review.object)?),
+        ReviewKind::Delete => Change::Delete,
+        ReviewKind::Accept => Change::Accept,
+        ReviewKind::Undo => Change::Withdraw,
+        other => return Err(format!("{other:?} is said of images, and not of a box")),
+    })
+}
+
+fn change_of_image(review: &Review) -> Result<ImageChange, String> {
+    let class = || {
+        let tag = review.object.body.first().ok_or("the tag is missing")?;
+        class_name(&tag.value)
+    };
+    Ok(match review.kind {
+        ReviewKind::View => ImageChange::State(Some(ReviewState::Reviewed)),
+        ReviewKind::Accept => ImageChange::State(Some(ReviewState::Accepted)),
+        ReviewKind::Flag => ImageChange::State(Some(ReviewState::Doubtful)),
+        ReviewKind::Undo => ImageChange::State(None),
+        ReviewKind::Add => ImageChange::AddLabel(class()?),
+        ReviewKind::Remove => ImageChange::RemoveLabel(class()?),
+        other => return Err(format!("{other:?} is said of boxes, and not of an image")),
+    })
 }
 
 fn shape(annotation: &Reviewed) -> Result<CorrectedBox, String> {
@@ -161,9 +281,31 @@ fn shape(annotation: &Reviewed) -> Result<CorrectedBox, String> {
             bbox: shape.bbox,
             polygon: shape.polygon.filter(|_| is_outline),
             frame: target.frame,
+            attributes: checked(&annotation.attributes)?,
         }),
         _ => Err("the selector cannot be read".into()),
     }
+}
+
+/// Attributes that a correction may change.
+///
+/// # Errors
+/// One of them is kept by recto itself, has no usable name, or is a baseline that is not one.
+pub fn checked(given: &BTreeMap<String, Value>) -> Result<BTreeMap<String, Value>, String> {
+    for (name, value) in given {
+        if KEPT.contains(&name.as_str()) {
+            return Err(format!("the attribute `{name}` cannot be changed by hand"));
+        }
+        if name.trim().is_empty() || name.len() > 200 || name.chars().any(char::is_control) {
+            return Err(format!("`{name}` is not the name of an attribute"));
+        }
+        let is_line = |line: &Vec<[f64; 2]>| line.len() > 1;
+        let line = || serde_json::from_value(value.clone()).ok().filter(is_line);
+        if name == "baseline" && !value.is_null() && line().is_none() {
+            return Err("a baseline is a list of at least two points".into());
+        }
+    }
+    Ok(given.clone())
 }
 
 /// A class name as people type it, without the white space around it.
@@ -188,6 +330,7 @@ pub(super) mod tests {
             bbox: BBox::try_from([1.0, 2.5, 3.0, 4.0]).unwrap(),
             polygon: polygon.map(|points| points.try_into().unwrap()),
             frame: None,
+            attributes: BTreeMap::new(),
         }
     }
 

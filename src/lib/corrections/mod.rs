@@ -8,6 +8,10 @@ mod apply;
 mod correction;
 mod review_file;
 
-pub use apply::{Correctable, ImageIndex, apply, apply_all};
-pub use correction::{Change, CorrectedBox, Correction, class_name};
-pub use review_file::{LocatedCorrection, from_digest, line, new_id, read, read_files, read_line};
+pub use apply::{Correctable, ImageIndex, STATE, apply, apply_all, held};
+pub use correction::{
+    Change, CorrectedBox, Correction, ImageChange, ReviewState, checked, class_name,
+};
+pub use review_file::{
+    LocatedCorrection, from_digest, line, new_id, read, read_files, read_line, revision,
+};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::correction::Correction;
-use crate::contracts::Review;
+use crate::contracts::{Localization, Review};
 use crate::error::Error;
 use crate::files;
 use crate::summary::Reject;
@@ -104,6 +104,13 @@ pub fn new_id(correction: &Correction, number: usize) -> String {
     format!("review-{number}-{hash}")
 }
 
+/// What tells one state of a box from every other: corrections carry it, so that nobody overwrites what they have not seen.
+pub fn revision(held: &Localization) -> String {
+    const DIGITS: usize = 12;
+    let text = serde_json::to_vec(held).expect("texts and numbers are JSON");
+    files::hex_digest(&text, DIGITS)
+}
+
 /// The line that holds a correction, with its line end.
 pub fn line(correction: &Correction) -> String {
     let line = serde_json::to_string(&Review::from(correction));
@@ -112,19 +119,30 @@ pub fn line(correction: &Correction) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::correction::Change;
+    use serde_json::Value;
+
     use super::super::correction::tests::*;
+    use super::super::correction::{Change, ImageChange, ReviewState};
     use super::*;
 
     #[test]
     fn lines_are_read_as_they_were_written() {
         let outline = vec![[1.0, 2.5], [4.0, 2.5], [4.0, 6.5]];
+        let mut described = drawn(None);
+        described.attributes = [("text".into(), "a".into()), ("note".into(), Value::Null)].into();
+        let states = [None].into_iter().chain(ReviewState::ALL.map(Some));
+        let states = states.map(|state| Change::OfImage(ImageChange::State(state)));
         let changes = [
             Change::Create(drawn(Some(outline))),
             Change::Update(drawn(None)),
+            Change::Update(described),
             Change::Delete,
+            Change::Accept,
+            Change::Withdraw,
+            Change::OfImage(ImageChange::AddLabel("torn".into())),
+            Change::OfImage(ImageChange::RemoveLabel("torn".into())),
         ];
-        for change in changes {
+        for change in changes.into_iter().chain(states) {
             let written = correction("l1", change);
             let (read, rejects) = read("f", line(&written).as_bytes());
             assert!(rejects.is_empty(), "{rejects:?}");

@@ -34,6 +34,7 @@ use run::Run;
 use state::index::Index;
 use state::input::Set;
 use state::journal::Journal;
+use state::renames::Renamed;
 use state::settled::Lookup;
 use state::{input, moves, refresh, renames, resume};
 use summary::{Results, Verified, add_unusable, publish, set_placeholders_apart, tidy};
@@ -112,7 +113,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let source = options.regions.as_ref().unwrap_or(&options.localizations);
     let early = prepare(options, &folder, source, &lookup)?;
     let (journal, mut index) = Journal::open(&folder.path, &folder.work)?;
-    let mut renamed = renames::resume(&folder, &journal, &mut index)?;
+    let renamed = renames::resume(&folder, &journal, &mut index)?;
     let mut set = match early {
         Some(set) => set,
         None => input::read(source, &index, &lookup)?,
@@ -121,18 +122,13 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         let what = "this file system has no locks: no other recto-download may run in the folder";
         summary.notes.push(what.into());
     }
-    let renames = std::mem::take(&mut set.renamed);
-    renamed.extend(renames::rename(&folder, &journal, &mut index, &renames)?);
+    let notes = rename(&folder, &journal, &mut index, &mut set, renamed)?;
+    summary.notes.extend(notes);
     let mut sorted = resume::sort(&set, &index, &lookup)?;
     let left = std::mem::take(&mut sorted.left);
     let tried = std::mem::take(&mut sorted.tried);
     let verified = Verified::of(&mut sorted);
     verified.set_aside(&folder)?;
-    summary.notes.extend(moves::note_of_renamed(renamed.files));
-    let in_the_way: Vec<&str> = renamed.moved.iter().map(String::as_str).collect();
-    summary
-        .notes
-        .extend(Verified::note_of_altered(&folder, &in_the_way));
     summary
         .notes
         .extend(verified.note_of_moved(options, &folder));
@@ -169,17 +165,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         let notes = tidy_set(options, &folder, &index, &set, is_whole, &mut results)?;
         results.notes.extend(notes);
     }
-    publish(options, &index, &results.there, &results.failures)?;
-    if let Some(changes) = &mut results.changes {
-        let is_safe = options.common.csv_safe;
-        let failed = results
-            .failures
-            .iter()
-            .map(|failure| &*failure.id)
-            .collect();
-        refresh::complete(changes, &index, &failed);
-        refresh::write_changes(&options.changes, changes, is_safe)?;
-    }
+    write_lists(options, &index, &mut results)?;
     if results.stopped.is_none() {
         tidy(&folder, &set.images, options, &results.failures);
     }
@@ -189,6 +175,34 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         set.unusable.into_iter().chain(crops.unusable).collect(),
     );
     results.stopped.map_or(Ok(()), Err)
+}
+
+/// Writes the map, the failures, and what changed.
+fn write_lists(options: &Options, index: &Index, results: &mut Results) -> Result<(), Error> {
+    publish(options, index, &results.there, &results.failures)?;
+    let Some(changes) = &mut results.changes else {
+        return Ok(());
+    };
+    let failed = results.failures.iter();
+    let failed = failed.map(|failure| &*failure.id).collect();
+    refresh::complete(changes, index, &failed);
+    refresh::write_changes(&options.changes, changes, options.common.csv_safe)
+}
+
+/// Gives files the names that their images have now, after what a run that was killed had begun.
+fn rename(
+    folder: &OutputFolder,
+    journal: &Journal,
+    index: &mut Index,
+    set: &mut Set,
+    mut renamed: Renamed,
+) -> Result<Vec<String>, Error> {
+    let renames = std::mem::take(&mut set.renamed);
+    renamed.extend(renames::rename(folder, journal, index, &renames)?);
+    let in_the_way: Vec<&str> = renamed.moved.iter().map(String::as_str).collect();
+    let notes = moves::note_of_renamed(renamed.files).into_iter();
+    let altered = Verified::note_of_altered(folder, &in_the_way);
+    Ok(notes.chain(altered).collect())
 }
 
 /// Reads the set before anything is written, where nothing is there yet, and checks that the lists can be written.

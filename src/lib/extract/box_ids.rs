@@ -5,19 +5,12 @@
 //! Only hashes of ids are held, 8 bytes an annotation.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::merged_image::MergedImage;
 use super::observation::FoundBox;
 use crate::contracts::canvas::id_on_image;
 use crate::contracts::{Localization, LocalizedImage, Number};
-
-/// The same number for equal texts.
-pub fn hash(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
+use crate::values::hash;
 
 /// The annotations of all images, while they are counted.
 #[derive(Debug, Default)]
@@ -122,6 +115,7 @@ impl BoxIds {
             concept: found.concept,
             bbox: found.shape.bbox,
             polygon: found.shape.polygon,
+            holes: found.shape.holes,
             attributes,
         }
     }
@@ -183,6 +177,7 @@ mod tests {
             shape: Shape {
                 bbox: BBox::try_from([0.0, 0.0, 1.0, 1.0]).unwrap(),
                 polygon: None,
+                holes: Vec::new(),
                 baseline: None,
             },
             attributes: Default::default(),

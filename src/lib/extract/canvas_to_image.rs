@@ -227,6 +227,7 @@ fn map(shape: &Shape, f: impl Fn([f64; 2]) -> [f64; 2]) -> Result<Shape, String>
     Ok(Shape {
         bbox,
         polygon: shape.polygon.as_ref().map(|p| p.map(&f)),
+        holes: shape.holes.iter().map(|p| p.map(&f)).collect(),
         baseline: shape.baseline.as_ref().map(line),
     })
 }
@@ -239,6 +240,7 @@ pub fn rescale(shape: &Shape, from: Frame, to: Frame) -> Shape {
     let scaled = Shape {
         bbox: shape.bbox.scale(sx, sy),
         polygon: shape.polygon.as_ref().map(|p| p.map(scale)),
+        holes: shape.holes.iter().map(|p| p.map(scale)).collect(),
         baseline: shape.baseline.as_ref().map(line),
     };
     // A box too small for rounding stays as it is.
@@ -276,6 +278,9 @@ pub fn fit(shape: &Shape, frame: Frame) -> Option<Fitted> {
         shape: Shape {
             bbox,
             polygon,
+            holes: (shape.holes.iter())
+                .filter_map(|hole| selectors::clip(hole, frame))
+                .collect(),
             baseline: shape.baseline.clone(),
         },
     })
@@ -313,13 +318,15 @@ pub fn rounded(shape: &Shape) -> Result<Shape, String> {
     let b = &shape.bbox;
     let bbox = BBox::try_from([round(b.x), round(b.y), round(b.width), round(b.height)])
         .map_err(|_| format!("box is empty in its frame: {}", numbers(b)))?;
-    let points = shape.polygon.as_ref().map(|p| p.map(|p| p.map(round)));
-    let polygon = points.and_then(|p: Polygon| Polygon::try_from(p.points().to_vec()).ok());
+    let ring = |p: &Polygon| Polygon::try_from(p.map(|p| p.map(round)).points().to_vec()).ok();
+    let polygon = shape.polygon.as_ref().and_then(ring);
+    let holes = shape.holes.iter().filter_map(ring).collect();
     let line = |points: &Vec<[f64; 2]>| points.iter().map(|point| point.map(round)).collect();
     let baseline = shape.baseline.as_ref().map(line);
     Ok(Shape {
         bbox,
         polygon,
+        holes,
         baseline,
     })
 }
@@ -337,6 +344,7 @@ mod tests {
         Shape {
             bbox: bbox(numbers),
             polygon: None,
+            holes: Vec::new(),
             baseline: None,
         }
     }

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::box_ids::{AnnotationCounts, BoxIds, hash};
+use super::box_ids::{AnnotationCounts, BoxIds};
 use super::extracted::Extracted;
 use super::image_store::ImageStore;
 use super::merged_image::MergedImage;
 use crate::contracts::LocalizedImage;
 use crate::corrections::{self, ImageIndex, LocatedCorrection};
 use crate::error::Error;
+use crate::values::hash;
 
 /// Images that are in memory at a time.
 const AT_ONCE: usize = 4096;
@@ -127,8 +128,8 @@ impl FinishedImages {
             }
             Ok(())
         })?;
-        let index = ImageIndex::of(touched.iter().map(|image| (&*image.id, image)));
-        let (applied, rejects) = corrections::apply_all(given, &mut touched, &index);
+        let mut index = ImageIndex::of(touched.iter().map(|image| (&*image.id, image)));
+        let (applied, rejects) = corrections::apply_all(given, &mut touched, &mut index);
         extracted.corrected(given.len() as u64, applied, rejects);
         self.corrected = numbers.into_iter().zip(touched).collect();
         Ok(())

@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::box_ids::hash;
 use super::merged_image::MergedImage;
 use crate::error::Error;
 use crate::files::{Scratch, Span};
+use crate::values::hash;
 
 /// Merged images.
 #[derive(Debug)]

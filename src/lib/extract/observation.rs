@@ -6,7 +6,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::box_ids::hash;
 use super::canvas_to_image::{self, Fitted, Spaces};
 use super::concept;
 use super::extracted::{ExtractRules, Extracted};
@@ -15,6 +14,7 @@ use crate::contracts::{Annotation, BBox, Frame, Observation, Polygon, Region, Sp
 use crate::selectors::{self, Doubt, Selection, Shape, fragment};
 use crate::sources::boxes::KINDS;
 use crate::summary::Reject;
+use crate::values::hash;
 
 /// The boxes and labels of an observation, in its own frame.
 pub struct Reading {
@@ -350,6 +350,7 @@ fn band(baseline: Vec<[f64; 2]>, height: f64) -> Result<Shape, String> {
     Ok(Shape {
         bbox: bbox.map_err(|_| "line is vertical or a point: no band can be made of it")?,
         polygon: Polygon::try_from(outline).ok(),
+        holes: Vec::new(),
         baseline: Some(baseline),
     })
 }

@@ -2,14 +2,13 @@
 //!
 //! It is built beside its target under a hidden name and exchanged with it in one step.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::hash::hex;
 use super::owner;
 use super::paths::{cannot_write, folder_of};
 use super::system::sync_folder;
@@ -20,24 +19,25 @@ use crate::error::Error;
 pub struct Folder {
     target: PathBuf,
     temporary: PathBuf,
-    open: Option<OpenFile>,
-    written: BTreeMap<String, WrittenFile>,
+    open: HashMap<String, OpenFile>,
+    written: Vec<WrittenFile>,
+    /// Folders that are there already.
+    made: HashSet<PathBuf>,
 }
 
 /// A file that was written into a [`Folder`].
 #[derive(Clone, Debug)]
 pub struct WrittenFile {
     /// Path relative to the folder, `/` as separator.
-    pub path: String,
+    pub path: Box<str>,
     /// Size in bytes.
     pub bytes: u64,
-    /// SHA-256, lower-case hex.
-    pub sha256: String,
+    /// SHA-256.
+    pub sha256: [u8; 32],
 }
 
 #[derive(Debug)]
 struct OpenFile {
-    path: String,
     file: BufWriter<File>,
     bytes: u64,
     sha256: Sha256,
@@ -57,65 +57,127 @@ impl Folder {
         Ok(Folder {
             target: target.to_owned(),
             temporary,
-            open: None,
-            written: BTreeMap::new(),
+            open: HashMap::new(),
+            written: Vec::new(),
+            made: HashSet::new(),
         })
     }
 
-    /// Starts a file; `path` is relative, `/` as separator. The file ends where the next one starts.
+    /// Adds bytes at the end of a file, which the first call creates; `path` is relative, `/` as separator. The file stays
+    /// open until [`Folder::close`].
     ///
     /// # Errors
-    /// The path leaves the folder, is taken already, or the file cannot be created.
-    pub fn file(&mut self, path: &str) -> Result<&mut dyn Write, Error> {
-        let place = self.place(path)?;
-        let file = File::create(&place).map_err(|e| cannot_write(&self.target.join(path), e))?;
-        Ok(self.open.insert(OpenFile {
-            path: path.to_owned(),
-            file: BufWriter::with_capacity(1 << 18, file),
-            bytes: 0,
-            sha256: Sha256::new(),
-        }))
-    }
-
-    /// Puts a hard link to a file at `path`, or a copy where the disk cannot link.
-    ///
-    /// # Errors
-    /// As for [`Folder::file`], or the source cannot be read.
-    pub fn link(&mut self, path: &str, source: &Path) -> Result<(), Error> {
-        self.add(path, source, true)
-    }
-
-    /// Puts a copy of a file at `path`.
-    ///
-    /// # Errors
-    /// As for [`Folder::file`], or the source cannot be read.
-    pub fn copy(&mut self, path: &str, source: &Path) -> Result<(), Error> {
-        self.add(path, source, false)
-    }
-
-    fn add(&mut self, path: &str, source: &Path, is_link: bool) -> Result<(), Error> {
-        let place = self.place(path)?;
-        let cannot = |e: io::Error| cannot_write(&self.target.join(path), e);
-        // A link to a symbolic link would dangle in another folder.
-        let source = source
-            .canonicalize()
-            .map_err(|e| Error::new(format!("{}: cannot be read", source.display())).because(e))?;
-        let is_linked = is_link && fs::hard_link(&source, &place).is_ok();
-        if !is_linked {
-            fs::copy(&source, &place).map_err(cannot)?;
+    /// The path leaves the folder, is taken already, or the file cannot be written.
+    pub fn append(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        if !self.open.contains_key(path) {
+            let file = self.create_file(path)?;
+            let open = OpenFile {
+                file: BufWriter::with_capacity(1 << 18, file),
+                bytes: 0,
+                sha256: Sha256::new(),
+            };
+            self.open.insert(path.to_owned(), open);
         }
-        let (bytes, sha256) = hash(&place).map_err(cannot)?;
-        self.record(path.to_owned(), bytes, sha256);
+        let Some(open) = self.open.get_mut(path) else {
+            return Ok(());
+        };
+        open.sha256.update(bytes);
+        open.bytes += bytes.len() as u64;
+        let written = open.file.write_all(bytes);
+        written.map_err(|e| cannot_write(&self.target.join(path), e))
+    }
+
+    /// Ends a file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn close(&mut self, path: &str) -> Result<(), Error> {
+        let Some(open) = self.open.remove(path) else {
+            return Ok(());
+        };
+        let ended = open.file.into_inner();
+        ended.map_err(|e| cannot_write(&self.target.join(path), e.into_error()))?;
+        self.record(path, open.bytes, open.sha256.finalize().into());
         Ok(())
     }
 
-    /// Finishes the last file and returns every file written so far, in path order.
+    /// Writes a whole file.
     ///
     /// # Errors
-    /// The last file cannot be written.
-    pub fn written(&mut self) -> Result<Vec<WrittenFile>, Error> {
-        self.close()?;
-        Ok(self.written.values().cloned().collect())
+    /// As for [`Folder::append`].
+    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        let mut file = self.create_file(path)?;
+        let written = file.write_all(bytes);
+        written.map_err(|e| cannot_write(&self.target.join(path), e))?;
+        self.record(path, bytes.len() as u64, Sha256::digest(bytes).into());
+        Ok(())
+    }
+
+    /// Puts a hard link to a file at `path`, or a copy where the disk cannot link. `sha256` is that of the file, if it is
+    /// known.
+    ///
+    /// # Errors
+    /// As for [`Folder::append`], or the source cannot be read.
+    pub fn link(
+        &mut self,
+        path: &str,
+        source: &Path,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<(), Error> {
+        self.add(path, source, true, sha256)
+    }
+
+    /// Puts a copy of a file at `path`: one that shares its blocks, where the disk can do that.
+    ///
+    /// # Errors
+    /// As for [`Folder::append`], or the source cannot be read.
+    pub fn copy(
+        &mut self,
+        path: &str,
+        source: &Path,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<(), Error> {
+        self.add(path, source, false, sha256)
+    }
+
+    fn add(
+        &mut self,
+        path: &str,
+        source: &Path,
+        is_link: bool,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<(), Error> {
+        let place = self.place(path)?;
+        let unreadable = |e| Error::new(format!("{}: cannot be read", source.display())).because(e);
+        let cannot = |e: io::Error| match fs::symlink_metadata(&place) {
+            Ok(_) if e.kind() == io::ErrorKind::AlreadyExists => two_of_one_name(path),
+            _ => cannot_write(&self.target.join(path), e),
+        };
+        // A link to a symbolic link would dangle in another folder.
+        let source = source.canonicalize().map_err(unreadable)?;
+        match is_link.then(|| fs::hard_link(&source, &place)) {
+            Some(Ok(())) => {}
+            Some(Err(e)) if e.kind() == io::ErrorKind::AlreadyExists => return Err(cannot(e)),
+            _ if place.exists() => return Err(two_of_one_name(path)),
+            // Shares blocks on file systems that can: std uses copy_file_range.
+            _ => drop(fs::copy(&source, &place).map_err(cannot)?),
+        }
+        let (bytes, sha256) = match sha256 {
+            Some(sha256) => (fs::metadata(&place).map_err(cannot)?.len(), sha256),
+            None => hash(&place).map_err(cannot)?,
+        };
+        self.record(path, bytes, sha256);
+        Ok(())
+    }
+
+    /// Ends all files and returns every file written so far, in path order.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn written(&mut self) -> Result<&[WrittenFile], Error> {
+        self.close_all()?;
+        self.written.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(&self.written)
     }
 
     /// Flushes everything to the disk and gives the folder its name.
@@ -123,61 +185,54 @@ impl Folder {
     /// # Errors
     /// A file cannot be written, or the folder cannot be renamed; the old folder stays then.
     pub fn publish(mut self) -> Result<(), Error> {
-        self.close()?;
+        self.close_all()?;
         let cannot = |e: io::Error| cannot_write(&self.target, e);
         sync_tree(&self.temporary).map_err(cannot)?;
         put_in_place(&self.temporary, &self.target).map_err(cannot)?;
         sync_folder(folder_of(&self.target)).map_err(cannot)
     }
 
-    fn close(&mut self) -> Result<(), Error> {
-        let Some(open) = self.open.take() else {
-            return Ok(());
-        };
-        let cannot = |e: io::Error| cannot_write(&self.target.join(&open.path), e);
-        open.file.into_inner().map_err(|e| cannot(e.into_error()))?;
-        self.record(open.path, open.bytes, open.sha256);
-        Ok(())
+    fn close_all(&mut self) -> Result<(), Error> {
+        let open: Vec<String> = self.open.keys().cloned().collect();
+        open.iter().try_for_each(|path| self.close(path))
     }
 
-    fn record(&mut self, path: String, bytes: u64, sha256: Sha256) {
-        let file = WrittenFile {
-            path: path.clone(),
+    fn record(&mut self, path: &str, bytes: u64, sha256: [u8; 32]) {
+        self.written.push(WrittenFile {
+            path: path.into(),
             bytes,
-            sha256: hex(&sha256.finalize()),
-        };
-        self.written.insert(path, file);
+            sha256,
+        });
     }
 
-    /// Where a file of the folder is built. Two files of one name would overwrite each other.
+    fn create_file(&mut self, path: &str) -> Result<File, Error> {
+        let place = self.place(path)?;
+        File::create_new(&place).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => two_of_one_name(path),
+            _ => cannot_write(&self.target.join(path), e),
+        })
+    }
+
+    /// Where a file of the folder is built.
     fn place(&mut self, path: &str) -> Result<PathBuf, Error> {
-        self.close()?;
         let is_name = |c: Component| matches!(c, Component::Normal(_));
         if path.is_empty() || !Path::new(path).components().all(is_name) {
             return Err(Error::new(format!("{path}: is not a path inside a folder")));
         }
         let place = self.temporary.join(path);
-        if self.written.contains_key(path) || place.exists() {
-            let what = format!("{path}: two files of the dataset have this name");
-            return Err(Error::new(what).hint("`recto-download` gives every image a unique name"));
-        }
         let folder = folder_of(&place);
-        fs::create_dir_all(folder).map_err(|e| cannot_write(&self.target.join(path), e))?;
+        if !self.made.contains(folder) {
+            fs::create_dir_all(folder).map_err(|e| cannot_write(&self.target.join(path), e))?;
+            self.made.insert(folder.to_owned());
+        }
         Ok(place)
     }
 }
 
-impl Write for OpenFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
-        self.sha256.update(&bytes[..n]);
-        self.bytes += n as u64;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
+/// The error for two files of one name, of which one would overwrite the other.
+fn two_of_one_name(path: &str) -> Error {
+    let what = format!("{path}: two files of the dataset have this name");
+    Error::new(what).hint("`recto-download` gives every image a unique name")
 }
 
 impl Drop for Folder {
@@ -187,14 +242,14 @@ impl Drop for Folder {
     }
 }
 
-fn hash(path: &Path) -> io::Result<(u64, Sha256)> {
+fn hash(path: &Path) -> io::Result<(u64, [u8; 32])> {
     let mut file = File::open(path)?;
     let mut sha256 = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     let mut bytes = 0;
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok((bytes, sha256)),
+            0 => return Ok((bytes, sha256.finalize().into())),
             n => {
                 sha256.update(&buffer[..n]);
                 bytes += n as u64;

@@ -11,15 +11,28 @@ pub fn hex_digest(bytes: &[u8], digits: usize) -> String {
     hex(&Sha256::digest(bytes))[..digits.min(64)].to_owned()
 }
 
+/// A number made of some bytes, the same on every run and machine: the start of their SHA-256.
+pub fn hash_number(bytes: &[u8]) -> u64 {
+    let hash = Sha256::digest(bytes);
+    hash.iter()
+        .take(8)
+        .fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
 /// The SHA-256 of everything that is left to read, as lower-case hex, and the number of bytes.
 ///
 /// # Errors
 /// The input cannot be read.
 pub fn sha256(input: &mut impl Read) -> io::Result<(String, u64)> {
+    let (hash, bytes) = digest(input)?;
+    Ok((hex(&hash), bytes))
+}
+
+fn digest(input: &mut impl Read) -> io::Result<([u8; 32], u64)> {
     let (mut hash, mut buffer, mut bytes) = (Sha256::new(), vec![0; 1 << 16], 0);
     loop {
         match input.read(&mut buffer)? {
-            0 => return Ok((hex(&hash.finalize()), bytes)),
+            0 => return Ok((hash.finalize().into(), bytes)),
             n => {
                 hash.update(&buffer[..n]);
                 bytes += n as u64;
@@ -45,4 +58,12 @@ pub fn hex(bytes: &[u8]) -> String {
 /// The file cannot be read.
 pub fn sha256_of_file(path: &Path) -> io::Result<String> {
     sha256(&mut File::open(path)?).map(|(hash, _)| hash)
+}
+
+/// The SHA-256 of a file. The file is streamed.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn sha256_bytes_of_file(path: &Path) -> io::Result<[u8; 32]> {
+    digest(&mut File::open(path)?).map(|(hash, _)| hash)
 }

@@ -17,7 +17,7 @@ mod system;
 
 pub use atomic::{Atomic, rehearse, write, write_through};
 pub use folder::{Folder, WrittenFile, files_below, is_same_file};
-pub use hash::{hex, hex_digest, sha256, sha256_of_file};
+pub use hash::{hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha256_of_file};
 pub use names::SafeName;
 pub use part::{Held, Part};
 pub use paths::{cannot_write, folder_of, is_dash, is_there, real, refuse_overwriting};
@@ -26,5 +26,6 @@ pub use read_write::{
 };
 pub use scratch::{Scratch, Span};
 pub use system::{
-    are_too_many_open, most_open, move_to, open_to_append, remove_others, sync_folder,
+    are_too_many_open, most_open, move_to, open_regular, open_to_append, place_of, remove_others,
+    sync_folder,
 };

@@ -2,10 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::owner;
-use super::paths::{cannot_write, folder_of};
+use super::paths::{cannot_write, folder_of, real};
 use crate::error::Error;
 
 /// Opens a file for reading and appending. Creates it and its folder if they are missing.
@@ -23,6 +23,51 @@ pub fn open_to_append(path: &Path) -> Result<File, Error> {
         .map_err(cannot)?;
     sync_folder(folder_of(path)).map_err(cannot)?;
     Ok(file)
+}
+
+/// Opens a regular file for reading. Pipes and devices are refused: opening one could wait for ever.
+///
+/// # Errors
+/// The file cannot be opened, or is no regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let file = without_waiting().open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("not a regular file")),
+    }
+}
+
+/// How a file is opened that may turn out to be a pipe without a writer.
+#[cfg(target_os = "linux")]
+fn without_waiting() -> fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = File::options();
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    options.read(true).custom_flags(flags);
+    options
+}
+
+/// How a file is opened for reading.
+#[cfg(not(target_os = "linux"))]
+fn without_waiting() -> fs::OpenOptions {
+    let mut options = File::options();
+    options.read(true);
+    options
+}
+
+/// Where an open file really is, all links resolved: unlike a path, which may lead elsewhere by now, this is the file
+/// that will be read.
+#[cfg(target_os = "linux")]
+pub fn place_of(file: &File, path: &Path) -> PathBuf {
+    use std::os::fd::AsRawFd as _;
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    fs::read_link(link).unwrap_or_else(|_| real(path))
+}
+
+/// Where a file really is, all links resolved.
+#[cfg(not(target_os = "linux"))]
+pub fn place_of(_file: &File, path: &Path) -> PathBuf {
+    real(path)
 }
 
 /// Removes the files of a folder whose names begin with `begin`, except those that begin with `keep`, and temporary

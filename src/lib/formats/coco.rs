@@ -3,20 +3,25 @@
 //! Boxes are `[x, y, width, height]`, floats at pixel edges with origin 0 (the format's author: a box over the
 //! first pixel is `[0, 0, 1, 1]`). Ids of images, annotations and categories are dense 32-bit numbers from 1,
 //! because 0 reads as "unmatched" in COCOeval and as background in detectors, and larger ones lose digits in
-//! several readers; the source's ids are in `uuid`. `area` is that of the polygon, if there is one; each part of an outline
-//! is a polygon of `segmentation`.
+//! several readers; the source's ids are in `uuid`. Each part of an outline is a polygon of `segmentation`; an outline with
+//! holes is a mask in runs, since readers paint every polygon. `area` is that of the outline, if there is one. The files are
+//! ASCII: pycocotools opens them in the encoding of the system.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::collections::BTreeMap;
+use std::io;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::ascii_json;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
-use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::outline::{Outline, compressed};
 use super::ranks;
 use super::sink::{Sink, cannot, place_image};
-use crate::contracts::{Number, Polygon};
-use crate::values;
+use crate::contracts::{BBox, Metadata, Number, Polygon};
+use crate::error::Error;
+use crate::summary::counted;
 
 /// The format `coco`: COCO instances JSON.
 #[derive(Debug)]
@@ -29,81 +34,131 @@ impl Format for Coco {
             about: "COCO instances JSON, one per split, beside images/",
             single_file: Some("json"),
             holds_ranks: true,
+            is_detection: true,
+            holds_images: true,
+            ..FormatInfo::default()
         }
     }
 
     fn conventions(&self, _: &FormatOptions) -> String {
         "bbox [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, decimals \
-         kept, clipped to the image; ids from 1, categories sorted by code point; area of the polygon where \
-         there is one, else of the box"
+         kept, clipped to the image; ids from 1 in the order of the classes; outlines are polygons, masks in runs \
+         where they have holes; area of the outline where there is one, else of the box; ASCII"
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
-        let root = dataset.image_root();
-        for (split, images) in dataset.parts("default") {
-            let path = format!("annotations/instances_{split}.json");
-            instances(dataset, options, split, &images, out.file(&path)?).map_err(cannot(&path))?;
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
+        let parts = dataset.parts("default");
+        let part = |split: &&str| Part {
+            path: format!("annotations/instances_{split}.json"),
+            has_images: false,
+            has_boxes: false,
+        };
+        let writer = CocoWriter {
+            dataset,
+            root: dataset.image_root(),
+            rights: dataset.rights.iter().map(String::as_str).collect(),
+            parts: parts.iter().map(part).collect(),
+            bytes: Vec::new(),
+        };
+        for (part, split) in writer.parts.iter().zip(parts) {
+            let head = head(dataset, options, split).map_err(cannot(&part.path))?;
+            out.append(&part.path, &head)?;
         }
-        for picture in &dataset.images {
-            let path = format!("images/{}", picture.below(root));
-            place_image(picture, &path, dataset, out)?;
-        }
-        Ok(Vec::new())
+        Ok(Box::new(writer))
     }
 }
 
-/// Rights statements in code-point order; the id of each is its position, from 1.
-fn licenses(dataset: &Dataset) -> Vec<&str> {
-    let rights: BTreeSet<&str> = dataset
-        .images
-        .iter()
-        .filter_map(|p| p.source.rights.as_deref())
-        .collect();
-    rights.into_iter().collect()
+struct CocoWriter<'a> {
+    dataset: &'a Dataset,
+    root: &'static str,
+    /// Rights statements in code-point order; the id of each is its position, from 1.
+    rights: Vec<&'a str>,
+    parts: Vec<Part>,
+    bytes: Vec<u8>,
 }
 
-/// Writes record by record, so that the document is never in memory as a whole.
-fn instances(
-    dataset: &Dataset,
-    options: &FormatOptions,
-    split: &str,
-    images: &[&DatasetImage],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let (root, rights) = (dataset.image_root(), licenses(dataset));
-    write!(out, "{{\"info\":{}", info(split))?;
-    let licenses = rights.iter().enumerate().map(|(i, text)| license(i, text));
-    list(out, "licenses", licenses)?;
-    let categories = 0..dataset.classes.len();
-    list(
-        out,
-        "categories",
-        categories.map(|class| category(dataset, class, options)),
-    )?;
-    list(
-        out,
-        "images",
-        images.iter().map(|p| image(root, &rights, p)),
-    )?;
-    let boxes = images
-        .iter()
-        .flat_map(|p| p.boxes.iter().map(|b| annotation(p, b)));
-    list(out, "annotations", boxes)?;
-    writeln!(out, "\n}}")
+struct Part {
+    path: String,
+    has_images: bool,
+    has_boxes: bool,
 }
 
-fn list(out: &mut dyn Write, name: &str, records: impl Iterator<Item = Value>) -> io::Result<()> {
-    write!(out, ",\n\"{name}\":[")?;
-    for (i, record) in records.enumerate() {
-        out.write_all(if i == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut *out, &record)?;
+impl Writer for CocoWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        let record = ImageRecord::of(image, self.root, &self.rights);
+        let part = &mut self.parts[self.dataset.part(image)];
+        let fault = cannot(&part.path);
+        self.bytes.clear();
+        add(&mut self.bytes, &mut part.has_images, &record).map_err(&fault)?;
+        out.append(&part.path, &self.bytes)?;
+        self.bytes.clear();
+        for labelled in &image.boxes {
+            let record = Annotation::of(image, labelled);
+            add(&mut self.bytes, &mut part.has_boxes, &record).map_err(&fault)?;
+        }
+        out.keep(&part.path, &self.bytes)?;
+        let path = format!("images/{}", image.below(self.root));
+        place_image(image, &path, self.dataset, out)
     }
-    out.write_all(b"]")
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        for part in &self.parts {
+            out.append(&part.path, b"],\n\"annotations\":[")?;
+            out.append_kept(&part.path)?;
+            out.append(&part.path, b"]\n}\n")?;
+            out.close(&part.path)?;
+        }
+        let boxes: u64 = self
+            .dataset
+            .facts
+            .iter()
+            .map(|p| u64::from(p.boxes()))
+            .sum();
+        let bare = boxes - self.dataset.outlines();
+        Ok(match bare > 0 && bare < boxes {
+            false => Vec::new(),
+            true => vec![format!(
+                "coco: {} without outline among {boxes}: `segmentation` is an empty list, of which pycocotools makes no mask",
+                counted(bare, "box is", "boxes are")
+            )],
+        })
+    }
 }
 
-fn info(split: &str) -> Value {
-    json!({ "description": split, "version": "1" })
+/// Adds a record on a line of its own, with a comma after the one before.
+fn add(bytes: &mut Vec<u8>, has_others: &mut bool, record: &impl Serialize) -> io::Result<()> {
+    bytes.extend_from_slice(if *has_others { b",\n" } else { b"\n" });
+    *has_others = true;
+    ascii_json::write(bytes, record)
+}
+
+/// The file up to the first image.
+fn head(dataset: &Dataset, options: &FormatOptions, split: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = b"{\"info\":".to_vec();
+    ascii_json::write(&mut bytes, &json!({ "description": split, "version": "1" }))?;
+    let licenses = dataset.rights.iter().enumerate();
+    let licenses = licenses.map(|(i, text)| license(i, text));
+    let categories = (0..dataset.classes.len()).map(|class| category(dataset, class, options));
+    list(&mut bytes, "licenses", licenses)?;
+    list(&mut bytes, "categories", categories)?;
+    bytes.extend_from_slice(b",\n\"images\":[");
+    Ok(bytes)
+}
+
+fn list(bytes: &mut Vec<u8>, name: &str, records: impl Iterator<Item = Value>) -> io::Result<()> {
+    bytes.extend_from_slice(format!(",\n\"{name}\":[").as_bytes());
+    let mut has_others = false;
+    for record in records {
+        add(bytes, &mut has_others, &record)?;
+    }
+    bytes.push(b']');
+    Ok(())
 }
 
 fn license(i: usize, text: &str) -> Value {
@@ -121,65 +176,107 @@ fn category(dataset: &Dataset, class: usize, options: &FormatOptions) -> Value {
     json!({ "id": class + 1, "name": name, "supercategory": supercategory.unwrap_or_default() })
 }
 
-fn image(root: &str, rights: &[&str], p: &DatasetImage) -> Value {
-    let license = p
-        .source
-        .rights
-        .as_deref()
-        .and_then(|text| rights.binary_search(&text).ok())
-        .map_or(0, |i| i + 1);
-    let mut image = json!({
-        "id": p.number, "file_name": p.below(root), "width": p.width, "height": p.height,
-        "license": license, "coco_url": p.origin, "uuid": p.id, "group": p.group,
-    });
-    let mut add = |key: &str, value: Value| image[key] = value;
-    for (key, text) in [
-        ("manifest", &p.source.manifest),
-        ("canvas", &p.source.canvas),
-        ("attribution", &p.source.attribution),
-    ] {
-        if let Some(text) = text {
-            add(key, text.as_str().into());
-        }
-    }
-    if !p.labels.is_empty() {
-        add("labels", json!(p.labels));
-    }
-    if !p.metadata.is_empty() {
-        add("metadata", json!(p.metadata));
-    }
-    image
+#[derive(Serialize)]
+struct ImageRecord<'a> {
+    id: u32,
+    file_name: &'a str,
+    width: u32,
+    height: u32,
+    license: usize,
+    coco_url: &'a str,
+    uuid: &'a str,
+    group: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canvas: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attribution: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    labels: &'a [String],
+    #[serde(skip_serializing_if = "Metadata::is_empty")]
+    metadata: &'a Metadata,
 }
 
-fn annotation(picture: &DatasetImage, b: &DatasetBox) -> Value {
-    let outline = |polygon: Polygon| -> Vec<Number> {
+impl<'a> ImageRecord<'a> {
+    fn of(p: &'a DatasetImage, root: &str, rights: &[&str]) -> Self {
+        let place = |text: &str| rights.binary_search(&text).ok();
+        let license = p.source.rights.as_deref().and_then(place);
+        ImageRecord {
+            id: p.number,
+            file_name: p.below(root),
+            width: p.width,
+            height: p.height,
+            license: license.map_or(0, |i| i + 1),
+            // COCO.download() fetches this: nothing is better than what is no image.
+            coco_url: p.url.as_deref().unwrap_or_default(),
+            uuid: &p.id,
+            group: &p.group,
+            manifest: p.source.manifest.as_deref(),
+            canvas: p.source.canvas.as_deref(),
+            attribution: p.source.attribution.as_deref(),
+            labels: &p.labels,
+            metadata: &p.metadata,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Annotation<'a> {
+    id: u32,
+    image_id: u32,
+    category_id: usize,
+    bbox: BBox,
+    area: Number,
+    iscrowd: u8,
+    segmentation: Segmentation,
+    uuid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<BTreeMap<&'a str, &'a Value>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Segmentation {
+    Polygons(Vec<Vec<Number>>),
+    Runs { size: [u32; 2], counts: String },
+}
+
+impl<'a> Annotation<'a> {
+    fn of(image: &DatasetImage, b: &'a DatasetBox) -> Self {
+        let others = b.attributes.iter().filter(|(name, _)| *name != "iscrowd");
+        let others: BTreeMap<&str, &Value> =
+            others.map(|(name, value)| (name.as_str(), value)).collect();
+        Annotation {
+            id: b.number,
+            image_id: image.number,
+            category_id: b.class + 1,
+            bbox: b.bbox,
+            area: Number(match &b.outline {
+                Some(outline) => outline.area(),
+                None => b.bbox.width * b.bbox.height,
+            }),
+            iscrowd: u8::from(b.flags.is_crowd),
+            segmentation: match &b.outline {
+                Some(outline) => segmentation(outline, [image.width, image.height]),
+                None => Segmentation::Polygons(Vec::new()),
+            },
+            uuid: &b.id,
+            attributes: (!others.is_empty()).then_some(others),
+        }
+    }
+}
+
+fn segmentation(outline: &Outline, [width, height]: [u32; 2]) -> Segmentation {
+    let numbers = |polygon: &Polygon| -> Vec<Number> {
         let points = polygon.points().iter().flatten();
         points.map(|&v| Number(v)).collect()
     };
-    let parts = b.polygon.iter().flat_map(Polygon::parts);
-    let segmentation: Vec<Vec<Number>> = parts.map(outline).collect();
-    let area = b
-        .polygon
-        .as_ref()
-        .map_or(b.bbox.width * b.bbox.height, |polygon| polygon.area());
-    let mut record = json!({
-        "id": b.number, "image_id": picture.number, "category_id": b.class + 1, "bbox": b.bbox,
-        "area": Number(area), "iscrowd": u8::from(is_crowd(b)), "segmentation": segmentation, "uuid": b.id,
-    });
-    let others = b.attributes.iter().filter(|(name, _)| *name != CROWD);
-    let others: BTreeMap<&String, &Value> = others.collect();
-    if !others.is_empty() {
-        record["attributes"] = json!(others);
-    }
-    record
-}
-
-/// The attribute of boxes around several things at once, which has a member of its own.
-const CROWD: &str = "iscrowd";
-
-fn is_crowd(b: &DatasetBox) -> bool {
-    match b.attributes.get(CROWD) {
-        Some(Value::Bool(is)) => *is,
-        given => given.and_then(values::number).is_some_and(|n| n != 0.0),
+    match outline.is_plain() {
+        true => Segmentation::Polygons(outline.parts().iter().map(numbers).collect()),
+        false => Segmentation::Runs {
+            size: [height, width],
+            counts: compressed(&outline.runs(width, height)),
+        },
     }
 }

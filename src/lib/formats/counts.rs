@@ -4,10 +4,13 @@
 //! Rows are sorted by class name, by code point. Every class has a number in every column, 0 if it does not occur in a
 //! split. `--total` adds the row `TOTAL` at the end.
 
-use super::dataset::{Dataset, DatasetImage};
-use super::format::{Format, FormatInfo, FormatOptions, Written};
+use std::collections::BTreeSet;
+
+use super::dataset::{Dataset, DatasetImage, ImageFacts};
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::ranks;
-use super::sink::{Sink, put, put_rows};
+use super::sink::{Sink, put_rows};
+use crate::error::Error;
 
 /// The format `counts`: how often each class occurs.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ impl Format for Counts {
             about: "how often each class occurs, per split: a CSV, and a table to read",
             single_file: Some("csv"),
             holds_ranks: true,
+            ..FormatInfo::default()
         }
     }
 
@@ -29,15 +33,35 @@ impl Format for Counts {
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
         let counts = classes(dataset, options.total);
-        put_rows(out, "counts.csv", &counts, options.csv_safe)?;
+        put_rows(out, "counts.csv", &counts)?;
+        out.close("counts.csv")?;
         if !options.single {
             let splits = splits(dataset, options.total);
             let text = format!("{}\n{}", markdown(&counts), markdown(&splits));
-            put(out, "counts.md", &text)?;
-            put_rows(out, "splits.csv", &splits, options.csv_safe)?;
+            out.put("counts.md", text.as_bytes())?;
+            put_rows(out, "splits.csv", &splits)?;
+            out.close("splits.csv")?;
         }
+        Ok(Box::new(Done))
+    }
+}
+
+/// Everything is known before the first image.
+struct Done;
+
+impl Writer for Done {
+    fn image(&mut self, _: &DatasetImage, _: &mut dyn Sink) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _: &mut dyn Sink) -> Written {
         Ok(Vec::new())
     }
 }
@@ -49,16 +73,15 @@ const TOTAL: &str = "TOTAL";
 /// A header, and a row per class: ranks, boxes in each split and in total, images.
 fn classes(dataset: &Dataset, total: bool) -> Vec<Row> {
     let ranks = ranks::of(dataset);
-    let parts: Vec<(&str, Vec<&DatasetImage>)> = match dataset.splits.is_empty() {
+    let parts = match dataset.splits.is_empty() {
         true => Vec::new(),
         false => dataset.parts(""),
     };
-    let all: Vec<&DatasetImage> = dataset.images.iter().collect();
-    let boxes: Vec<Vec<u64>> = parts
-        .iter()
-        .map(|(_, pictures)| boxes(dataset, pictures))
+    let boxes: Vec<Vec<u64>> = (0..parts.len())
+        .map(|part| dataset.boxes_per_class(dataset.facts_of(part)))
         .collect();
-    let (together, images) = (self::boxes(dataset, &all), images(dataset));
+    let together = dataset.boxes_per_class(dataset.facts.iter());
+    let images = images(dataset);
     let numbers = |class: usize| -> Vec<u64> {
         let splits = boxes.iter().map(|split| split[class]);
         splits.chain([together[class], images[class]]).collect()
@@ -67,7 +90,7 @@ fn classes(dataset: &Dataset, total: bool) -> Vec<Row> {
     let mut rows = vec![header(
         "concept",
         &ranks,
-        parts.iter().map(|(name, _)| *name),
+        parts.iter().copied(),
         &["total", "images"],
     )];
     rows.extend(names.map(|(class, name)| {
@@ -84,11 +107,7 @@ fn classes(dataset: &Dataset, total: bool) -> Vec<Row> {
     }));
     if total {
         let sums = boxes.iter().map(|split| split.iter().sum());
-        let images = dataset
-            .images
-            .iter()
-            .filter(|p| !p.boxes.is_empty())
-            .count() as u64;
+        let images = dataset.count(|p| p.boxes() > 0);
         let sums = sums.chain([together.iter().sum(), images]);
         let blank = ranks.iter().map(|_| String::new());
         let name = std::iter::once(TOTAL.to_owned());
@@ -99,14 +118,13 @@ fn classes(dataset: &Dataset, total: bool) -> Vec<Row> {
 
 /// A header, and a row per split.
 fn splits(dataset: &Dataset, total: bool) -> Vec<Row> {
-    let row = |name: &str, pictures: &[&DatasetImage]| -> Row {
-        let groups: std::collections::BTreeSet<&str> =
-            pictures.iter().map(|p| p.group.as_str()).collect();
-        let negatives = pictures.iter().filter(|p| p.boxes.is_empty()).count();
-        let boxes: usize = pictures.iter().map(|p| p.boxes.len()).sum();
-        let numbers = [pictures.len(), negatives, boxes, groups.len()].map(|n| n as u64);
+    let row = |name: &str, facts: &[&ImageFacts]| -> Row {
+        let groups: BTreeSet<u32> = facts.iter().map(|p| p.group).collect();
+        let negatives = facts.iter().filter(|p| p.boxes() == 0).count();
+        let boxes: u64 = facts.iter().map(|p| u64::from(p.boxes())).sum();
+        let numbers = [facts.len(), negatives, boxes as usize, groups.len()];
         std::iter::once(name.to_owned())
-            .chain(texts(numbers))
+            .chain(texts(numbers.map(|n| n as u64)))
             .collect()
     };
     let mut rows = vec![header(
@@ -115,15 +133,10 @@ fn splits(dataset: &Dataset, total: bool) -> Vec<Row> {
         [].into_iter(),
         &["images", "negatives", "boxes", "groups"],
     )];
-    rows.extend(
-        dataset
-            .parts("all")
-            .iter()
-            .map(|(name, pictures)| row(name, pictures)),
-    );
+    let parts = dataset.parts("all").into_iter().enumerate();
+    rows.extend(parts.map(|(part, name)| row(name, &dataset.facts_of(part).collect::<Vec<_>>())));
     if total {
-        let all: Vec<&DatasetImage> = dataset.images.iter().collect();
-        rows.push(row(TOTAL, &all));
+        rows.push(row(TOTAL, &dataset.facts.iter().collect::<Vec<_>>()));
     }
     rows
 }
@@ -148,27 +161,17 @@ fn texts(numbers: impl IntoIterator<Item = u64>) -> impl Iterator<Item = String>
     numbers.into_iter().map(|n| n.to_string())
 }
 
-/// Number of boxes of each class on some images.
-fn boxes(dataset: &Dataset, pictures: &[&DatasetImage]) -> Vec<u64> {
+/// Number of images with boxes of each class.
+fn images(dataset: &Dataset) -> Vec<u64> {
     let mut counts = vec![0; dataset.classes.len()];
-    for labelled in pictures.iter().flat_map(|p| &p.boxes) {
-        counts[labelled.class] += 1;
+    for (class, _) in dataset.facts.iter().flat_map(|p| &p.classes) {
+        counts[*class as usize] += 1;
     }
     counts
 }
 
-/// Number of images with boxes of each class.
-fn images(dataset: &Dataset) -> Vec<u64> {
-    let mut counts = vec![0; dataset.classes.len()];
-    for picture in &dataset.images {
-        let classes: std::collections::BTreeSet<usize> =
-            picture.boxes.iter().map(|b| b.class).collect();
-        for class in classes {
-            counts[class] += 1;
-        }
-    }
-    counts
-}
+/// Columns are not made wider than this for a long name, which then moves what follows it.
+const WIDEST: usize = 60;
 
 /// A Markdown table with aligned columns: texts to the left, numbers to the right.
 fn markdown(rows: &[Row]) -> String {
@@ -181,27 +184,29 @@ fn markdown(rows: &[Row]) -> String {
         let mut cells = shown[1..].iter().map(|row| &row[column]);
         column > 0 && cells.all(|cell| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit()))
     };
-    let width = |column: usize| {
-        shown
-            .iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-            .max(3)
+    let length = |column: usize| {
+        let lengths = shown.iter().map(|row| row[column].chars().count());
+        lengths.max().unwrap_or(0).clamp(3, WIDEST)
     };
+    let widths: Vec<usize> = (0..columns).map(length).collect();
+    let is_number: Vec<bool> = (0..columns).map(is_number).collect();
     let line = |row: &Row| -> String {
-        let cell = |column: usize| match is_number(column) {
-            true => format!("{:>1$}", row[column], width(column)),
-            false => format!("{:<1$}", row[column], width(column)),
+        let cell = |column: usize| {
+            let text = &row[column];
+            let space = " ".repeat(widths[column].saturating_sub(text.chars().count()));
+            match is_number[column] {
+                true => space + text,
+                false => format!("{text}{space}"),
+            }
         };
         format!(
             "| {} |\n",
             (0..columns).map(cell).collect::<Vec<_>>().join(" | ")
         )
     };
-    let rule = |column: usize| match is_number(column) {
-        true => format!("{}:", "-".repeat(width(column) - 1)),
-        false => "-".repeat(width(column)),
+    let rule = |column: usize| match is_number[column] {
+        true => format!("{}:", "-".repeat(widths[column] - 1)),
+        false => "-".repeat(widths[column]),
     };
     let rule: Vec<String> = (0..columns).map(rule).collect();
     let body: String = shown.iter().skip(1).map(line).collect();

@@ -9,9 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
-use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::outline::Outline;
 use super::ranks;
 use super::sink::{Sink, put_rows};
+use crate::error::Error;
 
 /// The format `csv`: one table, a row per box.
 #[derive(Debug)]
@@ -54,6 +56,7 @@ impl Format for Csv {
             about: "one wide table, a row per box, with all metadata",
             single_file: Some("csv"),
             holds_ranks: true,
+            ..FormatInfo::default()
         }
     }
 
@@ -64,17 +67,36 @@ impl Format for Csv {
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        _: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
         let columns = Columns::of(dataset);
-        let rows = dataset.images.iter().flat_map(|picture| {
-            let boxes = picture.boxes.iter().map(Some);
-            // An image without boxes has a row too.
-            let none = picture.boxes.is_empty().then_some(None);
-            let row = |labelled| columns.row(dataset, picture, labelled);
-            boxes.chain(none).map(row)
-        });
-        let rows = std::iter::once(columns.header()).chain(rows);
-        put_rows(out, PATH, rows, options.csv_safe)?;
+        put_rows(out, PATH, [columns.header()])?;
+        Ok(Box::new(CsvWriter { dataset, columns }))
+    }
+}
+
+struct CsvWriter<'a> {
+    dataset: &'a Dataset,
+    columns: Columns<'a>,
+}
+
+impl Writer for CsvWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        let boxes = image.boxes.iter().map(Some);
+        // An image without boxes has a row too.
+        let none = image.boxes.is_empty().then_some(None);
+        let rows = boxes
+            .chain(none)
+            .map(|labelled| self.columns.row(self.dataset, image, labelled));
+        put_rows(out, PATH, rows)
+    }
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        out.close(PATH)?;
         Ok(Vec::new())
     }
 }
@@ -88,18 +110,11 @@ struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     fn of(dataset: &'a Dataset) -> Self {
-        let images = || dataset.images.iter();
-        let attributes = images()
-            .flat_map(|p| &p.boxes)
-            .flat_map(|b| b.attributes.keys());
-        let box_keys = attributes.map(String::as_str).filter(|key| *key != "text");
+        let box_keys = dataset.box_keys.iter().map(String::as_str);
         Columns {
             ranks: ranks::of(dataset),
-            box_keys: box_keys.collect(),
-            image_keys: images()
-                .flat_map(|p| p.metadata.keys())
-                .map(String::as_str)
-                .collect(),
+            box_keys: box_keys.filter(|key| *key != "text").collect(),
+            image_keys: dataset.image_keys.iter().map(String::as_str).collect(),
         }
     }
 
@@ -211,9 +226,9 @@ fn text_cells(labelled: Option<&DatasetBox>) -> [String; 3] {
     };
     // Only text and numbers with text keys: JSON can hold them.
     let json = |value: serde_json::Result<String>| value.unwrap_or_default();
-    let polygon = b.polygon.as_ref();
+    let rings = b.outline.as_ref().map(Outline::joined);
     [
-        polygon.map_or(String::new(), |p| json(serde_json::to_string(p))),
+        rings.map_or(String::new(), |p| json(serde_json::to_string(&p))),
         b.text().unwrap_or_default().to_owned(),
         match b.attributes.is_empty() {
             true => String::new(),

@@ -1,18 +1,22 @@
-//! A dataset as formats get it: images joined with their boxes, everything in pixels of the downloaded files.
+//! A dataset as formats get it: a few facts about every image, which are held, and the images with their boxes, in pixels of
+//! the downloaded files, which come one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::contracts::{BBox, LineageStep, Metadata, Polygon, Provenance};
+use super::outline::Outline;
+use crate::contracts::{BBox, LineageStep, Metadata, Provenance};
 use crate::error::Error;
 use crate::{files, pixels};
 
-/// Images joined with their boxes, in pixels of the downloaded files.
+/// What formats know of all images before the first one comes.
 #[derive(Clone, Debug, Default)]
 pub struct Dataset {
-    /// Images, sorted by (group, file, id); `number` is 1..n in this order.
-    pub images: Vec<DatasetImage>,
-    /// Names of classes, NFC, sorted by code point; `class` of a box is an index into this.
+    /// A fact per image, sorted by (group, file); the `number` of an image is its place here, from 1.
+    pub facts: Vec<ImageFacts>,
+    /// Names of groups, sorted by code point.
+    pub groups: Vec<String>,
+    /// Names of classes, NFC; `class` of a box is an index into this.
     pub classes: Vec<String>,
     /// For each class its lineage, root first, its own taxon last; empty if it is not requested or not known.
     pub lineages: Vec<Vec<LineageStep>>,
@@ -20,6 +24,55 @@ pub struct Dataset {
     pub splits: Vec<String>,
     /// Whether image files go into the output; otherwise they are named where they are.
     pub placed: bool,
+    /// Names of the attributes that boxes have.
+    pub box_keys: BTreeSet<String>,
+    /// Names of the metadata that images have.
+    pub image_keys: BTreeSet<String>,
+    /// Rights statements of the images.
+    pub rights: BTreeSet<String>,
+}
+
+/// The facts about an image that are held for all images at once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImageFacts {
+    /// Path below the image root, `/` as separator, as in `image_map.json`.
+    pub file: Box<str>,
+    /// Index into [`Dataset::groups`].
+    pub group: u32,
+    /// Index into [`Dataset::splits`], if there are any.
+    pub split: Option<u16>,
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// Width and height of the file in pixels.
+    pub size: [u32; 2],
+    /// Colour channels of the file.
+    pub channels: u8,
+    /// Bits per sample of the file.
+    pub depth: u8,
+    /// EXIF orientation of the file, 1 to 8.
+    pub orientation: u8,
+    /// Media type by content.
+    pub media_type: &'static str,
+    /// Number of boxes on the images before this one.
+    pub boxes_before: u32,
+    /// How often each class occurs, by index into [`Dataset::classes`], without zeros.
+    pub classes: Box<[(u32, u32)]>,
+    /// How many boxes have an outline, and how many have a text.
+    pub outlines: u32,
+    /// How many boxes have a text.
+    pub texts: u32,
+}
+
+impl ImageFacts {
+    /// Number of its boxes.
+    pub fn boxes(&self) -> u32 {
+        self.classes.iter().map(|(_, n)| n).sum()
+    }
+
+    /// Whether a class occurs on it.
+    pub fn has_class(&self, class: u32) -> bool {
+        self.classes.iter().any(|(found, _)| *found == class)
+    }
 }
 
 impl Dataset {
@@ -28,27 +81,67 @@ impl Dataset {
         self.lineages.get(class).map_or(&[], Vec::as_slice)
     }
 
-    /// The splits with their images, in the order given; without splits, all images under the name `whole`.
-    pub fn parts<'a>(&'a self, whole: &'a str) -> Vec<(&'a str, Vec<&'a DatasetImage>)> {
-        if self.splits.is_empty() {
-            return vec![(whole, self.images.iter().collect())];
+    /// The names of the splits; without splits, `whole` for all images.
+    pub fn parts<'a>(&'a self, whole: &'a str) -> Vec<&'a str> {
+        match self.splits.is_empty() {
+            true => vec![whole],
+            false => self.splits.iter().map(String::as_str).collect(),
         }
-        let part = |split: &'a String| {
-            let of = |p: &&DatasetImage| p.split.as_ref() == Some(split);
-            (split.as_str(), self.images.iter().filter(of).collect())
-        };
-        self.splits.iter().map(part).collect()
+    }
+
+    /// The index into [`Dataset::parts`] of an image.
+    pub fn part(&self, image: &DatasetImage) -> usize {
+        self.facts[image.index()].part()
+    }
+
+    /// The facts of the images of each of [`Dataset::parts`].
+    pub fn facts_of(&self, part: usize) -> impl Iterator<Item = &ImageFacts> {
+        self.facts.iter().filter(move |facts| facts.part() == part)
     }
 
     /// The folder of all images in the output: `images/` if all paths begin with it and images are placed, since YOLO
     /// tools replace the last `/images/` of a path by `/labels/`; otherwise none.
     pub fn image_root(&self) -> &'static str {
-        let shared = || self.images.iter().all(|p| p.file.starts_with("images/"));
+        let shared = || self.facts.iter().all(|p| p.file.starts_with("images/"));
         if self.placed && shared() {
             "images/"
         } else {
             ""
         }
+    }
+
+    /// How many boxes of each class there are on some images.
+    pub fn boxes_per_class<'a>(&self, facts: impl Iterator<Item = &'a ImageFacts>) -> Vec<u64> {
+        let mut counts = vec![0; self.classes.len()];
+        for (class, n) in facts.flat_map(|facts| &facts.classes) {
+            counts[*class as usize] += u64::from(*n);
+        }
+        counts
+    }
+
+    /// How many images there are for which something is true.
+    pub fn count(&self, is: impl Fn(&ImageFacts) -> bool) -> u64 {
+        self.facts.iter().filter(|facts| is(facts)).count() as u64
+    }
+
+    /// How many boxes have an outline.
+    pub fn outlines(&self) -> u64 {
+        self.facts
+            .iter()
+            .map(|facts| u64::from(facts.outlines))
+            .sum()
+    }
+
+    /// How many boxes have a text.
+    pub fn texts(&self) -> u64 {
+        self.facts.iter().map(|facts| u64::from(facts.texts)).sum()
+    }
+}
+
+impl ImageFacts {
+    /// The index of its split, 0 without splits.
+    pub fn part(&self) -> usize {
+        self.split.map_or(0, usize::from)
     }
 }
 
@@ -63,8 +156,8 @@ pub struct DatasetImage {
     pub file: String,
     /// Path of the downloaded file.
     pub path: PathBuf,
-    /// Size of the file in bytes.
-    pub bytes: u64,
+    /// SHA-256 of the downloaded file, if it is known.
+    pub sha256: Option<[u8; 32]>,
     /// Width of the file in pixels.
     pub width: u32,
     /// Height of the file in pixels.
@@ -72,7 +165,7 @@ pub struct DatasetImage {
     /// Colour channels of the file: 1 grey, 3 RGB, 4 RGBA or CMYK.
     pub channels: u8,
     /// Media type by content: `image/jpeg`, `image/png`, `image/tiff`…
-    pub media_type: String,
+    pub media_type: &'static str,
     /// EXIF orientation of the file, 1 to 8. Boxes are on the stored pixels and ignore it.
     pub orientation: u8,
     /// Images of one group never go to different splits.
@@ -83,6 +176,8 @@ pub struct DatasetImage {
     pub source: Provenance,
     /// The URL or service it came from.
     pub origin: String,
+    /// A URL that returns its pixels, if one is known.
+    pub url: Option<String>,
     /// Metadata of the image, its canvas and its object.
     pub metadata: Metadata,
     /// Classes of the image as a whole.
@@ -103,12 +198,32 @@ pub struct DatasetBox {
     /// The box, in pixels of the stored file.
     pub bbox: BBox,
     /// The outline, in pixels of the stored file.
-    pub polygon: Option<Polygon>,
+    pub outline: Option<Outline>,
+    /// What the source or the edge of the image says about the box.
+    pub flags: Flags,
     /// Text, motivation, confidence…
     pub attributes: BTreeMap<String, serde_json::Value>,
 }
 
+/// What several formats have members of their own for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Around several things at once: COCO's `iscrowd`, Open Images' `group of`.
+    pub is_crowd: bool,
+    /// Cut off by the edge of the image.
+    pub is_truncated: bool,
+    /// Hard to recognize: evaluations pass over it.
+    pub is_difficult: bool,
+    /// Partly hidden by something else.
+    pub is_occluded: bool,
+}
+
 impl DatasetImage {
+    /// Its place in [`Dataset::facts`].
+    pub fn index(&self) -> usize {
+        self.number as usize - 1
+    }
+
     /// Its path below [`Dataset::image_root`].
     pub fn below(&self, root: &str) -> &str {
         self.file.strip_prefix(root).unwrap_or(&self.file)
@@ -130,7 +245,7 @@ impl DatasetImage {
 
     /// The usual suffix for the content of its file.
     pub fn suffix(&self) -> &'static str {
-        pixels::suffix(&self.media_type)
+        pixels::suffix(self.media_type)
     }
 }
 

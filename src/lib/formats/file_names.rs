@@ -1,6 +1,6 @@
 //! Flat file names for formats without folders, and the table that leads from them back to the source.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::dataset::{Dataset, DatasetImage};
 use super::sink::{Sink, put_rows};
@@ -10,24 +10,24 @@ use crate::files::{SafeName, hex_digest};
 /// One stem per image, in order: readable, without spaces, unique even if upper and lower case are the same. A stem
 /// depends on the path of the image and on whether another image has the same readable form, never on the order.
 pub fn stems(dataset: &Dataset) -> Vec<String> {
-    let paths: Vec<&str> = dataset.images.iter().map(without_suffix).collect();
-    let names: Vec<String> = paths.iter().map(|path| readable(path)).collect();
-    let mut uses: BTreeMap<String, u32> = BTreeMap::new();
+    let files = dataset.facts.iter().map(|facts| &*facts.file);
+    let names: Vec<String> = files
+        .clone()
+        .map(|file| readable(without_suffix(file)))
+        .collect();
+    let mut uses: HashMap<String, u32> = HashMap::new();
     for name in &names {
         *uses.entry(name.to_lowercase()).or_default() += 1;
     }
-    let stem = |(name, picture): (String, &DatasetImage)| match uses.get(&name.to_lowercase()) {
+    let stem = |(name, file): (String, &str)| match uses.get(&name.to_lowercase()) {
         Some(1) => name,
-        _ => format!("{name}-{}", hex_digest(picture.file.as_bytes(), 12)),
+        _ => format!("{name}-{}", hex_digest(file.as_bytes(), 12)),
     };
-    names.into_iter().zip(&dataset.images).map(stem).collect()
+    names.into_iter().zip(files).map(stem).collect()
 }
 
-fn without_suffix(picture: &DatasetImage) -> &str {
-    let file = picture
-        .file
-        .strip_prefix("images/")
-        .unwrap_or(&picture.file);
+fn without_suffix(file: &str) -> &str {
+    let file = file.strip_prefix("images/").unwrap_or(file);
     let name = file.rfind('/').map_or(0, |slash| slash + 1);
     match file[name..].rfind('.') {
         Some(dot) if dot > 0 => &file[..name + dot],
@@ -49,17 +49,14 @@ fn readable(path: &str) -> String {
     }
 }
 
-/// Writes `sources.csv`: the source and the owner of each image in the output.
+/// The table that leads from the images in the output to their sources and owners.
+pub const SOURCES: &str = "sources.csv";
+
+/// Begins `sources.csv` with the names of its columns.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_sources(
-    dataset: &Dataset,
-    named: impl Fn(usize, &DatasetImage) -> String,
-    is_safe: bool,
-    out: &mut dyn Sink,
-) -> Result<(), Error> {
-    const PATH: &str = "sources.csv";
+pub fn begin_sources(out: &mut dyn Sink) -> Result<(), Error> {
     const HEADER: [&str; 11] = [
         "image_id",
         "file",
@@ -73,27 +70,30 @@ pub fn write_sources(
         "rights",
         "attribution",
     ];
-    let row = |(i, picture): (usize, &DatasetImage)| {
-        let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
-        [
-            picture.number.to_string(),
-            named(i, picture),
-            or_none(&picture.split),
-            picture.group.clone(),
-            picture.width.to_string(),
-            picture.height.to_string(),
-            picture.id.clone(),
-            picture.origin.clone(),
-            or_none(&picture.source.manifest),
-            or_none(&picture.source.rights),
-            or_none(&picture.source.attribution),
-        ]
-    };
-    let rows = dataset.images.iter().enumerate().map(row);
-    put_rows(
-        out,
-        PATH,
-        std::iter::once(HEADER.map(str::to_owned)).chain(rows),
-        is_safe,
-    )
+    put_rows(out, SOURCES, [HEADER])
+}
+
+/// Adds the row of an image that is called `file` in the output.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn add_source(image: &DatasetImage, file: &str, out: &mut dyn Sink) -> Result<(), Error> {
+    fn or_none(text: &Option<String>) -> &str {
+        text.as_deref().unwrap_or_default()
+    }
+    let [number, width, height] = [image.number, image.width, image.height].map(|n| n.to_string());
+    let row = [
+        &number,
+        file,
+        or_none(&image.split),
+        &image.group,
+        &width,
+        &height,
+        &image.id,
+        &image.origin,
+        or_none(&image.source.manifest),
+        or_none(&image.source.rights),
+        or_none(&image.source.attribution),
+    ];
+    put_rows(out, SOURCES, [row])
 }

@@ -1,6 +1,6 @@
 //! What a format is.
 
-use super::dataset::Dataset;
+use super::dataset::{Dataset, DatasetImage};
 use super::sink::Sink;
 use crate::error::Error;
 
@@ -10,8 +10,20 @@ pub trait Format: Sync {
     fn info(&self) -> FormatInfo;
     /// The conventions of its numbers, as a text for `dataset.json`: origin, edges, rounding, ids.
     fn conventions(&self, options: &FormatOptions) -> String;
-    /// Writes every file and gives the notes people should know: what the format cannot say, what was replaced.
-    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written;
+    /// Starts to write: everything that does not need the images themselves.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error>;
+    /// What `README.md` has to begin with for the tools that read the format; none if they do not read it.
+    fn front_matter(&self, _: &Dataset) -> Option<String> {
+        None
+    }
     /// What users type after `--format`, lower case.
     fn name(&self) -> &'static str {
         self.info().name
@@ -20,6 +32,18 @@ pub trait Format: Sync {
     fn about(&self) -> &'static str {
         self.info().about
     }
+}
+
+/// A dataset that is being written in one format.
+pub trait Writer {
+    /// Writes an image with its boxes. Images come in the order of [`Dataset::facts`].
+    ///
+    /// # Errors
+    /// The image cannot be read, or a file cannot be written.
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error>;
+    /// Writes what follows the last image and gives the notes people should know: what the format cannot say, what was
+    /// replaced.
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written;
 }
 
 /// The name of a format, and what it can do.
@@ -34,13 +58,21 @@ pub struct FormatInfo {
     pub single_file: Option<&'static str>,
     /// Whether it can hold the ranks above a class.
     pub holds_ranks: bool,
+    /// Whether detectors learn from it: an image without boxes then says that nothing is on it.
+    pub is_detection: bool,
+    /// Whether it holds image files, so that an EXIF orientation is removed from its copies.
+    pub holds_images: bool,
+    /// Whether its tools are known to write into image files: these are copied then, unless links are asked for.
+    pub is_written_into: bool,
+    /// Whether its tools need images for validation.
+    pub needs_val: bool,
 }
 
 /// Notes about a dataset that was written, or the error.
 pub type Written = Result<Vec<String>, Error>;
 
 /// Options of the formats.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FormatOptions {
     /// coco: the rank whose taxon is the supercategory; none: the taxon directly above the class.
     pub supercategory: Option<String>,
@@ -50,10 +82,14 @@ pub struct FormatOptions {
     pub single: bool,
     /// voc: corners as in the devkit, `x+1 .. x+w`, instead of edges, `x .. x+w`.
     pub voc_inclusive: bool,
+    /// yolo: whether the training images are named for validation where there are no others.
+    pub no_val: bool,
+    /// crops: how much of each side goes around a box, as a part of that side.
+    pub crop_margin: f64,
+    /// crops: whether they are square.
+    pub crop_square: bool,
     /// tf: maximum bytes of images per shard.
     pub shard_bytes: u64,
     /// sheet: maximum number of images.
     pub sheet_images: usize,
-    /// Whether cells of tables that spreadsheets would calculate become texts.
-    pub csv_safe: bool,
 }

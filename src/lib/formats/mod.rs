@@ -1,14 +1,19 @@
 //! Ways to write a dataset. To add one: a file in this folder and a line in [`ALL`]; nothing else lists them.
 //!
-//! A format never touches the disk: it hands files to a [`Sink`] in path order. Each states its conventions for
-//! coordinates, rounding and boxes at its top.
+//! A format never touches the disk: it adds to files of a [`Sink`]. It knows a few facts about all images when it begins, and
+//! then gets them one by one with their boxes, so that it need not hold them. Each states its conventions for coordinates,
+//! rounding and boxes at its top.
 
+mod ascii_json;
 pub mod coco;
 pub mod counts;
+pub mod crops;
 pub mod csv;
 mod dataset;
 mod file_names;
 mod format;
+pub mod hf;
+mod outline;
 pub mod ranks;
 pub mod sheet;
 mod sink;
@@ -16,9 +21,11 @@ pub mod tf;
 pub mod vgg;
 pub mod voc;
 pub mod yolo;
+mod yolo_rows;
 
-pub use dataset::{Dataset, DatasetBox, DatasetImage};
-pub use format::{Format, FormatInfo, FormatOptions, Written};
+pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts};
+pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
+pub use outline::Outline;
 pub use sink::Sink;
 
 /// All formats, in the order in which help and errors list them.
@@ -27,7 +34,11 @@ pub const ALL: &[&dyn Format] = &[
     &coco::Coco,
     &voc::Voc,
     &tf::Tf,
-    &yolo::Yolo,
+    &yolo::Yolo::Detection,
+    &yolo::Yolo::Segmentation,
+    &yolo::Yolo::Turned,
+    &hf::Hf,
+    &crops::Crops,
     &vgg::Vgg,
     &counts::Counts,
     &sheet::Sheet,

@@ -1,8 +1,8 @@
 //! `sheet`: a contact sheet, one PNG of thumbnails with their boxes, to look at before training.
 
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
-use super::format::{Format, FormatInfo, FormatOptions, Written};
-use super::sink::{Sink, cannot};
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::sink::Sink;
 use crate::error::Error;
 use crate::pixels;
 use crate::pixels::contact_sheet::{self, Cell};
@@ -31,53 +31,84 @@ impl Format for Sheet {
         )
     }
 
-    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
-        let chosen = choose(dataset, options.sheet_images);
-        let mut cells = Vec::new();
-        let mut notes = Vec::new();
-        for picture in &chosen {
-            match cell(dataset, picture, contact_sheet::side(chosen.len())) {
-                Ok(cell) => cells.push(cell),
-                Err(cause) => notes.push(format!("sheet: {} is left out: {cause}", picture.file)),
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        _: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
+        Ok(Box::new(SheetWriter {
+            dataset,
+            chosen: choose(dataset, options.sheet_images),
+            cells: Vec::new(),
+            notes: Vec::new(),
+        }))
+    }
+}
+
+struct SheetWriter<'a> {
+    dataset: &'a Dataset,
+    /// Places of the images that are shown, in order.
+    chosen: Vec<usize>,
+    cells: Vec<Cell>,
+    notes: Vec<String>,
+}
+
+impl Writer for SheetWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, _: &mut dyn Sink) -> Result<(), Error> {
+        if self.chosen.binary_search(&image.index()).is_ok() {
+            let side = contact_sheet::side(self.chosen.len());
+            match cell(image, side) {
+                Ok(cell) => self.cells.push(cell),
+                Err(cause) => {
+                    let note = format!("sheet: {} is left out: {cause}", image.file);
+                    self.notes.push(note);
+                }
             }
         }
-        let sheet = contact_sheet::sheet(&cells, &dataset.classes);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        let sheet = contact_sheet::sheet(&self.cells, &self.dataset.classes);
         let png = pixels::to_png(&sheet.into())
             .map_err(|cause| Error::new(format!("{PATH}: cannot be encoded: {cause}")))?;
-        out.file(PATH)?.write_all(&png).map_err(cannot(PATH))?;
-        if chosen.len() < dataset.images.len() {
+        out.put(PATH, &png)?;
+        let mut notes = self.notes;
+        let all = self.dataset.facts.len();
+        if self.chosen.len() < all {
             notes.push(format!(
                 "sheet: {} of {} shown; --sheet-images N shows more",
-                chosen.len(),
-                counted(dataset.images.len() as u64, "image", "images")
+                self.chosen.len(),
+                counted(all as u64, "image", "images")
             ));
         }
         Ok(notes)
     }
 }
 
-/// Up to `most` images, evenly over the dataset, those with boxes first.
-fn choose(dataset: &Dataset, most: usize) -> Vec<&DatasetImage> {
-    let (with, without): (Vec<&DatasetImage>, Vec<&DatasetImage>) =
-        dataset.images.iter().partition(|p| !p.boxes.is_empty());
+/// The places of up to `most` images, evenly over the dataset, those with boxes first.
+fn choose(dataset: &Dataset, most: usize) -> Vec<usize> {
+    let (with, without): (Vec<usize>, Vec<usize>) =
+        (0..dataset.facts.len()).partition(|&at| dataset.facts[at].boxes() > 0);
     let mut chosen = evenly(&with, most);
     chosen.extend(evenly(&without, most - chosen.len()));
-    chosen.sort_by_key(|p| p.number);
+    chosen.sort_unstable();
     chosen
 }
 
-fn evenly<'a>(pictures: &[&'a DatasetImage], most: usize) -> Vec<&'a DatasetImage> {
-    let n = pictures.len().min(most);
-    (0..n).map(|i| pictures[i * pictures.len() / n]).collect()
+fn evenly(images: &[usize], most: usize) -> Vec<usize> {
+    let n = images.len().min(most);
+    (0..n).map(|i| images[i * images.len() / n]).collect()
 }
 
 /// Maximum pixels of an image that is drawn: 2^30.
 const MOST_PIXELS: u64 = 1 << 30;
 
-fn cell(dataset: &Dataset, picture: &DatasetImage, side: u32) -> Result<Cell, String> {
+fn cell(picture: &DatasetImage, side: u32) -> Result<Cell, String> {
     let bytes = picture.read().map_err(|e| e.to_string())?;
     let thumbnail = contact_sheet::thumbnail(&bytes, side, MOST_PIXELS)?;
-    let labelled = |b: &DatasetBox| (b.class, dataset.classes[b.class].clone(), b.bbox);
+    let labelled = |b: &DatasetBox| (b.class, b.bbox);
     Ok(Cell {
         thumbnail,
         size: [picture.width, picture.height],

@@ -1,6 +1,5 @@
 //! Where formats write to, and helpers to write there.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::dataset::{Dataset, DatasetImage};
@@ -9,17 +8,42 @@ use crate::files;
 
 /// Where the files of a format go: a folder or a single file.
 pub trait Sink {
-    /// Starts a file; `path` is relative, `/` as separator. The file ends when the next one is started or the sink is
-    /// finished.
+    /// Whether cells of tables that spreadsheets would calculate become texts.
+    fn is_csv_safe(&self) -> bool;
+    /// Adds bytes at the end of a file, which the first call creates; `path` is relative, `/` as separator. The file stays
+    /// open until it is closed or the sink is finished.
     ///
     /// # Errors
-    /// The file cannot be created, or the sink cannot hold another one.
-    fn file(&mut self, path: &str) -> Result<&mut dyn Write, Error>;
-    /// Puts an existing image file at `path`, as a link if possible.
+    /// The file cannot be created or written, or the sink cannot hold another one.
+    fn append(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error>;
+    /// Closes a file: nothing will be added to it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    fn close(&mut self, path: &str) -> Result<(), Error>;
+    /// Keeps bytes for the end of a file, until [`Sink::append_kept`].
+    ///
+    /// # Errors
+    /// The disk is full.
+    fn keep(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error>;
+    /// Adds everything kept for a file to it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    fn append_kept(&mut self, path: &str) -> Result<(), Error>;
+    /// Puts an existing image file at `path`, as a link if possible. `sha256` is its hash, if that is known.
     ///
     /// # Errors
     /// The image cannot be read or copied.
-    fn image(&mut self, path: &str, source: &Path) -> Result<(), Error>;
+    fn image(&mut self, path: &str, source: &Path, sha256: Option<[u8; 32]>) -> Result<(), Error>;
+    /// Writes a whole file.
+    ///
+    /// # Errors
+    /// The file cannot be created or written.
+    fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.append(path, bytes)?;
+        self.close(path)
+    }
 }
 
 /// Puts the file of an image at `path` in the output, if images are placed there. Its EXIF orientation is removed, since
@@ -34,27 +58,13 @@ pub fn place_image(
     out: &mut dyn Sink,
 ) -> Result<(), Error> {
     match picture.orientation {
-        0 | 1 => out.image(path, &picture.path),
         _ if !dataset.placed => Ok(()),
-        _ => {
-            let bytes = picture.read()?;
-            out.file(path)?.write_all(&bytes).map_err(cannot(path))
-        }
+        0 | 1 => out.image(path, &picture.path, picture.sha256),
+        _ => out.put(path, &picture.read()?),
     }
 }
 
-/// Writes a text file.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn put(out: &mut dyn Sink, path: &str, text: &str) -> Result<(), Error> {
-    out.file(path)?
-        .write_all(text.as_bytes())
-        .map_err(cannot(path))
-}
-
-/// Writes a CSV file, row by row: RFC 4180 quoting, LF, UTF-8 without byte-order mark. `is_safe`: cells that spreadsheets would
-/// calculate become texts.
+/// Adds rows to a CSV file: RFC 4180 quoting, LF, UTF-8 without byte-order mark.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -62,24 +72,25 @@ pub fn put_rows<R>(
     out: &mut dyn Sink,
     path: &str,
     rows: impl IntoIterator<Item = R>,
-    is_safe: bool,
 ) -> Result<(), Error>
 where
-    R: IntoIterator<Item: AsRef<str>>,
+    R: IntoIterator<Item: AsRef<[u8]>>,
 {
-    let mut csv = ::csv::Writer::from_writer(out.file(path)?);
+    let is_safe = out.is_csv_safe();
+    let mut csv = ::csv::Writer::from_writer(Vec::new());
     for row in rows {
         for cell in row {
             let cell = cell.as_ref();
-            let written = match is_safe {
-                true => csv.write_field(&*files::safe_cell(cell)),
-                false => csv.write_field(cell),
+            let written = match std::str::from_utf8(cell) {
+                Ok(text) if is_safe => csv.write_field(&*files::safe_cell(text)),
+                _ => csv.write_field(cell),
             };
             written.map_err(cannot_row(path))?;
         }
         csv.write_record(None::<&[u8]>).map_err(cannot_row(path))?;
     }
-    csv.flush().map_err(cannot(path))
+    let bytes = csv.into_inner().map_err(|e| cannot(path)(e.into_error()))?;
+    out.append(path, &bytes)
 }
 
 /// The error for bytes that could not be written.

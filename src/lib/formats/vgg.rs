@@ -5,8 +5,9 @@
 use serde_json::{Map, Value, json};
 
 use super::dataset::{Dataset, DatasetImage};
-use super::format::{Format, FormatInfo, FormatOptions, Written};
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, put_rows};
+use crate::error::Error;
 
 /// The format `vgg`: the metadata table of VGG's image tools.
 #[derive(Debug)]
@@ -29,21 +30,27 @@ impl Format for Vgg {
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
-        let header = ["filename".to_owned(), "file_attributes".to_owned()];
-        let row = |picture: &DatasetImage| {
-            [
-                picture.file.clone(),
-                Value::Object(attributes(picture)).to_string(),
-            ]
-        };
-        let rows = dataset.images.iter().map(row);
-        put_rows(
-            out,
-            PATH,
-            std::iter::once(header).chain(rows),
-            options.csv_safe,
-        )?;
+    fn begin<'a>(
+        &self,
+        _: &'a Dataset,
+        _: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
+        put_rows(out, PATH, [["filename", "file_attributes"]])?;
+        Ok(Box::new(VggWriter))
+    }
+}
+
+struct VggWriter;
+
+impl Writer for VggWriter {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        let attributes = Value::Object(attributes(image)).to_string();
+        put_rows(out, PATH, [[image.file.as_str(), attributes.as_str()]])
+    }
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        out.close(PATH)?;
         Ok(Vec::new())
     }
 }

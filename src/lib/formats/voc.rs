@@ -8,10 +8,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::dataset::{Dataset, DatasetBox, DatasetImage, ImageFacts};
 use super::file_names;
-use super::format::{Format, FormatInfo, FormatOptions, Written};
-use super::sink::{Sink, place_image, put};
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::sink::{Sink, place_image};
 use crate::contracts::{BBox, LineageStep};
 use crate::error::Error;
 use crate::files::SafeName;
@@ -32,6 +32,8 @@ impl Format for Voc {
             name: "voc",
             about: "Pascal VOC, an XML file per image below VOCdevkit/VOC2012",
             holds_ranks: true,
+            is_detection: true,
+            holds_images: true,
             ..FormatInfo::default()
         }
     }
@@ -48,23 +50,47 @@ impl Format for Voc {
         )
     }
 
-    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
         let stems = file_names::stems(dataset);
-        let file = |p: &DatasetImage| format!("{}.{}", stems[p.number as usize - 1], p.suffix());
-        for (p, stem) in dataset.images.iter().zip(&stems) {
-            let xml = annotation(dataset, p, &file(p), options);
-            put(out, &format!("{ROOT}/Annotations/{stem}.xml"), &xml)?;
-            place_image(p, &format!("{ROOT}/JPEGImages/{}", file(p)), dataset, out)?;
-        }
         let mut notes = Vec::from_iter(write_lists(dataset, &stems, out)?);
         notes.extend(write_label_map(dataset, out)?);
-        file_names::write_sources(
+        file_names::begin_sources(out)?;
+        Ok(Box::new(VocWriter {
             dataset,
-            |_, p| format!("{ROOT}/JPEGImages/{}", file(p)),
-            options.csv_safe,
-            out,
-        )?;
-        notes.extend(other_notes(dataset));
+            options,
+            stems,
+            notes,
+        }))
+    }
+}
+
+struct VocWriter<'a> {
+    dataset: &'a Dataset,
+    options: &'a FormatOptions,
+    stems: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Writer for VocWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        let stem = &self.stems[image.index()];
+        let file = format!("{stem}.{}", image.suffix());
+        let xml = annotation(self.dataset, image, &file, self.options);
+        out.put(&format!("{ROOT}/Annotations/{stem}.xml"), xml.as_bytes())?;
+        let path = format!("{ROOT}/JPEGImages/{file}");
+        file_names::add_source(image, &path, out)?;
+        place_image(image, &path, self.dataset, out)
+    }
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        out.close(file_names::SOURCES)?;
+        let mut notes = self.notes;
+        notes.extend(other_notes(self.dataset));
         Ok(notes)
     }
 }
@@ -101,9 +127,16 @@ fn object(dataset: &Dataset, p: &DatasetImage, b: &DatasetBox, options: &FormatO
     let text = b.text().map_or(String::new(), |text| {
         format!("    <text>{}</text>\n", escape(text))
     });
+    let [truncated, difficult, occluded] = [
+        b.flags.is_truncated,
+        // The devkit has no word for several things in one box; evaluations pass over both.
+        b.flags.is_difficult || b.flags.is_crowd,
+        b.flags.is_occluded,
+    ]
+    .map(u8::from);
     format!(
-        "  <object>\n    <name>{}</name>\n    <pose>Unspecified</pose>\n    <truncated>0</truncated>\n    \
-         <difficult>0</difficult>\n    <bndbox>\n      <xmin>{xmin}</xmin>\n      <ymin>{ymin}</ymin>\n      \
+        "  <object>\n    <name>{}</name>\n    <pose>Unspecified</pose>\n    <truncated>{truncated}</truncated>\n    \
+         <difficult>{difficult}</difficult>\n    <occluded>{occluded}</occluded>\n    <bndbox>\n      <xmin>{xmin}</xmin>\n      <ymin>{ymin}</ymin>\n      \
          <xmax>{xmax}</xmax>\n      <ymax>{ymax}</ymax>\n    </bndbox>\n    <uuid>{}</uuid>\n{text}{}  </object>\n",
         escape(&dataset.classes[b.class]),
         escape(&b.id),
@@ -169,8 +202,8 @@ fn whole(from: f64, to: f64, most: u32) -> (u32, u32) {
     }
 }
 
-/// Text for XML, with characters replaced that XML 1.0 cannot hold. Carriage returns are references, since readers would
-/// normalize them.
+/// Text for XML in ASCII, with characters replaced that XML 1.0 cannot hold. Carriage returns are references, since readers
+/// would normalize them, and so is what is not ASCII, for readers that open files in the encoding of their system.
 fn escape(text: &str) -> String {
     text.chars()
         .fold(String::with_capacity(text.len()), |mut xml, c| {
@@ -180,8 +213,11 @@ fn escape(text: &str) -> String {
                 '>' => xml.push_str("&gt;"),
                 '"' => xml.push_str("&quot;"),
                 '\r' => xml.push_str("&#13;"),
-                c if is_xml(c) => xml.push(c),
-                _ => xml.push('\u{fffd}'),
+                c if is_xml(c) && c.is_ascii() => xml.push(c),
+                c => {
+                    let c = if is_xml(c) { c } else { '\u{fffd}' };
+                    let _ = write!(xml, "&#{};", u32::from(c));
+                }
             }
             xml
         })
@@ -199,21 +235,26 @@ fn write_lists(
     stems: &[String],
     out: &mut dyn Sink,
 ) -> Result<Option<String>, Error> {
-    let mut lists = dataset.parts("train");
-    let of_both: Vec<&DatasetImage> = dataset
-        .images
-        .iter()
-        .filter(|p| matches!(p.split.as_deref(), None | Some("train" | "val")))
+    let parts = dataset.parts("train").into_iter().enumerate();
+    let mut lists: Vec<(&str, Vec<usize>)> = parts
+        .map(|(part, name)| (name, places(dataset, |facts| facts.part() == part)))
         .collect();
+    let names = dataset.parts("train");
+    let of_both = places(dataset, |facts| {
+        matches!(names[facts.part()], "train" | "val")
+    });
     if !lists.iter().any(|(name, _)| *name == "trainval") && !of_both.is_empty() {
         lists.push(("trainval", of_both));
     }
-    let stem = |p: &DatasetImage| stems[p.number as usize - 1].as_str();
-    for (name, pictures) in &lists {
-        let text: String = pictures.iter().map(|p| format!("{}\n", stem(p))).collect();
-        put(out, &format!("{ROOT}/ImageSets/Main/{name}.txt"), &text)?;
+    for (name, images) in &lists {
+        let text: String = images
+            .iter()
+            .map(|&at| format!("{}\n", stems[at]))
+            .collect();
+        let path = format!("{ROOT}/ImageSets/Main/{name}.txt");
+        out.put(&path, text.as_bytes())?;
     }
-    let lines = dataset.classes.len().saturating_mul(dataset.images.len());
+    let lines = dataset.classes.len().saturating_mul(dataset.facts.len());
     if lines > MOST_CLASS_LINES {
         return Ok(Some(
             "voc: no lists per class: they would list every image once per class".into(),
@@ -222,52 +263,59 @@ fn write_lists(
     write_class_lists(dataset, &lists, stems, out)
 }
 
-/// `<class>_<list>.txt`: every stem of a list with 1 or -1, for classes whose names are safe file names.
+fn places(dataset: &Dataset, is: impl Fn(&ImageFacts) -> bool) -> Vec<usize> {
+    let all = dataset.facts.iter().enumerate();
+    all.filter(|(_, facts)| is(facts))
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// `<class>_<list>.txt`: every stem of a list with 1 or -1, for classes whose names are safe file names and whose lists are
+/// not called like another.
 fn write_class_lists(
     dataset: &Dataset,
-    lists: &[(&str, Vec<&DatasetImage>)],
+    lists: &[(&str, Vec<usize>)],
     stems: &[String],
     out: &mut dyn Sink,
 ) -> Result<Option<String>, Error> {
     let mut left_out = 0;
-    let mut taken = BTreeSet::new();
+    let mut taken: BTreeSet<String> = lists
+        .iter()
+        .map(|(name, _)| format!("{name}.txt").to_lowercase())
+        .collect();
     for (class, name) in dataset.classes.iter().enumerate() {
         let file = |list: &str| format!("{name}_{list}.txt");
         let fits = SafeName::readable(name).as_str() == name
             && lists
                 .iter()
-                .all(|(list, _)| taken.insert(file(list).to_lowercase()));
+                .all(|(list, _)| !taken.contains(&file(list).to_lowercase()));
         if !fits {
             left_out += 1;
             continue;
         }
-        for (list, pictures) in lists {
+        for (list, images) in lists {
+            taken.insert(file(list).to_lowercase());
             let path = format!("{ROOT}/ImageSets/Main/{}", file(list));
-            let stem = |p: &DatasetImage| stems[p.number as usize - 1].as_str();
-            put(out, &path, &class_list(class, pictures, stem))?;
+            let text = class_list(class as u32, images, dataset, stems);
+            out.put(&path, text.as_bytes())?;
         }
     }
     Ok((left_out > 0).then(|| {
         let classes = counted(left_out, "class", "classes");
-        format!("voc: {classes} without a list of images: the name is not a safe file name")
+        format!(
+            "voc: {classes} without a list of images: the name is not a safe file name, or is that of another list"
+        )
     }))
 }
 
-fn class_list<'a>(
-    class: usize,
-    pictures: &[&'a DatasetImage],
-    stem: impl Fn(&'a DatasetImage) -> &'a str,
-) -> String {
-    let sign = |p: &DatasetImage| {
-        if p.boxes.iter().any(|b| b.class == class) {
-            " 1"
-        } else {
-            "-1"
-        }
+fn class_list(class: u32, images: &[usize], dataset: &Dataset, stems: &[String]) -> String {
+    let sign = |at: usize| match dataset.facts[at].has_class(class) {
+        true => " 1",
+        false => "-1",
     };
-    pictures
+    images
         .iter()
-        .map(|p| format!("{} {}\n", stem(p), sign(p)))
+        .map(|&at| format!("{} {}\n", stems[at], sign(at)))
         .collect()
 }
 
@@ -284,7 +332,7 @@ fn write_label_map(dataset: &Dataset, out: &mut dyn Sink) -> Result<Option<Strin
         let [r, g, b] = colour(i + 1);
         let _ = writeln!(text, "{name}:{r},{g},{b}::");
     }
-    put(out, &format!("{ROOT}/labelmap.txt"), &text)?;
+    out.put(&format!("{ROOT}/labelmap.txt"), text.as_bytes())?;
     Ok(None)
 }
 
@@ -300,21 +348,23 @@ fn colour(class: usize) -> [u8; 3] {
 }
 
 fn other_notes(dataset: &Dataset) -> Vec<String> {
-    let not_jpeg = dataset
-        .images
-        .iter()
-        .filter(|p| p.media_type != "image/jpeg")
-        .count();
+    let not_jpeg = dataset.count(|p| p.media_type != "image/jpeg");
     let broken = dataset
         .classes
         .iter()
         .filter(|name| !name.chars().all(is_xml))
         .count();
     let mut notes = Vec::new();
+    if dataset.outlines() > 0 {
+        notes.push(format!(
+            "voc: {} left out, only boxes are written; -f coco writes them",
+            counted(dataset.outlines(), "outline", "outlines")
+        ));
+    }
     if not_jpeg > 0 {
         notes.push(format!(
             "voc: {} not JPEG, with the original suffix; torchvision reads only .jpg",
-            counted(not_jpeg as u64, "image is", "images are")
+            counted(not_jpeg, "image is", "images are")
         ));
     }
     if broken > 0 {
@@ -375,7 +425,7 @@ mod tests {
     fn text_survives_xml_but_for_what_it_cannot_hold() {
         assert_eq!(
             escape("a & <b> \"c\"\r\n\u{1}é"),
-            "a &amp; &lt;b&gt; &quot;c&quot;&#13;\n\u{fffd}é"
+            "a &amp; &lt;b&gt; &quot;c&quot;&#13;\n&#65533;&#233;"
         );
     }
 

@@ -1,99 +1,159 @@
-//! `yolo`: Ultralytics' detection layout, `images/<split>`, `labels/<split>`, `data.yaml`.
+//! `yolo`, `yolo-seg`, `yolo-obb`: Ultralytics' layout, `images/<split>`, `labels/<split>`, `data.yaml`.
 //!
-//! A line is `class cx cy w h`, relative to the image, classes from 0, ten decimals (with six, large scans are off by
-//! pixels). Boxes are clipped before, since the tools drop an image with any value above 1. Only detection rows: the
-//! tools drop an image that mixes boxes and outlines as corrupt. `data.yaml` does not have `path`, so that the set can
-//! be moved; without it the tools use the folder of the file.
+//! The three differ in their rows, which are in `yolo_rows`; a file never mixes them, since the tools drop an image that mixes
+//! boxes and outlines as corrupt. Classes are from 0. Boxes are clipped before, since the tools drop an image with any value
+//! above 1. `data.yaml` does not have `path`, so that the set can be moved; without it the tools use the folder of the file.
 
-use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::ascii_json;
+use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
-use super::format::{Format, FormatInfo, FormatOptions, Written};
-use super::sink::{Sink, place_image, put};
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::sink::{Sink, place_image};
+use super::yolo_rows;
+use crate::error::Error;
 use crate::summary::counted;
 
-/// The format `yolo`: Ultralytics' detection layout.
-#[derive(Debug)]
-pub struct Yolo;
+/// The formats of Ultralytics' tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yolo {
+    /// Boxes.
+    Detection,
+    /// Outlines.
+    Segmentation,
+    /// Boxes that are turned.
+    Turned,
+}
 
 impl Format for Yolo {
     fn info(&self) -> FormatInfo {
+        let (name, about) = match self {
+            Yolo::Detection => (
+                "yolo",
+                "Ultralytics' images/, labels/ and data.yaml, detection rows",
+            ),
+            Yolo::Segmentation => ("yolo-seg", "the same with outlines, segmentation rows"),
+            Yolo::Turned => (
+                "yolo-obb",
+                "the same with the smallest turned rectangles around outlines",
+            ),
+        };
         FormatInfo {
-            name: "yolo",
-            about: "Ultralytics' images/, labels/ and data.yaml, detection rows",
+            name,
+            about,
+            is_detection: true,
+            holds_images: true,
+            is_written_into: true,
+            needs_val: true,
             ..FormatInfo::default()
         }
     }
 
     fn conventions(&self, _: &FormatOptions) -> String {
-        "class cx cy w h relative to the image, classes from 0 in the order of data.yaml, ten decimals, clipped \
-         to the image; an image without boxes has an empty label file; outlines are left out; sources.csv leads \
-         from file names to the source"
-            .into()
+        let row = match self {
+            Yolo::Detection => "class cx cy w h",
+            Yolo::Segmentation => {
+                "class x1 y1 x2 y2 …, corners for boxes without outline, lines to and fro between parts and holes,"
+            }
+            Yolo::Turned => "class x1 y1 … x4 y4, the corners of the box without outline,",
+        };
+        let left_out = match self {
+            Yolo::Detection => "; outlines are left out",
+            _ => "",
+        };
+        format!(
+            "{row} relative to the image, classes from 0 in the order of data.yaml, ten decimals, clipped to the image; \
+             an image without boxes has an empty label file{left_out}; sources.csv leads from file names to the source"
+        )
     }
 
-    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
-        let stems = file_names::stems(dataset);
-        let folder =
-            |p: &DatasetImage| split_name(p.split.as_deref().unwrap_or("train")).to_owned();
-        let stem = |p: &DatasetImage| stems[p.number as usize - 1].as_str();
-        let file = |p: &DatasetImage| format!("images/{}/{}.{}", folder(p), stem(p), p.suffix());
-        put(out, "data.yaml", &data_yaml(dataset))?;
-        file_names::write_sources(dataset, |_, p| file(p), options.csv_safe, out)?;
-        for p in &dataset.images {
-            place_image(p, &file(p), dataset, out)?;
-            let path = format!("labels/{}/{}.txt", folder(p), stem(p));
-            let lines: String = p.boxes.iter().map(|b| line(p, b)).collect();
-            put(out, &path, &lines)?;
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
+        out.put("data.yaml", data_yaml(dataset, options).as_bytes())?;
+        file_names::begin_sources(out)?;
+        Ok(Box::new(YoloWriter {
+            format: *self,
+            dataset,
+            stems: file_names::stems(dataset),
+            rows: String::new(),
+            bridged: 0,
+        }))
+    }
+}
+
+struct YoloWriter<'a> {
+    format: Yolo,
+    dataset: &'a Dataset,
+    stems: Vec<String>,
+    rows: String,
+    /// How many outlines have several parts or holes.
+    bridged: u64,
+}
+
+impl Writer for YoloWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        let split = split_name(image.split.as_deref().unwrap_or("train"));
+        let stem = &self.stems[image.index()];
+        let file = format!("images/{split}/{stem}.{}", image.suffix());
+        file_names::add_source(image, &file, out)?;
+        place_image(image, &file, self.dataset, out)?;
+        self.rows.clear();
+        for labelled in &image.boxes {
+            let row = match self.format {
+                Yolo::Detection => yolo_rows::detection,
+                Yolo::Segmentation => yolo_rows::segment,
+                Yolo::Turned => yolo_rows::turned,
+            };
+            row(&mut self.rows, image, labelled);
+            let outline = labelled.outline.as_ref();
+            self.bridged += u64::from(outline.is_some_and(yolo_rows::has_bridges));
         }
-        Ok(notes(dataset))
+        out.put(&format!("labels/{split}/{stem}.txt"), self.rows.as_bytes())
+    }
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        out.close(file_names::SOURCES)?;
+        Ok(self.notes())
     }
 }
 
 /// The names that Ultralytics uses: `train`, `val` and `test`.
 fn split_name(split: &str) -> &str {
     match split.to_ascii_lowercase().as_str() {
-        "validation" | "valid" | "dev" => "val",
-        "training" => "train",
-        "testing" => "test",
+        "train" | "training" => "train",
+        "val" | "validation" | "valid" | "dev" => "val",
+        "test" | "testing" => "test",
         _ => split,
     }
 }
 
-fn line(p: &DatasetImage, b: &DatasetBox) -> String {
-    let (width, height) = (f64::from(p.width), f64::from(p.height));
-    let centre = (
-        b.bbox.x + b.bbox.width / 2.0,
-        b.bbox.y + b.bbox.height / 2.0,
-    );
-    format!(
-        "{} {:.10} {:.10} {:.10} {:.10}\n",
-        b.class,
-        centre.0 / width,
-        centre.1 / height,
-        b.bbox.width / width,
-        b.bbox.height / height
-    )
+/// The splits with images under the names that Ultralytics uses.
+fn filled(dataset: &Dataset) -> Vec<&str> {
+    let parts = dataset.parts("train").into_iter().enumerate();
+    parts
+        .filter(|(part, _)| dataset.facts_of(*part).next().is_some())
+        .map(|(_, split)| split_name(split))
+        .collect()
 }
 
 /// JSON is YAML: every name is a quoted scalar, so that `no`, `1e3` and `a: b` stay names.
-fn data_yaml(dataset: &Dataset) -> String {
-    let parts = dataset.parts("train");
-    let filled: Vec<&str> = parts
-        .iter()
-        .filter(|(_, images)| !images.is_empty())
-        .map(|(split, _)| split_name(split))
-        .collect();
+fn data_yaml(dataset: &Dataset, options: &FormatOptions) -> String {
+    let filled = filled(dataset);
     let mut yaml = String::new();
     for needed in ["train", "val"] {
         match filled.iter().find(|&&split| split == needed) {
             Some(split) => yaml += &format!("{needed}: images/{split}\n"),
-            None => {
+            None if options.no_val => {
                 let instead = filled.first().unwrap_or(&"train");
                 yaml += &format!(
                     "# {needed} is required, but there are no images for it: it names {instead}\n"
                 );
                 yaml += &format!("{needed}: images/{instead}\n");
             }
+            None => yaml += &format!("# {needed} is required, but there are no images for it\n"),
         }
     }
     for other in filled.iter().filter(|s| !["train", "val"].contains(s)) {
@@ -101,7 +161,7 @@ fn data_yaml(dataset: &Dataset) -> String {
     }
     yaml += &format!("nc: {}\nnames:\n", dataset.classes.len());
     for name in &dataset.classes {
-        yaml += &format!("  - {}\n", yaml_scalar(name));
+        yaml += &format!("  - {}\n", ascii_json::yaml_scalar(name));
     }
     if dataset.classes.is_empty() {
         yaml = yaml.replace("names:\n", "names: []\n");
@@ -109,49 +169,47 @@ fn data_yaml(dataset: &Dataset) -> String {
     yaml
 }
 
-/// A double-quoted scalar. Escapes a few characters more than JSON: those that are not printable in YAML 1.2 or are line
-/// ends there.
-fn yaml_scalar(text: &str) -> String {
-    let json = serde_json::Value::from(text).to_string();
-    json.chars()
-        .map(|c| match c {
-            '\u{7f}'..='\u{9f}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{feff}'
-            | '\u{fffe}'
-            | '\u{ffff}' => {
-                format!("\\u{:04x}", u32::from(c))
-            }
-            c => c.to_string(),
-        })
-        .collect()
-}
+/// The sides, in pixels, below which Ultralytics passes over an image.
+const SMALLEST_SIDE: u32 = 10;
 
-fn notes(dataset: &Dataset) -> Vec<String> {
-    let outlines = dataset
-        .images
-        .iter()
-        .flat_map(|p| &p.boxes)
-        .filter(|b| b.polygon.is_some())
-        .count();
-    let strange = dataset
-        .images
-        .iter()
-        .filter(|p| p.media_type == "image/gif")
-        .count();
-    let mut notes = Vec::new();
-    if outlines > 0 {
-        notes.push(format!(
-            "yolo: {} left out, only boxes are written",
-            counted(outlines as u64, "outline", "outlines")
-        ));
+impl YoloWriter<'_> {
+    fn notes(&self) -> Vec<String> {
+        let (dataset, name) = (self.dataset, self.format.name());
+        let boxes: u64 = dataset.facts.iter().map(|p| u64::from(p.boxes())).sum();
+        let (outlines, bare) = (dataset.outlines(), boxes - dataset.outlines());
+        let strange = dataset.count(|p| p.media_type == "image/gif");
+        let small = dataset.count(|p| p.size[0].min(p.size[1]) < SMALLEST_SIDE);
+        let notes = [
+            (
+                (self.format == Yolo::Detection, outlines),
+                ["outline", "outlines"],
+                "left out, only boxes are written; -f yolo-seg writes them",
+            ),
+            (
+                (self.format != Yolo::Detection, bare),
+                ["box has no outline", "boxes have no outline"],
+                "and stand as their corners",
+            ),
+            (
+                (self.format == Yolo::Segmentation, self.bridged),
+                ["outline has", "outlines have"],
+                "several parts or holes, joined by lines that lead to and fro",
+            ),
+            (
+                (true, small),
+                ["image is", "images are"],
+                "less than 10 pixels wide or high, too small for Ultralytics, which leaves such out; --min-image 10 does too",
+            ),
+            (
+                (true, strange),
+                ["image is", "images are"],
+                "GIF, which Ultralytics does not read",
+            ),
+        ];
+        let told = notes.iter().filter(|((is, n), ..)| *is && *n > 0);
+        let text = told.map(|((_, n), [one, many], what)| {
+            format!("{name}: {} {what}", counted(*n, one, many))
+        });
+        text.collect()
     }
-    if strange > 0 {
-        notes.push(format!(
-            "yolo: {} GIF, which Ultralytics does not read",
-            counted(strange as u64, "image is", "images are")
-        ));
-    }
-    notes
 }

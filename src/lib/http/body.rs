@@ -13,7 +13,7 @@ use super::budget::Spent;
 use super::codings::{self, Coding};
 use super::error::{Error, Kind};
 use super::hosts::{Active, Host};
-use super::request::{Request, Response, SavedResponse};
+use super::request::{CheckStart, Request, Response, SavedResponse};
 use super::retry::FailedAttempt;
 use super::send::{Opened, Sender};
 use crate::files::{self, Held, Part};
@@ -72,6 +72,22 @@ impl<'a> Flow<'a> {
             return Err(error);
         }
         Ok(chunk)
+    }
+
+    /// Looks at the first bytes, which show how many there may be.
+    fn check(&mut self, check: CheckStart, start: &[u8]) -> Result<(), Error> {
+        let checked = check(start, self.max_bytes);
+        self.max_bytes = checked.map_err(|error| {
+            let said = match error.kind {
+                Kind::NotAnImage => answer::first_words(start),
+                _ => String::new(),
+            };
+            error.with_words(&said, None).with_status(self.status)
+        })?;
+        match self.got.max(self.announced.unwrap_or(0)) > self.max_bytes {
+            true => Err(self.too_large()),
+            false => Ok(()),
+        }
     }
 
     fn check_speed(&mut self, bytes: usize) -> Result<(), Error> {
@@ -380,17 +396,7 @@ async fn pour(
         if buffer.len() >= ENOUGH
             && let Some(check) = unchecked.take()
         {
-            let checked = check(&buffer, request.max_bytes);
-            flow.max_bytes = checked.map_err(|error| {
-                let said = match error.kind {
-                    Kind::NotAnImage => answer::first_words(&buffer),
-                    _ => String::new(),
-                };
-                error.with_words(&said, None).with_status(flow.status)
-            })?;
-            if flow.got.max(flow.announced.unwrap_or(0)) > flow.max_bytes {
-                return Err(flow.too_large());
-            }
+            flow.check(check, &buffer)?;
         }
         let is_over = !matches!(&chunk, Some(Ok(_)));
         if is_over && (file.is_some() || !buffer.is_empty()) || buffer.len() >= WRITE_SIZE {

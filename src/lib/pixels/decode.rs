@@ -7,7 +7,8 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, Limits};
 use super::baseline;
 use super::colour;
 use super::header::{measure_bytes, of_jpeg_tiles, reader};
-use super::tiff::Tiff;
+use super::tiff::{Tiff, is_tiff};
+use super::tiff_directory::{self, Store};
 
 /// What decoding may take beside the image and as much again, in bytes: for profiles, tables, and tiles that reach over the
 /// edge of a small image.
@@ -26,6 +27,7 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
             header.width, header.height
         ));
     }
+    check_claim(bytes)?;
     if let Some(decoded) = baseline::decode(bytes) {
         return decoded;
     }
@@ -44,6 +46,18 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
     let within = decoder.set_limits(limits);
     let image = within.and_then(|()| DynamicImage::from_decoder(decoder));
     image.map_err(|e| e.to_string())
+}
+
+/// Refuses a TIFF that claims many more pixels than it can hold.
+fn check_claim(bytes: &[u8]) -> Result<(), String> {
+    /// Larger files may take the memory that they claim.
+    const MOST: usize = 4 << 20;
+    if bytes.len() > MOST || !is_tiff(bytes) {
+        return Ok(());
+    }
+    let store = Store::Bytes(bytes.to_vec());
+    let pages = tiff_directory::pages(&store)?;
+    tiff_directory::check_claim(&store, &pages[0].main)
 }
 
 /// Encodes an image as PNG.

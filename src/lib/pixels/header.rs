@@ -144,6 +144,11 @@ fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, Stri
     found
 }
 
+/// Whether a file, by its first bytes, is a JPEG that the decoder does not read.
+pub fn is_rare_jpeg(head: &[u8]) -> bool {
+    RareJpeg::of(head).is_some()
+}
+
 fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {
     let reader = reader(input)?;
     let format = reader

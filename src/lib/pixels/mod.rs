@@ -6,20 +6,23 @@
 //! | check that an image is complete | [`mod@verify`] |
 //! | remove the EXIF orientation | `orientation` |
 //! | write images row by row, for `download` | [`row_writers`] |
-//! | read parts of large images, for `serve` | [`source`], `tiff`, `jp2`, [`pdf`] |
+//! | read parts of large images, for `serve` | [`source`], `tiff`, `tiff_plain`, `jp2`, [`pdf`] |
 //! | crop, scale, rotate, colour and encode, for `serve` | [`render`], [`encode`], `colour` |
 //! | make pyramids, for `serve` | [`pyramid`] |
-//! | draw contact sheets, for `reformat` | [`contact_sheet`] |
+//! | cut out boxes, draw contact sheets, find images that look alike, for `reformat` | `crop`, [`contact_sheet`], `fingerprint` |
 //!
 //! Everything is decoded within a limit that the caller states. A small file that claims a huge image is refused by its
 //! header.
 
 mod baseline;
+mod bmp;
 mod colour;
 pub mod contact_sheet;
+mod crop;
 mod decode;
 pub mod encode;
 mod fax;
+mod fingerprint;
 mod gif;
 mod header;
 mod icc;
@@ -38,9 +41,14 @@ pub mod render;
 pub mod row_writers;
 pub mod source;
 mod tiff;
+mod tiff_directory;
+mod tiff_plain;
+mod tiff_whole;
 mod verify;
 
+pub use crop::Crop;
 pub use decode::{decode, to_eight_bit, to_png};
+pub use fingerprint::{Fingerprint, fingerprint};
 pub use header::{Header, measure, measure_bytes, measure_in, rotated_size, sniff, suffix};
 pub use icc::icc;
 pub use orientation::without_orientation;

@@ -14,13 +14,9 @@ pub const BYTES_TO_A_PIXEL: u8 = 12;
 pub const STACK: usize = 64 << 20;
 
 /// Whether a file is a PDF, by its name or its first bytes.
-pub fn is_pdf(path: &Path) -> bool {
-    use std::io::Read;
+pub fn is_pdf(path: &Path, start: &[u8]) -> bool {
     let suffix = path.extension().unwrap_or_default();
-    let mut start = [0; 5];
-    suffix.eq_ignore_ascii_case("pdf")
-        || std::fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok())
-            && start == *b"%PDF-"
+    suffix.eq_ignore_ascii_case("pdf") || start.starts_with(b"%PDF-")
 }
 
 /// `[width, height]` in pixels of a page with this size in points.

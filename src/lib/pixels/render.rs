@@ -44,8 +44,14 @@ impl UprightImage {
     pub fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         let is_grey = self.pixels.color().channel_count() == 1;
         let file = self.jpeg.as_deref()?;
-        plan.is_whole_jpeg(self.size(), is_grey)
-            .then(|| jpeg::strip_metadata(file))?
+        let is_whole = unturned(plan).is_whole_jpeg(self.size(), is_grey);
+        let whole = is_whole.then(|| jpeg::strip_metadata(file))?;
+        turned(whole?, plan)
+    }
+
+    /// Its pixels.
+    pub fn into_image(self) -> DynamicImage {
+        self.pixels
     }
 
     /// `[width, height]` in pixels.
@@ -217,6 +223,29 @@ fn coloured(image: DynamicImage, quality: Quality, threshold: impl FnOnce() -> u
         (Quality::Bitonal, _) => two_toned(on_white(image).to_luma8(), threshold()),
         _ => image,
     }
+}
+
+/// A plan without its mirroring and rotation.
+pub fn unturned(plan: &RenderPlan) -> RenderPlan {
+    RenderPlan {
+        mirror: false,
+        rotation: 0.0,
+        ..*plan
+    }
+}
+
+/// A JPEG turned as a plan says, without loss; none if that is not possible.
+pub fn turned(whole: Vec<u8>, plan: &RenderPlan) -> Option<Vec<u8>> {
+    let mirror = plan.mirror;
+    let quarters = match plan.rotation {
+        0.0 if !mirror => return Some(whole),
+        0.0 => 0,
+        90.0 => 1,
+        180.0 => 2,
+        270.0 => 3,
+        _ => return None,
+    };
+    jpeg::turned(&whole, jpeg::Turn { quarters, mirror }).ok()
 }
 
 /// The threshold between ink and paper, for the whole image, so that tiles fit together.

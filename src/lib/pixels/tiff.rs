@@ -3,8 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use image::DynamicImage;
@@ -14,6 +12,8 @@ use tiff::tags::Tag;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::tiff_directory::{self, Store, tag};
 
 /// Maximum number of levels: more than the largest image can be halved.
 const MOST_LEVELS: usize = 40;
@@ -32,41 +32,6 @@ pub struct Tiff {
     pub orientation: u8,
     /// Its ICC profile.
     pub icc: Option<Vec<u8>>,
-}
-
-/// Where the bytes are: in a file or in memory.
-enum Store {
-    File(File),
-    Bytes(Vec<u8>),
-}
-
-impl Store {
-    fn length(&self) -> io::Result<u64> {
-        match self {
-            Store::File(file) => Ok(file.metadata()?.len()),
-            Store::Bytes(bytes) => Ok(bytes.len() as u64),
-        }
-    }
-
-    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        match self {
-            Store::File(file) => file.read_at(buffer, at),
-            Store::Bytes(bytes) => {
-                let start = bytes.len().min(usize::try_from(at).unwrap_or(usize::MAX));
-                (&bytes[start..]).read(buffer)
-            }
-        }
-    }
-
-    fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
-        match self.read_at(buffer, at)? {
-            n if n == buffer.len() => Ok(()),
-            n => match self {
-                Store::File(file) => file.read_exact_at(&mut buffer[n..], at + n as u64),
-                Store::Bytes(_) => Err(io::ErrorKind::UnexpectedEof.into()),
-            },
-        }
-    }
 }
 
 /// One size of a TIFF.
@@ -111,36 +76,57 @@ pub fn is_tiff(start: &[u8]) -> bool {
 }
 
 impl Tiff {
-    /// Reads the directories of a file.
+    /// Reads a page of an open file and its smaller copies; pages are numbered from 1. The decoder is asked for a pixel:
+    /// directories do not tell all that it cannot read.
     ///
     /// # Errors
-    /// The file cannot be read, or is of an unsupported kind.
-    pub fn open(path: &Path) -> Result<Self, String> {
-        Self::of(Store::File(File::open(path).map_err(|e| e.to_string())?))
+    /// The file cannot be read, or its tiles or strips are of a kind that is decoded only as a whole.
+    pub fn open_readable(file: File, page: u32) -> Result<Self, String> {
+        let tiff = Self::of(Store::File(file), page)?;
+        let full = tiff.full();
+        if full.jpeg.is_none() {
+            full.region([0, 0, 1, 1], &|inks| inks.to_vec())?;
+        }
+        Ok(tiff)
     }
 
-    /// Reads the directories of a file in memory.
+    /// Reads the first page of a file in memory.
     ///
     /// # Errors
     /// The bytes are not a TIFF of a supported kind.
     pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, String> {
-        Self::of(Store::Bytes(bytes))
+        Self::of(Store::Bytes(bytes), 1)
     }
 
-    fn of(store: Store) -> Result<Self, String> {
+    fn of(store: Store, page: u32) -> Result<Self, String> {
+        let pages = tiff_directory::pages(&store)?;
+        let page = pages.get(page as usize - 1).ok_or("it has fewer pages")?;
+        let main = &page.main;
+        let is_bits = main.number(&store, tag::BITS_PER_SAMPLE, 1) < 8;
+        let is_tiled = main.numbers(&store, tag::TILE_OFFSETS).is_some();
+        let is_other = main.number(&store, tag::SAMPLE_FORMAT, 1) != 1
+            || main.number(&store, tag::FILL_ORDER, 1) == 2
+            || main.number(&store, tag::PHOTOMETRIC, 1) == 3
+            || matches!(main.number(&store, tag::COMPRESSION, 1), 2..=4)
+            || is_bits && is_tiled;
+        if is_other {
+            return Err("it is decoded as a whole".into());
+        }
+        tiff_directory::check_claim(&store, main)?;
         let file = Arc::new(store);
-        let mut main = decoder(At::new(file.clone(), None))?;
-        let orientation = main.find_tag_unsigned(Tag::Orientation).ok().flatten();
-        let icc = main.find_tag(Tag::IccProfile).ok().flatten();
+        let mut first = decoder(At::new(file.clone(), Some(main.offset)))?;
+        let orientation = first.find_tag_unsigned(Tag::Orientation).ok().flatten();
+        let icc = first.find_tag(Tag::IccProfile).ok().flatten();
         let icc = icc.and_then(|value| value.into_u8_vec().ok());
-        let mut levels = Vec::new();
-        for directory in directories(&mut main) {
-            match TiffLevel::open(&file, directory) {
-                Ok(level) if levels.is_empty() => levels.push(level),
-                Err(why) if levels.is_empty() => return Err(why),
-                // Other directories may be thumbnails, masks or further pages.
-                Ok(level) if level.is_smaller(&levels) => levels.push(level),
-                _ => {}
+        let mut levels = vec![TiffLevel::open(&file, main.offset)?];
+        // The largest first; what is no smaller copy may be a mask.
+        let copies = page.copies.iter().take(MOST_LEVELS);
+        let copies = copies.filter_map(|directory| TiffLevel::open(&file, *directory).ok());
+        let mut copies: Vec<TiffLevel> = copies.collect();
+        copies.sort_by_key(|level| std::cmp::Reverse(level.size));
+        for level in copies {
+            if level.is_smaller(&levels) {
+                levels.push(level);
             }
         }
         Ok(Tiff {
@@ -154,39 +140,6 @@ impl Tiff {
     pub fn full(&self) -> &TiffLevel {
         &self.levels[0]
     }
-}
-
-/// Checks the compression of a file.
-///
-/// # Errors
-/// The compression is not supported.
-pub fn check_compression(path: &Path) -> Result<(), String> {
-    // None, CCITT, LZW, JPEG, deflate twice, PackBits, WebP.
-    const KNOWN: [u16; 10] = [1, 2, 3, 4, 5, JPEG, 8, 32_773, 32_946, 50_001];
-    let file = File::open(path).map_err(|e| e.to_string())?;
-    let file = Arc::new(Store::File(file));
-    let mut main = decoder(At::new(file, None))?;
-    match main.find_tag_unsigned::<u16>(Tag::Compression) {
-        Ok(Some(packing)) if !KNOWN.contains(&packing) => Err(format!(
-            "its compression is not supported: compression tag {packing}"
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Offsets of directories: those in the chain, and the smaller copies that the first one names.
-fn directories(main: &mut Decoder<BufReader<At>>) -> Vec<u64> {
-    let own = |main: &mut Decoder<_>| main.ifd_pointer().map(|pointer| pointer.0);
-    let mut found: Vec<u64> = own(main).into_iter().collect();
-    let below = main
-        .find_tag_unsigned_vec::<u64>(Tag::SubIfd)
-        .ok()
-        .flatten();
-    found.extend(below.into_iter().flatten().take(MOST_LEVELS));
-    while found.len() < MOST_LEVELS && main.more_images() && main.next_image().is_ok() {
-        found.extend(own(main));
-    }
-    found
 }
 
 fn decoder(at: At) -> Result<Decoder<BufReader<At>>, String> {

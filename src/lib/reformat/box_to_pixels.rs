@@ -5,6 +5,16 @@ use serde_json::Value;
 use crate::contracts::{BBox, Frame, LocalizedImage, Number, Polygon};
 use crate::pixels::Header;
 
+/// On which image boxes were drawn, where its size does not show whether that was turned as EXIF says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExifBoxes {
+    /// On the image as stored, as programs see it that ignore EXIF
+    #[default]
+    Stored,
+    /// On the image as rotated or mirrored by EXIF, as viewers show it
+    Turned,
+}
+
 /// The mapping from the frame of an image's boxes to stored pixels of its file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mapping {
@@ -14,6 +24,8 @@ pub struct Mapping {
     pub orientation: u8,
     /// Whether frame and file have the same aspect ratio, apart from rounding.
     pub fits: bool,
+    /// Whether the frame shows on which image the boxes were drawn.
+    pub is_decided: bool,
     /// Size of the file as stored, in pixels.
     file: Frame,
 }
@@ -23,38 +35,52 @@ const LEAST_SIDE: f64 = 0.01;
 
 impl Mapping {
     /// The mapping for an image; none if the coordinate space of its boxes is not known.
-    pub fn of(image: &LocalizedImage, header: &Header) -> Option<Self> {
+    pub fn of(image: &LocalizedImage, header: &Header, exif: ExifBoxes) -> Option<Self> {
         let stored = [header.width, header.height].map(f64::from);
-        let stored = image.in_pixels.then(|| Frame::try_from(stored).ok());
-        let frame = image.frame.or(stored.flatten())?;
-        let mapping = Mapping::new(frame, header);
+        let shown = match (exif, header.orientation) {
+            (ExifBoxes::Turned, 5..=8) => [stored[1], stored[0]],
+            _ => stored,
+        };
+        let in_pixels = image.in_pixels.then(|| Frame::try_from(shown).ok());
+        let frame = image.frame.or(in_pixels.flatten())?;
+        let mapping = Mapping::new(frame, header, exif);
         // Percentages of an image whose size no source knows fit every file.
         let is_share = frame == Frame::PERCENT && image.image.declared().is_none();
         Some(Mapping {
             fits: mapping.fits || is_share,
+            is_decided: mapping.is_decided
+                && (header.orientation == 1 || image.frame.is_some() && !is_share),
             ..mapping
         })
     }
 
-    /// The mapping from a frame to a file. The EXIF orientation is used only if the frame fits the rotated image and not
-    /// the stored one: then the boxes were drawn on the image as a viewer showed it.
-    pub fn new(frame: Frame, header: &Header) -> Self {
+    /// The mapping from a frame to a file. If the frame fits only the image as rotated by EXIF, the boxes were drawn on the
+    /// image as a viewer showed it; if it fits only the stored one, on that. If it fits both, `exif` decides.
+    pub fn new(frame: Frame, header: &Header, exif: ExifBoxes) -> Self {
         let file = Frame {
             width: header.width.into(),
             height: header.height.into(),
         };
-        let shown = Frame {
-            width: file.height,
-            height: file.width,
+        let is_sideways = (5..=8).contains(&header.orientation);
+        let shown = match is_sideways {
+            true => Frame {
+                width: file.height,
+                height: file.width,
+            },
+            false => file,
         };
-        let stored_fits = frame.has_shape_of(file);
-        let is_rotated =
-            (5..=8).contains(&header.orientation) && !stored_fits && frame.has_shape_of(shown);
-        let onto = if is_rotated { shown } else { file };
+        let (fits_stored, fits_shown) = (frame.has_shape_of(file), frame.has_shape_of(shown));
+        let is_decided = header.orientation == 1 || fits_stored != fits_shown;
+        let is_turned = match is_decided {
+            true => header.orientation != 1 && fits_shown,
+            false => exif == ExifBoxes::Turned,
+        };
+        let onto = if is_turned { shown } else { file };
         Mapping {
             scale: [onto.width / frame.width, onto.height / frame.height],
-            orientation: if is_rotated { header.orientation } else { 1 },
-            fits: stored_fits || is_rotated,
+            orientation: if is_turned { header.orientation } else { 1 },
+            fits: fits_stored || is_turned && fits_shown,
+            is_decided,
             file,
         }
     }
@@ -88,6 +114,9 @@ impl Mapping {
         let [x, y] = [x * self.scale[0], y * self.scale[1]];
         let (width, height) = (self.file.width, self.file.height);
         match self.orientation {
+            2 => [width - x, y],
+            3 => [width - x, height - y],
+            4 => [x, height - y],
             5 => [y, x],
             6 => [y, height - x],
             7 => [width - y, height - x],
@@ -229,7 +258,8 @@ mod tests {
             ([100.0, 200.0], (100, 200, 3), b, 1, true),
         ];
         for ([fw, fh], (w, h, orientation), wanted, turn, fits) in cases {
-            let mapping = Mapping::new(frame(fw, fh), &header(w, h, orientation));
+            let mapping =
+                Mapping::new(frame(fw, fh), &header(w, h, orientation), ExifBoxes::Stored);
             let mapped = mapping.bbox(&BBox::try_from(b).unwrap()).unwrap();
             let name = format!("{fw} x {fh} on {w} x {h}, {orientation}");
             assert_eq!(
@@ -238,6 +268,29 @@ mod tests {
                 "{name}"
             );
             assert_eq!((mapping.orientation, mapping.fits), (turn, fits), "{name}");
+        }
+    }
+
+    #[test]
+    fn where_the_size_decides_nothing_the_user_does() {
+        let cases = [
+            // file and orientation, where a box at 10, 20 of 30 x 40 is as turned
+            ((100, 200, 2), [60.0, 20.0, 30.0, 40.0]),
+            ((100, 200, 3), [60.0, 140.0, 30.0, 40.0]),
+            ((100, 200, 4), [10.0, 140.0, 30.0, 40.0]),
+            ((200, 200, 6), [20.0, 160.0, 40.0, 30.0]),
+        ];
+        let b = BBox::try_from([10.0, 20.0, 30.0, 40.0]).unwrap();
+        for ((w, h, orientation), wanted) in cases {
+            let of = |exif| {
+                let frame = frame(w.into(), h.into());
+                Mapping::new(frame, &header(w, h, orientation), exif)
+            };
+            let [stored, turned] = [of(ExifBoxes::Stored), of(ExifBoxes::Turned)];
+            assert!(!stored.is_decided && !turned.is_decided, "{orientation}");
+            assert_eq!(stored.bbox(&b), Some(b), "{orientation}");
+            let wanted = BBox::try_from(wanted).unwrap();
+            assert_eq!(turned.bbox(&b), Some(wanted), "{orientation}");
         }
     }
 

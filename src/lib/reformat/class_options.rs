@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::class_names::ClassRules;
 use super::remap;
-use super::taxonomy::Tree;
+use super::taxonomy::{Tree, plain};
 use crate::contracts::Taxonomy;
 use crate::error::Error;
 
@@ -17,6 +17,16 @@ pub struct ClassOptions {
     /// {from: to}; an empty `to` drops the class
     #[arg(long, value_name = "FILE")]
     pub remap: Option<PathBuf>,
+    /// Keep only the boxes of these classes, after --remap and --to-rank
+    #[arg(long, value_name = "CLASS,…", value_delimiter = ',')]
+    pub keep: Vec<String>,
+    /// Leave out classes with fewer boxes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub min_count: u64,
+    /// Give classes the ids that they have in this list, whether they occur or not: a name on each line, or the
+    /// dataset.json of an earlier set; others come after them
+    #[arg(long, value_name = "FILE")]
+    pub classes: Option<PathBuf>,
     /// Apply an entry of --remap also to everything below it in the taxonomy, unless there is a nearer entry
     #[arg(long, requires = "remap")]
     pub remap_descendants: bool,
@@ -66,6 +76,7 @@ impl ClassOptions {
             strict: self.to_rank_strict,
             taxonomy: self.taxonomy,
             tree,
+            keep: self.keep.iter().map(|name| plain(name)).collect(),
         };
         Ok((rules, notes))
     }

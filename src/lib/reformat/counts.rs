@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::contracts::PartCount;
-use crate::formats::{Dataset, DatasetImage};
+use crate::formats::{Dataset, ImageFacts};
 use crate::summary::Summary;
 
 /// Adds the counts of a dataset and its splits to the summary.
 pub fn count(summary: &mut Summary, dataset: &Dataset) {
-    let all: Vec<&DatasetImage> = dataset.images.iter().collect();
-    let total = part_count(&all);
+    let total = part_count(dataset.facts.iter());
     let mut add = |prefix: &str, part: &PartCount| {
         summary.count(&format!("{prefix}images"), part.images);
         summary.count(&format!("{prefix}boxes"), part.boxes);
@@ -17,21 +16,22 @@ pub fn count(summary: &mut Summary, dataset: &Dataset) {
         summary.count(&format!("{prefix}groups"), part.groups);
     };
     add("", &total);
-    if !dataset.splits.is_empty() {
-        for (name, pictures) in dataset.parts("") {
-            add(&format!("{name}_"), &part_count(&pictures));
-        }
+    for (part, name) in dataset.splits.iter().enumerate() {
+        add(&format!("{name}_"), &part_count(dataset.facts_of(part)));
     }
     summary.count("classes", dataset.classes.len() as u64);
 }
 
 /// Counts over some images.
-pub fn part_count(pictures: &[&DatasetImage]) -> PartCount {
-    let groups: BTreeSet<&str> = pictures.iter().map(|p| p.group.as_str()).collect();
-    PartCount {
-        images: pictures.len() as u64,
-        boxes: pictures.iter().map(|p| p.boxes.len() as u64).sum(),
-        negatives: pictures.iter().filter(|p| p.boxes.is_empty()).count() as u64,
-        groups: groups.len() as u64,
+pub fn part_count<'a>(facts: impl Iterator<Item = &'a ImageFacts>) -> PartCount {
+    let (mut count, mut groups) = (PartCount::default(), BTreeSet::new());
+    for facts in facts {
+        let boxes = facts.boxes();
+        count.images += 1;
+        count.boxes += u64::from(boxes);
+        count.negatives += u64::from(boxes == 0);
+        groups.insert(facts.group);
     }
+    count.groups = groups.len() as u64;
+    count
 }

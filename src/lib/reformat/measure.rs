@@ -1,33 +1,28 @@
 //! Finds the downloaded files and reads their headers.
 
-use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
-use rayon::prelude::*;
-
-use super::join::ImageFile;
-use crate::contracts::{ImageMap, LocalizedImage};
 use crate::error::Error;
-use crate::{files, pixels};
+use crate::pixels;
 
-/// Reads the header of every file that the map names for an image: image id → file, or the problem of a reject.
-pub fn measure(
-    images: &[LocalizedImage],
-    map: &ImageMap,
-    image_map: &Path,
-) -> BTreeMap<String, Result<ImageFile, String>> {
-    let folder = files::folder_of(image_map);
-    let wanted: Vec<(&String, &String)> = images
-        .iter()
-        .filter_map(|image| map.get_key_value(&image.id))
-        .collect();
-    wanted
-        .par_iter()
-        .map(|(id, file)| ((*id).clone(), measure_one(folder, file)))
-        .collect()
+/// A file that was downloaded.
+#[derive(Clone, Debug)]
+pub struct ImageFile {
+    /// Its path below the folder of the image map.
+    pub file: String,
+    /// Its path on the disk.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its header: size in pixels, channels, orientation.
+    pub header: pixels::Header,
 }
 
-fn measure_one(folder: &Path, file: &str) -> Result<ImageFile, String> {
+/// Reads the header of the file that the image map, which is in `folder`, names for an image.
+///
+/// # Errors
+/// The problem of a reject: there is no such file below the folder, or it is not an image.
+pub fn measure(folder: &Path, file: &str) -> Result<ImageFile, String> {
     let file = &below(folder, file)?;
     let path = folder.join(file);
     let fault = |e: Error| format!("file cannot be used: {}", e.what());

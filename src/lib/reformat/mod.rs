@@ -1,40 +1,62 @@
 //! `reformat`: localizations.json + image_map.json → a training set.
 //!
-//! The core, [`join`], puts boxes on the pixels of the downloaded files (the arithmetic is in `box_to_pixels`); [`split`]
-//! distributes groups to train, val and test; [`class_names`] renames classes and rolls them up to a rank. Around it
-//! files are measured, and the dataset is handed to a [`Format`]. No network is needed.
+//! Two passes over the images. The first, [`survey`], finds files, puts boxes on pixels (the arithmetic is in
+//! `box_to_pixels`) and keeps a few facts of each image. On these [`assemble`] decides what needs all images at once:
+//! classes, splits, which images are left out. The second, [`write`], reads the boxes again and hands image after image to
+//! the formats. No network is needed.
 //!
 //! A record is an image, and each box of an image that was downloaded: `read == kept + rejected` counts both. Boxes of
 //! images that are left out are mentioned in the reject of the image, not counted one by one.
 
+mod alike;
+mod assemble;
+mod box_options;
 mod box_to_pixels;
+mod card;
+mod class_list;
 pub mod class_names;
 mod class_options;
 mod counts;
-pub mod join;
+mod description;
+mod image_notes;
+mod keys;
+mod lookalikes;
 mod measure;
+mod negatives;
 mod options;
 mod output;
+mod place;
 mod publish;
 pub mod remap;
 pub mod split;
+mod split_notes;
+mod split_options;
+mod survey;
 pub mod taxonomy;
+mod write;
 
 use std::path::Path;
 
-use rayon::prelude::*;
+use alike::AlikePair;
+use assemble::{Assembled, SetRules};
+pub use box_options::{BoxOptions, Unboxed};
+pub use box_to_pixels::ExifBoxes;
+use class_names::ClassNames;
+pub use class_options::ClassOptions;
+pub use negatives::Negatives;
+pub use options::Options;
+pub use output::Placing;
+use split::SplitRules;
+pub use split_options::{NearDuplicates, SplitOptions, Stratify};
+use survey::{Survey, SurveyRules};
+use write::Images;
 
-use crate::contracts::{self, Localizations};
+use crate::contracts::{self, ImageRecords};
 use crate::error::Error;
 use crate::files;
-use crate::formats::{self, Dataset, Format};
+use crate::formats::Format;
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
-pub use class_options::ClassOptions;
-use join::JoinRules;
-pub use options::{Negatives, Options};
-pub use output::Placing;
-use split::Splits;
 
 /// Writes a training set.
 ///
@@ -58,44 +80,197 @@ impl Stage for Options {
 }
 
 fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
-    let format = formats::named(&options.format).ok_or_else(|| Error::usage("unknown format"))?;
-    let single = is_single(format, &options.output)?;
+    let formats = options.formats();
+    let single = is_single(&formats, &options.output)?;
     refuse_overwriting(options, single)?;
-    let localizations: Localizations = contracts::read(&options.localizations)?;
+    let (earlier, splits) = options.splits.read()?;
+    let listed = options.classes.classes.as_deref().map(class_list::read);
+    let records = ImageRecords::open(&options.localizations)?;
     let map = contracts::read_image_map(&options.image_map)?;
     let input = options.localizations.display().to_string();
-    let (naming, mut notes) = options.classes.rules(&input, &localizations.taxonomy)?;
-    let files = measure::measure(&localizations.images, &map, &options.image_map);
-    let rules = JoinRules {
-        input,
-        naming,
-        drop_negatives: options.negatives == Negatives::Drop,
-    };
-    let joined = join::join(localizations, &files, &rules);
-    let mut dataset = joined.dataset;
-    summary.read = joined.read;
-    summary.kept = joined.kept;
-    summary.filtered = joined.filtered;
-    summary.rejects = joined.rejects;
-    notes.extend(joined.notes);
+    let (naming, notes) = options.classes.rules(&input, &records.others.taxonomy)?;
     summary.notes = notes;
-    if options.classes.taxonomy && !format.info().holds_ranks {
-        let words = format!(
-            "the format {} cannot hold ranks: --taxonomy has no effect",
-            format.name()
-        );
-        summary.notes.push(words);
-    }
-    if dataset.images.is_empty() {
+    let names = ClassNames::new(&naming);
+    let rules = survey_rules(options, &input, &map);
+    let survey = survey::survey(&records, &names, &rules)?;
+    drop(map);
+    check_keys(options, &survey)?;
+    let alike = pairs(options, &survey);
+    let set_rules = SetRules {
+        split: options.splits.is_split().then(|| SplitRules {
+            splits: splits.clone(),
+            seed: options.splits.seed,
+            by_class: options.splits.stratify.is_some(),
+            earlier: earlier.as_ref(),
+            alike: match options.splits.near_duplicates {
+                NearDuplicates::Group => alike.iter().map(|pair| pair.images).collect(),
+                _ => Vec::new(),
+            },
+        }),
+        listed: listed.transpose()?.unwrap_or_default(),
+        least_boxes: options.classes.min_count,
+        negatives: options.boxes.negatives,
+        seed: options.splits.seed,
+        is_detection: formats.iter().any(|format| format.info().is_detection),
+        keeps_unboxed: options.boxes.unboxed == Unboxed::Keep,
+    };
+    let assembled = assembled(options, &formats, survey, &names, &set_rules, summary);
+    if assembled.dataset.facts.is_empty() {
         return Err(no_images(summary, options));
     }
-    if let Some(splits) = &options.split {
-        summary
-            .notes
-            .extend(assign_splits(&mut dataset, splits, options.seed)?);
+    if let Some(assigned) = &assembled.assigned {
+        let notes = split_notes::notes(&assembled.dataset, assigned, splits.as_ref());
+        summary.notes.extend(notes);
     }
-    counts::count(summary, &dataset);
-    publish::publish(options, format, single, dataset, summary)
+    counts::count(summary, &assembled.dataset);
+    let images = Images {
+        records: &records,
+        names: &names,
+        boxes: options.boxes.rules(),
+    };
+    let set = publish::Set {
+        options,
+        formats,
+        single,
+        images,
+        alike,
+    };
+    set.publish(assembled, summary)
+}
+
+fn survey_rules<'a>(
+    options: &'a Options,
+    input: &'a str,
+    map: &'a contracts::ImageMap,
+) -> SurveyRules<'a> {
+    SurveyRules {
+        input,
+        map,
+        image_map: &options.image_map,
+        boxes: options.boxes.rules(),
+        least_image_side: options.boxes.min_image,
+        group_by: &options.splits.group_by,
+        split_by: options.splits.split_by.as_deref(),
+        finds_equal: options.splits.is_split()
+            || options.splits.near_duplicates != NearDuplicates::Off,
+        finds_alike: options.splits.near_duplicates != NearDuplicates::Off,
+    }
+}
+
+/// The images that look alike or have equal files, if they are to be found.
+fn pairs(options: &Options, survey: &Survey) -> Vec<AlikePair> {
+    if options.splits.near_duplicates == NearDuplicates::Off {
+        return Vec::new();
+    }
+    let images = &survey.images;
+    let fingerprints: Vec<_> = images
+        .iter()
+        .map(|image| image.fingerprint.clone())
+        .collect();
+    let pairs = alike::pairs(&fingerprints, options.splits.near_duplicates_distance);
+    let mut pairs: Vec<AlikePair> = pairs
+        .into_iter()
+        .map(|(a, b)| {
+            let (a, b) = match images[a].file <= images[b].file {
+                true => (a, b),
+                false => (b, a),
+            };
+            let both = [a, b].map(|at| &images[at]);
+            AlikePair {
+                images: (a, b),
+                files: both.map(|image| image.file.clone()),
+                groups: both.map(|image| survey.groups[image.group as usize].clone()),
+                is_equal: both[0].sha256.is_some() && both[0].sha256 == both[1].sha256,
+            }
+        })
+        .collect();
+    pairs.sort_by(|a, b| a.files.cmp(&b.files));
+    pairs
+}
+
+/// Refuses keys that no image has, and images without the split that the source is to name.
+fn check_keys(options: &Options, survey: &Survey) -> Result<(), Error> {
+    let splits = &options.splits;
+    let keys: Vec<&str> = survey.keys.iter().map(String::as_str).take(20).collect();
+    let hint = || format!("images have {}", keys.join(", "));
+    for key in splits.group_by.iter().chain(&splits.split_by) {
+        let lacking = survey.lacking.get(key).copied().unwrap_or(0);
+        if lacking > 0 && lacking == survey.images.len() as u64 {
+            let what = format!("no image has the key `{key}`");
+            return Err(Error::new(what).hint(hint()));
+        }
+    }
+    let unnamed = splits
+        .split_by
+        .as_ref()
+        .and_then(|key| survey.lacking.get(key));
+    match (unnamed, &splits.split, &splits.split_like) {
+        (Some(n), None, None) => {
+            let lacking = counted(*n, "image has no split", "images have no split");
+            let key = splits.split_by.as_deref().unwrap_or_default();
+            Err(Error::new(format!("{lacking} in `{key}`"))
+                .hint("--split train=0.8,val=0.1,test=0.1 distributes these"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Assembles the dataset, and tells the summary of it.
+fn assembled(
+    options: &Options,
+    formats: &[&dyn Format],
+    mut survey: Survey,
+    names: &ClassNames,
+    rules: &SetRules,
+    summary: &mut Summary,
+) -> Assembled {
+    let has_copies = formats
+        .iter()
+        .any(|format| format.info().holds_images && options.placing(*format) != Placing::None);
+    let has_copies = has_copies && !is_single(formats, &options.output).unwrap_or(false);
+    let drops = options.boxes.negatives == Negatives::Drop;
+    summary
+        .notes
+        .extend(survey.notes.messages(has_copies, drops));
+    summary.filtered = survey.filtered;
+    summary.rejects = std::mem::take(&mut survey.rejects);
+    summary.rejects.sort();
+    let uses = std::mem::take(&mut survey.uses);
+    let naming = names.rules();
+    let mut made = names.with_table(|table| {
+        let notes = naming.notes(table, &uses);
+        let made = assemble::assemble(survey, table, naming, rules);
+        (made, notes)
+    });
+    let assembled = &mut made.0;
+    summary.notes.append(&mut assembled.notes);
+    if naming.taxonomy {
+        summary.notes.extend(unplaced(&assembled.dataset));
+        let silent = formats.iter().filter(|format| !format.info().holds_ranks);
+        summary.notes.extend(silent.map(|format| {
+            format!(
+                "the format {} cannot hold ranks: --taxonomy has no effect",
+                format.name()
+            )
+        }));
+    }
+    for (what, names) in made.1.iter().filter(|(_, names)| !names.is_empty()) {
+        summary.notes.push(image_notes::first_few(what, names));
+    }
+    let facts = &assembled.dataset.facts;
+    summary.filtered += assembled.filtered;
+    summary.kept = facts.iter().map(|facts| 1 + u64::from(facts.boxes())).sum();
+    summary.read = summary.kept + summary.rejects.len() as u64;
+    made.0
+}
+
+/// The note about classes that the taxonomy does not contain.
+fn unplaced(dataset: &crate::formats::Dataset) -> Option<String> {
+    let classes = dataset.classes.iter().zip(&dataset.lineages);
+    let unknown = classes.filter(|(_, lineage)| lineage.is_empty());
+    let names: Vec<String> = unknown.map(|(name, _)| format!("`{name}`")).collect();
+    let what = "classes that the taxonomy does not contain";
+    (!names.is_empty()).then(|| image_notes::first_few(what, &names))
 }
 
 /// The error for a run that would write no images: the most frequent reason, and what helps.
@@ -134,16 +309,24 @@ fn no_images(summary: &Summary, options: &Options) -> Error {
 }
 
 /// Whether the output is a single file, by its suffix.
-fn is_single(format: &dyn Format, output: &Path) -> Result<bool, Error> {
+fn is_single(formats: &[&dyn Format], output: &Path) -> Result<bool, Error> {
     if output.file_name().is_none() || files::is_dash(output) {
         let what = format!("{}: is not a valid folder name", output.display());
         return Err(Error::usage(what).hint("set the folder with -o"));
     }
     let suffix = output.extension().unwrap_or_default().to_string_lossy();
-    Ok(format
-        .info()
-        .single_file
-        .is_some_and(|single| suffix.eq_ignore_ascii_case(single) && !output.is_dir()))
+    let is_file = |format: &&dyn Format| {
+        let single = format.info().single_file;
+        single.is_some_and(|single| suffix.eq_ignore_ascii_case(single)) && !output.is_dir()
+    };
+    match formats {
+        [format] => Ok(is_file(format)),
+        formats if formats.iter().any(is_file) => {
+            let what = format!("{}: a file cannot hold several formats", output.display());
+            Err(Error::usage(what).hint("name a folder with -o"))
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Refuses to overwrite inputs, outputs of other stages, and one output with another.
@@ -153,7 +336,9 @@ fn refuse_overwriting(options: &Options, single: bool) -> Result<(), Error> {
     let inputs = inputs
         .into_iter()
         .chain(&classes.remap)
-        .chain(&classes.taxonomy_file);
+        .chain(&classes.taxonomy_file)
+        .chain(&classes.classes)
+        .chain(&options.splits.split_like);
     let output = single.then_some(options.output.as_path());
     let outputs = [
         ("-o", output),
@@ -171,32 +356,4 @@ fn refuse_overwriting(options: &Options, single: bool) -> Result<(), Error> {
             Err(Error::usage(what).hint("name another file with -o"))
         }
     }
-}
-
-/// Assigns a split to every image.
-fn assign_splits(dataset: &mut Dataset, splits: &Splits, seed: u64) -> Result<Vec<String>, Error> {
-    let hashed: Result<Vec<String>, Error> = dataset
-        .images
-        .par_iter()
-        .map(|p| {
-            files::sha256_of_file(&p.path)
-                .map_err(|e| Error::new(format!("{}: cannot be read", p.path.display())).because(e))
-        })
-        .collect();
-    let hashed = hashed?;
-    let members: Vec<split::Member> = dataset
-        .images
-        .iter()
-        .zip(&hashed)
-        .map(|(p, sha256)| split::Member {
-            group: &p.group,
-            sha256,
-        })
-        .collect();
-    let assigned = split::assign(&members, splits, seed);
-    for (picture, split) in dataset.images.iter_mut().zip(assigned.names) {
-        picture.split = Some(split);
-    }
-    dataset.splits = splits.names();
-    Ok(assigned.notes)
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use super::box_options::BoxOptions;
 use super::class_options::ClassOptions;
 use super::output::Placing;
-use super::split::Splits;
+use super::split_options::SplitOptions;
 use crate::formats::{self, Format};
 use crate::report::Common;
 
@@ -15,9 +16,9 @@ use crate::report::Common;
 pub struct Options {
     /// The localizations.json of `recto-extract` or m3-download; `-` is standard input
     pub localizations: PathBuf,
-    /// The format of the dataset
-    #[arg(short, long, ignore_case = true, value_parser = formats())]
-    pub format: String,
+    /// The format of the dataset; several, such as `coco,yolo`, are written in one go, each into a folder of its name
+    #[arg(short, long, required = true, ignore_case = true, value_delimiter = ',', value_parser = formats())]
+    pub format: Vec<String>,
     /// Folder to create; formats with a single file also accept a file name (coco .json, csv, vgg and counts .csv,
     /// sheet .png)
     #[arg(short, long, value_name = "FOLDER|FILE")]
@@ -25,21 +26,22 @@ pub struct Options {
     /// The image map of `recto-download`; its paths are relative to its own folder
     #[arg(long, value_name = "FILE", default_value = "image_map.json")]
     pub image_map: PathBuf,
-    /// Split the images by shares, such as `train=0.8,val=0.1,test=0.1`; a group is never divided
-    #[arg(long, value_name = "NAME=SHARE,…")]
-    pub split: Option<Splits>,
-    /// Random seed of the split; the same number gives the same split
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub seed: u64,
-    /// What to do with images without boxes
-    #[arg(long, value_name = "RULE", value_enum, default_value_t = Negatives::Keep)]
-    pub negatives: Negatives,
-    /// How image files get into the output folder
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Placing::Link)]
-    pub images: Placing,
+    /// How image files get into the output folder [default: link; copy for yolo, whose tools write into images]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub images: Option<Placing>,
+    /// yolo: name the training images for validation too if there are no others; without images for validation trainers
+    /// end with an error
+    #[arg(long)]
+    pub no_val: bool,
     /// voc: corners as in the devkit, first pixel 1 and xmax the last pixel
     #[arg(long)]
     pub voc_inclusive: bool,
+    /// crops: cut out so much of each side around a box too, such as 0.1
+    #[arg(long, value_name = "PART", default_value_t = 0.0)]
+    pub crop_margin: f64,
+    /// crops: make them square; what lies outside the image is black
+    #[arg(long)]
+    pub crop_square: bool,
     /// tf: maximum megabytes of images per shard
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub shard_mb: u64,
@@ -56,18 +58,37 @@ pub struct Options {
     /// Options of every stage.
     #[command(flatten)]
     pub common: Common,
+    /// How images are distributed to splits.
+    #[command(flatten)]
+    pub splits: SplitOptions,
+    /// Which boxes are written.
+    #[command(flatten)]
+    pub boxes: BoxOptions,
     /// How classes are renamed and merged.
     #[command(flatten)]
     pub classes: ClassOptions,
 }
 
-/// What to do with images without boxes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Negatives {
-    /// Write them: a detector learns from images without objects too
-    Keep,
-    /// Leave them out
-    Drop,
+impl Options {
+    /// The formats, in the order given, each once.
+    pub fn formats(&self) -> Vec<&'static dyn Format> {
+        let mut formats: Vec<&'static dyn Format> = Vec::new();
+        for format in self.format.iter().filter_map(|name| formats::named(name)) {
+            if !formats.iter().any(|known| known.name() == format.name()) {
+                formats.push(format);
+            }
+        }
+        formats
+    }
+
+    /// How image files of a format get into the output.
+    pub fn placing(&self, format: &dyn Format) -> Placing {
+        let usual = match format.info().is_written_into {
+            true => Placing::Copy,
+            false => Placing::Link,
+        };
+        self.images.unwrap_or(usual)
+    }
 }
 
 fn formats() -> impl TypedValueParser<Value = String> {

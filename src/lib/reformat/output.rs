@@ -2,12 +2,13 @@
 //!
 //! A folder that is already there is replaced only if `dataset.json` in it shows that recto wrote every file.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::contracts::{self, DatasetEntry, DatasetFile};
+use crate::contracts::{self, DatasetFile};
 use crate::error::Error;
-use crate::files::{self, Atomic, Folder};
+use crate::files::{self, Atomic, Folder, Scratch, Span, WrittenFile};
 use crate::formats::Sink;
 
 /// The file that shows that recto wrote a folder.
@@ -18,17 +19,81 @@ pub const MARKER: &str = "dataset.json";
 pub enum Placing {
     /// As hard links, which take no space; as copies where the disk cannot link
     Link,
-    /// As copies
+    /// As copies, which take no space where the disk can share blocks
     Copy,
     /// Not at all: write annotations only
     None,
+}
+
+/// What is kept for the ends of files, on the disk if it is much.
+#[derive(Debug)]
+struct Kept {
+    beside: PathBuf,
+    ends: HashMap<String, End>,
+}
+
+#[derive(Debug)]
+struct End {
+    scratch: Scratch,
+    spans: Vec<Span>,
+    pending: Vec<u8>,
+}
+
+/// How many bytes are put aside at a time.
+const ASIDE: usize = 1 << 20;
+
+impl Kept {
+    fn beside(output: &Path) -> Self {
+        Kept {
+            beside: output.to_owned(),
+            ends: HashMap::new(),
+        }
+    }
+
+    fn keep(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        if !self.ends.contains_key(path) {
+            let end = End {
+                scratch: Scratch::beside(&self.beside),
+                spans: Vec::new(),
+                pending: Vec::with_capacity(ASIDE),
+            };
+            self.ends.insert(path.to_owned(), end);
+        }
+        if let Some(end) = self.ends.get_mut(path) {
+            end.pending.extend_from_slice(bytes);
+            if end.pending.len() >= ASIDE {
+                end.spans.push(end.scratch.append(&end.pending)?);
+                end.pending.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives everything kept for a file, in pieces.
+    fn give(
+        &mut self,
+        path: &str,
+        mut take: impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(mut end) = self.ends.remove(path) else {
+            return Ok(());
+        };
+        for span in end.spans {
+            take(&end.scratch.read(span)?)?;
+        }
+        take(&end.pending)
+    }
 }
 
 /// A dataset folder that is being written.
 #[derive(Debug)]
 pub struct DatasetFolder {
     folder: Folder,
+    kept: Kept,
     placing: Placing,
+    /// Folder of the format that is being written, with `/` at its end; empty if there is only one format.
+    below: String,
+    is_csv_safe: bool,
 }
 
 impl DatasetFolder {
@@ -37,23 +102,32 @@ impl DatasetFolder {
     ///
     /// # Errors
     /// The folder cannot be created, or holds files that recto did not write.
-    pub fn create(target: &Path, placing: Placing, own: &[&Path]) -> Result<Self, Error> {
+    pub fn create(target: &Path, own: &[&Path], is_csv_safe: bool) -> Result<Self, Error> {
         may_replace(target, own)?;
-        let folder = Folder::create(target)?;
-        Ok(DatasetFolder { folder, placing })
+        Ok(DatasetFolder {
+            folder: Folder::create(target)?,
+            kept: Kept::beside(target),
+            placing: Placing::None,
+            below: String::new(),
+            is_csv_safe,
+        })
     }
 
-    /// Finishes the last file and returns an entry for every file written so far, in path order.
+    /// Writes below a folder from now on, and places images so.
+    pub fn go_below(&mut self, folder: &str, placing: Placing) {
+        self.below = match folder {
+            "" => String::new(),
+            folder => format!("{folder}/"),
+        };
+        self.placing = placing;
+    }
+
+    /// Ends all files and returns every file written so far, in path order.
     ///
     /// # Errors
-    /// The last file cannot be written.
-    pub fn entries(&mut self) -> Result<Vec<DatasetEntry>, Error> {
-        let entry = |file: files::WrittenFile| DatasetEntry {
-            path: file.path,
-            bytes: file.bytes,
-            sha256: file.sha256,
-        };
-        Ok(self.folder.written()?.into_iter().map(entry).collect())
+    /// A file cannot be written.
+    pub fn written(&mut self) -> Result<&[WrittenFile], Error> {
+        self.folder.written()
     }
 
     /// Flushes everything to the disk and gives the folder its name.
@@ -63,17 +137,44 @@ impl DatasetFolder {
     pub fn publish(self) -> Result<(), Error> {
         self.folder.publish()
     }
+
+    fn full(&self, path: &str) -> String {
+        format!("{}{path}", self.below)
+    }
 }
 
 impl Sink for DatasetFolder {
-    fn file(&mut self, path: &str) -> Result<&mut dyn Write, Error> {
-        self.folder.file(path)
+    fn is_csv_safe(&self) -> bool {
+        self.is_csv_safe
     }
 
-    fn image(&mut self, path: &str, source: &Path) -> Result<(), Error> {
+    fn append(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.folder.append(&self.full(path), bytes)
+    }
+
+    fn close(&mut self, path: &str) -> Result<(), Error> {
+        self.folder.close(&self.full(path))
+    }
+
+    fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.folder.put(&self.full(path), bytes)
+    }
+
+    fn keep(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.kept.keep(&self.full(path), bytes)
+    }
+
+    fn append_kept(&mut self, path: &str) -> Result<(), Error> {
+        let path = self.full(path);
+        let folder = &mut self.folder;
+        self.kept.give(&path, |bytes| folder.append(&path, bytes))
+    }
+
+    fn image(&mut self, path: &str, source: &Path, sha256: Option<[u8; 32]>) -> Result<(), Error> {
+        let path = self.full(path);
         match self.placing {
-            Placing::Link => self.folder.link(path, source),
-            Placing::Copy => self.folder.copy(path, source),
+            Placing::Link => self.folder.link(&path, source, sha256),
+            Placing::Copy => self.folder.copy(&path, source, sha256),
             Placing::None => Ok(()),
         }
     }
@@ -83,15 +184,19 @@ impl Sink for DatasetFolder {
 #[derive(Debug)]
 pub struct SingleFile {
     target: PathBuf,
-    file: Option<Atomic>,
+    file: Option<(String, Atomic)>,
+    kept: Kept,
+    is_csv_safe: bool,
 }
 
 impl SingleFile {
     /// Starts a file that [`SingleFile::publish`] will name `target`.
-    pub fn create(target: &Path) -> Self {
+    pub fn create(target: &Path, is_csv_safe: bool) -> Self {
         SingleFile {
             target: target.to_owned(),
             file: None,
+            kept: Kept::beside(target),
+            is_csv_safe,
         }
     }
 
@@ -100,23 +205,48 @@ impl SingleFile {
     /// # Errors
     /// The file cannot be written.
     pub fn publish(self) -> Result<(), Error> {
-        self.file.map_or(Ok(()), Atomic::publish)
+        self.file.map_or(Ok(()), |(_, file)| file.publish())
     }
 }
 
 impl Sink for SingleFile {
-    fn file(&mut self, path: &str) -> Result<&mut dyn Write, Error> {
-        if self.file.is_some() {
-            let what = format!(
-                "{}: one file cannot hold {path} too: there is one per split",
-                self.target.display()
-            );
-            return Err(Error::new(what).hint("name a folder with -o, or leave out --split"));
-        }
-        Ok(self.file.insert(Atomic::create(&self.target)?))
+    fn is_csv_safe(&self) -> bool {
+        self.is_csv_safe
     }
 
-    fn image(&mut self, _: &str, _: &Path) -> Result<(), Error> {
+    fn append(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        let file = match &mut self.file {
+            Some((known, file)) if known == path => file,
+            Some(_) => {
+                let what = format!(
+                    "{}: one file cannot hold {path} too: there is one per split",
+                    self.target.display()
+                );
+                return Err(Error::new(what).hint("name a folder with -o, or leave out --split"));
+            }
+            none => {
+                let file = Atomic::create(&self.target)?;
+                &mut none.insert((path.to_owned(), file)).1
+            }
+        };
+        let written = file.write_all(bytes);
+        written.map_err(|e| files::cannot_write(&self.target, e))
+    }
+
+    fn close(&mut self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn keep(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.kept.keep(path, bytes)
+    }
+
+    fn append_kept(&mut self, path: &str) -> Result<(), Error> {
+        let mut kept = std::mem::replace(&mut self.kept, Kept::beside(&self.target));
+        kept.give(path, |bytes| self.append(path, bytes))
+    }
+
+    fn image(&mut self, _: &str, _: &Path, _: Option<[u8; 32]>) -> Result<(), Error> {
         Ok(())
     }
 }

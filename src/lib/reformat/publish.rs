@@ -1,170 +1,262 @@
-//! Hands the dataset to its format and publishes what that writes.
+//! Hands the dataset to its formats and publishes what they write.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::alike::AlikePair;
+use super::assemble::Assembled;
+use super::card;
 use super::counts::part_count;
+use super::description::{self, Made};
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
-use crate::contracts::{ClassCount, Contract, DatasetFile};
+use super::write::Images;
 use crate::error::Error;
-use crate::formats::{Dataset, DatasetImage, Format, FormatOptions, Sink};
+use crate::formats::{Dataset, DatasetImage, Format, FormatOptions, Sink, Writer};
 use crate::summary::{Summary, counted};
 use crate::{files, report};
 
-/// Writes the dataset, its description and the rejects.
-///
-/// # Errors
-/// An image cannot be read, or the output cannot be written.
-pub fn publish(
-    options: &Options,
-    format: &dyn Format,
-    single: bool,
-    mut dataset: Dataset,
-    summary: &mut Summary,
-) -> Result<(), Error> {
-    let format_options = FormatOptions {
-        supercategory: options.classes.supercategory.clone(),
-        total: options.total,
-        single,
-        voc_inclusive: options.voc_inclusive,
-        shard_bytes: options.shard_mb * 1_000_000,
-        sheet_images: options.sheet_images as usize,
-        csv_safe: options.common.csv_safe,
-    };
-    if single {
-        let note = rebase_paths(&mut dataset, files::folder_of(&options.output));
-        summary.notes.extend(note);
-        publish_file(options, format, &dataset, &format_options, summary)?;
-    } else {
-        dataset.placed = options.images != Placing::None;
-        publish_folder(options, format, &dataset, &format_options, summary)?;
-    }
-    let all: Vec<&DatasetImage> = dataset.images.iter().collect();
-    let total = part_count(&all);
-    summary.done = format!(
-        "{} with {} of {} in {} ({})",
-        counted(total.images, "image", "images"),
-        counted(total.boxes, "box", "boxes"),
-        counted(dataset.classes.len() as u64, "class", "classes"),
-        options.output.display(),
-        format.name()
-    );
-    Ok(())
+/// What is published.
+pub struct Set<'a> {
+    /// The choices of the user.
+    pub options: &'a Options,
+    /// The formats, each once.
+    pub formats: Vec<&'static dyn Format>,
+    /// Whether the output is a single file.
+    pub single: bool,
+    /// Where images and boxes come from.
+    pub images: Images<'a>,
+    /// Images that look alike, if they were to be found.
+    pub alike: Vec<AlikePair>,
 }
 
-/// Makes the paths of images relative to the folder of a single file. If not all images are below it, they stay relative
-/// to the image map, and a note says so.
-fn rebase_paths(dataset: &mut Dataset, folder: &Path) -> Option<String> {
-    let folder = folder.canonicalize().ok()?;
-    let below = |p: &DatasetImage| {
-        let path = p.path.canonicalize().ok()?;
-        let file = path.strip_prefix(&folder).ok()?.to_str()?;
+const REJECTS: &str = "rejects.csv";
+
+impl Set<'_> {
+    /// Writes the dataset, its description and the rejects.
+    ///
+    /// # Errors
+    /// An image cannot be read, or the output cannot be written.
+    pub fn publish(&self, mut assembled: Assembled, summary: &mut Summary) -> Result<(), Error> {
+        let options = self.format_options();
+        match self.single {
+            true => self.publish_file(&mut assembled, &options, summary)?,
+            false => self.publish_folder(&mut assembled, &options, summary)?,
+        }
+        let dataset = &assembled.dataset;
+        let total = part_count(dataset.facts.iter());
+        let names: Vec<&str> = self.formats.iter().map(|format| format.name()).collect();
+        summary.done = format!(
+            "{} with {} of {} in {} ({})",
+            counted(total.images, "image", "images"),
+            counted(total.boxes, "box", "boxes"),
+            counted(dataset.classes.len() as u64, "class", "classes"),
+            self.options.output.display(),
+            names.join(", ")
+        );
+        self.note_val(dataset, summary);
+        Ok(())
+    }
+
+    fn format_options(&self) -> FormatOptions {
+        let options = self.options;
+        FormatOptions {
+            supercategory: options.classes.supercategory.clone(),
+            total: options.total,
+            single: self.single,
+            voc_inclusive: options.voc_inclusive,
+            no_val: options.no_val,
+            crop_margin: options.crop_margin.clamp(0.0, 10.0),
+            crop_square: options.crop_square,
+            shard_bytes: options.shard_mb * 1_000_000,
+            sheet_images: options.sheet_images as usize,
+        }
+    }
+
+    fn publish_file(
+        &self,
+        assembled: &mut Assembled,
+        options: &FormatOptions,
+        summary: &mut Summary,
+    ) -> Result<(), Error> {
+        let output = &self.options.output;
+        let map_folder = files::folder_of(&self.options.image_map);
+        let folder = match rebased(&assembled.dataset, map_folder, files::folder_of(output)) {
+            Some((folder, names)) => {
+                for (facts, name) in assembled.dataset.facts.iter_mut().zip(names) {
+                    facts.file = name.into();
+                }
+                folder
+            }
+            None => {
+                summary.notes.push(
+                    "paths are relative to the folder of the image map: not all images are below the folder of the \
+                     output"
+                        .into(),
+                );
+                map_folder.to_owned()
+            }
+        };
+        let mut out = SingleFile::create(output, self.options.common.csv_safe);
+        for format in &self.formats {
+            let mut writer = format.begin(&assembled.dataset, options, &mut out)?;
+            self.images
+                .each(assembled, &folder, |image| writer.image(&image, &mut out))?;
+            summary.notes.extend(writer.finish(&mut out)?);
+        }
+        let rejects = self.options.rejects.clone();
+        let rejects = rejects.unwrap_or_else(|| {
+            let mut name = output.clone().into_os_string();
+            name.push(".rejects.csv");
+            PathBuf::from(name)
+        });
+        report::write_rejects(&rejects, &summary.rejects, &self.options.common)?;
+        out.publish()?;
+        summary.hint = where_rejects_are(summary, &rejects);
+        Ok(())
+    }
+
+    fn publish_folder(
+        &self,
+        assembled: &mut Assembled,
+        options: &FormatOptions,
+        summary: &mut Summary,
+    ) -> Result<(), Error> {
+        let own = [
+            self.options.common.report.as_deref(),
+            self.options.rejects.as_deref(),
+        ];
+        let own: Vec<&Path> = own.into_iter().flatten().collect();
+        let mut out =
+            DatasetFolder::create(&self.options.output, &own, self.options.common.csv_safe)?;
+        assembled.dataset.placed = self.options.images != Some(Placing::None);
+        let notes = self.write_formats(assembled, options, &mut out)?;
+        summary.notes.extend(notes);
+        out.go_below("", Placing::None);
+        if !self.alike.is_empty() {
+            let note = description::put_near_duplicates(&self.alike, assembled, &mut out)?;
+            summary.notes.push(note);
+        }
+        let rejects = match &self.options.rejects {
+            Some(path) => path.clone(),
+            None => {
+                let bytes = report::rejects_csv(&summary.rejects, &self.options.common)?;
+                out.put(REJECTS, &bytes)?;
+                self.options.output.join(REJECTS)
+            }
+        };
+        let made = Made {
+            options: self.options,
+            formats: &self.formats,
+            format_options: options,
+            assembled,
+            summary,
+        };
+        let card = card::card(&made);
+        for format in &self.formats {
+            let front = format.front_matter(&assembled.dataset);
+            if let (Some(front), false) = (front, self.formats.len() == 1) {
+                out.go_below(format.name(), Placing::None);
+                out.put(card::README, (front + &card).as_bytes())?;
+            }
+        }
+        out.go_below("", Placing::None);
+        let front = match self.formats[..] {
+            [format] => format.front_matter(&assembled.dataset),
+            _ => None,
+        };
+        out.put(card::README, (front.unwrap_or_default() + &card).as_bytes())?;
+        let description = description::description(&made, out.written()?)?;
+        out.put(MARKER, &description)?;
+        if self.options.rejects.is_some() {
+            report::write_rejects(&rejects, &summary.rejects, &self.options.common)?;
+        }
+        out.publish()?;
+        summary.hint = where_rejects_are(summary, &rejects);
+        Ok(())
+    }
+
+    /// Writes all formats in one pass over the images, each into a folder of its name if there are several.
+    fn write_formats(
+        &self,
+        assembled: &Assembled,
+        options: &FormatOptions,
+        out: &mut DatasetFolder,
+    ) -> Result<Vec<String>, Error> {
+        let is_alone = self.formats.len() == 1;
+        let below = |format: &dyn Format| if is_alone { "" } else { format.name() };
+        let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
+        for format in &self.formats {
+            out.go_below(below(*format), self.options.placing(*format));
+            writers.push(format.begin(&assembled.dataset, options, out)?);
+        }
+        let folder = files::folder_of(&self.options.image_map);
+        self.images.each(assembled, folder, |image: DatasetImage| {
+            for (format, writer) in self.formats.iter().zip(&mut writers) {
+                out.go_below(below(*format), self.options.placing(*format));
+                writer.image(&image, out)?;
+            }
+            Ok(())
+        })?;
+        let mut notes = Vec::new();
+        for (format, writer) in self.formats.iter().zip(writers) {
+            out.go_below(below(*format), self.options.placing(*format));
+            notes.extend(writer.finish(out)?);
+        }
+        Ok(notes)
+    }
+
+    /// Says that a format that needs images for validation has none, and how to get some.
+    fn note_val(&self, dataset: &Dataset, summary: &mut Summary) {
+        let needs = self.formats.iter().find(|format| format.info().needs_val);
+        let is_val = |name: &&String| {
+            let known = ["val", "valid", "validation", "dev"];
+            known.contains(&name.to_lowercase().as_str())
+        };
+        let place = dataset.splits.iter().position(|name| is_val(&name));
+        let has_val = place.is_some_and(|part| dataset.facts_of(part).next().is_some());
+        let Some(format) = needs.filter(|_| !has_val) else {
+            return;
+        };
+        let name = format.name();
+        if self.options.no_val {
+            summary.notes.push(format!(
+                "{name}: data.yaml names the training images for validation (--no-val): metrics will be those of what was learnt"
+            ));
+            return;
+        }
+        summary.is_incomplete = true;
+        summary.notes.push(format!(
+            "{name}: there are no images for validation, which its trainers need: data.yaml has no `val`, and they will refuse it"
+        ));
+        let command = format!(
+            "`recto-reformat {} -f {name} -o {} --split train=0.8,val=0.1,test=0.1` splits the images; --no-val names those for \
+             training",
+            self.options.localizations.display(),
+            self.options.output.display()
+        );
+        summary.hint = Some(match summary.hint.take() {
+            Some(hint) => format!("{command}; {hint}"),
+            None => command,
+        });
+    }
+}
+
+/// The folder of a single file, and the paths of the images relative to it; none if not all images are below it.
+fn rebased(dataset: &Dataset, from: &Path, to: &Path) -> Option<(PathBuf, Vec<String>)> {
+    let to = to.canonicalize().ok()?;
+    let below = |file: &str| {
+        let path = from.join(file).canonicalize().ok()?;
+        let file = path.strip_prefix(&to).ok()?.to_str()?;
         Some(file.replace(std::path::MAIN_SEPARATOR, "/"))
     };
-    let names: Option<Vec<String>> = dataset.images.iter().map(below).collect();
-    match names {
-        Some(names) => {
-            for (picture, name) in dataset.images.iter_mut().zip(names) {
-                picture.file = name;
-            }
-            None
-        }
-        None => Some("paths are relative to the folder of the image map: not all images are below the folder of the output".into()),
-    }
-}
-
-fn publish_file(
-    options: &Options,
-    format: &dyn Format,
-    dataset: &Dataset,
-    format_options: &FormatOptions,
-    summary: &mut Summary,
-) -> Result<(), Error> {
-    let mut out = SingleFile::create(&options.output);
-    summary
-        .notes
-        .extend(format.write(dataset, format_options, &mut out)?);
-    let beside = || {
-        let mut name = options.output.clone().into_os_string();
-        name.push(".rejects.csv");
-        PathBuf::from(name)
-    };
-    let rejects = options.rejects.clone().unwrap_or_else(beside);
-    report::write_rejects(&rejects, &summary.rejects, &options.common)?;
-    out.publish()?;
-    summary.hint = where_rejects_are(summary, &rejects);
-    Ok(())
-}
-
-fn publish_folder(
-    options: &Options,
-    format: &dyn Format,
-    dataset: &Dataset,
-    format_options: &FormatOptions,
-    summary: &mut Summary,
-) -> Result<(), Error> {
-    const REJECTS: &str = "rejects.csv";
-    let own = [options.common.report.as_deref(), options.rejects.as_deref()];
-    let own: Vec<&Path> = own.into_iter().flatten().collect();
-    let mut out = DatasetFolder::create(&options.output, options.images, &own)?;
-    summary
-        .notes
-        .extend(format.write(dataset, format_options, &mut out)?);
-    let rejects = match &options.rejects {
-        Some(path) => path.clone(),
-        None => {
-            let bytes = report::rejects_csv(&summary.rejects, &options.common)?;
-            let fault = |e| files::cannot_write(&options.output.join(REJECTS), e);
-            out.file(REJECTS)?.write_all(&bytes).map_err(fault)?;
-            options.output.join(REJECTS)
-        }
-    };
-    let description = description(format, dataset, format_options, &mut out)?;
-    let json = files::to_json(&description, MARKER)?;
-    let fault = |e| files::cannot_write(&options.output.join(MARKER), e);
-    out.file(MARKER)?.write_all(&json).map_err(fault)?;
-    if options.rejects.is_some() {
-        report::write_rejects(&rejects, &summary.rejects, &options.common)?;
-    }
-    out.publish()?;
-    summary.hint = where_rejects_are(summary, &rejects);
-    Ok(())
+    let names: Option<Vec<String>> = dataset
+        .facts
+        .iter()
+        .map(|facts| below(&facts.file))
+        .collect();
+    Some((to.clone(), names?))
 }
 
 fn where_rejects_are(summary: &Summary, path: &Path) -> Option<String> {
     (!summary.rejects.is_empty()).then(|| format!("{} lists what was left out", path.display()))
-}
-
-/// The contents of `dataset.json`.
-fn description(
-    format: &dyn Format,
-    dataset: &Dataset,
-    format_options: &FormatOptions,
-    out: &mut DatasetFolder,
-) -> Result<DatasetFile, Error> {
-    let mut boxes = vec![0; dataset.classes.len()];
-    for labelled in dataset.images.iter().flat_map(|p| &p.boxes) {
-        boxes[labelled.class] += 1;
-    }
-    let class = |(name, boxes): (&String, u64)| ClassCount {
-        name: name.clone(),
-        boxes,
-    };
-    let all: Vec<&DatasetImage> = dataset.images.iter().collect();
-    let part =
-        |(name, pictures): (&str, Vec<&DatasetImage>)| (name.to_owned(), part_count(&pictures));
-    Ok(DatasetFile {
-        contract: DatasetFile::NAME.into(),
-        version: DatasetFile::VERSION,
-        format: format.name().into(),
-        conventions: format.conventions(format_options),
-        classes: dataset.classes.iter().zip(boxes).map(class).collect(),
-        total: part_count(&all),
-        splits: match dataset.splits.is_empty() {
-            true => BTreeMap::new(),
-            false => dataset.parts("").into_iter().map(part).collect(),
-        },
-        files: out.entries()?,
-    })
 }

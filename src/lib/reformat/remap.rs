@@ -78,31 +78,56 @@ fn from_json(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
 }
 
 fn from_csv(bytes: &[u8], name: &str) -> Result<Pairs, Error> {
-    let mut csv = csv::ReaderBuilder::new()
-        .flexible(true)
-        .has_headers(false)
-        .from_reader(bytes);
     let fault = |e: csv::Error| Error::new(format!("{name}: cannot be read as CSV")).because(e);
-    let rows: Vec<csv::StringRecord> = csv.records().collect::<Result<_, _>>().map_err(fault)?;
-    let first = rows.first().cloned().unwrap_or_default();
-    let column = |wanted: &str| first.iter().position(|found| found.trim() == wanted);
-    let (from, to, skip) = match (column("from"), column("to")) {
-        (Some(from), Some(to)) => (from, to, 1),
-        (None, None) if first.len() == 2 => (0, 1, 0),
-        _ => {
-            let found: Vec<&str> = first.iter().collect();
-            let what = format!(
-                "{name}:1: the columns are {}, from and to were expected",
-                found.join(",")
-            );
-            return Err(Error::new(what).hint("begin the file with the line `from,to`"));
-        }
+    let rows = |delimiter: u8| -> Result<Vec<csv::StringRecord>, Error> {
+        let mut csv = csv::ReaderBuilder::new()
+            .flexible(true)
+            .has_headers(false)
+            .delimiter(delimiter)
+            .from_reader(bytes);
+        csv.records().collect::<Result<_, _>>().map_err(fault)
     };
+    // Spreadsheets save with semicolons where the comma is for decimals.
+    for delimiter in *b",;\t" {
+        let rows = rows(delimiter)?;
+        if let Some((from, to, skip)) = columns(&rows) {
+            return Ok(pairs(&rows[skip.min(rows.len())..], from, to));
+        }
+    }
+    let rows = rows(b',')?;
+    let found: Vec<&str> = rows
+        .first()
+        .map(|row| row.iter().collect())
+        .unwrap_or_default();
+    let what = format!(
+        "{name}:1: the columns are {}, from and to were expected",
+        found.join(",")
+    );
+    Err(Error::new(what).hint(
+        "begin the file with the line `from,to`; commas, semicolons or tabs may stand between",
+    ))
+}
+
+/// The columns of old and new names, and how many rows to skip.
+fn columns(rows: &[csv::StringRecord]) -> Option<(usize, usize, usize)> {
+    let first = rows.first()?;
+    let column = |wanted: &str| {
+        let is = |found: &str| found.trim().eq_ignore_ascii_case(wanted);
+        first.iter().position(is)
+    };
+    match (column("from"), column("to")) {
+        (Some(from), Some(to)) => Some((from, to, 1)),
+        (None, None) if first.len() == 2 => Some((0, 1, 0)),
+        _ => None,
+    }
+}
+
+fn pairs(rows: &[csv::StringRecord], from: usize, to: usize) -> Pairs {
     let pair = |row: &csv::StringRecord| {
         let cell = |column: usize| row.get(column).map(str::to_owned);
         (cell(from).unwrap_or_default(), cell(to))
     };
-    Ok(rows[skip.min(rows.len())..].iter().map(pair).collect())
+    rows.iter().map(pair).collect()
 }
 
 #[cfg(test)]

@@ -61,6 +61,7 @@ pub fn select(region: &Region, space: Option<Frame>) -> Result<Selection, Select
         Ok(Shape {
             bbox,
             polygon: None,
+            holes: Vec::new(),
             baseline: None,
         })
     };

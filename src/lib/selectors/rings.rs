@@ -1,4 +1,4 @@
-//! Closed outlines: which of them enclose an area, which lie inside another, how several become one, what is left of one
+//! Closed outlines: which of them enclose an area, which are holes in another, how several become one, what is left of one
 //! inside a frame.
 
 use super::shape::Shape;
@@ -7,34 +7,118 @@ use crate::contracts::{BBox, Frame, Polygon};
 type Point = [f64; 2];
 
 /// The largest number of tests of a point against an edge for finding holes: about a second of work. Of more, all count as
-/// areas, and a hole adds nothing to the area around it.
+/// areas.
 const MAX_EDGE_TESTS: usize = 100_000_000;
 
-/// The bounding box of some rings, and the one polygon that expresses them: rings inside another are holes, which are
-/// dropped, and what remains is joined. None when no ring encloses an area.
-pub fn shape(rings: Vec<Vec<Point>>) -> Option<Shape> {
-    let mut polygons: Vec<(BBox, Polygon)> = Vec::new();
+/// A closed ring of a path.
+#[derive(Clone, Debug)]
+pub struct Ring {
+    /// Its points; the last is joined to the first.
+    pub points: Vec<Point>,
+    /// Which path it is of: only within a path can a ring be a hole.
+    pub path: usize,
+    /// Whether the path is filled by the even-odd rule, and not by that of winding (SVG 2, section 13.3.2).
+    pub is_even_odd: bool,
+}
+
+/// The bounding box of some rings, the one polygon that expresses those that enclose an area, joined, and the holes in it.
+/// None when no ring encloses an area.
+pub fn shape(rings: Vec<Ring>) -> Option<Shape> {
+    let mut areas: Vec<Area> = Vec::new();
     for ring in rings {
-        let polygon = Polygon::try_from(without_repeats(ring)).ok();
+        let polygon = Polygon::try_from(without_repeats(ring.points)).ok();
         let Some(polygon) = polygon.filter(|p| !is_flat(p.points())) else {
             continue;
         };
         let Ok(bbox) = BBox::around(polygon.points().iter().copied()) else {
             continue;
         };
-        if !polygons.iter().any(|(_, other)| *other == polygon) {
-            polygons.push((bbox, polygon));
+        if !areas.iter().any(|other| other.polygon == polygon) {
+            areas.push(Area {
+                bbox,
+                polygon,
+                path: ring.path,
+                is_even_odd: ring.is_even_odd,
+            });
         }
     }
-    let corners = polygons
+    let corners = areas
         .iter()
-        .flat_map(|(b, _)| [[b.x, b.y], [b.right(), b.bottom()]]);
+        .flat_map(|a| [[a.bbox.x, a.bbox.y], [a.bbox.right(), a.bbox.bottom()]]);
     let bbox = BBox::around(corners).ok()?;
+    let (parts, holes) = parts_and_holes(areas);
     Some(Shape {
         bbox,
-        polygon: joined(without_holes(polygons)),
+        polygon: Some(Polygon::joined(&parts)).filter(|_| !parts.is_empty()),
+        holes,
         baseline: None,
     })
+}
+
+/// A ring that encloses an area.
+struct Area {
+    bbox: BBox,
+    polygon: Polygon,
+    path: usize,
+    is_even_odd: bool,
+}
+
+impl Area {
+    fn is_inside(&self, around: &Area) -> bool {
+        self.bbox.x >= around.bbox.x
+            && self.bbox.y >= around.bbox.y
+            && self.bbox.right() <= around.bbox.right()
+            && self.bbox.bottom() <= around.bbox.bottom()
+            && (self.polygon.points().iter()).all(|&p| contains(around.polygon.points(), p))
+    }
+
+    /// What it adds to the winding number of the points in it.
+    fn turn(&self) -> i32 {
+        match self.polygon.signed_area() < 0.0 {
+            true => -1,
+            false => 1,
+        }
+    }
+
+    /// Whether points are filled around which a path winds that often, by so many rings.
+    fn fills(&self, rings: usize, winding: i32) -> bool {
+        match self.is_even_odd {
+            true => rings % 2 == 1,
+            false => winding != 0,
+        }
+    }
+}
+
+/// The rings that enclose what is filled, without those inside a ring of another path, and those around what is not filled
+/// within them. What is filled on both sides is neither.
+fn parts_and_holes(areas: Vec<Area>) -> (Vec<Polygon>, Vec<Polygon>) {
+    let points: usize = areas.iter().map(|a| a.polygon.points().len()).sum();
+    if areas.len() == 1 || points * points > MAX_EDGE_TESTS {
+        return (areas.into_iter().map(|a| a.polygon).collect(), Vec::new());
+    }
+    let around: Vec<Vec<usize>> = (0..areas.len())
+        .map(|n| {
+            let others = (0..areas.len()).filter(|&m| m != n);
+            others.filter(|&m| areas[n].is_inside(&areas[m])).collect()
+        })
+        .collect();
+    let is_covered: Vec<bool> = (0..areas.len())
+        .map(|n| around[n].iter().any(|&m| areas[m].path != areas[n].path))
+        .collect();
+    let (mut parts, mut holes) = (Vec::new(), Vec::new());
+    for (n, area) in areas.iter().enumerate() {
+        let own = around[n].iter().filter(|&&m| areas[m].path == area.path);
+        let (rings, winding) = (own.clone().count(), own.map(|&m| areas[m].turn()).sum());
+        let outside = area.fills(rings, winding);
+        let inside = area.fills(rings + 1, winding + area.turn());
+        match (outside, inside) {
+            _ if is_covered[n] => {}
+            (false, true) => parts.push(area.polygon.clone()),
+            (true, false) => holes.push(area.polygon.clone()),
+            _ => {}
+        }
+    }
+    (parts, holes)
 }
 
 /// Drops points that repeat their predecessor.
@@ -66,57 +150,6 @@ const FLAT: f64 = 1e-6;
 
 fn cross(a: Point, b: Point, p: Point) -> f64 {
     (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
-}
-
-/// Those that do not lie inside another.
-fn without_holes(polygons: Vec<(BBox, Polygon)>) -> Vec<Polygon> {
-    let points: usize = polygons.iter().map(|(_, p)| p.points().len()).sum();
-    let is_searched = polygons.len() > 1 && points * points <= MAX_EDGE_TESTS;
-    let is_inside = |(b, p): &(BBox, Polygon), (around, ring): &(BBox, Polygon)| {
-        b.x >= around.x
-            && b.y >= around.y
-            && b.right() <= around.right()
-            && b.bottom() <= around.bottom()
-            && p.points().iter().all(|&q| contains(ring.points(), q))
-    };
-    let is_hole = |n: usize| {
-        let mut others = polygons.iter().enumerate().filter(|(m, _)| *m != n);
-        others.any(|(_, other)| is_inside(&polygons[n], other))
-    };
-    let kept: Vec<bool> = (0..polygons.len())
-        .map(|n| !(is_searched && is_hole(n)))
-        .collect();
-    let kept = polygons.into_iter().zip(kept).filter(|(_, kept)| *kept);
-    kept.map(|((_, polygon), _)| polygon).collect()
-}
-
-/// Several rings as one polygon, as [`Polygon::parts`] takes it apart again: all turn the same way, and from the first point
-/// of the first a line leads to each of the others and back.
-fn joined(polygons: Vec<Polygon>) -> Option<Polygon> {
-    let (first, others) = polygons.split_first()?;
-    if others.is_empty() {
-        return polygons.into_iter().next();
-    }
-    let mut points = clockwise(first);
-    let start = points[0];
-    for other in others {
-        points.push(start);
-        let ring = clockwise(other);
-        points.extend(&ring);
-        points.push(ring[0]);
-    }
-    // A part that touches the first point needs no line.
-    points.dedup();
-    Polygon::try_from(points).ok()
-}
-
-/// The points of a polygon, from its first, in the direction of a clock.
-fn clockwise(polygon: &Polygon) -> Vec<Point> {
-    let mut points = polygon.points().to_vec();
-    if polygon.signed_area() < 0.0 {
-        points[1..].reverse();
-    }
-    points
 }
 
 /// Whether a point lies inside a ring, by the even-odd rule.
@@ -174,6 +207,58 @@ mod tests {
 
     fn square(x: f64, y: f64, side: f64) -> Vec<Point> {
         vec![[x, y], [x + side, y], [x + side, y + side], [x, y + side]]
+    }
+
+    /// Each of a path of its own.
+    fn shape(rings: Vec<Vec<Point>>) -> Option<Shape> {
+        let ring = |(path, points)| Ring {
+            points,
+            path,
+            is_even_odd: false,
+        };
+        super::shape(rings.into_iter().enumerate().map(ring).collect())
+    }
+
+    #[test]
+    fn a_ring_in_a_path_is_a_hole_by_the_rule_of_the_path() {
+        let turned = |ring: Vec<Point>| -> Vec<Point> { ring.into_iter().rev().collect() };
+        let (outer, inner) = (square(0.0, 0.0, 10.0), square(2.0, 2.0, 6.0));
+        let island = square(4.0, 4.0, 2.0);
+        let cases = [
+            (
+                "even-odd",
+                true,
+                vec![outer.clone(), inner.clone()],
+                1,
+                vec![36.0],
+            ),
+            (
+                "winding, same way",
+                false,
+                vec![outer.clone(), inner.clone()],
+                1,
+                vec![],
+            ),
+            (
+                "winding, other way",
+                false,
+                vec![outer.clone(), turned(inner.clone())],
+                1,
+                vec![36.0],
+            ),
+            ("island", true, vec![outer, inner, island], 2, vec![36.0]),
+        ];
+        for (name, is_even_odd, rings, parts, holes) in cases {
+            let ring = |points| Ring {
+                points,
+                path: 0,
+                is_even_odd,
+            };
+            let shape = super::shape(rings.into_iter().map(ring).collect()).unwrap();
+            assert_eq!(shape.polygon.unwrap().parts().len(), parts, "{name}");
+            let found: Vec<f64> = shape.holes.iter().map(Polygon::area).collect();
+            assert_eq!(found, holes, "{name}");
+        }
     }
 
     #[test]

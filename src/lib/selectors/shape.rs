@@ -13,8 +13,10 @@ pub const MAX_COORDINATE: f64 = 10_000_000.0;
 pub struct Shape {
     /// The bounding box of the part.
     pub bbox: BBox,
-    /// Its outline, where the selector has one; holes are not in it.
+    /// Its outline, where the selector has one, as if it had no holes.
     pub polygon: Option<Polygon>,
+    /// The holes in the outline.
+    pub holes: Vec<Polygon>,
     /// The line that the text of the part stands on, from its start to its end, where the selector draws one. At least
     /// two points.
     pub baseline: Option<Vec<[f64; 2]>>,

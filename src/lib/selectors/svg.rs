@@ -6,7 +6,7 @@
 //! canvas: a size with another aspect ratio than the space, or one that the drawing exceeds, does not scale, and that is
 //! reported.
 //!
-//! Fill rules, strokes and rounded corners do not change an outline. What attributes and `style` say of fill, transform and
+//! Strokes and rounded corners do not change an outline; the fill rule says which rings of a path are holes. What attributes and `style` say of fill, transform and
 //! display is read; a style sheet that says something of them is refused. An open outline counts as closed, as when filled,
 //! unless it says that it is not filled or lies on one straight line: then it is a line, such as the baseline of a text.
 //! Curves become lines that are at most [`TOLERANCE`] away from them.
@@ -182,7 +182,7 @@ struct Drawing {
     hidden: usize,
     /// Whether the outermost of these is a style sheet.
     is_style: bool,
-    rings: Vec<Ring>,
+    rings: Vec<rings::Ring>,
     points: usize,
     shapes: usize,
 }
@@ -199,6 +199,8 @@ struct Surroundings {
     /// Whether `fill` and `fill-opacity` leave what it draws without a fill.
     has_no_fill: bool,
     is_clear: bool,
+    /// Whether `fill-rule` is `evenodd`.
+    is_even_odd: bool,
 }
 
 impl Drawing {
@@ -276,6 +278,7 @@ impl Drawing {
             transform: around.transform * attributes.transform()?,
             has_no_fill: attributes.has_no_fill().unwrap_or(around.has_no_fill),
             is_clear: attributes.is_clear().unwrap_or(around.is_clear),
+            is_even_odd: attributes.is_even_odd().unwrap_or(around.is_even_odd),
             ..around
         };
         if name.as_ref() == "svg" {
@@ -323,7 +326,8 @@ impl Drawing {
             return false;
         };
         let is_outside = |v: f64, length: f64| v < -SLACK * length || v > (1.0 + SLACK) * length;
-        let mut points = self.rings.iter().chain(&self.lines).flatten();
+        let rings = self.rings.iter().map(|ring| &ring.points);
+        let mut points = rings.chain(&self.lines).flatten();
         points.any(|[x, y]| is_outside(*x, width) || is_outside(*y, height))
     }
 
@@ -418,7 +422,11 @@ impl Drawing {
         ring.dedup();
         match is_line && ring.len() > 1 {
             true => self.lines.push(ring),
-            false => self.rings.push(ring),
+            false => self.rings.push(rings::Ring {
+                points: ring,
+                path: self.shapes,
+                is_even_odd: within.is_even_odd,
+            }),
         }
     }
 }
@@ -580,6 +588,14 @@ impl Attributes {
         }
     }
 
+    /// Whether the element is filled by the even-odd rule; none if it says nothing of it.
+    fn is_even_odd(&self) -> Option<bool> {
+        match self.property("fill-rule").as_str() {
+            "" | "inherit" => None,
+            rule => Some(rule.eq_ignore_ascii_case("evenodd")),
+        }
+    }
+
     /// `[x, y, width, height]` of the drawing in its own units: `viewBox`, else `width` and `height` in pixels.
     fn size(&self) -> Option<[f64; 4]> {
         if !self.get("viewBox").trim().is_empty() && self.view_box().is_none() {
@@ -653,7 +669,7 @@ const LENGTHS: [&str; 13] = [
     "x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2",
 ];
 
-const WORDS: [&str; 10] = [
+const WORDS: [&str; 11] = [
     "d",
     "points",
     "style",
@@ -662,6 +678,7 @@ const WORDS: [&str; 10] = [
     "transform",
     "fill",
     "fill-opacity",
+    "fill-rule",
     "viewBox",
     "preserveAspectRatio",
 ];

@@ -1,14 +1,23 @@
 //! An image as it is served: its identifier, its file, and what is known about both.
 
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::image::pdf_worker::{self, PdfError, PdfPage};
-use crate::contracts::LocalizedImage;
+use super::image::pdf_worker::{self, PdfError, PdfPage, Pixels};
+use crate::contracts::{Frame, LocalizedImage};
+use crate::corrections::Correctable;
+use crate::files;
 use crate::pixels::pdf;
-use crate::pixels::source::{self, ImageSource, SourceInfo};
+use crate::pixels::source::{self, ImageSource, SourceInfo, is_jp2, start_of};
 
 /// The most pixels of an image that is decoded: half a gigapixel, 1.5 GB in colour.
 pub const MOST_PIXELS: u64 = 1 << 29;
+
+/// How long decoding a JPEG 2000 may take.
+const DECODING: Duration = Duration::from_secs(60);
 
 /// The side in pixels of the tiles of images that are not stored in tiles.
 const TILE: u32 = 512;
@@ -20,12 +29,35 @@ pub struct ImageRecord {
     pub id: String,
     /// The file with its pixels.
     pub path: PathBuf,
-    /// The page of that file, if it is a PDF.
-    pub page: Option<PdfPage>,
-    /// `[width, height]` in pixels, upright.
+    /// The folder that the file must lie in, links resolved; none: it may lie anywhere.
+    pub home: Option<Arc<Path>>,
+    /// The page of that file, if it has several.
+    pub page: Option<Page>,
+    /// `[width, height]` in pixels, upright, as the file was when it was last measured.
     pub size: [u32; 2],
+    /// The [`stamp`] of the file then.
+    pub stamp: u64,
     /// What the source says about it: labels, group, boxes.
     pub about: LocalizedImage,
+}
+
+/// A page of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// Of a PDF.
+    Pdf(PdfPage),
+    /// Of a TIFF, by its number from 1.
+    Tiff(u32),
+}
+
+impl Page {
+    /// Its number, from 1.
+    pub fn number(&self) -> u32 {
+        match self {
+            Page::Pdf(page) => page.number,
+            Page::Tiff(number) => *number,
+        }
+    }
 }
 
 /// What is known about the file of an image, as it is now.
@@ -35,21 +67,64 @@ pub struct FileFacts {
     pub size: [u32; 2],
     /// A number that changes when the file does.
     pub stamp: u64,
+    /// When the file was last written, in seconds since 1970.
+    pub modified: i64,
     /// The side in pixels of the tiles that take the least work.
     pub tile: u32,
     /// Bytes of memory that decoding takes; 0 where tiles are decoded one by one.
     pub cost: u64,
 }
 
+/// An image to render: as it was when the request was answered, whatever the catalogue says by then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subject {
+    /// The image.
+    pub image: Arc<ImageRecord>,
+    /// Its file.
+    pub facts: FileFacts,
+    /// `[width, height]` in pixels that it is reduced to before anything else: no request shows more of it.
+    pub reduced: Option<[u32; 2]>,
+}
+
+/// Why nothing can be said about a file now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileError {
+    /// It is missing, broken, or must not be read.
+    Gone(String),
+    /// It does not answer in time.
+    Late(String),
+}
+
+impl FileError {
+    /// The file does not answer in time.
+    pub fn late() -> Self {
+        FileError::Late("its file cannot be read in time".into())
+    }
+}
+
+impl From<String> for FileError {
+    fn from(why: String) -> Self {
+        FileError::Gone(why)
+    }
+}
+
 impl ImageRecord {
+    /// Opens its file. A link that leads out of the folder is refused each time: it may have been made since the start.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or must not be.
+    pub fn file(&self) -> Result<File, String> {
+        open_within(&self.path, self.home.as_deref())
+    }
+
     /// The header of its file; for a page of a PDF, as it was measured at the start.
     ///
     /// # Errors
     /// The file cannot be read, or has too many pixels.
     pub fn look(&self) -> Result<SourceInfo, String> {
         match self.page {
-            Some(_) => Ok(page_look(self.size)),
-            None => measure(&self.path),
+            Some(Page::Pdf(_)) => Ok(page_look(self.size)),
+            page => measure(&self.file()?, page),
         }
     }
 
@@ -58,23 +133,101 @@ impl ImageRecord {
     /// # Errors
     /// The file cannot be decoded, or drawing a page takes too long.
     pub fn open(&self) -> Result<ImageSource, PdfError> {
+        let file = self.file().map_err(PdfError::Broken)?;
+        let of_worker = |(size, channels, bytes): Pixels| {
+            ImageSource::of_pixels(size, channels, bytes).map_err(PdfError::Broken)
+        };
+        let start = start_of::<12>(&file).map_err(PdfError::Broken)?;
         match self.page {
-            Some(page) => {
-                let (size, bytes) = pdf_worker::draw(&self.path, page)?;
-                ImageSource::of_rgb(size, bytes).map_err(PdfError::Broken)
+            Some(Page::Pdf(page)) => of_worker(pdf_worker::draw(file, page)?),
+            None if is_jp2(&start) => of_worker(pdf_worker::decode(file, DECODING)?),
+            Some(Page::Tiff(number)) => {
+                ImageSource::open(file, number, MOST_PIXELS).map_err(PdfError::Broken)
             }
-            None => ImageSource::open(&self.path, MOST_PIXELS).map_err(PdfError::Broken),
+            None => ImageSource::open(file, 1, MOST_PIXELS).map_err(PdfError::Broken),
         }
+    }
+
+    /// An image of one pixel whose file is not known, for tests.
+    #[cfg(test)]
+    pub fn unmeasured(id: &str, about: LocalizedImage) -> Self {
+        ImageRecord {
+            id: id.to_owned(),
+            path: PathBuf::new(),
+            home: None,
+            page: None,
+            size: [1, 1],
+            stamp: 0,
+            about,
+        }
+    }
+
+    /// The same image, after its file was measured again. Boxes stay in the frame that they were made in.
+    pub fn measured(&self, size: [u32; 2], stamp: u64) -> Self {
+        let mut record = ImageRecord {
+            size,
+            stamp,
+            ..self.clone()
+        };
+        let frame_of = |size: [u32; 2]| Frame::try_from(size.map(f64::from)).ok();
+        if record.about.localizations.is_empty() && record.about.frame == frame_of(self.size) {
+            record.about.frame = frame_of(size);
+        }
+        record
     }
 }
 
+/// Images are shared by everybody who reads the catalogue: one that is corrected is copied, the others are not.
+impl Correctable for Arc<ImageRecord> {
+    fn about(&self) -> &LocalizedImage {
+        &self.about
+    }
+
+    fn about_mut(&mut self) -> &mut LocalizedImage {
+        &mut Arc::make_mut(self).about
+    }
+
+    fn size(&self) -> Option<[f64; 2]> {
+        let frame = self.about.size();
+        Some(frame.unwrap_or(self.size.map(f64::from)))
+    }
+}
+
+/// Opens a regular file for reading, if it lies in the folder `home`, links resolved; none: it may lie anywhere.
+///
+/// # Errors
+/// The file cannot be opened, or lies elsewhere.
+pub fn open_within(path: &Path, home: Option<&Path>) -> Result<File, String> {
+    let file = files::open_regular(path).map_err(|e| e.to_string())?;
+    match home.is_some_and(|home| !files::place_of(&file, path).starts_with(home)) {
+        true => Err("link leads out of the folder; --follow-links serves it".into()),
+        false => Ok(file),
+    }
+}
+
+/// A number that changes when a file is changed or replaced.
+pub fn stamp(file: &Metadata) -> u64 {
+    let facts = format!(
+        "{} {} {} {} {}",
+        file.len(),
+        file.mtime(),
+        file.mtime_nsec(),
+        file.ino(),
+        file.ctime_nsec()
+    );
+    let digest = files::hex_digest(facts.as_bytes(), 16);
+    // 16 hexadecimal digits are 64 bits.
+    u64::from_str_radix(&digest, 16).unwrap_or_default()
+}
+
 impl FileFacts {
-    /// The facts of a file with this header and stamp.
-    pub fn new(look: &SourceInfo, stamp: u64) -> Self {
+    /// The facts of a file with this header and stamp, last written at `modified`, in seconds since 1970.
+    pub fn new(look: &SourceInfo, stamp: u64, modified: i64) -> Self {
         let [width, height] = look.size.map(u64::from);
         FileFacts {
             size: look.size,
             stamp,
+            modified,
             tile: look.tile.unwrap_or(TILE),
             cost: match look.tile {
                 Some(_) => 0,
@@ -87,12 +240,15 @@ impl FileFacts {
     }
 }
 
-/// Reads the header of an image file. A file that claims too many pixels is refused here and never decoded.
+/// Reads the header of an image file, of one of its pages if it has several. A file that claims too many pixels is refused
+/// here and never decoded.
 ///
 /// # Errors
 /// Why the file cannot be served.
-pub fn measure(path: &Path) -> Result<SourceInfo, String> {
-    let look = source::inspect(path).map_err(|e| format!("not an image that can be read: {e}"))?;
+pub fn measure(file: &File, page: Option<Page>) -> Result<SourceInfo, String> {
+    let page = page.map_or(1, |page| page.number());
+    let look =
+        source::inspect(file, page).map_err(|e| format!("not an image that can be read: {e}"))?;
     let [width, height] = look.size;
     match u64::from(width) * u64::from(height) > MOST_PIXELS {
         true => Err(format!(

@@ -11,10 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::image::link;
-use self::image::pdf::PdfSettings;
 use self::image::pdf_worker;
 use self::image::prepare::{self, PrepareJob};
 use self::image::prepared::Prepared;
@@ -27,12 +26,17 @@ use crate::summary::{Summary, counted};
 use auth::Auth;
 use auth::settings::AuthSettings;
 use cache::{TieredCache, purge};
-use catalogue::{Catalogue, Loaded, SharedCatalogue};
+use catalogue::{Catalogue, Loaded, Prober, SharedCatalogue};
 use config::Config;
+use load::load;
 use presentation::uris::Uris;
+use rescan::Rescan;
+use review::classes;
 use review::file::ReviewFile;
+use site::Classes;
 use web::access_log::AccessLog;
 use web::base_url::BaseUrl;
+use web::documents::Documents;
 use web::router::Router;
 use web::server::{Server, ServerSettings};
 
@@ -44,14 +48,18 @@ pub mod catalogue;
 pub mod config;
 pub mod image;
 pub mod image_record;
+pub mod load;
 pub mod notice;
 pub mod options;
 pub mod pages;
 pub mod presentation;
+pub mod rescan;
 pub mod review;
 pub mod site;
 pub mod web;
 
+/// How many of the files that are left out are told at the start.
+const MOST_TOLD: usize = 100;
 /// Threads that talk to clients.
 const THREADS: usize = 2;
 
@@ -83,9 +91,9 @@ impl Stage for Options {
     }
 
     fn run(&self) -> Result<Summary, Error> {
-        match &self.worker.pdf {
-            Some(path) => pdf_worker::run(path, &self.worker).map(|()| Summary::default()),
-            None => serve_announced(self, print_address),
+        match self.worker.is_worker() {
+            true => pdf_worker::run(&self.worker).map(|()| Summary::default()),
+            false => serve_announced(self, print_address),
         }
     }
 }
@@ -117,14 +125,16 @@ fn stage(
     };
     let presets = Presets::with_configured(&config.presets).map_err(Error::usage)?;
     let cache = Arc::new(TieredCache::open(&config.cache, options.common.quiet)?);
+    let prober = Prober::new(config.pdf, options.most_cost());
     if !options.purge.is_empty() {
-        let catalogue = load(options, &config.pdf)?.catalogue;
+        let catalogue = load(options, &prober)?.catalogue;
         let purged = purge::all(&cache, &catalogue, &options.purge);
         summary.done = runtime()?.block_on(purged)?;
         return Ok(());
     }
     let auth = authorization(options, config.auth)?;
-    let mut loaded = load(options, &config.pdf)?;
+    options.refuse_open_review(auth.is_some())?;
+    let mut loaded = load(options, &prober)?;
     if let Some(id) = &options.urls.url {
         return list_urls(options, id, &presets, &loaded, summary);
     }
@@ -134,32 +144,77 @@ fn stage(
     if options.prepare {
         return prepare_all(options, loaded.catalogue, prepared, summary);
     }
-    let reviews = (options.review.as_deref())
-        .map(|file| ReviewFile::open(file, &mut loaded.catalogue, summary))
-        .transpose()?;
+    let classes = class_list(options, &loaded)?;
+    let reviews = reviews(options, &mut loaded.catalogue, summary)?;
+    let review_key = reviews.as_ref().map(ReviewFile::key);
+    let reviews = reviews.map(|file| Arc::new(Mutex::new(file)));
     report_start(options, summary);
     let prepared = prepared.folder().is_dir().then_some(prepared);
-    let renderer = renderer(options, loaded.catalogue, prepared, cache);
-    let router = Router {
-        catalogue: renderer.catalogue.clone(),
-        renderer: Arc::new(renderer),
-        presets,
-        cap: options.cap(),
-        max_age: options.max_age,
-        reviews: reviews.map(Mutex::new),
-        auth,
-        base_url: BaseUrl {
-            configured: options.base_url.clone(),
-            address: options.listen,
-        },
-        body_timeout: Duration::from_secs(options.client_timeout),
+    let renderer = Arc::new(renderer(options, loaded.catalogue, prepared, cache));
+    let rescan = Rescan {
+        options: options.clone(),
+        pdf: config.pdf,
+        renderer: renderer.clone(),
+        reviews: reviews.clone(),
     };
+    let router = router(
+        options, renderer, presets, classes, reviews, review_key, auth,
+    );
     let runtime = runtime()?;
-    let ended = runtime.block_on(run(options, router, announce));
+    let ended = runtime.block_on(run(options, router, rescan, announce));
     // Rendering for clients that are gone need not end.
     runtime.shutdown_background();
     summary.done = format!("stopped; served {}", counts(summary));
     ended
+}
+
+/// The file of reviews, whose corrections are applied to the catalogue; none: corrections are not accepted.
+fn reviews(
+    options: &Options,
+    catalogue: &mut Catalogue,
+    summary: &mut Summary,
+) -> Result<Option<ReviewFile>, Error> {
+    let file = options.review.as_deref();
+    file.map(|file| ReviewFile::open(file, catalogue, summary))
+        .transpose()
+}
+
+/// What boxes can be called.
+fn class_list(options: &Options, loaded: &Loaded) -> Result<Classes, Error> {
+    let listed = options.classes.as_deref().map(classes::read).transpose()?;
+    let listed = listed.unwrap_or_default();
+    Ok(Classes::of(&listed, &loaded.taxonomy, &loaded.catalogue))
+}
+
+fn router(
+    options: &Options,
+    renderer: Arc<Renderer>,
+    presets: Presets,
+    classes: Classes,
+    reviews: Option<Arc<Mutex<ReviewFile>>>,
+    review_key: Option<String>,
+    auth: Option<Auth>,
+) -> Router {
+    let of_documents = usize::try_from((options.memory << 20) / 16).unwrap_or(usize::MAX);
+    let memory = renderer.memory.clone();
+    Router {
+        catalogue: renderer.catalogue.clone(),
+        renderer,
+        presets: Arc::new(presets),
+        classes: Arc::new(classes),
+        documents: Documents::new(of_documents, options.queue as usize, memory),
+        cap: options.cap(),
+        max_age: options.max_age,
+        reviews,
+        review_key,
+        auth,
+        base_url: BaseUrl {
+            configured: options.base_url.clone(),
+            address: options.listen.addresses()[0],
+            own: options.own_hosts(),
+        },
+        body_timeout: Duration::from_secs(options.client_timeout),
+    }
 }
 
 fn renderer(
@@ -171,6 +226,8 @@ fn renderer(
     let limits = RenderLimits {
         memory: options.memory << 20,
         most_waiting: options.queue as usize,
+        file_timeout: Duration::from_secs(options.file_timeout),
+        most_cost: options.most_cost(),
     };
     let catalogue = Arc::new(SharedCatalogue::new(catalogue));
     Renderer::new(catalogue, limits, prepared, cache)
@@ -196,28 +253,35 @@ fn prepare_all(
 async fn run(
     options: &Options,
     mut router: Router,
+    rescan: Rescan,
     announce: impl FnOnce(SocketAddr) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let log = (options.access_log.as_deref()).map(files::open_to_append);
+    let lost = router.renderer.metrics.log_lines_lost.clone();
+    let log = (options.access_log.as_deref()).map(|path| AccessLog::open(path, lost));
+    let log = log.transpose()?.map(Arc::new);
     let settings = ServerSettings {
         client_timeout: Duration::from_secs(options.client_timeout),
         most_connections: most_connections(options, files::most_open()),
-        access_log: log.transpose()?.map(AccessLog::new),
+        access_log: log.clone(),
     };
-    let server = Server::bind(options.listen)?;
+    let server = Server::bind(&options.listen)?;
     router.base_url.address = server.address();
     // Signals are handled before the address is announced: a script may stop the server as soon as it reads it.
     let stop = stop_signal()?;
+    let hangup = handle(SignalKind::hangup())?;
     announce(server.address())?;
     tokio::spawn(router.renderer.cache.clone().evict());
+    tokio::spawn(rescan.run(hangup, log));
     server.run(router, settings, stop).await;
     Ok(())
 }
 
+fn handle(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|e| Error::new("signals cannot be handled").because(e))
+}
+
 /// Completes at Ctrl-C or SIGTERM; both are handled from the call on.
 fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
-    let handle =
-        |kind| signal(kind).map_err(|e| Error::new("signals cannot be handled").because(e));
     let mut interrupt = handle(SignalKind::interrupt())?;
     let mut terminate = handle(SignalKind::terminate())?;
     Ok(async move {
@@ -273,32 +337,6 @@ fn authorization(options: &Options, settings: Option<AuthSettings>) -> Result<Op
     Auth::open(settings, files::folder_of(path)).map(Some)
 }
 
-fn load(options: &Options, pdf: &PdfSettings) -> Result<Loaded, Error> {
-    let Some(source) = &options.source else {
-        return Err(Error::usage("a folder or a localizations.json is needed"));
-    };
-    if !source.exists() && !files::is_dash(source) {
-        let what = format!("{}: no such file or folder", source.display());
-        return Err(
-            Error::new(what).hint("name a folder of images, or the output of `recto-extract`")
-        );
-    }
-    if !source.is_dir() {
-        let default = Path::new("image_map.json");
-        return catalogue::of_localizations(
-            source,
-            options.image_map.as_deref().unwrap_or(default),
-            pdf,
-        );
-    }
-    match &options.image_map {
-        Some(_) => Err(Error::usage(
-            "--image-map needs a localizations.json, not a folder",
-        )),
-        None => catalogue::of_folder(source, pdf, options.follow_links),
-    }
-}
-
 /// A wrong folder is reported before the first request.
 fn refuse_nothing(options: &Options, loaded: &Loaded) -> Result<(), Error> {
     if !loaded.catalogue.images.is_empty() {
@@ -331,7 +369,8 @@ fn summarize(loaded: &Loaded, summary: &mut Summary) {
     summary.read = summary.kept + summary.rejects.len() as u64;
     summary.filtered = loaded.absent;
     summary.count("images", summary.kept);
-    summary.count("manifests", loaded.catalogue.groups().len() as u64);
+    summary.count("manifests", loaded.catalogue.count_groups() as u64);
+    summary.notes.extend(loaded.notes.iter().cloned());
     if loaded.absent > 0 {
         summary.notes.push(missing_from_map(loaded.absent));
     }
@@ -343,12 +382,17 @@ fn report_start(options: &Options, summary: &Summary) {
     if options.common.quiet {
         return;
     }
-    let left_out = summary
-        .rejects
-        .iter()
-        .map(|r| format!("\n  left out {}: {}", r.record, r.problem));
-    let left_out: String = left_out.collect();
-    notice::print(&format!("{}{left_out}", counts(summary)));
+    let lines = summary.rejects.iter().take(MOST_TOLD);
+    let lines = lines.map(|r| format!("\n  left out {}: {}", r.record, r.problem));
+    let mut left_out: String = lines.collect();
+    let further = summary.rejects.len().saturating_sub(MOST_TOLD) as u64;
+    if further > 0 {
+        let files = counted(further, "other", "others");
+        left_out.push_str(&format!("\n  and {files}; --report lists all"));
+    }
+    let notes = summary.notes.iter().map(|note| format!("\n  {note}"));
+    let notes: String = notes.collect();
+    notice::print(&format!("{}{left_out}{notes}", counts(summary)));
 }
 
 fn counts(summary: &Summary) -> String {

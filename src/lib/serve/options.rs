@@ -1,12 +1,13 @@
 //! The options of `recto-serve`.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::image::cap::Cap;
 use super::image::link::UrlOptions;
 use super::image::pdf_worker::WorkerOptions;
 use super::image::prepared::{self, PrepareSettings, Prepared};
+use super::web::host::OwnHosts;
+use super::web::listen::ListenAddress;
 use crate::error::Error;
 use crate::files;
 use crate::report::Common;
@@ -17,13 +18,13 @@ pub struct Options {
     /// A folder of images and PDFs, or a localizations.json whose images are in --image-map
     #[arg(
         value_name = "DIR|LOCALIZATIONS",
-        required_unless_present_any = ["hash_token", "pdf"]
+        required_unless_present_any = ["hash_token", "pdf", "decode"]
     )]
     pub source: Option<PathBuf>,
     /// The files of the images of LOCALIZATIONS [default: image_map.json]
     #[arg(long, value_name = "FILE")]
     pub image_map: Option<PathBuf>,
-    /// Serve images that are links to files outside DIR
+    /// Serve images that are links to files outside DIR, and enter folders that are links
     #[arg(long)]
     pub follow_links: bool,
     /// A configuration file, TOML: permissions, caches, presets, resolution of PDFs
@@ -33,11 +34,15 @@ pub struct Options {
     #[arg(long)]
     pub hash_token: bool,
     /// Address to listen on; port 0: any free port
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = ListenAddress::parse)]
+    pub listen: ListenAddress,
     /// The start of all URIs that are served [default: http:// and the Host of the request]
     #[arg(long, value_name = "URL", value_parser = base_url)]
     pub base_url: Option<String>,
+    /// Answer to this host too, and take corrections from its pages; `*`: any host; may be repeated. Without --base-url, a
+    /// server that only this machine can reach answers to addresses, `localhost` and names without a dot
+    #[arg(long, value_name = "HOST")]
+    pub allow_host: Vec<String>,
     /// The longest side of an answer in pixels, declared in info.json
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_size: Option<u32>,
@@ -48,12 +53,15 @@ pub struct Options {
     /// The most pixels of an answer, declared in info.json; larger images can be requested in parts or smaller
     #[arg(long, value_name = "N", default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_pixels: u64,
+    /// Enlarge no image; info.json does not offer it
+    #[arg(long)]
+    pub no_upscale: bool,
     /// Refuse `!w,h` larger than the region unless `^` stands before it, as the official validator of Image API 3.0
     /// does; the specification answers at the size of the region
     #[arg(long)]
     pub strict_within: bool,
-    /// Roughly how much memory to use: a quarter each for cached answers and decoded images, half for work, of which a
-    /// quarter is reserved for tiles
+    /// Roughly how much memory to use: a quarter each for cached answers and decoded images, an eighth for answers on their
+    /// way, the rest for work, of which a quarter is reserved for tiles
     #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(64..))]
     pub memory: u64,
     /// The most tiles that wait to be rendered, and also the most large images; further requests are answered with 503
@@ -73,10 +81,23 @@ pub struct Options {
     /// corrections that are in FILE already are applied at the start
     #[arg(long, value_name = "FILE")]
     pub review: Option<PathBuf>,
+    /// The classes of boxes, in the order of their keys and colours: a data.yaml, a class per line, or a COCO file; those of
+    /// the set and of its taxonomy follow
+    #[arg(long, value_name = "FILE")]
+    pub classes: Option<PathBuf>,
+    /// Let --review take corrections from everybody who can reach a server without `[auth]` that listens beyond this machine
+    #[arg(long, requires = "review")]
+    pub review_by_anyone: bool,
     /// Remove everything that the caches of --config hold about an image, and exit; may be repeated
     #[arg(long, value_name = "ID", requires = "config")]
     pub purge: Vec<String>,
-    /// Append a line of JSON for every answer to FILE
+    /// How many seconds a file may take to be opened; then requests for it are answered with 503, and others go on
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub file_timeout: u64,
+    /// Look for new, changed and removed files every so many seconds; SIGHUP does it at once
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
+    pub watch: Option<u64>,
+    /// Append a line of JSON for every answer to FILE; `-` is standard output. SIGHUP opens FILE again
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
     /// Make thumbnails of all images, and exit; thumbnails that are up to date are kept
@@ -121,7 +142,44 @@ impl Options {
             side: self.max_size,
             undeclared: self.undeclared_limit,
             area: self.max_pixels,
+            no_upscale: self.no_upscale,
             strict_within: self.strict_within,
+        }
+    }
+
+    /// The most bytes of memory that decoding one image may take: all of `--memory`, since such work is done alone.
+    pub fn most_cost(&self) -> u64 {
+        // A server with little memory serves usual photographs all the same.
+        const LEAST: u64 = 512 << 20;
+        (self.memory << 20).max(LEAST)
+    }
+
+    /// The hosts that the server answers to.
+    pub fn own_hosts(&self) -> OwnHosts {
+        let base = self
+            .base_url
+            .as_deref()
+            .and_then(|base| url::Url::parse(base).ok());
+        let base = base.and_then(|base| base.host_str().map(str::to_owned));
+        let mut names = self.allow_host.clone();
+        names.extend(base);
+        names.push(self.listen.host().to_owned());
+        OwnHosts { names }
+    }
+
+    /// Refuses corrections from everybody beyond this machine, unless that is said twice.
+    ///
+    /// # Errors
+    /// A usage error.
+    pub fn refuse_open_review(&self, has_rules: bool) -> Result<(), Error> {
+        let is_open = self.review.is_some() && !has_rules && !self.listen.is_loopback();
+        match is_open && !self.review_by_anyone {
+            true => Err(Error::usage(format!(
+                "--review with --listen {} lets everybody who can reach this server change boxes",
+                self.listen
+            ))
+            .hint("write rules about who may review into [auth] of --config, or add --review-by-anyone")),
+            false => Ok(()),
         }
     }
 
@@ -139,7 +197,7 @@ impl Options {
     /// # Errors
     /// An option for an output names an input.
     pub fn refuse_overwriting(&self) -> Result<(), Error> {
-        let inputs = [&self.source, &self.image_map, &self.config];
+        let inputs = [&self.source, &self.image_map, &self.config, &self.classes];
         let outputs = [
             ("--review", self.review.as_deref()),
             ("--access-log", self.access_log.as_deref()),

@@ -1,10 +1,12 @@
 //! The site as one visitor sees it: the images, the visitor's permissions, and how answers are limited.
 
+use std::collections::{BTreeSet, HashSet};
+
 use super::auth::permissions::Permissions;
 use super::catalogue::Catalogue;
 use super::image::cap::Cap;
 use super::image::preset::{self, Presets};
-use super::image_record::FileFacts;
+use super::image_record::{FileError, FileFacts};
 use super::presentation::uris::Uris;
 use crate::iiif::Version;
 
@@ -18,12 +20,50 @@ pub struct Site<'a> {
     pub cap: Cap,
     /// The derivatives that have names.
     pub presets: &'a Presets,
-    /// Whether boxes may be corrected in the browser.
-    pub takes_reviews: bool,
+    /// What boxes can be called.
+    pub classes: &'a Classes,
+    /// What tells the file of reviews from those of other servers; none: boxes cannot be corrected in the browser.
+    pub reviews: Option<&'a str>,
     /// For how many seconds clients may reuse an image without asking again.
     pub max_age: u32,
-    /// The file of the image at a position of the catalogue, as it is now; the error says why it cannot be read.
-    pub facts: &'a (dyn Fn(usize) -> Result<FileFacts, String> + Sync),
+    /// The file of the image that the request is about, as it is now, if the answer depends on it.
+    pub file: Result<FileFacts, FileError>,
+}
+
+/// What boxes can be called, in the order of colours and keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    /// The names, each once.
+    pub names: Vec<String>,
+    /// How many of them, from the first, are told to everybody: those that no image has to show.
+    pub open: usize,
+}
+
+/// No classes but those of the boxes.
+static NO_CLASSES: Classes = Classes {
+    names: Vec::new(),
+    open: 0,
+};
+
+impl Classes {
+    /// Those of a list, then those of the images and of their taxonomy, sorted.
+    pub fn of(listed: &[String], taxonomy: &[String], catalogue: &Catalogue) -> Self {
+        let images = catalogue.images.iter().map(|image| &image.about);
+        let shown = images.flat_map(|about| {
+            let boxes = about.localizations.iter().map(|l| &l.concept);
+            boxes.chain(&about.labels)
+        });
+        let sorted: BTreeSet<&String> = shown.chain(taxonomy).collect();
+        let mut names: Vec<String> = Vec::new();
+        let mut seen = HashSet::new();
+        for name in listed.iter().chain(sorted) {
+            if seen.insert(name) {
+                names.push(name.clone());
+            }
+        }
+        let open = listed.iter().collect::<HashSet<_>>().len();
+        Classes { names, open }
+    }
 }
 
 impl<'a> Site<'a> {
@@ -34,9 +74,10 @@ impl<'a> Site<'a> {
             permissions,
             cap: Cap::default(),
             presets: &preset::NONE,
-            takes_reviews: false,
+            classes: &NO_CLASSES,
+            reviews: None,
             max_age: 0,
-            facts: &|_| Err("files are not read here".into()),
+            file: Err(FileError::Gone("files are not read here".into())),
         }
     }
 

@@ -244,6 +244,7 @@ mod tests {
             concept: concept.into(),
             bbox: BBox::try_from(bbox).unwrap(),
             polygon: None,
+            holes: Vec::new(),
             attributes: BTreeMap::new(),
         }
     }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use crate::files;
 use crate::iiif::info::Limits;
 
@@ -33,8 +35,8 @@ pub struct AnswerSizes {
     cap: Option<Limits>,
     /// Services whose images have shown a cap, with it.
     capped: BTreeMap<String, Limits>,
-    /// The most pixels that came in one answer.
-    given: u64,
+    /// The size of the largest answer.
+    given: [u32; 2],
     /// Services whose images were refused in one answer without a smaller image in their place, with their pixels.
     refused: BTreeMap<String, u64>,
 }
@@ -45,7 +47,7 @@ const WITNESSES: usize = 2;
 impl AnswerSizes {
     /// Whether nothing is known yet that holds for other images.
     pub fn is_new(&self) -> bool {
-        self.cap.is_none() && self.given == 0 && self.refused.len() < WITNESSES
+        self.cap.is_none() && self.given == [0, 0] && self.refused.len() < WITNESSES
     }
 
     /// Whether an answer of this size is worth requesting.
@@ -53,7 +55,7 @@ impl AnswerSizes {
         let pixels = area([width, height]);
         let capped = self.cap.is_some_and(|cap| !cap.allow(width, height));
         let refused = self.refused.values().filter(|refused| pixels >= **refused);
-        pixels <= self.given || !(capped || refused.count() >= WITNESSES)
+        pixels <= area(self.given) || !(capped || refused.count() >= WITNESSES)
     }
 
     /// Whether another image has shown this cap on its longer side: then one answer of that size is no accident.
@@ -65,12 +67,14 @@ impl AnswerSizes {
 
     /// Whether as many pixels came in one answer before.
     pub fn has_given(&self, size: [u32; 2]) -> bool {
-        area(size) <= self.given
+        area(size) <= area(self.given)
     }
 
     /// An answer of this size came. A cap that it contradicts holds for some images only.
     pub fn gave(&mut self, [width, height]: [u32; 2]) {
-        self.given = self.given.max(area([width, height]));
+        if area([width, height]) > area(self.given) {
+            self.given = [width, height];
+        }
         if self.cap.is_some_and(|cap| !cap.allow(width, height)) {
             self.cap = None;
             self.capped.clear();
@@ -94,6 +98,11 @@ impl AnswerSizes {
         if self.cap.is_none() && self.capped.len() < WITNESSES {
             return false;
         }
+        // The host gives more than that: these images are restricted for reasons of their own.
+        let [width, height] = self.given;
+        if !cap.allow(width, height) {
+            return false;
+        }
         // Where images differ, the larger cap is that of the host, and the smaller one that of its image.
         let largest = self.capped.values().max_by_key(|cap| (cap.width, cap.area));
         let before = self.cap;
@@ -104,19 +113,32 @@ impl AnswerSizes {
     }
 }
 
+/// A cap in the file in which later runs find it, with the services whose images have shown it.
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedCap {
+    #[serde(flatten)]
+    cap: Limits,
+    #[serde(default)]
+    shown_by: Vec<String>,
+}
+
 /// The most images that are remembered as witnesses.
 const MAX_WITNESSES: usize = 8;
 
 impl KnownHosts {
     /// What earlier runs saved in `file`, where this run saves what it learns.
     pub fn open(file: PathBuf) -> Self {
-        let caps: BTreeMap<String, Limits> = std::fs::read(&file)
+        let caps: BTreeMap<String, SavedCap> = std::fs::read(&file)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
-        let host = |cap| {
+        let host = |saved: SavedCap| {
             let host = KnownHost::default();
-            host.learn(|known| known.cap = Some(cap));
+            host.learn(|known| {
+                known.cap = Some(saved.cap);
+                let shown_by = saved.shown_by.into_iter();
+                known.capped = shown_by.map(|service| (service, saved.cap)).collect();
+            });
             Arc::new(host)
         };
         let hosts = caps.into_iter().map(|(name, cap)| (name, host(cap)));
@@ -159,12 +181,19 @@ impl KnownHosts {
         }
     }
 
-    fn caps(&self) -> BTreeMap<String, Limits> {
+    fn caps(&self) -> BTreeMap<String, SavedCap> {
         let hosts = self.by_origin.lock();
         let hosts = hosts.unwrap_or_else(PoisonError::into_inner);
         hosts
             .iter()
-            .filter_map(|(name, host)| Some((name.clone(), host.known().cap?)))
+            .filter_map(|(name, host)| {
+                let known = host.known();
+                let saved = SavedCap {
+                    cap: known.cap?,
+                    shown_by: known.capped.into_keys().collect(),
+                };
+                Some((name.clone(), saved))
+            })
             .collect()
     }
 

@@ -8,10 +8,10 @@ mod wire;
 
 use crate::error::Error;
 use crate::files::hex_digest;
-use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage};
+use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage, Flags};
 use crate::formats::file_names;
-use crate::formats::format::{Format, FormatInfo, FormatOptions, Written};
-use crate::formats::sink::{Sink, cannot, put};
+use crate::formats::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use crate::formats::sink::{Sink, cannot};
 use crate::pixels;
 use crate::summary::counted;
 use wire::{Feature, bytes, example, floats, ints, write_record};
@@ -31,6 +31,8 @@ impl Format for Tf {
         FormatInfo {
             name: "tf",
             about: "TFRecord shards for the TF Object Detection API, and label_map.pbtxt",
+            is_detection: true,
+            holds_images: true,
             ..FormatInfo::default()
         }
     }
@@ -42,58 +44,119 @@ impl Format for Tf {
             .into()
     }
 
-    fn write(&self, dataset: &Dataset, options: &FormatOptions, out: &mut dyn Sink) -> Written {
-        const MAP: &str = "label_map.pbtxt";
-        put(out, MAP, &label_map(&dataset.classes))?;
-        let mut transcoded: u64 = 0;
-        for (split, pictures) in dataset.parts("data") {
-            let shards = shards(&pictures, options.shard_bytes);
-            for (i, shard) in shards.iter().enumerate() {
-                let path = format!("{split}-{i:05}-of-{:05}.tfrecord", shards.len());
-                let file = out.file(&path)?;
-                for picture in *shard {
-                    let (image, format) = embedded(picture)?;
-                    transcoded += u64::from(!is_native(picture));
-                    let message = example(features(dataset, picture, &image, format));
-                    write_record(file, &message).map_err(cannot(&path))?;
-                }
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
+        out.put("label_map.pbtxt", label_map(&dataset.classes).as_bytes())?;
+        file_names::begin_sources(out)?;
+        let mut shards = Vec::new();
+        for (part, split) in dataset.parts("data").into_iter().enumerate() {
+            let images = shards_of(dataset.facts_of(part).map(|p| p.bytes), options.shard_bytes);
+            if images == [0] {
+                // So that readers find its file.
+                out.put(&format!("{split}-00000-of-00001.tfrecord"), b"")?;
             }
+            shards.push(Shards {
+                split: split.to_owned(),
+                images,
+                current: 0,
+                written: 0,
+            });
         }
-        file_names::write_sources(dataset, |_, p| p.file.clone(), options.csv_safe, out)?;
-        Ok(match transcoded {
-            0 => Vec::new(),
-            n => vec![format!(
-                "tf: {} embedded as PNG: TensorFlow decodes JPEG and PNG",
-                counted(n, "image is", "images are")
-            )],
-        })
+        Ok(Box::new(TfWriter {
+            dataset,
+            shards,
+            transcoded: 0,
+        }))
     }
 }
 
-/// Images divided into runs whose files have at most `most` bytes together. A split without images is one empty shard,
-/// so that readers find its file.
-fn shards<'a, 'p>(pictures: &'a [&'p DatasetImage], most: u64) -> Vec<&'a [&'p DatasetImage]> {
-    let mut shards = Vec::new();
-    let (mut start, mut bytes) = (0, 0);
-    for (i, picture) in pictures.iter().enumerate() {
-        if i > start && bytes + picture.bytes > most {
-            shards.push(&pictures[start..i]);
-            (start, bytes) = (i, 0);
+struct TfWriter<'a> {
+    dataset: &'a Dataset,
+    /// Of each split.
+    shards: Vec<Shards>,
+    transcoded: u64,
+}
+
+/// The shards of a split, and which image comes next.
+struct Shards {
+    split: String,
+    /// How many images each holds.
+    images: Vec<usize>,
+    current: usize,
+    written: usize,
+}
+
+impl Writer for TfWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        let (bytes, format) = embedded(image)?;
+        self.transcoded += u64::from(!is_native(image));
+        let message = example(features(self.dataset, image, &bytes, format));
+        let shards = &mut self.shards[self.dataset.part(image)];
+        let (split, of) = (&shards.split, shards.images.len());
+        let path = format!("{split}-{:05}-of-{of:05}.tfrecord", shards.current);
+        let mut record = Vec::new();
+        write_record(&mut record, &message).map_err(cannot(&path))?;
+        out.append(&path, &record)?;
+        shards.written += 1;
+        if shards.written == shards.images[shards.current] {
+            out.close(&path)?;
+            (shards.current, shards.written) = (shards.current + 1, 0);
         }
-        bytes += picture.bytes;
+        file_names::add_source(image, &image.file, out)
     }
-    shards.push(&pictures[start..]);
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        out.close(file_names::SOURCES)?;
+        let mut notes = Vec::new();
+        if self.transcoded > 0 {
+            notes.push(format!(
+                "tf: {} embedded as PNG: TensorFlow decodes JPEG and PNG",
+                counted(self.transcoded, "image is", "images are")
+            ));
+        }
+        for (n, one, many) in [
+            (self.dataset.outlines(), "outline", "outlines"),
+            (self.dataset.texts(), "text", "texts"),
+        ] {
+            if n > 0 {
+                let left_out = counted(n, one, many);
+                notes.push(format!(
+                    "tf: {left_out} left out, only boxes are written; -f coco writes them"
+                ));
+            }
+        }
+        Ok(notes)
+    }
+}
+
+/// How many images go into each shard, so that their files have at most `most` bytes together. A split without images is
+/// one empty shard.
+fn shards_of(sizes: impl Iterator<Item = u64>, most: u64) -> Vec<usize> {
+    let (mut shards, mut n, mut bytes) = (Vec::new(), 0, 0);
+    for size in sizes {
+        if n > 0 && bytes + size > most {
+            shards.push(n);
+            (n, bytes) = (0, 0);
+        }
+        n += 1;
+        bytes += size;
+    }
+    shards.push(n);
     shards
 }
 
 fn is_native(picture: &DatasetImage) -> bool {
-    ["image/jpeg", "image/png"].contains(&picture.media_type.as_str())
+    ["image/jpeg", "image/png"].contains(&picture.media_type)
 }
 
 /// The bytes to embed, and the name of their format in TensorFlow.
 fn embedded(picture: &DatasetImage) -> Result<(Vec<u8>, &'static str), Error> {
     let stored = picture.read()?;
-    let (image, format) = match picture.media_type.as_str() {
+    let (image, format) = match picture.media_type {
         "image/jpeg" => (stored, "jpeg"),
         "image/png" => (stored, "png"),
         _ => (as_png(picture, &stored)?, "png"),
@@ -126,8 +189,7 @@ fn features<'a>(
     image: &'a [u8],
     format: &'a str,
 ) -> Vec<(&'static str, Feature)> {
-    let count = p.boxes.len();
-    let zeros = || ints(std::iter::repeat_n(0, count));
+    let flags = |is: fn(&Flags) -> bool| ints(p.boxes.iter().map(|b| i64::from(is(&b.flags))));
     let all =
         |value: fn(&DatasetBox, &DatasetImage) -> f32| floats(p.boxes.iter().map(|b| value(b, p)));
     let text = |text: &str| bytes([text.as_bytes()]);
@@ -143,10 +205,7 @@ fn features<'a>(
         ("image/format", text(format)),
         ("image/height", ints([i64::from(p.height)])),
         ("image/key/sha256", text(&hex_digest(image, 64))),
-        (
-            "image/object/area",
-            all(|b, _| (b.bbox.width * b.bbox.height) as f32),
-        ),
+        ("image/object/area", all(|b, _| area(b))),
         (
             "image/object/bbox/xmax",
             all(|b, p| relative(b.bbox.right(), p.width)),
@@ -168,15 +227,23 @@ fn features<'a>(
             ints(p.boxes.iter().map(|b| b.class as i64 + 1)),
         ),
         ("image/object/class/text", bytes(p.boxes.iter().map(class))),
-        ("image/object/difficult", zeros()),
-        ("image/object/group_of", zeros()),
-        ("image/object/is_crowd", zeros()),
-        ("image/object/truncated", zeros()),
+        ("image/object/difficult", flags(|f| f.is_difficult)),
+        ("image/object/group_of", flags(|f| f.is_crowd)),
+        ("image/object/is_crowd", flags(|f| f.is_crowd)),
+        ("image/object/occluded", flags(|f| f.is_occluded)),
+        ("image/object/truncated", flags(|f| f.is_truncated)),
         ("image/object/weight", floats(p.boxes.iter().map(|_| 1.0))),
         ("image/source_id", text(&p.number.to_string())),
         ("image/source_uuid", text(&p.id)),
         ("image/width", ints([i64::from(p.width)])),
     ]
+}
+
+fn area(b: &DatasetBox) -> f32 {
+    match &b.outline {
+        Some(outline) => outline.area() as f32,
+        None => (b.bbox.width * b.bbox.height) as f32,
+    }
 }
 
 /// Clamped, since rounding to 32 bits can exceed 1, which readers refuse.
@@ -215,15 +282,9 @@ mod tests {
 
     #[test]
     fn a_new_shard_begins_before_one_is_too_large() {
-        let picture = |bytes: u64| DatasetImage {
-            bytes,
-            ..DatasetImage::default()
-        };
-        let pictures: Vec<DatasetImage> = [5, 5, 11, 1, 9, 1].map(picture).into();
-        let pictures: Vec<&DatasetImage> = pictures.iter().collect();
-        let sizes: Vec<usize> = shards(&pictures, 10).iter().map(|s| s.len()).collect();
-        assert_eq!(sizes, [2, 1, 2, 1]);
-        assert_eq!(shards(&[], 10).len(), 1);
+        let sizes = [5, 5, 11, 1, 9, 1].into_iter();
+        assert_eq!(shards_of(sizes, 10), [2, 1, 2, 1]);
+        assert_eq!(shards_of(std::iter::empty(), 10), [0]);
     }
 
     #[test]

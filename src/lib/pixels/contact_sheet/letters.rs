@@ -1,4 +1,4 @@
-//! Letters of 5 x 7 dots for captions: ASCII; other scripts are transliterated first.
+//! Letters of 5 x 7 dots for captions: ASCII.
 
 /// Columns of a letter.
 pub const WIDTH: u32 = 5;

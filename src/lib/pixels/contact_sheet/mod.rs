@@ -2,6 +2,8 @@
 
 mod letters;
 
+use std::collections::HashMap;
+
 use image::{Rgb, RgbImage};
 
 use super::decode::decode;
@@ -16,8 +18,8 @@ pub struct Cell {
     pub size: [u32; 2],
     /// The text below it.
     pub caption: String,
-    /// Index and name of the class, and the box in pixels of the original image.
-    pub boxes: Vec<(usize, String, BBox)>,
+    /// Index of the class, and the box in pixels of the original image.
+    pub boxes: Vec<(usize, BBox)>,
 }
 
 /// Longest side of a thumbnail in pixels: larger if there are few.
@@ -50,9 +52,10 @@ pub fn thumbnail(bytes: &[u8], side: u32, most_pixels: u64) -> Result<RgbImage, 
 
 /// Draws images in an approximately square grid, above a legend of the classes.
 pub fn sheet(cells: &[Cell], classes: &[String]) -> RgbImage {
+    let names = told_apart(classes);
     let columns = (1..=8).find(|c| c * c >= cells.len()).unwrap_or(8);
     let side = side(cells.len());
-    let legend = legend(classes, columns as u32 * (side + MARGIN) - MARGIN);
+    let legend = legend(&names, columns as u32 * (side + MARGIN) - MARGIN);
     let rows: Vec<&[Cell]> = cells.chunks(columns).collect();
     let high = |row: &[Cell]| {
         row.iter()
@@ -69,7 +72,7 @@ pub fn sheet(cells: &[Cell], classes: &[String]) -> RgbImage {
         let room = [side, high(row)];
         for (column, cell) in row.iter().enumerate() {
             let left = MARGIN + column as u32 * (side + MARGIN);
-            draw_cell(&mut sheet, [left, top], room, cell);
+            draw_cell(&mut sheet, [left, top], room, cell, &names);
         }
         top += room[1] + LINE + MARGIN;
     }
@@ -90,7 +93,7 @@ fn legend(classes: &[String], width: u32) -> Vec<Line> {
     let mut lines: Vec<Line> = vec![Vec::new()];
     let mut x = 0;
     for (class, name) in classes.iter().enumerate() {
-        let text = shortened(&plain(name), 40);
+        let text = shortened(name, 40);
         let step = text_width(&text, 2) + 2 * MARGIN;
         if x > 0 && x + step > width {
             if lines.len() as u32 == MOST_LEGEND_LINES {
@@ -108,7 +111,13 @@ fn legend(classes: &[String], width: u32) -> Vec<Line> {
     lines
 }
 
-fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], room: [u32; 2], cell: &Cell) {
+fn draw_cell(
+    sheet: &mut RgbImage,
+    [left, top]: [u32; 2],
+    room: [u32; 2],
+    cell: &Cell,
+    names: &[String],
+) {
     let (width, height) = cell.thumbnail.dimensions();
     let [left, top] = [
         left + room[0].saturating_sub(width) / 2,
@@ -122,7 +131,7 @@ fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], room: [u32; 2], cell: 
     let placed: Vec<(usize, &str, [u32; 4])> = cell
         .boxes
         .iter()
-        .map(|(class, name, b)| {
+        .map(|(class, b)| {
             let b = b.scale(scale[0], scale[1]);
             // Boxes are inside the image: no number is negative.
             let end = |v: f64, side: u32| (v.round() as u32).min(side.saturating_sub(1));
@@ -132,7 +141,7 @@ fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], room: [u32; 2], cell: 
                 left + end(b.right(), width),
                 top + end(b.bottom(), height),
             ];
-            (*class, name.as_str(), corners)
+            (*class, names[*class].as_str(), corners)
         })
         .collect();
     for (class, _, corners) in &placed {
@@ -140,7 +149,7 @@ fn draw_cell(sheet: &mut RgbImage, [left, top]: [u32; 2], room: [u32; 2], cell: 
     }
     let crowded = placed.len() > MOST_TAGS;
     for (class, name, corners) in &placed {
-        let fits = text_width(&plain(name), 1) + 2 <= corners[2] - corners[0];
+        let fits = text_width(name, 1) + 2 <= corners[2] - corners[0];
         if fits || !crowded {
             tag(sheet, *corners, name, colour(*class), left + width);
         }
@@ -162,7 +171,7 @@ fn tag(
     edge: u32,
 ) {
     let room = (right.saturating_sub(left) / (letters::WIDTH + 1)).max(1) as usize;
-    let text = shortened(&plain(name), room.max(8));
+    let text = shortened(name, room.max(8));
     let high = letters::HEIGHT + 2;
     let left = left.min(edge.saturating_sub(text_width(&text, 1) + 2));
     let y = if top > high + MARGIN { top - high } else { top };
@@ -177,20 +186,64 @@ fn caption(sheet: &mut RgbImage, text: &str, room: u32, [centre, y]: [u32; 2]) {
     write(sheet, [left, y], &text, 2, INK);
 }
 
-/// A text with only letters that can be drawn.
-fn plain(text: &str) -> String {
-    deunicode::deunicode(text)
-        .chars()
-        .map(|c| if c.is_ascii_control() { ' ' } else { c })
-        .collect()
+/// The names of classes in letters that can be drawn, no two alike: Latin letters without their marks where that is
+/// enough.
+fn told_apart(classes: &[String]) -> Vec<String> {
+    let simple: Vec<String> = classes.iter().map(|name| plain(name)).collect();
+    let mut uses: HashMap<&String, u32> = HashMap::new();
+    for name in &simple {
+        *uses.entry(name).or_default() += 1;
+    }
+    let name = |(simple, class): (&String, &String)| match uses.get(simple) {
+        Some(1) => simple.clone(),
+        _ => drawn(class, |_| false),
+    };
+    simple.iter().zip(classes).map(name).collect()
 }
 
+/// A text in letters that can be drawn: Latin letters lose their marks, and of other scripts the code points are shown.
+fn plain(text: &str) -> String {
+    drawn(
+        text,
+        |c| matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2010}'..='\u{2026}'),
+    )
+}
+
+/// A text with what is not ASCII transliterated where that is allowed, else as code points: `[05D0 05DC]`.
+fn drawn(text: &str, is_transliterated: impl Fn(char) -> bool) -> String {
+    let (mut drawn, mut is_open) = (String::new(), false);
+    for c in text.chars() {
+        let is_code = !c.is_ascii() && !is_transliterated(c);
+        drawn.push_str(match (is_open, is_code) {
+            (false, true) => "[",
+            (true, true) => " ",
+            (true, false) => "]",
+            (false, false) => "",
+        });
+        is_open = is_code;
+        match c {
+            c if is_code => drawn.push_str(&format!("{:04X}", u32::from(c))),
+            c if c.is_ascii_control() => drawn.push(' '),
+            c => drawn.push_str(deunicode::deunicode_char(c).unwrap_or("?")),
+        }
+    }
+    if is_open {
+        drawn.push(']');
+    }
+    drawn
+}
+
+/// A text of at most so many letters: what is left out is in its middle, since names differ at their ends.
 fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
+    let n = text.chars().count();
+    if n <= most {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(most.saturating_sub(2)).collect();
-    format!("{kept}..")
+    let kept = most.saturating_sub(2);
+    let end = kept / 2;
+    let first: String = text.chars().take(kept - end).collect();
+    let last: String = text.chars().skip(n - end).collect();
+    format!("{first}..{last}")
 }
 
 /// A colour per class, different from its neighbours: steps of the golden angle around the colour circle.
@@ -251,11 +304,7 @@ mod tests {
             thumbnail: RgbImage::new(100, 50),
             size: [200, 100],
             caption: "a".into(),
-            boxes: vec![(
-                1,
-                "b".into(),
-                BBox::try_from([100.0, 40.0, 60.0, 40.0]).unwrap(),
-            )],
+            boxes: vec![(1, BBox::try_from([100.0, 40.0, 60.0, 40.0]).unwrap())],
         };
         let sheet = sheet(&[cell], &["a".into(), "b".into()]);
         // The picture is centred in its cell; a box corner is half as far in as in the picture.
@@ -265,6 +314,25 @@ mod tests {
         }
         assert_eq!(at(49, 30), Rgb([0, 0, 0]));
         assert_eq!(at(65, 30), Rgb([0, 0, 0]));
+    }
+
+    #[test]
+    fn no_two_classes_look_alike() {
+        let cases: [(&[&str], &[&str]); 4] = [
+            (
+                &["tet \u{5d8}", "tav \u{5ea}"],
+                &["tet [05D8]", "tav [05EA]"],
+            ),
+            (&["é", "f"], &["e", "f"]),
+            (&["é", "e"], &["[00E9]", "e"]),
+            (&["אב-x"], &["[05D0 05D1]-x"]),
+        ];
+        for (classes, wanted) in cases {
+            let classes: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
+            assert_eq!(told_apart(&classes), wanted);
+        }
+        let long = |end: &str| shortened(&format!("a very long name of a class {end}"), 16);
+        assert_ne!(long("one"), long("two"));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! What a server reads from the header of a file before it opens the file.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
+use std::io::{BufReader, Read, Seek as _};
 
 use super::large_jpeg::LEAST_PIXELS;
 use crate::jpeg::index;
 use crate::pixels::header::{self, Header, rotated_size};
-use crate::pixels::jp2;
-use crate::pixels::tiff::{self, Tiff, is_tiff};
+use crate::pixels::tiff::{Tiff, is_tiff};
+use crate::pixels::tiff_whole;
+use crate::pixels::{bmp, jp2};
 
 /// What the header of a file declares, as far as a server needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,35 +23,52 @@ pub struct SourceInfo {
     pub by_parts: bool,
 }
 
-/// Reads the header of a file.
+/// The number of pages of an open file: only TIFFs have several.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn count_pages(file: &File) -> Result<u32, String> {
+    match is_tiff(&start_of::<4>(file)?) {
+        true => Ok(tiff_whole::count_pages(again(file)?)?.max(1)),
+        false => Ok(1),
+    }
+}
+
+/// Reads the header of an open file, of the page with this number, from 1.
 ///
 /// # Errors
 /// The file cannot be served: why not.
-pub fn inspect(path: &Path) -> Result<SourceInfo, String> {
-    if begins_as_tiff(path)? {
-        tiff::check_compression(path)?;
-        if let Ok(tiff) = Tiff::open(path) {
-            let full = tiff.full();
-            return Ok(SourceInfo {
-                size: rotated_size(full.size, tiff.orientation),
-                channels: full.channels,
-                tile: is_read_by_tiles(&tiff).then(|| full.piece[0].max(full.piece[1])),
-                by_parts: false,
-            });
-        }
+pub fn inspect(file: &File, page: u32) -> Result<SourceInfo, String> {
+    let start = start_of::<12>(file)?;
+    if is_tiff(&start) {
+        return inspect_tiff(file, page);
     }
-    if begins_as_jp2(path)? {
-        return inspect_jp2(path);
+    if jp2::is_jp2(&start) {
+        return inspect_jp2(again(file)?);
     }
-    let open = || File::open(path).map_err(|e| e.to_string());
-    let header = header::measure_in(BufReader::new(open()?))?;
-    let by_parts = is_large_jpeg(&header) && {
-        // Scans begin within this many bytes, unless there is a lot of metadata.
-        const START: u64 = 1 << 18;
-        let mut start = Vec::new();
-        let read = open()?.take(START).read_to_end(&mut start);
-        read.is_ok() && index::is_indexable(&start)
-    };
+    if bmp::is_bmp(&start) {
+        let (size, channels) = bmp::measure(BufReader::new(again(file)?))?;
+        return Ok(SourceInfo {
+            size,
+            channels,
+            tile: None,
+            by_parts: false,
+        });
+    }
+    let header = header::measure_in(BufReader::new(again(file)?))?;
+    // Scans begin within this many bytes, unless there is a lot of metadata.
+    const START: u64 = 1 << 18;
+    let mut start = Vec::new();
+    if header.media_type == "image/jpeg" {
+        let read = again(file)?.take(START).read_to_end(&mut start);
+        read.map_err(|e| e.to_string())?;
+    }
+    if header::is_rare_jpeg(&start) {
+        return Err(
+            "JPEGs in arithmetic coding, lossless or hierarchical ones are not decoded".into(),
+        );
+    }
+    let by_parts = is_large_jpeg(&header) && index::is_indexable(&start);
     Ok(SourceInfo {
         size: rotated_size([header.width, header.height], header.orientation),
         channels: header.channels,
@@ -60,17 +77,57 @@ pub fn inspect(path: &Path) -> Result<SourceInfo, String> {
     })
 }
 
+/// The same open file, to be read from its start. Both share one position.
+fn again(file: &File) -> Result<File, String> {
+    let again = file.try_clone().map_err(|e| e.to_string())?;
+    (&again).rewind().map_err(|e| e.to_string())?;
+    Ok(again)
+}
+
+/// The first bytes of a file; zeros beyond its end.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn start_of<const N: usize>(file: &File) -> Result<[u8; N], String> {
+    let mut start = Vec::new();
+    let read = again(file)?.take(N as u64).read_to_end(&mut start);
+    read.map_err(|e| e.to_string())?;
+    let mut bytes = [0; N];
+    bytes[..start.len()].copy_from_slice(&start);
+    (&*file).rewind().map_err(|e| e.to_string())?;
+    Ok(bytes)
+}
+
 /// Whether it is worth to index a file. Images with EXIF orientation are decoded as a whole.
 pub fn is_large_jpeg(header: &Header) -> bool {
     let pixels = u64::from(header.width) * u64::from(header.height);
     header.media_type == "image/jpeg" && header.orientation == 1 && pixels >= LEAST_PIXELS
 }
 
-fn inspect_jp2(path: &Path) -> Result<SourceInfo, String> {
+fn inspect_tiff(file: &File, page: u32) -> Result<SourceInfo, String> {
+    if let Ok(tiff) = Tiff::open_readable(again(file)?, page) {
+        let full = tiff.full();
+        return Ok(SourceInfo {
+            size: rotated_size(full.size, tiff.orientation),
+            channels: full.channels,
+            tile: is_read_by_tiles(&tiff).then(|| full.piece[0].max(full.piece[1])),
+            by_parts: false,
+        });
+    }
+    let (size, channels, orientation) = tiff_whole::measure(again(file)?, page)?;
+    Ok(SourceInfo {
+        size: rotated_size(size, orientation),
+        // Decoded samples, and the same again as an image.
+        channels: channels.saturating_mul(2),
+        tile: None,
+        by_parts: false,
+    })
+}
+
+fn inspect_jp2(file: File) -> Result<SourceInfo, String> {
     // Boxes before the codestream hold at most a profile and metadata.
     const START: u64 = 1 << 20;
     let mut start = Vec::new();
-    let file = File::open(path).map_err(|e| e.to_string())?;
     let read = file.take(START).read_to_end(&mut start);
     read.map_err(|e| e.to_string())?;
     let (size, components) = jp2::measure(&start)?;
@@ -83,22 +140,6 @@ fn inspect_jp2(path: &Path) -> Result<SourceInfo, String> {
         tile: None,
         by_parts: false,
     })
-}
-
-fn begins_as_jp2(path: &Path) -> Result<bool, String> {
-    let mut start = [0; 12];
-    let mut file = File::open(path).map_err(|e| e.to_string())?;
-    Ok(file.read_exact(&mut start).is_ok() && jp2::is_jp2(&start))
-}
-
-/// Whether a file is a TIFF, by its first four bytes.
-///
-/// # Errors
-/// The file cannot be opened.
-pub fn begins_as_tiff(path: &Path) -> Result<bool, String> {
-    let mut start = [0; 4];
-    let mut file = File::open(path).map_err(|e| e.to_string())?;
-    Ok(file.read_exact(&mut start).is_ok() && is_tiff(&start))
 }
 
 /// Whether the file is read tile by tile. With EXIF orientation it is decoded as a whole.

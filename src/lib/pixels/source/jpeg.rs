@@ -64,9 +64,10 @@ impl JpegSource {
     pub(super) fn stored(&self, plan: &RenderPlan) -> Option<Vec<u8>> {
         const MOST_SIDE: u32 = 2048;
         let is_grey = self.jpeg.channels() == 1;
-        if plan.is_whole_jpeg(self.jpeg.size(), is_grey) {
+        if render::unturned(plan).is_whole_jpeg(self.jpeg.size(), is_grey) {
+            let whole = self.jpeg.alone();
             // If the whole file cannot be used, a part of it may still be cut out.
-            if let Some(bytes) = self.jpeg.alone() {
+            if let Some(bytes) = whole.and_then(|whole| render::turned(whole, plan)) {
                 return Some(bytes);
             }
         }

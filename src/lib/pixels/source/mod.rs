@@ -7,20 +7,24 @@ mod part;
 mod tiled;
 mod whole;
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Read as _;
 
 use image::DynamicImage;
 
+use super::bmp;
 use super::header;
 use super::jp2;
+pub use super::jp2::is_jp2;
 use super::render::{self, UprightImage};
-use super::tiff::{Tiff, TiffLevel};
+use super::tiff::{Tiff, TiffLevel, is_tiff};
+use super::tiff_whole;
 use crate::iiif::resolve::RenderPlan;
 use crate::jpeg::Colour;
 use crate::jpeg::index::HuffmanTables;
 use crate::jpeg::pyramid::Photometric;
-pub use info::{SourceInfo, inspect};
-use info::{begins_as_tiff, is_large_jpeg, is_read_by_tiles};
+pub use info::{SourceInfo, count_pages, inspect, start_of};
+use info::{is_large_jpeg, is_read_by_tiles};
 use jpeg::JpegSource;
 use large_jpeg::LargeJpeg;
 use tiled::TiledSource;
@@ -47,29 +51,64 @@ impl ImageSource {
         }
     }
 
-    /// An RGB image of `[width, height]` pixels.
+    /// An image of `[width, height]` pixels: grey, RGB or RGBA, with 8 bits per channel.
     ///
     /// # Errors
-    /// The number of bytes does not fit the size.
-    pub fn of_rgb([width, height]: [u32; 2], bytes: Vec<u8>) -> Result<ImageSource, String> {
-        let image = image::RgbImage::from_raw(width, height, bytes);
+    /// The number of bytes does not fit the size, or there are no images of so many channels.
+    pub fn of_pixels(
+        [w, h]: [u32; 2],
+        channels: u8,
+        bytes: Vec<u8>,
+    ) -> Result<ImageSource, String> {
+        let image: Option<DynamicImage> = match channels {
+            1 => image::GrayImage::from_raw(w, h, bytes).map(Into::into),
+            3 => image::RgbImage::from_raw(w, h, bytes).map(Into::into),
+            4 => image::RgbaImage::from_raw(w, h, bytes).map(Into::into),
+            _ => None,
+        };
         let image = image.ok_or("the number of bytes does not fit the size")?;
-        Ok(ImageSource::Whole(DynamicImage::from(image).into()))
+        Ok(ImageSource::Whole(image.into()))
     }
 
-    /// Opens a file of at most `most_pixels`; pixels are in sRGB.
+    /// `[width, height]`, channels and pixels of an image that was decoded as a whole; none for others.
+    pub fn into_pixels(self) -> Option<([u32; 2], u8, Vec<u8>)> {
+        let ImageSource::Whole(picture) = self else {
+            return None;
+        };
+        let size = picture.size();
+        let image = picture.into_image();
+        Some((size, image.color().channel_count(), image.into_bytes()))
+    }
+
+    /// A PNG that was made here.
+    ///
+    /// # Errors
+    /// The bytes are damaged.
+    pub fn of_png(bytes: &[u8]) -> Result<ImageSource, String> {
+        let image = super::decode(bytes, u64::MAX)?;
+        Ok(ImageSource::Whole(image.into()))
+    }
+
+    /// Reads a page of an open file, of at most `most_pixels`; pixels are in sRGB. Pages are numbered from 1.
     ///
     /// # Errors
     /// The file cannot be served: why not.
-    pub fn open(path: &Path, most_pixels: u64) -> Result<Self, String> {
-        if begins_as_tiff(path)?
-            && let Ok(tiff) = Tiff::open(path)
-        {
-            return Self::of_tiff(tiff, most_pixels);
+    pub fn open(mut file: File, page: u32, most_pixels: u64) -> Result<Self, String> {
+        if is_tiff(&start_of::<4>(&file)?) {
+            let same = file.try_clone().map_err(|e| e.to_string())?;
+            if let Ok(tiff) = Tiff::open_readable(same, page) {
+                return Self::of_tiff(tiff, most_pixels);
+            }
+            let (image, orientation) = tiff_whole::decode(file, page, most_pixels)?;
+            return Ok(ImageSource::Whole(upright(image, orientation).into()));
         }
-        let mut bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
         if jp2::is_jp2(&bytes) {
             return jp2::decode(&bytes, most_pixels).map(|image| ImageSource::Whole(image.into()));
+        }
+        if bmp::is_bmp(&bytes) {
+            return bmp::decode(&bytes, most_pixels).map(|image| ImageSource::Whole(image.into()));
         }
         let header = header::measure_bytes(&bytes)?;
         let pixels = u64::from(header.width) * u64::from(header.height);
@@ -108,6 +147,11 @@ impl ImageSource {
         Ok(ImageSource::Whole(
             upright(tiled.in_srgb(image), orientation).into(),
         ))
+    }
+
+    /// Whether its file is read again for every answer.
+    pub fn reads_file(&self) -> bool {
+        matches!(self, ImageSource::Tiled(_))
     }
 
     /// `[width, height]` in pixels.

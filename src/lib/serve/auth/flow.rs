@@ -257,6 +257,15 @@ impl LoginFlow<'_> {
             "@context": CONTEXT,
             "type": "AuthAccessTokenError2",
             "profile": profile,
+            // For viewers that know 1.0 (§4.3.2 there).
+            "error": match profile {
+                "invalidOrigin" => "invalidOrigin",
+                "invalidRequest" => "invalidRequest",
+                "missingAspect" => "missingCredentials",
+                "unavailable" => "unavailable",
+                _ => "invalidCredentials",
+            },
+            "description": note,
             "heading": {"en": [format!("No access from {}", self.settings.label)]},
             "note": {"en": [note]},
             "messageId": self.request.query.get("messageId"),

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ring::digest::{SHA256, digest};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::accounts::{self, Account};
 use super::credentials::{self, Credential};
@@ -25,6 +26,8 @@ const MISTAKES: Rate = Rate {
     per_second: 1.0 / 6.0,
     burst: 10,
 };
+/// The most secrets that wait in a queue to be hashed slowly.
+const MOST_HASHES: usize = 64;
 /// Secrets that are remembered as correct, so that they are not hashed slowly again.
 const MOST_PROVEN: usize = 10_000;
 /// The shortest secret that sessions are sealed with, in bytes.
@@ -42,8 +45,43 @@ pub struct Identities {
     mistakes: Buckets,
     /// The users of correct secrets that take long to check, by SHA-256 of name and secret.
     proven: Mutex<HashMap<Vec<u8>, Person>>,
-    /// Slow hashes are computed one at a time: each takes 19 MiB.
-    slow: Semaphore,
+    /// Slow hashes of clients that made no mistake recently.
+    slow: HashQueue,
+    /// Slow hashes of all other clients.
+    slow_again: HashQueue,
+}
+
+/// A queue for slow hashes, which are computed one at a time: each takes 19 MiB.
+#[derive(Debug)]
+struct HashQueue {
+    turn: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+impl HashQueue {
+    fn new() -> Self {
+        HashQueue {
+            turn: Arc::new(Semaphore::new(1)),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits for a turn; none if too many wait already.
+    async fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        /// Given up when the wait ends in whatever way.
+        struct Waits<'a>(&'a AtomicUsize);
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waits = Waits(&self.waiting);
+        match before < MOST_HASHES {
+            true => self.turn.clone().acquire_owned().await.ok(),
+            false => None,
+        }
+    }
 }
 
 /// An authenticated user.
@@ -90,7 +128,8 @@ impl Identities {
             basic: settings.basic,
             mistakes: Buckets::new(MISTAKES),
             proven: Mutex::default(),
-            slow: Semaphore::new(1),
+            slow: HashQueue::new(),
+            slow_again: HashQueue::new(),
         })
     }
 
@@ -113,8 +152,8 @@ impl Identities {
             ticket.and_then(|ticket| self.holder(&ticket))
         };
         let is_probe = path.starts_with("/auth/probe/");
-        if is_probe {
-            // Access tokens are for the probe service only (§5.1).
+        if is_probe || path.ends_with("/info.json") {
+            // Access tokens are for the probe service only (2.0 §5.1), and in 1.0 for info.json (§4.3).
             let token = authorization
                 .split_once(' ')
                 .map_or("", |(_, token)| token.trim());
@@ -172,12 +211,20 @@ impl Identities {
         if let Some(person) = self.proven().get(&name) {
             return Ok(person.clone());
         }
-        (self.mistakes.look(&client, now)).map_err(rate::too_many_requests)?;
-        let Some(person) = self.look_up(user, secret).await else {
-            // That the client may make one more mistake was checked above.
-            let _ = self.mistakes.take(&client, now);
+        let is_new = self.mistakes.is_full(&client, now);
+        // Taken before the secret is judged: of many that arrive at once, no more are judged than may be wrong.
+        (self.mistakes.take(&client, now)).map_err(rate::too_many_requests)?;
+        let judged = match self.look_up(user, secret, is_new).await {
+            Ok(judged) => judged,
+            Err(busy) => {
+                self.mistakes.give_back(&client, now);
+                return Err(busy);
+            }
+        };
+        let Some(person) = judged else {
             return Err(self.unauthorized("the token or password is wrong"));
         };
+        self.mistakes.give_back(&client, now);
         let mut proven = self.proven();
         if proven.len() >= MOST_PROVEN {
             proven.clear();
@@ -186,7 +233,13 @@ impl Identities {
         Ok(person)
     }
 
-    async fn look_up(&self, user: Option<&str>, secret: &str) -> Option<Person> {
+    /// The user of a secret. Clients without recent mistakes have a queue of their own, which others do not fill.
+    async fn look_up(
+        &self,
+        user: Option<&str>,
+        secret: &str,
+        is_new: bool,
+    ) -> Result<Option<Person>, Response> {
         let accounts = self.accounts.clone();
         let (user, secret) = (user.map(str::to_owned), secret.to_owned());
         let is_slow = accounts::is_slow(&accounts);
@@ -195,10 +248,20 @@ impl Identities {
             found.map(Person::from)
         };
         if !is_slow {
-            return look();
+            return Ok(look());
         }
-        let _turn = self.slow.acquire().await.ok()?;
-        tokio::task::spawn_blocking(look).await.ok().flatten()
+        let queue = if is_new { &self.slow } else { &self.slow_again };
+        let turn = queue.enter().await.ok_or_else(|| {
+            error_response(503, "too many logins at once, try again later")
+                .with_header("retry-after", "5")
+                .with_header("cache-control", "no-store")
+        })?;
+        let work = move || {
+            let found = look();
+            drop(turn);
+            found
+        };
+        Ok(tokio::task::spawn_blocking(work).await.ok().flatten())
     }
 
     fn proven(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Person>> {

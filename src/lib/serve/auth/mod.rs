@@ -14,7 +14,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use super::catalogue::Catalogue;
 use super::presentation::uris::Uris;
 use super::site::Site;
-use super::web::message::{Response, header_text};
+use super::web::message::Response;
 use crate::error::Error;
 use crate::http::header::HeaderMap;
 use delegate::Delegate;
@@ -22,7 +22,7 @@ use flow::{LoginFlow, LoginRequest};
 use identify::Identities;
 use permissions::Permissions;
 use rate::Buckets;
-use rules::{Rules, Visitor};
+use rules::{Rules, Visitor, Who};
 use settings::{AuthSettings, Derivatives};
 
 pub mod accounts;
@@ -168,10 +168,42 @@ impl Auth {
         network::client(peer, &lines.join(","), &self.settings.trusted_proxies)
     }
 
-    /// Whether a trusted proxy says that the client is connected over TLS.
-    pub fn is_secure(&self, headers: &HeaderMap, peer: IpAddr) -> bool {
-        let mut proxies = self.settings.trusted_proxies.iter();
-        proxies.any(|p| p.holds(peer)) && header_text(headers, "x-forwarded-proto") == "https"
+    /// The number of trusted proxies that a request came through.
+    pub fn count_proxies(&self, headers: &HeaderMap, peer: IpAddr) -> usize {
+        let lines = headers.get_all("x-forwarded-for").iter();
+        let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+        network::count_proxies(peer, &lines.join(","), &self.settings.trusted_proxies)
+    }
+
+    /// Whether everybody may see a page without saying who they are: pages about the server, unless they are restricted.
+    pub fn is_open(&self, path: &str) -> bool {
+        self.watchers(path).is_some_and(<[Who]>::is_empty)
+    }
+
+    /// Who may see a page about the server; empty: everybody. None for other pages.
+    fn watchers(&self, path: &str) -> Option<&[Who]> {
+        match path {
+            "/health" => Some(&self.settings.health),
+            "/metrics" => Some(&self.settings.metrics),
+            _ => None,
+        }
+    }
+
+    /// Refuses a page about the server to visitors who may not see it.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn check_status_page(&self, path: &str, visitor: &Visitor) -> Result<(), Response> {
+        let watchers = self.watchers(path).unwrap_or_default();
+        if watchers.is_empty() || watchers.iter().any(|who| who.includes(visitor)) {
+            return Ok(());
+        }
+        let permissions = Permissions {
+            visitor: visitor.clone(),
+            basic: self.settings.basic,
+            ..Permissions::default()
+        };
+        Err(permissions.refuse("this page is not open to everybody"))
     }
 
     /// Adds the headers of every response where there are rules: who may store it, and which sites' scripts may read it.

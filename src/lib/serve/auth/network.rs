@@ -38,18 +38,29 @@ impl<'de> Deserialize<'de> for Network {
 /// Whose request it is: of those that `X-Forwarded-For` names, from the nearest on, the first that is no proxy of
 /// ours. What stands before it could be written by anybody.
 pub fn client(peer: IpAddr, forwarded: &str, proxies: &[Network]) -> IpAddr {
+    way(peer, forwarded, proxies).0
+}
+
+/// The number of our proxies that a request came through.
+pub fn count_proxies(peer: IpAddr, forwarded: &str, proxies: &[Network]) -> usize {
+    way(peer, forwarded, proxies).1
+}
+
+/// Whose request it is, and how many of our proxies it came through.
+fn way(peer: IpAddr, forwarded: &str, proxies: &[Network]) -> (IpAddr, usize) {
     let is_ours = |address: IpAddr| proxies.iter().any(|p| p.holds(address));
-    let mut client = peer.to_canonical();
-    for hop in forwarded.rsplit(',') {
+    let (mut client, mut count) = (peer.to_canonical(), 0);
+    for hop in forwarded.rsplit(',').map(Some).chain([None]) {
         if !is_ours(client) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
-            Ok(address) => client = address.to_canonical(),
-            Err(_) => break,
+        count += 1;
+        match hop.and_then(|hop| hop.trim().parse::<IpAddr>().ok()) {
+            Some(address) => client = address.to_canonical(),
+            None => break,
         }
     }
-    client
+    (client, count)
 }
 
 #[cfg(test)]

@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 
 use super::rules::{Access, Decision, Rules, Visitor};
 use crate::contracts::LocalizedImage;
+use crate::files;
 use crate::iiif::Version;
 use crate::serve::presentation::uris::Uris;
 use crate::serve::web::message::{Response, error_response};
 
 /// The context of the Authorization Flow API 2.0.
 pub const CONTEXT: &str = "http://iiif.io/api/auth/2/context.json";
+/// The context of the Authentication API 1.0.
+const CONTEXT_1: &str = "http://iiif.io/api/auth/1/context.json";
 
 /// A visitor, and the rules that apply.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +69,19 @@ impl Permissions {
         self.rules.as_ref().map(decision) == Some(Decision::Delegate)
     }
 
+    /// A text that is equal for visitors who see the same of everything.
+    pub fn signature(&self) -> String {
+        let Some(rules) = &self.rules else {
+            return String::new();
+        };
+        let visitor = &self.visitor;
+        let address = visitor.address.filter(|_| rules.ask_for_addresses());
+        let mut delegated: Vec<_> = self.delegated.iter().collect();
+        delegated.sort();
+        let all = (&visitor.user, &visitor.groups, address, delegated);
+        files::hex_digest(format!("{all:?} {}", self.only_cached).as_bytes(), 32)
+    }
+
     /// Whether other visitors may get another answer about an image: then it must not be stored by shared caches.
     pub fn vary_by_visitor(&self, image: &LocalizedImage) -> bool {
         let varies = |rules: &Arc<Rules>| rules.for_everybody(image).is_none();
@@ -82,9 +98,51 @@ impl Permissions {
         response.with_header("cache-control", "no-store")
     }
 
+    /// The services with which a visitor can log in to see an image that is not open to everybody, for viewers that know
+    /// the Authorization Flow API 2.0 and for those that know 1.0. `version` is that of the surrounding document.
+    pub fn auth_services(
+        &self,
+        image: &LocalizedImage,
+        version: Version,
+        uris: &Uris,
+    ) -> Vec<Value> {
+        match self.probe_service(image, version, uris) {
+            Some(probe) => vec![probe, self.cookie_service(version, uris)],
+            None => Vec::new(),
+        }
+    }
+
+    /// The access cookie service of Authorization 1.0, with its token and logout services (1.0 §2).
+    fn cookie_service(&self, version: Version, uris: &Uris) -> Value {
+        let service = |path: &str, kind: &str, profile: &str| {
+            let mut service = json!({
+                "@id": uris.page(path),
+                "profile": format!("http://iiif.io/api/auth/1/{profile}"),
+            });
+            // Documents of version 3 tell old services by their types.
+            if version == Version::V3 {
+                service["@type"] = json!(kind);
+            }
+            service
+        };
+        let mut cookie = service("/auth/login", "AuthCookieService1", "login");
+        let token = service("/auth/token", "AuthTokenService1", "token");
+        let mut logout = service("/auth/logout", "AuthLogoutService1", "logout");
+        logout["label"] = json!(format!("Log out of {}", self.label));
+        cookie["@context"] = json!(CONTEXT_1);
+        cookie["label"] = json!(format!("Log in to {}", self.label));
+        cookie["header"] = json!("Please log in");
+        cookie["description"] = json!("This image is not open to everybody.");
+        cookie["confirmLabel"] = json!("Log in");
+        cookie["failureHeader"] = json!("You are not logged in");
+        cookie["failureDescription"] = json!("Log in to see all of this image.");
+        cookie["service"] = json!([token, logout]);
+        cookie
+    }
+
     /// The description of the probe service of an image that is not open to everybody, with the access, token and
     /// logout services within it (Authorization Flow 2.0 §2.1). `version` is that of the surrounding document.
-    pub fn probe_service(
+    fn probe_service(
         &self,
         image: &LocalizedImage,
         version: Version,

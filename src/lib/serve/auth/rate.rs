@@ -50,15 +50,16 @@ impl Buckets {
         self.with(client, now, |rate, bucket| bucket.take(rate))
     }
 
-    /// Checks a client's bucket and takes nothing.
-    ///
-    /// # Errors
-    /// The bucket is empty: the seconds until the next request.
-    pub fn look(&self, client: &str, now: i64) -> Result<(), u64> {
+    /// Gives back what was taken from a client's bucket.
+    pub fn give_back(&self, client: &str, now: i64) {
         self.with(client, now, |rate, bucket| {
-            let mut copy = *bucket;
-            copy.take(rate)
-        })
+            bucket.left = (bucket.left + 1.0).min(rate.burst.into());
+        });
+    }
+
+    /// Whether a client's bucket is full.
+    pub fn is_full(&self, client: &str, now: i64) -> bool {
+        self.with(client, now, |rate, bucket| bucket.left >= rate.burst.into())
     }
 
     fn with<T>(&self, client: &str, now: i64, work: impl FnOnce(Rate, &mut Bucket) -> T) -> T {
@@ -142,7 +143,9 @@ mod tests {
             ("a", 60_000, Err(2)),
         ];
         for (client, now, wanted) in steps {
-            assert_eq!(buckets.look(client, now), wanted, "{client} at {now}");
+            if buckets.take(client, now).is_ok() {
+                buckets.give_back(client, now);
+            }
             assert_eq!(buckets.take(client, now), wanted, "{client} at {now}");
         }
     }

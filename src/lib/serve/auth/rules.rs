@@ -185,6 +185,12 @@ impl Rules {
         rule.map_or(self.otherwise, |rule| rule.decision)
     }
 
+    /// Whether any decision depends on the address of a visitor.
+    pub fn ask_for_addresses(&self) -> bool {
+        let mut who = self.rules.iter().flat_map(|rule| &rule.who);
+        who.any(|who| matches!(who, Who::Address(_)))
+    }
+
     /// What everybody may do with an image; none if that depends on the visitor.
     pub fn for_everybody(&self, image: &LocalizedImage) -> Option<Access> {
         let mut applicable = self.rules.iter().filter(|rule| rule.is_about(image));

@@ -38,6 +38,10 @@ pub struct AuthSettings {
     pub privileged: Vec<Who>,
     /// How many requests a client may send.
     pub rate: Option<Spanned<Rate>>,
+    /// Who may see `/health`; empty: everybody.
+    pub health: Vec<Who>,
+    /// Who may see `/metrics`; empty: everybody.
+    pub metrics: Vec<Who>,
     /// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted.
     pub trusted_proxies: Vec<Network>,
     /// Seconds until people must log in again.
@@ -64,6 +68,8 @@ impl Default for AuthSettings {
             derivatives: None,
             privileged: Vec::new(),
             rate: None,
+            health: Vec::new(),
+            metrics: Vec::new(),
             trusted_proxies: Vec::new(),
             session: Spanned::new(0..0, 12 * 3600),
             access: Spanned::new(0..0, 3600),
@@ -239,7 +245,8 @@ impl AuthSettings {
             return Err((self.first(), "`basic` needs [[auth.accounts]]".into()));
         }
         let places = self.rules.iter().map(|r| (r.span(), &r.get_ref().who));
-        for (at, who) in places.chain([(self.first(), &self.privileged)]) {
+        let lists = [&self.privileged, &self.health, &self.metrics];
+        for (at, who) in places.chain(lists.map(|who| (self.first(), who))) {
             if let Some(who) = who.iter().find(|who| !self.can_be(who)) {
                 return Err((
                     at,

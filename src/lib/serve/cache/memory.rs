@@ -94,6 +94,19 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         }
     }
 
+    /// Evicts the least recently used values of so many bytes, for others that need the memory more.
+    pub fn evict(&self, bytes: usize) {
+        let mut state = lock(&self.state);
+        let goal = state.bytes.saturating_sub(bytes);
+        while state.bytes > goal {
+            let made = |k: &&K| state.slots.get(k).is_some_and(|e| e.bytes > 0);
+            let Some(oldest) = state.order.values().find(made).cloned() else {
+                return;
+            };
+            state.remove(&oldest);
+        }
+    }
+
     /// Bytes of memory that the values take now.
     pub fn bytes(&self) -> usize {
         lock(&self.state).bytes
@@ -195,6 +208,16 @@ mod tests {
             assert_eq!(hit, there, "{key}");
         }
         assert_eq!(cache.bytes(), 200);
+    }
+
+    #[tokio::test]
+    async fn the_oldest_make_room_when_others_need_the_memory() {
+        let cache = Cache::new(1000);
+        for key in [1, 2, 3] {
+            let _ = cache.get(&key, async { Ok::<_, ()>((key, 100)) }).await;
+        }
+        cache.evict(150);
+        assert_eq!((cache.bytes(), cache.peek(&3)), (100, Some(3)));
     }
 
     #[tokio::test]

@@ -34,8 +34,15 @@ struct WorkQueue {
 /// The permit to do some work; given back when it is dropped.
 #[derive(Debug)]
 pub struct Permit {
-    _memory: OwnedSemaphorePermit,
+    memory: OwnedSemaphorePermit,
     _thread: OwnedSemaphorePermit,
+}
+
+impl Permit {
+    /// The memory alone: for work that hangs, so that its thread no longer counts.
+    pub fn without_thread(self) -> OwnedSemaphorePermit {
+        self.memory
+    }
 }
 
 /// There is too much work to do it in time.
@@ -111,7 +118,7 @@ impl WorkQueue {
             .await
             .map_err(|_| Busy)?;
         Ok(Permit {
-            _memory: memory,
+            memory,
             _thread: thread,
         })
     }

@@ -1,18 +1,17 @@
 //! Requests of the Image API: identifier, region, size, rotation, quality and format become a plan, or the reason why
 //! there is none.
 
-use serde_json::json;
-
 use super::cap::Cap;
-use super::info;
+use super::{file_name, info};
 use crate::iiif::resolve::{RenderPlan, ServerLimits};
 use crate::iiif::{self, ImageRequest, Refusal, Version};
 use crate::serve::auth::permissions;
 use crate::serve::auth::rules::Access;
 use crate::serve::cache::entry::GENERATION;
-use crate::serve::image_record::FileFacts;
+use crate::serve::image_record::{FileError, FileFacts, Subject};
 use crate::serve::presentation::uris::Uris;
 use crate::serve::site::Site;
+use crate::serve::web::accept;
 use crate::serve::web::message::{
     Body, Request, Response, entity_tag, error_response, json_response, not_modified, redirect,
 };
@@ -21,6 +20,9 @@ use crate::serve::web::message::{
 pub const NOT_FOR_YOU: &str = "this image is not open to everybody";
 /// Why no more pixels are sent to a visitor who may see a degraded image.
 pub const ONLY_SMALL: &str = "only a smaller version of this image is open to everybody";
+
+const JSON: &str = "application/json";
+const LD_JSON: &str = "application/ld+json";
 
 /// Answers what follows `/iiif/2/ID` or `/iiif/3/ID`: `info.json`, or region, size, rotation and quality.format.
 pub fn answer(
@@ -73,9 +75,15 @@ pub fn not_found(id: &str) -> Response {
     error_response(404, &format!("no image is called `{id}`"))
 }
 
-/// Status 404 for an image whose file is missing or broken now.
-pub fn gone(id: &str, why: &str) -> Response {
-    error_response(404, &format!("`{id}` is no longer available: {why}"))
+/// Status 404 for an image whose file is missing or broken now, 503 for one whose file does not answer.
+pub fn unavailable(id: &str, why: &FileError) -> Response {
+    match why {
+        FileError::Gone(why) => {
+            error_response(404, &format!("`{id}` is no longer available: {why}"))
+        }
+        FileError::Late(why) => error_response(503, &format!("`{id}` is not available now: {why}"))
+            .with_header("retry-after", "10"),
+    }
 }
 
 /// An image service, and the request to it.
@@ -114,9 +122,9 @@ impl ImageService<'_> {
         if rest != ["info.json"] && access < Access::Degraded {
             return site.permissions.refuse(NOT_FOR_YOU);
         }
-        let facts = match (site.facts)(at) {
-            Ok(facts) => facts,
-            Err(why) => return gone(id, &why),
+        let facts = match &site.file {
+            Ok(facts) => facts.clone(),
+            Err(why) => return unavailable(id, why),
         };
         let shown = self.shown(at, facts);
         match *rest {
@@ -134,7 +142,7 @@ impl ImageService<'_> {
     fn shown(&self, at: usize, facts: FileFacts) -> Shown {
         let size = (self.reduced_to).map_or(facts.size, |side| reduced(facts.size, side));
         let limits = ServerLimits {
-            upscale: self.reduced_to.is_none(),
+            upscale: self.reduced_to.is_none() && !self.site.cap.no_upscale,
             ..self.site.cap.declared(size)
         };
         Shown {
@@ -156,7 +164,7 @@ impl ImageService<'_> {
         let is_limited = self.reduced_to.is_none() && access < Access::Full;
         match self.site.permissions.degraded.filter(|_| is_limited) {
             Some(most) if !shown.is_coarse(&plan, most) => self.degraded(shown, &plan, words),
-            _ => self.pixels(shown, plan),
+            most => self.pixels(shown, plan, most),
         }
     }
 
@@ -174,13 +182,31 @@ impl ImageService<'_> {
         redirect(&format!("{degraded}/full/max/{rotation}/{last}"))
     }
 
-    fn pixels(&self, shown: &Shown, plan: RenderPlan) -> Response {
+    /// The pixels of a plan. For a visitor who may see no more than `most` pixels per side, and in the degraded service, all
+    /// regions and sizes are made from the reduced image: many small parts of the whole would add up to it.
+    fn pixels(&self, shown: &Shown, plan: RenderPlan, most: Option<u32>) -> Response {
         let canonical = plan.canonical(self.version, shown.size, &shown.limits);
         let canonical = iiif::append_path(&self.uri, &canonical);
         let profile = info::profile(self.version, &shown.limits);
         let link = format!(r#"<{profile}>;rel="profile",<{canonical}>;rel="canonical""#);
-        let plan = shown.in_file(plan);
-        rendered(self.site, shown.at, plan, &shown.facts, self.request).with_header("link", link)
+        let reduced = match most {
+            Some(most) => Some(reduced(shown.size, most)),
+            None => self.reduced_to.map(|_| shown.size),
+        };
+        let plan = match reduced {
+            Some(size) => RenderPlan {
+                region: within(plan.region, shown.size, size),
+                ..plan
+            },
+            None => plan,
+        };
+        let subject = Subject {
+            image: self.site.catalogue.images[shown.at].clone(),
+            facts: shown.facts.clone(),
+            // An image that is small enough is as it is.
+            reduced: reduced.filter(|size| *size != shown.facts.size),
+        };
+        rendered(self.site, subject, plan, self.request).with_header("link", link)
     }
 
     fn information(&self, shown: &Shown) -> Response {
@@ -191,32 +217,47 @@ impl ImageService<'_> {
             ..shown.facts.clone()
         };
         let mut document = info::info(version, &self.uri, &facts, limits, &about.source);
-        // The degraded service is open to everybody who is sent to it, and needs no probe service.
-        let probe = (self.site.permissions).probe_service(about, version, self.uris);
-        if let Some(probe) = probe.filter(|_| self.reduced_to.is_none()) {
-            document["service"] = json!([probe]);
+        // The degraded service is open to everybody who is sent to it, and needs no log-in.
+        let services = (self.site.permissions).auth_services(about, version, self.uris);
+        let is_restricted = !services.is_empty() && self.reduced_to.is_none();
+        if is_restricted {
+            document["service"] = services.into();
             if version == Version::V3 {
                 permissions::add_context(&mut document);
             }
         }
         let profile = info::profile(version, limits);
-        json_response(&document, self.info_type(), self.request)
+        let response = json_response(&document, self.info_type(), self.request)
             .with_header("vary", "accept")
-            .with_header("link", format!(r#"<{profile}>;rel="profile""#))
+            .with_header("link", format!(r#"<{profile}>;rel="profile""#));
+        // Viewers that know Authorization 1.0 offer to log in when this is refused (1.0 §4.2); 2.0, which belongs to version
+        // 3, has a probe service for that.
+        let permissions = self.site.permissions;
+        let is_refused = permissions.access(about) < Access::Degraded;
+        match version == Version::V2 && is_restricted && is_refused {
+            true => {
+                let mut refused = permissions.refuse(NOT_FOR_YOU);
+                refused.body = Body::Text(format!("{document:#}\n"));
+                refused.set_header("content-type", self.info_type());
+                refused
+            }
+            false => response,
+        }
     }
 
     /// The media type of `info.json`: 2.1 §5 answers JSON to clients that do not ask for more, 3.0 §5.1 JSON-LD to
     /// clients that do not ask for less.
     fn info_type(&self) -> &'static str {
-        let ld_json = self.request.accept.contains("application/ld+json");
-        let json = self.request.accept.contains("application/json");
-        match self.version {
-            Version::V2 if ld_json => "application/ld+json",
-            Version::V2 => "application/json",
-            Version::V3 if json && !ld_json => "application/json",
-            Version::V3 => {
+        let (first, second) = match self.version {
+            Version::V2 => (JSON, LD_JSON),
+            Version::V3 => (LD_JSON, JSON),
+        };
+        let wanted = accept::preferred(self.request.accept, &[first, second]);
+        match (self.version, if wanted == Some(1) { second } else { first }) {
+            (Version::V3, LD_JSON) => {
                 r#"application/ld+json;profile="http://iiif.io/api/image/3/context.json""#
             }
+            (_, media_type) => media_type,
         }
     }
 }
@@ -254,47 +295,62 @@ impl Shown {
             .into_iter()
             .all(is_coarse)
     }
+}
 
-    /// The plan with its region in pixels of the file instead of pixels of the service.
-    fn in_file(&self, plan: RenderPlan) -> RenderPlan {
-        let lift = |n: u32, axis: usize| {
-            let (from, to) = (u64::from(self.size[axis]), u64::from(self.facts.size[axis]));
-            // At most `to`, which is 32 bits wide.
-            ((u64::from(n) * to + from / 2) / from) as u32
-        };
-        let [x, y, w, h] = plan.region;
-        let (left, top) = (lift(x, 0), lift(y, 1));
-        let (right, bottom) = (lift(x + w, 0), lift(y + h, 1));
-        let region = [left, top, (right - left).max(1), (bottom - top).max(1)];
-        RenderPlan { region, ..plan }
-    }
+/// The pixels of an image of size `to` that a region of the same image in size `from` covers.
+fn within([x, y, w, h]: [u32; 4], from: [u32; 2], to: [u32; 2]) -> [u32; 4] {
+    // At most `to`, which is 32 bits wide.
+    let down =
+        |n: u32, axis: usize| (u64::from(n) * u64::from(to[axis]) / u64::from(from[axis])) as u32;
+    let up = |n: u32, axis: usize| {
+        (u64::from(n) * u64::from(to[axis])).div_ceil(u64::from(from[axis])) as u32
+    };
+    let (left, top) = (down(x, 0).min(to[0] - 1), down(y, 1).min(to[1] - 1));
+    let (right, bottom) = (up(x + w, 0), up(y + h, 1));
+    let span = |start: u32, end: u32| end.saturating_sub(start).max(1);
+    [left, top, span(left, right), span(top, bottom)]
 }
 
 /// The rendered image of a plan, for a visitor who may see it.
-pub fn rendered(
-    site: &Site,
-    at: usize,
-    plan: RenderPlan,
-    facts: &FileFacts,
-    request: &Request,
-) -> Response {
+pub fn rendered(site: &Site, subject: Subject, plan: RenderPlan, request: &Request) -> Response {
     // Both versions of the API share one answer, so the key holds the plan and not the words of the request.
-    let id = &site.catalogue.images[at].id;
-    let key = format!("{}{} {plan:?}", key_start(id), facts.stamp);
-    let etag = entity_tag(&format!("{} {GENERATION} {key}", env!("CARGO_PKG_VERSION")));
-    let response = match not_modified(request, &etag) {
-        Some(response) => response,
-        None => Response::new(200, Body::Image { at, plan, key })
-            .with_header("content-type", plan.format.media_type()),
+    let image = subject.image.clone();
+    let reduced = match subject.reduced {
+        Some([w, h]) => format!(" reduced to {w} x {h}"),
+        None => String::new(),
     };
-    let about = &site.catalogue.images[at].about;
-    let cache_control = match site.permissions.vary_by_visitor(about) {
+    let key = format!(
+        "{}{} {plan:?}{reduced}",
+        key_start(&image.id),
+        subject.facts.stamp
+    );
+    let etag = entity_tag(&format!("{} {GENERATION} {key}", env!("CARGO_PKG_VERSION")));
+    let date = file_name::date(subject.facts.modified);
+    let name = file_name::disposition(&image.id, plan.format.name());
+    let response = match not_modified(request, &etag).or_else(|| unmodified(request, &date)) {
+        Some(response) => response,
+        None => {
+            let subject = Box::new(subject);
+            Response::new(200, Body::Image { subject, plan, key })
+                .with_header("content-type", plan.format.media_type())
+                .with_header("content-disposition", name)
+        }
+    };
+    let cache_control = match site.permissions.vary_by_visitor(&image.about) {
         true => "private, no-cache".to_owned(),
         false => format!("public, max-age={}", site.max_age),
     };
     response
         .with_header("cache-control", cache_control)
         .with_header("etag", etag)
+        .with_header("last-modified", date)
+}
+
+/// Status 304 if the client has the image of exactly this date, and sends no entity tag (RFC 9110 §13.1.3). A file may be
+/// replaced by an older one, so an earlier date is another one.
+fn unmodified(request: &Request, date: &str) -> Option<Response> {
+    let is_same = request.if_none_match.is_empty() && request.if_modified_since == date;
+    is_same.then(|| Response::new(304, Body::Empty))
 }
 
 /// The start of the cache keys of all answers about an image.

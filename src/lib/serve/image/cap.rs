@@ -14,6 +14,8 @@ pub struct Cap {
     pub undeclared: bool,
     /// The most pixels of an answer, width times height.
     pub area: u64,
+    /// No image is enlarged.
+    pub no_upscale: bool,
     /// A size of `!w,h` larger than the region is an error, as the official validator has it.
     pub strict_within: bool,
 }
@@ -28,7 +30,7 @@ impl Cap {
             max_area: Some(self.area),
             formats: &WRITABLE,
             declares_area: u64::from(width) * u64::from(height) > self.area,
-            upscale: true,
+            upscale: !self.no_upscale,
             strict_within: self.strict_within,
         }
     }

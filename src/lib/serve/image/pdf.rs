@@ -1,7 +1,7 @@
-//! PDFs: every page is served as an image. `NAME` is page 1, the cover; `NAME;2` is page 2.
+//! Files with pages, PDFs above all: every page is served as an image. `NAME` is page 1, the cover; `NAME;2` is page 2.
 
+use std::fs::File;
 use std::num::NonZeroU16;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::pdf_worker::{self, PdfPage};
 use crate::contracts::{Frame, ImageRef, LocalizedImage};
 use crate::pixels::pdf;
-use crate::serve::image_record::ImageRecord;
+use crate::serve::image_record::{ImageRecord, Page};
 use crate::serve::presentation::uris;
 use crate::serve::web::message::Query;
 
@@ -35,7 +35,8 @@ impl Default for PdfSettings {
 }
 
 impl PdfSettings {
-    fn page(&self, number: u32) -> PdfPage {
+    /// A page, to be drawn as the settings say.
+    pub fn page(&self, number: u32) -> PdfPage {
         PdfPage {
             number,
             dpi: u32::from(self.dpi.get()),
@@ -48,30 +49,38 @@ impl PdfSettings {
     }
 }
 
-/// The pages of a PDF as images. `cover` describes the first; the others share its group, metadata and rights.
-/// `is_taken` tells which ids belong to other images.
+/// `[width, height]` in pixels of every page of a PDF.
 ///
 /// # Errors
-/// The file cannot be read, or the id of a page is taken.
+/// The file cannot be read in time.
+pub fn sizes(file: File, settings: &PdfSettings) -> Result<Vec<[u32; 2]>, String> {
+    let points = pdf_worker::sizes(file, settings.timeout()).map_err(String::from)?;
+    let dpi = u32::from(settings.dpi.get());
+    Ok(points.into_iter().map(|p| pdf::pixels(p, dpi)).collect())
+}
+
+/// The pages of a PDF or TIFF as images. `cover` is the first, still without its page; the others share its group, metadata and
+/// rights. `is_taken` tells which ids belong to other images.
+///
+/// # Errors
+/// The id of a page is taken.
 pub fn pages(
-    cover: &LocalizedImage,
-    path: &Path,
-    settings: &PdfSettings,
+    cover: &ImageRecord,
+    sizes: &[[u32; 2]],
+    page: impl Fn(u32) -> Page,
     is_taken: impl Fn(&str) -> bool,
 ) -> Result<Vec<ImageRecord>, String> {
-    let sizes = pdf_worker::sizes(path, settings.timeout()).map_err(String::from)?;
-    let image = |(number, points)| {
-        let page = settings.page(number);
+    let image = |(number, size): (u32, &[u32; 2])| {
         let about = match number {
-            1 => cover.clone(),
-            _ => further(cover, number),
+            1 => cover.about.clone(),
+            _ => further(&cover.about, number),
         };
         match number > 1 && is_taken(&about.id) {
             true => Err(format!(
-                "id is taken: page {number} of the PDF would be `{}`",
+                "id is taken: page {number} of the file would be `{}`",
                 about.id
             )),
-            false => Ok(record(about, path.to_owned(), page, points)),
+            false => Ok(record(about, cover, page(number), *size)),
         }
     };
     (1..).zip(sizes).map(image).collect()
@@ -79,19 +88,18 @@ pub fn pages(
 
 fn record(
     mut about: LocalizedImage,
-    path: PathBuf,
-    page: PdfPage,
-    points: [f64; 2],
+    cover: &ImageRecord,
+    page: Page,
+    size: [u32; 2],
 ) -> ImageRecord {
-    let size = pdf::pixels(points, page.dpi);
     let own = || Frame::try_from(size.map(f64::from)).ok();
     about.frame = about.frame.or_else(own);
     ImageRecord {
         id: about.id.clone(),
-        path,
         page: Some(page),
         size,
         about,
+        ..cover.clone()
     }
 }
 

@@ -1,7 +1,7 @@
-//! PDFs are read in a worker process: this program, started by itself with hidden options. A worker has limits on memory
-//! and time, and may crash or be killed without harm to the server.
+//! PDFs and JPEG 2000 are read in a worker process: this program, started by itself with hidden options. A worker has
+//! limits on memory and time, and may crash or be killed without harm to the server.
 
-use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use crate::pixels::pdf;
 use crate::pixels::pdf_reader;
 #[cfg(not(feature = "pdf"))]
 use crate::pixels::pdf_unsupported as pdf_reader;
+use crate::pixels::source::{self, ImageSource};
 
 /// Bytes of memory for decompressed data, in addition to the file and the drawn page.
 const MEMORY: u64 = 1 << 30;
@@ -42,6 +43,9 @@ pub struct WorkerOptions {
     /// The file
     #[arg(long, hide = true)]
     pub pdf: Option<PathBuf>,
+    /// The JPEG 2000 file to decode
+    #[arg(long, hide = true, conflicts_with = "pdf")]
+    pub decode: Option<PathBuf>,
     /// The page to draw; 0: measure all pages
     #[arg(long, hide = true, requires = "pdf", default_value_t = 0)]
     pub pdf_page: u32,
@@ -49,8 +53,15 @@ pub struct WorkerOptions {
     #[arg(long, hide = true, requires = "pdf", default_value_t = 72)]
     pub pdf_dpi: u32,
     /// Seconds of processor time that the work may take
-    #[arg(long, hide = true, requires = "pdf", default_value_t = 30)]
+    #[arg(long, hide = true, default_value_t = 30)]
     pub pdf_seconds: u64,
+}
+
+impl WorkerOptions {
+    /// Whether this process is a worker.
+    pub fn is_worker(&self) -> bool {
+        self.pdf.is_some() || self.decode.is_some()
+    }
 }
 
 /// Why a page could not be read.
@@ -70,53 +81,98 @@ impl From<PdfError> for String {
     }
 }
 
-/// The reply of a worker, a line of JSON; the bytes of an image, RGB, follow it.
+/// The reply of a worker, a line of JSON; the bytes of an image follow it.
 #[derive(Debug, Deserialize, Serialize)]
 enum Reply {
     Sizes(Vec<[f64; 2]>),
-    Image([u32; 2]),
+    /// `[width, height]` and the number of channels.
+    Image([u32; 2], u8),
     Broken(String),
 }
+
+/// What a worker is to do.
+enum Task {
+    /// Read a page of a PDF, or the sizes of all.
+    Pdf(PdfPage),
+    /// Decode a JPEG 2000 within this time.
+    Decode(Duration),
+}
+
+impl Task {
+    fn timeout(&self) -> Duration {
+        match self {
+            Task::Pdf(page) => page.timeout,
+            Task::Decode(timeout) => *timeout,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Task::Pdf(_) => "the PDF",
+            Task::Decode(_) => "the image",
+        }
+    }
+}
+
+/// `[width, height]` in pixels, the number of channels, and the bytes of an image.
+pub type Pixels = ([u32; 2], u8, Vec<u8>);
 
 /// `[width, height]` in points of every page of a PDF, after the rotation that the page asks for.
 ///
 /// # Errors
 /// The file cannot be read in time.
-pub fn sizes(path: &Path, timeout: Duration) -> Result<Vec<[f64; 2]>, PdfError> {
+pub fn sizes(file: File, timeout: Duration) -> Result<Vec<[f64; 2]>, PdfError> {
     let page = PdfPage {
         number: 0,
         dpi: 72,
         timeout,
     };
-    match call(path, page)? {
+    match call(file, &Task::Pdf(page))? {
         (Reply::Sizes(sizes), _) => Ok(sizes),
-        _ => Err(PdfError::Broken(FAILED.into())),
+        _ => Err(PdfError::Broken("the PDF could not be read".into())),
     }
 }
 
-/// Draws a page: `[width, height]` in pixels, and its pixels as RGB, row by row.
+/// Draws a page as RGB.
 ///
 /// # Errors
 /// The page cannot be drawn in time.
-pub fn draw(path: &Path, page: PdfPage) -> Result<([u32; 2], Vec<u8>), PdfError> {
-    match call(path, page)? {
-        (Reply::Image(size), bytes) => Ok((size, bytes)),
-        _ => Err(PdfError::Broken(FAILED.into())),
+pub fn draw(file: File, page: PdfPage) -> Result<Pixels, PdfError> {
+    image(file, &Task::Pdf(page))
+}
+
+/// Decodes a JPEG 2000 file within a time. Its decoder takes as much memory as a damaged file tells it to.
+///
+/// # Errors
+/// The file cannot be decoded in time and within the memory that its size takes.
+pub fn decode(file: File, timeout: Duration) -> Result<Pixels, PdfError> {
+    image(file, &Task::Decode(timeout))
+}
+
+fn image(file: File, task: &Task) -> Result<Pixels, PdfError> {
+    match call(file, task)? {
+        (Reply::Image(size, channels), bytes) => Ok((size, channels, bytes)),
+        _ => Err(PdfError::Broken(format!(
+            "{} could not be read",
+            task.name()
+        ))),
     }
 }
 
-const FAILED: &str = "the PDF could not be read: the worker process ended early";
-
-fn call(path: &Path, page: PdfPage) -> Result<(Reply, Vec<u8>), PdfError> {
-    let broken = |e: io::Error| PdfError::Broken(format!("{FAILED}: {e}"));
-    let mut child = start(path, page).map_err(broken)?;
+fn call(file: File, task: &Task) -> Result<(Reply, Vec<u8>), PdfError> {
+    let failed = format!(
+        "{} could not be read: the worker process ended early",
+        task.name()
+    );
+    let broken = |e: io::Error| PdfError::Broken(format!("{failed}: {e}"));
+    let mut child = start(file, task).map_err(broken)?;
     let Some(out) = child.stdout.take() else {
-        return Err(PdfError::Broken(FAILED.into()));
+        return Err(PdfError::Broken(failed));
     };
     let (send, receive) = mpsc::sync_channel(1);
     // Without a thread no reply arrives, and the process is killed.
     let _ = thread::Builder::new().spawn(move || send.send(read_reply(out)));
-    let received = receive.recv_timeout(page.timeout);
+    let received = receive.recv_timeout(task.timeout());
     // A worker that has sent a complete reply ends by itself.
     if !matches!(received, Ok(Ok(_))) {
         let _ = child.kill();
@@ -125,39 +181,42 @@ fn call(path: &Path, page: PdfPage) -> Result<(Reply, Vec<u8>), PdfError> {
     match received {
         Ok(Ok((Reply::Broken(why), _))) => Err(PdfError::Broken(why)),
         Ok(Ok(reply)) => Ok(reply),
-        Err(RecvTimeoutError::Timeout) => Err(timed_out(page.timeout)),
+        Err(RecvTimeoutError::Timeout) => Err(timed_out(task)),
         _ => Err(match ended.signal() {
             // SIGXCPU
-            Some(24) => timed_out(page.timeout),
+            Some(24) => timed_out(task),
             // SIGABRT: out of memory or stack.
-            Some(6) => PdfError::Broken("the PDF takes too much memory".into()),
-            _ => PdfError::Broken(FAILED.into()),
+            Some(6) => PdfError::Broken(format!("{} takes too much memory", task.name())),
+            _ => PdfError::Broken(failed),
         }),
     }
 }
 
-fn timed_out(timeout: Duration) -> PdfError {
-    PdfError::TimedOut(format!(
-        "the PDF takes longer than {} s",
-        timeout.as_secs_f64()
-    ))
+fn timed_out(task: &Task) -> PdfError {
+    let seconds = task.timeout().as_secs_f64();
+    PdfError::TimedOut(format!("{} takes longer than {seconds} s", task.name()))
 }
 
-fn start(path: &Path, page: PdfPage) -> io::Result<Child> {
-    let mut file = OsString::from("--pdf=");
-    file.push(path);
+/// Starts a worker. The open file is its standard input, so that it reads what was opened here, whatever its path leads to
+/// by then.
+fn start(file: File, task: &Task) -> io::Result<Child> {
     // The program that is running, even if its file was replaced meanwhile.
     let own = Path::new("/proc/self/exe");
     let program = match own.exists() {
         true => own.to_owned(),
         false => std::env::current_exe()?,
     };
-    Command::new(program)
-        .arg(file)
-        .arg(format!("--pdf-page={}", page.number))
-        .arg(format!("--pdf-dpi={}", page.dpi))
-        .arg(format!("--pdf-seconds={}", page.timeout.as_secs() + 1))
-        .stdin(Stdio::null())
+    let mut command = Command::new(program);
+    match task {
+        Task::Pdf(page) => command
+            .arg("--pdf=/dev/stdin")
+            .arg(format!("--pdf-page={}", page.number))
+            .arg(format!("--pdf-dpi={}", page.dpi)),
+        Task::Decode(_) => command.arg("--decode=/dev/stdin"),
+    };
+    command
+        .arg(format!("--pdf-seconds={}", task.timeout().as_secs() + 1))
+        .stdin(file)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         // Ctrl-C is for the server, which finishes its answers first.
@@ -172,8 +231,8 @@ fn read_reply(out: impl Read) -> io::Result<(Reply, Vec<u8>)> {
     (&mut out).take(LINE).read_until(b'\n', &mut line)?;
     let reply: Reply = serde_json::from_slice(&line)?;
     let mut bytes = Vec::new();
-    if let Reply::Image([width, height]) = reply {
-        let length = u64::from(width) * u64::from(height) * 3;
+    if let Reply::Image([width, height], channels) = reply {
+        let length = u64::from(width) * u64::from(height) * u64::from(channels);
         let capacity = usize::try_from(length).map_err(io::Error::other)?;
         bytes
             .try_reserve_exact(capacity)
@@ -189,21 +248,31 @@ fn read_reply(out: impl Read) -> io::Result<(Reply, Vec<u8>)> {
 ///
 /// # Errors
 /// The server no longer reads the reply.
-pub fn run(path: &Path, options: &WorkerOptions) -> Result<(), Error> {
-    let length = std::fs::metadata(path).map_or(0, |file| file.len());
-    limit(MEMORY + length, options.pdf_seconds);
-    let (path, options) = (path.to_owned(), options.clone());
+pub fn run(options: &WorkerOptions) -> Result<(), Error> {
+    let path = options.pdf.as_ref().or(options.decode.as_ref());
+    let length = path.and_then(|path| std::fs::metadata(path).ok());
+    let memory = MEMORY + length.map_or(0, |file| file.len());
+    limit(memory, options.pdf_seconds);
+    let own = options.clone();
     let thread = thread::Builder::new().stack_size(pdf::STACK);
-    let reply = thread.spawn(move || reply(&path, &options, MEMORY + length));
+    let reply = thread.spawn(move || match (&own.pdf, &own.decode) {
+        (Some(path), _) => page_of_pdf(path, &own, memory),
+        (None, Some(path)) => decoded(path, own.pdf_seconds, memory).unwrap_or_else(broken),
+        (None, None) => broken("there is no file".into()),
+    });
     let reply = reply.map(|thread| thread.join());
     let (reply, bytes) = match reply {
         Ok(Ok(reply)) => reply,
-        _ => (Reply::Broken(FAILED.into()), Vec::new()),
+        _ => broken("it is damaged".into()),
     };
     write(&reply, &bytes).map_err(|e| Error::new("standard output: cannot be written").because(e))
 }
 
-fn reply(path: &Path, options: &WorkerOptions, memory: u64) -> (Reply, Vec<u8>) {
+fn broken(why: String) -> (Reply, Vec<u8>) {
+    (Reply::Broken(why), Vec::new())
+}
+
+fn page_of_pdf(path: &Path, options: &WorkerOptions, memory: u64) -> (Reply, Vec<u8>) {
     let (number, dpi) = (options.pdf_page, options.pdf_dpi);
     let done = match number {
         0 => pdf_reader::sizes(path).map(|sizes| (Reply::Sizes(sizes), Vec::new())),
@@ -213,10 +282,23 @@ fn reply(path: &Path, options: &WorkerOptions, memory: u64) -> (Reply, Vec<u8>) 
                 limit(memory + image, options.pdf_seconds);
             };
             let drawn = pdf_reader::draw(path, number, dpi, grant);
-            drawn.map(|image| (Reply::Image(image.dimensions().into()), image.into_raw()))
+            drawn.map(|image| (Reply::Image(image.dimensions().into(), 3), image.into_raw()))
         }
     };
-    done.unwrap_or_else(|why| (Reply::Broken(why), Vec::new()))
+    done.unwrap_or_else(broken)
+}
+
+fn decoded(path: &Path, seconds: u64, memory: u64) -> Result<(Reply, Vec<u8>), String> {
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let look = source::inspect(&file, 1)?;
+    let [w, h] = look.size.map(u64::from);
+    // Decoded, then reduced to eight bits.
+    limit(memory + w * h * u64::from(look.channels) * 2, seconds);
+    let decoded = ImageSource::open(file, 1, u64::MAX)?;
+    let (size, channels, bytes) = decoded
+        .into_pixels()
+        .ok_or("it is not decoded as a whole")?;
+    Ok((Reply::Image(size, channels), bytes))
 }
 
 fn write(reply: &Reply, bytes: &[u8]) -> io::Result<()> {

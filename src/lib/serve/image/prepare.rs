@@ -21,7 +21,7 @@ use crate::summary::{Reject, Summary, counted};
 /// What is to be prepared.
 pub struct PrepareJob {
     /// The images.
-    pub images: Vec<ImageRecord>,
+    pub images: Vec<Arc<ImageRecord>>,
     /// The folder for prepared files.
     pub prepared: Prepared,
     /// Whether pyramids are made too.
@@ -105,13 +105,13 @@ impl Preparation {
 
     fn all(&self, job: &PrepareJob) {
         let bar = progress(job.quiet, job.images.len() as u64);
-        let cost = |image: &&ImageRecord| {
+        let cost = |image: &&Arc<ImageRecord>| {
             let look = image.look();
-            look.map_or(0, |look| FileFacts::new(&look, 0).cost)
+            look.map_or(0, |look| FileFacts::new(&look, 0, 0).cost)
         };
         let threads = rayon::current_num_threads() as u64;
-        let is_small = |image: &&ImageRecord| cost(image) <= job.memory / threads.max(1);
-        let (small, large): (Vec<&ImageRecord>, Vec<&ImageRecord>) =
+        let is_small = |image: &&Arc<ImageRecord>| cost(image) <= job.memory / threads.max(1);
+        let (small, large): (Vec<&Arc<ImageRecord>>, Vec<&Arc<ImageRecord>>) =
             job.images.iter().partition(is_small);
         small
             .par_iter()

@@ -89,23 +89,21 @@ impl Prepared {
         self.place(id, now, "pyramid.tif")
     }
 
-    /// The path of the prepared answer to a plan, if there is one.
-    pub fn answer(
-        &self,
-        id: &str,
-        now: &Metadata,
-        image: [u32; 2],
-        plan: &RenderPlan,
-    ) -> Option<PathBuf> {
-        let is_plain = plan.region == [0, 0, image[0], image[1]]
+    /// Whether the answer to a plan for an image of `[width, height]` pixels is among those that are prepared.
+    pub fn is_for(&self, image: [u32; 2], plan: &RenderPlan) -> bool {
+        plan.region == [0, 0, image[0], image[1]]
             && plan.format == Format::Jpg
             && plan.quality == Quality::Default
             && !plan.mirror
             && plan.rotation == 0.0
-            && plan.background.is_none();
-        let path = || self.thumbnail(id, now, plan.size);
-        let may_be = is_plain && self.sizes(image).contains(&plan.size);
-        may_be.then(path).filter(|path| is_fresh(path, now))
+            && plan.background.is_none()
+            && self.sizes(image).contains(&plan.size)
+    }
+
+    /// The path of a thumbnail of this size, if it is there and up to date.
+    pub fn answer(&self, id: &str, now: &Metadata, size: [u32; 2]) -> Option<PathBuf> {
+        let path = self.thumbnail(id, now, size);
+        is_fresh(&path, now).then_some(path)
     }
 
     /// Removes what was made from earlier states of a file.

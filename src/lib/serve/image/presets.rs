@@ -9,6 +9,7 @@ use super::api;
 use super::preset::{Fit, Preset};
 use crate::iiif::{self, Version};
 use crate::serve::auth::rules::Access;
+use crate::serve::image_record::Subject;
 use crate::serve::presentation::uris::{self, Uris};
 use crate::serve::site::Site;
 use crate::serve::web::message::{Body, Request, Response, error_response, json_response};
@@ -50,9 +51,9 @@ pub fn answer(site: &Site, name: &str, id: &str, uris: &Uris, request: &Request)
     if access < Access::Degraded {
         return site.permissions.refuse(api::NOT_FOR_YOU);
     }
-    let facts = match (site.facts)(at) {
-        Ok(facts) => facts,
-        Err(why) => return api::gone(id, &why),
+    let facts = match &site.file {
+        Ok(facts) => facts.clone(),
+        Err(why) => return api::unavailable(id, why),
     };
     let limits = site.cap.declared(facts.size);
     let plan = preset.plan(facts.size, &limits);
@@ -61,7 +62,12 @@ pub fn answer(site: &Site, name: &str, id: &str, uris: &Uris, request: &Request)
         if access < Access::Full {
             return site.permissions.refuse(api::ONLY_SMALL);
         }
-        return api::rendered(site, at, plan, &facts, request);
+        let subject = Subject {
+            image: site.catalogue.images[at].clone(),
+            facts,
+            reduced: None,
+        };
+        return api::rendered(site, subject, plan, request);
     }
     let canonical = plan.canonical(Version::V3, facts.size, &limits);
     let to = iiif::append_path(&uris.service(Version::V3, id), &canonical);

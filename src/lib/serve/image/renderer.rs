@@ -1,20 +1,25 @@
 //! The renderer: reads image files, renders plans and caches the results, within limits on memory and threads.
 
 use std::collections::HashMap;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::fs::{File, Metadata};
+use std::io::Seek as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
-use super::admission::{Admission, Busy};
+use super::admission::{Admission, Busy, Permit};
+use super::answer_memory::AnswerMemory;
 use super::api;
+use super::file_looks::FileLooks;
 use super::pdf_worker::{self, PdfError, PdfPage};
 use super::prepared::{self, Prepared};
 use crate::files;
 use crate::iiif::resolve::RenderPlan;
+use crate::iiif::{Format, Quality};
 use crate::pixels::pdf;
 use crate::pixels::source::{ImageSource, SourceInfo};
 use crate::serve::cache::counts::one;
@@ -23,41 +28,54 @@ use crate::serve::cache::memory::Cache;
 use crate::serve::cache::settings::Identity;
 use crate::serve::cache::{TieredCache, disk};
 use crate::serve::catalogue::SharedCatalogue;
-use crate::serve::image_record::{FileFacts, ImageRecord, MOST_PIXELS, measure, page_look};
+use crate::serve::image_record::{
+    FileError, FileFacts, ImageRecord, MOST_PIXELS, Page, Subject, measure, open_within, page_look,
+    stamp,
+};
 use crate::serve::web::metrics::{Metrics, Now};
 use crate::summary::counted;
 
 /// The number of threads that render.
 const THREADS: usize = 2;
-/// For how long a page that took too long is not drawn again.
-const SLOW_PAGE_PAUSE: Duration = Duration::from_secs(300);
+/// For how long a file that took too long is not read again.
+const SLOW_FILE_PAUSE: Duration = Duration::from_secs(300);
 /// How long a request may wait for admission.
 const ADMISSION_TIMEOUT: Duration = Duration::from_secs(30);
+/// A file that is read and decoded may take this many times longer than one that is only looked at.
+const DECODING: u32 = 12;
 
 /// The limits of a renderer.
 #[derive(Clone, Copy, Debug)]
 pub struct RenderLimits {
-    /// Bytes of memory: a quarter for cached answers, a quarter for decoded images, the rest for work.
+    /// Bytes of memory: a quarter for cached answers, an eighth for answers on their way, a quarter for decoded images,
+    /// the rest for work.
     pub memory: u64,
     /// The most requests that wait in each queue.
     pub most_waiting: usize,
+    /// How long a file may take to be opened and looked at.
+    pub file_timeout: Duration,
+    /// The most bytes of memory that decoding one image may take.
+    pub most_cost: u64,
 }
 
 /// The renderer and everything it remembers.
 pub struct Renderer {
     /// The images.
     pub catalogue: Arc<SharedCatalogue>,
-    /// The facts of each file by position, with the stamp that the file had when it was read.
-    facts: Mutex<HashMap<usize, (u64, FileFacts)>>,
+    /// What is known about files.
+    looks: Arc<FileLooks>,
     /// The sizes of the pages of each PDF, with the stamp that the file had when it was read.
     documents: Mutex<HashMap<PathBuf, Measured>>,
     /// Held while a PDF is measured: of many requests for its pages at once, one measures it.
     measuring: Mutex<()>,
-    /// Pages that took too long, by position and stamp, with the reason; they are not drawn again soon.
-    slow_pages: Mutex<HashMap<(usize, u64), String>>,
+    /// Files that took too long, by id and stamp, with the reason; they are not read again soon.
+    slow: Mutex<HashMap<(String, u64), String>>,
     admission: Admission,
-    answers: Cache<String, Bytes>,
-    sources: Cache<(usize, u64), Arc<ImageSource>>,
+    most_cost: u64,
+    /// The memory of all answers, cached or on their way.
+    pub memory: Arc<AnswerMemory>,
+    answers: Arc<Cache<String, Bytes>>,
+    sources: Cache<SourceKey, Arc<ImageSource>>,
     /// The prepared files, if there are any.
     pub prepared: Option<Prepared>,
     /// The tiers of the cache below memory.
@@ -71,7 +89,7 @@ pub struct Renderer {
 pub enum RenderError {
     /// There is too much to do; a later request may succeed.
     Busy,
-    /// Drawing a page of a PDF takes too long.
+    /// Reading the file or drawing a page of a PDF takes too long.
     Slow(String),
     /// The file cannot be rendered.
     Failed(String),
@@ -89,6 +107,15 @@ impl From<String> for RenderError {
     }
 }
 
+impl From<FileError> for RenderError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Gone(why) => RenderError::Failed(why),
+            FileError::Late(why) => RenderError::Slow(why),
+        }
+    }
+}
+
 impl From<PdfError> for RenderError {
     fn from(error: PdfError) -> Self {
         match error {
@@ -97,6 +124,9 @@ impl From<PdfError> for RenderError {
         }
     }
 }
+
+/// The id of an image, the stamp of its file, and the size that it is reduced to.
+type SourceKey = (String, u64, Option<[u32; 2]>);
 
 /// `[width, height]` in points of all pages of a PDF.
 type Pages = Arc<Vec<[f64; 2]>>;
@@ -112,21 +142,19 @@ impl Renderer {
         prepared: Option<Prepared>,
         cache: Arc<TieredCache>,
     ) -> Self {
-        let quarter = usize::try_from(limits.memory / 4).unwrap_or(usize::MAX);
+        let eighth = usize::try_from(limits.memory / 8).unwrap_or(usize::MAX);
+        let of_work = limits.memory / 8 * 3;
         Renderer {
             catalogue,
-            facts: Mutex::default(),
+            looks: FileLooks::new(limits.file_timeout),
             documents: Mutex::default(),
             measuring: Mutex::default(),
-            slow_pages: Mutex::default(),
-            admission: Admission::new(
-                limits.memory / 2,
-                THREADS,
-                limits.most_waiting,
-                ADMISSION_TIMEOUT,
-            ),
-            answers: Cache::new(quarter),
-            sources: Cache::new(quarter),
+            slow: Mutex::default(),
+            admission: Admission::new(of_work, THREADS, limits.most_waiting, ADMISSION_TIMEOUT),
+            most_cost: limits.most_cost,
+            memory: AnswerMemory::new(eighth.saturating_mul(3), ADMISSION_TIMEOUT),
+            answers: Arc::new(Cache::new(eighth.saturating_mul(2))),
+            sources: Cache::new(eighth.saturating_mul(2)),
             prepared,
             cache,
             metrics: Metrics::default(),
@@ -138,6 +166,7 @@ impl Renderer {
         let now = Now {
             images: self.catalogue.get().images.len(),
             answer_bytes: self.answers.bytes(),
+            sent_bytes: self.memory.used().saturating_sub(self.answers.bytes()),
             picture_bytes: self.sources.bytes(),
             waiting: self.admission.waiting(),
         };
@@ -147,31 +176,92 @@ impl Renderer {
     /// The facts of the file of an image as it is now. The file is read again only if it changed.
     ///
     /// # Errors
-    /// The file cannot be read, or is no longer an image.
-    pub fn facts(&self, at: usize) -> Result<FileFacts, String> {
-        let catalogue = self.catalogue.get();
-        let image = &catalogue.images[at];
-        let path = &image.path;
-        let now = std::fs::metadata(path).map_err(|e| e.to_string())?;
+    /// The file cannot be read, is no longer an image, or does not answer in time.
+    pub async fn facts(self: &Arc<Self>, image: &Arc<ImageRecord>) -> Result<FileFacts, FileError> {
+        match self.looks.recent(&image.id) {
+            Some(facts) => Ok(facts),
+            None => self.facts_now(image).await,
+        }
+    }
+
+    async fn facts_now(self: &Arc<Self>, image: &Arc<ImageRecord>) -> Result<FileFacts, FileError> {
+        let (renderer, of) = (self.clone(), image.clone());
+        let look = move || renderer.look(&of).map_err(FileError::Gone);
+        self.looks.look(&image.id, look).await
+    }
+
+    /// Looks at the file of an image. It may have to wait for the file.
+    fn look(&self, image: &Arc<ImageRecord>) -> Result<FileFacts, String> {
+        let now = std::fs::metadata(&image.path).map_err(|e| e.to_string())?;
         let seen = stamp(&now);
-        let known = lock(&self.facts).get(&at).cloned();
-        if let Some((_, facts)) = known.filter(|(before, _)| *before == seen) {
+        if let Some(facts) = self.looks.unchanged(&image.id, seen) {
             return Ok(facts);
         }
-        let header = match (self.pyramid_of(image, &now), &image.page) {
-            (Some(pyramid), _) => measure(&pyramid)?,
-            (None, Some(page)) => self.measure_page(path, page, seen)?,
-            (None, None) => measure(path)?,
+        let file = image.file()?;
+        let header = match (self.pyramid_of(image, &now), image.page) {
+            (Some(pyramid), _) => measure(&open_within(&pyramid, None)?, None)?,
+            (None, Some(Page::Pdf(page))) => self.measure_page(image, page, seen)?,
+            (None, page) => measure(&file, page)?,
         };
-        let stamp = match self.cache.settings.identity {
+        let state = match self.cache.settings.identity {
             Identity::File => seen,
-            Identity::Content => tokio::task::block_in_place(|| stamp_of_bytes(path))?,
+            Identity::Content => stamp_of_bytes(file)?,
         };
         // A drawn page depends on its resolution too.
-        let stamp = stamp ^ image.page.map_or(0, |page| u64::from(page.dpi) << 32);
-        let facts = FileFacts::new(&header, stamp);
-        lock(&self.facts).insert(at, (seen, facts.clone()));
+        let state = match image.page {
+            Some(Page::Pdf(page)) => state ^ u64::from(page.dpi) << 32,
+            _ => state,
+        };
+        let facts = FileFacts::new(&header, state, now.mtime());
+        self.looks.learn(&image.id, seen, &facts);
+        self.correct(image, facts.size, seen);
         Ok(facts)
+    }
+
+    /// Corrects the catalogue after a file was found to have changed, so that all documents tell its size.
+    fn correct(&self, image: &ImageRecord, size: [u32; 2], seen: u64) {
+        if image.stamp == seen {
+            return;
+        }
+        let corrected = self.catalogue.change(|catalogue| {
+            let at = catalogue.find(&image.id).ok_or(())?;
+            let held = &catalogue.images[at];
+            if held.path != image.path || held.stamp == seen {
+                return Err(());
+            }
+            let mut catalogue = catalogue.clone();
+            catalogue.images[at] = Arc::new(held.measured(size, seen));
+            catalogue.index_again([image.about.group.as_str()]);
+            Ok((catalogue, ()))
+        });
+        // The image may be gone, or corrected by somebody else already.
+        let _ = corrected;
+    }
+
+    /// Looks at the files of many images, so that the catalogue tells their present sizes. If they do not answer in time,
+    /// the sizes stay as they were known. What took long is not done again soon.
+    pub async fn look_at_all(self: &Arc<Self>, images: Vec<Arc<ImageRecord>>) {
+        let Some(first) = images.first().map(|first| first.id.clone()) else {
+            return;
+        };
+        let renderer = self.clone();
+        let work = move || {
+            for image in &images {
+                let now = std::fs::metadata(&image.path);
+                if now.is_ok_and(|now| stamp(&now) != image.stamp) {
+                    // One that is gone or broken keeps its size.
+                    let _ = renderer.look(image);
+                }
+            }
+        };
+        self.looks.now_and_then(&first, work).await;
+    }
+
+    /// Forgets what is known about images that are not in the catalogue any more.
+    pub fn forget_gone(&self) {
+        let catalogue = self.catalogue.get();
+        self.looks.keep_only(|id| catalogue.find(id).is_some());
+        self.sources.forget(|(id, ..)| catalogue.find(id).is_none());
     }
 
     /// The rendered bytes of a plan, from a cache if possible. `key` is the key of the plan in caches.
@@ -180,11 +270,11 @@ impl Renderer {
     /// The plan cannot be rendered now.
     pub async fn render(
         self: &Arc<Self>,
-        at: usize,
+        subject: &Subject,
         plan: RenderPlan,
         key: &str,
     ) -> Result<Bytes, RenderError> {
-        let make = self.make(at, plan, key);
+        let make = self.make(subject, plan, key);
         let (bytes, is_cached) = self.answers.get(&key.to_owned(), make).await?;
         if is_cached {
             self.metrics.answers_kept.inc();
@@ -194,38 +284,50 @@ impl Renderer {
     }
 
     /// The answer to a plan, if it was prepared.
-    fn prepared_answer(&self, at: usize, plan: &RenderPlan) -> Option<Bytes> {
+    async fn prepared_answer(&self, subject: &Subject, plan: &RenderPlan) -> Option<Vec<u8>> {
         let prepared = self.prepared.as_ref()?;
-        let catalogue = self.catalogue.get();
-        let image = &catalogue.images[at];
-        let now = std::fs::metadata(&image.path).ok()?;
-        let size = self.facts(at).ok()?.size;
-        let path = prepared.answer(&image.id, &now, size, plan)?;
-        let bytes = tokio::task::block_in_place(|| std::fs::read(path)).ok()?;
+        // What is prepared was made from all pixels.
+        if subject.reduced.is_some() || !prepared.is_for(subject.facts.size, plan) {
+            return None;
+        }
+        let (prepared, image, size) = (prepared.clone(), subject.image.clone(), plan.size);
+        let read = move || {
+            let gone = |e: std::io::Error| FileError::Gone(e.to_string());
+            let now = std::fs::metadata(&image.path).map_err(gone)?;
+            let path = prepared.answer(&image.id, &now, size);
+            path.map(std::fs::read).transpose().map_err(gone)
+        };
+        let bytes = self.looks.within_limit(read).await.ok()??;
         self.metrics.prepared.inc();
-        Some(bytes.into())
+        Some(bytes)
     }
 
     /// The header of a page of a PDF with this stamp. All its pages are measured at once.
-    fn measure_page(&self, path: &Path, page: &PdfPage, seen: u64) -> Result<SourceInfo, String> {
+    fn measure_page(
+        &self,
+        image: &ImageRecord,
+        page: PdfPage,
+        seen: u64,
+    ) -> Result<SourceInfo, String> {
+        let path = &image.path;
         let known = || {
             let known = lock(&self.documents).get(path).cloned();
             known.filter(|(before, _)| *before == seen)
         };
-        let pages = match known() {
-            Some((_, pages)) => pages,
-            // `documents` is not locked meanwhile: other requests need other documents.
-            None => tokio::task::block_in_place(|| {
-                let _turn = lock(&self.measuring);
-                if let Some((_, pages)) = known() {
-                    return pages;
-                }
-                let pages = pdf_worker::sizes(path, page.timeout).map(Arc::new);
-                let pages = pages.map_err(String::from);
-                lock(&self.documents).insert(path.to_owned(), (seen, pages.clone()));
-                pages
-            }),
-        }?;
+        // `documents` is not locked meanwhile: other requests need other documents.
+        let measured = || {
+            let _turn = lock(&self.measuring);
+            if let Some((_, pages)) = known() {
+                return pages;
+            }
+            let pages = image.file().and_then(|file| {
+                let pages = pdf_worker::sizes(file, page.timeout).map(Arc::new);
+                pages.map_err(String::from)
+            });
+            lock(&self.documents).insert(path.to_owned(), (seen, pages.clone()));
+            pages
+        };
+        let pages = known().map_or_else(measured, |(_, pages)| pages)?;
         let points = pages.get(page.number as usize - 1);
         let points = points.ok_or_else(|| {
             format!(
@@ -240,66 +342,72 @@ impl Renderer {
     fn pyramid_of(&self, image: &ImageRecord, now: &Metadata) -> Option<PathBuf> {
         let pyramid = self.prepared.as_ref().map(|p| p.pyramid(&image.id, now));
         let is_sound = |path: &PathBuf| {
-            let look = measure(path);
+            let look = open_within(path, None).and_then(|file| measure(&file, None));
             look.is_ok_and(|look| look.size == image.size)
         };
         pyramid.filter(|path| prepared::is_fresh(path, now) && is_sound(path))
     }
 
     /// The answer to a plan if it was prepared or is cached in any tier; nothing is rendered.
-    pub async fn cached(&self, at: usize, plan: &RenderPlan, key: &str) -> Option<Bytes> {
-        if let Some(bytes) = self.prepared_answer(at, plan) {
-            return Some(bytes);
-        }
+    pub async fn cached(&self, subject: &Subject, plan: &RenderPlan, key: &str) -> Option<Bytes> {
         if let Some(bytes) = self.answers.peek(&key.to_owned()) {
             return Some(bytes);
         }
-        let facts = self.facts(at).ok()?;
-        self.cache.get(&self.tier_key(at, &facts, key)).await
+        let share = self.share(plan).await.ok()?;
+        if let Some(bytes) = self.prepared_answer(subject, plan).await {
+            return Some(share.of(bytes));
+        }
+        let bytes = self.cache.get(&self.tier_key(subject, key)).await;
+        bytes.map(|bytes| share.of(bytes))
+    }
+
+    /// A share of the memory of answers, for the answer to a plan.
+    async fn share(&self, plan: &RenderPlan) -> Result<super::answer_memory::Share, Busy> {
+        let answers = self.answers.clone();
+        let bytes = usize::try_from(most_bytes(plan)).unwrap_or(usize::MAX);
+        self.memory.share(bytes, move |n| answers.evict(n)).await
     }
 
     /// The answer to a plan that is not in memory, and its length in bytes.
     async fn make(
         self: &Arc<Self>,
-        at: usize,
+        subject: &Subject,
         plan: RenderPlan,
         key: &str,
     ) -> Result<(Bytes, usize), RenderError> {
         one(&self.cache.memory.misses);
-        if let Some(bytes) = self.prepared_answer(at, &plan) {
-            let size = bytes.len();
-            return Ok((bytes, size));
-        }
-        let bytes = match self.cache.is_empty() {
-            true => self.work(at, plan, stored_or_rendered).await?,
-            false => self.make_in_tiers(at, plan, key).await?,
+        // Before the work, so that nothing waits for memory that holds some already.
+        let share = self.share(&plan).await?;
+        let bytes = match self.prepared_answer(subject, &plan).await {
+            Some(bytes) => Some(Bytes::from(bytes)),
+            None if self.cache.is_empty() => self.work(subject, plan, stored_or_rendered).await?,
+            None => self.make_in_tiers(subject, plan, key).await?,
         };
         let bytes = bytes.ok_or_else(|| RenderError::Failed("nothing was rendered".into()))?;
         let size = bytes.len();
-        Ok((bytes, size))
+        Ok((share.of(bytes), size))
     }
 
     /// The same, with the tiers of the cache below memory.
     async fn make_in_tiers(
         self: &Arc<Self>,
-        at: usize,
+        subject: &Subject,
         plan: RenderPlan,
         key: &str,
     ) -> Result<Option<Bytes>, RenderError> {
-        let facts = self.facts(at).map_err(RenderError::Failed)?;
         // A tile that is stored in its file as requested needs no second copy.
-        let is_tiled = facts.cost == 0;
-        if is_tiled && let Some(bytes) = self.work(at, plan, stored).await? {
+        let is_tiled = subject.facts.cost == 0;
+        if is_tiled && let Some(bytes) = self.work(subject, plan, stored).await? {
             return Ok(Some(bytes));
         }
-        let name = self.tier_key(at, &facts, key);
+        let name = self.tier_key(subject, key);
         if let Some(bytes) = self.cache.get(&name).await {
             return Ok(Some(bytes));
         }
-        let Some(bytes) = self.work(at, plan, stored_or_rendered).await? else {
+        let Some(bytes) = self.work(subject, plan, stored_or_rendered).await? else {
             return Ok(None);
         };
-        if self.is_unchanged(at, &facts) {
+        if self.is_unchanged(subject).await {
             self.cache.put(&name, &bytes);
         }
         Ok(Some(bytes))
@@ -308,19 +416,18 @@ impl Renderer {
     /// Does some work on an image, once it is admitted.
     async fn work(
         self: &Arc<Self>,
-        at: usize,
+        subject: &Subject,
         plan: RenderPlan,
         work: fn(&ImageSource, &RenderPlan) -> Made,
     ) -> Result<Option<Bytes>, RenderError> {
-        let source = self.source(at).await?;
+        let source = self.source(subject).await?;
         let cost = cost_of(&plan) + source.cost(&plan);
         let permit = self.admission.enter(cost).await?;
-        let work = move || {
-            let made = work(&source, &plan);
-            drop(permit);
-            made
-        };
-        let made = off_thread(work).await?;
+        // What is in memory waits for no file: it is only slow.
+        let limit = source.reads_file().then(|| self.reading_limit(subject));
+        let made = self
+            .off_thread(subject, permit, limit, move || work(&source, &plan))
+            .await?;
         if let Some((_, passed)) = made {
             self.metrics.answers_made.inc();
             self.metrics.passed.inc_by(passed.into());
@@ -330,17 +437,22 @@ impl Renderer {
 
     /// The key of an answer in the tiers below memory. It holds the present stamp of the file in addition to the one in
     /// `key`: if they differ, no request will find the answer.
-    fn tier_key(&self, at: usize, facts: &FileFacts, key: &str) -> CacheKey {
-        let image = &self.catalogue.get().images[at];
-        let text = format!("{} {key}", facts.stamp);
+    fn tier_key(&self, subject: &Subject, key: &str) -> CacheKey {
+        let image = &subject.image;
+        let text = format!("{} {key}", subject.facts.stamp);
         self.cache.key(&image.id, &image.path, &text)
     }
 
     /// Whether a file still has these facts, and no later change could have gone unnoticed.
-    fn is_unchanged(&self, at: usize, facts: &FileFacts) -> bool {
-        let path = &self.catalogue.get().images[at].path;
-        let is_settled = std::fs::metadata(path).is_ok_and(|now| disk::is_settled(&now));
-        is_settled && self.facts(at).is_ok_and(|now| now.stamp == facts.stamp)
+    async fn is_unchanged(self: &Arc<Self>, subject: &Subject) -> bool {
+        let path = subject.image.path.clone();
+        let look = move || Ok(std::fs::metadata(path).is_ok_and(|now| disk::is_settled(&now)));
+        let is_settled = self.looks.within_limit(look).await == Ok(true);
+        let now = || self.facts_now(&subject.image);
+        is_settled
+            && now()
+                .await
+                .is_ok_and(|now| now.stamp == subject.facts.stamp)
     }
 
     /// Removes everything that is cached about an image, and returns the number of answers in the tiers below memory. An
@@ -354,57 +466,156 @@ impl Renderer {
         let id = at.map_or(id, |at| &catalogue.images[at].id);
         let start = api::key_start(id);
         self.answers.forget(|key| key.starts_with(&start));
-        self.sources.forget(|(of, _)| Some(*of) == at);
+        self.sources.forget(|(of, ..)| of == id);
         self.cache.purge(id).await
     }
 
-    /// The pixels of an image, decoded if they are not in memory.
-    async fn source(self: &Arc<Self>, at: usize) -> Result<Arc<ImageSource>, RenderError> {
-        let facts = self.facts(at).map_err(RenderError::Failed)?;
+    /// The pixels of an image, decoded or reduced if they are not in memory.
+    async fn source(self: &Arc<Self>, subject: &Subject) -> Result<Arc<ImageSource>, RenderError> {
+        let key = |reduced| (subject.image.id.clone(), subject.facts.stamp, reduced);
+        let unreduced = key(None);
+        let whole = self.sources.get(&unreduced, self.opened(subject));
+        let Some(size) = subject.reduced else {
+            return whole.await.map(|(source, _)| source);
+        };
         let make = async {
-            let slow = lock(&self.slow_pages).get(&(at, facts.stamp)).cloned();
-            if let Some(why) = slow {
-                return Err(RenderError::Slow(why));
-            }
-            let permit = self.admission.enter(facts.cost).await?;
-            let catalogue = self.catalogue.get();
-            let image = catalogue.images[at].clone();
-            let now = std::fs::metadata(&image.path).map_err(|e| e.to_string())?;
-            let pyramid = self.pyramid_of(&image, &now);
-            let work = move || {
-                let source = match pyramid {
-                    Some(path) => ImageSource::open(&path, MOST_PIXELS).map_err(PdfError::Broken),
-                    None => image.open(),
-                };
-                drop(permit);
-                source
-            };
-            let source = off_thread(work).await;
-            if let Err(RenderError::Slow(why)) = &source {
-                self.pause((at, facts.stamp), why);
-            }
-            let source = source?;
-            self.metrics.opened.inc();
-            // The file was written while it was read, so the pixels may be a mixture of the old image and the new one.
-            if self.facts(at).map(|facts| facts.stamp) != Ok(facts.stamp) {
-                return Err(RenderError::Busy);
-            }
+            let (whole, _) = whole.await?;
+            let plan = whole_as_png(subject.facts.size, size);
+            let permit = self
+                .admission
+                .enter(cost_of(&plan) + whole.cost(&plan))
+                .await?;
+            let limit = whole.reads_file().then(|| self.reading_limit(subject));
+            let reduce = move || ImageSource::of_png(&whole.render(&plan)?);
+            let source = self.off_thread(subject, permit, limit, reduce).await?;
             let bytes = source.bytes();
             Ok((Arc::new(source), bytes))
         };
-        let made = self.sources.get(&(at, facts.stamp), make).await;
+        let made = self.sources.get(&key(Some(size)), make).await;
         made.map(|(source, _)| source)
     }
 
-    /// Refuses to draw a page again for a while, because it took too long.
-    fn pause(self: &Arc<Self>, page: (usize, u64), why: &str) {
-        lock(&self.slow_pages).insert(page, why.to_owned());
+    async fn opened(
+        self: &Arc<Self>,
+        subject: &Subject,
+    ) -> Result<(Arc<ImageSource>, usize), RenderError> {
+        let state = (subject.image.id.clone(), subject.facts.stamp);
+        if let Some(why) = lock(&self.slow).get(&state).cloned() {
+            return Err(RenderError::Slow(why));
+        }
+        if subject.facts.cost > self.most_cost {
+            let cost = subject.facts.cost >> 20;
+            let why = format!("decoding it takes {cost} MiB of memory, more than --memory allows");
+            return Err(RenderError::Failed(why));
+        }
+        let permit = self.admission.enter(subject.facts.cost).await?;
+        let (renderer, image) = (self.clone(), subject.image.clone());
+        let open = move || renderer.open(&image);
+        let limit = Some(self.reading_limit(subject));
+        let source = self.off_thread(subject, permit, limit, open).await?;
+        self.metrics.opened.inc();
+        // The file was written while it was read, so the pixels may be a mixture of the old image and the new one.
+        let now = self.facts_now(&subject.image).await;
+        if now.map(|facts| facts.stamp) != Ok(subject.facts.stamp) {
+            return Err(RenderError::Busy);
+        }
+        let bytes = source.bytes();
+        Ok((Arc::new(source), bytes))
+    }
+
+    /// Opens the file of an image, or its pyramid.
+    fn open(&self, image: &ImageRecord) -> Result<ImageSource, PdfError> {
+        let now = std::fs::metadata(&image.path).map_err(|e| PdfError::Broken(e.to_string()))?;
+        match self.pyramid_of(image, &now) {
+            Some(path) => open_within(&path, None)
+                .and_then(|file| ImageSource::open(file, 1, MOST_PIXELS))
+                .map_err(PdfError::Broken),
+            None => image.open(),
+        }
+    }
+
+    /// Refuses to read a file again for a while, because it took too long.
+    fn pause(self: &Arc<Self>, file: (String, u64), why: &str) {
+        lock(&self.slow).insert(file.clone(), why.to_owned());
         let renderer = self.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(SLOW_PAGE_PAUSE).await;
-            lock(&renderer.slow_pages).remove(&page);
+            tokio::time::sleep(SLOW_FILE_PAUSE).await;
+            lock(&renderer.slow).remove(&file);
         });
     }
+
+    /// How long reading and decoding an image may take.
+    fn reading_limit(&self, subject: &Subject) -> Duration {
+        let limit = self.looks.timeout() * DECODING;
+        match subject.image.page {
+            // Pages of PDF have a limit of their own.
+            Some(Page::Pdf(page)) => limit.max(page.timeout * 2),
+            _ => limit,
+        }
+    }
+
+    /// Runs work on a thread for blocking work. It runs to its end even if the client disconnects, and holds its permit
+    /// until then. If it takes longer than a limit, because its file does not answer, only its memory stays taken.
+    async fn off_thread<T: Send + 'static, E: Into<RenderError> + Send + 'static>(
+        self: &Arc<Self>,
+        subject: &Subject,
+        permit: Permit,
+        limit: Option<Duration>,
+        work: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, RenderError> {
+        let limit = limit.unwrap_or(Duration::MAX);
+        let (send, receive) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut work = tokio::task::spawn_blocking(work);
+            // Whoever waits may have gone.
+            match tokio::time::timeout(limit, &mut work).await {
+                Ok(done) => {
+                    drop(permit);
+                    let _ = send.send(Some(done));
+                }
+                Err(_) => {
+                    let memory = permit.without_thread();
+                    let _ = send.send(None);
+                    let _ = work.await;
+                    drop(memory);
+                }
+            }
+        });
+        let done = match receive.await {
+            Ok(Some(Ok(done))) => done.map_err(Into::into),
+            // The decoder broke off; the reason stands on standard error and is of no use to clients.
+            Ok(Some(Err(_))) => Err(RenderError::Failed("the image could not be decoded".into())),
+            _ => Err(RenderError::from(FileError::late())),
+        };
+        if let Err(RenderError::Slow(why)) = &done {
+            self.pause((subject.image.id.clone(), subject.facts.stamp), why);
+        }
+        done
+    }
+}
+
+/// The plan for the whole of an image in another size, without loss.
+fn whole_as_png([w, h]: [u32; 2], size: [u32; 2]) -> RenderPlan {
+    RenderPlan {
+        region: [0, 0, w, h],
+        size,
+        mirror: false,
+        rotation: 0.0,
+        quality: Quality::Default,
+        format: Format::Png,
+        background: None,
+    }
+}
+
+/// The most bytes that the answer to a plan takes, roughly: coded images take less than their pixels.
+fn most_bytes(plan: &RenderPlan) -> u64 {
+    const HEAD: u64 = 16 << 10;
+    let [w, h] = plan.rotated_size().map(u64::from);
+    let of_pixel = match plan.format {
+        Format::Jpg => 1,
+        _ => 4,
+    };
+    w * h * of_pixel + HEAD
 }
 
 /// Some bytes, if there are any, and whether they are sent exactly as they are stored.
@@ -423,17 +634,6 @@ fn stored_or_rendered(source: &ImageSource, plan: &RenderPlan) -> Made {
     }
 }
 
-/// Runs work on a thread for blocking work. It runs to its end even if the client disconnects, and holds its permit until
-/// then.
-async fn off_thread<T: Send + 'static, E: Into<RenderError> + Send + 'static>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, RenderError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(Into::into),
-        Err(e) => Err(RenderError::Failed(format!("rendering failed: {e}"))),
-    }
-}
-
 /// Roughly the bytes of memory that scaling, turning and encoding take.
 fn cost_of(plan: &RenderPlan) -> u64 {
     let area = |[w, h]: [u32; 2]| u64::from(w) * u64::from(h);
@@ -449,22 +649,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A number that changes when the bytes of the file do.
-fn stamp_of_bytes(path: &Path) -> Result<u64, String> {
-    let digest = files::sha256_of_file(path).map_err(|e| e.to_string())?;
+fn stamp_of_bytes(mut file: File) -> Result<u64, String> {
+    let hashed = file.rewind().and_then(|()| files::sha256(&mut file));
+    let (digest, _) = hashed.map_err(|e| e.to_string())?;
     Ok(u64::from_str_radix(&digest[..16], 16).unwrap_or_default())
-}
-
-/// A number that changes when the file is changed or replaced.
-fn stamp(file: &Metadata) -> u64 {
-    let facts = format!(
-        "{} {} {} {} {}",
-        file.len(),
-        file.mtime(),
-        file.mtime_nsec(),
-        file.ino(),
-        file.ctime_nsec()
-    );
-    let digest = files::hex_digest(facts.as_bytes(), 16);
-    // 16 hexadecimal digits are 64 bits.
-    u64::from_str_radix(&digest, 16).unwrap_or_default()
 }

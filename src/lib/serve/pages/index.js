@@ -1,62 +1,52 @@
-// The index page: filters, a grid of thumbnails, keyboard.
+// The page of all images: filters, a grid of thumbnails, keyboard. It comes back to the image that was looked at last.
 import { showAccount } from "./account.js";
+import { Classes } from "./classes.js";
+import { $, counted, read, session } from "./dom.js";
+import { filterOf, fits, NAMES, queryOf, searchable, sorted, STATES } from "./filter.js";
+import { Outbox } from "./outbox.js";
+import { Thumbnails } from "./thumbnail.js";
 
-const root = document.documentElement.dataset.root;
-const [form, grid, more, count] = ["filters", "grid", "more", "count"].map((id) => document.getElementById(id));
+const [form, grid, more, count] = ["filters", "grid", "more", "count"].map($);
 /** Images that are added to the grid at once. */
 const PAGE = 60;
-const counted = (n, one, many) => `${n} ${n === 1 ? one : many}`;
-let images = [], found = [], shown = 0;
+let images = [], found = [], shown = 0, query = "";
 
 function options(name, values) {
   const select = form.elements[name];
-  for (const value of values) select.append(new Option(value, value));
+  for (const [value, label] of values) select.append(new Option(label, value));
   if (values.length) select.parentElement.hidden = false;
 }
 
-function card(image) {
-  const item = document.createElement("li");
-  const link = document.createElement("a");
-  link.href = `${root}view/${image.segment}`;
-  const thumbnail = new Image();
-  thumbnail.loading = "lazy";
-  thumbnail.alt = "";
-  if (image.service) thumbnail.src = `${root}${image.service}/full/!400,400/0/default.jpg`;
-  const name = document.createElement("b");
-  name.textContent = image.label;
-  const rest = document.createElement("span");
-  const boxes = Object.values(image.concepts).reduce((a, b) => a + b, 0);
-  rest.textContent = [image.capture, image.groupLabel, counted(boxes, "box", "boxes")].filter(Boolean).join(" · ");
-  link.append(thumbnail, name, rest);
-  item.append(link);
-  return item;
-}
-
 function showMore() {
-  grid.append(...found.slice(shown, shown + PAGE).map(card));
+  grid.append(...found.slice(shown, shown + PAGE).map((image) => thumbnails.card(image, query)));
   shown = Math.min(found.length, shown + PAGE);
   more.hidden = shown >= found.length;
 }
 
 function filter() {
-  const wanted = Object.fromEntries(new FormData(form));
-  const words = wanted.q.toLowerCase().split(/\s+/).filter(Boolean);
-  found = images.filter((image) =>
-    (!wanted.concept || image.concepts[wanted.concept]) &&
-    (!wanted.group || image.group === wanted.group) &&
-    (!wanted.split || image.split === wanted.split) &&
-    words.every((word) => image.words.includes(word)));
+  const wanted = Object.fromEntries(NAMES.map((name) => [name, form.elements[name].value]));
+  query = queryOf(wanted);
+  found = sorted(images, wanted).filter((image) => fits(image, wanted));
   grid.replaceChildren();
   shown = 0;
   showMore();
   count.textContent = found.length === images.length ? counted(images.length, "image", "images") : `${found.length} of ${counted(images.length, "image", "images")}`;
-  const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
-  history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
+  const done = found.filter((image) => image.state).length;
+  $("progress").textContent = done ? `${done.toLocaleString("en")} reviewed` : "";
+  history.replaceState(null, "", query || location.pathname);
 }
 
-function columns() {
-  return getComputedStyle(grid).gridTemplateColumns.split(" ").length;
+/** Shows the grid down to an image, and that image. */
+function comeBack(segment) {
+  const at = found.findIndex((image) => image.segment === segment);
+  if (at < 0) return;
+  while (shown <= at) showMore();
+  const link = grid.children[at].firstChild;
+  link.scrollIntoView({ block: "center" });
+  link.focus({ preventScroll: true });
 }
+
+const columns = () => getComputedStyle(grid).gridTemplateColumns.split(" ").length;
 
 addEventListener("keydown", (event) => {
   if (event.key === "/" && event.target.tagName !== "INPUT") {
@@ -74,23 +64,36 @@ addEventListener("keydown", (event) => {
 });
 
 more.addEventListener("click", showMore);
-form.addEventListener("input", filter);
+new IntersectionObserver(([entry]) => entry.isIntersecting && !more.hidden && showMore(), { rootMargin: "800px" }).observe(more);
+form.addEventListener("input", (event) => (event.target.name === "boxes" ? thumbnails.show(event.target.checked, grid) : filter()));
 form.addEventListener("submit", (event) => event.preventDefault());
 
-const reply = await fetch(`${root}pages/images.json`);
-const data = await reply.json();
-images = data.images;
+const [data, known] = await Promise.all([read("pages/images.json"), read("pages/classes.json")]);
+const classes = new Classes(known.classes);
+const thumbnails = new Thumbnails((name) => classes.colour(name));
+images = data.images.map(searchable);
 showAccount(data.account);
-for (const image of images) {
-  image.words = [image.id, image.label, image.capture, image.groupLabel, image.metadata].join(" ").toLowerCase();
-}
-const sorted = (values) => [...new Set(values.filter(Boolean))].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
-options("concept", sorted(images.flatMap((image) => Object.keys(image.concepts))));
-const groups = new Map(images.map((image) => [image.group, image.groupLabel]));
-for (const [value, label] of groups) form.elements.group.append(new Option(label, value));
-options("split", sorted(images.map((image) => image.split)));
-for (const [name, value] of new URLSearchParams(location.search)) {
-  if (form.elements[name]) form.elements[name].value = value;
-}
+const natural = (a, b) => a.localeCompare(b, undefined, { numeric: true });
+const sortedValues = (values) => [...new Set(values.filter(Boolean))].sort(natural).map((value) => [value, value]);
+options("concept", sortedValues(images.flatMap((image) => Object.keys(image.concepts))));
+options("group", [...new Map(images.map((image) => [image.group, image.groupLabel]))]);
+options("split", sortedValues(images.map((image) => image.split)));
+if (data.reviews || images.some((image) => image.state)) options("state", STATES);
+if (images.some((image) => image.least !== null)) form.elements.order.parentElement.hidden = false;
+for (const [name, value] of Object.entries(filterOf(location.search))) if (value) form.elements[name].value = value;
 filter();
+comeBack(session.get("place"));
 document.body.dataset.ready = "yes";
+
+// Corrections that were not sent from the page of an image.
+const say = (text) => {
+  $("problem").textContent = text;
+  $("problem").hidden = !text;
+};
+const outbox = new Outbox(known.reviews, {
+  answer: () => {},
+  refused: (draft) => say(`a correction is not saved: ${draft.why}`),
+  stale: () => {},
+  change: () => outbox?.size || say(""),
+});
+outbox.flush(true);

@@ -1,7 +1,8 @@
 //! The pages for people, embedded in the program: the index of images, an image with its boxes, and the data that they
 //! show. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -15,45 +16,55 @@ use super::web::message::{
     Body, Request, Response, entity_tag, error_response, json_response, not_modified,
 };
 use crate::contracts::{BBox, Localization, Number};
+use crate::corrections::{self, STATE};
 use crate::iiif::Version;
 
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+macro_rules! scripts {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, SCRIPT, include_str!($name))),*]
+    };
+}
+
 /// The files of the pages: name, media type, text.
-const ASSETS: [(&str, &str, &str); 7] = [
-    (
-        "style.css",
-        "text/css; charset=utf-8",
-        include_str!("style.css"),
-    ),
-    (
+const ASSETS: [&[(&str, &str, &str)]; 2] = [
+    &[("style.css", CSS, include_str!("style.css"))],
+    scripts![
+        "about.js",
         "account.js",
-        "text/javascript; charset=utf-8",
-        include_str!("account.js"),
-    ),
-    (
+        "adjust.js",
+        "boxlist.js",
+        "camera.js",
+        "chosen.js",
+        "classes.js",
+        "colours.js",
+        "combobox.js",
+        "conflicts.js",
+        "dom.js",
         "done.js",
-        "text/javascript; charset=utf-8",
-        include_str!("done.js"),
-    ),
-    (
-        "token.js",
-        "text/javascript; charset=utf-8",
-        include_str!("token.js"),
-    ),
-    (
+        "filter.js",
+        "fuzzy.js",
         "index.js",
-        "text/javascript; charset=utf-8",
-        include_str!("index.js"),
-    ),
-    (
+        "keys.js",
+        "labels.js",
+        "legend.js",
+        "messages.js",
+        "outbox.js",
+        "paint.js",
+        "pointer.js",
+        "queue.js",
+        "review.js",
+        "shapes.js",
+        "sheet.js",
+        "thumbnail.js",
+        "tiles.js",
+        "token.js",
+        "typing.js",
         "view.js",
-        "text/javascript; charset=utf-8",
-        include_str!("view.js"),
-    ),
-    (
         "viewer.js",
-        "text/javascript; charset=utf-8",
-        include_str!("viewer.js"),
-    ),
+    ],
 ];
 /// The content security policy: nothing is loaded from other sites, and no inline script runs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
@@ -73,7 +84,7 @@ pub fn view(site: &Site, id: &str, uris: &Uris, request: &Request) -> Response {
 
 /// A file of the pages.
 pub fn asset(name: &str, request: &Request) -> Response {
-    match ASSETS.iter().find(|(known, ..)| *known == name) {
+    match ASSETS.concat().iter().find(|(known, ..)| *known == name) {
         Some((_, media_type, text)) => embedded(text, media_type, request),
         None => error_response(404, "no such file"),
     }
@@ -83,6 +94,7 @@ pub fn asset(name: &str, request: &Request) -> Response {
 pub fn data(site: &Site, id: Option<&str>, uris: &Uris, request: &Request) -> Response {
     let document = match id {
         None => json!({
+            "reviews": site.reviews.is_some(),
             "images": images(site, uris),
             "account": account(site),
             "presets": preset_links(site, "{segment}"),
@@ -104,6 +116,23 @@ pub fn data(site: &Site, id: Option<&str>, uris: &Uris, request: &Request) -> Re
 fn preset_links(site: &Site, segment: &str) -> Value {
     let links = (site.presets.names()).map(|name| json!([name, uris::preset_path(name, segment)]));
     links.collect()
+}
+
+/// `classes.json`: what boxes can be called, and which file of reviews corrections are for.
+pub fn class_list(site: &Site, request: &Request) -> Response {
+    let document = json!({"classes": classes(site), "reviews": site.reviews});
+    json_response(&document, "application/json", request)
+}
+
+/// `boxes/ID.json`: the boxes of a thumbnail.
+pub fn thumbnail_boxes(site: &Site, id: &str, uris: &Uris, request: &Request) -> Response {
+    match id.strip_suffix(".json").and_then(|id| site.find(id, uris)) {
+        Some(at) => {
+            let document = json!({"boxes": outlines(site, at)});
+            json_response(&document, "application/json", request)
+        }
+        None => error_response(404, "no such image"),
+    }
 }
 
 fn page(text: &str, request: &Request) -> Response {
@@ -145,6 +174,10 @@ fn summary(site: &Site, image: &ImageRecord, uris: &Uris) -> Value {
     for concept in boxes.chain(&about.labels) {
         *concepts.entry(concept).or_default() += 1;
     }
+    let open = about.localizations.iter().filter(|l| is_suggestion(l));
+    let confidence = |l: &Localization| l.attributes["confidence"].as_f64();
+    let least = open.clone().filter_map(confidence).reduce(f64::min);
+    let [state, by, at] = STATE.map(|key| about.metadata.get(key).and_then(|v| v.first()));
     let metadata = about.metadata.values().map(|values| values.join(" "));
     let metadata: Vec<String> = metadata.collect();
     let is_split = |(key, _): &(&String, _)| key.eq_ignore_ascii_case("split");
@@ -160,6 +193,11 @@ fn summary(site: &Site, image: &ImageRecord, uris: &Uris) -> Value {
         "split": split.and_then(|(_, values)| values.first()),
         "metadata": metadata.join(" "),
         "concepts": concepts,
+        "state": state,
+        "by": by,
+        "at": at,
+        "suggestions": open.count(),
+        "least": least.map(Number),
     })
 }
 
@@ -179,64 +217,145 @@ fn details(site: &Site, at: usize, uris: &Uris) -> Value {
     let image = &images[at];
     let about = &image.about;
     let frame = about.frame.map(|frame| [frame.width, frame.height]);
-    let is_listed = |image: &&ImageRecord| site.permissions.can_list(&image.about);
+    let is_listed = |image: &&Arc<ImageRecord>| site.permissions.can_list(&image.about);
     let may_review = site.permissions.access(about) == Access::Review;
     let metadata = about
         .metadata
         .iter()
+        .filter(|(key, _)| !STATE.contains(&key.as_str()))
         .map(|(key, values)| json!([key, values.join("; ")]));
     // Relative to the root of the server.
     let relative = |uri: String| uri.strip_prefix(&uris.page("/")).unwrap_or(&uri).to_owned();
-    json!({
+    let mut details = json!({
         "id": image.id,
+        "segment": segment(image, uris),
         "label": label(image),
         "capture": about.source.labels.image,
+        "group": about.group,
         "groupLabel": group_label(image),
-        "labels": about.labels,
         "frame": frame.unwrap_or(image.size.map(f64::from)).map(Number),
-        "boxes": boxes(image),
         "service": service(site, image, uris),
         "account": account(site),
-        "captures": captures(site, image, uris),
+        "captures": captures(site, at, uris),
         "previous": images[..at].iter().rfind(is_listed).map(|p| segment(p, uris)),
         "next": images[at + 1..].iter().find(is_listed).map(|p| segment(p, uris)),
         "metadata": metadata.collect::<Vec<_>>(),
         "rights": about.source.rights,
         "attribution": about.source.attribution,
         "manifest": relative(uris.manifest(Version::V3, &about.group)),
-        "review": site.takes_reviews && may_review,
+        "review": site.reviews.is_some() && may_review,
+    });
+    let all = details.as_object_mut().zip(match reviewed(image) {
+        Value::Object(reviewed) => Some(reviewed),
+        _ => None,
+    });
+    if let Some((details, reviewed)) = all {
+        details.extend(reviewed);
+    }
+    details
+}
+
+/// What corrections change: the boxes, the labels, and how far the review is.
+pub fn reviewed(image: &ImageRecord) -> Value {
+    let mut reviewed = reviewed_image(image);
+    let boxes = image.about.localizations.iter().map(of_box);
+    reviewed["boxes"] = boxes.collect();
+    reviewed
+}
+
+/// The same with one box alone, null if it is not there.
+pub fn reviewed_box(image: &ImageRecord, id: &str) -> Value {
+    let mut reviewed = reviewed_image(image);
+    let found = image.about.localizations.iter().find(|l| l.id == id);
+    reviewed["box"] = found.map_or(Value::Null, of_box);
+    reviewed
+}
+
+fn reviewed_image(image: &ImageRecord) -> Value {
+    let about = &image.about;
+    let [state, by, at] = STATE.map(|key| about.metadata.get(key).and_then(|v| v.first()));
+    json!({
+        "labels": about.labels,
+        "state": state,
+        "by": by,
+        "at": at,
     })
 }
 
-/// The boxes of an image in the form that the pages read.
-pub fn boxes(image: &ImageRecord) -> Vec<Value> {
+/// A box in the form that the pages read.
+pub fn of_box(l: &Localization) -> Value {
+    let numbers = |b: &BBox| [b.x, b.y, b.width, b.height].map(Number);
+    let points = l.polygon.as_ref().map(|p| {
+        let points = p.points().iter().map(|point| point.map(Number));
+        points.collect::<Vec<_>>()
+    });
+    json!({
+        "id": l.id,
+        "concept": l.concept,
+        "bbox": numbers(&l.bbox),
+        "polygon": points,
+        "attributes": l.attributes,
+        "revision": corrections::revision(l),
+    })
+}
+
+/// Whether a model suggests a box, and nobody has said yet that it is right.
+fn is_suggestion(l: &Localization) -> bool {
+    l.attributes.contains_key("confidence") && l.attributes.get("verified") != Some(&json!(true))
+}
+
+/// The boxes of a thumbnail: `[class, x, y, width, height, suggested]` in parts of the frame.
+fn outlines(site: &Site, at: usize) -> Value {
+    /// More are a blur on a thumbnail.
+    const MOST: usize = 400;
+    let image = &site.catalogue.images[at];
+    let frame = image.about.frame.map(|frame| [frame.width, frame.height]);
+    let [width, height] = frame.unwrap_or(image.size.map(f64::from));
+    let rounded = |n: f64| Number((n * 1e4).round() / 1e4);
     let one = |l: &Localization| {
-        let numbers = |b: &BBox| [b.x, b.y, b.width, b.height].map(Number);
-        let points = l.polygon.as_ref().map(|p| {
-            let points = p.points().iter().map(|point| point.map(Number));
-            points.collect::<Vec<_>>()
-        });
-        json!({"id": l.id, "concept": l.concept, "bbox": numbers(&l.bbox), "polygon": points})
+        let b = &l.bbox;
+        let [x, w] = [b.x, b.width].map(|n| rounded(n / width));
+        let [y, h] = [b.y, b.height].map(|n| rounded(n / height));
+        json!([l.concept, x, y, w, h, is_suggestion(l)])
     };
-    image.about.localizations.iter().map(one).collect()
+    (image.about.localizations.iter().take(MOST).map(one)).collect()
+}
+
+/// The classes in the order of their colours and keys: those that the server was started with, then new ones.
+fn classes(site: &Site) -> Value {
+    let listed =
+        (site.catalogue.images.iter()).filter(|image| site.permissions.can_list(&image.about));
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for image in listed {
+        let boxes = image.about.localizations.iter().map(|l| &l.concept);
+        for class in boxes.chain(&image.about.labels) {
+            *counts.entry(class).or_default() += 1;
+        }
+    }
+    let known: HashSet<&str> = site.classes.names.iter().map(String::as_str).collect();
+    let ordered = site.classes.names.iter().map(String::as_str);
+    let new = counts.keys().copied().filter(|name| !known.contains(name));
+    // Who may not see an image does not learn its classes, but their colours stay.
+    let one = |(order, name): (usize, &str)| match counts.get(name) {
+        None if order >= site.classes.open => None,
+        count => Some(json!({"name": name, "order": order, "count": count.unwrap_or(&0)})),
+    };
+    ordered.chain(new).enumerate().filter_map(one).collect()
 }
 
 /// `[name, segment]` of all images on the same canvas: its captures and bands.
-fn captures(site: &Site, image: &ImageRecord, uris: &Uris) -> Vec<Value> {
-    let group = canvases::groups(site.catalogue)
-        .into_iter()
-        .find(|group| group.name == image.about.group);
-    let canvases = group.map(|group| group.canvases()).unwrap_or_default();
-    let canvas = canvases
-        .into_iter()
-        .find(|canvas| canvas.images.iter().any(|other| other.id == image.id));
+fn captures(site: &Site, at: usize, uris: &Uris) -> Vec<Value> {
+    let image = &site.catalogue.images[at];
+    let place = (site.catalogue.group(&image.about.group)).and_then(|group| group.place(at));
+    let group = canvases::group(site.catalogue, &image.about.group, uris);
+    let canvas = group.zip(place);
+    let canvas = canvas.and_then(|(group, place)| group.canvas(place.canvas, site.permissions));
     let images = canvas.map(|canvas| canvas.images).unwrap_or_default();
     let capture = |image: &&ImageRecord| {
         let name = image.about.source.labels.image.as_ref();
         json!([name.unwrap_or(&image.id), segment(image, uris)])
     };
-    let listed = (images.iter()).filter(|image| site.permissions.can_list(&image.about));
-    listed.map(capture).collect()
+    images.iter().map(capture).collect()
 }
 
 fn segment(image: &ImageRecord, uris: &Uris) -> String {

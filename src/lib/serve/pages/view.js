@@ -1,199 +1,272 @@
-// The page of an image: deep zoom, its boxes, its metadata, and corrections of the boxes if they are accepted.
+// The page of an image: loads images, one after the other without leaving the page, and brings its parts together.
+import { showAbout, showCaptures } from "./about.js";
 import { showAccount } from "./account.js";
+import { Adjust } from "./adjust.js";
+import { BoxList } from "./boxlist.js";
+import { Chosen } from "./chosen.js";
+import { Classes } from "./classes.js";
+import { showConflicts } from "./conflicts.js";
+import { $, counted, read, root, session } from "./dom.js";
+import { filterOf, queryOf } from "./filter.js";
+import { Labels } from "./labels.js";
+import { Legend } from "./legend.js";
+import { calm, saved, say, warn } from "./messages.js";
+import { Outbox } from "./outbox.js";
+import { Queue } from "./queue.js";
+import { Review } from "./review.js";
+import { Sheet } from "./sheet.js";
+import { takeKeys } from "./typing.js";
 import { Viewer } from "./viewer.js";
 
-const root = document.documentElement.dataset.root;
-const $ = (id) => document.getElementById(id);
-const segment = location.pathname.split("/").pop();
-const data = await (await fetch(`${root}pages/image/${segment}.json`)).json();
-// Without permission to see any pixels, the boxes are shown on an empty canvas.
-const service = data.service ?? `iiif/3/${segment}`;
-const info = await (await fetch(`${root}${service}/info.json`)).json();
-const hidden = new Set();
-let withBoxes = true;
+/** How often the page asks what others have changed, and how old a page read ahead may be. */
+const AGAIN = 10_000, AHEAD = 10_000;
 
-document.title = $("title").textContent = [data.label, data.capture].filter(Boolean).join(" · ");
-for (const side of ["previous", "next"]) {
-  if (data[side]) {
-    $(side).href = data[side];
-    $(side).hidden = false;
-  }
-}
+/** On how many images one can go back and undo. */
+const MOST_SHEETS = 100;
 
-/** A colour for a class, the same on every page. */
-function colour(concept) {
-  let hash = 7;
-  for (const letter of concept) hash = (hash * 31 + letter.codePointAt(0)) >>> 0;
-  return `hsl(${(hash * 137.508) % 360} 90% 62%)`;
-}
+const filter = filterOf(location.search);
+const query = queryOf(filter);
+const known = await read("pages/classes.json");
+const classes = new Classes(known.classes);
+const queue = new Queue(filter);
+let data, info, sheet, onlyChosen = null, showsBoxes = true;
+/** Sheets of images seen before: what was done on them can still be undone. */
+const sheets = new Map();
+const ahead = new Map();
 
-const viewer = new Viewer($("canvas"), {
-  tiles: `${root}${service}`,
-  info,
-  frame: data.frame,
-  boxes: data.boxes,
-  colour,
-  isShown: (box) => withBoxes && !hidden.has(box.concept),
-  select: showSelected,
-  change: (box) => save(box, box.id ? "PUT" : "POST"),
+const outbox = new Outbox(known.reviews, {
+  answer(segment, answer, draft) {
+    const known = sheets.get(segment);
+    known?.adopt(answer, draft);
+    if (known) queue.update(segment, known.boxes, known.image);
+    if (segment === data?.segment) render();
+    if (!outbox.refused.length) saved();
+  },
+  refused(draft) {
+    warn(`not saved: ${draft.why}`);
+    later();
+  },
+  stale: (segment) => segment === data?.segment && refresh(),
+  change: () => later(),
 });
 
-/** Lists the classes, each with a checkbox that hides its boxes. */
-function legend() {
-  const counts = new Map();
-  for (const box of viewer.boxes) counts.set(box.concept, (counts.get(box.concept) ?? 0) + 1);
-  const names = [...counts.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
-  $("legend").replaceChildren(...names.map((name) => {
-    const label = document.createElement("label");
-    const tick = document.createElement("input");
-    tick.type = "checkbox";
-    tick.checked = !hidden.has(name);
-    tick.addEventListener("change", () => {
-      tick.checked ? hidden.delete(name) : hidden.add(name);
-      viewer.draw();
-    });
-    const mark = document.createElement("i");
-    mark.style.background = colour(name);
-    const item = document.createElement("li");
-    label.append(tick, mark, `${name} (${counts.get(name)})`);
-    item.append(label);
-    return item;
-  }));
-  $("concepts").replaceChildren(...names.map((name) => new Option(name)));
-}
+const viewer = new Viewer({
+  canvas: $("canvas"),
+  pixels: $("pixels"),
+  colour: (concept) => classes.colour(concept),
+  on: {
+    choose: () => {
+      if (onlyChosen && !viewer.chosen.size) onlyChosen = null;
+      review.announce();
+      showChoice();
+    },
+    drawn: (shape) => review.drawn(shape),
+    edited: (boxes) => review.put(boxes.map((box) => ({ id: box.id, want: box }))),
+    opened: () => review.rename(),
+    moved: () => review.place(),
+    say,
+  },
+});
+const legend = new Legend(classes, () => viewer.draw());
+viewer.isShown = (box) => showsBoxes && !legend.hidden.has(box.concept) && (!onlyChosen || onlyChosen.has(box.id));
+const adjust = new Adjust(viewer);
+const review = new Review({ viewer, classes, sheet: () => sheet, mayEdit: () => data.review, next: () => turn(1), copyNext });
+const boxList = new BoxList(viewer, classes, { step: (by) => review.step(by), zoomTo: () => review.zoomTo() });
+const chosen = new Chosen(viewer, (box) => review.put([{ id: box.id, want: box }]));
+const labels = new Labels((all) => review.put([{ id: "", want: { state: sheet.image.state, labels: all } }]));
 
-/** Fills the lists beside the image. */
-function about() {
-  const rows = [["Group", data.groupLabel], ["Labels", data.labels.join(", ")], ...data.metadata,
-    ["Rights", data.rights], ["Attribution", data.attribution], ["Size", `${info.width} × ${info.height}`]];
-  const list = rows.filter(([, value]) => value).flatMap(([name, value]) => {
-    const [term, words] = ["dt", "dd"].map((tag) => document.createElement(tag));
-    term.textContent = name;
-    words.textContent = value;
-    return [term, words];
+/** Renders once after a row of changes. */
+let waiting = null;
+function later() {
+  waiting ??= Promise.resolve().then(() => {
+    waiting = null;
+    if (sheet) render();
   });
-  const link = document.createElement("dd");
-  for (const [name, path] of [["Manifest", data.manifest], ["info.json", `iiif/3/${segment}/info.json`]]) {
-    const a = document.createElement("a");
-    a.href = root + path;
-    a.textContent = name;
-    link.append(a, " ");
-  }
-  const derivatives = ["dt", "dd"].map((tag) => document.createElement(tag));
-  derivatives[0].textContent = "Derivatives";
-  for (const [name, path] of data.presets) {
-    const a = document.createElement("a");
-    a.href = root + path;
-    a.textContent = name;
-    derivatives[1].append(a, " ");
-  }
-  $("about").replaceChildren(...list, ...(data.presets.length ? derivatives : []), link);
-  if (data.captures.length > 1) {
-    $("captures").hidden = false;
-    $("captures").querySelector("ul").replaceChildren(...data.captures.map(([name, other]) => {
-      const item = document.createElement("li");
-      const a = document.createElement("a");
-      a.href = other;
-      a.textContent = name;
-      if (other === segment) a.setAttribute("aria-current", "page");
-      item.append(a);
-      return item;
-    }));
-  }
 }
 
-const showStatus = (text) => { $("status").textContent = text; };
-
-function showSelected(box) {
-  showStatus(box ? `${box.concept} · ${box.bbox.map((n) => Math.round(n * 100) / 100).join(", ")}` : "");
-  $("delete").disabled = !box;
-  if (box) $("concept").value = box.concept;
+function render() {
+  const { boxes, image } = sheet;
+  viewer.setBoxes(boxes);
+  viewer.theirs = sheet.drafts.filter((draft) => draft.state === "conflict" && draft.theirs && draft.id).map((draft) => draft.theirs);
+  legend.show(boxes);
+  boxList.show();
+  showChoice();
+  labels.show(image.labels);
+  showConflicts(outbox, data, query);
+  for (const state of ["accepted", "reviewed", "doubtful"]) $(`state-${state}`).setAttribute("aria-pressed", image.state === state);
+  $("by").textContent = image.state && image.by ? `${image.state} by ${image.by}, ${image.at?.slice(0, 16).replace("T", " ")}` : "";
+  for (const [name, steps] of [["undo", sheet.done], ["redo", sheet.undone]]) document.querySelector(`[data-do=${name}]`).disabled = !steps.length;
+  $("drafts").hidden = !outbox.size;
+  $("drafts").textContent = `${outbox.size} not saved yet: send`;
+  document.body.dataset.drafts = outbox.size;
+  showProgress();
 }
 
-async function save(box, method) {
-  const about = method === "POST" ? "" : `?of=${encodeURIComponent(box.id)}`;
-  const change = method === "DELETE" ? {} : { concept: box.concept, bbox: box.bbox, polygon: box.polygon ?? null };
-  const body = JSON.stringify({ ...change, author: $("author").value.trim() });
-  const headers = { "content-type": "application/json" };
+function showChoice() {
+  boxList.mark();
+  chosen.show(data.review);
+  document.querySelector("[data-do=others]").setAttribute("aria-pressed", Boolean(onlyChosen));
+}
+
+function showProgress() {
+  if (!queue.images) return;
+  const { place, of, done } = queue.progress(data.segment);
+  const at = place ? `${place} of ${of.toLocaleString("en")}` : counted(of, "image", "images");
+  $("progress").textContent = data.review || done ? `${at} · ${done.toLocaleString("en")} reviewed` : at;
+}
+
+async function load(segment) {
+  const asked = performance.now();
+  const data = await read(`pages/image/${segment}.json`);
+  // Without permission to see any pixels, the boxes are shown on an empty canvas.
+  data.url = root + (data.service ?? `iiif/3/${segment}`);
+  const info = await (await fetch(`${data.url}/info.json`)).json();
+  return { data, info, asked };
+}
+
+/** Shows an image. `enters`: its address becomes that of the page. */
+async function open(segment, enters) {
+  let page;
+  delete document.body.dataset.ready;
   try {
-    const reply = await fetch(`${root}review/${segment}${about}`, { method, headers, body });
-    const words = await reply.text();
-    if (!reply.ok) throw new Error(words.trim());
-    const now = JSON.parse(words);
-    viewer.setBoxes(now.boxes, method === "DELETE" ? null : now.changed);
-    legend();
-    showStatus("saved");
+    page = await ahead.get(segment);
+    if (!page || performance.now() - page.asked > AHEAD) page = await load(segment);
   } catch (error) {
-    showStatus(`not saved: ${error.message}`);
-    const now = await (await fetch(`${root}pages/image/${segment}.json`)).json();
-    viewer.setBoxes(now.boxes, null);
+    document.body.dataset.ready = "yes";
+    return warn(`the image cannot be read: ${error.message}`);
+  }
+  ahead.clear();
+  ({ data, info } = page);
+  data.segment = segment;
+  if (enters) history.pushState(null, "", segment + query);
+  sheet = sheets.get(segment) ?? new Sheet(segment, data, outbox);
+  sheet.take(data, page.asked);
+  sheets.delete(segment);
+  sheets.set(segment, sheet);
+  if (sheets.size > MOST_SHEETS) sheets.delete(sheets.keys().next().value);
+  onlyChosen = null;
+  viewer.edits = data.review;
+  viewer.open({ url: data.url, info, frame: data.frame, boxes: sheet.boxes });
+  document.title = $("title").textContent = [data.label, data.capture].filter(Boolean).join(" · ");
+  for (const part of document.querySelectorAll(".edit")) part.hidden = !data.review;
+  review.begin(data);
+  adjust.offer(data.captures, segment);
+  showAbout(data, info);
+  showCaptures(data, query);
+  showAccount(data.account);
+  showNeighbours(data.previous, data.next);
+  remember(segment);
+  render();
+  if (data.account && !data.service) say("this image is not open to everybody");
+  document.body.dataset.ready = "yes";
+  readAhead(segment);
+}
+
+function showNeighbours(previous, next) {
+  for (const [id, segment] of [["previous", previous], ["next", next]]) {
+    $(id).hidden = !segment;
+    if (segment) $(id).href = segment + query;
   }
 }
 
-function setDrawing(yes) {
-  if (yes && !$("concept").value.trim()) {
-    showStatus("enter a class first");
-    return $("concept").focus();
+/** Reads the next image before it is asked for. */
+async function readAhead(segment) {
+  try {
+    const [previous, next] = [await queue.beside(segment, -1), await queue.beside(segment, 1)];
+    if (segment !== data.segment) return;
+    showNeighbours(previous, next);
+    showProgress();
+    if (!next) return;
+    const page = load(next);
+    page.catch(() => {});
+    ahead.set(next, page);
+    new Image().src = thumbnail(await page);
+  } catch {
+    // Offline: it is read when it is asked for.
   }
-  viewer.setDraws(yes, $("concept").value.trim());
-  document.querySelector("[data-do=draw]").setAttribute("aria-pressed", yes);
+}
+
+/** The tile that the viewer paints first. */
+function thumbnail({ data, info }) {
+  const factor = Math.max(...info.tiles[0].scaleFactors);
+  const [w, h] = [info.width, info.height].map((side) => Math.ceil(side / factor));
+  return `${data.url}/full/${w},${h}/0/default.jpg`;
+}
+
+async function turn(step) {
+  let segment;
+  try {
+    segment = query || queue.images ? await queue.beside(data.segment, step) : step > 0 ? data.next : data.previous;
+  } catch {
+    segment = step > 0 ? data.next : data.previous;
+  }
+  if (segment) return open(segment, true);
+  say(step > 0 ? "this was the last image" : "this is the first image");
+}
+
+async function copyNext() {
+  if (review.copy()) {
+    await turn(1);
+    review.paste();
+  }
+}
+
+/** The grid comes back to the image that was looked at last. */
+function remember(segment) {
+  $("back").href = `../${query}`;
+  session.set("place", segment);
+}
+
+/** Asks what others have changed. */
+async function refresh() {
+  if (document.hidden || !sheet) return;
+  const [shown, asked] = [sheet, performance.now()];
+  const now = await read(`pages/image/${data.segment}.json`).catch(() => null);
+  if (!now || shown !== sheet || !sheet.differs(now)) return;
+  if (sheet.take(now, asked)) render();
 }
 
 const actions = {
   in: () => viewer.zoom(1.5),
   out: () => viewer.zoom(1 / 1.5),
   fit: () => viewer.fit(),
-  boxes: () => {
-    withBoxes = !withBoxes;
-    document.querySelector("[data-do=boxes]").setAttribute("aria-pressed", withBoxes);
+  boxes() {
+    showsBoxes = !showsBoxes;
+    document.querySelector("[data-do=boxes]").setAttribute("aria-pressed", showsBoxes);
     viewer.draw();
   },
-  draw: () => data.review && setDrawing(!viewer.draws),
-  delete: () => data.review && viewer.selected && save(viewer.selected, "DELETE"),
-  next: () => data.next && (location.href = data.next),
-  previous: () => data.previous && (location.href = data.previous),
+  others() {
+    onlyChosen = onlyChosen || !viewer.chosen.size ? null : new Set(viewer.chosen);
+    render();
+  },
+  invert: () => adjust.invert(),
+  next: () => turn(1),
+  previous: () => turn(-1),
+  grid: () => $("back").click(),
+  help: () => $("keys").showModal(),
+  zoomTo: () => review.zoomTo(),
+  nextBox: () => review.step(1),
+  previousBox: () => review.step(-1),
+  covered: () => review.covered(),
+  all: () => viewer.chooseAll(viewer.visible),
+  ...review.actions,
 };
-const keys = { "+": "in", "=": "in", "-": "out", 0: "fit", Home: "fit", b: "boxes", d: "draw", Delete: "delete", Backspace: "delete", n: "next", p: "previous" };
 
-addEventListener("keydown", (event) => {
-  if (["INPUT", "SELECT"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Escape") {
-    setDrawing(false);
-    return viewer.choose(null);
-  }
-  const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-  if (step && event.target === $("canvas")) {
-    event.preventDefault();
-    return viewer.pan(step[0] * 80, step[1] * 80);
-  }
-  const action = actions[keys[event.key]];
-  if (action) {
-    event.preventDefault();
-    action();
-  }
-});
+takeKeys({ actions, viewer, review, mayEdit: () => data?.review, escape: () => calm() });
 for (const button of document.querySelectorAll("[data-do]")) {
   button.addEventListener("click", () => actions[button.dataset.do]());
 }
-
-if (data.review) {
-  $("review").hidden = false;
-  document.querySelector("[data-do=draw]").hidden = false;
-  viewer.edits = true;
-  $("author").value = data.account?.user ?? localStorage.getItem("author") ?? "";
-  $("author").readOnly = Boolean(data.account?.user);
-  $("author").addEventListener("change", () => localStorage.setItem("author", $("author").value));
-  $("delete").addEventListener("click", actions.delete);
-  $("concept").addEventListener("change", () => {
-    const concept = $("concept").value.trim();
-    viewer.concept = concept;
-    if (concept && viewer.selected && viewer.selected.concept !== concept) {
-      save({ ...viewer.selected, concept }, "PUT");
-    }
+for (const [id, step] of [["previous", -1], ["next", 1]]) {
+  $(id).addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    turn(step);
   });
 }
-legend();
-about();
-showAccount(data.account);
-if (data.account && !data.service) showStatus("this image is not open to everybody");
-document.body.dataset.ready = "yes";
+$("read").addEventListener("click", () => calm());
+$("drafts").addEventListener("click", () => outbox.flush(true));
+addEventListener("popstate", () => open(location.pathname.split("/").pop(), false));
+addEventListener("focus", refresh);
+setInterval(refresh, AGAIN);
+await open(location.pathname.split("/").pop(), false);
+outbox.flush(true);

@@ -6,10 +6,10 @@
 
 use super::uris::{self, Uris};
 use crate::contracts::Localization;
-use crate::contracts::canvas::{annotation_of, is_same_canvas};
+use crate::contracts::canvas::annotation_of;
 use crate::iiif::Version;
 use crate::serve::auth::permissions::Permissions;
-use crate::serve::catalogue::Catalogue;
+use crate::serve::catalogue::{Catalogue, IndexedGroup};
 use crate::serve::image_record::ImageRecord;
 
 /// The images of one canvas; never empty.
@@ -20,64 +20,68 @@ pub struct Canvas<'a> {
 }
 
 /// A group of images: a manifest.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Group<'a> {
+    catalogue: &'a Catalogue,
+    index: &'a IndexedGroup,
     /// Its name in the localizations.
     pub name: &'a str,
-    /// The images, in the order of the catalogue; never empty.
-    pub images: Vec<&'a ImageRecord>,
 }
 
 /// All groups, sorted by name.
-pub fn groups(catalogue: &Catalogue) -> Vec<Group<'_>> {
-    let groups = catalogue.groups().into_iter();
-    let images = |at: Vec<usize>| at.into_iter().map(|at| &catalogue.images[at]).collect();
-    groups
-        .map(|(name, at)| Group {
-            name,
-            images: images(at),
-        })
-        .collect()
+pub fn groups(catalogue: &Catalogue) -> impl Iterator<Item = Group<'_>> {
+    let groups = catalogue.groups();
+    groups.map(|index| Group::new(catalogue, index))
 }
 
 /// The group of this name, or the group whose name is the URI of the manifest.
 pub fn group<'a>(catalogue: &'a Catalogue, name: &str, uris: &Uris) -> Option<Group<'a>> {
-    let manifest = uris.manifest(Version::V3, name);
-    groups(catalogue)
-        .into_iter()
-        .find(|group| group.name == name || group.name == manifest)
+    let by_uri = || catalogue.group(&uris.manifest(Version::V3, name));
+    let index = catalogue.group(name).or_else(by_uri)?;
+    Some(Group::new(catalogue, index))
 }
 
 impl<'a> Group<'a> {
-    /// Its canvases, in the order of their first images.
-    pub fn canvases(&self) -> Vec<Canvas<'a>> {
-        let mut canvases: Vec<Canvas> = Vec::new();
-        for image in &self.images {
-            match canvases.iter_mut().find(|canvas| canvas.holds(image)) {
-                Some(canvas) => canvas.images.push(image),
-                None => canvases.push(Canvas {
-                    images: vec![image],
-                }),
-            }
+    fn new(catalogue: &'a Catalogue, index: &'a IndexedGroup) -> Self {
+        Group {
+            catalogue,
+            index,
+            name: &index.name,
         }
-        canvases
+    }
+
+    /// Its images, in the order of the catalogue; there is at least one.
+    pub fn images(&self) -> impl Iterator<Item = &'a ImageRecord> {
+        let catalogue = self.catalogue;
+        let positions = self.index.images.iter();
+        positions.map(|at| &*catalogue.images[*at])
+    }
+
+    /// Positions of its images in the catalogue, ascending.
+    pub fn positions(&self) -> Vec<usize> {
+        self.index.images.clone()
     }
 
     /// The canvases that a visitor may know of, each with its position among all: canvases keep their numbers.
     pub fn visible(&self, permissions: &Permissions) -> Vec<(usize, Canvas<'a>)> {
-        let mut canvases: Vec<_> = self.canvases().into_iter().enumerate().collect();
-        for (_, canvas) in &mut canvases {
-            canvas
-                .images
-                .retain(|image| permissions.can_list(&image.about));
-        }
-        canvases.retain(|(_, canvas)| !canvas.images.is_empty());
-        canvases
+        let numbers = 0..self.index.canvases.len();
+        let canvas = |n| Some((n, self.canvas(n, permissions)?));
+        numbers.filter_map(canvas).collect()
+    }
+
+    /// The canvas at a position, with the images that a visitor may know of; none if there is no such image.
+    pub fn canvas(&self, n: usize, permissions: &Permissions) -> Option<Canvas<'a>> {
+        let positions = self.index.canvases.get(n)?.iter();
+        let images = positions.map(|at| &*self.catalogue.images[*at]);
+        let listed = images.filter(|image| permissions.can_list(&image.about));
+        let images: Vec<&ImageRecord> = listed.collect();
+        (!images.is_empty()).then_some(Canvas { images })
     }
 
     /// Its label for people.
     pub fn label(&self) -> &'a str {
-        let labels = &self.images[0].about.source.labels;
+        let first = &self.catalogue.images[self.index.images[0]];
+        let labels = &first.about.source.labels;
         labels.manifest.as_deref().unwrap_or(self.name)
     }
 }
@@ -101,10 +105,6 @@ impl<'a> Canvas<'a> {
         let frame = self.first().about.frame;
         let frame = frame.map(|frame| [frame.width, frame.height]);
         frame.unwrap_or(self.first().size.map(f64::from))
-    }
-
-    fn holds(&self, image: &ImageRecord) -> bool {
-        is_same_canvas(&self.first().about, &image.about)
     }
 }
 

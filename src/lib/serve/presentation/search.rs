@@ -1,4 +1,4 @@
-//! Content Search 2.0 within a group: concepts and text of boxes, labels, metadata; and the terms for completion. Pure.
+//! Content Search 2.0 and 1.0 within a group: concepts and text of boxes, labels, metadata; and the terms for completion. Pure.
 
 use std::collections::BTreeMap;
 
@@ -12,64 +12,193 @@ use crate::serve::site::Site;
 use crate::serve::web::message::Query;
 
 const CONTEXT: &str = "http://iiif.io/api/search/2/context.json";
+const CONTEXT_1: &str = "http://iiif.io/api/search/1/context.json";
 /// The number of annotations on a page of results.
 const PAGE: usize = 100;
 
-/// A page of the annotations that contain all words of `q` (§3.3); the first page unless `page` is given.
-pub fn search(site: &Site, group: &str, query: &Query, uris: &Uris) -> Option<Value> {
+/// The form of the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// Content Search 2.0, with Web Annotations.
+    Second,
+    /// Content Search 1.0, with Open Annotations of the canvases of this version of the Presentation API.
+    First(Version),
+}
+
+/// What was found, and which page of it is asked for.
+struct Results {
+    found: Vec<Value>,
+    service: String,
+    query: Query,
+    /// The number of the page, from 1.
+    number: usize,
+}
+
+/// A page of the annotations that contain all words of `q`; the first page unless `page` is given. A parameter that is
+/// empty or missing restricts nothing (2.0 §4.1.1, 1.0 §3.2.1).
+pub fn search(
+    site: &Site,
+    group: &str,
+    flavour: Flavour,
+    query: &Query,
+    uris: &Uris,
+) -> Option<Value> {
     let group = canvases::group(site.catalogue, group, uris)?;
     let canvases = group.visible(site.permissions);
     if canvases.is_empty() {
         return None;
     }
-    let words = words(query.get("q"));
-    let found = match words.is_empty() {
-        true => Vec::new(),
-        false => matches(&group, &canvases, &words, query.get("motivation"), uris),
+    let results = Results {
+        found: matches(&group, &canvases, flavour, query, uris),
+        service: service(&group, flavour, uris),
+        query: query.clone(),
+        number: query.get("page").parse::<usize>().unwrap_or(1).max(1),
     };
-    let service = uris.search(group.name);
-    let number = query.get("page").parse::<usize>().unwrap_or(1).max(1);
-    let uri = |number: usize| {
-        let mut query = query.clone();
-        query.set("page", &number.to_string());
-        format!("{service}?{query}")
-    };
-    let pages = found.len().div_ceil(PAGE).max(1);
-    let mut page = json!({
-        "@context": CONTEXT,
-        "id": uri(number),
-        "type": "AnnotationPage",
-    });
-    let ignored = query.unknown_names(&["q", "motivation", "page"]);
-    if !ignored.is_empty() {
-        page["ignored"] = json!(ignored);
-    }
-    if pages > 1 {
-        page["partOf"] = json!({
-            "id": format!("{service}?q={}", uris::segment(query.get("q"))),
-            "type": "AnnotationCollection",
-            "total": found.len(),
-            "first": {"id": uri(1), "type": "AnnotationPage"},
-            "last": {"id": uri(pages), "type": "AnnotationPage"},
-        });
-        page["startIndex"] = json!((number - 1).saturating_mul(PAGE));
-    }
-    if number < pages {
-        page["next"] = json!({"id": uri(number + 1), "type": "AnnotationPage"});
-    }
-    if number > 1 && number <= pages {
-        page["prev"] = json!({"id": uri(number - 1), "type": "AnnotationPage"});
-    }
-    let items = found
-        .into_iter()
-        .skip((number - 1).saturating_mul(PAGE))
-        .take(PAGE);
-    page["items"] = items.collect();
-    Some(page)
+    Some(match flavour {
+        Flavour::Second => results.second(),
+        Flavour::First(_) => results.first(),
+    })
 }
 
-/// The concepts that begin with `q`, with the number of their occurrences (§4).
-pub fn terms(site: &Site, group: &str, query: &Query, uris: &Uris) -> Option<Value> {
+fn service(group: &Group, flavour: Flavour, uris: &Uris) -> String {
+    match flavour {
+        Flavour::Second => uris.search(group.name),
+        Flavour::First(version) => uris.search_1(version, group.name),
+    }
+}
+
+impl Results {
+    fn uri(&self, number: usize) -> String {
+        let mut query = self.query.clone();
+        query.set("page", &number.to_string());
+        format!("{}?{query}", self.service)
+    }
+
+    fn pages(&self) -> usize {
+        self.found.len().div_ceil(PAGE).max(1)
+    }
+
+    fn start(&self) -> usize {
+        (self.number - 1).saturating_mul(PAGE)
+    }
+
+    fn items(&self) -> Vec<Value> {
+        let items = self.found.iter().skip(self.start()).take(PAGE);
+        items.cloned().collect()
+    }
+
+    fn ignored(&self) -> Vec<&str> {
+        self.query.unknown_names(&["q", "motivation", "page"])
+    }
+
+    fn before(&self) -> Option<String> {
+        let is_there = self.number > 1 && self.number <= self.pages();
+        is_there.then(|| self.uri(self.number - 1))
+    }
+
+    fn after(&self) -> Option<String> {
+        (self.number < self.pages()).then(|| self.uri(self.number + 1))
+    }
+
+    fn second(&self) -> Value {
+        let page = |uri: String| json!({"id": uri, "type": "AnnotationPage"});
+        let mut document = json!({
+            "@context": CONTEXT,
+            "id": self.uri(self.number),
+            "type": "AnnotationPage",
+        });
+        if !self.ignored().is_empty() {
+            document["ignored"] = json!(self.ignored());
+        }
+        if self.pages() > 1 {
+            document["partOf"] = json!({
+                "id": format!("{}?q={}", self.service, uris::segment(self.query.get("q"))),
+                "type": "AnnotationCollection",
+                "total": self.found.len(),
+                "first": page(self.uri(1)),
+                "last": page(self.uri(self.pages())),
+            });
+            document["startIndex"] = json!(self.start());
+        }
+        if let Some(uri) = self.after() {
+            document["next"] = page(uri);
+        }
+        if let Some(uri) = self.before() {
+            document["prev"] = page(uri);
+        }
+        document["items"] = self.items().into();
+        document
+    }
+
+    fn first(&self) -> Value {
+        let mut layer = json!({"@type": "sc:Layer", "total": self.found.len()});
+        if !self.ignored().is_empty() {
+            layer["ignored"] = json!(self.ignored());
+        }
+        if self.pages() > 1 {
+            layer["first"] = json!(self.uri(1));
+            layer["last"] = json!(self.uri(self.pages()));
+        }
+        let mut document = json!({
+            "@context": ["http://iiif.io/api/presentation/2/context.json", CONTEXT_1],
+            "@id": self.uri(self.number),
+            "@type": "sc:AnnotationList",
+            "within": layer,
+            "startIndex": self.start(),
+        });
+        if let Some(uri) = self.after() {
+            document["next"] = json!(uri);
+        }
+        if let Some(uri) = self.before() {
+            document["prev"] = json!(uri);
+        }
+        document["resources"] = self.items().into();
+        document
+    }
+}
+
+/// The services of a manifest for search: of the versions that viewers know.
+pub fn services(version: Version, group: &str, uris: &Uris) -> Vec<Value> {
+    let first = uris.search_1(version, group);
+    let mut old = json!({
+        "@context": CONTEXT_1,
+        "@id": first,
+        "@type": "SearchService1",
+        "profile": "http://iiif.io/api/search/1/search",
+        "service": {
+            "@id": format!("{first}/terms"),
+            "@type": "AutoCompleteService1",
+            "profile": "http://iiif.io/api/search/1/autocomplete",
+        },
+    });
+    match version {
+        Version::V2 => {
+            // 2.1 tells services by their profiles only.
+            let members = |value: &mut Value| value.as_object_mut().and_then(|o| o.remove("@type"));
+            members(&mut old);
+            members(&mut old["service"]);
+            vec![old]
+        }
+        Version::V3 => {
+            let second = uris.search(group);
+            let new = json!({
+                "id": second,
+                "type": "SearchService2",
+                "service": [{"id": format!("{second}/terms"), "type": "AutoCompleteService2"}],
+            });
+            vec![new, old]
+        }
+    }
+}
+
+/// The concepts that begin with `q`, with the number of their occurrences (2.0 §4, 1.0 §4).
+pub fn terms(
+    site: &Site,
+    group: &str,
+    flavour: Flavour,
+    query: &Query,
+    uris: &Uris,
+) -> Option<Value> {
     let group = canvases::group(site.catalogue, group, uris)?;
     let canvases = group.visible(site.permissions);
     if canvases.is_empty() {
@@ -86,63 +215,104 @@ pub fn terms(site: &Site, group: &str, query: &Query, uris: &Uris) -> Option<Val
             }
         }
     }
-    let term =
-        |(value, total): (&str, u64)| json!({"type": "Term", "value": value, "total": total});
-    Some(json!({
-        "@context": CONTEXT,
-        "id": format!("{}/terms?{query}", uris.search(group.name)),
-        "type": "TermPage",
-        "items": counts.into_iter().map(term).collect::<Vec<_>>(),
-    }))
+    let service = service(&group, flavour, uris);
+    let id = format!("{service}/terms?{query}");
+    let counts = counts.into_iter();
+    Some(match flavour {
+        Flavour::Second => {
+            let term = |(value, total)| json!({"type": "Term", "value": value, "total": total});
+            let terms: Vec<Value> = counts.map(term).collect();
+            json!({"@context": CONTEXT, "id": id, "type": "TermPage", "items": terms})
+        }
+        Flavour::First(_) => {
+            let term = |(value, count): (&str, u64)| {
+                let url = format!("{service}?q={}", uris::segment(value));
+                json!({"match": value, "url": url, "count": count})
+            };
+            let terms: Vec<Value> = counts.map(term).collect();
+            json!({"@context": CONTEXT_1, "@id": id, "@type": "search:TermList", "terms": terms})
+        }
+    })
 }
 
 /// The annotations of these motivations (all if empty) that contain all words, with metadata as descriptions.
 fn matches(
     group: &Group,
     canvases: &[(usize, Canvas)],
-    words: &[String],
-    motivation: &str,
+    flavour: Flavour,
+    query: &Query,
     uris: &Uris,
 ) -> Vec<Value> {
-    let wanted: Vec<&str> = motivation.split_whitespace().collect();
+    let words = words(query.get("q"));
+    let wanted: Vec<&str> = query.get("motivation").split_whitespace().collect();
+    // Open Annotation has prefixes.
+    let is_it = |stated: &Value, wanted: &str| {
+        let stated = stated.as_str().unwrap_or_default();
+        stated.rsplit(':').next() == wanted.rsplit(':').next()
+    };
     let is_wanted = |annotation: &Value| {
-        let stated = &annotation["motivation"];
-        let has = |m: &&str| {
-            stated == m
-                || stated
-                    .as_array()
-                    .is_some_and(|all| all.iter().any(|s| s == m))
+        let stated = match &annotation["motivation"] {
+            Value::Array(all) => all.clone(),
+            one => vec![one.clone()],
         };
-        wanted.is_empty() || wanted.iter().any(has)
+        wanted.is_empty() || wanted.iter().any(|m| stated.iter().any(|s| is_it(s, m)))
+    };
+    let version = match flavour {
+        Flavour::Second => Version::V3,
+        Flavour::First(version) => version,
     };
     let found = canvases.iter().flat_map(|(n, canvas)| {
-        let uri = uris.canvas(Version::V3, group.name, *n);
-        let annotations = annotation::all(canvas, &uri, uris).into_iter();
-        let annotations =
-            annotations.filter(|annotation| contains_all(&text_of(annotation), words));
-        let metadata = canvas.first().about.metadata.iter().enumerate();
-        let descriptions = metadata.filter_map(|(at, (key, values))| {
-            let text = format!("{key}: {}", values.join("; "));
-            contains_all(&text, words).then(|| {
-                json!({
-                    "id": format!("{}#metadata-{}", uris.annotations(&uri), at + 1),
-                    "type": "Annotation",
-                    "motivation": "describing",
-                    "body": {"type": "TextualBody", "purpose": "describing", "value": text},
-                    "target": uri,
-                })
-            })
-        });
-        annotations.chain(descriptions).collect::<Vec<_>>()
+        let uri = uris.canvas(version, group.name, *n);
+        let uri_3 = uris.canvas(Version::V3, group.name, *n);
+        let all = match flavour {
+            Flavour::Second => annotation::all(canvas, &uri, uris),
+            Flavour::First(_) => annotation::all_2(canvas, &uri, &uri_3, uris),
+        };
+        let described = descriptions(canvas, flavour, &uri, &uris.annotations(&uri_3));
+        let found = all.into_iter().chain(described);
+        let found = found.filter(|annotation| contains_all(&text_of(annotation), &words));
+        found.collect::<Vec<_>>()
     });
     found.filter(is_wanted).collect()
 }
 
-/// The text of all bodies of an annotation.
+/// The metadata of a canvas as annotations of the page with this URI.
+fn descriptions(canvas: &Canvas, flavour: Flavour, uri: &str, page: &str) -> Vec<Value> {
+    let metadata = canvas.first().about.metadata.iter().enumerate();
+    let description = |(at, (key, values)): (usize, (&String, &Vec<String>))| {
+        let text = format!("{key}: {}", values.join("; "));
+        let id = format!("{page}#metadata-{}", at + 1);
+        match flavour {
+            Flavour::Second => json!({
+                "id": id,
+                "type": "Annotation",
+                "motivation": "describing",
+                "body": {"type": "TextualBody", "purpose": "describing", "value": text},
+                "target": uri,
+            }),
+            Flavour::First(_) => json!({
+                "@id": id,
+                "@type": "oa:Annotation",
+                "motivation": "oa:describing",
+                "resource": {"@type": "cnt:ContentAsText", "format": "text/plain", "chars": text},
+                "on": uri,
+            }),
+        }
+    };
+    metadata.map(description).collect()
+}
+
+/// The text of all bodies of an annotation, of either kind.
 fn text_of(annotation: &Value) -> String {
-    let bodies = annotation["body"].as_array().into_iter().flatten();
-    let words: Vec<&str> = bodies.filter_map(|body| body["value"].as_str()).collect();
-    words.join("\n")
+    let list = |value: &Value| match value {
+        Value::Array(all) => all.clone(),
+        Value::Null => Vec::new(),
+        one => vec![one.clone()],
+    };
+    let bodies = [&annotation["body"], &annotation["resource"]].map(list);
+    let texts = bodies.iter().flatten();
+    let texts = texts.filter_map(|body| body["value"].as_str().or(body["chars"].as_str()));
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 fn contains_all(text: &str, words: &[String]) -> bool {

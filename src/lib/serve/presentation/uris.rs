@@ -80,6 +80,15 @@ impl Uris {
         format!("{}/search", self.group(Version::V3, group))
     }
 
+    /// The search service of a group, Content Search 1.0, that finds canvases of this version.
+    pub fn search_1(&self, version: Version, group: &str) -> String {
+        let group = self.group(version, group);
+        match version {
+            Version::V2 => format!("{group}/search"),
+            Version::V3 => format!("{group}/search-1"),
+        }
+    }
+
     /// A path below the base.
     pub fn page(&self, path: &str) -> String {
         format!("{}{path}", self.base)

@@ -4,30 +4,37 @@ use serde_json::{Value, json};
 
 use super::annotation;
 use super::canvases::{self, Canvas, Group};
+use super::search::{self, Flavour};
 use super::uris::Uris;
 use super::v3::{image_uri, not_found, position};
 use crate::iiif::{Size, Version};
 use crate::serve::image::info::level_2;
 use crate::serve::image_record::ImageRecord;
 use crate::serve::site::Site;
-use crate::serve::web::message::{Request, Response, json_response};
+use crate::serve::web::accept;
+use crate::serve::web::message::{Query, Request, Response, json_response};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/2/context.json";
+
+/// Content Search 1.0, which belongs to 2.1.
+const FIRST: Flavour = Flavour::First(Version::V2);
 
 /// Answers what follows `/iiif/presentation/2/`.
 pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Response {
     let document = match rest {
         ["collection.json"] => Some(collection(site, uris)),
         [group, "manifest.json"] => manifest(site, group, uris),
+        [group, "search"] => search::search(site, group, FIRST, &Query::read(request.query), uris),
+        [group, "search", "terms"] => {
+            search::terms(site, group, FIRST, &Query::read(request.query), uris)
+        }
         [group, "canvas", n, "annotations.json"] => {
             position(n).and_then(|n| annotations(site, group, n, uris))
         }
         _ => None,
     };
-    let media_type = match request.accept.contains("application/ld+json") {
-        true => "application/ld+json",
-        false => "application/json",
-    };
+    const TYPES: [&str; 2] = ["application/json", "application/ld+json"];
+    let media_type = TYPES[accept::preferred(request.accept, &TYPES).unwrap_or_default()];
     let response = match document {
         Some(document) => json_response(&document, media_type, request),
         None => not_found(),
@@ -38,13 +45,8 @@ pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Res
 /// The collection of all manifests.
 fn collection(site: &Site, uris: &Uris) -> Value {
     let manifest = |group: Group| json!({"@id": uris.manifest(Version::V2, group.name), "@type": "sc:Manifest", "label": group.label()});
-    let is_seen = |group: &Group| {
-        group
-            .images
-            .iter()
-            .any(|p| site.permissions.can_list(&p.about))
-    };
-    let groups = canvases::groups(site.catalogue).into_iter();
+    let is_seen = |group: &Group| group.images().any(|p| site.permissions.can_list(&p.about));
+    let groups = canvases::groups(site.catalogue);
     let manifests = groups.filter(is_seen).map(manifest);
     json!({
         "@context": CONTEXT,
@@ -76,6 +78,7 @@ fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
         "@id": id,
         "@type": "sc:Manifest",
         "label": group.label(),
+        "service": search::services(Version::V2, group.name, uris)[0],
         "sequences": [{
             "@id": format!("{id}#sequence"),
             "@type": "sc:Sequence",
@@ -87,14 +90,13 @@ fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
 /// The annotation list of the `n`-th canvas of a group; none if there is no such canvas.
 fn annotations(site: &Site, group: &str, n: usize, uris: &Uris) -> Option<Value> {
     let group = canvases::group(site.catalogue, group, uris)?;
-    let visible = group.visible(site.permissions);
-    let (_, canvas) = visible.iter().find(|(at, _)| *at == n)?;
+    let canvas = group.canvas(n, site.permissions)?;
     let [uri, uri_3] = [Version::V2, Version::V3].map(|v| uris.canvas(v, group.name, n));
     Some(json!({
         "@context": CONTEXT,
         "@id": uris.annotations(&uri),
         "@type": "sc:AnnotationList",
-        "resources": annotation::all_2(canvas, &uri, &uri_3, uris),
+        "resources": annotation::all_2(&canvas, &uri, &uri_3, uris),
     }))
 }
 
@@ -166,11 +168,9 @@ fn image(record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
             "profile": level_2(Version::V2),
         },
     });
-    if let Some(probe) = site
-        .permissions
-        .probe_service(&record.about, Version::V2, uris)
-    {
-        image["service"]["service"] = probe;
+    let services = (site.permissions).auth_services(&record.about, Version::V2, uris);
+    if !services.is_empty() {
+        image["service"]["service"] = services.into();
     }
     if let Some(name) = &record.about.source.labels.image {
         image["label"] = json!(name);

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::annotation;
 use super::canvases::{self, Canvas, Group};
+use super::search::{self, Flavour};
 use super::uris::Uris;
-use super::{annotation, search};
 use crate::contracts::Number;
 use crate::iiif::{self, Region, Rotation, Size, Version};
 use crate::serve::auth::permissions;
@@ -17,6 +18,8 @@ const MEDIA_TYPE: &str =
     r#"application/ld+json;profile="http://iiif.io/api/presentation/3/context.json""#;
 const SEARCH_MEDIA_TYPE: &str =
     r#"application/ld+json;profile="http://iiif.io/api/search/2/context.json""#;
+/// Content Search 1.0, for viewers of 3.0 that do not know 2.0.
+const FIRST: Flavour = Flavour::First(Version::V3);
 /// The width and height in pixels that thumbnails fit into.
 const THUMBNAIL: u32 = 400;
 
@@ -30,8 +33,22 @@ pub fn answer(site: &Site, uris: &Uris, rest: &[&str], request: &Request) -> Res
             let page = position(n).and_then(|n| annotations(site, group, n, uris));
             (page, MEDIA_TYPE)
         }
-        [group, "search"] => (search::search(site, group, &query, uris), SEARCH_MEDIA_TYPE),
-        [group, "search", "terms"] => (search::terms(site, group, &query, uris), SEARCH_MEDIA_TYPE),
+        [group, "search"] => {
+            let page = search::search(site, group, Flavour::Second, &query, uris);
+            (page, SEARCH_MEDIA_TYPE)
+        }
+        [group, "search", "terms"] => {
+            let terms = search::terms(site, group, Flavour::Second, &query, uris);
+            (terms, SEARCH_MEDIA_TYPE)
+        }
+        [group, "search-1"] => (
+            search::search(site, group, FIRST, &query, uris),
+            "application/json",
+        ),
+        [group, "search-1", "terms"] => (
+            search::terms(site, group, FIRST, &query, uris),
+            "application/json",
+        ),
         _ => (None, MEDIA_TYPE),
     };
     match document {
@@ -57,8 +74,7 @@ pub fn position(n: &str) -> Option<usize> {
 fn collection(site: &Site, uris: &Uris) -> Value {
     let manifest = |group: Group| {
         let first = group
-            .images
-            .iter()
+            .images()
             .find(|p| site.permissions.can_list(&p.about))?;
         Some(json!({
             "id": uris.manifest(Version::V3, group.name),
@@ -67,7 +83,7 @@ fn collection(site: &Site, uris: &Uris) -> Value {
             "thumbnail": [thumbnail(first, site, uris)],
         }))
     };
-    let groups = canvases::groups(site.catalogue).into_iter();
+    let groups = canvases::groups(site.catalogue);
     let manifests = groups.filter_map(manifest);
     json!({
         "@context": CONTEXT,
@@ -85,7 +101,6 @@ fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
     let images = visible.iter().flat_map(|(_, canvas)| canvas.images.clone());
     let images: Vec<&ImageRecord> = images.collect();
     let first = *images.first()?;
-    let search = uris.search(group.name);
     let mut manifest = json!({
         "@context": CONTEXT,
         "id": uris.manifest(Version::V3, group.name),
@@ -93,11 +108,7 @@ fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
         "label": label(group.label()),
         "thumbnail": [thumbnail(first, site, uris)],
         "partOf": [{"id": uris.collection(Version::V3), "type": "Collection"}],
-        "service": [{
-            "id": search,
-            "type": "SearchService2",
-            "service": [{"id": format!("{search}/terms"), "type": "AutoCompleteService2"}],
-        }],
+        "service": search::services(Version::V3, group.name, uris),
     });
     let shared =
         |of: fn(&ImageRecord) -> Option<&String>| images.iter().all(|p| of(p) == of(first));
@@ -111,8 +122,8 @@ fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
     });
     manifest["items"] = items.collect();
     let has_probe = |image: &&ImageRecord| {
-        let probe = (site.permissions).probe_service(&image.about, Version::V3, uris);
-        probe.is_some()
+        let services = (site.permissions).auth_services(&image.about, Version::V3, uris);
+        !services.is_empty()
     };
     if images.iter().any(has_probe) {
         permissions::add_context(&mut manifest);
@@ -123,14 +134,13 @@ fn manifest(site: &Site, group: &str, uris: &Uris) -> Option<Value> {
 /// The annotation page of the `n`-th canvas of a group; none if there is no such canvas.
 fn annotations(site: &Site, group: &str, n: usize, uris: &Uris) -> Option<Value> {
     let group = canvases::group(site.catalogue, group, uris)?;
-    let visible = group.visible(site.permissions);
-    let (_, canvas) = visible.iter().find(|(at, _)| *at == n)?;
+    let canvas = group.canvas(n, site.permissions)?;
     let uri = uris.canvas(Version::V3, group.name, n);
     Some(json!({
         "@context": CONTEXT,
         "id": uris.annotations(&uri),
         "type": "AnnotationPage",
-        "items": annotation::all(canvas, &uri, uris),
+        "items": annotation::all(&canvas, &uri, uris),
     }))
 }
 
@@ -196,11 +206,9 @@ fn image(record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
 /// The description of an image service, with its probe service if the image is not open to everybody.
 fn image_service(id: &str, record: &ImageRecord, site: &Site, uris: &Uris) -> Value {
     let mut service = json!({"id": id, "type": "ImageService3", "profile": "level2"});
-    if let Some(probe) = site
-        .permissions
-        .probe_service(&record.about, Version::V3, uris)
-    {
-        service["service"] = json!([probe]);
+    let services = (site.permissions).auth_services(&record.about, Version::V3, uris);
+    if !services.is_empty() {
+        service["service"] = services.into();
     }
     service
 }

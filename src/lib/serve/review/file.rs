@@ -1,32 +1,17 @@
 //! The file of reviews: its corrections are applied at the start, and every new one is appended.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::contracts::{Frame, LocalizedImage};
-use crate::corrections::{self, Change, Correctable, Correction, ImageIndex};
+use crate::contracts::{Frame, Localization};
+use crate::corrections::{self, Change, Correctable as _, Correction, ImageIndex};
 use crate::error::Error;
 use crate::files;
 use crate::serve::catalogue::Catalogue;
-use crate::serve::image_record::ImageRecord;
 use crate::summary::Summary;
-
-impl Correctable for ImageRecord {
-    fn about(&self) -> &LocalizedImage {
-        &self.about
-    }
-
-    fn about_mut(&mut self) -> &mut LocalizedImage {
-        &mut self.about
-    }
-
-    fn size(&self) -> Option<[f64; 2]> {
-        let frame = self.about.size();
-        Some(frame.unwrap_or(self.size.map(f64::from)))
-    }
-}
 
 /// The open file.
 #[derive(Debug)]
@@ -36,6 +21,48 @@ pub struct ReviewFile {
     /// The number of its lines, from which the id of the next new box is made.
     lines: usize,
     places: ImageIndex,
+}
+
+/// Why a correction is not accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// The status of the answer.
+    pub status: u16,
+    /// The reason.
+    pub why: String,
+    /// The box as it is now, if it is not as its corrector saw it; none within: it was removed.
+    pub conflict: Option<Option<Box<Localization>>>,
+}
+
+impl Refusal {
+    fn of(status: u16, why: String) -> Self {
+        Refusal {
+            status,
+            why,
+            conflict: None,
+        }
+    }
+}
+
+/// Refuses a correction of a box that somebody else has changed or removed since it was seen.
+fn is_as_seen(held: Option<&Localization>, seen: &str) -> Result<(), Refusal> {
+    let why = match held {
+        _ if seen.is_empty() => return Ok(()),
+        Some(held) if corrections::revision(held) == seen => return Ok(()),
+        Some(held) => match held
+            .attributes
+            .get("creator")
+            .and_then(|name| name.as_str())
+        {
+            Some(name) => format!("the box has been changed, last by {name}"),
+            None => "the box has been changed by somebody else".into(),
+        },
+        None => "the box has been removed by somebody else".into(),
+    };
+    Err(Refusal {
+        conflict: Some(held.cloned().map(Box::new)),
+        ..Refusal::of(409, why)
+    })
 }
 
 impl ReviewFile {
@@ -54,7 +81,7 @@ impl ReviewFile {
             false => Vec::new(),
         };
         let images = catalogue.images.iter();
-        let places = ImageIndex::of(images.map(|image| (image.id.as_str(), &image.about)));
+        let mut places = ImageIndex::of(images.map(|image| (image.id.as_str(), &image.about)));
         let (given, rejects) = corrections::read(&path.display().to_string(), &held);
         // A single line may be the first half of one that was cut short.
         if given.is_empty() && (rejects.len() > 1 || held.ends_with(b"\n") && !rejects.is_empty()) {
@@ -63,7 +90,8 @@ impl ReviewFile {
         }
         summary.read += (given.len() + rejects.len()) as u64;
         summary.rejects.extend(rejects);
-        let (made, rejects) = corrections::apply_all(&given, &mut catalogue.images, &places);
+        let (made, rejects) = corrections::apply_all(&given, &mut catalogue.images, &mut places);
+        index_again(&given, catalogue);
         summary.kept += made;
         summary.count("reviews", made);
         summary.rejects.extend(rejects);
@@ -85,35 +113,71 @@ impl ReviewFile {
         })
     }
 
+    /// What tells this file from those of other servers that a browser may know under the same address.
+    pub fn key(&self) -> String {
+        const DIGITS: usize = 12;
+        let path = files::real(&self.path);
+        files::hex_digest(path.as_os_str().as_encoded_bytes(), DIGITS)
+    }
+
     /// Applies a correction to a copy of the catalogue and appends it to the file. Returns the new catalogue and the id of
-    /// the box.
+    /// the box. `seen` is the revision of the box that the correction was made on; empty: whatever it is now. A new box
+    /// that the file holds already, because the answer to the first request was lost, is not made twice.
     ///
     /// # Errors
-    /// The status and the reason: 409 if the correction fits no image or box, 500 if the file cannot be written.
+    /// The correction fits no image or box, the box has changed since it was seen, or the file cannot be written.
     pub fn apply(
         &mut self,
         mut correction: Correction,
+        seen: &str,
         catalogue: &Catalogue,
-    ) -> Result<(Catalogue, String), (u16, String)> {
+    ) -> Result<(Catalogue, String), Refusal> {
         let size = catalogue
             .find(&correction.image)
             .and_then(|at| catalogue.images[at].size());
         if let Change::Create(shape) | Change::Update(shape) = &mut correction.change {
             shape.frame = size.and_then(|size| Frame::try_from(size).ok());
         }
-        if let Change::Create(_) = correction.change {
-            correction.id = corrections::new_id(&correction, self.lines + 1);
+        let held = corrections::held(&correction, &catalogue.images, &self.places).ok();
+        match &correction.change {
+            Change::Create(_) if correction.id.is_empty() => {
+                correction.id = corrections::new_id(&correction, self.lines + 1);
+            }
+            Change::Create(_) => {
+                if let Some(held) = held {
+                    return Ok((catalogue.clone(), held.id.clone()));
+                }
+            }
+            Change::OfImage(_) => {}
+            _ => is_as_seen(held, seen)?,
         }
         // The line as it will be read back is applied, so that all who read the file get the same boxes.
         let line = corrections::line(&correction);
-        let correction = corrections::read_line(line.as_bytes()).map_err(|why| (409, why))?;
+        let correction =
+            corrections::read_line(line.as_bytes()).map_err(|why| Refusal::of(409, why))?;
         let mut corrected = catalogue.clone();
-        let id = corrections::apply(&correction, &mut corrected.images, &self.places)
-            .map_err(|why| (409, why))?;
+        let id = corrections::apply(&correction, &mut corrected.images, &mut self.places)
+            .map_err(|why| Refusal::of(409, why))?;
         self.append(line.as_bytes())
-            .map_err(|e| (500, files::cannot_write(&self.path, e).to_string()))?;
+            .map_err(|e| Refusal::of(500, files::cannot_write(&self.path, e).to_string()))?;
         self.lines += 1;
+        index_groups(&[&correction], &mut corrected);
         Ok((corrected, id))
+    }
+
+    /// Applies all corrections of the file to a catalogue that was read again.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn apply_again(&mut self, catalogue: &mut Catalogue) -> Result<(), Error> {
+        let held = files::read(&self.path)?;
+        let images = catalogue.images.iter();
+        self.places = ImageIndex::of(images.map(|image| (image.id.as_str(), &image.about)));
+        let (given, _) = corrections::read(&self.path.display().to_string(), &held);
+        // What fits no image was said at the start, or when it was sent.
+        corrections::apply_all(&given, &mut catalogue.images, &mut self.places);
+        index_again(&given, catalogue);
+        Ok(())
     }
 
     /// Appends a whole line or nothing: half a line would spoil the next one too.
@@ -132,4 +196,17 @@ impl ReviewFile {
                 let _ = self.file.set_len(before);
             })
     }
+}
+
+/// Finds the canvases again of all groups that corrections changed.
+fn index_again(given: &[corrections::LocatedCorrection], catalogue: &mut Catalogue) {
+    let given: Vec<&Correction> = given.iter().map(|located| &located.correction).collect();
+    index_groups(&given, catalogue);
+}
+
+fn index_groups(given: &[&Correction], catalogue: &mut Catalogue) {
+    let images = given.iter().filter_map(|c| catalogue.find(&c.image));
+    let groups = images.map(|at| catalogue.images[at].about.group.clone());
+    let groups: BTreeSet<String> = groups.collect();
+    catalogue.index_again(groups.iter().map(String::as_str));
 }

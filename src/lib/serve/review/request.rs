@@ -1,12 +1,15 @@
-//! `/review/ID`: corrections of boxes, as the pages send them.
+//! `/review/ID`: corrections of boxes and what is said of an image, as the pages send them.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::file::ReviewFile;
+use super::file::{Refusal, ReviewFile};
 use crate::contracts::{BBox, Polygon};
-use crate::corrections::{self, Change, CorrectedBox, Correction};
+use crate::corrections::{self, Change, CorrectedBox, Correction, ImageChange, ReviewState};
 use crate::serve::auth::rules::Access;
 use crate::serve::catalogue::SharedCatalogue;
 use crate::serve::image::api;
@@ -16,15 +19,15 @@ use crate::serve::site::Site;
 use crate::serve::web::message::{Response, error_response, uncached};
 
 /// A correction, as it was sent.
-pub struct ReviewRequest<'a> {
-    /// `POST` for a new box, `PUT` to change and `DELETE` to remove one.
-    pub method: &'a str,
+pub struct ReviewRequest {
+    /// `POST` for a new box or one that comes back, `PUT` to change one or the image, `DELETE` to remove a box.
+    pub method: String,
     /// The identifier of the image, decoded.
-    pub image: &'a str,
-    /// The id of the box; empty for a new one.
-    pub of: &'a str,
+    pub image: String,
+    /// The id of the box. For a new one the client may choose it; empty if it does not, or for the image as a whole.
+    pub of: String,
     /// The body, JSON.
-    pub body: &'a [u8],
+    pub body: Bytes,
     /// When it arrived, as RFC 3339.
     pub when: String,
 }
@@ -37,31 +40,58 @@ pub fn answer(
     uris: &Uris,
     request: ReviewRequest,
 ) -> Response {
-    let Some(at) = site.find(request.image, uris) else {
-        return api::not_found(request.image);
+    let Some(at) = site.find(&request.image, uris) else {
+        return api::not_found(&request.image);
     };
     let image = &site.catalogue.images[at];
     if site.permissions.access(&image.about) < Access::Review {
         return (site.permissions).refuse("you do not have permission to correct this image");
     }
-    let mut correction = match read(request, &image.id) {
-        Ok(correction) => correction,
+    let Read {
+        mut correction,
+        seen,
+        is_brief,
+    } = match read(request, &image.id) {
+        Ok(read) => read,
         Err(why) => return error_response(400, &why),
     };
     if let Some(user) = &site.permissions.visitor.user {
         correction.author.clone_from(user);
     }
-    // Held until the catalogue is replaced: corrections are applied one after the other.
+    // Corrections are applied one after the other.
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-    match file.apply(correction, &shared.get()) {
-        Err((status, why)) => error_response(status, &why),
-        Ok((corrected, changed)) => {
-            let boxes = pages::boxes(&corrected.images[at]);
-            shared.replace(corrected);
-            let answer = serde_json::json!({"changed": changed, "boxes": boxes});
+    let id = image.id.clone();
+    let changed = shared.change(|catalogue| {
+        let (corrected, changed) = file.apply(correction, &seen, catalogue)?;
+        let answer = corrected.find(&id).map(|at| {
+            let image = &corrected.images[at];
+            match is_brief {
+                true => pages::reviewed_box(image, &changed),
+                false => pages::reviewed(image),
+            }
+        });
+        Ok((corrected, (changed, answer)))
+    });
+    match changed {
+        Err(refusal) => refused(&refusal),
+        Ok((changed, answer)) => {
+            let mut answer = answer.unwrap_or_else(|| json!({}));
+            answer["changed"] = json!(changed);
             uncached(format!("{answer}\n"), "application/json")
         }
     }
+}
+
+/// The reason as text; of a conflict the box as it is now too, as JSON.
+fn refused(refusal: &Refusal) -> Response {
+    let Some(held) = &refusal.conflict else {
+        return error_response(refusal.status, &refusal.why);
+    };
+    let held = held.as_ref().map(|held| pages::of_box(held));
+    let answer = json!({"problem": refusal.why, "box": held});
+    let mut response = uncached(format!("{answer}\n"), "application/json");
+    response.status = refusal.status;
+    response
 }
 
 /// The body of a request.
@@ -73,25 +103,90 @@ struct Sent {
     concept: String,
     bbox: Option<BBox>,
     polygon: Option<Polygon>,
+    /// Attributes that change; null removes one.
+    #[serde(default)]
+    attributes: BTreeMap<String, Value>,
+    /// The revision of the box that was seen.
+    #[serde(default)]
+    revision: String,
+    /// Whether the box is right; nothing else of it changes then.
+    accepted: Option<bool>,
+    /// Of an image: `reviewed`, `accepted`, `doubtful`, or empty.
+    state: Option<String>,
+    /// Of an image: a class that it has as a whole.
+    add: Option<String>,
+    /// Of an image: a class that it does not have.
+    remove: Option<String>,
+    /// Whether the answer need not hold the other boxes.
+    #[serde(default)]
+    brief: bool,
+}
+
+/// A request, understood.
+#[derive(Debug)]
+struct Read {
+    correction: Correction,
+    /// The revision of the box that it was made on; empty if that does not matter.
+    seen: String,
+    is_brief: bool,
 }
 
 /// Reads a correction of the image with this id.
-fn read(request: ReviewRequest, image: &str) -> Result<Correction, String> {
-    let sent: Sent =
-        serde_json::from_slice(request.body).map_err(|e| format!("not a valid review: {e}"))?;
+fn read(request: ReviewRequest, image: &str) -> Result<Read, String> {
+    let mut sent: Sent =
+        serde_json::from_slice(&request.body).map_err(|e| format!("not a valid review: {e}"))?;
     let author = sent.author.trim().to_owned();
-    let change = match request.method {
-        "POST" => Change::Create(shape(sent)?),
-        "PUT" => Change::Update(shape(sent)?),
+    let seen = std::mem::take(&mut sent.revision);
+    let is_brief = sent.brief;
+    let mut id = request.of;
+    let change = match (&*request.method, sent.accepted) {
+        ("POST", _) => Change::Create(shape(sent)?),
+        ("PUT", Some(true)) => Change::Accept,
+        ("PUT", Some(false)) => Change::Withdraw,
+        ("PUT", None) => match of_image(&sent)? {
+            Some(change) => {
+                id = image.to_owned();
+                Change::OfImage(change)
+            }
+            None => Change::Update(shape(sent)?),
+        },
         _ => Change::Delete,
     };
-    Ok(Correction {
+    if id.len() > 2048 || id.chars().any(char::is_control) {
+        return Err("not a valid id of a box".into());
+    }
+    let correction = Correction {
         image: image.to_owned(),
-        id: request.of.to_owned(),
+        id,
         change,
         author,
         when: request.when,
+    };
+    Ok(Read {
+        correction,
+        seen,
+        is_brief,
     })
+}
+
+/// What a request says of the image as a whole, if it does.
+fn of_image(sent: &Sent) -> Result<Option<ImageChange>, String> {
+    if let Some(class) = &sent.add {
+        return corrections::class_name(class).map(|class| Some(ImageChange::AddLabel(class)));
+    }
+    if let Some(class) = &sent.remove {
+        return corrections::class_name(class).map(|class| Some(ImageChange::RemoveLabel(class)));
+    }
+    match sent.state.as_deref() {
+        None => Ok(None),
+        Some("") => Ok(Some(ImageChange::State(None))),
+        Some(name) => match ReviewState::of(name) {
+            None => Err(format!(
+                "`{name}` is not a state of a review: reviewed, accepted, doubtful, or nothing"
+            )),
+            state => Ok(Some(ImageChange::State(state))),
+        },
+    }
 }
 
 fn shape(sent: Sent) -> Result<CorrectedBox, String> {
@@ -104,6 +199,7 @@ fn shape(sent: Sent) -> Result<CorrectedBox, String> {
         },
         polygon: sent.polygon,
         frame: None,
+        attributes: corrections::checked(&sent.attributes)?,
     })
 }
 
@@ -116,18 +212,26 @@ mod tests {
 
     #[test]
     fn invalid_reviews_are_refused() {
-        let cases: [(&[u8], &str); 4] = [
+        let cases: [(&'static [u8], &str); 6] = [
             (b"[", "not a valid review"),
             (br#"{"bbox": [1, 2, 3, 4]}"#, "a class name is needed"),
             (br#"{"concept": "a"}"#, "a box is needed"),
             (br#"{"concept": "a", "bbox": [1, 2, 0, 4]}"#, "box is empty"),
+            (
+                br#"{"concept": "a", "bbox": [1, 2, 3, 4], "attributes": {"creator": "b"}}"#,
+                "`creator` cannot be changed by hand",
+            ),
+            (
+                br#"{"concept": "a", "bbox": [1, 2, 3, 4], "attributes": {"baseline": [[1, 2]]}}"#,
+                "at least two points",
+            ),
         ];
         for (body, says) in cases {
             let request = ReviewRequest {
-                method: "POST",
-                image: "i",
-                of: "l",
-                body,
+                method: "POST".into(),
+                image: "i".into(),
+                of: "l".into(),
+                body: Bytes::from_static(body),
                 when: String::new(),
             };
             let why = read(request, "i").unwrap_err();
@@ -140,6 +244,7 @@ mod tests {
         let sound = [
             json!({"author": "anna", "concept": "alef", "bbox": [1, 2, 3, 4]}),
             json!({"concept": "alef", "polygon": [[1, 2], [9, 2], [9, 9]]}),
+            json!({"concept": "alef", "bbox": [1, 2, 3, 4], "attributes": {"text": "a", "baseline": [[1, 2], [3, 4]]}}),
         ];
         let make = move |random: &mut Random| {
             let sound = random.choose(&sound).clone();
@@ -148,10 +253,10 @@ mod tests {
         let takes = |body: &[u8]| {
             let ends = ["POST", "PUT", "DELETE"].map(|method| {
                 let request = ReviewRequest {
-                    method,
-                    image: "i",
-                    of: "l",
-                    body,
+                    method: method.into(),
+                    image: "i".into(),
+                    of: "l".into(),
+                    body: Bytes::copy_from_slice(body),
                     when: String::new(),
                 };
                 read(request, "i")

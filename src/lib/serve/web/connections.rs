@@ -2,7 +2,7 @@
 //! one. Otherwise a few thousand idle connections would keep everybody out until they time out.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub struct Connection {
     all: Arc<Connections>,
     /// `BUSY`, `ANSWERED`, or its number among the idle. A request that has not arrived completely changes nothing.
     state: AtomicU64,
+    /// Requests that are being answered: several at once over HTTP/2.
+    answering: AtomicUsize,
     close: Arc<Notify>,
     _place: OwnedSemaphorePermit,
 }
@@ -64,6 +66,7 @@ impl Connections {
         let connection = Connection {
             all: self.clone(),
             state: AtomicU64::new(ANSWERED),
+            answering: AtomicUsize::new(0),
             close: Arc::default(),
             _place: place,
         };
@@ -109,13 +112,21 @@ impl Connections {
 impl Connection {
     /// Notes that a request has arrived.
     pub fn begin_request(&self) {
+        self.answering.fetch_add(1, Ordering::Relaxed);
         let number = self.state.swap(BUSY, Ordering::Relaxed);
         self.all.lock().connections.remove(&number);
     }
 
     /// Notes that the answer is ready.
     pub fn end_request(&self) {
-        self.state.store(ANSWERED, Ordering::Relaxed);
+        if self.answering.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.state.store(ANSWERED, Ordering::Relaxed);
+        }
+    }
+
+    /// What closes the connection.
+    pub fn closer(&self) -> Arc<Notify> {
+        self.close.clone()
     }
 
     /// Notes that everything written so far has been sent.

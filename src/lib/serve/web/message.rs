@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::files;
 use crate::http::header::{AsHeaderName, HeaderMap};
 use crate::iiif::resolve::RenderPlan;
+use crate::serve::image_record::Subject;
 
 /// A request, as far as most answers depend on it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Request<'a> {
     pub accept: &'a str,
     /// `If-None-Match`, empty if there is none.
     pub if_none_match: &'a str,
+    /// `If-Modified-Since`, empty if there is none.
+    pub if_modified_since: &'a str,
 }
 
 /// The answer to a request.
@@ -41,8 +44,8 @@ pub enum Body {
     Text(String),
     /// An image that is still to be rendered.
     Image {
-        /// Its position in the catalogue.
-        at: usize,
+        /// The image.
+        subject: Box<Subject>,
         /// How it is to be rendered.
         plan: RenderPlan,
         /// The key of the rendered bytes in caches: equal for equal bytes, and for no others.
@@ -108,8 +111,15 @@ pub fn json_response(document: &Value, media_type: &str, request: &Request) -> R
 /// Status 304 if `If-None-Match` holds this entity tag (RFC 9110 §13.1.2).
 pub fn not_modified(request: &Request, etag: &str) -> Option<Response> {
     let mut tags = request.if_none_match.split(',').map(str::trim);
-    let matches = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
+    let matches = |tag: &str| tag == "*" || uncoded(tag.trim_start_matches("W/")) == uncoded(etag);
     tags.any(matches).then(|| Response::new(304, Body::Empty))
+}
+
+/// An entity tag without the content coding that its text was sent in.
+fn uncoded(tag: &str) -> String {
+    const CODED: [&str; 3] = ["-br\"", "-zstd\"", "-gzip\""];
+    let start = CODED.iter().find_map(|end| tag.strip_suffix(end));
+    start.map_or_else(|| tag.to_owned(), |start| format!("{start}\""))
 }
 
 /// A strong entity tag of a text that names everything an answer depends on.

@@ -43,7 +43,10 @@ pub struct Metrics {
     pub prepared: Counter,
     images: Gauge,
     answer_bytes: Gauge,
+    sent_bytes: Gauge,
     picture_bytes: Gauge,
+    /// Lines of the access log that were lost, because whatever reads it was too slow.
+    pub log_lines_lost: Counter,
     tiles_waiting: Gauge,
     pictures_waiting: Gauge,
 }
@@ -55,6 +58,8 @@ pub struct Now {
     pub images: usize,
     /// Bytes of cached responses.
     pub answer_bytes: usize,
+    /// Bytes of responses on their way that are not cached.
+    pub sent_bytes: usize,
     /// Bytes of decoded images.
     pub picture_bytes: usize,
     /// Tiles and large images that are queued.
@@ -87,7 +92,17 @@ impl Default for Metrics {
             images: new(list, "images", "Images served"),
             connections: new(list, "connections", "Connections open"),
             answer_bytes: new(list, "answer_memory_bytes", "Memory of cached responses"),
+            sent_bytes: new(
+                list,
+                "sent_memory_bytes",
+                "Memory of responses that clients have not received yet",
+            ),
             picture_bytes: new(list, "picture_memory_bytes", "Memory of decoded images"),
+            log_lines_lost: new(
+                list,
+                "access_log_lines_lost",
+                "Lines that the access log could not take",
+            ),
             tiles_waiting: new(list, "tiles_waiting", "Tiles queued"),
             pictures_waiting: new(list, "pictures_waiting", "Large images queued"),
             registry,
@@ -122,6 +137,7 @@ impl Metrics {
         for (gauge, value) in [
             (&self.images, now.images),
             (&self.answer_bytes, now.answer_bytes),
+            (&self.sent_bytes, now.sent_bytes),
             (&self.picture_bytes, now.picture_bytes),
             (&self.tiles_waiting, tiles),
             (&self.pictures_waiting, pictures),

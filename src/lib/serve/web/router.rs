@@ -9,32 +9,36 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::Method;
+use hyper::Version as HttpVersion;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-use super::base_url::BaseUrl;
+use super::base_url::{BaseUrl, Origin};
+use super::coding::Coding;
+use super::documents::Documents;
+use super::forwarded::Forwarded;
+use super::host::Host;
 use super::message::{
-    Body, Query, Request, Response, error_response, header_text, redirect, uncached,
+    Body, Query, Request, Response, error_response, header_text, not_modified, uncached,
 };
-use super::metrics;
+use super::routes::{self, Topic};
+use super::{coding, metrics, range};
 use crate::http::header;
-use crate::iiif::Version;
 use crate::serve::auth::Auth;
 use crate::serve::auth::flow::LoginRequest;
 use crate::serve::auth::permissions::Permissions;
 use crate::serve::cache::purge;
 use crate::serve::catalogue::{Catalogue, SharedCatalogue};
 use crate::serve::image::cap::Cap;
+use crate::serve::image::pdf;
 use crate::serve::image::preset::Presets;
 use crate::serve::image::renderer::{RenderError, Renderer};
-use crate::serve::image::{api, pdf, presets};
-use crate::serve::pages;
+use crate::serve::image_record::{FileError, FileFacts};
 use crate::serve::presentation::uris::Uris;
-use crate::serve::presentation::{canvases, v2, v3};
 use crate::serve::review::file::ReviewFile;
 use crate::serve::review::request::{self, ReviewRequest};
-use crate::serve::site::{self, Site};
+use crate::serve::site::{self, Classes, Site};
 
 /// The longest body of a request, in bytes.
 const MOST_BODY: usize = 64 << 10;
@@ -46,13 +50,19 @@ pub struct Router {
     /// What renders and caches images.
     pub renderer: Arc<Renderer>,
     /// The derivatives that have names.
-    pub presets: Presets,
+    pub presets: Arc<Presets>,
+    /// What boxes can be called.
+    pub classes: Arc<Classes>,
+    /// What was made of documents so far.
+    pub documents: Documents,
     /// The limits on the size of answers.
     pub cap: Cap,
     /// For how many seconds clients may reuse an image without asking again.
     pub max_age: u32,
     /// The file that corrections are appended to; none: corrections are not accepted.
-    pub reviews: Option<Mutex<ReviewFile>>,
+    pub reviews: Option<Arc<Mutex<ReviewFile>>>,
+    /// What tells that file from those of other servers.
+    pub review_key: Option<String>,
     /// The rules about who may see what; none: everybody may see everything.
     pub auth: Option<Auth>,
     /// The base of all URIs.
@@ -65,9 +75,9 @@ pub struct Router {
 struct Call<'a> {
     head: &'a Parts,
     client: IpAddr,
+    origin: Origin,
     permissions: Permissions,
     uris: Uris,
-    is_secure: bool,
 }
 
 impl Router {
@@ -83,6 +93,8 @@ impl Router {
             Ok(()) => unless_panicking(self.handle(head, body, client)).await,
             Err(why) => with_text(error_response(400, &why)),
         };
+        let accepted = header_text(&head.headers, header::ACCEPT_ENCODING);
+        let (response, bytes) = coding::coded(response, bytes, accepted);
         let Some(auth) = &self.auth else {
             return (response, bytes);
         };
@@ -92,9 +104,11 @@ impl Router {
     }
 
     async fn handle(&self, head: &Parts, body: Incoming, client: IpAddr) -> (Response, Bytes) {
-        let is_proxied_tls =
-            (self.auth.as_ref()).is_some_and(|a| a.is_secure(&head.headers, client));
-        let uris = self.base_url.uris(&head.headers, is_proxied_tls);
+        let origin = match self.origin(head, client) {
+            Ok(origin) => origin,
+            Err(response) => return with_text(response),
+        };
+        let uris = self.base_url.uris(&origin);
         let permissions = match self.permissions(head, client, &uris).await {
             Ok(permissions) => permissions,
             Err(response) => return with_text(response),
@@ -102,13 +116,34 @@ impl Router {
         let call = Call {
             head,
             client,
+            origin,
             permissions,
             uris,
-            is_secure: self.base_url.is_secure(is_proxied_tls),
         };
-        let response = self.route(&call, body).await;
-        let is_head = head.method == Method::HEAD;
-        self.with_bytes(response, &call.permissions, is_head).await
+        self.route(&call, body).await
+    }
+
+    /// The host that a request is for, and what trusted proxies say about it.
+    fn origin(&self, head: &Parts, client: IpAddr) -> Result<Origin, Response> {
+        let (headers, authority) = (&head.headers, head.uri.authority());
+        let lines = headers.get_all(header::HOST).iter();
+        let must_be = head.version >= HttpVersion::HTTP_11;
+        let host = Host::of_request(authority.map(|a| a.as_str()), lines, must_be);
+        let host = host.map_err(|why| error_response(400, why))?;
+        let auth = self.auth.as_ref();
+        let proxies = auth.map_or(0, |auth| auth.count_proxies(headers, client));
+        let forwarded = match proxies {
+            0 => Forwarded::default(),
+            _ => Forwarded::read(headers, proxies),
+        };
+        let origin = Origin { host, forwarded };
+        match self.base_url.answers_to(&origin) {
+            true => Ok(origin),
+            false => Err(error_response(
+                421,
+                "this server does not answer to this host; --allow-host or --base-url name further hosts",
+            )),
+        }
     }
 
     /// What the sender of a request may see. This is decided before anything else.
@@ -120,38 +155,42 @@ impl Router {
     ) -> Result<Permissions, Response> {
         let path = head.uri.path();
         // Browsers send OPTIONS without credentials.
-        let is_open = head.method == Method::OPTIONS
-            || ["/health", "/metrics"].contains(&path)
-            || path.starts_with("/assets/");
-        let Some(auth) = self.auth.as_ref().filter(|_| !is_open) else {
+        let is_open = |auth: &&Auth| {
+            head.method == Method::OPTIONS || path.starts_with("/assets/") || auth.is_open(path)
+        };
+        let Some(auth) = self.auth.as_ref().filter(|auth| !is_open(auth)) else {
             return Ok(Permissions::all());
         };
         let now = jiff::Timestamp::now().as_millisecond();
         let visitor = auth.visitor(path, &head.headers, client, now).await?;
+        auth.check_status_page(path, &visitor)?;
         let catalogue = self.catalogue.get();
-        let concerned = || concerned(&catalogue, uris, path);
+        let concerned = || routes::concerned(&catalogue, uris, path);
         let permissions = auth.permissions(visitor, &catalogue, concerned, &head.headers, now);
         Ok(permissions.await)
     }
 
-    async fn route(&self, call: &Call<'_>, body: Incoming) -> Response {
+    async fn route(&self, call: &Call<'_>, body: Incoming) -> (Response, Bytes) {
         let (method, path) = (&call.head.method, call.head.uri.path());
         let login = path.strip_prefix("/auth/").zip(self.auth.as_ref());
         let review = path.strip_prefix("/review/").zip(self.reviews.as_ref());
         let purge = (path.strip_prefix("/cache/")).filter(|_| method == Method::DELETE);
-        match (login, review, purge) {
+        let response = match (login, review, purge) {
             _ if path == "/health" => self.health(),
             _ if path == "/metrics" => self.metrics(),
-            _ if method == Method::OPTIONS => self.look_up(call),
+            _ if method == Method::OPTIONS => return self.look_up(call).await,
             (Some((service, auth)), ..) => self.log_in(auth, service, call, body).await,
             (_, Some((id, reviews)), _) => self.review(reviews, id, call, body).await,
             (_, _, Some(id)) => {
                 let headers = &call.head.headers;
-                let purged = purge::answer(&self.renderer, id, headers, call.client).await;
-                purged.unwrap_or_else(|| self.look_up(call))
+                match purge::answer(&self.renderer, id, headers, call.client).await {
+                    Some(purged) => purged,
+                    None => return self.look_up(call).await,
+                }
             }
-            _ => self.look_up(call),
-        }
+            _ => return self.look_up(call).await,
+        };
+        with_text(response)
     }
 
     fn health(&self) -> Response {
@@ -168,26 +207,124 @@ impl Router {
     }
 
     /// Requests that need neither a body nor a clock.
-    fn look_up(&self, call: &Call) -> Response {
+    async fn look_up(&self, call: &Call<'_>) -> (Response, Bytes) {
         let catalogue = self.catalogue.get();
-        let site = Site {
-            catalogue: &catalogue,
-            permissions: &call.permissions,
-            takes_reviews: self.reviews.is_some(),
+        let is_read = [Method::GET, Method::HEAD].contains(&call.head.method);
+        let topic = match is_read {
+            true => routes::topic(&catalogue, &call.uris, call.head.uri.path()),
+            false => Topic::Other,
+        };
+        match topic {
+            Topic::Document => self.document(catalogue, call).await,
+            Topic::Sizes(positions) => {
+                let images = positions.iter().map(|at| catalogue.images[*at].clone());
+                self.renderer.look_at_all(images.collect()).await;
+                self.document(self.catalogue.get(), call).await
+            }
+            Topic::Image(id) => {
+                let file = self.file(&catalogue, &id, call).await;
+                let site = self.site(&catalogue, &call.permissions, file);
+                let response = routes::respond(&site, &call.uris, &request_of(call));
+                self.with_bytes(response, call).await
+            }
+            Topic::Other => {
+                let site = self.site(&catalogue, &call.permissions, Err(unread()));
+                with_text(routes::respond(&site, &call.uris, &request_of(call)))
+            }
+        }
+    }
+
+    /// The file of an image as it is now, if the visitor may know that it exists.
+    async fn file(
+        &self,
+        catalogue: &Catalogue,
+        id: &str,
+        call: &Call<'_>,
+    ) -> Result<FileFacts, FileError> {
+        let at = site::find(catalogue, id, &call.uris).ok_or_else(unread)?;
+        let image = &catalogue.images[at];
+        match call.permissions.can_list(&image.about) {
+            true => self.renderer.facts(image).await,
+            false => Err(unread()),
+        }
+    }
+
+    fn site<'a>(
+        &'a self,
+        catalogue: &'a Catalogue,
+        permissions: &'a Permissions,
+        file: Result<FileFacts, FileError>,
+    ) -> Site<'a> {
+        Site {
+            catalogue,
+            permissions,
+            classes: &self.classes,
+            reviews: self.review_key.as_deref(),
             presets: &self.presets,
             cap: self.cap,
             max_age: self.max_age,
-            facts: &|at| self.renderer.facts(at),
+            file,
+        }
+    }
+
+    /// A document, made for all who may see the same of it.
+    async fn document(&self, catalogue: Arc<Catalogue>, call: &Call<'_>) -> (Response, Bytes) {
+        let request = request_of(call);
+        let key = format!(
+            "{} {} {:?} {:?} {}?{}",
+            catalogue.generation,
+            call.permissions.signature(),
+            call.uris.page(""),
+            request.accept,
+            request.path,
+            request.query
+        );
+        let coding = header_text(&call.head.headers, header::ACCEPT_ENCODING);
+        let make = {
+            let (permissions, uris) = (call.permissions.clone(), call.uris.clone());
+            let (presets, cap, max_age) = (self.presets.clone(), self.cap, self.max_age);
+            let (classes, review_key) = (self.classes.clone(), self.review_key.clone());
+            let [path, query, accept] =
+                [request.path, request.query, request.accept].map(str::to_owned);
+            move || {
+                let site = Site {
+                    catalogue: &catalogue,
+                    permissions: &permissions,
+                    classes: &classes,
+                    reviews: review_key.as_deref(),
+                    presets: &presets,
+                    cap,
+                    max_age,
+                    file: Err(unread()),
+                };
+                let request = Request {
+                    method: "GET",
+                    path: &path,
+                    query: &query,
+                    accept: &accept,
+                    ..Request::default()
+                };
+                routes::respond(&site, &uris, &request)
+            }
         };
-        let headers = &call.head.headers;
-        let request = Request {
-            method: call.head.method.as_str(),
-            path: call.head.uri.path(),
-            query: call.head.uri.query().unwrap_or_default(),
-            accept: header_text(headers, header::ACCEPT),
-            if_none_match: header_text(headers, header::IF_NONE_MATCH),
-        };
-        respond(&site, &call.uris, &request)
+        let (response, bytes) = self
+            .documents
+            .get(&key, Coding::preferred(coding), make)
+            .await;
+        let etag = response.header("etag");
+        match not_modified(&request, etag) {
+            Some(same) if response.status == 200 => {
+                let headers = response.headers.into_iter();
+                let kept = headers
+                    .filter(|(name, _)| !["content-type", "content-encoding"].contains(name));
+                let same = Response {
+                    headers: kept.collect(),
+                    ..same
+                };
+                (same, Bytes::new())
+            }
+            _ => (response, bytes),
+        }
     }
 
     async fn log_in(&self, auth: &Auth, path: &str, call: &Call<'_>, body: Incoming) -> Response {
@@ -204,8 +341,8 @@ impl Router {
             form: Query::read(&String::from_utf8_lossy(&form)),
             headers,
             address: auth.address(headers, call.client),
-            is_secure: call.is_secure,
-            is_own: self.base_url.is_own_page(headers),
+            is_secure: self.base_url.is_secure(&call.origin),
+            is_own: self.base_url.is_same_origin(headers, &call.origin),
             now: jiff::Timestamp::now().as_millisecond(),
         };
         let catalogue = self.catalogue.get();
@@ -216,7 +353,7 @@ impl Router {
     /// Corrections are accepted from the pages of this server only: media type and origin keep other sites out.
     async fn review(
         &self,
-        reviews: &Mutex<ReviewFile>,
+        reviews: &Arc<Mutex<ReviewFile>>,
         id: &str,
         call: &Call<'_>,
         body: Incoming,
@@ -227,9 +364,14 @@ impl Router {
                 .with_header("allow", "POST, PUT, DELETE");
         }
         let is_json = header_text(headers, header::CONTENT_TYPE).starts_with("application/json");
-        if !is_json || !self.base_url.is_own_page(headers) {
-            let why =
-                "corrections are accepted only from the pages of this server, as application/json";
+        // Who has logged in here is known to have meant this server.
+        let is_known = call.permissions.visitor.user.is_some();
+        let is_own = match is_known {
+            true => self.base_url.is_same_origin(headers, &call.origin),
+            false => self.base_url.is_own_page(headers, &call.origin),
+        };
+        if !is_json || !is_own {
+            let why = "corrections are accepted only from the pages of this server, as application/json; --base-url or --allow-host name its hosts";
             return error_response(403, why);
         }
         let body = match self.read(body, "a correction has at most 64 KiB").await {
@@ -238,15 +380,22 @@ impl Router {
         };
         let query = Query::read(call.head.uri.query().unwrap_or_default());
         let request = ReviewRequest {
-            method,
-            image: &percent_decode_str(id).decode_utf8_lossy(),
-            of: query.get("of"),
-            body: &body,
+            method: method.to_owned(),
+            image: percent_decode_str(id).decode_utf8_lossy().into_owned(),
+            of: query.get("of").to_owned(),
+            body,
             when: format!("{:.0}", jiff::Timestamp::now()),
         };
-        let catalogue = self.catalogue.get();
-        let site = Site::without_files(&catalogue, &call.permissions);
-        request::answer(reviews, &self.catalogue, &site, &call.uris, request)
+        let (reviews, shared) = (reviews.clone(), self.catalogue.clone());
+        let (permissions, uris) = (call.permissions.clone(), call.uris.clone());
+        // The file is written and flushed.
+        let apply = move || {
+            let catalogue = shared.get();
+            let site = Site::without_files(&catalogue, &permissions);
+            request::answer(&reviews, &shared, &site, &uris, request)
+        };
+        let applied = tokio::task::spawn_blocking(apply).await;
+        applied.unwrap_or_else(|_| error_response(500, "internal error"))
     }
 
     /// Reads a body, unless it is too long or too slow.
@@ -263,32 +412,56 @@ impl Router {
     }
 
     /// A response with the bytes of its body. For HEAD no image is rendered.
-    async fn with_bytes(
-        &self,
-        response: Response,
-        permissions: &Permissions,
-        is_head: bool,
-    ) -> (Response, Bytes) {
-        let Body::Image { at, plan, key } = &response.body else {
+    async fn with_bytes(&self, response: Response, call: &Call<'_>) -> (Response, Bytes) {
+        let Body::Image { subject, plan, key } = &response.body else {
             return with_text(response);
         };
-        if permissions.only_cached {
-            return match self.renderer.cached(*at, plan, key).await {
-                Some(_) if is_head => (response, Bytes::new()),
-                Some(bytes) => (response, bytes),
-                None => with_text(permissions.refuse(
-                    "this image has not been rendered yet, and is not rendered for everybody",
-                )),
-            };
-        }
-        if is_head {
-            return (response, Bytes::new());
-        }
-        match self.renderer.render(*at, *plan, key).await {
-            Ok(bytes) => (response, bytes),
+        let is_head = call.head.method == Method::HEAD;
+        let permissions = &call.permissions;
+        let rendered = match permissions.only_cached {
+            true => match self.renderer.cached(subject, plan, key).await {
+                Some(bytes) => Ok(bytes),
+                None => {
+                    return with_text(permissions.refuse(
+                        "this image has not been rendered yet, and is not rendered for everybody",
+                    ));
+                }
+            },
+            false if is_head => Ok(Bytes::new()),
+            false => self.renderer.render(subject, *plan, key).await,
+        };
+        match rendered {
+            Ok(_) if is_head => (response, Bytes::new()),
+            Ok(bytes) => {
+                let headers = &call.head.headers;
+                let range = header_text(headers, header::RANGE);
+                range::cut(
+                    response,
+                    bytes,
+                    range,
+                    header_text(headers, header::IF_RANGE),
+                )
+            }
             Err(error) => with_text(not_rendered(error)),
         }
     }
+}
+
+/// A request as handlers see it.
+fn request_of<'a>(call: &Call<'a>) -> Request<'a> {
+    let headers = &call.head.headers;
+    Request {
+        method: call.head.method.as_str(),
+        path: call.head.uri.path(),
+        query: call.head.uri.query().unwrap_or_default(),
+        accept: header_text(headers, header::ACCEPT),
+        if_none_match: header_text(headers, header::IF_NONE_MATCH),
+        if_modified_since: header_text(headers, header::IF_MODIFIED_SINCE),
+    }
+}
+
+fn unread() -> FileError {
+    FileError::Gone("its file was not looked at".into())
 }
 
 fn not_rendered(error: RenderError) -> Response {
@@ -328,101 +501,6 @@ fn turn_to_page(head: &mut Parts) -> Result<(), String> {
     let uri = format!("{path}?{query}").parse();
     head.uri = uri.map_err(|e| format!("not a valid address: {e}"))?;
     Ok(())
-}
-
-/// The positions of the images that the answer to a request may mention: the permissions for these must be known first.
-fn concerned(catalogue: &Catalogue, uris: &Uris, path: &str) -> Vec<usize> {
-    let segments = decoded(path).unwrap_or_default();
-    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let one = |id: &str| site::find(catalogue, id, uris).into_iter().collect();
-    let of_group = |name: Option<&str>| {
-        let is_in = |at: &usize| Some(catalogue.images[*at].about.group.as_str()) == name;
-        (0..catalogue.images.len()).filter(is_in).collect()
-    };
-    match segments[..] {
-        ["assets" | "health" | "metrics", ..] | ["auth", "login" | "token" | "logout"] => {
-            Vec::new()
-        }
-        ["iiif", "presentation", _, group, _, ..] => {
-            of_group(canvases::group(catalogue, group, uris).map(|group| group.name))
-        }
-        // The page links to the neighbours of the image and its other captures.
-        ["pages", "image", id] => {
-            let at = site::find(catalogue, id.strip_suffix(".json").unwrap_or(id), uris);
-            of_group(at.map(|at| catalogue.images[at].about.group.as_str()))
-        }
-        ["iiif", "degraded" | "preset", _, id, ..] | ["iiif", "2" | "3", id, ..] => one(id),
-        ["auth", "probe", id] | ["view" | "review", id] => one(id),
-        _ => (0..catalogue.images.len()).collect(),
-    }
-}
-
-/// Answers requests that only look something up. No clock, no disk, no pixels.
-fn respond(site: &Site, uris: &Uris, request: &Request) -> Response {
-    match request.method {
-        "GET" | "HEAD" => get(site, uris, request),
-        "OPTIONS" => Response::new(204, Body::Empty)
-            .with_header("access-control-allow-methods", "GET, HEAD, OPTIONS")
-            // `*` does not include Authorization (Fetch §4.8).
-            .with_header(
-                "access-control-allow-headers",
-                "authorization, x-api-key, content-type, if-none-match, *",
-            )
-            .with_header("access-control-max-age", "86400")
-            .with_header("allow", "GET, HEAD, OPTIONS"),
-        other => error_response(
-            405,
-            &format!("{other} is not supported here, only GET and HEAD"),
-        )
-        .with_header("allow", "GET, HEAD, OPTIONS"),
-    }
-}
-
-fn get(site: &Site, uris: &Uris, request: &Request) -> Response {
-    let Some(segments) = decoded(request.path) else {
-        return error_response(400, "the path is not percent-encoded UTF-8");
-    };
-    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    match segments[..] {
-        [""] if request.accept.contains("text/html") => pages::index(request),
-        [""] => redirect(&uris.collection(Version::V3)).with_header("vary", "accept"),
-        ["view", id] => pages::view(site, id, uris, request),
-        ["assets", name] => pages::asset(name, request),
-        ["pages", "images.json"] => pages::data(site, None, uris, request),
-        ["pages", "image", id] => pages::data(site, Some(id), uris, request),
-        ["iiif", "presentation", "3", ref rest @ ..] => v3::answer(site, uris, rest, request),
-        ["iiif", "presentation", "2", ref rest @ ..] => v2::answer(site, uris, rest, request),
-        ["iiif", "degraded", "2", id, ref rest @ ..] => {
-            api::degraded(site, uris, Version::V2, id, rest, request)
-        }
-        ["iiif", "degraded", "3", id, ref rest @ ..] => {
-            api::degraded(site, uris, Version::V3, id, rest, request)
-        }
-        ["iiif", "preset.json"] => presets::list(site, uris, request),
-        ["iiif", "preset", name] => presets::images(site, name, uris, request),
-        ["iiif", "preset", name, id] => presets::answer(site, name, id, uris, request),
-        ["iiif", "2", id, ref rest @ ..] => api::answer(site, uris, Version::V2, id, rest, request),
-        ["iiif", "3", id, ref rest @ ..] => api::answer(site, uris, Version::V3, id, rest, request),
-        _ => error_response(
-            404,
-            "nothing is here; /iiif/presentation/3/collection.json lists what is served",
-        ),
-    }
-}
-
-/// The segments of a path, each decoded on its own: an encoded slash belongs to its segment.
-fn decoded(path: &str) -> Option<Vec<String>> {
-    let decode = |segment: &str| {
-        percent_decode_str(segment)
-            .decode_utf8()
-            .ok()
-            .map(String::from)
-    };
-    path.strip_prefix('/')
-        .unwrap_or(path)
-        .split('/')
-        .map(decode)
-        .collect()
 }
 
 #[cfg(test)]

@@ -9,15 +9,16 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::access_log::AccessLog;
 use super::connections::{Connection, Connections};
+use super::listen::ListenAddress;
 use super::message::Response;
 use super::router::Router;
 use super::stall::StallTimeout;
@@ -44,33 +45,47 @@ pub struct ServerSettings {
     /// The most open connections; for more, those are closed that have been idle for longest.
     pub most_connections: usize,
     /// Where every answer is logged.
-    pub access_log: Option<AccessLog>,
+    pub access_log: Option<Arc<AccessLog>>,
 }
 
-/// A socket that listens. Clients can connect from now on, and are answered once it runs.
+/// The most requests that a client may send at once over one connection with HTTP/2.
+const MOST_STREAMS: u32 = 100;
+
+/// Sockets that listen. Clients can connect from now on, and are answered once it runs.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     address: SocketAddr,
 }
 
 impl Server {
-    /// Listens at an address; port 0 stands for any free port. Call it within a Tokio runtime.
+    /// Listens at the addresses of a host, such as `localhost:8080`; port 0 stands for any free port. Call it within a Tokio
+    /// runtime.
     ///
     /// # Errors
-    /// The address is in use or not available.
-    pub fn bind(address: SocketAddr) -> Result<Self, Error> {
-        let cannot = |e: std::io::Error| {
-            let in_use = e.kind() == std::io::ErrorKind::AddrInUse;
-            let error = Error::new(format!("{address}: cannot listen there")).because(e);
-            match in_use {
-                true => error.hint("--listen 127.0.0.1:0 takes any free port"),
-                false => error,
+    /// An address is in use or not available.
+    pub fn bind(listen: &ListenAddress) -> Result<Self, Error> {
+        let mut listeners: Vec<TcpListener> = Vec::new();
+        let mut first: Option<SocketAddr> = None;
+        for address in listen.addresses() {
+            // All of them have the port of the first.
+            let port = first.map_or(address.port(), |first| first.port());
+            let address = SocketAddr::new(address.ip(), port);
+            match listener(address) {
+                Ok(listener) => {
+                    let bound = listener
+                        .local_addr()
+                        .map_err(|e| cannot_listen(address, e))?;
+                    first.get_or_insert(bound);
+                    listeners.push(listener);
+                }
+                // A name may have an address of a family that the system does not use.
+                Err(_) if first.is_some() => {}
+                Err(e) => return Err(cannot_listen(address, e)),
             }
-        };
-        let listener = listener(address).map_err(cannot)?;
-        let address = listener.local_addr().map_err(cannot)?;
-        Ok(Server { listener, address })
+        }
+        let address = first.ok_or_else(|| Error::new("there is no address to listen at"))?;
+        Ok(Server { listeners, address })
     }
 
     /// The address it listens at.
@@ -93,16 +108,29 @@ impl Server {
             let accepted = tokio::select! {
                 biased;
                 () = &mut stop => break,
-                accepted = accept(&self.listener, &connections) => accepted,
+                accepted = accept(&self.listeners, &connections) => accepted,
             };
             if let Some((stream, client, connection)) = accepted {
                 serve(&shared, stream, client, connection, &graceful);
             }
         }
-        drop(self.listener);
+        drop(self.listeners);
         // Clients that never finish reading must not keep it from stopping.
         let _ = tokio::time::timeout(STOP_TIMEOUT, graceful.shutdown()).await;
         shared.router.renderer.cache.settle().await;
+        if let Some(log) = shared.settings.access_log.clone() {
+            // It waits no longer than a second.
+            let _ = tokio::task::spawn_blocking(move || log.settle()).await;
+        }
+    }
+}
+
+fn cannot_listen(address: SocketAddr, e: std::io::Error) -> Error {
+    let in_use = e.kind() == std::io::ErrorKind::AddrInUse;
+    let error = Error::new(format!("{address}: cannot listen there")).because(e);
+    match in_use {
+        true => error.hint("--listen 127.0.0.1:0 takes any free port"),
+        false => error,
     }
 }
 
@@ -118,10 +146,11 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// A new connection; none if it could not be accepted.
 async fn accept(
-    listener: &TcpListener,
+    listeners: &[TcpListener],
     connections: &Arc<Connections>,
 ) -> Option<(TcpStream, SocketAddr, Arc<Connection>)> {
-    match listener.accept().await {
+    let any = listeners.iter().map(|listener| Box::pin(listener.accept()));
+    match futures::future::select_all(any).await.0 {
         Ok((stream, client)) => Some((stream, client, connections.admit().await?)),
         Err(_) => {
             // Out of file descriptors, most likely. If no connection can be closed now, some will end by themselves.
@@ -156,18 +185,24 @@ fn serve(
             let (shared, connection) = (shared.clone(), connection.clone());
             async move {
                 connection.begin_request();
-                let message = shared.answer(request, client).await;
+                let message = shared.answer(request, client, &connection).await;
                 connection.end_request();
                 Ok::<_, Infallible>(message)
             }
         })
     };
-    let http = http1::Builder::new()
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(timeout)
-        .max_buf_size(MOST_HEAD)
-        .serve_connection(TokioIo::new(stream), answer);
-    let http = graceful.watch(http);
+        .max_buf_size(MOST_HEAD);
+    // Proxies that end TLS may speak HTTP/2 to the servers behind them.
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_header_list_size(MOST_HEAD as u32);
+    let http = http.serve_connection(TokioIo::new(stream), answer);
+    let http = graceful.watch(http.into_owned());
     let shared = shared.clone();
     tokio::spawn(async move {
         let open = &shared.router.renderer.metrics.connections;
@@ -182,7 +217,12 @@ fn serve(
 }
 
 impl Shared {
-    async fn answer(&self, request: hyper::Request<Incoming>, client: SocketAddr) -> Message {
+    async fn answer(
+        &self,
+        request: hyper::Request<Incoming>,
+        client: SocketAddr,
+        connection: &Connection,
+    ) -> Message {
         let begun = Instant::now();
         let (mut head, body) = request.into_parts();
         let (response, bytes) = self.router.answer(&mut head, body, client.ip()).await;
@@ -194,6 +234,12 @@ impl Shared {
         if let Some(log) = &self.settings.access_log {
             log.write(&head, client.ip(), response.status, sent, took);
         }
+        // Until the client has received them, the bytes count towards the memory of answers.
+        let memory = &self.router.renderer.memory;
+        let bytes = match is_head {
+            true => bytes,
+            false => memory.sending(bytes, connection.closer()),
+        };
         message(&response, bytes, is_head)
     }
 }
@@ -211,7 +257,7 @@ fn message(response: &Response, bytes: Bytes, is_head: bool) -> Message {
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static(
-            "etag, link, content-length, location, retry-after, www-authenticate",
+            "accept-ranges, content-disposition, content-length, content-range, etag, last-modified, link, location, retry-after, www-authenticate",
         ),
     );
     headers.insert(

@@ -1,0 +1,146 @@
+"""Judges training sets with readers that were not written here; see judge_sets.sh.
+
+    judge_sets.py BIN
+"""
+
+import contextlib
+import io
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import yaml
+from PIL import Image
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+WIDTH, HEIGHT = 200, 120
+NAMES = ["ship", "\u05d0\u05dc\u05e3", "no", "a: b", "\U0001f409 dragon", "quote \" '", "back\\slash"]
+
+
+def ring(x, y, radius, corners):
+    turn = [2 * math.pi * i / corners for i in range(corners)]
+    return [[x + radius * math.cos(t), y + radius * math.sin(t)] for t in turn]
+
+
+def draw(folder):
+    """Images of one colour each, in groups of one; of the split `test` only the last has boxes."""
+    rng = random.Random(1)
+    images, paths = [], {}
+    (folder / "images").mkdir()
+    for i in range(12):
+        split = ["train", "val", "test"][i % 3]
+        # A word that readers of folders take for a split.
+        path = f"images/test train {i}.png"
+        Image.new("RGB", (WIDTH, HEIGHT), (i * 20, 99, 9)).save(folder / path)
+        boxes = []
+        for n in range(0 if split == "test" and i < 11 else 6):
+            x, y, radius = rng.uniform(40, 160), rng.uniform(40, 80), rng.uniform(10, 35)
+            box = {"id": f"{i}.{n}", "concept": NAMES[(i + n) % len(NAMES)],
+                   "bbox": [x - radius, y - radius, 2 * radius, 2 * radius]}
+            if n % 3:
+                box["polygon"] = ring(x, y, radius, 20)
+            if n % 3 == 2:
+                box["holes"] = [ring(x, y, radius / 2, 9)]
+            boxes.append(box)
+        images.append({"id": f"u{i}", "image": {"url": f"http://archive.example/{i}.png"}, "source": {"kind": "iiif"},
+                       "group": f"g{i}", "metadata": {"set": [split]}, "frame": [WIDTH, HEIGHT], "localizations": boxes})
+        paths[f"u{i}"] = path
+    contract = {"contract": "recto/localizations", "version": 1, "images": images}
+    (folder / "localizations.json").write_text(json.dumps(contract))
+    (folder / "image_map.json").write_text(json.dumps(paths))
+    return {box["id"]: box for image in images for box in image["localizations"]}
+
+
+def mask(box):
+    """The pixels whose centres lie inside, by the even-odd rule."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH] + 0.5
+    inside = np.zeros(x.shape, bool)
+    for points in [box["polygon"], *box.get("holes", [])]:
+        for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1]):
+            if y0 != y1:
+                inside ^= ((y0 > y) != (y1 > y)) & (x < x0 + (y - y0) / (y1 - y0) * (x1 - x0))
+    return inside
+
+
+def coco(folder, boxes):
+    from pycocotools.coco import COCO
+    judged = 0
+    for split in ["train", "val", "test"]:
+        path = folder / f"set/coco/annotations/instances_{split}.json"
+        path.read_bytes().decode("ascii")
+        with contextlib.redirect_stdout(io.StringIO()):
+            read = COCO(path)
+        assert {c["name"] for c in read.dataset["categories"]} == set(NAMES)
+        for annotation in read.anns.values():
+            box = boxes[annotation["uuid"]]
+            assert np.allclose(annotation["bbox"], box["bbox"], atol=1e-6)
+            if "polygon" not in box:
+                continue
+            found, wanted = read.annToMask(annotation).astype(bool), mask(box)
+            # pycocotools rounds polygons to half pixels; runs are exact.
+            slack = 0 if "holes" in box else 0.06 * wanted.sum() + 20
+            assert (found != wanted).sum() <= slack, (annotation["id"], (found != wanted).sum())
+            assert abs(annotation["area"] - wanted.sum()) <= 0.05 * wanted.sum() + 10
+            judged += 1
+    return f"{judged} outlines by pycocotools"
+
+
+def yolo(folder):
+    for name in ["yolo", "yolo-seg", "yolo-obb"]:
+        data = yaml.safe_load((folder / f"set/{name}/data.yaml").read_text("ascii"))
+        assert sorted(data["names"]) == sorted(NAMES), data
+        assert data["nc"] == len(NAMES) and data["val"] == "images/val"
+        for path in (folder / f"set/{name}/labels").rglob("*.txt"):
+            for row in path.read_text().splitlines():
+                numbers = [float(number) for number in row.split()]
+                assert all(0 <= number <= 1 for number in numbers[1:]), row
+                assert len(numbers) == {"yolo": 5, "yolo-obb": 9}.get(name, len(numbers) | 1)
+    return "3 data.yaml by PyYAML"
+
+
+def hf(folder, boxes):
+    from datasets import load_dataset
+    read = load_dataset(str(folder / "set/hf"), cache_dir=str(folder / "cache"))
+    assert set(read) == {"train", "validation", "test"}, read
+    classes = [c["name"] for c in json.loads((folder / "set/dataset.json").read_text())["classes"]]
+    n = 0
+    for split in read.values():
+        for row in split:
+            own = [box for key, box in boxes.items() if key.split(".")[0] == row["source"][1:]]
+            found = row["objects"]
+            assert row["image"].size == (WIDTH, HEIGHT)
+            assert row["image"].getpixel((0, 0))[0] == int(row["source"][1:]) * 20
+            assert found["label"] == [box["concept"] for box in own]
+            assert [classes[c] for c in found["category"]] == found["label"]
+            assert np.allclose(found["bbox"] or [], [box["bbox"] for box in own] or [], atol=1e-6)
+            n += 1
+    assert n == 12, n
+    return f"{n} images in 3 splits by datasets"
+
+
+def crops(folder, boxes):
+    files = list((folder / "set/crops").rglob("*.png"))
+    assert len(files) == len(boxes)
+    folders = {split: sorted(p.name for p in (folder / f"set/crops/{split}").iterdir()) for split in ["train", "val", "test"]}
+    assert folders["train"] == folders["val"] == folders["test"] and len(folders["train"]) == len(NAMES)
+    return f"{len(files)} crops by Pillow"
+
+
+def main():
+    reformat = Path(sys.argv[1]).resolve() / "recto-reformat"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        boxes = draw(folder)
+        call = [reformat, "localizations.json", "-f", "coco,yolo,yolo-seg,yolo-obb,hf,crops", "-o", "set", "--split-by", "set", "-q"]
+        subprocess.run(call, cwd=folder, check=True)
+        judged = [coco(folder, boxes), yolo(folder), hf(folder, boxes), crops(folder, boxes)]
+    print("sets: " + ", ".join(judged))
+
+
+main()

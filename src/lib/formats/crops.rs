@@ -1,0 +1,212 @@
+//! `crops`: every box cut out of its image, in a folder of its class, as torchvision's ImageFolder and other classifiers read
+//! them.
+//!
+//! A crop is the box with its margin, rounded outwards to whole pixels and clipped to the image; `--crop-square` widens its
+//! shorter side, and what would lie outside the image is black. JPEGs are written as JPEG of quality 95, all else as PNG. Every
+//! split has a folder for every class, even if it is empty but for a note, since readers number classes by folders.
+
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::sink::{Sink, put_rows};
+use crate::error::Error;
+use crate::files::{SafeName, hex_digest};
+use crate::pixels::Crop;
+use crate::summary::counted;
+
+/// The format `crops`: a file per box, in class folders.
+#[derive(Debug)]
+pub struct Crops;
+
+const TABLE: &str = "crops.csv";
+
+impl Format for Crops {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
+            name: "crops",
+            about: "every box cut out, in a folder of its class per split, for classifiers",
+            ..FormatInfo::default()
+        }
+    }
+
+    fn conventions(&self, options: &FormatOptions) -> String {
+        format!(
+            "boxes with {} % of their sides around them, rounded outwards to whole pixels and clipped to the image{}; classes \
+             are folders, and crops.csv leads from files to classes, boxes and images",
+            options.crop_margin * 100.0,
+            match options.crop_square {
+                true => ", made square, black outside the image",
+                false => "",
+            }
+        )
+    }
+
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
+        let header = [
+            "file", "class", "split", "group", "image", "box", "x", "y", "w", "h", "text",
+        ];
+        put_rows(out, TABLE, [header])?;
+        let folders = folders(&dataset.classes);
+        let rows = folders.iter().zip(&dataset.classes).enumerate();
+        let rows =
+            rows.map(|(id, (folder, class))| [id.to_string(), folder.clone(), class.clone()]);
+        let header = ["id", "folder", "class"].map(str::to_owned);
+        put_rows(out, "classes.csv", std::iter::once(header).chain(rows))?;
+        out.close("classes.csv")?;
+        Ok(Box::new(CropWriter {
+            dataset,
+            options,
+            folders,
+            notes: Vec::new(),
+            written: vec![vec![false; dataset.classes.len()]; dataset.parts("train").len()],
+        }))
+    }
+}
+
+/// A folder for each class: readable, and two never the same, even where upper and lower case are.
+fn folders(classes: &[String]) -> Vec<String> {
+    let names: Vec<String> = classes
+        .iter()
+        .map(|class| SafeName::readable(class).as_str().to_owned())
+        .collect();
+    let is_shared = |name: &String| {
+        let same = names
+            .iter()
+            .filter(|other| other.to_lowercase() == name.to_lowercase());
+        same.count() > 1
+    };
+    let folder = |(name, class): (&String, &String)| match is_shared(name) || name != class {
+        true => format!("{name}-{}", hex_digest(class.as_bytes(), 8)),
+        false => name.clone(),
+    };
+    names.iter().zip(classes).map(folder).collect()
+}
+
+struct CropWriter<'a> {
+    dataset: &'a Dataset,
+    options: &'a FormatOptions,
+    folders: Vec<String>,
+    notes: Vec<String>,
+    /// By split, then by class: whether the folder has a crop.
+    written: Vec<Vec<bool>>,
+}
+
+impl Writer for CropWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        if image.boxes.is_empty() {
+            return Ok(());
+        }
+        let crop = match Crop::open(&image.read()?) {
+            Ok(crop) => crop,
+            Err(cause) => {
+                let n = counted(image.boxes.len() as u64, "box", "boxes");
+                self.notes
+                    .push(format!("crops: {}: {n} left out: {cause}", image.file));
+                return Ok(());
+            }
+        };
+        for labelled in &image.boxes {
+            self.cut(&crop, image, labelled, out)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        out.close(TABLE)?;
+        let mut notes = self.notes;
+        let parts = self.dataset.parts("train");
+        let mut empty = 0;
+        for (split, written) in parts.iter().zip(&self.written) {
+            for (folder, _) in self.folders.iter().zip(written).filter(|(_, is)| !**is) {
+                out.put(&format!("{split}/{folder}/.empty"), b"")?;
+                empty += 1;
+            }
+        }
+        if empty > 0 {
+            notes.push(format!(
+                "crops: {} without a crop: ImageFolder needs allow_empty=True, and then numbers classes alike in every split",
+                counted(empty, "folder is", "folders are")
+            ));
+        }
+        Ok(notes)
+    }
+}
+
+impl CropWriter<'_> {
+    fn cut(
+        &mut self,
+        crop: &Crop,
+        image: &DatasetImage,
+        b: &DatasetBox,
+        out: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        let [x, y, w, h] = region(b, image, self.options);
+        let fault = |cause: String| Error::new(format!("{}: cannot be cut: {cause}", image.file));
+        let (bytes, suffix) = crop.cut([x, y, w, h]).map_err(fault)?;
+        let part = self.dataset.part(image);
+        let split = self.dataset.parts("train")[part];
+        let folder = &self.folders[b.class];
+        self.written[part][b.class] = true;
+        let file = format!("{split}/{folder}/{}_{}.{suffix}", image.number, b.number);
+        out.put(&file, &bytes)?;
+        let [x, y, w, h] = [x, y, w, h].map(|v| v.to_string());
+        let row = [
+            &file,
+            &self.dataset.classes[b.class],
+            split,
+            &image.group,
+            &image.id,
+            &b.id,
+            &x,
+            &y,
+            &w,
+            &h,
+            b.text().unwrap_or_default(),
+        ];
+        put_rows(out, TABLE, [row])
+    }
+}
+
+/// The part of an image that is cut out, in whole pixels; if it is to be square, a part of it may lie outside.
+fn region(b: &DatasetBox, image: &DatasetImage, options: &FormatOptions) -> [i64; 4] {
+    let [mx, my] = [b.bbox.width, b.bbox.height].map(|side| side * options.crop_margin);
+    let ends = |from: f64, to: f64, most: u32| {
+        let from = from.floor().max(0.0) as i64;
+        let to = to.ceil().min(f64::from(most)) as i64;
+        (from, to.max(from + 1))
+    };
+    let (left, right) = ends(b.bbox.x - mx, b.bbox.right() + mx, image.width);
+    let (top, bottom) = ends(b.bbox.y - my, b.bbox.bottom() + my, image.height);
+    let (w, h) = (right - left, bottom - top);
+    match options.crop_square {
+        false => [left, top, w, h],
+        true => {
+            let side = w.max(h);
+            [left - (side - w) / 2, top - (side - h) / 2, side, side]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_have_folders_of_their_own() {
+        let classes = ["a/b", "a_b", "A", "a", "ok", "CON", ".x"].map(str::to_owned);
+        let folders = folders(&classes);
+        let lower: std::collections::BTreeSet<String> =
+            folders.iter().map(|folder| folder.to_lowercase()).collect();
+        assert_eq!(lower.len(), classes.len(), "{folders:?}");
+        assert_eq!(folders[4], "ok");
+        assert!(
+            folders
+                .iter()
+                .all(|folder| !folder.contains('/') && !folder.starts_with('.'))
+        );
+    }
+}

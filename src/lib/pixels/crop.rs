@@ -1,0 +1,69 @@
+//! Parts of an image as files of their own.
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, GenericImage as _, ImageEncoder as _};
+
+use super::decode::{decode, to_eight_bit, to_png};
+use super::header::sniff;
+
+/// A decoded image of which parts are cut out.
+#[derive(Debug)]
+pub struct Crop {
+    image: DynamicImage,
+    is_jpeg: bool,
+}
+
+/// Maximum pixels of an image of which parts are cut out: 2^30.
+const MOST_PIXELS: u64 = 1 << 30;
+
+/// The quality of JPEGs: losses are hardly visible.
+const QUALITY: u8 = 95;
+
+impl Crop {
+    /// Decodes an image.
+    ///
+    /// # Errors
+    /// It is damaged, not supported or too large.
+    pub fn open(bytes: &[u8]) -> Result<Self, String> {
+        Ok(Crop {
+            image: to_eight_bit(&decode(bytes, MOST_PIXELS)?),
+            is_jpeg: sniff(bytes) == Some("image/jpeg"),
+        })
+    }
+
+    /// The part `[x, y, width, height]` as a file, and its suffix. What lies outside the image is black.
+    ///
+    /// # Errors
+    /// The part is empty or too large.
+    pub fn cut(&self, [x, y, width, height]: [i64; 4]) -> Result<(Vec<u8>, &'static str), String> {
+        let side = |v: i64| u32::try_from(v).map_err(|_| "part is empty or too large".to_owned());
+        let (w, h) = (side(width)?, side(height)?);
+        let (left, top) = (x.max(0) as u32, y.max(0) as u32);
+        let right = (x + width).clamp(0, self.image.width().into()) as u32;
+        let bottom = (y + height).clamp(0, self.image.height().into()) as u32;
+        let inside = [right.saturating_sub(left), bottom.saturating_sub(top)];
+        let part = self.image.crop_imm(left, top, inside[0], inside[1]);
+        let part = match inside == [w, h] {
+            true => part,
+            false => {
+                let mut canvas = DynamicImage::new(w, h, self.image.color());
+                let place = [(-x).max(0) as u32, (-y).max(0) as u32];
+                let put = canvas.copy_from(&part, place[0], place[1]);
+                put.map_err(|e| e.to_string())?;
+                canvas
+            }
+        };
+        if !self.is_jpeg {
+            return Ok((to_png(&part)?, "png"));
+        }
+        let part = match part {
+            grey @ DynamicImage::ImageLuma8(_) => grey,
+            other => DynamicImage::ImageRgb8(other.into_rgb8()),
+        };
+        let mut bytes = Vec::new();
+        JpegEncoder::new_with_quality(&mut bytes, QUALITY)
+            .write_image(part.as_bytes(), w, h, part.color().into())
+            .map_err(|e| e.to_string())?;
+        Ok((bytes, "jpg"))
+    }
+}

@@ -1,0 +1,101 @@
+//! What an image looks like, in few numbers, to find images that look alike: the same page scanned twice, or stored again
+//! smaller, sharper or more compressed.
+
+use std::path::Path;
+
+use image::imageops::FilterType;
+
+use super::decode::decode;
+
+/// Side of the reduced image that is compared.
+const SIDE: u32 = 16;
+
+/// Maximum pixels of an image that is decoded for this: 2^28.
+const MOST_PIXELS: u64 = 1 << 28;
+
+/// What an image looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// A bit per low frequency: whether it is stronger than most.
+    pub bits: u64,
+    /// The lightness of the reduced image, stretched to the whole range; none for an image that is all alike, such as a
+    /// blank page, of which nothing can be said.
+    lightness: Option<Box<[u8]>>,
+}
+
+impl Fingerprint {
+    /// Whether two images look alike: at most so many bits differ, and light and dark are in the same places.
+    pub fn is_alike(&self, other: &Fingerprint, bits: u32) -> bool {
+        let (Some(a), Some(b)) = (&self.lightness, &other.lightness) else {
+            return false;
+        };
+        // An average of 24 of 256 steps is more than scaling and compression change.
+        const MOST: u32 = 24 * SIDE * SIDE;
+        let differences = a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(*b)));
+        (self.bits ^ other.bits).count_ones() <= bits && differences.sum::<u32>() <= MOST
+    }
+
+    /// Whether it can look like another.
+    pub fn is_telling(&self) -> bool {
+        self.lightness.is_some()
+    }
+}
+
+/// Decodes an image and describes what it looks like.
+///
+/// # Errors
+/// It cannot be read or decoded, or is too large.
+pub fn fingerprint(path: &Path) -> Result<Fingerprint, String> {
+    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    let image = decode(&bytes, MOST_PIXELS)?;
+    let small = image.thumbnail_exact(4 * SIDE, 4 * SIDE).into_luma8();
+    let grid = image::imageops::resize(&small, 2 * SIDE, 2 * SIDE, FilterType::Triangle);
+    let values: Vec<f64> = grid.pixels().map(|p| f64::from(p.0[0])).collect();
+    let reduced = image::imageops::resize(&small, SIDE, SIDE, FilterType::Triangle);
+    Ok(Fingerprint {
+        bits: frequencies(&values, 2 * SIDE as usize),
+        lightness: stretched(&reduced.into_raw()),
+    })
+}
+
+/// The signs of the lowest 8 x 8 frequencies of a square, against their median: the discrete cosine transform.
+fn frequencies(values: &[f64], side: usize) -> u64 {
+    let wave = |k: usize, x: usize| {
+        (std::f64::consts::PI * k as f64 * (2 * x + 1) as f64 / (2 * side) as f64).cos()
+    };
+    let mut found = Vec::with_capacity(64);
+    for v in 0..8 {
+        for u in 0..8 {
+            let rows = values.chunks_exact(side).enumerate();
+            let sum: f64 = rows
+                .map(|(y, row)| {
+                    let along: f64 = row.iter().enumerate().map(|(x, p)| p * wave(u, x)).sum();
+                    along * wave(v, y)
+                })
+                .sum();
+            found.push(sum);
+        }
+    }
+    // The first is the lightness of the whole.
+    found[0] = 0.0;
+    let mut sorted = found.clone();
+    sorted.sort_by(f64::total_cmp);
+    let median = sorted[32];
+    let bit = |bits: u64, value: &f64| bits << 1 | u64::from(*value > median);
+    found.iter().fold(0, bit)
+}
+
+/// Values stretched to the whole range; none if they are nearly the same.
+fn stretched(values: &[u8]) -> Option<Box<[u8]>> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let [low, high] = [sorted.len() / 50, sorted.len() - 1 - sorted.len() / 50].map(|i| sorted[i]);
+    if high - low < 12 {
+        return None;
+    }
+    let stretch = |v: &u8| {
+        let v = v.clamp(&low, &high) - low;
+        (u32::from(v) * 255 / u32::from(high - low)) as u8
+    };
+    Some(values.iter().map(stretch).collect())
+}

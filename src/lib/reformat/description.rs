@@ -1,0 +1,271 @@
+//! The contents of `dataset.json`, and of the table of images that look alike.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::alike::AlikePair;
+use super::assemble::Assembled;
+use super::box_options::Unboxed;
+use super::counts::part_count;
+use super::options::Options;
+use super::output::{DatasetFolder, MARKER};
+use super::split_options::NearDuplicates;
+use crate::contracts::{ClassCount, Contract, DatasetEntry, DatasetFile, DatasetInput, PartCount};
+use crate::error::Error;
+use crate::files::{self, WrittenFile};
+use crate::formats::{Format, FormatOptions, Sink};
+use crate::summary::{Summary, counted};
+
+/// What was made, and how.
+pub struct Made<'a> {
+    /// The choices of the user.
+    pub options: &'a Options,
+    /// The formats.
+    pub formats: &'a [&'static dyn Format],
+    /// What the formats were told.
+    pub format_options: &'a FormatOptions,
+    /// The dataset.
+    pub assembled: &'a Assembled,
+    /// What was read, kept and left out.
+    pub summary: &'a Summary,
+}
+
+/// The contents of `dataset.json`.
+///
+/// # Errors
+/// An input cannot be read again.
+pub fn description(made: &Made, written: &[WrittenFile]) -> Result<Vec<u8>, Error> {
+    let dataset = &made.assembled.dataset;
+    let boxes = dataset.boxes_per_class(dataset.facts.iter());
+    let class = |(name, boxes): (&String, u64)| ClassCount {
+        name: name.clone(),
+        boxes,
+    };
+    let entry = |file: &WrittenFile| DatasetEntry {
+        path: file.path.to_string(),
+        bytes: file.bytes,
+        sha256: files::hex(&file.sha256),
+    };
+    let names: Vec<&str> = made.formats.iter().map(|format| format.name()).collect();
+    let description = DatasetFile {
+        contract: DatasetFile::NAME.into(),
+        version: DatasetFile::VERSION,
+        format: names.join(","),
+        conventions: conventions(made),
+        recto: env!("CARGO_PKG_VERSION").into(),
+        command: command(made.options),
+        inputs: inputs(made.options)?,
+        classes: dataset.classes.iter().zip(boxes).map(class).collect(),
+        total: part_count(dataset.facts.iter()),
+        splits: splits(made),
+        groups: made.assembled.groups.clone(),
+        left_out: made.summary.reasons(),
+        filtered: made.summary.filtered,
+        notes: made.summary.notes.clone(),
+        files: written.iter().map(entry).collect(),
+    };
+    files::to_json(&description, MARKER)
+}
+
+fn conventions(made: &Made) -> String {
+    let of = |format: &&'static dyn Format| format.conventions(made.format_options);
+    match made.formats {
+        [format] => of(format),
+        formats => {
+            let each = formats
+                .iter()
+                .map(|format| format!("{}: {}", format.name(), of(format)));
+            each.collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+/// Counts of each split.
+pub fn splits(made: &Made) -> BTreeMap<String, PartCount> {
+    let dataset = &made.assembled.dataset;
+    let part = |(part, name): (usize, &String)| (name.clone(), part_count(dataset.facts_of(part)));
+    dataset.splits.iter().enumerate().map(part).collect()
+}
+
+/// The files that the set was made from, with their hashes. Standard input has none.
+fn inputs(options: &Options) -> Result<Vec<DatasetInput>, Error> {
+    let classes = &options.classes;
+    let paths = [Some(&options.localizations), Some(&options.image_map)];
+    let more = [
+        &classes.remap,
+        &classes.taxonomy_file,
+        &classes.classes,
+        &options.splits.split_like,
+    ];
+    let paths = paths.into_iter().chain(more.map(Option::as_ref)).flatten();
+    let files = paths.filter(|path| path.is_file());
+    let input = |path: &PathBuf| {
+        let sha256 = files::sha256_of_file(path)
+            .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
+        Ok(DatasetInput {
+            name: name(path),
+            sha256,
+        })
+    };
+    files.map(input).collect()
+}
+
+/// The name of a file without its folders, which are those of one machine.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// The command that makes the set again, with the options that are not the usual ones. Files are named without folders.
+pub fn command(options: &Options) -> String {
+    let mut words = vec![
+        "recto-reformat".to_owned(),
+        name(&options.localizations),
+        format!("-f {}", options.format.join(",").to_lowercase()),
+    ];
+    let given = of_splits(options).into_iter().chain(of_boxes(options));
+    for (option, value) in given.chain(of_classes(options)) {
+        words.extend(value.map(|value| match value.is_empty() {
+            true => format!("--{option}"),
+            false if value.contains(|c: char| c.is_whitespace() || "'\"$`\\".contains(c)) => {
+                format!("--{option} '{}'", value.replace('\'', "'\\''"))
+            }
+            false => format!("--{option} {value}"),
+        }));
+    }
+    words.join(" ")
+}
+
+/// An option, and its value if it is not the usual one; empty for one without a value.
+type Given = (&'static str, Option<String>);
+
+fn of_splits(options: &Options) -> Vec<Given> {
+    let splits = &options.splits;
+    let near = Some(splits.near_duplicates).filter(|near| *near != NearDuplicates::Off);
+    vec![
+        ("split", splits.split.as_ref().map(ToString::to_string)),
+        ("seed", number(splits.seed as f64)),
+        ("split-like", file(&splits.split_like)),
+        ("split-by", splits.split_by.clone()),
+        ("group-by", list(&splits.group_by)),
+        ("stratify", word(splits.stratify)),
+        ("near-duplicates", word(near)),
+    ]
+}
+
+fn of_boxes(options: &Options) -> Vec<Given> {
+    let boxes = &options.boxes;
+    let negatives = Some(boxes.negatives.to_string()).filter(|rule| rule != "keep");
+    let unboxed = Some(boxes.unboxed).filter(|rule| *rule == Unboxed::Keep);
+    vec![
+        ("negatives", negatives),
+        ("unboxed", word(unboxed)),
+        (
+            "merge-equal",
+            boxes.merge_equal.map(|part| part.to_string()),
+        ),
+        ("min-box", number(boxes.min_box)),
+        ("min-image", number(boxes.min_image.into())),
+        ("exif-boxes", word(boxes.exif_boxes)),
+        ("images", word(options.images)),
+        ("no-val", flag(options.no_val)),
+        ("voc-inclusive", flag(options.voc_inclusive)),
+        ("crop-margin", number(options.crop_margin)),
+        ("crop-square", flag(options.crop_square)),
+    ]
+}
+
+fn of_classes(options: &Options) -> Vec<Given> {
+    let classes = &options.classes;
+    vec![
+        ("remap", file(&classes.remap)),
+        ("remap-descendants", flag(classes.remap_descendants)),
+        ("to-rank", classes.to_rank.clone()),
+        ("to-rank-strict", flag(classes.to_rank_strict)),
+        ("taxonomy", flag(classes.taxonomy)),
+        ("taxonomy-file", file(&classes.taxonomy_file)),
+        ("supercategory", classes.supercategory.clone()),
+        ("keep", list(&classes.keep)),
+        ("min-count", number(classes.min_count as f64)),
+        ("classes", file(&classes.classes)),
+    ]
+}
+
+fn flag(is: bool) -> Option<String> {
+    is.then(String::new)
+}
+
+fn number(n: f64) -> Option<String> {
+    (n > 0.0).then(|| n.to_string())
+}
+
+fn file(path: &Option<PathBuf>) -> Option<String> {
+    path.as_deref().map(name)
+}
+
+fn list(list: &[String]) -> Option<String> {
+    (!list.is_empty()).then(|| list.join(","))
+}
+
+fn word(value: Option<impl std::fmt::Debug>) -> Option<String> {
+    value.map(|value| format!("{value:?}").to_lowercase())
+}
+
+/// Writes the table of images that look alike, and gives the note about it.
+///
+/// # Errors
+/// The table cannot be written.
+pub fn put_near_duplicates(
+    pairs: &[AlikePair],
+    assembled: &Assembled,
+    out: &mut DatasetFolder,
+) -> Result<String, Error> {
+    const PATH: &str = "near-duplicates.csv";
+    const HEADER: [&str; 7] = [
+        "file",
+        "other",
+        "group",
+        "other_group",
+        "split",
+        "other_split",
+        "equal",
+    ];
+    let splits = assembled.assigned.as_ref();
+    let split = |at: usize| {
+        splits.map_or("", |assigned| {
+            assigned.names[usize::from(assigned.of[at])].as_str()
+        })
+    };
+    let row = |pair: &AlikePair| {
+        [
+            &*pair.files[0],
+            &*pair.files[1],
+            &*pair.groups[0],
+            &*pair.groups[1],
+            split(pair.images.0),
+            split(pair.images.1),
+            if pair.is_equal { "yes" } else { "no" },
+        ]
+        .map(str::to_owned)
+    };
+    let rows: Vec<[String; 7]> = pairs.iter().map(row).collect();
+    out.put(PATH, &files::to_csv(PATH, &HEADER, rows)?)?;
+    let apart = pairs
+        .iter()
+        .filter(|pair| split(pair.images.0) != split(pair.images.1));
+    let apart = apart.count() as u64;
+    let mut note = format!(
+        "{} alike, listed in {PATH}",
+        counted(
+            pairs.len() as u64,
+            "pair of images looks",
+            "pairs of images look"
+        )
+    );
+    if apart > 0 {
+        note += &format!(
+            "; {apart} of them in different splits: --near-duplicates group keeps them together"
+        );
+    }
+    Ok(note)
+}

@@ -1,0 +1,203 @@
+//! What people should know of single images and their boxes: for each kind a count and the first few. Pure.
+
+use std::collections::BTreeSet;
+
+use super::box_to_pixels::Mapping;
+use super::place::Placed;
+use crate::contracts::LocalizedImage;
+use crate::pixels::Header;
+
+/// A count, and the first few in code-point order, whatever the order in which they came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Few {
+    n: u64,
+    first: BTreeSet<String>,
+}
+
+const FEW: usize = 3;
+
+impl Few {
+    /// Adds one.
+    pub fn add(&mut self, text: &str) {
+        self.n += 1;
+        self.first.insert(text.to_owned());
+        if self.first.len() > FEW {
+            self.first.pop_last();
+        }
+    }
+
+    fn join(&mut self, other: Few) {
+        self.n += other.n;
+        self.first.extend(other.first);
+        while self.first.len() > FEW {
+            self.first.pop_last();
+        }
+    }
+
+    fn message(&self, what: &str) -> Option<String> {
+        let first: Vec<&str> = self.first.iter().map(String::as_str).collect();
+        let more = if self.n > FEW as u64 { "; …" } else { "" };
+        (self.n > 0).then(|| format!("{what}: {} ({}{more})", self.n, first.join("; ")))
+    }
+}
+
+/// A note with a count and the first few of some names.
+pub fn first_few(what: &str, all: &[String]) -> String {
+    let more = if all.len() > FEW { "; …" } else { "" };
+    let few = all[..all.len().min(FEW)].join("; ");
+    format!("{what}: {} ({few}{more})", all.len())
+}
+
+/// Notes about images and boxes.
+#[derive(Clone, Debug, Default)]
+pub struct ImageNotes {
+    resized: Few,
+    stretched: Few,
+    turned: Few,
+    not_turned: Few,
+    undecided: Few,
+    deep: Few,
+    transparent: Few,
+    /// Images that lost all their boxes.
+    pub emptied: Few,
+    clipped: u64,
+    equal: u64,
+    merged: u64,
+    thin: u64,
+    small: u64,
+}
+
+impl ImageNotes {
+    /// Adds what is to be said of an image. `is_chosen`: whether the user says on which image boxes were drawn.
+    pub fn of_image(
+        &mut self,
+        image: &LocalizedImage,
+        header: &Header,
+        mapping: Option<Mapping>,
+        is_chosen: bool,
+    ) {
+        let (width, height) = (header.width, header.height);
+        let id = &image.id;
+        if let Some([w, h]) = image.image.declared()
+            && (w, h) != (width, height)
+        {
+            let words = format!("{id}: {w} x {h} declared, {width} x {height} found");
+            self.resized.add(&words);
+        }
+        if let (Some(mapping), Some(frame)) = (mapping, image.frame)
+            && !mapping.fits
+        {
+            let (w, h) = (frame.width, frame.height);
+            let words = format!("{id}: frame {w} x {h}, file {width} x {height}");
+            self.stretched.add(&words);
+        }
+        if header.depth > 8 {
+            self.deep.add(&format!("{id}: {} bits", header.depth));
+        }
+        if matches!(header.channels, 2 | 4) && header.media_type != "image/jpeg" {
+            self.transparent.add(id);
+        }
+        if header.orientation != 1 && !image.localizations.is_empty() {
+            let is_turned = mapping.is_some_and(|mapping| mapping.orientation != 1);
+            let is_decided = mapping.is_none_or(|mapping| mapping.is_decided);
+            let list = match (is_decided || is_chosen, is_turned) {
+                (false, _) => &mut self.undecided,
+                (true, true) => &mut self.turned,
+                (true, false) => &mut self.not_turned,
+            };
+            list.add(&format!("{id}: orientation {}", header.orientation));
+        }
+    }
+
+    /// Adds what is to be said of the boxes of an image.
+    pub fn of_boxes(&mut self, placed: &Placed) {
+        self.clipped += u64::from(placed.clipped);
+        self.equal += u64::from(placed.equal);
+        self.merged += u64::from(placed.merged);
+        self.thin += u64::from(placed.thin);
+        self.small += u64::from(placed.small);
+    }
+
+    /// Adds the notes about another image; boxes are not in them.
+    pub fn join(&mut self, other: ImageNotes) {
+        for (list, more) in [
+            (&mut self.resized, other.resized),
+            (&mut self.stretched, other.stretched),
+            (&mut self.turned, other.turned),
+            (&mut self.not_turned, other.not_turned),
+            (&mut self.undecided, other.undecided),
+            (&mut self.deep, other.deep),
+            (&mut self.transparent, other.transparent),
+            (&mut self.emptied, other.emptied),
+        ] {
+            list.join(more);
+        }
+    }
+
+    /// The notes as texts. `has_copies`: whether image files are written; `drops_negatives`: whether images without boxes
+    /// are left out.
+    pub fn messages(&self, has_copies: bool, drops_negatives: bool) -> Vec<String> {
+        let not_turned = match has_copies {
+            true => {
+                "EXIF orientation that the boxes do not follow, removed from the copies in the output"
+            }
+            false => {
+                "EXIF orientation that the boxes do not follow: they are on the pixels as stored"
+            }
+        };
+        let emptied = match drops_negatives {
+            true => "image left out, because all its boxes were left out",
+            false => "written without boxes, because all were left out",
+        };
+        let lists = [
+            (
+                "size differs from the declared one, using the file's actual size",
+                &self.resized,
+            ),
+            (
+                "aspect ratios of frame and file differ, width and height are scaled separately",
+                &self.stretched,
+            ),
+            (
+                "boxes drawn on the image as rotated by EXIF, mapped to the stored pixels",
+                &self.turned,
+            ),
+            (not_turned, &self.not_turned),
+            (
+                "EXIF orientation, and nothing shows whether boxes were drawn on the image as stored, as is assumed, or \
+                 as turned; --exif-boxes stored|turned decides",
+                &self.undecided,
+            ),
+            (
+                "more than 8 bits per sample, which many trainers reduce or refuse; `recto-download --format jpg` \
+                 writes 8",
+                &self.deep,
+            ),
+            (
+                "alpha channel, which trainers drop or refuse; `recto-download --format jpg` writes none",
+                &self.transparent,
+            ),
+            (emptied, &self.emptied),
+        ];
+        let lists = lists.iter().filter_map(|(what, list)| list.message(what));
+        lists.chain(self.box_messages()).collect()
+    }
+
+    fn box_messages(&self) -> Vec<String> {
+        let counts = [
+            ("boxes clipped to their image", self.clipped),
+            (
+                "boxes that repeat the same box of the same class; --merge-equal makes them one",
+                self.equal,
+            ),
+            ("boxes merged with an equal one", self.merged),
+            (
+                "boxes thinner than a pixel; --min-box 1 leaves them out",
+                self.thin,
+            ),
+            ("boxes left out by --min-box", self.small),
+        ];
+        let counts = counts.iter().filter(|(_, n)| *n > 0);
+        counts.map(|(what, n)| format!("{what}: {n}")).collect()
+    }
+}

@@ -1,0 +1,97 @@
+//! Class names that people cannot tell apart: they differ by marks that are not seen, by case or by width. Pure.
+
+use std::collections::BTreeMap;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The names that look like another, each list in the order given.
+pub fn lookalikes(names: &[String]) -> Vec<Vec<&str>> {
+    let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for name in names {
+        same.entry(seen(name)).or_default().push(name);
+    }
+    same.into_values().filter(|names| names.len() > 1).collect()
+}
+
+/// A note about them; none if all can be told apart.
+pub fn note(names: &[String]) -> Option<String> {
+    const FEW: usize = 3;
+    let alike = lookalikes(names);
+    let list = |names: &Vec<&str>| -> String {
+        let shown: Vec<String> = names
+            .iter()
+            .map(|name| format!("`{}`", shown(name)))
+            .collect();
+        shown.join(" and ")
+    };
+    let first: Vec<String> = alike.iter().take(FEW).map(list).collect();
+    let more = if alike.len() > FEW { "; …" } else { "" };
+    (!alike.is_empty()).then(|| {
+        format!(
+            "class names that look alike and are separate classes: {} ({}{more}); --remap makes them one",
+            alike.len(),
+            first.join("; ")
+        )
+    })
+}
+
+/// What is seen of a name.
+fn seen(name: &str) -> String {
+    let visible: String = name.nfkc().filter(|c| !is_invisible(*c)).collect();
+    let words: Vec<&str> = visible.split_whitespace().collect();
+    words.join(" ").to_lowercase().nfkc().collect()
+}
+
+/// A name with its invisible characters by code point.
+fn shown(name: &str) -> String {
+    let shown = name.chars().map(
+        |c| match is_invisible(c) || (c.is_whitespace() && c != ' ') {
+            true => c.escape_unicode().to_string(),
+            false => c.to_string(),
+        },
+    );
+    shown.collect()
+}
+
+/// Marks that leave nothing on the page: joiners, marks of direction, soft hyphens, variation selectors, tags.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        || c.is_control()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_look_alike_are_found_and_shown_apart() {
+        let cases: [(&[&str], usize); 7] = [
+            (&["a", "b"], 0),
+            (
+                &[
+                    "alef",
+                    "alef\u{200f}",
+                    "\u{200e}alef",
+                    "al\u{200b}ef",
+                    "al\u{ad}ef",
+                ],
+                1,
+            ),
+            (&["Alef", "alef"], 1),
+            (&["ﬁsh", "fish", "x", "X"], 2),
+            (&["a b", "a\u{a0}b", "a  b"], 1),
+            (&["1", "１"], 1),
+            (&["ט", "ת"], 0),
+        ];
+        for (names, wanted) in cases {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(lookalikes(&names).len(), wanted, "{names:?}");
+            assert_eq!(note(&names).is_some(), wanted > 0);
+        }
+        let note = note(&["a".into(), "a\u{200f}".into()]).unwrap();
+        assert!(note.contains("`a` and `a\\u{200f}`"), "{note}");
+    }
+}

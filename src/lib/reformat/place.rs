@@ -1,0 +1,305 @@
+//! The boxes of one image, put on the pixels of its file. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::box_to_pixels::{ExifBoxes, Mapping, clip, clip_polygon};
+use super::class_names::{ClassNames, Fate};
+use crate::contracts::{BBox, Frame, Localization, LocalizedImage, Polygon};
+use crate::formats::{Flags, Outline};
+use crate::pixels::Header;
+use crate::values;
+
+/// The choices of the user for boxes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BoxRules {
+    /// On which image boxes were drawn, if the user says so.
+    pub exif: Option<ExifBoxes>,
+    /// Boxes with a side of fewer pixels are left out.
+    pub least_side: f64,
+    /// Boxes of one class that overlap at least so much are one.
+    pub merge: Option<f64>,
+}
+
+/// A box on the pixels of its file.
+#[derive(Clone, Debug)]
+pub struct PlacedBox {
+    /// The source's id.
+    pub id: String,
+    /// Number of its class among those met.
+    pub class: u32,
+    /// The box, inside the image.
+    pub bbox: BBox,
+    /// The outline, inside the image.
+    pub outline: Option<Outline>,
+    /// What formats have members for.
+    pub flags: Flags,
+    /// Everything else.
+    pub attributes: BTreeMap<String, Value>,
+}
+
+/// The boxes of an image, and what was done with the others.
+#[derive(Debug, Default)]
+pub struct Placed {
+    /// Those that are kept.
+    pub boxes: Vec<PlacedBox>,
+    /// Those that cannot be used: id, field and problem.
+    pub rejects: Vec<(String, &'static str, String)>,
+    /// Number of those that the rules for classes drop.
+    pub dropped: u32,
+    /// Number of those that are smaller than wanted.
+    pub small: u32,
+    /// Number of those that became one with another.
+    pub merged: u32,
+    /// Number of kept boxes that were clipped.
+    pub clipped: u32,
+    /// Number of kept boxes that another of the same class is equal to.
+    pub equal: u32,
+    /// Number of kept boxes thinner than a pixel.
+    pub thin: u32,
+    /// Concepts of all boxes, kept or not, by number.
+    pub concepts: Vec<u32>,
+}
+
+/// Puts the boxes of an image on its file.
+pub fn place(
+    boxes: Vec<Localization>,
+    mapping: Option<Mapping>,
+    header: &Header,
+    names: &ClassNames,
+    rules: &BoxRules,
+) -> Placed {
+    let mut placed = Placed::default();
+    for localization in boxes {
+        let (concept, fate) = names.of(&localization);
+        placed.concepts.push(concept);
+        let class = match fate {
+            Fate::Dropped => {
+                placed.dropped += 1;
+                continue;
+            }
+            Fate::Nameless => {
+                let problem = "class name is empty".to_owned();
+                placed.rejects.push((localization.id, "concept", problem));
+                continue;
+            }
+            Fate::Class(class) => class,
+        };
+        match one(&localization, mapping, header) {
+            Err((field, problem)) => placed.rejects.push((localization.id, field, problem)),
+            Ok((bbox, ..)) if bbox.width.min(bbox.height) < rules.least_side => placed.small += 1,
+            Ok((bbox, outline, clipped)) => {
+                placed.clipped += u32::from(clipped);
+                let attributes = attributes(localization.attributes, mapping, clipped);
+                placed.boxes.push(PlacedBox {
+                    id: localization.id,
+                    class,
+                    bbox,
+                    outline,
+                    flags: flags(&attributes),
+                    attributes,
+                });
+            }
+        }
+    }
+    if let Some(least) = rules.merge {
+        placed.merged = merge(&mut placed.boxes, least);
+    }
+    placed.equal = equal(&placed.boxes);
+    let thin = |b: &&PlacedBox| b.bbox.width.min(b.bbox.height) < 1.0;
+    placed.thin = placed.boxes.iter().filter(thin).count() as u32;
+    placed
+}
+
+type PlacedShape = (BBox, Option<Outline>, bool);
+
+/// A box and its outline in pixels of the file, and whether the box was clipped; the error is field and problem of a
+/// reject.
+fn one(
+    localization: &Localization,
+    mapping: Option<Mapping>,
+    header: &Header,
+) -> Result<PlacedShape, (&'static str, String)> {
+    let unframed = "frame is missing: the coordinate space of the box is not known";
+    let mapping = mapping.ok_or(("frame", unframed.to_owned()))?;
+    let size = Frame {
+        width: header.width.into(),
+        height: header.height.into(),
+    };
+    let outside = || {
+        let BBox {
+            x,
+            y,
+            width: w,
+            height: h,
+        } = localization.bbox;
+        let (width, height) = (header.width, header.height);
+        let particulars = format!("{x}, {y}, {w}, {h} in its frame, {width} x {height} pixels");
+        ("bbox", format!("box is outside the image: {particulars}"))
+    };
+    let mapped = mapping.bbox(&localization.bbox).ok_or_else(outside)?;
+    let (inside, clipped) = clip(&mapped, size).ok_or_else(outside)?;
+    let cut = |polygon: &Polygon| clip_polygon(&mapping.polygon(polygon), size);
+    let parts = localization.polygon.iter().flat_map(Polygon::parts);
+    let parts: Vec<Polygon> = parts.filter_map(|part| cut(&part)).collect();
+    let holes = localization.holes.iter().filter_map(cut).collect();
+    Ok((inside, Outline::new(parts, holes), clipped))
+}
+
+/// The attributes of a box, with lines mapped to pixels, and with a word that the image cuts it off.
+fn attributes(
+    mut attributes: BTreeMap<String, Value>,
+    mapping: Option<Mapping>,
+    clipped: bool,
+) -> BTreeMap<String, Value> {
+    let mapped = mapping.zip(attributes.get("baseline"));
+    if let Some(line) = mapped.and_then(|(mapping, line)| mapping.line(line)) {
+        attributes.insert("baseline".into(), line);
+    }
+    if clipped {
+        attributes.insert("truncated".into(), true.into());
+    }
+    attributes
+}
+
+/// What the attributes say in the words of various tools: `iscrowd`, `groupOf`, `IsTruncated`, `difficult`…
+fn flags(attributes: &BTreeMap<String, Value>) -> Flags {
+    let mut flags = Flags::default();
+    for (name, value) in attributes {
+        let name: String = name.chars().filter(char::is_ascii_alphabetic).collect();
+        let name = name.to_ascii_lowercase();
+        let flag = match name.strip_prefix("is").unwrap_or(&name) {
+            "crowd" | "groupof" => &mut flags.is_crowd,
+            "truncated" => &mut flags.is_truncated,
+            "difficult" => &mut flags.is_difficult,
+            "occluded" => &mut flags.is_occluded,
+            _ => continue,
+        };
+        *flag |= is_true(value);
+    }
+    flags
+}
+
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Bool(is) => *is,
+        Value::String(text) => {
+            let text = text.trim().to_ascii_lowercase();
+            ["true", "yes", "1"].contains(&text.as_str())
+        }
+        Value::Array(list) => list.iter().any(is_true),
+        other => values::number(other).is_some_and(|n| n != 0.0),
+    }
+}
+
+/// Leaves out boxes that overlap an earlier one of their class by at least so much; returns how many.
+fn merge(boxes: &mut Vec<PlacedBox>, least: f64) -> u32 {
+    let before = boxes.len();
+    let mut kept: Vec<PlacedBox> = Vec::with_capacity(before);
+    for labelled in boxes.drain(..) {
+        let is_same = |other: &PlacedBox| {
+            other.class == labelled.class && overlap(&other.bbox, &labelled.bbox) >= least - 1e-9
+        };
+        if !kept.iter().any(is_same) {
+            kept.push(labelled);
+        }
+    }
+    *boxes = kept;
+    (before - boxes.len()) as u32
+}
+
+/// The area that two boxes share, as a part of the area of both together.
+fn overlap(a: &BBox, b: &BBox) -> f64 {
+    let width = a.right().min(b.right()) - a.x.max(b.x);
+    let height = a.bottom().min(b.bottom()) - a.y.max(b.y);
+    if width <= 0.0 || height <= 0.0 {
+        return 0.0;
+    }
+    let shared = width * height;
+    shared / (a.width * a.height + b.width * b.height - shared)
+}
+
+/// How many boxes repeat an earlier one of the same class.
+fn equal(boxes: &[PlacedBox]) -> u32 {
+    let key = |b: &PlacedBox| {
+        let sides = [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height];
+        (b.class, sides.map(|v| (v * 1e3).round() as i64))
+    };
+    let mut keys: Vec<_> = boxes.iter().map(key).collect();
+    keys.sort_unstable();
+    keys.windows(2).filter(|pair| pair[0] == pair[1]).count() as u32
+}
+
+/// The mapping for an image.
+pub fn mapping(image: &LocalizedImage, header: &Header, rules: &BoxRules) -> Option<Mapping> {
+    Mapping::of(image, header, rules.exif.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn attributes_become_flags_in_the_words_of_various_tools() {
+        let crowd = Flags {
+            is_crowd: true,
+            ..Flags::default()
+        };
+        let truncated = Flags {
+            is_truncated: true,
+            ..Flags::default()
+        };
+        let cases = [
+            (json!({ "iscrowd": 1 }), crowd),
+            (json!({ "group_of": true }), crowd),
+            (json!({ "IsGroupOf": "1" }), crowd),
+            (json!({ "groupOf": "true" }), crowd),
+            (json!({ "iscrowd": 0, "group_of": "0" }), Flags::default()),
+            (json!({ "truncated": "yes" }), truncated),
+            (json!({ "Truncated": ["true"] }), truncated),
+            (
+                json!({ "truncated": null, "isolated": true }),
+                Flags::default(),
+            ),
+            (
+                json!({ "difficult": 1, "is_occluded": true }),
+                Flags {
+                    is_difficult: true,
+                    is_occluded: true,
+                    ..Flags::default()
+                },
+            ),
+        ];
+        for (attributes, wanted) in cases {
+            let given = serde_json::from_value(attributes.clone()).unwrap();
+            assert_eq!(flags(&given), wanted, "{attributes}");
+        }
+    }
+
+    #[test]
+    fn boxes_of_a_class_are_merged_by_what_they_share() {
+        let boxed = |class: u32, bbox: [f64; 4]| PlacedBox {
+            id: String::new(),
+            class,
+            bbox: BBox::try_from(bbox).unwrap(),
+            outline: None,
+            flags: Flags::default(),
+            attributes: BTreeMap::new(),
+        };
+        let boxes = [
+            boxed(0, [0.0, 0.0, 10.0, 10.0]),
+            boxed(0, [0.0, 0.0, 10.0, 10.0]),
+            boxed(1, [0.0, 0.0, 10.0, 10.0]),
+            boxed(0, [0.0, 0.0, 10.0, 8.0]),
+            boxed(0, [50.0, 0.0, 10.0, 8.0]),
+        ];
+        assert_eq!(equal(&boxes), 1);
+        for (least, merged) in [(1.0, 1), (0.8, 2), (0.81, 1)] {
+            let mut some = boxes.to_vec();
+            assert_eq!(merge(&mut some, least), merged, "{least}");
+            assert_eq!(equal(&some), 0);
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Assigns images to splits, whole groups at a time: the same for the same seed and groups, whatever the order of the input.
+//!
+//! Groups that share a file, byte for byte, or images that look alike, count as one: the same scan under two URLs must not be
+//! in both train and test. Pure.
+
+mod deal;
+pub mod earlier;
+mod shares;
+mod stratify;
+
+use std::collections::{BTreeMap, HashMap};
+
+use deal::Unit;
+use earlier::Earlier;
+pub use shares::Splits;
+
+use crate::files::hash_number;
+
+/// An image, as far as the split is concerned.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Member<'a> {
+    /// A number made of its id.
+    pub id_hash: u64,
+    /// Index into the names of groups: images of one group never go to different splits.
+    pub group: u32,
+    /// SHA-256 of its file, if files that are equal keep groups together.
+    pub sha256: Option<[u8; 32]>,
+    /// The split that the source names.
+    pub official: Option<&'a str>,
+    /// How many boxes it has, by number of their concept.
+    pub concepts: &'a [(u32, u32)],
+}
+
+/// The choices of the user.
+#[derive(Clone, Debug, Default)]
+pub struct SplitRules<'a> {
+    /// Names and shares; none if every split is named by the source.
+    pub splits: Option<Splits>,
+    /// What decides where shares do not.
+    pub seed: u64,
+    /// Whether each class is shared out too.
+    pub by_class: bool,
+    /// Where images and groups were before.
+    pub earlier: Option<&'a Earlier>,
+    /// Pairs of members that look alike and stay together.
+    pub alike: Vec<(usize, usize)>,
+}
+
+/// The splits of all members.
+#[derive(Debug, Default, PartialEq)]
+pub struct Assigned {
+    /// Names of the splits, in the order given.
+    pub names: Vec<String>,
+    /// The split of each member, in their order.
+    pub of: Vec<u16>,
+    /// How many groups there are, those that stay together counted as one.
+    pub units: usize,
+    /// How many groups stay together with another because of equal files, and because of images that look alike.
+    pub joined: [usize; 2],
+    /// Groups that are divided: the source or the earlier splits say so.
+    pub divided: usize,
+    /// How many images kept the place that they had.
+    pub kept: usize,
+    /// Number of images of the largest unit.
+    pub largest: u64,
+}
+
+/// Assigns members of groups to splits.
+pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assigned {
+    let names = names(members, rules);
+    let number = |name: &str| names.iter().position(|known| known == name);
+    let mut joined = [0; 2];
+    let units = unite(members, groups, &rules.alike, &mut joined);
+    let places: Vec<Option<usize>> = members
+        .iter()
+        .map(|member| {
+            let official = member.official.and_then(number);
+            let earlier = || number(rules.earlier?.of_image(member.id_hash)?);
+            official.or_else(earlier)
+        })
+        .collect();
+    let mut gathered = gather(members, groups, &units, rules);
+    fix(&mut gathered, members, groups, &units, &places, |group| {
+        number(rules.earlier?.of_group(group)?)
+    });
+    let shares = shares(&names, rules);
+    let dealt = match rules.by_class {
+        true => stratify::deal(&gathered, &shares, train(&names, &shares)),
+        false => deal::deal(&gathered, &shares),
+    };
+    let of: Vec<u16> = members
+        .iter()
+        .zip(&places)
+        .map(|(member, place)| {
+            place.unwrap_or_else(|| dealt[units[member.group as usize] as usize]) as u16
+        })
+        .collect();
+    Assigned {
+        divided: divided(members, &of),
+        kept: places.iter().flatten().count(),
+        units: gathered.len(),
+        largest: gathered.iter().map(|unit| unit.images).max().unwrap_or(0),
+        names,
+        of,
+        joined,
+    }
+}
+
+/// The split that needs every class: that of this name, else the largest.
+pub fn train(names: &[String], shares: &[f64]) -> usize {
+    let named = |name: &String| ["train", "training"].contains(&name.to_lowercase().as_str());
+    let largest = || {
+        let splits = 0..shares.len();
+        splits.reduce(|best, i| if shares[i] > shares[best] { i } else { best })
+    };
+    names.iter().position(named).or_else(largest).unwrap_or(0)
+}
+
+/// The names of the splits: those of the shares, then those that the source names, `train`, `val` and `test` first.
+fn names(members: &[Member], rules: &SplitRules) -> Vec<String> {
+    let mut names = rules.splits.as_ref().map_or(Vec::new(), Splits::names);
+    let mut others: Vec<&str> = members.iter().filter_map(|m| m.official).collect();
+    others.sort_by_key(|name| {
+        let known = [
+            "train",
+            "training",
+            "val",
+            "valid",
+            "validation",
+            "dev",
+            "test",
+        ];
+        let place = known.iter().position(|k| name.eq_ignore_ascii_case(k));
+        (place.unwrap_or(known.len()), *name)
+    });
+    others.dedup();
+    for name in others {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// The share of each split; 0 for those that only the source names.
+fn shares(names: &[String], rules: &SplitRules) -> Vec<f64> {
+    let mut shares = rules.splits.as_ref().map_or(Vec::new(), Splits::shares);
+    shares.resize(names.len(), 0.0);
+    shares
+}
+
+/// The unit of each group: groups that share files or have images that look alike are one unit, named by its first group.
+fn unite(
+    members: &[Member],
+    groups: &[String],
+    alike: &[(usize, usize)],
+    joined: &mut [usize; 2],
+) -> Vec<u32> {
+    let mut parent: Vec<u32> = (0..groups.len() as u32).collect();
+    let mut holder: HashMap<[u8; 32], u32> = HashMap::new();
+    let mut join = |parent: &mut Vec<u32>, a: u32, b: u32, why: usize| {
+        let (a, b) = (root(parent, a), root(parent, b));
+        if a != b {
+            let (first, other) = match groups[a as usize] <= groups[b as usize] {
+                true => (a, b),
+                false => (b, a),
+            };
+            parent[other as usize] = first;
+            joined[why] += 1;
+        }
+    };
+    for member in members {
+        if let Some(sha256) = member.sha256 {
+            let other = *holder.entry(sha256).or_insert(member.group);
+            join(&mut parent, member.group, other, 0);
+        }
+    }
+    for &(a, b) in alike {
+        join(&mut parent, members[a].group, members[b].group, 1);
+    }
+    // Numbered from 0 in the order of their names.
+    let roots: Vec<u32> = (0..groups.len() as u32).map(|g| root(&parent, g)).collect();
+    let mut units: Vec<u32> = roots.clone();
+    units.sort_unstable_by_key(|&unit| &groups[unit as usize]);
+    units.dedup();
+    let numbers: HashMap<u32, u32> = units.into_iter().zip(0..).collect();
+    roots.iter().map(|root| numbers[root]).collect()
+}
+
+fn root(parent: &[u32], mut group: u32) -> u32 {
+    while parent[group as usize] != group {
+        group = parent[group as usize];
+    }
+    group
+}
+
+fn gather(members: &[Member], groups: &[String], units: &[u32], rules: &SplitRules) -> Vec<Unit> {
+    let n = units
+        .iter()
+        .map(|unit| *unit as usize + 1)
+        .max()
+        .unwrap_or(0);
+    let mut names: Vec<Option<&String>> = vec![None; n];
+    for (group, &unit) in groups.iter().zip(units) {
+        let name = &mut names[unit as usize];
+        *name = Some(name.map_or(group, |known| known.min(group)));
+    }
+    let place = |name: &Option<&String>| {
+        let name = name.map_or("", String::as_str);
+        hash_number(format!("{}\n{name}", rules.seed).as_bytes())
+    };
+    let mut gathered: Vec<Unit> = names
+        .iter()
+        .map(|name| Unit {
+            place: place(name),
+            ..Unit::default()
+        })
+        .collect();
+    let mut classes: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); n];
+    for member in members {
+        let unit = units[member.group as usize] as usize;
+        gathered[unit].images += 1;
+        if rules.by_class {
+            for &(concept, n) in member.concepts {
+                *classes[unit].entry(concept).or_default() += n;
+            }
+        }
+    }
+    for (unit, classes) in gathered.iter_mut().zip(classes) {
+        unit.classes = classes.into_iter().collect();
+    }
+    gathered
+}
+
+/// Fixes units where most of their members, or the groups that were there before, are.
+fn fix(
+    gathered: &mut [Unit],
+    members: &[Member],
+    groups: &[String],
+    units: &[u32],
+    places: &[Option<usize>],
+    of_group: impl Fn(&str) -> Option<usize>,
+) {
+    let mut votes: Vec<BTreeMap<usize, u64>> = vec![BTreeMap::new(); gathered.len()];
+    let earlier: Vec<Option<usize>> = groups.iter().map(|group| of_group(group)).collect();
+    for (member, place) in members.iter().zip(places) {
+        let place = place.or(earlier[member.group as usize]);
+        if let Some(place) = place {
+            *votes[units[member.group as usize] as usize]
+                .entry(place)
+                .or_default() += 1;
+        }
+    }
+    for (unit, votes) in gathered.iter_mut().zip(votes) {
+        let most = votes
+            .into_iter()
+            .max_by_key(|&(split, n)| (n, std::cmp::Reverse(split)));
+        unit.fixed = most.map(|(split, _)| split);
+    }
+}
+
+/// How many groups have images in several splits.
+fn divided(members: &[Member], of: &[u16]) -> usize {
+    let mut first: HashMap<u32, (u16, bool)> = HashMap::new();
+    for (member, &split) in members.iter().zip(of) {
+        let known = first.entry(member.group).or_insert((split, false));
+        known.1 |= known.0 != split;
+    }
+    first.values().filter(|(_, is_divided)| *is_divided).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rules(splits: &str, seed: u64) -> SplitRules<'static> {
+        SplitRules {
+            splits: Some(splits.parse().unwrap()),
+            seed,
+            ..SplitRules::default()
+        }
+    }
+
+    fn groups(n: u32) -> Vec<String> {
+        (0..n).map(|i| format!("g{i}")).collect()
+    }
+
+    #[test]
+    fn shares_are_met_and_another_seed_deals_otherwise() {
+        let member = |i: u32| Member {
+            group: i / 5,
+            ..Member::default()
+        };
+        let members: Vec<Member> = (0..1000).map(member).collect();
+        let of = |seed| {
+            assign(
+                &members,
+                &groups(200),
+                &rules("train=0.8,val=0.1,test=0.1", seed),
+            )
+            .of
+        };
+        let n = |split: u16| of(0).iter().filter(|n| **n == split).count();
+        for (split, wanted) in [(0, 800), (1, 100), (2, 100)] {
+            assert!(n(split).abs_diff(wanted) <= 20, "{split}: {}", n(split));
+        }
+        assert_ne!(of(0), of(1));
+    }
+
+    #[test]
+    fn what_the_source_says_goes_before_what_was_before_and_before_shares() {
+        let member = |i: u32, official: Option<&'static str>| Member {
+            group: i,
+            id_hash: u64::from(i),
+            official,
+            ..Member::default()
+        };
+        let members: Vec<Member> = (0..20)
+            .map(|i| member(i, (i == 3).then_some("secret")))
+            .collect();
+        let earlier = Earlier::of(
+            [(3, "train".into()), (4, "val".into())].into(),
+            [("g5".into(), "val".into())].into(),
+        );
+        let found = assign(
+            &members,
+            &groups(20),
+            &SplitRules {
+                earlier: Some(&earlier),
+                ..rules("train=0.8,val=0.2", 1)
+            },
+        );
+        assert_eq!(found.names, ["train", "val", "secret"]);
+        assert_eq!([3, 4, 5].map(|i| found.of[i]), [2, 1, 1]);
+        assert_eq!(found.of.iter().filter(|of| **of == 1).count(), 4);
+        assert_eq!(found.kept, 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_group_and_no_file_stands_in_two_splits(
+            images in proptest::collection::vec((0u32..12, 0u8..40), 1..60), seed: u64, turn in 0usize..60,
+            alike in proptest::collection::vec((0usize..60, 0usize..60), 0..4),
+            by_class: bool,
+        ) {
+            let members: Vec<Member> = images.iter().map(|&(group, sha)| Member {
+                group,
+                sha256: Some([sha; 32]),
+                concepts: &[(0, 1)],
+                ..Member::default()
+            }).collect();
+            let alike = alike.into_iter().filter(|(a, b)| *a.max(b) < members.len()).collect();
+            let mut rules = SplitRules { alike, by_class, ..rules("a=0.5,b=0.3,c=0.2", seed) };
+            let of = assign(&members, &groups(12), &rules).of;
+            for (i, a) in members.iter().enumerate() {
+                for (j, b) in members.iter().enumerate() {
+                    let is_alike = rules.alike.contains(&(i, j));
+                    if a.group == b.group || a.sha256 == b.sha256 || is_alike {
+                        prop_assert_eq!(of[i], of[j]);
+                    }
+                }
+            }
+            let turn = turn % members.len();
+            let mut turned = members.clone();
+            turned.rotate_left(turn);
+            rules.alike = rules.alike.iter()
+                .map(|&(a, b)| {
+                    let at = |i: usize| (i + members.len() - turn) % members.len();
+                    (at(a), at(b))
+                })
+                .collect();
+            let mut others = assign(&turned, &groups(12), &rules).of;
+            others.rotate_right(turn);
+            prop_assert_eq!(of, others);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What people should know of how the splits came out, with the option that helps. Pure.
+
+use super::split::{Assigned, Splits, train};
+use crate::formats::Dataset;
+use crate::summary::counted;
+
+/// By how much a share may be missed, as a part of it, before that is said.
+const MISSED: f64 = 0.1;
+
+/// Notes about splits that are empty or miss their share, groups that stay together or are divided, and classes that are not
+/// in the training images.
+pub fn notes(dataset: &Dataset, assigned: &Assigned, splits: Option<&Splits>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(splits) = splits {
+        notes.extend(shares(dataset, assigned, splits));
+    }
+    notes.extend(joined(assigned));
+    if assigned.divided > 0 {
+        notes.push(format!(
+            "{} divided among splits, as --split-by or --split-like says",
+            counted(assigned.divided as u64, "group is", "groups are")
+        ));
+    }
+    notes.extend(lacking(dataset, splits));
+    notes
+}
+
+fn shares(dataset: &Dataset, assigned: &Assigned, splits: &Splits) -> Vec<String> {
+    let all = dataset.facts.len() as f64;
+    let mut notes = Vec::new();
+    let mut missed = Vec::new();
+    for (part, (name, share)) in splits.names().iter().zip(splits.shares()).enumerate() {
+        let n = dataset.facts_of(part).count() as f64;
+        let wanted = share * all;
+        if n == 0.0 {
+            let groups = counted(assigned.units as u64, "group", "groups");
+            notes.push(format!(
+                "split {name} stays empty: {groups} in total, and none is divided; --group-by KEY makes other groups, \
+                 `--group-by image` one of every image"
+            ));
+        } else if (n - wanted).abs() > (MISSED * wanted).max(0.999) {
+            let percent = |n: f64| (n / all * 1000.0).round() / 10.0;
+            missed.push(format!(
+                "{name} {} % instead of {} %",
+                percent(n),
+                percent(wanted)
+            ));
+        }
+    }
+    if !missed.is_empty() {
+        let percent = (assigned.largest as f64 / all * 100.0).round().min(100.0);
+        notes.push(format!(
+            "shares of the splits are missed by more than a tenth: {}; there are {}, the largest with {percent} % of the \
+             images, and none is divided; --group-by KEY makes other groups",
+            missed.join(", "),
+            counted(assigned.units as u64, "group", "groups"),
+        ));
+    }
+    notes
+}
+
+fn joined(assigned: &Assigned) -> impl Iterator<Item = String> {
+    let reasons = [
+        ("group shares", "groups share", "files with"),
+        ("group looks", "groups look", "like"),
+    ];
+    let joined = assigned.joined.into_iter().zip(reasons);
+    joined.filter(|(n, _)| *n > 0).map(|(n, (one, many, how))| {
+        format!(
+            "{} {how} other groups: same split for all of these",
+            counted(n as u64, one, many)
+        )
+    })
+}
+
+/// Classes without a box in the training images.
+fn lacking(dataset: &Dataset, splits: Option<&Splits>) -> Option<String> {
+    const FEW: usize = 3;
+    let shares = splits.map_or(Vec::new(), Splits::shares);
+    let train = train(&dataset.splits, &shares);
+    let counts: Vec<Vec<u64>> = (0..dataset.splits.len())
+        .map(|part| dataset.boxes_per_class(dataset.facts_of(part)))
+        .collect();
+    let held = counts.get(train)?;
+    let is_lacking = |class: &usize| held[*class] == 0 && counts.iter().any(|n| n[*class] > 0);
+    let lacking: Vec<usize> = (0..dataset.classes.len()).filter(is_lacking).collect();
+    let where_else = |&class: &usize| {
+        let others = dataset.splits.iter().zip(&counts);
+        let others: Vec<String> = others
+            .filter(|(_, counts)| counts[class] > 0)
+            .map(|(name, counts)| format!("{} in {name}", counts[class]))
+            .collect();
+        format!("`{}`: {}", dataset.classes[class], others.join(", "))
+    };
+    let first: Vec<String> = lacking.iter().take(FEW).map(where_else).collect();
+    let more = if lacking.len() > FEW { "; …" } else { "" };
+    (!lacking.is_empty()).then(|| {
+        format!(
+            "classes without a box in {}, which cannot be learnt: {} ({}{more}); `--stratify class` distributes classes",
+            dataset.splits[train],
+            lacking.len(),
+            first.join("; ")
+        )
+    })
+}

@@ -1,0 +1,195 @@
+//! The second pass over the images: reads the boxes of each image that stays, and hands it to the formats.
+
+use std::path::Path;
+
+use super::assemble::Assembled;
+use super::box_to_pixels::Mapping;
+use super::class_names::ClassNames;
+use super::place::{self, BoxRules};
+use crate::contracts::{ImageRecords, ImageRef, LocalizedImage, Service};
+use crate::error::Error;
+use crate::formats::{Dataset, DatasetBox, DatasetImage};
+use crate::pixels::Header;
+
+/// Where images and their boxes come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Images<'a> {
+    /// The localizations.
+    pub records: &'a ImageRecords,
+    /// The classes met by the survey.
+    pub names: &'a ClassNames<'a>,
+    /// How boxes are placed: as by the survey.
+    pub boxes: BoxRules,
+}
+
+impl Images<'_> {
+    /// Calls `take` for each image of a dataset, in order. Files are below `folder`.
+    ///
+    /// # Errors
+    /// The localizations cannot be read, or `take` fails.
+    pub fn each(
+        &self,
+        assembled: &Assembled,
+        folder: &Path,
+        mut take: impl FnMut(DatasetImage) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let records = &assembled.records;
+        let mut places = vec![u32::MAX; self.records.len()];
+        for (&record, at) in records.iter().zip(0..) {
+            places[record as usize] = at;
+        }
+        self.records.visit(
+            records.iter().map(|record| *record as usize),
+            |record, image| self.image(image, places[record] as usize, assembled, folder),
+            &mut take,
+        )
+    }
+
+    fn image(
+        &self,
+        image: LocalizedImage,
+        at: usize,
+        assembled: &Assembled,
+        folder: &Path,
+    ) -> DatasetImage {
+        let dataset = &assembled.dataset;
+        let facts = &dataset.facts[at];
+        let header = header(dataset, at);
+        let mapping: Option<Mapping> = place::mapping(&image, &header, &self.boxes);
+        let placed = place::place(
+            image.localizations,
+            mapping,
+            &header,
+            self.names,
+            &self.boxes,
+        );
+        let class = |class: u32| assembled.classes[class as usize];
+        let mut number = facts.boxes_before;
+        let boxes = placed.boxes.into_iter().filter_map(|placed| {
+            let class = class(placed.class)? as usize;
+            number += 1;
+            Some(DatasetBox {
+                number,
+                id: placed.id,
+                class,
+                bbox: placed.bbox,
+                outline: placed.outline,
+                flags: placed.flags,
+                attributes: placed.attributes,
+            })
+        });
+        let boxes = boxes.collect();
+        let service = image.image.service.as_ref();
+        DatasetImage {
+            number: at as u32 + 1,
+            labels: self.names.labels(&image.labels),
+            file: facts.file.to_string(),
+            path: folder.join(&*facts.file),
+            sha256: assembled.hashes[at],
+            width: header.width,
+            height: header.height,
+            channels: header.channels,
+            media_type: header.media_type,
+            orientation: header.orientation,
+            group: dataset.groups[facts.group as usize].clone(),
+            split: facts
+                .split
+                .map(|split| dataset.splits[usize::from(split)].clone()),
+            url: url(&image.image),
+            origin: (service.map(|service| service.id.clone()))
+                .or(image.image.url)
+                .unwrap_or_default(),
+            id: image.id,
+            source: image.source,
+            metadata: image.metadata,
+            boxes,
+        }
+    }
+}
+
+fn header(dataset: &Dataset, at: usize) -> Header {
+    let facts = &dataset.facts[at];
+    Header {
+        width: facts.size[0],
+        height: facts.size[1],
+        channels: facts.channels,
+        depth: facts.depth,
+        media_type: facts.media_type,
+        orientation: facts.orientation,
+    }
+}
+
+/// A URL that returns the pixels of an image: all of what the service has, since the URL beside it is often a reduced copy.
+fn url(image: &ImageRef) -> Option<String> {
+    let Some(Service {
+        id,
+        version,
+        region,
+        ..
+    }) = &image.service
+    else {
+        return image.url.clone();
+    };
+    let is_full = |url: &&String| {
+        let request = url.strip_prefix(id.as_str()).unwrap_or_default();
+        region.is_none()
+            && (request.starts_with("/full/max/") || request.starts_with("/full/full/"))
+    };
+    if let Some(url) = image.url.as_ref().filter(is_full) {
+        return Some(url.clone());
+    }
+    let region = match region {
+        Some([x, y, w, h]) => format!("{x},{y},{w},{h}"),
+        None => "full".to_owned(),
+    };
+    let request = match version {
+        1 => format!("{region}/full/0/native.jpg"),
+        2 => format!("{region}/full/0/default.jpg"),
+        _ => format!("{region}/max/0/default.jpg"),
+    };
+    Some(format!("{id}/{request}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_leads_to_all_pixels() {
+        let service = |version, region| {
+            Some(Service {
+                id: "http://h/a".into(),
+                version,
+                level: None,
+                region,
+            })
+        };
+        let cases = [
+            (Some("http://h/a.jpg"), None, "http://h/a.jpg"),
+            (
+                Some("http://h/a/full/200,/0/default.jpg"),
+                service(3, None),
+                "http://h/a/full/max/0/default.jpg",
+            ),
+            (
+                Some("http://h/a/full/full/0/default.png"),
+                service(2, None),
+                "http://h/a/full/full/0/default.png",
+            ),
+            (None, service(2, None), "http://h/a/full/full/0/default.jpg"),
+            (
+                None,
+                service(1, Some([1, 2, 3, 4])),
+                "http://h/a/1,2,3,4/full/0/native.jpg",
+            ),
+        ];
+        for (given, service, wanted) in cases {
+            let image = ImageRef {
+                url: given.map(str::to_owned),
+                service,
+                ..ImageRef::default()
+            };
+            assert_eq!(url(&image).as_deref(), Some(wanted));
+        }
+    }
+}

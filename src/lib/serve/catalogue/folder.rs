@@ -1,0 +1,211 @@
+//! The images in a folder and the folders below it.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::DirEntry;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::images::{Catalogue, Loaded};
+use super::probe::{self, Prober};
+use crate::contracts::LocalizedImage;
+use crate::error::Error;
+use crate::files;
+use crate::summary::Reject;
+
+/// The suffixes of files that are served.
+const SUFFIXES: [&str; 15] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "webp", "gif", "jp2", "j2k", "jpf", "jpx",
+    "pdf", "bmp",
+];
+/// The suffixes of image files that are not read.
+const UNREAD: [&str; 10] = [
+    "avif", "heic", "heif", "jxl", "jxr", "psd", "dng", "cr2", "nef", "arw",
+];
+
+/// Finds every image below a folder: its id is its path without suffix, its group the folder it is in. A PDF is a group
+/// of its own. What looks like an image and is not served is a reject.
+///
+/// A link that leads out of the folder is left out unless `follows_links`: the user did not ask to serve what is
+/// elsewhere.
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn of_folder(root: &Path, follows_links: bool, prober: &Prober) -> Result<Loaded, Error> {
+    let home = (!follows_links).then(|| Arc::from(files::real(root)));
+    let mut walk = Walk::new(follows_links);
+    walk.enter(root, "")?;
+    walk.names.sort();
+    walk.passed_over.sort();
+    let mut loaded = Loaded::default();
+    let reject = |name: &str, problem: String| {
+        Reject::new(root.display().to_string(), name, "file", problem)
+    };
+    let passed_over = walk.passed_over.into_iter();
+    loaded.rejects = passed_over.map(|(name, why)| reject(&name, why)).collect();
+    let names = walk.names;
+    let look = |name: &String| prober.probe(&root.join(name), home.as_deref());
+    let probed: Vec<_> = names.par_iter().map(look).collect();
+    let ids = Ids::of(&names);
+    let (mut images, mut full_names) = (Vec::new(), Vec::new());
+    for (name, probed) in names.iter().zip(probed) {
+        let found = probed.and_then(|probed| {
+            let id = ids.of_file(name, probed.is_pdf);
+            let about = match probed.is_pdf {
+                true => document(id, name),
+                false => described(id, name, root),
+            };
+            let path = root.join(name);
+            let is_taken = |id: &str| ids.stems.contains_key(id);
+            let found = prober.records(about, path, home.clone(), &probed, is_taken)?;
+            full_names.extend(probe::further_names(name, id, &found, images.len()));
+            let oddity = probed.oddity.map(|found| format!("{name} holds {found}"));
+            loaded.notes.extend(oddity);
+            Ok(found)
+        });
+        match found {
+            Ok(found) => images.extend(found),
+            Err(problem) => loaded.rejects.push(reject(name, problem)),
+        }
+    }
+    loaded.catalogue = Catalogue::new(images, full_names);
+    Ok(loaded)
+}
+
+/// How files are called by their names.
+struct Ids<'a> {
+    /// Names without suffix, and how many files have each.
+    stems: HashMap<&'a str, u32>,
+    /// What stands before `;` in names: a PDF of this name would have pages with such ids.
+    marked: HashSet<&'a str>,
+}
+
+impl<'a> Ids<'a> {
+    fn of(names: &'a [String]) -> Self {
+        let mut stems: HashMap<&str, u32> = HashMap::new();
+        for name in names {
+            *stems.entry(stem(name)).or_default() += 1;
+        }
+        let marked = stems.keys().filter_map(|stem| stem.rsplit_once(';'));
+        let marked = marked.map(|(cover, _)| cover).collect();
+        Ids { stems, marked }
+    }
+
+    /// The id of a file. Two files that differ only by suffix keep it in their ids, so that neither hides the other. So
+    /// does a PDF beside an image whose name looks like a page of it.
+    fn of_file<'n>(&self, name: &'n str, is_pdf: bool) -> &'n str {
+        let stem = stem(name);
+        let is_alone = self.stems[stem] == 1 && !(is_pdf && self.marked.contains(stem));
+        if is_alone { stem } else { name }
+    }
+}
+
+/// A walk through a folder.
+struct Walk {
+    follows_links: bool,
+    /// Folders entered so far, links resolved: links may lead in circles.
+    entered: HashSet<PathBuf>,
+    /// Paths of image files, relative, with `/` between.
+    names: Vec<String>,
+    /// What looks like images and is not looked at, with the reason.
+    passed_over: Vec<(String, String)>,
+}
+
+impl Walk {
+    fn new(follows_links: bool) -> Self {
+        Walk {
+            follows_links,
+            entered: HashSet::new(),
+            names: Vec::new(),
+            passed_over: Vec::new(),
+        }
+    }
+
+    fn enter(&mut self, folder: &Path, prefix: &str) -> Result<(), Error> {
+        if !self.entered.insert(files::real(folder)) {
+            return Ok(());
+        }
+        let cannot = |e| Error::new(format!("{}: cannot be read", folder.display())).because(e);
+        for entry in std::fs::read_dir(folder).map_err(cannot)? {
+            self.visit(&entry.map_err(cannot)?, prefix)?;
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, entry: &DirEntry, prefix: &str) -> Result<(), Error> {
+        let (raw, path) = (entry.file_name(), entry.path());
+        let shown = format!("{prefix}{}", raw.to_string_lossy());
+        if raw.as_encoded_bytes().starts_with(b".") {
+            return Ok(());
+        }
+        let Ok(kind) = entry.file_type() else {
+            self.pass_over(shown, "it cannot be looked at");
+            return Ok(());
+        };
+        // A link is what it leads to; one that leads nowhere is no folder.
+        let leads_to_folder = kind.is_symlink() && path.is_dir();
+        let is_folder = kind.is_dir() || leads_to_folder;
+        if !is_folder && !SUFFIXES.contains(&&*suffix(&raw)) && !UNREAD.contains(&&*suffix(&raw)) {
+            return Ok(());
+        }
+        let Some(name) = raw.to_str() else {
+            self.pass_over(shown, "its name is not UTF-8, so that no URI can name it");
+            return Ok(());
+        };
+        if leads_to_folder && !self.follows_links {
+            self.pass_over(shown, "a link to a folder; --follow-links enters it");
+        } else if is_folder {
+            self.enter(&path, &format!("{prefix}{name}/"))?;
+        } else if UNREAD.contains(&&*suffix(&raw)) {
+            let why = format!("files of type .{} are not read", suffix(&raw));
+            self.pass_over(shown, &why);
+        } else {
+            self.names.push(format!("{prefix}{name}"));
+        }
+        Ok(())
+    }
+
+    fn pass_over(&mut self, name: String, why: &str) {
+        self.passed_over.push((name, why.to_owned()));
+    }
+}
+
+fn suffix(name: &OsStr) -> String {
+    let suffix = Path::new(name).extension().unwrap_or_default();
+    suffix.to_string_lossy().to_ascii_lowercase()
+}
+
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+fn described(id: &str, name: &str, root: &Path) -> LocalizedImage {
+    let root = root.file_name().unwrap_or_default().to_string_lossy();
+    let group = name.rsplit_once('/').map_or(&*root, |(folder, _)| folder);
+    let mut about = LocalizedImage {
+        id: id.to_owned(),
+        group: if group.is_empty() {
+            "images".into()
+        } else {
+            group.to_owned()
+        },
+        ..LocalizedImage::default()
+    };
+    about.source.labels.canvas = id.rsplit('/').next().map(str::to_owned);
+    about
+}
+
+/// The description of a PDF in a folder: its pages are a group of their own.
+fn document(id: &str, name: &str) -> LocalizedImage {
+    let mut about = LocalizedImage {
+        id: id.to_owned(),
+        group: name.to_owned(),
+        ..LocalizedImage::default()
+    };
+    let label = stem(name).rsplit('/').next().map(str::to_owned);
+    about.source.labels.manifest = label.clone();
+    about.source.labels.canvas = label;
+    about
+}

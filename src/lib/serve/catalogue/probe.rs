@@ -1,0 +1,193 @@
+//! Looks at a file before it is served: whether it can be, and how large its image or its pages are.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::images::Catalogue;
+use crate::contracts::{Frame, LocalizedImage};
+use crate::pixels;
+use crate::pixels::pdf::is_pdf;
+use crate::pixels::source::{self, start_of};
+use crate::serve::image::pdf::{self, PdfSettings};
+use crate::serve::image_record::{FileFacts, ImageRecord, Page, measure, open_within, stamp};
+
+/// Looks at files before they are served.
+#[derive(Debug)]
+pub struct Prober {
+    /// How pages of PDF are drawn.
+    settings: PdfSettings,
+    /// The most bytes of memory that decoding an image may take.
+    most_cost: u64,
+    /// What is known from an earlier look: files that did not change are not opened again.
+    known: HashMap<PathBuf, Vec<Arc<ImageRecord>>>,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// The state of the file.
+    pub stamp: u64,
+    /// Whether it is a PDF.
+    pub is_pdf: bool,
+    /// `[width, height]` in pixels of its image, or of each of its pages.
+    pub sizes: Vec<[u32; 2]>,
+    /// Its type, if that is not the one that its name tells.
+    pub oddity: Option<&'static str>,
+}
+
+impl Prober {
+    /// A prober that knows no file. Images that take more than `most_cost` bytes of memory to decode are not served.
+    pub fn new(settings: PdfSettings, most_cost: u64) -> Self {
+        Prober {
+            settings,
+            most_cost,
+            known: HashMap::new(),
+        }
+    }
+
+    /// A prober that knows the files of a catalogue.
+    pub fn knowing(self, catalogue: &Catalogue) -> Self {
+        let mut known: HashMap<PathBuf, Vec<Arc<ImageRecord>>> = HashMap::new();
+        for image in &catalogue.images {
+            let of_file = known.entry(image.path.clone()).or_default();
+            of_file.push(image.clone());
+        }
+        Prober { known, ..self }
+    }
+
+    /// Looks at a file, which must lie in the folder `home`, if one is given.
+    ///
+    /// # Errors
+    /// Why it cannot be served.
+    pub fn probe(&self, path: &Path, home: Option<&Path>) -> Result<Probed, String> {
+        // A file that breaks a decoder must not keep others from being served.
+        let looked = catch_unwind(AssertUnwindSafe(|| self.look(path, home)));
+        looked.unwrap_or_else(|_| Err("not an image that can be read: it is damaged".into()))
+    }
+
+    fn look(&self, path: &Path, home: Option<&Path>) -> Result<Probed, String> {
+        let file = open_within(path, home)?;
+        let stamp = stamp(&file.metadata().map_err(|e| e.to_string())?);
+        if let Some(probed) = self.known(path, stamp) {
+            return Ok(probed);
+        }
+        let start = start_of::<16>(&file)?;
+        let is_pdf = is_pdf(path, &start);
+        let sizes = match is_pdf {
+            true => pdf::sizes(file, &self.settings)?,
+            false => self.sizes(&file)?,
+        };
+        Ok(Probed {
+            stamp,
+            is_pdf,
+            sizes,
+            oddity: oddity(path, &start),
+        })
+    }
+
+    /// What was found at a path, if the file has the same stamp still.
+    fn known(&self, path: &Path, stamp: u64) -> Option<Probed> {
+        let records = self.known.get(path)?;
+        let is_same = records.iter().all(|record| record.stamp == stamp);
+        is_same.then(|| Probed {
+            stamp,
+            is_pdf: matches!(records[0].page, Some(Page::Pdf(_))),
+            sizes: records.iter().map(|record| record.size).collect(),
+            oddity: None,
+        })
+    }
+
+    fn sizes(&self, file: &File) -> Result<Vec<[u32; 2]>, String> {
+        let pages = source::count_pages(file)?;
+        if pages == 1 {
+            return Ok(vec![self.size(file, None)?]);
+        }
+        let first = vec![self.size(file, Some(Page::Tiff(1)))?];
+        // A page that cannot be read ends the list: those before it are served.
+        let further = (2..=pages).map_while(|page| self.size(file, Some(Page::Tiff(page))).ok());
+        Ok(first.into_iter().chain(further).collect())
+    }
+
+    fn size(&self, file: &File, page: Option<Page>) -> Result<[u32; 2], String> {
+        let facts = FileFacts::new(&measure(file, page)?, 0, 0);
+        match facts.cost > self.most_cost {
+            true => Err(format!(
+                "decoding it takes {} MiB of memory, the limit is {}; --memory sets it",
+                facts.cost >> 20,
+                self.most_cost >> 20
+            )),
+            false => Ok(facts.size),
+        }
+    }
+
+    /// The image in a file, or one for each of its pages. `cover` describes the first; `is_taken` tells which ids belong to
+    /// other images.
+    ///
+    /// # Errors
+    /// The id of a page belongs to another image.
+    pub fn records(
+        &self,
+        cover: LocalizedImage,
+        path: PathBuf,
+        home: Option<Arc<Path>>,
+        probed: &Probed,
+        is_taken: impl Fn(&str) -> bool,
+    ) -> Result<Vec<ImageRecord>, String> {
+        let mut image = ImageRecord {
+            id: cover.id.clone(),
+            path,
+            home,
+            page: None,
+            size: probed.sizes[0],
+            stamp: probed.stamp,
+            about: cover,
+        };
+        if probed.is_pdf {
+            let page = |number| Page::Pdf(self.settings.page(number));
+            return pdf::pages(&image, &probed.sizes, page, is_taken);
+        }
+        if probed.sizes.len() > 1 {
+            return pdf::pages(&image, &probed.sizes, Page::Tiff, is_taken);
+        }
+        let pixels = Frame::try_from(image.size.map(f64::from)).ok();
+        if let Some(pixels) = pixels {
+            image.about.resolve_percent(pixels);
+        }
+        image.about.frame = image.about.frame.or(pixels);
+        Ok(vec![image])
+    }
+}
+
+/// The type of a file by its first bytes, if its name tells another one.
+fn oddity(path: &Path, start: &[u8]) -> Option<&'static str> {
+    let suffix = path.extension()?.to_string_lossy().to_ascii_lowercase();
+    let told = match &*suffix {
+        "jpg" | "jpeg" | "jpe" | "jfif" => "image/jpeg",
+        "png" => "image/png",
+        "tif" | "tiff" => "image/tiff",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        _ => "",
+    };
+    pixels::sniff(start).filter(|found| *found != told)
+}
+
+/// Further names of the images found in a file, the first at position `start`: the full name, and pages by number.
+pub fn further_names(
+    name: &str,
+    id: &str,
+    found: &[ImageRecord],
+    start: usize,
+) -> Vec<(String, usize)> {
+    let mut names = vec![(name.to_owned(), start)];
+    for (at, image) in found.iter().enumerate() {
+        let Some(page) = image.page else { continue };
+        for cover in [name, id] {
+            names.push((format!("{cover};{}", page.number()), start + at));
+        }
+    }
+    names
+}

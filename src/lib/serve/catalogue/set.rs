@@ -1,0 +1,65 @@
+//! The images of a set: a `localizations.json`, and the files that its image map names.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::images::{Catalogue, Loaded};
+use super::probe::{self, Prober};
+use crate::contracts::{self, ImageMap};
+use crate::error::Error;
+use crate::files;
+use crate::summary::Reject;
+
+/// The images of a `localizations.json` that an `image_map.json` holds.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn of_localizations(
+    localizations: &Path,
+    map: &Path,
+    prober: &Prober,
+) -> Result<Loaded, Error> {
+    let read = contracts::read::<contracts::Localizations>(localizations)?;
+    let paths: ImageMap = contracts::read_image_map(map)?;
+    let steps = read.taxonomy.values().flat_map(|taxon| &taxon.lineage);
+    let steps = steps.map(|step| step.name.clone());
+    let mut loaded = Loaded {
+        taxonomy: read.taxonomy.keys().cloned().chain(steps).collect(),
+        rejects: read.rejects,
+        ..Loaded::default()
+    };
+    let ids: HashSet<String> = read.images.iter().map(|about| about.id.clone()).collect();
+    let probed: Vec<_> = (read.images.par_iter())
+        .map(|about| {
+            let path = files::folder_of(map).join(paths.get(&about.id)?);
+            let probed = prober.probe(&path, None);
+            Some((path, probed))
+        })
+        .collect();
+    let (mut images, mut further) = (Vec::new(), Vec::new());
+    for (about, probed) in read.images.into_iter().zip(probed) {
+        let Some((path, probed)) = probed else {
+            loaded.absent += 1;
+            continue;
+        };
+        let id = about.id.clone();
+        let is_taken = |id: &str| ids.contains(id);
+        let found = probed.and_then(|probed| prober.records(about, path, None, &probed, is_taken));
+        match found {
+            Ok(found) => {
+                further.extend(probe::further_names(&id, &id, &found, images.len()));
+                images.extend(found);
+            }
+            Err(problem) => {
+                let input = map.display().to_string();
+                loaded
+                    .rejects
+                    .push(Reject::new(input, &id, "file", problem));
+            }
+        }
+    }
+    loaded.catalogue = Catalogue::new(images, further);
+    Ok(loaded)
+}

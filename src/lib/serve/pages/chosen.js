@@ -1,0 +1,104 @@
+// The chosen box in numbers and words: place, text, attributes, who made it. All of it can be changed here.
+import { $, make } from "./dom.js";
+import { isLine, isSuggestion, KEPT, moved } from "./shapes.js";
+
+/** Attributes with a place of their own, or without a meaning for people. */
+const ELSEWHERE = [...KEPT, "text", "baseline", "motivation", "tags", "html", "verified", "body", "links"];
+const SIDES = ["x", "y", "width", "height"];
+
+export class Chosen {
+  /** @param change is called with the changed box. */
+  constructor(viewer, change) {
+    Object.assign(this, { viewer, change });
+    this.sides = SIDES.map((name, n) => {
+      const input = make("input", { type: "number", step: "any", min: 0, name });
+      input.addEventListener("change", () => this.place(n, Number(input.value)));
+      $("place").append(make("label", {}, name, input));
+      return input;
+    });
+    $("text").addEventListener("change", () => this.set("text", $("text").value));
+    this.attributes = make("div", { className: "pairs" });
+    const [name, value] = ["name", "value"].map((word) => make("input", { autocomplete: "off", placeholder: word }));
+    name.setAttribute("aria-label", "Name of a new attribute");
+    value.setAttribute("aria-label", "Value of the new attribute");
+    const add = make("button", { type: "submit", textContent: "Add" });
+    const form = make("form", { className: "row" }, name, value, add);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!name.value.trim()) return name.focus();
+      this.set(name.value.trim(), value.value);
+      name.value = value.value = "";
+    });
+    $("attributes").append(this.attributes, form);
+  }
+
+  get box() {
+    return this.viewer.chosen.size === 1 ? this.viewer.primary : null;
+  }
+
+  show(reviews) {
+    const many = this.viewer.chosen.size;
+    $("chosen").hidden = !many;
+    if (!many) return;
+    const { box } = this;
+    $("chosen-title").textContent = box ? box.concept : `${many} boxes`;
+    $("chosen-title").dir = "auto";
+    for (const button of $("chosen").querySelectorAll("button")) button.hidden = !reviews && !["zoomTo", "others"].includes(button.dataset.do);
+    const chosen = this.viewer.chosenBoxes;
+    $("chosen").querySelector("[data-do=accept]").hidden = !reviews || !chosen.some(isSuggestion);
+    for (const part of [$("place"), $("text").parentElement, $("attributes")]) part.hidden = !box || (!reviews && part !== $("place"));
+    $("made").textContent = box ? madeBy(box) : "";
+    if (!box) return;
+    this.sides.forEach((input, n) => {
+      if (document.activeElement !== input) input.value = box.bbox[n];
+      input.disabled = !reviews || (n > 1 && Boolean(box.polygon || isLine(box)));
+    });
+    if (document.activeElement !== $("text")) $("text").value = box.attributes?.text ?? "";
+    this.showAttributes(box);
+  }
+
+  showAttributes(box) {
+    const pairs = Object.entries(box.attributes ?? {}).filter(([name]) => !ELSEWHERE.includes(name));
+    const now = JSON.stringify([box.id, pairs]);
+    if (now === this.shown) return;
+    this.shown = now;
+    this.attributes.replaceChildren(...pairs.map(([name, value]) => {
+      const isPlain = ["string", "number", "boolean"].includes(typeof value);
+      const input = make("input", { value: isPlain ? value : JSON.stringify(value), readOnly: !isPlain, dir: "auto" });
+      input.addEventListener("change", () => this.set(name, input.value, typeof value));
+      return make("label", {}, name, input);
+    }));
+  }
+
+  place(side, value) {
+    const { box } = this;
+    const { frame } = this.viewer.camera;
+    if (!box || !Number.isFinite(value)) return;
+    const delta = value - box.bbox[side];
+    if (side < 2) return this.change(moved(box, ...(side ? [0, delta] : [delta, 0]), frame));
+    const bbox = box.bbox.map((n, at) => (at === side ? Math.min(value, frame[side - 2] - box.bbox[side - 2]) : n));
+    if (bbox[side] > 0) this.change({ ...box, bbox });
+  }
+
+  /** Sets an attribute; an empty one is removed. */
+  set(name, text, kind = "string") {
+    const { box } = this;
+    if (!box) return;
+    const value = kind === "number" && Number.isFinite(Number(text)) ? Number(text) : kind === "boolean" ? text === "true" : text;
+    const { [name]: old, ...others } = box.attributes ?? {};
+    if ((old ?? "") === value) return;
+    this.change({ ...box, attributes: text === "" ? others : { ...others, [name]: value } });
+  }
+}
+
+function madeBy({ attributes = {}, draft }) {
+  const { creator, created, modified, verifier, verified, confidence } = attributes;
+  const day = (time) => time?.slice(0, 16).replace("T", " ");
+  return [
+    draft && `not saved: ${draft.why ?? "on its way"}`,
+    confidence !== undefined && `a model is ${Math.round(confidence * 100)} % sure`,
+    verified === true && `accepted${verifier ? ` by ${verifier}` : ""}`,
+    creator && `by ${creator}`,
+    (modified ?? created) && day(modified ?? created),
+  ].filter(Boolean).join(" · ");
+}

@@ -1,0 +1,29 @@
+// Corrections that the server did not take: why, and what can be done about it.
+import { $, make, root } from "./dom.js";
+
+function button(text, work) {
+  const made = make("button", { type: "button", textContent: text });
+  made.addEventListener("click", work);
+  return made;
+}
+
+const place = (box) => (box ? `${box.concept} at ${box.bbox.map(Math.round).join(", ")}` : "removed");
+const words = (text) => make("p", { textContent: text, dir: "auto" });
+
+/** Shows the drafts that were refused, or that somebody else's change stands against: first those of this image. */
+export function showConflicts(outbox, { segment, account }, query) {
+  const open = outbox.refused.sort((a, b) => (b.segment === segment) - (a.segment === segment));
+  $("conflicts").hidden = !open.length;
+  if (!open.length) return $("conflicts").replaceChildren();
+  const entries = open.map((draft) => {
+    const isConflict = draft.state === "conflict";
+    const parts = [words(draft.why)];
+    if (draft.segment !== segment) parts.push(make("p", {}, "on ", make("a", { href: draft.segment + query, textContent: decodeURIComponent(draft.segment) })));
+    if (draft.id && isConflict) parts.push(words(`yours: ${place(draft.want)}`), words(`theirs: ${place(draft.theirs)}`));
+    if (draft.status === 401 && account) parts.push(make("p", {}, make("a", { href: `${root}auth/login`, target: "_blank", textContent: "Log in, then come back" })));
+    const keep = isConflict ? button("Keep mine", () => outbox.keepMine(draft)) : button("Send again", () => outbox.flush(true));
+    const drop = button(isConflict ? "Take theirs" : "Discard", () => outbox.discard(draft));
+    return make("div", {}, ...parts, make("div", { className: "row" }, keep, drop));
+  });
+  $("conflicts").replaceChildren(make("h2", { textContent: "Not saved" }), ...entries);
+}

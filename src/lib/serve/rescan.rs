@@ -1,0 +1,94 @@
+//! Reads again what there is to serve: at SIGHUP, and with `--watch` every few seconds. Files that did not change are not
+//! opened.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+
+use super::catalogue::Prober;
+use super::image::pdf::PdfSettings;
+use super::image::renderer::Renderer;
+use super::load::load;
+use super::notice;
+use super::options::Options;
+use super::review::file::ReviewFile;
+use super::web::access_log::AccessLog;
+use crate::error::Error;
+use crate::summary::counted;
+
+/// What is needed to read everything again.
+#[derive(Clone)]
+pub struct Rescan {
+    /// Where the images are.
+    pub options: Options,
+    /// How pages of PDF are drawn.
+    pub pdf: PdfSettings,
+    /// What serves them.
+    pub renderer: Arc<Renderer>,
+    /// The corrections, which are applied again.
+    pub reviews: Option<Arc<Mutex<ReviewFile>>>,
+}
+
+impl Rescan {
+    /// Reads everything again whenever it is time to, for ever. The access log is opened again at SIGHUP, since it may have
+    /// been moved away.
+    pub async fn run(self, mut hangup: Signal, log: Option<Arc<AccessLog>>) {
+        let interval = self.options.watch.map(Duration::from_secs);
+        loop {
+            let pause = async {
+                match interval {
+                    Some(interval) => tokio::time::sleep(interval).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let is_told = tokio::select! {
+                _ = hangup.recv() => true,
+                () = pause => false,
+            };
+            if let Some(log) = log.as_ref().filter(|_| is_told) {
+                log.reopen();
+            }
+            let rescan = self.clone();
+            // It waits for files. If one of them hangs, so does this, and nothing else.
+            let done = tokio::task::spawn_blocking(move || rescan.read_again(is_told)).await;
+            if let Ok(Err(e)) = done {
+                notice::print(&format!("what is served stays as it was: {e}"));
+            }
+        }
+    }
+
+    /// Reads everything again and replaces the catalogue if anything changed.
+    fn read_again(&self, is_told: bool) -> Result<(), Error> {
+        let prober = Prober::new(self.pdf, self.options.most_cost());
+        let prober = prober.knowing(&self.renderer.catalogue.get());
+        let loaded = load(&self.options, &prober)?;
+        let left_out = loaded.rejects.len() as u64;
+        let mut catalogue = loaded.catalogue;
+        let held = self.reviews.as_ref();
+        // Held until the catalogue is replaced: no correction is lost.
+        let mut held = held.map(|file| file.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(file) = &mut held {
+            file.apply_again(&mut catalogue)?;
+        }
+        let images = catalogue.images.len() as u64;
+        let changed =
+            self.renderer
+                .catalogue
+                .change(|before| match before.images == catalogue.images {
+                    true => Err(()),
+                    false => Ok((catalogue, ())),
+                });
+        drop(held);
+        if changed.is_ok() {
+            self.renderer.forget_gone();
+        }
+        if (changed.is_ok() || is_told) && !self.options.common.quiet {
+            notice::print(&format!(
+                "read again: {}, {left_out} left out",
+                counted(images, "image", "images")
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! Content codings: how texts are compressed for clients that accept it.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+use super::accept;
+use super::message::Response;
+
+/// Texts below this many bytes are sent as they are.
+const LEAST: usize = 1 << 10;
+/// Brotli compresses JSON well at this level, ten times faster than at its best one.
+const BROTLI_QUALITY: u32 = 5;
+/// The window of Brotli, as a power of two.
+const BROTLI_WINDOW: u32 = 22;
+
+/// A content coding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// None: as it is.
+    Identity,
+    /// Brotli.
+    Brotli,
+    /// Zstandard.
+    Zstd,
+    /// Gzip.
+    Gzip,
+}
+
+impl Coding {
+    /// The coding that a client likes best, by its `Accept-Encoding`; without that header, none.
+    pub fn preferred(accept_encoding: &str) -> Self {
+        const OFFERED: [Coding; 3] = [Coding::Brotli, Coding::Zstd, Coding::Gzip];
+        if accept_encoding.is_empty() {
+            return Coding::Identity;
+        }
+        let best = accept::preferred(accept_encoding, &OFFERED.map(Coding::name));
+        best.map_or(Coding::Identity, |n| OFFERED[n])
+    }
+
+    /// Its name in HTTP; empty for none.
+    pub fn name(self) -> &'static str {
+        match self {
+            Coding::Identity => "",
+            Coding::Brotli => "br",
+            Coding::Zstd => "zstd",
+            Coding::Gzip => "gzip",
+        }
+    }
+
+    /// Whether texts of so many bytes are compressed.
+    pub fn is_for(self, bytes: usize) -> bool {
+        self != Coding::Identity && bytes >= LEAST
+    }
+
+    /// A text in this coding.
+    pub fn encode(self, text: &[u8]) -> Vec<u8> {
+        match self {
+            Coding::Identity => text.to_vec(),
+            Coding::Zstd => compress_to_vec(text, CompressionLevel::Fastest),
+            Coding::Gzip => {
+                let mut out = GzEncoder::new(Vec::new(), Compression::default());
+                // Writing to memory cannot fail.
+                let _ = out.write_all(text);
+                out.finish().unwrap_or_default()
+            }
+            Coding::Brotli => {
+                let mut out = Vec::new();
+                let mut writer =
+                    brotli::CompressorWriter::new(&mut out, 1 << 16, BROTLI_QUALITY, BROTLI_WINDOW);
+                let _ = writer.write_all(text);
+                drop(writer);
+                out
+            }
+        }
+    }
+}
+
+/// A response and its body, in the coding that the client likes best if it is a text that is not coded yet. Long texts are
+/// documents, which are coded elsewhere.
+pub fn coded(mut response: Response, bytes: Bytes, accept_encoding: &str) -> (Response, Bytes) {
+    /// What is compressed in much less than a millisecond.
+    const MOST: usize = 32 << 10;
+    // What must not be stored may hold a secret beside words of the request; its length must not tell (BREACH).
+    let is_secret = response.header("cache-control") == "no-store";
+    let is_coded = !response.header("content-encoding").is_empty();
+    if !is_text(&response) || is_coded || is_secret {
+        return (response, bytes);
+    }
+    if !response.header("vary").contains("accept-encoding") {
+        response.vary_by("accept-encoding");
+    }
+    let coding = Coding::preferred(accept_encoding);
+    if !coding.is_for(bytes.len()) || bytes.len() > MOST {
+        return (response, bytes);
+    }
+    let etag = tag_in(response.header("etag"), coding);
+    if !etag.is_empty() {
+        response.set_header("etag", &etag);
+    }
+    response.set_header("content-encoding", coding.name());
+    (response, coding.encode(&bytes).into())
+}
+
+/// Whether the body of a response is text.
+pub fn is_text(response: &Response) -> bool {
+    let media_type = response.header("content-type");
+    media_type.starts_with("text/") || media_type.contains("json")
+}
+
+/// The entity tag of a text in a coding: another one for each, since the bytes differ.
+pub fn tag_in(etag: &str, coding: Coding) -> String {
+    match (coding, etag.strip_suffix('"')) {
+        (Coding::Identity, _) | (_, None) => etag.to_owned(),
+        (coding, Some(start)) => format!("{start}-{}\"", coding.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read as _;
+
+    #[test]
+    fn what_is_compressed_is_read_by_others() {
+        let text = "{\"a\": [1, 2, 3]}\n".repeat(5000).into_bytes();
+        for coding in [Coding::Brotli, Coding::Zstd, Coding::Gzip] {
+            let packed = coding.encode(&text);
+            assert!(
+                packed.len() < text.len() / 10,
+                "{coding:?}: {}",
+                packed.len()
+            );
+            let mut out = Vec::new();
+            match coding {
+                Coding::Brotli => {
+                    let mut input = brotli_decompressor::Decompressor::new(&packed[..], 4096);
+                    input.read_to_end(&mut out).unwrap();
+                }
+                Coding::Zstd => {
+                    let mut input = ruzstd::decoding::StreamingDecoder::new(&packed[..]).unwrap();
+                    input.read_to_end(&mut out).unwrap();
+                }
+                _ => {
+                    let mut input = flate2::read::GzDecoder::new(&packed[..]);
+                    input.read_to_end(&mut out).unwrap();
+                }
+            }
+            assert!(out == text, "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn each_coding_has_a_tag_of_its_own() {
+        assert_eq!(tag_in("\"a\"", Coding::Gzip), "\"a-gzip\"");
+        assert_eq!(tag_in("\"a\"", Coding::Identity), "\"a\"");
+        assert_eq!(Coding::preferred(""), Coding::Identity);
+        assert_eq!(Coding::preferred("gzip, deflate, br"), Coding::Brotli);
+        assert_eq!(Coding::preferred("br;q=0, gzip;q=0.5"), Coding::Gzip);
+    }
+}

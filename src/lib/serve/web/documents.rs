@@ -1,0 +1,162 @@
+//! Documents: made once for all who may see the same, on threads of their own, compressed, and kept until the catalogue
+//! changes. A manifest of fifty thousand canvases takes seconds; whoever asks for something else does not wait for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use super::coding::{Coding, is_text, tag_in};
+use super::message::{Body, Response, error_response};
+use crate::serve::cache::memory::Cache;
+use crate::serve::image::answer_memory::AnswerMemory;
+
+/// The number of threads that make documents.
+const THREADS: usize = 2;
+/// How long a request may wait for one of them.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A response and the bytes of its body.
+type Whole = (Response, Bytes);
+
+/// All documents that are kept, and the threads that make them.
+pub struct Documents {
+    kept: Arc<Cache<String, Whole>>,
+    threads: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    most_waiting: usize,
+    memory: Arc<AnswerMemory>,
+}
+
+impl Documents {
+    /// Documents of at most `bytes` that are kept; at most `most_waiting` requests wait for others.
+    pub fn new(bytes: usize, most_waiting: usize, memory: Arc<AnswerMemory>) -> Self {
+        Documents {
+            kept: Arc::new(Cache::new(bytes)),
+            threads: Arc::new(Semaphore::new(THREADS)),
+            waiting: AtomicUsize::new(0),
+            most_waiting,
+            memory,
+        }
+    }
+
+    /// The document with this key in a coding; `make` makes it. The key names everything that it depends on.
+    pub async fn get(
+        &self,
+        key: &str,
+        coding: Coding,
+        make: impl FnOnce() -> Response + Send + 'static,
+    ) -> Whole {
+        let own = key.to_owned();
+        let plain = match self.kept.get(&own, self.made(make)).await {
+            Ok((plain, _)) => plain,
+            Err(refusal) => return *refusal,
+        };
+        if !coding.is_for(plain.1.len()) || !is_text(&plain.0) {
+            return plain;
+        }
+        let key = format!("{} {key}", coding.name());
+        let coded = self.kept.get(&key, self.coded(plain, coding));
+        match coded.await {
+            Ok((coded, _)) => coded,
+            Err(refusal) => *refusal,
+        }
+    }
+
+    /// A document that is not kept yet, and its bytes of memory.
+    async fn made(
+        &self,
+        make: impl FnOnce() -> Response + Send + 'static,
+    ) -> Result<(Whole, usize), Box<Whole>> {
+        let work = move || {
+            let mut response = make();
+            let text = match std::mem::replace(&mut response.body, Body::Empty) {
+                Body::Text(text) => text.into_bytes(),
+                body => {
+                    response.body = body;
+                    Vec::new()
+                }
+            };
+            (response, text)
+        };
+        let (mut response, bytes) = self.shared(work).await?;
+        if is_text(&response) {
+            response.vary_by("accept-encoding");
+        }
+        let size = bytes.len();
+        match response.status {
+            200 => Ok(((response, bytes), size)),
+            // Refusals are not kept: there may be one for every path.
+            _ => Err(Box::new((response, bytes))),
+        }
+    }
+
+    async fn coded(
+        &self,
+        (mut response, text): Whole,
+        coding: Coding,
+    ) -> Result<(Whole, usize), Box<Whole>> {
+        let etag = tag_in(response.header("etag"), coding);
+        if !etag.is_empty() {
+            response.set_header("etag", &etag);
+        }
+        response.set_header("content-encoding", coding.name());
+        let (response, bytes) = self
+            .shared(move || (response, coding.encode(&text)))
+            .await?;
+        let size = bytes.len();
+        Ok(((response, bytes), size))
+    }
+
+    /// Does work on a thread for documents. The bytes hold their share of the memory for as long as anybody receives them.
+    async fn shared(
+        &self,
+        work: impl FnOnce() -> (Response, Vec<u8>) + Send + 'static,
+    ) -> Result<Whole, Box<Whole>> {
+        let place = Waits::begin(&self.waiting, self.most_waiting).ok_or_else(busy)?;
+        let thread = tokio::time::timeout(TIMEOUT, self.threads.clone().acquire_owned()).await;
+        let thread = thread.map_err(|_| busy())?;
+        drop(place);
+        let done = tokio::task::spawn_blocking(move || (work(), thread)).await;
+        let ((response, bytes), thread) = done.map_err(|_| refusal(500, "internal error"))?;
+        let kept = self.kept.clone();
+        let share = self.memory.share(bytes.len(), move |n| kept.evict(n)).await;
+        drop(thread);
+        let share = share.map_err(|_| busy())?;
+        Ok((response, share.of(bytes)))
+    }
+}
+
+/// A place among those who wait.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn begin(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Waits(waiting);
+        (before < most).then_some(place)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn busy() -> Box<Whole> {
+    let mut busy = refusal(503, "the server is too busy, try again later");
+    busy.0.set_header("retry-after", "5");
+    busy
+}
+
+fn refusal(status: u16, why: &str) -> Box<Whole> {
+    let mut response = error_response(status, why);
+    let text = match std::mem::replace(&mut response.body, Body::Empty) {
+        Body::Text(text) => Bytes::from(text),
+        _ => Bytes::new(),
+    };
+    Box::new((response, text))
+}

@@ -1,0 +1,303 @@
+//! Who goes into which split: shares, earlier splits, splits of the source, groups of metadata, classes, images that look alike.
+
+use std::collections::BTreeMap;
+
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use recto_testkit::Workdir;
+use recto_testkit::dataset::*;
+use serde_json::{Value, json};
+
+/// `n` groups of one image with a box of class `a`; every fourth has one of class `rare` besides.
+fn set(work: &Workdir, n: u32) {
+    let names: Vec<(String, String)> = (0..n)
+        .map(|i| (format!("u{i}"), format!("{i}.png")))
+        .collect();
+    let images: Vec<Value> = names.iter().enumerate().map(|(i, (id, _))| {
+        let mut boxes = vec![boxed("a", "a", [0.0, 0.0, 5.0, 5.0])];
+        if i % 4 == 0 {
+            boxes.push(boxed("b", "rare", [1.0, 1.0, 5.0, 5.0]));
+        }
+        let mut image = image(id, &format!("g{i}"), [10, 10], boxes);
+        image["metadata"] = json!({ "Set": [if i % 2 == 0 { "train" } else { "dev" }], "Scribe": [format!("s{}", i % 3)] });
+        image
+    }).collect();
+    let files: Vec<(&str, &str, Vec<u8>)> = names
+        .iter()
+        .enumerate()
+        .map(|(i, (id, file))| {
+            (
+                id.as_str(),
+                file.as_str(),
+                picture(10, 10, i as u32 + 1, ImageFormat::Png),
+            )
+        })
+        .collect();
+    lay_out(work, &images, &files);
+}
+
+/// Image → split.
+fn places(work: &Workdir, more: &[&str]) -> BTreeMap<String, String> {
+    reformat(work, "csv", more).exits(0);
+    let rows = rows(work, "out/annotations.csv");
+    rows.into_iter()
+        .map(|row| (row["image"].clone(), row["split"].clone()))
+        .collect()
+}
+
+const SHARES: [&str; 2] = ["--split", "train=0.8,val=0.1,test=0.1"];
+
+fn moved(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> usize {
+    before
+        .iter()
+        .filter(|(image, split)| after.get(*image).is_some_and(|now| now != *split))
+        .count()
+}
+
+#[test]
+fn filters_move_nobody_and_growth_hardly_anybody() {
+    let work = Workdir::new();
+    set(&work, 60);
+    let before = places(&work, &SHARES);
+    work.write("map.csv", "rare,\n");
+    for filter in [
+        &["--remap", "map.csv"][..],
+        &["--keep", "rare"],
+        &["--min-count", "20"],
+        &["--negatives", "drop"],
+    ] {
+        for by_class in [false, true] {
+            let strata: &[&str] = if by_class {
+                &["--stratify", "class"]
+            } else {
+                &[]
+            };
+            let without = places(&work, &[&SHARES[..], strata].concat());
+            let with = places(&work, &[&SHARES[..], strata, filter].concat());
+            assert_eq!(moved(&without, &with), 0, "{filter:?}");
+        }
+    }
+    set(&work, 61);
+    assert!(moved(&before, &places(&work, &SHARES)) <= 1);
+}
+
+#[test]
+fn every_earlier_place_is_kept() {
+    let work = Workdir::new();
+    set(&work, 30);
+    let before = places(&work, &[&SHARES[..], &["--seed", "7"]].concat());
+    std::fs::rename(work.path("out"), work.path("old")).unwrap();
+    std::fs::copy(work.path("old/annotations.csv"), work.path("table.csv")).unwrap();
+    set(&work, 60);
+    for old in ["old", "old/dataset.json", "table.csv"] {
+        let after = places(&work, &["--split-like", old]);
+        assert_eq!((moved(&before, &after), after.len()), (0, 60), "{old}");
+        let n = |name: &str| after.values().filter(|split| *split == name).count();
+        assert!(
+            n("val").abs_diff(6) <= 2 && n("test").abs_diff(6) <= 2,
+            "{old}: {after:?}"
+        );
+    }
+    reformat(
+        &work,
+        "csv",
+        &["--split-like", "old", "--split", "train=0.5,test=0.5"],
+    )
+    .exits(2)
+    .says(&["has a split `val`, --split has not"]);
+    work.write("bad.csv", "file,class\n");
+    reformat(&work, "csv", &["--split-like", "bad.csv"])
+        .exits(1)
+        .says(&["bad.csv:1: the columns are file,class"]);
+}
+
+#[test]
+fn the_source_may_name_splits_and_groups() {
+    let work = Workdir::new();
+    set(&work, 24);
+    let named = places(&work, &["--split-by", "set"]);
+    assert_eq!(named["u0"], "train");
+    assert_eq!(named["u1"], "dev");
+    let grouped = places(
+        &work,
+        &["--split", "a=0.34,b=0.33,c=0.33", "--group-by", "Scribe"],
+    );
+    for i in 0..24 {
+        assert_eq!(grouped[&format!("u{i}")], grouped[&format!("u{}", i % 3)]);
+    }
+    assert_eq!(
+        work.json("out/dataset.json")["groups"]
+            .as_object()
+            .unwrap()
+            .len(),
+        3
+    );
+    reformat(&work, "csv", &["--split-by", "colour"])
+        .exits(1)
+        .says(&["no image has the key `colour`", "Scribe"]);
+    reformat(&work, "csv", &["--group-by", "Scribe"])
+        .exits(2)
+        .says(&["alone have no effect"]);
+}
+
+#[test]
+fn classes_are_shared_out_and_their_lack_in_train_is_told() {
+    let work = Workdir::new();
+    set(&work, 40);
+    let split = ["--split", "train=0.5,val=0.25,test=0.25"];
+    reformat(
+        &work,
+        "counts",
+        &[&split[..], &["--stratify", "class"]].concat(),
+    )
+    .exits(0);
+    let rare = rows(&work, "out/counts.csv")
+        .into_iter()
+        .find(|row| row["concept"] == "rare")
+        .unwrap();
+    assert_eq!(
+        ["train", "val", "test"]
+            .map(|split| rare[split].parse::<u32>().unwrap())
+            .iter()
+            .sum::<u32>(),
+        10
+    );
+    for (split, wanted) in [("train", 5), ("val", 3), ("test", 3)] {
+        assert!(
+            rare[split].parse::<u32>().unwrap().abs_diff(wanted) <= 1,
+            "{rare:?}"
+        );
+    }
+    // Two groups, of which only one has the class.
+    set(&work, 2);
+    let seeds: Vec<String> = (0..20).map(|seed| seed.to_string()).collect();
+    let told = seeds.iter().filter(|seed| {
+        let ran = reformat(
+            &work,
+            "csv",
+            &["--split", "train=0.5,val=0.5", "--seed", seed],
+        );
+        ran.exits(0);
+        let train_has_it =
+            places(&work, &["--split", "train=0.5,val=0.5", "--seed", seed])["u0"] == "train";
+        assert_eq!(
+            ran.stderr().contains("classes without a box in train"),
+            !train_has_it
+        );
+        !train_has_it
+    });
+    assert!(told.count() > 0);
+}
+
+#[test]
+fn what_cannot_be_divided_is_told_with_the_option_that_helps() {
+    let work = Workdir::new();
+    let images: Vec<Value> = (0..10)
+        .map(|i| image(&format!("u{i}"), "one", [10, 10], vec![]))
+        .collect();
+    let names: Vec<(String, String)> = (0..10)
+        .map(|i| (format!("u{i}"), format!("{i}.png")))
+        .collect();
+    let files: Vec<(&str, &str, Vec<u8>)> = names
+        .iter()
+        .enumerate()
+        .map(|(i, (id, file))| {
+            (
+                id.as_str(),
+                file.as_str(),
+                picture(10, 10, i as u32 + 1, ImageFormat::Png),
+            )
+        })
+        .collect();
+    lay_out(&work, &images, &files);
+    reformat(&work, "csv", &SHARES)
+        .exits(0)
+        .says(&["split val stays empty", "--group-by"]);
+    reformat(
+        &work,
+        "csv",
+        &[&SHARES[..], &["--group-by", "image"]].concat(),
+    )
+    .exits(0);
+    let n = rows(&work, "out/annotations.csv")
+        .iter()
+        .filter(|row| row["split"] == "val")
+        .count();
+    assert_eq!(n, 1);
+}
+
+#[test]
+fn images_that_look_alike_stay_together_or_are_listed() {
+    let work = Workdir::new();
+    // Blots in places that differ from page to page.
+    let page = |seed: u32| {
+        let mut state = seed * 7919 + 1;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        let mut page = RgbImage::from_pixel(200, 150, Rgb([230, 220, 200]));
+        for _ in 0..12 {
+            let (x, y, w, h) = (
+                next() % 170,
+                next() % 120,
+                10 + next() % 50,
+                8 + next() % 40,
+            );
+            let ink = (next() % 150) as u8;
+            for (px, py) in
+                (x..(x + w).min(200)).flat_map(|px| (y..(y + h).min(150)).map(move |py| (px, py)))
+            {
+                page.put_pixel(px, py, Rgb([ink, ink / 2, 40]));
+            }
+        }
+        DynamicImage::ImageRgb8(page)
+    };
+    let bytes = |image: &DynamicImage, format| {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    };
+    let names: Vec<(String, String)> = (0..12)
+        .map(|i| (format!("u{i}"), format!("{i}.bin")))
+        .collect();
+    let images: Vec<Value> = names
+        .iter()
+        .enumerate()
+        .map(|(i, (id, _))| image(id, &format!("g{i:02}"), [200, 150], vec![]))
+        .collect();
+    let files: Vec<(&str, &str, Vec<u8>)> = names
+        .iter()
+        .enumerate()
+        .map(|(i, (id, file))| {
+            // The last two are the first two again: smaller, and more compressed.
+            let stored = match i {
+                10 => bytes(
+                    &page(1).resize_exact(120, 90, FilterType::Triangle),
+                    ImageFormat::Png,
+                ),
+                11 => bytes(&page(2), ImageFormat::Jpeg),
+                i => bytes(&page(i as u32 + 1), ImageFormat::Png),
+            };
+            (id.as_str(), file.as_str(), stored)
+        })
+        .collect();
+    lay_out(&work, &images, &files);
+    let split = ["--split", "train=0.5,test=0.5", "--near-duplicates"];
+    for seed in 0..6 {
+        let seed = seed.to_string();
+        let together = places(&work, &[&split[..], &["group", "--seed", &seed]].concat());
+        assert_eq!(together["u0"], together["u10"]);
+        assert_eq!(together["u1"], together["u11"]);
+    }
+    let ran = reformat(&work, "csv", &[&split[..], &["report"]].concat());
+    ran.exits(0)
+        .says(&["2 pairs of images look alike, listed in near-duplicates.csv"]);
+    let pairs: Vec<[String; 2]> = rows(&work, "out/near-duplicates.csv")
+        .iter()
+        .map(|row| [row["group"].clone(), row["other_group"].clone()])
+        .collect();
+    assert_eq!(pairs, [["g00", "g10"], ["g01", "g11"]]);
+    reformat(&work, "csv", &split[..2]).exits(0);
+    assert!(!work.exists("out/near-duplicates.csv"));
+}

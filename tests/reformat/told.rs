@@ -1,0 +1,358 @@
+//! What people are told of a set, and what options do about it.
+
+use image::ImageFormat;
+use recto_testkit::Workdir;
+use recto_testkit::dataset::*;
+use serde_json::{Value, json};
+
+#[test]
+fn a_label_without_a_box_is_no_negative() {
+    let work = Workdir::new();
+    let mut labelled = image("b", "g", [10, 10], vec![]);
+    labelled["labels"] = json!(["a"]);
+    let images = [
+        image(
+            "a",
+            "g",
+            [10, 10],
+            vec![boxed("1", "a", [0.0, 0.0, 5.0, 5.0])],
+        ),
+        labelled,
+        image("c", "g", [10, 10], vec![]),
+    ];
+    let files = ["a", "b", "c"].map(|id| (id, format!("{id}.png")));
+    let files: Vec<(&str, &str, Vec<u8>)> = files
+        .iter()
+        .zip(1..)
+        .map(|((id, file), seed)| (*id, file.as_str(), picture(10, 10, seed, ImageFormat::Png)))
+        .collect();
+    lay_out(&work, &images, &files);
+    let cases: [(&str, &[&str], u64); 4] = [
+        ("coco", &[], 2),
+        ("coco", &["--unboxed", "keep"], 3),
+        ("csv", &[], 3),
+        ("coco", &["--negatives", "drop"], 1),
+    ];
+    for (format, more, n) in cases {
+        let ran = reformat(&work, format, more);
+        ran.exits(0);
+        assert_eq!(
+            work.json("out/dataset.json")["total"]["images"],
+            n,
+            "{format} {more:?}"
+        );
+        let told = ran
+            .stderr()
+            .contains("1 image is labelled as a whole and without a box");
+        assert_eq!(told, format == "coco" && !more.contains(&"--unboxed"));
+    }
+}
+
+#[test]
+fn negatives_stay_by_ratio() {
+    let work = Workdir::new();
+    let names: Vec<(String, String)> = (0..30)
+        .map(|i| (format!("u{i}"), format!("{i}.png")))
+        .collect();
+    let images: Vec<Value> = names
+        .iter()
+        .enumerate()
+        .map(|(i, (id, _))| {
+            let boxes = if i < 10 {
+                vec![boxed("1", "a", [0.0, 0.0, 5.0, 5.0])]
+            } else {
+                vec![]
+            };
+            image(id, "g", [10, 10], boxes)
+        })
+        .collect();
+    let files: Vec<(&str, &str, Vec<u8>)> = names
+        .iter()
+        .zip(1..)
+        .map(|((id, file), seed)| {
+            (
+                id.as_str(),
+                file.as_str(),
+                picture(10, 10, seed, ImageFormat::Png),
+            )
+        })
+        .collect();
+    lay_out(&work, &images, &files);
+    for (rule, n) in [
+        ("ratio:0.5", 15),
+        ("ratio:0", 10),
+        ("ratio:9", 30),
+        ("keep", 30),
+    ] {
+        reformat(&work, "coco", &["--negatives", rule]).exits(0);
+        assert_eq!(
+            work.json("out/dataset.json")["total"]["images"],
+            n,
+            "{rule}"
+        );
+    }
+    reformat(&work, "coco", &["--negatives", "half"])
+        .exits(2)
+        .says(&["keep, drop or ratio:NUMBER"]);
+}
+
+#[test]
+fn boxes_are_merged_and_left_out_as_asked() {
+    let boxes = vec![
+        boxed("1", "a", [10.0, 10.0, 20.0, 20.0]),
+        boxed("2", "a", [10.0, 10.0, 20.0, 20.0]),
+        boxed("3", "b", [10.0, 10.0, 20.0, 20.0]),
+        boxed("4", "a", [10.0, 10.0, 20.0, 18.0]),
+        boxed("5", "a", [50.0, 50.0, 20.0, 0.5]),
+        boxed("6", "b", [90.0, 90.0, 20.0, 20.0]),
+    ];
+    let work = one([100, 100], [100, 100], boxes);
+    let ids = |more: &[&str], says: &[&str]| -> Vec<String> {
+        let ran = reformat(&work, "coco", more);
+        ran.exits(0).says(says);
+        let coco = work.json("out/annotations/instances_default.json");
+        coco["annotations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|a| a["uuid"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let told = [
+        "boxes that repeat the same box of the same class; --merge-equal makes them one: 1",
+        "thinner than a pixel",
+    ];
+    assert_eq!(ids(&[], &told), ["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(
+        ids(&["--merge-equal"], &["boxes merged with an equal one: 1"]),
+        ["1", "3", "4", "5", "6"]
+    );
+    assert_eq!(ids(&["--merge-equal", "0.9"], &[]), ["1", "3", "5", "6"]);
+    assert_eq!(
+        ids(&["--min-box", "1"], &["boxes left out by --min-box: 1"]),
+        ["1", "2", "3", "4", "6"]
+    );
+    assert_eq!(ids(&["--keep", "b"], &[]), ["3", "6"]);
+    assert_eq!(
+        ids(
+            &["--min-count", "3"],
+            &["classes left out by --min-count: 1 (`b`, 2)"]
+        ),
+        ["1", "2", "4", "5"]
+    );
+    let coco = {
+        ids(&[], &[]);
+        work.json("out/annotations/instances_default.json")
+    };
+    assert_eq!(
+        coco["annotations"][5]["attributes"]["truncated"], true,
+        "cut off by the edge"
+    );
+    reformat(&work, "coco", &["--min-image", "101"])
+        .exits(1)
+        .says(&["no images to write"]);
+}
+
+#[test]
+fn a_list_of_classes_fixes_their_ids() {
+    let work = one(
+        [100, 100],
+        [100, 100],
+        vec![
+            boxed("1", "aleph", [0.0, 0.0, 20.0, 20.0]),
+            boxed("2", "bet", [10.0, 10.0, 20.0, 20.0]),
+        ],
+    );
+    let names = |more: &[&str]| -> Vec<String> {
+        reformat(&work, "coco", more).exits(0);
+        let coco = work.json("out/annotations/instances_default.json");
+        coco["categories"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&[]), ["aleph", "bet"]);
+    work.write("classes.txt", "bet\nshin\n");
+    assert_eq!(
+        names(&["--classes", "classes.txt"]),
+        ["bet", "shin", "aleph"]
+    );
+    std::fs::copy(work.path("out/dataset.json"), work.path("old.json")).unwrap();
+    assert_eq!(
+        names(&["--classes", "old.json", "--keep", "aleph"]),
+        ["bet", "shin", "aleph"]
+    );
+    reformat(&work, "coco", &["--classes", "classes.txt"])
+        .exits(0)
+        .says(&["that --classes does not list", "`aleph`"]);
+    for (list, says) in [("", "names no class"), ("a\na\n", "`a` is there twice")] {
+        work.write("bad.txt", list);
+        reformat(&work, "coco", &["--classes", "bad.txt"])
+            .exits(1)
+            .says(&[says]);
+    }
+}
+
+#[test]
+fn names_that_look_alike_are_told() {
+    let work = one(
+        [100, 100],
+        [100, 100],
+        vec![
+            boxed("1", "alef", [0.0, 0.0, 20.0, 20.0]),
+            boxed("2", "alef\u{200f}", [10.0, 10.0, 20.0, 20.0]),
+            boxed("3", "bet", [10.0, 10.0, 20.0, 20.0]),
+        ],
+    );
+    reformat(&work, "csv", &[])
+        .exits(0)
+        .says(&["class names that look alike", "`alef` and `alef\\u{200f}`"]);
+}
+
+#[test]
+fn holes_are_left_out_of_masks_and_areas() {
+    let ring = json!({ "id": "p", "concept": "a", "bbox": [10, 10, 80, 80],
+        "polygon": [[10, 10], [90, 10], [90, 90], [10, 90]],
+        "holes": [[[20, 20], [80, 20], [80, 80], [20, 80]]] });
+    let work = one(
+        [200, 100],
+        [200, 100],
+        vec![ring, boxed("q", "a", [0.0, 0.0, 5.0, 5.0])],
+    );
+    reformat(&work, "coco", &[])
+        .exits(0)
+        .says(&["1 box is without outline among 2"]);
+    let coco = work.json("out/annotations/instances_default.json");
+    let annotation = &coco["annotations"][0];
+    assert_eq!(
+        (&annotation["area"], &annotation["segmentation"]["size"]),
+        (&json!(2800), &json!([100, 200]))
+    );
+    reformat(&work, "yolo-seg", &["--no-val"])
+        .exits(0)
+        .says(&["1 outline has several parts or holes"]);
+    let rows = work.text("out/labels/train/a.txt");
+    let numbers: Vec<usize> = rows.lines().map(|row| row.split(' ').count()).collect();
+    assert_eq!(numbers, [1 + 2 * 10, 9]);
+    reformat(&work, "yolo-obb", &["--no-val"]).exits(0);
+    assert!(
+        work.text("out/labels/train/a.txt")
+            .lines()
+            .all(|row| row.split(' ').count() == 9)
+    );
+}
+
+#[test]
+fn yolo_without_validation_ends_with_what_mends_it() {
+    let work = one(
+        [100, 100],
+        [100, 100],
+        vec![boxed("1", "a", [0.0, 0.0, 20.0, 20.0])],
+    );
+    for format in ["yolo", "yolo-seg", "yolo-obb"] {
+        reformat(&work, format, &[]).exits(3).says(&[
+            "no images for validation",
+            "--split train=0.8",
+            "--no-val",
+        ]);
+        assert!(!work.text("out/data.yaml").contains("\nval:"), "{format}");
+        reformat(&work, format, &["--no-val"]).exits(0);
+        assert!(
+            work.text("out/data.yaml").contains("\nval: images/train\n"),
+            "{format}"
+        );
+    }
+    let set = groups();
+    reformat(&set, "yolo", &["--split", "Train=0.5,Validation=0.5"]).exits(0);
+    let yaml = set.text("out/data.yaml");
+    assert!(
+        yaml.starts_with("train: images/train\nval: images/val\n"),
+        "{yaml}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_trainer_writes_does_not_reach_the_download() {
+    use std::os::unix::fs::MetadataExt;
+    let work = one([100, 100], [100, 100], vec![]);
+    let links = |path: &str| std::fs::metadata(work.path(path)).unwrap().nlink();
+    reformat(&work, "yolo", &["--no-val"]).exits(0);
+    assert_eq!(links("a.png"), 1);
+    reformat(&work, "yolo", &["--no-val", "--images", "link"]).exits(0);
+    assert_eq!(links("a.png"), 2);
+}
+
+#[test]
+fn several_formats_are_written_in_one_go_as_each_is_alone() {
+    let (work, _) = sample();
+    reformat(
+        &work,
+        "coco,yolo,csv,hf,crops",
+        &["--no-val", "--images", "copy"],
+    )
+    .exits(0);
+    let together = work.tree("out");
+    for format in ["coco", "yolo", "csv", "hf", "crops"] {
+        reformat(&work, format, &["--no-val", "--images", "copy"]).exits(0);
+        for (path, bytes) in work.tree("out") {
+            if ["dataset.json", "README.md", "rejects.csv"].contains(&path.as_str()) {
+                continue;
+            }
+            assert!(
+                together.get(&format!("{format}/{path}")) == Some(&bytes),
+                "{format}/{path}"
+            );
+        }
+    }
+    assert!(String::from_utf8_lossy(&together["hf/README.md"]).starts_with("---\nconfigs:"));
+    reformat(&work, "coco,csv", &["-o", "x.json"]).exits(2);
+}
+
+#[test]
+fn crops_are_what_boxes_hold() {
+    let work = Workdir::new();
+    let mut pixels = image::RgbImage::new(40, 30);
+    for (x, y, pixel) in pixels.enumerate_pixels_mut() {
+        *pixel = image::Rgb([x as u8, y as u8, 7]);
+    }
+    let mut png = std::io::Cursor::new(Vec::new());
+    pixels.write_to(&mut png, ImageFormat::Png).unwrap();
+    let boxes = vec![
+        boxed("1", "a/b", [10.0, 5.0, 8.0, 4.0]),
+        boxed("2", "c", [30.2, 20.0, 20.0, 4.0]),
+    ];
+    lay_out(
+        &work,
+        &[image("u", "g", [40, 30], boxes)],
+        &[("u", "a.png", png.into_inner())],
+    );
+    let cut = |more: &[&str]| -> Vec<(u32, u32, [u8; 3])> {
+        reformat(&work, "crops", more).exits(0);
+        rows(&work, "out/crops.csv")
+            .iter()
+            .map(|row| {
+                let crop = image::load_from_memory(&work.read(&format!("out/{}", row["file"])))
+                    .unwrap()
+                    .to_rgb8();
+                (crop.width(), crop.height(), crop.get_pixel(0, 0).0)
+            })
+            .collect()
+    };
+    assert_eq!(cut(&[]), [(8, 4, [10, 5, 7]), (10, 4, [30, 20, 7])]);
+    assert_eq!(
+        cut(&["--crop-margin", "0.5"]),
+        [(16, 8, [6, 3, 7]), (15, 8, [25, 18, 7])]
+    );
+    assert_eq!(
+        cut(&["--crop-square"]),
+        [(8, 8, [10, 3, 7]), (10, 10, [30, 17, 7])]
+    );
+    let classes: Vec<String> = rows(&work, "out/classes.csv")
+        .iter()
+        .map(|row| row["class"].clone())
+        .collect();
+    assert_eq!(classes, ["a/b", "c"]);
+}
