@@ -641,6 +641,35 @@ fn ids_urls_and_hashes_come_from_columns() {
 }
 
 #[test]
+fn a_cell_without_a_url_costs_no_image_that_has_another() {
+    let work = Workdir::new();
+    let table = "url,mirror\n\
+        https://a.example/1.jpg,not a URL\n\
+        ,https://b.example/2.jpg\n\
+        n/a,https://b.example/3.jpg\n\
+        n/a,none\n";
+    work.write("t.csv", table);
+    let flags = ["--url-column", "url", "--fallback-column", "mirror"];
+    digest(&work, "t.csv", &flags).exits(3).says(&[
+        "column mirror: what is not a URL is left out",
+        "column url: where it names no image",
+    ]);
+    let wanted = [
+        "https://a.example/1.jpg",
+        "https://b.example/2.jpg",
+        "https://b.example/3.jpg",
+    ];
+    assert_eq!(texts(&work, "/image/url"), wanted);
+    let digest = work.json("digest.json");
+    let fallbacks = digest["observations"].as_array().unwrap().iter();
+    assert!(
+        fallbacks
+            .clone()
+            .all(|o| o["image"].get("fallbacks").is_none())
+    );
+}
+
+#[test]
 fn one_cell_does_not_cost_the_numbers_of_its_column() {
     let stays = "decimal commas of Tiefe stay as they are, since not all cells are numbers, first: ca. 3; --decimal comma";
     let points = "decimal commas are written as points in Tiefe";

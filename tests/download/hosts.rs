@@ -264,6 +264,19 @@ fn what_is_no_image_is_not_read_to_its_end() {
         .filter(|name| name.starts_with(".recto/unread/"))
         .collect();
     assert_eq!(unread.len(), 1, "{unread:?}");
+    let before = server.log().len();
+    work.run("download", &args(&["--keep-unread"])).exits(3);
+    work.run("download", &args(&[])).exits(3);
+    let asked: Vec<String> = server.log()[before..]
+        .iter()
+        .map(|r| r.path.clone())
+        .collect();
+    assert!(!asked.iter().any(|path| path.contains('b')), "{asked:?}");
+    assert_eq!(rows(&work, "failures.csv").len(), 2);
+    let again = ["--retry-failed", "unsupported"];
+    let before = server.log().len();
+    work.run("download", &args(&again)).exits(3);
+    assert_eq!(server.log().len() - before, 2, "where that is wanted");
 }
 
 #[test]

@@ -492,3 +492,96 @@ fn an_answer_larger_than_declared_is_never_cut_to_fit() {
         .says(&["boxes and regions would not fit"]);
     assert!(pictures(&work).is_empty());
 }
+
+#[test]
+fn what_a_table_requests_of_a_service_has_the_size_requested() {
+    // Every answer has 48 x 32 pixels.
+    let server = Server::start(|request, _| {
+        let info = json!({"@context": "http://iiif.io/api/image/2/context.json", "width": 96, "height": 64,
+            "protocol": "http://iiif.io/api/image", "profile": ["http://iiif.io/api/image/2/level2.json"]});
+        match request.path.as_str() {
+            "/known/info.json" => Answer::Serve(info.to_string().into_bytes(), "application/json"),
+            path if path.ends_with("info.json") => Answer::Status(404),
+            _ => Answer::Serve(jpeg(1), "image/jpeg"),
+        }
+    });
+    let cases = [
+        ("bare/full/48,32/0/gray.jpg", true),
+        ("bare/full/96,64/0/gray.jpg", false),
+        ("bare/full/48,/0/default.jpg?x=1", true),
+        ("bare/full/96,/0/default.jpg?x=1", false),
+        ("bare/full/32,48/90/default.jpg", true),
+        ("bare/full/48,32/90/default.jpg", false),
+        ("bare/full/96,64/!0/default.jpg", false),
+        ("bare/full/96%2C64/0/bitonal.png", false),
+        ("bare/1,1,48,32/max/0/default.jpg", true),
+        ("bare/1,1,90,60/max/0/default.jpg", false),
+        ("bare/full/max/0/gray.jpg", true),
+        ("known/full/max/0/gray.jpg", false),
+        ("known/full/full/180/default.jpg", false),
+        ("known/full/pct:50/0/gray.jpg", true),
+        ("known/full/!48,48/0/gray.jpg", true),
+        ("known/full/!90,90/0/gray.jpg", false),
+        ("known/pct:50,50,50,50/max/0/gray.jpg", true),
+        ("known/48,32,90,90/max/0/gray.jpg", true),
+        ("known/square/max/0/gray.jpg", false),
+    ];
+    let work = Workdir::new();
+    let url = |request: &str| server.url(&format!("/{request}"));
+    let images = cases.map(|(request, _)| plain(request, url(request)));
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&["--retries", "0"])).exits(3);
+    let map = work.json("image_map.json");
+    for (request, is_had) in cases {
+        assert_eq!(map.get(request).is_some(), is_had, "{request}");
+    }
+    for row in rows(&work, "failures.csv") {
+        assert_eq!(row[3], "wrong-size", "{row:?}");
+        assert!(row[6].starts_with("it has 48 x 32 pixels, "), "{row:?}");
+    }
+}
+
+#[test]
+fn a_part_of_which_the_service_tells_nothing_is_had_by_its_url() {
+    let server = Server::start(|request, _| match request.path.ends_with("info.json") {
+        true => Answer::Status(404),
+        false => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let urls: Vec<String> = [
+        "a/10,20,48,32/max/0/default.jpg",
+        "a/10,20,96,64/max/0/default.jpg",
+        "b/full/48,/0/default.jpg",
+        "c/full/480,/0/default.jpg",
+    ]
+    .map(|request| server.url(&format!("/{request}")))
+    .to_vec();
+    work.write("t.csv", format!("url\n{}\n", urls.join("\n")));
+    let table = [
+        "table",
+        "t.csv",
+        "--url-column",
+        "url",
+        "-o",
+        "d.json",
+        "-q",
+    ];
+    work.run("digest", &table).exits(0);
+    work.run("extract", &["d.json", "-q"]).exits(0);
+    work.run("download", &args(&["--retries", "0"])).exits(3);
+    let map = work.json("image_map.json");
+    assert_eq!(map.as_object().unwrap().len(), 2, "{map}");
+    for line in journal(&work) {
+        let note = line["notes"][0].as_str().unwrap();
+        assert!(
+            note.starts_with("taken from the URL of the image"),
+            "{note}"
+        );
+    }
+    for row in rows(&work, "failures.csv") {
+        assert!(
+            row[6].contains("its own URL: it has 48 x 32 pixels"),
+            "{row:?}"
+        );
+    }
+}

@@ -62,6 +62,56 @@ fn every_format_writes_a_whole_folder_the_same_on_every_run() {
 }
 
 #[test]
+fn with_csv_safe_no_table_of_any_format_has_a_formula() {
+    let formulas = ["=1+1", "@SUM(A1)", "-1+cmd", "+cmd"];
+    let images = formulas.map(|name| {
+        let boxes = vec![boxed("b", name, [1.0, 1.0, 9.0, 9.0])];
+        let mut one = image(name, name, [48, 32], boxes);
+        one["image"]["url"] = json!(name);
+        one
+    });
+    let work = Workdir::new();
+    let paths = ["a.png", "b.png", "c.png", "d.png"];
+    let files = formulas.iter().zip(paths).enumerate();
+    let files: Vec<_> = files
+        .map(|(i, (id, path))| (*id, path, picture(48, 32, i as u32, ImageFormat::Png)))
+        .collect();
+    lay_out(&work, &images, &files);
+    let cells = |out: &str| -> Vec<String> {
+        let tree = work.tree(out);
+        let tables = tree.iter().filter(|(name, _)| name.ends_with(".csv"));
+        let rows = tables.flat_map(|(_, bytes)| {
+            let mut csv = csv::ReaderBuilder::new();
+            let csv = csv
+                .has_headers(false)
+                .flexible(true)
+                .from_reader(&bytes[..]);
+            csv.into_records().map(Result::unwrap).collect::<Vec<_>>()
+        });
+        rows.flat_map(|row| row.iter().map(str::to_owned).collect::<Vec<_>>())
+            .collect()
+    };
+    let is_formula = |cell: &String| cell.starts_with(['=', '+', '-', '@']);
+    let (mut plain, mut safe) = (0, 0);
+    for format in formats() {
+        for (out, option) in [("plain", None), ("safe", Some("--csv-safe"))] {
+            let out = format!("{out}/{format}");
+            let mut call = vec!["localizations.json", "-f", format, "-o", &out, "--no-val"];
+            call.extend(option);
+            work.run("reformat", &call).exits(0);
+        }
+        plain += cells(&format!("plain/{format}"))
+            .iter()
+            .filter(|c| is_formula(c))
+            .count();
+        let cells = cells(&format!("safe/{format}"));
+        assert!(!cells.iter().any(is_formula), "{format}: {cells:?}");
+        safe += cells.iter().filter(|cell| cell.starts_with('\'')).count();
+    }
+    assert!(plain > 0 && safe > 0);
+}
+
+#[test]
 fn names_of_formats_are_known_in_any_case_and_unknown_ones_listed() {
     let (work, _) = sample();
     reformat(&work, "COCO", &[]).exits(0);

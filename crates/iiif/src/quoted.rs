@@ -42,7 +42,8 @@ impl<'a> QuotedRequest<'a> {
             parts.next()?,
         );
         let is_quality = QUALITIES.iter().any(|q| quality.starts_with(q));
-        let is_region = region == "full" || region == "square" || region.contains(',');
+        let is_escaped = region.contains("%2C") || region.contains("%2c");
+        let is_region = ["full", "square"].contains(&region) || region.contains(',') || is_escaped;
         (is_quality && is_region && !base.is_empty()).then_some(QuotedRequest {
             base,
             region,

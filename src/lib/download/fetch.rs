@@ -18,7 +18,7 @@ use super::state::moves;
 use crate::contracts::{Download, LocalizedImage, SampledRegion, Service};
 use crate::files::{self, Part, SafeName};
 use crate::http::{self, Error, Kind, Request, RequestLog, SavedResponse};
-use crate::iiif::QuotedRequest;
+use crate::iiif::{AnswerSize, QuotedRequest};
 use crate::pixels::row_writers::{Encoding, JPEG_LONGEST};
 use crate::pixels::{self, Header, VerifiedFile};
 use crate::progress::RegionCounter;
@@ -202,12 +202,12 @@ impl<'a> Journey<'a> {
     /// # Errors
     /// That of its URL, with those of the others.
     async fn fetch_one_of(&self, url: &str) -> Result<Whole, Error> {
-        let mut first = match self.fetch_file(url, None).await {
+        let mut first = match self.fetch_proven(url).await {
             Err(error) if !matches!(error.kind, Kind::Disk | Kind::Budget) => error,
             had => return had,
         };
         for other in &self.image.image.fallbacks {
-            match self.fetch_file(other, None).await {
+            match self.fetch_proven(other).await {
                 Ok(whole) => {
                     let note = format!(
                         "taken from another URL, because of the first: {}",
@@ -234,17 +234,24 @@ impl<'a> Journey<'a> {
     /// The error of the service, with that of the URL.
     async fn fetch_own_url(&self, service: &Service, error: Error) -> Result<Fetched, Error> {
         let image = &self.image.image;
-        // Requests for a size of their own are answered in that size.
-        let is_whole = |url: &&String| {
-            let request = QuotedRequest::parse(url);
-            image.declared().is_some() || request.is_none_or(|r| r.is_full_size())
+        // A document may quote a request for a smaller image; what a table quotes is what is wanted.
+        let is_wanted = |url: &&String| match QuotedRequest::parse(url) {
+            _ if self.image.source.kind == "table" => true,
+            Some(request) => image.declared().is_some() || request.is_full_size(),
+            None => true,
         };
-        let url = image.url.as_ref().filter(is_whole);
-        let Some(url) = url.filter(|_| service.region.is_none() && is_of_service(error.kind))
-        else {
+        // Of a part of an image, other URLs than requests for it may be all of the image.
+        let is_part =
+            |url: &&String| service.region.is_none() || QuotedRequest::parse(url).is_some();
+        let url = image.url.as_ref().filter(is_wanted).filter(is_part);
+        let Some(url) = url.filter(|_| is_of_service(error.kind)) else {
             return Err(error);
         };
-        match self.fetch_file(url, image.declared()).await {
+        let known = KnownSize {
+            declared: image.declared(),
+            service: None,
+        };
+        match self.fetch_file(url, known).await {
             Ok(whole) => Ok(Fetched::Whole(Whole {
                 notes: vec![format!(
                     "taken from the URL of the image, because its service cannot be used: {}",
@@ -259,9 +266,31 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// Fetches a plain file, of this size if one is given. Where it is what is wanted, the thread that verifies it also gives
+    /// Fetches a plain file. What is requested of an image service has to have the size requested.
+    async fn fetch_proven(&self, url: &str) -> Result<Whole, Error> {
+        let request = QuotedRequest::parse(url).filter(|r| r.needs_size_of_image());
+        let service = match request {
+            Some(request) => {
+                let (servers, base) = (self.to.servers, request.base);
+                let admission = servers
+                    .admissions
+                    .of(&servers.client, base, &self.log)
+                    .await;
+                // Without its info.json there is nothing to compare with.
+                admission.ok().map(|a| [a.info.width, a.info.height])
+            }
+            None => None,
+        };
+        let known = KnownSize {
+            declared: None,
+            service,
+        };
+        self.fetch_file(url, known).await
+    }
+
+    /// Fetches a plain file, of the size that is known. Where it is what is wanted, the thread that verifies it also gives
     /// it its final name.
-    async fn fetch_file(&self, url: &str, size: Option<[u32; 2]>) -> Result<Whole, Error> {
+    async fn fetch_file(&self, url: &str, known: KnownSize) -> Result<Whole, Error> {
         let request = Request {
             check_start: Some(match self.to.keeps_unread {
                 true => check_start_of_any_image,
@@ -272,13 +301,14 @@ impl<'a> Journey<'a> {
         let check = async |_: &SavedResponse| {
             let declared = self.image.image.sha256.clone();
             let (keep, most, least) = (self.keeper(), self.to.max_bytes, self.to.min_size);
+            let requested = url.to_owned();
             let verified = verify(&self.part, move |sound| {
                 if sound.bytes > most && sound.header.media_type != "image/tiff" {
                     return Err(Error::too_large(most));
                 }
                 check_min_size([sound.header.width, sound.header.height], least)?;
                 check_sha256(&sound, declared.as_deref())?;
-                check_size(&sound, size)?;
+                check_size(&sound, &requested, known)?;
                 keep(&sound)?;
                 Ok(sound)
             })
@@ -435,9 +465,13 @@ impl<'a> Journey<'a> {
         let plan = store.plan();
         let regions = grid::count(plan.size, plan.tile) as u32;
         let download = self.entry(method, &plan.service, &sound, regions, notes);
+        let sample = self.sampled.lock().unwrap_or_else(PoisonError::into_inner);
+        let redirected_to = sample.redirected_to.clone();
+        drop(sample);
         Ready {
             part,
             download: Download {
+                redirected_to,
                 region: sampled(&store, &self.sampled),
                 ..download
             },
@@ -644,13 +678,31 @@ fn check_min_size([width, height]: [u32; 2], least: u32) -> Result<(), Error> {
     }
 }
 
-fn check_size(sound: &VerifiedFile, declared: Option<[u32; 2]>) -> Result<(), Error> {
+/// What is known of the size of a file before it comes.
+#[derive(Clone, Copy, Debug)]
+struct KnownSize {
+    /// As the source declares it.
+    declared: Option<[u32; 2]>,
+    /// Of the image of the service that the URL requests it of.
+    service: Option<[u32; 2]>,
+}
+
+fn check_size(sound: &VerifiedFile, url: &str, known: KnownSize) -> Result<(), Error> {
     let [width, height] = [sound.header.width, sound.header.height];
-    match declared.filter(|size| *size != [width, height]) {
-        None => Ok(()),
-        Some([w, h]) => Err(Error::wrong_size(format!(
-            "it has {width} x {height} pixels, the source declares {w} x {h}"
-        ))),
+    let other = |wanted: String| {
+        let found = format!("it has {width} x {height} pixels, {wanted}");
+        Err(Error::wrong_size(found))
+    };
+    if let Some([w, h]) = known.declared {
+        return match [w, h] == [width, height] {
+            true => Ok(()),
+            false => other(format!("the source declares {w} x {h}")),
+        };
+    }
+    let request = QuotedRequest::parse(url);
+    match request.map(|request| request.size_of_answer([width, height], known.service)) {
+        Some(AnswerSize::Other(wanted)) => other(format!("the request is for {wanted}")),
+        _ => Ok(()),
     }
 }
 

@@ -23,6 +23,7 @@ pub mod summary;
 
 use crate::error::Error;
 use crate::files;
+use crate::http;
 use crate::progress::Style;
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
@@ -142,7 +143,8 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let images = set.count() + crops.failures.len();
     // What was not requested now, and was before, is not taken for new by the next run.
     for failure in results.failures.iter_mut().filter(|f| f.attempts == 0) {
-        failure.attempts = tried.get(&failure.id).copied().unwrap_or_default();
+        let listed = http::id_without_secrets(&failure.id);
+        failure.attempts = tried.get(&listed).copied().unwrap_or_default();
     }
     results.failures.extend(left);
     results.failures.extend(crops.failures.iter().cloned());

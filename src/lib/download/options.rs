@@ -262,12 +262,11 @@ impl OutputOptions {
             (None, url) => url.clone().unwrap_or_default(),
         };
         // The same file has another signature tomorrow.
-        let source = http::without_signature(&source);
-        format!(
+        http::for_journal(&format!(
             "{source} format={}{}",
             self.format.name(),
             self.scaling.name()
-        )
+        ))
     }
 
     /// The file type to request of a service; none: its usual one. PNG where PNG or TIFF is wanted, so that no loss is

@@ -96,7 +96,7 @@ impl Results {
         summary.rejects = self.failures.iter().map(reject).collect();
         for change in self.changes.iter().flat_map(BTreeMap::values) {
             let of_kind = summary.changes.entry(change.change.clone()).or_default();
-            of_kind.push(change.id.clone());
+            of_kind.push(http::id_without_secrets(&change.id));
         }
         self.count(summary, index);
         self.note(summary);
@@ -274,7 +274,12 @@ pub fn publish(
     let prefix = relative(&options.output_dir, files::folder_of(&options.image_map))?;
     let path = |slot: &Slot| (index.id(*slot), format!("{prefix}{}", index.path(*slot)));
     contracts::write_image_map(&options.image_map, there.iter().map(path))?;
-    let mut failures: Vec<&Failure> = failures.iter().collect();
+    // Where a table has no ids, URLs are.
+    let shown = |failure: &Failure| Failure {
+        id: http::id_without_secrets(&failure.id),
+        ..failure.clone()
+    };
+    let mut failures: Vec<Failure> = failures.iter().map(shown).collect();
     failures.sort();
     let is_safe = options.common.csv_safe;
     files::write_csv(&options.failures, &Failure::HEADER, failures, is_safe)?;

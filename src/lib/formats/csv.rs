@@ -14,7 +14,6 @@ use super::outline::Outline;
 use super::ranks;
 use super::sink::{Sink, put_rows};
 use crate::error::Error;
-use crate::files;
 
 /// The format `csv`: one table, a row per box.
 #[derive(Debug)]
@@ -71,23 +70,18 @@ impl Format for Csv {
     fn begin<'a>(
         &self,
         dataset: &'a Dataset,
-        options: &'a FormatOptions,
+        _: &'a FormatOptions,
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
         let columns = Columns::of(dataset);
         put_rows(out, PATH, [columns.header()])?;
-        Ok(Box::new(CsvWriter {
-            dataset,
-            columns,
-            is_safe: options.csv_safe,
-        }))
+        Ok(Box::new(CsvWriter { dataset, columns }))
     }
 }
 
 struct CsvWriter<'a> {
     dataset: &'a Dataset,
     columns: Columns<'a>,
-    is_safe: bool,
 }
 
 impl Writer for CsvWriter<'_> {
@@ -95,14 +89,9 @@ impl Writer for CsvWriter<'_> {
         let boxes = image.boxes.iter().map(Some);
         // An image without boxes has a row too.
         let none = image.boxes.is_empty().then_some(None);
-        let safe = |cell: String| match self.is_safe {
-            true => files::safe_cell(&cell).into_owned(),
-            false => cell,
-        };
-        let rows = boxes.chain(none).map(|labelled| {
-            let row = self.columns.row(self.dataset, image, labelled);
-            row.into_iter().map(safe).collect::<Vec<String>>()
-        });
+        let rows = boxes
+            .chain(none)
+            .map(|labelled| self.columns.row(self.dataset, image, labelled));
         put_rows(out, PATH, rows)
     }
 

@@ -92,6 +92,4 @@ pub struct FormatOptions {
     pub shard_bytes: u64,
     /// sheet: maximum number of images.
     pub sheet_images: usize,
-    /// csv: whether cells that spreadsheets would calculate become texts.
-    pub csv_safe: bool,
 }

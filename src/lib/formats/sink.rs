@@ -8,6 +8,8 @@ use crate::files;
 
 /// Where the files of a format go: a folder or a single file.
 pub trait Sink {
+    /// Whether cells of tables that spreadsheets would calculate become texts.
+    fn is_csv_safe(&self) -> bool;
     /// Adds bytes at the end of a file, which the first call creates; `path` is relative, `/` as separator. The file stays
     /// open until it is closed or the sink is finished.
     ///
@@ -74,9 +76,18 @@ pub fn put_rows<R>(
 where
     R: IntoIterator<Item: AsRef<[u8]>>,
 {
+    let is_safe = out.is_csv_safe();
     let mut csv = ::csv::Writer::from_writer(Vec::new());
     for row in rows {
-        csv.write_record(row).map_err(cannot_row(path))?;
+        for cell in row {
+            let cell = cell.as_ref();
+            let written = match std::str::from_utf8(cell) {
+                Ok(text) if is_safe => csv.write_field(&*files::safe_cell(text)),
+                _ => csv.write_field(cell),
+            };
+            written.map_err(cannot_row(path))?;
+        }
+        csv.write_record(None::<&[u8]>).map_err(cannot_row(path))?;
     }
     let bytes = csv.into_inner().map_err(|e| cannot(path)(e.into_error()))?;
     out.append(path, &bytes)

@@ -3,9 +3,12 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use encoding_rs::Encoding;
 use futures::StreamExt;
 use hyper::ext::ReasonPhrase;
 use regex::Regex;
+
+use super::codings;
 
 /// How much of a body is read for its words, in bytes, and for how long.
 const MAX_BYTES: usize = 4096;
@@ -17,6 +20,9 @@ const MAX_WORDS: usize = 160;
 pub async fn words_of(response: reqwest::Response) -> String {
     let reason = response.extensions().get::<ReasonPhrase>();
     let reason = reason.map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned());
+    let kind = response.headers().get("content-type");
+    let charset = kind.and_then(|kind| label_of(kind.to_str().ok()?));
+    let coding = codings::declared(response.headers());
     let mut start = Vec::new();
     let mut body = response.bytes_stream();
     let read = async {
@@ -29,7 +35,13 @@ pub async fn words_of(response: reqwest::Response) -> String {
     };
     // A body that does not come is not worth waiting for.
     let _ = tokio::time::timeout(TIME_LIMIT, read).await;
-    let words = first_words(&start);
+    if let Some(coding) = coding {
+        let mut plain = Vec::new();
+        // Of what is cut off here, as much as can be read.
+        let _ = codings::decode(coding, &*start, &mut plain, 1 << 20);
+        start = plain;
+    }
+    let words = words_in(&start, charset);
     let all = [reason.unwrap_or_default(), words];
     let all: Vec<&str> = all
         .iter()
@@ -41,15 +53,53 @@ pub async fn words_of(response: reqwest::Response) -> String {
 
 /// The first words of a text, an HTML page, an XML or a JSON document; nothing of anything else.
 pub fn first_words(start: &[u8]) -> String {
+    words_in(start, None)
+}
+
+/// The same of a text in a character encoding that a header names.
+fn words_in(start: &[u8], charset: Option<&'static Encoding>) -> String {
     static NO_TEXT: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"(?is)<!--.*?-->|<(script|style)\b.*?</(script|style)>|<[^>]*>|\{|\}").ok()
     });
     let start = &start[..start.len().min(MAX_BYTES)];
-    let is_text = !start.contains(&0) && std::str::from_utf8(start).is_ok_or_cut();
-    let Some(no_text) = NO_TEXT.as_ref().filter(|_| is_text) else {
+    let (Some(no_text), Some(text)) = (NO_TEXT.as_ref(), text_of(start, charset)) else {
         return String::new();
     };
-    shortened(&no_text.replace_all(&String::from_utf8_lossy(start), " "))
+    shortened(&no_text.replace_all(&text, " "))
+}
+
+/// A text in the encoding that its first bytes, the header or the page itself name; else UTF-8, or windows-1252 of pages that are
+/// none. Nothing of what is no text.
+fn text_of(start: &[u8], charset: Option<&'static Encoding>) -> Option<String> {
+    if let Some((encoding, _)) = Encoding::for_bom(start) {
+        return Some(encoding.decode(start).0.into_owned());
+    }
+    if charset.is_some_and(|named| !named.is_ascii_compatible()) {
+        return charset.map(|named| named.decode(start).0.into_owned());
+    }
+    if start.contains(&0) {
+        return None;
+    }
+    let is_escaped = charset.is_some_and(|named| named == encoding_rs::ISO_2022_JP);
+    if std::str::from_utf8(start).is_ok_or_cut() && !is_escaped {
+        return Some(String::from_utf8_lossy(start).into_owned());
+    }
+    let is_page = start.trim_ascii_start().starts_with(b"<");
+    let in_page = || label_of(&String::from_utf8_lossy(start)).filter(|_| is_page);
+    let named = charset.or_else(in_page);
+    let encoding = named.or(is_page.then_some(encoding_rs::WINDOWS_1252));
+    encoding.map(|encoding| encoding.decode(start).0.into_owned())
+}
+
+/// The encoding behind `charset=` in a media type or a page.
+fn label_of(text: &str) -> Option<&'static Encoding> {
+    let text = text.to_ascii_lowercase();
+    let (_, label) = text
+        .split_once("charset=")
+        .or_else(|| text.split_once("encoding="))?;
+    let label = label.trim_start_matches(['"', '\'']);
+    let end = label.find(|c: char| !c.is_ascii_alphanumeric() && !"-_:.".contains(c));
+    Encoding::for_label(&label.as_bytes()[..end.unwrap_or(label.len())])
 }
 
 /// On one line, without control characters, and not too long.
@@ -93,6 +143,34 @@ mod tests {
         for (body, wanted) in cases {
             assert_eq!(first_words(body), wanted);
         }
+        let in_charsets: [(&[u8], &str, &str); 6] = [
+            (
+                b"gesperrt f\xfcr Sie",
+                "text/plain; charset=iso-8859-1",
+                "gesperrt für Sie",
+            ),
+            (b"<p>gesperrt f\xfcr Sie", "text/html", "gesperrt für Sie"),
+            (
+                b"<meta charset=\"shift_jis\">\x8b\x96\x89\xc2",
+                "text/html",
+                "許可",
+            ),
+            (
+                b"\x8b\x96\x89\xc2",
+                "text/plain; charset=\"Shift_JIS\"",
+                "許可",
+            ),
+            (b"\xff\xfen\0o\0", "text/plain", "no"),
+            (b"n\0o\0", "text/plain; charset=utf-16le", "no"),
+        ];
+        for (body, kind, wanted) in in_charsets {
+            assert_eq!(words_in(body, label_of(kind)), wanted, "{kind}");
+        }
+        assert_eq!(
+            first_words(b"\x8b\x96\x89\xc2"),
+            "",
+            "no text of a known kind"
+        );
         assert_eq!(
             first_words(&b"word ".repeat(999)).chars().count(),
             MAX_WORDS + 1

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::Client;
-use reqwest::cookie::Jar;
 
-use super::cookies;
+use super::cookies::{self, Jar};
 use super::options::Options;
 use super::proxies;
 use super::resolver::PublicOnly;

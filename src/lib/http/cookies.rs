@@ -1,9 +1,11 @@
 //! Cookies of a file in Netscape's format, which browsers' extensions, curl and yt-dlp write: seven columns between tabs.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use reqwest::cookie::Jar;
+use reqwest::cookie::CookieStore;
+use reqwest::header::HeaderValue;
 use url::Url;
 
 use crate::error::Error;
@@ -14,6 +16,48 @@ use crate::files;
 struct SetCookie {
     url: String,
     text: String,
+}
+
+/// The cookies of a run: none is for all hosts under a public suffix such as `org` or `co.uk`.
+#[derive(Debug, Default)]
+pub struct Jar(reqwest::cookie::Jar);
+
+impl CookieStore for Jar {
+    fn set_cookies(&self, headers: &mut dyn Iterator<Item = &HeaderValue>, url: &Url) {
+        let texts = headers.filter_map(|header| header.to_str().ok());
+        for text in texts.filter_map(|text| confined(text, url)) {
+            self.0.add_cookie_str(&text, url);
+        }
+    }
+
+    fn cookies(&self, url: &Url) -> Option<HeaderValue> {
+        self.0.cookies(url)
+    }
+}
+
+/// A cookie that is not for a public suffix (RFC 6265 §5.3, step 5): one of a host that is itself a suffix is for that host alone.
+fn confined<'a>(cookie: &'a str, url: &Url) -> Option<Cow<'a, str>> {
+    let domain = |attribute: &str| {
+        let (name, value) = attribute.split_once('=')?;
+        let is_domain = name.trim().eq_ignore_ascii_case("domain");
+        is_domain.then(|| value.trim().trim_start_matches('.').to_ascii_lowercase())
+    };
+    let is_suffix = |domain: &str| psl::suffix_str(domain).is_some_and(|suffix| suffix == domain);
+    let suffixes = cookie.split(';').skip(1).filter_map(domain);
+    let mut suffixes = suffixes.filter(|domain| is_suffix(domain)).peekable();
+    if suffixes.peek().is_none() {
+        return Some(cookie.into());
+    }
+    if suffixes.any(|domain| url.host_str() != Some(&*domain)) {
+        return None;
+    }
+    let mut parts = cookie.split(';');
+    let value = parts.next().unwrap_or_default();
+    let rest = parts.filter(|part| domain(part).is_none());
+    Some(
+        rest.fold(value.to_owned(), |text, part| text + ";" + part)
+            .into(),
+    )
 }
 
 /// A jar with the cookies of a file; without a file it is empty.
@@ -28,7 +72,8 @@ pub fn open(path: Option<&Path>) -> Result<Jar, Error> {
     let name = path.display().to_string();
     for cookie in read(&files::read(path)?, &name)? {
         if let Ok(url) = Url::parse(&cookie.url) {
-            jar.add_cookie_str(&cookie.text, &url);
+            let header = HeaderValue::from_str(&cookie.text);
+            jar.set_cookies(&mut header.iter(), &url);
         }
     }
     Ok(jar)
@@ -99,6 +144,46 @@ mod tests {
         assert_eq!(read(FILE.as_bytes(), "c.txt").unwrap(), wanted);
         let error = read(b"a.org TRUE / TRUE 0 sid x", "c.txt").unwrap_err();
         assert!(error.what().starts_with("c.txt:1: not a cookie"), "{error}");
+    }
+
+    #[test]
+    fn a_cookie_for_all_of_a_public_suffix_is_for_nobody() {
+        let cases = [
+            (
+                "a=1; Domain=museum.org",
+                "https://iiif.museum.org/",
+                Some("a=1; Domain=museum.org"),
+            ),
+            ("a=1; Domain=org", "https://museum.org/", None),
+            ("a=1; domain = .ORG ; Secure", "https://museum.org/", None),
+            (
+                "a=1; Domain=museum.org; Domain=org",
+                "https://museum.org/",
+                None,
+            ),
+            ("a=1; Domain=co.uk", "https://museum.co.uk/", None),
+            ("a=1; Domain=github.io", "https://museum.github.io/", None),
+            (
+                "a=1; Domain=github.io; Secure",
+                "https://github.io/",
+                Some("a=1; Secure"),
+            ),
+            (
+                "a=1; Domain=localhost; Path=/",
+                "http://localhost/",
+                Some("a=1; Path=/"),
+            ),
+            ("domain=org", "https://museum.org/", Some("domain=org")),
+            (
+                "a=1; Domain=127.0.0.1",
+                "http://127.0.0.1/",
+                Some("a=1; Domain=127.0.0.1"),
+            ),
+        ];
+        for (cookie, url, wanted) in cases {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(confined(cookie, &url).as_deref(), wanted, "{cookie}");
+        }
     }
 
     #[test]

@@ -39,21 +39,20 @@ impl Credentials {
             ..Credentials::default()
         };
         for HostHeader { host, name, value } in options.headers.iter().chain(&options.bearers) {
-            let is_secret = is_secret(name);
-            let mut hosts: Vec<&String> = host
-                .iter()
-                .chain(hosts.iter().filter(|_| host.is_none()))
-                .collect();
-            match (host, is_secret, hosts.len()) {
-                (None, false, _) => drop(credentials.for_all.append(name, value.clone())),
-                (Some(_), _, _) | (None, true, 1) => {
-                    let host = hosts.remove(0).to_ascii_lowercase();
+            let (name, value) = (name.clone(), value.clone());
+            match (host, hosts.len()) {
+                (None, _) if !is_secret(&name) => {
+                    credentials.for_all.append(name, value);
+                }
+                (Some(host), _) => credentials.by_host.push((host.clone(), name, value)),
+                (None, 0) => {}
+                (None, 1) => {
+                    let host = hosts.iter().map(|host| host.to_ascii_lowercase());
                     credentials
                         .by_host
-                        .push((host, name.clone(), value.clone()));
+                        .extend(host.map(|host| (host, name.clone(), value.clone())));
                 }
-                (None, true, 0) => {}
-                (None, true, n) => {
+                (None, n) => {
                     let shown: Vec<&str> = hosts.iter().take(3).map(|h| h.as_str()).collect();
                     let more = if n > 3 { ", …" } else { "" };
                     let what = format!(
@@ -142,19 +141,29 @@ impl Credentials {
     }
 }
 
-/// Whether a header tells a host who the user is: `Authorization`, `Cookie`, API keys and tokens such as `X-API-Key`.
+/// Whether a header may tell a host who the user is: all but those of which HTTP says what they mean, and that is
+/// something else. No list of names knows how archives call their keys.
 fn is_secret(name: &HeaderName) -> bool {
-    const WORDS: [&str; 8] = [
-        "auth",
-        "cookie",
-        "credential",
-        "key",
-        "password",
-        "secret",
-        "session",
-        "token",
+    const KNOWN: [&str; 16] = [
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "dnt",
+        "from",
+        "origin",
+        "pragma",
+        "prefer",
+        "priority",
+        "range",
+        "referer",
+        "upgrade-insecure-requests",
+        "user-agent",
     ];
-    WORDS.iter().any(|word| name.as_str().contains(word))
+    let name = name.as_str();
+    !KNOWN.contains(&name) && !name.starts_with("sec-fetch-") && !name.starts_with("sec-ch-")
 }
 
 /// `Basic` of RFC 7617.
@@ -181,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_tokens_are_secret_under_every_name() {
+    fn a_header_is_secret_unless_its_name_says_otherwise() {
         for name in [
             "authorization",
             "cookie",
@@ -189,10 +198,14 @@ mod tests {
             "apikey",
             "x-auth-token",
             "private-token",
+            "x-jwt",
+            "x-ticket",
+            "client-id",
+            "x-study",
         ] {
             assert!(is_secret(&HeaderName::from_static(name)), "{name}");
         }
-        for name in ["accept", "x-study", "user-agent", "referer"] {
+        for name in ["accept", "sec-fetch-mode", "user-agent", "referer"] {
             assert!(!is_secret(&HeaderName::from_static(name)), "{name}");
         }
     }
@@ -204,7 +217,7 @@ mod tests {
         let unset = Options::from_arg_matches(&command.get_matches_from(["recto"])).unwrap();
         let options = |bearer: &str| Options {
             bearers: vec![parse_bearer(bearer).unwrap()],
-            headers: vec![header("X-Study: 7").unwrap()],
+            headers: vec![header("Accept-Language: la").unwrap()],
             ..unset.clone()
         };
         let hosts = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();

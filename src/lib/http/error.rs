@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::address::without_secrets;
+use super::url_secrets::without_secrets;
 
 /// Why there is no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -36,9 +36,9 @@ mod robots;
 mod send;
 mod stats;
 mod token_login;
+mod url_secrets;
 pub mod webhook;
 
-pub use address::{without_secrets, without_signature};
 pub use answer::first_words;
 pub use archives::Archives;
 pub use client::Client;
@@ -53,3 +53,4 @@ pub use request::{Request, RequestLog, Response, SavedResponse};
 pub use reqwest::header;
 pub use stats::HostStats;
 pub use token_login::TokenLogin;
+pub use url_secrets::{for_journal, id_without_secrets, without_secrets};

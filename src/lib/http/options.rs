@@ -45,8 +45,8 @@ pub struct Options {
     /// Accept any TLS certificate, unverified
     #[arg(long, global = true)]
     pub insecure: bool,
-    /// Send a header, such as 'X-API-Key: K'; keys, cookies and tokens go to the only host requested, or to HOST
-    /// (repeatable)
+    /// Send a header, such as 'X-API-Key: K', to the only host requested, or to HOST; what identifies nobody, such as
+    /// Accept-Language, goes to all (repeatable)
     #[arg(long = "header", value_name = "[HOST=]NAME: VALUE", value_parser = host_header::header, global = true)]
     pub headers: Vec<HostHeader>,
     /// Send 'Authorization: Bearer TOKEN' to the only host requested, or to HOST (repeatable); also for IIIF access tokens

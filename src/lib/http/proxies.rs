@@ -44,6 +44,42 @@ pub fn hosts() -> Vec<String> {
     values.filter_map(host).collect()
 }
 
+/// What a connection for a URL is made to, in words: its host, or the proxy for it.
+pub fn peer_of(url: &Url) -> String {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    peer(url, &variable)
+}
+
+fn peer(url: &Url, variable: &dyn Fn(&str) -> Option<String>) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let either = |name: &str| variable(name).or_else(|| variable(&name.to_ascii_lowercase()));
+    let exempt = either("NO_PROXY").unwrap_or_default();
+    let is_exempt = exempt.split(',').map(str::trim).any(|name| {
+        let name = name.trim_start_matches('.');
+        let is_below = host.strip_suffix(name).is_some_and(|h| h.ends_with('.'));
+        name == "*" || !name.is_empty() && (host == name || is_below)
+    });
+    let named = match url.scheme() {
+        "https" => either("HTTPS_PROXY"),
+        _ => either("HTTP_PROXY"),
+    };
+    let named = named.or_else(|| either("ALL_PROXY")).filter(|_| !is_exempt);
+    let proxy = named.and_then(|value| {
+        let value = if value.contains("://") {
+            value
+        } else {
+            format!("http://{value}")
+        };
+        let proxy = Url::parse(&value).ok()?;
+        let port = proxy.port().map(|port| format!(":{port}"));
+        Some(format!("{}{}", proxy.host_str()?, port.unwrap_or_default()))
+    });
+    match proxy {
+        Some(proxy) => format!("the proxy {proxy} for {host}"),
+        None => host.to_owned(),
+    }
+}
+
 /// Whether a value is the URL of a proxy; without a scheme it is an HTTP proxy.
 fn is_usable(value: &str) -> bool {
     let url = match value.contains("://") {
@@ -56,6 +92,25 @@ fn is_usable(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_connected_to_is_the_proxy_where_there_is_one() {
+        let cases = [
+            ("http://a.org/x", "a.org"),
+            ("https://a.org/x", "the proxy p.example:3128 for a.org"),
+            ("https://b.org/x", "b.org"),
+            ("https://x.b.org/x", "x.b.org"),
+            ("https://ab.org/x", "the proxy p.example:3128 for ab.org"),
+        ];
+        let variable = |name: &str| match name {
+            "HTTPS_PROXY" => Some("http://me:word@p.example:3128".to_owned()),
+            "no_proxy" => Some("127.0.0.1, .b.org".to_owned()),
+            _ => None,
+        };
+        for (url, wanted) in cases {
+            assert_eq!(peer(&Url::parse(url).unwrap(), &variable), wanted);
+        }
+    }
 
     #[test]
     fn proxies_are_told_from_nonsense() {

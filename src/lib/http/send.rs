@@ -23,6 +23,7 @@ use super::opt_out;
 use super::options::Options;
 use super::pacing::Turn;
 use super::permission::{self, check_contact, check_reservations, check_robots, opted_out};
+use super::proxies;
 use super::request::{Request, RequestLog};
 use super::resolver;
 use super::retry::{FailedAttempt, Next, after, quota_wait, retry_after, server_time};
@@ -469,6 +470,10 @@ impl Sender {
                 resolver::PRIVATE
             ));
         }
+        let name = match e.is_connect() {
+            true => proxies::peer_of(url),
+            false => name.to_owned(),
+        };
         if e.is_timeout() {
             pacing.timed_out(Instant::now(), sent, self.timeout());
             return Error::timeout(match e.is_connect() {

@@ -4,9 +4,9 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, Limits};
 
+use super::baseline;
 use super::colour;
 use super::header::{measure_bytes, of_jpeg_tiles, reader};
-use super::palette;
 use super::tiff::{Tiff, is_tiff};
 use super::tiff_directory::{self, Store};
 
@@ -28,13 +28,13 @@ pub fn decode(bytes: &[u8], most_pixels: u64) -> Result<DynamicImage, String> {
         ));
     }
     check_claim(bytes)?;
+    if let Some(decoded) = baseline::decode(bytes) {
+        return decoded;
+    }
     if of_jpeg_tiles(&mut Cursor::new(bytes)).is_some() {
         let tiff = Tiff::of_bytes(bytes.to_vec())?;
         let whole = [0, 0, header.width, header.height];
         return tiff.full().region(whole, &colour::cmyk_to_rgb);
-    }
-    if let Some(decoded) = palette::decode(bytes) {
-        return decoded;
     }
     let mut reader = reader(Cursor::new(bytes))?;
     reader.no_limits();

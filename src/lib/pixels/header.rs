@@ -6,7 +6,8 @@ use std::path::Path;
 
 use image::{ImageDecoder, ImageFormat, ImageReader};
 
-use super::palette;
+use super::baseline;
+use super::rare_jpeg::RareJpeg;
 use super::tiff::is_tiff;
 use crate::error::Error;
 
@@ -91,18 +92,18 @@ pub fn measure_bytes(bytes: &[u8]) -> Result<Header, String> {
 /// The input is not an image that recto reads: why not.
 pub fn measure_in(input: impl BufRead + Seek) -> Result<Header, String> {
     let mut input = input;
-    if let Some(header) = of_jpeg_tiles(&mut input) {
-        return Ok(header);
-    }
-    if let Some(found) = palette::header(&mut input) {
+    if let Some(found) = baseline::header(&mut input) {
         return Ok(Header {
             width: found.size[0],
             height: found.size[1],
-            channels: 3,
+            channels: found.channels,
             depth: 8,
             media_type: "image/tiff",
             orientation: found.orientation,
         });
+    }
+    if let Some(header) = of_jpeg_tiles(&mut input) {
+        return Ok(header);
     }
     of_jpeg_head(&mut input).unwrap_or_else(|| header_of(input))
 }
@@ -123,7 +124,17 @@ fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, Stri
         let read = input.by_ref().take(most).read_to_end(&mut head);
         input.rewind().ok()?;
         let is_all = (read.ok()? as u64) < most;
-        let header = of_rare_jpeg(&head).map_or_else(|| header_of(Cursor::new(head)), Ok);
+        let header = match RareJpeg::of(&head) {
+            Some(rare) => Ok(Header {
+                width: rare.size[0].into(),
+                height: rare.size[1].into(),
+                channels: rare.channels,
+                depth: if rare.depth > 8 { 16 } else { 8 },
+                media_type: "image/jpeg",
+                orientation: 1,
+            }),
+            None => header_of(Cursor::new(head)),
+        };
         let is_enough = header.is_ok() || is_all;
         found = Some(header);
         if is_enough {
@@ -135,45 +146,7 @@ fn of_jpeg_head(input: &mut (impl BufRead + Seek)) -> Option<Result<Header, Stri
 
 /// Whether a file, by its first bytes, is a JPEG that the decoder does not read.
 pub fn is_rare_jpeg(head: &[u8]) -> bool {
-    head.starts_with(&[0xFF, 0xD8]) && of_rare_jpeg(head).is_some()
-}
-
-/// The header of a JPEG that the decoder does not read: arithmetic coding, lossless or differential frames (ITU-T T.81
-/// table B.1). Such files are kept as they are.
-fn of_rare_jpeg(head: &[u8]) -> Option<Header> {
-    const RARE: [u8; 11] = [
-        0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7,
-    ];
-    let mut rest = head.get(2..)?;
-    loop {
-        let [0xFF, marker, high, low, ..] = *rest else {
-            return None;
-        };
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        let body = rest.get(4..2 + length)?;
-        if RARE.contains(&marker) {
-            let [depth, y1, y0, x1, x0, channels, ..] = *body else {
-                return None;
-            };
-            let (width, height) = (u16::from_be_bytes([x1, x0]), u16::from_be_bytes([y1, y0]));
-            return (width > 0 && height > 0).then(|| Header {
-                width: width.into(),
-                height: height.into(),
-                channels,
-                depth: if depth > 8 { 16 } else { 8 },
-                media_type: "image/jpeg",
-                orientation: 1,
-            });
-        }
-        if matches!(marker, 0xC0..=0xC2 | 0xDA) {
-            return None;
-        }
-        rest = rest.get(2 + length..)?;
-        // Fill bytes.
-        while let [0xFF, 0xFF, ..] = rest {
-            rest = &rest[1..];
-        }
-    }
+    RareJpeg::of(head).is_some()
 }
 
 fn header_of(input: impl BufRead + Seek) -> Result<Header, String> {

@@ -14,18 +14,21 @@
 //! Everything is decoded within a limit that the caller states. A small file that claims a huge image is refused by its
 //! header.
 
+mod baseline;
 mod bmp;
 mod colour;
 pub mod contact_sheet;
 mod crop;
 mod decode;
 pub mod encode;
+mod fax;
 mod fingerprint;
+mod gif;
 mod header;
 mod icc;
 mod jp2;
 mod orientation;
-mod palette;
+mod other_types;
 #[cfg(feature = "serve")]
 pub mod pdf;
 #[cfg(feature = "pdf")]
@@ -33,6 +36,7 @@ pub mod pdf_reader;
 #[cfg(all(feature = "serve", not(feature = "pdf")))]
 pub mod pdf_unsupported;
 pub mod pyramid;
+mod rare_jpeg;
 pub mod render;
 pub mod row_writers;
 pub mod source;
@@ -48,6 +52,5 @@ pub use fingerprint::{Fingerprint, fingerprint};
 pub use header::{Header, measure, measure_bytes, measure_in, rotated_size, sniff, suffix};
 pub use icc::icc;
 pub use orientation::without_orientation;
-pub use verify::{
-    Flaw, VerifiedFile, check_start, is_unread_image, verify, verify_bytes, verify_file,
-};
+pub use other_types::is_unread_image;
+pub use verify::{Flaw, VerifiedFile, check_start, verify, verify_bytes, verify_file};

@@ -9,7 +9,10 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::decode::decode;
+use super::gif;
 use super::header::{Header, measure_bytes, measure_in, sniff};
+use super::other_types::unsupported_type;
+use super::rare_jpeg::RareJpeg;
 use crate::jpeg::{self, JpegError};
 
 /// What is wrong with the bytes of an image.
@@ -194,82 +197,18 @@ pub fn check_start(start: &[u8]) -> Result<(), Flaw> {
     }
 }
 
-/// Whether a file is an image of a type that is not read, by its first bytes.
-pub fn is_unread_image(start: &[u8]) -> bool {
-    let is_image = |name: &str| !OTHERS.iter().any(|(_, _, other)| *other == name);
-    unsupported_type(start).is_some_and(is_image)
-}
-
-/// Image types that recto does not read, by their first bytes.
-const UNREAD: [(usize, &[u8], &str); 17] = [
-    (4, b"ftypavif", "AVIF"),
-    (4, b"ftypavis", "AVIF"),
-    (4, b"ftypheic", "HEIC"),
-    (4, b"ftypheix", "HEIC"),
-    (4, b"ftypmif1", "HEIF"),
-    (4, b"ftypmsf1", "HEIF"),
-    (4, b"ftypcrx ", "Canon CR3"),
-    (4, b"jP  \r\n", "JPEG 2000"),
-    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (4, b"JXL \r\n", "JPEG XL"),
-    (0, b"\xff\x0a", "JPEG XL"),
-    (0, b"8BPS", "Photoshop"),
-    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
-    (0, b"\0\0\x01\0", "ICO"),
-    (0, b"SIMPLE  =", "FITS"),
-    (128, b"DICM", "DICOM"),
-    (0, b"AT&TFORM", "DjVu"),
-];
-
-/// Types that are no images, by their first bytes.
-const OTHERS: [(usize, &[u8], &str); 14] = [
-    (4, b"ftyp", "MP4 or QuickTime video"),
-    (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM video"),
-    (8, b"AVI ", "AVI video"),
-    (0, b"FLV\x01", "Flash video"),
-    (0, b"\0\0\x01\xba", "MPEG video"),
-    (0, b"OggS", "Ogg"),
-    (0, b"ID3", "MP3"),
-    (0, b"%PDF-", "PDF"),
-    (0, b"PK\x03\x04", "ZIP"),
-    (0, b"\x1f\x8b", "gzip"),
-    (0, b"7z\xbc\xaf", "7-Zip"),
-    (0, b"Rar!", "RAR"),
-    (0, b"\xfd7zXZ", "xz"),
-    (257, b"ustar", "tar"),
-];
-
-/// The name of a type that recto does not read, by the first bytes.
-fn unsupported_type(bytes: &[u8]) -> Option<&'static str> {
-    let is_bmp = bytes.starts_with(b"BM") && bytes.get(6..10) == Some(&[0; 4]);
-    let found = UNREAD
-        .iter()
-        .chain(&OTHERS)
-        .find(|(at, magic, _)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)));
-    let found = found.map(|(_, _, name)| *name);
-    found
-        .or_else(|| is_bmp.then_some("BMP"))
-        .or_else(|| is_svg(bytes).then_some("SVG"))
-}
-
-/// Whether the root element of a text is `svg`, which comes after a declaration, comments and a document type.
-fn is_svg(bytes: &[u8]) -> bool {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = text.trim_ascii_start();
-    let start = &text[..text.len().min(4096)];
-    let is_xml = start.starts_with(b"<?xml")
-        || start.starts_with(b"<!--")
-        || start.starts_with(b"<!DOCTYPE svg");
-    start.starts_with(b"<svg")
-        || is_xml
-            && start.windows(4).any(|part| part == b"<svg")
-            && !start
-                .windows(5)
-                .any(|part| part.eq_ignore_ascii_case(b"<html"))
-}
-
-/// Reads every MCU of every scan down to its symbols; rare kinds are decoded instead.
+/// Reads every MCU of every scan down to its symbols; rare kinds are decoded instead, or go by their markers.
 fn check_jpeg(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
+    if let Some(rare) = RareJpeg::of(bytes) {
+        ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..])?;
+        return match rare.is_kept {
+            true => Ok(()),
+            false => Err(Flaw::Refused(format!(
+                "image/jpeg of a kind that is not supported: {}",
+                rare.coding
+            ))),
+        };
+    }
     let damaged = |e: String| {
         Flaw::Damaged(format!(
             "a JPEG of {} x {} pixels that is damaged or truncated: {e}",
@@ -279,13 +218,7 @@ fn check_jpeg(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
     match jpeg::check(bytes) {
         Ok(_) => Ok(()),
         Err(JpegError::Unsupported(_)) if pixels_of(header) <= DECODED => {
-            match decoded_jpeg(bytes) {
-                // Kept by its markers: from the first to the end of the image.
-                Err(e) if is_unsupported(&e) => {
-                    ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..])
-                }
-                decoded => decoded.map_err(damaged),
-            }
+            decoded_jpeg(bytes).map_err(damaged)
         }
         Err(JpegError::Unsupported(_)) => ends_as_jpeg(&bytes[bytes.len().saturating_sub(TAIL)..]),
         Err(error) => Err(damaged(error.to_string())),
@@ -338,7 +271,7 @@ fn check_other(bytes: &[u8], header: &Header) -> Result<(), Flaw> {
         "image/webp" if (bytes.len() as u64) < 8 + riff_size(bytes) => {
             return Err(damaged("it is shorter than it declares"));
         }
-        "image/gif" if !bytes.trim_ascii_end().ends_with(b";") && !bytes.ends_with(&[0x3b, 0]) => {
+        "image/gif" if !gif::is_complete(bytes) => {
             return Err(damaged("its end marker is missing"));
         }
         _ => {}
@@ -466,7 +399,15 @@ mod tests {
 
     #[test]
     fn file_types_that_no_stage_reads_are_called_by_their_names() {
-        let cases: [(&[u8], &str); 4] = [
+        let cases: [(&[u8], &str); 12] = [
+            (b"P6\n64 48\n255\n", "PBM, PGM or PPM"),
+            (b"P5 64 48 255\n", "PBM, PGM or PPM"),
+            (b"DDS \x7c\0\0\0", "DDS"),
+            (b"icns\0\0\x12\x34", "ICNS"),
+            (b"\x01\xda\x01\x01\0\x03\0\x40\0\x30", "SGI"),
+            (b"\x0a\x05\x01\x08\0\0\0\0", "PCX"),
+            (b"\0\0\x02\0\0\0\0\0\0\0\0\0\x40\0\x30\0\x18\0", "TGA"),
+            (b"II\xbc\x01\x20\0\0\0", "JPEG XR"),
             (b"BM\x36\0\0\0\0\0\0\0\x36\0\0\0", "BMP"),
             (b"\0\0\0\x20ftypavif\0\0\0\0", "AVIF"),
             (b"\0\0\0\x0cjP  \r\n\x87\n\0\0", "JPEG 2000"),
@@ -476,6 +417,54 @@ mod tests {
             let found = verify(bytes);
             let is_told = matches!(&found, Err(Flaw::Refused(words)) if words.starts_with(name));
             assert!(is_told, "{name}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_gif_is_no_part_of_it() {
+        let image = image::DynamicImage::new_rgb8(60, 50);
+        let mut out = io::Cursor::new(Vec::new());
+        image.write_to(&mut out, image::ImageFormat::Gif).unwrap();
+        let whole = out.into_inner();
+        for more in [&b"\r\n"[..], b"trailing", &[0; 512], b"\x2c\x21\xff"] {
+            let longer = [&whole, more].concat();
+            assert!(verify(&longer).is_ok(), "{more:?}");
+        }
+        for cut in 1..whole.len() {
+            assert!(verify(&whole[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_jpeg_of_a_rare_kind_is_kept_or_refused_and_cut_only_where_its_end_is_missing() {
+        let jpeg = encoded(Encoding::Jpeg);
+        let frame = jpeg
+            .windows(2)
+            .position(|pair| pair == [0xff, 0xc0])
+            .unwrap();
+        let of = |marker: u8, depth: u8| {
+            let mut other = jpeg.clone();
+            (other[frame + 1], other[frame + 4]) = (marker, depth);
+            other
+        };
+        let cases = [
+            (0xc9, 8, None),
+            (0xca, 8, None),
+            (0xc1, 12, Some("more than 8 bits per sample")),
+            (0xc3, 8, Some("lossless coding")),
+            (0xc5, 8, Some("hierarchical coding")),
+            (0xcb, 8, Some("lossless arithmetic coding")),
+            (0xf7, 8, Some("JPEG-LS")),
+        ];
+        for (marker, depth, refused) in cases {
+            let bytes = of(marker, depth);
+            match (verify(&bytes), refused) {
+                (Ok(header), None) => assert_eq!((header.width, header.height), (120, 90)),
+                (Err(Flaw::Refused(why)), Some(words)) => assert!(why.contains(words), "{why}"),
+                (found, _) => panic!("{marker:x}: {found:?}"),
+            }
+            let cut = verify(&bytes[..bytes.len() / 2]);
+            assert!(matches!(cut, Err(Flaw::Damaged(_))), "{marker:x}: {cut:?}");
         }
     }
 

@@ -93,6 +93,7 @@ pub struct DatasetFolder {
     placing: Placing,
     /// Folder of the format that is being written, with `/` at its end; empty if there is only one format.
     below: String,
+    is_csv_safe: bool,
 }
 
 impl DatasetFolder {
@@ -101,13 +102,14 @@ impl DatasetFolder {
     ///
     /// # Errors
     /// The folder cannot be created, or holds files that recto did not write.
-    pub fn create(target: &Path, own: &[&Path]) -> Result<Self, Error> {
+    pub fn create(target: &Path, own: &[&Path], is_csv_safe: bool) -> Result<Self, Error> {
         may_replace(target, own)?;
         Ok(DatasetFolder {
             folder: Folder::create(target)?,
             kept: Kept::beside(target),
             placing: Placing::None,
             below: String::new(),
+            is_csv_safe,
         })
     }
 
@@ -142,6 +144,10 @@ impl DatasetFolder {
 }
 
 impl Sink for DatasetFolder {
+    fn is_csv_safe(&self) -> bool {
+        self.is_csv_safe
+    }
+
     fn append(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
         self.folder.append(&self.full(path), bytes)
     }
@@ -180,15 +186,17 @@ pub struct SingleFile {
     target: PathBuf,
     file: Option<(String, Atomic)>,
     kept: Kept,
+    is_csv_safe: bool,
 }
 
 impl SingleFile {
     /// Starts a file that [`SingleFile::publish`] will name `target`.
-    pub fn create(target: &Path) -> Self {
+    pub fn create(target: &Path, is_csv_safe: bool) -> Self {
         SingleFile {
             target: target.to_owned(),
             file: None,
             kept: Kept::beside(target),
+            is_csv_safe,
         }
     }
 
@@ -202,6 +210,10 @@ impl SingleFile {
 }
 
 impl Sink for SingleFile {
+    fn is_csv_safe(&self) -> bool {
+        self.is_csv_safe
+    }
+
     fn append(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
         let file = match &mut self.file {
             Some((known, file)) if known == path => file,

@@ -69,7 +69,6 @@ impl Set<'_> {
             crop_square: options.crop_square,
             shard_bytes: options.shard_mb * 1_000_000,
             sheet_images: options.sheet_images as usize,
-            csv_safe: options.common.csv_safe,
         }
     }
 
@@ -97,7 +96,7 @@ impl Set<'_> {
                 map_folder.to_owned()
             }
         };
-        let mut out = SingleFile::create(output);
+        let mut out = SingleFile::create(output, self.options.common.csv_safe);
         for format in &self.formats {
             let mut writer = format.begin(&assembled.dataset, options, &mut out)?;
             self.images
@@ -127,7 +126,8 @@ impl Set<'_> {
             self.options.rejects.as_deref(),
         ];
         let own: Vec<&Path> = own.into_iter().flatten().collect();
-        let mut out = DatasetFolder::create(&self.options.output, &own)?;
+        let mut out =
+            DatasetFolder::create(&self.options.output, &own, self.options.common.csv_safe)?;
         assembled.dataset.placed = self.options.images != Some(Placing::None);
         let notes = self.write_formats(assembled, options, &mut out)?;
         summary.notes.extend(notes);

@@ -23,7 +23,7 @@ pub mod verify;
 use super::network::Servers;
 use crate::contracts::Service;
 use crate::files::Part;
-use crate::http::{Error, Kind, Request, RequestLog, Response, SavedResponse};
+use crate::http::{Error, Kind, Request, RequestLog, Response, SavedResponse, without_secrets};
 use crate::iiif;
 use crate::iiif::authorization::AccessControl;
 use crate::iiif::info::{Info, Limits};
@@ -627,6 +627,8 @@ impl ServiceFetch<'_> {
             let mut sampled = lock(self.wanted.sampled);
             sampled.etag = reply.header("etag").map(str::to_owned);
             sampled.last_modified = reply.header("last-modified").map(str::to_owned);
+            let is_redirected = reply.url != plan.uri(cell);
+            sampled.redirected_to = is_redirected.then(|| without_secrets(&reply.url).into_owned());
         }
     }
 

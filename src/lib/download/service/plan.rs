@@ -59,6 +59,8 @@ pub struct Sample {
     pub etag: Option<String>,
     /// Last-Modified of the answer.
     pub last_modified: Option<String>,
+    /// The URL that redirects led to.
+    pub redirected_to: Option<String>,
 }
 
 impl RegionPlan {

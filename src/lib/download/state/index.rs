@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::contracts::{self, Download};
 use crate::error::Error;
-use crate::http::without_signature;
+use crate::http::for_journal;
 
 /// The place of an image in an [`Index`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -163,7 +163,7 @@ impl Index {
             // No line is as long as 4 GB.
             id: line.id.len() as u32,
             path: line.path.len() as u32,
-            request: self.hash(&without_signature(&line.request)),
+            request: self.hash(&for_journal(&line.request)),
             bytes: line.bytes,
             sha256: sha256_start(&line.sha256),
             line: at,

@@ -10,7 +10,7 @@ use crate::download::names::source_uri;
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use crate::http::{Client, Kind, Request, RequestLog, without_secrets};
+use crate::http::{Client, Kind, Request, RequestLog, id_without_secrets, without_secrets};
 use crate::iiif::{self, info::Info};
 
 /// What servers say about images that were downloaded before.
@@ -134,7 +134,9 @@ impl Refreshed {
         ];
         for (kind, what) in list {
             let of_kind = all.iter().filter(|asked| asked.since == kind);
-            let ids: Vec<&str> = of_kind.map(|asked| index.id(asked.slot)).collect();
+            let ids: Vec<String> = of_kind
+                .map(|asked| id_without_secrets(index.id(asked.slot)))
+                .collect();
             let listed = list_of(&ids).map(|ids| format!("--refresh: {what}: {ids}"));
             self.notes.extend(listed);
         }
@@ -252,7 +254,7 @@ fn unanswered(error: &crate::http::Error) -> Since {
 }
 
 /// Some ids for people to read, and how many more there are.
-fn list_of(ids: &[&str]) -> Option<String> {
+fn list_of(ids: &[String]) -> Option<String> {
     const SHOWN: usize = 20;
     let shown = ids[..ids.len().min(SHOWN)].join(", ");
     match ids.len() {
@@ -283,5 +285,9 @@ pub fn write_changes(
     changes: &BTreeMap<String, Change>,
     is_safe: bool,
 ) -> Result<(), Error> {
-    files::write_csv(path, &Change::HEADER, changes.values(), is_safe)
+    let shown = |change: &Change| Change {
+        id: id_without_secrets(&change.id),
+        ..change.clone()
+    };
+    files::write_csv(path, &Change::HEADER, changes.values().map(shown), is_safe)
 }

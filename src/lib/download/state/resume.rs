@@ -8,9 +8,11 @@ use super::index::{Index, Slot};
 use super::input::Set;
 use super::settled::{FileState, Lookup};
 use crate::contracts::{Failure, LocalizedImage};
+use crate::download::names::source_uri;
 use crate::download::options::Options;
 use crate::error::Error;
 use crate::files;
+use crate::http::{Kind, id_without_secrets, without_secrets};
 
 /// Images by what is to be done with them.
 #[derive(Debug, Default)]
@@ -62,9 +64,14 @@ pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'
                 if let Some((slot, _)) = other {
                     sorted.gone.push(index.path(slot).to_owned());
                 }
-                match failed.remove(&image.id) {
-                    Some(failure) => sorted.left.push(failure),
-                    None if failed_before.contains_key(&image.id) => again.push(image),
+                let listed = id_without_secrets(&image.id);
+                let url = without_secrets(source_uri(image).unwrap_or_default());
+                match failed.remove(&listed).filter(|failure| failure.url == url) {
+                    Some(failure) => sorted.left.push(Failure {
+                        id: image.id.clone(),
+                        ..failure
+                    }),
+                    None if failed_before.contains_key(&listed) => again.push(image),
                     None => sorted.missing.push(image),
                 }
             }
@@ -88,26 +95,46 @@ fn failed_before(options: &Options) -> HashMap<String, u32> {
     rows.filter_map(Result::ok).filter_map(requests).collect()
 }
 
-/// With `--retry-failed`, the failures of other kinds, by image id.
+/// Failures that are not tried again, by image id: with `--retry-failed` those of other kinds, else those of files that cannot
+/// be decoded.
 fn not_retried(options: &Options) -> Result<HashMap<String, Failure>, Error> {
-    if options.retry_failed.is_empty() || !options.failures.exists() {
-        return Ok(HashMap::new());
+    let mut left = HashMap::new();
+    if !files::is_there(&options.failures) {
+        return Ok(left);
     }
+    let is_named = !options.retry_failed.is_empty();
     let name = options.failures.display();
     let bytes = files::read(&options.failures)?;
     let mut reader = csv::Reader::from_reader(&bytes[..]);
-    let mut left = HashMap::new();
     for failure in reader.deserialize() {
-        let failure: Failure = failure.map_err(|e| {
-            Error::new(format!("{name}: not a list of failures"))
-                .because(e)
-                .hint("--failures names the list that recto-download wrote")
-        })?;
-        if !options.retry_failed.contains(&failure.kind) {
+        let failure: Failure = match failure {
+            Ok(failure) => failure,
+            Err(e) if is_named => {
+                return Err(Error::new(format!("{name}: not a list of failures"))
+                    .because(e)
+                    .hint("--failures names the list that recto-download wrote"));
+            }
+            // It is written anew.
+            Err(_) => break,
+        };
+        let is_left = match is_named {
+            true => !options.retry_failed.contains(&failure.kind),
+            false => !options.overwrite && is_undecodable(&failure, options),
+        };
+        if is_left {
             left.insert(failure.id.clone(), failure);
         }
     }
     Ok(left)
+}
+
+/// Whether a file was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.
+fn is_undecodable(failure: &Failure, options: &Options) -> bool {
+    let is_kept = failure.message.contains("; kept as ");
+    failure.kind == Kind::Unsupported.name()
+        && failure.status == Some(200)
+        && failure.message.contains("not supported")
+        && (is_kept || !options.keep_unread)
 }
 
 /// With `--overwrite` and `--refresh`, images that could not be downloaded again and are still there from before: they

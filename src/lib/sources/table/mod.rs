@@ -253,13 +253,20 @@ impl Reader<'_> {
                 at.map(|at| row.remove(at).1).unwrap_or_default()
             }
         };
-        let named = images::of_cell(&values, self.options);
+        let mut named = images::of_cell(&values, self.options);
+        let mut fallbacks = self.fallbacks(&row);
+        if !named.iter().any(Result::is_ok) && !fallbacks.is_empty() {
+            named = images::of_cell(&[fallbacks.remove(0)], self.options);
+            self.note(format!(
+                "column {column}: where it names no image, that of --fallback-column is taken"
+            ));
+        }
         if named.is_empty() {
             let problem = "cell is empty: it should name the image".to_owned();
             return self.reject(number, column, problem);
         }
         self.found.count("rows", 1);
-        let more = match More::of(&row, self.options) {
+        let more = match More::of(&row, self.options, fallbacks) {
             Ok(more) => more,
             Err((column, problem)) => return self.reject_part(number, column, problem),
         };
@@ -278,6 +285,24 @@ impl Reader<'_> {
                 Err(problem) => self.reject_part(number, column, problem),
             }
         }
+    }
+
+    fn note(&mut self, note: String) {
+        if !self.found.notes.contains(&note) {
+            self.found.notes.push(note);
+        }
+    }
+
+    /// The further URLs of a row. What is no URL costs no image that has one.
+    fn fallbacks(&mut self, row: &Row) -> Vec<String> {
+        let columns = self.options.fallback_column.iter();
+        let cells = columns.filter_map(|column| Some((column, cell_of(row, column)?)));
+        let (urls, others): (Vec<_>, Vec<_>) = cells.partition(|(_, text)| is_url(text));
+        let notes = others
+            .into_iter()
+            .map(|(column, _)| format!("column {column}: what is not a URL is left out"));
+        notes.for_each(|note| self.note(note));
+        urls.into_iter().map(|(_, url)| url).collect()
     }
 
     /// What the images of a row have in common. `images` is what names them, which may be their group too.
@@ -323,7 +348,11 @@ struct More {
 
 impl More {
     /// Of a row; the error is the column, and what is wrong in it.
-    fn of<'a>(row: &Row, options: &'a TableOptions) -> Result<Self, (&'a str, String)> {
+    fn of<'a>(
+        row: &Row,
+        options: &'a TableOptions,
+        fallbacks: Vec<String>,
+    ) -> Result<Self, (&'a str, String)> {
         let id = match options.own_ids() {
             None => None,
             Some(column) => Some(cell_of(row, column).ok_or_else(|| {
@@ -342,19 +371,10 @@ impl More {
                 format!("not a SHA-256 of 64 hexadecimal digits: {text}"),
             ));
         }
-        let fallbacks = options.fallback_column.iter();
-        let fallbacks = fallbacks.filter_map(|column| Some((column, cell_of(row, column)?)));
-        let mut urls = Vec::new();
-        for (column, url) in fallbacks {
-            match is_url(&url) {
-                true => urls.push(url),
-                false => return Err((column, format!("cell is not a URL: {url}"))),
-            }
-        }
         Ok(More {
             id,
             sha256: sha256.map(|(_, text)| text.to_ascii_lowercase()),
-            fallbacks: urls,
+            fallbacks,
         })
     }
 
