@@ -190,7 +190,6 @@ fn help_begins_with_what_the_program_does_and_every_option_is_explained() {
 fn the_table_of_formats_is_that_of_the_program() {
     let choices = FormatOptions {
         shard_bytes: 1,
-        csv_safe: false,
         sheet_images: 24,
         ..FormatOptions::default()
     };

@@ -2,6 +2,7 @@
 //! and its place in the file.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -64,10 +65,9 @@ impl ImageStore {
     pub fn add(&mut self, id: &str, image: &[u8]) -> Result<(), Error> {
         let number = u32::try_from(self.spans.len())
             .map_err(|_| Error::new("there are more images than can be numbered: 4,294,967,295"))?;
-        if self.numbers.contains_key(&hash(id)) {
-            self.others.insert(id.to_owned(), number);
-        } else {
-            self.numbers.insert(hash(id), number);
+        match self.numbers.entry(hash(id)) {
+            Entry::Vacant(free) => drop(free.insert(number)),
+            Entry::Occupied(_) => drop(self.others.insert(id.to_owned(), number)),
         }
         self.spans.push(self.scratch.append(image)?);
         Ok(())

@@ -57,7 +57,7 @@ impl Jobs {
         let aside = Aside::of(job);
         let came = coming.await;
         self.start(job).await;
-        aside.is_over();
+        aside.end();
         came
     }
 
@@ -88,7 +88,7 @@ impl Aside {
         Aside(Some(job.clone()))
     }
 
-    fn is_over(mut self) {
+    fn end(mut self) {
         self.0 = None;
     }
 }

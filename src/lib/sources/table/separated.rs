@@ -300,11 +300,11 @@ impl CellKinds {
         kinds
     }
 
-    fn add(&mut self, cell: &String) {
+    fn add(&mut self, cell: &str) {
         match with_point(cell) {
             Some(_) => self.has_comma |= cell.contains(','),
             None if is_missing(cell) => {}
-            None => drop(self.first_other.get_or_insert_with(|| cell.clone())),
+            None => drop(self.first_other.get_or_insert_with(|| cell.to_owned())),
         }
     }
 }
