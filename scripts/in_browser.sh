@@ -35,6 +35,7 @@ scrolls() {
 
 # serve ARGUMENT...: starts recto-serve and sets $address.
 serve() {
+  : >"$work/log"
   "$bin/recto-serve" "$@" --listen 127.0.0.1:0 --quiet >"$work/log" &
   server=$!
   for _ in $(seq 200); do

@@ -83,7 +83,8 @@ readers() {
   local set format bad=0
   for set in "$WORK/hard" "$WORK/marine"; do
     for format in csv coco vgg voc tf yolo; do
-      write "$set" "$format" "$format" || bad=1
+      # A set for YOLO without images for validation is one by request.
+      write "$set" "$format" "$format" $([ "$format" != yolo ] || echo --no-val) || bad=1
       write "$set" "$format" "$format-split" --split train=0.6,val=0.2,test=0.2 --seed 1 || bad=1
     done
     write "$set" voc voc-inclusive --voc-inclusive || bad=1

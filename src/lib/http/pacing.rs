@@ -422,12 +422,9 @@ impl Pacing {
             true => different > 1 && stalls.times >= MAX_SILENT,
         };
         if is_over {
-            let times = stalls.times;
             self.stop(
                 Kind::Timeout,
-                format!(
-                    "{times} answers in a row, to {different} different images, did not end in time"
-                ),
+                format!("no byte came any more in its answers to {different} different images"),
             );
         }
     }

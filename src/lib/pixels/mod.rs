@@ -52,5 +52,5 @@ pub use fingerprint::{Fingerprint, fingerprint};
 pub use header::{Header, measure, measure_bytes, measure_in, rotated_size, sniff, suffix};
 pub use icc::icc;
 pub use orientation::without_orientation;
-pub use other_types::is_unread_image;
+pub use other_types::{is_about_no_image, is_unread_image};
 pub use verify::{Flaw, VerifiedFile, check_start, verify, verify_bytes, verify_file};

@@ -6,6 +6,13 @@ pub fn is_unread_image(start: &[u8]) -> bool {
     unsupported_type(start).is_some_and(is_image)
 }
 
+/// Whether a message about a file of a type that is not supported is about none of images: what a server gives instead of one.
+pub fn is_about_no_image(message: &str) -> bool {
+    OTHERS
+        .iter()
+        .any(|(_, _, other)| message.starts_with(other))
+}
+
 /// Where the mark of a type stands, the mark, and the name of the type.
 type Mark = (usize, &'static [u8], &'static str);
 

@@ -13,6 +13,7 @@ use crate::download::options::Options;
 use crate::error::Error;
 use crate::files;
 use crate::http::{Kind, id_without_secrets, without_secrets};
+use crate::pixels;
 
 /// Images by what is to be done with them.
 #[derive(Debug, Default)]
@@ -128,12 +129,13 @@ fn not_retried(options: &Options) -> Result<HashMap<String, Failure>, Error> {
     Ok(left)
 }
 
-/// Whether a file was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.
+/// Whether an image was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.
 fn is_undecodable(failure: &Failure, options: &Options) -> bool {
     let is_kept = failure.message.contains("; kept as ");
     failure.kind == Kind::Unsupported.name()
         && failure.status == Some(200)
         && failure.message.contains("not supported")
+        && !pixels::is_about_no_image(&failure.message)
         && (is_kept || !options.keep_unread)
 }
 
