@@ -575,7 +575,10 @@ impl<'a> Journey<'a> {
             Error::disk(format!("{}: cannot be written: {e}", journal.display()))
         })?;
         if self.destination().own.as_deref() == Some(&*download.path) {
-            moves::replaced(&self.to.folder.work, &download.path);
+            let (work, path) = (self.to.folder.work.clone(), download.path.clone());
+            let remove = move || moves::replaced(&work, &path);
+            // If the note stays, nothing follows from it.
+            let _ = tokio::task::spawn_blocking(remove).await;
         }
         Ok(Finished { download, line })
     }

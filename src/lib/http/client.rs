@@ -89,7 +89,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn head(&self, request: &Request) -> Result<(u16, Option<u64>), Error> {
+    pub async fn status_and_length(&self, request: &Request) -> Result<(u16, Option<u64>), Error> {
         self.persist(request, async |attempt| {
             let opened = self
                 .sender

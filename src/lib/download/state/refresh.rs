@@ -214,7 +214,7 @@ async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since 
         ..Request::image(known.uri, MAX_REGION).logged(log)
     };
     let Some(sha256) = known.sha256 else {
-        return match client.head(&request).await {
+        return match client.status_and_length(&request).await {
             Ok((304, _)) => Since::Same,
             Ok(_) => Since::Changed,
             Err(error) => unanswered(&error),
@@ -236,7 +236,7 @@ async fn by_length(
     log: &RequestLog,
 ) -> Since {
     let request = Request::image(known.uri, MAX_REGION).logged(log);
-    match client.head(&request).await {
+    match client.status_and_length(&request).await {
         Ok((_, Some(now))) if length.is_some_and(|length| length != now) => Since::Changed,
         Ok(_) => Since::Unknown,
         Err(error) => unanswered(&error),

@@ -53,11 +53,8 @@ pub enum Change {
 
 /// Reads a document of a stream; none if it is something else. `url` is its own, the base of references.
 pub fn read(bytes: &[u8], url: &str) -> Option<StreamPage> {
-    // Only then is it worth to be read twice.
-    let is_named = |name: &[u8]| bytes.windows(name.len()).any(|part| part == name);
-    if !is_named(b"OrderedCollection") {
-        return None;
-    }
+    // Most documents are none, and are not parsed twice.
+    memchr::memmem::find(bytes, b"OrderedCollection")?;
     let document: Value = serde_json::from_slice(bytes).ok()?;
     let kind = kind(&document);
     if !matches!(kind.as_str(), "orderedcollection" | "orderedcollectionpage") {
