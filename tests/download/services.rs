@@ -585,3 +585,25 @@ fn a_part_of_which_the_service_tells_nothing_is_had_by_its_url() {
         );
     }
 }
+
+#[test]
+fn a_service_that_nobody_serves_is_replaced_by_the_file_that_is_there() {
+    let server = Server::start(|_, _| Answer::Serve(jpeg(1), "image/jpeg"));
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    let file = recto::pixels::decode(&jpeg(1), 1 << 24)
+        .unwrap()
+        .into_rgb8();
+    let mut image = service("a", format!("http://127.0.0.1:{port}/iiif/a"), 2);
+    image["image"]["url"] = json!(server.url("/a.jpg"));
+    image["image"]["width"] = json!(file.width());
+    image["image"]["height"] = json!(file.height());
+    let work = one_of(image);
+    work.run("download", &args(&["--retries", "0"])).exits(0);
+    let path = work.json("image_map.json")["a"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(work.read(&path) == jpeg(1));
+}
