@@ -414,3 +414,20 @@ fn asking_what_changed_does_not_wait_for_a_silent_host() {
     let asked = silent.log().len() - before;
     assert!(asked <= 8, "{asked} requests");
 }
+
+#[test]
+fn a_host_that_gives_some_images_is_not_left_for_the_many_it_refuses() {
+    const REFUSED: usize = 120;
+    const ALL: usize = 180;
+    let number = |path: &str| path[1..].trim_end_matches(".jpg").parse::<usize>().unwrap();
+    let server = Server::start(move |request, _| match number(&request.path) < REFUSED {
+        true => Answer::Status(403),
+        false => Answer::Serve(jpeg(1), "image/jpeg"),
+    });
+    let work = Workdir::new();
+    let images = (0..ALL).map(|n| plain(&format!("{n:03}"), server.url(&format!("/{n}.jpg"))));
+    work.write_json("localizations.json", &set(images.collect()));
+    work.run("download", &args(&["--ignore-robots"])).exits(3);
+    let had = work.json("image_map.json").as_object().unwrap().len();
+    assert_eq!(had, ALL - REFUSED);
+}
