@@ -124,6 +124,56 @@ def hf(folder, boxes):
     return f"{n} images in 3 splits by datasets"
 
 
+def typed(folder, boxes):
+    """What `datasets`, polars, pyarrow and webdataset read of the sets that hold images in shards."""
+    import polars
+    import pyarrow.parquet
+    import webdataset
+    from datasets import Image as Picture, load_dataset
+    own = json.loads((folder / "localizations.json").read_text())["images"]
+    own = {image["id"]: image for image in own}
+    files = json.loads((folder / "image_map.json").read_text())
+
+    def same(row, label=None):
+        wanted, found = own[row["source"]]["localizations"], row["objects"]
+        assert found["label"] == [box["concept"] for box in wanted]
+        assert label is None or [label.int2str(c) for c in found["category"]] == found["label"]
+        assert np.allclose(found["bbox"] or [], [box["bbox"] for box in wanted] or [], atol=1e-6)
+        for rings, box in zip(found["rings"], wanted, strict=True):
+            rings = [np.reshape(ring, (-1, 2)) for ring in rings]
+            given = [box["polygon"], *box.get("holes", [])] if "polygon" in box else []
+            assert len(rings) == len(given) and all(np.allclose(a, b, atol=1e-6) for a, b in zip(rings, given))
+
+    n = {}
+    for name, column in [("parquet", "image"), ("webdataset", "png")]:
+        read = load_dataset(str(folder / "set" / name), cache_dir=str(folder / "cache"))
+        assert set(read) == {"train", "validation", "test"}, read
+        n[name] = 0
+        for split in read.values():
+            row_of = lambda row: row if name == "parquet" else row["json"]
+            objects = (split.features if name == "parquet" else split.features["json"])["objects"]
+            pixels = split.cast_column(column, Picture(decode=False))
+            for row, raw in zip(split, pixels):
+                assert row[column].size == (WIDTH, HEIGHT)
+                assert raw[column]["bytes"] == (folder / files[row_of(row)["source"]]).read_bytes()
+                same(row_of(row), objects["category"].feature)
+                n[name] += 1
+    shards = sorted((folder / "set/parquet/data").iterdir())
+    rows = [row for shard in shards for row in polars.read_parquet(shard).iter_rows(named=True)]
+    rows += [row for shard in shards for row in pyarrow.parquet.read_table(shard).to_pylist()]
+    for row in rows:
+        same(row)
+    shards = sorted(str(shard) for shard in (folder / "set/webdataset").glob("*.tar"))
+    samples = webdataset.WebDataset(shards, shardshuffle=False, empty_check=False).decode("pil").to_tuple("jpg;png", "json")
+    streamed = 0
+    for picture, row in samples:
+        assert picture.size == (WIDTH, HEIGHT)
+        same(row)
+        streamed += 1
+    assert n == {"parquet": 12, "webdataset": 12} and len(rows) == 24 and streamed == 12, (n, len(rows), streamed)
+    return "12 images in Parquet by datasets, polars and pyarrow, in tar files by datasets and webdataset"
+
+
 def crops(folder, boxes):
     files = list((folder / "set/crops").rglob("*.png"))
     assert len(files) == len(boxes)
@@ -137,9 +187,9 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         boxes = draw(folder)
-        call = [reformat, "localizations.json", "-f", "coco,yolo,yolo-seg,yolo-obb,hf,crops", "-o", "set", "--split-by", "set", "-q"]
+        call = [reformat, "localizations.json", "-f", "coco,yolo,yolo-seg,yolo-obb,hf,parquet,webdataset,crops", "-o", "set", "--split-by", "set", "-q"]
         subprocess.run(call, cwd=folder, check=True)
-        judged = [coco(folder, boxes), yolo(folder), hf(folder, boxes), crops(folder, boxes)]
+        judged = [coco(folder, boxes), yolo(folder), hf(folder, boxes), typed(folder, boxes), crops(folder, boxes)]
     print("sets: " + ", ".join(judged))
 
 

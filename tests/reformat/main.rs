@@ -2,6 +2,7 @@
 
 mod concepts;
 mod formats;
+mod shards;
 mod splits;
 mod told;
 

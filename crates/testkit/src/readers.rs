@@ -1,7 +1,10 @@
 //! Readers of what the formats write that share nothing with the writers.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::record::{ListAccessor, RowAccessor};
 use image::RgbImage;
 use serde_json::Value;
 
@@ -20,6 +23,8 @@ pub fn read_dataset(work: &Workdir, format: &str) -> Option<Vec<Sample>> {
         "voc" => Some(voc(work)),
         "yolo" | "yolo-seg" | "yolo-obb" => Some(yolo(work)),
         "hf" => Some(hf(work)),
+        "parquet" => Some(parquet(work)),
+        "webdataset" => Some(webdataset(work)),
         "vgg" | "sheet" | "counts" | "crops" => None,
         other => panic!("no test can read {other}"),
     }
@@ -131,17 +136,71 @@ fn hf(work: &Workdir) -> Vec<Sample> {
     let rows = work.text("out/train/metadata.jsonl");
     let sample = |row: &str| {
         let row: Value = serde_json::from_str(row).unwrap();
-        let objects = &row["objects"];
-        let boxes = objects["bbox"].as_array().unwrap().iter().enumerate();
-        let boxes = boxes.map(|(i, bbox)| {
-            let [x, y, w, h] = [0, 1, 2, 3].map(|i| bbox[i].as_f64().unwrap());
-            let label = objects["label"][i].as_str().unwrap().to_owned();
-            (label, [x, y, x + w, y + h])
-        });
         let file = format!("out/train/{}", row["file_name"].as_str().unwrap());
-        (decode(&work.read(&file)), boxes.collect())
+        (decode(&work.read(&file)), coco_boxes(&row["objects"]))
     };
     rows.lines().map(sample).collect()
+}
+
+/// Boxes as lists of `bbox` and `label`.
+fn coco_boxes(objects: &Value) -> Vec<(String, [f64; 4])> {
+    let boxes = objects["bbox"].as_array().unwrap().iter().enumerate();
+    let one = |(i, bbox): (usize, &Value)| {
+        let [x, y, w, h] = [0, 1, 2, 3].map(|i| bbox[i].as_f64().unwrap());
+        let label = objects["label"][i].as_str().unwrap().to_owned();
+        (label, [x, y, x + w, y + h])
+    };
+    boxes.map(one).collect()
+}
+
+fn parquet(work: &Workdir) -> Vec<Sample> {
+    let bytes = work.read("out/data/train-00000-of-00001.parquet");
+    let rows = parquet_rows(bytes).into_iter();
+    rows.map(|row| {
+        let picture = decode(row.get_group(0).unwrap().get_bytes(0).unwrap().data());
+        let objects = row.get_group(9).unwrap();
+        let (bboxes, labels) = (objects.get_list(1).unwrap(), objects.get_list(6).unwrap());
+        let boxes = (0..bboxes.len()).map(|i| {
+            let bbox = bboxes.get_list(i).unwrap();
+            let [x, y, w, h] = [0, 1, 2, 3].map(|i| bbox.get_double(i).unwrap());
+            let label = labels.get_string(i).unwrap().clone();
+            (label, [x, y, x + w, y + h])
+        });
+        (picture, boxes.collect())
+    })
+    .collect()
+}
+
+/// The rows of a Parquet file.
+pub fn parquet_rows(bytes: Vec<u8>) -> Vec<::parquet::record::Row> {
+    let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    rows.map(|row| row.unwrap()).collect()
+}
+
+fn webdataset(work: &Workdir) -> Vec<Sample> {
+    let files = tar_files(&work.read("out/train-000000.tar"));
+    let sample = |pair: &[(String, Vec<u8>)]| {
+        let (image, json) = (&pair[0], &pair[1]);
+        let key = |(name, _): &(String, Vec<u8>)| name.split_once('.').unwrap().0.to_owned();
+        assert_eq!(key(image), key(json));
+        let row: Value = serde_json::from_slice(&json.1).unwrap();
+        (decode(&image.1), coco_boxes(&row["objects"]))
+    };
+    files.chunks(2).map(sample).collect()
+}
+
+/// The names and bytes of the files in a tar file.
+pub fn tar_files(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut tar = tar::Archive::new(bytes);
+    let entries = tar.entries().unwrap();
+    let file = |entry: std::io::Result<tar::Entry<&[u8]>>| {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        (entry.path().unwrap().display().to_string(), bytes)
+    };
+    entries.map(file).collect()
 }
 
 fn tf(work: &Workdir) -> Vec<Sample> {

@@ -88,7 +88,7 @@ pub struct FormatOptions {
     pub crop_margin: f64,
     /// crops: whether they are square.
     pub crop_square: bool,
-    /// tf: maximum bytes of images per shard.
+    /// tf, parquet, webdataset: maximum bytes of images per shard.
     pub shard_bytes: u64,
     /// sheet: maximum number of images.
     pub sheet_images: usize,

@@ -14,12 +14,16 @@ mod file_names;
 mod format;
 pub mod hf;
 mod outline;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod ranks;
+mod shards;
 pub mod sheet;
 mod sink;
 pub mod tf;
 pub mod vgg;
 pub mod voc;
+pub mod webdataset;
 pub mod yolo;
 mod yolo_rows;
 
@@ -38,6 +42,9 @@ pub const ALL: &[&dyn Format] = &[
     &yolo::Yolo::Segmentation,
     &yolo::Yolo::Turned,
     &hf::Hf,
+    #[cfg(feature = "parquet")]
+    &parquet::Parquet,
+    &webdataset::WebDataset,
     &crops::Crops,
     &vgg::Vgg,
     &counts::Counts,

@@ -42,7 +42,7 @@ pub struct Options {
     /// crops: make them square; what lies outside the image is black
     #[arg(long)]
     pub crop_square: bool,
-    /// tf: maximum megabytes of images per shard
+    /// tf, parquet, webdataset: maximum megabytes of images per shard
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub shard_mb: u64,
     /// sheet: maximum number of images
