@@ -174,6 +174,38 @@ def typed(folder, boxes):
     return "12 images in Parquet by datasets, polars and pyarrow, in tar files by datasets and webdataset"
 
 
+def croissant(folder, boxes):
+    """What mlcroissant reads by the descriptions beside the formats."""
+    import mlcroissant
+    recommended = ["datePublished", "citeAs", "license"]
+    read = {}
+    for path in sorted((folder / "set").glob("*/croissant.json")):
+        described = mlcroissant.Dataset(jsonld=str(path))
+        issues = described.metadata.ctx.issues
+        assert not issues.errors, issues.report()
+        assert all(any(word in warning for word in recommended) for warning in issues.warnings), issues.report()
+        for record_set in described.metadata.record_sets:
+            read[path.parent.name, record_set.id] = list(described.records(record_set.id))
+    own = [box for _, box in sorted(boxes.items())]
+    text = lambda value: value.decode() if isinstance(value, bytes) else value
+    assert {row["splits/name"] for row in read["coco", "splits"]} == {"train", "val", "test"}
+    names = [row["classes/name"] for row in read["coco", "classes"]]
+    found = {"coco": [(names[row["boxes/category_id"] - 1], row["boxes/bbox"]) for row in read["coco", "boxes"]],
+             "csv": [(text(row["boxes/label"]), [row[f"boxes/{side}"] for side in "xywh"]) for row in read["csv", "boxes"]
+                     if row["boxes/label"] is not None]}
+    for name in ["hf", "parquet"]:
+        rows = read[name, "images"]
+        assert sorted(text(row["images/split"]) for row in rows) == ["test"] * 4 + ["train"] * 4 + ["validation"] * 4
+        found[name] = [(text(label), list(box)) for row in rows for label, box in zip(row["images/label"], row["images/bbox"])]
+    wanted = sorted((box["concept"], tuple(np.round(box["bbox"], 4))) for box in own)
+    for name, given in found.items():
+        assert sorted((label, tuple(np.round(box, 4))) for label, box in given) == wanted, name
+    pictures = read["coco", "files"] + read["hf", "files"] + read["yolo", "files"]
+    assert len(pictures) == 36 and all(row["files/content"].size == (WIDTH, HEIGHT) for row in pictures)
+    assert all(row["images/image"].size == (WIDTH, HEIGHT) for row in read["parquet", "images"])
+    return f"{len(read)} record sets by mlcroissant"
+
+
 def crops(folder, boxes):
     files = list((folder / "set/crops").rglob("*.png"))
     assert len(files) == len(boxes)
@@ -187,9 +219,9 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         boxes = draw(folder)
-        call = [reformat, "localizations.json", "-f", "coco,yolo,yolo-seg,yolo-obb,hf,parquet,webdataset,crops", "-o", "set", "--split-by", "set", "-q"]
+        call = [reformat, "localizations.json", "-f", "csv,coco,yolo,yolo-seg,yolo-obb,voc,tf,hf,parquet,webdataset,crops,vgg,counts", "-o", "set", "--split-by", "set", "-q"]
         subprocess.run(call, cwd=folder, check=True)
-        judged = [coco(folder, boxes), yolo(folder), hf(folder, boxes), typed(folder, boxes), crops(folder, boxes)]
+        judged = [coco(folder, boxes), yolo(folder), hf(folder, boxes), typed(folder, boxes), croissant(folder, boxes), crops(folder, boxes)]
     print("sets: " + ", ".join(judged))
 
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ascii_json;
+use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::outline::{Outline, compressed};
@@ -45,6 +46,52 @@ impl Format for Coco {
          kept, clipped to the image; ids from 1 in the order of the classes; outlines are polygons, masks in runs \
          where they have holes; area of the outline where there is one, else of the box; ASCII"
             .into()
+    }
+
+    fn contents(&self, dataset: &Dataset) -> Vec<Contents> {
+        const FILES: &str = "annotations/instances_*.json";
+        const SPLIT: Place = Place::Path("(?:annotations/instances_)?([^/.]*)(?:[.]json)?");
+        let of = |name, about, members: &[_]| {
+            Contents::plain(name, about, FILES, "application/json").with(members)
+        };
+        let images = of(
+            "images",
+            "The images.",
+            &[
+                ("id", Kind::Integer, Place::Json("images[*].id")),
+                ("file_name", Kind::Text, Place::Json("images[*].file_name")),
+                ("width", Kind::Integer, Place::Json("images[*].width")),
+                ("height", Kind::Integer, Place::Json("images[*].height")),
+                ("split", Kind::Text, SPLIT),
+            ],
+        );
+        let boxes = of(
+            "boxes",
+            "The boxes.",
+            &[
+                ("id", Kind::Integer, Place::Json("annotations[*].id")),
+                (
+                    "image_id",
+                    Kind::Integer,
+                    Place::Json("annotations[*].image_id"),
+                ),
+                (
+                    "category_id",
+                    Kind::Integer,
+                    Place::Json("annotations[*].category_id"),
+                ),
+                ("bbox", Kind::Box, Place::Json("annotations[*].bbox")),
+                ("area", Kind::Number, Place::Json("annotations[*].area")),
+                (
+                    "iscrowd",
+                    Kind::Integer,
+                    Place::Json("annotations[*].iscrowd"),
+                ),
+                ("split", Kind::Text, SPLIT),
+            ],
+        );
+        let files = Contents::images(dataset, "images/*");
+        [images, boxes].into_iter().chain(files).collect()
     }
 
     fn begin<'a>(

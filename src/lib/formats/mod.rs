@@ -6,6 +6,7 @@
 
 mod ascii_json;
 pub mod coco;
+mod contents;
 pub mod counts;
 pub mod crops;
 pub mod csv;
@@ -27,6 +28,8 @@ pub mod webdataset;
 pub mod yolo;
 mod yolo_rows;
 
+pub use ascii_json::pretty as pretty_ascii_json;
+pub use contents::{Contents, Kind, Member, Place};
 pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts};
 pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
 pub use outline::Outline;

@@ -3,9 +3,8 @@
 //! The key is the file name up to its first dot, so keys have none. The JSON says of an image and its boxes what the format
 //! `parquet` says. Headers have no owner, no time and one mode, so that every run gives the same bytes.
 
-use std::collections::BTreeSet;
-
 use super::ascii_json;
+use super::contents::{Contents, suffixes};
 use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -14,7 +13,6 @@ use super::hf::row::Row;
 use super::shards::Shards;
 use super::sink::{Sink, cannot};
 use crate::error::Error;
-use crate::pixels;
 
 /// The format `webdataset`: tar shards.
 #[derive(Debug)]
@@ -37,6 +35,16 @@ impl Format for WebDataset {
          objects.rings are outlines x1 y1 x2 y2 …, what an odd number of them encloses; objects.area of the outline where there \
          is one, else of the box; ASCII"
             .into()
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        let about = "An image and a JSON document per sample.";
+        vec![Contents::plain(
+            "samples",
+            about,
+            "*.tar",
+            "application/x-tar",
+        )]
     }
 
     fn begin<'a>(
@@ -82,14 +90,6 @@ const END: [u8; 1024] = [0; 1024];
 /// The file of the next image.
 fn path(split: &str, shards: &Shards) -> String {
     format!("{split}-{:06}.tar", shards.current())
-}
-
-/// The suffixes of the images: a column each, to those who read.
-fn suffixes(dataset: &Dataset) -> BTreeSet<&'static str> {
-    let facts = dataset.facts.iter();
-    facts
-        .map(|facts| pixels::suffix(facts.media_type))
-        .collect()
 }
 
 struct TarWriter<'a> {

@@ -48,6 +48,9 @@ pub struct Options {
     /// sheet: maximum number of images
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub sheet_images: u64,
+    /// Do not write croissant.json, the description of the set for programs
+    #[arg(long)]
+    pub no_croissant: bool,
     /// counts: add a row with the sum of every column
     #[arg(long)]
     pub total: bool,

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::formats::ascii_json::yaml_scalar;
+use crate::formats::contents::{Kind, Place};
 use crate::formats::dataset::Dataset;
 
 /// The type of a column.
@@ -68,6 +69,27 @@ fn one(feature: &Feature, classes: &[String]) -> Value {
         Feature::List(inner) => json!({ "feature": one(inner, classes), "_type": "Sequence" }),
         Feature::Struct(members) => to_json(members, classes),
     }
+}
+
+/// What records have of [`ROW`], besides some of their own; `boxes` is how readers get boxes.
+pub fn members(
+    own: &[(&'static str, Kind, Place)],
+    boxes: Kind,
+) -> Vec<(&'static str, Kind, Place)> {
+    let of_row: &[(&str, Kind, Place)] = &[
+        ("image_id", Kind::Integer, Place::Column("image_id")),
+        ("width", Kind::Integer, Place::Column("width")),
+        ("height", Kind::Integer, Place::Column("height")),
+        ("source", Kind::Text, Place::Column("source")),
+        ("bbox", boxes, Place::Within("objects", "bbox")),
+        (
+            "category",
+            Kind::Integers,
+            Place::Within("objects", "category"),
+        ),
+        ("label", Kind::Texts, Place::Within("objects", "label")),
+    ];
+    [own, of_row].concat()
 }
 
 /// The front matter of `README.md`: where the files of each split are, the types of the columns, and counts. `pattern` gives

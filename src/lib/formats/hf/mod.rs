@@ -11,6 +11,7 @@ pub(super) mod row;
 use serde::Serialize;
 
 use super::ascii_json;
+use super::contents::{self, Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -42,6 +43,32 @@ impl Format for Hf {
             .into()
     }
 
+    fn contents(&self, dataset: &Dataset) -> Vec<Contents> {
+        let mut images = Contents::plain(
+            "images",
+            "A line per image, with its boxes.",
+            "*/metadata.jsonl",
+            "application/jsonlines",
+        );
+        images = images.with(&features::members(
+            &[
+                ("file_name", Kind::Text, Place::Column("file_name")),
+                (
+                    "split",
+                    Kind::Text,
+                    Place::Path("([^/]*)(?:/metadata[.]jsonl)?"),
+                ),
+            ],
+            Kind::Boxes,
+        ));
+        let files = Contents::images(dataset, "").map(|mut files| {
+            let suffixes = contents::suffixes(dataset).into_iter();
+            files.paths = suffixes.map(|suffix| format!("*/*.{suffix}")).collect();
+            files
+        });
+        std::iter::once(images).chain(files).collect()
+    }
+
     fn begin<'a>(
         &self,
         dataset: &'a Dataset,
@@ -58,6 +85,10 @@ impl Format for Hf {
             folders,
             line: Vec::new(),
         }))
+    }
+
+    fn split_name(&self, split: &str) -> String {
+        features::split_name(split)
     }
 
     fn front_matter(&self, dataset: &Dataset) -> Option<String> {

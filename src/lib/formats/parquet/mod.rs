@@ -19,6 +19,7 @@ use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::{ColumnPath, Type};
 use serde_json::json;
 
+use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -58,6 +59,21 @@ impl Format for Parquet {
             .into()
     }
 
+    fn contents(&self, dataset: &Dataset) -> Vec<Contents> {
+        let path = format!("{FOLDER}/*.parquet");
+        let about = "A row per image, with its boxes.";
+        let shards = Contents::plain("images", about, &path, "application/x-parquet");
+        let mut own = vec![(
+            "split",
+            Kind::Text,
+            Place::Path("(?:data/)?([^/]*?)(?:-[0-9]+-of-[0-9]+[.]parquet)?$"),
+        )];
+        if dataset.placed {
+            own.push(("image", Kind::Image, Place::Within("image", "bytes")));
+        }
+        vec![shards.with(&features::members(&own, Kind::BoxRows))]
+    }
+
     fn begin<'a>(
         &self,
         dataset: &'a Dataset,
@@ -91,6 +107,10 @@ impl Format for Parquet {
             writer.splits.push(split);
         }
         Ok(Box::new(writer))
+    }
+
+    fn split_name(&self, split: &str) -> String {
+        features::split_name(split)
     }
 
     fn front_matter(&self, dataset: &Dataset) -> Option<String> {

@@ -8,6 +8,7 @@ mod wire;
 
 use crate::error::Error;
 use crate::files::hex_digest;
+use crate::formats::contents::Contents;
 use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage, Flags};
 use crate::formats::file_names;
 use crate::formats::format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -43,6 +44,25 @@ impl Format for Tf {
          1 as in label_map.pbtxt; source_id is the image's number; images other than JPEG and PNG are embedded as \
          PNG; sources.csv leads from numbers to the source"
             .into()
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        let plain = Contents::plain;
+        vec![
+            plain(
+                "examples",
+                "A tf.train.Example per image.",
+                "*.tfrecord",
+                "application/octet-stream",
+            ),
+            plain(
+                "labels",
+                "Names and ids of the classes.",
+                "label_map.pbtxt",
+                "text/plain",
+            ),
+            Contents::sources(),
+        ]
     }
 
     fn begin<'a>(
