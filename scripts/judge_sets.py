@@ -91,6 +91,28 @@ def coco(folder, boxes):
     return f"{judged} outlines by pycocotools"
 
 
+def roboflow(folder, boxes):
+    """The layout of RF-DETR by pycocotools: one root above the classes, the same in every split."""
+    from pycocotools.coco import COCO
+    n = 0
+    for split in ["train", "valid", "test"]:
+        path = folder / f"set/roboflow/{split}/_annotations.coco.json"
+        with contextlib.redirect_stdout(io.StringIO()):
+            read = COCO(path)
+        root, *classes = read.dataset["categories"]
+        assert root["supercategory"] == "none" and {c["supercategory"] for c in classes} == {root["name"]}
+        assert sorted(c["name"] for c in classes) == sorted(NAMES) and [c["id"] for c in classes] == list(range(1, 8))
+        for image in read.imgs.values():
+            assert Image.open(path.parent / image["file_name"]).size == (image["width"], image["height"])
+        for annotation in read.anns.values():
+            box = boxes[annotation["uuid"]]
+            assert read.cats[annotation["category_id"]]["name"] == box["concept"]
+            assert np.allclose(annotation["bbox"], box["bbox"], atol=1e-6)
+            n += 1
+    assert n == len(boxes), n
+    return f"{n} boxes of RF-DETR's layout by pycocotools"
+
+
 def yolo(folder):
     for name in ["yolo", "yolo-seg", "yolo-obb"]:
         data = yaml.safe_load((folder / f"set/{name}/data.yaml").read_text("ascii"))
@@ -219,10 +241,11 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         boxes = draw(folder)
-        call = [reformat, "localizations.json", "-f", "csv,coco,yolo,yolo-seg,yolo-obb,voc,tf,hf,parquet,webdataset,crops,vgg,counts", "-o", "set", "--split-by", "set", "-q"]
+        call = [reformat, "localizations.json", "-f", "csv,coco,yolo,yolo-seg,yolo-obb,voc,tf,hf,parquet,webdataset,crops,roboflow,labelstudio,cvat,labelme,iiif,vgg,counts", "-o", "set", "--split-by", "set", "-q"]
         subprocess.run(call, cwd=folder, check=True)
-        judged = [coco(folder, boxes), yolo(folder), hf(folder, boxes), typed(folder, boxes), croissant(folder, boxes), crops(folder, boxes)]
+        judged = [coco(folder, boxes), yolo(folder), hf(folder, boxes), typed(folder, boxes), croissant(folder, boxes), roboflow(folder, boxes), crops(folder, boxes)]
     print("sets: " + ", ".join(judged))
 
 
-main()
+if __name__ == "__main__":
+    main()

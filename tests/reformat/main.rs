@@ -6,6 +6,7 @@ mod formats;
 mod shards;
 mod splits;
 mod told;
+mod tools;
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,15 @@ pub type Sample = (RgbImage, Vec<(String, [f64; 4])>);
 /// What the dataset in `out` holds, in its own order; none for formats without boxes.
 pub fn read_dataset(work: &Workdir, format: &str) -> Option<Vec<Sample>> {
     match format {
-        "coco" => Some(coco(work)),
+        "coco" => Some(coco(
+            work,
+            "out/annotations/instances_default.json",
+            "out/images",
+        )),
+        "roboflow" => Some(coco(work, "out/train/_annotations.coco.json", "out/train")),
+        "labelstudio" => Some(labelstudio(work)),
+        "cvat" => Some(cvat(work)),
+        "labelme" => Some(labelme(work)),
         "csv" => Some(csv(work)),
         "tf" => Some(tf(work)),
         "voc" => Some(voc(work)),
@@ -25,7 +33,7 @@ pub fn read_dataset(work: &Workdir, format: &str) -> Option<Vec<Sample>> {
         "hf" => Some(hf(work)),
         "parquet" => Some(parquet(work)),
         "webdataset" => Some(webdataset(work)),
-        "vgg" | "sheet" | "counts" | "crops" => None,
+        "vgg" | "sheet" | "counts" | "crops" | "iiif" => None,
         other => panic!("no test can read {other}"),
     }
 }
@@ -34,8 +42,8 @@ fn decode(bytes: &[u8]) -> RgbImage {
     image::load_from_memory(bytes).unwrap().into_rgb8()
 }
 
-fn coco(work: &Workdir) -> Vec<Sample> {
-    let coco = work.json("out/annotations/instances_default.json");
+fn coco(work: &Workdir, annotations: &str, images: &str) -> Vec<Sample> {
+    let coco = work.json(annotations);
     let list = |key: &str| coco[key].as_array().unwrap().clone();
     let (annotations, categories) = (list("annotations"), list("categories"));
     let name = |id: &Value| categories.iter().find(|c| c["id"] == *id).unwrap()["name"].clone();
@@ -46,10 +54,108 @@ fn coco(work: &Workdir) -> Vec<Sample> {
             let name = name(&a["category_id"]).as_str().unwrap().to_owned();
             (name, [x, y, x + w, y + h])
         });
-        let file = format!("out/images/{}", image["file_name"].as_str().unwrap());
+        let file = format!("{images}/{}", image["file_name"].as_str().unwrap());
         (decode(&work.read(&file)), boxes.collect())
     };
     list("images").iter().map(sample).collect()
+}
+
+fn labelstudio(work: &Workdir) -> Vec<Sample> {
+    let tasks = work.json("out/tasks.json");
+    let sample = |task: &Value| {
+        let url = task["data"]["image"].as_str().unwrap();
+        let path = url.strip_prefix("/data/local-files/?d=").unwrap();
+        let path = percent_encoding::percent_decode_str(path)
+            .decode_utf8()
+            .unwrap();
+        let picture = decode(&work.read(&format!("out/{path}")));
+        let results = task["annotations"][0]["result"].as_array().unwrap();
+        let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
+        let boxes = results.iter().filter_map(|result| {
+            let value = &result["value"];
+            let number = |key: &str| value[key].as_f64().unwrap();
+            let kind = result["type"].as_str().unwrap();
+            let [left, top, right, bottom] = match kind {
+                "polygonlabels" => bounds(&value["points"]),
+                "rectanglelabels" => {
+                    let (x, y) = (number("x"), number("y"));
+                    [x, y, x + number("width"), y + number("height")]
+                }
+                _ => return None,
+            };
+            let [x, y] = [width / 100.0, height / 100.0];
+            let label = value[kind][0].as_str().unwrap().to_owned();
+            Some((label, [left * x, top * y, right * x, bottom * y]))
+        });
+        let boxes = boxes.collect();
+        (picture, boxes)
+    };
+    tasks.as_array().unwrap().iter().map(sample).collect()
+}
+
+/// The edges around points.
+fn bounds(points: &Value) -> [f64; 4] {
+    let points = points.as_array().unwrap().iter();
+    let side = |axis: usize| {
+        points
+            .clone()
+            .map(move |point| point[axis].as_f64().unwrap())
+    };
+    let least = |axis| side(axis).fold(f64::INFINITY, f64::min);
+    let most = |axis| side(axis).fold(f64::NEG_INFINITY, f64::max);
+    [least(0), least(1), most(0), most(1)]
+}
+
+fn cvat(work: &Workdir) -> Vec<Sample> {
+    use quick_xml::events::Event;
+    let xml = work.text("out/annotations.xml");
+    let mut reader = quick_xml::Reader::from_str(&xml);
+    let mut samples: Vec<Sample> = Vec::new();
+    loop {
+        let element = match reader.read_event().unwrap() {
+            Event::Eof => return samples,
+            Event::Start(element) | Event::Empty(element) => element,
+            _ => continue,
+        };
+        let value = |name: &str| {
+            let value = element.try_get_attribute(name).unwrap().unwrap();
+            let value = value.normalized_value(quick_xml::XmlVersion::Implicit1_0);
+            value.unwrap().into_owned()
+        };
+        match element.name().as_ref() {
+            "image" => {
+                let picture = decode(&work.read(&format!("out/images/{}", value("name"))));
+                samples.push((picture, Vec::new()));
+            }
+            "box" => {
+                let edges = ["xtl", "ytl", "xbr", "ybr"].map(|edge| value(edge).parse().unwrap());
+                samples.last_mut().unwrap().1.push((value("label"), edges));
+            }
+            "polygon" => {
+                let points = value("points").replace(';', "],[");
+                let points = format!("[[{points}]]");
+                let edges = bounds(&serde_json::from_str(&points).unwrap());
+                samples.last_mut().unwrap().1.push((value("label"), edges));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn labelme(work: &Workdir) -> Vec<Sample> {
+    let files = work.tree("out/train").into_iter();
+    let documents = files.filter(|(path, _)| path.ends_with(".json"));
+    let sample = |(_, bytes): (String, Vec<u8>)| {
+        let document: Value = serde_json::from_slice(&bytes).unwrap();
+        let shapes = document["shapes"].as_array().unwrap().iter();
+        let boxes = shapes.map(|shape| {
+            let edges = bounds(&shape["points"]);
+            (shape["label"].as_str().unwrap().to_owned(), edges)
+        });
+        let file = format!("out/train/{}", document["imagePath"].as_str().unwrap());
+        (decode(&work.read(&file)), boxes.collect())
+    };
+    documents.map(sample).collect()
 }
 
 fn csv(work: &Workdir) -> Vec<Sample> {

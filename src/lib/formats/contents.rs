@@ -124,6 +124,16 @@ impl Contents {
         dataset.placed.then_some(images)
     }
 
+    /// The image files of a format with a folder for each split.
+    pub fn images_in_splits(dataset: &Dataset) -> Option<Self> {
+        let images = Contents::images(dataset, "")?;
+        let suffixes = suffixes(dataset).into_iter();
+        Some(Contents {
+            paths: suffixes.map(|suffix| format!("*/*.{suffix}")).collect(),
+            ..images
+        })
+    }
+
     /// The table that leads from images to their sources.
     pub fn sources() -> Self {
         const COLUMNS: &[Column] = &[

@@ -97,6 +97,8 @@ pub struct FormatOptions {
     pub crop_square: bool,
     /// tf, parquet, webdataset: maximum bytes of images per shard.
     pub shard_bytes: u64,
+    /// iiif: the URL of the folder where pages will be published.
+    pub iiif_base: Option<String>,
     /// sheet: maximum number of images.
     pub sheet_images: usize,
 }

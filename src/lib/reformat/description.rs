@@ -172,6 +172,7 @@ fn of_boxes(options: &Options) -> Vec<Given> {
         ("no-val", flag(options.no_val)),
         ("voc-inclusive", flag(options.voc_inclusive)),
         ("crop-margin", number(options.crop_margin)),
+        ("iiif-base", options.iiif_base.clone()),
         ("crop-square", flag(options.crop_square)),
     ]
 }

@@ -71,6 +71,7 @@ impl Set<'_> {
             crop_margin: options.crop_margin.clamp(0.0, 10.0),
             crop_square: options.crop_square,
             shard_bytes: options.shard_mb * 1_000_000,
+            iiif_base: options.iiif_base.clone(),
             sheet_images: options.sheet_images as usize,
         }
     }

@@ -11,7 +11,7 @@ pub(super) mod row;
 use serde::Serialize;
 
 use super::ascii_json;
-use super::contents::{self, Contents, Kind, Place};
+use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -61,11 +61,7 @@ impl Format for Hf {
             ],
             Kind::Boxes,
         ));
-        let files = Contents::images(dataset, "").map(|mut files| {
-            let suffixes = contents::suffixes(dataset).into_iter();
-            files.paths = suffixes.map(|suffix| format!("*/*.{suffix}")).collect();
-            files
-        });
+        let files = Contents::images_in_splits(dataset);
         std::iter::once(images).chain(files).collect()
     }
 
