@@ -162,6 +162,7 @@ fn localizations() -> Value {
         "images": [{
             "id": "https://example.org/iiif/a", "image": image(), "source": provenance(), "group": "Psalter",
             "metadata": {"Date": ["1200"]}, "labels": ["recto"], "frame": [1000, 800], "in_pixels": true,
+            "painted": {"area": [10, 0, 500.5, 400], "rotation": 22.5},
             "localizations": [{
                 "id": "a1", "concept": "alef", "bbox": [1, 2, 3, 4.5],
                 "polygon": [[1, 2], [4, 2], [4, 6.5]],

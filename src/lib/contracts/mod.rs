@@ -54,7 +54,7 @@ pub use image_records::{ImageRecords, Parts};
 pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};
 pub use localizations::{
-    Localization, Localizations, LocalizedImage, image_as_element, write_localizations,
+    Localization, Localizations, LocalizedImage, Painted, image_as_element, write_localizations,
 };
 pub use review::Review;
 pub use set_folder::{SetFolder, SetPart};

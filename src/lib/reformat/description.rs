@@ -175,9 +175,11 @@ fn of_boxes(options: &Options) -> Vec<Given> {
         ("min-image", number(boxes.min_image.into())),
         ("exif-boxes", word(boxes.exif_boxes)),
         ("images", word(options.images)),
+        ("no-croissant", flag(options.no_croissant)),
         ("no-val", flag(options.no_val)),
         ("voc-inclusive", flag(options.voc_inclusive)),
         ("crop-margin", number(options.crop_margin)),
+        ("iiif-base", options.iiif_base.clone()),
         ("crop-square", flag(options.crop_square)),
     ]
 }
