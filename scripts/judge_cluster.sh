@@ -22,13 +22,19 @@ work=$(realpath -m "${2:-build/cluster}")
 mkdir -p "$work"
 export PATH=$PATH:/usr/sbin
 
-command -v slurmctld slurmd munged parallel >/dev/null || install_packages slurmctld slurmd slurm-client munge parallel
+are_there() {
+  local name
+  for name in "$@"; do
+    command -v "$name" >/dev/null || return 1
+  done
+}
+are_there slurmctld slurmd munged sbatch parallel || install_packages slurmctld slurmd slurm-client munge parallel
 # In a shell of its own: what needs none of them is judged without them too.
 (python_packages "$work/venv" snakemake==9.27.1 snakemake-executor-plugin-slurm==2.8.0 'dask[distributed]==2026.8.0' \
   kubernetes-validate==1.37.0 $ray)
 
 slurm=$work/slurm
-if command -v slurmctld slurmd munged >/dev/null; then
+if are_there slurmctld slurmd munged sbatch; then
   rm -rf "$slurm"
   trap 'scripts/small_slurm.sh stop "$slurm"' EXIT
   scripts/small_slurm.sh start "$slurm" >/dev/null || rm -rf "$slurm/bin"

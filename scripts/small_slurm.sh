@@ -83,7 +83,12 @@ start)
 stop)
   [[ -x $folder/bin/scancel ]] && timeout 10 "$folder/bin/scancel" --quiet --user="$(id -un)" 2>/dev/null || :
   for name in slurmd slurmctld munged; do
-    [[ -f $folder/$name.pid ]] && kill "$(cat "$folder/$name.pid")" 2>/dev/null || :
+    [[ -f $folder/$name.pid ]] || continue
+    process=$(cat "$folder/$name.pid")
+    kill "$process" 2>/dev/null || :
+    # It writes down its state before it ends.
+    for _ in $(seq 100); do kill -0 "$process" 2>/dev/null || break; sleep 0.1; done
+    rm "$folder/$name.pid"
   done
   ;;
 *)
