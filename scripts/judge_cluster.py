@@ -8,8 +8,8 @@ PROGRAMS: folder of recto-download, recto-shard and recto-reformat. WORK: scratc
 Each engine has an archive of its own on loopback (faulty_hosts.py): five hosts, of which one has more than a shard's share, and
 two images are gone. One worker downloads the set first. Then the engine does, as examples/cluster/ shows it, and meets what
 happens on clusters: a worker is killed, preempted, or ends early because a host refuses its first requests. Of each: every image
-was asked for exactly once; no host was asked faster or more at a time than by one worker; and the files, image_map.json and
-failures.csv are byte for byte those of one worker.
+was asked for exactly once, but for what a killed worker had in hand and what is gone; no host was asked faster or more at a time
+than by one worker; and the files, image_map.json and failures.csv are byte for byte those of one worker.
 """
 import argparse
 import collections
