@@ -35,7 +35,7 @@ const ORDERS: &[Order] = &[
         levels: &[
             &["service", "state/index", "state/journal"],
             &["names", "crops"],
-            &["options"],
+            &["options", "shard_mark"],
             &["encode", "network"],
             &["service/mod", "state"],
             &["fetch"],

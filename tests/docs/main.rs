@@ -18,7 +18,7 @@ use regex::Regex;
 const PROGRAMS: [&str; 6] = [
     "digest", "extract", "download", "reformat", "serve", "shard",
 ];
-const DOCUMENTS: [&str; 21] = [
+const DOCUMENTS: [&str; 22] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -35,6 +35,7 @@ const DOCUMENTS: [&str; 21] = [
     "docs/lossless.md",
     "docs/reading.md",
     "docs/scale.md",
+    "examples/cluster/README.md",
     "docs/tables.md",
     "docs/training-sets.md",
     "docs/transcriptions.md",

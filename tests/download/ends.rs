@@ -183,7 +183,7 @@ fn the_second_run_in_a_folder_is_refused() {
     );
     wait_until(|| !server.log().is_empty());
     work.run("download", &args(&[]))
-        .exits(1)
+        .exits(75)
         .says(&["another recto-download is running in this folder"]);
 }
 

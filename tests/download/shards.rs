@@ -416,7 +416,55 @@ fn a_run_ends_before_its_deadline_and_the_next_goes_on() {
     work.run("download", &args(&["--deadline", "2100-01-01T00:00:00Z"]))
         .exits(0);
     assert_eq!(server.log().len(), 200);
+    let late = args(&["--deadline", "2001-01-01T00:00:00Z", "--overwrite"]);
+    work.run("download", &late).exits(75);
+    assert_eq!(server.log().len(), 200, "nothing is asked after it");
     work.run("download", &args(&["--deadline", "soon"]))
         .exits(2)
         .says(&["neither a time"]);
+}
+
+#[test]
+fn shards_that_are_missing_are_told_when_others_are_united_and_moved_ones_stay_done() {
+    let (_servers, images) = archive();
+    let work = Workdir::new();
+    work.write_json("localizations.json", &images);
+    planned_of(&work);
+    for shard in [1, 2] {
+        download_shard(&work, shard, &[]);
+    }
+    work.run("shard", &["merge", "images", "--move"])
+        .exits(75)
+        .says(&[
+            "neither downloaded nor a failure",
+            "shards without a folder here: 0, 3",
+        ]);
+    let table = work
+        .run("shard", &["status", "plan", "images"])
+        .exits(0)
+        .stdout();
+    let done = table
+        .lines()
+        .filter(|line| line.contains("\tcomplete"))
+        .count();
+    assert_eq!(done, 2, "{table}");
+    for shard in [0, 3] {
+        download_shard(&work, shard, &[]);
+    }
+    work.run("shard", &["merge", "images", "--move"])
+        .exits(3)
+        .says(&["19 images"]);
+    let status = work
+        .run("shard", &["status", "plan", "images", "--failed"])
+        .exits(0)
+        .stdout();
+    assert_eq!(status, "\n");
+    // Another set's shards are not counted.
+    let mut fewer = images.clone();
+    fewer["images"].as_array_mut().unwrap().truncate(9);
+    work.write_json("localizations.json", &fewer);
+    planned_of(&work);
+    work.run("shard", &["status", "plan", "images"])
+        .exits(1)
+        .says(&["holds a shard of another set"]);
 }

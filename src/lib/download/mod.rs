@@ -18,7 +18,8 @@ pub mod options;
 pub mod run;
 pub mod schedule;
 pub mod service;
-mod shards;
+pub mod shard_mark;
+pub mod shards;
 pub mod state;
 pub mod summary;
 

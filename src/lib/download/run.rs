@@ -166,6 +166,10 @@ impl Active<'_> {
         if self.results.stopped.is_some() {
             return;
         }
+        if self.left_until_deadline() == Some(Duration::ZERO) {
+            self.results.stopped = Some(late());
+            return;
+        }
         let is_closed = AtomicBool::new(false);
         let (set, index) = (self.set, self.index);
         let job = |at, place| async move {
@@ -254,12 +258,13 @@ impl Active<'_> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut grace = None;
-        let mut late = self.until_deadline();
+        let left = self.left_until_deadline();
+        let mut deadline = left.map(|left| Box::pin(tokio::time::sleep(left)));
         loop {
             let event = tokio::select! {
                 biased;
                 signal = signals.next(), if grace.is_none() => Event::Signal(signal),
-                () = end_of(&mut late), if grace.is_none() => Event::Late,
+                () = end_of(&mut deadline), if grace.is_none() => Event::Late,
                 _ = ticks.tick() => Event::Tick,
                 () = end_of(&mut grace) => Event::Over,
                 next = ended.next() => next.map_or(Event::Over, |ended| Event::Ended(Box::new(ended))),
@@ -274,8 +279,7 @@ impl Active<'_> {
                     grace = Some(Box::pin(tokio::time::sleep(GRACE)));
                 }
                 Event::Late => {
-                    let late = Error::new("the time of --deadline is over").temporary(true);
-                    self.results.stopped = Some(late.hint("run the same command again to resume"));
+                    self.results.stopped = Some(late());
                     is_closed.store(true, Ordering::Relaxed);
                     grace = Some(Box::pin(tokio::time::sleep(GRACE)));
                 }
@@ -298,8 +302,8 @@ impl Active<'_> {
         reporter.end(self.client.elapsed(), &self.progress());
     }
 
-    /// Waits until no further image may be begun, so that the run ends before `--deadline`; none without that.
-    fn until_deadline(&self) -> Option<Pin<Box<Sleep>>> {
+    /// How long images may be begun, so that the run ends before `--deadline`; none without that.
+    fn left_until_deadline(&self) -> Option<Duration> {
         let left = match self.options.deadline? {
             Deadline::After(length) => length.saturating_sub(self.client.elapsed()),
             Deadline::At(time) => {
@@ -307,7 +311,7 @@ impl Active<'_> {
                 Duration::try_from(left).unwrap_or_default()
             }
         };
-        Some(Box::pin(tokio::time::sleep(left.saturating_sub(ENDING))))
+        Some(left.saturating_sub(ENDING))
     }
 
     /// Takes in what came of an image; whether the run goes on.
@@ -362,6 +366,12 @@ async fn read(set: &Set, at: u32) -> Result<LocalizedImage, Error> {
     let records = set.records.clone();
     let image = tokio::task::spawn_blocking(move || records.get(at as usize)).await;
     image.unwrap_or_else(|stopped| Err(Error::new("an image was not read").because(stopped)))
+}
+
+fn late() -> Error {
+    Error::new("the time of --deadline is over")
+        .hint("run the same command again to resume")
+        .temporary(true)
 }
 
 /// Waits for the end of the time after a signal; for ever while there was none.

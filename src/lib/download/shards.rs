@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::names::OutputFolder;
 use super::options::{Options, Planned, Shard, ShardChoice};
+use super::shard_mark::ShardMark;
 use crate::contracts::{self, ShardPlan};
 use crate::error::Error;
 use crate::files;
@@ -65,7 +65,14 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
         .hint("make the plan again with recto-shard plan"));
     }
     let output_dir = options.output_dir.join(ShardPlan::folder(number));
-    refuse_other_sets(&output_dir, &plan.set_sha256, options.dry_run)?;
+    let mark = ShardMark {
+        set_sha256: plan.set_sha256.clone(),
+        set_images: plan.images,
+        shard: shard.index,
+        shards: shard.count,
+        images: planned.images,
+    };
+    refuse_other_sets(&output_dir, &mark, options.dry_run)?;
     let mut of_shard = Options {
         localizations: file,
         shard: None,
@@ -96,22 +103,26 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
     Ok(of_shard)
 }
 
-/// The file that says of which set a folder holds a shard.
-const SET: &str = "set.sha256";
-
 /// A shard of another set in the folder of one would leave what is there without a place in any list.
-fn refuse_other_sets(folder: &Path, set: &str, is_dry: bool) -> Result<(), Error> {
-    let mark = OutputFolder::new(folder.to_owned()).work.join(SET);
-    match std::fs::read_to_string(&mark) {
-        Ok(found) if found.trim() == set => Ok(()),
-        Ok(_) => Err(Error::new(format!(
-            "{}: holds a shard of another set",
-            folder.display()
-        ))
-        .hint("unite what is there with recto-shard merge, or name another output folder")),
-        Err(_) if is_dry => Ok(()),
-        Err(_) => files::write(&mark, format!("{set}\n").as_bytes()),
+fn refuse_other_sets(folder: &Path, mark: &ShardMark, is_dry: bool) -> Result<(), Error> {
+    match ShardMark::in_folder(folder) {
+        Some(found) if found.set_sha256 == mark.set_sha256 => {}
+        Some(_) => return Err(of_another_set(folder)),
+        None => {}
     }
+    match is_dry {
+        true => Ok(()),
+        false => files::write_json(&ShardMark::path(folder), mark),
+    }
+}
+
+/// The error for a folder with a shard of another set.
+pub fn of_another_set(folder: &Path) -> Error {
+    Error::new(format!(
+        "{}: holds a shard of another set",
+        folder.display()
+    ))
+    .hint("unite what is there with recto-shard merge, or name another output folder")
 }
 
 /// Where a scheduler says which of its workers this is: the variables with its number, the first number, and how many there are.

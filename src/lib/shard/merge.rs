@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::options::MergeOptions;
 use crate::contracts::{self, Download, Failure};
 use crate::download::names::OutputFolder;
+use crate::download::shard_mark::ShardMark;
 use crate::download::state::journal::Journal;
 use crate::download::state::moves::{is_same, make_room};
 use crate::download::summary::{reject, write_map};
@@ -16,7 +17,7 @@ use crate::error::Error;
 use crate::files;
 use crate::http::id_without_secrets;
 use crate::report::Common;
-use crate::summary::{Summary, counted};
+use crate::summary::{Reject, Summary, counted};
 
 /// What is kept of the line that counts for an image.
 #[derive(Clone)]
@@ -67,10 +68,19 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     let failures = failures(options, &all, &best)?;
     let is_safe = common.csv_safe;
     files::write_csv(&options.failures, &Failure::HEADER, &failures, is_safe)?;
+    if options.moves {
+        // They hold nothing any more: a worker that is started again begins anew.
+        for part in &parts {
+            files::cache_file::remove(&part.join(Journal::NAME))
+                .map_err(|e| files::cannot_write(part, e))?;
+        }
+    }
     drop(locks);
-    summary.read += best.len() as u64 + failures.len() as u64;
+    let missing = missing(&all, best.len() as u64, &failures);
     summary.kept = best.len() as u64;
     summary.rejects.extend(failures.iter().map(reject));
+    summary.rejects.extend(missing);
+    summary.read = summary.kept + summary.rejects.len() as u64;
     summary.count("images", best.len() as u64);
     summary.count("folders", parts.len() as u64);
     summary.count("placed", placed);
@@ -83,6 +93,34 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     summary.hint = (!failures.is_empty())
         .then(|| format!("{} lists what is missing", options.failures.display()));
     Ok(())
+}
+
+/// The shards of the plan that have not begun, or not ended, as far as the folders say what there is.
+fn missing(all: &[PathBuf], done: u64, failures: &[Failure]) -> Vec<Reject> {
+    let marks: Vec<ShardMark> = all
+        .iter()
+        .filter_map(|folder| ShardMark::in_folder(folder))
+        .collect();
+    let Some(first) = marks.first() else {
+        return Vec::new();
+    };
+    let is_one_set = marks.iter().all(|mark| mark.set_sha256 == first.set_sha256);
+    let lacks = first
+        .set_images
+        .saturating_sub(done + failures.len() as u64);
+    if !is_one_set || lacks == 0 {
+        return Vec::new();
+    }
+    let begun: HashSet<u64> = marks.iter().map(|mark| mark.shard).collect();
+    let absent = (0..first.shards).filter(|shard| !begun.contains(shard));
+    let absent: Vec<String> = absent.map(|shard| shard.to_string()).collect();
+    let images = counted(lacks, "image of the set is", "images of the set are");
+    let why = match absent.is_empty() {
+        true => "workers have not ended".to_owned(),
+        false => format!("shards without a folder here: {}", absent.join(", ")),
+    };
+    let problem = format!("{images} neither downloaded nor a failure: {why}");
+    vec![Reject::new("plan", images, "shards", problem).temporary(true)]
 }
 
 /// The folders of workers, each once and in the order of their names.

@@ -1,10 +1,14 @@
 //! `recto-shard status`: how far each worker is, from files alone: nothing is locked, and nobody is asked.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::merge::read_failures;
 use super::options::StatusOptions;
-use crate::contracts::{self, ShardPlan};
+use crate::contracts::{self, ImageRecords, LocalizedImage, Parts, ShardPlan};
+use crate::download::shard_mark::ShardMark;
+use crate::download::shards::of_another_set;
+use crate::download::state::index::Index;
 use crate::download::state::journal::Journal;
 use crate::error::Error;
 use crate::http::{Kind, host_of};
@@ -38,18 +42,27 @@ impl Progress {
 
 pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Error> {
     let plan: ShardPlan = contracts::read(&options.plan.join(ShardPlan::FILE))?;
+    let merged = Journal::peek(&options.output_dir)?;
     let mut shards = Vec::new();
     let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
     for (number, shard) in plan.shards.iter().enumerate() {
         let folder = options.output_dir.join(ShardPlan::folder(number));
+        if ShardMark::in_folder(&folder).is_some_and(|mark| mark.set_sha256 != plan.set_sha256) {
+            return Err(of_another_set(&folder));
+        }
         let index = Journal::peek(&folder)?;
+        let done = match merged.count() {
+            0 => index.count() as u64,
+            // What was moved into the folder of all is done too.
+            _ => in_either(&options.plan.join(&shard.file), &index, &merged)?,
+        };
         let mut progress = Progress {
             images: shard.images,
-            done: index.count() as u64,
+            done,
             ..Progress::default()
         };
         for failure in read_failures(&folder.join("failures.csv"))? {
-            if index.find(&failure.id).is_some() {
+            if index.find(&failure.id).is_some() || merged.find(&failure.id).is_some() {
                 continue;
             }
             progress.failed += 1;
@@ -85,6 +98,15 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
         shards.len()
     );
     Ok(())
+}
+
+/// How many images of a set one of two journals has.
+fn in_either(set: &Path, one: &Index, other: &Index) -> Result<u64, Error> {
+    let has = |image: &LocalizedImage| {
+        u64::from(one.find(&image.id).is_some() || other.find(&image.id).is_some())
+    };
+    let (_, found) = ImageRecords::open_with(set, Parts::NoBoxesNoMetadata, has)?;
+    Ok(found.iter().sum())
 }
 
 fn table(shards: &[Progress]) -> String {

@@ -178,7 +178,8 @@ fn lock(path: &Path, folder: &Path) -> Result<(File, bool), Error> {
             "{}: another recto-download is running in this folder",
             folder.display()
         ))
-        .hint("wait until it has finished, or name another output folder")),
+        .hint("wait until it has finished, or name another output folder")
+        .temporary(true)),
         // Some network filesystems have no locks: continue without one, and say so.
         Err(TryLockError::Error(_)) => Ok((lock, false)),
     }
