@@ -1,7 +1,7 @@
 # What there is to do. `make` alone lists it.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-.PHONY: help demo demo-train check test schemas docs bench-stitch bench-download bench-digest bench-serve
+.PHONY: help demo demo-train check test schemas docs bench-stitch bench-download bench-digest bench-serve bench-reformat
 SHARED ?= ../shared
 BENCH ?=
 # The demo is small: it is built without optimization of recto and without PDF, in half the time of a release.
@@ -62,3 +62,7 @@ bench-digest: ## harvests of many manifests, time and memory; BENCH= options of 
 bench-serve: ## recto-serve beside other image servers; PYTHON= as scripts/bench_serve.py says, BENCH= its options
 	cargo build --locked --release --bin recto-serve
 	$(PYTHON) scripts/bench_serve.py target/release --shared $(SHARED) $(BENCH)
+
+bench-reformat: ## recto-reformat beside other converters; PYTHON= as scripts/bench_reformat.py says, BENCH= its options
+	cargo build --locked --release --bin recto-reformat
+	$(PYTHON) scripts/bench_reformat.py target/release $(BENCH)
