@@ -8,7 +8,7 @@ stages together. --boxes: so many on each image. --lines: sets are JSON Lines in
 
 Prints a row per stage and set: size of what is read, wall time, CPU time, MB read per second of CPU, and peak memory (maximum
 resident set size) in all and per image. `digest` reads a table without boxes; `extract` a digest; `plan` is `recto-download
---dry-run`; `shard` is `recto-shard plan -n 16`;.
+--dry-run`; `shard` is `recto-shard plan -n 16`.
 """
 import argparse, json, os, pathlib, shutil, subprocess, time
 
