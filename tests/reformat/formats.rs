@@ -1,6 +1,5 @@
 //! What each format of `recto-reformat` writes, read back by other parsers than the writers.
 
-
 use image::ImageFormat;
 use recto_testkit::Workdir;
 use recto_testkit::dataset::*;

@@ -80,6 +80,17 @@ fn each_line(
     (promised(&head) == Some(count)).then(|| envelope(&head, list))?
 }
 
+/// Bytes that open or close a text, an object or a list.
+const OPENS_OR_CLOSES: [bool; 256] = {
+    let mut is = [false; 256];
+    is[b'"' as usize] = true;
+    is[b'{' as usize] = true;
+    is[b'}' as usize] = true;
+    is[b'[' as usize] = true;
+    is[b']' as usize] = true;
+    is
+};
+
 /// Finds the elements of a list in a JSON object that arrives in blocks.
 #[derive(Default)]
 pub struct Splitter<'a> {
@@ -123,6 +134,12 @@ impl<'a> Splitter<'a> {
             if self.in_string && !self.is_escaped && self.element.is_some() {
                 // Most of a file is text inside elements: skip it quickly.
                 let rest = memchr::memchr2(b'"', b'\\', &bytes[self.at..]);
+                self.at += rest.unwrap_or(bytes.len() - self.at);
+            } else if !self.in_string && self.element.is_some() {
+                // And half of an indented file is white space: only what opens or closes something matters within elements.
+                let rest = bytes[self.at..]
+                    .iter()
+                    .position(|byte| OPENS_OR_CLOSES[usize::from(*byte)]);
                 self.at += rest.unwrap_or(bytes.len() - self.at);
             }
             let Some(&byte) = bytes.get(self.at) else {
