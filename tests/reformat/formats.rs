@@ -1,8 +1,6 @@
 //! What each format of `recto-reformat` writes, read back by other parsers than the writers.
 
-use std::io::Cursor;
-
-use image::{ImageFormat, Rgb, RgbImage};
+use image::ImageFormat;
 use recto_testkit::Workdir;
 use recto_testkit::dataset::*;
 use recto_testkit::readers::{elements, features, records, texts};
