@@ -44,6 +44,12 @@ impl Localizations {
     }
 }
 
+impl Default for Localizations {
+    fn default() -> Self {
+        Localizations::new(Vec::new())
+    }
+}
+
 /// An image as it stands in the list of a `localizations.json`, for [`write_localizations`].
 ///
 /// # Errors
