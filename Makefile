@@ -1,7 +1,7 @@
 # What there is to do. `make` alone lists it.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-.PHONY: help demo demo-train check test schemas docs bench-stitch bench-download bench-digest bench-serve bench-reformat
+.PHONY: help demo demo-train check test schemas docs bench-stitch bench-download bench-digest bench-scale bench-serve bench-reformat
 SHARED ?= ../shared
 BENCH ?=
 # The demo is small: it is built without optimization of recto and without PDF, in half the time of a release.
@@ -58,6 +58,10 @@ bench-download: ## recto-download beside other programs; PYTHON= as scripts/benc
 bench-digest: ## harvests of many manifests, time and memory; BENCH= options of scripts/bench_digest.py
 	cargo build --locked --release --bin recto-digest
 	$(PYTHON) scripts/bench_digest.py target/release $(BENCH)
+
+bench-scale: ## each stage on sets of up to a million images, time and memory; BENCH= options of scripts/bench_scale.py
+	cargo build --locked --release --bin recto-digest --bin recto-extract --bin recto-download --bin recto-shard
+	$(PYTHON) scripts/bench_scale.py target/release $(BENCH)
 
 bench-serve: ## recto-serve beside other image servers; PYTHON= as scripts/bench_serve.py says, BENCH= its options
 	cargo build --locked --release --bin recto-serve

@@ -192,23 +192,23 @@ impl Active<'_> {
 
     /// Asks servers what has changed; changed images count as missing.
     async fn refresh(&mut self, sorted: &mut Sorted, new: Vec<Change>) {
-        let (client, set) = (self.client, self.set);
-        let index = self.index.borrow();
+        let (client, set, index) = (self.client, self.set, self.index);
         let never = AtomicBool::new(false);
         // Each host has a queue of its own here too.
-        let asked: Result<Vec<_>, Error> = {
-            let index = &**index;
-            let ask = |at, place| async move {
-                let image = read(set, at).await?;
-                let log = RequestLog::of(image.source.manifest.as_deref(), place);
-                Ok(refresh::ask(client, index, at, &image, log).await)
-            };
-            let (finished, origins) = (&sorted.asked_about, &sorted.origins);
-            schedule(client, finished, origins, &never, ask)
-                .try_filter_map(async |asked| Ok(asked))
-                .try_collect()
-                .await
+        let ask = |at, place| async move {
+            let image = read(set, at).await?;
+            let log = RequestLog::of(image.source.manifest.as_deref(), place);
+            let known = refresh::known(&index.borrow(), &image);
+            Ok(match known {
+                Some(known) => Some(refresh::ask(client, at, known, log).await),
+                None => None,
+            })
         };
+        let (finished, origins) = (&sorted.asked_about, &sorted.origins);
+        let asked: Result<Vec<_>, Error> = schedule(client, finished, origins, &never, ask)
+            .try_filter_map(async |asked| Ok(asked))
+            .try_collect()
+            .await;
         let asked = match asked {
             Ok(asked) => asked,
             Err(error) => {
@@ -216,6 +216,7 @@ impl Active<'_> {
                 return;
             }
         };
+        let index = self.index.borrow();
         let refreshed = Refreshed::of(asked, &index, new);
         // What a person altered is not overwritten.
         let lookup = Lookup::new(self.options, &self.folder.path);

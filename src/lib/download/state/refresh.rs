@@ -64,27 +64,31 @@ pub struct Asked {
     entry: Download,
 }
 
-/// Asks the server of an image that was downloaded before; none where the journal has no such image.
-pub async fn ask(
-    client: &Client,
-    index: &Index,
-    at: u32,
-    image: &LocalizedImage,
-    log: RequestLog,
-) -> Option<Asked> {
+/// What the journal says of an image that was downloaded before; none where it has none.
+pub fn known(index: &Index, image: &LocalizedImage) -> Option<(Slot, Download)> {
     let slot = index.find(&image.id)?;
     let mut entry = index.entry(slot)?;
     // The journal has URLs without passwords and signatures, and yesterday's signatures are of no use.
     if let Some(url) = image.image.url.as_ref().filter(|_| entry.method == "bytes") {
         entry.uri.clone_from(url);
     }
+    Some((slot, entry))
+}
+
+/// Asks the server of an image that was downloaded before. `at` is its number in the set.
+pub async fn ask(
+    client: &Client,
+    at: u32,
+    (slot, entry): (Slot, Download),
+    log: RequestLog,
+) -> Asked {
     let since = since(client, &entry, &log).await;
-    Some(Asked {
+    Asked {
         at,
         since,
         slot,
         entry,
-    })
+    }
 }
 
 impl Refreshed {
