@@ -57,8 +57,8 @@ for (const file of readdirSync(path.join(folder, "set/annotations"))) {
     if (!bbox) return;
     const [x, y, width, height] = bbox;
     for (const selector of target.selectors) assert.deepEqual(selector.spatial, { unit: "pixel", x, y, width, height });
-    assert.deepEqual(target.selectors.map((selector) => selector.type), polygon ? ["SvgSelector", "BoxSelector"] : ["BoxSelector"]);
-    if (polygon) assert.deepEqual(target.selector.points.slice(0, 4), polygon);
+    assert.deepEqual(target.selectors.map((selector) => selector.type), polygon ? ["BoxSelector", "SvgSelector"] : ["BoxSelector"]);
+    if (polygon) assert.deepEqual(target.selectors[1].points.slice(0, 4), polygon);
     judged += 1;
   });
 }

@@ -132,4 +132,30 @@ fn who_made_the_images_is_said() {
     ]);
     assert_eq!(croissant["license"], licences);
     assert_eq!(croissant["citeAs"], "Library A; Library B.");
+    assert_eq!(croissant["datePublished"], "1970-01-01");
+    reformat(&work, "csv", &["--published", "2026-02-29"]).exits(2);
+    reformat(&work, "csv", &["--published", "2026-03-01"]).exits(0);
+    assert_eq!(
+        work.json("out/croissant.json")["datePublished"],
+        "2026-03-01"
+    );
+}
+
+#[test]
+fn what_no_source_says_is_said_to_be_unsaid() {
+    let work = one([10, 10], [10, 10], vec![]);
+    let mut set = work.json("localizations.json");
+    set["images"][0]["source"]
+        .as_object_mut()
+        .unwrap()
+        .remove("rights");
+    work.write_json("localizations.json", &set);
+    reformat(&work, "csv", &[]).exits(0);
+    let croissant = work.json("out/croissant.json");
+    assert_eq!(croissant["license"], json!(["Not said by the sources"]));
+    assert_eq!(
+        all(&croissant["creator"], "name"),
+        ["Not said by the sources"]
+    );
+    assert!(croissant["citeAs"].is_null());
 }

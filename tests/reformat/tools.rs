@@ -166,8 +166,8 @@ fn annotation_pages_are_in_units_of_the_canvas() {
         "https://example.org/canvas/1"
     );
     let selectors = &items[0]["target"]["selector"];
-    assert_eq!(selectors[1]["value"], "xywh=120,20,60,80");
-    let svg = selectors[0]["value"].as_str().unwrap();
+    assert_eq!(selectors[0]["value"], "xywh=120,20,60,80");
+    let svg = selectors[1]["value"].as_str().unwrap();
     assert!(
         svg.contains("d=\"M180,20L180,100L120,100L120,20ZM160,40L160,60L140,60Z\""),
         "{svg}"
@@ -219,10 +219,12 @@ fn images_without_a_canvas_and_captures_with_the_same_boxes_have_no_page() {
     reformat(&work, "iiif", &[]).exits(0).says(&[
         "2 images left out: not a whole image on a canvas",
         "1 image has the same annotations as another of its canvas",
-        "--iiif-base URL writes them whole",
+        "--iiif-base URL says where you publish them",
     ]);
     let pages: Vec<String> = work.tree("out/annotations").into_keys().collect();
     assert_eq!(pages, ["a.json", "c.json", "d.json"]);
+    let id = work.json("out/annotations/d.json")["id"].clone();
+    assert_eq!(id, "https://example.org/2/annotations/d.json");
     reformat(&work, "iiif", &["--iiif-base", "notes"])
         .exits(2)
         .says(&["`notes` is not an address"]);

@@ -38,7 +38,7 @@ impl Format for Iiif {
 
     fn conventions(&self, _: &FormatOptions) -> String {
         "xywh and SVG in units of the canvas, from 0; rounded to whole units where these are no larger than pixels of the file, \
-         to thousandths elsewhere; ids below --iiif-base; images that are on no canvas are left out; ASCII"
+         to thousandths elsewhere; ids below --iiif-base, else below the canvas; images that are on no canvas are left out; ASCII"
             .into()
     }
 
@@ -109,7 +109,7 @@ impl Writer for PageWriter<'_> {
         let path = format!("annotations/{}.json", self.stems[image.index()]);
         let id = match self.base {
             Some(base) => format!("{base}/{path}"),
-            None => path.clone(),
+            None => format!("{}/{path}", on.canvas),
         };
         for (n, item) in (1..).zip(&mut items) {
             item["id"] = format!("{id}#{n}").into();
@@ -140,7 +140,7 @@ impl Writer for PageWriter<'_> {
         }
         if self.base.is_none() && !self.written.is_empty() {
             notes.push(
-                "iiif: ids are paths, of which viewers make URLs by the address of the page; --iiif-base URL writes them whole"
+                "iiif: ids of pages begin with those of their canvases; --iiif-base URL says where you publish them instead"
                     .into(),
             );
         }
@@ -174,8 +174,8 @@ fn annotation(dataset: &Dataset, image: &DatasetImage, on: &OnCanvas, b: &Datase
         Some(outline) => json!({
             "type": "SpecificResource", "source": { "id": on.canvas, "type": "Canvas" },
             "selector": [
-                { "type": "SvgSelector", "value": svg(outline, on, size) },
                 { "type": "FragmentSelector", "conformsTo": "http://www.w3.org/TR/media-frags/", "value": fragment },
+                { "type": "SvgSelector", "value": svg(outline, on, size) },
             ],
         }),
     };

@@ -1,7 +1,7 @@
 //! `croissant.json`: a description of a set in the words of Croissant 1.1 (JSON-LD of MLCommons), which says what files there
 //! are and how their records are read. Pure.
 //!
-//! It says nothing that recto does not know: no date of publication, no address of the set. Paths are relative to its folder.
+//! It has no clock: the date of publication is what the user says. Paths are relative to its folder, and so is the address.
 
 use std::collections::BTreeSet;
 
@@ -48,6 +48,13 @@ pub fn croissant(made: &Made, format: &dyn Format, written: &[(&str, &WrittenFil
     say("name", "Training set".into());
     say("description", description(made, format).into());
     say("version", "1.0.0".into());
+    // What a description must have and nobody said: the folder of this file, and the beginning of time.
+    say("url", "./".into());
+    let published = made.options.published.map(|date| date.to_string());
+    say(
+        "datePublished",
+        published.unwrap_or_else(|| "1970-01-01".into()).into(),
+    );
     owners(made, &mut say);
     say("distribution", distribution.into());
     say("recordSet", records.into());
@@ -72,27 +79,32 @@ fn description(made: &Made, format: &dyn Format) -> String {
     )
 }
 
-/// Rights and owners, as far as the sources name them.
+/// Rights and owners, as far as the sources name them; a description has to have both.
 fn owners(made: &Made, say: &mut dyn FnMut(&str, Value)) {
     let owners = &made.assembled.owners;
     let said = |texts: BTreeSet<&String>| -> Vec<String> {
-        texts
-            .into_iter()
-            .filter(|text| !text.is_empty())
-            .cloned()
-            .collect()
+        let said = texts.into_iter().filter(|text| !text.is_empty());
+        said.cloned().collect()
+    };
+    let or_unsaid = |said: Vec<String>| match said.is_empty() {
+        true => vec![UNSAID.to_owned()],
+        false => said,
     };
     let licences = said(owners.keys().map(|(rights, _)| rights).collect());
     let owners = said(owners.keys().map(|(_, attribution)| attribution).collect());
-    if !licences.is_empty() {
-        say("license", licences.into());
-    }
     if !owners.is_empty() {
-        let creator = |name: &String| json!({ "@type": "sc:Organization", "name": name });
         say("citeAs", format!("{}.", owners.join("; ")).into());
-        say("creator", owners.iter().map(creator).collect());
     }
+    say("license", or_unsaid(licences).into());
+    let creator = |name: String| json!({ "@type": "sc:Organization", "name": name });
+    say(
+        "creator",
+        or_unsaid(owners).into_iter().map(creator).collect(),
+    );
 }
+
+/// Whose a set is, or under which rights, if no source says so.
+const UNSAID: &str = "Not said by the sources";
 
 /// The files of one kind: one that is named for itself as a file, others as a set; those with records each with its hash.
 fn resources(kind: &Contents, written: &[(&str, &WrittenFile)]) -> Vec<Value> {

@@ -176,6 +176,7 @@ fn of_boxes(options: &Options) -> Vec<Given> {
         ("exif-boxes", word(boxes.exif_boxes)),
         ("images", word(options.images)),
         ("no-croissant", flag(options.no_croissant)),
+        ("published", options.published.map(|date| date.to_string())),
         ("no-val", flag(options.no_val)),
         ("voc-inclusive", flag(options.voc_inclusive)),
         ("crop-margin", number(options.crop_margin)),

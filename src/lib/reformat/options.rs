@@ -54,6 +54,9 @@ pub struct Options {
     /// Do not write croissant.json, the description of the set for programs
     #[arg(long)]
     pub no_croissant: bool,
+    /// The date of publication in croissant.json, such as 2026-01-31 [default: 1970-01-01, for no date]
+    #[arg(long, value_name = "DATE", conflicts_with = "no_croissant")]
+    pub published: Option<jiff::civil::Date>,
     /// counts: add a row with the sum of every column
     #[arg(long)]
     pub total: bool,

@@ -3,8 +3,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
 use crate::formats::ascii_json::yaml_scalar;
 use crate::formats::contents::{Kind, Place};
 use crate::formats::dataset::Dataset;
@@ -53,23 +51,6 @@ const OBJECTS: Columns = &[
     ("label", Feature::List(&Feature::Value("string"))),
     ("rings", Feature::List(&Feature::List(&NUMBERS))),
 ];
-
-/// Columns as JSON, as it stands in the metadata of Parquet files. Lists are called `Sequence`: `List` is not known to
-/// `datasets` before version 4.
-pub fn to_json(columns: &[(&str, Feature)], classes: &[String]) -> Value {
-    let column = |(name, feature): &(&str, Feature)| ((*name).to_owned(), one(feature, classes));
-    Value::Object(columns.iter().map(column).collect())
-}
-
-fn one(feature: &Feature, classes: &[String]) -> Value {
-    match feature {
-        Feature::Image => json!({ "_type": "Image" }),
-        Feature::Value(dtype) => json!({ "dtype": dtype, "_type": "Value" }),
-        Feature::Class => json!({ "names": classes, "_type": "ClassLabel" }),
-        Feature::List(inner) => json!({ "feature": one(inner, classes), "_type": "Sequence" }),
-        Feature::Struct(members) => to_json(members, classes),
-    }
-}
 
 /// What records have of [`ROW`], besides some of their own; `boxes` is how readers get boxes.
 pub fn members(

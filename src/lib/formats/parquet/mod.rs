@@ -17,7 +17,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::{ColumnPath, Type};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetImage};
@@ -81,7 +81,7 @@ impl Format for Parquet {
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
         let columns = columns();
-        let features = features::to_json(&columns, &dataset.classes);
+        let features = to_json(&columns, &dataset.classes);
         let metadata = json!({ "info": { "features": features } });
         let schema = schema(&columns).map_err(|e| cannot(FOLDER)(std::io::Error::other(e)))?;
         let properties = Arc::new(properties(metadata.to_string()));
@@ -127,6 +127,23 @@ fn columns() -> Vec<(&'static str, Feature)> {
     std::iter::once(image)
         .chain(features::ROW.iter().copied())
         .collect()
+}
+
+/// Columns as JSON, as it stands in the metadata of Parquet files. Lists are called `Sequence`: `List` is not known to
+/// `datasets` before version 4.
+fn to_json(columns: &[(&str, Feature)], classes: &[String]) -> Value {
+    let column = |(name, feature): &(&str, Feature)| ((*name).to_owned(), one(feature, classes));
+    Value::Object(columns.iter().map(column).collect())
+}
+
+fn one(feature: &Feature, classes: &[String]) -> Value {
+    match feature {
+        Feature::Image => json!({ "_type": "Image" }),
+        Feature::Value(dtype) => json!({ "dtype": dtype, "_type": "Value" }),
+        Feature::Class => json!({ "names": classes, "_type": "ClassLabel" }),
+        Feature::List(inner) => json!({ "feature": one(inner, classes), "_type": "Sequence" }),
+        Feature::Struct(members) => to_json(members, classes),
+    }
 }
 
 fn schema(columns: &[(&str, Feature)]) -> ParquetResult<Arc<Type>> {
