@@ -531,7 +531,11 @@ impl ImageKey {
 fn reject(request: &DocumentRequest, problem: &str) -> Reject {
     match &request.from {
         None => Reject::new("command line", &request.location, "location", problem),
-        Some(from) => Reject::new(&from.document, &request.location, from.role, problem),
+        Some(from) => {
+            let place = Some(from.place.as_str()).filter(|place| !place.is_empty());
+            let field = place.unwrap_or(from.role);
+            Reject::new(&from.document, &request.location, field, problem)
+        }
     }
 }
 
@@ -629,6 +633,7 @@ mod tests {
                             role: "member",
                             manifest: None,
                             canvas: None,
+                            ..Referrer::default()
                         }),
                         ..DocumentRequest::default()
                     }),
