@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Training sets as other people's readers take them: scripts/judge_sets.py draws images, writes a localizations.json with
 # outlines, holes, names in several scripts and images without boxes, and judges what recto-reformat writes with
-# pycocotools (masks, areas), PyYAML (data.yaml) and Hugging Face's datasets (boxes, classes, splits).
+# pycocotools (masks, areas), PyYAML (data.yaml), Hugging Face's datasets (boxes, classes, splits, pixels), polars and pyarrow
+# (Parquet), webdataset (tar files) and mlcroissant (what croissant.json describes).
 #
 #   scripts/judge_sets.sh [BIN]    BIN: folder with the programs [default: target/release]
 #
@@ -13,6 +14,7 @@ cd "$(dirname "$0")/.."
 bin=$(realpath "${1:-target/release}")
 venv=build/judges/sets
 need_commands python3
-"$venv/bin/python" -c 'import datasets, pycocotools, PIL, yaml' 2>/dev/null ||
-  python_packages "$venv" datasets==5.2.0 pycocotools==2.0.11 numpy==2.4.6 pillow==13.0.0 pyyaml==6.0.4
+"$venv/bin/python" -c 'import datasets, mlcroissant, polars, pyarrow, pycocotools, PIL, webdataset, yaml' 2>/dev/null ||
+  python_packages "$venv" datasets==5.2.0 pycocotools==2.0.11 numpy==2.4.6 pillow==13.0.0 pyyaml==6.0.4 \
+    polars==2.1.0 pyarrow==26.0.1 webdataset==1.0.2 mlcroissant==1.1.1
 "$venv/bin/python" scripts/judge_sets.py "$bin"

@@ -1,9 +1,12 @@
 //! `recto-reformat` through its binary: which records go into a training set, where, and what people are told.
 
 mod concepts;
+mod croissant;
 mod formats;
+mod shards;
 mod splits;
 mod told;
+mod tools;
 
 use std::collections::BTreeMap;
 

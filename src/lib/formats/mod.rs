@@ -5,26 +5,42 @@
 //! rounding and boxes at its top.
 
 mod ascii_json;
+mod bridges;
 pub mod coco;
+mod contents;
 pub mod counts;
 pub mod crops;
 pub mod csv;
+pub mod cvat;
 mod dataset;
 mod file_names;
 mod format;
 pub mod hf;
+pub mod iiif;
+pub mod labelme;
+pub mod labelstudio;
+mod on_canvas;
 mod outline;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod ranks;
+pub mod roboflow;
+mod shards;
 pub mod sheet;
 mod sink;
 pub mod tf;
 pub mod vgg;
 pub mod voc;
+pub mod webdataset;
+mod xml;
 pub mod yolo;
 mod yolo_rows;
 
+pub use ascii_json::pretty as pretty_ascii_json;
+pub use contents::{Contents, Kind, Member, Place};
 pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts};
 pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
+pub use on_canvas::OnCanvas;
 pub use outline::Outline;
 pub use sink::Sink;
 
@@ -38,7 +54,15 @@ pub const ALL: &[&dyn Format] = &[
     &yolo::Yolo::Segmentation,
     &yolo::Yolo::Turned,
     &hf::Hf,
+    #[cfg(feature = "parquet")]
+    &parquet::Parquet,
+    &webdataset::WebDataset,
     &crops::Crops,
+    &roboflow::Roboflow,
+    &labelstudio::LabelStudio,
+    &cvat::Cvat,
+    &labelme::Labelme,
+    &iiif::Iiif,
     &vgg::Vgg,
     &counts::Counts,
     &sheet::Sheet,

@@ -6,9 +6,9 @@ use super::assemble::Assembled;
 use super::box_to_pixels::Mapping;
 use super::class_names::ClassNames;
 use super::place::{self, BoxRules};
-use crate::contracts::{ImageRecords, ImageRef, LocalizedImage, Service};
+use crate::contracts::{BBox, Frame, ImageRecords, ImageRef, LocalizedImage, Service};
 use crate::error::Error;
-use crate::formats::{Dataset, DatasetBox, DatasetImage};
+use crate::formats::{Dataset, DatasetBox, DatasetImage, ImageFacts, OnCanvas};
 use crate::pixels::Header;
 
 /// Where images and their boxes come from.
@@ -55,6 +55,7 @@ impl Images<'_> {
         let dataset = &assembled.dataset;
         let facts = &dataset.facts[at];
         let header = header(dataset, at);
+        let on_canvas = on_canvas(&image, &header);
         let mapping: Option<Mapping> = place::mapping(&image, &header, &self.boxes);
         let placed = place::place(
             image.localizations,
@@ -92,10 +93,9 @@ impl Images<'_> {
             media_type: header.media_type,
             orientation: header.orientation,
             group: dataset.groups[facts.group as usize].clone(),
-            split: facts
-                .split
-                .map(|split| dataset.splits[usize::from(split)].clone()),
+            split: split(dataset, facts),
             url: url(&image.image),
+            on_canvas,
             origin: (service.map(|service| service.id.clone()))
                 .or(image.image.url)
                 .unwrap_or_default(),
@@ -105,6 +105,37 @@ impl Images<'_> {
             boxes,
         }
     }
+}
+
+/// Where an image lies on its canvas. A part of an image is on it too, but nothing says where, and what EXIF turns is not
+/// where the canvas shows it.
+fn on_canvas(image: &LocalizedImage, header: &Header) -> Option<OnCanvas> {
+    let canvas = image.source.canvas.as_ref();
+    let canvas = canvas.filter(|id| id.starts_with("https://") || id.starts_with("http://"))?;
+    let is_part = (image.image.service.as_ref()).is_some_and(|service| service.region.is_some());
+    if is_part || header.orientation > 1 {
+        return None;
+    }
+    let (area, rotation) = match (image.painted, image.frame) {
+        (Some(painted), _) => (painted.area, painted.rotation),
+        (None, Some(frame)) if frame != Frame::PERCENT => (
+            BBox::try_from([0.0, 0.0, frame.width, frame.height]).ok()?,
+            0.0,
+        ),
+        _ => return None,
+    };
+    let quarters = rotation / 90.0;
+    (quarters.fract() == 0.0).then(|| OnCanvas {
+        canvas: canvas.clone(),
+        area,
+        quarters: quarters.rem_euclid(4.0) as u8,
+    })
+}
+
+/// The name of the split of an image.
+fn split(dataset: &Dataset, facts: &ImageFacts) -> Option<String> {
+    let name = |split: u16| dataset.splits[usize::from(split)].clone();
+    facts.split.map(name)
 }
 
 fn header(dataset: &Dataset, at: usize) -> Header {

@@ -302,6 +302,8 @@ mod tests {
             json!({"type": "SpecificResource", "source": "https://a/1#char=0,7"}),
             json!({"id": "https://a/1", "type": "TextualBody", "format": "text/plain"}),
             json!("https://a/1.txt"),
+            // Not read, and therefore listed where it should be the text.
+            json!({"id": "https://a/1", "type": "Text", "format": "application/xml"}),
         ];
         for body in followed {
             let named = of("transcribing", body.clone()).unwrap();
@@ -311,13 +313,14 @@ mod tests {
             json!("https://a/1"),
             json!("https://a/1.jpg"),
             json!({"id": "https://a/1", "type": "TextualBody", "value": "x"}),
-            json!({"id": "https://a/1", "type": "Text", "format": "application/xml"}),
             json!({"id": "https://a/1", "type": "Image"}),
             json!({"id": "urn:x", "type": "Text"}),
         ];
         for body in left {
             assert_eq!(of("transcribing", body.clone()), Ok(None), "{body}");
         }
+        let tei = json!({"id": "https://a/1", "type": "Text", "format": "application/tei+xml"});
+        assert_eq!(of("describing", tei), Ok(None));
         let part = |selector: Value| json!({"type": "SpecificResource", "source": "https://a/1.txt", "selector": selector});
         let cases = [
             (
