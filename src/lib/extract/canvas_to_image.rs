@@ -7,7 +7,7 @@ use crate::contracts::{BBox, Frame, Observation, Painted, Polygon, Space};
 use crate::selectors::{self, Shape};
 
 /// The coordinate spaces of an observation.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Spaces {
     /// Size of the canvas. If none is given, the image is its own canvas.
     canvas: Option<Frame>,

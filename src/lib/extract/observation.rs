@@ -256,7 +256,7 @@ impl Reader<'_> {
         let field = |name: &str| format!("regions[{i}].{name}");
         let spaces = match is_share(region) {
             true => self.spaces.for_shares(),
-            false => self.spaces,
+            false => self.spaces.clone(),
         };
         let selection = selectors::select(region, spaces.size(region.frame));
         let (shape, by) = match selection.map_err(|f| (field(f.field), f.problem))? {
