@@ -274,7 +274,7 @@ impl<'a> Reader<'a> {
             "annotationpage" | "annotationlist" | "annotationcollection" | ""
                 if PAGE_LISTS.iter().any(holds) =>
             {
-                self.annotations_on(page, on.hanging());
+                self.misplaced_annotations(page, on);
                 for annotation in annotations_of(page) {
                     self.painting_annotation(annotation, on);
                 }
@@ -338,7 +338,7 @@ impl<'a> Reader<'a> {
                 false => self.paint(body, annotation, on),
             }
         }
-        self.annotations_on(annotation, on.hanging());
+        self.misplaced_annotations(annotation, on);
         let targets = members_of(annotation, &["target", "on"]);
         let others = targets.iter().skip(1).filter(|other| **other != targets[0]);
         for other in others {
@@ -382,6 +382,13 @@ impl<'a> Reader<'a> {
         for painting in members(canvas, "content") {
             self.painting_page(painting, page);
         }
+        self.found.counts = counts;
+    }
+
+    /// The annotations of what paints an image. No version has them there: they are used, but not counted.
+    fn misplaced_annotations(&mut self, painting: &'a Value, on: &Page) {
+        let counts = self.found.counts.clone();
+        self.annotations_on(painting, on.hanging());
         self.found.counts = counts;
     }
 
