@@ -173,9 +173,9 @@ fn is_image_suffix(suffix: &str) -> bool {
 #[derive(Debug, Default)]
 pub struct IdIndex {
     exact: HashMap<String, Vec<usize>>,
-    near: HashMap<String, Vec<usize>>,
-    /// By furthest spelling: the near spellings there are of it.
-    far: HashMap<String, Vec<String>>,
+    same: HashMap<String, Vec<usize>>,
+    /// By spellings of other ids, from near to far: the ids that may be meant, as [`same`].
+    alike: [HashMap<String, Vec<String>>; 3],
 }
 
 impl IdIndex {
@@ -184,12 +184,14 @@ impl IdIndex {
         let named = self.exact.entry(name.to_owned()).or_default();
         if named.last() != Some(&number) {
             named.push(number);
-            let near = near(name);
-            let known = self.far.entry(far(name)).or_default();
-            if !known.contains(&near) {
-                known.push(near.clone());
+            let same = same(name);
+            for (spelt, ids) in alike(name).into_iter().zip(&mut self.alike) {
+                let ids = ids.entry(spelt).or_default();
+                if !ids.contains(&same) {
+                    ids.push(same.clone());
+                }
             }
-            self.near.entry(near).or_default().push(number);
+            self.same.entry(same).or_default().push(number);
         }
     }
 
@@ -203,16 +205,43 @@ impl IdIndex {
     /// # Errors
     /// Several ids are spelt like it, and none of them is nearer.
     pub fn find(&self, name: &str) -> Result<Option<&[usize]>, String> {
-        let found = self.exact.get(name).or_else(|| self.near.get(&near(name)));
-        let found = match (found, self.far.get(&far(name)).map(Vec::as_slice)) {
-            (None, Some([only])) => self.near.get(only),
-            (None, Some(several)) => {
+        let found = self.exact.get(name).or_else(|| self.same.get(&same(name)));
+        if let Some(found) = found {
+            return Ok(Some(found));
+        }
+        let spelt = alike(name);
+        let mut spelt = spelt.iter().zip(&self.alike);
+        match spelt
+            .find_map(|(spelt, ids)| ids.get(spelt))
+            .map(Vec::as_slice)
+        {
+            Some([only]) => Ok(self.same.get(only).map(Vec::as_slice)),
+            Some(several) => {
                 let several = several.join(", ");
-                return Err(format!("id is spelt like several: {name}, {several}"));
+                Err(format!("id is spelt like several: {name}, {several}"))
             }
-            (found, _) => found,
-        };
-        Ok(found.map(Vec::as_slice))
+            None => Ok(None),
+        }
+    }
+}
+
+/// An id as all write it who mean the same by RFC 3986 (section 6.2.2).
+fn same(id: &str) -> String {
+    with_scheme(id, near(id))
+}
+
+/// An id in spellings that others may share, from near to far: whatever the scheme, without what is often written
+/// differently, and without both.
+fn alike(id: &str) -> [String; 3] {
+    [near(id), with_scheme(id, far(id)), far(id)]
+}
+
+/// A spelling without scheme with that of the id.
+fn with_scheme(id: &str, spelt: String) -> String {
+    match after_scheme(id) {
+        Some((":80", _)) => format!("http://{spelt}"),
+        Some(_) => format!("https://{spelt}"),
+        None => spelt,
     }
 }
 

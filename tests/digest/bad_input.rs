@@ -301,7 +301,7 @@ fn images_that_cannot_be_used_are_rejected_one_by_one() {
     work.write_json("m.json", &document);
     work.run("digest", &["iiif", "m.json", "-o", "digest.json"])
         .exits(3)
-        .says(&["left out 1: URL of the image is missing"]);
+        .says(&["left out 1: image is not at an http or https URL"]);
     let mut wrapper = manifest("https://a.example/w", &["1"]);
     wrapper["mediaSequences"] = json!([{"elements": []}]);
     work.write_json("w.json", &wrapper);

@@ -479,6 +479,44 @@ fn regions_of_interest_are_boxes_and_need_no_ids() {
     assert_eq!(images[0]["localizations"].as_array().unwrap().len(), 3);
 }
 
+/// An image whose boxes are all broken is not among the images, so that the list alone tells of it.
+#[test]
+fn what_is_no_box_is_listed() {
+    let with = |n: usize, boxes: Value| {
+        let mut image = image(n, vec![]);
+        image["boundingBoxes"] = boxes;
+        image
+    };
+    let good = boxed(1, "Nanomia", "VERIFIED");
+    let mut nameless = boxed(2, "Nanomia", "VERIFIED");
+    nameless["concept"] = json!(null);
+    let mut several = boxed(3, "Nanomia", "VERIFIED");
+    several["concept"] = json!(["Nanomia"]);
+    let page = json!([
+        with(1, json!([good, null, 5, "x", []])),
+        with(2, json!("x")),
+        with(3, json!([nameless])),
+        with(4, json!({"0": good})),
+        with(5, json!([several])),
+        with(6, json!(null)),
+    ]);
+    let answer = service(vec![], usize::MAX);
+    let server = Server::start(move |request, _| {
+        let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        match (request.path.as_str(), asked["offset"].as_u64()) {
+            ("/api/images/query", Some(0)) => serve(&page),
+            _ => answer(request),
+        }
+    });
+    let work = Workdir::new();
+    digest(&work, &server, &["Nanomia"]).exits(3);
+    assert_eq!(account(&work), [1, 0, 8]);
+    let rejects = work.text("digest.rejects.csv");
+    for n in 1..=5 {
+        assert!(rejects.contains(&format!("image-{n},")), "{n}: {rejects}");
+    }
+}
+
 #[test]
 fn a_taxonomy_that_there_is_not_is_named() {
     let answer = service(images(), usize::MAX);

@@ -246,7 +246,7 @@ fn annotations_are_joined_wherever_they_stand() {
     let url = server.url("/m");
     let args = with_fast(&["iiif", &url, "-o", "digest.json", "--report", "report.json"]);
     work.run("digest", &args).exits(3).says(&[
-        "left out 1: target is not an image, canvas or annotation of the documents",
+        "left out 1: target is not an image, a canvas with an image or a used annotation of the documents",
         "/m/canvas/nowhere",
     ]);
     let tags: Vec<Vec<&str>> = vec![vec!["tag 1", "tag 2"], vec!["tag 9", "tag 3"]];

@@ -269,6 +269,8 @@ fn a_selector_is_read_in_every_spelling_or_listed_and_never_the_whole() {
     let fragment = |value: Value| on(json!({"type": "FragmentSelector", "value": value}));
     let region = |region: &str| on(json!({"type": "ImageApiSelector", "region": region}));
     let svg = |value: &str| json!({"type": "SvgSelector", "value": value});
+    let plain = |value: &str| json!({"type": "FragmentSelector", "value": value});
+    let spelled = |member: &str, value: Value| json!({"type": "SpecificResource", "source": format!("{HOME}/canvas/1"), member: value});
     let part = Some([10.0, 20.0, 30.0, 40.0]);
     let (rect, path) = (
         "<svg><rect x='10' y='20' width='30' height='40'/></svg>",
@@ -287,6 +289,37 @@ fn a_selector_is_read_in_every_spelling_or_listed_and_never_the_whole() {
         (region("10,20,30,40"), part),
         (region("square"), Some([100.0, 0.0, 800.0, 800.0])),
         (on(json!("xywh=10,20,30,40")), part),
+        (spelled("hasSelector", plain("xywh=10,20,30,40")), part),
+        (spelled("oa:hasSelector", plain("xywh=10,20,30,40")), part),
+        (
+            spelled(
+                "http://www.w3.org/ns/oa#hasSelector",
+                json!([plain("xywh=10,20,30,40")]),
+            ),
+            part,
+        ),
+        (
+            json!({"@type": "oa:SpecificResource", "full": format!("{HOME}/canvas/1"), "hasSelector": plain("xywh=10,20,30,40")}),
+            part,
+        ),
+        (
+            json!({"oa:hasSource": format!("{HOME}/canvas/1"), "selector": plain("xywh=10,20,30,40")}),
+            part,
+        ),
+        (
+            on(
+                json!({"type": "FragmentSelector", "rdf:value": "xywh=5,10,300,400", "oa:refinedBy": plain("xywh=5,10,30,40")}),
+            ),
+            part,
+        ),
+        (
+            spelled("selectors", json!([plain("xywh=10,20,30,40")])),
+            None,
+        ),
+        (spelled("fragment", json!("xywh=10,20,30,40")), None),
+        (spelled("xywh", json!("10,20,30,40")), None),
+        (spelled("region", json!("10,20,30,40")), None),
+        (spelled("selector", json!([])), None),
         (on(json!([svg(rect), svg(path)])), part),
         (
             on(json!([{"type": "TextQuoteSelector", "exact": "x"}, svg(rect)])),
@@ -571,7 +604,7 @@ fn tags_and_texts_are_read_in_every_shape_of_labels() {
     assert_eq!(
         found.attributes,
         [json!({
-        "annotation_page": "Transcription", "granularity": "block", "html": "<p>in <b>principio</b></p><p>&amp; erat</p>",
+        "annotation_page": "Transcription", "format": "text/html", "granularity": "block", "html": "<p>in <b>principio</b></p><p>&amp; erat</p>",
         "language": "la", "motivation": "supplementing", "order": 1, "text": "in principio\n& erat", "text_direction": "ltr"})]
     );
     assert_eq!(found.boxes[0].0, "text");
@@ -627,6 +660,109 @@ fn a_body_is_read_with_its_purpose_language_and_markup() {
 }
 
 #[test]
+fn half_a_character_does_not_cost_the_document() {
+    let target = json!(format!("{HOME}/canvas/1#xywh=1,2,3,4"));
+    let document = annotated(json!([tag(1, json!("HALF"), target)])).to_string();
+    let work = Workdir::new();
+    work.write("m.json", document.replace("HALF", r"a\ud83d"));
+    let found = account(&work, &["m.json", "--offline"], &[]);
+    assert_eq!(
+        (found.boxes[0].0.as_str(), found.rejects),
+        ("a\u{fffd}", vec![])
+    );
+}
+
+#[test]
+fn of_a_choice_of_bodies_one_is_used() {
+    let text = |value: &str, language: &str| json!({"type": "TextualBody", "value": value, "language": language});
+    let cases = [
+        (json!([text("Hund", "de"), text("dog", "en")]), "dog"),
+        (json!([text("Hund", "de"), text("chien", "fr")]), "Hund"),
+        (
+            json!([text("Hund", "de"), {"type": "TextualBody", "value": "canis"}]),
+            "canis",
+        ),
+        (
+            json!([{"type": "TextualBody", "value": {"de": ["Hund"]}}, {"type": "TextualBody", "value": {"en": ["dog"]}}]),
+            "dog",
+        ),
+    ];
+    for (items, wanted) in cases {
+        let mut tagged = tag(1, json!(""), json!(format!("{HOME}/canvas/1#xywh=1,2,3,4")));
+        tagged["body"] = json!({"type": "Choice", "items": items});
+        let found = offline(&annotated(json!([tagged])), &[]);
+        assert_eq!(found.boxes[0].0, wanted, "{items}");
+    }
+}
+
+#[test]
+fn a_concept_is_called_by_its_name_in_whatever_vocabulary() {
+    let concept = |member: &str, name: Value| json!({"id": format!("{HOME}/concept/1"), "type": "skos:Concept", member: name});
+    for (body, wanted) in [
+        (
+            concept("prefLabel", json!({"en": ["dog"], "de": ["Hund"]})),
+            "dog",
+        ),
+        (concept("skos:prefLabel", json!("dog")), "dog"),
+        (
+            concept(
+                "http://www.w3.org/2004/02/skos/core#prefLabel",
+                json!([{"@value": "dog"}]),
+            ),
+            "dog",
+        ),
+        (concept("name", json!("dog")), "dog"),
+        (concept("label", json!("dog")), "dog"),
+        (
+            concept("notation", json!("dog")),
+            "https://a.example/concept/1",
+        ),
+    ] {
+        let mut tagged = tag(1, json!(""), json!(format!("{HOME}/canvas/1#xywh=1,2,3,4")));
+        tagged["body"] = body.clone();
+        let found = offline(&annotated(json!([tagged])), &[]);
+        assert_eq!(found.boxes[0].0, wanted, "{body}");
+    }
+    let mut text = tag(
+        1,
+        json!("x"),
+        json!(format!("{HOME}/canvas/1#xywh=1,2,3,4")),
+    );
+    text["body"]["format"] = json!("text/markdown");
+    let found = offline(&annotated(json!([text])), &[]);
+    assert_eq!(found.attributes[0]["format"], "text/markdown");
+}
+
+#[test]
+fn what_cannot_be_followed_is_listed_where_it_is_named() {
+    let mut first = canvas(1, image("1"));
+    first["annotations"] = json!([{"id": format!("{HOME}/page/1"), "type": "AnnotationPage"}, format!("{HOME}/page/2")]);
+    let mut second = canvas(2, image("2"));
+    second["items"] = json!([format!("{HOME}/painting")]);
+    let third = canvas(3, json!({"id": "ftp://a.example/1.jpg", "type": "Image"}));
+    let fourth = canvas(4, json!(format!("{HOME}/body.json")));
+    let found = offline(&manifest(json!([first, second, third, fourth])), &[]);
+    let fields: BTreeSet<&str> = found.rejects.iter().map(|(field, _)| &**field).collect();
+    let wanted = [
+        "items[0].annotations[0]",
+        "items[0].annotations[1]",
+        "items[1].items[0]",
+        "items[2].items[0].items[0].body.id",
+        "items[3].items[0].items[0].body",
+    ];
+    assert_eq!(fields, BTreeSet::from(wanted), "{:?}", found.rejects);
+    let ftp = found
+        .rejects
+        .iter()
+        .find(|(field, _)| field.ends_with(".id"));
+    assert!(
+        ftp.unwrap()
+            .1
+            .starts_with("image is not at an http or https URL: ftp://")
+    );
+}
+
+#[test]
 fn annotations_are_found_wherever_they_hang() {
     let page = |annotation: Value| json!([{"type": "AnnotationPage", "items": [annotation]}]);
     let part = |of: &str| json!(format!("{HOME}/{of}#xywh=10,20,30,40"));
@@ -649,6 +785,95 @@ fn annotations_are_found_wherever_they_hang() {
     assert_eq!(classes, BTreeSet::from(["skull", "chapter", "service"]));
     // The chapter is about the canvas, that is about both layers.
     assert_eq!((found.boxes.len(), found.rejects), (4, vec![]));
+}
+
+#[test]
+fn what_holds_or_names_images_holds_annotations_too() {
+    let page = || {
+        let about = format!("{HOME}/canvas/1#xywh=1,2,3,4");
+        json!([{"type": "AnnotationPage", "items": [tag(1, json!("x"), json!(about))]}])
+    };
+    let body = |mut body: Value| {
+        body["annotations"] = page();
+        manifest(json!([canvas(1, body)]))
+    };
+    let painting = |pointer: &str| {
+        let mut canvas = canvas(1, image("1"));
+        canvas.pointer_mut(pointer).unwrap()["annotations"] = page();
+        manifest(json!([canvas]))
+    };
+    let ranges = |ranges: Value| {
+        let mut document = manifest(json!([canvas(1, image("1"))]));
+        document["structures"] = ranges;
+        document
+    };
+    let named = json!({"id": format!("{HOME}/canvas/1"), "type": "Canvas", "annotations": page()});
+    let layer = json!({"@id": format!("{HOME}/layer"), "@type": "sc:Layer", "otherContent": [
+        {"@type": "sc:AnnotationList", "resources": page()[0]["items"]}]});
+    let sequence = |members: Value| {
+        let mut sequence = json!({"@type": "sc:Sequence", "canvases": [{"@id": format!("{HOME}/canvas/1"), "@type": "sc:Canvas",
+            "width": 1000, "height": 800, "images": [{"@type": "oa:Annotation", "motivation": "sc:painting",
+            "on": format!("{HOME}/canvas/1"), "resource": {"@id": format!("{HOME}/1.jpg"), "@type": "dctypes:Image"}}]}]});
+        sequence
+            .as_object_mut()
+            .unwrap()
+            .extend(members.as_object().unwrap().clone());
+        json!({"@id": format!("{HOME}/m"), "@type": "sc:Manifest", "sequences": [sequence]})
+    };
+    let documents = [
+        body(json!({"type": "Choice", "items": [image("1")]})),
+        body(
+            json!({"type": "SpecificResource", "source": image("1"), "selector": {"type": "ImageApiSelector", "region": "full"}}),
+        ),
+        painting("/items/0"),
+        painting("/items/0/items/0"),
+        ranges(json!([{"type": "Range", "items": [named]}])),
+        ranges(
+            json!([{"type": "Range", "items": [{"type": "SpecificResource", "source": named}]}]),
+        ),
+        ranges(
+            json!([{"@type": "sc:Range", "canvases": [format!("{HOME}/canvas/1")], "contentLayer": layer}]),
+        ),
+        sequence(json!({"contentLayer": layer})),
+        sequence(json!({"otherContent": layer["otherContent"]})),
+    ];
+    for document in documents {
+        let found = offline(&document, &[]);
+        assert_eq!(
+            (found.boxes.len(), found.rejects),
+            (1, vec![]),
+            "{document}"
+        );
+    }
+    // By reference they are asked for, also those of what is not an image.
+    let reference = json!([{"id": format!("{HOME}/page"), "type": "AnnotationPage"}]);
+    for mut body in [
+        json!({"type": "Choice", "items": [image("1")]}),
+        json!({"id": format!("{HOME}/a.mp4"), "type": "Video"}),
+    ] {
+        body["annotations"] = reference.clone();
+        let found = offline(
+            &manifest(json!([canvas(1, body), canvas(2, image("2"))])),
+            &[],
+        );
+        let problems = found.rejects.iter().map(|(_, problem)| &**problem);
+        let offline = problems.filter(|problem| problem.contains("--offline"));
+        assert_eq!(offline.count(), 1, "{:?}", found.rejects);
+    }
+    let structures = [
+        (json!(5), "structures"),
+        (json!("x"), "structures"),
+        (json!([null]), "structures[0]"),
+        (json!({"a": 1}), "structures"),
+        (json!([["r"]]), "structures[0]"),
+    ];
+    for (value, place) in structures {
+        let found = offline(&ranges(value), &[]);
+        assert_eq!(found.rejects.len(), 1, "{place}: {:?}", found.rejects);
+        let (field, problem) = &found.rejects[0];
+        assert_eq!(field, place);
+        assert!(problem.starts_with("a range was expected: "), "{problem}");
+    }
 }
 
 #[test]
@@ -683,7 +908,9 @@ fn what_a_target_does_not_name_is_listed_and_never_the_whole() {
     let state = |refined: Value| json!({"type": "SpecificResource", "source": own(""), "state": {"type": "HttpRequestState", "value": "Accept: image/png", "refinedBy": refined}});
     let part_of = |end: &str, selector: Value| json!({"source": own(end), "selector": selector});
     let part = || Ok([10.0, 20.0, 30.0, 40.0]);
-    let unknown = Err("target is not an image, canvas or annotation of the documents: ");
+    let unknown = Err(
+        "target is not an image, a canvas with an image or a used annotation of the documents: ",
+    );
     let of_image = Err("part of an image is not understood: ");
     let cases: Vec<(Value, Result<[f64; 4], &str>)> = vec![
         (own("#10,20,30,40"), part()),
@@ -780,42 +1007,163 @@ fn what_a_target_does_not_name_is_listed_and_never_the_whole() {
 }
 
 #[test]
-fn an_id_that_nothing_has_may_be_another_name_of_what_holds_the_annotation() {
-    let alias = json!(format!("{HOME}/alias/1"));
-    let labels = |target: Value| offline(&annotated(json!([tag(1, json!("x"), target)])), &[]);
-    let bare = labels(alias.clone());
-    assert_eq!((bare.labels, bare.rejects.len()), (vec!["x".to_owned()], 0));
-    // The annotation says itself what it is about.
-    let listed = labels(json!([format!("{HOME}/canvas/1#xywh=1,2,3,4"), alias]));
-    assert_eq!((listed.labels.len(), listed.boxes.len()), (0, 1));
-    assert_eq!(
-        listed.rejects[0].0,
-        "items[0].annotations[0].items[0].target[1]"
+fn an_id_that_has_no_image_is_not_what_holds_the_annotation() {
+    let own = |end: &str| json!(format!("{HOME}/{end}"));
+    let mut empty = canvas(2, image("2"));
+    empty["items"] = json!([]);
+    // Beside an annotation whose own part is not read, so that nothing can be said of it.
+    let line = tag(
+        9,
+        json!("line"),
+        json!({"source": format!("{HOME}/canvas/1"), "selector": {"type": "RangeSelector"}}),
     );
+    let cases = [
+        own("canvas/2"),
+        json!({"id": format!("{HOME}/canvas/2"), "type": "Canvas"}),
+        json!({"type": "SpecificResource", "source": format!("{HOME}/canvas/2")}),
+        own("alias/1"),
+        own("range/1"),
+        own("m"),
+        own("anno/1"),
+        own("anno/9"),
+        own("anno/404"),
+        json!("https://b.example/canvas/77"),
+        json!({"id": "https://b.example/canvas/78", "type": "Canvas"}),
+        json!("https://b.example/wiki/Dog"),
+        json!("mailto:x@y.example"),
+        json!("see page 3"),
+    ];
+    for target in cases {
+        let mut document = annotated(json!([tag(1, json!("x"), target.clone()), line.clone()]));
+        document["items"]
+            .as_array_mut()
+            .unwrap()
+            .push(empty.clone());
+        document["structures"] = json!([{"id": format!("{HOME}/range/1"), "type": "Range", "items": [
+            {"id": format!("{HOME}/canvas/1"), "type": "Canvas"}, {"id": format!("{HOME}/canvas/2"), "type": "Canvas"}]}]);
+        let found = offline(&document, &[]);
+        assert_eq!((found.labels.len(), found.boxes.len()), (0, 0), "{target}");
+        let fields: BTreeSet<&str> = found.rejects.iter().map(|(field, _)| &**field).collect();
+        let wanted = [0, 1].map(|n| format!("items[0].annotations[0].items[{n}].target"));
+        assert_eq!(
+            fields,
+            wanted.iter().map(String::as_str).collect(),
+            "{target}: {found:?}"
+        );
+    }
+    // Two that are about each other are about nothing.
+    let ring = annotated(json!([
+        tag(1, json!("x"), own("anno/2")),
+        tag(2, json!("y"), own("anno/1"))
+    ]));
+    let found = offline(&ring, &[]);
+    assert_eq!((found.labels.len(), found.rejects.len()), (0, 2));
+}
 
+#[test]
+fn of_canvases_with_one_id_that_is_meant_which_holds_the_annotation() {
+    let with = |n: u8, about: &str| {
+        let mut canvas = canvas(1, image(&n.to_string()));
+        canvas["annotations"] = json!([{"type": "AnnotationPage", "items": [
+            tag(n, json!(about), json!(format!("{HOME}/canvas/1#xywh={n},2,3,4")))]}]);
+        canvas
+    };
+    let mut document = manifest(json!([with(1, "first"), with(2, "second")]));
+    document["annotations"] = json!([{"type": "AnnotationPage", "items": [
+        tag(3, json!("which"), json!(format!("{HOME}/canvas/1")))]}]);
     let work = Workdir::new();
-    work.write_json(
-        "m.json",
-        &annotated(json!([tag(
-            1,
-            json!("x"),
-            json!(format!("{HOME}/alias/1"))
-        )])),
-    );
-    work.run(
-        "digest",
-        &["iiif", "m.json", "--offline", "-o", "digest.json"],
-    )
-    .exits(0);
-    let annotation = &work.json("digest.json")["observations"][0]["annotations"][0];
+    work.write_json("m.json", &document);
+    let found = account(&work, &["m.json", "--offline"], &[]);
+    let set = work.json("localizations.json");
+    let classes = |n: usize| -> Vec<&str> {
+        let boxes = set["images"][n]["localizations"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        boxes
+            .filter_map(|found| found["concept"].as_str())
+            .collect()
+    };
+    assert_eq!((classes(0), classes(1)), (vec!["first"], vec!["second"]));
     assert_eq!(
-        annotation["attributes"]["target"],
-        json!(format!("{HOME}/alias/1"))
+        found.rejects,
+        [(
+            "annotations[0].items[0].target".to_owned(),
+            format!("several canvases have this id: {HOME}/canvas/1")
+        )]
+    );
+    // The same canvas in two sequences is one.
+    let canvas = |n: u8| {
+        json!({"@id": format!("{HOME}/canvas/{n}"), "@type": "sc:Canvas", "width": 1000, "height": 800, "images": [
+            {"@type": "oa:Annotation", "motivation": "sc:painting", "on": format!("{HOME}/canvas/{n}"),
+             "resource": {"@id": format!("{HOME}/{n}.jpg"), "@type": "dctypes:Image"}}]})
+    };
+    let sequence = || json!({"@type": "sc:Sequence", "canvases": [canvas(1)]});
+    let twice = json!({"@id": format!("{HOME}/m"), "@type": "sc:Manifest", "sequences": [sequence(), sequence()]});
+    let list = json!([tag(
+        1,
+        json!("x"),
+        json!(format!("{HOME}/canvas/1#xywh=1,2,3,4"))
+    )]);
+    let work = Workdir::new();
+    work.write_json("m.json", &twice)
+        .write_json("list.json", &list);
+    let found = account(&work, &["m.json", "list.json", "--offline"], &[]);
+    assert_eq!(
+        (found.images, found.boxes.len(), found.rejects),
+        (1, 1, vec![])
     );
 }
 
 #[test]
+fn what_a_resource_holds_decides_what_it_is() {
+    let typed = |kind: Value| {
+        let mut document = annotated(json!([tag(
+            1,
+            json!("x"),
+            json!(format!("{HOME}/canvas/1#xywh=10,20,30,40"))
+        )]));
+        document["items"][0]["type"] = kind;
+        (
+            document["items"][0]["width"],
+            document["items"][0]["height"],
+        ) = (json!(500), json!(400));
+        document
+    };
+    let mut cases: Vec<Value> = [
+        json!("Canvas"),
+        json!("Sequence"),
+        json!("Range"),
+        json!("Manifest"),
+        json!("Collection"),
+        json!(["Canvas", "Manifest"]),
+        json!(["Manifest", "Canvas"]),
+    ]
+    .map(typed)
+    .to_vec();
+    let mut document = typed(json!("Canvas"));
+    document["type"] = json!("Collection");
+    cases.push(document);
+    let mut document = typed(json!("Canvas"));
+    document["items"][0]["items"][0]["type"] = json!("BasicContainer");
+    cases.push(document);
+    for document in cases {
+        let work = Workdir::new();
+        work.write_json("m.json", &document);
+        let found = account(&work, &["m.json", "--offline"], &[]);
+        assert_eq!(
+            (found.boxes.len(), &found.rejects),
+            (1, &vec![]),
+            "{document}"
+        );
+        let frame = &work.json("localizations.json")["images"][0]["frame"];
+        assert_eq!(*frame, json!([500, 400]), "{document}");
+    }
+}
+
+#[test]
 fn of_ids_that_are_alike_the_nearest_is_meant() {
+    const HTTP: [&str; 2] = ["http://a.example/c/1", "https://a.example/c/1"];
     // Ids of two canvases, a target, and which of them it is.
     let cases = [
         (["c/1", "c/1/"], "http://a.example/c/1", Some(0)),
@@ -824,11 +1172,19 @@ fn of_ids_that_are_alike_the_nearest_is_meant() {
         (["c/a%2Fb", "c/a/b"], "https://A.example/c/%61/b", Some(1)),
         (["c/a%2Fb", "c/2"], "https://a.example/c/a/b/", Some(0)),
         (["c/a%2Fb", "c/a/b"], "https://a.example/c/a/b/", None),
+        (HTTP, "https://a.example/c/1", Some(1)),
+        (HTTP, "HTTPS://A.example/c/1", Some(1)),
+        (HTTP, "http://a.example:80/c/1", Some(0)),
+        (HTTP, "https://a.example/c/1/", Some(1)),
+        (HTTP, "http://a.example/c/%31/", Some(0)),
     ];
     for (ids, target, wanted) in cases {
         let canvases = ids.iter().zip(["1", "2"]).map(|(id, name)| {
             let mut canvas = canvas(1, image(name));
-            canvas["id"] = json!(format!("{HOME}/{id}"));
+            canvas["id"] = match id.contains("://") {
+                true => json!(id),
+                false => json!(format!("{HOME}/{id}")),
+            };
             canvas["items"][0]["items"][0]["target"] = canvas["id"].clone();
             canvas
         });
@@ -878,42 +1234,96 @@ fn pixels_of_a_service_are_those_of_its_image_and_not_of_a_copy() {
     let on_service = |part: &str| format!("{HOME}/img/1#xywh={part}");
     let on_copy = |part: &str| format!("{HOME}/img/1/full/500,400/0/default.jpg#xywh={part}");
     let full = || json!({"width": 2000, "height": 1600});
+    let file = |size: Value| {
+        let mut body = copy(full());
+        body["id"] = json!(format!("{HOME}/small.jpg"));
+        body.as_object_mut()
+            .unwrap()
+            .extend(size.as_object().unwrap().clone());
+        body
+    };
+    let on_file = |part: &str| json!(format!("{HOME}/small.jpg#xywh={part}"));
+    let share = |request: &str, size: [u32; 2]| {
+        let mut body = copy(json!({}));
+        body["id"] = json!(format!("{HOME}/img/1/{request}/default.jpg"));
+        (body["width"], body["height"]) = (json!(size[0]), json!(size[1]));
+        body
+    };
     let cases = [
+        // A file of another size than its service's image.
+        (
+            file(json!({})),
+            on_file("50,40,100,80"),
+            Ok([100.0, 80.0, 200.0, 160.0]),
+        ),
+        (
+            file(json!({})),
+            on_file("percent:10,10,20,20"),
+            Ok([100.0, 80.0, 200.0, 160.0]),
+        ),
+        (
+            file(json!({})),
+            json!({"source": format!("{HOME}/small.jpg"), "selector": {"type": "SvgSelector",
+                "value": "<svg><rect x='50' y='40' width='100' height='80'/></svg>"}}),
+            Ok([100.0, 80.0, 200.0, 160.0]),
+        ),
+        (
+            file(json!({"width": 2000, "height": 1600})),
+            on_file("200,160,400,320"),
+            Ok([100.0, 80.0, 200.0, 160.0]),
+        ),
+        // Of unknown size, but it fills the canvas.
+        (
+            copy(json!({})),
+            json!(on_copy("50,40,100,80")),
+            Ok([100.0, 80.0, 200.0, 160.0]),
+        ),
+        (
+            share("full/pct:50/0", [500, 400]),
+            json!(on_service("100,80,200,160")),
+            Err("size of the image is not known"),
+        ),
+        // Turned after it was scaled: the service's image is 800 x 1000.
+        (
+            share("full/max/90", [1000, 800]),
+            json!(on_service("100,200,50,40")),
+            Ok([100.0, 200.0, 50.0, 40.0]),
+        ),
         (
             copy(full()),
-            on_service("200,160,400,320"),
+            json!(on_service("200,160,400,320")),
             Ok([100.0, 80.0, 200.0, 160.0]),
         ),
         (
             copy(full()),
-            on_copy("50,40,100,80"),
+            json!(on_copy("50,40,100,80")),
             Ok([100.0, 80.0, 200.0, 160.0]),
         ),
         (
             copy(full()),
-            on_service("percent:10,10,20,20"),
+            json!(on_service("percent:10,10,20,20")),
             Ok([100.0, 80.0, 200.0, 160.0]),
         ),
         (
             copy(json!({})),
-            on_service("200,160,400,320"),
+            json!(on_service("200,160,400,320")),
             Err("size of the image is not known"),
         ),
         (
             cut.clone(),
-            on_service("300,160,40,30"),
+            json!(on_service("300,160,40,30")),
             Ok([250.0, 160.0, 100.0, 80.0]),
         ),
         (
             cut,
-            on_service("percent:30,20,4,3.75"),
+            json!(on_service("percent:30,20,4,3.75")),
             Ok([250.0, 160.0, 100.0, 80.0]),
         ),
     ];
     for (body, target, wanted) in cases {
         let mut canvas = canvas(1, body.clone());
         // Something on the canvas, so that boxes are in its units.
-        canvas["annotations"] = json!([{"type": "AnnotationPage", "items": [tag(1, json!("x"), json!(target)), tag(2, json!("y"), json!(format!("{HOME}/canvas/1#xywh=1,2,3,4")))]}]);
+        canvas["annotations"] = json!([{"type": "AnnotationPage", "items": [tag(1, json!("x"), target.clone()), tag(2, json!("y"), json!(format!("{HOME}/canvas/1#xywh=1,2,3,4")))]}]);
         let found = offline(&manifest(json!([canvas])), &[]);
         let boxes: Vec<&Vec<f64>> = found
             .boxes
@@ -1090,6 +1500,41 @@ fn parts_of_documents_by_reference_are_followed() {
 }
 
 #[test]
+fn what_is_painted_is_followed_too() {
+    let server = archive(|home| {
+        let mut placed = canvas(1, json!(format!("{home}/body.json")));
+        placed["items"][0]["items"][0]["target"] =
+            json!(format!("{HOME}/canvas/1#xywh=0,0,500,400"));
+        let info = json!({"id": format!("{home}/service/info.json"), "type": "Image"});
+        let choice = json!({"id": format!("{home}/choice"), "type": "Choice"});
+        let document = manifest(json!([placed, canvas(2, choice), canvas(3, info)]));
+        let two = json!({"type": "Choice", "items": [image("2"), image("3")]});
+        vec![
+            ("/m", serve(&document)),
+            ("/body.json", serve(&image("1"))),
+            ("/choice", serve(&two)),
+        ]
+    });
+    let work = Workdir::new();
+    let found = account(&work, &with_fast(&[&server.url("/m")]), &[]);
+    assert_eq!((found.images, found.rejects), (4, vec![]));
+    let digest = work.json("digest.json");
+    let of_canvas = |n: u8| -> Vec<&Value> {
+        let images = digest["observations"].as_array().unwrap().iter();
+        let id = json!(format!("{HOME}/canvas/{n}"));
+        images
+            .filter(|image| image["source"]["canvas"] == id)
+            .collect()
+    };
+    assert_eq!([1, 2, 3].map(|n| of_canvas(n).len()), [1, 2, 1]);
+    assert_eq!(of_canvas(1)[0]["placement"], json!([0, 0, 500, 400]));
+    assert_eq!(
+        of_canvas(3)[0]["image"]["service"]["id"],
+        json!(server.url("/service"))
+    );
+}
+
+#[test]
 fn texts_by_reference_are_read_in_part_in_any_encoding_or_listed() {
     use recto_testkit::server::Answer::Serve;
     let text =
@@ -1139,6 +1584,18 @@ fn texts_by_reference_are_read_in_part_in_any_encoding_or_listed() {
             text("gone.txt"),
             Err("text cannot be fetched: not found (HTTP 404), body of "),
         ),
+        (
+            json!({"id": "HOME/tei.xml", "type": "Text", "format": "application/tei+xml"}),
+            Err("text was expected: found XML"),
+        ),
+        (
+            json!({"id": "HOME/t.md", "type": "Text", "format": "text/markdown"}),
+            Ok(json!({"text": "# one"})),
+        ),
+        (
+            json!({"id": "HOME/gone.md", "type": "Text", "format": "text/markdown"}),
+            Err("text cannot be fetched: not found (HTTP 404), body of "),
+        ),
     ];
     for (body, wanted) in cases {
         let given = body.to_string();
@@ -1164,6 +1621,11 @@ fn texts_by_reference_are_read_in_part_in_any_encoding_or_listed() {
                 ),
                 ("/damaged.txt", Serve(b"M\xfcller".to_vec(), "text/plain")),
                 ("/body.json", serve(&in_json)),
+                (
+                    "/tei.xml",
+                    Serve(b"<TEI><p>x</p></TEI>".to_vec(), "application/tei+xml"),
+                ),
+                ("/t.md", Serve(b"# one".to_vec(), "text/markdown")),
             ]
         });
         let work = Workdir::new();

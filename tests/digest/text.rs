@@ -862,6 +862,28 @@ fn characters_of_hocr_are_glyphs() {
 }
 
 #[test]
+fn line_breaks_of_hocr_are_line_ends() {
+    let work = Workdir::new();
+    work.write_json("m.json", &manifest("https://a.example/m", &["1"]));
+    work.write("1.hocr", "<div class='ocr_page' title='bbox 0 0 200 100'>\
+        <p class='ocr_par' title='bbox 20 10 60 30'>line\n one<br>line two<br/><b>line</b> three</p></div>");
+    let args = [
+        "iiif",
+        "m.json",
+        "-o",
+        "digest.json",
+        "--text-files",
+        "1.hocr",
+    ];
+    work.run("digest", &args).exits(0);
+    let annotation = &observations(&work)[0]["annotations"][0];
+    assert_eq!(
+        annotation["bodies"][1]["value"],
+        "line one\nline two\nline three"
+    );
+}
+
+#[test]
 fn a_file_named_like_one_image_that_names_another_is_told() {
     let work = Workdir::new();
     work.write_json("m.json", &manifest("https://a.example/m", &["1", "2"]));

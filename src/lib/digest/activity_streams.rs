@@ -116,6 +116,7 @@ async fn read_page(
             role: PAGE,
             manifest: None,
             canvas: None,
+            ..Referrer::default()
         }),
         ..DocumentRequest::default()
     };

@@ -40,8 +40,9 @@ pub fn source(
         .copied()
         .unwrap_or(KINDS[0]);
     let mut around = Surroundings::default();
+    let has_classes = options.classes.is_some() || inputs.iter().any(|input| is_class_file(input));
     for input in inputs {
-        around.input(kind, input, options.classes.is_some())?;
+        around.input(kind, input, has_classes)?;
     }
     let (mut bases, mut addresses, mut lists) = (Vec::new(), Vec::new(), Vec::new());
     for images in &options.images {
@@ -116,6 +117,9 @@ impl Surroundings {
                 files::folder_of(path).to_owned()
             }
             false => {
+                let is_label = kind == "yolo" && !has_classes && path.is_file();
+                let classes = is_label.then(|| class_file_above(path)).flatten();
+                classes.into_iter().for_each(|file| self.add(file));
                 self.add(input.to_owned());
                 return Ok(());
             }
@@ -136,8 +140,7 @@ impl Surroundings {
             .into_iter()
             .map(|path| below(&folder, path))
             .collect();
-        let is_class_file = |path: &String| CLASS_FILES.iter().any(|name| path.ends_with(name));
-        if kind == "yolo" && !has_classes && !documents.iter().any(is_class_file) {
+        if kind == "yolo" && !has_classes && !documents.iter().any(|path| is_class_file(path)) {
             class_file_above(&folder)
                 .into_iter()
                 .for_each(|file| self.add(file));
@@ -163,6 +166,10 @@ impl Surroundings {
     }
 }
 
+fn is_class_file(path: &str) -> bool {
+    CLASS_FILES.iter().any(|name| path.ends_with(name))
+}
+
 fn is_settings(input: &str) -> bool {
     let lower = input.to_lowercase();
     lower.ends_with(".yaml") || lower.ends_with(".yml")
@@ -175,9 +182,9 @@ fn below(folder: &Path, path: &str) -> String {
     path.display().to_string()
 }
 
-/// The list of classes in one of the three folders above labels, as far as the path of the folder names them.
-fn class_file_above(folder: &Path) -> Option<String> {
-    let above = folder.ancestors().skip(1).take(3);
+/// The list of classes in one of the three folders above labels, as far as their path names them.
+fn class_file_above(labels: &Path) -> Option<String> {
+    let above = labels.ancestors().skip(1).take(3);
     let paths = above.flat_map(|folder| CLASS_FILES.iter().map(move |name| folder.join(name)));
     let found = paths.into_iter().find(|path| path.is_file())?;
     Some(found.display().to_string())

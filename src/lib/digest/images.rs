@@ -164,9 +164,8 @@ impl Images {
                 self.put_joined(&mut joiner, &mut pages)?;
             }
         }
-        // One may be about another that came later; those that remain are about what holds them.
-        let open = self.place_all(&mut joiner, &mut pages, open, Joiner::place)?;
-        let mut open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_around)?;
+        // One may be about another that came later.
+        let mut open = self.place_all(&mut joiner, &mut pages, open, Joiner::place)?;
         if is_without_images {
             open = self.place_all(&mut joiner, &mut pages, open, Joiner::place_nameless)?;
         }

@@ -31,6 +31,10 @@ pub struct Joiner {
     paintings: IdIndex,
     /// Other ids of canvases, in what paints them.
     aliases: IdIndex,
+    /// Files that are copies of images in another size.
+    copies: IdIndex,
+    /// What makes pixels of the copy those of the image.
+    scales: HashMap<usize, [f64; 2]>,
     /// Annotations that other annotations are about and that were placed: on which images, and on which parts of them.
     placed: HashMap<String, Vec<PlacedOn>>,
 }
@@ -54,8 +58,6 @@ struct Expected {
     /// Ids of annotations, and targets that are not the id of the annotation itself.
     annotations: HashSet<u64>,
     targets: HashSet<u64>,
-    /// Other ids of canvases: the canvas, and whether it is that of several.
-    canvases: HashMap<u64, (u64, bool)>,
 }
 
 /// Hashes of where an image is from.
@@ -113,11 +115,6 @@ impl Joiner {
             return;
         }
         self.expected.ids.insert(hash(&name.observation));
-        if let Some(canvas) = name.canvas.as_deref().map(hash) {
-            let known = self.expected.canvases.entry(hash(&name.name));
-            let (first, has_several) = known.or_insert((canvas, false));
-            *has_several |= *first != canvas;
-        }
     }
 
     /// Adds an image. All of them come third.
@@ -161,20 +158,25 @@ impl Joiner {
         }
     }
 
-    /// Adds another name of an image. All of them come fourth. An id that several canvases are painted by is that of none
-    /// of them.
+    /// Adds another name of an image. All of them come fourth.
     pub fn add_name(&mut self, name: &ImageName) {
         if !self.is_expected(&name.name) {
             return;
         }
-        let canvases = self.expected.canvases.get(&hash(&name.name));
-        let has_several = canvases.is_some_and(|(_, has_several)| *has_several);
-        let index = match &name.canvas {
-            None => &mut self.paintings,
-            Some(_) if has_several => return,
-            Some(_) => &mut self.aliases,
-        };
+        let canvas = name.canvas.as_deref().map(hash);
         for number in self.ids.get(&name.observation).into_iter().flatten() {
+            let index = match (canvas, name.scale) {
+                (None, Some(scale)) => {
+                    self.scales.insert(*number, scale);
+                    &mut self.copies
+                }
+                (None, None) => &mut self.paintings,
+                // The same image may be on other canvases.
+                (canvas, _) if self.origins.get(number).map(|o| o.canvas) != Some(canvas) => {
+                    continue;
+                }
+                _ => &mut self.aliases,
+            };
             index.add(&name.name, *number);
         }
     }
@@ -189,7 +191,7 @@ impl Joiner {
         let annotation = &mut placed.annotation;
         let found = match self.whole_target(&placed.target, annotation) {
             Some(numbers) => Ok(Some((numbers, Space::Canvas))),
-            None => self.find(&placed.target, annotation),
+            None => self.find(&placed.target, annotation, &placed.hung),
         };
         match found {
             Ok(Some((numbers, frame))) => {
@@ -233,31 +235,6 @@ impl Joiner {
         Some(placed)
     }
 
-    /// Places an annotation, else on what holds it, if its target may be another name of that: then `attributes.target` has
-    /// it.
-    pub fn place_around(&mut self, placed: Placed) -> Option<Placed> {
-        let mut placed = self.place(placed)?;
-        let is_manifest = placed.manifest.as_ref() == Some(&placed.target);
-        if !placed.is_bare || is_manifest {
-            return Some(placed);
-        }
-        let Hung { canvas, image } = &placed.hung;
-        let around = image
-            .as_ref()
-            .and_then(|image| self.ids.get(image).map(Vec::as_slice))
-            .or_else(|| self.canvases.exactly(canvas.as_ref()?));
-        match around.map(<[usize]>::to_vec) {
-            Some(numbers) => {
-                let numbers = self.nearest(&numbers, &placed);
-                let attributes = &mut placed.annotation.attributes;
-                attributes.insert("target".into(), placed.target.into());
-                self.put(&numbers, placed.annotation);
-                None
-            }
-            None => Some(placed),
-        }
-    }
-
     /// Whether no image was added: annotations alone, whose images another digest holds.
     pub fn is_empty(&self) -> bool {
         self.images_added == 0
@@ -284,7 +261,7 @@ impl Joiner {
     /// Rejects an annotation that could not be placed.
     pub fn reject(&mut self, placed: Placed) {
         let problem = format!(
-            "target is not an image, canvas or annotation of the documents: {}",
+            "target is not an image, a canvas with an image or a used annotation of the documents: {}",
             placed.target
         );
         self.rejects.push(placed.reject(problem));
@@ -323,16 +300,22 @@ impl Joiner {
         &self,
         target: &str,
         annotation: &mut Annotation,
+        hung: &Hung,
     ) -> Result<Option<(Vec<usize>, Space)>, String> {
         let found = |numbers: &[usize], space| Ok(Some((numbers.to_vec(), space)));
         if let Some(numbers) = self.canvases.find(target)? {
             return found(numbers, Space::Canvas);
         }
+        if let Some(numbers) = self.copies.find(target)? {
+            self.scale(numbers, annotation)
+                .ok_or_else(|| format!("target is a part of a copy of unclear size: {target}"))?;
+            return found(numbers, Space::Image);
+        }
         if let Some(numbers) = self.images.find(service_of(target))? {
             return found(numbers, Space::Image);
         }
         if let Some(numbers) = self.aliases.find(target)? {
-            return found(numbers, Space::Canvas);
+            return found(&self.of_one_canvas(numbers, target, hung)?, Space::Canvas);
         }
         if let Some(numbers) = self.paintings.find(target)? {
             return match annotation.regions.iter().all(is_whole) {
@@ -356,6 +339,44 @@ impl Joiner {
             }
             None => Ok(None),
         }
+    }
+
+    /// Of images whose canvases share another id those of the canvas that holds the annotation, or that of one canvas.
+    fn of_one_canvas(
+        &self,
+        numbers: &[usize],
+        target: &str,
+        hung: &Hung,
+    ) -> Result<Vec<usize>, String> {
+        let canvas = |number: &usize| self.origins.get(number).and_then(|origin| origin.canvas);
+        let canvases: HashSet<Option<u64>> = numbers.iter().map(canvas).collect();
+        let own = hung.canvas.as_deref().map(hash);
+        match canvases.len() {
+            0 | 1 => Ok(numbers.to_vec()),
+            _ if own.is_some() && canvases.contains(&own) => {
+                let own = numbers
+                    .iter()
+                    .copied()
+                    .filter(|number| canvas(number) == own);
+                Ok(own.collect())
+            }
+            _ => Err(format!("several canvases have this id: {target}")),
+        }
+    }
+
+    /// Makes regions in pixels of a copy such of the image; none if that is not possible.
+    fn scale(&self, numbers: &[usize], annotation: &mut Annotation) -> Option<()> {
+        let mut scales = numbers
+            .iter()
+            .map(|number| self.scales.get(number).copied());
+        let scale = scales.next()??;
+        if scales.any(|other| other != Some(scale)) && !annotation.regions.iter().all(is_whole) {
+            return None;
+        }
+        for region in &mut annotation.regions {
+            *region = selectors::scaled(region, scale)?;
+        }
+        Some(())
     }
 
     /// Of these observations those in the manifest that led to the annotation, and of those the image that holds it; if
@@ -675,7 +696,7 @@ mod tests {
         let names = [ImageName {
             name: "https://a/painting".into(),
             observation: image.id.clone(),
-            canvas: None,
+            ..ImageName::default()
         }];
         let place = |target: &str, fragment: Option<&str>| {
             let about = vec![about(target, fragment, None)];

@@ -208,7 +208,14 @@ impl Reading {
         let files: Vec<&str> = wanted.iter().map(|page| page.file.name.as_str()).collect();
         let files = files.join(", ");
         for page in &wanted {
-            let problem = format!("several files are named like one image: {files}");
+            let is_one_file = wanted.iter().all(|other| other.file == page.file);
+            let problem = match is_one_file {
+                true => format!(
+                    "several pages of a file are of one image: {}",
+                    page.file.name
+                ),
+                false => format!("several files are named like one image: {files}"),
+            };
             let shown = page.file.path.display().to_string();
             self.rejects
                 .push(Reject::new(shown, &page.file.name, "name", problem));

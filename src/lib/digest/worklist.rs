@@ -531,7 +531,8 @@ impl ImageKey {
 fn reject(request: &DocumentRequest, failure: FetchFailure) -> Reject {
     let (document, field) = match &request.from {
         None => ("command line", "location"),
-        Some(from) => (&*from.document, from.role),
+        Some(from) if from.place.is_empty() => (&*from.document, from.role),
+        Some(from) => (&*from.document, &*from.place),
     };
     Reject::new(document, &request.location, field, failure.problem).temporary(failure.may_pass)
 }
@@ -630,6 +631,7 @@ mod tests {
                             role: "member",
                             manifest: None,
                             canvas: None,
+                            ..Referrer::default()
                         }),
                         ..DocumentRequest::default()
                     }),

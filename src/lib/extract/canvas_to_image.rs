@@ -7,6 +7,7 @@ use crate::contracts::{BBox, Frame, Observation, Painted, Polygon, Space};
 use crate::selectors::{self, Shape};
 
 /// The coordinate spaces of an observation.
+#[derive(Clone)]
 pub struct Spaces {
     /// Size of the canvas. If none is given, the image is its own canvas.
     canvas: Option<Frame>,
@@ -88,6 +89,16 @@ impl Spaces {
         match space {
             Space::Canvas => self.canvas,
             Space::Image => self.whole,
+        }
+    }
+
+    /// The same for shares of the image: where its size is not known, that on the canvas serves as well.
+    pub fn for_shares(&self) -> Self {
+        let size = self.image.or(self.stored_size().ok());
+        Spaces {
+            image: size,
+            whole: if self.is_cut_out { self.whole } else { size },
+            ..*self
         }
     }
 

@@ -13,7 +13,7 @@ pub fn is_html(body: &Body) -> bool {
     match format(body).as_deref() {
         Some("text/html" | "application/xhtml+xml") => true,
         Some(_) => false,
-        None => ELEMENT.is_match(&body.value),
+        None => is_evident(&body.value),
     }
 }
 
@@ -29,36 +29,159 @@ pub fn text(body: &Body) -> Cow<'_, str> {
     if !is_html(body) {
         return Cow::Borrowed(&body.value);
     }
-    // Line ends of the source mean nothing in HTML, but for those of preformatted text.
-    let visible = INVISIBLE.replace_all(&body.value, "");
-    let broken = PREFORMATTED.replace_all(&visible, |found: &Captures| {
-        LINE_END.replace_all(&found[0], "<br>").into_owned()
-    });
-    let source = collapsed(&broken);
-    let broken = BLOCK.replace_all(&source, "\n");
-    let bare = TAG.replace_all(&broken, "");
-    let read = resolved(&bare);
-    let lines = read.split('\n').map(collapsed);
-    let lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
-    Cow::Owned(lines.join("\n"))
+    let is_xml = format(body).as_deref() == Some("application/xhtml+xml");
+    Cow::Owned(shown(&body.value, is_xml))
 }
 
-/// A text on one line, without HTML. Many names are HTML without being declared as such, so tags are always removed;
-/// references such as `&amp;` are resolved only if HTML is declared or evident.
+/// A text on one line, without HTML. Many names are HTML without being declared as such; references such as `&amp;` are
+/// resolved only if HTML is declared or evident.
 pub fn one_line(text: &str, is_html: bool) -> String {
-    if !is_html && !TAG.is_match(text) {
-        return collapsed(text);
+    match is_html || is_evident(text) {
+        true => collapsed(&shown(text, false)),
+        false => collapsed(text),
     }
-    let mut text = Cow::Borrowed(text);
-    for (pattern, instead) in [(&INVISIBLE, ""), (&BLOCK, " "), (&TAG, "")] {
-        text = Cow::Owned(pattern.replace_all(&text, instead).into_owned());
-    }
-    collapsed(&resolved(&text))
 }
 
 /// A text with every white space a single blank, and none around it.
 pub fn collapsed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a text has elements of HTML, and all are closed that must be: editors write brackets too, `dom<i>nus`.
+fn is_evident(text: &str) -> bool {
+    let mut open: Vec<String> = Vec::new();
+    let mut has_elements = false;
+    for token in TOKEN.captures_iter(text) {
+        let Some(name) = token
+            .name("name")
+            .map(|name| name.as_str().to_ascii_lowercase())
+        else {
+            continue;
+        };
+        has_elements |= ELEMENTS.contains(&name.as_str());
+        let is_left_open = |other: &String| *other == name;
+        if !MUST_CLOSE.contains(&name.as_str()) || token[0].ends_with("/>") {
+            continue;
+        }
+        match token[0].starts_with("</") {
+            false => open.push(name),
+            true => match open.iter().rposition(is_left_open) {
+                Some(at) => drop(open.remove(at)),
+                None => return false,
+            },
+        }
+    }
+    has_elements && open.is_empty()
+}
+
+/// What a reader of HTML sees, in lines. White space of the source means nothing, but for that of preformatted text.
+fn shown(source: &str, is_xml: bool) -> String {
+    let mut page = Page::default();
+    let (mut at, mut preformatted) = (0, 0_usize);
+    while let Some(token) = TOKEN.captures_at(source, at) {
+        let (whole, is_end) = (token.get_match(), token[0].starts_with("</"));
+        page.write(&resolved(&source[at..whole.start()]), preformatted > 0);
+        at = whole.end();
+        if let Some(data) = token.name("data").filter(|_| is_xml) {
+            page.write(data.as_str(), preformatted > 0);
+        }
+        let Some(name) = token
+            .name("name")
+            .map(|name| name.as_str().to_ascii_lowercase())
+        else {
+            continue;
+        };
+        let name = name.as_str();
+        if !is_end && is_hidden(name, &token[0]) {
+            at = end_of(name, source, at);
+            continue;
+        }
+        if BLOCKS.contains(&name) {
+            page.break_line();
+        }
+        if PREFORMATTED.contains(&name) {
+            preformatted = match is_end {
+                true => preformatted.saturating_sub(1),
+                false => preformatted + 1,
+            };
+            // A line end behind the tag belongs to it (HTML 13.1.2.5).
+            if !is_end && let Some(end) = LINE_END.find_at(source, at).filter(|e| e.start() == at) {
+                at = end.end();
+            }
+        }
+    }
+    page.write(&resolved(&source[at..]), preformatted > 0);
+    page.text()
+}
+
+/// Lines of text, and whether they are kept as they are.
+#[derive(Default)]
+struct Page {
+    lines: Vec<(String, bool)>,
+    line: (String, bool),
+}
+
+impl Page {
+    fn write(&mut self, text: &str, is_preformatted: bool) {
+        if !is_preformatted {
+            return self.line.0.push_str(text);
+        }
+        for (n, part) in LINE_END.split(text).enumerate() {
+            if n > 0 {
+                self.break_line();
+            }
+            self.line.0.push_str(part);
+            self.line.1 = true;
+        }
+    }
+
+    fn break_line(&mut self) {
+        self.lines.push(std::mem::take(&mut self.line));
+    }
+
+    fn text(mut self) -> String {
+        self.break_line();
+        let lines = self
+            .lines
+            .into_iter()
+            .filter_map(|(line, is_preformatted)| match is_preformatted {
+                true => Some(line.trim_end().to_owned()),
+                false => Some(collapsed(&line)).filter(|line| !line.is_empty()),
+            });
+        let lines: Vec<String> = lines.collect();
+        lines.join("\n").trim_matches('\n').to_owned()
+    }
+}
+
+/// Whether an element is not shown.
+fn is_hidden(name: &str, tag: &str) -> bool {
+    let is_void = VOID.contains(&name) || tag.ends_with("/>");
+    INVISIBLE.contains(&name) || (!is_void && HIDDEN.is_match(tag))
+}
+
+/// Where an element ends that begins before `at`; at the end of the text if it is not closed, but for one of a document's
+/// head, which then ends at once.
+fn end_of(name: &str, source: &str, at: usize) -> usize {
+    let (mut depth, mut end) = (1_usize, at);
+    let is_raw = ["script", "style", "title"].contains(&name);
+    while let Some(token) = TOKEN.captures_at(source, end) {
+        end = token.get_match().end();
+        let is_same = token
+            .name("name")
+            .is_some_and(|other| other.as_str().eq_ignore_ascii_case(name));
+        match (is_same, token[0].starts_with("</")) {
+            (true, true) => depth -= 1,
+            (true, false) if !is_raw => depth += 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return end;
+        }
+    }
+    match INVISIBLE.contains(&name) && name != "head" {
+        true => source.len(),
+        false => at,
+    }
 }
 
 /// Each character reference as its character; what is not a known reference stays.
@@ -72,23 +195,129 @@ fn resolved(text: &str) -> Cow<'_, str> {
     })
 }
 
-static INVISIBLE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?is)<!--.*?-->|<(script|style)\b.*?</(script|style)\s*>"));
-static PREFORMATTED: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?is)<(pre|textarea|listing)\b[^>]*>.*?</(pre|textarea|listing)\s*>")
+/// Elements that stand on lines of their own.
+const BLOCKS: [&str; 42] = [
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "br",
+    "caption",
+    "dd",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "html",
+    "li",
+    "listing",
+    "main",
+    "nav",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "summary",
+    "table",
+    "tbody",
+    "td",
+    "textarea",
+    "tfoot",
+    "th",
+    "tr",
+    "ul",
+];
+/// Elements that are no part of what is read.
+const INVISIBLE: [&str; 5] = ["head", "script", "style", "template", "title"];
+/// Elements whose white space is kept.
+const PREFORMATTED: [&str; 3] = ["listing", "pre", "textarea"];
+/// Elements without content.
+const VOID: [&str; 7] = ["br", "hr", "img", "input", "link", "meta", "wbr"];
+/// Elements by which a text is known to be HTML.
+const ELEMENTS: [&str; 30] = [
+    "a",
+    "b",
+    "blockquote",
+    "br",
+    "div",
+    "em",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "s",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "td",
+    "u",
+    "ul",
+];
+/// Those of them that do not end by themselves.
+const MUST_CLOSE: [&str; 24] = [
+    "a",
+    "b",
+    "blockquote",
+    "div",
+    "em",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "i",
+    "ol",
+    "pre",
+    "s",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "u",
+    "ul",
+];
+
+static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
+    let comment = r"<!--.*?-->";
+    let data = r"<!\[CDATA\[(?<data>.*?)\]\]>";
+    let declaration = r"<![a-zA-Z][^>]*>|<\?[^>]*>";
+    let tag = r#"</?(?<name>[a-zA-Z][-_.:a-zA-Z0-9]*)(?:[\s/](?:"[^"]*"|'[^']*'|[^>"'])*)?>"#;
+    pattern(&format!("(?s){comment}|{data}|{declaration}|{tag}"))
+});
+static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r#"(?i)\shidden(?:[\s=/>]|$)|\sstyle\s*=\s*["'][^"']*display\s*:\s*none"#)
 });
 static LINE_END: LazyLock<Regex> = LazyLock::new(|| pattern(r"\r\n?|\n"));
-static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?i)</?(p|div|br|hr|li|ul|ol|dl|dt|dd|h[1-6]|tr|td|th|table|section|blockquote|pre)\b[^>]*>",
-    )
-});
-static TAG: LazyLock<Regex> = LazyLock::new(|| pattern(r"</?[a-zA-Z][^>]*>"));
-static ELEMENT: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?i)</?(a|b|blockquote|br|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|s|small|span|strong|sub|sup|table|td|tr|u|ul)(\s[^>]*)?/?>",
-    )
-});
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| pattern(r"&#?[0-9a-zA-Z]+;"));
 
 fn pattern(text: &str) -> Regex {
@@ -113,7 +342,7 @@ mod tests {
             (
                 Some("text/html; charset=utf-8"),
                 "<pre>one\n  two\r\nthree</pre> four\nfive",
-                "one\ntwo\nthree\nfour five",
+                "one\n  two\nthree\nfour five",
             ),
             (Some("Text/HTML;charset=utf-8"), "a&amp;b", "a&b"),
             (Some("text/plain; charset=utf-8"), "<b>x</b>", "<b>x</b>"),
@@ -123,6 +352,36 @@ mod tests {
                 "a <b> &nosuch; & c\u{2019}",
             ),
             (None, "<!-- note --><i>x</i><script>y</script>", "x"),
+            (
+                Some("text/html"),
+                "<!DOCTYPE html>\n<html><head><title>Page 5</title></head><body><p>one</p></body></html>",
+                "one",
+            ),
+            (
+                Some("text/html"),
+                "<?xml version='1.0'?><p>one</p><![CDATA[two]]>",
+                "one",
+            ),
+            (
+                Some("application/xhtml+xml"),
+                "<p>one <![CDATA[& two]]></p>",
+                "one & two",
+            ),
+            (
+                Some("text/html"),
+                "<p>a</p><template>t</template><div hidden><div>h</div></div><p style='display: none'>d</p>b",
+                "a\nb",
+            ),
+            (
+                Some("text/html"),
+                "<pre>\nl1\n  l2\n\nl4\n</pre>",
+                "l1\n  l2\n\nl4",
+            ),
+            (Some("text/html"), "<a title='x > y'>one</a>", "one"),
+            (Some("text/html"), "<title>not closed", ""),
+            // Marks of editors that look like elements.
+            (None, "dom<i>nus et a<u>ctor", "dom<i>nus et a<u>ctor"),
+            (None, "if a <b then c> d", "if a <b then c> d"),
             // Not HTML: marks of editors, declared text, ampersands.
             (None, "a <gap> b\nc", "a <gap> b\nc"),
             (None, "x < b > y &amp; z", "x < b > y &amp; z"),

@@ -11,7 +11,7 @@ use super::concept;
 use super::extracted::{ExtractRules, Extracted};
 use super::options::Outside;
 use crate::contracts::{Annotation, BBox, Frame, Observation, Polygon, Region, Space};
-use crate::selectors::{self, Doubt, Selection, Shape, fragment};
+use crate::selectors::{self, Doubt, Part, Selection, Shape, fragment};
 use crate::sources::boxes::KINDS;
 use crate::summary::Reject;
 use crate::values::hash;
@@ -173,6 +173,13 @@ fn is_part(region: &Region) -> bool {
     region.fragment.is_some() || region.svg.is_some() || region.point.is_some()
 }
 
+/// Whether a region is given in percent of what it is a part of.
+fn is_share(region: &Region) -> bool {
+    let fragment = region.fragment.as_deref().filter(|_| region.svg.is_none());
+    let part = fragment.and_then(|text| fragment::part(text).ok());
+    matches!(part, Some(Part::Percent(_)))
+}
+
 struct Reader<'a> {
     input: &'a str,
     /// Manifest and canvas of the image.
@@ -247,7 +254,11 @@ impl Reader<'_> {
         attributes: &BTreeMap<String, Value>,
     ) -> Result<(), (String, String)> {
         let field = |name: &str| format!("regions[{i}].{name}");
-        let selection = selectors::select(region, self.spaces.size(region.frame));
+        let spaces = match is_share(region) {
+            true => self.spaces.for_shares(),
+            false => self.spaces.clone(),
+        };
+        let selection = selectors::select(region, spaces.size(region.frame));
         let (shape, by) = match selection.map_err(|f| (field(f.field), f.problem))? {
             Selection::Whole => {
                 self.extracted.labels += 1;
@@ -271,7 +282,7 @@ impl Reader<'_> {
             }
         };
         let fitted = self
-            .fit(&shape, region.frame)
+            .fit(&spaces, &shape, region.frame)
             .map_err(|problem| (field(by), problem))?;
         if fitted.clipped {
             let describe = || format!("{id}, box {}", canvas_to_image::numbers(&shape.bbox));
@@ -308,7 +319,7 @@ impl Reader<'_> {
         (shape, by)
     }
 
-    fn fit(&self, shape: &Shape, space: Space) -> Result<Fitted, String> {
+    fn fit(&self, spaces: &Spaces, shape: &Shape, space: Space) -> Result<Fitted, String> {
         // Without a frame `to_frame` reports why: it needs the same sizes.
         let unknown = Frame {
             width: 1.0,
@@ -321,10 +332,10 @@ impl Reader<'_> {
                 canvas_to_image::numbers(&shape.bbox),
             )
         } else {
-            let brought = self.spaces.to_frame(shape, space, frame)?;
+            let brought = spaces.to_frame(shape, space, frame)?;
             let bbox = canvas_to_image::numbers(&brought.bbox);
             let particulars = format!("{bbox}, frame {} x {}", frame.width, frame.height);
-            (self.spaces.fit(&brought, space, frame)?, particulars)
+            (spaces.fit(&brought, space, frame)?, particulars)
         };
         if fitted.clipped && self.rules.outside == Outside::Reject {
             return Err(format!("extends beyond the image: box {particulars}"));

@@ -87,6 +87,35 @@ pub fn select(region: &Region, space: Option<Frame>) -> Result<Selection, Select
     }
 }
 
+/// A region of a copy of an image, in pixels of the image: `scale` is how many of these a pixel of the copy has, across and
+/// down. None for a drawing that may have a size of its own.
+pub fn scaled(region: &Region, [sx, sy]: [f64; 2]) -> Option<Region> {
+    let fragment = region
+        .fragment
+        .as_ref()
+        .map(|text| match fragment::part(text) {
+            Ok(Part::Pixels([x, y, w, h])) => {
+                format!("xywh={},{},{},{}", x * sx, y * sy, w * sx, h * sy)
+            }
+            _ => text.clone(),
+        });
+    let drawn = |text: &String| {
+        let is_sized = text.contains("viewBox");
+        let bare = svg::bare(text);
+        (!is_sized).then(|| format!(r#"<g transform="scale({sx} {sy})">{bare}</g>"#))
+    };
+    let svg = match &region.svg {
+        Some(text) => Some(drawn(text)?),
+        None => None,
+    };
+    Some(Region {
+        fragment,
+        svg,
+        point: region.point.map(|[x, y]| [x * sx, y * sy]),
+        ..region.clone()
+    })
+}
+
 /// What an SVG selects, with the box of the fragment beside it. A line beside a box is the baseline of what is in it.
 fn drawing(drawn: svg::Drawn, around: Option<Shape>) -> Selection {
     let shape = match (drawn.outline, around) {

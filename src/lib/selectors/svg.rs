@@ -341,6 +341,11 @@ impl Drawing {
     }
 
     fn draw(&mut self, name: &str, a: &Attributes, within: Surroundings) -> Result<(), String> {
+        for cut in ["clip-path", "mask"] {
+            if !matches!(a.property(cut).as_str(), "" | "none" | "inherit") {
+                return Err(format!("svg is cut by a property that is not read: {cut}"));
+            }
+        }
         let (space, transform) = (within.viewport, within.transform);
         let x = |name| a.length(name, space.map(|s| s.width));
         let y = |name| a.length(name, space.map(|s| s.height));
@@ -369,6 +374,7 @@ impl Drawing {
                 ]
             }
             "use" => return Err("svg draws by reference (use), which is not read".into()),
+            "switch" => return Err("svg draws one of several (switch), which is not read".into()),
             _ => return Ok(()),
         };
         self.shapes += 1;
@@ -669,7 +675,7 @@ const LENGTHS: [&str; 13] = [
     "x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2",
 ];
 
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 13] = [
     "d",
     "points",
     "style",
@@ -679,6 +685,8 @@ const WORDS: [&str; 11] = [
     "fill",
     "fill-opacity",
     "fill-rule",
+    "clip-path",
+    "mask",
     "viewBox",
     "preserveAspectRatio",
 ];
@@ -1150,6 +1158,18 @@ mod tests {
             (
                 "<rect width='1' height='1'/><use href='#a'/>",
                 "svg draws by reference",
+            ),
+            (
+                "<switch><rect width='1' height='1'/><rect width='9' height='9'/></switch>",
+                "svg draws one of several",
+            ),
+            (
+                "<g clip-path='url(#c)'><rect width='1' height='1'/></g>",
+                "svg is cut by a property that is not read: clip-path",
+            ),
+            (
+                "<rect style='mask: url(#c)' width='1' height='1'/>",
+                "svg is cut by a property that is not read: mask",
             ),
             (laughs, "svg attribute cannot be read: "),
             (&deep, "svg is nested too deeply: "),

@@ -131,7 +131,7 @@ impl DocumentRequest {
 }
 
 /// What led to a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Referrer {
     /// URL or file of the document that names it: the `input` of the reject if it cannot be read.
     pub document: String,
@@ -141,6 +141,8 @@ pub struct Referrer {
     pub manifest: Option<String>,
     /// Id of the canvas that names it.
     pub canvas: Option<String>,
+    /// Where it is named in that document; empty: not known.
+    pub place: String,
 }
 
 /// Why a document could not be read.
@@ -281,7 +283,7 @@ impl Found {
 }
 
 /// Another name of an image, or of the canvas that it is on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImageName {
     /// The name: the id of the annotation that paints the image, or the id that this annotation has for its canvas.
     pub name: String,
@@ -289,6 +291,8 @@ pub struct ImageName {
     pub observation: String,
     /// Id of the canvas, if the name is one of the canvas.
     pub canvas: Option<String>,
+    /// If the name is that of a copy in another size: what makes pixels of it those of the image, across and down.
+    pub scale: Option<[f64; 2]>,
 }
 
 /// An annotation and its target.
@@ -304,8 +308,6 @@ pub struct Placed {
     pub hung: Hung,
     /// Id of the canvas, image or image service it is about.
     pub target: String,
-    /// Whether all that is said of the target is its id: then it may be another name of what holds the annotation.
-    pub is_bare: bool,
     /// The image, as the annotation itself describes it: used if no document holds it.
     pub image: Option<Box<Observation>>,
     /// Its bodies that are texts in documents of their own: their URLs, and where they stand in the document.
@@ -325,7 +327,7 @@ impl Placed {
     }
 }
 
-/// What holds an annotation: it is about that, unless it names something else that is known.
+/// What holds an annotation: of several images with the name of its target those are meant that hold it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hung {
     /// Id of the canvas in which it is embedded.

@@ -195,6 +195,61 @@ fn the_short_form_is_read_too() {
     );
 }
 
+#[test]
+fn what_the_short_form_says_in_several_members_is_of_one_region() {
+    let at = |x: u8, more: Value| {
+        let mut item = json!({"x": x, "y": 20, "width": 25, "height": 50, "rotation": 0, "original_width": 200, "original_height": 100});
+        item.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        item
+    };
+    let work = read(json!([{"id": 1, "image": "https://x.example/a.jpg",
+        "bbox": [at(10, json!({})), at(50, json!({}))],
+        "label": [at(10, json!({"labels": ["Text"]})), at(50, json!({"labels": ["Handwriting"]}))],
+        "transcription": ["one", "two"], "choice": "page", "rating": 4,
+        "quality": {"choices": ["good", "sharp"]}, "stars": [{"rating": 5}], "annotator": 1}]));
+    assert_eq!(
+        boxes(&work),
+        [
+            "page whole",
+            "good whole",
+            "sharp whole",
+            "Text xywh=20,20,50,50",
+            "Handwriting xywh=100,20,50,50"
+        ]
+    );
+    let all = annotations(&work);
+    let texts: Vec<&Value> = all
+        .iter()
+        .map(|a| &a["attributes"]["text"])
+        .filter(|text| !text.is_null())
+        .collect();
+    assert_eq!(texts, ["one", "two"]);
+    let image = &observations(&work)[0];
+    assert_eq!(image["metadata"]["rating"], json!(["4"]));
+    let lost = rejects(&work);
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    // Of which region a text is, is not known.
+    let work = read(
+        json!([{"image": "https://x.example/a.jpg", "transcription": ["one"],
+        "label": [at(10, json!({"labels": ["a"]})), at(50, json!({"labels": ["b"]}))]}]),
+    );
+    assert_eq!((boxes(&work).len(), rejects(&work).len()), (2, 1));
+}
+
+#[test]
+fn a_task_that_nobody_annotated_is_no_image_without_boxes() {
+    let draft = json!([{"result": [rectangle(json!({}))]}]);
+    let mut drafted = task(json!([]));
+    drafted["drafts"] = draft;
+    let empty = task(json!([{"result": []}]));
+    let work = read(json!([task(json!([])), drafted, empty]));
+    assert_eq!(observations(&work).len(), 1);
+    let lost = rejects(&work);
+    assert_eq!(lost.len(), 3, "{lost:?}");
+}
+
 /// A result that cannot be used is one record: one reject.
 #[test]
 fn a_result_is_listed_once() {

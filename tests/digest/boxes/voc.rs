@@ -125,6 +125,31 @@ fn all_else_is_kept_as_attributes_and_names() {
 }
 
 #[test]
+fn a_file_is_read_in_the_encoding_that_it_states() {
+    let work = Workdir::new();
+    let text = document(HEAD, &object(BOX).replace("fish", "M\u{f6}we"));
+    let mut bytes = b"<?xml version='1.0' encoding='ISO-8859-1'?>".to_vec();
+    bytes.extend(text.chars().map(|c| c as u8));
+    work.write("a.xml", bytes);
+    digest(&work, &["voc", "a.xml"]).exits(0);
+    assert_eq!(boxes(&work), ["M\u{f6}we xywh=1,2,30,20"]);
+    work.write("a.xml", text.chars().map(|c| c as u8).collect::<Vec<u8>>());
+    digest(&work, &["voc", "a.xml"])
+        .exits(1)
+        .says(&["document is not in the encoding that it states, or not UTF-8"]);
+    // A second box is told.
+    work.write("a.xml", document(HEAD, &object(&BOX.repeat(2))));
+    digest(&work, &["voc", "a.xml"]).exits(3);
+    assert_eq!(boxes(&work), ["fish xywh=1,2,30,20"]);
+    assert_eq!(
+        rejects(&work),
+        [
+            "object[0] bndbox the box is kept without it, several bndbox of one object, the first is used"
+        ]
+    );
+}
+
+#[test]
 fn what_is_no_annotation_is_refused() {
     for (text, problem) in [
         (

@@ -144,7 +144,10 @@ fn rows_are_read_by_their_number_of_numbers() {
 
 #[test]
 fn names_of_classes_come_from_wherever_tools_put_them() {
-    let cases: [(&str, &str, &[&str]); 5] = [
+    let cases: [(&str, &str, &[&str]); 8] = [
+        ("set/labels/classes.txt", "fish\n", &["set/labels/a.txt"]),
+        ("set/data.yaml", "names: [fish]", &["set/labels/a.txt"]),
+        ("obj.names", "fish\n", &["set/labels/a.txt"]),
         ("set/classes.txt", "fish\neel\n", &["set/labels"]),
         ("set/obj.names", "fish\r\neel", &["set"]),
         ("set/labels/classes.txt", "fish\n", &["set/labels"]),

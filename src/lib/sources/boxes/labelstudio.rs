@@ -64,6 +64,18 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
     };
     let annotations = take_list(&mut task, &["annotations", "completions"]);
     let predictions = take_list(&mut task, &["predictions"]);
+    for (i, _) in take_list(&mut task, &["drafts"]).iter().enumerate() {
+        let place = format!("{place}.drafts[{i}]");
+        let problem = "draft was not submitted: what it says is not read";
+        reading.document.reject(&place, "draft", problem);
+    }
+    // An annotation that says nothing says that there is nothing; a task without annotation does not.
+    if task.contains_key("data") && annotations.is_empty() && predictions.is_empty() {
+        reading
+            .document
+            .reject(place, "annotations", "task is not annotated");
+        return false;
+    }
     let (mut given, mut predicted) = (0, 0);
     for (name, list) in [("annotations", annotations), ("predictions", predictions)] {
         for (i, item) in list.into_iter().enumerate() {
@@ -80,13 +92,14 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
         given += reading.minimal(place, &task);
     }
     let (size, labels) = (reading.size, std::mem::take(&mut reading.labels));
+    let metadata = metadata(&task, &url);
     document.images.push(GivenImage {
         place: place.to_owned(),
         key: place.to_owned(),
         url: Some(url.clone()).filter(|url| crate::sources::source::is_url(url)),
         names: names(&url, &task),
         size,
-        metadata: metadata(&task, &url),
+        metadata,
         labels,
         ..GivenImage::default()
     });
@@ -138,32 +151,45 @@ fn names(url: &str, task: &Map<String, Value>) -> Vec<String> {
 }
 
 fn metadata(task: &Map<String, Value>, url: &str) -> Metadata {
-    let Some(Value::Object(data)) = task.get("data") else {
-        return Metadata::new();
+    // In JSON-MIN what is said of the whole image stands beside the data.
+    let data = match task.get("data") {
+        Some(Value::Object(data)) => data,
+        _ => task,
     };
-    let texts = data.iter().filter_map(|(name, value)| {
+    const OWN: [&str; 7] = [
+        "id",
+        "annotator",
+        "annotation_id",
+        "created_at",
+        "updated_at",
+        "lead_time",
+        "is_labeled",
+    ];
+    let is_said = |name: &str| task.contains_key("data") || !OWN.contains(&name);
+    let said = data.iter().filter(|(name, _)| is_said(name));
+    let texts = said.filter_map(|(name, value)| {
         let text = values::text(value).filter(|text| text != url)?;
         Some((name.clone(), vec![text]))
     });
     texts.collect()
 }
 
-struct Reading<'a> {
-    document: &'a mut BoxDocument,
+pub(super) struct Reading<'a> {
+    pub(super) document: &'a mut BoxDocument,
     image: String,
     size: Option<[u32; 2]>,
-    labels: Vec<String>,
+    pub(super) labels: Vec<String>,
 }
 
 /// What results with one id say of a region.
 #[derive(Default)]
-struct Region {
-    place: String,
-    shape: Option<Result<GivenShape, String>>,
-    labels: Vec<String>,
-    attributes: BTreeMap<String, Value>,
+pub(super) struct Region {
+    pub(super) place: String,
+    pub(super) shape: Option<Result<GivenShape, String>>,
+    pub(super) labels: Vec<String>,
+    pub(super) attributes: BTreeMap<String, Value>,
     /// Whether a result about it was rejected.
-    is_listed: bool,
+    pub(super) is_listed: bool,
 }
 
 impl Reading<'_> {
@@ -247,7 +273,7 @@ impl Reading<'_> {
     }
 
     /// Adds to a region what a result says of it. The error is that of a result that is not read.
-    fn result(
+    pub(super) fn result(
         &mut self,
         region: &mut Region,
         result: &Map<String, Value>,
@@ -298,7 +324,7 @@ impl Reading<'_> {
     }
 
     /// Adds a region, or what is said of the whole image. `common` is said of all regions of an annotation.
-    fn finish(&mut self, region: Region, common: &BTreeMap<String, Value>) {
+    pub(super) fn finish(&mut self, region: Region, common: &BTreeMap<String, Value>) {
         let Region {
             place,
             shape,
@@ -354,37 +380,6 @@ impl Reading<'_> {
         self.document
             .reject_box(place, "value", problem, &self.image);
     }
-
-    /// The JSON-MIN form: every list of objects in the task with places is one of regions.
-    fn minimal(&mut self, place: &str, task: &Map<String, Value>) -> usize {
-        let mut count = 0;
-        for (name, list) in task {
-            let Value::Array(items) = list else { continue };
-            for (i, item) in items.iter().enumerate() {
-                let place = format!("{place}.{name}[{i}]");
-                let Value::Object(members) = item else {
-                    let text = values::text(item).unwrap_or_else(|| shown(item));
-                    self.labels.push(text);
-                    continue;
-                };
-                count += 1;
-                let labelled = members.keys().find(|key| key.ends_with("labels"));
-                let kind = labelled.cloned().unwrap_or_else(|| "rectangle".into());
-                let mut result: Map<String, Value> = members.clone();
-                result.insert("type".into(), kind.into());
-                result.insert("value".into(), item.clone());
-                let mut region = Region {
-                    place: place.clone(),
-                    ..Region::default()
-                };
-                match self.result(&mut region, &result) {
-                    Ok(()) => self.finish(region, &BTreeMap::new()),
-                    Err((field, problem)) => self.document.reject(&place, field, problem),
-                }
-            }
-        }
-        count
-    }
 }
 
 fn annotator(item: &Map<String, Value>) -> Option<Value> {
@@ -396,21 +391,28 @@ fn annotator(item: &Map<String, Value>) -> Option<Value> {
     values::text(name).map(Value::from)
 }
 
+/// All texts of a value.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .filter_map(|item| match item {
+                // Taxonomies: the path to a class, whose last part is the class.
+                Value::Array(path) => path.last().and_then(values::text),
+                item => values::text(item),
+            })
+            .collect(),
+        value => values::text(value).into_iter().collect(),
+    }
+}
+
 /// Labels, texts and other statements of a result.
-fn statements(region: &mut Region, result: &Map<String, Value>, kind: &str, value: &Value) {
-    let texts = |value: &Value| -> Vec<String> {
-        match value {
-            Value::Array(items) => items
-                .iter()
-                .filter_map(|item| match item {
-                    // Taxonomies: the path to a class, whose last part is the class.
-                    Value::Array(path) => path.last().and_then(values::text),
-                    item => values::text(item),
-                })
-                .collect(),
-            value => values::text(value).into_iter().collect(),
-        }
-    };
+pub(super) fn statements(
+    region: &mut Region,
+    result: &Map<String, Value>,
+    kind: &str,
+    value: &Value,
+) {
     match kind {
         "textarea" => {
             let text = texts(&value["text"]);

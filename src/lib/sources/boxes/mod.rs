@@ -11,6 +11,7 @@ mod coco;
 mod drawing;
 mod image_list;
 mod labelstudio;
+mod labelstudio_min;
 mod link;
 mod loose_json;
 pub mod model;

@@ -151,6 +151,13 @@ fn given_box(
         }
         (None, None, None) => return Err(("bndbox", "bndbox is missing".into())),
     };
+    for field in ["bndbox", "robndbox", "polygon"] {
+        let given = object.children.iter().filter(|child| child.name == field);
+        if given.count() > 1 {
+            let problem = format!("several {field} of one object, the first is used");
+            lost = lost.or(Some((field, problem)));
+        }
+    }
     if object.child("part").is_some() {
         lost = lost.or(Some(("part", "parts of objects are not read".into())));
     }

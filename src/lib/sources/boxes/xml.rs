@@ -4,6 +4,8 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
 
+use crate::sources::text::markup_text;
+
 /// The deepest nesting that is read.
 const MOST_DEPTH: usize = 50;
 
@@ -50,10 +52,13 @@ impl Element {
 /// Reads a document.
 ///
 /// # Errors
-/// It is not well-formed, not UTF-8, nested too deeply, or has entities of its own.
+/// It is not well-formed, not in the encoding that it states (XML 1.0, section 4.3.3), nested too deeply, or has entities of its own.
 pub fn read(bytes: &[u8]) -> Result<Element, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "document is not UTF-8".to_owned())?;
-    let mut reader = Reader::from_str(text);
+    let (text, is_damaged) = markup_text(bytes);
+    if is_damaged {
+        return Err("document is not in the encoding that it states, or not UTF-8".into());
+    }
+    let mut reader = Reader::from_str(&text);
     let mut open = vec![Element::default()];
     loop {
         let at = reader.buffer_position();

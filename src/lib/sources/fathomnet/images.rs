@@ -23,6 +23,11 @@ const BOXES: [&str; 5] = [
     "annotations",
 ];
 
+/// Members of which a box has some.
+const BOX: [&str; 8] = [
+    "concept", "label", "x", "width", "xmin", "points", "polygon", "uuid",
+];
+
 /// The field of a box that is wrong, and why.
 pub type FieldProblem = (&'static str, String);
 
@@ -36,7 +41,13 @@ pub fn id(image: &Value) -> String {
 /// content stands there more than once.
 pub fn boxes(image: &Value) -> Vec<(String, &Value)> {
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-    let boxes = BOXES.iter().flat_map(|key| list(&image[*key]));
+    // What is not a list is listed as a box that cannot be read.
+    let members = BOXES.iter().map(|key| &image[*key]);
+    let boxes = members.flat_map(|given| match given {
+        Value::Null => Vec::new(),
+        Value::Array(boxes) => boxes.iter().collect(),
+        other => vec![other],
+    });
     let mut named: Vec<(String, &Value)> = Vec::new();
     for value in boxes {
         let own = values::id(value, &["uuid", "bounding_box_uuid", "region_uuid"]);
@@ -79,6 +90,10 @@ pub fn review(value: &Value) -> (bool, bool) {
 /// # Errors
 /// Field and problem of a reject.
 pub fn annotation(id: String, value: &Value) -> Result<Annotation, FieldProblem> {
+    if !BOX.iter().any(|key| !value[*key].is_null()) {
+        let shown = excerpt(&value.to_string());
+        return Err(("box", format!("box has no place and no concept: {shown}")));
+    }
     let region = region(value)?;
     let taxon =
         concept(value).ok_or_else(|| ("concept", "concept of the box is missing".to_owned()))?;

@@ -409,8 +409,9 @@ impl FathomNet {
         let address = address.filter(|url| is_url(url));
         let before = found.annotations.len();
         for (box_id, value) in images::boxes(image) {
+            // A box without a concept that can be read is listed.
             let is_asked =
-                self.query.all || images::concept(value).is_some_and(|c| c == concept.trim());
+                self.query.all || images::concept(value).is_none_or(|c| c == concept.trim());
             if !is_asked {
                 continue;
             }

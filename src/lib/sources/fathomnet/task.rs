@@ -58,6 +58,7 @@ impl Task {
                 role,
                 manifest: None,
                 canvas: None,
+                ..Referrer::default()
             }),
         }
     }

@@ -29,7 +29,12 @@ impl<'a> Reader<'a> {
         if !resource.is_object() {
             return;
         }
-        let mut names = vec!["annotations", "otherContent", "hasAnnotations"];
+        let mut names = vec![
+            "annotations",
+            "otherContent",
+            "hasAnnotations",
+            "contentLayer",
+        ];
         if kind(resource) == "range" {
             names.push("supplementary");
         }

@@ -7,7 +7,10 @@ use serde_json::Value;
 use super::hanging::{Hanging, PageStatements, granularity};
 use super::targets::{TargetPart, part, targets};
 use super::texts::{named_text, quoted};
-use super::values::{all, id, kind, label, language_of_texts, list, local_name, members_of, texts};
+use super::values::{
+    NAME, all, id, kind, label, language_of_texts, list, local_name, members_of, preference,
+    spelled_as, texts,
+};
 use crate::contracts::{Annotation, Body};
 use crate::sources::{Hung, Placed, is_url};
 
@@ -77,7 +80,6 @@ pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v>
         motivation,
         regions: Vec::new(),
     };
-    let is_only = targets.len() == 1;
     for (part, target) in parts {
         let mut known = read.placed.iter_mut().map(|(placed, _)| placed);
         match known.find(|placed| placed.target == part.target) {
@@ -88,7 +90,7 @@ pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v>
                 }
             }
             None => {
-                let placed = placed(part, annotation.clone(), is_only, place);
+                let placed = placed(part, annotation.clone(), place);
                 read.placed.push((placed, target));
             }
         }
@@ -116,15 +118,17 @@ fn read_bodies<'v>(
                 said.extend(body(value));
                 read.unused.extend(unread(value));
             }
-            Err(problem) => read.unused.push((value, problem)),
+            Err(problem) => {
+                said.extend(body(value));
+                read.unused.push((value, problem));
+            }
         }
     }
     said
 }
 
-/// An annotation with one target. One that names several says all that it is about: then none of them is another name of
-/// what holds it.
-fn placed(part: TargetPart, said: Annotation, is_only: bool, place: &AnnotationPlace) -> Placed {
+/// An annotation with one target.
+fn placed(part: TargetPart, said: Annotation, place: &AnnotationPlace) -> Placed {
     Placed {
         document: place.document.to_owned(),
         manifest: place.on.manifest.map(str::to_owned),
@@ -133,7 +137,6 @@ fn placed(part: TargetPart, said: Annotation, is_only: bool, place: &AnnotationP
             image: place.on.image.map(str::to_owned),
         },
         target: part.target,
-        is_bare: part.is_bare && is_only,
         image: part.image.map(Box::new),
         annotation: Annotation {
             regions: vec![part.region],
@@ -143,12 +146,25 @@ fn placed(part: TargetPart, said: Annotation, is_only: bool, place: &AnnotationP
     }
 }
 
-/// The bodies that a body consists of: those of a list, the alternatives of a choice.
+/// Members that say what a text is.
+const FORMAT: [&str; 2] = ["format", "dc:format"];
+const LANGUAGE: [&str; 3] = ["language", "dc:language", "@language"];
+
+/// The bodies that a body consists of: those of a list; of a choice one (Web Annotation 3.2.7), in the language in which labels
+/// are read.
 fn each_body(value: &Value) -> Vec<&Value> {
     let inner: Vec<&Value> = match value {
         Value::Array(values) => values.iter().collect(),
         _ if is_choice(value) => members_of(value, &["default", "item", "items"]),
         _ => Vec::new(),
+    };
+    let language = |body: &&Value| {
+        let stated = first_text(body, &Value::Null, &LANGUAGE);
+        preference(&language_of_value(body).or(stated).unwrap_or_default())
+    };
+    let inner = match kind(value).as_str() {
+        "choice" => inner.into_iter().min_by_key(language).into_iter().collect(),
+        _ => inner,
     };
     match inner.is_empty() {
         true => vec![value],
@@ -224,7 +240,8 @@ fn body(value: &Value) -> Vec<Body> {
     if stated.is_empty() {
         stated = stated_texts(source);
     }
-    let named = label(&value["label"]).or_else(|| label(&source["label"]));
+    let name = |value| spelled_as(value, &NAME).find_map(|(_, name)| label(name));
+    let named = name(value).or_else(|| name(source));
     if stated.is_empty() {
         let name = id(source).or_else(|| id(value).filter(|id| !id.starts_with("_:")));
         let name = quoted(value).or_else(|| name.map(str::to_owned));
@@ -233,9 +250,8 @@ fn body(value: &Value) -> Vec<Body> {
     let made = |text: &String| Body {
         purpose: purpose(value),
         label: named.clone().filter(|label| label != text),
-        format: first_text(value, source, &["format", "dc:format"]),
-        language: language_of_value(value)
-            .or_else(|| first_text(value, source, &["language", "dc:language", "@language"])),
+        format: first_text(value, source, &FORMAT),
+        language: language_of_value(value).or_else(|| first_text(value, source, &LANGUAGE)),
         ..Body::default()
     };
     stated
@@ -317,6 +333,7 @@ fn attributes(
         ("creator", creator(&value["creator"])),
         ("granularity", granularity),
         ("text_direction", of_bodies("textDirection")),
+        ("format", FORMAT.iter().find_map(|member| of_bodies(member))),
     ] {
         attributes.extend(text.map(|text| (name.to_owned(), Value::String(text))));
     }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::document::kind_of_document;
 use super::hanging::Hanging;
 use super::reader::Reader;
 use super::values::{kind, members, members_of};
@@ -40,9 +41,9 @@ impl<'a> Reader<'a> {
 
 fn is_embedded_manifest(value: &Value) -> bool {
     let holds = |member: &str| !members(value, member).is_empty();
-    holds("sequences") || (kind(value) == "manifest" && holds("items"))
+    holds("sequences") || (kind_of_document(value) == "manifest" && holds("items"))
 }
 
 fn is_embedded_collection(value: &Value) -> bool {
-    kind(value).starts_with("collection") && MEMBERS.iter().any(|m| !members(value, m).is_empty())
+    kind_of_document(value) == "collection" && MEMBERS.iter().any(|m| !members(value, m).is_empty())
 }

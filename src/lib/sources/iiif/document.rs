@@ -108,13 +108,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The type of a document; without a type, it is guessed from the members.
-fn kind_of_document(document: &Value) -> String {
+/// The type of a document; without a type, or one that its members contradict, it is guessed from these.
+pub(super) fn kind_of_document(document: &Value) -> String {
     let named = kind(document);
     match named.as_str() {
         "collectionpage" => return "collection".into(),
         k if k.starts_with("imageservice") || k == "imageprofile" => return "imageservice".into(),
-        "" => {}
+        // What they hold may contradict it.
+        "" | "collection" | "manifest" => {}
         _ if is_known(&named) => return named,
         _ => {}
     }
@@ -126,9 +127,10 @@ fn kind_of_document(document: &Value) -> String {
     let by_members = match first_item.as_str() {
         _ if has("sequences") => "manifest",
         "canvas" => "manifest",
+        "annotationpage" => "canvas",
+        _ if is_known(&named) => return named,
         "manifest" | "collection" => "collection",
         "annotation" => "annotationpage",
-        "annotationpage" => "canvas",
         _ if has("selections") => "curation",
         _ if has("manifests") || has("collections") || has("members") => "collection",
         _ if has("canvases") => "sequence",

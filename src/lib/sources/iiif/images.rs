@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::service;
 use super::values::{
-    all, described, has, id, kind, label, list, members_of, pixels, resolve, split_fragment, types,
+    all, described, has, id, kind, label, list, members_of, pixels, resolve, spelled,
+    split_fragment, types,
 };
 use crate::contracts::{Frame, ImageRef, Service};
 use crate::iiif::QuotedRequest;
@@ -40,6 +41,8 @@ pub struct PaintedImage {
     pub label: Option<String>,
     /// Clockwise rotation in degrees; none for 0.
     pub rotation: Option<f64>,
+    /// If the URL is that of a file in another size than the service's image: what makes pixels of it those of the image.
+    pub scale: Option<[f64; 2]>,
 }
 
 /// Why an image cannot be used.
@@ -69,7 +72,33 @@ pub fn painted<'v>(body: &'v Value, base: &str) -> Vec<Painted<'v>> {
         }
         _ if !source(body).is_null() => specific(body, base),
         _ if is_nil(body) => Vec::new(),
-        _ => vec![one(body, body, &Value::Null, base)],
+        _ => vec![one(body, body, body, base)],
+    }
+}
+
+/// Whether a body is only named, and what it is stands in a document of its own.
+pub fn is_reference(body: &Value) -> bool {
+    let path = id(body).map(|id| id.split(['?', '#']).next().unwrap_or(id));
+    let is_json = path.is_some_and(|path| path.ends_with(".json") && !path.ends_with("/info.json"));
+    let is_bare = body.is_string() || (types(body).next().is_none() && !has(body, "service"));
+    let is_choice = kind(body) == "choice" && path.is_some();
+    let has_items = || !members_of(body, &["default", "item", "items", "members"]).is_empty();
+    (is_bare && is_json) || (is_choice && !has_items())
+}
+
+/// The choices and specific resources in a body, which hold what it paints.
+pub fn around_images(body: &Value) -> Vec<&Value> {
+    let inner = match kind(body).as_str() {
+        "choice" | "alternatives" | "list" | "composite" => {
+            members_of(body, &["default", "item", "items", "members"])
+        }
+        _ => members_of(body, &["source", "full"]),
+    };
+    match inner.is_empty() {
+        true => Vec::new(),
+        false => std::iter::once(body)
+            .chain(inner.into_iter().flat_map(around_images))
+            .collect(),
     }
 }
 
@@ -81,8 +110,8 @@ fn no_image(value: &Value, problem: String) -> Painted<'_> {
     }
 }
 
-/// What one resource paints, of which a selector selects a part.
-fn one<'v>(value: &'v Value, resource: &Value, selector: &Value, base: &str) -> Painted<'v> {
+/// What one resource paints, of which a specific resource, or the resource itself, may select a part.
+fn one<'v>(value: &'v Value, resource: &Value, specific: &Value, base: &str) -> Painted<'v> {
     if !is_image(resource) {
         let problem = match kind(resource).as_str() {
             "canvas" => "a canvas is painted on a canvas, which is not supported".into(),
@@ -93,7 +122,7 @@ fn one<'v>(value: &'v Value, resource: &Value, selector: &Value, base: &str) -> 
     Painted {
         value,
         services: service::services(resource).published,
-        image: image(resource, selector, base).map_err(Unusable::Image),
+        image: image(resource, specific, base).map_err(Unusable::Image),
     }
 }
 
@@ -111,7 +140,7 @@ fn specific<'v>(body: &'v Value, base: &str) -> Vec<Painted<'v>> {
         .into_iter()
         .flat_map(|source| match kind(source) == "choice" {
             true => painted(source, base),
-            false => vec![one(source, source, &body["selector"], base)],
+            false => vec![one(source, source, body, base)],
         })
         .collect();
     for image in found.iter_mut().filter_map(|p| p.image.as_mut().ok()) {
@@ -206,11 +235,17 @@ pub fn is_image_url(url: &str) -> bool {
     SUFFIXES.iter().any(|suffix| path.ends_with(suffix)) || QuotedRequest::parse(url).is_some()
 }
 
-fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage, ImageProblem> {
+fn image(resource: &Value, specific: &Value, base: &str) -> Result<PaintedImage, ImageProblem> {
     let (own, fragment) = id(resource).map_or(("", None), split_fragment);
     let url = resolve(base, own).filter(|url| is_url(url));
     let services = service::services(resource);
     let service = services.best.and_then(|service| fetchable(service, base));
+    // The description of a service stands for its image.
+    let described = url
+        .as_deref()
+        .and_then(|url| url.strip_suffix("/info.json"));
+    let service = service.or_else(|| described.map(named_service));
+    let url = url.clone().filter(|_| described.is_none());
     let mut found = PaintedImage {
         image: ImageRef {
             width: pixels(&resource["width"]),
@@ -225,7 +260,7 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage,
             ..ImageRef::default()
         },
         label: label(&resource["label"]),
-        rotation: None,
+        ..PaintedImage::default()
     };
     let record = || id(resource).unwrap_or("image without id").to_owned();
     let refuse = |(field, problem)| ImageProblem {
@@ -242,28 +277,36 @@ fn image(resource: &Value, selector: &Value, base: &str) -> Result<PaintedImage,
         Some(_) => found.image.service = None,
         None => apply_own_url(&mut found),
     }
-    settle_size(&mut found.image);
-    let part = fragment.map(fragment::spatial).transpose();
-    if let Some(part) = part.map_err(|problem| refuse(("id", problem)))?.flatten() {
-        let service = found.image.service.as_ref();
-        if service.is_some_and(|s| s.region.is_some()) {
-            let problem = format!("image is a part of a part of an image: {part}");
-            return Err(refuse(("id", problem)));
-        }
-        take_part(&mut found, &part, "id").map_err(refuse)?;
-    }
-    all(selector)
+    settle_size(&mut found);
+    take_own_part(&mut found, fragment).map_err(refuse)?;
+    spelled(specific, &["selector"])
         .into_iter()
+        .filter(|selector| !selector.is_null())
         .try_for_each(|s| apply_selector(&mut found, s))
         .map_err(refuse)?;
     if found.image.url.is_none() && found.image.service.is_none() {
-        let shown: String = record().chars().take(200).collect();
-        return Err(refuse((
-            "id",
-            format!("URL of the image is missing: {shown}"),
-        )));
+        return Err(refuse(("id", without_url(own, &record()))));
     }
     Ok(found)
+}
+
+/// The problem of an image that cannot be fetched.
+fn without_url(id: &str, record: &str) -> String {
+    let shown: String = record.chars().take(200).collect();
+    match id.is_empty() || id.starts_with('#') {
+        true => format!("URL of the image is missing: {shown}"),
+        false => format!("image is not at an http or https URL: {shown}"),
+    }
+}
+
+/// A service of which no more than its id is known.
+fn named_service(id: &str) -> Service {
+    Service {
+        id: id.to_owned(),
+        version: 2,
+        level: None,
+        region: None,
+    }
 }
 
 fn fetchable(service: Service, base: &str) -> Option<Service> {
@@ -284,28 +327,43 @@ fn apply_own_url(found: &mut PaintedImage) {
         found.image.service = None;
         return;
     };
-    let named = || Service {
-        id: asked.base.to_owned(),
-        version: 2,
-        level: None,
-        region: None,
-    };
-    found.image.service.get_or_insert_with(named).region = part;
+    let service = &mut found.image.service;
+    service
+        .get_or_insert_with(|| named_service(asked.base))
+        .region = part;
     found.rotation = Some(turn).filter(|t| *t != 0.0);
 }
 
 /// Makes the declared size that of the service's image: a resource may declare that of the smaller copy that its URL
 /// requests. What the description of the service says is certain.
-fn settle_size(image: &mut ImageRef) {
+fn settle_size(found: &mut PaintedImage) {
+    let image = &mut found.image;
     let Some(service) = &image.service else {
         image.whole = None;
         return;
     };
     let asked = image.url.as_deref().and_then(QuotedRequest::parse);
+    // The answer is turned last (Image API 3.0, section 4).
+    if found
+        .rotation
+        .is_some_and(|turn| turn.rem_euclid(180.0) == 90.0)
+    {
+        (image.width, image.height) = (image.height, image.width);
+    }
     let is_of_copy = asked.is_some_and(|asked| {
         let (width, height) = asked.asked_size();
-        (width.is_some() && width == image.width) || (height.is_some() && height == image.height)
+        let is_share = asked.size.trim_start_matches('^').starts_with("pct:");
+        (width.is_some() && width == image.width)
+            || (height.is_some() && height == image.height)
+            || (is_share && !asked.size.ends_with(":100"))
     });
+    if let (None, Some([w, h]), Some([width, height])) = (asked, image.declared(), image.whole) {
+        let scale = [
+            f64::from(width) / f64::from(w),
+            f64::from(height) / f64::from(h),
+        ];
+        found.scale = Some(scale).filter(|scale| *scale != [1.0, 1.0]);
+    }
     let declared = image.declared().filter(|_| !is_of_copy);
     match service.region {
         // A resource declares the size of the part that its URL requests.
@@ -341,7 +399,7 @@ fn apply_selector(found: &mut PaintedImage, selector: &Value) -> Result<(), Fiel
             return Err(("selector", format!("{problem}: {}", described(selector))));
         }
     };
-    if !selector["refinedBy"].is_null() {
+    if !spelled(selector, &["refinedBy"]).is_empty() {
         let problem = "image is a part of a part of an image (refinedBy)";
         return Err(("selector.refinedBy", problem.into()));
     }
@@ -367,6 +425,20 @@ fn apply_selector(found: &mut PaintedImage, selector: &Value) -> Result<(), Fiel
         found.rotation = Some(turn).filter(|t| *t != 0.0);
     }
     Ok(())
+}
+
+/// Takes the part that a fragment of the resource's own id selects.
+fn take_own_part(found: &mut PaintedImage, fragment: Option<&str>) -> Result<(), FieldProblem> {
+    let part = fragment.map(fragment::spatial).transpose();
+    let Some(part) = part.map_err(|problem| ("id", problem))?.flatten() else {
+        return Ok(());
+    };
+    let service = found.image.service.as_ref();
+    if service.is_some_and(|s| s.region.is_some()) {
+        let problem = format!("image is a part of a part of an image: {part}");
+        return Err(("id", problem));
+    }
+    take_part(found, &part, "id")
 }
 
 /// Makes the image a part of its service's image.
@@ -643,10 +715,11 @@ mod tests {
             let Err(Unusable::Image(problem)) = &found[0].image else {
                 panic!("{id}: {:?}", found[0].image);
             };
-            assert!(
-                problem.problem.starts_with("URL of the image is missing: "),
-                "{id}"
-            );
+            let wanted = match id {
+                "" => "URL of the image is missing: ",
+                _ => "image is not at an http or https URL: ",
+            };
+            assert!(problem.problem.starts_with(wanted), "{id}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Manifests, sequences and canvases of all versions, with their images and annotations.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 
 use super::annotations;
@@ -8,8 +10,8 @@ use super::images::{self, ImageProblem, Painted, PaintedImage, Unusable};
 use super::reader::Reader;
 use super::targets;
 use super::values::{
-    annotations_of, has, id, kind, label, list, members, members_of, resolve, size, split_fragment,
-    texts, within,
+    annotations_of, has, id, kind, label, list, members, members_of, resolve, size, spelled,
+    split_fragment, texts, within,
 };
 use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
 use crate::selectors::{self, Selection, fragment};
@@ -28,6 +30,8 @@ struct Object {
     attribution: Option<String>,
     /// Those of its members that say this, for documents that hold more of it.
     statements: Value,
+    /// Ids that different canvases of it have.
+    shared_ids: HashSet<String>,
     /// Whether its canvases are placeholders, because the content (audio, video, a document) is in mediaSequences.
     is_wrapper: bool,
 }
@@ -35,7 +39,12 @@ struct Object {
 /// Properties of a canvas that apply to all its images.
 struct Page<'a> {
     object: &'a Object,
+    /// Its id; where it has none of its own, one made of its number.
     id: String,
+    /// Its id as it is written.
+    named: Option<String>,
+    /// What paints an image that is a document of its own.
+    painting: Value,
     label: Option<String>,
     frame: Option<Frame>,
     metadata: Metadata,
@@ -69,6 +78,7 @@ impl<'a> Reader<'a> {
         let name = name.unwrap_or_else(|| self.name.to_owned());
         object.group.clone_from(&name);
         object.manifest = Some(name);
+        object.shared_ids = shared_ids(manifest);
         let mut seen = Vec::new();
         let first = self.found.observations.len();
         // Canvases are in `items` in Presentation 3, and in `sequences` before and in its drafts.
@@ -88,18 +98,34 @@ impl<'a> Reader<'a> {
         };
         self.annotations_on(manifest, on);
         for range in members(manifest, "structures") {
-            self.range(range, on);
+            let is_range = |member: &&str| has(range, member);
+            match kind(range) == "range" || RANGE.iter().any(is_range) {
+                true => self.range(range, on),
+                false => self.not_a(range, "a range"),
+            }
         }
         self.text_of_manifest(manifest, object.manifest.as_deref(), first);
     }
 
-    /// The annotations of a range and of the ranges in it.
+    /// The annotations of a range, of the ranges in it and of the canvases that it names.
     fn range(&mut self, range: &'a Value, on: Hanging) {
         self.annotations_on(range, on);
-        for inner in members_of(range, &["items", "members", "ranges"]) {
-            if kind(inner) == "range" {
-                self.range(inner, on);
+        for inner in members_of(range, &["items", "members", "ranges", "canvases"]) {
+            match kind(inner) == "range" {
+                true => self.range(inner, on),
+                false => self.named_canvas(inner, on),
             }
+        }
+    }
+
+    /// The annotations of a canvas, or of a part of one, where a range names it.
+    fn named_canvas(&mut self, named: &'a Value, on: Hanging) {
+        for canvas in std::iter::once(named).chain(spelled(named, &targets::SOURCE)) {
+            let on = Hanging {
+                canvas: id(canvas),
+                ..on
+            };
+            self.annotations_on(canvas, on);
         }
     }
 
@@ -127,6 +153,11 @@ impl<'a> Reader<'a> {
                         canvas,
                         "canvas of a range is only named: its manifest holds it",
                     );
+                    let on = Hanging {
+                        manifest: manifest.as_deref(),
+                        ..Hanging::default()
+                    };
+                    self.named_canvas(canvas, on);
                 }
                 _ => self.canvas_of(canvas, &object, &mut seen),
             }
@@ -143,7 +174,8 @@ impl<'a> Reader<'a> {
         let mut object = object(&memo["manifest"]);
         object.group = texts(&memo["group"]).pop().unwrap_or_default();
         object.manifest = self.from.and_then(|from| from.manifest.clone());
-        let page = page(&memo["canvas"], &object, 0);
+        let mut page = page(&memo["canvas"], &object, 0);
+        page.painting = memo["painting"].clone();
         self.painting_page(document, &page);
         let manifest = object.manifest.as_deref();
         self.text_of_canvas(&Value::Null, (&page.id, manifest), page.frame, 0);
@@ -174,6 +206,11 @@ impl<'a> Reader<'a> {
             for canvas in canvases {
                 self.canvas_of(canvas, object, seen);
             }
+            let on = Hanging {
+                manifest: object.manifest.as_deref(),
+                ..Hanging::default()
+            };
+            self.annotations_on(sequence, on);
         } else if holds_images(sequence) {
             self.canvas_of(sequence, object, seen);
         } else if !matches!(kind(sequence).as_str(), "" | "sequence") {
@@ -197,9 +234,9 @@ impl<'a> Reader<'a> {
             _ if !canvas.is_object() => return self.not_a(canvas, "a canvas"),
             "canvas" => {}
             "" if !is_reference => {}
-            "manifest" | "collection" => return self.member(canvas),
             "sequence" if has(canvas, "canvases") => return self.sequence(canvas, object, seen),
             _ if holds_images(canvas) => {}
+            "manifest" | "collection" => return self.member(canvas),
             _ => return self.not_a(canvas, "a canvas"),
         }
         if is_reference {
@@ -234,7 +271,10 @@ impl<'a> Reader<'a> {
             _ if page.is_string() && !is_answer => self.follow_painting(page, on),
             _ if !page.is_object() => self.not_a(page, "a page of annotations"),
             "annotation" => self.painting_annotation(page, on),
-            "annotationpage" | "annotationlist" | "" if PAGE_LISTS.iter().any(holds) => {
+            "annotationpage" | "annotationlist" | "annotationcollection" | ""
+                if PAGE_LISTS.iter().any(holds) =>
+            {
+                self.misplaced_annotations(page, on);
                 for annotation in annotations_of(page) {
                     self.painting_annotation(annotation, on);
                 }
@@ -246,6 +286,7 @@ impl<'a> Reader<'a> {
                 self.follow_painting(page, on);
             }
             _ if holds(&"body") || holds(&"resource") => self.painting_annotation(page, on),
+            "choice" | "specificresource" => self.paint(page, &NO_ANNOTATION, on),
             kind if kind != "annotationpage" && images::is_image(page) => {
                 self.paint(page, &NO_ANNOTATION, on);
             }
@@ -292,8 +333,12 @@ impl<'a> Reader<'a> {
             };
         }
         for body in bodies {
-            self.paint(body, annotation, on);
+            match images::is_reference(body) && !is_answer {
+                true => self.follow_painted(body, annotation, on),
+                false => self.paint(body, annotation, on),
+            }
         }
+        self.misplaced_annotations(annotation, on);
         let targets = members_of(annotation, &["target", "on"]);
         let others = targets.iter().skip(1).filter(|other| **other != targets[0]);
         for other in others {
@@ -306,10 +351,19 @@ impl<'a> Reader<'a> {
 
     /// Follows a reference to painting annotations, with what is known of their canvas.
     fn follow_painting(&mut self, reference: &'a Value, on: &Page) {
+        self.follow_painted(reference, &NO_ANNOTATION, on);
+    }
+
+    /// Follows a reference to what an annotation paints.
+    fn follow_painted(&mut self, reference: &'a Value, annotation: &Value, on: &Page) {
+        let said = ["@id", "id", "label", "target", "on"].into_iter();
+        let said = said.filter(|member| has(annotation, member));
+        let said = said.map(|member| (member.to_owned(), annotation[member].clone()));
         let memo = serde_json::json!({
             "group": on.object.group,
             "manifest": on.object.statements,
             "canvas": on.statements,
+            "painting": Value::Object(said.collect()),
         });
         let manifest = on.object.manifest.as_deref();
         self.lead_to_with(
@@ -331,76 +385,105 @@ impl<'a> Reader<'a> {
         self.found.counts = counts;
     }
 
-    /// The images of a body of a painting annotation.
+    /// The annotations of what paints an image. No version has them there: they are used, but not counted.
+    fn misplaced_annotations(&mut self, painting: &'a Value, on: &Page) {
+        let counts = self.found.counts.clone();
+        self.annotations_on(painting, on.hanging());
+        self.found.counts = counts;
+    }
+
+    /// The images of a body of a painting annotation, and the annotations of whatever is in it.
     fn paint(&mut self, body: &'a Value, annotation: &'a Value, page: &Page) {
-        for Painted {
-            value,
-            services,
-            image,
-        } in images::painted(body, &self.base)
-        {
-            let image = match image {
-                Err(Unusable::NoImage(problem)) => {
-                    self.not_used(value, problem);
-                    continue;
-                }
-                Err(Unusable::Image(ImageProblem {
-                    record,
-                    field,
-                    problem,
-                })) => {
-                    self.found.count("images", 1);
-                    self.found.count("services", services);
-                    self.member_not_used(&record, value, field, problem);
-                    continue;
-                }
-                Ok(image) => image,
+        for around in images::around_images(body) {
+            self.annotations_on(around, page.hanging());
+        }
+        for painted in images::painted(body, &self.base) {
+            let value = painted.value;
+            let kept = self.painted_image(painted, annotation, page);
+            let on = Hanging {
+                image: kept.as_ref().map(|observation| observation.id.as_str()),
+                ..page.hanging()
             };
-            self.found.count("images", 1);
-            self.found.count("services", services);
-            if page.object.is_wrapper {
-                let problem =
-                    "placeholder image: the content is not an image, it is in mediaSequences";
-                self.part_not_used(&page.id, value, problem.into());
-                continue;
-            }
-            match observation(image, annotation, page) {
-                Ok(observation) => {
-                    self.names_of(annotation, page, &observation);
-                    self.annotations_on(
-                        value,
-                        Hanging {
-                            image: Some(&observation.id),
-                            ..page.hanging()
-                        },
-                    );
-                    self.painted.push((value, self.found.observations.len()));
-                    self.found.observations.push(observation);
-                }
-                Err(problem) => {
-                    let record = id(annotation).unwrap_or(&page.id);
-                    self.member_not_used(record, annotation, "target", problem);
-                }
+            self.annotations_on(value, on);
+            if let Some(observation) = kept {
+                self.painted.push((value, self.found.observations.len()));
+                self.found.observations.push(observation);
             }
         }
     }
 
+    /// An image as an observation, if it can be used.
+    fn painted_image(
+        &mut self,
+        Painted {
+            value,
+            services,
+            image,
+        }: Painted<'a>,
+        annotation: &'a Value,
+        page: &Page,
+    ) -> Option<Observation> {
+        if let Err(Unusable::NoImage(problem)) = image {
+            self.not_used(value, problem);
+            return None;
+        }
+        self.found.count("images", 1);
+        self.found.count("services", services);
+        let image = match image {
+            Err(Unusable::Image(problem)) => {
+                let ImageProblem {
+                    record,
+                    field,
+                    problem,
+                } = problem;
+                self.member_not_used(&record, value, field, problem);
+                return None;
+            }
+            image => image.ok()?,
+        };
+        if page.object.is_wrapper {
+            let problem = "placeholder image: the content is not an image, it is in mediaSequences";
+            self.part_not_used(&page.id, value, problem.into());
+            return None;
+        }
+        let scale = image.scale;
+        let painting = match annotation.is_null() {
+            true => &page.painting,
+            false => annotation,
+        };
+        let observation = observation(image, painting, page);
+        let observation = observation.map_err(|problem| {
+            let record = id(annotation).unwrap_or(&page.id);
+            self.member_not_used(record, annotation, "target", problem);
+        });
+        let observation = observation.ok()?;
+        self.found.names.extend(scale.map(|scale| ImageName {
+            name: observation.image.url.clone().unwrap_or_default(),
+            observation: observation.id.clone(),
+            canvas: None,
+            scale: Some(scale),
+        }));
+        self.names_of(painting, page, &observation);
+        Some(observation)
+    }
+
     /// Other names of an image: the id of the annotation that paints it, and the canvas that this annotation names.
     fn names_of(&mut self, annotation: &Value, page: &Page, observation: &Observation) {
-        if !annotation.is_object() {
-            return;
-        }
         let of = |name: &str, is_canvas: bool| ImageName {
             name: name.to_owned(),
             observation: observation.id.clone(),
             canvas: is_canvas.then(|| page.id.clone()),
+            scale: None,
         };
-        self.found
-            .names
-            .extend(id(annotation).map(|name| of(name, false)));
+        let painting = id(annotation).filter(|_| annotation.is_object());
         let target = whole_target(annotation, page);
-        let alias = target.filter(|target| !target.is_empty() && *target != page.id);
-        self.found.names.extend(alias.map(|name| of(name, true)));
+        let is_other = |name: &&str| !name.is_empty() && *name != page.id;
+        let mut aliases: Vec<&str> = target.into_iter().filter(is_other).collect();
+        aliases.extend(page.named.as_deref().filter(is_other));
+        aliases.dedup();
+        let names = &mut self.found.names;
+        names.extend(painting.map(|name| of(name, false)));
+        names.extend(aliases.into_iter().map(|name| of(name, true)));
     }
 }
 
@@ -415,6 +498,17 @@ const CONTENT: [&str; 7] = [
     "otherContent",
 ];
 
+/// Members of which ranges have at least one.
+const RANGE: [&str; 7] = [
+    "items",
+    "canvases",
+    "ranges",
+    "members",
+    "annotations",
+    "otherContent",
+    "contentLayer",
+];
+
 /// What paints an image that stands alone.
 static NO_ANNOTATION: Value = Value::Null;
 
@@ -427,8 +521,34 @@ fn holds_images(value: &Value) -> bool {
 
 fn holds_painting_pages(value: &Value) -> bool {
     let items = list(value, "items");
-    let is_page = |item: &&Value| matches!(kind(item).as_str(), "annotationpage" | "annotation");
+    let pages = [
+        "annotationpage",
+        "annotation",
+        "annotationlist",
+        "annotationcollection",
+    ];
+    let is_page = |item: &&Value| pages.contains(&kind(item).as_str());
     items.first().is_some_and(is_page)
+}
+
+/// Ids that canvases of a manifest share though they hold different things.
+fn shared_ids(manifest: &Value) -> HashSet<String> {
+    let sequences = members(manifest, "sequences").into_iter();
+    let in_sequences = sequences.flat_map(|sequence| members_of(sequence, &["canvases", "items"]));
+    let canvases = members_of(manifest, &["items", "canvases"]).into_iter();
+    let mut seen: HashMap<&str, &Value> = HashMap::new();
+    let mut shared = HashSet::new();
+    for canvas in canvases.chain(in_sequences) {
+        let content = ["items", "images", "resources", "content"].map(|member| &canvas[member]);
+        let Some(name) = id(canvas).filter(|_| content.iter().any(|value| !value.is_null())) else {
+            continue;
+        };
+        let first = *seen.entry(name).or_insert(canvas);
+        if content != ["items", "images", "resources", "content"].map(|member| &first[member]) {
+            shared.insert(name.to_owned());
+        }
+    }
+    shared
 }
 
 fn object(manifest: &Value) -> Object {
@@ -440,15 +560,22 @@ fn object(manifest: &Value) -> Object {
         rights: rights(manifest),
         attribution: attribution(manifest),
         statements: statements(manifest),
+        shared_ids: HashSet::new(),
         is_wrapper: !list(manifest, "mediaSequences").is_empty(),
     }
 }
 
 fn page<'a>(canvas: &Value, object: &'a Object, number: usize) -> Page<'a> {
-    let unnamed = || format!("{}#canvas-{number}", object.group);
+    let named = id(canvas).map(str::to_owned);
+    let own = named
+        .clone()
+        .filter(|name| !object.shared_ids.contains(name));
+    let around = named.as_ref().unwrap_or(&object.group);
     Page {
         object,
-        id: id(canvas).map_or_else(unnamed, str::to_owned),
+        id: own.unwrap_or_else(|| format!("{around}#canvas-{number}")),
+        named,
+        painting: Value::Null,
         label: label(&canvas["label"]),
         frame: size(&canvas["width"])
             .zip(size(&canvas["height"]))
@@ -497,6 +624,7 @@ fn observation(
         image,
         label: own,
         rotation,
+        scale: _,
     } = found;
     let object = page.object;
     let mut metadata = object.metadata.clone();
@@ -546,7 +674,7 @@ fn whole_target<'v>(annotation: &'v Value, page: &Page) -> Option<&'v str> {
     let target = target_of(annotation)?;
     let whole = id(resource_of(target)).unwrap_or_default();
     // The id of the canvas itself may end like a fragment.
-    match whole.strip_prefix(page.id.as_str()) {
+    match whole.strip_prefix(page.named.as_deref().unwrap_or(&page.id)) {
         Some(_) => None,
         None => Some(split_fragment(whole).0),
     }
@@ -578,17 +706,17 @@ fn placement(annotation: &Value, page: &Page) -> Result<Option<BBox>, String> {
     };
     let whole = id(resource_of(target)).unwrap_or_default();
     // The id of the canvas itself may end like a fragment.
-    let own = whole.strip_prefix(page.id.as_str());
+    let page_id = page.named.as_deref().unwrap_or(&page.id);
+    let own = whole.strip_prefix(page_id);
     let rest = own.unwrap_or(whole);
     let named = split_fragment(rest).1;
     // Where ids of canvases have fragments, that of another id is a part of it.
     if let Some(end) = fragment::unread_end(rest)
-        && (own.is_some_and(|rest| rest.starts_with('#')) || !page.id.contains('#'))
+        && (own.is_some_and(|rest| rest.starts_with('#')) || !page_id.contains('#'))
     {
         return Err(format!("part of a canvas is not understood: {end}"));
     }
-    let selectors = targets::selectors_of(target, resource_of(target));
-    let (region, _) = targets::selected(&selectors, named)?;
+    let (region, _) = targets::selected(target, resource_of(target), named)?;
     let selection = selectors::select(&region, page.frame).map_err(|error| error.problem)?;
     let bbox = match selection {
         Selection::Whole => return Ok(None),

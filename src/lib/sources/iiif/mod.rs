@@ -15,6 +15,7 @@ mod manifest;
 mod paths;
 mod reader;
 mod service;
+mod surrogates;
 mod targets;
 mod text_files;
 mod text_links;
@@ -92,7 +93,14 @@ impl Source for Iiif {
             .bytes
             .strip_prefix(b"\xef\xbb\xbf")
             .unwrap_or(&answer.bytes);
-        match serde_json::from_slice::<Value>(bytes) {
+        let document = serde_json::from_slice::<Value>(bytes).or_else(|e| {
+            let repaired = surrogates::replaced(bytes).ok_or(e)?;
+            let name = &answer.request.location;
+            let note = "characters of which only a half stands there are read as U+FFFD";
+            found.notes.push(format!("{name}: {note}"));
+            serde_json::from_slice(&repaired)
+        });
+        match document {
             Err(e) => found.rejects.push(not_json(answer, bytes, &e)),
             Ok(document) => {
                 let mut reader = Reader::new(answer, &document, &mut found);

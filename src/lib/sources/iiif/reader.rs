@@ -25,6 +25,8 @@ pub struct Reader<'a> {
     pub(super) painted: Vec<(&'a Value, usize)>,
     /// What stands in the document and is not used.
     unused: Vec<Unused<'a>>,
+    /// Where documents are named: their numbers among those to read next.
+    led: Vec<(usize, &'a Value)>,
     /// Where what was found of annotations stands: a target, and bodies by the URLs of their texts.
     located: Vec<Located<'a>>,
 }
@@ -60,6 +62,7 @@ impl<'a> Reader<'a> {
             annotations_read: 0,
             painted: Vec::new(),
             unused: Vec::new(),
+            led: Vec::new(),
             located: Vec::new(),
         }
     }
@@ -133,7 +136,8 @@ impl<'a> Reader<'a> {
             let texts = located.texts.iter().map(|(_, body)| *body);
             texts.chain([located.target])
         });
-        let values: Vec<&Value> = unused.chain(located).collect();
+        let led = self.led.iter().map(|(_, reference)| *reference);
+        let values: Vec<&Value> = unused.chain(located).chain(led).collect();
         let paths = paths(document, &values);
         let path = |value: &Value| -> &str {
             let path = paths.get(&std::ptr::from_ref(value));
@@ -151,6 +155,11 @@ impl<'a> Reader<'a> {
             placed.texts = texts
                 .map(|(url, body)| (url, path(body).to_owned()))
                 .collect();
+        }
+        for (number, reference) in self.led {
+            let from = &mut self.found.next[number].from;
+            from.iter_mut()
+                .for_each(|from| from.place = path(reference).to_owned());
         }
         for unused in self.unused {
             let path = match (path(unused.value), unused.member) {
@@ -195,6 +204,7 @@ impl<'a> Reader<'a> {
         };
         let inherited =
             |of: fn(&Referrer) -> &Option<String>| self.from.and_then(|from| of(from).clone());
+        self.led.push((self.found.next.len(), reference));
         self.found.next.push(DocumentRequest {
             location,
             memo,
@@ -207,6 +217,7 @@ impl<'a> Reader<'a> {
                 canvas: canvas
                     .map(str::to_owned)
                     .or_else(|| inherited(|f| &f.canvas)),
+                ..Referrer::default()
             }),
             ..DocumentRequest::default()
         });

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::images::is_image_url;
 use super::service;
 use super::values::{
-    all, described, has, id, kind, label, list, members, members_of, pixels, resolve,
+    described, id, kind, label, list, members, members_of, pixels, resolve, spelled, spelled_as,
     split_fragment,
 };
 use crate::contracts::{BBox, ImageRef, Observation, Provenance, Region, Service, Space};
@@ -16,7 +16,7 @@ use crate::values::excerpt;
 
 /// All targets of an annotation: one, several, or several in a list.
 pub fn targets(value: &Value) -> Vec<&Value> {
-    members_of(value, &["target", "on"])
+    spelled(value, &["target", "on"])
         .into_iter()
         .flat_map(|target| match kind(target).as_str() {
             "list" | "composite" | "independents" | "choice" => members(target, "items"),
@@ -39,7 +39,7 @@ pub fn manifests_of(target: &Value) -> Vec<&Value> {
             _ => found.extend(manifests_of(around)),
         }
     }
-    for resource in ["full", "source"].iter().flat_map(|m| list(target, m)) {
+    for resource in spelled(target, &SOURCE) {
         found.extend(manifests_of(resource));
     }
     found
@@ -51,8 +51,6 @@ pub struct TargetPart<'v> {
     pub target: String,
     /// Which part of it.
     pub region: Region,
-    /// Whether all that is said of it is its id, or that it is a canvas.
-    pub is_bare: bool,
     /// The resource itself, if it is an image.
     pub image: Option<Observation>,
     /// Selectors that are not used, with the reason.
@@ -64,11 +62,7 @@ pub struct TargetPart<'v> {
 /// # Errors
 /// It does not have an id, or it is not known which part it selects.
 pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, String> {
-    let resource = ["full", "source"]
-        .iter()
-        .map(|m| &target[*m])
-        .find(|r| !r.is_null());
-    let resources = resource.map(all).unwrap_or_default();
+    let resources = spelled(target, &SOURCE);
     let (resource, others) = match resources.split_first() {
         Some((first, others)) => (*first, others),
         None => (target, &[][..]),
@@ -77,10 +71,10 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
     let whole =
         whole.ok_or_else(|| format!("target does not have an id: {}", described(target)))?;
     let (base, named) = split_fragment(whole);
-    let selectors = selectors_of(target, resource);
-    let (mut region, mut unused) = selected(&selectors, named)?;
+    let (mut region, mut unused) = selected(target, resource, named)?;
     let several = "target has several sources, the first is used";
-    unused.extend(others.iter().map(|other| (*other, several.to_owned())));
+    let others = others.iter().filter(|other| id(other) != Some(whole));
+    unused.extend(others.map(|other| (*other, several.to_owned())));
     let image = image(target, resource, base, document);
     if image.is_some() {
         if let Some(end) = fragment::unread_end(base) {
@@ -88,11 +82,6 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
         }
         region.frame = Space::Image;
     }
-    let is_bare = selectors.is_empty()
-        && named.is_none()
-        && fragment::unread_end(base).is_none()
-        && (is_bare(resource) || resource == target)
-        && is_bare(target);
     let target = match &image {
         Some(image) => image.id.clone(),
         None => base.to_owned(),
@@ -100,42 +89,65 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
     Ok(TargetPart {
         target,
         region,
-        is_bare,
         image,
         unused,
     })
 }
 
-/// Whether a target or its source says no more than its id, or that it is a canvas. A specific resource says it of its source.
-fn is_bare(resource: &Value) -> bool {
-    let has_source = has(resource, "source") || has(resource, "full");
-    match kind(resource).as_str() {
-        _ if resource.is_string() => true,
-        "" | "canvas" => !has(resource, "state"),
-        "specificresource" => has_source && !has(resource, "state"),
-        _ => false,
-    }
-}
+/// Members that name what a specific resource is a part of, now and in Open Annotation.
+pub const SOURCE: [&str; 2] = ["full", "source"];
 
-/// The part of a resource that selectors select, and a fragment of its id.
+/// Members by which some select a part, in words of their own.
+const OTHER_SELECTORS: [&str; 15] = [
+    "bbox",
+    "bounds",
+    "box",
+    "coordinates",
+    "coords",
+    "fragment",
+    "path",
+    "points",
+    "polygon",
+    "rect",
+    "region",
+    "selectors",
+    "shape",
+    "svg",
+    "xywh",
+];
+
+/// The part of a resource that the selectors of a target and of its source select, and a fragment of its id. The source may
+/// be the target itself.
 ///
 /// # Errors
 /// It is not known which part that is.
 pub fn selected<'v>(
-    selectors: &[&'v Value],
+    target: &'v Value,
+    source: &'v Value,
     named: Option<&str>,
 ) -> Result<(Region, UnusedSelectors<'v>), String> {
-    let (mut region, unused) = most_exact(selectors)?;
+    let (mut region, unused) = most_exact(&selectors_of(target, source))?;
     let named = named.map(fragment::spatial).transpose()?.flatten();
     region.fragment = one_part(region.fragment.take(), named)?;
+    if region == Region::default() {
+        for resource in [target, source] {
+            let mut other = spelled_as(resource, &OTHER_SELECTORS);
+            if let Some((name, _)) = other.next() {
+                return Err(format!("target selects a part in an unknown way: {name}"));
+            }
+            let mut given = spelled_as(resource, &["selector"]);
+            if given.any(|(_, value)| value.as_array().is_some_and(Vec::is_empty)) {
+                return Err("selector is empty".into());
+            }
+        }
+    }
     Ok((region, unused))
 }
 
-/// The selectors of a target and of its source, which may be the target itself. A state may be refined by a selector too
-/// (Web Annotation 4.3.3).
-pub fn selectors_of<'v>(target: &'v Value, source: &'v Value) -> Vec<&'v Value> {
+/// All selectors of a target and its source. A state may be refined by a selector too (Web Annotation 4.3.3).
+fn selectors_of<'v>(target: &'v Value, source: &'v Value) -> Vec<&'v Value> {
     fn refining(state: &Value) -> Vec<&Value> {
-        let refined = list(state, "refinedBy").into_iter();
+        let refined = spelled(state, &["refinedBy"]).into_iter();
         refined
             .flat_map(|value| match kind(value).ends_with("state") {
                 true => refining(value),
@@ -144,8 +156,8 @@ pub fn selectors_of<'v>(target: &'v Value, source: &'v Value) -> Vec<&'v Value> 
             .collect()
     }
     let of = |value: &'v Value| {
-        let states = list(value, "state").into_iter();
-        let mut selectors = list(value, "selector");
+        let states = spelled(value, &["state"]).into_iter();
+        let mut selectors = spelled(value, &["selector"]);
         selectors.extend(states.filter(|s| s.is_object()).flat_map(refining));
         selectors
     };
@@ -250,7 +262,7 @@ fn merged(a: Region, b: Region) -> Region {
 fn region(selector: &Value) -> Result<Option<Region>, String> {
     let outer = plain_region(selector)?;
     // Selectors of times may refine too; they do not select a part of the image.
-    let (inner, _) = most_exact(&list(selector, "refinedBy"))?;
+    let (inner, _) = most_exact(&spelled(selector, &["refinedBy"]))?;
     if inner != Region::default() && !is_one_to_one(selector) {
         return Err("selector refines a part of a scaled or rotated image".into());
     }
@@ -368,9 +380,9 @@ fn point(selector: &Value) -> Result<Option<Region>, String> {
 fn value_of(selector: &Value) -> Option<String> {
     match selector {
         Value::String(text) => Some(text.clone()),
-        Value::Object(_) => ["value", "chars", "cnt:chars"]
-            .iter()
-            .find_map(|member| written(&selector[*member])),
+        Value::Object(_) => {
+            spelled_as(selector, &["value", "chars"]).find_map(|(_, value)| written(value))
+        }
         _ => None,
     }
 }

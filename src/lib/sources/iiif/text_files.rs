@@ -152,6 +152,7 @@ impl Reader<'_> {
                 role: TEXT,
                 manifest: manifest.map(str::to_owned),
                 canvas: canvas.map(str::to_owned),
+                ..Referrer::default()
             }),
             ..DocumentRequest::default()
         };

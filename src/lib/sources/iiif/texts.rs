@@ -41,15 +41,15 @@ pub fn named_text(body: &Value, motivation: &[String]) -> Result<Option<String>,
         .filter(|v| v.is_object())
         .flat_map(|v| list(v, "selector"))
         .collect();
+    let is_transcription = motivation
+        .iter()
+        .any(|m| TRANSCRIBING.contains(&m.as_str()));
     let range = selectors.iter().find_map(|selector| characters(selector));
     let (location, part) = url.split_once('#').unwrap_or((url, ""));
     let is_text = range.is_some()
         || part.starts_with("char=")
         || is_text_resource(source)
-        || (motivation
-            .iter()
-            .any(|m| TRANSCRIBING.contains(&m.as_str()))
-            && location.ends_with(".txt"));
+        || (is_transcription && (location.ends_with(".txt") || is_text(source)));
     match (is_text, range) {
         (false, _) => Ok(None),
         (true, Some(range)) if part.is_empty() => Ok(Some(format!("{location}#{range}"))),
@@ -64,6 +64,15 @@ pub fn named_text(body: &Value, motivation: &[String]) -> Result<Option<String>,
 /// Motivations of annotations whose bodies are the text on the image.
 const TRANSCRIBING: [&str; 2] = ["transcribing", "supplementing"];
 
+/// Whether a resource says that it is a text, in whatever format.
+fn is_text(source: &Value) -> bool {
+    let is_typed = types(source).next().is_some() && TEXTS.contains(&kind(source).as_str());
+    let format = list(source, "format").into_iter().find_map(Value::as_str);
+    is_typed || (format.is_some_and(|f| f.starts_with("text/")) && kind(source).is_empty())
+}
+
+const TEXTS: [&str; 4] = ["text", "textualbody", "contentastext", "fulltextresource"];
+
 /// Whether a resource says that it is a text, in a format that is read.
 fn is_text_resource(source: &Value) -> bool {
     let format = list(source, "format").into_iter().find_map(Value::as_str);
@@ -72,8 +81,7 @@ fn is_text_resource(source: &Value) -> bool {
         .as_deref()
         .is_some_and(|f| f.starts_with("text/plain") || f.starts_with("text/html"));
     let kind = kind(source);
-    let texts = ["text", "textualbody", "contentastext", "fulltextresource"];
-    let is_typed = types(source).next().is_some() && texts.contains(&kind.as_str());
+    let is_typed = types(source).next().is_some() && TEXTS.contains(&kind.as_str());
     (is_typed && (format.is_none() || is_plain)) || (is_plain && kind.is_empty())
 }
 
@@ -126,6 +134,7 @@ impl<'a> Reader<'a> {
                     .canvas
                     .map(str::to_owned)
                     .or_else(|| inherited(|f| &f.canvas)),
+                ..Referrer::default()
             }),
             ..DocumentRequest::default()
         };
@@ -293,6 +302,8 @@ mod tests {
             json!({"type": "SpecificResource", "source": "https://a/1#char=0,7"}),
             json!({"id": "https://a/1", "type": "TextualBody", "format": "text/plain"}),
             json!("https://a/1.txt"),
+            // Not read, and therefore listed where it should be the text.
+            json!({"id": "https://a/1", "type": "Text", "format": "application/xml"}),
         ];
         for body in followed {
             let named = of("transcribing", body.clone()).unwrap();
@@ -302,13 +313,14 @@ mod tests {
             json!("https://a/1"),
             json!("https://a/1.jpg"),
             json!({"id": "https://a/1", "type": "TextualBody", "value": "x"}),
-            json!({"id": "https://a/1", "type": "Text", "format": "application/xml"}),
             json!({"id": "https://a/1", "type": "Image"}),
             json!({"id": "urn:x", "type": "Text"}),
         ];
         for body in left {
             assert_eq!(of("transcribing", body.clone()), Ok(None), "{body}");
         }
+        let tei = json!({"id": "https://a/1", "type": "Text", "format": "application/tei+xml"});
+        assert_eq!(of("describing", tei), Ok(None));
         let part = |selector: Value| json!({"type": "SpecificResource", "source": "https://a/1.txt", "selector": selector});
         let cases = [
             (

@@ -69,6 +69,9 @@ const KNOWN: &[&str] = &[
     "textualbody",
 ];
 
+/// Members that name a thing, of IIIF and of other vocabularies.
+pub const NAME: [&str; 3] = ["label", "prefLabel", "name"];
+
 /// A name without its prefix: the part after the last `:`, `#` or `/`.
 pub fn local_name(name: &str) -> &str {
     name.trim()
@@ -98,6 +101,37 @@ pub fn members<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
 /// Everything that stands in one of some members.
 pub fn members_of<'a>(value: &'a Value, names: &[&str]) -> Vec<&'a Value> {
     names.iter().flat_map(|name| members(value, name)).collect()
+}
+
+/// Members of a resource that have one of these names, in this order, whatever their vocabulary: `selector` also as
+/// `hasSelector`, `oa:hasSelector` or by its IRI (the names of Open Annotation and of JSON-LD that is not compacted).
+pub fn spelled_as<'a, 'n>(
+    value: &'a Value,
+    names: &'n [&'n str],
+) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a, 'n> {
+    names.iter().flat_map(move |name| {
+        let members = value.as_object().into_iter().flatten();
+        let alike = members.filter(|(member, value)| !value.is_null() && is_spelled(member, name));
+        alike.map(|(member, value)| (member.as_str(), value))
+    })
+}
+
+/// Everything that stands in such members, as a list.
+pub fn spelled<'a>(value: &'a Value, names: &[&str]) -> Vec<&'a Value> {
+    let members = spelled_as(value, names);
+    let each = |(_, value): (_, &'a Value)| match value {
+        Value::Array(values) => values.iter().collect(),
+        value => vec![value],
+    };
+    members.flat_map(each).collect()
+}
+
+/// Whether a member has a name, without prefix, and without the `has` of ontologies.
+fn is_spelled(member: &str, name: &str) -> bool {
+    let own = local_name(member);
+    let is_capital = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
+    let bare = own.strip_prefix("has").filter(|rest| is_capital(rest));
+    own == name || bare.is_some_and(|bare| bare.eq_ignore_ascii_case(name))
 }
 
 /// Whether anything stands in a member. An empty list is there, null is not.
@@ -183,7 +217,8 @@ fn texts_of_object(value: &Value) -> Vec<String> {
         return texts(&value["@value"]);
     }
     if value["@id"].is_string() || (value["id"].is_string() && value["type"].is_string()) {
-        let named = texts(&value["label"]);
+        let mut named = spelled_as(value, &NAME).map(|(_, name)| texts(name));
+        let named = named.find(|name| !name.is_empty()).unwrap_or_default();
         return match named.is_empty() {
             true => id(value).map(str::to_owned).into_iter().collect(),
             false => named,
@@ -201,7 +236,8 @@ fn texts_of_object(value: &Value) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn preference(language: &str) -> u8 {
+/// How far down a language is among those in which texts are read: English, none, others.
+pub fn preference(language: &str) -> u8 {
     match language {
         "en" => 0,
         l if l.starts_with("en-") => 1,

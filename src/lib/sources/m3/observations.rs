@@ -139,7 +139,15 @@ impl<'a> ObservationRow<'a> {
         let before = found.annotations.len();
         let mut has_boxes = false;
         let mut ids = HashSet::new();
-        for association in list(&self.observation["associations"]) {
+        for (at, association) in list(&self.observation["associations"]).enumerate() {
+            if !association.is_object() {
+                let shown = excerpt(&association.to_string());
+                let problem = format!("association is not an object: {shown}");
+                let field = format!("associations[{at}]");
+                let reject = Reject::new(document, self.name(), &field, problem);
+                found.rejects.push(reject);
+                continue;
+            }
             match localizations::kind(association, &options.box_link) {
                 Some(kind) => {
                     has_boxes = true;

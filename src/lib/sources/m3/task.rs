@@ -79,6 +79,7 @@ impl Task {
                 role: self.role(),
                 manifest: None,
                 canvas: None,
+                ..Referrer::default()
             }),
             ..DocumentRequest::default()
         }

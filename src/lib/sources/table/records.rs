@@ -70,7 +70,7 @@ impl<'a> Records<'a> {
                 }
                 State::Quote if *byte == b'"' => State::Quoted,
                 _ if is_over => {
-                    if lines > 0 && self.has_rows(cell..at) {
+                    if lines > 0 && self.has_rows(cell..at, cell == start) {
                         return None;
                     }
                     if is_end {
@@ -85,19 +85,25 @@ impl<'a> Records<'a> {
                 _ => State::Plain,
             };
         }
-        let is_closed =
-            state != State::Quoted && !(lines > 0 && self.has_rows(cell..self.text.len()));
+        let is_closed = state != State::Quoted
+            && !(lines > 0 && self.has_rows(cell..self.text.len(), cell == start));
         is_closed.then_some(self.text.len())
     }
 
     /// Whether a cell of several lines has rows in it: tabs where these separate cells, since texts do not hold them; else a line
-    /// with as many cells as there are columns, and a URL among them.
-    fn has_rows(&self, cell: Range<usize>) -> bool {
+    /// with as many cells as there are columns, and a URL among them. Where the first line of a later cell has as many, it is
+    /// no rest of a row, and the cell is a list of such lines.
+    fn has_rows(&self, cell: Range<usize>, is_first: bool) -> bool {
         let cell = &self.text[cell];
         if self.delimiter == b'\t' {
             return cell.contains(&b'\t');
         }
-        let mut lines = cell.split(|b| b"\r\n".contains(b)).skip(1);
+        let mut lines = cell.split(|b| b"\r\n".contains(b));
+        let cells_of = |line: &[u8]| line.split(|b| *b == self.delimiter).count();
+        let is_whole = |line: &[u8]| cells_of(line) == self.columns;
+        if lines.next().is_some_and(is_whole) && !is_first {
+            return false;
+        }
         lines.any(|line| {
             let cells: Vec<&[u8]> = line.split(|b| *b == self.delimiter).collect();
             let is_of_url = |cell: &&[u8]| std::str::from_utf8(cell).is_ok_and(is_url);
@@ -154,7 +160,16 @@ mod tests {
 
     #[test]
     fn a_quote_that_is_not_closed_ends_with_its_line() {
-        let cases: [(&str, &[Option<usize>]); 10] = [
+        let cases: [(&str, &[Option<usize>]); 12] = [
+            // A list of lines that look like rows, and the rest of a row before such lines.
+            (
+                "1,\"https://a/2, y\nhttps://a/3, z\n\"\n3,z\n",
+                &[None, None],
+            ),
+            (
+                "\"https://a/1,x\nhttps://a/2,y\n3,5\"\n",
+                &[Some(1), None, None],
+            ),
             ("1,\"x\n2,y\n3,z\n", &[Some(1), None, None]),
             ("1,\"x\n2,\"y\"\n3,z\n", &[Some(1), None, None]),
             ("1,x\r\n2,y\r\n\r\n3,\"z", &[None, None, Some(4)]),

@@ -72,6 +72,9 @@ struct Hocr {
     texts: Vec<ItemText>,
 }
 
+/// Stands for a `br`, since line ends of the source mean nothing: the line separator of Unicode.
+const LINE_END: char = '\u{2028}';
+
 /// An open element.
 struct Open {
     tag: String,
@@ -110,6 +113,11 @@ impl Hocr {
             if open > within_block {
                 self.end("p");
             }
+        }
+        if name == "br"
+            && let Some(innermost) = self.texts.last_mut()
+        {
+            innermost.all.push(LINE_END);
         }
         let role = self.role(tag, &name)?;
         if VOID.contains(&name.as_str()) || tag.self_closing {
@@ -218,8 +226,10 @@ impl Hocr {
     fn end_item(&mut self, text: ItemText) {
         if let Some(draft) = self.drafts.current() {
             let is_whole = !text.has_items || text.has_own;
-            let collapsed = text.all.split_whitespace().collect::<Vec<_>>().join(" ");
-            draft.text = Some(collapsed).filter(|text| is_whole && !text.is_empty());
+            let lines = text.all.split(LINE_END);
+            let lines = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+            let lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+            draft.text = Some(lines.join("\n")).filter(|text| is_whole && !text.is_empty());
         }
         self.drafts.close();
         if let Some(around) = self.texts.last_mut() {

@@ -18,7 +18,7 @@ mod xml;
 
 use super::unpack::{beginning, decompressed};
 pub use annotations::annotations;
-pub use decode::stated_text;
+pub use decode::{stated_text, text as markup_text};
 pub use names::{Names, stem, words};
 pub use notes::unite_notes;
 pub use page::{Granularity, Item, ItemProblem, TextFile, TextKind, TextPage};
