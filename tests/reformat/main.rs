@@ -2,8 +2,13 @@
 
 mod concepts;
 mod formats;
+mod lines;
+mod points;
+mod report;
 mod splits;
+mod tiles;
 mod told;
+mod transcriptions;
 
 use std::collections::BTreeMap;
 

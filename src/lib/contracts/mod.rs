@@ -34,6 +34,7 @@ mod image_records;
 mod image_ref;
 mod json;
 mod localizations;
+mod points;
 mod taxonomy;
 
 pub use annotation::{Annotation, Body, Region, Space};
@@ -52,6 +53,7 @@ pub use json::{is_list, parse_json};
 pub use localizations::{
     Localization, Localizations, LocalizedImage, image_as_element, write_localizations,
 };
+pub use points::{baseline, keypoints, keypoints_value, map_points};
 pub use review::Review;
 pub use taxonomy::{LineageStep, Taxon, Taxonomy};
 

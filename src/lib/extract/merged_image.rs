@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::canvas_to_image;
 use super::extracted::Extracted;
 use super::observation::{FoundBox, KnownAnnotations, Reading};
-use crate::contracts::{Frame, ImageRef, LocalizedImage, Metadata, Observation, Provenance};
+use crate::contracts::{
+    Frame, ImageRef, LocalizedImage, Metadata, Observation, Provenance, map_points,
+};
 use crate::summary::Reject;
 
 /// An image, and its boxes before they have ids.
@@ -100,6 +102,10 @@ impl MergedImage {
         for mut found in reading.boxes {
             if from != to {
                 found.shape = canvas_to_image::rescale(&found.shape, from, to);
+                let (sx, sy) = (to.width / from.width, to.height / from.height);
+                map_points(&mut found.attributes, |[x, y]| {
+                    canvas_to_image::rounded_point([x * sx, y * sy])
+                });
             }
             self.boxes.push(found);
         }

@@ -4,6 +4,7 @@
 //! then gets them one by one with their boxes, so that it need not hold them. Each states its conventions for coordinates,
 //! rounding and boxes at its top.
 
+mod alto_xml;
 mod ascii_json;
 pub mod coco;
 pub mod counts;
@@ -13,20 +14,30 @@ mod dataset;
 mod file_names;
 mod format;
 pub mod hf;
+mod keypoints;
+mod line_mask;
+pub mod lines;
 mod outline;
+mod page_xml;
 pub mod ranks;
+pub mod report;
+mod samples;
 pub mod sheet;
 mod sink;
+mod text_tree;
 pub mod tf;
+pub mod transcriptions;
 pub mod vgg;
 pub mod voc;
+mod xml;
 pub mod yolo;
 mod yolo_rows;
 
-pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts};
+pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts, Told};
 pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
+pub use line_mask::LineMask;
 pub use outline::Outline;
-pub use sink::Sink;
+pub use sink::{Sink, put_rows};
 
 /// All formats, in the order in which help and errors list them.
 pub const ALL: &[&dyn Format] = &[
@@ -39,9 +50,13 @@ pub const ALL: &[&dyn Format] = &[
     &yolo::Yolo::Turned,
     &hf::Hf,
     &crops::Crops,
+    &lines::Lines,
+    &transcriptions::Transcription::Alto,
+    &transcriptions::Transcription::Page,
     &vgg::Vgg,
     &counts::Counts,
     &sheet::Sheet,
+    &report::Report,
 ];
 
 /// The format of this name; upper and lower case are the same.

@@ -12,6 +12,7 @@ use super::dataset::{Dataset, DatasetBox, DatasetImage, ImageFacts};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, place_image};
+use super::xml::{escape, is_xml};
 use crate::contracts::{BBox, LineageStep};
 use crate::error::Error;
 use crate::files::SafeName;
@@ -200,32 +201,6 @@ fn whole(from: f64, to: f64, most: u32) -> (u32, u32) {
         (from, _) if from < most => (from, from + 1),
         _ => (most - 1, most),
     }
-}
-
-/// Text for XML in ASCII, with characters replaced that XML 1.0 cannot hold. Carriage returns are references, since readers
-/// would normalize them, and so is what is not ASCII, for readers that open files in the encoding of their system.
-fn escape(text: &str) -> String {
-    text.chars()
-        .fold(String::with_capacity(text.len()), |mut xml, c| {
-            match c {
-                '&' => xml.push_str("&amp;"),
-                '<' => xml.push_str("&lt;"),
-                '>' => xml.push_str("&gt;"),
-                '"' => xml.push_str("&quot;"),
-                '\r' => xml.push_str("&#13;"),
-                c if is_xml(c) && c.is_ascii() => xml.push(c),
-                c => {
-                    let c = if is_xml(c) { c } else { '\u{fffd}' };
-                    let _ = write!(xml, "&#{};", u32::from(c));
-                }
-            }
-            xml
-        })
-}
-
-/// XML 1.0, section 2.2.
-fn is_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// `ImageSets/Main`: a list of stems per split. Without splits all are `train` and `trainval`, the names that
@@ -419,14 +394,6 @@ mod tests {
         for (from, to, wanted) in cases {
             assert_eq!(whole(from, to, 10), wanted, "{from}..{to}");
         }
-    }
-
-    #[test]
-    fn text_survives_xml_but_for_what_it_cannot_hold() {
-        assert_eq!(
-            escape("a & <b> \"c\"\r\n\u{1}é"),
-            "a &amp; &lt;b&gt; &quot;c&quot;&#13;\n&#65533;&#233;"
-        );
     }
 
     #[test]
