@@ -15,6 +15,9 @@
 //! let window = Window { from: [1, 2], to: [5, 6] };
 //! let cropped = index.crop(&bytes, window, None, HuffmanTables::Optimal)?;
 //! assert_eq!(recto_jpeg::check(&cropped)?.width, 32);
+//! let part = recto_jpeg::check(&index.crop_part(&bytes, [8, 16, 30, 20])?)?;
+//! assert_eq!([part.width, part.height], [30, 20]);
+//! assert!(index.crop_part(&bytes, [4, 16, 30, 20]).is_err() && index.crop_part(&bytes, [40, 0, 25, 8]).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

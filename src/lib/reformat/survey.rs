@@ -299,7 +299,9 @@ fn facts(file: &ImageFile, placed: &Placed, rules: &SurveyRules) -> SurveyedImag
 
 /// The tiles of an image, and what is on them.
 fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
-    let grid = pixels::lossless_grid(&file.path).filter(|grid| rules.fits(*grid));
+    let is_jpeg = file.header.media_type == "image/jpeg";
+    let grid = is_jpeg.then(|| pixels::lossless_grid(&file.path)).flatten();
+    let grid = grid.filter(|grid| rules.fits(*grid));
     let size = [file.header.width, file.header.height];
     let places = rules.places(size, grid.unwrap_or([1, 1]));
     let cut = rules.cut(&placed.boxes, &places);

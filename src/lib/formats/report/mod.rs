@@ -198,7 +198,7 @@ fn splits(dataset: &Dataset) -> String {
     html::section(
         "splits",
         "Splits",
-        "no group is in two splits",
+        "what each holds; a group that is divided counts in each of its splits",
         false,
         &inside,
     )
@@ -403,7 +403,11 @@ fn alike(dataset: &Dataset) -> String {
         let about = "not looked for: --near-duplicates report does";
         return html::section("alike", "Images that look alike", about, false, "");
     };
-    let about = format!("{}; the first are", counted(count, "pair", "pairs"));
+    let shown = told.alike_first.len();
+    let about = format!(
+        "{}, of which {shown} are here",
+        counted(count, "pair", "pairs")
+    );
     let rows: Vec<Vec<String>> = told.alike_first.iter().map(|pair| pair.to_vec()).collect();
     html::section(
         "alike",

@@ -238,15 +238,14 @@ impl Drafts {
         let mut stack: Vec<usize> = roots.into_iter().rev().collect();
         while let Some(n) = stack.pop() {
             let count = counts.entry(self.drafts[n].granularity).or_default();
-            *count += usize::from(!self.is_text_of_line(n));
+            *count += 1;
             orders[n] = *count;
             stack.extend(children[n].iter().rev());
         }
         orders
     }
 
-    /// Which items only hold others together: they have no place on the page, and something that they contain has one. Nor
-    /// is the text of a whole line a word.
+    /// Which items only hold others together: they have no place on the page, and something that they contain has one.
     fn frames(&self) -> Vec<bool> {
         let mut holds_placed = vec![false; self.drafts.len()];
         for (n, draft) in self.drafts.iter().enumerate().rev() {
@@ -254,37 +253,11 @@ impl Drafts {
                 holds_placed[parent] |= holds_placed[n] || draft.is_placed();
             }
         }
-        let is_frame = |(n, holds): (usize, bool)| {
-            let draft = &self.drafts[n];
+        let is_frame = |(draft, holds): (&Draft, bool)| {
             let says_nothing = draft.problem.is_none() && draft.lost.is_empty();
-            let is_bare = !draft.is_placed() && draft.baseline.is_empty();
-            says_nothing && (holds && is_bare || self.is_text_of_line(n))
+            holds && !draft.is_placed() && draft.baseline.is_empty() && says_nothing
         };
-        holds_placed.into_iter().enumerate().map(is_frame).collect()
-    }
-
-    /// Whether an item is no word but the text of its line, which ALTO can hold only in words: it has the place of the line,
-    /// nothing else is in the line, and its text has blanks or is empty.
-    fn is_text_of_line(&self, n: usize) -> bool {
-        let draft = &self.drafts[n];
-        let Some(line) = draft.parent.filter(|_| draft.element == "String") else {
-            return false;
-        };
-        let is_alone = self
-            .drafts
-            .iter()
-            .skip(line + 1)
-            .take_while(|other| other.parent >= Some(line))
-            .take(2)
-            .count()
-            == 1;
-        let text = draft.text.as_deref().unwrap_or_default();
-        let is_line = text.is_empty() || text.contains(char::is_whitespace);
-        is_alone
-            && is_line
-            && draft.bbox.is_some()
-            && draft.bbox == self.drafts[line].bbox
-            && draft.outline.is_empty()
+        self.drafts.iter().zip(holds_placed).map(is_frame).collect()
     }
 }
 
