@@ -313,7 +313,8 @@ mod tests {
     #[test]
     fn lines_are_cut_at_the_edges() {
         let size = [100.0, 50.0];
-        let cases: [(&[[f64; 2]], Option<&[[f64; 2]]>); 4] = [
+        type Line<'a> = &'a [[f64; 2]];
+        let cases: [(Line, Option<Line>); 4] = [
             (
                 &[[-10.0, 10.0], [50.0, 10.0], [150.0, 10.0]],
                 Some(&[[0.0, 10.0], [50.0, 10.0], [100.0, 10.0]]),
