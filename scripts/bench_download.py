@@ -20,25 +20,12 @@ import argparse, hashlib, json, os, pathlib, shutil, statistics, subprocess, sys
 from free_port import free_port
 
 PICTURE = (7216, 5412)
+GAUGE = pathlib.Path(__file__).resolve().with_name("gauge.py")
 
 # What recto does, in a shell: on the disk, decoded to the last symbol (as coarsely as djpeg can), and hashed.
 PROVEN = """
 "$@" && sync -f . && ls | xargs -n 1 -P 2 djpeg -strict -scale 1/8 -outfile /dev/null && sha256sum -- * > /dev/null
 """.strip()
-
-# Runs a command and tells what it took. A process of its own: what it starts would else begin with our memory.
-GAUGE = """
-import json, os, resource, sys, time
-start = time.monotonic()
-child = os.fork()
-if not child:
-    for there in (1, 2):
-        os.dup2(os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND), there)
-    os.execvp(sys.argv[3], sys.argv[3:])
-_, status, used = os.wait4(child, 0)
-json.dump({"wall": time.monotonic() - start, "cpu": used.ru_utime + used.ru_stime, "rss": used.ru_maxrss / 1024,
-           "code": os.waitstatus_to_exitcode(status)}, open(sys.argv[1], "w"))
-"""
 
 # What a notebook does with plain files, given a pool.
 POOL = """
@@ -327,7 +314,7 @@ class Bench:
         log.write_bytes(b"")
         os.sync()  # What the one before left to be written is not for this one to wait for.
         command = [word.replace("{out}", str(out)) for word in command]
-        subprocess.run([sys.executable, "-S", "-c", GAUGE, note, log, *command], cwd=out, check=True)
+        subprocess.run([sys.executable, "-S", GAUGE, note, log, *command], cwd=out, check=True)
         run = json.loads(note.read_text())
         try:
             result = check(out)

@@ -115,6 +115,28 @@ def keypoints(folder, boxes):
     return f"{judged} lines as keypoints by pycocotools"
 
 
+def roboflow(folder, boxes):
+    """The layout of RF-DETR by pycocotools: one root above the classes, the same in every split."""
+    from pycocotools.coco import COCO
+    n = 0
+    for split in ["train", "valid", "test"]:
+        path = folder / f"set/roboflow/{split}/_annotations.coco.json"
+        with contextlib.redirect_stdout(io.StringIO()):
+            read = COCO(path)
+        root, *classes = read.dataset["categories"]
+        assert root["supercategory"] == "none" and {c["supercategory"] for c in classes} == {root["name"]}
+        assert sorted(c["name"] for c in classes) == sorted(NAMES) and [c["id"] for c in classes] == list(range(1, 8))
+        for image in read.imgs.values():
+            assert Image.open(path.parent / image["file_name"]).size == (image["width"], image["height"])
+        for annotation in read.anns.values():
+            box = boxes[annotation["uuid"]]
+            assert read.cats[annotation["category_id"]]["name"] == box["concept"]
+            assert np.allclose(annotation["bbox"], box["bbox"], atol=1e-6)
+            n += 1
+    assert n == len(boxes), n
+    return f"{n} boxes of RF-DETR's layout by pycocotools"
+
+
 def yolo(folder):
     for name in ["yolo", "yolo-seg", "yolo-obb"]:
         data = yaml.safe_load((folder / f"set/{name}/data.yaml").read_text("ascii"))
@@ -146,6 +168,88 @@ def hf(folder, boxes):
             n += 1
     assert n == 12, n
     return f"{n} images in 3 splits by datasets"
+
+
+def typed(folder, boxes):
+    """What `datasets`, polars, pyarrow and webdataset read of the sets that hold images in shards."""
+    import polars
+    import pyarrow.parquet
+    import webdataset
+    from datasets import Image as Picture, load_dataset
+    own = json.loads((folder / "localizations.json").read_text())["images"]
+    own = {image["id"]: image for image in own}
+    files = json.loads((folder / "image_map.json").read_text())
+
+    def same(row, label=None):
+        wanted, found = own[row["source"]]["localizations"], row["objects"]
+        assert found["label"] == [box["concept"] for box in wanted]
+        assert label is None or [label.int2str(c) for c in found["category"]] == found["label"]
+        assert np.allclose(found["bbox"] or [], [box["bbox"] for box in wanted] or [], atol=1e-6)
+        for rings, box in zip(found["rings"], wanted, strict=True):
+            rings = [np.reshape(ring, (-1, 2)) for ring in rings]
+            given = [box["polygon"], *box.get("holes", [])] if "polygon" in box else []
+            assert len(rings) == len(given) and all(np.allclose(a, b, atol=1e-6) for a, b in zip(rings, given))
+
+    n = {}
+    for name, column in [("parquet", "image"), ("webdataset", "png")]:
+        read = load_dataset(str(folder / "set" / name), cache_dir=str(folder / "cache"))
+        assert set(read) == {"train", "validation", "test"}, read
+        n[name] = 0
+        for split in read.values():
+            row_of = lambda row: row if name == "parquet" else row["json"]
+            objects = (split.features if name == "parquet" else split.features["json"])["objects"]
+            pixels = split.cast_column(column, Picture(decode=False))
+            for row, raw in zip(split, pixels):
+                assert row[column].size == (WIDTH, HEIGHT)
+                assert raw[column]["bytes"] == (folder / files[row_of(row)["source"]]).read_bytes()
+                same(row_of(row), objects["category"].feature)
+                n[name] += 1
+    shards = sorted((folder / "set/parquet/data").iterdir())
+    rows = [row for shard in shards for row in polars.read_parquet(shard).iter_rows(named=True)]
+    rows += [row for shard in shards for row in pyarrow.parquet.read_table(shard).to_pylist()]
+    for row in rows:
+        same(row)
+    shards = sorted(str(shard) for shard in (folder / "set/webdataset").glob("*.tar"))
+    samples = webdataset.WebDataset(shards, shardshuffle=False, empty_check=False).decode("pil").to_tuple("jpg;png", "json")
+    streamed = 0
+    for picture, row in samples:
+        assert picture.size == (WIDTH, HEIGHT)
+        same(row)
+        streamed += 1
+    assert n == {"parquet": 12, "webdataset": 12} and len(rows) == 24 and streamed == 12, (n, len(rows), streamed)
+    return "12 images in Parquet by datasets, polars and pyarrow, in tar files by datasets and webdataset"
+
+
+def croissant(folder, boxes):
+    """What mlcroissant reads by the descriptions beside the formats."""
+    import mlcroissant
+    recommended = ["datePublished", "citeAs", "license"]
+    read = {}
+    for path in sorted((folder / "set").glob("*/croissant.json")):
+        described = mlcroissant.Dataset(jsonld=str(path))
+        issues = described.metadata.ctx.issues
+        assert not issues.errors, issues.report()
+        assert all(any(word in warning for word in recommended) for warning in issues.warnings), issues.report()
+        for record_set in described.metadata.record_sets:
+            read[path.parent.name, record_set.id] = list(described.records(record_set.id))
+    own = [box for _, box in sorted(boxes.items())]
+    text = lambda value: value.decode() if isinstance(value, bytes) else value
+    assert {row["splits/name"] for row in read["coco", "splits"]} == {"train", "val", "test"}
+    names = [row["classes/name"] for row in read["coco", "classes"]]
+    found = {"coco": [(names[row["boxes/category_id"] - 1], row["boxes/bbox"]) for row in read["coco", "boxes"]],
+             "csv": [(text(row["boxes/label"]), [row[f"boxes/{side}"] for side in "xywh"]) for row in read["csv", "boxes"]
+                     if row["boxes/label"] is not None]}
+    for name in ["hf", "parquet"]:
+        rows = read[name, "images"]
+        assert sorted(text(row["images/split"]) for row in rows) == ["test"] * 4 + ["train"] * 4 + ["validation"] * 4
+        found[name] = [(text(label), list(box)) for row in rows for label, box in zip(row["images/label"], row["images/bbox"])]
+    wanted = sorted((box["concept"], tuple(np.round(box["bbox"], 4))) for box in own)
+    for name, given in found.items():
+        assert sorted((label, tuple(np.round(box, 4))) for label, box in given) == wanted, name
+    pictures = read["coco", "files"] + read["hf", "files"] + read["yolo", "files"]
+    assert len(pictures) == 36 and all(row["files/content"].size == (WIDTH, HEIGHT) for row in pictures)
+    assert all(row["images/image"].size == (WIDTH, HEIGHT) for row in read["parquet", "images"])
+    return f"{len(read)} record sets by mlcroissant"
 
 
 def crops(folder, boxes):
@@ -299,15 +403,17 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         boxes = draw(folder)
-        call = [reformat, "localizations.json", "-f", "coco,yolo,yolo-seg,yolo-obb,hf,crops", "-o", "set", "--split-by", "set", "-q"]
+        call = [reformat, "localizations.json", "-f", "csv,coco,yolo,yolo-seg,yolo-obb,voc,tf,hf,parquet,webdataset,crops,roboflow,labelstudio,cvat,labelme,iiif,vgg,counts", "-o", "set", "--split-by", "set", "-q"]
         subprocess.run(call, cwd=folder, check=True)
         call = [reformat, "localizations.json", "-f", "coco", "-o", "points", "--split-by", "set", "--keypoints", "3", "-q"]
         subprocess.run(call, cwd=folder, check=True)
         texts = Folder(folder, reformat)
         items = transcribed(texts)
         judged = [coco(folder, boxes), keypoints(folder, boxes), tiles(texts, boxes), alto(texts, items), page(texts, items),
-                  lines(texts, items), yolo(folder), hf(folder, boxes), crops(folder, boxes)]
+                  lines(texts, items), yolo(folder), hf(folder, boxes), typed(folder, boxes),
+                  croissant(folder, boxes), roboflow(folder, boxes), crops(folder, boxes)]
     print("sets: " + ", ".join(judged))
 
 
-main()
+if __name__ == "__main__":
+    main()

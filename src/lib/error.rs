@@ -18,6 +18,8 @@ pub enum Exit {
     Usage = 2,
     /// Published, but some records were left out (0 with `--partial-ok`).
     Partial = 3,
+    /// The same command may get further later: a server failed, a budget or the time was used up (0 with `--partial-ok`).
+    Temporary = 75,
     /// Stopped by Ctrl-C or SIGTERM; finished work is saved, and the same command continues.
     Interrupted = 130,
 }
@@ -64,6 +66,17 @@ impl Error {
         Error {
             exit: Exit::Interrupted,
             ..Error::new(what)
+        }
+    }
+
+    /// The same command may get further later (exit code 75), if that is so.
+    pub fn temporary(self, may_pass: bool) -> Self {
+        match (may_pass, self.exit) {
+            (true, Exit::Failed) => Error {
+                exit: Exit::Temporary,
+                ..self
+            },
+            _ => self,
         }
     }
 

@@ -172,6 +172,7 @@
 //! | shared by stages | [`http`]: the only module that opens connections; [`pixels`]: the only module that decodes pixels; [`corrections`], [`schemas`] |
 //! | plug-ins | [`sources`], [`formats`] |
 //! | stages | [`mod@digest`], [`mod@extract`], [`mod@download`], [`mod@reformat`], [`mod@serve`] |
+//! | beside them | [`mod@shard`]: divides a set among workers, unites what they downloaded |
 
 pub mod conditions;
 pub mod contracts;
@@ -193,6 +194,7 @@ pub mod schemas;
 pub mod selectors;
 #[cfg(feature = "serve")]
 pub mod serve;
+pub mod shard;
 pub mod signals;
 pub mod sources;
 pub mod summary;
@@ -207,3 +209,4 @@ pub use reformat::reformat;
 pub use report::Stage;
 #[cfg(feature = "serve")]
 pub use serve::serve;
+pub use shard::shard;

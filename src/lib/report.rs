@@ -22,8 +22,8 @@ pub struct ReportFile {
     pub contract: String,
     /// Version of the contract.
     pub version: u32,
-    /// The stage that ran: digest, extract, download, reformat, serve.
-    #[schemars(extend("enum" = ["digest", "extract", "download", "reformat", "serve"]))]
+    /// The program that ran: digest, extract, download, reformat, serve, shard.
+    #[schemars(extend("enum" = ["digest", "extract", "download", "reformat", "serve", "shard"]))]
     pub stage: String,
     /// The exit code of the program.
     pub exit: u8,
@@ -171,8 +171,9 @@ fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
     match error {
         Some(error) => error.exit(),
         None if summary.is_incomplete => Exit::Partial,
-        None if !summary.rejects.is_empty() && !partial_ok => Exit::Partial,
-        None => Exit::Complete,
+        None if summary.rejects.is_empty() || partial_ok => Exit::Complete,
+        None if summary.rejects.iter().any(|reject| reject.may_pass) => Exit::Temporary,
+        None => Exit::Partial,
     }
 }
 

@@ -8,7 +8,8 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::contracts::{
-    Change, DatasetFile, Digest, Download, Failure, ImageMap, Localizations, Review,
+    Change, DatasetFile, Digest, Download, Failure, ImageMap, Localizations, Review, SetFolder,
+    ShardPlan,
 };
 use crate::report::ReportFile;
 use crate::summary::Reject;
@@ -25,6 +26,14 @@ pub fn all() -> Vec<(&'static str, Value)> {
         (
             "downloads",
             object::<Download>("A line of downloads.jsonl, the journal of finished images"),
+        ),
+        (
+            "set",
+            object::<SetFolder>("set.json, version 1: a set in parts"),
+        ),
+        (
+            "plan",
+            object::<ShardPlan>("plan.json of recto-shard, version 1"),
         ),
         ("dataset", object::<DatasetFile>("dataset.json, version 1")),
         (

@@ -17,6 +17,9 @@ pub struct Reject {
     /// What is wrong: what was found and what was expected. Begins with a reason that is the same for similar rejects;
     /// the details follow after `: `.
     pub problem: String,
+    /// Whether the same command may get the record later: a server failed, a budget was used up. Not written.
+    #[serde(skip)]
+    pub may_pass: bool,
 }
 
 impl Reject {
@@ -32,7 +35,13 @@ impl Reject {
             record: record.into(),
             field: field.into(),
             problem: problem.into(),
+            may_pass: false,
         }
+    }
+
+    /// The same of a record that the same command may get later, if that is so.
+    pub fn temporary(self, may_pass: bool) -> Self {
+        Reject { may_pass, ..self }
     }
 
     /// The reason without details: the text of the problem before the first `: `.

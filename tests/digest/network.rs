@@ -254,7 +254,7 @@ fn the_cache_is_asked_to_be_current_and_enough_when_offline() {
     );
     run(&["--cache", "cache"], 0);
     assert_eq!(observations(&work).len(), 2, "200: what is new");
-    run(&["--cache", "cache"], 1);
+    run(&["--cache", "cache"], 75);
     assert!(run(&["--offline"], 1).contains("without --offline the document is fetched"));
 }
 
@@ -282,9 +282,9 @@ fn the_network_is_used_as_told() {
         ("/header", &["--header", "X-Key: word"], 0),
         ("/contact", &[], 1),
         ("/contact", &["--contact", "me@a.example"], 0),
-        ("/shaky", &["--retries", "1"], 1),
+        ("/shaky", &["--retries", "1"], 75),
         ("/shaky", &["--retries", "1"], 0),
-        ("/slow", &["--timeout", "0.2", "--retries", "0"], 1),
+        ("/slow", &["--timeout", "0.2", "--retries", "0"], 75),
     ];
     for (path, flags, code) in cases {
         let work = Workdir::new();

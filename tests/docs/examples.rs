@@ -31,9 +31,11 @@ fn every_contract_has_an_example_and_a_schema() {
         "failures.csv",
         "image_map.json",
         "localizations.json",
+        "plan.json",
         "rejects.csv",
         "report.json",
         "review.jsonl",
+        "set.json",
     ];
     assert_eq!(names, wanted);
     let text = document("docs/contracts.md");

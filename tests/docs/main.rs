@@ -15,8 +15,10 @@ use recto::formats::{self, FormatOptions};
 use recto_testkit::Workdir;
 use regex::Regex;
 
-const PROGRAMS: [&str; 5] = ["digest", "extract", "download", "reformat", "serve"];
-const DOCUMENTS: [&str; 20] = [
+const PROGRAMS: [&str; 6] = [
+    "digest", "extract", "download", "reformat", "serve", "shard",
+];
+const DOCUMENTS: [&str; 22] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -32,6 +34,8 @@ const DOCUMENTS: [&str; 20] = [
     "docs/from-m3-download.md",
     "docs/lossless.md",
     "docs/reading.md",
+    "docs/scale.md",
+    "examples/cluster/README.md",
     "docs/tables.md",
     "docs/training-sets.md",
     "docs/transcriptions.md",

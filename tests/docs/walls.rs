@@ -65,6 +65,7 @@ const WALLS: &[Wall] = &[
                 "download/schedule.rs",
                 "waits until a host can be asked, which http says",
             ),
+            ("download/run.rs", "begins to end in time for --deadline"),
             (
                 "download/fetch.rs",
                 "stamps a line of the journal when the file has its final name",
@@ -104,6 +105,10 @@ const WALLS: &[Wall] = &[
             (
                 "http/netrc.rs",
                 "finds the file where curl finds it: $NETRC, when --netrc names none",
+            ),
+            (
+                "download/shards.rs",
+                "reads how a scheduler numbers its workers",
             ),
             (
                 "http/proxies.rs",

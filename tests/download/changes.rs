@@ -119,7 +119,7 @@ fn files_of_images_that_left_the_set_are_told_and_moved_when_asked() {
     work.run("download", &args(&[])).exits(0).says(&[told]);
     work.run("download", &args(&["--orphans", "list"]))
         .exits(0)
-        .says(&[told, "reef/b-"]);
+        .says(&[told, "reef/b.jpg"]);
     work.run("download", &args(&["--orphans", "move"]))
         .exits(0)
         .says(&["moved to"]);
@@ -127,7 +127,7 @@ fn files_of_images_that_left_the_set_are_told_and_moved_when_asked() {
     assert!(
         work.tree("images")
             .keys()
-            .any(|name| name.starts_with(".recto/orphans/reef/b-"))
+            .any(|name| name == ".recto/orphans/reef/b.jpg")
     );
 }
 
@@ -452,4 +452,44 @@ fn a_file_that_a_killed_refresh_replaced_is_nobodys_edit() {
     assert!(!ran.stderr().contains("edited"), "{}", ran.stderr());
     assert_eq!(work.read(&path), jpeg(1));
     assert!(!work.exists("images/.recto/altered"));
+}
+
+#[test]
+fn what_a_refresh_that_was_killed_found_is_told_by_the_next() {
+    let later = Arc::new(AtomicUsize::new(0));
+    let now = later.clone();
+    let server = Server::start(move |request, _| {
+        let (phase, is_b) = (now.load(Ordering::Relaxed), request.path == "/b.jpg");
+        let tag = |tag: &str| vec![("etag".to_owned(), format!("\"{tag}\""))];
+        match (phase, request.headers.contains_key("if-none-match")) {
+            (0, _) => Answer::Full(200, tag("old"), jpeg(1)),
+            (_, true) if request.headers["if-none-match"].contains("new") => Answer::Status(304),
+            (1, false) if is_b => Answer::Stall(Duration::from_secs(60)),
+            _ => Answer::Full(200, tag("new"), jpeg(2)),
+        }
+    });
+    let images = ["a", "b"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
+    let work = Workdir::new();
+    work.write_json("localizations.json", &set(images.to_vec()));
+    work.run("download", &args(&[])).exits(0);
+    later.store(1, Ordering::Relaxed);
+    let mut refresh = args(&["--refresh"]);
+    refresh[7] = "60"; // --timeout
+    let mut child = Running(work.command("download", &refresh).spawn().unwrap());
+    wait_until(|| work.text("images/downloads.jsonl").lines().count() == 3);
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    later.store(2, Ordering::Relaxed);
+    for told in [vec!["a", "b"], vec![]] {
+        work.run("download", &refresh).exits(0);
+        let changes = rows(&work, "changes.csv");
+        let ids: Vec<&str> = changes.iter().map(|row| &*row[0]).collect();
+        assert_eq!(ids, told, "{changes:?}");
+        for row in &changes {
+            assert!(
+                row[2] == "changed" && row[4].len() == 64 && row[5].len() == 64 && row[4] != row[5],
+                "{row:?}"
+            );
+        }
+    }
 }

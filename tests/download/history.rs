@@ -135,7 +135,7 @@ fn regions_of_a_picture_that_was_replaced_are_not_joined_to_its_successor() {
     let images = set(vec![service("a", server.url("/iiif/a"), 2)]);
     work.write_json("localizations.json", &images);
     let png = ["--format", "png", "--retries", "0"];
-    work.run("download", &args(&png)).exits(3);
+    work.run("download", &args(&png)).exits(75);
     *replaced.lock().unwrap() = true;
     work.run("download", &args(&png)).exits(0);
     is_the_picture(&work, "a", &origin(130, pixel));

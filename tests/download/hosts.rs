@@ -95,7 +95,7 @@ fn a_silent_host_is_left_after_one_timeout_and_the_other_is_done() {
         "0.5",
     ];
     let ran = work.run("download", &call);
-    ran.exits(3)
+    ran.exits(75)
         .says(&["not asked any more before the end: it did not answer"]);
     assert_eq!(downloaded(&work), 8);
     assert!(silent.log().len() <= 4, "{} requests", silent.log().len());
@@ -171,7 +171,7 @@ fn a_url_that_is_429_for_good_is_told_from_its_host() {
         }
     };
     work.write_json("localizations.json", &set(of(&server, (0..40).map(name))));
-    work.run("download", &args(&[])).exits(3);
+    work.run("download", &args(&[])).exits(75);
     assert_eq!(downloaded(&work), 32);
     let failures = rows(&work, "failures.csv");
     assert!(

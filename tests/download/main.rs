@@ -13,6 +13,7 @@ mod manners;
 mod progress;
 mod regions;
 mod services;
+mod shards;
 mod strain;
 mod torture;
 mod truths;
@@ -247,7 +248,7 @@ fn passing_trouble_is_outlived_and_lasting_trouble_is_named() {
     ]);
     options[7] = "0.3"; // --timeout
     work.run("download", &options)
-        .exits(3)
+        .exits(75)
         .says(&["5 of 13 images", "failures.csv lists what is missing"]);
 
     let rows = rows(&work, "failures.csv");
@@ -460,7 +461,7 @@ fn bad_input_gets_a_clear_answer_and_harms_nothing() {
                 "--backoff",
                 "0",
             ],
-            3,
+            75,
             &["network: 127.0.0.1 cannot be reached"],
         ),
         (

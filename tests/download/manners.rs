@@ -211,7 +211,7 @@ fn redirects_are_counted_and_end() {
         .exits(0);
     assert_eq!(work.json("r.json")["requests"], 3);
     let work = one(server.url("/loop"));
-    work.run("download", &args(&["--retries", "0"])).exits(3);
+    work.run("download", &args(&["--retries", "0"])).exits(75);
     let row = &rows(&work, "failures.csv")[0];
     assert_eq!(
         (&*row[3], &*row[6]),
@@ -334,7 +334,7 @@ fn a_host_that_asks_for_a_long_quiet_is_quoted() {
         Answer::Full(503, vec![("retry-after".into(), "86400".into())], vec![])
     });
     let work = one(server.url("/a.jpg"));
-    work.run("download", &args(&[])).exits(3);
+    work.run("download", &args(&[])).exits(75);
     let row = &rows(&work, "failures.csv")[0];
     assert!(
         row[6].contains("it asks for a pause of 86400 s"),
@@ -378,7 +378,7 @@ fn a_few_bytes_that_claim_a_huge_picture_are_not_believed() {
     let work = Workdir::new();
     let images = ["bomb.gif", "cut.jpg"].map(|id| plain(id, server.url(&format!("/{id}"))));
     work.write_json("localizations.json", &set(images.to_vec()));
-    work.run("download", &args(&["--retries", "0"])).exits(3);
+    work.run("download", &args(&["--retries", "0"])).exits(75);
     let rows = rows(&work, "failures.csv");
     assert_eq!([&*rows[0][3], &*rows[1][3]], ["unsupported", "truncated"]);
     assert!(
@@ -485,7 +485,7 @@ fn a_run_costs_no_more_than_its_budget() {
         let image = |i: usize| plain(&format!("i{i}"), server.url(&format!("/{i}.jpg")));
         work.write_json("localizations.json", &set((0..6).map(image).collect()));
         let flags = ["--budget", budget, "-j", "1", "--per-host", "1"];
-        work.run("download", &args(&flags)).exits(3);
+        work.run("download", &args(&flags)).exits(75);
         assert_eq!(server.log().len(), answers, "{budget}");
         let failures = rows(&work, "failures.csv");
         assert_eq!(failures.len(), 6 - answers, "{budget}");
@@ -510,7 +510,7 @@ fn a_drip_ends() {
         "--timeout",
         "0.5",
     ];
-    work.run("download", &flags).exits(3);
+    work.run("download", &flags).exits(75);
     let row = &rows(&work, "failures.csv")[0];
     assert_eq!(row[3], "timeout");
     assert!(row[6].starts_with("only "), "{}", row[6]);
@@ -585,7 +585,7 @@ fn a_part_that_nobody_asked_for_is_the_file_when_it_is_all_of_it() {
     let work = Workdir::new();
     let images = ["a", "b", "c"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));
     work.write_json("localizations.json", &set(images.to_vec()));
-    work.run("download", &args(&["--retries", "1"])).exits(3);
+    work.run("download", &args(&["--retries", "1"])).exits(75);
     assert_eq!(file(&work, "a"), jpeg(1));
     let rows = rows(&work, "failures.csv");
     let kinds: Vec<(&str, &str)> = rows.iter().map(|row| (&*row[0], &*row[3])).collect();
@@ -651,10 +651,10 @@ fn only_failures_of_a_kind_are_tried_again() {
     let images = ["gone", "ill"].map(|id| plain(id, server.url(&format!("/{id}"))));
     work.write_json("localizations.json", &set(images.to_vec()));
     let once = ["--retries", "0"];
-    work.run("download", &args(&once)).exits(3);
+    work.run("download", &args(&once)).exits(75);
     let before = rows(&work, "failures.csv");
     let again = ["--retries", "0", "--retry-failed", "server"];
-    work.run("download", &args(&again)).exits(3);
+    work.run("download", &args(&again)).exits(75);
     assert_eq!((server.hits("/gone"), server.hits("/ill")), (1, 2));
     assert_eq!(rows(&work, "failures.csv"), before);
     work.run("download", &args(&["--retry-failed", "nonsense"]))

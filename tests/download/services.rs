@@ -607,3 +607,68 @@ fn a_service_that_nobody_serves_is_replaced_by_the_file_that_is_there() {
         .to_owned();
     assert!(work.read(&path) == jpeg(1));
 }
+
+fn blank(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let image = image::RgbImage::new(width, height);
+    image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn an_image_that_is_a_pixel_smaller_than_declared_is_had_in_regions_too() {
+    // (size declared, limit declared, whether what lies outside is refused, whether the image is had)
+    let cases = [
+        ([301, 202], true, true, true),
+        ([302, 200], false, true, true),
+        ([300, 201], false, true, true),
+        // The rest is there: the server scales it down a little.
+        ([301, 202], false, false, false),
+        ([304, 200], true, true, false),
+    ];
+    for (declared, is_told, is_refused, is_had) in cases {
+        let origin = Origin {
+            cap: Some(100),
+            declared: is_told,
+            ..Origin::default()
+        };
+        let real = [origin.width, origin.height];
+        let lying = Origin {
+            width: declared[0],
+            height: declared[1],
+            ..origin.clone()
+        };
+        let (served, info) = (origin.clone(), lying.clone());
+        let server = Server::start(move |request, _| {
+            if request.path.ends_with("/info.json") {
+                return info.answer(request);
+            }
+            let region = request.path.split('/').nth(3).unwrap();
+            let numbers: Vec<u32> = region.split(',').filter_map(|n| n.parse().ok()).collect();
+            match numbers[..] {
+                [x, y, ..] if x >= real[0] || y >= real[1] => match is_refused {
+                    true => Answer::Status(400),
+                    false => Answer::Serve(blank(numbers[2], numbers[3]), "image/png"),
+                },
+                // As servers do: what sticks out is cut off.
+                _ => served.answer(request),
+            }
+        });
+        let work = one_of(service("a", server.url("/iiif/a"), 2));
+        let ran = work.run("download", &args(&["--format", "png"]));
+        match is_had {
+            true => {
+                ran.exits(0).says(&["the image has 300 x 200"]);
+                is_the_picture(&work, "a", &origin);
+            }
+            false => {
+                ran.exits(3);
+                assert_eq!(
+                    rows(&work, "failures.csv")[0][3],
+                    "wrong-size",
+                    "{declared:?}"
+                );
+            }
+        }
+    }
+}

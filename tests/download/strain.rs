@@ -25,7 +25,7 @@ fn one_image_that_its_server_cannot_answer_does_not_keep_it_from_the_others() {
         "--backoff",
         "0.1",
     ];
-    work.run("download", &call).exits(3);
+    work.run("download", &call).exits(75);
     assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 10);
     assert_eq!(rows(&work, "failures.csv")[0][0], "a");
     assert_eq!(
@@ -73,7 +73,7 @@ fn a_service_that_its_server_cannot_answer_does_not_keep_it_from_the_others() {
         ][..],
         &["--retries", "3", "--backoff", "0.3"],
     ];
-    work.run("download", &call.concat()).exits(3);
+    work.run("download", &call.concat()).exits(75);
     assert_eq!(work.json("image_map.json").as_object().unwrap().len(), 3);
     let log = server.log();
     let asked = |name: &str| {
@@ -98,7 +98,7 @@ fn a_host_that_asks_for_an_hour_of_quiet_ends_the_run_at_once_and_is_named() {
     work.write_json("localizations.json", &set(images.collect()));
     let call = ["localizations.json", "images", "--backoff", "600"];
     let ran = work.run("download", &call);
-    ran.exits(3)
+    ran.exits(75)
         .says(&["not asked any more before the end: it asks for a pause of 3600 s"]);
     assert!(server.log().len() <= 2, "those that went together");
     let kinds: Vec<String> = rows(&work, "failures.csv")

@@ -25,7 +25,7 @@ fn with_a_hole(hole: &'static str) -> Server {
 
 #[test]
 fn every_request_for_an_image_is_counted_those_for_regions_too() {
-    for (hole, code) in [("/128,64,", 3), ("nothing of the kind", 0)] {
+    for (hole, code) in [("/128,64,", 75), ("nothing of the kind", 0)] {
         let server = with_a_hole(hole);
         let work = one_of(service("a", server.url("/iiif/a"), 2));
         work.run("download", &args(&["--retries", "2"])).exits(code);
@@ -44,7 +44,7 @@ fn every_request_for_an_image_is_counted_those_for_regions_too() {
 fn packs_are_kept_while_they_may_be_gone_on_with_and_then_removed() {
     let server = with_a_hole("/a/128,64,");
     let work = one_of(service("a", server.url("/iiif/a"), 2));
-    work.run("download", &args(&["--retries", "0"])).exits(3);
+    work.run("download", &args(&["--retries", "0"])).exits(75);
     assert_eq!(packs(&work), 1, "for the next run");
     let images = set(vec![service("b", server.url("/iiif/b"), 2)]);
     work.write_json("localizations.json", &images);
@@ -71,7 +71,7 @@ fn a_whole_picture_that_is_too_much_for_its_server_is_not_asked_for_to_the_last(
             _ => Answer::Status(404),
         });
         let work = one_of(service("a", server.url("/iiif/a"), 2));
-        let code = if gives_regions { 0 } else { 3 };
+        let code = if gives_regions { 0 } else { 75 };
         work.run("download", &args(&["--retries", "4"])).exits(code);
         let log = server.log();
         let whole = log.iter().filter(|r| r.path.contains("/full/full/"));
@@ -100,7 +100,7 @@ fn a_picture_that_its_server_fails_at_is_not_asked_for_in_all_words_again_and_ag
             _ => Answer::Status(500),
         });
         let work = one_of(service("a", server.url("/iiif/a"), 2));
-        work.run("download", &args(&["--retries", "4"])).exits(3);
+        work.run("download", &args(&["--retries", "4"])).exits(75);
         let row = &rows(&work, "failures.csv")[0];
         assert_eq!([&*row[3], &*row[4]], ["server", "500"], "{row:?}");
         // The whole twice in its words, one region five times, and once each in other words.

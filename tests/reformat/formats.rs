@@ -1,8 +1,6 @@
 //! What each format of `recto-reformat` writes, read back by other parsers than the writers.
 
-use std::io::Cursor;
-
-use image::{ImageFormat, Rgb, RgbImage};
+use image::ImageFormat;
 use recto_testkit::Workdir;
 use recto_testkit::dataset::*;
 use recto_testkit::readers::{elements, features, records, texts};
@@ -342,44 +340,6 @@ fn tf_records_hold_images_boxes_and_names() {
 }
 
 #[test]
-fn tf_shards_are_as_large_as_asked() {
-    let work = Workdir::new();
-    let noise = |seed: u32| {
-        let mut state = seed + 1;
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        };
-        let image = RgbImage::from_fn(500, 450, |_, _| Rgb([next(), next(), next()]));
-        let mut bytes = Cursor::new(Vec::new());
-        image.write_to(&mut bytes, ImageFormat::Png).unwrap();
-        bytes.into_inner()
-    };
-    let images: Vec<Value> = ["a", "b", "c"]
-        .map(|id| image(id, "g", [500, 450], vec![]))
-        .into();
-    let files = [
-        ("a", "a.png", noise(1)),
-        ("b", "b.png", noise(2)),
-        ("c", "c.png", noise(3)),
-    ];
-    lay_out(&work, &images, &files);
-    reformat(&work, "tf", &[]).exits(0);
-    assert!(work.exists("out/data-00000-of-00001.tfrecord"));
-    reformat(&work, "tf", &["--shard-mb", "1"]).exits(0);
-    for shard in ["00000", "00001", "00002"] {
-        assert_eq!(
-            records(&work.read(&format!("out/data-{shard}-of-00003.tfrecord"))).len(),
-            1
-        );
-    }
-    assert!(
-        !work.exists("out/data-00000-of-00001.tfrecord"),
-        "the former run's shard is gone"
-    );
-}
-
-#[test]
 fn yolo_names_are_quoted_and_its_numbers_exact() {
     let (work, _) = sample();
     reformat(&work, "yolo", &["--no-val"]).exits(0);
@@ -444,6 +404,8 @@ fn every_format_keeps_splits_apart() {
         ("coco", "annotations/instances_val.json"),
         ("voc", "VOCdevkit/VOC2012/ImageSets/Main/val.txt"),
         ("tf", "val-00000-of-00001.tfrecord"),
+        ("parquet", "data/validation-00000-of-00001.parquet"),
+        ("webdataset", "val-000000.tar"),
     ];
     for (format, file) in cases {
         let out = format!("sets/{format}");

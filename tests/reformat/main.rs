@@ -1,13 +1,16 @@
 //! `recto-reformat` through its binary: which records go into a training set, where, and what people are told.
 
 mod concepts;
+mod croissant;
 mod formats;
 mod lines;
 mod points;
 mod report;
+mod shards;
 mod splits;
 mod tiles;
 mod told;
+mod tools;
 mod transcriptions;
 
 use std::collections::BTreeMap;

@@ -290,12 +290,20 @@ fn several_formats_are_written_in_one_go_as_each_is_alone() {
     let (work, _) = sample();
     reformat(
         &work,
-        "coco,yolo,csv,hf,crops",
+        "coco,yolo,csv,hf,parquet,webdataset,crops",
         &["--no-val", "--images", "copy"],
     )
     .exits(0);
     let together = work.tree("out");
-    for format in ["coco", "yolo", "csv", "hf", "crops"] {
+    for format in [
+        "coco",
+        "yolo",
+        "csv",
+        "hf",
+        "parquet",
+        "webdataset",
+        "crops",
+    ] {
         reformat(&work, format, &["--no-val", "--images", "copy"]).exits(0);
         for (path, bytes) in work.tree("out") {
             if ["dataset.json", "README.md", "rejects.csv"].contains(&path.as_str()) {
@@ -307,7 +315,10 @@ fn several_formats_are_written_in_one_go_as_each_is_alone() {
             );
         }
     }
-    assert!(String::from_utf8_lossy(&together["hf/README.md"]).starts_with("---\nconfigs:"));
+    for format in ["hf", "parquet", "webdataset"] {
+        let readme = &together[&format!("{format}/README.md")];
+        assert!(readme.starts_with(b"---\nconfigs:"), "{format}");
+    }
     reformat(&work, "coco,csv", &["-o", "x.json"]).exits(2);
 }
 

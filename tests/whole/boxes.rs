@@ -90,7 +90,7 @@ fn assert_close(a: &Value, b: &Value, most: f64, what: &str) {
 
 #[test]
 fn sets_come_back_as_the_same_boxes() {
-    let cases: [(&str, &[&str], &[&str], f64); 4] = [
+    let cases: [(&str, &[&str], &[&str], f64); 6] = [
         (
             "coco",
             &[],
@@ -100,6 +100,23 @@ fn sets_come_back_as_the_same_boxes() {
         ("voc", &[], &["voc", "out"], 0.5),
         ("voc", &["--voc-inclusive"], &["voc", "out"], 0.5),
         ("yolo", &["--no-val"], &["yolo", "out"], 1e-3),
+        (
+            "roboflow",
+            &[],
+            &["coco", "out/train/_annotations.coco.json"],
+            1e-6,
+        ),
+        (
+            "labelstudio",
+            &[],
+            &[
+                "labelstudio",
+                "out/tasks.json",
+                "--images",
+                "image_map.json",
+            ],
+            1e-6,
+        ),
     ];
     for (format, flags, args, most) in cases {
         let work = archive();
@@ -151,6 +168,78 @@ fn sets_come_back_as_the_same_boxes() {
             (&json!("ms 1"), &json!(["1200", "1250"]))
         );
     }
+}
+
+/// Annotation pages lead back to the images of their canvases by these alone.
+#[test]
+fn annotation_pages_come_back_as_the_same_boxes() {
+    let work = archive();
+    let mut digest = work.json("digest.json");
+    let mut set = work.json("localizations.json");
+    for (n, size) in [[400, 200], [100, 50], [1200, 800]].into_iter().enumerate() {
+        let canvas = format!("https://example.org/canvas/{n}");
+        let scale = f64::from(size[0]) / set["images"][n]["frame"][0].as_f64().unwrap();
+        let area = json!({ "area": [0, 0, size[0], size[1]] });
+        set["images"][n]["source"]["canvas"] = canvas.clone().into();
+        if scale != 1.0 {
+            set["images"][n]["painted"] = area;
+        }
+        digest["observations"][n]["source"]["canvas"] = canvas.into();
+        digest["observations"][n]["canvas"] = json!(size);
+    }
+    work.write_json("digest.json", &digest);
+    work.write_json("localizations.json", &set);
+    let base = ["--iiif-base", "https://example.org/notes"];
+    reformat(&work, "iiif", &base).exits(0);
+    let pages: Vec<String> = work.tree("out/annotations").into_keys().collect();
+    assert_eq!(pages.len(), 3);
+    let pages: Vec<String> = pages
+        .iter()
+        .map(|page| format!("out/annotations/{page}"))
+        .collect();
+    let mut call: Vec<&str> = vec!["iiif"];
+    call.extend(pages.iter().map(String::as_str));
+    call.extend(["-o", "boxes.json"]);
+    work.run("digest", &call).exits(0);
+    work.run("extract", &["digest.json", "boxes.json", "-o", "back.json"])
+        .exits(0)
+        .says(&["3 images with 10 boxes in back.json"]);
+    let (before, after) = (
+        placed(&work, "localizations.json"),
+        placed(&work, "back.json"),
+    );
+    let names =
+        |found: &BTreeMap<(String, String), Value>| found.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&before), names(&after));
+    let back = work.json("back.json");
+    for image in back["images"].as_array().unwrap() {
+        let own = set["images"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|own| own["id"] == image["id"]);
+        let scale =
+            own.unwrap()["frame"][0].as_f64().unwrap() / image["frame"][0].as_f64().unwrap();
+        for localization in image["localizations"].as_array().unwrap() {
+            let class = localization["concept"]
+                .as_str()
+                .unwrap()
+                .split_whitespace()
+                .collect::<Vec<_>>();
+            let wanted = &before[&(image["id"].as_str().unwrap().to_owned(), class.join(" "))];
+            let found: Vec<f64> = numbers(&localization["bbox"])
+                .iter()
+                .map(|v| v * scale)
+                .collect();
+            assert_close(&wanted["bbox"], &json!(found), 0.5, &class.join(" "));
+        }
+    }
+    let outline = back["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|i| i["localizations"].as_array().unwrap());
+    assert_eq!(outline.filter(|l| l["polygon"].is_array()).count(), 1);
 }
 
 #[test]

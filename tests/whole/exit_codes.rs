@@ -249,14 +249,15 @@ fn a_server_that_says_no_is_quoted_and_asked_again_only_where_that_may_help() {
         let url = server.url(&path);
         work.write("digest.json", "before");
         let alone = [&["iiif", &url, "-o", "digest.json"][..], &FAST].concat();
+        let may_pass = matches!(status, 429 | 500 | 503);
         work.run("digest", &alone)
-            .exits(1)
+            .exits(if may_pass { 75 } else { 1 })
             .says(&["error: ", &url, words]);
         assert_eq!(server.hits(&path), requests, "{status}");
         assert_eq!(work.text("digest.json"), "before");
         let beside = [&["iiif", &url, &good, "-o", "digest.json"][..], &FAST].concat();
         work.run("digest", &beside)
-            .exits(3)
+            .exits(if may_pass { 75 } else { 3 })
             .says(&["left out 1: ", words]);
         assert!(work.text("digest.rejects.csv").contains(&url));
     }
@@ -266,7 +267,7 @@ fn a_server_that_says_no_is_quoted_and_asked_again_only_where_that_may_help() {
         &FAST,
     ]
     .concat();
-    work.run("digest", &call).exits(3).says(&[
+    work.run("digest", &call).exits(75).says(&[
         "http://127.0.0.1:1/m",
         "127.0.0.1 cannot be reached",
         "2 attempts",

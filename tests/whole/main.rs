@@ -5,6 +5,7 @@ mod accounts;
 mod boxes;
 mod contracts;
 mod exit_codes;
+mod forms;
 mod m3download;
 mod pipeline;
 mod transcriptions;

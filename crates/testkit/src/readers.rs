@@ -1,7 +1,10 @@
 //! Readers of what the formats write that share nothing with the writers.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::record::{ListAccessor, RowAccessor};
 use image::RgbImage;
 use serde_json::Value;
 
@@ -14,13 +17,23 @@ pub type Sample = (RgbImage, Vec<(String, [f64; 4])>);
 /// What the dataset in `out` holds, in its own order; none for formats without boxes.
 pub fn read_dataset(work: &Workdir, format: &str) -> Option<Vec<Sample>> {
     match format {
-        "coco" => Some(coco(work)),
+        "coco" => Some(coco(
+            work,
+            "out/annotations/instances_default.json",
+            "out/images",
+        )),
+        "roboflow" => Some(coco(work, "out/train/_annotations.coco.json", "out/train")),
+        "labelstudio" => Some(labelstudio(work)),
+        "cvat" => Some(cvat(work)),
+        "labelme" => Some(labelme(work)),
         "csv" => Some(csv(work)),
         "tf" => Some(tf(work)),
         "voc" => Some(voc(work)),
         "yolo" | "yolo-seg" | "yolo-obb" => Some(yolo(work)),
         "hf" => Some(hf(work)),
-        "vgg" | "sheet" | "counts" | "crops" | "lines" | "report" => None,
+        "parquet" => Some(parquet(work)),
+        "webdataset" => Some(webdataset(work)),
+        "vgg" | "sheet" | "counts" | "crops" | "iiif" | "lines" | "report" => None,
         // Read again by the programs themselves, in tests of transcriptions.
         "alto" | "page" => None,
         other => panic!("no test can read {other}"),
@@ -31,8 +44,8 @@ fn decode(bytes: &[u8]) -> RgbImage {
     image::load_from_memory(bytes).unwrap().into_rgb8()
 }
 
-fn coco(work: &Workdir) -> Vec<Sample> {
-    let coco = work.json("out/annotations/instances_default.json");
+fn coco(work: &Workdir, annotations: &str, images: &str) -> Vec<Sample> {
+    let coco = work.json(annotations);
     let list = |key: &str| coco[key].as_array().unwrap().clone();
     let (annotations, categories) = (list("annotations"), list("categories"));
     let name = |id: &Value| categories.iter().find(|c| c["id"] == *id).unwrap()["name"].clone();
@@ -43,10 +56,108 @@ fn coco(work: &Workdir) -> Vec<Sample> {
             let name = name(&a["category_id"]).as_str().unwrap().to_owned();
             (name, [x, y, x + w, y + h])
         });
-        let file = format!("out/images/{}", image["file_name"].as_str().unwrap());
+        let file = format!("{images}/{}", image["file_name"].as_str().unwrap());
         (decode(&work.read(&file)), boxes.collect())
     };
     list("images").iter().map(sample).collect()
+}
+
+fn labelstudio(work: &Workdir) -> Vec<Sample> {
+    let tasks = work.json("out/tasks.json");
+    let sample = |task: &Value| {
+        let url = task["data"]["image"].as_str().unwrap();
+        let path = url.strip_prefix("/data/local-files/?d=").unwrap();
+        let path = percent_encoding::percent_decode_str(path)
+            .decode_utf8()
+            .unwrap();
+        let picture = decode(&work.read(&format!("out/{path}")));
+        let results = task["annotations"][0]["result"].as_array().unwrap();
+        let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
+        let boxes = results.iter().filter_map(|result| {
+            let value = &result["value"];
+            let number = |key: &str| value[key].as_f64().unwrap();
+            let kind = result["type"].as_str().unwrap();
+            let [left, top, right, bottom] = match kind {
+                "polygonlabels" => bounds(&value["points"]),
+                "rectanglelabels" => {
+                    let (x, y) = (number("x"), number("y"));
+                    [x, y, x + number("width"), y + number("height")]
+                }
+                _ => return None,
+            };
+            let [x, y] = [width / 100.0, height / 100.0];
+            let label = value[kind][0].as_str().unwrap().to_owned();
+            Some((label, [left * x, top * y, right * x, bottom * y]))
+        });
+        let boxes = boxes.collect();
+        (picture, boxes)
+    };
+    tasks.as_array().unwrap().iter().map(sample).collect()
+}
+
+/// The edges around points.
+fn bounds(points: &Value) -> [f64; 4] {
+    let points = points.as_array().unwrap().iter();
+    let side = |axis: usize| {
+        points
+            .clone()
+            .map(move |point| point[axis].as_f64().unwrap())
+    };
+    let least = |axis| side(axis).fold(f64::INFINITY, f64::min);
+    let most = |axis| side(axis).fold(f64::NEG_INFINITY, f64::max);
+    [least(0), least(1), most(0), most(1)]
+}
+
+fn cvat(work: &Workdir) -> Vec<Sample> {
+    use quick_xml::events::Event;
+    let xml = work.text("out/annotations.xml");
+    let mut reader = quick_xml::Reader::from_str(&xml);
+    let mut samples: Vec<Sample> = Vec::new();
+    loop {
+        let element = match reader.read_event().unwrap() {
+            Event::Eof => return samples,
+            Event::Start(element) | Event::Empty(element) => element,
+            _ => continue,
+        };
+        let value = |name: &str| {
+            let value = element.try_get_attribute(name).unwrap().unwrap();
+            let value = value.normalized_value(quick_xml::XmlVersion::Implicit1_0);
+            value.unwrap().into_owned()
+        };
+        match element.name().as_ref() {
+            "image" => {
+                let picture = decode(&work.read(&format!("out/images/{}", value("name"))));
+                samples.push((picture, Vec::new()));
+            }
+            "box" => {
+                let edges = ["xtl", "ytl", "xbr", "ybr"].map(|edge| value(edge).parse().unwrap());
+                samples.last_mut().unwrap().1.push((value("label"), edges));
+            }
+            "polygon" => {
+                let points = value("points").replace(';', "],[");
+                let points = format!("[[{points}]]");
+                let edges = bounds(&serde_json::from_str(&points).unwrap());
+                samples.last_mut().unwrap().1.push((value("label"), edges));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn labelme(work: &Workdir) -> Vec<Sample> {
+    let files = work.tree("out/train").into_iter();
+    let documents = files.filter(|(path, _)| path.ends_with(".json"));
+    let sample = |(_, bytes): (String, Vec<u8>)| {
+        let document: Value = serde_json::from_slice(&bytes).unwrap();
+        let shapes = document["shapes"].as_array().unwrap().iter();
+        let boxes = shapes.map(|shape| {
+            let edges = bounds(&shape["points"]);
+            (shape["label"].as_str().unwrap().to_owned(), edges)
+        });
+        let file = format!("out/train/{}", document["imagePath"].as_str().unwrap());
+        (decode(&work.read(&file)), boxes.collect())
+    };
+    documents.map(sample).collect()
 }
 
 fn csv(work: &Workdir) -> Vec<Sample> {
@@ -133,17 +244,71 @@ fn hf(work: &Workdir) -> Vec<Sample> {
     let rows = work.text("out/train/metadata.jsonl");
     let sample = |row: &str| {
         let row: Value = serde_json::from_str(row).unwrap();
-        let objects = &row["objects"];
-        let boxes = objects["bbox"].as_array().unwrap().iter().enumerate();
-        let boxes = boxes.map(|(i, bbox)| {
-            let [x, y, w, h] = [0, 1, 2, 3].map(|i| bbox[i].as_f64().unwrap());
-            let label = objects["label"][i].as_str().unwrap().to_owned();
-            (label, [x, y, x + w, y + h])
-        });
         let file = format!("out/train/{}", row["file_name"].as_str().unwrap());
-        (decode(&work.read(&file)), boxes.collect())
+        (decode(&work.read(&file)), coco_boxes(&row["objects"]))
     };
     rows.lines().map(sample).collect()
+}
+
+/// Boxes as lists of `bbox` and `label`.
+fn coco_boxes(objects: &Value) -> Vec<(String, [f64; 4])> {
+    let boxes = objects["bbox"].as_array().unwrap().iter().enumerate();
+    let one = |(i, bbox): (usize, &Value)| {
+        let [x, y, w, h] = [0, 1, 2, 3].map(|i| bbox[i].as_f64().unwrap());
+        let label = objects["label"][i].as_str().unwrap().to_owned();
+        (label, [x, y, x + w, y + h])
+    };
+    boxes.map(one).collect()
+}
+
+fn parquet(work: &Workdir) -> Vec<Sample> {
+    let bytes = work.read("out/data/train-00000-of-00001.parquet");
+    let rows = parquet_rows(bytes).into_iter();
+    rows.map(|row| {
+        let picture = decode(row.get_group(0).unwrap().get_bytes(0).unwrap().data());
+        let objects = row.get_group(9).unwrap();
+        let (bboxes, labels) = (objects.get_list(1).unwrap(), objects.get_list(6).unwrap());
+        let boxes = (0..bboxes.len()).map(|i| {
+            let bbox = bboxes.get_list(i).unwrap();
+            let [x, y, w, h] = [0, 1, 2, 3].map(|i| bbox.get_double(i).unwrap());
+            let label = labels.get_string(i).unwrap().clone();
+            (label, [x, y, x + w, y + h])
+        });
+        (picture, boxes.collect())
+    })
+    .collect()
+}
+
+/// The rows of a Parquet file.
+pub fn parquet_rows(bytes: Vec<u8>) -> Vec<::parquet::record::Row> {
+    let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    rows.map(|row| row.unwrap()).collect()
+}
+
+fn webdataset(work: &Workdir) -> Vec<Sample> {
+    let files = tar_files(&work.read("out/train-000000.tar"));
+    let sample = |pair: &[(String, Vec<u8>)]| {
+        let (image, json) = (&pair[0], &pair[1]);
+        let key = |(name, _): &(String, Vec<u8>)| name.split_once('.').unwrap().0.to_owned();
+        assert_eq!(key(image), key(json));
+        let row: Value = serde_json::from_slice(&json.1).unwrap();
+        (decode(&image.1), coco_boxes(&row["objects"]))
+    };
+    files.chunks(2).map(sample).collect()
+}
+
+/// The names and bytes of the files in a tar file.
+pub fn tar_files(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut tar = tar::Archive::new(bytes);
+    let entries = tar.entries().unwrap();
+    let file = |entry: std::io::Result<tar::Entry<&[u8]>>| {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        (entry.path().unwrap().display().to_string(), bytes)
+    };
+    entries.map(file).collect()
 }
 
 fn tf(work: &Workdir) -> Vec<Sample> {

@@ -41,6 +41,7 @@ pub struct Digest {
 impl Contract for Digest {
     const NAME: &'static str = "recto/digest";
     const WRITTEN_BY: &'static str = "recto-digest";
+    const LIST: &'static str = "observations";
 }
 
 impl Digest {

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use super::digest::{Digest, Observation};
 use super::elements::each_element;
 use super::envelope::{parse, read};
+use super::set_input::SetFile;
 use crate::error::Error;
 
 /// The list of a digest that is long.
@@ -27,7 +28,7 @@ pub struct DigestReader {
 #[derive(Debug)]
 enum Images {
     /// In a file, from which they can be read again and again.
-    File(PathBuf),
+    File(SetFile, PathBuf),
     /// In memory, for what can be read once, and for what is no plain `digest.json`.
     Held(Vec<Observation>),
 }
@@ -52,11 +53,7 @@ impl DigestReader {
     /// # Errors
     /// The file cannot be read or is not a digest.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        match path
-            .is_file()
-            .then(|| DigestReader::streamed(path))
-            .flatten()
-        {
+        match DigestReader::streamed(path) {
             Some(reader) => Ok(reader),
             None => Ok(DigestReader::held(read(path)?)),
         }
@@ -74,8 +71,8 @@ impl DigestReader {
     }
 
     fn streamed(path: &Path) -> Option<Self> {
-        let mut without_address = 0;
-        let envelope = each_element(path, LIST, |elements| {
+        let (set, mut without_address) = (SetFile::open(path)?, 0);
+        let envelope = each_element(&set, LIST, |elements| {
             let count: Option<u64> = elements
                 .into_par_iter()
                 .map(|(_, element)| {
@@ -90,7 +87,7 @@ impl DigestReader {
         about.observations.is_empty().then(|| DigestReader {
             about,
             without_address,
-            images: Images::File(path.to_owned()),
+            images: Images::File(set, path.to_owned()),
         })
     }
 
@@ -102,15 +99,15 @@ impl DigestReader {
         &self,
         mut visit: impl FnMut(Vec<Observation>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let path = match &self.images {
-            Images::File(path) => path,
+        let (set, path) = match &self.images {
+            Images::File(set, path) => (set, path),
             Images::Held(images) => {
                 let mut chunks = images.chunks(HELD_AT_ONCE);
                 return chunks.try_for_each(|images| visit(images.to_vec()));
             }
         };
         let mut stopped = None;
-        let read_all = each_element(path, LIST, |elements| {
+        let read_all = each_element(set, LIST, |elements| {
             for elements in elements.chunks(HELD_AT_ONCE) {
                 let images = elements
                     .par_iter()

@@ -1,10 +1,9 @@
 //! Reads the elements of the long list of a contract one by one: of a file with a million images a program then holds only what
 //! it makes of each, and one block of the file.
 
-use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
+
+use super::set_input::{SetFile, envelope, promised};
 
 /// Bytes of a file that are read at a time.
 const BLOCK: usize = 4 << 20;
@@ -13,23 +12,22 @@ const BLOCK: usize = 4 << 20;
 pub type Element<'a> = (u64, &'a [u8]);
 
 /// Calls `visit` with the elements of the list `list` of a JSON object, those of a block of the file at a time and in their order.
-/// Returns the object without them, with an empty list.
+/// Returns the object without them, with an empty list. Of JSON Lines the elements are the lines after the head.
 ///
 /// None if the file is not an object with such a list of objects, down to its last byte, or if `visit` returns none.
 pub fn each_element(
-    path: &Path,
+    set: &SetFile,
     list: &str,
     mut visit: impl FnMut(Vec<Element>) -> Option<()>,
 ) -> Option<Vec<u8>> {
-    let mut file = File::open(path).ok()?;
+    if set.is_lines {
+        return each_line(set, list, visit);
+    }
     let (mut splitter, mut bytes) = (Splitter::of(list), Vec::new());
     let (mut envelope, mut offset) = (Vec::new(), 0);
     loop {
         let before = bytes.len();
-        (&mut file)
-            .take(BLOCK as u64)
-            .read_to_end(&mut bytes)
-            .ok()?;
+        set.read(offset + before as u64, BLOCK, &mut bytes).ok()?;
         if bytes.len() == before {
             break;
         }
@@ -43,9 +41,48 @@ pub fn each_element(
     (splitter.state == State::After).then_some(envelope)
 }
 
+fn each_line(
+    set: &SetFile,
+    list: &str,
+    mut visit: impl FnMut(Vec<Element>) -> Option<()>,
+) -> Option<Vec<u8>> {
+    let (mut bytes, mut offset, mut head, mut count) = (Vec::new(), 0, None, 0);
+    loop {
+        let before = bytes.len();
+        set.read(offset + before as u64, BLOCK, &mut bytes).ok()?;
+        let is_end = bytes.len() == before;
+        let whole = match is_end {
+            true => bytes.len(),
+            false => memchr::memrchr(b'\n', &bytes).map_or(0, |at| at + 1),
+        };
+        let (mut lines, mut start) = (Vec::new(), 0);
+        while start < whole {
+            let rest = &bytes[start..whole];
+            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let line = rest[..end].trim_ascii();
+            match head {
+                None => head = Some(line.to_vec()),
+                Some(_) if line.is_empty() => {}
+                Some(_) if line[0] != b'{' => return None,
+                Some(_) => lines.push((offset + start as u64, &rest[..end])),
+            }
+            start += end + 1;
+        }
+        count += lines.len() as u64;
+        visit(lines)?;
+        bytes.drain(..whole);
+        offset += whole as u64;
+        if is_end {
+            break;
+        }
+    }
+    let head = head?;
+    (promised(&head) == Some(count)).then(|| envelope(&head, list))?
+}
+
 /// Finds the elements of a list in a JSON object that arrives in blocks.
 #[derive(Default)]
-struct Splitter<'a> {
+pub struct Splitter<'a> {
     /// The member that is the list.
     list: &'a str,
     state: State,
@@ -71,7 +108,8 @@ enum State {
 }
 
 impl<'a> Splitter<'a> {
-    fn of(list: &'a str) -> Self {
+    /// Of the member that is this list.
+    pub fn of(list: &'a str) -> Self {
         Splitter {
             list,
             ..Splitter::default()
@@ -79,7 +117,7 @@ impl<'a> Splitter<'a> {
     }
 
     /// The elements that end in the new bytes; none if it is not a list of objects.
-    fn elements(&mut self, bytes: &[u8], envelope: &mut Vec<u8>) -> Option<Vec<Range<usize>>> {
+    pub fn elements(&mut self, bytes: &[u8], envelope: &mut Vec<u8>) -> Option<Vec<Range<usize>>> {
         let mut elements = Vec::new();
         while self.at < bytes.len() {
             if self.in_string && !self.is_escaped && self.element.is_some() {
@@ -156,7 +194,7 @@ impl<'a> Splitter<'a> {
     }
 
     /// How many bytes at the start of the buffer are no longer needed.
-    fn forget(&mut self) -> usize {
+    pub fn forget(&mut self) -> usize {
         let done = self.element.unwrap_or(self.at);
         self.element = self.element.map(|from| from - done);
         self.at -= done;
@@ -183,7 +221,7 @@ mod tests {
         let path = folder.path().join("x");
         std::fs::write(&path, text).unwrap();
         let mut ids = Vec::new();
-        let envelope = each_element(&path, "images", |elements| {
+        let envelope = each_element(&SetFile::open(&path)?, "images", |elements| {
             let parse = |(_, bytes)| serde_json::from_slice::<LocalizedImage>(bytes);
             let images = elements.into_iter().map(parse);
             ids.extend(images.map(|image| image.unwrap().id));

@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::json::{first, parse_json};
+use super::set_input;
 use crate::error::Error;
 use crate::files;
 
@@ -17,6 +18,8 @@ pub trait Contract: DeserializeOwned + Serialize {
     const VERSION: u32 = 1;
     /// The program that writes it.
     const WRITTEN_BY: &'static str;
+    /// The member with its long list, of which JSON Lines have a line for each element; empty: there is none.
+    const LIST: &'static str = "";
     /// Parses a JSON list where the contract is an object: the form in which m3-download writes the same data.
     ///
     /// # Errors
@@ -51,8 +54,23 @@ struct Envelope {
 /// # Errors
 /// The file cannot be read or is not this contract. The message names file, line, column and member.
 pub fn read<T: Contract>(path: &Path) -> Result<T, Error> {
-    let bytes = files::read(path).map_err(|e| e.hint(written_by::<T>()))?;
-    parse(&bytes, &path.display().to_string())
+    let name = path.display().to_string();
+    let bytes = match set_input::of_folder(path).filter(|_| !T::LIST.is_empty()) {
+        Some(bytes) => bytes?,
+        None => files::read(path).map_err(|e| e.hint(written_by::<T>()))?,
+    };
+    parse_set(bytes, &name)
+}
+
+/// Parses a contract in any form that one file can have.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_set<T: Contract>(bytes: Vec<u8>, name: &str) -> Result<T, Error> {
+    match T::LIST {
+        "" => parse(&bytes, name),
+        list => parse(&set_input::assembled(bytes, list, name)?, name),
+    }
 }
 
 /// Parses a contract, or the form in which m3-download writes the same data; `name` is what messages call the bytes.

@@ -1,33 +1,60 @@
-//! The images of a `localizations.json` with their boxes, read as often as they are needed, in any order. A program then
-//! holds a place in the file for each, and the few that it works on.
+//! The images of a `localizations.json`, read as often as they are needed, in any order. A program then holds a place in the
+//! file for each, and the few that it works on.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use serde::Deserialize;
 
 use super::elements::each_element;
 use super::envelope::{parse, read};
-use super::localizations::{Localizations, LocalizedImage};
+use super::geometry::Frame;
+use super::image_ref::{ImageRef, Metadata, Provenance};
+use super::localizations::{Localizations, LocalizedImage, image_as_element};
+use super::set_input::SetFile;
 use crate::error::Error;
 use crate::files;
 
 /// The images of a `localizations.json`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ImageRecords {
     /// Everything else in the file: its taxonomy, and the records that cannot be used.
     pub others: Localizations,
     path: PathBuf,
+    parts: Parts,
     store: Store,
+}
+
+/// What is read of each image: boxes are most of a file, and skipping them is quicker than parsing them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parts {
+    /// All of it.
+    #[default]
+    All,
+    /// Without its boxes.
+    NoBoxes,
+    /// Without its boxes and its metadata.
+    NoBoxesNoMetadata,
 }
 
 #[derive(Debug)]
 enum Store {
-    /// Offset and length of each image in a file.
-    Places(File, Vec<(u64, u32)>),
+    File(SetFile, Places),
     /// What cannot be read twice or is in the form of another program.
     Held(Vec<LocalizedImage>),
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Store::Held(Vec::new())
+    }
+}
+
+/// Where each image begins in a file, and its length, in bytes: twelve bytes for an image.
+#[derive(Debug, Default)]
+struct Places {
+    offsets: Vec<u64>,
+    lengths: Vec<u32>,
 }
 
 /// How many images are parsed at a time, at most, and how many bytes of them: parsed they take several times as many.
@@ -40,26 +67,61 @@ impl ImageRecords {
     /// # Errors
     /// The file cannot be read or is not a `localizations.json`.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let found = (!files::is_dash(path)).then(|| places(path)).flatten();
-        let (others, store) = match found {
-            Some((others, file, places)) => (others, Store::Places(file, places)),
-            None => {
-                let mut others: Localizations = read(path)?;
-                let images = std::mem::take(&mut others.images);
-                (others, Store::Held(images))
-            }
+        if !files::is_dash(path)
+            && let Some((records, _)) = streamed(path, Parts::All, |_| Some(()))
+        {
+            return Ok(records);
+        }
+        ImageRecords::held_of(path)
+    }
+
+    /// The same, of whose images only some parts are needed; calls `make` for each image on the way and returns what it makes
+    /// of them, in their order. `make` may be called for images again that it has been called for.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not a `localizations.json`.
+    pub fn open_with<T: Send>(
+        path: &Path,
+        parts: Parts,
+        make: impl Fn(&LocalizedImage) -> T + Sync,
+    ) -> Result<(Self, Vec<T>), Error> {
+        let parse = |element: &[u8]| Some(make(&parts.parse(element).ok()?));
+        if !files::is_dash(path)
+            && let Some(found) = streamed(path, parts, parse)
+        {
+            return Ok(found);
+        }
+        let records = ImageRecords::held_of(path)?;
+        let made = match &records.store {
+            Store::Held(images) => images.par_iter().map(&make).collect(),
+            Store::File(..) => Vec::new(),
         };
+        Ok((records, made))
+    }
+
+    /// A whole file in memory.
+    fn held_of(path: &Path) -> Result<Self, Error> {
+        let mut others: Localizations = read(path)?;
+        let images = std::mem::take(&mut others.images);
         Ok(ImageRecords {
             others,
             path: path.to_owned(),
-            store,
+            ..ImageRecords::held(images)
         })
+    }
+
+    /// Images in memory.
+    pub fn held(images: Vec<LocalizedImage>) -> Self {
+        ImageRecords {
+            store: Store::Held(images),
+            ..ImageRecords::default()
+        }
     }
 
     /// How many images there are.
     pub fn len(&self) -> usize {
         match &self.store {
-            Store::Places(_, places) => places.len(),
+            Store::File(_, places) => places.offsets.len(),
             Store::Held(images) => images.len(),
         }
     }
@@ -67,6 +129,41 @@ impl ImageRecords {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The image with this index, below [`ImageRecords::len`].
+    ///
+    /// # Errors
+    /// It cannot be read or parsed any more.
+    pub fn get(&self, at: usize) -> Result<LocalizedImage, Error> {
+        match &self.store {
+            Store::Held(images) => Ok(images[at].clone()),
+            Store::File(file, places) => {
+                let mut bytes = Vec::new();
+                let read = places.read(file, at, &mut bytes);
+                read.map_err(|e| self.unreadable().because(e))?;
+                let image = self.parts.parse(&bytes);
+                image.map_err(|_| self.what_is_wrong())
+            }
+        }
+    }
+
+    /// An image as it stands in the file, as an element of a list.
+    ///
+    /// # Errors
+    /// It cannot be read any more.
+    pub fn element(&self, at: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        match &self.store {
+            Store::File(file, places) => {
+                let read = places.read(file, at, &mut bytes);
+                read.map_err(|e| self.unreadable().because(e))?;
+            }
+            Store::Held(images) => {
+                bytes = image_as_element(&images[at]).map_err(|e| self.unreadable().because(e))?;
+            }
+        }
+        Ok(bytes)
     }
 
     /// Parses the images with these indices, some at a time; calls `make` for each, on several threads, and `take` for the
@@ -94,7 +191,7 @@ impl ImageRecords {
         make: &(impl Fn(usize, LocalizedImage) -> T + Sync),
     ) -> Result<Vec<T>, Error> {
         let (file, places) = match &self.store {
-            Store::Places(file, places) => (file, places),
+            Store::File(file, places) => (file, places),
             Store::Held(images) => {
                 let some: Vec<usize> = order.take(AT_ONCE).collect();
                 let made = some.into_par_iter();
@@ -103,9 +200,8 @@ impl ImageRecords {
         };
         let (mut bytes, mut some) = (Vec::new(), Vec::new());
         for at in order {
-            let (offset, length) = places[at];
             let start = bytes.len();
-            let read = read_at(file, offset, length as usize, &mut bytes);
+            let read = places.read(file, at, &mut bytes);
             read.map_err(|e| self.unreadable().because(e))?;
             some.push((at, start..bytes.len()));
             if some.len() == AT_ONCE || bytes.len() >= BYTES_AT_ONCE {
@@ -114,10 +210,7 @@ impl ImageRecords {
         }
         let made: Option<Vec<T>> = some
             .into_par_iter()
-            .map(|(at, place)| {
-                let image = serde_json::from_slice(&bytes[place]).ok()?;
-                Some(make(at, image))
-            })
+            .map(|(at, place)| Some(make(at, self.parts.parse(&bytes[place]).ok()?)))
             .collect();
         made.ok_or_else(|| self.what_is_wrong())
     }
@@ -137,37 +230,93 @@ impl ImageRecords {
     }
 }
 
-fn read_at(
-    mut file: &File,
-    offset: u64,
-    length: usize,
-    bytes: &mut Vec<u8>,
-) -> std::io::Result<()> {
-    let start = bytes.len();
-    bytes.resize(start + length, 0);
-    file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(&mut bytes[start..])
+impl Parts {
+    fn parse(self, element: &[u8]) -> serde_json::Result<LocalizedImage> {
+        match self {
+            Parts::All => serde_json::from_slice(element),
+            Parts::NoBoxes => {
+                let Described { metadata } = serde_json::from_slice(element)?;
+                let image: Unboxed = serde_json::from_slice(element)?;
+                Ok(LocalizedImage {
+                    metadata,
+                    ..image.into()
+                })
+            }
+            Parts::NoBoxesNoMetadata => Ok(serde_json::from_slice::<Unboxed>(element)?.into()),
+        }
+    }
 }
 
-type Places = (Localizations, File, Vec<(u64, u32)>);
+/// An image without its boxes and its metadata.
+#[derive(Deserialize)]
+struct Unboxed {
+    id: String,
+    image: ImageRef,
+    source: Provenance,
+    group: String,
+    #[serde(default)]
+    frame: Option<Frame>,
+}
 
-/// Where the images of a file are; none if it is not a valid `localizations.json` as far as can be seen without parsing
-/// them.
-fn places(path: &Path) -> Option<Places> {
-    let file = File::open(path).ok()?;
-    // What cannot be read again is not a file of places.
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut places = Vec::new();
-    let envelope = each_element(path, "images", |elements| {
-        for (offset, element) in elements {
-            places.push((offset, u32::try_from(element.len()).ok()?));
+/// Metadata of an image.
+#[derive(Deserialize)]
+struct Described {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+impl From<Unboxed> for LocalizedImage {
+    fn from(image: Unboxed) -> Self {
+        LocalizedImage {
+            id: image.id,
+            image: image.image,
+            source: image.source,
+            group: image.group,
+            frame: image.frame,
+            ..LocalizedImage::default()
         }
+    }
+}
+
+impl Places {
+    /// Adds the bytes of an image.
+    fn read(&self, file: &SetFile, at: usize, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+        let (start, length) = (bytes.len(), self.lengths[at] as usize);
+        file.read(self.offsets[at], length, bytes)?;
+        match bytes.len() == start + length {
+            true => Ok(()),
+            false => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// The images of a file with what `make` makes of their bytes; none if it is not a valid `localizations.json` as far as `make`
+/// can see.
+fn streamed<T: Send>(
+    path: &Path,
+    parts: Parts,
+    make: impl Fn(&[u8]) -> Option<T> + Sync,
+) -> Option<(ImageRecords, Vec<T>)> {
+    let file = SetFile::open(path)?;
+    let (mut places, mut made) = (Places::default(), Vec::new());
+    let envelope = each_element(&file, "images", |elements| {
+        for (offset, element) in &elements {
+            places.offsets.push(*offset);
+            places.lengths.push(u32::try_from(element.len()).ok()?);
+        }
+        let elements = elements.into_par_iter();
+        let some: Option<Vec<T>> = elements.map(|(_, element)| make(element)).collect();
+        made.extend(some?);
         Some(())
     })?;
     let others: Localizations = parse(&envelope, "").ok()?;
-    others.images.is_empty().then_some((others, file, places))
+    let records = ImageRecords {
+        others,
+        path: path.to_owned(),
+        parts,
+        store: Store::File(file, places),
+    };
+    records.others.images.is_empty().then_some((records, made))
 }
 
 #[cfg(test)]

@@ -45,6 +45,12 @@ impl Localizations {
     }
 }
 
+impl Default for Localizations {
+    fn default() -> Self {
+        Localizations::new(Vec::new())
+    }
+}
+
 /// An image as it stands in the list of a `localizations.json`, for [`write_localizations`].
 ///
 /// # Errors
@@ -113,9 +119,26 @@ pub struct LocalizedImage {
     /// Whether boxes are in pixels of the file itself, whatever its size. For sources that do not give sizes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_pixels: bool,
+    /// Where it lies on its canvas. Absent: it fills a canvas of the size `frame`, upright.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub painted: Option<Painted>,
     /// Its boxes.
     #[serde(default)]
     pub localizations: Vec<Localization>,
+}
+
+/// Where an image lies on its canvas.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Painted {
+    /// The part of the canvas that it fills, in units of the canvas.
+    pub area: BBox,
+    /// By how many degrees it is turned there, clockwise.
+    #[serde(default, skip_serializing_if = "is_upright")]
+    pub rotation: f64,
+}
+
+fn is_upright(rotation: &f64) -> bool {
+    *rotation == 0.0
 }
 
 impl LocalizedImage {

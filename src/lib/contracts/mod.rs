@@ -10,6 +10,8 @@
 //! | `changes.csv`, a row | `recto-download --refresh` | people, programs | [`Change`] |
 //! | `failures.csv`, a row | `recto-download` | people | [`Failure`] |
 //! | `dataset.json` | `recto-reformat` | people, `recto-reformat` | [`DatasetFile`] |
+//! | `set.json` | `recto-digest`, `recto-extract` | all that read what they write | [`SetFolder`] |
+//! | `plan.json` | `recto-shard plan` | `recto-shard`, `recto-download` | [`ShardPlan`] |
 //! | a file of reviews, a line | `recto-serve --review` | `recto-digest`, `recto-extract` | [`Review`] |
 //!
 //! Coordinates are `f64` in pixels, unless a field says otherwise. The origin is the outer corner of the top-left
@@ -26,7 +28,6 @@ mod dataset;
 mod digest;
 mod digest_reader;
 mod download;
-mod each_image;
 mod elements;
 mod envelope;
 mod geometry;
@@ -35,6 +36,10 @@ mod image_ref;
 mod json;
 mod localizations;
 mod points;
+mod set_folder;
+mod set_input;
+mod set_output;
+mod shard_plan;
 mod taxonomy;
 
 pub use annotation::{Annotation, Body, Region, Space};
@@ -44,17 +49,19 @@ pub use digest_reader::DigestReader;
 pub use download::{
     Change, Download, Failure, ImageMap, SampledRegion, read_image_map, write_image_map,
 };
-pub use each_image::each_image;
-pub use envelope::{Contract, is_contract, parse, read};
+pub use envelope::{Contract, is_contract, parse, parse_set, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
-pub use image_records::ImageRecords;
+pub use image_records::{ImageRecords, Parts};
 pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};
 pub use localizations::{
-    Localization, Localizations, LocalizedImage, image_as_element, write_localizations,
+    Localization, Localizations, LocalizedImage, Painted, image_as_element, write_localizations,
 };
 pub use points::{baseline, keypoints, keypoints_value, map_points};
 pub use review::Review;
+pub use set_folder::{SetFolder, SetPart};
+pub use set_output::{is_set_folder, rehearse_set, write_set};
+pub use shard_plan::{PlannedHost, PlannedShard, ShardPlan};
 pub use taxonomy::{LineageStep, Taxon, Taxonomy};
 
 use crate::error::Error;
@@ -62,6 +69,7 @@ use crate::error::Error;
 impl Contract for Localizations {
     const NAME: &'static str = "recto/localizations";
     const WRITTEN_BY: &'static str = "recto-extract";
+    const LIST: &'static str = "images";
 
     fn parse_list(bytes: &[u8], name: &str) -> Result<Self, Error> {
         m3_download::localizations(bytes, name)

@@ -45,6 +45,7 @@ pub async fn follow(fetcher: &Fetcher, url: &str) -> Result<(), Error> {
             "--activities {url} cannot be read: {}",
             failure.problem
         ))
+        .temporary(failure.may_pass)
     })?;
     let start = discovery::read(&answer.bytes, &answer.url).ok_or_else(|| {
         Error::new(format!("--activities {url} is no stream of activities"))
@@ -76,7 +77,8 @@ async fn walk(
             Ok(page) => page,
             Err(failure) => {
                 is_incomplete = true;
-                rejects.push(Reject::new(name, url, PAGE, failure.problem));
+                let reject = Reject::new(name, url, PAGE, failure.problem);
+                rejects.push(reject.temporary(failure.may_pass));
                 break;
             }
         };

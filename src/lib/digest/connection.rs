@@ -106,7 +106,9 @@ fn endpoints(
                 raziel.url, raziel.name
             ),
         };
-        Error::new(format!("{url}: {}", failure.problem)).hint(hint)
+        Error::new(format!("{url}: {}", failure.problem))
+            .hint(hint)
+            .temporary(failure.may_pass)
     })?;
     config::endpoints(&answer.bytes, &raziel.url)
 }

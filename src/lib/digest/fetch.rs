@@ -320,6 +320,7 @@ fn http_failure(error: &http::Error) -> FetchFailure {
     FetchFailure {
         status: error.status,
         problem,
+        may_pass: error.kind.may_pass(),
         is_of_service: matches!(error.kind, Kind::Certificate | Kind::Info | Kind::Forbidden),
         may_be_size: match error.status {
             // Busy, not asked for too much.

@@ -68,7 +68,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let http = connection::http(options)?;
     let source = connection::source(options, &http)?;
     refuse_overwriting(options)?;
-    files::rehearse(&options.output())?;
+    contracts::rehearse_set(&options.output())?;
     options
         .rejects_file()
         .as_deref()
@@ -208,7 +208,7 @@ fn publish(
     let rejects = options.rejects_file();
     write_rejects(rejects.as_deref(), options, summary)?;
     let output = options.output();
-    files::write_through(&output, write)?;
+    contracts::write_set(&output, "observations", write)?;
     let place = match files::is_dash(&output) {
         true => "standard output".into(),
         false => output.display().to_string(),

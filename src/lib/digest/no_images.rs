@@ -36,6 +36,8 @@ pub fn error(filter: &Filter, blame: &Blame, summary: &Summary) -> Error {
     let is_unboxed = count("observations") > 0 && count("boxes") == 0;
     let unboxed =
         is_unboxed.then_some("no observation has a box; --unboxed keeps images without boxes");
+    let may_pass = summary.rejects.iter().any(|reject| reject.may_pass);
+    let error = error.temporary(may_pass);
     match advice(&summary.rejects).or(unboxed) {
         Some(advice) => error.hint(advice),
         None => error,

@@ -54,7 +54,7 @@ enum Outcome {
     Spooled(Box<Spooled>),
     /// Not needed any more.
     Dropped,
-    Failed(String),
+    Failed(FetchFailure),
 }
 
 #[derive(Default)]
@@ -190,7 +190,7 @@ impl<'a> Worklist<'a> {
         };
         let outcome = found.unwrap_or_else(|| {
             let failure = answer.err().unwrap_or_default();
-            Outcome::Failed(failure.problem)
+            Outcome::Failed(failure)
         });
         self.set(number, outcome);
         if self.limit < usize::MAX && !self.is_full {
@@ -253,7 +253,7 @@ impl<'a> Worklist<'a> {
             match self.nodes[number].outcome.take() {
                 Some(Outcome::Held(found)) => whole.extend(placed_by(*found, &request)),
                 Some(Outcome::Spooled(part)) => parts.push((*part, request)),
-                Some(Outcome::Failed(problem)) => whole.rejects.push(reject(&request, &problem)),
+                Some(Outcome::Failed(failure)) => whole.rejects.push(reject(&request, failure)),
                 Some(Outcome::Dropped) | None => {}
             }
         }
@@ -528,11 +528,12 @@ impl ImageKey {
     }
 }
 
-fn reject(request: &DocumentRequest, problem: &str) -> Reject {
-    match &request.from {
-        None => Reject::new("command line", &request.location, "location", problem),
-        Some(from) => Reject::new(&from.document, &request.location, from.role, problem),
-    }
+fn reject(request: &DocumentRequest, failure: FetchFailure) -> Reject {
+    let (document, field) = match &request.from {
+        None => ("command line", "location"),
+        Some(from) => (&*from.document, from.role),
+    };
+    Reject::new(document, &request.location, field, failure.problem).temporary(failure.may_pass)
 }
 
 /// The same text for requests of the same document.

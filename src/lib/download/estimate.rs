@@ -4,15 +4,16 @@
 //! Nobody knows a server's cap before asking, so requests are given from the fewest (each image in one answer) to
 //! the most (regions of 1000 × 1000 pixels, the smallest cap met in practice).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures::stream::{self, StreamExt};
 
-use super::names::{OutputFolder, source_uri};
+use super::names::{self, OutputFolder, source_uri};
 use super::network::Network;
 use super::options::Options;
 use super::service::grid;
-use super::service::plan::{Scaling, output_size};
+use super::service::plan::output_size;
+use super::state::input::Set;
 use super::state::resume::Sorted;
 use crate::contracts::LocalizedImage;
 use crate::error::Error;
@@ -33,9 +34,9 @@ const SMALLEST_CAP: Limits = Limits {
 
 /// What a host would be asked.
 #[derive(Default)]
-struct HostEstimate<'a> {
-    /// Services, whose info.json is requested once.
-    services: BTreeSet<&'a str>,
+struct HostEstimate {
+    /// Hashes of services, whose info.json is requested once.
+    services: HashSet<u64>,
     images: u64,
     fewest_requests: u64,
     most_requests: u64,
@@ -43,24 +44,44 @@ struct HostEstimate<'a> {
     /// Images without a declared size.
     guessed: u64,
     /// What is requested of it first.
-    url: Option<&'a str>,
+    url: Option<String>,
+}
+
+/// What an image needs.
+struct Needed {
+    host: String,
+    url: Option<String>,
+    /// A hash of its service.
+    service: Option<u64>,
+    /// Width and height in pixels; a guess where nothing is declared.
+    size: [u32; 2],
+    is_guessed: bool,
+    bytes: f64,
 }
 
 /// Puts the estimate into the summary: a table with a line per host, for standard output, and notes.
 ///
 /// # Errors
-/// If the user's table of archives cannot be read.
+/// If the set or the user's table of archives cannot be read.
 pub fn estimate(
+    set: &Set,
     sorted: &Sorted,
     options: &Options,
     folder: &OutputFolder,
     summary: &mut Summary,
 ) -> Result<(), Error> {
     let mut hosts: BTreeMap<String, HostEstimate> = BTreeMap::new();
-    for &image in &sorted.missing {
-        let estimate = hosts.entry(host(image, options)).or_default();
-        estimate.add(image, options.output().scaling);
-    }
+    let missing: Vec<u32> = sorted.missing.iter().map(|planned| planned.at).collect();
+    let needed = |_, image: LocalizedImage| Needed::of(&image, options);
+    set.visit(&missing, needed, |needed| {
+        if !hosts.contains_key(&needed.host) {
+            hosts.insert(needed.host.clone(), HostEstimate::default());
+        }
+        if let Some(estimate) = hosts.get_mut(&needed.host) {
+            estimate.add(needed);
+        }
+        Ok(())
+    })?;
     let delays = delays(&hosts, options, folder)?;
     let archives = Archives::open(options.http.archives.as_deref())?;
     let mut table = String::from("host\timages\trequests\tbytes\tseconds\n");
@@ -71,8 +92,7 @@ pub fn estimate(
                 limit.at_once, limit.per_second
             ));
         }
-        let limit = archives.limit_for(&options.http, host).per_second;
-        let (per_second, note) = paced(limit, delays.get(host));
+        let (per_second, note) = paced(pace(&archives, options, host), delays.get(host));
         summary
             .notes
             .extend(note.map(|note| format!("{host}: {note}")));
@@ -103,6 +123,20 @@ pub fn estimate(
     Ok(())
 }
 
+/// The requests per second that a host allows this worker; its port is not known here.
+fn pace(archives: &Archives, options: &Options, host: &str) -> f64 {
+    let mut shared = options.http.shared.iter();
+    let is_it = |name: &str| {
+        name.rsplit_once(':')
+            .is_some_and(|(domain, _)| domain == host)
+    };
+    let workers = shared
+        .find(|(name, _)| is_it(name))
+        .map_or(1, |(_, by)| *by);
+    let limit = archives.limit_for(&options.http, host);
+    limit.divided_by(workers).per_second
+}
+
 /// The requests per second that a host receives, 0 for no limit, with what its robots.txt says about that.
 fn paced(limit: f64, delay: Option<&Result<f64, String>>) -> (f64, Option<String>) {
     match delay {
@@ -128,7 +162,9 @@ fn delays(
     options: &Options,
     folder: &OutputFolder,
 ) -> Result<BTreeMap<String, Result<f64, String>>, Error> {
-    let urls = hosts.iter().filter_map(|(host, of)| Some((host, of.url?)));
+    let urls = hosts
+        .iter()
+        .filter_map(|(host, of)| Some((host, of.url.as_deref()?)));
     let urls: Vec<(&String, &str)> = urls.collect();
     if urls.is_empty() {
         return Ok(BTreeMap::new());
@@ -164,24 +200,39 @@ fn note_of_finished(sorted: &Sorted, options: &Options) -> Option<String> {
     }
 }
 
-impl<'a> HostEstimate<'a> {
-    fn add(&mut self, image: &'a LocalizedImage, scaling: Scaling) {
+impl Needed {
+    fn of(image: &LocalizedImage, options: &Options) -> Self {
         let size = image.reported_size();
         let full = size.unwrap_or(USUAL);
-        let [width, height] = output_size(full, scaling);
+        let [width, height] = output_size(full, options.output().scaling);
+        let service = image.image.service.as_ref();
+        Needed {
+            host: host(image, options),
+            url: source_uri(image).map(str::to_owned),
+            service: service.map(|service| names::hash_of(&service.id)),
+            size: full,
+            is_guessed: size.is_none(),
+            bytes: f64::from(width) * f64::from(height) * BYTES_PER_PIXEL,
+        }
+    }
+}
+
+impl HostEstimate {
+    fn add(&mut self, needed: Needed) {
         self.images += 1;
-        self.url = self.url.or_else(|| source_uri(image));
-        self.guessed += u64::from(size.is_none());
-        self.bytes += f64::from(width) * f64::from(height) * BYTES_PER_PIXEL;
-        let Some(service) = &image.image.service else {
+        self.url = self.url.take().or(needed.url);
+        self.guessed += u64::from(needed.is_guessed);
+        self.bytes += needed.bytes;
+        let Some(service) = needed.service else {
             self.fewest_requests += 1;
             self.most_requests += 1;
             return;
         };
-        let info = u64::from(self.services.insert(&service.id));
-        let tile = grid::fewest(full[0], full[1], &SMALLEST_CAP, true);
+        let info = u64::from(self.services.insert(service));
+        let [width, height] = needed.size;
+        let tile = grid::fewest(width, height, &SMALLEST_CAP, true);
         self.fewest_requests += info + 1;
-        self.most_requests += info + grid::count(full, tile);
+        self.most_requests += info + grid::count(needed.size, tile);
     }
 
     /// A line of the table; `per_second` is the rate limit, 0 for none.

@@ -1,6 +1,5 @@
 //! The journey of one image, from its server to its final name and its line in the journal.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,8 +37,6 @@ pub struct Downloader<'a> {
     pub journal: &'a Journal,
     /// How they are named.
     pub naming: &'a Naming,
-    /// Paths of the files of earlier downloads, by image id: they alone may be overwritten.
-    pub own_paths: HashMap<String, String>,
     /// Paths at which files of others stood, which were moved.
     pub moved: Arc<Mutex<Vec<String>>>,
     /// The most bytes of a file, but for TIFF.
@@ -61,16 +58,17 @@ pub struct Finished {
 }
 
 impl Downloader<'_> {
-    /// Downloads an image.
+    /// Downloads an image. `own` is the path of the file of an earlier download: it alone may be overwritten.
     ///
     /// # Errors
     /// Why it could not be downloaded, with the number of requests it took.
     pub async fn download(
         &self,
         image: &LocalizedImage,
+        own: Option<String>,
         log: RequestLog,
     ) -> Result<Finished, Error> {
-        let journey = Journey::new(self, image, log);
+        let journey = Journey::new(self, image, own, log);
         let finished = journey.run().await;
         let (client, uri) = (&self.servers.client, source_uri(image).unwrap_or_default());
         match &finished {
@@ -85,6 +83,8 @@ impl Downloader<'_> {
 struct Journey<'a> {
     to: &'a Downloader<'a>,
     image: &'a LocalizedImage,
+    /// The path of the file of an earlier download.
+    own: Option<String>,
     /// What is requested: the key under which its files in progress and its journal line are found again.
     request: String,
     /// The files in progress, without suffix.
@@ -109,12 +109,18 @@ enum Leftover {
 }
 
 impl<'a> Journey<'a> {
-    fn new(to: &'a Downloader<'a>, image: &'a LocalizedImage, log: RequestLog) -> Self {
+    fn new(
+        to: &'a Downloader<'a>,
+        image: &'a LocalizedImage,
+        own: Option<String>,
+        log: RequestLog,
+    ) -> Self {
         let request = to.output.request_for(image);
         let work = to.folder.work.join(names::work(&image.id, &request));
         Journey {
             to,
             image,
+            own,
             part: Part::new(work.with_extension("part")),
             request,
             work,
@@ -363,7 +369,7 @@ impl<'a> Journey<'a> {
     fn destination(&self) -> Destination {
         Destination {
             folder: self.to.folder.clone(),
-            own: self.to.own_paths.get(&self.image.id).cloned(),
+            own: self.own.clone(),
             moved: self.to.moved.clone(),
         }
     }

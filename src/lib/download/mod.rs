@@ -18,6 +18,8 @@ pub mod options;
 pub mod run;
 pub mod schedule;
 pub mod service;
+pub mod shard_mark;
+pub mod shards;
 pub mod state;
 pub mod summary;
 
@@ -48,6 +50,7 @@ use summary::{Results, Verified, add_unusable, publish, set_placeholders_apart, 
 /// Why the stage could not finish, with the summary of what it had done by then.
 pub fn download(options: &Options) -> Result<Summary, Error> {
     Error::with_summary(|summary| {
+        let options = &shards::resolved(options)?;
         refuse_overwriting(options)?;
         match options.dry_run {
             true => estimate_set(options, summary),
@@ -98,7 +101,7 @@ fn estimate_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         None => input::read(&options.localizations, &index, &lookup)?,
     };
     let sorted = resume::sort(&set, &index, &lookup)?;
-    estimate::estimate(&sorted, options, &folder, summary)?;
+    estimate::estimate(&set, &sorted, options, &folder, summary)?;
     add_unusable(summary, set.unusable);
     Ok(())
 }
@@ -149,7 +152,7 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     results.failures.extend(left);
     results.failures.extend(crops.failures.iter().cloned());
     if options.overwrite || options.refresh {
-        let kept = resume::kept_from_before(&set.images, &index, &lookup, &results.there);
+        let kept = resume::kept_from_before(&set, &index, &lookup, &results.there)?;
         results.there.extend(kept);
     }
     if options.verify {
@@ -165,9 +168,9 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         let notes = tidy_set(options, &folder, &index, &set, is_whole, &mut results)?;
         results.notes.extend(notes);
     }
-    write_lists(options, &index, &mut results)?;
+    write_lists(options, &folder, &index, &mut results)?;
     if results.stopped.is_none() {
-        tidy(&folder, &set.images, options, &results.failures);
+        tidy(&folder, &set, options, &results.failures)?;
     }
     results.summarize(summary, options, images, &index);
     add_unusable(
@@ -178,7 +181,12 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
 }
 
 /// Writes the map, the failures, and what changed.
-fn write_lists(options: &Options, index: &Index, results: &mut Results) -> Result<(), Error> {
+fn write_lists(
+    options: &Options,
+    folder: &OutputFolder,
+    index: &Index,
+    results: &mut Results,
+) -> Result<(), Error> {
     publish(options, index, &results.there, &results.failures)?;
     let Some(changes) = &mut results.changes else {
         return Ok(());
@@ -186,7 +194,11 @@ fn write_lists(options: &Options, index: &Index, results: &mut Results) -> Resul
     let failed = results.failures.iter();
     let failed = failed.map(|failure| &*failure.id).collect();
     refresh::complete(changes, index, &failed);
-    refresh::write_changes(&options.changes, changes, options.common.csv_safe)
+    refresh::write_changes(&options.changes, changes, options.common.csv_safe)?;
+    if results.stopped.is_none() {
+        refresh::forget(folder);
+    }
+    Ok(())
 }
 
 /// Gives files the names that their images have now, after what a run that was killed had begun.
@@ -240,9 +252,8 @@ fn tidy_set(
     results: &mut Results,
 ) -> Result<Vec<String>, Error> {
     let mut in_set = vec![false; index.count()];
-    let known = set.images.iter().filter_map(|image| index.find(&image.id));
-    let elsewhere = set.elsewhere.iter().copied();
-    for slot in known.chain(set.settled.iter().copied()).chain(elsewhere) {
+    let known = [&set.before, &set.settled, &set.elsewhere, &results.there];
+    for slot in known.into_iter().flatten() {
         in_set[slot.index()] = true;
     }
     let mut notes = Vec::new();

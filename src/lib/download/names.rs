@@ -1,7 +1,5 @@
-//! Where each image goes: a folder per group, a readable name, a hash so that no two images share a name.
-//!
-//! A name depends on the image alone: it is the same whatever else is in the set, and in any order. With `--name` the user
-//! chooses, and only names that several images would have get a hash.
+//! Where each image goes: a folder per group, and a readable name: the label, or as `--name` says. Names that several images
+//! would have get a hash of the image's id, all of them: so they depend on the set, and not on its order.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -38,11 +36,11 @@ pub fn source_uri(image: &LocalizedImage) -> Option<&str> {
     service.or(image.image.url.as_deref())
 }
 
-/// How files are named: by label and hash, or by a template of `--name`.
+/// How files are named: by label, or by a template of `--name`.
 #[derive(Clone, Debug, Default)]
 pub struct Naming {
     template: Option<Template>,
-    /// Hashes of the names that the template gives to several images.
+    /// Keys of the names that several images would have.
     shared: HashSet<u64>,
 }
 
@@ -55,45 +53,56 @@ impl Naming {
         }
     }
 
-    /// Counts the names of all images of a set: those that several have get a hash. Without a template there is nothing
-    /// to count.
-    pub fn share(&mut self, names: impl IntoIterator<Item = u64>) {
-        let mut seen = HashSet::new();
-        let shared = names.into_iter().filter(|name| !seen.insert(*name));
-        self.shared = shared.collect();
+    /// Takes the keys of the names of all images of a set: those that several have get a hash.
+    pub fn share(&mut self, keys: impl IntoIterator<Item = u64>) {
+        let mut keys: Vec<u64> = keys.into_iter().collect();
+        keys.sort_unstable();
+        let twice = keys.windows(2).filter(|pair| pair[0] == pair[1]);
+        self.shared = twice.map(|pair| pair[0]).collect();
     }
 
-    /// What the template makes of an image; none without one.
-    pub fn template_name(&self, image: &LocalizedImage) -> Option<String> {
-        Some(self.template.as_ref()?.name(image))
+    /// Has the images of this name get a hash too: it belongs to another image.
+    pub fn occupy(&mut self, key: u64) {
+        self.shared.insert(key);
     }
 
-    /// What [`Naming::share`] needs to know of a name.
-    pub fn key(name: &str) -> u64 {
-        hash_of(name)
+    /// Whether the images of this name get a hash.
+    pub fn is_shared(&self, key: u64) -> bool {
+        self.shared.contains(&key)
     }
 
-    /// The path of an image below the output folder, without suffix: `group/label-hash`, or as the template says; then
-    /// with a hash only where several images would have the same.
-    pub fn stem(&self, image: &LocalizedImage) -> String {
+    /// The path of an image below the output folder, without suffix, as if no other had the same: `group/label`, or as the
+    /// template says.
+    pub fn plain(&self, image: &LocalizedImage) -> String {
         match &self.template {
-            None => stem(image),
-            Some(template) => self.unique(template.name(image), &image.id),
+            None => by_label(image),
+            Some(template) => template.name(image),
         }
     }
 
-    /// A name of the template, with a hash where several images have it.
+    /// What tells whether two of these paths are the same.
+    pub fn key(name: &str) -> u64 {
+        // Names differ for file systems only if they differ in more than case.
+        hash_of(&name.to_lowercase())
+    }
+
+    /// The path of an image below the output folder, without suffix.
+    pub fn stem(&self, image: &LocalizedImage) -> String {
+        self.unique(self.plain(image), &image.id)
+    }
+
+    /// A path of [`Naming::plain`], with a hash where several images have it.
     pub fn unique(&self, name: String, id: &str) -> String {
-        match self.shared.contains(&hash_of(&name)) {
+        match self.is_shared(Naming::key(&name)) {
             true => format!("{name}-{}", hex_digest(id.as_bytes(), 10)),
             false => name,
         }
     }
 }
 
-/// Names differ for file systems only if they differ in more than case.
-fn hash_of(name: &str) -> u64 {
-    let digits = hex_digest(name.to_lowercase().as_bytes(), 16);
+/// A number for a text, the same everywhere: the start of its SHA-256.
+pub fn hash_of(text: &str) -> u64 {
+    let digits = hex_digest(text.as_bytes(), 16);
     u64::from_str_radix(&digits, 16).unwrap_or_default()
 }
 
@@ -150,7 +159,7 @@ impl Template {
             .map(|part| SafeName::readable(part).as_str().to_owned())
             .collect();
         match parts.len() {
-            0 => stem(image),
+            0 => by_label(image),
             1 => format!("{}/{}", folder(image), parts[0]),
             _ => parts.join("/"),
         }
@@ -180,8 +189,8 @@ fn value_of(image: &LocalizedImage, field: &str) -> String {
     }
 }
 
-/// The path of an image below the output folder, without suffix: `group/label-hash`.
-pub fn stem(image: &LocalizedImage) -> String {
+/// The path of an image below the output folder, without suffix: `group/label`.
+fn by_label(image: &LocalizedImage) -> String {
     let labels = &image.source.labels;
     let words: Vec<&str> = [&labels.canvas, &labels.image]
         .into_iter()
@@ -192,12 +201,7 @@ pub fn stem(image: &LocalizedImage) -> String {
         label => label,
     };
     let label = SafeName::readable(&label);
-    format!(
-        "{}/{}-{}",
-        folder(image),
-        label.as_str(),
-        hex_digest(image.id.as_bytes(), 10)
-    )
+    format!("{}/{}", folder(image), label.as_str())
 }
 
 /// The name of an image without labels: the last part of its URL, such as a timecode.
@@ -256,19 +260,31 @@ mod tests {
         }
     }
 
+    fn stems(naming: &mut Naming, images: &[LocalizedImage]) -> Vec<String> {
+        let keys = images.iter().map(|image| Naming::key(&naming.plain(image)));
+        naming.share(keys.collect::<Vec<_>>());
+        images.iter().map(|image| naming.stem(image)).collect()
+    }
+
     #[test]
     fn names_are_readable_and_their_own() {
+        let images = [
+            image("a", "4Q171", "600/1 fr. 1"),
+            image("b", "4Q171", "x"),
+            image("c", "4Q171", "X"),
+            image("d", "XHev/Se 8", "x"),
+            image("e", "XHev_Se_8", "x"),
+        ];
+        let names = stems(&mut Naming::default(), &images);
+        assert_eq!(names[0], "4Q171/600_1_fr.1_NIR_Recto");
+        assert_eq!(names[1], "4Q171/x_NIR_Recto-3e23e81600");
+        assert_eq!(names[2], "4Q171/X_NIR_Recto-2e7d2c03a9");
+        assert_ne!(names[3], names[4]);
+        let mut naming = Naming::default();
+        naming.occupy(Naming::key("4q171/600_1_fr.1_nir_recto"));
         assert_eq!(
-            stem(&image("a", "4Q171", "600/1 fr. 1")),
+            naming.stem(&images[0]),
             "4Q171/600_1_fr.1_NIR_Recto-ca978112ca"
-        );
-        assert_ne!(
-            stem(&image("a", "4Q171", "x")),
-            stem(&image("b", "4Q171", "x"))
-        );
-        assert_ne!(
-            stem(&image("a", "XHev/Se 8", "x")),
-            stem(&image("a", "XHev_Se_8", "x"))
         );
     }
 
@@ -291,7 +307,7 @@ mod tests {
             let mut image = image("a", "g", " ");
             image.source.labels = Labels::default();
             image.image.url = Some(url.into());
-            assert_eq!(stem(&image), format!("g/{name}-ca978112ca"), "{url}");
+            assert_eq!(by_label(&image), format!("g/{name}"), "{url}");
         }
     }
 
@@ -306,12 +322,7 @@ mod tests {
             image
         };
         let images = [with("1", "600"), with("2", "601"), with("3", "601")];
-        let mut naming = Naming::new(Some(&template));
-        let names = images
-            .iter()
-            .map(|image| Naming::key(&template.name(image)));
-        naming.share(names.collect::<Vec<_>>());
-        let names = images.each_ref().map(|image| naming.stem(image));
+        let names = stems(&mut Naming::new(Some(&template)), &images);
         assert_eq!(names[0], "4Q1/600_a_b_recto_NIR_Recto");
         assert!(
             names[1].starts_with("4Q1/601_a_b_recto_NIR_Recto-"),
@@ -329,7 +340,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_name_leaves_the_folder_or_meets_another(a in ".{0,40}", b in ".{0,40}", group in ".{0,40}", label in ".{0,120}") {
-            let (one, two) = (stem(&image(&a, &group, &label)), stem(&image(&b, &group, &label)));
+            let images = [image(&a, &group, &label), image(&b, &group, &label)];
+            let names = stems(&mut Naming::default(), &images[..1 + usize::from(a != b)]);
+            let (one, two) = (&names[0], &names[names.len() - 1]);
             proptest::prop_assert_eq!(one.split('/').count(), 2);
             proptest::prop_assert!(one.split('/').all(|part| !part.is_empty() && !part.starts_with('.')));
             proptest::prop_assert!(one.len() < 200);

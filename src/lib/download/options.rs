@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::crops::Margin;
 use super::names::Template;
@@ -14,7 +15,7 @@ use crate::progress::Style;
 use crate::report::Common;
 
 /// Options of `recto-download`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// The images to download, as written by `recto-extract` (`-`: standard input)
     pub localizations: PathBuf,
@@ -23,10 +24,16 @@ pub struct Options {
     /// Images to download at the same time
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
-    /// Download part I of N of the set, I from 0 to N-1: for N workers, each with its own folder and lists; the pace of each
-    /// host is divided among them
-    #[arg(long, value_name = "I/N")]
-    pub shard: Option<Shard>,
+    /// Download part I of N of the set, I from 0 to N-1: for N workers, each with its own folder and lists. LOCALIZATIONS is a
+    /// folder by `recto-shard plan`, whose shards are downloaded to OUTPUT_DIR/shard-*; of a file each worker takes images by
+    /// the hash of their ids, and the pace of each host is divided among them. auto: as Slurm, Kubernetes, AWS Batch, PBS or
+    /// Grid Engine number the worker, with the number of workers in RECTO_SHARDS where they do not say it
+    #[arg(long, value_name = "I/N|auto")]
+    pub shard: Option<ShardChoice>,
+    /// End in time: at TIME (RFC 3339, or seconds since 1970 as in SLURM_JOB_END_TIME), or after LENGTH (90m, 2h). What is
+    /// finished by then is published, and the exit code is 75 if something is left
+    #[arg(long, value_name = "TIME|LENGTH", value_parser = deadline)]
+    pub deadline: Option<Deadline>,
     /// Download everything again; without it only what is missing
     #[arg(short, long)]
     pub overwrite: bool,
@@ -110,6 +117,9 @@ pub struct Options {
     /// Options of every stage
     #[command(flatten)]
     pub common: Common,
+    /// What the plan says, where a shard of one is downloaded.
+    #[arg(skip)]
+    pub planned: Option<Planned>,
     /// Network options
     #[command(flatten)]
     pub http: http::Options,
@@ -127,13 +137,63 @@ pub enum Orphans {
     Move,
 }
 
+/// What a folder by `recto-shard plan` says of the shard that is downloaded.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    /// Keys of names that several images of the whole set would have.
+    pub shared_names: Vec<u64>,
+}
+
+/// Which part of a set is downloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShardChoice {
+    /// The one that a scheduler gives this worker.
+    Auto,
+    /// This one.
+    Part(Shard),
+}
+
+impl FromStr for ShardChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(ShardChoice::Auto),
+            _ => text.parse().map(ShardChoice::Part),
+        }
+    }
+}
+
+/// When a run ends at the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    /// At this time.
+    At(jiff::Timestamp),
+    /// So long after it began.
+    After(Duration),
+}
+
+fn deadline(text: &str) -> Result<Deadline, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 1_000_000_000);
+    let at = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    if let Some(at) = at.or_else(|| text.parse().ok()) {
+        return Ok(Deadline::At(at));
+    }
+    let length = http::length(text).map(Deadline::After);
+    length.map_err(|_| {
+        format!(
+            "`{text}` is neither a time (RFC 3339 or seconds since 1970) nor a length such as 90m"
+        )
+    })
+}
+
 /// One of several parts of a set, which workers download side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// Which one, from 0.
-    index: u64,
+    pub index: u64,
     /// How many there are.
-    count: u64,
+    pub count: u64,
 }
 
 impl FromStr for Shard {
@@ -223,6 +283,14 @@ fn kinds() -> clap::builder::PossibleValuesParser {
 }
 
 impl Options {
+    /// The part of a file that is downloaded, by the hash of ids.
+    pub fn part(&self) -> Option<Shard> {
+        match self.shard {
+            Some(ShardChoice::Part(shard)) => Some(shard),
+            Some(ShardChoice::Auto) | None => None,
+        }
+    }
+
     /// Those that decide what file an image becomes.
     pub fn output(&self) -> OutputOptions {
         OutputOptions {

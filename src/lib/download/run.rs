@@ -1,33 +1,35 @@
 //! The run over all images that are missing: it starts them, reports progress, and ends early on a signal or a full disk.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::stream::{Stream, StreamExt};
+use futures::stream::{Stream, StreamExt, TryStreamExt};
 use tokio::time::{MissedTickBehavior, Sleep};
 
 use super::fetch::{Downloader, Finished};
 use super::names::{Naming, OutputFolder};
 use super::network::{GRACE, Network};
-use super::options::Options;
+use super::options::{Deadline, Options};
 use super::schedule::schedule;
-use super::state::index::{Index, Slot};
+use super::state::index::Index;
 use super::state::input::Set;
 use super::state::journal::Journal;
 use super::state::moves;
 use super::state::refresh::{self, Refreshed};
 use super::state::resume::Sorted;
 use super::state::settled::Lookup;
-use super::summary::{Results, Verified, failure};
-use crate::contracts::LocalizedImage;
+use super::summary::{Results, Verified, failure, make_room};
+use crate::contracts::{Change, LocalizedImage};
 use crate::error::Error;
-use crate::http::{self, Kind};
+use crate::http::{self, Kind, RequestLog};
 use crate::progress::{Progress, RegionCounter, Reporter};
 use crate::signals::Signals;
 
+/// How long before `--deadline` a run begins to end.
+const ENDING: Duration = Duration::from_secs(2);
 /// How often progress is updated; it is printed less often.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -54,7 +56,7 @@ impl Run<'_> {
         self,
         network: Option<Network>,
         set: &Set,
-        sorted: Sorted<'_>,
+        sorted: Sorted,
     ) -> Result<Results, Error> {
         if sorted.missing.is_empty() && !self.options.refresh {
             return Ok(Results {
@@ -67,14 +69,19 @@ impl Run<'_> {
             None => Network::open(self.options, &set.hosts, self.folder)?,
         };
         let folder = self.folder;
-        let own_paths = own_paths(self.index, set);
+        let new = match self.options.refresh {
+            true => refresh::new(set, &sorted.missing)?,
+            false => Vec::new(),
+        };
+        let index = RefCell::new(self.index);
         let moved = Arc::new(Mutex::new(Vec::new()));
         let regions = RegionCounter::default();
         let mut active = Active {
             client: &network.servers.client,
             regions: &regions,
             options: self.options,
-            index: self.index,
+            index: &index,
+            set,
             naming: self.naming,
             folder,
             results: Results {
@@ -90,28 +97,21 @@ impl Run<'_> {
             output: self.options.output(),
             journal: self.journal,
             naming: self.naming,
-            own_paths,
             moved: moved.clone(),
             max_bytes: self.options.max_bytes,
             min_size: self.options.min_size,
             keeps_unread: self.options.keep_unread,
             regions: &regions,
         };
-        network.block_on(active.run(&downloader, set, sorted));
+        network.block_on(active.run(&downloader, sorted, new));
         let mut results = active.results;
         results.notes.extend(note_of_moved(folder, &moved));
         results.end(network.close(folder));
+        if results.is_disk_full {
+            make_room(folder);
+        }
         Ok(results)
     }
-}
-
-/// Paths of the files of earlier downloads, by image id.
-fn own_paths(index: &Index, set: &Set) -> HashMap<String, String> {
-    let own = set.images.iter().filter_map(|image| {
-        let slot = index.find(&image.id)?;
-        Some((image.id.clone(), index.path(slot).to_owned()))
-    });
-    own.collect()
 }
 
 /// Says which files of others were moved out of the way.
@@ -127,7 +127,8 @@ struct Active<'a> {
     client: &'a http::Client,
     regions: &'a RegionCounter,
     options: &'a Options,
-    index: &'a mut Index,
+    index: &'a RefCell<&'a mut Index>,
+    set: &'a Set,
     naming: &'a Naming,
     folder: &'a OutputFolder,
     results: Results,
@@ -137,82 +138,118 @@ struct Active<'a> {
     before: u64,
 }
 
+/// What came of an image; the set that cannot be read any more ends the run.
+type Ended = Result<(LocalizedImage, Result<Finished, http::Error>), Error>;
+
 /// What the run waits for.
-enum Event<'a> {
+enum Event {
     Signal(&'static str),
+    /// The time of `--deadline` is over.
+    Late,
     Tick,
-    Ended(&'a LocalizedImage, Box<Result<Finished, http::Error>>),
+    Ended(Box<Ended>),
     /// All images have ended, or the time for them after a signal.
     Over,
 }
 
 impl Active<'_> {
-    /// Signals are heard from here on, so that whatever is finished by then is published.
-    async fn run(&mut self, downloader: &Downloader<'_>, set: &Set, sorted: Sorted<'_>) {
+    /// Signals are heard from here on, so that whatever is finished by then is published. `new` are the images that were never
+    /// downloaded, with `--refresh`.
+    async fn run(&mut self, downloader: &Downloader<'_>, mut sorted: Sorted, new: Vec<Change>) {
         let mut signals = Signals::listen();
-        let (done, missing) = self.refresh(set, sorted).await;
+        if self.options.refresh {
+            self.refresh(&mut sorted, new).await;
+        }
+        self.total = (sorted.missing.len() + sorted.done.len()) as u64;
+        self.before = sorted.done.len() as u64;
+        self.results.there = sorted.done;
         if self.results.stopped.is_some() {
-            self.results.there = done;
             return;
         }
-        self.total = (missing.len() + done.len()) as u64;
-        self.before = done.len() as u64;
-        self.results.there = done;
+        if self.left_until_deadline() == Some(Duration::ZERO) {
+            self.results.stopped = Some(late());
+            return;
+        }
         let is_closed = AtomicBool::new(false);
-        let job = |image, log| downloader.download(image, log);
-        let ended = schedule(self.client, missing, &is_closed, job);
+        let (set, index) = (self.set, self.index);
+        let job = |at, place| async move {
+            let image = read(set, at).await?;
+            let log = RequestLog::of(image.source.manifest.as_deref(), place);
+            // The file of an earlier download: it alone may be overwritten.
+            let own = {
+                let index = index.borrow();
+                let slot = index.find(&image.id);
+                slot.map(|slot| index.path(slot).to_owned())
+            };
+            let ended = downloader.download(&image, own, log).await;
+            Ok((image, ended))
+        };
+        let (missing, origins) = (&sorted.missing, &sorted.origins);
+        let ended = schedule(self.client, missing, origins, &is_closed, job);
+        drop((sorted.missing, sorted.origins));
         self.follow(ended, &mut signals, &is_closed).await;
     }
 
-    /// With `--refresh`, asks servers what has changed; changed images count as missing.
-    async fn refresh<'a>(
-        &mut self,
-        set: &'a Set,
-        sorted: Sorted<'a>,
-    ) -> (Vec<Slot>, Vec<&'a LocalizedImage>) {
-        let Sorted {
-            done, mut missing, ..
-        } = sorted;
-        if !self.options.refresh {
-            return (done, missing);
-        }
-        // Each host has a queue of its own here too.
-        let (client, index) = (self.client, &*self.index);
-        let finished: HashSet<&str> = done.iter().map(|slot| index.id(*slot)).collect();
-        let finished = set
-            .images
-            .iter()
-            .filter(|image| finished.contains(&*image.id));
+    /// Asks servers what has changed; changed images count as missing.
+    async fn refresh(&mut self, sorted: &mut Sorted, new: Vec<Change>) {
+        let (client, set, index) = (self.client, self.set, self.index);
         let never = AtomicBool::new(false);
-        let ask = |image, log| refresh::ask(client, index, image, log);
-        let asked = schedule(client, finished.collect(), &never, ask);
-        let asked = asked.filter_map(async |(_, asked)| asked);
-        let refreshed = Refreshed::of(asked.collect().await, index, &missing);
-        let is_changed = |image: &&LocalizedImage| refreshed.changed.contains(&image.id);
-        let changed: Vec<&LocalizedImage> = set.images.iter().filter(is_changed).collect();
+        // Each host has a queue of its own here too.
+        let ask = |at, place| async move {
+            let image = read(set, at).await?;
+            let log = RequestLog::of(image.source.manifest.as_deref(), place);
+            let known = refresh::known(&index.borrow(), &image);
+            Ok(match known {
+                Some(known) => Some(refresh::ask(client, at, known, log).await),
+                None => None,
+            })
+        };
+        let (finished, origins) = (&sorted.asked_about, &sorted.origins);
+        let asked: Result<Vec<_>, Error> = schedule(client, finished, origins, &never, ask)
+            .try_filter_map(async |asked| Ok(asked))
+            .try_collect()
+            .await;
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(error) => {
+                self.results.stopped = Some(error);
+                return;
+            }
+        };
+        let index = self.index.borrow();
+        let refreshed = Refreshed::of(asked, &index, new);
         // What a person altered is not overwritten.
         let lookup = Lookup::new(self.options, &self.folder.path);
-        let altered = changed.iter();
-        let altered = altered.filter_map(|image| lookup.is_altered(self.index, &image.id));
-        let paths: Vec<&str> = altered.map(|slot| self.index.path(slot)).collect();
+        let ids = refreshed.changed.values();
+        let altered = ids.filter_map(|id| lookup.is_altered(&index, id));
+        let paths: Vec<&str> = altered.map(|slot| index.path(slot)).collect();
         if let Err(error) = moves::set_aside(self.folder, Verified::ASIDE, paths.iter().copied()) {
             self.results.stopped = Some(error);
-            return (refreshed.there, Vec::new());
+            sorted.done = refreshed.there;
+            return;
         }
         self.results.notes.extend(refreshed.notes);
         self.results
             .notes
             .extend(Verified::note_of_altered(self.folder, &paths));
-        self.results.changes = Some(refreshed.changes);
+        let mut changes = refreshed.changes;
+        if let Err(error) = refresh::remember(self.folder, &mut changes) {
+            self.results.stopped = Some(error);
+            sorted.done = refreshed.there;
+            return;
+        }
+        self.results.changes = Some(changes);
         self.results.gone = refreshed.gone;
-        missing.extend(changed);
-        (refreshed.there, missing)
+        let changed = sorted.asked_about.iter();
+        let changed = changed.filter(|image| refreshed.changed.contains_key(&image.at));
+        sorted.missing.extend(changed);
+        sorted.done = refreshed.there;
     }
 
     /// Takes in images as they end, until all have or something stops the run.
-    async fn follow<'a>(
+    async fn follow(
         &mut self,
-        ended: impl Stream<Item = (&'a LocalizedImage, Result<Finished, http::Error>)>,
+        ended: impl Stream<Item = Ended>,
         signals: &mut Signals,
         is_closed: &AtomicBool,
     ) {
@@ -222,13 +259,16 @@ impl Active<'_> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut grace = None;
+        let left = self.left_until_deadline();
+        let mut deadline = left.map(|left| Box::pin(tokio::time::sleep(left)));
         loop {
             let event = tokio::select! {
                 biased;
                 signal = signals.next(), if grace.is_none() => Event::Signal(signal),
+                () = end_of(&mut deadline), if grace.is_none() => Event::Late,
                 _ = ticks.tick() => Event::Tick,
                 () = end_of(&mut grace) => Event::Over,
-                next = ended.next() => next.map_or(Event::Over, |(image, of)| Event::Ended(image, Box::new(of))),
+                next = ended.next() => next.map_or(Event::Over, |ended| Event::Ended(Box::new(ended))),
             };
             match event {
                 Event::Signal(signal) => {
@@ -239,17 +279,40 @@ impl Active<'_> {
                     is_closed.store(true, Ordering::Relaxed);
                     grace = Some(Box::pin(tokio::time::sleep(GRACE)));
                 }
+                Event::Late => {
+                    self.results.stopped = Some(late());
+                    is_closed.store(true, Ordering::Relaxed);
+                    grace = Some(Box::pin(tokio::time::sleep(GRACE)));
+                }
                 Event::Tick => reporter.tick(self.client.elapsed(), &self.progress()),
-                Event::Ended(image, outcome) => {
-                    reporter.event(|| event_of(image, &outcome));
-                    if !self.take(image, *outcome) {
+                Event::Ended(ended) => match *ended {
+                    Ok((image, outcome)) => {
+                        reporter.event(|| event_of(&image, &outcome));
+                        if !self.take(&image, outcome) {
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        self.results.stopped = Some(error);
                         break;
                     }
-                }
+                },
                 Event::Over => break,
             }
         }
         reporter.end(self.client.elapsed(), &self.progress());
+    }
+
+    /// How long images may be begun, so that the run ends before `--deadline`; none without that.
+    fn left_until_deadline(&self) -> Option<Duration> {
+        let left = match self.options.deadline? {
+            Deadline::After(length) => length.saturating_sub(self.client.elapsed()),
+            Deadline::At(time) => {
+                let left = time.duration_since(jiff::Timestamp::now());
+                Duration::try_from(left).unwrap_or_default()
+            }
+        };
+        Some(left.saturating_sub(ENDING))
     }
 
     /// Takes in what came of an image; whether the run goes on.
@@ -259,6 +322,7 @@ impl Active<'_> {
             Err(error) if error.kind == Kind::Disk => {
                 let hint = "fix that and run the same command again: what is finished is kept";
                 self.results.stopped = Some(Error::new(error.message).hint(hint));
+                self.results.is_disk_full = true;
                 return false;
             }
             Err(error) => self
@@ -271,12 +335,13 @@ impl Active<'_> {
 
     fn take_finished(&mut self, Finished { download, line }: Finished) {
         if self.options.refresh {
-            let held = self.index.find(&download.id);
-            let held = held.and_then(|slot| self.index.entry(slot));
+            let index = self.index.borrow();
+            let held = index.find(&download.id);
+            let held = held.and_then(|slot| index.entry(slot));
             let is_same = held.is_some_and(|held| held.sha256 == download.sha256);
             self.results.unchanged += u64::from(is_same);
         }
-        let slot = self.index.add(&download, line);
+        let slot = self.index.borrow_mut().add(&download, line);
         self.results.add(download, slot);
     }
 
@@ -295,6 +360,19 @@ impl Active<'_> {
             waiting: self.client.waiting(),
         }
     }
+}
+
+/// An image of the set, read off the network's thread.
+async fn read(set: &Set, at: u32) -> Result<LocalizedImage, Error> {
+    let records = set.records.clone();
+    let image = tokio::task::spawn_blocking(move || records.get(at as usize)).await;
+    image.unwrap_or_else(|stopped| Err(Error::new("an image was not read").because(stopped)))
+}
+
+fn late() -> Error {
+    Error::new("the time of --deadline is over")
+        .hint("run the same command again to resume")
+        .temporary(true)
 }
 
 /// Waits for the end of the time after a signal; for ever while there was none.

@@ -2,7 +2,7 @@
 //! So the order of a set does not matter, and no host waits for another. What happens to one image is `fetch`.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +10,8 @@ use std::time::Instant;
 
 use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
 
-use super::names::source_uri;
-use super::service::limits::origin_of;
-use crate::contracts::LocalizedImage;
-use crate::http::{Client, Host, Place, RequestLog, Turn};
+use super::state::resume::{Origins, Planned};
+use crate::http::{Client, Host, Place, Turn};
 
 /// Images that are started and have not ended, in all: most of them wait for a retry.
 const MAX_OPEN: usize = 1024;
@@ -21,24 +19,25 @@ const MAX_OPEN: usize = 1024;
 const MAX_OPEN_PER_HOST: usize = 256;
 
 /// The images of one host.
-struct Queue<'a> {
+struct Queue {
     /// None for images without a URL that can be requested: they end at once.
     host: Option<Arc<Host>>,
-    images: VecDeque<&'a LocalizedImage>,
+    /// Their numbers in the set.
+    images: VecDeque<u32>,
     open: usize,
     /// Whether it is among those to be looked at, or has a time to be.
     is_listed: bool,
 }
 
-/// An image in progress: the number of its queue, the image, and what came of it.
-type Running<'a, T> = Pin<Box<dyn Future<Output = (usize, &'a LocalizedImage, T)> + 'a>>;
+/// An image in progress: the number of its queue, and what came of it.
+type Running<'a, T> = Pin<Box<dyn Future<Output = (usize, T)> + 'a>>;
 
 /// The queues of a run.
 struct Queues<'a, T, Job> {
     client: &'a Client,
     is_closed: &'a AtomicBool,
     job: Job,
-    queues: Vec<Queue<'a>>,
+    queues: Vec<Queue>,
     /// Queues by the number of their host.
     by_host: HashMap<usize, usize>,
     /// Queues to be looked at.
@@ -49,19 +48,20 @@ struct Queues<'a, T, Job> {
     left: usize,
 }
 
-/// Starts `job` for each image when its host can be asked; the stream yields images as they end, with what came of them.
-/// Once `is_closed` is set, no further image is started.
+/// Starts `job` for each image when its host can be asked, with its number in the set and the place at its host; the stream
+/// yields what came of them, as they end. Once `is_closed` is set, no further image is started.
 pub fn schedule<'a, T: 'a, Job, Done>(
     client: &'a Client,
-    images: Vec<&'a LocalizedImage>,
+    images: &[Planned],
+    origins: &Origins,
     is_closed: &'a AtomicBool,
     job: Job,
-) -> impl Stream<Item = (&'a LocalizedImage, T)>
+) -> impl Stream<Item = T> + use<'a, T, Job, Done>
 where
-    Job: Fn(&'a LocalizedImage, RequestLog) -> Done + 'a,
+    Job: Fn(u32, Option<Place>) -> Done + 'a,
     Done: Future<Output = T> + 'a,
 {
-    let queues = queues_of(client, images);
+    let queues = queues_of(client, images, origins);
     let host_numbers = queues.iter().enumerate();
     let by_host = host_numbers
         .filter_map(|(at, queue)| Some((queue.host.as_ref()?.number, at)))
@@ -84,41 +84,34 @@ where
 }
 
 /// The images by the host that is asked first for them, hosts in the order in which they come.
-fn queues_of<'a>(client: &Client, images: Vec<&'a LocalizedImage>) -> Vec<Queue<'a>> {
-    let mut by_origin: BTreeMap<String, usize> = BTreeMap::new();
+fn queues_of(client: &Client, images: &[Planned], origins: &Origins) -> Vec<Queue> {
+    let mut by_origin: Vec<Option<usize>> = vec![None; origins.names().len()];
     let mut queues: Vec<Queue> = Vec::new();
     let mut by_number: HashMap<Option<usize>, usize> = HashMap::new();
     for image in images {
-        let uri = source_uri(image).unwrap_or_default();
-        let uri = client.options().rewritten(uri);
-        let origin = origin_of(&uri);
-        let at = match by_origin.get(origin) {
-            Some(at) => *at,
-            None => {
-                let host = client.host(origin);
-                // http and https, or two spellings, may be one host.
-                let number = host.as_ref().map(|host| host.number);
-                let at = *by_number.entry(number).or_insert_with(|| {
-                    queues.push(Queue {
-                        host,
-                        images: VecDeque::new(),
-                        open: 0,
-                        is_listed: true,
-                    });
-                    queues.len() - 1
+        let origin = image.origin as usize;
+        let at = *by_origin[origin].get_or_insert_with(|| {
+            let host = client.host(&origins.names()[origin]);
+            // http and https, or two spellings, may be one host.
+            let number = host.as_ref().map(|host| host.number);
+            *by_number.entry(number).or_insert_with(|| {
+                queues.push(Queue {
+                    host,
+                    images: VecDeque::new(),
+                    open: 0,
+                    is_listed: true,
                 });
-                by_origin.insert(origin.to_owned(), at);
-                at
-            }
-        };
-        queues[at].images.push_back(image);
+                queues.len() - 1
+            })
+        });
+        queues[at].images.push_back(image.at);
     }
     queues
 }
 
 /// What a queue waits for.
-enum Event<'a, T> {
-    Ended((usize, &'a LocalizedImage, T)),
+enum Event<T> {
+    Ended((usize, T)),
     /// Hosts that may be asked again; none: any.
     Freed(Option<Vec<usize>>),
     Due,
@@ -126,11 +119,11 @@ enum Event<'a, T> {
 
 impl<'a, T: 'a, Job, Done> Queues<'a, T, Job>
 where
-    Job: Fn(&'a LocalizedImage, RequestLog) -> Done + 'a,
+    Job: Fn(u32, Option<Place>) -> Done + 'a,
     Done: Future<Output = T> + 'a,
 {
-    /// The next image that ends; none when all have.
-    async fn next(&mut self) -> Option<(&'a LocalizedImage, T)> {
+    /// What came of the next image that ends; none when all have.
+    async fn next(&mut self) -> Option<T> {
         loop {
             self.start();
             if self.running.is_empty() && (self.left == 0 || self.is_closed()) {
@@ -146,10 +139,10 @@ where
                 () = until(due) => Event::Due,
             };
             match event {
-                Event::Ended((at, image, outcome)) => {
+                Event::Ended((at, outcome)) => {
                     self.queues[at].open -= 1;
                     self.list(at);
-                    return Some((image, outcome));
+                    return Some(outcome);
                 }
                 Event::Freed(Some(hosts)) => {
                     for host in hosts {
@@ -229,17 +222,15 @@ where
         queue.open += 1;
         self.left -= 1;
         let place = queue.host.as_ref().map(|host| Place::at(host, false));
-        let log = RequestLog::of(image.source.manifest.as_deref(), place);
-        let done = (self.job)(image, log);
-        self.running
-            .push(Box::pin(async move { (at, image, done.await) }));
+        let done = (self.job)(image, place);
+        self.running.push(Box::pin(async move { (at, done.await) }));
         self.list(at);
     }
 }
 
-impl<'a> Queue<'a> {
+impl Queue {
     /// The next image: the first one, or one from anywhere where many in a row were refused.
-    fn take(&mut self) -> Option<&'a LocalizedImage> {
+    fn take(&mut self) -> Option<u32> {
         let sample = self.host.as_ref();
         let sample = sample.and_then(|host| host.pacing().judgment.wants_sample());
         match sample {

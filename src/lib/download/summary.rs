@@ -8,6 +8,7 @@ use super::names::{self, Naming, OutputFolder, source_uri};
 use super::network::NetworkSummary;
 use super::options::{Options, Placeholder};
 use super::state::index::{Index, Slot, sha256_start};
+use super::state::input::Set;
 use super::state::moves;
 use super::state::resume::Sorted;
 use crate::contracts::{self, Change, Download, Failure, LocalizedImage};
@@ -43,6 +44,8 @@ pub struct Results {
     pub gone: Vec<Slot>,
     /// What ended the run early.
     pub stopped: Option<Error>,
+    /// Whether that was the disk.
+    pub is_disk_full: bool,
 }
 
 /// The most notes about adjustments of single images.
@@ -175,19 +178,19 @@ pub fn failure(image: &LocalizedImage, naming: &Naming, error: http::Error) -> F
     }
 }
 
-fn reject(failure: &Failure) -> Reject {
+/// An image that could not be downloaded, as a record that was left out.
+pub fn reject(failure: &Failure) -> Reject {
     // Most messages have it already.
     let status = failure.status.map(|s| format!("HTTP {s}"));
     let status = status.filter(|status| !failure.message.contains(status));
     let status = status.map(|s| format!(", {s}")).unwrap_or_default();
     let requests = count(failure.attempts.into(), "request");
     let problem = format!("{}: {}{status}, {requests}", failure.kind, failure.message);
-    Reject::new(
-        &failure.url,
-        http::without_secrets(&failure.id),
-        "image",
-        problem,
-    )
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|kind| kind.name() == failure.kind);
+    let id = http::without_secrets(&failure.id);
+    Reject::new(&failure.url, id, "image", problem).temporary(kind.is_some_and(Kind::may_pass))
 }
 
 /// Takes images out of those that are there whose files are placeholders, as `--drop-placeholder` says; says which files
@@ -271,9 +274,10 @@ pub fn publish(
     there: &[Slot],
     failures: &[Failure],
 ) -> Result<(), Error> {
-    let prefix = relative(&options.output_dir, files::folder_of(&options.image_map))?;
-    let path = |slot: &Slot| (index.id(*slot), format!("{prefix}{}", index.path(*slot)));
-    contracts::write_image_map(&options.image_map, there.iter().map(path))?;
+    let there_at = there
+        .iter()
+        .map(|slot| (index.id(*slot), index.path(*slot)));
+    write_map(&options.image_map, &options.output_dir, there_at)?;
     // Where a table has no ids, URLs are.
     let shown = |failure: &Failure| Failure {
         id: http::id_without_secrets(&failure.id),
@@ -291,33 +295,72 @@ pub fn publish(
     Ok(())
 }
 
+/// Writes the image map from ids and paths below a folder, in the order of ids.
+///
+/// # Errors
+/// Those of the disk.
+pub fn write_map<'a>(
+    map: &Path,
+    folder: &Path,
+    there: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<(), Error> {
+    let prefix = relative(folder, files::folder_of(map))?;
+    contracts::write_image_map(map, there.map(|(id, path)| (id, format!("{prefix}{path}"))))
+}
+
 /// Removes files in progress of images that are there now, or that are no longer in the set.
+///
+/// # Errors
+/// The set cannot be read any more.
 pub fn tidy(
     folder: &OutputFolder,
-    images: &[LocalizedImage],
+    set: &Set,
     options: &Options,
     failures: &[Failure],
-) {
+) -> Result<(), Error> {
+    let mut in_progress = in_progress(folder);
+    if in_progress.is_empty() {
+        return Ok(());
+    }
     let failed: HashSet<&str> = failures.iter().map(|failure| &*failure.id).collect();
-    let unfinished = images.iter().filter(|image| failed.contains(&*image.id));
     let output = options.output();
-    let unfinished: HashSet<String> = unfinished
-        .map(|image| names::work(&image.id, &output.request_for(image)))
-        .collect();
-    // If the folder cannot be listed, the files stay until the next run.
-    let Ok(entries) = std::fs::read_dir(&folder.work) else {
-        return;
+    let name = |_, image: LocalizedImage| {
+        let is_unfinished = failed.contains(&*image.id);
+        is_unfinished.then(|| names::work(&image.id, &output.request_for(&image)))
     };
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let Some((work, "pack" | "part" | "part.json" | "out" | "band")) = name.split_once('.')
-        else {
-            continue;
-        };
-        if !unfinished.contains(work) {
+    let mut unfinished = HashSet::new();
+    set.visit(&set.open, name, |name| {
+        unfinished.extend(name);
+        Ok(())
+    })?;
+    in_progress.retain(|(work, _)| !unfinished.contains(work));
+    for (_, path) in in_progress {
+        files::Part::new(path).discard();
+    }
+    Ok(())
+}
+
+/// Removes the parts of files that were being received when the disk had no more room, so that there is some for the next run.
+/// Regions stay: they are many requests.
+pub fn make_room(folder: &OutputFolder) {
+    for (_, path) in in_progress(folder) {
+        if path.extension().is_some_and(|suffix| suffix == "part") {
             files::Part::new(path).discard();
         }
     }
+}
+
+/// The files of images in progress, each with the name of its image; none if the folder cannot be listed.
+fn in_progress(folder: &OutputFolder) -> Vec<(String, PathBuf)> {
+    let entries = std::fs::read_dir(&folder.work).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let named = paths.filter_map(|path| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        let (work, suffix) = name.split_once('.')?;
+        let is_work = matches!(suffix, "pack" | "part" | "part.json" | "out" | "band");
+        is_work.then(|| (work.to_owned(), path))
+    });
+    named.collect()
 }
 
 /// The path from one folder to another as a prefix for paths: `../images/`, or nothing.

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::merged_image::MergedImage;
 use super::observation::FoundBox;
 use crate::contracts::canvas::id_on_image;
-use crate::contracts::{Localization, LocalizedImage, Number};
+use crate::contracts::{BBox, Frame, Localization, LocalizedImage, Number, Painted};
 use crate::values::hash;
 
 /// The annotations of all images, while they are counted.
@@ -90,6 +90,9 @@ impl BoxIds {
         let mut image = merged.image;
         image.labels.sort();
         image.labels.dedup();
+        if image.painted == image.frame.and_then(filled) {
+            image.painted = None;
+        }
         let id = image.id.clone();
         let mut own = Used::default();
         let boxes = merged.boxes.into_iter();
@@ -161,6 +164,13 @@ struct Used {
     ids: BTreeSet<String>,
     /// Stem of an id → the next number to try.
     next: HashMap<String, usize>,
+}
+
+/// All of a canvas of a size, upright.
+fn filled(frame: Frame) -> Option<Painted> {
+    let area = BBox::try_from([0.0, 0.0, frame.width, frame.height]).ok()?;
+    let rotation = 0.0;
+    Some(Painted { area, rotation })
 }
 
 #[cfg(test)]

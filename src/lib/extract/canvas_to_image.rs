@@ -3,7 +3,7 @@
 //!
 //! The frame is filled by the whole stored image. Its units are those of the canvas, or pixels as declared.
 
-use crate::contracts::{BBox, Frame, Observation, Polygon, Space};
+use crate::contracts::{BBox, Frame, Observation, Painted, Polygon, Space};
 use crate::selectors::{self, Shape};
 
 /// The coordinate spaces of an observation.
@@ -89,6 +89,12 @@ impl Spaces {
             Space::Canvas => self.canvas,
             Space::Image => self.whole,
         }
+    }
+
+    /// Where the image lies on its canvas, if that has a size.
+    pub fn placed(&self) -> Option<Painted> {
+        let rotation = self.rotation;
+        self.painted.map(|area| Painted { area, rotation })
     }
 
     /// The frame for the boxes of the observation: in canvas units, unless all regions are drawn on the image itself.

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::canvas_to_image;
+use super::canvas_to_image::{self, Spaces};
 use super::extracted::Extracted;
 use super::observation::{FoundBox, KnownAnnotations, Reading};
 use crate::contracts::{
-    Frame, ImageRef, LocalizedImage, Metadata, Observation, Provenance, map_points,
+    Frame, ImageRef, LocalizedImage, Metadata, Observation, Painted, Provenance, map_points,
 };
 use crate::summary::Reject;
 
@@ -33,6 +33,7 @@ impl MergedImage {
             source: observation.source.clone(),
             group: observation.group.clone(),
             metadata: observation.metadata.clone(),
+            painted: painted(observation),
             ..LocalizedImage::default()
         };
         MergedImage {
@@ -46,6 +47,7 @@ impl MergedImage {
     pub fn unite(&mut self, other: &Observation, extracted: &mut Extracted) {
         unite_address(&mut self.image.image, &other.image);
         unite_source(&mut self.image.source, &other.source);
+        self.image.painted = self.image.painted.or_else(|| painted(other));
         unite_metadata(&mut self.image.metadata, &other.metadata);
         let group = &mut self.image.group;
         if group.is_empty() {
@@ -117,6 +119,12 @@ impl MergedImage {
         let size = image.declared().map(|size| size.map(f64::from));
         size == Some([frame.width, frame.height])
     }
+}
+
+/// Where an image lies on its canvas, if it was found on one.
+fn painted(observation: &Observation) -> Option<Painted> {
+    let is_known = observation.source.kind == "iiif" && observation.canvas.is_some();
+    is_known.then(|| Spaces::of(observation).placed()).flatten()
 }
 
 /// Clips boxes that were drawn on an image of unknown size to the size that another observation gives.

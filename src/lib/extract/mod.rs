@@ -115,7 +115,7 @@ fn write(
     let mut written = Written::default();
     // What is told is what happened to the images, if that is why nothing can be written.
     let mut failed = None;
-    let published = files::write_through(path, |out| {
+    let published = contracts::write_set(path, "images", |out| {
         contracts::write_localizations(out, taxonomy, |put| {
             let outcome = images.each(|images| {
                 let elements: Result<Vec<Vec<u8>>, serde_json::Error> =
@@ -173,12 +173,12 @@ fn read_digests(paths: &[PathBuf], choices: &m3::M3Options) -> Result<Digests, E
     for path in paths {
         let name = path.display().to_string();
         let is_list = path.is_file() && contracts::is_list(&files::start(path, START));
-        let digest = match path.is_file() && !is_list {
+        let digest = match (path.is_file() || path.is_dir()) && !is_list {
             true => DigestReader::open(path)?,
             false => {
                 let bytes = files::read(path)?;
                 match contracts::is_list(&bytes) {
-                    false => DigestReader::held(contracts::parse(&bytes, &name)?),
+                    false => DigestReader::held(contracts::parse_set(bytes, &name)?),
                     true => {
                         let list: Vec<serde_json::Value> = contracts::parse_json(&bytes, &name)?;
                         let (digest, rejects) = m3::m3_download::digest(&name, list, choices)?;

@@ -11,6 +11,7 @@ mod names;
 mod owner;
 mod part;
 mod paths;
+mod placed;
 mod read_write;
 mod scratch;
 mod system;
@@ -21,10 +22,11 @@ pub use hash::{hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha25
 pub use names::SafeName;
 pub use part::{Held, Part};
 pub use paths::{cannot_write, folder_of, is_dash, is_there, real, refuse_overwriting};
+pub use placed::place;
 pub use read_write::{
     read, read_within, safe_cell, safe_csv, start, to_csv, to_json, write_csv, write_json,
 };
-pub use scratch::{Scratch, Span};
+pub use scratch::{Scratch, Span, unnamed};
 pub use system::{
     are_too_many_open, most_open, move_to, open_regular, open_to_append, place_of, remove_others,
     sync_folder,

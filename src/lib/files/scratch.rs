@@ -84,6 +84,15 @@ impl Scratch {
     }
 }
 
+/// A file without a name beside another, or in the folder of the system for temporary files where that cannot be: nothing is left
+/// of it however the program ends.
+///
+/// # Errors
+/// Neither folder can be written to.
+pub fn unnamed(beside: &Path) -> std::io::Result<std::fs::File> {
+    tempfile::tempfile_in(folder_of(beside)).or_else(|_| tempfile::tempfile())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::dataset::DatasetImage;
 use super::text_tree::{Level, Node, trees};
-use super::xml::escape_value;
+use super::xml::attribute;
 use crate::contracts::BBox;
 
 /// What a page cannot hold.
@@ -61,7 +61,7 @@ pub fn document(
             let _ = writeln!(
                 xml,
                 "<OtherTag ID=\"{id}\" LABEL=\"{}\"/>",
-                escape_value(label)
+                attribute(label)
             );
         }
         xml.push_str("</Tags>\n");
@@ -132,7 +132,7 @@ impl Page<'_> {
         self.shape(node);
         let words: Vec<&Node> = node.children_of(Level::Word).collect();
         if words.is_empty() {
-            let text = escape_value(node.text().unwrap_or_default());
+            let text = attribute(node.text().unwrap_or_default());
             let _ = writeln!(
                 self.xml,
                 "<String{} CONTENT=\"{text}\"/>",
@@ -147,7 +147,7 @@ impl Page<'_> {
             }
         }
         if let (Some(rest), false) = (rest, words.is_empty()) {
-            let _ = writeln!(self.xml, "<HYP CONTENT=\"{}\"/>", escape_value(rest));
+            let _ = writeln!(self.xml, "<HYP CONTENT=\"{}\"/>", attribute(rest));
         }
         self.xml.push_str("</TextLine>\n");
     }
@@ -157,13 +157,13 @@ impl Page<'_> {
         start += &place(&node.bbox);
         let own: String = node.children.iter().filter_map(Node::text).collect();
         let text = node.text().unwrap_or(&own);
-        let _ = write!(start, " CONTENT=\"{}\"", escape_value(text));
+        let _ = write!(start, " CONTENT=\"{}\"", attribute(text));
         if let Some(kind @ ("HypPart1" | "HypPart2" | "Abbreviation")) = node.attribute("subs_type")
         {
             let _ = write!(start, " SUBS_TYPE=\"{kind}\"");
         }
         if let Some(whole) = node.attribute("subs_content") {
-            let _ = write!(start, " SUBS_CONTENT=\"{}\"", escape_value(whole));
+            let _ = write!(start, " SUBS_CONTENT=\"{}\"", attribute(whole));
         }
         if let Some(confidence) = node.confidence() {
             let _ = write!(start, " WC=\"{confidence}\"");
@@ -183,7 +183,7 @@ impl Page<'_> {
             return;
         }
         let mut start = format!("<Glyph ID=\"{}\"{}", node.id, place(&node.bbox));
-        let _ = write!(start, " CONTENT=\"{}\"", escape_value(text));
+        let _ = write!(start, " CONTENT=\"{}\"", attribute(text));
         if let Some(confidence) = node.confidence() {
             let _ = write!(start, " GC=\"{confidence}\"");
         }

@@ -15,6 +15,13 @@ pub fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
+/// A value as JSON in ASCII, indented, with a line break at its end.
+pub fn pretty(value: &Value) -> Vec<u8> {
+    let mut text = escaped(&format!("{value:#}")).into_bytes();
+    text.push(b'\n');
+    text
+}
+
 /// A text as a double-quoted scalar of YAML in ASCII. As in JSON, but for characters beyond 16 bits: YAML has no pairs.
 pub fn yaml_scalar(text: &str) -> String {
     let quoted = Value::from(text).to_string();

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ascii_json;
+use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::outline::{Outline, compressed};
@@ -53,38 +54,104 @@ impl Format for Coco {
         )
     }
 
+    fn contents(&self, dataset: &Dataset) -> Vec<Contents> {
+        const FILES: &str = "annotations/instances_*.json";
+        const SPLIT: Place = Place::Path("(?:annotations/instances_)?([^/.]*)(?:[.]json)?");
+        let of = |name, about, members: &[_]| {
+            Contents::plain(name, about, FILES, "application/json").with(members)
+        };
+        let images = of(
+            "images",
+            "The images.",
+            &[
+                ("id", Kind::Integer, Place::Json("images[*].id")),
+                ("file_name", Kind::Text, Place::Json("images[*].file_name")),
+                ("width", Kind::Integer, Place::Json("images[*].width")),
+                ("height", Kind::Integer, Place::Json("images[*].height")),
+                ("split", Kind::Text, SPLIT),
+            ],
+        );
+        let boxes = of(
+            "boxes",
+            "The boxes.",
+            &[
+                ("id", Kind::Integer, Place::Json("annotations[*].id")),
+                (
+                    "image_id",
+                    Kind::Integer,
+                    Place::Json("annotations[*].image_id"),
+                ),
+                (
+                    "category_id",
+                    Kind::Integer,
+                    Place::Json("annotations[*].category_id"),
+                ),
+                ("bbox", Kind::Box, Place::Json("annotations[*].bbox")),
+                ("area", Kind::Number, Place::Json("annotations[*].area")),
+                (
+                    "iscrowd",
+                    Kind::Integer,
+                    Place::Json("annotations[*].iscrowd"),
+                ),
+                ("split", Kind::Text, SPLIT),
+            ],
+        );
+        let files = Contents::images(dataset, "images/*");
+        [images, boxes].into_iter().chain(files).collect()
+    }
+
     fn begin<'a>(
         &self,
         dataset: &'a Dataset,
         options: &'a FormatOptions,
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
-        let parts = dataset.parts("default");
-        let part = |split: &&str| Part {
-            path: format!("annotations/instances_{split}.json"),
+        let categories = (0..dataset.classes.len()).map(|class| category(dataset, class, options));
+        let layout = Layout::Together(dataset.image_root());
+        begin(dataset, layout, categories.collect(), options, out)
+    }
+}
+
+/// Starts the annotations of every split.
+///
+/// # Errors
+/// A file cannot be written.
+pub(super) fn begin<'a>(
+    dataset: &'a Dataset,
+    layout: Layout,
+    categories: Vec<Value>,
+    options: &FormatOptions,
+    out: &mut dyn Sink,
+) -> Result<Box<dyn Writer + 'a>, Error> {
+    let parts = dataset.parts(layout.whole());
+    let part = |split: &&str| {
+        let (folder, path) = layout.of(split);
+        Part {
+            folder,
+            path,
             has_images: false,
             has_boxes: false,
-        };
-        let writer = CocoWriter {
-            dataset,
-            root: dataset.image_root(),
-            rights: dataset.rights.iter().map(String::as_str).collect(),
-            parts: parts.iter().map(part).collect(),
-            bytes: Vec::new(),
-            keypoints: options.keypoints,
-            points_left_out: 0,
-        };
-        for (part, split) in writer.parts.iter().zip(parts) {
-            let head = head(dataset, options, split).map_err(cannot(&part.path))?;
-            out.append(&part.path, &head)?;
         }
-        Ok(Box::new(writer))
+    };
+    let writer = CocoWriter {
+        dataset,
+        rights: dataset.rights.iter().map(String::as_str).collect(),
+        parts: parts.iter().map(part).collect(),
+        layout,
+        bytes: Vec::new(),
+        keypoints: options.keypoints,
+        points_left_out: 0,
+    };
+    for (part, split) in writer.parts.iter().zip(parts) {
+        let head = head(dataset, &categories, split).map_err(cannot(&part.path))?;
+        out.append(&part.path, &head)?;
     }
+    Ok(Box::new(writer))
 }
 
 struct CocoWriter<'a> {
     dataset: &'a Dataset,
-    root: &'static str,
+    layout: Layout,
     /// Rights statements in code-point order; the id of each is its position, from 1.
     rights: Vec<&'a str>,
     parts: Vec<Part>,
@@ -95,7 +162,60 @@ struct CocoWriter<'a> {
     points_left_out: usize,
 }
 
+/// Where images and annotations are.
+pub(super) enum Layout {
+    /// All images below `images/`, without the folder that all their paths begin with.
+    Together(&'static str),
+    /// The images of each split beside its annotations, under these stems.
+    Apart(Vec<String>),
+}
+
+impl Layout {
+    /// What all images are called that are in no split.
+    fn whole(&self) -> &'static str {
+        match self {
+            Layout::Together(_) => "default",
+            Layout::Apart(_) => "train",
+        }
+    }
+
+    /// The folder of images and the file of annotations of a split.
+    fn of(&self, split: &str) -> (String, String) {
+        match self {
+            Layout::Together(_) => (
+                "images".into(),
+                format!("annotations/instances_{split}.json"),
+            ),
+            Layout::Apart(_) => {
+                let folder = roboflow_folder(split).to_owned();
+                let path = format!("{folder}/_annotations.coco.json");
+                (folder, path)
+            }
+        }
+    }
+
+    /// The name of an image in its folder.
+    fn name(&self, image: &DatasetImage) -> String {
+        match self {
+            Layout::Together(root) => image.below(root).to_owned(),
+            Layout::Apart(stems) => format!("{}.{}", stems[image.index()], image.suffix()),
+        }
+    }
+}
+
+/// What Roboflow's tools call a split.
+pub(super) fn roboflow_folder(split: &str) -> &str {
+    match split.to_ascii_lowercase().as_str() {
+        "train" | "training" => "train",
+        "val" | "valid" | "validation" | "dev" => "valid",
+        "test" | "testing" => "test",
+        _ => split,
+    }
+}
+
+/// The annotations of a split.
 struct Part {
+    folder: String,
     path: String,
     has_images: bool,
     has_boxes: bool,
@@ -103,7 +223,11 @@ struct Part {
 
 impl Writer for CocoWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
-        let record = ImageRecord::of(image, self.root, &self.rights);
+        let name = match self.dataset.placed {
+            true => self.layout.name(image),
+            false => image.file.clone(),
+        };
+        let record = ImageRecord::of(image, &name, &self.rights);
         let part = &mut self.parts[self.dataset.part(image)];
         let fault = cannot(&part.path);
         self.bytes.clear();
@@ -117,7 +241,7 @@ impl Writer for CocoWriter<'_> {
             add(&mut self.bytes, &mut part.has_boxes, &record).map_err(&fault)?;
         }
         out.keep(&part.path, &self.bytes)?;
-        let path = format!("images/{}", image.below(self.root));
+        let path = format!("{}/{name}", part.folder);
         place_image(image, &path, self.dataset, out)
     }
 
@@ -167,14 +291,13 @@ fn add(bytes: &mut Vec<u8>, has_others: &mut bool, record: &impl Serialize) -> i
 }
 
 /// The file up to the first image.
-fn head(dataset: &Dataset, options: &FormatOptions, split: &str) -> io::Result<Vec<u8>> {
+fn head(dataset: &Dataset, categories: &[Value], split: &str) -> io::Result<Vec<u8>> {
     let mut bytes = b"{\"info\":".to_vec();
     ascii_json::write(&mut bytes, &json!({ "description": split, "version": "1" }))?;
     let licenses = dataset.rights.iter().enumerate();
     let licenses = licenses.map(|(i, text)| license(i, text));
-    let categories = (0..dataset.classes.len()).map(|class| category(dataset, class, options));
     list(&mut bytes, "licenses", licenses)?;
-    list(&mut bytes, "categories", categories)?;
+    list(&mut bytes, "categories", categories.iter().cloned())?;
     bytes.extend_from_slice(b",\n\"images\":[");
     Ok(bytes)
 }
@@ -233,12 +356,12 @@ struct ImageRecord<'a> {
 }
 
 impl<'a> ImageRecord<'a> {
-    fn of(p: &'a DatasetImage, root: &str, rights: &[&str]) -> Self {
+    fn of(p: &'a DatasetImage, name: &'a str, rights: &[&str]) -> Self {
         let place = |text: &str| rights.binary_search(&text).ok();
         let license = p.source.rights.as_deref().and_then(place);
         ImageRecord {
             id: p.number,
-            file_name: p.below(root),
+            file_name: name,
             width: p.width,
             height: p.height,
             license: license.map_or(0, |i| i + 1),

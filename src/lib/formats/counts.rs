@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetImage, ImageFacts};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::ranks;
@@ -31,6 +32,16 @@ impl Format for Counts {
         "boxes per class, in each split and in total, and the images they are on; sorted by code point; \
          splits.csv counts images, images without boxes (negatives), boxes and groups"
             .into()
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        let about = "Boxes and images of each class.";
+        vec![Contents::table(
+            "counts.csv",
+            "counts",
+            about,
+            &[("concept", Kind::Text)],
+        )]
     }
 
     fn begin<'a>(

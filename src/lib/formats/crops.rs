@@ -5,6 +5,7 @@
 //! shorter side, and what would lie outside the image is black. JPEGs are written as JPEG of quality 95, all else as PNG. Every
 //! split has a folder for every class, even if it is empty but for a note, since readers number classes by folders.
 
+use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, put_rows};
@@ -38,6 +39,25 @@ impl Format for Crops {
                 false => "",
             }
         )
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        const COLUMNS: &[(&str, Kind)] = &[
+            ("file", Kind::Text),
+            ("class", Kind::Text),
+            ("split", Kind::Text),
+            ("group", Kind::Text),
+            ("image", Kind::Text),
+            ("x", Kind::Integer),
+            ("y", Kind::Integer),
+            ("w", Kind::Integer),
+            ("h", Kind::Integer),
+        ];
+        let mut files = Contents::plain("files", "A picture per box.", "*.png", "");
+        files.paths.push("*.jpg".into());
+        files.media_types = vec!["image/jpeg", "image/png"];
+        let about = "A row per box that was cut out.";
+        vec![Contents::table(TABLE, "crops", about, COLUMNS), files]
     }
 
     fn begin<'a>(

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::outline::Outline;
@@ -65,6 +66,25 @@ impl Format for Csv {
          from 1; an image without boxes is a row with empty label and box cells; files are named as in \
          image_map.json; attributes of boxes are in box:…, metadata of images in meta:…, ranks in rank:…; read labels as text (pandas: keep_default_na=False), since a label may be `NA`"
             .into()
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        const COLUMNS: &[(&str, Kind)] = &[
+            ("image_id", Kind::Integer),
+            ("file", Kind::Text),
+            ("width", Kind::Integer),
+            ("height", Kind::Integer),
+            ("split", Kind::Text),
+            ("group", Kind::Text),
+            ("label", Kind::Text),
+            ("label_id", Kind::Integer),
+            ("x", Kind::Number),
+            ("y", Kind::Number),
+            ("w", Kind::Number),
+            ("h", Kind::Number),
+        ];
+        let about = "A row per box; an image without boxes is a row without label.";
+        vec![Contents::table(PATH, "boxes", about, COLUMNS)]
     }
 
     fn begin<'a>(

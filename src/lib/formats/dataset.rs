@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::on_canvas::OnCanvas;
 use super::outline::Outline;
 use crate::contracts::{BBox, LineageStep, Metadata, Provenance};
 use crate::error::Error;
@@ -197,6 +198,8 @@ pub struct DatasetImage {
     pub split: Option<String>,
     /// Where it was found.
     pub source: Provenance,
+    /// Where it lies on a canvas, if it is all of an image that does.
+    pub on_canvas: Option<OnCanvas>,
     /// The URL or service it came from.
     pub origin: String,
     /// A URL that returns its pixels, if one is known.

@@ -10,10 +10,22 @@ use crate::files::{SafeName, hex_digest};
 /// One stem per image, in order: readable, without spaces, unique even if upper and lower case are the same. A stem
 /// depends on the path of the image and on whether another image has the same readable form, never on the order.
 pub fn stems(dataset: &Dataset) -> Vec<String> {
+    // Leaves room for a hash and a suffix within the 255 bytes of most filesystems.
+    unique(dataset, |path| short(readable(path), path, 200))
+}
+
+/// The same without dots, and short enough for the header of a tar file.
+pub fn keys(dataset: &Dataset) -> Vec<String> {
+    unique(dataset, |path| {
+        short(readable(path).replace('.', "_"), path, 64)
+    })
+}
+
+fn unique(dataset: &Dataset, name: impl Fn(&str) -> String) -> Vec<String> {
     let files = dataset.facts.iter().map(|facts| &*facts.file);
     let names: Vec<String> = files
         .clone()
-        .map(|file| readable(without_suffix(file)))
+        .map(|file| name(without_suffix(file)))
         .collect();
     let mut uses: HashMap<String, u32> = HashMap::new();
     for name in &names {
@@ -40,12 +52,14 @@ fn readable(path: &str) -> String {
         .split('/')
         .map(|part| SafeName::readable(part).as_str().to_owned())
         .collect();
-    let name = parts.join("__");
-    // Leaves room for a hash and a suffix within the 255 bytes of most filesystems.
-    if name.len() <= 200 {
-        name
-    } else {
-        format!("{}-{}", &name[..180], hex_digest(path.as_bytes(), 12))
+    parts.join("__")
+}
+
+/// A name of at most `most` bytes, which are ASCII: with a hash of the path if it is longer.
+fn short(name: String, path: &str, most: usize) -> String {
+    match name.len() <= most {
+        true => name,
+        false => format!("{}-{}", &name[..most - 20], hex_digest(path.as_bytes(), 12)),
     }
 }
 

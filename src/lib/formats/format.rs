@@ -1,5 +1,6 @@
 //! What a format is.
 
+use super::contents::Contents;
 use super::dataset::{Dataset, DatasetImage};
 use super::line_mask::LineMask;
 use super::sink::Sink;
@@ -24,6 +25,12 @@ pub trait Format: Sync {
     /// What `README.md` has to begin with for the tools that read the format; none if they do not read it.
     fn front_matter(&self, _: &Dataset) -> Option<String> {
         None
+    }
+    /// What its files hold, for descriptions of the set.
+    fn contents(&self, dataset: &Dataset) -> Vec<Contents>;
+    /// What its readers call a split.
+    fn split_name(&self, split: &str) -> String {
+        split.to_owned()
     }
     /// What users type after `--format`, lower case.
     fn name(&self) -> &'static str {
@@ -97,8 +104,10 @@ pub struct FormatOptions {
     pub line_mask: LineMask,
     /// coco: number of keypoints of each box; 0: none are written.
     pub keypoints: usize,
-    /// tf: maximum bytes of images per shard.
+    /// tf, parquet, webdataset: maximum bytes of images per shard.
     pub shard_bytes: u64,
+    /// iiif: the URL of the folder where pages will be published.
+    pub iiif_base: Option<String>,
     /// sheet: maximum number of images.
     pub sheet_images: usize,
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -47,6 +48,27 @@ impl Format for Lines {
             "lines with text, the box rounded outwards to whole pixels, {outside}{way}; NAME.gt.txt is the text of NAME.png, \
              gt.txt and SPLIT.txt list names and texts with a tab between, lines.csv leads to boxes and images"
         )
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        const COLUMNS: &[(&str, Kind)] = &[
+            ("file", Kind::Text),
+            ("split", Kind::Text),
+            ("group", Kind::Text),
+            ("class", Kind::Text),
+            ("image", Kind::Text),
+            ("language", Kind::Text),
+            ("text", Kind::Text),
+        ];
+        let pictures = Contents::plain("files", "A picture per line.", "*.png", "image/png");
+        let about = "The text of each line, and lists of them.";
+        let texts = Contents::plain("texts", about, "*.txt", "text/plain");
+        let about = "A row per line.";
+        vec![
+            Contents::table(TABLE, "lines", about, COLUMNS),
+            pictures,
+            texts,
+        ]
     }
 
     fn begin<'a>(

@@ -6,22 +6,33 @@
 
 mod alto_xml;
 mod ascii_json;
+mod bridges;
 pub mod coco;
+mod contents;
 pub mod counts;
 pub mod crops;
 pub mod csv;
+pub mod cvat;
 mod dataset;
 mod file_names;
 mod format;
 pub mod hf;
+pub mod iiif;
 mod keypoints;
+pub mod labelme;
+pub mod labelstudio;
 mod line_mask;
 pub mod lines;
+mod on_canvas;
 mod outline;
 mod page_xml;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod ranks;
 pub mod report;
+pub mod roboflow;
 mod samples;
+mod shards;
 pub mod sheet;
 mod sink;
 mod text_tree;
@@ -29,13 +40,17 @@ pub mod tf;
 pub mod transcriptions;
 pub mod vgg;
 pub mod voc;
+pub mod webdataset;
 mod xml;
 pub mod yolo;
 mod yolo_rows;
 
+pub use ascii_json::pretty as pretty_ascii_json;
+pub use contents::{Contents, Kind, Member, Place};
 pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts, Told};
 pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
 pub use line_mask::LineMask;
+pub use on_canvas::OnCanvas;
 pub use outline::Outline;
 pub use sink::{Sink, put_rows};
 
@@ -49,10 +64,18 @@ pub const ALL: &[&dyn Format] = &[
     &yolo::Yolo::Segmentation,
     &yolo::Yolo::Turned,
     &hf::Hf,
+    #[cfg(feature = "parquet")]
+    &parquet::Parquet,
+    &webdataset::WebDataset,
     &crops::Crops,
     &lines::Lines,
     &transcriptions::Transcription::Alto,
     &transcriptions::Transcription::Page,
+    &roboflow::Roboflow,
+    &labelstudio::LabelStudio,
+    &cvat::Cvat,
+    &labelme::Labelme,
+    &iiif::Iiif,
     &vgg::Vgg,
     &counts::Counts,
     &sheet::Sheet,

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::dataset::DatasetImage;
 use super::text_tree::{Level, Node, trees};
-use super::xml::{escape, escape_value};
+use super::xml::{attribute, escape};
 
 /// The types of text regions that the schema knows.
 const TYPES: [&str; 18] = [
@@ -90,7 +90,7 @@ pub fn document(image: &DatasetImage, classes: &[String], file: &str) -> String 
          http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15/pagecontent.xsd\">\n<Metadata>\n\
          <Creator>recto</Creator>\n<Created>1970-01-01T00:00:00</Created>\n<LastChange>1970-01-01T00:00:00</LastChange>\n\
          </Metadata>\n<Page imageFilename=\"{}\" imageWidth=\"{width}\" imageHeight=\"{height}\">\n{}</Page>\n</PcGts>\n",
-        escape_value(file),
+        attribute(file),
         page.xml
     )
 }
@@ -177,7 +177,7 @@ impl Page<'_> {
         }
         custom.extend(node.attribute("custom").map(str::to_owned));
         if !custom.is_empty() {
-            let _ = write!(stated, " custom=\"{}\"", escape_value(&custom.join(" ")));
+            let _ = write!(stated, " custom=\"{}\"", attribute(&custom.join(" ")));
         }
         let direction = node.attribute("text_direction");
         let known = [

@@ -1,5 +1,6 @@
 //! `sheet`: a contact sheet, one PNG of thumbnails with their boxes, to look at before training.
 
+use super::contents::Contents;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::samples::choose;
@@ -30,6 +31,11 @@ impl Format for Sheet {
             "up to {} images, evenly from those with boxes, thumbnails with boxes in a colour per class",
             options.sheet_images
         )
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        let about = "Some images with their boxes.";
+        vec![Contents::plain("sheet", about, "sheet.png", "image/png")]
     }
 
     fn begin<'a>(

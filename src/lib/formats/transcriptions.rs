@@ -3,6 +3,7 @@
 //! They differ in their files, which are in `alto_xml` and `page_xml`. `sources.csv` leads from the names of files to the source.
 
 use super::alto_xml::{self, LostInAlto};
+use super::contents::Contents;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -54,6 +55,14 @@ impl Format for Transcription {
             "{numbers}; granularity, parent and order of boxes make the tree; the order of the file is the reading order; \
              sources.csv leads from file names to the source; ASCII"
         )
+    }
+
+    fn contents(&self, dataset: &Dataset) -> Vec<Contents> {
+        let about = "A page per image: regions, lines and words.";
+        let pages = Contents::plain("pages", about, "*/*.xml", "application/xml");
+        let images = Contents::images_in_splits(dataset);
+        let all = [Contents::sources(), pages].into_iter();
+        all.chain(images).collect()
     }
 
     fn begin<'a>(

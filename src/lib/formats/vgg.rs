@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::contents::{Contents, Kind};
 use super::dataset::{Dataset, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, put_rows};
@@ -28,6 +29,13 @@ impl Format for Vgg {
     fn conventions(&self, _: &FormatOptions) -> String {
         "one row per image, file_attributes is a JSON object; no boxes; files are named as in image_map.json"
             .into()
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        const COLUMNS: &[(&str, Kind)] =
+            &[("filename", Kind::Text), ("file_attributes", Kind::Text)];
+        let about = "A row per image.";
+        vec![Contents::table(PATH, "images", about, COLUMNS)]
     }
 
     fn begin<'a>(

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::contents::Contents;
 use super::dataset::{Dataset, DatasetBox, DatasetImage, ImageFacts};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -49,6 +50,27 @@ impl Format for Voc {
             "{corners}; whole numbers rounded half up, clipped to the image, at least one pixel; characters that \
              XML cannot hold are U+FFFD; sources.csv leads from file names to the source"
         )
+    }
+
+    fn contents(&self, dataset: &Dataset) -> Vec<Contents> {
+        let plain = Contents::plain;
+        let mut contents = vec![
+            plain(
+                "annotations",
+                "An XML document per image.",
+                "VOCdevkit/VOC2012/Annotations/*.xml",
+                "application/xml",
+            ),
+            plain(
+                "lists",
+                "The images of each split.",
+                "VOCdevkit/VOC2012/ImageSets/Main/*.txt",
+                "text/plain",
+            ),
+            Contents::sources(),
+        ];
+        contents.extend(Contents::images(dataset, "VOCdevkit/VOC2012/JPEGImages/*"));
+        contents
     }
 
     fn begin<'a>(

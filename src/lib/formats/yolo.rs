@@ -5,6 +5,7 @@
 //! above 1. `data.yaml` does not have `path`, so that the set can be moved; without it the tools use the folder of the file.
 
 use super::ascii_json;
+use super::contents::Contents;
 use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
@@ -64,6 +65,27 @@ impl Format for Yolo {
             "{row} relative to the image, classes from 0 in the order of data.yaml, ten decimals, clipped to the image; \
              an image without boxes has an empty label file{left_out}; sources.csv leads from file names to the source"
         )
+    }
+
+    fn contents(&self, dataset: &Dataset) -> Vec<Contents> {
+        let plain = Contents::plain;
+        let mut contents = vec![
+            plain(
+                "labels",
+                "A text file per image, a row per box.",
+                "labels/*.txt",
+                "text/plain",
+            ),
+            plain(
+                "data",
+                "Names of the classes, folders of the splits.",
+                "data.yaml",
+                "application/yaml",
+            ),
+            Contents::sources(),
+        ];
+        contents.extend(Contents::images(dataset, "images/*"));
+        contents
     }
 
     fn begin<'a>(

@@ -22,6 +22,19 @@ struct Row {
     why: String,
 }
 
+impl RequestLimit {
+    /// What each of several programs that ask the same host side by side may do; 0 and 1: one alone.
+    pub fn divided_by(self, workers: u64) -> Self {
+        let workers = workers.max(1);
+        RequestLimit {
+            at_once: u16::try_from(u64::from(self.at_once) / workers)
+                .unwrap_or(u16::MAX)
+                .max(1),
+            per_second: self.per_second / workers as f64,
+        }
+    }
+}
+
 impl Archives {
     /// The limits that come with the program, after those of the user's table, which count first.
     ///
@@ -38,14 +51,8 @@ impl Archives {
 
     /// The limit of a host: that of its archive where it is known, and never more than the user allows.
     pub fn limit_for(&self, options: &Options, host: &str) -> RequestLimit {
-        let limit = self.whole_limit_for(options, host);
-        let workers = options.workers.max(1);
-        RequestLimit {
-            at_once: u16::try_from(u64::from(limit.at_once) / workers)
-                .unwrap_or(u16::MAX)
-                .max(1),
-            per_second: limit.per_second / workers as f64,
-        }
+        self.whole_limit_for(options, host)
+            .divided_by(options.workers)
     }
 
     /// The limit of a host for all programs that share it.

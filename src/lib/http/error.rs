@@ -223,6 +223,32 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether the same request may be answered later.
+    pub fn may_pass(self) -> bool {
+        match self {
+            Kind::TooMany
+            | Kind::Server
+            | Kind::Network
+            | Kind::Timeout
+            | Kind::Truncated
+            | Kind::Budget => true,
+            Kind::NotFound
+            | Kind::Forbidden
+            | Kind::Status
+            | Kind::Certificate
+            | Kind::WrongSize
+            | Kind::NotAnImage
+            | Kind::Info
+            | Kind::Unsupported
+            | Kind::Checksum
+            | Kind::Robots
+            | Kind::Reserved
+            | Kind::Disk
+            | Kind::Placeholder
+            | Kind::TooSmall => false,
+        }
+    }
+
     /// All classes.
     pub const ALL: [Kind; 20] = [
         Kind::NotFound,

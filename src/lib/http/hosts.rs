@@ -76,8 +76,9 @@ impl Hosts {
         let anonymous = self.anonymous.get(&name).copied().unwrap_or_default();
         let mut hosts = self.lock();
         let number = hosts.len();
+        let sharing = options.shared.get(&name).copied().unwrap_or(1);
         let new = || {
-            let limit = self.archives.limit_for(options, domain);
+            let limit = self.archives.limit_for(options, domain).divided_by(sharing);
             let judgment = Judgment::new(options.give_up, self.samples);
             Arc::new(Host {
                 number,

@@ -46,7 +46,7 @@ pub use error::{Error, Kind};
 pub use hosts::Host;
 pub use hosts::Place;
 pub use netrc::{Login, NetrcFile, login_for};
-pub use options::{Budget, Options, host_of, size};
+pub use options::{Budget, Options, USUAL_PER_HOST, host_of, length, rewrite, rewritten, size};
 pub use pacing::{RequestLimit, Turn};
 pub use request::{Request, RequestLog, Response, SavedResponse};
 /// Names and values of headers, in the types of the client.

@@ -1,7 +1,7 @@
 //! Network options, the same in every stage that uses the network.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -94,6 +94,9 @@ pub struct Options {
     /// Programs that ask the same hosts side by side and share their pace; 0 and 1: this one alone.
     #[arg(skip)]
     pub workers: u64,
+    /// The same of single hosts, `name:port`.
+    #[arg(skip)]
+    pub shared: BTreeMap<String, u64>,
     /// A login whose token is sent; stages that have one set it.
     #[arg(skip)]
     pub login: Option<TokenLogin>,
@@ -102,13 +105,7 @@ pub struct Options {
 impl Options {
     /// A URL as it is requested: after `--rewrite`.
     pub fn rewritten<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        let matching = self.rewrite.iter().find_map(|(from, to)| {
-            let rest = url.strip_prefix(from.as_str())?;
-            // `https://a.org` must not match `https://a.org.evil.example`.
-            let is_whole = from.ends_with('/') || ends_host(from, rest);
-            is_whole.then(|| format!("{to}{rest}"))
-        });
-        matching.map_or(Cow::Borrowed(url.trim()), Cow::Owned)
+        rewritten(&self.rewrite, url)
     }
 
     /// The hosts, `name:port`, behind URLs.
@@ -124,7 +121,7 @@ impl Options {
 
     /// Requests in flight to one host.
     pub fn per_host(&self) -> u16 {
-        self.per_host.unwrap_or(4)
+        self.per_host.unwrap_or(USUAL_PER_HOST)
     }
 
     /// Requests per second to one host; 0: no limit.
@@ -162,6 +159,20 @@ pub fn host_of(url: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
     let port = url.port_or_known_default()?;
     Some(format!("{}:{port}", url.host_str()?))
+}
+
+/// Requests in flight to one host, where neither the user nor its archive says otherwise.
+pub const USUAL_PER_HOST: u16 = 4;
+
+/// A URL after these replacements of prefixes: the first that fits.
+pub fn rewritten<'a>(rewrite: &[(String, String)], url: &'a str) -> Cow<'a, str> {
+    let matching = rewrite.iter().find_map(|(from, to)| {
+        let rest = url.strip_prefix(from.as_str())?;
+        // `https://a.org` must not match `https://a.org.evil.example`.
+        let is_whole = from.ends_with('/') || ends_host(from, rest);
+        is_whole.then(|| format!("{to}{rest}"))
+    });
+    matching.map_or(Cow::Borrowed(url.trim()), Cow::Owned)
 }
 
 /// Whether a prefix that ends in a host ends where the host does: `rest` is what follows it.
@@ -213,6 +224,14 @@ const SIZES: &[(&str, f64)] = &[
     ("GB", 1e9),
     ("TB", 1e12),
 ];
+/// A length of time, such as `90m` or `2h`.
+///
+/// # Errors
+/// It is none.
+pub fn length(text: &str) -> Result<Duration, String> {
+    Ok(Duration::from_secs_f64(amount(text, TIMES)?))
+}
+
 const TIMES: &[(&str, f64)] = &[
     ("s", 1.0),
     ("", 1.0),
@@ -265,7 +284,11 @@ fn some_seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-fn rewrite(text: &str) -> Result<(String, String), String> {
+/// A replacement of the prefix of URLs, `FROM=TO`.
+///
+/// # Errors
+/// It is none.
+pub fn rewrite(text: &str) -> Result<(String, String), String> {
     // URLs hold `=` in queries: the prefix to replace ends before the `=` that starts another URL, else the first.
     let at = text
         .match_indices('=')

@@ -10,7 +10,9 @@ use super::counts::part_count;
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER};
 use super::split_options::NearDuplicates;
-use crate::contracts::{ClassCount, Contract, DatasetEntry, DatasetFile, DatasetInput, PartCount};
+use crate::contracts::{
+    ClassCount, Contract, DatasetEntry, DatasetFile, DatasetInput, PartCount, SetFolder,
+};
 use crate::error::Error;
 use crate::files::{self, WrittenFile};
 use crate::formats::{Format, FormatOptions, Sink};
@@ -98,9 +100,14 @@ fn inputs(options: &Options) -> Result<Vec<DatasetInput>, Error> {
         &options.splits.split_like,
     ];
     let paths = paths.into_iter().chain(more.map(Option::as_ref)).flatten();
-    let files = paths.filter(|path| path.is_file());
-    let input = |path: &PathBuf| {
-        let sha256 = files::sha256_of_file(path)
+    // A set in parts is known by the file that names them with their hashes.
+    let hashed = paths.map(|path| (path, path.join(SetFolder::FILE)));
+    let files = hashed.filter_map(|(path, parts)| match path.is_dir() {
+        true => parts.is_file().then_some((path, parts)),
+        false => path.is_file().then(|| (path, path.clone())),
+    });
+    let input = |(path, hashed): (&PathBuf, PathBuf)| {
+        let sha256 = files::sha256_of_file(&hashed)
             .map_err(|e| Error::new(format!("{}: cannot be read", path.display())).because(e))?;
         Ok(DatasetInput {
             name: name(path),
@@ -168,9 +175,11 @@ fn of_boxes(options: &Options) -> Vec<Given> {
         ("min-image", number(boxes.min_image.into())),
         ("exif-boxes", word(boxes.exif_boxes)),
         ("images", word(options.images)),
+        ("no-croissant", flag(options.no_croissant)),
         ("no-val", flag(options.no_val)),
         ("voc-inclusive", flag(options.voc_inclusive)),
         ("crop-margin", number(options.crop_margin)),
+        ("iiif-base", options.iiif_base.clone()),
         ("crop-square", flag(options.crop_square)),
     ]
 }

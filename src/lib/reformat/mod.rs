@@ -17,6 +17,7 @@ mod class_list;
 pub mod class_names;
 mod class_options;
 mod counts;
+mod croissant;
 mod description;
 mod image_notes;
 mod keys;

@@ -53,12 +53,18 @@ pub struct Options {
     /// (baseline)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub keypoints: Option<u16>,
-    /// tf: maximum megabytes of images per shard
+    /// tf, parquet, webdataset: maximum megabytes of images per shard
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub shard_mb: u64,
+    /// iiif: the address of the folder in which the set will be published: ids begin with it
+    #[arg(long, value_name = "URL", value_parser = address)]
+    pub iiif_base: Option<String>,
     /// sheet, report: maximum number of images
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub sheet_images: u64,
+    /// Do not write croissant.json, the description of the set for programs
+    #[arg(long)]
+    pub no_croissant: bool,
     /// counts: add a row with the sum of every column
     #[arg(long)]
     pub total: bool,
@@ -102,6 +108,16 @@ impl Options {
             false => Placing::Link,
         };
         self.images.unwrap_or(usual)
+    }
+}
+
+/// An address that the ids of published documents may begin with.
+fn address(text: &str) -> Result<String, String> {
+    match url::Url::parse(text) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) => Ok(text.to_owned()),
+        _ => Err(format!(
+            "`{text}` is not an address that begins with https:// or http://"
+        )),
     }
 }
 

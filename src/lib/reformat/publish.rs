@@ -6,6 +6,7 @@ use super::alike::AlikePair;
 use super::assemble::Assembled;
 use super::card;
 use super::counts::part_count;
+use super::croissant;
 use super::description::{self, Made};
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
@@ -13,7 +14,9 @@ use super::split_options::NearDuplicates;
 use super::tile_table;
 use super::write::Images;
 use crate::error::Error;
-use crate::formats::{Dataset, DatasetImage, Format, FormatOptions, Sink, Told, Writer};
+use crate::formats::{
+    Dataset, DatasetImage, Format, FormatOptions, Sink, Told, Writer, pretty_ascii_json,
+};
 use crate::summary::{Summary, counted};
 use crate::{files, report};
 
@@ -89,6 +92,7 @@ impl Set<'_> {
             line_mask: options.line_mask,
             keypoints: options.keypoints.map_or(0, usize::from),
             shard_bytes: options.shard_mb * 1_000_000,
+            iiif_base: options.iiif_base.clone(),
             sheet_images: options.sheet_images as usize,
         }
     }
@@ -169,20 +173,10 @@ impl Set<'_> {
             assembled,
             summary,
         };
-        let card = card::card(&made);
-        for format in &self.formats {
-            let front = format.front_matter(&assembled.dataset);
-            if let (Some(front), false) = (front, self.formats.len() == 1) {
-                out.go_below(format.name(), Placing::None);
-                out.put(card::README, (front + &card).as_bytes())?;
-            }
+        self.put_cards(&made, &mut out)?;
+        if !self.options.no_croissant {
+            self.put_croissants(&made, &mut out)?;
         }
-        out.go_below("", Placing::None);
-        let front = match self.formats[..] {
-            [format] => format.front_matter(&assembled.dataset),
-            _ => None,
-        };
-        out.put(card::README, (front.unwrap_or_default() + &card).as_bytes())?;
         let description = description::description(&made, out.written()?)?;
         out.put(MARKER, &description)?;
         if self.options.rejects.is_some() {
@@ -211,6 +205,54 @@ impl Set<'_> {
         Ok(())
     }
 
+    /// Writes `README.md`, and one for each of several formats whose tools read it.
+    fn put_cards(&self, made: &Made, out: &mut DatasetFolder) -> Result<(), Error> {
+        let dataset = &made.assembled.dataset;
+        let card = card::card(made);
+        for format in &self.formats {
+            let front = format.front_matter(dataset);
+            if let (Some(front), false) = (front, self.formats.len() == 1) {
+                out.go_below(format.name(), Placing::None);
+                out.put(card::README, (front + &card).as_bytes())?;
+            }
+        }
+        out.go_below("", Placing::None);
+        let front = match self.formats[..] {
+            [format] => format.front_matter(dataset),
+            _ => None,
+        };
+        out.put(card::README, (front.unwrap_or_default() + &card).as_bytes())?;
+        Ok(())
+    }
+
+    /// Writes `croissant.json` beside the files of every format.
+    fn put_croissants(&self, made: &Made, out: &mut DatasetFolder) -> Result<(), Error> {
+        for format in &self.formats {
+            let below = self.below(*format);
+            let prefix = match below {
+                "" => String::new(),
+                folder => format!("{folder}/"),
+            };
+            let written = out.written()?.iter();
+            let own: Vec<_> = written
+                .filter_map(|file| Some((file.path.strip_prefix(&prefix)?, file)))
+                .collect();
+            let croissant = croissant::croissant(made, *format, &own);
+            out.go_below(below, Placing::None);
+            out.put(croissant::CROISSANT, &pretty_ascii_json(&croissant))?;
+        }
+        out.go_below("", Placing::None);
+        Ok(())
+    }
+
+    /// The folder of a format: there is one for each if there are several.
+    fn below(&self, format: &dyn Format) -> &'static str {
+        match self.formats.len() {
+            1 => "",
+            _ => format.name(),
+        }
+    }
+
     /// Writes all formats in one pass over the images, each into a folder of its name if there are several.
     fn write_formats(
         &self,
@@ -218,24 +260,22 @@ impl Set<'_> {
         options: &FormatOptions,
         out: &mut DatasetFolder,
     ) -> Result<Vec<String>, Error> {
-        let is_alone = self.formats.len() == 1;
-        let below = |format: &dyn Format| if is_alone { "" } else { format.name() };
         let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
         for format in &self.formats {
-            out.go_below(below(*format), self.options.placing(*format));
+            out.go_below(self.below(*format), self.options.placing(*format));
             writers.push(format.begin(&assembled.dataset, options, out)?);
         }
         let folder = files::folder_of(&self.options.image_map);
         self.images.each(assembled, folder, |image: DatasetImage| {
             for (format, writer) in self.formats.iter().zip(&mut writers) {
-                out.go_below(below(*format), self.options.placing(*format));
+                out.go_below(self.below(*format), self.options.placing(*format));
                 writer.image(&image, out)?;
             }
             Ok(())
         })?;
         let mut notes = Vec::new();
         for (format, writer) in self.formats.iter().zip(writers) {
-            out.go_below(below(*format), self.options.placing(*format));
+            out.go_below(self.below(*format), self.options.placing(*format));
             notes.extend(writer.finish(out)?);
         }
         Ok(notes)

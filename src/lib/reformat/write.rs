@@ -9,9 +9,11 @@ use super::box_to_pixels::Mapping;
 use super::class_names::ClassNames;
 use super::place::{self, BoxRules, PlacedBox};
 use super::tiles::TileRules;
-use crate::contracts::{ImageRecords, ImageRef, Localization, LocalizedImage, Service};
+use crate::contracts::{
+    BBox, Frame, ImageRecords, ImageRef, Localization, LocalizedImage, Service,
+};
 use crate::error::Error;
-use crate::formats::{Dataset, DatasetBox, DatasetImage};
+use crate::formats::{Dataset, DatasetBox, DatasetImage, ImageFacts, OnCanvas};
 use crate::pixels::{Header, TileCutter};
 
 /// Where images and their boxes come from.
@@ -102,6 +104,7 @@ impl Images<'_> {
             made.id = format!("{}#xywh={x},{y},{w},{h}", made.id);
             // What the URL returns is the whole image.
             made.url = None;
+            made.on_canvas = None;
             (made, Some(*tile))
         });
         made.collect()
@@ -128,6 +131,7 @@ impl Images<'_> {
         let dataset = &assembled.dataset;
         let facts = &dataset.facts[at];
         let header = header(dataset, at);
+        let on_canvas = on_canvas(image, &header);
         let class = |class: u32| assembled.classes[class as usize];
         let mut number = facts.boxes_before;
         let boxes = boxes.into_iter().filter_map(|placed| {
@@ -157,10 +161,9 @@ impl Images<'_> {
             media_type: header.media_type,
             orientation: header.orientation,
             group: dataset.groups[facts.group as usize].clone(),
-            split: facts
-                .split
-                .map(|split| dataset.splits[usize::from(split)].clone()),
+            split: split(dataset, facts),
             url: url(&image.image),
+            on_canvas,
             origin: (service.map(|service| service.id.clone()))
                 .or_else(|| image.image.url.clone())
                 .unwrap_or_default(),
@@ -202,6 +205,37 @@ fn uncut(image: &DatasetImage, cause: &str) -> Error {
         image.path.display()
     ))
     .hint("run `recto-download --verify` to see which files are damaged")
+}
+
+/// Where an image lies on its canvas. A part of an image is on it too, but nothing says where, and what EXIF turns is not
+/// where the canvas shows it.
+fn on_canvas(image: &LocalizedImage, header: &Header) -> Option<OnCanvas> {
+    let canvas = image.source.canvas.as_ref();
+    let canvas = canvas.filter(|id| id.starts_with("https://") || id.starts_with("http://"))?;
+    let is_part = (image.image.service.as_ref()).is_some_and(|service| service.region.is_some());
+    if is_part || header.orientation > 1 {
+        return None;
+    }
+    let (area, rotation) = match (image.painted, image.frame) {
+        (Some(painted), _) => (painted.area, painted.rotation),
+        (None, Some(frame)) if frame != Frame::PERCENT => (
+            BBox::try_from([0.0, 0.0, frame.width, frame.height]).ok()?,
+            0.0,
+        ),
+        _ => return None,
+    };
+    let quarters = rotation / 90.0;
+    (quarters.fract() == 0.0).then(|| OnCanvas {
+        canvas: canvas.clone(),
+        area,
+        quarters: quarters.rem_euclid(4.0) as u8,
+    })
+}
+
+/// The name of the split of an image.
+fn split(dataset: &Dataset, facts: &ImageFacts) -> Option<String> {
+    let name = |split: u16| dataset.splits[usize::from(split)].clone();
+    facts.split.map(name)
 }
 
 fn header(dataset: &Dataset, at: usize) -> Header {

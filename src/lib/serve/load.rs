@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::catalogue::{self, Loaded, Prober};
 use super::options::Options;
+use crate::contracts;
 use crate::error::Error;
 use crate::files;
 
@@ -21,7 +22,7 @@ pub fn load(options: &Options, prober: &Prober) -> Result<Loaded, Error> {
             Error::new(what).hint("name a folder of images, or the output of `recto-extract`")
         );
     }
-    if !source.is_dir() {
+    if !source.is_dir() || contracts::is_set_folder(source) {
         let default = Path::new("image_map.json");
         return catalogue::of_localizations(
             source,

@@ -154,6 +154,8 @@ pub struct FetchFailure {
     pub is_of_service: bool,
     /// Whether the service may answer if less is requested: it refused the request, failed, or did not end its answer.
     pub may_be_size: bool,
+    /// Whether the same request may be answered later.
+    pub may_pass: bool,
 }
 
 /// A document that was read.

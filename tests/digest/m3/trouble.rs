@@ -184,7 +184,12 @@ fn what_is_no_answer_names_the_address_and_the_setting() {
         let fault = move |r: &Arrived, _: usize| r.path.starts_with(path).then(answer);
         let server = lab(vec![plain(1, "Nanomia")]).with_fault(fault).start();
         let work = Workdir::new();
-        digest(&work, &server, &["Nanomia"]).exits(1).says(&said);
+        // A service that failed may not fail again.
+        let code = match answer() {
+            Answer::Status(500) | Answer::Full(500, ..) => 75,
+            _ => 1,
+        };
+        digest(&work, &server, &["Nanomia"]).exits(code).says(&said);
         assert!(!work.exists("digest.json"), "{said:?}");
     }
 }
@@ -208,7 +213,7 @@ fn certificates_and_hosts_that_are_not_there_name_the_setting() {
         .exits(1)
         .says(&["cannot be trusted", "is set by --anno"]);
     let gone = Server::start(|_, _| Answer::Reset).url("/anno/v1");
-    run(&gone).exits(1).says(&["is set by --anno"]);
+    run(&gone).exits(75).says(&["is set by --anno"]);
 }
 
 #[test]
@@ -223,7 +228,7 @@ fn one_moment_that_is_lost_costs_nothing_else() {
         let server = lab(rows).with_fault(lost).start();
         let work = Workdir::new();
         digest(&work, &server, &["Nanomia", "-a"])
-            .exits(3)
+            .exits(if answer == 500 { 75 } else { 3 })
             .says(&["left out 1:", "imaged moment"]);
         assert_eq!(
             account(&work),

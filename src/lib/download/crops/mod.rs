@@ -195,6 +195,7 @@ impl Sheet {
             source: of.source.clone(),
             group: of.group.clone(),
             metadata: of.metadata.clone(),
+            painted: None,
         }
     }
 

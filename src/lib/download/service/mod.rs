@@ -120,6 +120,7 @@ pub async fn fetch(
     let mut fetch = ServiceFetch {
         servers,
         wanted,
+        fingerprint: fingerprint(&info),
         info,
         base: admission.base,
         access: admission.access,
@@ -149,6 +150,8 @@ struct ServiceFetch<'a> {
     info: Info,
     /// Base URI of the service to request the image of: the one wanted, or the one that stands in for it.
     base: String,
+    /// The [`fingerprint`] of the info.json as it was read.
+    fingerprint: String,
     /// Its authorization services.
     access: Option<AccessControl>,
     /// Where the image lies in the service's image, in pixels.
@@ -202,12 +205,46 @@ impl ServiceFetch<'_> {
         }
         let store = self.first_region().await?;
         drop(probing);
-        self.remaining_regions(store).await
+        let plan = store.plan().clone();
+        match self.remaining_regions(store).await {
+            Err(error) if error.kind == Kind::WrongSize && self.is_off(&plan).await => {
+                let store = self.first_region().await?;
+                self.remaining_regions(store).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Whether the image is a pixel or two smaller than `info.json` declares, as the region in its last corner shows; then its
+    /// size from now on is that.
+    async fn is_off(&mut self, plan: &RegionPlan) -> bool {
+        let corner = cells(plan.origin, plan.size, plan.tile).last();
+        let Some(corner) = corner.filter(|_| plan.has_open_edges && self.is_all()) else {
+            return false;
+        };
+        let Ok((_, found)) = self.ask_twice(plan, corner).await else {
+            return false;
+        };
+        let lacks = [
+            corner.width.checked_sub(found[0]),
+            corner.height.checked_sub(found[1]),
+        ];
+        let [Some(columns), Some(rows)] = lacks else {
+            return false;
+        };
+        let size = [plan.size[0] - columns, plan.size[1] - rows];
+        if !is_nearly(size, plan.size) || !self.is_all_there_is(&plan.dialect, size).await {
+            return false;
+        }
+        self.note_other_size(size, true);
+        [self.info.width, self.info.height] = size;
+        (self.size, self.target) = (size, output_size(size, self.wanted.scaling));
+        true
     }
 
     /// Whether regions requested by a plan of an earlier run are regions of the image as it is now.
     fn is_of_this_image(&self, plan: &RegionPlan) -> bool {
-        plan.info == fingerprint(&self.info) && plan.service == self.base
+        plan.info == self.fingerprint && plan.service == self.base
     }
 
     /// Whether the image is all of the service's image.
@@ -512,7 +549,7 @@ impl ServiceFetch<'_> {
             dialect: dialect.clone(),
             whole: self.is_all(),
             has_open_edges: advertised.is_none() && self.info.level >= 1,
-            info: fingerprint(&self.info),
+            info: self.fingerprint.clone(),
         };
         if grid::count(plan.size, plan.tile) > MAX_REGIONS {
             let (size, tile) = (plan.size, plan.tile);

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::http::for_journal;
 
 /// The place of an image in an [`Index`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(u32);
 
 impl Slot {

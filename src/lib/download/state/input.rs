@@ -1,15 +1,18 @@
 //! The images of a set as they are read: of those that are there already only a number is kept, so that millions fit in
 //! memory.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::DefaultHashBuilder;
 
 use super::index::{Index, Slot};
 use super::settled::Lookup;
-use crate::contracts::LocalizedImage;
-use crate::contracts::each_image;
-use crate::download::names::{self, Naming, source_uri};
+use crate::contracts::{ImageRecords, LocalizedImage, Parts};
+use crate::download::names::{Naming, source_uri};
+use crate::download::options::Orphans;
 use crate::download::service::limits::origin_of;
 use crate::error::Error;
 use crate::summary::Reject;
@@ -17,8 +20,12 @@ use crate::summary::Reject;
 /// What is to be downloaded.
 #[derive(Debug, Default)]
 pub struct Set {
+    /// All images; [`Set::open`] are numbers of them.
+    pub records: Arc<ImageRecords>,
     /// Images that are missing, or that are to be requested in any case.
-    pub images: Vec<LocalizedImage>,
+    pub open: Vec<u32>,
+    /// Those of them that an earlier run has downloaded.
+    pub before: Vec<Slot>,
     /// Images that are there.
     pub settled: Vec<Slot>,
     /// Records of a list of m3-download that cannot be used.
@@ -42,22 +49,48 @@ impl Set {
         };
         let names = all
             .iter()
-            .filter_map(|image| set.naming.template_name(image));
-        let keys: Vec<u64> = names.map(|name| Naming::key(&name)).collect();
+            .map(|image| Naming::key(&set.naming.plain(image)));
+        let keys: Vec<u64> = names.collect();
         set.naming.share(keys);
-        for image in all {
-            match lookup.settled(index, &image) {
+        for (at, image) in (0..).zip(&all) {
+            match lookup.settled(index, image) {
                 Some(slot) => set.settled.push(slot),
-                None => set.images.push(image),
+                None => set.open.push(at),
             }
         }
+        set.records = Arc::new(ImageRecords::held(all));
         set
     }
 
     /// The number of images.
     pub fn count(&self) -> usize {
-        self.images.len() + self.settled.len()
+        self.open.len() + self.settled.len()
     }
+
+    /// Calls `make` for each of these images, on several threads, and `take` for the results, in order.
+    ///
+    /// # Errors
+    /// An image cannot be read, or `take` fails.
+    pub fn visit<T: Send>(
+        &self,
+        images: &[u32],
+        make: impl Fn(u32, LocalizedImage) -> T + Sync,
+        take: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let order = images.iter().map(|at| *at as usize);
+        self.records
+            .visit(order, |at, image| make(at as u32, image), take)
+    }
+}
+
+/// What becomes of an image of the file.
+#[derive(Clone, Copy)]
+enum Entry {
+    /// It is of another part of the set.
+    Elsewhere(Option<Slot>),
+    Settled(Slot),
+    /// It is to be downloaded: the hash of its id, and its place in the journal, if it was downloaded before.
+    Open(u64, Option<Slot>),
 }
 
 /// Reads a set from a `localizations.json`.
@@ -68,75 +101,115 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
     let options = lookup.options();
     let keeps_all = options.overwrite || options.refresh;
     let origins = Origins::default();
-    let mut naming = Naming::new(options.name.as_ref());
-    let elsewhere = Mutex::new(Vec::new());
-    let (keys, named) = (Mutex::new(BTreeMap::new()), Mutex::new(Vec::new()));
-    let note_name = |slot: Option<Slot>, image: &LocalizedImage| {
-        let template = naming.template_name(image);
-        if let Some(name) = &template {
-            // A file that is no stream is read twice: each image counts once.
-            lock(&keys).insert(Naming::key(&image.id), Naming::key(name));
-        }
-        let Some(slot) = slot else {
-            return;
-        };
-        let has_template = template.is_some();
-        let name = template.unwrap_or_else(|| names::stem(image));
-        if has_template || name != stem_of(index.path(slot)) {
-            lock(&named).push((slot, name, image.id.clone()));
-        }
+    let naming = Naming::new(options.name.as_ref());
+    let renamed = Mutex::new(BTreeMap::new());
+    let parts = match options.name {
+        Some(_) => Parts::NoBoxes,
+        None => Parts::NoBoxesNoMetadata,
     };
-    let (found, unusable) = each_image(source, options.name.is_some(), |image| {
-        if options.shard.is_some_and(|shard| !shard.has(&image.id)) {
-            lock(&elsewhere).extend(index.find(&image.id));
-            return None;
+    let hasher = DefaultHashBuilder::default();
+    let (mut records, entries) = ImageRecords::open_with(source, parts, |image| {
+        let before = index.find(&image.id);
+        let name = naming.plain(image);
+        let key = Naming::key(&name);
+        if options.part().is_some_and(|part| !part.has(&image.id)) {
+            return (key, Entry::Elsewhere(before));
         }
-        let uri = source_uri(&image).unwrap_or_default();
+        let uri = source_uri(image).unwrap_or_default();
         origins.add(origin_of(&options.http.rewritten(uri)));
         // A secret that is given without a host is meant for the archive, not for whatever hosts its documents name.
         if let Some(manifest) = &image.source.manifest {
             origins.add(origin_of(&options.http.rewritten(manifest)));
         }
-        note_name(index.find(&image.id), &image);
-        Some(match lookup.settled(index, &image) {
-            Some(slot) if !keeps_all => Ok(slot),
-            // Boxed: most images are settled, and a slot is small.
-            _ => Err(Box::new(image)),
-        })
+        if let Some(slot) = before.filter(|slot| stem_of(index.path(*slot)) != name) {
+            lock(&renamed).insert(slot, name);
+        }
+        match lookup.settled(index, image) {
+            Some(slot) if !keeps_all => (key, Entry::Settled(slot)),
+            _ => (key, Entry::Open(hasher.hash_one(&image.id), before)),
+        }
     })?;
-    naming.share(into_inner(keys).into_values());
-    let renamed = renamed(into_inner(named), &naming, index);
+    let naming = share(naming, &entries, index, lookup);
+    let renamed = renamed_of(into_inner(renamed), &entries, &naming, index);
     let mut set = Set {
         hosts: origins.hosts(),
-        unusable,
-        elsewhere: into_inner(elsewhere),
+        unusable: std::mem::take(&mut records.others.rejects),
+        records: Arc::new(records),
         naming,
         renamed,
         ..Set::default()
     };
-    for image in found.into_iter().flatten() {
-        match image {
-            Ok(slot) => set.settled.push(slot),
-            Err(image) => set.images.push(*image),
+    let mut ids = Vec::new();
+    for (at, (_, entry)) in (0..).zip(entries) {
+        match entry {
+            Entry::Elsewhere(before) => set.elsewhere.extend(before),
+            Entry::Settled(slot) => set.settled.push(slot),
+            Entry::Open(id, before) => {
+                set.open.push(at);
+                set.before.extend(before);
+                ids.push((id, at));
+            }
         }
     }
-    check_unique(&set, index)?;
+    check_unique(&set, ids, index)?;
     Ok(set)
 }
 
-/// The images whose names are others now: of all that may be, with what the template or their label makes of them.
-fn renamed(
-    named: Vec<(Slot, String, String)>,
+impl Entry {
+    fn slot(self) -> Option<Slot> {
+        match self {
+            Entry::Elsewhere(slot) | Entry::Open(_, slot) => slot,
+            Entry::Settled(slot) => Some(slot),
+        }
+    }
+}
+
+/// The naming, with what names are shared by images of the set, as far as it is read and as its plan says, or belong to images that were downloaded for another set.
+fn share(mut naming: Naming, entries: &[(u64, Entry)], index: &Index, lookup: &Lookup) -> Naming {
+    let options = lookup.options();
+    let planned = options.planned.as_ref();
+    let shared = planned.map_or(&[][..], |planned| &planned.shared_names);
+    naming.share(entries.iter().map(|(key, _)| *key));
+    shared.iter().for_each(|key| naming.occupy(*key));
+    let mut is_known = vec![false; index.count()];
+    for slot in entries.iter().filter_map(|(_, entry)| entry.slot()) {
+        is_known[slot.index()] = true;
+    }
+    // What is moved out of the way leaves its name.
+    let moves = options.prune || options.orphans == Orphans::Move;
+    let others = index
+        .slots()
+        .filter(|slot| !moves && !is_known[slot.index()]);
+    for slot in others.filter(|slot| lookup.is_there(index, *slot)) {
+        naming.occupy(Naming::key(stem_of(index.path(slot))));
+    }
+    naming
+}
+
+/// The images that are there under another name than they have now. `others` have a path that is not their plain name.
+fn renamed_of(
+    mut others: BTreeMap<Slot, String>,
+    entries: &[(u64, Entry)],
     naming: &Naming,
     index: &Index,
 ) -> Vec<(Slot, String)> {
-    let named = named.into_iter();
-    let named = named.map(|(slot, name, id)| (slot, naming.unique(name, &id)));
-    let is_another = |(slot, stem): &(Slot, String)| stem_of(index.path(*slot)) != *stem;
-    let mut renamed: Vec<(Slot, String)> = named.filter(is_another).collect();
-    renamed.sort_by_key(|(slot, _)| slot.index());
-    renamed.dedup();
-    renamed
+    for (_, entry) in entries.iter().filter(|(key, _)| naming.is_shared(*key)) {
+        let slot = match entry {
+            Entry::Elsewhere(_) => None,
+            entry => entry.slot(),
+        };
+        if let Some(slot) = slot {
+            // Of those that are not among them it is the plain name.
+            others
+                .entry(slot)
+                .or_insert_with(|| stem_of(index.path(slot)).to_owned());
+        }
+    }
+    let others = others.into_iter();
+    let named = others.map(|(slot, name)| (slot, naming.unique(name, index.id(slot))));
+    named
+        .filter(|(slot, stem)| stem_of(index.path(*slot)) != *stem)
+        .collect()
 }
 
 fn lock<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -154,15 +227,19 @@ fn stem_of(path: &str) -> &str {
     &path[..end]
 }
 
-/// Ids are unique by contract; a file that breaks it would lose an image.
-fn check_unique(set: &Set, index: &Index) -> Result<(), Error> {
-    let (mut settled, mut open) = (vec![false; index.count()], HashSet::new());
-    let mut slots = set.settled.iter();
+/// Ids are unique by contract; a file that breaks it would lose an image. `ids` are the hashes of the ids of open images, with
+/// the numbers of these: only equal hashes are of equal ids.
+fn check_unique(set: &Set, mut ids: Vec<(u64, u32)>, index: &Index) -> Result<(), Error> {
+    let mut settled = vec![false; index.count()];
+    let mut slots = set.settled.iter().chain(&set.before);
     let twice = slots.find(|slot| std::mem::replace(&mut settled[slot.index()], true));
-    let twice = twice.map(|slot| index.id(*slot)).or_else(|| {
-        let mut ids = set.images.iter().map(|image| &*image.id);
-        ids.find(|id| !open.insert(*id) || index.find(id).is_some_and(|s| settled[s.index()]))
-    });
+    let mut twice = twice.map(|slot| index.id(*slot).to_owned());
+    ids.sort_unstable();
+    for pair in ids.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        let [one, other] = [pair[0], pair[1]].map(|(_, at)| set.records.get(at as usize));
+        let one = one?.id;
+        twice = twice.or((one == other?.id).then_some(one));
+    }
     match twice {
         Some(id) => Err(Error::new(format!("image id `{id}` occurs twice"))
             .hint("write the file again with recto-extract")),

@@ -78,6 +78,14 @@ impl Journal {
         Ok((journal, index))
     }
 
+    /// Locks a folder without reading its journal, for as long as the file is held.
+    ///
+    /// # Errors
+    /// Another run has the lock; those of the disk.
+    pub fn lock(folder: &Path, work: &Path) -> Result<File, Error> {
+        Ok(lock(&work.join("lock"), folder)?.0)
+    }
+
     /// Whether a folder has a journal.
     pub fn is_in(folder: &Path) -> bool {
         folder.join(Self::NAME).exists()
@@ -170,7 +178,8 @@ fn lock(path: &Path, folder: &Path) -> Result<(File, bool), Error> {
             "{}: another recto-download is running in this folder",
             folder.display()
         ))
-        .hint("wait until it has finished, or name another output folder")),
+        .hint("wait until it has finished, or name another output folder")
+        .temporary(true)),
         // Some network filesystems have no locks: continue without one, and say so.
         Err(TryLockError::Error(_)) => Ok((lock, false)),
     }

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use super::index::{Index, Slot};
+use super::input::Set;
+use super::resume::Planned;
 use crate::contracts::{Change, Download, LocalizedImage};
-use crate::download::names::source_uri;
+use crate::download::names::{OutputFolder, source_uri};
 use crate::error::Error;
 use crate::files;
 use crate::http::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -18,8 +20,8 @@ use crate::iiif::{self, info::Info};
 pub struct Refreshed {
     /// Images whose files stay: unchanged, gone, or not checked.
     pub there: Vec<Slot>,
-    /// Ids of those that are to be downloaded again.
-    pub changed: HashSet<String>,
+    /// Those that are to be downloaded again: their numbers in the set, and their ids.
+    pub changed: BTreeMap<u32, String>,
     /// Those that are no longer at the server.
     pub gone: Vec<Slot>,
     /// All that are not the same, by id.
@@ -55,37 +57,55 @@ impl Since {
 
 /// What a server said about an image, and what the journal says.
 pub struct Asked {
+    /// The number of the image in the set.
+    at: u32,
     since: Since,
     slot: Slot,
     entry: Download,
 }
 
-/// Asks the server of an image that was downloaded before; none where the journal has no such image.
-pub async fn ask(
-    client: &Client,
-    index: &Index,
-    image: &LocalizedImage,
-    log: RequestLog,
-) -> Option<Asked> {
+/// What the journal says of an image that was downloaded before; none where it has none.
+pub fn known(index: &Index, image: &LocalizedImage) -> Option<(Slot, Download)> {
     let slot = index.find(&image.id)?;
     let mut entry = index.entry(slot)?;
     // The journal has URLs without passwords and signatures, and yesterday's signatures are of no use.
     if let Some(url) = image.image.url.as_ref().filter(|_| entry.method == "bytes") {
         entry.uri.clone_from(url);
     }
+    Some((slot, entry))
+}
+
+/// Asks the server of an image that was downloaded before. `at` is its number in the set.
+pub async fn ask(
+    client: &Client,
+    at: u32,
+    (slot, entry): (Slot, Download),
+    log: RequestLog,
+) -> Asked {
     let since = since(client, &entry, &log).await;
-    Some(Asked { since, slot, entry })
+    Asked {
+        at,
+        since,
+        slot,
+        entry,
+    }
 }
 
 impl Refreshed {
     /// From what servers said, in any order. `new` are the images that were never downloaded.
-    pub fn of(mut asked: Vec<Asked>, index: &Index, new: &[&LocalizedImage]) -> Self {
+    pub fn of(mut asked: Vec<Asked>, index: &Index, new: Vec<Change>) -> Self {
         asked.sort_by(|a, b| index.id(a.slot).cmp(index.id(b.slot)));
         let mut refreshed = Refreshed::default();
         refreshed.note(&asked, index, new.len());
-        for Asked { since, slot, entry } in asked {
+        for Asked {
+            at,
+            since,
+            slot,
+            entry,
+        } in asked
+        {
             match since {
-                Since::Changed => drop(refreshed.changed.insert(entry.id.clone())),
+                Since::Changed => drop(refreshed.changed.insert(at, entry.id.clone())),
                 _ => refreshed.there.push(slot),
             }
             if since == Since::Gone {
@@ -103,20 +123,11 @@ impl Refreshed {
                 refreshed.changes.insert(entry.id, change);
             }
         }
-        refreshed.add_new(new);
+        let new = new.into_iter();
         refreshed
-    }
-
-    fn add_new(&mut self, new: &[&LocalizedImage]) {
-        for image in new {
-            let change = Change {
-                id: image.id.clone(),
-                url: without_secrets(source_uri(image).unwrap_or_default()).into_owned(),
-                change: "new".into(),
-                ..Change::default()
-            };
-            self.changes.insert(image.id.clone(), change);
-        }
+            .changes
+            .extend(new.map(|change| (change.id.clone(), change)));
+        refreshed
     }
 
     /// Says how many are what, and which.
@@ -141,6 +152,26 @@ impl Refreshed {
             self.notes.extend(listed);
         }
     }
+}
+
+/// What `changes.csv` says of images that were never downloaded.
+///
+/// # Errors
+/// The set cannot be read any more.
+pub fn new(set: &Set, missing: &[Planned]) -> Result<Vec<Change>, Error> {
+    let missing: Vec<u32> = missing.iter().map(|planned| planned.at).collect();
+    let change = |_, image: LocalizedImage| Change {
+        url: without_secrets(source_uri(&image).unwrap_or_default()).into_owned(),
+        id: image.id,
+        change: "new".into(),
+        ..Change::default()
+    };
+    let mut new = Vec::new();
+    set.visit(&missing, change, |change| {
+        new.push(change);
+        Ok(())
+    })?;
+    Ok(new)
 }
 
 /// Whether a file has changed since it was downloaded.
@@ -274,6 +305,46 @@ pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &
             (change.path, change.new_sha256) = (entry.path, entry.sha256);
         }
     }
+}
+
+/// What servers said has changed, until `changes.csv` tells of it: a run that is killed meanwhile has already downloaded some of
+/// that, and the next one would find it unchanged.
+const CHANGES: &str = "changes.json";
+
+/// Adds what a run that was killed found changed, and writes all of it down until [`forget`].
+///
+/// # Errors
+/// Those of the disk.
+pub fn remember(
+    folder: &OutputFolder,
+    changes: &mut BTreeMap<String, Change>,
+) -> Result<(), Error> {
+    let path = folder.work.join(CHANGES);
+    let before: BTreeMap<String, Change> = match files::is_there(&path) {
+        // One that cannot be read was cut off, before anything was downloaded.
+        true => serde_json::from_slice(&files::read(&path)?).unwrap_or_default(),
+        false => BTreeMap::new(),
+    };
+    let had = |change: &Change| matches!(&*change.change, "new" | "changed");
+    for (id, earlier) in before.into_iter().filter(|(_, earlier)| had(earlier)) {
+        let change = changes.entry(id).or_insert_with(|| earlier.clone());
+        if had(change) || change.change == Since::Unknown.name() {
+            *change = Change {
+                url: std::mem::take(&mut change.url),
+                ..earlier
+            };
+        }
+    }
+    match changes.is_empty() {
+        true => Ok(()),
+        false => files::write_json(&path, changes),
+    }
+}
+
+/// Forgets what `changes.csv` tells now.
+pub fn forget(folder: &OutputFolder) {
+    // If it stays, the next list repeats it.
+    let _ = files::cache_file::remove(&folder.work.join(CHANGES));
 }
 
 /// Writes `changes.csv`.

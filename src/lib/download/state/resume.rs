@@ -2,14 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rayon::prelude::*;
-
 use super::index::{Index, Slot};
 use super::input::Set;
 use super::settled::{FileState, Lookup};
 use crate::contracts::{Failure, LocalizedImage};
 use crate::download::names::source_uri;
 use crate::download::options::Options;
+use crate::download::service::limits::origin_of;
 use crate::error::Error;
 use crate::files;
 use crate::http::{Kind, id_without_secrets, without_secrets};
@@ -17,11 +16,15 @@ use crate::pixels;
 
 /// Images by what is to be done with them.
 #[derive(Debug, Default)]
-pub struct Sorted<'a> {
+pub struct Sorted {
     /// Finished by earlier runs, and still there.
     pub done: Vec<Slot>,
+    /// Those of them that servers are asked about, with `--refresh`.
+    pub asked_about: Vec<Planned>,
     /// To be downloaded.
-    pub missing: Vec<&'a LocalizedImage>,
+    pub missing: Vec<Planned>,
+    /// Where [`Planned::origin`] leads.
+    pub origins: Origins,
     /// Failed before, in a way that is not to be tried again now.
     pub left: Vec<Failure>,
     /// Paths of files whose content is not what was written, and that would be overwritten.
@@ -32,52 +35,123 @@ pub struct Sorted<'a> {
     pub tried: HashMap<String, u32>,
 }
 
+/// An image that a server will be asked for or about: eight bytes, since there may be millions.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned {
+    /// Its number in [`Set::records`].
+    pub at: u32,
+    /// The number of the server.
+    pub origin: u32,
+}
+
+/// `scheme://host:port` of servers, by number.
+#[derive(Debug, Default)]
+pub struct Origins {
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
+}
+
+impl Origins {
+    fn number(&mut self, origin: &str) -> u32 {
+        if let Some(number) = self.numbers.get(origin) {
+            return *number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(origin.to_owned());
+        self.numbers.insert(origin.to_owned(), number);
+        number
+    }
+
+    /// All, in the order of their numbers.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+}
+
+/// What is looked up of an image.
+struct Found {
+    at: u32,
+    id: String,
+    url: String,
+    origin: String,
+    /// The file of a finished one.
+    file: Option<(Slot, FileState)>,
+    /// What would be overwritten in any case, where a person altered it.
+    altered: Option<Slot>,
+}
+
+impl Found {
+    fn of(at: u32, image: LocalizedImage, index: &Index, lookup: &Lookup) -> Self {
+        let file = lookup.find(index, &image);
+        let url = source_uri(&image).unwrap_or_default();
+        let requested = lookup.options().http.rewritten(url);
+        Found {
+            at,
+            url: without_secrets(url).into_owned(),
+            origin: origin_of(&requested).to_owned(),
+            // It is downloaded again in any case, in the place of what is there.
+            altered: match file {
+                None => lookup.is_altered(index, &image.id),
+                Some(_) => None,
+            },
+            file,
+            id: image.id,
+        }
+    }
+}
+
 /// Sorts the images of a set.
 ///
 /// # Errors
-/// If the list of earlier failures cannot be read.
-pub fn sort<'a>(set: &'a Set, index: &Index, lookup: &Lookup) -> Result<Sorted<'a>, Error> {
+/// If the set or the list of earlier failures cannot be read.
+pub fn sort(set: &Set, index: &Index, lookup: &Lookup) -> Result<Sorted, Error> {
+    let options = lookup.options();
     let mut sorted = Sorted {
         done: set.settled.clone(),
         ..Sorted::default()
     };
-    let mut failed = not_retried(lookup.options())?;
+    let mut failed = not_retried(options)?;
     // What was never tried comes first, what failed before last.
-    let failed_before = failed_before(lookup.options());
+    let failed_before = failed_before(options);
     let mut again = Vec::new();
-    let find = |image: &LocalizedImage| match lookup.find(index, image) {
-        // It is downloaded again in any case, in the place of what is there.
-        None => (None, lookup.is_altered(index, &image.id)),
-        found => (found, None),
-    };
-    let states: Vec<_> = set.images.par_iter().map(find).collect();
-    for (image, (state, altered)) in set.images.iter().zip(states) {
-        if let Some(slot) = altered {
+    let look = |at, image| Found::of(at, image, index, lookup);
+    set.visit(&set.open, look, |found| {
+        let planned = Planned {
+            at: found.at,
+            origin: sorted.origins.number(&found.origin),
+        };
+        if let Some(slot) = found.altered {
             sorted.altered.push(index.path(slot).to_owned());
         }
-        match state {
-            Some((slot, FileState::Unchanged)) => sorted.done.push(slot),
+        match found.file {
+            Some((slot, FileState::Unchanged)) => {
+                sorted.done.push(slot);
+                sorted
+                    .asked_about
+                    .extend(options.refresh.then_some(planned));
+            }
             Some((slot, FileState::Altered)) => {
                 sorted.altered.push(index.path(slot).to_owned());
-                sorted.missing.push(image);
+                sorted.missing.push(planned);
             }
             other => {
                 if let Some((slot, _)) = other {
                     sorted.gone.push(index.path(slot).to_owned());
                 }
-                let listed = id_without_secrets(&image.id);
-                let url = without_secrets(source_uri(image).unwrap_or_default());
-                match failed.remove(&listed).filter(|failure| failure.url == url) {
+                let listed = id_without_secrets(&found.id);
+                let failure = failed.remove(&listed);
+                match failure.filter(|failure| failure.url == found.url) {
                     Some(failure) => sorted.left.push(Failure {
-                        id: image.id.clone(),
+                        id: found.id,
                         ..failure
                     }),
-                    None if failed_before.contains_key(&listed) => again.push(image),
-                    None => sorted.missing.push(image),
+                    None if failed_before.contains_key(&listed) => again.push(planned),
+                    None => sorted.missing.push(planned),
                 }
             }
         }
-    }
+        Ok(())
+    })?;
     sorted.missing.append(&mut again);
     sorted.tried = failed_before;
     Ok(sorted)
@@ -141,17 +215,25 @@ fn is_undecodable(failure: &Failure, options: &Options) -> bool {
 
 /// With `--overwrite` and `--refresh`, images that could not be downloaded again and are still there from before: they
 /// stay in the map.
+///
+/// # Errors
+/// The set cannot be read any more.
 pub fn kept_from_before(
-    images: &[LocalizedImage],
+    set: &Set,
     index: &Index,
     lookup: &Lookup,
     there: &[Slot],
-) -> Vec<Slot> {
+) -> Result<Vec<Slot>, Error> {
     let there: HashSet<Slot> = there.iter().copied().collect();
-    let still_there = |image: &LocalizedImage| {
+    let still_there = |_, image: LocalizedImage| {
         let slot = index.find(&image.id).filter(|slot| !there.contains(slot))?;
-        let (_, state) = lookup.find_old(index, image)?;
+        let (_, state) = lookup.find_old(index, &image)?;
         (state == FileState::Unchanged).then_some(slot)
     };
-    images.iter().filter_map(still_there).collect()
+    let mut kept = Vec::new();
+    set.visit(&set.open, still_there, |slot| {
+        kept.extend(slot);
+        Ok(())
+    })?;
+    Ok(kept)
 }

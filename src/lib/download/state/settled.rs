@@ -45,6 +45,11 @@ impl<'a> Lookup<'a> {
         self.options
     }
 
+    /// Whether there is a file where that of an image would be.
+    pub fn is_there(&self, index: &Index, slot: Slot) -> bool {
+        self.folder.join(index.path(slot)).exists()
+    }
+
     /// The slot of an image whose file is there as it should be.
     pub fn settled(&self, index: &Index, image: &LocalizedImage) -> Option<Slot> {
         let found = self.find(index, image);

@@ -9,6 +9,7 @@ mod html;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::contents::Contents;
 use super::dataset::{Dataset, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::samples::choose;
@@ -56,6 +57,11 @@ impl Format for Report {
              class; sizes are square roots of areas, in pixels of the file",
             options.sheet_images
         )
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        let about = "What is in the set, to look at.";
+        vec![Contents::plain("report", about, PATH, "text/html")]
     }
 
     fn begin<'a>(

@@ -8,9 +8,11 @@ mod wire;
 
 use crate::error::Error;
 use crate::files::hex_digest;
+use crate::formats::contents::Contents;
 use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage, Flags};
 use crate::formats::file_names;
 use crate::formats::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use crate::formats::shards::Shards;
 use crate::formats::sink::{Sink, cannot};
 use crate::pixels;
 use crate::summary::counted;
@@ -44,6 +46,25 @@ impl Format for Tf {
             .into()
     }
 
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        let plain = Contents::plain;
+        vec![
+            plain(
+                "examples",
+                "A tf.train.Example per image.",
+                "*.tfrecord",
+                "application/octet-stream",
+            ),
+            plain(
+                "labels",
+                "Names and ids of the classes.",
+                "label_map.pbtxt",
+                "text/plain",
+            ),
+            Contents::sources(),
+        ]
+    }
+
     fn begin<'a>(
         &self,
         dataset: &'a Dataset,
@@ -52,23 +73,18 @@ impl Format for Tf {
     ) -> Result<Box<dyn Writer + 'a>, Error> {
         out.put("label_map.pbtxt", label_map(&dataset.classes).as_bytes())?;
         file_names::begin_sources(out)?;
-        let mut shards = Vec::new();
+        let mut splits = Vec::new();
         for (part, split) in dataset.parts("data").into_iter().enumerate() {
-            let images = shards_of(dataset.facts_of(part).map(|p| p.bytes), options.shard_bytes);
-            if images == [0] {
-                // So that readers find its file.
-                out.put(&format!("{split}-00000-of-00001.tfrecord"), b"")?;
+            let sizes = dataset.facts_of(part).map(|p| p.bytes);
+            let shards = Shards::new(sizes, options.shard_bytes);
+            if shards.is_empty() {
+                out.put(&path(split, &shards), b"")?;
             }
-            shards.push(Shards {
-                split: split.to_owned(),
-                images,
-                current: 0,
-                written: 0,
-            });
+            splits.push((split, shards));
         }
         Ok(Box::new(TfWriter {
             dataset,
-            shards,
+            splits,
             transcoded: 0,
         }))
     }
@@ -76,18 +92,8 @@ impl Format for Tf {
 
 struct TfWriter<'a> {
     dataset: &'a Dataset,
-    /// Of each split.
-    shards: Vec<Shards>,
+    splits: Vec<(&'a str, Shards)>,
     transcoded: u64,
-}
-
-/// The shards of a split, and which image comes next.
-struct Shards {
-    split: String,
-    /// How many images each holds.
-    images: Vec<usize>,
-    current: usize,
-    written: usize,
 }
 
 impl Writer for TfWriter<'_> {
@@ -95,17 +101,15 @@ impl Writer for TfWriter<'_> {
         let (bytes, format) = embedded(image)?;
         self.transcoded += u64::from(!is_native(image));
         let message = example(features(self.dataset, image, &bytes, format));
-        let shards = &mut self.shards[self.dataset.part(image)];
-        let (split, of) = (&shards.split, shards.images.len());
-        let path = format!("{split}-{:05}-of-{of:05}.tfrecord", shards.current);
+        let (split, shards) = &mut self.splits[self.dataset.part(image)];
+        let path = path(split, shards);
         let mut record = Vec::new();
         write_record(&mut record, &message).map_err(cannot(&path))?;
         out.append(&path, &record)?;
-        shards.written += 1;
-        if shards.written == shards.images[shards.current] {
+        if shards.is_last() {
             out.close(&path)?;
-            (shards.current, shards.written) = (shards.current + 1, 0);
         }
+        shards.add();
         file_names::add_source(image, &image.file, out)
     }
 
@@ -133,20 +137,13 @@ impl Writer for TfWriter<'_> {
     }
 }
 
-/// How many images go into each shard, so that their files have at most `most` bytes together. A split without images is
-/// one empty shard.
-fn shards_of(sizes: impl Iterator<Item = u64>, most: u64) -> Vec<usize> {
-    let (mut shards, mut n, mut bytes) = (Vec::new(), 0, 0);
-    for size in sizes {
-        if n > 0 && bytes + size > most {
-            shards.push(n);
-            (n, bytes) = (0, 0);
-        }
-        n += 1;
-        bytes += size;
-    }
-    shards.push(n);
-    shards
+/// The file of the next image.
+fn path(split: &str, shards: &Shards) -> String {
+    format!(
+        "{split}-{:05}-of-{:05}.tfrecord",
+        shards.current(),
+        shards.count()
+    )
 }
 
 fn is_native(picture: &DatasetImage) -> bool {
@@ -279,13 +276,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_new_shard_begins_before_one_is_too_large() {
-        let sizes = [5, 5, 11, 1, 9, 1].into_iter();
-        assert_eq!(shards_of(sizes, 10), [2, 1, 2, 1]);
-        assert_eq!(shards_of(std::iter::empty(), 10), [0]);
-    }
 
     #[test]
     fn names_are_escaped_for_the_text_format() {

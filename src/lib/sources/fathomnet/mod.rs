@@ -127,7 +127,8 @@ impl Source for FathomNet {
         failure: &FetchFailure,
     ) -> Result<Option<Found>, Error> {
         let url = &request.location;
-        let cannot = || Error::new(format!("{url}: {}", failure.problem));
+        let cannot =
+            || Error::new(format!("{url}: {}", failure.problem)).temporary(failure.may_pass);
         match Task::of(request) {
             // The service answers 500 for large branches (fathomnet-py issues 35 and 36).
             Task::Descendants { concept, failed } if failed.is_empty() => {

@@ -132,7 +132,7 @@ impl M3 {
 
     /// The error for a document without which the run cannot continue.
     pub(super) fn cannot_read(&self, url: &str, failure: &FetchFailure) -> Error {
-        let error = Error::new(format!("{url}: {}", failure.problem));
+        let error = Error::new(format!("{url}: {}", failure.problem)).temporary(failure.may_pass);
         match (failure.status, self.services.behind(url)) {
             (Some(401 | 403), Some(setting)) => error.hint(format!(
                 "log in with --login raziel, --bearer TOKEN or --header 'X-API-Key: KEY'; the URL {} is set by {}",

@@ -5,14 +5,21 @@
 //! `datasets` makes no class labels of JSON. Every split has a folder, and the front matter names it: words such as `test` in
 //! file names would make splits otherwise.
 
+pub(super) mod features;
+pub(super) mod row;
+
 use serde::Serialize;
 
 use super::ascii_json;
+use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetImage};
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, cannot, place_image};
 use crate::error::Error;
+use crate::summary::counted;
+use features::split_name as folder;
+use row::Row;
 
 /// The format `hf`: Hugging Face's image folder.
 #[derive(Debug)]
@@ -36,6 +43,28 @@ impl Format for Hf {
             .into()
     }
 
+    fn contents(&self, dataset: &Dataset) -> Vec<Contents> {
+        let mut images = Contents::plain(
+            "images",
+            "A line per image, with its boxes.",
+            "*/metadata.jsonl",
+            "application/jsonlines",
+        );
+        images = images.with(&features::members(
+            &[
+                ("file_name", Kind::Text, Place::Column("file_name")),
+                (
+                    "split",
+                    Kind::Text,
+                    Place::Path("([^/]*)(?:/metadata[.]jsonl)?"),
+                ),
+            ],
+            Kind::Boxes,
+        ));
+        let files = Contents::images_in_splits(dataset);
+        std::iter::once(images).chain(files).collect()
+    }
+
     fn begin<'a>(
         &self,
         dataset: &'a Dataset,
@@ -54,6 +83,10 @@ impl Format for Hf {
         }))
     }
 
+    fn split_name(&self, split: &str) -> String {
+        features::split_name(split)
+    }
+
     fn front_matter(&self, dataset: &Dataset) -> Option<String> {
         let mut yaml = String::from("---\nconfigs:\n- config_name: default\n  data_files:\n");
         for (part, split) in dataset.parts("train").into_iter().enumerate() {
@@ -67,16 +100,6 @@ impl Format for Hf {
     }
 }
 
-/// The name of a split as `datasets` calls it.
-fn folder(split: &str) -> String {
-    match split.to_ascii_lowercase().as_str() {
-        "train" | "training" => "train".into(),
-        "val" | "valid" | "validation" | "dev" => "validation".into(),
-        "test" | "testing" => "test".into(),
-        _ => split.to_owned(),
-    }
-}
-
 struct HfWriter<'a> {
     dataset: &'a Dataset,
     stems: Vec<String>,
@@ -85,49 +108,26 @@ struct HfWriter<'a> {
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct Line<'a> {
     file_name: &'a str,
-    image_id: u32,
-    width: u32,
-    height: u32,
-    source: &'a str,
-    origin: &'a str,
-    group: &'a str,
-    rights: &'a str,
-    attribution: &'a str,
-    objects: Objects<'a>,
-}
-
-#[derive(Serialize)]
-struct Objects<'a> {
-    id: Vec<u32>,
-    bbox: Vec<[f64; 4]>,
-    area: Vec<f64>,
-    iscrowd: Vec<bool>,
-    text: Vec<&'a str>,
-    category: Vec<usize>,
-    label: Vec<&'a str>,
+    #[serde(flatten)]
+    row: Row<'a>,
 }
 
 impl Writer for HfWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let folder = &self.folders[self.dataset.part(image)];
         let file = format!("{}.{}", self.stems[image.index()], image.suffix());
-        let row = Row {
+        let mut row = Row::of(image, self.dataset);
+        // `datasets` guesses types from the first lines, and lists of nothing have none.
+        row.objects.rings = None;
+        let line = Line {
             file_name: &file,
-            image_id: image.number,
-            width: image.width,
-            height: image.height,
-            source: &image.id,
-            origin: &image.origin,
-            group: &image.group,
-            rights: image.source.rights.as_deref().unwrap_or_default(),
-            attribution: image.source.attribution.as_deref().unwrap_or_default(),
-            objects: objects(image, self.dataset),
+            row,
         };
         let path = format!("{folder}/metadata.jsonl");
         self.line.clear();
-        ascii_json::write(&mut self.line, &row).map_err(cannot(&path))?;
+        ascii_json::write(&mut self.line, &line).map_err(cannot(&path))?;
         self.line.push(b'\n');
         out.append(&path, &self.line)?;
         place_image(image, &format!("{folder}/{file}"), self.dataset, out)
@@ -135,6 +135,12 @@ impl Writer for HfWriter<'_> {
 
     fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
         let mut notes = Vec::new();
+        if let n @ 1.. = self.dataset.outlines() {
+            notes.push(format!(
+                "hf: {} left out, only boxes are written; -f parquet writes them",
+                counted(n, "outline", "outlines")
+            ));
+        }
         for (part, folder) in self.folders.iter().enumerate() {
             out.close(&format!("{folder}/metadata.jsonl"))?;
             let mut facts = self.dataset.facts_of(part).peekable();
@@ -146,25 +152,5 @@ impl Writer for HfWriter<'_> {
             }
         }
         Ok(notes)
-    }
-}
-
-fn objects<'a>(image: &'a DatasetImage, dataset: &'a Dataset) -> Objects<'a> {
-    let boxes = || image.boxes.iter();
-    Objects {
-        id: boxes().map(|b| b.number).collect(),
-        bbox: boxes()
-            .map(|b| [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height])
-            .collect(),
-        area: boxes()
-            .map(|b| match &b.outline {
-                Some(outline) => outline.area(),
-                None => b.bbox.width * b.bbox.height,
-            })
-            .collect(),
-        iscrowd: boxes().map(|b| b.flags.is_crowd).collect(),
-        text: boxes().map(|b| b.text().unwrap_or_default()).collect(),
-        category: boxes().map(|b| b.class).collect(),
-        label: boxes().map(|b| dataset.classes[b.class].as_str()).collect(),
     }
 }

@@ -1,0 +1,83 @@
+//! What a row of a set for Hugging Face says of an image and its boxes, besides the pixels.
+
+use serde::Serialize;
+
+use crate::formats::dataset::{Dataset, DatasetBox, DatasetImage};
+
+/// An image and its boxes, as `datasets` gets them: a column for each member.
+#[derive(Debug, Serialize)]
+pub struct Row<'a> {
+    pub image_id: u32,
+    pub width: u32,
+    pub height: u32,
+    pub source: &'a str,
+    pub origin: &'a str,
+    pub group: &'a str,
+    pub rights: &'a str,
+    pub attribution: &'a str,
+    pub objects: Objects<'a>,
+}
+
+/// The boxes of an image, a list for each thing that is said of them.
+#[derive(Debug, Serialize)]
+pub struct Objects<'a> {
+    pub id: Vec<u32>,
+    pub bbox: Vec<[f64; 4]>,
+    pub area: Vec<f64>,
+    pub iscrowd: Vec<bool>,
+    pub text: Vec<&'a str>,
+    pub category: Vec<usize>,
+    pub label: Vec<&'a str>,
+    /// The rings of each outline as `x1 y1 x2 y2 …`, filled by the even-odd rule; none of a box without outline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rings: Option<Vec<Vec<Vec<f64>>>>,
+}
+
+impl<'a> Row<'a> {
+    /// The row of an image.
+    pub fn of(image: &'a DatasetImage, dataset: &'a Dataset) -> Self {
+        Row {
+            image_id: image.number,
+            width: image.width,
+            height: image.height,
+            source: &image.id,
+            origin: &image.origin,
+            group: &image.group,
+            rights: image.source.rights.as_deref().unwrap_or_default(),
+            attribution: image.source.attribution.as_deref().unwrap_or_default(),
+            objects: Objects::of(image, dataset),
+        }
+    }
+}
+
+impl<'a> Objects<'a> {
+    fn of(image: &'a DatasetImage, dataset: &'a Dataset) -> Self {
+        let boxes = || image.boxes.iter();
+        Objects {
+            id: boxes().map(|b| b.number).collect(),
+            bbox: boxes()
+                .map(|b| [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height])
+                .collect(),
+            area: boxes().map(area).collect(),
+            iscrowd: boxes().map(|b| b.flags.is_crowd).collect(),
+            text: boxes().map(|b| b.text().unwrap_or_default()).collect(),
+            category: boxes().map(|b| b.class).collect(),
+            label: boxes().map(|b| dataset.classes[b.class].as_str()).collect(),
+            rings: Some(boxes().map(rings).collect()),
+        }
+    }
+}
+
+fn area(b: &DatasetBox) -> f64 {
+    match &b.outline {
+        Some(outline) => outline.area(),
+        None => b.bbox.width * b.bbox.height,
+    }
+}
+
+fn rings(b: &DatasetBox) -> Vec<Vec<f64>> {
+    let rings = b.outline.iter().flat_map(|outline| outline.rings());
+    rings
+        .map(|ring| ring.points().iter().flatten().copied().collect())
+        .collect()
+}

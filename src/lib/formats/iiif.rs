@@ -1,0 +1,236 @@
+//! `iiif`: annotation pages of IIIF Presentation 3, to publish beside the manifests of an archive.
+//!
+//! Annotations are on canvases, in their units, and a page holds those of one image. Classes are tags, texts supplement what is
+//! seen. A box is a media fragment, in whole numbers where units are no larger than pixels, since few viewers read decimals;
+//! an outline is an SVG path, filled by the even-odd rule, with its box for viewers that draw none. Captures of one canvas have
+//! one page if their boxes are the same.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::ascii_json;
+use super::contents::{Contents, Kind};
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::file_names;
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::on_canvas::OnCanvas;
+use super::outline::Outline;
+use super::sink::{Sink, put_rows};
+use crate::error::Error;
+use crate::files::hash_number;
+use crate::summary::counted;
+
+/// The format `iiif`: annotation pages.
+#[derive(Debug)]
+pub struct Iiif;
+
+const TABLE: &str = "pages.csv";
+
+impl Format for Iiif {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
+            name: "iiif",
+            about: "annotation pages of IIIF Presentation 3 for the archive's canvases, and pages.csv",
+            ..FormatInfo::default()
+        }
+    }
+
+    fn conventions(&self, _: &FormatOptions) -> String {
+        "xywh and SVG in units of the canvas, from 0; rounded to whole units where these are no larger than pixels of the file, \
+         to thousandths elsewhere; ids below --iiif-base; images that are on no canvas are left out; ASCII"
+            .into()
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        const COLUMNS: &[(&str, Kind)] = &[
+            ("manifest", Kind::Text),
+            ("canvas", Kind::Text),
+            ("page", Kind::Text),
+            ("annotations", Kind::Integer),
+        ];
+        let about = "The annotations of an image.";
+        vec![
+            Contents::plain("pages", about, "annotations/*.json", "application/ld+json"),
+            Contents::table(TABLE, "list", "The pages and their canvases.", COLUMNS),
+        ]
+    }
+
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
+        put_rows(out, TABLE, [["manifest", "canvas", "page", "annotations"]])?;
+        Ok(Box::new(PageWriter {
+            dataset,
+            base: options
+                .iiif_base
+                .as_deref()
+                .map(|base| base.trim_end_matches('/')),
+            stems: file_names::stems(dataset),
+            written: HashSet::new(),
+            elsewhere: 0,
+            same: 0,
+        }))
+    }
+}
+
+struct PageWriter<'a> {
+    dataset: &'a Dataset,
+    base: Option<&'a str>,
+    stems: Vec<String>,
+    /// Hashes of canvases and their annotations.
+    written: HashSet<u64>,
+    /// How many images are on no canvas.
+    elsewhere: u64,
+    /// How many images have the annotations of another on their canvas.
+    same: u64,
+}
+
+impl Writer for PageWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        let Some(on) = &image.on_canvas else {
+            self.elsewhere += 1;
+            return Ok(());
+        };
+        let tags = image.labels.iter().map(|label| whole(on, label));
+        let boxes = image
+            .boxes
+            .iter()
+            .map(|b| annotation(self.dataset, image, on, b));
+        let mut items: Vec<Value> = tags.chain(boxes).collect();
+        let says = json!([on.canvas, items]).to_string();
+        if !self.written.insert(hash_number(says.as_bytes())) {
+            self.same += 1;
+            return Ok(());
+        }
+        let path = format!("annotations/{}.json", self.stems[image.index()]);
+        let id = match self.base {
+            Some(base) => format!("{base}/{path}"),
+            None => path.clone(),
+        };
+        for (n, item) in (1..).zip(&mut items) {
+            item["id"] = format!("{id}#{n}").into();
+        }
+        let n = items.len().to_string();
+        let page = json!({
+            "@context": "http://iiif.io/api/presentation/3/context.json", "id": id, "type": "AnnotationPage", "items": items,
+        });
+        out.put(&path, &ascii_json::pretty(&page))?;
+        let manifest = image.source.manifest.as_deref().unwrap_or_default();
+        put_rows(out, TABLE, [[manifest, &on.canvas, &path, &n]])
+    }
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        out.close(TABLE)?;
+        let mut notes = Vec::new();
+        if self.elsewhere > 0 {
+            notes.push(format!(
+                "iiif: {} left out: not a whole image on a canvas with a size",
+                counted(self.elsewhere, "image", "images")
+            ));
+        }
+        if self.same > 0 {
+            notes.push(format!(
+                "iiif: {} the same annotations as another of its canvas, and no page",
+                counted(self.same, "image has", "images have")
+            ));
+        }
+        if self.base.is_none() && !self.written.is_empty() {
+            notes.push(
+                "iiif: ids are paths, of which viewers make URLs by the address of the page; --iiif-base URL writes them whole"
+                    .into(),
+            );
+        }
+        Ok(notes)
+    }
+}
+
+fn tag(value: &str) -> Value {
+    json!({ "type": "TextualBody", "purpose": "tagging", "value": value, "format": "text/plain" })
+}
+
+/// What is said of all of an image.
+fn whole(on: &OnCanvas, label: &str) -> Value {
+    json!({ "id": "", "type": "Annotation", "motivation": "tagging", "body": tag(label), "target": on.canvas })
+}
+
+fn annotation(dataset: &Dataset, image: &DatasetImage, on: &OnCanvas, b: &DatasetBox) -> Value {
+    let class = tag(&dataset.classes[b.class]);
+    let (motivation, body) = match b.text() {
+        None => (json!("tagging"), class),
+        Some(text) => {
+            let text = json!({ "type": "TextualBody", "purpose": "supplementing", "value": text, "format": "text/plain" });
+            (json!(["tagging", "supplementing"]), json!([class, text]))
+        }
+    };
+    let size = [image.width, image.height];
+    let is_whole = on.scale(size) >= 1.0;
+    let fragment = fragment(on.bbox(&b.bbox, size), is_whole);
+    let target = match &b.outline {
+        None => json!(format!("{}#{fragment}", on.canvas)),
+        Some(outline) => json!({
+            "type": "SpecificResource", "source": { "id": on.canvas, "type": "Canvas" },
+            "selector": [
+                { "type": "SvgSelector", "value": svg(outline, on, size) },
+                { "type": "FragmentSelector", "conformsTo": "http://www.w3.org/TR/media-frags/", "value": fragment },
+            ],
+        }),
+    };
+    json!({ "id": "", "type": "Annotation", "motivation": motivation, "body": body, "target": target })
+}
+
+/// A box as a media fragment. Both ends are rounded, so that neighbours stay neighbours.
+fn fragment([x, y, width, height]: [f64; 4], is_whole: bool) -> String {
+    let round = |v: f64| if is_whole { v.round() } else { thousandths(v) };
+    let side = |from: f64, length: f64| {
+        let least = if is_whole { 1.0 } else { 0.001 };
+        let (from, to) = (round(from), round(from + length));
+        (from, thousandths((to - from).max(least)))
+    };
+    let ((x, width), (y, height)) = (side(x, width), side(y, height));
+    format!("xywh={x},{y},{width},{height}")
+}
+
+fn thousandths(v: f64) -> f64 {
+    (v * 1000.0).round() / 1000.0
+}
+
+/// An outline as a path, in units of the canvas.
+fn svg(outline: &Outline, on: &OnCanvas, size: [u32; 2]) -> String {
+    let ring = |points: &[[f64; 2]]| {
+        let point = |point: &[f64; 2]| {
+            let [x, y] = on.point(*point, size).map(thousandths);
+            format!("{x},{y}")
+        };
+        let points: Vec<String> = points.iter().map(point).collect();
+        format!("M{}Z", points.join("L"))
+    };
+    let path: String = outline
+        .rings()
+        .map(|polygon| ring(polygon.points()))
+        .collect();
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\"><path fill-rule=\"evenodd\" d=\"{path}\"/></svg>"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_rounded_and_no_box_is_empty() {
+        let cases = [
+            ([1.4, 2.6, 3.0, 0.2], true, "xywh=1,3,3,1"),
+            ([0.0, 0.0, 10.5, 7.49], true, "xywh=0,0,11,7"),
+            ([1.25, 2.0, 0.1234, 3.0], false, "xywh=1.25,2,0.123,3"),
+            ([1.0, 2.0, 0.0001, 3.0], false, "xywh=1,2,0.001,3"),
+        ];
+        for (given, is_whole, wanted) in cases {
+            assert_eq!(fragment(given, is_whole), wanted);
+        }
+    }
+}

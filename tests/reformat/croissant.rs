@@ -1,0 +1,135 @@
+//! `croissant.json` beside every set: that it names files which are there, and says whose they are.
+
+use std::collections::BTreeMap;
+
+use recto_testkit::Workdir;
+use recto_testkit::dataset::*;
+use serde_json::{Value, json};
+
+use super::formats;
+
+/// The value of a member of each of a list.
+fn all<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
+    let list = list.as_array().unwrap().iter();
+    list.filter_map(|item| item[key].as_str()).collect()
+}
+
+#[test]
+fn every_format_is_described_and_every_file_named_is_there() {
+    let (work, _) = sample();
+    let (mut hashed, mut sets) = (0, 0);
+    for format in formats() {
+        reformat(&work, format, &["--no-val"]).exits(0);
+        let croissant = work.json("out/croissant.json");
+        let dataset = work.json("out/dataset.json");
+        let files: BTreeMap<&str, &Value> = dataset["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|file| (file["path"].as_str().unwrap(), file))
+            .collect();
+        assert!(files.contains_key("croissant.json"), "{format}");
+        let resources = croissant["distribution"].as_array().unwrap();
+        assert!(!resources.is_empty(), "{format}");
+        for resource in resources {
+            if let Some(path) = resource["contentUrl"].as_str() {
+                assert_eq!(
+                    resource["sha256"], files[path]["sha256"],
+                    "{format}: {path}"
+                );
+                hashed += 1;
+                continue;
+            }
+            let patterns = resource["includes"].as_array().unwrap();
+            for pattern in patterns {
+                let (begin, end) = pattern.as_str().unwrap().rsplit_once('*').unwrap();
+                let begin = begin.trim_start_matches("*/");
+                let is_found = files
+                    .keys()
+                    .any(|path| path.starts_with(begin) && path.ends_with(end));
+                // Crops of JPEGs are JPEGs, all others PNGs.
+                let may_lack = *pattern == "*/*.tif" || format == "iiif";
+                assert!(
+                    is_found || may_lack || begin.is_empty(),
+                    "{format}: {pattern}"
+                );
+            }
+            sets += 1;
+        }
+        let ids: Vec<&str> = all(&croissant["distribution"], "@id");
+        for record_set in croissant["recordSet"].as_array().unwrap() {
+            for field in record_set["field"].as_array().unwrap() {
+                let source = &field["source"];
+                let of = ["fileObject", "fileSet"].map(|kind| source[kind]["@id"].as_str());
+                let of = of.into_iter().flatten().next();
+                assert!(of.is_none_or(|id| ids.contains(&id)), "{format}: {field}");
+            }
+        }
+        assert_eq!(croissant["license"], json!(["CC0, \"all\""]), "{format}");
+        let text = work.text("out/croissant.json");
+        assert!(text.is_ascii() && text.contains("\\u9c7c"), "{format}");
+    }
+    assert!(hashed > 8 && sets > 10, "{hashed} {sets}");
+}
+
+#[test]
+fn a_description_can_be_left_out() {
+    let (work, _) = sample();
+    reformat(&work, "coco,csv", &[]).exits(0);
+    assert!(work.exists("out/coco/croissant.json") && work.exists("out/csv/croissant.json"));
+    reformat(&work, "coco,csv", &["--no-croissant"]).exits(0);
+    assert!(
+        work.tree("out")
+            .keys()
+            .all(|path| !path.contains("croissant"))
+    );
+    let command = work.json("out/dataset.json")["command"].clone();
+    assert_eq!(
+        command,
+        "recto-reformat localizations.json -f coco,csv --no-croissant"
+    );
+}
+
+#[test]
+fn who_made_the_images_is_said() {
+    let work = Workdir::new();
+    let owned = |id: &str, attribution: &str, rights: &str| {
+        let mut image = image(id, id, [30, 20], vec![]);
+        image["source"]["attribution"] = attribution.into();
+        image["source"]["rights"] = rights.into();
+        image
+    };
+    let images = [
+        owned(
+            "a",
+            "Library B",
+            "https://creativecommons.org/licenses/by/4.0/",
+        ),
+        owned(
+            "b",
+            "Library A",
+            "https://creativecommons.org/licenses/by/4.0/",
+        ),
+        owned("c", "Library A", "In copyright"),
+    ];
+    let files = ["a", "b", "c"].map(|id| (id, picture(30, 20, 1, image::ImageFormat::Png)));
+    let paths = ["a.png", "b.png", "c.png"];
+    let files: Vec<(&str, &str, Vec<u8>)> = files
+        .into_iter()
+        .zip(paths)
+        .map(|((id, bytes), path)| (id, path, bytes))
+        .collect();
+    lay_out(&work, &images, &files);
+    reformat(&work, "csv", &[]).exits(0);
+    let croissant = work.json("out/croissant.json");
+    assert_eq!(
+        all(&croissant["creator"], "name"),
+        ["Library A", "Library B"]
+    );
+    let licences = json!([
+        "In copyright",
+        "https://creativecommons.org/licenses/by/4.0/"
+    ]);
+    assert_eq!(croissant["license"], licences);
+    assert_eq!(croissant["citeAs"], "Library A; Library B.");
+}
