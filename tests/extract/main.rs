@@ -371,6 +371,32 @@ fn what_cannot_be_used_is_rejected_with_its_reason() {
 }
 
 #[test]
+fn points_become_squares_if_asked_and_points_go_where_boxes_go() {
+    let point = json!({"frame": "canvas", "point": [200, 100]});
+    let on_scan = json!({"id": "a2", "motivation": ["tagging"], "bodies": [{"value": "alef"}],
+        "regions": [on_image("xywh=20,20,20,20")], "attributes": {"keypoints": [22, 24, 2, 0, 0, 0], "baseline": [[20, 40], [40, 40]]}});
+    let changes = json!({"placement": [100, 50, 400, 200],
+        "image": {"url": "https://a.example/1.jpg", "width": 200, "height": 100}});
+    let observation = page_with(changes, json!([tagged("a1", point), on_scan]));
+    let (work, ran) = run(json!([observation]), &["--point-size", "10"]);
+    ran.exits(0);
+    let found = boxes(&work);
+    assert_eq!(
+        all(&found, "bbox"),
+        [&json!([95, 45, 10, 10]), &json!([40, 40, 40, 40])]
+    );
+    assert_eq!(found[0]["attributes"]["keypoints"], json!([100, 50, 2]));
+    assert_eq!(
+        found[1]["attributes"]["keypoints"],
+        json!([44, 48, 2, 0, 0, 0])
+    );
+    assert_eq!(
+        found[1]["attributes"]["baseline"],
+        json!([[40, 80], [80, 80]])
+    );
+}
+
+#[test]
 fn an_image_without_any_size_has_no_frame() {
     let (work, ran) = run(json!([page_with(json!({"canvas": null}), json!([]))]), &[]);
     ran.exits(0)

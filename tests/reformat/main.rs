@@ -3,10 +3,15 @@
 mod concepts;
 mod croissant;
 mod formats;
+mod lines;
+mod points;
+mod report;
 mod shards;
 mod splits;
+mod tiles;
 mod told;
 mod tools;
+mod transcriptions;
 
 use std::collections::BTreeMap;
 

@@ -15,6 +15,9 @@
 //! let window = Window { from: [1, 2], to: [5, 6] };
 //! let cropped = index.crop(&bytes, window, None, HuffmanTables::Optimal)?;
 //! assert_eq!(recto_jpeg::check(&cropped)?.width, 32);
+//! let part = recto_jpeg::check(&index.crop_part(&bytes, [8, 16, 30, 20])?)?;
+//! assert_eq!([part.width, part.height], [30, 20]);
+//! assert!(index.crop_part(&bytes, [4, 16, 30, 20]).is_err() && index.crop_part(&bytes, [40, 0, 25, 8]).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -255,6 +258,46 @@ impl Index {
         padded: Option<[u32; 2]>,
         tables: HuffmanTables,
     ) -> Result<Vec<u8>, JoinError> {
+        self.cropped(bytes, window, padded, None, tables)
+    }
+
+    /// Crops `[x, y, width, height]` in pixels as a JPEG of its own, as [`Index::crop`] does. The part begins at the corner of
+    /// an MCU and may end within one.
+    ///
+    /// # Errors
+    /// As [`Index::crop`]; also if the part begins within an MCU or is not inside the picture.
+    pub fn crop_part(
+        &self,
+        bytes: &[u8],
+        [x, y, width, height]: [u32; 4],
+    ) -> Result<Vec<u8>, JoinError> {
+        let mcu = self.frame.mcu;
+        let is_inside = x
+            .checked_add(width)
+            .is_some_and(|right| right <= self.frame.width)
+            && y.checked_add(height)
+                .is_some_and(|bottom| bottom <= self.frame.height);
+        if !is_inside || !x.is_multiple_of(mcu[0]) || !y.is_multiple_of(mcu[1]) {
+            return Err(
+                damaged("a part that is outside the picture or begins within an MCU").into(),
+            );
+        }
+        let window = Window {
+            from: [x / mcu[0], y / mcu[1]],
+            to: [(x + width).div_ceil(mcu[0]), (y + height).div_ceil(mcu[1])],
+        };
+        let size = Some([width, height]);
+        self.cropped(bytes, window, None, size, HuffmanTables::Optimal)
+    }
+
+    fn cropped(
+        &self,
+        bytes: &[u8],
+        window: Window,
+        padded: Option<[u32; 2]>,
+        size: Option<[u32; 2]>,
+        tables: HuffmanTables,
+    ) -> Result<Vec<u8>, JoinError> {
         let too_large = |mcus: [u32; 2]| {
             (0..2).any(|side| u64::from(mcus[side]) * u64::from(self.frame.mcu[side]) > 65_535)
         };
@@ -287,10 +330,11 @@ impl Index {
         }
         writer.pad(more_high * (frame.mcus[0] + more_wide), &blocks, &tables)?;
         writer.out.align();
-        let size = match padded {
-            Some(_) => [wide * frame.mcu[0], high * frame.mcu[1]],
+        let size = match (size, padded) {
+            (Some(size), _) => size,
+            (_, Some(_)) => [wide * frame.mcu[0], high * frame.mcu[1]],
             // The last MCUs may exceed the picture.
-            None => [0, 1].map(|side| {
+            _ => [0, 1].map(|side| {
                 let edge = self.size()[side] - window.from[side] * frame.mcu[side];
                 edge.min(frame.mcus[side] * frame.mcu[side])
             }),
@@ -306,12 +350,20 @@ impl Index {
 
 /// Whether a JPEG that begins with these bytes can be indexed, as far as its header up to the first scan shows.
 pub fn is_indexable(start: &[u8]) -> bool {
-    let is_single = |(reader, scan): (Reader, Scan)| {
-        reader
-            .frame()
-            .is_ok_and(|frame| is_single_scan(frame, &scan))
+    mcu_of(start).is_some()
+}
+
+/// `[width, height]` in pixels of an MCU of a JPEG that begins with these bytes; none if it cannot be indexed, as far as its
+/// header up to the first scan shows.
+pub fn mcu_of(start: &[u8]) -> Option<[u32; 2]> {
+    let (reader, scan): (Reader, Scan) = open(start).ok()?;
+    let frame = reader.frame().ok()?;
+    let mcu = match &frame.components[..] {
+        // Its MCUs are single blocks, whatever its sampling factors (A.2.2).
+        [_] => [8, 8],
+        _ => frame.mcu,
     };
-    open(start).is_ok_and(is_single)
+    is_single_scan(frame, &scan).then_some(mcu)
 }
 
 impl WindowCoefficients {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::envelope::Contract;
 use super::geometry::{BBox, Frame, Polygon};
 use super::image_ref::{ImageRef, Metadata, Provenance};
+use super::points::map_points;
 use super::taxonomy::Taxonomy;
 use crate::summary::Reject;
 
@@ -164,6 +165,7 @@ impl LocalizedImage {
             for hole in &mut localization.holes {
                 *hole = hole.map(|[x, y]| [x * sx, y * sy]);
             }
+            map_points(&mut localization.attributes, |[x, y]| [x * sx, y * sy]);
         }
         self.frame = Some(size);
     }

@@ -35,6 +35,7 @@ mod image_records;
 mod image_ref;
 mod json;
 mod localizations;
+mod points;
 mod set_folder;
 mod set_input;
 mod set_output;
@@ -56,6 +57,7 @@ pub use json::{is_list, parse_json};
 pub use localizations::{
     Localization, Localizations, LocalizedImage, Painted, image_as_element, write_localizations,
 };
+pub use points::{baseline, keypoints, keypoints_value, map_points};
 pub use review::Review;
 pub use set_folder::{SetFolder, SetPart};
 pub use set_output::{is_set_folder, rehearse_set, write_set};

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::contracts::review::{
     self, Part, Person, Review, ReviewKind, Reviewed, ReviewedKind, Selector, SelectorKind, Tag,
 };
-use crate::contracts::{BBox, Frame, Number, Polygon, Region};
+use crate::contracts::{BBox, Frame, Polygon, Region, map_points};
 use crate::selectors::{self, Selection};
 
 /// A correction of one box, or what somebody says of an image as a whole.
@@ -132,16 +132,10 @@ impl CorrectedBox {
     }
 }
 
-/// Attributes with their baseline, if there is one, in another frame.
+/// Attributes with their lines and points in another frame.
 fn scaled(attributes: &BTreeMap<String, Value>, sx: f64, sy: f64) -> BTreeMap<String, Value> {
     let mut attributes = attributes.clone();
-    if let Some(line) = attributes.get_mut("baseline") {
-        let points = serde_json::from_value::<Vec<[f64; 2]>>(line.take()).unwrap_or_default();
-        let points = points
-            .into_iter()
-            .map(|[x, y]| [Number(x * sx), Number(y * sy)]);
-        *line = json!(points.collect::<Vec<_>>());
-    }
+    map_points(&mut attributes, |[x, y]| [x * sx, y * sy]);
     attributes
 }
 

@@ -129,22 +129,33 @@ impl Spaces {
     /// # Errors
     /// A size is not known, the rotation is not a multiple of 90 degrees, or the box is empty.
     pub fn to_frame(&self, shape: &Shape, space: Space, frame: Frame) -> Result<Shape, String> {
-        let (moved, from) = match space {
+        map(shape, self.way_to_frame(space, frame)?)
+    }
+
+    /// How points of a space get to `frame`, which covers the same pixels.
+    ///
+    /// # Errors
+    /// A size is not known, or the rotation is not a multiple of 90 degrees.
+    pub fn way_to_frame(
+        &self,
+        space: Space,
+        frame: Frame,
+    ) -> Result<impl Fn([f64; 2]) -> [f64; 2], String> {
+        let (from, painted) = match space {
             Space::Canvas => {
                 let from = self.stored_size()?;
-                let painted = self.painted.ok_or_else(no_size)?;
-                let at =
-                    |[x, y]: [f64; 2]| self.undo_rotation([x - painted.x, y - painted.y], painted);
-                (map(shape, at)?, from)
+                (from, Some(self.painted.ok_or_else(no_size)?))
             }
-            Space::Image => {
-                let from = self.image.ok_or("size of the image is not known")?;
-                let [left, top] = self.corner;
-                (map(shape, |[x, y]| [x - left, y - top])?, from)
-            }
+            Space::Image => (self.image.ok_or("size of the image is not known")?, None),
         };
         let (sx, sy) = (frame.width / from.width, frame.height / from.height);
-        map(&moved, |[x, y]| [x * sx, y * sy])
+        Ok(move |[x, y]: [f64; 2]| {
+            let [x, y] = match painted {
+                Some(p) => self.undo_rotation([x - p.x, y - p.y], p),
+                None => [x - self.corner[0], y - self.corner[1]],
+            };
+            [x * sx, y * sy]
+        })
     }
 
     /// Clips a shape to the frame.
@@ -326,12 +337,20 @@ fn extends_beyond(b: &BBox, frame: Frame) -> bool {
         || b.bottom() > frame.height + slack
 }
 
+/// Rounds a point to millionths of a unit.
+pub fn rounded_point(point: [f64; 2]) -> [f64; 2] {
+    point.map(round)
+}
+
+fn round(v: f64) -> f64 {
+    (v * 1e6).round() / 1e6
+}
+
 /// Rounds a shape to millionths of a unit, which removes errors of floating-point arithmetic.
 ///
 /// # Errors
 /// The box is empty after rounding.
 pub fn rounded(shape: &Shape) -> Result<Shape, String> {
-    let round = |v: f64| (v * 1e6).round() / 1e6;
     let b = &shape.bbox;
     let bbox = BBox::try_from([round(b.x), round(b.y), round(b.width), round(b.height)])
         .map_err(|_| format!("box is empty in its frame: {}", numbers(b)))?;

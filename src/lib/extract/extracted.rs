@@ -18,6 +18,8 @@ pub struct ExtractRules {
     pub motivations: Vec<String>,
     /// Height of the band that a line without an area becomes, in units of what it is drawn on; none: lines are rejected.
     pub line_height: Option<f64>,
+    /// Side of the square that a point becomes, in units of what it is drawn on; none: points are rejected.
+    pub point_size: Option<f64>,
 }
 
 impl Default for ExtractRules {
@@ -27,6 +29,7 @@ impl Default for ExtractRules {
             outside: Outside::Clip,
             motivations: Vec::new(),
             line_height: None,
+            point_size: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::canvas_to_image::{self, Spaces};
 use super::extracted::Extracted;
 use super::observation::{FoundBox, KnownAnnotations, Reading};
 use crate::contracts::{
-    Frame, ImageRef, LocalizedImage, Metadata, Observation, Painted, Provenance,
+    Frame, ImageRef, LocalizedImage, Metadata, Observation, Painted, Provenance, map_points,
 };
 use crate::summary::Reject;
 
@@ -104,6 +104,10 @@ impl MergedImage {
         for mut found in reading.boxes {
             if from != to {
                 found.shape = canvas_to_image::rescale(&found.shape, from, to);
+                let (sx, sy) = (to.width / from.width, to.height / from.height);
+                map_points(&mut found.attributes, |[x, y]| {
+                    canvas_to_image::rounded_point([x * sx, y * sy])
+                });
             }
             self.boxes.push(found);
         }

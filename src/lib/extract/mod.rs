@@ -75,6 +75,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         outside: options.outside,
         motivations: options.motivation.clone(),
         line_height: options.line_height,
+        point_size: options.point_size,
     };
     let scratch = files::Scratch::beside(&options.output);
     let mut store = ImageStore::new(scratch);

@@ -10,8 +10,10 @@ use super::canvas_to_image::{self, Fitted, Spaces};
 use super::concept;
 use super::extracted::{ExtractRules, Extracted};
 use super::options::Outside;
-use crate::contracts::{Annotation, BBox, Frame, Observation, Polygon, Region, Space};
-use crate::selectors::{self, Doubt, Part, Selection, Shape, fragment};
+use crate::contracts::{
+    Annotation, BBox, Frame, Observation, Polygon, Region, Space, keypoints_value, map_points,
+};
+use crate::selectors::{self, Doubt, Part, Selection, SelectorError, Shape, fragment};
 use crate::sources::boxes::KINDS;
 use crate::summary::Reject;
 use crate::values::hash;
@@ -258,7 +260,12 @@ impl Reader<'_> {
             true => self.spaces.for_shares(),
             false => self.spaces.clone(),
         };
-        let selection = selectors::select(region, spaces.size(region.frame));
+        let mut attributes = attributes.clone();
+        if let (Some([x, y]), Some(_)) = (lone_point(region), self.rules.point_size) {
+            attributes.insert("keypoints".into(), keypoints_value(&[[x, y, 2.0]]));
+        }
+        self.bring_points(&spaces, &mut attributes, region.frame);
+        let selection = self.select(&spaces, region);
         let (shape, by) = match selection.map_err(|f| (field(f.field), f.problem))? {
             Selection::Whole => {
                 self.extracted.labels += 1;
@@ -293,9 +300,49 @@ impl Reader<'_> {
             region: i + 1,
             concept: concept.to_owned(),
             shape: fitted.shape,
-            attributes: attributes.clone(),
+            attributes,
         });
         Ok(())
+    }
+
+    /// What a region selects; a point is a square around it, if it may be one.
+    fn select(&self, spaces: &Spaces, region: &Region) -> Result<Selection, SelectorError> {
+        let (Some([x, y]), Some(side)) = (lone_point(region), self.rules.point_size) else {
+            return selectors::select(region, spaces.size(region.frame));
+        };
+        let bbox = BBox::try_from([x - side / 2.0, y - side / 2.0, side, side]);
+        let bbox = bbox.map_err(|problem| SelectorError {
+            field: "point",
+            problem,
+        })?;
+        Ok(Selection::Part(Shape {
+            bbox,
+            polygon: None,
+            holes: Vec::new(),
+            baseline: None,
+        }))
+    }
+
+    /// Brings lines and points among the attributes of a box into the frame of the image. Where that is not possible, it is
+    /// not possible for the box either.
+    fn bring_points(
+        &self,
+        spaces: &Spaces,
+        attributes: &mut BTreeMap<String, Value>,
+        space: Space,
+    ) {
+        if self.reading.in_pixels && space == Space::Image {
+            return;
+        }
+        let way = self
+            .reading
+            .frame
+            .and_then(|frame| spaces.way_to_frame(space, frame).ok());
+        if let Some(way) = way {
+            map_points(attributes, |point| {
+                canvas_to_image::rounded_point(way(point))
+            });
+        }
     }
 
     /// Boxes from elsewhere state box and outline, and both are kept: the box may be larger than the part that is seen.
@@ -350,6 +397,12 @@ impl Reader<'_> {
         let reject = Reject::new(self.input, id, field, problem);
         self.extracted.rejects.push(reject);
     }
+}
+
+/// The point of a region that has nothing else.
+fn lone_point(region: &Region) -> Option<[f64; 2]> {
+    let has_more = region.svg.is_some() || region.fragment.is_some();
+    region.point.filter(|_| !has_more)
 }
 
 /// The band of a line of text: three quarters of its height above the baseline, a quarter below.

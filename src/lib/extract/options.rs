@@ -34,6 +34,10 @@ pub struct Options {
     /// the line, a quarter below, in units of the canvas. Without the option such lines are left out
     #[arg(long, value_name = "HEIGHT", value_parser = height)]
     pub line_height: Option<f64>,
+    /// Make a square with sides of this length around a point, in units of the canvas; the point itself becomes the
+    /// attribute `keypoints`. Without the option points are left out
+    #[arg(long, value_name = "SIDE", value_parser = height)]
+    pub point_size: Option<f64>,
     /// In digests by m3-download: also accept boxes whose numbers have decimals, are strings or are shares of the image,
     /// that begin outside their image, or whose JSON is encoded twice, nested or similar to JSON
     #[arg(long, alias = "mend-boxes")]

@@ -18,9 +18,9 @@ use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::outline::{Outline, compressed};
-use super::ranks;
 use super::sink::{Sink, cannot, place_image};
-use crate::contracts::{BBox, Metadata, Number, Polygon};
+use super::{keypoints, ranks};
+use crate::contracts::{BBox, Metadata, Number, Polygon, keypoints_value};
 use crate::error::Error;
 use crate::summary::counted;
 
@@ -36,16 +36,22 @@ impl Format for Coco {
             single_file: Some("json"),
             holds_ranks: true,
             is_detection: true,
+            holds_points: true,
             holds_images: true,
             ..FormatInfo::default()
         }
     }
 
-    fn conventions(&self, _: &FormatOptions) -> String {
-        "bbox [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, decimals \
-         kept, clipped to the image; ids from 1 in the order of the classes; outlines are polygons, masks in runs \
-         where they have holes; area of the outline where there is one, else of the box; ASCII"
-            .into()
+    fn conventions(&self, options: &FormatOptions) -> String {
+        let keypoints = match options.keypoints {
+            0 => String::new(),
+            n => format!("; {n} keypoints [x, y, visibility] a box, in pixels too"),
+        };
+        format!(
+            "bbox [x, y, width, height] in pixels of the file from the outer corner of its top-left pixel, decimals \
+             kept, clipped to the image; ids from 1 in the order of the classes; outlines are polygons, masks in runs \
+             where they have holes; area of the outline where there is one, else of the box{keypoints}; ASCII"
+        )
     }
 
     fn contents(&self, dataset: &Dataset) -> Vec<Contents> {
@@ -102,7 +108,7 @@ impl Format for Coco {
     ) -> Result<Box<dyn Writer + 'a>, Error> {
         let categories = (0..dataset.classes.len()).map(|class| category(dataset, class, options));
         let layout = Layout::Together(dataset.image_root());
-        begin(dataset, layout, categories.collect(), out)
+        begin(dataset, layout, categories.collect(), options, out)
     }
 }
 
@@ -114,6 +120,7 @@ pub(super) fn begin<'a>(
     dataset: &'a Dataset,
     layout: Layout,
     categories: Vec<Value>,
+    options: &FormatOptions,
     out: &mut dyn Sink,
 ) -> Result<Box<dyn Writer + 'a>, Error> {
     let parts = dataset.parts(layout.whole());
@@ -132,6 +139,8 @@ pub(super) fn begin<'a>(
         parts: parts.iter().map(part).collect(),
         layout,
         bytes: Vec::new(),
+        keypoints: options.keypoints,
+        points_left_out: 0,
     };
     for (part, split) in writer.parts.iter().zip(parts) {
         let head = head(dataset, &categories, split).map_err(cannot(&part.path))?;
@@ -147,6 +156,10 @@ struct CocoWriter<'a> {
     rights: Vec<&'a str>,
     parts: Vec<Part>,
     bytes: Vec<u8>,
+    /// Number of keypoints of each box.
+    keypoints: usize,
+    /// Number of points of the source beyond these.
+    points_left_out: usize,
 }
 
 /// Where images and annotations are.
@@ -222,7 +235,9 @@ impl Writer for CocoWriter<'_> {
         out.append(&part.path, &self.bytes)?;
         self.bytes.clear();
         for labelled in &image.boxes {
-            let record = Annotation::of(image, labelled);
+            let (points, left_out) = keypoints::of_box(labelled, self.keypoints);
+            let record = Annotation::of(image, labelled, points);
+            self.points_left_out += left_out * usize::from(self.keypoints > 0);
             add(&mut self.bytes, &mut part.has_boxes, &record).map_err(&fault)?;
         }
         out.keep(&part.path, &self.bytes)?;
@@ -244,13 +259,27 @@ impl Writer for CocoWriter<'_> {
             .map(|p| u64::from(p.boxes()))
             .sum();
         let bare = boxes - self.dataset.outlines();
-        Ok(match bare > 0 && bare < boxes {
-            false => Vec::new(),
-            true => vec![format!(
+        let mut notes = Vec::new();
+        if bare > 0 && bare < boxes {
+            notes.push(format!(
                 "coco: {} without outline among {boxes}: `segmentation` is an empty list, of which pycocotools makes no mask",
                 counted(bare, "box is", "boxes are")
-            )],
-        })
+            ));
+        }
+        if self.keypoints == 0 && self.dataset.pointed() > 0 {
+            notes.push(format!(
+                "coco: {} a line or points, which are in `attributes`; --keypoints N writes N keypoints for each box",
+                counted(self.dataset.pointed(), "box has", "boxes have")
+            ));
+        }
+        if self.points_left_out > 0 {
+            notes.push(format!(
+                "coco: {} of boxes with more than --keypoints {} left out",
+                counted(self.points_left_out as u64, "point", "points"),
+                self.keypoints
+            ));
+        }
+        Ok(notes)
     }
 }
 
@@ -295,7 +324,13 @@ fn category(dataset: &Dataset, class: usize, options: &FormatOptions) -> Value {
         Some(rank) => ranks::taxon(lineage, rank),
         None => above().map(|step| step.name.as_str()),
     };
-    json!({ "id": class + 1, "name": name, "supercategory": supercategory.unwrap_or_default() })
+    let mut category = json!({ "id": class + 1, "name": name, "supercategory": supercategory.unwrap_or_default() });
+    if options.keypoints > 0 {
+        let names: Vec<String> = (1..=options.keypoints).map(|n| n.to_string()).collect();
+        category["keypoints"] = json!(names);
+        category["skeleton"] = json!([]);
+    }
+    category
 }
 
 #[derive(Serialize)]
@@ -354,6 +389,10 @@ struct Annotation<'a> {
     segmentation: Segmentation,
     uuid: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    keypoints: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_keypoints: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     attributes: Option<BTreeMap<&'a str, &'a Value>>,
 }
 
@@ -365,8 +404,10 @@ enum Segmentation {
 }
 
 impl<'a> Annotation<'a> {
-    fn of(image: &DatasetImage, b: &'a DatasetBox) -> Self {
-        let others = b.attributes.iter().filter(|(name, _)| *name != "iscrowd");
+    fn of(image: &DatasetImage, b: &'a DatasetBox, points: Vec<[f64; 3]>) -> Self {
+        let has_points = !points.is_empty();
+        let own = |name: &str| name == "iscrowd" || name.ends_with("keypoints") && has_points;
+        let others = b.attributes.iter().filter(|(name, _)| !own(name));
         let others: BTreeMap<&str, &Value> =
             others.map(|(name, value)| (name.as_str(), value)).collect();
         Annotation {
@@ -384,6 +425,8 @@ impl<'a> Annotation<'a> {
                 None => Segmentation::Polygons(Vec::new()),
             },
             uuid: &b.id,
+            keypoints: has_points.then(|| keypoints_value(&points)),
+            num_keypoints: has_points.then(|| points.iter().filter(|[.., v]| *v > 0.0).count()),
             attributes: (!others.is_empty()).then_some(others),
         }
     }

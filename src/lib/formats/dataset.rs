@@ -31,6 +31,19 @@ pub struct Dataset {
     pub image_keys: BTreeSet<String>,
     /// Rights statements of the images.
     pub rights: BTreeSet<String>,
+    /// What was found out on the way to it.
+    pub told: Told,
+}
+
+/// What was found out on the way to a dataset, for people who look at it.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// How many records could not be used, by reason.
+    pub rejects: BTreeMap<String, u64>,
+    /// How many pairs of images look alike; none if that was not looked for.
+    pub alike: Option<u64>,
+    /// The files of the first of these pairs.
+    pub alike_first: Vec<[String; 2]>,
 }
 
 /// The facts about an image that are held for all images at once.
@@ -58,10 +71,12 @@ pub struct ImageFacts {
     pub boxes_before: u32,
     /// How often each class occurs, by index into [`Dataset::classes`], without zeros.
     pub classes: Box<[(u32, u32)]>,
-    /// How many boxes have an outline, and how many have a text.
+    /// How many boxes have an outline.
     pub outlines: u32,
     /// How many boxes have a text.
     pub texts: u32,
+    /// How many boxes have a line or points.
+    pub pointed: u32,
 }
 
 impl ImageFacts {
@@ -133,6 +148,14 @@ impl Dataset {
             .sum()
     }
 
+    /// How many boxes have a line or points.
+    pub fn pointed(&self) -> u64 {
+        self.facts
+            .iter()
+            .map(|facts| u64::from(facts.pointed))
+            .sum()
+    }
+
     /// How many boxes have a text.
     pub fn texts(&self) -> u64 {
         self.facts.iter().map(|facts| u64::from(facts.texts)).sum()
@@ -185,6 +208,8 @@ pub struct DatasetImage {
     pub metadata: Metadata,
     /// Classes of the image as a whole.
     pub labels: Vec<String>,
+    /// The bytes of its file, where it was cut out of the file at `path`.
+    pub cut: Option<Vec<u8>>,
     /// Boxes, in the order of the source; empty for an image without boxes.
     pub boxes: Vec<DatasetBox>,
 }
@@ -238,6 +263,9 @@ impl DatasetImage {
     /// # Errors
     /// The file cannot be read.
     pub fn read(&self) -> Result<Vec<u8>, Error> {
+        if let Some(cut) = &self.cut {
+            return Ok(cut.clone());
+        }
         let bytes = files::read(&self.path)
             .map_err(|e| e.hint("run `recto-download` again to fetch missing files"))?;
         Ok(match self.orientation {

@@ -2,6 +2,7 @@
 
 use super::contents::Contents;
 use super::dataset::{Dataset, DatasetImage};
+use super::line_mask::LineMask;
 use super::sink::Sink;
 use crate::error::Error;
 
@@ -71,6 +72,8 @@ pub struct FormatInfo {
     pub holds_images: bool,
     /// Whether its tools are known to write into image files: these are copied then, unless links are asked for.
     pub is_written_into: bool,
+    /// Whether it can hold lines and points of boxes.
+    pub holds_points: bool,
     /// Whether its tools need images for validation.
     pub needs_val: bool,
 }
@@ -95,6 +98,12 @@ pub struct FormatOptions {
     pub crop_margin: f64,
     /// crops: whether they are square.
     pub crop_square: bool,
+    /// lines: whether they are made straight along their baselines.
+    pub rectify: bool,
+    /// lines: what becomes of the pixels outside the outline.
+    pub line_mask: LineMask,
+    /// coco: number of keypoints of each box; 0: none are written.
+    pub keypoints: usize,
     /// tf, parquet, webdataset: maximum bytes of images per shard.
     pub shard_bytes: u64,
     /// iiif: the URL of the folder where pages will be published.

@@ -4,6 +4,7 @@
 //! then gets them one by one with their boxes, so that it need not hold them. Each states its conventions for coordinates,
 //! rounding and boxes at its top.
 
+mod alto_xml;
 mod ascii_json;
 mod bridges;
 pub mod coco;
@@ -17,18 +18,26 @@ mod file_names;
 mod format;
 pub mod hf;
 pub mod iiif;
+mod keypoints;
 pub mod labelme;
 pub mod labelstudio;
+mod line_mask;
+pub mod lines;
 mod on_canvas;
 mod outline;
+mod page_xml;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod ranks;
+pub mod report;
 pub mod roboflow;
+mod samples;
 mod shards;
 pub mod sheet;
 mod sink;
+mod text_tree;
 pub mod tf;
+pub mod transcriptions;
 pub mod vgg;
 pub mod voc;
 pub mod webdataset;
@@ -38,11 +47,12 @@ mod yolo_rows;
 
 pub use ascii_json::pretty as pretty_ascii_json;
 pub use contents::{Contents, Kind, Member, Place};
-pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts};
+pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts, Told};
 pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
+pub use line_mask::LineMask;
 pub use on_canvas::OnCanvas;
 pub use outline::Outline;
-pub use sink::Sink;
+pub use sink::{Sink, put_rows};
 
 /// All formats, in the order in which help and errors list them.
 pub const ALL: &[&dyn Format] = &[
@@ -58,6 +68,9 @@ pub const ALL: &[&dyn Format] = &[
     &parquet::Parquet,
     &webdataset::WebDataset,
     &crops::Crops,
+    &lines::Lines,
+    &transcriptions::Transcription::Alto,
+    &transcriptions::Transcription::Page,
     &roboflow::Roboflow,
     &labelstudio::LabelStudio,
     &cvat::Cvat,
@@ -66,6 +79,7 @@ pub const ALL: &[&dyn Format] = &[
     &vgg::Vgg,
     &counts::Counts,
     &sheet::Sheet,
+    &report::Report,
 ];
 
 /// The format of this name; upper and lower case are the same.

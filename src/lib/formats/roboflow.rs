@@ -57,7 +57,13 @@ impl Format for Roboflow {
         let layout = Layout::Apart(file_names::stems(dataset));
         Ok(Box::new(RoboflowWriter {
             dataset,
-            coco: coco::begin(dataset, layout, categories(&dataset.classes), out)?,
+            coco: coco::begin(
+                dataset,
+                layout,
+                categories(&dataset.classes),
+                &FormatOptions::default(),
+                out,
+            )?,
         }))
     }
 

@@ -3,6 +3,7 @@
 use super::contents::Contents;
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::samples::choose;
 use super::sink::Sink;
 use crate::error::Error;
 use crate::pixels;
@@ -91,21 +92,6 @@ impl Writer for SheetWriter<'_> {
         }
         Ok(notes)
     }
-}
-
-/// The places of up to `most` images, evenly over the dataset, those with boxes first.
-fn choose(dataset: &Dataset, most: usize) -> Vec<usize> {
-    let (with, without): (Vec<usize>, Vec<usize>) =
-        (0..dataset.facts.len()).partition(|&at| dataset.facts[at].boxes() > 0);
-    let mut chosen = evenly(&with, most);
-    chosen.extend(evenly(&without, most - chosen.len()));
-    chosen.sort_unstable();
-    chosen
-}
-
-fn evenly(images: &[usize], most: usize) -> Vec<usize> {
-    let n = images.len().min(most);
-    (0..n).map(|i| images[i * images.len() / n]).collect()
 }
 
 /// Maximum pixels of an image that is drawn: 2^30.

@@ -57,9 +57,10 @@ pub fn place_image(
     dataset: &Dataset,
     out: &mut dyn Sink,
 ) -> Result<(), Error> {
-    match picture.orientation {
+    match (&picture.cut, picture.orientation) {
         _ if !dataset.placed => Ok(()),
-        0 | 1 => out.image(path, &picture.path, picture.sha256),
+        (Some(cut), _) => out.put(path, cut),
+        (_, 0 | 1) => out.image(path, &picture.path, picture.sha256),
         _ => out.put(path, &picture.read()?),
     }
 }

@@ -1,7 +1,9 @@
 //! Parts of an image as files of their own.
 
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, GenericImage as _, ImageEncoder as _};
+use image::{
+    DynamicImage, GenericImage as _, GenericImageView as _, ImageEncoder as _, Pixel as _, Rgb,
+};
 
 use super::decode::{decode, to_eight_bit, to_png};
 use super::header::sniff;
@@ -29,6 +31,53 @@ impl Crop {
             image: to_eight_bit(&decode(bytes, MOST_PIXELS)?),
             is_jpeg: sniff(bytes) == Some("image/jpeg"),
         })
+    }
+
+    /// An image that is decoded already.
+    #[cfg(test)]
+    pub fn of(image: DynamicImage) -> Self {
+        Crop {
+            image,
+            is_jpeg: false,
+        }
+    }
+
+    /// Width and height in pixels.
+    pub fn size(&self) -> [u32; 2] {
+        [self.image.width(), self.image.height()]
+    }
+
+    /// Whether it has no colours.
+    pub fn is_grey(&self) -> bool {
+        !self.image.color().has_color()
+    }
+
+    /// The colour at a point, mixed of the four pixels around it; `outside` beyond the image.
+    pub fn colour_at(&self, [x, y]: [f64; 2], outside: [u8; 3]) -> Rgb<u8> {
+        let size = self.size().map(f64::from);
+        if x < 0.0 || y < 0.0 || x > size[0] || y > size[1] {
+            return Rgb(outside);
+        }
+        let (x, y) = (x - 0.5, y - 0.5);
+        let pixel = |x: f64, y: f64| {
+            let [x, y] = [x.clamp(0.0, size[0] - 1.0), y.clamp(0.0, size[1] - 1.0)];
+            self.image.get_pixel(x as u32, y as u32).to_rgb().0
+        };
+        let (left, top) = (x.floor(), y.floor());
+        let (tx, ty) = (x - left, y - top);
+        let corners = [
+            (pixel(left, top), (1.0 - tx) * (1.0 - ty)),
+            (pixel(left + 1.0, top), tx * (1.0 - ty)),
+            (pixel(left, top + 1.0), (1.0 - tx) * ty),
+            (pixel(left + 1.0, top + 1.0), tx * ty),
+        ];
+        Rgb([0, 1, 2].map(|channel| {
+            let mixed: f64 = corners
+                .iter()
+                .map(|(c, part)| f64::from(c[channel]) * part)
+                .sum();
+            mixed.round() as u8
+        }))
     }
 
     /// The part `[x, y, width, height]` as a file, and its suffix. What lies outside the image is black.

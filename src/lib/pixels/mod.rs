@@ -9,7 +9,7 @@
 //! | read parts of large images, for `serve` | [`source`], `tiff`, `tiff_plain`, `jp2`, [`pdf`] |
 //! | crop, scale, rotate, colour and encode, for `serve` | [`render`], [`encode`], `colour` |
 //! | make pyramids, for `serve` | [`pyramid`] |
-//! | cut out boxes, draw contact sheets, find images that look alike, for `reformat` | `crop`, [`contact_sheet`], `fingerprint` |
+//! | cut out boxes, lines and tiles, draw contact sheets, find images that look alike, for `reformat` | `crop`, `line`, `tile`, [`contact_sheet`], `fingerprint` |
 //!
 //! Everything is decoded within a limit that the caller states. A small file that claims a huge image is refused by its
 //! header.
@@ -27,6 +27,7 @@ mod gif;
 mod header;
 mod icc;
 mod jp2;
+mod line;
 mod orientation;
 mod other_types;
 #[cfg(feature = "serve")]
@@ -44,6 +45,7 @@ mod tiff;
 mod tiff_directory;
 mod tiff_plain;
 mod tiff_whole;
+mod tile;
 mod verify;
 
 pub use crop::Crop;
@@ -51,6 +53,8 @@ pub use decode::{decode, to_eight_bit, to_png};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use header::{Header, measure, measure_bytes, measure_in, rotated_size, sniff, suffix};
 pub use icc::icc;
+pub use line::LineShape;
 pub use orientation::without_orientation;
 pub use other_types::{is_about_no_image, is_unread_image};
+pub use tile::{TileCutter, lossless_grid};
 pub use verify::{Flaw, VerifiedFile, check_start, verify, verify_bytes, verify_file};

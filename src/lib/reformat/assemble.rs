@@ -9,8 +9,11 @@ use super::image_notes::first_few;
 use super::lookalikes;
 use super::negatives::{self, Negatives};
 use super::split::{self, Assigned, Member, SplitRules};
-use super::survey::{Survey, SurveyedImage};
+use super::survey::{Survey, SurveyedImage, SurveyedTile};
+use super::tile_names::TileNames;
+use crate::files;
 use crate::formats::{Dataset, ImageFacts};
+use crate::pixels::Header;
 use crate::summary::counted;
 
 /// The choices of the user that concern all images together.
@@ -47,12 +50,60 @@ pub struct Assembled {
     pub groups: BTreeMap<String, String>,
     /// Rights and attribution → number of images.
     pub owners: BTreeMap<(String, String), u64>,
+    /// For each image of the dataset the part that it is of an image of the input; empty if images are not cut into tiles.
+    pub tiles: Vec<TilePlace>,
+    /// The images of the input that are cut.
+    pub tiled: Vec<TiledImage>,
+    /// How many images of the input, and boxes on them, are in the dataset.
+    pub kept: u64,
     /// How the splits came out.
     pub assigned: Option<Assigned>,
     /// How many boxes and images the user's choices leave out here.
     pub filtered: u64,
     /// Notes for the summary.
     pub notes: Vec<String>,
+}
+
+/// Where a tile is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TilePlace {
+    /// `[x, y, width, height]` in pixels of its image.
+    pub at: [u32; 4],
+    /// Its image: an index into [`Assembled::tiled`].
+    pub image: u32,
+}
+
+/// An image that is cut into tiles.
+#[derive(Clone, Debug)]
+pub struct TiledImage {
+    /// Its path in the image map.
+    pub file: Box<str>,
+    /// The header of its file.
+    pub header: Header,
+    /// The grid on which its tiles begin; none if they are not cut without loss.
+    pub grid: Option<[u32; 2]>,
+}
+
+/// An image of the dataset to be: one of the input, or a tile of it, by their places.
+#[derive(Clone, Copy, Debug)]
+struct Unit {
+    image: usize,
+    tile: Option<usize>,
+}
+
+impl Unit {
+    /// How many boxes of each class are on it, by number.
+    fn classes<'a>(&self, images: &'a [SurveyedImage]) -> &'a [(u32, u32)] {
+        match self.tile(images) {
+            Some(tile) => &tile.classes,
+            None => &images[self.image].classes,
+        }
+    }
+
+    fn tile<'a>(&self, images: &'a [SurveyedImage]) -> Option<&'a SurveyedTile> {
+        let tiles = images[self.image].tiles.as_ref()?;
+        tiles.tiles.get(self.tile?)
+    }
 }
 
 /// Makes a dataset of what was surveyed.
@@ -90,7 +141,7 @@ pub fn assemble(
     }
     classes(&images, table, naming, rules, &mut made);
     let kept = kept(&images, rules, &mut made);
-    put_in_order(&images, &kept, &names, &of, &mut made);
+    put_in_order(&images, kept, &names, &of, &mut made);
     made.dataset.box_keys = survey.box_keys;
     made.dataset.image_keys = survey.image_keys;
     let rights = survey.owners.keys().map(|(rights, _)| rights);
@@ -103,31 +154,60 @@ pub fn assemble(
 /// Sorts the images that stay, numbers them and their boxes, and gives each its facts.
 fn put_in_order(
     images: &[SurveyedImage],
-    kept: &[bool],
+    mut units: Vec<Unit>,
     names: &[String],
     of: &[u32],
     made: &mut Assembled,
 ) {
-    let name = |at: usize| &names[of[at] as usize];
-    let mut order: Vec<usize> = (0..images.len()).filter(|&at| kept[at]).collect();
-    order.sort_by(|&a, &b| {
-        let key = |at: usize| (name(at), &images[at].file);
-        key(a).cmp(&key(b))
+    let name = |unit: &Unit| &names[of[unit.image] as usize];
+    units.sort_by(|a, b| {
+        let file = |unit: &Unit| &images[unit.image].file;
+        (name(a), file(a), a.tile).cmp(&(name(b), file(b), b.tile))
     });
-    let used: BTreeSet<&String> = order.iter().map(|&at| name(at)).collect();
+    let used: BTreeSet<&String> = units.iter().map(name).collect();
     let used: Vec<&String> = used.into_iter().collect();
+    let mut tile_names = TileNames::default();
     let mut boxes = 0;
-    for at in order {
-        let image = &images[at];
-        let group = used.binary_search(&name(at)).unwrap_or(0);
-        let split = made.assigned.as_ref().map(|assigned| assigned.of[at]);
-        let facts = facts(image, &made.classes, group as u32, split, boxes);
+    let mut before = None;
+    for unit in units {
+        let image = &images[unit.image];
+        let group = used.binary_search(&name(&unit)).unwrap_or(0) as u32;
+        let split = made
+            .assigned
+            .as_ref()
+            .map(|assigned| assigned.of[unit.image]);
+        let whole = facts(image, &made.classes, group, split, boxes);
+        if before.replace(unit.image) != Some(unit.image) {
+            made.kept += 1 + u64::from(whole.boxes());
+            made.tiled.extend(tiled(image));
+        }
+        made.hashes
+            .push(image.sha256.filter(|_| unit.tile.is_none()));
+        let facts = match (unit.tile(images), made.tiled.last()) {
+            (Some(tile), Some(tiled)) => {
+                let is_jpeg = tiled.grid.is_some();
+                made.tiles.push(TilePlace {
+                    at: tile.at,
+                    image: made.tiled.len() as u32 - 1,
+                });
+                let file = tile_names.name(&image.file, tile.at, is_jpeg);
+                tile_facts(whole, tile, &made.classes, file, is_jpeg)
+            }
+            _ => whole,
+        };
         boxes += facts.boxes();
         made.records.push(image.record);
-        made.hashes.push(image.sha256);
         made.dataset.facts.push(facts);
     }
     made.dataset.groups = used.into_iter().cloned().collect();
+}
+
+fn tiled(image: &SurveyedImage) -> Option<TiledImage> {
+    Some(TiledImage {
+        file: image.file.clone(),
+        header: image.header.clone()?,
+        grid: image.tiles.as_ref()?.grid,
+    })
 }
 
 struct Groups {
@@ -229,17 +309,28 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
     names
 }
 
-/// Which images stay.
-fn kept(images: &[SurveyedImage], rules: &SetRules, made: &mut Assembled) -> Vec<bool> {
-    let has_boxes = |image: &SurveyedImage| {
-        let mut classes = image.classes.iter();
-        classes.any(|(class, _)| made.classes[*class as usize].is_some())
-    };
+/// Which images stay, or which tiles.
+fn kept(images: &[SurveyedImage], rules: &SetRules, made: &mut Assembled) -> Vec<Unit> {
     let is_unboxed = |image: &SurveyedImage| {
         rules.is_detection && !rules.keeps_unboxed && image.is_labelled && image.concepts.is_empty()
     };
-    let mut kept: Vec<bool> = images.iter().map(|image| !is_unboxed(image)).collect();
-    let unboxed = kept.iter().filter(|kept| !**kept).count() as u64;
+    let (mut units, mut unboxed) = (Vec::new(), 0);
+    for (at, image) in images.iter().enumerate() {
+        if is_unboxed(image) {
+            unboxed += 1;
+            continue;
+        }
+        match &image.tiles {
+            None => units.push(Unit {
+                image: at,
+                tile: None,
+            }),
+            Some(tiles) => units.extend((0..tiles.tiles.len()).map(|tile| Unit {
+                image: at,
+                tile: Some(tile),
+            })),
+        }
+    }
     if unboxed > 0 {
         made.notes.push(format!(
             "{} labelled as a whole and without a box, left out: to a detector it would say that nothing is there; \
@@ -247,28 +338,71 @@ fn kept(images: &[SurveyedImage], rules: &SetRules, made: &mut Assembled) -> Vec
             counted(unboxed, "image is", "images are")
         ));
     }
-    let empty: Vec<usize> = (0..images.len())
-        .filter(|&at| kept[at] && !has_boxes(&images[at]))
+    made.filtered += unboxed;
+    leave_out_rests(images, &mut units, made);
+    leave_out_negatives(images, &mut units, rules, made);
+    units
+}
+
+fn has_boxes(unit: &Unit, images: &[SurveyedImage], made: &Assembled) -> bool {
+    let mut classes = unit.classes(images).iter();
+    classes.any(|(class, _)| made.classes[*class as usize].is_some())
+}
+
+/// Leaves out tiles on which there are only parts of boxes that are too small to stay: as tiles without boxes they would say
+/// that nothing is there.
+fn leave_out_rests(images: &[SurveyedImage], units: &mut Vec<Unit>, made: &mut Assembled) {
+    let before = units.len();
+    units.retain(|unit| {
+        let has_rests = unit.tile(images).is_some_and(|tile| tile.has_rests);
+        !has_rests || has_boxes(unit, images, made)
+    });
+    let left_out = (before - units.len()) as u64;
+    if left_out > 0 {
+        made.notes.push(format!(
+            "{} left out, since only parts of boxes below --min-visible are on them",
+            counted(left_out, "tile is", "tiles are")
+        ));
+    }
+}
+
+fn leave_out_negatives(
+    images: &[SurveyedImage],
+    units: &mut Vec<Unit>,
+    rules: &SetRules,
+    made: &mut Assembled,
+) {
+    let empty: Vec<usize> = (0..units.len())
+        .filter(|&at| !has_boxes(&units[at], images, made))
         .collect();
-    let positives = kept.iter().filter(|kept| **kept).count() - empty.len();
-    let places: Vec<u64> = empty.iter().map(|&at| images[at].id_hash).collect();
+    let positives = units.len() - empty.len();
+    let place = |unit: &Unit| match unit.tile {
+        None => images[unit.image].id_hash,
+        Some(tile) => {
+            let name = format!("{}\n{tile}", images[unit.image].id_hash);
+            files::hash_number(name.as_bytes())
+        }
+    };
+    let places: Vec<u64> = empty.iter().map(|&at| place(&units[at])).collect();
     let left_out = negatives::left_out(&places, positives, rules.negatives, rules.seed);
-    made.filtered += unboxed + left_out.len() as u64;
+    let are_tiles = units.first().is_some_and(|unit| unit.tile.is_some());
     if matches!(rules.negatives, Negatives::Ratio(_)) && !left_out.is_empty() {
+        let [one, many] = match are_tiles {
+            true => ["tile without boxes", "tiles without boxes"],
+            false => ["image without boxes", "images without boxes"],
+        };
         made.notes.push(format!(
             "{} of {} left out by --negatives",
             left_out.len(),
-            counted(
-                empty.len() as u64,
-                "image without boxes",
-                "images without boxes"
-            )
+            counted(empty.len() as u64, one, many)
         ));
     }
-    for at in left_out {
-        kept[empty[at]] = false;
+    let gone: BTreeSet<usize> = left_out.into_iter().map(|at| empty[at]).collect();
+    if !are_tiles {
+        made.filtered += gone.len() as u64;
     }
-    kept
+    let mut at = 0..;
+    units.retain(|_| !at.next().is_some_and(|at| gone.contains(&at)));
 }
 
 fn facts(
@@ -278,9 +412,6 @@ fn facts(
     split: Option<u16>,
     boxes_before: u32,
 ) -> ImageFacts {
-    let class = |&(class, n): &(u32, u32)| Some((classes[class as usize]?, n));
-    let mut counts: Vec<(u32, u32)> = image.classes.iter().filter_map(class).collect();
-    counts.sort_unstable();
     let header = image.header.as_ref();
     ImageFacts {
         file: image.file.clone(),
@@ -293,8 +424,50 @@ fn facts(
         orientation: header.map_or(1, |header| header.orientation),
         media_type: header.map_or("", |header| header.media_type),
         boxes_before,
-        classes: counts.into(),
-        outlines: image.outlines,
-        texts: image.texts,
+        classes: counts(&image.classes, classes),
+        outlines: image.shapes.outlines,
+        texts: image.shapes.texts,
+        pointed: image.shapes.pointed,
+    }
+}
+
+/// How often each class of the dataset occurs, of counts by number of the classes met.
+fn counts(found: &[(u32, u32)], classes: &[Option<u32>]) -> Box<[(u32, u32)]> {
+    let class = |&(class, n): &(u32, u32)| Some((classes[class as usize]?, n));
+    let mut counts: Vec<(u32, u32)> = found.iter().filter_map(class).collect();
+    counts.sort_unstable();
+    counts.into()
+}
+
+/// The facts about a tile, of those about its image.
+fn tile_facts(
+    whole: ImageFacts,
+    tile: &SurveyedTile,
+    classes: &[Option<u32>],
+    file: String,
+    is_jpeg: bool,
+) -> ImageFacts {
+    let [_, _, width, height] = tile.at;
+    let pixels = |[width, height]: [u32; 2]| u64::from(width) * u64::from(height);
+    let part = pixels([width, height]) as f64 / pixels(whole.size).max(1) as f64;
+    let (media_type, bytes) = match is_jpeg {
+        true => ("image/jpeg", (whole.bytes as f64 * part) as u64),
+        false => (
+            "image/png",
+            pixels([width, height]) * u64::from(whole.channels),
+        ),
+    };
+    ImageFacts {
+        file: file.into(),
+        bytes,
+        size: [width, height],
+        depth: 8,
+        orientation: 1,
+        media_type,
+        classes: counts(&tile.classes, classes),
+        outlines: tile.shapes.outlines,
+        texts: tile.shapes.texts,
+        pointed: tile.shapes.pointed,
+        ..whole
     }
 }

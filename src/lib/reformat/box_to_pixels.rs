@@ -1,8 +1,6 @@
 //! Maps boxes from the frame of their image to pixels of the downloaded file: scales, undoes the EXIF orientation, clips.
 
-use serde_json::Value;
-
-use crate::contracts::{BBox, Frame, LocalizedImage, Number, Polygon};
+use crate::contracts::{BBox, Frame, LocalizedImage, Polygon};
 use crate::pixels::Header;
 
 /// On which image boxes were drawn, where its size does not show whether that was turned as EXIF says.
@@ -100,13 +98,9 @@ impl Mapping {
         polygon.map(|p| self.point(p))
     }
 
-    /// Maps a line, `[[x, y], …]` as it stands in attributes, to pixels of the file, to thousandths; none if it is
-    /// something else.
-    pub fn line(&self, line: &Value) -> Option<Value> {
-        let points: Vec<[f64; 2]> = serde_json::from_value(line.clone()).ok()?;
-        let rounded = |v: f64| Number((v * 1000.0).round() / 1000.0);
-        let mapped = points.into_iter().map(|p| self.point(p).map(rounded));
-        serde_json::to_value(mapped.collect::<Vec<_>>()).ok()
+    /// Maps a point to pixels of the file, to thousandths.
+    pub fn rounded_point(&self, point: [f64; 2]) -> [f64; 2] {
+        self.point(point).map(|v| (v * 1000.0).round() / 1000.0)
     }
 
     /// Maps a point. EXIF orientation describes how the stored image becomes the shown one; this is the inverse.

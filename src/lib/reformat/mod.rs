@@ -34,6 +34,10 @@ mod split_notes;
 mod split_options;
 mod survey;
 pub mod taxonomy;
+mod tile_names;
+mod tile_options;
+mod tile_table;
+mod tiles;
 mod write;
 
 use std::path::Path;
@@ -50,6 +54,8 @@ pub use output::Placing;
 use split::SplitRules;
 pub use split_options::{NearDuplicates, SplitOptions, Stratify};
 use survey::{Survey, SurveyRules};
+pub use tile_options::TileOptions;
+use tiles::TileRules;
 use write::Images;
 
 use crate::contracts::{self, ImageRecords};
@@ -92,7 +98,8 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let (naming, notes) = options.classes.rules(&input, &records.others.taxonomy)?;
     summary.notes = notes;
     let names = ClassNames::new(&naming);
-    let rules = survey_rules(options, &input, &map);
+    let tiles = tile_rules(options, &formats, single)?;
+    let rules = survey_rules(options, &input, &map, tiles);
     let survey = survey::survey(&records, &names, &rules)?;
     drop(map);
     check_keys(options, &survey)?;
@@ -128,6 +135,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         records: &records,
         names: &names,
         boxes: options.boxes.rules(),
+        tiles,
     };
     let set = publish::Set {
         options,
@@ -139,10 +147,36 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     set.publish(assembled, summary)
 }
 
+/// How images are cut into tiles, if they are.
+fn tile_rules(
+    options: &Options,
+    formats: &[&dyn Format],
+    single: bool,
+) -> Result<Option<TileRules>, Error> {
+    let rules = options.tiles.rules()?;
+    let other = formats.iter().find(|format| !format.info().is_detection);
+    let is_placed = !single && options.images != Some(Placing::None);
+    match (rules, other) {
+        (Some(_), Some(other)) => {
+            let what = format!(
+                "--tiles is for detectors: {} is not one of their formats",
+                other.name()
+            );
+            Err(Error::usage(what).hint("write this format on its own, without --tiles"))
+        }
+        (Some(_), _) if !is_placed => Err(Error::usage(
+            "--tiles writes images: the output must be a folder that holds them",
+        )
+        .hint("name a folder with -o, and leave out --images none")),
+        _ => Ok(rules),
+    }
+}
+
 fn survey_rules<'a>(
     options: &'a Options,
     input: &'a str,
     map: &'a contracts::ImageMap,
+    tiles: Option<TileRules>,
 ) -> SurveyRules<'a> {
     SurveyRules {
         input,
@@ -154,6 +188,7 @@ fn survey_rules<'a>(
         split_by: options.splits.split_by.as_deref(),
         finds_equal: options.splits.is_split()
             || options.splits.near_duplicates != NearDuplicates::Off,
+        tiles,
         finds_alike: options.splits.near_duplicates != NearDuplicates::Off,
     }
 }
@@ -258,9 +293,8 @@ fn assembled(
     for (what, names) in made.1.iter().filter(|(_, names)| !names.is_empty()) {
         summary.notes.push(image_notes::first_few(what, names));
     }
-    let facts = &assembled.dataset.facts;
     summary.filtered += assembled.filtered;
-    summary.kept = facts.iter().map(|facts| 1 + u64::from(facts.boxes())).sum();
+    summary.kept = assembled.kept;
     summary.read = summary.kept + summary.rejects.len() as u64;
     made.0
 }

@@ -8,7 +8,8 @@ use super::box_options::BoxOptions;
 use super::class_options::ClassOptions;
 use super::output::Placing;
 use super::split_options::SplitOptions;
-use crate::formats::{self, Format};
+use super::tile_options::TileOptions;
+use crate::formats::{self, Format, LineMask};
 use crate::report::Common;
 
 /// Options of `recto-reformat`. [`Stage::parse`](crate::report::Stage::parse) makes them from arguments.
@@ -20,7 +21,7 @@ pub struct Options {
     #[arg(short, long, required = true, ignore_case = true, value_delimiter = ',', value_parser = formats())]
     pub format: Vec<String>,
     /// Folder to create; formats with a single file also accept a file name (coco .json, csv, vgg and counts .csv,
-    /// sheet .png)
+    /// sheet .png, report .html)
     #[arg(short, long, value_name = "FOLDER|FILE")]
     pub output: PathBuf,
     /// The image map of `recto-download`; its paths are relative to its own folder
@@ -42,13 +43,23 @@ pub struct Options {
     /// crops: make them square; what lies outside the image is black
     #[arg(long)]
     pub crop_square: bool,
+    /// lines: make them straight along their baselines, where these are known
+    #[arg(long)]
+    pub rectify: bool,
+    /// lines: what becomes of the pixels outside the outline
+    #[arg(long, value_name = "COLOUR", value_enum, default_value_t)]
+    pub line_mask: LineMask,
+    /// coco: write so many keypoints for each box: those of the source, or points at even distances along its line
+    /// (baseline)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub keypoints: Option<u16>,
     /// tf, parquet, webdataset: maximum megabytes of images per shard
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub shard_mb: u64,
     /// iiif: the address of the folder in which the set will be published: ids begin with it
     #[arg(long, value_name = "URL", value_parser = address)]
     pub iiif_base: Option<String>,
-    /// sheet: maximum number of images
+    /// sheet, report: maximum number of images
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub sheet_images: u64,
     /// Do not write croissant.json, the description of the set for programs
@@ -73,6 +84,9 @@ pub struct Options {
     /// Which boxes are written.
     #[command(flatten)]
     pub boxes: BoxOptions,
+    /// Whether and how images are cut into tiles.
+    #[command(flatten)]
+    pub tiles: TileOptions,
     /// How classes are renamed and merged.
     #[command(flatten)]
     pub classes: ClassOptions,

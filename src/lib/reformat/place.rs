@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::box_to_pixels::{ExifBoxes, Mapping, clip, clip_polygon};
 use super::class_names::{ClassNames, Fate};
-use crate::contracts::{BBox, Frame, Localization, LocalizedImage, Polygon};
+use crate::contracts::{BBox, Frame, Localization, LocalizedImage, Polygon, map_points};
 use crate::formats::{Flags, Outline};
 use crate::pixels::Header;
 use crate::values;
@@ -147,15 +147,14 @@ fn one(
     Ok((inside, Outline::new(parts, holes), clipped))
 }
 
-/// The attributes of a box, with lines mapped to pixels, and with a word that the image cuts it off.
+/// The attributes of a box, with lines and points mapped to pixels, and with a word that the image cuts it off.
 fn attributes(
     mut attributes: BTreeMap<String, Value>,
     mapping: Option<Mapping>,
     clipped: bool,
 ) -> BTreeMap<String, Value> {
-    let mapped = mapping.zip(attributes.get("baseline"));
-    if let Some(line) = mapped.and_then(|(mapping, line)| mapping.line(line)) {
-        attributes.insert("baseline".into(), line);
+    if let Some(mapping) = mapping {
+        map_points(&mut attributes, |point| mapping.rounded_point(point));
     }
     if clipped {
         attributes.insert("truncated".into(), true.into());

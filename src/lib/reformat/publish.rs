@@ -10,10 +10,12 @@ use super::croissant;
 use super::description::{self, Made};
 use super::options::Options;
 use super::output::{DatasetFolder, MARKER, Placing, SingleFile};
+use super::split_options::NearDuplicates;
+use super::tile_table;
 use super::write::Images;
 use crate::error::Error;
 use crate::formats::{
-    Dataset, DatasetImage, Format, FormatOptions, Sink, Writer, pretty_ascii_json,
+    Dataset, DatasetImage, Format, FormatOptions, Sink, Told, Writer, pretty_ascii_json,
 };
 use crate::summary::{Summary, counted};
 use crate::{files, report};
@@ -41,6 +43,7 @@ impl Set<'_> {
     /// An image cannot be read, or the output cannot be written.
     pub fn publish(&self, mut assembled: Assembled, summary: &mut Summary) -> Result<(), Error> {
         let options = self.format_options();
+        assembled.dataset.told = self.told(summary);
         match self.single {
             true => self.publish_file(&mut assembled, &options, summary)?,
             false => self.publish_folder(&mut assembled, &options, summary)?,
@@ -56,8 +59,23 @@ impl Set<'_> {
             self.options.output.display(),
             names.join(", ")
         );
+        summary.notes.extend(self.note_points(dataset));
         self.note_val(dataset, summary);
         Ok(())
+    }
+
+    /// What a report tells beside the dataset itself.
+    fn told(&self, summary: &Summary) -> Told {
+        const FIRST: usize = 20;
+        let is_looked_for = self.options.splits.near_duplicates != NearDuplicates::Off;
+        let first = self.alike.iter().take(FIRST);
+        Told {
+            rejects: summary.reasons(),
+            alike: is_looked_for.then_some(self.alike.len() as u64),
+            alike_first: first
+                .map(|pair| pair.files.clone().map(String::from))
+                .collect(),
+        }
     }
 
     fn format_options(&self) -> FormatOptions {
@@ -70,6 +88,9 @@ impl Set<'_> {
             no_val: options.no_val,
             crop_margin: options.crop_margin.clamp(0.0, 10.0),
             crop_square: options.crop_square,
+            rectify: options.rectify,
+            line_mask: options.line_mask,
+            keypoints: options.keypoints.map_or(0, usize::from),
             shard_bytes: options.shard_mb * 1_000_000,
             iiif_base: options.iiif_base.clone(),
             sheet_images: options.sheet_images as usize,
@@ -136,10 +157,7 @@ impl Set<'_> {
         let notes = self.write_formats(assembled, options, &mut out)?;
         summary.notes.extend(notes);
         out.go_below("", Placing::None);
-        if !self.alike.is_empty() {
-            let note = description::put_near_duplicates(&self.alike, assembled, &mut out)?;
-            summary.notes.push(note);
-        }
+        self.put_tables(assembled, &mut out, summary)?;
         let rejects = match &self.options.rejects {
             Some(path) => path.clone(),
             None => {
@@ -166,6 +184,24 @@ impl Set<'_> {
         }
         out.publish()?;
         summary.hint = where_rejects_are(summary, &rejects);
+        Ok(())
+    }
+
+    /// Writes the tables beside the formats: of tiles, and of images that look alike.
+    fn put_tables(
+        &self,
+        assembled: &Assembled,
+        out: &mut DatasetFolder,
+        summary: &mut Summary,
+    ) -> Result<(), Error> {
+        if let Some(rules) = self.images.tiles {
+            tile_table::put(assembled, out)?;
+            summary.notes.extend(tile_table::notes(assembled, &rules));
+        }
+        if !self.alike.is_empty() {
+            let note = description::put_near_duplicates(&self.alike, assembled, out)?;
+            summary.notes.push(note);
+        }
         Ok(())
     }
 
@@ -243,6 +279,21 @@ impl Set<'_> {
             notes.extend(writer.finish(out)?);
         }
         Ok(notes)
+    }
+
+    /// Says which formats leave out lines and points.
+    fn note_points(&self, dataset: &Dataset) -> Option<String> {
+        let formats = self.formats.iter().map(|format| format.info());
+        let silent = formats.filter(|info| info.is_detection && !info.holds_points);
+        let silent: Vec<&str> = silent.map(|info| info.name).collect();
+        let pointed = counted(dataset.pointed(), "box has", "boxes have");
+        (dataset.pointed() > 0 && !silent.is_empty()).then(|| {
+            format!(
+                "{}: {pointed} a line or points, which are left out; -f coco writes them as attributes, and as keypoints \
+                 with --keypoints N",
+                silent.join(", ")
+            )
+        })
     }
 
     /// Says that a format that needs images for validation has none, and how to get some.

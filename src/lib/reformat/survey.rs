@@ -8,8 +8,9 @@ use super::class_names::{ClassNames, Fate};
 use super::image_notes::ImageNotes;
 use super::keys;
 use super::measure::{self, ImageFile};
-use super::place::{self, BoxRules, Placed};
-use crate::contracts::{ImageMap, ImageRecords, LocalizedImage};
+use super::place::{self, BoxRules, Placed, PlacedBox};
+use super::tiles::TileRules;
+use crate::contracts::{self, ImageMap, ImageRecords, LocalizedImage};
 use crate::error::Error;
 use crate::files;
 use crate::pixels::{self, Fingerprint};
@@ -34,6 +35,8 @@ pub struct SurveyRules<'a> {
     pub split_by: Option<&'a str>,
     /// Whether files are hashed, to find those that are equal.
     pub finds_equal: bool,
+    /// How images are cut into tiles, if they are.
+    pub tiles: Option<TileRules>,
     /// Whether images are decoded, to find those that look alike.
     pub finds_alike: bool,
 }
@@ -90,14 +93,47 @@ pub struct SurveyedImage {
     pub concepts: Box<[(u32, u32)]>,
     /// Whether it is labelled as a whole.
     pub is_labelled: bool,
-    /// How many of its boxes have an outline.
-    pub outlines: u32,
-    /// How many of its boxes have a text.
-    pub texts: u32,
+    /// How many of its boxes have an outline, a text, and a line or points.
+    pub shapes: ShapeCounts,
     /// SHA-256 of its file.
     pub sha256: Option<[u8; 32]>,
     /// What it looks like.
     pub fingerprint: Option<Fingerprint>,
+    /// Its tiles, if it is cut.
+    pub tiles: Option<Box<SurveyedTiles>>,
+}
+
+/// The tiles of an image.
+#[derive(Clone, Debug, Default)]
+pub struct SurveyedTiles {
+    /// The grid on which they begin; none if they are not cut without loss.
+    pub grid: Option<[u32; 2]>,
+    /// The tiles, row by row.
+    pub tiles: Box<[SurveyedTile]>,
+}
+
+/// The facts about a tile.
+#[derive(Clone, Debug, Default)]
+pub struct SurveyedTile {
+    /// Where it is in its image: `[x, y, width, height]`.
+    pub at: [u32; 4],
+    /// How many of its boxes are kept, by number of their class.
+    pub classes: Box<[(u32, u32)]>,
+    /// How many of its boxes have an outline, a text, and a line or points.
+    pub shapes: ShapeCounts,
+    /// Whether parts of boxes are on it that are too small to stay.
+    pub has_rests: bool,
+}
+
+/// How many boxes have more than their sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShapeCounts {
+    /// How many have an outline.
+    pub outlines: u32,
+    /// How many have a text.
+    pub texts: u32,
+    /// How many have a line or points.
+    pub pointed: u32,
 }
 
 /// What is found out about an image on its own.
@@ -243,8 +279,6 @@ fn grouped(image: &LocalizedImage, rules: &SurveyRules) -> Grouped {
 
 /// What the file and the boxes of an image say.
 fn facts(file: &ImageFile, placed: &Placed, rules: &SurveyRules) -> SurveyedImage {
-    let count =
-        |is: fn(&place::PlacedBox) -> bool| placed.boxes.iter().filter(|b| is(b)).count() as u32;
     let hash = || files::sha256_bytes_of_file(&file.path).ok();
     let look = || pixels::fingerprint(&file.path).ok();
     SurveyedImage {
@@ -253,11 +287,45 @@ fn facts(file: &ImageFile, placed: &Placed, rules: &SurveyRules) -> SurveyedImag
         header: Some(file.header.clone()),
         classes: tally(placed.boxes.iter().map(|b| b.class)),
         concepts: tally(placed.concepts.iter().copied()),
-        outlines: count(|b| b.outline.is_some()),
-        texts: count(|b| b.attributes.contains_key("text")),
+        shapes: shapes(&placed.boxes),
         sha256: rules.finds_equal.then(hash).flatten(),
         fingerprint: rules.finds_alike.then(look).flatten(),
+        tiles: rules
+            .tiles
+            .map(|tiles| Box::new(tiled(file, placed, tiles))),
         ..SurveyedImage::default()
+    }
+}
+
+/// The tiles of an image, and what is on them.
+fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
+    let is_jpeg = file.header.media_type == "image/jpeg";
+    let grid = is_jpeg.then(|| pixels::lossless_grid(&file.path)).flatten();
+    let grid = grid.filter(|grid| rules.fits(*grid));
+    let size = [file.header.width, file.header.height];
+    let places = rules.places(size, grid.unwrap_or([1, 1]));
+    let cut = rules.cut(&placed.boxes, &places);
+    let tiles = places.into_iter().zip(cut).map(|(at, cut)| SurveyedTile {
+        at,
+        classes: tally(cut.boxes.iter().map(|b| b.class)),
+        shapes: shapes(&cut.boxes),
+        has_rests: cut.has_rests,
+    });
+    SurveyedTiles {
+        grid,
+        tiles: tiles.collect(),
+    }
+}
+
+fn shapes(boxes: &[PlacedBox]) -> ShapeCounts {
+    let count = |is: fn(&PlacedBox) -> bool| boxes.iter().filter(|b| is(b)).count() as u32;
+    ShapeCounts {
+        outlines: count(|b| b.outline.is_some()),
+        texts: count(|b| b.attributes.contains_key("text")),
+        pointed: count(|b| {
+            contracts::baseline(&b.attributes).is_some()
+                || contracts::keypoints(&b.attributes).is_some()
+        }),
     }
 }
 

@@ -1,15 +1,20 @@
 //! The second pass over the images: reads the boxes of each image that stays, and hands it to the formats.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::assemble::Assembled;
+use rayon::prelude::*;
+
+use super::assemble::{Assembled, TilePlace};
 use super::box_to_pixels::Mapping;
 use super::class_names::ClassNames;
-use super::place::{self, BoxRules};
-use crate::contracts::{BBox, Frame, ImageRecords, ImageRef, LocalizedImage, Service};
+use super::place::{self, BoxRules, PlacedBox};
+use super::tiles::TileRules;
+use crate::contracts::{
+    BBox, Frame, ImageRecords, ImageRef, Localization, LocalizedImage, Service,
+};
 use crate::error::Error;
 use crate::formats::{Dataset, DatasetBox, DatasetImage, ImageFacts, OnCanvas};
-use crate::pixels::Header;
+use crate::pixels::{Header, TileCutter};
 
 /// Where images and their boxes come from.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +25,15 @@ pub struct Images<'a> {
     pub names: &'a ClassNames<'a>,
     /// How boxes are placed: as by the survey.
     pub boxes: BoxRules,
+    /// How images are cut into tiles, if they are.
+    pub tiles: Option<TileRules>,
 }
+
+/// An image of the dataset, and which part of its file it is if it is a tile.
+type Made = (DatasetImage, Option<TilePlace>);
+
+/// How many tiles are cut at once.
+const AT_ONCE: usize = 64;
 
 impl Images<'_> {
     /// Calls `take` for each image of a dataset, in order. Files are below `folder`.
@@ -36,37 +49,92 @@ impl Images<'_> {
         let records = &assembled.records;
         let mut places = vec![u32::MAX; self.records.len()];
         for (&record, at) in records.iter().zip(0..) {
-            places[record as usize] = at;
+            let first = &mut places[record as usize];
+            *first = at.min(*first);
         }
+        let mut each_once: Vec<u32> = records.clone();
+        // The tiles of an image follow each other.
+        each_once.dedup();
         self.records.visit(
-            records.iter().map(|record| *record as usize),
-            |record, image| self.image(image, places[record] as usize, assembled, folder),
-            &mut take,
+            each_once.iter().map(|record| *record as usize),
+            |record, image| self.images(image, places[record] as usize, assembled, folder),
+            |mut made: Vec<Made>| {
+                let Some(cutter) = cutter(&made, assembled)? else {
+                    return made.into_iter().try_for_each(|(image, _)| take(image));
+                };
+                for some in made.chunks_mut(AT_ONCE) {
+                    some.par_iter_mut()
+                        .try_for_each(|(image, place)| cut(image, *place, &cutter))?;
+                    let some = some.iter_mut().map(|(image, _)| std::mem::take(image));
+                    some.into_iter().try_for_each(&mut take)?;
+                }
+                Ok(())
+            },
         )
+    }
+
+    /// What becomes of an image: itself, or its tiles that are in the dataset.
+    fn images(
+        &self,
+        mut image: LocalizedImage,
+        at: usize,
+        assembled: &Assembled,
+        folder: &Path,
+    ) -> Vec<Made> {
+        let boxes = std::mem::take(&mut image.localizations);
+        let Some((rules, first)) = self.tiles.zip(assembled.tiles.get(at)) else {
+            let header = header(&assembled.dataset, at);
+            let path = folder.join(&*assembled.dataset.facts[at].file);
+            let boxes = self.placed(boxes, &image, &header);
+            return vec![(self.image(&image, boxes, at, assembled, path), None)];
+        };
+        let whole = &assembled.tiled[first.image as usize];
+        let size = [whole.header.width, whole.header.height];
+        let places = rules.places(size, whole.grid.unwrap_or([1, 1]));
+        let boxes = self.placed(boxes, &image, &whole.header);
+        let mut on_tiles = rules.cut(&boxes, &places);
+        let tiles = assembled.tiles.iter().enumerate().skip(at);
+        let own = tiles.take_while(|(_, tile)| tile.image == first.image);
+        let made = own.map(|(at, tile)| {
+            let found = places.iter().position(|place| *place == tile.at);
+            let boxes = found.map(|found| std::mem::take(&mut on_tiles[found].boxes));
+            let path = folder.join(&*whole.file);
+            let mut made = self.image(&image, boxes.unwrap_or_default(), at, assembled, path);
+            let [x, y, w, h] = tile.at;
+            made.id = format!("{}#xywh={x},{y},{w},{h}", made.id);
+            // What the URL returns is the whole image.
+            made.url = None;
+            made.on_canvas = None;
+            (made, Some(*tile))
+        });
+        made.collect()
+    }
+
+    fn placed(
+        &self,
+        boxes: Vec<Localization>,
+        image: &LocalizedImage,
+        header: &Header,
+    ) -> Vec<PlacedBox> {
+        let mapping: Option<Mapping> = place::mapping(image, header, &self.boxes);
+        place::place(boxes, mapping, header, self.names, &self.boxes).boxes
     }
 
     fn image(
         &self,
-        image: LocalizedImage,
+        image: &LocalizedImage,
+        boxes: Vec<PlacedBox>,
         at: usize,
         assembled: &Assembled,
-        folder: &Path,
+        path: PathBuf,
     ) -> DatasetImage {
         let dataset = &assembled.dataset;
         let facts = &dataset.facts[at];
         let header = header(dataset, at);
-        let on_canvas = on_canvas(&image, &header);
-        let mapping: Option<Mapping> = place::mapping(&image, &header, &self.boxes);
-        let placed = place::place(
-            image.localizations,
-            mapping,
-            &header,
-            self.names,
-            &self.boxes,
-        );
+        let on_canvas = on_canvas(image, &header);
         let class = |class: u32| assembled.classes[class as usize];
         let mut number = facts.boxes_before;
-        let boxes = placed.boxes.into_iter().filter_map(|placed| {
+        let boxes = boxes.into_iter().filter_map(|placed| {
             let class = class(placed.class)? as usize;
             number += 1;
             Some(DatasetBox {
@@ -85,7 +153,7 @@ impl Images<'_> {
             number: at as u32 + 1,
             labels: self.names.labels(&image.labels),
             file: facts.file.to_string(),
-            path: folder.join(&*facts.file),
+            path,
             sha256: assembled.hashes[at],
             width: header.width,
             height: header.height,
@@ -97,14 +165,46 @@ impl Images<'_> {
             url: url(&image.image),
             on_canvas,
             origin: (service.map(|service| service.id.clone()))
-                .or(image.image.url)
+                .or_else(|| image.image.url.clone())
                 .unwrap_or_default(),
-            id: image.id,
-            source: image.source,
-            metadata: image.metadata,
+            id: image.id.clone(),
+            source: image.source.clone(),
+            metadata: image.metadata.clone(),
+            cut: None,
             boxes,
         }
     }
+}
+
+/// What cuts the tiles of an image; none if it is not cut.
+fn cutter(made: &[Made], assembled: &Assembled) -> Result<Option<TileCutter>, Error> {
+    let Some((image, Some(place))) = made.first() else {
+        return Ok(None);
+    };
+    let bytes = image.read()?;
+    let is_lossless = assembled.tiled[place.image as usize].grid.is_some();
+    let cutter = TileCutter::open(bytes, is_lossless).map_err(|cause| uncut(image, &cause))?;
+    Ok(Some(cutter))
+}
+
+fn cut(
+    image: &mut DatasetImage,
+    place: Option<TilePlace>,
+    cutter: &TileCutter,
+) -> Result<(), Error> {
+    if let Some(place) = place {
+        let bytes = cutter.cut(place.at).map_err(|cause| uncut(image, &cause))?;
+        image.cut = Some(bytes);
+    }
+    Ok(())
+}
+
+fn uncut(image: &DatasetImage, cause: &str) -> Error {
+    Error::new(format!(
+        "{}: cannot be cut into tiles: {cause}",
+        image.path.display()
+    ))
+    .hint("run `recto-download --verify` to see which files are damaged")
 }
 
 /// Where an image lies on its canvas. A part of an image is on it too, but nothing says where, and what EXIF turns is not

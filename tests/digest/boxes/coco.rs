@@ -384,3 +384,41 @@ fn a_mask_of_another_size_is_scaled_to_its_image() {
         assert_eq!(rejects(&work), listed, "{width} x {height} {bbox}");
     }
 }
+
+/// Holes of masks are rings of their own, whichever way the runs are written.
+#[test]
+fn holes_of_masks_become_rings() {
+    // Columns 10 to 39, rows 5 to 44, without columns 20 to 29, rows 15 to 34.
+    let whole = || std::iter::repeat_n([40, 10], 10).flatten();
+    let holed = std::iter::repeat_n([10, 20, 10, 10], 10).flatten();
+    let mut counts: Vec<u32> = vec![505];
+    counts.extend(whole().chain(holed).chain(whole()));
+    let rest = counts.pop().unwrap() - 5;
+    let end = 5000 - counts.iter().sum::<u32>();
+    assert_eq!(rest, 5);
+    counts.push(end);
+    // Encoded by pycocotools.
+    let compressed =
+        "i?X1:000000000000000000RO:0F0:0F0:0F0:0F0:0F0:0F0:0F0:0F0:0F0:0Fn0000000000000000000cm2";
+    for counts in [json!(counts), json!(compressed)] {
+        let segmentation = json!({"size": [50, 100], "counts": counts});
+        let work = read(json!([annotation(
+            json!({"bbox": [10, 5, 30, 40], "segmentation": segmentation})
+        )]));
+        work.run("extract", &["digest.json"]).exits(0);
+        let set = work.json("localizations.json");
+        let ring = &set["images"][0]["localizations"][0];
+        assert_eq!(
+            ring["polygon"],
+            json!([[10, 5], [40, 5], [40, 45], [10, 45]])
+        );
+        let hole: Vec<[f64; 2]> = serde_json::from_value(ring["holes"][0].clone()).unwrap();
+        let mut corners = hole.clone();
+        corners.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        assert_eq!(
+            corners,
+            [[20.0, 15.0], [20.0, 35.0], [30.0, 15.0], [30.0, 35.0]]
+        );
+        assert_eq!(ring["holes"].as_array().unwrap().len(), 1);
+    }
+}

@@ -68,7 +68,7 @@ fn rows_are_read_by_their_number_of_numbers() {
             &*pose,
             "0 .5 .5 .2 .4 .4 .4 2 .6 .6 1",
             "xywh=40,15,20,20",
-            r#"{"keypoints":[0.4,0.4,2.0,0.6,0.6,1.0]}"#,
+            r#"{"keypoints":[40,20,2,60,30,1]}"#,
         ),
         (SETTINGS, "0.0 .5 .5 1.1 .4", "xywh=-5,15,110,20", "{}"),
         (
@@ -253,7 +253,7 @@ fn numbers_of_tracks_are_told_from_coordinates() {
             pose,
             &["0 .5 .5 .2 .2 .4 .4 2 .6 .6 1 .9 1"],
             vec![Ok(
-                json!({"confidence": 0.9, "track": 1.0, "keypoints": [0.4, 0.4, 2.0, 0.6, 0.6, 1.0]}),
+                json!({"confidence": 0.9, "track": 1.0, "keypoints": [40, 40, 2, 60, 60, 1]}),
             )],
         ),
         (pose, &["0 .5 .5 .2 .2 .5 .5 2"], vec![Err(few(7))]),

@@ -4,6 +4,7 @@ mod letters;
 
 use std::collections::HashMap;
 
+use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 
 use super::decode::decode;
@@ -48,6 +49,25 @@ pub fn thumbnail(bytes: &[u8], side: u32, most_pixels: u64) -> Result<RgbImage, 
         return Ok(image.to_rgb8());
     }
     Ok(image.thumbnail(side, side).to_rgb8())
+}
+
+/// A thumbnail as a small JPEG.
+///
+/// # Errors
+/// As [`thumbnail`].
+pub fn jpeg_thumbnail(bytes: &[u8], side: u32, most_pixels: u64) -> Result<Vec<u8>, String> {
+    let image = thumbnail(bytes, side, most_pixels)?;
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, 75)
+        .encode_image(&image)
+        .map_err(|e| e.to_string())?;
+    Ok(jpeg)
+}
+
+/// The colour of a class in style sheets.
+pub fn css_colour(class: usize) -> String {
+    let Rgb([r, g, b]) = colour(class);
+    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
 /// Draws images in an approximately square grid, above a legend of the classes.

@@ -10,15 +10,13 @@ use crate::contracts::{Frame, Observation, Region, Space};
 
 /// The region of a shape.
 pub fn region(shape: &GivenShape, observation: &mut Observation) -> Region {
-    let (frame, [sx, sy]) = match (shape.unit, observation.image.declared()) {
-        (Unit::Pixel, _) => (Space::Image, [1.0, 1.0]),
-        (Unit::Share, Some([width, height])) => {
-            (Space::Image, [f64::from(width), f64::from(height)])
-        }
+    let [sx, sy] = scale(shape, observation);
+    let frame = match (shape.unit, observation.image.declared()) {
         (Unit::Share, None) => {
             observation.canvas = Some(Frame::PERCENT);
-            (Space::Canvas, [Frame::PERCENT.width, Frame::PERCENT.height])
+            Space::Canvas
         }
+        _ => Space::Image,
     };
     let b = shape.bbox.scale(sx, sy);
     let svg = (!shape.outlines.is_empty()).then(|| path(&shape.outlines, [sx, sy]));
@@ -27,6 +25,15 @@ pub fn region(shape: &GivenShape, observation: &mut Observation) -> Region {
         fragment: Some(format!("xywh={},{},{},{}", b.x, b.y, b.width, b.height)),
         svg,
         point: None,
+    }
+}
+
+/// What the numbers of a shape are multiplied by to be in units of its region.
+pub fn scale(shape: &GivenShape, observation: &Observation) -> [f64; 2] {
+    match (shape.unit, observation.image.declared()) {
+        (Unit::Pixel, _) => [1.0, 1.0],
+        (Unit::Share, Some(size)) => size.map(f64::from),
+        (Unit::Share, None) => [Frame::PERCENT.width, Frame::PERCENT.height],
     }
 }
 

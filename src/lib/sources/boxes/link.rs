@@ -9,7 +9,9 @@ use super::drawing;
 use super::model::{BoxDocument, GivenBox, GivenClass, GivenImage};
 use super::rivals::{self, BestTwo, Rivals};
 use super::yolo::{self, RowHabits};
-use crate::contracts::{Annotation, Body, ImageRef, Labels, Observation, Provenance, Region};
+use crate::contracts::{
+    Annotation, Body, ImageRef, Labels, Observation, Provenance, Region, map_points,
+};
 use crate::image_names::{FileIndex, NameMatch, parts};
 use crate::sources::source::Found;
 use crate::summary::{Reject, counted};
@@ -334,6 +336,7 @@ impl Linker<'_> {
         };
         let observation = &mut images.observations[number];
         let size = observation.image.declared();
+        let mut attributes = given.attributes;
         let shape = given.shape.map(|shape| shape.on_image(size)).transpose();
         let region = match shape {
             Ok(None) => Region::default(),
@@ -342,6 +345,8 @@ impl Linker<'_> {
                     let problem = format!("the box is kept without outline, {problem}");
                     Reject::new(&document.name, &given.place, "segmentation", problem)
                 }));
+                let [sx, sy] = drawing::scale(&shape, observation);
+                map_points(&mut attributes, |[x, y]| [x * sx, y * sy]);
                 drawing::region(&shape, observation)
             }
             Err(problem) => {
@@ -354,7 +359,7 @@ impl Linker<'_> {
             id: given.id.unwrap_or(place),
             bodies: vec![named(class)],
             regions: vec![region],
-            attributes: given.attributes,
+            attributes,
             ..Annotation::default()
         });
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::image_list;
 use super::model::{BoxDocument, GivenBox, GivenClass, GivenImage, GivenShape, Row, Unit, points};
 use super::yaml::{self, Node};
+use crate::contracts::keypoints_value;
 use crate::image_names;
 use crate::values::excerpt;
 
@@ -269,9 +270,8 @@ pub fn given_box(
 ) -> Result<GivenBox, String> {
     let mut attributes = std::collections::BTreeMap::new();
     let mut put = |name: &str, value: Value| drop(attributes.insert(name.to_owned(), value));
-    let keypoints = keypoints.map(|[count, of_each]| count * of_each);
     let (place, points) = match keypoints {
-        Some(points) => posed(row, points)?,
+        Some([count, of_each]) => posed(row, count * of_each)?,
         None => (habits.place(row), 0),
     };
     let (numbers, rest) = row.numbers.split_at(place);
@@ -281,7 +281,8 @@ pub fn given_box(
     };
     let (points, rest) = rest.split_at(points);
     if !points.is_empty() {
-        put("keypoints", points.to_vec().into());
+        let of_each = keypoints.map_or(3, |[_, of_each]| of_each);
+        put("keypoints", keypoints_value(&triples(points, of_each)));
     }
     // Ultralytics puts the number of the track last.
     match *rest {
@@ -301,6 +302,17 @@ pub fn given_box(
         shape: Some(shape),
         attributes,
     })
+}
+
+/// Keypoints with their visibility. Of two numbers, a point at the corner of the image is one that is not there.
+fn triples(numbers: &[f64], of_each: usize) -> Vec<[f64; 3]> {
+    let point = |point: &[f64]| match *point {
+        [x, y] if [x, y] == [0.0, 0.0] => [x, y, 0.0],
+        [x, y, seen, ..] => [x, y, seen],
+        [x, y] => [x, y, 2.0],
+        _ => [0.0; 3],
+    };
+    numbers.chunks(of_each.max(1)).map(point).collect()
 }
 
 /// How many numbers of a row tell the place and the keypoints of a box, where each box has so many numbers of keypoints.

@@ -184,13 +184,14 @@ impl PageXml {
         };
         let mut draft = Draft::new(element.name, granularity, class);
         draft.id = element.get(&["id"]).map(str::to_owned);
-        let language = element.get(&["primaryLanguage", "language"]);
-        draft.language = language
-            .map(str::to_owned)
-            .or_else(|| self.language.clone());
         draft.index = whole(element.get(&["index"]));
         let custom = Custom::read(element.get(&["custom"]).unwrap_or_default());
         draft.index = draft.index.or(custom.index);
+        let language = element.get(&["primaryLanguage", "language"]);
+        draft.language = language
+            .map(str::to_owned)
+            .or(custom.language)
+            .or_else(|| self.language.clone());
         if let Some(stated) = element.get(&["type"]).or(custom.kind.as_deref()) {
             draft.attributes.insert("type", stated.into());
             draft.class = stated.to_owned();
@@ -375,6 +376,7 @@ fn whole(text: Option<&str>) -> Option<i64> {
 struct Custom {
     index: Option<i64>,
     kind: Option<String>,
+    language: Option<String>,
     /// Everything else, as it is.
     rest: String,
 }
@@ -392,6 +394,9 @@ impl Custom {
             };
             match name.trim() {
                 "readingOrder" => custom.index = whole(value("index").as_deref()),
+                "language" if custom.language.is_none() => {
+                    custom.language = value("value").filter(|language| !language.is_empty());
+                }
                 "structure" => custom.kind = value("type").filter(|kind| !kind.is_empty()),
                 _ => custom.rest.push_str(part),
             }

@@ -1,0 +1,72 @@
+//! Lines and points of a box. They stand in its attributes, in the coordinates of the box: `baseline`, `[[x, y], …]` from its
+//! start to its end, and `keypoints`, `[x, y, visibility, …]` as COCO has them: 0 not there, 1 hidden, 2 visible.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::geometry::Number;
+
+type Attributes = BTreeMap<String, Value>;
+
+/// The line of a box, at least two points.
+pub fn baseline(attributes: &Attributes) -> Option<Vec<[f64; 2]>> {
+    let line = serde_json::from_value::<Vec<[f64; 2]>>(attributes.get("baseline")?.clone());
+    line.ok().filter(|line| line.len() > 1)
+}
+
+/// The points of a box, each `[x, y, visibility]`, at least one.
+pub fn keypoints(attributes: &Attributes) -> Option<Vec<[f64; 3]>> {
+    let numbers = serde_json::from_value::<Vec<f64>>(attributes.get("keypoints")?.clone()).ok()?;
+    let (points, rest) = numbers.as_chunks::<3>();
+    (rest.is_empty() && !points.is_empty()).then(|| points.to_vec())
+}
+
+/// Points as they stand in the attribute `keypoints`.
+pub fn keypoints_value(points: &[[f64; 3]]) -> Value {
+    let numbers: Vec<Number> = points.iter().flatten().copied().map(Number).collect();
+    json!(numbers)
+}
+
+/// Applies `f` to the line and the points among attributes. Points that are not there stay at 0, 0.
+pub fn map_points(attributes: &mut Attributes, f: impl Fn([f64; 2]) -> [f64; 2]) {
+    if let Some(line) = baseline(attributes) {
+        let mapped = line.into_iter().map(|point| f(point).map(Number));
+        attributes.insert("baseline".into(), json!(mapped.collect::<Vec<_>>()));
+    }
+    if let Some(mut points) = keypoints(attributes) {
+        for point in points.iter_mut().filter(|[_, _, seen]| *seen > 0.0) {
+            let [x, y] = f([point[0], point[1]]);
+            *point = [x, y, point[2]];
+        }
+        attributes.insert("keypoints".into(), keypoints_value(&points));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_points_are_mapped_and_all_else_stays() {
+        let cases = [
+            (
+                json!({ "baseline": [[1, 2], [3, 4.5]], "keypoints": [1, 2, 2, 0, 0, 0, 3, 4, 1] }),
+                json!({ "baseline": [[11, 4], [13, 9]], "keypoints": [11, 4, 2, 0, 0, 0, 13, 8, 1] }),
+            ),
+            (
+                json!({ "baseline": [[1, 2]], "keypoints": [1, 2], "text": "a" }),
+                json!({ "baseline": [[1, 2]], "keypoints": [1, 2], "text": "a" }),
+            ),
+            (
+                json!({ "baseline": "a", "keypoints": ["x", 1, 2] }),
+                json!({ "baseline": "a", "keypoints": ["x", 1, 2] }),
+            ),
+        ];
+        for (given, wanted) in cases {
+            let mut attributes: Attributes = serde_json::from_value(given).unwrap();
+            map_points(&mut attributes, |[x, y]| [x + 10.0, 2.0 * y]);
+            assert_eq!(json!(attributes), wanted);
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `lines`: every line of text cut out, with its text beside it, as trainers of text recognition read them.
+//!
+//! `NAME.png` and `NAME.gt.txt` are for Tesseract, kraken and OCR-D; `gt.txt` in each split (name, tab, text) for TrOCR and its
+//! relatives, `SPLIT.txt` (path, tab, text) and `characters.txt` for PaddleOCR. What is a line, `text_tree` says. A crop is the
+//! box rounded outwards to whole pixels; what is outside the outline is painted over. With `--rectify` columns follow the
+//! baseline, so that a curved line becomes straight. Lines without a text are left out.
+
+use std::collections::BTreeSet;
+
+use super::contents::{Contents, Kind};
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::file_names;
+use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
+use super::line_mask::LineMask;
+use super::sink::{Sink, put_rows};
+use super::text_tree::Level;
+use crate::contracts;
+use crate::error::Error;
+use crate::pixels::{Crop, LineShape};
+use crate::summary::counted;
+
+/// The format `lines`: a picture and a text per line.
+#[derive(Debug)]
+pub struct Lines;
+
+const TABLE: &str = "lines.csv";
+
+impl Format for Lines {
+    fn info(&self) -> FormatInfo {
+        FormatInfo {
+            name: "lines",
+            about: "every line of text cut out, with its text, for text recognition",
+            ..FormatInfo::default()
+        }
+    }
+
+    fn conventions(&self, options: &FormatOptions) -> String {
+        let outside = match options.line_mask {
+            LineMask::White => "white outside the outline",
+            LineMask::Black => "black outside the outline",
+            LineMask::None => "all pixels of the box",
+        };
+        let way = match options.rectify {
+            true => ", straightened along the baseline",
+            false => "",
+        };
+        format!(
+            "lines with text, the box rounded outwards to whole pixels, {outside}{way}; NAME.gt.txt is the text of NAME.png, \
+             gt.txt and SPLIT.txt list names and texts with a tab between, lines.csv leads to boxes and images"
+        )
+    }
+
+    fn contents(&self, _: &Dataset) -> Vec<Contents> {
+        const COLUMNS: &[(&str, Kind)] = &[
+            ("file", Kind::Text),
+            ("split", Kind::Text),
+            ("group", Kind::Text),
+            ("class", Kind::Text),
+            ("image", Kind::Text),
+            ("language", Kind::Text),
+            ("text", Kind::Text),
+        ];
+        let pictures = Contents::plain("files", "A picture per line.", "*.png", "image/png");
+        let about = "The text of each line, and lists of them.";
+        let texts = Contents::plain("texts", about, "*.txt", "text/plain");
+        let about = "A row per line.";
+        vec![
+            Contents::table(TABLE, "lines", about, COLUMNS),
+            pictures,
+            texts,
+        ]
+    }
+
+    fn begin<'a>(
+        &self,
+        dataset: &'a Dataset,
+        options: &'a FormatOptions,
+        out: &mut dyn Sink,
+    ) -> Result<Box<dyn Writer + 'a>, Error> {
+        let header = [
+            "file", "split", "group", "class", "image", "box", "x", "y", "w", "h", "width",
+            "height", "language", "text",
+        ];
+        put_rows(out, TABLE, [header])?;
+        for split in dataset.parts("train") {
+            out.append(&format!("{split}.txt"), b"")?;
+            out.append(&format!("{split}/gt.txt"), b"")?;
+        }
+        Ok(Box::new(LineWriter {
+            dataset,
+            options,
+            stems: file_names::stems(dataset),
+            characters: BTreeSet::new(),
+            textless: 0,
+            written: 0,
+            notes: Vec::new(),
+        }))
+    }
+}
+
+struct LineWriter<'a> {
+    dataset: &'a Dataset,
+    options: &'a FormatOptions,
+    stems: Vec<String>,
+    /// Characters of all texts.
+    characters: BTreeSet<char>,
+    /// How many lines have no text.
+    textless: u64,
+    written: u64,
+    notes: Vec<String>,
+}
+
+impl Writer for LineWriter<'_> {
+    fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
+        let lines = image.boxes.iter().filter(|b| Level::of(b) == Level::Line);
+        let (lines, textless): (Vec<&DatasetBox>, Vec<_>) =
+            lines.partition(|b| b.text().is_some_and(|text| !text.trim().is_empty()));
+        self.textless += textless.len() as u64;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let crop = match Crop::open(&image.read()?) {
+            Ok(crop) => crop,
+            Err(cause) => {
+                let n = counted(lines.len() as u64, "line", "lines");
+                self.notes
+                    .push(format!("lines: {}: {n} left out: {cause}", image.file));
+                return Ok(());
+            }
+        };
+        lines
+            .into_iter()
+            .try_for_each(|line| self.cut(&crop, image, line, out))
+    }
+
+    fn finish(self: Box<Self>, out: &mut dyn Sink) -> Written {
+        out.close(TABLE)?;
+        for split in self.dataset.parts("train") {
+            out.close(&format!("{split}.txt"))?;
+            out.close(&format!("{split}/gt.txt"))?;
+        }
+        let characters = self.characters.iter().filter(|c| !c.is_control());
+        let list: String = characters.flat_map(|c| [*c, '\n']).collect();
+        out.put("characters.txt", list.as_bytes())?;
+        let mut notes = self.notes;
+        if self.textless > 0 {
+            let left_out = counted(
+                self.textless,
+                "line without text is",
+                "lines without text are",
+            );
+            notes.push(format!("lines: {left_out} left out"));
+        }
+        if self.written == 0 {
+            notes.push(
+                "lines: there are no lines with text: these are boxes with `granularity` line, or with a text or a baseline"
+                    .into(),
+            );
+        }
+        Ok(notes)
+    }
+}
+
+impl LineWriter<'_> {
+    fn cut(
+        &mut self,
+        crop: &Crop,
+        image: &DatasetImage,
+        b: &DatasetBox,
+        out: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        let outside = match self.options.line_mask {
+            LineMask::White => Some([255; 3]),
+            LineMask::Black => Some([0; 3]),
+            LineMask::None => None,
+        };
+        let (png, size) = match crop.line(&shape(b), outside, self.options.rectify) {
+            Ok(cut) => cut,
+            Err(cause) => {
+                self.notes.push(format!(
+                    "lines: {}, {}: left out: {cause}",
+                    image.file, b.id
+                ));
+                return Ok(());
+            }
+        };
+        self.list(image, b, &png, size, out)
+    }
+
+    /// Writes a line with its text, and into the lists.
+    fn list(
+        &mut self,
+        image: &DatasetImage,
+        b: &DatasetBox,
+        png: &[u8],
+        size: [u32; 2],
+        out: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        let split = self.dataset.parts("train")[self.dataset.part(image)];
+        let name = format!("{}_{}", self.stems[image.index()], b.number);
+        // Lists have a line for each.
+        let text = one_line(b.text().unwrap_or_default());
+        self.characters.extend(text.chars());
+        self.written += 1;
+        let file = format!("{split}/{name}.png");
+        out.put(&file, png)?;
+        out.put(
+            &format!("{split}/{name}.gt.txt"),
+            format!("{text}\n").as_bytes(),
+        )?;
+        out.append(
+            &format!("{split}/gt.txt"),
+            format!("{name}.png\t{text}\n").as_bytes(),
+        )?;
+        out.append(
+            &format!("{split}.txt"),
+            format!("{file}\t{text}\n").as_bytes(),
+        )?;
+        let sides = [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height];
+        let [x, y, w, h] = sides.map(|v| ((v * 1000.0).round() / 1000.0).to_string());
+        let [width, height] = size.map(|side| side.to_string());
+        let language = b.attributes.get("language").and_then(|v| v.as_str());
+        let row = [
+            file.as_str(),
+            split,
+            &image.group,
+            &self.dataset.classes[b.class],
+            &image.id,
+            &b.id,
+            &x,
+            &y,
+            &w,
+            &h,
+            &width,
+            &height,
+            language.unwrap_or_default(),
+            &text,
+        ];
+        put_rows(out, TABLE, [row])
+    }
+}
+
+fn shape(b: &DatasetBox) -> LineShape {
+    let rings = b.outline.iter().flat_map(|outline| outline.rings());
+    LineShape {
+        bbox: [b.bbox.x, b.bbox.y, b.bbox.width, b.bbox.height],
+        rings: rings.map(|ring| ring.points().to_vec()).collect(),
+        baseline: contracts::baseline(&b.attributes).unwrap_or_default(),
+    }
+}
+
+/// A text on one line: tabs and line ends are blanks.
+fn one_line(text: &str) -> String {
+    let is_end = |c: char| {
+        matches!(
+            c,
+            '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
+    };
+    let parts = text.split(is_end).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" ").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_one_line() {
+        let cases = [
+            ("a b", "a b"),
+            (" a\r\nb\tc\n", "a b c"),
+            ("\u{2028}א\u{85}ב", "א ב"),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(one_line(text), wanted, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Tiles of an image, cut out without changing a pixel: from a JPEG whose blocks allow it without decoding it, from all
+//! else as PNG.
+
+use std::path::Path;
+
+use image::DynamicImage;
+
+use super::decode::{decode, to_eight_bit, to_png};
+use crate::files;
+use crate::jpeg::index::{Index, mcu_of};
+
+/// Maximum pixels of an image that is decoded: 2^30.
+const MOST_PIXELS: u64 = 1 << 30;
+
+/// The most bytes before the first scan of a JPEG: metadata and profiles.
+const MOST_START: u64 = 4 << 20;
+
+/// The grid on which tiles of a file must begin to be cut out without decoding, in pixels; none for files of which none can
+/// be.
+pub fn lossless_grid(path: &Path) -> Option<[u32; 2]> {
+    mcu_of(&files::start(path, MOST_START))
+}
+
+/// An image of which tiles are cut out.
+#[derive(Debug)]
+pub enum TileCutter {
+    /// A JPEG that is not decoded.
+    Lossless(Vec<u8>, Index),
+    /// An image that was decoded.
+    Decoded(DynamicImage),
+}
+
+impl TileCutter {
+    /// Reads an image. With `is_lossless` its tiles are JPEGs, which begin on [`lossless_grid`]; otherwise PNGs.
+    ///
+    /// # Errors
+    /// It is damaged, not supported or too large.
+    pub fn open(bytes: Vec<u8>, is_lossless: bool) -> Result<Self, String> {
+        if !is_lossless {
+            return Ok(TileCutter::Decoded(to_eight_bit(&decode(
+                &bytes,
+                MOST_PIXELS,
+            )?)));
+        }
+        let index = Index::read(&bytes).map_err(|e| e.to_string())?;
+        Ok(TileCutter::Lossless(bytes, index))
+    }
+
+    /// The tile `[x, y, width, height]` as a file.
+    ///
+    /// # Errors
+    /// It is not inside the image, or begins off the grid.
+    pub fn cut(&self, part: [u32; 4]) -> Result<Vec<u8>, String> {
+        match self {
+            TileCutter::Lossless(bytes, index) => {
+                index.crop_part(bytes, part).map_err(|e| e.to_string())
+            }
+            TileCutter::Decoded(image) => {
+                let [x, y, w, h] = part;
+                to_png(&image.crop_imm(x, y, w, h))
+            }
+        }
+    }
+}

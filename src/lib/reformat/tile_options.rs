@@ -1,0 +1,53 @@
+//! The options that cut images into tiles.
+
+use super::tiles::TileRules;
+use crate::error::Error;
+
+/// Options that cut images into tiles.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Tiles")]
+pub struct TileOptions {
+    /// Cut images into tiles with sides of so many pixels, for detectors; tiles.csv leads back to the images. Group and
+    /// split of a tile are those of its image; --negatives counts tiles
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(32..=8192))]
+    pub tiles: Option<u32>,
+    /// How much neighbouring tiles have in common, in pixels, at least
+    #[arg(long, value_name = "PIXELS", default_value_t = 0, requires = "tiles")]
+    pub overlap: u32,
+    /// A box stays on a tile that shows at least so much of it, or of a tile where the box is larger; and always on the
+    /// tile that shows most of it
+    #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = share, requires = "tiles")]
+    pub min_visible: f64,
+}
+
+impl TileOptions {
+    /// How images are cut, if they are.
+    ///
+    /// # Errors
+    /// Tiles would not move on.
+    pub fn rules(&self) -> Result<Option<TileRules>, Error> {
+        let Some(side) = self.tiles else {
+            return Ok(None);
+        };
+        if self.overlap >= side {
+            let what = format!(
+                "--overlap {}: is not less than --tiles {side}",
+                self.overlap
+            );
+            return Err(Error::usage(what));
+        }
+        Ok(Some(TileRules {
+            side,
+            overlap: self.overlap,
+            least_visible: self.min_visible,
+        }))
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("is not a number from 0 to 1".into()),
+    }
+}

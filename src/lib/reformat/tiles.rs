@@ -1,0 +1,377 @@
+//! `--tiles`: where the tiles of an image lie, and what its boxes are on them. Pure.
+
+use serde_json::Value;
+
+use super::box_to_pixels::clip_polygon;
+use super::place::PlacedBox;
+use crate::contracts::{self, BBox, Frame, Number, Polygon, keypoints_value, map_points};
+use crate::formats::Outline;
+
+/// How images are cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TileRules {
+    /// The sides of a tile in pixels; smaller images are one tile.
+    pub side: u32,
+    /// How many pixels neighbouring tiles have in common, at least.
+    pub overlap: u32,
+    /// A box stays on tiles that show at least so much of it.
+    pub least_visible: f64,
+}
+
+/// A box with less of a pixel left is not on a tile.
+const LEAST_SIDE: f64 = 0.01;
+
+impl TileRules {
+    /// Whether tiles can begin on a grid and still move on.
+    pub fn fits(&self, grid: [u32; 2]) -> bool {
+        grid.iter().all(|unit| self.side - self.overlap >= *unit)
+    }
+
+    /// The tiles of an image, `[x, y, width, height]`, row by row. They begin on the grid; the last of a row or column ends
+    /// with the image. None is larger than asked, and none has less in common with the next.
+    pub fn places(&self, size: [u32; 2], grid: [u32; 2]) -> Vec<[u32; 4]> {
+        let [xs, ys] = [0, 1].map(|side| self.starts(size[side], grid[side]));
+        let length = |start: u32, side: u32| self.side.min(side - start);
+        ys.iter()
+            .flat_map(|y| xs.iter().map(move |x| (*x, *y)))
+            .map(|(x, y)| [x, y, length(x, size[0]), length(y, size[1])])
+            .collect()
+    }
+
+    fn starts(&self, side: u32, unit: u32) -> Vec<u32> {
+        if side <= self.side {
+            return vec![0];
+        }
+        let step = ((self.side - self.overlap) / unit * unit).max(1);
+        let last = (side - self.side).next_multiple_of(unit);
+        let mut starts: Vec<u32> = (0..last).step_by(step as usize).collect();
+        starts.push(last);
+        starts
+    }
+
+    /// The boxes on each tile, and whether parts of others are on it that are too small to stay.
+    pub fn cut(&self, boxes: &[PlacedBox], places: &[[u32; 4]]) -> Vec<TileBoxes> {
+        let mut tiles = vec![TileBoxes::default(); places.len()];
+        for labelled in boxes {
+            let parts = places.iter().enumerate();
+            let parts: Vec<(usize, Part)> = parts
+                .filter_map(|(at, place)| Some((at, part(labelled, *place)?)))
+                .collect();
+            let most = parts.iter().map(|(_, part)| part.share).fold(0.0, f64::max);
+            // Of tiles that show the same, all: a tile without the box would say that it is not there.
+            let least = self.least_visible.min(most) - 1e-9;
+            for (at, part) in parts {
+                match part.share >= least {
+                    true => tiles[at].boxes.push(on_tile(labelled, part, places[at])),
+                    false => tiles[at].has_rests = true,
+                }
+            }
+        }
+        tiles
+    }
+}
+
+/// What is on a tile.
+#[derive(Clone, Debug, Default)]
+pub struct TileBoxes {
+    /// The boxes, in pixels of the tile.
+    pub boxes: Vec<PlacedBox>,
+    /// Whether there are parts of boxes that are too small to stay.
+    pub has_rests: bool,
+}
+
+/// The part of a box on a tile, in pixels of the tile.
+struct Part {
+    bbox: BBox,
+    outline: Option<Outline>,
+    /// How much of what the tile can show of the box it does show.
+    share: f64,
+}
+
+fn part(labelled: &PlacedBox, [x, y, width, height]: [u32; 4]) -> Option<Part> {
+    let size = Frame {
+        width: width.into(),
+        height: height.into(),
+    };
+    let [x, y] = [x, y].map(f64::from);
+    let whole = &labelled.bbox;
+    let moved = BBox {
+        x: whole.x - x,
+        y: whole.y - y,
+        ..*whole
+    };
+    let mut bbox = moved.clip(size)?;
+    let outline = match &labelled.outline {
+        None => None,
+        Some(outline) => {
+            let cut = |ring: &Polygon| clip_polygon(&ring.map(|[px, py]| [px - x, py - y]), size);
+            let parts: Vec<Polygon> = outline.parts().iter().filter_map(cut).collect();
+            let holes = outline.holes().iter().filter_map(cut).collect();
+            let left = BBox::around(parts.iter().flat_map(Polygon::points).copied()).ok()?;
+            if is_tight(labelled, outline) {
+                bbox = left;
+            }
+            Some(Outline::new(parts, holes)?)
+        }
+    };
+    if bbox.width < LEAST_SIDE || bbox.height < LEAST_SIDE {
+        return None;
+    }
+    let fits = whole.width.min(size.width) * whole.height.min(size.height);
+    Some(Part {
+        share: bbox.width * bbox.height / fits,
+        bbox,
+        outline,
+    })
+}
+
+/// Whether a box is the one around its outline, and not one of its own.
+fn is_tight(labelled: &PlacedBox, outline: &Outline) -> bool {
+    const NOISE: f64 = 1e-3;
+    let around = BBox::around(outline.parts().iter().flat_map(Polygon::points).copied());
+    let sides = |b: &BBox| [b.x, b.y, b.right(), b.bottom()];
+    around.is_ok_and(|around| {
+        let pairs = sides(&around).into_iter().zip(sides(&labelled.bbox));
+        pairs.into_iter().all(|(a, b)| (a - b).abs() <= NOISE)
+    })
+}
+
+fn on_tile(labelled: &PlacedBox, part: Part, [x, y, width, height]: [u32; 4]) -> PlacedBox {
+    let size = [width, height].map(f64::from);
+    let [x, y] = [x, y].map(f64::from);
+    let mut attributes = labelled.attributes.clone();
+    map_points(&mut attributes, |[px, py]| [px - x, py - y]);
+    if let Some(line) = contracts::baseline(&attributes) {
+        match clip_line(&line, size) {
+            Some(line) => attributes.insert("baseline".into(), numbers(&line)),
+            None => attributes.remove("baseline"),
+        };
+    }
+    if let Some(mut points) = contracts::keypoints(&attributes) {
+        let is_outside =
+            |[x, y, _]: &[f64; 3]| !(0.0..=size[0]).contains(x) || !(0.0..=size[1]).contains(y);
+        points
+            .iter_mut()
+            .filter(|point| is_outside(point))
+            .for_each(|point| *point = [0.0; 3]);
+        attributes.insert("keypoints".into(), keypoints_value(&points));
+    }
+    let noise = 1e-6;
+    let whole = &labelled.bbox;
+    let is_cut = whole.x - x < -noise
+        || whole.y - y < -noise
+        || whole.right() - x > size[0] + noise
+        || whole.bottom() - y > size[1] + noise;
+    let mut flags = labelled.flags;
+    if is_cut {
+        flags.is_truncated = true;
+        attributes.insert("truncated".into(), true.into());
+    }
+    PlacedBox {
+        id: labelled.id.clone(),
+        class: labelled.class,
+        bbox: part.bbox,
+        outline: part.outline,
+        flags,
+        attributes,
+    }
+}
+
+fn numbers(line: &[[f64; 2]]) -> Value {
+    let rounded = |v: f64| Number((v * 1000.0).round() / 1000.0);
+    let points: Vec<[Number; 2]> = line.iter().map(|point| point.map(rounded)).collect();
+    serde_json::json!(points)
+}
+
+/// The longest piece of a line that lies on a tile.
+fn clip_line(line: &[[f64; 2]], size: [f64; 2]) -> Option<Vec<[f64; 2]>> {
+    let mut pieces: Vec<Vec<[f64; 2]>> = Vec::new();
+    for pair in line.windows(2) {
+        let Some([from, to]) = clip_segment([pair[0], pair[1]], size) else {
+            continue;
+        };
+        match pieces
+            .last_mut()
+            .filter(|piece| piece.last() == Some(&from))
+        {
+            Some(piece) => piece.push(to),
+            None => pieces.push(vec![from, to]),
+        }
+    }
+    let length = |piece: &Vec<[f64; 2]>| -> f64 {
+        let steps = piece.windows(2);
+        steps
+            .map(|p| (p[1][0] - p[0][0]).hypot(p[1][1] - p[0][1]))
+            .sum()
+    };
+    let longest = pieces
+        .into_iter()
+        .max_by(|a, b| length(a).total_cmp(&length(b)));
+    longest.filter(|piece| length(piece) > 0.0)
+}
+
+/// The part of a segment on a tile (Liang and Barsky).
+fn clip_segment([a, b]: [[f64; 2]; 2], size: [f64; 2]) -> Option<[[f64; 2]; 2]> {
+    let (mut from, mut to) = (0.0_f64, 1.0_f64);
+    for axis in [0, 1] {
+        let step = b[axis] - a[axis];
+        for (way, room) in [(-step, a[axis]), (step, size[axis] - a[axis])] {
+            if way == 0.0 {
+                if room < 0.0 {
+                    return None;
+                }
+            } else if way < 0.0 {
+                from = from.max(room / way);
+            } else {
+                to = to.min(room / way);
+            }
+        }
+    }
+    let at = |t: f64| match t {
+        0.0 => a,
+        1.0 => b,
+        t => [0, 1].map(|axis| a[axis] + t * (b[axis] - a[axis])),
+    };
+    (from <= to).then(|| [at(from), at(to)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::Flags;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn rules(side: u32, overlap: u32, least_visible: f64) -> TileRules {
+        TileRules {
+            side,
+            overlap,
+            least_visible,
+        }
+    }
+
+    fn boxed(bbox: [f64; 4]) -> PlacedBox {
+        PlacedBox {
+            id: "b".into(),
+            class: 0,
+            bbox: BBox::try_from(bbox).unwrap(),
+            outline: None,
+            flags: Flags::default(),
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn tiles_begin_on_the_grid_and_end_with_the_image() {
+        let cases: [(u32, u32, u32, u32, &[u32]); 7] = [
+            // side of the image, tile, overlap, grid, starts
+            (100, 100, 0, 1, &[0]),
+            (50, 100, 20, 16, &[0]),
+            (250, 100, 0, 1, &[0, 100, 150]),
+            (300, 100, 0, 1, &[0, 100, 200]),
+            (250, 100, 20, 1, &[0, 80, 150]),
+            (250, 100, 20, 16, &[0, 80, 160]),
+            (
+                1000,
+                128,
+                32,
+                8,
+                &[0, 96, 192, 288, 384, 480, 576, 672, 768, 864, 872],
+            ),
+        ];
+        for (image, side, overlap, grid, wanted) in cases {
+            let found = rules(side, overlap, 0.0).starts(image, grid);
+            assert_eq!(found, wanted, "{image} {side} {overlap} {grid}");
+        }
+    }
+
+    #[test]
+    fn a_box_stays_where_enough_of_it_is_seen() {
+        let two = [[0, 0, 100, 100], [100, 0, 100, 100]];
+        let cases = [
+            // box, least share, shares of both tiles; none: it is not there
+            ([10.0, 10.0, 20.0, 20.0], 0.5, [true, false]),
+            ([90.0, 10.0, 20.0, 20.0], 0.5, [true, true]),
+            ([80.0, 10.0, 30.0, 20.0], 0.5, [true, false]),
+            ([80.0, 10.0, 30.0, 20.0], 0.3, [true, true]),
+            // Larger than a tile: what counts is the share of the tile.
+            ([20.0, 0.0, 180.0, 100.0], 0.7, [true, true]),
+            ([90.0, 10.0, 20.0, 20.0], 1.0, [true, true]),
+        ];
+        for (bbox, least, wanted) in cases {
+            let cut = rules(100, 0, least).cut(&[boxed(bbox)], &two);
+            let found = [0, 1].map(|tile: usize| !cut[tile].boxes.is_empty());
+            assert_eq!(found, wanted, "{bbox:?} {least}");
+        }
+        let cut = rules(100, 0, 0.5).cut(&[boxed([80.0, 10.0, 30.0, 20.0])], &two);
+        assert_eq!([cut[0].has_rests, cut[1].has_rests], [false, true]);
+        let left = &cut[0].boxes[0];
+        assert!(left.flags.is_truncated && left.attributes["truncated"] == true);
+        assert_eq!([left.bbox.x, left.bbox.width], [80.0, 20.0]);
+    }
+
+    #[test]
+    fn lines_are_cut_at_the_edges() {
+        let size = [100.0, 50.0];
+        type Line<'a> = &'a [[f64; 2]];
+        let cases: [(Line, Option<Line>); 4] = [
+            (
+                &[[-10.0, 10.0], [50.0, 10.0], [150.0, 10.0]],
+                Some(&[[0.0, 10.0], [50.0, 10.0], [100.0, 10.0]]),
+            ),
+            (
+                &[[10.0, 10.0], [20.0, 20.0]],
+                Some(&[[10.0, 10.0], [20.0, 20.0]]),
+            ),
+            (&[[-10.0, 10.0], [-5.0, 60.0]], None),
+            (
+                &[[0.0, -10.0], [0.0, 10.0], [20.0, 90.0]],
+                Some(&[[0.0, 0.0], [0.0, 10.0], [10.0, 50.0]]),
+            ),
+        ];
+        for (line, wanted) in cases {
+            assert_eq!(clip_line(line, size).as_deref(), wanted, "{line:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_pixel_is_on_a_tile_and_neighbours_overlap(
+            side in 1u32..5000, tile in 32u32..600, overlap in 0u32..500, unit in prop::sample::select(vec![1u32, 8, 16, 32])
+        ) {
+            prop_assume!(overlap < tile);
+            let rules = rules(tile, overlap, 0.0);
+            let unit = if rules.fits([unit, unit]) { unit } else { 1 };
+            let places = rules.places([side, 1], [unit, 1]);
+            prop_assert_eq!(places[0][0], 0);
+            for pair in places.windows(2) {
+                let [before, after] = [pair[0], pair[1]];
+                prop_assert!(after[0] > before[0] && after[0] % unit == 0);
+                prop_assert!(before[0] + before[2] >= after[0] + overlap, "{:?}", places);
+            }
+            let last = places[places.len() - 1];
+            prop_assert_eq!(last[0] + last[2], side);
+            prop_assert!(places.iter().all(|place| place[2] <= tile));
+        }
+
+        #[test]
+        fn the_parts_of_a_box_are_together_the_box(
+            x in 0f64..900.0, y in 0f64..700.0, w in 1f64..500.0, h in 1f64..500.0, overlap in 0u32..60
+        ) {
+            let rules = rules(128, overlap, 0.0);
+            let places = rules.places([1000, 800], [16, 8]);
+            let (w, h) = (w.min(1000.0 - x), h.min(800.0 - y));
+            let cut = rules.cut(&[boxed([x, y, w, h])], &places);
+            let corners = cut.iter().zip(&places).flat_map(|(tile, place)| {
+                tile.boxes.iter().flat_map(|b| {
+                    let [px, py] = [place[0], place[1]].map(f64::from);
+                    [[b.bbox.x + px, b.bbox.y + py], [b.bbox.right() + px, b.bbox.bottom() + py]]
+                })
+            });
+            let merged = BBox::around(corners.collect::<Vec<_>>()).unwrap();
+            for (a, b) in [(merged.x, x), (merged.y, y), (merged.width, w), (merged.height, h)] {
+                prop_assert!((a - b).abs() < 0.02, "{:?} {} {} {} {}", merged, x, y, w, h);
+            }
+        }
+    }
+}
