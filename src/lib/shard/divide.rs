@@ -39,7 +39,9 @@ pub fn divide(units: &[Unit], shards: usize, at_once: impl Fn(&str) -> u64) -> V
     for (host, (name, of_host)) in hosts.into_iter().enumerate() {
         let requests: u64 = of_host.iter().map(|at| units[*at].requests).sum();
         let most = at_once(name).min(of_host.len() as u64).min(shards as u64);
-        let count = requests.div_ceil(share).clamp(1, most.max(1)) as usize;
+        // A little more than a share is no reason to have two workers ask one host.
+        let shares = (requests + share / 2) / share;
+        let count = shares.clamp(1, most.max(1)) as usize;
         slices.extend(cut(units, host, of_host, count));
     }
     slices.sort_by_key(|slice| (std::cmp::Reverse(slice.requests), slice.key));

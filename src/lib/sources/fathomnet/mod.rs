@@ -163,7 +163,7 @@ impl Source for FathomNet {
                 }))
             }
             Task::Page { concept, span } if failure.may_be_size => {
-                Ok(Some(self.divided(&concept, &span, &failure.problem, url)))
+                Ok(Some(self.divided(&concept, &span, failure, url)))
             }
             Task::Page { .. } => Ok(None),
         }
@@ -360,7 +360,8 @@ impl FathomNet {
 
     /// What to do after a page could not be read, although the service can be reached: fewer images are requested at a
     /// time, and one that fails even alone is rejected.
-    fn divided(&self, concept: &str, span: &Span, problem: &str, url: &str) -> Found {
+    fn divided(&self, concept: &str, span: &Span, failure: &FetchFailure, url: &str) -> Found {
+        let problem = &failure.problem;
         let mut found = Found::default();
         let from = span.offset + 1;
         let (next, which) = match span.divided(self.query.page_size()) {
@@ -376,7 +377,7 @@ impl FathomNet {
         let lost = which.map(|which| {
             let problem =
                 format!("{problem}: {which} of \"{concept}\", in the order of the service");
-            Reject::new(url, concept, "images", problem)
+            Reject::new(url, concept, "images", problem).temporary(failure.may_pass)
         });
         found.rejects.extend(lost);
         let next = next.map(|span| self.ask_page(concept, span, url));

@@ -154,7 +154,7 @@ impl Source for M3 {
                 Err(self.cannot_read(url, failure))
             }
             Task::Page { name, span } if failure.may_be_size => {
-                Ok(Some(self.divided(&name, &span, &failure.problem, request)))
+                Ok(Some(self.divided(&name, &span, failure, request)))
             }
             Task::Reference { moment, video } if is_missing => {
                 let uuid = url.rsplit_once("/images/").map(|(_, uuid)| uuid);

@@ -9,7 +9,7 @@ use super::requests::{M3, message};
 use super::task::Task;
 use crate::sources::concept_names::{below, encoded};
 use crate::sources::paging::{self, Divided, Span};
-use crate::sources::{Count, DocumentRequest, Found};
+use crate::sources::{Count, DocumentRequest, FetchFailure, Found};
 use crate::summary::{Reject, counted};
 use crate::values;
 
@@ -174,7 +174,7 @@ impl M3 {
         &self,
         name: &str,
         span: &Span,
-        problem: &str,
+        failure: &FetchFailure,
         request: &DocumentRequest,
     ) -> Found {
         let mut found = Found::default();
@@ -182,7 +182,8 @@ impl M3 {
         let (next, unread, which) = match span.divided(self.query.page_size()) {
             Divided::Smaller(smaller) => {
                 found.notes.push(format!(
-                    "a page of observations of \"{name}\" was requested again in smaller parts: {problem}"
+                    "a page of observations of \"{name}\" was requested again in smaller parts: {}",
+                    failure.problem
                 ));
                 (Some(smaller), 0, String::new())
             }
@@ -195,8 +196,12 @@ impl M3 {
             Divided::Hopeless(None) => (None, 1, format!("observations from {from} on")),
         };
         if unread > 0 {
-            let problem = format!("{problem}: {which} of \"{name}\", in the order of the service");
-            let reject = Reject::new(&request.location, name, "observations", problem);
+            let problem = format!(
+                "{}: {which} of \"{name}\", in the order of the service",
+                failure.problem
+            );
+            let reject = Reject::new(&request.location, name, "observations", problem)
+                .temporary(failure.may_pass);
             found.rejects.push(reject);
             found.expected.push(Count {
                 name: name.to_owned(),
