@@ -120,12 +120,12 @@ impl Fetcher {
                     bytes,
                     ..CachedDocument::default()
                 })
-                .map_err(failure),
+                .map_err(FetchFailure::of),
         };
         Ok(had.and_then(|document| {
             let too_large = |problem| FetchFailure {
                 may_be_size: true,
-                ..failure(problem)
+                ..FetchFailure::of(problem)
             };
             self.limits.check(&document.bytes).map_err(too_large)?;
             Ok(Answer {
@@ -156,8 +156,9 @@ impl Fetcher {
         let name = name(url, request.body.as_deref());
         let kept = self.cache.as_ref().and_then(|cache| cache.get(&name));
         if self.is_offline {
-            return Ok(kept
-                .ok_or_else(|| failure("is not in the cache, and --offline forbids to fetch it")));
+            return Ok(kept.ok_or_else(|| {
+                FetchFailure::of("is not in the cache, and --offline forbids to fetch it")
+            }));
         }
         // Inputs are asked for anyway.
         let fetched = kept.as_ref().and_then(|entry| entry.fetched);
@@ -175,7 +176,7 @@ impl Fetcher {
                 }
                 Ok(Ok(entry))
             }
-            (Ok(reply), None) if reply.status == 304 => Ok(Err(failure(
+            (Ok(reply), None) if reply.status == 304 => Ok(Err(FetchFailure::of(
                 "the server answered HTTP 304, although nothing is cached",
             ))),
             (Ok(reply), _) => {
@@ -186,7 +187,9 @@ impl Fetcher {
                 }
                 Ok(Ok(entry))
             }
-            (Err(error), _) if error.is_too_large() => Ok(Err(failure(self.limits.exceeded()))),
+            (Err(error), _) if error.is_too_large() => {
+                Ok(Err(FetchFailure::of(self.limits.exceeded())))
+            }
             (Err(error), _) => Ok(Err(http_failure(&error))),
         }
     }
@@ -302,13 +305,6 @@ fn name(url: &str, body: Option<&str>) -> String {
     match body {
         None => url.to_owned(),
         Some(body) => format!("{url}\n{body}"),
-    }
-}
-
-fn failure(problem: impl Into<String>) -> FetchFailure {
-    FetchFailure {
-        problem: problem.into(),
-        ..FetchFailure::default()
     }
 }
 

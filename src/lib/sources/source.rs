@@ -160,6 +160,16 @@ pub struct FetchFailure {
     pub may_pass: bool,
 }
 
+impl FetchFailure {
+    /// One that is in what was read, and not of the network.
+    pub fn of(problem: impl Into<String>) -> Self {
+        FetchFailure {
+            problem: problem.into(),
+            ..FetchFailure::default()
+        }
+    }
+}
+
 /// A document that was read.
 #[derive(Clone, Debug)]
 pub struct Answer {

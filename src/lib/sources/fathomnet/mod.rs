@@ -74,7 +74,7 @@ impl Source for FathomNet {
                 text(&document["message"]).map(|said| format!(": the service reports \"{said}\""));
             let problem = format!("response is not a list{}", said.unwrap_or_default());
             if let Task::Page { concept, span } = task {
-                return Ok(self.divided(&concept, &span, &problem, url));
+                return Ok(self.divided(&concept, &span, &FetchFailure::of(problem), url));
             }
             let reject = Reject::new("command line", url, "document", problem);
             found.rejects.push(reject);

@@ -227,7 +227,9 @@ impl M3 {
         let document = serde_json::from_slice(&answer.bytes).map_err(|e| {
             let problem = format!("not JSON: {e}");
             Box::new(match task {
-                Task::Page { name, span } => self.divided(name, span, &problem, request),
+                Task::Page { name, span } => {
+                    self.divided(name, span, &FetchFailure::of(problem), request)
+                }
                 _ => unreadable(request, "document", &problem),
             })
         })?;

@@ -109,7 +109,7 @@ impl M3 {
                 "response is not a list of observations{}",
                 message(document)
             );
-            return self.divided(name, span, &problem, request);
+            return self.divided(name, span, &FetchFailure::of(problem), request);
         };
         // A search also matches the second concept of associations, and moments without images: its total is not that of
         // the name.
