@@ -126,7 +126,7 @@ fn images_that_are_refused_in_a_row_do_not_cost_the_others() {
         "download",
         &args(&["-j", "1", "--per-host", "1", "--give-up", "5"]),
     );
-    ran.exits(3)
+    ran.exits(75)
         .says(&["it refused 17 different URLs in a row (HTTP 403)"]);
     assert_eq!(shut.log().len(), 17, "5 in a row and 12 samples");
     let last = shut.log().iter().map(|r| r.path.clone()).max().unwrap();

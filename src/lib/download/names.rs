@@ -91,13 +91,21 @@ impl Naming {
         self.unique(self.plain(image), &image.id)
     }
 
-    /// A path of [`Naming::plain`], with a hash where several images have it.
+    /// A path of [`Naming::plain`], with a hash where several images have it, or where it ends as if it had one: then another
+    /// image might have it with its hash.
     pub fn unique(&self, name: String, id: &str) -> String {
-        match self.is_shared(Naming::key(&name)) {
+        match self.is_shared(Naming::key(&name)) || ends_in_hash(&name) {
             true => format!("{name}-{}", hex_digest(id.as_bytes(), 10)),
             false => name,
         }
     }
+}
+
+/// Whether a name ends as those that get a hash do.
+fn ends_in_hash(name: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let last = name.rsplit_once('-').map(|(_, last)| last);
+    last.is_some_and(|last| last.len() == 10 && last.chars().all(is_digit))
 }
 
 /// A number for a text, the same everywhere: the start of its SHA-256.
@@ -153,11 +161,21 @@ impl Template {
                 Piece::Field(field) => text += &value_of(image, field).replace(['/', '\\'], "_"),
             }
         }
-        let parts: Vec<String> = text
+        let mut parts: Vec<String> = text
             .split('/')
             .filter(|part| !part.trim().is_empty())
             .map(|part| SafeName::readable(part).as_str().to_owned())
             .collect();
+        // A folder is never where a file is, neither the journal nor an image.
+        let folders = parts.len().saturating_sub(1);
+        for folder in &mut parts[..folders] {
+            let suffix = folder
+                .rsplit_once('.')
+                .map(|(_, suffix)| suffix.to_ascii_lowercase());
+            if suffix.is_some_and(|suffix| SUFFIXES.contains(&&*suffix)) {
+                folder.push('_');
+            }
+        }
         match parts.len() {
             0 => by_label(image),
             1 => format!("{}/{}", folder(image), parts[0]),
@@ -165,6 +183,11 @@ impl Template {
         }
     }
 }
+
+/// Suffixes of files in an output folder.
+const SUFFIXES: [&str; 11] = [
+    "jsonl", "jpg", "jpeg", "png", "tif", "tiff", "gif", "webp", "jp2", "bmp", "pdf",
+];
 
 /// The value of a field of a template: of the metadata first, upper and lower case alike; empty where there is none.
 fn value_of(image: &LocalizedImage, field: &str) -> String {
@@ -280,6 +303,14 @@ mod tests {
         assert_eq!(names[1], "4Q171/x_NIR_Recto-3e23e81600");
         assert_eq!(names[2], "4Q171/X_NIR_Recto-2e7d2c03a9");
         assert_ne!(names[3], names[4]);
+        let images = [image("a", "g", "p"), image("b", "g", "p")];
+        let hash = stems(&mut Naming::default(), &images)[0][14..].to_owned();
+        let mut likely = image("c", "g", "p");
+        likely.source.labels.image = Some(format!("NIR Recto-{hash}"));
+        let all = [images[0].clone(), images[1].clone(), likely];
+        let names = stems(&mut Naming::default(), &all);
+        assert!(names[0] != names[2] && names[1] != names[2], "{names:?}");
+        let images = [image("a", "4Q171", "600/1 fr. 1")];
         let mut naming = Naming::default();
         naming.occupy(Naming::key("4q171/600_1_fr.1_nir_recto"));
         assert_eq!(
@@ -332,6 +363,12 @@ mod tests {
         assert_ne!(names[1], names[2]);
         let folders: Template = "{plate}/../{frag}".parse().unwrap();
         assert_eq!(folders.name(&images[0]), "600/unnamed/a_b");
+        let mut journal = with("4", "downloads.jsonl");
+        assert_eq!(folders.name(&journal), "downloads.jsonl_/unnamed/a_b");
+        journal
+            .metadata
+            .insert("Plate".into(), vec!["x.PNG".into()]);
+        assert_eq!(folders.name(&journal), "x.PNG_/unnamed/a_b");
         for bad in ["{a", "plain", "{}"] {
             assert!(bad.parse::<Template>().is_err(), "{bad}");
         }

@@ -178,6 +178,16 @@ pub fn failure(image: &LocalizedImage, naming: &Naming, error: http::Error) -> F
     }
 }
 
+/// Whether the same command may get an image later: its server failed, or it was not asked for it because others failed.
+pub fn may_pass(failure: &Failure) -> bool {
+    let mut kinds = Kind::ALL.into_iter();
+    let kind = kinds.find(|kind| kind.name() == failure.kind);
+    // A host that wants to know who asks wants to know it the next time too.
+    let was_left =
+        failure.message.starts_with(http::LEFT) && !failure.message.contains("--contact");
+    kind.is_some_and(Kind::may_pass) || was_left
+}
+
 /// An image that could not be downloaded, as a record that was left out.
 pub fn reject(failure: &Failure) -> Reject {
     // Most messages have it already.
@@ -186,11 +196,8 @@ pub fn reject(failure: &Failure) -> Reject {
     let status = status.map(|s| format!(", {s}")).unwrap_or_default();
     let requests = count(failure.attempts.into(), "request");
     let problem = format!("{}: {}{status}, {requests}", failure.kind, failure.message);
-    let kind = Kind::ALL
-        .into_iter()
-        .find(|kind| kind.name() == failure.kind);
     let id = http::without_secrets(&failure.id);
-    Reject::new(&failure.url, id, "image", problem).temporary(kind.is_some_and(Kind::may_pass))
+    Reject::new(&failure.url, id, "image", problem).temporary(may_pass(failure))
 }
 
 /// Takes images out of those that are there whose files are placeholders, as `--drop-placeholder` says; says which files
@@ -407,7 +414,8 @@ fn hint(options: &Options, failures: &[Failure]) -> String {
         true => "; --insecure accepts any certificate",
         false => "",
     };
-    match has(|kind| kind.is_transient() || matches!(kind, Kind::Budget | Kind::Disk)) {
+    let may_pass = failures.iter().any(may_pass);
+    match may_pass || has(|kind| kind.is_transient() || kind == Kind::Disk) {
         true => format!(
             "{list} lists what is missing; run the same command again to try only that{insecure}"
         ),

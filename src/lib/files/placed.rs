@@ -1,4 +1,4 @@
-//! A file that gets another place: linked, moved or copied.
+//! A file that gets another place: linked or copied.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,18 +6,14 @@ use std::path::{Path, PathBuf};
 use super::paths::{cannot_write, folder_of};
 use crate::error::Error;
 
-/// Links a file to another place, or copies it where the disk cannot link; with `moves` it leaves its own. What is there is
-/// replaced in one step.
+/// Links a file to another place, or copies it where the disk cannot link. What is there is replaced in one step.
 ///
 /// # Errors
 /// Those of the disk.
-pub fn place(from: &Path, to: &Path, moves: bool) -> Result<(), Error> {
+pub fn place(from: &Path, to: &Path) -> Result<(), Error> {
     let folder = folder_of(to);
     fs::create_dir_all(folder).map_err(|e| cannot_write(folder, e))?;
     let cannot = |e| cannot_write(to, e);
-    if moves && fs::rename(from, to).is_ok() {
-        return Ok(());
-    }
     let mut temporary = to.as_os_str().to_owned();
     temporary.push(".placing");
     let temporary = PathBuf::from(temporary);
@@ -28,9 +24,5 @@ pub fn place(from: &Path, to: &Path, moves: bool) -> Result<(), Error> {
         let written = File::open(&temporary).and_then(|file| file.sync_all());
         written.map_err(cannot)?;
     }
-    fs::rename(&temporary, to).map_err(cannot)?;
-    if moves {
-        fs::remove_file(from).map_err(|e| cannot_write(from, e))?;
-    }
-    Ok(())
+    fs::rename(&temporary, to).map_err(cannot)
 }

@@ -244,6 +244,7 @@ pub async fn save(
         bytes: 0,
         attempts: 0,
     };
+    refuse_streams(&saved)?;
     let (start, expected) = match Range::of(&saved, held) {
         Range::Complete(bytes) => {
             return Ok((SavedResponse { bytes, ..saved }, opened.slot.end()));
@@ -411,6 +412,23 @@ async fn pour(
         let chunk = chunk.inspect_err(|e| blame(e, &flow, &host, request))?;
         host.pacing().stats.bytes += chunk.len() as u64;
         buffer.extend_from_slice(&chunk);
+    }
+}
+
+/// Refuses pictures that a camera sends one after the other, for ever.
+fn refuse_streams(saved: &SavedResponse) -> Result<(), Error> {
+    let kind = saved.headers.get("content-type");
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    match kind
+        .trim_start()
+        .to_ascii_lowercase()
+        .starts_with("multipart/")
+    {
+        true => Err(
+            Error::not_an_image(format!("a stream of several files ({kind})"))
+                .with_status(saved.status),
+        ),
+        false => Ok(()),
     }
 }
 

@@ -47,7 +47,7 @@ pub use hosts::Host;
 pub use hosts::Place;
 pub use netrc::{Login, NetrcFile, login_for};
 pub use options::{Budget, Options, USUAL_PER_HOST, host_of, length, rewrite, rewritten, size};
-pub use pacing::{RequestLimit, Turn};
+pub use pacing::{LEFT, RequestLimit, Turn};
 pub use request::{Request, RequestLog, Response, SavedResponse};
 /// Names and values of headers, in the types of the client.
 pub use reqwest::header;

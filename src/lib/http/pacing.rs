@@ -15,6 +15,9 @@ use super::judgment::{Asker, Blame, Judgment};
 use super::retry::LONGEST_WAIT;
 use super::stats::HostStats;
 
+/// How the message about a URL begins that was not requested because its host was left: another run asks for it first.
+pub const LEFT: &str = "the host is not asked any more in this run";
+
 /// The most requests that a host receives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RequestLimit {
@@ -508,7 +511,7 @@ impl Pacing {
 
     /// Gives up the host for the rest of the run.
     pub fn stop(&mut self, kind: Kind, why: String) {
-        let message = format!("the host is not asked any more in this run: {why}");
+        let message = format!("{LEFT}: {why}");
         self.stats.stopped.get_or_insert(why);
         self.stopped.get_or_insert((kind, message));
     }

@@ -61,7 +61,7 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
         .collect::<Result<_, Error>>()?;
     let mut best = best_lines(&all, summary)?;
     rename_shared(&mut best);
-    let placed = place(&all, &folder, &best, options.moves)?;
+    let placed = place(&all, &folder, &best)?;
     write_journal(&all, &best, &options.output_dir)?;
     let there = best.iter().map(|(id, best)| (&**id, best.place()));
     write_map(&options.image_map, &options.output_dir, there)?;
@@ -69,6 +69,8 @@ pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> 
     let is_safe = common.csv_safe;
     files::write_csv(&options.failures, &Failure::HEADER, &failures, is_safe)?;
     if options.moves {
+        // Only now: until here a run that is killed leaves everything where it was.
+        remove_placed(&all, &best)?;
         // They hold nothing any more: a worker that is started again begins anew.
         for part in &parts {
             files::cache_file::remove(&part.join(Journal::NAME))
@@ -259,7 +261,6 @@ fn place(
     all: &[PathBuf],
     folder: &OutputFolder,
     best: &BTreeMap<String, Best>,
-    moves: bool,
 ) -> Result<u64, Error> {
     let mut own = HashSet::new();
     each_line(&all[0].join(Journal::NAME), |_, line| {
@@ -275,7 +276,7 @@ fn place(
         if !(to.exists() && is_same(&to, &found.sha256)) {
             let is_own = own.contains(path).then_some(path);
             make_room(folder, path, &found.sha256, is_own)?;
-            files::place(&from, &to, moves)?;
+            files::place(&from, &to)?;
             placed += 1;
             folders.insert(files::folder_of(&to).to_owned());
         }
@@ -284,6 +285,20 @@ fn place(
         files::sync_folder(&folder).map_err(|e| files::cannot_write(&folder, e))?;
     }
     Ok(placed)
+}
+
+/// Removes the files of workers that are in the folder of all.
+fn remove_placed(all: &[PathBuf], best: &BTreeMap<String, Best>) -> Result<(), Error> {
+    for found in best.values().filter(|found| found.folder > 0) {
+        let (from, to) = (
+            all[found.folder].join(&found.path),
+            all[0].join(found.place()),
+        );
+        if from != to && to.exists() {
+            files::cache_file::remove(&from).map_err(|e| files::cannot_write(&from, e))?;
+        }
+    }
+    Ok(())
 }
 
 /// The line of an image, read again from its journal.

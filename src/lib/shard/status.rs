@@ -10,8 +10,9 @@ use crate::download::shard_mark::ShardMark;
 use crate::download::shards::of_another_set;
 use crate::download::state::index::Index;
 use crate::download::state::journal::Journal;
+use crate::download::summary::may_pass;
 use crate::error::Error;
-use crate::http::{Kind, host_of};
+use crate::http::host_of;
 use crate::summary::Summary;
 
 /// How far a worker is.
@@ -66,10 +67,7 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
                 continue;
             }
             progress.failed += 1;
-            let kind = Kind::ALL
-                .into_iter()
-                .find(|kind| kind.name() == failure.kind);
-            progress.may_pass += u64::from(kind.is_some_and(Kind::may_pass));
+            progress.may_pass += u64::from(may_pass(&failure));
             let host = host_of(&failure.url).unwrap_or_default();
             *kinds.entry((host, failure.kind)).or_default() += 1;
         }

@@ -186,6 +186,11 @@ async fn since(client: &Client, entry: &Download, log: &RequestLog) -> Since {
             };
             match has_size(client, entry, region.size, log).await {
                 Since::Same => compare(client, &known, log).await,
+                // A server may have lost its descriptions and still have its images.
+                Since::Gone => match compare(client, &known, log).await {
+                    Since::Gone => Since::Gone,
+                    _ => Since::Unknown,
+                },
                 other => other,
             }
         }
