@@ -84,7 +84,7 @@ def run_both(digest, corpus, port, folder, number, path):
 def run_one(digest, out, location, flags):
     command = [str(digest), "iiif", location, "-o", f"{out}.json", "--report", f"{out}.report", "--quiet", *flags]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    report = json.loads(pathlib.Path(f"{out}.report").read_text()) if ended.returncode in (0, 1, 3) else {}
+    report = json.loads(pathlib.Path(f"{out}.report").read_text()) if ended.returncode in (0, 1, 3, 75) else {}
     made = pathlib.Path(f"{out}.json")
     observations = json.loads(made.read_text())["observations"] if made.exists() else []
     return ended, report, observations
@@ -115,7 +115,7 @@ def check_survives(run, number, path):
 def survival(where, ended, report):
     """A document ends in a digest or a reason, never in a crash, and every record is accounted for."""
     faults = []
-    if ended.returncode not in (0, 1, 3) or "panicked" in ended.stderr:
+    if ended.returncode not in (0, 1, 3, 75) or "panicked" in ended.stderr:
         faults.append(f"{where}: exit {ended.returncode}: {ended.stderr.strip()[:300]}")
     elif ended.returncode == 1 and "error: " not in ended.stderr:
         faults.append(f"{where}: failed without a word")
