@@ -367,3 +367,30 @@ fn crops_are_what_boxes_hold() {
         .collect();
     assert_eq!(classes, ["a/b", "c"]);
 }
+
+#[test]
+fn an_outline_that_encloses_nothing_is_none() {
+    let mut drawn = boxed("a", "x", [10.0, 20.0, 40.0, 30.0]);
+    drawn["polygon"] = json!([[10.0, 20.0], [50.0, 50.0], [30.0, 35.0]]);
+    let work = one([100, 80], [100, 80], vec![drawn]);
+    for (format, corners) in [
+        ("yolo-seg", [0.1, 0.25, 0.5, 0.25, 0.5, 0.625, 0.1, 0.625]),
+        ("yolo-obb", [0.1, 0.25, 0.5, 0.25, 0.5, 0.625, 0.1, 0.625]),
+    ] {
+        reformat(&work, format, &["--no-val"]).exits(0);
+        let labels = work.tree("out");
+        let rows = labels
+            .iter()
+            .find(|(path, _)| path.starts_with("labels/"))
+            .unwrap()
+            .1;
+        let rows = String::from_utf8(rows.clone()).unwrap();
+        let numbers: Vec<f64> = rows
+            .split_whitespace()
+            .skip(1)
+            .map(|n| n.parse().unwrap())
+            .collect();
+        assert_eq!(numbers, corners, "{format}: {rows}");
+        std::fs::remove_dir_all(work.path("out")).unwrap();
+    }
+}

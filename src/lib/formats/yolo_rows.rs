@@ -35,8 +35,8 @@ pub fn segment(rows: &mut String, p: &DatasetImage, b: &DatasetBox) {
     points_row(rows, p, b.class, &points);
 }
 
-/// `class x1 y1 x2 y2 x3 y3 x4 y4`: the smallest rectangle around the outline, turned as needed; of a box without outline
-/// its corners.
+/// `class x1 y1 x2 y2 x3 y3 x4 y4`: the smallest rectangle around the outline that lies within the image, turned as needed; of a
+/// box without outline its corners.
 pub fn turned(rows: &mut String, p: &DatasetImage, b: &DatasetBox) {
     let points = b.outline.as_ref().and_then(|outline| {
         let points: Vec<Point> = outline
@@ -45,11 +45,11 @@ pub fn turned(rows: &mut String, p: &DatasetImage, b: &DatasetBox) {
             .flat_map(|p| p.points())
             .copied()
             .collect();
-        smallest_rectangle(&points)
+        // Readers drop what has corners outside the image, and what is clamped is no rectangle any more.
+        let within = |value: f64, side: u32| (-1e-6..=f64::from(side) + 1e-6).contains(&value);
+        smallest_rectangle(&points, |[x, y]| within(x, p.width) && within(y, p.height))
     });
-    // Corners outside the image would make readers drop it.
-    let inside = |[x, y]: Point| [x.clamp(0.0, p.width.into()), y.clamp(0.0, p.height.into())];
-    let points = points.unwrap_or_else(|| corners(b)).map(inside);
+    let points = points.unwrap_or_else(|| corners(b));
     points_row(rows, p, b.class, &points);
 }
 
@@ -113,11 +113,19 @@ fn nearest(ring: &[Point], other: &[Point]) -> (usize, usize) {
     (best.1, best.2)
 }
 
-/// The corners of the rectangle of least area around some points: one of its sides lies along a side of their hull.
-fn smallest_rectangle(points: &[Point]) -> Option<[Point; 4]> {
+/// The corners of the rectangle of least area around some points whose corners may all be used: one of its sides lies along a
+/// side of their hull, or upright.
+fn smallest_rectangle(points: &[Point], may_be: impl Fn(Point) -> bool) -> Option<[Point; 4]> {
     let hull = hull(points);
+    if hull.len() < 3 {
+        return None;
+    }
     let sides = hull.iter().zip(hull.iter().cycle().skip(1));
-    let rectangles = sides.filter_map(|(a, b)| along(&hull, [b[0] - a[0], b[1] - a[1]]));
+    let directions = sides.map(|(a, b)| [b[0] - a[0], b[1] - a[1]]);
+    let rectangles = directions
+        .chain([[1.0, 0.0]])
+        .filter_map(|direction| along(&hull, direction))
+        .filter(|(_, corners)| corners.iter().all(|corner| may_be(*corner)));
     let best = rectangles.reduce(|best, other| match other.0 < best.0 - 1e-9 {
         true => other,
         false => best,
@@ -220,12 +228,25 @@ mod tests {
                 .into()
         };
         for degrees in [0, 10, 45, 77] {
-            let corners = smallest_rectangle(&turned(f64::from(degrees).to_radians())).unwrap();
+            let corners =
+                smallest_rectangle(&turned(f64::from(degrees).to_radians()), |_| true).unwrap();
             assert!(
                 (polygon(&corners).area() - 400.0).abs() < 1e-6,
                 "{degrees}: {corners:?}"
             );
         }
-        assert_eq!(smallest_rectangle(&[[1.0, 1.0], [1.0, 1.0]]), None);
+        assert_eq!(
+            smallest_rectangle(&[[1.0, 1.0], [1.0, 1.0]], |_| true),
+            None
+        );
+        // The corner of an image that a turned shape fills: only the upright rectangle has no corner outside.
+        let corner = [[0.0, 0.0], [30.0, 0.0], [0.0, 20.0]];
+        let inside = |[x, y]: Point| x >= -1e-9 && y >= -1e-9;
+        let mut corners = smallest_rectangle(&corner, inside).unwrap();
+        corners.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        assert_eq!(
+            corners,
+            [[0.0, 0.0], [0.0, 20.0], [30.0, 0.0], [30.0, 20.0]]
+        );
     }
 }

@@ -144,7 +144,9 @@ fn one(
     let parts = localization.polygon.iter().flat_map(Polygon::parts);
     let parts: Vec<Polygon> = parts.filter_map(|part| cut(&part)).collect();
     let holes = localization.holes.iter().filter_map(cut).collect();
-    Ok((inside, Outline::new(parts, holes), clipped))
+    // An outline that encloses nothing, such as a line there and back, is none: the box is what there is.
+    let outline = Outline::new(parts, holes).filter(|outline| outline.area() > 0.0);
+    Ok((inside, outline, clipped))
 }
 
 /// The attributes of a box, with lines and points mapped to pixels, and with a word that the image cuts it off.

@@ -111,7 +111,9 @@ fn part(labelled: &PlacedBox, [x, y, width, height]: [u32; 4]) -> Option<Part> {
             if is_tight(labelled, outline) {
                 bbox = left;
             }
-            Some(Outline::new(parts, holes)?)
+            // A tile within a hole shows nothing of it.
+            let outline = Outline::new(parts, holes)?;
+            (outline.area() > 0.0).then_some(Some(outline))?
         }
     };
     if bbox.width < LEAST_SIDE || bbox.height < LEAST_SIDE {
