@@ -98,6 +98,11 @@ fn every_earlier_place_is_kept() {
             "{old}: {after:?}"
         );
     }
+    // The tables of the old set know its images, whatever the groups are now.
+    for groups in ["image", "rights"] {
+        let after = places(&work, &["--split-like", "old", "--group-by", groups]);
+        assert_eq!(moved(&before, &after), 0, "{groups}");
+    }
     reformat(
         &work,
         "csv",

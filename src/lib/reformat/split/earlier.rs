@@ -61,7 +61,10 @@ pub fn read(path: &Path) -> Result<Earlier, Error> {
     let bytes = files::read(path)?;
     let start = bytes.iter().find(|b| !b.is_ascii_whitespace());
     let earlier = match start {
-        Some(b'{') => of_dataset(contracts::parse(&bytes, &name)?),
+        Some(b'{') => Earlier {
+            images: images_beside(path),
+            ..of_dataset(contracts::parse(&bytes, &name)?)
+        },
         _ => of_table(&bytes, &name)?,
     };
     match earlier.images.is_empty() && earlier.groups.is_empty() {
@@ -69,6 +72,18 @@ pub fn read(path: &Path) -> Result<Earlier, Error> {
         true => Err(Error::new(format!("{name}: no image or group has a split"))
             .hint("--split-like needs the dataset.json, or a table, of a set that was split")),
     }
+}
+
+/// The splits of images by the tables beside a `dataset.json`: they hold even if this set has other groups. None without such
+/// tables.
+fn images_beside(dataset: &Path) -> HashMap<u64, String> {
+    let tables = ["sources.csv", "annotations.csv"].map(|name| dataset.with_file_name(name));
+    let read = |table: &std::path::PathBuf| {
+        let bytes = table.is_file().then(|| files::read(table).ok()).flatten()?;
+        let listed = of_table(&bytes, &table.display().to_string()).ok()?;
+        (!listed.images.is_empty()).then_some(listed.images)
+    };
+    tables.iter().find_map(read).unwrap_or_default()
 }
 
 fn of_dataset(dataset: DatasetFile) -> Earlier {
