@@ -394,3 +394,18 @@ fn an_outline_that_encloses_nothing_is_none() {
         std::fs::remove_dir_all(work.path("out")).unwrap();
     }
 }
+
+#[test]
+fn what_a_merged_box_says_more_is_kept() {
+    let plain = boxed("a", "x", [10.0, 20.0, 40.0, 30.0]);
+    let mut richer = boxed("b", "x", [10.0, 20.0, 40.0, 30.0]);
+    richer["polygon"] = json!([[10.0, 20.0], [50.0, 20.0], [30.0, 50.0]]);
+    richer["attributes"] = json!({"text": "alef", "iscrowd": 1});
+    let work = one([100, 80], [100, 80], vec![plain, richer]);
+    reformat(&work, "coco", &["--merge-equal"]).exits(0);
+    let coco = work.json("out/annotations/instances_default.json");
+    let found = coco["annotations"].as_array().unwrap();
+    assert_eq!((found.len(), &found[0]["iscrowd"]), (1, &json!(1)));
+    assert_eq!(found[0]["area"], json!(600));
+    assert!(found[0].to_string().contains("alef"), "{coco}");
+}

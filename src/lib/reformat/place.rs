@@ -39,6 +39,22 @@ pub struct PlacedBox {
     pub attributes: BTreeMap<String, Value>,
 }
 
+impl PlacedBox {
+    /// Takes what another box of the same thing says and this one does not.
+    fn take_in(&mut self, other: PlacedBox) {
+        if self.outline.is_none() && other.outline.is_some() {
+            (self.outline, self.bbox) = (other.outline, other.bbox);
+        }
+        self.flags.is_truncated |= other.flags.is_truncated;
+        self.flags.is_difficult |= other.flags.is_difficult;
+        self.flags.is_occluded |= other.flags.is_occluded;
+        self.flags.is_crowd |= other.flags.is_crowd;
+        for (name, value) in other.attributes {
+            self.attributes.entry(name).or_insert(value);
+        }
+    }
+}
+
 /// The boxes of an image, and what was done with the others.
 #[derive(Debug, Default)]
 pub struct Placed {
@@ -194,7 +210,7 @@ fn is_true(value: &Value) -> bool {
     }
 }
 
-/// Leaves out boxes that overlap an earlier one of their class by at least so much; returns how many.
+/// Makes boxes that overlap an earlier one of their class by at least so much one with it; returns how many.
 fn merge(boxes: &mut Vec<PlacedBox>, least: f64) -> u32 {
     let before = boxes.len();
     let mut kept: Vec<PlacedBox> = Vec::with_capacity(before);
@@ -202,8 +218,9 @@ fn merge(boxes: &mut Vec<PlacedBox>, least: f64) -> u32 {
         let is_same = |other: &PlacedBox| {
             other.class == labelled.class && overlap(&other.bbox, &labelled.bbox) >= least - 1e-9
         };
-        if !kept.iter().any(is_same) {
-            kept.push(labelled);
+        match kept.iter_mut().find(|other| is_same(other)) {
+            Some(first) => first.take_in(labelled),
+            None => kept.push(labelled),
         }
     }
     *boxes = kept;
