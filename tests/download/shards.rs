@@ -404,9 +404,9 @@ fn a_run_ends_before_its_deadline_and_the_next_goes_on() {
         "localizations.json",
         "images",
         "--rate",
-        "20",
+        "10",
         "--deadline",
-        "4s",
+        "8s",
     ];
     work.run("download", &call)
         .exits(75)
