@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::dataset::DatasetImage;
 use super::text_tree::{Level, Node, trees};
 use super::xml::{attribute, escape};
+use crate::sources::text::PAGE_REGIONS as REGIONS;
 
 /// The types of text regions that the schema knows.
 const TYPES: [&str; 18] = [
@@ -30,23 +31,6 @@ const TYPES: [&str; 18] = [
     "TOC-entry",
     "list-label",
     "other",
-];
-
-/// Elements of regions, and the classes that readers give them.
-const REGIONS: [(&str, &str); 13] = [
-    ("TextRegion", "block"),
-    ("ImageRegion", "illustration"),
-    ("LineDrawingRegion", "line drawing"),
-    ("GraphicRegion", "graphic"),
-    ("TableRegion", "table"),
-    ("ChartRegion", "chart"),
-    ("MapRegion", "map"),
-    ("SeparatorRegion", "separator"),
-    ("MathsRegion", "maths"),
-    ("ChemRegion", "chemistry"),
-    ("MusicRegion", "music"),
-    ("AdvertRegion", "advertisement"),
-    ("NoiseRegion", "noise"),
 ];
 
 /// The document of an image whose file stands beside it.

@@ -22,6 +22,7 @@ pub use decode::{stated_text, text as markup_text};
 pub use names::{Names, stem, words};
 pub use notes::unite_notes;
 pub use page::{Granularity, Item, ItemProblem, TextFile, TextKind, TextPage};
+pub use page_xml::REGIONS as PAGE_REGIONS;
 pub use place::{Fit, fit};
 
 /// The largest document that is read, in bytes.

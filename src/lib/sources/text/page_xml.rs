@@ -63,27 +63,33 @@ impl TextEquiv {
     }
 }
 
+/// Elements of regions in PAGE 2019, and their classes.
+pub const REGIONS: [(&str, &str); 13] = [
+    ("TextRegion", "block"),
+    ("ImageRegion", "illustration"),
+    ("LineDrawingRegion", "line drawing"),
+    ("GraphicRegion", "graphic"),
+    ("TableRegion", "table"),
+    ("ChartRegion", "chart"),
+    ("MapRegion", "map"),
+    ("SeparatorRegion", "separator"),
+    ("MathsRegion", "maths"),
+    ("ChemRegion", "chemistry"),
+    ("MusicRegion", "music"),
+    ("AdvertRegion", "advertisement"),
+    ("NoiseRegion", "noise"),
+];
+
 /// Granularity and class of an element that is an item.
 fn role(name: &str) -> Option<(Granularity, &'static str)> {
-    const REGIONS: [(&str, &str); 16] = [
-        ("TextRegion", "block"),
-        ("ImageRegion", "illustration"),
-        ("LineDrawingRegion", "line drawing"),
-        ("GraphicRegion", "graphic"),
-        ("TableRegion", "table"),
-        ("ChartRegion", "chart"),
-        ("MapRegion", "map"),
-        ("SeparatorRegion", "separator"),
-        ("MathsRegion", "maths"),
-        ("ChemRegion", "chemistry"),
-        ("MusicRegion", "music"),
-        ("AdvertRegion", "advertisement"),
-        ("NoiseRegion", "noise"),
+    // Those of other versions, and what stands in regions.
+    const OTHERS: [(&str, &str); 3] = [
         ("FrameRegion", "frame"),
         ("TableCell", "cell"),
         ("CustomRegion", "region"),
     ];
-    let region = REGIONS.iter().find(|(element, _)| *element == name);
+    let mut regions = REGIONS.iter().chain(&OTHERS);
+    let region = regions.find(|(element, _)| *element == name);
     Some(match (name, region) {
         (_, Some((_, class))) => (Granularity::Block, class),
         ("Border", _) => (Granularity::Page, "border"),
