@@ -152,6 +152,24 @@ impl Failure {
     pub const HEADER: [&str; 7] = ["id", "url", "path", "kind", "status", "attempts", "message"];
 }
 
+/// Reads a `failures.csv`, each row or why it is none; no rows where there is no list.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_failures(path: &Path) -> Result<Vec<Result<Failure, Error>>, Error> {
+    if !files::is_there(path) {
+        return Ok(Vec::new());
+    }
+    let bytes = files::read(path)?;
+    let rows = csv::Reader::from_reader(&bytes[..]).into_deserialize();
+    let row = |row: Result<Failure, csv::Error>| {
+        row.map_err(|e| {
+            Error::new(format!("{}: not a list of failures", path.display())).because(e)
+        })
+    };
+    Ok(rows.map(row).collect())
+}
+
 /// One row of `changes.csv`: what `--refresh` found out about an image that is not the same as before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {

@@ -47,7 +47,8 @@ pub use dataset::{ClassCount, DatasetEntry, DatasetFile, DatasetInput, PartCount
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use digest_reader::DigestReader;
 pub use download::{
-    Change, Download, Failure, ImageMap, SampledRegion, read_image_map, write_image_map,
+    Change, Download, Failure, ImageMap, SampledRegion, read_failures, read_image_map,
+    write_image_map,
 };
 pub use envelope::{Contract, is_contract, parse, parse_set, read};
 pub use geometry::{BBox, Frame, Number, Polygon};

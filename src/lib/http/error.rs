@@ -223,7 +223,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether the same request may be answered later.
+    /// Whether another run may get further, as far as the server is concerned.
     pub fn may_pass(self) -> bool {
         match self {
             Kind::TooMany
@@ -299,8 +299,8 @@ impl Kind {
         }
     }
 
-    /// Whether the same request may succeed later.
-    pub fn is_transient(self) -> bool {
+    /// Whether a request that failed so is sent again in the same run.
+    pub fn is_retried(self) -> bool {
         matches!(
             self,
             Kind::TooMany

@@ -56,7 +56,7 @@ pub fn after(
     backoff: Duration,
 ) -> Next {
     const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
-    if !kind.is_transient() || attempt > retries {
+    if !kind.is_retried() || attempt > retries {
         return Next::GiveUp;
     }
     let doubled = backoff

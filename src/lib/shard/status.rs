@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::merge::read_failures;
 use super::options::StatusOptions;
 use crate::contracts::{self, ImageRecords, LocalizedImage, Parts, ShardPlan};
 use crate::download::shard_mark::ShardMark;
@@ -62,7 +61,8 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
             done,
             ..Progress::default()
         };
-        for failure in read_failures(&folder.join("failures.csv"))? {
+        for failure in contracts::read_failures(&folder.join("failures.csv"))? {
+            let failure = failure?;
             if index.find(&failure.id).is_some() || merged.find(&failure.id).is_some() {
                 continue;
             }

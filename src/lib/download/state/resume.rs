@@ -5,12 +5,11 @@ use std::collections::{HashMap, HashSet};
 use super::index::{Index, Slot};
 use super::input::Set;
 use super::settled::{FileState, Lookup};
-use crate::contracts::{Failure, LocalizedImage};
+use crate::contracts::{self, Failure, LocalizedImage};
 use crate::download::names::source_uri;
 use crate::download::options::Options;
 use crate::download::service::limits::origin_of;
 use crate::error::Error;
-use crate::files;
 use crate::http::{Kind, id_without_secrets, without_secrets};
 use crate::pixels;
 
@@ -110,9 +109,16 @@ pub fn sort(set: &Set, index: &Index, lookup: &Lookup) -> Result<Sorted, Error> 
         done: set.settled.clone(),
         ..Sorted::default()
     };
-    let mut failed = not_retried(options)?;
+    let earlier = earlier_failures(options)?;
     // What was never tried comes first, what failed before last.
-    let failed_before = failed_before(options);
+    let asked = earlier.iter().filter(|failure| failure.attempts > 0);
+    let failed_before: HashMap<String, u32> = asked
+        .map(|failure| (failure.id.clone(), failure.attempts))
+        .collect();
+    let left = earlier.into_iter();
+    let left = left.filter(|failure| is_left(failure, options));
+    let mut failed: HashMap<String, Failure> =
+        left.map(|failure| (failure.id.clone(), failure)).collect();
     let mut again = Vec::new();
     let look = |at, image| Found::of(at, image, index, lookup);
     set.visit(&set.open, look, |found| {
@@ -157,50 +163,25 @@ pub fn sort(set: &Set, index: &Index, lookup: &Lookup) -> Result<Sorted, Error> 
     Ok(sorted)
 }
 
-/// Requests for images in the list of failures of an earlier run, by id, where there were any; none where the list cannot be
-/// read: they only order what is to be done.
-fn failed_before(options: &Options) -> HashMap<String, u32> {
-    let file = Some(&options.failures).filter(|path| files::is_there(path));
-    let reader = file.and_then(|path| csv::Reader::from_path(path).ok());
-    let rows = reader.into_iter().flat_map(csv::Reader::into_records);
-    let requests = |row: csv::StringRecord| {
-        let requests: u32 = row.get(5)?.parse().ok()?;
-        Some((row.get(0)?.to_owned(), requests)).filter(|_| requests > 0)
-    };
-    rows.filter_map(Result::ok).filter_map(requests).collect()
+/// The failures of an earlier run. A row that is none, as after a crash, is passed over where no kind is named to be tried again:
+/// the list is written anew.
+fn earlier_failures(options: &Options) -> Result<Vec<Failure>, Error> {
+    let rows = contracts::read_failures(&options.failures)?.into_iter();
+    match options.retry_failed.is_empty() {
+        true => Ok(rows.filter_map(Result::ok).collect()),
+        false => rows
+            .collect::<Result<_, Error>>()
+            .map_err(|e| e.hint("--failures names the list that recto-download wrote")),
+    }
 }
 
-/// Failures that are not tried again, by image id: with `--retry-failed` those of other kinds, else those of files that cannot
-/// be decoded.
-fn not_retried(options: &Options) -> Result<HashMap<String, Failure>, Error> {
-    let mut left = HashMap::new();
-    if !files::is_there(&options.failures) {
-        return Ok(left);
+/// Whether an image that failed is not tried again: with `--retry-failed` if its failure is of another kind, else if its file
+/// cannot be decoded.
+fn is_left(failure: &Failure, options: &Options) -> bool {
+    match options.retry_failed.is_empty() {
+        true => !options.overwrite && is_undecodable(failure, options),
+        false => !options.retry_failed.contains(&failure.kind),
     }
-    let is_named = !options.retry_failed.is_empty();
-    let name = options.failures.display();
-    let bytes = files::read(&options.failures)?;
-    let mut reader = csv::Reader::from_reader(&bytes[..]);
-    for failure in reader.deserialize() {
-        let failure: Failure = match failure {
-            Ok(failure) => failure,
-            Err(e) if is_named => {
-                return Err(Error::new(format!("{name}: not a list of failures"))
-                    .because(e)
-                    .hint("--failures names the list that recto-download wrote"));
-            }
-            // It is written anew.
-            Err(_) => break,
-        };
-        let is_left = match is_named {
-            true => !options.retry_failed.contains(&failure.kind),
-            false => !options.overwrite && is_undecodable(&failure, options),
-        };
-        if is_left {
-            left.insert(failure.id.clone(), failure);
-        }
-    }
-    Ok(left)
 }
 
 /// Whether an image was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.
