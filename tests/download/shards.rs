@@ -266,7 +266,15 @@ fn what_does_not_fit_a_plan_is_refused() {
         &["plan", "localizations.json", "-n", "4", "-o", "notes"],
     )
     .exits(1)
-    .says(&["notes is not a folder with a plan"]);
+    .says(&["notes: was not written by recto: plan.json is missing"]);
+    work.write("plan/mine.txt", "x");
+    work.run(
+        "shard",
+        &["plan", "localizations.json", "-n", "4", "-o", "plan"],
+    )
+    .exits(1)
+    .says(&["plan: holds mine.txt, which recto did not write"]);
+    assert!(work.exists("plan/mine.txt"));
     assert!(work.exists("notes/mine.txt"));
     work.run("shard", &["merge", "nothing"])
         .exits(1)

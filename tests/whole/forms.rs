@@ -164,7 +164,12 @@ fn what_is_damaged_is_told_with_its_place() {
     work.write("mine/notes.txt", "x");
     work.run("extract", &["d.json", "-o", "mine/"])
         .exits(1)
-        .says(&["mine/ is not a folder with a set"]);
+        .says(&["mine/: was not written by recto: set.json is missing"]);
+    work.write("l/notes.txt", "x");
+    work.run("extract", &["d.json", "-o", "l/"])
+        .exits(1)
+        .says(&["l/: holds notes.txt, which recto did not write"]);
+    std::fs::remove_file(work.path("l/notes.txt")).unwrap();
     assert!(work.exists("mine/notes.txt"));
     work.run("extract", &["d.json", "-o", "l/"]).exits(0);
     work.run("download", &["l", "images", "--dry-run"]).exits(0);

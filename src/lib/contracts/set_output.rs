@@ -9,6 +9,7 @@ use std::path::Path;
 use ruzstd::encoding::{CompressionLevel, FrameCompressor};
 
 use super::elements::Splitter;
+use super::json::parse_json;
 use super::set_folder::{SetFolder, SetPart};
 use crate::error::Error;
 use crate::files;
@@ -45,7 +46,7 @@ pub fn is_set_folder(path: &Path) -> bool {
 /// It cannot; a folder is there that holds something else.
 pub fn rehearse_set(path: &Path) -> Result<(), Error> {
     match Form::of(path) {
-        Form::Folder => refuse_other_folders(path),
+        Form::Folder => may_replace(path),
         _ => files::rehearse(path),
     }
 }
@@ -95,18 +96,15 @@ fn compress(all: impl Read, out: &mut dyn Write) -> io::Result<()> {
 /// Bytes of lines in a part of a folder, about.
 const PART: usize = 256 << 20;
 
-fn refuse_other_folders(path: &Path) -> Result<(), Error> {
-    let is_free = match std::fs::read_dir(path) {
-        Ok(mut entries) => entries.next().is_none() || path.join(SetFolder::FILE).is_file(),
-        Err(_) => !path.exists(),
-    };
-    match is_free {
-        true => Ok(()),
-        false => Err(
-            Error::new(format!("{} is not a folder with a set", path.display()))
-                .hint("name another folder with -o; only a set is replaced"),
-        ),
-    }
+/// Only a set is replaced, and only where nothing else lies in its folder.
+fn may_replace(path: &Path) -> Result<(), Error> {
+    files::may_replace(path, SetFolder::FILE, || {
+        let name = path.join(SetFolder::FILE);
+        let set: SetFolder = parse_json(&files::read(&name)?, &name.display().to_string())?;
+        Ok(Box::new(move |path| {
+            set.parts.iter().any(|part| part.file == path)
+        }))
+    })
 }
 
 fn write_folder(
@@ -114,7 +112,7 @@ fn write_folder(
     list: &str,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Error> {
-    refuse_other_folders(path)?;
+    may_replace(path)?;
     let sink = PartsSink {
         folder: files::Folder::create(path)?,
         parts: Vec::new(),

@@ -117,9 +117,9 @@ pub struct Options {
     /// Options of every stage
     #[command(flatten)]
     pub common: Common,
-    /// What the plan says, where a shard of one is downloaded.
+    /// Keys of names that images of several shards would have, where a shard of a plan is downloaded.
     #[arg(skip)]
-    pub planned: Option<Planned>,
+    pub shared_names: Vec<u64>,
     /// Network options
     #[command(flatten)]
     pub http: http::Options,
@@ -135,13 +135,6 @@ pub enum Orphans {
     List,
     /// They are moved to `.recto/orphans`
     Move,
-}
-
-/// What a folder by `recto-shard plan` says of the shard that is downloaded.
-#[derive(Clone, Debug, Default)]
-pub struct Planned {
-    /// Keys of names that several images of the whole set would have.
-    pub shared_names: Vec<u64>,
 }
 
 /// Which part of a set is downloaded.

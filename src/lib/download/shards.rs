@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::options::{Options, Planned, Shard, ShardChoice};
+use super::options::{Options, Shard, ShardChoice};
 use super::shard_mark::ShardMark;
 use crate::contracts::{self, ShardPlan};
 use crate::error::Error;
@@ -76,13 +76,11 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
     let mut of_shard = Options {
         localizations: file,
         shard: None,
-        planned: Some(Planned {
-            shared_names: plan
-                .shared_names
-                .iter()
-                .filter_map(|key| u64::from_str_radix(key, 16).ok())
-                .collect(),
-        }),
+        shared_names: plan
+            .shared_names
+            .iter()
+            .filter_map(|key| u64::from_str_radix(key, 16).ok())
+            .collect(),
         ..options.clone()
     };
     let lists = [

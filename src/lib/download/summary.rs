@@ -415,7 +415,7 @@ fn hint(options: &Options, failures: &[Failure]) -> String {
         false => "",
     };
     let may_pass = failures.iter().any(may_pass);
-    match may_pass || has(|kind| kind.is_transient() || kind == Kind::Disk) {
+    match may_pass || has(|kind| kind == Kind::Disk) {
         true => format!(
             "{list} lists what is missing; run the same command again to try only that{insecure}"
         ),

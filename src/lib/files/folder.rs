@@ -263,6 +263,39 @@ pub fn is_same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
+/// Refuses to replace a folder that holds what recto did not write: it has to be missing or empty, or hold `marker`, and then
+/// nothing that is not `ours`, which is asked with paths below it.
+///
+/// # Errors
+/// It holds something else, is a file, or cannot be read.
+pub fn may_replace(
+    target: &Path,
+    marker: &str,
+    ours: impl FnOnce() -> Result<Box<dyn Fn(&str) -> bool>, Error>,
+) -> Result<(), Error> {
+    let what = |problem: &str| Error::new(format!("{}: {problem}", target.display()));
+    if !target.exists() {
+        return Ok(());
+    }
+    if !target.is_dir() {
+        return Err(what("is a file, a folder is needed").hint("name a folder with -o"));
+    }
+    let found = files_below(target).map_err(|e| what("cannot be read").because(e))?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    if !target.join(marker).exists() {
+        let problem = format!("was not written by recto: {marker} is missing");
+        return Err(what(&problem).hint("name another folder with -o, or remove this one"));
+    }
+    let ours = ours()?;
+    match found.iter().find(|path| *path != marker && !ours(path)) {
+        None => Ok(()),
+        Some(path) => Err(what(&format!("holds {path}, which recto did not write"))
+            .hint("move that file away, or name another folder with -o")),
+    }
+}
+
 /// Every file below a folder, relative to it, `/` as separator, sorted.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ mod scratch;
 mod system;
 
 pub use atomic::{Atomic, rehearse, write, write_through};
-pub use folder::{Folder, WrittenFile, files_below, is_same_file};
+pub use folder::{Folder, WrittenFile, files_below, is_same_file, may_replace};
 pub use hash::{hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha256_of_file};
 pub use names::SafeName;
 pub use part::{Held, Part};

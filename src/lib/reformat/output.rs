@@ -253,33 +253,14 @@ impl Sink for SingleFile {
 
 /// Whether a folder may be replaced: it is missing or empty, or recto wrote every file in it.
 fn may_replace(target: &Path, own: &[&Path]) -> Result<(), Error> {
-    let what = |problem: &str| Error::new(format!("{}: {problem}", target.display()));
-    if !target.exists() {
-        return Ok(());
-    }
-    if !target.is_dir() {
-        return Err(what("is a file, a folder is needed").hint("name a folder with -o"));
-    }
-    let found = files::files_below(target).map_err(|e| what("cannot be read").because(e))?;
-    if found.is_empty() {
-        return Ok(());
-    }
-    let marker = target.join(MARKER);
-    if !marker.exists() {
-        return Err(what("was not written by recto: dataset.json is missing")
-            .hint("name another folder with -o, or remove this one"));
-    }
-    let description: DatasetFile = contracts::read(&marker)?;
-    let ours = |path: &str| {
-        path == MARKER
-            || description.files.iter().any(|entry| entry.path == path)
-            || own
-                .iter()
-                .any(|own| files::is_same_file(own, &target.join(path)))
-    };
-    match found.iter().find(|path| !ours(path)) {
-        None => Ok(()),
-        Some(path) => Err(what(&format!("holds {path}, which recto did not write"))
-            .hint("move that file away, or name another folder with -o")),
-    }
+    files::may_replace(target, MARKER, || {
+        let description: DatasetFile = contracts::read(&target.join(MARKER))?;
+        let own: Vec<PathBuf> = own.iter().map(|own| own.to_path_buf()).collect();
+        let folder = target.to_owned();
+        Ok(Box::new(move |path| {
+            let mut own = own.iter();
+            description.files.iter().any(|entry| entry.path == path)
+                || own.any(|own| files::is_same_file(own, &folder.join(path)))
+        }))
+    })
 }

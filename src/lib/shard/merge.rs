@@ -302,15 +302,16 @@ fn remove_placed(all: &[PathBuf], best: &BTreeMap<String, Best>) -> Result<(), E
 }
 
 /// The line of an image, read again from its journal.
-fn line_of(all: &[PathBuf], found: &Best) -> Result<Download, Error> {
+fn line_of(all: &[PathBuf], journals: &[Option<File>], found: &Best) -> Result<Download, Error> {
     use std::io::{Read, Seek, SeekFrom};
-    let path = all[found.folder].join(Journal::NAME);
-    let cannot = |e| Error::new(format!("{}: cannot be read", path.display())).because(e);
-    let mut file = File::open(&path).map_err(cannot)?;
-    file.seek(SeekFrom::Start(found.line.0)).map_err(cannot)?;
+    let name = all[found.folder].join(Journal::NAME).display().to_string();
+    let cannot = || Error::new(format!("{name}: cannot be read"));
+    let mut file = journals[found.folder].as_ref().ok_or_else(cannot)?;
     let mut line = vec![0; found.line.1 as usize];
-    file.read_exact(&mut line).map_err(cannot)?;
-    contracts::parse_json(&line, &path.display().to_string())
+    file.seek(SeekFrom::Start(found.line.0))
+        .and_then(|_| file.read_exact(&mut line))
+        .map_err(|e| cannot().because(e))?;
+    contracts::parse_json(&line, &name)
 }
 
 /// The journal of the whole set, in the order of ids.
@@ -319,10 +320,12 @@ fn write_journal(
     best: &BTreeMap<String, Best>,
     output: &Path,
 ) -> Result<(), Error> {
+    let open = |folder: &PathBuf| File::open(folder.join(Journal::NAME)).ok();
+    let journals: Vec<Option<File>> = all.iter().map(open).collect();
     let mut failed = None;
     let written = files::write_through(&output.join(Journal::NAME), |out: &mut dyn Write| {
         for found in best.values() {
-            match line_of(all, found) {
+            match line_of(all, &journals, found) {
                 Ok(mut line) => {
                     found.place().clone_into(&mut line.path);
                     serde_json::to_writer(&mut *out, &line)?;
@@ -348,7 +351,8 @@ fn failures(
     let mut rows: BTreeMap<String, Failure> = BTreeMap::new();
     let lists = all.iter().map(|folder| folder.join("failures.csv"));
     for list in lists.chain([options.failures.clone()]) {
-        for row in read_failures(&list)? {
+        for row in contracts::read_failures(&list)? {
+            let row = row?;
             let held = rows.get(&row.id);
             if held.is_none_or(|held| (row.attempts, &row) > (held.attempts, held)) {
                 rows.insert(row.id.clone(), row);
@@ -364,15 +368,4 @@ fn failures(
     let mut rows: Vec<Failure> = rows.into_values().collect();
     rows.sort();
     Ok(rows)
-}
-
-/// The rows of a list of failures; none where there is no list.
-pub fn read_failures(path: &Path) -> Result<Vec<Failure>, Error> {
-    if !files::is_there(path) {
-        return Ok(Vec::new());
-    }
-    let bytes = files::read(path)?;
-    let rows = csv::Reader::from_reader(&bytes[..]).into_deserialize();
-    let rows: Result<Vec<Failure>, csv::Error> = rows.collect();
-    rows.map_err(|e| Error::new(format!("{}: not a list of failures", path.display())).because(e))
 }

@@ -33,7 +33,7 @@ struct Read {
 }
 
 pub fn plan(options: &PlanOptions, summary: &mut Summary) -> Result<(), Error> {
-    refuse_other_folders(&options.output)?;
+    may_replace(&options.output)?;
     let Read {
         records,
         entries,
@@ -45,10 +45,10 @@ pub fn plan(options: &PlanOptions, summary: &mut Summary) -> Result<(), Error> {
         let dealt = divide(&units, shards, at_once(options)?);
         units.iter().map(|unit| unit.key).zip(dealt).collect()
     };
-    let shard_of: Vec<u32> = entries
-        .iter()
-        .map(|entry| shard_of_unit[&entry.unit] as u32)
-        .collect();
+    let mut images_of: Vec<Vec<u32>> = vec![Vec::new(); shards];
+    for (at, entry) in (0..).zip(&entries) {
+        images_of[shard_of_unit[&entry.unit]].push(at);
+    }
     let mut plan = ShardPlan {
         contract: ShardPlan::NAME.into(),
         version: ShardPlan::VERSION,
@@ -60,10 +60,9 @@ pub fn plan(options: &PlanOptions, summary: &mut Summary) -> Result<(), Error> {
     };
     let mut folder = files::Folder::create(&options.output)?;
     let hosts = hosts_of(&units, &shard_of_unit, shards);
-    for (number, hosts) in hosts.into_iter().enumerate() {
-        let images = (0..records.len()).filter(|at| shard_of[*at] as usize == number);
+    for (number, (hosts, images)) in hosts.into_iter().zip(images_of).enumerate() {
         plan.shards.push(PlannedShard {
-            file: write_shard(&mut folder, number, &records, images)?,
+            file: write_shard(&mut folder, number, &records, &images)?,
             sha256: String::new(),
             images: hosts.iter().map(|host| host.images).sum(),
             requests: hosts.iter().map(|host| host.requests).sum(),
@@ -139,7 +138,7 @@ fn write_shard(
     folder: &mut files::Folder,
     number: usize,
     records: &ImageRecords,
-    images: impl Iterator<Item = usize>,
+    images: &[u32],
 ) -> Result<String, Error> {
     let path = format!("{}.json", ShardPlan::folder(number));
     let mut failed = None;
@@ -149,7 +148,7 @@ fn write_shard(
     };
     let written = contracts::write_localizations(&mut out, &records.others.taxonomy, |put| {
         for at in images {
-            match records.element(at) {
+            match records.element(*at as usize) {
                 Ok(element) => put(&element)?,
                 Err(error) => {
                     failed = Some(error);
@@ -187,19 +186,14 @@ impl std::io::Write for FileOf<'_> {
     }
 }
 
-/// Only a plan is replaced.
-fn refuse_other_folders(output: &Path) -> Result<(), Error> {
-    let is_free = match std::fs::read_dir(output) {
-        Ok(mut entries) => entries.next().is_none() || output.join(ShardPlan::FILE).is_file(),
-        Err(_) => !output.exists(),
-    };
-    match is_free {
-        true => Ok(()),
-        false => Err(
-            Error::new(format!("{} is not a folder with a plan", output.display()))
-                .hint("name another folder with -o; only a plan is replaced"),
-        ),
-    }
+/// Only a plan is replaced, and only where nothing else lies in its folder.
+fn may_replace(output: &Path) -> Result<(), Error> {
+    files::may_replace(output, ShardPlan::FILE, || {
+        let plan: ShardPlan = contracts::read(&output.join(ShardPlan::FILE))?;
+        Ok(Box::new(move |path| {
+            plan.shards.iter().any(|shard| shard.file == path)
+        }))
+    })
 }
 
 /// The groups of hosts, by key, and the requests that all images take.

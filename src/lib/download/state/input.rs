@@ -167,10 +167,9 @@ impl Entry {
 /// The naming, with what names are shared by images of the set, as far as it is read and as its plan says, or belong to images that were downloaded for another set.
 fn share(mut naming: Naming, entries: &[(u64, Entry)], index: &Index, lookup: &Lookup) -> Naming {
     let options = lookup.options();
-    let planned = options.planned.as_ref();
-    let shared = planned.map_or(&[][..], |planned| &planned.shared_names);
     naming.share(entries.iter().map(|(key, _)| *key));
-    shared.iter().for_each(|key| naming.occupy(*key));
+    let shared = options.shared_names.iter();
+    shared.for_each(|key| naming.occupy(*key));
     let mut is_known = vec![false; index.count()];
     for slot in entries.iter().filter_map(|(_, entry)| entry.slot()) {
         is_known[slot.index()] = true;
