@@ -165,7 +165,7 @@
 //!
 //! | level | modules |
 //! |---|---|
-//! | values | [`error`], [`summary`], [`values`], the crates [`iiif`] (Image API) and [`jpeg`] (joining without loss) |
+//! | values | [`error`], [`summary`], [`values`], [`texts`], the crates [`iiif`] (Image API) and [`jpeg`] (joining without loss) |
 //! | disk | [`files`]: the only module that creates files |
 //! | reports | [`report`], [`progress`], [`prompt`], [`signals`] |
 //! | data between stages | [`contracts`], [`selectors`], [`conditions`], [`image_names`] |
@@ -198,6 +198,7 @@ pub mod shard;
 pub mod signals;
 pub mod sources;
 pub mod summary;
+pub mod texts;
 pub mod values;
 
 pub use digest::digest;

@@ -19,7 +19,7 @@ const ORDERS: &[Order] = &[
     Order {
         folder: "",
         levels: &[
-            &["values", "summary", "error"],
+            &["values", "summary", "error", "texts"],
             &["files"],
             &["report", "progress", "prompt", "signals"],
             &["contracts", "selectors", "conditions", "image_names"],

@@ -24,6 +24,7 @@ pub mod m3_download;
 pub mod review;
 
 mod annotation;
+mod attributes;
 mod dataset;
 mod digest;
 mod digest_reader;
@@ -31,6 +32,7 @@ mod download;
 mod elements;
 mod envelope;
 mod geometry;
+mod image_files;
 mod image_records;
 mod image_ref;
 mod json;
@@ -43,6 +45,7 @@ mod shard_plan;
 mod taxonomy;
 
 pub use annotation::{Annotation, Body, Region, Space};
+pub use attributes::Attributes;
 pub use dataset::{ClassCount, DatasetEntry, DatasetFile, DatasetInput, PartCount};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use digest_reader::DigestReader;
@@ -52,6 +55,7 @@ pub use download::{
 };
 pub use envelope::{Contract, is_contract, parse, parse_set, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
+pub use image_files::ImageFiles;
 pub use image_records::{ImageRecords, Parts};
 pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};

@@ -85,7 +85,7 @@ impl Format for Transcription {
 struct TranscriptionWriter<'a> {
     format: Transcription,
     dataset: &'a Dataset,
-    stems: Vec<String>,
+    stems: file_names::Names,
     lost: LostInAlto,
     /// How many outlines have holes.
     holed: u64,
@@ -94,7 +94,7 @@ struct TranscriptionWriter<'a> {
 impl Writer for TranscriptionWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let split = self.dataset.parts("pages")[self.dataset.part(image)];
-        let stem = &self.stems[image.index()];
+        let stem = &self.stems.of(&image.file);
         let file = format!("{stem}.{}", image.suffix());
         let path = format!("{split}/{file}");
         file_names::add_source(image, &path, out)?;

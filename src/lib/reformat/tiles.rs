@@ -242,7 +242,6 @@ mod tests {
     use super::*;
     use crate::formats::Flags;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
 
     fn rules(side: u32, overlap: u32, least_visible: f64) -> TileRules {
         TileRules {
@@ -259,7 +258,7 @@ mod tests {
             bbox: BBox::try_from(bbox).unwrap(),
             outline: None,
             flags: Flags::default(),
-            attributes: BTreeMap::new(),
+            attributes: Default::default(),
         }
     }
 
