@@ -226,9 +226,37 @@ fn tiles(
     }
     facts.set_files(files);
     facts.set_classes(made.classes.clone());
+    note_parts(units, particulars, made);
     let order: Vec<u32> = (0..facts.len() as u32).collect();
     facts.arrange(&order);
     facts
+}
+
+/// Says what is not on the tiles, though a part of it is to be seen there.
+fn note_parts(units: &[Unit], particulars: &[Particulars], made: &mut Assembled) {
+    let tiles = || units.iter().filter_map(|unit| unit.tile(particulars));
+    let rests: u64 = tiles().map(|tile| u64::from(tile.rests)).sum();
+    let texts: u64 = tiles().map(|tile| u64::from(tile.texts_left_out)).sum();
+    if rests > 0 {
+        made.notes.push(format!(
+            "{} left out of tiles that hold other boxes: there it is background",
+            counted(
+                rests,
+                "part of a box below --min-visible is",
+                "parts of boxes below --min-visible are"
+            )
+        ));
+    }
+    if texts > 0 {
+        made.notes.push(format!(
+            "{} a text in the source, which is that of the whole box and left out",
+            counted(
+                texts,
+                "part of a box on a tile has",
+                "parts of boxes on tiles have"
+            )
+        ));
+    }
 }
 
 fn tiled(facts: &ImageFacts, particulars: &Particulars) -> Option<TiledImage> {
@@ -397,7 +425,7 @@ fn leave_out_rests(survey: &Survey, units: &mut Vec<Unit>, made: &mut Assembled)
     let before = units.len();
     units.retain(|unit| {
         let tile = unit.tile(&survey.particulars);
-        !tile.is_some_and(|tile| tile.has_rests) || has_boxes(unit, survey, made)
+        !tile.is_some_and(|tile| tile.rests > 0) || has_boxes(unit, survey, made)
     });
     let left_out = (before - units.len()) as u64;
     if left_out > 0 {
@@ -465,7 +493,8 @@ fn tile_facts(whole: &ImageFacts, tile: &SurveyedTile, file: u32, is_jpeg: bool)
         bytes,
         size: [width, height],
         channels: whole.channels,
-        depth: 8,
+        // As PNG stores it.
+        depth: if is_jpeg || whole.depth != 16 { 8 } else { 16 },
         orientation: 1,
         media_type,
         shapes: tile.shapes,

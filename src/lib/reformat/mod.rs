@@ -107,17 +107,13 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     survey.facts.set_files(image_files);
     check_keys(options, &survey)?;
     let alike = pairs(options, &survey);
+    let split = options.splits.is_split().then(|| SplitRules {
+        splits: splits.clone(),
+        earlier: earlier.as_ref(),
+        ..split_rules(options, &survey, &alike)
+    });
     let set_rules = SetRules {
-        split: options.splits.is_split().then(|| SplitRules {
-            splits: splits.clone(),
-            seed: options.splits.seed,
-            by_class: options.splits.stratify.is_some(),
-            earlier: earlier.as_ref(),
-            alike: match options.splits.near_duplicates {
-                NearDuplicates::Group => alike.iter().map(|pair| pair.images).collect(),
-                _ => Vec::new(),
-            },
-        }),
+        split,
         listed: listed.transpose()?.unwrap_or_default(),
         least_boxes: options.classes.min_count,
         negatives: options.boxes.negatives,
@@ -148,6 +144,20 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         alike,
     };
     set.publish(assembled, summary)
+}
+
+/// How groups are distributed, apart from names and places.
+fn split_rules(options: &Options, survey: &Survey, alike: &[AlikePair]) -> SplitRules<'static> {
+    SplitRules {
+        seed: options.splits.seed,
+        by_class: options.splits.stratify.is_some(),
+        alike: match options.splits.near_duplicates {
+            NearDuplicates::Group => alike.iter().map(|pair| pair.images).collect(),
+            _ => Vec::new(),
+        },
+        links: survey.links.clone(),
+        ..SplitRules::default()
+    }
 }
 
 /// How images are cut into tiles, if they are.
@@ -331,10 +341,10 @@ fn no_images(summary: &Summary, options: &Options) -> Error {
         ),
         None if summary.filtered > 0 => (
             format!(
-                "; {} filtered out",
-                counted(summary.filtered, "image was", "images were")
+                "; {} filtered out, images and boxes",
+                counted(summary.filtered, "record was", "records were")
             ),
-            "--negatives keep also writes images without boxes".to_owned(),
+            what_filters(options).to_owned(),
         ),
         None => (
             format!("; there are none in {}", options.localizations.display()),
@@ -342,6 +352,15 @@ fn no_images(summary: &Summary, options: &Options) -> Error {
         ),
     };
     Error::new(format!("no images to write{why}")).hint(hint)
+}
+
+/// What leaves images out, and how they stay.
+fn what_filters(options: &Options) -> &'static str {
+    match options.boxes.negatives {
+        _ if options.boxes.min_image > 0 => "a smaller --min-image keeps smaller images",
+        Negatives::Keep => "--unboxed keep also writes images that are labelled as a whole",
+        _ => "--negatives keep also writes images without boxes",
+    }
 }
 
 /// Whether the output is a single file, by its suffix.

@@ -198,7 +198,12 @@ impl Set<'_> {
             summary.notes.extend(tile_table::notes(assembled, &rules));
         }
         if !self.alike.is_empty() {
-            let note = description::put_near_duplicates(&self.alike, assembled, out)?;
+            let note = description::put_near_duplicates(
+                &self.alike,
+                self.options.splits.near_duplicates,
+                assembled,
+                out,
+            )?;
             summary.notes.push(note);
         }
         Ok(())

@@ -70,6 +70,8 @@ pub struct Survey {
     pub records: Vec<u32>,
     /// Names of the groups of these.
     pub groups: Vec<String>,
+    /// Pairs of groups that have a value in common.
+    pub links: Vec<(u32, u32)>,
     /// Records that cannot be used.
     pub rejects: Vec<Reject>,
     /// What people should know of single images.
@@ -141,8 +143,10 @@ pub struct SurveyedTile {
     pub classes: Box<[(u32, u32)]>,
     /// How many of its boxes have an outline, a text, and a line or points.
     pub shapes: [u32; 3],
-    /// Whether parts of boxes are on it that are too small to stay.
-    pub has_rests: bool,
+    /// How many parts of boxes are on it that are too small to stay.
+    pub rests: u32,
+    /// How many boxes on it are parts of one with a text.
+    pub texts_left_out: u32,
 }
 
 /// What is found out about an image on its own.
@@ -174,6 +178,8 @@ struct Found {
 
 struct Grouped {
     group: String,
+    /// Groups with one of the values of this one.
+    linked: Vec<String>,
     official: Option<String>,
     /// Whether the group is a whole table, which has no column for groups.
     is_of_table: bool,
@@ -296,6 +302,7 @@ fn grouped(image: &LocalizedImage, rules: &SurveyRules) -> Grouped {
         && rules.group_by.is_empty();
     Grouped {
         group,
+        linked: keys::linked(image, rules.group_by),
         official,
         is_of_table,
         keys: match lacks.is_empty() {
@@ -350,7 +357,8 @@ fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
         at,
         classes: tally(cut.boxes.iter().map(|b| b.class)).into(),
         shapes: shapes(&cut.boxes),
-        has_rests: cut.has_rests,
+        rests: cut.rests,
+        texts_left_out: cut.texts_left_out,
     });
     SurveyedTiles {
         grid,
@@ -369,6 +377,15 @@ fn shapes(boxes: &[PlacedBox]) -> [u32; 3] {
                 || contracts::keypoints(&b.attributes).is_some()
         }),
     ]
+}
+
+/// The number of a group, which is a new one if it is not known.
+fn number(known: &mut HashMap<String, u32>, group: String, names: &mut Vec<String>) -> u32 {
+    let next = names.len() as u32;
+    *known.entry(group).or_insert_with_key(|group| {
+        names.push(group.clone());
+        next
+    })
 }
 
 /// How often each number occurs.
@@ -482,14 +499,11 @@ impl Taking<'_> {
             *survey.owners.entry(found.owner).or_default() += 1;
         }
         survey.groups_are_tables &= grouped.is_of_table;
-        let next = self.groups.len() as u32;
-        let group = *self
-            .groups
-            .entry(grouped.group)
-            .or_insert_with_key(|group| {
-                survey.groups.push(group.clone());
-                next
-            });
+        let group = number(&mut self.groups, grouped.group, &mut survey.groups);
+        for linked in grouped.linked {
+            let linked = number(&mut self.groups, linked, &mut survey.groups);
+            survey.links.push((group, linked));
+        }
         survey.facts.push(&NewFacts { group, ..facts });
         survey.marks.push(found.marks);
         survey.particulars.extend(found.particulars);
