@@ -210,7 +210,10 @@ impl Client {
             return;
         };
         match is_telling && error.status.is_some() {
-            true => host.pacing().refused(log.id(), error.kind, error.status),
+            true => {
+                let mut pacing = host.pacing();
+                pacing.refused(log.id(), log.is_sample(), error.kind, error.status);
+            }
             false => host.pacing().judgment.ended(log.id()),
         }
     }

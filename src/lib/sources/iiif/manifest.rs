@@ -780,6 +780,7 @@ mod tests {
                 &json!({"@id": canvas, "width": "200", "height": 100}),
                 &object,
                 1,
+                "",
             )
         };
         let cases = [
