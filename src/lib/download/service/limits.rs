@@ -279,6 +279,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_believed_is_tried_again_ever_less_often() {
+        let host = KnownHost::default();
+        host.learn(|known| {
+            known.capped("a", &square(600));
+            known.capped("b", &square(600));
+        });
+        let tried = (1..=100).filter(|_| host.may_give([3000, 2400]));
+        assert_eq!(tried.collect::<Vec<u32>>(), [2, 8, 32]);
+        assert!(host.may_give([600, 600]));
+    }
+
+    #[test]
     fn what_two_images_are_refused_is_not_requested_again() {
         let mut host = AnswerSizes::default();
         host.refused("a", [300, 200]);
