@@ -730,7 +730,12 @@ fn edges_that_an_info_json_declares_too_far_are_had_as_they_are() {
         let asked: Vec<&str> = ["--format", "png"].iter().chain(more).copied().collect();
         let ran = work.run("download", &args(&asked));
         let what = format!("level {level}, tiles of {tile}, {declared:?}");
-        assert_eq!(ran.output.status.code(), Some(0), "{what}: {}", ran.stderr());
+        assert_eq!(
+            ran.output.status.code(),
+            Some(0),
+            "{what}: {}",
+            ran.stderr()
+        );
         ran.says(&["the image has 300 x 200"]);
         is_the_picture(&work, "a", &real);
     }
