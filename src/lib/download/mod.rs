@@ -33,7 +33,7 @@ use crops::sizes::{self, CroppedSet};
 use names::OutputFolder;
 pub use options::{Options, Orphans};
 use run::Run;
-use state::index::Index;
+use state::index::{Index, Slot};
 use state::input::Set;
 use state::journal::Journal;
 use state::renames::Renamed;
@@ -272,22 +272,10 @@ fn tidy_set(
     is_whole: bool,
     results: &mut Results,
 ) -> Result<Vec<String>, Error> {
-    let mut in_set = vec![false; index.count()];
-    let known = [&set.before, &set.settled, &set.elsewhere, &results.there];
-    for slot in known.into_iter().flatten() {
-        in_set[slot.index()] = true;
-    }
     let mut notes = Vec::new();
     let orphans = match is_whole {
-        true => moves::orphans(folder, index, &in_set),
+        true => orphans(options, folder, index, set, results)?,
         false => Vec::new(),
-    };
-    let orphans = match orphans.is_empty() {
-        true => orphans,
-        false => {
-            let maps = maps::others(folder, &options.image_map);
-            maps::without_those_of(&maps, folder, index, orphans)?
-        }
     };
     let paths: Vec<&str> = orphans.iter().map(|slot| index.path(*slot)).collect();
     let files = counted(
@@ -329,6 +317,27 @@ fn tidy_set(
         results.there.retain(|slot| !gone.contains(slot));
     }
     Ok(notes)
+}
+
+/// The files of images that are in the journal and not in the set, nor in another one of the folder.
+fn orphans(
+    options: &Options,
+    folder: &OutputFolder,
+    index: &Index,
+    set: &Set,
+    results: &Results,
+) -> Result<Vec<Slot>, Error> {
+    let mut in_set = vec![false; index.count()];
+    let known = [&set.before, &set.settled, &set.elsewhere, &results.there];
+    for slot in known.into_iter().flatten() {
+        in_set[slot.index()] = true;
+    }
+    let orphans = moves::orphans(folder, index, &in_set);
+    if orphans.is_empty() {
+        return Ok(orphans);
+    }
+    let maps = maps::others(folder, &options.image_map);
+    maps::without_those_of(&maps, folder, index, orphans)
 }
 
 /// The folder below that for work in progress, for files that --prune moves there.

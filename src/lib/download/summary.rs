@@ -323,7 +323,7 @@ pub fn write_map<'a>(
     folder: &Path,
     there: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), Error> {
-    let prefix = relative(folder, files::folder_of(map))?;
+    let prefix = files::path_between(folder, files::folder_of(map))?;
     contracts::write_image_map(map, there.map(|(id, path)| (id, format!("{prefix}{path}"))))
 }
 
@@ -380,30 +380,6 @@ fn in_progress(folder: &OutputFolder) -> Vec<(String, PathBuf)> {
         is_work.then(|| (work.to_owned(), path))
     });
     named.collect()
-}
-
-/// The path to one folder from another as a prefix for paths: `../images/`, or nothing.
-///
-/// # Errors
-/// One of them cannot be made.
-pub fn relative(to: &Path, from: &Path) -> Result<String, Error> {
-    let absolute = |path: &Path| {
-        std::fs::create_dir_all(path)
-            .and_then(|()| path.canonicalize())
-            .map_err(|e| files::cannot_write(path, e))
-    };
-    let (to, from) = (absolute(to)?, absolute(from)?);
-    let shared = to
-        .components()
-        .zip(from.components())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let up = from.components().skip(shared).map(|_| "..".to_owned());
-    let down = to
-        .components()
-        .skip(shared)
-        .map(|part| part.as_os_str().to_string_lossy().into_owned());
-    Ok(up.chain(down).map(|part| part + "/").collect())
 }
 
 /// Adds records of a list of m3-download that cannot be used.

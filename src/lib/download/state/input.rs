@@ -67,6 +67,23 @@ impl Set {
         self.open.len() + self.settled.len()
     }
 
+    /// Takes in what becomes of images, and returns the hashes of the ids of open ones, with their numbers.
+    fn sort(&mut self, entries: Vec<(u64, Entry)>) -> Vec<(u64, u32)> {
+        let mut ids = Vec::new();
+        for (at, (_, entry)) in (0..).zip(entries) {
+            match entry {
+                Entry::Elsewhere(before) => self.elsewhere.extend(before),
+                Entry::Settled(slot) => self.settled.push(slot),
+                Entry::Open(id, before) => {
+                    self.open.push(at);
+                    self.before.extend(before);
+                    ids.push((id, at));
+                }
+            }
+        }
+        ids
+    }
+
     /// Calls `make` for each of these images, on several threads, and `take` for the results, in order.
     ///
     /// # Errors
@@ -144,18 +161,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         renamed,
         ..Set::default()
     };
-    let mut ids = Vec::new();
-    for (at, (_, entry)) in (0..).zip(entries) {
-        match entry {
-            Entry::Elsewhere(before) => set.elsewhere.extend(before),
-            Entry::Settled(slot) => set.settled.push(slot),
-            Entry::Open(id, before) => {
-                set.open.push(at);
-                set.before.extend(before);
-                ids.push((id, at));
-            }
-        }
-    }
+    let ids = set.sort(entries);
     check_unique(&set, ids, index)?;
     Ok(set)
 }

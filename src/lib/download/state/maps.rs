@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::index::{Index, Slot};
 use crate::contracts;
 use crate::download::names::{OutputFolder, hash_of};
-use crate::download::summary::relative;
 use crate::error::Error;
 use crate::files;
 
@@ -47,7 +46,7 @@ pub fn without_those_of(
 ) -> Result<Vec<Slot>, Error> {
     let mut named: HashSet<u64> = HashSet::new();
     for map in maps {
-        let prefix = relative(&folder.path, files::folder_of(map))?;
+        let prefix = files::path_between(&folder.path, files::folder_of(map))?;
         let paths = contracts::read_image_map(map)?.into_values();
         let below = paths.filter_map(|path| Some(hash_of(path.strip_prefix(&prefix)?)));
         named.extend(below);
@@ -64,7 +63,7 @@ fn known(folder: &OutputFolder) -> BTreeSet<String> {
 
 /// The path of a map from the output folder.
 fn from_folder(folder: &OutputFolder, map: &Path) -> Option<String> {
-    let way = relative(files::folder_of(map), &folder.path).ok()?;
+    let way = files::path_between(files::folder_of(map), &folder.path).ok()?;
     let name = map.file_name()?.to_str()?;
     Some(format!("{way}{name}"))
 }
