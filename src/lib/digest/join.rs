@@ -215,6 +215,14 @@ impl Joiner {
         if placed.target != placed.annotation.id
             && let Some(about) = self.placed.get(&placed.target).cloned()
         {
+            if !placed.annotation.regions.iter().all(is_whole) {
+                let target = &placed.target;
+                let problem = format!(
+                    "target is a part of another annotation, which does not have a size: {target}"
+                );
+                self.rejects.push(placed.reject(problem));
+                return None;
+            }
             for on in about {
                 let mut annotation = placed.annotation.clone();
                 // The part of a text or of a box cannot be known: it is about all that the other one is about.
@@ -452,7 +460,10 @@ impl Attached {
         let mut folded = 0;
         for annotation in annotations {
             let places = self.places.entry(hash_of(&annotation)).or_default();
-            match places.iter().any(|place| all[*place] == annotation) {
+            match places
+                .iter()
+                .any(|place| is_same(&all[*place], &annotation))
+            {
                 true => folded += 1,
                 false => {
                     places.push(all.len());
@@ -462,6 +473,16 @@ impl Attached {
         }
         folded
     }
+}
+
+/// Whether two annotations are one, which a page may list twice.
+fn is_same(a: &Annotation, b: &Annotation) -> bool {
+    fn said(annotation: &Annotation) -> impl Iterator<Item = (&String, &serde_json::Value)> {
+        let attributes = annotation.attributes.iter();
+        attributes.filter(|(name, _)| *name != "order")
+    }
+    (&a.id, &a.motivation, &a.bodies, &a.regions) == (&b.id, &b.motivation, &b.bodies, &b.regions)
+        && said(a).eq(said(b))
 }
 
 /// Differs for almost all annotations that differ, also where a document gives one id to many.
