@@ -340,7 +340,7 @@ impl Joiner {
             Some(numbers) => {
                 for region in &mut annotation.regions {
                     *region = in_service(&request, region).ok_or_else(|| {
-                        format!("target is a part of a scaled or rotated image: {target}")
+                        format!("target is a part of a scaled, rotated or square image request: {target}")
                     })?;
                 }
                 found(numbers, Space::Image)
@@ -462,7 +462,7 @@ impl Attached {
             let places = self.places.entry(hash_of(&annotation)).or_default();
             match places
                 .iter()
-                .any(|place| is_same(&all[*place], &annotation))
+                .any(|place| all[*place] == annotation)
             {
                 true => folded += 1,
                 false => {
@@ -475,20 +475,12 @@ impl Attached {
     }
 }
 
-/// Whether two annotations are one, which a page may list twice.
-fn is_same(a: &Annotation, b: &Annotation) -> bool {
-    fn said(annotation: &Annotation) -> impl Iterator<Item = (&String, &serde_json::Value)> {
-        let attributes = annotation.attributes.iter();
-        attributes.filter(|(name, _)| *name != "order")
-    }
-    (&a.id, &a.motivation, &a.bodies, &a.regions) == (&b.id, &b.motivation, &b.bodies, &b.regions)
-        && said(a).eq(said(b))
-}
-
 /// Differs for almost all annotations that differ, also where a document gives one id to many.
 fn hash_of(annotation: &Annotation) -> u64 {
     let mut hasher = DefaultHasher::new();
     annotation.id.hash(&mut hasher);
+    let order = annotation.attributes.get("order");
+    order.map(ToString::to_string).hash(&mut hasher);
     for body in &annotation.bodies {
         body.value.hash(&mut hasher);
     }
@@ -775,14 +767,14 @@ mod tests {
                 "full/!50,20/0/default.jpg",
                 part,
                 refused(
-                    "target is a part of a scaled or rotated image: https://a/i/m/c/full/!50,20/0/default.jpg",
+                    "target is a part of a scaled, rotated or square image request: https://a/i/m/c/full/!50,20/0/default.jpg",
                 ),
             ),
             (
                 "full/90,/0/default.jpg",
                 part,
                 refused(
-                    "target is a part of a scaled or rotated image: https://a/i/m/c/full/90,/0/default.jpg",
+                    "target is a part of a scaled, rotated or square image request: https://a/i/m/c/full/90,/0/default.jpg",
                 ),
             ),
         ];
