@@ -96,7 +96,7 @@ pub struct Failure {
     /// The path the file would have had.
     pub path: String,
     /// The kind of failure: `not-found`, `forbidden`, `too-many`, `server`, `status` (any other status), `network`,
-    /// `certificate`, `timeout`, `truncated`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`,
+    /// `certificate`, `timeout`, `truncated`, `damaged`, `wrong-size`, `not-an-image`, `info`, `unsupported`, `checksum`, `robots`,
     /// `reserved`, `budget`, `disk`, `placeholder`, `too-small`.
     pub kind: String,
     /// HTTP status of the last attempt, if there was a response.
@@ -112,22 +112,26 @@ impl Failure {
     pub const HEADER: [&str; 7] = ["id", "url", "path", "kind", "status", "attempts", "message"];
 }
 
-/// Reads a `failures.csv`, each row or why it is none; no rows where there is no list.
+/// Reads a `failures.csv` and gives each row, or why it is none, to `take`; no rows where there is no list.
 ///
 /// # Errors
-/// The file cannot be read.
-pub fn read_failures(path: &Path) -> Result<Vec<Result<Failure, Error>>, Error> {
+/// The file cannot be read, or `take` fails.
+pub fn read_failures(
+    path: &Path,
+    mut take: impl FnMut(Result<Failure, Error>) -> Result<(), Error>,
+) -> Result<(), Error> {
     if !files::is_there(path) {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let bytes = files::read(path)?;
-    let rows = csv::Reader::from_reader(&bytes[..]).into_deserialize();
-    let row = |row: Result<Failure, csv::Error>| {
-        row.map_err(|e| {
+    let cannot =
+        |e: std::io::Error| Error::new(format!("{}: cannot be read", path.display())).because(e);
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    for row in csv::Reader::from_reader(file).into_deserialize() {
+        take(row.map_err(|e| {
             Error::new(format!("{}: not a list of failures", path.display())).because(e)
-        })
-    };
-    Ok(rows.map(row).collect())
+        }))?;
+    }
+    Ok(())
 }
 
 /// One row of `changes.csv`: what `--refresh` found out about an image that is not the same as before.

@@ -86,10 +86,13 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let mut images = FinishedImages::of(store, &given, &mut extracted)?;
     extracted.read += unusable.len() as u64;
     extracted.rejects.extend(unusable);
-    summary.rejects = std::mem::take(&mut extracted.rejects);
+    summary.rejects = std::mem::take(&mut extracted.rejects).into();
     if images.len() == 0 {
         notes::fill(&extracted, &Written::default(), summary);
-        return Err(notes::no_images(&digests, &summary.rejects));
+        return Err(notes::no_images(
+            &digests,
+            &summary.rejects.iter().collect::<Vec<_>>(),
+        ));
     }
     if let Some(path) = &rejects {
         report::write_rejects(path, &summary.rejects, &options.common)?;

@@ -308,6 +308,7 @@ impl Drop for Taken<'_> {
 pub struct Place {
     host: Arc<Host>,
     again: bool,
+    is_sample: bool,
 }
 
 impl Place {
@@ -317,7 +318,20 @@ impl Place {
         Place {
             host: host.clone(),
             again,
+            is_sample: false,
         }
+    }
+
+    /// The place of an image that is asked for to see whether the host refuses everything.
+    pub fn of_sample(self) -> Self {
+        let mut place = self;
+        place.is_sample = true;
+        place
+    }
+
+    /// Whether it is that of such an image.
+    pub fn is_sample(&self) -> bool {
+        self.is_sample
     }
 
     /// Whether it is at this host.
