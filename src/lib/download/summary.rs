@@ -304,7 +304,7 @@ pub fn publish(options: &Options, index: &Index, there: &[Slot]) -> Result<(), E
 pub fn write_map<'a>(
     map: &Path,
     folder: &Path,
-    there: impl Iterator<Item = (&'a str, &'a str)>,
+    there: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), Error> {
     let prefix = files::path_between(folder, files::folder_of(map))?;
     contracts::write_image_map(map, there.map(|(id, path)| (id, format!("{prefix}{path}"))))

@@ -51,7 +51,8 @@ pub struct Origins {
 }
 
 impl Origins {
-    fn number(&mut self, origin: &str) -> u32 {
+    /// The number of a server, which it keeps.
+    pub fn number(&mut self, origin: &str) -> u32 {
         if let Some(number) = self.numbers.get(origin) {
             return *number;
         }
@@ -189,12 +190,17 @@ impl Earlier {
 }
 
 /// Whether an image that failed is not tried again: with `--retry-failed` if its failure is of another kind, else if its file
-/// cannot be decoded.
+/// cannot be decoded, or, for a worker among others, if there is none.
 fn is_left(failure: &Failure, options: &Options) -> bool {
     match options.retry_failed.is_empty() {
-        true => !options.overwrite && is_undecodable(failure, options),
+        true if options.overwrite => false,
+        true => is_undecodable(failure, options) || options.leaves_missing && is_missing(failure),
         false => !options.retry_failed.contains(&failure.kind),
     }
+}
+
+fn is_missing(failure: &Failure) -> bool {
+    failure.kind == Kind::NotFound.name()
 }
 
 /// Whether an image was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.
