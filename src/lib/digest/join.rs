@@ -460,10 +460,7 @@ impl Attached {
         let mut folded = 0;
         for annotation in annotations {
             let places = self.places.entry(hash_of(&annotation)).or_default();
-            match places
-                .iter()
-                .any(|place| all[*place] == annotation)
-            {
+            match places.iter().any(|place| all[*place] == annotation) {
                 true => folded += 1,
                 false => {
                     places.push(all.len());
