@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 
-use super::download::read_image_map;
+use super::image_map::read_image_map;
 use crate::error::Error;
 use crate::texts::Texts;
 use crate::{files, values};

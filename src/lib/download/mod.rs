@@ -11,6 +11,7 @@ use std::path::Path;
 pub mod crops;
 pub mod encode;
 pub mod estimate;
+pub mod failures;
 pub mod fetch;
 pub mod names;
 pub mod network;
@@ -25,7 +26,6 @@ pub mod summary;
 
 use crate::error::Error;
 use crate::files;
-use crate::http;
 use crate::progress::Style;
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
@@ -33,13 +33,15 @@ use crops::sizes::{self, CroppedSet};
 use names::OutputFolder;
 pub use options::{Options, Orphans};
 use run::Run;
-use state::index::Index;
+use state::index::{Index, Slot};
 use state::input::Set;
 use state::journal::Journal;
 use state::renames::Renamed;
 use state::settled::Lookup;
-use state::{input, moves, refresh, renames, resume};
-use summary::{Results, Verified, add_unusable, publish, set_placeholders_apart, tidy};
+use state::{input, maps, moves, refresh, renames, resume};
+use summary::{
+    Results, Verified, add_unusable, publish, set_placeholders_apart, tidy, write_failures,
+};
 
 /// Downloads the images of a `localizations.json`, and writes the image map and the failures.
 ///
@@ -125,7 +127,14 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         let what = "this file system has no locks: no other recto-download may run in the folder";
         summary.notes.push(what.into());
     }
-    let notes = rename(&folder, &journal, &mut index, &mut set, renamed)?;
+    let notes = rename(
+        &folder,
+        &options.image_map,
+        &journal,
+        &mut index,
+        &mut set,
+        renamed,
+    )?;
     summary.notes.extend(notes);
     let mut sorted = resume::sort(&set, &index, &lookup)?;
     let left = std::mem::take(&mut sorted.left);
@@ -144,13 +153,9 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     };
     let mut results = run.download(crops.network, &set, sorted)?;
     let images = set.count() + crops.failures.len();
-    // What was not requested now, and was before, is not taken for new by the next run.
-    for failure in results.failures.iter_mut().filter(|f| f.attempts == 0) {
-        let listed = http::id_without_secrets(&failure.id);
-        failure.attempts = tried.get(&listed).copied().unwrap_or_default();
-    }
-    results.failures.extend(left);
-    results.failures.extend(crops.failures.iter().cloned());
+    results.failures.add_earlier(left, &tried);
+    let of_crops = crops.failures.iter().cloned();
+    results.failures.others.extend(of_crops);
     if options.overwrite || options.refresh {
         let kept = resume::kept_from_before(&set, &index, &lookup, &results.there)?;
         results.there.extend(kept);
@@ -161,14 +166,14 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     }
     let there = &mut results.there;
     there.sort_by(|&a, &b| index.id(a).cmp(index.id(b)));
-    let alike = set_placeholders_apart(options, &index, there, &mut results.failures);
+    let alike = set_placeholders_apart(options, &index, there, &mut results.failures.others);
     results.notes.extend(alike);
     if results.stopped.is_none() {
         let is_whole = crops.failures.is_empty();
         let notes = tidy_set(options, &folder, &index, &set, is_whole, &mut results)?;
         results.notes.extend(notes);
     }
-    write_lists(options, &folder, &index, &mut results)?;
+    write_lists(options, &folder, &index, &set, &mut results)?;
     if results.stopped.is_none() {
         tidy(&folder, &set, options, &results.failures)?;
     }
@@ -185,14 +190,20 @@ fn write_lists(
     options: &Options,
     folder: &OutputFolder,
     index: &Index,
+    set: &Set,
     results: &mut Results,
 ) -> Result<(), Error> {
-    publish(options, index, &results.there, &results.failures)?;
+    publish(options, index, &results.there)?;
+    results.rejects = write_failures(options, set, &results.failures)?;
+    maps::remember(folder, &options.image_map);
     let Some(changes) = &mut results.changes else {
         return Ok(());
     };
-    let failed = results.failures.iter();
-    let failed = failed.map(|failure| &*failure.id).collect();
+    let mut failed = HashSet::new();
+    results.failures.visit(set, &set.naming, |failure| {
+        failed.insert(failure.id);
+        Ok(())
+    })?;
     refresh::complete(changes, index, &failed);
     refresh::write_changes(&options.changes, changes, options.common.csv_safe)?;
     if results.stopped.is_none() {
@@ -204,6 +215,7 @@ fn write_lists(
 /// Gives files the names that their images have now, after what a run that was killed had begun.
 fn rename(
     folder: &OutputFolder,
+    map: &Path,
     journal: &Journal,
     index: &mut Index,
     set: &mut Set,
@@ -212,7 +224,19 @@ fn rename(
     let renames = std::mem::take(&mut set.renamed);
     renamed.extend(renames::rename(folder, journal, index, &renames)?);
     let in_the_way: Vec<&str> = renamed.moved.iter().map(String::as_str).collect();
-    let notes = moves::note_of_renamed(renamed.files).into_iter();
+    let others = match renamed.files {
+        0 => Vec::new(),
+        _ => maps::others(folder, map),
+    };
+    let others = others.iter().map(|map| {
+        format!(
+            "{} may name files that have other names now: run its command again",
+            map.display()
+        )
+    });
+    let notes = moves::note_of_renamed(renamed.files)
+        .into_iter()
+        .chain(others);
     let altered = Verified::note_of_altered(folder, &in_the_way);
     Ok(notes.chain(altered).collect())
 }
@@ -251,14 +275,9 @@ fn tidy_set(
     is_whole: bool,
     results: &mut Results,
 ) -> Result<Vec<String>, Error> {
-    let mut in_set = vec![false; index.count()];
-    let known = [&set.before, &set.settled, &set.elsewhere, &results.there];
-    for slot in known.into_iter().flatten() {
-        in_set[slot.index()] = true;
-    }
     let mut notes = Vec::new();
     let orphans = match is_whole {
-        true => moves::orphans(folder, index, &in_set),
+        true => orphans(options, folder, index, set, results)?,
         false => Vec::new(),
     };
     let paths: Vec<&str> = orphans.iter().map(|slot| index.path(*slot)).collect();
@@ -271,7 +290,11 @@ fn tidy_set(
     match (paths.is_empty(), moves, options.orphans) {
         (true, ..) => {}
         (_, true, _) => {
-            let name = if options.prune { PRUNED } else { ORPHANS };
+            let name = if options.prune {
+                PRUNED
+            } else {
+                moves::ORPHANS
+            };
             moves::set_aside(folder, name, paths.iter().copied())?;
             let place = folder.work.join(name);
             notes.push(format!("{files}: moved to {}", place.display()));
@@ -293,12 +316,33 @@ fn tidy_set(
         ));
         results
             .failures
+            .others
             .extend(gone.iter().map(|slot| summary::gone(index, *slot)));
         results.there.retain(|slot| !gone.contains(slot));
     }
     Ok(notes)
 }
 
-/// Folders below that for work in progress, for files that are no longer in the set.
-const ORPHANS: &str = "orphans";
+/// The files of images that are in the journal and not in the set, nor in another one of the folder.
+fn orphans(
+    options: &Options,
+    folder: &OutputFolder,
+    index: &Index,
+    set: &Set,
+    results: &Results,
+) -> Result<Vec<Slot>, Error> {
+    let mut in_set = vec![false; index.count()];
+    let known = [&set.before, &set.settled, &set.elsewhere, &results.there];
+    for slot in known.into_iter().flatten() {
+        in_set[slot.index()] = true;
+    }
+    let orphans = moves::orphans(folder, index, &in_set);
+    if orphans.is_empty() {
+        return Ok(orphans);
+    }
+    let maps = maps::others(folder, &options.image_map);
+    maps::without_those_of(&maps, folder, index, orphans)
+}
+
+/// The folder below that for work in progress, for files that --prune moves there.
 const PRUNED: &str = "pruned";

@@ -21,7 +21,7 @@ use super::state::moves;
 use super::state::refresh::{self, Refreshed};
 use super::state::resume::Sorted;
 use super::state::settled::Lookup;
-use super::summary::{Results, Verified, failure, make_room};
+use super::summary::{Results, Verified, make_room};
 use crate::contracts::{Change, LocalizedImage};
 use crate::error::Error;
 use crate::http::{self, Kind, RequestLog};
@@ -30,6 +30,8 @@ use crate::signals::Signals;
 
 /// How long before `--deadline` a run begins to end.
 const ENDING: Duration = Duration::from_secs(2);
+/// How long images in progress get to end when the disk is full: some of them fit where others have failed.
+const DISK_FULL: Duration = Duration::from_secs(20);
 /// How often progress is updated; it is printed less often.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -82,7 +84,6 @@ impl Run<'_> {
             options: self.options,
             index: &index,
             set,
-            naming: self.naming,
             folder,
             results: Results {
                 notes: network.servers.client.warnings().to_vec(),
@@ -129,7 +130,6 @@ struct Active<'a> {
     options: &'a Options,
     index: &'a RefCell<&'a mut Index>,
     set: &'a Set,
-    naming: &'a Naming,
     folder: &'a OutputFolder,
     results: Results,
     /// Images in all.
@@ -139,7 +139,7 @@ struct Active<'a> {
 }
 
 /// What came of an image; the set that cannot be read any more ends the run.
-type Ended = Result<(LocalizedImage, Result<Finished, http::Error>), Error>;
+type Ended = Result<(u32, LocalizedImage, Result<Finished, http::Error>), Error>;
 
 /// What the run waits for.
 enum Event {
@@ -182,7 +182,7 @@ impl Active<'_> {
                 slot.map(|slot| index.path(slot).to_owned())
             };
             let ended = downloader.download(&image, own, log).await;
-            Ok((image, ended))
+            Ok((at, image, ended))
         };
         let (missing, origins) = (&sorted.missing, &sorted.origins);
         let ended = schedule(self.client, missing, origins, &is_closed, job);
@@ -286,10 +286,13 @@ impl Active<'_> {
                 }
                 Event::Tick => reporter.tick(self.client.elapsed(), &self.progress()),
                 Event::Ended(ended) => match *ended {
-                    Ok((image, outcome)) => {
+                    Ok((at, image, outcome)) => {
                         reporter.event(|| event_of(&image, &outcome));
-                        if !self.take(&image, outcome) {
-                            break;
+                        self.take(at, outcome);
+                        // What failed has made room: others that are in progress may get to their end.
+                        if self.results.is_disk_full && grace.is_none() {
+                            is_closed.store(true, Ordering::Relaxed);
+                            grace = Some(Box::pin(tokio::time::sleep(DISK_FULL)));
                         }
                     }
                     Err(error) => {
@@ -315,25 +318,27 @@ impl Active<'_> {
         Some(left.saturating_sub(ENDING))
     }
 
-    /// Takes in what came of an image; whether the run goes on.
-    fn take(&mut self, image: &LocalizedImage, outcome: Result<Finished, http::Error>) -> bool {
+    /// Takes in what came of an image.
+    fn take(&mut self, at: u32, outcome: Result<Finished, http::Error>) {
         match outcome {
             Ok(finished) => self.take_finished(finished),
             Err(error) if error.kind == Kind::Disk => {
                 let hint = "fix that and run the same command again: what is finished is kept";
-                self.results.stopped = Some(Error::new(error.message).hint(hint));
+                let stopped = || Error::new(error.message).hint(hint);
+                self.results.stopped.get_or_insert_with(stopped);
                 self.results.is_disk_full = true;
-                return false;
             }
-            Err(error) => self
-                .results
-                .failures
-                .push(failure(image, self.naming, error)),
+            Err(error) => self.results.failures.push(at, error),
         }
-        true
     }
 
-    fn take_finished(&mut self, Finished { download, line }: Finished) {
+    fn take_finished(&mut self, finished: Finished) {
+        let Finished {
+            download,
+            line,
+            is_old_moved,
+        } = finished;
+        self.results.superseded += u64::from(is_old_moved);
         if self.options.refresh {
             let index = self.index.borrow();
             let held = index.find(&download.id);

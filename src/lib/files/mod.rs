@@ -5,6 +5,7 @@
 
 mod atomic;
 pub mod cache_file;
+mod csv_rows;
 mod folder;
 mod hash;
 mod names;
@@ -17,11 +18,14 @@ mod scratch;
 mod system;
 
 pub use atomic::{Atomic, rehearse, write, write_through};
+pub use csv_rows::write_csv_through;
 pub use folder::{Folder, WrittenFile, files_below, is_same_file, may_replace};
 pub use hash::{hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha256_of_file};
 pub use names::SafeName;
 pub use part::{Held, Part};
-pub use paths::{cannot_write, folder_of, is_dash, is_there, real, refuse_overwriting};
+pub use paths::{
+    cannot_write, folder_of, is_dash, is_there, path_between, real, refuse_overwriting,
+};
 pub use placed::place;
 pub use read_write::{
     read, read_within, safe_cell, safe_csv, start, to_csv, to_json, write_csv, write_json,

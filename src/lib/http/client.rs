@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 
 use super::answer;
 use super::archives::Archives;
 use super::body;
+use super::budget_store::BudgetStore;
+use super::connections::Answers;
 use super::credentials::Credentials;
 use super::error::{Error, Kind};
 use super::hosts::{Host, Hosts};
@@ -43,11 +45,13 @@ impl Client {
         proxies::refuse_unusable()?;
         let credentials = Credentials::new(options, hosts)?;
         let archives = Archives::open(options.archives.as_deref())?;
+        let store = options.budget_store.as_ref().map(BudgetStore::new);
+        let store = store.transpose()?;
         let session = options.login.as_ref();
         let session = session
             .map(|login| Session::new(login, hosts))
             .transpose()?;
-        let sender = Sender::new(options, credentials, session, Hosts::new(archives))?;
+        let sender = Sender::new(options, credentials, session, Hosts::new(archives, store))?;
         Ok(Client {
             sender,
             judges_requests: true,
@@ -77,7 +81,7 @@ impl Client {
             match check(&response).await {
                 Ok(()) => Ok(response),
                 Err(error) => {
-                    let error = error.with_status(response.status);
+                    let error = measured(error, &response.headers).with_status(response.status);
                     Err(told(error, request, &response.url, &response.body).into())
                 }
             }
@@ -122,7 +126,7 @@ impl Client {
                 Err(error) => {
                     let start = part.start();
                     part.discard();
-                    let error = error.with_status(saved.status);
+                    let error = measured(error, &saved.headers).with_status(saved.status);
                     Err(told(error, request, &saved.url, &start).into())
                 }
             }
@@ -186,6 +190,11 @@ impl Client {
         self.judges_requests = false;
     }
 
+    /// Takes answers from there in place of the network: for simulations. All else is as ever: pace, retries, permission.
+    pub fn simulate(&mut self, answers: Answers) {
+        self.sender.simulate(answers);
+    }
+
     /// The host of a URL, if it has one.
     pub fn host(&self, url: &str) -> Option<Arc<Host>> {
         let url = self.sender.resolve(url).ok()?;
@@ -210,7 +219,10 @@ impl Client {
             return;
         };
         match is_telling && error.status.is_some() {
-            true => host.pacing().refused(log.id(), error.kind, error.status),
+            true => {
+                let mut pacing = host.pacing();
+                pacing.refused(log.id(), log.is_sample(), error.kind, error.status);
+            }
             false => host.pacing().judgment.ended(log.id()),
         }
     }
@@ -250,8 +262,14 @@ impl Client {
             .is_ok_and(|url| self.sender.credentials.identify_user(&url))
     }
 
+    /// What the user should know when all requests are sent.
+    pub fn closing_notes(&self) -> impl Iterator<Item = String> {
+        let store = self.sender.hosts.note_of_store();
+        self.ignored_robots().into_iter().chain(store)
+    }
+
     /// Which public hosts were asked without a look at their robots.txt, in words.
-    pub fn ignored_robots(&self) -> Option<String> {
+    fn ignored_robots(&self) -> Option<String> {
         let names = self.sender.hosts.public_names();
         (self.sender.options.ignore_robots && !names.is_empty()).then(|| {
             format!(
@@ -290,6 +308,17 @@ impl Client {
     /// The hosts whose requests wait now, by name.
     pub fn waiting(&self) -> Vec<Wait> {
         self.sender.hosts.waiting()
+    }
+}
+
+/// An error about a body, by whether its length was announced.
+fn measured(error: Error, headers: &HeaderMap) -> Error {
+    let is_announced = [CONTENT_LENGTH, TRANSFER_ENCODING]
+        .iter()
+        .any(|name| headers.contains_key(name));
+    match is_announced {
+        true => error,
+        false => error.of_unknown_length(),
     }
 }
 

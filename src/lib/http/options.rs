@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::budget_store::BudgetStoreUrl;
 use super::host_header::{self, HostHeader};
 use super::netrc::NetrcFile;
 use super::token_login::TokenLogin;
@@ -26,14 +27,14 @@ pub struct Options {
     /// Seconds to wait before the first retry; doubles with each further one
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds, global = true)]
     pub backoff: f64,
-    /// Seconds to wait for the next byte of an answer; a host that has never answered is left after so many in all
+    /// Seconds to wait for the next byte of an answer; a host that has never answered is left after this time in all
     #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = some_seconds, global = true)]
     pub timeout: f64,
     /// Seconds to wait for a connection, at most those of --timeout
     #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = some_seconds, global = true)]
     pub connect_timeout: f64,
-    /// Leave a host for this run after N different URLs in a row that it refuses or fails to answer; of images 12 more from
-    /// all over the set are tried first; 0: never
+    /// Leave a host for this run after N different URLs in a row that it refuses or fails to answer. recto-download first
+    /// tries 12 further images from all over the set. 0: never
     #[arg(long, value_name = "N", default_value_t = 20, global = true)]
     pub give_up: u32,
     /// Redirects to follow
@@ -88,6 +89,16 @@ pub struct Options {
     /// Stop sending requests after requests=N, bytes=SIZE or time=LENGTH (500MB, 90m), separated by commas
     #[arg(long, value_name = "LIMITS", value_parser = budget, global = true)]
     pub budget: Option<Budget>,
+    /// Share the pace of every host, and its pauses, with all programs that name the same Redis server (redis://HOST:PORT).
+    /// While it does not answer, each keeps to its share
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "RECTO_BUDGET_STORE",
+        hide_env_values = true,
+        global = true
+    )]
+    pub budget_store: Option<BudgetStoreUrl>,
     /// Replace a URL prefix in requests; ids are not changed (repeatable, first match wins)
     #[arg(long, value_name = "FROM=TO", value_parser = rewrite, global = true)]
     pub rewrite: Vec<(String, String)>,

@@ -8,7 +8,9 @@
 //! What one URL does is not what its host does: `judgment` tells them apart.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::error::{Error, Kind};
 use super::judgment::{Asker, Blame, Judgment};
@@ -204,6 +206,40 @@ impl Pacing {
         turn
     }
 
+    /// A turn that was taken is not used: other programs come first, until then.
+    pub fn gives_way(&mut self, until: Instant) {
+        self.ended();
+        self.stats.requests = self.stats.requests.saturating_sub(1);
+        self.next_slot = until;
+    }
+
+    /// A turn that was taken is not used: the host asked another program for a pause, until then.
+    pub fn told_to_pause(&mut self, now: Instant, until: Instant) {
+        self.gives_way(now);
+        let wait = until.saturating_duration_since(now);
+        if wait > LONGEST_WAIT {
+            let seconds = wait.as_secs();
+            let why = format!(
+                "it asked another worker for a pause, of which {seconds} s are left; run again after that"
+            );
+            return self.stop(Kind::TooMany, why);
+        }
+        self.probes_again &= self.is_probing;
+        self.is_probing = true;
+        self.pause_until(until, "other-worker");
+    }
+
+    /// How much longer the host is left alone, if it is in a pause.
+    pub fn pause_left(&self, now: Instant) -> Option<Duration> {
+        let left = self.paused_until.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Requests per second that are allowed; 0: no limit.
+    pub fn per_second(&self) -> f64 {
+        self.limit.per_second
+    }
+
     /// Whether another image should be started: only where its request can be sent at once.
     pub fn wants(&self, now: Instant) -> Turn {
         let [new, again] = self.waiting;
@@ -247,7 +283,7 @@ impl Pacing {
 
     /// Whether the host is paused, rather than only limited in rate.
     pub fn is_paused(&self, now: Instant) -> bool {
-        self.paused_until > now
+        self.pause_left(now).is_some()
     }
 
     /// Why requests to the host wait, and how much longer; no time when it was given up. The reasons are those of
@@ -350,6 +386,9 @@ impl Pacing {
             has_answered: true,
             since: None,
         };
+        if matches!(status, 403 | 429 | 500..) {
+            self.judgment.failing(asker.id);
+        }
         if !matches!(status, 429 | 503) {
             self.overloads = 0;
             self.is_probing = false;
@@ -369,8 +408,8 @@ impl Pacing {
     }
 
     /// An image failed, or was refused, for a reason that may be that of all images of the host.
-    pub fn refused(&mut self, id: u64, kind: Kind, status: Option<u16>) {
-        if let Some(different) = self.judgment.refused(id) {
+    pub fn refused(&mut self, id: u64, is_sample: bool, kind: Kind, status: Option<u16>) {
+        if let Some(different) = self.judgment.refused(id, is_sample) {
             let status = status.map(|s| format!(" (HTTP {s})")).unwrap_or_default();
             let what = match kind {
                 Kind::Forbidden | Kind::TooMany => "it refused",
@@ -735,10 +774,10 @@ mod tests {
     fn a_host_that_refuses_all_images_is_given_up() {
         let start = Instant::now();
         let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
-        (0..31).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
+        (0..31).for_each(|id| host.refused(id, id >= 20, Kind::Forbidden, Some(403)));
         assert!(next(&mut host, start, SECOND).is_ok());
-        host.judgment.succeeded(0);
-        (0..32).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
+        host.judgment.succeeded(31);
+        (32..64).for_each(|id| host.refused(id, id >= 52, Kind::Forbidden, Some(403)));
         let error = next(&mut host, start, SECOND).unwrap_err();
         assert_eq!(error.kind, Kind::Forbidden);
     }

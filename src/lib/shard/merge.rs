@@ -42,6 +42,10 @@ impl Best {
     }
 }
 
+/// Unites the journals, files and lists of workers.
+///
+/// # Errors
+/// A folder has no journal or is in use, a journal is damaged, or a file or list cannot be written.
 pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> Result<(), Error> {
     let parts = folders(options)?;
     let inputs: Vec<PathBuf> = parts.iter().map(|part| part.join(Journal::NAME)).collect();
@@ -351,13 +355,14 @@ fn failures(
     let mut rows: BTreeMap<String, Failure> = BTreeMap::new();
     let lists = all.iter().map(|folder| folder.join("failures.csv"));
     for list in lists.chain([options.failures.clone()]) {
-        for row in contracts::read_failures(&list)? {
+        contracts::read_failures(&list, |row| {
             let row = row?;
             let held = rows.get(&row.id);
             if held.is_none_or(|held| (row.attempts, &row) > (held.attempts, held)) {
                 rows.insert(row.id.clone(), row);
             }
-        }
+            Ok(())
+        })?;
     }
     if !rows.is_empty() {
         // The lists have ids without their secrets.
