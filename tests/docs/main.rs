@@ -18,6 +18,8 @@ use regex::Regex;
 const PROGRAMS: [&str; 6] = [
     "digest", "extract", "download", "reformat", "serve", "shard",
 ];
+/// The commands of `recto` that are no programs.
+const COMMANDS: [&str; 5] = ["demo", "init", "doctor", "completions", "man"];
 const DOCUMENTS: [&str; 22] = [
     "README.md",
     "ARCHITECTURE.md",
@@ -102,10 +104,10 @@ fn between_marks(name: &str, mark: &str) -> (String, String, String) {
     )
 }
 
-fn said(program: &str, option: &str) -> String {
+fn said(program: &str, options: &[&str]) -> String {
     let work = Workdir::new();
     let output = work
-        .command(program, &[option])
+        .command(program, options)
         .env("COLUMNS", "100")
         .output()
         .unwrap();
@@ -114,7 +116,11 @@ fn said(program: &str, option: &str) -> String {
 }
 
 fn help(program: &str) -> String {
-    let text = said(program, "--help");
+    trimmed(&said(program, &["--help"]))
+}
+
+/// Lines without blanks at their ends.
+fn trimmed(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     lines.join("\n") + "\n"
 }
@@ -127,16 +133,20 @@ fn the_command_line_is_documented_word_for_word() {
     for program in PROGRAMS {
         text += &format!("\n## recto-{program}\n\n```text\n{}```\n", help(program));
     }
+    text += &format!("\n## recto\n\n```text\n{}```\n", help("recto"));
+    for command in COMMANDS {
+        let words = trimmed(&said("recto", &[command, "--help"]));
+        text += &format!("\n## recto {command}\n\n```text\n{words}```\n");
+    }
     is_or_becomes("docs/cli.md", &text);
 }
 
 #[test]
 fn a_version_names_its_program() {
     for program in PROGRAMS {
-        let version = concat!(env!("CARGO_PKG_VERSION"), "\n");
         assert_eq!(
-            said(program, "--version"),
-            format!("recto-{program} {version}")
+            said(program, &["--version"]),
+            format!("recto-{program} {}\n", recto::cli::VERSION)
         );
     }
 }
