@@ -10,14 +10,16 @@
 //! Five stages, each a program (`recto-digest`, …) and a function ([`digest()`], [`extract()`], [`download()`],
 //! [`reformat()`], [`serve()`]). A stage takes its options and returns a [`Summary`](summary::Summary): what it read, what
 //! it kept, and a reject with its reason for every other record. An [`Error`](error::Error) means that the stage could
-//! not finish. Stages only share files, the [`contracts`], so each can be used alone. The library does not print; the
-//! programs do.
+//! not finish. Stages only share files, the [`contracts`], so each can be used alone. Results and messages are
+//! values, which the programs print; only progress (`--quiet`, `--progress none`) and the notices of [`serve()`] go to standard
+//! error from here. [`shard`] divides a set among workers and unites what they have downloaded.
 //!
 //! [`Stage::parse`] makes options from the arguments of a command line, with the same defaults.
 //!
 //! # Digest: what does a source hold?
 //!
-//! Sources are IIIF manifests and collections, tables, and two services of marine images.
+//! Sources are IIIF manifests and collections with their annotations and transcriptions (ALTO, PAGE, hOCR), tables of URLs, two
+//! services of marine images, and boxes in other formats: COCO, YOLO, VOC, VIA, Label Studio.
 //!
 //! ```
 //! use recto::{Stage, contracts, digest};
@@ -157,6 +159,31 @@
 //! let summary = serve(&options)?;
 //! println!("{}", summary.done);
 //! # Ok::<(), recto::error::Error>(())
+//! ```
+//!
+//! # Shard: the same set from many workers
+//!
+//! A set is divided into parts that workers download with `recto-download PLAN OUT --shard I/N`, and what they have downloaded
+//! is united again.
+//!
+//! ```
+//! use recto::{Stage, shard};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let at = |name: &str| folder.path().join(name).display().to_string();
+//! std::fs::write(at("localizations.json"), r#"{
+//!     "contract": "recto/localizations", "version": 1,
+//!     "images": [
+//!         {"id": "1", "image": {"url": "https://a.example/1.png"}, "source": {"kind": "table"}, "group": "g"},
+//!         {"id": "2", "image": {"url": "https://b.example/2.png"}, "source": {"kind": "table"}, "group": "g"}
+//!     ]
+//! }"#)?;
+//!
+//! let (input, output) = (at("localizations.json"), at("plan"));
+//! let summary = shard(&shard::Options::parse(["plan", &input, "-n", "2", "-o", &output])?)?;
+//! assert_eq!(summary.counts["images"], 2);
+//! assert!(folder.path().join("plan/plan.json").exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Modules, from the lowest level up

@@ -741,11 +741,19 @@ fn what_cannot_be_followed_is_listed_where_it_is_named() {
     second["items"] = json!([format!("{HOME}/painting")]);
     let third = canvas(3, json!({"id": "ftp://a.example/1.jpg", "type": "Image"}));
     let fourth = canvas(4, json!(format!("{HOME}/body.json")));
-    let found = offline(&manifest(json!([first, second, third, fourth])), &[]);
+    // Each place that names a document is listed.
+    first["seeAlso"] = json!({"id": format!("{HOME}/1.xml"), "format": "text/xml", "profile": "http://www.loc.gov/standards/alto/"});
+    let mut fifth = canvas(5, image("5"));
+    fifth["annotations"] = json!([format!("{HOME}/page/2")]);
+    fifth["rendering"] = json!([{"id": "urn:x:1", "format": "text/vnd.hocr+html"}]);
+    let found = offline(&manifest(json!([first, second, third, fourth, fifth])), &[]);
     let fields: BTreeSet<&str> = found.rejects.iter().map(|(field, _)| &**field).collect();
     let wanted = [
         "items[0].annotations[0]",
         "items[0].annotations[1]",
+        "items[0].seeAlso",
+        "items[4].annotations[0]",
+        "items[4].rendering[0]",
         "items[1].items[0]",
         "items[2].items[0].items[0].body.id",
         "items[3].items[0].items[0].body",
@@ -1058,6 +1066,36 @@ fn an_id_that_has_no_image_is_not_what_holds_the_annotation() {
     ]));
     let found = offline(&ring, &[]);
     assert_eq!((found.labels.len(), found.rejects.len()), (0, 2));
+}
+
+#[test]
+fn relative_ids_are_those_of_the_same_url() {
+    let server = archive(|_| {
+        let mut document = annotated(json!([]));
+        document["id"] = json!("/m");
+        document["items"][0]["id"] = json!("canvas/1");
+        document["items"][0]["items"][0]["items"][0]["target"] = json!("canvas/1");
+        document["items"][0]["annotations"] = json!(["/list/page"]);
+        let on = |n: u8, target: &str| tag(n, json!(format!("t{n}")), json!(target));
+        let mut reply = on(4, "1");
+        reply["id"] = json!("4");
+        let mut replied = on(1, "../canvas/1#xywh=1,2,3,4");
+        replied["id"] = json!("/list/1");
+        let page = json!({"id": "page", "type": "AnnotationPage", "items": [
+            replied, on(2, "/canvas/1#xywh=1,2,3,4"), on(3, "canvas/1#xywh=1,2,3,4"), reply]});
+        vec![("/m", serve(&document)), ("/list/page", serve(&page))]
+    });
+    let work = Workdir::new();
+    let found = account(&work, &with_fast(&[&server.url("/m")]), &[]);
+    let mut classes: Vec<&str> = found.boxes.iter().map(|(class, _)| &**class).collect();
+    classes.sort_unstable();
+    assert_eq!(classes, ["t1", "t2", "t4"], "{found:?}");
+    assert!(found.labels.is_empty(), "{found:?}");
+    // `canvas/1` in `/list/page` is another canvas.
+    assert_eq!(found.rejects.len(), 1, "{found:?}");
+    assert!(found.rejects[0].1.contains("/list/canvas/1"), "{found:?}");
+    let canvas = &work.json("digest.json")["observations"][0]["source"]["canvas"];
+    assert_eq!(*canvas, json!(server.url("/canvas/1")));
 }
 
 #[test]

@@ -475,7 +475,9 @@ fn offline_the_link_is_kept_and_the_file_is_listed() {
         &["iiif", "m.json", "-o", "digest.json", "--offline"],
     )
     .exits(3);
-    assert!(rejects(&work).contains("https://a.example/1.xml,transcription,\"is not in the cache"));
+    assert!(rejects(&work).contains(
+        "https://a.example/1.xml,sequences[0].canvases[0].seeAlso,\"is not in the cache"
+    ));
     assert_eq!(
         observations(&work)[0]["see_also"][0]["url"],
         json!("https://a.example/1.xml")

@@ -23,10 +23,7 @@ const WALLS: &[Wall] = &[
         holds: "only `files` creates, renames and removes files",
         words: r"\bFile::create|fs::write|OpenOptions|create_dir|fs::rename|fs::remove|fs::copy|hard_link|set_permissions|tempfile",
         rooms: &["files/"],
-        except: &[(
-            "download/summary.rs",
-            "makes the folder of images before it can be named from the map's",
-        )],
+        except: &[],
     },
     Wall {
         holds: "only `http` opens connections",

@@ -338,6 +338,62 @@ fn names_of_metadata_are_those_of_the_images() {
         .iter()
         .all(|name| name.starts_with("reef/600_2-"));
     assert!(files.len() == 3 && told_apart, "{files:?}");
+    work.run("download", &args(&["--name", "{plaet}_{FRAG}_{label}"]))
+        .exits(2)
+        .says(&["--name: no image has a field `plaet`", "Plate, frag"]);
+}
+
+#[test]
+fn files_in_another_format_are_moved_when_the_new_ones_are_there() {
+    let server = Server::start(|request, _| Origin::default().answer(request));
+    let work = one_of(service("a", server.url("/iiif/a"), 2));
+    work.run("download", &args(&["--format", "png"])).exits(0);
+    work.run("download", &args(&["--format", "jpg"]))
+        .exits(0)
+        .says(&["1 file of earlier downloads in another format moved to .recto/orphans"]);
+    let tree: Vec<String> = work.tree("images").into_keys().collect();
+    let of = |suffix: &str| -> Vec<&String> {
+        tree.iter().filter(|path| path.ends_with(suffix)).collect()
+    };
+    assert!(
+        matches!(of(".jpg")[..], [path] if !path.contains(".recto")),
+        "{tree:?}"
+    );
+    assert!(
+        matches!(of(".png")[..], [path] if path.contains(".recto/orphans/")),
+        "{tree:?}"
+    );
+}
+
+#[test]
+fn files_of_another_set_in_the_folder_are_not_those_that_left_this_one() {
+    let server = Server::start(|request, _| {
+        let seed = request.path.as_bytes()[1];
+        Answer::Serve(jpeg(seed), "image/jpeg")
+    });
+    let image = |id: &str| plain(id, server.url(&format!("/{id}.jpg")));
+    let work = Workdir::new();
+    let download = |name: &str, ids: &[&str], more: &[&str]| {
+        let images = ids.iter().map(|id| image(id)).collect();
+        work.write_json(&format!("{name}.json"), &set(images));
+        let (from, map) = (format!("{name}.json"), format!("{name}.map.json"));
+        let mut call = vec![&*from, "images", "--image-map", &map];
+        call.extend(FAST);
+        call.extend(more);
+        work.run("download", &call).exits(0);
+    };
+    download("one", &["a", "b", "c"], &[]);
+    download("two", &["c", "d", "e"], &[]);
+    download("one", &["a"], &["--prune"]);
+    let files = jpegs(&work);
+    let left: Vec<&str> = files
+        .iter()
+        .map(|path| &path[path.len() - 5..path.len() - 4])
+        .collect();
+    assert_eq!(left, ["a", "c", "d", "e"], "{files:?}");
+    for path in work.json("two.map.json").as_object().unwrap().values() {
+        assert!(work.exists(path.as_str().unwrap()));
+    }
 }
 
 /// Two images that change their names with each other.

@@ -183,6 +183,8 @@ fn passing_trouble_is_outlived_and_lasting_trouble_is_named() {
     let wait = || Answer::Full(429, vec![("retry-after".into(), "0".into())], vec![]);
     let html = || Answer::Serve(b"<html>login</html>".to_vec(), "text/html");
     let cut = || Answer::CutAfter(100, jpeg(9), "image/jpeg");
+    // All bytes that are announced, of a file that was cut before.
+    let damaged = || Answer::Serve(jpeg(9)[..300].to_vec(), "image/jpeg");
     let cases: Vec<(&str, Vec<Answer>, &str, &str, usize)> = vec![
         // (name, answers, kind in failures.csv or nothing, status, requests with 2 retries)
         (
@@ -207,6 +209,8 @@ fn passing_trouble_is_outlived_and_lasting_trouble_is_named() {
         ("down", vec![Answer::Status(500)], "server", "500", 3),
         ("flood", vec![wait()], "too-many", "429", 3),
         ("always-cut", vec![cut()], "truncated", "200", 3),
+        ("damaged", vec![damaged()], "damaged", "200", 3),
+        ("old", vec![Answer::Status(505)], "status", "505", 1),
         ("page", vec![html()], "not-an-image", "200", 3),
         (
             "empty",
@@ -240,16 +244,16 @@ fn passing_trouble_is_outlived_and_lasting_trouble_is_named() {
         "--retries",
         "2",
         "-j",
-        "13",
+        "15",
         "--per-host",
-        "13",
+        "15",
         "--report",
         "report.json",
     ]);
     options[7] = "0.3"; // --timeout
     work.run("download", &options)
         .exits(75)
-        .says(&["5 of 13 images", "failures.csv lists what is missing"]);
+        .says(&["5 of 15 images", "failures.csv lists what is missing"]);
 
     let rows = rows(&work, "failures.csv");
     let map = work.json("image_map.json");

@@ -672,3 +672,71 @@ fn an_image_that_is_a_pixel_smaller_than_declared_is_had_in_regions_too() {
         }
     }
 }
+
+#[test]
+fn edges_that_an_info_json_declares_too_far_are_had_as_they_are() {
+    // (level, side of the tiles, size declared, further options); the image has 300 x 200 pixels.
+    let cases: [(u8, u32, [u32; 2], &[&str]); 9] = [
+        // Files made beforehand, named by what is declared.
+        (0, 64, [301, 200], &[]),
+        (0, 64, [300, 202], &[]),
+        (0, 64, [302, 201], &[]),
+        // A column or a row of tiles is declared that does not exist.
+        (0, 100, [301, 200], &[]),
+        (0, 100, [302, 201], &[]),
+        (0, 100, [301, 200], &["--tiles", "canonical"]),
+        (2, 100, [301, 202], &["--tiles", "canonical"]),
+        // A region that reaches beyond the edge is refused.
+        (2, 64, [301, 200], &[]),
+        (2, 64, [302, 202], &[]),
+    ];
+    for (level, tile, declared, more) in cases {
+        let real = Origin {
+            cap: (level > 0).then_some(120),
+            tile,
+            ..Origin::default()
+        };
+        let info = Origin {
+            width: declared[0],
+            height: declared[1],
+            level,
+            declared: true,
+            ..real.clone()
+        };
+        let served = real.clone();
+        let server = Server::start(move |request, _| {
+            if request.path.ends_with("/info.json") {
+                return info.answer(request);
+            }
+            let parts: Vec<&str> = request.path.split('/').collect();
+            let numbers: Vec<u32> = parts[3].split(',').filter_map(|n| n.parse().ok()).collect();
+            let [x, y, w, h] = numbers[..] else {
+                return served.answer(request);
+            };
+            let is_inside = x < served.width && y < served.height;
+            let is_named = [w, h] == [tile.min(info.width - x), tile.min(info.height - y)];
+            let reaches_out = x + w > served.width || y + h > served.height;
+            match level {
+                0 if !is_inside || !is_named || parts[4] != format!("{w},") => Answer::Status(404),
+                0 => served.answer(&Arrived {
+                    path: format!("/iiif/a/{}/full/0/{}", parts[3], parts[6]),
+                    ..request.clone()
+                }),
+                _ if reaches_out => Answer::Status(400),
+                _ => served.answer(request),
+            }
+        });
+        let work = one_of(service("a", server.url("/iiif/a"), 2));
+        let asked: Vec<&str> = ["--format", "png"].iter().chain(more).copied().collect();
+        let ran = work.run("download", &args(&asked));
+        let what = format!("level {level}, tiles of {tile}, {declared:?}");
+        assert_eq!(
+            ran.output.status.code(),
+            Some(0),
+            "{what}: {}",
+            ran.stderr()
+        );
+        ran.says(&["the image has 300 x 200"]);
+        is_the_picture(&work, "a", &real);
+    }
+}

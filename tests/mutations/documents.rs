@@ -15,30 +15,30 @@ use recto_testkit::samples;
 use serde_json::Value;
 
 /// A folder in which the stages run.
-struct Folder(tempfile::TempDir);
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Folder(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// The same as text, for command lines.
-    fn at(&self, name: &str) -> String {
+    pub fn at(&self, name: &str) -> String {
         self.path(name).to_str().unwrap().to_owned()
     }
 
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
     /// The set of [`samples::localizations`] with its files.
-    fn with_set() -> Self {
+    pub fn with_set() -> Self {
         let folder = Folder::new();
         folder.write("set.json", samples::localizations().to_string());
         folder.write("image_map.json", samples::image_map().to_string());
@@ -77,7 +77,7 @@ impl Folder {
     }
 
     /// What would be downloaded, without a request.
-    fn estimate(&self, input: &str, more: &[&str]) -> Result<Summary, Error> {
+    pub fn estimate(&self, input: &str, more: &[&str]) -> Result<Summary, Error> {
         let (input, images) = (self.at(input), self.at("images"));
         let (map, failures) = (self.at("other_map.json"), self.at("failures.csv"));
         let own = [
@@ -104,7 +104,7 @@ impl Folder {
 }
 
 /// Whether a stage could finish and kept something. Every record is accounted for, and every refusal has its words.
-fn kept(ended: Result<Summary, Error>) -> bool {
+pub fn kept(ended: Result<Summary, Error>) -> bool {
     match ended {
         Ok(summary) => {
             let rejects = summary.rejects.len() as u64;

@@ -7,4 +7,5 @@
 mod documents;
 mod pictures;
 mod services;
+mod sets;
 mod transcriptions;

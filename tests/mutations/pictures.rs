@@ -92,6 +92,11 @@ fn webp() {
 }
 
 #[test]
+fn bmp() {
+    damaged("bmp", samples_of("bmp"), 400);
+}
+
+#[test]
 fn tiff() {
     damaged("tif", samples_of("tif"), 400);
 }

@@ -39,7 +39,7 @@ fn certificates_are_verified_unless_told_otherwise() {
     let url = server.url("/m");
     let digest = [&["iiif", &url, "-o", "digest.json"][..], &FAST].concat();
     let refusal = [
-        "127.0.0.1 cannot be trusted: invalid peer certificate",
+        "the certificate of 127.0.0.1 cannot be verified: invalid peer certificate",
         "--insecure accepts any certificate",
     ];
     work.run("digest", &digest).exits(1).says(&refusal);

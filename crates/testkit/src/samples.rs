@@ -310,6 +310,7 @@ pub fn pictures() -> Vec<(&'static str, Vec<u8>)> {
         ("gif", ImageFormat::Gif),
         ("webp", ImageFormat::WebP),
         ("tif", ImageFormat::Tiff),
+        ("bmp", ImageFormat::Bmp),
     ];
     for (name, format) in formats {
         pictures.push((name, picture(40, 30, 7, format)));

@@ -55,7 +55,7 @@ pub struct PlannedHost {
     pub images: u64,
     /// The fewest requests that they take.
     pub requests: u64,
-    /// How many shards have images of it; each takes that part of the pace that it allows.
+    /// How many shards have images of it; each takes that part of its rate limit.
     #[schemars(range(min = 1))]
     pub shared_by: u64,
 }

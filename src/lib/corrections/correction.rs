@@ -231,7 +231,11 @@ fn change_of_box(review: &Review) -> Result<Change, String> {
         ReviewKind::Delete => Change::Delete,
         ReviewKind::Accept => Change::Accept,
         ReviewKind::Undo => Change::Withdraw,
-        other => return Err(format!("{other:?} is said of images, and not of a box")),
+        other => {
+            return Err(format!(
+                "{other:?} is a correction of an image, and not of a box"
+            ));
+        }
     })
 }
 
@@ -247,7 +251,11 @@ fn change_of_image(review: &Review) -> Result<ImageChange, String> {
         ReviewKind::Undo => ImageChange::State(None),
         ReviewKind::Add => ImageChange::AddLabel(class()?),
         ReviewKind::Remove => ImageChange::RemoveLabel(class()?),
-        other => return Err(format!("{other:?} is said of boxes, and not of an image")),
+        other => {
+            return Err(format!(
+                "{other:?} is a correction of a box, and not of an image"
+            ));
+        }
     })
 }
 

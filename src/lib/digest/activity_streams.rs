@@ -48,7 +48,7 @@ pub async fn follow(fetcher: &Fetcher, url: &str) -> Result<(), Error> {
         .temporary(failure.may_pass)
     })?;
     let start = discovery::read(&answer.bytes, &answer.url).ok_or_else(|| {
-        Error::new(format!("--activities {url} is no stream of activities"))
+        Error::new(format!("--activities {url}: the document is not a Change Discovery stream (an OrderedCollection)"))
             .hint("give the OrderedCollection of IIIF Change Discovery; collections and manifests are inputs")
     })?;
     walk(fetcher, start, url, fetcher.changes().since).await?;
@@ -121,7 +121,8 @@ async fn read_page(
         ..DocumentRequest::default()
     };
     let no_page = || FetchFailure {
-        problem: "document is no page of a stream of activities".into(),
+        problem: "document is not a page of a Change Discovery stream (an OrderedCollectionPage)"
+            .into(),
         ..FetchFailure::default()
     };
     let read = fetcher.read(request).await?;

@@ -51,7 +51,7 @@ impl Spool {
     pub fn put<T: Serialize>(&mut self, values: &[T]) -> Result<Stored, Error> {
         self.buffer.clear();
         serde_json::to_writer(&mut self.buffer, values)
-            .map_err(|e| Error::new("a value cannot be put aside").because(e))?;
+            .map_err(|e| Error::new("a value cannot be written to a temporary file").because(e))?;
         Ok(Stored {
             span: self.scratch.append(&self.buffer)?,
             values: values.len(),
@@ -65,6 +65,6 @@ impl Spool {
     pub fn get<T: DeserializeOwned>(&mut self, stored: Stored) -> Result<Vec<T>, Error> {
         let bytes = self.scratch.read(stored.span)?;
         serde_json::from_slice(&bytes)
-            .map_err(|e| Error::new("a value that was put aside cannot be read").because(e))
+            .map_err(|e| Error::new("a value cannot be read from a temporary file").because(e))
     }
 }

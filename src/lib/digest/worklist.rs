@@ -257,6 +257,7 @@ impl<'a> Worklist<'a> {
                 Some(Outcome::Dropped) | None => {}
             }
         }
+        whole.rejects.extend(walk.failed_again);
         let whole = self.source.finish(whole);
         let made = self.put_aside(whole)?;
         parts.push((made, Arc::default()));
@@ -415,10 +416,17 @@ impl<'a> Worklist<'a> {
         let mut stack: Vec<&Reference> = self.roots.iter().rev().collect();
         while let Some((number, request)) = stack.pop() {
             let about_annotations = request.is_about_annotations();
-            if (walk.is_full && !about_annotations) || !visited.insert(*number) {
+            if walk.is_full && !about_annotations {
                 continue;
             }
             let node = &self.nodes[*number];
+            if !visited.insert(*number) {
+                // What cannot be read is listed at each place that names it.
+                if let Some(Outcome::Failed(failure)) = &node.outcome {
+                    walk.failed_again.push(reject(request, failure.clone()));
+                }
+                continue;
+            }
             match &node.outcome {
                 None if about_annotations => {
                     walk.awaited.push(*number);
@@ -443,6 +451,8 @@ impl<'a> Worklist<'a> {
 struct Walk {
     documents: Vec<Reference>,
     awaited: Vec<usize>,
+    /// Documents that failed, at the other places that name them.
+    failed_again: Vec<Reject>,
     is_full: bool,
 }
 

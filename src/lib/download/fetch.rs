@@ -1,6 +1,6 @@
 //! The journey of one image, from its server to its final name and its line in the journal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::encode::{decode_and_encode, join, loss_note, re_encode};
@@ -55,6 +55,8 @@ pub struct Finished {
     pub download: Download,
     /// Where that line begins in the journal, in bytes.
     pub line: u64,
+    /// Whether the file of an earlier download had another suffix, and was moved away.
+    pub is_old_moved: bool,
 }
 
 impl Downloader<'_> {
@@ -586,7 +588,30 @@ impl<'a> Journey<'a> {
             // If the note stays, nothing follows from it.
             let _ = tokio::task::spawn_blocking(remove).await;
         }
-        Ok(Finished { download, line })
+        let is_old_moved = self.set_old_aside(&download.path).await;
+        Ok(Finished {
+            download,
+            line,
+            is_old_moved,
+        })
+    }
+
+    /// Moves the file of an earlier download away that has another suffix, as after a change of `--format`; whether there was
+    /// one. A person's file was moved before.
+    async fn set_old_aside(&self, path: &str) -> bool {
+        let stem = |path: &str| Path::new(path).with_extension("");
+        let old = self.own.clone();
+        let Some(old) = old.filter(|old| old != path && stem(old) == stem(path)) else {
+            return false;
+        };
+        let folder = self.to.folder.clone();
+        let set_aside = move || {
+            let is_there = folder.path.join(&old).exists();
+            is_there && moves::set_aside(&folder, moves::ORPHANS, [&*old]).is_ok()
+        };
+        tokio::task::spawn_blocking(set_aside)
+            .await
+            .unwrap_or(false)
     }
 }
 

@@ -33,12 +33,12 @@ use crops::sizes::{self, CroppedSet};
 use names::OutputFolder;
 pub use options::{Options, Orphans};
 use run::Run;
-use state::index::Index;
+use state::index::{Index, Slot};
 use state::input::Set;
 use state::journal::Journal;
 use state::renames::Renamed;
 use state::settled::Lookup;
-use state::{input, moves, refresh, renames, resume};
+use state::{input, maps, moves, refresh, renames, resume};
 use summary::{Results, Verified, add_unusable, publish, set_placeholders_apart, tidy};
 
 /// Downloads the images of a `localizations.json`, and writes the image map and the failures.
@@ -125,7 +125,14 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         let what = "this file system has no locks: no other recto-download may run in the folder";
         summary.notes.push(what.into());
     }
-    let notes = rename(&folder, &journal, &mut index, &mut set, renamed)?;
+    let notes = rename(
+        &folder,
+        &options.image_map,
+        &journal,
+        &mut index,
+        &mut set,
+        renamed,
+    )?;
     summary.notes.extend(notes);
     let mut sorted = resume::sort(&set, &index, &lookup)?;
     let left = std::mem::take(&mut sorted.left);
@@ -188,6 +195,7 @@ fn write_lists(
     results: &mut Results,
 ) -> Result<(), Error> {
     publish(options, index, &results.there, &results.failures)?;
+    maps::remember(folder, &options.image_map);
     let Some(changes) = &mut results.changes else {
         return Ok(());
     };
@@ -204,6 +212,7 @@ fn write_lists(
 /// Gives files the names that their images have now, after what a run that was killed had begun.
 fn rename(
     folder: &OutputFolder,
+    map: &Path,
     journal: &Journal,
     index: &mut Index,
     set: &mut Set,
@@ -212,7 +221,19 @@ fn rename(
     let renames = std::mem::take(&mut set.renamed);
     renamed.extend(renames::rename(folder, journal, index, &renames)?);
     let in_the_way: Vec<&str> = renamed.moved.iter().map(String::as_str).collect();
-    let notes = moves::note_of_renamed(renamed.files).into_iter();
+    let others = match renamed.files {
+        0 => Vec::new(),
+        _ => maps::others(folder, map),
+    };
+    let others = others.iter().map(|map| {
+        format!(
+            "{} may name files that have other names now: run its command again",
+            map.display()
+        )
+    });
+    let notes = moves::note_of_renamed(renamed.files)
+        .into_iter()
+        .chain(others);
     let altered = Verified::note_of_altered(folder, &in_the_way);
     Ok(notes.chain(altered).collect())
 }
@@ -251,14 +272,9 @@ fn tidy_set(
     is_whole: bool,
     results: &mut Results,
 ) -> Result<Vec<String>, Error> {
-    let mut in_set = vec![false; index.count()];
-    let known = [&set.before, &set.settled, &set.elsewhere, &results.there];
-    for slot in known.into_iter().flatten() {
-        in_set[slot.index()] = true;
-    }
     let mut notes = Vec::new();
     let orphans = match is_whole {
-        true => moves::orphans(folder, index, &in_set),
+        true => orphans(options, folder, index, set, results)?,
         false => Vec::new(),
     };
     let paths: Vec<&str> = orphans.iter().map(|slot| index.path(*slot)).collect();
@@ -271,7 +287,11 @@ fn tidy_set(
     match (paths.is_empty(), moves, options.orphans) {
         (true, ..) => {}
         (_, true, _) => {
-            let name = if options.prune { PRUNED } else { ORPHANS };
+            let name = if options.prune {
+                PRUNED
+            } else {
+                moves::ORPHANS
+            };
             moves::set_aside(folder, name, paths.iter().copied())?;
             let place = folder.work.join(name);
             notes.push(format!("{files}: moved to {}", place.display()));
@@ -299,6 +319,26 @@ fn tidy_set(
     Ok(notes)
 }
 
-/// Folders below that for work in progress, for files that are no longer in the set.
-const ORPHANS: &str = "orphans";
+/// The files of images that are in the journal and not in the set, nor in another one of the folder.
+fn orphans(
+    options: &Options,
+    folder: &OutputFolder,
+    index: &Index,
+    set: &Set,
+    results: &Results,
+) -> Result<Vec<Slot>, Error> {
+    let mut in_set = vec![false; index.count()];
+    let known = [&set.before, &set.settled, &set.elsewhere, &results.there];
+    for slot in known.into_iter().flatten() {
+        in_set[slot.index()] = true;
+    }
+    let orphans = moves::orphans(folder, index, &in_set);
+    if orphans.is_empty() {
+        return Ok(orphans);
+    }
+    let maps = maps::others(folder, &options.image_map);
+    maps::without_those_of(&maps, folder, index, orphans)
+}
+
+/// The folder below that for work in progress, for files that --prune moves there.
 const PRUNED: &str = "pruned";

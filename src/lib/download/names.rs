@@ -1,7 +1,7 @@
 //! Where each image goes: a folder per group, and a readable name: the label, or as `--name` says. Names that several images
 //! would have get a hash of the image's id, all of them: so they depend on the set, and not on its order.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -151,6 +151,17 @@ impl FromStr for Template {
 }
 
 impl Template {
+    /// Its fields that only metadata may have, each once.
+    pub fn keys(&self) -> BTreeSet<String> {
+        let fields = self.0.iter().filter_map(|piece| match piece {
+            Piece::Field(field) => Some(field.to_lowercase()),
+            Piece::Text(_) => None,
+        });
+        fields
+            .filter(|field| !OWN_FIELDS.contains(&&**field))
+            .collect()
+    }
+
     /// The path that it gives an image, without suffix: below the folder of its group, unless it has folders of its own.
     fn name(&self, image: &LocalizedImage) -> String {
         let mut text = String::new();
@@ -187,6 +198,11 @@ impl Template {
 /// Suffixes of files in an output folder.
 const SUFFIXES: [&str; 11] = [
     "jsonl", "jpg", "jpeg", "png", "tif", "tiff", "gif", "webp", "jp2", "bmp", "pdf",
+];
+
+/// Fields that every image has.
+const OWN_FIELDS: [&str; 7] = [
+    "label", "canvas", "image", "manifest", "file", "group", "id",
 ];
 
 /// The value of a field of a template: of the metadata first, upper and lower case alike; empty where there is none.

@@ -25,12 +25,12 @@ pub struct Options {
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
     /// Download part I of N of the set, I from 0 to N-1: for N workers, each with its own folder and lists. LOCALIZATIONS is a
-    /// folder by `recto-shard plan`, whose shards are downloaded to OUTPUT_DIR/shard-*; of a file each worker takes images by
-    /// the hash of their ids, and the pace of each host is divided among them. auto: as Slurm, Kubernetes, AWS Batch, PBS or
-    /// Grid Engine number the worker, with the number of workers in RECTO_SHARDS where they do not say it
+    /// folder by `recto-shard plan`, whose shards are downloaded to OUTPUT_DIR/shard-*; of a file, each worker takes images by
+    /// the hash of their ids, and the rate limit of each host is divided among the workers. auto: I and N are read from the
+    /// variables of Slurm, Kubernetes, AWS Batch, PBS or Grid Engine, and N from RECTO_SHARDS where the scheduler does not set it
     #[arg(long, value_name = "I/N|auto")]
     pub shard: Option<ShardChoice>,
-    /// End in time: at TIME (RFC 3339, or seconds since 1970 as in SLURM_JOB_END_TIME), or after LENGTH (90m, 2h). What is
+    /// Stop before TIME (RFC 3339, or seconds since 1970 as in SLURM_JOB_END_TIME) or before LENGTH (90m, 2h) is over. What is
     /// finished by then is published, and the exit code is 75 if something is left
     #[arg(long, value_name = "TIME|LENGTH", value_parser = deadline)]
     pub deadline: Option<Deadline>,
@@ -210,7 +210,7 @@ impl Shard {
         u64::from_str_radix(&digits, 16).unwrap_or_default() % self.count == self.index
     }
 
-    /// How many workers share the pace of each host.
+    /// How many workers share the rate limit of each host.
     pub fn workers(self) -> u64 {
         self.count
     }

@@ -30,6 +30,8 @@ use crate::signals::Signals;
 
 /// How long before `--deadline` a run begins to end.
 const ENDING: Duration = Duration::from_secs(2);
+/// How long images in progress get to end when the disk is full: some of them fit where others have failed.
+const DISK_FULL: Duration = Duration::from_secs(20);
 /// How often progress is updated; it is printed less often.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -288,8 +290,11 @@ impl Active<'_> {
                 Event::Ended(ended) => match *ended {
                     Ok((image, outcome)) => {
                         reporter.event(|| event_of(&image, &outcome));
-                        if !self.take(&image, outcome) {
-                            break;
+                        self.take(&image, outcome);
+                        // What failed has made room: others that are in progress may get to their end.
+                        if self.results.is_disk_full && grace.is_none() {
+                            is_closed.store(true, Ordering::Relaxed);
+                            grace = Some(Box::pin(tokio::time::sleep(DISK_FULL)));
                         }
                     }
                     Err(error) => {
@@ -315,25 +320,30 @@ impl Active<'_> {
         Some(left.saturating_sub(ENDING))
     }
 
-    /// Takes in what came of an image; whether the run goes on.
-    fn take(&mut self, image: &LocalizedImage, outcome: Result<Finished, http::Error>) -> bool {
+    /// Takes in what came of an image.
+    fn take(&mut self, image: &LocalizedImage, outcome: Result<Finished, http::Error>) {
         match outcome {
             Ok(finished) => self.take_finished(finished),
             Err(error) if error.kind == Kind::Disk => {
                 let hint = "fix that and run the same command again: what is finished is kept";
-                self.results.stopped = Some(Error::new(error.message).hint(hint));
+                let stopped = || Error::new(error.message).hint(hint);
+                self.results.stopped.get_or_insert_with(stopped);
                 self.results.is_disk_full = true;
-                return false;
             }
             Err(error) => self
                 .results
                 .failures
                 .push(failure(image, self.naming, error)),
         }
-        true
     }
 
-    fn take_finished(&mut self, Finished { download, line }: Finished) {
+    fn take_finished(&mut self, finished: Finished) {
+        let Finished {
+            download,
+            line,
+            is_old_moved,
+        } = finished;
+        self.results.superseded += u64::from(is_old_moved);
         if self.options.refresh {
             let index = self.index.borrow();
             let held = index.find(&download.id);

@@ -216,12 +216,16 @@ where
 
     fn start_one(&mut self, at: usize) {
         let queue = &mut self.queues[at];
-        let Some(image) = queue.take() else {
+        let Some((image, is_sample)) = queue.take() else {
             return;
         };
         queue.open += 1;
         self.left -= 1;
         let place = queue.host.as_ref().map(|host| Place::at(host, false));
+        let place = match is_sample {
+            true => place.map(Place::of_sample),
+            false => place,
+        };
         let done = (self.job)(image, place);
         self.running.push(Box::pin(async move { (at, done.await) }));
         self.list(at);
@@ -229,17 +233,17 @@ where
 }
 
 impl Queue {
-    /// The next image: the first one, or one from anywhere where many in a row were refused.
-    fn take(&mut self) -> Option<u32> {
+    /// The next image: the first one, or one from anywhere where many in a row were refused, which is a sample then.
+    fn take(&mut self) -> Option<(u32, bool)> {
         let sample = self.host.as_ref();
         let sample = sample.and_then(|host| host.pacing().judgment.wants_sample());
         match sample {
-            None => self.images.pop_front(),
+            None => Some((self.images.pop_front()?, false)),
             Some(n) => {
                 // Multiples of the golden ratio lie evenly between 0 and 1, however many there are.
                 let share = (f64::from(n + 1) * 0.618_033_988_749_895).fract();
                 let at = (share * self.images.len() as f64) as usize;
-                self.images.remove(at)
+                Some((self.images.remove(at)?, true))
             }
         }
     }

@@ -26,6 +26,8 @@ pub struct Results {
     pub fetched: u64,
     /// With `--refresh`, images downloaded again that are the same as before.
     pub unchanged: u64,
+    /// Files of earlier downloads with another suffix, moved away in this run.
+    pub superseded: u64,
     /// Images downloaded in this run by the way in which they were made.
     pub methods: BTreeMap<String, u64>,
     /// What was adjusted for the first of them.
@@ -133,6 +135,9 @@ impl Results {
         for (method, images) in &self.methods {
             summary.count(&format!("method_{method}"), *images);
         }
+        if self.superseded > 0 {
+            summary.count("superseded", self.superseded);
+        }
         for (_, stats) in &self.hosts {
             summary.count("requests", stats.requests);
         }
@@ -150,6 +155,13 @@ impl Results {
             summary.notes.push(format!(
                 "{} lost alpha or bits beyond 8 per sample by re-encoding; the notes in the journal name them",
                 count(self.flattened, "image")
+            ));
+        }
+        if self.superseded > 0 {
+            summary.notes.push(format!(
+                "{} of earlier downloads in another format moved to .recto/{}",
+                count(self.superseded, "file"),
+                moves::ORPHANS
             ));
         }
         summary.notes.extend(self.adjusted.iter().cloned());
@@ -311,7 +323,7 @@ pub fn write_map<'a>(
     folder: &Path,
     there: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), Error> {
-    let prefix = relative(folder, files::folder_of(map))?;
+    let prefix = files::path_between(folder, files::folder_of(map))?;
     contracts::write_image_map(map, there.map(|(id, path)| (id, format!("{prefix}{path}"))))
 }
 
@@ -368,27 +380,6 @@ fn in_progress(folder: &OutputFolder) -> Vec<(String, PathBuf)> {
         is_work.then(|| (work.to_owned(), path))
     });
     named.collect()
-}
-
-/// The path from one folder to another as a prefix for paths: `../images/`, or nothing.
-fn relative(to: &Path, from: &Path) -> Result<String, Error> {
-    let absolute = |path: &Path| {
-        std::fs::create_dir_all(path)
-            .and_then(|()| path.canonicalize())
-            .map_err(|e| files::cannot_write(path, e))
-    };
-    let (to, from) = (absolute(to)?, absolute(from)?);
-    let shared = to
-        .components()
-        .zip(from.components())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let up = from.components().skip(shared).map(|_| "..".to_owned());
-    let down = to
-        .components()
-        .skip(shared)
-        .map(|part| part.as_os_str().to_string_lossy().into_owned());
-    Ok(up.chain(down).map(|part| part + "/").collect())
 }
 
 /// Adds records of a list of m3-download that cannot be used.

@@ -116,7 +116,8 @@ impl ImageStore {
 /// # Errors
 /// It cannot be represented.
 pub fn stored<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value).map_err(|e| Error::new("an image cannot be put aside").because(e))
+    serde_json::to_vec(value)
+        .map_err(|e| Error::new("an image cannot be written to a temporary file").because(e))
 }
 
 /// A value of what was stored.
@@ -125,5 +126,5 @@ pub fn stored<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
 /// The temporary file was changed.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(bytes)
-        .map_err(|e| Error::new("an image that was put aside cannot be read").because(e))
+        .map_err(|e| Error::new("an image cannot be read from a temporary file").because(e))
 }

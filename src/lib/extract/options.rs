@@ -30,7 +30,7 @@ pub struct Options {
     /// What to do with a box that extends beyond its image; a box that is completely outside is always left out
     #[arg(long, value_name = "RULE", value_enum, default_value_t = Outside::Clip)]
     pub outside: Outside,
-    /// Make a band of this height of a line without an area, such as the baseline of a line of text: three quarters above
+    /// Turn a line without an area, such as the baseline of a line of text, into a band of this height: three quarters above
     /// the line, a quarter below, in units of the canvas. Without the option such lines are left out
     #[arg(long, value_name = "HEIGHT", value_parser = height)]
     pub line_height: Option<f64>,

@@ -21,7 +21,9 @@ pub use folder::{Folder, WrittenFile, files_below, is_same_file, may_replace};
 pub use hash::{hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha256_of_file};
 pub use names::SafeName;
 pub use part::{Held, Part};
-pub use paths::{cannot_write, folder_of, is_dash, is_there, real, refuse_overwriting};
+pub use paths::{
+    cannot_write, folder_of, is_dash, is_there, path_between, real, refuse_overwriting,
+};
 pub use placed::place;
 pub use read_write::{
     read, read_within, safe_cell, safe_csv, start, to_csv, to_json, write_csv, write_json,

@@ -29,6 +29,30 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// The path to one folder (`to`) from another as a prefix for paths: `../images/`, or nothing.
+///
+/// # Errors
+/// One of them cannot be made.
+pub fn path_between(to: &Path, from: &Path) -> Result<String, Error> {
+    let absolute = |path: &Path| {
+        fs::create_dir_all(path)
+            .and_then(|()| path.canonicalize())
+            .map_err(|e| cannot_write(path, e))
+    };
+    let (to, from) = (absolute(to)?, absolute(from)?);
+    let shared = to
+        .components()
+        .zip(from.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = from.components().skip(shared).map(|_| "..".to_owned());
+    let down = to
+        .components()
+        .skip(shared)
+        .map(|part| part.as_os_str().to_string_lossy().into_owned());
+    Ok(up.chain(down).map(|part| part + "/").collect())
+}
+
 /// The path with all links resolved. If the file does not exist, only its folder is resolved.
 pub fn real(path: &Path) -> PathBuf {
     let name = path.file_name();

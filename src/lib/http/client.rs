@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 
 use super::answer;
 use super::archives::Archives;
@@ -77,7 +77,7 @@ impl Client {
             match check(&response).await {
                 Ok(()) => Ok(response),
                 Err(error) => {
-                    let error = error.with_status(response.status);
+                    let error = measured(error, &response.headers).with_status(response.status);
                     Err(told(error, request, &response.url, &response.body).into())
                 }
             }
@@ -122,7 +122,7 @@ impl Client {
                 Err(error) => {
                     let start = part.start();
                     part.discard();
-                    let error = error.with_status(saved.status);
+                    let error = measured(error, &saved.headers).with_status(saved.status);
                     Err(told(error, request, &saved.url, &start).into())
                 }
             }
@@ -210,7 +210,10 @@ impl Client {
             return;
         };
         match is_telling && error.status.is_some() {
-            true => host.pacing().refused(log.id(), error.kind, error.status),
+            true => {
+                let mut pacing = host.pacing();
+                pacing.refused(log.id(), log.is_sample(), error.kind, error.status);
+            }
             false => host.pacing().judgment.ended(log.id()),
         }
     }
@@ -290,6 +293,17 @@ impl Client {
     /// The hosts whose requests wait now, by name.
     pub fn waiting(&self) -> Vec<Wait> {
         self.sender.hosts.waiting()
+    }
+}
+
+/// An error about a body, by whether its length was announced.
+fn measured(error: Error, headers: &HeaderMap) -> Error {
+    let is_announced = [CONTENT_LENGTH, TRANSFER_ENCODING]
+        .iter()
+        .any(|name| headers.contains_key(name));
+    match is_announced {
+        true => error,
+        false => error.of_unknown_length(),
     }
 }
 

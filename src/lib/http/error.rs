@@ -35,7 +35,7 @@ impl Error {
             429 => (Kind::TooMany, "too many requests"),
             408 => (Kind::Timeout, "the server waited too long for the request"),
             425 => (Kind::Server, "too early"),
-            501 => (Kind::Status, "the server does not support this request"),
+            501 | 505 | 506 | 510 => (Kind::Status, "the server does not support this request"),
             500.. => (Kind::Server, "server error"),
             _ => (Kind::Status, "refused"),
         };
@@ -67,9 +67,22 @@ impl Error {
         Error::new(Kind::Timeout, message)
     }
 
-    /// Fewer bytes came than were announced, or the image ends early.
+    /// Fewer bytes came than were announced.
     pub fn truncated(message: impl Into<String>) -> Self {
         Error::new(Kind::Truncated, message)
+    }
+
+    /// As many bytes came as were announced, and the image in them ends early or has an error.
+    pub fn damaged(message: impl Into<String>) -> Self {
+        Error::new(Kind::Damaged, message)
+    }
+
+    /// The same about a body whose length was not announced: bytes may be missing.
+    pub fn of_unknown_length(mut self) -> Self {
+        if self.kind == Kind::Damaged {
+            self.kind = Kind::Truncated;
+        }
+        self
     }
 
     /// The image answered is not of the size requested.
@@ -196,8 +209,10 @@ pub enum Kind {
     Certificate,
     /// No byte arrived for too long.
     Timeout,
-    /// Fewer bytes than announced, or an image that ends in the middle.
+    /// Fewer bytes than announced, or an image that ends in the middle where none are announced.
     Truncated,
+    /// An image that ends in the middle, or has an error, although all bytes came.
+    Damaged,
     /// An image of another size than was requested.
     WrongSize,
     /// Not an image: an HTML page, JSON, nothing.
@@ -236,6 +251,7 @@ impl Kind {
             | Kind::Forbidden
             | Kind::Status
             | Kind::Certificate
+            | Kind::Damaged
             | Kind::WrongSize
             | Kind::NotAnImage
             | Kind::Info
@@ -250,7 +266,7 @@ impl Kind {
     }
 
     /// All classes.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 21] = [
         Kind::NotFound,
         Kind::Forbidden,
         Kind::TooMany,
@@ -260,6 +276,7 @@ impl Kind {
         Kind::Certificate,
         Kind::Timeout,
         Kind::Truncated,
+        Kind::Damaged,
         Kind::WrongSize,
         Kind::NotAnImage,
         Kind::Info,
@@ -285,6 +302,7 @@ impl Kind {
             Kind::Certificate => "certificate",
             Kind::Timeout => "timeout",
             Kind::Truncated => "truncated",
+            Kind::Damaged => "damaged",
             Kind::WrongSize => "wrong-size",
             Kind::NotAnImage => "not-an-image",
             Kind::Info => "info",
@@ -308,6 +326,7 @@ impl Kind {
                 | Kind::Network
                 | Kind::Timeout
                 | Kind::Truncated
+                | Kind::Damaged
                 | Kind::NotAnImage
                 | Kind::Info
                 | Kind::Checksum
@@ -318,7 +337,12 @@ impl Kind {
     pub fn may_be_size(self) -> bool {
         matches!(
             self,
-            Kind::Forbidden | Kind::Server | Kind::Timeout | Kind::Truncated | Kind::NotAnImage
+            Kind::Forbidden
+                | Kind::Server
+                | Kind::Timeout
+                | Kind::Truncated
+                | Kind::Damaged
+                | Kind::NotAnImage
         )
     }
 }

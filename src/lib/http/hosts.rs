@@ -239,6 +239,7 @@ impl Host {
 pub struct Place {
     host: Arc<Host>,
     again: bool,
+    is_sample: bool,
 }
 
 impl Place {
@@ -248,7 +249,20 @@ impl Place {
         Place {
             host: host.clone(),
             again,
+            is_sample: false,
         }
+    }
+
+    /// The place of an image that is asked for to see whether the host refuses everything.
+    pub fn of_sample(self) -> Self {
+        let mut place = self;
+        place.is_sample = true;
+        place
+    }
+
+    /// Whether it is that of such an image.
+    pub fn is_sample(&self) -> bool {
+        self.is_sample
     }
 
     /// Whether it is at this host.

@@ -2,8 +2,8 @@
 //!
 //! A host that is overloaded answers 429 or 503 to whoever comes; a URL that is refused for good receives the same
 //! status, while its host answers others. So a host is slowed down when it says that it is overloaded, until it is shown
-//! that it says so of single URLs. It is given up when many different images in a row are refused, and only after
-//! images from all over the set were tried too ([`Judgment::wants_sample`]).
+//! that it says so of single URLs. It is given up when many different images in a row are refused, in the order in which
+//! they were begun, and images from all over the set too ([`Judgment::wants_sample`]).
 
 use std::collections::{HashMap, HashSet};
 
@@ -42,8 +42,16 @@ pub struct Judgment {
     give_up: u32,
     /// How many of those from all over the set have to be refused too.
     samples: u32,
-    /// Those that were refused since the last success.
+    /// Those that were refused, of the images that were begun after the last one that was had.
     refused: HashSet<u64>,
+    /// How many of them are from all over the set.
+    refused_samples: u32,
+    /// The last image that was had, in the order in which they were begun.
+    last_had: Option<u64>,
+    /// Images that met an error and have not ended.
+    failing: HashSet<u64>,
+    /// Samples that were taken since an image was had.
+    sampled: u32,
     /// Those that were answered without an error and are not judged yet.
     promising: HashSet<u64>,
     /// Answers that were no sign of overload.
@@ -72,6 +80,10 @@ impl Judgment {
             give_up,
             samples,
             refused: HashSet::new(),
+            refused_samples: 0,
+            last_had: None,
+            failing: HashSet::new(),
+            sampled: 0,
             promising: HashSet::new(),
             calm: 0,
             overloaded: HashMap::new(),
@@ -141,35 +153,61 @@ impl Judgment {
         }
     }
 
-    /// An image was refused for a reason that may be its own or that of the host. Returns how many in a row, when that is
-    /// enough to give up the host.
-    pub fn refused(&mut self, id: u64) -> Option<u32> {
-        self.promising.remove(&id);
-        self.refused.insert(id);
-        let images = u32::try_from(self.refused.len()).unwrap_or(u32::MAX);
-        (self.promising.is_empty()
-            && self.give_up > 0
-            && images >= self.give_up.saturating_add(self.samples))
-        .then_some(images)
+    /// A request for an image was answered with an error that may be that of all others; it may be repeated.
+    pub fn failing(&mut self, id: u64) {
+        if self.failing.len() < MAX_REMEMBERED {
+            self.failing.insert(id);
+        }
+    }
+
+    /// An image was refused for a reason that may be its own or that of the host; ids are in the order in which images are
+    /// begun. Returns how many in a row, when that is enough to give up the host.
+    pub fn refused(&mut self, id: u64, is_sample: bool) -> Option<u32> {
+        self.ended(id);
+        if self.last_had.is_some_and(|had| id < had) {
+            return None;
+        }
+        let is_new = self.refused.insert(id);
+        self.refused_samples += u32::from(is_new && is_sample);
+        let images = self.refused.len();
+        let is_enough = self.has_many(images) && self.refused_samples >= self.samples;
+        let images = u32::try_from(images).unwrap_or(u32::MAX);
+        (is_enough && self.promising.is_empty()).then_some(images)
     }
 
     /// An image ended in a way that says nothing of its host.
     pub fn ended(&mut self, id: u64) {
         self.promising.remove(&id);
+        self.failing.remove(&id);
     }
 
     /// An image was had, so the host does not refuse everything.
     pub fn succeeded(&mut self, id: u64) {
-        self.promising.remove(&id);
-        self.refused.clear();
+        self.ended(id);
+        if self.last_had.is_none_or(|had| had < id) {
+            self.last_had = Some(id);
+            self.refused.retain(|refused| *refused > id);
+            // Which of those that are left are samples is not known: others will be.
+            self.refused_samples = 0;
+            self.sampled = 0;
+        }
     }
 
-    /// Whether the next images should be taken from all over the set, to see whether the host refuses everything: which
-    /// of the samples comes next.
-    pub fn wants_sample(&self) -> Option<u32> {
-        let images = u32::try_from(self.refused.len()).unwrap_or(u32::MAX);
-        let beyond = images.checked_sub(self.give_up);
-        beyond.filter(|_| self.give_up > 0)
+    /// Whether the next image should be taken from all over the set, to see whether the host refuses everything: which of
+    /// the samples it is.
+    pub fn wants_sample(&mut self) -> Option<u32> {
+        // Those that are failing may be had in the end; but samples that are taken now are judged with them.
+        if self.samples == 0 || !self.has_many(self.refused.len() + self.failing.len()) {
+            return None;
+        }
+        let sample = self.sampled;
+        self.sampled += 1;
+        Some(sample)
+    }
+
+    /// Whether so many images are enough to sample others, and to give up the host.
+    fn has_many(&self, images: usize) -> bool {
+        self.give_up > 0 && u32::try_from(images).unwrap_or(u32::MAX) >= self.give_up
     }
 }
 
@@ -230,20 +268,27 @@ mod tests {
     #[test]
     fn a_host_is_given_up_after_samples() {
         let mut host = Judgment::new(3, SAMPLES);
-        assert_eq!(host.refused(1), None);
-        assert_eq!(host.refused(1), None, "the same image");
+        assert_eq!(host.refused(1, false), None);
+        assert_eq!(host.refused(1, false), None, "the same image");
         assert_eq!(host.wants_sample(), None);
-        host.refused(2);
-        host.refused(3);
+        host.refused(2, false);
+        host.failing(3);
         assert_eq!(host.wants_sample(), Some(0));
-        let given_up = (4..40).find_map(|id| host.refused(id));
-        assert_eq!(given_up, Some(3 + SAMPLES));
-        host.promised(60);
-        (100..200).for_each(|id| assert_eq!(host.refused(id), None, "one may be had"));
-        host.succeeded(60);
-        assert_eq!((host.refused(50), host.wants_sample()), (None, None));
+        assert_eq!(host.wants_sample(), Some(1));
+        assert_eq!((4..40).find_map(|id| host.refused(id, false)), None);
+        let given_up = (40..99).find_map(|id| host.refused(id, true));
+        assert_eq!(given_up, Some(2 + 36 + SAMPLES));
+        host.promised(100);
+        (101..200).for_each(|id| assert_eq!(host.refused(id, true), None, "one may be had"));
+        host.succeeded(200);
+        assert_eq!(host.wants_sample(), None);
+        (1..200).for_each(|id| assert_eq!(host.refused(id, true), None, "begun before"));
+        assert_eq!(host.wants_sample(), None);
         let mut never = Judgment::new(0, SAMPLES);
-        assert_eq!((0..999).find_map(|id| never.refused(id)), None);
+        assert_eq!((0..999).find_map(|id| never.refused(id, true)), None);
         assert_eq!(never.wants_sample(), None);
+        let mut at_once = Judgment::new(3, 0);
+        assert_eq!((0..9).find_map(|id| at_once.refused(id, false)), Some(3));
+        assert_eq!(at_once.wants_sample(), None);
     }
 }

@@ -26,14 +26,14 @@ pub struct Options {
     /// Seconds to wait before the first retry; doubles with each further one
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds, global = true)]
     pub backoff: f64,
-    /// Seconds to wait for the next byte of an answer; a host that has never answered is left after so many in all
+    /// Seconds to wait for the next byte of an answer; a host that has never answered is left after this time in all
     #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = some_seconds, global = true)]
     pub timeout: f64,
     /// Seconds to wait for a connection, at most those of --timeout
     #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = some_seconds, global = true)]
     pub connect_timeout: f64,
-    /// Leave a host for this run after N different URLs in a row that it refuses or fails to answer; of images 12 more from
-    /// all over the set are tried first; 0: never
+    /// Leave a host for this run after N different URLs in a row that it refuses or fails to answer. recto-download first
+    /// tries 12 further images from all over the set. 0: never
     #[arg(long, value_name = "N", default_value_t = 20, global = true)]
     pub give_up: u32,
     /// Redirects to follow

@@ -350,6 +350,9 @@ impl Pacing {
             has_answered: true,
             since: None,
         };
+        if matches!(status, 403 | 429 | 500..) {
+            self.judgment.failing(asker.id);
+        }
         if !matches!(status, 429 | 503) {
             self.overloads = 0;
             self.is_probing = false;
@@ -369,8 +372,8 @@ impl Pacing {
     }
 
     /// An image failed, or was refused, for a reason that may be that of all images of the host.
-    pub fn refused(&mut self, id: u64, kind: Kind, status: Option<u16>) {
-        if let Some(different) = self.judgment.refused(id) {
+    pub fn refused(&mut self, id: u64, is_sample: bool, kind: Kind, status: Option<u16>) {
+        if let Some(different) = self.judgment.refused(id, is_sample) {
             let status = status.map(|s| format!(" (HTTP {s})")).unwrap_or_default();
             let what = match kind {
                 Kind::Forbidden | Kind::TooMany => "it refused",
@@ -735,10 +738,10 @@ mod tests {
     fn a_host_that_refuses_all_images_is_given_up() {
         let start = Instant::now();
         let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
-        (0..31).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
+        (0..31).for_each(|id| host.refused(id, id >= 20, Kind::Forbidden, Some(403)));
         assert!(next(&mut host, start, SECOND).is_ok());
-        host.judgment.succeeded(0);
-        (0..32).for_each(|id| host.refused(id, Kind::Forbidden, Some(403)));
+        host.judgment.succeeded(31);
+        (32..64).for_each(|id| host.refused(id, id >= 52, Kind::Forbidden, Some(403)));
         let error = next(&mut host, start, SECOND).unwrap_err();
         assert_eq!(error.kind, Kind::Forbidden);
     }

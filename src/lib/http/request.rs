@@ -62,6 +62,8 @@ struct Log {
     job: Arc<Job>,
     /// The place at its host that was taken for it before its first request.
     place: Mutex<Option<Place>>,
+    /// Whether it is asked for to see whether its host refuses everything.
+    is_sample: bool,
     /// The URL or file of the document that names it; none where the user does.
     named_by: Option<String>,
 }
@@ -75,6 +77,7 @@ impl Default for Log {
             ignored_opt_out: OnceLock::default(),
             job: Arc::default(),
             place: Mutex::default(),
+            is_sample: false,
             named_by: None,
         }
     }
@@ -84,6 +87,7 @@ impl RequestLog {
     /// For what a document names, by its URL or file, and which waits in a place.
     pub fn of(named_by: Option<&str>, place: Option<Place>) -> Self {
         RequestLog(Arc::new(Log {
+            is_sample: place.as_ref().is_some_and(Place::is_sample),
             place: Mutex::new(place),
             named_by: named_by.map(str::to_owned),
             ..Log::default()
@@ -97,6 +101,10 @@ impl RequestLog {
 
     pub(super) fn id(&self) -> u64 {
         self.0.id
+    }
+
+    pub(super) fn is_sample(&self) -> bool {
+        self.0.is_sample
     }
 
     pub(super) fn job(&self) -> &Arc<Job> {

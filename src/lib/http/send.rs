@@ -462,7 +462,9 @@ impl Sender {
         let cause = causes.last().map(|c| format!(": {c}")).unwrap_or_default();
         let mut pacing = host.pacing();
         if causes.iter().any(|cause| is_about_a_certificate(*cause)) {
-            return Error::certificate(format!("{name} cannot be trusted{cause}"));
+            return Error::certificate(format!(
+                "the certificate of {name} cannot be verified{cause}"
+            ));
         }
         if says(e, resolver::PRIVATE) {
             return Error::unsupported(format!(

@@ -49,7 +49,7 @@ impl UprightImage {
         turned(whole?, plan)
     }
 
-    /// Its pixels.
+    /// The decoded image, in the orientation in which it is stored.
     pub fn into_image(self) -> DynamicImage {
         self.pixels
     }

@@ -150,7 +150,7 @@ fn believable(header: &Header, bytes: u64) -> Result<(), Flaw> {
         return Ok(());
     }
     Err(Flaw::Refused(format!(
-        "implausible: {} of {} x {} pixels in {bytes} bytes",
+        "its bytes do not fit its size: {} of {} x {} pixels in {bytes} bytes",
         header.media_type, header.width, header.height
     )))
 }

@@ -74,7 +74,7 @@ pub struct Options {
     /// lower if the system allows fewer open files
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
-    /// Close the connection to a client that neither sends nor receives anything for so many seconds
+    /// Close the connection to a client that neither sends nor receives anything for this many seconds
     #[arg(long, alias = "patience", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub client_timeout: u64,
     /// Let people draw, move, rename and delete boxes in the browser. Every correction is appended to FILE as a line;
@@ -94,7 +94,7 @@ pub struct Options {
     /// How many seconds a file may take to be opened; then requests for it are answered with 503, and others go on
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub file_timeout: u64,
-    /// Look for new, changed and removed files every so many seconds; SIGHUP does it at once
+    /// Look for new, changed and removed files, once in this many seconds; SIGHUP does it at once
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
     pub watch: Option<u64>,
     /// Append a line of JSON for every answer to FILE; `-` is standard output. SIGHUP opens FILE again
@@ -107,7 +107,7 @@ pub struct Options {
     #[arg(long, requires = "prepare")]
     pub pyramids: bool,
     /// The folder of prepared files [default: beside the source, `pictures.prepared` for `pictures`]
-    #[arg(long, value_name = "FOLDER", visible_alias = "out")]
+    #[arg(long, value_name = "FOLDER", alias = "out")]
     pub prepared: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)] // A comment would stand in --help.

@@ -42,6 +42,10 @@ impl Best {
     }
 }
 
+/// Unites the journals, files and lists of workers.
+///
+/// # Errors
+/// A folder has no journal or is in use, a journal is damaged, or a file or list cannot be written.
 pub fn merge(options: &MergeOptions, common: &Common, summary: &mut Summary) -> Result<(), Error> {
     let parts = folders(options)?;
     let inputs: Vec<PathBuf> = parts.iter().map(|part| part.join(Journal::NAME)).collect();

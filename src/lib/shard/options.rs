@@ -38,7 +38,7 @@ pub struct PlanOptions {
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
     /// Leave each host in one shard, however many images it has. Without it a host with more than its share is divided among as
-    /// many shards as it allows requests at once, each with that part of its pace
+    /// many shards as it allows requests at once, each with that part of its rate limit
     #[arg(long)]
     pub whole_hosts: bool,
     /// Plan for requests to URLs that begin with FROM as if they began with TO (repeatable), as recto-download --rewrite

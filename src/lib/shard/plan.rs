@@ -32,6 +32,10 @@ struct Read {
     hosts: HashMap<u64, String>,
 }
 
+/// Divides a set among shards and writes the folder of the plan.
+///
+/// # Errors
+/// The set or the table of archives cannot be read, the folder holds something other than a plan, or cannot be written.
 pub fn plan(options: &PlanOptions, summary: &mut Summary) -> Result<(), Error> {
     may_replace(&options.output)?;
     let Read {
@@ -285,7 +289,9 @@ fn tell(
     let divided: Vec<String> = hosts
         .iter()
         .filter(|(_, shards)| **shards > 1)
-        .map(|(host, shards)| format!("{host} in {shards} shards, each with a part of its pace"))
+        .map(|(host, shards)| {
+            format!("{host} in {shards} shards, each with a part of its rate limit")
+        })
         .collect();
     summary.notes.extend(divided);
     let empty = plan.shards.iter().filter(|shard| shard.images == 0).count();

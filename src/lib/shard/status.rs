@@ -40,6 +40,10 @@ impl Progress {
     }
 }
 
+/// Tells how far the shards of a plan are.
+///
+/// # Errors
+/// The plan, a part of it or a journal cannot be read.
 pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Error> {
     let plan: ShardPlan = contracts::read(&options.plan.join(ShardPlan::FILE))?;
     let merged = Journal::peek(&options.output_dir)?;

@@ -211,7 +211,7 @@ fn certificates_and_hosts_that_are_not_there_name_the_setting() {
     };
     run(&anno)
         .exits(1)
-        .says(&["cannot be trusted", "is set by --anno"]);
+        .says(&["cannot be verified", "is set by --anno"]);
     let gone = Server::start(|_, _| Answer::Reset).url("/anno/v1");
     run(&gone).exits(75).says(&["is set by --anno"]);
 }

@@ -39,6 +39,8 @@ pub struct AnswerSizes {
     given: [u32; 2],
     /// Services whose images were refused in one answer without a smaller image in their place, with their pixels.
     refused: BTreeMap<String, u64>,
+    /// Images that were not requested in one answer because of what is believed.
+    spared: u32,
 }
 
 /// Images that have to show the same before it is believed of others.
@@ -56,6 +58,13 @@ impl AnswerSizes {
         let capped = self.cap.is_some_and(|cap| !cap.allow(width, height));
         let refused = self.refused.values().filter(|refused| pixels >= **refused);
         pixels <= area(self.given) || !(capped || refused.count() >= WITNESSES)
+    }
+
+    /// Whether an image is requested in one answer although it is not believed to come: what is believed may come of images
+    /// that are restricted for reasons of their own. That is tried ever less often: at the 2nd, 8th, 32nd… image.
+    fn is_to_be_tried(&mut self) -> bool {
+        self.spared = self.spared.saturating_add(1);
+        self.spared.is_power_of_two() && self.spared.trailing_zeros() % 2 == 1
     }
 
     /// Whether another image has shown this cap on its longer side: then one answer of that size is no accident.
@@ -220,6 +229,12 @@ impl KnownHost {
         self.known().cap.unwrap_or(Limits::NONE)
     }
 
+    /// Whether an answer of this size is worth requesting, or worth a try.
+    pub fn may_give(&self, size: [u32; 2]) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.may_give(size) || known.is_to_be_tried()
+    }
+
     /// Notes what an answer has shown.
     pub fn learn(&self, note: impl FnOnce(&mut AnswerSizes)) {
         note(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
@@ -261,6 +276,18 @@ mod tests {
         host.gave([3000, 2400]);
         assert_eq!(host.cap, None, "contradicted");
         assert!(host.may_give([3000, 2400]));
+    }
+
+    #[test]
+    fn what_is_believed_is_tried_again_ever_less_often() {
+        let host = KnownHost::default();
+        host.learn(|known| {
+            known.capped("a", &square(600));
+            known.capped("b", &square(600));
+        });
+        let tried = (1..=100).filter(|_| host.may_give([3000, 2400]));
+        assert_eq!(tried.collect::<Vec<u32>>(), [2, 8, 32]);
+        assert!(host.may_give([600, 600]));
     }
 
     #[test]

@@ -131,6 +131,7 @@ pub async fn fetch(
         whole_error: None,
         cap: Limits::NONE,
         size_retries: None,
+        named_by: None,
     };
     lock(wanted.sampled).size = [fetch.info.width, fetch.info.height];
     let fetched = fetch.run(resumed).await;
@@ -167,6 +168,8 @@ struct ServiceFetch<'a> {
     cap: Limits,
     /// How often a region at which the server fails is requested again.
     size_retries: Option<u32>,
+    /// The size by which regions are named, where that is another ([`RegionPlan::named_by`]).
+    named_by: Option<[u32; 2]>,
 }
 
 impl ServiceFetch<'_> {
@@ -189,7 +192,7 @@ impl ServiceFetch<'_> {
         };
         // Another image may have found out meanwhile.
         let probing = probing.filter(|_| host.known().is_new());
-        if may_be_whole && host.known().may_give(self.target) {
+        if may_be_whole && host.may_give(self.target) {
             match self.whole().await? {
                 Some(whole) => {
                     let service = &self.wanted.service.id;
@@ -207,7 +210,7 @@ impl ServiceFetch<'_> {
         drop(probing);
         let plan = store.plan().clone();
         match self.remaining_regions(store).await {
-            Err(error) if error.kind == Kind::WrongSize && self.is_off(&plan).await => {
+            Err(error) if may_be_off(&error) && self.is_off(&plan).await => {
                 let store = self.first_region().await?;
                 self.remaining_regions(store).await
             }
@@ -215,21 +218,16 @@ impl ServiceFetch<'_> {
         }
     }
 
-    /// Whether the image is a pixel or two smaller than `info.json` declares, as the region in its last corner shows; then its
-    /// size from now on is that.
+    /// Whether the image is a pixel or two smaller than `info.json` declares, as regions at its right and bottom edge show; then
+    /// its size from now on is that.
     async fn is_off(&mut self, plan: &RegionPlan) -> bool {
-        let corner = cells(plan.origin, plan.size, plan.tile).last();
-        let Some(corner) = corner.filter(|_| plan.has_open_edges && self.is_all()) else {
+        if !self.is_all() {
+            return false;
+        }
+        let Some(columns) = self.lacks(plan, 0).await else {
             return false;
         };
-        let Ok((_, found)) = self.ask_twice(plan, corner).await else {
-            return false;
-        };
-        let lacks = [
-            corner.width.checked_sub(found[0]),
-            corner.height.checked_sub(found[1]),
-        ];
-        let [Some(columns), Some(rows)] = lacks else {
+        let Some(rows) = self.lacks(plan, 1).await else {
             return false;
         };
         let size = [plan.size[0] - columns, plan.size[1] - rows];
@@ -237,9 +235,50 @@ impl ServiceFetch<'_> {
             return false;
         }
         self.note_other_size(size, true);
+        // Files made beforehand are named by the size that is declared.
+        self.named_by = (self.info.level == 0).then_some(plan.size);
         [self.info.width, self.info.height] = size;
         (self.size, self.target) = (size, output_size(size, self.wanted.scaling));
         true
+    }
+
+    /// How many pixels the image lacks at its right (`axis` 0) or bottom edge (1), as the first region there shows; none where
+    /// that is not known.
+    async fn lacks(&self, plan: &RegionPlan, axis: usize) -> Option<u32> {
+        let end = plan.origin[axis] + plan.size[axis];
+        let end_of = |cell: &Rect| match axis {
+            0 => cell.x + cell.width,
+            _ => cell.y + cell.height,
+        };
+        let side = |size: [u32; 2]| size[axis];
+        let edge = cells(plan.origin, plan.size, plan.tile).find(|cell| end_of(cell) == end)?;
+        let declared = side([edge.width, edge.height]);
+        let error = match self.ask_twice(plan, edge).await {
+            Ok((_, found)) => return declared.checked_sub(side(found)),
+            Err(error) => error,
+        };
+        if !may_go_another_way(&error) {
+            return None;
+        }
+        // All of it lies outside, as it seems.
+        if declared <= MOST_OFF {
+            return Some(declared);
+        }
+        // Some servers refuse a region that reaches beyond the edge.
+        for lack in 1..=MOST_OFF {
+            let mut inside = edge;
+            match axis {
+                0 => inside.width -= lack,
+                _ => inside.height -= lack,
+            }
+            let wanted = [inside.width, inside.height];
+            let uri = whole_uri(&self.base, Some(inside), None, &plan.dialect);
+            let answer = self.ask(&uri, inside).await;
+            if plan.has_open_edges && answer.is_ok_and(|(_, found)| side(found) == side(wanted)) {
+                return Some(lack);
+            }
+        }
+        None
     }
 
     /// Whether regions requested by a plan of an earlier run are regions of the image as it is now.
@@ -549,6 +588,7 @@ impl ServiceFetch<'_> {
             dialect: dialect.clone(),
             whole: self.is_all(),
             has_open_edges: advertised.is_none() && self.info.level >= 1,
+            named_by: self.named_by,
             info: self.fingerprint.clone(),
         };
         if grid::count(plan.size, plan.tile) > MAX_REGIONS {
@@ -768,10 +808,17 @@ fn may_go_another_way(error: &Error) -> bool {
     is_refusal(error) || matches!(error.kind, Kind::WrongSize | Kind::Forbidden | Kind::Server)
 }
 
-/// Whether an image misses a declared size by a pixel or two on its sides: `info.json` is off by that much on some servers
-/// (libvips issue 1818).
+/// Whether regions may have failed in this way because `info.json` declares a pixel or two too much.
+fn may_be_off(error: &Error) -> bool {
+    may_go_another_way(error) && error.status != Some(503)
+}
+
+/// By how many pixels `info.json` is off on some servers (libvips issue 1818).
+const MOST_OFF: u32 = 2;
+
+/// Whether an image misses a declared size by a pixel or two on its sides.
 fn is_nearly(found: [u32; 2], declared: [u32; 2]) -> bool {
-    let is_near = |found: u32, declared: u32| found.abs_diff(declared) <= 2;
+    let is_near = |found: u32, declared: u32| found.abs_diff(declared) <= MOST_OFF;
     // Of an image that is only a few pixels wide they are not a little.
     let is_large = declared.iter().all(|side| *side >= 100);
     found != declared

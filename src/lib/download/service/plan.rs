@@ -28,6 +28,10 @@ pub struct RegionPlan {
     /// are answered smaller, and not scaled up to a size that does not exist.
     #[serde(default)]
     pub has_open_edges: bool,
+    /// The size by which regions at the right and bottom edge are named, where files made beforehand are named by an
+    /// `info.json` that declares a pixel or two too much; none: by their own.
+    #[serde(default)]
+    pub named_by: Option<[u32; 2]>,
     /// The [`fingerprint`] of the info.json that this was planned by.
     pub info: String,
 }
@@ -77,7 +81,22 @@ impl RegionPlan {
         // The canonical name of the whole image is `full`, and static files have no other.
         let all = self.whole && [cell.width, cell.height] == self.size;
         let [right, bottom] = [0, 1].map(|axis| self.origin[axis] + self.size[axis]);
-        let is_edge = cell.x + cell.width == right || cell.y + cell.height == bottom;
+        let (is_right, is_bottom) = (cell.x + cell.width == right, cell.y + cell.height == bottom);
+        let is_edge = is_right || is_bottom;
+        let [more, higher] = match self.named_by {
+            Some(declared) => [0, 1].map(|axis| declared[axis].saturating_sub(self.size[axis])),
+            None => [0, 0],
+        };
+        // A region that is full beside one that does not exist keeps its name.
+        let name = |side: u32, tile: u32, more: u32, is_edge: bool| match is_edge {
+            true => (side + more).min(tile),
+            false => side,
+        };
+        let cell = Rect {
+            width: name(cell.width, self.tile[0], more, is_right),
+            height: name(cell.height, self.tile[1], higher, is_bottom),
+            ..cell
+        };
         let size = match self.dialect.both_sides {
             _ if self.has_open_edges && is_edge && !all => match self.dialect.version {
                 3.. => Size::Max,

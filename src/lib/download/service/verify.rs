@@ -50,7 +50,7 @@ pub async fn verify<T: Send + 'static>(
 pub fn error_of(flaw: Flaw) -> Error {
     match flaw {
         Flaw::NotAnImage(what) => Error::not_an_image(what),
-        Flaw::Damaged(what) => Error::truncated(what),
+        Flaw::Damaged(what) => Error::damaged(what),
         Flaw::Refused(what) => Error::unsupported(what),
         Flaw::Disk(what) => Error::disk(what),
     }

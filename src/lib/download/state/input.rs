@@ -11,8 +11,8 @@ use hashbrown::DefaultHashBuilder;
 use super::index::{Index, Slot};
 use super::settled::Lookup;
 use crate::contracts::{ImageRecords, LocalizedImage, Parts};
-use crate::download::names::{Naming, source_uri};
-use crate::download::options::Orphans;
+use crate::download::names::{Naming, Template, source_uri};
+use crate::download::options::{Options, Orphans};
 use crate::download::service::limits::origin_of;
 use crate::error::Error;
 use crate::summary::Reject;
@@ -67,6 +67,23 @@ impl Set {
         self.open.len() + self.settled.len()
     }
 
+    /// Takes in what becomes of images, and returns the hashes of the ids of open ones, with their numbers.
+    fn sort(&mut self, entries: Vec<(u64, Entry)>) -> Vec<(u64, u32)> {
+        let mut ids = Vec::new();
+        for (at, (_, entry)) in (0..).zip(entries) {
+            match entry {
+                Entry::Elsewhere(before) => self.elsewhere.extend(before),
+                Entry::Settled(slot) => self.settled.push(slot),
+                Entry::Open(id, before) => {
+                    self.open.push(at);
+                    self.before.extend(before);
+                    ids.push((id, at));
+                }
+            }
+        }
+        ids
+    }
+
     /// Calls `make` for each of these images, on several threads, and `take` for the results, in order.
     ///
     /// # Errors
@@ -108,8 +125,10 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         None => Parts::NoBoxesNoMetadata,
     };
     let hasher = DefaultHashBuilder::default();
+    let unseen = Unseen::of(options);
     let (mut records, entries) = ImageRecords::open_with(source, parts, |image| {
         let before = index.find(&image.id);
+        unseen.look_at(image);
         let name = naming.plain(image);
         let key = Naming::key(&name);
         if options.part().is_some_and(|part| !part.has(&image.id)) {
@@ -129,6 +148,9 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
             _ => (key, Entry::Open(hasher.hash_one(&image.id), before)),
         }
     })?;
+    if !entries.is_empty() {
+        unseen.refuse()?;
+    }
     let naming = share(naming, &entries, index, lookup);
     let renamed = renamed_of(into_inner(renamed), &entries, &naming, index);
     let mut set = Set {
@@ -139,18 +161,7 @@ pub fn read(source: &Path, index: &Index, lookup: &Lookup) -> Result<Set, Error>
         renamed,
         ..Set::default()
     };
-    let mut ids = Vec::new();
-    for (at, (_, entry)) in (0..).zip(entries) {
-        match entry {
-            Entry::Elsewhere(before) => set.elsewhere.extend(before),
-            Entry::Settled(slot) => set.settled.push(slot),
-            Entry::Open(id, before) => {
-                set.open.push(at);
-                set.before.extend(before);
-                ids.push((id, at));
-            }
-        }
-    }
+    let ids = set.sort(entries);
     check_unique(&set, ids, index)?;
     Ok(set)
 }
@@ -243,6 +254,55 @@ fn check_unique(set: &Set, mut ids: Vec<(u64, u32)>, index: &Index) -> Result<()
         Some(id) => Err(Error::new(format!("image id `{id}` occurs twice"))
             .hint("write the file again with recto-extract")),
         None => Ok(()),
+    }
+}
+
+/// Fields of `--name` that no image has had so far.
+struct Unseen(Mutex<Fields>);
+
+#[derive(Default)]
+struct Fields {
+    unseen: BTreeSet<String>,
+    /// Keys of the metadata of images, as long as one is not seen.
+    known: BTreeSet<String>,
+}
+
+impl Unseen {
+    fn of(options: &Options) -> Self {
+        let unseen = options.name.as_ref().map(Template::keys);
+        Unseen(Mutex::new(Fields {
+            unseen: unseen.unwrap_or_default(),
+            ..Fields::default()
+        }))
+    }
+
+    fn look_at(&self, image: &LocalizedImage) {
+        let mut fields = lock(&self.0);
+        if !fields.unseen.is_empty() {
+            for key in image.metadata.keys() {
+                fields.unseen.remove(&key.to_lowercase());
+                if !fields.known.contains(key) {
+                    fields.known.insert(key.clone());
+                }
+            }
+        }
+    }
+
+    fn refuse(self) -> Result<(), Error> {
+        const SHOWN: usize = 20;
+        let mut fields = into_inner(self.0);
+        let Some(field) = fields.unseen.pop_first() else {
+            return Ok(());
+        };
+        let known: Vec<&str> = fields.known.iter().map(|key| &**key).take(SHOWN).collect();
+        let known = match known.is_empty() {
+            true => "there are none".to_owned(),
+            false => known.join(", "),
+        };
+        let error = Error::usage(format!("--name: no image has a field `{field}`"));
+        Err(error.hint(format!(
+            "fields are label, canvas, image, manifest, file, group, id, and the keys of metadata: {known}"
+        )))
     }
 }
 

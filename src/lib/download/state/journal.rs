@@ -2,7 +2,8 @@
 //! come while a group is written to the disk form the next, so that many images share one wait.
 //!
 //! Order: a file is on the disk before it gets its name; then its folder; then its line. A line that is there is about a
-//! file that is there, whenever the program or the machine dies. A line cut off by a crash is removed.
+//! file that is there, whenever the program or the machine dies. A line cut off by a crash is removed. On a full disk there is
+//! still room for the lines of files that have their names by then: a file of the size of many lines is kept in reserve.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, TryLockError};
@@ -67,6 +68,7 @@ impl Journal {
             end,
             folder: folder.into(),
             synced: HashSet::new(),
+            reserve: Some(Reserve::keep(work)),
             error: None,
         };
         let journal = Journal {
@@ -192,7 +194,30 @@ struct Writer {
     folder: PathBuf,
     /// Folders whose own names are on the disk.
     synced: HashSet<PathBuf>,
+    reserve: Option<Reserve>,
     error: Option<(io::ErrorKind, String)>,
+}
+
+/// A file that keeps room for lines, removed when the room is needed or the journal is closed.
+struct Reserve(PathBuf);
+
+impl Reserve {
+    /// Its size in bytes: some hundred lines.
+    const SIZE: usize = 128 << 10;
+
+    /// In the folder for work in progress. Where there is no room for it, there is no reserve.
+    fn keep(work: &Path) -> Self {
+        let path = work.join("reserve");
+        let _ = files::write(&path, &[b'.'; Self::SIZE]);
+        Reserve(path)
+    }
+}
+
+impl Drop for Reserve {
+    fn drop(&mut self) {
+        // If it stays, the next run overwrites it.
+        let _ = files::cache_file::remove(&self.0);
+    }
 }
 
 impl Writer {
@@ -226,7 +251,19 @@ impl Writer {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        self.put_on_disk(group).map_err(|e| {
+        let written = self.put_on_disk(group).or_else(|error| {
+            let is_full = matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            );
+            // Its room is free once it is dropped.
+            if !is_full || self.reserve.take().is_none() {
+                return Err(error);
+            }
+            self.file.set_len(self.end)?;
+            self.put_on_disk(group)
+        });
+        written.map_err(|e| {
             // An incomplete line is cut off now, or by the next run.
             let _ = self.file.set_len(self.end);
             let error = (e.kind(), e.to_string());
@@ -295,5 +332,33 @@ mod tests {
             std::fs::read(folder.path().join(Journal::NAME)).unwrap(),
             b""
         );
+    }
+
+    #[test]
+    fn the_reserve_is_given_up_for_lines_and_is_gone_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reserve");
+        let (done, _waits) = oneshot::channel();
+        let line = Line {
+            bytes: b"{}\n".to_vec(),
+            folder: PathBuf::new(),
+            done,
+        };
+        let mut writer = Writer {
+            file: std::fs::OpenOptions::new()
+                .append(true)
+                .open("/dev/full")
+                .unwrap(),
+            end: 0,
+            folder: folder.path().to_owned(),
+            synced: HashSet::new(),
+            reserve: Some(Reserve::keep(folder.path())),
+            error: None,
+        };
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 128 << 10);
+        assert!(writer.write(&[line]).is_err());
+        assert!(!path.exists(), "its room is free");
+        drop(Reserve::keep(folder.path()));
+        assert!(!path.exists());
     }
 }

@@ -3,6 +3,7 @@
 pub mod index;
 pub mod input;
 pub mod journal;
+pub mod maps;
 pub mod moves;
 pub mod refresh;
 pub mod renames;

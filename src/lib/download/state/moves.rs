@@ -61,6 +61,9 @@ fn replacing(work: &Path, path: &str) -> PathBuf {
 /// The folder, below that for work in progress, for files that stood where others go.
 pub const ALTERED: &str = "altered";
 
+/// The folder, below that for work in progress, for files that no image of the set has any more.
+pub const ORPHANS: &str = "orphans";
+
 /// Says how many files got another name; none if none did.
 pub fn note_of_renamed(renamed: u64) -> Option<String> {
     match renamed {

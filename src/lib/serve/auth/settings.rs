@@ -250,7 +250,9 @@ impl AuthSettings {
             if let Some(who) = who.iter().find(|who| !self.can_be(who)) {
                 return Err((
                     at,
-                    format!("no visitor can be `{who}`: no account is, and [auth.jwt] is missing"),
+                    format!(
+                        "no visitor can be `{who}`: there is no such account, and [auth.jwt] is missing"
+                    ),
                 ));
             }
         }

@@ -1,4 +1,5 @@
-//! The router: which handler answers which request. It is the only file that knows all handlers.
+//! The router: what happens to a request before and after its handler. Handlers of `GET` are in the table of `routes`; those
+//! that take a body (log in, corrections, purges) are called here. No other file knows them.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;

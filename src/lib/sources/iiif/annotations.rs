@@ -8,8 +8,8 @@ use super::hanging::{Hanging, PageStatements, granularity};
 use super::targets::{TargetPart, part, targets};
 use super::texts::{named_text, quoted};
 use super::values::{
-    NAME, all, id, kind, label, language_of_texts, list, local_name, members_of, preference,
-    spelled_as, texts,
+    NAME, absolute, all, id, kind, label, language_of_texts, list, local_name, members_of,
+    preference, spelled_as, texts,
 };
 use crate::contracts::{Annotation, Body};
 use crate::sources::{Hung, Placed, is_url};
@@ -47,7 +47,7 @@ pub struct ReadAnnotation<'v> {
 pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v> {
     let mut read = ReadAnnotation {
         id: match id(value).filter(|_| value.is_object()) {
-            Some(id) => id.to_owned(),
+            Some(id) => absolute(place.base, id),
             None => format!("{}#annotation-{}", place.base, place.number),
         },
         ..ReadAnnotation::default()

@@ -10,8 +10,8 @@ use super::images::{self, ImageProblem, Painted, PaintedImage, Unusable};
 use super::reader::Reader;
 use super::targets;
 use super::values::{
-    annotations_of, has, id, kind, label, list, members, members_of, resolve, size, spelled,
-    split_fragment, texts, within,
+    absolute, annotations_of, has, id, kind, label, list, members, members_of, resolve, size,
+    spelled, split_fragment, texts, within,
 };
 use crate::contracts::{BBox, Frame, Labels, Metadata, Observation, Provenance};
 use crate::selectors::{self, Selection, fragment};
@@ -121,8 +121,9 @@ impl<'a> Reader<'a> {
     /// The annotations of a canvas, or of a part of one, where a range names it.
     fn named_canvas(&mut self, named: &'a Value, on: Hanging) {
         for canvas in std::iter::once(named).chain(spelled(named, &targets::SOURCE)) {
+            let named = id(canvas).map(|id| absolute(&self.base, id));
             let on = Hanging {
-                canvas: id(canvas),
+                canvas: named.as_deref(),
                 ..on
             };
             self.annotations_on(canvas, on);
@@ -174,7 +175,8 @@ impl<'a> Reader<'a> {
         let mut object = object(&memo["manifest"]);
         object.group = texts(&memo["group"]).pop().unwrap_or_default();
         object.manifest = self.from.and_then(|from| from.manifest.clone());
-        let mut page = page(&memo["canvas"], &object, 0);
+        let base = self.from.map_or("", |from| &from.document);
+        let mut page = page(&memo["canvas"], &object, 0, base);
         page.painting = memo["painting"].clone();
         self.painting_page(document, &page);
         let manifest = object.manifest.as_deref();
@@ -248,7 +250,7 @@ impl<'a> Reader<'a> {
 
     fn canvas(&mut self, canvas: &'a Value, object: &Object, number: usize) {
         self.found.count("canvases", 1);
-        let page = page(canvas, object, number);
+        let page = page(canvas, object, number, &self.base);
         let first = self.found.observations.len();
         // `images`, before version 1 `resources`, since version 3 `items`.
         for annotation in members_of(canvas, &["images", "resources"]) {
@@ -469,8 +471,9 @@ impl<'a> Reader<'a> {
 
     /// Other names of an image: the id of the annotation that paints it, and the canvas that this annotation names.
     fn names_of(&mut self, annotation: &Value, page: &Page, observation: &Observation) {
+        let base = self.base.clone();
         let of = |name: &str, is_canvas: bool| ImageName {
-            name: name.to_owned(),
+            name: absolute(&base, name),
             observation: observation.id.clone(),
             canvas: is_canvas.then(|| page.id.clone()),
             scale: None,
@@ -565,11 +568,13 @@ fn object(manifest: &Value) -> Object {
     }
 }
 
-fn page<'a>(canvas: &Value, object: &'a Object, number: usize) -> Page<'a> {
+fn page<'a>(canvas: &Value, object: &'a Object, number: usize, base: &str) -> Page<'a> {
+    let is_shared = id(canvas).is_some_and(|id| object.shared_ids.contains(id));
     let named = id(canvas).map(str::to_owned);
     let own = named
-        .clone()
-        .filter(|name| !object.shared_ids.contains(name));
+        .as_deref()
+        .filter(|_| !is_shared)
+        .map(|id| absolute(base, id));
     let around = named.as_ref().unwrap_or(&object.group);
     Page {
         object,
@@ -775,6 +780,7 @@ mod tests {
                 &json!({"@id": canvas, "width": "200", "height": 100}),
                 &object,
                 1,
+                "",
             )
         };
         let cases = [

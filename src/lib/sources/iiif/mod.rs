@@ -96,7 +96,7 @@ impl Source for Iiif {
         let document = serde_json::from_slice::<Value>(bytes).or_else(|e| {
             let repaired = surrogates::replaced(bytes).ok_or(e)?;
             let name = &answer.request.location;
-            let note = "characters of which only a half stands there are read as U+FFFD";
+            let note = "unpaired surrogates (half of a \\uXXXX pair) are read as U+FFFD";
             found.notes.push(format!("{name}: {note}"));
             serde_json::from_slice(&repaired)
         });

@@ -204,8 +204,7 @@ impl<'a> Reader<'a> {
         };
         let inherited =
             |of: fn(&Referrer) -> &Option<String>| self.from.and_then(|from| of(from).clone());
-        self.led.push((self.found.next.len(), reference));
-        self.found.next.push(DocumentRequest {
+        let request = DocumentRequest {
             location,
             memo,
             from: Some(Referrer {
@@ -220,6 +219,13 @@ impl<'a> Reader<'a> {
                 ..Referrer::default()
             }),
             ..DocumentRequest::default()
-        });
+        };
+        self.will_read(request, reference);
+    }
+
+    /// Adds a document to read next, which a part of this document names.
+    pub(super) fn will_read(&mut self, request: DocumentRequest, reference: &'a Value) {
+        self.led.push((self.found.next.len(), reference));
+        self.found.next.push(request);
     }
 }

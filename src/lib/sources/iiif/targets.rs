@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::images::is_image_url;
 use super::service;
 use super::values::{
-    described, id, kind, label, list, members, members_of, pixels, resolve, spelled, spelled_as,
-    split_fragment,
+    absolute, described, id, kind, label, list, members, members_of, pixels, resolve, spelled,
+    spelled_as, split_fragment,
 };
 use crate::contracts::{BBox, ImageRef, Observation, Provenance, Region, Service, Space};
 use crate::iiif::QuotedRequest;
@@ -84,7 +84,7 @@ pub fn part<'v>(target: &'v Value, document: &str) -> Result<TargetPart<'v>, Str
     }
     let target = match &image {
         Some(image) => image.id.clone(),
-        None => base.to_owned(),
+        None => absolute(document, base),
     };
     Ok(TargetPart {
         target,

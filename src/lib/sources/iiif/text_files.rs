@@ -49,12 +49,12 @@ struct TextImage {
     size: Option<Frame>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// Follows the transcriptions of a canvas and of the images painted on it, and keeps all links with the observations that
     /// they are about. Those of the canvas are those from number `first` on.
     pub(super) fn text_of_canvas(
         &mut self,
-        canvas: &Value,
+        canvas: &'a Value,
         (canvas_id, manifest): (&str, Option<&str>),
         size: Option<Frame>,
         first: usize,
@@ -94,7 +94,7 @@ impl Reader<'_> {
 
     /// Follows the transcriptions of a whole manifest, unless its canvases have their own. Its observations are those from
     /// number `first` on.
-    pub(super) fn text_of_manifest(&mut self, manifest: &Value, id: Option<&str>, first: usize) {
+    pub(super) fn text_of_manifest(&mut self, manifest: &'a Value, id: Option<&str>, first: usize) {
         let of_canvases = self.found.next.iter().any(|request| {
             let from = request.from.as_ref();
             from.is_some_and(|f| f.role == TEXT && f.manifest.as_deref() == id)
@@ -116,7 +116,7 @@ impl Reader<'_> {
 
     fn follow(
         &mut self,
-        links: Vec<(&Value, Option<TextKind>)>,
+        links: Vec<(&'a Value, Option<TextKind>)>,
         canvases: Vec<TextCanvas>,
         manifest: Option<&str>,
         canvas: Option<&str>,
@@ -133,16 +133,14 @@ impl Reader<'_> {
 
     fn lead_to_transcription(
         &mut self,
-        link: &Value,
+        link: &'a Value,
         memo: &TextMemo,
         manifest: Option<&str>,
         canvas: Option<&str>,
     ) {
         let Some(location) = id(link).and_then(|id| resolve(&self.base, id)) else {
-            let record = id(link).unwrap_or("reference without id");
-            let problem = "reference cannot be followed: it is not a URL";
-            let reject = Reject::new(self.name, record, TEXT, problem);
-            return self.found.rejects.push(reject);
+            let problem = "reference to a transcription cannot be followed: it is not a URL";
+            return self.not_used(link, problem);
         };
         let request = DocumentRequest {
             location,
@@ -158,7 +156,7 @@ impl Reader<'_> {
         };
         // `seeAlso` and `rendering` often name the same file.
         if !self.found.next.contains(&request) {
-            self.found.next.push(request);
+            self.will_read(request, link);
         }
     }
 }

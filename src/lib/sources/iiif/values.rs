@@ -290,6 +290,13 @@ pub fn resolve(base: &str, reference: &str) -> Option<String> {
     }
 }
 
+/// An id as a URL, if it is a relative reference and its document is at a URL; any other stays as it is written.
+pub fn absolute(base: &str, id: &str) -> String {
+    let is_relative = !is_url(id) && Url::parse(id).is_err();
+    let resolved = resolve(base, id).filter(|url| is_relative && is_url(url));
+    resolved.unwrap_or_else(|| id.to_owned())
+}
+
 /// Splits a media fragment (`#xywh=…`, `#t=…`, four bare numbers) from an id. Other fragments belong to the id: canvases have them.
 pub fn split_fragment(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('#') {
@@ -415,6 +422,23 @@ mod tests {
                 wanted,
                 "{base} {reference}"
             );
+        }
+    }
+
+    #[test]
+    fn relative_ids_are_urls_where_their_document_has_one() {
+        let at = "https://a.example/x/m.json";
+        let cases = [
+            (at, "/canvas/1", "https://a.example/canvas/1"),
+            (at, "canvas/1", "https://a.example/x/canvas/1"),
+            (at, "HTTPS://A.example/c", "HTTPS://A.example/c"),
+            (at, "urn:uuid:1", "urn:uuid:1"),
+            (at, "#c", "#c"),
+            (at, "", ""),
+            ("folder/m.json", "canvas/1", "canvas/1"),
+        ];
+        for (base, id, wanted) in cases {
+            assert_eq!(absolute(base, id), wanted, "{base} {id}");
         }
     }
 

@@ -18,6 +18,12 @@ pub fn decode<'a>(name: &str, bytes: &'a [u8], encoding: Option<&'static Encodin
         bytes: Cow::Borrowed(bytes),
         note: None,
     };
+    if let Some(text) = utf_32(bytes) {
+        return Text {
+            bytes: Cow::Owned(text.into_bytes()),
+            note: None,
+        };
+    }
     match Encoding::for_bom(bytes) {
         Some((marked, mark)) if marked == UTF_8 => return plain(&bytes[mark..]),
         Some((marked, mark)) => return decoded(marked, &bytes[mark..]),
@@ -57,6 +63,20 @@ fn is_utf8_somewhere(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii())
 }
 
+/// UTF-32 with a byte-order mark; that of UTF-16 is a part of it.
+fn utf_32(bytes: &[u8]) -> Option<String> {
+    let number: fn([u8; 4]) -> u32 = match bytes {
+        [0xff, 0xfe, 0, 0, ..] => u32::from_le_bytes,
+        [0, 0, 0xfe, 0xff, ..] => u32::from_be_bytes,
+        _ => return None,
+    };
+    let (numbers, rest) = bytes[4..].as_chunks::<4>();
+    let letters = numbers.iter().map(|bytes| char::from_u32(number(*bytes)));
+    let text = letters.map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER));
+    let cut = (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+    Some(text.chain(cut).collect())
+}
+
 /// UTF-16 without a byte-order mark: every other byte of the beginning is 0, as in texts that are mostly ASCII.
 fn utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
     let start = bytes.get(..bytes.len().min(512) & !1)?;
@@ -86,12 +106,17 @@ mod tests {
         let wide: Vec<u16> = text.encode_utf16().collect();
         let le: Vec<u8> = wide.iter().flat_map(|c| c.to_le_bytes()).collect();
         let be: Vec<u8> = wide.iter().flat_map(|c| c.to_be_bytes()).collect();
+        let letters: Vec<u32> = text.chars().map(u32::from).collect();
+        let le_32: Vec<u8> = letters.iter().flat_map(|c| c.to_le_bytes()).collect();
+        let be_32: Vec<u8> = letters.iter().flat_map(|c| c.to_be_bytes()).collect();
         let (cp1250, ..) = encoding_rs::WINDOWS_1250.encode(text);
         let cases = [
             (text.as_bytes().to_vec(), None),
             ([b"\xef\xbb\xbf", text.as_bytes()].concat(), None),
             ([b"\xff\xfe", &le[..]].concat(), None),
             ([b"\xfe\xff", &be[..]].concat(), None),
+            ([b"\xff\xfe\0\0", &le_32[..]].concat(), None),
+            ([b"\0\0\xfe\xff", &be_32[..]].concat(), None),
             (le, None),
             (be, None),
             (cp1250.to_vec(), Some(encoding_rs::WINDOWS_1250)),
