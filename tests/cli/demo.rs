@@ -15,6 +15,7 @@ fn the_demo_harvests_what_it_draws() {
         "look at this",
         "recto serve 'a folder/localizations.json'",
     ]);
+    shows_what_readme_shows(&work, &ran.stderr());
     let images = work.json("a folder/localizations.json")["images"]
         .as_array()
         .unwrap()
@@ -49,6 +50,46 @@ fn the_demo_harvests_what_it_draws() {
             "{file}"
         );
     }
+}
+
+/// README shows what the demo says, without lines about single requests, whose numbers differ. `make docs` writes it again.
+fn shows_what_readme_shows(work: &Workdir, said: &str) {
+    let is_told = |line: &&str| !line.contains("127.0.0.1") && !line.contains("covered by regions");
+    let told = said
+        .replace("'a folder/", "'demo/")
+        .replace("a folder", "demo");
+    let told: String = told
+        .lines()
+        .filter(is_told)
+        .map(|line| format!("{}\n", unquoted(line)))
+        .collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = readme.split_once("<!-- demo -->\n").unwrap();
+    let (shown, after) = rest.split_once("<!-- /demo -->").unwrap();
+    let wanted = format!("```text\n{told}```\n");
+    if std::env::var_os("RECTO_ACCEPT").is_some() {
+        let text = format!("{before}<!-- demo -->\n{wanted}<!-- /demo -->{after}");
+        std::fs::write(path, text).unwrap();
+        return;
+    }
+    assert_eq!(
+        shown,
+        wanted,
+        "`make docs` writes README again; in {}",
+        work.path("").display()
+    );
+}
+
+/// A line with the names of files as they are without a blank in them.
+fn unquoted(line: &str) -> String {
+    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    for word in &mut words {
+        if word.starts_with("'demo/") && word.ends_with('\'') {
+            *word = word.trim_matches('\'').to_owned();
+        }
+    }
+    words.join(" ")
 }
 
 #[test]

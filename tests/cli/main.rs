@@ -1,5 +1,6 @@
 //! The program `recto`: its commands are the programs of the stages, and those that it alone has.
 
+mod config;
 mod demo;
 mod doctor;
 mod experiment;

@@ -101,6 +101,10 @@ const WALLS: &[Wall] = &[
         except: &[
             ("cli/mod.rs", "reads the command lines of all programs"),
             (
+                "cli/settings.rs",
+                "reads variables that stand for options of all programs",
+            ),
+            (
                 "http/netrc.rs",
                 "finds the file where curl finds it: $NETRC, when --netrc names none",
             ),

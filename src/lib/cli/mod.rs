@@ -3,11 +3,14 @@
 //! `recto digest …` is `recto-digest …`: both take the same options, call the same function and print the same messages. What
 //! a program does never depends on the name of its file.
 
+mod apply;
+mod config;
 #[cfg(feature = "serve")]
 mod demo;
 mod doctor;
 mod help;
 mod init;
+mod settings;
 mod shells;
 mod words;
 
@@ -16,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command};
 
-use crate::error::Exit;
+use crate::error::{Error, Exit};
 use crate::report::{self, Stage};
 use crate::{digest, download, extract, reformat, shard};
 
@@ -31,27 +34,65 @@ const ABOUT: &str = "Turn image archives on the web into training sets for objec
 pub fn program<Options: Stage>(name: &'static str) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let command = stage_command::<Options>(name, &arguments);
-    run_stage::<Options>(&command.get_matches_from(named(name, arguments))).into()
+    match with_settings(Options::NAME, &command, arguments) {
+        Ok(arguments) => {
+            run_stage::<Options>(&command.get_matches_from(named(name, arguments))).into()
+        }
+        Err(error) => report::end(Options::NAME, Err(error)).into(),
+    }
 }
 
 /// Runs the program `recto`.
 pub fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    // A server starts workers by running its own program with these options.
-    let is_worker = |first: &OsString| {
-        let first = first.to_string_lossy();
-        first.starts_with("--pdf=") || first.starts_with("--decode=")
-    };
-    if arguments.first().is_some_and(is_worker) {
+    if is_worker(&arguments) {
         arguments.insert(0, "serve".into());
     }
-    let matches = recto(&arguments).get_matches_from(named("recto", arguments));
+    let command = recto(&arguments);
+    let stage = stages()
+        .into_iter()
+        .find(|(name, _)| arguments.first().is_some_and(|first| first == name));
+    if let Some((name, command)) = stage {
+        let own = arguments.split_off(1);
+        match with_settings(name, &command, own) {
+            Ok(own) => arguments.extend(own),
+            Err(error) => return report::end(name, Err(error)).into(),
+        }
+    }
+    let matches = command.get_matches_from(named("recto", arguments));
     let entries = entries();
     let chosen = matches.subcommand().and_then(|(name, matches)| {
         let entry = entries.iter().find(|entry| entry.name == name)?;
         Some((entry.run)(matches))
     });
     chosen.unwrap_or(Exit::Usage).into()
+}
+
+/// Whether these are the arguments of a worker, which a server starts by running its own program.
+fn is_worker(arguments: &[OsString]) -> bool {
+    let first = arguments
+        .first()
+        .map(|first| first.to_string_lossy())
+        .unwrap_or_default();
+    first.starts_with("--pdf=") || first.starts_with("--decode=")
+}
+
+/// Arguments of a stage, and before them what recto.toml and the environment say of it.
+fn with_settings(
+    stage: &'static str,
+    command: &Command,
+    arguments: Vec<OsString>,
+) -> Result<Vec<OsString>, Error> {
+    let asks = |argument: &OsString| {
+        ["-h", "--help", "-V", "--version"]
+            .iter()
+            .any(|asked| argument == asked)
+    };
+    if is_worker(&arguments) || arguments.iter().any(asks) {
+        return Ok(arguments);
+    }
+    let file = settings::read(&stages())?;
+    apply::applied(stage, command, &file, arguments)
 }
 
 /// Arguments after the name of their program, which is not that of its file.
@@ -94,18 +135,27 @@ fn entries() -> Vec<Entry> {
         of_task::<demo::Options>(),
         of_task::<init::Options>(),
         of_task::<doctor::Options>(),
+        of_task::<config::Options>(),
         of_task::<shells::Completions>(),
         of_task::<shells::Man>(),
     ]
 }
 
-/// The programs that are stages, as they are called alone.
-fn programs() -> Vec<Command> {
+/// The stages by their names, with their command lines.
+fn stages() -> Vec<(&'static str, Command)> {
     let stages = entries()
         .into_iter()
         .filter(|entry| words::of(entry.name).is_some());
-    let named =
-        stages.map(|entry| (entry.command)(entry.name, &[]).name(format!("recto-{}", entry.name)));
+    stages
+        .map(|entry| (entry.name, (entry.command)(entry.name, &[])))
+        .collect()
+}
+
+/// The programs of the stages, as they are called alone.
+fn programs() -> Vec<Command> {
+    let named = stages()
+        .into_iter()
+        .map(|(name, command)| command.name(format!("recto-{name}")));
     named.collect()
 }
 

@@ -7,6 +7,7 @@ mod atomic;
 pub mod cache_file;
 mod folder;
 mod hash;
+mod mount;
 mod names;
 mod owner;
 mod part;
