@@ -96,7 +96,7 @@ def module(demo):
     assert all(pathlib.Path(row["path"]).is_file() for row in rows)
     assert len({row["concept"] for row in rows}) == 10
     ended = recto.run("reformat", demo / "localizations.json", image_map=demo / "image_map.json", format="csv", output="csv")
-    assert ended.complete and ended.report["kept"] == 6, ended
+    assert ended.complete and ended.report["images"] == 6, ended
     events = []
     again = recto.run("download", demo / "localizations.json", demo / "images", image_map=demo / "image_map.json",
                       failures="failures.csv", progress=events.append)

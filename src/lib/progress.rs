@@ -56,7 +56,8 @@ pub struct Progress {
 pub struct Wait {
     /// `name:port`.
     pub host: String,
-    /// `retry-after`, `rate-limit`, `strain`, `unreachable`, `pace` or, for the rest of the run, `stopped`.
+    /// `retry-after`, `rate-limit`, `strain`, `unreachable`, `other-worker`, `pace` or, for the rest of the run, `stopped`;
+    /// `no-store` where the host is a store that does not answer.
     pub why: &'static str,
     /// How much longer; none when the host is not asked any more.
     pub seconds: Option<f64>,
@@ -323,6 +324,12 @@ impl Wait {
             "rate-limit" => format!("waiting {seconds} s for {host} (quota used up)"),
             "strain" => format!("waiting {seconds} s for {host} (overloaded)"),
             "unreachable" => format!("waiting {seconds} s for {host} (cannot be reached)"),
+            "other-worker" => {
+                format!("waiting {seconds} s for {host} (another worker met its limit)")
+            }
+            "no-store" => {
+                format!("{host} does not answer (--budget-store): keeping to a share of each pace")
+            }
             "pace" => format!("keeping the rate limit of {host}"),
             _ => format!("{host} is not asked any more"),
         }

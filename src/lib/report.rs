@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Exit};
 use crate::files;
-use crate::summary::{Reject, Summary};
+use crate::summary::{Reject, Rejects, Summary};
 
 /// The file of `--report`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -186,7 +186,7 @@ fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
         Some(error) => error.exit(),
         None if summary.is_incomplete => Exit::Partial,
         None if summary.rejects.is_empty() || partial_ok => Exit::Complete,
-        None if summary.rejects.iter().any(|reject| reject.may_pass) => Exit::Temporary,
+        None if summary.rejects.may_pass() => Exit::Temporary,
         None => Exit::Partial,
     }
 }
@@ -216,6 +216,24 @@ fn printable(text: &str) -> std::borrow::Cow<'_, str> {
 
 const EXAMPLES: usize = 3;
 
+/// How often each reason occurs, and the first rejects for it.
+fn examples(rejects: &Rejects) -> BTreeMap<String, (u64, Vec<Reject>)> {
+    let mut by_reason: BTreeMap<String, (u64, Vec<Reject>)> = BTreeMap::new();
+    for reject in rejects.iter() {
+        let reason = reject.reason();
+        if !by_reason.contains_key(reason) {
+            by_reason.insert(reason.to_owned(), (0, Vec::new()));
+        }
+        if let Some((n, examples)) = by_reason.get_mut(reject.reason()) {
+            *n += 1;
+            if examples.len() < EXAMPLES {
+                examples.push(reject);
+            }
+        }
+    }
+    by_reason
+}
+
 /// How a stage ended, for each of the forms in which that is reported.
 struct End<'a> {
     stage: &'static str,
@@ -233,14 +251,11 @@ impl End<'_> {
             lines.push(format!("{}: {}", self.stage, summary.done));
         }
         lines.extend(summary.notes.iter().map(|note| format!("  {note}")));
-        for (reason, n) in summary.reasons() {
+        for (reason, (n, examples)) in examples(&summary.rejects) {
             lines.push(format!("  left out {n}: {reason}"));
-            let of_reason = summary.rejects.iter().filter(|r| r.reason() == reason);
-            lines.extend(
-                of_reason
-                    .take(EXAMPLES)
-                    .map(|r| format!("    {}, {}, {}: {}", r.input, r.record, r.field, r.problem)),
-            );
+            let shown =
+                |r: &Reject| format!("    {}, {}, {}: {}", r.input, r.record, r.field, r.problem);
+            lines.extend(examples.iter().map(shown));
         }
         match self.error {
             Some(error) => lines.push(error.to_string()),
@@ -295,20 +310,23 @@ impl End<'_> {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_rejects(path: &Path, rejects: &[Reject], common: &Common) -> Result<(), Error> {
-    files::write(path, &rejects_csv(rejects, common)?)
+pub fn write_rejects(path: &Path, rejects: &Rejects, common: &Common) -> Result<(), Error> {
+    files::write_csv_through(path, &REJECTS, common.csv_safe, |put| {
+        rejects.sorted().try_for_each(|reject| put(&reject))
+    })
 }
 
 /// Rejects as CSV, sorted, with the header even without rejects.
 ///
 /// # Errors
 /// A reject cannot be represented in CSV.
-pub fn rejects_csv(rejects: &[Reject], common: &Common) -> Result<Vec<u8>, Error> {
-    let mut rejects: Vec<&Reject> = rejects.iter().collect();
-    rejects.sort();
-    let bytes = files::to_csv("rejects", &["input", "record", "field", "problem"], rejects)?;
+pub fn rejects_csv(rejects: &Rejects, common: &Common) -> Result<Vec<u8>, Error> {
+    let bytes = files::to_csv("rejects", &REJECTS, rejects.sorted())?;
     files::safe_csv(bytes, common.csv_safe)
 }
+
+/// The header of `rejects.csv`.
+const REJECTS: [&str; 4] = ["input", "record", "field", "problem"];
 
 #[cfg(test)]
 mod tests {

@@ -238,28 +238,33 @@ fn a_stopped_download_is_not_taken_for_a_finished_one() {
     std::fs::remove_dir_all(work.path("exp")).unwrap();
 }
 
-#[test]
-fn an_experiment_with_m3_takes_the_configuration_as_it_is() {
-    let work = begin("m3");
-    let pictures = Server::start(|_, _| {
-        Answer::Serve(picture(64, 48, 7, image::ImageFormat::Png), "image/png")
+/// A laboratory with two images, of two concepts, and what its services are called on the command line; images are on another server.
+fn laboratory(concepts: [&str; 2]) -> (Server, Server, String) {
+    let pictures = Server::start(|request, _| match request.path.ends_with(".png") {
+        true => Answer::Serve(picture(64, 48, 7, image::ImageFormat::Png), "image/png"),
+        false => Answer::Status(404),
     });
     let image = |n: usize| {
         let mut image = reference(n, "png", "source image");
         image["url"] = pictures.url(&format!("/{n}.png")).into();
         image
     };
-    let rows = (1..=2)
-        .map(|n| row(n, n, "Sebastes", &[image(n)], &[boxed(n, n)]))
-        .collect();
+    let row = |(n, concept): (usize, &str)| row(n, n, concept, &[image(n)], &[boxed(n, n)]);
+    let rows = (1..).zip(concepts).map(row).collect();
     let lab = Lab {
         rows,
         ..Lab::default()
-    };
-    let lab = lab.start();
-    let services: String = ["anno", "kb", "vam"]
-        .map(|name| format!("--{name} {} ", lab.url(&format!("/{name}/v1"))))
-        .concat();
+    }
+    .start();
+    let services =
+        ["anno", "kb", "vam"].map(|name| format!("--{name} {} ", lab.url(&format!("/{name}/v1"))));
+    (lab, pictures, services.concat())
+}
+
+#[test]
+fn an_experiment_with_m3_makes_a_set() {
+    let work = begin("m3");
+    let (_lab, _pictures, services) = laboratory(["Sebastes", "Sebastes"]);
     edit(&work, "exp/settings.mk", "--config config.ini", &services);
     edit(&work, "exp/settings.mk", "--descendants ", "");
     edit(
@@ -270,4 +275,27 @@ fn an_experiment_with_m3_takes_the_configuration_as_it_is() {
     );
     make(&work, &[]).exits(0);
     assert_eq!(work.json("exp/set/dataset.json")["total"]["boxes"], 2);
+}
+
+/// The Makefiles of examples/ run as they stand, but for the address of the archive.
+#[test]
+fn makefiles_of_the_examples_run() {
+    let example = |name: &str| {
+        let path = format!("{}/examples/{name}/Makefile", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    let (work, server) = (Workdir::new(), archive());
+    work.write("exp/Makefile", example("plain"));
+    let source = format!("SOURCE={}", server.url("/manifest"));
+    // One image is too few for a validation set, which is told.
+    make(&work, &[&source]);
+    assert!(work.exists("exp/set/data.yaml"));
+    let work = Workdir::new();
+    let (_lab, _pictures, services) = laboratory(["Sebastes", "Nanomia"]);
+    work.write("exp/Makefile", example("concepts"));
+    make(&work, &[&format!("SERVICES={services}")]).exits(0);
+    for seed in 0..3 {
+        let set = work.json(&format!("exp/sets/{seed}/dataset.json"));
+        assert_eq!(set["total"]["boxes"], 2, "{seed}");
+    }
 }

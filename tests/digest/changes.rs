@@ -269,7 +269,7 @@ fn options_about_changes_are_checked() {
                 "2026-01-01",
             ],
             1,
-            "is no stream of activities",
+            "the document is not a Change Discovery stream",
         ),
     ];
     for (args, code, words) in cases {

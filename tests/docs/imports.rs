@@ -39,7 +39,7 @@ const ORDERS: &[Order] = &[
             &["options", "shard_mark"],
             &["encode", "network"],
             &["service/mod", "state"],
-            &["fetch"],
+            &["fetch", "failures"],
             &["estimate", "schedule", "summary"],
             &["run", "crops/sizes", "shards"],
             &["mod"],

@@ -20,12 +20,11 @@ const PROGRAMS: [&str; 6] = [
 ];
 /// The commands of `recto` that are no programs.
 const COMMANDS: [&str; 6] = ["demo", "init", "doctor", "config", "completions", "man"];
-const DOCUMENTS: [&str; 27] = [
+const DOCUMENTS: [&str; 26] = [
     "docs/formats.md",
     "docs/options.md",
     "docs/sources.md",
     "docs/troubles.md",
-    "examples/experiment/iiif/README.md",
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",

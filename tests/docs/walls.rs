@@ -83,7 +83,6 @@ const WALLS: &[Wall] = &[
             ),
             ("serve/cache/disk.rs", "knows how old its entries are"),
             ("serve/cache/evict.rs", "removes entries that are too old"),
-            ("serve/cache/redis.rs", "leaves a Redis that died alone"),
             (
                 "serve/web/connections.rs",
                 "gives new connections the time to send a request",

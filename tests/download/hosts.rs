@@ -357,17 +357,22 @@ fn parts_of_a_set_are_all_of_it_and_share_the_pace() {
             .to_owned()
     };
     assert_eq!(seconds(&[]), "5-5");
-    // In one folder, a part does not take the files of another for left behind.
-    for n in 0..3 {
-        let shard = format!("{n}/3");
-        let call = args(&["--shard", &shard, "--prune"]);
-        let ran = work.run("download", &call);
-        ran.exits(0);
-        assert!(
-            !ran.stderr().contains("no longer in the set"),
-            "{}",
-            ran.stderr()
-        );
+    // A part does not take the files of others for left behind, and a folder is of one part.
+    let again = |shard: &str| {
+        let call = ["localizations.json", "im1", "--shard", shard, "--prune"];
+        work.run("download", &call)
+    };
+    let ran = again("1/3");
+    ran.exits(0);
+    assert!(
+        !ran.stderr().contains("no longer in the set"),
+        "{}",
+        ran.stderr()
+    );
+    for other in ["0/3", "1/4"] {
+        again(other)
+            .exits(2)
+            .says(&["im1 holds part 1/3 of a set", "a folder of its own"]);
     }
     for bad in ["3/3", "x", "1"] {
         let call = ["localizations.json", "x", "--shard", bad];

@@ -30,6 +30,39 @@ fn archive() -> (Vec<Server>, Value) {
 
 const COUNT: usize = 4;
 
+#[test]
+fn a_budget_store_that_does_not_answer_is_said_and_each_worker_keeps_to_its_share() {
+    let (_servers, images) = archive();
+    let work = Workdir::new();
+    work.write_json("localizations.json", &images);
+    let call = [
+        "localizations.json",
+        "images",
+        "--budget-store",
+        // Nobody listens there.
+        "redis://me:sesame@127.0.0.1:1",
+        "--shard",
+        "0/4",
+        "--progress",
+        "json",
+    ];
+    let ran = work.run("download", &[&call[..], &FAST].concat());
+    ran.exits(0).says(&[
+        "--budget-store: the Redis server at 127.0.0.1:1 did not answer",
+        "one of up to 4",
+        "\"why\":\"no-store\"",
+    ]);
+    assert!(!ran.stderr().contains("sesame"), "{}", ran.stderr());
+    for bad in ["rediss://127.0.0.1", "127.0.0.1:6379"] {
+        work.run(
+            "download",
+            &["localizations.json", "images", "--budget-store", bad],
+        )
+        .exits(2)
+        .says(&["redis://[USER:PASSWORD@]HOST"]);
+    }
+}
+
 fn planned(work: &Workdir) -> Value {
     let call = ["plan", "localizations.json", "-n", "4", "-o", "plan"];
     work.run("shard", &call)
@@ -313,6 +346,20 @@ fn status_tells_from_files_alone_which_shards_may_get_further() {
     assert_eq!(status(&["--failed"]), "0-3\n");
     for (id, code) in [("a", 0), ("gone", 3), ("down", 75)] {
         download_shard(&work, part_of(id), &["--retries", "0"]).exits(code);
+    }
+    // A worker is started again and again: what is not there is not asked for each time.
+    for (more, hits, code) in [
+        (&[][..], 1, 3),
+        (&["--retry-failed", "not-found"], 2, 3),
+        (&[], 2, 3),
+    ] {
+        download_shard(
+            &work,
+            part_of("gone"),
+            &[&["--retries", "0"], more].concat(),
+        )
+        .exits(code);
+        assert_eq!(server.hits("/gone"), hits, "{more:?}");
     }
     let mut open = [part_of("down"), part_of("b")];
     open.sort_unstable();

@@ -909,3 +909,60 @@ fn an_outline_of_several_areas_is_kept() {
         .unwrap();
     assert!(polygon.len() >= 6, "{polygon:?}");
 }
+
+#[test]
+fn the_table_of_images_has_a_row_for_each_and_a_list_of_its_boxes() {
+    use recto_testkit::readers::parquet_rows;
+    let two = json!([
+        tagged("1", on_canvas("xywh=10,20,30,40")),
+        tagged("2", on_canvas("xywh=1,2,3,4")),
+    ]);
+    let bare = page_with(
+        json!({"id": "https://example.org/iiif/b", "image": {"url": "https://example.org/b.jpg"}, "canvas": null}),
+        json!([]),
+    );
+    let args = [
+        "digest.json",
+        "--parquet",
+        "images.parquet",
+        "--report",
+        "report.json",
+    ];
+    let (work, ran) = run(json!([page(two), bare]), &args);
+    ran.exits(0);
+    let rows = parquet_rows(work.read("images.parquet"));
+    let text = |row: usize, column: &str| {
+        let mut columns = rows[row].get_column_iter();
+        columns
+            .find(|(name, _)| *name == column)
+            .unwrap()
+            .1
+            .to_string()
+    };
+    assert_eq!(rows.len(), 2);
+    for (row, column, wanted) in [
+        (0, "id", "\"https://example.org/iiif/a\""),
+        (0, "service_version", "2"),
+        (0, "url", "null"),
+        (0, "metadata", "\"{\"Date\":[\"1200\"]}\""),
+        (0, "frame_width", "1000.0"),
+        (0, "canvas_label", "\"f. 1r\""),
+        (1, "url", "\"https://example.org/b.jpg\""),
+        (1, "frame_width", "null"),
+        (1, "labels", "[]"),
+        (1, "boxes", "[]"),
+    ] {
+        assert_eq!(text(row, column), wanted, "{column} of {row}");
+    }
+    let boxes = text(0, "boxes");
+    assert_eq!(boxes.matches("concept: \"alef\"").count(), 2, "{boxes}");
+    assert!(
+        boxes.contains("x: 10.0, y: 20.0, width: 30.0, height: 40.0"),
+        "{boxes}"
+    );
+    work.run(
+        "extract",
+        &["digest.json", "-o", "x.json", "--parquet", "digest.json"],
+    )
+    .exits(2);
+}

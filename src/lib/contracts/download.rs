@@ -1,52 +1,12 @@
-//! What `recto-download` leaves beside the images: the image map, the journal, the list of failures.
+//! What `recto-download` leaves beside the images and their map: the journal, the list of failures, what has changed.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::json::parse_json;
 use crate::error::Error;
-use crate::{files, values};
-
-/// `image_map.json`: image id → path, relative to the map's own folder, `/` as separator. It lists only files that
-/// exist and were verified.
-pub type ImageMap = BTreeMap<String, String>;
-
-/// Reads `image_map.json`. Ids that are UUIDs are found in lower case too: m3-download keeps the case of its source.
-///
-/// # Errors
-/// The file cannot be read, or is not a JSON object of texts.
-pub fn read_image_map(path: &Path) -> Result<ImageMap, Error> {
-    let bytes = files::read(path)
-        .map_err(|e| e.hint("`recto-download` writes it; --image-map names another"))?;
-    let mut map: ImageMap = parse_json(&bytes, &path.display().to_string())?;
-    let lower = |(id, file): (&String, &String)| {
-        let lower = values::uuid(id).filter(|lower| lower != id)?;
-        Some((lower, file.clone()))
-    };
-    let lower: Vec<(String, String)> = map.iter().filter_map(lower).collect();
-    for (id, file) in lower {
-        map.entry(id).or_insert(file);
-    }
-    Ok(map)
-}
-
-/// Publishes `image_map.json` from pairs in the order of ids. The pairs are streamed, not collected in memory.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_image_map<'a>(
-    path: &Path,
-    pairs: impl Iterator<Item = (&'a str, String)>,
-) -> Result<(), Error> {
-    files::write_through(path, |out| {
-        let mut json = serde_json::Serializer::pretty(&mut *out);
-        json.collect_map(pairs)?;
-        out.write_all(b"\n")
-    })
-}
+use crate::files;
 
 /// One line of `downloads.jsonl`, the journal of finished images. Of several lines with one id the last one holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -152,22 +112,26 @@ impl Failure {
     pub const HEADER: [&str; 7] = ["id", "url", "path", "kind", "status", "attempts", "message"];
 }
 
-/// Reads a `failures.csv`, each row or why it is none; no rows where there is no list.
+/// Reads a `failures.csv` and gives each row, or why it is none, to `take`; no rows where there is no list.
 ///
 /// # Errors
-/// The file cannot be read.
-pub fn read_failures(path: &Path) -> Result<Vec<Result<Failure, Error>>, Error> {
+/// The file cannot be read, or `take` fails.
+pub fn read_failures(
+    path: &Path,
+    mut take: impl FnMut(Result<Failure, Error>) -> Result<(), Error>,
+) -> Result<(), Error> {
     if !files::is_there(path) {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let bytes = files::read(path)?;
-    let rows = csv::Reader::from_reader(&bytes[..]).into_deserialize();
-    let row = |row: Result<Failure, csv::Error>| {
-        row.map_err(|e| {
+    let cannot =
+        |e: std::io::Error| Error::new(format!("{}: cannot be read", path.display())).because(e);
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    for row in csv::Reader::from_reader(file).into_deserialize() {
+        take(row.map_err(|e| {
             Error::new(format!("{}: not a list of failures", path.display())).because(e)
-        })
-    };
-    Ok(rows.map(row).collect())
+        }))?;
+    }
+    Ok(())
 }
 
 /// One row of `changes.csv`: what `--refresh` found out about an image that is not the same as before.

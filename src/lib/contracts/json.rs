@@ -35,6 +35,22 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, Er
     Ok(value)
 }
 
+/// Parses a line of JSON Lines; `name` is what messages call the file, and `number` the line there, from 1.
+///
+/// # Errors
+/// Names line and column of the first mistake.
+pub fn parse_line<'a, T: serde::Deserialize<'a>>(
+    line: &'a [u8],
+    name: &str,
+    number: usize,
+) -> Result<T, Error> {
+    serde_json::from_slice(line).map_err(|e| {
+        let text = e.to_string();
+        let text = text.split(" at line ").next().unwrap_or(&text);
+        Error::new(format!("{name}:{number}:{}: {text}", e.column()))
+    })
+}
+
 fn json_error(name: &str, member: &str, e: &serde_json::Error) -> Error {
     let text = e.to_string();
     let text = text.split(" at line ").next().unwrap_or(&text);

@@ -21,6 +21,8 @@
 
 pub mod canvas;
 pub mod m3_download;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod review;
 
 mod annotation;
@@ -31,6 +33,7 @@ mod download;
 mod elements;
 mod envelope;
 mod geometry;
+mod image_map;
 mod image_records;
 mod image_ref;
 mod json;
@@ -46,12 +49,10 @@ pub use annotation::{Annotation, Body, Region, Space};
 pub use dataset::{ClassCount, DatasetEntry, DatasetFile, DatasetInput, PartCount};
 pub use digest::{Digest, Observation, SourceQuery, write_digest};
 pub use digest_reader::DigestReader;
-pub use download::{
-    Change, Download, Failure, ImageMap, SampledRegion, read_failures, read_image_map,
-    write_image_map,
-};
+pub use download::{Change, Download, Failure, SampledRegion, read_failures};
 pub use envelope::{Contract, is_contract, parse, parse_set, read};
 pub use geometry::{BBox, Frame, Number, Polygon};
+pub use image_map::{ImageMap, image_map_in_lines, read_image_map, write_image_map};
 pub use image_records::{ImageRecords, Parts};
 pub use image_ref::{ImageRef, Labels, Metadata, Provenance, SeeAlso, Service};
 pub use json::{is_list, parse_json};

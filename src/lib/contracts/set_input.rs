@@ -119,10 +119,36 @@ fn is_lines(start: &[u8]) -> bool {
 
 /// What a head says.
 #[derive(serde::Deserialize)]
-struct Head {
-    #[serde(rename = "contract")]
-    _contract: String,
-    count: u64,
+pub struct Head {
+    /// The contract of the set.
+    pub contract: String,
+    /// Its version.
+    #[serde(default)]
+    pub version: u32,
+    /// How many lines follow.
+    pub count: u64,
+}
+
+/// What the first line of JSON Lines says; none where it is not a head.
+pub fn head_of(line: &[u8]) -> Option<Head> {
+    Head::of(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line))
+}
+
+/// Bytes, decompressed where they are compressed.
+///
+/// # Errors
+/// They are damaged.
+pub fn unpacked(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>, Error> {
+    if !is_compressed(&bytes) {
+        return Ok(bytes);
+    }
+    let damaged = |e: String| Error::new(format!("{name}: is not sound Zstandard: {e}"));
+    let mut unpacked = Vec::new();
+    let decoder = StreamingDecoder::new(&bytes[..]);
+    let mut decoder = decoder.map_err(|e| damaged(e.to_string()))?;
+    let read = decoder.read_to_end(&mut unpacked);
+    read.map_err(|e| damaged(e.to_string()))?;
+    Ok(unpacked)
 }
 
 impl Head {
@@ -149,18 +175,7 @@ pub fn promised(head: &[u8]) -> Option<u64> {
 /// # Errors
 /// It is damaged, or lines are missing.
 pub fn assembled(bytes: Vec<u8>, list: &str, name: &str) -> Result<Vec<u8>, Error> {
-    let bytes = match is_compressed(&bytes) {
-        true => {
-            let damaged = |e: String| Error::new(format!("{name}: is not sound Zstandard: {e}"));
-            let mut unpacked = Vec::new();
-            let decoder = StreamingDecoder::new(&bytes[..]);
-            let mut decoder = decoder.map_err(|e| damaged(e.to_string()))?;
-            let read = decoder.read_to_end(&mut unpacked);
-            read.map_err(|e| damaged(e.to_string()))?;
-            unpacked
-        }
-        false => bytes,
-    };
+    let bytes = unpacked(bytes, name)?;
     let start = &bytes[..bytes.len().min(START as usize)];
     if !is_lines(start) {
         return Ok(bytes);

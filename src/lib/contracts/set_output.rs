@@ -16,15 +16,20 @@ use crate::files;
 
 /// The form of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
+    /// One JSON file.
     Json,
+    /// JSON Lines.
     Lines,
+    /// The same, compressed.
     CompressedLines,
+    /// A folder of parts.
     Folder,
 }
 
 impl Form {
-    fn of(path: &Path) -> Self {
+    /// The one that the name of a file asks for.
+    pub fn of(path: &Path) -> Self {
         let name = path.to_string_lossy().to_ascii_lowercase();
         match () {
             () if name.ends_with('/') || path.join(SetFolder::FILE).is_file() => Form::Folder,
@@ -85,7 +90,11 @@ pub fn write_set(
     }
 }
 
-fn compress(all: impl Read, out: &mut dyn Write) -> io::Result<()> {
+/// Compresses what is read.
+///
+/// # Errors
+/// None that are known of.
+pub fn compress(all: impl Read, out: &mut dyn Write) -> io::Result<()> {
     let mut compressor = FrameCompressor::new(CompressionLevel::Fastest);
     compressor.set_source(all);
     compressor.set_drain(out);

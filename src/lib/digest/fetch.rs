@@ -70,7 +70,7 @@ impl Fetcher {
     /// What the user should know about the HTTP options.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let given = self.http.warnings().iter().cloned();
-        given.chain(self.http.ignored_robots())
+        given.chain(self.http.closing_notes())
     }
 
     /// What streams of activities say.

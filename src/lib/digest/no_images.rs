@@ -19,7 +19,8 @@ pub fn error(filter: &Filter, blame: &Blame, summary: &Summary) -> Error {
     }
     let count = |kind: &str| summary.counts.get(kind).copied().unwrap_or(0);
     let read = what_was_read(summary);
-    let error = match summary.rejects.as_slice() {
+    let rejects: Vec<Reject> = summary.rejects.iter().collect();
+    let error = match rejects.as_slice() {
         [] => Error::new(format!("no images found: {read}")),
         [only] if only.field != "target" => {
             Error::new(format!("{}: {}", place(only), only.problem))
@@ -36,9 +37,9 @@ pub fn error(filter: &Filter, blame: &Blame, summary: &Summary) -> Error {
     let is_unboxed = count("observations") > 0 && count("boxes") == 0;
     let unboxed =
         is_unboxed.then_some("no observation has a box; --unboxed keeps images without boxes");
-    let may_pass = summary.rejects.iter().any(|reject| reject.may_pass);
+    let may_pass = summary.rejects.may_pass();
     let error = error.temporary(may_pass);
-    match advice(&summary.rejects).or(unboxed) {
+    match advice(&rejects).or(unboxed) {
         Some(advice) => error.hint(advice),
         None => error,
     }

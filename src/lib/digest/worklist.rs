@@ -14,7 +14,7 @@ use super::spool::{Spool, Stored};
 use crate::contracts::Observation;
 use crate::error::Error;
 use crate::sources::{Answer, DocumentRequest, FetchFailure, Found, Source, TreeNode};
-use crate::summary::Reject;
+use crate::summary::{Reject, Rejects};
 
 /// Documents to fetch, being fetched, and read.
 pub struct Worklist<'a> {
@@ -63,7 +63,7 @@ struct Spooled {
     annotations: Vec<Stored>,
     names: Vec<Stored>,
     texts: Vec<(String, Stored)>,
-    rejects: Vec<Reject>,
+    rejects: Rejects,
     counts: Vec<(&'static str, u64)>,
     notes: Vec<String>,
     taxa: Vec<TreeNode>,
@@ -75,7 +75,7 @@ impl Spooled {
         self.annotations.extend(more.annotations);
         self.names.extend(more.names);
         self.texts.extend(more.texts);
-        self.rejects.extend(more.rejects);
+        self.rejects.extend(more.rejects.iter());
         self.counts.extend(more.counts);
         self.notes.extend(more.notes);
         self.taxa.extend(more.taxa);
@@ -97,7 +97,7 @@ pub struct Harvest {
     /// Images and what belongs to them.
     pub contents: Contents,
     /// Documents that could not be read, and records of the others that cannot be used.
-    pub rejects: Vec<Reject>,
+    pub rejects: Rejects,
     /// Counts over all documents.
     pub counts: BTreeMap<&'static str, u64>,
     /// Number of documents requested.
@@ -290,7 +290,7 @@ impl<'a> Worklist<'a> {
             observations: self.spool.put_all(&found.observations)?,
             annotations: self.spool.put_all(&found.annotations)?,
             names: self.spool.put_all(&found.names)?,
-            rejects: found.rejects,
+            rejects: found.rejects.into(),
             counts: found.counts.into_iter().collect(),
             notes: found.notes,
             taxa: found.taxa,
@@ -483,7 +483,7 @@ fn merge(
         names: Vec::new(),
         texts: HashMap::new(),
     };
-    let (mut rejects, mut notes, mut taxa) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rejects, mut notes, mut taxa) = (Rejects::default(), Vec::new(), Vec::new());
     let mut counts = BTreeMap::new();
     for (part, request) in parts {
         let from = request.from.as_ref();
@@ -497,7 +497,7 @@ fn merge(
         for (kind, n) in part.counts {
             *counts.entry(kind).or_default() += n;
         }
-        rejects.extend(part.rejects);
+        rejects.extend(part.rejects.iter());
         notes.extend(part.notes);
         taxa.extend(part.taxa);
     }
@@ -704,7 +704,7 @@ mod tests {
             let found = harvest(GRAPH, None, turn);
             assert_eq!(found.documents, 6, "{turn}");
             assert_eq!(
-                found.rejects,
+                found.rejects.iter().collect::<Vec<_>>(),
                 [Reject::new("c", "gone", "member", "not there: 404")]
             );
             assert_eq!(ids(found), ["1", "2", "5", "5", "3", "4"], "{turn}");

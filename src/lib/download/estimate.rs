@@ -133,8 +133,7 @@ fn pace(archives: &Archives, options: &Options, host: &str) -> f64 {
     let workers = shared
         .find(|(name, _)| is_it(name))
         .map_or(1, |(_, by)| *by);
-    let limit = archives.limit_for(&options.http, host);
-    limit.divided_by(workers).per_second
+    archives.limit_for(&options.http, host, workers).per_second
 }
 
 /// The requests per second that a host receives, 0 for no limit, with what its robots.txt says about that.

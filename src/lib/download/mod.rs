@@ -11,6 +11,7 @@ use std::path::Path;
 pub mod crops;
 pub mod encode;
 pub mod estimate;
+pub mod failures;
 pub mod fetch;
 pub mod names;
 pub mod network;
@@ -25,7 +26,6 @@ pub mod summary;
 
 use crate::error::Error;
 use crate::files;
-use crate::http;
 use crate::progress::Style;
 use crate::report::{Common, Stage};
 use crate::summary::{Summary, counted};
@@ -39,7 +39,9 @@ use state::journal::Journal;
 use state::renames::Renamed;
 use state::settled::Lookup;
 use state::{input, maps, moves, refresh, renames, resume};
-use summary::{Results, Verified, add_unusable, publish, set_placeholders_apart, tidy};
+use summary::{
+    Results, Verified, add_unusable, publish, set_placeholders_apart, tidy, write_failures,
+};
 
 /// Downloads the images of a `localizations.json`, and writes the image map and the failures.
 ///
@@ -151,13 +153,9 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     };
     let mut results = run.download(crops.network, &set, sorted)?;
     let images = set.count() + crops.failures.len();
-    // What was not requested now, and was before, is not taken for new by the next run.
-    for failure in results.failures.iter_mut().filter(|f| f.attempts == 0) {
-        let listed = http::id_without_secrets(&failure.id);
-        failure.attempts = tried.get(&listed).copied().unwrap_or_default();
-    }
-    results.failures.extend(left);
-    results.failures.extend(crops.failures.iter().cloned());
+    results.failures.add_earlier(left, &tried);
+    let of_crops = crops.failures.iter().cloned();
+    results.failures.others.extend(of_crops);
     if options.overwrite || options.refresh {
         let kept = resume::kept_from_before(&set, &index, &lookup, &results.there)?;
         results.there.extend(kept);
@@ -168,14 +166,14 @@ fn download_set(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     }
     let there = &mut results.there;
     there.sort_by(|&a, &b| index.id(a).cmp(index.id(b)));
-    let alike = set_placeholders_apart(options, &index, there, &mut results.failures);
+    let alike = set_placeholders_apart(options, &index, there, &mut results.failures.others);
     results.notes.extend(alike);
     if results.stopped.is_none() {
         let is_whole = crops.failures.is_empty();
         let notes = tidy_set(options, &folder, &index, &set, is_whole, &mut results)?;
         results.notes.extend(notes);
     }
-    write_lists(options, &folder, &index, &mut results)?;
+    write_lists(options, &folder, &index, &set, &mut results)?;
     if results.stopped.is_none() {
         tidy(&folder, &set, options, &results.failures)?;
     }
@@ -192,15 +190,20 @@ fn write_lists(
     options: &Options,
     folder: &OutputFolder,
     index: &Index,
+    set: &Set,
     results: &mut Results,
 ) -> Result<(), Error> {
-    publish(options, index, &results.there, &results.failures)?;
+    publish(options, index, &results.there)?;
+    results.rejects = write_failures(options, set, &results.failures)?;
     maps::remember(folder, &options.image_map);
     let Some(changes) = &mut results.changes else {
         return Ok(());
     };
-    let failed = results.failures.iter();
-    let failed = failed.map(|failure| &*failure.id).collect();
+    let mut failed = HashSet::new();
+    results.failures.visit(set, &set.naming, |failure| {
+        failed.insert(failure.id);
+        Ok(())
+    })?;
     refresh::complete(changes, index, &failed);
     refresh::write_changes(&options.changes, changes, options.common.csv_safe)?;
     if results.stopped.is_none() {
@@ -313,6 +316,7 @@ fn tidy_set(
         ));
         results
             .failures
+            .others
             .extend(gone.iter().map(|slot| summary::gone(index, *slot)));
         results.there.retain(|slot| !gone.contains(slot));
     }

@@ -88,7 +88,7 @@ impl Network {
         save_anonymous(&folder.work, &client.anonymous());
         NetworkSummary {
             hosts: client.stats(),
-            notes: client.ignored_robots().into_iter().collect(),
+            notes: client.closing_notes().collect(),
         }
     }
 }

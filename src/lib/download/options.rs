@@ -120,6 +120,9 @@ pub struct Options {
     /// Keys of names that images of several shards would have, where a shard of a plan is downloaded.
     #[arg(skip)]
     pub shared_names: Vec<u64>,
+    /// Whether what a server did not have in an earlier run is not asked for again: a worker is started until all is done.
+    #[arg(skip)]
+    pub leaves_missing: bool,
     /// Network options
     #[command(flatten)]
     pub http: http::Options,

@@ -21,7 +21,7 @@ use super::state::moves;
 use super::state::refresh::{self, Refreshed};
 use super::state::resume::Sorted;
 use super::state::settled::Lookup;
-use super::summary::{Results, Verified, failure, make_room};
+use super::summary::{Results, Verified, make_room};
 use crate::contracts::{Change, LocalizedImage};
 use crate::error::Error;
 use crate::http::{self, Kind, RequestLog};
@@ -84,7 +84,6 @@ impl Run<'_> {
             options: self.options,
             index: &index,
             set,
-            naming: self.naming,
             folder,
             results: Results {
                 notes: network.servers.client.warnings().to_vec(),
@@ -131,7 +130,6 @@ struct Active<'a> {
     options: &'a Options,
     index: &'a RefCell<&'a mut Index>,
     set: &'a Set,
-    naming: &'a Naming,
     folder: &'a OutputFolder,
     results: Results,
     /// Images in all.
@@ -141,7 +139,7 @@ struct Active<'a> {
 }
 
 /// What came of an image; the set that cannot be read any more ends the run.
-type Ended = Result<(LocalizedImage, Result<Finished, http::Error>), Error>;
+type Ended = Result<(u32, LocalizedImage, Result<Finished, http::Error>), Error>;
 
 /// What the run waits for.
 enum Event {
@@ -184,7 +182,7 @@ impl Active<'_> {
                 slot.map(|slot| index.path(slot).to_owned())
             };
             let ended = downloader.download(&image, own, log).await;
-            Ok((image, ended))
+            Ok((at, image, ended))
         };
         let (missing, origins) = (&sorted.missing, &sorted.origins);
         let ended = schedule(self.client, missing, origins, &is_closed, job);
@@ -288,9 +286,9 @@ impl Active<'_> {
                 }
                 Event::Tick => reporter.tick(self.client.elapsed(), &self.progress()),
                 Event::Ended(ended) => match *ended {
-                    Ok((image, outcome)) => {
+                    Ok((at, image, outcome)) => {
                         reporter.event(|| event_of(&image, &outcome));
-                        self.take(&image, outcome);
+                        self.take(at, outcome);
                         // What failed has made room: others that are in progress may get to their end.
                         if self.results.is_disk_full && grace.is_none() {
                             is_closed.store(true, Ordering::Relaxed);
@@ -321,7 +319,7 @@ impl Active<'_> {
     }
 
     /// Takes in what came of an image.
-    fn take(&mut self, image: &LocalizedImage, outcome: Result<Finished, http::Error>) {
+    fn take(&mut self, at: u32, outcome: Result<Finished, http::Error>) {
         match outcome {
             Ok(finished) => self.take_finished(finished),
             Err(error) if error.kind == Kind::Disk => {
@@ -330,10 +328,7 @@ impl Active<'_> {
                 self.results.stopped.get_or_insert_with(stopped);
                 self.results.is_disk_full = true;
             }
-            Err(error) => self
-                .results
-                .failures
-                .push(failure(image, self.naming, error)),
+            Err(error) => self.results.failures.push(at, error),
         }
     }
 

@@ -6,9 +6,9 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
+use tokio::time::Instant;
 
 use super::state::resume::{Origins, Planned};
 use crate::http::{Client, Host, Place, Turn};
@@ -252,7 +252,7 @@ impl Queue {
 /// Waits until then; for ever where there is no time.
 async fn until(due: Option<Instant>) {
     match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
+        Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
     }
 }

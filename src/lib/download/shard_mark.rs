@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::names::OutputFolder;
+use super::options::Shard;
+use crate::error::Error;
+use crate::files;
 
 /// Which shard of which set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,5 +34,49 @@ impl ShardMark {
     pub fn in_folder(folder: &Path) -> Option<Self> {
         let bytes = std::fs::read(ShardMark::path(folder)).ok()?;
         serde_json::from_slice(&bytes).ok()
+    }
+}
+
+/// The part of a set that a folder holds where images are dealt by the hash of their ids, without a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HashPart {
+    /// Which part, from 0.
+    part: u64,
+    /// How many there are.
+    of: u64,
+}
+
+impl HashPart {
+    /// That of a worker.
+    pub fn of(shard: Shard) -> Self {
+        HashPart {
+            part: shard.index,
+            of: shard.count,
+        }
+    }
+
+    /// Notes which part a folder holds.
+    ///
+    /// # Errors
+    /// It holds another one, or the note cannot be written.
+    pub fn keep_to(self, folder: &Path, is_dry: bool) -> Result<(), Error> {
+        let path = OutputFolder::new(folder.to_owned()).work.join("part.json");
+        let found = std::fs::read(&path).ok();
+        let found: Option<HashPart> = found.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        match found {
+            Some(held) if held != self => {
+                let HashPart { part, of } = held;
+                Err(Error::usage(format!(
+                    "--shard {}/{}: {} holds part {part}/{of} of a set",
+                    self.part,
+                    self.of,
+                    folder.display()
+                ))
+                .hint("each worker has a folder of its own; unite them with recto-shard merge"))
+            }
+            Some(_) => Ok(()),
+            None if is_dry => Ok(()),
+            None => files::write_json(&path, &self),
+        }
     }
 }

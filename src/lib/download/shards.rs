@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::options::{Options, Shard, ShardChoice};
-use super::shard_mark::ShardMark;
+use super::shard_mark::{HashPart, ShardMark};
 use crate::contracts::{self, ShardPlan};
 use crate::error::Error;
 use crate::files;
@@ -24,8 +24,12 @@ pub fn resolved(options: &Options) -> Result<Options, Error> {
         None => None,
     };
     let Some(plan) = plan else {
+        if let Some(shard) = shard {
+            HashPart::of(shard).keep_to(&options.output_dir, options.dry_run)?;
+        }
         return Ok(Options {
             shard: shard.map(ShardChoice::Part),
+            leaves_missing: shard.is_some(),
             ..options.clone()
         });
     };
@@ -75,6 +79,7 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
     refuse_other_sets(&output_dir, &mark, options.dry_run)?;
     let mut of_shard = Options {
         localizations: file,
+        leaves_missing: true,
         shard: None,
         shared_names: plan
             .shared_names
@@ -83,14 +88,18 @@ fn of_plan(options: &Options, plan: &ShardPlan, shard: Shard) -> Result<Options,
             .collect(),
         ..options.clone()
     };
+    // A bare name is that of a list in each folder.
     let lists = [
-        (&mut of_shard.image_map, "image_map.json"),
-        (&mut of_shard.failures, "failures.csv"),
-        (&mut of_shard.changes, "changes.csv"),
+        (
+            &mut of_shard.image_map,
+            &["image_map.json", "image_map.jsonl", "image_map.jsonl.zst"][..],
+        ),
+        (&mut of_shard.failures, &["failures.csv"]),
+        (&mut of_shard.changes, &["changes.csv"]),
     ];
     for (list, usual) in lists {
-        if list == Path::new(usual) {
-            *list = output_dir.join(usual);
+        if usual.iter().any(|usual| list == Path::new(usual)) {
+            *list = output_dir.join(&*list);
         }
     }
     let hosts = planned.hosts.iter();

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::encode::RE_ENCODED;
-use super::names::{self, Naming, OutputFolder, source_uri};
+use super::failures::{Failures, may_pass};
+use super::names::{self, OutputFolder};
 use super::network::NetworkSummary;
 use super::options::{Options, Placeholder};
 use super::state::index::{Index, Slot, sha256_start};
@@ -15,7 +16,7 @@ use crate::contracts::{self, Change, Download, Failure, LocalizedImage};
 use crate::error::Error;
 use crate::files;
 use crate::http::{self, HostStats, Kind};
-use crate::summary::{Reject, Summary};
+use crate::summary::{Reject, Rejects, Summary};
 
 /// What came of a run.
 #[derive(Default)]
@@ -35,7 +36,9 @@ pub struct Results {
     /// Images that lost alpha or depth when they were re-encoded.
     pub flattened: u64,
     /// Images that could not be downloaded.
-    pub failures: Vec<Failure>,
+    pub failures: Failures,
+    /// The same as records that were left out, once the list of them is written.
+    pub rejects: Rejects,
     /// Statistics of each host, by name.
     pub hosts: Vec<(String, HostStats)>,
     /// What the user should know.
@@ -86,7 +89,7 @@ impl Results {
 
     /// Fills the summary of the stage. `images` is the number of images in the set.
     pub fn summarize(
-        &self,
+        &mut self,
         summary: &mut Summary,
         options: &Options,
         images: usize,
@@ -98,7 +101,7 @@ impl Results {
             None => images as u64,
         };
         summary.kept = summary.read - self.failures.len() as u64;
-        summary.rejects = self.failures.iter().map(reject).collect();
+        summary.rejects = std::mem::take(&mut self.rejects);
         for change in self.changes.iter().flat_map(BTreeMap::values) {
             let of_kind = summary.changes.entry(change.change.clone()).or_default();
             of_kind.push(http::id_without_secrets(&change.id));
@@ -174,30 +177,6 @@ fn count(n: u64, noun: &str) -> String {
         1 => format!("1 {noun}"),
         n => format!("{n} {noun}s"),
     }
-}
-
-/// An image that could not be downloaded, as a row of `failures.csv`.
-pub fn failure(image: &LocalizedImage, naming: &Naming, error: http::Error) -> Failure {
-    let url = source_uri(image).unwrap_or_default();
-    Failure {
-        id: image.id.clone(),
-        url: http::without_secrets(url).into_owned(),
-        path: naming.stem(image),
-        kind: error.kind.name().into(),
-        status: error.status,
-        attempts: error.attempts,
-        message: error.message,
-    }
-}
-
-/// Whether the same command may get an image later: its server failed, or it was not asked for it because others failed.
-pub fn may_pass(failure: &Failure) -> bool {
-    let mut kinds = Kind::ALL.into_iter();
-    let kind = kinds.find(|kind| kind.name() == failure.kind);
-    // A host that wants to know who asks wants to know it the next time too.
-    let was_left =
-        failure.message.starts_with(http::LEFT) && !failure.message.contains("--contact");
-    kind.is_some_and(Kind::may_pass) || was_left
 }
 
 /// An image that could not be downloaded, as a record that was left out.
@@ -283,29 +262,33 @@ pub fn gone(index: &Index, slot: Slot) -> Failure {
     }
 }
 
-/// Writes the image map, the list of failures, and what else the options name.
+/// Writes the list of failures; returns them as records that were left out.
+///
+/// # Errors
+/// Those of the disk; the set cannot be read any more.
+pub fn write_failures(options: &Options, set: &Set, failures: &Failures) -> Result<Rejects, Error> {
+    let mut rejects = Rejects::default();
+    let (list, is_safe) = (&options.failures, options.common.csv_safe);
+    files::write_csv_through(list, &Failure::HEADER, is_safe, |put| {
+        failures.visit(set, &set.naming, |failure| {
+            rejects.push(reject(&failure));
+            // Where a table has no ids, URLs are.
+            let id = http::id_without_secrets(&failure.id);
+            put(&Failure { id, ..failure })
+        })
+    })?;
+    Ok(rejects)
+}
+
+/// Writes the image map, and what else the options name.
 ///
 /// # Errors
 /// Those of the disk.
-pub fn publish(
-    options: &Options,
-    index: &Index,
-    there: &[Slot],
-    failures: &[Failure],
-) -> Result<(), Error> {
+pub fn publish(options: &Options, index: &Index, there: &[Slot]) -> Result<(), Error> {
     let there_at = there
         .iter()
         .map(|slot| (index.id(*slot), index.path(*slot)));
     write_map(&options.image_map, &options.output_dir, there_at)?;
-    // Where a table has no ids, URLs are.
-    let shown = |failure: &Failure| Failure {
-        id: http::id_without_secrets(&failure.id),
-        ..failure.clone()
-    };
-    let mut failures: Vec<Failure> = failures.iter().map(shown).collect();
-    failures.sort();
-    let is_safe = options.common.csv_safe;
-    files::write_csv(&options.failures, &Failure::HEADER, failures, is_safe)?;
     if let Some(list) = &options.downloaded_images {
         let names: BTreeSet<&str> = there.iter().map(|slot| index.path(*slot)).collect();
         let text: String = names.iter().map(|name| format!("{name}\n")).collect();
@@ -321,7 +304,7 @@ pub fn publish(
 pub fn write_map<'a>(
     map: &Path,
     folder: &Path,
-    there: impl Iterator<Item = (&'a str, &'a str)>,
+    there: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), Error> {
     let prefix = files::path_between(folder, files::folder_of(map))?;
     contracts::write_image_map(map, there.map(|(id, path)| (id, format!("{prefix}{path}"))))
@@ -335,16 +318,16 @@ pub fn tidy(
     folder: &OutputFolder,
     set: &Set,
     options: &Options,
-    failures: &[Failure],
+    failures: &Failures,
 ) -> Result<(), Error> {
     let mut in_progress = in_progress(folder);
     if in_progress.is_empty() {
         return Ok(());
     }
-    let failed: HashSet<&str> = failures.iter().map(|failure| &*failure.id).collect();
+    let failed = failures.numbers();
     let output = options.output();
-    let name = |_, image: LocalizedImage| {
-        let is_unfinished = failed.contains(&*image.id);
+    let name = |at, image: LocalizedImage| {
+        let is_unfinished = failed.contains(&at);
         is_unfinished.then(|| names::work(&image.id, &output.request_for(&image)))
     };
     let mut unfinished = HashSet::new();
@@ -394,19 +377,13 @@ const HINT_UNUSABLE: &str =
     "`recto-reformat` lists the records that cannot be used in its rejects.csv";
 
 /// What to do about what is missing.
-fn hint(options: &Options, failures: &[Failure]) -> String {
+fn hint(options: &Options, failures: &Failures) -> String {
     let list = options.failures.display();
-    let has = |is_it: fn(Kind) -> bool| {
-        let of_name = |name: &str| Kind::ALL.into_iter().find(|kind| kind.name() == name);
-        let mut kinds = failures.iter().filter_map(|failure| of_name(&failure.kind));
-        kinds.any(is_it)
-    };
-    let insecure = match has(|kind| kind == Kind::Certificate) {
+    let insecure = match failures.has(|kind| kind == Kind::Certificate) {
         true => "; --insecure accepts any certificate",
         false => "",
     };
-    let may_pass = failures.iter().any(may_pass);
-    match may_pass || has(|kind| kind == Kind::Disk) {
+    match failures.may_pass() || failures.has(|kind| kind == Kind::Disk) {
         true => format!(
             "{list} lists what is missing; run the same command again to try only that{insecure}"
         ),

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::contracts::{self, DigestReader};
+use crate::contracts::{self, DigestReader, LocalizedImage};
 use crate::corrections::{self, LocatedCorrection};
 use crate::error::Error;
 use crate::files;
@@ -86,15 +86,18 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let mut images = FinishedImages::of(store, &given, &mut extracted)?;
     extracted.read += unusable.len() as u64;
     extracted.rejects.extend(unusable);
-    summary.rejects = std::mem::take(&mut extracted.rejects);
+    summary.rejects = std::mem::take(&mut extracted.rejects).into();
     if images.len() == 0 {
         notes::fill(&extracted, &Written::default(), summary);
-        return Err(notes::no_images(&digests, &summary.rejects));
+        return Err(notes::no_images(
+            &digests,
+            &summary.rejects.iter().collect::<Vec<_>>(),
+        ));
     }
     if let Some(path) = &rejects {
         report::write_rejects(path, &summary.rejects, &options.common)?;
     }
-    let written = write(&options.output, &mut images, &extracted.taxonomy)?;
+    let written = write_with_table(options, &mut images, &extracted.taxonomy)?;
     notes::fill(&extracted, &written, summary);
     summary.done = format!(
         "{} with {} in {}",
@@ -106,11 +109,27 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the images, some of which are in memory at a time.
+/// Writes the images, in a table too where that is wanted: both or none.
+fn write_with_table(
+    options: &Options,
+    images: &mut FinishedImages,
+    taxonomy: &contracts::Taxonomy,
+) -> Result<Written, Error> {
+    match options.parquet() {
+        #[cfg(feature = "parquet")]
+        Some(path) => contracts::parquet::write_image_table(path, |table| {
+            write(&options.output, images, taxonomy, |image| table.add(image))
+        }),
+        _ => write(&options.output, images, taxonomy, |_| Ok(())),
+    }
+}
+
+/// Writes the images, some of which are in memory at a time, and calls `also` with each.
 fn write(
     path: &Path,
     images: &mut FinishedImages,
     taxonomy: &contracts::Taxonomy,
+    mut also: impl FnMut(&LocalizedImage) -> Result<(), Error>,
 ) -> Result<Written, Error> {
     let mut written = Written::default();
     // What is told is what happened to the images, if that is why nothing can be written.
@@ -124,6 +143,7 @@ fn write(
                     .map_err(|e| Error::new("an image cannot be written as JSON").because(e))?;
                 for (image, element) in images.iter().zip(elements) {
                     written.add(image);
+                    also(image)?;
                     put(&element).map_err(|e| files::cannot_write(path, e))?;
                 }
                 Ok(())
@@ -156,6 +176,7 @@ fn refuse_overwriting(options: &Options, rejects: Option<&Path>) -> Result<(), E
     }
     let outputs = [
         ("-o", Some(options.output.as_path())),
+        ("--parquet", options.parquet()),
         ("--rejects", rejects),
         ("--report", options.common.report.as_deref()),
     ];

@@ -1,6 +1,6 @@
 //! The options of `recto-extract`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::concept::ClassFrom;
 use crate::report::Common;
@@ -14,6 +14,10 @@ pub struct Options {
     /// Write the localizations to FILE; `-` writes them to standard output
     #[arg(short, long, value_name = "FILE", default_value = "localizations.json")]
     pub output: PathBuf,
+    /// Also write the images and their boxes to FILE as Parquet, for DuckDB, polars and other programs that query tables
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "FILE")]
+    pub parquet: Option<PathBuf>,
     /// Write the list of records that were left out to FILE [default: rejects.csv beside the output; none with `-o -`]
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
@@ -56,6 +60,16 @@ pub struct Options {
     /// Options of every stage
     #[command(flatten)]
     pub common: Common,
+}
+
+impl Options {
+    /// The file of `--parquet`.
+    pub fn parquet(&self) -> Option<&Path> {
+        #[cfg(feature = "parquet")]
+        return self.parquet.as_deref();
+        #[cfg(not(feature = "parquet"))]
+        return None;
+    }
 }
 
 fn height(text: &str) -> Result<f64, String> {

@@ -5,6 +5,7 @@
 
 mod atomic;
 pub mod cache_file;
+mod csv_rows;
 mod folder;
 mod hash;
 mod mount;
@@ -18,6 +19,7 @@ mod scratch;
 mod system;
 
 pub use atomic::{Atomic, rehearse, write, write_through};
+pub use csv_rows::write_csv_through;
 pub use folder::{Folder, WrittenFile, files_below, is_same_file, may_replace};
 pub use hash::{hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha256_of_file};
 pub use names::SafeName;

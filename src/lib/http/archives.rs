@@ -49,10 +49,19 @@ impl Archives {
         Ok(Archives(rows))
     }
 
-    /// The limit of a host: that of its archive where it is known, and never more than the user allows.
-    pub fn limit_for(&self, options: &Options, host: &str) -> RequestLimit {
-        self.whole_limit_for(options, host)
-            .divided_by(options.workers)
+    /// The limit of a host for one program: that of its archive where it is known, and never more than the user allows,
+    /// divided among those that share the host, `sharing` beside those of the options. Where a store says whose turn it is,
+    /// only requests in flight are divided.
+    pub fn limit_for(&self, options: &Options, host: &str, sharing: u64) -> RequestLimit {
+        let whole = self.whole_limit_for(options, host);
+        let own = whole.divided_by(options.workers).divided_by(sharing);
+        match options.budget_store {
+            None => own,
+            Some(_) => RequestLimit {
+                per_second: whole.per_second,
+                ..own
+            },
+        }
     }
 
     /// The limit of a host for all programs that share it.

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use reqwest::header::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
 
 use super::answer;
 use super::budget::Spent;

@@ -1,7 +1,9 @@
 //! What a run has cost so far, held against `--budget`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::error::Error;
 use super::options::Budget;

@@ -9,6 +9,8 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use super::answer;
 use super::archives::Archives;
 use super::body;
+use super::budget_store::BudgetStore;
+use super::connections::Answers;
 use super::credentials::Credentials;
 use super::error::{Error, Kind};
 use super::hosts::{Host, Hosts};
@@ -43,11 +45,13 @@ impl Client {
         proxies::refuse_unusable()?;
         let credentials = Credentials::new(options, hosts)?;
         let archives = Archives::open(options.archives.as_deref())?;
+        let store = options.budget_store.as_ref().map(BudgetStore::new);
+        let store = store.transpose()?;
         let session = options.login.as_ref();
         let session = session
             .map(|login| Session::new(login, hosts))
             .transpose()?;
-        let sender = Sender::new(options, credentials, session, Hosts::new(archives))?;
+        let sender = Sender::new(options, credentials, session, Hosts::new(archives, store))?;
         Ok(Client {
             sender,
             judges_requests: true,
@@ -186,6 +190,11 @@ impl Client {
         self.judges_requests = false;
     }
 
+    /// Takes answers from there in place of the network: for simulations. All else is as ever: pace, retries, permission.
+    pub fn simulate(&mut self, answers: Answers) {
+        self.sender.simulate(answers);
+    }
+
     /// The host of a URL, if it has one.
     pub fn host(&self, url: &str) -> Option<Arc<Host>> {
         let url = self.sender.resolve(url).ok()?;
@@ -253,8 +262,14 @@ impl Client {
             .is_ok_and(|url| self.sender.credentials.identify_user(&url))
     }
 
+    /// What the user should know when all requests are sent.
+    pub fn closing_notes(&self) -> impl Iterator<Item = String> {
+        let store = self.sender.hosts.note_of_store();
+        self.ignored_robots().into_iter().chain(store)
+    }
+
     /// Which public hosts were asked without a look at their robots.txt, in words.
-    pub fn ignored_robots(&self) -> Option<String> {
+    fn ignored_robots(&self) -> Option<String> {
         let names = self.sender.hosts.public_names();
         (self.sender.options.ignore_robots && !names.is_empty()).then(|| {
             format!(

@@ -2,10 +2,14 @@
 //! idle connections to hosts that are done are closed before the files that may be open run out.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use reqwest::Client;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use reqwest::{Client, RequestBuilder, Response};
+use url::Url;
 
 use super::cookies::{self, Jar};
 use super::options::Options;
@@ -14,10 +18,15 @@ use super::resolver::PublicOnly;
 use crate::error::Error;
 use crate::files;
 
+/// Answers of servers that are not there: for simulations, in which time passes as their runtime says.
+pub type Answers = Arc<dyn Fn(&Url) -> BoxFuture<'static, ::http::Response<Bytes>> + Send + Sync>;
+
 /// The connections of a run.
 #[derive(Debug)]
 pub struct Connections {
     options: Options,
+    /// What answers in place of the network, if anything does.
+    simulated: Option<Simulated>,
     cookies: Arc<Jar>,
     /// The client in use, with the hosts that it has connections to.
     current: Mutex<(Clients, HashSet<usize>)>,
@@ -26,6 +35,14 @@ pub struct Connections {
     /// Connects for each request anew.
     fresh: OnceLock<Option<Clients>>,
     most_hosts: usize,
+}
+
+struct Simulated(Answers);
+
+impl fmt::Debug for Simulated {
+    fn fmt(&self, to: &mut fmt::Formatter) -> fmt::Result {
+        to.write_str("Simulated")
+    }
 }
 
 /// A client that connects to any address, and one that connects to public ones alone.
@@ -56,13 +73,30 @@ impl Connections {
         let clients = Clients::new(options, &cookies, Way::default())?;
         Ok(Connections {
             options: options.clone(),
+            simulated: None,
             cookies,
             current: Mutex::new((clients, HashSet::new())),
             old: OnceLock::new(),
             fresh: OnceLock::new(),
             // A host may have several connections, and images need files too.
-            most_hosts: (files::most_open() / 8).clamp(4, 256),
+            most_hosts: (files::most_open() / 8).clamp(4, 2048),
         })
+    }
+
+    /// Takes answers from there in place of the network.
+    pub fn simulate(&mut self, answers: Answers) {
+        self.simulated = Some(Simulated(answers));
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
+        match &self.simulated {
+            None => request.send().await,
+            Some(Simulated(answers)) => Ok(answers(request.build()?.url()).await.into()),
+        }
     }
 
     /// The client for a request to a host, by its number. Where it would keep connections to too many hosts, another one

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell};
+use tokio::time::Instant;
 
 use super::address::is_public;
 use super::archives::Archives;
+use super::budget_store::{BudgetStore, Permit};
 use super::error::Error;
 use super::freed::Freed;
 use super::jobs::{Job, Jobs};
@@ -31,6 +33,8 @@ pub struct Hosts {
     pub freed: Arc<Freed>,
     /// Images from all over the set that have to be refused too before a host is given up.
     pub samples: u32,
+    /// Where others who ask the same hosts share their pace.
+    store: Option<Arc<BudgetStore>>,
 }
 
 /// One host, `name:port`.
@@ -38,7 +42,12 @@ pub struct Hosts {
 pub struct Host {
     /// Tells it from the others of the run.
     pub number: usize,
+    /// `name:port`.
+    name: String,
     all: Arc<Freed>,
+    store: Option<Arc<BudgetStore>>,
+    /// Programs that are known to share it, this one included.
+    programs: u64,
     pacing: Mutex<Pacing>,
     /// Wakes a request that waits for one in flight to end.
     freed: Notify,
@@ -53,14 +62,15 @@ pub struct Host {
 }
 
 impl Hosts {
-    /// No hosts yet; `archives` are the limits known beforehand.
-    pub fn new(archives: Archives) -> Self {
+    /// No hosts yet; `archives` are the limits known beforehand, `store` is where others share them.
+    pub fn new(archives: Archives, store: Option<BudgetStore>) -> Self {
         Hosts {
             archives,
             by_name: Mutex::default(),
             anonymous: BTreeMap::new(),
             freed: Arc::default(),
             samples: 0,
+            store: store.map(Arc::new),
         }
     }
 
@@ -78,10 +88,13 @@ impl Hosts {
         let number = hosts.len();
         let sharing = options.shared.get(&name).copied().unwrap_or(1);
         let new = || {
-            let limit = self.archives.limit_for(options, domain).divided_by(sharing);
+            let limit = self.archives.limit_for(options, domain, sharing);
             let judgment = Judgment::new(options.give_up, self.samples);
             Arc::new(Host {
                 number,
+                name: name.clone(),
+                store: self.store.clone(),
+                programs: options.workers.max(1) * sharing.max(1),
                 all: self.freed.clone(),
                 pacing: Mutex::new(Pacing::new(Instant::now(), limit, judgment)),
                 freed: Notify::new(),
@@ -91,7 +104,7 @@ impl Hosts {
                 anonymous,
             })
         };
-        hosts.entry(name).or_insert_with(new).clone()
+        hosts.entry(name.clone()).or_insert_with(new).clone()
     }
 
     /// Requests without `--contact` in this run and earlier ones, by public host; `is_anonymous` says whether this run
@@ -144,8 +157,14 @@ impl Hosts {
             })
         };
         let mut waiting: Vec<Wait> = self.lock().iter().filter_map(wait).collect();
+        waiting.extend(self.store.iter().filter_map(|store| store.waits()));
         waiting.sort_by(|a, b| a.host.cmp(&b.host));
         waiting
+    }
+
+    /// What the user should know of the store at the end.
+    pub fn note_of_store(&self) -> Option<String> {
+        self.store.as_ref()?.note()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Host>>> {
@@ -186,17 +205,7 @@ impl Host {
             }
             let freed = self.freed.notified();
             let yields = yielded < MAX_YIELDS;
-            let now = Instant::now();
-            let mut turn = self.pacing().outlook(now, again, yields);
-            if matches!(turn, Turn::Go) {
-                // The wait for a job may take its turn away.
-                jobs.start(job).await;
-                turn = self.pacing().turn(Instant::now(), again, yields);
-                if !matches!(turn, Turn::Go) {
-                    job.end();
-                }
-            }
-            match turn {
+            match self.take_turn(again, yields, job, jobs).await {
                 Turn::Go => break,
                 Turn::Wait(until) => {
                     let now = Instant::now();
@@ -206,7 +215,7 @@ impl Host {
                     }
                     // Passed on before sleeping: a request that is dropped while asleep would take the wake-up along.
                     self.freed.notify_one();
-                    tokio::time::sleep_until(until.into()).await;
+                    tokio::time::sleep_until(until).await;
                 }
                 Turn::Full => freed.await,
                 Turn::Stopped(error) => {
@@ -228,9 +237,70 @@ impl Host {
         })
     }
 
+    /// Takes the next turn for a request of a job, if there is one, and notes that the job is active.
+    async fn take_turn(&self, again: bool, yields: bool, job: &Arc<Job>, jobs: &Jobs) -> Turn {
+        let mut turn = self.pacing().outlook(Instant::now(), again, yields);
+        if matches!(turn, Turn::Go) {
+            // The wait for a job may take its turn away.
+            jobs.start(job).await;
+            turn = self.pacing().turn(Instant::now(), again, yields);
+            if matches!(turn, Turn::Go)
+                && let Some(until) = self.is_behind_others().await
+            {
+                turn = Turn::Wait(until);
+            }
+            if !matches!(turn, Turn::Go) {
+                job.end();
+            }
+        }
+        turn
+    }
+
+    /// Until when a request has to wait because of others who share the host; the turn that was taken for it is given back
+    /// then. None: it may be sent.
+    async fn is_behind_others(&self) -> Option<Instant> {
+        let store = self.store.as_ref()?;
+        let taken = Taken(self);
+        let per_second = self.pacing().per_second();
+        // Held apart: what waits for Redis would make every request larger.
+        let permit = Box::pin(store.permit(&self.name, per_second, self.programs)).await;
+        std::mem::forget(taken);
+        let now = Instant::now();
+        match permit {
+            Permit::Go => None,
+            Permit::After(wait) => {
+                self.pacing().gives_way(now + wait);
+                Some(now + wait)
+            }
+            // The pause may be one for which the host is left: that is looked at again at once.
+            Permit::Paused(wait) => {
+                self.pacing().told_to_pause(now, now + wait);
+                Some(now)
+            }
+        }
+    }
+
+    /// Tells the others who share the host that it asked for a pause.
+    pub async fn share_pause(&self, pause: Duration) {
+        if let Some(store) = &self.store {
+            Box::pin(store.pause(&self.name, pause)).await;
+        }
+    }
+
     /// Says that a place may have become free here.
     pub fn frees_a_place(&self) {
         self.all.add(self.number);
+    }
+}
+
+/// A turn that is given back if whoever took it is gone before it is known whether it may be used.
+struct Taken<'a>(&'a Host);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.pacing().gives_way(Instant::now());
+        self.0.freed.notify_one();
+        self.0.frees_a_place();
     }
 }
 

@@ -3,7 +3,7 @@
 //! `client` repeats a request until there is an answer; `retry` decides when. `send` makes one attempt, redirects
 //! included, after `permission` and a slot of the host's queue (`hosts`), whose `pacing` handles 429, 503 and
 //! `Retry-After` for all requests to it, and whose `judgment` tells the faults of URLs from those of their host. `jobs`
-//! counts images with requests in flight. `connections` has the client, `body` and `codings` read what is answered.
+//! counts images with requests in flight. `budget_store` shares the pace of hosts with other programs. `connections` has the client, `body` and `codings` read what is answered.
 //! Waits and retries are bounded.
 
 mod address;
@@ -11,6 +11,7 @@ mod answer;
 mod archives;
 mod body;
 mod budget;
+mod budget_store;
 pub mod certificates;
 mod client;
 mod codings;
@@ -30,6 +31,7 @@ mod options;
 mod pacing;
 mod permission;
 pub mod proxies;
+mod redis_server;
 mod request;
 mod resolver;
 mod retry;
@@ -42,13 +44,16 @@ pub mod webhook;
 
 pub use answer::first_words;
 pub use archives::Archives;
+pub use budget_store::BudgetStoreUrl;
 pub use client::Client;
+pub use connections::Answers;
 pub use error::{Error, Kind};
 pub use hosts::Host;
 pub use hosts::Place;
 pub use netrc::{Login, NetrcFile, login_for};
 pub use options::{Budget, Options, USUAL_PER_HOST, host_of, length, rewrite, rewritten, size};
 pub use pacing::{LEFT, RequestLimit, Turn};
+pub use redis_server::{Asked, News, REDIS_URL, RedisServer};
 pub use request::{Request, RequestLog, Response, SavedResponse};
 /// Names and values of headers, in the types of the client.
 pub use reqwest::header;

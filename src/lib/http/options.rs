@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::budget_store::BudgetStoreUrl;
 use super::host_header::{self, HostHeader};
 use super::netrc::NetrcFile;
 use super::token_login::TokenLogin;
@@ -88,6 +89,16 @@ pub struct Options {
     /// Stop sending requests after requests=N, bytes=SIZE or time=LENGTH (500MB, 90m), separated by commas
     #[arg(long, value_name = "LIMITS", value_parser = budget, global = true)]
     pub budget: Option<Budget>,
+    /// Share the pace of every host, and its pauses, with all programs that name the same Redis server (redis://HOST:PORT).
+    /// While it does not answer, each keeps to its share
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "RECTO_BUDGET_STORE",
+        hide_env_values = true,
+        global = true
+    )]
+    pub budget_store: Option<BudgetStoreUrl>,
     /// Replace a URL prefix in requests; ids are not changed (repeatable, first match wins)
     #[arg(long, value_name = "FROM=TO", value_parser = rewrite, global = true)]
     pub rewrite: Vec<(String, String)>,

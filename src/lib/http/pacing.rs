@@ -8,7 +8,9 @@
 //! What one URL does is not what its host does: `judgment` tells them apart.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::error::{Error, Kind};
 use super::judgment::{Asker, Blame, Judgment};
@@ -204,6 +206,40 @@ impl Pacing {
         turn
     }
 
+    /// A turn that was taken is not used: other programs come first, until then.
+    pub fn gives_way(&mut self, until: Instant) {
+        self.ended();
+        self.stats.requests = self.stats.requests.saturating_sub(1);
+        self.next_slot = until;
+    }
+
+    /// A turn that was taken is not used: the host asked another program for a pause, until then.
+    pub fn told_to_pause(&mut self, now: Instant, until: Instant) {
+        self.gives_way(now);
+        let wait = until.saturating_duration_since(now);
+        if wait > LONGEST_WAIT {
+            let seconds = wait.as_secs();
+            let why = format!(
+                "it asked another worker for a pause, of which {seconds} s are left; run again after that"
+            );
+            return self.stop(Kind::TooMany, why);
+        }
+        self.probes_again &= self.is_probing;
+        self.is_probing = true;
+        self.pause_until(until, "other-worker");
+    }
+
+    /// How much longer the host is left alone, if it is in a pause.
+    pub fn pause_left(&self, now: Instant) -> Option<Duration> {
+        let left = self.paused_until.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Requests per second that are allowed; 0: no limit.
+    pub fn per_second(&self) -> f64 {
+        self.limit.per_second
+    }
+
     /// Whether another image should be started: only where its request can be sent at once.
     pub fn wants(&self, now: Instant) -> Turn {
         let [new, again] = self.waiting;
@@ -247,7 +283,7 @@ impl Pacing {
 
     /// Whether the host is paused, rather than only limited in rate.
     pub fn is_paused(&self, now: Instant) -> bool {
-        self.paused_until > now
+        self.pause_left(now).is_some()
     }
 
     /// Why requests to the host wait, and how much longer; no time when it was given up. The reasons are those of

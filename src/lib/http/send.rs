@@ -2,17 +2,18 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use tokio::time::Instant;
 use url::Url;
 
 use super::address::{is_public, is_same_host, resolves_to_private};
 use super::answer;
 use super::budget::Spent;
 use super::codings::{self, Coding};
-use super::connections::{Connections, Way};
+use super::connections::{Answers, Connections, Way};
 use super::credentials::Credentials;
 use super::error::Error;
 use super::hosts::{Host, Hosts, Slot};
@@ -26,7 +27,9 @@ use super::permission::{self, check_contact, check_reservations, check_robots, o
 use super::proxies;
 use super::request::{Request, RequestLog};
 use super::resolver;
-use super::retry::{FailedAttempt, Next, after, quota_wait, retry_after, server_time};
+use super::retry::{
+    FailedAttempt, LONGEST_WAIT, Next, after, quota_wait, retry_after, server_time,
+};
 
 /// An answer whose body is still to come.
 pub struct Opened {
@@ -87,6 +90,11 @@ impl Sender {
             options: options.clone(),
             spent: Spent::new(options.budget),
         })
+    }
+
+    /// Takes answers from there in place of the network.
+    pub fn simulate(&mut self, answers: Answers) {
+        self.connections.simulate(answers);
     }
 
     /// Sends a request, and hands over an answer whose status is 2xx, 304, or 416 to a request for a part. `again`: an
@@ -269,7 +277,7 @@ impl Sender {
             hop.request.log.add_request();
             let patience = host.pacing().patience(self.timeout());
             let request = self.build(host, hop, way).headers(conditions.clone());
-            let coming = tokio::time::timeout(patience, request.send());
+            let coming = tokio::time::timeout(patience, self.connections.send(request));
             let answer = self.jobs.await_bytes(hop.request.log.job(), coming).await;
             let Ok(answer) = answer else {
                 return Err(self.no_answer(host, hop.url, sent, patience).into());
@@ -285,7 +293,10 @@ impl Sender {
         };
         let now = server_time(response.headers(), SystemTime::now());
         let wait = retry_after(response.headers(), now);
-        let blame = self.note(host, hop, &response, sent.elapsed(), wait);
+        let (blame, pause) = self.note(host, hop, &response, sent.elapsed(), wait);
+        if let Some(pause) = pause {
+            host.share_pause(pause).await;
+        }
         Ok(Answered {
             response,
             wait,
@@ -357,7 +368,8 @@ impl Sender {
         builder.headers(headers).headers(request.headers.clone())
     }
 
-    /// Tells the host's pacing what was answered; returns whose fault it is that the host is overloaded, if it says so.
+    /// Tells the host's pacing what was answered; returns whose fault it is that the host is overloaded, if it says so, and
+    /// the pause that begins with this answer.
     fn note(
         &self,
         host: &Host,
@@ -365,9 +377,10 @@ impl Sender {
         response: &reqwest::Response,
         latency: Duration,
         wait: Option<Duration>,
-    ) -> Option<Blame> {
+    ) -> (Option<Blame>, Option<Duration>) {
         let (now, status) = (Instant::now(), response.status().as_u16());
         let mut pacing = host.pacing();
+        let before = pacing.pause_left(now);
         pacing.stats.answered_after(latency);
         let blame = pacing.answered(now, hop.asker, status, wait, self.backoff());
         if status < 400 {
@@ -378,7 +391,12 @@ impl Sender {
         if let Some(wait) = quota_wait(headers, server_time(headers, SystemTime::now())) {
             pacing.quota_used_up(now, wait);
         }
-        blame
+        let is_hosts = blame.is_some_and(|blame| blame != Blame::Url);
+        let too_long = wait.filter(|wait| is_hosts && *wait > LONGEST_WAIT);
+        let begun = pacing
+            .pause_left(now)
+            .filter(|_| pacing.pause_left(now) != before);
+        (blame, too_long.or(begun))
     }
 
     /// The start of a file in which a host declares its rules. A server that fails is asked again, as for an image; one

@@ -269,7 +269,7 @@ fn assembled(
         .notes
         .extend(survey.notes.messages(has_copies, drops));
     summary.filtered = survey.filtered;
-    summary.rejects = std::mem::take(&mut survey.rejects);
+    summary.rejects = std::mem::take(&mut survey.rejects).into();
     summary.rejects.sort();
     let uses = std::mem::take(&mut survey.uses);
     let naming = names.rules();

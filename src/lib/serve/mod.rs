@@ -365,7 +365,7 @@ fn missing_from_map(n: u64) -> String {
 
 fn summarize(loaded: &Loaded, summary: &mut Summary) {
     summary.kept = loaded.catalogue.images.len() as u64;
-    summary.rejects = loaded.rejects.clone();
+    summary.rejects = loaded.rejects.clone().into();
     summary.read = summary.kept + summary.rejects.len() as u64;
     summary.filtered = loaded.absent;
     summary.count("images", summary.kept);

@@ -355,13 +355,14 @@ fn failures(
     let mut rows: BTreeMap<String, Failure> = BTreeMap::new();
     let lists = all.iter().map(|folder| folder.join("failures.csv"));
     for list in lists.chain([options.failures.clone()]) {
-        for row in contracts::read_failures(&list)? {
+        contracts::read_failures(&list, |row| {
             let row = row?;
             let held = rows.get(&row.id);
             if held.is_none_or(|held| (row.attempts, &row) > (held.attempts, held)) {
                 rows.insert(row.id.clone(), row);
             }
-        }
+            Ok(())
+        })?;
     }
     if !rows.is_empty() {
         // The lists have ids without their secrets.

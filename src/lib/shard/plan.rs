@@ -270,7 +270,7 @@ fn tell(
 ) {
     summary.read = plan.images + unusable.len() as u64;
     summary.kept = plan.images;
-    summary.rejects = unusable;
+    summary.rejects = unusable.into();
     let hosts: BTreeMap<&str, u64> = plan
         .shards
         .iter()

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::options::StatusOptions;
 use crate::contracts::{self, ImageRecords, LocalizedImage, Parts, ShardPlan};
+use crate::download::failures::may_pass;
 use crate::download::shard_mark::ShardMark;
 use crate::download::shards::of_another_set;
 use crate::download::state::index::Index;
 use crate::download::state::journal::Journal;
-use crate::download::summary::may_pass;
 use crate::error::Error;
 use crate::http::host_of;
 use crate::summary::Summary;
@@ -65,16 +65,17 @@ pub fn status(options: &StatusOptions, summary: &mut Summary) -> Result<(), Erro
             done,
             ..Progress::default()
         };
-        for failure in contracts::read_failures(&folder.join("failures.csv"))? {
+        contracts::read_failures(&folder.join("failures.csv"), |failure| {
             let failure = failure?;
             if index.find(&failure.id).is_some() || merged.find(&failure.id).is_some() {
-                continue;
+                return Ok(());
             }
             progress.failed += 1;
             progress.may_pass += u64::from(may_pass(&failure));
             let host = host_of(&failure.url).unwrap_or_default();
             *kinds.entry((host, failure.kind)).or_default() += 1;
-        }
+            Ok(())
+        })?;
         shards.push(progress);
     }
     let open = (0..).zip(&shards);

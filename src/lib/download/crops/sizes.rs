@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::crop;
 use crate::contracts::{self, BBox, Failure, Localizations, LocalizedImage};
+use crate::download::failures::failure;
 use crate::download::names::{Naming, OutputFolder, source_uri};
 use crate::download::network::{Network, Servers};
 use crate::download::options::Options;
@@ -15,7 +16,6 @@ use crate::download::service::auth;
 use crate::download::state::index::Index;
 use crate::download::state::input::Set;
 use crate::download::state::settled::Lookup;
-use crate::download::summary::failure;
 use crate::error::Error;
 use crate::files;
 use crate::http::{self, RequestLog, host_of};

@@ -301,10 +301,10 @@ fn list_of(ids: &[String]) -> Option<String> {
 }
 
 /// Adds the hashes of what was downloaded again; `failed` are the ids of what could not be.
-pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &HashSet<&str>) {
+pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &HashSet<String>) {
     for change in changes.values_mut() {
         let is_fetched =
-            matches!(&*change.change, "new" | "changed") && !failed.contains(&*change.id);
+            matches!(&*change.change, "new" | "changed") && !failed.contains(&change.id);
         let slot = index.find(&change.id).filter(|_| is_fetched);
         if let Some(entry) = slot.and_then(|slot| index.entry(slot)) {
             (change.path, change.new_sha256) = (entry.path, entry.sha256);

@@ -6,7 +6,7 @@ use super::index::{Index, Slot};
 use super::input::Set;
 use super::settled::{FileState, Lookup};
 use crate::contracts::{self, Failure, LocalizedImage};
-use crate::download::names::source_uri;
+use crate::download::names::{hash_of, source_uri};
 use crate::download::options::Options;
 use crate::download::service::limits::origin_of;
 use crate::error::Error;
@@ -24,14 +24,14 @@ pub struct Sorted {
     pub missing: Vec<Planned>,
     /// Where [`Planned::origin`] leads.
     pub origins: Origins,
-    /// Failed before, in a way that is not to be tried again now.
-    pub left: Vec<Failure>,
+    /// Failed before, in a way that is not to be tried again now: numbers in [`Set::records`], and why.
+    pub left: Vec<(u32, Failure)>,
     /// Paths of files whose content is not what was written, and that would be overwritten.
     pub altered: Vec<String>,
     /// Paths of files that are missing.
     pub gone: Vec<String>,
-    /// Requests of earlier runs for images that failed, by id.
-    pub tried: HashMap<String, u32>,
+    /// Requests of earlier runs for images that failed, by the numbers of these.
+    pub tried: HashMap<u32, u32>,
 }
 
 /// An image that a server will be asked for or about: eight bytes, since there may be millions.
@@ -51,7 +51,8 @@ pub struct Origins {
 }
 
 impl Origins {
-    fn number(&mut self, origin: &str) -> u32 {
+    /// The number of a server, which it keeps.
+    pub fn number(&mut self, origin: &str) -> u32 {
         if let Some(number) = self.numbers.get(origin) {
             return *number;
         }
@@ -109,16 +110,7 @@ pub fn sort(set: &Set, index: &Index, lookup: &Lookup) -> Result<Sorted, Error> 
         done: set.settled.clone(),
         ..Sorted::default()
     };
-    let earlier = earlier_failures(options)?;
-    // What was never tried comes first, what failed before last.
-    let asked = earlier.iter().filter(|failure| failure.attempts > 0);
-    let failed_before: HashMap<String, u32> = asked
-        .map(|failure| (failure.id.clone(), failure.attempts))
-        .collect();
-    let left = earlier.into_iter();
-    let left = left.filter(|failure| is_left(failure, options));
-    let mut failed: HashMap<String, Failure> =
-        left.map(|failure| (failure.id.clone(), failure)).collect();
+    let mut earlier = Earlier::read(options)?;
     let mut again = Vec::new();
     let look = |at, image| Found::of(at, image, index, lookup);
     set.visit(&set.open, look, |found| {
@@ -144,44 +136,71 @@ pub fn sort(set: &Set, index: &Index, lookup: &Lookup) -> Result<Sorted, Error> 
                 if let Some((slot, _)) = other {
                     sorted.gone.push(index.path(slot).to_owned());
                 }
-                let listed = id_without_secrets(&found.id);
-                let failure = failed.remove(&listed);
-                match failure.filter(|failure| failure.url == found.url) {
-                    Some(failure) => sorted.left.push(Failure {
-                        id: found.id,
-                        ..failure
-                    }),
-                    None if failed_before.contains_key(&listed) => again.push(planned),
-                    None => sorted.missing.push(planned),
+                let listed = hash_of(&id_without_secrets(&found.id));
+                if let Some(failure) = earlier.left.remove(&listed)
+                    && failure.url == found.url
+                {
+                    sorted.left.push((found.at, failure));
+                } else if let Some(attempts) = earlier.tried.get(&listed) {
+                    sorted.tried.insert(found.at, *attempts);
+                    again.push(planned);
+                } else {
+                    // What was never tried comes first, what failed before last.
+                    sorted.missing.push(planned);
                 }
             }
         }
         Ok(())
     })?;
     sorted.missing.append(&mut again);
-    sorted.tried = failed_before;
     Ok(sorted)
 }
 
-/// The failures of an earlier run. A row that is none, as after a crash, is passed over where no kind is named to be tried again:
-/// the list is written anew.
-fn earlier_failures(options: &Options) -> Result<Vec<Failure>, Error> {
-    let rows = contracts::read_failures(&options.failures)?.into_iter();
-    match options.retry_failed.is_empty() {
-        true => Ok(rows.filter_map(Result::ok).collect()),
-        false => rows
-            .collect::<Result<_, Error>>()
-            .map_err(|e| e.hint("--failures names the list that recto-download wrote")),
+/// The failures of an earlier run, by the hashes of their ids.
+#[derive(Default)]
+struct Earlier {
+    /// Those that are not tried again.
+    left: HashMap<u64, Failure>,
+    /// Requests for those that were asked for.
+    tried: HashMap<u64, u32>,
+}
+
+impl Earlier {
+    /// Reads their list. A row that is none, as after a crash, is passed over where no kind is named to be tried again: the list is
+    /// written anew.
+    fn read(options: &Options) -> Result<Self, Error> {
+        let mut earlier = Earlier::default();
+        contracts::read_failures(&options.failures, |row| {
+            let failure = match row {
+                Ok(failure) => failure,
+                Err(_) if options.retry_failed.is_empty() => return Ok(()),
+                Err(e) => return Err(e.hint("--failures names the list that recto-download wrote")),
+            };
+            let id = hash_of(&failure.id);
+            if failure.attempts > 0 {
+                earlier.tried.insert(id, failure.attempts);
+            }
+            if is_left(&failure, options) {
+                earlier.left.insert(id, failure);
+            }
+            Ok(())
+        })?;
+        Ok(earlier)
     }
 }
 
 /// Whether an image that failed is not tried again: with `--retry-failed` if its failure is of another kind, else if its file
-/// cannot be decoded.
+/// cannot be decoded, or, for a worker among others, if there is none.
 fn is_left(failure: &Failure, options: &Options) -> bool {
     match options.retry_failed.is_empty() {
-        true => !options.overwrite && is_undecodable(failure, options),
+        true if options.overwrite => false,
+        true => is_undecodable(failure, options) || options.leaves_missing && is_missing(failure),
         false => !options.retry_failed.contains(&failure.kind),
     }
+}
+
+fn is_missing(failure: &Failure) -> bool {
+    failure.kind == Kind::NotFound.name()
 }
 
 /// Whether an image was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.

@@ -5,7 +5,6 @@
 //! names of classes by it. Rows are held until their group is full, so that memory depends on the group and not on the set.
 //! Images are not compressed a second time; all else is, with Snappy. Nothing in a file changes from run to run.
 
-mod levels;
 mod rows;
 
 use std::sync::Arc;

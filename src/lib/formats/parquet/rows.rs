@@ -4,7 +4,7 @@ use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int32Ty
 use parquet::errors::Result;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::levels::{Cells, Column};
+use crate::contracts::parquet::levels::{Cells, Column};
 use crate::formats::hf::row::Row;
 
 /// Rows that are held until they are a group.

@@ -1,18 +1,15 @@
-//! The cache in a Redis server, which several servers may share. Redis may fail and come back at any time: what it does
-//! not answer in time is rendered without it, and then it is left alone for a while.
+//! The cache in a Redis server, which several servers may share; what it does not answer in time is rendered without it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use redis::{Cmd, FromRedisValue};
 
 use super::counts::{TierCounts, one};
 use super::entry::{self, CacheKey};
 use super::settings::CacheSettings;
 use crate::error::Error;
+use crate::http::{News, REDIS_URL, RedisServer};
 use crate::serve::notice;
 
 /// The largest answer that is stored, in bytes: larger ones would delay all others on the single connection.
@@ -22,23 +19,12 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// A Redis server and how it is used.
 pub struct RedisCache {
-    client: Client,
-    address: String,
+    server: RedisServer,
     prefix: String,
     time: Option<Duration>,
-    timeout: Duration,
-    retry: Duration,
-    state: Mutex<State>,
     /// Hits, misses and failures of this tier, for `/metrics`.
     pub counts: TierCounts,
     quiet: bool,
-}
-
-enum State {
-    NotConnected,
-    Connected(MultiplexedConnection),
-    /// It failed, and is not asked before this time.
-    LeftAlone(Instant),
 }
 
 impl RedisCache {
@@ -52,28 +38,21 @@ impl RedisCache {
         counts: TierCounts,
         quiet: bool,
     ) -> Result<Self, Error> {
-        // The URL may hold a password, and so may what the parser says of it.
-        let cannot = |_: RedisError| {
-            Error::new("[cache] redis: not a valid URL of a Redis server")
-                .hint("write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or unix:///PATH")
-        };
-        let client = Client::open(url).map_err(cannot)?;
-        let address = client.get_connection_info().addr();
-        if !address.is_supported() {
-            return Err(Error::new("[cache] redis: TLS is not supported")
-                .hint("write redis:// and run the server in a private network"));
-        }
+        let timeout = settings.redis_timeout.unwrap_or(TIMEOUT);
+        let retry = settings.redis_retry.unwrap_or(RETRY);
+        let server = RedisServer::new(url, timeout, retry);
+        let server = server.map_err(|what| {
+            Error::new(format!("[cache] redis: {what}")).hint(format!(
+                "write {REDIS_URL}; a server without TLS belongs in a private network"
+            ))
+        })?;
         Ok(RedisCache {
-            address: address.to_string(),
-            client,
+            server,
             prefix: settings
                 .redis_prefix
                 .clone()
                 .unwrap_or_else(|| "recto:".into()),
             time: settings.kept_for(),
-            timeout: settings.redis_timeout.unwrap_or(TIMEOUT),
-            retry: settings.redis_retry.unwrap_or(RETRY),
-            state: Mutex::new(State::NotConnected),
             counts,
             quiet,
         })
@@ -144,61 +123,20 @@ impl RedisCache {
 
     /// The answer to a command; none if it fails or takes too long.
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
-        let mut connection = self.connection().await?;
-        match command.query_async(&mut connection).await {
-            Ok(answer) => Some(answer),
-            Err(e) => {
-                one(&self.counts.errors);
-                // Out of memory, or not permitted: the server works, and other commands may succeed.
-                if !matches!(e.kind(), ErrorKind::Server(_) | ErrorKind::Extension) {
-                    let mut state = self.state.lock().await;
-                    self.leave_alone(&mut state, &e);
-                }
-                None
+        let asked = self.server.ask(command).await;
+        match asked.news {
+            Some(News::Gone(why)) => {
+                self.report(&format!("does not answer: {why}; going on without it"));
             }
+            Some(News::Back) => self.report("answers again"),
+            None => {}
         }
-    }
-
-    async fn connection(&self) -> Option<MultiplexedConnection> {
-        let mut state = self.state.lock().await;
-        match &*state {
-            State::Connected(connection) => return Some(connection.clone()),
-            State::LeftAlone(until) if Instant::now() < *until => return None,
-            State::LeftAlone(_) | State::NotConnected => {}
-        }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(Some(self.timeout));
-        let connecting = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
-        match connecting.await {
-            Ok(connection) => {
-                if matches!(*state, State::LeftAlone(_)) {
-                    self.report("answers again");
-                }
-                *state = State::Connected(connection.clone());
-                Some(connection)
-            }
-            Err(e) => {
-                one(&self.counts.errors);
-                self.leave_alone(&mut state, &e);
-                None
-            }
-        }
-    }
-
-    fn leave_alone(&self, state: &mut State, e: &RedisError) {
-        // Commands that ran at the same time all failed: only the first is reported.
-        if !matches!(state, State::LeftAlone(_)) {
-            self.report(&format!("does not answer: {e}; going on without it"));
-        }
-        *state = State::LeftAlone(Instant::now() + self.retry);
+        asked.answer?.map_err(|_| one(&self.counts.errors)).ok()
     }
 
     fn report(&self, what: &str) {
         if !self.quiet {
-            notice::print(&format!("Redis at {} {what}", self.address));
+            notice::print(&format!("Redis at {} {what}", self.server.address));
         }
     }
 

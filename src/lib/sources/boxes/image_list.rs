@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::model::{Address, BoxDocument};
 use super::{coco, loose_json};
+use crate::contracts;
 use crate::image_names::is_image;
 use crate::values;
 
@@ -35,6 +36,12 @@ const IMAGES: [&str; 8] = [
 /// # Errors
 /// It is none of them.
 pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
+    if let Some(map) = contracts::image_map_in_lines(bytes, name) {
+        let map = map.map_err(|error| error.what().to_owned())?;
+        let mut document = BoxDocument::of(name);
+        document.addresses = map.iter().map(|(id, path)| directed(id, path)).collect();
+        return Ok(document);
+    }
     match bytes.trim_ascii_start().first() {
         Some(b'{') => of_object(name, bytes),
         Some(b'[') => of_records(name, bytes),

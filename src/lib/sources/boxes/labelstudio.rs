@@ -52,6 +52,14 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
 
 /// Reads a task; whether it has both annotations and predictions.
 fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Value>) -> bool {
+    if !is_task(&task) {
+        document.reject(
+            place,
+            "task",
+            "record is not a task of Label Studio, nor one of its JSON-MIN",
+        );
+        return false;
+    }
     let Some(url) = image_of(&task) else {
         document.reject(place, "data", "task does not have an image");
         return false;
@@ -131,6 +139,19 @@ fn image_of(task: &Map<String, Value>) -> Option<String> {
     };
     let image = named.filter(|text| !text.trim().is_empty()).or_else(any)?;
     Some(image.trim().to_owned())
+}
+
+/// Whether a record has what every task has, or every record of JSON-MIN, or answers.
+fn is_task(task: &Map<String, Value>) -> bool {
+    const OWN: [&str; 6] = [
+        "data",
+        "id",
+        "annotator",
+        "annotation_id",
+        "created_at",
+        "lead_time",
+    ];
+    OWN.iter().any(|member| task.contains_key(*member)) || task.values().any(Value::is_array)
 }
 
 /// The names of a task's image. An upload gets eight digits before its name.

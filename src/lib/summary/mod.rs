@@ -2,53 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod reject;
+mod rejects;
 
-/// A record that was left out, and why. One row of `rejects.csv`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Reject {
-    /// The file or URL that holds the record.
-    pub input: String,
-    /// The record in it: an id, or a position such as `row 12`.
-    pub record: String,
-    /// The member of the record that is wrong.
-    pub field: String,
-    /// What is wrong: what was found and what was expected. Begins with a reason that is the same for similar rejects;
-    /// the details follow after `: `.
-    pub problem: String,
-    /// Whether the same command may get the record later: a server failed, a budget was used up. Not written.
-    #[serde(skip)]
-    pub may_pass: bool,
-}
-
-impl Reject {
-    /// A reject. The arguments are the fields.
-    pub fn new(
-        input: impl Into<String>,
-        record: impl Into<String>,
-        field: &str,
-        problem: impl Into<String>,
-    ) -> Self {
-        Reject {
-            input: input.into(),
-            record: record.into(),
-            field: field.into(),
-            problem: problem.into(),
-            may_pass: false,
-        }
-    }
-
-    /// The same of a record that the same command may get later, if that is so.
-    pub fn temporary(self, may_pass: bool) -> Self {
-        Reject { may_pass, ..self }
-    }
-
-    /// The reason without details: the text of the problem before the first `: `.
-    pub fn reason(&self) -> &str {
-        self.problem.split(": ").next().unwrap_or(&self.problem)
-    }
-}
+pub use reject::Reject;
+pub use rejects::Rejects;
 
 /// What a stage read, kept and left out. `read == kept + rejects` always holds. Records that the user's filters left out
 /// are counted in `filtered` and are not part of `read`.
@@ -61,7 +19,7 @@ pub struct Summary {
     /// Number of records that the user's filters left out.
     pub filtered: u64,
     /// Records that cannot be used.
-    pub rejects: Vec<Reject>,
+    pub rejects: Rejects,
     /// Counts by kind: `manifests`, `requests`, `boxes`…
     pub counts: BTreeMap<String, u64>,
     /// Ids of images by what has become of them since an earlier run: `new`, `changed`, `gone`, `unknown`.
@@ -87,7 +45,7 @@ impl Summary {
     /// How often each reason occurs among the rejects.
     pub fn reasons(&self) -> BTreeMap<String, u64> {
         let mut reasons = BTreeMap::new();
-        for reject in &self.rejects {
+        for reject in self.rejects.iter() {
             *reasons.entry(reject.reason().to_owned()).or_default() += 1;
         }
         reasons
@@ -107,7 +65,7 @@ mod tests {
     fn rejects_are_grouped_by_the_part_of_the_problem_that_repeats() {
         let reject = |problem: &str| Reject::new("a", "1", "bbox", problem);
         let summary = Summary {
-            rejects: vec![reject("box is empty: 0 x 3"), reject("box is empty: 2 x 0")],
+            rejects: vec![reject("box is empty: 0 x 3"), reject("box is empty: 2 x 0")].into(),
             ..Summary::default()
         };
         assert_eq!(

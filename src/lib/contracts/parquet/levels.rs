@@ -3,14 +3,16 @@
 //! Every group, list and value is optional, as `datasets` and pyarrow write them. A list adds two levels of definition, that it
 //! is there and that it has an element, and one of repetition.
 
-use parquet::data_type::DataType;
-use parquet::errors::Result;
-use parquet::file::writer::SerializedColumnWriter;
+use ::parquet::data_type::DataType;
+use ::parquet::errors::Result;
+use ::parquet::file::writer::SerializedColumnWriter;
 
 /// The cells of one column.
 pub struct Column<T: DataType> {
     /// The level of definition of a value that is there.
     full: i16,
+    /// That of a list of a row that is empty.
+    empty: i16,
     values: Vec<T::T>,
     definitions: Vec<i16>,
     repetitions: Vec<i16>,
@@ -23,10 +25,19 @@ impl<T: DataType> Column<T> {
     pub fn new(groups: i16, lists: i16) -> Self {
         Column {
             full: groups + 2 * lists + 1,
+            empty: groups + 1,
             values: Vec::new(),
             definitions: Vec::new(),
             repetitions: Vec::new(),
             next: 0,
+        }
+    }
+
+    /// A column of the members of structs, of which a row has a list.
+    pub fn of_structs() -> Self {
+        Column {
+            empty: 1,
+            ..Column::new(1, 1)
         }
     }
 
@@ -41,7 +52,7 @@ impl<T: DataType> Column<T> {
         self.level(self.full - 1);
     }
 
-    /// Adds a list within a group. `level` counts the lists around it: 0 is the list of a row.
+    /// Adds a list. `level` counts the lists around it: 0 is the list of a row.
     pub fn list<I>(
         &mut self,
         level: i16,
@@ -58,7 +69,7 @@ impl<T: DataType> Column<T> {
             is_empty = false;
         }
         if is_empty {
-            self.level(2 + 2 * level);
+            self.level(self.empty + 2 * level);
         }
     }
 
@@ -98,7 +109,7 @@ impl<T: DataType> Cells for Column<T> {
 
 #[cfg(test)]
 mod tests {
-    use parquet::data_type::Int32Type;
+    use ::parquet::data_type::Int32Type;
 
     use super::*;
 
