@@ -200,7 +200,9 @@
 //! | plug-ins | [`sources`], [`formats`] |
 //! | stages | [`mod@digest`], [`mod@extract`], [`mod@download`], [`mod@reformat`], [`mod@serve`] |
 //! | beside them | [`mod@shard`]: divides a set among workers, unites what they downloaded |
+//! | programs | [`cli`]: command lines and what programs say of themselves, the program `recto` |
 
+pub mod cli;
 pub mod conditions;
 pub mod contracts;
 pub mod corrections;

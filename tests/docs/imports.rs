@@ -27,6 +27,7 @@ const ORDERS: &[Order] = &[
             &["sources", "formats"],
             &STAGES,
             &["shard"],
+            &["cli"],
             &["lib"],
         ],
     },

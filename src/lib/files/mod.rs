@@ -8,6 +8,7 @@ pub mod cache_file;
 mod csv_rows;
 mod folder;
 mod hash;
+mod mount;
 mod names;
 mod owner;
 mod part;
@@ -32,6 +33,6 @@ pub use read_write::{
 };
 pub use scratch::{Scratch, Span, unnamed};
 pub use system::{
-    are_too_many_open, most_open, move_to, open_regular, open_to_append, place_of, remove_others,
-    sync_folder,
+    are_too_many_open, free_space, most_open, move_to, open_regular, open_to_append, place_of,
+    remove_others, sync_folder,
 };
