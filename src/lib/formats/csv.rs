@@ -156,7 +156,7 @@ impl<'a> Columns<'a> {
         let rank = |rank: &&str| ranks::taxon(lineage, rank).unwrap_or_default().to_owned();
         let attribute = |key: &&str| {
             labelled
-                .and_then(|b| b.attributes.get(*key))
+                .and_then(|b| b.attributes.get(key))
                 .map_or(String::new(), cell)
         };
         let metadata = |key: &&str| {

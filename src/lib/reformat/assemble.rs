@@ -425,7 +425,7 @@ fn leave_out_rests(survey: &Survey, units: &mut Vec<Unit>, made: &mut Assembled)
     let before = units.len();
     units.retain(|unit| {
         let tile = unit.tile(&survey.particulars);
-        !tile.is_some_and(|tile| tile.rests > 0) || has_boxes(unit, survey, made)
+        tile.is_none_or(|tile| tile.rests == 0) || has_boxes(unit, survey, made)
     });
     let left_out = (before - units.len()) as u64;
     if left_out > 0 {

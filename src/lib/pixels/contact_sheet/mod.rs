@@ -76,7 +76,7 @@ pub fn sheet(cells: &[Cell], classes: &[String]) -> RgbImage {
     let columns = (1..=8).find(|c| c * c >= cells.len()).unwrap_or(8);
     let side = side(cells.len());
     let legend = legend(
-        &names.of_length(LONGEST_IN_LEGEND),
+        names.of_length(LONGEST_IN_LEGEND),
         columns as u32 * (side + MARGIN) - MARGIN,
     );
     let rows: Vec<&[Cell]> = cells.chunks(columns).collect();
