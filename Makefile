@@ -46,6 +46,7 @@ schemas: ## write schemas/ again from the types
 
 docs: ## write docs/cli.md again from --help, then check all documents
 	RECTO_ACCEPT=1 cargo test --locked --test docs
+	RECTO_ACCEPT=1 cargo test --locked --test cli the_demo
 
 bench-stitch: ## joining tiles against decoding and encoding them; PYTHON= one with numpy, Pillow, imagecodecs
 	cargo build --locked --release -p recto-jpeg --example stitch

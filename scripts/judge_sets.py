@@ -223,13 +223,13 @@ def typed(folder, boxes):
 def croissant(folder, boxes):
     """What mlcroissant reads by the descriptions beside the formats."""
     import mlcroissant
-    required = ["name", "description", "url", "license", "creator", "datePublished", "distribution", "recordSet"]
+    required = ["name", "description", "url", "license", "creator", "distribution", "recordSet"]
     read = {}
     for path in sorted((folder / "set").glob("*/croissant.json")):
         described = mlcroissant.Dataset(jsonld=str(path))
         issues = described.metadata.ctx.issues
         assert not issues.errors, issues.report()
-        assert all("citeAs" in warning for warning in issues.warnings), issues.report()
+        assert all("citeAs" in warning or "datePublished" in warning for warning in issues.warnings), issues.report()
         assert all(json.loads(path.read_text()).get(member) for member in required), path
         for record_set in described.metadata.record_sets:
             read[path.parent.name, record_set.id] = list(described.records(record_set.id))

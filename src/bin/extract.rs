@@ -2,19 +2,6 @@
 
 use std::process::ExitCode;
 
-use recto::{extract, report};
-
-#[derive(clap::Parser)]
-#[command(
-    name = env!("CARGO_BIN_NAME"),
-    version,
-    about = "Turn digests into localizations: boxes with classes, one entry per image"
-)]
-struct Args {
-    #[command(flatten)]
-    options: extract::Options,
-}
-
 fn main() -> ExitCode {
-    report::main(|args: Args| args.options)
+    recto::cli::program::<recto::extract::Options>(env!("CARGO_BIN_NAME"))
 }

@@ -2,19 +2,6 @@
 
 use std::process::ExitCode;
 
-use recto::{report, shard};
-
-#[derive(clap::Parser)]
-#[command(
-    name = env!("CARGO_BIN_NAME"),
-    version,
-    about = "Divide a set among workers, unite what they downloaded, tell how far they are"
-)]
-struct Args {
-    #[command(flatten)]
-    options: shard::Options,
-}
-
 fn main() -> ExitCode {
-    report::main(|args: Args| args.options)
+    recto::cli::program::<recto::shard::Options>(env!("CARGO_BIN_NAME"))
 }

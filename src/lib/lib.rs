@@ -192,7 +192,7 @@
 //!
 //! | level | modules |
 //! |---|---|
-//! | values | [`error`], [`summary`], [`values`], the crates [`iiif`] (Image API) and [`jpeg`] (joining without loss) |
+//! | values | [`error`], [`summary`], [`values`], [`texts`], the crates [`iiif`] (Image API) and [`jpeg`] (joining without loss) |
 //! | disk | [`files`]: the only module that creates files |
 //! | reports | [`report`], [`progress`], [`prompt`], [`signals`] |
 //! | data between stages | [`contracts`], [`selectors`], [`conditions`], [`image_names`] |
@@ -200,7 +200,9 @@
 //! | plug-ins | [`sources`], [`formats`] |
 //! | stages | [`mod@digest`], [`mod@extract`], [`mod@download`], [`mod@reformat`], [`mod@serve`] |
 //! | beside them | [`mod@shard`]: divides a set among workers, unites what they downloaded |
+//! | programs | [`cli`]: command lines and what programs say of themselves, the program `recto` |
 
+pub mod cli;
 pub mod conditions;
 pub mod contracts;
 pub mod corrections;
@@ -225,6 +227,7 @@ pub mod shard;
 pub mod signals;
 pub mod sources;
 pub mod summary;
+pub mod texts;
 pub mod values;
 
 pub use digest::digest;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Instant;
 
 use schemars::JsonSchema;
@@ -118,21 +117,13 @@ pub trait Stage: clap::Args {
     }
 }
 
-/// Runs a program: parses the command line, runs the stage, prints how it ended, writes `--report`, and returns the exit
-/// code. If the command line is not valid, explains why and ends the program with code 2.
-pub fn main<Args: clap::Parser, Options: Stage>(options: impl FnOnce(Args) -> Options) -> ExitCode {
-    finish(&options(Args::parse()))
-}
-
-fn finish<Options: Stage>(options: &Options) -> ExitCode {
+/// Runs a stage, prints how it ended, and writes `--report`.
+pub fn run<Options: Stage>(options: &Options) -> Exit {
     let start = Instant::now();
     let common = options.common();
     let writable = common.report.as_deref().map_or(Ok(()), files::rehearse);
     let ended = writable.and_then(|()| options.run()).and_then(print_output);
-    let (summary, error) = match ended {
-        Ok(summary) => (summary, None),
-        Err(mut error) => (error.take_summary(), Some(error)),
-    };
+    let (summary, error) = parts(ended);
     let end = End {
         stage: Options::NAME,
         exit: exit(&summary, error.as_ref(), common.partial_ok),
@@ -148,14 +139,37 @@ fn finish<Options: Stage>(options: &Options) -> ExitCode {
     let report_to = common.report.as_deref().filter(|_| end.exit != Exit::Usage);
     let seconds = start.elapsed().as_secs_f64();
     match report_to.map_or(Ok(()), |path| files::write_json(path, &end.file(seconds))) {
-        Ok(()) => end.exit.into(),
+        Ok(()) => end.exit,
         Err(error) => {
             say(&error.to_string());
             match end.exit {
-                Exit::Complete => Exit::Failed.into(),
-                exit => exit.into(),
+                Exit::Complete => Exit::Failed,
+                exit => exit,
             }
         }
+    }
+}
+
+/// Prints how a command ended that is no stage: its output to standard output, what it did to standard error.
+pub fn end(name: &'static str, ended: Result<Summary, Error>) -> Exit {
+    let (summary, error) = parts(ended.and_then(print_output));
+    let end = End {
+        stage: name,
+        exit: exit(&summary, error.as_ref(), false),
+        summary: &summary,
+        error: error.as_ref(),
+    };
+    if error.is_some() || !summary.done.is_empty() {
+        say(&end.message());
+    }
+    end.exit
+}
+
+/// What was done, and the error that ended it.
+fn parts(ended: Result<Summary, Error>) -> (Summary, Option<Error>) {
+    match ended {
+        Ok(summary) => (summary, None),
+        Err(mut error) => (error.take_summary(), Some(error)),
     }
 }
 
@@ -177,7 +191,8 @@ fn exit(summary: &Summary, error: Option<&Error>, partial_ok: bool) -> Exit {
     }
 }
 
-fn say(text: &str) {
+/// Prints a line to standard error, without what would change a terminal.
+pub fn say(text: &str) {
     // A closed stderr is not a failure of the stage.
     let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }

@@ -163,7 +163,10 @@ fn the_only_document_being_bad_ends_the_run_with_its_reason() {
         vec![
             ("/html", Answer::Serve(b"<html>".to_vec(), "text/html")),
             ("/secret", Answer::Status(401)),
-            ("/empty", serve(&json!({"@type": "sc:Collection"}))),
+            (
+                "/empty",
+                serve(&json!({"@type": "sc:Collection", "manifests": []})),
+            ),
             ("/word", serve(&json!("word"))),
         ]
     });

@@ -1069,6 +1069,121 @@ fn an_id_that_has_no_image_is_not_what_holds_the_annotation() {
 }
 
 #[test]
+fn bodies_and_motivations_are_read_in_every_spelling_or_listed() {
+    let target = json!(format!("{HOME}/canvas/1#xywh=1,2,3,4"));
+    let anno = |n: u8, more: Value| {
+        let mut anno =
+            json!({"id": format!("{HOME}/anno/{n}"), "type": "Annotation", "target": target});
+        for (name, value) in more.as_object().unwrap() {
+            anno[name] = value.clone();
+        }
+        anno
+    };
+    let body = |value: Value| json!({"type": "TextualBody", "value": value});
+    // Class, or the problem of the reject.
+    let cases = [
+        (
+            json!({"motivation": "tagging", "hasBody": body(json!("a"))}),
+            Ok("a"),
+        ),
+        (
+            json!({"motivation": "tagging", "oa:hasBody": body(json!("b"))}),
+            Ok("b"),
+        ),
+        (
+            json!({"oa:motivatedBy": {"id": "oa:tagging"}, "http://www.w3.org/ns/oa#hasBody": body(json!("c"))}),
+            Ok("c"),
+        ),
+        (
+            json!({"motivation": {"id": "oa:tagging"}, "body": body(json!("d"))}),
+            Ok("d"),
+        ),
+        (
+            json!({"motivation": "tagging", "body": body(json!([]))}),
+            Err("body without content"),
+        ),
+        (
+            json!({"motivation": "tagging", "body": body(json!({"en": []}))}),
+            Err("body without content"),
+        ),
+    ];
+    for (n, (more, wanted)) in (1..).zip(cases) {
+        let found = offline(&annotated(json!([anno(n, more.clone())])), &[]);
+        let classes: Vec<&str> = found.boxes.iter().map(|(class, _)| &**class).collect();
+        let told = found
+            .rejects
+            .iter()
+            .any(|(_, problem)| wanted.is_err_and(|w| problem.starts_with(w)));
+        assert!(
+            told || wanted.is_ok_and(|class| classes == [class]),
+            "{more}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_part_of_another_annotation_is_listed() {
+    let on_canvas = tag(
+        1,
+        json!("a"),
+        json!(format!("{HOME}/canvas/1#xywh=100,100,200,200")),
+    );
+    let part = json!({"type": "SpecificResource", "source": format!("{HOME}/anno/1"),
+        "selector": {"type": "FragmentSelector", "value": "xywh=10,10,20,20"}});
+    let same = json!(format!("{HOME}/anno/1"));
+    let all = json!([
+        on_canvas,
+        tag(2, json!("b"), part),
+        tag(3, json!("c"), same),
+        tag(3, json!("c"), json!(format!("{HOME}/anno/1")))
+    ]);
+    let found = offline(&annotated(all), &[]);
+    let mut classes: Vec<&str> = found.boxes.iter().map(|(class, _)| &**class).collect();
+    classes.sort_unstable();
+    assert_eq!(classes, ["a", "c"], "{found:?}");
+    assert_eq!(found.rejects.len(), 1, "{found:?}");
+    assert!(
+        found.rejects[0]
+            .1
+            .starts_with("target is a part of another annotation"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_document_that_is_no_page_of_annotations_is_listed() {
+    let anno = tag(1, json!("a"), json!(format!("{HOME}/canvas/1")));
+    let documents = [
+        json!({"@type": "hydra:Collection", "hydra:member": [anno]}),
+        json!({"type": "Collection", "orderedItems": [anno]}),
+        json!({"type": "AnnotationCollection", "id": "x", "total": 5, "last": {"id": "y", "type": "AnnotationPage"}}),
+        manifest(json!([canvas(7, image("7"))])),
+    ];
+    for document in documents {
+        let served = document.clone();
+        let server = archive(move |home| {
+            let mut canvas = canvas(1, image("1"));
+            canvas["annotations"] =
+                json!([{"id": format!("{home}/page"), "type": "AnnotationPage"}]);
+            vec![
+                ("/m", serve(&manifest(json!([canvas])))),
+                ("/page", serve(&served)),
+            ]
+        });
+        let work = Workdir::new();
+        let found = account(&work, &with_fast(&[&server.url("/m")]), &[]);
+        assert_eq!(
+            (found.images, found.rejects.len()),
+            (1, 1),
+            "{document}: {found:?}"
+        );
+    }
+    let nothing = canvas(2, json!({"type": "SpecificResource", "source": []}));
+    let found = offline(&manifest(json!([canvas(1, image("1")), nothing])), &[]);
+    assert_eq!((found.images, found.rejects.len()), (1, 1), "{found:?}");
+}
+
+#[test]
 fn relative_ids_are_those_of_the_same_url() {
     let server = archive(|_| {
         let mut document = annotated(json!([]));

@@ -673,8 +673,8 @@ fn options_that_fit_nothing_are_refused() {
             "nowhere: no such file or folder",
         ),
         (
-            &["table", "t.csv", "--text", "alto"],
-            "--text is not an option of the source table",
+            &["m3", "Nanomia", "--text", "alto"],
+            "--text is not an option of the source m3",
         ),
         (
             &["m3", "Nanomia", "--text-files", "x"],

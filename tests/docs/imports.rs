@@ -19,7 +19,7 @@ const ORDERS: &[Order] = &[
     Order {
         folder: "",
         levels: &[
-            &["values", "summary", "error"],
+            &["values", "summary", "error", "texts"],
             &["files"],
             &["report", "progress", "prompt", "signals"],
             &["contracts", "selectors", "conditions", "image_names"],
@@ -27,6 +27,7 @@ const ORDERS: &[Order] = &[
             &["sources", "formats"],
             &STAGES,
             &["shard"],
+            &["cli"],
             &["lib"],
         ],
     },

@@ -18,7 +18,13 @@ use regex::Regex;
 const PROGRAMS: [&str; 6] = [
     "digest", "extract", "download", "reformat", "serve", "shard",
 ];
-const DOCUMENTS: [&str; 22] = [
+/// The commands of `recto` that are no programs.
+const COMMANDS: [&str; 6] = ["demo", "init", "doctor", "config", "completions", "man"];
+const DOCUMENTS: [&str; 26] = [
+    "docs/formats.md",
+    "docs/options.md",
+    "docs/sources.md",
+    "docs/troubles.md",
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -102,10 +108,10 @@ fn between_marks(name: &str, mark: &str) -> (String, String, String) {
     )
 }
 
-fn said(program: &str, option: &str) -> String {
+fn said(program: &str, options: &[&str]) -> String {
     let work = Workdir::new();
     let output = work
-        .command(program, &[option])
+        .command(program, options)
         .env("COLUMNS", "100")
         .output()
         .unwrap();
@@ -114,7 +120,11 @@ fn said(program: &str, option: &str) -> String {
 }
 
 fn help(program: &str) -> String {
-    let text = said(program, "--help");
+    trimmed(&said(program, &["--help"]))
+}
+
+/// Lines without blanks at their ends.
+fn trimmed(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     lines.join("\n") + "\n"
 }
@@ -127,16 +137,20 @@ fn the_command_line_is_documented_word_for_word() {
     for program in PROGRAMS {
         text += &format!("\n## recto-{program}\n\n```text\n{}```\n", help(program));
     }
+    text += &format!("\n## recto\n\n```text\n{}```\n", help("recto"));
+    for command in COMMANDS {
+        let words = trimmed(&said("recto", &[command, "--help"]));
+        text += &format!("\n## recto {command}\n\n```text\n{words}```\n");
+    }
     is_or_becomes("docs/cli.md", &text);
 }
 
 #[test]
 fn a_version_names_its_program() {
     for program in PROGRAMS {
-        let version = concat!(env!("CARGO_PKG_VERSION"), "\n");
         assert_eq!(
-            said(program, "--version"),
-            format!("recto-{program} {version}")
+            said(program, &["--version"]),
+            format!("recto-{program} {}\n", recto::cli::VERSION)
         );
     }
 }
@@ -206,8 +220,8 @@ fn the_table_of_formats_is_that_of_the_program() {
             format.conventions(&choices)
         );
     }
-    let (before, _, after) = between_marks("README.md", "formats");
-    is_or_becomes("README.md", &format!("{before}{table}{after}"));
+    let (before, _, after) = between_marks("docs/formats.md", "formats");
+    is_or_becomes("docs/formats.md", &format!("{before}{table}{after}"));
 }
 
 /// The rows come from the comments on `error::Exit`, which say the same to readers of the code.
@@ -227,7 +241,7 @@ fn the_table_of_exit_codes_is_that_of_the_program() {
         "a code without a word"
     );
     let table = format!("| code | meaning |\n|---|---|\n{}", rows.concat());
-    assert_eq!(between_marks("README.md", "exit codes").1, table);
+    assert_eq!(between_marks("docs/troubles.md", "exit codes").1, table);
 }
 
 /// The map of ARCHITECTURE.md: what stands directly in crates/ and src/lib, and the folders within a folder that is
@@ -299,6 +313,8 @@ fn inside(folder: &str) -> Vec<String> {
 fn the_architecture_fits_on_two_pages() {
     let lines = document("ARCHITECTURE.md").lines().count();
     assert!(lines <= 110, "{lines} lines");
+    let lines = document("README.md").lines().count();
+    assert!(lines <= 150, "README has {lines} lines");
 }
 
 #[test]
@@ -329,7 +345,7 @@ fn what_documents_link_to_and_name_is_there() {
 
 /// A message in the table is cut at `…` where the program puts names and numbers.
 #[test]
-fn the_program_can_say_every_message_that_the_readme_explains() {
+fn the_program_can_say_every_message_that_is_explained() {
     let joined = Regex::new(r#"\\\n\s*"#).unwrap();
     let source: String = files_below("src/lib", "rs")
         .iter()
@@ -339,11 +355,8 @@ fn the_program_can_say_every_message_that_the_readme_explains() {
                 .into_owned()
         })
         .collect();
-    let readme = document("README.md");
-    let (_, section) = readme
-        .split_once("\n## When something goes wrong\n")
-        .unwrap();
-    let section = section.split("\n## ").next().unwrap();
+    let troubles = document("docs/troubles.md");
+    let section = troubles.split("\n## ").next().unwrap();
     let message = Regex::new(r"(?m)^\| `([^`]+)` \|").unwrap();
     let messages: Vec<_> = message
         .captures_iter(section)

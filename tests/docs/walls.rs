@@ -104,6 +104,11 @@ const WALLS: &[Wall] = &[
         words: r"\benv::(var|vars|set_var|args)|process::exit\b|set_current_dir",
         rooms: &[],
         except: &[
+            ("cli/mod.rs", "reads the command lines of all programs"),
+            (
+                "cli/settings.rs",
+                "reads variables that stand for options of all programs",
+            ),
             (
                 "http/netrc.rs",
                 "finds the file where curl finds it: $NETRC, when --netrc names none",

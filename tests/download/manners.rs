@@ -747,3 +747,43 @@ fn nobody_waits_for_a_turn_that_the_budget_has_ended() {
     assert_eq!(server.log().len(), 2);
     assert_eq!(rows(&work, "failures.csv").len(), 10);
 }
+
+#[test]
+fn a_camera_that_sends_one_jpeg_after_the_other_is_no_image() {
+    use std::io::{Read as _, Write as _};
+    let camera = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let home = format!("http://{}", camera.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in camera.incoming().flatten() {
+            let mut head = [0; 4096];
+            let n = stream.read(&mut head).unwrap_or(0);
+            if !head[..n].starts_with(b"GET /camera") {
+                let _ = stream
+                    .write_all(b"HTTP/1.1 404 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                continue;
+            }
+            // Without a length, and without an end but for that of the connection.
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\nconnection: close\r\n\r\n",
+            );
+            while stream.write_all(&jpeg(1)).is_ok() {}
+        }
+    });
+    let work = one(format!("{home}/camera.jpg"));
+    work.run("download", &args(&["--retries", "0"])).exits(3);
+    let row = &rows(&work, "failures.csv")[0];
+    assert_eq!(row[3], "not-an-image");
+    assert!(row[6].starts_with("a stream of JPEG images"), "{row:?}");
+}
+
+#[test]
+fn a_large_bigtiff_is_known_by_its_first_bytes() {
+    let mut tiff = b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0".to_vec();
+    tiff.resize(300_000, 7);
+    let server = Server::start(move |_, _| Answer::Serve(tiff.clone(), "image/tiff"));
+    let work = one(server.url("/a.tif"));
+    work.run("download", &args(&["--retries", "0"])).exits(3);
+    // Its directory is not one, which shows when all of it is there.
+    let row = &rows(&work, "failures.csv")[0];
+    assert!(!row[6].contains("first bytes"), "{row:?}");
+}

@@ -674,6 +674,38 @@ fn an_image_that_is_a_pixel_smaller_than_declared_is_had_in_regions_too() {
 }
 
 #[test]
+fn a_region_of_a_table_that_reaches_beyond_the_edge_ends_there() {
+    let server = Server::start(|request, _| Origin::default().answer(request));
+    let work = Workdir::new();
+    let url = |end: &str| server.url(&format!("/iiif/a/{end}/0/default.png"));
+    work.write(
+        "t.csv",
+        format!(
+            "url\n{}\n{}\n",
+            url("250,150,100,90/full"),
+            url("0,0,90,90/full")
+        ),
+    );
+    work.run(
+        "digest",
+        &["table", "t.csv", "--url-column", "url", "-o", "d.json"],
+    )
+    .exits(0);
+    work.run("extract", &["d.json", "-o", "localizations.json"])
+        .exits(0);
+    work.run("download", &args(&["--format", "png"])).exits(0);
+    let mut sizes: Vec<[u32; 2]> = pictures(&work)
+        .into_values()
+        .map(|bytes| {
+            let image = image::load_from_memory(&bytes).unwrap();
+            [image.width(), image.height()]
+        })
+        .collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [[50, 50], [90, 90]]);
+}
+
+#[test]
 fn edges_that_an_info_json_declares_too_far_are_had_as_they_are() {
     // (level, side of the tiles, size declared, further options); the image has 300 x 200 pixels.
     let cases: [(u8, u32, [u32; 2], &[&str]); 9] = [

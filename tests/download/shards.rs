@@ -222,7 +222,7 @@ fn a_host_in_several_shards_gets_its_part_of_the_pace_in_each() {
         &["plan", "localizations.json", "-n", "2", "-o", "plan"],
     )
     .exits(0)
-    .says(&["in 2 shards, each with a part of its pace"]);
+    .says(&["in 2 shards, each with a part of its rate limit"]);
     let call = [
         "plan",
         "images",

@@ -28,7 +28,7 @@ fn check(file: &TextFile) {
             (Some(canvas), None),
             (page.size, Some(canvas)),
         ] {
-            match text::fit(page, sizes.0, sizes.1) {
+            match text::fit(page, sizes.0, sizes.1, None) {
                 Ok(fit) => {
                     assert!(
                         fit.sx.is_finite() && fit.sx > 0.0 && fit.sy.is_finite() && fit.sy > 0.0

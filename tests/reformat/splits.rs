@@ -306,3 +306,66 @@ fn images_that_look_alike_stay_together_or_are_listed() {
     reformat(&work, "csv", &split[..2]).exits(0);
     assert!(!work.exists("out/near-duplicates.csv"));
 }
+
+#[test]
+fn images_with_several_values_of_a_key_keep_their_groups_together() {
+    let work = Workdir::new();
+    let divers = |i: u32| match i {
+        0..40 => vec![format!("d{}", i % 20)],
+        i => vec![
+            format!("d{}", 2 * (i - 40)),
+            format!("d{}", 2 * (i - 40) + 1),
+        ],
+    };
+    let images = (0..45).map(|i| {
+        let boxes = vec![boxed("a", "a", [0.0, 0.0, 5.0, 5.0])];
+        let mut image = image(&format!("u{i}"), &format!("g{i}"), [10, 10], boxes);
+        image["metadata"] = json!({ "diver": divers(i) });
+        image
+    });
+    let images: Vec<Value> = images.collect();
+    let names: Vec<[String; 2]> = (0..45)
+        .map(|i| [format!("u{i}"), format!("{i}.png")])
+        .collect();
+    let files = names.iter().zip(1..).map(|([id, file], n)| {
+        let picture = picture(10, 10, n, ImageFormat::Png);
+        (id.as_str(), file.as_str(), picture)
+    });
+    lay_out(&work, &images, &files.collect::<Vec<_>>());
+    let call = [&SHARES[..], &["--group-by", "diver"]].concat();
+    let places = places(&work, &call);
+    let mut of: BTreeMap<String, String> = BTreeMap::new();
+    for i in 0..45 {
+        let split = &places[&format!("u{i}")];
+        for diver in divers(i) {
+            let known = of.entry(diver.clone()).or_insert_with(|| split.clone());
+            assert_eq!(known, split, "{diver}");
+        }
+    }
+    assert!(of.values().any(|split| split != "train"));
+    reformat(&work, "csv", &call).says(&["10 groups have a value of --group-by in common"]);
+}
+
+#[test]
+fn a_set_that_grows_aims_at_the_shares_that_were_asked_for() {
+    let work = Workdir::new();
+    set(&work, 60);
+    places(&work, &SHARES);
+    let asked = work.json("out/dataset.json")["split"].clone();
+    assert_eq!(asked, SHARES[1]);
+    work.run(
+        "reformat",
+        &[
+            "localizations.json",
+            "-f",
+            "csv",
+            "-o",
+            "old",
+            SHARES[0],
+            SHARES[1],
+        ],
+    )
+    .exits(0);
+    places(&work, &["--split-like", "old"]);
+    assert_eq!(work.json("out/dataset.json")["split"], asked);
+}

@@ -276,3 +276,56 @@ fn every_format_for_detectors_takes_tiles_and_others_refuse() {
         .exits(2)
         .says(&["--tiles"]);
 }
+
+#[test]
+fn what_is_not_on_a_tile_is_told_and_a_part_has_no_text() {
+    let mut line = boxed("b", "a", [85.0, 10.0, 20.0, 20.0]);
+    line["attributes"] = json!({ "text": "whole" });
+    let boxes = vec![line, boxed("c", "a", [150.0, 50.0, 20.0, 20.0])];
+    let work = one([200, 100], [200, 100], boxes);
+    let call = ["--tiles", "100", "--min-visible", "0.5"];
+    reformat(&work, "coco", &call).exits(0).says(&[
+        "1 part of a box below --min-visible is left out",
+        "1 part of a box on a tile has a text",
+    ]);
+    let (_, annotations) = coco(&work);
+    assert_eq!(annotations.len(), 2);
+    assert!(
+        annotations
+            .iter()
+            .all(|a| a["attributes"].get("text").is_none())
+    );
+}
+
+#[test]
+fn tiles_keep_sixteen_bits_and_the_profile() {
+    use image::codecs::png::{PngDecoder, PngEncoder};
+    use image::{ImageDecoder as _, ImageEncoder as _};
+    let pixels = image::ImageBuffer::from_fn(120, 60, |x, y| {
+        image::Rgb([x as u16 * 500 + 1, y as u16 * 900 + 3, 257])
+    });
+    let mut profile = vec![0; 132];
+    profile[16..20].copy_from_slice(b"RGB ");
+    let mut png = Vec::new();
+    let mut encoder = PngEncoder::new(&mut png);
+    encoder.set_icc_profile(profile.clone()).unwrap();
+    let whole = DynamicImage::ImageRgb16(pixels);
+    whole.write_with_encoder(encoder).unwrap();
+    let work = Workdir::new();
+    let boxes = vec![boxed("b", "a", [0.0, 0.0, 120.0, 60.0])];
+    lay_out(
+        &work,
+        &[image("u", "g", [120, 60], boxes)],
+        &[("u", "a.png", png)],
+    );
+    reformat(&work, "coco", &["--tiles", "64"]).exits(0);
+    let (images, _) = coco(&work);
+    assert_eq!(images.len(), 2);
+    for row in rows(&work, "out/tiles.csv") {
+        let bytes = work.read(&format!("out/images/{}", row["tile"]));
+        let mut decoder = PngDecoder::new(std::io::Cursor::new(&bytes)).unwrap();
+        assert_eq!(decoder.icc_profile().unwrap().as_ref(), Some(&profile));
+        let [x, y, w, h] = ["x", "y", "w", "h"].map(|side| row[side].parse::<u32>().unwrap());
+        assert_eq!(decoded(&bytes), whole.crop_imm(x, y, w, h));
+    }
+}

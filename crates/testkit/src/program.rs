@@ -3,13 +3,17 @@
 use std::path::Path;
 use std::process::Output;
 
-/// The path of a program under test, as text for shells: `extract` is `recto-extract`.
+/// The path of a program under test, as text for shells: `extract` is `recto-extract`, `recto` itself.
 ///
 /// # Panics
 /// When the program is not built. Cargo builds all programs of a package for its integration tests, and puts them
 /// beside the folder of the test that runs.
 pub fn binary(stage: &str) -> String {
-    let name = format!("recto-{stage}{}", std::env::consts::EXE_SUFFIX);
+    let name = match stage {
+        "recto" => "recto".to_owned(),
+        stage => format!("recto-{stage}"),
+    };
+    let name = name + std::env::consts::EXE_SUFFIX;
     let test = std::env::current_exe().expect("the path of the running test");
     let program = test
         .parent()

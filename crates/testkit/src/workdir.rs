@@ -101,6 +101,7 @@ impl Workdir {
         for name in [
             "RECTO_CONTACT",
             "RECTO_BEARER",
+            "RECTO_CONFIG",
             "http_proxy",
             "HTTP_PROXY",
             "https_proxy",
@@ -128,6 +129,15 @@ impl Workdir {
     /// Runs any command in this folder, to its end.
     pub fn run_command(&self, command: &mut Command) -> Ran {
         let output = command.current_dir(self.folder.path()).output().unwrap();
+        Ran {
+            output,
+            call: format!("{command:?}"),
+        }
+    }
+
+    /// Runs any command in a folder within this one, to its end.
+    pub fn run_command_in(&self, folder: &str, command: &mut Command) -> Ran {
+        let output = command.current_dir(self.path(folder)).output().unwrap();
         Ran {
             output,
             call: format!("{command:?}"),

@@ -40,6 +40,12 @@ pub struct DatasetFile {
     /// The split of each group, if there are splits. `--split-like` reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, String>,
+    /// Names and shares of the splits that were asked for, as after `--split`. `--split-like` aims at them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub split: String,
+    /// The random seed of the split.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seed: u64,
     /// How many records could not be used, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, u64>,
@@ -51,6 +57,10 @@ pub struct DatasetFile {
     pub notes: Vec<String>,
     /// Every other file of the folder, in path order.
     pub files: Vec<DatasetEntry>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Contract for DatasetFile {

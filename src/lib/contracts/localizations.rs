@@ -1,11 +1,11 @@
 //! `localizations.json`, written by `recto-extract` and read by `recto-download`, `recto-reformat` and `recto-serve`.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::attributes::Attributes;
 use super::envelope::Contract;
 use super::geometry::{BBox, Frame, Polygon};
 use super::image_ref::{ImageRef, Metadata, Provenance};
@@ -188,7 +188,7 @@ pub struct Localization {
     pub holes: Vec<Polygon>,
     /// Text, motivation, confidence…
     #[serde(default)]
-    pub attributes: BTreeMap<String, serde_json::Value>,
+    pub attributes: Attributes,
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ impl List {
             bbox,
             polygon: None,
             holes: Vec::new(),
-            attributes: attributes(members, record),
+            attributes: attributes(members, record).into(),
         };
         let next = self.images.len();
         let place = *self.places.entry(reference.clone()).or_insert(next);

@@ -1,23 +1,21 @@
 //! Lines and points of a box. They stand in its attributes, in the coordinates of the box: `baseline`, `[[x, y], …]` from its
 //! start to its end, and `keypoints`, `[x, y, visibility, …]` as COCO has them: 0 not there, 1 hidden, 2 visible.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
+use super::attributes::Named;
 use super::geometry::Number;
 
-type Attributes = BTreeMap<String, Value>;
-
 /// The line of a box, at least two points.
-pub fn baseline(attributes: &Attributes) -> Option<Vec<[f64; 2]>> {
-    let line = serde_json::from_value::<Vec<[f64; 2]>>(attributes.get("baseline")?.clone());
+pub fn baseline(attributes: &impl Named) -> Option<Vec<[f64; 2]>> {
+    let line = serde_json::from_value::<Vec<[f64; 2]>>(attributes.value("baseline")?.clone());
     line.ok().filter(|line| line.len() > 1)
 }
 
 /// The points of a box, each `[x, y, visibility]`, at least one.
-pub fn keypoints(attributes: &Attributes) -> Option<Vec<[f64; 3]>> {
-    let numbers = serde_json::from_value::<Vec<f64>>(attributes.get("keypoints")?.clone()).ok()?;
+pub fn keypoints(attributes: &impl Named) -> Option<Vec<[f64; 3]>> {
+    let numbers =
+        serde_json::from_value::<Vec<f64>>(attributes.value("keypoints")?.clone()).ok()?;
     let (points, rest) = numbers.as_chunks::<3>();
     (rest.is_empty() && !points.is_empty()).then(|| points.to_vec())
 }
@@ -29,23 +27,24 @@ pub fn keypoints_value(points: &[[f64; 3]]) -> Value {
 }
 
 /// Applies `f` to the line and the points among attributes. Points that are not there stay at 0, 0.
-pub fn map_points(attributes: &mut Attributes, f: impl Fn([f64; 2]) -> [f64; 2]) {
+pub fn map_points(attributes: &mut impl Named, f: impl Fn([f64; 2]) -> [f64; 2]) {
     if let Some(line) = baseline(attributes) {
         let mapped = line.into_iter().map(|point| f(point).map(Number));
-        attributes.insert("baseline".into(), json!(mapped.collect::<Vec<_>>()));
+        attributes.set("baseline", json!(mapped.collect::<Vec<_>>()));
     }
     if let Some(mut points) = keypoints(attributes) {
         for point in points.iter_mut().filter(|[_, _, seen]| *seen > 0.0) {
             let [x, y] = f([point[0], point[1]]);
             *point = [x, y, point[2]];
         }
-        attributes.insert("keypoints".into(), keypoints_value(&points));
+        attributes.set("keypoints", keypoints_value(&points));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contracts::Attributes;
 
     #[test]
     fn lines_and_points_are_mapped_and_all_else_stays() {

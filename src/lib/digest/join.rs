@@ -215,6 +215,14 @@ impl Joiner {
         if placed.target != placed.annotation.id
             && let Some(about) = self.placed.get(&placed.target).cloned()
         {
+            if !placed.annotation.regions.iter().all(is_whole) {
+                let target = &placed.target;
+                let problem = format!(
+                    "target is a part of another annotation, which does not have a size: {target}"
+                );
+                self.rejects.push(placed.reject(problem));
+                return None;
+            }
             for on in about {
                 let mut annotation = placed.annotation.clone();
                 // The part of a text or of a box cannot be known: it is about all that the other one is about.
@@ -332,7 +340,7 @@ impl Joiner {
             Some(numbers) => {
                 for region in &mut annotation.regions {
                     *region = in_service(&request, region).ok_or_else(|| {
-                        format!("target is a part of a scaled or rotated image: {target}")
+                        format!("target is a part of a scaled, rotated or square image request: {target}")
                     })?;
                 }
                 found(numbers, Space::Image)
@@ -468,6 +476,8 @@ impl Attached {
 fn hash_of(annotation: &Annotation) -> u64 {
     let mut hasher = DefaultHasher::new();
     annotation.id.hash(&mut hasher);
+    let order = annotation.attributes.get("order");
+    order.map(ToString::to_string).hash(&mut hasher);
     for body in &annotation.bodies {
         body.value.hash(&mut hasher);
     }
@@ -754,14 +764,14 @@ mod tests {
                 "full/!50,20/0/default.jpg",
                 part,
                 refused(
-                    "target is a part of a scaled or rotated image: https://a/i/m/c/full/!50,20/0/default.jpg",
+                    "target is a part of a scaled, rotated or square image request: https://a/i/m/c/full/!50,20/0/default.jpg",
                 ),
             ),
             (
                 "full/90,/0/default.jpg",
                 part,
                 refused(
-                    "target is a part of a scaled or rotated image: https://a/i/m/c/full/90,/0/default.jpg",
+                    "target is a part of a scaled, rotated or square image request: https://a/i/m/c/full/90,/0/default.jpg",
                 ),
             ),
         ];

@@ -171,7 +171,6 @@ impl Options {
             (&["table"][..], self.table.given()),
             (&["iiif"], self.no_annotations.then_some("--no-annotations")),
             (&["iiif"], self.since.map(|_| "--since")),
-            (&["iiif"], self.text.text.map(|_| "--text")),
             (&["iiif", "table"], self.text.common_given()),
             (&["m3", "fathomnet"], self.concepts.given()),
             (&["m3"], self.m3.given()),

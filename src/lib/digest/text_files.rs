@@ -367,11 +367,20 @@ fn put(
     file: &str,
 ) -> Result<Option<&'static str>, String> {
     let image = &observation.image;
-    let is_whole = image.service.as_ref().is_none_or(|s| s.region.is_none());
-    let declared = image.declared().filter(|_| is_whole);
-    let declared = declared.and_then(|size| Frame::try_from(size.map(f64::from)).ok());
-    let fit = text::fit(page, observation.canvas, declared)?;
-    if observation.canvas.is_none() && declared.is_none() && observation.placement.is_none() {
+    let part = image.service.as_ref().and_then(|service| service.region);
+    let is_whole = part.is_none();
+    let size = match is_whole {
+        true => image.declared(),
+        // Coordinates of an image are those of all of its service's.
+        false => image.whole,
+    };
+    let declared = size.and_then(|size| Frame::try_from(size.map(f64::from)).ok());
+    let fit = text::fit(page, observation.canvas, declared, part)?;
+    if is_whole
+        && observation.canvas.is_none()
+        && declared.is_none()
+        && observation.placement.is_none()
+    {
         observation.canvas = page.size;
     }
     let annotations = text::annotations(page, &fit, file);

@@ -255,9 +255,14 @@ impl<'a> Journey<'a> {
         let Some(url) = url.filter(|_| is_of_service(error.kind)) else {
             return Err(error);
         };
+        // A region that reaches beyond the edge ends there (Image API 3.0, section 4.1).
+        let of_service = match image.declared() {
+            Some(_) => None,
+            None => self.size_of_service(&service.id).await,
+        };
         let known = KnownSize {
             declared: image.declared(),
-            service: None,
+            service: of_service,
         };
         match self.fetch_file(url, known).await {
             Ok(whole) => Ok(Fetched::Whole(Whole {
@@ -278,15 +283,8 @@ impl<'a> Journey<'a> {
     async fn fetch_proven(&self, url: &str) -> Result<Whole, Error> {
         let request = QuotedRequest::parse(url).filter(|r| r.needs_size_of_image());
         let service = match request {
-            Some(request) => {
-                let (servers, base) = (self.to.servers, request.base);
-                let admission = servers
-                    .admissions
-                    .of(&servers.client, base, &self.log)
-                    .await;
-                // Without its info.json there is nothing to compare with.
-                admission.ok().map(|a| [a.info.width, a.info.height])
-            }
+            // Without its info.json there is nothing to compare with.
+            Some(request) => self.size_of_service(request.base).await,
             None => None,
         };
         let known = KnownSize {
@@ -294,6 +292,14 @@ impl<'a> Journey<'a> {
             service,
         };
         self.fetch_file(url, known).await
+    }
+
+    /// Width and height of the image of a service, where its `info.json` can be had.
+    async fn size_of_service(&self, base: &str) -> Option<[u32; 2]> {
+        let servers = self.to.servers;
+        let admission = servers.admissions.of(&servers.client, base, &self.log);
+        let admission = admission.await.ok()?;
+        Some([admission.info.width, admission.info.height])
     }
 
     /// Fetches a plain file, of the size that is known. Where it is what is wanted, the thread that verifies it also gives
@@ -645,8 +651,12 @@ impl Destination {
 /// Refuses what its first bytes show to be no image, before the rest of it is read. Only a TIFF may have `most` bytes.
 fn check_start(start: &[u8], most: u64) -> Result<u64, Error> {
     pixels::check_start(start).map_err(error_of)?;
-    let is_tiff = [b"II", b"MM"].iter().any(|order| start.starts_with(*order));
-    Ok(if is_tiff { most } else { most / TIFF })
+    let most = if pixels::is_tiff(start) {
+        most
+    } else {
+        most / TIFF
+    };
+    Ok(pixels::most_of_jpeg(start).map_or(most, |of_jpeg| of_jpeg.min(most)))
 }
 
 /// The same where images of other types are kept.

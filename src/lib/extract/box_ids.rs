@@ -119,7 +119,7 @@ impl BoxIds {
             bbox: found.shape.bbox,
             polygon: found.shape.polygon,
             holes: found.shape.holes,
-            attributes,
+            attributes: attributes.into(),
         }
     }
 

@@ -9,9 +9,9 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::owner;
 use super::paths::{cannot_write, folder_of};
 use super::system::sync_folder;
+use super::{mount, owner};
 use crate::error::Error;
 
 /// A folder that is being built.
@@ -19,6 +19,8 @@ use crate::error::Error;
 pub struct Folder {
     target: PathBuf,
     temporary: PathBuf,
+    /// Whether it is built within its target, whose entries are exchanged: it cannot be renamed.
+    is_within: bool,
     open: HashMap<String, OpenFile>,
     written: Vec<WrittenFile>,
     /// Folders that are there already.
@@ -51,12 +53,17 @@ impl Folder {
     pub fn create(target: &Path) -> Result<Self, Error> {
         let parent = folder_of(target);
         fs::create_dir_all(parent).map_err(|e| cannot_write(parent, e))?;
-        remove_leftovers(target);
-        let temporary = sibling(target, &owner::mark());
+        let is_within = mount::is_mounted(target);
+        let temporary = match is_within {
+            true => within(target, &owner::mark()),
+            false => sibling(target, &owner::mark()),
+        };
+        remove_leftovers(&temporary, target);
         fs::create_dir(&temporary).map_err(|e| cannot_write(target, e))?;
         Ok(Folder {
             target: target.to_owned(),
             temporary,
+            is_within,
             open: HashMap::new(),
             written: Vec::new(),
             made: HashSet::new(),
@@ -188,7 +195,10 @@ impl Folder {
         self.close_all()?;
         let cannot = |e: io::Error| cannot_write(&self.target, e);
         sync_tree(&self.temporary).map_err(cannot)?;
-        put_in_place(&self.temporary, &self.target).map_err(cannot)?;
+        match self.is_within {
+            true => mount::exchange(&self.temporary, &self.target).map_err(cannot)?,
+            false => put_in_place(&self.temporary, &self.target).map_err(cannot)?,
+        }
         sync_folder(folder_of(&self.target)).map_err(cannot)
     }
 
@@ -281,7 +291,11 @@ pub fn may_replace(
         return Err(what("is a file, a folder is needed").hint("name a folder with -o"));
     }
     let found = files_below(target).map_err(|e| what("cannot be read").because(e))?;
-    if found.is_empty() {
+    let found: Vec<String> = found
+        .into_iter()
+        .filter(|path| !is_left_within(path))
+        .collect();
+    if found.is_empty() || target.join(mount::UNFINISHED).exists() {
         return Ok(());
     }
     if !target.join(marker).exists() {
@@ -294,6 +308,12 @@ pub fn may_replace(
         Some(path) => Err(what(&format!("holds {path}, which recto did not write"))
             .hint("move that file away, or name another folder with -o")),
     }
+}
+
+/// Whether a path below a folder is in one that a killed run built there.
+fn is_left_within(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    first.starts_with(WITHIN) && first.ends_with(".part")
 }
 
 /// Every file below a folder, relative to it, `/` as separator, sorted.
@@ -312,7 +332,9 @@ pub fn files_below(root: &Path) -> io::Result<Vec<String>> {
                 folder => format!("{folder}/{name}"),
             };
             if entry.file_type()?.is_dir() {
-                folders.push(path);
+                if !mount::is_of_file_system(&path) {
+                    folders.push(path);
+                }
             } else {
                 found.push(path);
             }
@@ -344,11 +366,22 @@ fn sibling(target: &Path, mark: &str) -> PathBuf {
     folder_of(target).join(name)
 }
 
-/// Removes what killed runs left behind: folders named for a process that is gone.
-fn remove_leftovers(target: &Path) {
+/// Where a folder is built within its target.
+fn within(target: &Path, mark: &str) -> PathBuf {
+    target.join(format!("{WITHIN}{mark}.part"))
+}
+
+/// How names begin of folders that are built within their target.
+const WITHIN: &str = ".recto.";
+
+/// Removes what killed runs left behind: folders beside the new one named for a process that is gone.
+fn remove_leftovers(temporary: &Path, target: &Path) {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}.");
-    for entry in fs::read_dir(folder_of(target))
+    let prefix = match temporary.parent() == Some(target) {
+        true => WITHIN.to_owned(),
+        false => format!(".{name}."),
+    };
+    for entry in fs::read_dir(folder_of(temporary))
         .into_iter()
         .flatten()
         .flatten()

@@ -8,6 +8,7 @@ pub mod cache_file;
 mod csv_rows;
 mod folder;
 mod hash;
+mod mount;
 mod names;
 mod owner;
 mod part;
@@ -36,6 +37,6 @@ pub use scratch::{Scratch, Span, unnamed};
 pub use store::{is_in_store, open};
 pub use stored_folder::put_folder_to_store;
 pub use system::{
-    are_too_many_open, most_open, move_to, open_regular, open_to_append, place_of, remove_others,
-    sync_folder,
+    are_too_many_open, free_space, most_open, move_to, open_regular, open_to_append, place_of,
+    remove_others, sync_folder,
 };

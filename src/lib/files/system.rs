@@ -132,6 +132,20 @@ pub fn most_open() -> usize {
     usize::MAX
 }
 
+/// Free space of the disk that holds a folder: bytes, and files where the file system has a fixed number of them.
+#[cfg(target_os = "linux")]
+pub fn free_space(folder: &Path) -> Option<(u64, Option<u64>)> {
+    let found = rustix::fs::statvfs(folder).ok()?;
+    let files = (found.f_files > 0).then_some(found.f_favail);
+    Some((found.f_bavail.saturating_mul(found.f_frsize), files))
+}
+
+/// Free space of the disk that holds a folder: not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn free_space(_folder: &Path) -> Option<(u64, Option<u64>)> {
+    None
+}
+
 /// Whether a file could not be opened because too many are open, in this process or in the system (EMFILE, ENFILE).
 pub fn are_too_many_open(e: &io::Error) -> bool {
     matches!(e.raw_os_error(), Some(23 | 24))

@@ -7,7 +7,6 @@
 //! holes is a mask in runs, since readers paint every polygon. `area` is that of the outline, if there is one. The files are
 //! ASCII: pycocotools opens them in the encoding of the system.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serialize;
@@ -16,11 +15,12 @@ use serde_json::{Value, json};
 use super::ascii_json;
 use super::contents::{Contents, Kind, Place};
 use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::file_names::Names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::outline::{Outline, compressed};
 use super::sink::{Sink, cannot, place_image};
 use super::{keypoints, ranks};
-use crate::contracts::{BBox, Metadata, Number, Polygon, keypoints_value};
+use crate::contracts::{Attributes, BBox, Metadata, Number, Polygon, keypoints_value};
 use crate::error::Error;
 use crate::summary::counted;
 
@@ -167,7 +167,7 @@ pub(super) enum Layout {
     /// All images below `images/`, without the folder that all their paths begin with.
     Together(&'static str),
     /// The images of each split beside its annotations, under these stems.
-    Apart(Vec<String>),
+    Apart(Names),
 }
 
 impl Layout {
@@ -198,7 +198,7 @@ impl Layout {
     fn name(&self, image: &DatasetImage) -> String {
         match self {
             Layout::Together(root) => image.below(root).to_owned(),
-            Layout::Apart(stems) => format!("{}.{}", stems[image.index()], image.suffix()),
+            Layout::Apart(stems) => format!("{}.{}", stems.of(&image.file), image.suffix()),
         }
     }
 }
@@ -392,8 +392,32 @@ struct Annotation<'a> {
     keypoints: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     num_keypoints: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attributes: Option<BTreeMap<&'a str, &'a Value>>,
+    #[serde(skip_serializing_if = "Others::is_empty")]
+    attributes: Others<'a>,
+}
+
+/// The attributes for which an annotation has no member of its own.
+struct Others<'a> {
+    attributes: &'a Attributes,
+    has_points: bool,
+}
+
+impl<'a> Others<'a> {
+    fn iter(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        let has_points = self.has_points;
+        let own = move |name: &str| name == "iscrowd" || name.ends_with("keypoints") && has_points;
+        self.attributes.iter().filter(move |(name, _)| !own(name))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+}
+
+impl Serialize for Others<'_> {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(self.iter())
+    }
 }
 
 #[derive(Serialize)]
@@ -406,10 +430,10 @@ enum Segmentation {
 impl<'a> Annotation<'a> {
     fn of(image: &DatasetImage, b: &'a DatasetBox, points: Vec<[f64; 3]>) -> Self {
         let has_points = !points.is_empty();
-        let own = |name: &str| name == "iscrowd" || name.ends_with("keypoints") && has_points;
-        let others = b.attributes.iter().filter(|(name, _)| !own(name));
-        let others: BTreeMap<&str, &Value> =
-            others.map(|(name, value)| (name.as_str(), value)).collect();
+        let others = Others {
+            attributes: &b.attributes,
+            has_points,
+        };
         Annotation {
             id: b.number,
             image_id: image.number,
@@ -427,7 +451,7 @@ impl<'a> Annotation<'a> {
             uuid: &b.id,
             keypoints: has_points.then(|| keypoints_value(&points)),
             num_keypoints: has_points.then(|| points.iter().filter(|[.., v]| *v > 0.0).count()),
-            attributes: (!others.is_empty()).then_some(others),
+            attributes: others,
         }
     }
 }

@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::contents::{Contents, Kind};
-use super::dataset::{Dataset, DatasetImage, ImageFacts};
+use super::dataset::{Dataset, DatasetImage};
+use super::facts::ImageFacts;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::ranks;
 use super::sink::{Sink, put_rows};
@@ -129,13 +130,18 @@ fn classes(dataset: &Dataset, total: bool) -> Vec<Row> {
 
 /// A header, and a row per split.
 fn splits(dataset: &Dataset, total: bool) -> Vec<Row> {
-    let row = |name: &str, facts: &[&ImageFacts]| -> Row {
-        let groups: BTreeSet<u32> = facts.iter().map(|p| p.group).collect();
-        let negatives = facts.iter().filter(|p| p.boxes() == 0).count();
-        let boxes: u64 = facts.iter().map(|p| u64::from(p.boxes())).sum();
-        let numbers = [facts.len(), negatives, boxes as usize, groups.len()];
+    let row = |name: &str, facts: &mut dyn Iterator<Item = ImageFacts>| -> Row {
+        let (mut groups, mut numbers) = (BTreeSet::new(), [0; 4]);
+        for facts in facts {
+            let boxes = u64::from(facts.boxes());
+            groups.insert(facts.group);
+            numbers[0] += 1;
+            numbers[1] += u64::from(boxes == 0);
+            numbers[2] += boxes;
+        }
+        numbers[3] = groups.len() as u64;
         std::iter::once(name.to_owned())
-            .chain(texts(numbers.map(|n| n as u64)))
+            .chain(texts(numbers))
             .collect()
     };
     let mut rows = vec![header(
@@ -145,9 +151,9 @@ fn splits(dataset: &Dataset, total: bool) -> Vec<Row> {
         &["images", "negatives", "boxes", "groups"],
     )];
     let parts = dataset.parts("all").into_iter().enumerate();
-    rows.extend(parts.map(|(part, name)| row(name, &dataset.facts_of(part).collect::<Vec<_>>())));
+    rows.extend(parts.map(|(part, name)| row(name, &mut dataset.facts_of(part))));
     if total {
-        rows.push(row(TOTAL, &dataset.facts.iter().collect::<Vec<_>>()));
+        rows.push(row(TOTAL, &mut dataset.facts.iter()));
     }
     rows
 }
@@ -175,8 +181,8 @@ fn texts(numbers: impl IntoIterator<Item = u64>) -> impl Iterator<Item = String>
 /// Number of images with boxes of each class.
 fn images(dataset: &Dataset) -> Vec<u64> {
     let mut counts = vec![0; dataset.classes.len()];
-    for (class, _) in dataset.facts.iter().flat_map(|p| &p.classes) {
-        counts[*class as usize] += 1;
+    for (class, _) in dataset.facts.iter().flat_map(|p| p.classes.iter()) {
+        counts[class as usize] += 1;
     }
     counts
 }

@@ -74,13 +74,13 @@ impl Format for Cvat {
 
 struct CvatWriter<'a> {
     dataset: &'a Dataset,
-    stems: Vec<String>,
+    stems: file_names::Names,
     bridged: u64,
 }
 
 impl Writer for CvatWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
-        let file = format!("{}.{}", self.stems[image.index()], image.suffix());
+        let file = format!("{}.{}", self.stems.of(&image.file), image.suffix());
         let subset = match &image.split {
             Some(split) => format!(" subset=\"{}\"", attribute(split)),
             None => String::new(),

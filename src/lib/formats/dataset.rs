@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::facts::{Facts, ImageFacts};
 use super::on_canvas::OnCanvas;
 use super::outline::Outline;
-use crate::contracts::{BBox, LineageStep, Metadata, Provenance};
+use crate::contracts::{Attributes, BBox, LineageStep, Metadata, Provenance};
 use crate::error::Error;
 use crate::{files, pixels};
 
@@ -14,7 +15,7 @@ use crate::{files, pixels};
 #[derive(Clone, Debug, Default)]
 pub struct Dataset {
     /// A fact per image, sorted by (group, file); the `number` of an image is its place here, from 1.
-    pub facts: Vec<ImageFacts>,
+    pub facts: Facts,
     /// Names of groups, sorted by code point.
     pub groups: Vec<String>,
     /// Names of classes, NFC; `class` of a box is an index into this.
@@ -46,51 +47,6 @@ pub struct Told {
     pub alike_first: Vec<[String; 2]>,
 }
 
-/// The facts about an image that are held for all images at once.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ImageFacts {
-    /// Path below the image root, `/` as separator, as in `image_map.json`.
-    pub file: Box<str>,
-    /// Index into [`Dataset::groups`].
-    pub group: u32,
-    /// Index into [`Dataset::splits`], if there are any.
-    pub split: Option<u16>,
-    /// Size of the file in bytes.
-    pub bytes: u64,
-    /// Width and height of the file in pixels.
-    pub size: [u32; 2],
-    /// Colour channels of the file.
-    pub channels: u8,
-    /// Bits per sample of the file.
-    pub depth: u8,
-    /// EXIF orientation of the file, 1 to 8.
-    pub orientation: u8,
-    /// Media type by content.
-    pub media_type: &'static str,
-    /// Number of boxes on the images before this one.
-    pub boxes_before: u32,
-    /// How often each class occurs, by index into [`Dataset::classes`], without zeros.
-    pub classes: Box<[(u32, u32)]>,
-    /// How many boxes have an outline.
-    pub outlines: u32,
-    /// How many boxes have a text.
-    pub texts: u32,
-    /// How many boxes have a line or points.
-    pub pointed: u32,
-}
-
-impl ImageFacts {
-    /// Number of its boxes.
-    pub fn boxes(&self) -> u32 {
-        self.classes.iter().map(|(_, n)| n).sum()
-    }
-
-    /// Whether a class occurs on it.
-    pub fn has_class(&self, class: u32) -> bool {
-        self.classes.iter().any(|(found, _)| *found == class)
-    }
-}
-
 impl Dataset {
     /// The lineage of a class, root first; empty if it is not requested or not known.
     pub fn lineage(&self, class: usize) -> &[LineageStep] {
@@ -107,11 +63,11 @@ impl Dataset {
 
     /// The index into [`Dataset::parts`] of an image.
     pub fn part(&self, image: &DatasetImage) -> usize {
-        self.facts[image.index()].part()
+        self.facts.get(image.index()).part()
     }
 
     /// The facts of the images of each of [`Dataset::parts`].
-    pub fn facts_of(&self, part: usize) -> impl Iterator<Item = &ImageFacts> {
+    pub fn facts_of(&self, part: usize) -> impl Iterator<Item = ImageFacts<'_>> {
         self.facts.iter().filter(move |facts| facts.part() == part)
     }
 
@@ -127,17 +83,17 @@ impl Dataset {
     }
 
     /// How many boxes of each class there are on some images.
-    pub fn boxes_per_class<'a>(&self, facts: impl Iterator<Item = &'a ImageFacts>) -> Vec<u64> {
+    pub fn boxes_per_class<'a>(&self, facts: impl Iterator<Item = ImageFacts<'a>>) -> Vec<u64> {
         let mut counts = vec![0; self.classes.len()];
-        for (class, n) in facts.flat_map(|facts| &facts.classes) {
-            counts[*class as usize] += u64::from(*n);
+        for (class, n) in facts.flat_map(|facts| facts.classes.iter()) {
+            counts[class as usize] += u64::from(n);
         }
         counts
     }
 
     /// How many images there are for which something is true.
-    pub fn count(&self, is: impl Fn(&ImageFacts) -> bool) -> u64 {
-        self.facts.iter().filter(|facts| is(facts)).count() as u64
+    pub fn count(&self, is: impl Fn(ImageFacts) -> bool) -> u64 {
+        self.facts.iter().filter(|facts| is(*facts)).count() as u64
     }
 
     /// How many boxes have an outline.
@@ -159,13 +115,6 @@ impl Dataset {
     /// How many boxes have a text.
     pub fn texts(&self) -> u64 {
         self.facts.iter().map(|facts| u64::from(facts.texts)).sum()
-    }
-}
-
-impl ImageFacts {
-    /// The index of its split, 0 without splits.
-    pub fn part(&self) -> usize {
-        self.split.map_or(0, usize::from)
     }
 }
 
@@ -230,7 +179,7 @@ pub struct DatasetBox {
     /// What the source or the edge of the image says about the box.
     pub flags: Flags,
     /// Text, motivation, confidence…
-    pub attributes: BTreeMap<String, serde_json::Value>,
+    pub attributes: Attributes,
 }
 
 /// What several formats have members of their own for.

@@ -1,41 +1,66 @@
 //! Flat file names for formats without folders, and the table that leads from them back to the source.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::dataset::{Dataset, DatasetImage};
 use super::sink::{Sink, put_rows};
 use crate::error::Error;
 use crate::files::{SafeName, hex_digest};
 
-/// One stem per image, in order: readable, without spaces, unique even if upper and lower case are the same. A stem
-/// depends on the path of the image and on whether another image has the same readable form, never on the order.
-pub fn stems(dataset: &Dataset) -> Vec<String> {
+/// Makes a name for the file of each image.
+#[derive(Debug)]
+pub struct Names {
+    readable: fn(&str) -> String,
+    /// Numbers made of the names that several images would have.
+    shared: HashSet<u64>,
+}
+
+/// A stem for each image: readable, without spaces, unique even if upper and lower case are the same. A stem depends on the
+/// path of the image and on whether another image has the same readable form, never on the order.
+pub fn stems(dataset: &Dataset) -> Names {
     // Leaves room for a hash and a suffix within the 255 bytes of most filesystems.
-    unique(dataset, |path| short(readable(path), path, 200))
+    Names::new(dataset, |path| short(readable(path), path, 200))
 }
 
 /// The same without dots, and short enough for the header of a tar file.
-pub fn keys(dataset: &Dataset) -> Vec<String> {
-    unique(dataset, |path| {
+pub fn keys(dataset: &Dataset) -> Names {
+    Names::new(dataset, |path| {
         short(readable(path).replace('.', "_"), path, 64)
     })
 }
 
-fn unique(dataset: &Dataset, name: impl Fn(&str) -> String) -> Vec<String> {
-    let files = dataset.facts.iter().map(|facts| &*facts.file);
-    let names: Vec<String> = files
-        .clone()
-        .map(|file| name(without_suffix(file)))
-        .collect();
-    let mut uses: HashMap<String, u32> = HashMap::new();
-    for name in &names {
-        *uses.entry(name.to_lowercase()).or_default() += 1;
+impl Names {
+    fn new(dataset: &Dataset, readable: fn(&str) -> String) -> Self {
+        let names = dataset
+            .facts
+            .iter()
+            .map(|facts| readable(without_suffix(facts.file)));
+        let mut numbers: Vec<u64> = names.map(|name| number(&name)).collect();
+        numbers.sort_unstable();
+        let shared = numbers
+            .chunk_by(|a, b| a == b)
+            .filter(|same| same.len() > 1);
+        Names {
+            readable,
+            shared: shared.map(|same| same[0]).collect(),
+        }
     }
-    let stem = |(name, file): (String, &str)| match uses.get(&name.to_lowercase()) {
-        Some(1) => name,
-        _ => format!("{name}-{}", hex_digest(file.as_bytes(), 12)),
-    };
-    names.into_iter().zip(files).map(stem).collect()
+
+    /// The name for the image with this path.
+    pub fn of(&self, file: &str) -> String {
+        let name = (self.readable)(without_suffix(file));
+        match self.shared.contains(&number(&name)) {
+            false => name,
+            true => format!("{name}-{}", hex_digest(file.as_bytes(), 12)),
+        }
+    }
+}
+
+fn number(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.to_lowercase().hash(&mut hasher);
+    hasher.finish()
 }
 
 fn without_suffix(file: &str) -> &str {

@@ -80,7 +80,7 @@ impl Format for Iiif {
 struct PageWriter<'a> {
     dataset: &'a Dataset,
     base: Option<&'a str>,
-    stems: Vec<String>,
+    stems: file_names::Names,
     /// Hashes of canvases and their annotations.
     written: HashSet<u64>,
     /// How many images are on no canvas.
@@ -106,7 +106,7 @@ impl Writer for PageWriter<'_> {
             self.same += 1;
             return Ok(());
         }
-        let path = format!("annotations/{}.json", self.stems[image.index()]);
+        let path = format!("annotations/{}.json", self.stems.of(&image.file));
         let id = match self.base {
             Some(base) => format!("{base}/{path}"),
             None => format!("{}/{path}", on.canvas),

@@ -84,7 +84,7 @@ impl Format for Labelme {
 
 struct LabelmeWriter<'a> {
     dataset: &'a Dataset,
-    stems: Vec<String>,
+    stems: file_names::Names,
     bridged: u64,
     /// How many names of classes have line breaks.
     broken: u64,
@@ -116,7 +116,7 @@ struct Shape<'a> {
 impl Writer for LabelmeWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let folder = self.dataset.parts("train")[self.dataset.part(image)];
-        let stem = &self.stems[image.index()];
+        let stem = &self.stems.of(&image.file);
         let file = format!("{stem}.{}", image.suffix());
         let document = Document {
             version: "5.5.0",

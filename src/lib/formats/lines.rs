@@ -101,7 +101,7 @@ impl Format for Lines {
 struct LineWriter<'a> {
     dataset: &'a Dataset,
     options: &'a FormatOptions,
-    stems: Vec<String>,
+    stems: file_names::Names,
     /// Characters of all texts.
     characters: BTreeSet<char>,
     /// How many lines have no text.
@@ -197,7 +197,7 @@ impl LineWriter<'_> {
         out: &mut dyn Sink,
     ) -> Result<(), Error> {
         let split = self.dataset.parts("train")[self.dataset.part(image)];
-        let name = format!("{}_{}", self.stems[image.index()], b.number);
+        let name = format!("{}_{}", self.stems.of(&image.file), b.number);
         // Lists have a line for each.
         let text = one_line(b.text().unwrap_or_default());
         self.characters.extend(text.chars());

@@ -14,6 +14,7 @@ pub mod crops;
 pub mod csv;
 pub mod cvat;
 mod dataset;
+mod facts;
 mod file_names;
 mod format;
 pub mod hf;
@@ -47,7 +48,8 @@ mod yolo_rows;
 
 pub use ascii_json::pretty as pretty_ascii_json;
 pub use contents::{Contents, Kind, Member, Place};
-pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, ImageFacts, Told};
+pub use dataset::{Dataset, DatasetBox, DatasetImage, Flags, Told};
+pub use facts::{Facts, ImageFacts, NewFacts};
 pub use format::{Format, FormatInfo, FormatOptions, Writer, Written};
 pub use line_mask::LineMask;
 pub use on_canvas::OnCanvas;

@@ -1,8 +1,9 @@
-//! Outlines of several rings, filled by the even-odd rule: what a ring encloses within another is a hole in it.
+//! Outlines of several rings: what any part encloses, without what a hole encloses. A ring that crosses itself encloses by the
+//! even-odd rule.
 
 use crate::contracts::Polygon;
 
-/// An outline in pixels: rings that are closed, and what an odd number of them encloses.
+/// An outline in pixels: rings that are closed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outline {
     /// Rings without holes in them, side by side.
@@ -56,8 +57,34 @@ impl Outline {
                 .map(|(a, s)| a * s)
                 .sum();
         }
+        self.area_between_crossings()
+    }
+
+    /// The area within. Between two neighbouring points or crossings no lines cross, so that the height of what is inside
+    /// changes evenly with x.
+    fn area_between_crossings(&self) -> f64 {
         let edges: Vec<Edge> = self.rings().flat_map(edges).collect();
-        even_odd_area(&edges)
+        let mut stops: Vec<f64> = edges.iter().map(|edge| edge.from[0]).collect();
+        for (i, a) in edges.iter().enumerate() {
+            stops.extend(edges[i + 1..].iter().filter_map(|b| a.crossing(b)));
+        }
+        stops.sort_by(f64::total_cmp);
+        stops.dedup();
+        let rings = self.edges();
+        let slab = |pair: &[f64]| {
+            let spans = rings.spans((pair[0] + pair[1]) / 2.0);
+            let inside: f64 = spans.iter().map(|[top, bottom]| bottom - top).sum();
+            inside * (pair[1] - pair[0])
+        };
+        stops.windows(2).map(slab).sum()
+    }
+
+    fn edges(&self) -> RingEdges {
+        let of = |rings: &[Polygon]| rings.iter().map(|ring| edges(ring).collect()).collect();
+        RingEdges {
+            parts: of(&self.parts),
+            holes: of(&self.holes),
+        }
     }
 
     fn signs(&self) -> impl Iterator<Item = f64> {
@@ -67,16 +94,11 @@ impl Outline {
 
     /// The pixels whose centres it encloses, in runs: pixels outside, inside, outside…, down each column from the left.
     pub fn runs(&self, width: u32, height: u32) -> Vec<u32> {
-        let edges: Vec<Edge> = self.rings().flat_map(edges).collect();
+        let rings = self.edges();
         let (mut runs, mut run, mut is_inside) = (Vec::new(), 0u64, false);
-        let mut column = Vec::new();
         for x in 0..width {
-            let centre = f64::from(x) + 0.5;
-            column.clear();
-            column.extend(edges.iter().filter_map(|edge| edge.y_at(centre)));
-            column.sort_by(f64::total_cmp);
             let mut y = 0;
-            for pair in column.chunks_exact(2) {
+            for pair in rings.spans(f64::from(x) + 0.5) {
                 let row = |v: f64| (v - 0.5).ceil().clamp(0.0, f64::from(height)) as u32;
                 let (top, bottom) = (row(pair[0]).max(y), row(pair[1]));
                 if bottom <= top {
@@ -143,25 +165,64 @@ fn edges(ring: &Polygon) -> impl Iterator<Item = Edge> {
         .map(|(&from, &to)| Edge { from, to })
 }
 
-/// The area that an odd number of rings encloses. Between two neighbouring points or crossings no lines cross, so that the
-/// height of what is inside changes evenly with x.
-fn even_odd_area(edges: &[Edge]) -> f64 {
-    let mut stops: Vec<f64> = edges.iter().map(|edge| edge.from[0]).collect();
-    for (i, a) in edges.iter().enumerate() {
-        stops.extend(edges[i + 1..].iter().filter_map(|b| a.crossing(b)));
+/// The edges of each ring.
+struct RingEdges {
+    parts: Vec<Vec<Edge>>,
+    holes: Vec<Vec<Edge>>,
+}
+
+type Span = [f64; 2];
+
+impl RingEdges {
+    /// What is inside on a vertical line, from top to bottom.
+    fn spans(&self, x: f64) -> Vec<Span> {
+        without(united(&self.parts, x), &united(&self.holes, x))
     }
-    stops.sort_by(f64::total_cmp);
-    stops.dedup();
-    let slab = |pair: &[f64]| {
-        let mut ys: Vec<f64> = edges
-            .iter()
-            .filter_map(|edge| edge.y_at((pair[0] + pair[1]) / 2.0))
-            .collect();
+}
+
+/// What any of some rings encloses on a vertical line.
+fn united(rings: &[Vec<Edge>], x: f64) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for ring in rings {
+        let mut ys: Vec<f64> = ring.iter().filter_map(|edge| edge.y_at(x)).collect();
         ys.sort_by(f64::total_cmp);
-        let inside: f64 = ys.chunks_exact(2).map(|pair| pair[1] - pair[0]).sum();
-        inside * (pair[1] - pair[0])
-    };
-    stops.windows(2).map(slab).sum()
+        spans.extend(ys.as_chunks::<2>().0);
+    }
+    if rings.len() < 2 {
+        return spans;
+    }
+    spans.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    let mut united: Vec<Span> = Vec::new();
+    for [top, bottom] in spans {
+        match united.last_mut().filter(|last| last[1] >= top) {
+            Some(last) => last[1] = last[1].max(bottom),
+            None => united.push([top, bottom]),
+        }
+    }
+    united
+}
+
+/// Spans without what lies in others; both are in order.
+fn without(spans: Vec<Span>, others: &[Span]) -> Vec<Span> {
+    if others.is_empty() {
+        return spans;
+    }
+    let mut left = Vec::new();
+    for [mut top, bottom] in spans {
+        for &[from, to] in others {
+            if to <= top || from >= bottom {
+                continue;
+            }
+            if from > top {
+                left.push([top, from]);
+            }
+            top = top.max(to);
+        }
+        if top < bottom {
+            left.push([top, bottom]);
+        }
+    }
+    left
 }
 
 /// Runs as the text in which COCO's tools write them: differences to the run before the last, five bits at a time.
@@ -203,13 +264,22 @@ mod tests {
     }
 
     #[test]
-    fn areas_are_those_of_what_an_odd_number_of_rings_encloses() {
+    fn areas_are_those_of_what_readers_paint() {
         let bow = ring(&[[0.0, 0.0], [10.0, 10.0], [10.0, 0.0], [0.0, 10.0]]);
         let apart = ring(&[[20.0, 0.0], [30.0, 0.0], [30.0, 5.0], [20.0, 5.0]]);
         let cases = [
             (vec![square(0.0, 10.0)], vec![], 100.0, 100),
             (vec![square(0.0, 10.0)], vec![square(2.0, 8.0)], 64.0, 64),
             (vec![square(0.0, 10.0), apart], vec![], 150.0, 150),
+            // Parts that overlap, a hole that leaves its part, holes that overlap.
+            (vec![square(0.0, 6.0), square(3.0, 9.0)], vec![], 63.0, 63),
+            (vec![square(0.0, 6.0)], vec![square(3.0, 9.0)], 27.0, 27),
+            (
+                vec![square(0.0, 9.0)],
+                vec![square(1.0, 4.0), square(3.0, 5.0)],
+                69.0,
+                69,
+            ),
             // Half of its pixels' centres lie on its lines or outside.
             (vec![bow], vec![], 50.0, 50),
             (vec![square(0.5, 1.5)], vec![], 1.0, 1),

@@ -5,7 +5,7 @@ use super::dataset::Dataset;
 /// The places of up to `most` images, evenly over the dataset, those with boxes first.
 pub fn choose(dataset: &Dataset, most: usize) -> Vec<usize> {
     let (with, without): (Vec<usize>, Vec<usize>) =
-        (0..dataset.facts.len()).partition(|&at| dataset.facts[at].boxes() > 0);
+        (0..dataset.facts.len()).partition(|&at| dataset.facts.get(at).boxes() > 0);
     let mut chosen = evenly(&with, most);
     chosen.extend(evenly(&without, most - chosen.len()));
     chosen.sort_unstable();

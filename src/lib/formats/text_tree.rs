@@ -260,10 +260,10 @@ fn put<'a>(holder: &mut Node<'a>, other: Node<'a>) {
     }
 }
 
-/// Whether a text is a name in XML, of ASCII and without colons.
+/// Whether a text is a name in XML, of ASCII and without colons. Names with `_` in front are those of the page and of holders.
 fn is_name(text: &str) -> bool {
     let is_first = |c: char| c.is_ascii_alphabetic() || c == '_';
-    text.starts_with(is_first)
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.len() < 200
         && text
             .chars()
@@ -336,6 +336,8 @@ mod tests {
                 ],
                 "r(+l3(+w2(g)))",
             ),
+            // The name of the page.
+            (vec![boxed("_page", 0.0, json!({}))], "r"),
             // Boxes that contain each other, names that are none, a name twice.
             (
                 vec![

@@ -9,6 +9,7 @@ use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::page_xml;
 use super::sink::{Sink, place_image};
+use super::xml::is_xml;
 use crate::error::Error;
 use crate::summary::counted;
 
@@ -78,6 +79,7 @@ impl Format for Transcription {
             stems: file_names::stems(dataset),
             lost: LostInAlto::default(),
             holed: 0,
+            unwritable: 0,
         }))
     }
 }
@@ -85,22 +87,26 @@ impl Format for Transcription {
 struct TranscriptionWriter<'a> {
     format: Transcription,
     dataset: &'a Dataset,
-    stems: Vec<String>,
+    stems: file_names::Names,
     lost: LostInAlto,
     /// How many outlines have holes.
     holed: u64,
+    /// How many texts have characters that XML cannot hold.
+    unwritable: u64,
 }
 
 impl Writer for TranscriptionWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let split = self.dataset.parts("pages")[self.dataset.part(image)];
-        let stem = &self.stems[image.index()];
+        let stem = &self.stems.of(&image.file);
         let file = format!("{stem}.{}", image.suffix());
         let path = format!("{split}/{file}");
         file_names::add_source(image, &path, out)?;
         place_image(image, &path, self.dataset, out)?;
         let holed = |b: &&DatasetBox| b.outline.as_ref().is_some_and(|o| !o.is_plain());
         self.holed += image.boxes.iter().filter(holed).count() as u64;
+        let texts = image.boxes.iter().filter_map(DatasetBox::text);
+        self.unwritable += texts.filter(|text| !text.chars().all(is_xml)).count() as u64;
         let classes = &self.dataset.classes;
         let xml = match self.format {
             Transcription::Alto => alto_xml::document(image, classes, &file, &mut self.lost),
@@ -118,6 +124,12 @@ impl Writer for TranscriptionWriter<'_> {
                 "outline has",
                 "outlines have",
                 "holes, which are left out",
+            ),
+            (
+                self.unwritable,
+                "text has",
+                "texts have",
+                "control characters, which XML cannot hold: U+FFFD stands for each",
             ),
             (
                 lost.glyphs,

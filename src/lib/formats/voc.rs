@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::contents::Contents;
-use super::dataset::{Dataset, DatasetBox, DatasetImage, ImageFacts};
+use super::dataset::{Dataset, DatasetBox, DatasetImage};
+use super::facts::ImageFacts;
 use super::file_names;
 use super::format::{Format, FormatInfo, FormatOptions, Writer, Written};
 use super::sink::{Sink, place_image};
@@ -18,6 +19,7 @@ use crate::contracts::{BBox, LineageStep};
 use crate::error::Error;
 use crate::files::SafeName;
 use crate::summary::counted;
+use crate::texts::Texts;
 
 /// The format `voc`: Pascal VOC.
 #[derive(Debug)]
@@ -80,7 +82,8 @@ impl Format for Voc {
         out: &mut dyn Sink,
     ) -> Result<Box<dyn Writer + 'a>, Error> {
         let stems = file_names::stems(dataset);
-        let mut notes = Vec::from_iter(write_lists(dataset, &stems, out)?);
+        let listed = dataset.facts.iter().map(|facts| stems.of(facts.file));
+        let mut notes = Vec::from_iter(write_lists(dataset, &listed.collect(), out)?);
         notes.extend(write_label_map(dataset, out)?);
         file_names::begin_sources(out)?;
         Ok(Box::new(VocWriter {
@@ -95,13 +98,13 @@ impl Format for Voc {
 struct VocWriter<'a> {
     dataset: &'a Dataset,
     options: &'a FormatOptions,
-    stems: Vec<String>,
+    stems: file_names::Names,
     notes: Vec<String>,
 }
 
 impl Writer for VocWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
-        let stem = &self.stems[image.index()];
+        let stem = &self.stems.of(&image.file);
         let file = format!("{stem}.{}", image.suffix());
         let xml = annotation(self.dataset, image, &file, self.options);
         out.put(&format!("{ROOT}/Annotations/{stem}.xml"), xml.as_bytes())?;
@@ -229,7 +232,7 @@ fn whole(from: f64, to: f64, most: u32) -> (u32, u32) {
 /// readers ask for first.
 fn write_lists(
     dataset: &Dataset,
-    stems: &[String],
+    stems: &Texts,
     out: &mut dyn Sink,
 ) -> Result<Option<String>, Error> {
     let parts = dataset.parts("train").into_iter().enumerate();
@@ -246,7 +249,7 @@ fn write_lists(
     for (name, images) in &lists {
         let text: String = images
             .iter()
-            .map(|&at| format!("{}\n", stems[at]))
+            .map(|&at| format!("{}\n", stems.get(at as u32)))
             .collect();
         let path = format!("{ROOT}/ImageSets/Main/{name}.txt");
         out.put(&path, text.as_bytes())?;
@@ -260,9 +263,9 @@ fn write_lists(
     write_class_lists(dataset, &lists, stems, out)
 }
 
-fn places(dataset: &Dataset, is: impl Fn(&ImageFacts) -> bool) -> Vec<usize> {
+fn places(dataset: &Dataset, is: impl Fn(ImageFacts) -> bool) -> Vec<usize> {
     let all = dataset.facts.iter().enumerate();
-    all.filter(|(_, facts)| is(facts))
+    all.filter(|(_, facts)| is(*facts))
         .map(|(at, _)| at)
         .collect()
 }
@@ -272,7 +275,7 @@ fn places(dataset: &Dataset, is: impl Fn(&ImageFacts) -> bool) -> Vec<usize> {
 fn write_class_lists(
     dataset: &Dataset,
     lists: &[(&str, Vec<usize>)],
-    stems: &[String],
+    stems: &Texts,
     out: &mut dyn Sink,
 ) -> Result<Option<String>, Error> {
     let mut left_out = 0;
@@ -305,14 +308,14 @@ fn write_class_lists(
     }))
 }
 
-fn class_list(class: u32, images: &[usize], dataset: &Dataset, stems: &[String]) -> String {
-    let sign = |at: usize| match dataset.facts[at].has_class(class) {
+fn class_list(class: u32, images: &[usize], dataset: &Dataset, stems: &Texts) -> String {
+    let sign = |at: usize| match dataset.facts.get(at).has_class(class) {
         true => " 1",
         false => "-1",
     };
     images
         .iter()
-        .map(|&at| format!("{} {}\n", stems[at], sign(at)))
+        .map(|&at| format!("{} {}\n", stems.get(at as u32), sign(at)))
         .collect()
 }
 

@@ -94,7 +94,7 @@ fn path(split: &str, shards: &Shards) -> String {
 
 struct TarWriter<'a> {
     dataset: &'a Dataset,
-    keys: Vec<String>,
+    keys: file_names::Names,
     splits: Vec<(&'a str, Shards)>,
 }
 
@@ -102,7 +102,7 @@ impl Writer for TarWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let (split, shards) = &mut self.splits[self.dataset.part(image)];
         let path = path(split, shards);
-        let key = &self.keys[image.index()];
+        let key = &self.keys.of(&image.file);
         let mut entries = Vec::new();
         if self.dataset.placed {
             let bytes = image.read()?;

@@ -109,7 +109,7 @@ impl Format for Yolo {
 struct YoloWriter<'a> {
     format: Yolo,
     dataset: &'a Dataset,
-    stems: Vec<String>,
+    stems: file_names::Names,
     rows: String,
     /// How many outlines have several parts or holes.
     bridged: u64,
@@ -118,7 +118,7 @@ struct YoloWriter<'a> {
 impl Writer for YoloWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let split = split_name(image.split.as_deref().unwrap_or("train"));
-        let stem = &self.stems[image.index()];
+        let stem = &self.stems.of(&image.file);
         let file = format!("images/{split}/{stem}.{}", image.suffix());
         file_names::add_source(image, &file, out)?;
         place_image(image, &file, self.dataset, out)?;

@@ -14,6 +14,7 @@ use super::budget::Spent;
 use super::codings::{self, Coding};
 use super::error::{Error, Kind};
 use super::hosts::{Active, Host};
+use super::jobs::Passed;
 use super::request::{CheckStart, Request, Response, SavedResponse};
 use super::retry::FailedAttempt;
 use super::send::{Opened, Sender};
@@ -26,6 +27,12 @@ const WRITE_SIZE: usize = 512 << 10;
 const ENOUGH: usize = 64 << 10;
 /// A body of which fewer bytes than this arrive within the timeout counts as stalled.
 const MIN_BYTES: u64 = 1024;
+
+/// After so many seconds a body that brings fewer bytes than this per second no longer keeps others waiting.
+const SLOW_AFTER: f64 = 3.0;
+const SLOW: f64 = 128.0 * 1024.0;
+/// So many images after the first one in a body of unknown length are a camera's, and there is no end.
+const STREAM: usize = 8;
 
 /// Watches one body as it arrives: its size, its speed, what it costs.
 struct Flow<'a> {
@@ -41,6 +48,10 @@ struct Flow<'a> {
     /// The most bytes that are taken.
     max_bytes: u64,
     began: Instant,
+    /// What has come since then.
+    got_here: u64,
+    /// While others pass.
+    passed: Option<Passed>,
 }
 
 impl<'a> Flow<'a> {
@@ -57,13 +68,22 @@ impl<'a> Flow<'a> {
             timeout: opened.host.pacing().patience(sender.timeout()),
             max_bytes: request.max_bytes,
             began: Instant::now(),
+            got_here: 0,
+            passed: None,
         }
+    }
+
+    /// Whether the body comes so slowly that others should not wait for it.
+    fn is_slow(&self) -> bool {
+        let seconds = self.began.elapsed().as_secs_f64();
+        seconds >= SLOW_AFTER && (self.got_here as f64) < seconds * SLOW
     }
 
     /// Takes some bytes, or the error in their place.
     fn take(&mut self, chunk: Result<Bytes, Error>) -> Result<Bytes, Error> {
         let chunk = chunk?;
         self.got += chunk.len() as u64;
+        self.got_here += chunk.len() as u64;
         if self.got > self.max_bytes {
             return Err(self.too_large());
         }
@@ -126,15 +146,28 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// The next bytes of a body, or the error in their place; nothing at its end.
+/// The next bytes of a body, or the error in their place; nothing at its end. A body that is slow lets other images pass.
 async fn next(
     sender: &Sender,
     request: &Request,
-    flow: &Flow<'_>,
+    flow: &mut Flow<'_>,
     stream: &mut (impl futures::Stream<Item = reqwest::Result<Bytes>> + Unpin),
 ) -> Option<Result<Bytes, Error>> {
+    let (jobs, job) = (&sender.jobs, request.log.job());
+    if flow.passed.is_none() && flow.is_slow() {
+        flow.passed = jobs.let_pass(job);
+    }
     let coming = tokio::time::timeout(flow.timeout, stream.next());
-    match sender.jobs.await_bytes(request.log.job(), coming).await {
+    let came = match flow.passed.is_some() {
+        true => coming.await,
+        false => jobs.await_bytes(job, coming).await,
+    };
+    if !matches!(&came, Ok(Some(Ok(_))))
+        && let Some(passed) = flow.passed.take()
+    {
+        jobs.rejoin(job, passed).await;
+    }
+    match came {
         Ok(chunk) => chunk.map(|chunk| chunk.map_err(|e| flow.interrupted(e.is_timeout()))),
         Err(_) => Some(Err(flow.interrupted(true))),
     }
@@ -172,7 +205,7 @@ pub async fn read(
     let headers = response.headers().clone();
     let mut body = Vec::with_capacity(flow.announced.unwrap_or(0).min(1 << 24) as usize);
     let mut stream = response.bytes_stream();
-    while let Some(chunk) = next(sender, request, &flow, &mut stream).await {
+    while let Some(chunk) = next(sender, request, &mut flow, &mut stream).await {
         let chunk = flow.take(chunk);
         let chunk = chunk.inspect_err(|e| blame(e, &flow, &host, request))?;
         host.pacing().stats.bytes += chunk.len() as u64;
@@ -386,8 +419,9 @@ async fn pour(
     let mut buffer = Vec::with_capacity(expected.min(WRITE_SIZE as u64) as usize);
     let mut file = None;
     let mut stream = response.bytes_stream();
+    let mut images = JpegsInARow::default();
     loop {
-        let chunk = next(sender, request, &flow, &mut stream).await;
+        let chunk = next(sender, request, &mut flow, &mut stream).await;
         if chunk.is_none() {
             host.pacing().body_ended();
         }
@@ -412,7 +446,37 @@ async fn pour(
         let chunk = flow.take(chunk);
         let chunk = chunk.inspect_err(|e| blame(e, &flow, &host, request))?;
         host.pacing().stats.bytes += chunk.len() as u64;
+        if flow.announced.is_none() && images.more_in(&chunk) >= STREAM {
+            let what = "a stream of JPEG images, one after the other";
+            return Err(Error::not_an_image(what).with_status(flow.status));
+        }
         buffer.extend_from_slice(&chunk);
+    }
+}
+
+/// Counts JPEGs that begin right where another one ends. Some cameras put two or three into a file.
+#[derive(Default)]
+struct JpegsInARow {
+    /// How many bytes of the mark of an end and a beginning have come last.
+    matched: usize,
+    count: usize,
+}
+
+impl JpegsInARow {
+    /// How many there are, with those in these bytes.
+    fn more_in(&mut self, bytes: &[u8]) -> usize {
+        const BETWEEN: [u8; 5] = [0xff, 0xd9, 0xff, 0xd8, 0xff];
+        for &byte in bytes {
+            self.matched = match byte == BETWEEN[self.matched] {
+                true => self.matched + 1,
+                false => usize::from(byte == BETWEEN[0]),
+            };
+            if self.matched == BETWEEN.len() {
+                self.count += 1;
+                self.matched = 1;
+            }
+        }
+        self.count
     }
 }
 

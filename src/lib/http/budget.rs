@@ -53,10 +53,18 @@ impl Spent {
     /// may end.
     pub fn over_budget_within(&self, got: u64) -> Option<Error> {
         const SMALL: u64 = 1 << 20;
-        let budget = self.budget.filter(|_| got > SMALL)?;
-        let is_over = budget.bytes.is_some_and(|most| self.read().1 > most)
-            || budget.time.is_some_and(|most| self.start.elapsed() >= most);
-        is_over.then(|| self.over_budget()).flatten()
+        const SHORT: Duration = Duration::from_secs(2);
+        let budget = self.budget?;
+        let is_small = got <= SMALL;
+        let late = if is_small { SHORT } else { Duration::ZERO };
+        let is_over = !is_small && budget.bytes.is_some_and(|most| self.read().1 > most)
+            || budget
+                .time
+                .is_some_and(|most| self.start.elapsed() >= most + late);
+        is_over
+            .then(|| self.over_budget())
+            .flatten()
+            .map(Error::within_answer)
     }
 
     /// The error of further requests, once the budget is used up.

@@ -55,6 +55,7 @@ fn really(coding: Coding, start: &[u8]) -> Option<Coding> {
         [0x1f, 0x8b, ..] => Some(Coding::Gzip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Coding::Zstd),
         _ if PLAIN.iter().any(|plain| start.starts_with(plain)) => None,
+        [a, b, ..] if coding == Coding::Gzip && is_zlib(*a, *b) => Some(Coding::Deflate),
         // Without their marks these two cannot be what was applied.
         _ if matches!(coding, Coding::Gzip | Coding::Zstd) => None,
         [] => None,
@@ -74,11 +75,10 @@ pub fn decode(
 ) -> Result<u64, Error> {
     let start = body.fill_buf().map_err(|e| Error::disk(e.to_string()))?;
     let start: Vec<u8> = start[..start.len().min(8)].to_vec();
-    let is_zlib = matches!(*start, [a, b, ..]
-        if a & 0x0f == 8 && (u16::from(a) << 8 | u16::from(b)).is_multiple_of(31));
+    let is_zlib = matches!(*start, [a, b, ..] if is_zlib(a, b));
     let mut plain: Box<dyn Read + '_> = match really(coding, &start) {
         None => Box::new(body),
-        Some(Coding::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(body)),
+        Some(Coding::Gzip) => once_more(flate2::bufread::MultiGzDecoder::new(body))?,
         Some(Coding::Deflate) if is_zlib => Box::new(flate2::bufread::ZlibDecoder::new(body)),
         Some(Coding::Deflate) => Box::new(flate2::bufread::DeflateDecoder::new(body)),
         Some(Coding::Brotli) => Box::new(brotli_decompressor::Decompressor::new(body, 1 << 16)),
@@ -101,6 +101,21 @@ pub fn decode(
         out.write_all(&block[..n])
             .map_err(|e| Error::disk(e.to_string()))?;
     }
+}
+
+/// Whether these are the first bytes of RFC 1950.
+fn is_zlib(a: u8, b: u8) -> bool {
+    a & 0x0f == 8 && (u16::from(a) << 8 | u16::from(b)).is_multiple_of(31)
+}
+
+/// What a gzip holds, also where it was packed twice, as `gzip, gzip` says.
+fn once_more<'a>(outer: impl Read + 'a) -> Result<Box<dyn Read + 'a>, Error> {
+    let mut outer = io::BufReader::new(outer);
+    let start = outer.fill_buf().map_err(|e| damaged(&e.to_string()))?;
+    Ok(match start.starts_with(&[0x1f, 0x8b]) {
+        true => Box::new(flate2::bufread::MultiGzDecoder::new(outer)),
+        false => Box::new(outer),
+    })
 }
 
 fn damaged(why: &str) -> Error {
@@ -171,6 +186,11 @@ mod tests {
             Ok(plain)
         );
         assert_eq!(unpacked(Coding::Gzip, b""), Ok(Vec::new()));
+        let plain = b"\x89PNG and the rest of it".to_vec();
+        let twice = packed(Coding::Gzip, &packed(Coding::Gzip, &plain));
+        assert_eq!(unpacked(Coding::Gzip, &twice), Ok(plain.clone()));
+        let zlib = packed(Coding::Deflate, &plain);
+        assert_eq!(unpacked(Coding::Gzip, &zlib), Ok(plain));
     }
 
     #[test]

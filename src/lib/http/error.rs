@@ -144,6 +144,14 @@ impl Error {
         Error::new(Kind::Budget, message)
     }
 
+    /// The same about a request whose answer was coming.
+    pub fn within_answer(mut self) -> Self {
+        self.message = self
+            .message
+            .replacen("not requested", "stopped within its answer", 1);
+        self
+    }
+
     /// The disk failed.
     pub fn disk(message: impl Into<String>) -> Self {
         Error::new(Kind::Disk, message)

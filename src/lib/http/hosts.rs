@@ -262,7 +262,8 @@ impl Host {
         let store = self.store.as_ref()?;
         let taken = Taken(self);
         let per_second = self.pacing().per_second();
-        let permit = store.permit(&self.name, per_second, self.programs).await;
+        // Held apart: what waits for Redis would make every request larger.
+        let permit = Box::pin(store.permit(&self.name, per_second, self.programs)).await;
         std::mem::forget(taken);
         let now = Instant::now();
         match permit {
@@ -282,7 +283,7 @@ impl Host {
     /// Tells the others who share the host that it asked for a pause.
     pub async fn share_pause(&self, pause: Duration) {
         if let Some(store) = &self.store {
-            store.pause(&self.name, pause).await;
+            Box::pin(store.pause(&self.name, pause)).await;
         }
     }
 

@@ -61,6 +61,23 @@ impl Jobs {
         came
     }
 
+    /// Lets another image take the place of this one, to which bytes come slowly, until [`Jobs::rejoin`]; none where too many
+    /// do so already.
+    pub fn let_pass(&self, job: &Arc<Job>) -> Option<Passed> {
+        let quiet = self.quiet.as_ref()?.clone();
+        let permit = quiet.try_acquire_owned().ok()?;
+        Some(Passed {
+            aside: Aside::of(job),
+            _permit: permit,
+        })
+    }
+
+    /// Waits until an image that let others pass may go on.
+    pub async fn rejoin(&self, job: &Job, passed: Passed) {
+        self.start(job).await;
+        passed.aside.end();
+    }
+
     /// Waits until `job` may be active, and notes that it is.
     pub async fn start(&self, job: &Job) {
         if job.is_active_then_add() {
@@ -77,6 +94,12 @@ impl Jobs {
             share.permit = permit;
         }
     }
+}
+
+/// An image that lets others pass.
+pub struct Passed {
+    aside: Aside,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// A request that does not count while nothing comes.

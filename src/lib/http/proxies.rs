@@ -44,6 +44,18 @@ pub fn hosts() -> Vec<String> {
     values.filter_map(host).collect()
 }
 
+/// The variables that name proxies, with the proxies: without names and passwords.
+pub fn named() -> Vec<String> {
+    let named = NAMES.into_iter().filter_map(|name| {
+        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+        let (_, place) = value.rsplit_once('@').unwrap_or(("", &value));
+        let scheme = value.split_once("://").map_or("http", |(scheme, _)| scheme);
+        let place = place.rsplit_once("://").map_or(place, |(_, place)| place);
+        Some(format!("{name} {scheme}://{place}"))
+    });
+    named.collect()
+}
+
 /// What a connection for a URL is made to, in words: its host, or the proxy for it.
 pub fn peer_of(url: &Url) -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

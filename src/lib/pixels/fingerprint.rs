@@ -6,6 +6,7 @@ use std::path::Path;
 use image::imageops::FilterType;
 
 use super::decode::decode;
+use super::header::measure_bytes;
 
 /// Side of the reduced image that is compared.
 const SIDE: u32 = 16;
@@ -48,7 +49,13 @@ impl Fingerprint {
 pub fn fingerprint(path: &Path) -> Result<Fingerprint, String> {
     let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
     let image = decode(&bytes, MOST_PIXELS)?;
-    let small = image.thumbnail_exact(4 * SIDE, 4 * SIDE).into_luma8();
+    let mut small = image.thumbnail_exact(4 * SIDE, 4 * SIDE);
+    // As viewers show it: a copy may have been turned for good.
+    let orientation = measure_bytes(&bytes).map_or(1, |header| header.orientation);
+    if let Some(turn) = image::metadata::Orientation::from_exif(orientation) {
+        small.apply_orientation(turn);
+    }
+    let small = small.into_luma8();
     let grid = image::imageops::resize(&small, 2 * SIDE, 2 * SIDE, FilterType::Triangle);
     let values: Vec<f64> = grid.pixels().map(|p| f64::from(p.0[0])).collect();
     let reduced = image::imageops::resize(&small, SIDE, SIDE, FilterType::Triangle);

@@ -128,6 +128,13 @@ impl Straight {
             true => corners,
             false => line.rings.concat(),
         };
+        if is_backwards(&points, &around) {
+            points.reverse();
+            return Straight::of(&LineShape {
+                baseline: points,
+                ..line.clone()
+            });
+        }
         // The outline often begins before the baseline and ends after it.
         let (first, last) = (steps[0], steps[steps.len() - 1]);
         let beyond = |from: [f64; 2], way: [f64; 2]| {
@@ -158,6 +165,25 @@ impl Straight {
             below: below.ceil().max(1.0),
         })
     }
+}
+
+/// Whether a baseline runs from right to left though the text on it is upright, as in Hebrew and Arabic: most of the line then lies
+/// above it all the same.
+fn is_backwards(points: &[[f64; 2]], around: &[[f64; 2]]) -> bool {
+    let (first, last) = (points[0], points[points.len() - 1]);
+    let [x, y] = [last[0] - first[0], last[1] - first[1]];
+    if x >= 0.0 || x.abs() < y.abs() {
+        return false;
+    }
+    // How far the outline reaches on both sides of the line from end to end; of a line to the left, what is above on the image
+    // is on the side that is positive here.
+    let across = around
+        .iter()
+        .map(|p| (p[1] - first[1]) * x - (p[0] - first[0]) * y);
+    let (above, below) = across.fold((0.0_f64, 0.0_f64), |(above, below), side| {
+        (above.max(side), below.max(-side))
+    });
+    above > below
 }
 
 fn direction(a: [f64; 2], b: [f64; 2]) -> Option<[f64; 2]> {
@@ -226,6 +252,22 @@ mod tests {
     fn picture() -> Crop {
         let image = RgbImage::from_fn(200, 100, |x, y| Rgb([x as u8, y as u8, 0]));
         Crop::of(image.into())
+    }
+
+    #[test]
+    fn a_line_from_right_to_left_is_cut_as_from_left_to_right() {
+        let of = |baseline: [[f64; 2]; 2], y: f64| LineShape {
+            bbox: [10.0, y, 100.0, 40.0],
+            rings: Vec::new(),
+            baseline: baseline.to_vec(),
+        };
+        let [left, right] = [[10.0, 50.0], [110.0, 50.0]];
+        let wanted = pixels(&of([left, right], 20.0), None, true);
+        assert_eq!(pixels(&of([right, left], 20.0), None, true), wanted);
+        // What hangs below its line stands on its head.
+        let turned = pixels(&of([right, left], 40.0), None, true);
+        let upright = pixels(&of([left, right], 40.0), None, true);
+        assert_eq!(turned, image::imageops::rotate180(&upright));
     }
 
     fn pixels(line: &LineShape, outside: Option<[u8; 3]>, straight: bool) -> RgbImage {

@@ -3,9 +3,11 @@
 
 use std::path::Path;
 
-use image::DynamicImage;
+use image::codecs::png::PngEncoder;
+use image::{DynamicImage, ImageEncoder};
 
-use super::decode::{decode, to_eight_bit, to_png};
+use super::decode::{decode, to_eight_bit};
+use super::icc::icc;
 use crate::files;
 use crate::jpeg::index::{Index, mcu_of};
 
@@ -26,8 +28,8 @@ pub fn lossless_grid(path: &Path) -> Option<[u32; 2]> {
 pub enum TileCutter {
     /// A JPEG that is not decoded.
     Lossless(Vec<u8>, Index),
-    /// An image that was decoded.
-    Decoded(DynamicImage),
+    /// An image that was decoded, and its ICC profile.
+    Decoded(DynamicImage, Option<Vec<u8>>),
 }
 
 impl TileCutter {
@@ -37,10 +39,16 @@ impl TileCutter {
     /// It is damaged, not supported or too large.
     pub fn open(bytes: Vec<u8>, is_lossless: bool) -> Result<Self, String> {
         if !is_lossless {
-            return Ok(TileCutter::Decoded(to_eight_bit(&decode(
-                &bytes,
-                MOST_PIXELS,
-            )?)));
+            let image = decode(&bytes, MOST_PIXELS)?;
+            let profile = icc(&bytes, if image.color().has_color() { 3 } else { 1 });
+            // PNG holds 8 and 16 bits.
+            let image = match image {
+                DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) => {
+                    to_eight_bit(&image)
+                }
+                image => image,
+            };
+            return Ok(TileCutter::Decoded(image, profile));
         }
         let index = Index::read(&bytes).map_err(|e| e.to_string())?;
         Ok(TileCutter::Lossless(bytes, index))
@@ -55,10 +63,23 @@ impl TileCutter {
             TileCutter::Lossless(bytes, index) => {
                 index.crop_part(bytes, part).map_err(|e| e.to_string())
             }
-            TileCutter::Decoded(image) => {
+            TileCutter::Decoded(image, profile) => {
                 let [x, y, w, h] = part;
-                to_png(&image.crop_imm(x, y, w, h))
+                png(&image.crop_imm(x, y, w, h), profile.as_deref())
             }
         }
     }
+}
+
+fn png(image: &DynamicImage, profile: Option<&[u8]>) -> Result<Vec<u8>, String> {
+    let mut png = Vec::new();
+    let mut encoder = PngEncoder::new(&mut png);
+    if let Some(profile) = profile {
+        let taken = encoder.set_icc_profile(profile.to_vec());
+        taken.map_err(|e| e.to_string())?;
+    }
+    image
+        .write_with_encoder(encoder)
+        .map_err(|e| e.to_string())?;
+    Ok(png)
 }

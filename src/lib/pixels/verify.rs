@@ -188,13 +188,26 @@ fn not_an_image(bytes: &[u8], cause: &str) -> Flaw {
 /// # Errors
 /// What it is instead of an image that may be read: a page, a video, an archive.
 pub fn check_start(start: &[u8]) -> Result<(), Flaw> {
-    match sniff(start) {
-        Some(_) => Ok(()),
-        None => Err(not_an_image(
+    match sniff(start).is_some() || is_tiff(start) {
+        true => Ok(()),
+        false => Err(not_an_image(
             start,
             "its first bytes are not those of a known image type",
         )),
     }
+}
+
+/// Whether these are the first bytes of a TIFF, which may be large: a classic one, or a BigTIFF.
+pub fn is_tiff(start: &[u8]) -> bool {
+    let marks: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
+    marks.iter().any(|mark| start.starts_with(mark))
+}
+
+/// The most bytes that a JPEG may have, where its first bytes show its size in pixels.
+pub fn most_of_jpeg(start: &[u8]) -> Option<u64> {
+    let header = measure_bytes(start).ok()?;
+    let is_jpeg = header.media_type == "image/jpeg";
+    is_jpeg.then(|| LARGE.saturating_add(pixels_of(&header).saturating_mul(DENSE)))
 }
 
 /// Reads every MCU of every scan down to its symbols; rare kinds are decoded instead, or go by their markers.

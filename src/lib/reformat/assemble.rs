@@ -9,12 +9,13 @@ use super::image_notes::first_few;
 use super::lookalikes;
 use super::negatives::{self, Negatives};
 use super::split::{self, Assigned, Member, SplitRules};
-use super::survey::{Survey, SurveyedImage, SurveyedTile};
+use super::survey::{Particulars, Survey, SurveyedTile};
 use super::tile_names::TileNames;
 use crate::files;
-use crate::formats::{Dataset, ImageFacts};
+use crate::formats::{Dataset, Facts, ImageFacts, NewFacts};
 use crate::pixels::Header;
 use crate::summary::counted;
+use crate::texts::Texts;
 
 /// The choices of the user that concern all images together.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub struct Assembled {
     pub dataset: Dataset,
     /// The place in the input of each image of the dataset.
     pub records: Vec<u32>,
-    /// SHA-256 of the file of each image, where known.
+    /// SHA-256 of the file of each image, where known; empty if none is.
     pub hashes: Vec<Option<[u8; 32]>>,
     /// The class of the dataset for each class met; none if it is left out.
     pub classes: Vec<Option<u32>>,
@@ -87,47 +88,36 @@ pub struct TiledImage {
 /// An image of the dataset to be: one of the input, or a tile of it, by their places.
 #[derive(Clone, Copy, Debug)]
 struct Unit {
-    image: usize,
-    tile: Option<usize>,
+    image: u32,
+    /// [`NO_TILE`] for the image itself.
+    tile: u32,
 }
 
+const NO_TILE: u32 = u32::MAX;
+
 impl Unit {
-    /// How many boxes of each class are on it, by number.
-    fn classes<'a>(&self, images: &'a [SurveyedImage]) -> &'a [(u32, u32)] {
-        match self.tile(images) {
-            Some(tile) => &tile.classes,
-            None => &images[self.image].classes,
-        }
+    fn image(&self) -> usize {
+        self.image as usize
     }
 
-    fn tile<'a>(&self, images: &'a [SurveyedImage]) -> Option<&'a SurveyedTile> {
-        let tiles = images[self.image].tiles.as_ref()?;
-        tiles.tiles.get(self.tile?)
+    fn tile<'a>(&self, particulars: &'a [Particulars]) -> Option<&'a SurveyedTile> {
+        let tiles = particulars.get(self.image())?.tiles.as_ref()?;
+        tiles.tiles.get(self.tile as usize)
     }
 }
 
 /// Makes a dataset of what was surveyed.
 pub fn assemble(
-    survey: Survey,
+    mut survey: Survey,
     table: &ConceptTable,
     naming: &ClassRules,
     rules: &SetRules,
 ) -> Assembled {
     let mut made = Assembled::default();
-    let images = survey.images;
-    let groups = own_groups(
-        &images,
-        survey.groups,
-        survey.groups_are_tables,
-        rules,
-        &mut made,
-    );
-    let Groups { names, of } = groups;
+    let Groups { names, of } = own_groups(&mut survey, rules, &mut made);
     if let Some(split) = &rules.split {
-        let members: Vec<Member> = images
-            .iter()
-            .zip(&of)
-            .map(|(image, &group)| member(image, group))
+        let members: Vec<Member> = (0..of.len())
+            .map(|at| member(&survey, at, of[at]))
             .collect();
         let assigned = split::assign(&members, &names, split);
         for (&group, &split) in of.iter().zip(&assigned.of) {
@@ -139,75 +129,154 @@ pub fn assemble(
         made.dataset.splits.clone_from(&assigned.names);
         made.assigned = Some(assigned);
     }
-    classes(&images, table, naming, rules, &mut made);
-    let kept = kept(&images, rules, &mut made);
-    put_in_order(&images, kept, &names, &of, &mut made);
-    made.dataset.box_keys = survey.box_keys;
-    made.dataset.image_keys = survey.image_keys;
-    let rights = survey.owners.keys().map(|(rights, _)| rights);
+    classes(&survey.facts, table, naming, rules, &mut made);
+    survey.facts.set_classes(made.classes.clone());
+    let kept = kept(&survey, rules, &mut made);
+    made.dataset.box_keys = std::mem::take(&mut survey.box_keys);
+    made.dataset.image_keys = std::mem::take(&mut survey.image_keys);
+    made.owners = std::mem::take(&mut survey.owners);
+    let rights = made.owners.keys().map(|(rights, _)| rights);
     let rights = rights.filter(|rights| !rights.is_empty());
     made.dataset.rights = rights.cloned().collect();
-    made.owners = survey.owners;
+    put_in_order(survey, kept, &names, &of, &mut made);
     made
 }
 
-/// Sorts the images that stay, numbers them and their boxes, and gives each its facts.
+/// Sorts the images that stay, numbers them and their boxes.
 fn put_in_order(
-    images: &[SurveyedImage],
+    survey: Survey,
     mut units: Vec<Unit>,
     names: &[String],
     of: &[u32],
     made: &mut Assembled,
 ) {
-    let name = |unit: &Unit| &names[of[unit.image] as usize];
-    units.sort_by(|a, b| {
-        let file = |unit: &Unit| &images[unit.image].file;
-        (name(a), file(a), a.tile).cmp(&(name(b), file(b), b.tile))
-    });
-    let used: BTreeSet<&String> = units.iter().map(name).collect();
-    let used: Vec<&String> = used.into_iter().collect();
-    let mut tile_names = TileNames::default();
-    let mut boxes = 0;
-    let mut before = None;
-    for unit in units {
-        let image = &images[unit.image];
-        let group = used.binary_search(&name(&unit)).unwrap_or(0) as u32;
-        let split = made
-            .assigned
-            .as_ref()
-            .map(|assigned| assigned.of[unit.image]);
-        let whole = facts(image, &made.classes, group, split, boxes);
-        if before.replace(unit.image) != Some(unit.image) {
-            made.kept += 1 + u64::from(whole.boxes());
-            made.tiled.extend(tiled(image));
-        }
-        made.hashes
-            .push(image.sha256.filter(|_| unit.tile.is_none()));
-        let facts = match (unit.tile(images), made.tiled.last()) {
-            (Some(tile), Some(tiled)) => {
-                let is_jpeg = tiled.grid.is_some();
-                made.tiles.push(TilePlace {
-                    at: tile.at,
-                    image: made.tiled.len() as u32 - 1,
-                });
-                let file = tile_names.name(&image.file, tile.at, is_jpeg);
-                tile_facts(whole, tile, &made.classes, file, is_jpeg)
-            }
-            _ => whole,
-        };
-        boxes += facts.boxes();
-        made.records.push(image.record);
-        made.dataset.facts.push(facts);
+    let Survey {
+        mut facts,
+        particulars,
+        records,
+        ..
+    } = survey;
+    let (ranks, used) = ranked(names, units.iter().map(|unit| of[unit.image()]));
+    let rank = |image: usize| ranks[of[image] as usize];
+    units.sort_unstable_by_key(|unit| (rank(unit.image()), facts.file(unit.image()), unit.tile));
+    for at in 0..facts.len() {
+        let assigned = made.assigned.as_ref();
+        facts.set_place(at, rank(at), assigned.map(|assigned| assigned.of[at]));
     }
-    made.dataset.groups = used.into_iter().cloned().collect();
+    let record = |unit: &Unit| records[facts.file_number(unit.image()) as usize];
+    made.records = units.iter().map(record).collect();
+    made.dataset.groups = used;
+    if particulars.iter().any(|of_image| of_image.tiles.is_some()) {
+        made.dataset.facts = tiles(&facts, &particulars, &units, made);
+        return;
+    }
+    if !particulars.is_empty() {
+        let hash = |unit: &Unit| particulars[unit.image()].sha256;
+        made.hashes = units.iter().map(hash).collect();
+    }
+    let order: Vec<u32> = units.into_iter().map(|unit| unit.image).collect();
+    facts.arrange(&order);
+    let boxes: u64 = facts.iter().map(|facts| u64::from(facts.boxes())).sum();
+    made.kept = facts.len() as u64 + boxes;
+    made.dataset.facts = facts;
 }
 
-fn tiled(image: &SurveyedImage) -> Option<TiledImage> {
+/// The place of the name of each group among those that are used, and the names of these, sorted.
+fn ranked(names: &[String], used: impl Iterator<Item = u32>) -> (Vec<u32>, Vec<String>) {
+    let mut is_used = vec![false; names.len()];
+    used.for_each(|group| is_used[group as usize] = true);
+    let groups = 0..names.len() as u32;
+    let mut sorted: Vec<u32> = groups.filter(|group| is_used[*group as usize]).collect();
+    sorted.sort_unstable_by_key(|group| &names[*group as usize]);
+    let mut ranks = vec![0; names.len()];
+    for (&group, rank) in sorted.iter().zip(0..) {
+        ranks[group as usize] = rank;
+    }
+    let sorted = sorted.iter().map(|group| names[*group as usize].clone());
+    (ranks, sorted.collect())
+}
+
+/// The facts about the tiles of images.
+fn tiles(
+    images: &Facts,
+    particulars: &[Particulars],
+    units: &[Unit],
+    made: &mut Assembled,
+) -> Facts {
+    let (mut facts, mut files) = (Facts::default(), Texts::default());
+    let mut tile_names = TileNames::default();
+    let mut before = None;
+    for unit in units {
+        let whole = images.get(unit.image());
+        if before.replace(unit.image) != Some(unit.image) {
+            made.kept += 1 + u64::from(whole.boxes());
+            made.tiled.extend(tiled(&whole, &particulars[unit.image()]));
+        }
+        let (Some(tile), Some(tiled)) = (unit.tile(particulars), made.tiled.last()) else {
+            continue;
+        };
+        made.tiles.push(TilePlace {
+            at: tile.at,
+            image: made.tiled.len() as u32 - 1,
+        });
+        let is_jpeg = tiled.grid.is_some();
+        let file = files.push(&tile_names.name(whole.file, tile.at, is_jpeg));
+        facts.push(&tile_facts(&whole, tile, file, is_jpeg));
+        facts.set_place(facts.len() - 1, whole.group, whole.split);
+    }
+    facts.set_files(files);
+    facts.set_classes(made.classes.clone());
+    note_parts(units, particulars, made);
+    let order: Vec<u32> = (0..facts.len() as u32).collect();
+    facts.arrange(&order);
+    facts
+}
+
+/// Says what is not on the tiles, though a part of it is to be seen there.
+fn note_parts(units: &[Unit], particulars: &[Particulars], made: &mut Assembled) {
+    let tiles = || units.iter().filter_map(|unit| unit.tile(particulars));
+    let rests: u64 = tiles().map(|tile| u64::from(tile.rests)).sum();
+    let texts: u64 = tiles().map(|tile| u64::from(tile.texts_left_out)).sum();
+    if rests > 0 {
+        made.notes.push(format!(
+            "{} left out of tiles that hold other boxes: there it is background",
+            counted(
+                rests,
+                "part of a box below --min-visible is",
+                "parts of boxes below --min-visible are"
+            )
+        ));
+    }
+    if texts > 0 {
+        made.notes.push(format!(
+            "{} a text in the source, which is that of the whole box and left out",
+            counted(
+                texts,
+                "part of a box on a tile has",
+                "parts of boxes on tiles have"
+            )
+        ));
+    }
+}
+
+fn tiled(facts: &ImageFacts, particulars: &Particulars) -> Option<TiledImage> {
     Some(TiledImage {
-        file: image.file.clone(),
-        header: image.header.clone()?,
-        grid: image.tiles.as_ref()?.grid,
+        file: facts.file.into(),
+        header: header(facts),
+        grid: particulars.tiles.as_ref()?.grid,
     })
+}
+
+/// The header of the file of an image.
+pub fn header(facts: &ImageFacts) -> Header {
+    Header {
+        width: facts.size[0],
+        height: facts.size[1],
+        channels: facts.channels,
+        depth: facts.depth,
+        media_type: facts.media_type,
+        orientation: facts.orientation,
+    }
 }
 
 struct Groups {
@@ -218,17 +287,13 @@ struct Groups {
 
 /// The groups of the images. The rows of a table without a column for groups would all be one, which no split divides: then
 /// each image is a group of its own.
-fn own_groups(
-    images: &[SurveyedImage],
-    names: Vec<String>,
-    are_tables: bool,
-    rules: &SetRules,
-    made: &mut Assembled,
-) -> Groups {
-    let of = images.iter().map(|image| image.group);
-    if !are_tables || rules.split.is_none() || names.is_empty() || images.len() == names.len() {
+fn own_groups(survey: &mut Survey, rules: &SetRules, made: &mut Assembled) -> Groups {
+    let names = std::mem::take(&mut survey.groups);
+    let facts = &survey.facts;
+    let is_one_each = facts.len() == names.len();
+    if !survey.groups_are_tables || rules.split.is_none() || names.is_empty() || is_one_each {
         return Groups {
-            of: of.collect(),
+            of: facts.iter().map(|facts| facts.group).collect(),
             names,
         };
     }
@@ -238,32 +303,33 @@ fn own_groups(
             .into(),
     );
     Groups {
-        names: images.iter().map(|image| image.file.to_string()).collect(),
-        of: (0..images.len() as u32).collect(),
+        names: facts.iter().map(|facts| facts.file.to_owned()).collect(),
+        of: (0..facts.len() as u32).collect(),
     }
 }
 
-fn member(image: &SurveyedImage, group: u32) -> Member<'_> {
+fn member(survey: &Survey, at: usize, group: u32) -> Member<'_> {
+    let particulars = survey.particulars.get(at);
     Member {
-        id_hash: image.id_hash,
+        id_hash: survey.id_hash(at),
         group,
-        sha256: image.sha256,
-        official: image.official.as_deref(),
-        concepts: &image.concepts,
+        sha256: particulars.and_then(|held| held.sha256.as_ref()),
+        official: particulars.and_then(|held| held.official.as_deref()),
+        concepts: particulars.map_or(&[], |held| &held.concepts),
     }
 }
 
 /// Decides which classes there are, and their ids.
 fn classes(
-    images: &[SurveyedImage],
+    facts: &Facts,
     table: &ConceptTable,
     naming: &ClassRules,
     rules: &SetRules,
     made: &mut Assembled,
 ) {
     let mut boxes = vec![0u64; table.classes.len()];
-    for (class, n) in images.iter().flat_map(|image| &image.classes) {
-        boxes[*class as usize] += u64::from(*n);
+    for (class, n) in facts.iter().flat_map(|facts| facts.classes.iter()) {
+        boxes[class as usize] += u64::from(n);
     }
     let rare: Vec<usize> = (0..boxes.len())
         .filter(|&class| boxes[class] > 0 && boxes[class] < rules.least_boxes)
@@ -310,25 +376,24 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 }
 
 /// Which images stay, or which tiles.
-fn kept(images: &[SurveyedImage], rules: &SetRules, made: &mut Assembled) -> Vec<Unit> {
-    let is_unboxed = |image: &SurveyedImage| {
-        rules.is_detection && !rules.keeps_unboxed && image.is_labelled && image.concepts.is_empty()
-    };
+fn kept(survey: &Survey, rules: &SetRules, made: &mut Assembled) -> Vec<Unit> {
     let (mut units, mut unboxed) = (Vec::new(), 0);
-    for (at, image) in images.iter().enumerate() {
-        if is_unboxed(image) {
+    for (marks, image) in survey.marks.iter().zip(0..) {
+        let is_unboxed = rules.is_detection && marks.is_labelled && !marks.has_boxes;
+        if is_unboxed && !rules.keeps_unboxed {
             unboxed += 1;
             continue;
         }
-        match &image.tiles {
+        let particulars = survey.particulars.get(image as usize);
+        match particulars.and_then(|held| held.tiles.as_ref()) {
             None => units.push(Unit {
-                image: at,
-                tile: None,
+                image,
+                tile: NO_TILE,
             }),
-            Some(tiles) => units.extend((0..tiles.tiles.len()).map(|tile| Unit {
-                image: at,
-                tile: Some(tile),
-            })),
+            Some(tiles) => {
+                let tiles = 0..tiles.tiles.len() as u32;
+                units.extend(tiles.map(|tile| Unit { image, tile }));
+            }
         }
     }
     if unboxed > 0 {
@@ -339,23 +404,28 @@ fn kept(images: &[SurveyedImage], rules: &SetRules, made: &mut Assembled) -> Vec
         ));
     }
     made.filtered += unboxed;
-    leave_out_rests(images, &mut units, made);
-    leave_out_negatives(images, &mut units, rules, made);
+    leave_out_rests(survey, &mut units, made);
+    leave_out_negatives(survey, &mut units, rules, made);
     units
 }
 
-fn has_boxes(unit: &Unit, images: &[SurveyedImage], made: &Assembled) -> bool {
-    let mut classes = unit.classes(images).iter();
-    classes.any(|(class, _)| made.classes[*class as usize].is_some())
+fn has_boxes(unit: &Unit, survey: &Survey, made: &Assembled) -> bool {
+    match unit.tile(&survey.particulars) {
+        None => survey.facts.get(unit.image()).boxes() > 0,
+        Some(tile) => {
+            let mut classes = tile.classes.iter();
+            classes.any(|(class, _)| made.classes[*class as usize].is_some())
+        }
+    }
 }
 
 /// Leaves out tiles on which there are only parts of boxes that are too small to stay: as tiles without boxes they would say
 /// that nothing is there.
-fn leave_out_rests(images: &[SurveyedImage], units: &mut Vec<Unit>, made: &mut Assembled) {
+fn leave_out_rests(survey: &Survey, units: &mut Vec<Unit>, made: &mut Assembled) {
     let before = units.len();
     units.retain(|unit| {
-        let has_rests = unit.tile(images).is_some_and(|tile| tile.has_rests);
-        !has_rests || has_boxes(unit, images, made)
+        let tile = unit.tile(&survey.particulars);
+        !tile.is_some_and(|tile| tile.rests > 0) || has_boxes(unit, survey, made)
     });
     let left_out = (before - units.len()) as u64;
     if left_out > 0 {
@@ -367,25 +437,25 @@ fn leave_out_rests(images: &[SurveyedImage], units: &mut Vec<Unit>, made: &mut A
 }
 
 fn leave_out_negatives(
-    images: &[SurveyedImage],
+    survey: &Survey,
     units: &mut Vec<Unit>,
     rules: &SetRules,
     made: &mut Assembled,
 ) {
     let empty: Vec<usize> = (0..units.len())
-        .filter(|&at| !has_boxes(&units[at], images, made))
+        .filter(|&at| !has_boxes(&units[at], survey, made))
         .collect();
     let positives = units.len() - empty.len();
     let place = |unit: &Unit| match unit.tile {
-        None => images[unit.image].id_hash,
-        Some(tile) => {
-            let name = format!("{}\n{tile}", images[unit.image].id_hash);
+        NO_TILE => survey.id_hash(unit.image()),
+        tile => {
+            let name = format!("{}\n{tile}", survey.id_hash(unit.image()));
             files::hash_number(name.as_bytes())
         }
     };
     let places: Vec<u64> = empty.iter().map(|&at| place(&units[at])).collect();
     let left_out = negatives::left_out(&places, positives, rules.negatives, rules.seed);
-    let are_tiles = units.first().is_some_and(|unit| unit.tile.is_some());
+    let are_tiles = units.first().is_some_and(|unit| unit.tile != NO_TILE);
     if matches!(rules.negatives, Negatives::Ratio(_)) && !left_out.is_empty() {
         let [one, many] = match are_tiles {
             true => ["tile without boxes", "tiles without boxes"],
@@ -405,48 +475,8 @@ fn leave_out_negatives(
     units.retain(|_| !at.next().is_some_and(|at| gone.contains(&at)));
 }
 
-fn facts(
-    image: &SurveyedImage,
-    classes: &[Option<u32>],
-    group: u32,
-    split: Option<u16>,
-    boxes_before: u32,
-) -> ImageFacts {
-    let header = image.header.as_ref();
-    ImageFacts {
-        file: image.file.clone(),
-        group,
-        split,
-        bytes: image.bytes,
-        size: header.map_or([0, 0], |header| [header.width, header.height]),
-        channels: header.map_or(0, |header| header.channels),
-        depth: header.map_or(0, |header| header.depth),
-        orientation: header.map_or(1, |header| header.orientation),
-        media_type: header.map_or("", |header| header.media_type),
-        boxes_before,
-        classes: counts(&image.classes, classes),
-        outlines: image.shapes.outlines,
-        texts: image.shapes.texts,
-        pointed: image.shapes.pointed,
-    }
-}
-
-/// How often each class of the dataset occurs, of counts by number of the classes met.
-fn counts(found: &[(u32, u32)], classes: &[Option<u32>]) -> Box<[(u32, u32)]> {
-    let class = |&(class, n): &(u32, u32)| Some((classes[class as usize]?, n));
-    let mut counts: Vec<(u32, u32)> = found.iter().filter_map(class).collect();
-    counts.sort_unstable();
-    counts.into()
-}
-
 /// The facts about a tile, of those about its image.
-fn tile_facts(
-    whole: ImageFacts,
-    tile: &SurveyedTile,
-    classes: &[Option<u32>],
-    file: String,
-    is_jpeg: bool,
-) -> ImageFacts {
+fn tile_facts(whole: &ImageFacts, tile: &SurveyedTile, file: u32, is_jpeg: bool) -> NewFacts {
     let [_, _, width, height] = tile.at;
     let pixels = |[width, height]: [u32; 2]| u64::from(width) * u64::from(height);
     let part = pixels([width, height]) as f64 / pixels(whole.size).max(1) as f64;
@@ -457,17 +487,17 @@ fn tile_facts(
             pixels([width, height]) * u64::from(whole.channels),
         ),
     };
-    ImageFacts {
-        file: file.into(),
+    NewFacts {
+        file,
+        group: whole.group,
         bytes,
         size: [width, height],
-        depth: 8,
+        channels: whole.channels,
+        // As PNG stores it.
+        depth: if is_jpeg || whole.depth != 16 { 8 } else { 16 },
         orientation: 1,
         media_type,
-        classes: counts(&tile.classes, classes),
-        outlines: tile.shapes.outlines,
-        texts: tile.shapes.texts,
-        pointed: tile.shapes.pointed,
-        ..whole
+        shapes: tile.shapes,
+        classes: tile.classes.to_vec(),
     }
 }

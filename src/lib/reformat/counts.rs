@@ -23,7 +23,7 @@ pub fn count(summary: &mut Summary, dataset: &Dataset) {
 }
 
 /// Counts over some images.
-pub fn part_count<'a>(facts: impl Iterator<Item = &'a ImageFacts>) -> PartCount {
+pub fn part_count<'a>(facts: impl Iterator<Item = ImageFacts<'a>>) -> PartCount {
     let (mut count, mut groups) = (PartCount::default(), BTreeSet::new());
     for facts in facts {
         let boxes = facts.boxes();

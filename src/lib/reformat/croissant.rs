@@ -48,13 +48,11 @@ pub fn croissant(made: &Made, format: &dyn Format, written: &[(&str, &WrittenFil
     say("name", "Training set".into());
     say("description", description(made, format).into());
     say("version", "1.0.0".into());
-    // What a description must have and nobody said: the folder of this file, and the beginning of time.
+    // What a description must have and nobody said: the folder of this file.
     say("url", "./".into());
-    let published = made.options.published.map(|date| date.to_string());
-    say(
-        "datePublished",
-        published.unwrap_or_else(|| "1970-01-01".into()).into(),
-    );
+    if let Some(date) = made.options.published {
+        say("datePublished", date.to_string().into());
+    }
     owners(made, &mut say);
     say("distribution", distribution.into());
     say("recordSet", records.into());

@@ -49,6 +49,8 @@ pub fn description(made: &Made, written: &[WrittenFile]) -> Result<Vec<u8>, Erro
         sha256: files::hex(&file.sha256),
     };
     let names: Vec<&str> = made.formats.iter().map(|format| format.name()).collect();
+    let asked = made.assembled.assigned.as_ref();
+    let asked = asked.and_then(|assigned| assigned.asked.as_ref());
     let description = DatasetFile {
         contract: DatasetFile::NAME.into(),
         version: DatasetFile::VERSION,
@@ -63,6 +65,8 @@ pub fn description(made: &Made, written: &[WrittenFile]) -> Result<Vec<u8>, Erro
         groups: made.assembled.groups.clone(),
         left_out: made.summary.reasons(),
         filtered: made.summary.filtered,
+        split: asked.map(ToString::to_string).unwrap_or_default(),
+        seed: made.options.splits.seed,
         notes: made.summary.notes.clone(),
         files: written.iter().map(entry).collect(),
     };
@@ -227,6 +231,7 @@ fn word(value: Option<impl std::fmt::Debug>) -> Option<String> {
 /// The table cannot be written.
 pub fn put_near_duplicates(
     pairs: &[AlikePair],
+    rule: NearDuplicates,
     assembled: &Assembled,
     out: &mut DatasetFolder,
 ) -> Result<String, Error> {
@@ -273,9 +278,11 @@ pub fn put_near_duplicates(
         )
     );
     if apart > 0 {
-        note += &format!(
-            "; {apart} of them in different splits: --near-duplicates group keeps them together"
-        );
+        note += &format!("; {apart} of them in different splits: ");
+        note += match rule {
+            NearDuplicates::Group => "--split-like or --split-by says so, which goes before",
+            _ => "--near-duplicates group keeps them together",
+        };
     }
     Ok(note)
 }

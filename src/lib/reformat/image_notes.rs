@@ -58,6 +58,7 @@ pub struct ImageNotes {
     undecided: Few,
     deep: Few,
     transparent: Few,
+    cmyk: Few,
     /// Images that lost all their boxes.
     pub emptied: Few,
     clipped: u64,
@@ -96,6 +97,9 @@ impl ImageNotes {
         }
         if matches!(header.channels, 2 | 4) && header.media_type != "image/jpeg" {
             self.transparent.add(id);
+        }
+        if header.channels == 4 && header.media_type == "image/jpeg" {
+            self.cmyk.add(id);
         }
         if header.orientation != 1 && !image.localizations.is_empty() {
             let is_turned = mapping.is_some_and(|mapping| mapping.orientation != 1);
@@ -176,6 +180,10 @@ impl ImageNotes {
             (
                 "alpha channel, which trainers drop or refuse; `recto-download --format jpg` writes none",
                 &self.transparent,
+            ),
+            (
+                "CMYK, which trainers refuse or convert in different ways; `recto-download --format png` writes RGB",
+                &self.cmyk,
             ),
             (emptied, &self.emptied),
         ];

@@ -33,18 +33,50 @@ const NAMES: [&str; 8] = [
 
 /// The value of a key: metadata of this name, in any case, else one of [`NAMES`]. Several values are joined.
 pub fn value(image: &LocalizedImage, key: &str) -> Option<String> {
+    let values = values(image, key);
+    (!values.is_empty()).then(|| values.join(" | "))
+}
+
+/// The values of a key, without those that are blank.
+fn values<'a>(image: &'a LocalizedImage, key: &str) -> Vec<&'a str> {
     let metadata = || {
         let same = |(name, _): &(&String, _)| name.eq_ignore_ascii_case(key);
         image.metadata.iter().find(same).map(|(_, values)| values)
     };
     let given = image.metadata.get(key).or_else(metadata);
-    let text = match given {
-        Some(values) => values.join(" | "),
-        None => found_at(image, &key.to_lowercase())?.to_owned(),
+    let texts: Vec<&str> = match given {
+        Some(values) => values.iter().map(String::as_str).collect(),
+        None => found_at(image, &key.to_lowercase()).into_iter().collect(),
     };
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    let texts = texts.into_iter().map(str::trim);
+    texts.filter(|text| !text.is_empty()).collect()
 }
+
+/// The most groups that an image stands between.
+const MOST_LINKED: usize = 256;
+
+/// The groups of images that have only one of the values of this one: all of them stay together. Empty if every key has one
+/// value.
+pub fn linked(image: &LocalizedImage, keys: &[String]) -> Vec<String> {
+    let values: Vec<Vec<&str>> = keys.iter().map(|key| values(image, key)).collect();
+    if values.iter().all(|values| values.len() < 2) {
+        return Vec::new();
+    }
+    let mut names = vec![String::new()];
+    for (n, values) in values.iter().enumerate() {
+        let between = if n > 0 { BETWEEN } else { "" };
+        let values = if values.is_empty() { &[""][..] } else { values };
+        let longer = |name: &String| {
+            let longer = values.iter().map(|value| format!("{name}{between}{value}"));
+            longer.collect::<Vec<_>>()
+        };
+        names = names.iter().flat_map(longer).take(MOST_LINKED).collect();
+    }
+    names
+}
+
+/// What stands between the values of several keys.
+const BETWEEN: &str = " / ";
 
 /// The group of an image by the values of some keys, and those of them that it lacks. Without keys it is the group that it
 /// has; an image that lacks all of them is a group of its own.
@@ -66,10 +98,10 @@ pub fn group(image: &LocalizedImage, keys: &[String]) -> (String, Vec<String>) {
         true => image.id.clone(),
         false => {
             let texts: Vec<String> = values.into_iter().map(Option::unwrap_or_default).collect();
-            texts.join("\u{1f}")
+            texts.join(BETWEEN)
         }
     };
-    (group.replace('\u{1f}', " / "), lacking)
+    (group, lacking)
 }
 
 /// The keys that an image has.
@@ -83,6 +115,30 @@ pub fn known(image: &LocalizedImage) -> BTreeSet<String> {
 mod tests {
     use super::*;
     use crate::contracts::Metadata;
+
+    #[test]
+    fn an_image_with_several_values_stands_between_the_groups_of_each() {
+        let image = LocalizedImage {
+            metadata: Metadata::from([
+                (
+                    "diver".into(),
+                    vec!["a".into(), " b ".into(), String::new()],
+                ),
+                ("reef".into(), vec!["r".into()]),
+            ]),
+            ..LocalizedImage::default()
+        };
+        let cases: [(&[&str], &[&str]); 4] = [
+            (&["diver"], &["a", "b"]),
+            (&["diver", "reef"], &["a / r", "b / r"]),
+            (&["nothing", "diver"], &[" / a", " / b"]),
+            (&["reef"], &[]),
+        ];
+        for (keys, wanted) in cases {
+            let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
+            assert_eq!(linked(&image, &keys), wanted, "{keys:?}");
+        }
+    }
 
     #[test]
     fn groups_are_named_by_metadata_or_by_where_an_image_was_found() {

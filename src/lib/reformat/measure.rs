@@ -8,8 +8,6 @@ use crate::pixels;
 /// A file that was downloaded.
 #[derive(Clone, Debug)]
 pub struct ImageFile {
-    /// Its path below the folder of the image map.
-    pub file: String,
     /// Its path on the disk.
     pub path: PathBuf,
     /// Its size in bytes.
@@ -23,11 +21,10 @@ pub struct ImageFile {
 /// # Errors
 /// The problem of a reject: there is no such file below the folder, or it is not an image.
 pub fn measure(folder: &Path, file: &str) -> Result<ImageFile, String> {
-    let file = &below(folder, file)?;
+    let file = below(file)?;
     let path = folder.join(file);
     let fault = |e: Error| format!("file cannot be used: {}", e.what());
     Ok(ImageFile {
-        file: file.to_owned(),
         header: pixels::measure(&path).map_err(fault)?,
         bytes: std::fs::metadata(&path).map_or(0, |found| found.len()),
         path,
@@ -37,19 +34,23 @@ pub fn measure(folder: &Path, file: &str) -> Result<ImageFile, String> {
 /// The problem of files outside the folder of the image map.
 pub const ELSEWHERE: &str = "absolute path is not below the folder of the image map";
 
-/// A path of the image map relative to the map's folder. m3-download writes absolute paths if its output folder was
-/// given as one.
-fn below(folder: &Path, file: &str) -> Result<String, String> {
-    let relative = match Path::new(file).is_absolute() {
-        false => Some(file.to_owned()),
-        true => relative_to(folder, Path::new(file)),
-    };
-    let relative = relative.ok_or_else(|| format!("{ELSEWHERE}: {file}"))?;
+/// A path of the image map if it is relative to the map's folder, and inside.
+fn below(file: &str) -> Result<&str, String> {
+    if Path::new(file).is_absolute() {
+        return Err(format!("{ELSEWHERE}: {file}"));
+    }
     let plain = |c: Component| matches!(c, Component::Normal(_));
-    match !relative.is_empty() && Path::new(&relative).components().all(plain) {
-        true => Ok(relative),
+    match !file.is_empty() && Path::new(file).components().all(plain) {
+        true => Ok(file),
         false => Err(format!("path leaves the folder of the image map: {file}")),
     }
+}
+
+/// An absolute path of the image map relative to the map's folder, if it is below. m3-download writes absolute paths if its
+/// output folder was given as one.
+pub fn relative(folder: &Path, file: &str) -> Option<String> {
+    let is_absolute = Path::new(file).is_absolute();
+    is_absolute.then(|| relative_to(folder, Path::new(file)))?
 }
 
 fn relative_to(folder: &Path, file: &Path) -> Option<String> {

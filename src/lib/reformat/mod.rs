@@ -58,7 +58,7 @@ pub use tile_options::TileOptions;
 use tiles::TileRules;
 use write::Images;
 
-use crate::contracts::{self, ImageRecords};
+use crate::contracts::{self, ImageFiles, ImageRecords};
 use crate::error::Error;
 use crate::files;
 use crate::formats::Format;
@@ -93,28 +93,27 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     let (earlier, splits) = options.splits.read()?;
     let listed = options.classes.classes.as_deref().map(class_list::read);
     let records = ImageRecords::open(&options.localizations)?;
-    let map = contracts::read_image_map(&options.image_map)?;
+    let folder = files::folder_of(&options.image_map);
+    let map = ImageFiles::open(&options.image_map, |file| measure::relative(folder, file))?;
     let input = options.localizations.display().to_string();
     let (naming, notes) = options.classes.rules(&input, &records.others.taxonomy)?;
     summary.notes = notes;
     let names = ClassNames::new(&naming);
     let tiles = tile_rules(options, &formats, single)?;
     let rules = survey_rules(options, &input, &map, tiles);
-    let survey = survey::survey(&records, &names, &rules)?;
-    drop(map);
+    let mut survey = survey::survey(&records, &names, &rules)?;
+    let (ids, image_files) = map.into_parts();
+    survey.ids = ids;
+    survey.facts.set_files(image_files);
     check_keys(options, &survey)?;
     let alike = pairs(options, &survey);
+    let split = options.splits.is_split().then(|| SplitRules {
+        splits: splits.clone(),
+        earlier: earlier.as_ref(),
+        ..split_rules(options, &survey, &alike)
+    });
     let set_rules = SetRules {
-        split: options.splits.is_split().then(|| SplitRules {
-            splits: splits.clone(),
-            seed: options.splits.seed,
-            by_class: options.splits.stratify.is_some(),
-            earlier: earlier.as_ref(),
-            alike: match options.splits.near_duplicates {
-                NearDuplicates::Group => alike.iter().map(|pair| pair.images).collect(),
-                _ => Vec::new(),
-            },
-        }),
+        split,
         listed: listed.transpose()?.unwrap_or_default(),
         least_boxes: options.classes.min_count,
         negatives: options.boxes.negatives,
@@ -147,6 +146,20 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     set.publish(assembled, summary)
 }
 
+/// How groups are distributed, apart from names and places.
+fn split_rules(options: &Options, survey: &Survey, alike: &[AlikePair]) -> SplitRules<'static> {
+    SplitRules {
+        seed: options.splits.seed,
+        by_class: options.splits.stratify.is_some(),
+        alike: match options.splits.near_duplicates {
+            NearDuplicates::Group => alike.iter().map(|pair| pair.images).collect(),
+            _ => Vec::new(),
+        },
+        links: survey.links.clone(),
+        ..SplitRules::default()
+    }
+}
+
 /// How images are cut into tiles, if they are.
 fn tile_rules(
     options: &Options,
@@ -175,7 +188,7 @@ fn tile_rules(
 fn survey_rules<'a>(
     options: &'a Options,
     input: &'a str,
-    map: &'a contracts::ImageMap,
+    map: &'a ImageFiles,
     tiles: Option<TileRules>,
 ) -> SurveyRules<'a> {
     SurveyRules {
@@ -190,6 +203,7 @@ fn survey_rules<'a>(
             || options.splits.near_duplicates != NearDuplicates::Off,
         tiles,
         finds_alike: options.splits.near_duplicates != NearDuplicates::Off,
+        counts_concepts: options.splits.stratify.is_some(),
     }
 }
 
@@ -198,25 +212,22 @@ fn pairs(options: &Options, survey: &Survey) -> Vec<AlikePair> {
     if options.splits.near_duplicates == NearDuplicates::Off {
         return Vec::new();
     }
-    let images = &survey.images;
-    let fingerprints: Vec<_> = images
-        .iter()
-        .map(|image| image.fingerprint.clone())
-        .collect();
+    let held = &survey.particulars;
+    let fingerprints: Vec<_> = held.iter().map(|held| held.fingerprint.clone()).collect();
     let pairs = alike::pairs(&fingerprints, options.splits.near_duplicates_distance);
     let mut pairs: Vec<AlikePair> = pairs
         .into_iter()
         .map(|(a, b)| {
-            let (a, b) = match images[a].file <= images[b].file {
+            let (a, b) = match survey.facts.file(a) <= survey.facts.file(b) {
                 true => (a, b),
                 false => (b, a),
             };
-            let both = [a, b].map(|at| &images[at]);
+            let both = [a, b].map(|at| survey.facts.get(at));
             AlikePair {
                 images: (a, b),
-                files: both.map(|image| image.file.clone()),
+                files: both.map(|image| image.file.into()),
                 groups: both.map(|image| survey.groups[image.group as usize].clone()),
-                is_equal: both[0].sha256.is_some() && both[0].sha256 == both[1].sha256,
+                is_equal: held[a].sha256.is_some() && held[a].sha256 == held[b].sha256,
             }
         })
         .collect();
@@ -231,7 +242,7 @@ fn check_keys(options: &Options, survey: &Survey) -> Result<(), Error> {
     let hint = || format!("images have {}", keys.join(", "));
     for key in splits.group_by.iter().chain(&splits.split_by) {
         let lacking = survey.lacking.get(key).copied().unwrap_or(0);
-        if lacking > 0 && lacking == survey.images.len() as u64 {
+        if lacking > 0 && lacking == survey.facts.len() as u64 {
             let what = format!("no image has the key `{key}`");
             return Err(Error::new(what).hint(hint()));
         }
@@ -330,10 +341,10 @@ fn no_images(summary: &Summary, options: &Options) -> Error {
         ),
         None if summary.filtered > 0 => (
             format!(
-                "; {} filtered out",
-                counted(summary.filtered, "image was", "images were")
+                "; {} filtered out, images and boxes",
+                counted(summary.filtered, "record was", "records were")
             ),
-            "--negatives keep also writes images without boxes".to_owned(),
+            what_filters(options).to_owned(),
         ),
         None => (
             format!("; there are none in {}", options.localizations.display()),
@@ -341,6 +352,15 @@ fn no_images(summary: &Summary, options: &Options) -> Error {
         ),
     };
     Error::new(format!("no images to write{why}")).hint(hint)
+}
+
+/// What leaves images out, and how they stay.
+fn what_filters(options: &Options) -> &'static str {
+    match options.boxes.negatives {
+        _ if options.boxes.min_image > 0 => "a smaller --min-image keeps smaller images",
+        Negatives::Keep => "--unboxed keep also writes images that are labelled as a whole",
+        _ => "--negatives keep also writes images without boxes",
+    }
 }
 
 /// Whether the output is a single file, by its suffix.

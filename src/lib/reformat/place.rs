@@ -1,12 +1,12 @@
 //! The boxes of one image, put on the pixels of its file. Pure.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::box_to_pixels::{ExifBoxes, Mapping, clip, clip_polygon};
 use super::class_names::{ClassNames, Fate};
-use crate::contracts::{BBox, Frame, Localization, LocalizedImage, Polygon, map_points};
+use crate::contracts::{
+    Attributes, BBox, Frame, Localization, LocalizedImage, Polygon, map_points,
+};
 use crate::formats::{Flags, Outline};
 use crate::pixels::Header;
 use crate::values;
@@ -36,7 +36,7 @@ pub struct PlacedBox {
     /// What formats have members for.
     pub flags: Flags,
     /// Everything else.
-    pub attributes: BTreeMap<String, Value>,
+    pub attributes: Attributes,
 }
 
 impl PlacedBox {
@@ -50,7 +50,9 @@ impl PlacedBox {
         self.flags.is_occluded |= other.flags.is_occluded;
         self.flags.is_crowd |= other.flags.is_crowd;
         for (name, value) in other.attributes {
-            self.attributes.entry(name).or_insert(value);
+            if !self.attributes.contains_key(&name) {
+                self.attributes.insert(name, value);
+            }
         }
     }
 }
@@ -166,11 +168,7 @@ fn one(
 }
 
 /// The attributes of a box, with lines and points mapped to pixels, and with a word that the image cuts it off.
-fn attributes(
-    mut attributes: BTreeMap<String, Value>,
-    mapping: Option<Mapping>,
-    clipped: bool,
-) -> BTreeMap<String, Value> {
+fn attributes(mut attributes: Attributes, mapping: Option<Mapping>, clipped: bool) -> Attributes {
     if let Some(mapping) = mapping {
         map_points(&mut attributes, |point| mapping.rounded_point(point));
     }
@@ -181,17 +179,29 @@ fn attributes(
 }
 
 /// What the attributes say in the words of various tools: `iscrowd`, `groupOf`, `IsTruncated`, `difficult`…
-fn flags(attributes: &BTreeMap<String, Value>) -> Flags {
+fn flags(attributes: &Attributes) -> Flags {
     let mut flags = Flags::default();
     for (name, value) in attributes {
-        let name: String = name.chars().filter(char::is_ascii_alphabetic).collect();
-        let name = name.to_ascii_lowercase();
-        let flag = match name.strip_prefix("is").unwrap_or(&name) {
-            "crowd" | "groupof" => &mut flags.is_crowd,
-            "truncated" => &mut flags.is_truncated,
-            "difficult" => &mut flags.is_difficult,
-            "occluded" => &mut flags.is_occluded,
-            _ => continue,
+        let letters = name.bytes().filter(u8::is_ascii_alphabetic);
+        let is = |word: &str| {
+            letters
+                .clone()
+                .map(|b| b.to_ascii_lowercase())
+                .eq(word.bytes())
+        };
+        let flag = if ["crowd", "iscrowd", "groupof", "isgroupof"]
+            .into_iter()
+            .any(is)
+        {
+            &mut flags.is_crowd
+        } else if ["truncated", "istruncated"].into_iter().any(is) {
+            &mut flags.is_truncated
+        } else if ["difficult", "isdifficult"].into_iter().any(is) {
+            &mut flags.is_difficult
+        } else if ["occluded", "isoccluded"].into_iter().any(is) {
+            &mut flags.is_occluded
+        } else {
+            continue;
         };
         *flag |= is_true(value);
     }
@@ -304,7 +314,7 @@ mod tests {
             bbox: BBox::try_from(bbox).unwrap(),
             outline: None,
             flags: Flags::default(),
-            attributes: BTreeMap::new(),
+            attributes: Attributes::default(),
         };
         let boxes = [
             boxed(0, [0.0, 0.0, 10.0, 10.0]),

@@ -18,6 +18,7 @@ use crate::formats::{
     Dataset, DatasetImage, Format, FormatOptions, Sink, Told, Writer, pretty_ascii_json,
 };
 use crate::summary::{Summary, counted};
+use crate::texts::Texts;
 use crate::{files, report};
 
 /// What is published.
@@ -107,9 +108,7 @@ impl Set<'_> {
         let map_folder = files::folder_of(&self.options.image_map);
         let folder = match rebased(&assembled.dataset, map_folder, files::folder_of(output)) {
             Some((folder, names)) => {
-                for (facts, name) in assembled.dataset.facts.iter_mut().zip(names) {
-                    facts.file = name.into();
-                }
+                assembled.dataset.facts.rename(names);
                 folder
             }
             None => {
@@ -199,7 +198,12 @@ impl Set<'_> {
             summary.notes.extend(tile_table::notes(assembled, &rules));
         }
         if !self.alike.is_empty() {
-            let note = description::put_near_duplicates(&self.alike, assembled, out)?;
+            let note = description::put_near_duplicates(
+                &self.alike,
+                self.options.splits.near_duplicates,
+                assembled,
+                out,
+            )?;
             summary.notes.push(note);
         }
         Ok(())
@@ -333,17 +337,17 @@ impl Set<'_> {
 }
 
 /// The folder of a single file, and the paths of the images relative to it; none if not all images are below it.
-fn rebased(dataset: &Dataset, from: &Path, to: &Path) -> Option<(PathBuf, Vec<String>)> {
+fn rebased(dataset: &Dataset, from: &Path, to: &Path) -> Option<(PathBuf, Texts)> {
     let to = to.canonicalize().ok()?;
     let below = |file: &str| {
         let path = from.join(file).canonicalize().ok()?;
         let file = path.strip_prefix(&to).ok()?.to_str()?;
         Some(file.replace(std::path::MAIN_SEPARATOR, "/"))
     };
-    let names: Option<Vec<String>> = dataset
+    let names: Option<Texts> = dataset
         .facts
         .iter()
-        .map(|facts| below(&facts.file))
+        .map(|facts| below(facts.file))
         .collect();
     Some((to.clone(), names?))
 }

@@ -33,10 +33,9 @@ fn shares(dataset: &Dataset, assigned: &Assigned, splits: &Splits) -> Vec<String
         let n = dataset.facts_of(part).count() as f64;
         let wanted = share * all;
         if n == 0.0 {
-            let groups = counted(assigned.units as u64, "group", "groups");
             notes.push(format!(
-                "split {name} stays empty: {groups} in total, and none is divided; --group-by KEY makes other groups, \
-                 `--group-by image` one of every image"
+                "split {name} stays empty: {}",
+                why_empty(assigned, part, name)
             ));
         } else if (n - wanted).abs() > (MISSED * wanted).max(0.999) {
             let percent = |n: f64| (n / all * 1000.0).round() / 10.0;
@@ -48,21 +47,84 @@ fn shares(dataset: &Dataset, assigned: &Assigned, splits: &Splits) -> Vec<String
         }
     }
     if !missed.is_empty() {
-        let percent = (assigned.largest as f64 / all * 100.0).round().min(100.0);
         notes.push(format!(
-            "shares of the splits are missed by more than a tenth: {}; there are {}, the largest with {percent} % of the \
-             images, and none is divided; --group-by KEY makes other groups",
+            "shares of the splits are missed by more than a tenth: {}; {}",
             missed.join(", "),
-            counted(assigned.units as u64, "group", "groups"),
+            why_missed(assigned, splits, dataset.facts.len())
         ));
     }
     notes
+}
+
+/// Names that mean the same split.
+const SAME: [&[&str]; 3] = [
+    &["train", "training"],
+    &["val", "valid", "validation", "dev"],
+    &["test", "testing"],
+];
+
+fn why_empty(assigned: &Assigned, part: usize, name: &str) -> String {
+    let lower = name.to_lowercase();
+    let same = SAME.iter().find(|names| names.contains(&lower.as_str()));
+    let same = same.copied().unwrap_or_default();
+    let other = assigned.names.iter().enumerate().find(|(at, other)| {
+        *at != part && same.contains(&other.to_lowercase().as_str()) && assigned.held(*at) > 0
+    });
+    if let Some((at, other)) = other {
+        return format!(
+            "{} in `{other}`, as the source calls it; `{other}=` in place of `{name}=` in --split makes them one",
+            counted(assigned.held(at), "image is", "images are")
+        );
+    }
+    if assigned.held(part) > 0 {
+        return format!(
+            "{} and left out all the same",
+            counted(assigned.held(part), "image is in it", "images are in it")
+        );
+    }
+    if assigned.units > assigned.names.len() * 20 && assigned.kept == 0 {
+        return "its share is below the 2 % of all images that may be missed so that groups stay in their splits when the set grows"
+            .into();
+    }
+    format!(
+        "{} in total, and none is divided; --group-by KEY makes other groups, `--group-by image` one of every image",
+        counted(assigned.units as u64, "group", "groups")
+    )
+}
+
+/// Why shares are not met: the first of what may be the reason that is.
+fn why_missed(assigned: &Assigned, splits: &Splits, images: usize) -> String {
+    let all = assigned.of.len();
+    if assigned.is_within_tolerance(splits) && images != all {
+        return format!(
+            "they are met on the {all} images of the source; what is left out or cut into tiles is not spread evenly"
+        );
+    }
+    if assigned.is_within_tolerance(splits) {
+        return "less than 2 % of all images are elsewhere, so that groups stay in their splits when the set grows".into();
+    }
+    if assigned.kept > 0 {
+        return format!(
+            "{} where --split-like or --split-by says",
+            counted(assigned.kept as u64, "image is", "images are")
+        );
+    }
+    let percent = (assigned.largest as f64 / all.max(1) as f64 * 100.0).round();
+    format!(
+        "there are {}, the largest with {percent} % of the images, and none is divided; --group-by KEY makes other groups",
+        counted(assigned.units as u64, "group", "groups"),
+    )
 }
 
 fn joined(assigned: &Assigned) -> impl Iterator<Item = String> {
     let reasons = [
         ("group shares", "groups share", "files with"),
         ("group looks", "groups look", "like"),
+        (
+            "group has",
+            "groups have",
+            "a value of --group-by in common with",
+        ),
     ];
     let joined = assigned.joined.into_iter().zip(reasons);
     joined.filter(|(n, _)| *n > 0).map(|(n, (one, many, how))| {

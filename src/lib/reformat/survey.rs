@@ -1,7 +1,7 @@
 //! The first pass over the images: finds their files, puts boxes on pixels, and keeps a few facts of each. What needs all
 //! images at once (classes, splits, which to leave out) is decided on these facts; the boxes are read again to be written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::class_names::{ClassNames, Fate};
@@ -10,9 +10,10 @@ use super::keys;
 use super::measure::{self, ImageFile};
 use super::place::{self, BoxRules, Placed, PlacedBox};
 use super::tiles::TileRules;
-use crate::contracts::{self, ImageMap, ImageRecords, LocalizedImage};
+use crate::contracts::{self, ImageFiles, ImageRecords, LocalizedImage};
 use crate::error::Error;
 use crate::files;
+use crate::formats::{Facts, NewFacts};
 use crate::pixels::{self, Fingerprint};
 use crate::summary::Reject;
 
@@ -22,7 +23,7 @@ pub struct SurveyRules<'a> {
     /// What rejects call the localizations.
     pub input: &'a str,
     /// The image map, and its path.
-    pub map: &'a ImageMap,
+    pub map: &'a ImageFiles,
     /// The path of the image map.
     pub image_map: &'a Path,
     /// How boxes are placed.
@@ -39,15 +40,38 @@ pub struct SurveyRules<'a> {
     pub tiles: Option<TileRules>,
     /// Whether images are decoded, to find those that look alike.
     pub finds_alike: bool,
+    /// Whether the boxes of each concept are counted on every image, to share them out among splits.
+    pub counts_concepts: bool,
+}
+
+impl SurveyRules<'_> {
+    /// Whether more is held of each image than its facts.
+    fn needs_particulars(&self) -> bool {
+        self.finds_equal
+            || self.finds_alike
+            || self.counts_concepts
+            || self.split_by.is_some()
+            || self.tiles.is_some()
+    }
 }
 
 /// What is known after the first pass.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// The images that have a file, in the order of the input.
-    pub images: Vec<SurveyedImage>,
+    /// The images that have a file, in the order of the input; their classes are numbers of those met.
+    pub facts: Facts,
+    /// What is labelled as a whole, or has boxes in the source, of these.
+    pub marks: Vec<Marks>,
+    /// What else is needed of each of these; empty if nothing is.
+    pub particulars: Vec<Particulars>,
+    /// The numbers made of the ids of the entries of the image map.
+    pub ids: Vec<u64>,
+    /// The place in the input of each entry of the image map; [`u32::MAX`] where none has it.
+    pub records: Vec<u32>,
     /// Names of the groups of these.
     pub groups: Vec<String>,
+    /// Pairs of groups that have a value in common.
+    pub links: Vec<(u32, u32)>,
     /// Records that cannot be used.
     pub rejects: Vec<Reject>,
     /// What people should know of single images.
@@ -70,31 +94,29 @@ pub struct Survey {
     pub keys: BTreeSet<String>,
 }
 
-/// The facts about an image.
-#[derive(Clone, Debug, Default)]
-pub struct SurveyedImage {
-    /// Its place in the input.
-    pub record: u32,
-    /// A number made of its id.
-    pub id_hash: u64,
-    /// Its path in the image map.
-    pub file: Box<str>,
-    /// Index into [`Survey::groups`].
-    pub group: u32,
-    /// The split that the source names.
-    pub official: Option<Box<str>>,
-    /// Size of the file in bytes.
-    pub bytes: u64,
-    /// Header of the file: size, channels, bits, orientation.
-    pub header: Option<pixels::Header>,
-    /// How many of its boxes are kept, by number of their class.
-    pub classes: Box<[(u32, u32)]>,
-    /// How many boxes it has in the source, by number of their concept.
-    pub concepts: Box<[(u32, u32)]>,
+impl Survey {
+    /// A number made of the id of an image.
+    pub fn id_hash(&self, at: usize) -> u64 {
+        self.ids[self.facts.file_number(at) as usize]
+    }
+}
+
+/// What an image has in the source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks {
     /// Whether it is labelled as a whole.
     pub is_labelled: bool,
-    /// How many of its boxes have an outline, a text, and a line or points.
-    pub shapes: ShapeCounts,
+    /// Whether it has boxes.
+    pub has_boxes: bool,
+}
+
+/// What is held of an image where the choices of the user need it.
+#[derive(Clone, Debug, Default)]
+pub struct Particulars {
+    /// The split that the source names.
+    pub official: Option<Box<str>>,
+    /// How many boxes it has in the source, by number of their concept.
+    pub concepts: Box<[(u32, u32)]>,
     /// SHA-256 of its file.
     pub sha256: Option<[u8; 32]>,
     /// What it looks like.
@@ -120,36 +142,35 @@ pub struct SurveyedTile {
     /// How many of its boxes are kept, by number of their class.
     pub classes: Box<[(u32, u32)]>,
     /// How many of its boxes have an outline, a text, and a line or points.
-    pub shapes: ShapeCounts,
-    /// Whether parts of boxes are on it that are too small to stay.
-    pub has_rests: bool,
-}
-
-/// How many boxes have more than their sides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ShapeCounts {
-    /// How many have an outline.
-    pub outlines: u32,
-    /// How many have a text.
-    pub texts: u32,
-    /// How many have a line or points.
-    pub pointed: u32,
+    pub shapes: [u32; 3],
+    /// How many parts of boxes are on it that are too small to stay.
+    pub rests: u32,
+    /// How many boxes on it are parts of one with a text.
+    pub texts_left_out: u32,
 }
 
 /// What is found out about an image on its own.
 struct Looked {
+    /// Its place in the input.
+    record: u32,
+    /// Its entry in the image map.
+    entry: Option<u32>,
     id: String,
     boxes: usize,
     found: Result<Box<Found>, (&'static str, String)>,
 }
 
 struct Found {
-    image: SurveyedImage,
+    /// Its entry in the image map.
+    entry: u32,
+    facts: NewFacts,
+    marks: Marks,
+    particulars: Option<Particulars>,
     placed: Placed,
     notes: ImageNotes,
     labels: Vec<u32>,
     image_keys: Vec<String>,
-    box_keys: BTreeSet<String>,
+    box_keys: Vec<String>,
     owner: (String, String),
     is_small: bool,
     grouped: Grouped,
@@ -157,6 +178,8 @@ struct Found {
 
 struct Grouped {
     group: String,
+    /// Groups with one of the values of this one.
+    linked: Vec<String>,
     official: Option<String>,
     /// Whether the group is a whole table, which has no column for groups.
     is_of_table: bool,
@@ -179,11 +202,11 @@ pub fn survey(
         survey: Survey {
             rejects: records.others.rejects.clone(),
             groups_are_tables: true,
+            records: vec![u32::MAX; rules.map.len()],
             ..Survey::default()
         },
         groups: HashMap::new(),
-        ids: HashSet::new(),
-        files: HashMap::new(),
+        holders: HashMap::new(),
         records,
     };
     records.visit(
@@ -195,26 +218,30 @@ pub fn survey(
 }
 
 fn look(record: usize, image: LocalizedImage, names: &ClassNames, rules: &SurveyRules) -> Looked {
-    let file = match rules.map.get(&image.id) {
+    let entry = rules.map.find(&image.id);
+    let file = match entry {
         None => Err((
             "id",
             "not downloaded: the image map does not list it".to_owned(),
         )),
-        Some(file) => {
-            measure::measure(files::folder_of(rules.image_map), file).map_err(|e| ("file", e))
+        Some(entry) => {
+            let folder = files::folder_of(rules.image_map);
+            let measured = measure::measure(folder, rules.map.file(entry));
+            measured.map(|file| (entry, file)).map_err(|e| ("file", e))
         }
     };
     Looked {
+        record: record as u32,
+        entry,
         id: image.id.clone(),
         boxes: image.localizations.len(),
-        found: file.map(|file| Box::new(found(record, image, file, names, rules))),
+        found: file.map(|file| Box::new(found(image, file, names, rules))),
     }
 }
 
 fn found(
-    record: usize,
     image: LocalizedImage,
-    file: ImageFile,
+    (entry, file): (u32, ImageFile),
     names: &ClassNames,
     rules: &SurveyRules,
 ) -> Found {
@@ -230,17 +257,25 @@ fn found(
     if placed.boxes.is_empty() && !placed.concepts.is_empty() {
         notes.emptied.add(&id);
     }
-    let box_keys = placed.boxes.iter().flat_map(|b| b.attributes.keys());
-    let box_keys = box_keys.cloned().collect();
-    let surveyed = SurveyedImage {
-        record: record as u32,
-        id_hash: files::hash_number(id.as_bytes()),
+    let mut box_keys: Vec<&String> = Vec::new();
+    for key in placed.boxes.iter().flat_map(|b| b.attributes.keys()) {
+        if !box_keys.contains(&key) {
+            box_keys.push(key);
+        }
+    }
+    let box_keys = box_keys.into_iter().cloned().collect();
+    let particulars = rules.needs_particulars().then(|| Particulars {
         official: grouped.official.as_deref().map(Into::into),
-        is_labelled: labels.iter().any(is_class),
-        ..facts(&file, &placed, rules)
-    };
+        ..particulars(&file, &placed, rules)
+    });
     Found {
-        image: surveyed,
+        entry,
+        facts: facts(entry, &file, &placed),
+        marks: Marks {
+            is_labelled: labels.iter().any(is_class),
+            has_boxes: !placed.concepts.is_empty(),
+        },
+        particulars,
         placed,
         notes,
         labels: labels.into_iter().map(|(concept, _)| concept).collect(),
@@ -267,6 +302,7 @@ fn grouped(image: &LocalizedImage, rules: &SurveyRules) -> Grouped {
         && rules.group_by.is_empty();
     Grouped {
         group,
+        linked: keys::linked(image, rules.group_by),
         official,
         is_of_table,
         keys: match lacks.is_empty() {
@@ -278,22 +314,34 @@ fn grouped(image: &LocalizedImage, rules: &SurveyRules) -> Grouped {
 }
 
 /// What the file and the boxes of an image say.
-fn facts(file: &ImageFile, placed: &Placed, rules: &SurveyRules) -> SurveyedImage {
+fn facts(entry: u32, file: &ImageFile, placed: &Placed) -> NewFacts {
+    let header = &file.header;
+    NewFacts {
+        file: entry,
+        group: 0,
+        bytes: file.bytes,
+        size: [header.width, header.height],
+        channels: header.channels,
+        depth: header.depth,
+        orientation: header.orientation,
+        media_type: header.media_type,
+        shapes: shapes(&placed.boxes),
+        classes: tally(placed.boxes.iter().map(|b| b.class)),
+    }
+}
+
+fn particulars(file: &ImageFile, placed: &Placed, rules: &SurveyRules) -> Particulars {
     let hash = || files::sha256_bytes_of_file(&file.path).ok();
     let look = || pixels::fingerprint(&file.path).ok();
-    SurveyedImage {
-        file: file.file.as_str().into(),
-        bytes: file.bytes,
-        header: Some(file.header.clone()),
-        classes: tally(placed.boxes.iter().map(|b| b.class)),
-        concepts: tally(placed.concepts.iter().copied()),
-        shapes: shapes(&placed.boxes),
+    let concepts = || tally(placed.concepts.iter().copied()).into();
+    Particulars {
+        concepts: rules.counts_concepts.then(concepts).unwrap_or_default(),
         sha256: rules.finds_equal.then(hash).flatten(),
         fingerprint: rules.finds_alike.then(look).flatten(),
         tiles: rules
             .tiles
             .map(|tiles| Box::new(tiled(file, placed, tiles))),
-        ..SurveyedImage::default()
+        ..Particulars::default()
     }
 }
 
@@ -307,9 +355,10 @@ fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
     let cut = rules.cut(&placed.boxes, &places);
     let tiles = places.into_iter().zip(cut).map(|(at, cut)| SurveyedTile {
         at,
-        classes: tally(cut.boxes.iter().map(|b| b.class)),
+        classes: tally(cut.boxes.iter().map(|b| b.class)).into(),
         shapes: shapes(&cut.boxes),
-        has_rests: cut.has_rests,
+        rests: cut.rests,
+        texts_left_out: cut.texts_left_out,
     });
     SurveyedTiles {
         grid,
@@ -317,20 +366,30 @@ fn tiled(file: &ImageFile, placed: &Placed, rules: TileRules) -> SurveyedTiles {
     }
 }
 
-fn shapes(boxes: &[PlacedBox]) -> ShapeCounts {
+/// How many boxes have an outline, a text, and a line or points.
+fn shapes(boxes: &[PlacedBox]) -> [u32; 3] {
     let count = |is: fn(&PlacedBox) -> bool| boxes.iter().filter(|b| is(b)).count() as u32;
-    ShapeCounts {
-        outlines: count(|b| b.outline.is_some()),
-        texts: count(|b| b.attributes.contains_key("text")),
-        pointed: count(|b| {
+    [
+        count(|b| b.outline.is_some()),
+        count(|b| b.attributes.contains_key("text")),
+        count(|b| {
             contracts::baseline(&b.attributes).is_some()
                 || contracts::keypoints(&b.attributes).is_some()
         }),
-    }
+    ]
+}
+
+/// The number of a group, which is a new one if it is not known.
+fn number(known: &mut HashMap<String, u32>, group: String, names: &mut Vec<String>) -> u32 {
+    let next = names.len() as u32;
+    *known.entry(group).or_insert_with_key(|group| {
+        names.push(group.clone());
+        next
+    })
 }
 
 /// How often each number occurs.
-fn tally(numbers: impl Iterator<Item = u32>) -> Box<[(u32, u32)]> {
+fn tally(numbers: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
     let mut counts: Vec<(u32, u32)> = Vec::new();
     for number in numbers {
         match counts.iter_mut().find(|(known, _)| *known == number) {
@@ -339,7 +398,7 @@ fn tally(numbers: impl Iterator<Item = u32>) -> Box<[(u32, u32)]> {
         }
     }
     counts.sort_unstable();
-    counts.into()
+    counts
 }
 
 /// Puts together what was found out about single images, in the order of the input.
@@ -347,33 +406,37 @@ struct Taking<'a> {
     rules: &'a SurveyRules<'a>,
     survey: Survey,
     groups: HashMap<String, u32>,
-    /// Ids, as numbers made of them: of a million texts only these are held.
-    ids: HashSet<u64>,
-    /// File, as a number made of its path → the image it belongs to.
-    files: HashMap<u64, u32>,
+    /// Files of several entries of the image map → the image that has it, by its place in the input.
+    holders: HashMap<u32, u32>,
     records: &'a ImageRecords,
 }
 
 impl Taking<'_> {
     fn take(&mut self, looked: Looked) -> Result<(), Error> {
-        let id = files::hash_number(looked.id.as_bytes());
+        let map = self.rules.map;
+        let is_again = looked
+            .entry
+            .is_some_and(|at| self.survey.records[at as usize] != u32::MAX);
         let fault = match looked.found {
-            _ if self.ids.contains(&id) => {
+            _ if is_again => {
                 let problem = "id occurs more than once: only the first is used";
                 ("id", problem.to_owned())
             }
             Err(fault) => fault,
             Ok(found) => {
-                let file = files::hash_number(found.image.file.as_bytes());
-                match self.files.get(&file) {
+                let shared = map.shared(found.entry);
+                let holder = shared.and_then(|file| self.holders.get(&file));
+                match holder.copied() {
                     None => {
-                        self.ids.insert(id);
-                        self.files.insert(file, found.image.record);
+                        self.survey.records[found.entry as usize] = looked.record;
+                        let holds = |file| (file, looked.record);
+                        self.holders.extend(shared.map(holds));
                         self.keep(looked.id, *found);
                         return Ok(());
                     }
-                    Some(&other) => {
-                        let (file, other) = (&found.image.file, self.id_of(other)?);
+                    Some(other) => {
+                        let other = self.id_of(other)?;
+                        let file = map.file(found.entry);
                         let problem = format!("file belongs to another image: {file} to {other}");
                         ("file", problem)
                     }
@@ -404,7 +467,7 @@ impl Taking<'_> {
 
     fn keep(&mut self, id: String, found: Found) {
         let Found {
-            image,
+            facts,
             placed,
             grouped,
             ..
@@ -436,15 +499,14 @@ impl Taking<'_> {
             *survey.owners.entry(found.owner).or_default() += 1;
         }
         survey.groups_are_tables &= grouped.is_of_table;
-        let next = self.groups.len() as u32;
-        let group = *self
-            .groups
-            .entry(grouped.group)
-            .or_insert_with_key(|group| {
-                survey.groups.push(group.clone());
-                next
-            });
-        survey.images.push(SurveyedImage { group, ..image });
+        let group = number(&mut self.groups, grouped.group, &mut survey.groups);
+        for linked in grouped.linked {
+            let linked = number(&mut self.groups, linked, &mut survey.groups);
+            survey.links.push((group, linked));
+        }
+        survey.facts.push(&NewFacts { group, ..facts });
+        survey.marks.push(found.marks);
+        survey.particulars.extend(found.particulars);
         for (localization, field, problem) in placed.rejects {
             self.reject(&format!("{id} {localization}"), field, problem);
         }

@@ -26,7 +26,7 @@ pub fn put(assembled: &Assembled, out: &mut dyn Sink) -> Result<(), Error> {
         let group = &dataset.groups[facts.group as usize];
         let image = &assembled.tiled[tile.image as usize].file;
         let [x, y, w, h] = tile.at.map(|v| v.to_string());
-        let row = [&number, &*facts.file, image, split, group, &x, &y, &w, &h];
+        let row = [&number, facts.file, image, split, group, &x, &y, &w, &h];
         put_rows(out, TABLE, [row])?;
     }
     out.close(TABLE)

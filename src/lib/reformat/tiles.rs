@@ -62,8 +62,14 @@ impl TileRules {
             let least = self.least_visible.min(most) - 1e-9;
             for (at, part) in parts {
                 match part.share >= least {
-                    true => tiles[at].boxes.push(on_tile(labelled, part, places[at])),
-                    false => tiles[at].has_rests = true,
+                    true => {
+                        let on_tile = on_tile(labelled, part, places[at]);
+                        let is_lost = labelled.attributes.contains_key(TEXT)
+                            && !on_tile.attributes.contains_key(TEXT);
+                        tiles[at].texts_left_out += u32::from(is_lost);
+                        tiles[at].boxes.push(on_tile);
+                    }
+                    false => tiles[at].rests += 1,
                 }
             }
         }
@@ -76,9 +82,13 @@ impl TileRules {
 pub struct TileBoxes {
     /// The boxes, in pixels of the tile.
     pub boxes: Vec<PlacedBox>,
-    /// Whether there are parts of boxes that are too small to stay.
-    pub has_rests: bool,
+    /// How many parts of boxes there are that are too small to stay.
+    pub rests: u32,
+    /// How many of the boxes are parts of one with a text.
+    pub texts_left_out: u32,
 }
+
+const TEXT: &str = "text";
 
 /// The part of a box on a tile, in pixels of the tile.
 struct Part {
@@ -168,6 +178,8 @@ fn on_tile(labelled: &PlacedBox, part: Part, [x, y, width, height]: [u32; 4]) ->
     if is_cut {
         flags.is_truncated = true;
         attributes.insert("truncated".into(), true.into());
+        // It says what stands in the whole box.
+        attributes.remove(TEXT);
     }
     PlacedBox {
         id: labelled.id.clone(),
@@ -242,7 +254,6 @@ mod tests {
     use super::*;
     use crate::formats::Flags;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
 
     fn rules(side: u32, overlap: u32, least_visible: f64) -> TileRules {
         TileRules {
@@ -259,7 +270,7 @@ mod tests {
             bbox: BBox::try_from(bbox).unwrap(),
             outline: None,
             flags: Flags::default(),
-            attributes: BTreeMap::new(),
+            attributes: Default::default(),
         }
     }
 
@@ -306,7 +317,7 @@ mod tests {
             assert_eq!(found, wanted, "{bbox:?} {least}");
         }
         let cut = rules(100, 0, 0.5).cut(&[boxed([80.0, 10.0, 30.0, 20.0])], &two);
-        assert_eq!([cut[0].has_rests, cut[1].has_rests], [false, true]);
+        assert_eq!([cut[0].rests, cut[1].rests], [0, 1]);
         let left = &cut[0].boxes[0];
         assert!(left.flags.is_truncated && left.attributes["truncated"] == true);
         assert_eq!([left.bbox.x, left.bbox.width], [80.0, 20.0]);

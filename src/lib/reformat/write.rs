@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::assemble::{Assembled, TilePlace};
+use super::assemble::{Assembled, TilePlace, header};
 use super::box_to_pixels::Mapping;
 use super::class_names::ClassNames;
 use super::place::{self, BoxRules, PlacedBox};
@@ -83,10 +83,10 @@ impl Images<'_> {
     ) -> Vec<Made> {
         let boxes = std::mem::take(&mut image.localizations);
         let Some((rules, first)) = self.tiles.zip(assembled.tiles.get(at)) else {
-            let header = header(&assembled.dataset, at);
-            let path = folder.join(&*assembled.dataset.facts[at].file);
+            let header = header(&assembled.dataset.facts.get(at));
+            let path = folder.join(assembled.dataset.facts.file(at));
             let boxes = self.placed(boxes, &image, &header);
-            return vec![(self.image(&image, boxes, at, assembled, path), None)];
+            return vec![(self.image(image, boxes, at, assembled, path), None)];
         };
         let whole = &assembled.tiled[first.image as usize];
         let size = [whole.header.width, whole.header.height];
@@ -99,7 +99,13 @@ impl Images<'_> {
             let found = places.iter().position(|place| *place == tile.at);
             let boxes = found.map(|found| std::mem::take(&mut on_tiles[found].boxes));
             let path = folder.join(&*whole.file);
-            let mut made = self.image(&image, boxes.unwrap_or_default(), at, assembled, path);
+            let mut made = self.image(
+                image.clone(),
+                boxes.unwrap_or_default(),
+                at,
+                assembled,
+                path,
+            );
             let [x, y, w, h] = tile.at;
             made.id = format!("{}#xywh={x},{y},{w},{h}", made.id);
             // What the URL returns is the whole image.
@@ -122,16 +128,16 @@ impl Images<'_> {
 
     fn image(
         &self,
-        image: &LocalizedImage,
+        image: LocalizedImage,
         boxes: Vec<PlacedBox>,
         at: usize,
         assembled: &Assembled,
         path: PathBuf,
     ) -> DatasetImage {
         let dataset = &assembled.dataset;
-        let facts = &dataset.facts[at];
-        let header = header(dataset, at);
-        let on_canvas = on_canvas(image, &header);
+        let facts = &dataset.facts.get(at);
+        let header = header(facts);
+        let on_canvas = on_canvas(&image, &header);
         let class = |class: u32| assembled.classes[class as usize];
         let mut number = facts.boxes_before;
         let boxes = boxes.into_iter().filter_map(|placed| {
@@ -148,13 +154,12 @@ impl Images<'_> {
             })
         });
         let boxes = boxes.collect();
-        let service = image.image.service.as_ref();
         DatasetImage {
             number: at as u32 + 1,
             labels: self.names.labels(&image.labels),
             file: facts.file.to_string(),
             path,
-            sha256: assembled.hashes[at],
+            sha256: assembled.hashes.get(at).copied().flatten(),
             width: header.width,
             height: header.height,
             channels: header.channels,
@@ -164,12 +169,12 @@ impl Images<'_> {
             split: split(dataset, facts),
             url: url(&image.image),
             on_canvas,
-            origin: (service.map(|service| service.id.clone()))
-                .or_else(|| image.image.url.clone())
+            origin: (image.image.service.map(|service| service.id))
+                .or(image.image.url)
                 .unwrap_or_default(),
-            id: image.id.clone(),
-            source: image.source.clone(),
-            metadata: image.metadata.clone(),
+            id: image.id,
+            source: image.source,
+            metadata: image.metadata,
             cut: None,
             boxes,
         }
@@ -236,18 +241,6 @@ fn on_canvas(image: &LocalizedImage, header: &Header) -> Option<OnCanvas> {
 fn split(dataset: &Dataset, facts: &ImageFacts) -> Option<String> {
     let name = |split: u16| dataset.splits[usize::from(split)].clone();
     facts.split.map(name)
-}
-
-fn header(dataset: &Dataset, at: usize) -> Header {
-    let facts = &dataset.facts[at];
-    Header {
-        width: facts.size[0],
-        height: facts.size[1],
-        channels: facts.channels,
-        depth: facts.depth,
-        media_type: facts.media_type,
-        orientation: facts.orientation,
-    }
 }
 
 /// A URL that returns the pixels of an image: all of what the service has, since the URL beside it is often a reduced copy.

@@ -1,5 +1,7 @@
 //! Pages of records: lists as services wrap them, and which records a page holds.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -83,6 +85,16 @@ pub fn total(document: &Value) -> Option<u64> {
         .or_else(|| within.find_map(of))
 }
 
+/// A short text that is the same for pages of the same records, in whatever order; none for an empty page. Pages of a service
+/// whose order is not stable share records, which does not make them the same.
+pub fn fingerprint(ids: impl Iterator<Item = String>) -> Option<String> {
+    let mut ids: Vec<String> = ids.collect();
+    ids.sort();
+    let mut hasher = DefaultHasher::new();
+    ids.hash(&mut hasher);
+    (!ids.is_empty()).then(|| format!("{:016x}", hasher.finish()))
+}
+
 /// A range of the records of a name, in the order of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -98,7 +110,7 @@ pub struct Span {
     pub counted: Option<u64>,
     /// Where the next planned range begins; none for the last one, whose answer leads to the rest.
     pub until: Option<u64>,
-    /// The first record of the previous page, to detect a service that returns the same page for ever.
+    /// The [`fingerprint`] of the previous page, to detect a service that returns the same page for ever.
     pub before: Option<String>,
     /// How many records in a row, directly before this range, could not be read even alone.
     pub lost: u32,
@@ -138,9 +150,9 @@ impl Span {
         }
     }
 
-    /// The range to request after `read` records of this one were returned; none at the end. A page that is shorter than
+    /// The range to request after `read` records of this one were returned, whose [`fingerprint`] is `page`; none at the end. A page that is shorter than
     /// requested is not the end: the service may have a limit of its own.
-    pub fn rest(&self, read: u64, first: Option<String>, page_size: u64) -> Option<Span> {
+    pub fn rest(&self, read: u64, page: Option<String>, page_size: u64) -> Option<Span> {
         let reached = self.offset + read;
         let is_short = read < self.limit;
         let is_end = match self.until {
@@ -162,7 +174,7 @@ impl Span {
             limit: self.within(reached, step),
             step,
             passed,
-            before: first,
+            before: page,
             lost: 0,
             ..self.clone()
         })

@@ -9,7 +9,8 @@ use super::text::{Granularity, TextKind};
 #[group(skip)]
 #[command(next_help_heading = "Transcriptions (ALTO, PAGE, hOCR)")]
 pub struct TextOptions {
-    /// Which of the transcriptions are read that manifests and canvases link to (iiif) [default: auto]
+    /// Which of the transcriptions of an image are read, of those that manifests and canvases link to and of those of --text-files
+    /// (iiif, table) [default: auto]
     #[arg(long, value_enum, value_name = "KIND")]
     pub text: Option<TextChoice>,
     /// Read only these parts of transcriptions, which saves memory; --where box.granularity=LEVEL chooses among what was
@@ -40,10 +41,13 @@ pub enum TextChoice {
 }
 
 impl TextOptions {
-    /// The first of the options that are not of `iiif` alone on the command line, as users type it.
+    /// The first of them on the command line, as users type it.
     pub fn common_given(&self) -> Option<&'static str> {
         let files = (!self.text_files.is_empty()).then_some("--text-files");
-        files.or((!self.text_granularity.is_empty()).then_some("--text-granularity"))
+        let choice = self.text.map(|_| "--text");
+        choice
+            .or(files)
+            .or((!self.text_granularity.is_empty()).then_some("--text-granularity"))
     }
 
     /// The options as users type them.

@@ -237,7 +237,6 @@ impl Crops {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     fn boxed(id: &str, concept: &str, bbox: [f64; 4]) -> Localization {
         Localization {
@@ -246,7 +245,7 @@ mod tests {
             bbox: BBox::try_from(bbox).unwrap(),
             polygon: None,
             holes: Vec::new(),
-            attributes: BTreeMap::new(),
+            attributes: Default::default(),
         }
     }
 

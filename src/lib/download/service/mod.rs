@@ -192,22 +192,20 @@ impl ServiceFetch<'_> {
         };
         // Another image may have found out meanwhile.
         let probing = probing.filter(|_| host.known().is_new());
-        if may_be_whole && host.may_give(self.target) {
-            match self.whole().await? {
-                Some(whole) => {
-                    let service = &self.wanted.service.id;
-                    self.servers.known.gave(service, self.target).await;
-                    return Ok(Fetched::Whole(whole));
-                }
-                None if self.cap == Limits::NONE => {
-                    let service = &self.wanted.service.id;
-                    host.learn(|known| known.refused(service, self.target));
-                }
-                None => {}
-            }
+        let mut is_tried = may_be_whole && host.may_give(self.target);
+        if is_tried && let Some(whole) = self.whole_if_given().await? {
+            return Ok(Fetched::Whole(whole));
         }
         let store = self.first_region().await?;
         drop(probing);
+        // What was believed may have been contradicted while this image waited for its turn.
+        is_tried |= !may_be_whole;
+        if !is_tried && host.known().may_give(self.target) {
+            if let Some(whole) = self.whole_if_given().await? {
+                store.discard();
+                return Ok(Fetched::Whole(whole));
+            }
+        }
         let plan = store.plan().clone();
         match self.remaining_regions(store).await {
             Err(error) if may_be_off(&error) && self.is_off(&plan).await => {
@@ -299,6 +297,19 @@ impl ServiceFetch<'_> {
         (!self.wanted.is_canonical || is_listed || info.tiles.is_empty())
             && info.limits.allow(width, height)
             && may_give_whole(info, self.size, self.target)
+    }
+
+    /// The image in one answer, where the server gives it; what that shows of other images is noted.
+    async fn whole_if_given(&mut self) -> Result<Option<Whole>, Error> {
+        let whole = self.whole().await?;
+        let service = &self.wanted.service.id;
+        if whole.is_some() {
+            self.servers.known.gave(service, self.target).await;
+        } else if self.cap == Limits::NONE {
+            let host = self.servers.known.host(service);
+            host.learn(|known| known.refused(service, self.target));
+        }
+        Ok(whole)
     }
 
     /// Requests the image in one answer; none when the server does not give it that way.

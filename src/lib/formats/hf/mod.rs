@@ -102,7 +102,7 @@ impl Format for Hf {
 
 struct HfWriter<'a> {
     dataset: &'a Dataset,
-    stems: Vec<String>,
+    stems: file_names::Names,
     folders: Vec<String>,
     line: Vec<u8>,
 }
@@ -117,7 +117,7 @@ struct Line<'a> {
 impl Writer for HfWriter<'_> {
     fn image(&mut self, image: &DatasetImage, out: &mut dyn Sink) -> Result<(), Error> {
         let folder = &self.folders[self.dataset.part(image)];
-        let file = format!("{}.{}", self.stems[image.index()], image.suffix());
+        let file = format!("{}.{}", self.stems.of(&image.file), image.suffix());
         let mut row = Row::of(image, self.dataset);
         // `datasets` guesses types from the first lines, and lists of nothing have none.
         row.objects.rings = None;

@@ -185,7 +185,7 @@ fn properties(metadata: String) -> WriterProperties {
 
 struct ParquetWriter<'a> {
     dataset: &'a Dataset,
-    stems: Vec<String>,
+    stems: file_names::Names,
     splits: Vec<SplitWriter>,
 }
 
@@ -207,7 +207,7 @@ impl Writer for ParquetWriter<'_> {
             false => None,
         };
         let name = match self.dataset.placed {
-            true => format!("{}.{}", self.stems[image.index()], image.suffix()),
+            true => format!("{}.{}", self.stems.of(&image.file), image.suffix()),
             false => image.file.clone(),
         };
         split.group.add(bytes, &name, &Row::of(image, self.dataset));

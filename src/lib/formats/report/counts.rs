@@ -82,7 +82,6 @@ mod tests {
     use super::*;
     use crate::contracts::BBox;
     use crate::formats::dataset::{DatasetBox, Flags};
-    use std::collections::BTreeMap;
 
     #[test]
     fn boxes_are_counted_by_size_shape_and_place() {
@@ -93,7 +92,7 @@ mod tests {
             bbox: BBox::try_from(bbox).unwrap(),
             outline: None,
             flags: Flags::default(),
-            attributes: BTreeMap::new(),
+            attributes: Default::default(),
         };
         let image = DatasetImage {
             width: 240,

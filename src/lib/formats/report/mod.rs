@@ -315,7 +315,7 @@ fn per_image(dataset: &Dataset) -> String {
 
 fn groups(dataset: &Dataset) -> String {
     let mut images = vec![0u64; dataset.groups.len()];
-    for facts in &dataset.facts {
+    for facts in dataset.facts.iter() {
         images[facts.group as usize] += 1;
     }
     let bins = by_doubling(images.iter().copied());
@@ -342,8 +342,8 @@ fn groups(dataset: &Dataset) -> String {
 /// How many images two classes are on together.
 fn together(dataset: &Dataset) -> String {
     let mut images = vec![0u64; dataset.classes.len()];
-    for (class, _) in dataset.facts.iter().flat_map(|f| &f.classes) {
-        images[*class as usize] += 1;
+    for (class, _) in dataset.facts.iter().flat_map(|f| f.classes.iter()) {
+        images[class as usize] += 1;
     }
     let mut order: Vec<usize> = (0..images.len())
         .filter(|class| images[*class] > 0)
@@ -352,11 +352,11 @@ fn together(dataset: &Dataset) -> String {
     order.truncate(MOST_TOGETHER);
     let place = |class: u32| order.iter().position(|known| *known == class as usize);
     let mut counts = vec![vec![0u64; order.len()]; order.len()];
-    for facts in &dataset.facts {
+    for facts in dataset.facts.iter() {
         let found: Vec<usize> = facts
             .classes
             .iter()
-            .filter_map(|(class, _)| place(*class))
+            .filter_map(|(class, _)| place(class))
             .collect();
         for (a, b) in found
             .iter()

@@ -72,10 +72,13 @@ pub fn css_colour(class: usize) -> String {
 
 /// Draws images in an approximately square grid, above a legend of the classes.
 pub fn sheet(cells: &[Cell], classes: &[String]) -> RgbImage {
-    let names = told_apart(classes);
+    let mut names = ClassTags::new(told_apart(classes));
     let columns = (1..=8).find(|c| c * c >= cells.len()).unwrap_or(8);
     let side = side(cells.len());
-    let legend = legend(&names, columns as u32 * (side + MARGIN) - MARGIN);
+    let legend = legend(
+        &names.of_length(LONGEST_IN_LEGEND),
+        columns as u32 * (side + MARGIN) - MARGIN,
+    );
     let rows: Vec<&[Cell]> = cells.chunks(columns).collect();
     let high = |row: &[Cell]| {
         row.iter()
@@ -87,12 +90,14 @@ pub fn sheet(cells: &[Cell], classes: &[String]) -> RgbImage {
     let width = MARGIN + columns as u32 * (side + MARGIN);
     let height = MARGIN + pictures + legend.len() as u32 * LINE + MARGIN;
     let mut sheet = RgbImage::from_pixel(width, height, BACKGROUND);
+    let mut captions = captions(cells, letters_in(side, 2)).into_iter();
     let mut top = MARGIN;
     for row in rows {
         let room = [side, high(row)];
         for (column, cell) in row.iter().enumerate() {
             let left = MARGIN + column as u32 * (side + MARGIN);
-            draw_cell(&mut sheet, [left, top], room, cell, &names);
+            let caption = captions.next().unwrap_or_default();
+            draw_cell(&mut sheet, [left, top], room, (cell, &caption), &mut names);
         }
         top += room[1] + LINE + MARGIN;
     }
@@ -113,8 +118,7 @@ fn legend(classes: &[String], width: u32) -> Vec<Line> {
     let mut lines: Vec<Line> = vec![Vec::new()];
     let mut x = 0;
     for (class, name) in classes.iter().enumerate() {
-        let text = shortened(name, 40);
-        let step = text_width(&text, 2) + 2 * MARGIN;
+        let step = text_width(name, 2) + 2 * MARGIN;
         if x > 0 && x + step > width {
             if lines.len() as u32 == MOST_LEGEND_LINES {
                 lines.push(vec![(INK, format!("and {} more", classes.len() - class))]);
@@ -124,7 +128,7 @@ fn legend(classes: &[String], width: u32) -> Vec<Line> {
             x = 0;
         }
         if let Some(line) = lines.last_mut() {
-            line.push((colour(class), text));
+            line.push((colour(class), name.clone()));
         }
         x += step;
     }
@@ -135,8 +139,8 @@ fn draw_cell(
     sheet: &mut RgbImage,
     [left, top]: [u32; 2],
     room: [u32; 2],
-    cell: &Cell,
-    names: &[String],
+    (cell, caption): (&Cell, &str),
+    names: &mut ClassTags,
 ) {
     let (width, height) = cell.thumbnail.dimensions();
     let [left, top] = [
@@ -148,7 +152,7 @@ fn draw_cell(
         f64::from(width) / f64::from(cell.size[0]),
         f64::from(height) / f64::from(cell.size[1]),
     ];
-    let placed: Vec<(usize, &str, [u32; 4])> = cell
+    let placed: Vec<(usize, [u32; 4])> = cell
         .boxes
         .iter()
         .map(|(class, b)| {
@@ -161,49 +165,117 @@ fn draw_cell(
                 left + end(b.right(), width),
                 top + end(b.bottom(), height),
             ];
-            (*class, names[*class].as_str(), corners)
+            (*class, corners)
         })
         .collect();
-    for (class, _, corners) in &placed {
+    for (class, corners) in &placed {
         outline(sheet, *corners, colour(*class));
     }
     let crowded = placed.len() > MOST_TAGS;
-    for (class, name, corners) in &placed {
-        let fits = text_width(name, 1) + 2 <= corners[2] - corners[0];
+    for (class, corners) in &placed {
+        let wide = corners[2] - corners[0];
+        let fits = text_width(&names.whole[*class], 1) + 2 <= wide;
         if fits || !crowded {
+            let most = letters_in(wide, 1).max(SHORTEST_TAG);
+            let name = &names.of_length(most)[*class];
             tag(sheet, *corners, name, colour(*class), left + width);
         }
     }
-    caption(
-        sheet,
-        &cell.caption,
-        room[0],
-        [left + width / 2, top + height + 3],
-    );
+    let centre = left + width / 2;
+    let begin = centre.saturating_sub(text_width(caption, 2) / 2);
+    write(sheet, [begin, top + height + 3], caption, 2, INK);
 }
 
 /// Draws the name above its box, or inside if there is no space above, left of the right `edge` of the image.
-fn tag(
-    sheet: &mut RgbImage,
-    [left, top, right, _]: [u32; 4],
-    name: &str,
-    paper: Rgb<u8>,
-    edge: u32,
-) {
-    let room = (right.saturating_sub(left) / (letters::WIDTH + 1)).max(1) as usize;
-    let text = shortened(name, room.max(8));
+fn tag(sheet: &mut RgbImage, [left, top, ..]: [u32; 4], text: &str, paper: Rgb<u8>, edge: u32) {
     let high = letters::HEIGHT + 2;
-    let left = left.min(edge.saturating_sub(text_width(&text, 1) + 2));
+    let left = left.min(edge.saturating_sub(text_width(text, 1) + 2));
     let y = if top > high + MARGIN { top - high } else { top };
-    fill(sheet, [left, y], [text_width(&text, 1) + 2, high], paper);
-    write(sheet, [left + 1, y + 1], &text, 1, ink_on(paper));
+    fill(sheet, [left, y], [text_width(text, 1) + 2, high], paper);
+    write(sheet, [left + 1, y + 1], text, 1, ink_on(paper));
 }
 
-fn caption(sheet: &mut RgbImage, text: &str, room: u32, [centre, y]: [u32; 2]) {
-    let most = (room / (2 * (letters::WIDTH + 1))) as usize;
-    let text = shortened(&plain(text), most);
-    let left = centre.saturating_sub(text_width(&text, 2) / 2);
-    write(sheet, [left, y], &text, 2, INK);
+/// Letters of a name beside a box, where the box is narrower.
+const SHORTEST_TAG: usize = 8;
+/// The most letters of a name in the legend.
+const LONGEST_IN_LEGEND: usize = 40;
+
+/// The names of classes, in as many letters as there is room for.
+struct ClassTags {
+    whole: Vec<String>,
+    /// Those of at most so many letters.
+    short: HashMap<usize, Vec<String>>,
+}
+
+impl ClassTags {
+    fn new(whole: Vec<String>) -> Self {
+        ClassTags {
+            whole,
+            short: HashMap::new(),
+        }
+    }
+
+    fn of_length(&mut self, most: usize) -> &[String] {
+        let whole = &self.whole;
+        let short = self.short.entry(most);
+        short.or_insert_with(|| short_apart(whole, most))
+    }
+}
+
+/// Names of at most so many letters, no two alike: where what is left out is what differs, the number of the class stands in its
+/// place.
+fn short_apart(names: &[String], most: usize) -> Vec<String> {
+    let short: Vec<String> = names.iter().map(|name| shortened(name, most)).collect();
+    let mut uses: HashMap<&String, u32> = HashMap::new();
+    for name in &short {
+        *uses.entry(name).or_default() += 1;
+    }
+    let apart = |(at, name): (usize, &String)| match uses.get(name) {
+        Some(1) => name.clone(),
+        _ => {
+            let number = format!("..#{}", at + 1);
+            let kept = name.chars().take(most.saturating_sub(number.len()));
+            kept.collect::<String>() + &number
+        }
+    };
+    short.iter().enumerate().map(apart).collect()
+}
+
+/// The captions in at most so many letters: without what all begin with, where they would be alike with it.
+fn captions(cells: &[Cell], most: usize) -> Vec<String> {
+    let whole: Vec<String> = cells.iter().map(|cell| plain(&cell.caption)).collect();
+    let short: Vec<String> = whole.iter().map(|text| shortened(text, most)).collect();
+    let are_apart = |texts: &[String]| {
+        let mut sorted: Vec<&String> = texts.iter().collect();
+        sorted.sort();
+        sorted.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    if are_apart(&short) {
+        return short;
+    }
+    let first = whole.first().map_or("", String::as_str);
+    let common = |text: &String| {
+        let pairs = first.chars().zip(text.chars());
+        pairs.take_while(|(a, b)| a == b).count()
+    };
+    let shared = whole.iter().map(common).min().unwrap_or(0);
+    // From what differs on, with what follows as far as there is room.
+    let room = most.saturating_sub(4);
+    let later = whole.iter().map(|text| {
+        let rest: String = text.chars().skip(shared).take(room).collect();
+        let is_all = text.chars().count() <= shared + room;
+        format!("..{rest}{}", if is_all { "" } else { ".." })
+    });
+    let later: Vec<String> = later.collect();
+    match are_apart(&later) {
+        true => later,
+        false => short_apart(&whole, most),
+    }
+}
+
+/// How many letters of a size there are room for.
+fn letters_in(width: u32, size: u32) -> usize {
+    (width / (size * (letters::WIDTH + 1))) as usize
 }
 
 /// The names of classes in letters that can be drawn, no two alike: Latin letters without their marks where that is
@@ -317,6 +389,7 @@ fn write(sheet: &mut RgbImage, [left, top]: [u32; 2], text: &str, size: u32, ink
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn a_box_is_drawn_where_it_is_in_the_colour_of_its_class() {
@@ -353,6 +426,43 @@ mod tests {
         }
         let long = |end: &str| shortened(&format!("a very long name of a class {end}"), 16);
         assert_ne!(long("one"), long("two"));
+        // What differs is in the middle.
+        let names = [
+            "[05E9 05DC 05D5 05DD]",
+            "[05E9 05DE 05D5 05DD]",
+            "x",
+            "[05E9 05D0 05D9 05DD]",
+        ];
+        let names: Vec<String> = names.map(str::to_owned).into();
+        for most in [8, 12, 16, 40] {
+            let tags = short_apart(&names, most);
+            let different: HashSet<&String> = tags.iter().collect();
+            assert_eq!(different.len(), 4, "{tags:?}");
+            assert!(
+                tags.iter().all(|tag| tag.chars().count() <= most),
+                "{tags:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn captions_keep_what_differs() {
+        let cell = |caption: &str| Cell {
+            thumbnail: RgbImage::new(1, 1),
+            size: [1, 1],
+            caption: caption.into(),
+            boxes: Vec::new(),
+        };
+        let long = |n: u32| {
+            cell(&format!(
+                "a-long-beginning-of-all-names/page-{n:04}/of-the-same-ending.jpg"
+            ))
+        };
+        let found = captions(&[long(1), long(12)], 20);
+        assert_ne!(found[0], found[1]);
+        assert!(found[0].contains("01"), "{found:?}");
+        assert_eq!(captions(&[cell("a"), cell("b")], 20), ["a", "b"]);
+        assert_eq!(captions(&[long(1)], 20).len(), 1);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Earlier {
     groups: HashMap<String, String>,
     /// How many images each split had, in order.
     counts: Vec<(String, u64)>,
+    /// The shares that were asked for.
+    asked: Option<Splits>,
 }
 
 impl Earlier {
@@ -29,9 +31,15 @@ impl Earlier {
         self.groups.get(group).map(String::as_str)
     }
 
-    /// Splits of the same names and shares.
+    /// Splits of the same names and shares: those that were asked for, if they are known, else those that it got.
     pub fn splits(&self) -> Splits {
-        Splits::in_proportion(self.counts.clone())
+        let has_all = |splits: &&Splits| {
+            let names = splits.names();
+            self.names()
+                .all(|name| names.iter().any(|known| known == name))
+        };
+        let asked = self.asked.as_ref().filter(has_all).cloned();
+        asked.unwrap_or_else(|| Splits::in_proportion(self.counts.clone()))
     }
 
     /// The names of its splits.
@@ -45,7 +53,7 @@ impl Earlier {
         Earlier {
             images,
             groups,
-            counts: Vec::new(),
+            ..Earlier::default()
         }
     }
 }
@@ -91,11 +99,19 @@ fn of_dataset(dataset: DatasetFile) -> Earlier {
     let mut counts: Vec<(String, u64)> = dataset.splits.into_iter().map(count).collect();
     // Largest first: train before val and test.
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let asked = dataset.split.parse().ok();
     Earlier {
         images: HashMap::new(),
         groups: dataset.groups.into_iter().collect(),
         counts,
+        asked: asked.or_else(|| asked_in(&dataset.command)),
     }
+}
+
+/// The shares in a command: sets of before have them only there.
+fn asked_in(command: &str) -> Option<Splits> {
+    let mut words = command.split(' ').skip_while(|word| *word != "--split");
+    words.nth(1)?.parse().ok()
 }
 
 fn of_table(bytes: &[u8], name: &str) -> Result<Earlier, Error> {

@@ -24,7 +24,7 @@ pub struct Member<'a> {
     /// Index into the names of groups: images of one group never go to different splits.
     pub group: u32,
     /// SHA-256 of its file, if files that are equal keep groups together.
-    pub sha256: Option<[u8; 32]>,
+    pub sha256: Option<&'a [u8; 32]>,
     /// The split that the source names.
     pub official: Option<&'a str>,
     /// How many boxes it has, by number of their concept.
@@ -44,6 +44,8 @@ pub struct SplitRules<'a> {
     pub earlier: Option<&'a Earlier>,
     /// Pairs of members that look alike and stay together.
     pub alike: Vec<(usize, usize)>,
+    /// Pairs of groups that have a value in common and stay together.
+    pub links: Vec<(u32, u32)>,
 }
 
 /// The splits of all members.
@@ -55,28 +57,50 @@ pub struct Assigned {
     pub of: Vec<u16>,
     /// How many groups there are, those that stay together counted as one.
     pub units: usize,
-    /// How many groups stay together with another because of equal files, and because of images that look alike.
-    pub joined: [usize; 2],
+    /// How many groups stay together with another because of equal files, because of images that look alike, and because of
+    /// values in common.
+    pub joined: [usize; 3],
     /// Groups that are divided: the source or the earlier splits say so.
     pub divided: usize,
     /// How many images kept the place that they had.
     pub kept: usize,
     /// Number of images of the largest unit.
     pub largest: u64,
+    /// Names and shares that were asked for.
+    pub asked: Option<Splits>,
+}
+
+impl Assigned {
+    /// Number of members in a split.
+    pub fn held(&self, split: usize) -> u64 {
+        let own = self.of.iter().filter(|of| usize::from(**of) == split);
+        own.count() as u64
+    }
+
+    /// Whether shares are missed only by so much that groups stay where they are when a set grows.
+    pub fn is_within_tolerance(&self, splits: &Splits) -> bool {
+        let all = self.of.len() as f64;
+        let wanted: Vec<f64> = splits.shares().iter().map(|share| share * all).collect();
+        let held = (0..wanted.len()).map(|split| self.held(split) as f64);
+        let held: Vec<f64> = held.collect();
+        deal::misplaced(&held, &wanted) <= deal::TOLERANCE * all + 1e-6
+    }
 }
 
 /// Assigns members of groups to splits.
 pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assigned {
     let names = names(members, rules);
     let number = |name: &str| names.iter().position(|known| known == name);
-    let mut joined = [0; 2];
-    let units = unite(members, groups, &rules.alike, &mut joined);
+    let mut joined = [0; 3];
+    let units = unite(members, groups, rules, &mut joined);
     let places: Vec<Option<usize>> = members
         .iter()
         .map(|member| {
             let official = member.official.and_then(number);
             let earlier = || number(rules.earlier?.of_image(member.id_hash)?);
-            official.or_else(earlier)
+            // An old group stays where it is even if it joins others now.
+            let with_group = || number(rules.earlier?.of_group(&groups[member.group as usize])?);
+            official.or_else(earlier).or_else(with_group)
         })
         .collect();
     let mut gathered = gather(members, groups, &units, rules);
@@ -100,6 +124,7 @@ pub fn assign(members: &[Member], groups: &[String], rules: &SplitRules) -> Assi
         kept: places.iter().flatten().count(),
         units: gathered.len(),
         largest: gathered.iter().map(|unit| unit.images).max().unwrap_or(0),
+        asked: rules.splits.clone(),
         names,
         of,
         joined,
@@ -153,11 +178,11 @@ fn shares(names: &[String], rules: &SplitRules) -> Vec<f64> {
 fn unite(
     members: &[Member],
     groups: &[String],
-    alike: &[(usize, usize)],
-    joined: &mut [usize; 2],
+    rules: &SplitRules,
+    joined: &mut [usize; 3],
 ) -> Vec<u32> {
     let mut parent: Vec<u32> = (0..groups.len() as u32).collect();
-    let mut holder: HashMap<[u8; 32], u32> = HashMap::new();
+    let mut holder: HashMap<&[u8; 32], u32> = HashMap::new();
     let mut join = |parent: &mut Vec<u32>, a: u32, b: u32, why: usize| {
         let (a, b) = (root(parent, a), root(parent, b));
         if a != b {
@@ -175,8 +200,11 @@ fn unite(
             join(&mut parent, member.group, other, 0);
         }
     }
-    for &(a, b) in alike {
+    for &(a, b) in &rules.alike {
         join(&mut parent, members[a].group, members[b].group, 1);
+    }
+    for &(a, b) in &rules.links {
+        join(&mut parent, a, b, 2);
     }
     // Numbered from 0 in the order of their names.
     let roots: Vec<u32> = (0..groups.len() as u32).map(|g| root(&parent, g)).collect();
@@ -334,8 +362,18 @@ mod tests {
         assert_eq!(found.names, ["train", "val", "secret"]);
         assert_eq!([3, 4, 5].map(|i| found.of[i]), [2, 1, 1]);
         assert_eq!(found.of.iter().filter(|of| **of == 1).count(), 4);
-        assert_eq!(found.kept, 2);
+        assert_eq!(found.kept, 3);
     }
+
+    static SHAS: [[u8; 32]; 40] = {
+        let mut shas = [[0; 32]; 40];
+        let mut n = 0;
+        while n < 40 {
+            shas[n] = [n as u8; 32];
+            n += 1;
+        }
+        shas
+    };
 
     proptest! {
         #[test]
@@ -346,7 +384,7 @@ mod tests {
         ) {
             let members: Vec<Member> = images.iter().map(|&(group, sha)| Member {
                 group,
-                sha256: Some([sha; 32]),
+                sha256: Some(&SHAS[usize::from(sha)]),
                 concepts: &[(0, 1)],
                 ..Member::default()
             }).collect();

@@ -175,7 +175,11 @@ fn summary(site: &Site, image: &ImageRecord, uris: &Uris) -> Value {
         *concepts.entry(concept).or_default() += 1;
     }
     let open = about.localizations.iter().filter(|l| is_suggestion(l));
-    let confidence = |l: &Localization| l.attributes["confidence"].as_f64();
+    let confidence = |l: &Localization| {
+        l.attributes
+            .get("confidence")
+            .and_then(|value| value.as_f64())
+    };
     let least = open.clone().filter_map(confidence).reduce(f64::min);
     let [state, by, at] = STATE.map(|key| about.metadata.get(key).and_then(|v| v.first()));
     let metadata = about.metadata.values().map(|values| values.join(" "));

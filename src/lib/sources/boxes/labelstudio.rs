@@ -52,6 +52,14 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<BoxDocument, String> {
 
 /// Reads a task; whether it has both annotations and predictions.
 fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Value>) -> bool {
+    if !is_task(&task) {
+        document.reject(
+            place,
+            "task",
+            "record is not a task of Label Studio, nor one of its JSON-MIN",
+        );
+        return false;
+    }
     let Some(url) = image_of(&task) else {
         document.reject(place, "data", "task does not have an image");
         return false;
@@ -64,11 +72,7 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
     };
     let annotations = take_list(&mut task, &["annotations", "completions"]);
     let predictions = take_list(&mut task, &["predictions"]);
-    for (i, _) in take_list(&mut task, &["drafts"]).iter().enumerate() {
-        let place = format!("{place}.drafts[{i}]");
-        let problem = "draft was not submitted: what it says is not read";
-        reading.document.reject(&place, "draft", problem);
-    }
+    reject_drafts(reading.document, place, &mut task);
     // An annotation that says nothing says that there is nothing; a task without annotation does not.
     if task.contains_key("data") && annotations.is_empty() && predictions.is_empty() {
         reading
@@ -131,6 +135,28 @@ fn image_of(task: &Map<String, Value>) -> Option<String> {
     };
     let image = named.filter(|text| !text.trim().is_empty()).or_else(any)?;
     Some(image.trim().to_owned())
+}
+
+/// Rejects what annotators have not submitted.
+fn reject_drafts(document: &mut BoxDocument, place: &str, task: &mut Map<String, Value>) {
+    for (i, _) in take_list(task, &["drafts"]).iter().enumerate() {
+        let place = format!("{place}.drafts[{i}]");
+        let problem = "draft was not submitted: what it says is not read";
+        document.reject(&place, "draft", problem);
+    }
+}
+
+/// Whether a record has what every task has, or every record of JSON-MIN, or answers.
+fn is_task(task: &Map<String, Value>) -> bool {
+    const OWN: [&str; 6] = [
+        "data",
+        "id",
+        "annotator",
+        "annotation_id",
+        "created_at",
+        "lead_time",
+    ];
+    OWN.iter().any(|member| task.contains_key(*member)) || task.values().any(Value::is_array)
 }
 
 /// The names of a task's image. An upload gets eight digits before its name.

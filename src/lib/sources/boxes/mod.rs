@@ -63,11 +63,12 @@ pub fn is_document(kind: &str, path: &str) -> bool {
         "yolo" => yolo::is_read(name),
         "voc" => name.ends_with(".xml"),
         "via" => name.ends_with(".json") || name.ends_with(".csv"),
-        // Label Studio puts a description of its export beside it.
+        // Label Studio puts a description of its export beside it, recto those of the set.
         "labelstudio" | "coco" => {
             name.ends_with(".json")
                 && !name.ends_with("dataset.json")
                 && !name.ends_with("notes.json")
+                && !name.ends_with("croissant.json")
         }
         _ => false,
     }

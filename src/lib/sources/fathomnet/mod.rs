@@ -314,7 +314,7 @@ impl FathomNet {
 
     fn page(&self, concept: &str, span: &Span, rows: &[Value], url: &str, found: &mut Found) {
         let (read, offset) = (rows.len() as u64, span.offset);
-        let first = rows.first().map(images::id);
+        let fingerprint = paging::fingerprint(rows.iter().map(images::id));
         if offset == 0 {
             found.count("names", 1);
         }
@@ -327,7 +327,7 @@ impl FathomNet {
         if read == 0 {
             return;
         }
-        if first.is_some() && first == span.before {
+        if fingerprint.is_some() && fingerprint == span.before {
             // A short list that is returned at any offset is complete.
             if read >= span.limit {
                 let problem = format!(
@@ -352,7 +352,7 @@ impl FathomNet {
             .collect();
         found.next.extend(ranks);
         // A short page may be due to a limit of the service: only an empty page is the end.
-        let rest = span.rest(read, first, self.query.page_size());
+        let rest = span.rest(read, fingerprint, self.query.page_size());
         found
             .next
             .extend(rest.map(|span| self.ask_page(concept, span, url)));

@@ -6,7 +6,7 @@ use super::annotations::{self, AnnotationPlace, ReadAnnotation};
 use super::hanging::{Hanging, PageEntry, PageStatements};
 use super::reader::Reader;
 use super::text_links;
-use super::values::{annotations_of, described, has, id, kind, members_of};
+use super::values::{self, annotations_of, described, has, id, kind, members_of, spelled};
 use crate::sources::ANNOTATIONS;
 
 impl<'a> Reader<'a> {
@@ -18,7 +18,15 @@ impl<'a> Reader<'a> {
     /// A collection of annotation pages, or a layer of annotation lists.
     pub(super) fn annotation_collection(&mut self, collection: &'a Value, on: Hanging) {
         let pages = ["first", "otherContent", "items", "contains", "ldp:contains"];
-        for page in members_of(collection, &pages) {
+        let pages = members_of(collection, &pages);
+        let holds_more = has(collection, "last") || values::size(&collection["total"]).is_some();
+        if pages.is_empty() && holds_more {
+            self.not_used(
+                collection,
+                "collection of annotations does not name its first page",
+            );
+        }
+        for page in pages {
             self.page_or_annotation(page, on);
         }
     }
@@ -113,9 +121,8 @@ impl<'a> Reader<'a> {
             _ if has(value, "target") || has(value, "on") => {}
             _ => return self.not_a(value, "an annotation"),
         }
-        let is_named = ["target", "on", "body", "resource", "bodyValue"]
-            .iter()
-            .all(|member| !has(value, member));
+        let is_named = spelled(value, &["target", "on"]).is_empty()
+            && spelled(value, &annotations::BODY).is_empty();
         if is_named && id(value).is_some_and(|named| !self.is_this_document(named)) {
             return self.lead_to_annotation(value, on, page, order);
         }

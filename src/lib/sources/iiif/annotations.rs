@@ -1,6 +1,6 @@
 //! Annotations of Open Annotation and of the W3C model: bodies, motivations, attributes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::targets::{TargetPart, part, targets};
 use super::texts::{named_text, quoted};
 use super::values::{
     NAME, absolute, all, id, kind, label, language_of_texts, list, local_name, members_of,
-    preference, spelled_as, texts,
+    preference, spelled, spelled_as, texts,
 };
 use crate::contracts::{Annotation, Body};
 use crate::sources::{Hung, Placed, is_url};
@@ -70,7 +70,7 @@ pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v>
     if parts.is_empty() {
         return read;
     }
-    let bodies = members_of(value, &["body", "resource", "bodyValue"]);
+    let bodies = spelled(value, &BODY);
     let bodies: Vec<&Value> = bodies.into_iter().flat_map(each_body).collect();
     let motivation = motivation(value);
     let annotation = Annotation {
@@ -80,16 +80,18 @@ pub fn read<'v>(value: &'v Value, place: &AnnotationPlace) -> ReadAnnotation<'v>
         motivation,
         regions: Vec::new(),
     };
+    let (mut known, mut seen) = (HashMap::new(), HashSet::new());
     for (part, target) in parts {
-        let mut known = read.placed.iter_mut().map(|(placed, _)| placed);
-        match known.find(|placed| placed.target == part.target) {
-            Some(same) => {
-                let regions = &mut same.annotation.regions;
-                if !regions.contains(&part.region) {
-                    regions.push(part.region);
-                }
+        if !seen.insert((part.target.clone(), format!("{:?}", part.region))) {
+            continue;
+        }
+        match known.get(&part.target) {
+            Some(&same) => {
+                let (same, _): &mut (Placed, &Value) = &mut read.placed[same];
+                same.annotation.regions.push(part.region);
             }
             None => {
+                known.insert(part.target.clone(), read.placed.len());
                 let placed = placed(part, annotation.clone(), place);
                 read.placed.push((placed, target));
             }
@@ -146,6 +148,9 @@ fn placed(part: TargetPart, said: Annotation, place: &AnnotationPlace) -> Placed
     }
 }
 
+/// Members that hold bodies, now and in Open Annotation.
+pub const BODY: [&str; 3] = ["body", "resource", "bodyValue"];
+
 /// Members that say what a text is.
 const FORMAT: [&str; 2] = ["format", "dc:format"];
 const LANGUAGE: [&str; 3] = ["language", "dc:language", "@language"];
@@ -186,15 +191,22 @@ fn unread(value: &Value) -> Option<(&Value, String)> {
     let is_textual = ["value", "chars", "cnt:chars"]
         .iter()
         .any(|m| matches!(&value[*m], Value::String(text) if text.trim().is_empty()));
+    // A value that is there and cannot be read, as against a text that is empty.
+    let is_unread = ["value", "chars", "cnt:chars"]
+        .iter()
+        .any(|m| !value[*m].is_null() && !value[*m].is_string());
     let problem = || format!("body without content: {}", super::values::described(value));
-    (is_empty && !is_textual && body(value).is_empty()).then(|| (value, problem()))
+    ((is_empty || is_unread) && !is_textual && body(value).is_empty()).then(|| (value, problem()))
 }
 
 /// The motivations of an annotation, without the prefixes of vocabularies.
 pub fn motivation(value: &Value) -> Vec<String> {
-    let given = list(value, "motivation").into_iter();
+    let given = spelled(value, &["motivation", "motivatedBy"]).into_iter();
     let mut motivation: Vec<String> = Vec::new();
-    for text in given.filter_map(Value::as_str).map(plain_word) {
+    for text in given
+        .filter_map(|v| v.as_str().or_else(|| id(v)))
+        .map(plain_word)
+    {
         if !text.is_empty() && !motivation.contains(&text) {
             motivation.push(text);
         }

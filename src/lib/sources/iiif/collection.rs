@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::document::kind_of_document;
 use super::hanging::Hanging;
 use super::reader::Reader;
-use super::values::{kind, members, members_of};
+use super::values::{has, kind, members, members_of};
 
 const MEMBERS: &[&str] = &["collections", "manifests", "members", "items"];
 
@@ -21,6 +21,11 @@ impl<'a> Reader<'a> {
                 true => self.collection(page),
                 false => self.lead_to(page, "next page", None, None),
             }
+        }
+        let known = MEMBERS.iter().chain(&["first", "next", "annotations"]);
+        if !known.into_iter().any(|member| has(collection, member)) {
+            let problem = "collection has none of items, manifests, collections, members, first";
+            self.not_used(collection, problem);
         }
         self.annotations_on(collection, Hanging::default());
     }

@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::service;
 use super::values::{self, kind, list, within};
 use crate::contracts::{ImageRef, Observation, Provenance};
-use crate::sources::is_url;
+use crate::sources::{ANNOTATIONS, is_url};
 
 impl<'a> Reader<'a> {
     /// Reads the whole document.
@@ -16,7 +16,13 @@ impl<'a> Reader<'a> {
         if let Value::Array(values) = document {
             return self.array(values);
         }
-        match kind_of_document(document).as_str() {
+        let kind = kind_of_document(document);
+        let is_for_annotations = self.from.is_some_and(|from| from.role == ANNOTATIONS);
+        if is_for_annotations && HOLD_IMAGES.contains(&kind.as_str()) {
+            let problem = format!("a page of annotations was expected: the document is a {kind}");
+            return self.refuse_document(&problem);
+        }
+        match kind.as_str() {
             "collection" => self.collection(document),
             "manifest" => self.manifest(document),
             "sequence" => self.lone_sequence(document),
@@ -107,6 +113,16 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+/// Types of documents that hold or name images.
+const HOLD_IMAGES: [&str; 6] = [
+    "collection",
+    "manifest",
+    "sequence",
+    "canvas",
+    "curation",
+    "imageservice",
+];
 
 /// The type of a document; without a type, or one that its members contradict, it is guessed from these.
 pub(super) fn kind_of_document(document: &Value) -> String {

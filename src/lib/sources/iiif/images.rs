@@ -146,7 +146,13 @@ fn specific<'v>(body: &'v Value, base: &str) -> Vec<Painted<'v>> {
     for image in found.iter_mut().filter_map(|p| p.image.as_mut().ok()) {
         image.label = own.clone().or(image.label.take());
     }
-    found
+    match found.is_empty() {
+        true => vec![no_image(
+            body,
+            "specific resource does not have a source".into(),
+        )],
+        false => found,
+    }
 }
 
 /// `rdf:nil` is the empty alternative of a choice.

@@ -305,7 +305,7 @@ impl<'a> Reader<'a> {
         if !annotation.is_object() {
             return self.not_a(annotation, "a painting annotation");
         }
-        let bodies = members_of(annotation, &["resource", "body"]);
+        let bodies = spelled(annotation, &["resource", "body"]);
         let motivation = annotations::motivation(annotation);
         let kind = kind(annotation);
         let is_typed_image =

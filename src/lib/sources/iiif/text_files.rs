@@ -47,6 +47,9 @@ struct TextImage {
     id: String,
     /// Size in pixels.
     size: Option<Frame>,
+    /// The part of it that is on the canvas, `[x, y, width, height]`, where that is not all of it.
+    #[serde(default)]
+    part: Option<[u32; 4]>,
 }
 
 impl<'a> Reader<'a> {
@@ -208,6 +211,7 @@ impl TextImage {
                 None => observation.id.clone(),
             },
             size: size.and_then(|size| Frame::try_from(size.map(f64::from)).ok()),
+            part: image.service.as_ref().and_then(|service| service.region),
         }
     }
 }
@@ -442,10 +446,11 @@ fn assigned<'a>(file: &TextFile, canvases: &'a [TextCanvas]) -> Vec<Option<&'a T
 
 fn place(page: &TextPage, canvas: &TextCanvas, answer: &Answer, found: &mut Found) {
     let name = &answer.request.location;
+    let part = canvas.image.as_ref().and_then(|image| image.part);
     let image = canvas.image.as_ref().and_then(|image| image.size);
     let fit = match canvas.is_image_alone && canvas.size.or(image).is_none() {
         true => Err("size of the image is not known, which covers a part of its canvas".into()),
-        false => text::fit(page, canvas.size, image),
+        false => text::fit(page, canvas.size, image, part),
     };
     let fit = match fit {
         Ok(fit) => fit,

@@ -14,6 +14,14 @@ pub const SIDES: [&str; 4] = ["x", "y", "width", "height"];
 const OTHER_NAMES: [(&str, &str); 4] =
     [("left", "x"), ("top", "y"), ("w", "width"), ("h", "height")];
 
+/// Names of two opposite corners of a box, in lower case: left, top, right, bottom.
+const CORNERS: [[&str; 4]; 4] = [
+    ["left", "top", "right", "bottom"],
+    ["x", "y", "right", "bottom"],
+    ["xmin", "ymin", "xmax", "ymax"],
+    ["x1", "y1", "x2", "y2"],
+];
+
 /// The members of a localization, and what is odd about how they were written.
 #[derive(Debug, Default)]
 pub struct LinkValue {
@@ -203,6 +211,9 @@ fn unfolded(members: Map<String, Value>, oddities: &mut Vec<&'static str>) -> Ma
         oddities.push("box is nested in link_value");
         members.extend(inner);
     }
+    if !has_sides(&members) && by_corners(&mut members) {
+        oddities.push("box is given by two corners");
+    }
     let other_name = |key: &str| {
         let lower = key.trim().to_lowercase();
         let other = OTHER_NAMES.iter().find(|(other, _)| *other == lower);
@@ -223,6 +234,41 @@ fn unfolded(members: Map<String, Value>, oddities: &mut Vec<&'static str>) -> Ma
         }
     }
     members
+}
+
+/// Makes sides of two corners, where these are all that is given; whether they are.
+fn by_corners(members: &mut Map<String, Value>) -> bool {
+    let key = |name: &str| {
+        let mut keys = members.keys();
+        keys.find(|key| key.trim().eq_ignore_ascii_case(name))
+            .cloned()
+    };
+    let named = CORNERS.iter().find_map(|names| {
+        let keys = names.map(key);
+        let [Some(left), Some(top), Some(right), Some(bottom)] = keys else {
+            return None;
+        };
+        Some([left, top, right, bottom])
+    });
+    let Some(keys) = named else {
+        return false;
+    };
+    let numbers = keys.each_ref().map(|key| members.get(key).and_then(number));
+    let [Some(left), Some(top), Some(right), Some(bottom)] = numbers else {
+        return false;
+    };
+    for key in &keys {
+        members.shift_remove(key);
+    }
+    let sides = [left, top, right - left, bottom - top];
+    for (side, value) in SIDES.iter().zip(sides) {
+        let value = match value.fract() == 0.0 && value.abs() < 1e15 {
+            true => Value::from(value as i64),
+            false => Value::from(value),
+        };
+        members.insert((*side).to_owned(), value);
+    }
+    true
 }
 
 fn has_sides(members: &Map<String, Value>) -> bool {
@@ -305,6 +351,14 @@ mod tests {
             (
                 json!({"left": 1, "top": 2, "w": 3, "h": 4, "comment": "it's"}),
                 "not called",
+            ),
+            (
+                json!({"left": 1, "top": 2, "right": 4, "Bottom": 6, "comment": "it's"}),
+                "two corners",
+            ),
+            (
+                json!({"x1": "1", "y1": 2, "x2": 4, "y2": 6, "comment": "it's"}),
+                "two corners",
             ),
         ];
         for (value, oddity) in cases {

@@ -119,11 +119,9 @@ impl M3 {
             counted: span.counted.or(total),
             ..span.clone()
         };
-        let first = page
-            .rows
-            .first()
-            .map(|row| ObservationRow::flat(row).name());
-        let is_repeated = first.is_some() && first == span.before;
+        let names = page.rows.iter().map(|row| ObservationRow::flat(row).name());
+        let fingerprint = paging::fingerprint(names);
+        let is_repeated = fingerprint.is_some() && fingerprint == span.before;
         let meant = page.rows.iter().filter(is_meant);
         let meant = meant.filter(|_| !is_repeated).map(ObservationRow::flat);
         let meant: Vec<ObservationRow> = meant.collect();
@@ -138,7 +136,7 @@ impl M3 {
             self.row(row, url, &mut found);
         }
         let read = page.rows.len() as u64;
-        if let Some(rest) = span.rest(read, first, self.query.page_size()) {
+        if let Some(rest) = span.rest(read, fingerprint, self.query.page_size()) {
             if read < span.limit && span.counted.is_some() {
                 found.notes.push(
                     "pages are shorter than requested: the service has a limit of its own; all observations were requested nevertheless".into(),

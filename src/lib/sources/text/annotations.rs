@@ -40,7 +40,12 @@ fn annotation(item: &Item, fit: &Fit, file: &str) -> Annotation {
 
 /// Box, outline and baseline. A line beside a box or an outline is the baseline of what is in it.
 fn region(item: &Item, fit: &Fit) -> Region {
-    let scaled = |[x, y]: [f64; 2]| [rounded(x * fit.sx), rounded(y * fit.sy)];
+    let scaled = |[x, y]: [f64; 2]| {
+        [
+            rounded(x * fit.sx + fit.by[0]),
+            rounded(y * fit.sy + fit.by[1]),
+        ]
+    };
     let polygon = item.polygon.as_ref().map(|polygon| polygon.map(scaled));
     let line: Vec<[f64; 2]> = item.baseline.iter().copied().map(scaled).collect();
     let is_drawn = polygon.is_some() || !line.is_empty();
@@ -55,8 +60,8 @@ fn region(item: &Item, fit: &Fit) -> Region {
 
 /// Edges are rounded and not sides, so that boxes that meet still meet.
 fn fragment(bbox: &BBox, fit: &Fit) -> String {
-    let [left, right] = [bbox.x, bbox.right()].map(|x| rounded(x * fit.sx));
-    let [top, bottom] = [bbox.y, bbox.bottom()].map(|y| rounded(y * fit.sy));
+    let [left, right] = [bbox.x, bbox.right()].map(|x| rounded(x * fit.sx + fit.by[0]));
+    let [top, bottom] = [bbox.y, bbox.bottom()].map(|y| rounded(y * fit.sy + fit.by[1]));
     let (width, height) = (rounded(right - left), rounded(bottom - top));
     format!("xywh={left},{top},{width},{height}")
 }

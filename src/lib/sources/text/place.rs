@@ -15,6 +15,8 @@ pub struct Fit {
     pub sx: f64,
     /// What vertical coordinates and heights are multiplied by.
     pub sy: f64,
+    /// What is added to them then, horizontally and vertically.
+    pub by: [f64; 2],
     /// A note for the user: what had to be assumed, such as that the page was stretched.
     pub assumed: Option<&'static str>,
 }
@@ -29,7 +31,15 @@ const OTHER_PICTURE: f64 = 0.1;
 ///
 /// # Errors
 /// The page has the shape of neither, or its size is missing and cannot be concluded.
-pub fn fit(page: &TextPage, canvas: Option<Frame>, image: Option<Frame>) -> Result<Fit, String> {
+///
+/// `part` is the part of the image that is on the canvas, `[x, y, width, height]` in its pixels, where that is not all of it: a page
+/// of its size is that of the part.
+pub fn fit(
+    page: &TextPage,
+    canvas: Option<Frame>,
+    image: Option<Frame>,
+    part: Option<[u32; 4]>,
+) -> Result<Fit, String> {
     let spaces = [(Space::Canvas, canvas), (Space::Image, image)];
     let known: Vec<(Space, Frame)> = spaces
         .into_iter()
@@ -42,6 +52,7 @@ pub fn fit(page: &TextPage, canvas: Option<Frame>, image: Option<Frame>) -> Resu
         space,
         sx: frame.width / size.width,
         sy: frame.height / size.height,
+        by: [0.0, 0.0],
         assumed,
     };
     if known.is_empty() {
@@ -49,6 +60,17 @@ pub fn fit(page: &TextPage, canvas: Option<Frame>, image: Option<Frame>) -> Resu
         return Ok(onto((Space::Canvas, size), None));
     }
     let equal = known.iter().find(|(_, frame)| *frame == size);
+    if let (None, Some([x, y, width, height])) = (equal, part)
+        && [size.width, size.height] == [f64::from(width), f64::from(height)]
+    {
+        return Ok(Fit {
+            space: Space::Image,
+            sx: 1.0,
+            sy: 1.0,
+            by: [f64::from(x), f64::from(y)],
+            assumed: None,
+        });
+    }
     let alike = || known.iter().find(|(_, f)| stretch(size, *f) <= SAME_SHAPE);
     if let Some(found) = equal.or_else(alike) {
         return Ok(onto(*found, None));
@@ -111,6 +133,7 @@ fn without_size(page: &TextPage, known: &[(Space, Frame)]) -> Result<Fit, String
         space,
         sx: 1.0,
         sy: 1.0,
+        by: [0.0, 0.0],
         assumed: Some(assumed),
     })
 }
@@ -195,11 +218,16 @@ mod tests {
             (None, canvas, None, Some((Space::Canvas, 1.0, 1.0))),
         ];
         for (size, canvas, image, wanted) in cases {
-            let found = fit(&page(size), canvas.map(frame), image.map(frame)).ok();
+            let found = fit(&page(size), canvas.map(frame), image.map(frame), None).ok();
             let found = found.map(|fit| (fit.space, fit.sx, fit.sy));
             assert_eq!(found, wanted, "{size:?} {canvas:?} {image:?}");
         }
         let in_millimetres = TextPage::default();
-        assert!(fit(&in_millimetres, canvas.map(frame), None).is_err());
+        assert!(fit(&in_millimetres, canvas.map(frame), None, None).is_err());
+        let part = Some([1000, 500, 300, 200]);
+        let of_part = fit(&page(Some([300.0, 200.0])), None, image.map(frame), part).unwrap();
+        assert_eq!((of_part.by, of_part.sx), ([1000.0, 500.0], 1.0));
+        let of_whole = fit(&page(Some([4000.0, 2000.0])), None, image.map(frame), part).unwrap();
+        assert_eq!(of_whole.by, [0.0, 0.0]);
     }
 }

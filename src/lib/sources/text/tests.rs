@@ -355,7 +355,7 @@ fn items_become_annotations_in_the_units_of_the_canvas() {
         width: 1000.0,
         height: 1500.0,
     };
-    let fit = fit(&page, Some(canvas), None).unwrap();
+    let fit = fit(&page, Some(canvas), None, None).unwrap();
     let all = annotations(&page, &fit, "https://a.example/1.xml");
     let word = all
         .iter()

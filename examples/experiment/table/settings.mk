@@ -1,0 +1,12 @@
+# The settings of each stage: options as its program takes them (`recto digest table --help`). Write $$ for $ and \# for #.
+
+# A table (CSV, TSV, JSON Lines, Parquet) or a list of URLs, one a line.
+TABLE := images.csv
+
+DIGEST := table $(TABLE) --url-column url --group-column group
+# Files that the digest depends on.
+INPUTS := $(TABLE)
+EXTRACT :=
+# Archives want to know who asks.
+DOWNLOAD := --contact you@university.example
+REFORMAT := -f hf --split train=0.8,val=0.1,test=0.1

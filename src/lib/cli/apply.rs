@@ -1,0 +1,105 @@
+//! Settings become arguments: those that the command line does not give are put before it.
+
+use std::ffi::OsString;
+
+use clap::parser::ValueSource;
+use clap::{Arg, Command};
+
+use super::settings::{self, File, Setting, Value};
+use crate::error::Error;
+use crate::sources;
+
+/// The settings of a stage that count, each with its option: from the environment, else from the file.
+pub fn effective(
+    stage: &str,
+    command: &Command,
+    file: &File,
+    source: Option<&str>,
+) -> Vec<Setting> {
+    let args = command.get_arguments();
+    args.filter_map(|arg| {
+        let of_environment = settings::of_environment(stage, arg);
+        let of_file =
+            || of_file(stage, arg, file, source).filter(|_| !settings::has_own_variable(arg));
+        of_environment.or_else(of_file)
+    })
+    .collect()
+}
+
+/// What the file says of an option: for the source before the stage, for the stage before all.
+fn of_file(stage: &str, arg: &Arg, file: &File, source: Option<&str>) -> Option<Setting> {
+    let option = arg.get_long()?;
+    let found = file.settings.iter().filter(|setting| {
+        let of_stage = setting.stage.as_deref().is_none_or(|name| name == stage);
+        let of_source = setting.source.is_none() || setting.source.as_deref() == source;
+        setting.option == option && of_stage && of_source
+    });
+    let nearest = found.max_by_key(|setting| (setting.source.is_some(), setting.stage.is_some()));
+    nearest.cloned()
+}
+
+/// Arguments with the settings before them.
+///
+/// # Errors
+/// A variable that holds a secret is not set.
+pub fn applied(
+    stage: &str,
+    command: &Command,
+    file: &File,
+    arguments: Vec<OsString>,
+) -> Result<Vec<OsString>, Error> {
+    let line = std::iter::once(OsString::from(stage)).chain(arguments.iter().cloned());
+    // What is wrong with the command line is said when it is read with everything.
+    let given = command
+        .clone()
+        .ignore_errors(true)
+        .try_get_matches_from(line);
+    let is_given = |option: &str| {
+        let arg = command
+            .get_arguments()
+            .find(|arg| arg.get_long() == Some(option));
+        let source = arg.and_then(|arg| given.as_ref().ok()?.value_source(arg.get_id().as_str()));
+        source == Some(ValueSource::CommandLine)
+    };
+    let source = source(&arguments);
+    let mut all = Vec::new();
+    for setting in effective(stage, command, file, source.as_deref()) {
+        if !is_given(&setting.option) {
+            all.extend(words(&setting)?);
+        }
+    }
+    all.extend(arguments);
+    Ok(all)
+}
+
+/// The source that a command line of `digest` names.
+fn source(arguments: &[OsString]) -> Option<String> {
+    let named = arguments.iter().filter_map(|argument| argument.to_str());
+    let mut sources = named.filter(|argument| sources::ALL.contains(argument));
+    sources.next().map(str::to_owned)
+}
+
+/// A setting as arguments.
+fn words(setting: &Setting) -> Result<Vec<OsString>, Error> {
+    let option = &setting.option;
+    let word = |value: &Value| match value {
+        Value::Flag(false) => Ok(None),
+        Value::Flag(true) => Ok(Some(format!("--{option}").into())),
+        Value::Text(text) => Ok(Some(format!("--{option}={text}").into())),
+        Value::Secret(variable, host) => match settings::secret(variable) {
+            Some(secret) => Ok(Some(format!("--{option}={host}{secret}").into())),
+            None => Err(Error::new(format!(
+                "{}: the variable {variable} is not set",
+                setting.origin
+            ))
+            .hint(format!(
+                "set {variable} in the environment to what --{option} takes"
+            ))),
+        },
+    };
+    setting
+        .values
+        .iter()
+        .filter_map(|value| word(value).transpose())
+        .collect()
+}

@@ -1,0 +1,99 @@
+//! `recto config`: the settings that count, and where each stands.
+
+use serde_json::json;
+
+use super::settings::{File, Setting, Value};
+use super::{Task, apply, settings, stages};
+use crate::error::{Error, Exit};
+use crate::report;
+use crate::summary::Summary;
+
+/// Print the settings of recto.toml and of the environment, with their places
+///
+/// Settings are options: `rate = 5` below `[download]` in recto.toml, which is looked for from the current folder upwards
+/// (RECTO_CONFIG names another file, or none), or RECTO_DOWNLOAD_RATE=5 in the environment. The command line is before the
+/// environment, the environment before the file. Options of all stages stand above the sections, those of one source of recto-digest
+/// in `[digest.m3]`. Secrets are named: `bearer = { env = "NAME", host = "archive.example" }`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Print them as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Task for Options {
+    const NAME: &'static str = "config";
+
+    fn run(&self) -> Exit {
+        report::end(Self::NAME, listed(self))
+    }
+}
+
+fn listed(options: &Options) -> Result<Summary, Error> {
+    let commands = stages();
+    let file = settings::read(&commands)?;
+    let mut rows: Vec<(String, Setting)> = Vec::new();
+    for (stage, command) in &commands {
+        let counting = apply::effective(stage, command, &file, None);
+        rows.extend(
+            counting
+                .into_iter()
+                .map(|setting| ((*stage).to_owned(), setting)),
+        );
+    }
+    let of_sources = file
+        .settings
+        .iter()
+        .filter(|setting| setting.source.is_some());
+    rows.extend(of_sources.map(|setting| {
+        let source = setting.source.as_deref().unwrap_or_default();
+        (format!("digest.{source}"), setting.clone())
+    }));
+    let output = match options.json {
+        true => as_json(&file, &rows)?,
+        false => as_text(&file, &rows),
+    };
+    Ok(Summary {
+        output,
+        ..Summary::default()
+    })
+}
+
+fn as_text(file: &File, rows: &[(String, Setting)]) -> String {
+    let place = match &file.path {
+        Some(path) => format!("# {}\n", path.display()),
+        None => "# no recto.toml from here upwards\n".into(),
+    };
+    let line = |(section, setting): &(String, Setting)| {
+        let values: Vec<String> = setting.values.iter().map(shown).collect();
+        let values = match values.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        format!(
+            "{section}.{} = {values}  # {}\n",
+            setting.option, setting.origin
+        )
+    };
+    place + &rows.iter().map(line).collect::<String>()
+}
+
+fn as_json(file: &File, rows: &[(String, Setting)]) -> Result<String, Error> {
+    let row = |(section, setting): &(String, Setting)| {
+        let values: Vec<String> = setting.values.iter().map(shown).collect();
+        json!({"section": section, "option": setting.option, "values": values, "origin": setting.origin})
+    };
+    let all = json!({"file": file.path, "settings": rows.iter().map(row).collect::<Vec<_>>()});
+    let text = serde_json::to_string_pretty(&all);
+    text.map(|text| text + "\n")
+        .map_err(|e| Error::new("settings are no JSON").because(e))
+}
+
+/// A value; a secret by the name of its variable.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Flag(given) => given.to_string(),
+        Value::Secret(variable, host) => format!("{host}${variable}"),
+    }
+}

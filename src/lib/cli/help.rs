@@ -1,0 +1,110 @@
+//! The shape of help: `-h` is a screen, `--help` has everything in groups, and after the name of a source only what that source
+//! needs.
+
+use std::ffi::OsString;
+
+use clap::builder::{Resettable, Str};
+use clap::{Arg, Command};
+
+use super::words::Words;
+
+/// How programs end, for their help; docs/troubles.md says it in full.
+const EXITS: &str = "Exit codes: 0 done, 1 failed, 2 the command line is not valid, 3 some records were left out for good, \
+75 the same command may get further later, 130 stopped";
+
+/// The command line of a stage with its words: texts, groups, and what `-h` leaves out. The arguments say which help is asked for.
+pub fn shape(command: Command, words: &Words, arguments: &[OsString]) -> Command {
+    let source = source(words, arguments);
+    let is_short = arguments.iter().any(|argument| argument == "-h");
+    let command = fold(command.about(words.about), |arg| {
+        let arg = grouped(arg, words, is_short);
+        match source.is_some_and(|source| is_of_others(&arg, words, source)) {
+            true => arg.hide(true),
+            false => arg,
+        }
+    });
+    let about_source =
+        |line: &&str| source.is_none_or(|source| line.contains(&format!(" {source} ")));
+    let examples = words.examples.lines().filter(about_source);
+    let examples: String = examples.map(|line| format!("  {line}\n")).collect();
+    command
+        .after_help(format!("All options: --help\n{EXITS}"))
+        .after_long_help(format!("Examples:\n{examples}\n{EXITS}"))
+}
+
+/// Changes every argument.
+fn fold(command: Command, change: impl Fn(Arg) -> Arg) -> Command {
+    let ids: Vec<String> = command
+        .get_arguments()
+        .map(|arg| arg.get_id().to_string())
+        .collect();
+    ids.into_iter()
+        .fold(command, |command, id| command.mut_arg(id, &change))
+}
+
+/// An argument in its group, with a short help besides the long one.
+fn grouped(arg: Arg, words: &Words, is_short: bool) -> Arg {
+    let text = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let arg = match arg.get_long_help() {
+        Some(_) => arg,
+        None => arg.help(shortened(&text).to_owned()).long_help(text),
+    };
+    let Some(long) = arg.get_long().map(str::to_owned) else {
+        return arg;
+    };
+    let is_in = |options: &[&str]| options.contains(&long.as_str());
+    let group = words.groups.iter().find(|(_, options)| is_in(options));
+    let heading = group.map(|(heading, _)| heading.to_string());
+    let heading = heading.or_else(|| arg.get_help_heading().map(str::to_owned));
+    arg.hide_short_help(!is_in(words.essential))
+        .hide_env(true)
+        // One list is shorter than many.
+        .help_heading(Resettable::from(
+            heading.filter(|_| !is_short).map(Str::from),
+        ))
+}
+
+/// The first words of a text, which say what an option does.
+fn shortened(text: &str) -> &str {
+    let ends = [". ", "; ", ": ", " [", " ("]
+        .into_iter()
+        .filter_map(|end| text.find(end));
+    &text[..ends.min().unwrap_or(text.len())]
+}
+
+/// The source that the command line names, where a program has sources.
+fn source<'a>(words: &'a Words, arguments: &[OsString]) -> Option<&'a str> {
+    let mut all = words
+        .sources
+        .iter()
+        .flat_map(|(_, sources)| sources.iter().copied());
+    all.find(|source| arguments.iter().any(|argument| argument == source))
+}
+
+/// Whether an option stands under the heading of other sources.
+fn is_of_others(arg: &Arg, words: &Words, source: &str) -> bool {
+    let heading = arg.get_help_heading().unwrap_or_default();
+    let of = words.sources.iter().find(|(name, _)| *name == heading);
+    of.is_some_and(|(_, sources)| !sources.contains(&source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_help_is_the_first_part_of_the_long_one() {
+        let cases = [
+            (
+                "Keep only the first N images",
+                "Keep only the first N images",
+            ),
+            ("Keep it; else not", "Keep it"),
+            ("Requests to a host [default: 4]", "Requests to a host"),
+            ("Scale to 1.5 times. More", "Scale to 1.5 times"),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(shortened(text), wanted);
+        }
+    }
+}

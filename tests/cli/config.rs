@@ -1,0 +1,149 @@
+//! recto.toml and variables that stand for options.
+
+use recto_testkit::{Ran, Workdir, samples};
+
+/// Runs a stage in the folder `here/below` with variables.
+fn run(work: &Workdir, program: &str, args: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let mut command = work.command(program, args);
+    command.envs(variables.iter().copied());
+    work.run_command_in("here/below", &mut command)
+}
+
+fn folder(toml: &str) -> Workdir {
+    let work = Workdir::new();
+    work.write_json("here/below/digest.json", &samples::digest());
+    work.write("here/recto.toml", toml);
+    work
+}
+
+/// The report is written where the option says that counts.
+#[test]
+fn the_command_line_is_before_the_environment_and_that_before_the_file() {
+    let toml = "[extract]\nreport = \"of-file.json\"\n";
+    let variable = [("RECTO_EXTRACT_REPORT", "of-environment.json")];
+    let cases: [(&[&str], &[(&str, &str)], &str); 4] = [
+        // A path in the file is meant from its folder.
+        (&[], &[], "here/of-file.json"),
+        (&[], &variable, "here/below/of-environment.json"),
+        (
+            &["--report", "of-line.json"],
+            &variable,
+            "here/below/of-line.json",
+        ),
+        (&["--report=of-line.json"], &[], "here/below/of-line.json"),
+    ];
+    let all = [
+        "here/of-file.json",
+        "here/below/of-environment.json",
+        "here/below/of-line.json",
+    ];
+    for (args, variables, wanted) in cases {
+        for program in [&["extract"][..], &["recto", "extract"]] {
+            let work = folder(toml);
+            let call = [&program[1..], &["digest.json"], args].concat();
+            run(&work, program[0], &call, variables).exits(0);
+            let written: Vec<&str> = all.into_iter().filter(|path| work.exists(path)).collect();
+            assert_eq!(written, [wanted], "{call:?}");
+        }
+    }
+    // A file that is named, and none.
+    for (named, wanted) in [("", 0), ("../recto.toml", 1)] {
+        let work = folder(toml);
+        run(
+            &work,
+            "extract",
+            &["digest.json"],
+            &[("RECTO_CONFIG", named)],
+        )
+        .exits(0);
+        assert_eq!(usize::from(work.exists("here/of-file.json")), wanted);
+    }
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_said_with_its_place() {
+    let cases = [
+        ("a = 1\n", "recto.toml:1: no program has an option --a"),
+        (
+            "[extract]\n\nreprot = \"x\"\n",
+            "recto.toml:3: recto-extract has no option --reprot",
+        ),
+        ("[extract]\nreport = [[1]]\n", "recto.toml:2: report"),
+        (
+            "[extract]\nquiet = 3\n",
+            "recto.toml:2: quiet is a integer, true or false is expected",
+        ),
+        ("[extract\n", "recto.toml:1:"),
+        (
+            "[nonsense]\nx = 1\n",
+            "recto.toml:1: no program has an option --nonsense",
+        ),
+        ("bearer = \"abc\"\n", "secrets do not stand in this file"),
+        ("bearer = { enf = \"A\" }\n", "expected { env = \"NAME\" }"),
+    ];
+    for (toml, wanted) in cases {
+        let work = folder(toml);
+        run(&work, "extract", &["digest.json"], &[])
+            .exits(1)
+            .says(&[wanted]);
+        assert!(!work.exists("here/below/localizations.json"));
+        // Help is there all the same.
+        run(&work, "extract", &["--help"], &[]).exits(0);
+    }
+    let work = folder("[extract]\nreprot = \"x\"\n");
+    run(&work, "extract", &["digest.json"], &[]).says(&["is `report` meant?"]);
+}
+
+#[test]
+fn options_of_one_source_do_not_reach_others() {
+    let toml =
+        "[digest.table]\nurl-column = \"url\"\n[digest.m3]\nanno = \"http://127.0.0.1:9/\"\n";
+    let work = folder(toml);
+    work.write("here/below/list.csv", "url\nhttps://a.example/1.jpg\n");
+    run(
+        &work,
+        "digest",
+        &["table", "list.csv", "-o", "out.json"],
+        &[],
+    )
+    .exits(0);
+    // No option of another source is given.
+    let ran = run(
+        &work,
+        "digest",
+        &["iiif", "list.csv", "-o", "out.json"],
+        &[],
+    );
+    assert!(
+        !ran.stderr().contains("is not an option of the source"),
+        "{}",
+        ran.stderr()
+    );
+}
+
+#[test]
+fn secrets_are_named_and_not_shown() {
+    let toml = "[download]\nrate = 5\nheader = [\"Accept-Language: de\"]\nbearer = { env = \"MY_TOKEN\", host = \"a.example\" }\nrewrite = [\"http://a/=http://b/\", \"http://c/=http://d/\"]\n";
+    let work = folder(toml);
+    let variables = [("MY_TOKEN", "word"), ("RECTO_DOWNLOAD_RETRIES", "2")];
+    let shown = run(&work, "recto", &["config"], &variables);
+    let text = shown.exits(0).stdout();
+    for line in [
+        "download.rate = 5  # ",
+        "recto.toml:2",
+        "download.bearer = a.example=$MY_TOKEN",
+        "download.retries = 2  # RECTO_DOWNLOAD_RETRIES",
+        "[http://a/=http://b/, http://c/=http://d/]",
+    ] {
+        assert!(text.contains(line), "no {line} in {text}");
+    }
+    assert!(!text.contains("word"), "{text}");
+    let shown = run(&work, "recto", &["config", "--json"], &variables)
+        .exits(0)
+        .stdout();
+    let found: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert!(found["settings"].as_array().unwrap().len() >= 5);
+    run(&work, "download", &["missing.json", "images"], &[])
+        .exits(1)
+        .says(&["the variable MY_TOKEN is not set"]);
+}
