@@ -1,5 +1,6 @@
 //! What `recto-download` leaves beside the images and their map: the journal, the list of failures, what has changed.
 
+use std::io;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -120,12 +121,13 @@ pub fn read_failures(
     path: &Path,
     mut take: impl FnMut(Result<Failure, Error>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    if !files::is_there(path) {
-        return Ok(());
-    }
-    let cannot =
-        |e: std::io::Error| Error::new(format!("{}: cannot be read", path.display())).because(e);
-    let file = std::fs::File::open(path).map_err(cannot)?;
+    let file = match files::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => {
+            return Err(Error::new(format!("{}: cannot be read", path.display())).because(e));
+        }
+    };
     for row in csv::Reader::from_reader(file).into_deserialize() {
         take(row.map_err(|e| {
             Error::new(format!("{}: not a list of failures", path.display())).because(e)

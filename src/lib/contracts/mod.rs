@@ -65,8 +65,8 @@ pub use localizations::{
 };
 pub use points::{baseline, keypoints, keypoints_value, map_points};
 pub use review::Review;
-pub use set_folder::{SetFolder, SetPart};
-pub use set_output::{is_set_folder, rehearse_set, write_set};
+pub use set_folder::{SetFolder, SetPart, is_set_folder};
+pub use set_output::{rehearse_set, write_set};
 pub use shard_plan::{PlannedHost, PlannedShard, ShardPlan};
 pub use taxonomy::{LineageStep, Taxon, Taxonomy};
 

@@ -1,8 +1,12 @@
 //! A folder that holds a set in parts: what `set.json` says of it.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::files;
 
 /// `set.json` in a folder that holds a set in parts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -41,4 +45,9 @@ impl SetFolder {
     pub const NAME: &'static str = "recto/set";
     /// The newest version this program knows.
     pub const VERSION: u32 = 1;
+}
+
+/// Whether a folder holds a set in parts.
+pub fn is_set_folder(path: &Path) -> bool {
+    files::is_there(&path.join(SetFolder::FILE))
 }

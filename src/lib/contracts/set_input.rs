@@ -8,7 +8,7 @@ use std::path::Path;
 use ruzstd::decoding::StreamingDecoder;
 
 use super::json::parse_json;
-use super::set_folder::SetFolder;
+use super::set_folder::{SetFolder, is_set_folder};
 use crate::error::Error;
 use crate::files;
 
@@ -24,7 +24,7 @@ impl SetFile {
     /// The set in a file or folder; none if it cannot be read twice, or not at all: then [`whole`] says why. What is compressed
     /// or in parts is unpacked to a temporary file.
     pub fn open(path: &Path) -> Option<Self> {
-        if path.is_dir() {
+        if path.is_dir() || files::is_in_store(path) && is_set_folder(path) {
             let mut all = files::unnamed(path).ok()?;
             unite(path, &mut all).ok()?;
             return Some(SetFile {
@@ -32,7 +32,7 @@ impl SetFile {
                 is_lines: true,
             });
         }
-        let file = File::open(path).ok()?;
+        let file = files::open(path).ok()?;
         if !file.metadata().ok()?.is_file() {
             return None;
         }
@@ -216,7 +216,7 @@ pub fn assembled(bytes: Vec<u8>, list: &str, name: &str) -> Result<Vec<u8>, Erro
 /// # Errors
 /// A part is missing or not the one that `set.json` names.
 pub fn of_folder(path: &Path) -> Option<Result<Vec<u8>, Error>> {
-    path.join(SetFolder::FILE).is_file().then(|| {
+    is_set_folder(path).then(|| {
         let mut all = Vec::new();
         unite(path, &mut all).map(|()| all)
     })
@@ -262,7 +262,7 @@ fn unite(folder: &Path, out: &mut impl Write) -> Result<(), Error> {
             ))
             .hint("write the set again"));
         }
-        let file = BufReader::new(File::open(&place).map_err(unreadable)?);
+        let file = BufReader::new(files::open(&place).map_err(unreadable)?);
         copy_lines(file, out).map_err(unreadable)?;
     }
     out.flush().map_err(cannot)

@@ -10,7 +10,7 @@ use ruzstd::encoding::{CompressionLevel, FrameCompressor};
 
 use super::elements::Splitter;
 use super::json::parse_json;
-use super::set_folder::{SetFolder, SetPart};
+use super::set_folder::{SetFolder, SetPart, is_set_folder};
 use crate::error::Error;
 use crate::files;
 
@@ -32,17 +32,14 @@ impl Form {
     pub fn of(path: &Path) -> Self {
         let name = path.to_string_lossy().to_ascii_lowercase();
         match () {
-            () if name.ends_with('/') || path.join(SetFolder::FILE).is_file() => Form::Folder,
+            () if name.ends_with('/') || is_set_folder(path) && !files::is_in_store(path) => {
+                Form::Folder
+            }
             () if name.ends_with(".jsonl") => Form::Lines,
             () if name.ends_with(".jsonl.zst") => Form::CompressedLines,
             () => Form::Json,
         }
     }
-}
-
-/// Whether a folder holds a set in parts.
-pub fn is_set_folder(path: &Path) -> bool {
-    path.join(SetFolder::FILE).is_file()
 }
 
 /// Checks that a set can be written under this name.
@@ -51,6 +48,7 @@ pub fn is_set_folder(path: &Path) -> bool {
 /// It cannot; a folder is there that holds something else.
 pub fn rehearse_set(path: &Path) -> Result<(), Error> {
     match Form::of(path) {
+        Form::Folder if files::is_in_store(path) => files::rehearse(&path.join(SetFolder::FILE)),
         Form::Folder => may_replace(path),
         _ => files::rehearse(path),
     }
@@ -67,6 +65,11 @@ pub fn write_set(
 ) -> Result<(), Error> {
     match Form::of(path) {
         Form::Json => files::write_through(path, write),
+        Form::Folder if files::is_in_store(path) => {
+            files::put_folder_to_store(path, SetFolder::FILE, |folder| {
+                write_folder(folder, list, write)
+            })
+        }
         Form::Folder => write_folder(path, list, write),
         form => {
             let aside = files::unnamed(path).map_err(|e| files::cannot_write(path, e))?;

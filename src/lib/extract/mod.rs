@@ -193,8 +193,10 @@ fn read_digests(paths: &[PathBuf], choices: &m3::M3Options) -> Result<Digests, E
     let (mut digests, mut unusable) = (Vec::new(), Vec::new());
     for path in paths {
         let name = path.display().to_string();
-        let is_list = path.is_file() && contracts::is_list(&files::start(path, START));
-        let digest = match (path.is_file() || path.is_dir()) && !is_list {
+        let is_file = files::is_there(path);
+        let is_list = is_file && contracts::is_list(&files::start(path, START));
+        let is_set = is_file || path.is_dir() || contracts::is_set_folder(path);
+        let digest = match is_set && !is_list {
             true => DigestReader::open(path)?,
             false => {
                 let bytes = files::read(path)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::owner;
 use super::paths::{cannot_write, folder_of, is_dash, is_device};
+use super::store::{is_in_store, is_there_in_store, put_to_store};
 use super::system::sync_folder;
 use crate::error::Error;
 
@@ -118,6 +119,12 @@ pub fn write_through(
         let written = file.and_then(|mut file| buffered(&mut file));
         return written.map_err(|e| cannot_write(path, e));
     }
+    if is_in_store(path) {
+        let cannot = |e| cannot_write(path, e);
+        let mut aside = tempfile::tempfile().map_err(cannot)?;
+        buffered(&mut aside).map_err(cannot)?;
+        return put_to_store(path, &mut aside).map_err(cannot);
+    }
     let mut file = Atomic::create(path)?;
     buffered(&mut file).map_err(|e| cannot_write(path, e))?;
     file.publish()
@@ -130,6 +137,11 @@ pub fn write_through(
 pub fn rehearse(path: &Path) -> Result<(), Error> {
     if is_dash(path) || is_device(path) {
         return Ok(());
+    }
+    if is_in_store(path) {
+        return is_there_in_store(path)
+            .map(drop)
+            .map_err(|e| cannot_write(path, e));
     }
     if path.is_dir() {
         let what = format!("{}: is a folder, a file is needed", path.display());

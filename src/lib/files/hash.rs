@@ -6,6 +6,8 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use super::store::open;
+
 /// The first `digits` hex digits of the SHA-256 of some bytes.
 pub fn hex_digest(bytes: &[u8], digits: usize) -> String {
     hex(&Sha256::digest(bytes))[..digits.min(64)].to_owned()
@@ -57,7 +59,7 @@ pub fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// The file cannot be read.
 pub fn sha256_of_file(path: &Path) -> io::Result<String> {
-    sha256(&mut File::open(path)?).map(|(hash, _)| hash)
+    sha256(&mut open(path)?).map(|(hash, _)| hash)
 }
 
 /// The SHA-256 of a file. The file is streamed.

@@ -1,4 +1,4 @@
-//! The only module that creates files: atomic publishing, safe names, and reading inputs.
+//! The only module that creates files: atomic publishing, safe names, and reading inputs; on the disk, and in object stores.
 //!
 //! A half-written file never has its final name: bytes go to a temporary name in the same folder, are flushed to the
 //! disk, and are then renamed.
@@ -16,6 +16,8 @@ mod paths;
 mod placed;
 mod read_write;
 mod scratch;
+mod store;
+mod stored_folder;
 mod system;
 
 pub use atomic::{Atomic, rehearse, write, write_through};
@@ -32,6 +34,8 @@ pub use read_write::{
     read, read_within, safe_cell, safe_csv, start, to_csv, to_json, write_csv, write_json,
 };
 pub use scratch::{Scratch, Span, unnamed};
+pub use store::{is_in_store, open};
+pub use stored_folder::put_folder_to_store;
 pub use system::{
     are_too_many_open, free_space, most_open, move_to, open_regular, open_to_append, place_of,
     remove_others, sync_folder,

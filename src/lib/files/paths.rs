@@ -4,11 +4,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::store::{is_in_store, is_there_in_store};
 use crate::error::Error;
 
-/// Whether there is a file of this name.
+/// Whether there is a file of this name, on the disk or in an object store.
 pub fn is_there(path: &Path) -> bool {
-    path.is_file()
+    match is_in_store(path) {
+        true => is_there_in_store(path).unwrap_or(false),
+        false => path.is_file(),
+    }
 }
 
 /// Whether a path stands for standard input or output: `-`.
@@ -21,9 +25,11 @@ pub fn is_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
 }
 
-/// The folder that a file lies in; `.` for a name without folder.
+/// The folder that a file lies in; `.` for a name without folder, and for a file in an object store: what belongs to it here
+/// is in the working directory.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
+        _ if is_in_store(path) => Path::new("."),
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
@@ -55,6 +61,9 @@ pub fn path_between(to: &Path, from: &Path) -> Result<String, Error> {
 
 /// The path with all links resolved. If the file does not exist, only its folder is resolved.
 pub fn real(path: &Path) -> PathBuf {
+    if is_in_store(path) {
+        return path.to_owned();
+    }
     let name = path.file_name();
     let beside = || Some(fs::canonicalize(folder_of(path)).ok()?.join(name?));
     fs::canonicalize(path)

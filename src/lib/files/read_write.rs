@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::atomic::write;
 use super::paths::is_dash;
+use super::store::{is_in_store, read_from_store};
 use crate::error::Error;
 
 /// Reads a whole input; `-` is standard input.
@@ -32,12 +33,16 @@ pub fn read_within(path: &Path, most: u64) -> Result<Option<Vec<u8>>, Error> {
 fn start_of(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let outcome = if is_dash(path) {
-        io::stdin().lock().take(most).read_to_end(&mut bytes)
+        io::stdin()
+            .lock()
+            .take(most)
+            .read_to_end(&mut bytes)
+            .map(drop)
     } else {
-        File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
+        some(path, most).map(|found| bytes = found)
     };
     match outcome {
-        Ok(_) => Ok(bytes),
+        Ok(()) => Ok(bytes),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             Err(Error::new(format!("{}: no such file", path.display())))
         }
@@ -47,10 +52,17 @@ fn start_of(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
 
 /// The first bytes of a file, at most `most`; none if it cannot be read.
 pub fn start(path: &Path, most: u64) -> Vec<u8> {
-    let mut start = Vec::new();
     // A file that cannot be read yields no bytes: the caller only looks at how it begins.
-    let _ = File::open(path).map(|file| file.take(most).read_to_end(&mut start));
-    start
+    some(path, most).unwrap_or_default()
+}
+
+fn some(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    if is_in_store(path) {
+        return read_from_store(path, most);
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Publishes a value as JSON with two-space indentation and a final line end.

@@ -633,6 +633,35 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_is_given_back_where_other_workers_come_first() {
+        let start = Instant::now();
+        let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));
+        let take = |host: &mut Pacing, at: Instant| {
+            assert!(matches!(host.turn(at, false, false), Turn::Go));
+        };
+        take(&mut host, start);
+        host.gives_way(start + SECOND);
+        assert_eq!((host.stats.requests, host.in_flight), (0, 0));
+        assert_eq!(next(&mut host, start, Duration::ZERO).unwrap(), SECOND);
+        take(&mut host, start + SECOND);
+        host.told_to_pause(start + SECOND, start + 9 * SECOND);
+        let held = host.hold(start + SECOND);
+        assert_eq!(held, Some(("other-worker", Some(8 * SECOND))));
+        take(&mut host, start + 9 * SECOND);
+        assert!(
+            matches!(host.outlook(start + 9 * SECOND, false, false), Turn::Full),
+            "one at a time, to see how it is"
+        );
+        host.told_to_pause(start + 9 * SECOND, start + 999 * SECOND);
+        let error = next(&mut host, start, 9 * SECOND).unwrap_err();
+        assert!(
+            error.message.contains("another worker"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[test]
     fn an_overloaded_host_is_paused_for_longer_and_longer() {
         let start = Instant::now();
         let mut host = Pacing::new(start, FREELY, Judgment::new(20, 12));

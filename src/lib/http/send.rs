@@ -108,7 +108,8 @@ impl Sender {
         conditions: HeaderMap,
         again: bool,
     ) -> Result<Opened, FailedAttempt> {
-        self.follow(request, conditions, again, true).await
+        // Boxed: what waits for it is small then, however much it holds.
+        Box::pin(self.follow(request, conditions, again, true)).await
     }
 
     /// The URL that is really requested: after `--rewrite`, blanks and non-ASCII characters encoded, otherwise unchanged.

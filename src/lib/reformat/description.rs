@@ -106,9 +106,9 @@ fn inputs(options: &Options) -> Result<Vec<DatasetInput>, Error> {
     let paths = paths.into_iter().chain(more.map(Option::as_ref)).flatten();
     // A set in parts is known by the file that names them with their hashes.
     let hashed = paths.map(|path| (path, path.join(SetFolder::FILE)));
-    let files = hashed.filter_map(|(path, parts)| match path.is_dir() {
-        true => parts.is_file().then_some((path, parts)),
-        false => path.is_file().then(|| (path, path.clone())),
+    let files = hashed.filter_map(|(path, parts)| match files::is_there(&parts) {
+        true => Some((path, parts)),
+        false => files::is_there(path).then(|| (path, path.clone())),
     });
     let input = |(path, hashed): (&PathBuf, PathBuf)| {
         let sha256 = files::sha256_of_file(&hashed)

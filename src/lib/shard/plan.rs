@@ -130,7 +130,7 @@ fn at_once(options: &PlanOptions) -> Result<impl Fn(&str) -> u64 + use<>, Error>
 
 /// Of a set in parts the hash of the file that names them with theirs; none of standard input.
 fn hash_of_set(path: &Path) -> String {
-    let hashed = match path.is_dir() {
+    let hashed = match contracts::is_set_folder(path) {
         true => path.join(SetFolder::FILE),
         false => path.to_owned(),
     };

@@ -61,8 +61,11 @@ fn known(folder: &OutputFolder) -> BTreeSet<String> {
     known.unwrap_or_default()
 }
 
-/// The path of a map from the output folder.
+/// The path of a map from the output folder; none where it is in an object store.
 fn from_folder(folder: &OutputFolder, map: &Path) -> Option<String> {
+    if files::is_in_store(map) {
+        return None;
+    }
     let way = files::path_between(files::folder_of(map), &folder.path).ok()?;
     let name = map.file_name()?.to_str()?;
     Some(format!("{way}{name}"))

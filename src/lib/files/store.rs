@@ -1,0 +1,159 @@
+//! Object stores: files with names such as `s3://BUCKET/KEY`. They are read whole or from their start, and written by one
+//! upload that takes the place of what was there when it is complete, and leaves that otherwise. Who may do so, and where the
+//! store is, stands in the environment, as its own programs have it.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use object_store::buffered::BufWriter;
+use object_store::path::Path as Key;
+use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use tokio::io::AsyncWriteExt;
+use url::Url;
+
+const SCHEMES: [&str; 3] = ["s3://", "gs://", "az://"];
+/// Bytes that are sent at a time.
+const PIECE: usize = 1 << 20;
+
+/// Whether a name is that of a file in an object store.
+pub fn is_in_store(path: &Path) -> bool {
+    let name = path.to_str().unwrap_or_default();
+    SCHEMES.iter().any(|scheme| name.starts_with(scheme))
+}
+
+/// A file to be read, wherever it is: from an object store it is copied first.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn open(path: &Path) -> io::Result<File> {
+    match is_in_store(path) {
+        true => fetch_from_store(path),
+        false => File::open(path),
+    }
+}
+
+/// The first bytes of a file, at most `most`.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn read_from_store(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    with_store(path, async |store, key| {
+        let range = (most < u64::MAX).then_some(GetRange::Bounded(0..most));
+        let options = GetOptions {
+            range,
+            ..GetOptions::default()
+        };
+        let found = match store.get_opts(&key, options).await {
+            // A range of a file without a byte is none.
+            Err(_) if most < u64::MAX => store.get(&key).await?,
+            found => found?,
+        };
+        Ok(found.bytes().await?.to_vec())
+    })
+}
+
+/// A file, copied to a temporary one without a name.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+fn fetch_from_store(path: &Path) -> io::Result<File> {
+    let mut copy = tempfile::tempfile()?;
+    with_store(path, async |store, key| {
+        let mut pieces = store.get(&key).await?.into_stream();
+        while let Some(piece) = pieces.next().await {
+            copy.write_all(&piece?).map_err(generic)?;
+        }
+        Ok(())
+    })?;
+    copy.seek(SeekFrom::Start(0))?;
+    Ok(copy)
+}
+
+/// Whether there is a file of this name.
+///
+/// # Errors
+/// The store does not say so.
+pub fn is_there_in_store(path: &Path) -> io::Result<bool> {
+    let found = with_store(path, async |store, key| {
+        Ok(store.head(&key).await.map(drop)?)
+    });
+    match found {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map(|()| true),
+    }
+}
+
+/// Uploads a file from its beginning.
+///
+/// # Errors
+/// It cannot be read, or the store does not take it; then what was there before is left.
+pub fn put_to_store(path: &Path, file: &mut File) -> io::Result<()> {
+    file.seek(SeekFrom::Start(0))?;
+    with_store(path, async |store, key| {
+        // In one request where it is small, else in parts that are united at the end.
+        let mut upload = BufWriter::new(store, key);
+        let mut piece = vec![0; PIECE];
+        let sent = async {
+            loop {
+                match file.read(&mut piece)? {
+                    0 => return upload.shutdown().await,
+                    n => upload.write_all(&piece[..n]).await?,
+                }
+            }
+        };
+        match sent.await {
+            Ok(()) => Ok(()),
+            Err(e) => {
+                let _ = upload.abort().await;
+                Err(generic(e))
+            }
+        }
+    })
+}
+
+/// Does something with the store of a file and its key there. In a thread of its own: who calls may be within a runtime.
+fn with_store<T: Send>(
+    path: &Path,
+    work: impl AsyncFnOnce(Arc<dyn ObjectStore>, Key) -> object_store::Result<T> + Send,
+) -> io::Result<T> {
+    let wrong = |e: String| io::Error::new(io::ErrorKind::InvalidInput, e);
+    let name = path.to_str().ok_or_else(|| wrong("not UTF-8".into()))?;
+    let url = Url::parse(name).map_err(|e| wrong(e.to_string()))?;
+    // A second call finds the provider already installed, which is what it wants.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (store, key) = object_store::parse_url_opts(&url, std::env::vars()).map_err(told)?;
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(work(store.into(), key)).map_err(told)
+    };
+    std::thread::scope(|threads| {
+        let ended = threads.spawn(run).join();
+        ended.unwrap_or_else(|_| Err(io::Error::other("the store was not asked")))
+    })
+}
+
+/// An error of a store with what is behind it, in one line.
+fn told(error: StoreError) -> io::Error {
+    let kind = match &error {
+        StoreError::NotFound { .. } => io::ErrorKind::NotFound,
+        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
+            io::ErrorKind::PermissionDenied
+        }
+        _ => io::ErrorKind::Other,
+    };
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    io::Error::new(kind, lines.join(" "))
+}
+
+fn generic(e: io::Error) -> StoreError {
+    StoreError::Generic {
+        store: "file",
+        source: Box::new(e),
+    }
+}
