@@ -20,14 +20,19 @@ fn folder(toml: &str) -> Workdir {
 #[test]
 fn the_command_line_is_before_the_environment_and_that_before_the_file() {
     let toml = "[extract]\nreport = \"of-file.json\"\n";
-    let variable = [("RECTO_EXTRACT_REPORT", "of-environment.json")];
-    let cases: [(&[&str], &[(&str, &str)], &str); 4] = [
+    const VARIABLE: [(&str, &str); 1] = [("RECTO_EXTRACT_REPORT", "of-environment.json")];
+    type Case = (
+        &'static [&'static str],
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
+    let cases: [Case; 4] = [
         // A path in the file is meant from its folder.
         (&[], &[], "here/of-file.json"),
-        (&[], &variable, "here/below/of-environment.json"),
+        (&[], &VARIABLE, "here/below/of-environment.json"),
         (
             &["--report", "of-line.json"],
-            &variable,
+            &VARIABLE,
             "here/below/of-line.json",
         ),
         (&["--report=of-line.json"], &[], "here/below/of-line.json"),

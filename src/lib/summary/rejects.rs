@@ -167,7 +167,7 @@ mod tests {
             let name = |n: u32| names[n as usize % names.len()];
             let problem = format!("empty: {}", n % 7);
             Reject::new(name(n / 3), format!("row {}", n % 13), name(n), problem)
-                .temporary(n % 5 == 0)
+                .temporary(n.is_multiple_of(5))
         };
         let mut all: Vec<Reject> = (0..200).map(reject).collect();
         let mut held = Rejects::from(all.clone());

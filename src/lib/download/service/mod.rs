@@ -200,11 +200,10 @@ impl ServiceFetch<'_> {
         drop(probing);
         // What was believed may have been contradicted while this image waited for its turn.
         is_tried |= !may_be_whole;
-        if !is_tried && host.known().may_give(self.target) {
-            if let Some(whole) = self.whole_if_given().await? {
-                store.discard();
-                return Ok(Fetched::Whole(whole));
-            }
+        is_tried |= !host.known().may_give(self.target);
+        if !is_tried && let Some(whole) = self.whole_if_given().await? {
+            store.discard();
+            return Ok(Fetched::Whole(whole));
         }
         let plan = store.plan().clone();
         match self.remaining_regions(store).await {
