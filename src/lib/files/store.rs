@@ -77,9 +77,7 @@ fn fetch_from_store(path: &Path) -> io::Result<File> {
 /// # Errors
 /// The store does not say so.
 pub fn is_there_in_store(path: &Path) -> io::Result<bool> {
-    let found = with_store(path, async |store, key| {
-        Ok(store.head(&key).await.map(drop)?)
-    });
+    let found = with_store(path, async |store, key| store.head(&key).await.map(drop));
     match found {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         found => found.map(|()| true),

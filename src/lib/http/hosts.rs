@@ -260,11 +260,11 @@ impl Host {
     /// then. None: it may be sent.
     async fn is_behind_others(&self) -> Option<Instant> {
         let store = self.store.as_ref()?;
-        let taken = Taken(self);
+        let mut taken = Taken(Some(self));
         let per_second = self.pacing().per_second();
         // Held apart: what waits for Redis would make every request larger.
         let permit = Box::pin(store.permit(&self.name, per_second, self.programs)).await;
-        std::mem::forget(taken);
+        taken.0 = None;
         let now = Instant::now();
         match permit {
             Permit::Go => None,
@@ -294,13 +294,15 @@ impl Host {
 }
 
 /// A turn that is given back if whoever took it is gone before it is known whether it may be used.
-struct Taken<'a>(&'a Host);
+struct Taken<'a>(Option<&'a Host>);
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.0.pacing().gives_way(Instant::now());
-        self.0.freed.notify_one();
-        self.0.frees_a_place();
+        if let Some(host) = self.0 {
+            host.pacing().gives_way(Instant::now());
+            host.freed.notify_one();
+            host.frees_a_place();
+        }
     }
 }
 
