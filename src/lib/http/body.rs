@@ -52,6 +52,7 @@ struct Flow<'a> {
     got_here: u64,
     /// While others pass.
     passed: Option<Passed>,
+    images: JpegsInARow,
 }
 
 impl<'a> Flow<'a> {
@@ -70,6 +71,7 @@ impl<'a> Flow<'a> {
             began: Instant::now(),
             got_here: 0,
             passed: None,
+            images: JpegsInARow::default(),
         }
     }
 
@@ -86,6 +88,10 @@ impl<'a> Flow<'a> {
         self.got_here += chunk.len() as u64;
         if self.got > self.max_bytes {
             return Err(self.too_large());
+        }
+        if self.announced.is_none() && self.images.more_in(&chunk) >= STREAM {
+            let what = "a stream of JPEG images, one after the other";
+            return Err(Error::not_an_image(what).with_status(self.status));
         }
         self.spent.add_bytes(chunk.len() as u64);
         self.check_speed(chunk.len())?;
@@ -419,7 +425,6 @@ async fn pour(
     let mut buffer = Vec::with_capacity(expected.min(WRITE_SIZE as u64) as usize);
     let mut file = None;
     let mut stream = response.bytes_stream();
-    let mut images = JpegsInARow::default();
     loop {
         let chunk = next(sender, request, &mut flow, &mut stream).await;
         if chunk.is_none() {
@@ -446,10 +451,6 @@ async fn pour(
         let chunk = flow.take(chunk);
         let chunk = chunk.inspect_err(|e| blame(e, &flow, &host, request))?;
         host.pacing().stats.bytes += chunk.len() as u64;
-        if flow.announced.is_none() && images.more_in(&chunk) >= STREAM {
-            let what = "a stream of JPEG images, one after the other";
-            return Err(Error::not_an_image(what).with_status(flow.status));
-        }
         buffer.extend_from_slice(&chunk);
     }
 }

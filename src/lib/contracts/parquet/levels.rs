@@ -5,7 +5,7 @@
 
 use ::parquet::data_type::DataType;
 use ::parquet::errors::Result;
-use ::parquet::file::writer::SerializedColumnWriter;
+use ::parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 
 /// The cells of one column.
 pub struct Column<T: DataType> {
@@ -91,6 +91,24 @@ pub trait Cells {
     /// # Errors
     /// The values do not fit the column.
     fn write(&mut self, writer: SerializedColumnWriter<'_>) -> Result<()>;
+}
+
+/// Writes what columns hold, in the order of the file, as a group of rows.
+///
+/// # Errors
+/// The columns are not those of the file.
+pub fn write_group(
+    columns: Vec<&mut dyn Cells>,
+    file: &mut SerializedFileWriter<Vec<u8>>,
+) -> Result<()> {
+    let mut group = file.next_row_group()?;
+    for column in columns {
+        if let Some(writer) = group.next_column()? {
+            column.write(writer)?;
+        }
+    }
+    group.close()?;
+    Ok(())
 }
 
 impl<T: DataType> Cells for Column<T> {

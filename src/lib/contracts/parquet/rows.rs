@@ -6,7 +6,7 @@ use ::parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleT
 use ::parquet::errors::Result;
 use ::parquet::file::writer::SerializedFileWriter;
 
-use super::levels::{Cells, Column};
+use super::levels::{Cells, Column, write_group};
 use crate::contracts::{LocalizedImage, Polygon};
 
 /// The columns, in the order in which they are written; docs/contracts.md explains them.
@@ -177,13 +177,7 @@ impl Rows {
     /// # Errors
     /// The columns are not those of the file.
     pub fn write(&mut self, file: &mut SerializedFileWriter<Vec<u8>>) -> Result<()> {
-        let mut group = file.next_row_group()?;
-        for column in self.columns() {
-            if let Some(writer) = group.next_column()? {
-                column.write(writer)?;
-            }
-        }
-        group.close()?;
+        write_group(self.columns(), file)?;
         (self.count, self.bytes) = (0, 0);
         Ok(())
     }

@@ -4,7 +4,7 @@ use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int32Ty
 use parquet::errors::Result;
 use parquet::file::writer::SerializedFileWriter;
 
-use crate::contracts::parquet::levels::{Cells, Column};
+use crate::contracts::parquet::levels::{Cells, Column, write_group};
 use crate::formats::hf::row::Row;
 
 /// Rows that are held until they are a group.
@@ -108,13 +108,7 @@ impl RowGroup {
     /// # Errors
     /// The columns are not those of the file.
     pub fn write(&mut self, file: &mut SerializedFileWriter<Vec<u8>>) -> Result<()> {
-        let mut group = file.next_row_group()?;
-        for column in self.columns() {
-            if let Some(writer) = group.next_column()? {
-                column.write(writer)?;
-            }
-        }
-        group.close()?;
+        write_group(self.columns(), file)?;
         (self.rows, self.bytes) = (0, 0);
         Ok(())
     }
