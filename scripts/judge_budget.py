@@ -126,7 +126,8 @@ def pace(trial):
     most, took = busiest(times), times[-1] - times[0]
     assert most <= MOST, f"{most} requests in a second, {RATE} are allowed"
     best = (len(times) - 1) / RATE
-    assert took < 1.6 * best, f"{took:.1f} s, and {best:.1f} s are enough"
+    # Each for itself, with its share of the pace, would take four times as long; a busy machine takes some time too.
+    assert took < 3 * best, f"{took:.1f} s, and {best:.1f} s are enough"
     return f"{len(times)} requests in {took:.1f} s ({best:.1f} s at the least), at most {most} in a second"
 
 
