@@ -1192,7 +1192,7 @@ fn relative_ids_are_those_of_the_same_url() {
         document["items"][0]["items"][0]["items"][0]["target"] = json!("canvas/1");
         document["items"][0]["annotations"] = json!(["/list/page"]);
         let on = |n: u8, target: &str| tag(n, json!(format!("t{n}")), json!(target));
-        let mut reply = on(4, "1");
+        let mut reply = on(4, "./1");
         reply["id"] = json!("4");
         let mut replied = on(1, "../canvas/1#xywh=1,2,3,4");
         replied["id"] = json!("/list/1");

@@ -921,13 +921,7 @@ fn the_table_of_images_has_a_row_for_each_and_a_list_of_its_boxes() {
         json!({"id": "https://example.org/iiif/b", "image": {"url": "https://example.org/b.jpg"}, "canvas": null}),
         json!([]),
     );
-    let args = [
-        "digest.json",
-        "--parquet",
-        "images.parquet",
-        "--report",
-        "report.json",
-    ];
+    let args = ["--parquet", "images.parquet"];
     let (work, ran) = run(json!([page(two), bare]), &args);
     ran.exits(0);
     let rows = parquet_rows(work.read("images.parquet"));

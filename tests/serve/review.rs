@@ -635,7 +635,7 @@ fn corrections_that_fit_no_image_or_box_are_listed() {
     ] {
         assert!(listed.contains(says), "{says}\n{listed}");
     }
-    assert_eq!(listed.lines().count(), 5);
+    assert_eq!(listed.lines().count(), 5, "{listed}");
     // A digest knows images, not boxes; what it is told to leave out takes its corrections along.
     let digest = [
         "iiif",

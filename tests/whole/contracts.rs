@@ -205,7 +205,7 @@ fn dataset() -> Value {
         "recto": "0.1.0", "command": "recto-reformat l.json -f coco",
         "inputs": [{"name": "l.json", "sha256": "fedcba9876543210".repeat(4)}],
         "classes": [{"name": "alef", "boxes": 3}], "total": count, "splits": {"train": count},
-        "groups": {"manuscript": "train"}, "left_out": {"not downloaded": 2}, "filtered": 1, "notes": ["one"],
+        "groups": {"manuscript": "train"}, "split": "train=0.8,val=0.2", "seed": 7, "left_out": {"not downloaded": 2}, "filtered": 1, "notes": ["one"],
         "files": [{"path": "images/a.jpg", "bytes": 12345, "sha256": "0123456789abcdef".repeat(4)}],
     })
 }

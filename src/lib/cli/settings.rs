@@ -18,6 +18,9 @@ const FILE: &str = "recto.toml";
 /// Options that hold secrets.
 const SECRETS: [&str; 2] = ["bearer", "header"];
 
+/// Tables of what `recto-serve -c` reads: a file of this name may be that, or both.
+const SERVER: [&str; 5] = ["presets", "pdf", "prepare", "cache", "auth"];
+
 /// The value of an option, and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
@@ -155,6 +158,7 @@ impl TomlFile<'_> {
                 (Some((stage, _)), DeValue::Table(section)) => {
                     self.section(stage, section, &mut settings)?
                 }
+                (None, DeValue::Table(_)) if SERVER.contains(&name) => {}
                 _ => settings.push(self.setting(None, None, key.span().start, name, value)?),
             }
         }

@@ -290,9 +290,10 @@ pub fn resolve(base: &str, reference: &str) -> Option<String> {
     }
 }
 
-/// An id as a URL, if it is a relative reference and its document is at a URL; any other stays as it is written.
+/// An id as a URL, if it is the path of one and its document is at a URL; any other stays as it is written, names without a
+/// slash too, which documents in several places use for one thing.
 pub fn absolute(base: &str, id: &str) -> String {
-    let is_relative = !is_url(id) && Url::parse(id).is_err();
+    let is_relative = id.contains('/') && !is_url(id) && Url::parse(id).is_err();
     let resolved = resolve(base, id).filter(|url| is_relative && is_url(url));
     resolved.unwrap_or_else(|| id.to_owned())
 }
@@ -431,6 +432,7 @@ mod tests {
         let cases = [
             (at, "/canvas/1", "https://a.example/canvas/1"),
             (at, "canvas/1", "https://a.example/x/canvas/1"),
+            (at, "canvas-1", "canvas-1"),
             (at, "HTTPS://A.example/c", "HTTPS://A.example/c"),
             (at, "urn:uuid:1", "urn:uuid:1"),
             (at, "#c", "#c"),
