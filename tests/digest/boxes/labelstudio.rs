@@ -280,3 +280,35 @@ fn a_result_is_listed_once() {
         );
     }
 }
+
+#[test]
+fn images_of_one_file_name_are_told_apart_by_the_id_that_recto_wrote() {
+    let of = |id: &str, x: u32| {
+        let mut task = task(json!([{"result": [rectangle(json!({"x": x}))]}]));
+        task["data"] =
+            json!({"image": format!("/data/local-files/?d=images/{id}/a.jpg"), "image_id": id});
+        task
+    };
+    let work = read(json!([of("one", 10), of("two", 50)]));
+    let table = "url,id\nhttps://a.example/1/a.jpg,one\nhttps://a.example/2/a.jpg,two\n";
+    work.write("t.csv", table);
+    let args = ["table", "t.csv", "--url-column", "url", "--id-column", "id"];
+    work.run("digest", &[&args[..], &["-o", "archive.json"]].concat())
+        .exits(0);
+    work.run("extract", &["archive.json", "digest.json", "-o", "l.json"])
+        .exits(0);
+    let set = work.json("l.json");
+    let boxes: Vec<(&str, f64)> = set["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|image| {
+            let first = &image["localizations"][0];
+            (
+                image["id"].as_str().unwrap(),
+                first["bbox"][0].as_f64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(boxes, [("one", 20.0), ("two", 100.0)]);
+}

@@ -97,9 +97,12 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
     }
     let (size, labels) = (reading.size, std::mem::take(&mut reading.labels));
     let metadata = metadata(&task, &url);
+    let data = task.get("data").unwrap_or(&Value::Null);
     document.images.push(GivenImage {
         place: place.to_owned(),
         key: place.to_owned(),
+        // What recto-reformat writes of it.
+        id: values::text(&data["image_id"]),
         url: Some(url.clone()).filter(|url| crate::sources::source::is_url(url)),
         names: names(&url, &task),
         size,
