@@ -96,17 +96,14 @@ fn read_task(document: &mut BoxDocument, place: &str, mut task: Map<String, Valu
         given += reading.minimal(place, &task);
     }
     let (size, labels) = (reading.size, std::mem::take(&mut reading.labels));
-    let metadata = metadata(&task, &url);
-    let data = task.get("data").unwrap_or(&Value::Null);
     document.images.push(GivenImage {
         place: place.to_owned(),
         key: place.to_owned(),
-        // What recto-reformat writes of it.
-        id: values::text(&data["image_id"]),
+        id: id_of_recto(&task),
         url: Some(url.clone()).filter(|url| crate::sources::source::is_url(url)),
         names: names(&url, &task),
         size,
-        metadata,
+        metadata: metadata(&task, &url),
         labels,
         ..GivenImage::default()
     });
@@ -138,6 +135,11 @@ fn image_of(task: &Map<String, Value>) -> Option<String> {
     };
     let image = named.filter(|text| !text.trim().is_empty()).or_else(any)?;
     Some(image.trim().to_owned())
+}
+
+/// The id of the image, where recto-reformat wrote the task.
+fn id_of_recto(task: &Map<String, Value>) -> Option<String> {
+    values::text(task.get("data")?.get("image_id")?)
 }
 
 /// Rejects what annotators have not submitted.
