@@ -319,3 +319,18 @@ fn is_harmless(text: &str) -> bool {
     let header = text.split_once('=').map_or(text, |(_, header)| header);
     header.to_ascii_lowercase().starts_with("accept")
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(feature = "serve")]
+    #[test]
+    fn the_tables_of_the_server_are_all_that_it_reads() {
+        let error = toml::from_str::<crate::serve::config::Config>("other = 1").unwrap_err();
+        let known = error.message().split_once("expected one of ").unwrap().1;
+        let known: Vec<&str> = known
+            .split(", ")
+            .map(|name| name.trim_matches('`'))
+            .collect();
+        assert_eq!(known, super::SERVER);
+    }
+}

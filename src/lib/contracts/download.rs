@@ -122,7 +122,7 @@ pub fn read_failures(
     mut take: impl FnMut(Result<Failure, Error>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     // A device is written to and not read.
-    if !files::is_there(path) {
+    if files::is_device(path) {
         return Ok(());
     }
     let file = match files::open(path) {

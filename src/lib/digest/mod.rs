@@ -109,7 +109,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
         write_rejects(options.rejects.as_deref(), options, summary)?;
         let error = no_images::error(&filter, &selected.blame, summary);
         // A source knows what helps where nothing was found, not where filters left out what was found.
-        let hint = source.hint(&summary.rejects.iter().collect::<Vec<_>>());
+        let hint = source.hint(&summary.rejects);
         return Err(match hint.filter(|_| selected.blame.images == 0) {
             Some(hint) => error.hint(hint),
             None => error,

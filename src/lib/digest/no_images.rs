@@ -2,7 +2,7 @@
 
 use super::filter::{Blame, Filter};
 use crate::error::Error;
-use crate::summary::{Reject, Summary};
+use crate::summary::{Reject, Rejects, Summary};
 
 /// The error for a run that would write no images: names the likely reason and what helps.
 pub fn error(filter: &Filter, blame: &Blame, summary: &Summary) -> Error {
@@ -19,27 +19,24 @@ pub fn error(filter: &Filter, blame: &Blame, summary: &Summary) -> Error {
     }
     let count = |kind: &str| summary.counts.get(kind).copied().unwrap_or(0);
     let read = what_was_read(summary);
-    let rejects: Vec<Reject> = summary.rejects.iter().collect();
-    let error = match rejects.as_slice() {
-        [] => Error::new(format!("no images found: {read}")),
-        [only] if only.field != "target" => {
-            Error::new(format!("{}: {}", place(only), only.problem))
+    let rejects = &summary.rejects;
+    let error = match (rejects.len(), rejects.iter().next()) {
+        (_, None) => Error::new(format!("no images found: {read}")),
+        (1, Some(only)) if only.field != "target" => {
+            Error::new(format!("{}: {}", place(&only), only.problem))
         }
         _ if count("canvases") + count("rows") == 0 && count("annotations") > 0 => {
             Error::new(format!("no images found: {read}"))
                 .hint("name the manifest of the annotations too")
         }
-        many => Error::new(format!(
-            "no image can be used: {read}, {} left out",
-            many.len()
-        )),
+        (many, _) => Error::new(format!("no image can be used: {read}, {many} left out")),
     };
     let is_unboxed = count("observations") > 0 && count("boxes") == 0;
     let unboxed =
         is_unboxed.then_some("no observation has a box; --unboxed keeps images without boxes");
     let may_pass = summary.rejects.may_pass();
     let error = error.temporary(may_pass);
-    match advice(&rejects).or(unboxed) {
+    match advice(rejects).or(unboxed) {
         Some(advice) => error.hint(advice),
         None => error,
     }
@@ -73,7 +70,7 @@ fn place(reject: &Reject) -> &str {
 }
 
 /// What helps with these rejects, if anything is known.
-fn advice(rejects: &[Reject]) -> Option<&'static str> {
+fn advice(rejects: &Rejects) -> Option<&'static str> {
     const ADVICE: [(&str, &str); 8] = [
         (
             "--max-document",

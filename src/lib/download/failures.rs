@@ -8,6 +8,7 @@ use super::state::input::Set;
 use crate::contracts::{Failure, LocalizedImage};
 use crate::error::Error;
 use crate::http::{self, Kind, without_secrets};
+use crate::texts::Texts;
 
 /// An image of the set that could not be downloaded.
 #[derive(Clone, Copy, Debug)]
@@ -159,23 +160,17 @@ impl Failures {
     /// Those of the set in the order of their ids, of which only the texts are held meanwhile.
     fn in_order(&self, set: &Set) -> Result<Vec<Failed>, Error> {
         let numbers: Vec<u32> = self.of_set.iter().map(|failed| failed.at).collect();
-        let (mut ids, mut ends) = (String::new(), Vec::with_capacity(numbers.len()));
+        let mut ids = Texts::default();
         set.visit(
             &numbers,
             |_, image| image.id,
             |id| {
-                ids.push_str(&id);
-                ends.push(ids.len());
+                ids.push(&id);
                 Ok(())
             },
         )?;
-        let id = |n: u32| {
-            let n = n as usize;
-            let start = n.checked_sub(1).map_or(0, |before| ends[before]);
-            &ids[start..ends[n]]
-        };
-        let mut order: Vec<u32> = (0..ends.len() as u32).collect();
-        order.sort_by(|a, b| id(*a).cmp(id(*b)));
+        let mut order: Vec<u32> = (0..ids.len() as u32).collect();
+        order.sort_by(|a, b| ids.get(*a).cmp(ids.get(*b)));
         let failed = |n: u32| self.of_set[n as usize];
         Ok(order.into_iter().map(failed).collect())
     }

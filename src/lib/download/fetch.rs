@@ -256,9 +256,9 @@ impl<'a> Journey<'a> {
             return Err(error);
         };
         // A region that reaches beyond the edge ends there (Image API 3.0, section 4.1).
-        let of_service = match image.declared() {
-            Some(_) => None,
-            None => self.size_of_service(&service.id).await,
+        let of_service = match QuotedRequest::parse(url) {
+            Some(request) if image.declared().is_none() => self.size_of_service(request.base).await,
+            _ => None,
         };
         let known = KnownSize {
             declared: image.declared(),

@@ -89,10 +89,7 @@ fn stage(options: &Options, summary: &mut Summary) -> Result<(), Error> {
     summary.rejects = std::mem::take(&mut extracted.rejects).into();
     if images.len() == 0 {
         notes::fill(&extracted, &Written::default(), summary);
-        return Err(notes::no_images(
-            &digests,
-            &summary.rejects.iter().collect::<Vec<_>>(),
-        ));
+        return Err(notes::no_images(&digests, &summary.rejects));
     }
     if let Some(path) = &rejects {
         report::write_rejects(path, &summary.rejects, &options.common)?;

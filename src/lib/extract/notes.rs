@@ -8,7 +8,7 @@ use super::options::Options;
 use crate::contracts::{DigestReader, LocalizedImage};
 use crate::error::Error;
 use crate::files;
-use crate::summary::{Reject, Summary, counted};
+use crate::summary::{Rejects, Summary, counted};
 
 /// What was written.
 #[derive(Debug, Default)]
@@ -111,10 +111,10 @@ fn no_boxes(extracted: &Extracted) -> String {
 }
 
 /// The error for a run that would write no images.
-pub fn no_images(digests: &[(String, DigestReader)], rejects: &[Reject]) -> Error {
+pub fn no_images(digests: &[(String, DigestReader)], rejects: &Rejects) -> Error {
     let names: Vec<&str> = digests.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(", ");
-    match rejects.first() {
+    match rejects.iter().next() {
         None => Error::new(format!("no images: there are no observations in {names}"))
             .hint("`recto-digest` reports what its filters left out"),
         Some(reject) => {

@@ -27,7 +27,7 @@ pub use hash::{hash_number, hex, hex_digest, sha256, sha256_bytes_of_file, sha25
 pub use names::SafeName;
 pub use part::{Held, Part};
 pub use paths::{
-    cannot_write, folder_of, is_dash, is_there, path_between, real, refuse_overwriting,
+    cannot_write, folder_of, is_dash, is_device, is_there, path_between, real, refuse_overwriting,
 };
 pub use placed::place;
 pub use read_write::{

@@ -122,7 +122,11 @@ fn with_store<T: Send>(
     let url = Url::parse(name).map_err(|e| wrong(e.to_string()))?;
     // A second call finds the provider already installed, which is what it wants.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (store, key) = object_store::parse_url_opts(&url, std::env::vars()).map_err(told)?;
+    // Those that are not UTF-8 are not the store's.
+    let variables = std::env::vars_os();
+    let variables = variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let (store, key) = object_store::parse_url_opts(&url, variables).map_err(told)?;
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

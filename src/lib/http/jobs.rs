@@ -173,6 +173,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_slow_body_lets_others_pass_until_it_is_over() {
+        let jobs = Jobs::at_once(1, 1);
+        let (slow, second, other) = (Arc::<Job>::default(), Arc::<Job>::default(), Job::default());
+        jobs.start(&slow).await;
+        assert!(timeout(QUIET, jobs.start(&other)).await.is_err());
+        let passed = jobs.let_pass(&slow).unwrap();
+        assert!(timeout(QUIET, jobs.start(&other)).await.is_ok());
+        assert!(jobs.let_pass(&second).is_none(), "only so many");
+        let mut rejoins = std::pin::pin!(jobs.rejoin(&slow, passed));
+        assert!(
+            timeout(QUIET, &mut rejoins).await.is_err(),
+            "the other one is active"
+        );
+        other.end();
+        assert!(timeout(QUIET, &mut rejoins).await.is_ok());
+        assert!(timeout(QUIET, jobs.start(&other)).await.is_err());
+        slow.end();
+        jobs.start(&other).await;
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_silent_request_lets_others_take_its_place() {
         let jobs = Arc::new(Jobs::at_once(1, 1));
         let (silent, second, other) =

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::boxes::model::BoxDocument;
 use crate::contracts::{Annotation, Frame, Metadata, Observation};
 use crate::error::Error;
-use crate::summary::Reject;
+use crate::summary::{Reject, Rejects};
 
 /// A place observations come from.
 pub trait Source: Sync {
@@ -81,7 +81,7 @@ pub trait Source: Sync {
     /// Makes one note of notes that differ only in what they name.
     fn unite_notes(&self, _notes: &mut Vec<String>) {}
     /// What to change when no image was found: the setting behind a URL.
-    fn hint(&self, _rejects: &[Reject]) -> Option<String> {
+    fn hint(&self, _rejects: &Rejects) -> Option<String> {
         None
     }
 }

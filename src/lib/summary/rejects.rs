@@ -6,11 +6,14 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::reject::Reject;
+use crate::texts::Texts;
 
 /// Rejects: there may be as many as records, so that texts that repeat are held once, and all of them in one piece.
 #[derive(Clone, Default)]
 pub struct Rejects {
     texts: Texts,
+    /// The numbers of texts that may repeat, by their hashes.
+    known: HashMap<u64, u32>,
     rows: Vec<Row>,
 }
 
@@ -21,59 +24,8 @@ struct Row {
     may_pass: bool,
 }
 
-/// Texts one after the other.
-#[derive(Clone, Default)]
-struct Texts {
-    bytes: String,
-    /// Where each ends.
-    ends: Vec<usize>,
-    /// The numbers of those that may repeat, by their hashes.
-    known: HashMap<u64, u32>,
-}
-
 /// The most texts that are looked for when another one comes.
 const MOST_KNOWN: usize = 1 << 16;
-
-impl Texts {
-    fn get(&self, number: u32) -> &str {
-        let number = number as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.bytes[start..self.ends[number]]
-    }
-
-    fn compare(&self, a: &Row, b: &Row) -> Ordering {
-        let pairs = a.texts.iter().zip(&b.texts);
-        let mut orders = pairs.map(|(a, b)| match a == b {
-            true => Ordering::Equal,
-            false => self.get(*a).cmp(self.get(*b)),
-        });
-        let by_text = orders.find(|order| order.is_ne());
-        by_text.unwrap_or_else(|| a.may_pass.cmp(&b.may_pass))
-    }
-
-    fn add(&mut self, text: &str) -> u32 {
-        self.bytes.push_str(text);
-        self.ends.push(self.bytes.len());
-        (self.ends.len() - 1) as u32
-    }
-
-    /// The number of a text that may be there already.
-    fn number(&mut self, text: &str) -> u32 {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let hash = hasher.finish();
-        if let Some(&number) = self.known.get(&hash)
-            && self.get(number) == text
-        {
-            return number;
-        }
-        let number = self.add(text);
-        if self.known.len() < MOST_KNOWN {
-            self.known.insert(hash, number);
-        }
-        number
-    }
-}
 
 impl Rejects {
     /// How many there are.
@@ -88,13 +40,12 @@ impl Rejects {
 
     /// Adds one.
     pub fn push(&mut self, reject: Reject) {
-        let texts = &mut self.texts;
         let row = Row {
             texts: [
-                texts.number(&reject.input),
-                texts.add(&reject.record),
-                texts.number(&reject.field),
-                texts.number(&reject.problem),
+                self.number(&reject.input),
+                self.texts.push(&reject.record),
+                self.number(&reject.field),
+                self.number(&reject.problem),
             ],
             may_pass: reject.may_pass,
         };
@@ -109,13 +60,13 @@ impl Rejects {
     /// Puts them in order: by input, record, field and problem.
     pub fn sort(&mut self) {
         let texts = &self.texts;
-        self.rows.sort_by(|a, b| texts.compare(a, b));
+        self.rows.sort_by(|a, b| compare(texts, a, b));
     }
 
     /// All, in order: by input, record, field and problem.
     pub fn sorted(&self) -> impl Iterator<Item = Reject> + '_ {
         let mut order: Vec<&Row> = self.rows.iter().collect();
-        order.sort_by(|a, b| self.texts.compare(a, b));
+        order.sort_by(|a, b| compare(&self.texts, a, b));
         order.into_iter().map(|row| self.made(row))
     }
 
@@ -124,10 +75,37 @@ impl Rejects {
         self.rows.iter().any(|row| row.may_pass)
     }
 
+    /// The number of a text that may be there already.
+    fn number(&mut self, text: &str) -> u32 {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let hash = hasher.finish();
+        let known = self.known.get(&hash).copied();
+        if let Some(number) = known.filter(|number| self.texts.get(*number) == text) {
+            return number;
+        }
+        let number = self.texts.push(text);
+        if self.known.len() < MOST_KNOWN {
+            self.known.insert(hash, number);
+        }
+        number
+    }
+
     fn made(&self, row: &Row) -> Reject {
         let [input, record, field, problem] = row.texts.map(|number| self.texts.get(number));
         Reject::new(input, record, field, problem).temporary(row.may_pass)
     }
+}
+
+/// The order of rejects: by input, record, field and problem.
+fn compare(texts: &Texts, a: &Row, b: &Row) -> Ordering {
+    let pairs = a.texts.iter().zip(&b.texts);
+    let mut orders = pairs.map(|(a, b)| match a == b {
+        true => Ordering::Equal,
+        false => texts.get(*a).cmp(texts.get(*b)),
+    });
+    let by_text = orders.find(|order| order.is_ne());
+    by_text.unwrap_or_else(|| a.may_pass.cmp(&b.may_pass))
 }
 
 impl Extend<Reject> for Rejects {
@@ -177,7 +155,7 @@ mod tests {
         assert_eq!(held.sorted().collect::<Vec<_>>(), all);
         held.sort();
         assert_eq!(held.iter().collect::<Vec<_>>(), all);
-        let texts = held.texts.ends.len();
+        let texts = held.texts.len();
         assert!(texts < 230, "{texts}: those that repeat are held once");
     }
 }

@@ -192,16 +192,15 @@ impl ServiceFetch<'_> {
         };
         // Another image may have found out meanwhile.
         let probing = probing.filter(|_| host.known().is_new());
-        let mut is_tried = may_be_whole && host.may_give(self.target);
+        let is_tried = may_be_whole && host.may_give(self.target);
         if is_tried && let Some(whole) = self.whole_if_given().await? {
             return Ok(Fetched::Whole(whole));
         }
         let store = self.first_region().await?;
         drop(probing);
         // What was believed may have been contradicted while this image waited for its turn.
-        is_tried |= !may_be_whole;
-        is_tried |= !host.known().may_give(self.target);
-        if !is_tried && let Some(whole) = self.whole_if_given().await? {
+        let is_given_now = may_be_whole && !is_tried && host.known().may_give(self.target);
+        if is_given_now && let Some(whole) = self.whole_if_given().await? {
             store.discard();
             return Ok(Fetched::Whole(whole));
         }
@@ -261,7 +260,10 @@ impl ServiceFetch<'_> {
         if declared <= MOST_OFF {
             return Some(declared);
         }
-        // Some servers refuse a region that reaches beyond the edge.
+        // Some servers refuse a region that reaches beyond the edge; files made beforehand have no other.
+        if !plan.has_open_edges {
+            return None;
+        }
         for lack in 1..=MOST_OFF {
             let mut inside = edge;
             match axis {
@@ -271,7 +273,7 @@ impl ServiceFetch<'_> {
             let wanted = [inside.width, inside.height];
             let uri = whole_uri(&self.base, Some(inside), None, &plan.dialect);
             let answer = self.ask(&uri, inside).await;
-            if plan.has_open_edges && answer.is_ok_and(|(_, found)| side(found) == side(wanted)) {
+            if answer.is_ok_and(|(_, found)| side(found) == side(wanted)) {
                 return Some(lack);
             }
         }

@@ -18,7 +18,7 @@ use super::source::{Answer, DocumentRequest, FetchFailure, Found, Placed, Source
 use super::taxonomy;
 use crate::contracts::{Annotation, Observation};
 use crate::error::Error;
-use crate::summary::Reject;
+use crate::summary::{Reject, Rejects};
 use crate::values::{self, excerpt, list, text};
 pub use options::FathomNetOptions;
 use task::Task;
@@ -206,9 +206,9 @@ impl Source for FathomNet {
         !self.query.all && (self.concepts.len() > 1 || self.query.descendants)
     }
 
-    fn hint(&self, rejects: &[Reject]) -> Option<String> {
+    fn hint(&self, rejects: &Rejects) -> Option<String> {
         // Rejects of documents, not those of images and boxes within them.
-        let is_document = |r: &Reject| is_url(&r.record) || r.field == "images";
+        let is_document = |r: Reject| is_url(&r.record) || r.field == "images";
         rejects.iter().any(is_document).then(|| self.advice())
     }
 }

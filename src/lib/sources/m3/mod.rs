@@ -23,7 +23,7 @@ use super::concept_names::{below, encoded, unknown};
 use super::source::{About, Answer, DocumentRequest, FetchFailure, Found, Source};
 use super::{paging, taxonomy};
 use crate::error::Error;
-use crate::summary::Reject;
+use crate::summary::{Reject, Rejects};
 use crate::values;
 pub use options::{M3Options, Prefer};
 pub use requests::M3;
@@ -191,9 +191,9 @@ impl Source for M3 {
         true
     }
 
-    fn hint(&self, rejects: &[Reject]) -> Option<String> {
+    fn hint(&self, rejects: &Rejects) -> Option<String> {
         // Rejects of documents, not those of records within them.
-        let document = |r: &Reject| match r.field.as_str() {
+        let document = |r: Reject| match r.field.as_str() {
             "observations" => self.services.behind(&r.input).cloned(),
             _ => self.services.behind(&r.record).cloned(),
         };
