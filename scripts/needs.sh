@@ -33,12 +33,15 @@ need_commands() {
   done
 }
 
-# install_packages PACKAGE...: from Debian, where this is Debian and the user is root. The caller then tests what it needs.
+# install_packages PACKAGE...: from Debian, where this is Debian and the user is root; one call at a time, whoever else calls. The
+# caller then tests what it needs.
 install_packages() {
   [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || return 0
   # RUNLEVEL=1: no service is started.
-  { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq "$@"; } \
-    >/dev/null 2>&1 || :
+  (
+    flock -w 600 9
+    apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq "$@"
+  ) 9>"${TMPDIR:-/tmp}/recto-install-packages" >/dev/null 2>&1 || :
 }
 
 # python_packages FOLDER REQUIREMENT...: a virtual environment with packages from PyPI.
@@ -46,5 +49,5 @@ python_packages() {
   local folder=$1
   shift
   [[ -x $folder/bin/python ]] || python3 -m venv "$folder" >&2 || skip "python3 makes no virtual environment (Debian: python3-venv)"
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2 || skip "PyPI's packages cannot be installed: $*"
+  "$folder/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check "$@" >&2 || skip "PyPI's packages cannot be installed: $*"
 }
