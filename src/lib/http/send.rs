@@ -284,12 +284,23 @@ impl Sender {
                 return Err(self.no_answer(host, hop.url, sent, patience).into());
             };
             match answer {
+                // It is answered on another connection (RFC 9110, section 15.5.20).
+                Ok(response) if response.status() == 421 && !way.is_fresh && hop.as_get_only() => {
+                    way.is_fresh = true;
+                }
                 Ok(response) => break response,
                 Err(e) if !way.is_old && says(&e, HTTP_1_1_REQUIRED) => way.is_old = true,
                 Err(e) if !way.is_fresh && hop.as_get_only() && is_stale(&e, host) => {
                     way.is_fresh = true;
                 }
-                Err(e) => return Err(self.no_connection(host, hop.url, sent, &e).into()),
+                Err(e) => {
+                    let failed = FailedAttempt::from(self.no_connection(host, hop.url, sent, &e));
+                    // What a server writes wrongly it seldom writes otherwise the next time.
+                    return Err(match is_unreadable(&e) {
+                        true => failed.at_most(1),
+                        false => failed,
+                    });
+                }
             }
         };
         let now = server_time(response.headers(), SystemTime::now());
@@ -506,7 +517,10 @@ impl Sender {
             });
         }
         if !e.is_connect() {
-            return Error::network(format!("{name} closed the connection{cause}"));
+            return Error::network(match is_unreadable(e) {
+                true => format!("the head of the answer of {name} is not valid HTTP{cause}"),
+                false => format!("{name} closed the connection{cause}"),
+            });
         }
         // That is not the host's fault, and passes when other requests have ended.
         if says(e, "os error 24") {
@@ -576,6 +590,15 @@ impl Hop<'_> {
 fn is_stale(e: &reqwest::Error, host: &Host) -> bool {
     let is_broken = !e.is_timeout() && !e.is_connect();
     is_broken && host.pacing().stats.percentile(0.5).is_some()
+}
+
+/// Whether an answer came that could not be read.
+fn is_unreadable(e: &reqwest::Error) -> bool {
+    let mut causes = std::iter::successors(e.source(), |&cause| cause.source());
+    causes.any(|cause| {
+        let cause = cause.downcast_ref::<hyper::Error>();
+        cause.is_some_and(hyper::Error::is_parse)
+    })
 }
 
 /// Whether an error, or a cause of it, says something.

@@ -69,8 +69,12 @@ pub fn known(index: &Index, image: &LocalizedImage) -> Option<(Slot, Download)> 
     let slot = index.find(&image.id)?;
     let mut entry = index.entry(slot)?;
     // The journal has URLs without passwords and signatures, and yesterday's signatures are of no use.
-    if let Some(url) = image.image.url.as_ref().filter(|_| entry.method == "bytes") {
-        entry.uri.clone_from(url);
+    if entry.method == "bytes" {
+        let urls = image.image.url.iter().chain(&image.image.fallbacks);
+        let taken = urls.clone().find(|url| without_secrets(url) == entry.uri);
+        if let Some(url) = taken.or(urls.clone().next()) {
+            entry.uri.clone_from(url);
+        }
     }
     Some((slot, entry))
 }
@@ -250,8 +254,8 @@ async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since 
         ..Request::image(known.uri, MAX_REGION).logged(log)
     };
     let Some(sha256) = known.sha256 else {
-        return match client.status_and_length(&request).await {
-            Ok((304, _)) => Since::Same,
+        return match client.head_of_answer(&request).await {
+            Ok(head) if head.status == 304 || is_same(known, &head.headers) => Since::Same,
             Ok(_) => Since::Changed,
             Err(error) => unanswered(&error),
         };
@@ -264,6 +268,18 @@ async fn compare(client: &Client, known: &Known<'_>, log: &RequestLog) -> Since 
     }
 }
 
+/// Whether an answer is what is known already, although its server does not answer conditions: by its ETag, else by its date.
+fn is_same(known: &Known<'_>, headers: &HeaderMap) -> bool {
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (known.etag, said("etag")) {
+        (Some(before), Some(now)) => before == now,
+        (None, None) => {
+            known.last_modified.is_some() && known.last_modified == said("last-modified")
+        }
+        _ => false,
+    }
+}
+
 /// Without anything that would prove that nothing changed: whether it is still there, and as long as before.
 async fn by_length(
     client: &Client,
@@ -272,9 +288,11 @@ async fn by_length(
     log: &RequestLog,
 ) -> Since {
     let request = Request::image(known.uri, MAX_REGION).logged(log);
-    match client.status_and_length(&request).await {
-        Ok((_, Some(now))) if length.is_some_and(|length| length != now) => Since::Changed,
-        Ok(_) => Since::Unknown,
+    match client.head_of_answer(&request).await {
+        Ok(head) => match (head.length, length) {
+            (Some(now), Some(before)) if now != before => Since::Changed,
+            _ => Since::Unknown,
+        },
         Err(error) => unanswered(&error),
     }
 }
@@ -300,9 +318,13 @@ fn list_of(ids: &[String]) -> Option<String> {
     }
 }
 
-/// Adds the hashes of what was downloaded again; `failed` are the ids of what could not be.
+/// Adds the hashes of what was downloaded again; `failed` are the ids of what could not be: what is new among them is not had, and
+/// of the rest it is not known whether it changed. What has the same bytes as before has not changed.
 pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &HashSet<String>) {
     for change in changes.values_mut() {
+        if change.change == Since::Changed.name() && failed.contains(&change.id) {
+            change.change = Since::Unknown.name().into();
+        }
         let is_fetched =
             matches!(&*change.change, "new" | "changed") && !failed.contains(&change.id);
         let slot = index.find(&change.id).filter(|_| is_fetched);
@@ -310,6 +332,10 @@ pub fn complete(changes: &mut BTreeMap<String, Change>, index: &Index, failed: &
             (change.path, change.new_sha256) = (entry.path, entry.sha256);
         }
     }
+    changes.retain(|id, change| change.change != "new" || !failed.contains(id));
+    let is_same =
+        |change: &Change| change.old_sha256 == change.new_sha256 && !change.new_sha256.is_empty();
+    changes.retain(|_, change| !is_same(change));
 }
 
 /// What servers said has changed, until `changes.csv` tells of it: a run that is killed meanwhile has already downloaded some of

@@ -194,13 +194,23 @@ impl Earlier {
 fn is_left(failure: &Failure, options: &Options) -> bool {
     match options.retry_failed.is_empty() {
         true if options.overwrite => false,
-        true => is_undecodable(failure, options) || options.leaves_missing && is_missing(failure),
+        true => {
+            is_undecodable(failure, options)
+                || is_too_small(failure, options)
+                || options.leaves_missing && is_missing(failure)
+        }
         false => !options.retry_failed.contains(&failure.kind),
     }
 }
 
 fn is_missing(failure: &Failure) -> bool {
     failure.kind == Kind::NotFound.name()
+}
+
+/// Whether an image was had and is smaller than the user still wants.
+fn is_too_small(failure: &Failure, options: &Options) -> bool {
+    let of_min_size = format!("--min-size is {}", options.min_size);
+    failure.kind == Kind::TooSmall.name() && failure.message.ends_with(&of_min_size)
 }
 
 /// Whether an image was had, is sound, and cannot be decoded; with `--keep-unread` it is also kept.

@@ -324,6 +324,12 @@ pub fn choose(choice: TextChoice, found: &mut Found) {
             .collect();
         let chosen = choice.among(&kinds);
         let Some(kind) = offer.kind else {
+            if let Some(chosen) = chosen.filter(|_| choice == TextChoice::Auto) {
+                notes.push(format!(
+                    "XML of unknown kind in seeAlso is not read beside {}: --text page and --text hocr try it",
+                    chosen.name()
+                ));
+            }
             return choice != TextChoice::None && chosen.is_none();
         };
         if let Some(chosen) = chosen.filter(|c| choice == TextChoice::Auto && *c != kind) {

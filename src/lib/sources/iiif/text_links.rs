@@ -57,6 +57,8 @@ pub fn among_annotations(link: &Value) -> Declared {
 pub fn declared(link: &Value) -> Declared {
     let mut said = texts(&link["profile"]);
     said.extend(list(link, "label").into_iter().flat_map(all_texts));
+    // A word that other texts have in another sense.
+    let is_page = said.iter().any(|text| text.trim() == "PAGE");
     said.extend(texts(&link["format"]));
     let said = said.join("\n").to_ascii_lowercase();
     let address = id(link).unwrap_or_default().to_ascii_lowercase();
@@ -92,6 +94,9 @@ pub fn declared(link: &Value) -> Declared {
             ],
         ),
     ];
+    if is_page && !is_html {
+        return Declared::Kind(TextKind::Page);
+    }
     // What is said counts before what an address happens to contain.
     for text in [&said, path] {
         let named = |(kind, words): &(TextKind, &[&str])| {
@@ -263,6 +268,14 @@ mod tests {
                 page,
             ),
             (
+                json!({"id": "https://a/1", "label": {"en": ["PAGE"]}}),
+                page,
+            ),
+            (
+                json!({"id": "https://a/1", "format": "text/xml", "profile": "PAGE"}),
+                page,
+            ),
+            (
                 json!({"id": "https://a/1", "format": "application/gzip", "profile": "http://www.loc.gov/standards/alto/ns-v4#"}),
                 alto,
             ),
@@ -298,6 +311,10 @@ mod tests {
             ),
             (
                 json!({"id": "https://a/contralto/1", "format": "text/html"}),
+                Declared::Other,
+            ),
+            (
+                json!({"id": "https://a/1", "format": "text/html", "label": "PAGE"}),
                 Declared::Other,
             ),
             (json!(null), Declared::Other),

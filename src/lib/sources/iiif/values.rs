@@ -212,6 +212,19 @@ fn is_tag(name: &str) -> bool {
     is_code || matches!(name, "none" | "@none" | "")
 }
 
+/// Whether a value is a text in several languages and nothing else: `{"en": ["dog"]}`. What has an `id` is not.
+pub fn is_language_map(value: &Value) -> bool {
+    let is_text = |value: &Value| value.is_string();
+    let are_texts = |value: &Value| {
+        is_text(value) || value.as_array().is_some_and(|all| all.iter().all(is_text))
+    };
+    value.as_object().is_some_and(|map| {
+        let mut members = map.iter();
+        !map.is_empty()
+            && members.all(|(name, value)| is_tag(name) && name != "id" && are_texts(value))
+    })
+}
+
 fn texts_of_object(value: &Value) -> Vec<String> {
     if !value["@value"].is_null() {
         return texts(&value["@value"]);
