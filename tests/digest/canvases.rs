@@ -166,3 +166,168 @@ fn texts_of_a_manifest_do_not_fill_the_memory() {
         "{rejects}"
     );
 }
+
+/// A manifest of one image with a file, annotated in a list that is digested apart: the classes on each image.
+fn annotated_apart(image: Value, target: &str) -> Vec<String> {
+    let home = "https://a.example";
+    let work = Workdir::new();
+    let painting = json!({"id": format!("{home}/painting"), "type": "Annotation", "motivation": "painting",
+                          "target": format!("{home}/canvas/1"), "body": image});
+    let canvas = json!({"id": format!("{home}/canvas/1"), "type": "Canvas", "width": 1000, "height": 800,
+                        "items": [{"type": "AnnotationPage", "items": [painting]}]});
+    work.write_json(
+        "m.json",
+        &json!({"id": format!("{home}/m"), "type": "Manifest", "items": [canvas]}),
+    );
+    work.write_json(
+        "list.json",
+        &json!({"id": format!("{home}/list"), "type": "AnnotationPage", "items": [
+        {"id": format!("{home}/1"), "type": "Annotation", "motivation": "tagging", "target": target,
+         "body": {"type": "TextualBody", "purpose": "tagging", "value": "cat"}}]}),
+    );
+    for (from, to) in [("m.json", "a.json"), ("list.json", "b.json")] {
+        work.run("digest", &["iiif", from, "--offline", "-o", to])
+            .exits(0);
+    }
+    work.run("extract", &["a.json", "b.json"]).exits(0);
+    let set = work.json("localizations.json");
+    let boxes = |image: &Value| {
+        let found = image["localizations"].as_array().into_iter().flatten();
+        let found: Vec<String> = found.map(|found| found["bbox"].to_string()).collect();
+        found.join(" ")
+    };
+    set["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(boxes)
+        .collect()
+}
+
+#[test]
+fn lists_of_annotations_find_their_images_however_these_are_spelled() {
+    let file =
+        json!({"id": "https://a.example/1.jpg", "type": "Image", "width": 1000, "height": 800});
+    let mut served = json!({"id": "https://a.example/i/1/full/max/0/default.jpg", "type": "Image", "width": 1000, "height": 800});
+    served["service"] =
+        json!([{"id": "https://a.example/i/1", "type": "ImageService3", "profile": "level2"}]);
+    let cases = [
+        (&file, "https://a.example/1.jpg#xywh=10,20,30,40"),
+        (&file, "http://a.example/1.jpg#xywh=10,20,30,40"),
+        (&file, "https://A.example:443/1.jpg#xywh=10,20,30,40"),
+        (&served, "http://a.example/i/1#xywh=10,20,30,40"),
+        (
+            &served,
+            "https://a.example/i/1/full/500,/0/default.jpg#xywh=5,10,15,20",
+        ),
+        (
+            &served,
+            "https://a.example/i/1/full/,400/0/default.jpg#xywh=5,10,15,20",
+        ),
+        (
+            &served,
+            "https://a.example/i/1/10,20,30,40/max/0/default.jpg",
+        ),
+        (
+            &served,
+            "https://a.example/i/1/5,10,500,500/max/0/default.jpg#xywh=5,10,30,40",
+        ),
+    ];
+    for (image, target) in cases {
+        assert_eq!(
+            annotated_apart(image.clone(), target),
+            ["[10,20,30,40]"],
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn content_states_lead_to_their_manifests() {
+    let canvas = |home: &str, around: Value| json!({"id": format!("{home}/canvas/1"), "type": "Canvas", "partOf": around});
+    let cases: [fn(&str) -> Value; 3] = [
+        |home| json!(format!("{home}/m")),
+        |home| json!([{"id": format!("{home}/m"), "type": "Manifest"}]),
+        |home| json!({"id": format!("{home}/m"), "type": "Manifest"}),
+    ];
+    for around in cases {
+        let server = archive(move |home| {
+            let page = json!([{"type": "AnnotationPage", "items": [painting(home, 1, "")]}]);
+            let state = json!({"id": format!("{home}/state"), "type": "Annotation", "motivation": ["contentState"],
+                               "target": canvas(home, around(home))});
+            vec![
+                (
+                    "/m",
+                    serve(
+                        &json!({"id": format!("{home}/m"), "type": "Manifest", "items": [self::canvas(home, 1, page)]}),
+                    ),
+                ),
+                ("/state", serve(&state)),
+                ("/short", serve(&canvas(home, around(home)))),
+            ]
+        });
+        for path in ["/state", "/short"] {
+            let work = Workdir::new();
+            let url = server.url(path);
+            work.run("digest", &with_fast(&["iiif", &url, "-o", "digest.json"]))
+                .exits(0);
+            assert_eq!(painted(&work), ["1.jpg on 1"], "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_transcription_of_all_pages_is_divided_among_the_canvases_that_link_to_it() {
+    let page = |n: u8| {
+        format!(
+            r#"<Page ID="p{n}" WIDTH="100" HEIGHT="80"><PrintSpace><TextBlock ID="b{n}" HPOS="{n}" VPOS="1" WIDTH="9" HEIGHT="9"/></PrintSpace></Page>"#
+        )
+    };
+    let alto = format!(
+        "<alto><Layout>{}{}{}</Layout></alto>",
+        page(1),
+        page(2),
+        page(3)
+    );
+    // By position; by the id of a page, in another order.
+    for (named, wanted) in [(false, [1, 2, 3]), (true, [3, 2, 1])] {
+        let alto = alto.clone();
+        let server = archive(move |home| {
+            let canvas = |n: u8| {
+                let page = json!([{"type": "AnnotationPage", "items": [painting(home, n, "")]}]);
+                let mut canvas = canvas(home, n, page);
+                let end = if named {
+                    format!("#p{}", 4 - n)
+                } else {
+                    String::new()
+                };
+                canvas["seeAlso"] = json!([{"id": format!("{home}/alto.xml{end}"), "dc:format": "application/alto+xml"}]);
+                canvas
+            };
+            vec![
+                (
+                    "/m",
+                    serve(
+                        &json!({"id": format!("{home}/m"), "type": "Manifest", "items": [canvas(1), canvas(2), canvas(3)]}),
+                    ),
+                ),
+                (
+                    "/alto.xml",
+                    recto_testkit::server::Answer::Serve(
+                        alto.clone().into_bytes(),
+                        "application/xml",
+                    ),
+                ),
+            ]
+        });
+        let work = digest(&server, 0);
+        work.run("extract", &["digest.json"]).exits(0);
+        let set = work.json("localizations.json");
+        let lefts = set["images"].as_array().unwrap().iter().map(|image| {
+            let boxes = image["localizations"].as_array().unwrap();
+            assert_eq!(boxes.len(), 1);
+            boxes[0]["bbox"][0].as_f64().unwrap()
+        });
+        assert_eq!(lefts.collect::<Vec<_>>(), wanted.map(f64::from), "{named}");
+    }
+}

@@ -623,3 +623,52 @@ fn an_image_of_another_url_is_asked_about_there() {
         .says(&["--refresh: 1 unchanged, 0 changed, 0 gone"]);
     assert_eq!(pictures(&work).len(), 1);
 }
+
+#[test]
+fn an_image_whose_second_url_is_down_for_now_is_asked_for_again() {
+    let is_up = Arc::new(AtomicUsize::new(0));
+    let now = is_up.clone();
+    let server =
+        Server::start(
+            move |request, _| match (&*request.path, now.load(Ordering::Relaxed)) {
+                ("/second.jpg", 0) => Answer::Status(503),
+                ("/second.jpg", _) => Answer::Serve(jpeg(1), "image/jpeg"),
+                _ => Answer::Status(404),
+            },
+        );
+    let mut image = plain("a", server.url("/first.jpg"));
+    image["image"]["fallbacks"] = json!([server.url("/second.jpg")]);
+    let work = one_of(image);
+    let call = args(&["--shard", "0/1", "--retries", "0"]);
+    work.run("download", &call).exits(75);
+    is_up.store(1, Ordering::Relaxed);
+    work.run("download", &call).exits(0);
+}
+
+#[test]
+fn images_in_one_answer_without_etag_are_asked_by_length_and_by_their_service() {
+    let origin = Origin {
+        width: 120,
+        height: 90,
+        ..Origin::default()
+    };
+    let other = Origin {
+        width: 130,
+        ..origin.clone()
+    };
+    let later = Arc::new(AtomicUsize::new(0));
+    let now = later.clone();
+    let server = Server::start(move |request, _| match now.load(Ordering::Relaxed) {
+        0 => origin.answer(request),
+        _ => other.answer(request),
+    });
+    let work = one_of(service("a", server.url("/iiif/a"), 2));
+    work.run("download", &args(&[])).exits(0);
+    work.run("download", &args(&["--refresh"]))
+        .exits(0)
+        .says(&["1 could not be checked"]);
+    later.store(1, Ordering::Relaxed);
+    work.run("download", &args(&["--refresh"]))
+        .exits(0)
+        .says(&["0 unchanged, 1 changed"]);
+}

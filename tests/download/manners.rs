@@ -347,7 +347,8 @@ fn a_host_that_asks_for_a_long_quiet_is_quoted() {
 fn what_cannot_be_had_anew_is_told_from_what_can() {
     let server = Server::start(|request, before| match (&*request.path, before) {
         ("/b.jpg", 1..) => Answer::Serve(b"<html>closed</html>".into(), "text/html"),
-        _ => Answer::Full(200, vec![("etag".into(), "\"1\"".into())], jpeg(1)),
+        // Another tag each time, and the same bytes.
+        (_, before) => Answer::Full(200, vec![("etag".into(), format!("\"{before}\""))], jpeg(1)),
     });
     let work = Workdir::new();
     let images = ["a", "b"].map(|id| plain(id, server.url(&format!("/{id}.jpg"))));

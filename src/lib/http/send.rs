@@ -182,9 +182,9 @@ impl Sender {
             };
             let again = again && hop == 0 || host.pacing().judgment.has_failed(request.log.id());
             let place = request.log.place_at(&host, again);
-            let slot = host
-                .slot(place, request.log.job(), &self.jobs, over_budget)
-                .await?;
+            let slot = host.slot(place, request.log.job(), &self.jobs, over_budget);
+            let moved = (hop > 0).then_some(&*published);
+            let slot = slot.await.map_err(|failed| failed.at(moved))?;
             let hop = Hop {
                 request,
                 url: &url,
@@ -198,7 +198,8 @@ impl Sender {
                     again,
                 },
             };
-            let answered = self.exchange(&host, &hop, &conditions).await?;
+            let answered = self.exchange(&host, &hop, &conditions).await;
+            let answered = answered.map_err(|failed| failed.at(moved))?;
             let Answered {
                 response,
                 wait,
@@ -543,7 +544,11 @@ async fn refused(
 ) -> FailedAttempt {
     let status = response.status().as_u16();
     let said = answer::words_of(response).await;
-    let error = Error::of_status(status).with_words(&said, moved);
+    let mut error = Error::of_status(status).with_words(&said, moved);
+    if status == 407 {
+        error.message +=
+            ": the proxy asks for a password, as in HTTPS_PROXY=http://user:password@proxy:3128";
+    }
     let retries = match blame {
         Some(Blame::Url) => RETRIES_OF_URL,
         _ => u32::MAX,

@@ -17,6 +17,7 @@ pub struct Canvases<'v> {
     by_name: HashMap<String, (usize, &'v Value)>,
     /// By the pages that several of them name.
     by_page: HashMap<&'v str, Vec<&'v Value>>,
+    count: usize,
     /// Those pages that are followed.
     pub followed: HashSet<&'v str>,
     /// Painting annotations that name another canvas than the one at which they stand, with that name.
@@ -38,6 +39,7 @@ impl<'v> Canvases<'v> {
         let mut found = Canvases::default();
         let mut several = HashSet::new();
         for (number, canvas) in canvases.enumerate() {
+            found.count += 1;
             let Some(name) = id(canvas).filter(|_| canvas.is_object()) else {
                 continue;
             };
@@ -75,6 +77,12 @@ impl<'v> Canvases<'v> {
     /// The number, counted from 1, and the canvas of a name, as [`Canvases::named_by`] returns it.
     pub fn get(&self, name: &str) -> Option<(usize, &'v Value)> {
         self.by_name.get(name).copied()
+    }
+
+    /// The number of a canvas, counted from 1, and how many there are.
+    pub fn position(&self, id: &str) -> Option<(usize, usize)> {
+        let (number, _) = self.by_name.get(&far(id))?;
+        Some((*number, self.count))
     }
 
     /// The canvas that a painting annotation names, as it is called here; none if it is not one of these.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::annotations;
 use super::canvases::Canvases;
+use super::document;
 use super::hanging::{Hanging, PageStatements};
 use super::images::{self, ImageProblem, Painted, PaintedImage, Unusable};
 use super::reader::Reader;
@@ -182,6 +183,15 @@ impl<'a> Reader<'a> {
 
     /// Reads a canvas that is a document of its own.
     pub(super) fn lone_canvas(&mut self, canvas: &'a Value) {
+        // The short form of a content state: a canvas that is only named, in its manifest.
+        let is_named = CONTENT.iter().all(|member| !has(canvas, member));
+        let manifests = document::manifests_of(canvas);
+        if is_named && self.from.is_none() && !manifests.is_empty() {
+            for manifest in manifests {
+                self.lead_to(manifest, "target of a content state", None, None);
+            }
+            return;
+        }
         let object = self.surroundings(canvas);
         self.canvas_of(canvas, &object, &mut Vec::new());
     }
