@@ -18,6 +18,7 @@ mod shards;
 mod strain;
 mod torture;
 mod truths;
+mod wire;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -393,18 +394,15 @@ fn a_dry_run_asks_nothing_and_says_what_it_would() {
     );
     ran.exits(0)
         .says(&["nothing was downloaded", "1 image declares no size"]);
-    assert!(
-        ran.stdout().contains("127.0.0.1\t2\t3-50\t"),
-        "{}",
-        ran.stdout()
-    );
+    assert!(ran.stdout().contains("\t2\t3-50\t"), "{}", ran.stdout());
     assert!(ran.stdout().contains("\t2-25\n"), "{}", ran.stdout());
     let call = ["localizations.json", "images", "--dry-run", "--rate", "2"];
     let ran = work.run("download", &[&call[..], &["--json"]].concat());
     let told: Value = serde_json::from_str(&ran.exits(0).stdout()).unwrap();
+    assert!(told["host"].as_str().unwrap().starts_with("127.0.0.1"));
     assert_eq!(
         told,
-        json!({"host": "127.0.0.1", "images": 2, "requests": [3, 50], "bytes": told["bytes"], "seconds": [2, 25],
+        json!({"host": told["host"], "images": 2, "requests": [3, 50], "bytes": told["bytes"], "seconds": [2, 25],
             "requests_per_second": 2.0})
     );
     work.run("download", &["localizations.json", "images", "--json"])
