@@ -15,7 +15,9 @@ fn lines(name: &str) -> Vec<String> {
         .collect();
     let lines = blocks.iter().flat_map(|block| block.lines());
     lines
-        .map(|line| line.split(" #").next().unwrap().trim().to_owned())
+        .map(|line| line.split(" #").next().unwrap().trim())
+        // In the background.
+        .map(|line| line.trim_end_matches(" &").to_owned())
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect()
 }
