@@ -44,10 +44,16 @@ const WALLS: &[Wall] = &[
         holds: "only `serve` listens",
         words: r"\b(TcpListener|hyper)\b",
         rooms: &["serve/web/"],
-        except: &[(
-            "http/answer.rs",
-            "reads the reason in the status line of an answer, which only this type holds",
-        )],
+        except: &[
+            (
+                "http/answer.rs",
+                "reads the reason in the status line of an answer, which only this type holds",
+            ),
+            (
+                "http/send.rs",
+                "tells answers that are no HTTP from connections that broke, which only this type does",
+            ),
+        ],
     },
     Wall {
         holds: "only `pixels` meets pixels",

@@ -78,8 +78,8 @@ impl Left {
                 known.entry(key).or_default().push(at);
             }
         }
-        for to in 0..b.len() {
-            let key = Some(&b[to]).filter(|_| self.b[to]).and_then(&key);
+        for (to, found) in b.iter().enumerate() {
+            let key = Some(found).filter(|_| self.b[to]).and_then(&key);
             let from = key.and_then(|key| known.get_mut(&key)?.pop());
             if let Some(from) = from {
                 self.pair(from, to);

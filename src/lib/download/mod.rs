@@ -211,12 +211,15 @@ fn write_lists(
     let Some(changes) = &mut results.changes else {
         return Ok(());
     };
-    let mut failed = HashSet::new();
-    results.failures.visit(set, &set.naming, |failure| {
-        failed.insert(failure.id);
-        Ok(())
-    })?;
-    refresh::complete(changes, index, &failed);
+    // Of a lock it is known already what there is.
+    if options.refresh {
+        let mut failed = HashSet::new();
+        results.failures.visit(set, &set.naming, |failure| {
+            failed.insert(failure.id);
+            Ok(())
+        })?;
+        refresh::complete(changes, index, &failed);
+    }
     refresh::write_changes(&options.changes, changes, options.common.csv_safe)?;
     if results.stopped.is_none() {
         refresh::forget(folder);

@@ -24,10 +24,8 @@ pub fn after(before: &DatasetFile, sha256: String, written: &[WrittenFile]) -> R
         "" => FIRST,
         version => version,
     };
-    let now: HashMap<&str, &[u8; 32]> = written
-        .iter()
-        .map(|file| (&*file.path, &file.sha256))
-        .collect();
+    let written = written.iter().filter(|file| !is_about_the_set(&file.path));
+    let now: HashMap<&str, &[u8; 32]> = written.map(|file| (&*file.path, &file.sha256)).collect();
     let data = || {
         before
             .files
@@ -42,7 +40,7 @@ pub fn after(before: &DatasetFile, sha256: String, written: &[WrittenFile]) -> R
     let [major, minor] = [(); 2].map(|()| parts.next().unwrap_or(0));
     let next = match is_kept {
         false => format!("{}.0.0", major + 1),
-        true if written.len() > data().count() => format!("{major}.{}.0", minor + 1),
+        true if now.len() > data().count() => format!("{major}.{}.0", minor + 1),
         true => {
             return Release {
                 version: version.to_owned(),
@@ -88,7 +86,10 @@ mod tests {
             ..DatasetFile::default()
         };
         let cases = [
-            (vec![file("a", 1), file("b", 2)], "2.3.0"),
+            (
+                vec![file("a", 1), file("b", 2), file("rejects.csv", 1)],
+                "2.3.0",
+            ),
             (vec![file("a", 1), file("b", 2), file("c", 3)], "2.4.0"),
             (vec![file("a", 1), file("b", 7)], "3.0.0"),
             (vec![file("a", 1), file("c", 3)], "3.0.0"),
