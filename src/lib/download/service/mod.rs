@@ -408,7 +408,9 @@ impl ServiceFetch<'_> {
             let found = [sound.header.width, sound.header.height];
             // The same twice: not an accident, but what this server does.
             let is_same = smaller == Some(found);
-            let is_near = scaled.is_none() && part.is_none() && is_nearly(found, self.size);
+            // Files made beforehand are named by the size that is declared.
+            let is_whole = scaled.is_none() || self.info.level == 0 && scaled == Some(self.size);
+            let is_near = is_whole && part.is_none() && is_nearly(found, self.size);
             let is_off = is_near && is_same && self.is_all_there_is(dialect, found).await;
             if fits(found, self.target, self.size) || is_off {
                 self.note_format(dialect);
