@@ -154,8 +154,11 @@ fn put_in_order(
         mut facts,
         particulars,
         records,
+        ids,
         ..
     } = survey;
+    // Not needed any more, and much.
+    drop(ids);
     let (ranks, used) = ranked(names, units.iter().map(|unit| of[unit.image()]));
     let rank = |image: usize| ranks[of[image] as usize];
     units.sort_unstable_by_key(|unit| (rank(unit.image()), facts.file(unit.image()), unit.tile));
